@@ -1,0 +1,3 @@
+"""Makes and keeps etcd `hack/tls-setup` folders."""
+
+__version__ = "0.1.0"

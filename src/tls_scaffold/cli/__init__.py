@@ -1,0 +1,49 @@
+"""The command line: words in, lines out, and the one place that catches our errors."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from tls_scaffold import __version__
+from tls_scaffold.cli.new import new
+from tls_scaffold.errors import ScaffoldError
+
+
+class ScaffoldGroup(click.Group):
+    """Turns our errors into a message on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the chosen command; a ScaffoldError becomes `error: …` and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except ScaffoldError as error:
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=ScaffoldGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tls-scaffold")
+@click.option(
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    metavar="DIR",
+    help="Work on the folder DIR instead of the current one",
+)
+@click.pass_context
+def cli(ctx: click.Context, folder: Path) -> None:
+    """Make and keep the certificates of an etcd cluster, in the manner of etcd's hack/tls-setup."""
+    ctx.obj = folder
+    if "NO_COLOR" in os.environ:
+        ctx.color = False
+
+
+cli.add_command(new)
+
+
+def main() -> None:
+    """Run the command line; environment variables begin with TLS_SCAFFOLD_."""
+    sys.exit(cli(auto_envvar_prefix="TLS_SCAFFOLD", prog_name="tls-scaffold"))

@@ -1,0 +1,1 @@
+"""One verb, one file: plain values in, frozen values out."""
