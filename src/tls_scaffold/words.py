@@ -1,0 +1,142 @@
+"""What a name, a host, a CN, a lifetime and a key type may look like: decided here, for every door."""
+
+import ipaddress
+import re
+import unicodedata
+from dataclasses import dataclass
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+NAME_LENGTH = 64
+CN_LENGTH = 64  # ub-common-name of RFC 5280, appendix A.1
+LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
+HOST_LENGTH = 253
+LIFETIME = re.compile(r"([1-9][0-9]{0,8})(h|d|w|y)", re.ASCII)
+HOURS = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
+LONGEST_HOURS = 290 * HOURS["y"]  # Go counts durations in 64 bits of nanoseconds: 292 years
+ECDSA_SIZES = (256, 384, 521)
+RSA_SIZES = range(2048, 8192 + 1, 1024)
+INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key type of cfssl: `algo` is ecdsa, rsa or ed25519; `size` in bits, 0 for ed25519."""
+
+    algo: str
+    size: int
+
+    def __str__(self) -> str:
+        """Return the word that names it, such as `ecdsa-384`."""
+        return f"{self.algo}-{self.size}" if self.size else self.algo
+
+
+def name_problem(text: str) -> str:
+    """Say why `text` can't name a component and its files; empty if it can."""
+    if not NAME.fullmatch(text):
+        return f"`{text}` is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
+    if len(text) > NAME_LENGTH:
+        return f"`{text}` is longer than {NAME_LENGTH} characters"
+    if text.lower() == "ca":
+        return f"`{text}` is taken by the CA's own files"
+    if text.lower() == "csr":
+        return f"`{text}` is taken by the members' request, `config/req-csr.json`"
+    if text.lower().endswith("-key"):
+        return f"`{text}` ends in `-key`: `{text}.pem` would be the key of `{text[:-4]}`"
+    return ""
+
+
+def host_problem(text: str) -> str:
+    """Say why `text` is neither an IP address nor an RFC 1123 host name; empty if it is one."""
+    if canonical_address(text) or is_host_name(text):
+        return ""
+    return f"`{text}` is not an IP address or a host name{_host_advice(text)}"
+
+
+def _host_advice(text: str) -> str:
+    if not text:
+        return " (it is empty)"
+    if "://" in text:
+        return " (give the host alone, without the scheme)"
+    if "%" in text and ":" in text:
+        return " (a zone such as `%eth0` has no place in a certificate)"
+    if "/" in text:
+        return " (give one address, not a network)"
+    if re.fullmatch(r"[^:]+:[0-9]+|\[.*\](:[0-9]+)?", text):
+        return " (give the host alone, without brackets and port)"
+    return ""
+
+
+def is_host_name(text: str) -> bool:
+    """Tell whether `text` is a host name after RFC 1123; one that ends in a number is an address mistyped."""
+    labels = text.split(".")
+    return (
+        len(text) <= HOST_LENGTH
+        and all(LABEL.fullmatch(label) for label in labels)
+        and not re.fullmatch(r"[0-9]+|0[xX][0-9a-fA-F]*", labels[-1])
+    )
+
+
+def canonical_address(text: str) -> str:
+    """Return an IP address in the one form that compares, as Go's net.ParseIP does; empty if it is none.
+
+    An IPv4 address mapped into IPv6 is that IPv4 address, and a zone makes it no address.
+    """
+    if "%" in text:
+        return ""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def canonical_host(text: str) -> str:
+    """Return the form under which two spellings of one host are equal."""
+    return canonical_address(text) or text.lower()
+
+
+def text_problem(text: str, longest: int) -> str:
+    """Say why `text` can't stand in a certificate's subject; empty if it can. `longest` in characters."""
+    if any(unicodedata.category(character) in INVISIBLE for character in text):
+        return f"`{visible(text)}` has control or invisible characters"
+    if unicodedata.normalize("NFC", text) != text:
+        return f"`{text}` is not in Unicode form NFC: etcd would take its two spellings for two users"
+    if text != text.strip():
+        return f"`{text}` begins or ends with a blank"
+    if len(text) > longest:
+        return f"`{text}` is longer than {longest} characters"
+    return ""
+
+
+def cn_problem(text: str) -> str:
+    """Say why `text` can't be a CN; empty if it can."""
+    return text_problem(text, CN_LENGTH) if text else "the CN is empty"
+
+
+def visible(text: str) -> str:
+    """Return `text` with every character that can't be seen or printed written as an escape."""
+    return "".join(
+        character.encode("unicode_escape").decode() if unicodedata.category(character) in INVISIBLE else character
+        for character in text
+    )
+
+
+def hours(text: str) -> int | None:
+    """Return a lifetime such as `90d`, `1y` or `8760h` in hours; None if it is none. A year is 365 days."""
+    match = LIFETIME.fullmatch(text)
+    if not match:
+        return None
+    count = int(match[1]) * HOURS[match[2]]
+    return count if count <= LONGEST_HOURS else None
+
+
+def key(text: str) -> Key | None:
+    """Return the key type that a word such as `rsa-4096` names; None if it names none."""
+    algo, _, size = text.partition("-")
+    sizes = {"ecdsa": ECDSA_SIZES, "rsa": RSA_SIZES}.get(algo, ())
+    if text == "ed25519":
+        return Key("ed25519", 0)
+    if re.fullmatch(r"[0-9]{3,4}", size, re.ASCII) and int(size) in sizes:
+        return Key(algo, int(size))
+    return None
