@@ -1,0 +1,92 @@
+"""Texts in JSON, YAML or TOML become data; a mistake in one is told with its position."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tls_scaffold.errors import ScaffoldError
+
+SUFFIXES = {"json": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml"}
+LARGEST = 64 * 1024 * 1024
+
+
+def read(path: str) -> str:
+    """Return the text of the file `path`, or of standard input for `-`; ScaffoldError if it can't be read."""
+    try:
+        if path == "-":
+            raw = sys.stdin.buffer.read(LARGEST + 1)
+        else:
+            with open(path, "rb") as file:  # noqa: PTH123  (Path has no bounded read)
+                raw = file.read(LARGEST + 1)
+        if len(raw) > LARGEST:
+            raise ScaffoldError(f"`{path}` is larger than {LARGEST // 1024**2} MiB")
+        return raw.decode("utf-8-sig")
+    except OSError as error:
+        raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from error
+
+
+def load(path: str) -> Any:
+    """Return the data in the file `path` (`-`: standard input), its format told by its ending or its text."""
+    text = read(path)
+    return parse(text, path, SUFFIXES.get(path.rpartition(".")[2].lower()) or _likely(text))
+
+
+def parse(text: str, place: str, form: str) -> Any:
+    """Return the data in `text`; `form` is json, yaml or toml. Raises ScaffoldError with the position of a mistake."""
+    parsers: dict[str, Callable[[str], Any]] = {"json": _json, "yaml": _yaml, "toml": _toml}
+    try:
+        return parsers[form](text)
+    except ValueError as error:
+        raise ScaffoldError(f"`{place}` is not {form.upper()}: {error}") from error
+    except RecursionError as error:
+        raise ScaffoldError(f"`{place}` is nested too deeply") from error
+
+
+def _likely(text: str) -> str:
+    if text.lstrip().startswith("{"):
+        return "json"
+    try:
+        _toml(text)
+    except ValueError:
+        return "yaml"
+    return "toml"
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} (line {error.lineno}, column {error.colno})") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field `{twice}` stands twice in one object")
+    return found
+
+
+def _yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise ValueError(f"{error.problem or error.context}{where}") from None
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def _toml(text: str) -> Any:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
