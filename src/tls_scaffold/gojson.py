@@ -1,0 +1,114 @@
+"""JSON read as Go's encoding/json reads it: names without regard to case, null as absent."""
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from tls_scaffold.errors import ScaffoldError
+
+Value = TypeVar("Value")
+
+
+class Section:
+    """One object of a JSON document; what is wrong with a value goes to `problems`, with its place."""
+
+    def __init__(self, values: dict[str, Any], place: str, problems: list[str]) -> None:
+        self._values = {name.lower(): value for name, value in values.items() if value is not None}
+        self.names = tuple(values)
+        self.place = place
+        self.problems = problems
+
+    def has(self, name: str) -> bool:
+        """Tell whether a field is there and not null."""
+        return name.lower() in self._values
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a string."""
+        return self._checked(name, str, default, "text in quotes")
+
+    def number(self, name: str, default: int = 0) -> int:
+        """Return an integer."""
+        return self._checked(name, int, default, "a whole number")
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean, false if it is absent."""
+        return self._checked(name, bool, False, "true or false")  # noqa: FBT003 - a default, as of the others
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of strings."""
+        return tuple(self._items(name, str, "text in quotes"))
+
+    def section(self, name: str) -> "Section | None":
+        """Return an object; None if it is absent."""
+        if not self.has(name):
+            return None
+        empty: dict[str, Any] = {}
+        return Section(self._checked(name, dict, empty, "an object {…}"), self.where(name), self.problems)
+
+    def sections(self, name: str) -> "tuple[Section, ...]":
+        """Return a list of objects."""
+        items: Iterable[dict[str, Any]] = self._items(name, dict, "an object {…}")
+        return tuple(
+            Section(values, f"{self.where(name)}[{index}]", self.problems) for index, values in enumerate(items)
+        )
+
+    def where(self, name: str) -> str:
+        """Return the place of a field, for a message."""
+        return f"{self.place}{'.' if ': ' in self.place else ': '}{name}"
+
+    def problem(self, name: str, text: str) -> None:
+        """Add a problem of a field."""
+        self.problems.append(f"{self.where(name)}: {text}")
+
+    def refuse(self, names: Iterable[str], reason: str) -> None:
+        """Add a problem for each of the fields that is there and not empty."""
+        for name in names:
+            if self._values.get(name):
+                self.problem(name, reason)
+
+    def misspelt(self, known: Sequence[str]) -> dict[str, str]:
+        """Return the unknown fields that look like a known one, and that one; Go ignores unknown fields."""
+        lower = {name.lower(): name for name in known}
+        unknown = [name for name in self.names if name.lower() not in lower]
+        close = {name: difflib.get_close_matches(name.lower(), lower, 1, 0.8) for name in unknown}
+        return {name: lower[matches[0]] for name, matches in close.items() if matches}
+
+    def _checked(self, name: str, kind: type[Value], default: Value, what: str) -> Value:
+        value = self._values.get(name.lower())
+        if type(value) is kind:
+            return value
+        if value is not None:
+            self.problem(name, f"`{shown(value)}` is not {what}")
+        return default
+
+    def _items(self, name: str, kind: type[Value], what: str) -> list[Value]:
+        nothing: list[Any] = []
+        items = self._checked(name, list, nothing, "a list […]")
+        for index, item in enumerate(items):
+            if type(item) is not kind:
+                self.problem(f"{name}[{index}]", f"`{shown(item)}` is not {what}")
+        return [item for item in items if type(item) is kind]
+
+
+def shown(value: object) -> str:
+    """Return a value as JSON, cut to what a line of a message can hold."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004 - about half a terminal line
+
+
+def document(text: str, place: str, problems: list[str]) -> Section:
+    """Read a document whose value is an object; `place` is its path, for messages.
+
+    Raises ScaffoldError with line and column if it is not JSON or no object.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise ScaffoldError(f"`{place}` is not JSON", ["nested too deeply"]) from None
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise ScaffoldError(f"`{place}` is not JSON", [at]) from None
+    if not isinstance(values, dict):
+        raise ScaffoldError(f"`{place}` holds no object {{…}}", [f"it begins with `{shown(values)}`"])
+    return Section(values, place, problems)
