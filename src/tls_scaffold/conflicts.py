@@ -29,9 +29,14 @@ def _placed(inventory: Inventory) -> Iterator[tuple[str, Component]]:
 
 
 def _again(items: Iterable[tuple[str, Item]], form: Callable[[Item], str]) -> Iterator[tuple[str, Item, str, Item]]:
-    """Yield each item whose form an earlier one has, with that one: place, item, earlier place, earlier item."""
+    """Yield each item whose form an earlier one has, with that one: place, item, earlier place, earlier item.
+
+    An empty form is that of an item which was refused already, and equals nothing.
+    """
     seen: dict[str, tuple[str, Item]] = {}
     for place, item in items:
+        if not form(item):
+            continue
         earlier = seen.setdefault(form(item), (place, item))
         if earlier[0] != place:
             yield place, item, *earlier

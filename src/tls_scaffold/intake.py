@@ -39,7 +39,7 @@ def of_data(data: object) -> Inventory:
     """
     reader = _Reader()
     inventory = reader.inventory(reader.table("", data, FIELDS))
-    problems = reader.problems or conflicts(inventory)
+    problems = [*reader.problems, *conflicts(inventory)]
     if problems:
         raise problem_report(problems)
     return inventory

@@ -1,0 +1,68 @@
+"""Gives the template its one filter: the answers to cookiecutter's questions, checked, as an inventory."""
+
+import json
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from jinja2.ext import Extension
+
+try:
+    import tls_scaffold
+except ImportError:  # plain cookiecutter: the package stands in the same checkout
+    sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+    import tls_scaffold
+
+from tls_scaffold import documents, intake
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import Inventory
+
+NONE = Inventory(members=())
+
+
+class InventoryExtension(Extension):
+    """Adds the filters `inventory` and `documents`."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        environment.filters["inventory"] = inventory
+        environment.filters["documents"] = hook_documents
+
+
+def inventory(answers: Mapping[str, Any]) -> Inventory:
+    """Return the inventory that tls-scaffold gave, or else the one that the typed answers describe.
+
+    Answers that are refused give an empty one: the hook then tells what is wrong and fails.
+    """
+    try:
+        return _inventory(answers)
+    except ScaffoldError:
+        return NONE
+
+
+def hook_documents(answers: Mapping[str, Any]) -> str:
+    """Return what the hook needs, as JSON: what is wrong with the answers, or the files that it is to write."""
+    try:
+        content: dict[str, Any] = {"files": documents.render(_inventory(answers))}
+    except ScaffoldError as error:
+        content = {"error": str(error)}
+    return json.dumps({"package": str(Path(tls_scaffold.__file__).parents[1]), **content})
+
+
+def _inventory(answers: Mapping[str, Any]) -> Inventory:
+    given: Inventory | str = answers["_inventory"]
+    return given if isinstance(given, Inventory) else _typed(answers["members"], answers["users"], answers["proxies"])
+
+
+@lru_cache(maxsize=1)
+def _typed(members: str, users: str, proxies: str) -> Inventory:
+    return intake.of_data(
+        {name: text for name, text in (("members", members), ("users", users)) if text} | _count(proxies)
+    )
+
+
+def _count(proxies: str) -> dict[str, object]:
+    return {"proxies": int(proxies) if proxies.isascii() and proxies.isdigit() else proxies}

@@ -1,0 +1,306 @@
+#!/bin/sh
+# Brings etcd's users, roles and permissions in line with the inventory: creates what is missing, corrects
+# what differs, and leaves alone the users and roles that it does not know. A second run changes nothing.
+#   sh rbac.sh           apply; each change is printed
+#   sh rbac.sh --diff    print what would change (+ missing in etcd, - too much there), exit 1 where anything does
+#   sh rbac.sh --enable  switch authentication on; it stays on only if the root certificate alone works then
+# ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY are taken from the environment where set.
+set -euf
+umask 077
+LC_ALL=C
+ETCDCTL_API=3
+export LC_ALL ETCDCTL_API
+# etcdctl stops where a variable and a flag say the same thing, and a password would win over the certificate.
+unset ETCDCTL_USER ETCDCTL_PASSWORD ETCDCTL_WRITE_OUT ETCDCTL_HEX ETCDCTL_DISCOVERY_SRV
+
+# What there is to be: words with tabs between them, read as text and never run.
+inventory() {
+    cat <<'END_OF_INVENTORY'
+{%- for line in cookiecutter | inventory | rbac %}
+{{ line }}
+{%- endfor %}
+END_OF_INVENTORY
+}
+
+temporary_prefix=tls-scaffold-enable-
+tab=$(printf '\t')
+work=
+state=
+mine=
+
+say() {
+    printf 'rbac.sh: %s\n' "$1" >&2
+}
+
+fail() { # tell what is wrong and how to go on
+    printf 'error: %s\n' "$1" >&2
+    [ $# -lt 2 ] || printf '\nhint: %s\n' "$2" >&2
+    exit 1
+}
+
+why() { # etcdctl's own last words
+    sed -n 's/^Error: *//p; /pkg\/flags/s/.*| //p; /command not found/p' "$work/error" | tail -n 1
+}
+
+ctl() { # etcdctl, or the end of this run
+    etcdctl "$@" </dev/null 2>"$work/error" || fail "etcdctl $1 $2 failed at \`$ETCDCTL_ENDPOINTS\`: $(why)" \
+        "ETCDCTL_ENDPOINTS names the members, ETCDCTL_CERT and ETCDCTL_KEY a certificate of the user root"
+}
+
+words() { # words KIND: what the inventory says after this word
+    inventory | sed -n "s/^$1$tab//p"
+}
+
+settings() {
+    command -v etcdctl >/dev/null || fail "etcdctl is not installed" \
+        "\`apt-get install etcd-client\`, \`brew install etcd\`, or etcd's releases on GitHub"
+    root=$(words certificate)
+    : "${ETCDCTL_ENDPOINTS=$(words endpoint | paste -s -d , -)}" "${ETCDCTL_CACERT=certs/ca.pem}"
+    : "${ETCDCTL_CERT=${root:+$root.pem}}" "${ETCDCTL_KEY=${root:+$root-key.pem}}"
+    export ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
+    [ -n "$ETCDCTL_CERT" ] || fail "the inventory has no user root" \
+        "\`tls-scaffold add --user root\`, or set ETCDCTL_CERT and ETCDCTL_KEY"
+    for each in "$ETCDCTL_CACERT" "$ETCDCTL_CERT" "$ETCDCTL_KEY"; do
+        [ -r "$each" ] || fail "\`$each\` can't be read" "\`make\` signs what is missing"
+    done
+    state=$(dirname "$ETCDCTL_KEY")/.rbac-enable
+    work=$(mktemp -d)
+}
+
+# --- the difference between the inventory and etcd ---
+
+compare() { # leave in $work: wanted, actual, missing and surplus, all sorted lines
+    inventory | grep -v -e "^endpoint$tab" -e "^certificate$tab" | sort -u >"$work/wanted" || :
+    ctl user list | sed "s/^/user$tab/" | sort >"$work/users"
+    ctl role list | sed "s/^/role$tab/" | sort >"$work/roles"
+    cat "$work/users" "$work/roles" | sort >"$work/listed"
+    comm -12 "$work/wanted" "$work/listed" >"$work/known"
+    {
+        cat "$work/known"
+        grep "^user$tab$temporary_prefix" "$work/users" || :
+        while IFS=$tab read -r kind name; do
+            if [ "$kind" = user ]; then grants_of "$name"; else permissions_of "$name"; fi
+        done <"$work/known"
+    } >"$work/unsorted"
+    sort -u "$work/unsorted" >"$work/actual"
+    comm -23 "$work/wanted" "$work/actual" >"$work/missing"
+    comm -13 "$work/wanted" "$work/actual" >"$work/surplus"
+}
+
+grants_of() { # the roles of the user $1; JSON, since the plain list can't tell `a b` from `a` and `b`
+    ctl user get -w json -- "$1" >"$work/got"
+    tr -d '\n' <"$work/got" | sed -n 's/.*"roles":\["\(.*\)"\]}.*/\1/p' | sed 's/","/\
+/g; s/\\\(["\\]\)/\1/g' | while IFS= read -r role; do
+        printf 'grant\t%s\t%s\n' "$role" "$1"
+    done
+}
+
+permissions_of() { # what the role $1 holds; root's are etcd's own affair
+    [ "$1" != root ] || return 0
+    ctl role get -- "$1" >"$work/got"
+    tr -d '\000' <"$work/got" | awk '
+        /^KV Read:$/ { access = "read" }
+        /^KV Write:$/ { access = "write" }
+        access != "" && /^\t/ { held[substr($0, 2)] = held[substr($0, 2)] access }
+        END { for (range in held) print held[range] "\t" range }
+    ' | sed "
+        s/$tab\[\(.*\), .*) (prefix \1)\$/${tab}prefix$tab\1/
+        t named
+        s/$tab\[, <open ended>\$/${tab}all/
+        t named
+        s/$tab\[\(.*\), <open ended>\$/${tab}from$tab\1/
+        t named
+        s/$tab\[\(.*\), \(.*\))\$/${tab}range$tab\1$tab\2/
+        t named
+        s/$tab/${tab}key$tab/
+        :named
+        s/^/permission$tab$1$tab/"
+}
+
+diff_with_etcd() {
+    compare
+    sort -r "$work/missing" | sed 's/^/+ /'
+    sed 's/^/- /' "$work/surplus"
+    [ ! -s "$work/missing" ] && [ ! -s "$work/surplus" ]
+}
+
+# --- bringing etcd in line ---
+
+apply() {
+    compare
+    if [ ! -s "$work/missing" ] && [ ! -s "$work/surplus" ]; then
+        say "etcd holds what the inventory asks for: nothing changed"
+        return
+    fi
+    sort -r "$work/missing" >"$work/todo" # users and roles come before what is granted to them
+    while IFS=$tab read -r kind first second third fourth; do
+        create "$kind" "$first" "$second" "$third" "$fourth" >/dev/null
+        printf '+ %s\n' "$kind$tab$first${second:+$tab$second}${third:+$tab$third}${fourth:+$tab$fourth}"
+    done <"$work/todo"
+    cp "$work/surplus" "$work/todo"
+    while IFS= read -r line; do
+        ! replaced "$line" || continue
+        printf '%s\n' "$line" | { IFS=$tab read -r kind first second third fourth && remove >/dev/null; } || exit 1
+        printf '%s\n' "- $line"
+    done <"$work/todo"
+    compare
+    [ ! -s "$work/missing" ] && [ ! -s "$work/surplus" ] || fail "etcd still differs from the inventory" \
+        "\`sh rbac.sh --diff\` shows where; a role with permissions of an odd form can be deleted and made anew"
+    say "etcd now holds what the inventory asks for"
+}
+
+create() { # create KIND WORDS…
+    case $1 in
+    user) ctl user add --no-password -- "$2" ;;
+    role) ctl role add -- "$2" ;;
+    grant) ctl user grant-role -- "$3" "$2" ;;
+    permission)
+        case $4 in
+        all) ctl role grant-permission --from-key=true -- "$2" "$3" '' ;;
+        prefix) ctl role grant-permission --prefix=true -- "$2" "$3" "$5" ;;
+        key) ctl role grant-permission -- "$2" "$3" "$5" ;;
+        esac
+        ;;
+    esac
+}
+
+remove() { # remove what the words kind, first, second, third and fourth say
+    case $kind in
+    user) ctl user delete -- "$first" ;;
+    grant) ctl user revoke-role -- "$second" "$first" ;;
+    permission)
+        case $third in
+        all) ctl role revoke-permission --from-key=true -- "$first" '' ;;
+        from) ctl role revoke-permission --from-key=true -- "$first" "$fourth" ;;
+        prefix) ctl role revoke-permission --prefix=true -- "$first" "$fourth" ;;
+        range) ctl role revoke-permission -- "$first" "${fourth%%"$tab"*}" "${fourth#*"$tab"}" ;;
+        key) ctl role revoke-permission -- "$first" "$fourth" ;;
+        esac
+        ;;
+    esac
+}
+
+replaced() { # does the inventory give the permission in the line $1 with another access? Granting replaced it
+    case $1 in permission*) ;; *) return 1 ;; esac
+    for access in read write readwrite; do
+        other=$(printf '%s\n' "$1" | sed "s/^\(permission$tab[^$tab]*$tab\)[a-z]*/\1$access/")
+        ! grep -q -x -F -e "$other" "$work/wanted" || return 0
+    done
+    return 1
+}
+
+# --- switching authentication on ---
+
+is_on() { # is authentication on? A password that can't be right is refused only then
+    ! ETCDCTL_USER="${temporary_prefix}nobody:nobody" etcdctl user list </dev/null >/dev/null 2>"$work/error" || return 1
+    grep -q 'authentication failed' "$work/error" || fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)"
+}
+
+works_everywhere() { # does the root certificate alone work at every member? Members may lag behind, so ask again
+    for tries in 1 2 3; do
+        refusing=
+        for endpoint in $(printf %s "$ETCDCTL_ENDPOINTS" | tr , ' '); do
+            ETCDCTL_ENDPOINTS=$endpoint etcdctl user list </dev/null >/dev/null 2>"$work/error" || { refusing=$endpoint; break; }
+        done
+        [ -n "$refusing" ] || return 0
+        [ "$tries" = 3 ] || sleep 1
+    done
+    return 1
+}
+
+check_certificate() { # etcd takes the user from the CN, if the chain and the usage are right
+    command -v openssl >/dev/null || fail "openssl is not installed: it checks the root certificate"
+    cn=$(openssl x509 -in "$ETCDCTL_CERT" -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p')
+    [ "$cn" = root ] || fail "the CN of \`$ETCDCTL_CERT\` is \`$cn\`, not \`root\`" "\`tls-scaffold add --user root\`"
+    openssl verify -partial_chain -purpose sslclient -CAfile "$ETCDCTL_CACERT" "$ETCDCTL_CERT" >"$work/error" 2>&1 ||
+        fail "\`$ETCDCTL_CERT\` does not verify against \`$ETCDCTL_CACERT\`: $(sed -n 's/^error .*: //p; s/^error [0-9]* at [^:]*: *//p' "$work/error" | tail -n 1)"
+}
+
+check_root() {
+    works_everywhere || fail "\`$refusing\` refuses the root certificate, or does not answer: $(why)"
+    ctl user list >"$work/got"
+    grep -q -x root "$work/got" || fail "etcd has no user root" "run \`sh rbac.sh\` first"
+    grants_of root | grep -q -x "grant${tab}root${tab}root" || fail "the user root does not hold the role root" "run \`sh rbac.sh\` first"
+}
+
+enable() {
+    check_certificate
+    check_root
+    if is_on; then
+        say "authentication is on, and the root certificate works at every member: nothing changed"
+        return
+    fi
+    temporary=$temporary_prefix$(random 4)
+    password=$(random 24)
+    (set -C && printf '%s\n%s\n%s\n' "$temporary:$password" $$ "$(command_of $$)" >"$state") 2>/dev/null ||
+        fail "\`$state\` can't be made: it keeps the way back until authentication is on"
+    mine=1
+    # shellcheck disable=SC2119
+    printf '%s\n' "$password" | etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" ||
+        fail "the temporary user can't be made: $(why)"
+    ctl user grant-role -- "$temporary" root >/dev/null
+    ctl auth enable >/dev/null
+    settle
+    say "authentication is on, and the root certificate works at every member"
+}
+
+random() { # random BYTES, in hexadecimal
+    od -A n -t x1 -N "$1" /dev/urandom | tr -d ' \n'
+}
+
+command_of() { # what runs as process $1
+    ps -o args= -p "$1" 2>/dev/null || :
+}
+
+# The file $state keeps the temporary user's name and password from before it is made until it is gone. Whoever finds
+# it after a crash comes to the same end: authentication stays on only where the root certificate alone works.
+settle() {
+    verdict=
+    if is_on && ! works_everywhere; then
+        verdict="\`$refusing\` does not take the root certificate: $(why)"
+        ETCDCTL_USER=$(sed -n 1p "$state") etcdctl auth disable </dev/null >/dev/null 2>"$work/error" ||
+            fail "authentication can't be switched off again: $(why)" "run this again; \`$state\` keeps the way back"
+    fi
+    delete_temporary_users
+    rm -f "$state"
+    mine=
+    [ -z "$verdict" ] || fail "$verdict; authentication is off again" \
+        "does every member run with --client-cert-auth and --trusted-ca-file?"
+}
+
+delete_temporary_users() {
+    ctl user list >"$work/got"
+    grep "^$temporary_prefix" "$work/got" >"$work/todo" || :
+    while IFS= read -r name; do
+        ctl user delete -- "$name" >/dev/null
+    done <"$work/todo"
+}
+
+recover() { # finish what a killed run had begun
+    [ -e "$state" ] || return 0
+    pid=$(sed -n 2p "$state")
+    if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null && [ "$(command_of "$pid")" = "$(sed -n 3p "$state")" ]; then
+        fail "process $pid is enabling authentication" "run this again when it has ended"
+    fi
+    say "finishing what a killed run had begun"
+    settle
+}
+
+finish() {
+    code=$?
+    trap - EXIT HUP INT TERM
+    [ -z "$mine" ] || (settle) || code=1
+    [ -z "$work" ] || rm -rf "$work"
+    exit "$code"
+}
+
+trap finish EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+case $#:${1-} in
+0:) settings && recover && apply ;;
+1:--diff) settings && diff_with_etcd ;;
+1:--enable) settings && recover && enable ;;
+*) printf 'usage: sh rbac.sh [--diff | --enable]\n' >&2 && exit 2 ;;
+esac

@@ -1,0 +1,249 @@
+#!/bin/sh
+# Signs for the Makefile so that a crash, a second make or a full disk never leaves half of a pair:
+# files come into being under certs/.work.PID and are renamed when they are whole.
+#   sign.sh CERTIFICATE REQUEST [PROFILE] | ca | sign | sign-again | renew | regenerate | clean | heal | no-signer
+set -eu
+umask 077
+: "${group:=$$}" "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}"
+work=certs/.work.$$
+aside=archive/.next.$$
+token=
+
+fail() { # tell what is wrong and how to go on
+    printf 'error: %s\n' "$1" >&2
+    [ $# -lt 2 ] || printf '\nhint: %s\n' "$2" >&2
+    exit 1
+}
+
+no_signer() { # the ways to get a signer
+    fail "no signer: neither cfssl and cfssljson nor tls-scaffold are installed" \
+        "\`apt-get install golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go, or \`pip install tls-scaffold\`"
+}
+
+tidy() {
+    [ -z "$token" ] || rm -f "$token"
+    rmdir .lock 2>/dev/null || :
+    rm -rf "$work" "$aside"
+}
+
+start_of() { # start = when process $1 began, which tells it from a later one of the same number
+    start=-
+    if read -r stat 2>/dev/null <"/proc/$1/stat"; then
+        # shellcheck disable=SC2086  # split into the fields that proc(5) numbers from 3 on
+        set -- ${stat##*) }
+        [ $# -lt 20 ] || { shift 19; start=$1; }
+    fi
+}
+
+alive() { # is the process $1, which a token says began at $2, still there?
+    kill -0 "$1" 2>/dev/null || [ -d "/proc/$1" ] || return 1
+    start_of "$1"
+    [ "$2" = "$start" ] || [ "$2" = - ] || [ -z "$2" ]
+}
+
+# A token .lock/GROUP.PID.COMPONENT stands for each process that works on the folder. Whoever has put down
+# its own looks at the others: one of another make, or of the same component, means to step back and wait.
+lock() { # lock COMPONENT (all: the whole folder)
+    start_of $$
+    mine=$start tries=0
+    while :; do
+        mkdir .lock 2>/dev/null || [ -d .lock ] || fail "nothing can be written in \`$(pwd)\`"
+        token=.lock/$group.$$.$1
+        if echo "$mine make" 2>/dev/null >"$token"; then
+            find_holder "$1"
+            [ -n "$holder" ] || break
+            rm -f "$token"
+            [ $tries -gt 0 ] || echo "waiting for $holder" >&2
+        fi
+        tries=$((tries + 1))
+        [ $tries -lt 200 ] || fail "${holder:-something that can not be written past} holds this folder" "run make again when it has ended"
+        sleep "0.$(($$ % 5 + 2))" 2>/dev/null || sleep 1
+    done
+    for old in certs/.work.*; do
+        alive "${old##*.}" - || rm -rf "$old"
+    done
+}
+
+find_holder() { # holder = the live token that keeps component $1 from going on, in words
+    holder=
+    for other in .lock/*; do
+        id=${other#.lock/}
+        if [ "$other" = "$token" ] || [ ! -e "$other" ]; then continue; fi
+        pid=${id#*.}
+        what=${pid#*.}
+        pid=${pid%%.*}
+        began='' words=''
+        read -r began words 2>/dev/null <"$other" || :
+        if ! alive "$pid" "$began"; then
+            rm -f "$other"
+        elif [ "${id%%.*}" != "$group" ] || [ "$what" = "$1" ] || [ "$what" = all ] || [ "$1" = all ]; then
+            holder="${words:-another run} (process $pid)"
+        fi
+    done
+}
+
+free_of_links() { # refuse to write through links that lead elsewhere
+    for each in certs archive .lock; do
+        [ ! -h "$each" ] || fail "\`$each\` is a link: keys are not written through links" "move it away, or put a folder in its place"
+    done
+}
+
+put() { # put FROM TO: move a file into place, over a link but never through it
+    [ ! -h "$2" ] || rm -f "$2"
+    [ ! -d "$2" ] || fail "\`$2\` is a folder: it should be a file"
+    mv -f "$1" "$2"
+}
+
+run_cfssl() { # run_cfssl NAME ARGUMENTS…: leave NAME.pem, NAME-key.pem and NAME.csr in $work
+    name=$1
+    shift
+    for each in "${CFSSL%% *}" "${JSON%% *}"; do command -v "$each" >/dev/null || no_signer; done
+    mkdir "$work"
+    $CFSSL gencert "$@" >"$work/json" 2>"$work/log" || refused "$name"
+    (umask 022 && $JSON -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$name"
+    for each in "$work/$name.pem" "$work/$name-key.pem" "$work/$name.csr"; do
+        [ -s "$each" ] || refused "$name"
+    done
+    rm -f "$work/json" "$work/log"
+    sync "$work"/* 2>/dev/null || sync
+}
+
+refused() { # end with cfssl's own words, which cfssljson would hide, and the component's name
+    sed '/\[INFO\]/d; /lacks a "hosts" field/,/10.2.3/d' "$work/log" >&2
+    grep -s '"message"' "$work/json" >&2 || :
+    if grep -qs "match parent's PublicKey" "$work/json" "$work/log"; then
+        fail "\`$1\` is not signed: \`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`" "put the right half back; neither is made anew beside the other"
+    fi
+    fail "cfssl did not sign \`$1\`: $(sed -n '/\[INFO\]/d; /lacks a "hosts" field/,/10.2.3/d; $p' "$work/log")"
+}
+
+half() { # half MISSING PRESENT
+    fail "\`certs/$1\` is missing (but \`certs/$2\` exists)" "put it back; neither half of a CA is made anew beside the other"
+}
+
+ca_is_whole() {
+    [ -f certs/ca.pem ] || half ca.pem ca-key.pem
+    [ -f certs/ca-key.pem ] || half ca-key.pem ca.pem
+}
+
+finish_ca() { # move a CA that is whole from certs/.ca into its place
+    for each in ca.csr ca-key.pem ca.pem; do
+        [ ! -e "certs/.ca/$each" ] || [ -e "certs/$each" ] || mv "certs/.ca/$each" "certs/$each"
+    done
+    rmdir certs/.ca || fail "\`certs/.ca\` holds a second CA" "keep one of the two in \`certs/\` and move the other away"
+}
+
+make_ca() {
+    if [ -f certs/ca.pem ] || [ -f certs/ca-key.pem ]; then ca_is_whole; return; fi
+    for each in certs/*.pem; do
+        [ ! -e "$each" ] || fail "\`certs/\` holds certificates, but not the CA that signed them" \
+            "put ca.pem and ca-key.pem back, or run \`make clean\` to begin anew"
+    done
+    mkdir -p certs
+    chmod 700 certs
+    run_cfssl ca -initca config/ca-csr.json
+    mv "$work" certs/.ca
+    finish_ca
+}
+
+sign() { # sign CERTIFICATE REQUEST [PROFILE]
+    base=${1%.pem}
+    ca_is_whole
+    chmod 700 certs
+    run_cfssl "${base##*/}" -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json ${3:+-profile "$3"} "$2"
+    # The certificate goes first and comes last: after a kill it is missing, and make signs again.
+    rm -f "$base.pem"
+    put "$work/${base##*/}-key.pem" "$base-key.pem"
+    put "$work/${base##*/}.csr" "$base.csr"
+    put "$work/${base##*/}.pem" "$base.pem"
+    echo "signed $base.pem"
+}
+
+stamp() { # into = a new name archive/TIME
+    into=archive/$(date -u +%Y%m%dT%H%M%SZ)
+    while [ -e "$into" ]; do into=${into}x; done
+    mkdir -p archive
+    chmod 700 archive
+}
+
+regenerate() { # the new set is made aside; one rename decides, heal does the rest
+    rm -rf archive/.next.*
+    stamp
+    mkdir "$aside" "$aside/new"
+    cp -R config "$aside/config"
+    ln -s ../config "$aside/new/config"
+    for each in * .[!.]*; do
+        case $each in certs | archive | data | dist | config | .lock | .git) continue ;; esac
+        [ ! -e "$each" ] || ln -s "../../../$each" "$aside/new/$each"
+    done
+    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' "${MAKE_PROGRAM:-make}" -C "$aside/new" \
+        -j "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" all || fail "the new set was not made; the old one is as it was"
+    sync
+    mv "$aside" "$into"
+    swap "$into/new"
+    echo "new CA and certificates in certs/, the old ones in $into/"
+}
+
+swap() { # swap archive/TIME/new: the old certs/ goes to archive/TIME, the new one takes its place
+    if [ -d "$1/certs" ]; then
+        [ ! -d certs ] || [ ! -e "${1%/new}/certs" ] || fail "both \`certs\` and \`${1%/new}/certs\` stand beside a newer set" "move one of them away"
+        [ ! -d certs ] || mv certs "${1%/new}/certs"
+        mv "$1/certs" certs
+    fi
+    rm -rf "$1"
+}
+
+heal() { # finish what a killed run had decided
+    for new in archive/*/new; do
+        [ ! -d "$new" ] || swap "$new"
+    done
+    [ ! -d certs/.ca ] || finish_ca
+}
+
+clean() {
+    [ -d certs ] || { echo "there is no certs/ to move away"; return; }
+    stamp
+    mkdir "$into"
+    mv certs "$into/certs"
+    echo "certs/ is now $into/certs/"
+}
+
+due() { # the components whose certificates expire within RENEW_DAYS
+    sed -n 's/^req-\([^ :]*\)  *\([^ :]*\.pem\) *:.*/\1 \2/p' Makefile | while read -r name certificate; do
+        [ ! -f "$certificate" ] || openssl x509 -noout -checkend $((RENEW_DAYS * 86400)) -in "$certificate" >/dev/null || echo "$name"
+    done
+}
+
+renew() {
+    command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires" "\`make req-NAME\` signs one component again"
+    names=$(due)
+    [ -n "$names" ] || { echo "nothing expires within $RENEW_DAYS days"; return; }
+    if [ "$SIGNER" = cfssl ]; then
+        echo "$names" | sed 's/^/req-/' | MAKEFLAGS='' MFLAGS='' xargs "${MAKE_PROGRAM:-make}"
+    else
+        echo "$names" | xargs tls-scaffold sign --force
+    fi
+}
+
+own() { # own ARGUMENTS…: hand the work to tls-scaffold, which takes the lock itself
+    command -v tls-scaffold >/dev/null || no_signer
+    exec tls-scaffold sign "$@"
+}
+
+trap tidy EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+free_of_links
+case $SIGNER:$1 in
+*:no-signer) no_signer ;;
+*:renew) renew ;;
+*:regenerate | *:clean | *:heal) lock all; "$1" ;;
+cfssl:ca) lock ca; make_ca ;;
+cfssl:*) lock "$(basename "$1" .pem)"; sign "$@" ;;
+tls-scaffold:ca) if [ -f certs/ca.pem ]; then ca_is_whole; else own ca; fi ;;
+tls-scaffold:sign) own ;;
+tls-scaffold:sign-again) own --force ;;
+tls-scaffold:*) own --force "$(basename "$1" .pem)" ;;
+*) fail "SIGNER is \`$SIGNER\`: it is either \`cfssl\` or \`tls-scaffold\`" ;;
+esac
