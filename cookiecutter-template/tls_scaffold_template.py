@@ -16,7 +16,7 @@ except ImportError:  # plain cookiecutter: the package stands in the same checko
     sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
     import tls_scaffold
 
-from tls_scaffold import documents, intake
+from tls_scaffold import documents, intake, rbac
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import Inventory
 
@@ -24,12 +24,13 @@ NONE = Inventory(members=())
 
 
 class InventoryExtension(Extension):
-    """Adds the filters `inventory` and `documents`."""
+    """Adds the filters `inventory`, `documents` and `rbac`."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.filters["inventory"] = inventory
         environment.filters["documents"] = hook_documents
+        environment.filters["rbac"] = rbac.script_lines
 
 
 def inventory(answers: Mapping[str, Any]) -> Inventory:

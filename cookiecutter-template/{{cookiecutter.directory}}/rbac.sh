@@ -70,14 +70,14 @@ settings() {
 # --- the difference between the inventory and etcd ---
 
 compare() { # leave in $work: wanted, actual, missing and surplus, all sorted lines
-    inventory | grep -v -e "^endpoint$tab" -e "^certificate$tab" | sort -u >"$work/wanted" || :
-    ctl user list | sed "s/^/user$tab/" | sort >"$work/users"
-    ctl role list | sed "s/^/role$tab/" | sort >"$work/roles"
-    cat "$work/users" "$work/roles" | sort >"$work/listed"
+    inventory | sed "/^endpoint$tab/d; /^certificate$tab/d" | sort -u >"$work/wanted"
+    ctl user list >"$work/users"
+    ctl role list >"$work/roles"
+    { sed "s/^/user$tab/" "$work/users" && sed "s/^/role$tab/" "$work/roles"; } | sort >"$work/listed"
     comm -12 "$work/wanted" "$work/listed" >"$work/known"
     {
         cat "$work/known"
-        grep "^user$tab$temporary_prefix" "$work/users" || :
+        sed -n "s/^$temporary_prefix/user$tab&/p" "$work/users"
         while IFS=$tab read -r kind name; do
             if [ "$kind" = user ]; then grants_of "$name"; else permissions_of "$name"; fi
         done <"$work/known"
@@ -134,14 +134,14 @@ apply() {
     fi
     sort -r "$work/missing" >"$work/todo" # users and roles come before what is granted to them
     while IFS=$tab read -r kind first second third fourth; do
-        create "$kind" "$first" "$second" "$third" "$fourth" >/dev/null
-        printf '+ %s\n' "$kind$tab$first${second:+$tab$second}${third:+$tab$third}${fourth:+$tab$fourth}"
+        create >/dev/null
+        changed +
     done <"$work/todo"
     cp "$work/surplus" "$work/todo"
-    while IFS= read -r line; do
-        ! replaced "$line" || continue
-        printf '%s\n' "$line" | { IFS=$tab read -r kind first second third fourth && remove >/dev/null; } || exit 1
-        printf '%s\n' "- $line"
+    while IFS=$tab read -r kind first second third fourth; do
+        if [ "$kind" = permission ] && replaced; then continue; fi
+        remove >/dev/null
+        changed -
     done <"$work/todo"
     compare
     [ ! -s "$work/missing" ] && [ ! -s "$work/surplus" ] || fail "etcd still differs from the inventory" \
@@ -149,22 +149,26 @@ apply() {
     say "etcd now holds what the inventory asks for"
 }
 
-create() { # create KIND WORDS…
-    case $1 in
-    user) ctl user add --no-password -- "$2" ;;
-    role) ctl role add -- "$2" ;;
-    grant) ctl user grant-role -- "$3" "$2" ;;
+changed() { # print the line that was worked off
+    printf '%s\n' "$1 $kind$tab$first${second:+$tab$second}${third:+$tab$third}${fourth:+$tab$fourth}"
+}
+
+create() { # create what the words of a line say: kind, first, second, third and fourth
+    case $kind in
+    user) ctl user add --no-password -- "$first" ;;
+    role) ctl role add -- "$first" ;;
+    grant) ctl user grant-role -- "$second" "$first" ;;
     permission)
-        case $4 in
-        all) ctl role grant-permission --from-key=true -- "$2" "$3" '' ;;
-        prefix) ctl role grant-permission --prefix=true -- "$2" "$3" "$5" ;;
-        key) ctl role grant-permission -- "$2" "$3" "$5" ;;
+        case $third in
+        all) ctl role grant-permission --from-key=true -- "$first" "$second" '' ;;
+        prefix) ctl role grant-permission --prefix=true -- "$first" "$second" "$fourth" ;;
+        key) ctl role grant-permission -- "$first" "$second" "$fourth" ;;
         esac
         ;;
     esac
 }
 
-remove() { # remove what the words kind, first, second, third and fourth say
+remove() { # the same way back
     case $kind in
     user) ctl user delete -- "$first" ;;
     grant) ctl user revoke-role -- "$second" "$first" ;;
@@ -180,11 +184,10 @@ remove() { # remove what the words kind, first, second, third and fourth say
     esac
 }
 
-replaced() { # does the inventory give the permission in the line $1 with another access? Granting replaced it
-    case $1 in permission*) ;; *) return 1 ;; esac
+replaced() { # does the inventory give this permission with another access? Granting it took the old one away
     for access in read write readwrite; do
-        other=$(printf '%s\n' "$1" | sed "s/^\(permission$tab[^$tab]*$tab\)[a-z]*/\1$access/")
-        ! grep -q -x -F -e "$other" "$work/wanted" || return 0
+        wanted=$kind$tab$first$tab$access$tab$third${fourth:+$tab$fourth}
+        ! grep -q -x -F -e "$wanted" "$work/wanted" || return 0
     done
     return 1
 }
@@ -196,16 +199,18 @@ is_on() { # is authentication on? A password that can't be right is refused only
     grep -q 'authentication failed' "$work/error" || fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)"
 }
 
-works_everywhere() { # does the root certificate alone work at every member? Members may lag behind, so ask again
-    for tries in 1 2 3; do
+works_everywhere() { # works_everywhere TRIES: does the root certificate alone work at every member?
+    left=$1 # a member may lag behind for a moment
+    while :; do
         refusing=
         for endpoint in $(printf %s "$ETCDCTL_ENDPOINTS" | tr , ' '); do
             ETCDCTL_ENDPOINTS=$endpoint etcdctl user list </dev/null >/dev/null 2>"$work/error" || { refusing=$endpoint; break; }
         done
         [ -n "$refusing" ] || return 0
-        [ "$tries" = 3 ] || sleep 1
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || return 1
+        sleep 1
     done
-    return 1
 }
 
 check_certificate() { # etcd takes the user from the CN, if the chain and the usage are right
@@ -217,10 +222,11 @@ check_certificate() { # etcd takes the user from the CN, if the chain and the us
 }
 
 check_root() {
-    works_everywhere || fail "\`$refusing\` refuses the root certificate, or does not answer: $(why)"
+    works_everywhere 1 || fail "\`$refusing\` refuses the root certificate, or does not answer: $(why)"
     ctl user list >"$work/got"
     grep -q -x root "$work/got" || fail "etcd has no user root" "run \`sh rbac.sh\` first"
-    grants_of root | grep -q -x "grant${tab}root${tab}root" || fail "the user root does not hold the role root" "run \`sh rbac.sh\` first"
+    grants_of root >"$work/held"
+    grep -q -x "grant${tab}root${tab}root" "$work/held" || fail "the user root does not hold the role root" "run \`sh rbac.sh\` first"
 }
 
 enable() {
@@ -235,7 +241,6 @@ enable() {
     (set -C && printf '%s\n%s\n%s\n' "$temporary:$password" $$ "$(command_of $$)" >"$state") 2>/dev/null ||
         fail "\`$state\` can't be made: it keeps the way back until authentication is on"
     mine=1
-    # shellcheck disable=SC2119
     printf '%s\n' "$password" | etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" ||
         fail "the temporary user can't be made: $(why)"
     ctl user grant-role -- "$temporary" root >/dev/null
@@ -255,15 +260,17 @@ command_of() { # what runs as process $1
 # The file $state keeps the temporary user's name and password from before it is made until it is gone. Whoever finds
 # it after a crash comes to the same end: authentication stays on only where the root certificate alone works.
 settle() {
+    trap '' HUP INT TERM
+    mine=
     verdict=
-    if is_on && ! works_everywhere; then
+    if is_on && ! works_everywhere 3; then
         verdict="\`$refusing\` does not take the root certificate: $(why)"
         ETCDCTL_USER=$(sed -n 1p "$state") etcdctl auth disable </dev/null >/dev/null 2>"$work/error" ||
             fail "authentication can't be switched off again: $(why)" "run this again; \`$state\` keeps the way back"
     fi
     delete_temporary_users
     rm -f "$state"
-    mine=
+    trap_signals
     [ -z "$verdict" ] || fail "$verdict; authentication is off again" \
         "does every member run with --client-cert-auth and --trusted-ca-file?"
 }
@@ -294,13 +301,30 @@ finish() {
     exit "$code"
 }
 
-trap finish EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap_signals() {
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
 case $#:${1-} in
-0:) settings && recover && apply ;;
-1:--diff) settings && diff_with_etcd ;;
-1:--enable) settings && recover && enable ;;
-*) printf 'usage: sh rbac.sh [--diff | --enable]\n' >&2 && exit 2 ;;
+0: | 1:--diff | 1:--enable) ;;
+*)
+    printf 'usage: sh rbac.sh [--diff | --enable]\n' >&2
+    exit 2
+    ;;
+esac
+trap finish EXIT
+trap_signals
+settings
+case ${1-} in
+--diff) diff_with_etcd ;;
+--enable)
+    recover
+    enable
+    ;;
+*)
+    recover
+    apply
+    ;;
 esac

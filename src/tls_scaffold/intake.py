@@ -72,6 +72,28 @@ def items(value: object) -> list[Any]:
     return [part for item in listed for part in (item.split(",") if isinstance(item, str) else [item])]
 
 
+def extended(data: object, added: Mapping[str, Any]) -> object:
+    """Return `data` with the words of options added: members, users and proxies to its lists, the rest over it.
+
+    `added` holds what was given: lists of words under `members`, `users` and `proxy`, under `proxies` how
+    many more, and settings under their own names. Data that is no table is returned as it is.
+    """
+    if not isinstance(data, Mapping):
+        return data
+    numbered_proxies = [{}] * added.get("proxies", 0)
+    more = {"members": added.get("members", []), "users": added.get("users", [])}
+    more["proxies"] = [*numbered_proxies, *added.get("proxy", [])]
+    lists = {name: [*items(_counted(data.get(name, []))), *new] for name, new in more.items() if new}
+    settings = {name: value for name, value in added.items() if name not in (*more, "proxy")}
+    return {**data, **lists, **settings}
+
+
+def _counted(value: object) -> object:
+    """Return as many proxies without a name as a number says; anything else as it is."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return [{}] * value if is_count else value  # type: ignore[operator]
+
+
 def numbered(prefix: str, taken: Iterable[str]) -> str:
     """Return the first of `prefix1`, `prefix2`, … that is not in `taken`."""
     names = set(taken)
@@ -90,7 +112,7 @@ class _Reader:
         removed = tuple(self._each("removed", data.get("removed", []), self._name))
         return Inventory(
             members=tuple(self._servers("members", data.get("members", []), Member, removed)),
-            proxies=tuple(self._servers("proxies", self._counted(data), Proxy, removed)),
+            proxies=tuple(self._servers("proxies", _counted(data.get("proxies", [])), Proxy, removed)),
             users=tuple(self._each("users", data.get("users", []), self._user)),
             key=self._word(data, "key", words.key, DEFAULTS.key, "ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519"),
             expiry=self._word(data, "expiry", words.hours, DEFAULTS.expiry, "`90d`, `1y` or `8760h`"),
@@ -163,14 +185,6 @@ class _Reader:
             self._checked(place if bare else f"{place}.hosts[{index}]", host, words.host_problem)
             for index, host in enumerate(value)
         )
-
-    def _counted(self, data: Mapping[str, Any]) -> object:
-        value = data.get("proxies", [])
-        if isinstance(value, bool) or not isinstance(value, int):
-            return value
-        if value < 0:
-            self.wrong("proxies", f"`{value}` is not a number of proxies")
-        return [{}] * value
 
     def _user(self, place: str, value: object) -> User:
         if isinstance(value, str):

@@ -1,7 +1,7 @@
 """The command line: words in, lines out, and the one place that catches our errors."""
 
+import errno
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -12,7 +12,7 @@ from tls_scaffold.errors import ScaffoldError
 
 
 class ScaffoldGroup(click.Group):
-    """Turns our errors into a message on stderr and an exit code."""
+    """Turns our errors, and the disk's, into a message on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the chosen command; a ScaffoldError becomes `error: …` and its exit code."""
@@ -21,6 +21,12 @@ class ScaffoldGroup(click.Group):
         except ScaffoldError as error:
             click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            where = f"`{error.filename}`: " if error.filename else ""
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {where}{error.strerror or error}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=ScaffoldGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,4 +52,4 @@ cli.add_command(new)
 
 def main() -> None:
     """Run the command line; environment variables begin with TLS_SCAFFOLD_."""
-    sys.exit(cli(auto_envvar_prefix="TLS_SCAFFOLD", prog_name="tls-scaffold"))
+    cli(prog_name="tls-scaffold")

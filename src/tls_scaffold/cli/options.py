@@ -1,0 +1,59 @@
+"""The options that several commands share, each of which may come from the environment too."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Words(click.ParamType):
+    """Text that may hold several words, split at commas; an environment variable is split there too."""
+
+    name = "text"
+    envvar_list_splitter: ClassVar[str] = ","
+
+
+def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """Return click's option, which may also come from `TLS_SCAFFOLD_` and its first name in capitals."""
+    variable = "TLS_SCAFFOLD_" + names[0].strip("-").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, **settings)
+
+
+def components(command: Command) -> Command:
+    """Add the options that name components."""
+    for add in reversed(
+        (
+            option(
+                *("--members", "--member", "members"),
+                type=Words(),
+                multiple=True,
+                metavar="A,B",
+                help="Members: an address or host name each, or NAME=HOST[+HOST…]; may be repeated",
+            ),
+            option(
+                *("--users", "--user", "users"),
+                type=Words(),
+                multiple=True,
+                metavar="U,V",
+                help="Users: a name each, or NAME=CN where the CN differs from the file name; may be repeated",
+            ),
+            option("--proxies", type=click.IntRange(0), metavar="N", help="N proxies, named by number"),
+            option(
+                "--proxy",
+                type=Words(),
+                multiple=True,
+                metavar="NAME[=HOST+…]",
+                help="A proxy with a name and hosts of its own; may be repeated",
+            ),
+        )
+    ):
+        command = add(command)
+    return command
+
+
+def given(words: dict[str, Any]) -> dict[str, Any]:
+    """Return only the options that were given, lists as lists."""
+    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in words.items()}
+    return {name: value for name, value in lists.items() if value not in (None, [], False)}

@@ -1,0 +1,36 @@
+"""`tls-scaffold new`: a folder from an inventory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold import formats, intake, newfolder, template
+from tls_scaffold.inventory import Inventory
+
+DEFAULT_PROXIES = 1  # as in hack/tls-setup
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `new` made, or would make: the folder, its inventory and its files' paths below it."""
+
+    target: Path
+    inventory: Inventory
+    files: tuple[str, ...]
+
+
+def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -> Made:
+    """Render the inventory of `source` (a file, `-`, or empty) with `words` added into the new folder `target`.
+
+    Raises ScaffoldError with every problem of the inventory, or where `target` is in use.
+    """
+    data = formats.load(source) if source else {}
+    if isinstance(data, Mapping) and "proxies" not in data and not words.keys() & {"proxies", "proxy"}:
+        data = {**data, "proxies": DEFAULT_PROXIES}
+    inventory = intake.of_data(intake.extended(data, words))
+    newfolder.check_free(target)
+    tree = template.render(inventory)
+    if not dry_run:
+        newfolder.create(target, tree)
+    return Made(target, inventory, tuple(sorted(tree)))

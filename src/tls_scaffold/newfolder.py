@@ -1,0 +1,106 @@
+"""A new folder appears whole or not at all: it is written beside its place and moved there."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import FILE
+
+HINT = (
+    "`tls-scaffold -C {0} sync` updates a folder of ours, `tls-scaffold adopt {0}` takes over one made by hand, "
+    "`tls-scaffold new DIRECTORY` makes another"
+)
+
+
+def check_free(target: Path) -> None:
+    """Raise ScaffoldError unless `target` is missing or an empty directory."""
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if os.path.lexists(target):
+        state = "is not empty" if target.is_dir() else "is not a directory"
+        raise ScaffoldError(f"`{target}` {state}: nothing was written", hint=HINT.format(target))
+
+
+def create(target: Path, tree: Mapping[str, str]) -> None:
+    """Make the directory `target` with the texts of `tree` (path → text); after a failure it is as it was.
+
+    Raises ScaffoldError where something stands in the way, OSError where the disk refuses.
+    """
+    check_free(target)
+    place = target.resolve()
+    with _parents(place.parent), _temporary(place) as temporary:
+        for path, text in tree.items():
+            _write(temporary / path, text)
+        os.sync()
+        _move(temporary, place)
+
+
+@contextmanager
+def _parents(parent: Path) -> Iterator[None]:
+    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for folder in missing:
+            if folder.exists():
+                folder.rmdir()
+        raise
+
+
+@contextmanager
+def _temporary(place: Path) -> Iterator[Path]:
+    prefix = f".{place.name}.new-"
+    for left in place.parent.glob(f"{_literal(prefix)}*"):
+        if not _is_running(left.name.removeprefix(prefix)):
+            shutil.rmtree(left, ignore_errors=True)
+    temporary = place.parent / f"{prefix}{os.getpid()}"
+    temporary.mkdir()
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _literal(text: str) -> str:
+    return "".join(f"[{character}]" if character in "*?[" else character for character in text)
+
+
+def _is_running(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    if path.suffix == ".sh":
+        path.chmod(path.stat().st_mode | 0o111 & ~_umask())
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _move(temporary: Path, place: Path) -> None:
+    if place != Path.cwd():
+        temporary.rename(place)
+        return
+    # A shell stands in it: it is filled, instead of putting another directory in its place.
+    try:
+        for child in sorted(temporary.iterdir(), key=lambda path: path.name == FILE):
+            child.rename(place / child.name)
+    except BaseException:
+        for child in list(place.iterdir()):
+            child.rename(temporary / child.name)
+        raise
