@@ -87,9 +87,13 @@ compare() { # leave in $work: wanted, actual, missing and surplus, all sorted li
     comm -13 "$work/wanted" "$work/actual" >"$work/surplus"
 }
 
+is_in_line() { # did the comparison find no difference?
+    [ ! -s "$work/missing" ] && [ ! -s "$work/surplus" ]
+}
+
 grants_of() { # the roles of the user $1; JSON, since the plain list can't tell `a b` from `a` and `b`
     ctl user get -w json -- "$1" >"$work/got"
-    tr -d '\n' <"$work/got" | sed -n 's/.*"roles":\["\(.*\)"\]}.*/\1/p' | sed 's/","/\
+    sed -n 's/.*"roles":\["\(.*\)"\]}.*/\1/p' "$work/got" | sed 's/","/\
 /g; s/\\\(["\\]\)/\1/g' | while IFS= read -r role; do
         printf 'grant\t%s\t%s\n' "$role" "$1"
     done
@@ -121,14 +125,14 @@ diff_with_etcd() {
     compare
     sort -r "$work/missing" | sed 's/^/+ /'
     sed 's/^/- /' "$work/surplus"
-    [ ! -s "$work/missing" ] && [ ! -s "$work/surplus" ]
+    is_in_line
 }
 
 # --- bringing etcd in line ---
 
 apply() {
     compare
-    if [ ! -s "$work/missing" ] && [ ! -s "$work/surplus" ]; then
+    if is_in_line; then
         say "etcd holds what the inventory asks for: nothing changed"
         return
     fi
@@ -144,7 +148,7 @@ apply() {
         changed -
     done <"$work/todo"
     compare
-    [ ! -s "$work/missing" ] && [ ! -s "$work/surplus" ] || fail "etcd still differs from the inventory" \
+    is_in_line || fail "etcd still differs from the inventory" \
         "\`sh rbac.sh --diff\` shows where; a role with permissions of an odd form can be deleted and made anew"
     say "etcd now holds what the inventory asks for"
 }
@@ -229,7 +233,7 @@ check_root() {
     grep -q -x "grant${tab}root${tab}root" "$work/held" || fail "the user root does not hold the role root" "run \`sh rbac.sh\` first"
 }
 
-enable() {
+switch_on() {
     check_certificate
     check_root
     if is_on; then
@@ -321,7 +325,7 @@ case ${1-} in
 --diff) diff_with_etcd ;;
 --enable)
     recover
-    enable
+    switch_on
     ;;
 *)
     recover
