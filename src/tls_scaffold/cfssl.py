@@ -16,6 +16,17 @@ CA_EXPIRY = "43800h"
 BACKDATE = timedelta(minutes=5)
 CA_USAGES = ("cert sign", "crl sign")
 DEFAULT_USAGES = ("signing", "key encipherment", "server auth", "client auth")
+SUBJECT = {
+    "C": "2.5.4.6",
+    "ST": "2.5.4.8",
+    "L": "2.5.4.7",
+    "O": "2.5.4.10",
+    "OU": "2.5.4.11",
+    "CN": "2.5.4.3",
+    "serialNumber": "2.5.4.5",
+}
+"""What a subject may hold, in the order of Go's pkix.Name: our word → OID."""
+EMAIL = "1.2.840.113549.1.9.1"
 NAME_WORDS = ("C", "ST", "L", "O", "OU", "E", "SerialNumber")
 
 
@@ -56,6 +67,26 @@ class Request:
     ca: Authority | None = None
     crl_url: str = ""
     misspelt: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The certificate's subject: for each attribute its OID and its values, which share one RDN.
+
+        It holds what Go's pkix.Name knows, in Go's order.
+        """
+        single = {"CN": (self.cn,), "serialNumber": (self.serial_number,)}
+        values = {word: single.get(word) or tuple(name.get(word, "") for name in self.names) for word in SUBJECT}
+        present = {word: tuple(text for text in texts if text) for word, texts in values.items()}
+        return tuple((SUBJECT[word], texts) for word, texts in present.items() if texts)
+
+    @property
+    def extra_subject(self) -> tuple[tuple[str, str], ...]:
+        """What cfssl adds to the CSR's subject, but not to the certificate's: OIDs and e-mail addresses."""
+        found = []
+        for name in self.names:
+            found += [(oid, text) for oid, text in name.items() if oid not in NAME_WORDS]
+            found += [(EMAIL, name["E"])] if name.get("E") else []
+        return tuple(found)
 
     def to_document(self) -> dict[str, Any]:
         """Return the request as JSON values, in the order of etcd's own files."""

@@ -1,0 +1,58 @@
+"""What a request's hosts become in a certificate: DNS names, e-mail addresses, IP addresses and URIs, as in Go."""
+
+import re
+from urllib.parse import quote
+
+from tls_scaffold.words import canonical_address
+
+ATOM = r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+"
+QUOTED = r'"(?:[^"\\\r\n]|\\.)*"'
+ADDRESS = rf"(?:{ATOM}(?:\.{ATOM})*|{QUOTED})@{ATOM}(?:\.{ATOM})*"
+EMAIL = re.compile(rf"[ \t]*(?:({ADDRESS})|(?:(?:{ATOM}|{QUOTED}|[. \t])*)<({ADDRESS})>)[ \t]*")
+URI = re.compile(
+    r"\*|(?:[A-Za-z][A-Za-z0-9+.-]*:)?/(?!/)[^\x00-\x1f\x7f]*"
+    r"|[A-Za-z][A-Za-z0-9+.-]*:(?://[^\x00-\x20\x7f/?]*(?:[/?][^\x00-\x1f\x7f]*)?|[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*|)"
+)
+BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+URI_PUNCTUATION = "%/:?[]@!$&'()*+,;=~"
+DNS_LIKE = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
+KINDS = ("dns", "email", "ip", "uri")
+
+
+def classified(host: str) -> tuple[str, str]:
+    """Return what cfssl 1.6.5 takes a host for (one of KINDS) and the value that it signs.
+
+    It asks net.ParseIP, net/mail.ParseAddress and net/url.ParseRequestURI in turn; what none of them
+    takes is a DNS name, unchecked.
+    """
+    address = canonical_address(host)
+    if address:
+        return "ip", address
+    mail = EMAIL.fullmatch(host)
+    if mail:
+        return "email", mail[1] or mail[2]
+    if URI.fullmatch(host) and not BAD_ESCAPE.search(host):
+        return "uri", quote(host, safe=URI_PUNCTUATION)
+    return "dns", host
+
+
+def alternative_names(hosts: tuple[str, ...], *, is_ca: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return kind and value of each subject alternative name, in cfssl's order; a CA keeps only IP addresses."""
+    names = sorted((classified(host) for host in hosts), key=lambda name: KINDS.index(name[0]))
+    return tuple(name for name in names if name[0] == "ip" or not is_ca)
+
+
+def problem(host: str) -> str:
+    """Say what cfssl signs in silence in place of a host that is malformed; empty if it is not."""
+    kind, _ = classified(host)
+    if not host:
+        return "is empty: cfssl signs an empty DNS name"
+    if kind == "uri" and "//" not in host:
+        return f"`{host}` is not a host: cfssl signs it as a URI"
+    if kind == "dns" and not _looks_like_dns(host):
+        return f"`{host}` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
+    return ""
+
+
+def _looks_like_dns(host: str) -> bool:
+    return bool(DNS_LIKE.fullmatch(host)) and not host.rstrip(".").rpartition(".")[2].isdigit()
