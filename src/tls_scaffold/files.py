@@ -1,0 +1,59 @@
+"""Files that come into being whole: their mode from the first byte, on the disk before their name is."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tls_scaffold.errors import ScaffoldError
+
+PUBLIC = 0o644
+SECRET = 0o600
+
+
+@contextmanager
+def telling(path: Path | str) -> Iterator[None]:
+    """Turn an OSError into a ScaffoldError that names the file and the system's own reason."""
+    try:
+        yield
+    except OSError as error:
+        raise ScaffoldError(f"`{error.filename or path}` can't be worked on: {error.strerror}") from error
+
+
+def create(path: Path, content: str | bytes, mode: int = PUBLIC) -> None:
+    """Write a new file and flush it to the disk; FileExistsError if anything, even a link, has its name.
+
+    The mode holds from the first byte, whatever the umask.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode & SECRET)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def write(path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path | None = None) -> None:
+    """Put a file in place by one rename; an older file or a link of that name is replaced, never followed.
+
+    `temporary` is where it comes into being, on the same disk; a hidden sibling unless it is given.
+    """
+    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        create(temporary, content, mode)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    flush_directory(path.parent)
+
+
+def flush_directory(path: Path) -> None:
+    """Bring the names in a directory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,186 @@
+"""A folder on the disk: its paths, what is written into it and how, and what a killed run left there."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+
+from tls_scaffold import locking
+from tls_scaffold.documents import LAST_RENDER
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.files import PUBLIC, flush_directory, telling
+from tls_scaffold.files import write as write_file
+from tls_scaffold.processes import alive
+
+CERTS = "certs"
+ARCHIVE = "archive"
+STATE = ".tls-scaffold"
+NO_LINKS = (CERTS, ARCHIVE, STATE)
+NO_LINKS_HINT = "move it away, or put a folder in its place"
+CA_FILES = ("ca.csr", "ca-key.pem", "ca.pem")
+WORK = ".work."
+
+
+@contextmanager
+def lock(
+    folder: Path,
+    words: str,
+    wait: float = locking.WAIT,
+    component: str = locking.ALL,
+    group: int | None = None,
+) -> Iterator[None]:
+    """Hold `folder` while the block runs, and first finish what a killed run had decided.
+
+    The arguments and errors are those of `locking.lock`.
+    """
+    check(folder)
+    with locking.lock(folder, words, wait, component, group):
+        with telling(folder):
+            heal(folder)
+        yield
+
+
+def check(folder: Path) -> None:
+    """Raise ScaffoldError if `folder` is none, or if keys would be written through a link."""
+    if not folder.is_dir():
+        raise ScaffoldError(f"`{folder}` is not a folder")
+    links = [name for name in NO_LINKS if (folder / name).is_symlink()]
+    if links:
+        raise ScaffoldError(
+            "keys are not written through links",
+            [f"`{folder / name}` is a link" for name in links],
+            NO_LINKS_HINT,
+        )
+
+
+def inside(folder: Path, path: str) -> Path:
+    """Return `folder`/`path`; ScaffoldError if that is outside of it, or reached through a link."""
+    parts = PurePosixPath(path).parts
+    if not parts or ".." in parts or parts[0] == "/":
+        raise ScaffoldError(f"`{path}` is not a path below the folder")
+    for depth in range(1, len(parts)):
+        parent = folder.joinpath(*parts[:depth])
+        if parent.is_symlink():
+            raise ScaffoldError(
+                f"`{parent}` is a link: nothing is written through it", hint="put a folder in its place"
+            )
+    return folder / path
+
+
+def write(folder: Path, path: str, content: str | bytes, mode: int = PUBLIC) -> None:
+    """Put a file of the folder in place, whole, by one rename; a link of that name is replaced."""
+    target = inside(folder, path)
+    with telling(target):
+        state = folder / STATE
+        state.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_file(target, content, mode, temporary=state / f"{WORK}{os.getpid()}")
+
+
+def remove(folder: Path, path: str) -> None:
+    """Take away a file that is ours and unedited; it may be gone already."""
+    target = inside(folder, path)
+    with telling(target):
+        target.unlink(missing_ok=True)
+
+
+def archive(folder: Path) -> Path:
+    """Make a new folder `archive/<UTC time>` and return it; only its owner can look into `archive`."""
+    name = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    shelf = folder / ARCHIVE
+    with telling(shelf):
+        shelf.mkdir(mode=0o700, exist_ok=True)
+        while (shelf / name).exists():
+            name += "x"
+        (shelf / name).mkdir()
+    return shelf / name
+
+
+def move_away(folder: Path, path: str, shelf: Path) -> None:
+    """Move a file of the folder to the same path below `shelf`, a folder of `archive()`."""
+    source, target = inside(folder, path), shelf / path
+    with telling(source):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(target)
+
+
+def read_text(folder: Path, path: str) -> str | None:
+    """Return the text of a file of the folder, None if there is none; ScaffoldError if it is no text."""
+    target = folder / path
+    with telling(target):
+        try:
+            return target.read_bytes().decode()
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError as error:
+            raise ScaffoldError(f"`{target}` is not text in UTF-8 (byte {error.start})") from error
+
+
+def last_render(folder: Path) -> dict[str, str]:
+    """Return what was rendered last, path to text; empty if the record is lost or damaged."""
+    try:
+        record = json.loads(read_text(folder, LAST_RENDER) or "{}")
+        return {path: "\n".join(lines) for path, lines in record.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def record(folder: Path, path: str, texts: Mapping[str, str]) -> None:
+    """Write texts by their paths into `path`, one line of text a line of JSON, so that git can merge it."""
+    lines = {name: texts[name].split("\n") for name in sorted(texts)}
+    write(folder, path, json.dumps(lines, indent=2, ensure_ascii=False) + "\n")
+
+
+def heal(folder: Path) -> None:
+    """Finish what a killed run had decided and clear what it had not; the folder's lock is held.
+
+    A regenerate that was killed in its swap, a CA that was killed on its way to its place, and the
+    working files of dead processes.
+    """
+    for new in sorted((folder / ARCHIVE).glob("*/new")):
+        _swap(folder / CERTS, new)
+    if (folder / CERTS / ".ca").is_dir():
+        _finish_ca(folder / CERTS)
+    for work in (*(folder / CERTS).glob(f"{WORK}*"), *(folder / STATE).glob(f"{WORK}*")):
+        _clear(work)
+
+
+def _swap(certs: Path, new: Path) -> None:
+    old = new.parent / CERTS
+    if (new / CERTS).is_dir():
+        if certs.exists() and not old.exists():
+            certs.rename(old)
+        if certs.exists():
+            raise ScaffoldError(f"both `{certs}` and `{old}` stand beside a newer set", hint="move one of them away")
+        (new / CERTS).rename(certs)
+        flush_directory(certs.parent)
+    shutil.rmtree(new)
+
+
+def _finish_ca(certs: Path) -> None:
+    for name in CA_FILES:
+        made, place = certs / ".ca" / name, certs / name
+        if made.exists() and not place.exists():
+            with suppress(FileNotFoundError):  # another of the same make may be at it
+                made.rename(place)
+    try:
+        (certs / ".ca").rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        hint = f"keep one of the two in `{certs}` and move the other away"
+        raise ScaffoldError(f"`{certs / '.ca'}` holds a second CA", hint=hint) from error
+    flush_directory(certs)
+
+
+def _clear(work: Path) -> None:
+    pid = work.name.removeprefix(WORK)
+    if pid.isdecimal() and alive(int(pid)):
+        return
+    if work.is_dir() and not work.is_symlink():
+        shutil.rmtree(work)
+    else:
+        work.unlink(missing_ok=True)
