@@ -1,0 +1,155 @@
+"""cfssl's `gencert` on a line of shell, in all the spellings of the field, as a Signing."""
+
+import posixpath
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+FLAGS = {
+    "ca": "ca",
+    "ca-key": "ca_key",
+    "config": "config",
+    "profile": "profile",
+    "hostname": "hostname",
+    "cn": "cn",
+}
+QUIET = {"loglevel"}
+SWITCHES = {"initca"}
+CFSSL = {"cfssl"}
+CFSSLJSON = {"cfssljson", "cfssl-json", "cfssl_json"}
+OPERATORS = re.compile(r"[|&;()<>]+")
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
+COMPOUND = {"for", "while", "until", "if", "case", "do", "then", "else", "{", "("}
+
+
+@dataclass(frozen=True)
+class Signing:
+    """One certificate that make would have signed, with paths relative to the folder.
+
+    `target` is the goal that asks for it, `output` has no `.pem`, an empty `profile` is the default
+    one, `unknown` holds flags that are not understood. `name` is what the component is called.
+    """
+
+    name: str
+    target: str
+    request: str
+    output: str
+    profile: str = ""
+    ca: str = "certs/ca.pem"
+    ca_key: str = "certs/ca-key.pem"
+    config: str = "config/ca-config.json"
+    hostname: str | None = None
+    cn: str | None = None
+    makes_ca: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ...]]:
+    """Return what the lines of shell in `text` sign, and the lines that sign in a way that is not understood.
+
+    `target` is the make target whose lines they are.
+    """
+    found: list[Signing] = []
+    unread: list[str] = []
+    for line in logical_lines(text):
+        if "gencert" not in line:
+            continue
+        try:
+            found += (replace(signing, target=target) for signing in _of_line(line))
+        except ValueError:
+            unread.append(" ".join(line.split()))
+    return tuple(found), tuple(unread)
+
+
+def logical_lines(text: str) -> Iterator[str]:
+    """Yield the lines of `text` with those joined that end in a backslash."""
+    yield from re.sub(r"\\\n\s*", " ", text).splitlines()
+
+
+def _of_line(line: str) -> Iterator[Signing]:
+    """Yield the signings of one line; ValueError if one of them can't be told from its words."""
+    directory = ""
+    for pipeline in _pipelines(line):
+        words = [_program(command) for command in pipeline]
+        if pipeline and words[0][:1] == ["cd"]:
+            directory = posixpath.join(directory, *words[0][1:2])
+        elif any("gencert" in command for command in words):
+            yield _of_pipeline(words, directory)
+
+
+def _pipelines(line: str) -> list[list[list[str]]]:
+    """Split shell text at its operators: a list of pipelines, each a list of commands, each a list of words."""
+    lexer = shlex.shlex(line.lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>")
+    lexer.commenters = ""
+    lexer.whitespace_split = True
+    pipelines: list[list[list[str]]] = [[[]]]
+    words = iter(lexer)
+    for word in words:
+        if not OPERATORS.fullmatch(word):
+            pipelines[-1][-1].append(word)
+        elif word == "|":
+            pipelines[-1].append([])
+        elif set(word) <= {"&", ";", "|"}:
+            pipelines.append([[]])
+        elif word in (">", ">>", ">&") and pipelines[-1][-1][-1:] == ["2"]:
+            pipelines[-1][-1].pop()  # where the talk on stderr goes
+            next(words, "")
+        else:
+            raise ValueError(word)
+    return pipelines
+
+
+def _program(command: list[str]) -> list[str]:
+    """Return a command without the variables set before it; ValueError for more than a plain command."""
+    words = list(command)
+    if words[:1] == ["env"]:
+        words.pop(0)
+    while words and ASSIGNMENT.match(words[0]):
+        words.pop(0)
+    if words and words[0] in COMPOUND:
+        raise ValueError(words[0])
+    return words
+
+
+def _of_pipeline(commands: list[list[str]], directory: str) -> Signing:
+    if len(commands) != 2:  # noqa: PLR2004  (cfssl and cfssljson)
+        raise ValueError(commands)
+    cfssl, cfssljson = commands
+    if _base(cfssl) not in CFSSL or _base(cfssljson) not in CFSSLJSON or cfssl[1] != "gencert":
+        raise ValueError(commands)
+    flags, (request,) = _flags(cfssl[2:], switches=SWITCHES)
+    written, rest = _flags(cfssljson[1:], switches={"bare", "stdout"})
+    if "bare" not in written or len(rest) > 1 or request == "-":
+        raise ValueError(commands)
+    return _signing(flags, request, rest[0] if rest else "cert", directory)
+
+
+def _base(command: list[str]) -> str:
+    return posixpath.basename(command[0]) if command else ""
+
+
+def _flags(words: Iterable[str], switches: set[str]) -> tuple[dict[str, str], list[str]]:
+    """Read Go's flags: `-x v`, `-x=v`, `--x v`, `--x=v`; a switch takes no word. What is left over comes second."""
+    flags: dict[str, str] = {}
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        name, equals, value = rest.pop(0).lstrip("-").partition("=")
+        if equals or name in switches:
+            flags[name] = value
+        else:
+            flags[name] = rest.pop(0) if rest else ""
+    return flags, rest
+
+
+def _signing(flags: dict[str, str], request: str, output: str, directory: str) -> Signing:
+    def path(text: str) -> str:
+        return posixpath.normpath(posixpath.join(directory, text)) if text else ""
+
+    known = {field: flags[flag] for flag, field in FLAGS.items() if flag in flags}
+    paths = {field: path(known.pop(field, "")) for field in ("ca", "ca_key", "config")}
+    unknown = tuple(f"-{flag}" for flag in flags if flag not in {*FLAGS, *QUIET, *SWITCHES})
+    output = posixpath.join(path(posixpath.dirname(output) or "."), posixpath.basename(output))
+    output = output.removeprefix("./")
+    name = posixpath.basename(output)
+    return Signing(name, "", path(request), output, **known, **paths, makes_ca="initca" in flags, unknown=unknown)
