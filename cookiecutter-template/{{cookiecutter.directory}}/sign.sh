@@ -47,7 +47,7 @@ lock() { # lock COMPONENT (all: the whole folder)
     start_of $$
     mine=$start tries=0
     while :; do
-        mkdir .lock 2>/dev/null || [ -d .lock ] || fail "nothing can be written in \`$(pwd)\`"
+        mkdir .lock 2>/dev/null || [ -w . ] || fail "nothing can be written in \`$(pwd)\`"
         token=.lock/$group.$$.$1
         if echo "$mine make" 2>/dev/null >"$token"; then
             find_holder "$1"
@@ -109,12 +109,12 @@ run_cfssl() { # run_cfssl NAME ARGUMENTS…: leave NAME.pem, NAME-key.pem and NA
 }
 
 refused() { # end with cfssl's own words, which cfssljson would hide, and the component's name
-    sed '/\[INFO\]/d; /lacks a "hosts" field/,/10.2.3/d' "$work/log" >&2
-    grep -s '"message"' "$work/json" >&2 || :
-    if grep -qs "match parent's PublicKey" "$work/json" "$work/log"; then
-        fail "\`$1\` is not signed: \`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`" "put the right half back; neither is made anew beside the other"
-    fi
-    fail "cfssl did not sign \`$1\`: $(sed -n '/\[INFO\]/d; /lacks a "hosts" field/,/10.2.3/d; $p' "$work/log")"
+    words=$(sed '/\[INFO\]/d; /lacks a "hosts" field/,/10.2.3/d' "$work/log"; grep -s '"message"' "$work/json" || :)
+    case $words in *"match parent's PublicKey"*)
+        fail "\`$1\` is not signed: \`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`" \
+            "put the right half back; neither is made anew beside the other" ;;
+    esac
+    fail "cfssl did not sign \`$1\`: $words" "\`$request\` is its request"
 }
 
 half() { # half MISSING PRESENT
@@ -141,16 +141,17 @@ make_ca() {
     done
     mkdir -p certs
     chmod 700 certs
-    run_cfssl ca -initca config/ca-csr.json
+    request=config/ca-csr.json
+    run_cfssl ca -initca "$request"
     mv "$work" certs/.ca
     finish_ca
 }
 
 sign() { # sign CERTIFICATE REQUEST [PROFILE]
-    base=${1%.pem}
+    base=${1%.pem} request=$2
     ca_is_whole
     chmod 700 certs
-    run_cfssl "${base##*/}" -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json ${3:+-profile "$3"} "$2"
+    run_cfssl "${base##*/}" -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json ${3:+-profile "$3"} "$request"
     # The certificate goes first and comes last: after a kill it is missing, and make signs again.
     rm -f "$base.pem"
     put "$work/${base##*/}-key.pem" "$base-key.pem"
@@ -167,7 +168,6 @@ stamp() { # into = a new name archive/TIME
 }
 
 regenerate() { # the new set is made aside; one rename decides, heal does the rest
-    rm -rf archive/.next.*
     stamp
     mkdir "$aside" "$aside/new"
     cp -R config "$aside/config"
@@ -197,6 +197,7 @@ heal() { # finish what a killed run had decided
     for new in archive/*/new; do
         [ ! -d "$new" ] || swap "$new"
     done
+    rm -rf archive/.next.*
     [ ! -d certs/.ca ] || finish_ca
 }
 
