@@ -113,7 +113,7 @@ PRESETS = (
             _read(f"{RESOURCES}nodes/", "the node that the workload runs on"),
             _read(
                 f"{RESOURCES}ipreservations/",
-                "addresses that are not to be given, since 3.22 (in the code, not in the page)",
+                "addresses that are not to be given, since 3.22 (from the code)",
             ),
         ),
     ),
@@ -129,7 +129,7 @@ PRESETS = (
             _both(f"{RESOURCES}clusterinformations/", "the cluster's information is kept up"),
             _both(f"{RESOURCES}hostendpoints/", "a host endpoint for each node, where asked for"),
             _both(f"{RESOURCES}kubecontrollersconfigurations/", "its own configuration and status"),
-            _both(f"{RESOURCES}workloadendpoints/", "labels of workloads are kept up (in the code, not in the page)"),
+            _both(f"{RESOURCES}workloadendpoints/", "labels of workloads are kept up (from the code)"),
             _read(RESOURCES, "everything else that it compares with Kubernetes"),
         ),
     ),

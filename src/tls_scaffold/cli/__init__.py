@@ -8,6 +8,9 @@ import click
 
 from tls_scaffold import __version__
 from tls_scaffold.cli.new import new
+from tls_scaffold.cli.prove import prove
+from tls_scaffold.cli.rbac import rbac
+from tls_scaffold.cli.roles import roles
 from tls_scaffold.errors import ScaffoldError
 
 
@@ -48,6 +51,9 @@ def cli(ctx: click.Context, folder: Path) -> None:
 
 
 cli.add_command(new)
+cli.add_command(prove)
+cli.add_command(rbac)
+cli.add_command(roles)
 
 
 def main() -> None:

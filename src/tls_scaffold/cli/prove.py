@@ -1,0 +1,74 @@
+"""`tls-scaffold prove` on the command line."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tls_scaffold.cli.options import option
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.prove import Proof
+    from tls_scaffold.proofs import Attempt
+
+
+@click.command()
+@option(
+    "--etcd",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Take etcd and etcdctl from DIR (left out: from the PATH, else from `tls-scaffold[prove]`)",
+)
+@option("--json", "as_json", is_flag=True, help="Print the matrix and the checks as JSON")
+@click.pass_context
+def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> None:
+    """Show on a real etcd that each user may do what it should, and nothing else.
+
+    Starts a throw-away cluster on loopback from the folder's own certificates, applies rbac.sh, and
+    lets each user try to read and to write. Exit 1 on any surprise.
+    """
+    from tls_scaffold.commands import prove as command
+
+    click.echo("starting a throw-away cluster", err=True)
+    proof = command.prove(context.obj, directory)
+    click.echo(json.dumps(_document(proof), indent=2, ensure_ascii=False) if as_json else _text(proof))
+    if proof.surprises:
+        click.echo(f"{proof.surprises} of {_count(proof)} went otherwise than they should", err=True)
+        context.exit(1)
+    click.echo(f"all {_count(proof)} went as they should, on etcd {proof.version}, members: {proof.members}", err=True)
+
+
+def _count(proof: "Proof") -> int:
+    return len(proof.attempts) + len(proof.checks)
+
+
+def _document(proof: "Proof") -> dict[str, Any]:
+    return {
+        "etcd": proof.version,
+        "members": proof.members,
+        "attempts": [{**vars(each), "holds": each.holds} for each in proof.attempts],
+        "checks": [{**vars(each), "holds": each.holds} for each in proof.checks],
+        "surprises": proof.surprises,
+    }
+
+
+def _text(proof: "Proof") -> str:
+    pairs = zip(proof.attempts[::2], proof.attempts[1::2], strict=True)
+    rows = [
+        ("USER", "KEYS", "READ", "WRITE"),
+        *((read.user, read.path, _cell(read), _cell(write)) for read, write in pairs),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    table = [
+        "  ".join((*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3])) for row in rows
+    ]
+    checks = [
+        f"{'yes' if each.holds else 'NO '}  {each.sentence}{': ' * bool(each.seen)}{each.seen}" for each in proof.checks
+    ]
+    return "\n".join((*table, "", *checks))
+
+
+def _cell(attempt: "Attempt") -> str:
+    return attempt.seen if attempt.holds else f"{attempt.seen} (expected: {attempt.expected})"

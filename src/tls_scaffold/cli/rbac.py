@@ -1,0 +1,43 @@
+"""`tls-scaffold rbac` on the command line."""
+
+import json
+from pathlib import Path
+
+import click
+
+from tls_scaffold.cli.options import option
+
+
+@click.command()
+@option("--diff", is_flag=True, help="Compare a live cluster with the inventory; exit 1 where they differ")
+@option("--json", "as_json", is_flag=True, help="With --diff: print the differences as JSON")
+@click.pass_context
+def rbac(context: click.Context, *, diff: bool, as_json: bool) -> None:
+    """Print the script that brings etcd's users, roles and permissions in line with the inventory.
+
+    It is the folder's rbac.sh: `make rbac` runs it, `make rbac-enable` switches authentication on.
+    """
+    if as_json and not diff:
+        raise click.UsageError("--json goes with --diff")
+    if diff:
+        _compare(context, as_json=as_json)
+    else:
+        from tls_scaffold.commands import rbac as command
+
+        click.echo(command.script(context.obj), nl=False)
+
+
+def _compare(context: click.Context, *, as_json: bool) -> None:
+    from tls_scaffold.commands import rbac as command
+
+    folder: Path = context.obj
+    found = command.differences(folder)
+    if as_json:
+        click.echo(json.dumps([vars(each) for each in found], indent=2, ensure_ascii=False))
+    else:
+        for each in found:
+            click.echo(f"{'+' if each.change == 'missing' else '-'} {'  '.join(each.words)}")
+    if found:
+        click.echo("`make rbac` creates what is missing (+) and takes away what is too much (-)", err=True)
+        context.exit(1)
+    click.echo("etcd holds what the inventory asks for", err=True)

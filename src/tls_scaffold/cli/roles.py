@@ -1,0 +1,48 @@
+"""`tls-scaffold roles` on the command line."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tls_scaffold.cli.options import option
+
+if TYPE_CHECKING:
+    from tls_scaffold.presets import Preset
+
+
+@click.command()
+@option("--json", "as_json", is_flag=True, help="Print the presets as JSON")
+def roles(*, as_json: bool) -> None:
+    """List the presets: what each may do in etcd, why, and where that is written.
+
+    A user of a preset's name takes that preset; `--role NAME=PRESET` gives it to another one.
+    """
+    from tls_scaffold.commands import roles as command
+
+    presets = command.roles()
+    if as_json:
+        click.echo(json.dumps([_document(preset) for preset in presets], indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n\n".join(_text(preset) for preset in presets))
+
+
+def _document(preset: "Preset") -> dict[str, Any]:
+    permissions = [{**reason.permission.document(), "why": reason.why} for reason in preset.reasons]
+    return {
+        "name": preset.name,
+        "source": preset.source,
+        "version": preset.version,
+        "permissions": permissions,
+        "root": preset.root,
+    }
+
+
+def _text(preset: "Preset") -> str:
+    rows = [(reason.permission.access, f"{reason.permission.path}*", reason.why) for reason in preset.reasons]
+    if preset.root:
+        rows.append(("root", "(the role root)", preset.root))
+    width = max(len(path) for _, path, _ in rows)
+    lines = [f"  {access:9}  {path:{width}}  {why}" for access, path, why in rows]
+    title = click.style(preset.name, bold=True)
+    return "\n".join((f"{title}  ({preset.version}; {preset.source})", *lines))

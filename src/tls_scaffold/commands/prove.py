@@ -1,0 +1,103 @@
+"""`tls-scaffold prove`: a throw-away cluster from the folder's own certificates, and what each user may do there."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tls_scaffold import etcd, intake, proofs, rbac, template, throwaway
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd import Identity
+from tls_scaffold.inventory import Component, Inventory
+from tls_scaffold.presets import ROOT
+from tls_scaffold.proofs import Attempt, Bench, Check
+
+MOST_MEMBERS = 3
+SCRIPT = "rbac.sh"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was tried on a cluster of `members` members of this etcd version, and how it went."""
+
+    version: str
+    members: int
+    attempts: tuple[Attempt, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def surprises(self) -> int:
+        """How many attempts and checks went otherwise than they should."""
+        return sum(not each.holds for each in self.attempts) + sum(not each.holds for each in self.checks)
+
+
+def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
+    """Start a cluster, apply the folder's `rbac.sh`, switch authentication on, and try everything.
+
+    Raises ScaffoldError where there is no etcd, where certificates are missing, or where the cluster
+    or the script does not get that far. Everything started is gone when this returns or raises.
+    """
+    inventory = intake.load(folder)
+    tools = etcd.find(etcd_directory)
+    members = inventory.members[:MOST_MEMBERS]
+    identities = _identities(folder, inventory)
+    with etcd.ended_by_signals(), tempfile.TemporaryDirectory(prefix="tls-scaffold-") as temporary:
+        into = Path(temporary)
+        ca = Identity(_whole(folder, "certs/ca"), _whole(folder, "certs/ca-key"))
+        own_root = rbac.root_component(inventory)
+        root = identities[own_root.name] if own_root else throwaway.client(ROOT, ca, into)
+        stranger = throwaway.client(ROOT, throwaway.authority("another CA", into), _made(into / "stranger"))
+        script = _script(folder, inventory, into)
+        servers = [identities[member.name] for member in members]
+        with etcd.cluster(tools, servers, ca.certificate, into) as cluster:
+            users = {user.name: identities[user.name] for user in inventory.users}
+            bench = Bench(cluster, root, servers[0], stranger, users)
+            return run(bench, inventory, script)
+
+
+def run(bench: Bench, inventory: Inventory, script: Path) -> Proof:
+    """Apply the script on a fresh cluster, switch authentication on, and try everything."""
+    proofs.apply(bench, script)
+    proofs.apply(bench, script, "--enable")
+    return Proof(
+        version=bench.cluster.tools.version,
+        members=len(bench.cluster.endpoints),
+        attempts=proofs.matrix(bench, inventory),
+        checks=tuple(proofs.checks(bench, script)),
+    )
+
+
+def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:
+    needed = [each for each in inventory.components if each.kind != "proxy"]
+    missing = [path for path in ("certs/ca.pem", *_files(needed)) if not (folder / path).is_file()]
+    if missing:
+        raise ScaffoldError(
+            "the proof needs every certificate of the folder",
+            [f"`{path}` is missing" for path in missing],
+            "`make` signs what is missing",
+        )
+    return {each.name: Identity(_whole(folder, each.output), _whole(folder, f"{each.output}-key")) for each in needed}
+
+
+def _files(components: list[Component]) -> list[str]:
+    return [f"{each.output}{ending}" for each in components for ending in (".pem", "-key.pem")]
+
+
+def _whole(folder: Path, base: str) -> Path:
+    return (folder / f"{base}.pem").absolute()
+
+
+def _script(folder: Path, inventory: Inventory, into: Path) -> Path:
+    """Return the folder's own script if it knows a root, else one that does."""
+    own = folder / SCRIPT
+    if own.is_file() and rbac.root_component(inventory):
+        text = own.read_text(encoding="utf-8")
+    else:
+        text = template.render(rbac.with_root(inventory))[SCRIPT]
+    copy = into / SCRIPT
+    copy.write_text(text, encoding="utf-8")
+    return copy
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -1,0 +1,42 @@
+"""`tls-scaffold rbac`: the script that brings etcd in line with the inventory, or what it would change."""
+
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tls_scaffold import intake, template
+from tls_scaffold.errors import ScaffoldError
+
+SCRIPT = "rbac.sh"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One line of the inventory or of etcd that the other lacks: `missing` or `surplus` in etcd, and its words."""
+
+    change: str
+    words: tuple[str, ...]
+
+
+def script(folder: Path) -> str:
+    """Return the text of `rbac.sh` for the folder's inventory."""
+    return template.render(intake.load(folder))[SCRIPT]
+
+
+def differences(folder: Path) -> tuple[Difference, ...]:
+    """Compare a live cluster with the inventory; the script does it, from the folder and its variables.
+
+    Raises ScaffoldError with the script's own message where etcd does not answer.
+    """
+    with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as temporary:
+        path = Path(temporary) / SCRIPT
+        path.write_text(script(folder), encoding="utf-8")
+        done = subprocess.run(
+            ["sh", path, "--diff"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    if done.stderr:
+        summary, _, hint = done.stderr.removeprefix("error: ").strip().partition("\n\nhint: ")
+        raise ScaffoldError(summary, hint=hint)
+    signs = {"+": "missing", "-": "surplus"}
+    return tuple(Difference(signs[line[0]], tuple(line[2:].split("\t"))) for line in done.stdout.splitlines())
