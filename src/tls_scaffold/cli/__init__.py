@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from tls_scaffold import __version__
+from tls_scaffold.cli.cfssl import cfssl, cfssljson
+from tls_scaffold.cli.bundle import bundle
 from tls_scaffold.cli.new import new
 from tls_scaffold.cli.prove import prove
 from tls_scaffold.cli.rbac import rbac
@@ -50,6 +52,9 @@ def cli(ctx: click.Context, folder: Path) -> None:
         ctx.color = False
 
 
+cli.add_command(cfssl)
+cli.add_command(cfssljson)
+cli.add_command(bundle)
 cli.add_command(new)
 cli.add_command(prove)
 cli.add_command(rbac)

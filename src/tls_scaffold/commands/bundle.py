@@ -1,0 +1,155 @@
+"""`tls-scaffold bundle`: a folder for each host or consumer, with its own files and what it reads."""
+
+import difflib
+import os
+import re
+import shutil
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from tls_scaffold import bundle, certificates, intake, rbac
+from tls_scaffold import folder as disk
+from tls_scaffold.bundle import Pems
+from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.files import SECRET, create, telling, write
+from tls_scaffold.inventory import Component, Inventory
+
+DIST = "dist"
+PRIVATE = 0o700
+HOME = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What was made for one component: the folder, its files, and the archive of it if one was asked for."""
+
+    name: str
+    path: Path
+    files: tuple[str, ...]
+    archive: Path | None = None
+
+
+def make(folder: Path, names: Sequence[str], home: str = "", *, tar: bool = False) -> tuple[Bundle, ...]:
+    """Make `dist/NAME/` for each of these components, or for all; an older bundle of the name is replaced.
+
+    Folders are 0700, files 0600. Raises ScaffoldError for names that are none, and for certificates
+    that are missing or whose key does not fit; nothing is written then.
+    """
+    if home and not HOME.fullmatch(home):
+        raise UsageError(f"--at: `{home}` is not an absolute path of letters, digits, `.`, `_` and `-`")
+    inventory = intake.load(folder)
+    with disk.lock(folder, "tls-scaffold bundle"):
+        chosen = _chosen(inventory, names)
+        pems = _pems(folder, chosen)
+        presets = {user.name: preset.name for user in inventory.users if (preset := rbac.preset_of(user))}
+        dist = _private(disk.inside(folder, f"{DIST}/x").parent)
+        made = []
+        for each in chosen:
+            texts = bundle.files(inventory, each, presets.get(each.name, ""), pems[each.name], home)
+            _write(dist, each.name, texts)
+            archive = _archive(dist, each.name, texts) if tar else None
+            made.append(Bundle(each.name, dist / each.name, tuple(texts), archive))
+        return tuple(made)
+
+
+def _chosen(inventory: Inventory, names: Sequence[str]) -> list[Component]:
+    known = {each.name: each for each in inventory.components}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ScaffoldError(
+            "there is no such component",
+            [f"`{name}`{_meant(name, known)}" for name in unknown],
+            f"there are {', '.join(known)}",
+        )
+    return [known[name] for name in dict.fromkeys(names)] or list(known.values())
+
+
+def _meant(name: str, known: Mapping[str, Component]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean `{close[0]}`?" if close else ""
+
+
+def _pems(folder: Path, components: Sequence[Component]) -> dict[str, Pems]:
+    ca = disk.read_text(folder, "certs/ca.pem") or ""
+    read = {
+        each.name: Pems(
+            disk.read_text(folder, f"{each.output}.pem") or "",
+            disk.read_text(folder, f"{each.output}-key.pem") or "",
+            ca,
+        )
+        for each in components
+    }
+    problems = [] if ca else ["`certs/ca.pem` is missing"]
+    problems += [problem for each in components for problem in _problems(each, read[each.name])]
+    if problems:
+        raise ScaffoldError("no bundle is made", problems, "`make` signs what is missing, `make req-NAME` signs again")
+    return read
+
+
+def _problems(component: Component, pems: Pems) -> Iterator[str]:
+    paths = {f"`{component.output}.pem`": pems.certificate, f"`{component.output}-key.pem`": pems.key}
+    missing = [path for path, text in paths.items() if not text]
+    yield from (f"{path} is missing" for path in missing)
+    if not missing:
+        certificate = certificates.read(pems.certificate.encode(), f"{component.output}.pem")
+        if not certificates.key_fits(certificate, pems.key.encode()):
+            yield f"`{component.output}-key.pem` is not the key of `{component.output}.pem`"
+
+
+def _private(path: Path) -> Path:
+    if path.is_symlink():
+        raise ScaffoldError(f"`{path}` is a link: keys are not written through links", hint=disk.NO_LINKS_HINT)
+    with telling(path):
+        path.mkdir(mode=PRIVATE, exist_ok=True)
+        path.chmod(PRIVATE)
+    return path
+
+
+def _write(dist: Path, name: str, texts: Mapping[str, str]) -> None:
+    aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
+    target = dist / name
+    with telling(target):
+        for leftover in (aside, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        aside.mkdir(mode=PRIVATE)
+        for path, text in texts.items():
+            (aside / path).parent.mkdir(mode=PRIVATE, exist_ok=True)
+            create(aside / path, text, SECRET)
+        if os.path.lexists(target):
+            target.rename(old)
+        aside.rename(target)
+        _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _archive(dist: Path, name: str, texts: Mapping[str, str]) -> Path:
+    """Write `NAME.tar.gz`: nothing of this machine or the hour is in it but the files."""
+    import gzip
+
+    packed = BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
+        for path in _folders(name, texts):
+            entry = tarfile.TarInfo(path)
+            entry.type, entry.mode = tarfile.DIRTYPE, PRIVATE
+            tar.addfile(entry)
+        for path, text in texts.items():
+            entry = tarfile.TarInfo(f"{name}/{path}")
+            entry.size, entry.mode = len(text.encode()), SECRET
+            tar.addfile(entry, BytesIO(text.encode()))
+    target = dist / f"{name}.tar.gz"
+    with telling(target):
+        write(target, packed.getvalue(), SECRET)
+    return target
+
+
+def _folders(name: str, texts: Mapping[str, str]) -> list[str]:
+    return sorted({name, *(f"{name}/{path.rpartition('/')[0]}" for path in texts if "/" in path)})
