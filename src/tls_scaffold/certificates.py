@@ -1,22 +1,27 @@
 """Certificates read back: PEM → subject, SANs, usages, dates, and whether a key or a CA fits."""
 
+import hashlib
 import warnings
-from base64 import b64decode
+from binascii import a2b_base64
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from tls_scaffold import usages
 from tls_scaffold.cfssl import SUBJECT
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.keys import private_key
 from tls_scaffold.words import Key
 
-if TYPE_CHECKING:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+# cfssl signs such names, and `silences` tells of them: nobody who reads one back is to be told again
+warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
 
 WORDS = {oid: word for word, oid in SUBJECT.items()}
+PARTS = ("subject", "key", "usages")
 EC_POINTS = (65, 97, 133)  # bytes of an uncompressed point on P-256, P-384 and P-521
 
 
@@ -27,22 +32,22 @@ class Certificate:
     `subject` and `issuer` are pairs of a word (an OID where there is none) and a text, in their order.
     """
 
-    subject: tuple[tuple[str, str], ...]
-    issuer: tuple[tuple[str, str], ...]
-    hosts: tuple[str, ...]
-    usages: tuple[str, ...]
-    not_before: datetime
-    not_after: datetime
-    key: Key
-    is_ca: bool
-    path_length: int | None
-    serial: int
-    key_id: bytes = field(repr=False)
-    issuer_key_id: bytes = field(repr=False)
-    crl_urls: tuple[str, ...]
-    ocsp_urls: tuple[str, ...]
-    issuer_urls: tuple[str, ...]
     der: bytes = field(repr=False)
+
+    @cached_property
+    def parsed(self) -> x509.Certificate:
+        """The certificate as `cryptography` sees it."""
+        return x509.load_der_x509_certificate(self.der)
+
+    @cached_property
+    def subject(self) -> tuple[tuple[str, str], ...]:
+        """Whom it is for."""
+        return _pairs(self.parsed.subject)
+
+    @cached_property
+    def issuer(self) -> tuple[tuple[str, str], ...]:
+        """The CA that it names."""
+        return _pairs(self.parsed.issuer)
 
     @property
     def cn(self) -> str:
@@ -50,16 +55,97 @@ class Certificate:
         return dict(self.subject).get("CN", "")
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """The subject alternative names, whatever their kind."""
+        return tuple(str(name.value) for name in self._extensions.get("2.5.29.17", ()))
+
+    @property
+    def usages(self) -> tuple[str, ...]:
+        """Key usages and extended usages, as a profile lists them."""
+        return (
+            *_key_usages(self._extensions.get("2.5.29.15")),
+            *(usages.word(oid.dotted_string) for oid in self._extensions.get("2.5.29.37", ())),
+        )
+
+    @property
+    def not_before(self) -> datetime:
+        """The first moment of its life."""
+        return self.parsed.not_valid_before_utc
+
+    @property
+    def not_after(self) -> datetime:
+        """The last moment of its life."""
+        return self.parsed.not_valid_after_utc
+
+    @property
     def lifetime(self) -> timedelta:
-        """How long it is valid in all."""
+        """How long it lives in all."""
         return self.not_after - self.not_before
+
+    @cached_property
+    def key(self) -> Key:
+        """The type of its key."""
+        public = self.parsed.public_key()
+        kind = type(public).__name__.removesuffix("PublicKey").lower()
+        return Key({"ec": "ecdsa"}.get(kind, kind), getattr(public, "key_size", 0))
+
+    @property
+    def is_ca(self) -> bool:
+        """Whether it may sign others."""
+        constraints = self._extensions.get("2.5.29.19")
+        return bool(constraints and constraints.ca)
+
+    @property
+    def path_length(self) -> int | None:
+        """How many CAs may follow it; None for any number."""
+        constraints = self._extensions.get("2.5.29.19")
+        return constraints.path_length if constraints else None
+
+    @property
+    def serial(self) -> int:
+        """Its serial number."""
+        return self.parsed.serial_number
+
+    @property
+    def key_id(self) -> bytes:
+        """The subject key identifier; empty if there is none."""
+        identifier = self._extensions.get("2.5.29.14")
+        return identifier.digest if identifier else b""
+
+    @property
+    def issuer_key_id(self) -> bytes:
+        """The authority key identifier; empty if there is none."""
+        identifier = self._extensions.get("2.5.29.35")
+        return (identifier and identifier.key_identifier) or b""
+
+    @property
+    def crl_urls(self) -> tuple[str, ...]:
+        """Where its CRL is to be found."""
+        points = self._extensions.get("2.5.29.31", ())
+        return tuple(str(name.value) for point in points for name in point.full_name or ())
+
+    @property
+    def ocsp_urls(self) -> tuple[str, ...]:
+        """Who tells whether it is revoked."""
+        return self._access("1.3.6.1.5.5.7.48.1")
+
+    @property
+    def issuer_urls(self) -> tuple[str, ...]:
+        """Where its CA's certificate is to be found."""
+        return self._access("1.3.6.1.5.5.7.48.2")
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the certificate, written as `openssl x509 -fingerprint` does."""
-        import hashlib
-
         return hashlib.sha256(self.der).digest().hex(":").upper()
+
+    @cached_property
+    def _extensions(self) -> dict[str, Any]:
+        return {extension.oid.dotted_string: extension.value for extension in self.parsed.extensions}
+
+    def _access(self, method: str) -> tuple[str, ...]:
+        found = self._extensions.get("1.3.6.1.5.5.7.1.1", ())
+        return tuple(str(each.access_location.value) for each in found if each.access_method.dotted_string == method)
 
 
 def read(pem: bytes, place: str) -> Certificate:
@@ -67,15 +153,13 @@ def read(pem: bytes, place: str) -> Certificate:
 
     Raises ScaffoldError if it is none.
     """
-    from cryptography import x509
-
     try:
-        der = _der(pem, b"CERTIFICATE")
-        with warnings.catch_warnings():  # a CN above 64 characters is cfssl's doing, not our caller's
-            warnings.simplefilter("ignore")
-            return _record(x509.load_der_x509_certificate(der), der)
+        certificate = Certificate(_der(pem, b"CERTIFICATE"))
+        for part in PARTS:  # each is parsed at its first use
+            getattr(certificate, part)
     except (ValueError, TypeError) as error:
-        raise ScaffoldError(f"`{place}` is not a certificate", [f"{place}: {str(error) or 'no PEM'}"]) from None
+        raise ScaffoldError(f"`{place}` is not a certificate", [f"{place}: {error}"]) from None
+    return certificate
 
 
 def _der(pem: bytes, label: bytes) -> bytes:
@@ -83,41 +167,12 @@ def _der(pem: bytes, label: bytes) -> bytes:
     body, end, _ = rest.partition(b"-----END " + label + b"-----")
     if not (begin and end):
         raise ValueError("it is empty" if not pem.strip() else f"no `-----BEGIN {label.decode()}-----` and its end")
-    return b64decode(body)
+    return a2b_base64(body)
 
 
-def _record(parsed: "x509.Certificate", der: bytes) -> Certificate:
-    extensions = {extension.oid.dotted_string: extension.value for extension in parsed.extensions}
-    constraints: Any = extensions.get("2.5.29.19")
-    key_id: Any = extensions.get("2.5.29.14")
-    issuer_key_id: Any = extensions.get("2.5.29.35")
-    return Certificate(
-        subject=_pairs(parsed.subject),
-        issuer=_pairs(parsed.issuer),
-        hosts=_hosts(extensions.get("2.5.29.17")),
-        usages=(*_key_usages(extensions.get("2.5.29.15")), *_extended_usages(extensions.get("2.5.29.37"))),
-        not_before=parsed.not_valid_before_utc,
-        not_after=parsed.not_valid_after_utc,
-        key=_key(parsed.public_key()),
-        is_ca=bool(constraints and constraints.ca),
-        path_length=constraints.path_length if constraints else None,
-        serial=parsed.serial_number,
-        key_id=key_id.digest if key_id else b"",
-        issuer_key_id=issuer_key_id.key_identifier or b"" if issuer_key_id else b"",
-        crl_urls=_crl_urls(extensions.get("2.5.29.31")),
-        ocsp_urls=_access(extensions.get("1.3.6.1.5.5.7.1.1"), "1.3.6.1.5.5.7.48.1"),
-        issuer_urls=_access(extensions.get("1.3.6.1.5.5.7.1.1"), "1.3.6.1.5.5.7.48.2"),
-        der=der,
-    )
-
-
-def _pairs(name: "x509.Name") -> tuple[tuple[str, str], ...]:
+def _pairs(name: x509.Name) -> tuple[tuple[str, str], ...]:
     oids = ((attribute.oid.dotted_string, str(attribute.value)) for attribute in name)
     return tuple((WORDS.get(oid, oid), text) for oid, text in oids)
-
-
-def _hosts(names: Any) -> tuple[str, ...]:
-    return tuple(str(name.value) for name in names or ())
 
 
 def _key_usages(bits: Any) -> tuple[str, ...]:
@@ -128,34 +183,10 @@ def _key_usages(bits: Any) -> tuple[str, ...]:
     return tuple(usages.word(each) for each in (*fields, *only) if getattr(bits, each))
 
 
-def _extended_usages(oids: Any) -> tuple[str, ...]:
-    return tuple(usages.word(oid.dotted_string) for oid in oids or ())
-
-
-def _crl_urls(points: Any) -> tuple[str, ...]:
-    return tuple(str(name.value) for point in points or () for name in point.full_name or ())
-
-
-def _access(descriptions: Any, method: str) -> tuple[str, ...]:
-    found = (each for each in descriptions or () if each.access_method.dotted_string == method)
-    return tuple(str(each.access_location.value) for each in found)
-
-
-def _key(public: Any) -> Key:
-    kind = type(public).__name__.removesuffix("PublicKey").lower()
-    if kind == "ec":
-        return Key("ecdsa", public.curve.key_size)
-    return Key(kind, getattr(public, "key_size", 0))
-
-
 def signed_by(certificate: Certificate, ca: Certificate) -> bool:
     """Tell whether `ca` signed a certificate: names, and the signature verified with its key."""
-    from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
-
-    parsed = x509.load_der_x509_certificate(certificate.der)
     try:
-        parsed.verify_directly_issued_by(x509.load_der_x509_certificate(ca.der))
+        certificate.parsed.verify_directly_issued_by(ca.parsed)
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
@@ -172,13 +203,11 @@ def key_fits(certificate: Certificate, pem: bytes) -> bool:
 
     An encrypted key is opened with CFSSL_CA_PK_PASSWORD, as cfssl does.
     """
-    from cryptography import x509
-
     try:
         key = private_key(pem, "")
     except ScaffoldError:
         return False
-    return bool(key.public_key() == x509.load_der_x509_certificate(certificate.der).public_key())
+    return bool(key.public_key() == certificate.parsed.public_key())
 
 
 def key_seems_to_fit(certificate: Certificate, pem: bytes) -> bool:
@@ -192,29 +221,3 @@ def key_seems_to_fit(certificate: Certificate, pem: bytes) -> bool:
         return key_fits(certificate, pem)
     points = (der[-size:] for size in EC_POINTS if len(der) > size and der[-size] == 4)  # noqa: PLR2004 - SEC 1, 2.3.3
     return any(point in certificate.der for point in points)
-
-
-def private_key(pem: bytes, place: str) -> "PrivateKeyTypes":
-    """Read a private key in any form that cfssl or OpenSSL writes; `place` is its path, for messages.
-
-    An encrypted one is opened with CFSSL_CA_PK_PASSWORD, as cfssl does. Raises ScaffoldError if it can't be read.
-    """
-    import os
-
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    password = os.environ.get("CFSSL_CA_PK_PASSWORD", "").encode() or None
-    usual = pem.replace(b" Ed25519 PRIVATE KEY", b" PRIVATE KEY")  # cfssl's own label for PKCS #8
-    try:
-        try:
-            return load_pem_private_key(usual, password)
-        except TypeError:
-            if password is None:
-                raise
-            return load_pem_private_key(usual, None)
-    except TypeError:
-        reason = "it is encrypted: give its password in the environment variable CFSSL_CA_PK_PASSWORD"
-    except (ValueError, UnsupportedAlgorithm):
-        reason = "no private key in PEM, or the password is wrong" if password else "no private key in PEM"
-    raise ScaffoldError(f"`{place}` can't be read as a private key", [f"{place}: {reason}"])

@@ -1,6 +1,7 @@
 """Files that come into being whole: their mode from the first byte, on the disk before their name is."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,18 +21,19 @@ def telling(path: Path | str) -> Iterator[None]:
         raise ScaffoldError(f"`{error.filename or path}` can't be worked on: {error.strerror}") from error
 
 
-def create(path: Path, content: str | bytes, mode: int = PUBLIC) -> None:
+def create(path: Path, content: str | bytes, mode: int = PUBLIC, *, flush: bool = True) -> None:
     """Write a new file and flush it to the disk; FileExistsError if anything, even a link, has its name.
 
-    The mode holds from the first byte, whatever the umask.
+    The mode holds from the first byte, whatever the umask. Whoever writes many may `flush` them together later.
     """
     data = content.encode() if isinstance(content, str) else content
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode & SECRET)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)
         file.write(data)
-        file.flush()
-        os.fsync(descriptor)
+        if flush:
+            file.flush()
+            os.fsync(descriptor)
 
 
 def write(path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path | None = None) -> None:
@@ -48,6 +50,15 @@ def write(path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path 
         temporary.unlink(missing_ok=True)
         raise
     flush_directory(path.parent)
+
+
+def usual_mode(path: Path) -> int:
+    """Return the mode of a plain file, or the one that a new file of its name gets: scripts can be run."""
+    if path.is_file() and not path.is_symlink():
+        return stat.S_IMODE(path.stat().st_mode)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return (0o777 if path.suffix == ".sh" else 0o666) & ~mask
 
 
 def flush_directory(path: Path) -> None:

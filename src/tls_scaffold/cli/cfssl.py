@@ -1,0 +1,49 @@
+"""`tls-scaffold cfssl` and `tls-scaffold cfssljson`: the command lines that folders have for cfssl."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tls_scaffold.errors import UsageError
+
+AS_GO: dict[str, Any] = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
+HELP = [("-h",), ("-help",), ("--help",)]
+
+
+@click.command(context_settings=AS_GO, add_help_option=False)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="gencert [FLAGS] REQUEST")
+@click.pass_obj
+def cfssl(folder: Path, words: tuple[str, ...]) -> None:
+    """Stand in for cfssl: `gencert`, with cfssl's own flags, JSON on stdout."""
+    if words[:1] in HELP:
+        click.echo(click.get_current_context().get_help())
+        return
+    if words[:1] != ("gencert",):
+        named = f"has no `{words[0]}`" if words else "needs a command"
+        raise UsageError(f"`tls-scaffold cfssl` {named}", hint="it does `gencert` alone")
+    import json
+
+    from tls_scaffold.commands.gencert import gencert
+
+    answer = gencert(words[1:], folder, click.get_text_stream("stdin").read)
+    _warn(answer.warnings)
+    click.echo(json.dumps(answer.document, sort_keys=True, separators=(",", ":")))
+
+
+@click.command(context_settings=AS_GO, add_help_option=False)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-bare] [-f FILE] NAME")
+@click.pass_obj
+def cfssljson(folder: Path, words: tuple[str, ...]) -> None:
+    """Stand in for cfssljson: NAME.pem, NAME-key.pem and NAME.csr from cfssl's JSON on stdin."""
+    if words[:1] in HELP:
+        click.echo(click.get_current_context().get_help())
+        return
+    from tls_scaffold.commands.cfssljson import cfssljson as write
+
+    _warn(write(words, folder, click.get_text_stream("stdin").read))
+
+
+def _warn(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {note}", err=True)

@@ -1,0 +1,98 @@
+"""`tls-scaffold cfssljson`: the three files out of cfssl's JSON."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold import goflags, pairs
+from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.files import telling
+from tls_scaffold.folder import archive, move_away
+
+STDIN = "-"
+ENDINGS = {
+    pairs.CERTIFICATE: ("cert", "certificate"),
+    pairs.KEY: ("key", "private_key"),
+    pairs.CSR: ("csr", "certificate_request"),
+}
+"""The files' endings and what cfssl calls their contents: `gencert`, and its API."""
+
+
+def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -> tuple[str, ...]:
+    """Do what `cfssljson WORDS` does in `folder`, and return the notes that are to be told.
+
+    Unlike cfssljson it never leaves a certificate beside another one's key, nor a CA replaced: an older CA of
+    that name is moved to `archive/`. Raises UsageError for flags that it does not take, ScaffoldError if the input
+    is not cfssl's.
+    """
+    flags = goflags.parse(words, "cfssljson", ("f",), ("bare",))
+    if len(flags.rest) > 1:
+        raise UsageError("`cfssljson` takes one name for its files, after its flags")
+    source = flags.texts.get("f", STDIN)
+    with telling(source):
+        text = read_stdin() if source == STDIN else (folder / source).read_text(encoding="utf-8")
+    document = _result(_document(text), bare="bare" in flags.switches)
+    base = folder / (flags.rest[0] if flags.rest else "cert")
+    contents = _contents(document)
+    notes = _save_ca(folder, base, contents)
+    pairs.put(base, contents)
+    return notes
+
+
+def _save_ca(folder: Path, base: Path, contents: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Move the files of a CA that would be replaced to `archive/`, where nothing is ever deleted."""
+    targets = [base.with_name(base.name + ending) for ending in contents]
+    if not _is_ca(base.with_name(base.name + pairs.CERTIFICATE)):
+        return ()
+    root = folder if base.is_relative_to(folder) else base.parent
+    shelf = archive(root)
+    for target in targets:
+        if target.exists():
+            move_away(root, str(target.relative_to(root)), shelf)
+    return (f"`{base}{pairs.CERTIFICATE}` was a CA: it is in `{shelf}` now, and what it signed is no longer trusted",)
+
+
+def _is_ca(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    from tls_scaffold import certificates
+
+    try:
+        return certificates.read(path.read_bytes(), str(path)).is_ca
+    except ScaffoldError:
+        return False
+
+
+def _document(text: str) -> dict[str, Any]:
+    if not text.strip():
+        raise ScaffoldError("no certificate came in", hint="the command before this one failed, and said why above")
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ScaffoldError("the input is not cfssl's JSON", [str(error)]) from None
+    return document if isinstance(document, dict) else {}
+
+
+def _result(document: dict[str, Any], *, bare: bool) -> dict[str, Any]:
+    """Return what is to be written: as it is, or out of the envelope of cfssl's API."""
+    if bare:
+        return document
+    if not document.get("success"):
+        errors = document.get("errors") or []
+        messages = [str(each.get("message", each) if isinstance(each, dict) else each) for each in errors]
+        raise ScaffoldError("the input tells of no success", messages, hint="`-bare` takes what `gencert` prints")
+    result = document.get("result")
+    return result if isinstance(result, dict) else {}
+
+
+def _contents(document: dict[str, Any]) -> dict[str, bytes]:
+    """Return the files' contents by their endings."""
+    texts = {
+        ending: next((document[name] for name in names if document.get(name)), None)
+        for ending, names in ENDINGS.items()
+    }
+    contents = {ending: text.encode() for ending, text in texts.items() if isinstance(text, str)}
+    if not contents:
+        raise ScaffoldError("the input holds no `cert`, `key` or `csr`")
+    return contents

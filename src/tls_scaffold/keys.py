@@ -1,0 +1,67 @@
+"""Private keys: made, and written and read in the PEM forms that cfssl and OpenSSL write."""
+
+import os
+from typing import TypeAlias, cast
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.words import Key
+
+PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+
+PASSWORD = "CFSSL_CA_PK_PASSWORD"  # noqa: S105 - the name of cfssl's variable
+CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
+CURVE_HASHES: dict[int, Hash] = {256: hashes.SHA256(), 384: hashes.SHA384(), 521: hashes.SHA512()}
+RSA_HASHES: tuple[tuple[int, Hash], ...] = ((4096, hashes.SHA512()), (3072, hashes.SHA384()), (0, hashes.SHA256()))
+
+
+def generate(key: Key) -> PrivateKey:
+    """Make a private key."""
+    if key.algo == "rsa":
+        return rsa.generate_private_key(65537, key.size)
+    if key.algo == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    return ec.generate_private_key(CURVES[key.size])
+
+
+def pem(key: PrivateKey) -> bytes:
+    """Return a private key in the PEM form that cfssl writes for its type."""
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return text.replace(b" PRIVATE KEY", b" Ed25519 PRIVATE KEY")
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def signature_hash(key: PrivateKey) -> Hash | None:
+    """Return cfssl's choice: by curve, by RSA bits, none for ed25519."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return CURVE_HASHES[key.curve.key_size]
+    if isinstance(key, rsa.RSAPrivateKey):
+        return next(algorithm for bits, algorithm in RSA_HASHES if key.key_size >= bits)
+    return None
+
+
+def private_key(pem: bytes, place: str) -> PrivateKey:
+    """Read a private key; `place` is its path, for messages.
+
+    An encrypted one is opened with CFSSL_CA_PK_PASSWORD, as cfssl does. Raises ScaffoldError if it can't be read.
+    """
+    usual = pem.replace(b" Ed25519 PRIVATE KEY", b" PRIVATE KEY")  # cfssl's own label for PKCS #8
+    password = os.environ.get(PASSWORD, "").encode() if b"ENCRYPTED" in pem else b""
+    try:
+        return cast("PrivateKey", load_pem_private_key(usual, password or None))
+    except TypeError:
+        reason = f"it is encrypted: give its password in the environment variable {PASSWORD}"
+    except (ValueError, UnsupportedAlgorithm):
+        reason = f"the password in {PASSWORD} does not open it" if password else "it holds no private key in PEM"
+    raise ScaffoldError(f"`{place}` can't be read as a private key", [f"{place}: {reason}"])

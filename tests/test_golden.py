@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+import records
+from shell import run
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "cfssl-1.6.5.json").read_text())
+CASES = GOLDEN["cases"]
+
+
+def write_inputs(folder: Path, case: dict[str, Any]) -> None:
+    for name in ("ca_csr", "ca_config", "request"):
+        (folder / f"{name}.json").write_text(json.dumps(case[name]))
+
+
+def sign(folder: Path, case: dict[str, Any], cfssl: str, cfssljson: str) -> "CompletedProcess[str]":
+    made = run(f"{cfssl} gencert -initca ca_csr.json > ca.json && {cfssljson} -bare -f ca.json ca", folder)
+    assert made.returncode == 0, made.stderr
+    profile = f"-profile={case['profile']}" if case["profile"] else ""
+    flags = f"-ca ca.pem -ca-key ca-key.pem -config ca_config.json {profile}"
+    return run(f"{cfssl} gencert {flags} request.json > leaf.json && {cfssljson} -bare -f leaf.json leaf", folder)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_gives_the_record_of_cfssl(case: dict[str, Any], tmp_path: Path) -> None:
+    write_inputs(tmp_path, case)
+    signed = sign(tmp_path, case, "tls-scaffold cfssl", "tls-scaffold cfssljson")
+    if "error" in case["result"]:
+        assert signed.returncode == 1
+        assert signed.stderr.startswith("error: ")
+        assert sorted(path.name for path in tmp_path.glob("leaf*")) == ["leaf.json"]
+        assert (tmp_path / "leaf.json").read_text() == ""
+        return
+    assert signed.returncode == 0, signed.stderr
+    assert records.signed(tmp_path) == case["result"]
