@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 
 from tls_scaffold import __version__
+from tls_scaffold.cli.add import add
 from tls_scaffold.cli.cfssl import cfssl, cfssljson
 from tls_scaffold.cli.bundle import bundle
 from tls_scaffold.cli.new import new
 from tls_scaffold.cli.prove import prove
 from tls_scaffold.cli.rbac import rbac
+from tls_scaffold.cli.remove import remove
 from tls_scaffold.cli.roles import roles
+from tls_scaffold.cli.status import status
+from tls_scaffold.cli.sync import sync
 from tls_scaffold.errors import ScaffoldError
 
 
@@ -52,13 +56,17 @@ def cli(ctx: click.Context, folder: Path) -> None:
         ctx.color = False
 
 
+cli.add_command(add)
 cli.add_command(cfssl)
 cli.add_command(cfssljson)
 cli.add_command(bundle)
 cli.add_command(new)
 cli.add_command(prove)
 cli.add_command(rbac)
+cli.add_command(remove)
 cli.add_command(roles)
+cli.add_command(status)
+cli.add_command(sync)
 
 
 def main() -> None:

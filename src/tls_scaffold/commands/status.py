@@ -1,0 +1,107 @@
+"""`tls-scaffold status`: the state of each certificate of a folder, and what to run about it."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold import contents, files, intake, prometheus, states, timeline
+from tls_scaffold.entries import CA_KIND, Contents
+from tls_scaffold.inventory import FILE
+from tls_scaffold.plainfiles import content
+from tls_scaffold.states import Row
+
+VERSION = 1
+DAYS = 30  # as the Makefile's RENEW_DAYS
+FEW = 5  # targets that a line has room for
+
+
+@dataclass(frozen=True)
+class Report:
+    """The rows of a folder, those in trouble first, and the commands that mend what they tell."""
+
+    rows: tuple[Row, ...]
+    advice: tuple[str, ...]
+    now: datetime
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether every certificate is valid."""
+        return all(row.state == "valid" for row in self.rows)
+
+    def to_json(self) -> str:
+        """Return the rows as JSON: one object a component, the CA among them."""
+        document = {"version": VERSION, "components": [_document(row) for row in self.rows]}
+        return json.dumps(document, indent=2) + "\n"
+
+    def to_prometheus(self) -> str:
+        """Return metrics in the text format of node_exporter."""
+        return prometheus.metrics(self.rows)
+
+    def to_svg(self) -> str:
+        """Return a picture of the certificates' lives, the CA's first."""
+        ordered = sorted(self.rows, key=lambda row: (row.kind != CA_KIND, row.path))
+        lives = [
+            timeline.Life(row.name, row.state, row.not_before, row.not_after)
+            for row in ordered
+            if row.not_before and row.not_after
+        ]
+        return timeline.svg(lives, self.now)
+
+
+def status(folder: Path, within: timedelta, now: datetime) -> Report:
+    """Look at every certificate of a folder, or of an archived set; what ends `within` that time is expiring.
+
+    Raises ScaffoldError where the folder, its inventory or its Makefile can't be read.
+    """
+    inventory = intake.load(folder) if (folder / FILE).exists() else None
+    found = contents.read(folder, inventory)
+    rows = states.rows(found, now, within)
+    advice = tuple(_advice(folder, found, rows, within)) if found.has_makefile else ()
+    return Report(rows, advice, now)
+
+
+def write(path: Path, text: str) -> None:
+    """Put a file that the command line named in place, whole; ScaffoldError where that can't be."""
+    with files.telling(path):
+        files.write(path, text)
+
+
+def _document(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "cn": row.cn,
+        "hosts": list(row.hosts),
+        "key": row.key,
+        "not_after": f"{row.not_after:%Y-%m-%dT%H:%M:%SZ}" if row.not_after else None,
+        "days_left": row.days_left,
+        "state": row.state,
+        "reasons": list(row.reasons),
+    }
+
+
+def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timedelta) -> Iterator[str]:
+    """Yield the commands to run; where the CA is at fault nothing that it signs can be mended before."""
+    make = "make" if folder == Path() else f"make -C {shlex.quote(str(folder))}"
+    renews = re.search(rb"^renew:", content(folder, "Makefile"), re.MULTILINE) is not None
+    states_of_ca = {row.state for row in rows if row.kind == CA_KIND}
+    if renews and states_of_ca & {"expired", "stale", "expiring"}:
+        yield f"{make} regenerate"
+    if states_of_ca & {"mismatched", "expired"}:
+        return
+    targets = {entry.path: entry.signing.target for entry in found.leaves if entry.signing}
+    states_of = {row.path: row.state for row in rows if row.path in targets}
+    if renews and "missing" in states_of.values():
+        yield make
+    if renews and {"expired", "expiring"} & {*states_of.values()}:
+        days = -(-within // timedelta(days=1))
+        yield f"{make} renew" + (f" RENEW_DAYS={days}" if days > DAYS else "")
+    by_hand = ("mismatched", "stale") if renews else ("missing", "mismatched", "stale", "expired", "expiring")
+    again = [targets[path] for path, state in states_of.items() if state in by_hand]
+    if again:
+        yield f"{make} {' '.join(dict.fromkeys(again)) if len(again) <= FEW else 'req'}"

@@ -1,0 +1,48 @@
+"""Files that others may have put there, read without surprises: no pipe is waited for, no giant is loaded."""
+
+import os
+import stat
+from pathlib import Path
+
+from tls_scaffold.errors import ScaffoldError
+
+LARGEST = 1024 * 1024
+
+
+def content(folder: Path, path: str) -> bytes:
+    """Return the bytes of `folder`/`path`; ScaffoldError if that is missing, no plain file, or far too large."""
+    try:
+        # A named pipe would keep an ordinary open waiting for ever.
+        with os.fdopen(os.open(folder / path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ScaffoldError(f"`{path}` is not a plain file")
+            data = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise ScaffoldError(f"`{path}` is missing") from None
+    except OSError as error:
+        raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
+    if len(data) > LARGEST:
+        raise ScaffoldError(f"`{path}` is larger than {LARGEST // 1024**2} MiB")
+    return data
+
+
+def text(folder: Path, path: str) -> str:
+    """Return the text of `folder`/`path`; ScaffoldError as `content`, and if it is not UTF-8."""
+    try:
+        return content(folder, path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from error
+
+
+def names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
+    """Return the paths below `folder` of what lies in a directory and ends in `suffix`, sorted; none if it is missing.
+
+    Raises ScaffoldError if the directory can't be looked into.
+    """
+    try:
+        found = sorted(each.name for each in (folder / directory).iterdir() if each.name.endswith(suffix))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise ScaffoldError(f"`{directory}` can't be read: {error.strerror}") from error
+    return tuple(name if directory == "." else f"{directory}/{name}" for name in found)
