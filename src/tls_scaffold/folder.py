@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold import locking
 from tls_scaffold.documents import LAST_RENDER
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.files import PUBLIC, flush_directory, telling
+from tls_scaffold.files import flush_directory, telling, usual_mode
 from tls_scaffold.files import write as write_file
 from tls_scaffold.processes import alive
 
@@ -70,14 +70,19 @@ def inside(folder: Path, path: str) -> Path:
     return folder / path
 
 
-def write(folder: Path, path: str, content: str | bytes, mode: int = PUBLIC) -> None:
-    """Put a file of the folder in place, whole, by one rename; a link of that name is replaced."""
+def write(folder: Path, path: str, content: str | bytes, mode: int | None = None) -> None:
+    """Put a file of the folder in place, whole, by one rename; a link of that name is replaced.
+
+    Unless `mode` is given it stays, and a new file gets the one that a new folder's files have.
+    """
     target = inside(folder, path)
     with telling(target):
         state = folder / STATE
         state.mkdir(exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_file(target, content, mode, temporary=state / f"{WORK}{os.getpid()}")
+        write_file(
+            target, content, usual_mode(target) if mode is None else mode, temporary=state / f"{WORK}{os.getpid()}"
+        )
 
 
 def remove(folder: Path, path: str) -> None:
@@ -87,24 +92,33 @@ def remove(folder: Path, path: str) -> None:
         target.unlink(missing_ok=True)
 
 
-def archive(folder: Path) -> Path:
-    """Make a new folder `archive/<UTC time>` and return it; only its owner can look into `archive`."""
-    name = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    shelf = folder / ARCHIVE
-    with telling(shelf):
-        shelf.mkdir(mode=0o700, exist_ok=True)
-        while (shelf / name).exists():
-            name += "x"
-        (shelf / name).mkdir()
-    return shelf / name
+def shelf(folder: Path) -> str:
+    """Return a path `archive/<UTC time>` that nothing has yet."""
+    name = f"{ARCHIVE}/{datetime.now(timezone.utc).strftime('%Y%m%dT%H%M%SZ')}"
+    while (folder / name).exists():
+        name += "x"
+    return name
+
+
+def archive(folder: Path, name: str = "") -> Path:
+    """Make the folder `name` of the archive, a new one unless it is given, and return it.
+
+    Only its owner can look into `archive`.
+    """
+    with telling(folder / ARCHIVE):
+        (folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
+        place = folder / (name or shelf(folder))
+        place.mkdir(exist_ok=bool(name))
+    return place
 
 
 def move_away(folder: Path, path: str, shelf: Path) -> None:
-    """Move a file of the folder to the same path below `shelf`, a folder of `archive()`."""
+    """Move a file of the folder to the same path below `shelf`, a folder of `archive()`; it may be gone already."""
     source, target = inside(folder, path), shelf / path
     with telling(source):
         target.parent.mkdir(parents=True, exist_ok=True)
-        source.rename(target)
+        if os.path.lexists(source):
+            source.rename(target)
 
 
 def read_text(folder: Path, path: str) -> str | None:
@@ -126,12 +140,6 @@ def last_render(folder: Path) -> dict[str, str]:
         return {path: "\n".join(lines) for path, lines in record.items()}
     except (ValueError, TypeError, AttributeError, RecursionError):
         return {}
-
-
-def record(folder: Path, path: str, texts: Mapping[str, str]) -> None:
-    """Write texts by their paths into `path`, one line of text a line of JSON, so that git can merge it."""
-    lines = {name: texts[name].split("\n") for name in sorted(texts)}
-    write(folder, path, json.dumps(lines, indent=2, ensure_ascii=False) + "\n")
 
 
 def heal(folder: Path) -> None:

@@ -1,0 +1,27 @@
+"""`tls-scaffold add` on the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tls_scaffold.cli.keeping import dry_run_option, tell
+from tls_scaffold.cli.options import components, given
+
+
+@click.command()
+@components
+@dry_run_option
+@click.pass_obj
+def add(folder: Path, /, *, dry_run: bool, **words: Any) -> None:
+    """Add members, proxies or users; `make` then signs what is new.
+
+    The options are those of `tls-scaffold new`; --proxies N adds N more.
+    """
+    chosen = given(words)
+    if not chosen:
+        raise click.UsageError("Nothing to add: give --members, --users, --proxy or --proxies")
+
+    from tls_scaffold.commands import add as command
+
+    tell(command.add(folder, chosen, dry_run=dry_run), dry_run=dry_run)

@@ -1,0 +1,40 @@
+"""What the commands that keep a folder share on the command line: how they tell what they did."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tls_scaffold.cli.options import option
+
+if TYPE_CHECKING:
+    from tls_scaffold.plan import Note, Plan
+
+dry_run_option = option("--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing")
+
+
+def tell(plan: "Plan", *, dry_run: bool) -> None:
+    """Print a line for each file that was written, kept or could not be merged; a conflict ends with exit code 1.
+
+    With `dry_run` it is the diff of what would change, on stdout.
+    """
+    if dry_run:
+        from tls_scaffold.patch import unified
+
+        click.echo(unified(plan), nl=False)
+        return
+    for note in plan.notes:
+        click.echo(line(note, plan.shelf), err=True)
+    if plan.conflicts:
+        click.echo("\nhint: take what you want from each `FILE.new` into `FILE`, then delete `FILE.new`", err=True)
+        click.get_current_context().exit(1)
+
+
+def line(note: "Note", shelf: str) -> str:
+    """Return what is said about one file."""
+    more = {
+        "kept": ": edited by hand",
+        "merged": ": with what was edited by hand",
+        "archived": f" in {shelf}",
+        "conflict": f": both you and tls-scaffold changed the same lines; ours is in {note.path}.new",
+    }
+    return f"{note.verb} {note.path}{more.get(note.verb, '')}"

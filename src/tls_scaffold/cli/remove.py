@@ -1,0 +1,21 @@
+"""`tls-scaffold remove` on the command line."""
+
+from pathlib import Path
+
+import click
+
+from tls_scaffold.cli.keeping import dry_run_option, tell
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@dry_run_option
+@click.pass_obj
+def remove(folder: Path, /, names: tuple[str, ...], *, dry_run: bool) -> None:
+    """Take components out of the folder.
+
+    Their certificates and keys, and requests that were edited by hand, go to archive/ and are never deleted.
+    """
+    from tls_scaffold.commands import remove as command
+
+    tell(command.remove(folder, names, dry_run=dry_run), dry_run=dry_run)

@@ -1,0 +1,23 @@
+"""`tls-scaffold add`: more members, proxies and users."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold import intake, keeping
+from tls_scaffold.plan import Plan
+
+
+def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Plan:
+    """Add the components that `words` name, as `new` takes them; with `dry_run` only return what would be done.
+
+    Raises ScaffoldError with every problem of the inventory that would come of it.
+    """
+
+    def change() -> keeping.Change:
+        old = intake.load(folder)
+        return keeping.Change(old, intake.of_data(intake.extended(old.document(), words)))
+
+    command = ("add", json.dumps(words, sort_keys=True))
+    return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, command, change)

@@ -1,0 +1,57 @@
+"""`tls-scaffold remove`: components go, and what was theirs goes to the archive."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tls_scaffold import intake, keeping
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import Inventory
+from tls_scaffold.plan import Plan
+
+SUFFIXES = (".pem", "-key.pem", ".csr")
+
+
+def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan:
+    """Take the components `names` out of a folder; with `dry_run` only return what would be done.
+
+    Raises ScaffoldError for names that there are not, and if no member would be left.
+    """
+
+    def change() -> keeping.Change:
+        old = intake.load(folder)
+        new = _without(old, set(names))
+        gone = [component.output for component in old.components if component.name in names]
+        files = [output + suffix for output in gone for suffix in SUFFIXES]
+        return keeping.Change(old, new, tuple(path for path in files if os.path.lexists(folder / path)))
+
+    command = ("remove", *names)
+    return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, command, change)
+
+
+def _without(inventory: Inventory, names: set[str]) -> Inventory:
+    known = [component.name for component in inventory.components]
+    unknown = sorted(names.difference(known))
+    if unknown:
+        raise ScaffoldError(
+            "there is nothing of this name to remove",
+            [f"`{name}`{_meant(name, known)}" for name in unknown],
+            "`tls-scaffold status` lists the components",
+        )
+    servers = (*inventory.members, *inventory.proxies)
+    removed = (server.name for server in servers if server.name in names and server.name not in inventory.removed)
+    new = replace(
+        inventory,
+        members=tuple(member for member in inventory.members if member.name not in names),
+        proxies=tuple(proxy for proxy in inventory.proxies if proxy.name not in names),
+        users=tuple(user for user in inventory.users if user.name not in names),
+        removed=(*inventory.removed, *removed),
+    )
+    return intake.of_data(new.document())
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean `{close[0]}`?" if close else ""

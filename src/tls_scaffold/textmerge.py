@@ -1,0 +1,88 @@
+"""Texts merged line by line, by the library merge3."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+Lines = list[str]
+
+
+@dataclass(frozen=True)
+class Change:
+    """`lines` in place of those of the base from `start` up to `end`."""
+
+    start: int
+    end: int
+    lines: tuple[str, ...]
+
+    def meets(self, other: "Change") -> bool:
+        """Tell whether both change one line of the base, or one puts lines amid those that the other changes."""
+        if self.start == self.end or other.start == other.end:
+            return other.start < self.start < other.end or self.start < other.start < self.end
+        return max(self.start, other.start) < min(self.end, other.end)
+
+
+def merge(base: str | None, yours: str, ours: str) -> str | None:
+    """Return `yours` with every change from `base` to `ours` made in it, None if a line was changed in both.
+
+    Without a base what differs counts as changed by you, and what only ours has is added.
+    """
+    from merge3 import Merge3
+
+    theirs, new = yours.split("\n"), ours.split("\n")
+    old = _common(theirs, new) if base is None else base.split("\n")
+    merged: Lines = []
+    for kind, *group in Merge3(old, theirs, new).merge_groups():
+        part = _touching(*map(list, group)) if kind == "conflict" else group[0]
+        if part is None:
+            return None
+        merged += part
+    return "\n".join(merged)
+
+
+def _common(yours: Lines, ours: Lines) -> Lines:
+    base: Lines = []
+    for kind, start, end, _, _ in _opcodes(ours, yours):
+        base += ours[start:end] if kind in ("equal", "replace") else []
+    return base
+
+
+def _opcodes(one: Lines, other: Lines) -> Sequence[tuple[str, int, int, int, int]]:
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+
+
+def _touching(base: Lines, yours: Lines, ours: Lines) -> Lines | None:
+    """Merge what merge3, like diff3, calls a conflict only because a change begins where another ends.
+
+    One line a component means that neighbours are changed independently. None if it is a true conflict.
+    """
+    one, other = list(_changes(base, yours)), list(_changes(base, ours))
+    if any(change != against and change.meets(against) for change in one for against in other):
+        return None
+    merged: Lines = []
+    at = 0
+    for change in sorted(dict.fromkeys([*one, *_without_repeats(other, one)]), key=lambda each: (each.start, each.end)):
+        merged += [*base[at : change.start], *change.lines]
+        at = change.end
+    return merged + base[at:]
+
+
+def _changes(base: Lines, side: Lines) -> Iterator[Change]:
+    """Yield the changes from `base` to `side`, each as small as it can be told apart."""
+    for kind, start, end, first, last in _opcodes(base, side):
+        lines = tuple(side[first:last])
+        if kind == "delete" or (kind == "replace" and end - start == last - first):
+            for at in range(start, end):
+                yield Change(at, at + 1, lines[at - start : at - start + 1])
+        elif kind != "equal":
+            yield Change(start, end, lines)
+
+
+def _without_repeats(changes: list[Change], known: list[Change]) -> list[Change]:
+    """Leave out lines put in where the other side has put in the same ones among its own."""
+    there = {change.start: change.lines for change in known if change.start == change.end}
+    return [
+        change
+        for change in changes
+        if change.start != change.end or not set(change.lines) <= set(there.get(change.start, ()))
+    ]
