@@ -1,43 +1,38 @@
 """Certificates for one proof, signed in a temporary folder and gone with it."""
 
-import json
-import subprocess
 from pathlib import Path
-from typing import Any
 
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold import signer
+from tls_scaffold.cfssl import Profile, Request
 from tls_scaffold.etcd import Identity
+from tls_scaffold.files import SECRET, create
+from tls_scaffold.signer import CA, Signed
+from tls_scaffold.words import Key
 
-KEY = {"algo": "ecdsa", "size": 256}
-POLICY = {"usages": ["signing", "key encipherment", "client auth"], "expiry": "1h"}
-
-
-def client(cn: str, ca: Identity, into: Path) -> Identity:
-    """Sign a client certificate for `cn`, valid for an hour, with the CA's certificate and key; files in `into`."""
-    config = into / "config.json"
-    config.write_text(json.dumps({"signing": {"default": POLICY}}))
-    options = ["-ca", str(ca.certificate), "-ca-key", str(ca.key), "-config", str(config)]
-    return _write(_gencert([*options, "-"], {"CN": cn, "hosts": [], "key": KEY}), into / cn)
+KEY = Key("ecdsa", 256)
+HOUR = Profile(usages=("signing", "key encipherment", "client auth"), expiry="1h")
 
 
-def authority(cn: str, into: Path) -> Identity:
-    """Make a CA of its own."""
-    return _write(_gencert(["-initca", "-"], {"CN": cn, "key": KEY}), into / cn)
+def ca_of(folder: Path) -> CA:
+    """Return the folder's CA; ScaffoldError where a half of it is missing or does not fit."""
+    paths = [folder / "certs" / name for name in ("ca.pem", "ca-key.pem")]
+    certificate, key = (path.read_bytes() for path in paths)
+    return signer.load_ca(certificate, key, "certs/ca.pem", "certs/ca-key.pem")
 
 
-def _gencert(options: list[str], request: dict[str, Any]) -> dict[str, str]:
-    done = subprocess.run(
-        ["cfssl", "gencert", *options], input=json.dumps(request), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise ScaffoldError("a certificate for the proof can't be signed", done.stderr.splitlines()[-1:])
-    signed: dict[str, str] = json.loads(done.stdout)
-    return signed
+def other_ca() -> CA:
+    """Make a CA that nobody trusts."""
+    made = signer.new_ca(Request(cn="another CA", key=KEY), signer.utc_now())
+    return signer.load_ca(made.certificate, made.key, "another CA", "another CA's key")
 
 
-def _write(signed: dict[str, str], base: Path) -> Identity:
+def client(cn: str, ca: CA, base: Path) -> Identity:
+    """Sign a client certificate that is valid for an hour; its files are `base`.pem and `base`-key.pem."""
+    return _write(signer.sign(Request(cn=cn, key=KEY), HOUR, ca, signer.utc_now()), base)
+
+
+def _write(signed: Signed, base: Path) -> Identity:
     identity = Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem"))
-    identity.certificate.write_text(signed["cert"])
-    identity.key.touch(mode=0o600)
-    identity.key.write_text(signed["key"])
+    create(identity.certificate, signed.certificate)
+    create(identity.key, signed.key, SECRET)
     return identity

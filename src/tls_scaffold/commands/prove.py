@@ -1,6 +1,7 @@
 """`tls-scaffold prove`: a throw-away cluster from the folder's own certificates, and what each user may do there."""
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +43,11 @@ def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
     identities = _identities(folder, inventory)
     with etcd.ended_by_signals(), tempfile.TemporaryDirectory(prefix="tls-scaffold-") as temporary:
         into = Path(temporary)
-        ca = Identity(_whole(folder, "certs/ca"), _whole(folder, "certs/ca-key"))
-        own_root = rbac.root_component(inventory)
-        root = identities[own_root.name] if own_root else throwaway.client(ROOT, ca, into)
-        stranger = throwaway.client(ROOT, throwaway.authority("another CA", into), _made(into / "stranger"))
+        root = _root(folder, inventory, identities, into)
+        stranger = throwaway.client(ROOT, throwaway.other_ca(), into / "stranger")
         script = _script(folder, inventory, into)
         servers = [identities[member.name] for member in members]
-        with etcd.cluster(tools, servers, ca.certificate, into) as cluster:
+        with etcd.cluster(tools, servers, _whole(folder, "certs/ca"), into) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(cluster, root, servers[0], stranger, users)
             return run(bench, inventory, script)
@@ -68,10 +67,11 @@ def run(bench: Bench, inventory: Inventory, script: Path) -> Proof:
 
 def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:
     needed = [each for each in inventory.components if each.kind != "proxy"]
-    missing = [path for path in ("certs/ca.pem", *_files(needed)) if not (folder / path).is_file()]
+    ca = ("certs/ca.pem", *(() if rbac.root_component(inventory) else ("certs/ca-key.pem",)))
+    missing = [path for path in (*ca, *_files(needed)) if not (folder / path).is_file()]
     if missing:
         raise ScaffoldError(
-            "the proof needs every certificate of the folder",
+            "the proof needs the folder's certificates",
             [f"`{path}` is missing" for path in missing],
             "`make` signs what is missing",
         )
@@ -86,6 +86,11 @@ def _whole(folder: Path, base: str) -> Path:
     return (folder / f"{base}.pem").absolute()
 
 
+def _root(folder: Path, inventory: Inventory, identities: Mapping[str, Identity], into: Path) -> Identity:
+    own = rbac.root_component(inventory)
+    return identities[own.name] if own else throwaway.client(ROOT, throwaway.ca_of(folder), into / "root")
+
+
 def _script(folder: Path, inventory: Inventory, into: Path) -> Path:
     """Return the folder's own script if it knows a root, else one that does."""
     own = folder / SCRIPT
@@ -96,8 +101,3 @@ def _script(folder: Path, inventory: Inventory, into: Path) -> Path:
     copy = into / SCRIPT
     copy.write_text(text, encoding="utf-8")
     return copy
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
