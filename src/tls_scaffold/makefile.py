@@ -17,6 +17,7 @@ LINE = re.compile(
 )
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
+NO_RULE = re.compile(rf"No rule to make target [`']({PATH})', needed by", re.ASCII)
 # What an outer make passes on, and what our Makefile exports to the commands it runs.
 NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
 MINUTE = 60
@@ -73,12 +74,17 @@ def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:
     return Survey((*ours, *pasted), unread)
 
 
-def dry_run(folder: Path, goal: str, makefile: str = "Makefile") -> str:
-    """Return the commands that make would run for `goal` from nothing, signed by cfssl.
+def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
+    """Return the commands that make would run for `goal`, signed by cfssl: from nothing, or where `there` is up to date.
 
-    Raises ScaffoldError with make's own words if it is missing or fails.
+    A missing request counts as there: whoever reads it says so. Raises ScaffoldError with make's own words
+    if the Makefile is missing or fails.
     """
-    done = _make(folder, makefile, "--no-print-directory", "-nBr", goal)
+    words = ("--no-print-directory", "-nrk" if there else "-nBrk", goal, *(f"-o{path}" for path in there))
+    done = _make(folder, makefile, *words)
+    missing = dict.fromkeys(NO_RULE.findall(done.stderr))
+    if missing:
+        done = _make(folder, makefile, *words, *(f"-o{path}" for path in missing))
     if done.returncode != 0:
         said = [line for line in done.stderr.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
         raise ScaffoldError(f"make can't read `{folder / makefile}`", said)

@@ -51,6 +51,11 @@ def request(text: str, place: str) -> Request:
     Raises ScaffoldError with every problem that makes it unfit to sign: no JSON, values of a wrong type,
     a key that cfssl refuses too, fields of cfssl that are not supported.
     """
+    return _whole(*readable_request(text, place), place)
+
+
+def readable_request(text: str, place: str) -> tuple[Request, tuple[str, ...]]:
+    """Read what can be read of a request, and say what makes it unfit; ScaffoldError only if it is no JSON."""
     problems: list[str] = []
     section = gojson.document(text, place, problems)
     section.refuse(REFUSED_REQUEST_FIELDS, UNSUPPORTED)
@@ -64,7 +69,7 @@ def request(text: str, place: str) -> Request:
         crl_url=section.text("crl_url"),
         misspelt=section.misspelt(REQUEST_FIELDS),
     )
-    return _whole(found, place, problems)
+    return found, tuple(problems)
 
 
 def signing_config(text: str, place: str) -> SigningConfig:
@@ -72,6 +77,14 @@ def signing_config(text: str, place: str) -> SigningConfig:
 
     Raises ScaffoldError with every problem: no JSON, values of a wrong type, a profile without usages or
     lifetime, durations that Go does not read, fields of cfssl that are not supported.
+    """
+    return _whole(*readable_signing_config(text, place), place)
+
+
+def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple[str, ...]]:
+    """Read what can be read of a signing configuration, and say what makes it unfit.
+
+    Raises ScaffoldError if it is no JSON, or has nothing to do with signing.
     """
     problems: list[str] = []
     section = gojson.document(text, place, problems).section("signing")
@@ -84,10 +97,10 @@ def signing_config(text: str, place: str) -> SigningConfig:
         default=_profile(default, "") if default else SigningConfig.default,
         profiles={name: _profile(each, name) for name, each in sections.items() if each},
     )
-    return _whole(found, place, problems)
+    return found, tuple(problems)
 
 
-def _whole(found: Document, place: str, problems: list[str]) -> Document:
+def _whole(found: Document, problems: tuple[str, ...], place: str) -> Document:
     if problems:
         raise ScaffoldError(f"`{place}` can't be used", problems)
     return found
