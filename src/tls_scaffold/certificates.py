@@ -195,7 +195,7 @@ def signed_by(certificate: Certificate, ca: Certificate) -> bool:
 def names_as_issuer(certificate: Certificate, ca: Certificate) -> bool:
     """Tell whether a certificate names `ca` and its key as its issuer: a hundred times faster than `signed_by`."""
     same_key = not certificate.issuer_key_id or certificate.issuer_key_id == ca.key_id
-    return certificate.issuer == ca.subject and same_key
+    return same_key and certificate.parsed.issuer == ca.parsed.subject
 
 
 def key_fits(certificate: Certificate, pem: bytes) -> bool:

@@ -1,170 +1,140 @@
-"""What has to happen in a folder so that it follows its inventory: worked out whole, nothing touched."""
+"""What is to be signed in a folder and why; and every reason not to, before anything is written."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
 
-from tls_scaffold.documents import LAST_RENDER, NOT_RECORDED, last_render
-from tls_scaffold.inventory import FILE
-from tls_scaffold.merge import merge
+from tls_scaffold import certificates, readers, silences
+from tls_scaffold.certificates import Certificate
+from tls_scaffold.cfssl import Profile, Request, SigningConfig
+from tls_scaffold.differences import differences
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.files import telling
+from tls_scaffold.folder import inside, read_text
+from tls_scaffold.gencert import Signing
 
-BESIDE = ".new"
-SIGNING = ("Makefile", "sign.sh")  # with the requests: what a folder can't sign without
-LAST = ("Makefile", FILE, LAST_RENDER)  # in this order, when all that they speak of is there
-Texts = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One file's text before and after; None where there is no file."""
-
-    path: str
-    before: str | None
-    after: str | None
+Document = TypeVar("Document", Request, SigningConfig)
+MISSING = "missing"
+FORCED = "asked for"
 
 
 @dataclass(frozen=True)
-class Note:
-    """What is said about one file: wrote, merged, kept, removed, archived or conflict."""
+class Wanted:
+    """One certificate to sign, and why, in words."""
 
-    verb: str
-    path: str
+    signing: Signing
+    request: Request
+    profile: Profile
+    reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to do, in this order, so that every part of it leaves a folder that works.
+def wanted(
+    folder: Path,
+    signings: Iterable[Signing],
+    cas: Mapping[str, Certificate | None],
+    now: datetime,
+    *,
+    force: bool,
+) -> tuple[Wanted, ...]:
+    """Return which of `signings` are missing or differ from their request or profile by content; all with `force`.
 
-    The files of `moves` go to the folder `shelf` of the archive, where some steps have put copies of others.
+    `cas` holds the CA's certificate by its path, None where there is none yet. Raises ScaffoldError with every
+    problem of every request and configuration, those that cfssl would pass over in silence included.
     """
-
-    shelf: str = ""
-    steps: tuple[Step, ...] = ()
-    moves: tuple[str, ...] = ()
-    notes: tuple[Note, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Tell whether there is anything to do."""
-        return bool(self.steps or self.moves)
-
-    @property
-    def done(self) -> bool:
-        """Whether the folder follows its inventory already: nothing to do, no conflict left to settle."""
-        return not (self or self.conflicts)
-
-    def also_moving(self, paths: Iterable[str]) -> "Plan":
-        """Return the plan with more files that go to the archive."""
-        notes = [*self.notes, *(Note("archived", path) for path in paths)]
-        return replace(self, moves=(*self.moves, *paths), notes=tuple(sorted(notes, key=lambda note: note.path)))
-
-    @property
-    def conflicts(self) -> tuple[str, ...]:
-        """The files that both sides changed."""
-        return tuple(note.path for note in self.notes if note.verb == "conflict")
+    problems: list[str] = []
+    configs = _Once(folder, readers.signing_config, problems)
+    requests = _Once(folder, readers.request, problems)
+    found = []
+    for signing in signings:
+        problems += _flaws(folder, signing)
+        config = configs.read(signing.config) if signing.config else SigningConfig()
+        request = requests.read(signing.request)
+        if config and request:
+            request = _overridden(request, signing)
+            profile = config.profile_or_default(signing.profile)
+            ca = cas[signing.ca]
+            reasons = (FORCED,) if force else _reasons(folder, signing, request, profile, ca)
+            if reasons:
+                found.append(Wanted(signing, request, profile, reasons))
+                problems += _objections(found[-1], config, ca, now)
+    if problems:
+        raise ScaffoldError("nothing is signed", dict.fromkeys(problems))
+    return tuple(found)
 
 
-@dataclass
-class _Draft:
-    shelf: str
-    texts: dict[str, str | None] = field(default_factory=dict)
-    record: dict[str, str] = field(default_factory=dict)
-    moves: list[str] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
+class _Once(Generic[Document]):
+    """Documents of a folder, each read once; what is wrong with one is told once."""
+
+    def __init__(self, folder: Path, reader: Callable[[str, str], Document], problems: list[str]) -> None:
+        self._folder, self._reader, self._problems = folder, reader, problems
+        self._known: dict[str, Document | None] = {}
+
+    def read(self, path: str) -> Document | None:
+        if path not in self._known:
+            self._known[path] = self._new(path)
+        return self._known[path]
+
+    def _new(self, path: str) -> Document | None:
+        try:
+            text = read_text(self._folder, path)
+            if text is not None:
+                return self._reader(text, path)
+            self._problems.append(f"{path}: there is no such file")
+        except ScaffoldError as error:
+            self._problems += error.problems or [error.summary]
+        return None
 
 
-def follow(now: Texts, record: Texts, rendered: Texts, inventory: str, shelf: str) -> Plan:
-    """Return the plan that makes the files of `now` follow `rendered`.
-
-    `record` is what was rendered last, empty if that is lost; `inventory` the text that the inventory file
-    is to have, `shelf` the folder of the archive for what is taken away. All by path below the folder; `now`
-    holds whatever there is of the paths of the others.
-    """
-    draft = _Draft(shelf)
-    paths = dict.fromkeys([*rendered, *(path for path in record if not path.endswith(BESIDE))])
-    for path in paths:
-        if path not in NOT_RECORDED:
-            _file(draft, path, now, record, rendered.get(path))
-    draft.texts[FILE] = inventory
-    draft.texts[LAST_RENDER] = last_render(draft.record)
-    return _finished(now, draft)
+def _flaws(folder: Path, signing: Signing) -> list[str]:
+    try:
+        inside(folder, f"{signing.output}.pem")
+    except ScaffoldError as error:
+        return [f"{signing.name}: {error.summary}"]
+    return [f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown]
 
 
-def _finished(now: Texts, draft: _Draft) -> Plan:
-    steps = [Step(path, now.get(path), text) for path, text in draft.texts.items() if now.get(path) != text]
-    told = {note.path for note in draft.notes}
-    wrote = [Note("wrote", step.path) for step in steps if step.path not in told]
-    said = sorted([*draft.notes, *wrote], key=lambda note: note.path)
-    return Plan(draft.shelf, tuple(sorted(steps, key=_turn)), tuple(draft.moves), tuple(said))
+def _overridden(request: Request, signing: Signing) -> Request:
+    if signing.cn:
+        request = replace(request, cn=signing.cn)
+    return replace(request, hosts=tuple(signing.hostname.split(","))) if signing.hostname else request
 
 
-def _turn(step: Step) -> tuple[int, str]:
-    if step.after is None:
-        return len(LAST) + 1, step.path
-    return LAST.index(step.path) + 1 if step.path in LAST else 0, step.path
+def _reasons(
+    folder: Path, signing: Signing, request: Request, profile: Profile, ca: Certificate | None
+) -> tuple[str, ...]:
+    """Say why a component is to be signed; empty if its certificate is what it asks for."""
+    place = f"{signing.output}.pem"
+    pem, key = _content(f"{folder}/{place}"), _content(f"{folder}/{signing.output}-key.pem")
+    if not (pem and key and ca):
+        return (MISSING,)
+    try:
+        certificate = certificates.read(pem, place)
+    except ScaffoldError:
+        return ("not a certificate",)
+    if not certificates.key_seems_to_fit(certificate, key):
+        return ("does not fit its key",)
+    if not certificates.names_as_issuer(certificate, ca):
+        return ("signed by another CA",)
+    return differences(certificate, request, profile)
 
 
-def _file(draft: _Draft, path: str, now: Texts, record: Texts, ours: str | None) -> None:
-    """Decide about one file: `ours` is what would be rendered, None if it is not wanted any more."""
-    yours, base = now.get(path), _base(path, now, record)
-    if ours is None:
-        _unwanted(draft, path, yours, base)
-    elif yours is None:
-        _absent(draft, path, base, ours)
-    elif base is None and record:
-        draft.notes += [Note("kept", path)] if yours != ours else []
-        draft.record[path] = ours
-    else:
-        _both(draft, path, now, record, ours)
-    _settle(draft, path, now, record)
+def _content(path: str) -> bytes:
+    with telling(path):
+        try:
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - twice as fast, for every component at every make
+                return file.read()
+        except FileNotFoundError:
+            return b""
 
 
-def _base(path: str, now: Texts, record: Texts) -> str | None:
-    """Return what was rendered last; a conflict whose `FILE.new` is gone has been settled by hand."""
-    beside = path + BESIDE
-    return record[beside] if beside in record and beside not in now else record.get(path)
-
-
-def _unwanted(draft: _Draft, path: str, yours: str | None, base: str | None) -> None:
-    if yours is None:
-        return
-    if yours == base:
-        draft.texts[path] = None
-        draft.notes.append(Note("removed", path))
-    else:
-        draft.moves.append(path)
-        draft.notes.append(Note("archived", path))
-
-
-def _absent(draft: _Draft, path: str, base: str | None, ours: str) -> None:
-    if base is None or path in SIGNING or path.startswith("config/"):
-        draft.texts[path] = ours
-    draft.record[path] = ours
-
-
-def _both(draft: _Draft, path: str, now: Texts, record: Texts, ours: str) -> None:
-    base = _base(path, now, record)
-    merged = merge(path, base, now[path], ours)
-    if merged.conflict:
-        _put_beside(draft, path + BESIDE, now, record, ours)
-        draft.record |= {path + BESIDE: ours} | ({} if base is None else {path: base})
-        draft.notes.append(Note("conflict", path))
-        return
-    draft.texts[path] = merged.text
-    draft.record[path] = ours
-    if merged.text != ours:
-        draft.notes.append(Note("kept" if merged.text == now[path] else "merged", path))
-
-
-def _put_beside(draft: _Draft, beside: str, now: Texts, record: Texts, ours: str) -> None:
-    if beside in now and record.get(beside) == ours:
-        return
-    if now.get(beside) not in (None, ours, record.get(beside)):
-        draft.texts[f"{draft.shelf}/{beside}"] = now[beside]
-    draft.texts[beside] = ours
-
-
-def _settle(draft: _Draft, path: str, now: Texts, record: Texts) -> None:
-    """Take away a `FILE.new` of ours that no conflict needs any more."""
-    beside = path + BESIDE
-    if beside in record and beside not in draft.record and now.get(beside) == record[beside]:
-        draft.texts[beside] = None
-        draft.notes.append(Note("removed", beside))
+def _objections(wanted: Wanted, config: SigningConfig, ca: Certificate | None, now: datetime) -> list[str]:
+    request, profile, signing = wanted.request, wanted.profile, wanted.signing
+    of_request = (*silences.refusals(request, profile), *silences.silences(request, profile))
+    of_profile = [*silences.profile_silences(config, signing.profile)]
+    of_profile += silences.outlives(profile, ca, now) if ca else []
+    return [
+        *(f"{signing.request}: {each}" for each in of_request),
+        *(f"{signing.config or signing.name}: {each}" for each in of_profile),
+    ]

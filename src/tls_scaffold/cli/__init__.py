@@ -2,6 +2,8 @@
 
 import errno
 import os
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -17,6 +19,7 @@ from tls_scaffold.cli.remove import remove
 from tls_scaffold.cli.roles import roles
 from tls_scaffold.cli.status import status
 from tls_scaffold.cli.sync import sync
+from tls_scaffold.cli.sign import sign
 from tls_scaffold.errors import ScaffoldError
 
 
@@ -28,14 +31,22 @@ class ScaffoldGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ScaffoldError as error:
-            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+            _tell(str(error))
             ctx.exit(error.exit_code)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            where = f"`{error.filename}`: " if error.filename else ""
-            click.echo(f"{click.style('error:', fg='red', bold=True)} {where}{error.strerror or error}", err=True)
+            _tell(_words(error))
             ctx.exit(1)
+
+
+def _tell(message: str) -> None:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+
+
+def _words(error: OSError) -> str:
+    where = f"`{error.filename}`: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
 
 
 @click.group(cls=ScaffoldGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,7 +63,7 @@ class ScaffoldGroup(click.Group):
 def cli(ctx: click.Context, folder: Path) -> None:
     """Make and keep the certificates of an etcd cluster, in the manner of etcd's hack/tls-setup."""
     ctx.obj = folder
-    if "NO_COLOR" in os.environ:
+    if os.environ.get("NO_COLOR"):
         ctx.color = False
 
 
@@ -67,8 +78,16 @@ cli.add_command(remove)
 cli.add_command(roles)
 cli.add_command(status)
 cli.add_command(sync)
+cli.add_command(sign)
 
 
 def main() -> None:
     """Run the command line; environment variables begin with TLS_SCAFFOLD_."""
-    cli(prog_name="tls-scaffold")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale without `…` is no reason to fail
+    try:
+        cli(prog_name="tls-scaffold")
+    except OSError as error:  # of --help and --version, which click handles before a command is invoked
+        _tell(_words(error))
+        sys.exit(1)

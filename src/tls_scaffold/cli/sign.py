@@ -1,0 +1,51 @@
+"""`tls-scaffold sign`."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+LONG = 20
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.option("--force", is_flag=True, help="Sign the named components, or all, even if nothing differs")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Use N processes  [default: one a processor]")
+@click.pass_obj
+def sign(folder: Path, names: tuple[str, ...], jobs: int | None, *, force: bool) -> None:
+    """Sign what is missing or differs from its request, as make would with cfssl.
+
+    Without NAME every component of the Makefile; `ca` alone makes the CA where there is none.
+    """
+    from tls_scaffold.commands.sign import sign as run
+
+    done = run(folder, names, force=force, processes=jobs or 0, progress=_progress)
+    lines = [f"signed {path}{_because(reasons)}" for path, reasons in done.signed.items()]
+    if lines:
+        click.echo("\n".join(lines))
+    else:
+        click.echo(f"nothing to sign: {_count(done.kept)}", err=True)
+
+
+def _because(reasons: tuple[str, ...]) -> str:
+    told = "; ".join(reason for reason in reasons if reason not in ("missing", "asked for"))
+    return f" ({told})" if told else ""
+
+
+def _count(kept: int) -> str:
+    if kept == 1:
+        return "1 certificate is what its request asks for"
+    return f"{kept} certificates are what their requests ask for" if kept else "the CA is there"
+
+
+@contextmanager
+def _progress(length: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar for a long run on a terminal, and nothing elsewhere."""
+    if length <= LONG or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=length, label="signing", file=sys.stderr) as bar:
+        yield bar.update
