@@ -19,6 +19,7 @@ except ImportError:  # plain cookiecutter: the package stands in the same checko
 from tls_scaffold import documents, intake, rbac
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import Inventory
+from tls_scaffold.words import visible
 
 NONE = Inventory(members=())
 
@@ -60,10 +61,13 @@ def _inventory(answers: Mapping[str, Any]) -> Inventory:
 
 @lru_cache(maxsize=1)
 def _typed(members: str, users: str, proxies: str) -> Inventory:
-    return intake.of_data(
-        {name: text for name, text in (("members", members), ("users", users)) if text} | _count(proxies)
-    )
-
-
-def _count(proxies: str) -> dict[str, object]:
-    return {"proxies": int(proxies) if proxies.isascii() and proxies.isdigit() else proxies}
+    named = {name: text for name, text in (("members", members), ("users", users)) if text}
+    problems = () if proxies.isascii() and proxies.isdigit() else (f"proxies: `{visible(proxies)}` is not a number",)
+    count = 0 if problems else int(proxies.lstrip("0")[:9] or 0)
+    try:
+        inventory = intake.of_data({**named, "proxies": count})
+    except ScaffoldError as error:
+        raise intake.problem_report([*error.problems, *problems]) from error
+    if problems:
+        raise intake.problem_report([*problems])
+    return inventory

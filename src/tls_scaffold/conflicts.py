@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from tls_scaffold.inventory import MEMBERS_CN, Component, Inventory
+from tls_scaffold.inventory import FILE, MEMBERS_CN, Component, Inventory
 from tls_scaffold.words import canonical_host
 
 Item = TypeVar("Item")
 LISTS = (("members", "member"), ("proxies", "proxy"), ("users", "user"))
+OUR_FILES = (
+    *("config/ca-csr.json", "config/ca-config.json", FILE),
+    *("makefile", "procfile", "readme.md", "sign.sh", "rbac.sh"),
+)
 
 
 def conflicts(inventory: Inventory) -> list[str]:
@@ -15,6 +19,7 @@ def conflicts(inventory: Inventory) -> list[str]:
     return [
         *_no_members(inventory),
         *_shared_names(inventory),
+        *_own_files(inventory),
         *_shared_files(inventory),
         *_shared_hosts(inventory),
         *_cns(inventory),
@@ -53,10 +58,24 @@ def _shared_names(inventory: Inventory) -> Iterator[str]:
         yield f"{place}.name: `{component.name}` is the name of {earlier} too{case}"
 
 
+def _own_files(inventory: Inventory) -> Iterator[str]:
+    for place, component in _placed(inventory):
+        path, named = component.output, component.output != f"certs/{component.name}"
+        if named and path.lower() == "certs/ca":
+            yield f"{place}.output: `{path}.pem` is the certificate of the CA"
+        if named and path.lower().endswith("-key"):
+            yield f"{place}.output: `{path}.pem` would be the key of `{path[:-4]}`"
+        if component.request.lower() in OUR_FILES:
+            yield f"{place}.request: `{component.request}` is one of the folder's own files"
+
+
 def _shared_files(inventory: Inventory) -> Iterator[str]:
     for place, component, earlier, other in _again(_placed(inventory), lambda each: each.output.lower()):
         if component.name.lower() != other.name.lower():
             yield f"{place}.output: `{component.output}.pem` is the certificate of {earlier} too"
+    for place, component, earlier, other in _again(_placed(inventory), lambda each: each.request.lower()):
+        if component.name.lower() != other.name.lower() and component.cn != other.cn:
+            yield f"{place}.request: `{component.request}` is the request of {earlier} too, with another CN"
 
 
 def _shared_hosts(inventory: Inventory) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO
 
 from tls_scaffold.errors import ScaffoldError
 
@@ -14,11 +15,8 @@ LARGEST = 64 * 1024 * 1024
 def read(path: str) -> str:
     """Return the text of the file `path`, or of standard input for `-`; ScaffoldError if it can't be read."""
     try:
-        if path == "-":
-            raw = sys.stdin.buffer.read(LARGEST + 1)
-        else:
-            with open(path, "rb") as file:  # noqa: PTH123  (Path has no bounded read)
-                raw = file.read(LARGEST + 1)
+        with _opened(path) as file:
+            raw = file.read(LARGEST + 1)
         if len(raw) > LARGEST:
             raise ScaffoldError(f"`{path}` is larger than {LARGEST // 1024**2} MiB")
         return raw.decode("utf-8-sig")
@@ -26,6 +24,11 @@ def read(path: str) -> str:
         raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from error
+
+
+def _opened(path: str) -> BinaryIO:
+    # Standard input by its number: sys.stdin is None where it was closed.
+    return open(0, "rb", closefd=False) if path == "-" else open(path, "rb")  # noqa: PTH123
 
 
 def load(path: str) -> Any:
@@ -50,7 +53,7 @@ def _likely(text: str) -> str:
         return "json"
     try:
         _toml(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "yaml"
     return "toml"
 
@@ -63,25 +66,38 @@ def _json(text: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the field `{twice}` stands twice in one object")
-    return found
+    if twice := _twice(name for name, _ in pairs):
+        raise ValueError(f"{twice} in one object")
+    return dict(pairs)
+
+
+def _twice(names: Iterable[str]) -> str:
+    most = Counter(names).most_common(1)
+    return f"the field `{most[0][0]}` stands twice" if most and most[0][1] > 1 else ""
 
 
 def _yaml(text: str) -> Any:
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """PyYAML takes the last of two equal fields; here they are a mistake, as in JSON and TOML."""
+
+        def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+            node = super().compose_mapping_node(anchor)
+            if twice := _twice(name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode)):
+                raise yaml.MarkedYAMLError(problem=twice, problem_mark=node.start_mark)
+            return node
+
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader)  # noqa: S506  (a SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise ValueError(f"{error.problem or error.context}{where}") from None
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
+    except (AttributeError, LookupError) as error:  # how PyYAML meets `!!int ""` and the like
+        raise ValueError("a value does not fit its `!!` tag") from error
 
 
 def _toml(text: str) -> Any:

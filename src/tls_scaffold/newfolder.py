@@ -3,11 +3,10 @@
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import FILE
 
 HINT = (
     "`tls-scaffold -C {0} sync` updates a folder of ours, `tls-scaffold adopt {0}` takes over one made by hand, "
@@ -29,8 +28,9 @@ def create(target: Path, tree: Mapping[str, str]) -> None:
 
     Raises ScaffoldError where something stands in the way, OSError where the disk refuses.
     """
-    check_free(target)
     place = target.resolve()
+    _heal(place)
+    check_free(target)
     with _parents(place.parent), _temporary(place) as temporary:
         for path, text in tree.items():
             _write(temporary / path, text)
@@ -51,18 +51,26 @@ def _parents(parent: Path) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _temporary(place: Path) -> Iterator[Path]:
-    prefix = f".{place.name}.new-"
+def _heal(place: Path) -> None:
+    prefix = _prefix(place)
     for left in place.parent.glob(f"{_literal(prefix)}*"):
         if not _is_running(left.name.removeprefix(prefix)):
+            _take_back(left, place)
             shutil.rmtree(left, ignore_errors=True)
-    temporary = place.parent / f"{prefix}{os.getpid()}"
+
+
+@contextmanager
+def _temporary(place: Path) -> Iterator[Path]:
+    temporary = place.parent / f"{_prefix(place)}{os.getpid()}"
     temporary.mkdir()
     try:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _prefix(place: Path) -> str:
+    return f".{place.name}.new-"
 
 
 def _literal(text: str) -> str:
@@ -98,9 +106,27 @@ def _move(temporary: Path, place: Path) -> None:
         return
     # A shell stands in it: it is filled, instead of putting another directory in its place.
     try:
-        for child in sorted(temporary.iterdir(), key=lambda path: path.name == FILE):
-            child.rename(place / child.name)
+        _fill(temporary, place)
     except BaseException:
-        for child in list(place.iterdir()):
-            child.rename(temporary / child.name)
+        _take_back(temporary, place)
         raise
+
+
+def _fill(temporary: Path, place: Path) -> None:
+    for path in sorted(temporary.rglob("*")):
+        there = place / path.relative_to(temporary)
+        if path.is_dir():
+            there.mkdir()
+        else:
+            os.link(path, there)
+
+
+def _take_back(temporary: Path, place: Path) -> None:
+    """Remove from `place` what was filled in: the files that are the very same there."""
+    for path in sorted(temporary.rglob("*"), reverse=True):
+        there = place / path.relative_to(temporary)
+        if path.is_dir():
+            with suppress(OSError):
+                there.rmdir()
+        elif there.exists() and there.samefile(path):
+            there.unlink()

@@ -1,5 +1,6 @@
 """`tls-scaffold new` on the command line."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,13 +56,13 @@ def new(folder: Path, /, directory: Path, source: str, *, dry_run: bool, **words
 
     made = command.new(folder / directory, source, chosen, dry_run=dry_run)
     if dry_run:
-        click.echo("\n".join(str(made.target / path) for path in made.files))
+        click.echo(b"\n".join(os.fsencode(made.target / path) for path in made.files))
     else:
         click.echo(_summary(made), err=True)
 
 
 def _asked(chosen: dict[str, Any]) -> dict[str, Any]:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError("Missing option '--members' (or '--from'): a cluster has at least one member")
     answers: dict[str, Any] = {
         "members": [click.prompt("Members (addresses or host names, separated by commas)", err=True)]

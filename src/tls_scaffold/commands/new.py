@@ -29,8 +29,9 @@ def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -
     if isinstance(data, Mapping) and "proxies" not in data and not words.keys() & {"proxies", "proxy"}:
         data = {**data, "proxies": DEFAULT_PROXIES}
     inventory = intake.of_data(intake.extended(data, words))
-    newfolder.check_free(target)
     tree = template.render(inventory)
-    if not dry_run:
+    if dry_run:
+        newfolder.check_free(target)
+    else:
         newfolder.create(target, tree)
     return Made(target, inventory, tuple(sorted(tree)))
