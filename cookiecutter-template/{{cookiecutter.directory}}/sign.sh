@@ -15,8 +15,8 @@ fail() { # tell what is wrong and how to go on
     exit 1
 }
 
-no_signer() { # the ways to get a signer
-    fail "no signer: neither cfssl and cfssljson nor tls-scaffold are installed" \
+no_signer() { # no_signer WHAT-IS-MISSING: the ways to get a signer
+    fail "$1" \
         "\`apt-get install golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go, or \`pip install tls-scaffold\`"
 }
 
@@ -26,19 +26,26 @@ tidy() {
     rm -rf "$work" "$aside"
 }
 
-start_of() { # start = when process $1 began, which tells it from a later one of the same number
+start_of() { # start = when process $1 began, nothing if it has ended, - where there is no /proc to tell
     start=-
-    if read -r stat 2>/dev/null <"/proc/$1/stat"; then
-        # shellcheck disable=SC2086  # split into the fields that proc(5) numbers from 3 on
-        set -- ${stat##*) }
-        [ $# -lt 20 ] || { shift 19; start=$1; }
-    fi
+    [ -r /proc/self/stat ] || return 0
+    start=
+    read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+    # shellcheck disable=SC2086  # split into the fields that proc(5) numbers from 3 on
+    set -- ${stat##*) }
+    case $1 in
+    Z | X) ;; # killed, but its parent has not noticed
+    *) shift 19; start=$1 ;;
+    esac
 }
 
 alive() { # is the process $1, which a token says began at $2, still there?
-    kill -0 "$1" 2>/dev/null || [ -d "/proc/$1" ] || return 1
     start_of "$1"
-    [ "$2" = "$start" ] || [ "$2" = - ] || [ -z "$2" ]
+    case $start in
+    '') return 1 ;;
+    -) kill -0 "$1" 2>/dev/null || ps -p "$1" >/dev/null 2>&1 ;;
+    *) [ "$2" = "$start" ] || [ "$2" = - ] || [ -z "$2" ] ;;
+    esac
 }
 
 # A token .lock/GROUP.PID.COMPONENT stands for each process that works on the folder. Whoever has put down
@@ -59,6 +66,7 @@ lock() { # lock COMPONENT (all: the whole folder)
         [ $tries -lt 200 ] || fail "${holder:-something that can not be written past} holds this folder" "run make again when it has ended"
         sleep "0.$(($$ % 5 + 2))" 2>/dev/null || sleep 1
     done
+    rm -rf "$work" # of a dead process that had our number
     for old in certs/.work.*; do
         alive "${old##*.}" - || rm -rf "$old"
     done
@@ -90,34 +98,39 @@ free_of_links() { # refuse to write through links that lead elsewhere
 
 put() { # put FROM TO: move a file into place, over a link but never through it
     [ ! -h "$2" ] || rm -f "$2"
-    [ ! -d "$2" ] || fail "\`$2\` is a folder: it should be a file"
     mv -f "$1" "$2"
 }
 
-run_cfssl() { # run_cfssl NAME ARGUMENTS…: leave NAME.pem, NAME-key.pem and NAME.csr in $work
+run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NAME.csr in $work
     name=$1
     shift
-    for each in "${CFSSL%% *}" "${JSON%% *}"; do command -v "$each" >/dev/null || no_signer; done
+    for each in "${CFSSL%% *}" "${JSON%% *}"; do
+        command -v "$each" >/dev/null || no_signer "no signer: \`$each\` is not installed"
+    done
     mkdir "$work"
-    $CFSSL gencert "$@" >"$work/json" 2>"$work/log" || refused "$name"
-    (umask 022 && $JSON -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$name"
+    $CFSSL gencert "$@" >"$work/json" 2>"$work/log" || refused "$name" $?
+    (umask 022 && $JSON -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$name" $?
     for each in "$work/$name.pem" "$work/$name-key.pem" "$work/$name.csr"; do
-        [ -s "$each" ] || refused "$name"
+        [ -s "$each" ] || refused "$name" 0
     done
     rm -f "$work/json" "$work/log"
     sync "$work"/* 2>/dev/null || sync
 }
 
-refused() { # end with cfssl's own words, which cfssljson would hide, and the component's name
+refused() { # refused NAME EXIT-CODE: end with cfssl's own words, which cfssljson would hide
     words=$(sed '/\[INFO\]/d; /lacks a "hosts" field/,/10.2.3/d' "$work/log"; grep -s '"message"' "$work/json" || :)
     case $words in *"match parent's PublicKey"*)
         fail "\`$1\` is not signed: \`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`" \
             "put the right half back; neither is made anew beside the other" ;;
     esac
-    fail "cfssl did not sign \`$1\`: $words" "\`$request\` is its request"
+    fail "cfssl did not sign \`$1\`: ${words:-it ended with exit code $2 and without a word}" "\`$request\` is its request"
 }
 
+there() { [ -e "$1" ] || [ -h "$1" ]; }
+
 half() { # half MISSING PRESENT
+    [ ! -h "certs/$1" ] || fail "\`certs/$1\` is a link that leads nowhere" "put back what it leads to; a CA is never made anew beside it"
+    there "certs/$2" || fail "there is no CA in \`certs/\`" "\`make ca\` makes one"
     fail "\`certs/$1\` is missing (but \`certs/$2\` exists)" "put it back; neither half of a CA is made anew beside the other"
 }
 
@@ -126,15 +139,23 @@ ca_is_whole() {
     [ -f certs/ca-key.pem ] || half ca-key.pem ca.pem
 }
 
+ca_fits() { # have the CA sign something that is thrown away: only then does cfssl look at both halves
+    request=certs/ca.pem
+    run_cfssl ca -ca certs/ca.pem -ca-key certs/ca-key.pem - <<'REQUEST'
+{"CN": "a try", "hosts": ["localhost"], "key": {"algo": "ecdsa", "size": 256}}
+REQUEST
+    rm -rf "$work"
+}
+
 finish_ca() { # move a CA that is whole from certs/.ca into its place
     for each in ca.csr ca-key.pem ca.pem; do
-        [ ! -e "certs/.ca/$each" ] || [ -e "certs/$each" ] || mv "certs/.ca/$each" "certs/$each"
+        [ ! -e "certs/.ca/$each" ] || there "certs/$each" || mv "certs/.ca/$each" "certs/$each"
     done
     rmdir certs/.ca || fail "\`certs/.ca\` holds a second CA" "keep one of the two in \`certs/\` and move the other away"
 }
 
 make_ca() {
-    if [ -f certs/ca.pem ] || [ -f certs/ca-key.pem ]; then ca_is_whole; return; fi
+    if there certs/ca.pem || there certs/ca-key.pem; then ca_is_whole; return; fi
     for each in certs/*.pem; do
         [ ! -e "$each" ] || fail "\`certs/\` holds certificates, but not the CA that signed them" \
             "put ca.pem and ca-key.pem back, or run \`make clean\` to begin anew"
@@ -145,10 +166,14 @@ make_ca() {
     run_cfssl ca -initca "$request"
     mv "$work" certs/.ca
     finish_ca
+    echo "made certs/ca.pem"
 }
 
 sign() { # sign CERTIFICATE REQUEST [PROFILE]
     base=${1%.pem} request=$2
+    for each in "$base.pem" "$base-key.pem" "$base.csr"; do
+        [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
+    done
     ca_is_whole
     chmod 700 certs
     run_cfssl "${base##*/}" -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json ${3:+-profile "$3"} "$request"
@@ -168,16 +193,19 @@ stamp() { # into = a new name archive/TIME
 }
 
 regenerate() { # the new set is made aside; one rename decides, heal does the rest
+    [ -z "$completed" ] || return 0
+    if there certs/ca.pem || there certs/ca-key.pem; then ca_is_whole; ca_fits; fi
+    echo "making a new set aside: the old one stays until the new one is whole"
     stamp
     mkdir "$aside" "$aside/new"
-    cp -R config "$aside/config"
+    cp -RL config "$aside/config"
     ln -s ../config "$aside/new/config"
     for each in * .[!.]*; do
         case $each in certs | archive | data | dist | config | .lock | .git) continue ;; esac
         [ ! -e "$each" ] || ln -s "../../../$each" "$aside/new/$each"
     done
-    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' "${MAKE_PROGRAM:-make}" -C "$aside/new" \
-        -j "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" all || fail "the new set was not made; the old one is as it was"
+    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' "${MAKE_PROGRAM:-make}" -C "$aside/new" --no-print-directory \
+        -j "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" all || exit 1
     sync
     mv "$aside" "$into"
     swap "$into/new"
@@ -193,11 +221,15 @@ swap() { # swap archive/TIME/new: the old certs/ goes to archive/TIME, the new o
     rm -rf "$1"
 }
 
-heal() { # finish what a killed run had decided
+heal() { # finish what a killed run had decided; completed = where the old set of a regenerate went
+    completed=
     for new in archive/*/new; do
-        [ ! -d "$new" ] || swap "$new"
+        [ -d "$new" ] || continue
+        swap "$new"
+        completed=${new%/new}
+        echo "completed the regenerate that was killed; the old set is in $completed/" >&2
     done
-    rm -rf archive/.next.*
+    rm -rf archive/.next.* || :
     [ ! -d certs/.ca ] || finish_ca
 }
 
@@ -226,8 +258,8 @@ renew() {
     fi
 }
 
-own() { # own ARGUMENTS…: hand the work to tls-scaffold, which takes the lock itself
-    command -v tls-scaffold >/dev/null || no_signer
+own() { # own ARGUMENTS...: hand the work to tls-scaffold, which takes the lock itself
+    command -v tls-scaffold >/dev/null || no_signer "no signer: neither cfssl and cfssljson nor tls-scaffold are installed"
     exec tls-scaffold sign "$@"
 }
 
@@ -237,11 +269,12 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 free_of_links
 case $SIGNER:$1 in
-*:no-signer) no_signer ;;
+*:no-signer) no_signer "$2" ;;
 *:renew) renew ;;
-*:regenerate | *:clean | *:heal) lock all; "$1" ;;
-cfssl:ca) lock ca; make_ca ;;
-cfssl:*) lock "$(basename "$1" .pem)"; sign "$@" ;;
+*:heal) lock all; heal ;;
+*:regenerate | *:clean) lock all; heal; "$1" ;;
+cfssl:ca) lock all; heal; make_ca ;;
+cfssl:*) lock "${1##*/}"; sign "$@" ;;
 tls-scaffold:ca) if [ -f certs/ca.pem ]; then ca_is_whole; else own ca; fi ;;
 tls-scaffold:sign) own ;;
 tls-scaffold:sign-again) own --force ;;
