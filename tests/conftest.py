@@ -1,0 +1,127 @@
+"""What all tests share: a folder made by the real command, the programs that a test needs, `--long`."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support import MEMBERS, PROGRAMS, environment, make, tls_scaffold
+
+NEED_TOOLS = "TLS_SCAFFOLD_TESTS_NEED_TOOLS"
+
+Factory = Callable[..., Path]
+Render = Callable[..., Path]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests that take the full numbers of a promise")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"needs(*programs): skip without these programs; fail if {NEED_TOOLS} is set")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes long: run with --long"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    wanted = [program for mark in item.iter_markers("needs") for program in mark.args]
+    missing = sorted({program for program in wanted if not shutil.which(program, path=PROGRAMS)})
+    if not missing:
+        return
+    message = f"not installed: {', '.join(missing)}"
+    if os.environ.get(NEED_TOOLS):
+        pytest.fail(f"{message} ({NEED_TOOLS} is set)", pytrace=False)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def _rendered(tmp_path_factory: pytest.TempPathFactory) -> Render:
+    """Return a function that makes each folder once, signed or not; tests get copies."""
+    made: dict[tuple[tuple[str, ...], bool], Path] = {}
+
+    def of(words: tuple[str, ...], *, signed: bool) -> Path:
+        if (words, signed) not in made:
+            path = made[words, signed] = tmp_path_factory.mktemp("rendered") / "tls-setup"
+            if signed:
+                shutil.copytree(of(words, signed=False), path, symlinks=True)
+                make(path, "-j2", SIGNER="cfssl")
+            else:
+                done = tls_scaffold("new", str(path), *words)
+                assert done.returncode == 0, done.stderr
+        return made[words, signed]
+
+    return of
+
+
+@pytest.fixture
+def folder(_rendered: Render, tmp_path: Path) -> Factory:
+    """Return a factory: what `tls-scaffold new` makes of the words, as `tmp_path/tls-setup`.
+
+    Without words: three members, a proxy, the users calico and kube-apiserver.
+    """
+
+    def new(*words: str, name: str = "tls-setup", signed: bool = False) -> Path:
+        return shutil.copytree(_rendered(words or MEMBERS, signed=signed), tmp_path / name, symlinks=True)
+
+    return new
+
+
+@pytest.fixture
+def signed(folder: Factory) -> Factory:
+    """Return the same factory for folders in which the real cfssl has signed everything."""
+
+    def new(*words: str, name: str = "tls-setup") -> Path:
+        return folder(*words, name=name, signed=True)
+
+    return new
+
+
+@pytest.fixture
+def path_without(tmp_path: Path) -> Callable[..., str]:
+    """Return a function that makes a PATH with every program of this machine but those named."""
+
+    def without(*programs: str) -> str:
+        links = tmp_path / f"without-{'-'.join(programs)}"
+        links.mkdir()
+        for directory in PROGRAMS.split(os.pathsep):
+            for program in Path(directory).glob("*"):
+                if program.name not in programs and not (links / program.name).is_symlink():
+                    (links / program.name).symlink_to(program)
+        return str(links)
+
+    return without
+
+
+@pytest.fixture
+def running() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Return a function that starts a program in a session of its own; what still runs is killed at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, 9)
+        process.communicate()

@@ -1,0 +1,144 @@
+"""Running the real programs on a folder, and reading its certificates with openssl's eyes."""
+
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+PROGRAMS = os.pathsep.join((os.environ["PATH"], str(BIN)))
+MEMBERS = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "calico,kube-apiserver")
+SMALL = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
+OUR_VARIABLES = ("CFSSL", "JSON", "SIGNER", "RENEW_DAYS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEFILES")
+
+Done = subprocess.CompletedProcess[str]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return this process's variables without those that steer make, cfssl or us, and with `variables`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in OUR_VARIABLES and not name.startswith(("TLS_SCAFFOLD_", "ETCD"))
+    }
+    return {**kept, "PATH": PROGRAMS, "LC_ALL": "C", **variables}
+
+
+def run(*words: str, cwd: Path | None = None, umask: int = -1, **variables: str) -> Done:
+    return subprocess.run(
+        words,
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        umask=umask,
+        check=False,
+    )
+
+
+def tls_scaffold(*words: str, cwd: Path | None = None) -> Done:
+    return run(str(BIN / "tls-scaffold"), *words, cwd=cwd)
+
+
+def make(folder: Path, *words: str, code: int = 0, umask: int = -1, **variables: str) -> Done:
+    """Run make in a folder; its exit code must be `code`."""
+    done = run("make", *words, cwd=folder, umask=umask, **variables)
+    assert done.returncode == code, f"make {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def openssl(*words: str) -> str:
+    done = run("openssl", *words)
+    assert done.returncode == 0, f"openssl {' '.join(words)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What openssl prints of a certificate."""
+
+    cn: str
+    sans: tuple[str, ...]
+    usages: tuple[str, ...]
+    extended: tuple[str, ...]
+
+
+def read(certificate: Path) -> Certificate:
+    """Read a certificate with `openssl x509`; SANs like `DNS:localhost`, `IP Address:127.0.0.1`."""
+    extensions = ("-ext", "subjectAltName,keyUsage,extendedKeyUsage")
+    text = openssl("x509", "-noout", "-subject", "-nameopt", "sep_multiline,utf8", *extensions, "-in", str(certificate))
+    lines = [line.strip() for line in text.splitlines()]
+
+    def after(heading: str) -> tuple[str, ...]:
+        found = [place for place, line in enumerate(lines) if line.startswith(heading)]
+        return tuple(lines[found[0] + 1].split(", ")) if found else ()
+
+    return Certificate(
+        cn=next(line.removeprefix("CN=") for line in lines if line.startswith("CN=")),
+        sans=after("X509v3 Subject Alternative Name"),
+        usages=after("X509v3 Key Usage"),
+        extended=after("X509v3 Extended Key Usage"),
+    )
+
+
+def verify(folder: Path, certificate: str) -> None:
+    """Check with openssl that a certificate of a folder is signed by its CA and fits its key."""
+    path = folder / certificate
+    key = path.with_name(f"{path.stem}-key.pem")
+    openssl("verify", "-x509_strict", "-CAfile", str(folder / "certs/ca.pem"), str(path))
+    assert openssl("x509", "-noout", "-pubkey", "-in", str(path)) == openssl("pkey", "-pubout", "-in", str(key))
+
+
+def names(folder: Path) -> list[str]:
+    """Return the components of a folder, as its Makefile writes them out."""
+    lines = (folder / "Makefile").read_text(encoding="utf-8").splitlines()
+    return [line.split()[0].removeprefix("req-") for line in lines if line.startswith("req-") and ".pem: " in line]
+
+
+def contents(folder: Path) -> dict[str, bytes | str]:
+    """Return every file below a folder with its bytes, links with where they lead."""
+    found = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {
+        str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        for path in found
+    }
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in sorted(folder.iterdir())}
+
+
+def faults(folder: Path) -> list[str]:
+    """Return what is wrong in certs/ after a make: the quick check of the tests that run it hundreds of times."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    def fault(certificate: Path) -> str:
+        key = certificate.with_name(f"{certificate.stem}-key.pem")
+        try:
+            read = x509.load_pem_x509_certificate(certificate.read_bytes())
+            read.verify_directly_issued_by(ca)
+            fits = load_pem_private_key(key.read_bytes(), None).public_key() == read.public_key()
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with it is the finding)
+            return f"{certificate.name}: {error!r}"
+        if not fits:
+            return f"{certificate.name}: does not fit its key"
+        return "" if stat.S_IMODE(key.stat().st_mode) == 0o600 else f"{key.name}: {oct(key.stat().st_mode)}"
+
+    certs = folder / "certs"
+    ca = x509.load_pem_x509_certificate((certs / "ca.pem").read_bytes())
+    wanted = {"ca", *names(folder)}
+    found = {path.stem for path in certs.glob("*.pem") if not path.stem.endswith("-key")}
+    odd = sorted(path.name for path in certs.iterdir() if path.suffix not in (".pem", ".csr"))
+    left = [name for name in (".lock",) if (folder / name).exists()]
+    left += [str(path.relative_to(folder)) for path in (folder / "archive").glob("*/new")]
+    left += [str(path.relative_to(folder)) for path in (folder / "archive").glob(".next.*")]
+    return [
+        *(f"{name}: missing" for name in sorted(wanted - found)),
+        *filter(None, (fault(certs / f"{name}.pem") for name in sorted(found))),
+        *(f"{name}: left over" for name in (*odd, *left)),
+    ]

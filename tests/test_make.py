@@ -1,0 +1,940 @@
+"""The generated Makefile: every target of its table and what it promises, with the real make, cfssl and openssl."""
+
+import ipaddress
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from support import SMALL, contents, faults, make, modes, names, openssl, read, run, verify
+
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+
+USAGES = ("Digital Signature", "Key Encipherment")
+SERVER = "TLS Web Server Authentication"
+CLIENT = "TLS Web Client Authentication"
+NOTHING = "make: Nothing to be done for 'all'."
+BLOCK = (
+    "\t$(CFSSL) gencert \\\n"
+    "\t  -ca certs/ca.pem \\\n"
+    "\t  -ca-key certs/ca-key.pem \\\n"
+    "\t  -config config/ca-config.json \\\n"
+    "\t  config/req-{0}.json | $(JSON) -bare certs/{0}\n"
+)
+
+
+def signed_lines(output: str) -> list[str]:
+    return sorted(line for line in output.splitlines() if line.startswith("signed "))
+
+
+def changed(before: dict[str, bytes | str], after: dict[str, bytes | str]) -> set[str]:
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+
+def pair(name: str) -> set[str]:
+    return {f"certs/{name}.pem", f"certs/{name}-key.pem", f"certs/{name}.csr"}
+
+
+def write_request(folder: Path, name: str, *, hosts: list[str] | None = None, **fields: object) -> None:
+    request = json.loads((folder / "config/req-csr.json").read_text())
+    request |= {"CN": name, "hosts": [""] if hosts is None else hosts, **fields}
+    (folder / f"config/req-{name}.json").write_text(json.dumps(request))
+
+
+def paste(folder: Path, lines: str, under: str = "req") -> None:
+    makefile = folder / "Makefile"
+    text, pasted = re.subn(rf"(?m)^({under}:.*\n)", lambda rule: rule[1] + lines, makefile.read_text(), count=1)
+    assert pasted == 1
+    makefile.write_text(text)
+
+
+def last_error(done: "subprocess.CompletedProcess[str]") -> str:
+    """Return what a failed make said last, without make's own line about the exit code."""
+    said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    return "\n".join(said).strip().rpartition("error: ")[2]
+
+
+# --- the whole, for clusters of every shape
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        ["10.0.0.1"],
+        ["10.0.0.1", "10.0.0.2"],
+        ["10.0.0.1", "etcd-b.example.com", "2001:db8::3"],
+        [f"10.0.0.{number}" for number in range(1, 10)],
+    ],
+    ids=["1 member", "2 members", "3 members, IPv4, host name and IPv6", "9 members"],
+)
+@pytest.mark.parametrize("separate", [(), ("--separate-requests",)], ids=["shared request", "separate requests"])
+def test_every_component_gets_a_pair_with_the_cn_sans_and_usages_it_was_asked_for(
+    folder: Factory, members: list[str], separate: tuple[str, ...]
+) -> None:
+    path = folder(
+        "--members",
+        ",".join(members),
+        "--proxy",
+        "edge=proxy.example.com+10.9.9.9",
+        "--users",
+        "calico,kube=kube-apiserver",
+        *separate,
+    )
+
+    make(path, "-j2")
+
+    assert faults(path) == []
+    hosts = {f"etcd{number}": [host] for number, host in enumerate(members, 1)}
+    hosts["edge"] = ["proxy.example.com", "10.9.9.9"]
+    assert names(path) == [*hosts, "calico", "kube"]
+    together = [host for each in hosts.values() for host in each]
+    for name, own in hosts.items():
+        verify(path, f"certs/{name}.pem")
+        server = read(path / f"certs/{name}.pem")
+        assert (server.cn, server.usages, server.extended) == ("etcd", USAGES, (SERVER, CLIENT))
+        assert server.sans == sans(["localhost", "127.0.0.1", *(own if separate else together)])
+    for name, cn in {"calico": "calico", "kube": "kube-apiserver"}.items():
+        verify(path, f"certs/{name}.pem")
+        user = read(path / f"certs/{name}.pem")
+        assert (user.cn, user.usages, user.extended, user.sans) == (cn, USAGES, (CLIENT,), ())
+
+
+def sans(hosts: list[str]) -> tuple[str, ...]:
+    """Return hosts as openssl shows them: cfssl puts the names before the addresses."""
+    by_name = [f"DNS:{host}" for host in hosts if not is_address(host)]
+    by_address = [ipaddress.ip_address(host) for host in hosts if is_address(host)]
+    return (*by_name, *(f"IP Address:{in_openssl(address)}" for address in by_address))
+
+
+def is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def in_openssl(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    if address.version == 4:
+        return str(address)
+    return ":".join(f"{int(group, 16):X}" for group in address.exploded.split(":"))
+
+
+def test_the_ca_signs_certificates_and_lives_ten_years_the_others_one(signed: Factory) -> None:
+    path = signed()
+
+    ca = read(path / "certs/ca.pem")
+    assert (ca.cn, ca.usages, ca.extended, ca.sans) == ("Autogenerated CA", ("Certificate Sign", "CRL Sign"), (), ())
+    assert "CA:TRUE" in openssl("x509", "-noout", "-ext", "basicConstraints", "-in", str(path / "certs/ca.pem"))
+    assert years(path / "certs/ca.pem") == pytest.approx(10, abs=0.01)
+    assert years(path / "certs/etcd1.pem") == years(path / "certs/calico.pem") == pytest.approx(1, abs=0.01)
+    for certificate in ("ca", "etcd1", "calico"):
+        subject = openssl("x509", "-noout", "-subject", "-in", str(path / f"certs/{certificate}.pem"))
+        assert "L = the internet, O = autogenerated, OU = etcd cluster, CN = " in subject
+
+
+def years(certificate: Path) -> float:
+    from cryptography import x509
+
+    read_back = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return (read_back.not_valid_after_utc - read_back.not_valid_before_utc).total_seconds() / (365 * 86400)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        ("ecdsa-256", "Public-Key: (256 bit)"),
+        ("ecdsa-384", "Public-Key: (384 bit)"),
+        ("ecdsa-521", "Public-Key: (521 bit)"),
+        ("rsa-2048", "Public-Key: (2048 bit)"),
+    ],
+)
+def test_every_key_type_is_signed_for_the_ca_too(folder: Factory, key: str, kind: str) -> None:
+    path = folder(*SMALL, "--key", key)
+
+    make(path, "-j2")
+
+    assert faults(path) == []
+    for name in ("ca", "etcd1", "calico"):
+        verify(path, f"certs/{name}.pem")
+        assert kind in openssl("x509", "-noout", "-text", "-in", str(path / f"certs/{name}.pem"))
+
+
+def test_ed25519_is_signed_or_refused_in_the_words_of_the_cfssl_there_is(folder: Factory) -> None:
+    path = folder(*SMALL, "--key", "ed25519")
+
+    done = run("make", cwd=path)
+
+    if done.returncode == 0:
+        verify(path, "certs/calico.pem")
+    else:
+        assert "cfssl did not sign `ca`" in last_error(done)
+        assert "invalid algorithm" in last_error(done)
+        assert not list((path / "certs").iterdir())
+
+
+TROUBLE = ("all", "help", "req", "x.pem", "x.csr", "a.b-c_d", "9", "sign", "regenerate", "Makefile", "n" * 64, "x..y.")
+
+
+def test_names_that_mean_something_to_make_are_names_like_any_other(folder: Factory) -> None:
+    path = folder("--members", "clean=10.0.0.1,all.2=10.0.0.2", "--proxy", "ca.2", "--users", ",".join(TROUBLE))
+
+    done = make(path, "-j8")
+
+    assert names(path) == ["clean", "all.2", "ca.2", *TROUBLE]
+    assert signed_lines(done.stdout) == sorted(f"signed certs/{name}.pem" for name in names(path))
+    assert faults(path) == []
+    for name in TROUBLE:
+        assert read(path / f"certs/{name}.pem").cn == name
+    assert make(path).stdout.splitlines()[-1] == NOTHING
+    before = contents(path)
+    assert signed_lines(make(path, "req-all").stdout) == ["signed certs/all.pem"]
+    assert changed(before, contents(path)) == pair("all")
+    assert "req-help\t" in make(path, "help").stdout
+    assert len(signed_lines(make(path, "-j8", "req").stdout)) == len(names(path))
+    assert faults(path) == []
+
+
+# --- the targets
+
+
+@pytest.mark.parametrize("goal", [(), ("all",)], ids=["make", "make all"])
+def test_a_second_make_changes_nothing_and_says_so(folder: Factory, goal: tuple[str, ...]) -> None:
+    path = folder()
+    first = make(path, *goal)
+    assert signed_lines(first.stdout) == sorted(f"signed certs/{name}.pem" for name in names(path))
+    assert first.stderr == ""
+    before = contents(path)
+
+    second = make(path, *goal)
+
+    assert second.stdout == f"signer: cfssl\n{NOTHING}\n"
+    assert second.stderr == ""
+    assert contents(path) == before
+
+
+def test_make_signs_what_is_missing(signed: Factory) -> None:
+    path = signed()
+    before = contents(path)
+    (path / "certs/etcd2.pem").unlink()
+    for file in pair("calico"):
+        (path / file).unlink()
+
+    make(path)
+
+    assert changed(before, contents(path)) == pair("etcd2") | pair("calico")
+    assert faults(path) == []
+
+
+def test_make_signs_what_is_older_than_its_request(signed: Factory) -> None:
+    path = signed()
+    before = contents(path)
+    write_request(path, "calico", O="elsewhere")
+
+    make(path)
+
+    assert changed(before, contents(path)) == pair("calico") | {"config/req-calico.json"}
+    (path / "config/req-csr.json").touch()
+    assert signed_lines(make(path).stdout) == [
+        f"signed certs/{name}.pem" for name in ("etcd1", "etcd2", "etcd3", "proxy1")
+    ]
+
+
+def test_make_signs_everything_but_the_ca_after_a_change_of_the_profiles(signed: Factory) -> None:
+    path = signed()
+    before = contents(path)
+    (path / "config/ca-config.json").touch()
+    (path / "config/ca-csr.json").touch()
+
+    make(path)
+
+    assert changed(before, contents(path)) == set().union(*(pair(name) for name in names(path)))
+    assert make(path).stdout.splitlines()[-1] == NOTHING
+
+
+def test_make_ca_makes_the_ca_and_nothing_else(folder: Factory) -> None:
+    path = folder()
+
+    done = make(path, "ca")
+
+    assert done.stdout == "signer: cfssl\nmade certs/ca.pem\n"
+    assert modes(path / "certs") == {"ca-key.pem": "0o600", "ca.csr": "0o644", "ca.pem": "0o644"}
+    assert modes(path)["certs"] == "0o700"
+
+
+@pytest.mark.parametrize("words", [("ca",), ("-B", "ca"), ("certs/ca.pem",), ("-j8", "ca", "all")])
+def test_an_existing_ca_is_never_touched(signed: Factory, words: tuple[str, ...]) -> None:
+    path = signed()
+    before = contents(path)
+    (path / "config/ca-csr.json").touch()
+
+    make(path, *words)
+
+    assert contents(path) == before
+
+
+def test_a_forced_make_signs_everything_again_with_the_same_ca(signed: Factory) -> None:
+    path = signed()
+    before = contents(path)
+
+    make(path, "-B", "-j8")
+
+    assert changed(before, contents(path)) == set().union(*(pair(name) for name in names(path)))
+    assert faults(path) == []
+
+
+@pytest.mark.parametrize("words", [("req",), ("-j8", "req"), ("all", "req")])
+def test_make_req_signs_every_component_again_with_the_ca_there_is(signed: Factory, words: tuple[str, ...]) -> None:
+    path = signed()
+    before = contents(path)
+
+    done = make(path, *words)
+
+    assert changed(before, contents(path)) == set().union(*(pair(name) for name in names(path)))
+    assert signed_lines(done.stdout) == sorted(f"signed certs/{name}.pem" for name in names(path))
+    assert faults(path) == []
+
+
+def test_make_req_makes_the_ca_first_where_there_is_none(folder: Factory) -> None:
+    path = folder()
+
+    make(path, "req")
+
+    assert faults(path) == []
+
+
+def test_make_req_name_signs_that_component_alone(signed: Factory) -> None:
+    path = signed()
+
+    for name in names(path):
+        before = contents(path)
+        done = make(path, f"req-{name}")
+        assert changed(before, contents(path)) == pair(name)
+        assert done.stdout == f"signer: cfssl\nsigned certs/{name}.pem\n"
+    assert faults(path) == []
+
+
+def test_each_component_has_a_target_of_its_own_written_out_on_one_line(folder: Factory) -> None:
+    makefile = (folder() / "Makefile").read_text()
+
+    for name in ("etcd1", "etcd2", "etcd3", "proxy1"):
+        assert f"\nreq-{name} certs/{name}.pem: config/req-csr.json ; $(sign)\n" in makefile
+    for name in ("calico", "kube-apiserver"):
+        assert f"\nreq-{name} certs/{name}.pem: config/req-{name}.json ; $(sign) client\n" in makefile
+
+
+def test_regenerate_replaces_everything_and_archives_the_old_set_with_a_copy_of_config(signed: Factory) -> None:
+    path = signed()
+    before = contents(path)
+
+    done = make(path, "regenerate")
+
+    [archived] = (path / "archive").iterdir()
+    assert re.fullmatch(r"\d{8}T\d{6}Z", archived.name)
+    old = {
+        name.removeprefix(f"archive/{archived.name}/"): text
+        for name, text in contents(path).items()
+        if "archive" in name
+    }
+    assert old == {name: text for name, text in before.items() if name.startswith(("certs/", "config/"))}
+    assert modes(path)["archive"] == "0o700"
+    now = {name: text for name, text in contents(path).items() if not name.startswith("archive/")}
+    assert changed(before, now) == set().union(*(pair(name) for name in ("ca", *names(path))))
+    assert faults(path) == []
+    assert (
+        done.stdout.splitlines()[-1] == f"new CA and certificates in certs/, the old ones in archive/{archived.name}/"
+    )
+    assert make(path).stdout.splitlines()[-1] == NOTHING
+
+
+def test_regenerate_makes_the_first_set_too(folder: Factory) -> None:
+    path = folder(*SMALL)
+
+    make(path, "regenerate")
+
+    assert faults(path) == []
+    [archived] = (path / "archive").iterdir()
+    assert [child.name for child in archived.iterdir()] == ["config"]
+
+
+def test_two_regenerates_within_a_second_archive_both_sets(signed: Factory) -> None:
+    path = signed(*SMALL)
+
+    make(path, "regenerate")
+    make(path, "regenerate")
+
+    assert len({ca.read_bytes() for ca in path.glob("archive/*/certs/ca-key.pem")}) == 2
+    assert faults(path) == []
+
+
+def test_a_regenerate_that_fails_leaves_everything_as_it_was(signed: Factory) -> None:
+    path = signed()
+    (path / "config/req-kube-apiserver.json").write_text("{")
+    before = contents(path)
+
+    done = run("make", "regenerate", cwd=path)
+
+    assert done.returncode != 0
+    assert last_error(done).startswith("cfssl did not sign `kube-apiserver`: ")
+    assert contents(path) == before
+    assert [child.name for child in path.glob("archive/.*")] == []
+
+
+def test_regenerate_archives_what_config_links_lead_to(signed: Factory) -> None:
+    path = signed(*SMALL)
+    (path / "config").rename(path / "elsewhere")
+    (path / "config").symlink_to("elsewhere")
+
+    make(path, "regenerate")
+
+    [archived] = (path / "archive").iterdir()
+    assert not (archived / "config").is_symlink()
+    assert contents(archived / "config") == contents(path / "elsewhere")
+    assert faults(path) == []
+
+
+def test_clean_moves_the_certificates_to_the_archive(signed: Factory) -> None:
+    path = signed()
+    before = contents(path / "certs")
+
+    done = make(path, "clean")
+
+    [archived] = (path / "archive").iterdir()
+    assert re.fullmatch(r"\d{8}T\d{6}Z", archived.name)
+    assert [child.name for child in archived.iterdir()] == ["certs"]
+    assert contents(archived / "certs") == before
+    assert not (path / "certs").exists()
+    assert done.stdout == f"certs/ is now archive/{archived.name}/certs/\n"
+    assert make(path, "clean").stdout == "there is no certs/ to move away\n"
+    make(path)
+    assert faults(path) == []
+    assert contents(archived / "certs") == before
+
+
+def test_make_cfssl_installs_a_pinned_version_with_go(folder: Factory, tmp_path: Path) -> None:
+    path = folder()
+    go = tmp_path / "bin/go"
+    go.parent.mkdir()
+    go.write_text(f'#!/bin/sh\necho "go $*" >>"{tmp_path}/calls"\n')
+    go.chmod(0o755)
+
+    make(path, "cfssl", PATH=f"{go.parent}:{os.environ['PATH']}")
+
+    assert (tmp_path / "calls").read_text() == (
+        "go install github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5\n"
+        "go install github.com/cloudflare/cfssl/cmd/cfssljson@v1.6.5\n"
+    )
+
+
+def test_make_cfssl_without_go_says_how_to_get_cfssl_otherwise(
+    folder: Factory, path_without: Callable[..., str]
+) -> None:
+    done = make(folder(), "cfssl", code=2, PATH=path_without("go"))
+
+    assert last_error(done).startswith("Go is not installed")
+    assert all(word in done.stderr for word in ("golang-cfssl", "brew install cfssl", "tls-scaffold"))
+
+
+def test_help_lists_every_target_with_one_line(folder: Factory) -> None:
+    path = folder()
+
+    lines = make(path, "help").stdout.splitlines()
+
+    listed = [line.split("\t")[0] for line in lines]
+    components = [f"req-{name}" for name in names(path)]
+    written = re.findall(r"(?m)^([a-z][a-z-]*):(?!=)", (path / "Makefile").read_text())
+    assert sorted(listed) == sorted({*components, *written})
+    assert {"all", "ca", "req", "regenerate", "clean", "cfssl", "help"} <= set(listed)
+    assert all(len(line.split("\t")) == 2 and line.split("\t")[1] for line in lines)
+
+
+def test_help_needs_nothing_and_changes_nothing(folder: Factory, path_without: Callable[..., str]) -> None:
+    path = folder()
+    before = contents(path)
+
+    make(path, "help", PATH=path_without("cfssl", "cfssljson", "tls-scaffold", "openssl", "go"))
+
+    assert contents(path) == before
+
+
+def test_a_dry_run_changes_nothing(folder: Factory) -> None:
+    path = folder()
+    before = contents(path)
+
+    done = make(path, "-n", "regenerate", "all", "--no-print-directory")
+
+    assert contents(path) == before
+    assert "sh sign.sh certs/calico.pem config/req-calico.json client" in done.stdout
+
+
+# --- one's own additions
+
+
+@pytest.mark.parametrize("form", [BLOCK, BLOCK.replace(" \\\n\t ", "")], ids=["block", "line"])
+def test_the_calico_guides_lines_pasted_under_req_sign_at_every_run(signed: Factory, form: str) -> None:
+    path = signed()
+    write_request(path, "dex")
+    paste(path, form.format("dex"))
+
+    for words in (("-j8",), ("req",), ("all",), ()):
+        before = contents(path)
+        make(path, *words)
+        assert pair("dex") <= changed(before, contents(path))
+        assert "certs/ca.pem" not in changed(before, contents(path))
+        verify(path, "certs/dex.pem")
+        assert faults(path) == []
+    assert read(path / "certs/dex.pem").cn == "dex"
+
+
+def test_the_calico_guides_lines_run_after_the_ca_exists(folder: Factory) -> None:
+    path = folder()
+    for name in ("dex", "fluent"):
+        write_request(path, name)
+    paste(path, BLOCK.format("dex") + BLOCK.format("fluent"))
+
+    make(path, "-j8")
+    make(path, "regenerate")
+
+    for name in ("dex", "fluent"):
+        verify(path, f"certs/{name}.pem")
+    assert faults(path) == []
+
+
+def test_the_line_of_the_generated_readme_adds_a_user_like_the_others(signed: Factory) -> None:
+    path = signed()
+    write_request(path, "dex")
+    readme = (path / "README.md").read_text()
+    [line] = re.findall(r"(?m)^    (req-NAME .*)$", readme)
+    with (path / "Makefile").open("a") as makefile:
+        makefile.write(line.replace("NAME", "dex") + "\n")
+
+    assert signed_lines(make(path).stdout) == ["signed certs/dex.pem"]
+    assert make(path).stdout.splitlines()[-1] == NOTHING
+    assert "signed certs/dex.pem" in make(path, "-j8", "req").stdout
+    assert signed_lines(make(path, "req-dex").stdout) == ["signed certs/dex.pem"]
+    assert "req-dex\t" in make(path, "help").stdout
+    assert read(path / "certs/dex.pem").extended == (CLIENT,)
+    make(path, "regenerate")
+    assert faults(path) == []
+
+
+# --- half a CA, and a CA that does not fit
+
+SIGNING = ("all", "req", "req-calico", "certs/calico.pem", "regenerate", "-j8")
+
+
+@pytest.mark.parametrize("goal", [*SIGNING, "ca"])
+@pytest.mark.parametrize(("missing", "present"), [("ca.pem", "ca-key.pem"), ("ca-key.pem", "ca.pem")])
+def test_half_a_ca_stops_every_target_that_would_sign(signed: Factory, goal: str, missing: str, present: str) -> None:
+    path = signed(*SMALL)
+    (path / "config/ca-config.json").touch()
+    (path / "certs" / missing).unlink()
+    before = contents(path)
+
+    done = run("make", goal, cwd=path)
+
+    if (goal, missing) == ("ca", "ca-key.pem"):
+        assert done.returncode == 0  # the CA's certificate is there, nothing is signed
+    else:
+        assert done.returncode != 0
+        assert last_error(done).startswith(f"`certs/{missing}` is missing (but `certs/{present}` exists)")
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("half", ["ca.pem", "ca-key.pem"])
+def test_half_a_ca_alone_is_no_reason_to_make_the_other(signed: Factory, half: str) -> None:
+    path = signed(*SMALL)
+    for file in (path / "certs").iterdir():
+        if file.name != half:
+            file.unlink()
+    before = contents(path)
+
+    done = make(path, code=2)
+
+    assert "is missing (but" in last_error(done)
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("goal", SIGNING)
+def test_a_ca_of_another_key_signs_nothing(signed: Factory, goal: str) -> None:
+    path, other = signed(*SMALL), signed(*SMALL, name="other")
+    make(other, "regenerate")
+    shutil.copy(other / "certs/ca-key.pem", path / "certs/ca-key.pem")
+    (path / "config/ca-config.json").touch()
+    before = contents(path)
+
+    done = run("make", goal, cwd=path)
+
+    assert done.returncode != 0
+    assert "`certs/ca-key.pem` is not the key of `certs/ca.pem`" in last_error(done)
+    assert contents(path) == before
+
+
+def test_without_the_ca_key_make_is_content_as_long_as_there_is_nothing_to_sign(signed: Factory) -> None:
+    path = signed()
+    (path / "certs/ca-key.pem").unlink()
+    before = contents(path)
+
+    assert make(path).stdout.splitlines()[-1] == NOTHING
+    assert contents(path) == before
+
+
+def test_a_ca_behind_a_link_that_leads_nowhere_is_not_made_anew(signed: Factory) -> None:
+    path = signed(*SMALL)
+    for file in ("ca.pem", "ca-key.pem"):
+        (path / "certs" / file).unlink()
+        (path / "certs" / file).symlink_to(f"/nonexistent/{file}")
+    before = contents(path)
+
+    done = make(path, code=2)
+
+    assert "`certs/ca.pem`" in last_error(done)
+    assert contents(path) == before
+
+
+def test_a_ca_behind_links_signs(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*SMALL)
+    for file in ("ca.pem", "ca-key.pem"):
+        (path / "certs" / file).rename(tmp_path / file)
+        (path / "certs" / file).symlink_to(tmp_path / file)
+
+    make(path, "req")
+
+    verify(path, "certs/calico.pem")
+
+
+def test_certificates_without_their_ca_are_no_reason_to_make_a_new_one(signed: Factory) -> None:
+    path = signed(*SMALL)
+    for file in pair("ca"):
+        (path / file).unlink()
+    before = contents(path)
+
+    done = make(path, code=2)
+
+    assert last_error(done).startswith("`certs/` holds certificates, but not the CA that signed them")
+    assert contents(path) == before
+
+
+# --- failures of cfssl
+
+
+@pytest.mark.parametrize(
+    ("request_text", "reason"),
+    [
+        ("{", "unexpected end of JSON input"),
+        ('{"CN": "calico", "key": {"algo": "dsa", "size": 1}}', "invalid algorithm"),
+        ('{"CN": "calico", "key": {"algo": "rsa", "size": 1024}}', "RSA key is too weak"),
+    ],
+)
+@pytest.mark.parametrize("words", [(), ("req-calico",)], ids=["make", "make req-calico"])
+def test_what_cfssl_says_is_what_the_user_sees_last(
+    signed: Factory, request_text: str, reason: str, words: tuple[str, ...]
+) -> None:
+    path = signed(*SMALL)
+    (path / "config/req-calico.json").write_text(request_text)
+    before = contents(path)
+
+    done = run("make", *words, cwd=path)
+
+    assert done.returncode != 0
+    assert last_error(done).startswith("cfssl did not sign `calico`: ")
+    assert reason in last_error(done)
+    assert "[INFO]" not in done.stderr
+    assert contents(path) == before
+
+
+def test_a_missing_request_is_named_by_make(signed: Factory) -> None:
+    path = signed(*SMALL)
+    (path / "config/req-calico.json").unlink()
+
+    done = make(path, "req-calico", code=2)
+
+    assert "config/req-calico.json" in done.stderr
+    assert (path / "certs/calico.pem").exists()
+
+
+@pytest.mark.parametrize("program", ["cfssl", "cfssljson"])
+@pytest.mark.parametrize("end", ["exit 0", "exit 3", "kill -9 $$"])
+def test_a_cfssl_that_ends_without_a_certificate_costs_nothing(
+    signed: Factory, tmp_path: Path, program: str, end: str
+) -> None:
+    path = signed(*SMALL)
+    fake = tmp_path / "bin" / program
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\n{end}\n")
+    fake.chmod(0o755)
+    before = contents(path)
+
+    done = make(path, "req-calico", code=2, PATH=f"{fake.parent}:{os.environ['PATH']}")
+
+    assert re.match(r"cfssl(json)? did not sign `calico`: \S", last_error(done))
+    assert contents(path) == before
+
+
+def test_the_warning_about_missing_hosts_does_not_appear(folder: Factory) -> None:
+    done = make(folder(), "-j2")
+
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [(), ("ca",), ("req-calico",), ("regenerate",)], ids=str)
+def test_a_missing_cfssl_is_one_clear_message_with_the_ways_to_get_it(
+    folder: Factory, path_without: Callable[..., str], words: tuple[str, ...]
+) -> None:
+    path = folder(*SMALL)
+
+    done = run("make", *words, cwd=path, PATH=path_without("cfssl", "cfssljson", "tls-scaffold"))
+
+    assert done.returncode != 0
+    assert done.stderr.count("error: ") == 1
+    assert last_error(done).startswith("no signer: ")
+    assert all(word in done.stderr for word in ("golang-cfssl", "brew install cfssl", "make cfssl", "pip install"))
+
+
+def test_a_cfssl_that_was_asked_for_and_is_missing_is_named(folder: Factory, path_without: Callable[..., str]) -> None:
+    path = folder(*SMALL)
+
+    done = make(path, "-j8", code=2, SIGNER="cfssl", PATH=path_without("cfssl"))
+
+    assert done.stderr.count("error: ") == 1
+    assert "`cfssl`" in last_error(done)
+
+
+def test_other_programs_can_be_named_as_cfssl_and_cfssljson(folder: Factory, tmp_path: Path) -> None:
+    path = folder(*SMALL)
+    for program in ("cfssl", "cfssljson"):
+        found = shutil.which(program)
+        assert found
+        (tmp_path / f"my-{program}").symlink_to(found)
+
+    make(path, f"CFSSL={tmp_path}/my-cfssl", f"JSON={tmp_path}/my-cfssljson")
+    make(path, "regenerate", f"CFSSL={tmp_path}/my-cfssl", f"JSON={tmp_path}/my-cfssljson")
+
+    assert faults(path) == []
+
+
+def test_an_unknown_signer_is_refused(folder: Factory) -> None:
+    done = make(folder(*SMALL), "SIGNER=vault", code=2)
+
+    assert last_error(done).startswith("SIGNER is `vault`: it is either `cfssl` or `tls-scaffold`")
+
+
+# --- modes and links
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_keys_and_folder_are_private_whatever_the_umask(folder: Factory, umask: int) -> None:
+    path = folder(*SMALL)
+
+    make(path, umask=umask)
+    make(path, "req", umask=umask)
+    make(path, "regenerate", umask=umask)
+
+    assert modes(path)["certs"] == modes(path)["archive"] == "0o700"
+    for certs in (path / "certs", *path.glob("archive/*/certs")):
+        for file, mode in modes(certs).items():
+            assert (file, mode) == (file, "0o600" if file.endswith("-key.pem") else "0o644")
+
+
+def test_the_mode_of_older_files_is_not_kept(signed: Factory) -> None:
+    path = signed(*SMALL)
+    (path / "certs").chmod(0o755)
+    (path / "certs/calico-key.pem").chmod(0o644)
+    (path / "certs/calico.pem").chmod(0o400)
+
+    make(path, "req-calico")
+
+    assert modes(path)["certs"] == "0o700"
+    assert modes(path / "certs")["calico-key.pem"] == "0o600"
+    assert modes(path / "certs")["calico.pem"] == "0o644"
+
+
+@pytest.mark.parametrize("name", ["certs", "archive", ".lock"])
+@pytest.mark.parametrize("goal", ["all", "req", "regenerate", "clean"])
+def test_keys_are_not_written_through_a_folder_that_is_a_link(
+    folder: Factory, tmp_path: Path, name: str, goal: str
+) -> None:
+    path = folder(*SMALL)
+    (tmp_path / "elsewhere").mkdir()
+    (path / name).symlink_to(tmp_path / "elsewhere")
+
+    done = make(path, goal, code=2)
+
+    assert last_error(done).startswith(f"`{name}` is a link: keys are not written through links")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("file", ["calico.pem", "calico-key.pem", "calico.csr"])
+@pytest.mark.parametrize("target", ["file", "folder", "nowhere"])
+def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(
+    signed: Factory, tmp_path: Path, file: str, target: str
+) -> None:
+    path = signed(*SMALL)
+    aim = tmp_path / "aim"
+    if target == "file":
+        aim.write_text("precious")
+    elif target == "folder":
+        aim.mkdir()
+    (path / "certs" / file).unlink()
+    (path / "certs" / file).symlink_to(aim)
+
+    make(path, "req-calico")
+
+    assert faults(path) == []
+    assert not (path / "certs" / file).is_symlink()
+    assert aim.exists() == (target != "nowhere")
+    assert not aim.is_file() or aim.read_text() == "precious"
+    assert not aim.is_dir() or list(aim.iterdir()) == []
+
+
+@pytest.mark.parametrize("file", ["calico.pem", "calico-key.pem", "calico.csr"])
+def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_replaced(signed: Factory, file: str) -> None:
+    path = signed(*SMALL)
+    (path / "certs" / file).unlink()
+    (path / "certs" / file).mkdir()
+    before = contents(path)
+
+    done = make(path, "req-calico", code=2)
+
+    assert last_error(done).startswith(f"`certs/{file}` is a folder")
+    assert contents(path) == before
+
+
+# --- where the folder stands
+
+
+@pytest.mark.parametrize("name", ["with some blanks", "Schlüssel für 北京", "it's $HOME & `co`; (1)"])
+def test_the_folder_may_have_any_name(folder: Factory, name: str) -> None:
+    path = folder(*SMALL, name=name)
+
+    make(path, "-j8")
+    make(path, "req")
+    make(path, "regenerate")
+
+    assert faults(path) == []
+    make(path, "clean")
+    assert not (path / "certs").exists()
+
+
+def test_a_copy_of_the_folder_works_elsewhere_without_tls_scaffold(
+    signed: Factory, tmp_path: Path, path_without: Callable[..., str]
+) -> None:
+    original = signed()
+    subprocess.run(["cp", "-Rp", str(original), str(tmp_path / "copy")], check=True)
+    shutil.rmtree(original)
+    path, programs = tmp_path / "copy", path_without("tls-scaffold", "python", "python3")
+    before = contents(path)
+
+    assert make(path, PATH=programs).stdout.splitlines()[-1] == NOTHING
+    assert contents(path) == before
+    make(path, "-j8", "req", PATH=programs)
+    make(path, "regenerate", PATH=programs)
+    assert faults(path) == []
+
+
+def test_make_runs_from_outside_the_folder_and_under_another_make(folder: Factory, tmp_path: Path) -> None:
+    path = folder(*SMALL)
+    (tmp_path / "Makefile").write_text("all regenerate:\n\t$(MAKE) -C tls-setup $@\n")
+
+    make(tmp_path, "-j4")
+    make(tmp_path, "-j4", "regenerate")
+    done = make(tmp_path)
+
+    assert faults(path) == []
+    assert "Nothing to be done for 'all'." in done.stdout
+
+
+def test_two_hundred_users_are_signed_side_by_side(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", ",".join(f"user{number}" for number in range(200)))
+
+    make(path, "-j8")
+
+    assert faults(path) == []
+    assert make(path).stdout.splitlines()[-1] == NOTHING
+
+
+@pytest.mark.long
+def test_ten_thousand_users_are_planned_and_one_of_them_is_signed(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", ",".join(f"user{number}" for number in range(10_000)))
+
+    planned = make(path, "-n", "req").stdout
+
+    assert planned.count("sh sign.sh certs/user") == 10_000
+    make(path, "req-user9999")
+    verify(path, "certs/user9999.pem")
+
+
+# --- what it is written in
+
+
+@pytest.mark.needs("shellcheck")
+def test_the_scripts_pass_shellcheck(folder: Factory) -> None:
+    path = folder()
+
+    done = run("shellcheck", "--shell=sh", "--severity=style", "sign.sh", cwd=path)
+
+    assert done.stdout == ""
+    assert done.returncode == 0
+    assert (path / "sign.sh").read_bytes().isascii()  # yash reads nothing else where the locale is C
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        r"\.ONESHELL",
+        r"\.SHELLFLAGS",
+        r"\.RECIPEPREFIX",
+        r"!=",
+        r"::=",
+        r"&:",
+        r"\$\(file ",
+        r"\$\(guile ",
+        r"\$\(let ",
+        r"\$\(intcmp ",
+        r"(?m)^undefine ",
+        r"(?m)\bprivate ",
+        r"(?m)^else if",
+        r"\.EXTRA_PREREQS",
+        r"\.NOTINTERMEDIATE",
+        r"\.WAIT",
+    ],
+)
+def test_the_makefile_uses_nothing_newer_than_gnu_make_3_81(folder: Factory, feature: str) -> None:
+    assert re.search(feature, (folder() / "Makefile").read_text()) is None
+
+
+SHELLS = {
+    "dash": ("dash",),
+    "bash": ("bash", "--posix"),
+    "busybox": ("busybox", "sh"),
+    "mksh": ("mksh",),
+    "yash": ("yash", "-o", "posix"),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_any_posix_shell_runs_the_script(folder: Factory, tmp_path: Path, shell: str) -> None:
+    found = shutil.which(SHELLS[shell][0])
+    if not found:
+        pytest.skip(f"not installed: {shell}")
+    path = folder(*SMALL)
+    sh = tmp_path / "bin/sh"
+    sh.parent.mkdir()
+    sh.write_text(f'#!/bin/sh\nexec {found} {" ".join(SHELLS[shell][1:])} "$@"\n')
+    sh.chmod(0o755)
+    programs = f"{sh.parent}:{os.environ['PATH']}"
+
+    make(path, f"SHELL={sh}", "-j8", PATH=programs)
+    make(path, f"SHELL={sh}", "req", PATH=programs)
+    make(path, f"SHELL={sh}", "regenerate", PATH=programs)
+    assert faults(path) == []
+    (path / "config/req-calico.json").write_text("{")
+    assert "cfssl did not sign `calico`: " in make(path, f"SHELL={sh}", code=2, PATH=programs).stderr
+    make(path, f"SHELL={sh}", "clean", PATH=programs)
+    assert not (path / ".lock").exists()
