@@ -82,7 +82,7 @@ def _user(fields: Fields, place: str, value: object) -> User:
         name, named, cn = value.partition("=")
         value = {"name": name, "cn": cn} if named else {"name": name}
     table = fields.table(place, value, ("name", "cn", "role", "permissions", *FILE_FIELDS))
-    name = fields.name(f"{place}.name", table.get("name", ""))
+    name = fields.name(f"{place}.name", table.get("name", "")) if isinstance(value, Mapping) else ""
     permissions = fields.each(
         f"{place}.permissions", table.get("permissions", []), lambda at, item: _permission(fields, at, item)
     )

@@ -1,0 +1,122 @@
+"""Texts in JSON, YAML or TOML, read from files and from standard input."""
+
+from pathlib import Path
+
+import pytest
+
+from tls_scaffold import formats
+from tls_scaffold.errors import ScaffoldError
+
+DATA = {"members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}], "expiry": "90d", "separate_requests": True}
+JSON = '{"members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}], "expiry": "90d", "separate_requests": true}'
+YAML = "members:\n- 10.0.0.1\n- {name: b, hosts: ['::1']}\nexpiry: 90d\nseparate_requests: true\n"
+TOML = 'members = ["10.0.0.1", {name = "b", hosts = ["::1"]}]\nexpiry = "90d"\nseparate_requests = true\n'
+
+
+def message(text: str, form: str) -> str:
+    with pytest.raises(ScaffoldError) as caught:
+        formats.parse(text, "a file", form)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("a.json", JSON), ("a.JSON", JSON), ("a.yaml", YAML), ("a.yml", YAML), ("a.toml", TOML)),
+        *(("a", JSON), ("a", YAML), ("a", TOML), ("a.txt", TOML), ("a.yaml", JSON)),
+    ],
+)
+def test_the_ending_tells_the_format_and_without_one_the_text_does(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+
+    assert formats.load(str(tmp_path / name)) == DATA
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("\ufeff" + JSON, encoding="utf-8")
+
+    assert formats.load(str(tmp_path / "a.json")) == DATA
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "said"),
+    [
+        ("json", '{"a": 1,\n "b" 2}', "`a file` is not JSON: Expecting ':' delimiter (line 2, column 6)"),
+        ("json", "", "`a file` is not JSON: Expecting value (line 1, column 1)"),
+        ("json", '{"b": {"a": 1, "a": 2}}', "`a file` is not JSON: the field `a` stands twice in one object"),
+        ("yaml", "a: [1\nb: 2", "`a file` is not YAML: expected ',' or ']', but got ':' (line 2, column 2)"),
+        ("yaml", "x: 1\nb:\n  a: 1\n  a: 2\n", "`a file` is not YAML: the field `a` stands twice (line 3, column 3)"),
+        ("yaml", "a: 1\n---\nb: 2\n", "`a file` is not YAML: but found another document (line 2, column 1)"),
+        ("yaml", 'a: !!int ""', "`a file` is not YAML: a value does not fit its `!!` tag"),
+        ("yaml", "a: !!bool x", "`a file` is not YAML: a value does not fit its `!!` tag"),
+        ("yaml", "a: !!timestamp x", "`a file` is not YAML: a value does not fit its `!!` tag"),
+        ("yaml", "a: 2020-13-45", "`a file` is not YAML: month must be in 1..12"),
+    ],
+)
+def test_a_mistake_is_told_with_its_position(form: str, text: str, said: str) -> None:
+    assert message(text, form) == said
+
+
+def test_a_mistake_in_toml_is_told_with_its_position() -> None:
+    told = message("a = 1\nb == 2\n", "toml")
+
+    assert told.startswith("`a file` is not TOML: ")
+    assert "line 2, column 4" in told
+
+
+def test_a_field_that_stands_twice_in_toml_is_refused() -> None:
+    assert message("a = 1\na = 2\n", "toml").startswith("`a file` is not TOML: Cannot overwrite a value")
+
+
+@pytest.mark.parametrize("tag", ["!!python/object/apply:os.system ['id']", "!!python/name:os.system", "!x y"])
+def test_yaml_makes_values_and_runs_nothing(tag: str) -> None:
+    assert message(f"a: {tag}", "yaml").startswith("`a file` is not YAML: could not determine a constructor")
+
+
+def test_a_character_that_yaml_forbids_is_told() -> None:
+    assert message("a: \x01", "yaml") == (
+        "`a file` is not YAML: unacceptable character #x0001: special characters are not allowed "
+        'in "<unicode string>", position 3'
+    )
+
+
+def test_fields_that_yaml_merges_do_not_stand_twice() -> None:
+    assert formats.parse("a: &x {k: 1}\nb: {<<: *x, k: 2}", "", "yaml") == {"a": {"k": 1}, "b": {"k": 2}}
+
+
+@pytest.mark.parametrize(
+    ("form", "text"), [("json", "[" * 100_000), ("toml", "a = " + "[" * 100_000), ("yaml", "[" * 5_000)]
+)
+def test_nesting_without_end_is_refused(form: str, text: str) -> None:
+    assert message(text, form) == "`a file` is nested too deeply"
+
+
+def test_nesting_without_end_is_no_traceback_where_the_format_is_not_known(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a = " + "[" * 100_000, encoding="utf-8")
+
+    assert formats.load(str(tmp_path / "a")) == "a = " + "[" * 100_000  # as YAML it is one text
+
+
+def test_a_number_that_python_will_not_read_is_refused() -> None:
+    assert message('{"version": ' + "9" * 5000 + "}", "json").startswith("`a file` is not JSON: Exceeds the limit")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing", "`{}` can't be read: No such file or directory"),
+        (".", "`{}` can't be read: Is a directory"),
+        ("latin-1", "`{}` is not text in UTF-8 (byte 1)"),
+        ("huge", "`{}` is larger than 64 MiB"),
+    ],
+)
+def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "latin-1").write_bytes(b"a\xff")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(formats.LARGEST + 1)
+    path = str(tmp_path / name)
+
+    with pytest.raises(ScaffoldError) as caught:
+        formats.read(path)
+
+    assert str(caught.value) == said.format(path)

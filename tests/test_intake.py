@@ -1,0 +1,367 @@
+"""Data becomes an inventory, or one message with every problem, each with its place."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tls_scaffold import intake
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import Files, Inventory, Member, Permission, Proxy, User
+from tls_scaffold.words import Key
+
+HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
+FIELDS = (
+    "`version`, `members`, `proxies`, `users`, `key`, `expiry`, `ca_expiry`, `ca_cn`, `organization`, "
+    "`organizational_unit`, `locality`, `state`, `country`, `separate_requests`, `removed`, `ignore`"
+)
+NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
+NOT_A_HOST = "is not an IP address or a host name"
+KEYS = "it takes ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519"
+LIFETIMES = "it takes `90d`, `1y` or `8760h`"
+
+
+def refused(data: Any) -> str:
+    with pytest.raises(ScaffoldError) as caught:
+        intake.of_data(data)
+    assert caught.value.exit_code == 1
+    return str(caught.value)
+
+
+def one(problem: str) -> str:
+    return f"1 problem in the inventory\n  {problem}{HINT}"
+
+
+def problems_of(data: Any) -> list[str]:
+    with pytest.raises(ScaffoldError) as caught:
+        intake.of_data(data)
+    return list(caught.value.problems)
+
+
+def test_a_file_s_tables_and_an_option_s_words_describe_the_same() -> None:
+    words = {"members": "10.0.0.1,b=10.0.0.2+b.example", "proxies": ["gw", "edge=10.0.0.9"], "users": ["calico,k=K:x"]}
+    tables = {
+        "version": 1,
+        "members": [{"hosts": ["10.0.0.1"]}, {"name": "b", "hosts": ["10.0.0.2", "b.example"]}],
+        "proxies": [{"name": "gw"}, {"name": "edge", "hosts": ["10.0.0.9"]}],
+        "users": [{"name": "calico"}, {"name": "k", "cn": "K:x"}],
+    }
+    inventory = Inventory(
+        members=(Member("etcd1", ("10.0.0.1",)), Member("b", ("10.0.0.2", "b.example"))),
+        proxies=(Proxy("gw", ()), Proxy("edge", ("10.0.0.9",))),
+        users=(User("calico", "calico"), User("k", "K:x")),
+    )
+
+    assert intake.of_data(words) == intake.of_data(tables) == inventory
+
+
+def test_every_field_of_the_file_is_read() -> None:
+    data = {
+        "version": 1,
+        "members": [{"name": "m", "hosts": ["h"], "request": "m.json", "output": "ssl/m", "profile": "server"}],
+        "proxies": [],
+        "users": [
+            {
+                "name": "u",
+                "cn": "U",
+                "role": "calico",
+                "permissions": [{"prefix": "/a/", "access": "readwrite"}, {"key": "/b"}],
+                "profile": "",
+            }
+        ],
+        "key": "rsa-2048",
+        "expiry": "90d",
+        "ca_expiry": "1y",
+        "ca_cn": "Our CA",
+        "organization": "O",
+        "organizational_unit": "OU",
+        "locality": "L",
+        "state": "ST",
+        "country": "DE",
+        "separate_requests": True,
+        "removed": ["etcd1"],
+        "ignore": {"host-missing": "a load balancer stands there"},
+    }
+
+    inventory = intake.of_data(data)
+
+    assert inventory == Inventory(
+        members=(Member("m", ("h",), Files("m.json", "ssl/m", "server")),),
+        users=(
+            User(
+                "u",
+                "U",
+                "calico",
+                (Permission("/a/", "readwrite"), Permission("/b", "read", prefix=False)),
+                Files(profile=""),
+            ),
+        ),
+        key=Key("rsa", 2048),
+        expiry=2160,
+        ca_expiry=8760,
+        ca_cn="Our CA",
+        organization="O",
+        organizational_unit="OU",
+        locality="L",
+        state="ST",
+        country="DE",
+        separate_requests=True,
+        removed=("etcd1",),
+        ignore={"host-missing": "a load balancer stands there"},
+    )
+    assert intake.from_json(inventory.to_json()) == inventory
+
+
+def test_unnamed_servers_are_numbered_in_order_past_names_that_are_taken_or_were_removed() -> None:
+    inventory = intake.of_data(
+        {"members": "a,etcd2=b,c,ETCD4=d,e", "proxies": [{}, "proxy1", {"hosts": ["p"]}], "removed": ["etcd3"]}
+    )
+
+    assert [member.name for member in inventory.members] == ["etcd1", "etcd2", "etcd5", "ETCD4", "etcd6"]
+    assert [proxy.name for proxy in inventory.proxies] == ["proxy2", "proxy1", "proxy3"]
+
+
+def test_proxies_may_be_a_number() -> None:
+    assert [proxy.name for proxy in intake.of_data({"members": "a", "proxies": 2}).proxies] == ["proxy1", "proxy2"]
+
+
+def test_every_problem_is_told_at_once_with_its_place() -> None:
+    data = {
+        "version": 2,
+        "members": ["10.0.0.1", "10.0.0.999", "a=host:1+ok+", {"name": "b"}, {"hosts": "x"}, 5],
+        "proxies": ["p=010.0.0.1", {"name": "p", "hosts": []}],
+        "users": ["ca", "x-key", "bad name", "etcd", "u=", {"cn": "x"}, {"name": "v", "cn": 7}],
+        "key": "dsa-1",
+        "expiry": "soon",
+        "ca_expiry": 5,
+        "ca_cn": "a\nb",
+        "organization": "x" * 65,
+        "locality": None,
+        "country": "de",
+        "separate_requests": "yes",
+        "removed": "../x",
+        "ignore": {"a": ""},
+        "membrs": [],
+    }
+
+    assert (
+        refused(data)
+        == f"""27 problems in the inventory
+  membrs: no such field; did you mean `members`?
+  version: `2` is not a version that is known here: it is 1
+  removed[0]: `../x` {NOT_A_NAME}
+  members[1]: `10.0.0.999` {NOT_A_HOST}
+  members[2].hosts[0]: `host:1` {NOT_A_HOST} (give the host alone, without brackets and port)
+  members[2].hosts[2]: `` {NOT_A_HOST} (it is empty)
+  members[3].hosts: a member needs at least one host
+  members[4].hosts: `x` is not a list
+  members[5]: `5` is not a table of fields
+  proxies[0].hosts[0]: `010.0.0.1` {NOT_A_HOST}
+  users[0].name: `ca` is taken by the CA's own files
+  users[1].name: `x-key` ends in `-key`: `x-key.pem` would be the key of `x`
+  users[2].name: `bad name` {NOT_A_NAME}
+  users[4].cn: the CN is empty
+  users[5].name: `` {NOT_A_NAME}
+  users[6].cn: `7` is not text
+  key: `dsa-1` is not understood; {KEYS}
+  expiry: `soon` is not understood; {LIFETIMES}
+  ca_expiry: `5` is not understood; {LIFETIMES}
+  ca_cn: `a\\nb` has control or invisible characters
+  organization: `{"x" * 65}` is longer than 64 characters
+  locality: `null` is not text
+  country: `de` is not a country's two capital letters
+  separate_requests: `yes` is neither true nor false
+  ignore.a: needs the reason why this rule is switched off
+  proxies[1].name: `p` is the name of proxies[0] too
+  users[3].name: `etcd` is the CN of the members: etcd's gateway would act as that user{HINT}"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ({"membres": "a", "members": "a"}, "membres: no such field; did you mean `members`?"),
+        ({"x": 1, "members": "a"}, f"x: no such field; there are {FIELDS}"),
+        ({1: 1, "members": "a"}, f"1: no such field; there are {FIELDS}"),
+        ({"a\nb": 1, "members": "a"}, f"a\\nb: no such field; there are {FIELDS}"),
+        ({"members": [{"host": ["a"], "hosts": ["a"]}]}, "members[0].host: no such field; did you mean `hosts`?"),
+        ({"members": "a", "proxies": [{"nam": "a"}]}, "proxies[0].nam: no such field; did you mean `name`?"),
+        (
+            {"members": "a", "users": [{"name": "u", "CN": "a"}]},
+            "users[0].CN: no such field; there are `name`, `cn`, `role`, `permissions`, `request`, `output`, `profile`",
+        ),
+        (
+            {"members": "a", "users": [{"name": "u", "permission": []}]},
+            "users[0].permission: no such field; did you mean `permissions`?",
+        ),
+        (
+            {"members": "a", "users": [{"name": "u", "permissions": [{"prefix": "/", "acces": "read"}]}]},
+            "users[0].permissions[0].acces: no such field; did you mean `access`?",
+        ),
+    ],
+)
+def test_an_unknown_field_is_refused_at_every_level_with_what_was_meant(data: Any, problem: str) -> None:
+    assert refused(data) == one(problem)
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (None, "null"),
+        ("text", "text"),
+        (True, "true"),
+        ([1], "a list"),
+        (1.5, "1.5"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (("a", {date(2026, 1, 2): 1}), "a list"),
+        (1 << 300, f"0x1{'0' * 75}"),
+        ("x" * 100, f"{'x' * 80}…"),
+    ],
+)
+def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
+    assert refused(data) == one(f"inventory: `{shown}` is not a table of fields")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("version", True, "version: `true` is not a version that is known here: it is 1"),
+        ("version", "1", "version: `1` is not a version that is known here: it is 1"),
+        ("version", [], "version: `a list` is not a version that is known here: it is 1"),
+        ("proxies", None, "proxies: `null` is not a list"),
+        ("proxies", -1, "proxies: `-1` is not a list"),
+        ("proxies", True, "proxies: `true` is not a list"),
+        ("proxies", 10**12, "proxies: there are more than 10000"),
+        ("users", {}, "users: `a table` is not a list"),
+        ("users", [None], "users[0]: `null` is not a table of fields"),
+        ("ignore", [], "ignore: `a list` is not a table of rules and reasons"),
+        ("ignore", {"x": 1}, "ignore.x: needs the reason why this rule is switched off"),
+        ("key", None, f"key: `null` is not understood; {KEYS}"),
+        ("key", "ecdsa-383", f"key: `ecdsa-383` is not understood; {KEYS}"),
+        ("key", "a\x1b[31m", f"key: `a\\x1b[31m` is not understood; {KEYS}"),
+        (
+            "expiry",
+            "10y",
+            "expiry: `87600h` is not shorter than the CA's `87600h`: a certificate signed later would outlive its CA",
+        ),
+        (
+            "ca_expiry",
+            "1y",
+            "expiry: `8760h` is not shorter than the CA's `8760h`: a certificate signed later would outlive its CA",
+        ),
+        ("ca_cn", "", "ca_cn: the CN is empty"),
+        ("ca_cn", "etcd", "ca_cn: `etcd` is the CN of the members: they would have the whole subject of the CA"),
+        ("organization", "a\tb", r"organization: `a\tb` has control or invisible characters"),
+        ("state", "x" * 129, f"state: `{'x' * 129}` is longer than 128 characters"),
+        ("country", 49, "country: `49` is not text"),
+        ("country", "D\n", r"country: `D\n` is not a country's two capital letters"),
+        ("separate_requests", 1, "separate_requests: `1` is neither true nor false"),
+        ("removed", 1, "removed: `1` is not a list"),
+        ("removed", [1], "removed[0]: `1` is not text"),
+    ],
+)
+def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> None:
+    assert refused({"members": "a", field: value}) == one(problem)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"role": 1}, "role: `1` is not text"),
+        ({"permissions": {}}, "permissions: `a table` is not a list"),
+        ({"permissions": [{}]}, "permissions[0]: needs either `prefix` or `key`"),
+        ({"permissions": [{"prefix": "/", "key": "/"}]}, "permissions[0]: needs either `prefix` or `key`"),
+        ({"permissions": [{"key": ""}]}, "permissions[0].key: the key is empty"),
+        ({"permissions": [{"prefix": "a\nb"}]}, r"permissions[0].prefix: `a\nb` has control or invisible characters"),
+        ({"permissions": [{"prefix": 1}]}, "permissions[0].prefix: `1` is not text"),
+        (
+            {"permissions": [{"prefix": "/", "access": []}]},
+            "permissions[0].access: `a list` is none of `read`, `write`, `readwrite`",
+        ),
+        (
+            {"request": "../x"},
+            "request: `../x` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+        ),
+        ({"request": "/x"}, "request: `/x` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"),
+        ({"request": "-f"}, "request: `-f` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"),
+        ({"output": "a b"}, "output: `a b` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"),
+        ({"output": 1}, "output: `1` is not text"),
+        ({"profile": 0}, "profile: `0` is not text"),
+        ({"profile": "a b"}, f"profile: `a b` {NOT_A_NAME}"),
+    ],
+)
+def test_a_wrong_field_of_a_user_is_refused(fields: dict[str, Any], problem: str) -> None:
+    assert refused({"members": "a", "users": [{"name": "u", **fields}]}) == one(f"users[0].{problem}")
+
+
+@pytest.mark.parametrize("data", [{}, {"members": []}, {"users": ["calico"]}])
+def test_a_cluster_without_members_is_refused(data: Any) -> None:
+    assert refused(data) == one("members: there are none: a cluster has at least one")
+
+
+@pytest.mark.parametrize(
+    ("words", "places"),
+    [
+        ("", ["members[0]"]),
+        ("a,,b", ["members[1]"]),
+        (",", ["members[0]", "members[1]"]),
+        ("x=", ["members[0].hosts[0]"]),
+        ("x=a+", ["members[0].hosts[1]"]),
+    ],
+)
+def test_an_empty_item_is_refused_at_its_place(words: str, places: list[str]) -> None:
+    assert problems_of({"members": [words]}) == [f"{place}: `` {NOT_A_HOST} (it is empty)" for place in places]
+
+
+def test_an_empty_name_before_the_equals_sign_is_refused() -> None:
+    assert problems_of({"members": "=a", "proxies": ["=b"], "users": ["=c"]}) == [
+        f"members[0].name: `` {NOT_A_NAME}",
+        f"proxies[0].name: `` {NOT_A_NAME}",
+        f"users[0].name: `` {NOT_A_NAME}",
+    ]
+
+
+def test_options_add_to_the_lists_of_a_file_and_stand_over_its_settings() -> None:
+    data = {"members": "a", "proxies": 1, "users": ["u"], "key": "rsa-2048", "expiry": "1y"}
+    added = {"members": ["b,c"], "proxies": 1, "proxy": ["gw"], "users": ["v"], "key": "ed25519"}
+
+    inventory = intake.of_data(intake.extended(data, added))
+
+    assert inventory == Inventory(
+        members=(Member("etcd1", ("a",)), Member("etcd2", ("b",)), Member("etcd3", ("c",))),
+        proxies=(Proxy("proxy1", ()), Proxy("proxy2", ()), Proxy("gw", ())),
+        users=(User("u", "u"), User("v", "v")),
+        key=Key("ed25519", 0),
+    )
+
+
+def test_a_wrong_list_of_a_file_stays_wrong_when_options_add_to_it() -> None:
+    assert problems_of(intake.extended({"members": 3}, {"members": ["a"]})) == [
+        "members[0]: `3` is not a table of fields"
+    ]
+    assert intake.extended([], {"members": ["a"]}) == []
+
+
+def test_a_folder_without_an_inventory_is_told_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ScaffoldError) as caught:
+        intake.load(tmp_path)
+
+    assert str(caught.value) == (
+        f"`{tmp_path}/tls-scaffold.json` does not exist: this is not a folder that tls-scaffold keeps\n\n"
+        "hint: `tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by hand, `-C DIR` goes there"
+    )
+
+
+def test_a_folder_s_inventory_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tls-scaffold.json").write_text('{"version": 1, "members": ["a"]}')
+
+    assert intake.load(tmp_path) == Inventory(members=(Member("etcd1", ("a",)),))
+
+
+def test_a_mistake_in_a_folder_s_inventory_has_its_position() -> None:
+    with pytest.raises(ScaffoldError) as caught:
+        intake.from_json("{")
+
+    assert caught.value.summary.startswith("`tls-scaffold.json` is not JSON: ")
+    assert caught.value.summary.endswith("(line 1, column 2)")
