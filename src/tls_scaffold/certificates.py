@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from tls_scaffold import usages
 from tls_scaffold.cfssl import SUBJECT
@@ -21,6 +21,10 @@ from tls_scaffold.words import Key
 warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
 
 WORDS = {oid: word for word, oid in SUBJECT.items()}
+UNREADABLE = (
+    *(ValueError, TypeError, UnsupportedAlgorithm),
+    *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
+)
 PARTS = ("subject", "key", "usages")
 EC_POINTS = (65, 97, 133)  # bytes of an uncompressed point on P-256, P-384 and P-521
 
@@ -154,15 +158,16 @@ def read(pem: bytes, place: str) -> Certificate:
     Raises ScaffoldError if it is none.
     """
     try:
-        certificate = Certificate(_der(pem, b"CERTIFICATE"))
+        certificate = Certificate(der_of(pem, b"CERTIFICATE"))
         for part in PARTS:  # each is parsed at its first use
             getattr(certificate, part)
-    except (ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise ScaffoldError(f"`{place}` is not a certificate", [f"{place}: {error}"]) from None
     return certificate
 
 
-def _der(pem: bytes, label: bytes) -> bytes:
+def der_of(pem: bytes, label: bytes) -> bytes:
+    """Return what the first PEM block of this label holds; ValueError if there is none."""
     _, begin, rest = pem.partition(b"-----BEGIN " + label + b"-----")
     body, end, _ = rest.partition(b"-----END " + label + b"-----")
     if not (begin and end):
@@ -216,8 +221,19 @@ def key_seems_to_fit(certificate: Certificate, pem: bytes) -> bool:
     It takes a hundredth of the time, and finds every key that was swapped, cut or lost.
     """
     try:
-        der = _der(pem, b"EC PRIVATE KEY")
+        der = der_of(pem, b"EC PRIVATE KEY")
     except ValueError:
+        return key_fits(certificate, pem)
+    if b"ENCRYPTED" in pem:
         return key_fits(certificate, pem)
     points = (der[-size:] for size in EC_POINTS if len(der) > size and der[-size] == 4)  # noqa: PLR2004 - SEC 1, 2.3.3
     return any(point in certificate.der for point in points)
+
+
+def is_crl(der: bytes) -> bool:
+    """Tell whether `der` is a certificate revocation list in DER, the one form that every etcd reads."""
+    try:
+        x509.load_der_x509_crl(der)
+    except (ValueError, TypeError):
+        return False
+    return True

@@ -9,8 +9,10 @@ from tls_scaffold.entries import CA, CA_REQUEST, Contents, Entry, Reader, is_ser
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.gencert import Signing
 from tls_scaffold.inventory import SHARED_REQUEST, Inventory
+from tls_scaffold.makefile import Survey
 from tls_scaffold.plainfiles import content, names
 
+MAKEFILE = "Makefile"
 CONFIG = "config/ca-config.json"
 OWN_REQUEST = "config/req-"
 
@@ -24,35 +26,45 @@ def read(folder: Path, inventory: Inventory | None) -> Contents:
     """
     if not folder.is_dir():
         raise ScaffoldError(f"`{folder}` is not a folder")
-    if os.path.lexists(folder / "Makefile"):
-        return Contents(tuple(_of_makefile(folder, asked_for(folder), inventory)), has_makefile=True)
+    if os.path.lexists(folder / MAKEFILE):
+        return of_makefile(folder, inventory)
     if not (folder / "certs").is_dir() and not (folder / "config").is_dir():
         raise ScaffoldError(
             f"`{folder}` has no Makefile, no `config` and no `certs`",
             hint="`-C DIR` names another folder, `tls-scaffold new` makes one",
         )
-    return Contents(tuple(_of_set(folder)), has_makefile=False)
+    return of_set(folder)
 
 
-def asked_for(folder: Path) -> tuple[Signing, ...]:
-    """Return what the targets of a folder's Makefile sign; CAs too where lines of cfssl make them.
+def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
+    """Return what the targets of a folder's Makefile sign, and what lies beside that.
 
-    Our own Makefile has all of its components under `req`; where lines of cfssl stand, every target counts.
     Raises ScaffoldError with make's own words.
     """
-    if b"gencert" not in content(folder, "Makefile"):
-        return makefile.read(folder)
+    found = _asked_for(folder)
+    return Contents(tuple(_entries(folder, found.signings, inventory)), found.unread, has_makefile=True)
+
+
+def of_set(folder: Path) -> Contents:
+    """Return what the requests and the certificates of a folder say themselves, without a Makefile."""
+    return Contents(tuple(_of_set(folder)))
+
+
+def _asked_for(folder: Path) -> Survey:
+    """Return what a Makefile signs: ours has all under `req`; where lines of cfssl stand, every target counts."""
+    if b"gencert" not in content(folder, MAKEFILE):
+        return Survey(makefile.read(folder))
     try:
-        return makefile.survey(folder).signings
+        return makefile.survey(folder)
     except ScaffoldError:  # of one target; what `req` signs may still be told
-        return makefile.read(folder)
+        return Survey(makefile.read(folder))
 
 
-def _of_makefile(folder: Path, signings: Iterable[Signing], inventory: Inventory | None) -> Iterator[Entry]:
+def _entries(folder: Path, signings: Iterable[Signing], inventory: Inventory | None) -> Iterator[Entry]:
     components = {each.output: each for each in inventory.components} if inventory else {}
     reader = Reader(folder)
     cas = _authorities(signings)
-    yield from (reader.authority(path, request) for path, request in cas.items())
+    yield from (reader.authority(path, request, made) for path, (request, made) in cas.items())
     asked = dict.fromkeys(cas)
     for signing in signings:
         if not signing.makes_ca:
@@ -62,11 +74,12 @@ def _of_makefile(folder: Path, signings: Iterable[Signing], inventory: Inventory
     yield from (reader.loose(path, orphan=True) for path in _certificates(folder, sorted(places)) if path not in asked)
 
 
-def _authorities(signings: Iterable[Signing]) -> dict[str, str]:
-    """Return the paths of the CAs that sign or are made, and of the requests that they are made from."""
-    made = {f"{signing.output}.pem": signing.request for signing in signings if signing.makes_ca}
-    used = {signing.ca or CA: "" for signing in signings if not signing.makes_ca}
-    return {path: made.get(path) or (CA_REQUEST if path == CA else "") for path in {**used, **made} or {CA: ""}}
+def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:
+    """Return the paths of the CAs that sign or are made: of each its request, and the line of cfssl that makes it."""
+    made = {f"{signing.output}.pem": (signing.request, signing) for signing in signings if signing.makes_ca}
+    used = [signing.ca or CA for signing in signings if not signing.makes_ca]
+    known: dict[str, tuple[str, Signing | None]] = {path: (CA_REQUEST if path == CA else "", None) for path in used}
+    return {**known, **made} or {CA: (CA_REQUEST, None)}
 
 
 def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
@@ -86,7 +99,7 @@ def _of_set(folder: Path) -> Iterator[Entry]:
     own.pop("certs/csr.pem", None)  # nobody's own: the servers share it
     there = [path for path in _certificates(folder, ["certs"]) if path != CA]
     if (folder / CA).exists() or (folder / CA_REQUEST).exists():
-        yield reader.authority(CA, CA_REQUEST)
+        yield reader.authority(CA, CA_REQUEST, None)
     for path in dict.fromkeys((*there, *own)):
         loose = reader.loose(path, orphan=bool(requests))
         shared = SHARED_REQUEST if SHARED_REQUEST in requests and is_server(loose) else ""

@@ -1,5 +1,6 @@
 """A certificate of a folder beside what asks for it: its request and profile, its key, its CA."""
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
@@ -10,11 +11,13 @@ from tls_scaffold.cfssl import Profile, Request, SigningConfig, ca_profile
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.gencert import Signing
 from tls_scaffold.inventory import Component
+from tls_scaffold.keys import PASSWORD
 from tls_scaffold.plainfiles import content, text
 
 CA = "certs/ca.pem"
 CA_REQUEST = "config/ca-csr.json"
 SERVER = "server auth"
+CLIENT = "client auth"
 CA_KIND = "ca"
 
 
@@ -25,7 +28,7 @@ class Entry:
     `kind` is ca, member, proxy or user, and None where nothing asks for it. `absent` says why there is no
     `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't be read.
     `profiles` are those that may have signed it: several where no Makefile says which. `signing` is what
-    asks for it, None for a CA.
+    asks for it; None for a CA that no line of cfssl makes.
     """
 
     name: str
@@ -46,6 +49,11 @@ class Entry:
         """Where its key lies."""
         return key_path(self.path)
 
+    @property
+    def has_locked_key(self) -> bool:
+        """Whether its key is encrypted and nobody gave the password: then nothing can be said of it."""
+        return b"ENCRYPTED" in (self.key or b"") and not os.environ.get(PASSWORD)
+
     @cached_property
     def usages(self) -> tuple[str, ...]:
         """What it may be used for: the certificate's own usages, else those that its profile asks for."""
@@ -59,10 +67,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Contents:
-    """The certificates of a folder: its CAs, then what make would sign in its order, then the rest."""
+    """The certificates of a folder: its CAs, then what make would sign in its order, then the rest.
+
+    `unread` holds, as `target: line`, where its Makefile signs in a way that is not understood.
+    """
 
     entries: tuple[Entry, ...]
-    has_makefile: bool
+    unread: tuple[str, ...] = ()
+    has_makefile: bool = False
 
     @cached_property
     def authorities(self) -> dict[str, Certificate]:
@@ -105,12 +117,13 @@ class Reader:
         except ScaffoldError as error:
             return None, (error.summary,)
 
-    def authority(self, path: str, request_path: str) -> Entry:
+    def authority(self, path: str, request_path: str, signing: Signing | None) -> Entry:
         """Return the entry of a CA; one whose request is not there may have come from elsewhere."""
         asked = bool(request_path) and (self.folder / request_path).exists()
         request, unread = self.request(request_path) if asked else (None, ())
         profiles = (ca_profile(request),) if request else ()
-        return self._there(Entry(name_of(path), CA_KIND, path, request=request, profiles=profiles, unread=unread))
+        entry = Entry(name_of(path), CA_KIND, path, request=request, profiles=profiles, unread=unread, signing=signing)
+        return self._there(entry)
 
     def component(self, signing: Signing, component: Component | None) -> Entry:
         """Return the entry of what make signs; an inventory's component says its name and kind."""
@@ -121,7 +134,7 @@ class Reader:
             component.kind if component else None,
             f"{signing.output}.pem",
             signing.ca or CA,
-            request=_overridden(request, signing) if request else None,
+            request=overridden(request, signing) if request else None,
             profiles=(config.profile_or_default(signing.profile),) if config else (),
             unread=(*unread, *trouble),
             signing=signing,
@@ -155,7 +168,7 @@ class Reader:
         return replace(entry, certificate=certificate, absent=absent, key=key, keyless=keyless)
 
 
-def _overridden(request: Request, signing: Signing) -> Request:
+def overridden(request: Request, signing: Signing) -> Request:
     """Return a request with what the command line says in its place."""
     hosts = request.hosts if signing.hostname is None else tuple(signing.hostname.split(","))
     return replace(request, hosts=hosts, cn=request.cn if signing.cn is None else signing.cn)

@@ -80,7 +80,7 @@ def _reasons(entry: Entry, contents: Contents, now: datetime, within: timedelta)
 def _pair(entry: Entry, certificate: Certificate) -> Iterator[tuple[str, str]]:
     """Look at the key; one that nothing asks for needs none, and a CA's may be kept elsewhere."""
     if entry.key is not None:
-        if not certificates.key_seems_to_fit(certificate, entry.key):
+        if not entry.has_locked_key and not certificates.key_seems_to_fit(certificate, entry.key):
             yield "mismatched", f"`{entry.key_path}` is not its key"
     elif entry.kind not in (CA_KIND, None):
         yield "missing", entry.keyless

@@ -12,6 +12,7 @@ from tls_scaffold import __version__
 from tls_scaffold.cli.add import add
 from tls_scaffold.cli.cfssl import cfssl, cfssljson
 from tls_scaffold.cli.bundle import bundle
+from tls_scaffold.cli.check import check
 from tls_scaffold.cli.new import new
 from tls_scaffold.cli.prove import prove
 from tls_scaffold.cli.rbac import rbac
@@ -71,6 +72,7 @@ cli.add_command(add)
 cli.add_command(cfssl)
 cli.add_command(cfssljson)
 cli.add_command(bundle)
+cli.add_command(check)
 cli.add_command(new)
 cli.add_command(prove)
 cli.add_command(rbac)

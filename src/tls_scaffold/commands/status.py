@@ -94,7 +94,7 @@ def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timede
         yield f"{make} regenerate"
     if states_of_ca & {"mismatched", "expired"}:
         return
-    targets = {entry.path: entry.signing.target for entry in found.leaves if entry.signing}
+    targets = {entry.path: entry.signing.target for entry in found.leaves if entry.signing and not entry.unread}
     states_of = {row.path: row.state for row in rows if row.path in targets}
     if renews and "missing" in states_of.values():
         yield make

@@ -1,0 +1,146 @@
+"""Rules over the certificates: whether etcd and its clients will take them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tls_scaffold import certificates
+from tls_scaffold.checks.rule import WARNING, Rule
+from tls_scaffold.checks.view import View
+
+SOON = timedelta(days=30)
+
+
+class ReadableCertificates(Rule):
+    """Every certificate that is there can be read."""
+
+    id = "broken-certificate"
+    pain = "make finds the file and says `Nothing to be done`, etcd does not start"
+    fix = "remove the file and run `make`, which signs it again"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each file that is no certificate; one that is missing is none."""
+        for entry in view.contents.entries:
+            if entry.kind and entry.certificate is None and (view.folder / entry.path).exists():
+                yield entry.path, entry.absent.removeprefix(f"{entry.path}: ")
+
+
+class SignedByTheCA(Rule):
+    """Every certificate is signed by its CA."""
+
+    id = "wrong-ca"
+    pain = "nobody who trusts the CA takes it: `x509: certificate signed by unknown authority`"
+    fix = "sign it again (`make req-NAME`), or put the CA back that signed it"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each certificate that another CA signed, or whose signature is broken."""
+        for entry in view.components:
+            ca = view.contents.authorities.get(entry.ca)
+            if ca and entry.certificate and not certificates.signed_by(entry.certificate, ca):
+                yield entry.path, f"it is not signed by `{entry.ca}`"
+
+
+class FittingKey(Rule):
+    """Every certificate lies beside its own key."""
+
+    id = "wrong-key"
+    pain = "etcd does not start: `tls: private key does not match public key`"
+    fix = "sign it again, which makes both; of a CA put the right half back"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each key that is not its certificate's."""
+        for entry in view.contents.entries:
+            if not entry.certificate or entry.key is None or entry.has_locked_key:
+                continue
+            if not certificates.key_fits(entry.certificate, entry.key):
+                yield entry.key_path, f"it is not the key of `{entry.path}`"
+
+
+class WholePairs(Rule):
+    """Every certificate has its key beside it."""
+
+    id = "missing-key"
+    pain = "etcd and its clients need both"
+    fix = "sign it again, which makes both"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each component whose key can't be read."""
+        for entry in view.components:
+            if entry.certificate and entry.key is None:
+                yield entry.path, entry.keyless
+
+
+class WholeCA(Rule):
+    """Both halves of the CA are there, its certificate and its key."""
+
+    id = "half-ca"
+    level = WARNING
+    pain = "nothing can be signed or renewed until the other half is back; it can't be made anew"
+    fix = "put the missing half back before the next signing; switch this rule off where the key is kept elsewhere"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each CA of which one half is missing."""
+        for entry in view.authorities:
+            if (entry.certificate is None) != (entry.key is None):
+                yield entry.path, entry.keyless if entry.certificate else entry.absent
+
+
+class FlaggedCA(Rule):
+    """The CA, and nothing else, is marked as a CA."""
+
+    id = "ca-flag"
+    pain = "without the mark nobody takes what the CA signed; with it a component can sign for anybody"
+    fix = "make the CA with `gencert -initca`; take `ca_constraint` out of the profiles"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each CA without the mark, and each component with it."""
+        for entry in view.authorities:
+            if entry.certificate and not entry.certificate.is_ca:
+                yield entry.path, "it is not marked as a CA (basic constraints)"
+        for entry in view.components:
+            if entry.certificate and entry.certificate.is_ca:
+                yield entry.path, "it is marked as a CA (basic constraints)"
+
+
+class Living(Rule):
+    """Every certificate is valid today."""
+
+    id = "expired"
+    pain = "every connection that uses it fails"
+    fix = "`make renew`, or `make req-NAME`, signs it again; of a CA `make regenerate`"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each certificate that has ended, or not begun."""
+        for entry in view.contents.entries:
+            if not entry.kind or not entry.certificate:
+                continue
+            if entry.certificate.not_after <= view.now:
+                yield entry.path, f"it ended {entry.certificate.not_after:%Y-%m-%d %H:%M} UTC"
+            if entry.certificate.not_before > view.now:
+                yield entry.path, f"it is not valid before {entry.certificate.not_before:%Y-%m-%d %H:%M} UTC"
+
+
+class LivingOn(Rule):
+    """Every certificate is still valid in 30 days."""
+
+    id = "expiring"
+    level = WARNING
+    pain = "certificates that expire unnoticed are what most often takes a cluster down"
+    fix = "`make renew` signs it again; of a CA `make regenerate`"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each certificate that ends within 30 days."""
+        for entry in view.contents.entries:
+            if entry.kind and entry.certificate and view.now < entry.certificate.not_after <= view.now + SOON:
+                yield entry.path, f"it ends {entry.certificate.not_after:%Y-%m-%d %H:%M} UTC"
+
+
+RULES = (
+    ReadableCertificates,
+    SignedByTheCA,
+    FittingKey,
+    WholePairs,
+    WholeCA,
+    FlaggedCA,
+    Living,
+    LivingOn,
+)

@@ -1,0 +1,127 @@
+"""Reads a folder into the View that the rules look at; what can't be read becomes a part of it."""
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold import contents, intake, readers
+from tls_scaffold.cfssl import Request, SigningConfig
+from tls_scaffold.checks.view import View
+from tls_scaffold.contents import CONFIG, MAKEFILE
+from tls_scaffold.entries import Contents
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import FILE, Inventory
+from tls_scaffold.plainfiles import names, text
+
+POSITION = re.compile(r"line (\d+), column (\d+): (.*)", re.DOTALL)
+REQUEST_WORDS = {"cn", "hosts", "key", "names"}
+
+
+def look(folder: Path, now: datetime) -> View:
+    """Read a folder as far as it can be read; ScaffoldError only if it is none, or has nothing to look at."""
+    looker = _Looker(folder)
+    inventory = looker.inventory()
+    found = looker.contents(inventory)
+    looker.documents(found)
+    return View(
+        folder=folder,
+        now=now,
+        inventory=inventory,
+        contents=found,
+        requests=looker.requests,
+        configs=looker.configs,
+        makefile=looker.makefile() if found.has_makefile else "",
+        unread=tuple(looker.unread),
+        unfit=tuple(looker.unfit),
+        not_inventory=tuple(looker.not_inventory),
+    )
+
+
+class _Looker:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.requests: dict[str, Request] = {}
+        self.configs: dict[str, SigningConfig] = {}
+        self.unread: list[tuple[str, str]] = []
+        self.unfit: list[tuple[str, str]] = []
+        self.not_inventory: list[tuple[str, str]] = []
+
+    def inventory(self) -> Inventory | None:
+        """Return the folder's inventory; None where it has none, or one with problems."""
+        if not (self.folder / FILE).exists():
+            return None
+        try:
+            return intake.from_json(text(self.folder, FILE))
+        except ScaffoldError as error:
+            problems = [_split(FILE, problem) for problem in error.problems]
+            self.not_inventory += problems
+            self.not_inventory += [] if problems else _told(FILE, error)
+            return None
+
+    def contents(self, inventory: Inventory | None) -> Contents:
+        """Return what the folder holds; without a Makefile that make can read, what its files say themselves."""
+        try:
+            return contents.read(self.folder, inventory)
+        except ScaffoldError as error:
+            if not (self.folder / MAKEFILE).exists():
+                raise
+            self.unread += _told(MAKEFILE, error)
+            return contents.of_set(self.folder)
+
+    def makefile(self) -> str:
+        raw = (self.folder / MAKEFILE).read_bytes()
+        return raw.decode("utf-8", "replace")
+
+    def documents(self, found: Contents) -> None:
+        """Read every request and signing configuration, those that the Makefile names and those in `config`."""
+        signings = [entry.signing for entry in found.entries if entry.signing]
+        configs = {signing.config for signing in signings if not signing.makes_ca and signing.config}
+        asked = {signing.request for signing in signings}
+        try:
+            there = names(self.folder, "config", ".json")
+        except ScaffoldError as error:
+            there = ()
+            self.unread += _told("config", error)
+        for path in sorted({*there, *configs, *asked}):
+            if path in asked and not (self.folder / path).exists():
+                continue  # which is a finding of its own
+            try:
+                self._document(path, asked, configs)
+            except ScaffoldError as error:
+                self.unread += _told(path, error)
+
+    def _document(self, path: str, asked: set[str], configs: set[str]) -> None:
+        content = text(self.folder, path)
+        kind = "request" if path in asked else "config" if path in {*configs, CONFIG} else _kind(content)
+        problems: tuple[str, ...] = ()
+        if kind == "config":
+            self.configs[path], problems = readers.readable_signing_config(content, path)
+        elif kind == "request":
+            self.requests[path], problems = readers.readable_request(content, path)
+        self.unfit += (_split(path, problem) for problem in problems)
+
+
+def _kind(content: str) -> str:
+    """Tell what a JSON file may be that nothing names; empty for neither a request nor a configuration."""
+    try:
+        document: Any = json.loads(content)
+    except (ValueError, RecursionError):
+        return "request"
+    words = {name.lower() for name in document} if isinstance(document, dict) else set()
+    return "config" if "signing" in words else "request" if words & REQUEST_WORDS else ""
+
+
+def _split(path: str, problem: str) -> tuple[str, str]:
+    """Split `path: key: what` into where and what."""
+    key, _, what = problem.removeprefix(f"{path}: ").partition(": ")
+    return (f"{path}: {key}", what) if what else (path, key)
+
+
+def _told(path: str, error: ScaffoldError) -> list[tuple[str, str]]:
+    """Return where and what an error tells; a position in a file belongs to the place."""
+    found = [POSITION.fullmatch(problem) for problem in error.problems]
+    if error.problems and found[0]:
+        return [(f"{path}:{found[0][1]}:{found[0][2]}", f"is not JSON: {found[0][3]}")]
+    return [(path, ": ".join((error.summary, *error.problems)))]

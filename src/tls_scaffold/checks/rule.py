@@ -1,0 +1,46 @@
+"""What a rule is, and what it finds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tls_scaffold.checks.view import View
+
+ERROR = "error"
+WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `check` reports: a rule's id and level, where it is (a file, with line or key), and what to do."""
+
+    id: str
+    level: str
+    where: str
+    message: str
+    fix: str
+
+
+class Rule:
+    """One thing that has to be so; the docstring of a rule says what.
+
+    `pain` is what happens otherwise, `fix` what to do then.
+    """
+
+    id: ClassVar[str]
+    level: ClassVar[str] = ERROR
+    pain: ClassVar[str]
+    fix: ClassVar[str]
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield where and what, for each thing that is not so."""
+        raise NotImplementedError
+
+    def findings(self, view: View) -> Iterator[Finding]:
+        """Yield each thing that is not so as a finding, none twice."""
+        for where, message in dict.fromkeys(self.look(view)):
+            yield Finding(self.id, self.level, where, message, self.fix)
+
+    def explanation(self) -> str:
+        """Return everything that is known of the rule."""
+        return f"{self.id} ({self.level})\n\n{self.__doc__}\n\npain: {self.pain}\nfix: {self.fix}\n"

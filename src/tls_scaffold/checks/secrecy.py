@@ -1,0 +1,121 @@
+"""Rules over who may see what lies in `certs/`, and over the CRL."""
+
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from tls_scaffold import certificates
+from tls_scaffold.checks.rule import Rule
+from tls_scaffold.checks.view import View
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.plainfiles import content, names
+
+KEYS = "*-key.pem"
+OTHERS = 0o077
+# A repository may name programs that git runs by itself, and a foreign one is refused: neither is wanted here.
+GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
+
+
+class SecretKeys(Rule):
+    """Only its owner can read a key: its mode is 0600 at most."""
+
+    id = "key-mode"
+    pain = "whoever can log in on the machine can be that member or user, and with the CA's key anybody"
+    fix = "`chmod 600 certs/*-key.pem`; if others may have read it, sign again"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each key that others can read or write."""
+        for directory in _directories(view):
+            for path in _names(view.folder, directory, "-key.pem"):
+                mode = _mode(view.folder / path)
+                if mode & OTHERS:
+                    yield path, f"its mode is {mode:04o}, wider than 0600"
+
+
+class SecretDirectory(Rule):
+    """Only its owner can look into the directory of the keys: its mode is 0700 at most."""
+
+    id = "certs-mode"
+    pain = "a key that is ever written with a wider mode is open to everybody at once"
+    fix = "`chmod 700 certs`"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each directory of certificates that others can look into."""
+        for directory in _directories(view):
+            mode = _mode(view.folder / directory)
+            if directory != "." and mode & OTHERS:
+                yield directory, f"its mode is {mode:04o}, wider than 0700"
+
+
+class UntrackedKeys(Rule):
+    """Git tracks neither a key nor anything in `certs/`."""
+
+    id = "tracked-by-git"
+    pain = "the key is in every clone, and stays in the history after it was deleted"
+    fix = "`git rm -r --cached certs`, put `certs/` and `*-key.pem` into `.gitignore`, and sign anew what was pushed"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each such file that git tracks; without git nothing is found."""
+        directories = [directory for directory in _directories(view) if directory != "."]
+        for path in _tracked(view.folder, [*directories, KEYS]):
+            yield path, "git tracks it"
+
+
+class DerCRL(Rule):
+    """Every certificate revocation list is in DER."""
+
+    id = "crl-not-der"
+    pain = "given the base64 that `cfssl gencrl` prints, etcd refuses everybody; it refuses PEM from 3.6 on"
+    fix = "`cfssl gencrl … | base64 -d > certs/ca.crl`, or `openssl crl -outform DER`"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each file that ends in `.crl` and is none in DER."""
+        for directory in dict.fromkeys((*_directories(view), "config", ".")):
+            for path in _names(view.folder, directory, ".crl"):
+                if not _is_crl(view.folder, path):
+                    yield path, "it is no CRL in DER"
+
+
+def _is_crl(folder: Path, path: str) -> bool:
+    try:
+        return certificates.is_crl(content(folder, path))
+    except ScaffoldError:
+        return False
+
+
+def _directories(view: View) -> list[str]:
+    """Return where the certificates of a folder lie."""
+    found = {str(PurePosixPath(entry.path).parent) for entry in view.contents.entries}
+    return sorted(found or {"certs"})
+
+
+def _names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
+    try:
+        return names(folder, directory, suffix)
+    except ScaffoldError:  # told by the certificates that can't be read there
+        return ()
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0
+
+
+def _tracked(folder: Path, patterns: list[str]) -> list[str]:
+    if not shutil.which("git"):
+        return []
+    done = subprocess.run(
+        [*GIT, "ls-files", "-z", "--", *patterns],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return [name.decode("utf-8", "replace") for name in done.stdout.split(b"\0") if name]
+
+
+RULES = (SecretKeys, SecretDirectory, UntrackedKeys, DerCRL)

@@ -1,0 +1,185 @@
+"""Rules over the Makefile: what its targets sign, and what they would destroy."""
+
+import re
+from collections.abc import Iterator
+
+from tls_scaffold import makefile
+from tls_scaffold.checks.rule import WARNING, Rule
+from tls_scaffold.checks.view import View
+from tls_scaffold.entries import Entry
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.gencert import logical_lines
+
+MAKES_CA = re.compile(r"-initca\b")
+GUARD = re.compile(r"(\btest|\[)\s.*-[efrs]\s.*(-initca\b)")
+PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
+GO_GET = re.compile(r"\bgo\s+get\b")
+
+
+class KeepsTheCA(Rule):
+    """No target replaces a CA that is there."""
+
+    id = "replaces-ca"
+    pain = "after a second `make` nothing that was handed out before is trusted, and make exits with 0"
+    fix = "give the CA a target of its own name (`certs/ca.pem:`), or let `tls-scaffold adopt` and `sync` do so"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each line that makes a CA although it is there."""
+        for entry in view.authorities:
+            if entry.signing and not entry.signing.ca_key and _runs_again(view, entry, entry.signing.target):
+                for where, _ in view.lines(MAKES_CA):
+                    yield where, f"`make {entry.signing.target}` replaces `{entry.path}` even if it is there"
+
+
+def _runs_again(view: View, entry: Entry, target: str) -> bool:
+    """Ask make whether it would make a CA whose files are there and up to date."""
+    try:
+        text = makefile.dry_run(view.folder, target, there=(entry.path, entry.key_path))
+    except ScaffoldError:
+        return False
+    return any(MAKES_CA.search(line) and not GUARD.search(line) for line in logical_lines(text))
+
+
+class LivingTargets(Rule):
+    """Every target is for a component that the inventory still has."""
+
+    id = "gone-component"
+    pain = "make stops at a request that is gone, or signs for somebody who was taken out"
+    fix = "take the target's line out of the Makefile"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each target whose component was removed."""
+        for entry in view.components:
+            if _is_gone(view, entry):
+                for where in view.lines_of(entry):
+                    yield where, f"`{entry.path}` belongs to `{entry.name}`, which the inventory does not have"
+
+
+def _is_gone(view: View, entry: Entry) -> bool:
+    """Tell whether an inventory has no such component, and it was removed or its request is gone."""
+    if view.inventory is None or not entry.signing:
+        return False
+    listed = {component.output for component in view.inventory.components}
+    removed = entry.name in view.inventory.removed or entry.signing.request not in view.requests
+    return entry.signing.output not in listed and removed
+
+
+class TargetsHaveRequests(Rule):
+    """Every target has the request that it signs."""
+
+    id = "missing-request"
+    pain = "make stops with `No rule to make target`, or cfssl with `no such file`"
+    fix = "write the request, or take the target out"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each target whose request is not there."""
+        for entry in (*view.authorities, *view.components):
+            if not entry.signing or (view.folder / entry.signing.request).exists() or _is_gone(view, entry):
+                continue
+            for where in view.lines_of(entry):
+                yield where, f"`{entry.signing.request}`, which `{entry.path}` is signed from, is missing"
+
+
+class RequestsHaveTargets(Rule):
+    """Every request is signed by a target."""
+
+    id = "unused-request"
+    pain = "somebody waits for a certificate that no `make` will ever sign"
+    fix = "add a target (the folder's README shows the line), or move the request away"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each request that nothing signs; only make knows, so without it nothing is found."""
+        if not view.contents.has_makefile or view.contents.unread:
+            return
+        signed = {entry.signing.request for entry in view.contents.entries if entry.signing}
+        for path in view.requests:
+            if path not in signed and path not in view.ca_requests:
+                yield path, "no target of the Makefile signs it"
+
+
+class RequestsOfTheirOwn(Rule):
+    """A request that several components share names the hosts of each, as an inventory tells."""
+
+    id = "shared-request"
+    level = WARNING
+    pain = "each of these certificates passes for all of the components, or (`localhost` alone) for none of them"
+    fix = "`tls-scaffold adopt` keeps account of whose hosts it holds; or give each a request of its own"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each request that several components share although no inventory says so."""
+        listed = {(each.output, each.request) for each in view.inventory.components} if view.inventory else set()
+        sharing: dict[str, list[str]] = {}
+        for entry in view.components:
+            if entry.signing and (entry.signing.output, entry.signing.request) not in listed:
+                sharing.setdefault(entry.signing.request, []).append(entry.name or entry.path)
+        for path, names in sharing.items():
+            if len(names) > 1:
+                yield path, f"is signed for {', '.join(f'`{name}`' for name in names)}"
+
+
+class NamedFiles(Rule):
+    """Every certificate has a name, whatever variables are set."""
+
+    id = "unset-variable"
+    pain = "unset, it leaves a file called `certs/.pem`, each overwrites the one before, and make exits with 0"
+    fix = "write the name into the Makefile, or give the variable a default (`infra0 ?= etcd1`)"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each line that names a file by a variable alone, which is empty."""
+        for entry in view.components:
+            if entry.signing and entry.signing.output.endswith(("/", "-")):
+                for where in view.lines_of(entry):
+                    yield where, f"writes `{entry.path}`: the variable that is to name it is not set"
+
+
+class DirectDownloads(Rule):
+    """No address of somebody else's proxy stands in the Makefile."""
+
+    id = "hard-coded-proxy"
+    level = WARNING
+    pain = "it is the author's own: everywhere else `make cfssl` fails to connect"
+    fix = "take it out; a proxy of yours belongs into the environment"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each line that sets a proxy."""
+        yield from view.lines(PROXY)
+
+
+class GoInstall(Rule):
+    """Programs are installed with `go install`."""
+
+    id = "go-get"
+    level = WARNING
+    pain = "since Go 1.17 `go get` installs no programs: `make cfssl` ends without cfssl"
+    fix = "`go install github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5`, and the same for `cfssljson`"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each line with `go get`."""
+        yield from view.lines(GO_GET)
+
+
+class UnderstoodLines(Rule):
+    """Every line that signs is of a form that is understood here."""
+
+    id = "not-understood"
+    level = WARNING
+    pain = "what such a line signs is checked by no rule, and `status` does not know of it"
+    fix = "write it as `$(CFSSL) gencert … REQUEST | $(JSON) -bare certs/NAME`"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each line that is not understood."""
+        for line in view.contents.unread:
+            yield "Makefile", line
+
+
+RULES = (
+    KeepsTheCA,
+    LivingTargets,
+    TargetsHaveRequests,
+    RequestsHaveTargets,
+    RequestsOfTheirOwn,
+    NamedFiles,
+    DirectDownloads,
+    GoInstall,
+    UnderstoodLines,
+)

@@ -1,0 +1,95 @@
+"""What the rules look at: a folder read as far as it can be, with what can't be read told apart."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from tls_scaffold.cfssl import Profile, Request, SigningConfig
+from tls_scaffold.entries import CA_KIND, CA_REQUEST, Contents, Entry, overridden
+from tls_scaffold.inventory import Inventory
+
+SERVERS = ("member", "proxy")
+VARIABLE = re.compile(r"\$[({][^(){}$]*[)}]")
+SEPARATORS = re.compile(r"[\s:;|]+")
+
+
+@dataclass(frozen=True)
+class View:
+    """A folder as the rules see it.
+
+    `requests` and `configs` are by path, `makefile` is its text, empty where there is none. `unread` holds, as
+    where and what, each file that is not what it should be, `unfit` each value that cfssl can't use,
+    and `not_inventory` why an inventory that is there is not `inventory`.
+    """
+
+    folder: Path
+    now: datetime
+    inventory: Inventory | None
+    contents: Contents
+    requests: dict[str, Request]
+    configs: dict[str, SigningConfig]
+    makefile: str
+    unread: tuple[tuple[str, str], ...]
+    unfit: tuple[tuple[str, str], ...]
+    not_inventory: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def components(self) -> tuple[Entry, ...]:
+        """What is asked for, each with its request as far as that can be read."""
+        return tuple(replace(entry, request=self._request(entry)) for entry in self.contents.leaves)
+
+    def _request(self, entry: Entry) -> Request | None:
+        if not entry.signing:
+            return entry.request
+        request = self.requests.get(entry.signing.request)
+        return overridden(request, entry.signing) if request else None
+
+    @cached_property
+    def users(self) -> tuple[Entry, ...]:
+        """The components that are clients only."""
+        return tuple(entry for entry in self.components if entry.kind not in SERVERS)
+
+    @cached_property
+    def servers(self) -> tuple[Entry, ...]:
+        """The members and proxies."""
+        return tuple(entry for entry in self.components if entry.kind in SERVERS)
+
+    @cached_property
+    def authorities(self) -> tuple[Entry, ...]:
+        """The CAs."""
+        return tuple(entry for entry in self.contents.entries if entry.kind == CA_KIND)
+
+    @cached_property
+    def ca_requests(self) -> dict[str, Request]:
+        """The requests that CAs are made from, by their paths."""
+        made = {CA_REQUEST, *(entry.signing.request for entry in self.authorities if entry.signing)}
+        return {path: request for path, request in self.requests.items() if path in made}
+
+    def profiles(self) -> Iterator[tuple[str, Profile]]:
+        """Yield every profile with its place."""
+        for path, config in self.configs.items():
+            yield f"{path}: signing.default", config.default
+            yield from ((f"{path}: signing.profiles.{name}", profile) for name, profile in config.profiles.items())
+
+    def lines(self, pattern: "re.Pattern[str]") -> Iterator[tuple[str, str]]:
+        """Yield where and what, for each line of the Makefile in which a pattern is found."""
+        for number, line in enumerate(self.makefile.splitlines(), 1):
+            if pattern.search(line):
+                yield f"Makefile:{number}", " ".join(line.split())
+
+    def lines_of(self, entry: Entry) -> tuple[str, ...]:
+        """Return where in the Makefile the certificate of an entry is named; the file where no line does so."""
+        found = self._lines_by_word.get(entry.path.removesuffix(".pem"), ())
+        return tuple(f"Makefile:{number}" for number in found) or ("Makefile",)
+
+    @cached_property
+    def _lines_by_word(self) -> dict[str, list[int]]:
+        """The lines that each word stands in, variables taken for empty and a certificate's ending left out."""
+        found: dict[str, list[int]] = {}
+        for number, line in enumerate(self.makefile.splitlines(), 1):
+            for word in SEPARATORS.split(VARIABLE.sub("", line)):
+                found.setdefault(word.removesuffix(".pem"), []).append(number)
+        return found

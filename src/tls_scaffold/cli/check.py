@@ -1,0 +1,67 @@
+"""`tls-scaffold check` on the command line."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tls_scaffold.cli.options import option
+from tls_scaffold.words import visible
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.check import Report
+
+COLOURS = {"error": "red", "warning": "yellow"}
+
+
+@click.command()
+@option("--json", "as_json", is_flag=True, help="Print the findings as JSON")
+@option("--sarif", "as_sarif", is_flag=True, help="Print them as SARIF, for code hosts")
+@option("--explain", "rule", metavar="ID", help="Say what a rule asks for and why, and look at nothing")
+@click.pass_obj
+def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -> None:
+    """Look for mistakes in config/, the Makefile and certs/ before a live cluster finds them.
+
+    Exits with 1 when there are errors. `ignore` in tls-scaffold.json switches rules off, each with a reason.
+    """
+    from tls_scaffold.commands import check as command
+
+    if as_json and as_sarif:
+        raise click.UsageError("`--json` and `--sarif` exclude each other")
+    if rule is not None:
+        click.echo(command.explain(rule), nl=False)
+        return
+
+    from datetime import datetime, timezone
+
+    report = command.check(folder, datetime.now(timezone.utc))
+    if as_json or as_sarif:
+        click.echo(report.to_json() if as_json else report.to_sarif(), nl=False)
+    else:
+        click.echo(_text(report), nl=False)
+        click.echo(_summary(report), err=True)
+    sys.exit(1 if report.errors else 0)
+
+
+def _text(report: "Report") -> str:
+    lines: list[str] = []
+    for finding in report.findings:
+        level = click.style(f"{finding.level}:", fg=COLOURS[finding.level], bold=True)
+        lines += [
+            f"{level} {visible(finding.where)}: {visible(finding.message)} [{finding.id}]",
+            f"  fix: {finding.fix}",
+        ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _summary(report: "Report") -> str:
+    if not report.findings:
+        return "nothing found"
+    warnings = len(report.findings) - report.errors
+    counts = ", ".join(_count(*each) for each in ((report.errors, "error"), (warnings, "warning")) if each[0])
+    return f"{counts}\n\nhint: `tls-scaffold check --explain ID` says more about the rule in brackets"
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,46 @@
+"""`tls-scaffold check`: what the rules find in a folder, before a live cluster does."""
+
+import difflib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tls_scaffold import checks
+from tls_scaffold.checks import looking, report
+from tls_scaffold.checks.rule import ERROR, Finding
+from tls_scaffold.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the rules found, by file."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> int:
+        """How many of the findings are errors."""
+        return sum(finding.level == ERROR for finding in self.findings)
+
+    def to_json(self) -> str:
+        """Return the findings as JSON."""
+        return report.to_json(self.findings)
+
+    def to_sarif(self) -> str:
+        """Return the findings for code hosts."""
+        return report.to_sarif(self.findings, checks.RULES)
+
+
+def check(folder: Path, now: datetime) -> Report:
+    """Return what the rules find in a folder; ScaffoldError where there is nothing to look at."""
+    return Report(checks.run(looking.look(folder, now)))
+
+
+def explain(rule_id: str) -> str:
+    """Return what is known of a rule; UsageError if there is none of this id."""
+    rule = next((rule for rule in checks.RULES if rule.id == rule_id), None)
+    if rule:
+        return rule.explanation()
+    close = difflib.get_close_matches(rule_id, checks.IDS, 1)
+    meant = f": did you mean `{close[0]}`?" if close else ""
+    raise UsageError(f"there is no rule `{rule_id}`{meant}", [f"`{each}`" for each in checks.IDS])
