@@ -9,6 +9,8 @@ from tls_scaffold.conflicts import conflicts
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import Inventory, Member, Proxy, User
 
+ONE_USER = "they would be one etcd user"
+
 
 def problems_of(data: Any) -> list[str]:
     with pytest.raises(ScaffoldError) as caught:
@@ -38,10 +40,10 @@ def test_parts_that_fit_together_have_no_conflicts() -> None:
             "proxies[0].name: `Etcd1` is the name of members[0] too, as `etcd1` but for upper and lower case",
         ),
         ({"users": "proxy1", "proxies": 1}, "users[0].name: `proxy1` is the name of proxies[0] too"),
-        ({"users": "a=x,b=x"}, "users[1].cn: `x` is the CN of users[0] too: they would be one etcd user"),
+        ({"users": "a=x,b=x"}, f"users[1].cn: `x` is the CN of users[0] too: {ONE_USER}"),
         (
             {"users": "a=x,X"},
-            "users[1].cn: `X` is the CN of users[0] too (as `x`, but for upper and lower case): they would be one etcd user",
+            f"users[1].cn: `X` is the CN of users[0] too (as `x`, but for upper and lower case): {ONE_USER}",
         ),
         ({"users": "etcd"}, "users[0].name: `etcd` is the CN of the members: etcd's gateway would act as that user"),
         ({"users": "u=etcd"}, "users[0].cn: `etcd` is the CN of the members: etcd's gateway would act as that user"),

@@ -55,8 +55,8 @@ def _server(fields: Fields, place: str, value: object, kind: type[S]) -> S:
     name = fields.name(f"{place}.name", table["name"]) if "name" in table else ""
     bare = isinstance(value, str) and "=" not in value
     hosts = _hosts(fields, place, table.get("hosts", []), bare=bare)
-    if kind is Member and not table.get("hosts") and isinstance(data, Mapping):
-        fields.wrong(f"{place}.hosts", "a member needs at least one host")
+    if kind is Member and not (table.get("hosts") or table.get("request")) and isinstance(data, Mapping):
+        fields.wrong(f"{place}.hosts", "a member needs at least one host, or a `request` of its own that has them")
     return kind(name, hosts, _files(fields, place, table))
 
 

@@ -13,6 +13,8 @@ HINT = (
     "`tls-scaffold new DIRECTORY` makes another"
 )
 
+FILLED = "-filled"
+
 
 def check_free(target: Path) -> None:
     """Raise ScaffoldError unless `target` is missing or an empty directory."""
@@ -54,8 +56,10 @@ def _parents(parent: Path) -> Iterator[None]:
 def _heal(place: Path) -> None:
     prefix = _prefix(place)
     for left in place.parent.glob(f"{_literal(prefix)}*"):
-        if not _is_running(left.name.removeprefix(prefix)):
-            _take_back(left, place)
+        process = left.name.removeprefix(prefix)
+        if not _is_running(process):
+            if not process.endswith(FILLED):
+                _take_back(left, place)
             shutil.rmtree(left, ignore_errors=True)
 
 
@@ -110,6 +114,8 @@ def _move(temporary: Path, place: Path) -> None:
     except BaseException:
         _take_back(temporary, place)
         raise
+    # From this name on, the next run does not take back what it finds of a killed one.
+    shutil.rmtree(temporary.rename(f"{temporary}{FILLED}"), ignore_errors=True)
 
 
 def _fill(temporary: Path, place: Path) -> None:
