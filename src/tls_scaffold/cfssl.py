@@ -26,6 +26,8 @@ SUBJECT = {
     "serialNumber": "2.5.4.5",
 }
 """What a subject may hold, in the order of Go's pkix.Name: our word → OID."""
+PRINTABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
+"""What Go's encoding/asn1 writes as a PrintableString; a text with anything else becomes a UTF8String."""
 EMAIL = "1.2.840.113549.1.9.1"
 NAME_WORDS = ("C", "ST", "L", "O", "OU", "E", "SerialNumber")
 

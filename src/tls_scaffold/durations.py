@@ -2,32 +2,36 @@
 
 import re
 from datetime import timedelta
-from fractions import Fraction
 
-UNITS = {
-    "ns": Fraction(1, 1000),
-    "us": Fraction(1),
-    "µs": Fraction(1),
-    "μs": Fraction(1),
-    "ms": Fraction(1000),
-    "s": Fraction(10**6),
-    "m": Fraction(60 * 10**6),
-    "h": Fraction(3600 * 10**6),
+UNITS = {  # in nanoseconds
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
 }
+PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
-PART = re.compile(rf"({NUMBER})(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 WHOLE = re.compile(rf"[+-]?(?:0|(?:{NUMBER}(?:ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)
-LONGEST = Fraction(2**63, 1000)  # Go counts nanoseconds in 64 bits
+LONGEST = 2**63  # Go counts nanoseconds in 64 bits
 
 
 def parse(text: str) -> timedelta | None:
     """Return a duration such as `8760h` or `1h30m` as time.ParseDuration of Go reads it; None if it is none."""
     if not WHOLE.fullmatch(text):
         return None
-    microseconds = sum((Fraction(number) * UNITS[unit] for number, unit in PART.findall(text)), Fraction())
-    if microseconds >= LONGEST:
+    nanoseconds = sum(_part(*part) for part in PART.findall(text))
+    if nanoseconds >= LONGEST:
         return None
-    return timedelta(microseconds=int(-microseconds if text.startswith("-") else microseconds))
+    return timedelta(microseconds=(-nanoseconds if text.startswith("-") else nanoseconds) // 1000)
+
+
+def _part(whole: str, decimals: str, unit: str) -> int:
+    fraction = int(decimals or "0") * UNITS[unit] // int(10 ** len(decimals))
+    return int(whole or "0") * UNITS[unit] + fraction
 
 
 def text(duration: timedelta) -> str:

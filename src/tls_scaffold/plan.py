@@ -1,12 +1,12 @@
 """What is to be signed in a folder and why; and every reason not to, before anything is written."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from tls_scaffold import certificates, readers, silences
+from tls_scaffold import certificates, likeness, readers, silences
 from tls_scaffold.certificates import Certificate
 from tls_scaffold.cfssl import Profile, Request, SigningConfig
 from tls_scaffold.differences import differences
@@ -31,47 +31,96 @@ class Wanted:
 
 
 def wanted(
-    folder: Path,
-    signings: Iterable[Signing],
-    cas: Mapping[str, Certificate | None],
-    now: datetime,
-    *,
-    force: bool,
+    folder: Path, signings: Iterable[Signing], cas: Mapping[str, Certificate], now: datetime, *, force: bool
 ) -> tuple[Wanted, ...]:
     """Return which of `signings` are missing or differ from their request or profile by content; all with `force`.
 
-    `cas` holds the CA's certificate by its path, None where there is none yet. Raises ScaffoldError with every
-    problem of every request and configuration, those that cfssl would pass over in silence included.
+    `cas` holds the CA's certificate by its path. Raises ScaffoldError with every problem of every request and
+    configuration, those that cfssl would pass over in silence included.
     """
-    problems: list[str] = []
-    configs = _Once(folder, readers.signing_config, problems)
-    requests = _Once(folder, readers.request, problems)
-    found = []
-    for signing in signings:
-        problems += _flaws(folder, signing)
-        config = configs.read(signing.config) if signing.config else SigningConfig()
-        request = requests.read(signing.request)
-        if config and request:
-            request = _overridden(request, signing)
-            profile = config.profile_or_default(signing.profile)
-            ca = cas[signing.ca]
-            reasons = (FORCED,) if force else _reasons(folder, signing, request, profile, ca)
-            if reasons:
-                found.append(Wanted(signing, request, profile, reasons))
-                problems += _objections(found[-1], config, ca, now)
-    if problems:
-        raise ScaffoldError("nothing is signed", dict.fromkeys(problems))
+    survey = _Survey(folder, cas, now, force=force)
+    with telling(folder):
+        found = [each for each in map(survey.look_at, signings) if each]
+    if survey.problems:
+        raise ScaffoldError("nothing is signed", dict.fromkeys(survey.problems))
     return tuple(found)
+
+
+class _Survey:
+    """Looks at one component after another; what was read for one is known for the next."""
+
+    def __init__(self, folder: Path, cas: Mapping[str, Certificate], now: datetime, *, force: bool) -> None:
+        self.problems: list[str] = []
+        self._folder, self._cas, self._now, self._force = folder, cas, now, force
+        self._requests = _Once(folder, readers.request, self.problems)
+        self._configs = _Once(folder, readers.signing_config, self.problems)
+        self._patterns: dict[_Kind, likeness.Pattern | None] = {}
+
+    def look_at(self, signing: Signing) -> Wanted | None:
+        """Return what is to be signed for a component, None for nothing; its problems are added to the others."""
+        self.problems += [f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown]
+        pem, key = (_content(f"{self._folder}/{signing.output}{ending}") for ending in (".pem", "-key.pem"))
+        kind = None if self._force else self._kind(signing, pem, key)
+        pattern = self._patterns.get(kind) if kind else None
+        if kind and pattern and pattern.fits(kind.cn, pem, key):
+            return None
+        config = self._configs.read(signing.config) if signing.config else SigningConfig()
+        request = self._requests.read(signing.request)
+        if not (config and request):
+            return None
+        asked = Wanted(signing, _overridden(request, signing), config.profile_or_default(signing.profile), (FORCED,))
+        if not self._force:
+            asked = replace(asked, reasons=self._reasons(asked, pem, key, kind))
+        if not asked.reasons:
+            return None
+        self.problems += _objections(self._folder, asked, config, self._cas[signing.ca], self._now)
+        return asked
+
+    def _kind(self, signing: Signing, pem: bytes, key: bytes) -> "_Kind | None":
+        """Return what components must share for one to be compared with the other; None for one of a kind."""
+        if not (pem and key) or signing.cn or signing.hostname or signing.unknown:
+            return None
+        text = _content(f"{self._folder}/{signing.request}").decode(errors="replace")
+        parts = likeness.of_request(text)
+        return _Kind(parts[1], signing.config, signing.profile, signing.ca, cn=parts[0]) if parts else None
+
+    def _reasons(self, asked: Wanted, pem: bytes, key: bytes, kind: "_Kind | None") -> tuple[str, ...]:
+        """Say why a component is to be signed; empty if its certificate is what it asks for."""
+        if not (pem and key):
+            return (MISSING,)
+        try:
+            certificate = certificates.read(pem, f"{asked.signing.output}.pem")
+        except ScaffoldError:
+            return ("not a certificate",)
+        if not certificates.key_seems_to_fit(certificate, key):
+            return ("does not fit its key",)
+        if not certificates.names_as_issuer(certificate, self._cas[asked.signing.ca]):
+            return ("signed by another CA",)
+        reasons = differences(certificate, asked.request, asked.profile)
+        if kind and not reasons:
+            self._patterns[kind] = likeness.pattern(certificate)
+        return reasons
+
+
+@dataclass(frozen=True)
+class _Kind:
+    request: str
+    config: str
+    profile: str
+    ca: str
+    cn: str = field(compare=False)
 
 
 class _Once(Generic[Document]):
     """Documents of a folder, each read once; what is wrong with one is told once."""
 
     def __init__(self, folder: Path, reader: Callable[[str, str], Document], problems: list[str]) -> None:
-        self._folder, self._reader, self._problems = folder, reader, problems
+        self._folder, self._problems = folder, problems
+        self._reader: Callable[[str, str], Document] = reader
         self._known: dict[str, Document | None] = {}
 
     def read(self, path: str) -> Document | None:
+        """Return the document at a path below the folder; None if it can't be used."""
         if path not in self._known:
             self._known[path] = self._new(path)
         return self._known[path]
@@ -87,54 +136,27 @@ class _Once(Generic[Document]):
         return None
 
 
-def _flaws(folder: Path, signing: Signing) -> list[str]:
-    try:
-        inside(folder, f"{signing.output}.pem")
-    except ScaffoldError as error:
-        return [f"{signing.name}: {error.summary}"]
-    return [f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown]
-
-
 def _overridden(request: Request, signing: Signing) -> Request:
     if signing.cn:
         request = replace(request, cn=signing.cn)
     return replace(request, hosts=tuple(signing.hostname.split(","))) if signing.hostname else request
 
 
-def _reasons(
-    folder: Path, signing: Signing, request: Request, profile: Profile, ca: Certificate | None
-) -> tuple[str, ...]:
-    """Say why a component is to be signed; empty if its certificate is what it asks for."""
-    place = f"{signing.output}.pem"
-    pem, key = _content(f"{folder}/{place}"), _content(f"{folder}/{signing.output}-key.pem")
-    if not (pem and key and ca):
-        return (MISSING,)
-    try:
-        certificate = certificates.read(pem, place)
-    except ScaffoldError:
-        return ("not a certificate",)
-    if not certificates.key_seems_to_fit(certificate, key):
-        return ("does not fit its key",)
-    if not certificates.names_as_issuer(certificate, ca):
-        return ("signed by another CA",)
-    return differences(certificate, request, profile)
-
-
 def _content(path: str) -> bytes:
-    with telling(path):
-        try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - twice as fast, for every component at every make
-                return file.read()
-        except FileNotFoundError:
-            return b""
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - for every component at every make
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
-def _objections(wanted: Wanted, config: SigningConfig, ca: Certificate | None, now: datetime) -> list[str]:
-    request, profile, signing = wanted.request, wanted.profile, wanted.signing
-    of_request = (*silences.refusals(request, profile), *silences.silences(request, profile))
-    of_profile = [*silences.profile_silences(config, signing.profile)]
-    of_profile += silences.outlives(profile, ca, now) if ca else []
-    return [
-        *(f"{signing.request}: {each}" for each in of_request),
-        *(f"{signing.config or signing.name}: {each}" for each in of_profile),
-    ]
+def _objections(folder: Path, asked: Wanted, config: SigningConfig, ca: Certificate, now: datetime) -> Iterator[str]:
+    signing, request, profile = asked.signing, asked.request, asked.profile
+    for problem in (*silences.refusals(request, profile), *silences.silences(request, profile)):
+        yield f"{signing.request}: {problem}"
+    for problem in (*silences.profile_silences(config, signing.profile), *silences.outlives(profile, ca, now)):
+        yield f"{signing.config or signing.name}: {problem}"
+    try:
+        inside(folder, f"{signing.output}.pem")
+    except ScaffoldError as error:
+        yield f"{signing.name}: {error.summary}"

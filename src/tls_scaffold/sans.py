@@ -1,7 +1,6 @@
 """What a request's hosts become in a certificate: DNS names, e-mail addresses, IP addresses and URIs, as in Go."""
 
 import re
-from urllib.parse import quote
 
 from tls_scaffold.words import canonical_address
 
@@ -32,6 +31,8 @@ def classified(host: str) -> tuple[str, str]:
     if mail:
         return "email", mail[1] or mail[2]
     if URI.fullmatch(host) and not BAD_ESCAPE.search(host):
+        from urllib.parse import quote
+
         return "uri", quote(host, safe=URI_PUNCTUATION)
     return "dns", host
 

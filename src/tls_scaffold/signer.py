@@ -17,13 +17,12 @@ from cryptography.x509.name import (
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from tls_scaffold.certificates import Certificate, read
-from tls_scaffold.cfssl import Profile, Request, ca_profile
+from tls_scaffold.cfssl import PRINTABLE, Profile, Request, ca_profile
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.keys import PrivateKey, generate, pem, private_key, signature_hash
 from tls_scaffold.sans import alternative_names
 from tls_scaffold.usages import KEY_USAGES, meanings
 
-PRINTABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
 KEY_USAGE_FIELDS = tuple(dict.fromkeys(KEY_USAGES.values()))
 
 

@@ -1,5 +1,6 @@
 """`tls-scaffold cfssl` and `tls-scaffold cfssljson`: the command lines that folders have for cfssl."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def cfssl(folder: Path, words: tuple[str, ...]) -> None:
 
     from tls_scaffold.commands.gencert import gencert
 
-    answer = gencert(words[1:], folder, click.get_text_stream("stdin").read)
+    answer = gencert(words[1:], folder, sys.stdin.read)
     _warn(answer.warnings)
     click.echo(json.dumps(answer.document, sort_keys=True, separators=(",", ":")))
 
@@ -41,7 +42,7 @@ def cfssljson(folder: Path, words: tuple[str, ...]) -> None:
         return
     from tls_scaffold.commands.cfssljson import cfssljson as write
 
-    _warn(write(words, folder, click.get_text_stream("stdin").read))
+    _warn(write(words, folder, sys.stdin.read))
 
 
 def _warn(notes: tuple[str, ...]) -> None:
