@@ -201,7 +201,7 @@ regenerate() { # the new set is made aside; one rename decides, heal does the re
     cp -RL config "$aside/config"
     ln -s ../config "$aside/new/config"
     for each in * .[!.]*; do
-        case $each in certs | archive | data | dist | config | .lock | .git) continue ;; esac
+        case $each in certs | archive | data | dist | config | .lock | .git | .tls-scaffold) continue ;; esac
         [ ! -e "$each" ] || ln -s "../../../$each" "$aside/new/$each"
     done
     MAKEFLAGS='' MFLAGS='' MAKELEVEL='' "${MAKE_PROGRAM:-make}" -C "$aside/new" --no-print-directory \
