@@ -176,6 +176,7 @@ sign() { # sign CERTIFICATE REQUEST [PROFILE]
     done
     ca_is_whole
     chmod 700 certs
+    case $base in */*) mkdir -p "${base%/*}" ;; esac
     run_cfssl "${base##*/}" -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json ${3:+-profile "$3"} "$request"
     # The certificate goes first and comes last: after a kill it is missing, and make signs again.
     rm -f "$base.pem"

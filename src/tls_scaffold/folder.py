@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold import locking
 from tls_scaffold.documents import LAST_RENDER
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.files import flush_directory, telling, usual_mode
+from tls_scaffold.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
 from tls_scaffold.files import write as write_file
 from tls_scaffold.processes import alive
 
@@ -119,6 +119,27 @@ def move_away(folder: Path, path: str, shelf: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(source):
             source.rename(target)
+
+
+def take_ca(folder: Path, base: str) -> None:
+    """Copy the CA of a folder made by hand, the files `base`.pem and so on, to `certs/` where that has none.
+
+    The copy is whole at once, as a new CA would be, and the files stay where they are.
+    """
+    certs = folder / CERTS
+    with telling(certs):
+        if any((certs / name).exists() for name in CA_FILES):
+            return
+        certs.mkdir(mode=0o700, exist_ok=True)
+        work = certs / f"{WORK}{os.getpid()}"
+        work.mkdir(mode=0o700)
+        for name in CA_FILES:
+            source = inside(folder, base + name.removeprefix("ca"))
+            if source.exists():
+                create(work / name, source.read_bytes(), SECRET if name.endswith("-key.pem") else PUBLIC)
+        work.rename(certs / ".ca")
+        flush_directory(certs)
+        _finish_ca(certs)
 
 
 def read_text(folder: Path, path: str) -> str | None:

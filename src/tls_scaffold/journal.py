@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold import folder as files
+from tls_scaffold.changes import BESIDE, Note, Plan, Step
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.plan import BESIDE, Note, Plan, Step
 
 FILE = f"{files.STATE}/pending.json"
 
@@ -56,6 +56,7 @@ def _entry(data: dict[str, Any]) -> Entry:
             steps=tuple(Step(**step) for step in plan["steps"]),
             moves=tuple(plan["moves"]),
             notes=tuple(Note(**note) for note in plan["notes"]),
+            ca=plan["ca"],
         ),
     )
 
@@ -63,6 +64,8 @@ def _entry(data: dict[str, Any]) -> Entry:
 def _do(folder: Path, plan: Plan) -> Plan:
     if plan.moves or any(step.path.startswith(plan.shelf) for step in plan.steps):
         files.archive(folder, plan.shelf)
+    if plan.ca:
+        files.take_ca(folder, plan.ca)
     missed = {step.path for step in plan.steps if not _done(folder, step)}
     for path in plan.moves:
         files.move_away(folder, path, folder / plan.shelf)

@@ -29,17 +29,22 @@ def merge(base: Any, yours: Any, ours: Any) -> Any:
     raise Conflict
 
 
-def common(yours: Any, ours: Any) -> Any:
+def common(yours: Any, ours: Any, *, fill_lists: bool = True) -> Any:
     """Return a base for a merge where none was recorded.
 
-    What differs then counts as changed by you, and what is only on one side as added there.
+    What differs then counts as changed by you, and what is only on one side as added there. Without
+    `fill_lists` what a list of yours lacks counts as taken out by you.
     """
     if isinstance(yours, dict) and isinstance(ours, dict):
-        return {name: common(yours[name], value) for name, value in ours.items() if name in yours}
-    if isinstance(yours, list) and isinstance(ours, list):
-        there = {_key(element) for element in yours}
-        return [element for element in ours if _key(element) in there]
-    return ours
+        both = (name for name in ours if name in yours)
+        return {name: common(yours[name], ours[name], fill_lists=fill_lists) for name in both}
+    if not (isinstance(yours, list) and isinstance(ours, list)):
+        return ours
+    if any(isinstance(each, dict) for each in (*yours, *ours)):
+        pairs = zip(yours, ours, strict=True) if len(yours) == len(ours) else ()
+        return [common(*pair, fill_lists=fill_lists) for pair in pairs] or ours
+    there = {_key(element) for element in yours}
+    return [element for element in ours if not fill_lists or _key(element) in there]
 
 
 def same(one: Any, other: Any) -> bool:

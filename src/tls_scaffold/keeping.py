@@ -1,24 +1,34 @@
 """How every command that keeps a folder goes about it: read, plan, and only then write, under the lock."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold import folder as files
-from tls_scaffold import intake, journal, template
+from tls_scaffold import intake, journal, takeover, template
+from tls_scaffold.changes import BESIDE, Plan, follow
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import FILE, Inventory
 from tls_scaffold.merge import merge
-from tls_scaffold.plan import BESIDE, Plan, follow
+from tls_scaffold.takeover import Takeover
 
 
 @dataclass(frozen=True)
 class Change:
-    """An inventory before and after a command, and the files that go to the archive with what it took out."""
+    """An inventory before and after a command, and the certificates that go to the archive with what it took out."""
 
     old: Inventory
     new: Inventory
     moves: tuple[str, ...] = ()
+
+    def requests(self, folder: Path, known: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the requests of what was taken out that are not `known` as ours: the team wrote them by hand."""
+        wanted = {component.request for component in self.new.components}
+        paths = dict.fromkeys(component.request for component in self.old.components)
+        return tuple(
+            path for path in paths if path not in wanted and path not in known and os.path.lexists(folder / path)
+        )
 
 
 def keep(folder: Path, command: tuple[str, ...], change: Callable[[], Change]) -> Plan:
@@ -43,13 +53,21 @@ def preview(folder: Path, change: Change) -> Plan:
             f"a command was killed while it worked on `{folder}`",
             hint="`tls-scaffold sync` finishes its work",
         )
-    rendered = template.render(change.new)
     record = files.last_render(folder)
     if not record and change.old != change.new:
         record = template.render(change.old)
-    now = _texts(folder, [FILE, *rendered, *record])
-    inventory = _inventory_text(now[FILE], change)
-    return follow(now, record, rendered, inventory, files.shelf(folder)).also_moving(change.moves)
+    return planned(folder, change, record, takeover.read(folder))
+
+
+def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Takeover | None) -> Plan:
+    """Return what makes a folder follow, where `record` is what was rendered last and `adopted` what `adopt` read."""
+    rendered = template.render(change.new)
+    now = _texts(folder, [*rendered, *record])
+    rendered[FILE] = _inventory_text(now.get(FILE, ""), change)
+    given = adopted.given(folder, now, rendered) if adopted else now
+    plan = follow(now, record, rendered, files.shelf(folder), given)
+    plan = adopted.finished(folder, plan, rendered) if adopted else plan
+    return plan.with_more(moves=(*change.requests(folder, {**record, **rendered}), *change.moves))
 
 
 def _texts(folder: Path, paths: Iterable[str]) -> Mapping[str, str]:

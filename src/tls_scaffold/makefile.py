@@ -4,7 +4,8 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
@@ -25,10 +26,14 @@ MINUTE = 60
 
 @dataclass(frozen=True)
 class Survey:
-    """What a Makefile signs and, as `target: line`, where it signs in a way that is not understood."""
+    """What a Makefile signs and, as `target: line`, where it signs in a way that is not understood.
+
+    `makes` has the certificates, without `.pem`, of each target that signs.
+    """
 
     signings: tuple[Signing, ...]
     unread: tuple[str, ...] = ()
+    makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read(folder: Path, makefile: str = "Makefile") -> tuple[Signing, ...]:
@@ -59,7 +64,8 @@ def survey(folder: Path, makefile: str = "Makefile") -> Survey:
             by_output.setdefault(signing.output, signing)
         for line in surveys[goal].unread:
             unread.setdefault(line, f"{goal}: `{line}`")
-    return Survey(tuple(by_output.values()), tuple(unread.values()))
+    makes = {goal: tuple(signing.output for signing in found.signings) for goal, found in surveys.items()}
+    return Survey(tuple(by_output.values()), tuple(unread.values()), makes)
 
 
 def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:
@@ -75,7 +81,7 @@ def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:
 
 
 def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
-    """Return the commands that make would run for `goal`, signed by cfssl: from nothing, or where `there` is up to date.
+    """Return the commands that make would run for `goal`, signed by cfssl: from nothing, or with `there` up to date.
 
     A missing request counts as there: whoever reads it says so. Raises ScaffoldError with make's own words
     if the Makefile is missing or fails.

@@ -28,6 +28,14 @@ def merge(path: str, base: str | None, yours: str, ours: str) -> Merged:
     return Merged(yours, conflict=True) if merged is None else Merged(merged)
 
 
+def common(path: str, yours: str, ours: str, *, fill_lists: bool = True) -> str:
+    """Return a base for a merge where none was recorded: see `jsonmerge.common` and `textmerge.common`."""
+    if not path.endswith(".json"):
+        return textmerge.common(yours, ours)
+    there, new = formats.parse(yours, path, "json"), formats.parse(ours, path, "json")
+    return json.dumps(jsonmerge.common(there, new, fill_lists=fill_lists))
+
+
 def _json(base: str | None, yours: str, ours: str) -> str | None:
     try:
         there, new = formats.parse(yours, "", "json"), formats.parse(ours, "", "json")

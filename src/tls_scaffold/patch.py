@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
-from tls_scaffold.plan import Plan, Step
+from tls_scaffold.changes import Plan, Step
 
 NOTHING = "/dev/null"
 NO_NEWLINE = "\\ No newline at end of file\n"

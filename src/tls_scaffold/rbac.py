@@ -1,14 +1,15 @@
 """What each user may do in etcd: its roles, and the lines that the script `rbac.sh` brings etcd in line with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tls_scaffold import presets
-from tls_scaffold.inventory import Component, Inventory, Permission, User
+from tls_scaffold.inventory import LOOPBACK, Component, Inventory, Permission, User
 from tls_scaffold.presets import ROOT, Preset
 from tls_scaffold.words import canonical_address
 
 CLIENT_PORT = 2379
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def with_root(inventory: Inventory) -> Inventory:
 
 
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
-    """Return the URL of each member for clients, at its first host."""
-    return tuple(f"https://{bracketed(member.hosts[0])}:{CLIENT_PORT}" for member in inventory.members)
+    """Return the URL of each member for clients, at its first host; an adopted member may have none that is known."""
+    hosts = dict.fromkeys((member.hosts or LOOPBACK)[0] for member in inventory.members)
+    return tuple(f"https://{bracketed(host)}:{CLIENT_PORT}" for host in hosts)
 
 
 def bracketed(host: str) -> str:
@@ -114,17 +116,24 @@ def _user_problems(user: User) -> Iterator[str]:
             yield f"permissions[{index}]: `{path[0]}` is granted twice"
 
 
-def warnings(inventory: Inventory) -> list[str]:
-    """Return a line for each thing that is allowed but seldom meant: wide prefixes, users that may do nothing."""
-    return [line for user in inventory.users for line in _user_warnings(user)]
+def warnings(users: Iterable[User]) -> list[str]:
+    """Return a line for each prefix that matches more than it says, and one for all users that may do nothing."""
+    listed = tuple(users)
+    wide = [line for user in listed for line in _wide_prefixes(user)]
+    without = [f"`{user.name}`" for user in listed if not roles_of(user)]
+    if not without:
+        return wide
+    more = f" and {len(without) - SHOWN} more" if len(without) > SHOWN else ""
+    return [
+        *wide,
+        f"{', '.join(without[:SHOWN])}{more}: certificates only, no etcd user (neither role nor permissions)",
+    ]
 
 
-def _user_warnings(user: User) -> Iterator[str]:
+def _wide_prefixes(user: User) -> Iterator[str]:
     for permission in user.permissions:
         if permission.prefix and not permission.path:
             yield f"`{user.name}`: the empty prefix matches every key there is"
         elif permission.prefix and not permission.path.endswith("/"):
             path = permission.path
             yield f"`{user.name}`: the prefix `{path}` lacks its slash: it matches `{path}…` too, not only `{path}/…`"
-    if not roles_of(user):
-        yield f"`{user.name}` has neither role nor permissions: it gets a certificate and no etcd user"

@@ -25,12 +25,12 @@ class Change:
 def merge(base: str | None, yours: str, ours: str) -> str | None:
     """Return `yours` with every change from `base` to `ours` made in it, None if a line was changed in both.
 
-    Without a base what differs counts as changed by you, and what only ours has is added.
+    Without a base that of `common` is taken.
     """
     from merge3 import Merge3
 
     theirs, new = yours.split("\n"), ours.split("\n")
-    old = _common(theirs, new) if base is None else base.split("\n")
+    old = (common(yours, ours) if base is None else base).split("\n")
     merged: Lines = []
     for kind, *group in Merge3(old, theirs, new).merge_groups():
         part = _touching(*map(list, group)) if kind == "conflict" else group[0]
@@ -40,11 +40,15 @@ def merge(base: str | None, yours: str, ours: str) -> str | None:
     return "\n".join(merged)
 
 
-def _common(yours: Lines, ours: Lines) -> Lines:
-    base: Lines = []
-    for kind, start, end, _, _ in _opcodes(ours, yours):
-        base += ours[start:end] if kind in ("equal", "replace") else []
-    return base
+def common(yours: str, ours: str) -> str:
+    """Return a base for a merge where none was recorded.
+
+    What differs then counts as changed by you, and what is only on one side as added there.
+    """
+    new = ours.split("\n")
+    opcodes = _opcodes(new, yours.split("\n"))
+    base = (line for kind, start, end, _, _ in opcodes if kind in ("equal", "replace") for line in new[start:end])
+    return "\n".join(base)
 
 
 def _opcodes(one: Lines, other: Lines) -> Sequence[tuple[str, int, int, int, int]]:

@@ -10,6 +10,7 @@ import click
 
 from tls_scaffold import __version__
 from tls_scaffold.cli.add import add
+from tls_scaffold.cli.adopt import adopt
 from tls_scaffold.cli.cfssl import cfssl, cfssljson
 from tls_scaffold.cli.bundle import bundle
 from tls_scaffold.cli.check import check
@@ -69,6 +70,7 @@ def cli(ctx: click.Context, folder: Path) -> None:
 
 
 cli.add_command(add)
+cli.add_command(adopt)
 cli.add_command(cfssl)
 cli.add_command(cfssljson)
 cli.add_command(bundle)

@@ -7,7 +7,7 @@ import click
 from tls_scaffold.cli.options import option
 
 if TYPE_CHECKING:
-    from tls_scaffold.plan import Note, Plan
+    from tls_scaffold.changes import Note, Plan
 
 dry_run_option = option("--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing")
 

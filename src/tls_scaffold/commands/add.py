@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold import intake, keeping
-from tls_scaffold.plan import Plan
+from tls_scaffold.changes import Plan
 
 
 def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Plan:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold import intake, keeping
+from tls_scaffold.changes import Plan
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import Inventory
-from tls_scaffold.plan import Plan
 
 SUFFIXES = (".pem", "-key.pem", ".csr")
 

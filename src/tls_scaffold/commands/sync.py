@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tls_scaffold import intake, keeping
-from tls_scaffold.plan import Plan
+from tls_scaffold.changes import Plan
 
 
 def sync(folder: Path, *, dry_run: bool = False) -> Plan:

@@ -1,0 +1,145 @@
+"""`tls-scaffold adopt`: a folder made by hand gets an inventory."""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tls_scaffold import folder as files
+from tls_scaffold import foreign, intake, journal, keeping, makefile, template
+from tls_scaffold.adoption import CONFIG, Adopted, adopted
+from tls_scaffold.changes import Plan, Step
+from tls_scaffold.documents import LAST_RENDER, last_render
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.gencert import Signing
+from tls_scaffold.inventory import FILE, Inventory
+from tls_scaffold.makefile import Survey
+from tls_scaffold.merge import common
+from tls_scaffold.takeover import FILE as ADOPTED
+from tls_scaffold.takeover import MAKEFILE, Takeover
+
+ADDITIVE = (".gitignore",)  # with the requests: where our lines join those of the team
+
+
+def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
+    """Describe a folder made by hand in a new `tls-scaffold.json`, and note what was understood of it.
+
+    No other file is changed, and with `dry_run` none at all. Raises ScaffoldError with everything that is
+    not understood, and then nothing is written.
+    """
+    _check(folder)
+    steps = tuple(_steps(folder))
+    if dry_run:
+        return Plan().with_more(steps)
+    with files.lock(folder, "tls-scaffold adopt"):
+        journal.finish(folder)
+        _check(folder)
+        return journal.carry_out(folder, journal.Entry(("adopt",), Plan().with_more(steps)))
+
+
+def _check(folder: Path) -> None:
+    files.check(folder)
+    if (folder / FILE).exists():
+        raise ScaffoldError(f"`{folder / FILE}` exists: the folder has its inventory", hint="`tls-scaffold sync`")
+    if not (folder / MAKEFILE).is_file():
+        raise ScaffoldError(f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder")
+    others = [name for name in ("GNUmakefile", "makefile") if (folder / name).exists()]
+    if others:
+        raise ScaffoldError(f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`")
+
+
+def _steps(folder: Path) -> Iterable[Step]:
+    survey = makefile.survey(folder)
+    if survey.unread:
+        raise ScaffoldError("the Makefile signs in a way that is not understood", survey.unread)
+    requests = {path for signing in survey.signings for path in (signing.request, signing.config) if path}
+    found = {path: files.read_text(folder, path) for path in requests if files.inside(folder, path)}
+    read = adopted(survey.signings, {path: text for path, text in found.items() if text is not None})
+    inventory = intake.of_data(read.inventory)
+    rendered = template.render(inventory)
+    takeover = _takeover(folder, survey, read, rendered[MAKEFILE])
+    record = _record(folder, takeover, rendered)
+    _prove(folder, inventory, record, takeover, survey.signings)
+    yield Step(FILE, None, inventory.to_json())
+    yield Step(LAST_RENDER, files.read_text(folder, LAST_RENDER), last_render(record))
+    yield Step(ADOPTED, files.read_text(folder, ADOPTED), takeover.to_json())
+
+
+def _takeover(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Takeover:
+    parts = foreign.parts(files.read_text(folder, MAKEFILE) or "", ours)
+    if parts.problems:
+        raise ScaffoldError("the Makefile is not understood, and nothing was changed", parts.problems)
+    leaves = {signing.output for signing in survey.signings if not signing.makes_ca}
+    targets = {
+        name: tuple(f"{output}.pem" for output in survey.makes.get(name, ()) if output in leaves)
+        for name in parts.targets
+    }
+    lines = tuple(dict.fromkeys(parts.understood))
+    return Takeover(lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca)
+
+
+def _record(folder: Path, takeover: Takeover, rendered: dict[str, str]) -> dict[str, str]:
+    """Return what counts as rendered last: of each file the part that was understood."""
+    now = {path: text for path in rendered if (text := files.read_text(folder, path)) is not None}
+    there = takeover.given(folder, now, rendered)
+    scripts = [path for path in now if path.endswith(".sh") and now[path] != rendered[path]]
+    if scripts:
+        problems = [f"`{path}` has the name of a script of ours" for path in scripts]
+        raise ScaffoldError("our scripts have no place in this folder", problems, "give yours another name")
+    requests = {
+        path: _understood(path, there[path], text)
+        for path, text in rendered.items()
+        if path in there and path != FILE and (path.endswith(".json") or path in ADDITIVE)
+    }
+    return {**requests, MAKEFILE: rendered[MAKEFILE]}
+
+
+def _understood(path: str, yours: str, ours: str) -> str:
+    """Return the base for a merge: what is only in ours is added, except to the usages; the rest stays.
+
+    The empty host of the Calico guide's requests is understood, and goes: it makes an empty DNS name.
+    """
+    base = common(path, yours, ours, fill_lists=path != CONFIG)
+    if path in ADDITIVE or "" not in (json.loads(yours).get("hosts") or ()):
+        return base
+    document = json.loads(base)
+    return json.dumps({**document, "hosts": [*document.get("hosts", []), ""]})
+
+
+def _prove(
+    folder: Path,
+    inventory: Inventory,
+    record: dict[str, str],
+    takeover: Takeover,
+    signings: tuple[Signing, ...],
+) -> None:
+    """Ask make whether the folder would sign the same certificates after a sync; ScaffoldError if not."""
+    plan = keeping.planned(folder, keeping.Change(inventory, inventory), record, takeover)
+    before = Counter(signing.output for signing in signings if not signing.makes_ca)
+    with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as name:
+        synced = Path(name)
+        _copy(folder, synced, plan)
+        after = Counter(signing.output for signing in makefile.read(synced))
+    problems = [
+        f"`{output}.pem` would be signed {after[output]} times by our Makefile"
+        for output in before | after
+        if before[output] != after[output]
+    ]
+    if problems:
+        raise ScaffoldError("the Makefile is not understood, and nothing was changed", problems)
+
+
+def _copy(folder: Path, target: Path, plan: Plan) -> None:
+    """Fill a temporary folder with links to the files of another, and with what the plan would write."""
+    written = {step.path: step.after for step in plan.steps if step.after is not None}
+    deep = {path.partition("/")[0] for path in written if "/" in path}
+    for entry in folder.iterdir():
+        if entry.name in deep and entry.is_dir():
+            (target / entry.name).mkdir()
+            for child in entry.iterdir():
+                (target / entry.name / child.name).symlink_to(child.resolve())
+        else:
+            (target / entry.name).symlink_to(entry.resolve())
+    for path, text in written.items():
+        files.write(target, path, text)
