@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tls_scaffold.certificates import Certificate, der_of
 from tls_scaffold.cfssl import PRINTABLE
+from tls_scaffold.words import CN_LENGTH
 
 CN_OID = bytes.fromhex("0603550403")
 SEQUENCE, SET, PRINTABLE_STRING, UTF8_STRING, UTC_TIME = 0x30, 0x31, 0x13, 0x0C, 0x17  # DER, X.690
@@ -23,13 +24,16 @@ BIT_STRING_HEADER = 3
 
 
 def of_request(text: str) -> tuple[str, str] | None:
-    """Return a request's CN, and all the rest in a form that is equal for equal requests; None if it is unusual."""
+    """Return a request's CN, and all the rest in a form that is equal for equal requests.
+
+    None if it is unusual: then whether it can be signed may depend on the CN.
+    """
     try:
         document = json.loads(text)
         cn = document.pop("CN")
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return None
-    return (cn, repr(document)) if isinstance(cn, str) else None
+    return (cn, repr(document)) if isinstance(cn, str) and 0 < len(cn) <= CN_LENGTH else None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tls_scaffold.files import PUBLIC, SECRET, create, flush_directory, telling
@@ -28,8 +28,8 @@ def workshop(parent: Path) -> Iterator[Path]:
 
 def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
     """Write a certificate's files (contents by ending) into the workshop; they are not on the disk before `flush`."""
-    for ending, content in contents.items():
-        with telling(work / f"{name}{ending}"):
+    with telling(work / name):
+        for ending, content in contents.items():
             create(work / f"{name}{ending}", content, MODES[ending], flush=False)
 
 
@@ -50,13 +50,13 @@ def flush(paths: Iterable[Path]) -> None:
 
 def place(work: Path, name: str, base: Path) -> None:
     """Move staged files to `base`: the old certificate goes first, the new one comes last."""
-    staged = [(work / f"{name}{ending}", base.with_name(base.name + ending)) for ending in MODES]
     with telling(base):
-        if (work / f"{name}{KEY}").exists():
-            base.with_name(base.name + CERTIFICATE).unlink(missing_ok=True)
-        for source, target in staged:
-            if source.exists():
-                source.replace(target)
+        if os.path.exists(f"{work}/{name}{KEY}"):  # noqa: PTH110 - thrice as fast, for a thousand at once
+            with suppress(FileNotFoundError):
+                os.unlink(f"{base}{CERTIFICATE}")  # noqa: PTH108
+        for ending in MODES:
+            with suppress(FileNotFoundError):
+                os.replace(f"{work}/{name}{ending}", f"{base}{ending}")  # noqa: PTH105
 
 
 def put(base: Path, contents: Mapping[str, bytes]) -> None:

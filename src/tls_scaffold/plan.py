@@ -27,7 +27,7 @@ class Wanted:
     signing: Signing
     request: Request
     profile: Profile
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
 
 
 def wanted(
@@ -47,45 +47,71 @@ def wanted(
 
 
 class _Survey:
-    """Looks at one component after another; what was read for one is known for the next."""
+    """Looks at one component after another; what was found out for one holds for the next of its kind."""
 
     def __init__(self, folder: Path, cas: Mapping[str, Certificate], now: datetime, *, force: bool) -> None:
         self.problems: list[str] = []
         self._folder, self._cas, self._now, self._force = folder, cas, now, force
         self._requests = _Once(folder, readers.request, self.problems)
         self._configs = _Once(folder, readers.signing_config, self.problems)
-        self._patterns: dict[_Kind, likeness.Pattern | None] = {}
+        self._directories: dict[str, list[str]] = {}
+        self._models: dict[_Kind, _Known] = {}
+        self._patterns: dict[_Kind, likeness.Pattern] = {}
 
     def look_at(self, signing: Signing) -> Wanted | None:
         """Return what is to be signed for a component, None for nothing; its problems are added to the others."""
-        self.problems += [f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown]
+        kind = self._kind(signing)
         pem, key = (_content(f"{self._folder}/{signing.output}{ending}") for ending in (".pem", "-key.pem"))
-        kind = None if self._force else self._kind(signing, pem, key)
         pattern = self._patterns.get(kind) if kind else None
-        if kind and pattern and pattern.fits(kind.cn, pem, key):
+        if kind and pattern and not self._force and pattern.fits(kind.cn, pem, key):
             return None
-        config = self._configs.read(signing.config) if signing.config else SigningConfig()
-        request = self._requests.read(signing.request)
-        if not (config and request):
+        known = self._known(signing, kind)
+        reasons = self._reasons(known.asked, pem, key, kind) if known else ()
+        if not (known and reasons):
             return None
-        asked = Wanted(signing, _overridden(request, signing), config.profile_or_default(signing.profile), (FORCED,))
-        if not self._force:
-            asked = replace(asked, reasons=self._reasons(asked, pem, key, kind))
-        if not asked.reasons:
-            return None
-        self.problems += _objections(self._folder, asked, config, self._cas[signing.ca], self._now)
-        return asked
+        self.problems += known.problems
+        self.problems += self._outside(signing)
+        return replace(known.asked, reasons=reasons)
 
-    def _kind(self, signing: Signing, pem: bytes, key: bytes) -> "_Kind | None":
-        """Return what components must share for one to be compared with the other; None for one of a kind."""
-        if not (pem and key) or signing.cn or signing.hostname or signing.unknown:
+    def _kind(self, signing: Signing) -> "_Kind | None":
+        """Return what one component must share with another to be like it but for its CN; None for one of a kind."""
+        if signing.cn or signing.hostname or signing.unknown:
             return None
         text = _content(f"{self._folder}/{signing.request}").decode(errors="replace")
         parts = likeness.of_request(text)
         return _Kind(parts[1], signing.config, signing.profile, signing.ca, cn=parts[0]) if parts else None
 
+    def _known(self, signing: Signing, kind: "_Kind | None") -> "_Known | None":
+        """Return what a component asks for, whether or not it has it; None if it can't be had."""
+        model = self._models.get(kind) if kind else None
+        if kind and model:
+            asked = replace(model.asked, signing=signing, request=replace(model.asked.request, cn=kind.cn))
+            return replace(model, asked=asked)
+        config = self._configs.read(signing.config) if signing.config else SigningConfig()
+        request = self._requests.read(signing.request)
+        if not (config and request):
+            return None
+        profile = config.profile_or_default(signing.profile)
+        asked = Wanted(signing, _overridden(request, signing), profile)
+        known = _Known(asked, tuple(_objections(asked, config, self._cas[signing.ca], self._now)))
+        if kind and not known.problems:
+            self._models[kind] = known
+        return known
+
+    def _outside(self, signing: Signing) -> list[str]:
+        directory = signing.output.rpartition("/")[0]
+        if directory not in self._directories:
+            try:
+                inside(self._folder, f"{signing.output}.pem")
+                self._directories[directory] = []
+            except ScaffoldError as error:
+                self._directories[directory] = [f"{signing.name}: {error.summary}"]
+        return self._directories[directory]
+
     def _reasons(self, asked: Wanted, pem: bytes, key: bytes, kind: "_Kind | None") -> tuple[str, ...]:
         """Say why a component is to be signed; empty if its certificate is what it asks for."""
+        if self._force:
+            return (FORCED,)
         if not (pem and key):
             return (MISSING,)
         try:
@@ -97,8 +123,9 @@ class _Survey:
         if not certificates.names_as_issuer(certificate, self._cas[asked.signing.ca]):
             return ("signed by another CA",)
         reasons = differences(certificate, asked.request, asked.profile)
-        if kind and not reasons:
-            self._patterns[kind] = likeness.pattern(certificate)
+        pattern = likeness.pattern(certificate) if kind and not reasons else None
+        if kind and pattern:
+            self._patterns[kind] = pattern
         return reasons
 
 
@@ -109,6 +136,12 @@ class _Kind:
     profile: str
     ca: str
     cn: str = field(compare=False)
+
+
+@dataclass(frozen=True)
+class _Known:
+    asked: Wanted
+    problems: tuple[str, ...]
 
 
 class _Once(Generic[Document]):
@@ -150,13 +183,10 @@ def _content(path: str) -> bytes:
         return b""
 
 
-def _objections(folder: Path, asked: Wanted, config: SigningConfig, ca: Certificate, now: datetime) -> Iterator[str]:
+def _objections(asked: Wanted, config: SigningConfig, ca: Certificate, now: datetime) -> Iterator[str]:
     signing, request, profile = asked.signing, asked.request, asked.profile
+    yield from (f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown)
     for problem in (*silences.refusals(request, profile), *silences.silences(request, profile)):
         yield f"{signing.request}: {problem}"
     for problem in (*silences.profile_silences(config, signing.profile), *silences.outlives(profile, ca, now)):
         yield f"{signing.config or signing.name}: {problem}"
-    try:
-        inside(folder, f"{signing.output}.pem")
-    except ScaffoldError as error:
-        yield f"{signing.name}: {error.summary}"

@@ -77,7 +77,7 @@ def utc_now() -> datetime:
 def _sign(request: Request, profile: Profile, key: PrivateKey, ca: CA | None, now: datetime) -> Signed:
     subject = x509.Name(_rdns(request.subject))
     public = key.public_key()
-    begin, end = profile.validity(now)
+    begin, end = _validity(profile, now)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -87,17 +87,24 @@ def _sign(request: Request, profile: Profile, key: PrivateKey, ca: CA | None, no
         .not_valid_before(begin)
         .not_valid_after(end)
     )
-    signing_key = ca.key if ca else key
-    for extension, critical in _extensions(request, profile, public, ca if ca and ca.name != subject else None):
+    issuer = ca if ca and ca.name != subject else None
+    for extension, critical in _extensions(request, profile, public, issuer):
         builder = builder.add_extension(extension, critical=critical)
+    signing_key = ca.key if ca else key
     certificate = builder.sign(signing_key, signature_hash(signing_key))
-    return Signed(certificate.public_bytes(Encoding.PEM), _csr(request, key), pem(key))
+    return Signed(certificate.public_bytes(Encoding.PEM), _csr(request, subject, key), pem(key))
 
 
-def _csr(request: Request, key: PrivateKey) -> bytes:
+@lru_cache(maxsize=16)
+def _validity(profile: Profile, now: datetime) -> tuple[datetime, datetime]:
+    return profile.validity(now)
+
+
+def _csr(request: Request, subject: x509.Name, key: PrivateKey) -> bytes:
     """Return the CSR; unlike the certificate it holds e-mail addresses and OIDs, and all names of a CA's hosts."""
-    names = _rdns((*request.subject, *((oid, (text,)) for oid, text in request.extra_subject)))
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names))
+    extra = [(oid, (text,)) for oid, text in request.extra_subject]
+    names = x509.Name([*subject.rdns, *_rdns(extra)]) if extra else subject
+    builder = x509.CertificateSigningRequestBuilder().subject_name(names)
     if request.hosts:
         builder = builder.add_extension(_alternative_names(alternative_names(request.hosts)), critical=False)
     if request.ca:
