@@ -105,10 +105,12 @@ def document(text: str, place: str, problems: list[str]) -> Section:
     try:
         values = json.loads(text)
     except RecursionError:
-        raise ScaffoldError(f"`{place}` is not JSON", ["nested too deeply"]) from None
+        raise ScaffoldError(f"`{place}` is not JSON", [f"{place}: nested too deeply"]) from None
     except json.JSONDecodeError as error:
-        at = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        at = f"{place}: line {error.lineno}, column {error.colno}: {error.msg}"
         raise ScaffoldError(f"`{place}` is not JSON", [at]) from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise ScaffoldError(f"`{place}` is not JSON", [f"{place}: a number is too long"]) from None
     if not isinstance(values, dict):
-        raise ScaffoldError(f"`{place}` holds no object {{…}}", [f"it begins with `{shown(values)}`"])
+        raise ScaffoldError(f"`{place}` holds no object {{…}}", [f"{place}: it begins with `{shown(values)}`"])
     return Section(values, place, problems)

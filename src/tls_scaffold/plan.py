@@ -16,6 +16,7 @@ from tls_scaffold.folder import inside, read_text
 from tls_scaffold.gencert import Signing
 
 Document = TypeVar("Document", Request, SigningConfig)
+_Reader = Callable[[str, str], tuple[Document, tuple[str, ...]]]
 MISSING = "missing"
 FORCED = "asked for"
 
@@ -52,8 +53,8 @@ class _Survey:
     def __init__(self, folder: Path, cas: Mapping[str, Certificate], now: datetime, *, force: bool) -> None:
         self.problems: list[str] = []
         self._folder, self._cas, self._now, self._force = folder, cas, now, force
-        self._requests = _Once(folder, readers.request, self.problems)
-        self._configs = _Once(folder, readers.signing_config, self.problems)
+        self._requests = _Once(folder, readers.readable_request, self.problems)
+        self._configs = _Once(folder, readers.readable_signing_config, self.problems)
         self._directories: dict[str, list[str]] = {}
         self._models: dict[_Kind, _Known] = {}
         self._patterns: dict[_Kind, likeness.Pattern] = {}
@@ -147,13 +148,13 @@ class _Known:
 class _Once(Generic[Document]):
     """Documents of a folder, each read once; what is wrong with one is told once."""
 
-    def __init__(self, folder: Path, reader: Callable[[str, str], Document], problems: list[str]) -> None:
+    def __init__(self, folder: Path, reader: "_Reader[Document]", problems: list[str]) -> None:
         self._folder, self._problems = folder, problems
-        self._reader: Callable[[str, str], Document] = reader
+        self._reader: _Reader[Document] = reader
         self._known: dict[str, Document | None] = {}
 
     def read(self, path: str) -> Document | None:
-        """Return the document at a path below the folder; None if it can't be used."""
+        """Return the document at a path below the folder, as far as it can be read; None if it can't at all."""
         if path not in self._known:
             self._known[path] = self._new(path)
         return self._known[path]
@@ -161,12 +162,15 @@ class _Once(Generic[Document]):
     def _new(self, path: str) -> Document | None:
         try:
             text = read_text(self._folder, path)
-            if text is not None:
-                return self._reader(text, path)
-            self._problems.append(f"{path}: there is no such file")
+            if text is None:
+                self._problems.append(f"{path}: there is no such file")
+                return None
+            document, problems = self._reader(text, path)
         except ScaffoldError as error:
             self._problems += error.problems or [error.summary]
-        return None
+            return None
+        self._problems += problems
+        return document
 
 
 def _overridden(request: Request, signing: Signing) -> Request:
