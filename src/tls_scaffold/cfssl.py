@@ -70,6 +70,11 @@ class Request:
     crl_url: str = ""
     misspelt: Mapping[str, str] = field(default_factory=dict, compare=False)
 
+    def overridden(self, cn: str | None, hostname: str | None) -> "Request":
+        """Return the request with what cfssl's flags `-cn` and `-hostname` put in its place, if they are not empty."""
+        hosts = tuple(hostname.split(",")) if hostname else self.hosts
+        return replace(self, cn=cn or self.cn, hosts=hosts) if cn or hostname else self
+
     @property
     def subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The certificate's subject: for each attribute its OID and its values, which share one RDN.

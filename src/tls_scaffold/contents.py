@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold import makefile
-from tls_scaffold.entries import CA, CA_REQUEST, Contents, Entry, Reader, is_server
+from tls_scaffold.entries import CA, CA_REQUEST, Contents, Entry, is_server
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.gencert import Signing
 from tls_scaffold.inventory import SHARED_REQUEST, Inventory
 from tls_scaffold.makefile import Survey
 from tls_scaffold.plainfiles import content, names
+from tls_scaffold.reading import Reader
 
 MAKEFILE = "Makefile"
 CONFIG = "config/ca-config.json"

@@ -13,10 +13,14 @@ def content(folder: Path, path: str) -> bytes:
     """Return the bytes of `folder`/`path`; ScaffoldError if that is missing, no plain file, or far too large."""
     try:
         # A named pipe would keep an ordinary open waiting for ever.
-        with os.fdopen(os.open(folder / path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        descriptor = os.open(f"{folder}/{path}", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise ScaffoldError(f"`{path}` is not a plain file")
-            data = file.read(LARGEST + 1)
+            data = os.read(descriptor, min(status.st_size, LARGEST) + 1)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise ScaffoldError(f"`{path}` is missing") from None
     except OSError as error:

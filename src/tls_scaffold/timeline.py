@@ -1,9 +1,9 @@
 """The lives of certificates on one time line, as an SVG picture that a browser shows."""
 
+import html
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from xml.sax.saxutils import escape, quoteattr
 
 from tls_scaffold.words import visible
 
@@ -102,14 +102,14 @@ def _row(life: Life, y: int, scale: _Scale, today: datetime) -> Iterator[str]:
     yield f'<text class="end" x="{LEFT - 12}" y="{y + 16}">{shown}</text>'
     yield (
         f'<rect x="{left}" y="{y + 5}" width="{max(right - left, 2):.1f}" height="14" rx="3" '
-        f"fill={quoteattr(COLOURS[life.state])}><title>{name}: {tip}</title></rect>"
+        f'fill="{COLOURS[life.state]}"><title>{name}: {tip}</title></rect>'
     )
     yield f'<text class="dim" x="{LEFT + WIDTH + 10}" y="{y + 16}">{life.state}, {days} days</text>'
 
 
 def _text(name: str) -> str:
     """Return a name as text of XML, which has no place for U+FFFE and U+FFFF."""
-    return escape(visible(name)).replace("\ufffe", "?").replace("\uffff", "?")
+    return html.escape(visible(name)).replace("\ufffe", "?").replace("\uffff", "?")
 
 
 def _today(scale: _Scale, today: datetime, height: int) -> Iterable[str]:

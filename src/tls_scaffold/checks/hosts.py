@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from tls_scaffold import sans
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
-from tls_scaffold.inventory import LOOPBACK
-from tls_scaffold.words import canonical_address, canonical_host
+from tls_scaffold.entries import Entry
+from tls_scaffold.inventory import LOOPBACK, MEMBERS_CN
+from tls_scaffold.words import canonical_host
 
 LOOPBACKS = {*LOOPBACK, "::1"}
 
@@ -20,11 +21,19 @@ class WellFormedHosts(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each host that is neither."""
-        for path, request in view.requests.items():
-            for index, host in enumerate(request.hosts or ()):
-                problem = sans.problem(host) or _of_another_kind(host)
-                if host and problem:
-                    yield f"{path}: hosts[{index}]", problem
+        for place, host in _placed(view):
+            problem = sans.problem(host) or _of_another_kind(host)
+            if host and problem:
+                yield place, problem
+
+
+def _placed(view: View) -> Iterator[tuple[str, str]]:
+    """Yield every host with its place: those of the requests, and those that the Makefile gives instead."""
+    for path, request in view.requests.items():
+        yield from ((f"{path}: hosts[{index}]", host) for index, host in enumerate(request.hosts or ()))
+    for entry in view.components:
+        if entry.signing and entry.signing.hostname:
+            yield from ((view.lines_of(entry)[0], host) for host in entry.signing.hostname.split(","))
 
 
 def _of_another_kind(host: str) -> str:
@@ -42,10 +51,9 @@ class NoEmptyHost(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each empty host."""
-        for path, request in view.requests.items():
-            for index, host in enumerate(request.hosts or ()):
-                if not host:
-                    yield f"{path}: hosts[{index}]", "the host is empty: cfssl signs an empty DNS name"
+        for place, host in _placed(view):
+            if not host:
+                yield place, "the host is empty: cfssl signs an empty DNS name"
 
 
 class MemberHosts(Rule):
@@ -78,10 +86,16 @@ class Loopback(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each request of a member without loopback."""
         for entry in view.servers:
-            if entry.kind == "member" and entry.signing and entry.request:
-                hosts = {canonical_address(host) or host.lower() for host in entry.request.hosts or ()}
-                if not hosts & LOOPBACKS:
-                    yield f"{entry.signing.request}: hosts", "names neither `localhost` nor a loopback address"
+            if not _is_member(entry) or not entry.request or not entry.signing:
+                continue
+            if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
+                place = f"{entry.signing.request}: hosts" if not entry.signing.hostname else view.lines_of(entry)[0]
+                yield place, "names neither `localhost` nor a loopback address"
+
+
+def _is_member(entry: Entry) -> bool:
+    """Tell an etcd member from another server that the same CA serves, where no inventory does."""
+    return entry.kind == "member" and entry.request is not None and entry.request.cn == MEMBERS_CN
 
 
 RULES = (WellFormedHosts, NoEmptyHost, MemberHosts, Loopback)

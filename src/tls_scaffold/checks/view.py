@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tls_scaffold.cfssl import Profile, Request, SigningConfig
-from tls_scaffold.entries import CA_KIND, CA_REQUEST, Contents, Entry, overridden
+from tls_scaffold.entries import CA_KIND, CA_REQUEST, Contents, Entry
 from tls_scaffold.inventory import Inventory
 
 SERVERS = ("member", "proxy")
@@ -45,7 +45,7 @@ class View:
         if not entry.signing:
             return entry.request
         request = self.requests.get(entry.signing.request)
-        return overridden(request, entry.signing) if request else None
+        return request.overridden(entry.signing.cn, entry.signing.hostname) if request else None
 
     @cached_property
     def users(self) -> tuple[Entry, ...]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import contents, files, intake, prometheus, states, timeline
+from tls_scaffold import contents, files, intake, states
 from tls_scaffold.entries import CA_KIND, Contents
 from tls_scaffold.inventory import FILE
 from tls_scaffold.plainfiles import content
@@ -40,10 +40,14 @@ class Report:
 
     def to_prometheus(self) -> str:
         """Return metrics in the text format of node_exporter."""
+        from tls_scaffold import prometheus
+
         return prometheus.metrics(self.rows)
 
     def to_svg(self) -> str:
         """Return a picture of the certificates' lives, the CA's first."""
+        from tls_scaffold import timeline
+
         ordered = sorted(self.rows, key=lambda row: (row.kind != CA_KIND, row.path))
         lives = [
             timeline.Life(row.name, row.state, row.not_before, row.not_after)
@@ -89,19 +93,27 @@ def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timede
     """Yield the commands to run; where the CA is at fault nothing that it signs can be mended before."""
     make = "make" if folder == Path() else f"make -C {shlex.quote(str(folder))}"
     renews = re.search(rb"^renew:", content(folder, "Makefile"), re.MULTILINE) is not None
-    states_of_ca = {row.state for row in rows if row.kind == CA_KIND}
-    if renews and states_of_ca & {"expired", "stale", "expiring"}:
+    of_cas = {row.state for row in rows if row.kind == CA_KIND}
+    states_of = {row.path: row.state for row in rows if row.kind not in (CA_KIND, None)}
+    if renews and of_cas & {"expired", "stale", "expiring"}:
         yield f"{make} regenerate"
-    if states_of_ca & {"mismatched", "expired"}:
+    if of_cas & {"mismatched", "expired"} or ("missing" in of_cas and {*states_of.values()} - {"missing"}):
         return
-    targets = {entry.path: entry.signing.target for entry in found.leaves if entry.signing and not entry.unread}
-    states_of = {row.path: row.state for row in rows if row.path in targets}
     if renews and "missing" in states_of.values():
         yield make
     if renews and {"expired", "expiring"} & {*states_of.values()}:
         days = -(-within // timedelta(days=1))
         yield f"{make} renew" + (f" RENEW_DAYS={days}" if days > DAYS else "")
     by_hand = ("mismatched", "stale") if renews else ("missing", "mismatched", "stale", "expired", "expiring")
-    again = [targets[path] for path, state in states_of.items() if state in by_hand]
+    again = _targets(found, {path for path, state in states_of.items() if state in by_hand}, of_cas)
     if again:
-        yield f"{make} {' '.join(dict.fromkeys(again)) if len(again) <= FEW else 'req'}"
+        yield f"{make} {' '.join(again) if len(again) <= FEW else 'req'}"
+
+
+def _targets(found: Contents, paths: set[str], of_cas: set[str]) -> list[str]:
+    """Return the targets that sign some certificates, before them those of a CA that is missing."""
+    made = [entry.signing.target for entry in found.entries if entry.kind == CA_KIND and entry.signing]
+    signed = [
+        entry.signing.target for entry in found.leaves if entry.signing and entry.path in paths and not entry.unread
+    ]
+    return list(dict.fromkeys([*(made if "missing" in of_cas else []), *signed]))
