@@ -13,7 +13,7 @@ from tls_scaffold.words import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (
-    "`version`, `members`, `proxies`, `users`, `key`, `expiry`, `ca_expiry`, `ca_cn`, `organization`, "
+    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, `ca_expiry`, `ca_cn`, `organization`, "
     "`organizational_unit`, `locality`, `state`, `country`, `separate_requests`, `removed`, `ignore`"
 )
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
@@ -236,7 +236,9 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         ("users", {}, "users: `a table` is not a list"),
         ("users", [None], "users[0]: `null` is not a table of fields"),
         ("ignore", [], "ignore: `a list` is not a table of rules and reasons"),
-        ("ignore", {"x": 1}, "ignore.x: needs the reason why this rule is switched off"),
+        ("ignore", {"x": 1}, "ignore.x: `1` is not text"),
+        ("ignore", {"x": "\ud800"}, r"ignore.x: `\ud800` has control or invisible characters"),
+        ("ignore", {1: "x"}, "ignore.1: `1` is not text"),
         ("key", None, f"key: `null` is not understood; {KEYS}"),
         ("key", "ecdsa-383", f"key: `ecdsa-383` is not understood; {KEYS}"),
         ("key", "a\x1b[31m", f"key: `a\\x1b[31m` is not understood; {KEYS}"),

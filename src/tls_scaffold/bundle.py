@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tls_scaffold.inventory import MEMBERS_CN, Component, Inventory
-from tls_scaffold.rbac import CLIENT_PORT, bracketed, endpoints
+from tls_scaffold.inventory import LOOPBACK, MEMBERS_CN, Component, Inventory
+from tls_scaffold.rbac import CLIENT_PORT, bracketed, endpoints, first_host
 from tls_scaffold.words import canonical_address
 
 PEER_PORT = 2380
@@ -97,15 +97,16 @@ def _member(inventory: Inventory, component: Component, paths: Paths) -> dict[st
 
 def _member_settings(inventory: Inventory, component: Component, paths: Paths) -> dict[str, Any]:
     listening = [host for host in component.hosts if canonical_address(host)] or ["0.0.0.0"]  # noqa: S104
-    everybody = (f"{member.name}={_url(member.hosts[0], PEER_PORT)}" for member in inventory.members)
+    own = (component.hosts or LOOPBACK)[0]
+    everybody = (f"{member.name}={_url(first_host(member), PEER_PORT)}" for member in inventory.members)
     security = {"cert-file": paths.certificate, "key-file": paths.key, "client-cert-auth": True}
     return {
         "name": component.name,
         "data-dir": f"{UNIT_FOLDER}/{component.name}.etcd" if paths.home else f"{component.name}.etcd",
         "listen-client-urls": _urls(listening, CLIENT_PORT),
-        "advertise-client-urls": _url(component.hosts[0], CLIENT_PORT),
+        "advertise-client-urls": _url(own, CLIENT_PORT),
         "listen-peer-urls": _urls(listening, PEER_PORT),
-        "initial-advertise-peer-urls": _url(component.hosts[0], PEER_PORT),
+        "initial-advertise-peer-urls": _url(own, PEER_PORT),
         "initial-cluster": ",".join(everybody),
         "initial-cluster-state": "new",
         "client-transport-security": {**security, "trusted-ca-file": paths.ca},

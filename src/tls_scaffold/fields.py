@@ -48,6 +48,10 @@ class Fields:
             self.wrong(place, words.visible(found))
         return value
 
+    def any_text(self, place: str, value: object) -> str:
+        """Return a text, whatever it says."""
+        return self.text(place, value, lambda _: "")
+
     def name(self, place: str, value: object) -> str:
         """Return a name that files may have."""
         return self.text(place, value, words.name_problem)

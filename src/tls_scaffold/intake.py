@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tls_scaffold import components, formats, words
+from tls_scaffold import components, formats, rbac, words
 from tls_scaffold.conflicts import conflicts
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.fields import Fields, items, shown
-from tls_scaffold.inventory import FILE, VERSION, Inventory
+from tls_scaffold.grants import granted
+from tls_scaffold.inventory import FILE, VERSION, Inventory, User
 
 Value = TypeVar("Value")
 DEFAULTS = Inventory(members=())
@@ -20,7 +21,7 @@ NAMES = {
     "state": 128,
 }  # RFC 5280, appendix A.1
 FIELDS = (
-    *("version", "members", "proxies", "users", "key", "expiry", "ca_expiry", "ca_cn"),
+    *("version", "members", "proxies", "users", "grant", "role", "key", "expiry", "ca_expiry", "ca_cn"),
     *(*NAMES, "country", "separate_requests", "removed", "ignore"),
 )
 KEYS = "ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519"
@@ -38,7 +39,7 @@ def of_data(data: object) -> Inventory:
         raise problem_report([f"inventory: `{shown(data)}` is not a table of fields"])
     fields = Fields()
     inventory = _inventory(fields, fields.table("", data, FIELDS))
-    problems = [*fields.problems, *conflicts(inventory)]
+    problems = [*fields.problems, *conflicts(inventory), *rbac.problems(inventory)]
     if problems:
         raise problem_report(problems)
     return inventory
@@ -68,12 +69,12 @@ def problem_report(problems: list[str]) -> ScaffoldError:
 def extended(data: object, added: Mapping[str, Any]) -> object:
     """Return `data` with the words of options added: members, users and proxies to its lists, the rest over it.
 
-    `added` holds what was given: lists of words under `members`, `users` and `proxy`, under `proxies` how
-    many more, and settings under their own names. Data that is no table is returned as it is.
+    `added` holds what was given: lists of words under `members`, `users`, `grant`, `role` and `proxy`, under
+    `proxies` how many more, and settings under their own names. Data that is no table is returned as it is.
     """
     if not isinstance(data, Mapping):
         return data
-    more = {"members": added.get("members", []), "users": added.get("users", [])}
+    more = {name: added.get(name, []) for name in ("members", "users", "grant", "role")}
     more["proxies"] = [*items(components.counted(added.get("proxies", 0))), *added.get("proxy", [])]
     there = {"proxies": components.counted(data.get("proxies", []))}
     lists = {name: [*items(there.get(name, data.get(name, []))), *new] for name, new in more.items() if new}
@@ -87,7 +88,7 @@ def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
     return Inventory(
         members=components.members(fields, data.get("members", []), removed),
         proxies=components.proxies(fields, data.get("proxies", []), removed),
-        users=components.users(fields, data.get("users", [])),
+        users=_users(fields, data),
         key=_setting(fields, data, "key", words.key, KEYS),
         expiry=_setting(fields, data, "expiry", words.hours, LIFETIMES),
         ca_expiry=_setting(fields, data, "ca_expiry", words.hours, LIFETIMES),
@@ -98,6 +99,13 @@ def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
         removed=removed,
         ignore=_ignore(fields, data.get("ignore", {})),
     )
+
+
+def _users(fields: Fields, data: Mapping[str, Any]) -> tuple[User, ...]:
+    words_of = {name: list(fields.each(name, data.get(name, []), fields.any_text)) for name in ("grant", "role")}
+    users, problems = granted(components.users(fields, data.get("users", [])), words_of["grant"], words_of["role"])
+    fields.problems += problems
+    return users
 
 
 def _version(fields: Fields, value: object) -> None:
@@ -126,7 +134,13 @@ def _ignore(fields: Fields, value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         fields.wrong("ignore", f"`{shown(value)}` is not a table of rules and reasons")
         return {}
-    for rule, reason in value.items():
-        if not isinstance(reason, str) or not reason.strip():
-            fields.wrong(f"ignore.{shown(rule)}", "needs the reason why this rule is switched off")
-    return {str(rule): str(reason) for rule, reason in value.items()}
+    return {
+        fields.text(f"ignore.{shown(rule)}", rule, _reason_problem): fields.text(
+            f"ignore.{shown(rule)}", reason, _reason_problem
+        )
+        for rule, reason in value.items()
+    }
+
+
+def _reason_problem(text: str) -> str:
+    return words.text_problem(text, 1024) if text else "needs the reason why this rule is switched off"

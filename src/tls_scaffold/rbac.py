@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tls_scaffold import presets
-from tls_scaffold.inventory import LOOPBACK, Component, Inventory, Permission, User
+from tls_scaffold.inventory import LOOPBACK, Component, Inventory, Permission, Server, User
 from tls_scaffold.presets import ROOT, Preset
 from tls_scaffold.words import canonical_address
 
@@ -59,8 +59,12 @@ def with_root(inventory: Inventory) -> Inventory:
 
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
     """Return the URL of each member for clients, at its first host; an adopted member may have none that is known."""
-    hosts = dict.fromkeys((member.hosts or LOOPBACK)[0] for member in inventory.members)
-    return tuple(f"https://{bracketed(host)}:{CLIENT_PORT}" for host in hosts)
+    return tuple(dict.fromkeys(f"https://{bracketed(first_host(each))}:{CLIENT_PORT}" for each in inventory.members))
+
+
+def first_host(server: Server) -> str:
+    """Return the host that a server is reached at."""
+    return (server.hosts or LOOPBACK)[0]
 
 
 def bracketed(host: str) -> str:

@@ -58,6 +58,8 @@ def new(folder: Path, /, directory: Path, source: str, *, dry_run: bool, **words
     if dry_run:
         click.echo(b"\n".join(os.fsencode(made.target / path) for path in made.files))
     else:
+        for warning in made.warnings:
+            click.echo(f"warning: {warning}", err=True)
         click.echo(_summary(made), err=True)
 
 

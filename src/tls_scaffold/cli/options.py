@@ -39,6 +39,20 @@ def components(command: Command) -> Command:
                 metavar="U,V",
                 help="Users: a name each, or NAME=CN where the CN differs from the file name; may be repeated",
             ),
+            option(
+                "--grant",
+                type=Words(),
+                multiple=True,
+                metavar="NAME=PREFIX[:r|w|rw]",
+                help="Let user NAME read (or write, or both) all keys of etcd under PREFIX; may be repeated",
+            ),
+            option(
+                "--role",
+                type=Words(),
+                multiple=True,
+                metavar="NAME=PRESET",
+                help="Give user NAME the role of a preset (`tls-scaffold roles` lists them); may be repeated",
+            ),
             option("--proxies", type=click.IntRange(0), metavar="N", help="N proxies, named by number"),
             option(
                 "--proxy",

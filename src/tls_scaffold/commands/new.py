@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import formats, intake, newfolder, template
+from tls_scaffold import formats, intake, newfolder, rbac, template
 from tls_scaffold.inventory import Inventory
 
 DEFAULT_PROXIES = 1  # as in hack/tls-setup
@@ -18,6 +18,11 @@ class Made:
     target: Path
     inventory: Inventory
     files: tuple[str, ...]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is allowed but seldom meant, one line each."""
+        return rbac.warnings(self.inventory.users)
 
 
 def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -> Made:
