@@ -154,7 +154,7 @@ def test_every_problem_is_told_at_once_with_its_place() -> None:
   members[1]: `10.0.0.999` {NOT_A_HOST}
   members[2].hosts[0]: `host:1` {NOT_A_HOST} (give the host alone, without brackets and port)
   members[2].hosts[2]: `` {NOT_A_HOST} (it is empty)
-  members[3].hosts: a member needs at least one host
+  members[3].hosts: a member needs at least one host, or a `request` of its own that has them
   members[4].hosts: `x` is not a list
   members[5]: `5` is not a table of fields
   proxies[0].hosts[0]: `010.0.0.1` {NOT_A_HOST}

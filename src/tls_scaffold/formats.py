@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO
+from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
 
@@ -15,8 +15,11 @@ LARGEST = 64 * 1024 * 1024
 def read(path: str) -> str:
     """Return the text of the file `path`, or of standard input for `-`; ScaffoldError if it can't be read."""
     try:
-        with _opened(path) as file:
-            raw = file.read(LARGEST + 1)
+        if path == "-":  # sys.stdin is None where it was closed
+            raw = (sys.stdin.buffer if sys.stdin else open(0, "rb")).read(LARGEST + 1)  # noqa: SIM115
+        else:
+            with open(path, "rb") as file:  # noqa: PTH123  (Path has no bounded read)
+                raw = file.read(LARGEST + 1)
         if len(raw) > LARGEST:
             raise ScaffoldError(f"`{path}` is larger than {LARGEST // 1024**2} MiB")
         return raw.decode("utf-8-sig")
@@ -24,11 +27,6 @@ def read(path: str) -> str:
         raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from error
-
-
-def _opened(path: str) -> BinaryIO:
-    # Standard input by its number: sys.stdin is None where it was closed.
-    return open(0, "rb", closefd=False) if path == "-" else open(path, "rb")  # noqa: PTH123
 
 
 def load(path: str) -> Any:
