@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tls_scaffold.inventory import LOOPBACK, MEMBERS_CN, Component, Inventory
+from tls_scaffold.inventory import MEMBERS_CN, Component, Inventory
 from tls_scaffold.rbac import CLIENT_PORT, bracketed, endpoints, first_host
 from tls_scaffold.words import canonical_address
 
@@ -97,8 +97,8 @@ def _member(inventory: Inventory, component: Component, paths: Paths) -> dict[st
 
 def _member_settings(inventory: Inventory, component: Component, paths: Paths) -> dict[str, Any]:
     listening = [host for host in component.hosts if canonical_address(host)] or ["0.0.0.0"]  # noqa: S104
-    own = (component.hosts or LOOPBACK)[0]
-    everybody = (f"{member.name}={_url(first_host(member), PEER_PORT)}" for member in inventory.members)
+    own = first_host(component.hosts)
+    everybody = (f"{member.name}={_url(first_host(member.hosts), PEER_PORT)}" for member in inventory.members)
     security = {"cert-file": paths.certificate, "key-file": paths.key, "client-cert-auth": True}
     return {
         "name": component.name,

@@ -1,10 +1,10 @@
 """What each user may do in etcd: its roles, and the lines that the script `rbac.sh` brings etcd in line with."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tls_scaffold import presets
-from tls_scaffold.inventory import LOOPBACK, Component, Inventory, Permission, Server, User
+from tls_scaffold.inventory import LOOPBACK, Component, Inventory, Permission, User
 from tls_scaffold.presets import ROOT, Preset
 from tls_scaffold.words import canonical_address
 
@@ -58,13 +58,15 @@ def with_root(inventory: Inventory) -> Inventory:
 
 
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
-    """Return the URL of each member for clients, at its first host; an adopted member may have none that is known."""
-    return tuple(dict.fromkeys(f"https://{bracketed(first_host(each))}:{CLIENT_PORT}" for each in inventory.members))
+    """Return the URL of each member for clients, at its first host."""
+    return tuple(
+        dict.fromkeys(f"https://{bracketed(first_host(each.hosts))}:{CLIENT_PORT}" for each in inventory.members)
+    )
 
 
-def first_host(server: Server) -> str:
-    """Return the host that a server is reached at."""
-    return (server.hosts or LOOPBACK)[0]
+def first_host(hosts: Sequence[str]) -> str:
+    """Return the one of a server's hosts that it is reached at; an adopted one may have none that is known."""
+    return (hosts or LOOPBACK)[0]
 
 
 def bracketed(host: str) -> str:

@@ -1,0 +1,121 @@
+"""The words of --grant and --role."""
+
+import pytest
+
+from conftest import Factory
+from support import tls_scaffold
+from tls_scaffold import grants, intake
+from tls_scaffold.inventory import Permission, User
+
+ALICE = User("alice", "alice")
+
+
+def permissions(*words: str, user: User = ALICE) -> tuple[Permission, ...]:
+    users, problems = grants.granted([user], words, [])
+    assert problems == []
+    return users[0].permissions
+
+
+@pytest.mark.parametrize(
+    ("word", "path", "access"),
+    [
+        ("alice=/x/", "/x/", "read"),
+        ("alice=/x/:r", "/x/", "read"),
+        ("alice=/x/:w", "/x/", "write"),
+        ("alice=/x/:rw", "/x/", "readwrite"),
+        ("alice=/x/:readwrite", "/x/", "readwrite"),
+        ("alice=/a:b/", "/a:b/", "read"),
+        ("alice=/a=b/:w", "/a=b/", "write"),
+        ("alice=", "", "read"),
+    ],
+)
+def test_a_grant_is_a_prefix_and_what_may_be_done_there(word: str, path: str, access: str) -> None:
+    assert permissions(word) == (Permission(path, access),)
+
+
+def test_a_later_grant_of_the_same_prefix_takes_the_place_of_the_earlier() -> None:
+    key = Permission("/x/", "write", prefix=False)
+
+    assert permissions("alice=/x/", "alice=/y/", "alice=/x/:rw", user=User("alice", "a", permissions=(key,))) == (
+        key,
+        Permission("/y/", "read"),
+        Permission("/x/", "readwrite"),
+    )
+
+
+def test_a_role_is_given_to_the_user_that_is_named() -> None:
+    users, problems = grants.granted([ALICE, User("bob", "bob")], [], ["bob=calico"])
+
+    assert (users, problems) == ((ALICE, User("bob", "bob", role="calico")), [])
+
+
+def test_every_bad_word_is_told_with_its_place() -> None:
+    users, problems = grants.granted(
+        [ALICE], ["alice", "alic=/x/", "zzz=/x/", "alice=/x/:q", "alice=/\n/"], ["alice", "alice=", "alic=calico"]
+    )
+
+    assert users == (ALICE,)
+    assert problems == [
+        "grant[0]: `alice` is not NAME=PREFIX[:r|w|rw]",
+        "grant[1]: `alic` is not a user; did you mean `alice`?",
+        "grant[2]: `zzz` is not a user: name it with `--user`",
+        "grant[3]: `q` is none of `r`, `w`, `rw`",
+        "grant[4]: `/\\n/` has control or invisible characters",
+        "role[0]: `alice` is not NAME=PRESET",
+        "role[1]: `alice=` is not NAME=PRESET",
+        "role[2]: `alic` is not a user; did you mean `alice`?",
+    ]
+
+
+def test_users_of_one_name_stay_two_for_whoever_refuses_them() -> None:
+    users, _ = grants.granted([ALICE, ALICE], ["alice=/x/"], [])
+
+    assert len(users) == 2
+
+
+def test_new_and_add_take_both_options(folder: Factory) -> None:
+    words = ("--members", "10.0.0.1", "--users", "alice,bob", "--grant", "alice=/x/:rw", "--role", "bob=calico")
+    path = folder(*words)
+
+    done = tls_scaffold("-C", str(path), "add", "--user", "carol", "--grant", "carol=/c/", "--grant", "alice=/y/")
+
+    assert done.returncode == 0, done.stderr
+    assert intake.load(path).users == (
+        User("alice", "alice", permissions=(Permission("/x/", "readwrite"), Permission("/y/", "read"))),
+        User("bob", "bob", role="calico"),
+        User("carol", "carol", permissions=(Permission("/c/", "read"),)),
+    )
+    assert "permission\tuser-carol\tread\tprefix\t/c/" in (path / "rbac.sh").read_text(encoding="utf-8")
+
+
+def test_new_refuses_bad_grants_with_everything_else_and_makes_nothing(folder: Factory) -> None:
+    target = folder("--members", "10.0.0.1").parent / "refused"
+
+    done = tls_scaffold(
+        *("new", str(target), "--members", "10.0.0.1", "--users", "alice,b=alice"),
+        *("--grant", "alic=/x/", "--role", "alice=calicoo"),
+    )
+
+    assert (done.returncode, target.exists()) == (1, False)
+    assert done.stderr == (
+        "error: 3 problems in the inventory\n"
+        "  grant[0]: `alic` is not a user; did you mean `alice`?\n"
+        "  users[1].cn: `alice` is the CN of users[0] too: they would be one etcd user\n"
+        "  users[0].role: `calicoo` is not a preset; did you mean `calico`?\n"
+        "\nhint: `tls-scaffold new --help` says what each option takes\n"
+    )
+
+
+def test_new_warns_of_wide_prefixes_and_of_users_that_may_do_nothing(folder: Factory) -> None:
+    target = folder("--members", "10.0.0.1").parent / "warned"
+
+    done = tls_scaffold(
+        *("new", str(target), "--members", "10.0.0.1", "--users", "a,b,calico", "--grant", "a=/x", "--grant", "a=")
+    )
+
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[:3] == [
+        "warning: `a`: the prefix `/x` lacks its slash: it matches `/x…` too, not only `/x/…`",
+        "warning: `a`: the empty prefix matches every key there is",
+        "warning: `b`: certificates only, no etcd user (neither role nor permissions)",
+    ]

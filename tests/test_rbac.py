@@ -1,0 +1,118 @@
+"""Which roles a user gets, and the lines of rbac.sh."""
+
+import pytest
+
+from tls_scaffold import rbac
+from tls_scaffold.inventory import Files, Inventory, Member, Permission, User
+from tls_scaffold.rbac import Role
+
+READ_X = Permission("/x/", "read")
+
+
+def cluster(*users: User) -> Inventory:
+    return Inventory(members=(Member("etcd1", ("10.0.0.1",)), Member("etcd2", ("::1", "b"))), users=users)
+
+
+@pytest.mark.parametrize(
+    ("user", "roles"),
+    [
+        pytest.param(User("calico", "cn"), ("calico",), id="a preset of its name"),
+        pytest.param(User("a", "a", role="calico"), ("calico",), id="a preset that is named"),
+        pytest.param(User("a", "a", role="kube-apiserver"), ("kube-apiserver", "root"), id="one with the role root"),
+        pytest.param(User("root", "root"), ("root",), id="root"),
+        pytest.param(User("admin", "root"), ("root",), id="a CN root under another name"),
+        pytest.param(User("a", "a", role="root"), ("root",), id="etcd's own administrator by a role"),
+        pytest.param(User("a", "a", permissions=(READ_X,)), ("user-a",), id="permissions by hand"),
+        pytest.param(User("calico", "c", permissions=(READ_X,)), ("user-calico",), id="by hand instead of its name's"),
+        pytest.param(User("a", "a", "calico", (READ_X,)), ("calico", "user-a"), id="both"),
+        pytest.param(User("a", "a"), (), id="neither"),
+        pytest.param(User("a", "a", role="no-such"), (), id="a preset that does not exist"),
+    ],
+)
+def test_a_user_gets_the_roles_that_it_asks_for(user: User, roles: tuple[str, ...]) -> None:
+    assert tuple(role.name for role in rbac.roles_of(user)) == roles
+
+
+def test_permissions_by_hand_make_a_role_of_the_user_s_own() -> None:
+    user = User("a", "A", permissions=(READ_X,))
+
+    assert rbac.roles_of(user) == (Role("user-a", (READ_X,)),)
+
+
+def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory() -> None:
+    permissions = (READ_X, Permission("/k", "write", prefix=False), Permission("", "readwrite"))
+    inventory = cluster(
+        User("admin", "root", files=Files(output="ssl/admin")),
+        User("one", "1", role="calico"),
+        User("two", "2", role="calico"),
+        User("own", "o $(x)", permissions=permissions),
+        User("plain", "plain"),
+    )
+
+    assert rbac.script_lines(inventory) == (
+        "endpoint\thttps://10.0.0.1:2379",
+        "endpoint\thttps://[::1]:2379",
+        "certificate\tssl/admin",
+        "role\troot",
+        "user\troot",
+        "grant\troot\troot",
+        "role\tcalico",
+        "permission\tcalico\treadwrite\tprefix\t/calico/",
+        "user\t1",
+        "grant\tcalico\t1",
+        "user\t2",
+        "grant\tcalico\t2",
+        "role\tuser-own",
+        "permission\tuser-own\tread\tprefix\t/x/",
+        "permission\tuser-own\twrite\tkey\t/k",
+        "permission\tuser-own\treadwrite\tall",
+        "user\to $(x)",
+        "grant\tuser-own\to $(x)",
+    )
+
+
+def test_a_root_is_added_only_where_there_is_none() -> None:
+    without, named = cluster(User("a", "a")), cluster(User("admin", "root"))
+
+    assert rbac.with_root(named) is named
+    assert rbac.with_root(without).users == (User("a", "a"), User("root", "root", role="root"))
+    assert rbac.root_component(without) is None
+
+
+def test_a_member_without_known_hosts_is_asked_on_loopback() -> None:
+    assert rbac.endpoints(Inventory(members=(Member("a", ()), Member("b", ())))) == ("https://localhost:2379",)
+
+
+def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:
+    twice = (READ_X, Permission("/x/", "write"))
+    inventory = cluster(
+        User("a", "a", role="calicoo"),
+        User("root", "root", role="calico"),
+        User("b", "b", permissions=twice),
+        User("fine", "fine", role="root"),
+    )
+
+    assert rbac.problems(inventory) == [
+        "users[0].role: `calicoo` is not a preset; did you mean `calico`?",
+        "users[1].role: `root` is etcd's own administrator and may do everything: leave this out",
+        "users[2].permissions[1]: `/x/` is granted twice",
+    ]
+    assert rbac.problems(cluster(User("root", "root", permissions=(READ_X,)))) == [
+        "users[0].permissions: `root` is etcd's own administrator and may do everything: leave this out"
+    ]
+
+
+def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
+    wide = User(
+        "a", "a", permissions=(Permission("", "read"), Permission("/x", "read"), Permission("/k", "read", prefix=False))
+    )
+    plain = [User(f"u{number}", "u") for number in range(7)]
+
+    assert rbac.warnings([wide, User("calico", "calico")]) == [
+        "`a`: the empty prefix matches every key there is",
+        "`a`: the prefix `/x` lacks its slash: it matches `/x…` too, not only `/x/…`",
+    ]
+    assert rbac.warnings(plain[:2]) == ["`u0`, `u1`: certificates only, no etcd user (neither role nor permissions)"]
+    assert rbac.warnings(plain) == [
+        "`u0`, `u1`, `u2`, `u3`, `u4` and 2 more: certificates only, no etcd user (neither role nor permissions)"
+    ]
