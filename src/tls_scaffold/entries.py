@@ -126,7 +126,8 @@ def judged(entry: Entry, ca: Certificate | None) -> Entry:
 
 
 def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> Iterator[tuple[str, str]]:
-    if entry.key and not entry.has_locked_key and not certificates.key_seems_to_fit(certificate, entry.key):
+    is_open = entry.key is not None and not entry.has_locked_key
+    if is_open and not certificates.key_seems_to_fit(certificate, entry.key or b""):
         yield MISMATCHED, f"`{entry.key_path}` is not its key"
     is_other_ca = entry.kind is None and certificate.is_ca
     if ca and not is_other_ca and not _signed_by(certificate, ca):

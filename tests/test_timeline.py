@@ -1,0 +1,83 @@
+"""The picture: what stands where in it, and that any name and any number of lives make one."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from pictures import SVG, parsed
+from tls_scaffold.timeline import COLOURS, Life, svg
+
+TODAY = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+
+
+def life(name: str, begin: int, end: int, state: str = "valid") -> Life:
+    return Life(name, state, TODAY + timedelta(days=begin), TODAY + timedelta(days=end))
+
+
+def bars(picture: str) -> dict[str, tuple[float, float, str]]:
+    """Return each bar's left and right end and its colour, by what it shows when it is pointed at."""
+    found = {}
+    for bar in parsed(picture).iter(f"{SVG}rect"):
+        title = bar.find(f"{SVG}title")
+        if title is not None:
+            left = float(bar.attrib["x"])
+            found[str(title.text)] = (left, left + float(bar.attrib["width"]), bar.attrib["fill"])
+    return found
+
+
+def texts(picture: str) -> list[str]:
+    return ["".join(text.itertext()) for text in parsed(picture).iter(f"{SVG}text")]
+
+
+def test_lives_stand_to_scale_below_each_other() -> None:
+    picture = svg([life("ca", 0, 3650), life("etcd1", 0, 365, "expiring"), life("old", -365, -1, "expired")], TODAY)
+    assert bars(picture) == {
+        "ca: 2026-11-23 to 2036-11-20, valid": (pytest.approx(265.5, abs=0.1), 920.0, COLOURS["valid"]),
+        "etcd1: 2026-11-23 to 2027-11-23, expiring": (
+            pytest.approx(265.5, abs=0.1),
+            pytest.approx(330.9, abs=0.1),
+            COLOURS["expiring"],
+        ),
+        "old: 2025-11-23 to 2026-11-22, expired": (200.0, pytest.approx(265.3, abs=0.1), COLOURS["expired"]),
+    }
+    heights = [bar.attrib["y"] for bar in parsed(picture).iter(f"{SVG}rect")][1:]
+    assert heights == ["61", "85", "109"]
+
+
+def test_today_is_marked_where_it_is() -> None:
+    root = parsed(svg([life("ca", -10, 30)], TODAY))
+    dashed = [line.attrib["x1"] for line in root.iter(f"{SVG}line") if "stroke-dasharray" in line.attrib]
+    assert dashed == ["380.0"]
+    assert texts(svg([life("ca", -10, 30)], TODAY)) == [
+        "2026-12",
+        "ca",
+        "valid, 30 days",
+        "today, 2026-11-23",
+    ]
+
+
+@pytest.mark.parametrize("days", [1, 40, 400, 4000, 40_000, 400_000])
+def test_the_axis_has_as_many_marks_as_there_is_room_for(days: int) -> None:
+    picture = svg([life("ca", 0, days)], TODAY)
+    marks = [text for text in texts(picture) if text[:4].isdigit() and len(text) in (4, 7)]
+    assert len(marks) <= 12
+    assert len(marks) >= (1 if days > 31 else 0)
+    assert len(set(marks)) == len(marks)
+
+
+def test_any_name_makes_a_picture() -> None:
+    names = ["<b>&\"'</b>", "a" * 200, "\x1b[31m", "\ufffe\uffff", "\udcff", ""]
+    picture = svg([life(name, 0, 1) for name in names], TODAY)
+    labels = [text for text in texts(picture) if "today" not in text and "valid" not in text]
+    assert labels == ["<b>&\"'</b>", "a" * 23 + "…", "\\x1b[31m", "??", "\\udcff", ""]
+    picture.encode()
+
+
+def test_a_picture_without_lives_shows_today() -> None:
+    assert texts(svg([], TODAY)) == ["today, 2026-11-23"]
+
+
+def test_a_thousand_lives_have_a_row_each() -> None:
+    root = parsed(svg([life(f"u{number}", 0, 365) for number in range(1000)], TODAY))
+    assert root.attrib["height"] == str(56 + 24 * 1000 + 16)
+    assert len(list(root.iter(f"{SVG}rect"))) == 1001
