@@ -1,0 +1,169 @@
+"""The command group: help, completion, what is imported when, and how errors are told."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from support import BIN, environment, run
+from tls_scaffold import __version__
+from tls_scaffold.cli import ScaffoldGroup, cli
+from tls_scaffold.errors import ScaffoldError, UsageError
+
+PROGRAM = str(BIN / "tls-scaffold")
+HEAVY = ("cookiecutter", "cryptography", "jinja2", "merge3", "requests", "rich", "yaml")
+LOADED = """
+import json, sys
+from tls_scaffold.cli import main
+try:
+    main()
+finally:
+    print(json.dumps(sorted(name for name in sys.modules if "." not in name)), file=sys.stderr)
+"""
+
+
+def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+COMMANDS = dict(commands())
+PARAMETERS = [(path, each) for path, command in COMMANDS.items() for each in command.params]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_says_what_it_does_and_stands_in_the_help(path: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(cli, [*path, "--help"])
+    above = CliRunner().invoke(cli, [*path[:-1], "--help"])
+
+    assert shown.exit_code == 0
+    assert COMMANDS[path].help
+    assert COMMANDS[path].hidden or f"  {path[-1]} " in above.output
+
+
+@pytest.mark.parametrize(
+    ("path", "option"),
+    [(path, each) for path, each in PARAMETERS if isinstance(each, click.Option)],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value.opts[0],
+)
+def test_every_option_has_help_without_a_full_stop(path: tuple[str, ...], option: click.Option) -> None:
+    assert option.help, path
+    assert not option.help.endswith("."), path
+
+
+def loaded(*words: str) -> list[str]:
+    done = run(sys.executable, "-c", LOADED, *words)
+    names: list[str] = json.loads(done.stderr.splitlines()[-1])
+    return names
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("--version",), *((*path, "--help") for path in COMMANDS)], ids=" ".join
+)
+def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
+    assert [name for name in loaded(*words) if name in HEAVY] == []
+
+
+def test_the_version_is_shown() -> None:
+    done = run(PROGRAM, "--version")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"tls-scaffold, version {__version__}\n", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_s_completion_is_there(shell: str) -> None:
+    done = run(PROGRAM, _TLS_SCAFFOLD_COMPLETE=f"{shell}_source")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "_TLS_SCAFFOLD_COMPLETE" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("tls-scaffold ne", ["new"]),
+        ("tls-scaffold new --mem", ["--members", "--member"]),
+        ("tls-scaffold new --dry", ["--dry-run"]),
+    ],
+)
+def test_commands_and_options_are_completed(typed: str, offered: list[str]) -> None:
+    position = str(len(typed.split()) - 1)
+    done = run(PROGRAM, _TLS_SCAFFOLD_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=position)
+
+    assert [line.split(",")[1] for line in done.stdout.splitlines()] == offered
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown"),
+    [
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "…".encode()),
+        ({"PYTHONIOENCODING": "latin-1"}, rb"\u2026"),
+    ],
+)
+def test_help_is_shown_where_the_terminal_lacks_a_character(locale: dict[str, str], shown: bytes) -> None:
+    done = subprocess.run((PROGRAM, "new", "--help"), env=environment(**locale), capture_output=True, check=True)
+
+    assert b"NAME=HOST[+HOST" + shown in done.stdout
+
+
+def failing(error: BaseException) -> click.Group:
+    group = ScaffoldGroup("tls-scaffold")
+
+    @group.command()
+    def fail() -> None:
+        raise error
+
+    return group
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (ScaffoldError("it is so"), 1, "error: it is so\n"),
+        (ScaffoldError("it is so", ["a: b", "c: d"], "do e"), 1, "error: it is so\n  a: b\n  c: d\n\nhint: do e\n"),
+        (UsageError("it is so"), 2, "error: it is so\n"),
+        (OSError(28, "No space left on device"), 1, "error: No space left on device\n"),
+        (PermissionError(13, "Permission denied", "a/b"), 1, "error: `a/b`: Permission denied\n"),
+        (OSError("only words"), 1, "error: only words\n"),
+        (KeyboardInterrupt(), 1, "\nAborted!\n"),
+    ],
+)
+def test_an_error_is_a_message_on_stderr_and_an_exit_code(error: BaseException, code: int, told: str) -> None:
+    done = CliRunner().invoke(failing(error), ["fail"])
+
+    assert (done.exit_code, done.stdout, done.stderr) == (code, "", told)
+
+
+def test_a_mistake_of_ours_is_not_hidden() -> None:
+    assert isinstance(CliRunner().invoke(failing(ZeroDivisionError()), ["fail"]).exception, ZeroDivisionError)
+
+
+def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
+    script = '"$0" new --members a --dry-run | :; echo "${PIPESTATUS[0]}"'
+    done = run("bash", "-c", script, PROGRAM, cwd=tmp_path)
+
+    assert done.stderr == ""
+    assert done.stdout in ("0\n", "1\n")
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    done = run(PROGRAM, "nwe")
+
+    assert done.returncode == 2
+    assert "No such command 'nwe'" in done.stderr
+
+
+def test_a_folder_that_is_a_file_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("")
+
+    done = run(PROGRAM, "-C", "x", "new", "--members", "a", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'x' is a file" in done.stderr
