@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ class Live:
         certs = self.folder / "certs"
         return Identity(certs / f"{name}.pem", certs / f"{name}-key.pem")
 
-    def variables(self, name: str = "root", **more: str) -> dict[str, str]:
+    def variables(self, name: str = "root", **more: str) -> dict[str, Any]:
         """Return etcdctl's variables for a user of the folder, with the cluster's etcdctl first on the PATH."""
         wanted = self.cluster.environment(self.identity(name))
         ours = {key: text for key, text in wanted.items() if key.startswith("ETCDCTL_") or key == "PATH"}

@@ -70,7 +70,8 @@ def apply(bench: Bench, script: Path, *words: str) -> str:
     done = run(["sh", str(script), *words], {**cluster.environment(bench.root), **endpoints}, cwd=script.parent)
     if done.returncode:
         raise ScaffoldError(
-            f"`{' '.join(['rbac.sh', *words])}` failed on the throw-away cluster", [*done.stderr.split("\n")[:5]]
+            f"`{' '.join(['rbac.sh', *words])}` failed on the throw-away cluster",
+            done.stderr.removeprefix("error: ").split("\n\n")[0].splitlines(),
         )
     return done.stdout
 

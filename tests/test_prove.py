@@ -1,0 +1,163 @@
+"""`tls-scaffold prove`, from outside."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusters import P256, SYSTEM, VERSIONS
+from conftest import Factory
+from support import BIN, Done, run
+from test_etcd import mentioning
+from tls_scaffold.presets import PRESETS
+
+ONE = ("--members", "10.0.0.1", *P256)
+ALL = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", "--users", ",".join(each.name for each in PRESETS), *P256)
+CHECKS = [
+    "yes  a certificate of another CA is refused",
+    "yes  a certificate whose CN is no user of etcd may do nothing",
+    "yes  a user's certificate is refused on the peer port",
+    "yes  the script run twice changes nothing",
+    "yes  every member is healthy",
+]
+
+pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make", "openssl")
+
+
+def prove(folder: Path, *words: str, path: str = SYSTEM, **variables: str) -> Done:
+    """Run the command with only this etcd on the PATH; its temporary folder must be gone afterwards."""
+    temporary = folder.parent / "temporary"
+    temporary.mkdir(exist_ok=True)
+    places = f"{path}:/usr/bin:/bin"
+    wanted: dict[str, Any] = {"PATH": places, "TMPDIR": str(temporary), **variables}
+    done = run(str(BIN / "tls-scaffold"), "-C", str(folder), "prove", *words, **wanted)
+    assert left(temporary) == []
+    assert mentioning(str(temporary)) == []
+    return done
+
+
+def left(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
+    grants = ("--grant", "a=/a/:rw", "--grant", "a=/b/", "--grant", "b=/b/:w")
+
+    done = prove(signed(*ONE, "--users", "a,b,plain", *grants), path=path)
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[:-6] == [
+        "USER   KEYS                    READ     WRITE",
+        "a      /a/*                    allowed  allowed",
+        "a      /b/*                    allowed  denied",
+        "a      /tls-scaffold-nobody/*  denied   denied",
+        "b      /a/*                    denied   denied",
+        "b      /b/*                    denied   allowed",
+        "b      /tls-scaffold-nobody/*  denied   denied",
+        "plain  /a/*                    denied   denied",
+        "plain  /b/*                    denied   denied",
+        "plain  /tls-scaffold-nobody/*  denied   denied",
+    ]
+    assert lines[-6:] == ["", *CHECKS]
+    assert "all 23 went as they should" in done.stderr
+    assert "members: 1" in done.stderr
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_three_members_and_all_presets_together(signed: Factory, path: str) -> None:
+    done = prove(signed(*ALL), "--json", path=path)
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    proof = json.loads(done.stdout)
+    assert (proof["members"], proof["surprises"]) == (3, 0)
+    assert [check["holds"] for check in proof["checks"]] == [True] * 5
+    prefixes = {reason.permission.path for preset in PRESETS for reason in preset.reasons}
+    tried = {(each["user"], each["path"].removesuffix("*"), each["access"]) for each in proof["attempts"]}
+    assert tried == {
+        (preset.name, path, access)
+        for preset in PRESETS
+        for path in (*prefixes, "/tls-scaffold-nobody/")
+        for access in ("read", "write")
+    }
+    held = {(each["user"], each["path"], each["access"]) for each in proof["attempts"] if each["seen"] == "allowed"}
+    for preset in PRESETS:
+        for reason in preset.reasons:
+            path, access = f"{reason.permission.path}*", reason.permission.access
+            assert (preset.name, path, "read") in held
+            if access == "readwrite":
+                assert (preset.name, path, "write") in held
+
+
+def test_a_role_that_is_broken_in_the_folder_s_own_script_is_noticed(signed: Factory) -> None:
+    folder = signed(*ONE, "--users", "root,calico")
+    text = (folder / "rbac.sh").read_text(encoding="utf-8")
+    (folder / "rbac.sh").write_text(
+        text.replace("\treadwrite\tprefix\t/calico/", "\tread\tprefix\t/calico/"), encoding="utf-8"
+    )
+
+    done = prove(folder)
+
+    assert done.returncode == 1
+    assert "calico  /calico/*               allowed  denied (expected: allowed)" in done.stdout.splitlines()
+    assert done.stderr.splitlines()[-1] == "1 of 13 went otherwise than they should"
+
+
+def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
+    done = prove(folder(*ONE, "--users", "calico"))
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "starting a throw-away cluster\n"
+        "error: the proof needs the folder's certificates\n"
+        "  `certs/ca.pem` is missing\n"
+        "  `certs/ca-key.pem` is missing\n"
+        "  `certs/etcd1.pem` is missing\n"
+        "  `certs/etcd1-key.pem` is missing\n"
+        "  `certs/calico.pem` is missing\n"
+        "  `certs/calico-key.pem` is missing\n"
+        "\nhint: `make` signs what is missing\n"
+    )
+
+
+def test_with_a_root_of_its_own_the_ca_s_key_may_lie_elsewhere(signed: Factory) -> None:
+    folder = signed(*ONE, "--users", "root")
+    (folder / "certs/ca-key.pem").unlink()
+
+    assert prove(folder).returncode == 0
+
+
+def test_a_folder_without_an_etcd_says_how_to_get_one(folder: Factory, tmp_path: Path) -> None:
+    done = prove(folder(*ONE), "--etcd", str(tmp_path))
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1] == f"error: etcd and etcdctl are not both in `{tmp_path}`"
+    assert "tls-scaffold[prove]" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_everything_is_gone_when_it_is_interrupted_or_killed(
+    signed: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], number: int
+) -> None:
+    folder, temporary = signed(*ALL), tmp_path / "temporary"
+    temporary.mkdir()
+    program = running(str(BIN / "tls-scaffold"), "prove", cwd=folder, PATH=SYSTEM + ":/bin", TMPDIR=str(temporary))
+    deadline = time.monotonic() + 60
+    while not any("put -- " in each for each in mentioning("etcdctl")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    program.send_signal(number)
+    _, told = program.communicate(timeout=30)
+
+    deadline = time.monotonic() + 15
+    while (mentioning(str(temporary)) or left(temporary)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (mentioning(str(temporary)), left(temporary)) == ([], [])
+    assert program.returncode == {signal.SIGINT: 1, signal.SIGKILL: -9}.get(signal.Signals(number), 128 + number)
+    assert "Traceback" not in told

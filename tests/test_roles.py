@@ -1,0 +1,41 @@
+"""`tls-scaffold roles`."""
+
+import json
+
+from support import tls_scaffold
+from tls_scaffold.presets import PRESETS
+
+
+def test_it_lists_each_preset_with_source_permissions_and_reasons() -> None:
+    done = tls_scaffold("roles")
+
+    assert done.returncode == 0
+    blocks = done.stdout.strip().split("\n\n")
+    assert len(blocks) == len(PRESETS)
+    for block, preset in zip(blocks, PRESETS, strict=True):
+        title, *rows = block.splitlines()
+        assert title == f"{preset.name}  ({preset.version}; {preset.source})"
+        assert len(rows) == len(preset.reasons) + bool(preset.root)
+        for row, reason in zip(rows, preset.reasons, strict=False):
+            access, path, why = row.split(maxsplit=2)
+            assert (access, path, why) == (reason.permission.access, f"{reason.permission.path}*", reason.why)
+    assert blocks[1].splitlines()[-1].startswith("  root       (the role root)  compaction: ")
+
+
+def test_programs_may_read_it_as_json() -> None:
+    presets = {each["name"]: each for each in json.loads(tls_scaffold("roles", "--json").stdout)}
+
+    assert list(presets) == [preset.name for preset in PRESETS]
+    assert presets["calico"] == {
+        "name": "calico",
+        "source": "docs.tigera.io/calico/latest/reference/etcd-rbac/kubernetes",
+        "version": "Calico 3.32",
+        "permissions": [
+            {
+                "prefix": "/calico/",
+                "access": "readwrite",
+                "why": "one user for all of Calico: everything that it keeps",
+            }
+        ],
+        "root": "",
+    }
