@@ -1,6 +1,7 @@
 """Field-by-field records of what was signed, in the form of golden/cfssl-1.6.5.json."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 KINDS = {
-    x509.DNSName: "dns_name",
-    x509.RFC822Name: "rfc822_name",
-    x509.IPAddress: "ip_address",
-    x509.UniformResourceIdentifier: "uniform_resource_identifier",
+    "DNSName": "dns_name",
+    "RFC822Name": "rfc822_name",
+    "IPAddress": "ip_address",
+    "UniformResourceIdentifier": "uniform_resource_identifier",
 }
 EXTENSIONS = {
     "2.5.29.15": "key_usage",
@@ -112,23 +113,25 @@ def extension(found: x509.Extension[Any], parsed: x509.Certificate, issuer: x509
 
 
 def _value(kind: str, value: Any, parsed: x509.Certificate, issuer: x509.Certificate) -> Any:
-    if kind == "key_usage":
-        return sorted(word for attribute, word in KEY_USAGES.items() if getattr(value, attribute))
-    if kind == "extended_key_usage":
-        return sorted(EXTENDED.get(oid._name, oid.dotted_string) for oid in value)
-    if kind == "basic_constraints":
-        return {"ca": value.ca, "path_len_constraint": value.path_length}
     if kind == "key_identifier":
         assert value.digest == _sha1(parsed)
-        return "sha1-of-public-key"
     if kind == "authority_key_identifier":
         assert value.key_identifier == _sha1(issuer)
-        return "issuer-key-identifier"
-    if kind == "subject_alt_name":
-        return [[KINDS[type(each)], str(each.value)] for each in value]
-    if kind == "crl_distribution_points":
-        return [str(url.value) for point in value for url in point.full_name]
-    return [[each.access_method.dotted_string, str(each.access_location.value)] for each in value]
+    return VALUES[kind](value)
+
+
+VALUES: dict[str, Callable[[Any], Any]] = {
+    "key_usage": lambda value: sorted(word for each, word in KEY_USAGES.items() if getattr(value, each)),
+    "extended_key_usage": lambda value: sorted(EXTENDED.get(oid._name, oid.dotted_string) for oid in value),
+    "basic_constraints": lambda value: {"ca": value.ca, "path_len_constraint": value.path_length},
+    "key_identifier": lambda _: "sha1-of-public-key",
+    "authority_key_identifier": lambda _: "issuer-key-identifier",
+    "subject_alt_name": lambda value: [[KINDS[type(each).__name__], str(each.value)] for each in value],
+    "crl_distribution_points": lambda value: [str(url.value) for point in value for url in point.full_name],
+    "authority_information_access": lambda value: [
+        [each.access_method.dotted_string, str(each.access_location.value)] for each in value
+    ],
+}
 
 
 def _sha1(parsed: x509.Certificate) -> bytes:

@@ -1,15 +1,18 @@
 import json
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 import records
-from shell import run
+from support import Done, run
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "cfssl-1.6.5.json").read_text())
 CASES = GOLDEN["cases"]
+
+
+def shell(line: str, folder: Path) -> Done:
+    return run("sh", "-c", line, cwd=folder)
 
 
 def write_inputs(folder: Path, case: dict[str, Any]) -> None:
@@ -17,12 +20,12 @@ def write_inputs(folder: Path, case: dict[str, Any]) -> None:
         (folder / f"{name}.json").write_text(json.dumps(case[name]))
 
 
-def sign(folder: Path, case: dict[str, Any], cfssl: str, cfssljson: str) -> "CompletedProcess[str]":
-    made = run(f"{cfssl} gencert -initca ca_csr.json > ca.json && {cfssljson} -bare -f ca.json ca", folder)
+def sign(folder: Path, case: dict[str, Any], cfssl: str, cfssljson: str) -> Done:
+    made = shell(f"{cfssl} gencert -initca ca_csr.json > ca.json && {cfssljson} -bare -f ca.json ca", folder)
     assert made.returncode == 0, made.stderr
     profile = f"-profile={case['profile']}" if case["profile"] else ""
     flags = f"-ca ca.pem -ca-key ca-key.pem -config ca_config.json {profile}"
-    return run(f"{cfssl} gencert {flags} request.json > leaf.json && {cfssljson} -bare -f leaf.json leaf", folder)
+    return shell(f"{cfssl} gencert {flags} request.json > leaf.json && {cfssljson} -bare -f leaf.json leaf", folder)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])

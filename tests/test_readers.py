@@ -1,0 +1,146 @@
+import pytest
+
+from tls_scaffold import readers
+from tls_scaffold.cfssl import Authority, Constraint, Profile, Request, SigningConfig
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.words import Key
+
+
+def refused(text: str, *, config: bool = False) -> str:
+    with pytest.raises(ScaffoldError) as caught:
+        (readers.signing_config if config else readers.request)(text, "x.json")
+    return str(caught.value)
+
+
+def test_reads_names_without_regard_to_case_as_go_does() -> None:
+    text = """{"cn": "etcd", "HOSTS": ["a"], "Key": {"ALGO": "rsa", "size": 2049},
+      "Names": [{"o": "x", "oid": {"1.2": "y"}}], "SerialNumber": "7", "CA": {"Expiry": "24h", "pathLen": 1,
+      "pathlenzero": true, "backdate": "1h"}, "crl_url": "u"}"""
+    assert readers.request(text, "x.json") == Request(
+        cn="etcd",
+        hosts=("a",),
+        key=Key("rsa", 2049),
+        names=({"O": "x", "1.2": "y"},),
+        serial_number="7",
+        ca=Authority("24h", 1, path_length_zero=True, backdate="1h"),
+        crl_url="u",
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "read"),
+    [
+        ("", Key("ecdsa", 256)),
+        (', "key": null', Key("ecdsa", 256)),
+        (', "key": {"algo": "ecdsa"}', Key("ecdsa", 256)),
+        (', "key": {"size": 384}', Key("ecdsa", 384)),
+        (', "key": {"algo": "ed25519", "size": 0}', Key("ed25519", 0)),
+    ],
+)
+def test_a_key_that_is_left_open_is_ecdsa_256(key: str, read: Key) -> None:
+    assert readers.request('{"CN": "a"' + key + "}", "x.json").key == read
+
+
+def test_hosts_that_are_absent_are_told_from_an_empty_list() -> None:
+    assert readers.request('{"CN": "a"}', "x.json").hosts is None
+    assert readers.request('{"CN": "a", "hosts": []}', "x.json").hosts == ()
+
+
+def test_a_field_that_looks_like_a_known_one_is_noticed_and_others_are_ignored_as_in_go() -> None:
+    request = readers.request('{"CN": "a", "host": ["b"], "_comment": "c", "name": []}', "x.json")
+    assert request.misspelt == {"host": "hosts", "name": "names"}
+
+
+def test_every_fault_of_a_request_is_told_at_once_with_its_place() -> None:
+    text = """{"CN": 5, "hosts": "x", "key": {"algo": "dsa", "size": "a"}, "names": [{"O": 3, "OID": {"x": "y"}}, 4],
+      "extensions": [1], "delegation_enabled": true, "ca": {"pathlen": -2, "expiry": "3d", "pathlenzero": 1}}"""
+    assert refused(text) == (
+        "`x.json` can't be used\n"
+        "  x.json: delegation_enabled: cfssl has this field, tls-scaffold's own signer does not support it\n"
+        "  x.json: extensions: cfssl has this field, tls-scaffold's own signer does not support it\n"
+        "  x.json: CN: `5` is not text in quotes\n"
+        '  x.json: hosts: `"x"` is not a list […]\n'
+        '  x.json: key.size: `"a"` is not a whole number\n'
+        "  x.json: key.algo: `dsa` is none of `ecdsa`, `rsa`, `ed25519`\n"
+        "  x.json: names[1]: `4` is not an object {…}\n"
+        "  x.json: names[0].O: `3` is not text in quotes\n"
+        "  x.json: names[0].OID.x: is not an object identifier such as `2.5.4.15`\n"
+        "  x.json: ca.pathlen: `-2` is negative\n"
+        "  x.json: ca.expiry: `3d` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`\n"
+        "  x.json: ca.pathlenzero: `1` is not true or false"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"CN": "a",\n  "hosts": [}', "`x.json` is not JSON\n  x.json: line 2, column 13: Expecting value"),
+        ("", "`x.json` is not JSON\n  x.json: line 1, column 1: Expecting value"),
+        ("[1]", "`x.json` holds no object {…}\n  x.json: it begins with `[1]`"),
+        ("[" * 100_000, "`x.json` is not JSON\n  x.json: nested too deeply"),
+        ("9" * 5000, "`x.json` is not JSON\n  x.json: a number is too long"),
+        (
+            f'{{"CN": {{"a": "{"x" * 50}"}}}}',
+            f'`x.json` can\'t be used\n  x.json: CN: `{{"a": "{"x" * 32}…` is not text in quotes',
+        ),
+        (
+            '{"key": {"algo": "rsa", "size": 1024}}',
+            "`x.json` can't be used\n  x.json: key.size: `1024` is not in 2048..8192",
+        ),
+        (
+            '{"key": {"algo": "ecdsa", "size": 512}}',
+            "`x.json` can't be used\n  x.json: key.size: `512` is none of 256, 384, 521",
+        ),
+    ],
+)
+def test_what_is_no_request_is_refused_with_its_place(text: str, problem: str) -> None:
+    assert refused(text) == problem
+
+
+def test_reads_a_signing_configuration() -> None:
+    text = """{"signing": {"default": {"expiry": "8760h"}, "profiles": {"p": {
+      "usages": ["signing"], "expiry": "1h30m", "backdate": "1m", "not_before": "2026-01-01T00:00:00Z", "not_after":
+      "2027-01-01T00:00:00+02:00", "ca_constraint": {"is_ca": true, "max_path_len": 1, "max_path_len_zero": false},
+      "crl_url": "c", "ocsp_url": "o", "issuer_urls": ["i"]}}}}"""
+    assert readers.signing_config(text, "x.json") == SigningConfig(
+        Profile(expiry="8760h"),
+        {
+            "p": Profile(
+                name="p",
+                usages=("signing",),
+                expiry="1h30m",
+                backdate="1m",
+                not_before="2026-01-01T00:00:00Z",
+                not_after="2027-01-01T00:00:00+02:00",
+                constraint=Constraint(is_ca=True, max_path_length=1),
+                crl_url="c",
+                ocsp_url="o",
+                issuer_urls=("i",),
+            )
+        },
+    )
+
+
+def test_without_a_default_profile_cfssls_own_holds() -> None:
+    assert readers.signing_config('{"signing": {}}', "x.json") == SigningConfig()
+
+
+def test_every_fault_of_a_signing_configuration_is_told_at_once() -> None:
+    text = """{"signing": {"default": {"expiry": "0h", "auth_key": "k", "remote": "r"}, "profiles": {
+      "a": {"usages": ["sign"], "expiry": "365d"}, "b": {"usages": ["signing"], "not_after": "tomorrow"}}}}"""
+    unsupported = "cfssl has this field, tls-scaffold's own signer does not support it"
+    assert refused(text, config=True) == (
+        "`x.json` can't be used\n"
+        f"  x.json: signing.default.auth_key: {unsupported}\n"
+        f"  x.json: signing.default.remote: {unsupported}\n"
+        "  x.json: signing.default.expiry: `0h` is no lifetime for the default profile\n"
+        "  x.json: signing.profiles.a.expiry: `365d` is not a duration as Go writes it: "
+        "hours such as `8760h`, or `1h30m`\n"
+        "  x.json: signing.profiles.a.usages: none that cfssl knows\n"
+        "  x.json: signing.profiles.b.not_after: `tomorrow` is not a time such as `2027-01-31T00:00:00Z`\n"
+        "  x.json: signing.profiles.b.expiry: is missing: a duration such as `8760h`"
+    )
+
+
+def test_a_configuration_without_signing_is_refused() -> None:
+    assert refused("{}", config=True) == "`x.json` can't be used\n  x.json: `signing` is missing"

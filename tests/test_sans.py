@@ -1,0 +1,66 @@
+import pytest
+
+from tls_scaffold import sans
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("localhost", ("dns", "localhost")),
+        ("*.example.com", ("dns", "*.example.com")),
+        ("", ("dns", "")),
+        ("10.0.0.1", ("ip", "10.0.0.1")),
+        ("::FFFF:10.0.0.1", ("ip", "10.0.0.1")),
+        ("2001:DB8::0010", ("ip", "2001:db8::10")),
+        ("10.0.0.999", ("dns", "10.0.0.999")),
+        ("010.0.0.1", ("dns", "010.0.0.1")),
+        ("10.0.0.1/24", ("dns", "10.0.0.1/24")),
+        (" 10.0.0.2", ("dns", " 10.0.0.2")),
+        ("10.0.0.1:2379", ("dns", "10.0.0.1:2379")),
+        ("fe80::1%eth0", ("dns", "fe80::1%eth0")),
+        ("ops@example.com", ("email", "ops@example.com")),
+        ("Bob <bob@example.com>", ("email", "bob@example.com")),
+        ("a..b@example.com", ("dns", "a..b@example.com")),
+        ("https://etcd.example.com/x", ("uri", "https://etcd.example.com/x")),
+        ("etcd:2379", ("uri", "etcd:2379")),
+        ("spiffe://a/ b", ("uri", "spiffe://a/%20b")),
+        ("http://a b/", ("dns", "http://a b/")),
+        ("https://a/%zz", ("dns", "https://a/%zz")),
+        ("/path", ("uri", "/path")),
+        ("*", ("uri", "*")),
+    ],
+)
+def test_takes_a_host_for_what_go_takes_it_for(host: str, name: tuple[str, str]) -> None:
+    assert sans.classified(host) == name
+
+
+def test_names_stand_in_cfssls_order_and_a_ca_keeps_addresses_alone() -> None:
+    hosts = ("10.0.0.1", "b", "https://x/", "o@x.y", "a", "::1")
+    assert sans.alternative_names(hosts) == (
+        ("dns", "b"),
+        ("dns", "a"),
+        ("email", "o@x.y"),
+        ("ip", "10.0.0.1"),
+        ("ip", "::1"),
+        ("uri", "https://x/"),
+    )
+    assert sans.alternative_names(hosts, is_ca=True) == (("ip", "10.0.0.1"), ("ip", "::1"))
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "*.example.com", "my_host", "a.b.", "10.0.0.1", "o@x.y", "https://x/y", "3com.net"]
+)
+def test_a_sound_host_has_no_problem(host: str) -> None:
+    assert sans.problem(host) == ""
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.999", "10.0.0.1/24", " 10.0.0.2", "1.2.3.4.", "a b", "10.0.0.1:2379", "-", "a..b"]
+)
+def test_a_malformed_address_is_named(host: str) -> None:
+    assert sans.problem(host) == f"`{host}` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
+
+
+def test_an_empty_name_and_a_port_are_named() -> None:
+    assert sans.problem("") == "is empty: cfssl signs an empty DNS name"
+    assert sans.problem("etcd:2379") == "`etcd:2379` is not a host: cfssl signs it as a URI"
