@@ -100,8 +100,6 @@ def _problems(component: Component, pems: Pems) -> Iterator[str]:
 
 
 def _private(path: Path) -> Path:
-    if path.is_symlink():
-        raise ScaffoldError(f"`{path}` is a link: keys are not written through links", hint=disk.NO_LINKS_HINT)
     with telling(path):
         path.mkdir(mode=PRIVATE, exist_ok=True)
         path.chmod(PRIVATE)

@@ -1,0 +1,330 @@
+"""`tls-scaffold bundle`: what each host and consumer gets, and that it works as it is."""
+
+import base64
+import io
+import json
+import os
+import stat
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clusters import DISTRIBUTION, P256, SYSTEM, VERSIONS
+from conftest import Factory
+from support import BIN, Done, contents, run, tls_scaffold
+
+USERS = "root,kube-apiserver,calico,calico-node,calico-cni,calico-kube-controllers,calicoctl,alice"
+WORDS = (*("--members", "10.0.0.1", "--member", "db=db.example+10.0.0.2+fd00::2", "--users", USERS), *P256[:2])
+ENDPOINTS = "https://10.0.0.1:2379,https://db.example:2379"
+LOOPBACK = ("--users", "root,calico,alice", "--grant", "alice=/alice/:rw")
+PEMS = {"{name}.pem", "{name}-key.pem", "ca.pem"}
+SECRETS = {"calico-etcd-secrets.yaml", "calico-config.patch.yaml"}
+
+pytestmark = pytest.mark.needs("cfssl", "make")
+
+
+def bundle(folder: Path, *words: str, code: int = 0) -> Done:
+    done = tls_scaffold("-C", str(folder), "bundle", *words)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def document(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def variables(path: Path) -> dict[str, str]:
+    """Return what a shell that reads an environment file has afterwards."""
+    return dict(line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("etcd1", {"etcd.conf.yml", "etcd.service.d/tls-scaffold.conf"}),
+        ("proxy1", {"grpc-proxy.flags"}),
+        ("root", {"etcdctl.env"}),
+        ("alice", {"etcdctl.env"}),
+        ("kube-apiserver", {"etcdctl.env", "kube-apiserver.flags"}),
+        ("calico", {"etcdctl.env", "calico.env", "cni.json", "calicoctl.cfg", *SECRETS}),
+        ("calico-node", {"etcdctl.env", "calico.env", *SECRETS}),
+        ("calico-kube-controllers", {"etcdctl.env", "calico.env", *SECRETS}),
+        ("calico-cni", {"etcdctl.env", "calico.env", "cni.json", *SECRETS}),
+        ("calicoctl", {"etcdctl.env", "calico.env", "calicoctl.cfg"}),
+    ],
+)
+def test_a_bundle_holds_its_own_files_and_what_its_consumer_reads(signed: Factory, name: str, files: set[str]) -> None:
+    folder = signed(*WORDS)
+
+    bundle(folder, name)
+
+    assert [path.name for path in (folder / "dist").iterdir()] == [name]
+    found = contents(folder / "dist" / name)
+    assert set(found) == {*(each.format(name=name) for each in PEMS), *files}
+    for each in PEMS:
+        own = each.format(name=name)
+        assert found[own] == (folder / "certs" / own).read_bytes()
+
+
+def test_a_member_s_configuration_authenticates_clients_and_peers_by_certificate(signed: Factory) -> None:
+    folder = signed(*WORDS)
+
+    bundle(folder, "db")
+
+    security = {"cert-file": "db.pem", "key-file": "db-key.pem", "client-cert-auth": True, "trusted-ca-file": "ca.pem"}
+    assert document(folder / "dist/db/etcd.conf.yml") == {
+        "name": "db",
+        "data-dir": "db.etcd",
+        "listen-client-urls": "https://10.0.0.2:2379,https://[fd00::2]:2379",
+        "advertise-client-urls": "https://db.example:2379",
+        "listen-peer-urls": "https://10.0.0.2:2380,https://[fd00::2]:2380",
+        "initial-advertise-peer-urls": "https://db.example:2380",
+        "initial-cluster": "etcd1=https://10.0.0.1:2380,db=https://db.example:2380",
+        "initial-cluster-state": "new",
+        "client-transport-security": security,
+        "peer-transport-security": {**security, "allowed-cn": "etcd"},
+    }
+    assert (folder / "dist/db/etcd.service.d/tls-scaffold.conf").read_text() == (
+        "# The bundle lies in /var/lib/etcd; this file in /etc/systemd/system/etcd.service.d\n"
+        "[Service]\nWorkingDirectory=/var/lib/etcd\n"
+        "ExecStart=\nExecStart=/usr/bin/etcd --config-file=etcd.conf.yml\n"
+    )
+
+
+def test_a_member_with_names_only_listens_everywhere(signed: Factory) -> None:
+    folder = signed("--members", "db.example", *P256)
+
+    bundle(folder)
+
+    assert document(folder / "dist/etcd1/etcd.conf.yml")["listen-client-urls"] == "https://0.0.0.0:2379"
+
+
+def test_each_client_s_settings_are_in_its_own_words(signed: Factory) -> None:
+    folder = signed(*WORDS)
+    dist = folder / "dist"
+
+    bundle(folder)
+
+    assert (dist / "kube-apiserver/kube-apiserver.flags").read_text().splitlines() == [
+        f"--etcd-servers={ENDPOINTS}",
+        "--etcd-cafile=/etc/kubernetes/pki/etcd/ca.pem",
+        "--etcd-certfile=/etc/kubernetes/pki/etcd/kube-apiserver.pem",
+        "--etcd-keyfile=/etc/kubernetes/pki/etcd/kube-apiserver-key.pem",
+        "--etcd-prefix=/registry",
+    ]
+    assert variables(dist / "calico-node/calico.env") == {
+        "ETCD_ENDPOINTS": ENDPOINTS,
+        "ETCD_CA_CERT_FILE": "/etc/calico/certs/ca.pem",
+        "ETCD_CERT_FILE": "/etc/calico/certs/calico-node.pem",
+        "ETCD_KEY_FILE": "/etc/calico/certs/calico-node-key.pem",
+    }
+    assert json.loads((dist / "calico-cni/cni.json").read_text()) == {
+        "etcd_endpoints": ENDPOINTS,
+        "etcd_ca_cert_file": "/etc/calico/certs/ca.pem",
+        "etcd_cert_file": "/etc/calico/certs/calico-cni.pem",
+        "etcd_key_file": "/etc/calico/certs/calico-cni-key.pem",
+    }
+    assert document(dist / "calicoctl/calicoctl.cfg") == {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "CalicoAPIConfig",
+        "metadata": {},
+        "spec": {
+            "datastoreType": "etcdv3",
+            "etcdEndpoints": ENDPOINTS,
+            "etcdCACertFile": "ca.pem",
+            "etcdCertFile": "calicoctl.pem",
+            "etcdKeyFile": "calicoctl-key.pem",
+        },
+    }
+    assert variables(dist / "alice/etcdctl.env") == {
+        "ETCDCTL_API": "3",
+        "ETCDCTL_ENDPOINTS": ENDPOINTS,
+        "ETCDCTL_CACERT": "ca.pem",
+        "ETCDCTL_CERT": "alice.pem",
+        "ETCDCTL_KEY": "alice-key.pem",
+    }
+    assert (dist / "proxy1/grpc-proxy.flags").read_text().splitlines() == [
+        f"--endpoints={ENDPOINTS}",
+        "--cert-file=proxy1.pem",
+        "--key-file=proxy1-key.pem",
+        "--trusted-ca-file=ca.pem",
+        "--cacert=ca.pem",
+    ]
+
+
+def test_calico_s_secret_is_valid_yaml_with_base64_on_one_line(signed: Factory) -> None:
+    folder = signed(*WORDS)
+    certs, manifest = folder / "certs", folder / "dist/calico/calico-etcd-secrets.yaml"
+
+    bundle(folder, "calico")
+
+    secret = document(manifest)
+    data = secret.pop("data")
+    assert secret == {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": "calico-etcd-secrets", "namespace": "kube-system"},
+    }
+    assert {name: base64.b64decode(text, validate=True) for name, text in data.items()} == {
+        "etcd-ca": (certs / "ca.pem").read_bytes(),
+        "etcd-cert": (certs / "calico.pem").read_bytes(),
+        "etcd-key": (certs / "calico-key.pem").read_bytes(),
+    }
+    lines = manifest.read_text().splitlines()
+    assert [line for line in lines if line.startswith("  etcd-")] == [
+        f"  {name}: {text}" for name, text in data.items()
+    ]
+    assert document(folder / "dist/calico/calico-config.patch.yaml") == {
+        "data": {
+            "etcd_endpoints": ENDPOINTS,
+            "etcd_ca": "/calico-secrets/etcd-ca",
+            "etcd_cert": "/calico-secrets/etcd-cert",
+            "etcd_key": "/calico-secrets/etcd-key",
+        }
+    }
+
+
+def test_at_names_the_folder_that_the_consumers_will_have_the_files_in(signed: Factory) -> None:
+    folder = signed(*WORDS)
+
+    bundle(folder, "etcd1", "alice", "--at", "/srv/tls")
+
+    settings = document(folder / "dist/etcd1/etcd.conf.yml")
+    assert settings["data-dir"] == "/var/lib/etcd/etcd1.etcd"
+    assert settings["client-transport-security"]["key-file"] == "/srv/tls/etcd1-key.pem"
+    drop_in = (folder / "dist/etcd1/etcd.service.d/tls-scaffold.conf").read_text()
+    assert "WorkingDirectory=/srv/tls\n" in drop_in
+    assert variables(folder / "dist/alice/etcdctl.env")["ETCDCTL_CERT"] == "/srv/tls/alice.pem"
+
+
+@pytest.mark.parametrize("home", ["relative", "/with blank", "/$(touch x)", "/a/../b/;"])
+def test_a_folder_that_is_no_plain_path_is_a_usage_error(signed: Factory, home: str) -> None:
+    done = bundle(signed(*WORDS), "--at", home, code=2)
+
+    assert done.stderr == f"error: --at: `{home}` is not an absolute path of letters, digits, `.`, `_` and `-`\n"
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_files_are_0600_and_folders_0700_whatever_the_umask(signed: Factory, umask: int) -> None:
+    folder = signed(*WORDS)
+
+    assert run(str(BIN / "tls-scaffold"), "bundle", "--tar", cwd=folder, umask=umask).returncode == 0
+
+    dist = folder / "dist"
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (dist, *dist.rglob("*"))}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if not path.is_dir()} == {0o600}
+
+
+def test_an_archive_holds_the_folder_and_nothing_of_this_machine(signed: Factory) -> None:
+    folder = signed(*WORDS)
+
+    first = bundle(folder, "calico", "etcd1", "--tar")
+    archive = (folder / "dist/calico.tar.gz").read_bytes()
+    bundle(folder, "calico", "--tar")
+
+    assert first.stdout.splitlines() == [
+        str(folder / "dist" / name) for name in ("calico", "calico.tar.gz", "etcd1", "etcd1.tar.gz")
+    ]
+    assert (folder / "dist/calico.tar.gz").read_bytes() == archive
+    for name in ("calico", "etcd1"):
+        with tarfile.open(fileobj=io.BytesIO((folder / f"dist/{name}.tar.gz").read_bytes())) as tar:
+            entries = tar.getmembers()
+            texts = {each.name: reader.read() for each in entries if (reader := tar.extractfile(each))}
+        assert texts == {f"{name}/{path}": text for path, text in contents(folder / "dist" / name).items()}
+        assert {(each.mode, each.uid, each.mtime) for each in entries if each.isfile()} == {(0o600, 0, 0)}
+        assert {each.mode for each in entries if each.isdir()} == {0o700}
+
+
+def test_a_bundle_is_made_anew_whole(signed: Factory) -> None:
+    folder = signed(*WORDS)
+    bundle(folder, "alice", "root")
+    (folder / "dist/alice/stale.pem").write_text("old")
+    (folder / "dist/.alice.new").mkdir()
+
+    bundle(folder, "alice")
+
+    assert sorted(os.listdir(folder / "dist")) == ["alice", "root"]  # noqa: PTH208  (hidden names count)
+    assert not (folder / "dist/alice/stale.pem").exists()
+
+
+def test_links_in_the_way_are_not_followed(signed: Factory, tmp_path: Path) -> None:
+    folder, elsewhere = signed(*WORDS), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "dist").mkdir()
+    (folder / "dist/alice").symlink_to(elsewhere)
+    bundle(folder, "alice")
+    (folder / "dist").rename(tmp_path / "moved")
+    (folder / "dist").symlink_to(elsewhere)
+
+    refused = bundle(folder, "alice", code=1)
+
+    assert not (tmp_path / "moved/alice").is_symlink()
+    assert "dist` is a link: nothing is written through it" in refused.stderr
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_an_unknown_name_is_told_with_the_one_that_was_meant(signed: Factory) -> None:
+    folder = signed(*WORDS)
+
+    done = bundle(folder, "alcie", "nobody", "root", code=1)
+
+    assert done.stderr == (
+        "error: there is no such component\n  `alcie`: did you mean `alice`?\n  `nobody`\n\n"
+        f"hint: there are etcd1, db, proxy1, {', '.join(USERS.split(','))}\n"
+    )
+    assert not (folder / "dist").exists()
+
+
+def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_made(signed: Factory) -> None:
+    folder = signed(*WORDS)
+    certs = folder / "certs"
+    (certs / "alice-key.pem").write_bytes((certs / "root-key.pem").read_bytes())
+    (certs / "calico.pem").unlink()
+    (certs / "ca.pem").unlink()
+
+    done = bundle(folder, "alice", "calico", "root", code=1)
+
+    assert done.stderr == (
+        "error: no bundle is made\n  `certs/ca.pem` is missing\n"
+        "  `certs/alice-key.pem` is not the key of `certs/alice.pem`\n  `certs/calico.pem` is missing\n\n"
+        "hint: `make` signs what is missing, `make req-NAME` signs again\n"
+    )
+    assert not (folder / "dist").exists()
+
+
+@pytest.mark.needs("etcd", "etcdctl", "openssl")
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_cluster_from_the_bundles_comes_up_and_each_user_s_bundle_works_with_etcdctl_as_it_is(
+    signed: Factory, running: Callable[..., "subprocess.Popen[str]"], path: str
+) -> None:
+    network = {SYSTEM: "127.34", DISTRIBUTION: "127.35"}[path]  # etcd's own ports, on addresses of our own
+    members = ",".join(f"{network}.0.{number}" for number in (1, 2, 3))
+    folder = signed("--members", members, *LOOPBACK, *P256)
+    dist, programs = folder / "dist", f"{path}:/usr/bin:/bin"
+    bundle(folder)
+
+    for name in ("etcd1", "etcd2", "etcd3"):
+        running("etcd", "--config-file=etcd.conf.yml", cwd=dist / name, PATH=programs)
+
+    def etcdctl(user: str, words: str) -> Done:
+        return run("sh", "-c", f"set -a; . ./etcdctl.env; etcdctl {words}", cwd=dist / user, PATH=programs)
+
+    deadline = time.monotonic() + 30
+    while etcdctl("root", "endpoint health").returncode and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for words in ([], ["--enable"]):
+        done = run("sh", "rbac.sh", *words, cwd=folder, PATH=programs)
+        assert done.returncode == 0, done.stderr
+    assert etcdctl("alice", "put /alice/x 1").stdout == "OK\n"
+    assert etcdctl("calico", "put /calico/x 1").stdout == "OK\n"
+    assert "permission denied" in etcdctl("calico", "get /alice/x").stderr
+    assert "permission denied" in etcdctl("alice", "user list").stderr
+    assert etcdctl("root", "user list").stdout == "alice\ncalico\nroot\n"
