@@ -9,23 +9,11 @@ from pathlib import Path
 import click
 
 from tls_scaffold import __version__
-from tls_scaffold.cli.add import add
-from tls_scaffold.cli.adopt import adopt
-from tls_scaffold.cli.cfssl import cfssl, cfssljson
-from tls_scaffold.cli.bundle import bundle
-from tls_scaffold.cli.check import check
-from tls_scaffold.cli.new import new
-from tls_scaffold.cli.prove import prove
-from tls_scaffold.cli.rbac import rbac
-from tls_scaffold.cli.remove import remove
-from tls_scaffold.cli.roles import roles
-from tls_scaffold.cli.status import status
-from tls_scaffold.cli.sync import sync
-from tls_scaffold.cli.sign import sign
+from tls_scaffold.cli.verbs import Verbs
 from tls_scaffold.errors import ScaffoldError
 
 
-class ScaffoldGroup(click.Group):
+class ScaffoldGroup(Verbs):
     """Turns our errors, and the disk's, into a message on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -67,22 +55,6 @@ def cli(ctx: click.Context, folder: Path) -> None:
     ctx.obj = folder
     if os.environ.get("NO_COLOR"):
         ctx.color = False
-
-
-cli.add_command(add)
-cli.add_command(adopt)
-cli.add_command(cfssl)
-cli.add_command(cfssljson)
-cli.add_command(bundle)
-cli.add_command(check)
-cli.add_command(new)
-cli.add_command(prove)
-cli.add_command(rbac)
-cli.add_command(remove)
-cli.add_command(roles)
-cli.add_command(status)
-cli.add_command(sync)
-cli.add_command(sign)
 
 
 def main() -> None:
