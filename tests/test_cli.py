@@ -4,15 +4,19 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import tls_scaffold.cli as package
 from support import BIN, environment, run
 from tls_scaffold import __version__
 from tls_scaffold.cli import ScaffoldGroup, cli
+from tls_scaffold.cli.verbs import VERBS
 from tls_scaffold.errors import ScaffoldError, UsageError
 
 PROGRAM = str(BIN / "tls-scaffold")
@@ -28,7 +32,10 @@ finally:
 
 
 def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command, name
         yield (*path, name), command
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
@@ -56,6 +63,24 @@ def test_every_command_says_what_it_does_and_stands_in_the_help(path: tuple[str,
 def test_every_option_has_help_without_a_full_stop(path: tuple[str, ...], option: click.Option) -> None:
     assert option.help, path
     assert not option.help.endswith("."), path
+
+
+def test_every_command_of_a_module_is_named() -> None:
+    modules = [import_module(f"tls_scaffold.cli.{each.name}") for each in iter_modules(package.__path__)]
+    found = {
+        each.name
+        for module in modules
+        for each in vars(module).values()
+        if isinstance(each, click.Command) and each.callback and each.callback.__module__ == module.__name__
+    }
+
+    assert {path[0] for path in COMMANDS} == set(VERBS) == found
+
+
+def test_the_help_has_each_command_on_one_line() -> None:
+    lines = CliRunner().invoke(cli, ["--help"]).output.split("Commands:\n")[1].splitlines()
+
+    assert [line.split(maxsplit=1) for line in lines] == [[name, text] for name, text in VERBS.items()]
 
 
 def loaded(*words: str) -> list[str]:

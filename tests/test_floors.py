@@ -13,7 +13,7 @@ FLOORS = """
 12  cli.add cli.adopt cli.bundle cli.cfssl cli.check cli.new cli.prove cli.rbac cli.remove cli.roles cli.sign
     cli.status cli.sync
 11  cli.keeping
-10  cli.options
+10  cli.options cli.verbs
  9  commands commands.add commands.adopt commands.bundle commands.cfssljson commands.check commands.gencert
     commands.new commands.prove commands.rbac commands.remove commands.roles commands.sign commands.status
     commands.sync
