@@ -12,7 +12,7 @@ import pytest
 
 from clusters import P256, SYSTEM, VERSIONS
 from conftest import Factory
-from support import BIN, Done, run
+from support import BIN, Done, make, run
 from test_etcd import mentioning
 from tls_scaffold.presets import PRESETS
 
@@ -161,3 +161,23 @@ def test_everything_is_gone_when_it_is_interrupted_or_killed(
     assert (mentioning(str(temporary)), left(temporary)) == ([], [])
     assert program.returncode == {signal.SIGINT: 1, signal.SIGKILL: -9}.get(signal.Signals(number), 128 + number)
     assert "Traceback" not in told
+
+
+def test_a_folder_in_the_old_style_with_localhost_alone_is_proven_under_that_name(signed: Factory) -> None:
+    names = {"old": ["localhost"], "strange": ["10.0.0.1"]}
+    folders = {name: signed(*ONE, "--users", "root", name=name) for name in names}
+    for name, hosts in names.items():
+        path = folders[name] / "config/req-csr.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "hosts": hosts}))
+        make(folders[name], "req-etcd1", SIGNER="cfssl")
+
+    old, strange = prove(folders["old"]), prove(folders["strange"])
+
+    assert old.returncode == 0, old.stderr
+    assert strange.returncode == 1
+    assert strange.stderr == (
+        "starting a throw-away cluster\n"
+        "error: the proof runs on loopback, but not every member's certificate is for it\n"
+        "  `certs/etcd1.pem` is for 10.0.0.1\n"
+        "\nhint: put localhost and 127.0.0.1 into the hosts of their requests, then `make`\n"
+    )

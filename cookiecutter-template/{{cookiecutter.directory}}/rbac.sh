@@ -59,8 +59,8 @@ settings() {
     command -v etcdctl >/dev/null || fail "etcdctl is not installed" \
         "\`apt-get install etcd-client\`, \`brew install etcd\`, or etcd's releases on GitHub"
     root=$(words certificate)
-    : "${ETCDCTL_ENDPOINTS=$(words endpoint | paste -s -d , -)}" "${ETCDCTL_CACERT=certs/ca.pem}"
-    : "${ETCDCTL_CERT=${root:+$root.pem}}" "${ETCDCTL_KEY=${root:+$root-key.pem}}"
+    : "${ETCDCTL_ENDPOINTS:=$(words endpoint | paste -s -d , -)}" "${ETCDCTL_CACERT:=certs/ca.pem}"
+    : "${ETCDCTL_CERT:=${root:+$root.pem}}" "${ETCDCTL_KEY:=${root:+$root-key.pem}}"
     export ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
     [ -n "$ETCDCTL_CERT" ] || fail "the inventory has no user root" \
         "\`tls-scaffold add --user root\`, or set ETCDCTL_CERT and ETCDCTL_KEY"

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -56,11 +56,16 @@ class Cluster:
     ca: Path
     client_ports: tuple[int, ...]
     peer_ports: tuple[int, ...]
+    host: str = HOST
 
     @property
     def endpoints(self) -> tuple[str, ...]:
         """The URL of each member for clients."""
-        return tuple(_url(port) for port in self.client_ports)
+        return tuple(self.url(port) for port in self.client_ports)
+
+    def url(self, port: int) -> str:
+        """Return the URL of a port under the name of loopback that the members' certificates hold."""
+        return f"https://{self.host}:{port}"
 
     def environment(self, identity: Identity) -> dict[str, str]:
         """Return our own environment with etcdctl's variables for this identity; its folder is first on the PATH."""
@@ -87,7 +92,7 @@ class Cluster:
             context.load_cert_chain(identity.certificate, identity.key)
             with (
                 socket.create_connection((HOST, port), timeout=5) as plain,
-                context.wrap_socket(plain, server_hostname=HOST) as channel,
+                context.wrap_socket(plain, server_hostname=self.host) as channel,
             ):
                 channel.sendall(request)
                 return channel.recv(8).startswith(b"HTTP/")
@@ -150,29 +155,31 @@ def _handlers(handler: Callable[[int, FrameType | None], None] | int, numbers: S
 
 
 @contextmanager
-def cluster(tools: Tools, members: Sequence[Identity], ca: Path, into: Path, *options: str) -> Iterator[Cluster]:
+def cluster(
+    tools: Tools, members: Sequence[Identity], ca: Path, into: Path, *options: str, host: str = HOST
+) -> Iterator[Cluster]:
     """Run a cluster with one member for each identity, its data and logs in the folder `into`.
 
     Clients and peers are authenticated by certificate, peers by the CN etcd as well; `options` are
-    added to each member's command line. Raises ScaffoldError with etcd's last words if it does not start.
+    added to each member's command line; `host` is the name of loopback in their certificates.
+    Raises ScaffoldError with etcd's last words if it does not start.
     """
     with ExitStack() as stack:
         processes: list[subprocess.Popen[bytes]] = []
         stack.callback(_end, processes)
-        yield _start(tools, members, ca, into, options, processes)
+        yield _start(Cluster(tools, ca, (), (), host), members, into, options, processes)
 
 
 def _start(
-    tools: Tools,
+    empty: Cluster,
     members: Sequence[Identity],
-    ca: Path,
     into: Path,
     options: Sequence[str],
     processes: list[subprocess.Popen[bytes]],
 ) -> Cluster:
     for attempt in range(ATTEMPTS):
         ports = _free_ports(2 * len(members))
-        running = Cluster(tools, ca, tuple(ports[::2]), tuple(ports[1::2]))
+        running = replace(empty, client_ports=tuple(ports[::2]), peer_ports=tuple(ports[1::2]))
         folders = [into / f"attempt{attempt}" / f"member{index}" for index in range(len(members))]
         for index, identity in enumerate(members):
             processes.append(_member(running, index, identity, folders[index], options))
@@ -189,15 +196,15 @@ def _member(
     running: Cluster, index: int, identity: Identity, folder: Path, options: Sequence[str]
 ) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True)
-    client, peer = _url(running.client_ports[index]), _url(running.peer_ports[index])
-    everybody = ",".join(f"member{number}={_url(port)}" for number, port in enumerate(running.peer_ports))
+    client, peer = running.client_ports[index], running.peer_ports[index]
+    everybody = ",".join(f"member{number}={running.url(port)}" for number, port in enumerate(running.peer_ports))
     settings = {
         "name": f"member{index}",
         "data-dir": folder / "data",
-        "listen-client-urls": client,
-        "advertise-client-urls": client,
-        "listen-peer-urls": peer,
-        "initial-advertise-peer-urls": peer,
+        "listen-client-urls": f"https://{HOST}:{client}",
+        "advertise-client-urls": running.url(client),
+        "listen-peer-urls": f"https://{HOST}:{peer}",
+        "initial-advertise-peer-urls": running.url(peer),
         "initial-cluster": everybody,
         "heartbeat-interval": "50",  # half of the default: loopback is near, and starting is waiting for an election
         "election-timeout": "500",
@@ -255,10 +262,6 @@ def _free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind((HOST, 0))
         return [each.getsockname()[1] for each in sockets]
-
-
-def _url(port: int) -> str:
-    return f"https://{HOST}:{port}"
 
 
 def _last_words(folder: Path) -> str:

@@ -1,14 +1,14 @@
 """`tls-scaffold prove`: a throw-away cluster from the folder's own certificates, and what each user may do there."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tls_scaffold import etcd, intake, proofs, rbac, template, throwaway
+from tls_scaffold import certificates, etcd, intake, proofs, rbac, template, throwaway
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import Identity
-from tls_scaffold.inventory import Component, Inventory
+from tls_scaffold.inventory import LOOPBACK, Component, Inventory
 from tls_scaffold.presets import ROOT
 from tls_scaffold.proofs import Attempt, Bench, Check
 
@@ -47,7 +47,8 @@ def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
         stranger = throwaway.client(ROOT, throwaway.other_ca(), into / "stranger")
         script = _script(folder, inventory, into)
         servers = [identities[member.name] for member in members]
-        with etcd.cluster(tools, servers, _whole(folder, "certs/ca"), into) as cluster:
+        host = _loopback(folder, servers)
+        with etcd.cluster(tools, servers, _whole(folder, "certs/ca"), into, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(cluster, root, servers[0], stranger, users)
             return run(bench, inventory, script)
@@ -84,6 +85,22 @@ def _files(components: list[Component]) -> list[str]:
 
 def _whole(folder: Path, base: str) -> Path:
     return (folder / f"{base}.pem").absolute()
+
+
+def _loopback(folder: Path, servers: Sequence[Identity]) -> str:
+    """Return the name of loopback that every member's certificate holds; ScaffoldError where there is none."""
+    held = {
+        each.certificate: certificates.read(each.certificate.read_bytes(), str(each.certificate)).hosts
+        for each in servers
+    }
+    for name in reversed(LOOPBACK):
+        if all(name in hosts for hosts in held.values()):
+            return name
+    raise ScaffoldError(
+        "the proof runs on loopback, but not every member's certificate is for it",
+        [f"`{path.relative_to(folder.absolute())}` is for {', '.join(hosts)}" for path, hosts in held.items()],
+        f"put {' and '.join(LOOPBACK)} into the hosts of their requests, then `make`",
+    )
 
 
 def _root(folder: Path, inventory: Inventory, identities: Mapping[str, Identity], into: Path) -> Identity:
