@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold import makefile, pairs, readers, signer, silences
+from tls_scaffold.certificates import Certificate, read
 from tls_scaffold.cfssl import ca_profile
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.files import flush_directory, telling
@@ -14,24 +15,30 @@ OUR_REQUEST = "config/ca-csr.json"
 NAME = "ca"
 
 
-def find(folder: Path, certificate: str = OURS, key: str = f"{CERTS}/ca-key.pem") -> signer.CA | None:
-    """Return the CA of these paths below `folder`, None if there is neither of them.
+def find(folder: Path, certificate: str, key: str) -> Certificate | None:
+    """Return the certificate of the CA of these paths below `folder`, None if there is neither half of it.
 
-    Raises ScaffoldError if one half is missing, can't be read, or does not fit the other.
+    The key may be elsewhere as long as there is nothing to sign. Raises ScaffoldError if the certificate is
+    missing beside its key, or can't be read.
     """
-    halves = {path: folder / path for path in (certificate, key)}
-    missing = [path for path, file in halves.items() if not file.is_file()]
-    if len(missing) == len(halves):
+    if not any((folder / half).is_file() for half in (certificate, key)):
         return None
-    if missing:
-        (there,) = halves.keys() - set(missing)
-        raise ScaffoldError(
-            f"`{missing[0]}` is missing (but `{there}` exists)",
-            hint="put it back; neither half of a CA is made anew beside the other",
-        )
-    with telling(folder):
-        pems = [file.read_bytes() for file in halves.values()]
-    return signer.load_ca(pems[0], pems[1], certificate, key)
+    return read(_half(folder, certificate, key), certificate)
+
+
+def load(folder: Path, certificate: str, key: str) -> signer.CA:
+    """Return the CA of these paths; ScaffoldError if one half is missing or does not fit the other."""
+    return signer.load_ca(_half(folder, certificate, key), _half(folder, key, certificate), certificate, key)
+
+
+def _half(folder: Path, path: str, other: str) -> bytes:
+    with telling(folder / path):
+        if (folder / path).is_file():
+            return (folder / path).read_bytes()
+    raise ScaffoldError(
+        f"`{path}` is missing (but `{other}` exists)",
+        hint="put it back; neither half of a CA is made anew beside the other",
+    )
 
 
 def make(folder: Path, certificate: str, now: datetime) -> tuple[signer.Signed, signer.CA]:

@@ -3,15 +3,15 @@
 import difflib
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold import authority, batch, makefile, pairs, plan, signer
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.files import flush_directory
-from tls_scaffold.folder import lock
+from tls_scaffold.files import flush_directory, telling
+from tls_scaffold.folder import CERTS, lock
 from tls_scaffold.gencert import Signing
 
 WAIT = 60.0
@@ -41,14 +41,14 @@ def sign(folder: Path, names: Sequence[str], *, force: bool, processes: int, pro
 def _sign(folder: Path, signings: Sequence[Signing], *, force: bool, processes: int, progress: Progress) -> Done:
     now = signer.utc_now()
     keys = {signing.ca: signing.ca_key for signing in signings} or {authority.OURS: "certs/ca-key.pem"}
-    cas = {path: authority.find(folder, path, key) for path, key in keys.items()}
-    new = {path: authority.make(folder, path, now) for path, ca in cas.items() if not ca}
-    able = {path: ca or new[path][1] for path, ca in cas.items()}
-    of_plan = {path: ca.certificate for path, ca in able.items()}
+    there = {path: authority.find(folder, path, key) for path, key in keys.items()}
+    new = {path: authority.make(folder, path, now) for path, certificate in there.items() if not certificate}
+    of_plan = {path: certificate or new[path][1].certificate for path, certificate in there.items()}
     wanted = plan.wanted(folder, signings, of_plan, now, force=force)
     for path, (signed, _) in new.items():
         authority.put(folder, path, signed)
     if wanted:
+        able = {path: new[path][1] if path in new else authority.load(folder, path, keys[path]) for path in keys}
         _write(folder, wanted, able, now, processes, progress)
     reasons = {f"{each.signing.output}.pem": each.reasons for each in wanted}
     made = dict.fromkeys(new, (plan.MISSING,))
@@ -66,6 +66,8 @@ def _write(
     """Sign into workshops, flush them all, and only then move the files into place."""
     bases = [folder / each.signing.output for each in wanted]
     parents = list(dict.fromkeys(base.parent for base in bases))
+    with telling(folder), suppress(FileNotFoundError):
+        (folder / CERTS).chmod(0o700)
     with ExitStack() as stack:
         works = {parent: stack.enter_context(pairs.workshop(parent)) for parent in parents}
         jobs = [
