@@ -166,7 +166,7 @@ make_ca() {
     run_cfssl ca -initca "$request"
     mv "$work" certs/.ca
     finish_ca
-    echo "made certs/ca.pem"
+    echo "signed certs/ca.pem"
 }
 
 sign() { # sign CERTIFICATE REQUEST [PROFILE]
