@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support import MEMBERS, PROGRAMS, environment, make, tls_scaffold
+from support import CHOSEN, MEMBERS, PROGRAMS, environment, make, tls_scaffold
 
 NEED_TOOLS = "TLS_SCAFFOLD_TESTS_NEED_TOOLS"
 
@@ -83,6 +83,13 @@ def signed(folder: Factory) -> Factory:
         return folder(*words, name=name, signed=True)
 
     return new
+
+
+@pytest.fixture(params=["cfssl", "tls-scaffold"])
+def either_signer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run the test twice, make signing with cfssl and with tls-scaffold; return which."""
+    monkeypatch.setitem(CHOSEN, "SIGNER", request.param)
+    return str(request.param)
 
 
 @pytest.fixture

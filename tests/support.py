@@ -11,6 +11,7 @@ BIN = Path(sys.executable).parent
 PROGRAMS = os.pathsep.join((os.environ["PATH"], str(BIN)))
 MEMBERS = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "calico,kube-apiserver")
 SMALL = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
+CHOSEN: dict[str, str] = {}  # variables that every program gets; the fixture `either_signer` sets SIGNER
 OUR_VARIABLES = ("CFSSL", "JSON", "SIGNER", "RENEW_DAYS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEFILES")
 
 Done = subprocess.CompletedProcess[str]
@@ -23,7 +24,7 @@ def environment(**variables: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in OUR_VARIABLES and not name.startswith(("TLS_SCAFFOLD_", "ETCD"))
     }
-    return {**kept, "PATH": PROGRAMS, "LC_ALL": "C", **variables}
+    return {**kept, "PATH": PROGRAMS, "LC_ALL": "C", **CHOSEN, **variables}
 
 
 def run(*words: str, cwd: Path | None = None, umask: int = -1, **variables: str) -> Done:
