@@ -15,7 +15,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import FILE, Inventory
 from tls_scaffold.plainfiles import names, text
 
-POSITION = re.compile(r"line (\d+), column (\d+): (.*)", re.DOTALL)
+POSITION = re.compile(r"(?:.*: )?line (\d+), column (\d+): (.*)", re.DOTALL)
 REQUEST_WORDS = {"cn", "hosts", "key", "names"}
 
 

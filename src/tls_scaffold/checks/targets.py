@@ -13,6 +13,7 @@ from tls_scaffold.gencert import logical_lines
 MAKES_CA = re.compile(r"-initca\b")
 GUARD = re.compile(r"(\btest|\[)\s.*-[efrs]\s.*(-initca\b)")
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
+VARIABLE = re.compile(r"\$[({\w]")
 GO_GET = re.compile(r"\bgo\s+get\b")
 
 
@@ -126,9 +127,10 @@ class NamedFiles(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each line that names a file by a variable alone, which is empty."""
+        by_variable = {where for where, _ in view.lines(VARIABLE)}
         for entry in view.components:
             if entry.signing and entry.signing.output.endswith(("/", "-")):
-                for where in view.lines_of(entry):
+                for where in [each for each in view.lines_of(entry) if each in by_variable] or ["Makefile"]:
                     yield where, f"writes `{entry.path}`: the variable that is to name it is not set"
 
 
