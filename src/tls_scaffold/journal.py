@@ -62,7 +62,7 @@ def _entry(data: dict[str, Any]) -> Entry:
 
 
 def _do(folder: Path, plan: Plan) -> Plan:
-    if plan.moves or any(step.path.startswith(plan.shelf) for step in plan.steps):
+    if plan.moves or any(step.path.startswith(f"{plan.shelf}/") for step in plan.steps):
         files.archive(folder, plan.shelf)
     if plan.ca:
         files.take_ca(folder, plan.ca)

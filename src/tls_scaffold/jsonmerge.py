@@ -18,7 +18,7 @@ def merge(base: Any, yours: Any, ours: Any) -> Any:
     """
     if same(yours, ours):
         return yours
-    if all(isinstance(each, dict) for each in (yours, ours)) and isinstance(base, dict | type(MISSING)):
+    if all(isinstance(each, dict) for each in (yours, ours)) and (base is MISSING or isinstance(base, dict)):
         return _objects({} if base is MISSING else base, yours, ours)
     if all(isinstance(each, list) for each in (base, yours, ours)):
         return _lists(base, yours, ours)

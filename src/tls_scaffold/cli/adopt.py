@@ -20,3 +20,5 @@ def adopt(folder: Path, /, directory: Path, *, dry_run: bool) -> None:
     from tls_scaffold.commands import adopt as command
 
     tell(command.adopt(folder / directory, dry_run=dry_run), dry_run=dry_run)
+    if not dry_run:
+        click.echo("next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change", err=True)

@@ -1,0 +1,55 @@
+"""What the tests of the commands that keep a folder share: running them, and editing as a user does."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from tls_scaffold.cli import cli
+
+RECORD = ".tls-scaffold/rendered.json"
+FOREIGN = Path(__file__).parent / "fixtures/foreign"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed: data, and talk."""
+
+    stdout: str
+    stderr: str
+
+
+def kept(folder: Path, *words: str, code: int = 0) -> Said:
+    """Run a command of ours on a folder, in this process; its exit code must be `code`, and no traceback come of it."""
+    result = CliRunner().invoke(cli, ["-C", str(folder), *words], catch_exceptions=False)
+    assert (result.exit_code, "Traceback" in result.stderr) == (code, False), result.stdout + result.stderr
+    return Said(result.stdout, result.stderr)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def change(folder: Path, **fields: object) -> None:
+    """Edit a folder's inventory as a user does."""
+    path = folder / "tls-scaffold.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}, indent=2) + "\n", encoding="utf-8")
+
+
+def upgrade(folder: Path, path: str, old: str, new: str) -> None:
+    """Make the record say that `old` was rendered where now `new` is rendered, as after an upgrade."""
+    record = json.loads((folder / RECORD).read_text())
+    text = "\n".join(record[path])
+    assert new in text
+    assert old != new
+    record[path] = text.replace(new, old, 1).split("\n")
+    (folder / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def foreign(name: str, target: Path) -> Path:
+    """Copy a folder made by hand; returns the copy."""
+    return Path(shutil.copytree(FOREIGN / name, target / name))

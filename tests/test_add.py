@@ -1,0 +1,196 @@
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conftest import Factory
+from keeping import change, kept
+from support import BIN, contents, make, read, verify
+from tls_scaffold.commands.add import add
+from tls_scaffold.commands.new import new
+
+names = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True).filter(lambda name: name not in ("ca", "csr", "etcd"))
+addresses = st.integers(1, 250).map(lambda number: f"10.0.0.{number}")
+OPTIONS = ("--members", "--proxies", "--users")
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+def test_a_new_user_costs_exactly_one_signature_and_a_new_member_those_of_the_servers(signed: Factory) -> None:
+    path = signed()
+    before = contents(path / "certs")
+    kept(path, "add", "--user", "alice")
+    assert contents(path / "certs") == before
+    make(path, SIGNER="cfssl")
+    after = contents(path / "certs")
+    assert sorted(after.keys() - before.keys()) == ["alice-key.pem", "alice.csr", "alice.pem"]
+    assert before.items() <= after.items()
+    verify(path, "certs/alice.pem")
+
+    kept(path, "add", "--member", "10.0.0.9")
+    make(path, SIGNER="cfssl")
+    signed_again = {name for name, content in contents(path / "certs").items() if after.get(name) != content}
+    assert signed_again == {
+        f"{name}{ending}"
+        for name in ("etcd1", "etcd2", "etcd3", "etcd4", "proxy1")
+        for ending in (".pem", "-key.pem", ".csr")
+    }
+    assert "IP Address:10.0.0.9" in read(path / "certs/etcd4.pem").sans
+
+    last = contents(path / "certs")
+    kept(path, "remove", "alice")
+    make(path, SIGNER="cfssl")
+    assert contents(path / "certs").items() <= last.items()
+    assert sorted(last.keys() - contents(path / "certs").keys()) == ["alice-key.pem", "alice.csr", "alice.pem"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--user", "zed"),
+        ("--users", "zed,yak=cn of yak"),
+        ("--member", "10.0.0.4"),
+        ("--members", "10.0.0.4,db=db.example.com+fd00::1"),
+        ("--proxies", "2"),
+        ("--proxy", "edge=edge.example.com"),
+        ("--members", "10.0.0.4", "--users", "zed", "--proxies", "1", "--proxy", "edge"),
+    ],
+)
+def test_add_takes_the_words_of_new_and_makes_the_folder_of_new(folder: Factory, words: tuple[str, ...]) -> None:
+    start = ("--members", "10.0.0.1,10.0.0.2", "--users", "calico", "--proxies", "1")
+    path = folder(*start)
+    kept(path, "add", *words)
+    merged = dict.fromkeys(OPTIONS, "")
+    for option, value in zip([*start[::2], *words[::2]], [*start[1::2], *words[1::2]], strict=True):
+        plural = {"--user": "--users", "--member": "--members"}.get(option, option)
+        if plural == "--proxies":
+            merged[plural] = str(int(merged[plural] or 0) + int(value))
+        else:
+            merged[plural] = ",".join(filter(None, (merged.get(plural, ""), value)))
+    expected = folder(*(word for pair in merged.items() for word in pair if pair[1]), name="new")
+    assert contents(path) == contents(expected)
+
+
+@st.composite
+def inventories(draw: st.DrawFn) -> dict[str, list[Any]]:
+    unique = st.lists(names, min_size=1, max_size=8, unique=True)
+    every = draw(unique)
+    hosts = draw(st.lists(addresses, min_size=2, max_size=8, unique=True))
+    first = draw(st.integers(0, len(every)))
+    named = draw(st.lists(st.booleans(), min_size=len(hosts), max_size=len(hosts)))
+    spare = iter(f"node{number}" for number in range(99))
+    members = [f"{next(spare)}={host}" if give else host for host, give in zip(hosts, named, strict=True)]
+    return {"members": members, "proxy": every[:first], "users": every[first:]}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(inventories(), st.data(), st.sampled_from([{}, {"separate_requests": True}]))
+def test_any_split_that_keeps_the_order_of_each_kind_ends_in_the_same_bytes(
+    words: dict[str, list[Any]], data: st.DataObject, options: dict[str, bool]
+) -> None:
+    rounds = data.draw(st.integers(2, 4))
+    cuts = {
+        kind: sorted(data.draw(st.integers(kind == "members", len(listed))) for _ in range(rounds - 1))
+        for kind, listed in words.items()
+    }
+    with tempfile.TemporaryDirectory() as name:
+        whole, split = Path(name) / "whole", Path(name) / "split"
+        new(whole, "", {**words, "proxies": 1, **options}, dry_run=False)
+        for turn in range(rounds):
+            part = {
+                kind: listed[([0, *cuts[kind]][turn]) : ([*cuts[kind], len(listed)][turn])]
+                for kind, listed in words.items()
+            }
+            given_words = {kind: listed for kind, listed in part.items() if listed}
+            if turn == 0:
+                new(split, "", {**given_words, "proxies": 1, **options}, dry_run=False)
+            elif given_words:
+                add(split, given_words)
+        assert contents(split) == contents(whole)
+
+
+def test_the_teams_own_order_of_fields_stays(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
+    document = json.loads((path / "tls-scaffold.json").read_text())
+    mine = {name: document[name] for name in sorted(document)}
+    mine["users"] = [{"cn": "calico", "name": "calico"}]
+    (path / "tls-scaffold.json").write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
+    kept(path, "sync")
+    assert list(json.loads((path / "tls-scaffold.json").read_text())) == sorted(document)
+    kept(path, "add", "--users", "zed")
+    after = json.loads((path / "tls-scaffold.json").read_text())
+    assert list(after) == sorted(document)
+    assert json.dumps(after["users"]) == json.dumps([{"cn": "calico", "name": "calico"}, {"name": "zed", "cn": "zed"}])
+
+
+def test_an_inventory_in_short_words_is_written_out_when_something_is_taken_from_it(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico,zed")
+    change(path, members=["10.0.0.1"], users="calico,zed")
+    kept(path, "remove", "zed")
+    assert (path / "tls-scaffold.json").read_text() == (
+        folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico", name="new") / "tls-scaffold.json"
+    ).read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--user", "calico"), 1, "users[2].name: `calico` is the name of users[0] too"),
+        (("--member", "10.0.0.999,x_y"), 1, "2 problems in the inventory"),
+        (("--user", "{{ 7*7 }}"), 1, "`{{ 7*7 }}` is not a name"),
+        (("--user", "$(shell touch x)"), 1, "is not a name"),
+        (("--user", "etcd"), 1, "is the CN of the members"),
+        ((), 2, "Nothing to add"),
+        (("--proxies", "-1"), 2, "-1"),
+        (("--memberz", "10.0.0.4"), 2, "No such option"),
+    ],
+)
+def test_bad_words_are_refused_with_the_messages_of_new_and_nothing_is_written(
+    folder: Factory, words: tuple[str, ...], code: int, message: str
+) -> None:
+    path = folder()
+    before = contents(path)
+    assert message in kept(path, "add", *words, code=code).stderr
+    assert contents(path) == before
+
+
+def test_a_dry_run_of_add_shows_the_diff_and_writes_nothing(folder: Factory) -> None:
+    path = folder()
+    before = contents(path)
+    done = kept(path, "add", "--user", "zed", "--dry-run")
+    assert "+++ b/config/req-zed.json\n" in done.stdout
+    assert "+req-zed certs/zed.pem: config/req-zed.json ; $(sign) client\n" in done.stdout
+    assert done.stderr == ""
+    assert contents(path) == before
+
+
+def test_options_come_from_the_environment_too(folder: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder()
+    monkeypatch.setenv("TLS_SCAFFOLD_USERS", "zed,yak")
+    kept(path, "add")
+    assert (path / "config/req-yak.json").exists()
+
+
+def test_each_file_that_was_written_is_told_in_a_line(folder: Factory) -> None:
+    done = kept(folder(), "add", "--user", "zed")
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "wrote .tls-scaffold/rendered.json",
+        "wrote Makefile",
+        "wrote README.md",
+        "wrote config/req-zed.json",
+        "wrote tls-scaffold.json",
+    ]
+
+
+def test_two_adds_at_once_both_happen(folder: Factory, running: Callable[..., Any]) -> None:
+    path = folder()
+    both = [running(str(BIN / "tls-scaffold"), "add", "--user", name, cwd=path) for name in ("zed", "yak")]
+    assert [process.wait(60) for process in both] == [0, 0]
+    users = [user["name"] for user in json.loads((path / "tls-scaffold.json").read_text())["users"]]
+    assert sorted(users) == ["calico", "kube-apiserver", "yak", "zed"]
+    kept(path, "sync", "--check")

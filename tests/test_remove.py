@@ -1,0 +1,114 @@
+import json
+
+import pytest
+
+from conftest import Factory
+from keeping import edit, kept
+from support import contents, make
+
+ENDINGS = (".pem", "-key.pem", ".csr")
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_certificates_keys_and_edited_requests_go_to_the_archive_and_nothing_else_changes(signed: Factory) -> None:
+    path = signed()
+    before = contents(path)
+    edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
+    edited = contents(path)["config/req-calico.json"]
+    done = kept(path, "remove", "calico", "kube-apiserver", "etcd2")
+    (shelf,) = (path / "archive").iterdir()
+    assert contents(shelf) == {
+        "config/req-calico.json": edited,
+        **{
+            f"certs/{name}{ending}": before[f"certs/{name}{ending}"]
+            for name in ("calico", "kube-apiserver", "etcd2")
+            for ending in ENDINGS
+        },
+    }
+    assert (shelf.parent.stat().st_mode & 0o777, (shelf / "certs/calico-key.pem").stat().st_mode & 0o777) == (
+        0o700,
+        0o600,
+    )
+    assert contents(path / "certs") == {
+        f"{name}{ending}": before[f"certs/{name}{ending}"]
+        for name in ("ca", "etcd1", "etcd3", "proxy1")
+        for ending in ENDINGS
+    }
+    assert f"archived certs/calico-key.pem in archive/{shelf.name}" in done.stderr.splitlines()
+    assert "removed config/req-kube-apiserver.json" in done.stderr.splitlines()
+    kept(path, "sync", "--check")
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_after_a_user_is_removed_make_signs_nothing(signed: Factory) -> None:
+    path = signed()
+    kept(path, "remove", "calico")
+    before = contents(path / "certs")
+    make(path, SIGNER="cfssl")
+    assert contents(path / "certs") == before
+
+
+def test_what_was_never_edited_leaves_no_archive(folder: Factory) -> None:
+    path = folder()
+    kept(path, "remove", "calico")
+    assert not (path / "archive").exists()
+    assert not (path / "config/req-calico.json").exists()
+
+
+def test_a_removed_members_and_proxys_number_is_not_given_again(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1,10.0.0.2", "--proxies", "1", "--users", "calico")
+    kept(path, "remove", "etcd2", "proxy1", "calico")
+    kept(path, "add", "--member", "10.0.0.3", "--proxies", "1", "--user", "calico")
+    document = json.loads((path / "tls-scaffold.json").read_text())
+    names = [component["name"] for kind in ("members", "proxies", "users") for component in document[kind]]
+    assert names == ["etcd1", "etcd3", "proxy2", "calico"]
+    assert document["removed"] == ["etcd2", "proxy1"]
+
+
+def test_removing_a_user_that_was_just_added_gives_back_the_folder(folder: Factory) -> None:
+    path = folder()
+    kept(path, "add", "--user", "zed")
+    kept(path, "remove", "zed")
+    assert contents(path) == contents(folder(name="new"))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "messages"),
+    [
+        (
+            ("calic", "nobody"),
+            1,
+            ["there is nothing of this name to remove", "`calic`: did you mean `calico`?", "`nobody`"],
+        ),
+        (("etcd1", "etcd2", "etcd3"), 1, ["members: there are none"]),
+        ((), 2, ["Missing argument 'NAME"]),
+        (("../x",), 1, ["`../x`"]),
+    ],
+)
+def test_what_can_not_be_removed_is_told_and_nothing_is_written(
+    folder: Factory, words: tuple[str, ...], code: int, messages: list[str]
+) -> None:
+    path = folder()
+    before = contents(path)
+    done = kept(path, "remove", *words, code=code)
+    assert all(message in done.stderr for message in messages)
+    assert contents(path) == before
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_a_dry_run_of_remove_names_the_files_that_would_move_and_shows_no_key(signed: Factory) -> None:
+    path = signed()
+    before = contents(path)
+    done = kept(path, "remove", "calico", "--dry-run")
+    assert "rename from certs/calico-key.pem\nrename to archive/" in done.stdout
+    assert "PRIVATE KEY" not in done.stdout
+    assert contents(path) == before
+
+
+def test_a_members_line_that_was_edited_is_a_conflict_when_it_goes(folder: Factory) -> None:
+    path = folder()
+    line = "req-calico certs/calico.pem: config/req-calico.json ; $(sign) client\n"
+    edit(path / "Makefile", line, line.replace("client", "mine"))
+    assert "conflict Makefile" in kept(path, "remove", "calico", code=1).stderr
+    assert line.replace("client", "mine") in (path / "Makefile").read_text(encoding="utf-8")
+    assert line not in (path / "Makefile.new").read_text(encoding="utf-8")

@@ -1,0 +1,336 @@
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from keeping import RECORD, change, edit, kept, upgrade
+from support import contents, make, run, tls_scaffold, verify
+
+GUIDE = """\
+\t$(CFSSL) gencert \\
+\t  -ca certs/ca.pem \\
+\t  -ca-key certs/ca-key.pem \\
+\t  -config config/ca-config.json \\
+\t  config/req-felix.json | $(JSON) -bare certs/felix
+"""
+# How each generated file is edited without a conflict with `add --user zed --member 10.0.0.4`: text, edited text.
+EDITS = {
+    ".gitignore": ("certs/\n", "certs/\n*.bak\n"),
+    "Makefile": ("RENEW_DAYS ?= 30", "RENEW_DAYS ?= 60"),
+    "Procfile": ("# All members", "# Ours: all members"),
+    "README.md": ("# ", "# Ours: "),
+    "rbac.sh": ("#!/bin/sh\n", "#!/bin/sh\n# ours\n"),
+    "sign.sh": ("#!/bin/sh\n", "#!/bin/sh\n# ours\n"),
+    "config/ca-config.json": ('"expiry": "8760h"', '"expiry": "4380h"'),
+    "config/ca-csr.json": ('"87600h"', '"43800h"'),
+    "config/req-csr.json": ('"10.0.0.1",', '"10.0.0.1",\n    "ours.example.com",'),
+    "config/req-calico.json": ('"hosts": []', '"hosts": [],\n  "crl_url": "http://crl.example.com"'),
+}
+
+
+# Where each is changed on both sides: what was rendered, what is rendered now, what a user made of it.
+CLASHES = {
+    ".gitignore": ("certs\n", "certs/\n", "/certs/\n"),
+    "Makefile": ("RENEW_DAYS ?= 7", "RENEW_DAYS ?= 30", "RENEW_DAYS ?= 60"),
+    "Procfile": ("# Members", "# All members", "# Ours: all members"),
+    "README.md": ("# Old", "# ", "# Ours: "),
+    "rbac.sh": ("#!/bin/ash\n", "#!/bin/sh\n", "#!/bin/bash\n"),
+    "sign.sh": ("#!/bin/ash\n", "#!/bin/sh\n", "#!/bin/bash\n"),
+    "config/ca-config.json": ('"expiry": "1h"', '"expiry": "8760h"', '"expiry": "4380h"'),
+    "config/ca-csr.json": ('"1h"', '"87600h"', '"43800h"'),
+    "config/req-csr.json": ('"CN": "old"', '"CN": "etcd"', '"CN": "felix"'),
+    "config/req-calico.json": ('"CN": "old"', '"CN": "calico"', '"CN": "felix"'),
+}
+
+
+def test_a_folder_that_follows_its_inventory_is_left_alone_in_silence(folder: Factory) -> None:
+    path = folder()
+    before = contents(path)
+    for words in (["sync"], ["sync", "--dry-run"], ["sync", "--check"]):
+        done = kept(path, *words)
+        assert (done.stdout, done.stderr) == ("", "")
+    assert contents(path) == before
+
+
+def test_an_edited_inventory_is_followed_as_if_the_folder_were_new(folder: Factory, tmp_path: Path) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "calico")
+    change(path, users=[{"name": "zed", "cn": "zed"}], expiry="4380h", key="rsa-2048", separate_requests=True)
+    assert kept(path, "sync", "--check", code=1).stderr.startswith(f"error: `{path}` does not follow its inventory\n")
+    kept(path, "sync")
+    assert kept(path, "sync", "--check").stderr == ""
+    new = tmp_path / "new"
+    tls_scaffold("new", str(new), "--from", str(path / "tls-scaffold.json"))
+    assert {**contents(path), "tls-scaffold.json": b""} == {**contents(new), "tls-scaffold.json": b""}
+
+
+def test_a_dry_run_shows_a_diff_that_makes_the_very_same_changes(folder: Factory) -> None:
+    path = folder()
+    edit(path / "Makefile", *EDITS["Makefile"])
+    (path / "config/req-calico.json").write_text("{}", encoding="utf-8")
+    change(path, users=[{"name": "zed", "cn": "zed"}])
+    copy = Path(shutil.copytree(path, path.parent / "copy"))
+    done = kept(path, "sync", "--dry-run")
+    assert contents(path) == contents(copy)
+    assert done.stderr == ""
+    subprocess.run(["git", "init", "-q", "."], cwd=copy, check=True)
+    subprocess.run(["git", "apply", "-"], input=done.stdout, text=True, cwd=copy, check=True)
+    shutil.rmtree(copy / ".git")
+    kept(path, "sync")
+    here, there = (
+        {re.sub("^archive/[^/]*/", "archive/", name): content for name, content in contents(each).items()}
+        for each in (path, copy)
+    )
+    assert here == there
+    assert here["archive/config/req-calico.json"] == b"{}"
+
+
+@pytest.mark.parametrize("name", sorted(EDITS))
+def test_every_file_keeps_an_edit_while_the_rest_follows(folder: Factory, name: str) -> None:
+    path, unedited = folder(name="edited"), folder(name="unedited")
+    old, new = EDITS[name]
+    edit(path / name, old, new)
+    for each in (path, unedited):
+        done = kept(each, "add", "--users", "zed", "--members", "10.0.0.4")
+        if each == path:
+            verb = next(line.split()[0] for line in done.stderr.splitlines() if line.split()[1].rstrip(":") == name)
+    expected = contents(unedited)
+    text = expected[name]
+    assert isinstance(text, bytes)
+    if name.endswith(".json"):
+        assert json.loads(contents(path)[name]) == json.loads(text.decode().replace(old, new, 1))
+    else:
+        assert contents(path)[name] == text.decode().replace(old, new, 1).encode()
+    assert {**contents(path), name: b""} == {**expected, name: b""}
+    assert verb == (
+        "merged" if name in ("Makefile", "Procfile", "README.md", "rbac.sh", "config/req-csr.json") else "kept"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(CLASHES))
+def test_every_file_changed_on_both_sides_in_one_place_is_left_with_ours_beside_it(folder: Factory, name: str) -> None:
+    path = folder()
+    before, rendered, edited = CLASHES[name]
+    ours = (path / name).read_bytes()
+    upgrade(path, name, before, rendered)
+    edit(path / name, rendered, edited)
+    yours = (path / name).read_bytes()
+    for _ in range(2):
+        done = kept(path, "sync", code=1)
+        conflict = f"conflict {name}: both you and tls-scaffold changed the same lines; ours is in {name}.new"
+        assert conflict in done.stderr.splitlines()
+        assert (path / name).read_bytes() == yours
+        assert (path / f"{name}.new").read_bytes() == ours
+    assert kept(path, "sync", "--check", code=1).stderr.count(name) == 1
+    (path / f"{name}.new").unlink()
+    assert "conflict" not in kept(path, "sync").stderr
+    assert (path / name).read_bytes() == yours
+    assert kept(path, "sync", "--check").stderr == ""
+
+
+def test_a_conflict_settled_by_taking_ours_takes_its_copy_away(folder: Factory) -> None:
+    path = folder()
+    upgrade(path, "Makefile", "RENEW_DAYS ?= 7", "RENEW_DAYS ?= 30")
+    edit(path / "Makefile", "RENEW_DAYS ?= 30", "RENEW_DAYS ?= 60")
+    kept(path, "sync", code=1)
+    edit(path / "Makefile", "RENEW_DAYS ?= 60", "RENEW_DAYS ?= 30")
+    assert "removed Makefile.new" in kept(path, "sync").stderr.splitlines()
+    assert contents(path) == contents(folder(name="new"))
+
+
+def test_a_file_of_the_teams_that_is_called_like_our_copy_goes_to_the_archive(folder: Factory) -> None:
+    path = folder()
+    (path / "Makefile.new").write_text("of the team", encoding="utf-8")
+    upgrade(path, "Makefile", "RENEW_DAYS ?= 7", "RENEW_DAYS ?= 30")
+    edit(path / "Makefile", "RENEW_DAYS ?= 30", "RENEW_DAYS ?= 60")
+    kept(path, "sync", code=1)
+    (archived,) = path.glob("archive/*/Makefile.new")
+    assert archived.read_text(encoding="utf-8") == "of the team"
+
+
+def test_notes_that_a_user_makes_in_our_copy_stay_while_ours_is_the_same(folder: Factory) -> None:
+    path = folder()
+    upgrade(path, "Makefile", "RENEW_DAYS ?= 7", "RENEW_DAYS ?= 30")
+    edit(path / "Makefile", "RENEW_DAYS ?= 30", "RENEW_DAYS ?= 60")
+    kept(path, "sync", code=1)
+    edit(path / "Makefile.new", "RENEW_DAYS ?= 30", "RENEW_DAYS ?= 45")
+    kept(path, "sync", code=1)
+    assert "RENEW_DAYS ?= 45" in (path / "Makefile.new").read_text(encoding="utf-8")
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+def test_the_guides_stanza_a_target_at_the_end_and_a_request_by_hand_survive_every_command(signed: Factory) -> None:
+    path = signed()
+    makefile = path / "Makefile"
+    target = "\ndeploy: all\n\tscp certs/ca.pem edge:\n"
+    makefile.write_text(makefile.read_text(encoding="utf-8") + target, encoding="utf-8")
+    rule = next(line for line in makefile.read_text(encoding="utf-8").splitlines() if line.startswith("req:")) + "\n"
+    edit(makefile, rule, rule + GUIDE)
+    line = "req-typha certs/typha.pem: config/req-typha.json ; $(sign) client\n"
+    edit(makefile, "# End of the components\n", line + "# End of the components\n")
+    by_hand = '{"CN": "%s", "hosts": [""],\n "key": {"algo": "ecdsa", "size": 256}}'
+    for name in ("felix", "typha", "zed"):
+        (path / f"config/req-{name}.json").write_text(by_hand % name, encoding="utf-8")
+    for words in (["add", "--users", "zed,yak"], ["add", "--members", "10.0.0.4"], ["remove", "yak"], ["sync"]):
+        done = kept(path, *words)
+        assert "conflict" not in done.stderr
+        text = makefile.read_text(encoding="utf-8")
+        assert all(part in text for part in (target, rule + GUIDE, line))
+        assert (path / "config/req-zed.json").read_text(encoding="utf-8") == by_hand % "zed"
+    make(path, SIGNER="cfssl")
+    for name in ("felix", "typha", "zed", "etcd4"):
+        verify(path, f"certs/{name}.pem")
+    kept(path, "remove", "zed")
+    (archived,) = path.glob("archive/*/config/req-zed.json")
+    assert archived.read_text(encoding="utf-8") == by_hand % "zed"
+
+
+def test_without_its_record_a_folder_counts_what_differs_as_edited(folder: Factory) -> None:
+    path = folder()
+    shutil.rmtree(path / ".tls-scaffold")
+    edit(path / "Makefile", *EDITS["Makefile"])
+    edit(path / "config/ca-config.json", *EDITS["config/ca-config.json"])
+    edited = contents(path)
+    assert kept(path, "sync").stderr.splitlines() == [
+        f"wrote {RECORD}",
+        "kept Makefile: edited by hand",
+        "kept config/ca-config.json: edited by hand",
+    ]
+    assert {**contents(path), RECORD: b""} == {**edited, RECORD: b""}
+    assert contents(path)[RECORD] == contents(folder(name="new"))[RECORD]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"Makefile": 7}', "[" * 100_000, '{"Makefile": [7]}'])
+def test_without_its_record_components_still_come_and_go(folder: Factory, damage: str) -> None:
+    path, other = folder(name="lost"), folder(name="kept")
+    for each in (path, other):
+        edit(each / "Makefile", *EDITS["Makefile"])
+        for words in (["add", "--users", "zed"], ["remove", "calico"]):
+            if each == path:
+                (path / RECORD).write_text(damage, encoding="utf-8")
+            kept(each, *words)
+    assert contents(path) == contents(other)
+
+
+def test_without_its_record_an_edited_inventory_is_still_followed(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "calico")
+    shutil.rmtree(path / ".tls-scaffold")
+    edit(path / "Makefile", *EDITS["Makefile"])
+    change(path, users=[{"name": name, "cn": name} for name in ("calico", "zed")])
+    kept(path, "sync")
+    text = (path / "Makefile").read_text(encoding="utf-8")
+    assert "req-zed certs/zed.pem: config/req-zed.json ; $(sign) client\n" in text
+    assert "RENEW_DAYS ?= 60" in text
+
+
+@pytest.mark.parametrize("name", ["Makefile", "sign.sh", "config/ca-config.json", "config/req-calico.json"])
+def test_a_file_that_signing_needs_comes_back(folder: Factory, name: str) -> None:
+    path = folder()
+    before = contents(path)
+    (path / name).unlink()
+    assert kept(path, "sync").stderr == f"wrote {name}\n"
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("name", ["README.md", "Procfile", ".gitignore", "rbac.sh"])
+def test_a_file_that_a_team_took_out_stays_out(folder: Factory, name: str) -> None:
+    path = folder()
+    (path / name).unlink()
+    kept(path, "add", "--users", "zed", "--members", "10.0.0.4")
+    assert not (path / name).exists()
+
+
+def test_modes_stay_and_links_are_replaced_not_followed(folder: Factory, tmp_path: Path) -> None:
+    path = folder()
+    outside = tmp_path / "outside"
+    outside.write_bytes((path / "Makefile").read_bytes())
+    before = outside.read_bytes()
+    (path / "Makefile").unlink()
+    (path / "Makefile").symlink_to(outside)
+    (path / "Procfile").chmod(0o640)
+    kept(path, "add", "--members", "10.0.0.4")
+    assert (outside.read_bytes(), (path / "Makefile").is_symlink()) == (before, False)
+    assert ((path / "Procfile").stat().st_mode & 0o777, (path / "sign.sh").stat().st_mode & 0o111) == (0o640, 0o111)
+
+
+@pytest.mark.parametrize("name", ["config", "certs", "archive", ".tls-scaffold", ".lock"])
+def test_nothing_is_written_through_a_link_that_leads_elsewhere(folder: Factory, tmp_path: Path, name: str) -> None:
+    path = folder()
+    outside = tmp_path / "outside"
+    if (path / name).exists():
+        (path / name).rename(outside)
+    else:
+        outside.mkdir()
+    (path / name).symlink_to(outside)
+    before = contents(tmp_path)
+    done = kept(path, "add", "--users", "zed", code=1)
+    assert f"`{path / name}` is a link" in done.stderr
+    assert contents(tmp_path) == before
+
+
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no inventory": (lambda path: (path / "tls-scaffold.json").unlink(), "is not a folder that tls-scaffold keeps"),
+    "a mistake in it": (lambda path: change(path, key="rsa-7"), "key: `rsa-7` is not understood"),
+    "no text": (lambda path: (path / "Makefile").write_bytes(b"\xff"), "is not text in UTF-8 (byte 0)"),
+    "a folder for a file": (
+        lambda path: shutil.copytree(path / "config", (path / "Makefile").rename(path / "old").with_name("Makefile")),
+        "Is a directory",
+    ),
+    "a record of other places": (
+        lambda path: (path / RECORD).write_text('{"../x": ["y"]}', encoding="utf-8"),
+        "`../x` is not a path below the folder",
+    ),
+    "a damaged plan": (
+        lambda path: (path / ".tls-scaffold/pending.json").write_text("{", encoding="utf-8"),
+        "is damaged: a killed command can't be finished",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", sorted(BAD))
+def test_what_is_wrong_is_told_before_anything_is_written(folder: Factory, case: str) -> None:
+    path = folder()
+    spoil, message = BAD[case]
+    spoil(path)
+    before = contents(path)
+    assert message in kept(path, "sync", code=1).stderr
+    assert contents(path) == before
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    assert "is not a folder" in kept(tmp_path / "none", "sync", code=1).stderr
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_a_command_during_a_make_waits_and_then_names_it(
+    folder: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    path = folder()
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nsleep 30\n", encoding="utf-8")
+    slow.chmod(0o755)
+    running("make", cwd=path, SIGNER="cfssl", CFSSL=str(slow), JSON="cfssljson")
+    while not list(path.glob("certs/.work.*")):
+        assert run("sleep", "0.05").returncode == 0
+    before = contents(path)
+    for command in (["sync"], ["add", "--users", "zed"], ["remove", "calico"]):
+        done = kept(path, *command, code=1)
+        assert "`make` (process " in done.stderr
+        assert f"works on the folder `{path}`\n\nhint: run this again when it has ended" in done.stderr
+    assert contents(path) == before
+
+
+def test_a_stale_lock_heals_itself(folder: Factory) -> None:
+    path = folder()
+    (path / ".lock").mkdir()
+    (path / ".lock/999999999.999999999.all").write_text("1 make\n", encoding="utf-8")
+    (path / ".lock/1.1.all").write_text("1 an init that began at another time\n", encoding="utf-8")
+    (path / ".lock/notes").write_text("no token\n", encoding="utf-8")
+    (path / ".tls-scaffold/.work.999999999").write_text("half a file", encoding="utf-8")
+    kept(path, "add", "--users", "zed")
+    assert [each.name for each in (path / ".lock").iterdir()] == ["notes"]
+    assert not list(path.glob(".tls-scaffold/.work.*"))
