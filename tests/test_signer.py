@@ -11,6 +11,7 @@ import records
 from support import run
 from tls_scaffold.commands.cfssljson import cfssljson
 from tls_scaffold.commands.gencert import gencert
+from tls_scaffold.errors import ScaffoldError
 
 WORDS = st.text("abcXYZ019 '()+,-./:=?*&@_äé€漢", min_size=1, max_size=20)
 ODD_HOSTS = ("", "10.0.0.999", "10.0.0.1/24", " 10.0.0.2", "::ffff:10.0.0.1", "1::", "010.0.0.1", "etcd_1")
@@ -83,6 +84,7 @@ def ours(folder: Path, flags: str) -> bool:
     return True
 
 
+@pytest.mark.filterwarnings("ignore:Attribute's length:UserWarning")
 @pytest.mark.needs("cfssl", "cfssljson")
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(ca=CAS, default=PROFILES, client=PROFILES, leaf=REQUESTS, profile=st.sampled_from(["", "client", "clinet"]))
