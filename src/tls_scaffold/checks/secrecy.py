@@ -1,10 +1,11 @@
 """Rules over who may see what lies in `certs/`, and over the CRL."""
 
+import posixpath
 import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tls_scaffold import certificates
 from tls_scaffold.checks.rule import Rule
@@ -87,7 +88,7 @@ def _is_crl(folder: Path, path: str) -> bool:
 
 def _directories(view: View) -> list[str]:
     """Return where the certificates of a folder lie."""
-    found = {str(PurePosixPath(entry.path).parent) for entry in view.contents.entries}
+    found = {posixpath.dirname(entry.path) or "." for entry in view.contents.entries}
     return sorted(found or {"certs"})
 
 

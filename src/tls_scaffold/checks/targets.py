@@ -60,9 +60,8 @@ def _is_gone(view: View, entry: Entry) -> bool:
     """Tell whether an inventory has no such component, and it was removed or its request is gone."""
     if view.inventory is None or not entry.signing:
         return False
-    listed = {component.output for component in view.inventory.components}
     removed = entry.name in view.inventory.removed or entry.signing.request not in view.requests
-    return entry.signing.output not in listed and removed
+    return entry.signing.output not in view.listed and removed
 
 
 class TargetsHaveRequests(Rule):

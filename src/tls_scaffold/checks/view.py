@@ -58,6 +58,11 @@ class View:
         return tuple(entry for entry in self.components if entry.kind in SERVERS)
 
     @cached_property
+    def listed(self) -> frozenset[str]:
+        """The outputs of the inventory's components."""
+        return frozenset(each.output for each in self.inventory.components) if self.inventory else frozenset()
+
+    @cached_property
     def authorities(self) -> tuple[Entry, ...]:
         """The CAs."""
         return tuple(entry for entry in self.contents.entries if entry.kind == CA_KIND)
