@@ -21,7 +21,7 @@ FLOORS = """
  7  checks.certs checks.documents checks.hosts checks.looking checks.profiles checks.report checks.secrecy
     checks.subjects checks.targets
  6  checks.rule contents prometheus
- 5  checks.view keeping proofs reading states
+ 5  checks.view keeping proofs reading signings states
  4  access authority batch bundle entries intake journal patch plan takeover throwaway
  3  adoption changes differences folder likeness rbac signer silences template
  2  certificates components conflicts documents grants locking merge pairs presets readers

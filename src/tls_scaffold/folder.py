@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold import locking
-from tls_scaffold.documents import LAST_RENDER
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
 from tls_scaffold.files import write as write_file
@@ -156,6 +155,8 @@ def read_text(folder: Path, path: str) -> str | None:
 
 def last_render(folder: Path) -> dict[str, str]:
     """Return what was rendered last, path to text; empty if the record is lost or damaged."""
+    from tls_scaffold.documents import LAST_RENDER
+
     try:
         record = json.loads(read_text(folder, LAST_RENDER) or "{}")
         return {path: "\n".join(lines) for path, lines in record.items()}

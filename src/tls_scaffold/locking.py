@@ -101,7 +101,7 @@ def _put_down(directory: Path, token: Token) -> None:
         while True:
             directory.mkdir(exist_ok=True)
             try:
-                create(path, f"{token.start} {token.words}\n")
+                create(path, f"{token.start} {token.words}\n", flush=False)
             except FileExistsError:
                 path.unlink(missing_ok=True)  # of a dead process that had our number
             except FileNotFoundError:
