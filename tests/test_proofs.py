@@ -11,7 +11,7 @@ from clusters import P256, Live, live
 from conftest import Factory
 from tls_scaffold import proofs, throwaway
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcd import Identity
+from tls_scaffold.etcdctl import Identity
 from tls_scaffold.proofs import ALLOWED, DENIED, Attempt, Bench
 
 WORDS = (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tls_scaffold.access import allows, range_of
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcd import Cluster, Identity, run
+from tls_scaffold.etcdctl import Cluster, Identity, run
 from tls_scaffold.inventory import Inventory, Permission, User
 from tls_scaffold.rbac import roles_of
 

