@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tls_scaffold import bundle, certificates, intake, rbac
 from tls_scaffold import folder as disk
-from tls_scaffold.bundle import Pems
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.files import SECRET, create, telling, write
 from tls_scaffold.inventory import Component, Inventory
+from tls_scaffold.settings import Pems
 
 DIST = "dist"
 PRIVATE = 0o700
