@@ -4,7 +4,7 @@
 #   sign.sh CERTIFICATE REQUEST [PROFILE] | ca | sign | sign-again | renew | regenerate | clean | heal | no-signer
 set -eu
 umask 077
-: "${group:=$$}" "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}"
+: "${group:=$$}" "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${RENEW_DAYS:=30}"
 work=certs/.work.$$
 aside=archive/.next.$$
 token=
@@ -242,15 +242,33 @@ clean() {
     echo "certs/ is now $into/certs/"
 }
 
+lines() { # the components' names and certificates, as the Makefile has them
+    sed -n 's/^req-\([^ :]*\)  *\([^ :]*\.pem\) *:.*/\1 \2/p' Makefile
+}
+
+ends_soon() { # does certificate $1 expire within RENEW_DAYS, or can't it be read?
+    [ -f "$1" ] && ! openssl x509 -noout -checkend $((RENEW_DAYS * 86400)) -in "$1" >/dev/null 2>&1
+}
+
 due() { # the components whose certificates expire within RENEW_DAYS
-    sed -n 's/^req-\([^ :]*\)  *\([^ :]*\.pem\) *:.*/\1 \2/p' Makefile | while read -r name certificate; do
-        [ ! -f "$certificate" ] || openssl x509 -noout -checkend $((RENEW_DAYS * 86400)) -in "$certificate" >/dev/null || echo "$name"
+    lines | while read -r name certificate; do
+        ! ends_soon "$certificate" || echo "$name"
     done
 }
 
+warn_of_others() { # tell what expires, but is not signed again by `renew`
+    ! ends_soon certs/ca.pem || echo "warning: \`certs/ca.pem\` expires within $RENEW_DAYS days: \`make regenerate\` makes a new one" >&2
+    { lines | sed 's/.* //'; printf '%s\n' certs/*.pem | sed '/-key\.pem$/d; /^certs\/ca\.pem$/d'; } | sort | uniq -u |
+        while read -r each; do
+            ! ends_soon "$each" || echo "warning: \`$each\` expires within $RENEW_DAYS days, but has no line of its own in the Makefile" >&2
+        done
+}
+
 renew() {
+    case $RENEW_DAYS in '' | *[!0-9]*) fail "RENEW_DAYS is \`$RENEW_DAYS\`: it takes a number of days" ;; esac
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires" "\`make req-NAME\` signs one component again"
     names=$(due)
+    warn_of_others
     [ -n "$names" ] || { echo "nothing expires within $RENEW_DAYS days"; return; }
     if [ "$SIGNER" = cfssl ]; then
         echo "$names" | sed 's/^/req-/' | MAKEFLAGS='' MFLAGS='' xargs "${MAKE_PROGRAM:-make}"

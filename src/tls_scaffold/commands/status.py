@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import contents, files, intake, states
+from tls_scaffold import contents, files, intake, makefile, states
 from tls_scaffold.entries import CA_KIND, Contents
 from tls_scaffold.inventory import FILE
 from tls_scaffold.plainfiles import content
@@ -92,16 +92,19 @@ def _document(row: Row) -> dict[str, Any]:
 def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timedelta) -> Iterator[str]:
     """Yield the commands to run; where the CA is at fault nothing that it signs can be mended before."""
     make = "make" if folder == Path() else f"make -C {shlex.quote(str(folder))}"
-    renews = re.search(rb"^renew:", content(folder, "Makefile"), re.MULTILINE) is not None
+    text = content(folder, "Makefile").decode("utf-8", "replace")
+    renews = re.search(r"^renew:", text, re.MULTILINE) is not None
     of_cas = {row.state for row in rows if row.kind == CA_KIND}
     states_of = {row.path: row.state for row in rows if row.kind not in (CA_KIND, None)}
     if renews and of_cas & {"expired", "stale", "expiring"}:
         yield f"{make} regenerate"
     if of_cas & {"mismatched", "expired"} or ("missing" in of_cas and {*states_of.values()} - {"missing"}):
         return
-    if renews and "missing" in states_of.values():
+    ends = {path for path, state in states_of.items() if state in ("expired", "expiring")}
+    own = {f"{output}.pem" for _, output in makefile.TARGET.findall(text)}
+    if renews and ("missing" in states_of.values() or ends - own):
         yield make
-    if renews and {"expired", "expiring"} & {*states_of.values()}:
+    if renews and ends & own:
         days = -(-within // timedelta(days=1))
         yield f"{make} renew" + (f" RENEW_DAYS={days}" if days > DAYS else "")
     by_hand = ("mismatched", "stale") if renews else ("missing", "mismatched", "stale", "expired", "expiring")

@@ -1,0 +1,177 @@
+"""`make renew`: what expires soon is signed again, and nothing else, with either signer."""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import certs
+from certs import BOTH, DAY, NOW, YEAR
+from conftest import Factory
+from support import contents, make, tls_scaffold, verify
+
+pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
+
+CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
+SIGNERS = ("cfssl", "tls-scaffold")
+LINE = (
+    "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
+    " config/req-alice.json | $(JSON) -bare certs/pasted\n"
+)
+
+
+def ending_in(days: float) -> datetime:
+    return NOW - YEAR + timedelta(days=days)
+
+
+@pytest.fixture
+def aged(folder: Factory) -> Callable[..., Path]:
+    """Return a factory: a folder whose certificates end in so many days."""
+
+    def of(ca: float = 3650, etcd1: float = 365, alice: float = 365, bob: float = 365) -> Path:
+        path = folder(*CLUSTER)
+        certs.ca(path, begin=NOW - 10 * YEAR + ca * DAY)
+        certs.member(path, begin=ending_in(etcd1))
+        certs.leaf(path, "alice", begin=ending_in(alice))
+        certs.leaf(path, "bob", begin=ending_in(bob))
+        return path
+
+    return of
+
+
+def signed_again(before: dict[str, bytes | str], folder: Path) -> set[str]:
+    after = contents(folder)
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+
+def files(*names: str) -> set[str]:
+    return {f"certs/{name}{ending}" for name in names for ending in (".pem", "-key.pem", ".csr")}
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_what_expires_within_thirty_days_is_signed_again_and_nothing_else(
+    aged: Callable[..., Path], signer: str
+) -> None:
+    folder = aged(etcd1=29, alice=31, bob=-1)
+    before = contents(folder)
+    make(folder, "renew", SIGNER=signer)
+    assert signed_again(before, folder) == files("etcd1", "bob")
+    for name in ("etcd1", "alice", "bob"):
+        verify(folder, f"certs/{name}.pem")
+    assert tls_scaffold("-C", str(folder), "status").returncode == 0
+    before = contents(folder)
+    done = make(folder, "renew", SIGNER=signer)
+    assert done.stdout.splitlines()[-1] == "nothing expires within 30 days"
+    assert signed_again(before, folder) == set()
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_renew_days_says_how_far_to_look_ahead(aged: Callable[..., Path], signer: str) -> None:
+    folder = aged(alice=59, bob=61)
+    before = contents(folder)
+    make(folder, "renew", "RENEW_DAYS=60", SIGNER=signer)
+    assert signed_again(before, folder) == files("alice")
+    before = contents(folder)
+    make(folder, "renew", SIGNER=signer, RENEW_DAYS="62")
+    assert signed_again(before, folder) == files("bob")
+
+
+@pytest.mark.parametrize("days", ["soon", "-1", "1.5", "30d", "$(touch pwned)", "a[$(touch pwned)]"])
+def test_days_that_are_no_number_are_refused(aged: Callable[..., Path], days: str) -> None:
+    folder = aged(alice=1)
+    before = contents(folder)
+    done = make(folder, "renew", code=2, SIGNER="cfssl", RENEW_DAYS=days)
+    assert f"error: RENEW_DAYS is `{days}`: it takes a number of days" in done.stderr
+    assert signed_again(before, folder) == set()
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_a_component_with_no_certificate_is_left_to_make(aged: Callable[..., Path], signer: str) -> None:
+    folder = aged(bob=3)
+    (folder / "certs/alice.pem").unlink()
+    before = contents(folder)
+    make(folder, "renew", SIGNER=signer)
+    assert signed_again(before, folder) == files("bob")
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_a_certificate_that_is_broken_is_signed_again(aged: Callable[..., Path], signer: str) -> None:
+    folder = aged()
+    (folder / "certs/alice.pem").write_text("-----BEGIN CERTIFICATE-----\nMIIB")
+    before = contents(folder)
+    make(folder, "renew", SIGNER=signer)
+    assert signed_again(before, folder) == files("alice")
+    verify(folder, "certs/alice.pem")
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_a_ca_that_expires_is_told_and_left_alone(aged: Callable[..., Path], signer: str) -> None:
+    folder = aged(ca=20)
+    before = contents(folder)
+    done = make(folder, "renew", SIGNER=signer)
+    assert "warning: `certs/ca.pem` expires within 30 days: `make regenerate` makes a new one" in done.stderr
+    assert signed_again(before, folder) == set()
+
+
+def test_what_has_no_target_of_its_own_is_told(aged: Callable[..., Path]) -> None:
+    folder = aged(bob=3)
+    makefile = folder / "Makefile"
+    head, rule, tail = makefile.read_text().partition("\nreq:")
+    first, newline, rest = tail.partition("\n")
+    makefile.write_text(head + rule + first + newline + LINE + rest)
+    certs.leaf(folder, "pasted", cn="alice", usages=BOTH, begin=ending_in(5))
+    certs.leaf(folder, "fresh", cn="fresh")
+    before = contents(folder)
+    done = make(folder, "renew", SIGNER="cfssl")
+    assert "warning: `certs/pasted.pem` expires within 30 days, but has no line of its own" in done.stderr
+    assert "fresh" not in done.stderr
+    assert signed_again(before, folder) == files("bob")
+    advised = tls_scaffold("-C", str(folder), "status").stderr
+    assert advised == f"next: make -C {folder}\n"
+    make(folder, SIGNER="cfssl")
+    verify(folder, "certs/pasted.pem")
+    found = tls_scaffold("-C", str(folder), "status")
+    assert [line.split()[0] for line in found.stdout.splitlines() if "orphaned" in line and "reason" not in line] == [
+        *("fresh", "orphaned:"),
+    ]
+
+
+def test_renewal_needs_openssl_and_says_so(aged: Callable[..., Path], path_without: Callable[..., str]) -> None:
+    folder = aged(alice=1)
+    before = contents(folder)
+    done = make(folder, "renew", code=2, SIGNER="cfssl", PATH=path_without("openssl"))
+    assert "error: openssl is not installed: it tells what expires" in done.stderr
+    assert signed_again(before, folder) == set()
+
+
+def test_a_renewal_that_fails_leaves_the_old_pair_and_is_no_success(aged: Callable[..., Path]) -> None:
+    folder = aged(alice=1)
+    (folder / "certs/ca-key.pem").unlink()
+    before = contents(folder)
+    done = make(folder, "renew", code=2, SIGNER="cfssl")
+    assert "`certs/ca-key.pem` is missing" in done.stderr
+    assert signed_again(before, folder) == set()
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_a_profile_and_a_request_of_today_are_used(aged: Callable[..., Path], signer: str) -> None:
+    folder = aged(alice=1)
+    config = folder / "config/ca-config.json"
+    config.write_text(config.read_text().replace("8760h", "4380h"))
+    make(folder, "renew", SIGNER=signer)
+    verify(folder, "certs/alice.pem")
+    done = tls_scaffold("-C", str(folder), "status")
+    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("alice")] == ["valid"]
+
+
+def test_status_names_the_very_command(aged: Callable[..., Path]) -> None:
+    folder = aged(alice=1)
+    advised = tls_scaffold("status", cwd=folder).stderr
+    assert advised == "next: make renew\n"
+    shutil.copy(folder / "certs/bob-key.pem", folder / "certs/etcd1-key.pem")
+    assert tls_scaffold("status", cwd=folder).stderr == "next: make renew\n      make req-etcd1\n"
+    make(folder, "renew", SIGNER="cfssl")
+    make(folder, "req-etcd1", SIGNER="cfssl")
+    assert tls_scaffold("status", cwd=folder).returncode == 0
