@@ -36,7 +36,8 @@ def parts(text: str, ours: str, known: Collection[str] | None = None) -> Parts:
     """
     taken = {name for block in blocks(ours) for name in block.names}
     judged = [(block, _judge(block, taken, known)) for block in blocks(text)]
-    found = Parts()
+    mixed = [block for block, verdict in judged if verdict == "mixed"]
+    found = Parts(recipe=[command for block in mixed for command in _rest(block, known)])
     own = {name for block, verdict in judged if verdict == "own" and block.kind == "rule" for name in block.names}
     kept = [_kept(block, verdict, own) for block, verdict in judged]
     _variables([block for block, _ in judged], kept, taken, found)
@@ -67,7 +68,7 @@ def _judge(block: Block, taken: Collection[str], known: Collection[str] | None) 
         return "open"
     if block.kind == "other":
         return "problem" if any("gencert" in line for line in block.lines) else "own"
-    rest = [command for command in block.recipe if not _understood(command, known)]
+    rest = _rest(block, known)
     signs = any("gencert" in command for command in block.recipe)
     if not rest:
         helps = signs or not block.recipe or set(block.names) & {*taken, "certs"}
@@ -75,6 +76,10 @@ def _judge(block: Block, taken: Collection[str], known: Collection[str] | None) 
     if set(block.names) <= set(SHARED):
         return "mixed"
     return "problem" if signs or set(block.names) & set(taken) else "own"
+
+
+def _rest(block: Block, known: Collection[str] | None) -> list[str]:
+    return [command for command in block.recipe if not _understood(command, known)]
 
 
 def _understood(command: str, known: Collection[str] | None) -> bool:
@@ -97,7 +102,8 @@ def _kept(block: Block, verdict: str, own: Collection[str]) -> Block | None:
 def _variables(found: list[Block], kept: list[Block | None], taken: Collection[str], result: Parts) -> None:
     """Keep the variables that the team's own parts read, and those that these read."""
     while True:
-        wanted = {name for block in kept if block for name in block.references}
+        readers = [*(block for block in kept if block), Block("rule", tuple(result.recipe))]
+        wanted = {name for block in readers for name in block.references}
         more = [
             index
             for index, block in enumerate(found)
@@ -111,9 +117,7 @@ def _variables(found: list[Block], kept: list[Block | None], taken: Collection[s
 
 
 def _sort(found: Parts, block: Block, verdict: str, mine: Block | None, known: Collection[str] | None) -> None:
-    rest = [command for command in block.recipe if not _understood(command, known)] if block.kind == "rule" else []
-    if verdict == "mixed":
-        found.recipe += rest
+    rest = _rest(block, known) if block.kind == "rule" else []
     if verdict == "problem":
         place = " ".join(block.names) or block.lines[0]
         said = [" ".join(command.replace("\\\n", " ").split()) for command in rest or block.lines[1:2]]

@@ -1,0 +1,340 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from keeping import FOREIGN, edit, foreign, kept
+from support import PROGRAMS, contents, make, openssl, read, run, tls_scaffold
+
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+
+FOLDERS = {
+    "2015": {"certs": ["etcd1", "etcd2", "etcd3", "proxy1"]},
+    "today": {"certs": [f"{peer}10.0.1.1{last}" for peer in ("", "peer-") for last in range(3)]},
+    "calico": {"certs": ["calico", "etcd1", "etcd2", "etcd3", "kube-apiserver", "proxy1"]},
+    "own-targets": {"certs": ["dex", "etcd1", "k8s"]},
+    "beside": {"_certs": ["api", "etcd1", "etcd2"]},
+    "patterns": {"certs": ["admin", "etcd"]},
+    "hostname": {"ssl": ["one", "two"]},
+}
+GOALS = {"2015": ("ca", "req"), "calico": ("ca", "req"), "patterns": ("certs",)}
+CAS = {"beside": "_certs/ca", "hostname": "ca"}
+HANDMADE = "2015"
+
+
+@pytest.fixture(autouse=True)
+def _variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Set the variables that today's Makefile names its certificates by, and let cfssljson have its older name too."""
+    for number in range(3):
+        monkeypatch.setenv(f"infra{number}", f"10.0.1.1{number}")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "cfssl-json").symlink_to(shutil.which("cfssljson") or "")
+    monkeypatch.setenv("GOPATH", "/nonexistent")
+    monkeypatch.setattr("support.PROGRAMS", f"{programs}:{PROGRAMS}")
+
+
+def certificates(folder: Path) -> dict[str, list[str]]:
+    """Return the names of the leaves in each folder of certificates."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*/*.pem")):
+        if not path.stem.endswith("-key") and path.stem != "ca":
+            found.setdefault(path.parent.name, []).append(path.stem)
+    return found
+
+
+def inventory(folder: Path) -> dict[str, list[dict[str, object]]]:
+    document = json.loads((folder / "tls-scaffold.json").read_text(encoding="utf-8"))
+    return {kind: document[kind] for kind in ("members", "proxies", "users")}
+
+
+@pytest.mark.parametrize("name", sorted(FOLDERS))
+def test_after_adopt_and_sync_a_folder_signs_what_it_signed_before_with_the_same_ca(name: str, tmp_path: Path) -> None:
+    path = foreign(name, tmp_path)
+    make(path, *GOALS.get(name, ("all",)))
+    assert certificates(path) == FOLDERS[name]
+    ca = CAS.get(name, "certs/ca")
+    before, cns = contents(path), {file.name: read(file).cn for file in path.glob("*/*.pem") if is_leaf(file)}
+    assert cns
+
+    kept(path, "adopt")
+    new = {"tls-scaffold.json", ".tls-scaffold/rendered.json", ".tls-scaffold/adopted.json"}
+    assert {file: content for file, content in contents(path).items() if file not in new} == before
+
+    kept(path, "sync")
+    after = contents(path)
+    for ending in (".pem", "-key.pem", ".csr"):
+        assert after[f"{ca}{ending}"] == after[f"certs/ca{ending}"] == before[f"{ca}{ending}"]
+    assert (path / "certs").stat().st_mode & 0o077 == 0 or name not in CAS
+    assert kept(path, "sync").stderr.replace("kept", "").count("wrote") == 0
+
+    for leaf in path.glob("*/*.pem"):
+        if is_leaf(leaf):
+            leaf.unlink()
+    make(path, SIGNER="cfssl")
+    assert certificates(path) == FOLDERS[name]
+    assert {file.name: read(file).cn for file in path.glob("*/*.pem") if is_leaf(file)} == cns
+
+    kept(path, "add", "--user", "zed")
+    make(path, SIGNER="cfssl")
+    openssl("verify", "-CAfile", str(path / f"{ca}.pem"), str(path / "certs/zed.pem"))
+
+
+def is_leaf(path: Path) -> bool:
+    return not path.stem.endswith("-key") and path.stem != "ca" and path.parent.name != "archive"
+
+
+@pytest.mark.parametrize("name", sorted(FOLDERS))
+def test_a_folder_that_was_never_made_is_adopted_too(name: str, tmp_path: Path) -> None:
+    path = foreign(name, tmp_path)
+    kept(path, "adopt")
+    kept(path, "sync")
+    make(path, SIGNER="cfssl")
+    assert certificates(path) == FOLDERS[name]
+
+
+def test_todays_folder_is_members_at_their_addresses_and_a_component_for_each_peer_certificate(tmp_path: Path) -> None:
+    path = foreign("today", tmp_path)
+    kept(path, "adopt")
+    assert inventory(path) == {
+        "members": [{"name": f"10.0.1.1{last}", "hosts": [f"10.0.1.1{last}"]} for last in range(3)],
+        "proxies": [{"name": f"peer-10.0.1.1{last}", "hosts": []} for last in range(3)],
+        "users": [],
+    }
+    kept(path, "sync")
+    make(path, SIGNER="cfssl")
+    addresses = {f"IP Address:10.0.1.1{last}" for last in range(5)} | {"IP Address:127.0.0.1"}
+    assert set(read(path / "certs/peer-10.0.1.10.pem").sans) == {"DNS:localhost", *addresses}
+
+
+def test_the_guides_folder_is_described_and_its_empty_hosts_go(tmp_path: Path) -> None:
+    path = foreign("calico", tmp_path)
+    kept(path, "adopt")
+    shared = {"hosts": [], "request": "config/req-csr.json"}
+    assert inventory(path) == {
+        "members": [{"name": name, **shared} for name in ("etcd1", "etcd2", "etcd3")],
+        "proxies": [{"name": "proxy1", "hosts": []}],
+        "users": [{"name": name, "cn": name, "profile": ""} for name in ("calico", "kube-apiserver")],
+    }
+    kept(path, "sync")
+    make(path, SIGNER="cfssl")
+    calico = read(path / "certs/calico.pem")
+    assert (calico.sans, calico.extended) == (
+        (),
+        ("TLS Web Server Authentication", "TLS Web Client Authentication"),
+    )
+
+
+def test_requests_and_certificates_under_other_names_are_carried_by_their_components(tmp_path: Path) -> None:
+    path = foreign("beside", tmp_path)
+    kept(path, "adopt")
+    assert inventory(path)["users"] == [
+        {"name": "api", "cn": "api", "request": "req-api.json", "output": "_certs/api", "profile": "kubernetes"}
+    ]
+    kept(path, "sync")
+    make(path, SIGNER="cfssl")
+    assert read(path / "_certs/api.pem").extended == ("TLS Web Client Authentication",)
+
+
+def test_hosts_from_the_command_line_go_into_a_request_of_their_own(tmp_path: Path) -> None:
+    path = foreign("hostname", tmp_path)
+    kept(path, "adopt")
+    kept(path, "sync")
+    make(path, SIGNER="cfssl")
+    assert set(read(path / "ssl/one.pem").sans) == {
+        *("DNS:localhost", "DNS:one.example.com"),
+        *("IP Address:10.0.0.1", "IP Address:127.0.0.1"),
+    }
+
+
+def test_what_was_not_understood_stays_the_teams_own_and_the_old_makefile_goes_to_the_archive(tmp_path: Path) -> None:
+    path = foreign("own-targets", tmp_path)
+    old = (path / "Makefile").read_text(encoding="utf-8")
+    edit(path / "Makefile", "\nreq-dex:", "\t./publish certs/etcd1.pem\n\nreq-dex:")
+    edit(path / "config/req-dex.json", '"hosts"', '"crl_url": "http://x.example.com",\n  "hosts"')
+    edited = contents(path)
+    kept(path, "adopt")
+    kept(path, "sync")
+    (archived,) = path.glob("archive/*/Makefile")
+    assert archived.read_bytes() == edited["Makefile"] != old.encode()
+    text = (path / "Makefile").read_text(encoding="utf-8")
+    assert text.endswith(
+        "HOST ?= edge.example.com\n\n.PHONY: deploy\n\n"
+        "# Copies what the edge needs; ask before running it.\ndeploy: all\n"
+        "\tscp certs/ca.pem certs/dex.pem \\\n\t  $(HOST):/etc/dex\n"
+    )
+    assert "\nreq: $(if $(filter req,$(goals)),$(wanted)) | certs/ca.pem\n\t./publish certs/etcd1.pem\n" in text
+    assert contents(path)["config/req-dex.json"] == edited["config/req-dex.json"]
+    assert kept(path, "sync").stderr.count("Makefile") == 1
+
+
+def test_names_that_a_team_is_used_to_still_sign(tmp_path: Path) -> None:
+    path = foreign("beside", tmp_path)
+    kept(path, "adopt")
+    kept(path, "sync")
+    make(path, "leaves", SIGNER="cfssl")
+    assert certificates(path) == FOLDERS["beside"]
+
+
+def test_a_block_that_was_pasted_after_adopt_is_not_lost(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    kept(path, "adopt")
+    line = (
+        "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | $(JSON) -bare certs/late\n"
+    )
+    edit(path / "Makefile", "\nclean:", f"{line}\nclean:")
+    kept(path, "sync")
+    assert line in (path / "Makefile").read_text(encoding="utf-8")
+
+
+def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    done = kept(tmp_path, "adopt", HANDMADE)
+    assert done.stderr.splitlines() == [
+        "wrote .tls-scaffold/adopted.json",
+        "wrote .tls-scaffold/rendered.json",
+        "wrote tls-scaffold.json",
+        "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change",
+    ]
+    assert (path / "tls-scaffold.json").exists()
+
+
+def test_dry_runs_show_what_adopt_and_then_sync_would_change_and_write_nothing(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    before = contents(path)
+    assert "+++ b/tls-scaffold.json\n" in kept(path, "adopt", "--dry-run").stdout
+    assert contents(path) == before
+    kept(path, "adopt")
+    adopted = contents(path)
+    diff = kept(path, "sync", "--dry-run").stdout
+    assert "-\t  config/req-csr.json | $(JSON) -bare certs/etcd1\n" in diff
+    assert "+req-etcd1 certs/etcd1.pem: config/req-csr.json ; $(sign)\n" in diff
+    assert contents(path) == adopted
+
+
+SIGNS = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json config/req-csr.json | $(JSON) -bare"
+END, REQUEST = "\nclean:", "config/req-csr.json"
+# What can't be understood: a file, the part of it that is replaced (all of it if empty) and by what, and the message.
+SPOILED = {
+    "another makefile": ("GNUmakefile", "", "all:\n", "make reads `GNUmakefile` instead of `Makefile`"),
+    "make fails": ("Makefile", "", "all:\n    x\n", "Makefile:2: *** missing separator.  Stop."),
+    "nothing signed": ("Makefile", "", "all:\n\techo nothing\n", "the Makefile signs no certificate"),
+    "no JSON": (REQUEST, "", "{", "`config/req-csr.json` is not JSON"),
+    "no text": ("Makefile", "", "all:\n\t# \udcff\n", "is not text in UTF-8"),
+    "no CA": ("Makefile", "gencert -initca", "version", "the Makefile makes no CA (`cfssl gencert -initca`)"),
+    "two CAs": ("Makefile", "-ca certs/ca", "-ca o/ca", "there is more than one CA: `certs/ca.pem`, `o/ca.pem`"),
+    "no request": ("Makefile", REQUEST, "x.json", "req: the request `x.json` does not exist in this folder"),
+    "a flag": ("Makefile", "gencert \\", "gencert -remote=h \\", "req: `-remote` of `cfssl gencert` is not known here"),
+    "an odd name": ("Makefile", "certs/etcd1", "certs/x-key", "`x-key` ends in `-key`"),
+    "outside": ("Makefile", "-bare certs/etcd1", "-bare ../etcd1", "`../etcd1` is not a path below the folder"),
+    "a loop": (
+        "Makefile",
+        END,
+        f"\tfor i in 1; do cfssl gencert x | $(JSON) -bare $$i; done\n{END}",
+        "req: `for i in 1",
+    ),
+    "a condition": (
+        "Makefile",
+        END,
+        f"\nifdef X\nx:\n\t$(CFSSL) gencert {SIGNS} certs/x\nendif\n{END}",
+        "ifdef X: `x:` is neither signing nor a target of its own",
+    ),
+    "a macro": (
+        "Makefile",
+        END,
+        f"\t$(call sign,y)\n\ndefine sign\n$(CFSSL) gencert {SIGNS} certs/$(1)\nendef\n{END}",
+        "define sign: `$(CFSSL) gencert",
+    ),
+    "a hidden command": (
+        "Makefile",
+        END,
+        f"\t$(do)\n\ndo = $(CFSSL) $(name) {SIGNS} certs/y\nname = gencert\n{END}",
+        "`certs/y.pem` would be signed 2 times by our Makefile",
+    ),
+    "more than signing": (
+        "Makefile",
+        END,
+        f"\nreq-x: ca\n\t./before\n\t$(CFSSL) gencert {SIGNS} certs/x\n{END}",
+        "req-x: `./before` is neither signing nor a target of its own",
+    ),
+    "a variable of ours": (
+        "Makefile",
+        END,
+        f"\ngoals = x\ndeploy:\n\tscp $(goals)\n{END}",
+        "`goals` is a variable of ours too",
+    ),
+    "a script like ours": ("sign.sh", "", "echo mine\n", "`sign.sh` has the name of a script of ours"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(SPOILED))
+def test_a_folder_that_can_not_be_understood_is_refused_with_what_was_not_read_and_not_touched(
+    case: str, tmp_path: Path
+) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    name, old, new, message = SPOILED[case]
+    if old:
+        edit(path / name, old, new)
+    else:
+        (path / name).write_text(new, encoding="utf-8", errors="surrogateescape")
+    before = contents(path)
+    assert message in kept(path, "adopt", code=1).stderr
+    assert contents(path) == before
+    assert sorted(each.name for each in path.iterdir()) == sorted({name.split("/")[0] for name in before})
+
+
+def test_what_there_is_nothing_to_adopt_in_is_told(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    kept(path, "adopt")
+    assert "exists: the folder has its inventory" in kept(path, "adopt", code=1).stderr
+    assert "has no `Makefile` to take over" in kept(tmp_path, "adopt", code=1).stderr
+
+
+def test_variables_that_are_not_set_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = foreign("today", tmp_path)
+    for number in range(3):
+        monkeypatch.delenv(f"infra{number}")
+    error = kept(path, "adopt", code=1).stderr
+    assert "req: `certs/.pem`, signed from `config/req-csr.json`, has no name (is a variable not set?)" in error
+    assert "req: `certs/peer-.pem`, signed" in error
+
+
+def test_without_make_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "`make` is not installed" in kept(path, "adopt", code=1).stderr
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"lines": 7}'])
+def test_a_damaged_note_of_adopt_is_told(tmp_path: Path, damage: str) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    kept(path, "adopt")
+    (path / ".tls-scaffold/adopted.json").write_text(damage, encoding="utf-8")
+    assert "adopted.json` is damaged" in kept(path, "sync", code=1).stderr
+
+
+def test_a_request_that_is_gone_before_the_first_sync_is_told(tmp_path: Path) -> None:
+    path = foreign("beside", tmp_path)
+    kept(path, "adopt")
+    (path / "ca-csr.json").unlink()
+    assert "is gone since `tls-scaffold adopt` read it" in kept(path, "sync", code=1).stderr
+
+
+def test_a_folder_of_ours_that_lost_its_inventory_is_no_folder_made_by_hand(folder: Factory) -> None:
+    path = folder()
+    (path / "tls-scaffold.json").unlink()
+    before = contents(path)
+    assert "has a Makefile of ours, but its inventory is missing" in kept(path, "adopt", code=1).stderr
+    assert contents(path) == before
+
+
+def test_the_command_itself_reads_the_folder_that_it_stands_in(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    done = tls_scaffold("adopt", cwd=path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert run("diff", "-r", str(FOREIGN / HANDMADE), str(path)).stdout.splitlines() == [
+        f"Only in {path}: .tls-scaffold",
+        f"Only in {path}: tls-scaffold.json",
+    ]
