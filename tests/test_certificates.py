@@ -1,0 +1,283 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from support import openssl
+from tls_scaffold import certificates, keys, likeness, signer, silences, usages
+from tls_scaffold.certificates import Certificate
+from tls_scaffold.cfssl import Authority, Constraint, Profile, Request, SigningConfig, ca_profile
+from tls_scaffold.differences import differences
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.words import Key
+
+NOW = datetime(2026, 11, 23, 20, 30, tzinfo=timezone.utc)
+SMALL = Key("ecdsa", 256)
+NAMES = ({"C": "DE", "O": "One", "OU": "a, b"},)
+CA_REQUEST = Request(cn="CA", key=SMALL, ca=Authority("87600h", 1), names=NAMES, crl_url="http://c/")
+REQUEST = Request(cn="etcd", hosts=("localhost", "10.0.0.1", "::1", "o@x.y", "https://x/"), key=SMALL, names=NAMES)
+PROFILE = Profile(
+    name="p",
+    usages=("signing", "key agreement", "encipher only", "server auth", "s/mime"),
+    expiry="8760h",
+    crl_url="http://c/",
+    ocsp_url="http://o/",
+    issuer_urls=("http://i/", "http://j/"),
+)
+
+
+def new_ca(request: Request = CA_REQUEST) -> signer.CA:
+    signed = signer.new_ca(request, NOW)
+    return signer.load_ca(signed.certificate, signed.key, "ca.pem", "ca-key.pem")
+
+
+CA = new_ca()
+
+
+def sign(
+    request: Request = REQUEST, profile: Profile = PROFILE, ca: signer.CA = CA
+) -> tuple[Certificate, signer.Signed]:
+    signed = signer.sign(request, profile, ca, NOW)
+    return certificates.read(signed.certificate, "x.pem"), signed
+
+
+def test_reads_back_what_was_signed() -> None:
+    found, _ = sign()
+    assert found.subject == (("C", "DE"), ("O", "One"), ("OU", "a, b"), ("CN", "etcd"))
+    assert found.issuer == CA.certificate.subject
+    assert found.hosts == ("localhost", "o@x.y", "10.0.0.1", "::1", "https://x/")
+    assert found.usages == ("signing", "key agreement", "encipher only", "server auth", "email protection")
+    assert (found.not_before, found.lifetime) == (NOW - timedelta(minutes=5), timedelta(hours=8760))
+    assert (found.cn, found.key, found.is_ca, found.path_length) == ("etcd", SMALL, False, None)
+    assert (found.crl_urls, found.ocsp_urls) == (("http://c/",), ("http://o/",))
+    assert found.issuer_urls == ("http://i/", "http://j/")
+    assert found.issuer_key_id == CA.certificate.key_id != found.key_id
+    assert 0 < found.serial < 2**160
+    assert (CA.certificate.is_ca, CA.certificate.path_length) == (True, 1)
+
+
+def test_the_fingerprint_is_openssls(tmp_path: Any) -> None:
+    found, signed = sign()
+    (tmp_path / "x.pem").write_bytes(signed.certificate)
+    told = openssl("x509", "-noout", "-fingerprint", "-sha256", "-in", str(tmp_path / "x.pem"))
+    assert told == f"sha256 Fingerprint={found.fingerprint}\n"
+
+
+def test_a_certificate_without_extensions_has_none(tmp_path: Any) -> None:
+    config = tmp_path / "v1"
+    config.write_text("[req]\ndistinguished_name=dn\n[dn]\n")
+    words = ("-x509", "-nodes", "-newkey", "ed25519", "-subj", "/CN=x", "-keyout", str(tmp_path / "k"))
+    openssl("req", "-config", str(config), *words, "-out", str(tmp_path / "x.pem"))
+    found = certificates.read((tmp_path / "x.pem").read_bytes(), "x.pem")
+    assert (found.hosts, found.usages, found.crl_urls, found.ocsp_urls, found.issuer_urls) == ((), (), (), (), ())
+    assert (found.is_ca, found.path_length, found.key) == (False, None, Key("ed25519", 0))
+    assert found.issuer_key_id == b""
+    assert certificates.key_fits(found, (tmp_path / "k").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("pem", "problem"),
+    [
+        (b"", "x.pem: it is empty"),
+        (b"rubbish", "x.pem: no `-----BEGIN CERTIFICATE-----` and its end"),
+        (b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n", "x.pem: error parsing asn1 value"),
+    ],
+)
+def test_what_is_no_certificate_is_told(pem: bytes, problem: str) -> None:
+    with pytest.raises(ScaffoldError) as caught:
+        certificates.read(pem, "x.pem")
+    assert str(caught.value).startswith(f"`x.pem` is not a certificate\n  {problem}")
+
+
+def test_tells_whose_key_and_whose_ca() -> None:
+    found, signed = sign()
+    stranger = new_ca()
+    other = sign()[1]
+    for fits in (certificates.key_fits, certificates.key_seems_to_fit):
+        assert fits(found, signed.key)
+        assert not fits(found, other.key)
+        assert not fits(found, b"rubbish")
+        assert not fits(found, b"-----BEGIN EC PRIVATE KEY-----\nQUJD\n-----END EC PRIVATE KEY-----\n")
+    for issued in (certificates.signed_by, certificates.names_as_issuer):
+        assert issued(found, CA.certificate)
+        assert not issued(found, stranger.certificate)
+        assert not issued(CA.certificate, found)
+
+
+@pytest.mark.parametrize("key", [Key("ecdsa", 521), Key("rsa", 2048), Key("ed25519", 0)])
+def test_keys_of_every_kind_are_read_back(key: Key) -> None:
+    found, signed = sign(replace(REQUEST, key=key))
+    assert found.key == key
+    assert certificates.key_seems_to_fit(found, signed.key)
+    assert keys.pem(keys.private_key(signed.key, "k")) == signed.key
+
+
+@pytest.mark.parametrize(
+    ("request_", "profile", "words"),
+    [
+        (REQUEST, PROFILE, ()),
+        (replace(REQUEST, hosts=("10.0.0.1", "https://x/", "localhost", "0::1", "o@x.y")), PROFILE, ()),
+        (REQUEST, replace(PROFILE, usages=PROFILE.usages[::-1]), ()),
+        (replace(REQUEST, cn="b"), PROFILE, ("CN: `etcd`, asked `b`",)),
+        (replace(REQUEST, names=()), PROFILE, ("names: `C=DE, O=One, OU=a, b`, asked ``",)),
+        (
+            replace(REQUEST, hosts=("localhost", "10.0.0.1", "::1", "10.0.0.3", "https://x/")),
+            PROFILE,
+            ("hosts: `10.0.0.3` missing", "hosts: `o@x.y` not asked for"),
+        ),
+        (replace(REQUEST, key=Key("ecdsa", 384)), PROFILE, ("key: `ecdsa-256`, asked `ecdsa-384`",)),
+        (
+            REQUEST,
+            replace(PROFILE, usages=("signing", "key agreement", "encipher only", "client auth", "s/mime")),
+            ("usages: `client auth` missing", "usages: `server auth` not asked for"),
+        ),
+        (REQUEST, replace(PROFILE, expiry="1h30m"), ("lifetime: `8760h`, asked `1h30m`",)),
+        (
+            REQUEST,
+            replace(PROFILE, not_before="2026-01-01T00:00:00Z"),
+            ("not_before: `2026-11-23T20:25:00Z`, asked `2026-01-01T00:00:00Z`",),
+        ),
+        (
+            REQUEST,
+            replace(PROFILE, not_after="2030-01-01T00:00:00Z"),
+            ("not_after: `2027-11-23T20:25:00Z`, asked `2030-01-01T00:00:00Z`",),
+        ),
+        (REQUEST, replace(PROFILE, not_after="2027-11-23T20:25:00Z"), ()),
+        (
+            replace(REQUEST, hosts=("10.0.0.1", "::1")),
+            replace(PROFILE, constraint=Constraint(is_ca=True, max_path_length=2)),
+            (
+                "hosts: `localhost` not asked for",
+                "hosts: `o@x.y` not asked for",
+                "hosts: `https://x/` not asked for",
+                "CA: `no CA`, asked `CA, pathlen 2`",
+            ),
+        ),
+        (
+            REQUEST,
+            replace(PROFILE, crl_url="", ocsp_url="http://q/", issuer_urls=("http://i/",)),
+            (
+                "crl_url: `http://c/` not asked for",
+                "ocsp_url: `http://q/` missing",
+                "ocsp_url: `http://o/` not asked for",
+                "issuer_urls: `http://j/` not asked for",
+            ),
+        ),
+    ],
+)
+def test_says_in_words_where_a_certificate_differs(request_: Request, profile: Profile, words: tuple[str, ...]) -> None:
+    assert differences(sign()[0], request_, profile) == words
+
+
+def test_a_ca_is_compared_with_its_own_request() -> None:
+    assert differences(CA.certificate, CA_REQUEST, ca_profile(CA_REQUEST)) == ()
+    other = replace(CA_REQUEST, ca=Authority("24h"))
+    words = ("lifetime: `87600h`, asked `24h`", "CA: `CA, pathlen 1`, asked `CA`")
+    assert differences(CA.certificate, other, ca_profile(other)) == words
+
+
+def test_a_profile_that_makes_cas_keeps_addresses_alone() -> None:
+    profile = replace(PROFILE, usages=("cert sign",), constraint=Constraint(is_ca=True, max_path_length_zero=True))
+    found, _ = sign(profile=profile)
+    assert (found.is_ca, found.path_length, found.hosts) == (True, 0, ("10.0.0.1", "::1"))
+    assert differences(found, REQUEST, profile) == ()
+
+
+def test_a_namesake_of_the_ca_gets_no_authority_key_identifier_as_in_go() -> None:
+    found, _ = sign(replace(REQUEST, cn="CA"))
+    assert found.issuer_key_id == b""
+    assert certificates.signed_by(found, CA.certificate)
+    assert certificates.names_as_issuer(found, CA.certificate)
+
+
+def test_an_encrypted_key_needs_its_password(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, signed = sign()
+    (tmp_path / "k").write_bytes(signed.key)
+    encrypted = openssl("ec", "-aes256", "-passout", "pass:secret", "-in", str(tmp_path / "k")).encode()
+    monkeypatch.delenv(keys.PASSWORD, raising=False)
+    with pytest.raises(ScaffoldError, match="`k` can't be read as a private key"):
+        keys.private_key(encrypted, "k")
+    monkeypatch.setenv(keys.PASSWORD, "secret")
+    assert keys.pem(keys.private_key(encrypted, "k")) == signed.key
+    assert keys.pem(keys.private_key(signed.key, "k")) == signed.key
+
+
+USER = Request(cn="user", key=SMALL, names=NAMES)
+CLIENT = Profile("client", ("signing", "client auth"), "8760h")
+
+
+@pytest.mark.parametrize("cn", ["user2", "a much longer name", "müller", "x" * 64])
+@pytest.mark.parametrize("expiry", ["8760h", "876000h"])
+def test_a_likeness_is_seen_whatever_the_cn(cn: str, expiry: str) -> None:
+    profile = replace(CLIENT, expiry=expiry)
+    pattern = likeness.pattern(sign(USER, profile)[0])
+    assert pattern
+    signed = signer.sign(replace(USER, cn=cn), profile, CA, NOW + timedelta(days=3))
+    assert pattern.fits(cn, signed.certificate, signed.key)
+    assert not pattern.fits(f"{cn[:-1]}!", signed.certificate, signed.key)
+    assert not pattern.fits(cn, signed.certificate, sign(USER)[1].key)
+    assert not pattern.fits(cn, signed.certificate, b"")
+    assert not pattern.fits(cn, b"", signed.key)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: (replace(USER, hosts=("a",)), CLIENT, CA),
+        lambda: (replace(USER, names=()), CLIENT, CA),
+        lambda: (replace(USER, key=Key("ecdsa", 384)), CLIENT, CA),
+        lambda: (replace(USER, serial_number="1"), CLIENT, CA),
+        lambda: (USER, replace(CLIENT, usages=("signing", "server auth")), CA),
+        lambda: (USER, replace(CLIENT, expiry="8761h"), CA),
+        lambda: (USER, replace(CLIENT, crl_url="http://c/"), CA),
+        lambda: (USER, CLIENT, new_ca()),
+        lambda: (USER, CLIENT, new_ca(replace(CA_REQUEST, cn="other"))),
+    ],
+)
+def test_what_differs_in_more_than_the_cn_is_no_likeness(
+    change: Callable[[], tuple[Request, Profile, signer.CA]],
+) -> None:
+    pattern = likeness.pattern(sign(USER, CLIENT)[0])
+    assert pattern
+    _, signed = sign(*change())
+    assert not pattern.fits("user", signed.certificate, signed.key)
+
+
+def test_unusual_certificates_and_requests_make_no_pattern() -> None:
+    assert likeness.pattern(sign(replace(USER, key=Key("ed25519", 0)), CLIENT)[0]) is None
+    assert likeness.pattern(sign(replace(USER, cn=""), CLIENT)[0]) is None
+    assert likeness.of_request('{"CN": "a", "hosts": []}') == ("a", "{'hosts': []}")
+    for text in ("", "[]", "{}", '{"CN": 5}', '{"CN": ""}', '{"CN": "%s"}' % ("x" * 65), "[" * 10**5):
+        assert likeness.of_request(text) is None
+
+
+def test_only_keys_with_a_meaning_are_signed() -> None:
+    profile = replace(PROFILE, usages=("signing", "decipher only"))
+    words = "profile `p`: `encipher only` and `decipher only` mean nothing without `key agreement`"
+    assert silences.refusals(REQUEST, profile) == (words,)
+    assert silences.refusals(REQUEST, replace(PROFILE, usages=("sign",))) == ("profile `p`: it grants no usage",)
+    late = replace(PROFILE, expiry="-1h")
+    assert silences.silences(REQUEST, late) == ("profile `p`: expiry: `-1h` is over before it begins",)
+    assert silences.silences(CA_REQUEST, PROFILE, leaf=False) == ()
+
+
+def test_a_life_beyond_the_cas_is_measured() -> None:
+    assert silences.outlives(PROFILE, CA.certificate, NOW) == ()
+    (words,) = silences.outlives(replace(PROFILE, expiry="87600h"), CA.certificate, NOW + timedelta(minutes=1))
+    assert words == "profile `p`: would outlive the CA by 1m (the CA ends 2036-11-20 20:25 UTC)"
+
+
+def test_unknown_profiles_and_usages_are_named() -> None:
+    config = SigningConfig(Profile(usages=("x",)), {"a": PROFILE, "b": PROFILE})
+    known = "profile `c` is unknown: cfssl signs with `default` (known: `a`, `b`)"
+    assert silences.profile_silences(config, "c") == (known,)
+    assert silences.profile_silences(config, "a") == ()
+    assert silences.profile_silences(config, "") == ("profile `default`: usages: `x` is unknown: cfssl drops it",)
+
+
+def test_every_known_usage_has_its_word_and_its_meaning() -> None:
+    assert usages.meanings((*usages.KNOWN, "x")) == (*usages.KEY_USAGES.values(), *usages.EXTENDED_USAGES.values())
+    assert usages.word("1.2.3") == "1.2.3"
+    assert usages.word("digital_signature") == "signing"
