@@ -18,6 +18,7 @@ from conftest import Factory
 from support import Done, contents, environment, faults, make, names, run, verify
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+with_either_signer = pytest.mark.usefixtures("either_signer")
 
 SMALL = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
 CA = ("ca.csr", "ca-key.pem", "ca.pem")
@@ -235,6 +236,7 @@ def test_a_half_swapped_folder_is_completed_by_any_target(signed: Factory, state
     assert check_killed_regenerate(path, goal, old)
 
 
+@with_either_signer
 @pytest.mark.parametrize("goal", ["all", "ca", "req", "regenerate"])
 @pytest.mark.parametrize("moved", [0, 1, 2, 3])
 def test_a_ca_on_its_way_to_its_place_is_brought_there(signed: Factory, goal: str, moved: int) -> None:
@@ -255,15 +257,16 @@ def test_a_ca_on_its_way_to_its_place_is_brought_there(signed: Factory, goal: st
     assert len(cas(path)) == (2 if goal == "regenerate" else 1)
 
 
+@with_either_signer
 @pytest.mark.parametrize("goal", ["all", "req", "regenerate"])
 def test_kills_at_random_moments_leave_pairs_that_fit(signed: Factory, pytestconfig: pytest.Config, goal: str) -> None:
     path = signed(*SMALL)
     chance = random.Random(goal)  # noqa: S311  (moments, not secrets)
-    for _ in range(334 if pytestconfig.getoption("--long") else 6):
+    for _ in range(334 if pytestconfig.getoption("--long") else 5):
         if goal == "all":
             shutil.rmtree(path / "certs", ignore_errors=True)
         before = cas(path)
-        kill_after(chance.uniform(0.0, 0.2), path, goal)
+        kill_after(chance.uniform(0.0, 0.4), path, goal)
         make(path, "-j2")
         assert faults(path) == []
         assert goal == "regenerate" or not before or before <= cas(path)
@@ -305,7 +308,8 @@ def test_an_interrupted_run_leaves_nothing_behind(
 # --- -j8
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(100, marks=pytest.mark.long)])
+@with_either_signer
+@pytest.mark.parametrize("times", [2, pytest.param(100, marks=pytest.mark.long)])
 def test_eight_jobs_end_with_pairs_that_verify(folder: Factory, times: int) -> None:
     template = folder("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "a,b,c,d,e", name="template")
     for _ in range(times):
@@ -324,6 +328,7 @@ def test_eight_jobs_end_with_pairs_that_verify(folder: Factory, times: int) -> N
 PAIRS = [("all", "all"), ("req", "req"), ("all", "req"), ("regenerate", "all"), ("regenerate", "regenerate")]
 
 
+@with_either_signer
 @pytest.mark.parametrize("goals", PAIRS, ids="+".join)
 @pytest.mark.parametrize("state", ["clean", "signed"])
 def test_two_makes_at_once_end_as_if_one_had_waited(
