@@ -179,6 +179,7 @@ def test_each_file_that_was_written_is_told_in_a_line(folder: Factory) -> None:
     done = kept(folder(), "add", "--user", "zed")
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
+        "warning: `zed`: certificates only, no etcd user (neither role nor permissions)",
         "wrote .tls-scaffold/rendered.json",
         "wrote Makefile",
         "wrote README.md",

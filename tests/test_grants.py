@@ -88,6 +88,17 @@ def test_new_and_add_take_both_options(folder: Factory) -> None:
     assert "permission\tuser-carol\tread\tprefix\t/c/" in (path / "rbac.sh").read_text(encoding="utf-8")
 
 
+def test_add_warns_of_what_is_new_alone(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "plain")
+
+    done = tls_scaffold("-C", str(path), "add", "--users", "calico,carol,dave", "--grant", "carol=/c")
+
+    assert [line for line in done.stderr.splitlines() if line.startswith("warning:")] == [
+        "warning: `carol`: the prefix `/c` lacks its slash: it matches `/c…` too, not only `/c/…`",
+        "warning: `dave`: certificates only, no etcd user (neither role nor permissions)",
+    ]
+
+
 def test_new_refuses_bad_grants_with_everything_else_and_makes_nothing(folder: Factory) -> None:
     target = folder("--members", "10.0.0.1").parent / "refused"
 

@@ -24,4 +24,8 @@ def add(folder: Path, /, *, dry_run: bool, **words: Any) -> None:
 
     from tls_scaffold.commands import add as command
 
-    tell(command.add(folder, chosen, dry_run=dry_run), dry_run=dry_run)
+    before = command.users(folder)
+    plan = command.add(folder, chosen, dry_run=dry_run)
+    for warning in command.warnings(folder, before):
+        click.echo(f"warning: {warning}", err=True)
+    tell(plan, dry_run=dry_run)

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import intake, keeping
+from tls_scaffold import intake, keeping, rbac
 from tls_scaffold.changes import Plan
+from tls_scaffold.inventory import User
 
 
 def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Plan:
@@ -21,3 +22,13 @@ def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Pla
 
     command = ("add", json.dumps(words, sort_keys=True))
     return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, command, change)
+
+
+def users(folder: Path) -> tuple[User, ...]:
+    """Return the users that the folder has."""
+    return intake.load(folder).users
+
+
+def warnings(folder: Path, before: tuple[User, ...]) -> list[str]:
+    """Return what is allowed but seldom meant of the users that are new since `before`, one line each."""
+    return rbac.warnings(user for user in users(folder) if user not in before)
