@@ -1,0 +1,200 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import Factory
+from keeping import edit, foreign
+from support import make
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.gencert import Signing, signings
+from tls_scaffold.makefile import read, survey, targets
+
+LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
+PLAIN = Signing("x", "req", "config/x.json", "certs/x")  # the CA and the configuration of LEAF are the usual ones
+JSON = "| cfssljson -bare certs/x"
+
+
+@pytest.mark.needs("make")
+def test_our_own_lines_are_read_in_their_order_with_their_profiles(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "1", "--users", "calico")
+    assert read(path) == (
+        Signing("etcd1", "req-etcd1", "config/req-csr.json", "certs/etcd1"),
+        Signing("proxy1", "req-proxy1", "config/req-csr.json", "certs/proxy1"),
+        Signing("calico", "req-calico", "config/req-calico.json", "certs/calico", "client"),
+    )
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_what_is_asked_for_does_not_depend_on_what_is_there(signed: Factory, folder: Factory) -> None:
+    assert read(signed(name="signed")) == read(folder(name="unsigned"))
+
+
+@pytest.mark.needs("make")
+def test_pasted_lines_are_read_beside_ours_whatever_an_outer_make_has_set(
+    folder: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
+    outer = {"MAKEFLAGS": "n", "MAKELEVEL": "1", "CFSSL": "x", "JSON": "x", "SIGNER": "tls-scaffold"}
+    for name, value in outer.items():
+        monkeypatch.setenv(name, value)
+    rule = next(line for line in (path / "Makefile").read_text().splitlines() if line.startswith("req:")) + "\n"
+    edit(path / "Makefile", rule, f"{rule}\t$(CFSSL) gencert {LEAF} config/x.json | $(JSON) -bare certs/x\n")
+    assert read(path)[2:] == (PLAIN,)
+
+
+@pytest.mark.needs("make")
+def test_a_component_is_called_as_its_target_is(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
+    edit(path / "Makefile", "req-calico certs/calico.pem:", "req-felix ssl/f.x.pem:")
+    edit(path / "Makefile", "certs/%.pem,$@)", "ssl/f.x.pem,$@)")
+    assert [(signing.name, signing.target, signing.output) for signing in read(path)][1:] == [
+        ("felix", "req-felix", "ssl/f.x")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (f"cfssl gencert {LEAF} config/x.json {JSON}", {}),
+        (f"@cfssl gencert {LEAF} config/x.json {JSON}", {}),
+        (f"-cfssl gencert {LEAF} config/x.json {JSON}", {}),
+        (f"@env PATH=/go/bin:$PATH cfssl gencert {LEAF} config/x.json | env PATH=/go/bin cfssljson -bare certs/x", {}),
+        (f"A=1 B=2 /usr/bin/cfssl gencert {LEAF} config/x.json | ./bin/cfssl-json --bare=true certs/x", {}),
+        (f"cfssl gencert {LEAF.replace(' -', ' --')} config/x.json {JSON}", {}),
+        (f"cfssl gencert {LEAF.replace(' certs', '=certs').replace(' config', '=config')} config/x.json {JSON}", {}),
+        (
+            f"""cfssl gencert {LEAF.replace("config/ca-config.json", "'config/ca-config.json'")} "config/x.json"{JSON}""",
+            {},
+        ),
+        (f"cfssl gencert \\\n\t  {LEAF} \\\n\t  config/x.json {JSON}", {}),
+        (f"mkdir -p certs && cfssl gencert {LEAF} config/x.json {JSON}; chmod 600 certs/x-key.pem", {}),
+        (f"cfssl gencert {LEAF} config/x.json 2>/dev/null {JSON} 2>&1", {}),
+        (f"cfssl gencert -loglevel 2 {LEAF} config/x.json {JSON}", {}),
+        (f"cd sub && cfssl gencert {LEAF.replace(' c', ' ../c')} ../config/x.json | cfssljson -bare ../certs/x", {}),
+        (f"cfssl gencert {LEAF} ./config/x.json | cfssljson -bare ./certs/x", {}),
+        (f"cfssl gencert -profile=kubernetes {LEAF} config/x.json {JSON}", {"profile": "kubernetes"}),
+        (f"cfssl gencert -hostname=a,b -cn c {LEAF} config/x.json {JSON}", {"hostname": "a,b", "cn": "c"}),
+        (f"cfssl gencert -remote h:1 {LEAF} config/x.json {JSON}", {"unknown": ("-remote",)}),
+        (f"cfssl gencert config/x.json {JSON}", {"ca": "", "ca_key": "", "config": ""}),
+        (f"cfssl gencert -initca config/x.json {JSON}", {"ca": "", "ca_key": "", "config": "", "makes_ca": True}),
+        (f"cfssl gencert {LEAF} config/x.json | cfssljson -bare", {"name": "cert", "output": "cert"}),
+        (f"cfssl gencert {LEAF} config/x.json | cfssljson -bare certs/", {"name": "", "output": "certs/"}),
+    ],
+)
+def test_gencert_is_read_in_every_spelling_of_the_field(line: str, expected: dict[str, object]) -> None:
+    fields = {**PLAIN.__dict__, **expected}
+    assert signings(line, "req") == ((Signing(**fields),), ())
+
+
+def test_several_commands_on_a_line_are_several_signings() -> None:
+    line = f"cfssl gencert -initca ca.json | cfssljson -bare certs/ca && cfssl gencert {LEAF} config/x.json {JSON}"
+    found, unread = signings(f"echo first\n{line}\n", "all")
+    assert [(each.name, each.makes_ca, each.target) for each in found] == [("ca", True, "all"), ("x", False, "all")]
+    assert unread == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cfssl gencert",
+        "cfssl gencert x.json",
+        "cfssl gencert x.json | cfssljson",
+        "cfssl gencert 'x.json | cfssljson -bare x",
+        "cfssl gencert x.json y.json | cfssljson -bare x",
+        "cfssl gencert - | cfssljson -bare x",
+        "echo {} | cfssl gencert - | cfssljson -bare x",
+        "cfssl gencert x.json > x.out",
+        "cfssl gencert x.json | tee log | cfssljson -bare x",
+        "cfssl gencert x.json | cfssljson -bare x y",
+        "for i in a b; do cfssl gencert $i.json | cfssljson -bare $i; done",
+        "if true; then cfssl gencert x.json | cfssljson -bare x; fi",
+        "( cfssl gencert x.json | cfssljson -bare x )",
+        "docker run cfssl/cfssl gencert x.json | cfssljson -bare x",
+        "cfssl -v gencert x.json | cfssljson -bare x",
+        "gencert x.json | cfssljson -bare x",
+    ],
+)
+def test_what_is_not_understood_is_handed_back(line: str) -> None:
+    assert signings(line, "req") == ((), (line,))
+
+
+@given(st.lists(st.sampled_from(["cfssl", "gencert", "cfssljson", "-bare", "x", "-ca", "cd", "2", *"|'\"\\&>=;\n"])))
+def test_no_line_ends_in_a_traceback(words: list[str]) -> None:
+    found, unread = signings(" ".join(words), "req")
+    assert all(isinstance(signing, Signing) for signing in found)
+    assert all("gencert" in line for line in unread)
+
+
+@pytest.mark.needs("make")
+def test_a_folder_made_by_hand_is_read_through_req_or_every_target_that_there_is(tmp_path: Path) -> None:
+    assert [signing.name for signing in read(foreign("2015", tmp_path))] == ["etcd1", "etcd2", "etcd3", "proxy1"]
+    assert sorted(signing.name for signing in read(foreign("beside", tmp_path))) == ["api", "etcd1", "etcd2"]
+    path = foreign("patterns", tmp_path)
+    assert sorted((signing.name, signing.request) for signing in read(path)) == [
+        ("admin", "admin-csr.json"),
+        ("etcd", "etcd-csr.json"),
+    ]
+    assert set(targets(path)) == {"certs", "clean", "certs/ca.pem", "certs/etcd.pem", "certs/admin.pem"}
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_file_targets_that_are_up_to_date_are_read_all_the_same(tmp_path: Path) -> None:
+    path = foreign("patterns", tmp_path)
+    before = read(path)
+    make(path, "certs")
+    assert read(path) == before
+
+
+@pytest.mark.needs("make")
+def test_a_survey_says_what_each_target_makes_and_what_was_not_understood(tmp_path: Path) -> None:
+    path = foreign("own-targets", tmp_path)
+    edit(path / "Makefile", "\nclean:", "\nodd:\n\tcfssl gencert x.json\n\nclean:")
+    found = survey(path)
+    assert found.unread == ("odd: `cfssl gencert x.json`",)
+    assert found.makes["req-dex"] == ("certs/dex",)
+    assert {signing.output: signing.target for signing in found.signings} == {
+        "certs/ca": "ca",
+        "certs/etcd1": "req",
+        "certs/dex": "req-dex",
+        "certs/k8s": "req-k8s",
+    }
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "make can't read"),
+        ("", "make can't read"),
+        ("req:\n  spaces\n", "*** missing separator.  Stop."),
+        ("req: $(error no way)\n", "no way"),
+    ],
+)
+def test_a_makefile_that_fails_is_told_in_makes_own_words(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "Makefile").write_text(text, encoding="utf-8")
+    with pytest.raises(ScaffoldError) as error:
+        read(tmp_path)
+    assert message in str(error.value)
+
+
+@pytest.mark.needs("make")
+def test_a_makefile_that_signs_nothing_has_no_signings(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_bytes(b"x = \xff\nreq:\n\techo $(x)\n")
+    assert read(tmp_path) == ()
+
+
+def test_without_make_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ScaffoldError, match="`make` is not installed"):
+        read(tmp_path)
+
+
+@pytest.mark.needs("make")
+def test_a_make_that_does_not_end_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Makefile").write_text("x := $(shell sleep 5)\nreq:\n", encoding="utf-8")
+    monkeypatch.setattr("tls_scaffold.makefile.MINUTE", 0.2)
+    with pytest.raises(ScaffoldError, match="make does not end"):
+        read(tmp_path)
