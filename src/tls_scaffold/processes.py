@@ -5,16 +5,17 @@ from pathlib import Path
 
 UNKNOWN = "-"
 STARTTIME = 22  # proc(5), /proc/PID/stat
+ENDED = ("Z", "X")  # killed, but its parent has not noticed
 
 
 def started(pid: int) -> str:
-    """Return when process `pid` began, in the kernel's ticks; `-` where that can't be told."""
+    """Return when process `pid` began, in the kernel's ticks; `ended`, or `-` where that can't be told."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return UNKNOWN
     after_command = stat.rpartition(")")[2].split()  # the command may hold blanks; field 3 follows it
-    return after_command[STARTTIME - 3]
+    return after_command[STARTTIME - 3] if after_command[0] not in ENDED else "ended"
 
 
 def alive(pid: int, start: str = UNKNOWN) -> bool:
