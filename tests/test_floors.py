@@ -20,13 +20,13 @@ FLOORS = """
  8  checks
  7  checks.certs checks.documents checks.hosts checks.looking checks.profiles checks.report checks.secrecy
     checks.subjects checks.targets
- 6  checks.rule contents prometheus
- 5  checks.view keeping proofs reading signings states
- 4  access authority batch bundle entries intake journal patch plan takeover throwaway
+ 6  bundle checks.rule contents prometheus
+ 5  calico checks.view keeping proofs reading signings states
+ 4  access authority batch entries intake journal patch plan settings takeover throwaway
  3  adoption changes differences folder likeness rbac signer silences template
- 2  certificates components conflicts documents grants locking merge pairs presets readers
- 1  cfssl etcd fields files foreign formats goflags gojson inventory keys makefile newfolder plainfiles sans
-    timeline
+ 2  certificates components conflicts documents etcd grants locking merge pairs presets readers
+ 1  cfssl etcdctl fields files foreign formats goflags gojson inventory keys makefile newfolder plainfiles
+    sans timeline
  0  durations errors gencert jsonmerge makeblocks processes textmerge usages words
 """
 ROOMS = {
@@ -37,7 +37,7 @@ ROOMS = {
     "merge3": "textmerge",
     "tomli": "formats",
     "tomllib": "formats",
-    "yaml": "formats bundle",  # bundle writes a Secret of Kubernetes
+    "yaml": "formats settings",  # settings writes the YAML that etcd and Kubernetes read
 }
 
 

@@ -37,7 +37,7 @@ def settings(command: Command) -> Command:
 @click.command()
 @click.argument("directory", default="tls-setup", type=click.Path(path_type=Path))
 @components
-@option("--from", "source", default="", metavar="FILE", help="Inventory in JSON, YAML or TOML (-: standard input)")
+@option("--from", "source", type=click.Path(), default="", metavar="FILE", help="Inventory in JSON, YAML or TOML, or -")
 @settings
 @option("--separate-requests", is_flag=True, help="A request of its own for each member and proxy")
 @option("--dry-run", is_flag=True, help="Show the files that would be written, write nothing")
