@@ -65,6 +65,7 @@ def leaf(  # noqa: PLR0913 - what stands in a certificate
     life: timedelta = YEAR,
     key: Key | None = None,
     is_ca: bool = False,
+    names_ca_key: bool = True,
 ) -> None:
     """Write a component as its request and the profile `client` ask for it, unless another is said."""
     key = key or ec.generate_private_key(ec.SECP384R1())
@@ -75,9 +76,10 @@ def leaf(  # noqa: PLR0913 - what stands in a certificate
     builder = builder.add_extension(usage(ca=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage(list(usages)), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
-    builder = builder.add_extension(authority, critical=False)
+    if names_ca_key:
+        identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+        builder = builder.add_extension(authority, critical=False)
     if hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
     _write(folder, name, builder.sign(ca_key, hashes.SHA384()), key)

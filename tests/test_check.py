@@ -621,6 +621,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     "crl-not-der": [
         (crl("PEM"), crl("DER"), [("certs/ca.crl", "it is no CRL in DER")]),
         (text("certs/ca.crl", "MIIB"), crl("DER"), [("certs/ca.crl", "it is no CRL in DER")]),
+        (lambda folder: (folder / "x.crl").mkdir(), crl("DER"), [("x.crl", "it is no CRL in DER")]),
     ],
     "unknown-rule": [
         (
@@ -693,6 +694,23 @@ def test_ed25519_is_told_where_the_cfssl_found_can_t_sign_it(sound: Path) -> Non
 def test_ed25519_is_fine_without_cfssl(sound: Path, path_without: Callable[..., str]) -> None:
     request("alice", key={"algo": "ed25519", "size": 0})(sound)
     done = run(str(BIN / "tls-scaffold"), "-C", str(sound), "check", PATH=path_without("cfssl"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+
+
+def test_ed25519_is_not_held_against_a_cfssl_that_does_not_run(
+    sound: Path, tmp_path: Path, path_without: Callable[..., str]
+) -> None:
+    request("alice", key={"algo": "ed25519", "size": 0})(sound)
+    (tmp_path / "cfssl").write_bytes(NOISE)
+    (tmp_path / "cfssl").chmod(0o755)
+    done = run(str(BIN / "tls-scaffold"), "-C", str(sound), "check", PATH=f"{tmp_path}:{path_without('cfssl')}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+
+
+def test_without_git_nothing_is_tracked(sound: Path, path_without: Callable[..., str]) -> None:
+    if shutil.which("git"):
+        git("certs")(sound)
+    done = run(str(BIN / "tls-scaffold"), "-C", str(sound), "check", PATH=path_without("git"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
 
 
@@ -1009,7 +1027,7 @@ def test_what_can_t_be_read_is_told_without_a_traceback(sound: Path, path: str) 
     assert "ermission denied" in done.output
 
 
-def test_ten_thousand_components_are_checked(folder: Factory) -> None:
+def test_ten_thousand_components_are_read_and_checked(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", ",".join(f"u{each}" for each in range(10_000)))
     request("u7", hosts=[""])(path)
     remove("config/req-u8.json")(path)
@@ -1017,3 +1035,5 @@ def test_ten_thousand_components_are_checked(folder: Factory) -> None:
         ("missing-request", makefile_line(path, "req-u8 certs")),
         ("empty-host", "config/req-u7.json: hosts[0]"),
     ]
+    rows = json.loads(invoke("-C", str(path), "status", "--json").stdout)["components"]
+    assert (len(rows), {each["state"] for each in rows}) == (10_002, {"missing"})

@@ -230,7 +230,7 @@ def test_a_profile_that_was_changed_makes_all_that_it_signs_stale(small: Callabl
 
 
 def test_of_many_users_alike_each_is_still_looked_at(small: Callable[..., Path]) -> None:
-    users = [f"u{number}" for number in range(1, 9)]
+    users = [f"u{number}" for number in range(1, 10)]
     folder = small(*users)
     certs.leaf(folder, "u2", cn="u1")
     certs.leaf(folder, "u3", usages=BOTH)
@@ -238,6 +238,7 @@ def test_of_many_users_alike_each_is_still_looked_at(small: Callable[..., Path])
     certs.leaf(folder, "u5", life=YEAR - timedelta(hours=1))
     shutil.copy(folder / "certs/u1-key.pem", folder / "certs/u6-key.pem")
     (folder / "certs/u7-key.pem").write_text("")
+    (folder / "certs/u9.pem").unlink()
     found = states(folder)
     assert {name: found[name] for name in users} == {
         "u1": ("valid", ()),
@@ -248,6 +249,7 @@ def test_of_many_users_alike_each_is_still_looked_at(small: Callable[..., Path])
         "u6": ("mismatched", ("mismatched: `certs/u6-key.pem` is not its key",)),
         "u7": ("mismatched", ("mismatched: `certs/u7-key.pem` is not its key",)),
         "u8": ("valid", ()),
+        "u9": ("missing", ("missing: `certs/u9.pem` is missing",)),
     }
     assert {row.name: row.cn for row in look(folder).rows if row.name in users} == {
         **{name: name for name in users},
@@ -267,6 +269,24 @@ def test_what_is_no_certificate_is_missing(small: Callable[..., Path], text: str
     folder = small("alice")
     (folder / "certs/alice.pem").write_text(text)
     assert states(folder)["alice"] == ("missing", (f"missing: {reason}",))
+
+
+def test_a_file_of_more_than_a_mebibyte_is_no_certificate(small: Callable[..., Path]) -> None:
+    folder = small("alice")
+    (folder / "certs/alice.pem").write_bytes(b" " * (1024 * 1024 + 1))
+    assert states(folder)["alice"] == ("missing", ("missing: `certs/alice.pem` is larger than 1 MiB",))
+
+
+def test_without_the_name_of_the_ca_s_key_the_signature_counts(small: Callable[..., Path]) -> None:
+    folder = small("alice", "bob")
+    other = folder.parent / "other"
+    certs.ca(other)
+    certs.leaf(other, "bob", names_ca_key=False)
+    certs.leaf(folder, "alice", names_ca_key=False)
+    for name in ("bob.pem", "bob-key.pem"):
+        shutil.copy(other / "certs" / name, folder / "certs" / name)
+    assert states(folder)["alice"] == ("valid", ())
+    assert states(folder)["bob"] == ("mismatched", ("mismatched: another CA than `certs/ca.pem` signed it",))
 
 
 def test_a_certificate_without_its_key_is_missing(small: Callable[..., Path]) -> None:
@@ -442,6 +462,22 @@ def test_an_archived_set_tells_its_states_by_its_own_requests(small: Callable[..
     assert look(archive).advice == ()
 
 
+def test_what_remove_took_out_is_read_without_a_ca(small: Callable[..., Path]) -> None:
+    folder = small("alice")
+    archive = folder / "archive/x/certs"
+    archive.mkdir(parents=True)
+    for name in ("alice.pem", "alice-key.pem"):
+        (folder / "certs" / name).rename(archive / name)
+    assert states(archive.parent) == {"alice": ("valid", ())}
+
+
+def test_a_target_that_make_refuses_hides_only_itself(small: Callable[..., Path]) -> None:
+    folder = small("alice")
+    makefile = folder / "Makefile"
+    makefile.write_text(makefile.read_text() + "\nboom:\n\t$(error no) cfssl gencert\n")
+    assert set(states(folder)) == {"ca", "etcd1", "alice"}
+
+
 def test_a_set_of_certificates_alone_has_no_orphans(small: Callable[..., Path]) -> None:
     folder = small("alice")
     archive = folder / "archive/x"
@@ -577,14 +613,6 @@ def test_a_makefile_that_make_refuses_is_told_in_make_s_words(small: Callable[..
     done = invoke("-C", str(folder), "status")
     assert done.exit_code == 1
     assert "missing separator" in done.stderr
-
-
-def test_ten_thousand_components_are_read(folder: Factory) -> None:
-    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", ",".join(f"u{each}" for each in range(10_000)))
-    done = invoke("-C", str(path), "status", "--json")
-    found = json.loads(done.stdout)["components"]
-    assert (len(found), {each["state"] for each in found}) == (10_002, {"missing"})
-    assert done.exit_code == 1
 
 
 @pytest.mark.parametrize("path", ["certs", "config", "Makefile", "certs/alice.pem", "certs/alice-key.pem", "."])

@@ -93,7 +93,7 @@ class _Survey:
         if not (config and request):
             return None
         profile = config.profile_or_default(signing.profile)
-        asked = Wanted(signing, _overridden(request, signing), profile)
+        asked = Wanted(signing, request.overridden(signing.cn, signing.hostname), profile)
         known = _Known(asked, tuple(_objections(asked, config, self._cas[signing.ca], self._now)))
         if kind and not known.problems:
             self._models[kind] = known
@@ -171,12 +171,6 @@ class _Once(Generic[Document]):
             return None
         self._problems += problems
         return document
-
-
-def _overridden(request: Request, signing: Signing) -> Request:
-    if signing.cn:
-        request = replace(request, cn=signing.cn)
-    return replace(request, hosts=tuple(signing.hostname.split(","))) if signing.hostname else request
 
 
 def _content(path: str) -> bytes:

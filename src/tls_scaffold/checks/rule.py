@@ -1,5 +1,6 @@
 """What a rule is, and what it finds."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,7 +22,7 @@ class Finding:
     fix: str
 
 
-class Rule:
+class Rule(ABC):
     """One thing that has to be so; the docstring of a rule says what.
 
     `pain` is what happens otherwise, `fix` what to do then.
@@ -32,9 +33,9 @@ class Rule:
     pain: ClassVar[str]
     fix: ClassVar[str]
 
+    @abstractmethod
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield where and what, for each thing that is not so."""
-        raise NotImplementedError
 
     def findings(self, view: View) -> Iterator[Finding]:
         """Yield each thing that is not so as a finding, none twice."""
