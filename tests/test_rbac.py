@@ -90,12 +90,14 @@ def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:
         User("root", "root", role="calico"),
         User("b", "b", permissions=twice),
         User("fine", "fine", role="root"),
+        User("t", "tls-scaffold-enable-1"),
     )
 
     assert rbac.problems(inventory) == [
         "users[0].role: `calicoo` is not a preset; did you mean `calico`?",
         "users[1].role: `root` is etcd's own administrator and may do everything: leave this out",
         "users[2].permissions[1]: `/x/` is granted twice",
+        "users[4].cn: `tls-scaffold-enable-1` begins like the users that rbac.sh deletes (`tls-scaffold-enable-…`)",
     ]
     assert rbac.problems(cluster(User("root", "root", permissions=(READ_X,)))) == [
         "users[0].permissions: `root` is etcd's own administrator and may do everything: leave this out"

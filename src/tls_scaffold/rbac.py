@@ -9,6 +9,7 @@ from tls_scaffold.presets import ROOT, Preset
 from tls_scaffold.words import canonical_address
 
 CLIENT_PORT = 2379
+TEMPORARY = "tls-scaffold-enable-"  # what rbac.sh calls the user that it makes and deletes while enabling
 SHOWN = 5
 
 
@@ -111,6 +112,8 @@ def problems(inventory: Inventory) -> list[str]:
 
 
 def _user_problems(user: User) -> Iterator[str]:
+    if user.cn.startswith(TEMPORARY):
+        yield f"cn: `{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY}…`)"
     if user.role and (wrong := presets.problem(user.role)):
         yield f"role: {wrong}"
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
