@@ -55,7 +55,7 @@ lock() { # lock COMPONENT (all: the whole folder)
     mine=$start tries=0
     while :; do
         mkdir .lock 2>/dev/null || [ -w . ] || fail "nothing can be written in \`$(pwd)\`"
-        token=.lock/$group.$$.$1
+        token=.lock/$group.$$.$1 holder=
         if echo "$mine make" 2>/dev/null >"$token"; then
             find_holder "$1"
             [ -n "$holder" ] || break
@@ -63,7 +63,8 @@ lock() { # lock COMPONENT (all: the whole folder)
             [ $tries -gt 0 ] || echo "waiting for $holder" >&2
         fi
         tries=$((tries + 1))
-        [ $tries -lt 200 ] || fail "${holder:-something that can not be written past} holds this folder" "run make again when it has ended"
+        [ -n "$holder" ] || [ $tries -lt 20 ] || fail "nothing can be written in \`$(pwd)/.lock\`"
+        [ $tries -lt 200 ] || fail "$holder holds this folder" "run make again when it has ended"
         sleep "0.$(($$ % 5 + 2))" 2>/dev/null || sleep 1
     done
     rm -rf "$work" # of a dead process that had our number
