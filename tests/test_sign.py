@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from clusters import VERSIONS, live, tools
 from support import Done, contents, faults, make, modes, names, openssl, read, run, verify
 
 Factory = Callable[..., Path]
 COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
+# 512 bytes a file: a key fits, a CSR does not; coverage would write in the same process
+NO_ROOM = "ulimit -f 1; trap '' XFSZ; exec env -u COVERAGE_PROCESS_CONFIG -u COVERAGE_PROCESS_START"
 NOTHING = "nothing to sign: 6 certificates are what their requests ask for\n"
 
 
@@ -293,25 +296,125 @@ def test_make_hands_the_folder_over_with_the_same_promises(folder: Factory) -> N
 
 
 @pytest.mark.needs("cfssl", "cfssljson")
-def test_certificates_of_cfssl_and_ours_mix_under_either_ca(folder: Factory) -> None:
-    for first, second in (("cfssl", "tls-scaffold"), ("tls-scaffold", "cfssl")):
-        path = folder(name=f"{first}-first")
-        make(path, SIGNER=first)
-        make(path, "req-calico", "req-etcd2", SIGNER=second)
-        for name in COMPONENTS:
-            verify(path, f"certs/{name}.pem")
-        assert sign(path).stderr == NOTHING
+@pytest.mark.parametrize(("first", "second"), [("cfssl", "tls-scaffold"), ("tls-scaffold", "cfssl")])
+@pytest.mark.parametrize("etcd", VERSIONS)
+def test_certificates_of_cfssl_and_ours_mix_under_either_ca(
+    folder: Factory, tmp_path: Path, first: str, second: str, etcd: str
+) -> None:
+    path = folder("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--proxies", "0", "--users", "root,calico")
+    make(path, SIGNER=first)
+    make(path, "req-etcd2", "req-calico", SIGNER=second)
+    for name in names(path):
+        verify(path, f"certs/{name}.pem")
+    assert sign(path).stderr == "nothing to sign: 5 certificates are what their requests ask for\n"
+    with live(path, tmp_path / "run", with_tools=tools(etcd)) as running:
+        for user in ("root", "calico"):
+            assert running.ctl("put", user, "1", user=user).stdout == "OK\n"
 
 
 def test_a_disk_without_room_leaves_the_old_pair_intact(folder: Factory) -> None:
     path = folder()
     sign(path)
     before = contents(path / "certs")
-    done = run("sh", "-c", "ulimit -f 0; trap '' XFSZ; exec tls-scaffold sign --force calico", cwd=path)
+    done = run("sh", "-c", f"{NO_ROOM} tls-scaffold sign --force calico", cwd=path)
     assert done.returncode == 1
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr
     assert contents(path / "certs") == before
+
+
+def test_a_child_without_room_is_told_too(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(30)))
+    sign(path)
+    before = contents(path / "certs")
+    done = run("sh", "-c", f"{NO_ROOM} tls-scaffold sign --force --jobs 2", cwd=path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: not everything could be signed\n")
+    assert done.stderr.count("can't be worked on: File too large") == 2
+    assert contents(path / "certs") == before
+
+
+def test_an_interrupted_run_leaves_everything_as_it_was(folder: Factory, running: Callable[..., Any]) -> None:
+    path = folder("--members", "10.0.0.1", "--key", "rsa-4096", "--users", "a,b,c")
+    sign(path, "ca")
+    before = contents(path)
+    process = running("tls-scaffold", "sign", cwd=path)
+    deadline = time.monotonic() + 60
+    while not list((path / "certs").glob(".work.*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert contents(path) == before
+
+
+def test_a_folder_without_a_makefile_is_told_in_makes_words(folder: Factory) -> None:
+    path = folder()
+    (path / "Makefile").unlink()
+    assert "Makefile" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "error: `config/ca-csr.json` is missing: the CA's own request\n"),
+        (
+            '{"CN": "", "hosts": ["10.0.0.999"]}',
+            "error: the CA can't be made\n  config/ca-csr.json: no subject: `CN` and `names` are empty\n",
+        ),
+    ],
+)
+def test_a_ca_whose_request_is_no_good_is_not_made(folder: Factory, text: str | None, told: str) -> None:
+    path = folder()
+    request = path / "config/ca-csr.json"
+    request.unlink()
+    if text is not None:
+        request.write_text(text)
+    assert refusal(path).startswith(told)
+
+
+OTHER_FORM = """ca:
+\tcfssl gencert -initca root.json | cfssljson -bare ssl/root
+req:
+\tcfssl gencert -ca=ssl/root.pem -ca-key=ssl/root-key.pem a.json | cfssljson -bare {output}
+"""
+
+
+def other_form(path: Path, output: str) -> Path:
+    (path / "Makefile").write_text(OTHER_FORM.format(output=output))
+    (path / "root.json").write_text('{"CN": "root"}')
+    (path / "a.json").write_text('{"CN": "a"}')
+    return path
+
+
+def test_a_folder_of_another_form_is_signed_where_its_makefile_says(tmp_path: Path) -> None:
+    path = other_form(tmp_path, "ssl/a")
+    assert sign(path).stdout == "signed ssl/root.pem\nsigned ssl/a.pem\n"
+    openssl("verify", "-CAfile", str(path / "ssl/root.pem"), str(path / "ssl/a.pem"))
+    assert "1 certificate is" in sign(path).stderr
+
+
+def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "inner"
+    path.mkdir()
+    told = refusal(other_form(path, "../a"))
+    assert told == "error: nothing is signed\n  a: `../a.pem` is not a path below the folder\n"
+
+
+def test_a_flag_of_cfssl_that_is_not_understood_is_refused(tmp_path: Path) -> None:
+    path = other_form(tmp_path, "ssl/a")
+    makefile = path / "Makefile"
+    makefile.write_text(makefile.read_text().replace("a.json", "-remote=host a.json"))
+    assert refusal(path) == "error: nothing is signed\n  a: cfssl's flag `-remote` is not supported\n"
+
+
+@pytest.mark.needs("script")
+def test_a_long_run_shows_a_bar_on_a_terminal_and_nothing_elsewhere(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(30)))
+    on_terminal = run("script", "-qec", "tls-scaffold sign", "/dev/null", cwd=path)
+    assert "signing  [" in on_terminal.stdout
+    assert "100%" in on_terminal.stdout
+    assert sign(path, "--force").stderr == ""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to another user")
