@@ -115,11 +115,18 @@ def test_every_field_of_the_file_is_read() -> None:
 
 def test_unnamed_servers_are_numbered_in_order_past_names_that_are_taken_or_were_removed() -> None:
     inventory = intake.of_data(
-        {"members": "a,etcd2=b,c,ETCD4=d,e", "proxies": [{}, "proxy1", {"hosts": ["p"]}], "removed": ["etcd3"]}
+        {"members": "a,ETCD2=b,c,d", "proxies": ["proxy1", {}, {"hosts": ["p"]}], "removed": ["etcd3"]}
     )
 
-    assert [member.name for member in inventory.members] == ["etcd1", "etcd2", "etcd5", "ETCD4", "etcd6"]
-    assert [proxy.name for proxy in inventory.proxies] == ["proxy2", "proxy1", "proxy3"]
+    assert [member.name for member in inventory.members] == ["etcd1", "ETCD2", "etcd4", "etcd5"]
+    assert [proxy.name for proxy in inventory.proxies] == ["proxy1", "proxy2", "proxy3"]
+
+
+def test_a_number_is_given_without_regard_to_what_follows_as_add_would_give_it() -> None:
+    with pytest.raises(ScaffoldError) as refused:
+        intake.of_data({"members": "a,etcd1=b"})
+
+    assert refused.value.problems == ("members[1].name: `etcd1` is the name of members[0] too",)
 
 
 def test_proxies_may_be_a_number() -> None:

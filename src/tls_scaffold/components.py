@@ -42,11 +42,15 @@ def counted(value: object) -> object:
 
 
 def _servers(fields: Fields, place: str, value: object, kind: type[S], removed: tuple[str, ...]) -> tuple[S, ...]:
-    found = list(fields.each(place, value, lambda at, item: _server(fields, at, item, kind)))
-    taken = {name.lower() for name in (*removed, *(server.name for server in found))}
     prefix = "etcd" if kind is Member else "proxy"
+    taken = {name.lower() for name in removed}
     free = (name for number in count(1) if (name := f"{prefix}{number}") not in taken)
-    return tuple(server if server.name else replace(server, name=next(free)) for server in found)
+    servers = []
+    # One after another, and blind for what follows: `add` gives the same names as a `new` with all of them.
+    for server in fields.each(place, value, lambda at, item: _server(fields, at, item, kind)):
+        servers.append(server if server.name else replace(server, name=next(free)))
+        taken.add(servers[-1].name.lower())
+    return tuple(servers)
 
 
 def _server(fields: Fields, place: str, value: object, kind: type[S]) -> S:

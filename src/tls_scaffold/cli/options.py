@@ -8,7 +8,7 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Words(click.ParamType):
+class Words(click.ParamType):  # type: ignore[type-arg]  # older clicks have no ParamType[str]
     """Text that may hold several words, split at commas; an environment variable is split there too."""
 
     name = "text"
