@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.files import PUBLIC, SECRET, create, flush_directory, telling
 
 CERTIFICATE, KEY, CSR = ".pem", "-key.pem", ".csr"
@@ -51,12 +52,19 @@ def flush(paths: Iterable[Path]) -> None:
 def place(work: Path, name: str, base: Path) -> None:
     """Move staged files to `base`: the old certificate goes first, the new one comes last."""
     with telling(base):
+        for ending in MODES:
+            _refuse_folder(f"{base}{ending}")
         if os.path.exists(f"{work}/{name}{KEY}"):  # noqa: PTH110 - thrice as fast, for a thousand at once
             with suppress(FileNotFoundError):
                 os.unlink(f"{base}{CERTIFICATE}")  # noqa: PTH108
         for ending in MODES:
             with suppress(FileNotFoundError):
                 os.replace(f"{work}/{name}{ending}", f"{base}{ending}")  # noqa: PTH105
+
+
+def _refuse_folder(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - for a thousand at once
+        raise ScaffoldError(f"`{path}` is a folder: it should be a file", hint="move it away")
 
 
 def put(base: Path, contents: Mapping[str, bytes]) -> None:
