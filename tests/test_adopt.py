@@ -338,3 +338,17 @@ def test_the_command_itself_reads_the_folder_that_it_stands_in(tmp_path: Path) -
         f"Only in {path}: .tls-scaffold",
         f"Only in {path}: tls-scaffold.json",
     ]
+
+
+def test_a_folder_without_a_signing_configuration_keeps_cfssls_own_default(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    text = (path / "Makefile").read_text(encoding="utf-8")
+    (path / "Makefile").write_text(
+        text.replace("\t  -config config/ca-config.json \\\n", "") + "\n# \\", encoding="utf-8"
+    )
+    (path / "config/ca-config.json").unlink()
+    kept(path, "adopt")
+    kept(path, "sync")
+    make(path, SIGNER="cfssl")
+    assert certificates(path) == FOLDERS[HANDMADE]
+    assert json.loads((path / "tls-scaffold.json").read_text(encoding="utf-8"))["expiry"] == "8760h"

@@ -12,6 +12,7 @@ from tls_scaffold.gencert import Signing, signings
 from tls_scaffold.makefile import read, survey, targets
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
+QUOTED = LEAF.replace("certs/ca.pem", "'certs/ca.pem'").replace("config/ca-config.json", '"config/ca-config.json"')
 PLAIN = Signing("x", "req", "config/x.json", "certs/x")  # the CA and the configuration of LEAF are the usual ones
 JSON = "| cfssljson -bare certs/x"
 
@@ -64,10 +65,7 @@ def test_a_component_is_called_as_its_target_is(folder: Factory) -> None:
         (f"A=1 B=2 /usr/bin/cfssl gencert {LEAF} config/x.json | ./bin/cfssl-json --bare=true certs/x", {}),
         (f"cfssl gencert {LEAF.replace(' -', ' --')} config/x.json {JSON}", {}),
         (f"cfssl gencert {LEAF.replace(' certs', '=certs').replace(' config', '=config')} config/x.json {JSON}", {}),
-        (
-            f"""cfssl gencert {LEAF.replace("config/ca-config.json", "'config/ca-config.json'")} "config/x.json"{JSON}""",
-            {},
-        ),
+        (f"cfssl gencert {QUOTED} config/x.json {JSON}", {}),
         (f"cfssl gencert \\\n\t  {LEAF} \\\n\t  config/x.json {JSON}", {}),
         (f"mkdir -p certs && cfssl gencert {LEAF} config/x.json {JSON}; chmod 600 certs/x-key.pem", {}),
         (f"cfssl gencert {LEAF} config/x.json 2>/dev/null {JSON} 2>&1", {}),
@@ -198,3 +196,17 @@ def test_a_make_that_does_not_end_is_not_waited_for(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("tls_scaffold.makefile.MINUTE", 0.2)
     with pytest.raises(ScaffoldError, match="make does not end"):
         read(tmp_path)
+
+
+@pytest.mark.needs("make")
+def test_a_request_that_is_missing_hides_no_signing(folder: Factory) -> None:
+    path = folder()
+    before = read(path)
+    (path / "config/req-calico.json").unlink()
+    assert read(path) == before
+
+
+@pytest.mark.needs("make")
+def test_a_pattern_that_makes_nothing_of_files_is_no_target(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("all: a.pem\n%.pem:\n\ttouch $@\nb/%: c/%/%\n\ttouch $@\nx:\n\techo \\", "utf-8")
+    assert set(targets(tmp_path)) == {"all", "x"}

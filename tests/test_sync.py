@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from conftest import Factory
 from keeping import RECORD, change, edit, kept, upgrade
 from support import contents, make, run, tls_scaffold, verify
+from tls_scaffold import intake, journal, keeping
 
 GUIDE = """\
 \t$(CFSSL) gencert \\
@@ -334,3 +336,37 @@ def test_a_stale_lock_heals_itself(folder: Factory) -> None:
     kept(path, "add", "--users", "zed")
     assert [each.name for each in (path / ".lock").iterdir()] == ["notes"]
     assert not list(path.glob(".tls-scaffold/.work.*"))
+
+
+def test_what_a_killed_command_had_decided_is_done_by_the_same_command_but_not_by_a_dry_run(
+    folder: Factory,
+) -> None:
+    path, expected = folder(), folder(name="expected")
+    kept(expected, "add", "--users", "zed")
+    old = intake.load(path)
+    new = intake.of_data(intake.extended(old.document(), {"users": ["zed"]}))
+    plan = keeping.preview(path, keeping.Change(old, new))
+    entry = journal.Entry(("add", json.dumps({"users": ["zed"]})), plan)
+    (path / journal.FILE).write_text(json.dumps(asdict(entry)), encoding="utf-8")
+    for words in (["sync", "--dry-run"], ["sync", "--check"], ["add", "--users", "zed", "--dry-run"]):
+        error = kept(path, *words, code=1).stderr
+        hint = "`tls-scaffold sync` finishes its work"
+        assert error == f"error: a command was killed while it worked on `{path}`\n\nhint: {hint}\n"
+    assert "wrote config/req-zed.json" in kept(path, "add", "--users", "zed").stderr
+    assert contents(path) == contents(expected)
+
+
+def test_a_request_that_was_written_by_hand_just_as_ours_is_ours(folder: Factory) -> None:
+    path, expected = folder(), folder(name="expected")
+    kept(expected, "add", "--users", "zed")
+    (path / "config/req-zed.json").write_bytes((expected / "config/req-zed.json").read_bytes())
+    kept(path, "add", "--users", "zed")
+    assert contents(path) == contents(expected)
+
+
+def test_a_request_that_is_gone_already_is_not_missed(folder: Factory) -> None:
+    path, expected = folder(), folder(name="expected")
+    (path / "config/req-calico.json").unlink()
+    for each in (path, expected):
+        kept(each, "remove", "calico")
+    assert contents(path) == contents(expected)
