@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from tls_scaffold.cfssl import Authority, Request
-from tls_scaffold.inventory import FILE, LOOPBACK, MEMBERS_CN, SHARED_REQUEST, Inventory
+from tls_scaffold.inventory import FILE, LOOPBACK, MEMBERS_CN, Inventory
 from tls_scaffold.words import canonical_host
 
 LAST_RENDER = ".tls-scaffold/rendered.json"
@@ -32,7 +32,7 @@ def _ca_request(inventory: Inventory) -> Request:
 
 
 def _server_requests(inventory: Inventory) -> dict[str, Request]:
-    hosts: dict[str, list[str]] = {} if inventory.separate_requests else {SHARED_REQUEST: []}
+    hosts: dict[str, list[str]] = {}
     for component in inventory.components:
         if component.kind != "user":
             hosts.setdefault(component.request, []).extend(component.hosts)
