@@ -31,4 +31,5 @@ def users(folder: Path) -> tuple[User, ...]:
 
 def warnings(folder: Path, before: tuple[User, ...]) -> list[str]:
     """Return what is allowed but seldom meant of the users that are new since `before`, one line each."""
-    return rbac.warnings(user for user in users(folder) if user not in before)
+    known = set(before)
+    return rbac.warnings(user for user in users(folder) if user not in known)
