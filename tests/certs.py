@@ -1,5 +1,6 @@
 """Certificates with chosen dates, for folders in every state: what cfssl would have signed at another time."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
@@ -9,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.name import _ASN1Type  # cfssl chooses a string type by the text
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NOW = datetime.now(timezone.utc).replace(second=0, microsecond=0)
@@ -27,7 +29,12 @@ def subject(cn: str) -> x509.Name:
         (NameOID.ORGANIZATIONAL_UNIT_NAME, "etcd cluster"),
         (NameOID.COMMON_NAME, cn),
     )
-    return x509.Name([x509.NameAttribute(oid, text) for oid, text in fields])
+    return x509.Name([x509.NameAttribute(oid, text, _string_type(text)) for oid, text in fields])
+
+
+def _string_type(text: str) -> _ASN1Type:
+    plain = re.fullmatch(r"[A-Za-z0-9 '()+,./:=?-]*", text)
+    return _ASN1Type.PrintableString if plain else _ASN1Type.UTF8String
 
 
 def usage(*, ca: bool) -> x509.KeyUsage:

@@ -203,6 +203,15 @@ def names_as_issuer(certificate: Certificate, ca: Certificate) -> bool:
     return same_key and certificate.parsed.issuer == ca.parsed.subject
 
 
+def seems_signed_by(certificate: Certificate, ca: Certificate) -> bool:
+    """Tell whether `ca` signed a certificate: by the key that it names where it names one, else by its signature.
+
+    cfssl names the CA's key by its hash, so another CA of the same name is found without a slow look at
+    each signature.
+    """
+    return names_as_issuer(certificate, ca) if certificate.issuer_key_id else signed_by(certificate, ca)
+
+
 def key_fits(certificate: Certificate, pem: bytes) -> bool:
     """Tell whether a private key in PEM is the one of a certificate; False too if it can't be read.
 

@@ -130,20 +130,9 @@ def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> I
     if is_open and not certificates.key_seems_to_fit(certificate, entry.key or b""):
         yield MISMATCHED, f"`{entry.key_path}` is not its key"
     is_other_ca = entry.kind is None and certificate.is_ca
-    if ca and not is_other_ca and not _signed_by(certificate, ca):
+    if ca and not is_other_ca and not certificates.seems_signed_by(certificate, ca):
         yield MISMATCHED, f"another CA than `{entry.ca}` signed it"
     yield from ((STALE, difference) for difference in _differences(entry, certificate))
-
-
-def _signed_by(certificate: Certificate, ca: Certificate) -> bool:
-    """Tell whether `ca` signed a certificate: by the key that it names where it names one, else by its signature.
-
-    cfssl names the CA's key by its hash, so another CA of the same name is found without a slow look at
-    each signature.
-    """
-    if certificate.issuer_key_id:
-        return certificates.names_as_issuer(certificate, ca)
-    return certificates.signed_by(certificate, ca)
 
 
 def _differences(entry: Entry, certificate: Certificate) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class Pattern:
 def pattern(certificate: Certificate) -> Pattern | None:
     """Return the pattern of a certificate that is right; None if it is not of the usual make."""
     parsed, public = certificate.parsed, certificate.parsed.public_key()
-    if not isinstance(public, ec.EllipticCurvePublicKey):
+    if not isinstance(public, ec.EllipticCurvePublicKey) or not certificate.issuer_key_id:
         return None
     point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     issuer = parsed.issuer.public_bytes()

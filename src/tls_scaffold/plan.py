@@ -121,7 +121,7 @@ class _Survey:
             return ("not a certificate",)
         if not certificates.key_seems_to_fit(certificate, key):
             return ("does not fit its key",)
-        if not certificates.names_as_issuer(certificate, self._cas[asked.signing.ca]):
+        if not certificates.seems_signed_by(certificate, self._cas[asked.signing.ca]):
             return ("signed by another CA",)
         reasons = differences(certificate, asked.request, asked.profile)
         pattern = likeness.pattern(certificate) if kind and not reasons else None

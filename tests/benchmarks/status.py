@@ -11,6 +11,7 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:{BIN}"}
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)
 PROGRAM = str(BIN / "tls-scaffold")
 TIMES = 3
 
