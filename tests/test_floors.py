@@ -22,9 +22,9 @@ FLOORS = """
     checks.subjects checks.targets
  6  bundle checks.rule contents prometheus
  5  calico checks.view keeping proofs reading signings states
- 4  access authority batch entries intake journal patch plan settings takeover throwaway
- 3  adoption changes differences folder likeness rbac signer silences template
- 2  certificates components conflicts documents etcd grants locking merge pairs presets readers
+ 4  access adoption authority batch entries intake journal patch plan settings takeover throwaway
+ 3  changes description differences folder likeness rbac signer silences template
+ 2  certificates components conflicts documents etcd grants healing locking merge pairs presets readers
  1  cfssl etcdctl fields files foreign formats goflags gojson inventory keys makefile newfolder plainfiles
     sans timeline
  0  durations errors gencert jsonmerge makeblocks processes textmerge usages words

@@ -2,9 +2,8 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
@@ -12,15 +11,10 @@ from tls_scaffold import locking
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
 from tls_scaffold.files import write as write_file
-from tls_scaffold.processes import alive
+from tls_scaffold.healing import ARCHIVE, CA_FILES, CERTS, STATE, WORK, finish_ca, heal
 
-CERTS = "certs"
-ARCHIVE = "archive"
-STATE = ".tls-scaffold"
 NO_LINKS = (CERTS, ARCHIVE, STATE)
 NO_LINKS_HINT = "move it away, or put a folder in its place"
-CA_FILES = ("ca.csr", "ca-key.pem", "ca.pem")
-WORK = ".work."
 
 
 @contextmanager
@@ -138,7 +132,7 @@ def take_ca(folder: Path, base: str) -> None:
                 create(work / name, source.read_bytes(), SECRET if name.endswith("-key.pem") else PUBLIC)
         work.rename(certs / ".ca")
         flush_directory(certs)
-        _finish_ca(certs)
+        finish_ca(certs)
 
 
 def read_text(folder: Path, path: str) -> str | None:
@@ -162,55 +156,3 @@ def last_render(folder: Path) -> dict[str, str]:
         return {path: "\n".join(lines) for path, lines in record.items()}
     except (ValueError, TypeError, AttributeError, RecursionError):
         return {}
-
-
-def heal(folder: Path) -> None:
-    """Finish what a killed run had decided and clear what it had not; the folder's lock is held.
-
-    A regenerate that was killed in its swap, a CA that was killed on its way to its place, and the
-    working files of dead processes.
-    """
-    for new in sorted((folder / ARCHIVE).glob("*/new")):
-        _swap(folder / CERTS, new)
-    if (folder / CERTS / ".ca").is_dir():
-        _finish_ca(folder / CERTS)
-    for work in (*(folder / CERTS).glob(f"{WORK}*"), *(folder / STATE).glob(f"{WORK}*")):
-        _clear(work)
-
-
-def _swap(certs: Path, new: Path) -> None:
-    old = new.parent / CERTS
-    if (new / CERTS).is_dir():
-        if certs.exists() and not old.exists():
-            certs.rename(old)
-        if certs.exists():
-            raise ScaffoldError(f"both `{certs}` and `{old}` stand beside a newer set", hint="move one of them away")
-        (new / CERTS).rename(certs)
-        flush_directory(certs.parent)
-    shutil.rmtree(new)
-
-
-def _finish_ca(certs: Path) -> None:
-    for name in CA_FILES:
-        made, place = certs / ".ca" / name, certs / name
-        if made.exists() and not place.exists():
-            with suppress(FileNotFoundError):  # another of the same make may be at it
-                made.rename(place)
-    try:
-        (certs / ".ca").rmdir()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        hint = f"keep one of the two in `{certs}` and move the other away"
-        raise ScaffoldError(f"`{certs / '.ca'}` holds a second CA", hint=hint) from error
-    flush_directory(certs)
-
-
-def _clear(work: Path) -> None:
-    pid = work.name.removeprefix(WORK)
-    if pid.isdecimal() and alive(int(pid)):
-        return
-    if work.is_dir() and not work.is_symlink():
-        shutil.rmtree(work)
-    else:
-        work.unlink(missing_ok=True)

@@ -8,8 +8,9 @@ from typing import Any
 from tls_scaffold import folder as files
 from tls_scaffold.changes import BESIDE, Note, Plan, Step
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.healing import STATE
 
-FILE = f"{files.STATE}/pending.json"
+FILE = f"{STATE}/pending.json"
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import Any
 
 from tls_scaffold import folder as files
 from tls_scaffold import foreign, formats
-from tls_scaffold.adoption import Seed
 from tls_scaffold.changes import Plan, Step
+from tls_scaffold.description import Seed
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.healing import CERTS, STATE
 
-FILE = f"{files.STATE}/adopted.json"
+FILE = f"{STATE}/adopted.json"
 MAKEFILE = "Makefile"
 Texts = Mapping[str, str]
 
@@ -51,7 +52,7 @@ class Takeover:
             if step.before is not None and step.path in (MAKEFILE, *self.seeds)
         ]
         steps = [*copies, Step(FILE, files.read_text(folder, FILE), None)]
-        ca = self.ca if self.ca != f"{files.CERTS}/ca" and (folder / f"{self.ca}.pem").exists() else ""
+        ca = self.ca if self.ca != f"{CERTS}/ca" and (folder / f"{self.ca}.pem").exists() else ""
         return plan.with_more(steps, moves, ca)
 
 
