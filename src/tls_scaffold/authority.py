@@ -8,7 +8,8 @@ from tls_scaffold.certificates import Certificate, read
 from tls_scaffold.cfssl import ca_profile
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.files import flush_directory, telling
-from tls_scaffold.folder import CERTS, heal, inside, read_text
+from tls_scaffold.folder import inside, read_text
+from tls_scaffold.healing import CERTS, heal
 
 OURS = f"{CERTS}/ca.pem"
 OUR_REQUEST = "config/ca-csr.json"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tls_scaffold import authority, batch, pairs, plan, signer
 from tls_scaffold.files import flush_directory, telling
-from tls_scaffold.folder import CERTS
 from tls_scaffold.gencert import Signing
+from tls_scaffold.healing import CERTS
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
