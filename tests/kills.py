@@ -19,9 +19,9 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from tls_scaffold import template
 from tls_scaffold.cli import cli
-from tls_scaffold.inventory import Inventory
+from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.rendering import template
 
 # Whatever changes a folder goes through these: a kill before each stands for every state a kill can leave.
 STEPS = ("open", "replace", "rename", "unlink", "mkdir", "rmdir")

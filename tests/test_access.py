@@ -2,9 +2,9 @@
 
 import pytest
 
-from tls_scaffold.access import Range, allows, range_of
-from tls_scaffold.inventory import Permission
-from tls_scaffold.rbac import Role
+from tls_scaffold.etcd.access import Range, allows, range_of
+from tls_scaffold.inventory.rbac import Role
+from tls_scaffold.inventory.values import Permission
 
 
 @pytest.mark.parametrize(

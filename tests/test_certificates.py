@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from support import openssl
-from tls_scaffold import certificates, keys, likeness, signer, silences, usages
-from tls_scaffold.certificates import Certificate
-from tls_scaffold.cfssl import Authority, Constraint, Profile, Request, SigningConfig, ca_profile
-from tls_scaffold.differences import differences
+from tls_scaffold.cfssl import usages
+from tls_scaffold.cfssl.documents import Authority, Constraint, Profile, Request, SigningConfig, ca_profile
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.signing import certificates, keys, likeness, signer, silences
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.differences import differences
 from tls_scaffold.words import Key
 
 NOW = datetime(2026, 11, 23, 20, 30, tzinfo=timezone.utc)

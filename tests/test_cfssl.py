@@ -3,7 +3,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tls_scaffold.cfssl import Authority, Constraint, Profile, Request, SigningConfig, ca_profile, moment
+from tls_scaffold.cfssl.documents import Authority, Constraint, Profile, Request, SigningConfig, ca_profile, moment
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.words import Key
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from support import Done, contents, modes, openssl, read, run
-from tls_scaffold import goflags
+from tls_scaffold.cfssl import goflags
 from tls_scaffold.errors import UsageError
 
 CFSSL, JSON = "tls-scaffold cfssl", "tls-scaffold cfssljson"

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tls_scaffold import intake
-from tls_scaffold.conflicts import conflicts
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import Inventory, Member, Proxy, User
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.conflicts import conflicts
+from tls_scaffold.inventory.values import Inventory, Member, Proxy, User
 
 ONE_USER = "they would be one etcd user"
 

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tls_scaffold import durations
+from tls_scaffold.cfssl import durations
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import pytest
 
 from clusters import P256, VERSIONS, live, tools
 from conftest import Factory
-from tls_scaffold import etcd
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd import cluster as etcd
 
 WORDS = ("--members", "127.0.0.1", "--users", "root", *P256)
 THREE = ("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *WORDS[2:])
@@ -105,7 +105,7 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 from tls_scaffold import etcd, etcdctl
-from tls_scaffold.etcdctl import Identity
+from tls_scaffold.etcd.etcdctl import Identity
 folder, into = map(Path, sys.argv[1:])
 certs = folder / "certs"
 with etcd.ended_by_signals(), etcd.cluster(

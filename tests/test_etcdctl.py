@@ -6,8 +6,8 @@ import pytest
 
 from clusters import DISTRIBUTION, P256, live
 from conftest import Factory
-from tls_scaffold import etcdctl
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd import etcdctl
 
 WORDS = ("--members", "127.0.0.1", "--users", "root", *P256)
 

@@ -8,36 +8,42 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src/tls_scaffold"
-FLOORS = """
-13  cli
-12  cli.add cli.adopt cli.bundle cli.cfssl cli.check cli.new cli.prove cli.rbac cli.remove cli.roles cli.sign
-    cli.status cli.sync
-11  cli.keeping
-10  cli.options cli.verbs
- 9  commands commands.add commands.adopt commands.bundle commands.cfssljson commands.check commands.gencert
-    commands.new commands.prove commands.rbac commands.remove commands.roles commands.sign commands.status
-    commands.sync
- 8  checks
- 7  checks.certs checks.documents checks.hosts checks.looking checks.profiles checks.report checks.secrecy
-    checks.subjects checks.targets
- 6  bundle checks.rule contents prometheus
- 5  calico checks.view keeping proofs reading signings states
- 4  access adoption authority batch entries intake journal patch plan settings takeover throwaway
- 3  changes description differences folder likeness rbac signer silences template
- 2  certificates components conflicts documents etcd grants healing locking merge pairs presets readers
- 1  cfssl etcdctl fields files foreign formats goflags gojson inventory keys makefile newfolder plainfiles
-    sans timeline
- 0  durations errors gencert jsonmerge makeblocks processes textmerge usages words
+ROOMS = """
+8  cli
+7  commands
+6  checks
+5  state etcd
+4  signing keeping
+3  disk
+2  rendering bundles
+1  cfssl inventory makefiles
+0  errors words
 """
-ROOMS = {
+SHELVES = {
+    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / options verbs",
+    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync",
+    "checks": "certs documents hosts profiles report secrecy subjects targets / looking rule / view",
+    "state": "contents prometheus / reading states / entries timeline",
+    "etcd": "cluster proofs throwaway / access etcdctl",
+    "signing": "signings / authority batch plan / differences likeness signer silences / certificates / keys pairs",
+    "keeping": "keep / journal patch takeover / changes / adoption merge / description jsonmerge textmerge",
+    "disk": "folder / healing locking / files newfolder plainfiles processes",
+    "rendering": "template / documents",
+    "bundles": "consumers / calico / settings",
+    "cfssl": "readers / documents / durations goflags gojson sans usages",
+    "inventory": "intake / rbac / components conflicts grants presets / fields formats values",
+    "makefiles": "foreign makefile / gencert makeblocks",
+}
+"""The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""
+LIBRARIES = {
     "click": "cli",
-    "cookiecutter": "template",
-    "jinja2": "template",
-    "cryptography": "certificates keys likeness signer",
-    "merge3": "textmerge",
-    "tomli": "formats",
-    "tomllib": "formats",
-    "yaml": "formats settings",  # settings writes the YAML that etcd and Kubernetes read
+    "cookiecutter": "rendering.template",
+    "jinja2": "rendering.template",
+    "cryptography": "signing.certificates signing.keys signing.likeness signing.signer",
+    "merge3": "keeping.textmerge",
+    "tomli": "inventory.formats",
+    "tomllib": "inventory.formats",
+    "yaml": "inventory.formats bundles.settings",  # bundles.settings writes the YAML that etcd and Kubernetes read
 }
 
 
@@ -61,41 +67,61 @@ def imported(path: Path) -> set[str]:
 
 
 def floors() -> Iterator[tuple[str, int]]:
-    """Yield each module of the table with its floor; a line without a number goes on with the one above."""
-    number = 0
-    for word in FLOORS.split():
-        if word.isdigit():
-            number = int(word)
-        else:
-            yield word, number
+    """Yield each room with its floor."""
+    for line in ROOMS.strip().splitlines():
+        number, *rooms = line.split()
+        yield from ((room, int(number)) for room in rooms)
+
+
+def shelves() -> Iterator[tuple[str, int]]:
+    """Yield each module of a room with its shelf, and the room itself."""
+    for room, text in SHELVES.items():
+        listed = text.split(" / ")
+        for height, names in enumerate(reversed(listed)):
+            yield from ((f"{room}.{name}", height) for name in names.split())
+        yield room, len(listed)
 
 
 FLOOR = dict(floors())
+SHELF = {**dict.fromkeys(FLOOR, 0), **dict(shelves())}
 SOURCES = sources()
 
 
-def test_every_module_has_its_floor() -> None:
-    assert sorted(FLOOR) == sorted(SOURCES)
-    assert len(FLOOR) == len(list(floors()))
+def room(name: str) -> str:
+    """Return the room that a module is in."""
+    return name.partition(".")[0]
+
+
+def place(name: str) -> tuple[int, int]:
+    """Return the floor and the shelf of a module."""
+    return FLOOR[room(name)], SHELF[name]
+
+
+def test_every_module_has_its_place() -> None:
+    assert sorted(SHELF) == sorted(SOURCES)
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_imports_go_strictly_to_lower_floors(name: str) -> None:
+def test_imports_go_strictly_down(name: str) -> None:
     ours = {each.removeprefix("tls_scaffold.") for each in imported(SOURCES[name]) if each.startswith("tls_scaffold.")}
-    used = ours & set(FLOOR)
-    # `from tls_scaffold.cli import new` in a command names the package that the command is in.
-    packages = {each for each in used if any(other.startswith(f"{each}.") for other in used)}
+    used = ours & set(SHELF)
+    # `from tls_scaffold.cfssl import readers` names the room that the module is in.
+    rooms = {each for each in used if any(other.startswith(f"{each}.") for other in used)}
+    modules = used - rooms
 
-    assert {each: FLOOR[each] for each in used - packages if FLOOR[each] >= FLOOR[name]} == {}
+    # Neither up, nor to another room on the same floor, nor to the same shelf.
+    sideways = {each for each in modules if room(each) != room(name)}
+    assert {each for each in sideways if place(each)[0] >= place(name)[0]} == set()
+    assert {each for each in modules - sideways if place(each) >= place(name)} == set()
 
 
-@pytest.mark.parametrize("library", ROOMS)
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_an_outside_library_stays_in_its_room(library: str) -> None:
     users = [
         name for name, path in SOURCES.items() if any(f"{each}.".startswith(f"{library}.") for each in imported(path))
     ]
 
-    assert [name for name in users if name.split(".")[0] not in ROOMS[library].split()] == []
+    assert [name for name in users if not {name, room(name)} & set(LIBRARIES[library].split())] == []
 
 
 def test_a_command_s_words_know_nothing_of_the_terminal() -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from keeping import edit
 from support import contents
-from tls_scaffold import files, folder, journal, processes
-from tls_scaffold.changes import Note, Plan, Step
+from tls_scaffold.disk import files, folder, processes
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.keeping import journal
+from tls_scaffold.keeping.changes import Note, Plan, Step
 
 GONE = 2**22 + 7  # above the largest process number of Linux
 

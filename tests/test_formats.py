@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tls_scaffold import formats
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import formats
 
 DATA = {"members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}], "expiry": "90d", "separate_requests": True}
 JSON = '{"members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}], "expiry": "90d", "separate_requests": true}'

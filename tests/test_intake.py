@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tls_scaffold import intake
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import Files, Inventory, Member, Permission, Proxy, User
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import Files, Inventory, Member, Permission, Proxy, User
 from tls_scaffold.words import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"

@@ -8,8 +8,8 @@ from conftest import Factory
 from keeping import edit, foreign
 from support import make
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.gencert import Signing, signings
-from tls_scaffold.makefile import read, survey, targets
+from tls_scaffold.makefiles.gencert import Signing, signings
+from tls_scaffold.makefiles.makefile import read, survey, targets
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
 QUOTED = LEAF.replace("certs/ca.pem", "'certs/ca.pem'").replace("config/ca-config.json", '"config/ca-config.json"')
@@ -193,7 +193,7 @@ def test_without_make_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.needs("make")
 def test_a_make_that_does_not_end_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Makefile").write_text("x := $(shell sleep 5)\nreq:\n", encoding="utf-8")
-    monkeypatch.setattr("tls_scaffold.makefile.MINUTE", 0.2)
+    monkeypatch.setattr("tls_scaffold.makefiles.makefile.MINUTE", 0.2)
     with pytest.raises(ScaffoldError, match="make does not end"):
         read(tmp_path)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls_scaffold.merge import Merged, common, merge
+from tls_scaffold.keeping.merge import Merged, common, merge
 
 BASE = "a\nb\nc\nd\n"
 values = st.recursive(

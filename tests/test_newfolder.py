@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support import contents
-from tls_scaffold import newfolder
+from tls_scaffold.disk import newfolder
 from tls_scaffold.errors import ScaffoldError
 
 TREE = {"Makefile": "all:\n", "sign.sh": "#!/bin/sh\n", "config/req-csr.json": "{}\n", "tls-scaffold.json": "ü\n"}

@@ -9,10 +9,10 @@ import pytest
 
 from clusters import P256, Live, live
 from conftest import Factory
-from tls_scaffold import proofs, throwaway
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcdctl import Identity
-from tls_scaffold.proofs import ALLOWED, DENIED, Attempt, Bench
+from tls_scaffold.etcd import proofs, throwaway
+from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.etcd.proofs import ALLOWED, DENIED, Attempt, Bench
 
 WORDS = (
     *("--members", "127.0.0.1", "--users", "root,calico,alice,plain", "--grant", "alice=/alice/:rw", *P256),

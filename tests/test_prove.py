@@ -14,7 +14,7 @@ from clusters import P256, SYSTEM, VERSIONS
 from conftest import Factory
 from support import BIN, Done, make, run
 from test_etcd import mentioning
-from tls_scaffold.presets import PRESETS
+from tls_scaffold.inventory.presets import PRESETS
 
 ONE = ("--members", "10.0.0.1", *P256)
 ALL = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", "--users", ",".join(each.name for each in PRESETS), *P256)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tls_scaffold import rbac
-from tls_scaffold.inventory import Files, Inventory, Member, Permission, User
-from tls_scaffold.rbac import Role
+from tls_scaffold.inventory import rbac
+from tls_scaffold.inventory.rbac import Role
+from tls_scaffold.inventory.values import Files, Inventory, Member, Permission, User
 
 READ_X = Permission("/x/", "read")
 

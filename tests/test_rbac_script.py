@@ -13,8 +13,8 @@ import pytest
 from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
 from conftest import Factory
 from support import Done, run
-from tls_scaffold import throwaway
-from tls_scaffold.rbac import script_lines
+from tls_scaffold.etcd import throwaway
+from tls_scaffold.inventory.rbac import script_lines
 
 USERS = ("--members", "127.0.0.1", "--users", "root,calico,kube-apiserver,plain", *P256)
 ODD = "-x: \"q\" 'p' \\ $(touch pwned) `touch pwned` ö %s {{ 7*7 }} ;&|<>"

@@ -1,7 +1,7 @@
 import pytest
 
-from tls_scaffold import readers
-from tls_scaffold.cfssl import Authority, Constraint, Profile, Request, SigningConfig
+from tls_scaffold.cfssl import readers
+from tls_scaffold.cfssl.documents import Authority, Constraint, Profile, Request, SigningConfig
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.words import Key
 

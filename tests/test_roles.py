@@ -3,7 +3,7 @@
 import json
 
 from support import tls_scaffold
-from tls_scaffold.presets import PRESETS
+from tls_scaffold.inventory.presets import PRESETS
 
 
 def test_it_lists_each_preset_with_source_permissions_and_reasons() -> None:

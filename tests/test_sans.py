@@ -1,6 +1,6 @@
 import pytest
 
-from tls_scaffold import sans
+from tls_scaffold.cfssl import sans
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from rights import as_somebody
 from support import BIN, contents, make, run, tls_scaffold
 from tls_scaffold.cli import cli
 from tls_scaffold.commands.status import Report, status
-from tls_scaffold.contents import read
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.state.contents import read
 
 pytestmark = pytest.mark.needs("make")
 

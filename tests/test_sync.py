@@ -11,7 +11,9 @@ import pytest
 from conftest import Factory
 from keeping import RECORD, change, edit, kept, upgrade
 from support import contents, make, run, tls_scaffold, verify
-from tls_scaffold import intake, journal, keeping
+from tls_scaffold.inventory import intake
+from tls_scaffold.keeping import journal
+from tls_scaffold.keeping import keep as keeping
 
 GUIDE = """\
 \t$(CFSSL) gencert \\

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from support import run
-from tls_scaffold import documents, intake, template
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.rendering import documents, template
 
 INVENTORY = {
     "members": ["10.0.0.1", "b=fd00::1+etcd-b.example"],

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from pictures import SVG, parsed
-from tls_scaffold.timeline import COLOURS, Life, svg
+from tls_scaffold.state.timeline import COLOURS, Life, svg
 
 TODAY = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 

@@ -14,7 +14,7 @@ def main() -> str | None:
     if "error" in carried:
         return f"error: {carried['error']}"
     sys.path.insert(0, carried["package"])
-    from tls_scaffold import documents
+    from tls_scaffold.rendering import documents
 
     for path, text in carried["files"].items():
         Path(path).parent.mkdir(exist_ok=True)

@@ -132,7 +132,8 @@ def spread(work: Callable[[int], None], count: int) -> None:
 
 def staged(folder: Path, count: int) -> tuple[float, float]:
     """Return the time to read, check and sign `count` users of a folder into files, and the time of the flush."""
-    from tls_scaffold import authority, batch, makefile, pairs, plan, signer
+    from tls_scaffold.makefiles import makefile
+    from tls_scaffold.signing import authority, batch, pairs, plan, signer
 
     now = signer.utc_now()
     ca = authority.load(folder, authority.OURS, "certs/ca-key.pem")

@@ -7,7 +7,7 @@ from tls_scaffold.checks import certs, documents, hosts, profiles, secrecy, subj
 from tls_scaffold.checks.documents import Fit
 from tls_scaffold.checks.rule import WARNING, Finding, Rule
 from tls_scaffold.checks.view import View
-from tls_scaffold.inventory import FILE
+from tls_scaffold.inventory.values import FILE
 
 
 class KnownRules(Rule):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tls_scaffold import certificates
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.signing import certificates
 
 SOON = timedelta(days=30)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from tls_scaffold import sans
+from tls_scaffold.cfssl import sans
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
-from tls_scaffold.entries import Entry
-from tls_scaffold.inventory import LOOPBACK, MEMBERS_CN
+from tls_scaffold.inventory.values import LOOPBACK, MEMBERS_CN
+from tls_scaffold.state.entries import Entry
 from tls_scaffold.words import canonical_host
 
 LOOPBACKS = {*LOOPBACK, "::1"}

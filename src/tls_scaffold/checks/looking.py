@@ -6,14 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import contents, intake, readers
-from tls_scaffold.cfssl import Request, SigningConfig
+from tls_scaffold.cfssl import readers
+from tls_scaffold.cfssl.documents import Request, SigningConfig
 from tls_scaffold.checks.view import View
-from tls_scaffold.contents import CONFIG, MAKEFILE
-from tls_scaffold.entries import Contents
+from tls_scaffold.disk.plainfiles import names, text
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import FILE, Inventory
-from tls_scaffold.plainfiles import names, text
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.state import contents
+from tls_scaffold.state.contents import CONFIG, MAKEFILE
+from tls_scaffold.state.entries import Contents
 
 POSITION = re.compile(r"(?:.*: )?line (\d+), column (\d+): (.*)", re.DOTALL)
 REQUEST_WORDS = {"cn", "hosts", "key", "names"}

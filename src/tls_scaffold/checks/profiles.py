@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from tls_scaffold import durations
-from tls_scaffold.cfssl import SigningConfig, ca_profile
+from tls_scaffold.cfssl import durations
+from tls_scaffold.cfssl.documents import SigningConfig, ca_profile
+from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import SERVERS, View
-from tls_scaffold.entries import CLIENT, SERVER, Entry
-from tls_scaffold.usages import KNOWN, meanings
+from tls_scaffold.state.entries import CLIENT, SERVER, Entry
 
 YEAR = timedelta(days=365)
 LONG = re.compile(r"\s*([0-9]+)\s*(d|w|y|days?|weeks?|years?)\s*", re.IGNORECASE)

@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tls_scaffold import certificates
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.plainfiles import content, names
+from tls_scaffold.signing import certificates
 
 KEYS = "*-key.pem"
 OTHERS = 0o077

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from tls_scaffold import makefile
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
-from tls_scaffold.entries import Entry
-from tls_scaffold.gencert import logical_lines
+from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.gencert import logical_lines
+from tls_scaffold.state.entries import Entry
 
 MAKES_CA = re.compile(r"-initca\b")
 GUARD = re.compile(r"(\btest|\[)\s.*-[efrs]\s.*(-initca\b)")

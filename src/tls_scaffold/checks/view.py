@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from tls_scaffold.cfssl import Profile, Request, SigningConfig
-from tls_scaffold.entries import CA_KIND, CA_REQUEST, Contents, Entry
-from tls_scaffold.inventory import Inventory
+from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
+from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.state.entries import CA_KIND, CA_REQUEST, Contents, Entry
 
 SERVERS = ("member", "proxy")
 VARIABLE = re.compile(r"\$[({][^(){}$]*[)}]")

@@ -7,7 +7,7 @@ import click
 from tls_scaffold.cli.options import option
 
 if TYPE_CHECKING:
-    from tls_scaffold.changes import Note, Plan
+    from tls_scaffold.keeping.changes import Note, Plan
 
 dry_run_option = option("--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing")
 
@@ -18,7 +18,7 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
     With `dry_run` it is the diff of what would change, on stdout.
     """
     if dry_run:
-        from tls_scaffold.patch import unified
+        from tls_scaffold.keeping.patch import unified
 
         click.echo(unified(plan), nl=False)
         return

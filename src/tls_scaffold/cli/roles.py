@@ -8,7 +8,7 @@ import click
 from tls_scaffold.cli.options import option
 
 if TYPE_CHECKING:
-    from tls_scaffold.presets import Preset
+    from tls_scaffold.inventory.presets import Preset
 
 
 @click.command()

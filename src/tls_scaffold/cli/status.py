@@ -11,7 +11,7 @@ from tls_scaffold.words import hours, visible
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.status import Report
-    from tls_scaffold.states import Row
+    from tls_scaffold.state.states import Row
 
 COLOURS = {"valid": "green", "expiring": "yellow", "stale": "yellow", "orphaned": "cyan"}
 HEADINGS = ("NAME", "KIND", "CN", "HOSTS", "KEY", "EXPIRES", "STATE")

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import intake, keeping, rbac
-from tls_scaffold.changes import Plan
-from tls_scaffold.inventory import User
+from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory.values import User
+from tls_scaffold.keeping import keep as keeping
+from tls_scaffold.keeping.changes import Plan
 
 
 def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Plan:

@@ -6,18 +6,22 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from tls_scaffold import folder as files
-from tls_scaffold import foreign, intake, journal, keeping, makefile, template
-from tls_scaffold.adoption import CONFIG, Adopted, adopted
-from tls_scaffold.changes import Plan, Step
-from tls_scaffold.documents import LAST_RENDER, last_render
+from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.gencert import Signing
-from tls_scaffold.inventory import FILE, Inventory
-from tls_scaffold.makefile import Survey
-from tls_scaffold.merge import common
-from tls_scaffold.takeover import FILE as ADOPTED
-from tls_scaffold.takeover import MAKEFILE, Takeover
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.keeping import journal
+from tls_scaffold.keeping import keep as keeping
+from tls_scaffold.keeping.adoption import CONFIG, Adopted, adopted
+from tls_scaffold.keeping.changes import Plan, Step
+from tls_scaffold.keeping.merge import common
+from tls_scaffold.keeping.takeover import FILE as ADOPTED
+from tls_scaffold.keeping.takeover import MAKEFILE, Takeover
+from tls_scaffold.makefiles import foreign, makefile
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.makefile import Survey
+from tls_scaffold.rendering import template
+from tls_scaffold.rendering.documents import LAST_RENDER, last_render
 
 ADDITIVE = (".gitignore",)  # with the requests: where our lines join those of the team
 

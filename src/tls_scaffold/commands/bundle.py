@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from tls_scaffold import bundle, certificates, intake, rbac
-from tls_scaffold import folder as disk
+from tls_scaffold.bundles import consumers as bundle
+from tls_scaffold.bundles.settings import Pems
+from tls_scaffold.disk import folder as disk
+from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.errors import ScaffoldError, UsageError
-from tls_scaffold.files import SECRET, create, telling, write
-from tls_scaffold.inventory import Component, Inventory
-from tls_scaffold.settings import Pems
+from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.signing import certificates
 
 DIST = "dist"
 PRIVATE = 0o700

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import goflags, pairs
+from tls_scaffold.cfssl import goflags
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.folder import archive, move_away
 from tls_scaffold.errors import ScaffoldError, UsageError
-from tls_scaffold.files import telling
-from tls_scaffold.folder import archive, move_away
+from tls_scaffold.signing import pairs
 
 STDIN = "-"
 ENDINGS = {
@@ -56,7 +57,7 @@ def _save_ca(folder: Path, base: Path, contents: Mapping[str, bytes]) -> tuple[s
 def _is_ca(path: Path) -> bool:
     if not path.is_file():
         return False
-    from tls_scaffold import certificates
+    from tls_scaffold.signing import certificates
 
     try:
         return certificates.read(path.read_bytes(), str(path)).is_ca

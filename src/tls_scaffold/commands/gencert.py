@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tls_scaffold import goflags, readers, signer, silences
-from tls_scaffold.cfssl import Request, SigningConfig, ca_profile
+from tls_scaffold.cfssl import goflags, readers
+from tls_scaffold.cfssl.documents import Request, SigningConfig, ca_profile
+from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError, UsageError
-from tls_scaffold.files import telling
-from tls_scaffold.keys import private_key
+from tls_scaffold.signing import signer, silences
+from tls_scaffold.signing.keys import private_key
 
 TEXTS = ("ca", "ca-key", "config", "profile", "hostname", "cn")
 SWITCHES = ("initca",)

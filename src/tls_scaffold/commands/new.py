@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import formats, intake, newfolder, rbac, template
-from tls_scaffold.inventory import Inventory
+from tls_scaffold.disk import newfolder
+from tls_scaffold.inventory import formats, intake, rbac
+from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.rendering import template
 
 DEFAULT_PROXIES = 1  # as in hack/tls-setup
 

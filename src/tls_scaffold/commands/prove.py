@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tls_scaffold import certificates, etcd, etcdctl, intake, proofs, rbac, template, throwaway
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcdctl import Identity
-from tls_scaffold.inventory import LOOPBACK, Component, Inventory
-from tls_scaffold.presets import ROOT
-from tls_scaffold.proofs import Attempt, Bench, Check
+from tls_scaffold.etcd import cluster as etcd
+from tls_scaffold.etcd import etcdctl, proofs, throwaway
+from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.etcd.proofs import Attempt, Bench, Check
+from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory.presets import ROOT
+from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
+from tls_scaffold.rendering import template
+from tls_scaffold.signing import certificates
 
 MOST_MEMBERS = 3
 SCRIPT = "rbac.sh"

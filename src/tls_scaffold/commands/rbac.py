@@ -5,8 +5,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tls_scaffold import intake, template
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.rendering import template
 
 SCRIPT = "rbac.sh"
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tls_scaffold import intake, keeping
-from tls_scaffold.changes import Plan
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import Inventory
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.keeping import keep as keeping
+from tls_scaffold.keeping.changes import Plan
 
 SUFFIXES = (".pem", "-key.pem", ".csr")
 

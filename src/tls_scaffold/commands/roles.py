@@ -1,6 +1,6 @@
 """`tls-scaffold roles`: the presets, each permission with its reason."""
 
-from tls_scaffold.presets import PRESETS, Preset
+from tls_scaffold.inventory.presets import PRESETS, Preset
 
 
 def roles() -> tuple[Preset, ...]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from tls_scaffold import makefile
+from tls_scaffold.disk.folder import lock
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.folder import lock
-from tls_scaffold.gencert import Signing
+from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.gencert import Signing
 
 if TYPE_CHECKING:
-    from tls_scaffold.signings import Done, Progress
+    from tls_scaffold.signing.signings import Done, Progress
 
 WAIT = 60.0
 CA = "ca"
@@ -28,7 +28,7 @@ def sign(folder: Path, names: Sequence[str], *, force: bool, processes: int, pro
     """
     with lock(folder, "tls-scaffold sign", wait=WAIT):
         reading = _Reading(folder)
-        from tls_scaffold import signings
+        from tls_scaffold.signing import signings
 
         chosen = _named(reading.result(), names)
         return signings.sign(folder, chosen, force=force, processes=processes or _processors(), progress=progress)

@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import contents, files, intake, makefile, states
-from tls_scaffold.entries import CA_KIND, Contents
-from tls_scaffold.inventory import FILE
-from tls_scaffold.plainfiles import content
-from tls_scaffold.states import Row
+from tls_scaffold.disk import files
+from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import FILE
+from tls_scaffold.makefiles import makefile
+from tls_scaffold.state import contents, states
+from tls_scaffold.state.entries import CA_KIND, Contents
+from tls_scaffold.state.states import Row
 
 VERSION = 1
 DAYS = 30  # as the Makefile's RENEW_DAYS
@@ -40,13 +43,13 @@ class Report:
 
     def to_prometheus(self) -> str:
         """Return metrics in the text format of node_exporter."""
-        from tls_scaffold import prometheus
+        from tls_scaffold.state import prometheus
 
         return prometheus.metrics(self.rows)
 
     def to_svg(self) -> str:
         """Return a picture of the certificates' lives, the CA's first."""
-        from tls_scaffold import timeline
+        from tls_scaffold.state import timeline
 
         ordered = sorted(self.rows, key=lambda row: (row.kind != CA_KIND, row.path))
         lives = [

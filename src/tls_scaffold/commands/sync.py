@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from tls_scaffold import intake, keeping
-from tls_scaffold.changes import Plan
+from tls_scaffold.inventory import intake
+from tls_scaffold.keeping import keep as keeping
+from tls_scaffold.keeping.changes import Plan
 
 
 def sync(folder: Path, *, dry_run: bool = False) -> Plan:

@@ -1,0 +1,1 @@
+"""What each consumer of a certificate reads, as {path: text}."""

@@ -1,0 +1,61 @@
+"""The forms in which consumers take their settings: lines, YAML, paths of the three files, URLs of the members."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tls_scaffold.inventory.rbac import endpoints
+from tls_scaffold.inventory.values import Inventory
+
+
+@dataclass(frozen=True)
+class Pems:
+    """The texts that a component holds: its certificate, its key, and the CA's certificate."""
+
+    certificate: str
+    key: str
+    ca: str
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a consumer finds the three files; a folder that is empty leaves them relative to their own."""
+
+    name: str
+    home: str = ""
+
+    def __call__(self, file: str) -> str:
+        """Return the path of one of the files."""
+        return f"{self.home}/{file}" if self.home else file
+
+    @property
+    def ca(self) -> str:
+        """The CA's certificate."""
+        return self("ca.pem")
+
+    @property
+    def certificate(self) -> str:
+        """The component's own certificate."""
+        return self(f"{self.name}.pem")
+
+    @property
+    def key(self) -> str:
+        """The key of that certificate."""
+        return self(f"{self.name}-key.pem")
+
+
+def joined(inventory: Inventory) -> str:
+    """Return the members' URLs as every consumer takes them."""
+    return ",".join(endpoints(inventory))
+
+
+def lines(*each: str) -> str:
+    """Return the text of these lines."""
+    return "".join(f"{line}\n" for line in each)
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """Return a document as YAML, in its own order; each text on one line, however long."""
+    import yaml
+
+    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=float("inf")))

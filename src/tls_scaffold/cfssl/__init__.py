@@ -1,0 +1,1 @@
+"""cfssl's documents and words, and Go's way of reading them."""

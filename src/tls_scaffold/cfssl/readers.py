@@ -1,0 +1,203 @@
+"""cfssl's documents read from text: every problem of a file at once, each with its place."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TypeVar
+
+from tls_scaffold.cfssl import durations, gojson
+from tls_scaffold.cfssl.documents import (
+    DEFAULT_KEY,
+    NAME_WORDS,
+    Authority,
+    Constraint,
+    Profile,
+    Request,
+    SigningConfig,
+    moment,
+)
+from tls_scaffold.cfssl.gojson import Section
+from tls_scaffold.cfssl.usages import meanings
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.words import ECDSA_SIZES, Key
+
+REQUEST_FIELDS = ("CN", "hosts", "key", "names", "serialnumber", "ca", "crl_url", "delegation_enabled", "extensions")
+REFUSED_REQUEST_FIELDS = ("delegation_enabled", "extensions")
+REFUSED_PROFILE_FIELDS = (
+    "auth_key",
+    "prev_auth_key",
+    "remote",
+    "auth_remote",
+    "policies",
+    "ocsp_no_check",
+    "name_whitelist",
+    "CSRWhitelist",
+    "ExtensionWhitelist",
+    "allowed_extensions",
+    "copy_extensions",
+    "ct_log_servers",
+    "ClientProvidesSerialNumbers",
+    "lint_error_level",
+)
+UNSUPPORTED = "cfssl has this field, tls-scaffold's own signer does not support it"
+RSA_BITS = range(2048, 8192 + 1)
+Document = TypeVar("Document", Request, SigningConfig)
+OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+", re.ASCII)
+
+
+def request(text: str, place: str) -> Request:
+    """Read the text of a request; `place` is its path, for messages.
+
+    Raises ScaffoldError with every problem that makes it unfit to sign: no JSON, values of a wrong type,
+    a key that cfssl refuses too, fields of cfssl that are not supported.
+    """
+    return _whole(*readable_request(text, place), place)
+
+
+def readable_request(text: str, place: str) -> tuple[Request, tuple[str, ...]]:
+    """Read what can be read of a request, and say what makes it unfit; ScaffoldError only if it is no JSON."""
+    problems: list[str] = []
+    section = gojson.document(text, place, problems)
+    section.refuse(REFUSED_REQUEST_FIELDS, UNSUPPORTED)
+    found = Request(
+        cn=section.text("CN"),
+        hosts=section.texts("hosts") if section.has("hosts") else None,
+        key=_key(section.section("key")),
+        names=tuple(_name(name) for name in section.sections("names")),
+        serial_number=section.text("serialnumber"),
+        ca=_authority(section.section("ca")),
+        crl_url=section.text("crl_url"),
+        misspelt=section.misspelt(REQUEST_FIELDS),
+    )
+    return found, tuple(problems)
+
+
+def signing_config(text: str, place: str) -> SigningConfig:
+    """Read the text of a signing configuration; `place` is its path, for messages.
+
+    Raises ScaffoldError with every problem: no JSON, values of a wrong type, a profile without usages or
+    lifetime, durations that Go does not read, fields of cfssl that are not supported.
+    """
+    return _whole(*readable_signing_config(text, place), place)
+
+
+def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple[str, ...]]:
+    """Read what can be read of a signing configuration, and say what makes it unfit.
+
+    Raises ScaffoldError if it is no JSON, or has nothing to do with signing.
+    """
+    problems: list[str] = []
+    section = gojson.document(text, place, problems).section("signing")
+    if section is None:
+        raise ScaffoldError(f"`{place}` can't be used", [*problems, f"{place}: `signing` is missing"])
+    default = section.section("default")
+    profiles = section.section("profiles")
+    sections = {name: profiles.section(name) for name in profiles.names} if profiles else {}
+    found = SigningConfig(
+        default=_profile(default, "") if default else SigningConfig.default,
+        profiles={name: _profile(each, name) for name, each in sections.items() if each},
+    )
+    return found, tuple(problems)
+
+
+def _whole(found: Document, problems: tuple[str, ...], place: str) -> Document:
+    if problems:
+        raise ScaffoldError(f"`{place}` can't be used", problems)
+    return found
+
+
+def _key(section: Section | None) -> Key:
+    if section is None:
+        return DEFAULT_KEY
+    algo, size = section.text("algo", DEFAULT_KEY.algo), section.number("size", DEFAULT_KEY.size)
+    if algo == "ed25519":
+        return Key(algo, 0)
+    if algo not in ("rsa", "ecdsa"):
+        section.problem("algo", f"`{algo}` is none of `ecdsa`, `rsa`, `ed25519`")
+    if algo == "rsa" and size not in RSA_BITS:
+        section.problem("size", f"`{size}` is not in {RSA_BITS[0]}..{RSA_BITS[-1]}")
+    if algo == "ecdsa" and size not in ECDSA_SIZES:
+        section.problem("size", f"`{size}` is none of {', '.join(str(each) for each in ECDSA_SIZES)}")
+    return Key(algo, size)
+
+
+def _name(section: Section) -> Mapping[str, str]:
+    words = {word: section.text(word) for word in NAME_WORDS}
+    oids = section.section("OID")
+    if oids:
+        words.update(_oids(oids))
+    return {word: text for word, text in words.items() if text}
+
+
+def _oids(section: Section) -> dict[str, str]:
+    for oid in section.names:
+        if not OID.fullmatch(oid):
+            section.problem(oid, "is not an object identifier such as `2.5.4.15`")
+    return {oid: section.text(oid) for oid in section.names}
+
+
+def _authority(section: Section | None) -> Authority | None:
+    if section is None:
+        return None
+    length = section.number("pathlen")
+    if length < 0:
+        section.problem("pathlen", f"`{length}` is negative")
+    return Authority(
+        expiry=_duration(section, "expiry"),
+        path_length=length,
+        path_length_zero=section.flag("pathlenzero"),
+        backdate=_duration(section, "backdate"),
+    )
+
+
+def _profile(section: Section, name: str) -> Profile:
+    section.refuse(REFUSED_PROFILE_FIELDS, UNSUPPORTED)
+    constraint = section.section("ca_constraint")
+    profile = Profile(
+        name=name,
+        usages=section.texts("usages"),
+        expiry=_duration(section, "expiry"),
+        backdate=_duration(section, "backdate"),
+        not_before=_moment(section, "not_before"),
+        not_after=_moment(section, "not_after"),
+        constraint=_constraint(constraint) if constraint else Constraint(),
+        crl_url=section.text("crl_url"),
+        ocsp_url=section.text("ocsp_url"),
+        issuer_urls=section.texts("issuer_urls"),
+    )
+    _check_profile(section, profile)
+    return profile
+
+
+def _check_profile(section: Section, profile: Profile) -> None:
+    if not profile.expiry:
+        section.problem("expiry", "is missing: a duration such as `8760h`")
+    elif durations.parse(profile.expiry) == timedelta() and not profile.name:
+        section.problem("expiry", f"`{profile.expiry}` is no lifetime for the default profile")
+    if profile.name and not meanings(profile.usages):
+        section.problem("usages", "none that cfssl knows")
+
+
+def _constraint(section: Section) -> Constraint:
+    return Constraint(
+        is_ca=section.flag("is_ca"),
+        max_path_length=section.number("max_path_len"),
+        max_path_length_zero=section.flag("max_path_len_zero"),
+    )
+
+
+def _duration(section: Section, name: str) -> str:
+    text = section.text(name)
+    if text and durations.parse(text) is None:
+        section.problem(name, f"`{text}` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`")
+    return text
+
+
+def _moment(section: Section, name: str) -> str:
+    text = section.text(name)
+    try:
+        moment(text)
+    except ValueError:
+        section.problem(name, f"`{text}` is not a time such as `2027-01-31T00:00:00Z`")
+        return ""
+    return text

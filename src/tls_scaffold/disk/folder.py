@@ -1,0 +1,158 @@
+"""A folder on the disk: its paths, what is written into it and how, and what a killed run left there."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+
+from tls_scaffold.disk import locking
+from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
+from tls_scaffold.disk.files import write as write_file
+from tls_scaffold.disk.healing import ARCHIVE, CA_FILES, CERTS, STATE, WORK, finish_ca, heal
+from tls_scaffold.errors import ScaffoldError
+
+NO_LINKS = (CERTS, ARCHIVE, STATE)
+NO_LINKS_HINT = "move it away, or put a folder in its place"
+
+
+@contextmanager
+def lock(
+    folder: Path,
+    words: str,
+    wait: float = locking.WAIT,
+    component: str = locking.ALL,
+    group: int | None = None,
+) -> Iterator[None]:
+    """Hold `folder` while the block runs, and first finish what a killed run had decided.
+
+    The arguments and errors are those of `locking.lock`.
+    """
+    check(folder)
+    with locking.lock(folder, words, wait, component, group):
+        with telling(folder):
+            heal(folder)
+        yield
+
+
+def check(folder: Path) -> None:
+    """Raise ScaffoldError if `folder` is none, or if keys would be written through a link."""
+    if not folder.is_dir():
+        raise ScaffoldError(f"`{folder}` is not a folder")
+    links = [name for name in NO_LINKS if (folder / name).is_symlink()]
+    if links:
+        raise ScaffoldError(
+            "keys are not written through links",
+            [f"`{folder / name}` is a link" for name in links],
+            NO_LINKS_HINT,
+        )
+
+
+def inside(folder: Path, path: str) -> Path:
+    """Return `folder`/`path`; ScaffoldError if that is outside of it, or reached through a link."""
+    parts = PurePosixPath(path).parts
+    if not parts or ".." in parts or parts[0] == "/":
+        raise ScaffoldError(f"`{path}` is not a path below the folder")
+    for depth in range(1, len(parts)):
+        parent = folder.joinpath(*parts[:depth])
+        if parent.is_symlink():
+            raise ScaffoldError(
+                f"`{parent}` is a link: nothing is written through it", hint="put a folder in its place"
+            )
+    return folder / path
+
+
+def write(folder: Path, path: str, content: str | bytes, mode: int | None = None) -> None:
+    """Put a file of the folder in place, whole, by one rename; a link of that name is replaced.
+
+    Unless `mode` is given it stays, and a new file gets the one that a new folder's files have.
+    """
+    target = inside(folder, path)
+    with telling(target):
+        state = folder / STATE
+        state.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_file(
+            target, content, usual_mode(target) if mode is None else mode, temporary=state / f"{WORK}{os.getpid()}"
+        )
+
+
+def remove(folder: Path, path: str) -> None:
+    """Take away a file that is ours and unedited; it may be gone already."""
+    target = inside(folder, path)
+    with telling(target):
+        target.unlink(missing_ok=True)
+
+
+def shelf(folder: Path) -> str:
+    """Return a path `archive/<UTC time>` that nothing has yet."""
+    name = f"{ARCHIVE}/{datetime.now(timezone.utc).strftime('%Y%m%dT%H%M%SZ')}"
+    while (folder / name).exists():
+        name += "x"
+    return name
+
+
+def archive(folder: Path, name: str = "") -> Path:
+    """Make the folder `name` of the archive, a new one unless it is given, and return it.
+
+    Only its owner can look into `archive`.
+    """
+    with telling(folder / ARCHIVE):
+        (folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
+        place = folder / (name or shelf(folder))
+        place.mkdir(exist_ok=bool(name))
+    return place
+
+
+def move_away(folder: Path, path: str, shelf: Path) -> None:
+    """Move a file of the folder to the same path below `shelf`, a folder of `archive()`; it may be gone already."""
+    source, target = inside(folder, path), shelf / path
+    with telling(source):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(source):
+            source.rename(target)
+
+
+def take_ca(folder: Path, base: str) -> None:
+    """Copy the CA of a folder made by hand, the files `base`.pem and so on, to `certs/` where that has none.
+
+    The copy is whole at once, as a new CA would be, and the files stay where they are.
+    """
+    certs = folder / CERTS
+    with telling(certs):
+        if any((certs / name).exists() for name in CA_FILES):
+            return
+        certs.mkdir(mode=0o700, exist_ok=True)
+        work = certs / f"{WORK}{os.getpid()}"
+        work.mkdir(mode=0o700)
+        for name in CA_FILES:
+            source = inside(folder, base + name.removeprefix("ca"))
+            if source.exists():
+                create(work / name, source.read_bytes(), SECRET if name.endswith("-key.pem") else PUBLIC)
+        work.rename(certs / ".ca")
+        flush_directory(certs)
+        finish_ca(certs)
+
+
+def read_text(folder: Path, path: str) -> str | None:
+    """Return the text of a file of the folder, None if there is none; ScaffoldError if it is no text."""
+    target = folder / path
+    with telling(target):
+        try:
+            return target.read_bytes().decode()
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError as error:
+            raise ScaffoldError(f"`{target}` is not text in UTF-8 (byte {error.start})") from error
+
+
+def last_render(folder: Path) -> dict[str, str]:
+    """Return what was rendered last, path to text; empty if the record is lost or damaged."""
+    from tls_scaffold.rendering.documents import LAST_RENDER
+
+    try:
+        record = json.loads(read_text(folder, LAST_RENDER) or "{}")
+        return {path: "\n".join(lines) for path, lines in record.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}

@@ -1,0 +1,68 @@
+"""What killed runs left in a folder: finished where it was decided, cleared where it was not."""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from tls_scaffold.disk.files import flush_directory
+from tls_scaffold.disk.processes import alive
+from tls_scaffold.errors import ScaffoldError
+
+CERTS = "certs"
+ARCHIVE = "archive"
+STATE = ".tls-scaffold"
+CA_FILES = ("ca.csr", "ca-key.pem", "ca.pem")
+WORK = ".work."
+
+
+def heal(folder: Path) -> None:
+    """Finish what a killed run had decided and clear what it had not; the folder's lock is held.
+
+    A regenerate that was killed in its swap, a CA that was killed on its way to its place, and the
+    working files of dead processes.
+    """
+    for new in sorted((folder / ARCHIVE).glob("*/new")):
+        _swap(folder / CERTS, new)
+    if (folder / CERTS / ".ca").is_dir():
+        finish_ca(folder / CERTS)
+    for work in (*(folder / CERTS).glob(f"{WORK}*"), *(folder / STATE).glob(f"{WORK}*")):
+        _clear(work)
+
+
+def _swap(certs: Path, new: Path) -> None:
+    old = new.parent / CERTS
+    if (new / CERTS).is_dir():
+        if certs.exists() and not old.exists():
+            certs.rename(old)
+        if certs.exists():
+            raise ScaffoldError(f"both `{certs}` and `{old}` stand beside a newer set", hint="move one of them away")
+        (new / CERTS).rename(certs)
+        flush_directory(certs.parent)
+    shutil.rmtree(new)
+
+
+def finish_ca(certs: Path) -> None:
+    """Move a CA that is whole from `certs/.ca` to its place, never over another."""
+    for name in CA_FILES:
+        made, place = certs / ".ca" / name, certs / name
+        if made.exists() and not place.exists():
+            with suppress(FileNotFoundError):  # another of the same make may be at it
+                made.rename(place)
+    try:
+        (certs / ".ca").rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        hint = f"keep one of the two in `{certs}` and move the other away"
+        raise ScaffoldError(f"`{certs / '.ca'}` holds a second CA", hint=hint) from error
+    flush_directory(certs)
+
+
+def _clear(work: Path) -> None:
+    pid = work.name.removeprefix(WORK)
+    if pid.isdecimal() and alive(int(pid)):
+        return
+    if work.is_dir() and not work.is_symlink():
+        shutil.rmtree(work)
+    else:
+        work.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""A real etcd: a throw-away cluster, etcdctl, and the proofs that are tried there."""

@@ -1,0 +1,53 @@
+"""Whether roles let a user read or write a range of keys, decided as etcd decides it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tls_scaffold.inventory.presets import ROOT
+from tls_scaffold.inventory.rbac import Role
+from tls_scaffold.inventory.values import Permission
+
+
+@dataclass(frozen=True)
+class Range:
+    """The keys from `start` up to, but without, `end`; no end: all that follow."""
+
+    start: bytes
+    end: bytes | None
+
+
+def range_of(permission: Permission) -> Range:
+    """Return the keys that a permission is about.
+
+    A prefix ends before the next text of its length (etcd's clientv3 `GetPrefixRangeEnd`; text in
+    UTF-8 never ends in 0xff); a single key before the key with a zero byte after it.
+    """
+    key = permission.path.encode()
+    if not permission.prefix:
+        return Range(key, key + b"\0")
+    return Range(key, key[:-1] + bytes([key[-1] + 1])) if key else Range(b"", None)
+
+
+def allows(roles: Iterable[Role], access: str, wanted: Range) -> bool:
+    """Tell whether these roles give `access` (`read` or `write`) to every key of `wanted`.
+
+    etcd joins the ranges of all of a user's roles before it looks; the role root may do everything.
+    """
+    held = list(roles)
+    if any(role.name == ROOT for role in held):
+        return True
+    granted = [each for role in held for each in role.permissions if each.access in (access, "readwrite")]
+    return _covered(wanted, sorted(map(range_of, granted), key=lambda each: each.start))
+
+
+def _covered(wanted: Range, ranges: list[Range]) -> bool:
+    reached = wanted.start
+    for each in ranges:
+        if each.start > reached:
+            return False
+        if each.end is None:
+            return True
+        reached = max(reached, each.end)
+        if wanted.end is not None and reached >= wanted.end:
+            return True
+    return False

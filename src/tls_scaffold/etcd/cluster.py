@@ -1,0 +1,156 @@
+"""A throw-away etcd cluster on loopback: whatever happens, everything is gone when it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd.etcdctl import HOST, Cluster, Identity, Tools
+
+START_SECONDS = 30
+ATTEMPTS = 3  # another program may take a free port before etcd does
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# etcd in a session of its own, with a guard that ends it and removes its folder when we are gone, even by SIGKILL.
+GUARDED = 'exec 3<&0; (cat <&3 >/dev/null; kill -KILL $$; rm -rf "$0") & exec "$@" 3<&- </dev/null'
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the stack, as Ctrl-C does, so that what was started is cleaned away."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    with _handlers(leave, heeded):
+        yield
+
+
+@contextmanager
+def _handlers(handler: Callable[[int, FrameType | None], None] | int, numbers: Sequence[int]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+@contextmanager
+def cluster(
+    tools: Tools, members: Sequence[Identity], ca: Path, into: Path, *options: str, host: str = HOST
+) -> Iterator[Cluster]:
+    """Run a cluster with one member for each identity, its data and logs in the folder `into`.
+
+    Clients and peers are authenticated by certificate, peers by the CN etcd as well; `options` are
+    added to each member's command line; `host` is the name of loopback in their certificates.
+    Raises ScaffoldError with etcd's last words if it does not start.
+    """
+    with ExitStack() as stack:
+        processes: list[subprocess.Popen[bytes]] = []
+        stack.callback(_end, processes)
+        yield _start(Cluster(tools, ca, (), (), host), members, into, options, processes)
+
+
+def _start(
+    empty: Cluster,
+    members: Sequence[Identity],
+    into: Path,
+    options: Sequence[str],
+    processes: list[subprocess.Popen[bytes]],
+) -> Cluster:
+    for attempt in range(ATTEMPTS):
+        ports = _free_ports(2 * len(members))
+        running = replace(empty, client_ports=tuple(ports[::2]), peer_ports=tuple(ports[1::2]))
+        folders = [into / f"attempt{attempt}" / f"member{index}" for index in range(len(members))]
+        for index, identity in enumerate(members):
+            processes.append(_member(running, index, identity, folders[index], options))
+        if _comes_up(running, members, processes):
+            return running
+        _end(processes)
+        said = [_last_words(folder) for folder in folders]
+        if not any("address already in use" in words for words in said):
+            break
+    raise ScaffoldError("the throw-away etcd cluster did not start", [words for words in said if words])
+
+
+def _member(
+    running: Cluster, index: int, identity: Identity, folder: Path, options: Sequence[str]
+) -> subprocess.Popen[bytes]:
+    folder.mkdir(parents=True)
+    client, peer = running.client_ports[index], running.peer_ports[index]
+    everybody = ",".join(f"member{number}={running.url(port)}" for number, port in enumerate(running.peer_ports))
+    settings = {
+        "name": f"member{index}",
+        "data-dir": folder / "data",
+        "listen-client-urls": f"https://{HOST}:{client}",
+        "advertise-client-urls": running.url(client),
+        "listen-peer-urls": f"https://{HOST}:{peer}",
+        "initial-advertise-peer-urls": running.url(peer),
+        "initial-cluster": everybody,
+        "heartbeat-interval": "50",  # half of the default: loopback is near, and starting is waiting for an election
+        "election-timeout": "500",
+        "cert-file": identity.certificate,
+        "key-file": identity.key,
+        "trusted-ca-file": running.ca,
+        "client-cert-auth": "true",
+        "peer-cert-file": identity.certificate,
+        "peer-key-file": identity.key,
+        "peer-trusted-ca-file": running.ca,
+        "peer-client-cert-auth": "true",
+        "peer-cert-allowed-cn": "etcd",
+    }
+    command = [str(running.tools.etcd), *(f"--{name}={value}" for name, value in settings.items()), *options]
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCD_")}
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            ["sh", "-c", GUARDED, str(folder.parents[1]), *command],
+            env=clean,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _comes_up(running: Cluster, members: Sequence[Identity], processes: Sequence[subprocess.Popen[bytes]]) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    waiting = list(zip(running.client_ports, members, strict=True))
+    while waiting and time.monotonic() < deadline:
+        if any(process.poll() is not None for process in processes):
+            return False
+        waiting = [(port, identity) for port, identity in waiting if not running.accepts(port, identity)]
+        time.sleep(0.05 if waiting else 0)
+    return not waiting
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """End every process with its group, and wait for it; nothing interrupts this."""
+    with _handlers(signal.SIG_IGN, INTERRUPTS):
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        for process in processes:
+            process.communicate()
+        processes.clear()
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _last_words(folder: Path) -> str:
+    lines = (folder / "log").read_text(errors="replace").splitlines()
+    return f"{folder.name}: {lines[-1]}" if lines else ""

@@ -1,0 +1,197 @@
+"""What a running cluster must and must not do: each proof tries it, and says what was seen."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd.access import allows, range_of
+from tls_scaffold.etcd.etcdctl import Cluster, Identity, run
+from tls_scaffold.inventory.rbac import roles_of
+from tls_scaffold.inventory.values import Inventory, Permission, User
+
+PROBE = "tls-scaffold-probe"
+OUTSIDE = Permission("/tls-scaffold-nobody/", "readwrite")
+WORKERS = 4
+ALLOWED, DENIED = "allowed", "denied"
+REFUSALS = {"etcdserver: permission denied", "etcdserver: user name not found"}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of a user to read or write: what happened and what should; texts `allowed`, `denied` or an error."""
+
+    user: str
+    path: str
+    access: str
+    seen: str
+    expected: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether it went as it should."""
+        return self.seen == self.expected
+
+
+@dataclass(frozen=True)
+class Check:
+    """A sentence about the cluster, whether it holds, and what was seen where it does not."""
+
+    sentence: str
+    seen: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds."""
+        return not self.seen
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A running cluster and who knocks at it; `stranger` has a certificate of another CA."""
+
+    cluster: Cluster
+    root: Identity
+    member: Identity
+    stranger: Identity
+    users: Mapping[str, Identity]
+
+
+def apply(bench: Bench, script: Path, *words: str) -> str:
+    """Run `rbac.sh` as root; return what it printed, one line a change. ScaffoldError where it fails.
+
+    Only enabling asks every member; for the rest one is enough, and a handshake with each takes its time.
+    """
+    cluster = bench.cluster
+    endpoints = {} if words else {"ETCDCTL_ENDPOINTS": cluster.endpoints[0]}
+    done = run(["sh", str(script), *words], {**cluster.environment(bench.root), **endpoints}, cwd=script.parent)
+    if done.returncode:
+        raise ScaffoldError(
+            f"`{' '.join(['rbac.sh', *words])}` failed on the throw-away cluster",
+            done.stderr.removeprefix("error: ").split("\n\n")[0].splitlines(),
+        )
+    return done.stdout
+
+
+def matrix(bench: Bench, inventory: Inventory) -> tuple[Attempt, ...]:
+    """Let each user try each prefix and key of anybody, and one of nobody: to read all of it, to write in it."""
+    held = [each for user in inventory.users for role in roles_of(user) for each in role.permissions]
+    targets = {(each.path, each.prefix): each for each in (*held, OUTSIDE)}.values()
+    tries = [(user, target, access) for user in inventory.users for target in targets for access in ("read", "write")]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            # one member each, in turn: etcdctl would first shake hands with every member it is told of
+            return tuple(
+                pool.map(lambda words, url: _attempt(bench, url, *words), tries, cycle(bench.cluster.endpoints))
+            )
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _attempt(bench: Bench, endpoint: str, user: User, target: Permission, access: str) -> Attempt:
+    written = Permission(target.path + PROBE if target.prefix else target.path, access, prefix=False)
+    wanted = range_of(target if access == "read" else written)
+    expected = ALLOWED if allows(roles_of(user), access, wanted) else DENIED
+    if access == "write":
+        words = ["put", "--", written.path, PROBE]
+    else:
+        words = ["get", f"--prefix={str(target.prefix).lower()}", "--keys-only=true", "--", target.path]
+    seen = _outcome(bench.cluster, bench.users[user.name], endpoint, *words)
+    return Attempt(user.name, f"{target.path}{'*' if target.prefix else ''}", access, seen, expected)
+
+
+def _outcome(cluster: Cluster, identity: Identity, endpoint: str, *words: str) -> str:
+    done = cluster.etcdctl(identity, *words, ETCDCTL_ENDPOINTS=endpoint)
+    if done.returncode == 0:
+        return ALLOWED
+    said = re.findall(r"^Error: *(.*)$", done.stderr, re.MULTILINE)
+    return DENIED if REFUSALS.intersection(said) else " ".join(said or done.stderr.split("\n")[-2:])
+
+
+def checks(bench: Bench, script: Path) -> Iterator[Check]:
+    """Yield every other proof, once authentication is on."""
+    yield foreign_ca_is_refused(bench)
+    yield unknown_cn_may_do_nothing(bench)
+    yield users_are_refused_as_peers(bench)
+    yield second_run_changes_nothing(bench, script)
+    yield every_member_is_healthy(bench)
+
+
+def foreign_ca_is_refused(bench: Bench) -> Check:
+    """Knock at each member with a certificate of another CA; root's shows that it would have been answered."""
+    cluster = bench.cluster
+    wrong = [
+        *(f"{_at(port)} answers it" for port in cluster.client_ports if cluster.accepts(port, bench.stranger)),
+        *(
+            f"{_at(port)} does not answer root"
+            for port in cluster.client_ports
+            if not cluster.accepts(port, bench.root)
+        ),
+    ]
+    return Check("a certificate of another CA is refused", _told(wrong))
+
+
+def unknown_cn_may_do_nothing(bench: Bench) -> Check:
+    """Try to read, write and list users as the members' CN, which is never a user."""
+    tries = (("get", PROBE), ("put", PROBE, PROBE), ("user", "list"), ("role", "list"))
+    endpoint = bench.cluster.endpoints[0]
+    outcomes = ((" ".join(words), _outcome(bench.cluster, bench.member, endpoint, *words)) for words in tries)
+    wrong = [f"`{words}` is {seen}" for words, seen in outcomes if seen != DENIED]
+    return Check("a certificate whose CN is no user of etcd may do nothing", _told(wrong))
+
+
+def users_are_refused_as_peers(bench: Bench) -> Check:
+    """Knock at each peer port as each user; the member's certificate shows that it would have been answered."""
+    cluster = bench.cluster
+    users = {"root": bench.root, **bench.users}
+    wrong = [
+        f"{_at(port)} takes {name} for a member"
+        for port in cluster.peer_ports
+        for name, identity in users.items()
+        if cluster.accepts(port, identity)
+    ]
+    wrong += [
+        f"{_at(port)} refuses the member" for port in cluster.peer_ports if not cluster.accepts(port, bench.member)
+    ]
+    return Check("a user's certificate is refused on the peer port", _told(wrong))
+
+
+def second_run_changes_nothing(bench: Bench, script: Path) -> Check:
+    """Run the script once more: it must print no change, and users, roles and permissions must stay as they are."""
+    before = holdings(bench)
+    changed = apply(bench, script).splitlines()
+    wrong = [
+        *(f"`{line}`" for line in changed),
+        *(["users or roles differ afterwards"] if holdings(bench) != before else []),
+    ]
+    return Check("the script run twice changes nothing", _told(wrong))
+
+
+def holdings(bench: Bench) -> str:
+    """Return every user and role of the cluster with what each holds, as etcdctl prints it."""
+    texts = []
+    for kind in ("user", "role"):
+        first = {"ETCDCTL_ENDPOINTS": bench.cluster.endpoints[0]}
+        names = bench.cluster.etcdctl(bench.root, kind, "list", **first).stdout.splitlines()
+        texts += [bench.cluster.etcdctl(bench.root, kind, "get", "--", name, **first).stdout for name in names]
+    return "\n".join(texts)
+
+
+def every_member_is_healthy(bench: Bench) -> Check:
+    """Ask each member by itself for a key that needs the agreement of all."""
+    cluster = bench.cluster
+    outcomes = ((url, cluster.etcdctl(bench.root, "get", PROBE, ETCDCTL_ENDPOINTS=url)) for url in cluster.endpoints)
+    return Check(
+        "every member is healthy", _told([f"{url} does not answer" for url, done in outcomes if done.returncode])
+    )
+
+
+def _at(port: int) -> str:
+    return f"port {port}"
+
+
+def _told(wrong: Iterable[str]) -> str:
+    return "; ".join(wrong)

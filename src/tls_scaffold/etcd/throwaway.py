@@ -1,0 +1,38 @@
+"""Certificates for one proof, signed in a temporary folder and gone with it."""
+
+from pathlib import Path
+
+from tls_scaffold.cfssl.documents import Profile, Request
+from tls_scaffold.disk.files import SECRET, create
+from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.signing import signer
+from tls_scaffold.signing.signer import CA, Signed
+from tls_scaffold.words import Key
+
+KEY = Key("ecdsa", 256)
+HOUR = Profile(usages=("signing", "key encipherment", "client auth"), expiry="1h")
+
+
+def ca_of(folder: Path) -> CA:
+    """Return the folder's CA; ScaffoldError where a half of it is missing or does not fit."""
+    paths = [folder / "certs" / name for name in ("ca.pem", "ca-key.pem")]
+    certificate, key = (path.read_bytes() for path in paths)
+    return signer.load_ca(certificate, key, "certs/ca.pem", "certs/ca-key.pem")
+
+
+def other_ca() -> CA:
+    """Make a CA that nobody trusts."""
+    made = signer.new_ca(Request(cn="another CA", key=KEY), signer.utc_now())
+    return signer.load_ca(made.certificate, made.key, "another CA", "another CA's key")
+
+
+def client(cn: str, ca: CA, base: Path) -> Identity:
+    """Sign a client certificate that is valid for an hour; its files are `base`.pem and `base`-key.pem."""
+    return _write(signer.sign(Request(cn=cn, key=KEY), HOUR, ca, signer.utc_now()), base)
+
+
+def _write(signed: Signed, base: Path) -> Identity:
+    identity = Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem"))
+    create(identity.certificate, signed.certificate)
+    create(identity.key, signed.key, SECRET)
+    return identity

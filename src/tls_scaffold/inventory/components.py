@@ -1,0 +1,131 @@
+"""Members, proxies and users as files and options describe them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any, TypeVar
+
+from tls_scaffold import words
+from tls_scaffold.inventory.fields import Fields, shown
+from tls_scaffold.inventory.values import Files, Member, Permission, Proxy, Server, User
+
+S = TypeVar("S", bound=Server)
+FILE_FIELDS = ("request", "output", "profile")
+ACCESS = ("read", "write", "readwrite")
+MOST_PROXIES = 10_000
+PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
+
+
+def members(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Member, ...]:
+    """Return the members in the list `value`; those without a name become `etcd1`, `etcd2`, …, none in `removed`."""
+    return _servers(fields, "members", value, Member, removed)
+
+
+def proxies(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Proxy, ...]:
+    """Return the proxies in the list `value`, or as many as it says: `proxy1`, `proxy2`, …, none in `removed`."""
+    found = _servers(fields, "proxies", counted(value), Proxy, removed)
+    if len(found) > MOST_PROXIES:
+        fields.wrong("proxies", f"there are more than {MOST_PROXIES}")
+    return found
+
+
+def users(fields: Fields, value: object) -> tuple[User, ...]:
+    """Return the users in the list `value`."""
+    return tuple(fields.each("users", value, lambda place, item: _user(fields, place, item)))
+
+
+def counted(value: object) -> object:
+    """Return as many proxies without a name as a number says, one too many standing for more; else `value`."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return [{}] * min(value, MOST_PROXIES + 1) if is_count else value  # type: ignore[call-overload]
+
+
+def _servers(fields: Fields, place: str, value: object, kind: type[S], removed: tuple[str, ...]) -> tuple[S, ...]:
+    prefix = "etcd" if kind is Member else "proxy"
+    taken = {name.lower() for name in removed}
+    free = (name for number in count(1) if (name := f"{prefix}{number}") not in taken)
+    servers = []
+    # One after another, and blind for what follows: `add` gives the same names as a `new` with all of them.
+    for server in fields.each(place, value, lambda at, item: _server(fields, at, item, kind)):
+        servers.append(server if server.name else replace(server, name=next(free)))
+        taken.add(servers[-1].name.lower())
+    return tuple(servers)
+
+
+def _server(fields: Fields, place: str, value: object, kind: type[S]) -> S:
+    data = _server_words(value, kind) if isinstance(value, str) else value
+    table = fields.table(place, data, ("name", "hosts", *FILE_FIELDS))
+    name = fields.name(f"{place}.name", table["name"]) if "name" in table else ""
+    bare = isinstance(value, str) and "=" not in value
+    hosts = _hosts(fields, place, table.get("hosts", []), bare=bare)
+    if kind is Member and not (table.get("hosts") or table.get("request")) and isinstance(data, Mapping):
+        fields.wrong(f"{place}.hosts", "a member needs at least one host, or a `request` of its own that has them")
+    return kind(name, hosts, _files(fields, place, table))
+
+
+def _server_words(text: str, kind: type[Server]) -> dict[str, Any]:
+    name, named, hosts = text.partition("=")
+    if named:
+        return {"name": name, "hosts": hosts.split("+")}
+    return {"name": text} if kind is Proxy else {"hosts": [text]}
+
+
+def _hosts(fields: Fields, place: str, value: object, *, bare: bool) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        fields.wrong(f"{place}.hosts", f"`{shown(value)}` is not a list")
+        return ()
+    return tuple(
+        fields.text(place if bare else f"{place}.hosts[{index}]", host, words.host_problem)
+        for index, host in enumerate(value)
+    )
+
+
+def _user(fields: Fields, place: str, value: object) -> User:
+    if isinstance(value, str):
+        name, named, cn = value.partition("=")
+        value = {"name": name, "cn": cn} if named else {"name": name}
+    table = fields.table(place, value, ("name", "cn", "role", "permissions", *FILE_FIELDS))
+    name = fields.name(f"{place}.name", table.get("name", "")) if isinstance(value, Mapping) else ""
+    permissions = fields.each(
+        f"{place}.permissions", table.get("permissions", []), lambda at, item: _permission(fields, at, item)
+    )
+    return User(
+        name=name,
+        cn=fields.text(f"{place}.cn", table["cn"], words.cn_problem) if "cn" in table else name,
+        role=fields.name(f"{place}.role", table["role"]) if "role" in table else "",
+        permissions=tuple(permissions),
+        files=_files(fields, place, table),
+    )
+
+
+def _permission(fields: Fields, place: str, value: object) -> Permission:
+    table = fields.table(place, value, ("prefix", "key", "access"))
+    if ("prefix" in table) == ("key" in table):
+        fields.wrong(place, "needs either `prefix` or `key`")
+    access = table.get("access", "read")
+    if access not in ACCESS:
+        fields.wrong(f"{place}.access", f"`{shown(access)}` is none of `read`, `write`, `readwrite`")
+    kind = "prefix" if "prefix" in table else "key"
+    path = fields.text(f"{place}.{kind}", table.get(kind, ""), lambda text: words.text_problem(text, 1024))
+    if kind == "key" and table.get("key") == "":
+        fields.wrong(f"{place}.key", "the key is empty")
+    return Permission(path, str(access), prefix=kind == "prefix")
+
+
+def _files(fields: Fields, place: str, table: Mapping[str, Any]) -> Files:
+    paths = {
+        name: fields.text(f"{place}.{name}", table[name], _path_problem)
+        for name in ("request", "output")
+        if name in table
+    }
+    profile = table.get("profile")
+    if "profile" in table and profile != "":
+        profile = fields.name(f"{place}.profile", profile)
+    return Files(**paths, profile=profile)
+
+
+def _path_problem(text: str) -> str:
+    if PATH.fullmatch(text):
+        return ""
+    return f"`{text}` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"

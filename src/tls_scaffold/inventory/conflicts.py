@@ -1,0 +1,113 @@
+"""What can't stand together in one inventory: names, files, hosts and CNs that collide."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from tls_scaffold.inventory.values import FILE, MEMBERS_CN, Component, Inventory
+from tls_scaffold.words import canonical_host
+
+Item = TypeVar("Item")
+LISTS = (("members", "member"), ("proxies", "proxy"), ("users", "user"))
+OUR_FILES = (
+    *("config/ca-csr.json", "config/ca-config.json", FILE),
+    *("makefile", "procfile", "readme.md", "sign.sh", "rbac.sh"),
+)
+
+
+def conflicts(inventory: Inventory) -> list[str]:
+    """Return a line `place: what is wrong` for each collision between parts that are right by themselves."""
+    return [
+        *_no_members(inventory),
+        *_shared_names(inventory),
+        *_own_files(inventory),
+        *_shared_files(inventory),
+        *_shared_hosts(inventory),
+        *_cns(inventory),
+        *_lifetimes(inventory),
+    ]
+
+
+def _placed(inventory: Inventory) -> Iterator[tuple[str, Component]]:
+    for plural, kind in LISTS:
+        of_kind = (component for component in inventory.components if component.kind == kind)
+        yield from ((f"{plural}[{index}]", component) for index, component in enumerate(of_kind))
+
+
+def _again(items: Iterable[tuple[str, Item]], form: Callable[[Item], str]) -> Iterator[tuple[str, Item, str, Item]]:
+    """Yield each item whose form an earlier one has, with that one: place, item, earlier place, earlier item.
+
+    An empty form is that of an item which was refused already, and equals nothing.
+    """
+    seen: dict[str, tuple[str, Item]] = {}
+    for place, item in items:
+        if not form(item):
+            continue
+        earlier = seen.setdefault(form(item), (place, item))
+        if earlier[0] != place:
+            yield place, item, *earlier
+
+
+def _no_members(inventory: Inventory) -> Iterator[str]:
+    if not inventory.members:
+        yield "members: there are none: a cluster has at least one"
+
+
+def _shared_names(inventory: Inventory) -> Iterator[str]:
+    for place, component, earlier, other in _again(_placed(inventory), lambda each: each.name.lower()):
+        case = "" if component.name == other.name else f", as `{other.name}` but for upper and lower case"
+        yield f"{place}.name: `{component.name}` is the name of {earlier} too{case}"
+
+
+def _own_files(inventory: Inventory) -> Iterator[str]:
+    for place, component in _placed(inventory):
+        path, named = component.output, component.output != f"certs/{component.name}"
+        if named and path.lower() == "certs/ca":
+            yield f"{place}.output: `{path}.pem` is the certificate of the CA"
+        if named and path.lower().endswith("-key"):
+            yield f"{place}.output: `{path}.pem` would be the key of `{path[:-4]}`"
+        if component.request.lower() in OUR_FILES:
+            yield f"{place}.request: `{component.request}` is one of the folder's own files"
+
+
+def _shared_files(inventory: Inventory) -> Iterator[str]:
+    for place, component, earlier, other in _again(_placed(inventory), lambda each: each.output.lower()):
+        if component.name.lower() != other.name.lower():
+            yield f"{place}.output: `{component.output}.pem` is the certificate of {earlier} too"
+    for place, component, earlier, other in _again(_placed(inventory), lambda each: each.request.lower()):
+        if component.name.lower() != other.name.lower() and component.cn != other.cn:
+            yield f"{place}.request: `{component.request}` is the request of {earlier} too, with another CN"
+
+
+def _shared_hosts(inventory: Inventory) -> Iterator[str]:
+    for plural, servers in (("members", inventory.members), ("proxies", inventory.proxies)):
+        hosts = (
+            (f"{plural}[{index}].hosts[{at}]", host)
+            for index, server in enumerate(servers)
+            for at, host in enumerate(server.hosts)
+        )
+        for place, host, earlier, other in _again(hosts, canonical_host):
+            yield f"{place}: `{host}` is the same host as `{other}` in {earlier}"
+
+
+def _cns(inventory: Inventory) -> Iterator[str]:
+    users = [(f"users[{index}]", user) for index, user in enumerate(inventory.users)]
+    for place, user, earlier, other in _again(users, lambda each: each.cn.lower()):
+        if user.name.lower() != other.name.lower():
+            case = "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
+            yield f"{place}.cn: `{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user"
+    for place, user in users:
+        field = "name" if user.name == user.cn else "cn"
+        if user.cn == MEMBERS_CN:
+            yield f"{place}.{field}: `{user.cn}` is the CN of the members: etcd's gateway would act as that user"
+        if user.cn == inventory.ca_cn:
+            yield f"{place}.{field}: `{user.cn}` with the same names would be the whole subject of the CA"
+    if inventory.ca_cn == MEMBERS_CN:
+        yield f"ca_cn: `{MEMBERS_CN}` is the CN of the members: they would have the whole subject of the CA"
+
+
+def _lifetimes(inventory: Inventory) -> Iterator[str]:
+    if inventory.expiry >= inventory.ca_expiry:
+        yield (
+            f"expiry: `{inventory.expiry}h` is not shorter than the CA's `{inventory.ca_expiry}h`: "
+            "a certificate signed later would outlive its CA"
+        )

@@ -1,0 +1,67 @@
+"""The words of `--grant` and `--role`: they say what a user that is already named may do in etcd."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from tls_scaffold.inventory.values import Permission, User
+from tls_scaffold.words import text_problem, visible
+
+ACCESS = {
+    "r": "read",
+    "w": "write",
+    "rw": "readwrite",
+    "read": "read",
+    "write": "write",
+    "readwrite": "readwrite",
+}
+LONGEST = 1024
+FORM = "NAME=PREFIX[:r|w|rw]"
+ENDING = re.compile(r"(.*):([A-Za-z]*)", re.DOTALL)
+
+
+def granted(users: Iterable[User], grants: Iterable[str], roles: Iterable[str]) -> tuple[tuple[User, ...], list[str]]:
+    """Return the users with what the words give them, and a line `grant[0]: what is wrong` for each bad word.
+
+    A later word about the same prefix, or the same user's role, takes the place of an earlier one.
+    """
+    listed = tuple(users)
+    by_name = {user.name: user for user in listed}
+    problems = [
+        *(f"grant[{index}]: {wrong}" for index, word in enumerate(grants) for wrong in _grant(by_name, word)),
+        *(f"role[{index}]: {wrong}" for index, word in enumerate(roles) for wrong in _role(by_name, word)),
+    ]
+    return tuple(by_name[user.name] for user in listed), problems
+
+
+def _grant(users: dict[str, User], word: str) -> Iterator[str]:
+    name, named, rest = word.partition("=")
+    ending = ENDING.fullmatch(rest)
+    path, access = ending.groups() if ending else (rest, "r")
+    if not named:
+        yield f"`{visible(word)}` is not {FORM}"
+    elif name not in users:
+        yield _unknown(name, users)
+    elif access not in ACCESS:
+        yield f"`{access}` is none of `r`, `w`, `rw`"
+    elif wrong := text_problem(path, LONGEST):
+        yield wrong
+    else:
+        kept = (each for each in users[name].permissions if not each.prefix or each.path != path)
+        users[name] = replace(users[name], permissions=(*kept, Permission(path, ACCESS[access])))
+
+
+def _role(users: dict[str, User], word: str) -> Iterator[str]:
+    name, named, role = word.partition("=")
+    if not named or not role:
+        yield f"`{visible(word)}` is not NAME=PRESET"
+    elif name not in users:
+        yield _unknown(name, users)
+    else:
+        users[name] = replace(users[name], role=role)
+
+
+def _unknown(name: str, users: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(users), n=1)
+    return f"`{visible(name)}` is not a user{f'; did you mean `{close[0]}`?' if close else ': name it with `--user`'}"

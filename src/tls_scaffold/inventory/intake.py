@@ -1,0 +1,147 @@
+"""Words from the command line, or data from a file, become an Inventory or one error with every problem."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tls_scaffold import words
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import components, formats, rbac
+from tls_scaffold.inventory.conflicts import conflicts
+from tls_scaffold.inventory.fields import Fields, items, shown
+from tls_scaffold.inventory.grants import granted
+from tls_scaffold.inventory.values import FILE, VERSION, Inventory, User
+
+Value = TypeVar("Value")
+DEFAULTS = Inventory(members=())
+NAMES = {
+    "organization": 64,
+    "organizational_unit": 64,
+    "locality": 128,
+    "state": 128,
+}  # RFC 5280, appendix A.1
+FIELDS = (
+    *("version", "members", "proxies", "users", "grant", "role", "key", "expiry", "ca_expiry", "ca_cn"),
+    *(*NAMES, "country", "separate_requests", "removed", "ignore"),
+)
+KEYS = "ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519"
+LIFETIMES = "`90d`, `1y` or `8760h`"
+HINT = "`tls-scaffold new --help` says what each option takes"
+
+
+def of_data(data: object) -> Inventory:
+    """Return the inventory that `data` (what a JSON, YAML or TOML file holds) describes.
+
+    A component may be the text that its option takes; `proxies` may be a number. Raises
+    ScaffoldError with a line for each problem, each with its place (`members[1]`, `users[0].name`).
+    """
+    if not isinstance(data, Mapping):
+        raise problem_report([f"inventory: `{shown(data)}` is not a table of fields"])
+    fields = Fields()
+    inventory = _inventory(fields, fields.table("", data, FIELDS))
+    problems = [*fields.problems, *conflicts(inventory), *rbac.problems(inventory)]
+    if problems:
+        raise problem_report(problems)
+    return inventory
+
+
+def from_json(text: str, place: str = FILE) -> Inventory:
+    """Return the inventory in the text of a `tls-scaffold.json`; `place` names the file in messages."""
+    return of_data(formats.parse(text, place, "json"))
+
+
+def load(folder: Path) -> Inventory:
+    """Return the inventory of a folder; ScaffoldError where it has none, or one with problems."""
+    if not (folder / FILE).exists():
+        raise ScaffoldError(
+            f"`{folder / FILE}` does not exist: this is not a folder that tls-scaffold keeps",
+            hint="`tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by hand, `-C DIR` goes there",
+        )
+    return from_json(formats.read(str(folder / FILE)))
+
+
+def problem_report(problems: list[str]) -> ScaffoldError:
+    """Return the error that lists `problems`, each a line `place: what is wrong`."""
+    count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+    return ScaffoldError(f"{count} in the inventory", problems, HINT)
+
+
+def extended(data: object, added: Mapping[str, Any]) -> object:
+    """Return `data` with the words of options added: members, users and proxies to its lists, the rest over it.
+
+    `added` holds what was given: lists of words under `members`, `users`, `grant`, `role` and `proxy`, under
+    `proxies` how many more, and settings under their own names. Data that is no table is returned as it is.
+    """
+    if not isinstance(data, Mapping):
+        return data
+    more = {name: added.get(name, []) for name in ("members", "users", "grant", "role")}
+    more["proxies"] = [*items(components.counted(added.get("proxies", 0))), *added.get("proxy", [])]
+    there = {"proxies": components.counted(data.get("proxies", []))}
+    lists = {name: [*items(there.get(name, data.get(name, []))), *new] for name, new in more.items() if new}
+    settings = {name: value for name, value in added.items() if name not in (*more, "proxy")}
+    return {**data, **lists, **settings}
+
+
+def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
+    _version(fields, data.get("version", VERSION))
+    removed = tuple(fields.each("removed", data.get("removed", []), fields.name))
+    return Inventory(
+        members=components.members(fields, data.get("members", []), removed),
+        proxies=components.proxies(fields, data.get("proxies", []), removed),
+        users=_users(fields, data),
+        key=_setting(fields, data, "key", words.key, KEYS),
+        expiry=_setting(fields, data, "expiry", words.hours, LIFETIMES),
+        ca_expiry=_setting(fields, data, "ca_expiry", words.hours, LIFETIMES),
+        ca_cn=fields.text("ca_cn", data.get("ca_cn", DEFAULTS.ca_cn), words.cn_problem),
+        **{name: _subject(fields, data, name) for name in NAMES},
+        country=fields.text("country", data.get("country", ""), _country_problem),
+        separate_requests=fields.flag("separate_requests", data.get("separate_requests", False)),
+        removed=removed,
+        ignore=_ignore(fields, data.get("ignore", {})),
+    )
+
+
+def _users(fields: Fields, data: Mapping[str, Any]) -> tuple[User, ...]:
+    words_of = {name: list(fields.each(name, data.get(name, []), fields.any_text)) for name in ("grant", "role")}
+    users, problems = granted(components.users(fields, data.get("users", [])), words_of["grant"], words_of["role"])
+    fields.problems += problems
+    return users
+
+
+def _version(fields: Fields, value: object) -> None:
+    if isinstance(value, bool) or value != VERSION:
+        fields.wrong("version", f"`{shown(value)}` is not a version that is known here: it is {VERSION}")
+
+
+def _setting(
+    fields: Fields, data: Mapping[str, Any], name: str, read: Callable[[str], Value | None], allowed: str
+) -> Value:
+    default: Value = getattr(DEFAULTS, name)
+    found = fields.word(name, data[name], read, allowed) if name in data else default
+    return default if found is None else found
+
+
+def _subject(fields: Fields, data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name, getattr(DEFAULTS, name))
+    return fields.text(name, value, lambda text: words.text_problem(text, NAMES[name]))
+
+
+def _country_problem(text: str) -> str:
+    return "" if re.fullmatch("([A-Z]{2})?", text) else f"`{text}` is not a country's two capital letters"
+
+
+def _ignore(fields: Fields, value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        fields.wrong("ignore", f"`{shown(value)}` is not a table of rules and reasons")
+        return {}
+    return {
+        fields.text(f"ignore.{shown(rule)}", rule, _reason_problem): fields.text(
+            f"ignore.{shown(rule)}", reason, _reason_problem
+        )
+        for rule, reason in value.items()
+    }
+
+
+def _reason_problem(text: str) -> str:
+    return words.text_problem(text, 1024) if text else "needs the reason why this rule is switched off"

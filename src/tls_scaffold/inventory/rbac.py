@@ -1,0 +1,148 @@
+"""What each user may do in etcd: its roles, and the lines that the script `rbac.sh` brings etcd in line with."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from tls_scaffold.inventory import presets
+from tls_scaffold.inventory.presets import ROOT, Preset
+from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory, Permission, User
+from tls_scaffold.words import canonical_address
+
+CLIENT_PORT = 2379
+TEMPORARY = "tls-scaffold-enable-"  # what rbac.sh calls the user that it makes and deletes while enabling
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of etcd; root's permissions are etcd's own affair and stand in no list."""
+
+    name: str
+    permissions: tuple[Permission, ...] = ()
+
+
+def preset_of(user: User) -> Preset | None:
+    """Return the preset that a user takes: the named one, or the one of its name where nothing is said."""
+    if user.role or user.permissions:
+        return presets.find(user.role)
+    return presets.find(user.name) or presets.find(ROOT if user.cn == ROOT else "")
+
+
+def roles_of(user: User) -> tuple[Role, ...]:
+    """Return the roles that a user holds in etcd; none for a user that has a certificate and nothing else.
+
+    A preset gives the role of its name, permissions by hand the role `user-NAME`.
+    """
+    return tuple(_roles(user))
+
+
+def _roles(user: User) -> Iterator[Role]:
+    preset = preset_of(user)
+    if preset and preset.permissions:
+        yield Role(preset.name, preset.permissions)
+    if user.permissions:
+        yield Role(f"user-{user.name}", user.permissions)
+    if preset and preset.root:
+        yield Role(ROOT)
+
+
+def root_component(inventory: Inventory) -> Component | None:
+    """Return the component whose CN is root, None where the inventory has none."""
+    return next((each for each in inventory.components if each.kind == "user" and each.cn == ROOT), None)
+
+
+def with_root(inventory: Inventory) -> Inventory:
+    """Return the inventory with a user root, added where it has none."""
+    if root_component(inventory):
+        return inventory
+    return replace(inventory, users=(*inventory.users, User(ROOT, ROOT, role=ROOT)))
+
+
+def endpoints(inventory: Inventory) -> tuple[str, ...]:
+    """Return the URL of each member for clients, at its first host."""
+    return tuple(
+        dict.fromkeys(f"https://{bracketed(first_host(each.hosts))}:{CLIENT_PORT}" for each in inventory.members)
+    )
+
+
+def first_host(hosts: Sequence[str]) -> str:
+    """Return the one of a server's hosts that it is reached at; an adopted one may have none that is known."""
+    return (hosts or LOOPBACK)[0]
+
+
+def bracketed(host: str) -> str:
+    """Return a host as it stands in a URL (RFC 3986: IPv6 addresses in brackets)."""
+    return f"[{host}]" if ":" in canonical_address(host) else host
+
+
+def script_lines(inventory: Inventory) -> tuple[str, ...]:
+    """Return what `rbac.sh` holds of the inventory: lines of words with tabs between them, each line once.
+
+    They stand in a quoted here-document: the shell reads them as text and runs nothing of them. The
+    words of a user and of a permission's path are the last of their line, and hold neither tab nor
+    line break (`inventory` refuses both).
+    """
+    return tuple(dict.fromkeys("\t".join(words) for words in _lines(inventory)))
+
+
+def _lines(inventory: Inventory) -> Iterator[tuple[str, ...]]:
+    yield from (("endpoint", endpoint) for endpoint in endpoints(inventory))
+    root = root_component(inventory)
+    if root:
+        yield "certificate", root.output
+    for user in inventory.users:
+        roles = roles_of(user)
+        for role in roles:
+            yield "role", role.name
+            yield from (_permission_line(role, permission) for permission in role.permissions)
+        if roles:
+            yield "user", user.cn
+        yield from (("grant", role.name, user.cn) for role in roles)
+
+
+def _permission_line(role: Role, permission: Permission) -> tuple[str, ...]:
+    if permission.prefix and not permission.path:
+        return "permission", role.name, permission.access, "all"
+    return "permission", role.name, permission.access, "prefix" if permission.prefix else "key", permission.path
+
+
+def problems(inventory: Inventory) -> list[str]:
+    """Return a line `users[0].role: what is wrong` for each role that can't be given."""
+    return [f"users[{index}].{line}" for index, user in enumerate(inventory.users) for line in _user_problems(user)]
+
+
+def _user_problems(user: User) -> Iterator[str]:
+    if user.cn.startswith(TEMPORARY):
+        yield f"cn: `{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY}…`)"
+    if user.role and (wrong := presets.problem(user.role)):
+        yield f"role: {wrong}"
+    if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
+        field = "permissions" if user.permissions else "role"
+        yield f"{field}: `{ROOT}` is etcd's own administrator and may do everything: leave this out"
+    paths = [(permission.path, permission.prefix) for permission in user.permissions]
+    for index, path in enumerate(paths):
+        if path in paths[:index]:
+            yield f"permissions[{index}]: `{path[0]}` is granted twice"
+
+
+def warnings(users: Iterable[User]) -> list[str]:
+    """Return a line for each prefix that matches more than it says, and one for all users that may do nothing."""
+    listed = tuple(users)
+    wide = [line for user in listed for line in _wide_prefixes(user)]
+    without = [f"`{user.name}`" for user in listed if not roles_of(user)]
+    if not without:
+        return wide
+    more = f" and {len(without) - SHOWN} more" if len(without) > SHOWN else ""
+    return [
+        *wide,
+        f"{', '.join(without[:SHOWN])}{more}: certificates only, no etcd user (neither role nor permissions)",
+    ]
+
+
+def _wide_prefixes(user: User) -> Iterator[str]:
+    for permission in user.permissions:
+        if permission.prefix and not permission.path:
+            yield f"`{user.name}`: the empty prefix matches every key there is"
+        elif permission.prefix and not permission.path.endswith("/"):
+            path = permission.path
+            yield f"`{user.name}`: the prefix `{path}` lacks its slash: it matches `{path}…` too, not only `{path}/…`"

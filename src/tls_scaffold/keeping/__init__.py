@@ -1,0 +1,1 @@
+"""A folder follows its inventory, and what a team has edited stays."""

@@ -1,0 +1,89 @@
+"""A plan is carried out whole: written down first, then done, so that the next command ends what a kill cut off."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold.disk import folder as files
+from tls_scaffold.disk.healing import STATE
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.keeping.changes import BESIDE, Note, Plan, Step
+
+FILE = f"{STATE}/pending.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is being done: the command in words, and its plan."""
+
+    command: tuple[str, ...]
+    plan: Plan
+
+
+def carry_out(folder: Path, entry: Entry) -> Plan:
+    """Do what the plan says; the folder's lock is held. Returns the plan with what happened in its notes.
+
+    A file that changed since the plan was made is not overwritten: ours is put beside it as `FILE.new`.
+    """
+    files.write(folder, FILE, json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+    return _do(folder, entry.plan)
+
+
+def finish(folder: Path) -> Entry | None:
+    """Do the rest of a plan that a killed command left; the lock is held. Returns its entry, None if there is none."""
+    text = files.read_text(folder, FILE)
+    if text is None:
+        return None
+    try:
+        entry = _entry(json.loads(text))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        hint = "remove it and run `tls-scaffold sync`"
+        raise ScaffoldError(f"`{folder / FILE}` is damaged: a killed command can't be finished", hint=hint) from error
+    return replace(entry, plan=_do(folder, entry.plan))
+
+
+def pending(folder: Path) -> bool:
+    """Tell whether a killed command has left something to finish."""
+    return (folder / FILE).exists()
+
+
+def _entry(data: dict[str, Any]) -> Entry:
+    plan = data["plan"]
+    return Entry(
+        command=tuple(data["command"]),
+        plan=Plan(
+            shelf=plan["shelf"],
+            steps=tuple(Step(**step) for step in plan["steps"]),
+            moves=tuple(plan["moves"]),
+            notes=tuple(Note(**note) for note in plan["notes"]),
+            ca=plan["ca"],
+        ),
+    )
+
+
+def _do(folder: Path, plan: Plan) -> Plan:
+    if plan.moves or any(step.path.startswith(f"{plan.shelf}/") for step in plan.steps):
+        files.archive(folder, plan.shelf)
+    if plan.ca:
+        files.take_ca(folder, plan.ca)
+    missed = {step.path for step in plan.steps if not _done(folder, step)}
+    for path in plan.moves:
+        files.move_away(folder, path, folder / plan.shelf)
+    files.remove(folder, FILE)
+    notes = (replace(note, verb="conflict") if note.path in missed else note for note in plan.notes)
+    return replace(plan, notes=tuple(notes))
+
+
+def _done(folder: Path, step: Step) -> bool:
+    """Give a file its text; False if it was changed meanwhile, by hand, and stays as it is."""
+    current = files.read_text(folder, step.path)
+    if current not in (step.before, step.after):
+        if step.after is not None:
+            files.write(folder, step.path + BESIDE, step.after)
+        return False
+    if step.after is None:
+        files.remove(folder, step.path)
+    elif current != step.after:
+        files.write(folder, step.path, step.after)
+    return True

@@ -1,0 +1,86 @@
+"""How every command that keeps a folder goes about it: read, plan, and only then write, under the lock."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tls_scaffold.disk import folder as files
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.keeping import journal, takeover
+from tls_scaffold.keeping.changes import BESIDE, Plan, follow
+from tls_scaffold.keeping.merge import merge
+from tls_scaffold.keeping.takeover import Takeover
+from tls_scaffold.rendering import template
+
+
+@dataclass(frozen=True)
+class Change:
+    """An inventory before and after a command, and the certificates that go to the archive with what it took out."""
+
+    old: Inventory
+    new: Inventory
+    moves: tuple[str, ...] = ()
+
+    def requests(self, folder: Path, known: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the requests of what was taken out that are not `known` as ours: the team wrote them by hand."""
+        wanted = {component.request for component in self.new.components}
+        paths = dict.fromkeys(component.request for component in self.old.components)
+        return tuple(
+            path for path in paths if path not in wanted and path not in known and os.path.lexists(folder / path)
+        )
+
+
+def keep(folder: Path, command: tuple[str, ...], change: Callable[[], Change]) -> Plan:
+    """Change a folder's inventory and make the folder follow; returns what was done.
+
+    `command` is what the user asked for: if a killed run of the same left its work half done, that is
+    finished, and nothing else. Raises ScaffoldError, before anything is written, for whatever is wrong.
+    """
+    with files.lock(folder, " ".join(("tls-scaffold", *command[:1]))):
+        left = journal.finish(folder)
+        if left and left.command == command:
+            return left.plan
+        plan = preview(folder, change())
+        return journal.carry_out(folder, journal.Entry(command, plan)) if plan else plan
+
+
+def preview(folder: Path, change: Change) -> Plan:
+    """Return what `keep` would do. Raises ScaffoldError like it, and where a killed command left its work half done."""
+    files.check(folder)
+    if journal.pending(folder):
+        raise ScaffoldError(
+            f"a command was killed while it worked on `{folder}`",
+            hint="`tls-scaffold sync` finishes its work",
+        )
+    record = files.last_render(folder)
+    if not record and change.old != change.new:
+        record = template.render(change.old)
+    return planned(folder, change, record, takeover.read(folder))
+
+
+def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Takeover | None) -> Plan:
+    """Return what makes a folder follow, where `record` is what was rendered last and `adopted` what `adopt` read."""
+    rendered = template.render(change.new)
+    now = _texts(folder, [*rendered, *record])
+    rendered[FILE] = _inventory_text(now.get(FILE, ""), change)
+    given = adopted.given(folder, now, rendered) if adopted else now
+    plan = follow(now, record, rendered, files.shelf(folder), given)
+    plan = adopted.finished(folder, plan, rendered) if adopted else plan
+    return plan.with_more(moves=(*change.requests(folder, {**record, **rendered}), *change.moves))
+
+
+def _texts(folder: Path, paths: Iterable[str]) -> Mapping[str, str]:
+    wanted = [each for path in paths for each in (path, path + BESIDE) if files.inside(folder, each)]
+    texts = {path: files.read_text(folder, path) for path in wanted}
+    return {path: text for path, text in texts.items() if text is not None}
+
+
+def _inventory_text(text: str, change: Change) -> str:
+    """Return the text of the new inventory, in the team's own order of fields as far as it can be kept."""
+    if change.old == change.new:
+        return text
+    merged = merge(FILE, change.old.to_json(), text, change.new.to_json()).text
+    return merged if intake.from_json(merged) == change.new else change.new.to_json()

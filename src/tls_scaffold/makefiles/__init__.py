@@ -1,0 +1,1 @@
+"""What Makefiles sign, read back from them."""

@@ -1,0 +1,147 @@
+"""What make would sign: a dry run of the folder's own Makefile, read back."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.gencert import Signing, signings
+
+PATH = r"[A-Za-z0-9_][A-Za-z0-9._/-]*"
+LINE = re.compile(
+    rf"^(?:group=\S* )?sh sign\.sh ({PATH})\.pem ({PATH})(?: ([A-Za-z0-9._-]+))?$",
+    re.ASCII | re.MULTILINE,
+)
+TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
+RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
+NO_RULE = re.compile(rf"No rule to make target [`']({PATH})', needed by", re.ASCII)
+# What an outer make passes on, and what our Makefile exports to the commands it runs.
+NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a Makefile signs and, as `target: line`, where it signs in a way that is not understood.
+
+    `makes` has the certificates, without `.pem`, of each target that signs.
+    """
+
+    signings: tuple[Signing, ...]
+    unread: tuple[str, ...] = ()
+    makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def read(folder: Path, makefile: str = "Makefile") -> tuple[Signing, ...]:
+    """Return what `make req` would sign in a folder, in its order, the CA left out.
+
+    Both the folder's own lines and those of the Calico guide that were pasted under `req:` are read;
+    where there is no target `req`, every target. Lines that are not understood are left out: `survey`
+    has them. Raises ScaffoldError with make's own words if it is missing or fails.
+    """
+    try:
+        found = _of_goal(folder, "req", makefile)
+    except ScaffoldError:
+        goals = targets(folder, makefile)
+        if "req" in goals or not goals:
+            raise
+        found = survey(folder, makefile)
+    return tuple(signing for signing in found.signings if not signing.makes_ca)
+
+
+def survey(folder: Path, makefile: str = "Makefile") -> Survey:
+    """Return what every target of a Makefile signs, each certificate once, by the most special target."""
+    by_output: dict[str, Signing] = {}
+    unread: dict[str, str] = {}
+    goals = targets(folder, makefile)
+    surveys = {goal: _of_goal(folder, goal, makefile) for goal in goals}
+    for goal in sorted(goals, key=lambda each: (len(surveys[each].signings), each)):
+        for signing in surveys[goal].signings:
+            by_output.setdefault(signing.output, signing)
+        for line in surveys[goal].unread:
+            unread.setdefault(line, f"{goal}: `{line}`")
+    makes = {goal: tuple(signing.output for signing in found.signings) for goal, found in surveys.items()}
+    return Survey(tuple(by_output.values()), tuple(unread.values()), makes)
+
+
+def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:
+    text = dry_run(folder, goal, makefile)
+    own = LINE.findall(text)
+    names = {output: name for name, output in TARGET.findall(_text(folder / makefile))} if own else {}
+    ours = tuple(
+        Signing(name := names.get(output, output.rpartition("/")[2]), f"req-{name}", request, output, profile)
+        for output, request, profile in own
+    )
+    pasted, unread = signings(text, goal)
+    return Survey((*ours, *pasted), unread)
+
+
+def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
+    """Return the commands that make would run for `goal`, signed by cfssl: from nothing, or with `there` up to date.
+
+    A missing request counts as there: whoever reads it says so. Raises ScaffoldError with make's own words
+    if the Makefile is missing or fails.
+    """
+    words = ("--no-print-directory", "-nrk" if there else "-nBrk", goal, *(f"-o{path}" for path in there))
+    done = _make(folder, makefile, *words)
+    missing = dict.fromkeys(NO_RULE.findall(done.stderr))
+    if missing:
+        done = _make(folder, makefile, *words, *(f"-o{path}" for path in missing))
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
+        raise ScaffoldError(f"make can't read `{folder / makefile}`", said)
+    return done.stdout
+
+
+def targets(folder: Path, makefile: str = "Makefile") -> tuple[str, ...]:
+    """Return the targets that a Makefile writes out, and those that its patterns make of the files there are."""
+    database = _make(folder, makefile, "-npqr", "no-such-target-of-this-folder").stdout
+    found: dict[str, None] = {}
+    a_target = True
+    for line in database.splitlines():
+        rule = RULE.match(line)
+        if rule and a_target:
+            found.update(dict.fromkeys(_goals(folder, rule[1], rule[2])))
+        a_target = not line.startswith("# Not a target")
+    return tuple(found)
+
+
+def _goals(folder: Path, target: str, needs: str) -> list[str]:
+    if target.startswith(".") or target in ("Makefile", "no-such-target-of-this-folder"):
+        return []
+    if "%" not in target:
+        return [target]
+    first = next(iter(needs.split()), "")
+    if first.count("%") != 1:
+        return []
+    before, _, after = first.partition("%")
+    stems = (path.relative_to(folder).as_posix() for path in sorted(folder.glob(f"{before}*{after}")))
+    return [target.replace("%", path[len(before) : len(path) - len(after)]) for path in stems]
+
+
+def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run make in a folder as if no other make had called it, with messages in English."""
+    if not shutil.which("make"):
+        raise ScaffoldError("`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools")
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+    try:
+        return subprocess.run(
+            ["make", "-C", str(folder), "-f", makefile, *words, "SIGNER=cfssl"],
+            env={**environment, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=MINUTE,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ScaffoldError("make does not end, although it was only asked what it would do") from error
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape")

@@ -1,0 +1,1 @@
+"""An inventory becomes the texts of a folder."""

@@ -1,0 +1,50 @@
+"""The JSON files of a folder as text: cfssl's requests, the inventory, and the record of the last render."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from tls_scaffold.cfssl.documents import Authority, Request
+from tls_scaffold.inventory.values import FILE, LOOPBACK, MEMBERS_CN, Inventory
+from tls_scaffold.words import canonical_host
+
+LAST_RENDER = ".tls-scaffold/rendered.json"
+NOT_RECORDED = (FILE, LAST_RENDER)
+
+
+def render(inventory: Inventory) -> dict[str, str]:
+    """Return the text of each JSON file that depends on the components, by its path below the folder."""
+    requests = {"config/ca-csr.json": _ca_request(inventory), **_server_requests(inventory)}
+    for component in inventory.components:
+        if component.kind == "user":
+            requests[component.request] = _request(inventory, component.cn, ())
+    return {**{path: request.to_json() for path, request in requests.items()}, FILE: inventory.to_json()}
+
+
+def last_render(tree: Mapping[str, str]) -> str:
+    """Return the record of what was rendered: each file's lines, one a line, so that git can merge it."""
+    lines = {path: tree[path].split("\n") for path in sorted(tree) if path not in NOT_RECORDED}
+    return json.dumps(lines, indent=2, ensure_ascii=False) + "\n"
+
+
+def _ca_request(inventory: Inventory) -> Request:
+    authority = Authority(expiry=f"{inventory.ca_expiry}h")
+    return Request(cn=inventory.ca_cn, key=inventory.key, names=(inventory.names,), ca=authority)
+
+
+def _server_requests(inventory: Inventory) -> dict[str, Request]:
+    hosts: dict[str, list[str]] = {}
+    for component in inventory.components:
+        if component.kind != "user":
+            hosts.setdefault(component.request, []).extend(component.hosts)
+    return {path: _request(inventory, MEMBERS_CN, (*LOOPBACK, *listed)) for path, listed in hosts.items()}
+
+
+def _request(inventory: Inventory, cn: str, hosts: Iterable[str]) -> Request:
+    return Request(cn=cn, hosts=_each_once(hosts), key=inventory.key, names=(inventory.names,))
+
+
+def _each_once(hosts: Iterable[str]) -> tuple[str, ...]:
+    found: dict[str, str] = {}
+    for host in hosts:
+        found.setdefault(canonical_host(host), host)
+    return tuple(found.values())

@@ -1,0 +1,97 @@
+"""A folder's CA: found whole, or made where there is none; never replaced."""
+
+from datetime import datetime
+from pathlib import Path
+
+from tls_scaffold.cfssl import readers
+from tls_scaffold.cfssl.documents import ca_profile
+from tls_scaffold.disk.files import flush_directory, telling
+from tls_scaffold.disk.folder import inside, read_text
+from tls_scaffold.disk.healing import CERTS, heal
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles import makefile
+from tls_scaffold.signing import pairs, signer, silences
+from tls_scaffold.signing.certificates import Certificate, read
+
+OURS = f"{CERTS}/ca.pem"
+OUR_REQUEST = "config/ca-csr.json"
+NAME = "ca"
+
+
+def find(folder: Path, certificate: str, key: str) -> Certificate | None:
+    """Return the certificate of the CA of these paths below `folder`, None if there is neither half of it.
+
+    The key may be elsewhere as long as there is nothing to sign. Raises ScaffoldError if the certificate is
+    missing beside its key, or can't be read.
+    """
+    if not any((folder / half).is_file() for half in (certificate, key)):
+        return None
+    return read(_half(folder, certificate, key), certificate)
+
+
+def load(folder: Path, certificate: str, key: str) -> signer.CA:
+    """Return the CA of these paths; ScaffoldError if one half is missing or does not fit the other."""
+    return signer.load_ca(_half(folder, certificate, key), _half(folder, key, certificate), certificate, key)
+
+
+def _half(folder: Path, path: str, other: str) -> bytes:
+    with telling(folder / path):
+        if (folder / path).is_file():
+            return (folder / path).read_bytes()
+    raise ScaffoldError(
+        f"`{path}` is missing (but `{other}` exists)",
+        hint="put it back; neither half of a CA is made anew beside the other",
+    )
+
+
+def make(folder: Path, certificate: str, now: datetime) -> tuple[signer.Signed, signer.CA]:
+    """Make a CA in memory, from the request that the folder has for it: what is to be written, and who can sign.
+
+    Raises ScaffoldError with everything that is wrong with that request.
+    """
+    _check_no_orphans(folder, certificate)
+    path = _request(folder, certificate)
+    text = read_text(folder, path)
+    if text is None:
+        raise ScaffoldError(f"`{path}` is missing: the CA's own request")
+    request = readers.request(text, path)
+    profile = ca_profile(request)
+    problems = (*silences.refusals(request, profile), *silences.silences(request, profile, leaf=False))
+    if problems:
+        raise ScaffoldError("the CA can't be made", [f"{path}: {problem}" for problem in problems])
+    signed = signer.new_ca(request, now)
+    return signed, signer.load_ca(signed.certificate, signed.key, certificate, "the new key")
+
+
+def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
+    """Put a new CA in place; for `certs/` by one rename, so that no half of it is ever seen."""
+    target = inside(folder, certificate)
+    contents = {pairs.KEY: signed.key, pairs.CSR: signed.csr, pairs.CERTIFICATE: signed.certificate}
+    if certificate != OURS:
+        pairs.put(target.with_suffix(""), contents)
+        return
+    with pairs.workshop(target.parent) as work:
+        pairs.stage(work, NAME, contents)
+        pairs.flush(work.iterdir())
+        with telling(target):
+            work.rename(target.parent / ".ca")
+            flush_directory(target.parent)
+            heal(folder)
+
+
+def _check_no_orphans(folder: Path, certificate: str) -> None:
+    if certificate == OURS and any((folder / CERTS).glob("*.pem")):
+        raise ScaffoldError(
+            f"`{CERTS}/` holds certificates, but not the CA that signed them",
+            hint="put ca.pem and ca-key.pem back, or run `make clean` to begin anew",
+        )
+
+
+def _request(folder: Path, certificate: str) -> str:
+    """Return the path of the CA's request: ours, or the one that the folder's own Makefile names."""
+    if certificate == OURS and (folder / OUR_REQUEST).exists():
+        return OUR_REQUEST
+    for signing in makefile.survey(folder).signings:
+        if signing.makes_ca and f"{signing.output}.pem" == certificate:
+            return signing.request
+    return OUR_REQUEST

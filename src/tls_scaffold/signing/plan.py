@@ -1,0 +1,191 @@
+"""What is to be signed in a folder and why; and every reason not to, before anything is written."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from tls_scaffold.cfssl import readers
+from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.folder import inside, read_text
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.signing import certificates, likeness, silences
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.differences import differences
+
+Document = TypeVar("Document", Request, SigningConfig)
+_Reader = Callable[[str, str], tuple[Document, tuple[str, ...]]]
+MISSING = "missing"
+FORCED = "asked for"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One certificate to sign, and why, in words."""
+
+    signing: Signing
+    request: Request
+    profile: Profile
+    reasons: tuple[str, ...] = ()
+
+
+def wanted(
+    folder: Path, signings: Iterable[Signing], cas: Mapping[str, Certificate], now: datetime, *, force: bool
+) -> tuple[Wanted, ...]:
+    """Return which of `signings` are missing or differ from their request or profile by content; all with `force`.
+
+    `cas` holds the CA's certificate by its path. Raises ScaffoldError with every problem of every request and
+    configuration, those that cfssl would pass over in silence included.
+    """
+    survey = _Survey(folder, cas, now, force=force)
+    with telling(folder):
+        found = [each for each in map(survey.look_at, signings) if each]
+    if survey.problems:
+        raise ScaffoldError("nothing is signed", dict.fromkeys(survey.problems))
+    return tuple(found)
+
+
+class _Survey:
+    """Looks at one component after another; what was found out for one holds for the next of its kind."""
+
+    def __init__(self, folder: Path, cas: Mapping[str, Certificate], now: datetime, *, force: bool) -> None:
+        self.problems: list[str] = []
+        self._folder, self._cas, self._now, self._force = folder, cas, now, force
+        self._requests = _Once(folder, readers.readable_request, self.problems)
+        self._configs = _Once(folder, readers.readable_signing_config, self.problems)
+        self._directories: dict[str, list[str]] = {}
+        self._models: dict[_Kind, _Known] = {}
+        self._patterns: dict[_Kind, likeness.Pattern] = {}
+
+    def look_at(self, signing: Signing) -> Wanted | None:
+        """Return what is to be signed for a component, None for nothing; its problems are added to the others."""
+        kind = self._kind(signing)
+        pem, key = (_content(f"{self._folder}/{signing.output}{ending}") for ending in (".pem", "-key.pem"))
+        pattern = self._patterns.get(kind) if kind else None
+        if kind and pattern and not self._force and pattern.fits(kind.cn, pem, key):
+            return None
+        known = self._known(signing, kind)
+        reasons = self._reasons(known.asked, pem, key, kind) if known else ()
+        if not (known and reasons):
+            return None
+        self.problems += known.problems
+        self.problems += self._outside(signing)
+        return replace(known.asked, reasons=reasons)
+
+    def _kind(self, signing: Signing) -> "_Kind | None":
+        """Return what one component must share with another to be like it but for its CN; None for one of a kind."""
+        if signing.cn or signing.hostname or signing.unknown:
+            return None
+        text = _content(f"{self._folder}/{signing.request}").decode(errors="replace")
+        parts = likeness.of_request(text)
+        return _Kind(parts[1], signing.config, signing.profile, signing.ca, cn=parts[0]) if parts else None
+
+    def _known(self, signing: Signing, kind: "_Kind | None") -> "_Known | None":
+        """Return what a component asks for, whether or not it has it; None if it can't be had."""
+        model = self._models.get(kind) if kind else None
+        if kind and model:
+            asked = replace(model.asked, signing=signing, request=replace(model.asked.request, cn=kind.cn))
+            return replace(model, asked=asked)
+        config = self._configs.read(signing.config) if signing.config else SigningConfig()
+        request = self._requests.read(signing.request)
+        if not (config and request):
+            return None
+        profile = config.profile_or_default(signing.profile)
+        asked = Wanted(signing, request.overridden(signing.cn, signing.hostname), profile)
+        known = _Known(asked, tuple(_objections(asked, config, self._cas[signing.ca], self._now)))
+        if kind and not known.problems:
+            self._models[kind] = known
+        return known
+
+    def _outside(self, signing: Signing) -> list[str]:
+        directory = signing.output.rpartition("/")[0]
+        if directory not in self._directories:
+            try:
+                inside(self._folder, f"{signing.output}.pem")
+                self._directories[directory] = []
+            except ScaffoldError as error:
+                self._directories[directory] = [f"{signing.name}: {error.summary}"]
+        return self._directories[directory]
+
+    def _reasons(self, asked: Wanted, pem: bytes, key: bytes, kind: "_Kind | None") -> tuple[str, ...]:
+        """Say why a component is to be signed; empty if its certificate is what it asks for."""
+        if self._force:
+            return (FORCED,)
+        if not (pem and key):
+            return (MISSING,)
+        try:
+            certificate = certificates.read(pem, f"{asked.signing.output}.pem")
+        except ScaffoldError:
+            return ("not a certificate",)
+        if not certificates.key_seems_to_fit(certificate, key):
+            return ("does not fit its key",)
+        if not certificates.seems_signed_by(certificate, self._cas[asked.signing.ca]):
+            return ("signed by another CA",)
+        reasons = differences(certificate, asked.request, asked.profile)
+        pattern = likeness.pattern(certificate) if kind and not reasons else None
+        if kind and pattern:
+            self._patterns[kind] = pattern
+        return reasons
+
+
+@dataclass(frozen=True)
+class _Kind:
+    request: str
+    config: str
+    profile: str
+    ca: str
+    cn: str = field(compare=False)
+
+
+@dataclass(frozen=True)
+class _Known:
+    asked: Wanted
+    problems: tuple[str, ...]
+
+
+class _Once(Generic[Document]):
+    """Documents of a folder, each read once; what is wrong with one is told once."""
+
+    def __init__(self, folder: Path, reader: "_Reader[Document]", problems: list[str]) -> None:
+        self._folder, self._problems = folder, problems
+        self._reader: _Reader[Document] = reader
+        self._known: dict[str, Document | None] = {}
+
+    def read(self, path: str) -> Document | None:
+        """Return the document at a path below the folder, as far as it can be read; None if it can't at all."""
+        if path not in self._known:
+            self._known[path] = self._new(path)
+        return self._known[path]
+
+    def _new(self, path: str) -> Document | None:
+        try:
+            text = read_text(self._folder, path)
+            if text is None:
+                self._problems.append(f"{path}: there is no such file")
+                return None
+            document, problems = self._reader(text, path)
+        except ScaffoldError as error:
+            self._problems += error.problems or [error.summary]
+            return None
+        self._problems += problems
+        return document
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - for every component at every make
+            return file.read()
+    except (FileNotFoundError, IsADirectoryError):
+        return b""
+
+
+def _objections(asked: Wanted, config: SigningConfig, ca: Certificate, now: datetime) -> Iterator[str]:
+    signing, request, profile = asked.signing, asked.request, asked.profile
+    yield from (f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown)
+    for problem in (*silences.refusals(request, profile), *silences.silences(request, profile)):
+        yield f"{signing.request}: {problem}"
+    for problem in (*silences.profile_silences(config, signing.profile), *silences.outlives(profile, ca, now)):
+        yield f"{signing.config or signing.name}: {problem}"

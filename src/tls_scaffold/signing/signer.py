@@ -1,0 +1,184 @@
+"""Request + profile + CA → key, CSR and certificate in PEM, as cfssl 1.6.5 makes them; nothing is written here."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property, lru_cache
+from ipaddress import ip_address
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.name import (
+    _ASN1Type,  # cfssl chooses a string type by the text; the public API, by the attribute
+)
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+from tls_scaffold.cfssl.documents import PRINTABLE, Profile, Request, ca_profile
+from tls_scaffold.cfssl.sans import alternative_names
+from tls_scaffold.cfssl.usages import KEY_USAGES, meanings
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.signing.certificates import Certificate, read
+from tls_scaffold.signing.keys import PrivateKey, generate, pem, private_key, signature_hash
+
+KEY_USAGE_FIELDS = tuple(dict.fromkeys(KEY_USAGES.values()))
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What cfssl answers, in PEM; no `key` where the caller's own was used."""
+
+    certificate: bytes
+    csr: bytes
+    key: bytes = b""
+
+
+@dataclass(frozen=True)
+class CA:
+    """A CA that can sign: its certificate and the key that fits it."""
+
+    certificate: Certificate
+    key: PrivateKey
+
+    @cached_property
+    def name(self) -> x509.Name:
+        """Its subject, byte by byte: what it signs names it as issuer."""
+        return self.certificate.parsed.subject
+
+
+def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
+    """Return the CA whose certificate and key these PEMs are; the places are their paths, for messages.
+
+    Raises ScaffoldError if one can't be read or the key does not fit the certificate.
+    """
+    ca = CA(read(certificate, place), private_key(key, key_place))
+    if ca.key.public_key() != ca.certificate.parsed.public_key():
+        raise ScaffoldError(f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together")
+    return ca
+
+
+def new_ca(request: Request, now: datetime, key: PrivateKey | None = None) -> Signed:
+    """Make a self-signed CA; with `key`, its certificate again under the same key."""
+    return _sign(request, ca_profile(request), key or generate(request.key), None, now)
+
+
+def sign(request: Request, profile: Profile, ca: CA, now: datetime) -> Signed:
+    """Make a key, its CSR, and a certificate signed by `ca`."""
+    return _sign(request, profile, generate(request.key), ca, now)
+
+
+def utc_now() -> datetime:
+    """Return the time that certificates signed now count from."""
+    return datetime.now(timezone.utc)
+
+
+def _sign(request: Request, profile: Profile, key: PrivateKey, ca: CA | None, now: datetime) -> Signed:
+    subject = x509.Name(_rdns(request.subject))
+    public = key.public_key()
+    begin, end = _validity(profile, now)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(ca.name if ca else subject)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(end)
+    )
+    issuer = ca if ca and ca.name != subject else None
+    for extension, critical in _extensions(request, profile, public, issuer):
+        builder = builder.add_extension(extension, critical=critical)
+    signing_key = ca.key if ca else key
+    certificate = builder.sign(signing_key, signature_hash(signing_key))
+    return Signed(certificate.public_bytes(Encoding.PEM), _csr(request, subject, key), pem(key))
+
+
+@lru_cache(maxsize=16)
+def _validity(profile: Profile, now: datetime) -> tuple[datetime, datetime]:
+    return profile.validity(now)
+
+
+def _csr(request: Request, subject: x509.Name, key: PrivateKey) -> bytes:
+    """Return the CSR; unlike the certificate it holds e-mail addresses and OIDs, and all names of a CA's hosts."""
+    extra = [(oid, (text,)) for oid, text in request.extra_subject]
+    names = x509.Name([*subject.rdns, *_rdns(extra)]) if extra else subject
+    builder = x509.CertificateSigningRequestBuilder().subject_name(names)
+    if request.hosts:
+        builder = builder.add_extension(_alternative_names(alternative_names(request.hosts)), critical=False)
+    if request.ca:
+        length = ca_profile(request).constraint.path_length
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=length), critical=True)
+    return builder.sign(key, signature_hash(key)).public_bytes(Encoding.PEM)
+
+
+def _rdns(subject: Iterable[tuple[str, tuple[str, ...]]]) -> list[x509.RelativeDistinguishedName]:
+    return [x509.RelativeDistinguishedName([_attribute(oid, text) for text in texts]) for oid, texts in subject]
+
+
+@lru_cache(maxsize=1024)
+def _attribute(oid: str, text: str) -> "x509.NameAttribute[str]":
+    kind = _ASN1Type.PrintableString if PRINTABLE.issuperset(text) else _ASN1Type.UTF8String
+    return x509.NameAttribute(x509.ObjectIdentifier(oid), text, kind, _validate=False)
+
+
+def _extensions(
+    request: Request, profile: Profile, public: Any, ca: CA | None
+) -> Iterator[tuple[x509.ExtensionType, bool]]:
+    """Yield each extension and whether it is critical, in the order of Go's crypto/x509.
+
+    Like Go, without an authority key identifier where subject and issuer have one name: `ca` is None then.
+    """
+    yield from _usages(profile.usages)
+    constraint = profile.constraint
+    yield x509.BasicConstraints(ca=constraint.is_ca, path_length=constraint.path_length), True
+    yield x509.SubjectKeyIdentifier(_key_id(public)), False
+    if ca and ca.certificate.key_id:
+        yield x509.AuthorityKeyIdentifier(ca.certificate.key_id, None, None), False
+    if profile.ocsp_url or profile.issuer_urls:
+        yield _authority_access(profile), False
+    names = alternative_names(request.hosts or (), is_ca=constraint.is_ca)
+    if names:
+        yield _alternative_names(names), False
+    if profile.crl_url:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(profile.crl_url)], None, None, None)
+        yield x509.CRLDistributionPoints([point]), False
+
+
+@lru_cache(maxsize=16)
+def _usages(words: tuple[str, ...]) -> tuple[tuple[x509.ExtensionType, bool], ...]:
+    asked = meanings(words)
+    fields = {each: each in asked for each in KEY_USAGE_FIELDS}
+    extended = [x509.ObjectIdentifier(oid) for oid in asked if oid not in fields]
+    return (
+        *([(x509.KeyUsage(**fields), True)] if any(fields.values()) else []),
+        *([(x509.ExtendedKeyUsage(extended), False)] if extended else []),
+    )
+
+
+def _key_id(public: Any) -> bytes:
+    """Return RFC 5280's first way, 4.2.1.2: SHA-1 of the key's bits."""
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        bits = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return hashlib.sha1(bits, usedforsecurity=False).digest()
+    return x509.SubjectKeyIdentifier.from_public_key(public).digest
+
+
+def _authority_access(profile: Profile) -> x509.AuthorityInformationAccess:
+    oids = AuthorityInformationAccessOID
+    urls = [(oids.OCSP, profile.ocsp_url)] if profile.ocsp_url else []
+    urls += [(oids.CA_ISSUERS, url) for url in profile.issuer_urls]
+    return x509.AuthorityInformationAccess(
+        [x509.AccessDescription(oid, x509.UniformResourceIdentifier(url)) for oid, url in urls]
+    )
+
+
+def _alternative_names(names: Iterable[tuple[str, str]]) -> x509.SubjectAlternativeName:
+    makers: dict[str, Callable[[str], x509.GeneralName]] = {
+        "dns": x509.DNSName,
+        "email": x509.RFC822Name,
+        "ip": lambda text: x509.IPAddress(ip_address(text)),
+        "uri": x509.UniformResourceIdentifier,
+    }
+    return x509.SubjectAlternativeName([makers[kind](text) for kind, text in names])

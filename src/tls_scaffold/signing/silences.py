@@ -1,0 +1,88 @@
+"""What cfssl signs in silence, told in words; and what it refuses, as this signer does."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from tls_scaffold.cfssl import durations, sans
+from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
+from tls_scaffold.cfssl.usages import KNOWN, meanings
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.words import CN_LENGTH
+
+SUBJECT_WORDS = ("C", "ST", "L", "O", "OU")
+ONLY = {"encipher_only", "decipher_only"}
+
+
+def refusals(request: Request, profile: Profile) -> tuple[str, ...]:
+    """Say why cfssl refuses to sign a request, or this signer can't; `profile` is the one that it is signed with."""
+    return tuple(_refusals(request, profile))
+
+
+def _refusals(request: Request, profile: Profile) -> Iterator[str]:
+    if not (request.cn or (request.names and all(map(_named, request.names)))):
+        yield "no subject: `CN` and `names` are empty"
+    if request.ca and not profile.constraint.is_ca:
+        yield "ca: only a CA's own request may have this section"
+    for index, host in enumerate(request.hosts or ()):
+        if not (host.isascii() or sans.classified(host)[0] == "uri"):
+            yield f"hosts[{index}]: `{host}` is not ASCII"
+    if not meanings(profile.usages):
+        yield f"{_place(profile)}: it grants no usage"
+    if ONLY.intersection(meanings(profile.usages)) and "key agreement" not in profile.usages:
+        yield f"{_place(profile)}: `encipher only` and `decipher only` mean nothing without `key agreement`"
+    for oid, texts in request.subject:
+        for text in dict.fromkeys(texts):
+            if texts.count(text) > 1:
+                yield f"names: `{text}` stands twice ({oid})"
+
+
+def _named(name: Mapping[str, str]) -> bool:
+    return any(name.get(word, "").strip() for word in SUBJECT_WORDS)
+
+
+def silences(request: Request, profile: Profile, *, leaf: bool = True) -> tuple[str, ...]:
+    """Say what cfssl would sign in silence, although nobody can mean it; empty for a sound request.
+
+    A CA's own request (`leaf` false) needs no hosts, and its `crl_url` counts.
+    """
+    return tuple(_silences(request, profile, leaf=leaf))
+
+
+def _silences(request: Request, profile: Profile, *, leaf: bool) -> Iterator[str]:
+    for name, meant in request.misspelt.items():
+        yield f"{name}: cfssl ignores it; did you mean `{meant}`?"
+    for index, host in enumerate(request.hosts or ()):
+        problem = sans.problem(host)
+        if problem:
+            yield f"hosts[{index}]: {problem}"
+    if leaf and not (request.cn or request.hosts):
+        yield "no `CN` and no `hosts`: cfssl signs a certificate that names nobody"
+    if leaf and request.crl_url:
+        yield "crl_url: cfssl ignores it in a component's request; it belongs into the profile"
+    if len(request.cn) > CN_LENGTH:
+        yield f"CN: longer than {CN_LENGTH} characters: cfssl signs it, other tools refuse it"
+    if profile.lifetime.total_seconds() < 0:
+        yield f"{_place(profile)}: expiry: `{profile.expiry}` is over before it begins"
+
+
+def profile_silences(config: SigningConfig, name: str) -> tuple[str, ...]:
+    """Say what cfssl would pass over in silence when a profile is asked for by its name."""
+    if name and name not in config.profiles:
+        known = ", ".join(f"`{each}`" for each in config.profiles) or "none"
+        return (f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})",)
+    profile = config.profile_or_default(name)
+    unknown = [usage for usage in profile.usages if usage not in KNOWN]
+    return tuple(f"{_place(profile)}: usages: `{usage}` is unknown: cfssl drops it" for usage in unknown)
+
+
+def outlives(profile: Profile, ca: Certificate, now: datetime) -> tuple[str, ...]:
+    """Say by how much what is signed `now` would be valid longer than its CA; empty if it is not."""
+    _, end = profile.validity(now)
+    if end <= ca.not_after:
+        return ()
+    beyond = durations.text(end - ca.not_after)
+    return (f"{_place(profile)}: would outlive the CA by {beyond} (the CA ends {ca.not_after:%Y-%m-%d %H:%M} UTC)",)
+
+
+def _place(profile: Profile) -> str:
+    return f"profile `{profile.name or 'default'}`"

@@ -1,0 +1,1 @@
+"""What a folder holds, beside what asks for it."""

@@ -1,0 +1,108 @@
+"""What a folder holds: what make would sign there, and what lies in it besides."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from tls_scaffold.disk.plainfiles import content, names
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.values import SHARED_REQUEST, Inventory
+from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.makefile import Survey
+from tls_scaffold.state.entries import CA, CA_REQUEST, Contents, Entry, is_server
+from tls_scaffold.state.reading import Reader
+
+MAKEFILE = "Makefile"
+CONFIG = "config/ca-config.json"
+OWN_REQUEST = "config/req-"
+
+
+def read(folder: Path, inventory: Inventory | None) -> Contents:
+    """Read what a folder asks for and what lies in it; `inventory` says what its components are.
+
+    It works on folders that others made, and on an archived set, which has no Makefile: there its
+    requests and certificates say what belongs to it. Raises ScaffoldError where nothing of this kind is,
+    or where make can't read its Makefile.
+    """
+    if not folder.is_dir():
+        raise ScaffoldError(f"`{folder}` is not a folder")
+    if os.path.lexists(folder / MAKEFILE):
+        return of_makefile(folder, inventory)
+    if not (folder / "certs").is_dir() and not (folder / "config").is_dir():
+        raise ScaffoldError(
+            f"`{folder}` has no Makefile, no `config` and no `certs`",
+            hint="`-C DIR` names another folder, `tls-scaffold new` makes one",
+        )
+    return of_set(folder)
+
+
+def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
+    """Return what the targets of a folder's Makefile sign, and what lies beside that.
+
+    Raises ScaffoldError with make's own words.
+    """
+    found = _asked_for(folder)
+    return Contents(tuple(_entries(folder, found.signings, inventory)), found.unread, has_makefile=True)
+
+
+def of_set(folder: Path) -> Contents:
+    """Return what the requests and the certificates of a folder say themselves, without a Makefile."""
+    return Contents(tuple(_of_set(folder)))
+
+
+def _asked_for(folder: Path) -> Survey:
+    """Return what a Makefile signs: ours has all under `req`; where lines of cfssl stand, every target counts."""
+    if b"gencert" not in content(folder, MAKEFILE):
+        return Survey(makefile.read(folder))
+    try:
+        return makefile.survey(folder)
+    except ScaffoldError:  # of one target; what `req` signs may still be told
+        return Survey(makefile.read(folder))
+
+
+def _entries(folder: Path, signings: Iterable[Signing], inventory: Inventory | None) -> Iterator[Entry]:
+    components = {each.output: each for each in inventory.components} if inventory else {}
+    reader = Reader(folder)
+    cas = _authorities(signings)
+    yield from (reader.authority(path, request, made) for path, (request, made) in cas.items())
+    asked = dict.fromkeys(cas)
+    for signing in signings:
+        if not signing.makes_ca:
+            asked[f"{signing.output}.pem"] = None
+            yield reader.component(signing, components.get(signing.output))
+    places = {str(PurePosixPath(path).parent) for path in asked}
+    yield from (reader.loose(path, orphan=True) for path in _certificates(folder, sorted(places)) if path not in asked)
+
+
+def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:
+    """Return the paths of the CAs that sign or are made: of each its request, and the line of cfssl that makes it."""
+    made = {f"{signing.output}.pem": (signing.request, signing) for signing in signings if signing.makes_ca}
+    used = [signing.ca or CA for signing in signings if not signing.makes_ca]
+    known: dict[str, tuple[str, Signing | None]] = {path: (CA_REQUEST if path == CA else "", None) for path in used}
+    return {**known, **made} or {CA: (CA_REQUEST, None)}
+
+
+def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
+    """Yield the paths of what may be certificates; a key lies beside its certificate under a name of its own."""
+    for directory in directories:
+        yield from (path for path in names(folder, directory, ".pem") if not path.endswith("-key.pem"))
+
+
+def _of_set(folder: Path) -> Iterator[Entry]:
+    """Yield the entries of a set without a Makefile: requests and certificates are paired by their names.
+
+    Without any request nothing can be said to be orphaned.
+    """
+    reader = Reader(folder)
+    requests = [path for path in names(folder, "config", ".json") if path.startswith(OWN_REQUEST)]
+    own = {f"certs/{path.removeprefix(OWN_REQUEST).removesuffix('.json')}.pem": path for path in requests}
+    own.pop("certs/csr.pem", None)  # nobody's own: the servers share it
+    there = [path for path in _certificates(folder, ["certs"]) if path != CA]
+    if (folder / CA).exists() or (folder / CA_REQUEST).exists():
+        yield reader.authority(CA, CA_REQUEST, None)
+    for path in dict.fromkeys((*there, *own)):
+        loose = reader.loose(path, orphan=bool(requests))
+        shared = SHARED_REQUEST if SHARED_REQUEST in requests and is_server(loose) else ""
+        request = own.get(path, shared)
+        yield reader.kept(path, request, CONFIG) if request else loose

@@ -1,0 +1,35 @@
+"""Rows become metrics in the text format that node_exporter's textfile collector reads."""
+
+from collections.abc import Iterable
+
+from tls_scaffold.state.states import Row
+
+EXPIRY = "tls_scaffold_certificate_not_after_seconds"
+STATE = "tls_scaffold_certificate_state"
+
+
+def metrics(rows: Iterable[Row]) -> str:
+    """Return when each certificate expires, in seconds since 1970, and the state that each has.
+
+    The format is Prometheus' text exposition format 0.0.4; a missing certificate has a state only.
+    """
+    listed = sorted(rows, key=lambda row: row.path)
+    ends = [(row, row.not_after) for row in listed if row.not_after]
+    return "".join(
+        (
+            f"# HELP {EXPIRY} When the certificate expires, in seconds since 1970.\n# TYPE {EXPIRY} gauge\n",
+            *(f"{EXPIRY}{{{_labels(row)}}} {end.timestamp():.0f}\n" for row, end in ends),
+            f"# HELP {STATE} 1 for the state that the certificate has.\n# TYPE {STATE} gauge\n",
+            *(f'{STATE}{{{_labels(row)},state="{row.state}"}} 1\n' for row in listed),
+        )
+    )
+
+
+def _labels(row: Row) -> str:
+    labels = {"file": row.path, "name": row.name, "kind": row.kind or "", "cn": row.cn}
+    return ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
+
+
+def _escaped(text: str) -> str:
+    plain = text.encode("utf-8", "backslashreplace").decode()
+    return plain.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,83 @@
+"""The state of each certificate, and the reasons for it: what a folder holds becomes rows, trouble first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.state.entries import CA_KIND, Contents, Entry
+
+STATES = ("mismatched", "missing", "expired", "stale", "expiring", "orphaned", "valid")
+"""From the worst on; a certificate has the first of them that is true."""
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One certificate and its state; what is not known is empty, a date that is not known None.
+
+    `reasons` are texts `state: why`, one for each that is true; none for a valid one. `kind` is None for
+    one that nothing asks for. `days_left` are whole days, negative once it has expired.
+    """
+
+    name: str
+    path: str
+    kind: str | None
+    cn: str
+    hosts: tuple[str, ...]
+    key: str
+    not_before: datetime | None
+    not_after: datetime | None
+    days_left: int | None
+    state: str
+    reasons: tuple[str, ...]
+
+
+def rows(contents: Contents, now: datetime, within: timedelta) -> tuple[Row, ...]:
+    """Return a row for each certificate, those in trouble first and else in the folder's order.
+
+    What ends `within` that time after `now` (UTC) is expiring.
+    """
+    found = [_row(entry, now, within) for entry in contents.entries]
+    return tuple(sorted(found, key=lambda row: STATES.index(row.state)))
+
+
+def _row(entry: Entry, now: datetime, within: timedelta) -> Row:
+    reasons = sorted(_reasons(entry, now, within), key=lambda reason: STATES.index(reason[0]))
+    certificate = entry.certificate
+    end = certificate.not_after if certificate else None
+    return Row(
+        name=entry.name,
+        path=entry.path,
+        kind=entry.kind,
+        cn=entry.cn,
+        hosts=entry.hosts,
+        key=str(entry.key_type or ""),
+        not_before=certificate.not_before if certificate else None,
+        not_after=end,
+        days_left=(end - now) // DAY if end else None,
+        state=reasons[0][0] if reasons else "valid",
+        reasons=tuple(f"{state}: {why}" for state, why in reasons),
+    )
+
+
+def _reasons(entry: Entry, now: datetime, within: timedelta) -> Iterator[tuple[str, str]]:
+    if entry.kind is None:
+        yield "orphaned", "nothing asks for it"
+    if entry.certificate is None:
+        yield "orphaned" if entry.kind is None else "missing", entry.absent
+        return
+    if entry.key is None and entry.kind not in (CA_KIND, None):  # a CA's may be kept elsewhere
+        yield "missing", entry.keyless
+    yield from entry.faults
+    yield from _dates(entry.certificate, now, within)
+
+
+def _dates(certificate: Certificate, now: datetime, within: timedelta) -> Iterator[tuple[str, str]]:
+    end = certificate.not_after
+    if end <= now:
+        yield "expired", f"it ended {end:%Y-%m-%d %H:%M} UTC"
+    elif end <= now + within:
+        yield "expiring", f"it ends {end:%Y-%m-%d %H:%M} UTC"
+    if certificate.not_before > now:
+        yield "expired", f"it is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
