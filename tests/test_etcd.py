@@ -104,7 +104,7 @@ def test_a_port_that_is_always_taken_ends_in_etcd_s_own_words(
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from tls_scaffold import etcd, etcdctl
+from tls_scaffold.etcd import cluster as etcd, etcdctl
 from tls_scaffold.etcd.etcdctl import Identity
 folder, into = map(Path, sys.argv[1:])
 certs = folder / "certs"

@@ -111,7 +111,7 @@ def test_whoever_waits_goes_on_when_the_holder_ends(tmp_path: Path, running: Cal
 
 def test_twenty_processes_at_once_are_in_the_locked_part_one_by_one(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from tls_scaffold import folder; p = Path(sys.argv[1])\n"
+        "import sys; from pathlib import Path; from tls_scaffold.disk import folder; p = Path(sys.argv[1])\n"
         "with folder.lock(p, 'x', wait=60):\n"
         "    number = int((p / 'counter').read_text()); (p / 'counter').write_text(str(number + 1))\n"
     )

@@ -20,7 +20,7 @@ TREE = {"Makefile": "all:\n", "sign.sh": "#!/bin/sh\n", "config/req-csr.json": "
 STOPPED = """
 import os, signal, sys
 from pathlib import Path
-from tls_scaffold import newfolder
+from tls_scaffold.disk import newfolder
 
 calls = 0
 def hook(event, words):

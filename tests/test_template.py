@@ -21,7 +21,8 @@ INVENTORY = {
 }
 RENDER = """
 import json, sys
-from tls_scaffold import intake, template
+from tls_scaffold.inventory import intake
+from tls_scaffold.rendering import template
 json.dump(template.render(intake.of_data(json.loads(sys.argv[1]))), sys.stdout)
 """
 
