@@ -136,7 +136,7 @@ def faults(folder: Path) -> list[str]:
     found = {path.stem for path in certs.glob("*.pem") if not path.stem.endswith("-key")}
     odd = sorted(path.name for path in certs.iterdir() if path.suffix not in (".pem", ".csr"))
     left = [name for name in (".lock",) if (folder / name).exists()]
-    left += [str(path.relative_to(folder)) for path in (folder / "archive").glob("[!.]*/new")]
+    left += [str(path.relative_to(folder)) for path in (folder / "archive").glob("[!.]*/.new")]
     left += [str(path.relative_to(folder)) for path in (folder / "archive").glob(".next.*")]
     return [
         *(f"{name}: missing" for name in sorted(wanted - found)),

@@ -195,7 +195,7 @@ def settled(certs: Path) -> dict[str, bytes | str]:
 
 def check_killed_regenerate(path: Path, goal: str, old: dict[str, bytes | str]) -> bool:
     """Run a goal after a kill: the old set is as it was, or the new one takes its place. True: it was in its swap."""
-    pending = [(new / "certs/ca.pem", new.parent) for new in path.glob("archive/[!.]*/new")]
+    pending = [(new / "certs/ca.pem", new.parent) for new in path.glob("archive/[!.]*/.new")]
     if not pending:
         before = cas(path)
         assert len(before) == 2 or settled(path / "certs") == old
@@ -225,13 +225,13 @@ def test_a_half_swapped_folder_is_completed_by_any_target(signed: Factory, state
     make(newer, "regenerate")
     old = contents(path / "certs")
     archived = path / "archive/20260102T030405Z"
-    (archived / "new").mkdir(parents=True)
+    (archived / ".new").mkdir(parents=True)
     shutil.copytree(path / "config", archived / "config")
-    shutil.copytree(newer / "certs", archived / "new/certs")
+    shutil.copytree(newer / "certs", archived / ".new/certs")
     if state != "before the swap":
         (path / "certs").rename(archived / "certs")
     if state == "new set in place":
-        (archived / "new/certs").rename(path / "certs")
+        (archived / ".new/certs").rename(path / "certs")
 
     assert check_killed_regenerate(path, goal, old)
 

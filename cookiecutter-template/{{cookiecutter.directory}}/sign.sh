@@ -177,6 +177,11 @@ sign() { # sign CERTIFICATE REQUEST [PROFILE]
     done
     ca_is_whole
     chmod 700 certs
+    through=$base
+    while [ "$through" != "${through%/*}" ]; do
+        through=${through%/*}
+        [ ! -h "$through" ] || fail "\`$through\` is a link: keys are not written through links" "put a folder in its place"
+    done
     case $base in */*) mkdir -p "${base%/*}" ;; esac
     run_cfssl "${base##*/}" -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json ${3:+-profile "$3"} "$request"
     # The certificate goes first and comes last: after a kill it is missing, and make signs again.
@@ -196,28 +201,31 @@ stamp() { # into = a new name archive/TIME
 
 regenerate() { # the new set is made aside; one rename decides, heal does the rest
     [ -z "$completed" ] || return 0
+    outside=$(lines | sed 's/.* //; /^certs\//d' | head -n 1)
+    [ -z "$outside" ] || fail "\`$outside\` lies outside \`certs/\`: a new set can't be made aside" \
+        "give it an \`output\` in \`certs/\` in tls-scaffold.json, then \`tls-scaffold sync\`"
     if there certs/ca.pem || there certs/ca-key.pem; then ca_is_whole; ca_fits; fi
     echo "making a new set aside: the old one stays until the new one is whole"
     stamp
-    mkdir "$aside" "$aside/new"
+    mkdir "$aside" "$aside/.new"
     cp -RL config "$aside/config"
-    ln -s ../config "$aside/new/config"
+    ln -s ../config "$aside/.new/config"
     for each in * .[!.]*; do
         case $each in certs | archive | data | dist | config | .lock | .git | .tls-scaffold) continue ;; esac
-        [ ! -e "$each" ] || ln -s "../../../$each" "$aside/new/$each"
+        [ ! -e "$each" ] || ln -s "../../../$each" "$aside/.new/$each"
     done
-    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' "${MAKE_PROGRAM:-make}" -C "$aside/new" --no-print-directory \
+    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' "${MAKE_PROGRAM:-make}" -C "$aside/.new" --no-print-directory \
         -j "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" all || exit 1
     sync
     mv "$aside" "$into"
-    swap "$into/new"
+    swap "$into/.new"
     echo "new CA and certificates in certs/, the old ones in $into/"
 }
 
-swap() { # swap archive/TIME/new: the old certs/ goes to archive/TIME, the new one takes its place
+swap() { # swap archive/TIME/.new: the old certs/ goes to archive/TIME, the new one takes its place
     if [ -d "$1/certs" ]; then
-        [ ! -d certs ] || [ ! -e "${1%/new}/certs" ] || fail "both \`certs\` and \`${1%/new}/certs\` stand beside a newer set" "move one of them away"
-        [ ! -d certs ] || mv certs "${1%/new}/certs"
+        [ ! -d certs ] || [ ! -e "${1%/.new}/certs" ] || fail "both \`certs\` and \`${1%/.new}/certs\` stand beside a newer set" "move one of them away"
+        [ ! -d certs ] || mv certs "${1%/.new}/certs"
         mv "$1/certs" certs
     fi
     rm -rf "$1"
@@ -225,10 +233,10 @@ swap() { # swap archive/TIME/new: the old certs/ goes to archive/TIME, the new o
 
 heal() { # finish what a killed run had decided; completed = where the old set of a regenerate went
     completed=
-    for new in archive/*/new; do
+    for new in archive/*/.new; do
         [ -d "$new" ] || continue
         swap "$new"
-        completed=${new%/new}
+        completed=${new%/.new}
         echo "completed the regenerate that was killed; the old set is in $completed/" >&2
     done
     rm -rf archive/.next.* || :
@@ -298,6 +306,6 @@ cfssl:*) lock "${1##*/}"; sign "$@" ;;
 tls-scaffold:ca) if [ -f certs/ca.pem ]; then ca_is_whole; else own ca; fi ;;
 tls-scaffold:sign) own ;;
 tls-scaffold:sign-again) own --force ;;
-tls-scaffold:*) own --force "$(basename "$1" .pem)" ;;
+tls-scaffold:*) own --force "$1" ;;
 *) fail "SIGNER is \`$SIGNER\`: it is either \`cfssl\` or \`tls-scaffold\`" ;;
 esac
