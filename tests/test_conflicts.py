@@ -94,9 +94,25 @@ def test_proxies_are_compared_with_each_other_too() -> None:
         ({"output": "certs/CA"}, "users[0].output: `certs/CA.pem` is the certificate of the CA"),
         ({"output": "certs/etcd1-key"}, "users[0].output: `certs/etcd1-key.pem` would be the key of `certs/etcd1`"),
         ({"output": "certs/etcd1"}, "users[0].output: `certs/etcd1.pem` is the certificate of members[0] too"),
-        ({"request": "Makefile"}, "users[0].request: `Makefile` is one of the folder's own files"),
+        ({"request": "Makefile"}, "users[0].request: `Makefile` does not end in `.json`"),
         ({"request": "config/ca-csr.json"}, "users[0].request: `config/ca-csr.json` is one of the folder's own files"),
         ({"request": "tls-scaffold.json"}, "users[0].request: `tls-scaffold.json` is one of the folder's own files"),
+        (
+            {"request": "certs/ca-key.pem"},
+            "users[0].request: `certs/ca-key.pem` is in `certs/`, which has other files of the folder",
+        ),
+        (
+            {"request": "Archive/r.json"},
+            "users[0].request: `Archive/r.json` is in `Archive/`, which has other files of the folder",
+        ),
+        ({"request": "ssl/ca-key.pem"}, "users[0].request: `ssl/ca-key.pem` does not end in `.json`"),
+        (
+            {"request": ".tls-scaffold/rendered.json"},
+            "users[0].request: `.tls-scaffold/rendered.json` is not a path below the folder of letters, digits, "
+            "`.`, `_`, `-` and `/`",
+        ),
+        ({"output": "archive/u"}, "users[0].output: `archive/u` is in `archive/`, which has other files of the folder"),
+        ({"output": "Dist/u"}, "users[0].output: `Dist/u` is in `Dist/`, which has other files of the folder"),
         (
             {"request": "config/req-csr.json"},
             "users[0].request: `config/req-csr.json` is the request of members[0] too, with another CN",
@@ -105,6 +121,14 @@ def test_proxies_are_compared_with_each_other_too() -> None:
 )
 def test_files_of_other_names_that_collide_are_refused(fields: dict[str, str], problem: str) -> None:
     assert problems_of({"members": "m", "users": [{"name": "u", **fields}]}) == [problem]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"request": "req-u.json", "output": "ssl/u"}, {"request": "data.json", "output": "_certs/u"}, {"output": "data"}],
+)
+def test_folders_made_by_hand_may_have_their_files_elsewhere(fields: dict[str, str]) -> None:
+    assert intake.of_data({"members": "m", "users": [{"name": "u", **fields}]})
 
 
 def test_what_was_refused_already_is_not_told_twice() -> None:

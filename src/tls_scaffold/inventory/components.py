@@ -13,6 +13,8 @@ from tls_scaffold.inventory.values import Files, Member, Permission, Proxy, Serv
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")
 ACCESS = ("read", "write", "readwrite")
+NO_REQUESTS = ("archive", "certs", "data", "dist")
+NO_OUTPUTS = ("archive", "config", "data", "dist")
 MOST_PROXIES = 10_000
 PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 
@@ -115,14 +117,29 @@ def _permission(fields: Fields, place: str, value: object) -> Permission:
 
 def _files(fields: Fields, place: str, table: Mapping[str, Any]) -> Files:
     paths = {
-        name: fields.text(f"{place}.{name}", table[name], _path_problem)
-        for name in ("request", "output")
+        name: fields.text(f"{place}.{name}", table[name], problem)
+        for name, problem in (("request", _request_problem), ("output", _output_problem))
         if name in table
     }
     profile = table.get("profile")
     if "profile" in table and profile != "":
         profile = fields.name(f"{place}.profile", profile)
     return Files(**paths, profile=profile)
+
+
+def _request_problem(text: str) -> str:
+    # `remove` takes a request away, so nothing else may be called one.
+    wrong = _path_problem(text) or _place_problem(text, NO_REQUESTS)
+    return wrong or ("" if text.lower().endswith(".json") else f"`{text}` does not end in `.json`")
+
+
+def _output_problem(text: str) -> str:
+    return _path_problem(text) or _place_problem(text, NO_OUTPUTS)
+
+
+def _place_problem(text: str, places: tuple[str, ...]) -> str:
+    top, below, _ = text.partition("/")
+    return f"`{text}` is in `{top}/`, which has other files of the folder" if below and top.lower() in places else ""
 
 
 def _path_problem(text: str) -> str:

@@ -8,10 +8,7 @@ from tls_scaffold.words import canonical_host
 
 Item = TypeVar("Item")
 LISTS = (("members", "member"), ("proxies", "proxy"), ("users", "user"))
-OUR_FILES = (
-    *("config/ca-csr.json", "config/ca-config.json", FILE),
-    *("makefile", "procfile", "readme.md", "sign.sh", "rbac.sh"),
-)
+OUR_REQUESTS = ("config/ca-csr.json", "config/ca-config.json", FILE)
 
 
 def conflicts(inventory: Inventory) -> list[str]:
@@ -65,7 +62,7 @@ def _own_files(inventory: Inventory) -> Iterator[str]:
             yield f"{place}.output: `{path}.pem` is the certificate of the CA"
         if named and path.lower().endswith("-key"):
             yield f"{place}.output: `{path}.pem` would be the key of `{path[:-4]}`"
-        if component.request.lower() in OUR_FILES:
+        if component.request.lower() in OUR_REQUESTS:
             yield f"{place}.request: `{component.request}` is one of the folder's own files"
 
 
