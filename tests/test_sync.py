@@ -358,6 +358,19 @@ def test_what_a_killed_command_had_decided_is_done_by_the_same_command_but_not_b
     assert contents(path) == contents(expected)
 
 
+def test_a_sync_that_finishes_a_killed_one_also_follows_what_was_edited_since(folder: Factory) -> None:
+    path, expected = folder(), folder(name="expected")
+    change(path, expiry="4380h")
+    now = intake.load(path)
+    entry = journal.Entry(("sync",), keeping.preview(path, keeping.Change(now, now)))
+    (path / journal.FILE).write_text(json.dumps(asdict(entry)), encoding="utf-8")
+    for each in (path, expected):
+        change(each, expiry="2190h")
+    assert kept(path, "sync") == kept(expected, "sync")
+    assert contents(path) == contents(expected)
+    kept(path, "sync", "--check")
+
+
 def test_a_request_that_was_written_by_hand_just_as_ours_is_ours(folder: Factory) -> None:
     path, expected = folder(), folder(name="expected")
     kept(expected, "add", "--users", "zed")

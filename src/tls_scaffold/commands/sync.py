@@ -14,4 +14,4 @@ def sync(folder: Path, *, dry_run: bool = False) -> Plan:
         inventory = intake.load(folder)
         return keeping.Change(inventory, inventory)
 
-    return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, ("sync",), change)
+    return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, ("sync",), change, again=True)

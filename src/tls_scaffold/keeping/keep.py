@@ -33,18 +33,20 @@ class Change:
         )
 
 
-def keep(folder: Path, command: tuple[str, ...], change: Callable[[], Change]) -> Plan:
+def keep(folder: Path, command: tuple[str, ...], change: Callable[[], Change], *, again: bool = False) -> Plan:
     """Change a folder's inventory and make the folder follow; returns what was done.
 
     `command` is what the user asked for: if a killed run of the same left its work half done, that is
-    finished, and nothing else. Raises ScaffoldError, before anything is written, for whatever is wrong.
+    finished, and nothing else unless the command can be done `again`. Raises ScaffoldError, before
+    anything is written, for whatever is wrong.
     """
     with files.lock(folder, " ".join(("tls-scaffold", *command[:1]))):
         left = journal.finish(folder)
-        if left and left.command == command:
-            return left.plan
+        same = left.plan if left and left.command == command else None
+        if same and not again:
+            return same
         plan = preview(folder, change())
-        return journal.carry_out(folder, journal.Entry(command, plan)) if plan else plan
+        return journal.carry_out(folder, journal.Entry(command, plan)) if plan else same or plan
 
 
 def preview(folder: Path, change: Change) -> Plan:
