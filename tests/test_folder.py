@@ -130,6 +130,11 @@ def test_processes_of_others_count_as_alive_and_start_times_tell_twins_apart() -
     assert processes.started(GONE) == "-"
 
 
+def test_a_process_that_proc_hides_is_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "started", lambda _pid: processes.UNKNOWN)
+    assert processes.alive(os.getpid(), "1")
+
+
 def test_a_process_that_may_not_be_signalled_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_pid: int, _signal: int) -> None:
         raise PermissionError
@@ -217,6 +222,8 @@ def test_a_ca_on_its_way_arrives_and_is_never_put_over_another(tmp_path: Path) -
     assert contents(tmp_path) == {f"certs/{name}": name.encode() for name in ("ca-key.pem", "ca.csr", "ca.pem")}
     made.mkdir()
     (made / "ca.pem").write_text("another")
+    (tmp_path / "certs/ca.pem").unlink()
+    (tmp_path / "certs/ca.pem").symlink_to("/usb-stick/ca.pem")
     before = contents(tmp_path)
     with pytest.raises(ScaffoldError, match="holds a second CA"), folder.lock(tmp_path, "x"):
         pass
@@ -226,9 +233,9 @@ def test_a_ca_on_its_way_arrives_and_is_never_put_over_another(tmp_path: Path) -
 @pytest.mark.parametrize("moved", [False, True])
 def test_a_regenerate_that_was_killed_in_its_swap_is_completed(tmp_path: Path, moved: bool) -> None:  # noqa: FBT001
     shelf = tmp_path / "archive/20260101T000000Z"
-    (shelf / "new/certs").mkdir(parents=True)
-    (shelf / "new/certs/ca.pem").write_text("new")
-    (shelf / "new/Makefile").symlink_to("../../../Makefile")
+    (shelf / ".new/certs").mkdir(parents=True)
+    (shelf / ".new/certs/ca.pem").write_text("new")
+    (shelf / ".new/config").symlink_to("../config")
     old = shelf / "certs" if moved else tmp_path / "certs"
     old.mkdir()
     (old / "ca.pem").write_text("old")
@@ -237,9 +244,21 @@ def test_a_regenerate_that_was_killed_in_its_swap_is_completed(tmp_path: Path, m
     assert contents(tmp_path) == {"certs/ca.pem": b"new", "archive/20260101T000000Z/certs/ca.pem": b"old"}
 
 
+@pytest.mark.parametrize("path", ["new/certs/u.pem", ".new/certs/u.pem", "new/u.pem"])
+def test_an_archived_component_is_not_taken_for_a_regenerate(tmp_path: Path, path: str) -> None:
+    archived = tmp_path / "archive/20260101T000000Z" / path
+    archived.parent.mkdir(parents=True)
+    archived.write_text("of a removed user")
+    before = contents(tmp_path)
+    with folder.lock(tmp_path, "x"):
+        pass
+    assert contents(tmp_path) == before
+
+
 def test_two_old_sets_beside_a_newer_one_are_told(tmp_path: Path) -> None:
-    for path in ("certs", "archive/T/certs", "archive/T/new/certs"):
+    for path in ("certs", "archive/T/certs", "archive/T/.new/certs"):
         (tmp_path / path).mkdir(parents=True)
+    (tmp_path / "archive/T/.new/config").symlink_to("../config")
     with pytest.raises(ScaffoldError, match="stand beside a newer set"), folder.lock(tmp_path, "x"):
         pass
 
@@ -249,10 +268,12 @@ def test_working_files_of_the_dead_are_cleared_and_those_of_the_living_stay(tmp_
         (tmp_path / place).mkdir()
         (tmp_path / place / f".work.{GONE}").mkdir()
         (tmp_path / place / ".work.odd").touch()
-        (tmp_path / place / f".work.{os.getpid()}").touch()
+        (tmp_path / place / f".work.{os.getpid()}").mkdir()  # of one that had our number
+        (tmp_path / place / f".work.{os.getppid()}").touch()
     with folder.lock(tmp_path, "x"):
         pass
-    assert sorted(contents(tmp_path)) == [f".tls-scaffold/.work.{os.getpid()}", f"certs/.work.{os.getpid()}"]
+    left = sorted(str(each.relative_to(tmp_path)) for each in tmp_path.glob("*/.work.*"))
+    assert left == [f".tls-scaffold/.work.{os.getppid()}", f"certs/.work.{os.getppid()}"]
 
 
 def test_a_ca_is_taken_over_whole_and_only_where_there_is_none(tmp_path: Path) -> None:

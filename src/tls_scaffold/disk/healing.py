@@ -1,5 +1,6 @@
 """What killed runs left in a folder: finished where it was decided, cleared where it was not."""
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ ARCHIVE = "archive"
 STATE = ".tls-scaffold"
 CA_FILES = ("ca.csr", "ca-key.pem", "ca.pem")
 WORK = ".work."
+NEW = ".new"  # below a shelf of the archive; no component's files have such a name
 
 
 def heal(folder: Path) -> None:
@@ -21,12 +23,13 @@ def heal(folder: Path) -> None:
     A regenerate that was killed in its swap, a CA that was killed on its way to its place, and the
     working files of dead processes.
     """
-    for new in sorted((folder / ARCHIVE).glob("*/new")):
-        _swap(folder / CERTS, new)
+    for new in sorted((folder / ARCHIVE).glob(f"*/{NEW}")):
+        if (new / "config").is_symlink():  # as regenerate makes it
+            _swap(folder / CERTS, new)
     if (folder / CERTS / ".ca").is_dir():
         finish_ca(folder / CERTS)
-    for work in (*(folder / CERTS).glob(f"{WORK}*"), *(folder / STATE).glob(f"{WORK}*")):
-        _clear(work)
+    for place in (folder / CERTS, folder / STATE):
+        clear_leftovers(place)
 
 
 def _swap(certs: Path, new: Path) -> None:
@@ -45,7 +48,7 @@ def finish_ca(certs: Path) -> None:
     """Move a CA that is whole from `certs/.ca` to its place, never over another."""
     for name in CA_FILES:
         made, place = certs / ".ca" / name, certs / name
-        if made.exists() and not place.exists():
+        if made.exists() and not os.path.lexists(place):
             with suppress(FileNotFoundError):  # another of the same make may be at it
                 made.rename(place)
     try:
@@ -58,10 +61,16 @@ def finish_ca(certs: Path) -> None:
     flush_directory(certs)
 
 
-def _clear(work: Path) -> None:
-    pid = work.name.removeprefix(WORK)
-    if pid.isdecimal() and alive(int(pid)):
-        return
+def clear_leftovers(place: Path) -> None:
+    """Remove the working files of dead processes from a folder, those of one that had our number included."""
+    for work in place.glob(f"{WORK}*"):
+        pid = work.name.removeprefix(WORK)
+        if not (pid.isdecimal() and int(pid) != os.getpid() and alive(int(pid))):
+            clear(work)
+
+
+def clear(work: Path) -> None:
+    """Remove a working file or folder; it may be gone already."""
     if work.is_dir() and not work.is_symlink():
         shutil.rmtree(work)
     else:
