@@ -19,11 +19,14 @@ def started(pid: int) -> str:
 
 
 def alive(pid: int, start: str = UNKNOWN) -> bool:
-    """Tell whether process `pid` runs and is the one that began at `start` (`-` or empty: any)."""
+    """Tell whether process `pid` runs and is the one that began at `start` (`-` or empty: any).
+
+    Where /proc hides it (proc(5), hidepid) it counts as that one.
+    """
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
-    return start in ("", UNKNOWN) or started(pid) == start
+    return start in ("", UNKNOWN) or started(pid) in (start, UNKNOWN)
