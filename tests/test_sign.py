@@ -12,6 +12,7 @@ import pytest
 
 from clusters import VERSIONS, live, tools
 from support import Done, contents, faults, make, modes, names, openssl, read, run, verify
+from tls_scaffold.signing import pairs
 
 Factory = Callable[..., Path]
 COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
@@ -392,6 +393,22 @@ def test_a_folder_of_another_form_is_signed_where_its_makefile_says(tmp_path: Pa
     assert sign(path).stdout == "signed ssl/root.pem\nsigned ssl/a.pem\n"
     openssl("verify", "-CAfile", str(path / "ssl/root.pem"), str(path / "ssl/a.pem"))
     assert "1 certificate is" in sign(path).stderr
+
+
+def test_what_killed_runs_left_beside_outputs_elsewhere_is_cleared(tmp_path: Path) -> None:
+    path = other_form(tmp_path, "pki/users/a")
+    sign(path)
+    left = path / "pki/users/.work.4194311"
+    left.mkdir()
+    (left / "a-key.pem").write_text("key")
+    assert "1 certificate is" in sign(path).stderr
+    assert not left.exists()
+
+
+def test_a_leftover_of_our_own_number_does_not_keep_us_from_work(tmp_path: Path) -> None:
+    (tmp_path / f".work.{os.getpid()}").mkdir()
+    pairs.put(tmp_path / "a", {pairs.CERTIFICATE: b"C"})
+    assert contents(tmp_path) == {"a.pem": b"C"}
 
 
 def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling
+from tls_scaffold.disk.healing import WORK, clear
 from tls_scaffold.errors import ScaffoldError
 
 CERTIFICATE, KEY, CSR = ".pem", "-key.pem", ".csr"
@@ -17,9 +18,10 @@ MANY = 30
 @contextmanager
 def workshop(parent: Path) -> Iterator[Path]:
     """Make the folder in which files of `parent` come into being; nobody else can look into it, and it is cleared."""
-    work = parent / f".work.{os.getpid()}"
+    work = parent / f"{WORK}{os.getpid()}"
     with telling(parent):
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        clear(work)  # of a dead process that had our number, as all have in containers
         work.mkdir(mode=0o700)
     try:
         yield work

@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.disk.files import flush_directory, telling
-from tls_scaffold.disk.healing import CERTS
+from tls_scaffold.disk.folder import inside
+from tls_scaffold.disk.healing import CERTS, clear_leftovers
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing import authority, batch, pairs, plan, signer
 
@@ -33,6 +35,7 @@ def sign(folder: Path, signings: Sequence[Signing], *, force: bool, processes: i
     new = {path: authority.make(folder, path, now) for path, certificate in there.items() if not certificate}
     of_plan = {path: certificate or new[path][1].certificate for path, certificate in there.items()}
     wanted = plan.wanted(folder, signings, of_plan, now, force=force)
+    _clear_beside(folder, signings)
     for path, (signed, _) in new.items():
         authority.put(folder, path, signed)
     if wanted:
@@ -41,6 +44,13 @@ def sign(folder: Path, signings: Sequence[Signing], *, force: bool, processes: i
     reasons = {f"{each.signing.output}.pem": each.reasons for each in wanted}
     made = dict.fromkeys(new, (plan.MISSING,))
     return Done({**made, **reasons}, len(signings) - len(wanted))
+
+
+def _clear_beside(folder: Path, signings: Sequence[Signing]) -> None:
+    """Remove what killed runs left beside outputs: those outside `certs/` are seen by no other healing."""
+    for directory in {signing.output.rpartition("/")[0] for signing in signings} - {CERTS}:
+        with telling(folder), suppress(ScaffoldError):  # what lies outside of the folder is not ours
+            clear_leftovers(inside(folder, f"{directory or '.'}/-").parent)
 
 
 def _write(
