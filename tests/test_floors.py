@@ -27,7 +27,7 @@ SHELVES = {
     "etcd": "cluster proofs throwaway / access etcdctl",
     "signing": "signings / authority batch plan / differences likeness signer silences / certificates / keys pairs",
     "keeping": "keep / journal patch takeover / changes / adoption merge / description jsonmerge textmerge",
-    "disk": "folder / healing locking / files newfolder plainfiles processes",
+    "disk": "folder / healing locking newfolder / files plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",
     "cfssl": "readers / documents / durations goflags gojson sans usages",

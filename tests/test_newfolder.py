@@ -264,26 +264,38 @@ def test_a_kill_at_any_point_is_healed_by_the_next_run(tmp_path: Path, target: s
 
 def test_what_a_run_left_that_is_still_going_on_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / f".c.new-{os.getppid()}").mkdir()
-    (tmp_path / ".c.new-x").mkdir()
-    (tmp_path / f".c.new-{'9' * 30}").mkdir()
+    (tmp_path / f".c.new-{'9' * 19}").mkdir()
 
     newfolder.create(tmp_path / "c", TREE)
 
     assert entries(tmp_path) == [f".c.new-{os.getppid()}", "c"]
 
 
-def test_a_run_of_another_user_is_still_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def kill(_process: int, _signal: int) -> None:
-        raise PermissionError
+def test_folders_of_others_that_are_called_like_ours_stay(tmp_path: Path) -> None:
+    names = [".c.new-", ".c.new-1-filled-too", ".c.new-9x", ".c.new-mine", ".c.new-\u0661"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").touch()
 
-    monkeypatch.setattr(os, "kill", kill)
+    newfolder.create(tmp_path / "c", TREE)
 
-    assert newfolder._is_running("1")
+    assert entries(tmp_path) == [*names, "c"]
+    assert all((tmp_path / name / "a").exists() for name in names)
+
+
+def test_what_a_process_of_the_same_number_left_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / f".c.new-{os.getpid()}").mkdir()
+    (tmp_path / f".c.new-{os.getpid()}/half").touch()
+
+    newfolder.create(tmp_path / "c", TREE)
+
+    assert entries(tmp_path) == ["c"]
+    assert whole(tmp_path / "c")
 
 
 @pytest.mark.parametrize("name", ["[x]*?", "a b", "-n", "ü\n", "x" * 200])
 def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
-    left = tmp_path / f".{name}.new-1x"
+    left = tmp_path / f".{name}.new-{'9' * 19}"
     left.mkdir()
 
     newfolder.create(tmp_path / name, TREE)

@@ -1,19 +1,21 @@
 """A new folder appears whole or not at all: it is written beside its place and moved there."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tls_scaffold.disk.processes import alive
 from tls_scaffold.errors import ScaffoldError
 
 HINT = (
     "`tls-scaffold -C {0} sync` updates a folder of ours, `tls-scaffold adopt {0}` takes over one made by hand, "
     "`tls-scaffold new DIRECTORY` makes another"
 )
-
 FILLED = "-filled"
+LEFT = re.compile(rf"(?P<process>[0-9]{{1,19}})(?P<filled>{FILLED})?")
 
 
 def check_free(target: Path) -> None:
@@ -56,11 +58,16 @@ def _parents(parent: Path) -> Iterator[None]:
 def _heal(place: Path) -> None:
     prefix = _prefix(place)
     for left in place.parent.glob(f"{_literal(prefix)}*"):
-        process = left.name.removeprefix(prefix)
-        if not _is_running(process):
-            if not process.endswith(FILLED):
+        match = LEFT.fullmatch(left.name.removeprefix(prefix))
+        if match and not _is_at_work(int(match["process"])):
+            if not match["filled"]:
                 _take_back(left, place)
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_at_work(process: int) -> bool:
+    # A process of our own number is one that was killed: containers give the same few numbers again.
+    return process != os.getpid() and alive(process)
 
 
 @contextmanager
@@ -79,16 +86,6 @@ def _prefix(place: Path) -> str:
 
 def _literal(text: str) -> str:
     return "".join(f"[{character}]" if character in "*?[" else character for character in text)
-
-
-def _is_running(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _write(path: Path, text: str) -> None:
