@@ -7,6 +7,7 @@ import pytest
 from conftest import Factory
 from keeping import FOREIGN, edit, foreign, kept
 from support import PROGRAMS, contents, make, openssl, read, run, tls_scaffold
+from tls_scaffold.disk import folder as disk
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 
@@ -352,3 +353,15 @@ def test_a_folder_without_a_signing_configuration_keeps_cfssls_own_default(tmp_p
     make(path, SIGNER="cfssl")
     assert certificates(path) == FOLDERS[HANDMADE]
     assert json.loads((path / "tls-scaffold.json").read_text(encoding="utf-8"))["expiry"] == "8760h"
+
+
+def test_a_link_that_leads_nowhere_counts_as_a_ca_that_is_there(tmp_path: Path) -> None:
+    for path in ("ssl", "certs"):
+        (tmp_path / path).mkdir()
+    (tmp_path / "ssl/root.pem").write_text("certificate")
+    (tmp_path / "certs/ca-key.pem").symlink_to("/nowhere/ca-key.pem")
+    before = contents(tmp_path)
+
+    disk.take_ca(tmp_path, "ssl/root")
+
+    assert contents(tmp_path) == before

@@ -108,8 +108,10 @@ def test_proxies_are_compared_with_each_other_too() -> None:
         ({"request": "ssl/ca-key.pem"}, "users[0].request: `ssl/ca-key.pem` does not end in `.json`"),
         (
             {"request": ".tls-scaffold/rendered.json"},
-            "users[0].request: `.tls-scaffold/rendered.json` is not a path below the folder of letters, digits, "
-            "`.`, `_`, `-` and `/`",
+            (
+                "users[0].request: `.tls-scaffold/rendered.json` is not a path below the folder of letters, digits, "
+                "`.`, `_`, `-` and `/`"
+            ),
         ),
         ({"output": "archive/u"}, "users[0].output: `archive/u` is in `archive/`, which has other files of the folder"),
         ({"output": "Dist/u"}, "users[0].output: `Dist/u` is in `Dist/`, which has other files of the folder"),

@@ -121,7 +121,7 @@ def take_ca(folder: Path, base: str) -> None:
     """
     certs = folder / CERTS
     with telling(certs):
-        if any((certs / name).exists() for name in CA_FILES):
+        if any(os.path.lexists(certs / name) for name in CA_FILES):
             return
         certs.mkdir(mode=0o700, exist_ok=True)
         work = certs / f"{WORK}{os.getpid()}"
