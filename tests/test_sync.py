@@ -14,6 +14,7 @@ from support import contents, make, run, tls_scaffold, verify
 from tls_scaffold.inventory import intake
 from tls_scaffold.keeping import journal
 from tls_scaffold.keeping import keep as keeping
+from tls_scaffold.keeping.changes import Note, Plan, Step
 
 GUIDE = """\
 \t$(CFSSL) gencert \\
@@ -208,7 +209,13 @@ def test_without_its_record_a_folder_counts_what_differs_as_edited(folder: Facto
     assert contents(path)[RECORD] == contents(folder(name="new"))[RECORD]
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"Makefile": 7}', "[" * 100_000, '{"Makefile": [7]}'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("", "{", "[]", '{"Makefile": 7}', "[" * 100_000, '{"Makefile": [7]}'),
+        *(r'{"a\u0000": []}', r'{"\ud800": []}', r'{"Makefile": ["\ud800"]}'),
+    ],
+)
 def test_without_its_record_components_still_come_and_go(folder: Factory, damage: str) -> None:
     path, other = folder(name="lost"), folder(name="kept")
     for each in (path, other):
@@ -356,6 +363,49 @@ def test_what_a_killed_command_had_decided_is_done_by_the_same_command_but_not_b
         assert error == f"error: a command was killed while it worked on `{path}`\n\nhint: {hint}\n"
     assert "wrote config/req-zed.json" in kept(path, "add", "--users", "zed").stderr
     assert contents(path) == contents(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("path", 5),
+        ("path", None),
+        ("path", "a\0"),
+        ("path", "\ud800"),
+        ("before", 5),
+        ("before", "\ud800"),
+        ("after", 5),
+        ("other", "x"),
+    ],
+)
+def test_a_damaged_plan_of_a_killed_command_is_told(folder: Factory, name: str, value: object) -> None:
+    path = folder()
+    step = {"path": "Makefile", "before": "", "after": "", name: value}
+    plan = {"shelf": "archive/T", "steps": [step], "moves": [], "notes": [], "ca": ""}
+    (path / journal.FILE).write_text(json.dumps({"command": ["sync"], "plan": plan}), encoding="utf-8")
+    before = contents(path)
+    assert kept(path, "sync", code=1).stderr == (
+        f"error: `{path / journal.FILE}` is damaged: a killed command can't be finished\n\n"
+        "hint: remove it and run `tls-scaffold sync`\n"
+    )
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("ours", ["new", "older"])
+def test_our_copy_that_was_edited_by_hand_goes_to_the_archive_before_a_newer_takes_its_place(
+    tmp_path: Path, ours: str
+) -> None:
+    (tmp_path / "Makefile").write_text("edited meanwhile", encoding="utf-8")
+    (tmp_path / "Makefile.new").write_text(ours, encoding="utf-8")
+    plan = Plan("archive/T", (Step("Makefile", "old", "new"),), notes=(Note("wrote", "Makefile"),))
+    done = journal.carry_out(tmp_path, journal.Entry(("sync",), plan))
+    archived = ours != "new"
+    assert done.notes == (Note("conflict", "Makefile"), *([Note("archived", "Makefile.new")] if archived else []))
+    assert contents(tmp_path) == {
+        "Makefile": b"edited meanwhile",
+        "Makefile.new": b"new",
+        **({"archive/T/Makefile.new": b"older"} if archived else {}),
+    }
 
 
 def test_a_sync_that_finishes_a_killed_one_also_follows_what_was_edited_since(folder: Factory) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
@@ -152,7 +153,21 @@ def last_render(folder: Path) -> dict[str, str]:
     from tls_scaffold.rendering.documents import LAST_RENDER
 
     try:
-        record = json.loads(read_text(folder, LAST_RENDER) or "{}")
-        return {path: "\n".join(lines) for path, lines in record.items()}
+        record = parsed(read_text(folder, LAST_RENDER) or "{}")
+        return {named(path): "\n".join(lines) for path, lines in record.items()}
     except (ValueError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def parsed(text: str) -> Any:
+    """Return the data in a file of ours; ValueError if it is not JSON, or has half characters that no file can hold."""
+    data = json.loads(text)
+    json.dumps(data, ensure_ascii=False).encode()
+    return data
+
+
+def named(path: object) -> str:
+    """Return the path that a file of ours names; ValueError if no file can be called that."""
+    if not isinstance(path, str) or "\0" in path:
+        raise ValueError(path)
+    return path

@@ -1,6 +1,7 @@
 """A plan is carried out whole: written down first, then done, so that the next command ends what a kill cut off."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def finish(folder: Path) -> Entry | None:
     if text is None:
         return None
     try:
-        entry = _entry(json.loads(text))
+        entry = _entry(files.parsed(text))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         hint = "remove it and run `tls-scaffold sync`"
         raise ScaffoldError(f"`{folder / FILE}` is damaged: a killed command can't be finished", hint=hint) from error
@@ -53,13 +54,19 @@ def _entry(data: dict[str, Any]) -> Entry:
     return Entry(
         command=tuple(data["command"]),
         plan=Plan(
-            shelf=plan["shelf"],
-            steps=tuple(Step(**step) for step in plan["steps"]),
-            moves=tuple(plan["moves"]),
-            notes=tuple(Note(**note) for note in plan["notes"]),
-            ca=plan["ca"],
+            shelf=files.named(plan["shelf"]),
+            steps=tuple(_step(**step) for step in plan["steps"]),
+            moves=tuple(files.named(path) for path in plan["moves"]),
+            notes=tuple(Note(str(note["verb"]), files.named(note["path"])) for note in plan["notes"]),
+            ca=files.named(plan["ca"]),
         ),
     )
+
+
+def _step(path: object, before: object, after: object) -> Step:
+    if not (isinstance(before, str | None) and isinstance(after, str | None)):
+        raise TypeError(path)
+    return Step(files.named(path), before, after)
 
 
 def _do(folder: Path, plan: Plan) -> Plan:
@@ -67,23 +74,29 @@ def _do(folder: Path, plan: Plan) -> Plan:
         files.archive(folder, plan.shelf)
     if plan.ca:
         files.take_ca(folder, plan.ca)
-    missed = {step.path for step in plan.steps if not _done(folder, step)}
+    missed = {note.path: note for step in plan.steps for note in _missed(folder, plan.shelf, step)}
     for path in plan.moves:
         files.move_away(folder, path, folder / plan.shelf)
     files.remove(folder, FILE)
-    notes = (replace(note, verb="conflict") if note.path in missed else note for note in plan.notes)
-    return replace(plan, notes=tuple(notes))
+    notes = {note.path: note for note in plan.notes} | missed
+    return replace(plan, notes=tuple(notes.values()))
 
 
-def _done(folder: Path, step: Step) -> bool:
-    """Give a file its text; False if it was changed meanwhile, by hand, and stays as it is."""
+def _missed(folder: Path, shelf: str, step: Step) -> Iterator[Note]:
+    """Give a file its text, or yield what is to be told where it was changed meanwhile, by hand, and stays."""
     current = files.read_text(folder, step.path)
     if current not in (step.before, step.after):
+        yield Note("conflict", step.path)
         if step.after is not None:
-            files.write(folder, step.path + BESIDE, step.after)
-        return False
-    if step.after is None:
+            yield from _put_beside(folder, shelf, step.path + BESIDE, step.after)
+    elif step.after is None:
         files.remove(folder, step.path)
     elif current != step.after:
         files.write(folder, step.path, step.after)
-    return True
+
+
+def _put_beside(folder: Path, shelf: str, beside: str, ours: str) -> Iterator[Note]:
+    if files.read_text(folder, beside) not in (None, ours):
+        files.move_away(folder, beside, files.archive(folder, shelf))
+        yield Note("archived", beside)
+    files.write(folder, beside, ours)
