@@ -1,8 +1,10 @@
 """`tls-scaffold status`: every state with real certificates, in words, JSON, metrics and a picture."""
 
 import json
+import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from pictures import SVG, parsed
 from rights import as_somebody
 from support import BIN, contents, make, run, tls_scaffold
 from tls_scaffold.cli import cli
+from tls_scaffold.commands import status as command
 from tls_scaffold.commands.status import Report, status
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.state.contents import read
@@ -562,6 +565,40 @@ def test_an_older_file_of_metrics_is_replaced_whole_or_not_at_all(small: Callabl
     assert done.exit_code == 1
     assert done.stderr.startswith("error: `")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["aim", "tls-setup", "tls.prom"]
+
+
+def test_a_pipe_is_written_into_and_stays_one(small: Callable[..., Path], tmp_path: Path) -> None:
+    folder, pipe, link = small(), tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for target in (pipe, link):
+        with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+            done = tls_scaffold("-C", str(folder), "status", "--prometheus", str(target))
+            assert done.returncode == 0, done.stderr
+            assert reader.communicate(timeout=60)[0].startswith("# HELP tls_scaffold_certificate_not_after_seconds")
+    assert (pipe.is_fifo(), link.is_symlink()) == (True, True)
+
+
+def test_a_file_that_is_open_already_is_written_into(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w+", encoding="utf-8") as file:
+        command.write(Path(f"/proc/self/fd/{file.fileno()}"), "text")
+        assert file.read() == "text"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("option", ["--prometheus", "--svg"])
+@pytest.mark.parametrize("name", ["certs/ca-key.pem", "certs/CA.PEM", "certs/etcd1.csr"])
+def test_nothing_is_written_over_a_certificate_a_key_or_a_csr(
+    small: Callable[..., Path], option: str, name: str
+) -> None:
+    folder = small()
+    before = contents(folder)
+    done = invoke("-C", str(folder), "status", option, str(folder / name))
+    assert done.exit_code == 2
+    assert done.stderr == (
+        f"error: `{folder / name}` is called like a certificate, a key or a CSR: nothing is written there\n"
+    )
+    assert contents(folder) == before
 
 
 def test_the_picture_shows_each_life_the_ca_s_first(every_state: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.errors import UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles import makefile
@@ -73,9 +74,24 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
 
 
 def write(path: Path, text: str) -> None:
-    """Put a file that the command line named in place, whole; ScaffoldError where that can't be."""
+    """Put a file that the command line named in place, whole, or write into a device or a pipe of that name.
+
+    Raises UsageError where the file would be a certificate, a key or a CSR, ScaffoldError where it can't be written.
+    """
+    if path.suffix.lower() in (".pem", ".csr"):
+        raise UsageError(f"`{path}` is called like a certificate, a key or a CSR: nothing is written there")
     with files.telling(path):
-        files.write(path, text)
+        if _is_stream(path):
+            path.write_text(text, encoding="utf-8")
+        else:
+            files.write(path, text)
+
+
+def _is_stream(path: Path) -> bool:
+    """Tell whether a name stands for what is read as it is written: a pipe, a device, or `/dev/stdout`."""
+    if path.is_symlink() and path.parent.resolve().parts[1:2] in (("dev",), ("proc",)):
+        return True
+    return path.exists() and not path.is_file()
 
 
 def _document(row: Row) -> dict[str, Any]:
