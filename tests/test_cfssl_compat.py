@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,41 @@ def test_a_ca_that_is_made_again_is_kept_in_the_archive(of_2015: Path) -> None:
     assert contents(shelf / "certs") == {name: before[name] for name in ("ca-key.pem", "ca.csr", "ca.pem")}
     assert f"warning: `certs/ca.pem` was a CA: it is in `archive/{shelf.name}` now" in done.stderr
     openssl("verify", "-CAfile", str(of_2015 / "certs/ca.pem"), str(of_2015 / "certs/etcd1.pem"))
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("rubbish")])
+def test_a_key_that_may_be_a_cas_is_kept_in_the_archive(of_2015: Path, spoil: Callable[[Path], object]) -> None:
+    make_of_2015(of_2015, "ca")
+    certs = of_2015 / "certs"
+    spoil(certs / "ca.pem")
+    before = contents(certs)
+    done = make_of_2015(of_2015, "ca")
+    (shelf,) = (of_2015 / "archive").iterdir()
+    assert contents(shelf / "certs") == before
+    told = f"it is in `archive/{shelf.name}` now, as it may be a CA's"
+    assert done.stderr == f"warning: `certs/ca-key.pem` had no certificate that can be read: {told}\n"
+    make_of_2015(of_2015, "req")
+    assert len(list((of_2015 / "archive").iterdir())) == 1
+
+
+def test_a_ca_elsewhere_is_kept_in_the_archive_beside_it(of_2015: Path) -> None:
+    make_of_2015(of_2015, "ca")
+    before = contents(of_2015 / "certs")
+    line = f"{CFSSL} gencert -initca ca-csr.json | {JSON} -bare ../certs/ca"
+    assert shell(line, of_2015 / "config").returncode == 0
+    (shelf,) = (of_2015 / "certs/archive").iterdir()
+    assert contents(shelf) == before
+
+
+def test_a_cas_key_is_not_moved_through_a_link(of_2015: Path, tmp_path: Path) -> None:
+    make_of_2015(of_2015, "ca")
+    (tmp_path / "elsewhere").mkdir()
+    (of_2015 / "archive").symlink_to(tmp_path / "elsewhere")
+    before = contents(of_2015)
+    done = shell(f"{CFSSL} gencert -initca config/ca-csr.json | {JSON} -bare certs/ca", of_2015)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: keys are not written through links\n  `archive` is a link\n")
+    assert contents(of_2015) == before
 
 
 @pytest.mark.parametrize("spelling", ["-{0} {1}", "-{0}={1}", "--{0} {1}", "--{0}={1}"])

@@ -1,13 +1,14 @@
 """`tls-scaffold cfssljson`: the three files out of cfssl's JSON."""
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import goflags
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.folder import archive, move_away
+from tls_scaffold.disk.folder import archive, check, move_away
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.signing import pairs
 
@@ -24,8 +25,8 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
     """Do what `cfssljson WORDS` does in `folder`, and return the notes that are to be told.
 
     Unlike cfssljson it never leaves a certificate beside another one's key, nor a CA replaced: an older CA of
-    that name is moved to `archive/`. Raises UsageError for flags that it does not take, ScaffoldError if the input
-    is not cfssl's.
+    that name is moved to `archive/`, and so is a key that may be a CA's. Raises UsageError for flags that it does
+    not take, ScaffoldError if the input is not cfssl's.
     """
     flags = goflags.parse(words, "cfssljson", ("f",), ("bare",))
     if len(flags.rest) > 1:
@@ -42,27 +43,32 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
 
 
 def _save_ca(folder: Path, base: Path, contents: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Move the files of a CA that would be replaced to `archive/`, where nothing is ever deleted."""
-    targets = [base.with_name(base.name + ending) for ending in contents]
-    if not _is_ca(base.with_name(base.name + pairs.CERTIFICATE)):
+    """Move what would be replaced to `archive/`, where nothing is ever deleted, if it is a CA or may be one."""
+    replaced = [ending for ending in contents if os.path.lexists(f"{base}{ending}")]
+    is_ca = _is_ca(Path(f"{base}{pairs.CERTIFICATE}"))
+    if not (is_ca or (is_ca is None and pairs.KEY in replaced)):
         return ()
-    root = folder if base.is_relative_to(folder) else base.parent
+    parent, top = base.parent.resolve(), folder.resolve()
+    root, below = (folder, parent.relative_to(top)) if parent.is_relative_to(top) else (base.parent, Path())
+    check(root)
     shelf = archive(root)
-    for target in targets:
-        if target.exists():
-            move_away(root, str(target.relative_to(root)), shelf)
-    return (f"`{base}{pairs.CERTIFICATE}` was a CA: it is in `{shelf}` now, and what it signed is no longer trusted",)
+    for ending in replaced:
+        move_away(root, str(below / f"{base.name}{ending}"), shelf)
+    if is_ca:
+        told = f"`{base}{pairs.CERTIFICATE}` was a CA: it is in `{shelf}` now, and what it signed is no longer trusted"
+    else:
+        told = f"`{base}{pairs.KEY}` had no certificate that can be read: it is in `{shelf}` now, as it may be a CA's"
+    return (told,)
 
 
-def _is_ca(path: Path) -> bool:
-    if not path.is_file():
-        return False
+def _is_ca(path: Path) -> bool | None:
+    """Tell whether a certificate is a CA's; None if it can't be read."""
     from tls_scaffold.signing import certificates
 
     try:
         return certificates.read(path.read_bytes(), str(path)).is_ca
-    except ScaffoldError:
-        return False
+    except (OSError, ScaffoldError):
+        return None
 
 
 def _document(text: str) -> dict[str, Any]:
