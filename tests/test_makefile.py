@@ -112,6 +112,7 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
         "docker run cfssl/cfssl gencert x.json | cfssljson -bare x",
         "cfssl -v gencert x.json | cfssljson -bare x",
         "gencert x.json | cfssljson -bare x",
+        "cfssl | cfssljson -bare gencert",
     ],
 )
 def test_what_is_not_understood_is_handed_back(line: str) -> None:
