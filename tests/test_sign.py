@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from clusters import VERSIONS, live, tools
 from support import Done, contents, faults, make, modes, names, openssl, read, run, verify
+from tls_scaffold.commands import sign as sign_command
+from tls_scaffold.makefiles import makefile
 from tls_scaffold.signing import pairs
 
 Factory = Callable[..., Path]
@@ -355,6 +358,20 @@ def test_a_folder_without_a_makefile_is_told_in_makes_words(folder: Factory) -> 
     assert "Makefile" in refusal(path)
 
 
+def test_whatever_keeps_the_makefile_from_being_read_no_ca_is_made(
+    folder: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_folder: Path) -> None:
+        raise RuntimeError("can't start new thread")
+
+    path = folder()
+    before = contents(path)
+    monkeypatch.setattr(makefile, "read", fail)
+    with pytest.raises(RuntimeError, match="new thread"):
+        sign_command.sign(path, [], force=False, processes=1, progress=lambda _: nullcontext(lambda _: None))
+    assert contents(path) == before
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -393,6 +410,43 @@ def test_a_folder_of_another_form_is_signed_where_its_makefile_says(tmp_path: Pa
     assert sign(path).stdout == "signed ssl/root.pem\nsigned ssl/a.pem\n"
     openssl("verify", "-CAfile", str(path / "ssl/root.pem"), str(path / "ssl/a.pem"))
     assert "1 certificate is" in sign(path).stderr
+
+
+def test_a_name_is_a_path_before_it_is_a_name_and_never_a_guess(tmp_path: Path) -> None:
+    path = other_form(tmp_path, "x/a")
+    makefile = path / "Makefile"
+    line = makefile.read_text().splitlines()[-1]
+    makefile.write_text(makefile.read_text() + line.replace("x/a", "y/a") + "\n" + line.replace("x/a", "y/b") + "\n")
+    assert sign(path, "y/a", "b").stdout == "signed ssl/root.pem\nsigned y/a.pem\nsigned y/b.pem\n"
+    assert sign(path, "--force", "x/a.pem").stdout == "signed x/a.pem\n"
+    assert refusal(path, "--force", "a", "y/c") == (
+        "error: no such component in the Makefile\n"
+        "  `a` may be `x/a` or `y/a`: say which\n"
+        "  `y/c`: did you mean `y/b`?\n\n"
+        "hint: its components are `a`, `b`\n"
+    )
+
+
+@pytest.mark.parametrize("taken", ["root.pem", "root-key.pem", "root.csr"])
+def test_a_new_ca_is_never_put_over_what_is_there(tmp_path: Path, taken: str) -> None:
+    path = other_form(tmp_path, "ssl/a")
+    (path / "ssl").mkdir()
+    (path / "ssl" / taken).symlink_to("/usb-stick/of-the-ca")
+    assert refusal(path) == (
+        "error: `ssl/root.pem` is missing, and a new CA would overwrite what is there\n"
+        f"  `ssl/{taken}` is there\n\n"
+        "hint: put the CA back, or move these away\n"
+    )
+
+
+def test_no_ca_is_made_whose_key_would_go_elsewhere(tmp_path: Path) -> None:
+    path = other_form(tmp_path, "ssl/a")
+    makefile = path / "Makefile"
+    makefile.write_text(makefile.read_text().replace("root-key.pem", "root.key"))
+    assert refusal(path) == (
+        "error: `ssl/root.pem` and `ssl/root.key` are both missing, and no CA is made under these names\n\n"
+        "hint: put them back; a new CA is `NAME.pem` with its key in `NAME-key.pem`\n"
+    )
 
 
 def test_what_killed_runs_left_beside_outputs_elsewhere_is_cleared(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -35,19 +35,22 @@ def sign(folder: Path, names: Sequence[str], *, force: bool, processes: int, pro
 
 
 class _Reading(Thread):
-    """Lets make read its Makefile while this process reads its own modules: both take a tenth of a second."""
+    """Lets make read its Makefile while this process reads its own modules: both take a tenth of a second.
+
+    No executor of `concurrent.futures`: what that runs at each fork swallows a Ctrl-C which comes at that moment.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True)
         self._folder = folder
         self._found: tuple[Signing, ...] = ()
-        self._error: ScaffoldError | None = None
+        self._error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         try:
             self._found = makefile.read(self._folder)
-        except ScaffoldError as error:
+        except BaseException as error:  # noqa: BLE001 - raised again where it can be seen
             self._error = error
 
     def result(self) -> tuple[Signing, ...]:
@@ -63,21 +66,48 @@ def _named(signings: Iterable[Signing], names: Sequence[str]) -> tuple[Signing, 
     by_output = {signing.output: signing for signing in signings}
     if not names:
         return tuple(by_output.values())
-    by_name = {name: each for each in by_output.values() for name in (Path(each.output).name, each.name)}
-    unknown = [name for name in names if name not in by_name and name != CA]
-    if unknown:
+    known = _known(by_output.values())
+    problems = [problem for name in names if name != CA for problem in _problem(name, known)]
+    if problems:
+        listed = ", ".join(f"`{name}`" for name in dict.fromkeys(each.name for each in by_output.values()))
         raise ScaffoldError(
-            "no such component in the Makefile",
-            [f"`{name}`{_meant(name, by_name)}" for name in unknown],
-            hint=f"its components are {', '.join(f'`{name}`' for name in by_name)}" if by_name else "it has none",
+            "no such component in the Makefile", problems, f"its components are {listed}" if listed else "it has none"
         )
-    chosen = (by_name[name] for name in names if name != CA)
+    chosen = (known[name][0] for name in names if name != CA)
     return tuple({each.output: each for each in chosen}.values())
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f": did you mean `{close[0]}`?" if close else ""
+def _known(signings: Collection[Signing]) -> dict[str, list[Signing]]:
+    """Return what each name may mean: what it is the path of, else the name of, else the last part of the path."""
+    known: dict[str, list[Signing]] = {}
+    for names_of in (_paths, _name, _last_part):
+        found: dict[str, list[Signing]] = {}
+        for signing in signings:
+            for name in names_of(signing):
+                found.setdefault(name, []).append(signing)
+        known = {**found, **known}
+    return known
+
+
+def _paths(signing: Signing) -> tuple[str, ...]:
+    return signing.output, f"{signing.output}.pem"
+
+
+def _name(signing: Signing) -> tuple[str, ...]:
+    return (signing.name,)
+
+
+def _last_part(signing: Signing) -> tuple[str, ...]:
+    return (Path(signing.output).name,)
+
+
+def _problem(name: str, known: Mapping[str, Sequence[Signing]]) -> Iterator[str]:
+    meant = [each.output for each in known.get(name, ())]
+    if not meant:
+        close = difflib.get_close_matches(name, known, 1)
+        yield f"`{name}`: did you mean `{close[0]}`?" if close else f"`{name}`"
+    elif len(meant) > 1:
+        yield f"`{name}` may be {' or '.join(f'`{output}`' for output in meant)}: say which"
 
 
 def _processors() -> int:

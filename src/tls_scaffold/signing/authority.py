@@ -1,5 +1,6 @@
 """A folder's CA: found whole, or made where there is none; never replaced."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -44,12 +45,14 @@ def _half(folder: Path, path: str, other: str) -> bytes:
     )
 
 
-def make(folder: Path, certificate: str, now: datetime) -> tuple[signer.Signed, signer.CA]:
+def make(folder: Path, certificate: str, key: str, now: datetime) -> tuple[signer.Signed, signer.CA]:
     """Make a CA in memory, from the request that the folder has for it: what is to be written, and who can sign.
 
-    Raises ScaffoldError with everything that is wrong with that request.
+    Raises ScaffoldError with everything that is wrong with that request, and if something, a link that leads
+    nowhere included, has the name of one of its files.
     """
     _check_no_orphans(folder, certificate)
+    _check_place(folder, certificate, key)
     path = _request(folder, certificate)
     text = read_text(folder, path)
     if text is None:
@@ -64,7 +67,7 @@ def make(folder: Path, certificate: str, now: datetime) -> tuple[signer.Signed, 
 
 
 def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
-    """Put a new CA in place; for `certs/` by one rename, so that no half of it is ever seen."""
+    """Put a new CA of `make` in place; for `certs/` by one rename, so that no half of it is ever seen."""
     target = inside(folder, certificate)
     contents = {pairs.KEY: signed.key, pairs.CSR: signed.csr, pairs.CERTIFICATE: signed.certificate}
     if certificate != OURS:
@@ -84,6 +87,22 @@ def _check_no_orphans(folder: Path, certificate: str) -> None:
         raise ScaffoldError(
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
             hint="put ca.pem and ca-key.pem back, or run `make clean` to begin anew",
+        )
+
+
+def _check_place(folder: Path, certificate: str, key: str) -> None:
+    base = certificate.removesuffix(pairs.CERTIFICATE)
+    if certificate == base or key != f"{base}{pairs.KEY}":
+        raise ScaffoldError(
+            f"`{certificate}` and `{key}` are both missing, and no CA is made under these names",
+            hint="put them back; a new CA is `NAME.pem` with its key in `NAME-key.pem`",
+        )
+    taken = [f"`{base}{ending}` is there" for ending in pairs.MODES if os.path.lexists(folder / f"{base}{ending}")]
+    if taken:
+        raise ScaffoldError(
+            f"`{certificate}` is missing, and a new CA would overwrite what is there",
+            taken,
+            hint="put the CA back, or move these away",
         )
 
 

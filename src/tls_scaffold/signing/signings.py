@@ -32,7 +32,9 @@ def sign(folder: Path, signings: Sequence[Signing], *, force: bool, processes: i
     now = signer.utc_now()
     keys = {signing.ca: signing.ca_key for signing in signings} or {authority.OURS: "certs/ca-key.pem"}
     there = {path: authority.find(folder, path, key) for path, key in keys.items()}
-    new = {path: authority.make(folder, path, now) for path, certificate in there.items() if not certificate}
+    new = {
+        path: authority.make(folder, path, keys[path], now) for path, certificate in there.items() if not certificate
+    }
     of_plan = {path: certificate or new[path][1].certificate for path, certificate in there.items()}
     wanted = plan.wanted(folder, signings, of_plan, now, force=force)
     _clear_beside(folder, signings)
