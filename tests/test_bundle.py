@@ -277,8 +277,10 @@ def test_an_unknown_name_is_told_with_the_one_that_was_meant(signed: Factory) ->
     done = bundle(folder, "alcie", "nobody", "root", code=1)
 
     assert done.stderr == (
-        "error: there is no such component\n  `alcie`: did you mean `alice`?\n  `nobody`\n\n"
-        f"hint: there are etcd1, db, proxy1, {', '.join(USERS.split(','))}\n"
+        "error: there is no such component\n"
+        "  `alcie` is not a component; did you mean `alice`?\n"
+        "  `nobody` is not a component\n\n"
+        "hint: `tls-scaffold status` lists the components\n"
     )
     assert not (folder / "dist").exists()
 

@@ -847,7 +847,7 @@ def test_a_rule_that_does_not_exist_is_a_usage_error_with_all_that_do() -> None:
     done = invoke("check", "--explain", "empty-hosts")
     assert done.exit_code == 2
     first, *listed = done.stderr.splitlines()
-    assert first == "error: there is no rule `empty-hosts`: did you mean `empty-host`?"
+    assert first == "error: there is no rule `empty-hosts`; did you mean `empty-host`?"
     assert listed == [f"  `{rule}`" for rule in checks.IDS]
     assert "did you mean" not in invoke("check", "--explain", "0").stderr
 

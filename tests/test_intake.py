@@ -374,3 +374,9 @@ def test_a_mistake_in_a_folder_s_inventory_has_its_position() -> None:
 
     assert caught.value.summary.startswith("`tls-scaffold.json` is not JSON: ")
     assert caught.value.summary.endswith("(line 1, column 2)")
+
+
+@pytest.mark.parametrize("name", ["ca", "csr", "peer-key"])
+def test_a_profile_may_be_called_what_no_file_may(name: str) -> None:
+    users = [{"name": "u", "profile": name}]
+    assert intake.of_data({"members": "a", "users": users}).users[0].files == Files(profile=name)

@@ -78,7 +78,11 @@ def test_removing_a_user_that_was_just_added_gives_back_the_folder(folder: Facto
         (
             ("calic", "nobody"),
             1,
-            ["there is nothing of this name to remove", "`calic`: did you mean `calico`?", "`nobody`"],
+            [
+                "there is no such component",
+                "`calic` is not a component; did you mean `calico`?",
+                "`nobody` is not a component",
+            ],
         ),
         (("etcd1", "etcd2", "etcd3"), 1, ["members: there are none"]),
         ((), 2, ["Missing argument 'NAME"]),

@@ -188,3 +188,8 @@ def test_a_key_type_is_read_and_written_as_the_same_word(text: str, key: Key) ->
 )
 def test_an_unknown_key_type_is_none(text: str) -> None:
     assert words.key(text) is None
+
+
+def test_a_name_that_is_none_is_met_with_the_likeliest() -> None:
+    assert words.meant("calic", ("etcd1", "calico")) == "; did you mean `calico`?"
+    assert words.meant("zzz", ("etcd1", "calico")) == ""

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
@@ -32,16 +33,23 @@ class Key:
 
 def name_problem(text: str) -> str:
     """Say why `text` can't name a component and its files; empty if it can."""
-    if not NAME.fullmatch(text):
-        return f"`{text}` is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
-    if len(text) > NAME_LENGTH:
-        return f"`{text}` is longer than {NAME_LENGTH} characters"
+    if problem := label_problem(text):
+        return problem
     if text.lower() == "ca":
         return f"`{text}` is taken by the CA's own files"
     if text.lower() == "csr":
         return f"`{text}` is taken by the members' request, `config/req-csr.json`"
     if text.lower().endswith("-key"):
         return f"`{text}` ends in `-key`: `{text}.pem` would be the key of `{text[:-4]}`"
+    return ""
+
+
+def label_problem(text: str) -> str:
+    """Say why `text` can't name what has no files of its own, such as a profile; empty if it can."""
+    if not NAME.fullmatch(text):
+        return f"`{text}` is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
+    if len(text) > NAME_LENGTH:
+        return f"`{text}` is longer than {NAME_LENGTH} characters"
     return ""
 
 
@@ -140,3 +148,11 @@ def key(text: str) -> Key | None:
     if re.fullmatch(r"[0-9]{3,4}", size, re.ASCII) and int(size) in sizes:
         return Key(algo, int(size))
     return None
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about a name that is none of the `known`: the likeliest one, empty if none is."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""

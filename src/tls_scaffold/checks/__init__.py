@@ -1,6 +1,5 @@
 """The rules of `tls-scaffold check`, and what they find in a folder."""
 
-import difflib
 from collections.abc import Iterator
 
 from tls_scaffold.checks import certs, documents, hosts, profiles, secrecy, subjects, targets
@@ -8,6 +7,7 @@ from tls_scaffold.checks.documents import Fit
 from tls_scaffold.checks.rule import WARNING, Finding, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.inventory.values import FILE
+from tls_scaffold.words import meant
 
 
 class KnownRules(Rule):
@@ -22,9 +22,7 @@ class KnownRules(Rule):
         """Yield each id in `ignore` that no rule has."""
         for name in view.inventory.ignore if view.inventory else ():
             if name not in IDS:
-                close = difflib.get_close_matches(name, IDS, 1)
-                meant = f"; did you mean `{close[0]}`?" if close else ""
-                yield f"{FILE}: ignore.{name}", f"there is no rule `{name}`{meant}"
+                yield f"{FILE}: ignore.{name}", f"there is no rule `{name}`{meant(name, IDS)}"
 
 
 _MODULES = (documents, hosts, subjects, profiles, targets, certs, secrecy)

@@ -1,6 +1,5 @@
 """Rules over profiles and lifetimes: for what, and for how long, certificates are signed."""
 
-import difflib
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import SERVERS, View
 from tls_scaffold.state.entries import CLIENT, SERVER, Entry
+from tls_scaffold.words import meant
 
 YEAR = timedelta(days=365)
 LONG = re.compile(r"\s*([0-9]+)\s*(d|w|y|days?|weeks?|years?)\s*", re.IGNORECASE)
@@ -29,7 +29,7 @@ class KnownUsages(Rule):
         for place, profile in view.profiles():
             for usage in profile.usages:
                 if usage not in KNOWN:
-                    yield f"{place}.usages", f"`{usage}` is no usage that cfssl knows{_meant(usage, KNOWN)}"
+                    yield f"{place}.usages", f"`{usage}` is no usage that cfssl knows{meant(usage.lower(), KNOWN)}"
 
 
 class KnownProfiles(Rule):
@@ -44,9 +44,9 @@ class KnownProfiles(Rule):
         for entry, config in _signed(view):
             profile = entry.signing.profile if entry.signing else ""
             if profile and profile not in config.profiles:
-                meant = _meant(profile, tuple(config.profiles))
+                other = meant(profile.lower(), config.profiles)
                 for where in view.lines_of(entry):
-                    yield where, f"`{entry.path}` asks for the profile `{profile}`, which is unknown{meant}"
+                    yield where, f"`{entry.path}` asks for the profile `{profile}`, which is unknown{other}"
 
 
 class GrantingDefault(Rule):
@@ -178,11 +178,6 @@ def _end_of_ca(view: View, entry: Entry) -> datetime | None:
     request = next((view.ca_requests[path] for path in view.ca_requests), None)
     profile = ca_profile(request) if request else None
     return profile.validity(view.now)[1] if profile and _is_sound(profile.expiry) else None
-
-
-def _meant(word: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word.lower(), known, 1)
-    return f"; did you mean `{close[0]}`?" if close else ""
 
 
 RULES = (

@@ -1,6 +1,5 @@
 """`tls-scaffold bundle`: a folder for each host or consumer, with its own files and what it reads."""
 
-import difflib
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake, rbac
-from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.inventory.values import Component
 from tls_scaffold.signing import certificates
 
 DIST = "dist"
@@ -44,7 +43,7 @@ def make(folder: Path, names: Sequence[str], home: str = "", *, tar: bool = Fals
         raise UsageError(f"--at: `{home}` is not an absolute path of letters, digits, `.`, `_` and `-`")
     inventory = intake.load(folder)
     with disk.lock(folder, "tls-scaffold bundle"):
-        chosen = _chosen(inventory, names)
+        chosen = intake.chosen(inventory, names) or inventory.components
         pems = _pems(folder, chosen)
         presets = {user.name: preset.name for user in inventory.users if (preset := rbac.preset_of(user))}
         dist = _private(disk.inside(folder, f"{DIST}/x").parent)
@@ -55,23 +54,6 @@ def make(folder: Path, names: Sequence[str], home: str = "", *, tar: bool = Fals
             archive = _archive(dist, each.name, texts) if tar else None
             made.append(Bundle(each.name, dist / each.name, tuple(texts), archive))
         return tuple(made)
-
-
-def _chosen(inventory: Inventory, names: Sequence[str]) -> list[Component]:
-    known = {each.name: each for each in inventory.components}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ScaffoldError(
-            "there is no such component",
-            [f"`{name}`{_meant(name, known)}" for name in unknown],
-            f"there are {', '.join(known)}",
-        )
-    return [known[name] for name in dict.fromkeys(names)] or list(known.values())
-
-
-def _meant(name: str, known: Mapping[str, Component]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f": did you mean `{close[0]}`?" if close else ""
 
 
 def _pems(folder: Path, components: Sequence[Component]) -> dict[str, Pems]:

@@ -1,6 +1,5 @@
 """`tls-scaffold check`: what the rules find in a folder, before a live cluster does."""
 
-import difflib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from tls_scaffold import checks
 from tls_scaffold.checks import looking, report
 from tls_scaffold.checks.rule import ERROR, Finding
 from tls_scaffold.errors import UsageError
+from tls_scaffold.words import meant
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,4 @@ def explain(rule_id: str) -> str:
     rule = next((rule for rule in checks.RULES if rule.id == rule_id), None)
     if rule:
         return rule.explanation()
-    close = difflib.get_close_matches(rule_id, checks.IDS, 1)
-    meant = f": did you mean `{close[0]}`?" if close else ""
-    raise UsageError(f"there is no rule `{rule_id}`{meant}", [f"`{each}`" for each in checks.IDS])
+    raise UsageError(f"there is no rule `{rule_id}`{meant(rule_id, checks.IDS)}", [f"`{each}`" for each in checks.IDS])

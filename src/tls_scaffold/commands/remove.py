@@ -1,12 +1,10 @@
 """`tls-scaffold remove`: components go, and what was theirs goes to the archive."""
 
-import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping import keep as keeping
@@ -23,8 +21,8 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
 
     def change() -> keeping.Change:
         old = intake.load(folder)
+        gone = [component.output for component in intake.chosen(old, names)]
         new = _without(old, set(names))
-        gone = [component.output for component in old.components if component.name in names]
         files = [output + suffix for output in gone for suffix in SUFFIXES]
         return keeping.Change(old, new, tuple(path for path in files if os.path.lexists(folder / path)))
 
@@ -33,14 +31,6 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
 
 
 def _without(inventory: Inventory, names: set[str]) -> Inventory:
-    known = [component.name for component in inventory.components]
-    unknown = sorted(names.difference(known))
-    if unknown:
-        raise ScaffoldError(
-            "there is nothing of this name to remove",
-            [f"`{name}`{_meant(name, known)}" for name in unknown],
-            "`tls-scaffold status` lists the components",
-        )
     servers = (*inventory.members, *inventory.proxies)
     removed = (server.name for server in servers if server.name in names and server.name not in inventory.removed)
     new = replace(
@@ -51,8 +41,3 @@ def _without(inventory: Inventory, names: set[str]) -> Inventory:
         removed=(*inventory.removed, *removed),
     )
     return intake.of_data(new.document())
-
-
-def _meant(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f": did you mean `{close[0]}`?" if close else ""

@@ -95,7 +95,7 @@ def _user(fields: Fields, place: str, value: object) -> User:
     return User(
         name=name,
         cn=fields.text(f"{place}.cn", table["cn"], words.cn_problem) if "cn" in table else name,
-        role=fields.name(f"{place}.role", table["role"]) if "role" in table else "",
+        role=fields.label(f"{place}.role", table["role"]) if "role" in table else "",
         permissions=tuple(permissions),
         files=_files(fields, place, table),
     )
@@ -123,7 +123,7 @@ def _files(fields: Fields, place: str, table: Mapping[str, Any]) -> Files:
     }
     profile = table.get("profile")
     if "profile" in table and profile != "":
-        profile = fields.name(f"{place}.profile", profile)
+        profile = fields.label(f"{place}.profile", profile)
     return Files(**paths, profile=profile)
 
 

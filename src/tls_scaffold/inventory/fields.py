@@ -1,6 +1,5 @@
 """Data from outside becomes values: what is wrong is collected with its place, and a harmless value stands in."""
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -29,7 +28,8 @@ class Fields:
         for name in data:
             if name not in allowed:
                 where = f"{place}.{shown(name)}" if place else shown(name)
-                self.wrong(where, f"no such field{_meant(str(name), allowed)}")
+                there = f"; there are {', '.join(f'`{each}`' for each in allowed)}"
+                self.wrong(where, f"no such field{words.meant(str(name), allowed) or there}")
         return data
 
     def each(self, place: str, value: object, read: Callable[[str, Any], Value]) -> Iterator[Value]:
@@ -55,6 +55,10 @@ class Fields:
     def name(self, place: str, value: object) -> str:
         """Return a name that files may have."""
         return self.text(place, value, words.name_problem)
+
+    def label(self, place: str, value: object) -> str:
+        """Return the name of what has no files."""
+        return self.text(place, value, words.label_problem)
 
     def word(self, place: str, value: object, read: Callable[[str], Value | None], allowed: str) -> Value | None:
         """Return what a word stands for, None where `read` does not know it; `allowed` says what it knows."""
@@ -85,8 +89,3 @@ def shown(value: object) -> str:
     # Python refuses to write very long integers in decimal.
     text = hex(value) if isinstance(value, int) and value.bit_length() > SHOWN else str(value)
     return words.visible(text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
-
-
-def _meant(name: str, allowed: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(allowed), n=1)
-    return f"; did you mean `{close[0]}`?" if close else f"; there are {', '.join(f'`{each}`' for each in allowed)}"

@@ -1,12 +1,11 @@
 """The words of `--grant` and `--role`: they say what a user that is already named may do in etcd."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tls_scaffold.inventory.values import Permission, User
-from tls_scaffold.words import text_problem, visible
+from tls_scaffold.words import meant, text_problem, visible
 
 ACCESS = {
     "r": "read",
@@ -63,5 +62,4 @@ def _role(users: dict[str, User], word: str) -> Iterator[str]:
 
 
 def _unknown(name: str, users: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(users), n=1)
-    return f"`{visible(name)}` is not a user{f'; did you mean `{close[0]}`?' if close else ': name it with `--user`'}"
+    return f"`{visible(name)}` is not a user{meant(name, users) or ': name it with `--user`'}"

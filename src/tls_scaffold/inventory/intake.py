@@ -1,7 +1,7 @@
 """Words from the command line, or data from a file, become an Inventory or one error with every problem."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from tls_scaffold.inventory import components, formats, rbac
 from tls_scaffold.inventory.conflicts import conflicts
 from tls_scaffold.inventory.fields import Fields, items, shown
 from tls_scaffold.inventory.grants import granted
-from tls_scaffold.inventory.values import FILE, VERSION, Inventory, User
+from tls_scaffold.inventory.values import FILE, VERSION, Component, Inventory, User
 
 Value = TypeVar("Value")
 DEFAULTS = Inventory(members=())
@@ -59,6 +59,20 @@ def load(folder: Path) -> Inventory:
             hint="`tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by hand, `-C DIR` goes there",
         )
     return from_json(formats.read(str(folder / FILE)))
+
+
+def chosen(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]:
+    """Return the components of these names, each once; ScaffoldError with every name that none has."""
+    known = {each.name: each for each in inventory.components}
+    wanted = dict.fromkeys(names)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ScaffoldError(
+            "there is no such component",
+            [f"`{words.visible(name)}` is not a component{words.meant(name, known)}" for name in unknown],
+            "`tls-scaffold status` lists the components",
+        )
+    return tuple(known[name] for name in wanted)
 
 
 def problem_report(problems: list[str]) -> ScaffoldError:

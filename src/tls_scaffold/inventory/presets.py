@@ -1,9 +1,9 @@
 """What the well-known users of etcd need there: one preset each, every permission with its reason."""
 
-import difflib
 from dataclasses import dataclass
 
 from tls_scaffold.inventory.values import Permission
+from tls_scaffold.words import meant
 
 ROOT = "root"
 RESOURCES = "/calico/resources/v3/projectcalico.org/"
@@ -51,9 +51,8 @@ def problem(name: str) -> str:
     """Say that no preset is called `name`, with the one that was probably meant; empty if one is."""
     if name in _BY_NAME:
         return ""
-    close = difflib.get_close_matches(name, _BY_NAME, n=1)
-    advice = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(f'`{each}`' for each in _BY_NAME)}"
-    return f"`{name}` is not a preset; {advice}"
+    advice = meant(name, _BY_NAME) or f"; there are {', '.join(f'`{each}`' for each in _BY_NAME)}"
+    return f"`{name}` is not a preset{advice}"
 
 
 def _both(path: str, why: str) -> Reason:
