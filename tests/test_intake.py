@@ -380,3 +380,8 @@ def test_a_mistake_in_a_folder_s_inventory_has_its_position() -> None:
 def test_a_profile_may_be_called_what_no_file_may(name: str) -> None:
     users = [{"name": "u", "profile": name}]
     assert intake.of_data({"members": "a", "users": users}).users[0].files == Files(profile=name)
+
+
+def test_more_members_than_loopback_has_ports_for_are_refused() -> None:
+    problem = "members: there are more than 632, the most that loopback has ports for"
+    assert refused({"members": [f"m{number}" for number in range(633)]}) == one(problem)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import pytest
 
 from support import run
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import intake
+from tls_scaffold.inventory import components, intake
 from tls_scaffold.rendering import documents, template
 
 INVENTORY = {
@@ -169,3 +170,9 @@ def test_many_users_stand_one_a_line_and_no_line_grows() -> None:
 
     few, many = longest(10), longest(300)
     assert {path: many[path] for path in few} == few
+
+
+def test_the_ports_of_the_most_members_are_ports() -> None:
+    inventory = intake.of_data({"members": [f"m{number}" for number in range(components.MOST_MEMBERS)]})
+    ports = [int(port) for port in re.findall(r"127\.0\.0\.1:([0-9]+)", template.render(inventory)["Procfile"])]
+    assert max(ports) <= 65535 < max(ports) + 100

@@ -15,13 +15,17 @@ FILE_FIELDS = ("request", "output", "profile")
 ACCESS = ("read", "write", "readwrite")
 NO_REQUESTS = ("archive", "certs", "data", "dist")
 NO_OUTPUTS = ("archive", "config", "data", "dist")
+MOST_MEMBERS = 632  # each takes the next hundred of loopback's ports in the Procfile: 2380, 2480, …, 65480
 MOST_PROXIES = 10_000
 PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 
 
 def members(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Member, ...]:
     """Return the members in the list `value`; those without a name become `etcd1`, `etcd2`, …, none in `removed`."""
-    return _servers(fields, "members", value, Member, removed)
+    found = _servers(fields, "members", value, Member, removed)
+    if len(found) > MOST_MEMBERS:
+        fields.wrong("members", f"there are more than {MOST_MEMBERS}, the most that loopback has ports for")
+    return found
 
 
 def proxies(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Proxy, ...]:
