@@ -195,3 +195,10 @@ def test_two_adds_at_once_both_happen(folder: Factory, running: Callable[..., An
     users = [user["name"] for user in json.loads((path / "tls-scaffold.json").read_text())["users"]]
     assert sorted(users) == ["calico", "kube-apiserver", "yak", "zed"]
     kept(path, "sync", "--check")
+
+
+def test_a_file_that_was_there_before_is_left_and_not_called_edited(folder: Factory) -> None:
+    path = folder()
+    (path / "config/req-zed.json").write_text('{"CN": "zed", "hosts": ["zed.example.com"]}', encoding="utf-8")
+    told = kept(path, "add", "--user", "zed").stderr.splitlines()
+    assert [line for line in told if "req-zed.json" in line] == ["left config/req-zed.json: was there before"]

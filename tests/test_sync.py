@@ -435,3 +435,10 @@ def test_a_request_that_is_gone_already_is_not_missed(folder: Factory) -> None:
     for each in (path, expected):
         kept(each, "remove", "calico")
     assert contents(path) == contents(expected)
+
+
+def test_what_can_not_be_read_is_told_with_what_was_to_be_done(folder: Factory) -> None:
+    path = folder()
+    (path / "Makefile").unlink()
+    (path / "Makefile").mkdir()
+    assert kept(path, "sync", code=1).stderr == f"error: `{path / 'Makefile'}` can't be read: Is a directory\n"

@@ -33,6 +33,7 @@ def line(note: "Note", shelf: str) -> str:
     """Return what is said about one file."""
     more = {
         "kept": ": edited by hand",
+        "left": ": was there before",
         "merged": ": with what was edited by hand",
         "archived": f" in {shelf}",
         "conflict": f": both you and tls-scaffold changed the same lines; ours is in {note.path}.new",

@@ -84,7 +84,7 @@ def _problems(component: Component, pems: Pems) -> Iterator[str]:
 
 
 def _private(path: Path) -> Path:
-    with telling(path):
+    with telling(path, "written"):
         path.mkdir(mode=PRIVATE, exist_ok=True)
         path.chmod(PRIVATE)
     return path
@@ -93,7 +93,7 @@ def _private(path: Path) -> Path:
 def _write(dist: Path, name: str, texts: Mapping[str, str]) -> None:
     aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
     target = dist / name
-    with telling(target):
+    with telling(target, "written"):
         for leftover in (aside, old):
             shutil.rmtree(leftover, ignore_errors=True)
         aside.mkdir(mode=PRIVATE)
@@ -128,7 +128,7 @@ def _archive(dist: Path, name: str, texts: Mapping[str, str]) -> Path:
             entry.size, entry.mode = len(text.encode()), SECRET
             tar.addfile(entry, BytesIO(text.encode()))
     target = dist / f"{name}.tar.gz"
-    with telling(target):
+    with telling(target, "written"):
         write(target, packed.getvalue(), SECRET)
     return target
 

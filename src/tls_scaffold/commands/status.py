@@ -80,7 +80,7 @@ def write(path: Path, text: str) -> None:
     """
     if path.suffix.lower() in (".pem", ".csr"):
         raise UsageError(f"`{path}` is called like a certificate, a key or a CSR: nothing is written there")
-    with files.telling(path):
+    with files.telling(path, "written"):
         if _is_stream(path):
             path.write_text(text, encoding="utf-8")
         else:

@@ -70,7 +70,7 @@ def write(folder: Path, path: str, content: str | bytes, mode: int | None = None
     Unless `mode` is given it stays, and a new file gets the one that a new folder's files have.
     """
     target = inside(folder, path)
-    with telling(target):
+    with telling(target, "written"):
         state = folder / STATE
         state.mkdir(exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def write(folder: Path, path: str, content: str | bytes, mode: int | None = None
 def remove(folder: Path, path: str) -> None:
     """Take away a file that is ours and unedited; it may be gone already."""
     target = inside(folder, path)
-    with telling(target):
+    with telling(target, "removed"):
         target.unlink(missing_ok=True)
 
 
@@ -99,7 +99,7 @@ def archive(folder: Path, name: str = "") -> Path:
 
     Only its owner can look into `archive`.
     """
-    with telling(folder / ARCHIVE):
+    with telling(folder / ARCHIVE, "made"):
         (folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
         place = folder / (name or shelf(folder))
         place.mkdir(exist_ok=bool(name))
@@ -109,7 +109,7 @@ def archive(folder: Path, name: str = "") -> Path:
 def move_away(folder: Path, path: str, shelf: Path) -> None:
     """Move a file of the folder to the same path below `shelf`, a folder of `archive()`; it may be gone already."""
     source, target = inside(folder, path), shelf / path
-    with telling(source):
+    with telling(source, "moved"):
         target.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(source):
             source.rename(target)
@@ -121,7 +121,7 @@ def take_ca(folder: Path, base: str) -> None:
     The copy is whole at once, as a new CA would be, and the files stay where they are.
     """
     certs = folder / CERTS
-    with telling(certs):
+    with telling(certs, "written"):
         if any(os.path.lexists(certs / name) for name in CA_FILES):
             return
         certs.mkdir(mode=0o700, exist_ok=True)
@@ -139,7 +139,7 @@ def take_ca(folder: Path, base: str) -> None:
 def read_text(folder: Path, path: str) -> str | None:
     """Return the text of a file of the folder, None if there is none; ScaffoldError if it is no text."""
     target = folder / path
-    with telling(target):
+    with telling(target, "read"):
         try:
             return target.read_bytes().decode()
         except FileNotFoundError:

@@ -24,7 +24,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Note:
-    """What is said about one file: wrote, merged, kept, removed, archived or conflict."""
+    """What is said about one file: wrote, merged, kept, left, removed, archived or conflict."""
 
     verb: str
     path: str
@@ -132,7 +132,7 @@ def _strange(draft: _Draft, path: str, yours: str, ours: str) -> None:
     if yours == ours:
         draft.record[path] = ours
     else:
-        draft.notes.append(Note("kept", path))
+        draft.notes.append(Note("left", path))
 
 
 def _unwanted(draft: _Draft, path: str, yours: str | None, base: str | None) -> None:
