@@ -4,7 +4,6 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tls_scaffold.cfssl.documents import Authority, Constraint, Profile, Request, SigningConfig, ca_profile, moment
-from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.words import Key
 
 NOW = datetime(2026, 11, 23, 20, 30, 29, tzinfo=timezone.utc)
@@ -69,16 +68,13 @@ def test_a_time_without_its_zone_is_none() -> None:
 def test_a_profile_takes_over_from_the_default_what_it_leaves_open() -> None:
     default = Profile(usages=("signing",), expiry="8760h", crl_url="c", ocsp_url="o", issuer_urls=("i",))
     config = SigningConfig(default, {"client": Profile("client", ("client auth",), expiry="0h")})
-    assert config.profile("") == default
-    assert config.profile("client") == Profile(
+    assert config.profile_or_default("") == default
+    assert config.profile_or_default("client") == Profile(
         "client", ("client auth",), "8760h", crl_url="c", ocsp_url="o", issuer_urls=("i",)
     )
 
 
-def test_an_unknown_profile_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(ScaffoldError) as caught:
-        SigningConfig(profiles={"client": Profile("client")}).profile("clinet")
-    assert str(caught.value) == "no profile `clinet` in the signing configuration\n  its profiles: `client`"
+def test_an_unknown_profile_is_the_default_as_in_cfssl() -> None:
     assert SigningConfig().profile_or_default("clinet") == SigningConfig().default
 
 
@@ -95,6 +91,8 @@ def test_a_ca_lives_five_years_unless_its_request_says_otherwise() -> None:
         (Constraint(is_ca=True, max_path_length=3), 3),
         (Constraint(is_ca=True, max_path_length=-1), None),
         (Constraint(is_ca=True, max_path_length_zero=True), 0),
+        (Constraint(max_path_length=3), None),
+        (Constraint(max_path_length_zero=True), None),
     ],
 )
 def test_a_path_length_of_zero_counts_only_where_it_is_said_twice(constraint: Constraint, length: int | None) -> None:

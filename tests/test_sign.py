@@ -6,16 +6,20 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from clusters import VERSIONS, live, tools
 from support import Done, contents, faults, make, modes, names, openssl, read, run, verify
+from tls_scaffold.cfssl.documents import Request
 from tls_scaffold.commands import sign as sign_command
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
-from tls_scaffold.signing import pairs
+from tls_scaffold.signing import batch, pairs
 
 Factory = Callable[..., Path]
 COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
@@ -217,6 +221,76 @@ def test_a_request_that_cant_be_signed_is_refused(folder: Factory, request_text:
     if request_text is not None:
         request.write_text(request_text)
     assert f"\n  {problem}" in refusal(path, *(["calico"] if request_text is None else []))
+
+
+BEYOND = "it reaches beyond the years 1950 to 9999, all that certificates know"
+SIGNING = "config/ca-config.json: signing.default"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"not_before": "1900-01-01T00:00:00Z"}, f"{SIGNING}.not_before: `1900-01-01T00:00:00Z` is before 1950, "),
+        ({"not_before": "0001-01-01T00:00:00+01:00"}, f"{SIGNING}.not_before: `0001-01-01T00:00:00+01:00` is not a "),
+        ({"not_before": "9999-12-01T00:00:00Z"}, f"config/req-csr.json: profile `default`: {BEYOND}"),
+        ({"not_after": "2020-01-01T00:00:00Z"}, "config/req-csr.json: profile `default`: it is over (2020-01-01 00:00"),
+        ({"expiry": "-1h"}, "config/req-csr.json: profile `default`: it is over ("),
+        ({"expiry": f"{'9' * 5000}h"}, f"{SIGNING}.expiry: `999"),
+        ({"backdate": "2500000h"}, f"config/req-csr.json: profile `default`: {BEYOND}"),
+        ({"crl_url": "http://ä/"}, f"{SIGNING}.crl_url: `http://ä/` is not ASCII"),
+        ({"ocsp_url": "http://ä/"}, f"{SIGNING}.ocsp_url: `http://ä/` is not ASCII"),
+        ({"issuer_urls": ["http://a/", "ä"]}, f"{SIGNING}.issuer_urls[1]: `ä` is not ASCII"),
+        ({"ca_constraint": {"max_path_len": 10**19}}, f"{SIGNING}.ca_constraint.max_path_len: `{10**19}` is too long"),
+    ],
+)
+def test_a_profile_that_no_certificate_can_follow_is_refused(
+    folder: Factory, fields: dict[str, Any], problem: str
+) -> None:
+    path = folder()
+    edit_profile(path, "default", **fields)
+    assert f"\n  {problem}" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"ca": {"expiry": "-1h"}}, "profile `ca`: it is over ("),
+        ({"ca": {"expiry": "2500000h", "backdate": "2500000h"}}, f"profile `ca`: {BEYOND}"),
+        ({"ca": {"pathlen": 10**19}}, f"ca.pathlen: `{10**19}` is too long a number"),
+        ({"names": [{"OID": {"0.50": "x"}}]}, "names[0].OID.0.50: is not an object identifier"),
+        ({"CN": "a\ud800"}, 'CN: `"a\\ud800"` holds half of a character'),
+        ({"hosts": ["a", "\udc00"]}, 'hosts[1]: `"\\udc00"` holds half of a character'),
+        ({"crl_url": "http://ä/"}, "crl_url: `http://ä/` is not ASCII"),
+        ({"names": [{"OID": {"2.5.4." + "9" * 60: "x"}}]}, ""),
+    ],
+)
+def test_a_ca_request_that_no_certificate_can_follow_is_refused(
+    folder: Factory, fields: dict[str, Any], problem: str
+) -> None:
+    path = folder()
+    edit(path / "config/ca-csr.json", **fields)
+    told = refusal(path)
+    assert f"\n  config/ca-csr.json: {problem}" in told if problem else "can't be signed\n" in told
+
+
+def test_a_path_length_for_what_is_no_ca_is_left_out_as_by_cfssl(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0")
+    edit_profile(path, "default", ca_constraint={"is_ca": False, "max_path_len": 3})
+    sign(path)
+    assert "CA:FALSE\n" in openssl("x509", "-noout", "-text", "-in", str(path / "certs/etcd1.pem"))
+    verify(path, "certs/etcd1.pem")
+    assert "1 certificate is" in sign(path).stderr
+
+
+def test_a_child_tells_of_whatever_stopped_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_job: object, _now: object) -> None:
+        raise LookupError("no such thing")
+
+    monkeypatch.setattr(batch, "_one", fail)
+    job: Any = SimpleNamespace(request=Request())
+    with pytest.raises(ScaffoldError) as caught:
+        batch.sign([job] * 24, datetime.now(timezone.utc), 2, lambda _: None)
+    assert caught.value.problems == ("LookupError: no such thing",) * 2
 
 
 @pytest.mark.parametrize(("lost", "left"), [("ca.pem", "ca-key.pem"), ("ca-key.pem", "ca.pem")])

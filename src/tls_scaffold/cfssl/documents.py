@@ -14,6 +14,7 @@ from tls_scaffold.words import Key
 DEFAULT_KEY = Key("ecdsa", 256)
 CA_EXPIRY = "43800h"
 BACKDATE = timedelta(minutes=5)
+EARLIEST = 1950
 CA_USAGES = ("cert sign", "crl sign")
 DEFAULT_USAGES = ("signing", "key encipherment", "server auth", "client auth")
 SUBJECT = {
@@ -129,7 +130,9 @@ class Constraint:
 
     @property
     def path_length(self) -> int | None:
-        """How many CAs may follow; None for any number, which Go takes a bare 0 for."""
+        """How many CAs may follow; None for any number, which Go takes a bare 0 for, and for what is no CA."""
+        if not self.is_ca:
+            return None
         if self.max_path_length > 0 or (self.max_path_length == 0 and self.max_path_length_zero):
             return self.max_path_length
         return None
@@ -156,11 +159,21 @@ class Profile:
         return durations.parse(self.expiry) or timedelta()
 
     def validity(self, now: datetime) -> tuple[datetime, datetime]:
-        """Return NotBefore and NotAfter of a certificate signed `now` (UTC), as cfssl computes them."""
+        """Return NotBefore and NotAfter of a certificate signed `now` (UTC), as cfssl computes them.
+
+        Raises ScaffoldError if one is beyond the years that a certificate can name (RFC 5280, 4.1.2.5).
+        """
         half_up = now + timedelta(seconds=30)
         minute = half_up.replace(second=0, microsecond=0)
-        begin = moment(self.not_before) or minute - (durations.parse(self.backdate) or BACKDATE)
-        return begin, moment(self.not_after) or begin + self.lifetime
+        try:
+            begin = moment(self.not_before) or minute - (durations.parse(self.backdate) or BACKDATE)
+            end = moment(self.not_after) or begin + self.lifetime
+        except OverflowError:
+            begin = end = datetime.min.replace(tzinfo=timezone.utc)
+        if min(begin.year, end.year) < EARLIEST:
+            place = f"profile `{self.name or 'default'}`"
+            raise ScaffoldError(f"{place}: it reaches beyond the years {EARLIEST} to 9999, all that certificates know")
+        return begin, end
 
 
 @dataclass(frozen=True)
@@ -170,18 +183,11 @@ class SigningConfig:
     default: Profile = Profile(usages=DEFAULT_USAGES, expiry="8760h")
     profiles: Mapping[str, Profile] = field(default_factory=dict)
 
-    def profile(self, name: str) -> Profile:
-        """Return the profile that `name` asks for, "" for the default, with what it takes over from the default.
-
-        Raises ScaffoldError if there is none of this name (cfssl signs with the default, in silence).
-        """
-        if name and name not in self.profiles:
-            known = ", ".join(f"`{each}`" for each in self.profiles) or "none"
-            raise ScaffoldError(f"no profile `{name}` in the signing configuration", [f"its profiles: {known}"])
-        return self.profile_or_default(name)
-
     def profile_or_default(self, name: str) -> Profile:
-        """Return the profile that cfssl signs with when `name` is asked for."""
+        """Return the profile that cfssl signs with when `name` is asked for, with what it takes over from the default.
+
+        "" is the default; for a name that there is not, cfssl takes it in silence.
+        """
         chosen = self.profiles.get(name, self.default)
         return replace(
             chosen,

@@ -23,7 +23,10 @@ def parse(text: str) -> timedelta | None:
     """Return a duration such as `8760h` or `1h30m` as time.ParseDuration of Go reads it; None if it is none."""
     if not WHOLE.fullmatch(text):
         return None
-    nanoseconds = sum(_part(*part) for part in PART.findall(text))
+    try:
+        nanoseconds = sum(_part(*part) for part in PART.findall(text))
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        return None
     if nanoseconds >= LONGEST:
         return None
     return timedelta(microseconds=(-nanoseconds if text.startswith("-") else nanoseconds) // 1000)

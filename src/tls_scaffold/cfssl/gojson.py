@@ -2,12 +2,15 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from tls_scaffold.errors import ScaffoldError
 
 Value = TypeVar("Value")
+INT64 = 2**63
+HALF = re.compile("[\ud800-\udfff]")  # of a pair of \\u escapes; no encoding has it
 
 
 class Section:
@@ -25,11 +28,17 @@ class Section:
 
     def text(self, name: str, default: str = "") -> str:
         """Return a string."""
-        return self._checked(name, str, default, "text in quotes")
+        text = self._checked(name, str, default, "text in quotes")
+        self._check_text(name, text)
+        return text
 
     def number(self, name: str, default: int = 0) -> int:
-        """Return an integer."""
-        return self._checked(name, int, default, "a whole number")
+        """Return an integer, which Go keeps in 64 bits."""
+        value = self._checked(name, int, default, "a whole number")
+        if not -INT64 <= value < INT64:
+            self.problem(name, f"`{shown(value)}` is too long a number")
+            return default
+        return value
 
     def flag(self, name: str) -> bool:
         """Return a boolean, false if it is absent."""
@@ -37,7 +46,23 @@ class Section:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of strings."""
-        return tuple(self._items(name, str, "text in quotes"))
+        texts = self._items(name, str, "text in quotes")
+        for index, text in enumerate(texts):
+            self._check_text(f"{name}[{index}]", text)
+        return tuple(texts)
+
+    def url(self, name: str) -> str:
+        """Return a string that certificates hold as an IA5String: ASCII alone."""
+        text = self.text(name)
+        self._check_ascii(name, text)
+        return text
+
+    def urls(self, name: str) -> tuple[str, ...]:
+        """Return a list of such strings."""
+        texts = self.texts(name)
+        for index, text in enumerate(texts):
+            self._check_ascii(f"{name}[{index}]", text)
+        return texts
 
     def section(self, name: str) -> "Section | None":
         """Return an object; None if it is absent."""
@@ -81,6 +106,14 @@ class Section:
         if value is not None:
             self.problem(name, f"`{shown(value)}` is not {what}")
         return default
+
+    def _check_text(self, name: str, text: str) -> None:
+        if HALF.search(text):
+            self.problem(name, f"`{json.dumps(text)}` holds half of a character")
+
+    def _check_ascii(self, name: str, text: str) -> None:
+        if not (text.isascii() or HALF.search(text)):
+            self.problem(name, f"`{text}` is not ASCII")
 
     def _items(self, name: str, kind: type[Value], what: str) -> list[Value]:
         nothing: list[Any] = []

@@ -8,6 +8,7 @@ from typing import TypeVar
 from tls_scaffold.cfssl import durations, gojson
 from tls_scaffold.cfssl.documents import (
     DEFAULT_KEY,
+    EARLIEST,
     NAME_WORDS,
     Authority,
     Constraint,
@@ -42,7 +43,7 @@ REFUSED_PROFILE_FIELDS = (
 UNSUPPORTED = "cfssl has this field, tls-scaffold's own signer does not support it"
 RSA_BITS = range(2048, 8192 + 1)
 Document = TypeVar("Document", Request, SigningConfig)
-OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+", re.ASCII)
+OID = re.compile(r"([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*", re.ASCII)  # X.660, A.2
 
 
 def request(text: str, place: str) -> Request:
@@ -66,7 +67,7 @@ def readable_request(text: str, place: str) -> tuple[Request, tuple[str, ...]]:
         names=tuple(_name(name) for name in section.sections("names")),
         serial_number=section.text("serialnumber"),
         ca=_authority(section.section("ca")),
-        crl_url=section.text("crl_url"),
+        crl_url=section.url("crl_url"),
         misspelt=section.misspelt(REQUEST_FIELDS),
     )
     return found, tuple(problems)
@@ -161,9 +162,9 @@ def _profile(section: Section, name: str) -> Profile:
         not_before=_moment(section, "not_before"),
         not_after=_moment(section, "not_after"),
         constraint=_constraint(constraint) if constraint else Constraint(),
-        crl_url=section.text("crl_url"),
-        ocsp_url=section.text("ocsp_url"),
-        issuer_urls=section.texts("issuer_urls"),
+        crl_url=section.url("crl_url"),
+        ocsp_url=section.url("ocsp_url"),
+        issuer_urls=section.urls("issuer_urls"),
     )
     _check_profile(section, profile)
     return profile
@@ -196,8 +197,10 @@ def _duration(section: Section, name: str) -> str:
 def _moment(section: Section, name: str) -> str:
     text = section.text(name)
     try:
-        moment(text)
-    except ValueError:
+        time = moment(text)
+    except (ValueError, OverflowError):
         section.problem(name, f"`{text}` is not a time such as `2027-01-31T00:00:00Z`")
         return ""
+    if time and time.year < EARLIEST:
+        section.problem(name, f"`{text}` is before {EARLIEST}, where a certificate's years begin")
     return text

@@ -44,11 +44,11 @@ def gencert(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -
 
 
 def _ca(request: Request, place: str, folder: Path, key_place: str) -> Answer:
-    profile = ca_profile(request)
-    _refuse(place, silences.refusals(request, profile))
+    profile, now = ca_profile(request), signer.utc_now()
+    _refuse(place, silences.refusals(request, profile, now))
     key = private_key(_bytes(folder / key_place), key_place) if key_place else None
-    signed = signer.new_ca(request, signer.utc_now(), key)
-    return _answer(signed, place, silences.silences(request, profile, leaf=False), key_is_new=not key)
+    signed = signer.new_ca(request, now, key)
+    return _answer(signed, place, silences.silences(request, leaf=False), key_is_new=not key)
 
 
 def _leaf(request: Request, place: str, folder: Path, texts: dict[str, str]) -> Answer:
@@ -59,12 +59,12 @@ def _leaf(request: Request, place: str, folder: Path, texts: dict[str, str]) -> 
     if texts.get("config"):
         config = readers.signing_config(_text(folder / texts["config"]), texts["config"])
     profile = config.profile_or_default(texts.get("profile", ""))
-    _refuse(place, silences.refusals(request, profile))
+    now = signer.utc_now()
+    _refuse(place, silences.refusals(request, profile, now))
     certificate, key = (_bytes(folder / texts[flag]) for flag in ("ca", "ca-key"))
     ca = signer.load_ca(certificate, key, texts["ca"], texts["ca-key"])
-    now = signer.utc_now()
     told = (
-        *silences.silences(request, profile),
+        *silences.silences(request),
         *silences.profile_silences(config, texts.get("profile", "")),
         *silences.outlives(profile, ca.certificate, now),
     )

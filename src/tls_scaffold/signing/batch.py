@@ -73,7 +73,7 @@ def _child(jobs: Iterable[Job], now: datetime, pipe: tuple[int, int]) -> int:
     if child:
         return child
     reading, writing = pipe
-    status = 1
+    status, problem = 1, ""
     try:
         os.close(reading)  # so that our parent's death breaks the pipe, and ends us
         for job in jobs:
@@ -82,8 +82,11 @@ def _child(jobs: Iterable[Job], now: datetime, pipe: tuple[int, int]) -> int:
         status = 0
     except ScaffoldError as error:
         problem = "; ".join((error.summary, *error.problems))
-        os.write(writing, b"\n" + json.dumps([problem]).encode() + b"\n")
+    except Exception as error:  # noqa: BLE001 - no exception leaves a child but through the pipe
+        problem = f"{type(error).__name__}: {error}"
     finally:
+        if problem:
+            os.write(writing, b"\n" + json.dumps([problem]).encode() + b"\n")
         os._exit(status)
 
 

@@ -31,6 +31,7 @@ def of_request(text: str) -> tuple[str, str] | None:
     try:
         document = json.loads(text)
         cn = document.pop("CN")
+        cn.encode()
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return None
     return (cn, repr(document)) if isinstance(cn, str) and 0 < len(cn) <= CN_LENGTH else None

@@ -185,7 +185,7 @@ def _content(path: str) -> bytes:
 def _objections(asked: Wanted, config: SigningConfig, ca: Certificate, now: datetime) -> Iterator[str]:
     signing, request, profile = asked.signing, asked.request, asked.profile
     yield from (f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown)
-    for problem in (*silences.refusals(request, profile), *silences.silences(request, profile)):
+    for problem in (*silences.refusals(request, profile, now), *silences.silences(request)):
         yield f"{signing.request}: {problem}"
     for problem in (*silences.profile_silences(config, signing.profile), *silences.outlives(profile, ca, now)):
         yield f"{signing.config or signing.name}: {problem}"

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
@@ -60,13 +61,26 @@ def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
 
 
 def new_ca(request: Request, now: datetime, key: PrivateKey | None = None) -> Signed:
-    """Make a self-signed CA; with `key`, its certificate again under the same key."""
-    return _sign(request, ca_profile(request), key or generate(request.key), None, now)
+    """Make a self-signed CA; with `key`, its certificate again under the same key.
+
+    Raises ScaffoldError for what can't stand in a certificate.
+    """
+    with _telling(request):
+        return _sign(request, ca_profile(request), key or generate(request.key), None, now)
 
 
 def sign(request: Request, profile: Profile, ca: CA, now: datetime) -> Signed:
-    """Make a key, its CSR, and a certificate signed by `ca`."""
-    return _sign(request, profile, generate(request.key), ca, now)
+    """Make a key, its CSR, and a certificate signed by `ca`; ScaffoldError for what can't stand in one."""
+    with _telling(request):
+        return _sign(request, profile, generate(request.key), ca, now)
+
+
+@contextmanager
+def _telling(request: Request) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OverflowError, TypeError) as error:
+        raise ScaffoldError(f"`{request.cn}` can't be signed", [str(error)]) from error
 
 
 def utc_now() -> datetime:

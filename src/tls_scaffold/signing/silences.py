@@ -6,6 +6,7 @@ from datetime import datetime
 from tls_scaffold.cfssl import durations, sans
 from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
 from tls_scaffold.cfssl.usages import KNOWN, meanings
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.words import CN_LENGTH
 
@@ -13,9 +14,19 @@ SUBJECT_WORDS = ("C", "ST", "L", "O", "OU")
 ONLY = {"encipher_only", "decipher_only"}
 
 
-def refusals(request: Request, profile: Profile) -> tuple[str, ...]:
-    """Say why cfssl refuses to sign a request, or this signer can't; `profile` is the one that it is signed with."""
-    return tuple(_refusals(request, profile))
+def refusals(request: Request, profile: Profile, now: datetime) -> tuple[str, ...]:
+    """Say why cfssl refuses to sign a request `now`, or this signer can't; `profile` is what it is signed with."""
+    return (*_refusals(request, profile), *_refused_lives(profile, now))
+
+
+def _refused_lives(profile: Profile, now: datetime) -> Iterator[str]:
+    try:
+        begin, end = profile.validity(now)
+    except ScaffoldError as error:
+        yield error.summary
+        return
+    if begin >= end:
+        yield f"{_place(profile)}: it is over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
 
 
 def _refusals(request: Request, profile: Profile) -> Iterator[str]:
@@ -40,15 +51,15 @@ def _named(name: Mapping[str, str]) -> bool:
     return any(name.get(word, "").strip() for word in SUBJECT_WORDS)
 
 
-def silences(request: Request, profile: Profile, *, leaf: bool = True) -> tuple[str, ...]:
+def silences(request: Request, *, leaf: bool = True) -> tuple[str, ...]:
     """Say what cfssl would sign in silence, although nobody can mean it; empty for a sound request.
 
     A CA's own request (`leaf` false) needs no hosts, and its `crl_url` counts.
     """
-    return tuple(_silences(request, profile, leaf=leaf))
+    return tuple(_silences(request, leaf=leaf))
 
 
-def _silences(request: Request, profile: Profile, *, leaf: bool) -> Iterator[str]:
+def _silences(request: Request, *, leaf: bool) -> Iterator[str]:
     for name, meant in request.misspelt.items():
         yield f"{name}: cfssl ignores it; did you mean `{meant}`?"
     for index, host in enumerate(request.hosts or ()):
@@ -61,8 +72,6 @@ def _silences(request: Request, profile: Profile, *, leaf: bool) -> Iterator[str
         yield "crl_url: cfssl ignores it in a component's request; it belongs into the profile"
     if len(request.cn) > CN_LENGTH:
         yield f"CN: longer than {CN_LENGTH} characters: cfssl signs it, other tools refuse it"
-    if profile.lifetime.total_seconds() < 0:
-        yield f"{_place(profile)}: expiry: `{profile.expiry}` is over before it begins"
 
 
 def profile_silences(config: SigningConfig, name: str) -> tuple[str, ...]:
@@ -76,8 +85,14 @@ def profile_silences(config: SigningConfig, name: str) -> tuple[str, ...]:
 
 
 def outlives(profile: Profile, ca: Certificate, now: datetime) -> tuple[str, ...]:
-    """Say by how much what is signed `now` would be valid longer than its CA; empty if it is not."""
-    _, end = profile.validity(now)
+    """Say by how much what is signed `now` would be valid longer than its CA; empty if it is not.
+
+    Empty too for a life that `refusals` tells of.
+    """
+    try:
+        _, end = profile.validity(now)
+    except ScaffoldError:
+        return ()
     if end <= ca.not_after:
         return ()
     beyond = durations.text(end - ca.not_after)
