@@ -1,6 +1,5 @@
 """Certificates read back: PEM → subject, SANs, usages, dates, and whether a key or a CA fits."""
 
-import hashlib
 import warnings
 from binascii import a2b_base64
 from dataclasses import dataclass, field
@@ -106,11 +105,6 @@ class Certificate:
         return constraints.path_length if constraints else None
 
     @property
-    def serial(self) -> int:
-        """Its serial number."""
-        return self.parsed.serial_number
-
-    @property
     def key_id(self) -> bytes:
         """The subject key identifier; empty if there is none."""
         identifier = self._extensions.get("2.5.29.14")
@@ -137,11 +131,6 @@ class Certificate:
     def issuer_urls(self) -> tuple[str, ...]:
         """Where its CA's certificate is to be found."""
         return self._access("1.3.6.1.5.5.7.48.2")
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of the certificate, written as `openssl x509 -fingerprint` does."""
-        return hashlib.sha256(self.der).digest().hex(":").upper()
 
     @cached_property
     def _extensions(self) -> dict[str, Any]:
