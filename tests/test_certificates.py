@@ -9,6 +9,7 @@ from support import openssl
 from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.documents import Authority, Constraint, Profile, Request, SigningConfig, ca_profile
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing import certificates, keys, likeness, signer, silences
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
@@ -236,6 +237,18 @@ def test_what_differs_in_more_than_the_cn_is_no_likeness(
     assert pattern
     _, signed = sign(*change())
     assert not pattern.fits("user", signed.certificate, signed.key)
+
+
+def test_components_are_of_one_kind_whatever_their_cn_and_their_name() -> None:
+    one = Signing("a", "req", "a.json", "certs/a", profile="client")
+    kind = likeness.kind(one, '{"CN": "a", "hosts": []}')
+    assert kind
+    assert kind == likeness.kind(replace(one, name="b", output="certs/b"), '{"CN": "b", "hosts": []}')
+    assert kind != likeness.kind(replace(one, profile=""), '{"CN": "a", "hosts": []}')
+    assert kind != likeness.kind(one, '{"CN": "a", "hosts": ["a"]}')
+    for odd in (replace(one, cn="x"), replace(one, hostname="x"), replace(one, unknown=("-x",))):
+        assert likeness.kind(odd, '{"CN": "a"}') is None
+    assert likeness.kind(one, "{}") is None
 
 
 def test_unusual_certificates_and_requests_make_no_pattern() -> None:

@@ -5,7 +5,7 @@ component at every run. It only says yes to what is beyond doubt: all else is lo
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha1
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tls_scaffold.cfssl.documents import PRINTABLE
+from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing.certificates import Certificate, der_of
 from tls_scaffold.words import CN_LENGTH
 
@@ -21,6 +22,25 @@ CN_OID = bytes.fromhex("0603550403")
 SEQUENCE, SET, PRINTABLE_STRING, UTF8_STRING, UTC_TIME = 0x30, 0x31, 0x13, 0x0C, 0x17  # DER, X.690
 SHORT = 0x7F  # the longest content whose length is one byte
 BIT_STRING_HEADER = 3
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one component must share with another to be like it but for its CN."""
+
+    request: str
+    config: str
+    profile: str
+    ca: str
+    cn: str = field(compare=False)
+
+
+def kind(signing: Signing, request: str) -> Kind | None:
+    """Return the kind of a component whose request is this text; None for one of its own kind."""
+    if signing.cn or signing.hostname or signing.unknown:
+        return None
+    parts = of_request(request)
+    return Kind(parts[1], signing.config, signing.profile, signing.ca, cn=parts[0]) if parts else None
 
 
 def of_request(text: str) -> tuple[str, str] | None:

@@ -1,7 +1,7 @@
 """What is to be signed in a folder and why; and every reason not to, before anything is written."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -57,12 +57,13 @@ class _Survey:
         self._requests = _Once(folder, readers.readable_request, self.problems)
         self._configs = _Once(folder, readers.readable_signing_config, self.problems)
         self._directories: dict[str, list[str]] = {}
-        self._models: dict[_Kind, _Known] = {}
-        self._patterns: dict[_Kind, likeness.Pattern] = {}
+        self._models: dict[likeness.Kind, _Known] = {}
+        self._patterns: dict[likeness.Kind, likeness.Pattern] = {}
 
     def look_at(self, signing: Signing) -> Wanted | None:
         """Return what is to be signed for a component, None for nothing; its problems are added to the others."""
-        kind = self._kind(signing)
+        request = _content(f"{self._folder}/{signing.request}").decode(errors="replace")
+        kind = likeness.kind(signing, request)
         pem, key = (_content(f"{self._folder}/{signing.output}{ending}") for ending in (".pem", "-key.pem"))
         pattern = self._patterns.get(kind) if kind else None
         if kind and pattern and not self._force and pattern.fits(kind.cn, pem, key):
@@ -75,15 +76,7 @@ class _Survey:
         self.problems += self._outside(signing)
         return replace(known.asked, reasons=reasons)
 
-    def _kind(self, signing: Signing) -> "_Kind | None":
-        """Return what one component must share with another to be like it but for its CN; None for one of a kind."""
-        if signing.cn or signing.hostname or signing.unknown:
-            return None
-        text = _content(f"{self._folder}/{signing.request}").decode(errors="replace")
-        parts = likeness.of_request(text)
-        return _Kind(parts[1], signing.config, signing.profile, signing.ca, cn=parts[0]) if parts else None
-
-    def _known(self, signing: Signing, kind: "_Kind | None") -> "_Known | None":
+    def _known(self, signing: Signing, kind: likeness.Kind | None) -> "_Known | None":
         """Return what a component asks for, whether or not it has it; None if it can't be had."""
         model = self._models.get(kind) if kind else None
         if kind and model:
@@ -110,7 +103,7 @@ class _Survey:
                 self._directories[directory] = [f"{signing.name}: {error.summary}"]
         return self._directories[directory]
 
-    def _reasons(self, asked: Wanted, pem: bytes, key: bytes, kind: "_Kind | None") -> tuple[str, ...]:
+    def _reasons(self, asked: Wanted, pem: bytes, key: bytes, kind: likeness.Kind | None) -> tuple[str, ...]:
         """Say why a component is to be signed; empty if its certificate is what it asks for."""
         if self._force:
             return (FORCED,)
@@ -129,15 +122,6 @@ class _Survey:
         if kind and pattern:
             self._patterns[kind] = pattern
         return reasons
-
-
-@dataclass(frozen=True)
-class _Kind:
-    request: str
-    config: str
-    profile: str
-    ca: str
-    cn: str = field(compare=False)
 
 
 @dataclass(frozen=True)

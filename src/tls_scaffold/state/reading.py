@@ -1,6 +1,6 @@
 """Reads the entries of one folder: certificate, key, request and profile of each."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._cas: dict[str, Certificate] = {}
-        self._models: dict[_Sort, tuple[likeness.Pattern, Entry]] = {}
+        self._models: dict[likeness.Kind, tuple[likeness.Pattern, Entry]] = {}
         self._request = lru_cache(None)(self._read_request)
         self._config = lru_cache(None)(self._read_config)
 
@@ -50,14 +50,14 @@ class Reader:
 
     def component(self, signing: Signing, component: Component | None) -> Entry:
         """Return the entry of what make signs; an inventory's component says its name and kind."""
-        sort = self._sort(signing)
-        entry = self._like_another(signing, sort) if sort and sort in self._models else None
+        kind = self._kind(signing)
+        entry = self._like_another(signing, kind) if kind and kind in self._models else None
         entry = entry or self._in_full(signing)
         if component:
             entry = replace(entry, name=component.name, kind=component.kind)
-        if sort and sort not in self._models and entry.certificate and not entry.faults and entry.key:
+        if kind and kind not in self._models and entry.certificate and not entry.faults and entry.key:
             pattern = likeness.pattern(entry.certificate)
-            self._models |= {sort: (pattern, entry)} if pattern else {}
+            self._models |= {kind: (pattern, entry)} if pattern else {}
         return _of_a_kind(entry)
 
     def _in_full(self, signing: Signing) -> Entry:
@@ -75,28 +75,24 @@ class Reader:
         )
         return self._there(entry)
 
-    def _sort(self, signing: Signing) -> "_Sort | None":
-        """Return what components of one sort have in common; None for one that is like no other."""
-        if signing.cn or signing.hostname or signing.unknown:
-            return None
+    def _kind(self, signing: Signing) -> likeness.Kind | None:
         try:
-            parts = likeness.of_request(text(self.folder, signing.request))
+            return likeness.kind(signing, text(self.folder, signing.request))
         except ScaffoldError:
             return None
-        return _Sort(parts[1], signing.config, signing.profile, signing.ca, cn=parts[0]) if parts else None
 
-    def _like_another(self, signing: Signing, sort: "_Sort") -> Entry | None:
+    def _like_another(self, signing: Signing, kind: likeness.Kind) -> Entry | None:
         """Return the entry of a certificate that is like one that was found right; None if it is not.
 
         A thousand users are read in the time of a hundred: the other way takes half a millisecond for each.
         """
-        pattern, model = self._models[sort]
+        pattern, model = self._models[kind]
         path = f"{signing.output}.pem"
         try:
             pem, key = content(self.folder, path), content(self.folder, f"{signing.output}-key.pem")
         except ScaffoldError:
             return None
-        if not pattern.fits(sort.cn, pem, key) or not model.request:
+        if not pattern.fits(kind.cn, pem, key) or not model.request:
             return None
         return replace(
             model,
@@ -104,7 +100,7 @@ class Reader:
             path=path,
             certificate=Certificate(certificates.der_of(pem, b"CERTIFICATE")),
             key=key,
-            request=replace(model.request, cn=sort.cn),
+            request=replace(model.request, cn=kind.cn),
             signing=signing,
             like=model,
         )
@@ -135,15 +131,6 @@ class Reader:
             keyless = error.summary
         there = replace(entry, certificate=certificate, absent=absent, key=key, keyless=keyless)
         return judged(there, self._cas.get(entry.ca))
-
-
-@dataclass(frozen=True)
-class _Sort:
-    request: str
-    config: str
-    profile: str
-    ca: str
-    cn: str = field(compare=False)
 
 
 def _of_a_kind(entry: Entry) -> Entry:
