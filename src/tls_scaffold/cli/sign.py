@@ -7,13 +7,15 @@ from pathlib import Path
 
 import click
 
+from tls_scaffold.cli.options import option
+
 LONG = 20
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]…")
-@click.option("--force", is_flag=True, help="Sign the named components, or all, even if nothing differs")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Use N processes  [default: one a processor]")
+@option("--force", is_flag=True, help="Sign the named components, or all, even if nothing differs")
+@option("--jobs", type=click.IntRange(1), metavar="N", help="Use N processes  [default: one a processor]")
 @click.pass_obj
 def sign(folder: Path, names: tuple[str, ...], jobs: int | None, *, force: bool) -> None:
     """Sign what is missing or differs from its request, as make would with cfssl.

@@ -29,13 +29,14 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
     not take, ScaffoldError if the input is not cfssl's.
     """
     flags = goflags.parse(words, "cfssljson", ("f",), ("bare",))
-    if len(flags.rest) > 1:
+    names = [word for word in flags.rest if word != STDIN]  # cfssljson passes over the `-` that tutorials write
+    if len(names) > 1:
         raise UsageError("`cfssljson` takes one name for its files, after its flags")
     source = flags.texts.get("f", STDIN)
     with telling(source):
         text = read_stdin() if source == STDIN else (folder / source).read_text(encoding="utf-8")
     document = _result(_document(text), bare="bare" in flags.switches)
-    base = folder / (flags.rest[0] if flags.rest else "cert")
+    base = folder / (names[0] if names else "cert")
     contents = _contents(document)
     notes = _save_ca(folder, base, contents)
     pairs.put(base, contents)

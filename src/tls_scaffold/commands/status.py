@@ -121,13 +121,15 @@ def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timede
         return
     ends = {path for path, state in states_of.items() if state in ("expired", "expiring")}
     own = {f"{output}.pem" for _, output in makefile.TARGET.findall(text)}
-    if renews and ("missing" in states_of.values() or ends - own):
+    gone = {path for path, state in states_of.items() if state == "missing" and not (folder / path).exists()}
+    if renews and (gone or ends - own):
         yield make
     if renews and ends & own:
         days = -(-within // timedelta(days=1))
         yield f"{make} renew" + (f" RENEW_DAYS={days}" if days > DAYS else "")
-    by_hand = ("mismatched", "stale") if renews else ("missing", "mismatched", "stale", "expired", "expiring")
-    again = _targets(found, {path for path, state in states_of.items() if state in by_hand}, of_cas)
+    by_hand = ("missing", "mismatched", "stale") + (() if renews else ("expired", "expiring"))
+    done = gone if renews else set()
+    again = _targets(found, {path for path, state in states_of.items() if state in by_hand} - done, of_cas)
     if again:
         yield f"{make} {' '.join(again) if len(again) <= FEW else 'req'}"
 

