@@ -112,10 +112,18 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path
         try:
             out, err = process.communicate()
         except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _end(process)
             raise
     return Done(list(command), process.returncode, out, err)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End a program and what it has started: first so that it can clean up after itself."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=5)
 
 
 def find(directory: Path | None = None) -> Tools:
