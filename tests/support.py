@@ -4,6 +4,9 @@ import os
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +42,22 @@ def run(*words: str, cwd: Path | None = None, umask: int = -1, **variables: str)
         umask=umask,
         check=False,
     )
+
+
+def processes() -> dict[int, str]:
+    """Return the command line of each process by its number; one that is ending has none any more."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found[int(path.parent.name)] = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return {number: words for number, words in found.items() if words}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def tls_scaffold(*words: str, cwd: Path | None = None) -> Done:

@@ -13,6 +13,7 @@ import pytest
 
 from clusters import P256, VERSIONS, live, tools
 from conftest import Factory
+from support import processes
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import cluster as etcd
 
@@ -24,15 +25,7 @@ pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make")
 
 def mentioning(text: str) -> list[str]:
     """Return the command line of each process that names `text`."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if text in words and path.parent.name != str(os.getpid()):
-            found.append(words)
-    return found
+    return [words for number, words in processes().items() if text in words and number != os.getpid()]
 
 
 @pytest.mark.parametrize("path", VERSIONS)

@@ -24,7 +24,7 @@ SHELVES = {
     "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync",
     "checks": "certs documents hosts profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
-    "etcd": "cluster proofs throwaway / access etcdctl",
+    "etcd": "cluster proofs throwaway / access etcdctl / guarded",
     "signing": "signings / authority batch plan / differences likeness signer silences / certificates / keys pairs",
     "keeping": "keep / journal patch takeover / changes / adoption merge / description jsonmerge textmerge",
     "disk": "folder / healing locking newfolder / files plainfiles processes",

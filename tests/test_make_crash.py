@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
-from support import Done, contents, environment, faults, make, names, run, verify
+from support import Done, contents, environment, faults, make, names, run, verify, wait_for
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 with_either_signer = pytest.mark.usefixtures("either_signer")
@@ -359,13 +359,6 @@ def make_slow(tmp_path: Path) -> None:
 
 def slow(tmp_path: Path) -> str:
     return f"{tmp_path / 'slow'}:{os.environ['PATH']}"
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_second_make_waits_and_names_the_first(signed: Factory, running: Start, tmp_path: Path) -> None:

@@ -6,19 +6,19 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd import guarded
 from tls_scaffold.etcd.etcdctl import HOST, Cluster, Identity, Tools
+from tls_scaffold.etcd.guarded import Guarded
 
 START_SECONDS = 30
 ATTEMPTS = 3  # another program may take a free port before etcd does
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# etcd in a session of its own, with a guard that ends it and removes its folder when we are gone, even by SIGKILL.
-GUARDED = 'exec 3<&0; (cat <&3 >/dev/null; kill -KILL $$; rm -rf "$0") & exec "$@" 3<&- </dev/null'
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def cluster(
     Raises ScaffoldError with etcd's last words if it does not start.
     """
     with ExitStack() as stack:
-        processes: list[subprocess.Popen[bytes]] = []
+        processes: list[Guarded] = []
         stack.callback(_end, processes)
         yield _start(Cluster(tools, ca, (), (), host), members, into, options, processes)
 
@@ -64,7 +64,7 @@ def _start(
     members: Sequence[Identity],
     into: Path,
     options: Sequence[str],
-    processes: list[subprocess.Popen[bytes]],
+    processes: list[Guarded],
 ) -> Cluster:
     for attempt in range(ATTEMPTS):
         ports = _free_ports(2 * len(members))
@@ -81,9 +81,7 @@ def _start(
     raise ScaffoldError("the throw-away etcd cluster did not start", [words for words in said if words])
 
 
-def _member(
-    running: Cluster, index: int, identity: Identity, folder: Path, options: Sequence[str]
-) -> subprocess.Popen[bytes]:
+def _member(running: Cluster, index: int, identity: Identity, folder: Path, options: Sequence[str]) -> Guarded:
     folder.mkdir(parents=True)
     client, peer = running.client_ports[index], running.peer_ports[index]
     everybody = ",".join(f"member{number}={running.url(port)}" for number, port in enumerate(running.peer_ports))
@@ -110,37 +108,26 @@ def _member(
     command = [str(running.tools.etcd), *(f"--{name}={value}" for name, value in settings.items()), *options]
     clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCD_")}
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
-            ["sh", "-c", GUARDED, str(folder.parents[1]), *command],
-            env=clean,
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        return guarded.start(command, clean, folder, removing=folder.parents[1], stdout=log, stderr=subprocess.STDOUT)
 
 
-def _comes_up(running: Cluster, members: Sequence[Identity], processes: Sequence[subprocess.Popen[bytes]]) -> bool:
+def _comes_up(running: Cluster, members: Sequence[Identity], processes: Sequence[Guarded]) -> bool:
     deadline = time.monotonic() + START_SECONDS
     waiting = list(zip(running.client_ports, members, strict=True))
     while waiting and time.monotonic() < deadline:
-        if any(process.poll() is not None for process in processes):
+        if any(each.process.poll() is not None for each in processes):
             return False
         waiting = [(port, identity) for port, identity in waiting if not running.accepts(port, identity)]
         time.sleep(0.05 if waiting else 0)
     return not waiting
 
 
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
-    """End every process with its group, and wait for it; nothing interrupts this."""
+def _end(members: list[Guarded]) -> None:
+    """End every member and wait for it; nothing interrupts this."""
     with _handlers(signal.SIG_IGN, INTERRUPTS):
-        for process in processes:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        for process in processes:
-            process.communicate()
-        processes.clear()
+        for member in members:
+            member.end()
+        members.clear()
 
 
 def _free_ports(count: int) -> list[int]:

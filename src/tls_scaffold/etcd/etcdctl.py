@@ -3,16 +3,15 @@
 import importlib.util
 import os
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd import guarded
 
 HOST = "127.0.0.1"
 Done = subprocess.CompletedProcess[str]
@@ -98,32 +97,15 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path
 
     An interrupt ends what it has started too: `etcdctl user list` would wait for ever for an etcd that is gone.
     """
-    with subprocess.Popen(
-        command,
-        env=dict(environment),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            out, err = process.communicate()
-        except BaseException:
-            _end(process)
-            raise
-    return Done(list(command), process.returncode, out, err)
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    """End a program and what it has started: first so that it can clean up after itself."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=5)
+    piped = subprocess.PIPE
+    program = guarded.start(command, environment, cwd, stdout=piped, stderr=piped, text=True, errors="replace")
+    try:
+        out, err = program.process.communicate()
+    except BaseException:
+        program.end(ask=5)
+        raise
+    program.end()
+    return Done(list(command), program.process.returncode, out, err)
 
 
 def find(directory: Path | None = None) -> Tools:
