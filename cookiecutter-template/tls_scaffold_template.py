@@ -26,13 +26,14 @@ NONE = Inventory(members=())
 
 
 class InventoryExtension(Extension):
-    """Adds the filters `inventory`, `documents` and `rbac`."""
+    """Adds the filters `inventory`, `documents`, `rbac` and `consumers`."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.filters["inventory"] = inventory
         environment.filters["documents"] = hook_documents
         environment.filters["rbac"] = rbac.script_lines
+        environment.filters["consumers"] = rbac.consumers
 
 
 def inventory(answers: Mapping[str, Any]) -> Inventory:

@@ -13,7 +13,7 @@ import pytest
 
 from support import Done, run
 from tls_scaffold.etcd import cluster as etcd
-from tls_scaffold.etcd.etcdctl import Cluster, Identity, Tools
+from tls_scaffold.etcd.etcdctl import Cluster, Identity, Member, Tools
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory
 
@@ -91,5 +91,6 @@ def live(folder: Path, into: Path, *options: str, with_tools: Tools | None = Non
     names = [member.name for member in intake.load(folder).members]
     identities = [Identity(certs / f"{name}.pem", certs / f"{name}-key.pem") for name in names]
     into.mkdir()
-    with etcd.cluster(with_tools or tools(), identities, certs / "ca.pem", into, *options) as running:
+    members = [Member(each, each) for each in identities]
+    with etcd.cluster(with_tools or tools(), members, certs / "ca.pem", into, *options, peer_cn="etcd") as running:
         yield Live(folder, running)

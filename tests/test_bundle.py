@@ -81,7 +81,7 @@ def test_a_member_s_configuration_authenticates_clients_and_peers_by_certificate
     assert document(folder / "dist/db/etcd.conf.yml") == {
         "name": "db",
         "data-dir": "db.etcd",
-        "listen-client-urls": "https://10.0.0.2:2379,https://[fd00::2]:2379",
+        "listen-client-urls": "https://10.0.0.2:2379,https://[fd00::2]:2379,https://127.0.0.1:2379",
         "advertise-client-urls": "https://db.example:2379",
         "listen-peer-urls": "https://10.0.0.2:2380,https://[fd00::2]:2380",
         "initial-advertise-peer-urls": "https://db.example:2380",
@@ -91,7 +91,8 @@ def test_a_member_s_configuration_authenticates_clients_and_peers_by_certificate
         "peer-transport-security": {**security, "allowed-cn": "etcd"},
     }
     assert (folder / "dist/db/etcd.service.d/tls-scaffold.conf").read_text() == (
-        "# The bundle lies in /var/lib/etcd; this file in /etc/systemd/system/etcd.service.d\n"
+        "# The bundle lies in /var/lib/etcd, this file in /etc/systemd/system/etcd.service.d;\n"
+        "# all of the bundle belongs to the unit's user, who is often called etcd.\n"
         "[Service]\nWorkingDirectory=/var/lib/etcd\n"
         "ExecStart=\nExecStart=/usr/bin/etcd --config-file=etcd.conf.yml\n"
     )
@@ -155,6 +156,8 @@ def test_each_client_s_settings_are_in_its_own_words(signed: Factory) -> None:
         "--key-file=proxy1-key.pem",
         "--trusted-ca-file=ca.pem",
         "--cacert=ca.pem",
+        "--cert=a-client-certificate-without-a-cn.pem",
+        "--key=a-client-certificate-without-a-cn-key.pem",
     ]
 
 

@@ -26,7 +26,7 @@ SHELVES = {
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "cluster proofs throwaway / access etcdctl / guarded",
     "signing": "signings / authority batch plan / differences likeness signer silences / certificates / keys pairs",
-    "keeping": "keep / journal patch takeover / changes / adoption merge / description jsonmerge textmerge",
+    "keeping": "keep / gone journal patch takeover / changes / adoption merge / description jsonmerge textmerge",
     "disk": "folder / healing locking newfolder / files plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",

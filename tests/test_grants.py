@@ -36,7 +36,9 @@ def test_a_grant_is_a_prefix_and_what_may_be_done_there(word: str, path: str, ac
 def test_a_later_grant_of_the_same_prefix_takes_the_place_of_the_earlier() -> None:
     key = Permission("/x/", "write", prefix=False)
 
-    assert permissions("alice=/x/", "alice=/y/", "alice=/x/:rw", user=User("alice", "a", permissions=(key,))) == (
+    user = User("alice", "a", permissions=(key, Permission("/x/", "read")))
+
+    assert permissions("alice=/y/", "alice=/x/:rw", user=user) == (
         key,
         Permission("/y/", "read"),
         Permission("/x/", "readwrite"),

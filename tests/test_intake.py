@@ -14,7 +14,7 @@ from tls_scaffold.words import Key
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (
     "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, `ca_expiry`, `ca_cn`, `organization`, "
-    "`organizational_unit`, `locality`, `state`, `country`, `separate_requests`, `removed`, `ignore`"
+    "`organizational_unit`, `locality`, `state`, `country`, `separate_requests`, `members_cn`, `removed`, `ignore`"
 )
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
 NOT_A_HOST = "is not an IP address or a host name"

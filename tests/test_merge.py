@@ -59,6 +59,9 @@ def test_lines_changed_on_both_sides_are_merged_even_where_the_changes_touch(
         ("a\nB\nc\nd\n", "a\nc\nd\n"),
         ("a\nc\nd\n", "a\nB\nc\nd\n"),
         ("a\nb\nyours\nc\nd\n", "a\nX\nY\nZ\nd\n"),
+        ("a\nd\n", "a\nb\nours\nc\nd\n"),
+        ("a\nX\nY\nd\n", "a\nb\nours\nc\nd\n"),
+        ("a\nb\n\tyours\nc\nd\n", "a\nd\n"),
     ],
 )
 def test_a_line_changed_on_both_sides_is_a_conflict_and_your_text_stays(yours: str, ours: str) -> None:

@@ -11,7 +11,7 @@ from clusters import P256, Live, live
 from conftest import Factory
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import proofs, throwaway
-from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.etcd.etcdctl import Identity, Member
 from tls_scaffold.etcd.proofs import ALLOWED, DENIED, Attempt, Bench
 
 WORDS = (
@@ -32,7 +32,8 @@ def start(signed: Factory, tmp_path: Path) -> Iterator[Start]:
             running = stack.enter_context(live(signed(*WORDS), tmp_path / "run", *options))
             users = {user.name: running.identity(user.name) for user in running.inventory.users}
             stranger = stranger or throwaway.client("root", throwaway.other_ca(), tmp_path / "stranger")
-            bench = Bench(running.cluster, running.identity("root"), running.identity("etcd1"), stranger, users)
+            member = Member(running.identity("etcd1"), running.identity("etcd1"))
+            bench = Bench(running.cluster, running.identity("root"), member, stranger, users)
             for words in ((), ("--enable",)):
                 done = running.script(*words)
                 assert done.returncode == 0, done.stderr
@@ -136,7 +137,7 @@ def test_a_cluster_whose_peers_take_any_cn_is_noticed(start: Start) -> None:
 def test_a_refusal_is_no_proof_where_the_member_is_refused_as_well(start: Start) -> None:
     _, bench = start()
 
-    check = proofs.users_are_refused_as_peers(replace(bench, member=bench.stranger))
+    check = proofs.users_are_refused_as_peers(replace(bench, member=Member(bench.stranger, bench.stranger)))
 
     assert check.seen == f"port {bench.cluster.peer_ports[0]} refuses the member"
 

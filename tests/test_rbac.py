@@ -79,8 +79,8 @@ def test_a_root_is_added_only_where_there_is_none() -> None:
     assert rbac.root_component(without) is None
 
 
-def test_a_member_without_known_hosts_is_asked_on_loopback() -> None:
-    assert rbac.endpoints(Inventory(members=(Member("a", ()), Member("b", ())))) == ("https://localhost:2379",)
+def test_a_member_without_known_hosts_has_no_address() -> None:
+    assert rbac.endpoints(Inventory(members=(Member("a", ()), Member("b", ())))) == ()
 
 
 def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:

@@ -109,10 +109,41 @@ def test_a_dry_run_of_remove_names_the_files_that_would_move_and_shows_no_key(si
     assert contents(path) == before
 
 
-def test_a_members_line_that_was_edited_is_a_conflict_when_it_goes(folder: Factory) -> None:
+LINE = "req-calico certs/calico.pem: config/req-calico.json ; $(sign) client\n"
+
+
+@pytest.mark.parametrize("edited", [LINE.replace("client", "mine"), LINE.replace("\n", " # ours\n")])
+def test_a_line_that_was_edited_goes_and_the_makefile_as_it_was_is_in_the_archive(folder: Factory, edited: str) -> None:
     path = folder()
-    line = "req-calico certs/calico.pem: config/req-calico.json ; $(sign) client\n"
-    edit(path / "Makefile", line, line.replace("client", "mine"))
-    assert "conflict Makefile" in kept(path, "remove", "calico", code=1).stderr
-    assert line.replace("client", "mine") in (path / "Makefile").read_text(encoding="utf-8")
-    assert line not in (path / "Makefile.new").read_text(encoding="utf-8")
+    edit(path / "Makefile", LINE, edited)
+    before = (path / "Makefile").read_text(encoding="utf-8")
+
+    said = kept(path, "remove", "calico").stderr
+
+    [archived] = path.glob("archive/*/Makefile")
+    assert f"wrote {archived.relative_to(path)}\n" in said
+    assert archived.read_text(encoding="utf-8") == before
+    assert (path / "Makefile").read_text(encoding="utf-8") == before.replace(edited, "")
+    assert kept(path, "sync", "--check").stderr == ""
+
+
+def test_a_line_that_was_moved_goes_from_where_it_is(signed: Factory) -> None:
+    path = signed()
+    edit(path / "Makefile", LINE, "")
+    edit(path / "Makefile", "# Members\n", f"# Members\n{LINE}")
+
+    kept(path, "remove", "calico")
+
+    assert "calico" not in (path / "Makefile").read_text(encoding="utf-8")
+    assert not list(path.glob("archive/*/Makefile"))
+    assert "Nothing to be done" in make(path).stdout
+
+
+def test_a_line_of_one_s_own_for_another_component_stays(folder: Factory) -> None:
+    path = folder()
+    with (path / "Makefile").open("a") as file:
+        file.write(LINE.replace("calico", "mine"))
+
+    kept(path, "remove", "calico")
+
+    assert LINE.replace("calico", "mine") in (path / "Makefile").read_text(encoding="utf-8")

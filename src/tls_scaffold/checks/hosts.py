@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tls_scaffold.cfssl import sans
+from tls_scaffold.cfssl.documents import Request
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.inventory.values import LOOPBACK, MEMBERS_CN
@@ -61,7 +62,7 @@ class MemberHosts(Rule):
 
     id = "missing-address"
     pain = "clients and peers that reach the member at this host refuse its certificate"
-    fix = "add the host to `hosts` of the request (`tls-scaffold sync` does), then sign again"
+    fix = "add the host to `hosts` of the request, then sign again"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each host of the inventory that is missing from the request."""
@@ -86,16 +87,16 @@ class Loopback(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each request of a member without loopback."""
         for entry in view.servers:
-            if not _is_member(entry) or not entry.request or not entry.signing:
+            if not entry.request or not entry.signing or not _is_member(entry, entry.request, view):
                 continue
             if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
                 place = f"{entry.signing.request}: hosts" if not entry.signing.hostname else view.lines_of(entry)[0]
                 yield place, "names neither `localhost` nor a loopback address"
 
 
-def _is_member(entry: Entry) -> bool:
+def _is_member(entry: Entry, request: Request, view: View) -> bool:
     """Tell an etcd member from another server that the same CA serves, where no inventory does."""
-    return entry.kind == "member" and entry.request is not None and entry.request.cn == MEMBERS_CN
+    return entry.kind == "member" and (view.inventory is not None or request.cn == MEMBERS_CN)
 
 
 RULES = (WellFormedHosts, NoEmptyHost, MemberHosts, Loopback)

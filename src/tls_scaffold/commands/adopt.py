@@ -23,6 +23,7 @@ from tls_scaffold.makefiles.makefile import Survey
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, last_render
 
+COMMAND = ("adopt",)
 ADDITIVE = (".gitignore",)  # with the requests: where our lines join those of the team
 
 
@@ -32,14 +33,16 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
     No other file is changed, and with `dry_run` none at all. Raises ScaffoldError with everything that is
     not understood, and then nothing is written.
     """
-    _check(folder)
-    steps = tuple(_steps(folder))
     if dry_run:
-        return Plan().with_more(steps)
-    with files.lock(folder, "tls-scaffold adopt"):
-        journal.finish(folder)
         _check(folder)
-        return journal.carry_out(folder, journal.Entry(("adopt",), Plan().with_more(steps)))
+        return Plan().with_more(_steps(folder))
+    files.check(folder)
+    with files.lock(folder, "tls-scaffold adopt"):
+        left = journal.finish(folder)
+        if left and left.command == COMMAND:
+            return left.plan
+        _check(folder)
+        return journal.carry_out(folder, journal.Entry(COMMAND, Plan().with_more(_steps(folder))))
 
 
 def _check(folder: Path) -> None:
@@ -103,15 +106,18 @@ def _record(folder: Path, takeover: Takeover, rendered: dict[str, str]) -> dict[
 
 
 def _understood(path: str, yours: str, ours: str) -> str:
-    """Return the base for a merge: what is only in ours is added, except to the usages; the rest stays.
+    """Return the base for a merge: lines of ours and profiles are added, and hosts to a request; the rest stays.
 
-    The empty host of the Calico guide's requests is understood, and goes: it makes an empty DNS name.
+    A request without `names` or `key` asks for none. The empty host of the Calico guide's requests is
+    understood, and goes: it makes an empty DNS name.
     """
-    base = common(path, yours, ours, fill_lists=path != CONFIG)
-    if path in ADDITIVE or "" not in (json.loads(yours).get("hosts") or ()):
-        return base
-    document = json.loads(base)
-    return json.dumps({**document, "hosts": [*document.get("hosts", []), ""]})
+    if path in ADDITIVE or path == CONFIG:
+        return common(path, yours, ours, fill_lists=False)
+    there, new = json.loads(yours), json.loads(ours)
+    if not ("hosts" in there and "hosts" in new):
+        return ours
+    hosts = [host for host in new["hosts"] if host in (there["hosts"] or ())]
+    return json.dumps({**new, "hosts": [*hosts, *([""] if "" in (there["hosts"] or ()) else [])]})
 
 
 def _prove(

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -15,8 +15,9 @@ from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake, rbac
-from tls_scaffold.inventory.values import Component
+from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.signing import certificates
+from tls_scaffold.signing.certificates import Certificate
 
 DIST = "dist"
 PRIVATE = 0o700
@@ -43,20 +44,30 @@ def make(folder: Path, names: Sequence[str], home: str = "", *, tar: bool = Fals
         raise UsageError(f"--at: `{home}` is not an absolute path of letters, digits, `.`, `_` and `-`")
     inventory = intake.load(folder)
     with disk.lock(folder, "tls-scaffold bundle"):
-        chosen = intake.chosen(inventory, names) or inventory.components
-        pems = _pems(folder, chosen)
-        presets = {user.name: preset.name for user in inventory.users if (preset := rbac.preset_of(user))}
+        chosen = _owners(inventory, intake.chosen(inventory, names) or inventory.components)
+        pems = _pems(folder, inventory, [part for each in chosen for part in bundle.parts(inventory, each)])
+        presets = rbac.consumers(inventory)
         dist = _private(disk.inside(folder, f"{DIST}/x").parent)
         made = []
         for each in chosen:
-            texts = bundle.files(inventory, each, presets.get(each.name, ""), pems[each.name], home)
+            texts = bundle.files(inventory, each, presets.get(each.name, ""), pems, home)
             _write(dist, each.name, texts)
             archive = _archive(dist, each.name, texts) if tar else None
             made.append(Bundle(each.name, dist / each.name, tuple(texts), archive))
         return tuple(made)
 
 
-def _pems(folder: Path, components: Sequence[Component]) -> dict[str, Pems]:
+def _owners(inventory: Inventory, chosen: Iterable[Component]) -> tuple[Component, ...]:
+    """Return whose bundles these components are in: a member's second certificate is in the member's."""
+    members = {peer.name: member for member, peer in inventory.member_pairs}
+    return tuple(dict.fromkeys(members.get(each.name, each) for each in chosen))
+
+
+def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -> dict[str, Pems]:
+    homeless = [f"`{member.name}` has no `hosts` in `{FILE}`" for member in inventory.members if not member.hosts]
+    if homeless:
+        hint = f"give each member its `hosts` in `{FILE}`, then `tls-scaffold sync` and `make`"
+        raise ScaffoldError("no bundle is made: clients and peers are to find every member", homeless, hint)
     ca = disk.read_text(folder, "certs/ca.pem") or ""
     read = {
         each.name: Pems(
@@ -67,13 +78,14 @@ def _pems(folder: Path, components: Sequence[Component]) -> dict[str, Pems]:
         for each in components
     }
     problems = [] if ca else ["`certs/ca.pem` is missing"]
-    problems += [problem for each in components for problem in _problems(each, read[each.name])]
+    authority = certificates.read(ca.encode(), "certs/ca.pem") if ca else None
+    problems += [problem for each in components for problem in _problems(each, read[each.name], authority)]
     if problems:
         raise ScaffoldError("no bundle is made", problems, "`make` signs what is missing, `make req-NAME` signs again")
     return read
 
 
-def _problems(component: Component, pems: Pems) -> Iterator[str]:
+def _problems(component: Component, pems: Pems, ca: Certificate | None) -> Iterator[str]:
     paths = {f"`{component.output}.pem`": pems.certificate, f"`{component.output}-key.pem`": pems.key}
     missing = [path for path, text in paths.items() if not text]
     yield from (f"{path} is missing" for path in missing)
@@ -81,6 +93,8 @@ def _problems(component: Component, pems: Pems) -> Iterator[str]:
         certificate = certificates.read(pems.certificate.encode(), f"{component.output}.pem")
         if not certificates.key_fits(certificate, pems.key.encode()):
             yield f"`{component.output}-key.pem` is not the key of `{component.output}.pem`"
+        if ca and not certificates.signed_by(certificate, ca):
+            yield f"`{component.output}.pem` is not signed by `certs/ca.pem`"
 
 
 def _private(path: Path) -> Path:

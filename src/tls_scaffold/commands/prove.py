@@ -8,7 +8,7 @@ from pathlib import Path
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import cluster as etcd
 from tls_scaffold.etcd import etcdctl, proofs, throwaway
-from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.etcd.etcdctl import Identity, Member
 from tls_scaffold.etcd.proofs import Attempt, Bench, Check
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.presets import ROOT
@@ -43,18 +43,20 @@ def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
     """
     inventory = intake.load(folder)
     tools = etcdctl.find(etcd_directory)
-    members = inventory.members[:MOST_MEMBERS]
     identities = _identities(folder, inventory)
+    members = [
+        Member(identities[server.name], identities[peer.name]) for server, peer in inventory.member_pairs[:MOST_MEMBERS]
+    ]
     with etcd.ended_by_signals(), tempfile.TemporaryDirectory(prefix="tls-scaffold-") as temporary:
         into = Path(temporary)
         root = _root(folder, inventory, identities, into)
         stranger = throwaway.client(ROOT, throwaway.other_ca(), into / "stranger")
         script = _script(folder, inventory, into)
-        servers = [identities[member.name] for member in members]
-        host = _loopback(folder, servers)
-        with etcd.cluster(tools, servers, _whole(folder, "certs/ca"), into, host=host) as cluster:
+        host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
+        ca, peer_cn = _whole(folder, "certs/ca"), inventory.peer_cn
+        with etcd.cluster(tools, members, ca, into, peer_cn=peer_cn, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
-            bench = Bench(cluster, root, servers[0], stranger, users)
+            bench = Bench(cluster, root, members[0], stranger, users)
             return run(bench, inventory, script)
 
 

@@ -1,12 +1,12 @@
 """`tls-scaffold remove`: components go, and what was theirs goes to the archive."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.inventory.values import PEER, Component, Inventory, Member
 from tls_scaffold.keeping import keep as keeping
 from tls_scaffold.keeping.changes import Plan
 
@@ -21,7 +21,7 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
 
     def change() -> keeping.Change:
         old = intake.load(folder)
-        gone = [component.output for component in intake.chosen(old, names)]
+        gone = [component.output for component in _with_peers(old, intake.chosen(old, names))]
         new = _without(old, set(names))
         files = [output + suffix for output in gone for suffix in SUFFIXES]
         return keeping.Change(old, new, tuple(path for path in files if os.path.lexists(folder / path)))
@@ -30,14 +30,25 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
     return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, command, change)
 
 
+def _with_peers(inventory: Inventory, chosen: Iterable[Component]) -> Iterator[Component]:
+    """Yield what was chosen, and with a member the certificate that it has for its peers."""
+    peers = {member.name: peer for member, peer in inventory.member_pairs}
+    for component in chosen:
+        yield from dict.fromkeys((component, peers.get(component.name, component)))
+
+
 def _without(inventory: Inventory, names: set[str]) -> Inventory:
     servers = (*inventory.members, *inventory.proxies)
     removed = (server.name for server in servers if server.name in names and server.name not in inventory.removed)
     new = replace(
         inventory,
-        members=tuple(member for member in inventory.members if member.name not in names),
+        members=tuple(_member_without(member, names) for member in inventory.members if member.name not in names),
         proxies=tuple(proxy for proxy in inventory.proxies if proxy.name not in names),
         users=tuple(user for user in inventory.users if user.name not in names),
         removed=(*inventory.removed, *removed),
     )
     return intake.of_data(new.document())
+
+
+def _member_without(member: Member, names: set[str]) -> Member:
+    return replace(member, peer=None) if f"{PEER}{member.name}" in names else member

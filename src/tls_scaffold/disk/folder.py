@@ -12,8 +12,10 @@ from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
 from tls_scaffold.disk.files import write as write_file
 from tls_scaffold.disk.healing import ARCHIVE, CA_FILES, CERTS, STATE, WORK, finish_ca, heal
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 
+LARGEST = 64 * 1024 * 1024
 NO_LINKS = (CERTS, ARCHIVE, STATE)
 NO_LINKS_HINT = "move it away, or put a folder in its place"
 
@@ -141,7 +143,7 @@ def read_text(folder: Path, path: str) -> str | None:
     target = folder / path
     with telling(target, "read"):
         try:
-            return target.read_bytes().decode()
+            return plain(target, str(target), LARGEST).decode()
         except FileNotFoundError:
             return None
         except UnicodeDecodeError as error:

@@ -1,5 +1,6 @@
 """Files that others may have put there, read without surprises: no pipe is waited for, no giant is loaded."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -12,21 +13,31 @@ LARGEST = 1024 * 1024
 def content(folder: Path, path: str) -> bytes:
     """Return the bytes of `folder`/`path`; ScaffoldError if that is missing, no plain file, or far too large."""
     try:
-        # A named pipe would keep an ordinary open waiting for ever.
-        descriptor = os.open(f"{folder}/{path}", os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ScaffoldError(f"`{path}` is not a plain file")
-            data = os.read(descriptor, min(status.st_size, LARGEST) + 1)
-        finally:
-            os.close(descriptor)
+        return plain(f"{folder}/{path}", path, LARGEST)
     except FileNotFoundError:
         raise ScaffoldError(f"`{path}` is missing") from None
     except OSError as error:
         raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
-    if len(data) > LARGEST:
-        raise ScaffoldError(f"`{path}` is larger than {LARGEST // 1024**2} MiB")
+
+
+def plain(path: str | Path, place: str, largest: int) -> bytes:
+    """Return the bytes of a plain file of `largest` bytes at most; `place` names it in messages.
+
+    Raises ScaffoldError if it is something else or larger, OSError if it is missing or can't be read.
+    """
+    # A named pipe would keep an ordinary open waiting for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise ScaffoldError(f"`{place}` is not a plain file")
+        data = os.read(descriptor, min(status.st_size, largest) + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > largest:
+        raise ScaffoldError(f"`{place}` is larger than {largest // 1024**2} MiB")
     return data
 
 

@@ -13,7 +13,7 @@ from types import FrameType
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import guarded
-from tls_scaffold.etcd.etcdctl import HOST, Cluster, Identity, Tools
+from tls_scaffold.etcd.etcdctl import HOST, Cluster, Member, Tools
 from tls_scaffold.etcd.guarded import Guarded
 
 START_SECONDS = 30
@@ -45,23 +45,24 @@ def _handlers(handler: Callable[[int, FrameType | None], None] | int, numbers: S
 
 @contextmanager
 def cluster(
-    tools: Tools, members: Sequence[Identity], ca: Path, into: Path, *options: str, host: str = HOST
+    tools: Tools, members: Sequence[Member], ca: Path, into: Path, *options: str, peer_cn: str, host: str = HOST
 ) -> Iterator[Cluster]:
-    """Run a cluster with one member for each identity, its data and logs in the folder `into`.
+    """Run a cluster of these members, its data and logs in the folder `into`.
 
-    Clients and peers are authenticated by certificate, peers by the CN etcd as well; `options` are
-    added to each member's command line; `host` is the name of loopback in their certificates.
-    Raises ScaffoldError with etcd's last words if it does not start.
+    Clients and peers are authenticated by certificate, peers by their CN as well unless `peer_cn` is
+    empty; `options` are added to each member's command line; `host` is the name of loopback in their
+    certificates. Raises ScaffoldError with etcd's last words if it does not start.
     """
     with ExitStack() as stack:
         processes: list[Guarded] = []
         stack.callback(_end, processes)
-        yield _start(Cluster(tools, ca, (), (), host), members, into, options, processes)
+        allowed = (f"--peer-cert-allowed-cn={peer_cn}",) if peer_cn else ()
+        yield _start(Cluster(tools, ca, (), (), host), members, into, (*allowed, *options), processes)
 
 
 def _start(
     empty: Cluster,
-    members: Sequence[Identity],
+    members: Sequence[Member],
     into: Path,
     options: Sequence[str],
     processes: list[Guarded],
@@ -70,8 +71,8 @@ def _start(
         ports = _free_ports(2 * len(members))
         running = replace(empty, client_ports=tuple(ports[::2]), peer_ports=tuple(ports[1::2]))
         folders = [into / f"attempt{attempt}" / f"member{index}" for index in range(len(members))]
-        for index, identity in enumerate(members):
-            processes.append(_member(running, index, identity, folders[index], options))
+        for index, member in enumerate(members):
+            processes.append(_member(running, index, member, folders[index], options))
         if _comes_up(running, members, processes):
             return running
         _end(processes)
@@ -81,7 +82,7 @@ def _start(
     raise ScaffoldError("the throw-away etcd cluster did not start", [words for words in said if words])
 
 
-def _member(running: Cluster, index: int, identity: Identity, folder: Path, options: Sequence[str]) -> Guarded:
+def _member(running: Cluster, index: int, member: Member, folder: Path, options: Sequence[str]) -> Guarded:
     folder.mkdir(parents=True)
     client, peer = running.client_ports[index], running.peer_ports[index]
     everybody = ",".join(f"member{number}={running.url(port)}" for number, port in enumerate(running.peer_ports))
@@ -95,15 +96,14 @@ def _member(running: Cluster, index: int, identity: Identity, folder: Path, opti
         "initial-cluster": everybody,
         "heartbeat-interval": "50",  # half of the default: loopback is near, and starting is waiting for an election
         "election-timeout": "500",
-        "cert-file": identity.certificate,
-        "key-file": identity.key,
+        "cert-file": member.server.certificate,
+        "key-file": member.server.key,
         "trusted-ca-file": running.ca,
         "client-cert-auth": "true",
-        "peer-cert-file": identity.certificate,
-        "peer-key-file": identity.key,
+        "peer-cert-file": member.peer.certificate,
+        "peer-key-file": member.peer.key,
         "peer-trusted-ca-file": running.ca,
         "peer-client-cert-auth": "true",
-        "peer-cert-allowed-cn": "etcd",
     }
     command = [str(running.tools.etcd), *(f"--{name}={value}" for name, value in settings.items()), *options]
     clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCD_")}
@@ -111,9 +111,9 @@ def _member(running: Cluster, index: int, identity: Identity, folder: Path, opti
         return guarded.start(command, clean, folder, removing=folder.parents[1], stdout=log, stderr=subprocess.STDOUT)
 
 
-def _comes_up(running: Cluster, members: Sequence[Identity], processes: Sequence[Guarded]) -> bool:
+def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[Guarded]) -> bool:
     deadline = time.monotonic() + START_SECONDS
-    waiting = list(zip(running.client_ports, members, strict=True))
+    waiting = [(port, member.server) for port, member in zip(running.client_ports, members, strict=True)]
     while waiting and time.monotonic() < deadline:
         if any(each.process.poll() is not None for each in processes):
             return False

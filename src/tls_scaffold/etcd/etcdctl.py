@@ -41,6 +41,14 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Member:
+    """What a member shows to its clients and, as server and as client, to its peers."""
+
+    server: Identity
+    peer: Identity
+
+
+@dataclass(frozen=True)
 class Cluster:
     """A running cluster: the ports of each member, and the CA that they trust."""
 

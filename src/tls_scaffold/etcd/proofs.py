@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.access import allows, range_of
-from tls_scaffold.etcd.etcdctl import Cluster, Identity, run
+from tls_scaffold.etcd.etcdctl import Cluster, Identity, Member, run
 from tls_scaffold.inventory.rbac import roles_of
 from tls_scaffold.inventory.values import Inventory, Permission, User
 
@@ -55,7 +55,7 @@ class Bench:
 
     cluster: Cluster
     root: Identity
-    member: Identity
+    member: Member
     stranger: Identity
     users: Mapping[str, Identity]
 
@@ -138,7 +138,7 @@ def unknown_cn_may_do_nothing(bench: Bench) -> Check:
     """Try to read, write and list users as the members' CN, which is never a user."""
     tries = (("get", PROBE), ("put", PROBE, PROBE), ("user", "list"), ("role", "list"))
     endpoint = bench.cluster.endpoints[0]
-    outcomes = ((" ".join(words), _outcome(bench.cluster, bench.member, endpoint, *words)) for words in tries)
+    outcomes = ((" ".join(words), _outcome(bench.cluster, bench.member.server, endpoint, *words)) for words in tries)
     wrong = [f"`{words}` is {seen}" for words, seen in outcomes if seen != DENIED]
     return Check("a certificate whose CN is no user of etcd may do nothing", _told(wrong))
 
@@ -154,7 +154,7 @@ def users_are_refused_as_peers(bench: Bench) -> Check:
         if cluster.accepts(port, identity)
     ]
     wrong += [
-        f"{_at(port)} refuses the member" for port in cluster.peer_ports if not cluster.accepts(port, bench.member)
+        f"{_at(port)} refuses the member" for port in cluster.peer_ports if not cluster.accepts(port, bench.member.peer)
     ]
     return Check("a user's certificate is refused on the peer port", _told(wrong))
 

@@ -1,7 +1,7 @@
 """Members, proxies and users as files and options describe them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from tls_scaffold.inventory.values import Files, Member, Permission, Proxy, Serv
 
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")
+SERVER_FIELDS = ("name", "hosts", "cn", *FILE_FIELDS)
 ACCESS = ("read", "write", "readwrite")
 NO_REQUESTS = ("archive", "certs", "data", "dist")
 NO_OUTPUTS = ("archive", "config", "data", "dist")
@@ -22,7 +23,8 @@ PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*
 
 def members(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Member, ...]:
     """Return the members in the list `value`; those without a name become `etcd1`, `etcd2`, …, none in `removed`."""
-    found = _servers(fields, "members", value, Member, removed)
+    read = fields.each("members", value, lambda at, item: _member(fields, at, item))
+    found = _named(read, "etcd", removed)
     if len(found) > MOST_MEMBERS:
         fields.wrong("members", f"there are more than {MOST_MEMBERS}, the most that loopback has ports for")
     return found
@@ -30,7 +32,8 @@ def members(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Me
 
 def proxies(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Proxy, ...]:
     """Return the proxies in the list `value`, or as many as it says: `proxy1`, `proxy2`, …, none in `removed`."""
-    found = _servers(fields, "proxies", counted(value), Proxy, removed)
+    read = fields.each("proxies", counted(value), lambda at, item: _proxy(fields, at, item))
+    found = _named(read, "proxy", removed)
     if len(found) > MOST_PROXIES:
         fields.wrong("proxies", f"there are more than {MOST_PROXIES}")
     return found
@@ -47,34 +50,49 @@ def counted(value: object) -> object:
     return [{}] * min(value, MOST_PROXIES + 1) if is_count else value  # type: ignore[call-overload]
 
 
-def _servers(fields: Fields, place: str, value: object, kind: type[S], removed: tuple[str, ...]) -> tuple[S, ...]:
-    prefix = "etcd" if kind is Member else "proxy"
+def _named(servers: Iterable[S], prefix: str, removed: tuple[str, ...]) -> tuple[S, ...]:
+    """Give those without a name the next number, one after another and blind for what follows: as `add` would."""
     taken = {name.lower() for name in removed}
     free = (name for number in count(1) if (name := f"{prefix}{number}") not in taken)
-    servers = []
-    # One after another, and blind for what follows: `add` gives the same names as a `new` with all of them.
-    for server in fields.each(place, value, lambda at, item: _server(fields, at, item, kind)):
-        servers.append(server if server.name else replace(server, name=next(free)))
-        taken.add(servers[-1].name.lower())
-    return tuple(servers)
+    named = []
+    for server in servers:
+        named.append(server if server.name else replace(server, name=next(free)))
+        taken.add(named[-1].name.lower())
+    return tuple(named)
 
 
-def _server(fields: Fields, place: str, value: object, kind: type[S]) -> S:
-    data = _server_words(value, kind) if isinstance(value, str) else value
-    table = fields.table(place, data, ("name", "hosts", *FILE_FIELDS))
-    name = fields.name(f"{place}.name", table["name"]) if "name" in table else ""
-    bare = isinstance(value, str) and "=" not in value
-    hosts = _hosts(fields, place, table.get("hosts", []), bare=bare)
-    if kind is Member and not (table.get("hosts") or table.get("request")) and isinstance(data, Mapping):
+def _member(fields: Fields, place: str, value: object) -> Member:
+    data = _words(value, "hosts") if isinstance(value, str) else value
+    table = fields.table(place, data, (*SERVER_FIELDS, "peer"))
+    if not (table.get("hosts") or table.get("request")) and isinstance(data, Mapping):
         fields.wrong(f"{place}.hosts", "a member needs at least one host, or a `request` of its own that has them")
-    return kind(name, hosts, _files(fields, place, table))
+    member = _server(fields, place, table, Member, bare=isinstance(value, str) and "=" not in value)
+    if "peer" not in table:
+        return member
+    place = f"{place}.peer"
+    return replace(member, peer=_files(fields, place, fields.table(place, table["peer"], FILE_FIELDS)))
 
 
-def _server_words(text: str, kind: type[Server]) -> dict[str, Any]:
+def _proxy(fields: Fields, place: str, value: object) -> Proxy:
+    data = _words(value, "name") if isinstance(value, str) else value
+    return _server(fields, place, fields.table(place, data, SERVER_FIELDS), Proxy)
+
+
+def _server(fields: Fields, place: str, table: Mapping[str, Any], kind: type[S], *, bare: bool = False) -> S:
+    return kind(
+        fields.name(f"{place}.name", table["name"]) if "name" in table else "",
+        _hosts(fields, place, table.get("hosts", []), bare=bare),
+        _files(fields, place, table),
+        fields.text(f"{place}.cn", table["cn"], words.cn_problem) if "cn" in table else "",
+    )
+
+
+def _words(text: str, alone: str) -> dict[str, Any]:
+    """Take `NAME=HOST+HOST` apart; a word alone is one of the hosts, or the name."""
     name, named, hosts = text.partition("=")
     if named:
         return {"name": name, "hosts": hosts.split("+")}
-    return {"name": text} if kind is Proxy else {"hosts": [text]}
+    return {alone: [text] if alone == "hosts" else text}
 
 
 def _hosts(fields: Fields, place: str, value: object, *, bare: bool) -> tuple[str, ...]:

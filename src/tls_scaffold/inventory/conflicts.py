@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from tls_scaffold.inventory.values import FILE, MEMBERS_CN, Component, Inventory
+from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.words import canonical_host
 
 Item = TypeVar("Item")
-LISTS = (("members", "member"), ("proxies", "proxy"), ("users", "user"))
+LISTS = (("proxies", "proxy"), ("users", "user"))
 OUR_REQUESTS = ("config/ca-csr.json", "config/ca-config.json", FILE)
 
 
@@ -25,6 +25,9 @@ def conflicts(inventory: Inventory) -> list[str]:
 
 
 def _placed(inventory: Inventory) -> Iterator[tuple[str, Component]]:
+    for index, pair in enumerate(inventory.member_pairs):
+        places = (f"members[{index}]", f"members[{index}].peer")
+        yield from zip(places, dict.fromkeys(pair), strict=False)
     for plural, kind in LISTS:
         of_kind = (component for component in inventory.components if component.kind == kind)
         yield from ((f"{plural}[{index}]", component) for index, component in enumerate(of_kind))
@@ -92,14 +95,15 @@ def _cns(inventory: Inventory) -> Iterator[str]:
         if user.name.lower() != other.name.lower():
             case = "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
             yield f"{place}.cn: `{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user"
+    servers = {each.cn for each in inventory.components if each.kind != "user"}
     for place, user in users:
         field = "name" if user.name == user.cn else "cn"
-        if user.cn == MEMBERS_CN:
+        if user.cn in servers:
             yield f"{place}.{field}: `{user.cn}` is the CN of the members: etcd's gateway would act as that user"
         if user.cn == inventory.ca_cn:
             yield f"{place}.{field}: `{user.cn}` with the same names would be the whole subject of the CA"
-    if inventory.ca_cn == MEMBERS_CN:
-        yield f"ca_cn: `{MEMBERS_CN}` is the CN of the members: they would have the whole subject of the CA"
+    if inventory.ca_cn in servers:
+        yield f"ca_cn: `{inventory.ca_cn}` is the CN of the members: they would have the whole subject of the CA"
 
 
 def _lifetimes(inventory: Inventory) -> Iterator[str]:

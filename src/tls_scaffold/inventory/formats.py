@@ -1,6 +1,7 @@
 """Texts in JSON, YAML or TOML become data; a mistake in one is told with its position."""
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -10,6 +11,7 @@ from tls_scaffold.errors import ScaffoldError
 
 SUFFIXES = {"json": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml"}
 LARGEST = 64 * 1024 * 1024
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read(path: str) -> str:
@@ -58,9 +60,15 @@ def _likely(text: str) -> str:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        data = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} (line {error.lineno}, column {error.colno})") from None
+    if HALF.search(text):
+        try:
+            json.dumps(data, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it has half a character (`\\ud800` to `\\udfff` alone), which no file can hold") from None
+    return data
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

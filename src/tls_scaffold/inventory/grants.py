@@ -1,7 +1,7 @@
 """The words of `--grant` and `--role`: they say what a user that is already named may do in etcd."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tls_scaffold.inventory.values import Permission, User
@@ -23,22 +23,23 @@ ENDING = re.compile(r"(.*):([A-Za-z]*)", re.DOTALL)
 def granted(users: Iterable[User], grants: Iterable[str], roles: Iterable[str]) -> tuple[tuple[User, ...], list[str]]:
     """Return the users with what the words give them, and a line `grant[0]: what is wrong` for each bad word.
 
-    A later word about the same prefix, or the same user's role, takes the place of an earlier one.
+    A word about a prefix that the user has already, or about its role, takes the place of what was there;
+    two words about one prefix are a mistake.
     """
+    grants = tuple(grants)
     listed = tuple(users)
     by_name = {user.name: user for user in listed}
     problems = [
         *(f"grant[{index}]: {wrong}" for index, word in enumerate(grants) for wrong in _grant(by_name, word)),
+        *(f"grant[{index}]: {wrong}" for index, word in enumerate(grants) for wrong in _again(grants[:index], word)),
         *(f"role[{index}]: {wrong}" for index, word in enumerate(roles) for wrong in _role(by_name, word)),
     ]
     return tuple(by_name[user.name] for user in listed), problems
 
 
 def _grant(users: dict[str, User], word: str) -> Iterator[str]:
-    name, named, rest = word.partition("=")
-    ending = ENDING.fullmatch(rest)
-    path, access = ending.groups() if ending else (rest, "r")
-    if not named:
+    name, path, access = _parts(word)
+    if "=" not in word:
         yield f"`{visible(word)}` is not {FORM}"
     elif name not in users:
         yield _unknown(name, users)
@@ -49,6 +50,19 @@ def _grant(users: dict[str, User], word: str) -> Iterator[str]:
     else:
         kept = (each for each in users[name].permissions if not each.prefix or each.path != path)
         users[name] = replace(users[name], permissions=(*kept, Permission(path, ACCESS[access])))
+
+
+def _again(earlier: Sequence[str], word: str) -> Iterator[str]:
+    name, path, _ = _parts(word)
+    if (name, path) in {_parts(each)[:2] for each in earlier}:
+        yield f"`{visible(path)}` is granted to `{visible(name)}` twice (`rw` is both)"
+
+
+def _parts(word: str) -> tuple[str, str, str]:
+    """Return name, prefix and access of NAME=PREFIX[:r|w|rw]."""
+    name, _, rest = word.partition("=")
+    ending = ENDING.fullmatch(rest)
+    return (name, ending[1], ending[2]) if ending else (name, rest, "r")
 
 
 def _role(users: dict[str, User], word: str) -> Iterator[str]:

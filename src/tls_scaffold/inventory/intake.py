@@ -23,7 +23,7 @@ NAMES = {
 }  # RFC 5280, appendix A.1
 FIELDS = (
     *("version", "members", "proxies", "users", "grant", "role", "key", "expiry", "ca_expiry", "ca_cn"),
-    *(*NAMES, "country", "separate_requests", "removed", "ignore"),
+    *(*NAMES, "country", "separate_requests", "members_cn", "removed", "ignore"),
 )
 KEYS = "ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519"
 LIFETIMES = "`90d`, `1y` or `8760h`"
@@ -58,6 +58,8 @@ def load(folder: Path) -> Inventory:
             f"`{folder / FILE}` does not exist: this is not a folder that tls-scaffold keeps",
             hint="`tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by hand, `-C DIR` goes there",
         )
+    if not (folder / FILE).is_file():
+        raise ScaffoldError(f"`{folder / FILE}` is not a plain file")
     return from_json(formats.read(str(folder / FILE)))
 
 
@@ -111,6 +113,7 @@ def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
         **{name: _subject(fields, data, name) for name in NAMES},
         country=fields.text("country", data.get("country", ""), _country_problem),
         separate_requests=fields.flag("separate_requests", data.get("separate_requests", False)),
+        members_cn=fields.text("members_cn", data.get("members_cn", DEFAULTS.members_cn), words.cn_problem),
         removed=removed,
         ignore=_ignore(fields, data.get("ignore", {})),
     )

@@ -1,11 +1,11 @@
 """What each user may do in etcd: its roles, and the lines that the script `rbac.sh` brings etcd in line with."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.presets import ROOT, Preset
-from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory, Permission, User
+from tls_scaffold.inventory.values import Component, Inventory, Permission, User
 from tls_scaffold.words import canonical_address
 
 CLIENT_PORT = 2379
@@ -26,6 +26,11 @@ def preset_of(user: User) -> Preset | None:
     if user.role:
         return presets.find(user.role)
     return presets.find(user.name) or presets.find(ROOT if user.cn == ROOT else "")
+
+
+def consumers(inventory: Inventory) -> dict[str, str]:
+    """Return the preset's name of each user that has one, by the user's name: it says who reads its files."""
+    return {user.name: preset.name for user in inventory.users if (preset := preset_of(user))}
 
 
 def roles_of(user: User) -> tuple[Role, ...]:
@@ -59,20 +64,15 @@ def with_root(inventory: Inventory) -> Inventory:
 
 
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
-    """Return the URL of each member for clients, at its first host."""
-    return tuple(
-        dict.fromkeys(f"https://{bracketed(first_host(each.hosts))}:{CLIENT_PORT}" for each in inventory.members)
-    )
-
-
-def first_host(hosts: Sequence[str]) -> str:
-    """Return the one of a server's hosts that it is reached at; an adopted one may have none that is known."""
-    return (hosts or LOOPBACK)[0]
+    """Return the URL of each member for clients, at its first host; of adopted members none may be known."""
+    hosts = (member.hosts[0] for member in inventory.members if member.hosts)
+    return tuple(dict.fromkeys(f"https://{bracketed(host)}:{CLIENT_PORT}" for host in hosts))
 
 
 def bracketed(host: str) -> str:
     """Return a host as it stands in a URL (RFC 3986: IPv6 addresses in brackets)."""
-    return f"[{host}]" if ":" in canonical_address(host) else host
+    address = canonical_address(host)
+    return f"[{address}]" if ":" in address else address or host
 
 
 def script_lines(inventory: Inventory) -> tuple[str, ...]:

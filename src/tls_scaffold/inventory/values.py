@@ -1,7 +1,7 @@
 """What a cluster is made of: members, proxies and users, checked whole, every mistake at once."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ from tls_scaffold.words import Key
 FILE = "tls-scaffold.json"
 VERSION = 1
 MEMBERS_CN = "etcd"
+PEER = "peer-"
 LOOPBACK = ("localhost", "127.0.0.1")
 SHARED_REQUEST = "config/req-csr.json"
 CLIENT = "client"
@@ -52,19 +53,31 @@ class Files:
 
 @dataclass(frozen=True)
 class Server:
-    """A member or a proxy: a name for its files and the hosts that it is reached at."""
+    """A member or a proxy: a name for its files and the hosts that it is reached at.
+
+    An empty `cn` is the one that the inventory gives all of them.
+    """
 
     name: str
     hosts: tuple[str, ...]
     files: Files = Files()
+    cn: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return it as it stands in the inventory file."""
-        return {"name": self.name, "hosts": list(self.hosts), **self.files.document()}
+        cn = {"cn": self.cn} if self.cn else {}
+        return {"name": self.name, "hosts": list(self.hosts), **cn, **self.files.document()}
 
 
+@dataclass(frozen=True)
 class Member(Server):
-    """An etcd server."""
+    """An etcd server; `peer` are the files of a second certificate, for its peers, where it has one."""
+
+    peer: Files | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return it as it stands in the inventory file."""
+        return {**super().document(), **({} if self.peer is None else {"peer": self.peer.document()})}
 
 
 class Proxy(Server):
@@ -125,24 +138,49 @@ class Inventory:
     state: str = ""
     country: str = ""
     separate_requests: bool = False
+    members_cn: str = MEMBERS_CN
     removed: tuple[str, ...] = ()
     ignore: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def components(self) -> tuple[Component, ...]:
-        """Members, proxies and users, in this order."""
+        """Members with their second certificates, proxies and users, in this order."""
         return (
-            *(self._server("member", member) for member in self.members),
+            *(component for pair in self.member_pairs for component in dict.fromkeys(pair)),
             *(self._server("proxy", proxy) for proxy in self.proxies),
             *(_user(user) for user in self.users),
         )
+
+    @cached_property
+    def member_pairs(self) -> tuple[tuple[Component, Component], ...]:
+        """For each member the component that its clients see and the one that its peers see; mostly they are one."""
+        return tuple(self._pair(member) for member in self.members)
+
+    def _pair(self, member: Member) -> tuple[Component, Component]:
+        component = self._server("member", member)
+        if member.peer is None:
+            return component, component
+        name = f"{PEER}{member.name}"
+        return component, replace(
+            component,
+            name=name,
+            request=member.peer.request or component.request,
+            output=member.peer.output or f"certs/{name}",
+            profile=component.profile if member.peer.profile is None else member.peer.profile,
+        )
+
+    @property
+    def peer_cn(self) -> str:
+        """The CN that peers may ask of each other; empty where they have several: etcd compares with one alone."""
+        cns = {peer.cn for _, peer in self.member_pairs}
+        return cns.pop() if len(cns) == 1 else ""
 
     def _server(self, kind: str, server: Server) -> Component:
         own = f"config/req-{server.name}.json" if self.separate_requests else SHARED_REQUEST
         return Component(
             name=server.name,
             kind=kind,
-            cn=MEMBERS_CN,
+            cn=server.cn or self.members_cn,
             hosts=server.hosts,
             request=server.files.request or own,
             output=server.files.output or f"certs/{server.name}",
@@ -167,6 +205,7 @@ class Inventory:
             "state": self.state,
             "country": self.country,
             "separate_requests": self.separate_requests,
+            "members_cn": "" if self.members_cn == MEMBERS_CN else self.members_cn,
             "removed": list(self.removed),
             "ignore": dict(self.ignore),
         }

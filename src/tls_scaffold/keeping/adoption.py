@@ -10,8 +10,8 @@ from tls_scaffold import words
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.documents import Request
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.values import MEMBERS_CN
-from tls_scaffold.keeping.description import PEER, Leaf, Seed, components, overrides, own_hosts, settings
+from tls_scaffold.inventory.values import MEMBERS_CN, PEER
+from tls_scaffold.keeping.description import Leaf, Seed, components, overrides, own_hosts, settings
 from tls_scaffold.makefiles.gencert import Signing
 
 CA_REQUEST, CONFIG = "config/ca-csr.json", "config/ca-config.json"
@@ -94,9 +94,7 @@ def _one(authorities: list[Signing], leaves: list[Signing]) -> Iterable[str]:
 
 
 def _leaves(signings: list[Signing], requests: Mapping[str, Request]) -> list[Leaf]:
-    used = Counter(signing.request for signing in signings)
-    servers = {signing.output for signing in signings if _is_server(signing, requests[signing.request], used)}
-    servers = servers or {each.output for each in signings if own_hosts(requests[each.request], each)}
+    servers = {signing.output for signing in _servers(signings, requests)}
     names = _names(signings)
     return [
         Leaf(
@@ -110,8 +108,15 @@ def _leaves(signings: list[Signing], requests: Mapping[str, Request]) -> list[Le
     ]
 
 
-def _is_server(signing: Signing, request: Request, used: Counter[str]) -> bool:
-    return (request.cn if signing.cn is None else signing.cn) == MEMBERS_CN or used[signing.request] > 1
+def _servers(signings: list[Signing], requests: Mapping[str, Request]) -> list[Signing]:
+    """Tell the servers: those of the CN etcd; else those that share a request with hosts; else all with hosts."""
+    used = Counter(signing.request for signing in signings)
+    with_hosts = [each for each in signings if any(overrides(each).get("hosts", requests[each.request].hosts or ()))]
+    return (
+        [each for each in signings if overrides(each).get("CN", requests[each.request].cn) == MEMBERS_CN]
+        or [each for each in with_hosts if used[each.request] > 1]
+        or [each for each in with_hosts if own_hosts(requests[each.request], each)]
+    )
 
 
 def _names(signings: list[Signing]) -> list[str]:

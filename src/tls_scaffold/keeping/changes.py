@@ -50,8 +50,9 @@ class Plan:
 
     @property
     def done(self) -> bool:
-        """Whether the folder follows its inventory already: nothing to do, no conflict left to settle."""
-        return not (self or self.conflicts)
+        """Whether the folder follows its inventory already: nothing to do but to note it, no conflict to settle."""
+        steps = [step for step in self.steps if step.path != LAST_RENDER]
+        return not (steps or self.moves or self.ca or self.conflicts)
 
     def with_more(self, steps: Iterable[Step] = (), moves: Iterable[str] = (), ca: str = "") -> "Plan":
         """Return the plan with more to do, everything in its turn and with a note for each file."""
@@ -114,7 +115,7 @@ def _file(draft: _Draft, path: str, now: Texts, record: Texts, ours: str | None)
         _unwanted(draft, path, yours, base)
     elif yours is None:
         _absent(draft, path, base, ours)
-    elif base is None and record:
+    elif base is None and record and path + BESIDE not in record:
         _strange(draft, path, yours, ours)
     else:
         _both(draft, path, now, record, ours)

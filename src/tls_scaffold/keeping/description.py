@@ -9,12 +9,12 @@ from typing import Any
 from tls_scaffold import words
 from tls_scaffold.cfssl import durations, readers
 from tls_scaffold.cfssl.documents import CA_EXPIRY, Request
-from tls_scaffold.inventory.values import CLIENT, LOOPBACK, SHARED_REQUEST, Inventory
+from tls_scaffold.inventory.values import CLIENT, LOOPBACK, PEER, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles.gencert import Signing
 
 NAMES = {"O": "organization", "OU": "organizational_unit", "L": "locality", "ST": "state", "C": "country"}
 DEFAULTS = Inventory(members=())
-PEER, PROXY = "peer-", "proxy"
+PROXY = "proxy"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Leaf:
     server: bool
     path: str
 
+    @property
+    def cn(self) -> str:
+        """The CN that it is signed for; its name where there is none, as an inventory has no component without."""
+        return (self.request.cn if self.signing.cn is None else self.signing.cn) or self.name
+
 
 def overrides(signing: Signing) -> dict[str, Any]:
     """Return the fields of a request that the command line of its signing puts others over."""
@@ -51,15 +56,36 @@ def own_hosts(request: Request, signing: Signing) -> list[str]:
 
 def components(leaves: list[Leaf]) -> dict[str, Any]:
     """Return the inventory's lists of members, proxies and users."""
-    servers = [leaf for leaf in leaves if leaf.server]
-    beside = [leaf for leaf in servers if leaf.name.startswith((PEER, PROXY))]
-    members = [leaf for leaf in servers if leaf not in beside] or servers
+    by_name = {leaf.name: leaf for leaf in leaves if leaf.server}
+    peers = {name: leaf for name, leaf in by_name.items() if name.removeprefix(PEER) in by_name.keys() - {name}}
+    servers = [leaf for name, leaf in by_name.items() if name not in peers]
+    members = [leaf for leaf in servers if not leaf.name.startswith(PROXY)] or servers
     owned = _owned(servers)
+    cns = {leaf.cn for leaf in by_name.values()}
+    own_cn = len(cns) != 1
     return {
-        "members": [_server(leaf, owned[leaf.name], member=True) for leaf in members],
-        "proxies": [_server(leaf, owned[leaf.name], member=False) for leaf in servers if leaf not in members],
+        "members": [
+            {
+                **_server(leaf, owned[leaf.name], member=True, own_cn=own_cn),
+                **_peer(leaf, peers.get(f"{PEER}{leaf.name}")),
+            }
+            for leaf in members
+        ],
+        "proxies": [
+            _server(leaf, owned[leaf.name], member=False, own_cn=own_cn) for leaf in servers if leaf not in members
+        ],
         "users": [_user(leaf) for leaf in leaves if not leaf.server],
+        **({} if own_cn else {"members_cn": min(cns)}),
     }
+
+
+def _peer(leaf: Leaf, peer: Leaf | None) -> dict[str, Any]:
+    """Return a member's second certificate as its field."""
+    if not peer:
+        return {}
+    request = {} if peer.path == leaf.path else {"request": peer.path}
+    profile = {} if peer.signing.profile == leaf.signing.profile else {"profile": peer.signing.profile}
+    return {"peer": {**request, **_output(peer), **profile}}
 
 
 def _owned(servers: list[Leaf]) -> dict[str, list[str]]:
@@ -78,12 +104,13 @@ def _owned(servers: list[Leaf]) -> dict[str, list[str]]:
     return owned
 
 
-def _server(leaf: Leaf, hosts: list[str], *, member: bool) -> dict[str, Any]:
+def _server(leaf: Leaf, hosts: list[str], *, member: bool, own_cn: bool) -> dict[str, Any]:
     usual = leaf.path == SHARED_REQUEST and (hosts or not member)
     profile = {"profile": leaf.signing.profile} if leaf.signing.profile else {}
     return {
         "name": leaf.name,
         "hosts": hosts,
+        **({"cn": leaf.cn} if own_cn else {}),
         **({} if usual else {"request": leaf.path}),
         **_output(leaf),
         **profile,
@@ -91,10 +118,9 @@ def _server(leaf: Leaf, hosts: list[str], *, member: bool) -> dict[str, Any]:
 
 
 def _user(leaf: Leaf) -> dict[str, Any]:
-    cn = leaf.request.cn if leaf.signing.cn is None else leaf.signing.cn
     return {
         "name": leaf.name,
-        "cn": cn or leaf.name,
+        "cn": leaf.cn,
         **({} if leaf.path == f"config/req-{leaf.name}.json" else {"request": leaf.path}),
         **_output(leaf),
         **({} if leaf.signing.profile == CLIENT else {"profile": leaf.signing.profile}),

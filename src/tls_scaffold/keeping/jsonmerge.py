@@ -68,6 +68,8 @@ def _lists(base: list[Any], yours: list[Any], ours: list[Any]) -> list[Any]:
     if len(base) == len(yours) == len(ours) and all(isinstance(each, dict) for each in (*base, *yours, *ours)):
         return [merge(*each) for each in zip(base, yours, ours, strict=True)]
     before, now = {_key(each) for each in base}, [_key(each) for each in ours]
+    if before != set(now) and not before <= set(map(_key, yours)) and any(isinstance(each, dict) for each in base):
+        raise Conflict  # both changed the objects of a list, and nothing tells which of yours is which of ours
     kept = [_key(each) for each in yours if _key(each) not in before or _key(each) in now]
     added = [key for key in now if key not in before and key not in kept]
     texts = {_key(each): each for each in (*ours, *yours)}

@@ -11,7 +11,8 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping import journal, takeover
 from tls_scaffold.keeping.changes import BESIDE, Plan, follow
-from tls_scaffold.keeping.merge import merge
+from tls_scaffold.keeping.gone import Gone
+from tls_scaffold.keeping.merge import common, merge
 from tls_scaffold.keeping.takeover import Takeover
 from tls_scaffold.rendering import template
 
@@ -59,8 +60,19 @@ def preview(folder: Path, change: Change) -> Plan:
         )
     record = files.last_render(folder)
     if not record and change.old != change.new:
-        record = template.render(change.old)
+        record = _assumed(folder, change.old)
     return planned(folder, change, record, takeover.read(folder))
+
+
+def _assumed(folder: Path, inventory: Inventory) -> dict[str, str]:
+    """Return what was rendered last where no record tells: of each file what it has of the inventory's own render."""
+    rendered = template.render(inventory)
+    now = _texts(folder, rendered)
+    return {
+        path: text if now[path] == text else common(path, now[path], text)
+        for path, text in rendered.items()
+        if path in now
+    }
 
 
 def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Takeover | None) -> Plan:
@@ -69,7 +81,9 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     now = _texts(folder, [*rendered, *record])
     rendered[FILE] = _inventory_text(now.get(FILE, ""), change)
     given = adopted.given(folder, now, rendered) if adopted else now
-    plan = follow(now, record, rendered, files.shelf(folder), given)
+    gone = Gone.of(change.old, record, rendered)
+    plan = follow(now, gone.from_record(record), rendered, files.shelf(folder), gone.from_folder(given))
+    plan = plan.with_more(gone.copies(plan.shelf, given, record))
     plan = adopted.finished(folder, plan, rendered) if adopted else plan
     return plan.with_more(moves=(*change.requests(folder, {**record, **rendered}), *change.moves))
 

@@ -33,7 +33,10 @@ def common(path: str, yours: str, ours: str, *, fill_lists: bool = True) -> str:
     """Return a base for a merge where none was recorded: see `jsonmerge.common` and `textmerge.common`."""
     if not path.endswith(".json"):
         return textmerge.common(yours, ours)
-    there, new = formats.parse(yours, path, "json"), formats.parse(ours, path, "json")
+    try:
+        there, new = formats.parse(yours, path, "json"), formats.parse(ours, path, "json")
+    except ScaffoldError:  # whoever merges them says so
+        return ours
     return json.dumps(jsonmerge.common(there, new, fill_lists=fill_lists))
 
 

@@ -1,6 +1,7 @@
 """A plan as a unified diff, in the form that git shows and `git apply` takes."""
 
 import difflib
+import re
 from collections.abc import Iterator
 
 from tls_scaffold.keeping.changes import Plan, Step
@@ -18,9 +19,14 @@ def unified(plan: Plan) -> str:
 
 def _step(step: Step) -> Iterator[str]:
     names = (NOTHING if step.before is None else f"a/{step.path}", NOTHING if step.after is None else f"b/{step.path}")
-    before, after = ((text or "").splitlines(keepends=True) for text in (step.before, step.after))
+    before, after = (_lines(text or "") for text in (step.before, step.after))
     for line in difflib.unified_diff(before, after, *names):
         yield line if line.endswith("\n") else f"{line}\n{NO_NEWLINE}"
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines as git sees them: `splitlines` would end one at other characters too."""
+    return [line for line in re.split("(?<=\n)", text) if line]
 
 
 def _move(plan: Plan, path: str) -> str:

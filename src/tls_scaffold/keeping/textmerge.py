@@ -9,17 +9,34 @@ Lines = list[str]
 
 @dataclass(frozen=True)
 class Change:
-    """`lines` in place of those of the base from `start` up to `end`."""
+    """`lines` in place of those of the base from `start` up to `end`.
+
+    It is one of the line by line changes of a whole that goes from `first` up to `last`.
+    """
 
     start: int
     end: int
     lines: tuple[str, ...]
+    first: int
+    last: int
 
-    def meets(self, other: "Change") -> bool:
-        """Tell whether both change one line of the base, or one puts lines amid those that the other changes."""
-        if self.start == self.end or other.start == other.end:
-            return other.start < self.start < other.end or self.start < other.start < self.end
-        return max(self.start, other.start) < min(self.end, other.end)
+    @property
+    def inserts(self) -> bool:
+        """Whether it only puts lines in."""
+        return self.start == self.end
+
+    def meets(self, ours: "Change") -> bool:
+        """Tell whether this change of yours and one of ours are about the same lines of the base.
+
+        Ours never goes amid lines that you took out as a whole. Yours stays where ours takes out the lines around
+        it, unless it hangs on them as the commands of a rule do.
+        """
+        if ours.inserts:
+            return self.first < ours.start < self.last
+        if self.inserts:
+            hangs = self.lines[0][:1].isspace() and ours.first < self.start < ours.last
+            return hangs or ours.start < self.start < ours.end
+        return max(self.start, ours.start) < min(self.end, ours.end)
 
 
 def merge(base: str | None, yours: str, ours: str) -> str | None:
@@ -77,9 +94,9 @@ def _changes(base: Lines, side: Lines) -> Iterator[Change]:
         lines = tuple(side[first:last])
         if kind == "delete" or (kind == "replace" and end - start == last - first):
             for at in range(start, end):
-                yield Change(at, at + 1, lines[at - start : at - start + 1])
+                yield Change(at, at + 1, lines[at - start : at - start + 1], start, end)
         elif kind != "equal":
-            yield Change(start, end, lines)
+            yield Change(start, end, lines, start, end)
 
 
 def _without_repeats(changes: list[Change], known: list[Change]) -> list[Change]:

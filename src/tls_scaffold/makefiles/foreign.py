@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from tls_scaffold.makefiles.makeblocks import Block, blocks
 
 HELPER = re.compile(
-    r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|echo|printf|true|:|test|install -d|go (get|install))(\s|$)",
+    r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|go (get|install))(\s|$)",
 )
+WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 SHARED = ("req", "all")  # what either does besides goes under our `req:`, which takes lines of the team's own
 VARIABLES = ("CFSSL", "JSON")
@@ -73,7 +74,8 @@ def _judge(block: Block, taken: Collection[str], known: Collection[str] | None) 
     if not rest:
         helps = signs or not block.recipe or set(block.names) & {*taken, "certs"}
         return "understood" if helps else "own"
-    if set(block.names) <= set(SHARED):
+    entangled = known is None and any("gencert" in command for command in rest)
+    if set(block.names) <= set(SHARED) and not entangled:
         return "mixed"
     return "problem" if signs or set(block.names) & set(taken) else "own"
 
@@ -85,8 +87,14 @@ def _rest(block: Block, known: Collection[str] | None) -> list[str]:
 def _understood(command: str, known: Collection[str] | None) -> bool:
     if known is not None and any(line not in known for line in command.split("\n")):
         return False
-    words = [part.strip(" \t\\\n@+-") for part in re.split(r"&&|;|\n", command)]
-    return "gencert" in command or all(HELPER.match(part) for part in words if part)
+    text = re.sub(r"\\\n", " ", command)
+    words = [part.strip(" \t@+-(){}") for part in re.split(r"&&|\|\||;|\n", text)]
+    return all("gencert" in part or _helps(part) for part in words if part)
+
+
+def _helps(command: str) -> bool:
+    """Tell a command that only prepares or tells, and leaves nothing that somebody may need."""
+    return bool(HELPER.match(command)) and not WRITES.search(command)
 
 
 def _kept(block: Block, verdict: str, own: Collection[str]) -> Block | None:

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ LINE = re.compile(
     re.ASCII | re.MULTILINE,
 )
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
+OUTPUT = re.compile(r"^req-([^ :]+): output = ")
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
 NO_RULE = re.compile(rf"No rule to make target [`']({PATH})', needed by", re.ASCII)
 # What an outer make passes on, and what our Makefile exports to the commands it runs.
@@ -51,6 +52,22 @@ def read(folder: Path, makefile: str = "Makefile") -> tuple[Signing, ...]:
             raise
         found = survey(folder, makefile)
     return tuple(signing for signing in found.signings if not signing.makes_ca)
+
+
+def components(text: str) -> set[tuple[str, str]]:
+    """Return name and output of each component that has a line of our form in the text of a Makefile."""
+    return set(TARGET.findall(text))
+
+
+def without(text: str, gone: Collection[tuple[str, str]]) -> str:
+    """Return the text of a Makefile without the lines of the components `gone`, by name and output."""
+    names = {name for name, _ in gone}
+
+    def goes(line: str) -> bool:
+        own, named = TARGET.match(line), OUTPUT.match(line)
+        return bool(own and own.groups() in gone) or bool(named and named[1] in names)
+
+    return "\n".join(line for line in text.split("\n") if not goes(line))
 
 
 def survey(folder: Path, makefile: str = "Makefile") -> Survey:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from tls_scaffold.cfssl.documents import Authority, Request
-from tls_scaffold.inventory.values import FILE, LOOPBACK, MEMBERS_CN, Inventory
+from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
 from tls_scaffold.words import canonical_host
 
 LAST_RENDER = ".tls-scaffold/rendered.json"
@@ -32,11 +32,11 @@ def _ca_request(inventory: Inventory) -> Request:
 
 
 def _server_requests(inventory: Inventory) -> dict[str, Request]:
-    hosts: dict[str, list[str]] = {}
+    hosts: dict[tuple[str, str], list[str]] = {}
     for component in inventory.components:
         if component.kind != "user":
-            hosts.setdefault(component.request, []).extend(component.hosts)
-    return {path: _request(inventory, MEMBERS_CN, (*LOOPBACK, *listed)) for path, listed in hosts.items()}
+            hosts.setdefault((component.request, component.cn), []).extend(component.hosts)
+    return {path: _request(inventory, cn, (*LOOPBACK, *listed)) for (path, cn), listed in hosts.items()}
 
 
 def _request(inventory: Inventory, cn: str, hosts: Iterable[str]) -> Request:
