@@ -42,36 +42,26 @@ def test_a_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mine", "other", "free"),
+    "other",
     [
-        ({}, "{parent}.{parent}.all", False),
-        ({}, "{parent}.{parent}.etcd1", False),
-        ({"component": "etcd2"}, "{parent}.{parent}.etcd1", False),
-        ({"component": "etcd2", "group": 1}, "1.{parent}.etcd1", True),
-        ({"component": "etcd1", "group": 1}, "1.{parent}.etcd1", False),
-        ({"component": "all", "group": 1}, "1.{parent}.etcd1", False),
-        ({"component": "etcd1", "group": 1}, "1.{parent}.all", False),
+        "{parent}.{parent}.all",
+        "{parent}.{parent}.etcd1",
+        "1.{parent}.etcd1",
+        "a group that is no number.{parent}.etcd1",
+        "{own}.{parent}.all",
     ],
 )
-def test_only_other_components_of_the_same_make_go_on_side_by_side(
-    tmp_path: Path,
-    mine: dict[str, Any],
-    other: str,
-    free: bool,  # noqa: FBT001  (a row of the table)
-) -> None:
+def test_whoever_works_on_the_folder_or_a_component_of_it_is_waited_for_and_named(tmp_path: Path, other: str) -> None:
     parent = os.getppid()
     (tmp_path / ".lock").mkdir()
-    (tmp_path / ".lock" / other.format(parent=parent)).write_text(f"{processes.started(parent)} make\n")
+    token = tmp_path / ".lock" / other.format(parent=parent, own=os.getpid())
+    token.write_text(f"{processes.started(parent)} make\n")
     before = tokens(tmp_path)
-    if free:
-        with folder.lock(tmp_path, "x", wait=0, **mine):
-            assert len(tokens(tmp_path)) == 2
-    else:
-        with pytest.raises(ScaffoldError) as error, folder.lock(tmp_path, "x", wait=0, **mine):
-            pass
-        assert str(error.value) == (
-            f"`make` (process {parent}) works on the folder `{tmp_path}`\n\nhint: run this again when it has ended"
-        )
+    with pytest.raises(ScaffoldError) as error, folder.lock(tmp_path, "x", wait=0):
+        pass
+    assert str(error.value) == (
+        f"`make` (process {parent}) works on the folder `{tmp_path}`\n\nhint: run this again when it has ended"
+    )
     assert tokens(tmp_path) == before
 
 
@@ -81,14 +71,14 @@ def test_only_other_components_of_the_same_make_go_on_side_by_side(
         (f"{GONE}.{GONE}.all", "1 make\n"),
         ("1.{parent}.all", "1 a process that had this number before\n"),
         (f"{'9' * 30}.{'9' * 30}.all", ""),
-        ("7.{own}.all", "1 of a process that had our own number\n"),
+        ("{own}.{own}.all", "1 of a process that had our own number\n"),
     ],
 )
 def test_the_token_of_a_dead_process_is_taken_away(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / ".lock").mkdir()
     (tmp_path / ".lock" / name.format(parent=os.getppid(), own=os.getpid())).write_text(text)
-    with folder.lock(tmp_path, "x", wait=0, group=7):
-        assert tokens(tmp_path) == [f"7.{os.getpid()}.all"]
+    with folder.lock(tmp_path, "x", wait=0):
+        assert tokens(tmp_path) == [f"{os.getpid()}.{os.getpid()}.all"]
 
 
 def test_a_token_that_is_not_written_yet_counts_as_live(tmp_path: Path) -> None:

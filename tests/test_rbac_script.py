@@ -325,9 +325,51 @@ def test_a_temporary_user_whose_record_is_lost_is_removed_all_the_same(start: St
 
     shown, done = running.script("--diff"), running.script()
 
-    assert (shown.returncode, shown.stdout) == (1, "- user\ttls-scaffold-enable-0123\n")
-    assert (done.returncode, done.stdout) == (0, shown.stdout)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "`sh rbac.sh --enable` removes its temporary user\n" in done.stderr
+    assert "tls-scaffold-enable-0123" in running.users()  # the way back of whoever is enabling somewhere else
+
+    assert running.script("--enable").returncode == 0
     assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+def test_a_temporary_user_that_is_left_when_authentication_is_on_is_removed_too(start: Start) -> None:
+    running = applied(start())
+    assert running.script("--enable").returncode == 0
+    running.said("user", "add", "tls-scaffold-enable-0123", "--no-password")
+
+    again = running.script("--enable")
+
+    assert again.returncode == 0
+    assert "nothing changed" in again.stderr
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+def test_a_killed_run_whose_number_is_ours_now_is_dead(start: Start, tmp_path: Path) -> None:
+    running = applied(start(**killing(tmp_path, "auth enable", "after", signal.SIGKILL)))
+    running.script("--enable")
+
+    ours = 'sed -i "2s/.*/$$/" certs/.rbac-enable && exec sh rbac.sh --enable'
+    again = run("sh", "-c", ours, cwd=running.folder, **running.variables())
+
+    assert again.returncode == 0, again.stderr
+    assert "finishing what a killed run had begun" in again.stderr
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert running.is_on()
+
+
+def test_roles_of_odd_names_are_taken_away_too(start: Start) -> None:
+    running = applied(start())
+    for name in ("a<b>&c", "[a, b) (prefix a)", 'quo"te\\'):
+        running.said("role", "add", "--", name)
+        running.said("user", "grant-role", "--", "calico", name)
+
+    done = running.script()
+
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 3
+    assert running.script("--diff").stdout == ""
 
 
 def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path: Path) -> None:

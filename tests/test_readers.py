@@ -13,13 +13,13 @@ def refused(text: str, *, config: bool = False) -> str:
 
 
 def test_reads_names_without_regard_to_case_as_go_does() -> None:
-    text = """{"cn": "etcd", "HOSTS": ["a"], "Key": {"ALGO": "rsa", "size": 2049},
+    text = """{"cn": "etcd", "HOSTS": ["a"], "Key": {"ALGO": "rsa", "size": 2050},
       "Names": [{"o": "x", "oid": {"1.2": "y"}}], "SerialNumber": "7", "CA": {"Expiry": "24h", "pathLen": 1,
       "pathlenzero": true, "backdate": "1h"}, "crl_url": "u"}"""
     assert readers.request(text, "x.json") == Request(
         cn="etcd",
         hosts=("a",),
-        key=Key("rsa", 2049),
+        key=Key("rsa", 2050),
         names=({"O": "x", "1.2": "y"},),
         serial_number="7",
         ca=Authority("24h", 1, path_length_zero=True, backdate="1h"),

@@ -342,7 +342,7 @@ def test_overrides_on_the_command_line_of_the_makefile_count(folder: Factory) ->
     flags = "-ca certs/ca.pem -ca-key=certs/ca-key.pem --config config/ca-config.json -profile client"
     flags += " -cn=root --hostname a,10.0.0.9"
     line = f"\t$(CFSSL) gencert {flags} config/req-calico.json | $(JSON) -bare certs/pasted\n"
-    head, mark, tail = makefile.read_text().partition("req: $(if")
+    head, mark, tail = makefile.read_text().partition("req: $(wanted)")
     first, newline, rest = tail.partition("\n")
     makefile.write_text(head + mark + first + newline + line + rest)
     assert sign(path).stdout == signed_lines("ca", *COMPONENTS, "pasted")
@@ -440,7 +440,7 @@ def test_whatever_keeps_the_makefile_from_being_read_no_ca_is_made(
 
     path = folder()
     before = contents(path)
-    monkeypatch.setattr(makefile, "read", fail)
+    monkeypatch.setattr(makefile, "wanted", fail)
     with pytest.raises(RuntimeError, match="new thread"):
         sign_command.sign(path, [], force=False, processes=1, progress=lambda _: nullcontext(lambda _: None))
     assert contents(path) == before

@@ -60,6 +60,8 @@ settings() {
         "\`apt-get install etcd-client\`, \`brew install etcd\`, or etcd's releases on GitHub"
     root=$(words certificate)
     : "${ETCDCTL_ENDPOINTS:=$(words endpoint | paste -s -d , -)}" "${ETCDCTL_CACERT:=certs/ca.pem}"
+    [ -n "$ETCDCTL_ENDPOINTS" ] || fail "the inventory has no host of a member" \
+        "give the members \`hosts\` in tls-scaffold.json, or set ETCDCTL_ENDPOINTS"
     : "${ETCDCTL_CERT:=${root:+$root.pem}}" "${ETCDCTL_KEY:=${root:+$root-key.pem}}"
     export ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
     [ -n "$ETCDCTL_CERT" ] || fail "the inventory has no user root" \
@@ -86,7 +88,6 @@ compare() { # leave in $work: wanted, actual, missing and surplus, all sorted li
     comm -12 "$work/wanted" "$work/listed" >"$work/known"
     {
         cat "$work/known"
-        sed -n "s/^$temporary_prefix/user$tab&/p" "$work/users"
         while IFS=$tab read -r kind name; do
             if [ "$kind" = user ]; then grants_of "$name"; else permissions_of "$name"; fi
         done <"$work/known"
@@ -103,7 +104,7 @@ is_in_line() { # did the comparison find no difference?
 grants_of() { # the roles of the user $1; JSON, since the plain list can't tell `a b` from `a` and `b`
     ctl user get -w json -- "$1" >"$work/got"
     sed -n 's/.*"roles":\["\(.*\)"\]}.*/\1/p' "$work/got" | sed 's/","/\
-/g; s/\\\(["\\]\)/\1/g' | while IFS= read -r role; do
+/g; s/\\u003c/</g; s/\\u003e/>/g; s/\\u0026/\&/g; s/\\\(["\\]\)/\1/g' | while IFS= read -r role; do
         printf 'grant\t%s\t%s\n' "$role" "$1"
     done
 }
@@ -141,6 +142,8 @@ diff_with_etcd() {
 
 apply() {
     compare
+    ! grep -q "^$temporary_prefix" "$work/users" ||
+        say "another run is enabling authentication, or was killed at it: \`sh rbac.sh --enable\` removes its temporary user"
     if is_in_line; then
         say "etcd holds what the inventory asks for: nothing changed"
         return
@@ -153,7 +156,7 @@ apply() {
     cp "$work/surplus" "$work/todo"
     while IFS=$tab read -r kind first second third fourth; do
         if [ "$kind" = permission ] && replaced; then continue; fi
-        remove >/dev/null
+        (remove >/dev/null) || continue # what is left over is told below
         changed -
     done <"$work/todo"
     compare
@@ -238,20 +241,23 @@ check_certificate() { # etcd takes the user from the CN, if the chain and the us
 check_root() {
     works_everywhere 1 || fail "\`$refusing\` refuses the root certificate, or does not answer: $(why)"
     ctl user list >"$work/got"
-    grep -q -x root "$work/got" || fail "etcd has no user root" "run \`sh rbac.sh\` first"
+    first="run \`sh rbac.sh\` first"
+    words user | grep -q -x root || first="\`tls-scaffold add --user root\`, then \`sh rbac.sh\`"
+    grep -q -x root "$work/got" || fail "etcd has no user root" "$first"
     grants_of root >"$work/held"
-    grep -q -x "grant${tab}root${tab}root" "$work/held" || fail "the user root does not hold the role root" "run \`sh rbac.sh\` first"
+    grep -q -x "grant${tab}root${tab}root" "$work/held" || fail "the user root does not hold the role root" "$first"
 }
 
 switch_on() {
     check_root
     if is_on; then
+        delete_temporary_users # nobody needs a way back any more
         say "authentication is on, and the root certificate works at every member: nothing changed"
         return
     fi
     temporary=$temporary_prefix$(random 4)
     password=$(random 24)
-    (set -C && printf '%s\n%s\n%s\n' "$temporary:$password" $$ "$(command_of $$)" >"$state") 2>/dev/null ||
+    (set -C && printf '%s\n%s\n%s\n' "$temporary:$password" $$ "$(began $$)" >"$state") 2>/dev/null ||
         fail "\`$state\` can't be made: it keeps the way back until authentication is on"
     mine=1
     printf '%s\n' "$password" | etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" ||
@@ -266,8 +272,12 @@ random() { # random BYTES, in hexadecimal
     od -A n -t x1 -N "$1" /dev/urandom | tr -d ' \n'
 }
 
-command_of() { # what runs as process $1
-    ps -o args= -p "$1" 2>/dev/null || :
+began() { # when process $1 began, nothing where /proc does not tell
+    stat=
+    read -r stat 2>/dev/null <"/proc/$1/stat" || :
+    # shellcheck disable=SC2086  # split into the fields that proc(5) numbers from 3 on
+    set -- ${stat##*) }
+    [ $# -lt 20 ] || echo "${20}"
 }
 
 # The file $state keeps the temporary user's name and password from before it is made until it is gone. Whoever finds
@@ -299,7 +309,8 @@ delete_temporary_users() {
 recover() { # finish what a killed run had begun
     [ -e "$state" ] || return 0
     pid=$(sed -n 2p "$state")
-    if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null && [ "$(command_of "$pid")" = "$(sed -n 3p "$state")" ]; then
+    # One of our own number is dead: containers give the same few numbers again.
+    if [ "${pid:-$$}" != $$ ] && kill -0 "$pid" 2>/dev/null && [ "$(began "$pid")" = "$(sed -n 3p "$state")" ]; then
         fail "process $pid is enabling authentication" "run this again when it has ended"
     fi
     say "finishing what a killed run had begun"

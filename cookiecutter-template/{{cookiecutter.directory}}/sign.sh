@@ -4,7 +4,11 @@
 #   sign.sh CERTIFICATE REQUEST [PROFILE] | ca | sign | sign-again | renew | regenerate | clean | heal | no-signer
 set -eu
 umask 077
-: "${group:=$$}" "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${RENEW_DAYS:=30}"
+: "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${RENEW_DAYS:=30}"
+case ${TLS_SCAFFOLD_MAKE-} in
+'' | *[!0-9]*) group=$$ ;;
+*) group=$TLS_SCAFFOLD_MAKE ;; # the make that other components are signed by at the same time
+esac
 work=certs/.work.$$
 aside=archive/.next.$$
 token=
@@ -26,15 +30,15 @@ tidy() {
     rm -rf "$work" "$aside"
 }
 
-start_of() { # start = when process $1 began, nothing if it has ended, - where there is no /proc to tell
-    start=-
-    [ -r /proc/self/stat ] || return 0
+start_of() { # start = when process $1 began, nothing if it has ended, - where /proc does not tell
     start=
+    kill -0 "$1" 2>/dev/null || case $(LC_ALL=C && export LC_ALL && kill -0 "$1" 2>&1) in *[Nn]o\ such*) return 0 ;; esac
+    start=-
     read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
     # shellcheck disable=SC2086  # split into the fields that proc(5) numbers from 3 on
     set -- ${stat##*) }
     case $1 in
-    Z | X) ;; # killed, but its parent has not noticed
+    Z | X) start= ;; # killed, but its parent has not noticed
     *) shift 19; start=$1 ;;
     esac
 }
@@ -43,8 +47,7 @@ alive() { # is the process $1, which a token says began at $2, still there?
     start_of "$1"
     case $start in
     '') return 1 ;;
-    -) kill -0 "$1" 2>/dev/null || ps -p "$1" >/dev/null 2>&1 ;;
-    *) [ "$2" = "$start" ] || [ "$2" = - ] || [ -z "$2" ] ;;
+    *) [ "$2" = "$start" ] || [ "$start" = - ] || [ "$2" = - ] || [ -z "$2" ] ;;
     esac
 }
 
@@ -172,6 +175,10 @@ make_ca() {
 
 sign() { # sign CERTIFICATE REQUEST [PROFILE]
     base=${1%.pem} request=$2
+    case $base in
+    certs/ca | *-key) fail "\`$1\` is the name of $([ "$base" = certs/ca ] && echo "the CA's certificate" || echo 'a key')" \
+        "give the component another name" ;;
+    esac
     for each in "$base.pem" "$base-key.pem" "$base.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
     done
@@ -201,9 +208,12 @@ stamp() { # into = a new name archive/TIME
 
 regenerate() { # the new set is made aside; one rename decides, heal does the rest
     [ -z "$completed" ] || return 0
-    outside=$(lines | sed 's/.* //; /^certs\//d' | head -n 1)
+    outside=$({
+        lines | sed 's/.* //'
+        sed -n '/^req:/,/^[^	#]/s/.*[ 	]--*bare\(=true\)\{0,1\}  *\([^ ;&|]*\).*/\2/p' Makefile
+    } | sed '/^certs\//d' | head -n 1)
     [ -z "$outside" ] || fail "\`$outside\` lies outside \`certs/\`: a new set can't be made aside" \
-        "give it an \`output\` in \`certs/\` in tls-scaffold.json, then \`tls-scaffold sync\`"
+        "let it go to \`certs/\`: by its \`output\` in tls-scaffold.json, or behind \`-bare\` under \`req:\`"
     if there certs/ca.pem || there certs/ca-key.pem; then ca_is_whole; ca_fits; fi
     echo "making a new set aside: the old one stays until the new one is whole"
     stamp
@@ -275,7 +285,7 @@ warn_of_others() { # tell what expires, but is not signed again by `renew`
 }
 
 renew() {
-    case $RENEW_DAYS in '' | *[!0-9]*) fail "RENEW_DAYS is \`$RENEW_DAYS\`: it takes a number of days" ;; esac
+    case $RENEW_DAYS in '' | *[!0-9]* | 0?*) fail "RENEW_DAYS is \`$RENEW_DAYS\`: it takes a number of days" ;; esac
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires" "\`make req-NAME\` signs one component again"
     names=$(due)
     warn_of_others

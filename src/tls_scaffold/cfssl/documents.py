@@ -1,6 +1,7 @@
 """cfssl's JSON documents: requests, and the signing configuration with its profiles."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
@@ -15,6 +16,7 @@ DEFAULT_KEY = Key("ecdsa", 256)
 CA_EXPIRY = "43800h"
 BACKDATE = timedelta(minutes=5)
 EARLIEST = 1950
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 CA_USAGES = ("cert sign", "crl sign")
 DEFAULT_USAGES = ("signing", "key encipherment", "server auth", "client auth")
 SUBJECT = {
@@ -140,7 +142,10 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Profile:
-    """How certificates are signed; an empty `name` is the default profile. Durations and times are Go's texts."""
+    """How certificates are signed; an empty `name` is the default profile. Durations and times are Go's texts.
+
+    `issuer_urls` is None where the field is absent: only then those of the default profile count.
+    """
 
     name: str = ""
     usages: tuple[str, ...] = ()
@@ -151,7 +156,7 @@ class Profile:
     constraint: Constraint = Constraint()
     crl_url: str = ""
     ocsp_url: str = ""
-    issuer_urls: tuple[str, ...] = ()
+    issuer_urls: tuple[str, ...] | None = None
 
     @cached_property
     def lifetime(self) -> timedelta:
@@ -166,8 +171,9 @@ class Profile:
         half_up = now + timedelta(seconds=30)
         minute = half_up.replace(second=0, microsecond=0)
         try:
-            begin = moment(self.not_before) or minute - (durations.parse(self.backdate) or BACKDATE)
-            end = moment(self.not_after) or begin + self.lifetime
+            backdated = minute - (durations.parse(self.backdate) or BACKDATE)
+            begin = moment(self.not_before) if self.not_before else backdated
+            end = moment(self.not_after) if self.not_after else begin + self.lifetime
         except OverflowError:
             begin = end = datetime.min.replace(tzinfo=timezone.utc)
         if min(begin.year, end.year) < EARLIEST:
@@ -194,7 +200,7 @@ class SigningConfig:
             expiry=chosen.expiry if chosen.lifetime else self.default.expiry,
             crl_url=chosen.crl_url or self.default.crl_url,
             ocsp_url=chosen.ocsp_url or self.default.ocsp_url,
-            issuer_urls=chosen.issuer_urls or self.default.issuer_urls,
+            issuer_urls=self.default.issuer_urls if chosen.issuer_urls is None else chosen.issuer_urls,
         )
 
 
@@ -212,14 +218,13 @@ def ca_profile(request: Request) -> Profile:
     )
 
 
-def moment(text: str) -> datetime | None:
-    """Return a time of RFC 3339, as Go's JSON has them, in UTC; None for an empty text.
+def moment(text: str) -> datetime:
+    """Return a time of RFC 3339, as Go's JSON has them, in UTC and whole seconds, all that certificates know.
 
     Raises ValueError if it is no such time.
     """
-    if not text:
-        return None
-    parsed = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    if parsed.tzinfo is None:
+    match = MOMENT.fullmatch(text)
+    if not match:
         raise ValueError(text)
-    return parsed.astimezone(timezone.utc)
+    zone = "+00:00" if match[2] == "Z" else match[2]
+    return datetime.fromisoformat(f"{match[1]}{zone}").astimezone(timezone.utc)

@@ -14,17 +14,21 @@ HALF = re.compile("[\ud800-\udfff]")  # of a pair of \\u escapes; no encoding ha
 
 
 class Section:
-    """One object of a JSON document; what is wrong with a value goes to `problems`, with its place."""
+    """One object of a JSON document; what is wrong with a value goes to `problems`, with its place.
 
-    def __init__(self, values: dict[str, Any], place: str, problems: list[str]) -> None:
-        self._values = {name.lower(): value for name, value in values.items() if value is not None}
+    Go knows a struct's fields whatever their case; the keys of a map (`is_map`) are what they are.
+    """
+
+    def __init__(self, values: dict[str, Any], place: str, problems: list[str], *, is_map: bool = False) -> None:
+        self._key = str if is_map else str.lower
+        self._values = {self._key(name): value for name, value in values.items() if value is not None}
         self.names = tuple(values)
         self.place = place
         self.problems = problems
 
     def has(self, name: str) -> bool:
         """Tell whether a field is there and not null."""
-        return name.lower() in self._values
+        return self._key(name) in self._values
 
     def text(self, name: str, default: str = "") -> str:
         """Return a string."""
@@ -71,6 +75,12 @@ class Section:
         empty: dict[str, Any] = {}
         return Section(self._checked(name, dict, empty, "an object {…}"), self.where(name), self.problems)
 
+    def map(self, name: str) -> "Section":
+        """Return an object whose keys are names of the user's own; an empty one if it is absent."""
+        empty: dict[str, Any] = {}
+        values = self._checked(name, dict, empty, "an object {…}")
+        return Section(values, self.where(name), self.problems, is_map=True)
+
     def sections(self, name: str) -> "tuple[Section, ...]":
         """Return a list of objects."""
         items: Iterable[dict[str, Any]] = self._items(name, dict, "an object {…}")
@@ -100,7 +110,7 @@ class Section:
         return {name: lower[matches[0]] for name, matches in close.items() if matches}
 
     def _checked(self, name: str, kind: type[Value], default: Value, what: str) -> Value:
-        value = self._values.get(name.lower())
+        value = self._values.get(self._key(name))
         if type(value) is kind:
             return value
         if value is not None:

@@ -43,6 +43,7 @@ REFUSED_PROFILE_FIELDS = (
 UNSUPPORTED = "cfssl has this field, tls-scaffold's own signer does not support it"
 RSA_BITS = range(2048, 8192 + 1)
 Document = TypeVar("Document", Request, SigningConfig)
+UNSET = "0001-01-01T00:00:00Z"  # Go's time of no value
 OID = re.compile(r"([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*", re.ASCII)  # X.660, A.2
 
 
@@ -92,8 +93,10 @@ def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple
     if section is None:
         raise ScaffoldError(f"`{place}` can't be used", [*problems, f"{place}: `signing` is missing"])
     default = section.section("default")
-    profiles = section.section("profiles")
-    sections = {name: profiles.section(name) for name in profiles.names} if profiles else {}
+    profiles = section.map("profiles")
+    sections = {name: profiles.section(name) for name in profiles.names}
+    for name in [name for name, each in sections.items() if each is None]:
+        profiles.problem(name, "`null` is not an object {…}")
     found = SigningConfig(
         default=_profile(default, "") if default else SigningConfig.default,
         profiles={name: _profile(each, name) for name, each in sections.items() if each},
@@ -117,6 +120,8 @@ def _key(section: Section | None) -> Key:
         section.problem("algo", f"`{algo}` is none of `ecdsa`, `rsa`, `ed25519`")
     if algo == "rsa" and size not in RSA_BITS:
         section.problem("size", f"`{size}` is not in {RSA_BITS[0]}..{RSA_BITS[-1]}")
+    elif algo == "rsa" and size % 2:
+        section.problem("size", f"`{size}` is odd: tls-scaffold's own signer makes keys of an even length")
     if algo == "ecdsa" and size not in ECDSA_SIZES:
         section.problem("size", f"`{size}` is none of {', '.join(str(each) for each in ECDSA_SIZES)}")
     return Key(algo, size)
@@ -124,9 +129,7 @@ def _key(section: Section | None) -> Key:
 
 def _name(section: Section) -> Mapping[str, str]:
     words = {word: section.text(word) for word in NAME_WORDS}
-    oids = section.section("OID")
-    if oids:
-        words.update(_oids(oids))
+    words.update(_oids(section.map("OID")))
     return {word: text for word, text in words.items() if text}
 
 
@@ -164,7 +167,7 @@ def _profile(section: Section, name: str) -> Profile:
         constraint=_constraint(constraint) if constraint else Constraint(),
         crl_url=section.url("crl_url"),
         ocsp_url=section.url("ocsp_url"),
-        issuer_urls=section.urls("issuer_urls"),
+        issuer_urls=section.urls("issuer_urls") if section.has("issuer_urls") else None,
     )
     _check_profile(section, profile)
     return profile
@@ -197,9 +200,11 @@ def _duration(section: Section, name: str) -> str:
 def _moment(section: Section, name: str) -> str:
     text = section.text(name)
     try:
-        time = moment(text)
+        time = moment(text) if section.has(name) else None
     except (ValueError, OverflowError):
         section.problem(name, f"`{text}` is not a time such as `2027-01-31T00:00:00Z`")
+        return ""
+    if text == UNSET:
         return ""
     if time and time.year < EARLIEST:
         section.problem(name, f"`{text}` is before {EARLIEST}, where a certificate's years begin")

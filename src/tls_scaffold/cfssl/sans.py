@@ -7,7 +7,8 @@ from tls_scaffold.words import canonical_address
 ATOM = r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+"
 QUOTED = r'"(?:[^"\\\r\n]|\\.)*"'
 ADDRESS = rf"(?:{ATOM}(?:\.{ATOM})*|{QUOTED})@{ATOM}(?:\.{ATOM})*"
-EMAIL = re.compile(rf"[ \t]*(?:({ADDRESS})|(?:(?:{ATOM}|{QUOTED}|[. \t])*)<({ADDRESS})>)[ \t]*")
+PHRASE = rf'(?:[^\x00-\x08\x0a-\x1f\x7f()<>\[\]:;@\\,"]|{QUOTED})*'
+EMAIL = re.compile(rf"[ \t]*(?:({ADDRESS})|{PHRASE}<({ADDRESS})>)[ \t]*")
 URI = re.compile(
     r"\*|(?:[A-Za-z][A-Za-z0-9+.-]*:)?/(?!/)[^\x00-\x1f\x7f]*"
     r"|[A-Za-z][A-Za-z0-9+.-]*:(?://[^\x00-\x20\x7f/?]*(?:[/?][^\x00-\x1f\x7f]*)?|[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*|)"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.makefiles import makefile
-from tls_scaffold.makefiles.gencert import logical_lines
+from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.state.entries import Entry
 
 MAKES_CA = re.compile(r"-initca\b")

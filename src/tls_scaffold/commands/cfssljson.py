@@ -1,15 +1,14 @@
 """`tls-scaffold cfssljson`: the three files out of cfssl's JSON."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import goflags
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.folder import archive, check, move_away
+from tls_scaffold.disk.folder import archive, check, inside, move_away, read_text
 from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.inventory import formats
 from tls_scaffold.signing import pairs
 
 STDIN = "-"
@@ -33,10 +32,14 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
     if len(names) > 1:
         raise UsageError("`cfssljson` takes one name for its files, after its flags")
     source = flags.texts.get("f", STDIN)
-    with telling(source):
-        text = read_stdin() if source == STDIN else (folder / source).read_text(encoding="utf-8")
+    text = read_stdin() if source == STDIN else read_text(folder, source)
+    if text is None:
+        raise ScaffoldError(f"`{source}` is missing")
     document = _result(_document(text), bare="bare" in flags.switches)
-    base = folder / (names[0] if names else "cert")
+    name = Path(names[0] if names else "cert")
+    base = folder / name
+    if not (name.is_absolute() or ".." in name.parts):  # elsewhere is where the caller wants it
+        inside(folder, str(name))
     contents = _contents(document)
     notes = _save_ca(folder, base, contents)
     pairs.put(base, contents)
@@ -47,7 +50,8 @@ def _save_ca(folder: Path, base: Path, contents: Mapping[str, bytes]) -> tuple[s
     """Move what would be replaced to `archive/`, where nothing is ever deleted, if it is a CA or may be one."""
     replaced = [ending for ending in contents if os.path.lexists(f"{base}{ending}")]
     is_ca = _is_ca(Path(f"{base}{pairs.CERTIFICATE}"))
-    if not (is_ca or (is_ca is None and pairs.KEY in replaced)):
+    holds_key = any(_is_key(Path(f"{base}{ending}")) for ending in (pairs.CERTIFICATE, pairs.CSR))
+    if not (is_ca or holds_key or (is_ca is None and pairs.KEY in replaced)):
         return ()
     parent, top = base.parent.resolve(), folder.resolve()
     root, below = (folder, parent.relative_to(top)) if parent.is_relative_to(top) else (base.parent, Path())
@@ -72,13 +76,21 @@ def _is_ca(path: Path) -> bool | None:
         return None
 
 
+def _is_key(path: Path) -> bool:
+    """Tell whether what is about to be replaced by a certificate is a key: `-bare certs/ca-key` names one."""
+    try:
+        return b" PRIVATE KEY-----" in path.read_bytes()
+    except OSError:
+        return False
+
+
 def _document(text: str) -> dict[str, Any]:
     if not text.strip():
         raise ScaffoldError("no certificate came in", hint="the command before this one failed, and said why above")
     try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ScaffoldError("the input is not cfssl's JSON", [str(error)]) from None
+        document = formats.parse(text, "it", "json")
+    except ScaffoldError as error:
+        raise ScaffoldError("the input is not cfssl's JSON", [error.summary]) from None
     return document if isinstance(document, dict) else {}
 
 
@@ -87,7 +99,8 @@ def _result(document: dict[str, Any], *, bare: bool) -> dict[str, Any]:
     if bare:
         return document
     if not document.get("success"):
-        errors = document.get("errors") or []
+        errors = document.get("errors")
+        errors = errors if isinstance(errors, list) else []
         messages = [str(each.get("message", each) if isinstance(each, dict) else each) for each in errors]
         raise ScaffoldError("the input tells of no success", messages, hint="`-bare` takes what `gencert` prints")
     result = document.get("result")

@@ -11,6 +11,7 @@ from tls_scaffold.disk.folder import lock
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.makefile import Survey
 
 if TYPE_CHECKING:
     from tls_scaffold.signing.signings import Done, Progress
@@ -49,7 +50,7 @@ class _Reading(Thread):
 
     def run(self) -> None:
         try:
-            self._found = makefile.read(self._folder)
+            self._found = _understood(makefile.wanted(self._folder))
         except BaseException as error:  # noqa: BLE001 - raised again where it can be seen
             self._error = error
 
@@ -59,6 +60,13 @@ class _Reading(Thread):
         if self._error:
             raise self._error
         return self._found
+
+
+def _understood(found: Survey) -> tuple[Signing, ...]:
+    if found.strange:
+        hint = "a line is `req-NAME CERTIFICATE: REQUEST ; $(sign) PROFILE`; more commands go on lines below it"
+        raise ScaffoldError("lines of the Makefile are not understood, and nothing is signed", found.strange, hint)
+    return found.signings
 
 
 def _named(signings: Iterable[Signing], names: Sequence[str]) -> tuple[Signing, ...]:

@@ -21,19 +21,13 @@ NO_LINKS_HINT = "move it away, or put a folder in its place"
 
 
 @contextmanager
-def lock(
-    folder: Path,
-    words: str,
-    wait: float = locking.WAIT,
-    component: str = locking.ALL,
-    group: int | None = None,
-) -> Iterator[None]:
+def lock(folder: Path, words: str, wait: float = locking.WAIT) -> Iterator[None]:
     """Hold `folder` while the block runs, and first finish what a killed run had decided.
 
     The arguments and errors are those of `locking.lock`.
     """
     check(folder)
-    with locking.lock(folder, words, wait, component, group):
+    with locking.lock(folder, words, wait):
         with telling(folder):
             heal(folder)
         yield

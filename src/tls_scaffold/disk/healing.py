@@ -14,6 +14,7 @@ ARCHIVE = "archive"
 STATE = ".tls-scaffold"
 CA_FILES = ("ca.csr", "ca-key.pem", "ca.pem")
 WORK = ".work."
+ASIDE = ".next."
 NEW = ".new"  # below a shelf of the archive; no component's files have such a name
 
 
@@ -23,9 +24,11 @@ def heal(folder: Path) -> None:
     A regenerate that was killed in its swap, a CA that was killed on its way to its place, and the
     working files of dead processes.
     """
-    for new in sorted((folder / ARCHIVE).glob(f"*/{NEW}")):
+    for new in sorted((folder / ARCHIVE).glob(f"[!.]*/{NEW}")):
         if (new / "config").is_symlink():  # as regenerate makes it
             _swap(folder / CERTS, new)
+    for aside in (folder / ARCHIVE).glob(f"{ASIDE}*"):  # of a regenerate that had not decided yet
+        shutil.rmtree(aside)
     if (folder / CERTS / ".ca").is_dir():
         finish_ca(folder / CERTS)
     for place in (folder / CERTS, folder / STATE):

@@ -1,8 +1,9 @@
 """The lock of a folder, kept by `sign.sh` and by every command alike.
 
-A token `.lock/GROUP.PID.COMPONENT` stands for each process at work. Whoever has put down its own looks at
-the others; one of another group, or of the same component, means to step back and wait. `all` as component
-is every component. A token holds the line `START WORDS`; it is dead when its process is.
+A token `.lock/GROUP.PID.COMPONENT` stands for each process at work: `sign.sh` works on one component and
+lets others of its make go on beside it; a command of ours works on `all` of them, and alone. Whoever has put
+down its own looks at the others, and steps back where one is alive. A token holds the line `START WORDS`; it
+is dead when its process is.
 """
 
 import os
@@ -24,40 +25,22 @@ WAIT = 5.0
 
 @dataclass(frozen=True)
 class Token:
-    """Who works on what: the process group of one make, the process, the component, and what runs."""
+    """Who is at work: the name of the token's file, the process, when that began, and what runs."""
 
-    group: int
+    file_name: str
     pid: int
-    component: str
     start: str
     words: str
 
-    @property
-    def file_name(self) -> str:
-        """The name of the token's file."""
-        return f"{self.group}.{self.pid}.{self.component}"
-
-    def excludes(self, other: "Token") -> bool:
-        """Tell whether both can't be at work at once."""
-        same = self.component == other.component or ALL in (self.component, other.component)
-        return same or self.group != other.group
-
 
 @contextmanager
-def lock(
-    folder: Path,
-    words: str,
-    wait: float = WAIT,
-    component: str = ALL,
-    group: int | None = None,
-) -> Iterator[None]:
-    """Hold `folder`, or one component of it, while the block runs.
+def lock(folder: Path, words: str, wait: float = WAIT) -> Iterator[None]:
+    """Hold `folder` while the block runs; `words` say what that is (`tls-scaffold sync`).
 
-    `words` say what runs (`tls-scaffold sync`); `group` is the process id of the make that this run belongs
-    to. Raises ScaffoldError naming the holder if another has the folder for longer than `wait` seconds.
+    Raises ScaffoldError naming the holder if another has the folder for longer than `wait` seconds.
     """
     pid = os.getpid()
-    token = Token(group or pid, pid, component, started(pid), words)
+    token = Token(f"{pid}.{pid}.{ALL}", pid, started(pid), words)
     directory = folder / DIRECTORY
     _acquire(directory, token, wait)
     try:
@@ -83,10 +66,10 @@ def _acquire(directory: Path, token: Token, wait: float) -> None:
 
 
 def _try(directory: Path, token: Token) -> Token | None:
-    """Put the token down; if a live one excludes it, take it back and return that one."""
+    """Put the token down; if there is another live one, take it back and return that one."""
     _put_down(directory, token)
     try:
-        holder = next((other for other in _live(directory, token) if token.excludes(other)), None)
+        holder = next(_live(directory, token), None)
     except BaseException:
         _release(directory, token)
         raise
@@ -122,15 +105,14 @@ def _live(directory: Path, own: Token) -> Iterator[Token]:
 
 
 def _read(path: Path) -> Token | None:
-    group, _, rest = path.name.partition(".")
-    pid, _, component = rest.partition(".")
-    if not (group.isdecimal() and pid.isdecimal()):
+    pid = path.name.partition(".")[2].partition(".")[0]
+    if not (pid.isascii() and pid.isdecimal()):
         return None
     try:
         start, _, words = path.read_text(encoding="utf-8", errors="replace").strip().partition(" ")
     except FileNotFoundError:
         return None
-    return Token(int(group), int(pid), component, start, words)
+    return Token(path.name, int(pid), start, words)
 
 
 def _release(directory: Path, token: Token) -> None:

@@ -1,10 +1,10 @@
 """cfssl's `gencert` on a line of shell, in all the spellings of the field, as a Signing."""
 
 import posixpath
-import re
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+
+from tls_scaffold.makefiles.shell import logical_lines, pipelines, program
 
 FLAGS = {
     "ca": "ca",
@@ -18,9 +18,6 @@ QUIET = {"loglevel"}
 SWITCHES = {"initca"}
 CFSSL = {"cfssl"}
 CFSSLJSON = {"cfssljson", "cfssl-json", "cfssl_json"}
-OPERATORS = re.compile(r"[|&;()<>]+")
-ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
-COMPOUND = {"for", "while", "until", "if", "case", "do", "then", "else", "{", "("}
 
 
 @dataclass(frozen=True)
@@ -62,54 +59,15 @@ def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ..
     return tuple(found), tuple(unread)
 
 
-def logical_lines(text: str) -> Iterator[str]:
-    """Yield the lines of `text` with those joined that end in a backslash."""
-    yield from re.sub(r"\\\n\s*", " ", text).splitlines()
-
-
 def _of_line(line: str) -> Iterator[Signing]:
     """Yield the signings of one line; ValueError if one of them can't be told from its words."""
     directory = ""
-    for pipeline in _pipelines(line):
-        words = [_program(command) for command in pipeline]
+    for pipeline in pipelines(line):
+        words = [program(command) for command in pipeline]
         if pipeline and words[0][:1] == ["cd"]:
             directory = posixpath.join(directory, *words[0][1:2])
         elif any("gencert" in command for command in words):
             yield _of_pipeline(words, directory)
-
-
-def _pipelines(line: str) -> list[list[list[str]]]:
-    """Split shell text at its operators: a list of pipelines, each a list of commands, each a list of words."""
-    lexer = shlex.shlex(line.lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>")
-    lexer.commenters = ""
-    lexer.whitespace_split = True
-    pipelines: list[list[list[str]]] = [[[]]]
-    words = iter(lexer)
-    for word in words:
-        if not OPERATORS.fullmatch(word):
-            pipelines[-1][-1].append(word)
-        elif word == "|":
-            pipelines[-1].append([])
-        elif set(word) <= {"&", ";", "|"}:
-            pipelines.append([[]])
-        elif word in (">", ">>", ">&") and pipelines[-1][-1][-1:] == ["2"]:
-            pipelines[-1][-1].pop()  # where the talk on stderr goes
-            next(words, "")
-        else:
-            raise ValueError(word)
-    return pipelines
-
-
-def _program(command: list[str]) -> list[str]:
-    """Return a command without the variables set before it; ValueError for more than a plain command."""
-    words = list(command)
-    if words[:1] == ["env"]:
-        words.pop(0)
-    while words and ASSIGNMENT.match(words[0]):
-        words.pop(0)
-    if words and words[0] in COMPOUND:
-        raise ValueError(words[0])
-    return words
 
 
 def _of_pipeline(commands: list[list[str]], directory: str) -> Signing:

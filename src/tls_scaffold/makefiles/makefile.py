@@ -4,18 +4,21 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
+from tls_scaffold.makefiles.shell import logical_lines, pipelines, program
 
 PATH = r"[A-Za-z0-9_][A-Za-z0-9._/-]*"
 LINE = re.compile(
-    rf"^(?:group=\S* )?sh sign\.sh ({PATH})\.pem ({PATH})(?: ([A-Za-z0-9._-]+))?$",
-    re.ASCII | re.MULTILINE,
+    rf"(?:[A-Z_]+=\S* )?sh sign\.sh ({PATH})\.pem ({PATH})(?: ([A-Za-z0-9._-]+))?",
+    re.ASCII,
 )
+WORD = re.compile("[A-Za-z0-9._-]+", re.ASCII)
+SCRIPT = ["sh", "sign.sh"]
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
@@ -36,13 +39,23 @@ class Survey:
     unread: tuple[str, ...] = ()
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def strange(self) -> tuple[str, ...]:
+        """The unread lines that run our `sign.sh`: nobody but the own signer could sign what they ask for."""
+        return tuple(line for line in self.unread if "sign.sh" in line)
+
 
 def read(folder: Path, makefile: str = "Makefile") -> tuple[Signing, ...]:
+    """Return the signings of `wanted` alone."""
+    return wanted(folder, makefile).signings
+
+
+def wanted(folder: Path, makefile: str = "Makefile") -> Survey:
     """Return what `make req` would sign in a folder, in its order, the CA left out.
 
     Both the folder's own lines and those of the Calico guide that were pasted under `req:` are read;
-    where there is no target `req`, every target. Lines that are not understood are left out: `survey`
-    has them. Raises ScaffoldError with make's own words if it is missing or fails.
+    where there is no target `req`, every target. Raises ScaffoldError with make's own words if it is missing
+    or fails.
     """
     try:
         found = _of_goal(folder, "req", makefile)
@@ -51,7 +64,7 @@ def read(folder: Path, makefile: str = "Makefile") -> tuple[Signing, ...]:
         if "req" in goals or not goals:
             raise
         found = survey(folder, makefile)
-    return tuple(signing for signing in found.signings if not signing.makes_ca)
+    return replace(found, signings=tuple(signing for signing in found.signings if not signing.makes_ca))
 
 
 def components(text: str) -> set[tuple[str, str]]:
@@ -87,14 +100,43 @@ def survey(folder: Path, makefile: str = "Makefile") -> Survey:
 
 def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:
     text = dry_run(folder, goal, makefile)
-    own = LINE.findall(text)
+    own, strange = _own_lines(text)
     names = {output: name for name, output in TARGET.findall(_text(folder / makefile))} if own else {}
     ours = tuple(
         Signing(name := names.get(output, output.rpartition("/")[2]), f"req-{name}", request, output, profile)
         for output, request, profile in own
     )
     pasted, unread = signings(text, goal)
-    return Survey((*ours, *pasted), unread)
+    return Survey((*ours, *pasted), (*strange, *unread))
+
+
+def _own_lines(text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Return output, request and profile of what `sign.sh` would sign, and the lines that can't be told."""
+    found: list[tuple[str, str, str]] = []
+    unread: list[str] = []
+    for line in logical_lines(text):
+        match = LINE.fullmatch(line)
+        if match:
+            found.append((match[1], match[2], match[3] or ""))
+        elif "sign.sh" in line and ".pem" in line:
+            try:
+                found += _signed_by_script(line)
+            except ValueError:
+                unread.append(" ".join(line.split()))
+    return found, unread
+
+
+def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the same of a line that somebody has edited: comments and other commands may follow."""
+    for pipeline in pipelines(line):
+        for words in map(program, pipeline):
+            if "sign.sh" not in words:
+                continue
+            output, request, *profile = words[len(SCRIPT) :]
+            fits = words[: len(SCRIPT)] == SCRIPT and output.endswith(".pem") and len(profile) <= 1
+            if not (fits and all(map(WORD.fullmatch, profile))):
+                raise ValueError(line)
+            yield output.removesuffix(".pem"), request, "".join(profile)
 
 
 def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
@@ -103,7 +145,8 @@ def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[st
     A missing request counts as there: whoever reads it says so. Raises ScaffoldError with make's own words
     if the Makefile is missing or fails.
     """
-    words = ("--no-print-directory", "-nrk" if there else "-nBrk", goal, *(f"-o{path}" for path in there))
+    # Nothing but one group of short flags: make 3.81 would hide it behind long ones from our Makefile.
+    words = ("-nrk" if there else "-nBrk", goal, *(f"-o{path}" for path in there))
     done = _make(folder, makefile, *words)
     missing = dict.fromkeys(NO_RULE.findall(done.stderr))
     if missing:
@@ -142,12 +185,13 @@ def _goals(folder: Path, target: str, needs: str) -> list[str]:
 
 def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProcess[str]":
     """Run make in a folder as if no other make had called it, with messages in English."""
-    if not shutil.which("make"):
+    program = os.environ.get("MAKE_PROGRAM") or shutil.which("gmake") or shutil.which("make")
+    if not program:
         raise ScaffoldError("`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools")
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     try:
         return subprocess.run(
-            ["make", "-C", str(folder), "-f", makefile, *words, "SIGNER=cfssl"],
+            [program, "-C", str(folder), "-f", makefile, *words, "SIGNER=cfssl"],
             env={**environment, "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -77,6 +77,7 @@ def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
         pairs.stage(work, NAME, contents)
         pairs.flush(work.iterdir())
         with telling(target):
+            target.parent.chmod(0o700)
             work.rename(target.parent / ".ca")
             flush_directory(target.parent)
             heal(folder)

@@ -85,8 +85,9 @@ def _child(jobs: Iterable[Job], now: datetime, pipe: tuple[int, int]) -> int:
     except Exception as error:  # noqa: BLE001 - no exception leaves a child but through the pipe
         problem = f"{type(error).__name__}: {error}"
     finally:
-        if problem:
-            os.write(writing, b"\n" + json.dumps([problem]).encode() + b"\n")
+        with suppress(OSError):  # nobody listens any more: nothing but the end of this process is left to do
+            if problem:
+                os.write(writing, b"\n" + json.dumps([problem]).encode() + b"\n")
         os._exit(status)
 
 

@@ -27,7 +27,7 @@ def differences(certificate: Certificate, request: Request, profile: Profile) ->
         *_constraint(certificate, profile),
         *_sets("crl_url", _listed(profile.crl_url), certificate.crl_urls),
         *_sets("ocsp_url", _listed(profile.ocsp_url), certificate.ocsp_urls),
-        *_sets("issuer_urls", profile.issuer_urls, certificate.issuer_urls),
+        *_sets("issuer_urls", profile.issuer_urls or (), certificate.issuer_urls),
     )
 
 
@@ -69,11 +69,10 @@ def _usages(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def _lifetime(certificate: Certificate, profile: Profile) -> tuple[str, ...]:
-    begin, end = moment(profile.not_before), moment(profile.not_after)
-    if begin and begin != certificate.not_before:
+    if profile.not_before and moment(profile.not_before) != certificate.not_before:
         return _one("not_before", f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}", profile.not_before)
-    if end:
-        same = end == certificate.not_after
+    if profile.not_after:
+        same = moment(profile.not_after) == certificate.not_after
         return () if same else _one("not_after", f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}", profile.not_after)
     lifetime = timedelta(seconds=int(profile.lifetime.total_seconds()))
     if certificate.lifetime == lifetime:

@@ -73,7 +73,7 @@ class _Survey:
         if not (known and reasons):
             return None
         self.problems += known.problems
-        self.problems += self._outside(signing)
+        self.problems += [*_taken(signing), *self._outside(signing)]
         return replace(known.asked, reasons=reasons)
 
     def _known(self, signing: Signing, kind: likeness.Kind | None) -> "_Known | None":
@@ -122,6 +122,15 @@ class _Survey:
         if kind and pattern:
             self._patterns[kind] = pattern
         return reasons
+
+
+def _taken(signing: Signing) -> Iterator[str]:
+    """Say that a certificate would take the place of the CA or of a key."""
+    path = f"{signing.output}.pem"
+    if path == signing.ca:
+        yield f"{signing.name}: `{path}` is the certificate of the CA"
+    elif signing.output.endswith("-key"):
+        yield f"{signing.name}: `{path}` is the name of a key"
 
 
 @dataclass(frozen=True)

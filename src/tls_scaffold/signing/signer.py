@@ -182,7 +182,7 @@ def _key_id(public: Any) -> bytes:
 def _authority_access(profile: Profile) -> x509.AuthorityInformationAccess:
     oids = AuthorityInformationAccessOID
     urls = [(oids.OCSP, profile.ocsp_url)] if profile.ocsp_url else []
-    urls += [(oids.CA_ISSUERS, url) for url in profile.issuer_urls]
+    urls += [(oids.CA_ISSUERS, url) for url in profile.issuer_urls or ()]
     return x509.AuthorityInformationAccess(
         [x509.AccessDescription(oid, x509.UniformResourceIdentifier(url)) for oid, url in urls]
     )

@@ -54,11 +54,11 @@ def of_set(folder: Path) -> Contents:
 def _asked_for(folder: Path) -> Survey:
     """Return what a Makefile signs: ours has all under `req`; where lines of cfssl stand, every target counts."""
     if b"gencert" not in content(folder, MAKEFILE):
-        return Survey(makefile.read(folder))
+        return makefile.wanted(folder)
     try:
         return makefile.survey(folder)
     except ScaffoldError:  # of one target; what `req` signs may still be told
-        return Survey(makefile.read(folder))
+        return makefile.wanted(folder)
 
 
 def _entries(folder: Path, signings: Iterable[Signing], inventory: Inventory | None) -> Iterator[Entry]:
