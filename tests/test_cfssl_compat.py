@@ -199,7 +199,7 @@ def test_gives_a_ca_its_certificate_again_under_the_same_key(of_2015: Path) -> N
         ("cfssl gencert -initca", 2, "error: `cfssl gencert` takes one request, after its flags\n"),
         ("cfssl gencert -initca a.json -cn x", 2, "error: `cfssl gencert` takes one request, after its flags\n"),
         ("cfssl gencert -ca certs/ca.pem config/req-csr.json", 2, "error: `cfssl gencert` needs a CA to sign with"),
-        ("cfssl gencert -initca no.json", 1, "error: `no.json` is missing\n"),
+        ("cfssl gencert -initca no.json", 1, "error: `no.json` can't be worked on: No such file or directory\n"),
         ("cfssl gencert -initca latin.json", 1, "error: `latin.json` is not text in UTF-8 (byte 8)\n"),
         ("cfssl gencert -initca config/ca-config.json", 1, "error: `config/ca-config.json` can't be signed\n"),
         ("cfssljson -stdout", 2, "error: `cfssljson` does not take `-stdout` here\n"),
@@ -209,10 +209,17 @@ def test_gives_a_ca_its_certificate_again_under_the_same_key(of_2015: Path) -> N
         ("cfssljson -bare -f Makefile a", 1, "error: the input is not cfssl's JSON\n"),
         ("cfssljson -bare -f config/ca-csr.json a", 1, "error: the input holds no `cert`, `key` or `csr`\n"),
         ("cfssljson -f config/ca-csr.json a", 1, "error: the input tells of no success\n"),
+        ("cfssljson -f latin.json a", 1, "error: `latin.json` is not text in UTF-8 (byte 8)\n"),
+        ("cfssljson -bare -f half.json a", 1, "error: the input is not cfssl's JSON\n"),
+        ("cfssljson -bare -f deep.json a", 1, "error: the input is not cfssl's JSON\n"),
+        ("cfssljson -f five.json a", 1, "error: the input tells of no success\n"),
     ],
 )
 def test_refuses_what_it_does_not_do_by_name(of_2015: Path, line: str, code: int, told: str) -> None:
     (of_2015 / "latin.json").write_bytes('{"CN": "ä"}'.encode("latin-1"))
+    (of_2015 / "half.json").write_text('{"cert": "\\ud800"}')
+    (of_2015 / "deep.json").write_text("[" * 100_000)
+    (of_2015 / "five.json").write_text('{"success": false, "errors": 5}')
     before = contents(of_2015)
     done = shell(f"tls-scaffold {line}", of_2015)
     assert (done.returncode, done.stdout) == (code, "")
@@ -224,6 +231,23 @@ def test_refuses_what_it_does_not_do_by_name(of_2015: Path, line: str, code: int
 def test_tells_how_it_is_used(of_2015: Path, program: str) -> None:
     for flag in ("-h", "-help", "--help"):
         assert shell(f"tls-scaffold {program} {flag}", of_2015).stdout.startswith(f"Usage: tls-scaffold {program} ")
+
+
+def test_a_ca_s_key_under_another_ending_is_kept_in_the_archive(of_2015: Path) -> None:
+    make_of_2015(of_2015, "ca")
+    key = (of_2015 / "certs/ca-key.pem").read_bytes()
+    done = shell(f"{CFSSL} gencert {SIGN} config/req-csr.json | {JSON} -bare certs/ca-key", of_2015)
+    assert done.returncode == 0, done.stderr
+    assert [path.read_bytes() for path in of_2015.glob("archive/*/certs/ca-key.pem")] == [key]
+
+
+def test_nothing_is_written_through_a_folder_that_is_a_link(of_2015: Path) -> None:
+    (of_2015 / "elsewhere").mkdir()
+    (of_2015 / "certs").symlink_to("elsewhere")
+    done = shell(f"{CFSSL} gencert -initca config/ca-csr.json | {JSON} -bare certs/ca", of_2015)
+    assert done.returncode == 1
+    assert "is a link" in done.stderr
+    assert list((of_2015 / "elsewhere").iterdir()) == []
 
 
 def test_takes_the_envelope_of_cfssls_api(tmp_path: Path) -> None:

@@ -986,3 +986,130 @@ def test_any_posix_shell_runs_the_script(folder: Factory, tmp_path: Path, shell:
     assert "cfssl did not sign `calico`: " in make(path, f"SHELL={sh}", code=2, PATH=programs).stderr
     make(path, f"SHELL={sh}", "clean", PATH=programs)
     assert not (path / ".lock").exists()
+
+
+# --- what make is told, and what stands in the environment
+
+DRY = ("n", "nk -j4", " --no-print-directory -rnkB", "n --warn-undefined-variables", "q", "kn -- X=1")
+NOT_DRY = ("", "k", " --no-print-directory -rkB", "k -Inn -j4", " --warn-undefined-variables -- X=n", "B -l 2")
+
+
+@pytest.mark.parametrize("flags", [*DRY, *NOT_DRY])
+def test_dry_runs_are_told_by_the_flags_as_old_and_new_makes_write_them(signed: Factory, flags: str) -> None:
+    path = signed()
+    makefile = path / "Makefile"
+    makefile.write_text(makefile.read_text().replace("$(MAKEFLAGS)", flags))
+    left = path / "certs/.work.999999"
+    left.mkdir()
+
+    make(path, "ca")
+
+    assert left.exists() == (flags in DRY)
+
+
+def test_make_t_is_refused_and_make_q_changes_nothing(signed: Factory) -> None:
+    path = signed()
+    (path / "certs/calico.pem").unlink()
+    before = contents(path)
+    assert "make -t would make empty certificates" in make(path, "-t", code=2).stderr
+    assert make(path, "-q", code=1).stderr == ""
+    assert contents(path) == before
+
+
+@with_either_signer
+def test_other_makefiles_and_a_group_in_the_environment_are_no_matter(folder: Factory, tmp_path: Path) -> None:
+    path = folder()
+    (tmp_path / "x.mk").write_text("# nothing\n")
+    make(path, MAKEFILES=str(tmp_path / "x.mk"), group="x.y", TLS_SCAFFOLD_MAKE="x.y")
+    for name in names(path):
+        verify(path, f"certs/{name}.pem")
+
+
+def test_make_may_be_called_gmake(folder: Factory, path_without: Callable[..., str]) -> None:
+    path = folder()
+    programs = Path(path_without("make", "gmake", "cfssl", "cfssljson"))
+    (programs / "gmake").symlink_to(shutil.which("make") or "")
+    done = run("gmake", cwd=path, PATH=str(programs))
+    assert done.returncode == 0, done.stderr
+    assert "signer: tls-scaffold" in done.stdout
+    assert run("tls-scaffold", "status", cwd=path, PATH=str(programs)).returncode == 0
+
+
+@with_either_signer
+@pytest.mark.parametrize("name", ["ca", "ca-key", "etcd1-key"])
+def test_no_line_of_the_makefile_signs_over_the_ca_or_a_key(signed: Factory, name: str, either_signer: str) -> None:
+    path, output = signed(), f"certs/{name}"
+    before = contents(path / "certs")
+    with (path / "Makefile").open("a") as file:
+        file.write(f"\nreq-{name} {output}.pem: config/req-calico.json ; $(sign) client\n")
+    done = make(path, f"req-{name}", code=2)
+    assert f"`{output}.pem` is the " in done.stderr
+    assert contents(path / "certs") == before
+    if either_signer == "cfssl":
+        return
+    (path / "Makefile").write_text((path / "Makefile").read_text().replace(f"\nreq-{name} ", "\n# "))
+    paste(path, BLOCK.format("calico").replace("-bare certs/calico", f"-bare {output}"))
+    done = run("tls-scaffold", "sign", "--force", cwd=path)
+    assert (done.returncode, f"`{output}.pem` is the " in done.stderr) == (1, True)
+    assert contents(path / "certs") == before
+
+
+def test_a_regenerate_whose_pasted_lines_write_elsewhere_is_refused_before_it_begins(signed: Factory) -> None:
+    path = signed()
+    (path / "out").mkdir()
+    paste(path, BLOCK.format("calico").replace("-bare certs/", "-bare out/"))
+    before = contents(path)
+    assert "`out/calico` lies outside `certs/`" in make(path, "regenerate", code=2).stderr
+    assert contents(path) == before
+
+
+@with_either_signer
+@pytest.mark.parametrize("ending", [" # ticket 123", " && echo done", "; echo done", ""])
+def test_a_line_with_more_on_it_signs_with_either_signer(folder: Factory, ending: str) -> None:
+    path = folder()
+    makefile = path / "Makefile"
+    makefile.write_text(
+        makefile.read_text().replace("req-calico.json ; $(sign) client", f"req-calico.json ; $(sign) client{ending}")
+    )
+    make(path)
+    verify(path, "certs/calico.pem")
+    assert run("tls-scaffold", "status", cwd=path).returncode == 0
+    assert "nothing found" in run("tls-scaffold", "check", cwd=path).stderr
+
+
+def test_a_line_that_can_not_be_told_is_signed_by_nobody_in_silence(folder: Factory) -> None:
+    path = folder()
+    makefile = path / "Makefile"
+    line = "req-calico.json ; $(sign) client"
+    makefile.write_text(makefile.read_text().replace(line, f"{line} more"))
+    done = make(path, SIGNER="tls-scaffold", code=2)
+    assert "lines of the Makefile are not understood, and nothing is signed" in done.stderr
+    assert "sign.sh certs/calico.pem config/req-calico.json client more" in done.stderr
+
+
+def test_certs_are_private_when_only_the_ca_is_made(folder: Factory) -> None:
+    path = folder()
+    (path / "certs").mkdir(mode=0o755)
+    make(path, "ca", SIGNER="tls-scaffold")
+    assert (path / "certs").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.needs("unshare")
+@pytest.mark.skipif(os.getuid() != 0, reason="not root: it can't hide processes")
+def test_a_holder_that_proc_hides_is_not_taken_for_dead(
+    signed: Factory, running: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    path = signed()
+    holder = running("sleep", "60", cwd=path)
+    token = path / f".lock/{holder.pid}.{holder.pid}.all"
+    token.parent.mkdir()
+    token.write_text(f"{Path(f'/proc/{holder.pid}/stat').read_text().rpartition(')')[2].split()[19]} make\n")
+    path.parent.chmod(0o755)
+    for each in (path, *path.rglob("*")):
+        os.chown(each, 65534, 65534)
+    nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+    hidden = f"mount -t proc -o hidepid=2 proc /proc && cd '{path}' && exec {nobody} timeout 3 sh sign.sh heal"
+    done = run("unshare", "-m", "sh", "-c", hidden, cwd=path)
+    assert done.returncode in (1, 124), done.stderr
+    assert f"waiting for make (process {holder.pid})" in done.stderr
+    assert token.exists()

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tls_scaffold.cfssl import readers
@@ -119,6 +121,43 @@ def test_reads_a_signing_configuration() -> None:
             )
         },
     )
+
+
+def test_names_of_profiles_keep_their_case_as_keys_of_go_s_maps_do() -> None:
+    text = """{"signing": {"profiles": {"P": {"usages": ["signing"], "expiry": "24h"},
+      "p": {"usages": ["crl sign"], "expiry": "2h"}}}}"""
+    profiles = readers.signing_config(text, "x.json").profiles
+    assert [(name, each.usages, each.expiry) for name, each in profiles.items()] == [
+        ("P", ("signing",), "24h"),
+        ("p", ("crl sign",), "2h"),
+    ]
+
+
+def test_an_empty_list_of_issuers_is_not_an_absent_one() -> None:
+    text = """{"signing": {"default": {"expiry": "1h", "issuer_urls": ["i"]}, "profiles": {
+      "none": {"usages": ["signing"], "expiry": "1h", "issuer_urls": []}, "default's": {"usages": ["signing"],
+      "expiry": "1h"}}}}"""
+    config = readers.signing_config(text, "x.json")
+    assert config.profile_or_default("none").issuer_urls == ()
+    assert config.profile_or_default("default's").issuer_urls == ("i",)
+
+
+@pytest.mark.parametrize("text", ["2026-01-01 00:00:00Z", "2026-01-01T00:00Z", "", "2026-01-01T00:00:00", "20260101"])
+def test_a_time_is_one_of_rfc_3339_as_in_go(text: str) -> None:
+    document = json.dumps({"signing": {"default": {"expiry": "1h", "not_before": text}}})
+    assert f"not_before: `{text}` is not a time" in refused(document, config=True)
+
+
+def test_go_s_time_of_no_value_is_none_and_a_profile_that_is_null_is_refused() -> None:
+    text = '{"signing": {"default": {"expiry": "1h", "not_before": "0001-01-01T00:00:00Z"}}}'
+    assert readers.signing_config(text, "x.json").default.not_before == ""
+    assert "signing.profiles.p: `null` is not an object" in refused(
+        '{"signing": {"profiles": {"p": null}}}', config=True
+    )
+
+
+def test_an_rsa_key_has_an_even_length() -> None:
+    assert "key.size: `2049` is odd" in refused('{"CN": "x", "key": {"algo": "rsa", "size": 2049}}')
 
 
 def test_without_a_default_profile_cfssls_own_holds() -> None:

@@ -78,7 +78,7 @@ def test_renew_days_says_how_far_to_look_ahead(aged: Callable[..., Path], signer
     assert signed_again(before, folder) == files("bob")
 
 
-@pytest.mark.parametrize("days", ["soon", "-1", "1.5", "30d", "$(touch pwned)", "a[$(touch pwned)]"])
+@pytest.mark.parametrize("days", ["soon", "-1", "1.5", "30d", "0400", "089", "$(touch pwned)", "a[$(touch pwned)]"])
 def test_days_that_are_no_number_are_refused(aged: Callable[..., Path], days: str) -> None:
     folder = aged(alice=1)
     before = contents(folder)

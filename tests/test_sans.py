@@ -20,6 +20,7 @@ from tls_scaffold.cfssl import sans
         ("fe80::1%eth0", ("dns", "fe80::1%eth0")),
         ("ops@example.com", ("email", "ops@example.com")),
         ("Bob <bob@example.com>", ("email", "bob@example.com")),
+        ('Bob "the (b)" B. <bob@example.com>', ("email", "bob@example.com")),
         ("a..b@example.com", ("dns", "a..b@example.com")),
         ("https://etcd.example.com/x", ("uri", "https://etcd.example.com/x")),
         ("etcd:2379", ("uri", "etcd:2379")),
@@ -32,6 +33,13 @@ from tls_scaffold.cfssl import sans
 )
 def test_takes_a_host_for_what_go_takes_it_for(host: str, name: tuple[str, str]) -> None:
     assert sans.classified(host) == name
+
+
+@pytest.mark.parametrize("length", [30, 64, 253, 10_000])
+@pytest.mark.parametrize("shape", ["a", "a-b1.", ". ", "a@", '"', '"\\', "<", "a <"])
+def test_any_host_is_told_at_once_however_long(shape: str, length: int) -> None:
+    host = (shape * length)[:length]
+    assert sans.classified(host) == ("dns", host)
 
 
 def test_names_stand_in_cfssls_order_and_a_ca_keeps_addresses_alone() -> None:
