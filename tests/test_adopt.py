@@ -121,7 +121,7 @@ def test_todays_folder_is_members_at_their_addresses_with_a_second_certificate_f
     assert sorted(file.name for file in (path / "dist").iterdir()) == [f"10.0.1.1{last}" for last in range(3)]
     assert (path / "dist/10.0.1.10/peer-10.0.1.10-key.pem").is_file()
     settings = (path / "dist/10.0.1.10/etcd.conf.yml").read_text(encoding="utf-8")
-    assert "cert-file: 10.0.1.10.pem" in settings
+    assert "cert-file: '10.0.1.10.pem'" in settings
     assert "cert-file: peer-10.0.1.10.pem" in settings
 
     kept(path, "remove", "peer-10.0.1.11", "10.0.1.12")

@@ -333,3 +333,36 @@ def test_a_cluster_from_the_bundles_comes_up_and_each_user_s_bundle_works_with_e
     assert "permission denied" in etcdctl("calico", "get /alice/x").stderr
     assert "permission denied" in etcdctl("alice", "user list").stderr
     assert etcdctl("root", "user list").stdout == "alice\ncalico\nroot\n"
+
+
+def test_a_ca_that_did_not_sign_is_told_and_no_bundle_is_made(signed: Factory) -> None:
+    folder, other = signed(*WORDS), signed("--members", "10.0.0.9", *P256[:2], name="other")
+    (folder / "certs/ca.pem").write_bytes((other / "certs/ca.pem").read_bytes())
+
+    assert "`certs/alice.pem` is not signed by `certs/ca.pem`" in bundle(folder, "alice", code=1).stderr
+
+    (folder / "certs/ca.pem").write_text("garbage")
+    assert "`certs/ca.pem` is not a certificate" in bundle(folder, "alice", code=1).stderr
+    assert not (folder / "dist/alice").exists()
+
+
+def test_an_archive_takes_no_other_component_s_place(signed: Factory) -> None:
+    folder = signed("--members", "10.0.0.1", "--users", "a,a.tar.gz", *P256[:2])
+
+    assert "`dist/a.tar.gz` would be an archive and a component's folder" in bundle(folder, "--tar", code=1).stderr
+    bundle(folder)
+    assert (folder / "dist/a.tar.gz/a.tar.gz.pem").is_file()
+
+
+@pytest.mark.needs("etcd")
+@pytest.mark.parametrize("name", ["1e3", "0x10", "1.0", "yes", "1_000"])
+def test_names_that_look_like_numbers_are_names_to_etcd(signed: Factory, name: str) -> None:
+    folder = signed("--members", f"{name}=10.0.0.1", *P256)
+    bundle(folder)
+
+    done = run(
+        "timeout", "5", "etcd", "--config-file=etcd.conf.yml", cwd=folder / f"dist/{name}", PATH=SYSTEM + ":/bin"
+    )
+
+    assert "cannot unmarshal" not in done.stderr
+    assert name in done.stderr

@@ -414,6 +414,13 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("certs/alice.pem", "it may not be used for `client auth`")],
         ),
     ],
+    "negative-expiry": [
+        (
+            profile("default", expiry="-5h"),
+            profile("default", expiry="5h"),
+            [(f"{CONFIG}: signing.default.expiry", "`-5h` ends before it begins")],
+        ),
+    ],
     "expiry-unit": [
         (
             profile("default", expiry="365d"),
@@ -457,6 +464,11 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     ],
     "replaces-ca": [
         (
+            append("Makefile", GUARDED.replace("-f certs/ca.pem", "-f config/ca-csr.json")),
+            append("Makefile", GUARDED),
+            [("{line:-initca}", "`make new-ca` replaces `certs/ca.pem` even if it is there")],
+        ),
+        (
             append("Makefile", CA_LINE),
             append("Makefile", GUARDED),
             [("{line:-initca}", "`make new-ca` replaces `certs/ca.pem` even if it is there")],
@@ -482,6 +494,11 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         ),
     ],
     "unused-request": [
+        (
+            remove("Makefile"),
+            both(),
+            [("Makefile", "is missing: nothing signs the requests in `config`")],
+        ),
         (
             both(copy(ALICE, "config/req-carol.json"), request("carol", CN="carol")),
             both(
@@ -735,7 +752,7 @@ def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> No
         f"warning: {line}: go get example.com/x [go-get]",
         "  fix: `go install github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5`, and the same for `cfssljson`",
         "error: certs: its mode is 0755, wider than 0700 [certs-mode]",
-        "  fix: `chmod 700 certs`",
+        "  fix: `chmod 700` of the directory",
         f"error: {ALICE}: hosts[1]: {BAD_HOST} [bad-host]",
         "  fix: write the address or the name alone, without scheme, port, network or blanks",
         f"error: {ALICE}: hosts[0]: the host is empty: cfssl signs an empty DNS name [empty-host]",
@@ -765,7 +782,7 @@ def test_json_holds_the_documented_fields(sound: Path) -> None:
                 "level": "error",
                 "where": "certs",
                 "message": "its mode is 0755, wider than 0700",
-                "fix": "`chmod 700 certs`",
+                "fix": "`chmod 700` of the directory",
             }
         ],
     }

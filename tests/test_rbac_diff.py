@@ -8,6 +8,7 @@ import pytest
 
 from clusters import P256, live
 from conftest import Factory
+from keeping import change
 from support import BIN, Done, run, tls_scaffold
 
 WORDS = ("--members", "127.0.0.1", "--users", "root,calico", *P256)
@@ -72,3 +73,18 @@ def test_json_without_diff_is_a_usage_error(folder: Factory) -> None:
     done = tls_scaffold("-C", str(folder(*WORDS)), "rbac", "--json")
 
     assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "Error: --json goes with --diff")
+
+
+@pytest.mark.needs("etcd", "etcdctl", "cfssl", "make")
+def test_rights_that_an_inventory_does_not_ask_for_any_more_are_not_passed_over_in_silence(
+    signed: Factory, tmp_path: Path
+) -> None:
+    with live(signed(*WORDS[:2], "--users", "root,app", "--grant", "app=/app/", *P256), tmp_path / "run") as running:
+        assert running.script().returncode == 0
+        change(running.folder, users=[{"name": "root", "cn": "root"}, {"name": "app", "cn": "app"}])
+        synced = run(str(BIN / "tls-scaffold"), "-C", str(running.folder), "sync")
+        compared = rbac(running.folder, "--diff", **running.variables())
+
+    assert "warning: etcd keeps the user `app` and its rights until `etcdctl user delete app`\n" in synced.stderr
+    assert (compared.returncode, compared.stdout) == (0, "")
+    assert "warning: `app`: neither role nor permissions: what etcd has of them is not compared\n" in compared.stderr

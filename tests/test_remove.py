@@ -147,3 +147,16 @@ def test_a_line_of_one_s_own_for_another_component_stays(folder: Factory) -> Non
     kept(path, "remove", "calico")
 
     assert LINE.replace("calico", "mine") in (path / "Makefile").read_text(encoding="utf-8")
+
+
+def test_bundles_of_what_is_removed_go_to_the_archive_with_their_keys(signed: Factory) -> None:
+    path = signed()
+    kept(path, "bundle", "calico", "--tar")
+
+    said = kept(path, "remove", "calico").stderr
+
+    assert "warning: etcd keeps the user `calico` and its rights until `etcdctl user delete calico`\n" in said
+    assert list((path / "dist").iterdir()) == []
+    [archived] = (path / "archive").iterdir()
+    assert (archived / "dist/calico/calico-key.pem").is_file()
+    assert (archived / "dist/calico.tar.gz").is_file()

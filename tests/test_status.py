@@ -661,3 +661,48 @@ def test_what_can_t_be_read_is_told_without_a_traceback(small: Callable[..., Pat
     assert done.exit_code == 1
     assert isinstance(done.exception, SystemExit)
     assert "ermission denied" in done.output
+
+
+def test_what_remove_took_out_of_another_folder_is_read(small: Callable[..., Path]) -> None:
+    folder = small("alice")
+    archive = folder / "archive/x"
+    (archive / "ssl").mkdir(parents=True)
+    for name in ("alice.pem", "alice-key.pem"):
+        (folder / "certs" / name).rename(archive / "ssl" / name)
+    (archive / "Makefile").write_text((folder / "Makefile").read_text())
+    assert states(archive) == {"alice": ("valid", ())}
+    assert look(archive).advice == ()
+
+
+def test_a_ca_that_lies_elsewhere_once_more_is_no_orphan(small: Callable[..., Path]) -> None:
+    folder = small("alice")
+    (folder / "certs/old-ca.pem").write_bytes((folder / "certs/ca.pem").read_bytes())
+    assert states(folder) == dict.fromkeys(("ca", "etcd1", "alice"), ("valid", ()))
+
+
+def test_two_lines_for_one_certificate_are_one_row(small: Callable[..., Path]) -> None:
+    folder = small("alice")
+    line = "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
+    text = f"team:\n\t{line} config/req-alice.json | cfssljson -bare certs/alice\n"
+    (folder / "team.mk").write_text(f"{text}again:\n\t{line} config/req-csr.json | cfssljson -bare certs/alice\n")
+    with (folder / "Makefile").open("a") as file:
+        file.write("include team.mk # gencert\n")
+    lines = look(folder).to_prometheus().splitlines()
+    assert len(lines) == len(set(lines))
+    assert len([row for row in look(folder).rows if row.name == "alice"]) == 1
+
+
+def test_a_certificate_that_is_not_valid_yet_is_signed_again_by_its_own_target(small: Callable[..., Path]) -> None:
+    folder = small("alice")
+    certs.leaf(folder, "alice", begin=NOW + DAY)
+    assert states(folder)["alice"][0] == "expired"
+    assert look(folder).advice == (f"make -C {folder} req-alice",)
+
+
+def test_without_a_makefile_the_inventory_still_says_what_is_a_proxy(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1")
+    certs.ca(path)
+    certs.member(path)
+    certs.member(path, "proxy1")
+    (path / "Makefile").unlink()
+    assert {row.name: row.kind for row in look(path).rows} == {"ca": "ca", "etcd1": "member", "proxy1": "proxy"}

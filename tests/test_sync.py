@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -289,7 +290,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "no text": (lambda path: (path / "Makefile").write_bytes(b"\xff"), "is not text in UTF-8 (byte 0)"),
     "a folder for a file": (
         lambda path: shutil.copytree(path / "config", (path / "Makefile").rename(path / "old").with_name("Makefile")),
-        "Is a directory",
+        "is not a plain file",
     ),
     "a record of other places": (
         lambda path: (path / RECORD).write_text('{"../x": ["y"]}', encoding="utf-8"),
@@ -441,4 +442,99 @@ def test_what_can_not_be_read_is_told_with_what_was_to_be_done(folder: Factory) 
     path = folder()
     (path / "Makefile").unlink()
     (path / "Makefile").mkdir()
-    assert kept(path, "sync", code=1).stderr == f"error: `{path / 'Makefile'}` can't be read: Is a directory\n"
+    assert kept(path, "sync", code=1).stderr == f"error: `{path / 'Makefile'}` is not a plain file\n"
+
+
+def test_what_a_team_took_out_as_a_whole_gets_no_line_of_ours(folder: Factory) -> None:
+    path = folder()
+    text = (path / "Makefile").read_text(encoding="utf-8")
+    begin, end = text.index("cfssl: ##"), text.index("help: ##")
+    upgrade(
+        path,
+        "Makefile",
+        "\tgo install x\n",
+        "\tgo install github.com/cloudflare/cfssl/cmd/cfssljson@v$(CFSSL_VERSION)\n",
+    )
+    (path / "Makefile").write_text(text[:begin] + text[end:], encoding="utf-8")
+    assert "conflict Makefile" in kept(path, "sync", code=1).stderr
+    assert (path / "Makefile").read_text(encoding="utf-8") == text[:begin] + text[end:]
+
+
+def test_a_conflict_settled_by_hand_is_no_difference_to_check(folder: Factory) -> None:
+    for settle in ("ours", "yours"):
+        path = folder(name=settle)
+        edit(path / "rbac.sh", "set -euf", "set -eufx")
+        upgrade(path, "rbac.sh", "set -eux", "set -euf")
+        kept(path, "sync", code=1)
+        if settle == "ours":
+            (path / "rbac.sh.new").rename(path / "rbac.sh")
+        else:
+            (path / "rbac.sh.new").unlink()
+        assert kept(path, "sync", "--check").stderr == ""
+
+
+def test_without_its_record_an_edit_of_the_inventory_that_was_not_followed_yet_is(folder: Factory) -> None:
+    path = folder()
+    document = json.loads((path / "tls-scaffold.json").read_text())
+    document["members"][0]["hosts"].append("10.0.0.99")
+    change(path, members=document["members"])
+    shutil.rmtree(path / ".tls-scaffold")
+    kept(path, "add", "--user", "zed")
+    assert "10.0.0.99" in (path / "config/req-csr.json").read_text()
+
+
+def test_without_its_record_a_conflict_stays_one_until_it_is_settled(folder: Factory) -> None:
+    path = folder()
+    broken = path / "config/ca-config.json"
+    good = broken.read_text()
+    broken.write_text(good[:-3])
+    change(path, expiry="100h")
+    shutil.rmtree(path / ".tls-scaffold")
+    for _ in range(2):
+        assert "conflict config/ca-config.json" in kept(path, "sync", code=1).stderr
+    broken.write_text(good)
+    kept(path, "sync", "--dry-run")
+    (path / "config/ca-config.json.new").rename(broken)
+    kept(path, "sync")
+    assert "100h" in broken.read_text()
+    change(path, expiry="200h")
+    kept(path, "sync")
+    assert "200h" in broken.read_text()
+
+
+@pytest.mark.parametrize("name", ["tls-scaffold.json", "Makefile", "config/req-calico.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(folder: Factory, name: str) -> None:
+    path = folder()
+    (path / name).unlink()
+    os.mkfifo(path / name)
+    assert f"{name}` is not a plain file" in kept(path, "sync", code=1).stderr
+
+
+def test_half_a_character_in_a_request_is_a_conflict_and_no_traceback(folder: Factory) -> None:
+    path = folder()
+    edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "note": "\\ud800"')
+    change(path, organization="Acme")
+    assert "conflict config/req-calico.json" in kept(path, "sync", code=1).stderr
+
+
+def test_names_that_both_sides_changed_are_a_conflict(folder: Factory) -> None:
+    for names in ("[]", '[{"O": "ours"}, {"OU": "second"}]'):
+        path = folder(name=f"names{len(names)}")
+        document = json.loads((path / "config/req-calico.json").read_text())
+        document["names"] = json.loads(names)
+        (path / "config/req-calico.json").write_text(json.dumps(document, indent=2) + "\n")
+        change(path, organization="Acme")
+        assert "conflict config/req-calico.json" in kept(path, "sync", code=1).stderr
+        assert json.loads((path / "config/req-calico.json").read_text()) == document
+
+
+def test_a_diff_counts_lines_as_git_does(folder: Factory) -> None:
+    path = folder()
+    with (path / "Makefile").open("a") as file:
+        file.write("# one\u2028line\n")
+    change(path, users=[{"name": "zed", "cn": "zed"}])
+    patch = kept(path, "sync", "--dry-run").stdout
+    done = subprocess.run(
+        ["git", "apply", "--check", "-"], cwd=path, input=patch, text=True, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -135,7 +135,7 @@ there() { [ -e "$1" ] || [ -h "$1" ]; }
 half() { # half MISSING PRESENT
     [ ! -h "certs/$1" ] || fail "\`certs/$1\` is a link that leads nowhere" "put back what it leads to; a CA is never made anew beside it"
     there "certs/$2" || fail "there is no CA in \`certs/\`" "\`make ca\` makes one"
-    fail "\`certs/$1\` is missing (but \`certs/$2\` exists)" "put it back; neither half of a CA is made anew beside the other"
+    fail "\`certs/$1\` is missing (but \`certs/$2\` exists)" "put it back; neither half of a CA is made anew beside the other (is it lost? \`make clean\`, then \`make\`, begins anew)"
 }
 
 ca_is_whole() {

@@ -58,4 +58,12 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     """Return a document as YAML, in its own order; each text on one line, however long."""
     import yaml
 
-    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=float("inf")))
+    class Dumper(yaml.SafeDumper):
+        """Quotes whatever begins like a number: PyYAML takes `1e3` for text, other readers do not."""
+
+        def represent_text(self, text: str) -> yaml.ScalarNode:
+            style = "'" if text[:1] in "+-.0123456789" and text else None
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, Dumper.represent_text)
+    return str(yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=float("inf")))

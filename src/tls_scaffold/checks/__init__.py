@@ -16,7 +16,7 @@ class KnownRules(Rule):
     id = "unknown-rule"
     level = WARNING
     pain = "a misspelt id switches nothing off"
-    fix = "write the id as `tls-scaffold check --explain` lists it"
+    fix = "write the id as a finding shows it, in brackets; `tls-scaffold check --explain x` lists them all"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each id in `ignore` that no rule has."""

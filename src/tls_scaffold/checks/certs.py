@@ -106,7 +106,7 @@ class Living(Rule):
 
     id = "expired"
     pain = "every connection that uses it fails"
-    fix = "`make renew`, or `make req-NAME`, signs it again; of a CA `make regenerate`"
+    fix = "`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make regenerate`"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each certificate that has ended, or not begun."""

@@ -70,7 +70,7 @@ class _Looker:
             if not (self.folder / MAKEFILE).exists():
                 raise
             self.unread += _told(MAKEFILE, error)
-            return contents.of_set(self.folder)
+            return contents.of_set(self.folder, inventory)
 
     def makefile(self) -> str:
         raw = (self.folder / MAKEFILE).read_bytes()

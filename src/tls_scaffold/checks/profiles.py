@@ -100,6 +100,20 @@ class GoDurations(Rule):
                 yield place, f"`{text}` is no duration to cfssl; did you mean `{hours}h`?"
 
 
+class LivesOn(Rule):
+    """No lifetime is negative."""
+
+    id = "negative-expiry"
+    pain = "cfssl signs certificates that have expired already, with exit code 0"
+    fix = "write the lifetime without its minus"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each negative lifetime."""
+        for place, text in _expiries(view):
+            if (durations.parse(text) or YEAR) < timedelta():
+                yield place, f"`{text}` ends before it begins"
+
+
 class WithinTheCA(Rule):
     """What is signed now ends before its CA does."""
 
@@ -167,7 +181,7 @@ def _expiries(view: View) -> Iterator[tuple[str, str]]:
 
 
 def _is_sound(expiry: str) -> bool:
-    return bool(durations.parse(expiry))
+    return (durations.parse(expiry) or timedelta()) > timedelta()
 
 
 def _end_of_ca(view: View, entry: Entry) -> datetime | None:
@@ -186,6 +200,7 @@ RULES = (
     GrantingDefault,
     ServersAndClients,
     GoDurations,
+    LivesOn,
     WithinTheCA,
     LongLivedCA,
 )

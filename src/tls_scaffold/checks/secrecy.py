@@ -24,7 +24,7 @@ class SecretKeys(Rule):
 
     id = "key-mode"
     pain = "whoever can log in on the machine can be that member or user, and with the CA's key anybody"
-    fix = "`chmod 600 certs/*-key.pem`; if others may have read it, sign again"
+    fix = "`chmod 600` of the key; if others may have read it, sign again"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each key that others can read or write."""
@@ -40,7 +40,7 @@ class SecretDirectory(Rule):
 
     id = "certs-mode"
     pain = "a key that is ever written with a wider mode is open to everybody at once"
-    fix = "`chmod 700 certs`"
+    fix = "`chmod 700` of the directory"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each directory of certificates that others can look into."""

@@ -7,10 +7,11 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.shell import logical_lines
+from tls_scaffold.state import contents
+from tls_scaffold.state.contents import MAKEFILE
 from tls_scaffold.state.entries import Entry
 
 MAKES_CA = re.compile(r"-initca\b")
-GUARD = re.compile(r"(\btest|\[)\s.*-[efrs]\s.*(-initca\b)")
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
 VARIABLE = re.compile(r"\$[({\w]")
 GO_GET = re.compile(r"\bgo\s+get\b")
@@ -34,7 +35,9 @@ class KeepsTheCA(Rule):
 def _runs_again(view: View, entry: Entry, target: str) -> bool:
     """Ask make whether it would make a CA whose files are there and up to date."""
     text = makefile.dry_run(view.folder, target, there=(entry.path, entry.key_path))
-    return any(MAKES_CA.search(line) and not GUARD.search(line) for line in logical_lines(text))
+    halves = "|".join(map(re.escape, (entry.path, entry.key_path)))
+    guard = re.compile(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\./)?({halves})[\"'\s].*-initca\b")
+    return any(MAKES_CA.search(line) and not guard.search(line) for line in logical_lines(text))
 
 
 class LivingTargets(Rule):
@@ -56,7 +59,7 @@ def _is_gone(view: View, entry: Entry) -> bool:
     """Tell whether an inventory has no such component, and it was removed or its request is gone."""
     if view.inventory is None or not entry.signing:
         return False
-    removed = entry.name in view.inventory.removed or entry.signing.request not in view.requests
+    removed = entry.name in view.inventory.removed or not (view.folder / entry.signing.request).exists()
     return entry.signing.output not in view.listed and removed
 
 
@@ -84,7 +87,9 @@ class RequestsHaveTargets(Rule):
     fix = "add a target (the folder's README shows the line), or move the request away"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each request that nothing signs; only make knows, so without it nothing is found."""
+        """Yield each request that nothing signs; only make knows, so of an archived set nothing is found."""
+        if view.requests and not (view.folder / MAKEFILE).exists() and not contents.is_archived(view.folder):
+            yield MAKEFILE, "is missing: nothing signs the requests in `config`"
         if not view.contents.has_makefile or view.contents.unread:
             return
         signed = {entry.signing.request for entry in view.contents.entries if entry.signing}

@@ -24,9 +24,18 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
         return
     for note in plan.notes:
         click.echo(line(note, plan.shelf), err=True)
+    for cn in _forgotten(plan):
+        click.echo(f"warning: etcd keeps the user `{cn}` and its rights until `etcdctl user delete {cn}`", err=True)
     if plan.conflicts:
         click.echo("\nhint: take what you want from each `FILE.new` into `FILE`, then delete `FILE.new`", err=True)
         click.get_current_context().exit(1)
+
+
+def _forgotten(plan: "Plan") -> list[str]:
+    from tls_scaffold.inventory import rbac
+
+    scripts = [step for step in plan.steps if step.path == "rbac.sh"]
+    return [cn for step in scripts for cn in rbac.forgotten(step.before or "", step.after or "")]
 
 
 def line(note: "Note", shelf: str) -> str:

@@ -37,6 +37,8 @@ def _compare(context: click.Context, *, as_json: bool) -> None:
     else:
         for each in found:
             click.echo(f"{'+' if each.change == 'missing' else '-'} {'  '.join(each.words)}")
+    for warning in command.not_compared(folder):
+        click.echo(f"warning: {warning}", err=True)
     if found:
         click.echo("`make rbac` creates what is missing (+) and takes away what is too much (-)", err=True)
         context.exit(1)

@@ -20,6 +20,7 @@ from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 
 DIST = "dist"
+TAR = ".tar.gz"
 PRIVATE = 0o700
 HOME = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 
@@ -47,6 +48,9 @@ def make(folder: Path, names: Sequence[str], home: str = "", *, tar: bool = Fals
         chosen = _owners(inventory, intake.chosen(inventory, names) or inventory.components)
         pems = _pems(folder, inventory, [part for each in chosen for part in bundle.parts(inventory, each)])
         presets = rbac.consumers(inventory)
+        both = {f"{each.name}{TAR}" for each in chosen} & {each.name for each in inventory.components} if tar else ()
+        if both:
+            raise ScaffoldError(f"`{DIST}/{min(both)}` would be an archive and a component's folder: leave out `--tar`")
         dist = _private(disk.inside(folder, f"{DIST}/x").parent)
         made = []
         for each in chosen:
@@ -141,7 +145,7 @@ def _archive(dist: Path, name: str, texts: Mapping[str, str]) -> Path:
             entry = tarfile.TarInfo(f"{name}/{path}")
             entry.size, entry.mode = len(text.encode()), SECRET
             tar.addfile(entry, BytesIO(text.encode()))
-    target = dist / f"{name}.tar.gz"
+    target = dist / f"{name}{TAR}"
     with telling(target, "written"):
         write(target, packed.getvalue(), SECRET)
     return target

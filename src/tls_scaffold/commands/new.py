@@ -1,6 +1,6 @@
 """`tls-scaffold new`: a folder from an inventory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from tls_scaffold.inventory import formats, intake, rbac
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import template
 
+SOON = 30 * 24
 DEFAULT_PROXIES = 1  # as in hack/tls-setup
 
 
@@ -24,7 +25,7 @@ class Made:
     @property
     def warnings(self) -> list[str]:
         """What is allowed but seldom meant, one line each."""
-        return rbac.warnings(self.inventory.users)
+        return [*rbac.warnings(self.inventory.users), *_short_lived(self.inventory)]
 
 
 def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -> Made:
@@ -42,3 +43,8 @@ def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -
     else:
         newfolder.create(target, tree)
     return Made(target, inventory, tuple(sorted(tree)))
+
+
+def _short_lived(inventory: Inventory) -> Iterator[str]:
+    if inventory.expiry <= SOON:
+        yield f"a life of {inventory.expiry} hours is within the 30 days of `status` and `make renew`: always expiring"

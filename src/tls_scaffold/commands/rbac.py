@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import intake
+from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.rendering import template
 
 SCRIPT = "rbac.sh"
@@ -25,6 +25,13 @@ def script(folder: Path) -> str:
     return template.render(intake.load(folder))[SCRIPT]
 
 
+def not_compared(folder: Path) -> list[str]:
+    """Return a line about the users that the inventory asks for nothing in etcd: what that has of them stays."""
+    without = [user.name for user in intake.load(folder).users if not rbac.roles_of(user)]
+    names = ", ".join(f"`{name}`" for name in without)
+    return [f"{names}: neither role nor permissions: what etcd has of them is not compared"] if without else []
+
+
 def differences(folder: Path) -> tuple[Difference, ...]:
     """Compare a live cluster with the inventory; the script does it, from the folder and its variables.
 
@@ -36,7 +43,7 @@ def differences(folder: Path) -> tuple[Difference, ...]:
         done = subprocess.run(
             ["sh", path, "--diff"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
-    if done.stderr:
+    if done.stderr or done.returncode not in (0, 1):
         summary, _, hint = done.stderr.removeprefix("error: ").strip().partition("\n\nhint: ")
         raise ScaffoldError(summary, hint=hint)
     signs = {"+": "missing", "-": "surplus"}

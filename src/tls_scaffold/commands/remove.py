@@ -24,6 +24,7 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
         gone = [component.output for component in _with_peers(old, intake.chosen(old, names))]
         new = _without(old, set(names))
         files = [output + suffix for output in gone for suffix in SUFFIXES]
+        files += [f"dist/{name}{suffix}" for name in names for suffix in ("", ".tar.gz")]  # their bundles
         return keeping.Change(old, new, tuple(path for path in files if os.path.lexists(folder / path)))
 
     command = ("remove", *names)

@@ -69,7 +69,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     inventory = intake.load(folder) if (folder / FILE).exists() else None
     found = contents.read(folder, inventory)
     rows = states.rows(found, now, within)
-    advice = tuple(_advice(folder, found, rows, within)) if found.has_makefile else ()
+    advice = tuple(_advice(folder, found, rows, within, now)) if found.has_makefile else ()
     return Report(rows, advice, now)
 
 
@@ -108,7 +108,7 @@ def _document(row: Row) -> dict[str, Any]:
     }
 
 
-def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timedelta) -> Iterator[str]:
+def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timedelta, now: datetime) -> Iterator[str]:
     """Yield the commands to run; where the CA is at fault nothing that it signs can be mended before."""
     make = "make" if folder == Path() else f"make -C {shlex.quote(str(folder))}"
     text = content(folder, "Makefile").decode("utf-8", "replace")
@@ -119,7 +119,8 @@ def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timede
         yield f"{make} regenerate"
     if of_cas & {"mismatched", "expired"} or ("missing" in of_cas and {*states_of.values()} - {"missing"}):
         return
-    ends = {path for path, state in states_of.items() if state in ("expired", "expiring")}
+    not_yet = {row.path for row in rows if row.not_before and row.not_before > now}
+    ends = {path for path, state in states_of.items() if state in ("expired", "expiring")} - not_yet
     own = {f"{output}.pem" for _, output in makefile.TARGET.findall(text)}
     gone = {path for path, state in states_of.items() if state == "missing" and not (folder / path).exists()}
     if renews and (gone or ends - own):
@@ -129,7 +130,7 @@ def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timede
         yield f"{make} renew" + (f" RENEW_DAYS={days}" if days > DAYS else "")
     by_hand = ("missing", "mismatched", "stale") + (() if renews else ("expired", "expiring"))
     done = gone if renews else set()
-    again = _targets(found, {path for path, state in states_of.items() if state in by_hand} - done, of_cas)
+    again = _targets(found, {path for path, state in states_of.items() if state in by_hand} - done | not_yet, of_cas)
     if again:
         yield f"{make} {' '.join(again) if len(again) <= FEW else 'req'}"
 

@@ -41,7 +41,8 @@ def _half(folder: Path, path: str, other: str) -> bytes:
             return (folder / path).read_bytes()
     raise ScaffoldError(
         f"`{path}` is missing (but `{other}` exists)",
-        hint="put it back; neither half of a CA is made anew beside the other",
+        hint="put it back; neither half of a CA is made anew beside the other "
+        "(is it lost? `make clean`, then `make`, begins anew)",
     )
 
 

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from tls_scaffold.disk.healing import ARCHIVE
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import SHARED_REQUEST, Inventory
@@ -27,14 +29,19 @@ def read(folder: Path, inventory: Inventory | None) -> Contents:
     """
     if not folder.is_dir():
         raise ScaffoldError(f"`{folder}` is not a folder")
-    if os.path.lexists(folder / MAKEFILE):
+    if os.path.lexists(folder / MAKEFILE) and not is_archived(folder):
         return of_makefile(folder, inventory)
-    if not (folder / "certs").is_dir() and not (folder / "config").is_dir():
+    if not (folder / "certs").is_dir() and not (folder / "config").is_dir() and not is_archived(folder):
         raise ScaffoldError(
             f"`{folder}` has no Makefile, no `config` and no `certs`",
             hint="`-C DIR` names another folder, `tls-scaffold new` makes one",
         )
-    return of_set(folder)
+    return of_set(folder, inventory)
+
+
+def is_archived(folder: Path) -> bool:
+    """Tell a set in the archive: nothing is signed there, whatever Makefile lies in it."""
+    return folder.resolve().parent.name == ARCHIVE
 
 
 def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
@@ -46,9 +53,10 @@ def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     return Contents(tuple(_entries(folder, found.signings, inventory)), found.unread, has_makefile=True)
 
 
-def of_set(folder: Path) -> Contents:
+def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
     """Return what the requests and the certificates of a folder say themselves, without a Makefile."""
-    return Contents(tuple(_of_set(folder)))
+    kinds = {f"{each.output}.pem": each.kind for each in inventory.components} if inventory else {}
+    return Contents(tuple(replace(each, kind=kinds.get(each.path, each.kind)) for each in _of_set(folder)))
 
 
 def _asked_for(folder: Path) -> Survey:
@@ -68,11 +76,12 @@ def _entries(folder: Path, signings: Iterable[Signing], inventory: Inventory | N
     yield from (reader.authority(path, request, made) for path, (request, made) in cas.items())
     asked = dict.fromkeys(cas)
     for signing in signings:
-        if not signing.makes_ca:
+        if not signing.makes_ca and f"{signing.output}.pem" not in asked:
             asked[f"{signing.output}.pem"] = None
             yield reader.component(signing, components.get(signing.output))
     places = {str(PurePosixPath(path).parent) for path in asked}
-    yield from (reader.loose(path, orphan=True) for path in _certificates(folder, sorted(places)) if path not in asked)
+    loose = (reader.loose(path, orphan=True) for path in _certificates(folder, sorted(places)) if path not in asked)
+    yield from (entry for entry in loose if not reader.is_copy_of_ca(entry))
 
 
 def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:
@@ -89,6 +98,13 @@ def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
         yield from (path for path in names(folder, directory, ".pem") if not path.endswith("-key.pem"))
 
 
+def _directories(folder: Path) -> list[str]:
+    """Return where the certificates of a set lie; what was taken out of other folders keeps its place in an archive."""
+    if not is_archived(folder):
+        return ["certs"]
+    return sorted({path.parent.relative_to(folder).as_posix() for path in folder.rglob("*.pem")} | {"certs"})
+
+
 def _of_set(folder: Path) -> Iterator[Entry]:
     """Yield the entries of a set without a Makefile: requests and certificates are paired by their names.
 
@@ -98,7 +114,7 @@ def _of_set(folder: Path) -> Iterator[Entry]:
     requests = [path for path in names(folder, "config", ".json") if path.startswith(OWN_REQUEST)]
     own = {f"certs/{path.removeprefix(OWN_REQUEST).removesuffix('.json')}.pem": path for path in requests}
     own.pop("certs/csr.pem", None)  # nobody's own: the servers share it
-    there = [path for path in _certificates(folder, ["certs"]) if path != CA]
+    there = [path for path in _certificates(folder, _directories(folder)) if path != CA]
     if (folder / CA).exists() or (folder / CA_REQUEST).exists():
         yield reader.authority(CA, CA_REQUEST, None)
     for path in dict.fromkeys((*there, *own)):

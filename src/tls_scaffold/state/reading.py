@@ -118,6 +118,10 @@ class Reader:
         entry = self._there(Entry(name_of(path), None, path, CA))
         return entry if orphan else _of_a_kind(entry)
 
+    def is_copy_of_ca(self, entry: Entry) -> bool:
+        """Tell whether a certificate is a CA of the folder once more: where an adopted one was before."""
+        return bool(entry.certificate and entry.certificate.der in {ca.der for ca in self._cas.values()})
+
     def _there(self, entry: Entry) -> Entry:
         """Return an entry with the certificate and the key that are on the disk, and what is wrong with them."""
         certificate, absent, key, keyless = None, "", None, ""
