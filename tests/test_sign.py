@@ -8,14 +8,13 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from clusters import VERSIONS, live, tools
 from support import Done, contents, faults, make, modes, names, openssl, read, run, verify
-from tls_scaffold.cfssl.documents import Request
+from tls_scaffold.cfssl.documents import Profile, Request
 from tls_scaffold.commands import sign as sign_command
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
@@ -282,12 +281,13 @@ def test_a_path_length_for_what_is_no_ca_is_left_out_as_by_cfssl(folder: Factory
     assert "1 certificate is" in sign(path).stderr
 
 
-def test_a_child_tells_of_whatever_stopped_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_tells_of_whatever_stopped_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_job: object, _now: object) -> None:
         raise LookupError("no such thing")
 
     monkeypatch.setattr(batch, "_one", fail)
-    job: Any = SimpleNamespace(request=Request())
+    nobody: Any = None
+    job = batch.Job("x", Request(), Profile(), nobody, tmp_path)
     with pytest.raises(ScaffoldError) as caught:
         batch.sign([job] * 24, datetime.now(timezone.utc), 2, lambda _: None)
     assert caught.value.problems == ("LookupError: no such thing",) * 2

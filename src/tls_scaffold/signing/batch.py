@@ -5,11 +5,12 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.cfssl.documents import Profile, Request
+from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import pairs, signer
 
@@ -28,18 +29,19 @@ class Job:
     work: Path
 
 
-def sign(jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[[int], None]) -> None:
+def sign(jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[[int], None]) -> Sequence[Job]:
     """Sign every job and write its files; `progress` is told how many more are done.
 
-    Raises ScaffoldError with each problem if any could not be signed or written.
+    Returns the jobs with the folders that their files are in. Raises ScaffoldError with each problem if any could
+    not be signed or written.
     """
     pays = jobs and len(jobs) >= min(PAYS[job.request.key.algo] for job in jobs)
     if processes > 1 and pays:
-        _spread(jobs, now, min(processes, len(jobs)), progress)
-        return
+        return _spread(jobs, now, min(processes, len(jobs)), progress)
     for job in jobs:
         _one(job, now)
         progress(1)
+    return jobs
 
 
 def _one(job: Job, now: datetime) -> None:
@@ -48,8 +50,13 @@ def _one(job: Job, now: datetime) -> None:
     pairs.stage(job.work, job.name, contents)
 
 
-def _spread(jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[[int], None]) -> None:
+def _spread(jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[[int], None]) -> Sequence[Job]:
     """Fork a child for each share of the jobs; a byte in a pipe tells of each certificate, a line of each error."""
+    # A folder for each child: in one, they would wait for each other at each new file.
+    jobs = [replace(job, work=job.work / str(index % processes)) for index, job in enumerate(jobs)]
+    for work in {job.work for job in jobs}:
+        with telling(work):
+            work.mkdir(mode=0o700)
     reading, writing = os.pipe()
     children = [_child(jobs[share::processes], now, (reading, writing)) for share in range(processes)]
     os.close(writing)
@@ -66,6 +73,7 @@ def _spread(jobs: Sequence[Job], now: datetime, processes: int, progress: Callab
     problems = [problem for line in said for problem in json.loads(line)]
     if problems or any(ends):
         raise ScaffoldError("not everything could be signed", problems or ["a signing process was killed"])
+    return jobs
 
 
 def _child(jobs: Iterable[Job], now: datetime, pipe: tuple[int, int]) -> int:

@@ -75,9 +75,9 @@ def _write(
             for base, each in zip(bases, wanted, strict=True)
         ]
         with progress(len(jobs)) as update:
-            batch.sign(jobs, now, processes, update)
-        pairs.flush(path for work in works.values() for path in work.iterdir())
-        for base in bases:
-            pairs.place(works[base.parent], base.name, base)
+            done = batch.sign(jobs, now, processes, update)
+        pairs.flush(path for work in {job.work for job in done} for path in work.iterdir())
+        for job, base in zip(done, bases, strict=True):
+            pairs.place(job.work, job.name, base)
         for parent in parents:
             flush_directory(parent)
