@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conftest import Factory
@@ -187,6 +187,13 @@ def _make(
     return Scenario(f"{name}, {signer}", (*words, goal), (*words, "all"), prepare, check)
 
 
+def _healed_by_ours(verb: str) -> Scenario:
+    """A regenerate after which not make, but a command of ours is run first."""
+    killed = _make("regenerate", "regenerate", "cfssl", _signed, old_or_new_ca)
+    again = f"{OURS} -C {FOLDER} {verb} && {' '.join(killed.again)}"
+    return replace(killed, name=f"regenerate, then {verb}", again=("sh", "-c", again))
+
+
 def _ours(name: str, prepare: Callable[[Factory], Path], *words: str) -> Scenario:
     command = (OURS, "-C", FOLDER, name, *words)
     return Scenario(name, command, command, prepare, same_as_undisturbed)
@@ -202,4 +209,5 @@ SCENARIOS = (
     *(_make("make", "all", signer, _unsigned, same_ca) for signer in SIGNERS),
     *(_make("make req", "req", signer, _signed, same_ca) for signer in SIGNERS),
     *(_make("regenerate", "regenerate", signer, _signed, old_or_new_ca) for signer in SIGNERS),
+    *map(_healed_by_ours, ("sign", "sync")),
 )

@@ -4,11 +4,13 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from support import environment, wait_for
+from support import Done, environment, run, wait_for
 
 OPENING = "open,openat,creat"
 CHANGING = (
@@ -55,6 +57,13 @@ def calls(command: tuple[str, ...], place: Path, kill_at: int = 0) -> int:
     process.wait(120)
     wait_for(lambda: not group_is_there(process.pid), 60)
     return count
+
+
+def traced(command: tuple[str, ...], cwd: Path, *options: str, **variables: Any) -> tuple[Done, list[str]]:
+    """Run a command under strace with these options to its end; return what it said, and the lines of strace."""
+    with tempfile.NamedTemporaryFile("r", prefix="strace-", errors="replace") as log:
+        done = run("strace", "-f", "-y", "-s", "4096", "-o", log.name, *options, *command, cwd=cwd, **variables)
+        return done, log.read().splitlines()
 
 
 def lines(descriptor: int) -> Iterator[str]:

@@ -1,0 +1,151 @@
+"""A full disk or a lost permission loses nothing: no room at any write, no room at all, nothing that may be written."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import NEED_TOOLS, Factory
+from promises.scenarios import FOLDER, OURS, SCENARIOS, Scenario, Seen, certificates, copy, kept
+from promises.tracing import traced
+from support import Done, run
+
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
+each_scenario = pytest.mark.parametrize("scenario", SCENARIOS[:10], ids=lambda scenario: scenario.name)
+WRITES = (
+    "write,pwrite64,writev,mkdir,mkdirat,link,linkat,symlink,symlinkat,rename,renameat,renameat2,fsync,copy_file_range"
+)
+MOST = 60
+
+
+def told(scenario: Scenario, done: Done) -> list[str]:
+    """Say what is wrong in the way that a command failed."""
+    wrong = ["a traceback"] if "Traceback" in done.stderr + done.stdout else []
+    silent = done.returncode and not done.stderr.strip()
+    return wrong + ([f"{scenario.name} fails in silence: {done.returncode}"] if silent else [])
+
+
+@each_scenario
+def test_no_room_at_any_write_is_healed_by_the_next_run(
+    folder: Factory, tmp_path: Path, pytestconfig: pytest.Config, scenario: Scenario
+) -> None:
+    before, place = scenario.place(folder, tmp_path / "before"), tmp_path / "place"
+    failed = 0
+    for number in range(1, MOST, 1 if pytestconfig.getoption("--long") else 20):
+        copy(before, place)
+        # Every process fails at its own number-th write, and at all that follow.
+        inject = f"inject={WRITES}:error=ENOSPC:when={number}+"
+        done, _ = traced(scenario.command, place, "-e", f"trace={WRITES}", "-e", inject)
+        failed += done.returncode != 0
+        wrong = [] if number == 1 else told(scenario, done)  # at the first, not even the message can be written
+        assert scenario.heal(before, Seen.of(place), place) + wrong == [], number
+    assert failed > 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Return a function that makes a disk of so many KiB, mounted for the test alone."""
+    mounted: list[Path] = []
+
+    def mount(size: int, *options: str) -> Path:
+        path = tmp_path / f"disk{len(mounted)}"
+        path.mkdir()
+        words = ",".join((f"size={size}k", *options))
+        if run("mount", "-t", "tmpfs", "-o", words, "tmpfs", str(path)).returncode:
+            message = "nothing can be mounted here: root may"
+            if os.environ.get(NEED_TOOLS):
+                pytest.fail(message, pytrace=False)
+            pytest.skip(message)
+        mounted.append(path)
+        return path
+
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", "-l", path], check=True)
+
+
+@each_scenario
+def test_a_disk_that_is_nearly_full_loses_nothing(
+    folder: Factory,
+    tmp_path: Path,
+    small_disk: Callable[[int], Path],
+    pytestconfig: pytest.Config,
+    scenario: Scenario,
+) -> None:
+    before = scenario.place(folder, tmp_path / "before")
+    outcomes = set()
+    for room in range(0, 400, 8 if pytestconfig.getoption("--long") else 96):
+        disk = small_disk(2048)
+        place = copy(before, disk / "place")
+        fill(disk, room)
+        done = run(*scenario.command, cwd=place)
+        outcomes.add(done.returncode == 0)
+        assert told(scenario, done) == [], room
+        lost = set(certificates(before).values()) - set(certificates(place).values())
+        # Without room a pair stays what it was; what was replaced was replaced whole.
+        assert done.returncode == 0 or not lost, room
+        (disk / "filling").unlink()
+        assert scenario.heal(before, Seen.of(place), place) == [], room
+    assert False in outcomes
+
+
+def fill(disk: Path, room: int) -> None:
+    """Fill a disk but for so many KiB."""
+    status = os.statvfs(disk)
+    with (disk / "filling").open("wb") as file:
+        file.write(b"x" * max(0, status.f_bavail * status.f_frsize - room * 1024))
+
+
+@each_scenario
+def test_what_may_not_be_written_stays_as_it_is(
+    folder: Factory, tmp_path: Path, small_disk: Callable[[int], Path], scenario: Scenario
+) -> None:
+    disk = small_disk(4096)
+    before = scenario.place(folder, tmp_path / "before")
+    place = copy(before, disk / "place")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+    done = run(*scenario.command, cwd=place)
+
+    assert done.returncode != 0
+    assert told(scenario, done) == []
+    assert "Read-only file system" in done.stderr or "nothing can be written" in done.stderr
+    assert kept(place) == kept(before)
+
+
+@pytest.mark.parametrize("verb", ["status", "check", "roles"])
+def test_what_only_reads_needs_no_right_to_write(signed: Factory, small_disk: Callable[[int], Path], verb: str) -> None:
+    disk = small_disk(4096)
+    place = copy(signed(), disk / FOLDER)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+    done = run(OURS, "-C", str(place), verb)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("temporary", ["full", "missing", "read-only"])
+def test_a_temporary_folder_that_takes_nothing_is_told(
+    tmp_path: Path, small_disk: Callable[[int], Path], temporary: str
+) -> None:
+    places = {
+        "full": lambda: small_disk(16),
+        "missing": lambda: tmp_path / "missing",
+        "read-only": lambda: small_disk(16),
+    }
+    place = places[temporary]()
+    if temporary == "full":
+        fill(place, 0)
+    if temporary == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+
+    done = run(OURS, "new", "x", "--members", "10.0.0.1", cwd=tmp_path, TMPDIR=str(place))
+
+    assert "Traceback" not in done.stderr
+    if temporary == "full":
+        assert (done.returncode, "No space left on device" in done.stderr) == (1, True)
+        assert not (tmp_path / "x").exists()
+    else:  # then Python looks for another one
+        assert done.returncode == 0, done.stderr

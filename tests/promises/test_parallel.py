@@ -1,0 +1,42 @@
+"""Parallel runs are safe: `add` at any moment of a make. -j8 and two makes at once are in test_make_crash."""
+
+import random
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from promises.scenarios import FOLDER, OURS, WORDS, cas, copy, no_leftovers, wrong_pairs
+from support import make
+
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+
+
+@pytest.mark.parametrize("times", [3, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("goal", ["all", "req", "regenerate"])
+@pytest.mark.usefixtures("either_signer")
+def test_an_add_during_a_make_happens_and_so_does_the_make(
+    folder: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], goal: str, times: int
+) -> None:
+    before = tmp_path / "before"
+    before.mkdir()
+    folder(*WORDS, signed=goal != "all").rename(before / FOLDER)
+    chance = random.Random(goal)  # noqa: S311  (moments, not secrets)
+    for number in range(times):
+        place = copy(before, tmp_path / "place")
+        old = cas(place / FOLDER)
+        signing = running("make", "-j4", "-C", FOLDER, goal, cwd=place)
+        time.sleep(chance.uniform(0, 0.4))
+        adding = running(OURS, "-C", FOLDER, "add", "--user", "zed", cwd=place)
+        said = [process.communicate(timeout=60) for process in (signing, adding)]
+
+        assert [signing.returncode, adding.returncode] == [0, 0], said
+        make(place / FOLDER)
+        assert wrong_pairs(place / FOLDER) == [], number
+        assert (place / FOLDER / "certs/zed.pem").exists(), number
+        assert old <= cas(place / FOLDER), number
+        assert len(cas(place / FOLDER)) <= len(old) + 1, number
+        assert no_leftovers(place) == [], number

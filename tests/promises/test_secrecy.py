@@ -1,0 +1,119 @@
+"""Keys are never readable by others, not for a moment: somebody else tries to read them at every step of a run."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from promises.scenarios import FOLDER, OURS, WORDS, copy
+from promises.tracing import CHANGING
+from rights import NOBODY
+from support import environment, modes, run
+
+pytestmark = [
+    pytest.mark.needs("make", "cfssl", "cfssljson", "strace"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="not root: nobody else can be asked to look"),
+]
+# Reads whatever it can below a folder, again and again, and tells of each private key that it has seen.
+WATCHER = """
+import os, sys
+os.setgroups([])
+os.setegid(int(sys.argv[3]))
+os.seteuid(int(sys.argv[3]))
+seen = set()
+print("looking", flush=True)
+while not os.path.exists(sys.argv[2]):
+    for folder, _, names in os.walk(sys.argv[1]):
+        for name in names:
+            path = os.path.join(folder, name)
+            try:
+                with open(path, "rb") as file:
+                    content = file.read()
+            except OSError:
+                continue
+            if b" PRIVATE KEY-----" in content and path not in seen:
+                seen.add(path)
+                print(path, flush=True)
+"""
+SLOWLY = ("-e", f"trace={CHANGING}", "-e", f"inject={CHANGING}:delay_enter=3ms:delay_exit=3ms")
+COMMANDS = {
+    "make, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl"),
+    "make, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold"),
+    "make req, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl", "req"),
+    "make req, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "req"),
+    "regenerate, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl", "regenerate"),
+    "regenerate, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "regenerate"),
+    "bundle": (OURS, "-C", FOLDER, "bundle", "--tar"),
+    "remove": (OURS, "-C", FOLDER, "remove", "calico"),
+}
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """Return a folder that everybody can look into."""
+    place = Path(tempfile.mkdtemp(prefix="tls-scaffold-open-"))
+    place.chmod(0o755)
+    yield place
+    shutil.rmtree(place)
+
+
+def watching(place: Path, stop: Path) -> "subprocess.Popen[str]":
+    """Start somebody who looks for keys in a place until there is a file `stop`."""
+    words = [sys.executable, "-c", WATCHER, str(place), str(stop), str(NOBODY)]
+    watcher = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment())
+    assert watcher.stdout
+    assert watcher.stdout.readline() == "looking\n"
+    return watcher
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nobody_else_can_read_a_key_at_any_step(
+    folder: Factory, open_place: Path, pytestconfig: pytest.Config, name: str
+) -> None:
+    template = folder(*WORDS, signed=name not in ("make, cfssl", "make, tls-scaffold"))
+    umasks = range(0o100) if pytestconfig.getoption("--long") else (0o000, 0o022, 0o077)
+    for umask in umasks:
+        place = copy(template, open_place / FOLDER)
+        stop = open_place / "stop"
+        stop.unlink(missing_ok=True)
+        watcher = watching(place, stop)
+        done = run("strace", "-f", "-o", "/dev/null", *SLOWLY, *COMMANDS[name], cwd=open_place, umask=umask)
+        stop.touch()
+        seen = watcher.communicate(timeout=30)[0]
+        assert done.returncode == 0, done.stderr
+        assert seen == "", oct(umask)
+        keys = [path for path in place.rglob("*-key.pem") if path.is_file()]
+        assert {oct(path.stat().st_mode & 0o777) for path in keys} == {"0o600"}, oct(umask)
+
+
+def test_keys_that_were_wide_open_are_not_when_they_are_signed_again(signed: Factory) -> None:
+    for signer in ("cfssl", "tls-scaffold"):
+        path = signed(*WORDS, name=signer)
+        for key in (path / "certs").glob("*-key.pem"):
+            key.chmod(0o666)
+        (path / "certs").chmod(0o777)
+        assert run("make", "req", f"SIGNER={signer}", cwd=path, umask=0).returncode == 0
+        assert (path / "certs").stat().st_mode & 0o777 == 0o700
+        assert {name: mode for name, mode in modes(path / "certs").items() if name.endswith("-key.pem")} == {
+            "ca-key.pem": "0o666",  # the CA is never touched; `check` tells of its mode
+            "calico-key.pem": "0o600",
+            "etcd1-key.pem": "0o600",
+        }
+
+
+def test_the_watcher_would_notice(open_place: Path) -> None:
+    (open_place / "x").mkdir(mode=0o755)
+    watcher = watching(open_place / "x", open_place / "stop")
+    key = open_place / "x/a-key.pem"
+    key.write_text("-----BEGIN EC PRIVATE KEY-----")
+    key.chmod(0o644)
+    assert watcher.stdout
+    assert watcher.stdout.readline() == f"{key}\n"
+    (open_place / "stop").touch()
+    watcher.communicate(timeout=30)
