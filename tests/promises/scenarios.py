@@ -40,10 +40,11 @@ class Scenario:
         return path
 
     def heal(self, before: Path, seen: "Seen", place: Path) -> list[str]:
-        """Run what heals and say what is wrong then."""
+        """Run what heals and say what is wrong then; what was done already can't be done again."""
+        finished = self.check is same_as_undisturbed and kept(place) == kept(undisturbed(self, before))
         done = run(*self.again, cwd=place)
         wrong = self.check(self, before, seen, place)
-        if done.returncode and not (self.name == "new" and seen.files):
+        if done.returncode and not finished:
             wrong.append(f"run again, it ends with {done.returncode}: {done.stderr}")
         return wrong
 
@@ -101,13 +102,19 @@ def no_leftovers(place: Path) -> list[str]:
     return [f"left: {name}" for name in contents(place) if any(part in name for part in UNFINISHED)]
 
 
-def same_as_undisturbed(scenario: Scenario, before: Path, seen: Seen, place: Path) -> list[str]:
-    """Compare with the place in which the command ran through; what it was stopped with is the old or the new."""
+def undisturbed(scenario: Scenario, before: Path) -> Path:
+    """Return a place in which the command ran through."""
     through = before.with_name(f"{before.name}-through")
     if not through.exists():
         copy(before, through)
         done = run(*scenario.command, cwd=through)
         assert done.returncode == 0, done.stderr
+    return through
+
+
+def same_as_undisturbed(scenario: Scenario, before: Path, seen: Seen, place: Path) -> list[str]:
+    """Compare with the place in which the command ran through; what it was stopped with is the old or the new."""
+    through = undisturbed(scenario, before)
     wrong = (
         []
         if kept(place) == kept(through)

@@ -58,7 +58,7 @@ def test_a_command_killed_at_a_random_moment_is_healed_by_the_next_run(
         copy(before, place)
         hits += killed_after(chance.uniform(0, longest), scenario.command, place)
         assert scenario.heal(before, Seen.of(place), place) == [], number
-    assert hits > times // 2
+    assert hits >= times // 3
 
 
 def chosen(count: int, seed: str, *, every: bool) -> Iterator[int]:

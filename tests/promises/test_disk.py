@@ -39,8 +39,8 @@ def test_no_room_at_any_write_is_healed_by_the_next_run(
         inject = f"inject={WRITES}:error=ENOSPC:when={number}+"
         done, _ = traced(scenario.command, place, "-e", f"trace={WRITES}", "-e", inject)
         failed += done.returncode != 0
-        wrong = [] if number == 1 else told(scenario, done)  # at the first, not even the message can be written
-        assert scenario.heal(before, Seen.of(place), place) + wrong == [], number
+        assert "Traceback" not in done.stderr, number
+        assert scenario.heal(before, Seen.of(place), place) == [], number
     assert failed > 0
 
 
@@ -127,7 +127,7 @@ def test_what_only_reads_needs_no_right_to_write(signed: Factory, small_disk: Ca
 
 
 @pytest.mark.parametrize("temporary", ["full", "missing", "read-only"])
-def test_a_temporary_folder_that_takes_nothing_is_told(
+def test_a_temporary_folder_that_takes_nothing_is_no_matter(
     tmp_path: Path, small_disk: Callable[[int], Path], temporary: str
 ) -> None:
     places = {
@@ -143,9 +143,5 @@ def test_a_temporary_folder_that_takes_nothing_is_told(
 
     done = run(OURS, "new", "x", "--members", "10.0.0.1", cwd=tmp_path, TMPDIR=str(place))
 
-    assert "Traceback" not in done.stderr
-    if temporary == "full":
-        assert (done.returncode, "No space left on device" in done.stderr) == (1, True)
-        assert not (tmp_path / "x").exists()
-    else:  # then Python looks for another one
-        assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr  # Python looks for another one
+    assert (tmp_path / "x/Makefile").is_file()
