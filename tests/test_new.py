@@ -462,7 +462,7 @@ def on_terminal(cwd: Path, typed: str, *words: str, **variables: str) -> tuple[i
 
 
 def test_on_a_terminal_it_asks_for_members_users_and_proxies(tmp_path: Path) -> None:
-    code, shown = on_terminal(tmp_path, "10.0.0.1,m=b\ncalico,k=K\n2\n", NO_COLOR="1")
+    code, shown = on_terminal(tmp_path, "10.0.0.1, m=b\n calico ,k=K\n2\n", NO_COLOR="1")
 
     assert code == 0
     assert "Members (addresses or host names, separated by commas): " in shown

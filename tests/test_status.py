@@ -706,3 +706,12 @@ def test_without_a_makefile_the_inventory_still_says_what_is_a_proxy(folder: Fac
     certs.member(path, "proxy1")
     (path / "Makefile").unlink()
     assert {row.name: row.kind for row in look(path).rows} == {"ca": "ca", "etcd1": "member", "proxy1": "proxy"}
+
+
+def test_an_inventory_that_can_not_be_read_hides_no_certificate(small: Callable[..., Path]) -> None:
+    folder = small("alice")
+    (folder / "tls-scaffold.json").write_text("{")
+    done = invoke("-C", str(folder), "status", "--json")
+    assert {each["name"] for each in json.loads(done.stdout)["components"]} == {"ca", "etcd1", "alice"}
+    assert done.exit_code == 1
+    assert "`tls-scaffold.json` is not JSON" in done.stderr.replace(f"{folder}/", "")

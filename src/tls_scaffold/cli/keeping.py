@@ -34,7 +34,7 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
 def _forgotten(plan: "Plan") -> list[str]:
     from tls_scaffold.inventory import rbac
 
-    scripts = [step for step in plan.steps if step.path == "rbac.sh"]
+    scripts = [step for step in plan.steps if step.path == rbac.SCRIPT]
     return [cn for step in scripts for cn in rbac.forgotten(step.before or "", step.after or "")]
 
 

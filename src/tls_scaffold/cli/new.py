@@ -66,15 +66,19 @@ def new(folder: Path, /, directory: Path, source: str, *, dry_run: bool, **words
 def _asked(chosen: dict[str, Any]) -> dict[str, Any]:
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError("Missing option '--members' (or '--from'): a cluster has at least one member")
-    answers: dict[str, Any] = {
-        "members": [click.prompt("Members (addresses or host names, separated by commas)", err=True)]
-    }
+    members = click.prompt("Members (addresses or host names, separated by commas)", err=True)
+    answers: dict[str, Any] = {"members": [_unspaced(members)]}
     if "users" not in chosen:
         users = click.prompt("Users (names, separated by commas)", default="", show_default=False, err=True)
-        answers["users"] = [users] if users else []
+        answers["users"] = [_unspaced(users)] if users else []
     if not chosen.keys() & {"proxies", "proxy"}:
         answers["proxies"] = click.prompt("Proxies (how many)", default=1, type=click.IntRange(0), err=True)
     return answers
+
+
+def _unspaced(text: str) -> str:
+    """Return what was typed without the blanks that people put behind commas."""
+    return ",".join(word.strip() for word in text.split(","))
 
 
 def _summary(made: "Made") -> str:

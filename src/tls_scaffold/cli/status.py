@@ -48,6 +48,8 @@ def status(folder: Path, /, within: int, prometheus: Path | None, svg: Path | No
     click.echo(report.to_json() if as_json else _table(report), nl=False)
     if report.advice and not as_json:
         click.echo("next: " + "\n      ".join(report.advice), err=True)
+    if report.problem:
+        raise report.problem
     sys.exit(0 if report.is_valid else 1)
 
 

@@ -12,12 +12,12 @@ from tls_scaffold.etcd.etcdctl import Identity, Member
 from tls_scaffold.etcd.proofs import Attempt, Bench, Check
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.presets import ROOT
+from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
 from tls_scaffold.rendering import template
 from tls_scaffold.signing import certificates
 
 MOST_MEMBERS = 3
-SCRIPT = "rbac.sh"
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.rendering import template
-
-SCRIPT = "rbac.sh"
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 
 from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
-from tls_scaffold.errors import UsageError
+from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import FILE
+from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.state import contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
@@ -26,11 +26,15 @@ FEW = 5  # targets that a line has room for
 
 @dataclass(frozen=True)
 class Report:
-    """The rows of a folder, those in trouble first, and the commands that mend what they tell."""
+    """The rows of a folder, those in trouble first, and the commands that mend what they tell.
+
+    `problem` is why the inventory that is there could not be read.
+    """
 
     rows: tuple[Row, ...]
     advice: tuple[str, ...]
     now: datetime
+    problem: ScaffoldError | None = None
 
     @property
     def is_valid(self) -> bool:
@@ -64,13 +68,21 @@ class Report:
 def status(folder: Path, within: timedelta, now: datetime) -> Report:
     """Look at every certificate of a folder, or of an archived set; what ends `within` that time is expiring.
 
-    Raises ScaffoldError where the folder, its inventory or its Makefile can't be read.
+    Without an inventory that can be read the folder itself is asked. Raises ScaffoldError where the folder or its
+    Makefile can't be read.
     """
-    inventory = intake.load(folder) if (folder / FILE).exists() else None
+    inventory, problem = _inventory(folder)
     found = contents.read(folder, inventory)
     rows = states.rows(found, now, within)
     advice = tuple(_advice(folder, found, rows, within, now)) if found.has_makefile else ()
-    return Report(rows, advice, now)
+    return Report(rows, advice, now, problem)
+
+
+def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
+    try:
+        return (intake.load(folder) if (folder / FILE).exists() else None), None
+    except ScaffoldError as error:
+        return None, error
 
 
 def write(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from tls_scaffold.inventory.values import Component, Inventory, Permission, User
 from tls_scaffold.words import canonical_address
 
 CLIENT_PORT = 2379
+SCRIPT = "rbac.sh"
 TEMPORARY = "tls-scaffold-enable-"  # what rbac.sh calls the user that it makes and deletes while enabling
 SHOWN = 5
 
