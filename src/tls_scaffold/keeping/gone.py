@@ -24,13 +24,11 @@ class Gone:
         before |= makefile.components(record.get(MAKEFILE, ""))
         return Gone(frozenset(before - makefile.components(rendered[MAKEFILE])))
 
-    def from_record(self, record: Texts) -> Texts:
-        """Return what was rendered last as if they had not been there."""
-        return self._without(record)
-
-    def from_folder(self, texts: Texts) -> Texts:
-        """Return what there is without their lines."""
-        return self._without(texts)
+    def taken_from(self, texts: Texts) -> Texts:
+        """Return texts by path, the Makefile without their lines."""
+        if not self.components or MAKEFILE not in texts:
+            return texts
+        return {**texts, MAKEFILE: makefile.without(texts[MAKEFILE], self.components)}
 
     def copies(self, shelf: str, texts: Texts, record: Texts) -> Iterator[Step]:
         """Yield the step that keeps the Makefile as it was, if a line that goes was edited by hand."""
@@ -38,8 +36,3 @@ class Gone:
         lines = set(text.split("\n")) - set(makefile.without(text, self.components).split("\n"))
         if lines - set(record.get(MAKEFILE, text).split("\n")):
             yield Step(f"{shelf}/{MAKEFILE}", None, text)
-
-    def _without(self, texts: Texts) -> Texts:
-        if not self.components or MAKEFILE not in texts:
-            return texts
-        return {**texts, MAKEFILE: makefile.without(texts[MAKEFILE], self.components)}

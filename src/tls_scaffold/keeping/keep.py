@@ -82,7 +82,7 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     rendered[FILE] = _inventory_text(now.get(FILE, ""), change)
     given = adopted.given(folder, now, rendered) if adopted else now
     gone = Gone.of(change.old, record, rendered)
-    plan = follow(now, gone.from_record(record), rendered, files.shelf(folder), gone.from_folder(given))
+    plan = follow(now, gone.taken_from(record), rendered, files.shelf(folder), gone.taken_from(given))
     plan = plan.with_more(gone.copies(plan.shelf, given, record))
     plan = adopted.finished(folder, plan, rendered) if adopted else plan
     return plan.with_more(moves=(*change.requests(folder, {**record, **rendered}), *change.moves))

@@ -185,13 +185,13 @@ def _goals(folder: Path, target: str, needs: str) -> list[str]:
 
 def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProcess[str]":
     """Run make in a folder as if no other make had called it, with messages in English."""
-    program = os.environ.get("MAKE_PROGRAM") or shutil.which("gmake") or shutil.which("make")
-    if not program:
+    gnu_make = os.environ.get("MAKE_PROGRAM") or shutil.which("gmake") or shutil.which("make")
+    if not gnu_make:
         raise ScaffoldError("`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools")
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     try:
         return subprocess.run(
-            [program, "-C", str(folder), "-f", makefile, *words, "SIGNER=cfssl"],
+            [gnu_make, "-C", str(folder), "-f", makefile, *words, "SIGNER=cfssl"],
             env={**environment, "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
