@@ -309,7 +309,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
 
 
 @with_either_signer
-@pytest.mark.parametrize("times", [2, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(200, marks=pytest.mark.long)])
 def test_eight_jobs_end_with_pairs_that_verify(folder: Factory, times: int) -> None:
     template = folder("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "a,b,c,d,e", name="template")
     for _ in range(times):
