@@ -98,11 +98,12 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 from tls_scaffold.etcd import cluster as etcd, etcdctl
-from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.etcd.etcdctl import Identity, Member
 folder, into = map(Path, sys.argv[1:])
 certs = folder / "certs"
+own = Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")
 with etcd.ended_by_signals(), etcd.cluster(
-    etcdctl.find(), [Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")], certs / "ca.pem", into
+    etcdctl.find(), [Member(own, own)], certs / "ca.pem", into, peer_cn="etcd"
 ):
     print("up", flush=True)
     time.sleep(60)
