@@ -542,3 +542,39 @@ def test_a_link_that_leads_nowhere_counts_as_a_ca_that_is_there(tmp_path: Path) 
     disk.take_ca(tmp_path, "ssl/root")
 
     assert contents(tmp_path) == before
+
+
+def test_arrows_in_what_is_told_write_nothing(tmp_path: Path) -> None:
+    requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1")}
+    path = handmade(tmp_path / "own", requests, 'echo "==> signing" -\\> m1', "m1:members")
+    kept(path, "adopt")
+    kept(path, "sync")
+    assert "==> signing" not in (path / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.needs("etcd", "etcdctl")
+def test_a_second_certificate_with_a_cn_of_its_own_keeps_it_and_is_what_peers_ask_for(tmp_path: Path) -> None:
+    requests = {
+        "ca-csr": CA_REQUEST,
+        "members": server("etcd-server", "10.0.0.1"),
+        "peers": server("etcd-peer", "10.0.0.1"),
+        "root": {"CN": "root"},
+    }
+    path = handmade(tmp_path / "own", requests, "m1:members", "peer-m1:peers", "root:root")
+    kept(path, "adopt")
+    kept(path, "sync")
+    make(path, SIGNER="cfssl")
+
+    assert read(path / "certs/peer-m1.pem").cn == "etcd-peer"
+    assert "--peer-cert-allowed-cn etcd-peer" in (path / "Procfile").read_text(encoding="utf-8")
+    assert "no  " not in kept(path, "prove").stdout
+
+
+def test_a_client_with_the_cn_of_the_members_is_told_in_adopts_own_words(tmp_path: Path) -> None:
+    requests = {"ca-csr": CA_REQUEST, "members": server("both", "10.0.0.1"), "client": {"CN": "both"}}
+    path = handmade(tmp_path / "own", requests, "m1:members", "m2:members", "client:client")
+    before = contents(path)
+    said = kept(path, "adopt", code=1).stderr
+    assert "`both` is the CN of the members: etcd's gateway would act as that user" in said
+    assert "sign what is told with another one, then adopt" in said
+    assert contents(path) == before

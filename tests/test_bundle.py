@@ -355,7 +355,7 @@ def test_an_archive_takes_no_other_component_s_place(signed: Factory) -> None:
 
 
 @pytest.mark.needs("etcd")
-@pytest.mark.parametrize("name", ["1e3", "0x10", "1.0", "yes", "1_000"])
+@pytest.mark.parametrize("name", ["1e3", "0x10", "1.0", "yes", "y", "1_000"])
 def test_names_that_look_like_numbers_are_names_to_etcd(signed: Factory, name: str) -> None:
     folder = signed("--members", f"{name}=10.0.0.1", *P256)
     bundle(folder)

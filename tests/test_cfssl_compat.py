@@ -205,7 +205,7 @@ def test_gives_a_ca_its_certificate_again_under_the_same_key(of_2015: Path) -> N
         ("cfssljson -stdout", 2, "error: `cfssljson` does not take `-stdout` here\n"),
         ("cfssljson -bare a b", 2, "error: `cfssljson` takes one name for its files, after its flags\n"),
         ("cfssljson -bare a < /dev/null", 1, "error: no certificate came in\n"),
-        ("cfssljson -bare -f no.json a", 1, "error: `no.json` is missing\n"),
+        ("cfssljson -bare -f no.json a", 1, "error: `no.json` can't be read: No such file or directory\n"),
         ("cfssljson -bare -f Makefile a", 1, "error: the input is not cfssl's JSON\n"),
         ("cfssljson -bare -f config/ca-csr.json a", 1, "error: the input holds no `cert`, `key` or `csr`\n"),
         ("cfssljson -f config/ca-csr.json a", 1, "error: the input tells of no success\n"),

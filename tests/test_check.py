@@ -1054,3 +1054,21 @@ def test_ten_thousand_components_are_read_and_checked(folder: Factory) -> None:
     ]
     rows = json.loads(invoke("-C", str(path), "status", "--json").stdout)["components"]
     assert (len(rows), {each["state"] for each in rows}) == (10_002, {"missing"})
+
+
+def test_another_server_that_the_inventory_does_not_list_needs_no_loopback(sound: Path) -> None:
+    (sound / "config/req-web.json").write_text(
+        (sound / "config/req-csr.json")
+        .read_text()
+        .replace('"etcd"', '"web"')
+        .replace("localhost", "web.example.com")
+        .replace("127.0.0.1", "10.9.9.9")
+    )
+    append("Makefile", "\nreq-web certs/web.pem: config/req-web.json ; $(sign)\n")(sound)
+    certs.leaf(sound, "web", hosts=("web.example.com", "10.9.9.9", "10.0.0.1"), usages=BOTH)
+    assert [each for each in found(sound) if each[1] == "no-loopback"] == []
+
+
+def test_a_makefile_of_another_name_is_a_makefile(sound: Path) -> None:
+    (sound / "Makefile").rename(sound / "makefile")
+    assert [each for each in found(sound) if each[1] == "unused-request"] == []

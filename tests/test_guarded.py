@@ -101,3 +101,14 @@ def test_when_we_are_killed_its_folder_goes_too(
 
     wait_for(lambda: session(leader) == [])
     assert not (tmp_path / "gone").exists()
+
+
+def test_we_may_hold_many_descriptors(tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]) -> None:
+    many = PROGRAM.replace("removing =", "held = [os.open('/', 0) for _ in range(20)]\nremoving =")
+    ours = running(sys.executable, "-c", many, "sleep 60 & sleep 60", cwd=tmp_path)
+    assert ours.stdout
+    leader = int(ours.stdout.readline())
+
+    ours.kill()
+
+    wait_for(lambda: session(leader) == [])

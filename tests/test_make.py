@@ -990,8 +990,25 @@ def test_any_posix_shell_runs_the_script(folder: Factory, tmp_path: Path, shell:
 
 # --- what make is told, and what stands in the environment
 
-DRY = ("n", "nk -j4", " --no-print-directory -rnkB", "n --warn-undefined-variables", "q", "kn -- X=1")
-NOT_DRY = ("", "k", " --no-print-directory -rkB", "k -Inn -j4", " --warn-undefined-variables -- X=n", "B -l 2")
+DRY = (
+    "n -- CFSSL=nice\\ -k\\ cfssl",
+    "n",
+    "nk -j4",
+    " --no-print-directory -rnkB",
+    "n --warn-undefined-variables",
+    "q",
+    "kn -- X=1",
+)
+NOT_DRY = (
+    " -- CFSSL=nice\\ -n\\ 5\\ cfssl",
+    " -- CFSSL=docker\\ run\\ -it\\ cfssl",
+    "",
+    "k",
+    " --no-print-directory -rkB",
+    "k -Inn -j4",
+    " --warn-undefined-variables -- X=n",
+    "B -l 2",
+)
 
 
 @pytest.mark.parametrize("flags", [*DRY, *NOT_DRY])
@@ -1113,3 +1130,29 @@ def test_a_holder_that_proc_hides_is_not_taken_for_dead(
     assert done.returncode in (1, 124), done.stderr
     assert f"waiting for make (process {holder.pid})" in done.stderr
     assert token.exists()
+
+
+@pytest.mark.parametrize(
+    "line", ["-bare ./certs/web", "-bare 'certs/web'", "-bare $(CURDIR)/certs/web", "--bare=true certs/web"]
+)
+def test_a_regenerate_takes_pasted_lines_as_make_sees_them(signed: Factory, line: str) -> None:
+    path = signed()
+    paste(path, "\t# cfssl … -bare old/web\n" + BLOCK.format("calico").replace("-bare certs/calico", line))
+    make(path, "regenerate")
+    verify(path, "certs/web.pem")
+
+
+def test_a_regenerate_looks_at_what_hangs_on_req_too(signed: Factory) -> None:
+    path = signed()
+    with (path / "Makefile").open("a") as file:
+        file.write("\nreq: web\nweb: | certs/ca.pem\n" + BLOCK.format("calico").replace("-bare certs/", "-bare pki/"))
+    assert "`pki/calico` lies outside `certs/`" in make(path, "regenerate", code=2).stderr
+
+
+@with_either_signer
+def test_a_file_of_somebody_s_in_the_lock_s_folder_holds_nothing(signed: Factory) -> None:
+    path = signed()
+    (path / ".lock").mkdir()
+    (path / ".lock/foo").touch()
+    make(path, "req-calico")
+    verify(path, "certs/calico.pem")

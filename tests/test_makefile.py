@@ -9,7 +9,8 @@ from keeping import edit, foreign
 from support import make
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
-from tls_scaffold.makefiles.makefile import read, survey, targets
+from tls_scaffold.makefiles.makefile import _own_lines, read, survey, targets
+from tls_scaffold.makefiles.shell import uncommented, unquoted
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
 QUOTED = LEAF.replace("certs/ca.pem", "'certs/ca.pem'").replace("config/ca-config.json", '"config/ca-config.json"')
@@ -211,3 +212,38 @@ def test_a_request_that_is_missing_hides_no_signing(folder: Factory) -> None:
 def test_a_pattern_that_makes_nothing_of_files_is_no_target(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text("all: a.pem\n%.pem:\n\ttouch $@\nb/%: c/%/%\n\ttouch $@\nx:\n\techo \\", "utf-8")
     assert set(targets(tmp_path)) == {"all", "x"}
+
+
+@pytest.mark.parametrize(
+    ("line", "plain", "outside"),
+    [
+        ("a b # c", "a b ", "a b # c"),
+        ("# x", "", "# x"),
+        ("a#b c", "a#b c", "a#b c"),
+        ('@echo "# s" && x', '@echo "# s" && x', "@echo  && x"),
+        ("echo '# x';# t", "echo '# x';", "echo ;# t"),
+        ('x "a \\" # b" y', 'x "a \\" # b" y', "x  y"),
+    ],
+)
+def test_a_comment_begins_where_no_quote_holds_it(line: str, plain: str, outside: str) -> None:
+    assert uncommented(line) == plain
+    assert unquoted(line) == outside
+
+
+def test_a_line_that_speaks_of_signing_behind_a_quoted_hash_signs() -> None:
+    found, unread = signings(f'echo "# signing" && cfssl gencert {LEAF} config/x.json {JSON}', "req")
+    assert ([each.name for each in found], unread) == (["x"], ())
+    assert signings("echo gencert", "req") == ((), ("echo gencert",))
+    assert signings(f"true # cfssl gencert {LEAF} config/x.json {JSON}", "req") == ((), ())
+
+
+def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
+    for words in ("echo re-run sh sign.sh certs/etcd1.pem by hand", "sh sign.sh ca && cp certs/ca.pem public.pem"):
+        text, strange = _own_lines(words)
+        assert (text, strange) == ([], []), words
+    assert len(read(path)) == 2
+    assert _own_lines("time sh sign.sh certs/x.pem config/x.json") == (
+        [],
+        ["time sh sign.sh certs/x.pem config/x.json"],
+    )

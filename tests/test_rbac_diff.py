@@ -85,6 +85,6 @@ def test_rights_that_an_inventory_does_not_ask_for_any_more_are_not_passed_over_
         synced = run(str(BIN / "tls-scaffold"), "-C", str(running.folder), "sync")
         compared = rbac(running.folder, "--diff", **running.variables())
 
-    assert "warning: etcd keeps the user `app` and its rights until `etcdctl user delete app`\n" in synced.stderr
+    assert "warning: etcd keeps the user `app` and its rights until `etcdctl user delete -- app`\n" in synced.stderr
     assert (compared.returncode, compared.stdout) == (0, "")
     assert "warning: `app`: neither role nor permissions: what etcd has of them is not compared\n" in compared.stderr

@@ -361,14 +361,14 @@ def test_a_killed_run_whose_number_is_ours_now_is_dead(start: Start, tmp_path: P
 
 def test_roles_of_odd_names_are_taken_away_too(start: Start) -> None:
     running = applied(start())
-    for name in ("a<b>&c", "[a, b) (prefix a)", 'quo"te\\'):
+    for name in ("a<b>&c", "[a, b) (prefix a)", 'quo"te\\', "\\u003c"):
         running.said("role", "add", "--", name)
         running.said("user", "grant-role", "--", "calico", name)
 
     done = running.script()
 
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 3
+    assert len(done.stdout.splitlines()) == 4
     assert running.script("--diff").stdout == ""
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from conftest import Factory
-from keeping import edit, kept
+from keeping import change, edit, kept
 from support import contents, make
 
 ENDINGS = (".pem", "-key.pem", ".csr")
@@ -155,8 +155,36 @@ def test_bundles_of_what_is_removed_go_to_the_archive_with_their_keys(signed: Fa
 
     said = kept(path, "remove", "calico").stderr
 
-    assert "warning: etcd keeps the user `calico` and its rights until `etcdctl user delete calico`\n" in said
+    assert "warning: etcd keeps the user `calico` and its rights until `etcdctl user delete -- calico`\n" in said
     assert list((path / "dist").iterdir()) == []
     [archived] = (path / "archive").iterdir()
     assert (archived / "dist/calico/calico-key.pem").is_file()
     assert (archived / "dist/calico.tar.gz").is_file()
+
+
+RULES = {
+    "commands below it": LINE.replace(" ; $(sign) client", "\n\t$(sign) client\n\techo signed"),
+    "a command added below": LINE + "\techo signed\n",
+    "a line that goes on": LINE.replace(" ; ", " \\\n  config/ca-config.json ; "),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("verb", ["remove", "sync"])
+def test_the_commands_of_a_component_go_with_its_line_and_are_in_the_archive(
+    signed: Factory, name: str, verb: str
+) -> None:
+    path = signed()
+    untouched = (path / "Makefile").read_text(encoding="utf-8")
+    edit(path / "Makefile", LINE, RULES[name])
+
+    if verb == "sync":
+        change(path, users=[{"name": "kube-apiserver", "cn": "kube-apiserver"}])
+        kept(path, "sync")
+    else:
+        kept(path, "remove", "calico")
+
+    assert (path / "Makefile").read_text(encoding="utf-8") == untouched.replace(LINE, "")
+    [archived] = path.glob("archive/*/Makefile")
+    assert RULES[name] in archived.read_text(encoding="utf-8")
+    assert "Nothing to be done" in make(path).stdout

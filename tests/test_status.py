@@ -715,3 +715,20 @@ def test_an_inventory_that_can_not_be_read_hides_no_certificate(small: Callable[
     assert {each["name"] for each in json.loads(done.stdout)["components"]} == {"ca", "etcd1", "alice"}
     assert done.exit_code == 1
     assert "`tls-scaffold.json` is not JSON" in done.stderr.replace(f"{folder}/", "")
+
+
+def test_a_folder_below_one_called_archive_is_no_archived_set(small: Callable[..., Path], tmp_path: Path) -> None:
+    folder = small("alice")
+    (tmp_path / "archive").mkdir()
+    copy = Path(shutil.copytree(folder, tmp_path / "archive/copy"))
+    assert states(copy) == states(folder)
+    (copy / "certs/alice.pem").unlink()
+    assert states(copy)["alice"][0] == "missing"
+
+
+def test_a_bundle_in_an_archived_set_is_no_other_certificate(signed: Factory) -> None:
+    folder = signed(*CLUSTER, "--users", "alice")
+    invoke("-C", str(folder), "bundle", "alice")
+    invoke("-C", str(folder), "remove", "alice")
+    [archive] = (folder / "archive").iterdir()
+    assert {row.path for row in look(archive).rows} == {"certs/alice.pem"}

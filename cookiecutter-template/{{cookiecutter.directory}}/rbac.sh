@@ -24,6 +24,7 @@ END_OF_INVENTORY
 
 temporary_prefix=tls-scaffold-enable-
 tab=$(printf '\t')
+escaped=$(printf '\001') # stands for a backslash of JSON while its other escapes are read
 work=
 state=
 mine=
@@ -104,7 +105,9 @@ is_in_line() { # did the comparison find no difference?
 grants_of() { # the roles of the user $1; JSON, since the plain list can't tell `a b` from `a` and `b`
     ctl user get -w json -- "$1" >"$work/got"
     sed -n 's/.*"roles":\["\(.*\)"\]}.*/\1/p' "$work/got" | sed 's/","/\
-/g; s/\\u003c/</g; s/\\u003e/>/g; s/\\u0026/\&/g; s/\\\(["\\]\)/\1/g' | while IFS= read -r role; do
+/g' | sed "s/\\\\\\\\/$escaped/g"'
+        s/\\u003c/</g; s/\\u003e/>/g; s/\\u0026/\&/g; s/\\"/"/g
+        '"s/$escaped/\\\\/g" | while IFS= read -r role; do
         printf 'grant\t%s\t%s\n' "$role" "$1"
     done
 }
@@ -251,6 +254,7 @@ check_root() {
 switch_on() {
     check_root
     if is_on; then
+        works_everywhere 1 || fail "\`$refusing\` refuses the root certificate, or does not answer: $(why)"
         delete_temporary_users # nobody needs a way back any more
         say "authentication is on, and the root certificate works at every member: nothing changed"
         return
@@ -272,12 +276,12 @@ random() { # random BYTES, in hexadecimal
     od -A n -t x1 -N "$1" /dev/urandom | tr -d ' \n'
 }
 
-began() { # when process $1 began, nothing where /proc does not tell
+began() { # when process $1 began
     stat=
     read -r stat 2>/dev/null <"/proc/$1/stat" || :
     # shellcheck disable=SC2086  # split into the fields that proc(5) numbers from 3 on
-    set -- ${stat##*) }
-    [ $# -lt 20 ] || echo "${20}"
+    set -- "$1" ${stat##*) }
+    if [ $# -gt 20 ]; then echo "${21}"; else ps -o lstart= -p "$1" 2>/dev/null || :; fi
 }
 
 # The file $state keeps the temporary user's name and password from before it is made until it is gone. Whoever finds

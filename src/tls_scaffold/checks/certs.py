@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.signing import certificates
 
-SOON = timedelta(days=30)
+SOON = timedelta(days=RENEW_DAYS)
 
 
 class ReadableCertificates(Rule):

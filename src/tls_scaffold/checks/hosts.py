@@ -96,7 +96,8 @@ class Loopback(Rule):
 
 def _is_member(entry: Entry, request: Request, view: View) -> bool:
     """Tell an etcd member from another server that the same CA serves, where no inventory does."""
-    return entry.kind == "member" and (view.inventory is not None or request.cn == MEMBERS_CN)
+    listed = entry.signing is not None and entry.signing.output in view.listed
+    return entry.kind == "member" and (listed if view.inventory else request.cn == MEMBERS_CN)
 
 
 RULES = (WellFormedHosts, NoEmptyHost, MemberHosts, Loopback)

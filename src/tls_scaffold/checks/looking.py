@@ -13,8 +13,9 @@ from tls_scaffold.disk.plainfiles import names, text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.state import contents
-from tls_scaffold.state.contents import CONFIG, MAKEFILE
+from tls_scaffold.state.contents import CONFIG
 from tls_scaffold.state.entries import Contents
 
 POSITION = re.compile(r"(?:.*: )?line (\d+), column (\d+): (.*)", re.DOTALL)

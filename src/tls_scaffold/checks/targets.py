@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.shell import logical_lines
-from tls_scaffold.state import contents
-from tls_scaffold.state.contents import MAKEFILE
 from tls_scaffold.state.entries import Entry
 
+MAKEFILES = ("GNUmakefile", "makefile", MAKEFILE)
 MAKES_CA = re.compile(r"-initca\b")
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
 VARIABLE = re.compile(r"\$[({\w]")
@@ -36,7 +37,7 @@ def _runs_again(view: View, entry: Entry, target: str) -> bool:
     """Ask make whether it would make a CA whose files are there and up to date."""
     text = makefile.dry_run(view.folder, target, there=(entry.path, entry.key_path))
     halves = "|".join(map(re.escape, (entry.path, entry.key_path)))
-    guard = re.compile(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\./)?({halves})[\"'\s].*-initca\b")
+    guard = re.compile(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\S*/)?({halves})[\"'\s].*-initca\b")
     return any(MAKES_CA.search(line) and not guard.search(line) for line in logical_lines(text))
 
 
@@ -88,7 +89,8 @@ class RequestsHaveTargets(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each request that nothing signs; only make knows, so of an archived set nothing is found."""
-        if view.requests and not (view.folder / MAKEFILE).exists() and not contents.is_archived(view.folder):
+        kept = (view.folder / FILE).exists() and not any((view.folder / name).exists() for name in MAKEFILES)
+        if view.requests and kept:
             yield MAKEFILE, "is missing: nothing signs the requests in `config`"
         if not view.contents.has_makefile or view.contents.unread:
             return

@@ -1,5 +1,6 @@
 """What the commands that keep a folder share on the command line: how they tell what they did."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -24,18 +25,12 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
         return
     for note in plan.notes:
         click.echo(line(note, plan.shelf), err=True)
-    for cn in _forgotten(plan):
-        click.echo(f"warning: etcd keeps the user `{cn}` and its rights until `etcdctl user delete {cn}`", err=True)
+    for cn in plan.forgotten:
+        again = f"etcdctl user delete -- {shlex.quote(cn)}"
+        click.echo(f"warning: etcd keeps the user `{cn}` and its rights until `{again}`", err=True)
     if plan.conflicts:
         click.echo("\nhint: take what you want from each `FILE.new` into `FILE`, then delete `FILE.new`", err=True)
         click.get_current_context().exit(1)
-
-
-def _forgotten(plan: "Plan") -> list[str]:
-    from tls_scaffold.inventory import rbac
-
-    scripts = [step for step in plan.steps if step.path == rbac.SCRIPT]
-    return [cn for step in scripts for cn in rbac.forgotten(step.before or "", step.after or "")]
 
 
 def line(note: "Note", shelf: str) -> str:

@@ -16,10 +16,10 @@ from tls_scaffold.keeping.adoption import CONFIG, Adopted, adopted
 from tls_scaffold.keeping.changes import Plan, Step
 from tls_scaffold.keeping.merge import common
 from tls_scaffold.keeping.takeover import FILE as ADOPTED
-from tls_scaffold.keeping.takeover import MAKEFILE, Takeover
+from tls_scaffold.keeping.takeover import Takeover
 from tls_scaffold.makefiles import foreign, makefile
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import Survey
+from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, last_render
 
@@ -66,7 +66,7 @@ def _steps(folder: Path) -> Iterable[Step]:
     requests = {path for signing in survey.signings for path in (signing.request, signing.config) if path}
     found = {path: files.read_text(folder, path) for path in requests if files.inside(folder, path)}
     read = adopted(survey.signings, {path: text for path, text in found.items() if text is not None})
-    inventory = intake.of_data(read.inventory)
+    inventory = _inventory(read)
     rendered = template.render(inventory)
     takeover = _takeover(folder, survey, read, rendered[MAKEFILE])
     record = _record(folder, takeover, rendered)
@@ -74,6 +74,15 @@ def _steps(folder: Path) -> Iterable[Step]:
     yield Step(FILE, None, inventory.to_json())
     yield Step(LAST_RENDER, files.read_text(folder, LAST_RENDER), last_render(record))
     yield Step(ADOPTED, files.read_text(folder, ADOPTED), takeover.to_json())
+
+
+def _inventory(read: Adopted) -> Inventory:
+    try:
+        return intake.of_data(read.inventory)
+    except ScaffoldError as error:
+        summary = "no inventory can describe this folder, and nothing was changed"
+        hint = "users, members and the CA need CNs of their own: sign what is told with another one, then adopt"
+        raise ScaffoldError(summary, error.problems, hint) from None
 
 
 def _takeover(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Takeover:

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 from tls_scaffold.bundles import consumers as bundle
-from tls_scaffold.bundles.settings import Pems
+from tls_scaffold.bundles.settings import DIST, TAR, Pems
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.errors import ScaffoldError, UsageError
@@ -19,8 +19,6 @@ from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 
-DIST = "dist"
-TAR = ".tar.gz"
 PRIVATE = 0o700
 HOME = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 

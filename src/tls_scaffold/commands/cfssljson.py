@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import goflags
-from tls_scaffold.disk.folder import archive, check, inside, move_away, read_text
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.folder import archive, check, inside, move_away
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import formats
 from tls_scaffold.signing import pairs
@@ -32,9 +33,7 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
     if len(names) > 1:
         raise UsageError("`cfssljson` takes one name for its files, after its flags")
     source = flags.texts.get("f", STDIN)
-    text = read_stdin() if source == STDIN else read_text(folder, source)
-    if text is None:
-        raise ScaffoldError(f"`{source}` is missing")
+    text = read_stdin() if source == STDIN else _text(folder / source)
     document = _result(_document(text), bare="bare" in flags.switches)
     name = Path(names[0] if names else "cert")
     base = folder / name
@@ -44,6 +43,14 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
     notes = _save_ca(folder, base, contents)
     pairs.put(base, contents)
     return notes
+
+
+def _text(path: Path) -> str:
+    try:
+        with telling(path, "read"):
+            return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from None
 
 
 def _save_ca(folder: Path, base: Path, contents: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -7,10 +7,9 @@ from typing import Any
 
 from tls_scaffold.disk import newfolder
 from tls_scaffold.inventory import formats, intake, rbac
-from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
 from tls_scaffold.rendering import template
 
-SOON = 30 * 24
 DEFAULT_PROXIES = 1  # as in hack/tls-setup
 
 
@@ -46,5 +45,6 @@ def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -
 
 
 def _short_lived(inventory: Inventory) -> Iterator[str]:
-    if inventory.expiry <= SOON:
-        yield f"a life of {inventory.expiry} hours is within the 30 days of `status` and `make renew`: always expiring"
+    if inventory.expiry <= RENEW_DAYS * 24:
+        days = f"the {RENEW_DAYS} days of `status` and `make renew`"
+        yield f"a life of {inventory.expiry} hours is within {days}: always expiring"

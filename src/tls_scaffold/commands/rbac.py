@@ -44,6 +44,6 @@ def differences(folder: Path) -> tuple[Difference, ...]:
         )
     if done.stderr or done.returncode not in (0, 1):
         summary, _, hint = done.stderr.removeprefix("error: ").strip().partition("\n\nhint: ")
-        raise ScaffoldError(summary, hint=hint)
+        raise ScaffoldError(summary or f"`{SCRIPT}` was ended (exit code {done.returncode})", hint=hint)
     signs = {"+": "missing", "-": "surplus"}
     return tuple(Difference(signs[line[0]], tuple(line[2:].split("\t"))) for line in done.stdout.splitlines())

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import PEER, Component, Inventory, Member
 from tls_scaffold.keeping import keep as keeping
@@ -24,7 +25,7 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
         gone = [component.output for component in _with_peers(old, intake.chosen(old, names))]
         new = _without(old, set(names))
         files = [output + suffix for output in gone for suffix in SUFFIXES]
-        files += [f"dist/{name}{suffix}" for name in names for suffix in ("", ".tar.gz")]  # their bundles
+        files += [f"{DIST}/{name}{suffix}" for name in names for suffix in ("", TAR)]  # their bundles
         return keeping.Change(old, new, tuple(path for path in files if os.path.lexists(folder / path)))
 
     command = ("remove", *names)

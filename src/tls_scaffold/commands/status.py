@@ -13,14 +13,13 @@ from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.inventory.values import FILE, RENEW_DAYS, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.state import contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.states import Row
 
 VERSION = 1
-DAYS = 30  # as the Makefile's RENEW_DAYS
 FEW = 5  # targets that a line has room for
 
 
@@ -139,7 +138,7 @@ def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timede
         yield make
     if renews and ends & own:
         days = -(-within // timedelta(days=1))
-        yield f"{make} renew" + (f" RENEW_DAYS={days}" if days > DAYS else "")
+        yield f"{make} renew" + (f" RENEW_DAYS={days}" if days > RENEW_DAYS else "")
     by_hand = ("missing", "mismatched", "stale") + (() if renews else ("expired", "expiring"))
     done = gone if renews else set()
     again = _targets(found, {path for path, state in states_of.items() if state in by_hand} - done | not_yet, of_cas)

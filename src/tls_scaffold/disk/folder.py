@@ -14,8 +14,8 @@ from tls_scaffold.disk.files import write as write_file
 from tls_scaffold.disk.healing import ARCHIVE, CA_FILES, CERTS, STATE, WORK, finish_ca, heal
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.formats import LARGEST
 
-LARGEST = 64 * 1024 * 1024
 NO_LINKS = (CERTS, ARCHIVE, STATE)
 NO_LINKS_HINT = "move it away, or put a folder in its place"
 

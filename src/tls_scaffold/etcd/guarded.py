@@ -13,7 +13,8 @@ from typing import Any
 REMOVE = 'kill -KILL $$; rm -rf "$0"; kill -KILL 0'
 ASK_AND_KILL = "trap '' TERM; kill -TERM 0; sleep 1; kill -KILL 0"
 # A guard beside the program notices by the channel's end that we are gone.
-GUARDED = '(cat <&%d; %s) </dev/null >/dev/null 2>&1 & exec "$@"'
+# It keeps the channel as 3, and so does the program: some shells take no number of two digits.
+GUARDED = 'exec 3<&0 </dev/null; (cat <&3; %s) >/dev/null 2>&1 & exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,10 @@ def start(
     ending = REMOVE if removing else ASK_AND_KILL
     with theirs:
         process = subprocess.Popen(
-            ["sh", "-c", GUARDED % (theirs.fileno(), ending), str(removing), *command],
+            ["sh", "-c", GUARDED % ending, str(removing), *command],
             env=dict(environment),
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
+            stdin=theirs.fileno(),
             start_new_session=True,
             **streams,
         )

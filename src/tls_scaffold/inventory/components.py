@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tls_scaffold import words
 from tls_scaffold.inventory.fields import Fields, shown
-from tls_scaffold.inventory.values import Files, Member, Permission, Proxy, Server, User
+from tls_scaffold.inventory.values import Files, Member, Peer, Permission, Proxy, Server, User
 
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")
@@ -69,8 +69,12 @@ def _member(fields: Fields, place: str, value: object) -> Member:
     member = _server(fields, place, table, Member, bare=isinstance(value, str) and "=" not in value)
     if "peer" not in table:
         return member
-    place = f"{place}.peer"
-    return replace(member, peer=_files(fields, place, fields.table(place, table["peer"], FILE_FIELDS)))
+    return replace(member, peer=_peer(fields, f"{place}.peer", table["peer"]))
+
+
+def _peer(fields: Fields, place: str, value: object) -> Peer:
+    table = fields.table(place, value, ("cn", *FILE_FIELDS))
+    return Peer(_files(fields, place, table), _cn(fields, place, table))
 
 
 def _proxy(fields: Fields, place: str, value: object) -> Proxy:
@@ -83,8 +87,12 @@ def _server(fields: Fields, place: str, table: Mapping[str, Any], kind: type[S],
         fields.name(f"{place}.name", table["name"]) if "name" in table else "",
         _hosts(fields, place, table.get("hosts", []), bare=bare),
         _files(fields, place, table),
-        fields.text(f"{place}.cn", table["cn"], words.cn_problem) if "cn" in table else "",
+        _cn(fields, place, table),
     )
+
+
+def _cn(fields: Fields, place: str, table: Mapping[str, Any]) -> str:
+    return fields.text(f"{place}.cn", table["cn"], words.cn_problem) if "cn" in table else ""
 
 
 def _words(text: str, alone: str) -> dict[str, Any]:

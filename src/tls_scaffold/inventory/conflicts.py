@@ -95,15 +95,17 @@ def _cns(inventory: Inventory) -> Iterator[str]:
         if user.name.lower() != other.name.lower():
             case = "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
             yield f"{place}.cn: `{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user"
-    servers = {each.cn for each in inventory.components if each.kind != "user"}
+    servers = {each.cn: place for place, each in reversed([*_placed(inventory)]) if each.kind != "user"}
+    servers |= {inventory.members_cn: "the members"} if inventory.members_cn in servers else {}
     for place, user in users:
         field = "name" if user.name == user.cn else "cn"
         if user.cn in servers:
-            yield f"{place}.{field}: `{user.cn}` is the CN of the members: etcd's gateway would act as that user"
+            yield f"{place}.{field}: `{user.cn}` is the CN of {servers[user.cn]}: etcd's gateway would act as that user"
         if user.cn == inventory.ca_cn:
             yield f"{place}.{field}: `{user.cn}` with the same names would be the whole subject of the CA"
     if inventory.ca_cn in servers:
-        yield f"ca_cn: `{inventory.ca_cn}` is the CN of the members: they would have the whole subject of the CA"
+        owner = servers[inventory.ca_cn]
+        yield f"ca_cn: `{inventory.ca_cn}` is the CN of {owner}: they would have the whole subject of the CA"
 
 
 def _lifetimes(inventory: Inventory) -> Iterator[str]:

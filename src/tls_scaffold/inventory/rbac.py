@@ -107,10 +107,10 @@ def _permission_line(role: Role, permission: Permission) -> tuple[str, ...]:
     return "permission", role.name, permission.access, "prefix" if permission.prefix else "key", permission.path
 
 
-def forgotten(before: str, after: str) -> list[str]:
+def forgotten(before: str, after: str) -> tuple[str, ...]:
     """Return the CNs that the texts of `rbac.sh` spoke of before and no more after: etcd keeps such users."""
     users, left = ({line[5:] for line in text.split("\n") if line.startswith("user\t")} for text in (before, after))
-    return sorted(users - left)
+    return tuple(sorted(users - left))
 
 
 def problems(inventory: Inventory) -> list[str]:

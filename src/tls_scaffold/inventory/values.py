@@ -14,6 +14,7 @@ PEER = "peer-"
 LOOPBACK = ("localhost", "127.0.0.1")
 SHARED_REQUEST = "config/req-csr.json"
 CLIENT = "client"
+RENEW_DAYS = 30  # as the Makefile's
 DEFAULT_KEY = Key("ecdsa", 384)
 
 
@@ -52,6 +53,18 @@ class Files:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """A member's second certificate, for its peers; an empty `cn` is the member's."""
+
+    files: Files = Files()
+    cn: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return it as it stands in the inventory file."""
+        return {**({"cn": self.cn} if self.cn else {}), **self.files.document()}
+
+
+@dataclass(frozen=True)
 class Server:
     """A member or a proxy: a name for its files and the hosts that it is reached at.
 
@@ -71,9 +84,9 @@ class Server:
 
 @dataclass(frozen=True)
 class Member(Server):
-    """An etcd server; `peer` are the files of a second certificate, for its peers, where it has one."""
+    """An etcd server; `peer` is its second certificate, where it has one."""
 
-    peer: Files | None = None
+    peer: Peer | None = None
 
     def document(self) -> dict[str, Any]:
         """Return it as it stands in the inventory file."""
@@ -160,13 +173,14 @@ class Inventory:
         component = self._server("member", member)
         if member.peer is None:
             return component, component
-        name = f"{PEER}{member.name}"
+        name, files = f"{PEER}{member.name}", member.peer.files
         return component, replace(
             component,
             name=name,
-            request=member.peer.request or component.request,
-            output=member.peer.output or f"certs/{name}",
-            profile=component.profile if member.peer.profile is None else member.peer.profile,
+            cn=member.peer.cn or component.cn,
+            request=files.request or component.request,
+            output=files.output or f"certs/{name}",
+            profile=component.profile if files.profile is None else files.profile,
         )
 
     @property

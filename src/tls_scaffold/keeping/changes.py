@@ -35,7 +35,8 @@ class Plan:
     """What to do, in this order, so that every part of it leaves a folder that works.
 
     The files of `moves` go to the folder `shelf` of the archive, where some steps have put copies of others.
-    `ca` is where a CA (its files without `.pem`) is copied from where `certs/` has none.
+    `ca` is where a CA (its files without `.pem`) is copied from where `certs/` has none; `forgotten` are CNs
+    that nothing is asked for any more, although etcd may have users of them.
     """
 
     shelf: str = ""
@@ -43,6 +44,7 @@ class Plan:
     moves: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     ca: str = ""
+    forgotten: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to do."""

@@ -61,7 +61,7 @@ def components(leaves: list[Leaf]) -> dict[str, Any]:
     servers = [leaf for name, leaf in by_name.items() if name not in peers]
     members = [leaf for leaf in servers if not leaf.name.startswith(PROXY)] or servers
     owned = _owned(servers)
-    cns = {leaf.cn for leaf in by_name.values()}
+    cns = {leaf.cn for leaf in servers}
     own_cn = len(cns) != 1
     return {
         "members": [
@@ -83,9 +83,10 @@ def _peer(leaf: Leaf, peer: Leaf | None) -> dict[str, Any]:
     """Return a member's second certificate as its field."""
     if not peer:
         return {}
+    cn = {} if peer.cn == leaf.cn else {"cn": peer.cn}
     request = {} if peer.path == leaf.path else {"request": peer.path}
     profile = {} if peer.signing.profile == leaf.signing.profile else {"profile": peer.signing.profile}
-    return {"peer": {**request, **_output(peer), **profile}}
+    return {"peer": {**cn, **request, **_output(peer), **profile}}
 
 
 def _owned(servers: list[Leaf]) -> dict[str, list[str]]:

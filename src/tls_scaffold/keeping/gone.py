@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.changes import Step
 from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.makefile import MAKEFILE
 
-MAKEFILE = "Makefile"
 Texts = Mapping[str, str]
 
 
@@ -28,11 +28,12 @@ class Gone:
         """Return texts by path, the Makefile without their lines."""
         if not self.components or MAKEFILE not in texts:
             return texts
-        return {**texts, MAKEFILE: makefile.without(texts[MAKEFILE], self.components)}
+        return {**texts, MAKEFILE: self._parts(texts)[0]}
 
     def copies(self, shelf: str, texts: Texts, record: Texts) -> Iterator[Step]:
-        """Yield the step that keeps the Makefile as it was, if a line that goes was edited by hand."""
-        text = texts.get(MAKEFILE, "")
-        lines = set(text.split("\n")) - set(makefile.without(text, self.components).split("\n"))
-        if lines - set(record.get(MAKEFILE, text).split("\n")):
-            yield Step(f"{shelf}/{MAKEFILE}", None, text)
+        """Yield the step that keeps the Makefile as it was, if something of theirs was edited by hand."""
+        if set(self._parts(texts)[1]) - set(self._parts(record)[1]):
+            yield Step(f"{shelf}/{MAKEFILE}", None, texts[MAKEFILE])
+
+    def _parts(self, texts: Texts) -> tuple[str, tuple[str, ...]]:
+        return makefile.without(texts.get(MAKEFILE, ""), self.components)

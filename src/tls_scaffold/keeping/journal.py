@@ -59,6 +59,7 @@ def _entry(data: dict[str, Any]) -> Entry:
             moves=tuple(files.named(path) for path in plan["moves"]),
             notes=tuple(Note(str(note["verb"]), files.named(note["path"])) for note in plan["notes"]),
             ca=files.named(plan["ca"]),
+            forgotten=tuple(str(cn) for cn in plan["forgotten"]),
         ),
     )
 

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import intake
+from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping import journal, takeover
 from tls_scaffold.keeping.changes import BESIDE, Plan, follow
@@ -85,6 +86,7 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     plan = follow(now, gone.taken_from(record), rendered, files.shelf(folder), gone.taken_from(given))
     plan = plan.with_more(gone.copies(plan.shelf, given, record))
     plan = adopted.finished(folder, plan, rendered) if adopted else plan
+    plan = replace(plan, forgotten=rbac.forgotten(record.get(SCRIPT, ""), rendered[SCRIPT]))
     return plan.with_more(moves=(*change.requests(folder, {**record, **rendered}), *change.moves))
 
 

@@ -13,9 +13,9 @@ from tls_scaffold.inventory import formats
 from tls_scaffold.keeping.changes import Plan, Step
 from tls_scaffold.keeping.description import Seed
 from tls_scaffold.makefiles import foreign
+from tls_scaffold.makefiles.makefile import MAKEFILE
 
 FILE = f"{STATE}/adopted.json"
-MAKEFILE = "Makefile"
 Texts = Mapping[str, str]
 
 

@@ -34,7 +34,7 @@ class Change:
         if ours.inserts:
             return self.first < ours.start < self.last
         if self.inserts:
-            hangs = self.lines[0][:1].isspace() and ours.first < self.start < ours.last
+            hangs = self.lines[0][:1].isspace() and ours.first < self.start <= ours.last
             return hangs or ours.start < self.start < ours.end
         return max(self.start, ours.start) < min(self.end, ours.end)
 

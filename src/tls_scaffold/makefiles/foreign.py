@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tls_scaffold.makefiles.makeblocks import Block, blocks
+from tls_scaffold.makefiles.shell import unquoted
 
 HELPER = re.compile(
     r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|go (get|install))(\s|$)",
@@ -94,7 +95,7 @@ def _understood(command: str, known: Collection[str] | None) -> bool:
 
 def _helps(command: str) -> bool:
     """Tell a command that only prepares or tells, and leaves nothing that somebody may need."""
-    return bool(HELPER.match(command)) and not WRITES.search(command)
+    return bool(HELPER.match(command)) and not WRITES.search(unquoted(command))
 
 
 def _kept(block: Block, verdict: str, own: Collection[str]) -> Block | None:

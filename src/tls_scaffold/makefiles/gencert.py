@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tls_scaffold.makefiles.shell import logical_lines, pipelines, program
+from tls_scaffold.makefiles.shell import logical_lines, pipelines, program, uncommented
 
 FLAGS = {
     "ca": "ca",
@@ -53,9 +53,12 @@ def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ..
         if "gencert" not in line:
             continue
         try:
-            found += (replace(signing, target=target) for signing in _of_line(line))
+            signed = [replace(signing, target=target) for signing in _of_line(line)]
         except ValueError:
+            signed = []
+        if not signed and "gencert" in uncommented(line):
             unread.append(" ".join(line.split()))
+        found += signed
     return tuple(found), tuple(unread)
 
 

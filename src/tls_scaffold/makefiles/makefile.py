@@ -10,8 +10,10 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
+from tls_scaffold.makefiles.makeblocks import blocks
 from tls_scaffold.makefiles.shell import logical_lines, pipelines, program
 
+MAKEFILE = "Makefile"
 PATH = r"[A-Za-z0-9_][A-Za-z0-9._/-]*"
 LINE = re.compile(
     rf"(?:[A-Z_]+=\S* )?sh sign\.sh ({PATH})\.pem ({PATH})(?: ([A-Za-z0-9._-]+))?",
@@ -19,6 +21,8 @@ LINE = re.compile(
 )
 WORD = re.compile("[A-Za-z0-9._-]+", re.ASCII)
 SCRIPT = ["sh", "sign.sh"]
+VERBS = [[verb] for verb in ("ca", "renew", "regenerate", "clean", "heal")]
+TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
@@ -72,15 +76,22 @@ def components(text: str) -> set[tuple[str, str]]:
     return set(TARGET.findall(text))
 
 
-def without(text: str, gone: Collection[tuple[str, str]]) -> str:
-    """Return the text of a Makefile without the lines of the components `gone`, by name and output."""
+def without(text: str, gone: Collection[tuple[str, str]]) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a Makefile without the components `gone`, by name and output, and the lines that were theirs.
+
+    With a component's line go the commands below it.
+    """
     names = {name for name, _ in gone}
 
     def goes(line: str) -> bool:
         own, named = TARGET.match(line), OUTPUT.match(line)
         return bool(own and own.groups() in gone) or bool(named and named[1] in names)
 
-    return "\n".join(line for line in text.split("\n") if not goes(line))
+    if not any(map(goes, text.split("\n"))):
+        return text, ()
+    parts = [(block.lines, goes(block.lines[0])) for block in blocks(text)]
+    kept, taken = ([line for lines, went in parts if went == side for line in lines] for side in (False, True))
+    return "\n".join(kept), tuple(taken)
 
 
 def survey(folder: Path, makefile: str = "Makefile") -> Survey:
@@ -130,7 +141,7 @@ def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:
     """Yield the same of a line that somebody has edited: comments and other commands may follow."""
     for pipeline in pipelines(line):
         for words in map(program, pipeline):
-            if "sign.sh" not in words:
+            if "sign.sh" not in words or words[0] in TELLING or words[2:3] in VERBS:
                 continue
             output, request, *profile = words[len(SCRIPT) :]
             fits = words[: len(SCRIPT)] == SCRIPT and output.endswith(".pem") and len(profile) <= 1

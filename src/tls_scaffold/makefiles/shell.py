@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 
 OPERATORS = re.compile(r"[|&;()<>]+")
+SEPARATORS = " \t;&|()"
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 COMPOUND = {"for", "while", "until", "if", "case", "do", "then", "else", "{", "("}
 
@@ -14,16 +15,45 @@ def logical_lines(text: str) -> Iterator[str]:
     yield from re.sub(r"\\\n\s*", " ", text).splitlines()
 
 
+def uncommented(line: str) -> str:
+    """Return a line of shell without the comment at its end, which begins where a word would."""
+    plain = _outside_quotes(line)
+    marks = (at for at, character in plain.items() if character == "#")
+    return line[: next((at for at in marks if at == 0 or plain.get(at - 1, "x") in SEPARATORS), None)]
+
+
+def unquoted(line: str) -> str:
+    """Return what of a line of shell stands in no quotes."""
+    return "".join(_outside_quotes(line).values())
+
+
+def _outside_quotes(line: str) -> dict[int, str]:
+    """Return the characters, by their places, that are neither quoted nor escaped; a quote is none of them."""
+    found: dict[int, str] = {}
+    quote, escaped = "", False
+    for at, character in enumerate(line):
+        if escaped:
+            escaped = False
+        elif quote:
+            quote = "" if character == quote else quote
+            escaped = character == "\\" and quote == '"'
+        elif character in "'\"":
+            quote = character
+        elif character == "\\":
+            escaped = True
+        else:
+            found[at] = character
+    return found
+
+
 def pipelines(line: str) -> list[list[list[str]]]:
     """Split shell text at its operators: a list of pipelines, each a list of commands, each a list of words."""
-    lexer = shlex.shlex(line.lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>")
+    lexer = shlex.shlex(uncommented(line).lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>")
     lexer.commenters = ""
     lexer.whitespace_split = True
     pipelines: list[list[list[str]]] = [[[]]]
     words = iter(lexer)
     for word in words:
-        if word.startswith("#"):
-            break
         if not OPERATORS.fullmatch(word):
             pipelines[-1][-1].append(word)
         elif word == "|":

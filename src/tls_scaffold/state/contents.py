@@ -8,14 +8,13 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.disk.healing import ARCHIVE
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.values import SHARED_REQUEST, Inventory
+from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import Survey
+from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.state.entries import CA, CA_REQUEST, Contents, Entry, is_server
 from tls_scaffold.state.reading import Reader
 
-MAKEFILE = "Makefile"
 CONFIG = "config/ca-config.json"
 OWN_REQUEST = "config/req-"
 
@@ -40,8 +39,10 @@ def read(folder: Path, inventory: Inventory | None) -> Contents:
 
 
 def is_archived(folder: Path) -> bool:
-    """Tell a set in the archive: nothing is signed there, whatever Makefile lies in it."""
-    return folder.resolve().parent.name == ARCHIVE
+    """Tell a set in the archive of another folder: nothing is signed there, whatever Makefile lies in it."""
+    archive = folder.resolve().parent
+    kept = any((archive.parent / name).exists() for name in (MAKEFILE, FILE))
+    return archive.name == ARCHIVE and kept and not (folder / FILE).exists()
 
 
 def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
@@ -102,7 +103,8 @@ def _directories(folder: Path) -> list[str]:
     """Return where the certificates of a set lie; what was taken out of other folders keeps its place in an archive."""
     if not is_archived(folder):
         return ["certs"]
-    return sorted({path.parent.relative_to(folder).as_posix() for path in folder.rglob("*.pem")} | {"certs"})
+    found = {path.parent.relative_to(folder).as_posix() for path in folder.rglob("*.pem")}
+    return sorted({each for each in found if not each.startswith("dist/")} | {"certs"})  # a bundle is a copy
 
 
 def _of_set(folder: Path) -> Iterator[Entry]:
