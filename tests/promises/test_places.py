@@ -112,7 +112,7 @@ def test_a_write_elsewhere_would_be_noticed(tmp_path: Path) -> None:
     for each in (inside, outside):
         each.mkdir()
     program = f"""
-import posixpath
+import os
 open('here', 'w').close()
 open('{outside}/absolute', 'w').close()
 os.mkdir('../outside/up')
