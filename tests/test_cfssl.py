@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tls_scaffold.cfssl.documents import Authority, Constraint, Profile, Request, SigningConfig, ca_profile, moment
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.words import Key
 
 NOW = datetime(2026, 11, 23, 20, 30, 29, tzinfo=timezone.utc)
@@ -26,6 +27,25 @@ def test_writes_a_request_in_the_order_of_etcds_own_files() -> None:
     )
 
 
+def test_writes_every_field_under_the_name_that_cfssl_knows() -> None:
+    request = Request(
+        cn="a",
+        names=({"O": "Köln"},),
+        serial_number="7",
+        ca=Authority(path_length_zero=True),
+        crl_url="http://c/",
+    )
+    assert request.to_document() == {
+        "CN": "a",
+        "key": {"algo": "ecdsa", "size": 256},
+        "names": [{"O": "Köln"}],
+        "serialnumber": "7",
+        "ca": {"pathlenzero": True},
+        "crl_url": "http://c/",
+    }
+    assert '"O": "Köln"' in request.to_json()
+
+
 def test_leaves_out_what_a_request_does_not_ask_for() -> None:
     assert json.loads(Request(cn="a", key=Key("ed25519", 0)).to_json()) == {"CN": "a", "key": {"algo": "ed25519"}}
 
@@ -43,6 +63,27 @@ def test_the_subject_has_gos_order_and_one_rdn_for_equal_attributes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cn", "hostname", "expected"),
+    [
+        (None, None, Request(cn="a", hosts=("x",))),
+        ("", "", Request(cn="a", hosts=("x",))),
+        ("b", None, Request(cn="b", hosts=("x",))),
+        (None, "y,z w", Request(cn="a", hosts=("y", "z w"))),
+        ("b", "y", Request(cn="b", hosts=("y",))),
+    ],
+)
+def test_flags_that_are_not_empty_stand_over_the_request(
+    cn: str | None, hostname: str | None, expected: Request
+) -> None:
+    assert Request(cn="a", hosts=("x",)).overridden(cn, hostname) == expected
+
+
+def test_without_a_flag_the_request_itself_is_kept() -> None:
+    request = Request(cn="a")
+    assert request.overridden(None, "") is request
+
+
+@pytest.mark.parametrize(
     ("profile", "begin", "end"),
     [
         (Profile(expiry="1h"), "2026-11-23T20:25:00Z", "2026-11-23T21:25:00Z"),
@@ -56,8 +97,35 @@ def test_a_life_begins_five_minutes_before_the_nearest_minute(profile: Profile, 
 
 
 def test_half_a_minute_is_rounded_up() -> None:
-    begin, _ = Profile(expiry="1h").validity(NOW + timedelta(seconds=1))
+    begin, _ = Profile(expiry="1h").validity(NOW + timedelta(seconds=1, microseconds=1))
     assert begin == moment("2026-11-23T20:26:00Z")
+
+
+def test_a_life_may_begin_with_the_first_year_of_certificates() -> None:
+    begin, _ = Profile(expiry="1h", not_before="1950-01-01T00:00:00Z").validity(NOW)
+    assert begin == moment("1950-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("profile", "place"),
+    [
+        (Profile(expiry="1h", not_before="1949-12-31T23:59:59Z"), "default"),
+        (Profile("p", expiry="1h", not_after="1949-12-31T23:59:59Z"), "p"),
+        (Profile("p", expiry="48h", not_before="9999-12-31T00:00:00Z"), "p"),
+    ],
+)
+def test_a_life_beyond_the_years_of_certificates_is_refused(profile: Profile, place: str) -> None:
+    with pytest.raises(ScaffoldError) as caught:
+        profile.validity(NOW)
+    assert str(caught.value) == (
+        f"profile `{place}`: it reaches beyond the years 1950 to 9999, all that certificates know"
+    )
+
+
+def test_a_time_is_kept_in_utc_whatever_its_zone() -> None:
+    found = moment("2030-01-01T01:00:00.5+01:00")
+    assert str(found) == "2030-01-01 00:00:00+00:00"
+    assert found.tzinfo is timezone.utc  # and not the zone of the machine, which may happen to be the same
 
 
 def test_a_time_without_its_zone_is_none() -> None:
@@ -67,8 +135,10 @@ def test_a_time_without_its_zone_is_none() -> None:
 
 def test_a_profile_takes_over_from_the_default_what_it_leaves_open() -> None:
     default = Profile(usages=("signing",), expiry="8760h", crl_url="c", ocsp_url="o", issuer_urls=("i",))
-    config = SigningConfig(default, {"client": Profile("client", ("client auth",), expiry="0h")})
+    own = Profile("own", ("signing",), "24h", crl_url="d", ocsp_url="p", issuer_urls=())
+    config = SigningConfig(default, {"client": Profile("client", ("client auth",), expiry="0h"), "own": own})
     assert config.profile_or_default("") == default
+    assert config.profile_or_default("own") == own
     assert config.profile_or_default("client") == Profile(
         "client", ("client auth",), "8760h", crl_url="c", ocsp_url="o", issuer_urls=("i",)
     )
@@ -82,6 +152,17 @@ def test_a_ca_lives_five_years_unless_its_request_says_otherwise() -> None:
     assert ca_profile(Request()).lifetime == timedelta(hours=43800)
     profile = ca_profile(Request(ca=Authority("24h", 2), crl_url="u"))
     assert (profile.lifetime, profile.constraint.path_length, profile.crl_url) == (timedelta(days=1), 2, "u")
+
+
+def test_a_ca_s_own_request_says_all_of_its_profile() -> None:
+    authority = Authority(path_length_zero=True, backdate="1h")
+    assert ca_profile(Request(ca=authority)) == Profile(
+        name="ca",
+        usages=("cert sign", "crl sign"),
+        expiry="43800h",
+        backdate="1h",
+        constraint=Constraint(is_ca=True, max_path_length_zero=True),
+    )
 
 
 @pytest.mark.parametrize(

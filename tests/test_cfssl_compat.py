@@ -274,8 +274,21 @@ def test_a_switch_can_be_taken_back_and_words_after_two_dashes_are_no_flags() ->
     found = goflags.parse(["-initca", "-initca=false", "-cn", "a", "--cn=b", "--", "-x"], "p", ("cn",), ("initca",))
     assert (found.texts, found.switches, found.rest) == ({"cn": "b"}, set(), ("-x",))
     assert goflags.parse(["-", "-x"], "p", (), ()).rest == ("-", "-x")
-    with pytest.raises(UsageError, match="does not take `-x`"):
-        goflags.parse(["-x"], "p", ("cn",), ())
+    assert goflags.parse(["-initca", "-bare=T"], "p", (), ("initca", "bare")).switches == {"initca", "bare"}
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("-x", "`p` does not take `-x` here\n  its flags are `-initca`, `-cn`, `-ca`"),
+        ("-cn", "`-cn` needs a value"),
+        ("-initca=yes", "`-initca=yes` is neither true nor false"),
+    ],
+)
+def test_a_flag_that_can_not_be_read_is_told(word: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        goflags.parse([word], "p", ("cn", "ca"), ("initca",))
+    assert str(caught.value) == message
 
 
 @pytest.mark.needs("strace")

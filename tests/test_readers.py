@@ -43,13 +43,49 @@ def test_a_key_that_is_left_open_is_ecdsa_256(key: str, read: Key) -> None:
     assert readers.request('{"CN": "a"' + key + "}", "x.json").key == read
 
 
+def test_what_the_ca_s_section_leaves_open_is_unset() -> None:
+    assert readers.request('{"CN": "a", "ca": {}}', "x.json").ca == Authority()
+    assert readers.request('{"CN": "a", "ca": {"pathlen": 0}}', "x.json").ca == Authority()
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ('"hosts": ["a", 5]', "hosts[1]: `5` is not text in quotes"),
+        ('"hosts": {}', "hosts: `{}` is not a list […]"),
+        ('"serialnumber": 7', "serialnumber: `7` is not text in quotes"),
+        ('"crl_url": 7', "crl_url: `7` is not text in quotes"),
+        ('"crl_url": "http://ü/"', "crl_url: `http://ü/` is not ASCII"),
+        ('"crl_url": "ü\\ud800"', 'crl_url: `"\\u00fc\\ud800"` holds half of a character'),
+        ('"key": 5', "key: `5` is not an object {…}"),
+        ('"key": {"algo": 5}', "key.algo: `5` is not text in quotes"),
+        ('"names": [{"OID": []}]', "names[0].OID: `[]` is not an object {…}"),
+        ('"ca": {"backdate": 5}', "ca.backdate: `5` is not text in quotes"),
+        ('"ca": {"pathlen": "x"}', 'ca.pathlen: `"x"` is not a whole number'),
+        ('"ca": {"pathlen": 9223372036854775808}', "ca.pathlen: `9223372036854775808` is too long a number"),
+        ('"CN": "\\ud800"', 'CN: `"\\ud800"` holds half of a character'),
+        ('"hosts": ["a", "\\udfff"]', 'hosts[1]: `"\\udfff"` holds half of a character'),
+        ('"serialnumber": ["ü"]', 'serialnumber: `["ü"]` is not text in quotes'),
+        (f'"CN": ["{"x" * 36}"]', f'CN: `["{"x" * 36}"]` is not text in quotes'),
+        (f'"CN": ["{"x" * 37}"]', f'CN: `["{"x" * 37}…` is not text in quotes'),
+    ],
+)
+def test_a_value_of_a_wrong_kind_is_told_with_its_place(fields: str, problem: str) -> None:
+    assert refused("{" + fields + "}") == f"`x.json` can't be used\n  x.json: {problem}"
+
+
+def test_numbers_reach_as_far_as_go_s() -> None:
+    text = '{"signing": {"default": {"expiry": "1h", "ca_constraint": {"max_path_len": -9223372036854775808}}}}'
+    assert readers.signing_config(text, "x.json").default.constraint == Constraint(max_path_length=-(2**63))
+
+
 def test_hosts_that_are_absent_are_told_from_an_empty_list() -> None:
     assert readers.request('{"CN": "a"}', "x.json").hosts is None
     assert readers.request('{"CN": "a", "hosts": []}', "x.json").hosts == ()
 
 
 def test_a_field_that_looks_like_a_known_one_is_noticed_and_others_are_ignored_as_in_go() -> None:
-    request = readers.request('{"CN": "a", "host": ["b"], "_comment": "c", "name": []}', "x.json")
+    request = readers.request('{"CN": "a", "host": ["b"], "_comment": "c", "name": [], "note": 1}', "x.json")
     assert request.misspelt == {"host": "hosts", "name": "names"}
 
 
@@ -140,6 +176,49 @@ def test_an_empty_list_of_issuers_is_not_an_absent_one() -> None:
     config = readers.signing_config(text, "x.json")
     assert config.profile_or_default("none").issuer_urls == ()
     assert config.profile_or_default("default's").issuer_urls == ("i",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ('"usages": 5', "usages: `5` is not a list […]"),
+        ('"backdate": "1d"', "backdate: `1d` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`"),
+        ('"crl_url": "ü"', "crl_url: `ü` is not ASCII"),
+        ('"ocsp_url": "ü"', "ocsp_url: `ü` is not ASCII"),
+        ('"issuer_urls": ["a", "ü"]', "issuer_urls[1]: `ü` is not ASCII"),
+        ('"ca_constraint": 5', "ca_constraint: `5` is not an object {…}"),
+        ('"ca_constraint": {"is_ca": 5}', "ca_constraint.is_ca: `5` is not true or false"),
+        ('"ca_constraint": {"max_path_len": true}', "ca_constraint.max_path_len: `true` is not a whole number"),
+        ('"ca_constraint": {"max_path_len_zero": 0}', "ca_constraint.max_path_len_zero: `0` is not true or false"),
+        (
+            '"not_after": "1949-12-31T23:59:59Z"',
+            "not_after: `1949-12-31T23:59:59Z` is before 1950, where a certificate's years begin",
+        ),
+    ],
+)
+def test_a_wrong_value_of_a_profile_is_told_with_its_place(fields: str, problem: str) -> None:
+    text = '{"signing": {"default": {"expiry": "1h", ' + fields + "}}}"
+    assert refused(text, config=True) == f"`x.json` can't be used\n  x.json: signing.default.{problem}"
+
+
+def test_profiles_that_are_no_object_are_refused() -> None:
+    assert refused('{"signing": {"profiles": 5}}', config=True) == (
+        "`x.json` can't be used\n  x.json: signing.profiles: `5` is not an object {…}"
+    )
+
+
+def test_a_time_of_the_first_year_of_certificates_is_taken() -> None:
+    text = '{"signing": {"default": {"expiry": "1h", "not_before": "1950-01-01T00:00:00Z"}}}'
+    assert readers.signing_config(text, "x.json").default.not_before == "1950-01-01T00:00:00Z"
+
+
+def test_a_time_that_is_none_counts_as_not_given_for_whoever_reads_on() -> None:
+    text = (
+        '{"signing": {"default": {"expiry": "1h", "ca_constraint": {"max_path_len_zero": true}, "not_before": "soon"}}}'
+    )
+    config, problems = readers.readable_signing_config(text, "x.json")
+    assert config.default == Profile(expiry="1h", constraint=Constraint(max_path_length_zero=True))
+    assert problems == ("x.json: signing.default.not_before: `soon` is not a time such as `2027-01-31T00:00:00Z`",)
 
 
 @pytest.mark.parametrize("text", ["2026-01-01 00:00:00Z", "2026-01-01T00:00Z", "", "2026-01-01T00:00:00", "20260101"])

@@ -56,7 +56,7 @@ def test_names_stand_in_cfssls_order_and_a_ca_keeps_addresses_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "*.example.com", "my_host", "a.b.", "10.0.0.1", "o@x.y", "https://x/y", "3com.net"]
+    "host", ["localhost", "*.example.com", "my_host", "a.b.", "10.0.0.1", "o@x.y", "https://x/y", "3com.net", "a.1X"]
 )
 def test_a_sound_host_has_no_problem(host: str) -> None:
     assert sans.problem(host) == ""
