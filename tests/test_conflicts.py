@@ -45,6 +45,7 @@ def test_parts_that_fit_together_have_no_conflicts() -> None:
             {"users": "a=x,X"},
             f"users[1].cn: `X` is the CN of users[0] too (as `x`, but for upper and lower case): {ONE_USER}",
         ),
+        ({"users": "a=ß,b=SS,b"}, "users[2].name: `b` is the name of users[1] too"),
         ({"users": "etcd"}, "users[0].name: `etcd` is the CN of the members: etcd's gateway would act as that user"),
         ({"users": "u=etcd"}, "users[0].cn: `etcd` is the CN of the members: etcd's gateway would act as that user"),
         (
@@ -135,3 +136,9 @@ def test_folders_made_by_hand_may_have_their_files_elsewhere(fields: dict[str, s
 
 def test_what_was_refused_already_is_not_told_twice() -> None:
     assert len(problems_of({"members": ["", ""], "users": ["", ""]})) == 4
+
+
+def test_what_stands_behind_a_refused_name_is_compared_all_the_same() -> None:
+    assert problems_of({"members": "m", "users": ["", "u", "u"]})[1:] == [
+        "users[2].name: `u` is the name of users[1] too"
+    ]

@@ -1,5 +1,6 @@
 """Texts in JSON, YAML or TOML, read from files and from standard input."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,46 @@ def test_the_ending_tells_the_format_and_without_one_the_text_does(tmp_path: Pat
     (tmp_path / name).write_text(text, encoding="utf-8")
 
     assert formats.load(str(tmp_path / name)) == DATA
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.JSON", TOML, "JSON: Expecting value (line 1, column 1)"),
+        ("a.toml.json", TOML, "JSON: Expecting value (line 1, column 1)"),
+        ("a", '\n {"a": 1, "a": 2}', "JSON: the field `a` stands twice in one object"),
+        (
+            "a.json",
+            '{"a": "\\ud800"}',
+            "JSON: it has half a character (`\\ud800` to `\\udfff` alone), which no file can hold",
+        ),
+    ],
+)
+def test_what_does_not_fit_its_format_is_told_with_its_file(tmp_path: Path, name: str, text: str, said: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+
+    with pytest.raises(ScaffoldError) as caught:
+        formats.load(str(tmp_path / name))
+
+    assert str(caught.value) == f"`{tmp_path / name}` is not {said}"
+
+
+def test_a_character_that_is_written_in_two_halves_is_whole() -> None:
+    assert formats.parse(r'{"a": "\ud83d\ude00"}', "", "json") == {"a": "\U0001f600"}
+
+
+def test_standard_input_is_read_where_the_path_is_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("ü".encode())))
+
+    assert formats.read("-") == "ü"
+
+
+def test_a_text_may_be_as_large_as_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "LARGEST", 4)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1234")))
+    (tmp_path / "a").write_bytes(b"1234")
+
+    assert formats.read(str(tmp_path / "a")) == formats.read("-") == "1234"
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:

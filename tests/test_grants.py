@@ -69,6 +69,26 @@ def test_every_bad_word_is_told_with_its_place() -> None:
     ]
 
 
+def test_two_words_about_one_prefix_are_a_mistake() -> None:
+    _, problems = grants.granted(
+        [ALICE, User("bob", "b")], ["alice=/x/", "bob=/x/", "alice=/x:w", "alice=/x/:rw", "\x1b=\n", "\x1b=\n:w"], []
+    )
+
+    unknown = r"`\x1b` is not a user: name it with `--user`"
+    assert problems == [
+        f"grant[4]: {unknown}",
+        f"grant[5]: {unknown}",
+        "grant[3]: `/x/` is granted to `alice` twice (`rw` is both)",
+        r"grant[5]: `\n` is granted to `\x1b` twice (`rw` is both)",
+    ]
+
+
+def test_a_role_is_all_that_stands_behind_the_first_equals_sign() -> None:
+    users, _ = grants.granted([ALICE], [], ["alice=a=b"])
+
+    assert users == (User("alice", "alice", role="a=b"),)
+
+
 def test_users_of_one_name_stay_two_for_whoever_refuses_them() -> None:
     users, _ = grants.granted([ALICE, ALICE], ["alice=/x/"], [])
 

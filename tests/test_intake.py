@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import Files, Inventory, Member, Permission, Proxy, User
+from tls_scaffold.inventory import components, intake
+from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.inventory.values import Component, Files, Inventory, Member, Permission, Proxy, User
 from tls_scaffold.words import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
@@ -81,6 +82,7 @@ def test_every_field_of_the_file_is_read() -> None:
         "country": "DE",
         "separate_requests": True,
         "removed": ["etcd1"],
+        "members_cn": "kube-etcd",
         "ignore": {"host-missing": "a load balancer stands there"},
     }
 
@@ -107,10 +109,81 @@ def test_every_field_of_the_file_is_read() -> None:
         state="ST",
         country="DE",
         separate_requests=True,
+        members_cn="kube-etcd",
         removed=("etcd1",),
         ignore={"host-missing": "a load balancer stands there"},
     )
     assert intake.from_json(inventory.to_json()) == inventory
+
+
+def test_a_server_may_have_a_cn_and_a_member_a_second_certificate_for_its_peers() -> None:
+    members = [
+        {
+            "name": "a",
+            "hosts": ["h"],
+            "cn": "A",
+            "request": "a.json",
+            "peer": {"request": "p.json", "output": "ssl/p", "profile": "peer"},
+        },
+        {"name": "b", "request": "b.json", "peer": {}},
+        {"name": "c", "hosts": ["i"], "profile": "p", "peer": {"profile": ""}},
+        {"name": "d", "hosts": ["j"], "profile": "p", "peer": {}},
+    ]
+    proxies = [{"name": "gw", "hosts": [], "cn": "G", "request": "g.json"}]
+
+    inventory = intake.of_data({"members": members, "proxies": proxies})
+
+    assert inventory == Inventory(
+        members=(
+            Member("a", ("h",), Files("a.json"), cn="A", peer=Files("p.json", "ssl/p", "peer")),
+            Member("b", (), Files("b.json"), peer=Files()),
+            Member("c", ("i",), Files(profile="p"), peer=Files(profile="")),
+            Member("d", ("j",), Files(profile="p"), peer=Files()),
+        ),
+        proxies=(Proxy("gw", (), Files("g.json"), cn="G"),),
+    )
+    assert intake.from_json(inventory.to_json()) == inventory
+    assert inventory.components == (
+        Component("a", "member", "A", ("h",), "a.json", "certs/a", ""),
+        Component("peer-a", "member", "A", ("h",), "p.json", "ssl/p", "peer"),
+        Component("b", "member", "etcd", (), "b.json", "certs/b", ""),
+        Component("peer-b", "member", "etcd", (), "b.json", "certs/peer-b", ""),
+        Component("c", "member", "etcd", ("i",), "config/req-csr.json", "certs/c", "p"),
+        Component("peer-c", "member", "etcd", ("i",), "config/req-csr.json", "certs/peer-c", ""),
+        Component("d", "member", "etcd", ("j",), "config/req-csr.json", "certs/d", "p"),
+        Component("peer-d", "member", "etcd", ("j",), "config/req-csr.json", "certs/peer-d", "p"),
+        Component("gw", "proxy", "G", (), "g.json", "certs/gw", ""),
+    )
+
+
+def test_each_component_has_its_own_files_where_they_are_asked_for() -> None:
+    users = [{"name": "u"}, {"name": "v", "request": "v.json", "output": "ssl/v", "profile": ""}]
+
+    inventory = intake.of_data({"members": "h", "proxies": 1, "users": users, "separate_requests": True})
+
+    assert inventory.components == (
+        Component("etcd1", "member", "etcd", ("h",), "config/req-etcd1.json", "certs/etcd1", ""),
+        Component("proxy1", "proxy", "etcd", (), "config/req-proxy1.json", "certs/proxy1", ""),
+        Component("u", "user", "u", (), "config/req-u.json", "certs/u", "client"),
+        Component("v", "user", "v", (), "v.json", "ssl/v", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "cn"),
+    [("a,b", "etcd"), ([{"name": "a", "hosts": ["a"], "cn": "A"}, {"name": "b", "request": "b.json"}], "")],
+)
+def test_peers_have_a_cn_in_common_or_none_to_ask_for(members: Any, cn: str) -> None:
+    assert intake.of_data({"members": members}).peer_cn == cn
+
+
+def test_words_in_a_file_say_what_its_users_may_do() -> None:
+    data = {"members": "a", "users": "u,v", "grant": ["u=/x/:w"], "role": ["v=calico"]}
+
+    assert intake.of_data(data).users == (
+        User("u", "u", permissions=(Permission("/x/", "write"),)),
+        User("v", "v", "calico"),
+    )
 
 
 def test_unnamed_servers_are_numbered_in_order_past_names_that_are_taken_or_were_removed() -> None:
@@ -223,7 +296,10 @@ def test_an_unknown_field_is_refused_at_every_level_with_what_was_meant(data: An
         (date(2026, 1, 2), "2026-01-02"),
         (("a", {date(2026, 1, 2): 1}), "a list"),
         (1 << 300, f"0x1{'0' * 75}"),
-        ("x" * 100, f"{'x' * 80}…"),
+        ((1 << 80) - 1, str((1 << 80) - 1)),
+        (1 << 80, f"0x1{'0' * 20}"),
+        ("x" * 80, "x" * 80),
+        ("x" * 81, f"{'x' * 80}…"),
     ],
 )
 def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
@@ -268,6 +344,25 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         ("separate_requests", 1, "separate_requests: `1` is neither true nor false"),
         ("removed", 1, "removed: `1` is not a list"),
         ("removed", [1], "removed[0]: `1` is not text"),
+        ("grant", "\x1b=/x/", r"grant[0]: `\x1b` is not a user: name it with `--user`"),
+        ("role", {}, "role: `a table` is not a list"),
+        ("members_cn", 1, "members_cn: `1` is not text"),
+        ("ignore", {"x": "y" * 1025}, f"ignore.x: `{'y' * 1025}` is longer than 1024 characters"),
+        ("members", "x=a=b", f"members[0].hosts[0]: `a=b` {NOT_A_HOST}"),
+        ("members", [{"hosts": ["a"], "cn": "a\nb"}], r"members[0].cn: `a\nb` has control or invisible characters"),
+        ("members", [{"hosts": ["a"], "output": 1}], "members[0].output: `1` is not text"),
+        ("members", [{"hosts": ["a"], "peer": 1}], "members[0].peer: `1` is not a table of fields"),
+        ("members", [{"hosts": ["a"], "peer": {"output": 1}}], "members[0].peer.output: `1` is not text"),
+        (
+            "members",
+            [{"hosts": ["a"], "peer": {"hosts": ["b"]}}],
+            "members[0].peer.hosts: no such field; there are `request`, `output`, `profile`",
+        ),
+        (
+            "proxies",
+            [{"output": "a/../b"}],
+            "proxies[0].output: `a/../b` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> None:
@@ -296,6 +391,14 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> Non
         ({"request": "-f"}, "request: `-f` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"),
         ({"output": "a b"}, "output: `a b` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"),
         ({"output": 1}, "output: `1` is not text"),
+        (
+            {"permissions": [{"prefix": "x" * 1025}]},
+            f"permissions[0].prefix: `{'x' * 1025}` is longer than 1024 characters",
+        ),
+        (
+            {"request": "Certs/a/b.json"},
+            "request: `Certs/a/b.json` is in `Certs/`, which has other files of the folder",
+        ),
         ({"profile": 0}, "profile: `0` is not text"),
         ({"profile": "a b"}, f"profile: `a b` {NOT_A_NAME}"),
     ],
@@ -352,6 +455,48 @@ def test_a_wrong_list_of_a_file_stays_wrong_when_options_add_to_it() -> None:
     assert intake.extended([], {"members": ["a"]}) == []
 
 
+def test_options_start_the_lists_that_a_file_has_not() -> None:
+    words = {"members": ["a"], "users": ["u"], "grant": ["u=/x/"], "role": ["u=calico"]}
+
+    assert intake.extended({}, words) == words
+    assert intake.extended({"grant": "u=/y/"}, words)["grant"] == ["u=/y/", "u=/x/"]
+    assert intake.extended({}, {"proxies": 1}) == {"proxies": [{}]}
+    assert intake.extended({"key": "ed25519"}, {}) == {"key": "ed25519"}
+
+
+def test_a_word_that_is_no_text_is_told_with_its_place() -> None:
+    assert problems_of({"members": "a", "grant": [1]})[0] == "grant[0]: `1` is not text"
+
+
+def test_two_problems_are_counted_and_nothing_is_told_of_what_could_not_be_read() -> None:
+    assert refused({"members": "a", "users": [None, None]}) == (
+        "2 problems in the inventory\n  users[0]: `null` is not a table of fields\n"
+        f"  users[1]: `null` is not a table of fields{HINT}"
+    )
+
+
+def test_components_are_chosen_by_name_each_once_and_all_that_are_unknown_are_told() -> None:
+    inventory = intake.of_data({"members": "a", "users": "calico"})
+
+    calico, etcd1 = intake.chosen(inventory, ["calico", "etcd1", "calico"])
+    assert (calico, etcd1) == inventory.components[::-1]
+    with pytest.raises(ScaffoldError) as caught:
+        intake.chosen(inventory, ["calico", "calic", "\x1b"])
+    assert str(caught.value) == (
+        "there is no such component\n  `calic` is not a component; did you mean `calico`?\n"
+        "  `\\x1b` is not a component\n\nhint: `tls-scaffold status` lists the components"
+    )
+
+
+def test_an_inventory_that_is_a_directory_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tls-scaffold.json").mkdir()
+
+    with pytest.raises(ScaffoldError) as caught:
+        intake.load(tmp_path)
+
+    assert str(caught.value) == f"`{tmp_path}/tls-scaffold.json` is not a plain file"
+
+
 def test_a_folder_without_an_inventory_is_told_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ScaffoldError) as caught:
         intake.load(tmp_path)
@@ -385,3 +530,11 @@ def test_a_profile_may_be_called_what_no_file_may(name: str) -> None:
 def test_more_members_than_loopback_has_ports_for_are_refused() -> None:
     problem = "members: there are more than 632, the most that loopback has ports for"
     assert refused({"members": [f"m{number}" for number in range(633)]}) == one(problem)
+
+
+def test_as_many_proxies_as_may_be_are_taken_and_no_more_are_made() -> None:
+    fields = Fields()
+
+    assert len(components.proxies(fields, 10_000, ())) == 10_000
+    assert fields.problems == []
+    assert components.counted(10**12) == [{}] * 10_001

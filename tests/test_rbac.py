@@ -79,6 +79,20 @@ def test_a_root_is_added_only_where_there_is_none() -> None:
     assert rbac.root_component(without) is None
 
 
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("10.0.0.1", "10.0.0.1"), ("FD00::0:1", "[fd00::1]"), ("::ffff:10.0.0.1", "10.0.0.1"), ("B", "B")],
+)
+def test_an_ipv6_address_stands_in_brackets(host: str, expected: str) -> None:
+    assert rbac.bracketed(host) == expected
+
+
+def test_users_of_whom_the_script_speaks_no_more_are_told() -> None:
+    before, after = "role\ta\nuser\tb c\nuser\ta\nuser\tx\n", "user\tx\nuser\tnew\nrole\tuser"
+
+    assert rbac.forgotten(before, after) == ["a", "b c"]
+
+
 def test_a_member_without_known_hosts_has_no_address() -> None:
     assert rbac.endpoints(Inventory(members=(Member("a", ()), Member("b", ())))) == ()
 
@@ -91,6 +105,7 @@ def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:
         User("b", "b", permissions=twice),
         User("fine", "fine", role="root"),
         User("t", "tls-scaffold-enable-1"),
+        User("admin", "root"),
     )
 
     assert rbac.problems(inventory) == [
@@ -106,7 +121,14 @@ def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:
 
 def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
     wide = User(
-        "a", "a", permissions=(Permission("", "read"), Permission("/x", "read"), Permission("/k", "read", prefix=False))
+        "a",
+        "a",
+        permissions=(
+            Permission("", "read"),
+            Permission("/x", "read"),
+            Permission("/y/", "read"),
+            Permission("/k", "read", prefix=False),
+        ),
     )
     plain = [User(f"u{number}", "u") for number in range(7)]
 
@@ -115,6 +137,9 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
         "`a`: the prefix `/x` lacks its slash: it matches `/x…` too, not only `/x/…`",
     ]
     assert rbac.warnings(plain[:2]) == ["`u0`, `u1`: certificates only, no etcd user (neither role nor permissions)"]
+    assert rbac.warnings(plain[:5]) == [
+        "`u0`, `u1`, `u2`, `u3`, `u4`: certificates only, no etcd user (neither role nor permissions)"
+    ]
     assert rbac.warnings(plain) == [
         "`u0`, `u1`, `u2`, `u3`, `u4` and 2 more: certificates only, no etcd user (neither role nor permissions)"
     ]

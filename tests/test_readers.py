@@ -85,7 +85,7 @@ def test_hosts_that_are_absent_are_told_from_an_empty_list() -> None:
 
 
 def test_a_field_that_looks_like_a_known_one_is_noticed_and_others_are_ignored_as_in_go() -> None:
-    request = readers.request('{"CN": "a", "host": ["b"], "_comment": "c", "name": [], "note": 1}', "x.json")
+    request = readers.request('{"CN": "a", "host": ["b"], "_comment": "c", "name": [], "nodes": 1}', "x.json")
     assert request.misspelt == {"host": "hosts", "name": "names"}
 
 
