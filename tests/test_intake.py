@@ -459,7 +459,7 @@ def test_options_start_the_lists_that_a_file_has_not() -> None:
     words = {"members": ["a"], "users": ["u"], "grant": ["u=/x/"], "role": ["u=calico"]}
 
     assert intake.extended({}, words) == words
-    assert intake.extended({"grant": "u=/y/"}, words)["grant"] == ["u=/y/", "u=/x/"]
+    assert intake.extended({"grant": "u=/y/"}, {"grant": ["u=/x/"]}) == {"grant": ["u=/y/", "u=/x/"]}
     assert intake.extended({}, {"proxies": 1}) == {"proxies": [{}]}
     assert intake.extended({"key": "ed25519"}, {}) == {"key": "ed25519"}
 
