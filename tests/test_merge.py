@@ -44,6 +44,10 @@ def test_what_only_one_side_changed_is_taken_from_that_side(path: str) -> None:
         ("a\nc\nd\n", "a\nb\nc\n", "a\nc\n"),
         ("a\nb\nc\nd\nyours\n", "a\nb\nc\nd\nours\n", "a\nb\nc\nd\nyours\nours\n"),
         ("a\nb\nc\nd", "A\nb\nc\nd\n", "A\nb\nc\nd"),
+        ("a\nd\n", "a\nours\nb\nc\nd\n", "a\nours\nd\n"),
+        ("a\n\tyours\nb\nc\nd\n", "a\nd\n", "a\n\tyours\nd\n"),
+        ("a\nb\nyours\nc\nd\n", "a\nB\nC\nd\n", "a\nB\nyours\nC\nd\n"),
+        ("a\nn\nn\nb\nc\nd\n", "a\nn\nb\nc\nd\n", "a\nn\nn\nb\nc\nd\n"),
     ],
 )
 def test_lines_changed_on_both_sides_are_merged_even_where_the_changes_touch(
@@ -83,6 +87,25 @@ def test_a_line_changed_on_both_sides_is_a_conflict_and_your_text_stays(yours: s
         ({"n": [{"O": "x"}]}, {"n": [{"O": "x"}, {"O": "u"}]}, {"n": [{"O": "z"}]}, {"n": [{"O": "z"}, {"O": "u"}]}),
         ({}, {"n": {"yours": 1}}, {"n": {"ours": 1}}, {"n": {"ours": 1, "yours": 1}}),
         ({"a": 1}, {"a": True}, {"a": 1, "n": 1}, {"a": True, "n": 1}),
+        ({"h": ["x", "y"]}, {"h": ["y"]}, {"h": ["x", "n", "y"]}, {"h": ["y", "n"]}),
+        (
+            {"n": [{"O": "x", "L": "y"}]},
+            {"n": [{"L": "y", "O": "x"}, {"O": "u"}]},
+            {"n": [{"O": "z"}]},
+            {"n": [{"O": "z"}, {"O": "u"}]},
+        ),
+        (
+            {"n": [{"O": "x"}, {"O": "y"}]},
+            {"n": [{"O": "y"}, {"O": "x"}]},
+            {"n": [{"O": "x"}, {"O": "y"}, {"O": "z"}]},
+            {"n": [{"O": "y"}, {"O": "z"}, {"O": "x"}]},
+        ),
+        (
+            {"n": [{"O": "x"}, {"O": "y"}]},
+            {"n": [{"O": "z"}, {"O": "y"}, {"O": "u"}]},
+            {"n": [{"O": "y"}, {"O": "x"}]},
+            {"n": [{"O": "z"}, {"O": "y"}, {"O": "u"}]},
+        ),
     ],
 )
 def test_documents_are_merged_field_by_field_and_element_by_element(
@@ -130,9 +153,37 @@ def test_without_a_base_what_differs_is_yours_and_what_only_ours_has_is_added() 
     assert (json.loads(outcome.text), outcome.conflict) == (expected, False)
 
 
+def test_lines_that_stand_in_a_long_text_again_and_again_are_told_apart_all_the_same() -> None:
+    blank = "\n" * 250
+    assert merge("Makefile", None, f"yours\n{blank}", f"{blank}ours\n") == Merged(f"yours\n{blank}ours\n")
+
+
+@pytest.mark.parametrize("yours", ["{}", "[1]", "5", "null"])
+@pytest.mark.parametrize("ours", ["{}", "[1]", "5", "null"])
+def test_without_a_base_a_value_of_another_kind_is_yours(yours: str, ours: str) -> None:
+    text = f'{{"a": {yours}}}'
+    assert merge("x.json", None, text, f'{{"a": {ours}}}') == Merged(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "yours", "ours", "base"),
+    [
+        ("Makefile", "a\nB\nyours\nc\n", "a\nb\nc\nours\n", "a\nb\nc\n"),
+        ("x.json", '{"h": ["x", "u"], "yours": 1}', '{"h": ["x", "y"], "ours": 1}', '{"h": ["x"]}'),
+        ("x.json", '{"n": [{"h": ["x"]}]}', '{"n": [{"h": ["x", "y"]}]}', '{"n": [{"h": ["x"]}]}'),
+        ("x.json", "{", '{"h": []}', '{"h": []}'),
+    ],
+)
+def test_a_base_holds_what_both_sides_have_and_ours_where_they_differ(
+    path: str, yours: str, ours: str, base: str
+) -> None:
+    assert common(path, yours, ours) == base
+
+
 def test_a_base_may_take_what_your_lists_lack_for_taken_out() -> None:
-    ours = '{"usages": ["signing", "client auth"], "names": [{"O": "x"}]}'
-    base = common("x.json", '{"usages": ["signing"], "names": []}', ours, fill_lists=False)
+    ours = '{"usages": ["signing", "client auth"], "names": [{"O": "x"}], "nested": [{"h": ["x", "y"]}]}'
+    yours = '{"usages": ["signing"], "names": [], "nested": [{"h": ["x"]}]}'
+    base = common("x.json", yours, ours, fill_lists=False)
     assert json.loads(base) == json.loads(ours)
 
 
