@@ -139,6 +139,7 @@ def test_keys_of_every_kind_are_read_back(key: Key) -> None:
             ("not_after: `2027-11-23T20:25:00Z`, asked `2030-01-01T00:00:00Z`",),
         ),
         (REQUEST, replace(PROFILE, not_after="2027-11-23T20:25:00Z"), ()),
+        (REQUEST, replace(PROFILE, not_after="2027-11-23T21:25:00+01:00"), ()),
         (
             replace(REQUEST, hosts=("10.0.0.1", "::1")),
             replace(PROFILE, constraint=Constraint(is_ca=True, max_path_length=2)),
@@ -170,6 +171,8 @@ def test_a_ca_is_compared_with_its_own_request() -> None:
     other = replace(CA_REQUEST, ca=Authority("24h"))
     words = ("lifetime: `87600h`, asked `24h`", "CA: `CA, pathlen 1`, asked `CA`")
     assert differences(CA.certificate, other, ca_profile(other)) == words
+    no_ca = replace(ca_profile(CA_REQUEST), constraint=Constraint())
+    assert differences(CA.certificate, CA_REQUEST, no_ca) == ("CA: `CA, pathlen 1`, asked `no CA`",)
 
 
 def test_a_profile_that_makes_cas_keeps_addresses_alone() -> None:
@@ -276,6 +279,66 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
     assert silences.silences(CA_REQUEST, leaf=False) == ()
 
 
+@pytest.mark.parametrize(
+    ("request_", "profile", "words"),
+    [
+        (REQUEST, PROFILE, ()),
+        (replace(REQUEST, cn=""), PROFILE, ()),
+        (replace(REQUEST, cn="", names=({"C": " ", "L": "x"},)), PROFILE, ()),
+        (replace(REQUEST, hosts=("https://ü/",)), PROFILE, ()),
+        (replace(REQUEST, cn="", names=()), PROFILE, ("no subject: `CN` and `names` are empty",)),
+        (
+            replace(REQUEST, cn="", names=({"O": "x"}, {"O": " ", "E": "a@b.c"})),
+            PROFILE,
+            ("no subject: `CN` and `names` are empty",),
+        ),
+        (replace(REQUEST, ca=Authority()), PROFILE, ("ca: only a CA's own request may have this section",)),
+        (replace(REQUEST, hosts=("a", "ü")), PROFILE, ("hosts[1]: `ü` is not ASCII",)),
+        (
+            replace(REQUEST, names=({"O": "x"}, {"O": "y"}, {"O": "x"})),
+            PROFILE,
+            ("names: `x` stands twice (2.5.4.10)",),
+        ),
+        (
+            REQUEST,
+            replace(PROFILE, name="", not_before="2030-01-01T00:00:00Z", not_after="2030-01-01T00:00:00Z"),
+            ("profile `default`: it is over (2030-01-01 00:00 UTC) before it begins (2030-01-01 00:00 UTC)",),
+        ),
+        (
+            REQUEST,
+            replace(PROFILE, not_after="1949-12-31T00:00:00Z"),
+            ("profile `p`: it reaches beyond the years 1950 to 9999, all that certificates know",),
+        ),
+    ],
+)
+def test_what_cfssl_refuses_is_told_and_nothing_else(
+    request_: Request, profile: Profile, words: tuple[str, ...]
+) -> None:
+    assert silences.refusals(request_, profile, NOW) == words
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (REQUEST, ()),
+        (replace(REQUEST, cn="x" * 64, hosts=None), ()),
+        (replace(REQUEST, cn="", hosts=("a",)), ()),
+        (replace(REQUEST, cn="", hosts=()), ("no `CN` and no `hosts`: cfssl signs a certificate that names nobody",)),
+        (
+            replace(REQUEST, cn="x" * 65, hosts=("a", ""), crl_url="u", misspelt={"host": "hosts"}),
+            (
+                "host: cfssl ignores it; did you mean `hosts`?",
+                "hosts[1]: is empty: cfssl signs an empty DNS name",
+                "crl_url: cfssl ignores it in a component's request; it belongs into the profile",
+                "CN: longer than 64 characters: cfssl signs it, other tools refuse it",
+            ),
+        ),
+    ],
+)
+def test_what_cfssl_passes_over_in_silence_is_told(request_: Request, words: tuple[str, ...]) -> None:
+    assert silences.silences(request_) == words
+
+
 @pytest.mark.parametrize("request_", [replace(REQUEST, cn="a\ud800"), replace(REQUEST, serial_number="\ud800")])
 def test_what_no_certificate_can_hold_is_told_and_no_traceback(request_: Request) -> None:
     with pytest.raises(ScaffoldError, match=r"can't be signed\n.*surrogates not allowed"):
@@ -286,6 +349,8 @@ def test_what_no_certificate_can_hold_is_told_and_no_traceback(request_: Request
 
 def test_a_life_beyond_the_cas_is_measured() -> None:
     assert silences.outlives(PROFILE, CA.certificate, NOW) == ()
+    assert silences.outlives(replace(PROFILE, expiry="87600h"), CA.certificate, NOW) == ()
+    assert silences.outlives(replace(PROFILE, not_after="1949-01-01T00:00:00Z"), CA.certificate, NOW) == ()
     (words,) = silences.outlives(replace(PROFILE, expiry="87600h"), CA.certificate, NOW + timedelta(minutes=1))
     assert words == "profile `p`: would outlive the CA by 1m (the CA ends 2036-11-20 20:25 UTC)"
 
@@ -295,6 +360,8 @@ def test_unknown_profiles_and_usages_are_named() -> None:
     known = "profile `c` is unknown: cfssl signs with `default` (known: `a`, `b`)"
     assert silences.profile_silences(config, "c") == (known,)
     assert silences.profile_silences(config, "a") == ()
+    (alone,) = silences.profile_silences(SigningConfig(), "c")
+    assert alone == "profile `c` is unknown: cfssl signs with `default` (known: none)"
     assert silences.profile_silences(config, "") == ("profile `default`: usages: `x` is unknown: cfssl drops it",)
 
 

@@ -460,6 +460,7 @@ def test_options_start_the_lists_that_a_file_has_not() -> None:
 
     assert intake.extended({}, words) == words
     assert intake.extended({"grant": "u=/y/"}, {"grant": ["u=/x/"]}) == {"grant": ["u=/y/", "u=/x/"]}
+    assert intake.extended({"role": "u=root"}, {"role": ["v=root"]}) == {"role": ["u=root", "v=root"]}
     assert intake.extended({}, {"proxies": 1}) == {"proxies": [{}]}
     assert intake.extended({"key": "ed25519"}, {}) == {"key": "ed25519"}
 

@@ -1,12 +1,14 @@
 """The picture: what stands where in it, and that any name and any number of lives make one."""
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 from pictures import SVG, parsed
 from tls_scaffold.state.timeline import COLOURS, Life, svg
 
+GOLDEN = Path(__file__).parent / "golden/timeline.svg"
 TODAY = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 
 
@@ -54,6 +56,31 @@ def test_today_is_marked_where_it_is() -> None:
         "valid, 30 days",
         "today, 2026-11-23",
     ]
+
+
+def test_a_picture_is_the_same_to_the_byte() -> None:
+    today = datetime(2027, 1, 20, tzinfo=timezone.utc)
+    lives = [
+        Life("ca", "valid", datetime(2026, 12, 11, tzinfo=timezone.utc), datetime(2027, 3, 11, tzinfo=timezone.utc)),
+        Life("x" * 24, "expired", today - timedelta(days=1), today - timedelta(days=1)),
+    ]
+    assert svg(lives, today) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_axis_counts_years_where_months_have_no_room() -> None:
+    marks = [text for text in texts(svg([life("ca", 0, 365 * 9)], TODAY)) if text[:2] == "20"]
+    assert marks == ["2027", "2028", "2029", "2030", "2031", "2032", "2033", "2034", "2035"]
+    marks = [text for text in texts(svg([life("ca", 0, 365)], TODAY)) if text[:2] == "20"]
+    assert marks == ["2026-12", "2027", *(f"2027-{month:02}" for month in range(2, 12))]
+    marks = [text for text in texts(svg([life("ca", 0, 366 + 31)], TODAY)) if text[:2] == "20"]
+    assert marks == ["2027", *(f"2027-{month:02}" for month in range(3, 12, 2))]
+
+
+def test_a_life_of_any_length_is_drawn() -> None:
+    ages = Life("ca", "valid", datetime(1950, 1, 1, tzinfo=timezone.utc), datetime(9999, 1, 1, tzinfo=timezone.utc))
+    assert texts(svg([ages], TODAY))[:3] == ["2000", "2100", "2200"]
+    assert list(bars(svg([life("now", 0, 0)], TODAY)).values()) == [(200.0, 202.0, COLOURS["valid"])]
+    assert list(bars(svg([life("day", 0, 1)], TODAY)).values()) == [(200.0, 920.0, COLOURS["valid"])]
 
 
 @pytest.mark.parametrize("days", [1, 40, 400, 4000, 40_000, 400_000])
