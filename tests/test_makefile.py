@@ -9,7 +9,7 @@ from keeping import edit, foreign
 from support import make
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
-from tls_scaffold.makefiles.makefile import _own_lines, read, survey, targets
+from tls_scaffold.makefiles.makefile import Survey, _own_lines, dry_run, read, survey, targets, wanted
 from tls_scaffold.makefiles.shell import uncommented, unquoted
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
@@ -161,9 +161,9 @@ def test_file_targets_that_are_up_to_date_are_read_all_the_same(tmp_path: Path) 
 @pytest.mark.needs("make")
 def test_a_survey_says_what_each_target_makes_and_what_was_not_understood(tmp_path: Path) -> None:
     path = foreign("own-targets", tmp_path)
-    edit(path / "Makefile", "\nclean:", "\nodd:\n\tcfssl gencert x.json\n\nclean:")
+    edit(path / "Makefile", "\nclean:", "\nodd:\n\tcfssl gencert x.json\n\tcfssl  gencert y.json\n\nclean:")
     found = survey(path)
-    assert found.unread == ("odd: `cfssl gencert x.json`",)
+    assert found.unread == ("odd: `cfssl gencert x.json`", "odd: `cfssl gencert y.json`")
     assert found.makes["req-dex"] == ("certs/dex",)
     assert {signing.output: signing.target for signing in found.signings} == {
         "certs/ca": "ca",
@@ -199,8 +199,11 @@ def test_a_makefile_that_signs_nothing_has_no_signings(tmp_path: Path) -> None:
 
 def test_without_make_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ScaffoldError, match="`make` is not installed"):
+    with pytest.raises(ScaffoldError) as caught:
         read(tmp_path)
+    assert str(caught.value) == (
+        "`make` is not installed\n\nhint: `apt-get install make`, or Xcode's command line tools"
+    )
 
 
 @pytest.mark.needs("make")
@@ -258,3 +261,93 @@ def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> 
         [],
         ["time sh sign.sh certs/x.pem config/x.json"],
     )
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize("name", ["patterns", "2015"])
+def test_a_makefile_of_another_name_is_read_as_the_usual_one_is(tmp_path: Path, name: str) -> None:
+    path = foreign(name, tmp_path)
+    before = wanted(path)
+    (path / "Makefile").rename(path / "other.mk")
+    assert wanted(path, "other.mk") == before
+    assert read(path, "other.mk") == before.signings != ()
+
+
+def own(folder: Path, *lines: str) -> Path:
+    """Write a Makefile whose `req` has these lines, behind a name that is no UTF-8."""
+    target = "req-felix ssl/f.x.pem: ; \n"
+    text = f"{target}req:\n" + "".join(f"\t{line}\n" for line in lines)
+    (folder / "Makefile").write_bytes(b"x = \xff\n" + text.encode())
+    return folder
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("sh sign.sh ssl/a/b.pem r.json", Signing("b", "req-b", "r.json", "ssl/a/b")),
+        ("sh sign.sh b.pem r.json p.q-1", Signing("b", "req-b", "r.json", "b", "p.q-1")),
+        ("sh sign.sh ssl/f.x.pem r.json", Signing("felix", "req-felix", "r.json", "ssl/f.x")),
+        ("SIGNER=x sh sign.sh b.pem r.json", Signing("b", "req-b", "r.json", "b")),
+        ("@A=b sh sign.sh b.pem r.json p # ours", Signing("b", "req-b", "r.json", "b", "p")),
+        ("umask 077; sh sign.sh b.pem r.json && ./publish b.pem", Signing("b", "req-b", "r.json", "b")),
+    ],
+)
+def test_our_own_lines_are_read_after_somebody_has_edited_them(tmp_path: Path, line: str, expected: Signing) -> None:
+    assert wanted(own(tmp_path, line)) == Survey((expected,), ())
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "bash sign.sh b.pem r.json",
+        "sh -x sign.sh b.pem r.json",
+        "sh sign.sh b r.json c.pem",
+        "sh sign.sh b.pem r.json p q",
+        "sh sign.sh b.pem r.json $p",
+        "for b in a; do sh sign.sh b.pem r.json; done",
+        "sh sign.sh 'b.pem r.json",
+    ],
+)
+def test_a_line_of_ours_that_can_not_be_told_any_more_is_handed_back(tmp_path: Path, line: str) -> None:
+    written = line.replace("$", "$$")
+    assert wanted(own(tmp_path, f"{written}  ", "sh sign.sh z.pem r.json")) == Survey(
+        (Signing("z", "req-z", "r.json", "z"),), (line,)
+    )
+
+
+@pytest.mark.needs("make")
+def test_lines_that_only_speak_of_the_script_or_of_certificates_sign_nothing(tmp_path: Path) -> None:
+    lines = ("chmod 755 sign.sh; (true)", "for each in a.pem; do cat $$each; done", "./publish b.pem")
+    assert wanted(own(tmp_path, *lines)) == Survey(())
+
+
+@pytest.mark.needs("make")
+def test_a_dry_run_is_from_nothing_or_with_what_is_there(tmp_path: Path) -> None:
+    text = "SIGNER = x\nall: a b c\na b:\n\ttouch $@\nc:\n\techo $(SIGNER) $(LC_ALL)\n"
+    (tmp_path / "Makefile").write_text(text, encoding="utf-8")
+    (tmp_path / "b").touch()
+
+    def commands(*there: str) -> list[str]:
+        lines = dry_run(tmp_path, "all", there=there).splitlines()
+        return [line for line in lines if "directory" not in line]
+
+    assert commands() == ["touch a", "touch b", "echo cfssl C"]
+    assert commands("a") == ["echo cfssl C"]
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize("chosen", ["mine", "gmake"])
+def test_the_make_that_is_named_is_asked_else_gnu_make_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    (tmp_path / "Makefile").write_text("req:\n", encoding="utf-8")
+    for name in ("mine", "gmake"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho {name} >> {tmp_path}/log\nexec make "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    if chosen == "mine":
+        monkeypatch.setenv("MAKE_PROGRAM", str(tmp_path / "mine"))
+    assert read(tmp_path) == ()
+    assert set((tmp_path / "log").read_text().split()) == {chosen}

@@ -47,6 +47,8 @@ def test_what_only_one_side_changed_is_taken_from_that_side(path: str) -> None:
         ("a\nd\n", "a\nours\nb\nc\nd\n", "a\nours\nd\n"),
         ("a\n\tyours\nb\nc\nd\n", "a\nd\n", "a\n\tyours\nd\n"),
         ("a\nb\nyours\nc\nd\n", "a\nB\nC\nd\n", "a\nB\nyours\nC\nd\n"),
+        ("A\nb\nyours\nc\nd\n", "a\nB\nC\nd\n", "A\nB\nyours\nC\nd\n"),
+        ("b\nc\nd\n", "a\nB\nC\nd\n", "B\nC\nd\n"),
         ("a\nn\nn\nb\nc\nd\n", "a\nn\nb\nc\nd\n", "a\nn\nn\nb\nc\nd\n"),
     ],
 )
