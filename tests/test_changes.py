@@ -84,6 +84,15 @@ CLASH = ({"a": "x"}, {"a": "1"}, {"a": "2"})
             id="not settled yet",
         ),
         pytest.param(
+            {"a": "x", "a.new": "edited", "0": "1"},
+            {"a": "1", "a.new": "2", "0": "1"},
+            {"0": "1", "a": "2"},
+            {},
+            {"a": "conflict"},
+            {"0": "1", "a": "1", "a.new": "2"},
+            id="not settled yet, and ours edited",
+        ),
+        pytest.param(
             {"a": "x", "a.new": "2"},
             {"a": "1", "a.new": "2"},
             {"a": "3"},

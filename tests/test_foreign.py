@@ -1,0 +1,196 @@
+"""Makefiles written by hand, taken apart and put into ours, as texts alone."""
+
+import pytest
+
+from tls_scaffold.makefiles.foreign import Parts, parts, transplant
+from tls_scaffold.makefiles.makeblocks import Block, blocks
+
+SIGN = "\tcfssl gencert config/x.json | cfssljson -bare certs/x"
+OURS = (
+    "CFSSL ?= cfssl\ngoals = certs\nall: req\nreq: $(goals)\n\n"
+    "req-a certs/a.pem: config/a.json\nclean:\n\trm -r certs\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", [Block("blank", ("",))]),
+        ("# a\n\n", [Block("comment", ("# a",)), Block("blank", ("",)), Block("blank", ("",))]),
+        ("  # a \\\n b", [Block("comment", ("  # a \\", " b"))]),
+        ("A = 1", [Block("variable", ("A = 1",), ("A",))]),
+        ("A.b-c_1:=1", [Block("variable", ("A.b-c_1:=1",), ("A.b-c_1",))]),
+        ("export override A ?= \\\n  1", [Block("variable", ("export override A ?= \\", "  1"), ("A",))]),
+        *((f"A {sign} 1", [Block("variable", (f"A {sign} 1",), ("A",))]) for sign in ("+=", "!=", "::=", ":::=")),
+        ("include x.mk", [Block("other", ("include x.mk",))]),
+        ("-include x:y", [Block("other", ("-include x:y",))]),
+        ("export A", [Block("other", ("export A",))]),
+        ("endif", [Block("other", ("endif",))]),
+        ("$(info x)", [Block("other", ("$(info x)",))]),
+        ("\techo: x", [Block("other", ("\techo: x",))]),
+        (
+            "ifdef A\nx:\nifeq (a,b)\nB = 1\nendif\nelse\nendif\nC = 1",
+            [
+                Block("other", ("ifdef A", "x:", "ifeq (a,b)", "B = 1", "endif", "else", "endif")),
+                Block("variable", ("C = 1",), ("C",)),
+            ],
+        ),
+        ("define a\nb: c\nendef\n", [Block("other", ("define a", "b: c", "endef")), Block("blank", ("",))]),
+        ("ifneq (a,b)\nx:", [Block("other", ("ifneq (a,b)", "x:"))]),
+        ("a b: c d | e # f", [Block("rule", ("a b: c d | e # f",), ("a", "b"), ("c", "d", "e"))]),
+        ("a:: b; c: d", [Block("rule", ("a:: b; c: d",), ("a",), ("b",))]),
+        ("a: b \\\n  c", [Block("rule", ("a: b \\", "  c"), ("a",), ("b", "c"))]),
+        (
+            "a:\n\tb\n\n# c\n\td\n\n# e\nf:",
+            [
+                Block("rule", ("a:", "\tb", "", "# c", "\td"), ("a",)),
+                Block("blank", ("",)),
+                Block("comment", ("# e",)),
+                Block("rule", ("f:",), ("f",)),
+            ],
+        ),
+        (
+            "a:\nB = 1\n\tc",
+            [Block("rule", ("a:",), ("a",)), Block("variable", ("B = 1",), ("B",)), Block("other", ("\tc",))],
+        ),
+    ],
+)
+def test_a_makefile_is_taken_apart_and_no_line_is_lost(text: str, found: list[Block]) -> None:
+    assert blocks(text) == found
+    assert "\n".join(line for block in found for line in block.lines) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "recipe"),
+    [
+        ("a:\n\tb\n\n\tc \\\n\t  d\n# e\n\tf", ("\tb", "\tc \\\n\t  d", "\tf")),
+        ("a: b ; c; d\n\te", ("\tc; d", "\te")),
+        ("a: \\\n b; c", ("\tc",)),
+        ("a:;\n\t@\n\t-\n\t+ \\\n\n\t# x\n\t@#x", ("\t@#x",)),
+    ],
+)
+def test_a_rule_has_commands_each_with_the_lines_that_it_goes_on_in(text: str, recipe: tuple[str, ...]) -> None:
+    (block,) = blocks(text)
+    assert block.recipe == recipe
+
+
+def test_a_block_reads_variables_however_they_are_written() -> None:
+    (block,) = blocks("a: $(B) ${C-d.e}\n\techo $F $(if $(G),$@) $(shell ls)")
+    assert block.references == {"B", "C-d.e", "F", "if", "G", "shell"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("req:\n" + SIGN, Parts(understood=["req:", SIGN]), id="signing"),
+        pytest.param("x y:\n" + SIGN, Parts(understood=["x y:", SIGN], targets=["x", "y"]), id="signing under names"),
+        pytest.param("x: y", Parts(understood=["x: y"], targets=["x"]), id="a name for others"),
+        pytest.param(
+            "req:\n\tmkdir -p certs && cd certs; A=b chmod 600 x || true\n" + SIGN,
+            Parts(understood=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]),
+            id="what only helps",
+        ),
+        pytest.param("clean:\n\trm -rf certs", Parts(understood=["clean:", "\trm -rf certs"]), id="a target of ours"),
+        pytest.param(
+            "certs:\n\tmkdir certs", Parts(understood=["certs:", "\tmkdir certs"], targets=["certs"]), id="certs"
+        ),
+        pytest.param(
+            "x:\n\tmkdir y",
+            Parts(own=[Block("rule", ("x:", "\tmkdir y"), ("x",))]),
+            id="what helps with something else",
+        ),
+        pytest.param("x:\n\t./y", Parts(own=[Block("rule", ("x:", "\t./y"), ("x",))]), id="a target of the team's own"),
+        pytest.param(
+            f"req:\n{SIGN}\n\t./publish \\\n\t  x",
+            Parts(understood=["req:", SIGN], recipe=["\t./publish \\\n\t  x"]),
+            id="more under req",
+        ),
+        pytest.param("all:\n\t./y", Parts(understood=["all:"], recipe=["\t./y"]), id="more under all"),
+        pytest.param("req:\n\techo x > y", Parts(understood=["req:"], recipe=["\techo x > y"]), id="a file is written"),
+        pytest.param(
+            "req:\n\techo x >/dev/null 2>y >&2",
+            Parts(understood=["req:", "\techo x >/dev/null 2>y >&2"]),
+            id="nothing is written",
+        ),
+        pytest.param(
+            f"x:\n\t./y  \\\n\tz\n{SIGN}",
+            Parts(
+                understood=["x:", SIGN],
+                targets=["x"],
+                problems=["x: `./y z` is neither signing nor a target of its own"],
+            ),
+            id="signing and something else",
+        ),
+        pytest.param(
+            "clean:\n\t./y",
+            Parts(understood=["clean:"], problems=["clean: `./y` is neither signing nor a target of its own"]),
+            id="something else under a name of ours",
+        ),
+        pytest.param(
+            f"req:\n\t./y && {SIGN.strip()}",
+            Parts(
+                understood=["req:"],
+                problems=[f"req: `./y && {SIGN.strip()}` is neither signing nor a target of its own"],
+            ),
+            id="signing that hangs on something else",
+        ),
+        pytest.param(
+            f"ifdef A\n{SIGN}\nendif",
+            Parts(
+                understood=["ifdef A", SIGN, "endif"],
+                problems=[f"ifdef A: `{SIGN.strip()}` is neither signing nor a target of its own"],
+            ),
+            id="signing on a condition",
+        ),
+        pytest.param("include x.mk", Parts(own=[Block("other", ("include x.mk",))]), id="an include"),
+        pytest.param("A = 1\n# b", Parts(understood=["A = 1", "# b"]), id="a variable that nothing reads"),
+    ],
+)
+def test_what_only_signs_is_understood_and_the_rest_stays_the_team_s_own(text: str, found: Parts) -> None:
+    assert parts(text, OURS) == found
+
+
+def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> None:
+    text = "A = $(B)\nB = 1\nC = 1\nCFSSL = x\n\n# why\n# so\nx:\n\t./y $(A) $(CFSSL)\n\n# no\nD = 1"
+    found = parts(text, OURS)
+    assert found.own == [
+        Block("variable", ("A = $(B)",), ("A",)),
+        Block("variable", ("B = 1",), ("B",)),
+        Block("rule", ("# why", "# so", "x:", "\t./y $(A) $(CFSSL)"), ("x",)),
+    ]
+    assert found.understood == ["C = 1", "CFSSL = x", "", "# why", "# so", "", "# no", "D = 1"]
+    assert found.problems == []
+
+
+def test_a_variable_of_ours_that_own_parts_read_is_told_and_one_under_req_stays() -> None:
+    assert parts("goals = x\nx:\n\t./y $(goals)", OURS).problems == ["`goals` is a variable of ours too"]
+    found = parts("A = x\nreq:\n\t./y $(A)", OURS)
+    assert (found.own, found.recipe) == ([Block("variable", ("A = x",), ("A",))], ["\t./y $(A)"])
+
+
+def test_a_target_of_ours_that_needs_one_of_the_team_s_keeps_that_alone() -> None:
+    found = parts("all: req x z\nx:\n\t./y\nx: z\nz:", OURS)
+    assert found.own == [
+        Block("rule", ("all: x",), ("all",), ("x",)),
+        Block("rule", ("x:", "\t./y"), ("x",)),
+    ]
+    assert found.targets == ["x", "z"]
+
+
+def test_of_lines_that_were_understood_earlier_no_other_counts() -> None:
+    known = parts(f"req:\n{SIGN}", OURS).understood
+    late = SIGN.replace("/x", "/late")
+    found = parts(f"req:\n{SIGN}\n{late}", OURS, known)
+    assert (found.understood, found.recipe, found.problems) == (["req:", SIGN], [late], [])
+
+
+def test_ours_takes_over_what_is_the_team_s_own() -> None:
+    text = f"req:\n{SIGN}\n\t./publish\n\nx:\n\t./y\n\n"
+    known = ["req:", SIGN, ""]
+    targets = {"leaves": ("certs/a.pem", "certs/b.pem"), "one": ("certs/a.pem",)}
+    before, after = OURS.split("\n\n")
+    assert transplant(text, OURS, known, targets) == (
+        f"{before}\n\t./publish\n\n{after}\n"
+        ".PHONY: leaves\nleaves: certs/a.pem certs/b.pem\n\n.PHONY: one\none: certs/a.pem\n\nx:\n\t./y\n"
+    )
+    assert transplant(f"req:\n{SIGN}", OURS, known, {}) == OURS
