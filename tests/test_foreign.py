@@ -19,6 +19,8 @@ OURS = (
         ("# a\n\n", [Block("comment", ("# a",)), Block("blank", ("",)), Block("blank", ("",))]),
         ("  # a \\\n b", [Block("comment", ("  # a \\", " b"))]),
         ("A = 1", [Block("variable", ("A = 1",), ("A",))]),
+        ("A = 1 \\", [Block("variable", ("A = 1 \\",), ("A",))]),
+        ("a: Xb", [Block("rule", ("a: Xb",), ("a",), ("Xb",))]),
         ("A.b-c_1:=1", [Block("variable", ("A.b-c_1:=1",), ("A.b-c_1",))]),
         ("export override A ?= \\\n  1", [Block("variable", ("export override A ?= \\", "  1"), ("A",))]),
         *((f"A {sign} 1", [Block("variable", (f"A {sign} 1",), ("A",))]) for sign in ("+=", "!=", "::=", ":::=")),
@@ -90,6 +92,11 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             Parts(understood=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]),
             id="what only helps",
         ),
+        *(
+            pytest.param(f"req:\n{line}", Parts(understood=["req:", *line.split("\n")]), id=f"help: {line.strip()}")
+            for line in ("\tchmod 700 \\\n\t  certs", "\t@-(echo a; { true; })", "\tX=1 mkdir -p certs", "\t: x")
+        ),
+        pytest.param("req all:\n\t./y", Parts(understood=["req all:"], recipe=["\t./y"]), id="more under both"),
         pytest.param("clean:\n\trm -rf certs", Parts(understood=["clean:", "\trm -rf certs"]), id="a target of ours"),
         pytest.param(
             "certs:\n\tmkdir certs", Parts(understood=["certs:", "\tmkdir certs"], targets=["certs"]), id="certs"
@@ -122,9 +129,16 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             id="signing and something else",
         ),
         pytest.param(
-            "clean:\n\t./y",
-            Parts(understood=["clean:"], problems=["clean: `./y` is neither signing nor a target of its own"]),
-            id="something else under a name of ours",
+            "clean x:\n\t./y\ngoals: ; ./z",
+            Parts(
+                understood=["clean x:", "goals: ; ./z"],
+                targets=["x"],
+                problems=[
+                    "clean x: `./y` is neither signing nor a target of its own",
+                    "goals: `./z` is neither signing nor a target of its own",
+                ],
+            ),
+            id="something else under names of ours",
         ),
         pytest.param(
             f"req:\n\t./y && {SIGN.strip()}",
@@ -151,46 +165,49 @@ def test_what_only_signs_is_understood_and_the_rest_stays_the_team_s_own(text: s
 
 
 def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> None:
-    text = "A = $(B)\nB = 1\nC = 1\nCFSSL = x\n\n# why\n# so\nx:\n\t./y $(A) $(CFSSL)\n\n# no\nD = 1"
+    text = "A = $(B)\nB = 1\nC = 1\nCFSSL = x\n\n# why\n# so\nx: z\n\t./y $(A) $(CFSSL)\n\n# no\nD = 1"
     found = parts(text, OURS)
     assert found.own == [
         Block("variable", ("A = $(B)",), ("A",)),
         Block("variable", ("B = 1",), ("B",)),
-        Block("rule", ("# why", "# so", "x:", "\t./y $(A) $(CFSSL)"), ("x",)),
+        Block("rule", ("# why", "# so", "x: z", "\t./y $(A) $(CFSSL)"), ("x",), ("z",)),
     ]
     assert found.understood == ["C = 1", "CFSSL = x", "", "# why", "# so", "", "# no", "D = 1"]
     assert found.problems == []
 
 
 def test_a_variable_of_ours_that_own_parts_read_is_told_and_one_under_req_stays() -> None:
-    assert parts("goals = x\nx:\n\t./y $(goals)", OURS).problems == ["`goals` is a variable of ours too"]
+    found = parts("goals = x\nreq-a = y\nx:\n\t./y $(goals) $(req-a)", OURS)
+    assert found.problems == ["`goals` is a variable of ours too", "`req-a` is a variable of ours too"]
     found = parts("A = x\nreq:\n\t./y $(A)", OURS)
     assert (found.own, found.recipe) == ([Block("variable", ("A = x",), ("A",))], ["\t./y $(A)"])
 
 
 def test_a_target_of_ours_that_needs_one_of_the_team_s_keeps_that_alone() -> None:
-    found = parts("all: req x z\nx:\n\t./y\nx: z\nz:", OURS)
+    found = parts("all req: req x z w\nx w:\n\t./y\nx: z\nz:", OURS)
     assert found.own == [
-        Block("rule", ("all: x",), ("all",), ("x",)),
-        Block("rule", ("x:", "\t./y"), ("x",)),
+        Block("rule", ("all req: x w",), ("all", "req"), ("x", "w")),
+        Block("rule", ("x w:", "\t./y"), ("x", "w")),
     ]
     assert found.targets == ["x", "z"]
 
 
 def test_of_lines_that_were_understood_earlier_no_other_counts() -> None:
-    known = parts(f"req:\n{SIGN}", OURS).understood
-    late = SIGN.replace("/x", "/late")
-    found = parts(f"req:\n{SIGN}\n{late}", OURS, known)
-    assert (found.understood, found.recipe, found.problems) == (["req:", SIGN], [late], [])
+    signs = SIGN.replace(" |", " \\\n\t  |")
+    known = parts(f"req:\n{signs}", OURS).understood
+    late = signs.replace("/x", "/late")
+    found = parts(f"req:\n{signs}\n{late}", OURS, known)
+    assert (found.understood, found.recipe, found.problems) == (["req:", *signs.split("\n")], [late], [])
 
 
 def test_ours_takes_over_what_is_the_team_s_own() -> None:
-    text = f"req:\n{SIGN}\n\t./publish\n\nx:\n\t./y\n\n"
+    text = f"req:\n{SIGN}\n\t./publish\n{SIGN}y\n\nx:\n\t./y  \n\nifdef A\ny:\n\n"
     known = ["req:", SIGN, ""]
     targets = {"leaves": ("certs/a.pem", "certs/b.pem"), "one": ("certs/a.pem",)}
     before, after = OURS.split("\n\n")
     assert transplant(text, OURS, known, targets) == (
-        f"{before}\n\t./publish\n\n{after}\n"
-        ".PHONY: leaves\nleaves: certs/a.pem certs/b.pem\n\n.PHONY: one\none: certs/a.pem\n\nx:\n\t./y\n"
+        f"{before}\n\t./publish\n{SIGN}y\n\n{after}\n"
+        ".PHONY: leaves\nleaves: certs/a.pem certs/b.pem\n\n.PHONY: one\none: certs/a.pem\n\n"
+        "x:\n\t./y  \n\nifdef A\ny:\n"
     )
     assert transplant(f"req:\n{SIGN}", OURS, known, {}) == OURS
