@@ -145,6 +145,16 @@ def test_servers_are_told_by_their_cn_or_their_hosts(documents: dict[str, object
     assert {each["name"] for each in found["users"]} == {*names} - servers
 
 
+def test_hosts_of_the_command_line_make_a_server_and_take_that_away() -> None:
+    signings = (
+        signing("a", "config/x.json", hostname="h"),
+        signing("b", "config/x.json", hostname=""),
+        signing("c", "config/y.json"),
+    )
+    found = listed(*signings, x={"CN": "x"}, y=request("y", "h"))
+    assert [each["name"] for each in found["members"]] == ["a"]
+
+
 def test_servers_that_share_a_request_are_told_from_clients_with_hosts_of_their_own() -> None:
     shared = [signing(name) for name in ("a", "b")]
     found = listed(*shared, signing("c", "config/c.json"), req_csr=request("x", "h"), c=request("c", "i"))
@@ -157,13 +167,16 @@ def test_a_host_belongs_to_whom_it_is_called_like_or_whose_request_it_is_and_to_
         signing("m1"),
         signing("m2"),
         signing("m3", "config/own.json"),
+        signing("m4", "config/last.json"),
         req_csr=request("etcd", "m1", "m2", "10.0.0.1", "h:1", ""),
         own=request("etcd", "M2", "10.0.0.3", "10.0.0.1"),
+        last=request("etcd", "m1", "10.0.0.3", "10.0.0.4"),
     )
     assert found["members"] == [
         {"name": "m1", "hosts": ["m1"]},
         {"name": "m2", "hosts": ["m2"]},
         {"name": "m3", "hosts": ["10.0.0.3", "10.0.0.1"], "request": "config/own.json"},
+        {"name": "m4", "hosts": ["10.0.0.4"], "request": "config/last.json"},
     ]
 
 
@@ -275,8 +288,8 @@ GOOD = {CA_REQUEST: "{}", SHARED: json.dumps(request("etcd", "h"))}
         ((CA,), ["the Makefile signs no certificate"]),
         ((signing("a"),), ["the Makefile makes no CA (`cfssl gencert -initca`)"]),
         (
-            (CA, signing("a", "x.json"), signing("a", "x.json")),
-            ["req-a: the request `x.json` does not exist in this folder"],
+            (CA, signing("a", "x.json"), signing("a", "x.json"), signing("b", "y.json")),
+            [f"req-{name}: the request `{path}.json` does not exist in this folder" for name, path in ("ax", "by")],
         ),
         (
             (CA, signing("a", unknown=("-x", "-y"))),

@@ -1,0 +1,198 @@
+"""The files of a bundle, text by text, without a folder or a certificate."""
+
+import base64
+
+import pytest
+import yaml
+
+from tls_scaffold.bundles.consumers import files, parts
+from tls_scaffold.bundles.settings import Paths, Pems, to_yaml
+from tls_scaffold.inventory.values import Files, Inventory, Member, Proxy, User
+
+INVENTORY = Inventory(
+    members=(Member("a", ("a.example", "10.0.0.1", "FD00::1"), peer=Files()), Member("b", ("b.example",))),
+    proxies=(Proxy("gw", ()),),
+    users=(User("u", "u"), User("k", "k")),
+)
+URLS = "https://a.example:2379,https://b.example:2379"
+PEMS = {each.name: Pems(f"{each.name}'s", f"{each.name}'s key", "CA") for each in INVENTORY.components}
+UNIT = """\
+# The bundle lies in {0}, this file in /etc/systemd/system/etcd.service.d;
+# all of the bundle belongs to the unit's user, who is often called etcd.
+[Service]
+WorkingDirectory={0}
+ExecStart=
+ExecStart=/usr/bin/etcd --config-file=etcd.conf.yml
+"""
+MEMBER = """\
+name: a
+data-dir: {1}a.etcd
+listen-client-urls: https://10.0.0.1:2379,https://[fd00::1]:2379,https://127.0.0.1:2379
+advertise-client-urls: https://a.example:2379
+listen-peer-urls: https://10.0.0.1:2380,https://[fd00::1]:2380
+initial-advertise-peer-urls: https://a.example:2380
+initial-cluster: a=https://a.example:2380,b=https://b.example:2380
+initial-cluster-state: new
+client-transport-security:
+  cert-file: {0}a.pem
+  key-file: {0}a-key.pem
+  client-cert-auth: true
+  trusted-ca-file: {0}ca.pem
+peer-transport-security:
+  cert-file: {0}peer-a.pem
+  key-file: {0}peer-a-key.pem
+  client-cert-auth: true
+  trusted-ca-file: {0}ca.pem
+  allowed-cn: etcd
+"""
+PROXY = f"""\
+--endpoints={URLS}
+--cert-file={{0}}gw.pem
+--key-file={{0}}gw-key.pem
+--trusted-ca-file={{0}}ca.pem
+--cacert={{0}}ca.pem
+--cert=a-client-certificate-without-a-cn.pem
+--key=a-client-certificate-without-a-cn-key.pem
+"""
+ETCDCTL = f"""\
+ETCDCTL_API=3
+ETCDCTL_ENDPOINTS={URLS}
+ETCDCTL_CACERT={{0}}ca.pem
+ETCDCTL_CERT={{0}}u.pem
+ETCDCTL_KEY={{0}}u-key.pem
+"""
+API_SERVER = f"""\
+--etcd-servers={URLS}
+--etcd-cafile={{0}}ca.pem
+--etcd-certfile={{0}}u.pem
+--etcd-keyfile={{0}}u-key.pem
+--etcd-prefix=/registry
+"""
+CALICO = f"""\
+ETCD_ENDPOINTS={URLS}
+ETCD_CA_CERT_FILE={{0}}ca.pem
+ETCD_CERT_FILE={{0}}u.pem
+ETCD_KEY_FILE={{0}}u-key.pem
+"""
+CALICOCTL = f"""\
+apiVersion: projectcalico.org/v3
+kind: CalicoAPIConfig
+metadata: {{{{}}}}
+spec:
+  datastoreType: etcdv3
+  etcdEndpoints: {URLS}
+  etcdCACertFile: {{0}}ca.pem
+  etcdCertFile: {{0}}u.pem
+  etcdKeyFile: {{0}}u-key.pem
+"""
+SECRET = f"""\
+apiVersion: v1
+kind: Secret
+type: Opaque
+metadata:
+  name: calico-etcd-secrets
+  namespace: kube-system
+data:
+  etcd-ca: {base64.b64encode(b"CA").decode()}
+  etcd-cert: {base64.b64encode(b"u's").decode()}
+  etcd-key: {base64.b64encode(b"u's key").decode()}
+"""
+PATCH = f"""\
+data:
+  etcd_endpoints: {URLS}
+  etcd_ca: /calico-secrets/etcd-ca
+  etcd_cert: /calico-secrets/etcd-cert
+  etcd_key: /calico-secrets/etcd-key
+"""
+CNI = f"""\
+{{{{
+  "etcd_endpoints": "{URLS}",
+  "etcd_ca_cert_file": "{{0}}ca.pem",
+  "etcd_cert_file": "{{0}}u.pem",
+  "etcd_key_file": "{{0}}u-key.pem"
+}}}}
+"""
+SECRETS = {"calico-etcd-secrets.yaml": SECRET, "calico-config.patch.yaml": PATCH}
+API_FOLDER, CALICO_FOLDER = "/etc/kubernetes/pki/etcd/", "/etc/calico/certs/"
+
+
+def made(name: str, preset: str = "", home: str = "") -> dict[str, str]:
+    """Return the files of a bundle beside its certificates, which are what they should be."""
+    (component,) = (each for each in INVENTORY.components if each.name == name)
+    found = files(INVENTORY, component, preset, PEMS, home)
+    assert found.pop("ca.pem") == "CA"
+    for each in parts(INVENTORY, component):
+        assert found.pop(f"{each.name}.pem") == f"{each.name}'s"
+        assert found.pop(f"{each.name}-key.pem") == f"{each.name}'s key"
+    return found
+
+
+def test_a_member_s_bundle_has_its_second_certificate_too() -> None:
+    assert made("a") == {
+        "etcd.conf.yml": MEMBER.format("", ""),
+        "etcd.service.d/tls-scaffold.conf": UNIT.format("/var/lib/etcd"),
+    }
+    assert made("a", home="/srv") == {
+        "etcd.conf.yml": MEMBER.format("/srv/", "/var/lib/etcd/"),
+        "etcd.service.d/tls-scaffold.conf": UNIT.format("/srv"),
+    }
+    names = [[part.name for part in parts(INVENTORY, each)] for each in INVENTORY.components]
+    assert names == [["a", "peer-a"], ["peer-a"], ["b"], ["gw"], ["u"], ["k"]]
+
+
+@pytest.mark.parametrize("home", ["", "/srv"])
+def test_a_proxy_is_told_where_the_members_are(home: str) -> None:
+    assert made("gw", home=home) == {"grpc-proxy.flags": PROXY.format(f"{home}/" if home else "")}
+
+
+@pytest.mark.parametrize("home", ["", "/srv"])
+@pytest.mark.parametrize(
+    ("preset", "usual", "here", "there"),
+    [
+        ("", "", {}, {}),
+        ("root", "", {}, {}),
+        ("kube-apiserver", API_FOLDER, {}, {"kube-apiserver.flags": API_SERVER}),
+        ("calico", CALICO_FOLDER, {"calicoctl.cfg": CALICOCTL}, {"calico.env": CALICO, "cni.json": CNI, **SECRETS}),
+        ("calico-cni", CALICO_FOLDER, {}, {"calico.env": CALICO, "cni.json": CNI, **SECRETS}),
+        ("calico-node", CALICO_FOLDER, {}, {"calico.env": CALICO, **SECRETS}),
+        ("calicoctl-policy", CALICO_FOLDER, {"calicoctl.cfg": CALICOCTL}, {"calico.env": CALICO}),
+    ],
+)
+def test_each_consumer_gets_the_files_that_it_reads_in_its_own_words(
+    preset: str, usual: str, here: dict[str, str], there: dict[str, str], home: str
+) -> None:
+    in_place = f"{home}/" if home else ""
+    assert made("u", preset, home) == {
+        "etcdctl.env": ETCDCTL.format(in_place),
+        **{name: text.format(in_place) for name, text in here.items()},
+        **{name: text.format(in_place or usual) for name, text in there.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    ("hosts", "clients"),
+    [
+        (("a.example",), "https://0.0.0.0:2379"),
+        (("127.0.0.2",), "https://127.0.0.2:2379"),
+        (("10.0.0.1", "::1"), "https://10.0.0.1:2379,https://[::1]:2379"),
+        (("::",), "https://[::]:2379"),
+        (("10.0.0.1",), "https://10.0.0.1:2379,https://127.0.0.1:2379"),
+    ],
+)
+def test_a_member_listens_for_those_on_its_own_machine(hosts: tuple[str, ...], clients: str) -> None:
+    inventory = Inventory(members=(Member("a", hosts, cn="A"), Member("b", hosts, cn="B")))
+    settings = yaml.safe_load(files(inventory, inventory.components[0], "", PEMS)["etcd.conf.yml"])
+    assert settings["listen-client-urls"] == clients
+    assert "allowed-cn" not in settings["peer-transport-security"]
+
+
+def test_paths_are_those_of_the_folder_or_of_the_file_alone() -> None:
+    assert [(each.ca, each.certificate, each.key) for each in (Paths("x"), Paths("x", "/y"))] == [
+        ("ca.pem", "x.pem", "x-key.pem"),
+        ("/y/ca.pem", "/y/x.pem", "/y/x-key.pem"),
+    ]
+
+
+def test_yaml_quotes_whatever_another_reader_may_take_for_a_number_and_breaks_no_line() -> None:
+    texts = {"z": "1e3", "b": "-x", "c": ".5", "d": "+1", "e": "", "f": "ü " * 200 + "x", "g": "a1"}
+    assert to_yaml(texts) == (f"z: '1e3'\nb: '-x'\nc: '.5'\nd: '+1'\ne: ''\nf: {texts['f']}\ng: a1\n")
