@@ -1,0 +1,346 @@
+"""Rules on what was read of a folder, without one; and findings as programs read them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tls_scaffold import __version__
+from tls_scaffold.cfssl.documents import Authority, Profile, Request, SigningConfig
+from tls_scaffold.checks import KnownRules, certs, hosts, profiles, run, subjects, targets
+from tls_scaffold.checks.report import to_json, to_sarif
+from tls_scaffold.checks.rule import Finding, Rule
+from tls_scaffold.checks.view import View
+from tls_scaffold.inventory.values import Files, Inventory, Member, User
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.signing import certificates, signer
+from tls_scaffold.state.entries import Contents, Entry
+
+BEGIN = datetime(2026, 11, 23, 20, 25, tzinfo=timezone.utc)
+END = BEGIN + timedelta(days=365)
+SECOND, MONTH = timedelta(seconds=1), timedelta(days=30)
+SIGNED = signer.new_ca(Request(cn="x", ca=Authority("8760h")), BEGIN + timedelta(minutes=5))
+CERTIFICATE = certificates.read(SIGNED.certificate, "x.pem")
+CONFIG = "config/ca-config.json"
+LIVED = Entry("l", "user", "certs/l.pem", certificate=CERTIFICATE, key=SIGNED.key)
+NOTHING = Entry("n", "user", "certs/n.pem", absent="certs/n.pem: gone", keyless="no key")
+AUTHORITY = Entry("ca", "ca", "certs/ca.pem", certificate=CERTIFICATE, key=SIGNED.key)
+
+
+def asked(name: str, kind: str = "user", request: str = "", **fields: Any) -> Entry:
+    """Return a certificate that is asked for, from a request of its own unless another is named."""
+    signing = Signing(name, f"req-{name}", request or f"{name}.json", f"certs/{name}", **fields)
+    return Entry(name, kind, f"certs/{name}.pem", ca="certs/ca.pem", signing=signing)
+
+
+def look(rule: Rule, *entries: Entry, now: datetime = BEGIN, **fields: Any) -> list[tuple[str, str]]:
+    return list(rule.look(view(*entries, now=now, **fields)))
+
+
+def view(*entries: Entry, now: datetime = BEGIN, unread: tuple[str, ...] = (), **fields: Any) -> View:
+    empty: Mapping[str, Any] = {
+        "folder": Path("/nowhere"),
+        "inventory": None,
+        "requests": {},
+        "configs": {},
+        "makefile": "",
+        **dict.fromkeys(("unread", "unfit", "not_inventory"), ()),
+    }
+    return View(now=now, contents=Contents(entries, unread), **{**empty, **fields})
+
+
+ENDED, ENDS = "it ended 2027-11-23 20:25 UTC", "it ends 2027-11-23 20:25 UTC"
+
+
+@pytest.mark.parametrize(
+    ("now", "living", "living_on"),
+    [
+        (BEGIN - SECOND, ["it is not valid before 2026-11-23 20:25 UTC"], []),
+        (BEGIN, [], []),
+        (END - MONTH - SECOND, [], []),
+        (END - MONTH, [], [ENDS]),
+        (END - SECOND, [], [ENDS]),
+        (END, [ENDED], []),
+    ],
+)
+def test_a_certificate_lives_from_its_first_second_to_its_last(
+    now: datetime, living: list[str], living_on: list[str]
+) -> None:
+    entries = (NOTHING, replace(LIVED, kind=None), LIVED)
+    assert look(certs.Living(), *entries, now=now) == [("certs/l.pem", told) for told in living]
+    assert look(certs.LivingOn(), *entries, now=now) == [("certs/l.pem", told) for told in living_on]
+
+
+def test_a_key_that_is_not_its_certificate_s_is_found_behind_what_can_not_be_compared() -> None:
+    locked, keyless = replace(LIVED, key=b"ENCRYPTED"), replace(LIVED, key=None)
+    wrong = replace(LIVED, path="certs/w.pem", key=b"rubbish")
+    found = [("certs/w-key.pem", "it is not the key of `certs/w.pem`")]
+    assert look(certs.FittingKey(), NOTHING, keyless, locked, LIVED, wrong) == found
+
+
+def test_each_half_of_a_ca_that_is_missing_is_told_in_its_own_words() -> None:
+    no_key = replace(AUTHORITY, key=None, keyless="no key")
+    no_certificate = replace(AUTHORITY, certificate=None, absent="no certificate")
+    neither = replace(AUTHORITY, certificate=None, key=None, absent="nothing")
+    assert look(certs.WholeCA(), AUTHORITY, neither, no_key, no_certificate, NOTHING) == [
+        ("certs/ca.pem", "no key"),
+        ("certs/ca.pem", "no certificate"),
+    ]
+
+
+def test_users_of_one_cn_are_found_behind_those_of_whom_nothing_is_known() -> None:
+    entries = [asked(name) for name in "nmabc"]
+    requests = {"a.json": Request(cn="A"), "b.json": Request(cn="A\x1b"), "c.json": Request(cn="A")}
+    message = "`certs/c.pem` and `certs/a.pem` both have the CN `A`"
+    assert look(subjects.OwnCN(), NOTHING, *entries, requests=requests) == [("c.json: CN", message)]
+
+
+def test_a_user_may_have_the_cn_of_a_proxy_but_not_of_a_member() -> None:
+    entries = (asked("m", "member"), asked("p", "proxy"), asked("a"), asked("b"), asked("c"))
+    cns = {"m": "M", "p": "P", "a": "P", "b": "M", "c": ""}
+    requests = {f"{name}.json": Request(cn=cn) for name, cn in cns.items()}
+    assert look(subjects.NotTheMembersCN(), *entries, requests=requests) == [
+        ("b.json: CN", "user `b` has the CN of the members, `M`")
+    ]
+
+
+def test_hosts_of_the_command_line_are_looked_at_where_they_stand() -> None:
+    entry = asked("a", hostname="b c,10.0.0.999,,ok")
+    words = "is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
+    makefile = "x\n\t-hostname … -bare certs/a"
+    assert look(hosts.WellFormedHosts(), entry, makefile=makefile) == [
+        ("Makefile:2", f"`b c` {words}"),
+        ("Makefile:2", f"`10.0.0.999` {words}"),
+    ]
+    assert look(hosts.NoEmptyHost(), entry) == [("Makefile", "the host is empty: cfssl signs an empty DNS name")]
+
+
+def test_a_missing_address_is_found_behind_a_request_that_can_not_be_read() -> None:
+    members = tuple(Member(name, (name, "::1"), Files(f"{name}.json")) for name in "ab")
+    found = look(
+        hosts.MemberHosts(), inventory=Inventory(members=members), requests={"b.json": Request(hosts=("0::1",))}
+    )
+    assert found == [("b.json: hosts", "`b` of member `b` is missing")]
+
+
+NO_LOOPBACK = "names neither `localhost` nor a loopback address"
+
+
+@pytest.mark.parametrize(
+    ("kind", "cn", "listed", "found"),
+    [
+        ("member", "etcd", False, ["a.json: hosts"]),
+        ("member", "other", False, []),
+        ("member", "other", True, ["a.json: hosts"]),
+        ("proxy", "etcd", False, []),
+        ("proxy", "etcd", True, []),
+        ("user", "etcd", True, []),
+    ],
+)
+def test_loopback_is_asked_of_members_alone(kind: str, cn: str, listed: bool, found: list[str]) -> None:  # noqa: FBT001
+    inventory = Inventory(members=()) if listed else None
+    requests = {"a.json": Request(cn=cn, hosts=("a",)), "b.json": Request(cn=cn, hosts=("0::1",))}
+    entries = (
+        replace(asked("a", kind), signing=None, request=requests["a.json"]),
+        asked("unread", kind),
+        *(asked(name, kind) for name in "ab"),
+    )
+    told = look(hosts.Loopback(), *entries, requests=requests, inventory=inventory)
+    assert told == [(where, NO_LOOPBACK) for where in found]
+
+
+def test_loopback_is_missed_where_the_command_line_has_the_hosts() -> None:
+    entry = asked("a", "member", hostname="a")
+    requests = {"a.json": Request(cn="etcd", hosts=("localhost",))}
+    found = look(hosts.Loopback(), entry, requests=requests, makefile="certs/a")
+    assert found == [("Makefile:1", NO_LOOPBACK)]
+
+
+def configured(**usages: tuple[str, ...]) -> dict[str, SigningConfig]:
+    """Return a configuration of profiles with these usages, whose default one lives for two years."""
+    named = {name: Profile(name, each, "17520h") for name, each in usages.items() if name != "default"}
+    return {CONFIG: SigningConfig(Profile("", usages.get("default", ()), "17520h"), named)}
+
+
+def test_a_profile_lacks_what_its_component_needs_unless_it_grants_nothing_at_all() -> None:
+    entries = (
+        asked("m", "member"),
+        asked("p", "proxy", profile="odd"),
+        asked("u", profile="server"),
+        asked("v"),
+        asked("w", config="missing.json"),
+    )
+    configs = configured(default=("client auth",), odd=("sign",), server=("server auth",))
+    assert look(profiles.ServersAndClients(), *entries, configs=configs) == [
+        (f"{CONFIG}: signing.default.usages", "`server auth` is missing, which `m` needs"),
+        (f"{CONFIG}: signing.profiles.server.usages", "`client auth` is missing, which `u` needs"),
+    ]
+
+
+def test_unknown_profiles_and_defaults_that_grant_nothing_are_found_where_they_are_asked_for() -> None:
+    entries = (asked("a", profile="Clent"), asked("b", profile="client"), asked("c"))
+    configs = configured(client=("client auth",))
+    makefile = "certs/a.pem:\n\tcfssl certs/a\ncerts/c:"
+    unknown = "`certs/a.pem` asks for the profile `Clent`, which is unknown; did you mean `client`?"
+    granting = "is signed with the default profile, which grants no usages"
+    assert look(profiles.KnownProfiles(), *entries, configs=configs, makefile=makefile) == [
+        ("Makefile:1", unknown),
+        ("Makefile:2", unknown),
+    ]
+    assert look(profiles.GrantingDefault(), *entries, configs=configs, makefile=makefile) == [
+        ("Makefile:1", f"`certs/a.pem` {granting}"),
+        ("Makefile:2", f"`certs/a.pem` {granting}"),
+        ("Makefile:3", f"`certs/c.pem` {granting}"),
+    ]
+
+
+OUTLIVES = "what is signed now would outlive `certs/ca.pem`"
+
+
+@pytest.mark.parametrize(
+    ("authorities", "requests", "found"),
+    [
+        pytest.param((AUTHORITY,), {}, True, id="the CA ends before"),
+        pytest.param((), {}, False, id="no CA is known"),
+        pytest.param((), {"config/ca-csr.json": Request(ca=Authority("8760h"))}, True, id="it would end before"),
+        pytest.param((), {"config/ca-csr.json": Request()}, False, id="it would live longer"),
+        pytest.param((), {"config/ca-csr.json": Request(ca=Authority("-1h"))}, False, id="it can't be made"),
+        pytest.param((AUTHORITY,), {"config/ca-csr.json": Request()}, True, id="the one that is there counts"),
+    ],
+)
+def test_what_would_outlive_its_ca_is_found(
+    authorities: tuple[Entry, ...],
+    requests: dict[str, Request],
+    found: bool,  # noqa: FBT001
+) -> None:
+    entries = (*authorities, asked("a"), asked("b", profile="client"))
+    expected = [(f"{CONFIG}: signing.{key}.expiry", OUTLIVES) for key in ("default", "profiles.client")]
+    configs = configured(client=("client auth",))
+    assert look(profiles.WithinTheCA(), *entries, configs=configs, requests=requests) == expected * found
+
+
+def test_without_a_configuration_cfssl_s_own_default_is_looked_at() -> None:
+    found = look(profiles.WithinTheCA(), AUTHORITY, asked("a", config=""), now=BEGIN + MONTH)
+    assert found == [("Makefile: signing.default.expiry", OUTLIVES)]
+
+
+def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
+    makefile = "http_proxy = http://x\nhttps_proxy = $(P)\nx:\n\t  go   get y\n\tcfssl | -bare certs/$(n)\nNO = 1"
+    nameless = replace(asked(""), path="certs/.pem")
+    nameless = replace(nameless, signing=Signing("", "req", "x.json", "certs/"))
+    assert look(targets.DirectDownloads(), makefile=makefile) == [("Makefile:1", "http_proxy = http://x")]
+    assert look(targets.GoInstall(), makefile=makefile) == [("Makefile:4", "go get y")]
+    assert look(targets.NamedFiles(), nameless, asked("a"), makefile=makefile) == [
+        ("Makefile:5", "writes `certs/.pem`: the variable that is to name it is not set")
+    ]
+    assert look(targets.UnderstoodLines(), unread=("all: `x`",)) == [("Makefile", "all: `x`")]
+
+
+def test_a_request_is_shared_unless_an_inventory_says_so() -> None:
+    entries = (asked("a", request="s.json"), asked("", request="s.json"), asked("c"), asked("u", request="s.json"))
+    inventory = Inventory(members=(), users=(User("u", "u", files=Files(request="s.json")),))
+    sharing = "is signed for `a`, `certs/.pem`"
+    rule = targets.RequestsOfTheirOwn()
+    assert look(rule, *entries) == [("s.json", f"{sharing}, `u`")]
+    assert look(rule, *entries, inventory=inventory) == [("s.json", sharing)]
+
+
+def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_told(tmp_path: Path) -> None:
+    requests = {"b.json": Request(cn="b", hosts=("",))}
+    odd = view(folder=tmp_path, requests=requests, unfit=(("z", "x"), ("a: y", "z")))
+    assert [(each.id, each.where) for each in run(odd)] == [
+        ("unused-request", "Makefile"),
+        ("unfit-value", "a: y"),
+        ("empty-host", "b.json: hosts[0]"),
+        ("unfit-value", "z"),
+    ]
+    inventory = Inventory(members=(), ignore={"empty-host": "so", "unused-request": "so", "unfit-valu": "so"})
+    silent = replace(odd, inventory=inventory)
+    assert [each.id for each in run(silent)] == ["unfit-value", "unknown-rule", "unfit-value"]
+    assert list(KnownRules().look(silent)) == [
+        ("tls-scaffold.json: ignore.unfit-valu", "there is no rule `unfit-valu`; did you mean `unfit-value`?")
+    ]
+
+
+def test_a_value_that_another_rule_speaks_of_is_told_once(tmp_path: Path) -> None:
+    request = Request(cn="b", hosts=("",))
+    found = run(view(folder=tmp_path, requests={"b.json": request}, unfit=(("b.json: hosts[0]", "x"),)))
+    assert [each.id for each in found] == ["unused-request", "empty-host"]
+
+
+FINDINGS = (
+    Finding("expired", "error", "certs/ü.pem", "it ended", "renew"),
+    Finding("go-get", "warning", "Makefile:12", "a\x1bb", "mend"),
+    Finding("unreadable", "error", "a:3:4", "x", "mend"),
+    Finding("bad-host", "error", "b.json: hosts[0]", "x", "mend"),
+)
+
+
+def test_findings_as_json_have_every_field() -> None:
+    assert json.loads(to_json(FINDINGS[:1])) == {
+        "version": 1,
+        "findings": [
+            {"id": "expired", "level": "error", "where": "certs/ü.pem", "message": "it ended", "fix": "renew"}
+        ],
+    }
+    assert to_json([]) == '{\n  "version": 1,\n  "findings": []\n}\n'
+
+
+def result(finding: Finding, index: int, uri: str, region: dict[str, int], text: str) -> dict[str, Any]:
+    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}
+    if ": " in finding.where:
+        location["logicalLocations"] = [{"fullyQualifiedName": finding.where.partition(": ")[2]}]
+    return {
+        "ruleId": finding.id,
+        "level": finding.level,
+        "message": {"text": text},
+        "locations": [location],
+        "ruleIndex": index,
+    }
+
+
+def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
+    rules: list[Rule] = [targets.GoInstall(), certs.Living(), hosts.WellFormedHosts()]
+    found = [FINDINGS[0], FINDINGS[1], FINDINGS[3], replace(FINDINGS[2], id="expired")]
+    text = to_sarif(found, rules)
+    described = [
+        {
+            "id": rule.id,
+            "shortDescription": {"text": rule.__doc__},
+            "fullDescription": {"text": f"{rule.__doc__} Otherwise: {rule.pain}"},
+            "help": {"text": rule.fix},
+            "defaultConfiguration": {"level": rule.level},
+        }
+        for rule in rules
+    ]
+    assert text == json.dumps(json.loads(text), indent=2) + "\n"
+    assert json.loads(text) == {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": {"name": "tls-scaffold", "version": __version__, "rules": described}},
+                "columnKind": "unicodeCodePoints",
+                "results": [
+                    result(found[0], 1, "certs/%C3%BC.pem", {"startLine": 1}, "certs/ü.pem: it ended; renew"),
+                    result(found[1], 0, "Makefile", {"startLine": 12}, "Makefile:12: a\\x1bb; mend"),
+                    result(found[2], 2, "b.json", {"startLine": 1}, "b.json: hosts[0]: x; mend"),
+                    result(found[3], 1, "a", {"startLine": 3, "startColumn": 4}, "a:3:4: x; mend"),
+                ],
+            }
+        ],
+    }
+
+
+def test_a_rule_tells_nothing_twice_and_explains_itself() -> None:
+    rule = targets.GoInstall()
+    twice = look(rule, makefile="go get a\ngo get a")
+    assert [each.where for each in rule.findings(view(makefile="go get a\ngo get a"))] == [where for where, _ in twice]
+    assert list(targets.UnderstoodLines().findings(view(unread=("x", "x")))) == [
+        Finding("not-understood", "warning", "Makefile", "x", targets.UnderstoodLines.fix)
+    ]
+    assert rule.explanation() == (f"go-get (warning)\n\n{rule.__doc__}\n\npain: {rule.pain}\nfix: {rule.fix}\n")
