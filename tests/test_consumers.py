@@ -182,6 +182,7 @@ def test_each_consumer_gets_the_files_that_it_reads_in_its_own_words(
 def test_a_member_listens_for_those_on_its_own_machine(hosts: tuple[str, ...], clients: str) -> None:
     inventory = Inventory(members=(Member("a", hosts, cn="A"), Member("b", hosts, cn="B")))
     settings = yaml.safe_load(files(inventory, inventory.components[0], "", PEMS)["etcd.conf.yml"])
+    assert settings["data-dir"] == "a.etcd"
     assert settings["listen-client-urls"] == clients
     assert "allowed-cn" not in settings["peer-transport-security"]
 
@@ -194,5 +195,5 @@ def test_paths_are_those_of_the_folder_or_of_the_file_alone() -> None:
 
 
 def test_yaml_quotes_whatever_another_reader_may_take_for_a_number_and_breaks_no_line() -> None:
-    texts = {"z": "1e3", "b": "-x", "c": ".5", "d": "+1", "e": "", "f": "ü " * 200 + "x", "g": "a1"}
-    assert to_yaml(texts) == (f"z: '1e3'\nb: '-x'\nc: '.5'\nd: '+1'\ne: ''\nf: {texts['f']}\ng: a1\n")
+    texts = {"z": "1e3", "b": "-x", "c": ".5", "d": "+1", "e": "", "f": "ü " * 200 + "x", "g": "a1", "h": "X1"}
+    assert to_yaml(texts) == (f"z: '1e3'\nb: '-x'\nc: '.5'\nd: '+1'\ne: ''\nf: {texts['f']}\ng: a1\nh: X1\n")

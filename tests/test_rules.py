@@ -101,10 +101,12 @@ def test_users_of_one_cn_are_found_behind_those_of_whom_nothing_is_known() -> No
 
 def test_a_user_may_have_the_cn_of_a_proxy_but_not_of_a_member() -> None:
     entries = (asked("m", "member"), asked("p", "proxy"), asked("a"), asked("b"), asked("c"))
-    cns = {"m": "M", "p": "P", "a": "P", "b": "M", "c": ""}
+    entries = (*entries, asked("d", cn="M"))
+    cns = {"m": "M", "p": "P", "a": "P", "b": "M", "c": "", "d": "D"}
     requests = {f"{name}.json": Request(cn=cn) for name, cn in cns.items()}
     assert look(subjects.NotTheMembersCN(), *entries, requests=requests) == [
-        ("b.json: CN", "user `b` has the CN of the members, `M`")
+        ("b.json: CN", "user `b` has the CN of the members, `M`"),
+        ("d.json: CN", "user `d` has the CN of the members, `M`"),
     ]
 
 
@@ -173,8 +175,9 @@ def test_a_profile_lacks_what_its_component_needs_unless_it_grants_nothing_at_al
         asked("u", profile="server"),
         asked("v"),
         asked("w", config="missing.json"),
+        asked("x", "member", profile="any"),
     )
-    configs = configured(default=("client auth",), odd=("sign",), server=("server auth",))
+    configs = configured(any=("any",), default=("client auth",), odd=("sign",), server=("server auth",))
     assert look(profiles.ServersAndClients(), *entries, configs=configs) == [
         (f"{CONFIG}: signing.default.usages", "`server auth` is missing, which `m` needs"),
         (f"{CONFIG}: signing.profiles.server.usages", "`client auth` is missing, which `u` needs"),
@@ -223,6 +226,12 @@ def test_what_would_outlive_its_ca_is_found(
     assert look(profiles.WithinTheCA(), *entries, configs=configs, requests=requests) == expected * found
 
 
+def test_a_lifetime_that_is_none_outlives_nothing_and_a_ca_of_a_year_lives_long_enough() -> None:
+    configs = {CONFIG: SigningConfig(Profile(expiry="0h"))}
+    assert look(profiles.WithinTheCA(), AUTHORITY, asked("a"), configs=configs, now=END + MONTH) == []
+    assert look(profiles.LongLivedCA(), AUTHORITY) == []
+
+
 def test_without_a_configuration_cfssl_s_own_default_is_looked_at() -> None:
     found = look(profiles.WithinTheCA(), AUTHORITY, asked("a", config=""), now=BEGIN + MONTH)
     assert found == [("Makefile: signing.default.expiry", OUTLIVES)]
@@ -251,16 +260,17 @@ def test_a_request_is_shared_unless_an_inventory_says_so() -> None:
 
 def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_told(tmp_path: Path) -> None:
     requests = {"b.json": Request(cn="b", hosts=("",))}
-    odd = view(folder=tmp_path, requests=requests, unfit=(("z", "x"), ("a: y", "z")))
+    odd = view(folder=tmp_path, requests=requests, unfit=(("z", "x"), ("a: y", "z"), ("a: b", "z")))
     assert [(each.id, each.where) for each in run(odd)] == [
         ("unused-request", "Makefile"),
         ("unfit-value", "a: y"),
+        ("unfit-value", "a: b"),
         ("empty-host", "b.json: hosts[0]"),
         ("unfit-value", "z"),
     ]
     inventory = Inventory(members=(), ignore={"empty-host": "so", "unused-request": "so", "unfit-valu": "so"})
     silent = replace(odd, inventory=inventory)
-    assert [each.id for each in run(silent)] == ["unfit-value", "unknown-rule", "unfit-value"]
+    assert [each.id for each in run(silent)] == ["unfit-value", "unfit-value", "unknown-rule", "unfit-value"]
     assert list(KnownRules().look(silent)) == [
         ("tls-scaffold.json: ignore.unfit-valu", "there is no rule `unfit-valu`; did you mean `unfit-value`?")
     ]
@@ -275,7 +285,7 @@ def test_a_value_that_another_rule_speaks_of_is_told_once(tmp_path: Path) -> Non
 FINDINGS = (
     Finding("expired", "error", "certs/ü.pem", "it ended", "renew"),
     Finding("go-get", "warning", "Makefile:12", "a\x1bb", "mend"),
-    Finding("unreadable", "error", "a:3:4", "x", "mend"),
+    Finding("unreadable", "error", "\udcff:3:4", "x", "mend"),
     Finding("bad-host", "error", "b.json: hosts[0]", "x", "mend"),
 )
 
@@ -329,7 +339,7 @@ def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
                     result(found[0], 1, "certs/%C3%BC.pem", {"startLine": 1}, "certs/ü.pem: it ended; renew"),
                     result(found[1], 0, "Makefile", {"startLine": 12}, "Makefile:12: a\\x1bb; mend"),
                     result(found[2], 2, "b.json", {"startLine": 1}, "b.json: hosts[0]: x; mend"),
-                    result(found[3], 1, "a", {"startLine": 3, "startColumn": 4}, "a:3:4: x; mend"),
+                    result(found[3], 1, "%FF", {"startLine": 3, "startColumn": 4}, "\\udcff:3:4: x; mend"),
                 ],
             }
         ],
