@@ -100,8 +100,7 @@ def test_users_of_one_cn_are_found_behind_those_of_whom_nothing_is_known() -> No
 
 
 def test_a_user_may_have_the_cn_of_a_proxy_but_not_of_a_member() -> None:
-    entries = (asked("m", "member"), asked("p", "proxy"), asked("a"), asked("b"), asked("c"))
-    entries = (*entries, asked("d", cn="M"))
+    entries = (asked("m", "member"), asked("p", "proxy"), asked("a"), asked("b"), asked("c"), asked("d", cn="M"))
     cns = {"m": "M", "p": "P", "a": "P", "b": "M", "c": "", "d": "D"}
     requests = {f"{name}.json": Request(cn=cn) for name, cn in cns.items()}
     assert look(subjects.NotTheMembersCN(), *entries, requests=requests) == [
