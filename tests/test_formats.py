@@ -1,6 +1,7 @@
 """Texts in JSON, YAML or TOML, read from files and from standard input."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,19 @@ def test_standard_input_is_read_where_the_path_is_a_dash(monkeypatch: pytest.Mon
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("ü".encode())))
 
     assert formats.read("-") == "ü"
+
+
+def test_standard_input_is_read_where_python_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_text("ü", encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", None)
+    own = os.dup(0)
+    try:
+        with (tmp_path / "a").open("rb") as file:
+            os.dup2(file.fileno(), 0)
+        assert formats.read("-") == "ü"
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
 
 
 def test_a_text_may_be_as_large_as_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tls_scaffold import __version__
 from tls_scaffold.cfssl.documents import Authority, Profile, Request, SigningConfig
-from tls_scaffold.checks import KnownRules, certs, hosts, profiles, run, subjects, targets
+from tls_scaffold.checks import KnownRules, certs, documents, hosts, profiles, run, subjects, targets
 from tls_scaffold.checks.report import to_json, to_sarif
 from tls_scaffold.checks.rule import Finding, Rule
 from tls_scaffold.checks.view import View
@@ -19,6 +19,7 @@ from tls_scaffold.inventory.values import Files, Inventory, Member, User
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.state.entries import Contents, Entry
+from tls_scaffold.words import Key
 
 BEGIN = datetime(2026, 11, 23, 20, 25, tzinfo=timezone.utc)
 END = BEGIN + timedelta(days=365)
@@ -234,6 +235,13 @@ def test_a_lifetime_that_is_none_outlives_nothing_and_a_ca_of_a_year_lives_long_
 def test_without_a_configuration_cfssl_s_own_default_is_looked_at() -> None:
     found = look(profiles.WithinTheCA(), AUTHORITY, asked("a", config=""), now=BEGIN + MONTH)
     assert found == [("Makefile: signing.default.expiry", OUTLIVES)]
+
+
+def test_a_cfssl_that_does_not_run_is_held_to_know_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cfssl").write_text("#!/nowhere\n")
+    (tmp_path / "cfssl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert look(documents.KnownKey(), requests={"a.json": Request(key=Key("ed25519", 0))}) == []
 
 
 def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
