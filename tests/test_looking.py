@@ -51,7 +51,7 @@ def test_what_is_wrong_with_an_inventory_is_told_with_its_place(tmp_path: Path) 
 
     found = look(tmp_path, NOW)
 
-    assert found.requests == found.configs == {}
+    assert (found.requests, found.configs) == ({}, {})
     assert found.unread == ()
     assert found.not_inventory == (
         (
