@@ -236,9 +236,9 @@ def test_lines_of_what_is_gone_go_wherever_they_stand() -> None:
     found = Gone(frozenset({("x", "certs/x")}))
     texts = {"Makefile": f"a\n{X}\n# {X}\n{B}\n{OWN}\nend", "b": f"{X}\n"}
     left = {"Makefile": f"a\n# {X}\n{B}\nend", "b": f"{X}\n"}
-    assert found.from_folder(texts) == found.from_record(texts) == left
-    assert found.from_folder({"b": X}) == {"b": X}
-    assert Gone(frozenset()).from_folder(texts) is texts
+    assert found.taken_from(texts) == left
+    assert found.taken_from({"b": X}) == {"b": X}
+    assert Gone(frozenset()).taken_from(texts) is texts
 
 
 def test_a_makefile_in_which_a_line_that_goes_was_edited_is_kept_as_it_was() -> None:
@@ -248,5 +248,5 @@ def test_a_makefile_in_which_a_line_that_goes_was_edited_is_kept_as_it_was() -> 
     assert list(found.copies(SHELF, {"Makefile": edited}, record)) == [Step(f"{SHELF}/Makefile", None, edited)]
     assert list(found.copies(SHELF, record, record)) == []
     assert list(found.copies(SHELF, {"Makefile": f"{A} # ours\n{X}\n"}, record)) == []
-    assert list(found.copies(SHELF, {"Makefile": edited}, {})) == []
+    assert list(found.copies(SHELF, {"Makefile": edited}, {})) == [Step(f"{SHELF}/Makefile", None, edited)]
     assert list(found.copies(SHELF, {}, {})) == []

@@ -7,10 +7,10 @@ import yaml
 
 from tls_scaffold.bundles.consumers import files, parts
 from tls_scaffold.bundles.settings import Paths, Pems, to_yaml
-from tls_scaffold.inventory.values import Files, Inventory, Member, Proxy, User
+from tls_scaffold.inventory.values import Inventory, Member, Peer, Proxy, User
 
 INVENTORY = Inventory(
-    members=(Member("a", ("a.example", "10.0.0.1", "FD00::1"), peer=Files()), Member("b", ("b.example",))),
+    members=(Member("a", ("a.example", "10.0.0.1", "FD00::1"), peer=Peer()), Member("b", ("b.example",))),
     proxies=(Proxy("gw", ()),),
     users=(User("u", "u"), User("k", "k")),
 )

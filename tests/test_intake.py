@@ -9,7 +9,7 @@ import pytest
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import components, intake
 from tls_scaffold.inventory.fields import Fields
-from tls_scaffold.inventory.values import Component, Files, Inventory, Member, Permission, Proxy, User
+from tls_scaffold.inventory.values import Component, Files, Inventory, Member, Peer, Permission, Proxy, User
 from tls_scaffold.words import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
@@ -123,7 +123,7 @@ def test_a_server_may_have_a_cn_and_a_member_a_second_certificate_for_its_peers(
             "hosts": ["h"],
             "cn": "A",
             "request": "a.json",
-            "peer": {"request": "p.json", "output": "ssl/p", "profile": "peer"},
+            "peer": {"request": "p.json", "output": "ssl/p", "profile": "peer", "cn": "P"},
         },
         {"name": "b", "request": "b.json", "peer": {}},
         {"name": "c", "hosts": ["i"], "profile": "p", "peer": {"profile": ""}},
@@ -135,17 +135,17 @@ def test_a_server_may_have_a_cn_and_a_member_a_second_certificate_for_its_peers(
 
     assert inventory == Inventory(
         members=(
-            Member("a", ("h",), Files("a.json"), cn="A", peer=Files("p.json", "ssl/p", "peer")),
-            Member("b", (), Files("b.json"), peer=Files()),
-            Member("c", ("i",), Files(profile="p"), peer=Files(profile="")),
-            Member("d", ("j",), Files(profile="p"), peer=Files()),
+            Member("a", ("h",), Files("a.json"), cn="A", peer=Peer(Files("p.json", "ssl/p", "peer"), "P")),
+            Member("b", (), Files("b.json"), peer=Peer()),
+            Member("c", ("i",), Files(profile="p"), peer=Peer(Files(profile=""))),
+            Member("d", ("j",), Files(profile="p"), peer=Peer()),
         ),
         proxies=(Proxy("gw", (), Files("g.json"), cn="G"),),
     )
     assert intake.from_json(inventory.to_json()) == inventory
     assert inventory.components == (
         Component("a", "member", "A", ("h",), "a.json", "certs/a", ""),
-        Component("peer-a", "member", "A", ("h",), "p.json", "ssl/p", "peer"),
+        Component("peer-a", "member", "P", ("h",), "p.json", "ssl/p", "peer"),
         Component("b", "member", "etcd", (), "b.json", "certs/b", ""),
         Component("peer-b", "member", "etcd", (), "b.json", "certs/peer-b", ""),
         Component("c", "member", "etcd", ("i",), "config/req-csr.json", "certs/c", "p"),
@@ -356,7 +356,7 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         (
             "members",
             [{"hosts": ["a"], "peer": {"hosts": ["b"]}}],
-            "members[0].peer.hosts: no such field; there are `request`, `output`, `profile`",
+            "members[0].peer.hosts: no such field; there are `cn`, `request`, `output`, `profile`",
         ),
         (
             "proxies",

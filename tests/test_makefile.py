@@ -257,6 +257,11 @@ def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> 
         text, strange = _own_lines(words)
         assert (text, strange) == ([], []), words
     assert len(read(path)) == 2
+    for script in ("./sign.sh", "sh ./sign.sh", "X=1 sh sign.sh"):
+        assert _own_lines(f"{script} certs/x.pem config/x.json client # x") == (
+            [("certs/x", "config/x.json", "client")],
+            [],
+        )
     assert _own_lines("time sh sign.sh certs/x.pem config/x.json") == (
         [],
         ["time sh sign.sh certs/x.pem config/x.json"],

@@ -90,7 +90,7 @@ def test_an_ipv6_address_stands_in_brackets(host: str, expected: str) -> None:
 def test_users_of_whom_the_script_speaks_no_more_are_told() -> None:
     before, after = "role\ta\nuser\tb c\nuser\ta\nuser\tx\n", "user\tx\nuser\tnew\nrole\tuser"
 
-    assert rbac.forgotten(before, after) == ["a", "b c"]
+    assert rbac.forgotten(before, after) == ("a", "b c")
 
 
 def test_a_member_without_known_hosts_has_no_address() -> None:

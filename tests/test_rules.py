@@ -144,7 +144,7 @@ NO_LOOPBACK = "names neither `localhost` nor a loopback address"
     ],
 )
 def test_loopback_is_asked_of_members_alone(kind: str, cn: str, listed: bool, found: list[str]) -> None:  # noqa: FBT001
-    inventory = Inventory(members=()) if listed else None
+    inventory = Inventory(members=(Member("a", ()), Member("b", ()))) if listed else None
     requests = {"a.json": Request(cn=cn, hosts=("a",)), "b.json": Request(cn=cn, hosts=("0::1",))}
     entries = (
         replace(asked("a", kind), signing=None, request=requests["a.json"]),
@@ -269,13 +269,12 @@ def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_tol
     requests = {"b.json": Request(cn="b", hosts=("",))}
     odd = view(folder=tmp_path, requests=requests, unfit=(("z", "x"), ("a: y", "z"), ("a: b", "z")))
     assert [(each.id, each.where) for each in run(odd)] == [
-        ("unused-request", "Makefile"),
         ("unfit-value", "a: y"),
         ("unfit-value", "a: b"),
         ("empty-host", "b.json: hosts[0]"),
         ("unfit-value", "z"),
     ]
-    inventory = Inventory(members=(), ignore={"empty-host": "so", "unused-request": "so", "unfit-valu": "so"})
+    inventory = Inventory(members=(), ignore={"empty-host": "so", "unfit-valu": "so"})
     silent = replace(odd, inventory=inventory)
     assert [each.id for each in run(silent)] == ["unfit-value", "unfit-value", "unknown-rule", "unfit-value"]
     assert list(KnownRules().look(silent)) == [
@@ -286,7 +285,7 @@ def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_tol
 def test_a_value_that_another_rule_speaks_of_is_told_once(tmp_path: Path) -> None:
     request = Request(cn="b", hosts=("",))
     found = run(view(folder=tmp_path, requests={"b.json": request}, unfit=(("b.json: hosts[0]", "x"),)))
-    assert [each.id for each in found] == ["unused-request", "empty-host"]
+    assert [each.id for each in found] == ["empty-host"]
 
 
 FINDINGS = (

@@ -166,7 +166,7 @@ def _both(draft: _Draft, path: str, now: Texts, record: Texts, ours: str) -> Non
     draft.texts[path] = merged.text
     draft.record[path] = ours
     if merged.text != ours:
-        draft.notes.append(Note("kept" if merged.text == now[path] else "merged", path))
+        draft.notes.append(Note("kept", path))
 
 
 def _put_beside(draft: _Draft, beside: str, now: Texts, record: Texts, ours: str) -> None:

@@ -1,6 +1,7 @@
 """What make would sign: a dry run of the folder's own Makefile, read back."""
 
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -20,7 +21,6 @@ LINE = re.compile(
     re.ASCII,
 )
 WORD = re.compile("[A-Za-z0-9._-]+", re.ASCII)
-SCRIPT = ["sh", "sign.sh"]
 VERBS = [[verb] for verb in ("ca", "renew", "regenerate", "clean", "heal")]
 TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
@@ -141,10 +141,14 @@ def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:
     """Yield the same of a line that somebody has edited: comments and other commands may follow."""
     for pipeline in pipelines(line):
         for words in map(program, pipeline):
-            if "sign.sh" not in words or words[0] in TELLING or words[2:3] in VERBS:
+            script = [posixpath.basename(word) for word in words]
+            if "sign.sh" not in script or words[0] in TELLING:
                 continue
-            output, request, *profile = words[len(SCRIPT) :]
-            fits = words[: len(SCRIPT)] == SCRIPT and output.endswith(".pem") and len(profile) <= 1
+            begun = script.index("sign.sh") + 1
+            if words[begun : begun + 1] in VERBS:
+                continue
+            output, request, *profile = words[begun:]
+            fits = script[: begun - 1] in ([], ["sh"]) and output.endswith(".pem") and len(profile) <= 1
             if not (fits and all(map(WORD.fullmatch, profile))):
                 raise ValueError(line)
             yield output.removesuffix(".pem"), request, "".join(profile)
