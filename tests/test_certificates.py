@@ -166,6 +166,30 @@ def test_says_in_words_where_a_certificate_differs(request_: Request, profile: P
     assert differences(sign()[0], request_, profile) == words
 
 
+@pytest.mark.parametrize(
+    ("signed", "asked", "words"),
+    [
+        ({"E": "a@b.c", "1.2.3": "x"}, {"E": "a@b.c", "1.2.3": "x"}, ()),
+        ({}, {"E": "a@b.c", "1.2.3": "x"}, ()),  # as cfssl 1.2 signs it
+        (
+            {"E": "a@b.c"},
+            {},
+            ("names: `1.2.840.113549.1.9.1=a@b.c, C=DE, O=One, OU=a, b`, asked `C=DE, O=One, OU=a, b`",),
+        ),
+        (
+            {"1.2.3": "y"},
+            {"1.2.3": "x"},
+            ("names: `1.2.3=y, C=DE, O=One, OU=a, b`, asked `1.2.3=x, C=DE, O=One, OU=a, b`",),
+        ),
+    ],
+)
+def test_an_email_address_and_oids_may_stand_in_the_subject_or_be_left_out(
+    signed: dict[str, str], asked: dict[str, str], words: tuple[str, ...]
+) -> None:
+    found, _ = sign(replace(REQUEST, names=({**NAMES[0], **signed},)))
+    assert differences(found, replace(REQUEST, names=({**NAMES[0], **asked},)), PROFILE) == words
+
+
 def test_a_ca_is_compared_with_its_own_request() -> None:
     assert differences(CA.certificate, CA_REQUEST, ca_profile(CA_REQUEST)) == ()
     other = replace(CA_REQUEST, ca=Authority("24h"))
@@ -285,14 +309,15 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
         (REQUEST, PROFILE, ()),
         (replace(REQUEST, cn=""), PROFILE, ()),
         (replace(REQUEST, cn="", names=({"C": " ", "L": "x"},)), PROFILE, ()),
-        (replace(REQUEST, hosts=("https://ü/",)), PROFILE, ()),
-        (replace(REQUEST, cn="", names=()), PROFILE, ("no subject: `CN` and `names` are empty",)),
-        (
-            replace(REQUEST, cn="", names=({"O": "x"}, {"O": " ", "E": "a@b.c"})),
-            PROFILE,
-            ("no subject: `CN` and `names` are empty",),
-        ),
+        (replace(REQUEST, hosts=("https://a/ü",)), PROFILE, ()),
+        (replace(REQUEST, hosts=("https://ü/",)), PROFILE, ("hosts[0]: `https://ü/` is a URI with a malformed host",)),
+        (replace(REQUEST, cn="", names=()), PROFILE, ()),
         (replace(REQUEST, ca=Authority()), PROFILE, ("ca: only a CA's own request may have this section",)),
+        (
+            replace(REQUEST, ca=Authority()),
+            replace(PROFILE, constraint=Constraint(is_ca=True)),
+            ("ca: only a CA's own request may have this section",),
+        ),
         (replace(REQUEST, hosts=("a", "ü")), PROFILE, ("hosts[1]: `ü` is not ASCII",)),
         (
             replace(REQUEST, names=({"O": "x"}, {"O": "y"}, {"O": "x"})),
@@ -315,6 +340,15 @@ def test_what_cfssl_refuses_is_told_and_nothing_else(
     request_: Request, profile: Profile, words: tuple[str, ...]
 ) -> None:
     assert silences.refusals(request_, profile, NOW) == words
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [replace(CA_REQUEST, cn="", names=()), replace(CA_REQUEST, cn="", names=({"O": "x"}, {"O": " ", "E": "a@b.c"}))],
+)
+def test_a_ca_without_a_subject_is_refused(request_: Request) -> None:
+    words = "no subject: `CN` and `names` are empty"
+    assert silences.refusals(request_, ca_profile(request_), NOW, leaf=False) == (words,)
 
 
 @pytest.mark.parametrize(

@@ -53,13 +53,16 @@ def test_leaves_out_what_a_request_does_not_ask_for() -> None:
 def test_the_subject_has_gos_order_and_one_rdn_for_equal_attributes() -> None:
     names = ({"O": "One", "C": "DE", "E": "a@b.c"}, {"O": "Two", "1.2.3": "x"})
     request = Request(cn="etcd", names=names, serial_number="7")
-    assert request.subject == (
-        ("2.5.4.6", ("DE",)),
-        ("2.5.4.10", ("One", "Two")),
-        ("2.5.4.3", ("etcd",)),
-        ("2.5.4.5", ("7",)),
-    )
-    assert request.extra_subject == (("1.2.840.113549.1.9.1", "a@b.c"), ("1.2.3", "x"))
+    plain = (("2.5.4.6", ("DE",)), ("2.5.4.10", ("One", "Two")), ("2.5.4.3", ("etcd",)), ("2.5.4.5", ("7",)))
+    extra = (("1.2.840.113549.1.9.1", ("a@b.c",)), ("1.2.3", ("x",)))
+    assert request.plain_subject == plain
+    assert request.subject == request.csr_subject == (*plain, *extra)
+
+
+def test_an_oid_takes_the_place_of_the_attribute_that_it_names() -> None:
+    request = Request(cn="etcd", names=({"O": "One", "OU": "Unit", "2.5.4.10": "x"}, {"O": "Two"}))
+    assert request.subject == (("2.5.4.10", ("x",)), ("2.5.4.11", ("Unit",)), ("2.5.4.3", ("etcd",)))
+    assert request.csr_subject == (("2.5.4.11", ("Unit",)), ("2.5.4.3", ("etcd",)), ("2.5.4.10", ("x",)))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 import records
 from support import Done, run
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "cfssl-1.6.5.json").read_text())
-CASES = GOLDEN["cases"]
+GOLDEN = Path(__file__).parent / "golden"
+CASES = [case for path in sorted(GOLDEN.glob("*.json")) for case in json.loads(path.read_text())["cases"]]
 
 
 def shell(line: str, folder: Path) -> Done:
@@ -22,6 +22,8 @@ def write_inputs(folder: Path, case: dict[str, Any]) -> None:
 
 def sign(folder: Path, case: dict[str, Any], cfssl: str, cfssljson: str) -> Done:
     made = shell(f"{cfssl} gencert -initca ca_csr.json > ca.json && {cfssljson} -bare -f ca.json ca", folder)
+    if case["result"].get("at") == "ca":
+        return made
     assert made.returncode == 0, made.stderr
     profile = f"-profile={case['profile']}" if case["profile"] else ""
     flags = f"-ca ca.pem -ca-key ca-key.pem -config ca_config.json {profile}"
@@ -35,8 +37,9 @@ def test_gives_the_record_of_cfssl(case: dict[str, Any], tmp_path: Path) -> None
     if "error" in case["result"]:
         assert signed.returncode == 1
         assert signed.stderr.startswith("error: ")
-        assert sorted(path.name for path in tmp_path.glob("leaf*")) == ["leaf.json"]
-        assert (tmp_path / "leaf.json").read_text() == ""
+        part = case["result"]["at"]
+        assert not list(tmp_path.glob(f"{part}*[!n]"))  # nothing but JSON
+        assert (tmp_path / f"{part}.json").read_text() == ""
         return
     assert signed.returncode == 0, signed.stderr
     assert records.signed(tmp_path) == case["result"]

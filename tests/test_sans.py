@@ -17,10 +17,15 @@ from tls_scaffold.cfssl import sans
         ("10.0.0.1/24", ("dns", "10.0.0.1/24")),
         (" 10.0.0.2", ("dns", " 10.0.0.2")),
         ("10.0.0.1:2379", ("dns", "10.0.0.1:2379")),
-        ("fe80::1%eth0", ("dns", "fe80::1%eth0")),
+        ("fe80::1%eth0", ("uri", "fe80::1%eth0")),
         ("ops@example.com", ("email", "ops@example.com")),
         ("Bob <bob@example.com>", ("email", "bob@example.com")),
         ('Bob "the (b)" B. <bob@example.com>', ("email", "bob@example.com")),
+        ('"the b"@example.com', ("email", "the b@example.com")),
+        ('"a\\"b"@example.com', ("email", 'a"b@example.com')),
+        ('""@example.com', ("dns", '""@example.com')),
+        ("bob@[10.0.0.1]", ("email", "bob@[10.0.0.1]")),
+        ("bob@[10.0.0]", ("dns", "bob@[10.0.0]")),
         ("a..b@example.com", ("dns", "a..b@example.com")),
         ("https://etcd.example.com/x", ("uri", "https://etcd.example.com/x")),
         ("etcd:2379", ("uri", "etcd:2379")),
@@ -28,6 +33,27 @@ from tls_scaffold.cfssl import sans
         ("http://a b/", ("dns", "http://a b/")),
         ("https://a/%zz", ("dns", "https://a/%zz")),
         ("/path", ("uri", "/path")),
+        ("//a/b?", ("uri", "//a/b?")),
+        ("/%41 b", ("uri", "/A%20b")),
+        ("/%41(b", ("uri", "/%41(b")),
+        ("HTTP://A", ("uri", "http://A")),
+        ("h://", ("uri", "h:")),
+        ("h:///", ("uri", "h:///")),
+        ("h:/a", ("uri", "h:/a")),
+        ("x:a b?c#d", ("uri", "x:a b?c#d")),
+        ("h://u:p:q@a/", ("uri", "h://u:p%3Aq@a/")),
+        ("h://u/@a/", ("uri", "h://u/@a/")),
+        ("h://u!@a", ("uri", "h://u%21@a")),
+        ("h://u @a", ("dns", "h://u @a")),
+        ("h://a:80", ("uri", "h://a:80")),
+        ("h://a:b", ("dns", "h://a:b")),
+        ("h://[::1%25e]:80/", ("uri", "h://[::1%25e]:80/")),
+        ("h://[::1]b/", ("dns", "h://[::1]b/")),
+        ("h://[::1", ("dns", "h://[::1")),
+        ("h://a[b", ("uri", "h://a[b")),
+        ("h://%41/", ("dns", "h://%41/")),
+        ("h://a%/", ("dns", "h://a%/")),
+        ("1h://a", ("dns", "1h://a")),
         ("*", ("uri", "*")),
     ],
 )
@@ -71,4 +97,23 @@ def test_a_malformed_address_is_named(host: str) -> None:
 
 def test_an_empty_name_and_a_port_are_named() -> None:
     assert sans.problem("") == "is empty: cfssl signs an empty DNS name"
+    assert sans.problem("//etcd") == "`//etcd` is not a host: cfssl signs it as a URI"
     assert sans.problem("etcd:2379") == "`etcd:2379` is not a host: cfssl signs it as a URI"
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("ä", "`ä` is not ASCII"),
+        ("x:ä", "`x:ä` is not ASCII"),
+        ("h://a/ä", ""),
+        ("h:/ä", ""),
+        ("h://a:80/", ""),
+        ("h://u@/", ""),
+        ("h://ä/", "`h://ä/` is a URI with a malformed host"),
+        ("h://u@a..b", "`h://u@a..b` is a URI with a malformed host"),
+        ("h://a.?b", "`h://a.?b` is a URI with a malformed host"),
+    ],
+)
+def test_what_go_does_not_read_again_is_refused(host: str, told: str) -> None:
+    assert sans.refusal(host) == told

@@ -204,7 +204,7 @@ def test_every_silence_of_cfssl_is_refused_at_once_before_anything_is_written(fo
     [
         ('{"CN": }', "config/req-calico.json: line 1, column 8: Expecting value"),
         (None, "config/req-calico.json: there is no such file"),
-        ("{}", "config/req-calico.json: no subject: `CN` and `names` are empty"),
+        ("{}", "config/req-calico.json: no `CN` and no `hosts`: cfssl signs a certificate that names nobody"),
         ('{"CN": "a", "ca": {}}', "config/req-calico.json: ca: only a CA's own request may have this section"),
         ('{"CN": "a", "crl_url": "u"}', "config/req-calico.json: crl_url: cfssl ignores it in a component's request"),
         ('{"CN": "a", "hosts": ["ä.de"]}', "config/req-calico.json: hosts[0]: `ä.de` is not ASCII"),

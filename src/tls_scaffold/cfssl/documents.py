@@ -29,6 +29,7 @@ SUBJECT = {
     "serialNumber": "2.5.4.5",
 }
 """What a subject may hold, in the order of Go's pkix.Name: our word → OID."""
+PLACES = {oid: place for place, oid in enumerate(SUBJECT.values())}
 PRINTABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
 """What Go's encoding/asn1 writes as a PrintableString; a text with anything else becomes a UTF8String."""
 EMAIL = "1.2.840.113549.1.9.1"
@@ -82,21 +83,24 @@ class Request:
     def subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The certificate's subject: for each attribute its OID and its values, which share one RDN.
 
-        It holds what Go's pkix.Name knows, in Go's order.
+        First what Go's pkix.Name knows, in Go's order, then OIDs and e-mail addresses, which cfssl 1.2 leaves out.
         """
+        return tuple(sorted(self.csr_subject, key=lambda attribute: PLACES.get(attribute[0], len(PLACES))))
+
+    @property
+    def csr_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The CSR's subject, in the same form: OIDs and e-mail addresses stand last, and take others' place."""
+        extra = [(oid, (text,)) for name in self.names for oid, text in _extra(name)]
+        taken = {oid for oid, _ in extra}
+        return (*(attribute for attribute in self.plain_subject if attribute[0] not in taken), *extra)
+
+    @property
+    def plain_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The subject without OIDs and e-mail addresses, as cfssl 1.2 signs it."""
         single = {"CN": (self.cn,), "serialNumber": (self.serial_number,)}
         values = {word: single.get(word) or tuple(name.get(word, "") for name in self.names) for word in SUBJECT}
         present = {word: tuple(text for text in texts if text) for word, texts in values.items()}
         return tuple((SUBJECT[word], texts) for word, texts in present.items() if texts)
-
-    @property
-    def extra_subject(self) -> tuple[tuple[str, str], ...]:
-        """What cfssl adds to the CSR's subject, but not to the certificate's: OIDs and e-mail addresses."""
-        found = []
-        for name in self.names:
-            found += [(oid, text) for oid, text in name.items() if oid not in NAME_WORDS]
-            found += [(EMAIL, name["E"])] if name.get("E") else []
-        return tuple(found)
 
     def to_document(self) -> dict[str, Any]:
         """Return the request as JSON values, in the order of etcd's own files."""
@@ -114,6 +118,11 @@ class Request:
     def to_json(self) -> str:
         """Return the text of the file."""
         return json.dumps(self.to_document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _extra(name: Mapping[str, str]) -> list[tuple[str, str]]:
+    oids = [(oid, text) for oid, text in name.items() if oid not in NAME_WORDS]
+    return [*oids, (EMAIL, name["E"])] if name.get("E") else oids
 
 
 def _name_document(name: Mapping[str, str]) -> dict[str, Any]:

@@ -2,19 +2,16 @@
 
 import re
 
+from tls_scaffold.cfssl import gourl
 from tls_scaffold.words import canonical_address
 
 ATOM = r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+"
 QUOTED = r'"(?:[^"\\\r\n]|\\.)*"'
-ADDRESS = rf"(?:{ATOM}(?:\.{ATOM})*|{QUOTED})@{ATOM}(?:\.{ATOM})*"
+LITERAL = r"\[[0-9A-Fa-f:.]+\]"
+ADDRESS = rf'(?:{ATOM}(?:\.{ATOM})*|(?!""){QUOTED})@(?:{ATOM}(?:\.{ATOM})*|{LITERAL})'
 PHRASE = rf'(?:[^\x00-\x08\x0a-\x1f\x7f()<>\[\]:;@\\,"]|{QUOTED})*'
+ESCAPED = re.compile(r"\\(.)")
 EMAIL = re.compile(rf"[ \t]*(?:({ADDRESS})|{PHRASE}<({ADDRESS})>)[ \t]*")
-URI = re.compile(
-    r"\*|(?:[A-Za-z][A-Za-z0-9+.-]*:)?/(?!/)[^\x00-\x1f\x7f]*"
-    r"|[A-Za-z][A-Za-z0-9+.-]*:(?://[^\x00-\x20\x7f/?]*(?:[/?][^\x00-\x1f\x7f]*)?|[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*|)"
-)
-BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-URI_PUNCTUATION = "%/:?[]@!$&'()*+,;=~"
 DNS_LIKE = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
 KINDS = ("dns", "email", "ip", "uri")
 
@@ -28,14 +25,22 @@ def classified(host: str) -> tuple[str, str]:
     address = canonical_address(host)
     if address:
         return "ip", address
-    mail = EMAIL.fullmatch(host)
+    mail = _mail(host)
     if mail:
-        return "email", mail[1] or mail[2]
-    if URI.fullmatch(host) and not BAD_ESCAPE.search(host):
-        from urllib.parse import quote
+        return "email", mail
+    uri = gourl.written(host)
+    return ("dns", host) if uri is None else ("uri", uri)
 
-        return "uri", quote(host, safe=URI_PUNCTUATION)
-    return "dns", host
+
+def _mail(host: str) -> str:
+    """Return the e-mail address in a host as Go takes it out of its quotes; empty if there is none."""
+    found = EMAIL.fullmatch(host)
+    local, _, domain = (found[1] or found[2] if found else "").rpartition("@")
+    if domain.startswith("[") and not canonical_address(domain[1:-1]):
+        return ""
+    if local.startswith('"'):
+        local = ESCAPED.sub(r"\1", local[1:-1])
+    return f"{local}@{domain}" if domain else ""
 
 
 def alternative_names(hosts: tuple[str, ...], *, is_ca: bool = False) -> tuple[tuple[str, str], ...]:
@@ -44,12 +49,22 @@ def alternative_names(hosts: tuple[str, ...], *, is_ca: bool = False) -> tuple[t
     return tuple(name for name in names if name[0] == "ip" or not is_ca)
 
 
+def refusal(host: str) -> str:
+    """Say why cfssl refuses to sign a host; empty if it does not."""
+    kind, name = classified(host)
+    if not name.isascii():
+        return f"`{host}` is not ASCII"
+    if kind == "uri" and not gourl.host_is_a_name(gourl.host(name)):
+        return f"`{host}` is a URI with a malformed host"
+    return ""
+
+
 def problem(host: str) -> str:
     """Say what cfssl signs in silence in place of a host that is malformed; empty if it is not."""
     kind, _ = classified(host)
     if not host:
         return "is empty: cfssl signs an empty DNS name"
-    if kind == "uri" and "//" not in host:
+    if kind == "uri" and "://" not in host:
         return f"`{host}` is not a host: cfssl signs it as a URI"
     if kind == "dns" and not _looks_like_dns(host):
         return f"`{host}` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"

@@ -45,7 +45,7 @@ def gencert(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -
 
 def _ca(request: Request, place: str, folder: Path, key_place: str) -> Answer:
     profile, now = ca_profile(request), signer.utc_now()
-    _refuse(place, silences.refusals(request, profile, now))
+    _refuse(place, silences.refusals(request, profile, now, leaf=False))
     key = private_key(_bytes(folder / key_place), key_place) if key_place else None
     signed = signer.new_ca(request, now, key)
     return _answer(signed, place, silences.silences(request, leaf=False), key_is_new=not key)

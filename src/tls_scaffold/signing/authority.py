@@ -60,7 +60,7 @@ def make(folder: Path, certificate: str, key: str, now: datetime) -> tuple[signe
         raise ScaffoldError(f"`{path}` is missing: the CA's own request")
     request = readers.request(text, path)
     profile = ca_profile(request)
-    problems = (*silences.refusals(request, profile, now), *silences.silences(request, leaf=False))
+    problems = (*silences.refusals(request, profile, now, leaf=False), *silences.silences(request, leaf=False))
     if problems:
         raise ScaffoldError("the CA can't be made", [f"{path}: {problem}" for problem in problems])
     signed = signer.new_ca(request, now)

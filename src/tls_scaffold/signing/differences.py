@@ -46,13 +46,17 @@ def _sets(what: str, asked: Iterable[str], there: Iterable[str]) -> tuple[str, .
 
 
 def _subject(certificate: Certificate, request: Request) -> tuple[str, ...]:
-    asked = [(WORDS[oid], text) for oid, texts in request.subject for text in texts]
-    if sorted(asked) == sorted(certificate.subject):
+    asked, plain = (_pairs(subject) for subject in (request.subject, request.plain_subject))
+    if sorted(certificate.subject) in (asked, plain):  # cfssl 1.2 signs the plain one
         return ()
     return (
         *_one("CN", certificate.cn, request.cn),
         *_one("names", _names(certificate.subject), _names(asked)),
     )
+
+
+def _pairs(subject: Iterable[tuple[str, tuple[str, ...]]]) -> list[tuple[str, str]]:
+    return sorted((WORDS.get(oid, oid), text) for oid, texts in subject for text in texts)
 
 
 def _names(subject: Iterable[tuple[str, str]]) -> str:

@@ -115,10 +115,10 @@ def _validity(profile: Profile, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _csr(request: Request, subject: x509.Name, key: PrivateKey) -> bytes:
-    """Return the CSR; unlike the certificate it holds e-mail addresses and OIDs, and all names of a CA's hosts."""
-    extra = [(oid, (text,)) for oid, text in request.extra_subject]
-    names = x509.Name([*subject.rdns, *_rdns(extra)]) if extra else subject
-    builder = x509.CertificateSigningRequestBuilder().subject_name(names)
+    """Return the CSR; its subject may have another order, and unlike the certificate it has all of a CA's hosts."""
+    if request.csr_subject != request.subject:
+        subject = x509.Name(_rdns(request.csr_subject))
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if request.hosts:
         builder = builder.add_extension(_alternative_names(alternative_names(request.hosts)), critical=False)
     if request.ca:
@@ -142,7 +142,8 @@ def _extensions(
 ) -> Iterator[tuple[x509.ExtensionType, bool]]:
     """Yield each extension and whether it is critical, in the order of Go's crypto/x509.
 
-    Like Go, without an authority key identifier where subject and issuer have one name: `ca` is None then.
+    Like Go, without an authority key identifier where subject and issuer have one name: `ca` is None then. The
+    alternative names are critical where there is no subject (RFC 5280, 4.2.1.6).
     """
     yield from _usages(profile.usages)
     constraint = profile.constraint
@@ -154,7 +155,7 @@ def _extensions(
         yield _authority_access(profile), False
     names = alternative_names(request.hosts or (), is_ca=constraint.is_ca)
     if names:
-        yield _alternative_names(names), False
+        yield _alternative_names(names), not request.subject
     if profile.crl_url:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(profile.crl_url)], None, None, None)
         yield x509.CRLDistributionPoints([point]), False

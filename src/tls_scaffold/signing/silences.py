@@ -14,9 +14,12 @@ SUBJECT_WORDS = ("C", "ST", "L", "O", "OU")
 ONLY = {"encipher_only", "decipher_only"}
 
 
-def refusals(request: Request, profile: Profile, now: datetime) -> tuple[str, ...]:
-    """Say why cfssl refuses to sign a request `now`, or this signer can't; `profile` is what it is signed with."""
-    return (*_refusals(request, profile), *_refused_lives(profile, now))
+def refusals(request: Request, profile: Profile, now: datetime, *, leaf: bool = True) -> tuple[str, ...]:
+    """Say why cfssl refuses to sign a request `now`, or this signer can't; `profile` is what it is signed with.
+
+    A CA's own request (`leaf` false) needs a subject, and its section `ca` counts.
+    """
+    return (*_refused_parts(request, leaf=leaf), *_refused_usages(profile), *_refused_lives(profile, now))
 
 
 def _refused_lives(profile: Profile, now: datetime) -> Iterator[str]:
@@ -29,22 +32,26 @@ def _refused_lives(profile: Profile, now: datetime) -> Iterator[str]:
         yield f"{_place(profile)}: it is over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
 
 
-def _refusals(request: Request, profile: Profile) -> Iterator[str]:
-    if not (request.cn or (request.names and all(map(_named, request.names)))):
+def _refused_parts(request: Request, *, leaf: bool) -> Iterator[str]:
+    if not leaf and not (request.cn or (request.names and all(map(_named, request.names)))):
         yield "no subject: `CN` and `names` are empty"
-    if request.ca and not profile.constraint.is_ca:
+    if leaf and request.ca:
         yield "ca: only a CA's own request may have this section"
     for index, host in enumerate(request.hosts or ()):
-        if not (host.isascii() or sans.classified(host)[0] == "uri"):
-            yield f"hosts[{index}]: `{host}` is not ASCII"
-    if not meanings(profile.usages):
-        yield f"{_place(profile)}: it grants no usage"
-    if ONLY.intersection(meanings(profile.usages)) and "key agreement" not in profile.usages:
-        yield f"{_place(profile)}: `encipher only` and `decipher only` mean nothing without `key agreement`"
+        reason = sans.refusal(host)
+        if reason:
+            yield f"hosts[{index}]: {reason}"
     for oid, texts in request.subject:
         for text in dict.fromkeys(texts):
             if texts.count(text) > 1:
                 yield f"names: `{text}` stands twice ({oid})"
+
+
+def _refused_usages(profile: Profile) -> Iterator[str]:
+    if not meanings(profile.usages):
+        yield f"{_place(profile)}: it grants no usage"
+    if ONLY.intersection(meanings(profile.usages)) and "key agreement" not in profile.usages:
+        yield f"{_place(profile)}: `encipher only` and `decipher only` mean nothing without `key agreement`"
 
 
 def _named(name: Mapping[str, str]) -> bool:
