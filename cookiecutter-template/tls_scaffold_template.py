@@ -1,6 +1,7 @@
-"""Gives the template its one filter: the answers to cookiecutter's questions, checked, as an inventory."""
+"""Gives the template its filters, first of all the answers to cookiecutter's questions, checked, as an inventory."""
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
@@ -26,7 +27,7 @@ NONE = Inventory(members=())
 
 
 class InventoryExtension(Extension):
-    """Adds the filters `inventory`, `documents`, `rbac` and `consumers`."""
+    """Adds the filters `inventory`, `documents`, `rbac`, `consumers` and `quoted`, for a shell."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -34,6 +35,7 @@ class InventoryExtension(Extension):
         environment.filters["documents"] = hook_documents
         environment.filters["rbac"] = rbac.script_lines
         environment.filters["consumers"] = rbac.consumers
+        environment.filters["quoted"] = shlex.quote
 
 
 def inventory(answers: Mapping[str, Any]) -> Inventory:

@@ -1,6 +1,7 @@
 """The generated Procfile: a real etcd cluster on loopback, and what its certificates may do there."""
 
 import fcntl
+import json
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from conftest import NEED_TOOLS, Factory
-from support import Done, make, run
+from support import Done, make, run, tls_scaffold
 
 pytestmark = [
     pytest.mark.needs("make", "cfssl", "cfssljson", "etcd", "etcdctl", "honcho"),
@@ -170,3 +171,18 @@ def test_each_member_has_ports_and_data_of_its_own(folder: Factory) -> None:
     for command in started.values():
         for flag in ("--client-cert-auth", "--peer-client-cert-auth", "--peer-cert-allowed-cn etcd"):
             assert f" {flag}" in command
+
+
+@pytest.mark.parametrize("cn", ["etcd members", "x$(touch ran)", "`touch ran`", "'; touch ran; '", 'a"b', "$HOME"])
+def test_the_members_cn_reaches_etcd_as_it_is(tmp_path: Path, cn: str) -> None:
+    (tmp_path / "etcd").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "etcd").chmod(0o755)
+    (tmp_path / "inventory.json").write_text(json.dumps({"members": ["10.0.0.1"], "members_cn": cn}))
+    made = tls_scaffold("new", "folder", "--from", "inventory.json", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+
+    (line,) = processes(tmp_path / "folder").values()
+    said = run("sh", "-c", line, cwd=tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin")
+
+    assert said.stdout.splitlines()[-2:] == ["--peer-cert-allowed-cn", cn]
+    assert not (tmp_path / "ran").exists()
