@@ -212,12 +212,14 @@ def test_gives_a_ca_its_certificate_again_under_the_same_key(of_2015: Path) -> N
         ("cfssljson -f latin.json a", 1, "error: `latin.json` is not text in UTF-8 (byte 8)\n"),
         ("cfssljson -bare -f half.json a", 1, "error: the input is not cfssl's JSON\n"),
         ("cfssljson -bare -f deep.json a", 1, "error: the input is not cfssl's JSON\n"),
+        ("cfssljson -bare -f good.json no/a", 1, "error: `no` is not a folder\n\nhint: cfssljson makes none either\n"),
         ("cfssljson -f five.json a", 1, "error: the input tells of no success\n"),
     ],
 )
 def test_refuses_what_it_does_not_do_by_name(of_2015: Path, line: str, code: int, told: str) -> None:
     (of_2015 / "latin.json").write_bytes('{"CN": "ä"}'.encode("latin-1"))
     (of_2015 / "half.json").write_text('{"cert": "\\ud800"}')
+    (of_2015 / "good.json").write_text('{"cert": "c"}')
     (of_2015 / "deep.json").write_text("[" * 100_000)
     (of_2015 / "five.json").write_text('{"success": false, "errors": 5}')
     before = contents(of_2015)
@@ -225,6 +227,15 @@ def test_refuses_what_it_does_not_do_by_name(of_2015: Path, line: str, code: int
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith(told)
     assert contents(of_2015) == before
+
+
+def test_a_name_that_is_not_set_makes_hidden_files_where_cfssljson_makes_them(of_2015: Path) -> None:
+    make_of_2015(of_2015, "ca")
+    line = f"{CFSSL} gencert {SIGN} config/req-csr.json | {JSON} -bare"
+    assert shell(f"{line} certs/", of_2015).returncode == 0
+    assert shell(f"{line} .", of_2015).returncode == 0
+    assert {"certs/.pem", "certs/-key.pem", "certs/.csr", "..pem", ".-key.pem", "..csr"} < contents(of_2015).keys()
+    openssl("verify", "-CAfile", str(of_2015 / "certs/ca.pem"), str(of_2015 / "certs/.pem"))
 
 
 @pytest.mark.parametrize("program", ["cfssl", "cfssljson"])

@@ -30,7 +30,7 @@ SHELVES = {
     "disk": "folder / healing locking newfolder / files plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",
-    "cfssl": "readers / documents / durations goflags gojson sans usages",
+    "cfssl": "readers / documents sans / durations goflags gojson gourl usages",
     "inventory": "intake / rbac / components conflicts grants presets / fields formats values",
     "makefiles": "foreign makefile / gencert makeblocks / shell",
 }

@@ -135,13 +135,16 @@ def in_openssl(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     return ":".join(f"{int(group, 16):X}" for group in address.exploded.split(":"))
 
 
-def test_the_calico_guides_request_with_an_empty_host_is_signed_by_its_lines(signed: Factory) -> None:
-    path = signed(*SMALL)
+@with_either_signer
+@pytest.mark.parametrize("goal", ["all", "req", "regenerate"])
+def test_the_calico_guides_request_with_an_empty_host_is_signed_by_its_lines(folder: Factory, goal: str) -> None:
+    path = folder(*SMALL)
     write_request(path, "dex", hosts=[""])
     paste(path, BLOCK.format("dex"))
 
-    make(path)
+    make(path, goal)
 
+    assert faults(path) == []
     verify(path, "certs/dex.pem")
 
 

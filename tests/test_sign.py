@@ -222,6 +222,15 @@ def test_a_request_that_cant_be_signed_is_refused(folder: Factory, request_text:
     assert f"\n  {problem}" in refusal(path, *(["calico"] if request_text is None else []))
 
 
+def test_a_certificate_without_a_name_is_refused(folder: Factory) -> None:
+    path = folder()
+    rule = "req: $(wanted) | certs/ca.pem\n"
+    line = "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | cfssljson -bare certs/$(none)"
+    text = (path / "Makefile").read_text()
+    (path / "Makefile").write_text(text.replace(rule, f"{rule}\t{line}\n"))
+    assert "  config/req-csr.json: its certificate `certs/.pem` has no name\n" in refusal(path)
+
+
 BEYOND = "it reaches beyond the years 1950 to 9999, all that certificates know"
 SIGNING = "config/ca-config.json: signing.default"
 
@@ -535,7 +544,7 @@ def test_what_killed_runs_left_beside_outputs_elsewhere_is_cleared(tmp_path: Pat
 
 def test_a_leftover_of_our_own_number_does_not_keep_us_from_work(tmp_path: Path) -> None:
     (tmp_path / f".work.{os.getpid()}").mkdir()
-    pairs.put(tmp_path / "a", {pairs.CERTIFICATE: b"C"})
+    pairs.put(tmp_path, "a", {pairs.CERTIFICATE: b"C"})
     assert contents(tmp_path) == {"a.pem": b"C"}
 
 

@@ -324,8 +324,8 @@ cfssl:sign | cfssl:sign-again) fail "SIGNER is empty: it is either \`cfssl\` or 
 cfssl:ca) lock all; heal; make_ca ;;
 cfssl:*) lock "${1##*/}"; sign "$@" ;;
 tls-scaffold:ca) if [ -f certs/ca.pem ]; then ca_is_whole; else own ca; fi ;;
-tls-scaffold:sign) own ;;
-tls-scaffold:sign-again) own --force ;;
+tls-scaffold:sign) own --own-lines ;;
+tls-scaffold:sign-again) own --own-lines --force ;;
 tls-scaffold:*) own --force "$1" ;;
 *) fail "SIGNER is \`$SIGNER\`: it is either \`cfssl\` or \`tls-scaffold\`" ;;
 esac

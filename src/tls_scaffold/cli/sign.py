@@ -15,16 +15,17 @@ LONG = 20
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]…")
 @option("--force", is_flag=True, help="Sign the named components, or all, even if nothing differs")
+@option("--own-lines", is_flag=True, help="Leave the Makefile's lines that call cfssl themselves to make")
 @option("--jobs", type=click.IntRange(1), metavar="N", help="Use N processes  [default: one a processor]")
 @click.pass_obj
-def sign(folder: Path, names: tuple[str, ...], jobs: int | None, *, force: bool) -> None:
+def sign(folder: Path, names: tuple[str, ...], jobs: int | None, *, force: bool, own_lines: bool) -> None:
     """Sign what is missing or differs from its request, as make would with cfssl.
 
     Without NAME every component of the Makefile; `ca` alone makes the CA where there is none.
     """
     from tls_scaffold.commands.sign import sign as run
 
-    done = run(folder, names, force=force, processes=jobs or 0, progress=_progress)
+    done = run(folder, names, force=force, own_lines=own_lines, processes=jobs or 0, progress=_progress)
     lines = [f"signed {path}{_because(reasons)}" for path, reasons in done.signed.items()]
     if lines:
         click.echo("\n".join(lines))

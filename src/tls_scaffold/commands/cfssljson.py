@@ -1,6 +1,7 @@
 """`tls-scaffold cfssljson`: the three files out of cfssl's JSON."""
 
 import os
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,15 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
     source = flags.texts.get("f", STDIN)
     text = read_stdin() if source == STDIN else _text(folder / source)
     document = _result(_document(text), bare="bare" in flags.switches)
-    name = Path(names[0] if names else "cert")
-    base = folder / name
-    if not (name.is_absolute() or ".." in name.parts):  # elsewhere is where the caller wants it
-        inside(folder, str(name))
+    place, name = posixpath.split(names[0] if names else "cert")  # `certs/` has files called `certs/.pem` and so on
+    directory = folder / place
+    if not (directory.is_absolute() or ".." in directory.parts):  # elsewhere is where the caller wants it
+        inside(folder, posixpath.join(place, f"{name}.pem"))
+    if not directory.is_dir():
+        raise ScaffoldError(f"`{directory}` is not a folder", hint="cfssljson makes none either")
     contents = _contents(document)
-    notes = _save_ca(folder, base, contents)
-    pairs.put(base, contents)
+    notes = _save_ca(folder, directory, name, contents)
+    pairs.put(directory, name, contents)
     return notes
 
 
@@ -53,19 +56,20 @@ def _text(path: Path) -> str:
         raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from None
 
 
-def _save_ca(folder: Path, base: Path, contents: Mapping[str, bytes]) -> tuple[str, ...]:
+def _save_ca(folder: Path, directory: Path, name: str, contents: Mapping[str, bytes]) -> tuple[str, ...]:
     """Move what would be replaced to `archive/`, where nothing is ever deleted, if it is a CA or may be one."""
+    base = f"{directory}/{name}".removeprefix("./")
     replaced = [ending for ending in contents if os.path.lexists(f"{base}{ending}")]
     is_ca = _is_ca(Path(f"{base}{pairs.CERTIFICATE}"))
     holds_key = any(_is_key(Path(f"{base}{ending}")) for ending in (pairs.CERTIFICATE, pairs.CSR))
     if not (is_ca or holds_key or (is_ca is None and pairs.KEY in replaced)):
         return ()
-    parent, top = base.parent.resolve(), folder.resolve()
-    root, below = (folder, parent.relative_to(top)) if parent.is_relative_to(top) else (base.parent, Path())
+    parent, top = directory.resolve(), folder.resolve()
+    root, below = (folder, parent.relative_to(top)) if parent.is_relative_to(top) else (directory, Path())
     check(root)
     shelf = archive(root)
     for ending in replaced:
-        move_away(root, str(below / f"{base.name}{ending}"), shelf)
+        move_away(root, str(below / f"{name}{ending}"), shelf)
     if is_ca:
         told = f"`{base}{pairs.CERTIFICATE}` was a CA: it is in `{shelf}` now, and what it signed is no longer trusted"
     else:

@@ -20,15 +20,24 @@ WAIT = 60.0
 CA = "ca"
 
 
-def sign(folder: Path, names: Sequence[str], *, force: bool, processes: int, progress: "Progress") -> "Done":
+def sign(
+    folder: Path,
+    names: Sequence[str],
+    *,
+    force: bool,
+    processes: int,
+    progress: "Progress",
+    own_lines: bool = False,
+) -> "Done":
     """Sign what is missing in `folder` or differs from its request or profile; with `force`, all that is named.
 
     No names mean every component; `ca` is the CA, which is made where it is missing and never signed again.
+    With `own_lines` the Makefile's lines that call cfssl are left to make.
     `processes` 0 takes as many as there are processors. `progress` is given the number of certificates and yields
     what to call when some are done. Raises ScaffoldError with every problem, before anything is written.
     """
     with lock(folder, "tls-scaffold sign", wait=WAIT):
-        reading = _Reading(folder)
+        reading = _Reading(folder, own_lines=own_lines)
         from tls_scaffold.signing import signings
 
         chosen = _named(reading.result(), names)
@@ -41,16 +50,17 @@ class _Reading(Thread):
     No executor of `concurrent.futures`: what that runs at each fork swallows a Ctrl-C which comes at that moment.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, own_lines: bool) -> None:
         super().__init__(daemon=True)
         self._folder = folder
+        self._own_lines = own_lines
         self._found: tuple[Signing, ...] = ()
         self._error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         try:
-            self._found = _understood(makefile.wanted(self._folder))
+            self._found = _understood(makefile.wanted(self._folder), own_lines=self._own_lines)
         except BaseException as error:  # noqa: BLE001 - raised again where it can be seen
             self._error = error
 
@@ -62,11 +72,11 @@ class _Reading(Thread):
         return self._found
 
 
-def _understood(found: Survey) -> tuple[Signing, ...]:
+def _understood(found: Survey, *, own_lines: bool) -> tuple[Signing, ...]:
     if found.strange:
         hint = "a line is `req-NAME CERTIFICATE: REQUEST ; $(sign) PROFILE`; more commands go on lines below it"
         raise ScaffoldError("lines of the Makefile are not understood, and nothing is signed", found.strange, hint)
-    return found.signings
+    return found.own if own_lines else found.signings
 
 
 def _named(signings: Iterable[Signing], names: Sequence[str]) -> tuple[Signing, ...]:

@@ -44,6 +44,11 @@ class Survey:
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def own(self) -> tuple[Signing, ...]:
+        """What lines of our form ask for: make runs all others, which call cfssl, by itself."""
+        return tuple(signing for signing in self.signings if signing.target == f"req-{signing.name}")
+
+    @property
     def strange(self) -> tuple[str, ...]:
         """The unread lines that run our `sign.sh`: nobody but the own signer could sign what they ask for."""
         return tuple(line for line in self.unread if "sign.sh" in line)

@@ -72,7 +72,7 @@ def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
     target = inside(folder, certificate)
     contents = {pairs.KEY: signed.key, pairs.CSR: signed.csr, pairs.CERTIFICATE: signed.certificate}
     if certificate != OURS:
-        pairs.put(target.with_suffix(""), contents)
+        pairs.put(target.parent, target.stem, contents)
         return
     with pairs.workshop(target.parent) as work:
         pairs.stage(work, NAME, contents)

@@ -51,8 +51,8 @@ def flush(paths: Iterable[Path]) -> None:
                 os.close(descriptor)
 
 
-def place(work: Path, name: str, base: Path) -> None:
-    """Move staged files to `base`: the old certificate goes first, the new one comes last."""
+def place(work: Path, name: str, base: str) -> None:
+    """Move staged files to `base`, a path without ending: the old certificate goes first, the new one comes last."""
     with telling(base):
         for ending in MODES:
             _refuse_folder(f"{base}{ending}")
@@ -69,10 +69,10 @@ def _refuse_folder(path: str) -> None:
         raise ScaffoldError(f"`{path}` is a folder: it should be a file", hint="move it away")
 
 
-def put(base: Path, contents: Mapping[str, bytes]) -> None:
-    """Put one certificate's files (contents by ending) in place at `base`, on the disk before their names are."""
-    with workshop(base.parent) as work:
-        stage(work, base.name, contents)
+def put(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:
+    """Put one certificate's files (contents by ending) into a directory, on the disk before their names are."""
+    with workshop(directory) as work:
+        stage(work, name, contents)
         flush(work.iterdir())
-        place(work, base.name, base)
-    flush_directory(base.parent)
+        place(work, name, f"{directory}/{name}")
+    flush_directory(directory)

@@ -125,9 +125,11 @@ class _Survey:
 
 
 def _taken(signing: Signing) -> Iterator[str]:
-    """Say that a certificate would take the place of the CA or of a key."""
+    """Say that a certificate would take the place of the CA or of a key, or has no name."""
     path = f"{signing.output}.pem"
-    if path == signing.ca:
+    if not signing.name:
+        yield f"{signing.request}: its certificate `{path}` has no name"
+    elif path == signing.ca:
         yield f"{signing.name}: `{path}` is the certificate of the CA"
     elif signing.output.endswith("-key"):
         yield f"{signing.name}: `{path}` is the name of a key"

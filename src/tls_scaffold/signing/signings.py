@@ -78,6 +78,6 @@ def _write(
             done = batch.sign(jobs, now, processes, update)
         pairs.flush(path for work in {job.work for job in done} for path in work.iterdir())
         for job, base in zip(done, bases, strict=True):
-            pairs.place(job.work, job.name, base)
+            pairs.place(job.work, job.name, str(base))
         for parent in parents:
             flush_directory(parent)
