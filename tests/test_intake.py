@@ -236,7 +236,7 @@ def test_every_problem_is_told_at_once_with_its_place() -> None:
   members[2].hosts[2]: `` {NOT_A_HOST} (it is empty)
   members[3].hosts: a member needs at least one host, or a `request` of its own that has them
   members[4].hosts: `x` is not a list
-  members[5]: `5` is not a table of fields
+  members[5]: `5` is neither text nor a table of fields
   proxies[0].hosts[0]: `010.0.0.1` {NOT_A_HOST}
   users[0].name: `ca` is taken by the CA's own files
   users[1].name: `x-key` ends in `-key`: `x-key.pem` would be the key of `x`
@@ -317,7 +317,7 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         ("proxies", True, "proxies: `true` is not a list"),
         ("proxies", 10**12, "proxies: there are more than 10000"),
         ("users", {}, "users: `a table` is not a list"),
-        ("users", [None], "users[0]: `null` is not a table of fields"),
+        ("users", [None], "users[0]: `null` is neither text nor a table of fields"),
         ("ignore", [], "ignore: `a list` is not a table of rules and reasons"),
         ("ignore", {"x": 1}, "ignore.x: `1` is not text"),
         ("ignore", {"x": "\ud800"}, r"ignore.x: `\ud800` has control or invisible characters"),
@@ -450,7 +450,7 @@ def test_options_add_to_the_lists_of_a_file_and_stand_over_its_settings() -> Non
 
 def test_a_wrong_list_of_a_file_stays_wrong_when_options_add_to_it() -> None:
     assert problems_of(intake.extended({"members": 3}, {"members": ["a"]})) == [
-        "members[0]: `3` is not a table of fields"
+        "members[0]: `3` is neither text nor a table of fields"
     ]
     assert intake.extended([], {"members": ["a"]}) == []
 
@@ -471,8 +471,8 @@ def test_a_word_that_is_no_text_is_told_with_its_place() -> None:
 
 def test_two_problems_are_counted_and_nothing_is_told_of_what_could_not_be_read() -> None:
     assert refused({"members": "a", "users": [None, None]}) == (
-        "2 problems in the inventory\n  users[0]: `null` is not a table of fields\n"
-        f"  users[1]: `null` is not a table of fields{HINT}"
+        "2 problems in the inventory\n  users[0]: `null` is neither text nor a table of fields\n"
+        f"  users[1]: `null` is neither text nor a table of fields{HINT}"
     )
 
 

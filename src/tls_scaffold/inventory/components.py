@@ -13,6 +13,7 @@ from tls_scaffold.inventory.values import Files, Member, Peer, Permission, Proxy
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")
 SERVER_FIELDS = ("name", "hosts", "cn", *FILE_FIELDS)
+NEITHER = "neither text nor a table of fields"
 ACCESS = ("read", "write", "readwrite")
 NO_REQUESTS = ("archive", "certs", "data", "dist")
 NO_OUTPUTS = ("archive", "config", "data", "dist")
@@ -63,7 +64,7 @@ def _named(servers: Iterable[S], prefix: str, removed: tuple[str, ...]) -> tuple
 
 def _member(fields: Fields, place: str, value: object) -> Member:
     data = _words(value, "hosts") if isinstance(value, str) else value
-    table = fields.table(place, data, (*SERVER_FIELDS, "peer"))
+    table = fields.table(place, data, (*SERVER_FIELDS, "peer"), NEITHER)
     if not (table.get("hosts") or table.get("request")) and isinstance(data, Mapping):
         fields.wrong(f"{place}.hosts", "a member needs at least one host, or a `request` of its own that has them")
     member = _server(fields, place, table, Member, bare=isinstance(value, str) and "=" not in value)
@@ -79,7 +80,7 @@ def _peer(fields: Fields, place: str, value: object) -> Peer:
 
 def _proxy(fields: Fields, place: str, value: object) -> Proxy:
     data = _words(value, "name") if isinstance(value, str) else value
-    return _server(fields, place, fields.table(place, data, SERVER_FIELDS), Proxy)
+    return _server(fields, place, fields.table(place, data, SERVER_FIELDS, NEITHER), Proxy)
 
 
 def _server(fields: Fields, place: str, table: Mapping[str, Any], kind: type[S], *, bare: bool = False) -> S:
@@ -117,7 +118,7 @@ def _user(fields: Fields, place: str, value: object) -> User:
     if isinstance(value, str):
         name, named, cn = value.partition("=")
         value = {"name": name, "cn": cn} if named else {"name": name}
-    table = fields.table(place, value, ("name", "cn", "role", "permissions", *FILE_FIELDS))
+    table = fields.table(place, value, ("name", "cn", "role", "permissions", *FILE_FIELDS), NEITHER)
     name = fields.name(f"{place}.name", table.get("name", "")) if isinstance(value, Mapping) else ""
     permissions = fields.each(
         f"{place}.permissions", table.get("permissions", []), lambda at, item: _permission(fields, at, item)

@@ -20,10 +20,12 @@ class Fields:
         """Note a mistake."""
         self.problems.append(f"{place}: {message}")
 
-    def table(self, place: str, data: object, allowed: Iterable[str]) -> Mapping[str, Any]:
+    def table(
+        self, place: str, data: object, allowed: Iterable[str], what: str = "not a table of fields"
+    ) -> Mapping[str, Any]:
         """Return a table none of whose fields is unknown; `place` is empty for the whole."""
         if not isinstance(data, Mapping):
-            self.wrong(place, f"`{shown(data)}` is not a table of fields")
+            self.wrong(place, f"`{shown(data)}` is {what}")
             return {}
         for name in data:
             if name not in allowed:

@@ -11,6 +11,15 @@ from tls_scaffold.errors import ScaffoldError
 
 SUFFIXES = {"json": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml"}
 LARGEST = 64 * 1024 * 1024
+TOML_LINE = re.compile(r"\s*(#.*\s*)*(\[|[\w.'\"-]+[ \t]*=)")
+PLAIN = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", list("-+0123456789")),
+    ("merge", r"<<", ["<"]),
+)
+"""What of YAML 1.2's plain words is not text, by the character that it begins with (YAML 1.2.2, 10.3.2)."""
 HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -51,11 +60,7 @@ def parse(text: str, place: str, form: str) -> Any:
 def _likely(text: str) -> str:
     if text.lstrip().startswith("{"):
         return "json"
-    try:
-        _toml(text)
-    except (ValueError, RecursionError):
-        return "yaml"
-    return "toml"
+    return "toml" if TOML_LINE.match(text) else "yaml"
 
 
 def _json(text: str) -> Any:
@@ -86,7 +91,10 @@ def _yaml(text: str) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """PyYAML takes the last of two equal fields; here they are a mistake, as in JSON and TOML."""
+        """Reads plain words as text: no `on` for true, no `1:30` for 90, no dates.
+
+        PyYAML takes the last of two equal fields; here they are a mistake, as in JSON and TOML.
+        """
 
         def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
             node = super().compose_mapping_node(anchor)
@@ -94,6 +102,9 @@ def _yaml(text: str) -> Any:
                 raise yaml.MarkedYAMLError(problem=twice, problem_mark=node.start_mark)
             return node
 
+    Loader.yaml_implicit_resolvers = {}
+    for tag, pattern, begins in PLAIN:
+        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{pattern})\Z"), begins)
     try:
         return yaml.load(text, Loader)  # noqa: S506  (a SafeLoader)
     except yaml.MarkedYAMLError as error:
