@@ -1097,6 +1097,22 @@ def test_a_line_with_more_on_it_signs_with_either_signer(folder: Factory, ending
     assert "nothing found" in run("tls-scaffold", "check", cwd=path).stderr
 
 
+@with_either_signer
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_line_anywhere_in_the_makefile_signs_beside_the_others(folder: Factory, place: int) -> None:
+    path = folder(*SMALL)
+    write_request(path, "zed")
+    lines = (path / "Makefile").read_text().splitlines()
+    lines.insert(place, "req-zed certs/zed.pem: config/req-zed.json ; $(sign) client")
+    (path / "Makefile").write_text("\n".join(lines))
+
+    make(path)
+
+    assert faults(path) == []
+    verify(path, "certs/zed.pem")
+    verify(path, "certs/etcd1.pem")
+
+
 def test_a_line_that_can_not_be_told_is_signed_by_nobody_in_silence(folder: Factory) -> None:
     path = folder()
     makefile = path / "Makefile"
