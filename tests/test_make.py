@@ -1098,6 +1098,19 @@ def test_a_line_with_more_on_it_signs_with_either_signer(folder: Factory, ending
 
 
 @with_either_signer
+def test_a_regenerate_says_of_a_ca_that_can_not_sign_that_it_is_the_ca(signed: Factory) -> None:
+    path = signed(*SMALL)
+    (path / "certs/ca-key.pem").write_text("")
+    before = contents(path)
+
+    done = make(path, "regenerate", code=2)
+
+    assert last_error(done).startswith("the CA in `certs/` can't sign: ")
+    assert "hint: put back the two halves that belong together" in done.stderr
+    assert contents(path) == before
+
+
+@with_either_signer
 @pytest.mark.parametrize("place", [0, -1])
 def test_a_line_anywhere_in_the_makefile_signs_beside_the_others(folder: Factory, place: int) -> None:
     path = folder(*SMALL)

@@ -123,11 +123,15 @@ run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NA
 }
 
 refused() { # refused NAME EXIT-CODE: end with cfssl's own words, which cfssljson would hide
-    words=$(sed '/\[INFO\]/d; /lacks a "hosts" field/,/10.2.3/d' "$work/log"; grep -s '"message"' "$work/json" || :)
+    dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
+        fail "cfssl did not sign \`$1\`: no space is left for its answer" "make room, then run make again"
+    words=$(sed '/\[INFO\]/d; s/^error: //; /lacks a "hosts" field/,/10.2.3/d' "$work/log"; grep -s '"message"' "$work/json" || :)
     case $words in *"match parent's PublicKey"*)
         fail "\`$1\` is not signed: \`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`" \
             "put the right half back; neither is made anew beside the other" ;;
     esac
+    [ -n "$request" ] || fail "the CA in \`certs/\` can't sign: ${words:-cfssl ended with exit code $2 and without a word}" \
+        "put back the two halves that belong together, or have \`make clean\` move both to archive/"
     fail "cfssl did not sign \`$1\`: ${words:-it ended with exit code $2 and without a word}" "\`$request\` is its request"
 }
 
@@ -145,7 +149,7 @@ ca_is_whole() {
 }
 
 ca_fits() { # have the CA sign something that is thrown away: only then does cfssl look at both halves
-    request=certs/ca.pem
+    request=
     run_cfssl ca -ca certs/ca.pem -ca-key certs/ca-key.pem - <<'REQUEST'
 {"CN": "a try", "hosts": ["localhost"], "key": {"algo": "ecdsa", "size": 256}}
 REQUEST

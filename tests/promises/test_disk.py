@@ -1,6 +1,7 @@
 """A full disk or a lost permission loses nothing: no room at any write, no room at all, nothing that may be written."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +92,22 @@ def fill(disk: Path, room: int) -> None:
     status = os.statvfs(disk)
     with (disk / "filling").open("wb") as file:
         file.write(b"x" * max(0, status.f_bavail * status.f_frsize - room * 1024))
+
+
+@pytest.mark.parametrize("room", [4, 8, 12])
+def test_a_full_disk_is_what_is_told(
+    signed: Factory, small_disk: Callable[[int], Path], room: int, either_signer: str
+) -> None:
+    disk = small_disk(2048)
+    place = copy(signed(), disk / "place")
+    before = certificates(place)
+    fill(disk, room)
+
+    done = run("make", "req-calico", cwd=place)
+
+    assert done.returncode != 0
+    assert re.search("[Nn]o space (is )?left", done.stderr), (either_signer, done.stderr)
+    assert certificates(place) == before
 
 
 @each_scenario
