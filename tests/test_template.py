@@ -46,6 +46,21 @@ def test_a_folder_has_these_files_and_no_others() -> None:
     ]
 
 
+def test_what_killed_runs_left_in_the_temporary_directory_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, young, other = (tmp_path / name for name in ("tls-scaffold-render-old", "tls-scaffold-render-young", "other"))
+    for folder in (old, young, other):
+        (folder / "tls-setup").mkdir(parents=True)
+    (tmp_path / "tls-scaffold-render-link").symlink_to(other)
+    for folder in (old, other):
+        os.utime(folder, (0, 0))
+
+    template.render(intake.of_data(INVENTORY))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "tls-scaffold-render-link", young.name]
+    assert (other / "tls-setup").is_dir()
+
+
 def test_the_json_files_are_those_of_documents_and_the_record_holds_the_rest() -> None:
     inventory = intake.of_data(INVENTORY)
 

@@ -1,10 +1,13 @@
 """Renders the one template: an Inventory becomes the texts of a folder. The only home of cookiecutter and jinja2."""
 
 import json
+import os
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
@@ -13,6 +16,8 @@ from tls_scaffold.rendering.documents import LAST_RENDER, last_render
 
 CARRIER = ".tls-scaffold/hook.json"
 NAME = "cookiecutter-template"
+PREFIX = "tls-scaffold-render-"
+HOUR = 3600
 
 
 def render(inventory: Inventory) -> dict[str, str]:
@@ -20,7 +25,8 @@ def render(inventory: Inventory) -> dict[str, str]:
 
     The same inventory gives the same bytes. The record of the last render is among them.
     """
-    with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as temporary:
+    _clear_old(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as temporary:
         rendered = _run_cookiecutter(inventory, Path(temporary))
         tree = {
             path.relative_to(rendered).as_posix(): path.read_text(encoding="utf-8")
@@ -29,6 +35,15 @@ def render(inventory: Inventory) -> dict[str, str]:
         }
     tree.update(json.loads(tree.pop(CARRIER))["files"])
     return {**tree, LAST_RENDER: last_render(tree)}
+
+
+def _clear_old(parent: Path) -> None:
+    """Remove what killed runs of ours left in the temporary directory: no render takes an hour."""
+    for old in parent.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            status = old.lstat()
+            if status.st_uid == os.getuid() and status.st_mtime < time.time() - HOUR:
+                shutil.rmtree(old)
 
 
 def location() -> Path:
