@@ -110,6 +110,32 @@ def test_a_role_that_is_broken_in_the_folder_s_own_script_is_noticed(signed: Fac
     assert done.stderr.splitlines()[-1] == "1 of 13 went otherwise than they should"
 
 
+def test_a_script_that_does_nothing_is_noticed_where_the_inventory_has_no_root(signed: Factory) -> None:
+    folder = signed(*ONE, "--user", "app", "--grant", "app=/app/:rw")
+    text = (folder / "rbac.sh").read_bytes()
+    (folder / "rbac.sh").write_bytes(text.replace(b"\treadwrite\tprefix", b"\tread\tprefix") + b"# gepr\xfcft\n")
+
+    done = prove(folder)
+
+    assert "app   /app/*                  allowed  denied (expected: allowed)" in done.stdout.splitlines()
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "1 of 9 went otherwise than they should")
+    (folder / "rbac.sh").write_bytes(b"exit 3\n")
+    assert "`rbac.sh` failed on the throw-away cluster" in prove(folder).stderr
+
+
+@pytest.mark.parametrize("user", ["app", "root"])
+def test_no_script_is_no_proof(signed: Factory, user: str) -> None:
+    folder = signed(*ONE, "--user", user)
+    (folder / "rbac.sh").unlink()
+    missing = prove(folder)
+    (folder / "rbac.sh").mkdir()
+    strange = prove(folder)
+
+    assert (missing.returncode, strange.returncode) == (1, 1)
+    assert f"error: `{folder}/rbac.sh` is missing: the script that is to be proven\n" in missing.stderr
+    assert f"error: `{folder}/rbac.sh` " in strange.stderr
+
+
 def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
     done = prove(folder(*ONE, "--users", "calico"))
 

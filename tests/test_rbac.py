@@ -74,8 +74,7 @@ def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory()
 def test_a_root_is_added_only_where_there_is_none() -> None:
     without, named = cluster(User("a", "a")), cluster(User("admin", "root"))
 
-    assert rbac.with_root(named) is named
-    assert rbac.with_root(without).users == (User("a", "a"), User("root", "root", role="root"))
+    assert rbac.root_alone(named).users == rbac.root_alone(without).users == (User("root", "root", role="root"),)
     assert rbac.root_component(without) is None
 
 

@@ -36,6 +36,8 @@ def test_diff_compares_a_live_cluster_and_changes_nothing(signed: Factory, tmp_p
         running.said("role", "grant-permission", "calico", "read", "--prefix=true", "/other/")
         surplus = rbac(running.folder, "--diff", **variables)
         as_json = rbac(running.folder, "--diff", "--json", **variables)
+        running.said("role", "grant-permission", "calico", "read", "--prefix=true", "/\udcff/")  # no UTF-8
+        bytes_too = rbac(running.folder, "--diff", **variables)
 
     assert (empty.returncode, sorted(empty.stdout.splitlines())) == (
         1,
@@ -51,6 +53,7 @@ def test_diff_compares_a_live_cluster_and_changes_nothing(signed: Factory, tmp_p
     )
     assert (same.returncode, same.stdout, same.stderr) == (0, "", "etcd holds what the inventory asks for\n")
     assert (surplus.returncode, surplus.stdout) == (1, "- permission  calico  read  prefix  /other/\n")
+    assert (bytes_too.returncode, "- permission  calico  read  prefix  /\\xff/" in bytes_too.stdout) == (1, True)
     assert surplus.stderr == "`make rbac` creates what is missing (+) and takes away what is too much (-)\n"
     assert (as_json.returncode, json.loads(as_json.stdout)) == (
         1,

@@ -1,16 +1,19 @@
 """`tls-scaffold prove`: a throw-away cluster from the folder's own certificates, and what each user may do there."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import cluster as etcd
 from tls_scaffold.etcd import etcdctl, proofs, throwaway
 from tls_scaffold.etcd.etcdctl import Identity, Member
 from tls_scaffold.etcd.proofs import Attempt, Bench, Check
 from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory.formats import LARGEST
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
@@ -51,18 +54,20 @@ def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
         into = Path(temporary)
         root = _root(folder, inventory, identities, into)
         stranger = throwaway.client(ROOT, throwaway.other_ca(), into / "stranger")
-        script = _script(folder, inventory, into)
+        scripts = list(_scripts(folder, inventory, into))
         host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
         ca, peer_cn = _whole(folder, "certs/ca"), inventory.peer_cn
         with etcd.cluster(tools, members, ca, into, peer_cn=peer_cn, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(cluster, root, members[0], stranger, users)
-            return run(bench, inventory, script)
+            return _run(bench, inventory, scripts)
 
 
-def run(bench: Bench, inventory: Inventory, script: Path) -> Proof:
-    """Apply the script on a fresh cluster, switch authentication on, and try everything."""
-    proofs.apply(bench, script)
+def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path]) -> Proof:
+    """Apply the scripts on a fresh cluster, switch authentication on, and try everything; the first is the folder's."""
+    for each in scripts:
+        proofs.apply(bench, each)
+    script = scripts[0]
     proofs.apply(bench, script, "--enable")
     return Proof(
         version=bench.cluster.tools.version,
@@ -114,13 +119,20 @@ def _root(folder: Path, inventory: Inventory, identities: Mapping[str, Identity]
     return identities[own.name] if own else throwaway.client(ROOT, throwaway.ca_of(folder), into / "root")
 
 
-def _script(folder: Path, inventory: Inventory, into: Path) -> Path:
-    """Return the folder's own script if it knows a root, else one that does."""
+def _scripts(folder: Path, inventory: Inventory, into: Path) -> Iterator[Path]:
+    """Yield a copy of the folder's own script, and one that makes root where the inventory has none."""
     own = folder / SCRIPT
-    if own.is_file() and rbac.root_component(inventory):
-        text = own.read_text(encoding="utf-8")
-    else:
-        text = template.render(rbac.with_root(inventory))[SCRIPT]
-    copy = into / SCRIPT
-    copy.write_text(text, encoding="utf-8")
-    return copy
+    with telling(own, "read"):
+        try:
+            content = plain(own, str(own), LARGEST)
+        except FileNotFoundError:
+            hint = f"`tls-scaffold rbac >{SCRIPT}` writes it anew"
+            raise ScaffoldError(f"`{own}` is missing: the script that is to be proven", hint=hint) from None
+    yield _written(into / SCRIPT, content)
+    if not rbac.root_component(inventory):
+        yield _written(into / "root.sh", template.render(rbac.root_alone(inventory))[SCRIPT].encode())
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path

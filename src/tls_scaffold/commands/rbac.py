@@ -40,7 +40,13 @@ def differences(folder: Path) -> tuple[Difference, ...]:
         path = Path(temporary) / SCRIPT
         path.write_text(script(folder), encoding="utf-8")
         done = subprocess.run(
-            ["sh", path, "--diff"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            ["sh", path, "--diff"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",  # keys of etcd are bytes
+            check=False,
         )
     if done.stderr or done.returncode not in (0, 1):
         summary, _, hint = done.stderr.removeprefix("error: ").strip().partition("\n\nhint: ")

@@ -57,11 +57,9 @@ def root_component(inventory: Inventory) -> Component | None:
     return next((each for each in inventory.components if each.kind == "user" and each.cn == ROOT), None)
 
 
-def with_root(inventory: Inventory) -> Inventory:
-    """Return the inventory with a user root, added where it has none."""
-    if root_component(inventory):
-        return inventory
-    return replace(inventory, users=(*inventory.users, User(ROOT, ROOT, role=ROOT)))
+def root_alone(inventory: Inventory) -> Inventory:
+    """Return the inventory with root for its only user."""
+    return replace(inventory, users=(User(ROOT, ROOT, role=ROOT),))
 
 
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
