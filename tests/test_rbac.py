@@ -71,7 +71,7 @@ def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory()
     )
 
 
-def test_a_root_is_added_only_where_there_is_none() -> None:
+def test_root_alone_is_the_one_user_whoever_else_there_is() -> None:
     without, named = cluster(User("a", "a")), cluster(User("admin", "root"))
 
     assert rbac.root_alone(named).users == rbac.root_alone(without).users == (User("root", "root", role="root"),)
