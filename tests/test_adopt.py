@@ -316,6 +316,33 @@ def test_requests_and_certificates_under_other_names_are_carried_by_their_compon
     assert read(path / "_certs/api.pem").extended == ("TLS Web Client Authentication",)
 
 
+def test_requests_in_folders_of_folders_are_adopted(tmp_path: Path) -> None:
+    folder = foreign("calico", tmp_path)
+    (folder / "config/users/apps").mkdir(parents=True)
+    (folder / "config/req-calico.json").rename(folder / "config/users/apps/calico.json")
+    edit(folder / "Makefile", "config/req-calico.json", "config/users/apps/calico.json")
+
+    kept(folder, "adopt")
+    kept(folder, "sync")
+
+    assert [user.get("request") for user in inventory(folder)["users"]] == ["config/users/apps/calico.json", None]
+    make(folder)
+    assert certificates(folder) == FOLDERS["calico"]
+
+
+@pytest.mark.parametrize("yours", ["certs\ncerts.generated\n", "# ours\ncerts/\n*.swp", ""])
+def test_lines_that_keep_keys_out_of_git_join_those_of_the_team(tmp_path: Path, yours: str) -> None:
+    folder = foreign("calico", tmp_path)
+    (folder / ".gitignore").write_text(yours, encoding="utf-8")
+
+    kept(folder, "adopt")
+    kept(folder, "sync")
+
+    lines = (folder / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {*yours.splitlines(), "certs/", "archive/", "dist/", "*-key.pem"} <= set(lines)
+    assert len(lines) == len(set(lines))
+
+
 def test_hosts_from_the_command_line_go_into_a_request_of_their_own(tmp_path: Path) -> None:
     path = foreign("hostname", tmp_path)
     kept(path, "adopt")

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from tls_scaffold.disk import folder as files
@@ -120,7 +120,10 @@ def _understood(path: str, yours: str, ours: str) -> str:
     A request without `names` or `key` asks for none. The empty host of the Calico guide's requests is
     understood, and goes: it makes an empty DNS name.
     """
-    if path in ADDITIVE or path == CONFIG:
+    if path in ADDITIVE:
+        there = yours.split("\n")
+        return "\n".join(line for line in ours.split("\n") if line in there)
+    if path == CONFIG:
         return common(path, yours, ours, fill_lists=False)
     there, new = json.loads(yours), json.loads(ours)
     if not ("hosts" in there and "hosts" in new):
@@ -155,13 +158,16 @@ def _prove(
 def _copy(folder: Path, target: Path, plan: Plan) -> None:
     """Fill a temporary folder with links to the files of another, and with what the plan would write."""
     written = {step.path: step.after for step in plan.steps if step.after is not None}
-    deep = {path.partition("/")[0] for path in written if "/" in path}
-    for entry in folder.iterdir():
-        if entry.name in deep and entry.is_dir():
-            (target / entry.name).mkdir()
-            for child in entry.iterdir():
-                (target / entry.name / child.name).symlink_to(child.resolve())
-        else:
-            (target / entry.name).symlink_to(entry.resolve())
+    _link(folder, target, {parent for path in written for parent in (folder / path).parents})
     for path, text in written.items():
         files.write(target, path, text)
+
+
+def _link(folder: Path, target: Path, real: Collection[Path]) -> None:
+    """Fill a folder with links to all that another has, but with folders of its own where `real` names them."""
+    for entry in folder.iterdir():
+        if entry in real and entry.is_dir():
+            (target / entry.name).mkdir()
+            _link(entry, target / entry.name, real)
+        else:
+            (target / entry.name).symlink_to(entry.resolve())
