@@ -49,7 +49,7 @@ def planned(now: Texts, record: Texts, rendered: Texts, given: Texts | None = No
         pytest.param({"a": "x"}, {"b": ""}, {"a": "1"}, {}, {"a": "left"}, {}, id="there before us"),
         pytest.param({"a": "1"}, {"b": ""}, {"a": "1"}, {}, {}, {"a": "1"}, id="there before us, and the same"),
         pytest.param({"a": "x"}, {}, {"a": "1"}, {}, {"a": "kept"}, {"a": "1"}, id="the record is lost"),
-        pytest.param({}, {"a": "1"}, {"a": "2"}, {}, {}, {"a": "2"}, id="taken away by hand"),
+        pytest.param({}, {"a": "1"}, {"a": "2"}, {}, {"a": "absent"}, {"a": "2"}, id="taken away by hand"),
         *(
             pytest.param({}, {path: "1"}, {path: "2"}, {path: "2"}, {path: "wrote"}, {path: "2"}, id=f"no {path}")
             for path in ("Makefile", "sign.sh", "config/x.json")

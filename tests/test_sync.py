@@ -195,16 +195,24 @@ def test_the_guides_stanza_a_target_at_the_end_and_a_request_by_hand_survive_eve
     assert archived.read_text(encoding="utf-8") == by_hand % "zed"
 
 
-def test_without_its_record_a_folder_counts_what_differs_as_edited(folder: Factory) -> None:
+def test_without_its_record_a_folder_counts_what_differs_as_edited_and_says_so(folder: Factory) -> None:
     path = folder()
     shutil.rmtree(path / ".tls-scaffold")
     edit(path / "Makefile", *EDITS["Makefile"])
     edit(path / "config/ca-config.json", *EDITS["config/ca-config.json"])
     edited = contents(path)
+    lost = "edited or out of date, which nobody can tell without the record of the last render"
+    assert kept(path, "sync", "--check", code=1).stderr.splitlines()[1:4] == [
+        f"  {RECORD}",
+        f"  Makefile: {lost}",
+        f"  config/ca-config.json: {lost}",
+    ]
     assert kept(path, "sync").stderr.splitlines() == [
         f"wrote {RECORD}",
-        "kept Makefile: edited by hand",
-        "kept config/ca-config.json: edited by hand",
+        *(
+            f"kept {name}: {lost}; `tls-scaffold sync --reset {name}` takes ours"
+            for name in ("Makefile", "config/ca-config.json")
+        ),
     ]
     assert {**contents(path), RECORD: b""} == {**edited, RECORD: b""}
     assert contents(path)[RECORD] == contents(folder(name="new"))[RECORD]
@@ -239,6 +247,57 @@ def test_without_its_record_an_edited_inventory_is_still_followed(folder: Factor
     assert "RENEW_DAYS ?= 60" in text
 
 
+def test_without_its_record_a_user_that_went_from_the_inventory_is_told_of_and_goes_with_reset(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "calico", "--user", "root")
+    assert "calico" in (path / "rbac.sh").read_text(encoding="utf-8")
+    shutil.rmtree(path / ".tls-scaffold")
+    change(path, users=[{"name": "root", "cn": "root"}])
+
+    assert "  rbac.sh: edited or out of date" in kept(path, "sync", "--check", code=1).stderr
+    said = kept(path, "sync").stderr
+    assert "kept rbac.sh: edited or out of date" in said
+    assert "etcdctl user delete -- calico" in said
+    kept(path, "sync", "--reset", "rbac.sh", "--reset", "./Makefile")
+
+    fresh = folder("--members", "10.0.0.1", "--user", "root", name="fresh")
+    for name in ("rbac.sh", "Makefile"):
+        assert (path / name).read_bytes() == (fresh / name).read_bytes()
+        [old] = path.glob(f"archive/*/{name}")
+        assert "calico" in old.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("state", ["edited", "deleted", "conflict"])
+def test_reset_puts_a_file_back_as_it_is_rendered(folder: Factory, state: str) -> None:
+    words = ("--members", "10.0.0.1", "--users", "calico")
+    path, fresh = folder(*words), folder(*words, "--expiry", "100h", name="fresh")
+    edit(path / "config/ca-config.json", '"expiry": "8760h"', '"expiry": "4380h"')
+    yours = (path / "config/ca-config.json").read_bytes()
+    if state == "deleted":
+        (path / "config/ca-config.json").unlink()
+    change(path, expiry="100h")
+    if state == "conflict":
+        kept(path, "sync", code=1)
+        assert (path / "config/ca-config.json.new").exists()
+
+    shown = kept(path, "sync", "--dry-run", "--reset", "config/ca-config.json").stdout
+    assert shown
+    kept(path, "sync", "--reset", "config/ca-config.json")
+
+    assert (path / "config/ca-config.json").read_bytes() == (fresh / "config/ca-config.json").read_bytes()
+    assert not (path / "config/ca-config.json.new").exists()
+    assert [old.read_bytes() for old in path.glob("archive/*/config/ca-config.json")] == [yours] * (state != "deleted")
+    assert kept(path, "sync", "--check").stderr == ""
+
+
+@pytest.mark.parametrize("name", ["tls-scaffold.json", ".tls-scaffold/rendered.json", "certs/ca.pem", "../Makefile"])
+def test_only_what_is_rendered_is_reset(folder: Factory, name: str) -> None:
+    path = folder()
+    before = contents(path)
+    said = kept(path, "sync", "--reset", "Makefile", "--reset", name, code=1).stderr
+    assert f"  `{name}` is no file that tls-scaffold renders\n\nhint: one of .gitignore, Makefile, " in said
+    assert contents(path) == before
+
+
 @pytest.mark.parametrize("name", ["Makefile", "sign.sh", "config/ca-config.json", "config/req-calico.json"])
 def test_a_file_that_signing_needs_comes_back(folder: Factory, name: str) -> None:
     path = folder()
@@ -249,11 +308,17 @@ def test_a_file_that_signing_needs_comes_back(folder: Factory, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["README.md", "Procfile", ".gitignore", "rbac.sh"])
-def test_a_file_that_a_team_took_out_stays_out(folder: Factory, name: str) -> None:
+def test_a_file_that_a_team_took_out_stays_out_and_is_told_of(folder: Factory, name: str) -> None:
     path = folder()
+    before = (path / name).read_bytes()
     (path / name).unlink()
-    kept(path, "add", "--users", "zed", "--members", "10.0.0.4")
+    told = f"left {name} out: deleted by hand; `tls-scaffold sync --reset {name}` brings it back"
+    assert told in kept(path, "add", "--users", "zed", "--members", "10.0.0.4").stderr
     assert not (path / name).exists()
+    kept(path, "sync", "--check")
+    kept(path, "remove", "zed", "etcd4")
+    kept(path, "sync", "--reset", name)
+    assert (path / name).read_bytes() == before
 
 
 def test_modes_stay_and_links_are_replaced_not_followed(folder: Factory, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tls_scaffold.cli.options import option
 if TYPE_CHECKING:
     from tls_scaffold.keeping.changes import Note, Plan
 
+LOST = "edited or out of date, which nobody can tell without the record of the last render"
 dry_run_option = option("--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing")
 
 
@@ -35,11 +36,14 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
 
 def line(note: "Note", shelf: str) -> str:
     """Return what is said about one file."""
+    words = {"unsure": "kept", "absent": "left"}
     more = {
         "kept": ": edited by hand",
+        "unsure": f": {LOST}; `tls-scaffold sync --reset {note.path}` takes ours",
         "left": ": was there before",
+        "absent": f" out: deleted by hand; `tls-scaffold sync --reset {note.path}` brings it back",
         "merged": ": with what was edited by hand",
         "archived": f" in {shelf}",
         "conflict": f": both you and tls-scaffold changed the same lines; ours is in {note.path}.new",
     }
-    return f"{note.verb} {note.path}{more.get(note.verb, '')}"
+    return f"{words.get(note.verb, note.verb)} {note.path}{more.get(note.verb, '')}"

@@ -1,5 +1,7 @@
 """`tls-scaffold sync`: the folder follows its inventory."""
 
+import posixpath
+from collections.abc import Iterable
 from pathlib import Path
 
 from tls_scaffold.inventory import intake
@@ -7,11 +9,17 @@ from tls_scaffold.keeping import keep as keeping
 from tls_scaffold.keeping.changes import Plan
 
 
-def sync(folder: Path, *, dry_run: bool = False) -> Plan:
-    """Make a folder follow its inventory; with `dry_run` only return what would be done."""
+def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> Plan:
+    """Make a folder follow its inventory; with `dry_run` only return what would be done.
+
+    The files `reset`, by path below the folder, become what is rendered, and what they were goes to the
+    archive. Raises ScaffoldError for one that is not rendered.
+    """
+    paths = tuple(dict.fromkeys(map(posixpath.normpath, reset)))
 
     def change() -> keeping.Change:
         inventory = intake.load(folder)
-        return keeping.Change(inventory, inventory)
+        return keeping.Change(inventory, inventory, reset=paths)
 
-    return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, ("sync",), change, again=True)
+    command = ("sync", *paths)
+    return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, command, change, again=True)

@@ -24,7 +24,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Note:
-    """What is said about one file: wrote, merged, kept, left, removed, archived or conflict."""
+    """What is said about one file: wrote, merged, kept, unsure, left, absent, removed, archived or conflict."""
 
     verb: str
     path: str
@@ -54,7 +54,7 @@ class Plan:
     def done(self) -> bool:
         """Whether the folder follows its inventory already: nothing to do but to note it, no conflict to settle."""
         steps = [step for step in self.steps if step.path != LAST_RENDER]
-        return not (steps or self.moves or self.ca or self.conflicts)
+        return not (steps or self.moves or self.ca or self.conflicts or self.unsure)
 
     def with_more(self, steps: Iterable[Step] = (), moves: Iterable[str] = (), ca: str = "") -> "Plan":
         """Return the plan with more to do, everything in its turn and with a note for each file."""
@@ -66,10 +66,23 @@ class Plan:
         said = tuple(notes[path] for path in sorted(notes))
         return replace(self, steps=tuple(sorted(steps, key=_turn)), moves=moves, notes=said, ca=ca or self.ca)
 
+    def without_record(self) -> "Plan":
+        """Return the plan of a folder whose record is lost: whether what differs was edited or is old can't be told."""
+        notes = tuple(replace(note, verb="unsure") if note.verb == "kept" else note for note in self.notes)
+        return replace(self, notes=notes)
+
     @property
     def conflicts(self) -> tuple[str, ...]:
         """The files that both sides changed."""
-        return tuple(note.path for note in self.notes if note.verb == "conflict")
+        return self._told("conflict")
+
+    @property
+    def unsure(self) -> tuple[str, ...]:
+        """The files that are kept because they differ, although nobody knows whether they were edited."""
+        return self._told("unsure")
+
+    def _told(self, verb: str) -> tuple[str, ...]:
+        return tuple(note.path for note in self.notes if note.verb == verb)
 
 
 @dataclass
@@ -152,6 +165,8 @@ def _unwanted(draft: _Draft, path: str, yours: str | None, base: str | None) -> 
 def _absent(draft: _Draft, path: str, base: str | None, ours: str) -> None:
     if base is None or path in SIGNING or path.startswith("config/"):
         draft.texts[path] = ours
+    else:
+        draft.notes.append(Note("absent", path))
     draft.record[path] = ours
 
 

@@ -1,7 +1,7 @@
 """How every command that keeps a folder goes about it: read, plan, and only then write, under the lock."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,20 +11,26 @@ from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping import journal, takeover
-from tls_scaffold.keeping.changes import BESIDE, Plan, follow
+from tls_scaffold.keeping.changes import BESIDE, Plan, Step, follow
 from tls_scaffold.keeping.gone import Gone
 from tls_scaffold.keeping.merge import common, merge
 from tls_scaffold.keeping.takeover import Takeover
 from tls_scaffold.rendering import template
+from tls_scaffold.rendering.documents import NOT_RECORDED
 
 
 @dataclass(frozen=True)
 class Change:
-    """An inventory before and after a command, and the certificates that go to the archive with what it took out."""
+    """An inventory before and after a command.
+
+    `moves` are the certificates that go to the archive with what it took out, `reset` the files that are
+    rendered anew whatever was done to them.
+    """
 
     old: Inventory
     new: Inventory
     moves: tuple[str, ...] = ()
+    reset: tuple[str, ...] = ()
 
     def requests(self, folder: Path, known: Mapping[str, str]) -> tuple[str, ...]:
         """Return the requests of what was taken out that are not `known` as ours: the team wrote them by hand."""
@@ -60,9 +66,10 @@ def preview(folder: Path, change: Change) -> Plan:
             hint="`tls-scaffold sync` finishes its work",
         )
     record = files.last_render(folder)
-    if not record and change.old != change.new:
-        record = _assumed(folder, change.old)
-    return planned(folder, change, record, takeover.read(folder))
+    if record:
+        return planned(folder, change, record, takeover.read(folder))
+    assumed = {} if change.old == change.new else _assumed(folder, change.old)
+    return planned(folder, change, assumed, takeover.read(folder)).without_record()
 
 
 def _assumed(folder: Path, inventory: Inventory) -> dict[str, str]:
@@ -79,15 +86,32 @@ def _assumed(folder: Path, inventory: Inventory) -> dict[str, str]:
 def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Takeover | None) -> Plan:
     """Return what makes a folder follow, where `record` is what was rendered last and `adopted` what `adopt` read."""
     rendered = template.render(change.new)
+    _check_reset(change.reset, rendered)
     now = _texts(folder, [*rendered, *record])
     rendered[FILE] = _inventory_text(now.get(FILE, ""), change)
     given = adopted.given(folder, now, rendered) if adopted else now
+    given, base = ({path: text for path, text in each.items() if path not in change.reset} for each in (given, record))
     gone = Gone.of(change.old, record, rendered)
-    plan = follow(now, gone.taken_from(record), rendered, files.shelf(folder), gone.taken_from(given))
-    plan = plan.with_more(gone.copies(plan.shelf, given, record))
+    plan = follow(now, gone.taken_from(base), rendered, files.shelf(folder), gone.taken_from(given))
+    plan = plan.with_more(gone.copies(plan.shelf, given, base))
+    plan = plan.with_more(_as_they_were(plan, change.reset))
     plan = adopted.finished(folder, plan, rendered) if adopted else plan
-    plan = replace(plan, forgotten=rbac.forgotten(record.get(SCRIPT, ""), rendered[SCRIPT]))
+    plan = replace(plan, forgotten=rbac.forgotten(record.get(SCRIPT, now.get(SCRIPT, "")), rendered[SCRIPT]))
     return plan.with_more(moves=(*change.requests(folder, {**record, **rendered}), *change.moves))
+
+
+def _check_reset(paths: Iterable[str], rendered: Mapping[str, str]) -> None:
+    resettable = [path for path in rendered if path not in NOT_RECORDED]
+    problems = [f"`{path}` is no file that tls-scaffold renders" for path in paths if path not in resettable]
+    if problems:
+        raise ScaffoldError("not every file can be put back", problems, f"one of {', '.join(sorted(resettable))}")
+
+
+def _as_they_were(plan: Plan, paths: Iterable[str]) -> Iterator[Step]:
+    """Yield the steps that keep in the archive what is rendered anew."""
+    for step in plan.steps:
+        if step.path in paths and step.before is not None:
+            yield Step(f"{plan.shelf}/{step.path}", None, step.before)
 
 
 def _texts(folder: Path, paths: Iterable[str]) -> Mapping[str, str]:
