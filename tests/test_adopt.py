@@ -330,6 +330,18 @@ def test_requests_in_folders_of_folders_are_adopted(tmp_path: Path) -> None:
     assert certificates(folder) == FOLDERS["calico"]
 
 
+def test_paths_that_a_makefile_writes_out_in_full_are_those_of_the_folder(tmp_path: Path) -> None:
+    folder = foreign("2015", tmp_path)
+    edit(folder / "Makefile", "-bare certs/etcd1", "-bare $(CURDIR)/certs/etcd1")
+    edit(folder / "Makefile", "-ca certs/ca.pem", "-ca $(CURDIR)/certs/ca.pem")
+
+    kept(folder, "adopt")
+    kept(folder, "sync")
+
+    make(folder)
+    assert certificates(folder) == FOLDERS["2015"]
+
+
 @pytest.mark.parametrize("yours", ["certs\ncerts.generated\n", "# ours\ncerts/\n*.swp", ""])
 def test_lines_that_keep_keys_out_of_git_join_those_of_the_team(tmp_path: Path, yours: str) -> None:
     folder = foreign("calico", tmp_path)
@@ -456,7 +468,7 @@ SPOILED = {
         "Makefile",
         END,
         f"\t$(do)\n\ndo = $(CFSSL) $(name) {SIGNS} certs/y\nname = gencert\n{END}",
-        "`certs/y.pem` would be signed 2 times by our Makefile",
+        "`certs/y.pem` would be signed 2 times after `sync`, now 1",
     ),
     "more than signing": (
         "Makefile",
@@ -603,5 +615,5 @@ def test_a_client_with_the_cn_of_the_members_is_told_in_adopts_own_words(tmp_pat
     before = contents(path)
     said = kept(path, "adopt", code=1).stderr
     assert "`both` is the CN of the members: etcd's gateway would act as that user" in said
-    assert "sign what is told with another one, then adopt" in said
+    assert "then adopt: certificates lie below the folder, and users, members and the CA have CNs of their own" in said
     assert contents(path) == before

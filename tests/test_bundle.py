@@ -283,7 +283,7 @@ def test_an_unknown_name_is_told_with_the_one_that_was_meant(signed: Factory) ->
         "error: there is no such component\n"
         "  `alcie` is not a component; did you mean `alice`?\n"
         "  `nobody` is not a component\n\n"
-        "hint: `tls-scaffold status` lists the components\n"
+        "hint: `tls-scaffold.json` names the components; others are in the Makefile alone\n"
     )
     assert not (folder / "dist").exists()
 

@@ -485,7 +485,8 @@ def test_components_are_chosen_by_name_each_once_and_all_that_are_unknown_are_to
         intake.chosen(inventory, ["calico", "calic", "\x1b"])
     assert str(caught.value) == (
         "there is no such component\n  `calic` is not a component; did you mean `calico`?\n"
-        "  `\\x1b` is not a component\n\nhint: `tls-scaffold status` lists the components"
+        "  `\\x1b` is not a component\n\n"
+        "hint: `tls-scaffold.json` names the components; others are in the Makefile alone"
     )
 
 

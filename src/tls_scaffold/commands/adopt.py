@@ -24,6 +24,11 @@ from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, last_render
 
 COMMAND = ("adopt",)
+CHANGE_FIRST = (
+    "change what is told in the Makefile and the requests, then adopt: certificates lie below the folder, "
+    "and users, members and the CA have CNs of their own"
+)
+SIGNED_TWICE = "write rules that sign into the Makefile itself, not into a file that it includes"
 ADDITIVE = (".gitignore",)  # with the requests: where our lines join those of the team
 
 
@@ -81,8 +86,7 @@ def _inventory(read: Adopted) -> Inventory:
         return intake.of_data(read.inventory)
     except ScaffoldError as error:
         summary = "no inventory can describe this folder, and nothing was changed"
-        hint = "users, members and the CA need CNs of their own: sign what is told with another one, then adopt"
-        raise ScaffoldError(summary, error.problems, hint) from None
+        raise ScaffoldError(summary, error.problems, CHANGE_FIRST) from None
 
 
 def _takeover(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Takeover:
@@ -147,12 +151,12 @@ def _prove(
         _copy(folder, synced, plan)
         after = Counter(signing.output for signing in makefile.read(synced))
     problems = [
-        f"`{output}.pem` would be signed {after[output]} times by our Makefile"
+        f"`{output}.pem` would be signed {after[output]} times after `sync`, now {before[output]}"
         for output in before | after
         if before[output] != after[output]
     ]
     if problems:
-        raise ScaffoldError("the Makefile is not understood, and nothing was changed", problems)
+        raise ScaffoldError("the Makefile is not understood, and nothing was changed", problems, SIGNED_TWICE)
 
 
 def _copy(folder: Path, target: Path, plan: Plan) -> None:

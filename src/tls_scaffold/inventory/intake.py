@@ -72,7 +72,7 @@ def chosen(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]:
         raise ScaffoldError(
             "there is no such component",
             [f"`{words.visible(name)}` is not a component{words.meant(name, known)}" for name in unknown],
-            "`tls-scaffold status` lists the components",
+            f"`{FILE}` names the components; others are in the Makefile alone",
         )
     return tuple(known[name] for name in wanted)
 

@@ -14,6 +14,7 @@ FLAGS = {
     "hostname": "hostname",
     "cn": "cn",
 }
+PATHS = ("request", "output", "ca", "ca_key", "config")
 QUIET = {"loglevel"}
 SWITCHES = {"initca"}
 CFSSL = {"cfssl"}
@@ -40,6 +41,10 @@ class Signing:
     cn: str | None = None
     makes_ca: bool = False
     unknown: tuple[str, ...] = ()
+
+    def below(self, home: str) -> "Signing":
+        """Return the same with paths relative to the folder `home` where a Makefile writes them out in full."""
+        return replace(self, **{each: getattr(self, each).removeprefix(f"{home}/") for each in PATHS})
 
 
 def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ...]]:

@@ -123,7 +123,8 @@ def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:
         for output, request, profile in own
     )
     pasted, unread = signings(text, goal)
-    return Survey((*ours, *pasted), (*strange, *unread))
+    home = os.path.realpath(folder)
+    return Survey((*ours, *(signing.below(home) for signing in pasted)), (*strange, *unread))
 
 
 def _own_lines(text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
