@@ -102,6 +102,12 @@ def test_the_version_is_shown() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"tls-scaffold, version {__version__}\n", "")
 
 
+def test_python_runs_it_as_a_module_too() -> None:
+    done = run(sys.executable, "-m", "tls_scaffold", "--version")
+
+    assert (done.returncode, done.stdout) == (0, f"tls-scaffold, version {__version__}\n")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_shell_s_completion_is_there(shell: str) -> None:
     done = run(PROGRAM, _TLS_SCAFFOLD_COMPLETE=f"{shell}_source")

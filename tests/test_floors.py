@@ -9,6 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src/tls_scaffold"
 ROOMS = """
+9  __main__
 8  cli
 7  commands
 6  checks
