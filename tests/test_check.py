@@ -265,6 +265,11 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             request("alice", hosts=None),
             [(f"{ALICE}: hosts", '`"10.0.0.1"` is not a list […]')],
         ),
+        (
+            request("alice", CN=5),
+            request("alice", CN="5"),
+            [(f"{ALICE}: CN", "`5` is not text in quotes")],
+        ),
     ],
     "bad-host": [
         (
@@ -698,6 +703,21 @@ def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
         assert rule.fix
         assert not rule.pain.endswith(".")
         assert not rule.fix.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "message"),
+    [
+        (request("alice", CN=["alice"]), f"{ALICE}: CN", '`["alice"]` is not text in quotes'),
+        (request("csr", hosts={}), "config/req-csr.json: hosts", "`{}` is not a list […]"),
+        (profile("default", usages="any"), f"{CONFIG}: signing.default.usages", '`"any"` is not a list […]'),
+    ],
+)
+def test_of_a_value_of_a_wrong_type_no_more_is_told_than_that(
+    sound: Path, change: Change, where: str, message: str
+) -> None:
+    change(sound)
+    assert found(sound) == [("error", "unfit-value", where, message)]
 
 
 @pytest.mark.needs("cfssl")

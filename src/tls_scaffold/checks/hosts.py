@@ -68,12 +68,13 @@ class MemberHosts(Rule):
         """Yield each host of the inventory that is missing from the request."""
         for component in view.inventory.components if view.inventory else ():
             request = view.requests.get(component.request)
-            if request is None:
+            place = f"{component.request}: hosts"
+            if request is None or place in view.unfit_places:
                 continue
             named = {canonical_host(host) for host in request.hosts or ()}
             for host in component.hosts:
                 if canonical_host(host) not in named:
-                    yield f"{component.request}: hosts", f"`{host}` of {component.kind} `{component.name}` is missing"
+                    yield place, f"`{host}` of {component.kind} `{component.name}` is missing"
 
 
 class Loopback(Rule):
@@ -89,8 +90,10 @@ class Loopback(Rule):
         for entry in view.servers:
             if not entry.request or not entry.signing or not _is_member(entry, entry.request, view):
                 continue
+            place = f"{entry.signing.request}: hosts" if not entry.signing.hostname else view.lines_of(entry)[0]
+            if place in view.unfit_places:
+                continue
             if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
-                place = f"{entry.signing.request}: hosts" if not entry.signing.hostname else view.lines_of(entry)[0]
                 yield place, "names neither `localhost` nor a loopback address"
 
 

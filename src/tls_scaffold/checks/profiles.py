@@ -60,6 +60,8 @@ class GrantingDefault(Rule):
         """Yield each target that signs with a default profile without usages."""
         for entry, config in _signed(view):
             named = entry.signing.profile if entry.signing else ""
+            if f"{_config_of(entry)}: signing.default.usages" in view.unfit_places:
+                continue
             if named not in config.profiles and not meanings(config.default.usages):
                 for where in view.lines_of(entry):
                     yield where, f"`{entry.path}` is signed with the default profile, which grants no usages"

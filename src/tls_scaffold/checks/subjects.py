@@ -18,8 +18,9 @@ class NamedByCN(Rule):
         """Yield each request without a CN, unless the command line gives one."""
         named = {entry.signing.request for entry in view.components if entry.signing and entry.signing.cn}
         for path, request in view.requests.items():
-            if not request.cn.strip() and path not in named:
-                yield f"{path}: CN", "the CN is empty"
+            place = f"{path}: CN"
+            if not request.cn.strip() and path not in named and place not in view.unfit_places:
+                yield place, "the CN is empty"
 
 
 class ShortCN(Rule):

@@ -63,6 +63,11 @@ class View:
         return frozenset(each.output for each in self.inventory.components) if self.inventory else frozenset()
 
     @cached_property
+    def unfit_places(self) -> frozenset[str]:
+        """Where the values stand that cfssl can't use: what `requests` and `configs` hold there may be a default."""
+        return frozenset(where for where, _ in self.unfit)
+
+    @cached_property
     def authorities(self) -> tuple[Entry, ...]:
         """The CAs."""
         return tuple(entry for entry in self.contents.entries if entry.kind == CA_KIND)
