@@ -216,6 +216,19 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             text("config/notes.json", "[1, 2]"),
             [("config/notes.json:1:6", "is not JSON: Expecting ',' delimiter")],
         ),
+        *(
+            (
+                text("config/ca-csr.json", content),
+                text("config/notes.json", content),
+                [("config/ca-csr.json", f"`config/ca-csr.json` holds no object {{…}}: it begins with `{content}`")],
+            )
+            for content in ("[]", "5", '"x"')
+        ),
+        (
+            text("config/req-carol.json", "null"),
+            text("config/carol.json", "null"),
+            [("config/req-carol.json", "`config/req-carol.json` holds no object {…}: it begins with `null`")],
+        ),
         (text(ALICE, b"\xff\xfe\x00"), request("alice"), [(ALICE, f"`{ALICE}` is not text in UTF-8 (byte 0)")]),
         (
             remove(CONFIG),

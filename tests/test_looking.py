@@ -38,7 +38,7 @@ def test_json_files_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
         ),
     )
     assert found.unread == (
-        ("config/ca-config.json", "`config/ca-config.json` can't be used: config/ca-config.json: `signing` is missing"),
+        ("config/ca-config.json", "`config/ca-config.json` can't be used: `signing` is missing"),
         ("config/e.json:2:8", "is not JSON: Expecting value"),
         ("config/g.json", "`config/g.json` is not a plain file"),
     )

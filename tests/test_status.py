@@ -314,6 +314,18 @@ def test_a_ca_key_that_does_not_fit_is_told_and_nothing_is_advised(small: Callab
     assert look(folder).advice == ()
 
 
+@pytest.mark.parametrize("content", ["[]", "5", '"x"', "{", '{"CN": 5}'])
+def test_a_ca_whose_request_can_t_be_read_asks_for_a_look_at_that_and_for_no_new_one(
+    small: Callable[..., Path], content: str
+) -> None:
+    folder = small()
+    (folder / "config/ca-csr.json").write_text(content)
+    assert states(folder)["ca"][0] == "stale"
+    assert look(folder).advice == (f"tls-scaffold -C {folder} check",)
+    assert "next: tls-scaffold check\n" in tls_scaffold("status", cwd=folder).stderr
+    assert "config/ca-csr.json" in tls_scaffold("check", cwd=folder).stdout
+
+
 @pytest.mark.parametrize(
     ("begin", "advice"),
     [
@@ -366,7 +378,7 @@ def test_a_request_that_is_gone_or_broken_makes_its_certificate_stale(small: Cal
     assert found["alice"] == ("stale", ("stale: `config/req-alice.json` is missing",))
     assert found["bob"] == ("stale", ("stale: `config/req-bob.json` is not JSON",))
     assert found["carol"] == ("stale", ("stale: `config/req-carol.json` is not a plain file",))
-    assert look(folder).advice == ()
+    assert look(folder).advice == (f"tls-scaffold -C {folder} check",)
 
 
 @pytest.mark.needs("cfssl", "cfssljson")

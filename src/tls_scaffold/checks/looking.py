@@ -15,8 +15,8 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.state import contents
-from tls_scaffold.state.contents import CONFIG
-from tls_scaffold.state.entries import Contents
+from tls_scaffold.state.contents import CONFIG, OWN_REQUEST
+from tls_scaffold.state.entries import CA_REQUEST, Contents
 
 POSITION = re.compile(r"(?:.*: )?line (\d+), column (\d+): (.*)", re.DOTALL)
 REQUEST_WORDS = {"cn", "hosts", "key", "names"}
@@ -97,7 +97,7 @@ class _Looker:
 
     def _document(self, path: str, asked: set[str], configs: set[str]) -> None:
         content = text(self.folder, path)
-        kind = "request" if path in asked else "config" if path in {*configs, CONFIG} else _kind(content)
+        kind = _kind(path, asked, {*configs, CONFIG}) or _kind_of(content)
         problems: tuple[str, ...] = ()
         if kind == "config":
             self.configs[path], problems = readers.readable_signing_config(content, path)
@@ -106,8 +106,17 @@ class _Looker:
         self.unfit += (_split(path, problem) for problem in problems)
 
 
-def _kind(content: str) -> str:
-    """Tell what a JSON file may be that nothing names; empty for neither a request nor a configuration."""
+def _kind(path: str, asked: set[str], configs: set[str]) -> str:
+    """Tell what a JSON file is that something names, or that has the name of a request; empty for any other."""
+    if path in asked:
+        return "request"
+    if path in configs:
+        return "config"
+    return "request" if path == CA_REQUEST or path.startswith(OWN_REQUEST) else ""
+
+
+def _kind_of(content: str) -> str:
+    """Tell what a JSON file of another name may be; empty for neither a request nor a configuration."""
     try:
         document: Any = json.loads(content)
     except (ValueError, RecursionError):
@@ -127,4 +136,4 @@ def _told(path: str, error: ScaffoldError) -> list[tuple[str, str]]:
     found = [POSITION.fullmatch(problem) for problem in error.problems]
     if error.problems and found[0]:
         return [(f"{path}:{found[0][1]}:{found[0][2]}", f"is not JSON: {found[0][3]}")]
-    return [(path, ": ".join((error.summary, *error.problems)))]
+    return [(path, ": ".join((error.summary, *(problem.removeprefix(f"{path}: ") for problem in error.problems))))]

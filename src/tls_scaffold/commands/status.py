@@ -120,11 +120,18 @@ def _document(row: Row) -> dict[str, Any]:
 
 
 def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timedelta, now: datetime) -> Iterator[str]:
-    """Yield the commands to run; where the CA is at fault nothing that it signs can be mended before."""
+    """Yield the commands to run; where the CA is at fault nothing that it signs can be mended before.
+
+    First comes the one that names what is wrong with requests and configurations that can't be read.
+    """
     make = "make" if folder == Path() else f"make -C {shlex.quote(str(folder))}"
     text = content(folder, "Makefile").decode("utf-8", "replace")
     renews = re.search(r"^renew:", text, re.MULTILINE) is not None
-    of_cas = {row.state for row in rows if row.kind == CA_KIND}
+    unread = {entry.path for entry in found.entries if entry.unread}
+    if unread:
+        yield "tls-scaffold check" if folder == Path() else f"tls-scaffold -C {shlex.quote(str(folder))} check"
+    # A new CA is no help where the one that is there can't be compared with its request.
+    of_cas = {row.state for row in rows if row.kind == CA_KIND and (row.state != "stale" or row.path not in unread)}
     states_of = {row.path: row.state for row in rows if row.kind not in (CA_KIND, None)}
     if renews and of_cas & {"expired", "stale", "expiring"}:
         yield f"{make} regenerate"
