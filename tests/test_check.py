@@ -192,6 +192,7 @@ BAD_HOST = "`10.0.0.999` is neither an IP address nor a DNS name: cfssl signs it
 ALICE = "config/req-alice.json"
 CONFIG = "config/ca-config.json"
 INVENTORY = "tls-scaffold.json"
+RENDERED = ".tls-scaffold/rendered.json"
 NEVER = "9999999h"
 
 
@@ -494,12 +495,24 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     ],
     "gone-component": [
         (
-            both(edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}]), remove("config/req-bob.json")),
             edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}]),
+            both(
+                copy(ALICE, "config/req-carol.json"),
+                request("carol", CN="carol"),
+                append("Makefile", "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) client\n"),
+            ),
             [("{line:req-bob certs}", "`certs/bob.pem` belongs to `bob`, which the inventory does not have")],
         ),
         (
-            edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}], removed=["bob"]),
+            both(
+                remove(RENDERED, "config/req-bob.json"),
+                edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}]),
+            ),
+            both(remove(RENDERED), edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}])),
+            [("{line:req-bob certs}", "`certs/bob.pem` belongs to `bob`, which the inventory does not have")],
+        ),
+        (
+            both(remove(RENDERED), edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}], removed=["bob"])),
             edit(INVENTORY, removed=["proxy1"]),
             [("{line:req-bob certs}", "`certs/bob.pem` belongs to `bob`, which the inventory does not have")],
         ),
@@ -762,6 +775,30 @@ def test_without_git_nothing_is_tracked(sound: Path, path_without: Callable[...,
         git("certs")(sound)
     done = run(str(BIN / "tls-scaffold"), "-C", str(sound), "check", PATH=path_without("git"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+
+
+def test_a_target_that_a_team_added_is_no_gone_component_whatever_the_inventory_says(sound: Path) -> None:
+    copy(ALICE, "config/req-carol.json")(sound)
+    request("carol", CN="carol")(sound)
+    append("Makefile", "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) client\n")(sound)
+    replace(
+        "Makefile", "\n\n$(certificates) $(requests)", f"\n\t{LINE.format('-profile client', 'dave')}\n$(certificates)"
+    )(sound)
+    edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}])(sound)
+    gone = [(where, message) for _, rule, where, message in found(sound) if rule == "gone-component"]
+    message = "`certs/bob.pem` belongs to `bob`, which the inventory does not have"
+    assert gone == [(makefile_line(sound, "req-bob certs"), message)]
+    assert tls_scaffold("-C", str(sound), "sync").returncode == 0
+    assert [each for each in found(sound) if each[1] == "gone-component"] == []
+    kept = (sound / "Makefile").read_text()
+    assert ("req-carol" in kept, "certs/dave" in kept, "req-bob" in kept) == (True, True, False)
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[]", b"{", b'{"Makefile": "x"}'])
+def test_a_record_of_the_last_render_that_is_damaged_tells_nothing(sound: Path, content: bytes) -> None:
+    text(RENDERED, content)(sound)
+    edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}])(sound)
+    assert found(sound) == []
 
 
 @pytest.mark.needs("cfssl", "cfssljson")

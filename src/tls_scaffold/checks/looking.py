@@ -9,10 +9,12 @@ from typing import Any
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.documents import Request, SigningConfig
 from tls_scaffold.checks.view import View
+from tls_scaffold.disk.folder import last_render
 from tls_scaffold.disk.plainfiles import names, text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.state import contents
 from tls_scaffold.state.contents import CONFIG, OWN_REQUEST
@@ -28,6 +30,7 @@ def look(folder: Path, now: datetime) -> View:
     inventory = looker.inventory()
     found = looker.contents(inventory)
     looker.documents(found)
+    text_of_makefile = looker.makefile() if found.has_makefile else ""
     return View(
         folder=folder,
         now=now,
@@ -35,10 +38,11 @@ def look(folder: Path, now: datetime) -> View:
         contents=found,
         requests=looker.requests,
         configs=looker.configs,
-        makefile=looker.makefile() if found.has_makefile else "",
+        makefile=text_of_makefile,
         unread=tuple(looker.unread),
         unfit=tuple(looker.unfit),
         not_inventory=tuple(looker.not_inventory),
+        rendered=frozenset(makefile.components(text_of_makefile) & _last_rendered(folder)),
     )
 
 
@@ -104,6 +108,14 @@ class _Looker:
         elif kind == "request":
             self.requests[path], problems = readers.readable_request(content, path)
         self.unfit += (_split(path, problem) for problem in problems)
+
+
+def _last_rendered(folder: Path) -> set[tuple[str, str]]:
+    """Return name and output of each component of the last render; none if its record can't be read."""
+    try:
+        return makefile.components(last_render(folder).get(MAKEFILE, ""))
+    except ScaffoldError:
+        return set()
 
 
 def _kind(path: str, asked: set[str], configs: set[str]) -> str:

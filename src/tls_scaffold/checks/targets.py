@@ -46,7 +46,7 @@ class LivingTargets(Rule):
 
     id = "gone-component"
     pain = "make stops at a request that is gone, or signs for somebody who was taken out"
-    fix = "take the target's line out of the Makefile"
+    fix = "take the target's line out of the Makefile, as `tls-scaffold sync` does with what was rendered"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each target whose component was removed."""
@@ -57,11 +57,15 @@ class LivingTargets(Rule):
 
 
 def _is_gone(view: View, entry: Entry) -> bool:
-    """Tell whether an inventory has no such component, and it was removed or its request is gone."""
-    if view.inventory is None or not entry.signing:
+    """Tell whether an inventory has no such component, and it is none of the team's own.
+
+    Its line was rendered, or its name was removed, or its request is gone.
+    """
+    if view.inventory is None or not entry.signing or entry.signing.output in view.listed:
         return False
-    removed = entry.name in view.inventory.removed or not (view.folder / entry.signing.request).exists()
-    return entry.signing.output not in view.listed and removed
+    rendered = (entry.name, entry.signing.output) in view.rendered
+    removed = entry.name in view.inventory.removed
+    return rendered or removed or not (view.folder / entry.signing.request).exists()
 
 
 class TargetsHaveRequests(Rule):

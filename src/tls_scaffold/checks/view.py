@@ -22,7 +22,8 @@ class View:
 
     `requests` and `configs` are by path, `makefile` is its text, empty where there is none. `unread` holds, as
     where and what, each file that is not what it should be, `unfit` each value that cfssl can't use,
-    and `not_inventory` why an inventory that is there is not `inventory`.
+    and `not_inventory` why an inventory that is there is not `inventory`. `rendered` has the name and the output of
+    each component whose line in the Makefile was put there by the last render.
     """
 
     folder: Path
@@ -35,6 +36,7 @@ class View:
     unread: tuple[tuple[str, str], ...]
     unfit: tuple[tuple[str, str], ...]
     not_inventory: tuple[tuple[str, str], ...]
+    rendered: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def components(self) -> tuple[Entry, ...]:
