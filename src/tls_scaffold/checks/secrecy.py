@@ -72,18 +72,32 @@ class DerCRL(Rule):
     fix = "`cfssl gencrl … | base64 -d > certs/ca.crl`, or `openssl crl -outform DER`"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each file that ends in `.crl` and is none in DER."""
+        """Yield each file that ends in `.crl` and is none in DER, and each of another name that holds one in PEM."""
+        entries = view.contents.entries
+        others = {
+            path for entry in entries for path in (entry.certificate and entry.path, entry.key and entry.key_path)
+        }
         for directory in dict.fromkeys((*_directories(view), "config", ".")):
-            for path in _names(view.folder, directory, ".crl"):
-                if not _is_crl(view.folder, path):
+            for path in _names(view.folder, directory, ""):
+                if path.endswith(".crl") and not certificates.is_crl(_content(view.folder, path)):
                     yield path, "it is no CRL in DER"
+                elif path not in others and _is_pem_crl(_content(view.folder, path)):
+                    yield path, "it is a CRL in PEM"
 
 
-def _is_crl(folder: Path, path: str) -> bool:
+def _is_pem_crl(raw: bytes) -> bool:
     try:
-        return certificates.is_crl(content(folder, path))
-    except ScaffoldError:
+        return certificates.is_crl(certificates.der_of(raw, b"X509 CRL"))
+    except ValueError:
         return False
+
+
+def _content(folder: Path, path: str) -> bytes:
+    """Return the bytes of a file; none of one that can't be read."""
+    try:
+        return content(folder, path)
+    except ScaffoldError:
+        return b""
 
 
 def _directories(view: View) -> list[str]:
