@@ -194,6 +194,7 @@ LINE = (
 EXTRA = "\nmore:\n\t"
 CA_LINE = "\nnew-ca:\n\t$(CFSSL) gencert -initca config/ca-csr.json | $(JSON) -bare certs/ca\n"
 GUARDED = CA_LINE.replace("\t$", "\ttest -f certs/ca.pem || $")
+PEER_CA = "\npeer-ca:\n\t$(CFSSL) gencert -initca config/ca-csr.json | $(JSON) -bare certs/peer-ca\n"
 LONG = "x" * 65
 BAD_HOST = "`10.0.0.999` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
 ALICE = "config/req-alice.json"
@@ -498,6 +499,24 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             append("Makefile", CA_LINE),
             append("Makefile", GUARDED),
             [("{line:-initca}", "`make new-ca` replaces `certs/ca.pem` even if it is there")],
+        ),
+        (
+            append("Makefile", GUARDED + PEER_CA),
+            append("Makefile", GUARDED + PEER_CA.replace("\t$", "\ttest -f certs/peer-ca.pem || $")),
+            [("{line:certs/peer-ca}", "`make peer-ca` replaces `certs/peer-ca.pem` even if it is there")],
+        ),
+        (
+            append("Makefile", CA_LINE + PEER_CA),
+            append("Makefile", GUARDED + PEER_CA.replace("peer-ca:", "certs/peer-ca.pem:")),
+            [
+                ("{line:-bare certs/ca}", "`make new-ca` replaces `certs/ca.pem` even if it is there"),
+                ("{line:-bare certs/peer-ca}", "`make peer-ca` replaces `certs/peer-ca.pem` even if it is there"),
+            ],
+        ),
+        (
+            append("Makefile", "\nboth:" + GUARDED.partition(":")[2] + PEER_CA.partition(":\n")[2]),
+            append("Makefile", GUARDED),
+            [("{line:-bare certs/peer-ca}", "`make both` replaces `certs/peer-ca.pem` even if it is there")],
         ),
     ],
     "gone-component": [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles import gencert, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.state.entries import Entry
@@ -28,17 +28,27 @@ class KeepsTheCA(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each line that makes a CA although it is there."""
         for entry in view.authorities:
-            if entry.signing and not entry.signing.ca_key and _runs_again(view, entry, entry.signing.target):
-                for where, _ in view.lines(MAKES_CA):
-                    yield where, f"`make {entry.signing.target}` replaces `{entry.path}` even if it is there"
+            target = entry.signing.target if entry.signing and not entry.signing.ca_key else ""
+            for command in _made_again(view, entry, target) if target else ():
+                for where in view.lines_with(command, "-initca"):
+                    yield where, f"`make {target}` replaces `{entry.path}` even if it is there"
 
 
-def _runs_again(view: View, entry: Entry, target: str) -> bool:
-    """Ask make whether it would make a CA whose files are there and up to date."""
-    text = makefile.dry_run(view.folder, target, there=(entry.path, entry.key_path))
+def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
+    """Yield the commands with which make would make a CA although its files are there and up to date."""
     halves = "|".join(map(re.escape, (entry.path, entry.key_path)))
     guard = re.compile(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\S*/)?({halves})[\"'\s].*-initca\b")
-    return any(MAKES_CA.search(line) and not guard.search(line) for line in logical_lines(text))
+    for line in logical_lines(makefile.dry_run(view.folder, target, there=(entry.path, entry.key_path))):
+        if MAKES_CA.search(line) and not guard.search(line) and _names(line, entry):
+            yield line
+
+
+def _names(line: str, entry: Entry) -> bool:
+    """Tell whether a command makes this CA, and not another; of one that is not understood its words tell."""
+    found, unread = gencert.signings(line, "")
+    return any(f"{signing.output}.pem" == entry.path for signing in found) or any(
+        entry.path.removesuffix(".pem") in each for each in unread
+    )
 
 
 class LivingTargets(Rule):

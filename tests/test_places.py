@@ -1,0 +1,62 @@
+"""Commands of a dry run, found again in the text of the Makefile."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tls_scaffold.makefiles.makefile import dry_run
+from tls_scaffold.makefiles.places import lines_of
+from tls_scaffold.makefiles.shell import logical_lines
+
+MAKEFILE = """\
+CFSSL = @env X=1 cfssl
+OUT = certs/
+make_ca = $(CFSSL) gencert -initca $(1)
+ca: certs/ca.pem
+certs/ca.pem:
+	$(CFSSL) gencert -initca config/ca.json | $(JSON) -bare certs/ca
+
+certs/peer-ca.pem: ; @$(CFSSL) gencert -initca config/ca.json | $(JSON) -bare $(OUT)peer-ca
+both: certs/ca.pem certs/peer-ca.pem
+	mkdir -p certs && \\
+	$(CFSSL) gencert \\
+	-initca $(patsubst %,config/%.json,$(NAME)) | $(JSON) -bare $(@D)certs/third
+macro:
+	$(call make_ca,m.json) | cfssljson -bare certs/fourth
+loop:
+	$(Q) $(Q) for n in [a] *; do cfssl gencert -initca $$n | cfssljson -bare $(Q) certs/$$n; done
+"""
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
+    ("goal", "part", "places"),
+    [
+        ("ca", "certs/ca", (6,)),
+        ("both", "bare certs/ca", (6,)),
+        ("both", "peer-ca", (8,)),
+        ("both", "third", (12,)),
+        ("macro", "fourth", (3,)),
+        ("loop", "certs/$n", (16,)),
+    ],
+)
+def test_each_command_is_found_in_the_line_that_it_comes_from(
+    tmp_path: Path, goal: str, part: str, places: tuple[int, ...]
+) -> None:
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    command = next(line for line in logical_lines(dry_run(tmp_path, goal)) if "-initca" in line and part in line)
+    assert lines_of(MAKEFILE, command, "-initca") == places
+
+
+def test_a_command_of_another_makefile_is_found_nowhere() -> None:
+    other = MAKEFILE.replace("make_ca =", "# make_ca =")
+    for command in ("x.json | cfssljson -bare certs/ca", "config/ca.json | cfssljson -bare certs/ca2"):
+        assert lines_of(other, f"cfssl gencert -initca {command}", "-initca") == ()
+    assert lines_of("", "x", "x") == ()
+
+
+@given(st.text(alphabet="ab$(){}[]*?;:=\\\n\t @-"), st.text(alphabet="ab$[]*? "))
+def test_any_text_is_looked_through(text: str, command: str) -> None:
+    assert all(1 <= number <= text.count("\n") + 1 for number in lines_of(text, command, "a"))
