@@ -162,12 +162,21 @@ def git(*paths: str) -> Change:
     return change
 
 
-def by_other_ca(folder: Path) -> None:
-    other = folder.parent / "other"
+def by_other_ca(name: str) -> Change:
+    def change(folder: Path) -> None:
+        other = folder.parent / "other"
+        certs.ca(other)
+        certs.leaf(other, name)
+        for ending in (".pem", "-key.pem"):
+            shutil.copy(other / f"certs/{name}{ending}", folder / f"certs/{name}{ending}")
+
+    return change
+
+
+def other_ca(folder: Path) -> None:
+    other = folder.parent / "another"
     certs.ca(other)
-    certs.leaf(other, "alice")
-    for name in ("alice.pem", "alice-key.pem"):
-        shutil.copy(other / "certs" / name, folder / "certs" / name)
+    shutil.copy(other / "certs/ca.pem", folder / "certs/other-ca.pem")
 
 
 def crl(form: str, path: str = "certs/ca.crl") -> Change:
@@ -623,7 +632,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         ),
     ],
     "wrong-ca": [
-        (by_other_ca, leaf("alice"), [("certs/alice.pem", "it is not signed by `certs/ca.pem`")]),
+        (by_other_ca("alice"), leaf("alice"), [("certs/alice.pem", "it is not signed by `certs/ca.pem`")]),
     ],
     "wrong-key": [
         (
@@ -825,6 +834,43 @@ def test_a_target_that_a_team_added_is_no_gone_component_whatever_the_inventory_
     assert [each for each in found(sound) if each[1] == "gone-component"] == []
     kept = (sound / "Makefile").read_text()
     assert ("req-carol" in kept, "certs/dave" in kept, "req-bob" in kept) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "message"),
+    [
+        (leaf("left", begin=NOW - YEAR), "expired", f"it ended {NOW:%Y-%m-%d %H:%M} UTC"),
+        (leaf("left", begin=NOW + DAY), "expired", f"it is not valid before {NOW + DAY:%Y-%m-%d %H:%M} UTC"),
+        (leaf("left", life=9 * DAY), "expiring", f"it ends {NOW + 8 * DAY:%Y-%m-%d %H:%M} UTC"),
+        (leaf("left", key=certs.rsa_key(1024)), "weak-key", "its key `rsa-1024` is weaker than `rsa-2048`"),
+        (by_other_ca("left"), "wrong-ca", "it is not signed by `certs/ca.pem`"),
+    ],
+)
+def test_of_a_certificate_that_nothing_asks_for_the_same_is_told_as_a_warning(
+    sound: Path, change: Change, rule: str, message: str
+) -> None:
+    leaf("sound")(sound)
+    other_ca(sound)
+    assert found(sound) == []
+    change(sound)
+    (finding,) = check(sound, datetime.now(timezone.utc)).findings
+    assert (finding.level, finding.id, finding.where, finding.message) == ("warning", rule, "certs/left.pem", message)
+    assert finding.fix == "take it away if nobody uses it: no target that is understood here signs it again"
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (mode("certs/left-key.pem", 0o644), "key-mode"),
+        (copy("certs/bob-key.pem", "certs/left-key.pem"), "wrong-key"),
+    ],
+)
+def test_a_key_of_a_certificate_that_nothing_asks_for_is_as_secret_as_any(
+    sound: Path, change: Change, rule: str
+) -> None:
+    leaf("left")(sound)
+    change(sound)
+    assert [each[:3] for each in found(sound)] == [("error", rule, "certs/left-key.pem")]
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"[]", b"{", b'{"Makefile": "x"}'])

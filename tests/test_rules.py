@@ -71,9 +71,10 @@ ENDED, ENDS = "it ended 2027-11-23 20:25 UTC", "it ends 2027-11-23 20:25 UTC"
 def test_a_certificate_lives_from_its_first_second_to_its_last(
     now: datetime, living: list[str], living_on: list[str]
 ) -> None:
-    entries = (NOTHING, replace(LIVED, kind=None), LIVED)
-    assert look(certs.Living(), *entries, now=now) == [("certs/l.pem", told) for told in living]
-    assert look(certs.LivingOn(), *entries, now=now) == [("certs/l.pem", told) for told in living_on]
+    entries = (NOTHING, replace(LIVED, path="certs/o.pem", kind=None), LIVED)
+    paths = ("certs/o.pem", "certs/l.pem")
+    assert look(certs.Living(), *entries, now=now) == [(path, told) for path in paths for told in living]
+    assert look(certs.LivingOn(), *entries, now=now) == [(path, told) for path in paths for told in living_on]
 
 
 def test_a_key_that_is_not_its_certificate_s_is_found_behind_what_can_not_be_compared() -> None:

@@ -20,6 +20,7 @@ from rights import as_somebody
 from support import BIN, contents, make, run, tls_scaffold
 from tls_scaffold.cli import cli
 from tls_scaffold.commands import status as command
+from tls_scaffold.commands.check import check
 from tls_scaffold.commands.status import Report, status
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.state.contents import read
@@ -690,6 +691,23 @@ def test_a_ca_that_lies_elsewhere_once_more_is_no_orphan(small: Callable[..., Pa
     folder = small("alice")
     (folder / "certs/old-ca.pem").write_bytes((folder / "certs/ca.pem").read_bytes())
     assert states(folder) == dict.fromkeys(("ca", "etcd1", "alice"), ("valid", ()))
+
+
+def test_an_orphan_of_a_second_ca_of_the_folder_is_signed_by_one_of_its_own(small: Callable[..., Path]) -> None:
+    folder = small()
+    other = folder.parent / "other"
+    certs.ca(other)
+    certs.leaf(other, "left")
+    for source, target in (("ca", "peer-ca"), ("left", "left")):
+        for ending in (".pem", "-key.pem"):
+            shutil.copy(other / f"certs/{source}{ending}", folder / f"certs/{target}{ending}")
+    assert states(folder)["left"][1][0] == "mismatched: another CA than `certs/ca.pem` signed it"
+    with (folder / "Makefile").open("a") as file:
+        file.write("\ncerts/peer-ca.pem:\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/peer-ca\n")
+        line = "cfssl gencert -ca certs/peer-ca.pem -ca-key certs/peer-ca-key.pem config/req-csr.json"
+        file.write(f"\npeer: certs/peer-ca.pem\n\t{line} | cfssljson -bare certs/peer\n")
+    assert states(folder)["left"] == ("orphaned", ("orphaned: nothing asks for it",))
+    assert not [each for each in check(folder, NOW).findings if each.where == "certs/left.pem"]
 
 
 def test_two_lines_for_one_certificate_are_one_row(small: Callable[..., Path]) -> None:

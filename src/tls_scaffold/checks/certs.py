@@ -34,7 +34,8 @@ class SignedByTheCA(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each certificate that another CA signed, or whose signature is broken."""
-        for entry in view.components:
+        orphans = (entry for entry in view.orphans if entry.certificate and not entry.certificate.is_ca)
+        for entry in (*view.components, *orphans):
             ca = view.contents.authorities.get(entry.ca)
             if ca and entry.certificate and not certificates.signed_by(entry.certificate, ca):
                 yield entry.path, f"it is not signed by `{entry.ca}`"
@@ -112,7 +113,7 @@ class Living(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each certificate that has ended, or not begun."""
         for entry in view.contents.entries:
-            if not entry.kind or not entry.certificate:
+            if not entry.certificate:
                 continue
             if entry.certificate.not_after <= view.now:
                 yield entry.path, f"it ended {entry.certificate.not_after:%Y-%m-%d %H:%M} UTC"
@@ -131,7 +132,7 @@ class LivingOn(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each certificate that ends within 30 days."""
         for entry in view.contents.entries:
-            if entry.kind and entry.certificate and view.now < entry.certificate.not_after <= view.now + SOON:
+            if entry.certificate and view.now < entry.certificate.not_after <= view.now + SOON:
                 yield entry.path, f"it ends {entry.certificate.not_after:%Y-%m-%d %H:%M} UTC"
 
 

@@ -9,6 +9,7 @@ from tls_scaffold.checks.view import View
 
 ERROR = "error"
 WARNING = "warning"
+ORPHANED = "take it away if nobody uses it: no target that is understood here signs it again"
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,13 @@ class Rule(ABC):
         """Yield where and what, for each thing that is not so."""
 
     def findings(self, view: View) -> Iterator[Finding]:
-        """Yield each thing that is not so as a finding, none twice."""
+        """Yield each thing that is not so as a finding, none twice.
+
+        Of a certificate that nothing asks for it is a warning, whatever the rule.
+        """
         for where, message in dict.fromkeys(self.look(view)):
-            yield Finding(self.id, self.level, where, message, self.fix)
+            level, fix = (WARNING, ORPHANED) if where in view.orphaned else (self.level, self.fix)
+            yield Finding(self.id, level, where, message, fix)
 
     def explanation(self) -> str:
         """Return everything that is known of the rule."""

@@ -62,6 +62,16 @@ class View:
         return tuple(entry for entry in self.components if entry.kind in SERVERS)
 
     @cached_property
+    def orphans(self) -> tuple[Entry, ...]:
+        """What lies beside the certificates that are asked for."""
+        return tuple(entry for entry in self.contents.entries if entry.kind is None)
+
+    @cached_property
+    def orphaned(self) -> frozenset[str]:
+        """The paths of the orphans' certificates."""
+        return frozenset(entry.path for entry in self.orphans)
+
+    @cached_property
     def listed(self) -> frozenset[str]:
         """The outputs of the inventory's components."""
         return frozenset(each.output for each in self.inventory.components) if self.inventory else frozenset()

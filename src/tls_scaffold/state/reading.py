@@ -115,8 +115,19 @@ class Reader:
 
     def loose(self, path: str, *, orphan: bool) -> Entry:
         """Return the entry of a certificate without a request; an orphan's has no kind either."""
-        entry = self._there(Entry(name_of(path), None, path, CA))
+        entry = self._there(Entry(name_of(path), None, path))
+        signer = self._signer(entry)
+        entry = judged(replace(entry, ca=signer), self._cas.get(signer))
         return entry if orphan else _of_a_kind(entry)
+
+    def _signer(self, entry: Entry) -> str:
+        """Return the path of the CA that signed a certificate where nothing says which; the first one if none did."""
+        first = next(iter(self._cas), CA)
+        if not entry.certificate:
+            return first
+        return next(
+            (path for path, ca in self._cas.items() if certificates.seems_signed_by(entry.certificate, ca)), first
+        )
 
     def is_copy_of_ca(self, entry: Entry) -> bool:
         """Tell whether a certificate is a CA of the folder once more: where an adopted one was before."""
