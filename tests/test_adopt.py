@@ -387,6 +387,21 @@ def test_what_was_not_understood_stays_the_teams_own_and_the_old_makefile_goes_t
     assert kept(path, "sync").stderr.count("Makefile") == 1
 
 
+def test_a_loop_over_words_that_stand_there_is_taken_over(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    text = (path / "Makefile").read_text(encoding="utf-8")
+    before, _, after = text.partition("\treq:")[0].partition("req:\n")
+    loop = f"\tfor n in $(NODES); do \\\n\tcfssl gencert {SIGNS} certs/$$n || exit 1; \\\n\tdone\n"
+    end = after[after.index(END) :]
+    (path / "Makefile").write_text(f"NODES = etcd1 etcd2 etcd3 proxy1\n{before}req:\n{loop}{end}", encoding="utf-8")
+    kept(path, "adopt")
+    kept(path, "sync")
+    synced = (path / "Makefile").read_text(encoding="utf-8")
+    assert [name for name in ("for n", "NODES") if name in synced] == []
+    make(path, SIGNER="cfssl")
+    assert certificates(path) == FOLDERS[HANDMADE]
+
+
 def test_names_that_a_team_is_used_to_still_sign(tmp_path: Path) -> None:
     path = foreign("beside", tmp_path)
     kept(path, "adopt")
@@ -432,6 +447,7 @@ def test_dry_runs_show_what_adopt_and_then_sync_would_change_and_write_nothing(t
 
 
 SIGNS = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json config/req-csr.json | $(JSON) -bare"
+PLAIN = SIGNS.replace("$(JSON)", "cfssljson")
 END, REQUEST = "\nclean:", "config/req-csr.json"
 # What can't be understood: a file, the part of it that is replaced (all of it if empty) and by what, and the message.
 SPOILED = {
@@ -449,8 +465,14 @@ SPOILED = {
     "a loop": (
         "Makefile",
         END,
-        f"\tfor i in 1; do cfssl gencert x | $(JSON) -bare $$i; done\n{END}",
-        "req: `for i in 1",
+        f"\tfor i in *; do cfssl gencert x | $(JSON) -bare $$i; done\n{END}",
+        "req: `for i in *",
+    ),
+    "more in a loop": (
+        "Makefile",
+        END,
+        f"\nreq-x: ca\n\tfor i in 1; do ./before; cfssl gencert {PLAIN} certs/$$i; done\n{END}",
+        "req-x: `for i in 1; do ./before; cfssl gencert",
     ),
     "a condition": (
         "Makefile",

@@ -94,7 +94,13 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         ),
         *(
             pytest.param(f"req:\n{line}", Parts(understood=["req:", *line.split("\n")]), id=f"help: {line.strip()}")
-            for line in ("\tchmod 700 \\\n\t  certs", "\t@-(echo a; { true; })", "\tX=1 mkdir -p certs", "\t: x")
+            for line in (
+                "\tfor i in $(A); do \\\n\t mkdir -p $$i && exit 1; done",
+                "\tchmod 700 \\\n\t  certs",
+                "\t@-(echo a; { true; })",
+                "\tX=1 mkdir -p certs",
+                "\t: x",
+            )
         ),
         pytest.param("req all:\n\t./y", Parts(understood=["req all:"], recipe=["\t./y"]), id="more under both"),
         pytest.param("clean:\n\trm -rf certs", Parts(understood=["clean:", "\trm -rf certs"]), id="a target of ours"),
@@ -111,6 +117,14 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             f"req:\n{SIGN}\n\t./publish \\\n\t  x",
             Parts(understood=["req:", SIGN], recipe=["\t./publish \\\n\t  x"]),
             id="more under req",
+        ),
+        pytest.param(
+            f"req:\n\tfor i in a b; do {SIGN.strip()}; done\n\tfor i in a; do scp $$i b; done",
+            Parts(
+                understood=["req:", f"\tfor i in a b; do {SIGN.strip()}; done"],
+                recipe=["\tfor i in a; do scp $$i b; done"],
+            ),
+            id="loops under req",
         ),
         pytest.param("all:\n\t./y", Parts(understood=["all:"], recipe=["\t./y"]), id="more under all"),
         pytest.param("req:\n\techo x > y", Parts(understood=["req:"], recipe=["\techo x > y"]), id="a file is written"),

@@ -102,6 +102,21 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("for i in a b; do cfssl gencert $i.json | cfssljson -bare $i; done", ["a", "b"]),
+        ("set -e; for i in a ; do echo $i && cfssl gencert ${i}.json | cfssljson -bare $i || exit 1; done", ["a"]),
+        ("for i in a b; do n=$i; cfssl gencert $i.json | cfssljson -bare certs/peer-$i; done", ["peer-a", "peer-b"]),
+        ("for i in a; do true; done; for j in b; do cfssl gencert a.json | cfssljson -bare $j; done", ["b"]),
+        ("for i in a b; do cfssl gencert a.json | cfssljson -bare c/$ii; done", ["$ii", "$ii"]),
+    ],
+)
+def test_a_loop_over_words_that_stand_there_signs_for_each(line: str, names: list[str]) -> None:
+    found, unread = signings(line, "req")
+    assert ([each.name for each in found], unread) == (names, ())
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "cfssl gencert",
@@ -114,7 +129,16 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
         "cfssl gencert x.json > x.out",
         "cfssl gencert x.json | tee log | cfssljson -bare x",
         "cfssl gencert x.json | cfssljson -bare x y",
-        "for i in a b; do cfssl gencert $i.json | cfssljson -bare $i; done",
+        "for i in a b; do cfssl gencert ${i%x}.json | cfssljson -bare $i; done",
+        "for i in $X; do cfssl gencert $i.json | cfssljson -bare $i; done",
+        "for i in a *; do cfssl gencert $i.json | cfssljson -bare $i; done",
+        "for i in 'a b'; do cfssl gencert $i.json | cfssljson -bare x; done",
+        "for i in a b; do cfssl gencert $i.json | cfssljson -bare $i; done | tee log",
+        "for i in a b; do cfssl gencert $i.json | cfssljson -bare $i",
+        "for i in a b; cfssl gencert $i.json | cfssljson -bare $i; done",
+        "for i in a b; do for j in c d; do cfssl gencert $i.json | cfssljson -bare $j; done; done",
+        "for i; do cfssl gencert $i.json | cfssljson -bare $i; done",
+        "for i in; do cfssl gencert $i.json | cfssljson -bare $i; done",
         "if true; then cfssl gencert x.json | cfssljson -bare x; fi",
         "( cfssl gencert x.json | cfssljson -bare x )",
         "docker run cfssl/cfssl gencert x.json | cfssljson -bare x",

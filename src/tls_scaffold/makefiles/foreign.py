@@ -8,7 +8,8 @@ from tls_scaffold.makefiles.makeblocks import Block, blocks
 from tls_scaffold.makefiles.shell import unquoted
 
 HELPER = re.compile(
-    r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|go (get|install))(\s|$)",
+    r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|go (get|install)|exit|"
+    r"for \w+ in|done)(\s|$)",
 )
 WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -89,7 +90,8 @@ def _understood(command: str, known: Collection[str] | None) -> bool:
     if known is not None and any(line not in known for line in command.split("\n")):
         return False
     text = re.sub(r"\\\n", " ", command)
-    words = [part.strip(" \t@+-(){}") for part in re.split(r"&&|\|\||;|\n", text)]
+    parts = (part.strip(" \t@+-(){}") for part in re.split(r"&&|\|\||;|\n", text))
+    words = [re.sub(r"^do\s+", "", part) for part in parts]
     return all("gencert" in part or _helps(part) for part in words if part)
 
 

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tls_scaffold.makefiles.shell import logical_lines, pipelines, program, uncommented
+from tls_scaffold.makefiles.shell import logical_lines, pipelines, program, uncommented, unrolled
 
 FLAGS = {
     "ca": "ca",
@@ -70,7 +70,7 @@ def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ..
 def _of_line(line: str) -> Iterator[Signing]:
     """Yield the signings of one line; ValueError if one of them can't be told from its words."""
     directory = ""
-    for pipeline in pipelines(line):
+    for pipeline in unrolled(pipelines(line)):
         words = [program(command) for command in pipeline]
         if pipeline and words[0][:1] == ["cd"]:
             directory = posixpath.join(directory, *words[0][1:2])

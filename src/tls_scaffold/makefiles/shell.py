@@ -2,11 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 OPERATORS = re.compile(r"[|&;()<>]+")
 SEPARATORS = " \t;&|()"
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
+LOOP = re.compile("for ([A-Za-z_][A-Za-z0-9_]*) in((?: [A-Za-z0-9_.,:=@/+-]+)*)", re.ASCII)
 COMPOUND = {"for", "while", "until", "if", "case", "do", "then", "else", "{", "("}
 
 
@@ -66,6 +67,44 @@ def pipelines(line: str) -> list[list[list[str]]]:
         else:
             raise ValueError(word)
     return pipelines
+
+
+def unrolled(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
+    """Yield pipelines, and for a `for` loop over words that stand there what it runs for each of them.
+
+    Raises ValueError for a loop that does not end, or that asks for more than its variable's value.
+    """
+    waiting = iter(pipelines)
+    for pipeline in waiting:
+        head = pipeline[0] if len(pipeline) == 1 else []
+        loop = LOOP.fullmatch(" ".join(head))
+        if not loop or loop[2].split() != head[3:]:
+            yield pipeline
+            continue
+        body = _body(waiting)
+        for word in head[3:]:
+            yield from ([[_set(each, loop[1], word) for each in command] for command in commands] for commands in body)
+
+
+def _body(waiting: Iterator[list[list[str]]]) -> list[list[list[str]]]:
+    """Take what stands between `do` and `done`."""
+    (first, *words), *piped = next(waiting, [["done"]])
+    if first != "do":
+        raise ValueError(first)
+    body = [[words, *piped]]
+    for pipeline in waiting:
+        if pipeline == [["done"]]:
+            return body
+        body.append(pipeline)
+    raise ValueError(body)
+
+
+def _set(text: str, variable: str, word: str) -> str:
+    """Put a word in place of a variable; ValueError where more than its value is asked for."""
+    plain = re.sub(rf"\$(?:\{{{variable}\}}|{variable}(?![A-Za-z0-9_]))", word, text)
+    if f"${{{variable}" in plain:
+        raise ValueError(text)
+    return plain
 
 
 def program(command: list[str]) -> list[str]:
