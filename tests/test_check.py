@@ -621,7 +621,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         (
             append("Makefile", EXTRA + "for i in a b; do cfssl gencert config/req-$$i.json; done\n"),
             append("Makefile", EXTRA + "for i in a b; do echo $$i; done\n"),
-            [("Makefile", "more: `for i in a b; do cfssl gencert config/req-$i.json; done`")],
+            [("{line:gencert config}", "more: `for i in a b; do cfssl gencert config/req-$i.json; done`")],
         ),
     ],
     "broken-certificate": [

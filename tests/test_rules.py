@@ -254,7 +254,13 @@ def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
     assert look(targets.NamedFiles(), nameless, asked("a"), makefile=makefile) == [
         ("Makefile:5", "writes `certs/.pem`: the variable that is to name it is not set")
     ]
-    assert look(targets.UnderstoodLines(), unread=("all: `x`",)) == [("Makefile", "all: `x`")]
+    unread = ("all: `x gencert`", "all: `y gencert`", "sh sign.sh a b.pem c")
+    makefile = "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n\tsh sign.sh $(A) b.pem c"
+    assert look(targets.UnderstoodLines(), unread=unread, makefile=makefile) == [
+        ("Makefile:2", "all: `x gencert`"),
+        ("Makefile", "all: `y gencert`"),
+        ("Makefile:5", "sh sign.sh a b.pem c"),
+    ]
 
 
 def test_a_request_is_shared_unless_an_inventory_says_so() -> None:

@@ -113,6 +113,11 @@ def test_of_a_certificate_that_is_not_there_its_request_is_shown(
     assert row(Entry("a", kind, "p", absent="gone", request=request_)) == expected
 
 
+def test_what_a_line_may_sign_that_is_not_understood_is_orphaned_as_far_as_is_known() -> None:
+    (found,) = rows(Contents((replace(THERE, kind=None),), ("all: `x`",)), NOW, WITHIN)
+    assert found.reasons == ("orphaned: no line that is understood asks for it",)
+
+
 def test_trouble_stands_first_and_the_rest_in_the_folder_s_order() -> None:
     entries = (
         replace(THERE, name="b"),

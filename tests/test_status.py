@@ -710,6 +710,44 @@ def test_an_orphan_of_a_second_ca_of_the_folder_is_signed_by_one_of_its_own(smal
     assert not [each for each in check(folder, NOW).findings if each.where == "certs/left.pem"]
 
 
+LOOP = """\
+USERS = alice bob
+LEAF = -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json -profile client
+
+req:
+	for user in {0}; do \\
+	cfssl gencert $(LEAF) config/req-$$user.json | cfssljson -bare certs/$$user || exit 1; \\
+	done
+"""
+
+
+@pytest.mark.parametrize("words", ["alice bob", "$(USERS)"])
+def test_what_a_loop_signs_is_asked_for(small: Callable[..., Path], words: str) -> None:
+    folder = small("alice", "bob")
+    (folder / "tls-scaffold.json").unlink()
+    (folder / "certs/bob.pem").unlink()
+    (folder / "Makefile").write_text(LOOP.replace("{0}", words))
+    found = states(folder)
+    assert found["alice"] == ("valid", ())
+    assert found["bob"] == ("missing", ("missing: `certs/bob.pem` is missing",))
+    assert found["etcd1"] == ("orphaned", ("orphaned: nothing asks for it",))
+    assert look(folder).advice == (f"make -C {folder} req",)
+
+
+def test_of_a_loop_that_is_not_understood_is_told_where_it_stands(small: Callable[..., Path]) -> None:
+    folder = small("alice", "bob")
+    (folder / "Makefile").write_text(LOOP.replace("{0}", "`ls users`"))
+    done = tls_scaffold("-C", str(folder), "status")
+    loop = "for user in `ls users`; do cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem"
+    loop += " -config config/ca-config.json -profile client config/req-$user.json"
+    loop += " | cfssljson -bare certs/$user || exit 1; done"
+    assert done.stderr.splitlines() == [
+        f"note: Makefile:6 signs in a way that is not understood, what it asks for is not known here: `{loop}`"
+    ]
+    assert states(folder)["alice"] == ("orphaned", ("orphaned: no line that is understood asks for it",))
+    assert json.loads(invoke("-C", str(folder), "status", "--json").stdout)["components"]
+
+
 def test_two_lines_for_one_certificate_are_one_row(small: Callable[..., Path]) -> None:
     folder = small("alice")
     line = "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"

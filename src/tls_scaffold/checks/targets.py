@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.makefiles import gencert, makefile
+from tls_scaffold.makefiles import gencert, makefile, places
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.state.entries import Entry
@@ -186,8 +186,9 @@ class UnderstoodLines(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each line that is not understood."""
-        for line in view.contents.unread:
-            yield "Makefile", line
+        for told in view.contents.unread:
+            place, _ = places.unread(view.makefile, told)
+            yield place, told
 
 
 RULES = (

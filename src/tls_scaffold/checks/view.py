@@ -10,7 +10,6 @@ from pathlib import Path
 from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles import places
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.state.entries import CA_KIND, CA_REQUEST, Contents, Entry
 
 SERVERS = ("member", "proxy")
@@ -106,7 +105,7 @@ class View:
 
     def lines_with(self, command: str, word: str) -> tuple[str, ...]:
         """Return where in the Makefile a command of its dry run comes from, by a word of it; the file if nowhere."""
-        return tuple(f"{MAKEFILE}:{number}" for number in places.lines_of(self.makefile, command, word)) or (MAKEFILE,)
+        return places.where(self.makefile, command, word)
 
     def lines_of(self, entry: Entry) -> tuple[str, ...]:
         """Return where in the Makefile the certificate of an entry is named; the file where no line does so."""

@@ -46,6 +46,9 @@ def status(folder: Path, /, within: int, prometheus: Path | None, svg: Path | No
         if path:
             command.write(path, render())
     click.echo(report.to_json() if as_json else _table(report), nl=False)
+    for where, line in report.unread:
+        told = f"{where} signs in a way that is not understood, what it asks for is not known here"
+        click.echo(f"note: {told}: `{visible(line)}`", err=True)
     if report.advice and not as_json:
         click.echo("next: " + "\n      ".join(report.advice), err=True)
     if report.problem:

@@ -14,7 +14,8 @@ from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, RENEW_DAYS, Inventory
-from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles import makefile, places
+from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.state import contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.states import Row
@@ -27,13 +28,15 @@ FEW = 5  # targets that a line has room for
 class Report:
     """The rows of a folder, those in trouble first, and the commands that mend what they tell.
 
-    `problem` is why the inventory that is there could not be read.
+    `problem` is why the inventory that is there could not be read. `unread` has, as where and what, the commands of
+    the Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     """
 
     rows: tuple[Row, ...]
     advice: tuple[str, ...]
     now: datetime
     problem: ScaffoldError | None = None
+    unread: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_valid(self) -> bool:
@@ -73,8 +76,14 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     inventory, problem = _inventory(folder)
     found = contents.read(folder, inventory)
     rows = states.rows(found, now, within)
-    advice = tuple(_advice(folder, found, rows, within, now)) if found.has_makefile else ()
-    return Report(rows, advice, now, problem)
+    if not found.has_makefile:
+        return Report(rows, (), now, problem)
+    advice = tuple(_advice(folder, found, rows, within, now))
+    return Report(rows, advice, now, problem, tuple(places.unread(_makefile(folder), told) for told in found.unread))
+
+
+def _makefile(folder: Path) -> str:
+    return content(folder, MAKEFILE).decode("utf-8", "replace")
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
@@ -125,7 +134,7 @@ def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timede
     First comes the one that names what is wrong with requests and configurations that can't be read.
     """
     make = "make" if folder == Path() else f"make -C {shlex.quote(str(folder))}"
-    text = content(folder, "Makefile").decode("utf-8", "replace")
+    text = _makefile(folder)
     renews = re.search(r"^renew:", text, re.MULTILINE) is not None
     unread = {entry.path for entry in found.entries if entry.unread}
     if unread:

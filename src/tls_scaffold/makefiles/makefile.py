@@ -26,6 +26,7 @@ TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
+TOLD = re.compile(r"[^`]*: `(.*)`")
 NO_RULE = re.compile(rf"No rule to make target [`']({PATH})', needed by", re.ASCII)
 # What an outer make passes on, and what our Makefile exports to the commands it runs.
 NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
@@ -109,9 +110,15 @@ def survey(folder: Path, makefile: str = "Makefile") -> Survey:
         for signing in surveys[goal].signings:
             by_output.setdefault(signing.output, signing)
         for line in surveys[goal].unread:
-            unread.setdefault(line, f"{goal}: `{line}`")
+            unread.setdefault(line, f"{goal}: `{line}`")  # which `command_of` takes apart
     makes = {goal: tuple(signing.output for signing in found.signings) for goal, found in surveys.items()}
     return Survey(tuple(by_output.values()), tuple(unread.values()), makes)
+
+
+def command_of(unread: str) -> str:
+    """Return the command that an unread line tells, without the target that a survey puts before it."""
+    told = TOLD.fullmatch(unread)
+    return told[1] if told else unread
 
 
 def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from glob import escape
 
 from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, groups
+from tls_scaffold.makefiles.makefile import MAKEFILE, command_of
 from tls_scaffold.makefiles.shell import logical_lines
 
 REFERENCE = re.compile(r"\$[({][^(){}$]*[)}]|\$[^({]")
@@ -29,6 +30,17 @@ def lines_of(text: str, command: str, word: str) -> tuple[int, ...]:
         elif not assignment and fnmatchcase(wanted, _pattern(_command(line))):
             recipes.append(number)
     return tuple(recipes or variables)
+
+
+def where(text: str, command: str, word: str) -> tuple[str, ...]:
+    """Return the same as places for a message, `Makefile:12`; the file alone where no line fits."""
+    return tuple(f"{MAKEFILE}:{number}" for number in lines_of(text, command, word)) or (MAKEFILE,)
+
+
+def unread(text: str, told: str) -> tuple[str, str]:
+    """Return where in a Makefile a line stands that a survey did not understand, and its command."""
+    command = command_of(told)
+    return where(text, command, "gencert" if "gencert" in command else "sign.sh")[0], command
 
 
 def _numbered(text: str, word: str) -> Iterator[tuple[int, str]]:

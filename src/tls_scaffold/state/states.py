@@ -38,12 +38,13 @@ def rows(contents: Contents, now: datetime, within: timedelta) -> tuple[Row, ...
 
     What ends `within` that time after `now` (UTC) is expiring.
     """
-    found = [_row(entry, now, within) for entry in contents.entries]
+    nobody = "no line that is understood asks for it" if contents.unread else "nothing asks for it"
+    found = [_row(entry, now, within, nobody) for entry in contents.entries]
     return tuple(sorted(found, key=lambda row: STATES.index(row.state)))
 
 
-def _row(entry: Entry, now: datetime, within: timedelta) -> Row:
-    reasons = sorted(_reasons(entry, now, within), key=lambda reason: STATES.index(reason[0]))
+def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
+    reasons = sorted(_reasons(entry, now, within, nobody), key=lambda reason: STATES.index(reason[0]))
     certificate = entry.certificate
     end = certificate.not_after if certificate else None
     return Row(
@@ -61,9 +62,9 @@ def _row(entry: Entry, now: datetime, within: timedelta) -> Row:
     )
 
 
-def _reasons(entry: Entry, now: datetime, within: timedelta) -> Iterator[tuple[str, str]]:
+def _reasons(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Iterator[tuple[str, str]]:
     if entry.kind is None:
-        yield "orphaned", "nothing asks for it"
+        yield "orphaned", nobody
     if entry.certificate is None:
         yield "orphaned" if entry.kind is None else "missing", entry.absent
         return
