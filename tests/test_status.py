@@ -710,6 +710,19 @@ def test_an_orphan_of_a_second_ca_of_the_folder_is_signed_by_one_of_its_own(smal
     assert not [each for each in check(folder, NOW).findings if each.where == "certs/left.pem"]
 
 
+def test_a_file_in_pem_that_holds_no_certificate_has_no_state(small: Callable[..., Path]) -> None:
+    folder = small("alice")
+    before = states(folder)
+    for number, label in enumerate(("X509 CRL", "DH PARAMETERS", "CERTIFICATE REQUEST", "EC PRIVATE KEY")):
+        (folder / f"certs/other{number}.pem").write_text(f"-----BEGIN {label}-----\nMIIB\n-----END {label}-----\n")
+    assert states(folder) == before
+    (folder / "Makefile").unlink()
+    shutil.rmtree(folder / "config")
+    assert states(folder) == before
+    (folder / "certs/cut.pem").write_text("-----BEGIN TRUSTED CERTIFICATE-----")
+    assert "cut" in states(folder)
+
+
 LOOP = """\
 USERS = alice bob
 LEAF = -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json -profile client

@@ -62,12 +62,12 @@ class View:
 
     @cached_property
     def orphans(self) -> tuple[Entry, ...]:
-        """What lies beside the certificates that are asked for."""
-        return tuple(entry for entry in self.contents.entries if entry.kind is None)
+        """The certificates that nothing asks for."""
+        return tuple(entry for entry in self.contents.entries if entry.kind is None and entry.certificate)
 
     @cached_property
     def orphaned(self) -> frozenset[str]:
-        """The paths of the orphans' certificates."""
+        """The paths of the orphans."""
         return frozenset(entry.path for entry in self.orphans)
 
     @cached_property

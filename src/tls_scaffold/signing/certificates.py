@@ -1,5 +1,6 @@
 """Certificates read back: PEM → subject, SANs, usages, dates, and whether a key or a CA fits."""
 
+import re
 import warnings
 from binascii import a2b_base64
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ UNREADABLE = (
     *(ValueError, TypeError, UnsupportedAlgorithm),
     *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
 )
+LABEL = re.compile(rb"-----BEGIN ([A-Za-z0-9 ]+)-----")
 PARTS = ("subject", "key", "usages")
 EC_POINTS = (65, 97, 133)  # bytes of an uncompressed point on P-256, P-384 and P-521
 
@@ -162,6 +164,11 @@ def der_of(pem: bytes, label: bytes) -> bytes:
     if not (begin and end):
         raise ValueError("it is empty" if not pem.strip() else f"no `-----BEGIN {label.decode()}-----` and its end")
     return a2b_base64(body)
+
+
+def labels(pem: bytes) -> frozenset[bytes]:
+    """Return the labels of the PEM blocks that begin in a file, such as `CERTIFICATE`."""
+    return frozenset(LABEL.findall(pem))
 
 
 def _pairs(name: x509.Name) -> tuple[tuple[str, str], ...]:

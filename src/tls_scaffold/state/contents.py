@@ -12,6 +12,7 @@ from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.signing import certificates
 from tls_scaffold.state.entries import CA, CA_REQUEST, Contents, Entry, is_server
 from tls_scaffold.state.reading import Reader
 
@@ -81,7 +82,8 @@ def _entries(folder: Path, signings: Iterable[Signing], inventory: Inventory | N
             asked[f"{signing.output}.pem"] = None
             yield reader.component(signing, components.get(signing.output))
     places = {str(PurePosixPath(path).parent) for path in asked}
-    loose = (reader.loose(path, orphan=True) for path in _certificates(folder, sorted(places)) if path not in asked)
+    there = (path for path in _certificates(folder, sorted(places)) if path not in asked)
+    loose = (reader.loose(path, orphan=True) for path in there if not _is_of_another_kind(folder, path))
     yield from (entry for entry in loose if not reader.is_copy_of_ca(entry))
 
 
@@ -97,6 +99,15 @@ def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
     """Yield the paths of what may be certificates; a key lies beside its certificate under a name of its own."""
     for directory in directories:
         yield from (path for path in names(folder, directory, ".pem") if not path.endswith("-key.pem"))
+
+
+def _is_of_another_kind(folder: Path, path: str) -> bool:
+    """Tell a file in PEM that holds no certificate: a CRL, a key under a name of its own, parameters."""
+    try:
+        found = certificates.labels(content(folder, path))
+    except ScaffoldError:
+        return False
+    return bool(found) and not any(label.endswith(b"CERTIFICATE") for label in found)
 
 
 def _directories(folder: Path) -> list[str]:
@@ -116,7 +127,8 @@ def _of_set(folder: Path) -> Iterator[Entry]:
     requests = [path for path in names(folder, "config", ".json") if path.startswith(OWN_REQUEST)]
     own = {f"certs/{path.removeprefix(OWN_REQUEST).removesuffix('.json')}.pem": path for path in requests}
     own.pop("certs/csr.pem", None)  # nobody's own: the servers share it
-    there = [path for path in _certificates(folder, _directories(folder)) if path != CA]
+    found = (path for path in _certificates(folder, _directories(folder)) if path != CA)
+    there = [path for path in found if not _is_of_another_kind(folder, path)]
     if (folder / CA).exists() or (folder / CA_REQUEST).exists():
         yield reader.authority(CA, CA_REQUEST, None)
     for path in dict.fromkeys((*there, *own)):
