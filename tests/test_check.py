@@ -125,6 +125,10 @@ def copy(source: str, target: str) -> Change:
     return change
 
 
+def joined(path: str, other: str) -> Change:
+    return lambda folder: append(path, (folder / other).read_text())(folder)
+
+
 def leaf(name: str, **fields: Any) -> Change:
     return lambda folder: certs.leaf(folder, name, **fields)
 
@@ -692,6 +696,16 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             mode("certs/alice-key.pem", 0o640),
             mode("certs/alice-key.pem", 0o400),
             [("certs/alice-key.pem", "its mode is 0640, wider than 0600")],
+        ),
+        (
+            both(copy("certs/alice-key.pem", "certs/alice.key"), mode("certs/alice.key", 0o604)),
+            both(copy("certs/alice-key.pem", "certs/alice.key"), mode("certs/alice.key", 0o600)),
+            [("certs/alice.key", "its mode is 0604, wider than 0600")],
+        ),
+        (
+            both(joined("certs/alice.pem", "certs/alice-key.pem"), mode("certs/alice.pem", 0o644)),
+            text("certs/notes", "-----BEGIN PRIVATE KEY-----\n"),
+            [("certs/alice.pem", "its mode is 0644, wider than 0600")],
         ),
     ],
     "certs-mode": [

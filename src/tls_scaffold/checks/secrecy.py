@@ -29,10 +29,16 @@ class SecretKeys(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each key that others can read or write."""
         for directory in _directories(view):
-            for path in _names(view.folder, directory, "-key.pem"):
+            for path in _names(view.folder, directory, ""):
                 mode = _mode(view.folder / path)
-                if mode & OTHERS:
+                if mode & OTHERS and (path.endswith("-key.pem") or _holds_key(view.folder, path)):
                     yield path, f"its mode is {mode:04o}, wider than 0600"
+
+
+def _holds_key(folder: Path, path: str) -> bool:
+    """Tell a private key, whatever the name of its file and whatever else that holds."""
+    raw = _content(folder, path)
+    return any(label.endswith(b"PRIVATE KEY") and _block(raw, label) for label in certificates.labels(raw))
 
 
 class SecretDirectory(Rule):
@@ -86,10 +92,15 @@ class DerCRL(Rule):
 
 
 def _is_pem_crl(raw: bytes) -> bool:
+    return certificates.is_crl(_block(raw, b"X509 CRL"))
+
+
+def _block(raw: bytes, label: bytes) -> bytes:
+    """Return what the PEM block of this label holds; nothing where there is none."""
     try:
-        return certificates.is_crl(certificates.der_of(raw, b"X509 CRL"))
+        return certificates.der_of(raw, label)
     except ValueError:
-        return False
+        return b""
 
 
 def _content(folder: Path, path: str) -> bytes:
