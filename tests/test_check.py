@@ -76,6 +76,17 @@ def profile(name: str, **fields: Any) -> Change:
     return change
 
 
+def signing(**fields: Any) -> Change:
+    """Return a change of what stands below `signing` in `config/ca-config.json`."""
+
+    def change(folder: Path) -> None:
+        path = folder / "config/ca-config.json"
+        document = json.loads(path.read_text())
+        path.write_text(json.dumps({"signing": {**document["signing"], **fields}}))
+
+    return change
+
+
 def text(path: str, content: str | bytes) -> Change:
     def change(folder: Path) -> None:
         (folder / path).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -793,6 +804,12 @@ def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
         (request("alice", CN=["alice"]), f"{ALICE}: CN", '`["alice"]` is not text in quotes'),
         (request("csr", hosts={}), "config/req-csr.json: hosts", "`{}` is not a list […]"),
         (profile("default", usages="any"), f"{CONFIG}: signing.default.usages", '`"any"` is not a list […]'),
+        (profile("client", usages="any"), f"{CONFIG}: signing.profiles.client.usages", '`"any"` is not a list […]'),
+        (profile("client", expiry=5), f"{CONFIG}: signing.profiles.client.expiry", "`5` is not text in quotes"),
+        (signing(default=[]), f"{CONFIG}: signing.default", "`[]` is not an object {…}"),
+        (signing(profiles={"client": []}), f"{CONFIG}: signing.profiles.client", "`[]` is not an object {…}"),
+        (signing(profiles={"client": None}), f"{CONFIG}: signing.profiles.client", "`null` is not an object {…}"),
+        (signing(profiles=[]), f"{CONFIG}: signing.profiles", "`[]` is not an object {…}"),
     ],
 )
 def test_of_a_value_of_a_wrong_type_no_more_is_told_than_that(
@@ -924,6 +941,19 @@ def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> No
     assert done.stderr == (
         "3 errors, 1 warning\n\nhint: `tls-scaffold check --explain ID` says more about the rule in brackets\n"
     )
+
+
+@pytest.mark.parametrize("content", ["[]", "5", "null"])
+def test_a_configuration_without_an_object_to_sign_by_is_told_once(sound: Path, content: str) -> None:
+    text(CONFIG, f'{{"signing": {content}}}')(sound)
+    what = "`signing` is missing" if content == "null" else f"signing: `{content}` is not an object {{…}}"
+    assert found(sound) == [("error", "unreadable", CONFIG, f"`{CONFIG}` can't be used: {what}")]
+
+
+def test_nothing_is_said_to_be_shared_where_an_inventory_can_t_be_read(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1,10.0.0.2", "--proxies", "0")
+    text(INVENTORY, "{")(path)
+    assert {rule for _, rule, _, _ in found(path)} == {"broken-inventory"}
 
 
 def test_warnings_alone_exit_with_0(sound: Path) -> None:

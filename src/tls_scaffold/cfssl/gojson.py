@@ -25,6 +25,7 @@ class Section:
         self.names = tuple(values)
         self.place = place
         self.problems = problems
+        self._told: set[str] = set()
 
     def has(self, name: str) -> bool:
         """Tell whether a field is there and not null."""
@@ -69,11 +70,10 @@ class Section:
         return texts
 
     def section(self, name: str) -> "Section | None":
-        """Return an object; None if it is absent."""
-        if not self.has(name):
-            return None
-        empty: dict[str, Any] = {}
-        return Section(self._checked(name, dict, empty, "an object {…}"), self.where(name), self.problems)
+        """Return an object; None if it is absent, or something else."""
+        nothing: dict[str, Any] | None = None
+        values = self._checked(name, dict, nothing, "an object {…}")
+        return None if values is None else Section(values, self.where(name), self.problems)
 
     def map(self, name: str) -> "Section":
         """Return an object whose keys are names of the user's own; an empty one if it is absent."""
@@ -88,12 +88,17 @@ class Section:
             Section(values, f"{self.where(name)}[{index}]", self.problems) for index, values in enumerate(items)
         )
 
+    def is_told(self, name: str) -> bool:
+        """Tell whether something is said of a field already."""
+        return self._key(name) in self._told
+
     def where(self, name: str) -> str:
         """Return the place of a field, for a message."""
         return f"{self.place}{'.' if ': ' in self.place else ': '}{name}"
 
     def problem(self, name: str, text: str) -> None:
         """Add a problem of a field."""
+        self._told.add(self._key(name))
         self.problems.append(f"{self.where(name)}: {text}")
 
     def refuse(self, names: Iterable[str], reason: str) -> None:

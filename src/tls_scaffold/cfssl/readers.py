@@ -91,11 +91,11 @@ def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple
     problems: list[str] = []
     section = gojson.document(text, place, problems).section("signing")
     if section is None:
-        raise ScaffoldError(f"`{place}` can't be used", [*problems, f"{place}: `signing` is missing"])
+        raise ScaffoldError(f"`{place}` can't be used", problems or [f"{place}: `signing` is missing"])
     default = section.section("default")
     profiles = section.map("profiles")
     sections = {name: profiles.section(name) for name in profiles.names}
-    for name in [name for name, each in sections.items() if each is None]:
+    for name in [name for name in sections if not profiles.has(name)]:
         profiles.problem(name, "`null` is not an object {…}")
     found = SigningConfig(
         default=_profile(default, "") if default else SigningConfig.default,
@@ -174,11 +174,11 @@ def _profile(section: Section, name: str) -> Profile:
 
 
 def _check_profile(section: Section, profile: Profile) -> None:
-    if not profile.expiry:
+    if not profile.expiry and not section.is_told("expiry"):
         section.problem("expiry", "is missing: a duration such as `8760h`")
-    elif durations.parse(profile.expiry) == timedelta() and not profile.name:
+    if durations.parse(profile.expiry) == timedelta() and not profile.name:
         section.problem("expiry", f"`{profile.expiry}` is no lifetime for the default profile")
-    if profile.name and not meanings(profile.usages):
+    if profile.name and not meanings(profile.usages) and not section.is_told("usages"):
         section.problem("usages", "none that cfssl knows")
 
 

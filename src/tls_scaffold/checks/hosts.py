@@ -69,7 +69,7 @@ class MemberHosts(Rule):
         for component in view.inventory.components if view.inventory else ():
             request = view.requests.get(component.request)
             place = f"{component.request}: hosts"
-            if request is None or place in view.unfit_places:
+            if request is None or view.is_unfit(place):
                 continue
             named = {canonical_host(host) for host in request.hosts or ()}
             for host in component.hosts:
@@ -91,7 +91,7 @@ class Loopback(Rule):
             if not entry.request or not entry.signing or not _is_member(entry, entry.request, view):
                 continue
             place = f"{entry.signing.request}: hosts" if not entry.signing.hostname else view.lines_of(entry)[0]
-            if place in view.unfit_places:
+            if view.is_unfit(place):
                 continue
             if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
                 yield place, "names neither `localhost` nor a loopback address"

@@ -43,6 +43,8 @@ class KnownProfiles(Rule):
         """Yield each line of the Makefile that names an unknown profile."""
         for entry, config in _signed(view):
             profile = entry.signing.profile if entry.signing else ""
+            if view.is_unfit(f"{_config_of(entry)}: signing.profiles.{profile}"):
+                continue
             if profile and profile not in config.profiles:
                 other = meant(profile.lower(), config.profiles)
                 for where in view.lines_of(entry):
@@ -60,7 +62,7 @@ class GrantingDefault(Rule):
         """Yield each target that signs with a default profile without usages."""
         for entry, config in _signed(view):
             named = entry.signing.profile if entry.signing else ""
-            if f"{_config_of(entry)}: signing.default.usages" in view.unfit_places:
+            if view.is_unfit(f"{_config_of(entry)}: signing.default.usages"):
                 continue
             if named not in config.profiles and not meanings(config.default.usages):
                 for where in view.lines_of(entry):

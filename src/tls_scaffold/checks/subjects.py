@@ -19,7 +19,7 @@ class NamedByCN(Rule):
         named = {entry.signing.request for entry in view.components if entry.signing and entry.signing.cn}
         for path, request in view.requests.items():
             place = f"{path}: CN"
-            if not request.cn.strip() and path not in named and place not in view.unfit_places:
+            if not request.cn.strip() and path not in named and not view.is_unfit(place):
                 yield place, "the CN is empty"
 
 

@@ -123,7 +123,9 @@ class RequestsOfTheirOwn(Rule):
     fix = "`tls-scaffold adopt` keeps account of whose hosts it holds; or give each a request of its own"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each request that several components share although no inventory says so."""
+        """Yield each request that several components share although no inventory says so; an unread one may."""
+        if view.not_inventory:
+            return
         listed = {(each.output, each.request) for each in view.inventory.components} if view.inventory else set()
         sharing: dict[str, list[str]] = {}
         for entry in view.components:

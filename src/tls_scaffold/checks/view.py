@@ -75,9 +75,14 @@ class View:
         """The outputs of the inventory's components."""
         return frozenset(each.output for each in self.inventory.components) if self.inventory else frozenset()
 
+    def is_unfit(self, where: str) -> bool:
+        """Tell a value that cfssl can't use, or a part of one: `requests` and `configs` may hold a default there."""
+        path, _, key = where.partition(": ")
+        parts = key.split(".")
+        return any(f"{path}: {'.'.join(parts[:count])}" in self._unfit_places for count in range(1, len(parts) + 1))
+
     @cached_property
-    def unfit_places(self) -> frozenset[str]:
-        """Where the values stand that cfssl can't use: what `requests` and `configs` hold there may be a default."""
+    def _unfit_places(self) -> frozenset[str]:
         return frozenset(where for where, _ in self.unfit)
 
     @cached_property
