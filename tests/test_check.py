@@ -632,6 +632,10 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("{line:go get}", "go get -u github.com/cloudflare/cfssl/cmd/cfssl")],
         ),
     ],
+    "another-makefile": [
+        (text(name, "all:\n"), text("Makefile.old", "all:\n"), [(name, "make reads it instead of `Makefile`")])
+        for name in ("GNUmakefile", "makefile")
+    ],
     "not-understood": [
         (
             append("Makefile", EXTRA + "for i in a b; do cfssl gencert config/req-$$i.json; done\n"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.disk import plainfiles
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles import gencert, makefile, places
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -193,6 +194,21 @@ class UnderstoodLines(Rule):
             yield place, told
 
 
+class OneMakefile(Rule):
+    """Make reads the file that is looked at here."""
+
+    id = "another-makefile"
+    pain = "`make` signs what that file says, while people, `status` and `check` look at `Makefile`"
+    fix = "put everything into `Makefile`, or take one of the two away"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each file that make reads instead of `Makefile`."""
+        there = plainfiles.names(view.folder, ".", "makefile") if view.makefile else ()
+        for name in makefile.READ_FIRST:
+            if name in there:
+                yield name, f"make reads it instead of `{MAKEFILE}`"
+
+
 RULES = (
     KeepsTheCA,
     LivingTargets,
@@ -203,4 +219,5 @@ RULES = (
     DirectDownloads,
     GoInstall,
     UnderstoodLines,
+    OneMakefile,
 )

@@ -59,7 +59,8 @@ def _check(folder: Path) -> None:
     if "sh sign.sh" in (files.read_text(folder, MAKEFILE) or ""):
         hint = "put `tls-scaffold.json` back, or make one with `tls-scaffold new` in another folder and copy it"
         raise ScaffoldError(f"`{folder}` has a Makefile of ours, but its inventory is missing", hint=hint)
-    others = [name for name in ("GNUmakefile", "makefile") if (folder / name).exists()]
+    there = {entry.name for entry in folder.iterdir()}  # `exists` finds `Makefile` itself where names have no case
+    others = [name for name in makefile.READ_FIRST if name in there]
     if others:
         raise ScaffoldError(f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`")
 

@@ -15,6 +15,7 @@ from tls_scaffold.makefiles.makeblocks import blocks
 from tls_scaffold.makefiles.shell import logical_lines, pipelines, program
 
 MAKEFILE = "Makefile"
+READ_FIRST = ("GNUmakefile", "makefile")  # where they are, make does not look for ours
 PATH = r"[A-Za-z0-9_][A-Za-z0-9._/-]*"
 LINE = re.compile(
     rf"(?:[A-Z_]+=\S* )?sh sign\.sh ({PATH})\.pem ({PATH})(?: ([A-Za-z0-9._-]+))?",
