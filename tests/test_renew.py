@@ -16,6 +16,9 @@ pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
 SIGNERS = ("cfssl", "tls-scaffold")
+NO_SIGNER = (
+    "hint: `apt-get install golang-cfssl`, `brew install cfssl`, `make cfssl` where there is Go, or tls-scaffold itself"
+)
 LINE = (
     "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
     " config/req-alice.json | $(JSON) -bare certs/pasted\n"
@@ -143,6 +146,19 @@ def test_renewal_needs_openssl_and_says_so(aged: Callable[..., Path], path_witho
     before = contents(folder)
     done = make(folder, "renew", code=2, SIGNER="cfssl", PATH=path_without("openssl"))
     assert "error: openssl is not installed: it tells what expires" in done.stderr
+    assert signed_again(before, folder) == set()
+
+
+def test_renewal_without_any_signer_names_the_ways_to_one(
+    aged: Callable[..., Path], path_without: Callable[..., str]
+) -> None:
+    folder = aged(alice=1, bob=1)
+    before = contents(folder)
+    done = make(folder, "renew", code=2, PATH=path_without("cfssl", "cfssljson", "tls-scaffold"))
+    *told, ended = done.stderr.splitlines()
+    assert told[0] == "error: no signer: neither cfssl and cfssljson nor tls-scaffold are installed"
+    assert told[1:] == ["", NO_SIGNER]
+    assert ended.startswith("make: *** ")
     assert signed_again(before, folder) == set()
 
 

@@ -305,12 +305,17 @@ renew() {
     if [ "$SIGNER" = cfssl ]; then
         echo "$names" | sed 's/^/req-/' | MAKEFLAGS='' MFLAGS='' xargs "${MAKE_PROGRAM:-make}"
     else
+        own_is_installed
         echo "$names" | xargs tls-scaffold sign --force
     fi
 }
 
-own() { # own ARGUMENTS...: hand the work to tls-scaffold, which takes the lock itself
+own_is_installed() {
     command -v tls-scaffold >/dev/null || no_signer "no signer: neither cfssl and cfssljson nor tls-scaffold are installed"
+}
+
+own() { # own ARGUMENTS...: hand the work to tls-scaffold, which takes the lock itself
+    own_is_installed
     exec tls-scaffold sign "$@"
 }
 
