@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from clusters import VERSIONS, live, tools
+from rights import as_somebody
 from support import Done, contents, faults, make, modes, names, openssl, read, run, verify
 from tls_scaffold.cfssl.documents import Profile, Request
 from tls_scaffold.commands import sign as sign_command
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
-from tls_scaffold.signing import batch, pairs
+from tls_scaffold.signing import batch, pairs, signings
 
 Factory = Callable[..., Path]
 COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
@@ -569,6 +570,22 @@ def test_a_long_run_shows_a_bar_on_a_terminal_and_nothing_elsewhere(folder: Fact
     assert "signing  [" in on_terminal.stdout
     assert "100%" in on_terminal.stdout
     assert sign(path, "--force").stderr == ""
+
+
+def test_a_folder_that_may_not_be_written_is_read_and_refused_once_something_is_to_be_signed(signed: Factory) -> None:
+    def signed_here(*, force: bool) -> signings.Done:
+        return sign_command.sign(
+            path, ("calico",), force=force, processes=1, progress=lambda _: nullcontext(lambda _: None)
+        )
+
+    with as_somebody(signed()) as path:
+        path.chmod(0o555)
+        before = contents(path)
+        assert signed_here(force=False) == signings.Done({}, 1)
+        with pytest.raises(ScaffoldError, match=r"\.lock` can't be worked on: Permission denied"):
+            signed_here(force=True)
+        assert contents(path) == before
+        path.chmod(0o755)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to another user")

@@ -149,6 +149,35 @@ def test_what_only_reads_needs_no_right_to_write(signed: Factory, small_disk: Ca
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("words", [(), ("ca",), ("renew",)], ids=["make", "make-ca", "make-renew"])
+def test_where_nothing_is_to_be_signed_make_needs_no_right_to_write(
+    signed: Factory, small_disk: Callable[[int], Path], words: tuple[str, ...], either_signer: str
+) -> None:
+    disk = small_disk(4096)
+    place = copy(signed(), disk / FOLDER)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+    done = run("make", *words, cwd=place)
+
+    assert done.returncode == 0, (either_signer, done.stderr)
+
+
+def test_where_something_is_to_be_signed_make_says_that_nothing_can_be_written(
+    signed: Factory, small_disk: Callable[[int], Path], either_signer: str
+) -> None:
+    disk = small_disk(4096)
+    place = copy(signed(), disk / FOLDER)
+    (place / "certs/calico.pem").unlink()
+    before = kept(place)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+    done = run("make", cwd=place)
+
+    assert done.returncode != 0
+    assert "Read-only file system" in done.stderr or "nothing can be written" in done.stderr, either_signer
+    assert kept(place) == before
+
+
 @pytest.mark.parametrize("temporary", ["full", "missing", "read-only"])
 def test_a_temporary_folder_that_takes_nothing_is_no_matter(
     tmp_path: Path, small_disk: Callable[[int], Path], temporary: str

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
@@ -34,14 +34,20 @@ def sign(
     No names mean every component; `ca` is the CA, which is made where it is missing and never signed again.
     With `own_lines` the Makefile's lines that call cfssl are left to make.
     `processes` 0 takes as many as there are processors. `progress` is given the number of certificates and yields
-    what to call when some are done. Raises ScaffoldError with every problem, before anything is written.
+    what to call when some are done. Raises ScaffoldError with every problem, before anything is written; that
+    nothing can be written is one where something is to be signed.
     """
-    with lock(folder, "tls-scaffold sign", wait=WAIT):
+    with lock_or_refusal(folder, "tls-scaffold sign", wait=WAIT) as refusal:
         reading = _Reading(folder, own_lines=own_lines)
         from tls_scaffold.signing import signings
 
         chosen = _named(reading.result(), names)
-        return signings.sign(folder, chosen, force=force, processes=processes or _processors(), progress=progress)
+        planned = signings.look(folder, chosen, force=force)
+        if refusal and planned.done.signed:
+            raise refusal
+        if refusal:
+            return planned.done
+        return signings.carry_out(folder, planned, processes=processes or _processors(), progress=progress)
 
 
 class _Reading(Thread):

@@ -13,12 +13,12 @@ SECRET = 0o600
 
 
 @contextmanager
-def telling(path: Path | str, done: str = "worked on") -> Iterator[None]:
+def telling(path: Path | str, done: str = "worked on", as_error: type[ScaffoldError] = ScaffoldError) -> Iterator[None]:
     """Turn an OSError into a ScaffoldError that names the file, what can't be `done`, and the system's own reason."""
     try:
         yield
     except OSError as error:
-        raise ScaffoldError(f"`{error.filename or path}` can't be {done}: {error.strerror}") from error
+        raise as_error(f"`{error.filename or path}` can't be {done}: {error.strerror}") from error
 
 
 def create(path: Path, content: str | bytes, mode: int = PUBLIC, *, flush: bool = True) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,6 +31,21 @@ def lock(folder: Path, words: str, wait: float = locking.WAIT) -> Iterator[None]
         with telling(folder):
             heal(folder)
         yield
+
+
+@contextmanager
+def lock_or_refusal(folder: Path, words: str, wait: float = locking.WAIT) -> Iterator[ScaffoldError | None]:
+    """Hold `folder` as `lock` does, or yield why nothing can be written in it: the block then only reads.
+
+    The arguments are those of `lock`, and its other errors are raised.
+    """
+    with ExitStack() as stack:
+        refusal = None
+        try:
+            stack.enter_context(lock(folder, words, wait))
+        except locking.UnwritableError as error:
+            refusal = error
+        yield refusal
 
 
 def check(folder: Path) -> None:

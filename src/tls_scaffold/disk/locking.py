@@ -23,6 +23,10 @@ ALL = "all"
 WAIT = 5.0
 
 
+class UnwritableError(ScaffoldError):
+    """No lock can be put down in a folder: the disk takes nothing there."""
+
+
 @dataclass(frozen=True)
 class Token:
     """Who is at work: the name of the token's file, the process, when that began, and what runs."""
@@ -37,7 +41,8 @@ class Token:
 def lock(folder: Path, words: str, wait: float = WAIT) -> Iterator[None]:
     """Hold `folder` while the block runs; `words` say what that is (`tls-scaffold sync`).
 
-    Raises ScaffoldError naming the holder if another has the folder for longer than `wait` seconds.
+    Raises ScaffoldError naming the holder if another has the folder for longer than `wait` seconds,
+    UnwritableError where nothing can be written.
     """
     pid = os.getpid()
     token = Token(f"{pid}.{pid}.{ALL}", pid, started(pid), words)
@@ -80,7 +85,7 @@ def _try(directory: Path, token: Token) -> Token | None:
 
 def _put_down(directory: Path, token: Token) -> None:
     path = directory / token.file_name
-    with telling(directory):
+    with telling(directory, as_error=UnwritableError):
         while True:
             directory.mkdir(exist_ok=True)
             try:

@@ -1,6 +1,6 @@
 """One round of signing in a folder: plan, make the CA where there is none, sign, flush, and only then move."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,10 +24,31 @@ class Done:
     kept: int
 
 
-def sign(folder: Path, signings: Sequence[Signing], *, force: bool, processes: int, progress: Progress) -> Done:
-    """Sign those of `signings` that are missing or differ, all with `force`; the folder's lock is held.
+@dataclass(frozen=True)
+class Round:
+    """What one round is to do: the CAs to put in place and the certificates to sign, as of one moment.
 
-    Raises ScaffoldError with every problem, before anything is written.
+    `keys` holds the path of each CA's key by that of its certificate, `new` the CAs that are made.
+    """
+
+    signings: Sequence[Signing]
+    keys: Mapping[str, str]
+    new: Mapping[str, tuple[signer.Signed, signer.CA]]
+    wanted: Sequence[plan.Wanted]
+    now: datetime
+
+    @property
+    def done(self) -> Done:
+        """What there is to tell when it is carried out."""
+        made = dict.fromkeys(self.new, (plan.MISSING,))
+        reasons = {f"{each.signing.output}.pem": each.reasons for each in self.wanted}
+        return Done({**made, **reasons}, len(self.signings) - len(self.wanted))
+
+
+def look(folder: Path, signings: Sequence[Signing], *, force: bool) -> Round:
+    """Find out which of `signings` are missing or differ, all with `force`, and which CA is to be made for them.
+
+    Nothing is written. Raises ScaffoldError with every problem.
     """
     now = signer.utc_now()
     keys = {signing.ca: signing.ca_key for signing in signings} or {authority.OURS: "certs/ca-key.pem"}
@@ -36,16 +57,24 @@ def sign(folder: Path, signings: Sequence[Signing], *, force: bool, processes: i
         path: authority.make(folder, path, keys[path], now) for path, certificate in there.items() if not certificate
     }
     of_plan = {path: certificate or new[path][1].certificate for path, certificate in there.items()}
-    wanted = plan.wanted(folder, signings, of_plan, now, force=force)
-    _clear_beside(folder, signings)
-    for path, (signed, _) in new.items():
+    return Round(signings, keys, new, plan.wanted(folder, signings, of_plan, now, force=force), now)
+
+
+def carry_out(folder: Path, planned: Round, *, processes: int, progress: Progress) -> Done:
+    """Make the CAs and sign what a round wants; the folder's lock is held since it was planned.
+
+    Raises ScaffoldError where a CA can't sign or the disk refuses; every pair is then an old or a new one.
+    """
+    _clear_beside(folder, planned.signings)
+    for path, (signed, _) in planned.new.items():
         authority.put(folder, path, signed)
-    if wanted:
-        able = {path: new[path][1] if path in new else authority.load(folder, path, keys[path]) for path in keys}
-        _write(folder, wanted, able, now, processes, progress)
-    reasons = {f"{each.signing.output}.pem": each.reasons for each in wanted}
-    made = dict.fromkeys(new, (plan.MISSING,))
-    return Done({**made, **reasons}, len(signings) - len(wanted))
+    if planned.wanted:
+        able = {
+            path: planned.new[path][1] if path in planned.new else authority.load(folder, path, key)
+            for path, key in planned.keys.items()
+        }
+        _write(folder, planned.wanted, able, planned.now, processes, progress)
+    return planned.done
 
 
 def _clear_beside(folder: Path, signings: Sequence[Signing]) -> None:
@@ -58,7 +87,7 @@ def _clear_beside(folder: Path, signings: Sequence[Signing]) -> None:
 def _write(
     folder: Path,
     wanted: Sequence[plan.Wanted],
-    cas: dict[str, signer.CA],
+    cas: Mapping[str, signer.CA],
     now: datetime,
     processes: int,
     progress: Progress,
