@@ -617,6 +617,21 @@ def test_a_ca_of_another_key_signs_nothing(signed: Factory, goal: str) -> None:
     assert contents(path) == before
 
 
+@pytest.mark.parametrize("target", ["req-calico", "regenerate"])
+@with_either_signer
+def test_a_file_with_more_than_the_ca_s_certificate_signs_nothing_and_is_named(signed: Factory, target: str) -> None:
+    path = signed(*SMALL)
+    ca = path / "certs/ca.pem"
+    ca.write_text(ca.read_text() * 2)
+    before = contents(path)
+
+    done = make(path, target, code=2)
+
+    assert "`certs/ca.pem` holds more than the CA's certificate" in last_error(done)
+    assert "\nhint: leave the certificate that signs in it" in done.stderr
+    assert contents(path) == before
+
+
 @with_either_signer
 def test_without_the_ca_key_make_is_content_as_long_as_there_is_nothing_to_sign(signed: Factory) -> None:
     path = signed()

@@ -129,6 +129,9 @@ refused() { # refused NAME EXIT-CODE: end with cfssl's own words, which cfssljso
     case $words in *"match parent's PublicKey"*)
         fail "\`$1\` is not signed: \`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`" \
             "put the right half back; neither is made anew beside the other" ;;
+    *"should contain only one object"*)
+        fail "\`$1\` is not signed: \`certs/ca.pem\` holds more than the CA's certificate" \
+            "leave the certificate that signs in it, and put others that are trusted into a file of their own" ;;
     esac
     [ -n "$request" ] || fail "the CA in \`certs/\` can't sign: ${words:-cfssl ended with exit code $2 and without a word}" \
         "put back the two halves that belong together, or have \`make clean\` move both to archive/"

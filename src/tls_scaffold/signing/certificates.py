@@ -171,6 +171,16 @@ def labels(pem: bytes) -> frozenset[bytes]:
     return frozenset(LABEL.findall(pem))
 
 
+def stands_alone(pem: bytes) -> bool:
+    """Tell whether nothing but the certificate that `read` takes is in a PEM file; text may stand before it.
+
+    cfssl takes no other file for a CA's: "the PEM file should contain only one object".
+    """
+    before, _, rest = pem.partition(b"-----BEGIN CERTIFICATE-----")
+    behind = rest.partition(b"-----END CERTIFICATE-----")[2]
+    return b"-----BEGIN " not in before and not behind.strip()
+
+
 def _pairs(name: x509.Name) -> tuple[tuple[str, str], ...]:
     oids = ((attribute.oid.dotted_string, str(attribute.value)) for attribute in name)
     return tuple((WORDS.get(oid, oid), text) for oid, text in oids)

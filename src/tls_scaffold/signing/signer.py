@@ -21,7 +21,7 @@ from tls_scaffold.cfssl.documents import PRINTABLE, Profile, Request, ca_profile
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.cfssl.usages import KEY_USAGES, meanings
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing.certificates import Certificate, read
+from tls_scaffold.signing.certificates import Certificate, read, stands_alone
 from tls_scaffold.signing.keys import PrivateKey, generate, pem, private_key, signature_hash
 
 KEY_USAGE_FIELDS = tuple(dict.fromkeys(KEY_USAGES.values()))
@@ -52,9 +52,15 @@ class CA:
 def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
     """Return the CA whose certificate and key these PEMs are; the places are their paths, for messages.
 
-    Raises ScaffoldError if one can't be read or the key does not fit the certificate.
+    Raises ScaffoldError if one can't be read, if the certificate does not stand alone in its file, or if the key does
+    not fit it.
     """
     ca = CA(read(certificate, place), private_key(key, key_place))
+    if not stands_alone(certificate):
+        raise ScaffoldError(
+            f"`{place}` holds more than the CA's certificate",
+            hint="leave the certificate that signs in it, and put others that are trusted into a file of their own",
+        )
     if ca.key.public_key() != ca.certificate.parsed.public_key():
         raise ScaffoldError(f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together")
     return ca
