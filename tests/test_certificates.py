@@ -295,9 +295,12 @@ def test_unusual_certificates_and_requests_make_no_pattern() -> None:
         assert likeness.of_request(text) is None
 
 
+OVER = "over (2030-01-01 00:00 UTC) before it begins (2030-01-01 00:00 UTC)"
+
+
 def test_only_keys_with_a_meaning_are_signed() -> None:
     profile = replace(PROFILE, usages=("signing", "decipher only"))
-    words = "profile `p`: `encipher only` and `decipher only` mean nothing without `key agreement`"
+    words = f"profile `p`: usages: `decipher only` without `key agreement`: {silences.UNABLE}"
     assert silences.refusals(REQUEST, profile, NOW) == (words,)
     assert silences.refusals(REQUEST, replace(PROFILE, usages=("sign",)), NOW) == ("profile `p`: it grants no usage",)
     assert silences.silences(CA_REQUEST, leaf=False) == ()
@@ -322,12 +325,28 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
         (
             replace(REQUEST, names=({"O": "x"}, {"O": "y"}, {"O": "x"})),
             PROFILE,
-            ("names: `x` stands twice (2.5.4.10)",),
+            (f"names: O `x` stands twice: {silences.UNABLE}",),
+        ),
+        (
+            REQUEST,
+            replace(PROFILE, usages=("encipher only", "decipher only")),
+            tuple(
+                f"profile `p`: usages: `{each} only` without `key agreement`: {silences.UNABLE}"
+                for each in ("encipher", "decipher")
+            ),
+        ),
+        (
+            REQUEST,
+            replace(PROFILE, not_before="2030-01-01T00:00:00Z", expiry="-1h"),
+            (
+                "profile `p`: expiry `-1h`: over (2029-12-31 23:00 UTC) before it begins (2030-01-01 00:00 UTC): "
+                + silences.UNABLE,
+            ),
         ),
         (
             REQUEST,
             replace(PROFILE, name="", not_before="2030-01-01T00:00:00Z", not_after="2030-01-01T00:00:00Z"),
-            ("profile `default`: it is over (2030-01-01 00:00 UTC) before it begins (2030-01-01 00:00 UTC)",),
+            (f"profile `default`: not_after `2030-01-01T00:00:00Z`: {OVER}: {silences.UNABLE}",),
         ),
         (
             REQUEST,

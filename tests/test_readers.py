@@ -79,6 +79,18 @@ def test_numbers_reach_as_far_as_go_s() -> None:
     assert readers.signing_config(text, "x.json").default.constraint == Constraint(max_path_length=-(2**63))
 
 
+def test_null_in_a_list_is_an_empty_item_as_in_go() -> None:
+    request = readers.request('{"CN": "a", "hosts": [null, "b"], "names": [null, {"O": null}, {"O": "x"}]}', "x.json")
+    assert request.hosts == ("", "b")
+    assert request.names == ({}, {}, {"O": "x"})
+    assert request.subject == (("2.5.4.10", ("x",)), ("2.5.4.3", ("a",)))
+
+
+def test_an_oid_without_a_text_stays_as_in_cfssl_1_6() -> None:
+    request = readers.request('{"CN": "a", "names": [{"OID": {"1.2.3": null, "1.2.4": ""}}]}', "x.json")
+    assert request.subject == (("2.5.4.3", ("a",)), ("1.2.3", ("",)), ("1.2.4", ("",)))
+
+
 def test_hosts_that_are_absent_are_told_from_an_empty_list() -> None:
     assert readers.request('{"CN": "a"}', "x.json").hosts is None
     assert readers.request('{"CN": "a", "hosts": []}', "x.json").hosts == ()

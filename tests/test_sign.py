@@ -208,9 +208,10 @@ def test_every_silence_of_cfssl_is_refused_at_once_before_anything_is_written(fo
         ("{}", "config/req-calico.json: no `CN` and no `hosts`: cfssl signs a certificate that names nobody"),
         ('{"CN": "a", "ca": {}}', "config/req-calico.json: ca: only a CA's own request may have this section"),
         ('{"CN": "a", "crl_url": "u"}', "config/req-calico.json: crl_url: cfssl ignores it in a component's request"),
+        ('{"CN": "a", "hosts": [null]}', "config/req-calico.json: hosts[0]: is empty: cfssl signs an empty DNS name"),
         ('{"CN": "a", "hosts": ["ä.de"]}', "config/req-calico.json: hosts[0]: `ä.de` is not ASCII"),
         ('{"CN": "%s"}' % ("x" * 65), "config/req-calico.json: CN: longer than 64 characters: cfssl signs it"),
-        ('{"CN": "a", "names": [{"O": "x"}, {"O": "x"}]}', "config/req-calico.json: names: `x` stands twice"),
+        ('{"CN": "a", "names": [{"O": "x"}, {"O": "x"}]}', "config/req-calico.json: names: O `x` stands twice"),
     ],
 )
 def test_a_request_that_cant_be_signed_is_refused(folder: Factory, request_text: str | None, problem: str) -> None:
@@ -242,8 +243,11 @@ SIGNING = "config/ca-config.json: signing.default"
         ({"not_before": "1900-01-01T00:00:00Z"}, f"{SIGNING}.not_before: `1900-01-01T00:00:00Z` is before 1950, "),
         ({"not_before": "0001-01-01T00:00:00+01:00"}, f"{SIGNING}.not_before: `0001-01-01T00:00:00+01:00` is not a "),
         ({"not_before": "9999-12-01T00:00:00Z"}, f"config/req-csr.json: profile `default`: {BEYOND}"),
-        ({"not_after": "2020-01-01T00:00:00Z"}, "config/req-csr.json: profile `default`: it is over (2020-01-01 00:00"),
-        ({"expiry": "-1h"}, "config/req-csr.json: profile `default`: it is over ("),
+        (
+            {"not_after": "2020-01-01T00:00:00Z"},
+            "config/req-csr.json: profile `default`: not_after `2020-01-01T00:00:00Z`: over (2020",
+        ),
+        ({"expiry": "-1h"}, "config/req-csr.json: profile `default`: expiry `-1h`: over ("),
         ({"expiry": f"{'9' * 5000}h"}, f"{SIGNING}.expiry: `999"),
         ({"backdate": "2500000h"}, f"config/req-csr.json: profile `default`: {BEYOND}"),
         ({"crl_url": "http://ä/"}, f"{SIGNING}.crl_url: `http://ä/` is not ASCII"),
@@ -263,7 +267,7 @@ def test_a_profile_that_no_certificate_can_follow_is_refused(
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"ca": {"expiry": "-1h"}}, "profile `ca`: it is over ("),
+        ({"ca": {"expiry": "-1h"}}, "profile `ca`: expiry `-1h`: over ("),
         ({"ca": {"expiry": "2500000h", "backdate": "2500000h"}}, f"profile `ca`: {BEYOND}"),
         ({"ca": {"pathlen": 10**19}}, f"ca.pathlen: `{10**19}` is too long a number"),
         ({"names": [{"OID": {"0.50": "x"}}]}, "names[0].OID.0.50: is not an object identifier"),

@@ -1,4 +1,4 @@
-"""JSON read as Go's encoding/json reads it: names without regard to case, null as absent."""
+"""JSON read as Go's encoding/json reads it: names without regard to case, null as absent, in a list as empty."""
 
 import difflib
 import json
@@ -132,7 +132,7 @@ class Section:
 
     def _items(self, name: str, kind: type[Value], what: str) -> list[Value]:
         nothing: list[Any] = []
-        items = self._checked(name, list, nothing, "a list […]")
+        items = [kind() if item is None else item for item in self._checked(name, list, nothing, "a list […]")]
         for index, item in enumerate(items):
             if type(item) is not kind:
                 self.problem(f"{name}[{index}]", f"`{shown(item)}` is not {what}")

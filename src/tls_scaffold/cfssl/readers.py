@@ -129,8 +129,7 @@ def _key(section: Section | None) -> Key:
 
 def _name(section: Section) -> Mapping[str, str]:
     words = {word: section.text(word) for word in NAME_WORDS}
-    words.update(_oids(section.map("OID")))
-    return {word: text for word, text in words.items() if text}
+    return {**{word: text for word, text in words.items() if text}, **_oids(section.map("OID"))}
 
 
 def _oids(section: Section) -> dict[str, str]:

@@ -30,9 +30,7 @@ def gencert(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -
     Raises UsageError for flags that it does not take, ScaffoldError where cfssl refuses too.
     """
     flags = goflags.parse(words, "cfssl gencert", TEXTS, SWITCHES)
-    if len(flags.rest) != 1:
-        raise UsageError("`cfssl gencert` takes one request, after its flags", hint="`-` reads it from standard input")
-    place = flags.rest[0]
+    place = _request(flags.rest)
     text = read_stdin() if place == STDIN else _text(folder / place)
     request = readers.request(text, "standard input" if place == STDIN else place)
     request = replace(request, cn=flags.texts.get("cn") or request.cn)
@@ -41,6 +39,13 @@ def gencert(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -
     hostname = flags.texts.get("hostname")
     request = replace(request, hosts=tuple(hostname.split(","))) if hostname else request
     return _leaf(request, place, folder, flags.texts)
+
+
+def _request(words: Sequence[str]) -> str:
+    if len(words) == 1:
+        return words[0]
+    spare = [f"`{word}` is one too many: cfssl 1.2 passes over it, 1.6 refuses it" for word in words[1:]]
+    raise UsageError("`cfssl gencert` takes one request, after its flags", spare, "`-` reads it from standard input")
 
 
 def _ca(request: Request, place: str, folder: Path, key_place: str) -> Answer:

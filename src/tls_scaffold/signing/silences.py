@@ -7,11 +7,12 @@ from tls_scaffold.cfssl import durations, sans
 from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.certificates import WORDS, Certificate
 from tls_scaffold.words import CN_LENGTH
 
 SUBJECT_WORDS = ("C", "ST", "L", "O", "OU")
-ONLY = {"encipher_only", "decipher_only"}
+ONLY = ("encipher only", "decipher only")
+UNABLE = "cfssl signs it, tls-scaffold's own signer can't"
 
 
 def refusals(request: Request, profile: Profile, now: datetime, *, leaf: bool = True) -> tuple[str, ...]:
@@ -29,7 +30,9 @@ def _refused_lives(profile: Profile, now: datetime) -> Iterator[str]:
         yield error.summary
         return
     if begin >= end:
-        yield f"{_place(profile)}: it is over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
+        field = f"not_after `{profile.not_after}`" if profile.not_after else f"expiry `{profile.expiry}`"
+        life = f"over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
+        yield f"{_place(profile)}: {field}: {life}: {UNABLE}"
 
 
 def _refused_parts(request: Request, *, leaf: bool) -> Iterator[str]:
@@ -44,14 +47,15 @@ def _refused_parts(request: Request, *, leaf: bool) -> Iterator[str]:
     for oid, texts in request.subject:
         for text in dict.fromkeys(texts):
             if texts.count(text) > 1:
-                yield f"names: `{text}` stands twice ({oid})"
+                yield f"names: {WORDS.get(oid, oid)} `{text}` stands twice: {UNABLE}"
 
 
 def _refused_usages(profile: Profile) -> Iterator[str]:
     if not meanings(profile.usages):
         yield f"{_place(profile)}: it grants no usage"
-    if ONLY.intersection(meanings(profile.usages)) and "key agreement" not in profile.usages:
-        yield f"{_place(profile)}: `encipher only` and `decipher only` mean nothing without `key agreement`"
+    for usage in ONLY:
+        if usage in profile.usages and "key agreement" not in profile.usages:
+            yield f"{_place(profile)}: usages: `{usage}` without `key agreement`: {UNABLE}"
 
 
 def _named(name: Mapping[str, str]) -> bool:
