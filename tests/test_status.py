@@ -580,6 +580,23 @@ def test_an_older_file_of_metrics_is_replaced_whole_or_not_at_all(small: Callabl
     assert sorted(path.name for path in tmp_path.iterdir()) == ["aim", "tls-setup", "tls.prom"]
 
 
+@pytest.mark.parametrize("option", ["--prometheus", "--svg"])
+@pytest.mark.parametrize(("name", "why"), [("no/where", "No such file or directory"), ("a.txt/b", "Not a directory")])
+def test_a_file_that_cant_be_written_is_named_as_it_was_given(
+    small: Callable[..., Path], tmp_path: Path, option: str, name: str, why: str
+) -> None:
+    (tmp_path / "a.txt").touch()
+    done = invoke("-C", str(small()), "status", option, str(tmp_path / name))
+    assert (done.exit_code, done.stderr) == (1, f"error: `{tmp_path / name}` can't be written: {why}\n")
+
+
+def test_a_folder_that_takes_no_new_file_is_told_by_the_name_that_was_given(small: Callable[..., Path]) -> None:
+    with as_somebody(small()) as folder:
+        (folder / "config").chmod(0o555)
+        done = invoke("-C", str(folder), "status", "--prometheus", str(folder / "config/x.prom"))
+    assert done.stderr == f"error: `{folder}/config/x.prom` can't be written: Permission denied\n"
+
+
 def test_a_pipe_is_written_into_and_stays_one(small: Callable[..., Path], tmp_path: Path) -> None:
     folder, pipe, link = small(), tmp_path / "pipe", tmp_path / "link"
     os.mkfifo(pipe)

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
@@ -39,15 +39,27 @@ def create(path: Path, content: str | bytes, mode: int = PUBLIC, *, flush: bool 
 def write(path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path | None = None) -> None:
     """Put a file in place by one rename; an older file or a link of that name is replaced, never followed.
 
-    `temporary` is where it comes into being, on the same disk; a hidden sibling unless it is given.
+    `temporary` is where it comes into being, on the same disk; a hidden sibling unless it is given, which no OSError
+    names.
     """
-    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    if temporary:
+        _write_by(temporary, path, content, mode)
+        return
     try:
+        _write_by(path.with_name(f".{path.name}.{os.getpid()}.tmp"), path, content, mode)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _write_by(temporary: Path, path: Path, content: str | bytes, mode: int) -> None:
+    try:
+        temporary.unlink(missing_ok=True)
         create(temporary, content, mode)
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     flush_directory(path.parent)
 
