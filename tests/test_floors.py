@@ -26,7 +26,9 @@ SHELVES = {
     "checks": "certs documents hosts profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "cluster proofs throwaway / access etcdctl / guarded",
-    "signing": "signings / authority batch plan / differences likeness signer silences / certificates / keys pairs",
+    "signing": (
+        "signings / authority batch plan / differences likeness signer silences soundness / certificates / keys pairs"
+    ),
     "keeping": "keep / gone journal patch takeover / changes / adoption merge / description jsonmerge textmerge",
     "disk": "folder / healing locking newfolder / files plainfiles processes",
     "rendering": "template / documents",

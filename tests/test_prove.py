@@ -153,6 +153,55 @@ def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
     )
 
 
+@pytest.mark.parametrize("pem", [b"garbage\n", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nMIIB"])
+def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(signed: Factory, pem: bytes) -> None:
+    folder = signed(*ONE, "--users", "root")
+    (folder / "certs/ca.pem").write_bytes(pem)
+
+    done = prove(folder)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "starting a throw-away cluster\n"
+        "error: the proof needs the folder's CA\n"
+        "  `certs/ca.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
+        "\nhint: put the CA back; is it lost? `make clean`, then `make`, begins anew\n"
+    )
+
+
+def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Factory) -> None:
+    folder, other = signed(*ONE, "--users", "root,alice,bob"), signed(*ONE, "--users", "root,alice,bob", name="other")
+    certs = folder / "certs"
+    (certs / "etcd1.pem").write_text("garbage")
+    (certs / "etcd1-key.pem").write_text("")
+    (certs / "root-key.pem").write_bytes((certs / "alice-key.pem").read_bytes())
+    make(other, "regenerate")
+    for ending in (".pem", "-key.pem"):
+        (certs / f"bob{ending}").write_bytes((other / f"certs/bob{ending}").read_bytes())
+
+    done = prove(folder)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "starting a throw-away cluster\n"
+        "error: the proof needs the folder's certificates\n"
+        "  `certs/etcd1.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
+        "  `certs/etcd1-key.pem` can't be read as a private key: it holds no private key in PEM\n"
+        "  `certs/root-key.pem` is not the key of `certs/root.pem`\n"
+        "  `certs/bob.pem` is not signed by `certs/ca.pem`\n"
+        "\nhint: `make req-NAME` signs one again; a CA that was changed can be put back instead\n"
+    )
+
+
+def test_while_one_ca_follows_another_both_may_stand_in_its_file(signed: Factory) -> None:
+    folder, other = signed(*ONE, "--users", "root"), signed(*ONE, "--users", "root", name="other")
+    make(other, "regenerate")
+    ca = folder / "certs/ca.pem"
+    ca.write_bytes((other / "certs/ca.pem").read_bytes() + ca.read_bytes())
+
+    assert prove(folder).returncode == 0
+
+
 def test_with_a_root_of_its_own_the_ca_s_key_may_lie_elsewhere(signed: Factory) -> None:
     folder = signed(*ONE, "--users", "root")
     (folder / "certs/ca-key.pem").unlink()

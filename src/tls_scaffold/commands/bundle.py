@@ -16,9 +16,10 @@ from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.signing import certificates
+from tls_scaffold.signing import soundness
 from tls_scaffold.signing.certificates import Certificate
 
+CA = "certs/ca.pem"
 PRIVATE = 0o700
 HOME = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 
@@ -70,7 +71,7 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
     if homeless:
         hint = f"give each member its `hosts` in `{FILE}`, then `tls-scaffold sync` and `make`"
         raise ScaffoldError("no bundle is made: clients and peers are to find every member", homeless, hint)
-    ca = disk.read_text(folder, "certs/ca.pem") or ""
+    ca = disk.read_text(folder, CA) or ""
     read = {
         each.name: Pems(
             disk.read_text(folder, f"{each.output}.pem") or "",
@@ -79,8 +80,7 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
         )
         for each in components
     }
-    problems = [] if ca else ["`certs/ca.pem` is missing"]
-    authority = certificates.read(ca.encode(), "certs/ca.pem") if ca else None
+    authority, problems = soundness.authority(ca.encode(), CA) if ca else (None, [f"`{CA}` is missing"])
     problems += [problem for each in components for problem in _problems(each, read[each.name], authority)]
     if problems:
         raise ScaffoldError("no bundle is made", problems, "`make` signs what is missing, `make req-NAME` signs again")
@@ -92,11 +92,7 @@ def _problems(component: Component, pems: Pems, ca: Certificate | None) -> Itera
     missing = [path for path, text in paths.items() if not text]
     yield from (f"{path} is missing" for path in missing)
     if not missing:
-        certificate = certificates.read(pems.certificate.encode(), f"{component.output}.pem")
-        if not certificates.key_fits(certificate, pems.key.encode()):
-            yield f"`{component.output}-key.pem` is not the key of `{component.output}.pem`"
-        if ca and not certificates.signed_by(certificate, ca):
-            yield f"`{component.output}.pem` is not signed by `certs/ca.pem`"
+        yield from soundness.faults(pems.certificate.encode(), pems.key.encode(), component.output, ca, CA)
 
 
 def _private(path: Path) -> Path:

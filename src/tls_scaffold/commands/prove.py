@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import content, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import cluster as etcd
 from tls_scaffold.etcd import etcdctl, proofs, throwaway
@@ -18,8 +18,9 @@ from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
 from tls_scaffold.rendering import template
-from tls_scaffold.signing import certificates
+from tls_scaffold.signing import certificates, soundness
 
+CA = "certs/ca.pem"
 MOST_MEMBERS = 3
 
 
@@ -56,7 +57,7 @@ def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
         stranger = throwaway.client(ROOT, throwaway.other_ca(), into / "stranger")
         scripts = list(_scripts(folder, inventory, into))
         host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
-        ca, peer_cn = _whole(folder, "certs/ca"), inventory.peer_cn
+        ca, peer_cn = (folder / CA).absolute(), inventory.peer_cn
         with etcd.cluster(tools, members, ca, into, peer_cn=peer_cn, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(cluster, root, members[0], stranger, users)
@@ -79,7 +80,7 @@ def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path]) -> Proof:
 
 def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:
     needed = [each for each in inventory.components if each.kind != "proxy"]
-    ca = ("certs/ca.pem", *(() if rbac.root_component(inventory) else ("certs/ca-key.pem",)))
+    ca = (CA, *(() if rbac.root_component(inventory) else ("certs/ca-key.pem",)))
     missing = [path for path in (*ca, *_files(needed)) if not (folder / path).is_file()]
     if missing:
         raise ScaffoldError(
@@ -87,7 +88,22 @@ def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:
             [f"`{path}` is missing" for path in missing],
             "`make` signs what is missing",
         )
+    _check(folder, needed)
     return {each.name: Identity(_whole(folder, each.output), _whole(folder, f"{each.output}-key")) for each in needed}
+
+
+def _check(folder: Path, components: Sequence[Component]) -> None:
+    """Raise ScaffoldError with everything about these certificates that etcd would only hint at."""
+    authority, problems = soundness.authority(content(folder, CA), CA)
+    if problems:
+        hint = "put the CA back; is it lost? `make clean`, then `make`, begins anew"
+        raise ScaffoldError("the proof needs the folder's CA", problems, hint)
+    for each in components:
+        certificate, key = (content(folder, path) for path in _files([each]))
+        problems += soundness.faults(certificate, key, each.output, authority, CA)
+    if problems:
+        hint = "`make req-NAME` signs one again; a CA that was changed can be put back instead"
+        raise ScaffoldError("the proof needs the folder's certificates", problems, hint)
 
 
 def _files(components: list[Component]) -> list[str]:
@@ -109,7 +125,10 @@ def _loopback(folder: Path, servers: Sequence[Identity]) -> str:
             return name
     raise ScaffoldError(
         "the proof runs on loopback, but not every member's certificate is for it",
-        [f"`{path.relative_to(folder.absolute())}` is for {', '.join(hosts)}" for path, hosts in held.items()],
+        [
+            f"`{path.relative_to(folder.absolute())}` is for {', '.join(hosts) or 'no host'}"
+            for path, hosts in held.items()
+        ],
         f"put {' and '.join(LOOPBACK)} into the hosts of their requests, then `make`",
     )
 
@@ -124,11 +143,11 @@ def _scripts(folder: Path, inventory: Inventory, into: Path) -> Iterator[Path]:
     own = folder / SCRIPT
     with telling(own, "read"):
         try:
-            content = plain(own, str(own), LARGEST)
+            script = plain(own, str(own), LARGEST)
         except FileNotFoundError:
             hint = f"`tls-scaffold rbac >{SCRIPT}` writes it anew"
             raise ScaffoldError(f"`{own}` is missing: the script that is to be proven", hint=hint) from None
-    yield _written(into / SCRIPT, content)
+    yield _written(into / SCRIPT, script)
     if not rbac.root_component(inventory):
         yield _written(into / "root.sh", template.render(rbac.root_alone(inventory))[SCRIPT].encode())
 
