@@ -1,23 +1,26 @@
 """The generated rbac.sh on a live etcd."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
 from conftest import Factory
-from support import Done, run
+from support import Done, environment, run, wait_for
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.inventory.rbac import script_lines
 
 USERS = ("--members", "127.0.0.1", "--users", "root,calico,kube-apiserver,plain", *P256)
 ODD = "-x: \"q\" 'p' \\ $(touch pwned) `touch pwned` ö %s {{ 7*7 }} ;&|<>"
+ON = "authentication is on, and the root certificate works at every member"
 OFF_AGAIN = "authentication is off again"
 SETTINGS = ("endpoint", "certificate")
 Start = Callable[..., Live]
@@ -372,7 +375,8 @@ def test_roles_of_odd_names_are_taken_away_too(start: Start) -> None:
     assert running.script("--diff").stdout == ""
 
 
-def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [(), ("--enable",)], ids=["plain", "enable"])
+def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path: Path, words: tuple[str, ...]) -> None:
     wait = f'case "$*" in *"auth enable"*) : >"{tmp_path}/reached"; sleep 3 ;; esac; exec "$real" "$@"'
     running = applied(start(etcdctl=wait))
     with subprocess.Popen(
@@ -380,7 +384,7 @@ def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path
     ) as first:
         while not (tmp_path / "reached").exists():
             time.sleep(0.02)
-        second = running.script()
+        second = running.script(*words)
         first.communicate()
 
     assert (second.returncode, second.stderr.partition("\n")[0]) == (
@@ -388,6 +392,85 @@ def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path
         f"error: process {first.pid} is enabling authentication",
     )
     assert first.returncode == 0
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+PAUSE = """
+case "$*" in *"${PAUSE_AT:-nowhere}"*) ;; *) exec "$real" "$@" ;; esac
+code=0
+[ "$PAUSE_WHEN" = before ] || "$real" "$@" || code=$?
+: >"$PAUSE_FILE"
+while [ -e "$PAUSE_FILE" ]; do sleep 0.05; done
+[ "$PAUSE_WHEN" = before ] || exit $code
+exec "$real" "$@"
+"""
+
+
+class Elsewhere:
+    """A run of `rbac.sh --enable` from a copy of the folder, stopped before or after a step until it is let go."""
+
+    def __init__(self, running: Live, copy: Path, at: str, when: str = "before") -> None:
+        shutil.copytree(running.folder, copy)
+        self._pause = copy / "pause"
+        variables = replace(running, folder=copy).variables(PAUSE_AT=at, PAUSE_WHEN=when, PAUSE_FILE=str(self._pause))
+        self._process = subprocess.Popen(
+            ["sh", "rbac.sh", "--enable"],
+            cwd=copy,
+            env=environment(**variables),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_for(self._pause.exists)
+
+    def end(self) -> tuple[int, str]:
+        """Let it go, and return its exit code and what it said."""
+        self._pause.unlink()
+        said = self._process.communicate(timeout=60)[1]
+        return self._process.returncode, said
+
+
+@pytest.mark.parametrize("at", ["user add --interactive", "user grant-role", "auth enable"])
+def test_two_runs_from_two_folders_both_find_authentication_on(start: Start, tmp_path: Path, at: str) -> None:
+    running = applied(start(etcdctl=PAUSE))
+    other = Elsewhere(running, tmp_path / "copy", at)
+
+    done = running.script("--enable")
+
+    assert (done.returncode, other.end()) == (0, (0, f"rbac.sh: {ON}\n")), done.stderr
+    assert running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert not list(tmp_path.glob("*/certs/.rbac*"))
+
+
+@pytest.mark.parametrize("at", ["user add --interactive", "user grant-role", "auth enable"])
+def test_two_runs_from_two_folders_lock_nobody_out_where_members_ignore_the_cn(
+    start: Start, tmp_path: Path, at: str
+) -> None:
+    running = applied(start("--client-cert-auth=false", etcdctl=PAUSE))
+    other = Elsewhere(running, tmp_path / "copy", at)
+
+    done = running.script("--enable")
+    code, said = other.end()
+
+    assert (done.returncode, OFF_AGAIN in done.stderr) == (1, True)
+    assert (code, OFF_AGAIN in said) == (1, True), said
+    assert not running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert not list(tmp_path.glob("*/certs/.rbac*"))
+
+
+def test_a_run_whose_work_another_one_undid_does_not_say_that_authentication_is_on(
+    start: Start, tmp_path: Path
+) -> None:
+    running = applied(start("--client-cert-auth=false", etcdctl=PAUSE))
+    first = Elsewhere(running, tmp_path / "first", "auth enable")
+    second = Elsewhere(running, tmp_path / "second", "auth enable", "after")
+
+    assert first.end()[0] == 1
+    code, said = second.end()
+    assert code == 1
+    assert said.startswith("error: authentication is off: another run has switched it off again\n\nhint: ")
+    assert not running.is_on()
     assert running.users() == ["calico", "kube-apiserver", "root"]
 
 

@@ -255,21 +255,35 @@ switch_on() {
     check_root
     if is_on; then
         works_everywhere 1 || fail "\`$refusing\` refuses the root certificate, or does not answer: $(why)"
-        delete_temporary_users # nobody needs a way back any more
+        # nobody needs a way back any more
+        remove_users "$temporary_prefix" || fail "a temporary user can't be removed: $(why)" "run this again"
         say "authentication is on, and the root certificate works at every member: nothing changed"
         return
     fi
+    keep_way_back
+    stopped=
+    enable_safely || stopped=$(why)
+    settle
+    is_on || fail "authentication is off: ${stopped:-another run has switched it off again}" \
+        "run this again when no other run is at it"
+    say "authentication is on, and the root certificate works at every member"
+}
+
+keep_way_back() {
     temporary=$temporary_prefix$(random 4)
     password=$(random 24)
-    (set -C && printf '%s\n%s\n%s\n' "$temporary:$password" $$ "$(began $$)" >"$state") 2>/dev/null ||
-        fail "\`$state\` can't be made: it keeps the way back until authentication is on"
-    mine=1
-    printf '%s\n' "$password" | etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" ||
-        fail "the temporary user can't be made: $(why)"
-    ctl user grant-role -- "$temporary" root >/dev/null
-    ctl auth enable >/dev/null
-    settle
-    say "authentication is on, and the root certificate works at every member"
+    if (set -C && printf '%s\n%s\n%s\n' "$temporary:$password" $$ "$(began $$)" >"$state") 2>/dev/null; then
+        mine=1
+        return
+    fi
+    recover # another run of this folder was a little faster
+    fail "\`$state\` can't be made: it keeps the way back until authentication is on"
+}
+
+enable_safely() { # with a temporary user of the role root as the way back
+    printf '%s\n' "$password" | etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" &&
+        etcdctl user grant-role -- "$temporary" root </dev/null >/dev/null 2>"$work/error" &&
+        etcdctl auth enable </dev/null >/dev/null 2>"$work/error"
 }
 
 random() { # random BYTES, in hexadecimal
@@ -286,32 +300,50 @@ began() { # when process $1 began
 
 # The file $state keeps the temporary user's name and password from before it is made until it is gone. Whoever finds
 # it after a crash comes to the same end: authentication stays on only where the root certificate alone works.
+# Other runs, from other folders, may be at the same cluster: only then is their way back taken away.
 settle() {
     trap : HUP INT TERM
     mine=
     verdict=
-    if is_on && ! works_everywhere 3; then
-        verdict="\`$refusing\` does not take the root certificate: $(why)"
-        ETCDCTL_USER=$(sed -n 1p "$state") etcdctl auth disable </dev/null >/dev/null 2>"$work/error" ||
-            fail "authentication can't be switched off again: $(why)" "run this again; \`$state\` keeps the way back"
-    fi
-    delete_temporary_users
+    tries=1
+    until settled; do
+        [ $tries -lt 3 ] || fail "$unsettled: $(why)" "run this again; \`$state\` keeps the way back"
+        tries=$((tries + 1))
+    done
     rm -f "$state"
     trap_signals
     [ -z "$verdict" ] || fail "$verdict; authentication is off again" \
         "does every member run with --client-cert-auth and --trusted-ca-file?"
 }
 
-delete_temporary_users() {
-    ctl user list >"$work/got"
-    grep "^$temporary_prefix" "$work/got" >"$work/todo" || :
-    while IFS= read -r name; do
-        ctl user delete -- "$name" >/dev/null
-    done <"$work/todo"
+settled() { # is authentication either on and safe, or off, and the way back gone?
+    if is_on; then
+        unsettled="a temporary user can't be removed"
+        if works_everywhere 3; then remove_users "$temporary_prefix"; return; fi
+        verdict="\`$refusing\` does not take the root certificate: $(why)"
+        unsettled="authentication can't be switched off again"
+        ETCDCTL_USER=$(sed -n 1p "$state") etcdctl auth disable </dev/null >/dev/null 2>"$work/error" || return 1
+    fi
+    unsettled="the temporary user can't be removed"
+    remove_users "$(sed -n '1s/:.*//p' "$state")\$"
+}
+
+remove_users() { # remove_users PATTERN: until etcd has none that begin so; another run may be removing them too
+    rounds=3
+    while [ $rounds -gt 0 ]; do
+        etcdctl user list </dev/null >"$work/got" 2>"$work/error" || return 1
+        grep "^$1" "$work/got" >"$work/todo" || return 0
+        while IFS= read -r name; do
+            etcdctl user delete -- "$name" </dev/null >/dev/null 2>"$work/error" || :
+        done <"$work/todo"
+        rounds=$((rounds - 1))
+    done
+    return 1
 }
 
 recover() { # finish what a killed run had begun
     [ -e "$state" ] || return 0
+    [ -s "$state" ] || sleep 1 # it is being written
     pid=$(sed -n 2p "$state")
     # One of our own number is dead: containers give the same few numbers again.
     if [ "${pid:-$$}" != $$ ] && kill -0 "$pid" 2>/dev/null && [ "$(began "$pid")" = "$(sed -n 3p "$state")" ]; then
