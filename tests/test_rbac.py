@@ -135,6 +135,10 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
         "`a`: the empty prefix matches every key there is",
         "`a`: the prefix `/x` lacks its slash: it matches `/x…` too, not only `/x/…`",
     ]
+    assert rbac.warnings([User("root", "root"), User("admin", "root")]) == []
+    assert rbac.warnings([User("Root", "boss", role="root")]) == [
+        "`Root`: its CN makes it etcd's user `boss`; etcd's own root has the CN root (`NAME=root`)"
+    ]
     assert rbac.warnings(plain[:2]) == ["`u0`, `u1`: certificates only, no etcd user (neither role nor permissions)"]
     assert rbac.warnings(plain[:5]) == [
         "`u0`, `u1`, `u2`, `u3`, `u4`: certificates only, no etcd user (neither role nor permissions)"

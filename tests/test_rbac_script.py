@@ -14,7 +14,7 @@ import pytest
 
 from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
 from conftest import Factory
-from support import Done, environment, run, wait_for
+from support import Done, environment, run, tls_scaffold, wait_for
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.inventory.rbac import script_lines
 
@@ -200,7 +200,10 @@ def test_a_root_certificate_with_another_cn_or_ca_enables_nothing(start: Start, 
     as_ca = running.script("--enable", ETCDCTL_CERT=str(wrong_ca.certificate), ETCDCTL_KEY=str(wrong_ca.key))
     as_server = running.script("--enable", ETCDCTL_CERT=str(running.identity("etcd1").certificate))
 
-    assert as_cn.stderr.startswith(f"error: the CN of `{wrong_cn.certificate}` is `Root`, not `root`\n")
+    assert as_cn.stderr == (
+        f"error: the CN of `{wrong_cn.certificate}` is `Root`, not `root`\n"
+        "\nhint: `make` signs root's, `certs/root.pem`; ETCDCTL_CERT and ETCDCTL_KEY are to name it\n"
+    )
     assert as_ca.stderr.startswith(f"error: `{wrong_ca.certificate}` does not verify against `")
     assert "is `etcd`, not `root`" in as_server.stderr
     assert {as_cn.returncode, as_ca.returncode, as_server.returncode} == {1}
@@ -507,6 +510,20 @@ def test_without_a_root_certificate_it_says_where_to_get_one(folder: Factory) ->
     assert run("sh", "rbac.sh", cwd=unsigned).stderr == (
         "error: `certs/ca.pem` can't be read\n\nhint: `make` signs what is missing\n"
     )
+
+
+def test_where_another_user_is_called_root_the_hint_names_what_adds_etcds_own(folder: Factory, tmp_path: Path) -> None:
+    path = folder("--members", "127.0.0.1", "--users", "root=boss", *P256)
+    programs = wrapped(tools(), tmp_path / "programs", "etcdctl", "")
+
+    done = run("sh", "rbac.sh", cwd=path, PATH=f"{programs.etcdctl.parent}:{os.environ['PATH']}")
+    added = tls_scaffold("-C", str(path), "add", "--user", "admin=root")
+
+    assert done.stderr == (
+        "error: the inventory has no user root\n\n"
+        "hint: `tls-scaffold add --user NAME=root`, or set ETCDCTL_CERT and ETCDCTL_KEY\n"
+    )
+    assert added.returncode == 0, added.stderr
 
 
 def test_a_missing_etcdctl_is_told_with_the_ways_to_get_it(folder: Factory, path_without: Callable[..., str]) -> None:

@@ -22,6 +22,8 @@ inventory() {
 END_OF_INVENTORY
 }
 
+{%- set names = (cookiecutter | inventory).components | map(attribute="name") | map("lower") | list %}
+add_root='tls-scaffold add --user {{ "NAME=root" if "root" in names else "root" }}' # the CN makes it etcd's user root
 temporary_prefix=tls-scaffold-enable-
 tab=$(printf '\t')
 escaped=$(printf '\001') # stands for a backslash of JSON while its other escapes are read
@@ -66,7 +68,7 @@ settings() {
     : "${ETCDCTL_CERT:=${root:+$root.pem}}" "${ETCDCTL_KEY:=${root:+$root-key.pem}}"
     export ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
     [ -n "$ETCDCTL_CERT" ] || fail "the inventory has no user root" \
-        "\`tls-scaffold add --user root\`, or set ETCDCTL_CERT and ETCDCTL_KEY"
+        "\`$add_root\`, or set ETCDCTL_CERT and ETCDCTL_KEY"
     for each in "$ETCDCTL_CACERT" "$ETCDCTL_CERT" "$ETCDCTL_KEY"; do
         [ -r "$each" ] || fail "\`$each\` can't be read" "\`make\` signs what is missing"
     done
@@ -236,7 +238,8 @@ works_everywhere() { # works_everywhere TRIES: does the root certificate alone w
 check_certificate() { # etcd takes the user from the CN, if the chain and the usage are right
     command -v openssl >/dev/null || fail "openssl is not installed: it checks the root certificate"
     cn=$(openssl x509 -in "$ETCDCTL_CERT" -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p')
-    [ "$cn" = root ] || fail "the CN of \`$ETCDCTL_CERT\` is \`$cn\`, not \`root\`" "\`tls-scaffold add --user root\`"
+    way=${root:+"\`make\` signs root's, \`$root.pem\`; ETCDCTL_CERT and ETCDCTL_KEY are to name it"}
+    [ "$cn" = root ] || fail "the CN of \`$ETCDCTL_CERT\` is \`$cn\`, not \`root\`" "${way:-"\`$add_root\`"}"
     openssl verify -partial_chain -purpose sslclient -CAfile "$ETCDCTL_CACERT" "$ETCDCTL_CERT" >"$work/error" 2>&1 ||
         fail "\`$ETCDCTL_CERT\` does not verify against \`$ETCDCTL_CACERT\`: $(sed -n 's/^error .*: //p; s/^error [0-9]* at [^:]*: *//p' "$work/error" | tail -n 1)"
 }
@@ -245,7 +248,7 @@ check_root() {
     works_everywhere 1 || fail "\`$refusing\` refuses the root certificate, or does not answer: $(why)"
     ctl user list >"$work/got"
     first="run \`sh rbac.sh\` first"
-    words user | grep -q -x root || first="\`tls-scaffold add --user root\`, then \`sh rbac.sh\`"
+    words user | grep -q -x root || first="\`$add_root\`, then \`sh rbac.sh\`"
     grep -q -x root "$work/got" || fail "etcd has no user root" "$first"
     grants_of root >"$work/held"
     grep -q -x "grant${tab}root${tab}root" "$work/held" || fail "the user root does not hold the role root" "$first"

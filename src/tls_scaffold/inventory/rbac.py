@@ -131,9 +131,12 @@ def _user_problems(user: User) -> Iterator[str]:
 
 
 def warnings(users: Iterable[User]) -> list[str]:
-    """Return a line for each prefix that matches more than it says, and one for all users that may do nothing."""
+    """Return a line for each user root that is not etcd's, and for each prefix that matches more than it says.
+
+    A last one is for all users that may do nothing.
+    """
     listed = tuple(users)
-    wide = [line for user in listed for line in _wide_prefixes(user)]
+    wide = [line for user in listed for line in (*_other_root(user), *_wide_prefixes(user))]
     without = [f"`{user.name}`" for user in listed if not roles_of(user)]
     if not without:
         return wide
@@ -142,6 +145,11 @@ def warnings(users: Iterable[User]) -> list[str]:
         *wide,
         f"{', '.join(without[:SHOWN])}{more}: certificates only, no etcd user (neither role nor permissions)",
     ]
+
+
+def _other_root(user: User) -> Iterator[str]:
+    if user.name.lower() == ROOT and user.cn != ROOT:
+        yield f"`{user.name}`: its CN makes it etcd's user `{user.cn}`; etcd's own root has the CN root (`NAME=root`)"
 
 
 def _wide_prefixes(user: User) -> Iterator[str]:
