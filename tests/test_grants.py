@@ -1,5 +1,7 @@
 """The words of --grant and --role."""
 
+from pathlib import Path
+
 import pytest
 
 from conftest import Factory
@@ -81,6 +83,39 @@ def test_two_words_about_one_prefix_are_a_mistake() -> None:
         "grant[3]: `/x/` is granted to `alice` twice (`rw` is both)",
         r"grant[5]: `\n` is granted to `\x1b` twice (`rw` is both)",
     ]
+
+
+def test_two_presets_of_one_user_are_a_mistake_and_one_twice_is_none() -> None:
+    users, problems = grants.granted(
+        [ALICE, User("bob", "b")], [], ["alice=calico", "bob=root", "alice=calico", "bob=", "bob=calico", "alice=root"]
+    )
+
+    assert users[0].role == "root"
+    assert problems == [
+        "role[3]: `bob=` is not NAME=PRESET",
+        "role[4]: `bob` is given `root` too: a user has one preset (`--grant` adds to it)",
+        "role[5]: `alice` is given `calico` too: a user has one preset (`--grant` adds to it)",
+    ]
+
+
+def test_new_and_add_refuse_two_presets_of_one_user(folder: Factory, tmp_path: Path) -> None:
+    both = ("--role", "alice=calico", "--role", "alice=calico-node")
+    path = folder("--members", "10.0.0.1", "--users", "alice")
+
+    made = tls_scaffold("new", str(tmp_path / "x"), "--members", "10.0.0.1", "--users", "alice", *both)
+    added = tls_scaffold("-C", str(path), "add", *both)
+
+    assert (made.returncode, added.returncode) == (1, 1)
+    assert (
+        made.stderr
+        == added.stderr
+        == (
+            "error: 1 problem in the inventory\n"
+            "  role[1]: `alice` is given `calico` too: a user has one preset (`--grant` adds to it)\n"
+            "\nhint: `tls-scaffold new --help` says what each option takes\n"
+        )
+    )
+    assert tls_scaffold("-C", str(path), "add", "--role", "alice=calico", "--role", "alice=calico").returncode == 0
 
 
 def test_a_role_is_all_that_stands_behind_the_first_equals_sign() -> None:

@@ -24,15 +24,16 @@ def granted(users: Iterable[User], grants: Iterable[str], roles: Iterable[str]) 
     """Return the users with what the words give them, and a line `grant[0]: what is wrong` for each bad word.
 
     A word about a prefix that the user has already, or about its role, takes the place of what was there;
-    two words about one prefix are a mistake.
+    two words about one prefix are a mistake, and so are two presets of one user.
     """
-    grants = tuple(grants)
+    grants, roles = tuple(grants), tuple(roles)
     listed = tuple(users)
     by_name = {user.name: user for user in listed}
     problems = [
         *(f"grant[{index}]: {wrong}" for index, word in enumerate(grants) for wrong in _grant(by_name, word)),
         *(f"grant[{index}]: {wrong}" for index, word in enumerate(grants) for wrong in _again(grants[:index], word)),
         *(f"role[{index}]: {wrong}" for index, word in enumerate(roles) for wrong in _role(by_name, word)),
+        *(f"role[{index}]: {wrong}" for index, word in enumerate(roles) for wrong in _other_role(roles[:index], word)),
     ]
     return tuple(by_name[user.name] for user in listed), problems
 
@@ -73,6 +74,14 @@ def _role(users: dict[str, User], word: str) -> Iterator[str]:
         yield _unknown(name, users)
     else:
         users[name] = replace(users[name], role=role)
+
+
+def _other_role(earlier: Sequence[str], word: str) -> Iterator[str]:
+    name, _, role = word.partition("=")
+    others = [given for owner, _, given in (each.partition("=") for each in earlier) if owner == name]
+    other = next((given for given in others if given and given != role), "")
+    if role and other:
+        yield f"`{visible(name)}` is given `{visible(other)}` too: a user has one preset (`--grant` adds to it)"
 
 
 def _unknown(name: str, users: Iterable[str]) -> str:
