@@ -81,12 +81,14 @@ def test_renew_days_says_how_far_to_look_ahead(aged: Callable[..., Path], signer
     assert signed_again(before, folder) == files("bob")
 
 
-@pytest.mark.parametrize("days", ["soon", "-1", "1.5", "30d", "0400", "089", "$(touch pwned)", "a[$(touch pwned)]"])
+@pytest.mark.parametrize(
+    "days", ["soon", "-1", "1.5", "30d", "0400", "089", "100000", "9" * 30, "$(touch pwned)", "a[$(touch pwned)]"]
+)
 def test_days_that_are_no_number_are_refused(aged: Callable[..., Path], days: str) -> None:
     folder = aged(alice=1)
     before = contents(folder)
     done = make(folder, "renew", code=2, SIGNER="cfssl", RENEW_DAYS=days)
-    assert f"error: RENEW_DAYS is `{days}`: it takes a number of days" in done.stderr
+    assert f"error: RENEW_DAYS is `{days}`: it takes a number of days, up to 99999\n" in done.stderr
     assert signed_again(before, folder) == set()
 
 

@@ -300,7 +300,9 @@ warn_of_others() { # tell what expires, but is not signed again by `renew`
 }
 
 renew() {
-    case $RENEW_DAYS in '' | *[!0-9]* | 0?*) fail "RENEW_DAYS is \`$RENEW_DAYS\`: it takes a number of days" ;; esac
+    case $RENEW_DAYS in
+    '' | *[!0-9]* | 0?* | ??????*) fail "RENEW_DAYS is \`$RENEW_DAYS\`: it takes a number of days, up to 99999" ;;
+    esac
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires" "\`make req-NAME\` signs one component again"
     names=$(due)
     warn_of_others
