@@ -526,6 +526,26 @@ def test_where_another_user_is_called_root_the_hint_names_what_adds_etcds_own(fo
     assert added.returncode == 0, added.stderr
 
 
+@pytest.mark.parametrize("name", ["ca", "root"])
+@pytest.mark.parametrize(
+    ("words", "content", "told"),
+    [
+        ((), "garbage\n", "holds no certificate in PEM"),
+        (("--diff",), "", "holds no certificate in PEM"),
+        (("--enable",), "-----BEGIN CERTIFICATE-----\nMIIB", "holds no certificate that openssl can read"),
+    ],
+)
+def test_a_certificate_that_is_none_is_named(
+    signed: Factory, name: str, words: tuple[str, ...], content: str, told: str
+) -> None:
+    folder = signed(*USERS)
+    (folder / f"certs/{name}.pem").write_text(content)
+
+    done = run("sh", "rbac.sh", *words, cwd=folder)
+
+    assert (done.returncode, done.stderr) == (1, f"error: `certs/{name}.pem` {told}\n")
+
+
 def test_a_missing_etcdctl_is_told_with_the_ways_to_get_it(folder: Factory, path_without: Callable[..., str]) -> None:
     done = run("sh", "rbac.sh", cwd=folder(*USERS), PATH=path_without("etcdctl"))
 

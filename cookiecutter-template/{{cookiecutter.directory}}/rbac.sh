@@ -72,6 +72,9 @@ settings() {
     for each in "$ETCDCTL_CACERT" "$ETCDCTL_CERT" "$ETCDCTL_KEY"; do
         [ -r "$each" ] || fail "\`$each\` can't be read" "\`make\` signs what is missing"
     done
+    for each in "$ETCDCTL_CACERT" "$ETCDCTL_CERT"; do
+        grep -q -e '-----BEGIN CERTIFICATE-----' "$each" || fail "\`$each\` holds no certificate in PEM"
+    done
     state=$(dirname "$ETCDCTL_KEY")/.rbac-enable
     work=$(mktemp -d)
 }
@@ -237,6 +240,9 @@ works_everywhere() { # works_everywhere TRIES: does the root certificate alone w
 
 check_certificate() { # etcd takes the user from the CN, if the chain and the usage are right
     command -v openssl >/dev/null || fail "openssl is not installed: it checks the root certificate"
+    for each in "$ETCDCTL_CACERT" "$ETCDCTL_CERT"; do
+        openssl x509 -in "$each" -noout 2>/dev/null || fail "\`$each\` holds no certificate that openssl can read"
+    done
     cn=$(openssl x509 -in "$ETCDCTL_CERT" -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p')
     way=${root:+"\`make\` signs root's, \`$root.pem\`; ETCDCTL_CERT and ETCDCTL_KEY are to name it"}
     [ "$cn" = root ] || fail "the CN of \`$ETCDCTL_CERT\` is \`$cn\`, not \`root\`" "${way:-"\`$add_root\`"}"
