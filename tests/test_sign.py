@@ -136,6 +136,15 @@ def test_signs_again_what_is_lost_or_broken(folder: Factory, spoil: Callable[[Pa
     assert faults(path) == []
 
 
+def test_a_pipe_in_place_of_a_file_is_not_waited_for_and_replaced(signed: Factory) -> None:
+    path = signed()
+    for name in ("calico.pem", "etcd1-key.pem"):
+        (path / "certs" / name).unlink()
+        os.mkfifo(path / "certs" / name)
+    assert sign(path).stdout == signed_lines("etcd1", "calico")
+    assert faults(path) == []
+
+
 def test_signs_again_what_another_ca_signed(folder: Factory) -> None:
     path, other = folder(), folder(name="other")
     for each in (path, other):

@@ -1,5 +1,6 @@
 """What is to be signed in a folder and why; and every reason not to, before anything is written."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -171,10 +172,15 @@ class _Once(Generic[Document]):
 
 def _content(path: str) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - for every component at every make
-            return file.read()
+        with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+            return file.read() or b""
     except (FileNotFoundError, IsADirectoryError):
         return b""
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open what may be a named pipe, which would keep an ordinary open waiting for ever; it is empty then."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _objections(asked: Wanted, config: SigningConfig, ca: Certificate, now: datetime) -> Iterator[str]:
