@@ -508,6 +508,66 @@ def test_a_dry_run_changes_nothing(folder: Factory) -> None:
     assert "sh sign.sh certs/calico.pem config/req-calico.json client" in done.stdout
 
 
+@with_either_signer
+@pytest.mark.parametrize("name", ["certs", "archive", ".lock"])
+def test_a_file_where_a_folder_should_be_is_named_and_kept(folder: Factory, name: str) -> None:
+    path = folder(*SMALL)
+    (path / name).write_text("precious")
+    before = contents(path)
+
+    done = make(path, "regenerate", code=2)
+
+    assert last_error(done) == f"`{name}` is a file: it should be a folder\n\nhint: move it away"
+    assert contents(path) == before
+
+
+@with_either_signer
+def test_regenerate_without_requests_says_so_and_leaves_all_as_it_is(signed: Factory) -> None:
+    path = signed(*SMALL)
+    shutil.rmtree(path / "config")
+    before = contents(path)
+
+    done = make(path, "regenerate", code=2)
+
+    assert done.stderr.startswith("error: there is no `config/`: its requests say what a new set holds\n")
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("half", ["ca.pem", "ca-key.pem"])
+def test_a_half_of_the_ca_that_is_broken_is_told_and_not_the_request(signed: Factory, half: str) -> None:
+    path = signed(*SMALL)
+    (path / "certs" / half).write_text("garbage")
+
+    done = make(path, "req-calico", code=2, SIGNER="cfssl")
+
+    assert last_error(done).startswith("the CA in `certs/` can't sign: ")
+    assert "\nhint: put back the two halves that belong together" in done.stderr
+
+
+def test_an_encrypted_key_of_the_ca_is_opened_with_cfssls_password(signed: Factory) -> None:
+    path = signed(*SMALL)
+    key = str(path / "certs/ca-key.pem")
+    openssl("ec", "-aes256", "-passout", "pass:secret", "-in", key, "-out", key)
+
+    done = make(path, "req-calico", code=2, SIGNER="cfssl")
+
+    assert last_error(done) == (
+        "`calico` is not signed: `certs/ca-key.pem` is encrypted\n\n"
+        "hint: give its password in the environment variable CFSSL_CA_PK_PASSWORD"
+    )
+    make(path, "req-calico", SIGNER="cfssl", CFSSL_CA_PK_PASSWORD="secret")
+
+
+def test_a_configuration_that_is_broken_is_what_the_hint_is_about(signed: Factory) -> None:
+    path = signed(*SMALL)
+    (path / "config/ca-config.json").write_text("{")
+
+    done = make(path, "req-calico", code=2, SIGNER="cfssl")
+
+    assert last_error(done).startswith("cfssl did not sign `calico`: Failed to load config file: ")
+    assert "\nhint: `config/ca-config.json` is the configuration\n" in done.stderr
+
+
 # --- one's own additions
 
 

@@ -95,9 +95,10 @@ find_holder() { # holder = the live token that keeps component $1 from going on,
     done
 }
 
-free_of_links() { # refuse to write through links that lead elsewhere
+check_own_folders() { # refuse to write through links that lead elsewhere, or below a file
     for each in certs archive .lock; do
         [ ! -h "$each" ] || fail "\`$each\` is a link: keys are not written through links" "move it away, or put a folder in its place"
+        [ ! -f "$each" ] || fail "\`$each\` is a file: it should be a folder" "move it away"
     done
 }
 
@@ -129,6 +130,11 @@ refused() { # refused NAME EXIT-CODE: end with cfssl's own words, which cfssljso
     case $words in *"match parent's PublicKey"*)
         fail "\`$1\` is not signed: \`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`" \
             "put the right half back; neither is made anew beside the other" ;;
+    *"rivate key is encrypted"*)
+        fail "\`$1\` is not signed: \`certs/ca-key.pem\` is encrypted" \
+            "give its password in the environment variable CFSSL_CA_PK_PASSWORD" ;;
+    *'"Failed to decode private key"'* | *'"Failed to decode certificate"'*) request= ;; # not what the request is about
+    *"load config file"*) fail "cfssl did not sign \`$1\`: $words" "\`config/ca-config.json\` is the configuration" ;;
     *"should contain only one object"*)
         fail "\`$1\` is not signed: \`certs/ca.pem\` holds more than the CA's certificate" \
             "leave the certificate that signs in it, and put others that are trusted into a file of their own" ;;
@@ -223,6 +229,7 @@ written() { # what `make req` would write, as make itself says
 
 regenerate() { # the new set is made aside; one rename decides, heal does the rest
     [ -z "$completed" ] || return 0
+    [ -d config ] || fail "there is no \`config/\`: its requests say what a new set holds"
     outside=$(written | while read -r path; do
         path=${path#"$PWD/"}
         case ${path#./} in certs/*) ;; *) echo "$path" && break ;; esac
@@ -328,7 +335,7 @@ trap tidy EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-free_of_links
+check_own_folders
 case $SIGNER:$1 in
 *:no-signer) no_signer "$2" ;;
 *:renew) renew ;;
