@@ -129,6 +129,7 @@ def test_every_fault_of_a_request_is_told_at_once_with_its_place() -> None:
         ("[1]", "`x.json` holds no object {…}\n  x.json: it begins with `[1]`"),
         ("[" * 100_000, "`x.json` is not JSON\n  x.json: nested too deeply"),
         ("9" * 5000, "`x.json` is not JSON\n  x.json: a number is too long"),
+        ("\ufeff{}", "`x.json` is not JSON\n  x.json: it begins with a byte order mark, which cfssl refuses"),
         (
             f'{{"CN": {{"a": "{"x" * 50}"}}}}',
             f'`x.json` can\'t be used\n  x.json: CN: `{{"a": "{"x" * 32}…` is not text in quotes',

@@ -150,6 +150,10 @@ def document(text: str, place: str, problems: list[str]) -> Section:
 
     Raises ScaffoldError with line and column if it is not JSON or no object.
     """
+    if text.startswith("\ufeff"):
+        raise ScaffoldError(
+            f"`{place}` is not JSON", [f"{place}: it begins with a byte order mark, which cfssl refuses"]
+        )
     try:
         values = json.loads(text)
     except RecursionError:
