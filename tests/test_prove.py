@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import certs
 from clusters import P256, SYSTEM, VERSIONS
 from conftest import Factory
 from support import BIN, Done, make, run
@@ -171,13 +172,13 @@ def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(signed: Factor
 
 def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Factory) -> None:
     folder, other = signed(*ONE, "--users", "root,alice,bob"), signed(*ONE, "--users", "root,alice,bob", name="other")
-    certs = folder / "certs"
-    (certs / "etcd1.pem").write_text("garbage")
-    (certs / "etcd1-key.pem").write_text("")
-    (certs / "root-key.pem").write_bytes((certs / "alice-key.pem").read_bytes())
+    there = folder / "certs"
+    (there / "etcd1.pem").write_text("garbage")
+    (there / "etcd1-key.pem").write_text("")
+    (there / "root-key.pem").write_bytes((there / "alice-key.pem").read_bytes())
     make(other, "regenerate")
     for ending in (".pem", "-key.pem"):
-        (certs / f"bob{ending}").write_bytes((other / f"certs/bob{ending}").read_bytes())
+        (there / f"bob{ending}").write_bytes((other / f"certs/bob{ending}").read_bytes())
 
     done = prove(folder)
 
@@ -190,6 +191,25 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
         "  `certs/root-key.pem` is not the key of `certs/root.pem`\n"
         "  `certs/bob.pem` is not signed by `certs/ca.pem`\n"
         "\nhint: `make req-NAME` signs one again; a CA that was changed can be put back instead\n"
+    )
+
+
+def test_certificates_that_are_not_valid_now_are_told_before_etcd_starts(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "root,alice")
+    certs.ca(path, begin=certs.NOW - 2 * certs.YEAR)
+    certs.member(path)
+    certs.leaf(path, "root", begin=certs.NOW - 2 * certs.DAY, life=certs.DAY)
+    certs.leaf(path, "alice", begin=certs.NOW + certs.DAY)
+
+    done = prove(path)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "starting a throw-away cluster\n"
+        "error: the proof needs certificates that are valid now\n"
+        f"  `certs/root.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n"
+        f"  `certs/alice.pem` is not valid before {certs.NOW + certs.DAY:%Y-%m-%d %H:%M} UTC\n"
+        "\nhint: `make renew` signs again what has expired, `make regenerate` makes a new CA too\n"
     )
 
 

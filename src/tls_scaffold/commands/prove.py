@@ -19,6 +19,7 @@ from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
 from tls_scaffold.rendering import template
 from tls_scaffold.signing import certificates, soundness
+from tls_scaffold.signing.signer import utc_now
 
 CA = "certs/ca.pem"
 MOST_MEMBERS = 3
@@ -104,6 +105,11 @@ def _check(folder: Path, components: Sequence[Component]) -> None:
     if problems:
         hint = "`make req-NAME` signs one again; a CA that was changed can be put back instead"
         raise ScaffoldError("the proof needs the folder's certificates", problems, hint)
+    paths = (CA, *(f"{each.output}.pem" for each in components))
+    untimely = soundness.untimely({path: content(folder, path) for path in paths}, utc_now())
+    if untimely:
+        hint = "`make renew` signs again what has expired, `make regenerate` makes a new CA too"
+        raise ScaffoldError("the proof needs certificates that are valid now", untimely, hint)
 
 
 def _files(components: list[Component]) -> list[str]:

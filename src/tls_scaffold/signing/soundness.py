@@ -1,6 +1,7 @@
 """Whether a certificate can be used as it lies in a folder: it can be read, and so can its own key, and its CA's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from tls_scaffold.errors import ScaffoldError
@@ -8,6 +9,7 @@ from tls_scaffold.signing.certificates import Certificate, read, signed_by, stan
 from tls_scaffold.signing.keys import private_key
 
 Value = TypeVar("Value")
+TIME = "%Y-%m-%d %H:%M UTC"
 
 
 def authority(pem: bytes, path: str) -> tuple[Certificate | None, list[str]]:
@@ -31,6 +33,19 @@ def faults(certificate_pem: bytes, key_pem: bytes, output: str, ca: Certificate 
     if certificate and ca and not signed_by(certificate, ca):
         problems.append(f"`{path}` is not signed by `{ca_path}`")
     return problems
+
+
+def untimely(pems: Mapping[str, bytes], now: datetime) -> list[str]:
+    """Say which of these certificates, sound ones by their paths, are not valid `now`, a line each."""
+    lives = {path: read(pem, path) for path, pem in pems.items()}
+    return [
+        *(f"`{path}` expired {each.not_after:{TIME}}" for path, each in lives.items() if each.not_after < now),
+        *(
+            f"`{path}` is not valid before {each.not_before:{TIME}}"
+            for path, each in lives.items()
+            if now < each.not_before
+        ),
+    ]
 
 
 def _read(reader: Callable[[bytes, str], Value], pem: bytes, path: str, problems: list[str]) -> Value | None:
