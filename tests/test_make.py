@@ -689,6 +689,7 @@ def test_a_file_with_more_than_the_ca_s_certificate_signs_nothing_and_is_named(s
 
     assert "`certs/ca.pem` holds more than the CA's certificate" in last_error(done)
     assert "\nhint: leave the certificate that signs in it" in done.stderr
+    assert done.stderr.count("hint: ") == 1
     assert contents(path) == before
 
 

@@ -135,7 +135,7 @@ refused() { # refused NAME EXIT-CODE: end with cfssl's own words, which cfssljso
             "give its password in the environment variable CFSSL_CA_PK_PASSWORD" ;;
     *'"Failed to decode private key"'* | *'"Failed to decode certificate"'*) request= ;; # not what the request is about
     *"load config file"*) fail "cfssl did not sign \`$1\`: $words" "\`config/ca-config.json\` is the configuration" ;;
-    *"should contain only one object"*)
+    *"should contain only one object"* | *"holds more than the CA's certificate"*)
         fail "\`$1\` is not signed: \`certs/ca.pem\` holds more than the CA's certificate" \
             "leave the certificate that signs in it, and put others that are trusted into a file of their own" ;;
     esac
