@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.signing import certificates
 
@@ -86,6 +87,20 @@ class WholeCA(Rule):
                 yield entry.path, entry.keyless if entry.certificate else entry.absent
 
 
+class LoneCA(Rule):
+    """The CA stands alone in the file that signs."""
+
+    id = "ca-not-alone"
+    pain = "nothing can be signed or renewed: cfssl refuses a file of a CA that holds more than one object"
+    fix = "leave the certificate that signs in it, and put others that are trusted into a file of their own"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each CA with something beside it in its file."""
+        for entry in view.authorities:
+            if entry.certificate and not certificates.stands_alone(content(view.folder, entry.path)):
+                yield entry.path, "it holds more than the CA's certificate"
+
+
 class FlaggedCA(Rule):
     """The CA, and nothing else, is marked as a CA."""
 
@@ -142,6 +157,7 @@ RULES = (
     FittingKey,
     WholePairs,
     WholeCA,
+    LoneCA,
     FlaggedCA,
     Living,
     LivingOn,
