@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+import certs
 from clusters import DISTRIBUTION, P256, SYSTEM, VERSIONS
 from conftest import Factory
 from support import BIN, Done, contents, run, tls_scaffold
@@ -290,10 +291,10 @@ def test_an_unknown_name_is_told_with_the_one_that_was_meant(signed: Factory) ->
 
 def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_made(signed: Factory) -> None:
     folder = signed(*WORDS)
-    certs = folder / "certs"
-    (certs / "alice-key.pem").write_bytes((certs / "root-key.pem").read_bytes())
-    (certs / "calico.pem").unlink()
-    (certs / "ca.pem").unlink()
+    pairs = folder / "certs"
+    (pairs / "alice-key.pem").write_bytes((pairs / "root-key.pem").read_bytes())
+    (pairs / "calico.pem").unlink()
+    (pairs / "ca.pem").unlink()
 
     done = bundle(folder, "alice", "calico", "root", code=1)
 
@@ -303,6 +304,24 @@ def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_mad
         "hint: `make` signs what is missing, `make req-NAME` signs again\n"
     )
     assert not (folder / "dist").exists()
+
+
+def test_what_has_expired_is_not_handed_out(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "root,alice")
+    certs.ca(path)
+    certs.member(path)
+    certs.leaf(path, "root")
+    certs.leaf(path, "alice", begin=certs.NOW - 2 * certs.DAY, life=certs.DAY)
+
+    done = bundle(path, "alice", "root", code=1)
+
+    assert done.stderr == (
+        "error: no bundle is made of what is not valid now\n"
+        f"  `certs/alice.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n\n"
+        "hint: `make renew` signs again what has expired, `make regenerate` makes a new CA too\n"
+    )
+    assert not (path / "dist").exists()
+    bundle(path, "root")
 
 
 @pytest.mark.needs("etcd", "etcdctl", "openssl")

@@ -18,6 +18,7 @@ from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.signing import soundness
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.signer import utc_now
 
 CA = "certs/ca.pem"
 PRIVATE = 0o700
@@ -84,6 +85,10 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
     problems += [problem for each in components for problem in _problems(each, read[each.name], authority)]
     if problems:
         raise ScaffoldError("no bundle is made", problems, "`make` signs what is missing, `make req-NAME` signs again")
+    lives = {CA: ca, **{f"{each.output}.pem": read[each.name].certificate for each in components}}
+    untimely = soundness.untimely({path: text.encode() for path, text in lives.items()}, utc_now())
+    if untimely:
+        raise ScaffoldError("no bundle is made of what is not valid now", untimely, soundness.IN_TIME)
     return read
 
 

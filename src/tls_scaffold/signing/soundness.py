@@ -9,6 +9,7 @@ from tls_scaffold.signing.certificates import Certificate, read, signed_by, stan
 from tls_scaffold.signing.keys import private_key
 
 Value = TypeVar("Value")
+IN_TIME = "`make renew` signs again what has expired, `make regenerate` makes a new CA too"
 TIME = "%Y-%m-%d %H:%M UTC"
 
 
