@@ -238,6 +238,30 @@ def test_a_member_that_ignores_the_cn_ends_with_authentication_off_and_nobody_lo
     assert not list((running.folder / "certs").glob(".rbac*"))
 
 
+LATE = """
+case "$*" in
+*"auth enable"*) : >"{place}/on" ;;
+*"get -- tls-scaffold-probe"*)
+    [ ! -e "{place}/on" ] || [ -e "{place}/tried" ] || {{ echo "Error: too early" >&2; exit 1; }} ;;
+*"auth disable"*) : >"{place}/tried"; echo "Error: timed out" >&2; exit 1 ;;
+esac
+exec "$real" "$@"
+"""
+
+
+def test_a_member_that_takes_the_certificate_after_all_ends_with_authentication_on(
+    start: Start, tmp_path: Path
+) -> None:
+    running = applied(start(etcdctl=LATE.format(place=tmp_path)))
+
+    done = running.script("--enable")
+
+    assert (tmp_path / "tried").exists()
+    assert (done.returncode, done.stderr) == (0, f"rbac.sh: {ON}\n")
+    assert running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
 def test_one_member_of_three_that_ignores_the_cn_is_enough_to_switch_off_again(start: Start) -> None:
     lame = 'case "$*" in *--name=member2*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
     running = applied(start(words=("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *USERS[2:]), etcd=lame))

@@ -328,7 +328,11 @@ settle() {
 settled() { # is authentication either on and safe, or off, and the way back gone?
     if is_on; then
         unsettled="a temporary user can't be removed"
-        if works_everywhere 3; then remove_users "$temporary_prefix"; return; fi
+        if works_everywhere 3; then
+            verdict=
+            remove_users "$temporary_prefix"
+            return
+        fi
         verdict="\`$refusing\` does not take the root certificate: $(why)"
         unsettled="authentication can't be switched off again"
         ETCDCTL_USER=$(sed -n 1p "$state") etcdctl auth disable </dev/null >/dev/null 2>"$work/error" || return 1
