@@ -266,26 +266,28 @@ def test_without_its_record_a_user_that_went_from_the_inventory_is_told_of_and_g
         assert "calico" in old.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("state", ["edited", "deleted", "conflict"])
-def test_reset_puts_a_file_back_as_it_is_rendered(folder: Factory, state: str) -> None:
-    words = ("--members", "10.0.0.1", "--users", "calico")
-    path, fresh = folder(*words), folder(*words, "--expiry", "100h", name="fresh")
-    edit(path / "config/ca-config.json", '"expiry": "8760h"', '"expiry": "4380h"')
-    yours = (path / "config/ca-config.json").read_bytes()
+@pytest.mark.parametrize("state", ["edited", "deleted", "conflict", "settled"])
+@pytest.mark.parametrize("name", ["README.md", "config/ca-config.json"])
+def test_reset_puts_a_file_back_as_it_is_rendered(folder: Factory, name: str, state: str) -> None:
+    path, fresh = folder(), folder(name="fresh")
+    old, ours, yours = CLASHES[name]
+    edit(path / name, ours, yours)
+    edited = (path / name).read_bytes()
     if state == "deleted":
-        (path / "config/ca-config.json").unlink()
-    change(path, expiry="100h")
-    if state == "conflict":
+        (path / name).unlink()
+    if state in ("conflict", "settled"):
+        upgrade(path, name, old, ours)
         kept(path, "sync", code=1)
-        assert (path / "config/ca-config.json.new").exists()
+        assert (path / f"{name}.new").exists()
+    if state == "settled":
+        (path / f"{name}.new").unlink()
 
-    shown = kept(path, "sync", "--dry-run", "--reset", "config/ca-config.json").stdout
-    assert shown
-    kept(path, "sync", "--reset", "config/ca-config.json")
+    assert kept(path, "sync", "--dry-run", "--reset", name).stdout
+    assert f"wrote {name}\n" in kept(path, "sync", "--reset", name).stderr
 
-    assert (path / "config/ca-config.json").read_bytes() == (fresh / "config/ca-config.json").read_bytes()
-    assert not (path / "config/ca-config.json.new").exists()
-    assert [old.read_bytes() for old in path.glob("archive/*/config/ca-config.json")] == [yours] * (state != "deleted")
+    assert (path / name).read_bytes() == (fresh / name).read_bytes()
+    assert not (path / f"{name}.new").exists()
+    assert [copy.read_bytes() for copy in path.glob(f"archive/*/{name}")] == [edited] * (state != "deleted")
     assert kept(path, "sync", "--check").stderr == ""
 
 
@@ -294,7 +296,7 @@ def test_only_what_is_rendered_is_reset(folder: Factory, name: str) -> None:
     path = folder()
     before = contents(path)
     said = kept(path, "sync", "--reset", "Makefile", "--reset", name, code=1).stderr
-    assert f"  `{name}` is no file that tls-scaffold renders\n\nhint: one of .gitignore, Makefile, " in said
+    assert f"  `{name}` is no file that is rendered here" in said
     assert contents(path) == before
 
 

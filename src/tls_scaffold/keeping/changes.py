@@ -1,6 +1,6 @@
 """What has to happen in a folder so that it follows its inventory: worked out whole, nothing touched."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tls_scaffold.inventory.values import FILE
@@ -94,18 +94,29 @@ class _Draft:
     notes: list[Note] = field(default_factory=list)
 
 
-def follow(now: Texts, record: Texts, rendered: Texts, shelf: str, given: Texts | None = None) -> Plan:
+def follow(
+    now: Texts,
+    record: Texts,
+    rendered: Texts,
+    shelf: str,
+    given: Texts | None = None,
+    reset: Collection[str] = (),
+) -> Plan:
     """Return the plan that makes the files of `now` follow `rendered`.
 
     `record` is what was rendered last, empty if that is lost; `shelf` the folder of the archive for what is
     taken away. `now` holds whatever there is of the paths of the others; `given` is what counts as there,
-    if that is not the same. All by path below the folder.
+    if that is not the same. What is in `reset` becomes what is rendered, whatever was done to it. All by path
+    below the folder.
     """
     draft, there = _Draft(shelf), now if given is None else given
     paths = dict.fromkeys([*rendered, *(path for path in record if not path.endswith(BESIDE))])
     for path in paths:
-        if path not in NOT_RECORDED:
+        if path in reset:
+            draft.texts[path] = draft.record[path] = rendered[path]
+        elif path not in NOT_RECORDED:
             _file(draft, path, there, record, rendered.get(path))
+        _settle(draft, path, there, record)
     draft.texts[FILE] = rendered[FILE]
     draft.texts[LAST_RENDER] = last_render(draft.record)
     steps = (Step(path, now.get(path), text) for path, text in draft.texts.items() if now.get(path) != text)
@@ -134,7 +145,6 @@ def _file(draft: _Draft, path: str, now: Texts, record: Texts, ours: str | None)
         _strange(draft, path, yours, ours)
     else:
         _both(draft, path, now, record, ours)
-    _settle(draft, path, now, record)
 
 
 def _base(path: str, now: Texts, record: Texts) -> str | None:

@@ -17,6 +17,7 @@ from tls_scaffold.keeping.merge import common, merge
 from tls_scaffold.keeping.takeover import Takeover
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import NOT_RECORDED
+from tls_scaffold.words import meant
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,10 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     now = _texts(folder, [*rendered, *record])
     rendered[FILE] = _inventory_text(now.get(FILE, ""), change)
     given = adopted.given(folder, now, rendered) if adopted else now
-    given, base = ({path: text for path, text in each.items() if path not in change.reset} for each in (given, record))
     gone = Gone.of(change.old, record, rendered)
-    plan = follow(now, gone.taken_from(base), rendered, files.shelf(folder), gone.taken_from(given))
-    plan = plan.with_more(gone.copies(plan.shelf, given, base))
+    shelf = files.shelf(folder)
+    plan = follow(now, gone.taken_from(record), rendered, shelf, gone.taken_from(given), change.reset)
+    plan = plan.with_more(gone.copies(shelf, given, record))
     plan = plan.with_more(_as_they_were(plan, change.reset))
     plan = adopted.finished(folder, plan, rendered) if adopted else plan
     plan = replace(plan, forgotten=rbac.forgotten(record.get(SCRIPT, now.get(SCRIPT, "")), rendered[SCRIPT]))
@@ -101,10 +102,12 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
 
 
 def _check_reset(paths: Iterable[str], rendered: Mapping[str, str]) -> None:
-    resettable = [path for path in rendered if path not in NOT_RECORDED]
-    problems = [f"`{path}` is no file that tls-scaffold renders" for path in paths if path not in resettable]
+    known = [path for path in rendered if path not in NOT_RECORDED]
+    problems = [f"`{path}` is no file that is rendered here{meant(path, known)}" for path in paths if path not in known]
     if problems:
-        raise ScaffoldError("not every file can be put back", problems, f"one of {', '.join(sorted(resettable))}")
+        raise ScaffoldError(
+            "nothing is put back", problems, "it takes paths in the folder, as `Makefile` or `config/ca-config.json`"
+        )
 
 
 def _as_they_were(plan: Plan, paths: Iterable[str]) -> Iterator[Step]:
