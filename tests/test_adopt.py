@@ -330,10 +330,12 @@ def test_requests_in_folders_of_folders_are_adopted(tmp_path: Path) -> None:
     assert certificates(folder) == FOLDERS["calico"]
 
 
-def test_paths_that_a_makefile_writes_out_in_full_are_those_of_the_folder(tmp_path: Path) -> None:
-    folder = foreign("2015", tmp_path)
-    edit(folder / "Makefile", "-bare certs/etcd1", "-bare $(CURDIR)/certs/etcd1")
-    edit(folder / "Makefile", "-ca certs/ca.pem", "-ca $(CURDIR)/certs/ca.pem")
+@pytest.mark.parametrize("variable", ["CURDIR", "PWD"])
+def test_paths_that_a_makefile_writes_out_in_full_are_those_of_the_folder(tmp_path: Path, variable: str) -> None:
+    folder = tmp_path / "link"
+    folder.symlink_to(foreign("2015", tmp_path))
+    edit(folder / "Makefile", "-bare certs/etcd1", f"-bare $({variable})/certs/etcd1")
+    edit(folder / "Makefile", "-ca certs/ca.pem", f"-ca $({variable})/certs/ca.pem")
 
     kept(folder, "adopt")
     kept(folder, "sync")

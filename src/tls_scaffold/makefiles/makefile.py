@@ -221,7 +221,7 @@ def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProc
     try:
         return subprocess.run(
             [gnu_make, "-C", str(folder), "-f", makefile, *words, "SIGNER=cfssl"],
-            env={**environment, "LC_ALL": "C"},
+            env={**environment, "LC_ALL": "C", "PWD": os.path.realpath(folder)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=MINUTE,
