@@ -318,7 +318,7 @@ def test_what_has_expired_is_not_handed_out(folder: Factory) -> None:
     assert done.stderr == (
         "error: no bundle is made of what is not valid now\n"
         f"  `certs/alice.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n\n"
-        "hint: `make renew` signs again what has expired, `make regenerate` makes a new CA too\n"
+        "hint: is the clock right? `make renew` and `make req-NAME` sign again, `make regenerate` makes a new CA too\n"
     )
     assert not (path / "dist").exists()
     bundle(path, "root")
@@ -356,13 +356,21 @@ def test_a_cluster_from_the_bundles_comes_up_and_each_user_s_bundle_works_with_e
 
 def test_a_ca_that_did_not_sign_is_told_and_no_bundle_is_made(signed: Factory) -> None:
     folder, other = signed(*WORDS), signed("--members", "10.0.0.9", *P256[:2], name="other")
+    own = (folder / "certs/ca.pem").read_bytes()
     (folder / "certs/ca.pem").write_bytes((other / "certs/ca.pem").read_bytes())
 
     assert "`certs/alice.pem` is not signed by `certs/ca.pem`" in bundle(folder, "alice", code=1).stderr
 
+    strange = (other / "certs/ca.pem").read_bytes()
+    for beside in (strange, b"# the CA\n"):
+        (folder / "certs/ca.pem").write_bytes(strange + beside)
+        assert "`certs/alice.pem` is not signed by `certs/ca.pem`" in bundle(folder, "alice", code=1).stderr
     (folder / "certs/ca.pem").write_text("garbage")
     assert "`certs/ca.pem` is not a certificate" in bundle(folder, "alice", code=1).stderr
     assert not (folder / "dist/alice").exists()
+
+    (folder / "certs/ca.pem").write_bytes(strange + own)
+    bundle(folder, "alice")
 
 
 def test_an_archive_takes_no_other_component_s_place(signed: Factory) -> None:

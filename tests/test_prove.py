@@ -209,7 +209,8 @@ def test_certificates_that_are_not_valid_now_are_told_before_etcd_starts(folder:
         "error: the proof needs certificates that are valid now\n"
         f"  `certs/root.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n"
         f"  `certs/alice.pem` is not valid before {certs.NOW + certs.DAY:%Y-%m-%d %H:%M} UTC\n"
-        "\nhint: `make renew` signs again what has expired, `make regenerate` makes a new CA too\n"
+        "\nhint: is the clock right? "
+        "`make renew` and `make req-NAME` sign again, `make regenerate` makes a new CA too\n"
     )
 
 

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -81,8 +81,8 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
         )
         for each in components
     }
-    authority, problems = soundness.authority(ca.encode(), CA) if ca else (None, [f"`{CA}` is missing"])
-    problems += [problem for each in components for problem in _problems(each, read[each.name], authority)]
+    cas, problems = soundness.authorities(ca.encode(), CA) if ca else ((), [f"`{CA}` is missing"])
+    problems += [problem for each in components for problem in _problems(each, read[each.name], cas)]
     if problems:
         raise ScaffoldError("no bundle is made", problems, "`make` signs what is missing, `make req-NAME` signs again")
     lives = {CA: ca, **{f"{each.output}.pem": read[each.name].certificate for each in components}}
@@ -92,12 +92,12 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
     return read
 
 
-def _problems(component: Component, pems: Pems, ca: Certificate | None) -> Iterator[str]:
+def _problems(component: Component, pems: Pems, cas: Collection[Certificate]) -> Iterator[str]:
     paths = {f"`{component.output}.pem`": pems.certificate, f"`{component.output}-key.pem`": pems.key}
     missing = [path for path, text in paths.items() if not text]
     yield from (f"{path} is missing" for path in missing)
     if not missing:
-        yield from soundness.faults(pems.certificate.encode(), pems.key.encode(), component.output, ca, CA)
+        yield from soundness.faults(pems.certificate.encode(), pems.key.encode(), component.output, cas, CA)
 
 
 def _private(path: Path) -> Path:

@@ -95,13 +95,13 @@ def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:
 
 def _check(folder: Path, components: Sequence[Component]) -> None:
     """Raise ScaffoldError with everything about these certificates that etcd would only hint at."""
-    authority, problems = soundness.authority(content(folder, CA), CA)
+    cas, problems = soundness.authorities(content(folder, CA), CA)
     if problems:
         hint = "put the CA back; is it lost? `make clean`, then `make`, begins anew"
         raise ScaffoldError("the proof needs the folder's CA", problems, hint)
     for each in components:
         certificate, key = (content(folder, path) for path in _files([each]))
-        problems += soundness.faults(certificate, key, each.output, authority, CA)
+        problems += soundness.faults(certificate, key, each.output, cas, CA)
     if problems:
         hint = "`make req-NAME` signs one again; a CA that was changed can be put back instead"
         raise ScaffoldError("the proof needs the folder's certificates", problems, hint)

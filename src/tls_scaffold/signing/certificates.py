@@ -157,6 +157,13 @@ def read(pem: bytes, place: str) -> Certificate:
     return certificate
 
 
+def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
+    """Read every certificate in PEM that a file holds; ScaffoldError as `read`, and if there is none."""
+    begin = b"-----BEGIN CERTIFICATE-----"
+    _, *blocks = pem.split(begin)
+    return tuple(read(begin + block, place) for block in blocks) or (read(pem, place),)
+
+
 def der_of(pem: bytes, label: bytes) -> bytes:
     """Return what the first PEM block of this label holds; ValueError if there is none."""
     _, begin, rest = pem.partition(b"-----BEGIN " + label + b"-----")

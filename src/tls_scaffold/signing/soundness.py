@@ -1,37 +1,35 @@
 """Whether a certificate can be used as it lies in a folder: it can be read, and so can its own key, and its CA's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing.certificates import Certificate, read, signed_by, stands_alone
+from tls_scaffold.signing.certificates import Certificate, read, read_all, signed_by
 from tls_scaffold.signing.keys import private_key
 
 Value = TypeVar("Value")
-IN_TIME = "`make renew` signs again what has expired, `make regenerate` makes a new CA too"
+IN_TIME = "is the clock right? `make renew` and `make req-NAME` sign again, `make regenerate` makes a new CA too"
 TIME = "%Y-%m-%d %H:%M UTC"
 
 
-def authority(pem: bytes, path: str) -> tuple[Certificate | None, list[str]]:
-    """Return the CA in a PEM, and what is wrong with it.
-
-    None too where several CAs stand in it, as while one follows another: then it does not say who has to have signed.
-    """
+def authorities(pem: bytes, path: str) -> tuple[tuple[Certificate, ...], list[str]]:
+    """Return the CAs in a PEM, several while one follows another, and what is wrong with it."""
     problems: list[str] = []
-    certificate = _read(read, pem, path, problems)
-    return certificate if stands_alone(pem) else None, problems
+    return _read(read_all, pem, path, problems) or (), problems
 
 
-def faults(certificate_pem: bytes, key_pem: bytes, output: str, ca: Certificate | None, ca_path: str) -> list[str]:
-    """Say what keeps the certificate `output`.pem and its key from being used where `ca` is trusted, a line each."""
+def faults(
+    certificate_pem: bytes, key_pem: bytes, output: str, cas: Collection[Certificate], ca_path: str
+) -> list[str]:
+    """Say what keeps the certificate `output`.pem and its key from being used where `cas` are trusted, a line each."""
     path, key_path = f"{output}.pem", f"{output}-key.pem"
     problems: list[str] = []
     certificate = _read(read, certificate_pem, path, problems)
     key = _read(private_key, key_pem, key_path, problems)
     if certificate and key and key.public_key() != certificate.parsed.public_key():
         problems.append(f"`{key_path}` is not the key of `{path}`")
-    if certificate and ca and not signed_by(certificate, ca):
+    if certificate and cas and not any(signed_by(certificate, ca) for ca in cas):
         problems.append(f"`{path}` is not signed by `{ca_path}`")
     return problems
 
