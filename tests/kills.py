@@ -1,8 +1,9 @@
 """Runs a command of ours again and again and kills it, each time at another step or another moment.
 
-    python kills.py FOLDER WORK steps|moments COUNT SEED COMMAND…
+    python kills.py FOLDER WORK steps|moments COUNT EVERY SEED COMMAND…
 
-FOLDER is copied to WORK for each kill. Prints, as JSON, a list of what went wrong and how many kills hit.
+FOLDER is copied to WORK for each kill; of COUNT numbers each EVERY-th is one. Prints, as JSON, a list of what went
+wrong and how many kills hit.
 """
 
 import json
@@ -98,8 +99,8 @@ def faults(folder: Path, work: Path, words: list[str], expected: list[dict[str, 
     return found
 
 
-def main(folder: Path, work: Path, how: str, count: int, seed: int, words: list[str]) -> None:
-    """Kill `count` times and print what came of it."""
+def main(folder: Path, work: Path, how: str, numbers: range, seed: int, words: list[str]) -> None:
+    """Kill for each of `numbers` and print what came of it."""
     vars(template)["render"] = remembered(template.render)
     old = contents(folder)
     finished = work / "finished"
@@ -113,7 +114,7 @@ def main(folder: Path, work: Path, how: str, count: int, seed: int, words: list[
     duration = time.monotonic() - begin
     chance = random.Random(seed)  # noqa: S311
     wrong, hits = [], 0
-    for number in range(1, count + 1):
+    for number in numbers:
         shutil.rmtree(work / "copy", ignore_errors=True)
         shutil.rmtree(work / "other", ignore_errors=True)
         copy = Path(shutil.copytree(folder, work / "copy", symlinks=True))
@@ -127,4 +128,5 @@ def main(folder: Path, work: Path, how: str, count: int, seed: int, words: list[
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), sys.argv[6:])
+    count, every, seed = map(int, sys.argv[4:7])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], range(1, count + 1, every), seed, sys.argv[7:])
