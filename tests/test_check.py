@@ -18,6 +18,8 @@ from conftest import Factory
 from rights import as_somebody
 from support import BIN, contents, make, run, tls_scaffold, wait_for
 from tls_scaffold import checks
+from tls_scaffold.checks import secrecy
+from tls_scaffold.checks.rule import Rule
 from tls_scaffold.cli import cli
 from tls_scaffold.commands.check import check
 
@@ -927,6 +929,30 @@ def test_a_key_of_a_certificate_that_nothing_asks_for_is_as_secret_as_any(
     leaf("left")(sound)
     change(sound)
     assert [each[:3] for each in found(sound)] == [("error", rule, "certs/left-key.pem")]
+
+
+COMBINED = both(copy("certs/alice.pem", "certs/haproxy.pem"), joined("certs/haproxy.pem", "certs/alice-key.pem"))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (mode("certs/haproxy.pem", 0o644), secrecy.SecretKeys),
+        pytest.param(
+            both(mode("certs/haproxy.pem", 0o600), git("certs/haproxy.pem")),
+            secrecy.UntrackedKeys,
+            marks=pytest.mark.needs("git"),
+        ),
+    ],
+)
+def test_a_key_that_lies_with_its_certificate_in_a_file_of_nobody_s_is_as_secret_as_any(
+    sound: Path, change: Change, rule: type[Rule]
+) -> None:
+    COMBINED(sound)
+    change(sound)
+    (finding,) = check(sound, datetime.now(timezone.utc)).findings
+    assert (finding.level, finding.id, finding.where) == ("error", rule.id, "certs/haproxy.pem")
+    assert finding.fix == rule.fix
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"[]", b"{", b'{"Makefile": "x"}'])

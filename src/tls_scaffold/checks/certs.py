@@ -30,6 +30,7 @@ class SignedByTheCA(Rule):
     """Every certificate is signed by its CA."""
 
     id = "wrong-ca"
+    of_certificates = True
     pain = "nobody who trusts the CA takes it: `x509: certificate signed by unknown authority`"
     fix = "sign it again (`make req-NAME`), or put the CA back that signed it"
 
@@ -122,6 +123,7 @@ class Living(Rule):
     """Every certificate is valid today."""
 
     id = "expired"
+    of_certificates = True
     pain = "every connection that uses it fails"
     fix = "`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make regenerate`"
 
@@ -141,6 +143,7 @@ class LivingOn(Rule):
 
     id = "expiring"
     level = WARNING
+    of_certificates = True
     pain = "certificates that expire unnoticed are what most often takes a cluster down"
     fix = "`make renew` signs it again; of a CA `make regenerate`"
 

@@ -65,6 +65,7 @@ class StrongKey(Rule):
     """No key is weaker than RSA with 2048 bits."""
 
     id = "weak-key"
+    of_certificates = True
     pain = "Go and OpenSSL refuse a shorter key, and it can be broken"
     fix = 'write `"key": {"algo": "ecdsa", "size": 384}` (or `rsa` with 2048 to 8192) and sign again'
 

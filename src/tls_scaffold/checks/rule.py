@@ -26,25 +26,25 @@ class Finding:
 class Rule(ABC):
     """One thing that has to be so; the docstring of a rule says what.
 
-    `pain` is what happens otherwise, `fix` what to do then.
+    `pain` is what happens otherwise, `fix` what to do then. With `of_certificates` it is about the certificate in a
+    file: of one that nothing asks for that is a warning. Who may read the file is as grave there as anywhere.
     """
 
     id: ClassVar[str]
     level: ClassVar[str] = ERROR
     pain: ClassVar[str]
     fix: ClassVar[str]
+    of_certificates: ClassVar[bool] = False
 
     @abstractmethod
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield where and what, for each thing that is not so."""
 
     def findings(self, view: View) -> Iterator[Finding]:
-        """Yield each thing that is not so as a finding, none twice.
-
-        Of a certificate that nothing asks for it is a warning, whatever the rule.
-        """
+        """Yield each thing that is not so as a finding, none twice."""
         for where, message in dict.fromkeys(self.look(view)):
-            level, fix = (WARNING, ORPHANED) if where in view.orphaned else (self.level, self.fix)
+            is_orphan_s = self.of_certificates and where in view.orphaned
+            level, fix = (WARNING, ORPHANED) if is_orphan_s else (self.level, self.fix)
             yield Finding(self.id, level, where, message, fix)
 
     def explanation(self) -> str:
