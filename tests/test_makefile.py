@@ -107,8 +107,8 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
         ("for i in a b; do cfssl gencert $i.json | cfssljson -bare $i; done", ["a", "b"]),
         ("set -e; for i in a ; do echo $i && cfssl gencert ${i}.json | cfssljson -bare $i || exit 1; done", ["a"]),
         ("for i in a b; do n=$i; cfssl gencert $i.json | cfssljson -bare certs/peer-$i; done", ["peer-a", "peer-b"]),
+        ('for i in a b; do cfssl gencert "$i.json" | cfssljson -bare "$i" && awk \'{print $i}\' x; done', ["a", "b"]),
         ("for i in a; do true; done; for j in b; do cfssl gencert a.json | cfssljson -bare $j; done", ["b"]),
-        ("for i in a b; do cfssl gencert a.json | cfssljson -bare c/$ii; done", ["$ii", "$ii"]),
     ],
 )
 def test_a_loop_over_words_that_stand_there_signs_for_each(line: str, names: list[str]) -> None:
@@ -138,6 +138,16 @@ def test_a_loop_over_words_that_stand_there_signs_for_each(line: str, names: lis
         "for i in a b; cfssl gencert $i.json | cfssljson -bare $i; done",
         "for i in a b; do for j in c d; do cfssl gencert $i.json | cfssljson -bare $j; done; done",
         "for i; do cfssl gencert $i.json | cfssljson -bare $i; done",
+        "for i in a b; do cfssl gencert a.json | cfssljson -bare c/$ii; done",
+        "for i in a b; do n=$i; cfssl gencert config/req-$n.json | cfssljson -bare certs/$n; done",
+        "for i in a b; do i=x$i; cfssl gencert $i.json | cfssljson -bare $i; done",
+        "for i in a b; do i+=x; cfssl gencert $i.json | cfssljson -bare $i; done",
+        "for i in a b; do read -r i; cfssl gencert $i.json | cfssljson -bare $i; done",
+        "for i in a b; do cfssl gencert $i.json | cfssljson -bare '$i'; done",
+        'for i in a b; do cfssl gencert $i.json | cfssljson -bare "\\$i"; done',
+        r"for i in a b; do cfssl gencert $i.json | cfssljson -bare \$i; done",
+        "for i in a b; do cfssl gencert -cn `hostname` $i.json | cfssljson -bare $i; done",
+        "cd $D && cfssl gencert x.json | cfssljson -bare x",
         "for i in; do cfssl gencert $i.json | cfssljson -bare $i; done",
         "if true; then cfssl gencert x.json | cfssljson -bare x; fi",
         "( cfssl gencert x.json | cfssljson -bare x )",
@@ -290,6 +300,8 @@ def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> 
         [],
         ["time sh sign.sh certs/x.pem config/x.json"],
     )
+    for pair in ("certs/$n.pem config/x.json", "certs/x.pem config/`y`.json"):
+        assert _own_lines(f"n=x; sh sign.sh {pair}") == ([], [f"n=x; sh sign.sh {pair}"])
 
 
 @pytest.mark.needs("make")

@@ -4,7 +4,15 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tls_scaffold.makefiles.shell import logical_lines, pipelines, program, uncommented, unrolled
+from tls_scaffold.makefiles.shell import (
+    check_plain,
+    logical_lines,
+    pipelines,
+    program,
+    uncommented,
+    unrolled,
+    with_literals,
+)
 
 FLAGS = {
     "ca": "ca",
@@ -70,7 +78,7 @@ def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ..
 def _of_line(line: str) -> Iterator[Signing]:
     """Yield the signings of one line; ValueError if one of them can't be told from its words."""
     directory = ""
-    for pipeline in unrolled(pipelines(line)):
+    for pipeline in unrolled(pipelines(with_literals(line))):
         words = [program(command) for command in pipeline]
         if pipeline and words[0][:1] == ["cd"]:
             directory = posixpath.join(directory, *words[0][1:2])
@@ -82,6 +90,7 @@ def _of_pipeline(commands: list[list[str]], directory: str) -> Signing:
     if len(commands) != 2:  # noqa: PLR2004  (cfssl and cfssljson)
         raise ValueError(commands)
     cfssl, cfssljson = commands
+    check_plain((*cfssl, *cfssljson, directory))
     if _base(cfssl) not in CFSSL or _base(cfssljson) not in CFSSLJSON or cfssl[1:2] != ["gencert"]:
         raise ValueError(commands)
     flags, (request,) = _flags(cfssl[2:], switches=SWITCHES)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
 from tls_scaffold.makefiles.makeblocks import blocks
-from tls_scaffold.makefiles.shell import logical_lines, pipelines, program
+from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, program
 
 MAKEFILE = "Makefile"
 READ_FIRST = ("GNUmakefile", "makefile")  # where they are, make does not look for ours
@@ -161,6 +161,7 @@ def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:
             begun = script.index("sign.sh") + 1
             if words[begun : begun + 1] in VERBS:
                 continue
+            check_plain(words)
             output, request, *profile = words[begun:]
             fits = script[: begun - 1] in ([], ["sh"]) and output.endswith(".pem") and len(profile) <= 1
             if not (fits and all(map(WORD.fullmatch, profile))):

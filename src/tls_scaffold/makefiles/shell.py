@@ -8,6 +8,8 @@ OPERATORS = re.compile(r"[|&;()<>]+")
 SEPARATORS = " \t;&|()"
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 LOOP = re.compile("for ([A-Za-z_][A-Za-z0-9_]*) in((?: [A-Za-z0-9_.,:=@/+-]+)*)", re.ASCII)
+LITERAL = "\0"
+SHELL_S = re.compile(f"[$`{LITERAL}]")
 COMPOUND = {"for", "while", "until", "if", "case", "do", "then", "else", "{", "("}
 
 
@@ -30,21 +32,38 @@ def unquoted(line: str) -> str:
 
 def _outside_quotes(line: str) -> dict[int, str]:
     """Return the characters, by their places, that are neither quoted nor escaped; a quote is none of them."""
-    found: dict[int, str] = {}
+    return {at: character for at, (character, holder) in enumerate(_held(line)) if not holder}
+
+
+def _held(line: str) -> Iterator[tuple[str, str]]:
+    """Yield each character with what holds it: its quote, a backslash, or nothing."""
     quote, escaped = "", False
-    for at, character in enumerate(line):
+    for character in line:
         if escaped:
+            yield character, "\\"
             escaped = False
         elif quote:
+            yield character, quote
             quote = "" if character == quote else quote
             escaped = character == "\\" and quote == '"'
         elif character in "'\"":
+            yield character, character
             quote = character
-        elif character == "\\":
-            escaped = True
         else:
-            found[at] = character
-    return found
+            escaped = character == "\\"
+            yield character, "\\" if escaped else ""
+
+
+def with_literals(line: str) -> str:
+    """Return a line of shell with LITERAL for each `$` that begins no variable, for it is quoted or escaped."""
+    return "".join(LITERAL if each == "$" and holder in ("'", "\\") else each for each, holder in _held(line))
+
+
+def check_plain(words: Iterable[str]) -> None:
+    """Raise ValueError where the shell alone knows a word: make has put in its own variables."""
+    for word in words:
+        if SHELL_S.search(word):
+            raise ValueError(word)
 
 
 def pipelines(line: str) -> list[list[list[str]]]:
@@ -72,7 +91,7 @@ def pipelines(line: str) -> list[list[list[str]]]:
 def unrolled(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
     """Yield pipelines, and for a `for` loop over words that stand there what it runs for each of them.
 
-    Raises ValueError for a loop that does not end, or that asks for more than its variable's value.
+    Raises ValueError for a loop that does not end, that asks for more than its variable's value, or that changes it.
     """
     waiting = iter(pipelines)
     for pipeline in waiting:
@@ -82,6 +101,8 @@ def unrolled(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
             yield pipeline
             continue
         body = _body(waiting)
+        if any(_assigns(command, loop[1]) for commands in body for command in commands):
+            raise ValueError(body)
         for word in head[3:]:
             yield from ([[_set(each, loop[1], word) for each in command] for command in commands] for commands in body)
 
@@ -97,6 +118,11 @@ def _body(waiting: Iterator[list[list[str]]]) -> list[list[list[str]]]:
             return body
         body.append(pipeline)
     raise ValueError(body)
+
+
+def _assigns(command: list[str], variable: str) -> bool:
+    assigned = re.compile(rf"{variable}\+?=")
+    return any(map(assigned.match, command)) or (command[:1] == ["read"] and variable in command)
 
 
 def _set(text: str, variable: str, word: str) -> str:
