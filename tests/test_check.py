@@ -233,6 +233,8 @@ LINE = (
 )
 EXTRA = "\nmore:\n\t"
 CA_LINE = "\nnew-ca:\n\t$(CFSSL) gencert -initca config/ca-csr.json | $(JSON) -bare certs/ca\n"
+CA_IN_FULL = CA_LINE.replace("certs/ca", "$(CURDIR)/certs/ca")
+CA_FILE_IN_FULL = CA_IN_FULL.replace("new-ca:", "$(CURDIR)/certs/ca.pem: config/ca-csr.json")
 GUARDED = CA_LINE.replace("\t$", "\ttest -f certs/ca.pem || $")
 PEER_CA = "\npeer-ca:\n\t$(CFSSL) gencert -initca config/ca-csr.json | $(JSON) -bare certs/peer-ca\n"
 LONG = "x" * 65
@@ -557,6 +559,11 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             append("Makefile", "\nboth:" + GUARDED.partition(":")[2] + PEER_CA.partition(":\n")[2]),
             append("Makefile", GUARDED),
             [("{line:-bare certs/peer-ca}", "`make both` replaces `certs/peer-ca.pem` even if it is there")],
+        ),
+        (
+            append("Makefile", CA_IN_FULL),
+            both(append("Makefile", CA_FILE_IN_FULL), append("config/ca-csr.json", "\n")),
+            [("{line:-initca}", "`make new-ca` replaces `certs/ca.pem` even if it is there")],
         ),
     ],
     "gone-component": [

@@ -376,6 +376,8 @@ def test_a_dry_run_is_from_nothing_or_with_what_is_there(tmp_path: Path) -> None
 
     assert commands() == ["touch a", "touch b", "echo cfssl C"]
     assert commands("a") == ["echo cfssl C"]
+    (tmp_path / "Makefile").write_text(text.replace("a b", "$(CURDIR)/a $(CURDIR)/b"), encoding="utf-8")
+    assert commands("a") == ["echo cfssl C"]
 
 
 @pytest.mark.needs("make")

@@ -1,5 +1,6 @@
 """Rules over the Makefile: what its targets sign, and what they would destroy."""
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -39,15 +40,16 @@ def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
     """Yield the commands with which make would make a CA although its files are there and up to date."""
     halves = "|".join(map(re.escape, (entry.path, entry.key_path)))
     guard = re.compile(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\S*/)?({halves})[\"'\s].*-initca\b")
+    home = os.path.realpath(view.folder)
     for line in logical_lines(makefile.dry_run(view.folder, target, there=(entry.path, entry.key_path))):
-        if MAKES_CA.search(line) and not guard.search(line) and _names(line, entry):
+        if MAKES_CA.search(line) and not guard.search(line) and _names(line, entry, home):
             yield line
 
 
-def _names(line: str, entry: Entry) -> bool:
+def _names(line: str, entry: Entry, home: str) -> bool:
     """Tell whether a command makes this CA, and not another; of one that is not understood its words tell."""
     found, unread = gencert.signings(line, "")
-    return any(f"{signing.output}.pem" == entry.path for signing in found) or any(
+    return any(f"{signing.below(home).output}.pem" == entry.path for signing in found) or any(
         entry.path.removesuffix(".pem") in each for each in unread
     )
 

@@ -172,11 +172,13 @@ def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:
 def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
     """Return the commands that make would run for `goal`, signed by cfssl: from nothing, or with `there` up to date.
 
-    A missing request counts as there: whoever reads it says so. Raises ScaffoldError with make's own words
-    if the Makefile is missing or fails.
+    What is `there` may be a target of its path in the folder, or of its full path. A missing request counts as there:
+    whoever reads it says so. Raises ScaffoldError with make's own words if the Makefile is missing or fails.
     """
     # Nothing but one group of short flags: make 3.81 would hide it behind long ones from our Makefile.
-    words = ("-nrk" if there else "-nBrk", goal, *(f"-o{path}" for path in there))
+    home = os.path.realpath(folder)
+    old = [path for each in there for path in (each, f"{home}/{each}")]
+    words = ("-nrk" if there else "-nBrk", goal, *(f"-o{path}" for path in old))
     done = _make(folder, makefile, *words)
     missing = dict.fromkeys(NO_RULE.findall(done.stderr))
     if missing:
