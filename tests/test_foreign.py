@@ -126,6 +126,24 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             ),
             id="loops under req",
         ),
+        *(
+            pytest.param(f"req:\n{SIGN}\n\t{line}", Parts(understood=["req:", SIGN], recipe=[f"\t{line}"]), id=line)
+            for line in (
+                "for f in a b; do echo certs/$$f.pem; done | xargs -n1 ./upload",
+                "for f in $$(./enroll); do echo $$f; done",
+                "for f in `./enroll`; do echo $$f; done",
+                "echo x | xargs ./upload",
+                "echo x & ./upload",
+            )
+        ),
+        pytest.param(
+            f"req:\n{SIGN} & ./upload",
+            Parts(
+                understood=["req:"],
+                problems=[f"req: `{SIGN.strip()} & ./upload` is neither signing nor a target of its own"],
+            ),
+            id="something else beside signing",
+        ),
         pytest.param("all:\n\t./y", Parts(understood=["all:"], recipe=["\t./y"]), id="more under all"),
         pytest.param("req:\n\techo x > y", Parts(understood=["req:"], recipe=["\techo x > y"]), id="a file is written"),
         pytest.param(

@@ -11,6 +11,8 @@ HELPER = re.compile(
     r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|go (get|install)|exit|"
     r"for \w+ in|done)(\s|$)",
 )
+APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
+RUNS = re.compile(r"\$\$\(|`")  # another command, whose output is put in
 WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 SHARED = ("req", "all")  # what either does besides goes under our `req:`, which takes lines of the team's own
@@ -90,14 +92,15 @@ def _understood(command: str, known: Collection[str] | None) -> bool:
     if known is not None and any(line not in known for line in command.split("\n")):
         return False
     text = re.sub(r"\\\n", " ", command)
-    parts = (part.strip(" \t@+-(){}") for part in re.split(r"&&|\|\||;|\n", text))
-    words = [re.sub(r"^do\s+", "", part) for part in parts]
-    return all("gencert" in part or _helps(part) for part in words if part)
+    lists = (part for part in APART.split(text) if "gencert" not in part)
+    parts = (part.strip(" \t@+-(){}") for each in lists for part in each.split("|"))
+    words = (re.sub(r"^do\s+", "", part) for part in parts)
+    return all(_helps(part) for part in words if part)
 
 
 def _helps(command: str) -> bool:
     """Tell a command that only prepares or tells, and leaves nothing that somebody may need."""
-    return bool(HELPER.match(command)) and not WRITES.search(unquoted(command))
+    return bool(HELPER.match(command)) and not (WRITES.search(unquoted(command)) or RUNS.search(command))
 
 
 def _kept(block: Block, verdict: str, own: Collection[str]) -> Block | None:
