@@ -836,6 +836,14 @@ def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
     ("change", "where", "message"),
     [
         (request("alice", CN=["alice"]), f"{ALICE}: CN", '`["alice"]` is not text in quotes'),
+        (request("csr", hosts=[5]), "config/req-csr.json: hosts[0]", "`5` is not text in quotes"),
+        (profile("default", usages=[5]), f"{CONFIG}: signing.default.usages[0]", "`5` is not text in quotes"),
+        (profile("client", usages=[5]), f"{CONFIG}: signing.profiles.client.usages[0]", "`5` is not text in quotes"),
+        (
+            profile("client", usages=["signing", 5]),
+            f"{CONFIG}: signing.profiles.client.usages[1]",
+            "`5` is not text in quotes",
+        ),
         (request("csr", hosts={}), "config/req-csr.json: hosts", "`{}` is not a list […]"),
         (profile("default", usages="any"), f"{CONFIG}: signing.default.usages", '`"any"` is not a list […]'),
         (profile("client", usages="any"), f"{CONFIG}: signing.profiles.client.usages", '`"any"` is not a list […]'),

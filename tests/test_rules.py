@@ -245,6 +245,16 @@ def test_a_cfssl_that_does_not_run_is_held_to_know_every_key(tmp_path: Path, mon
     assert look(documents.KnownKey(), requests={"a.json": Request(key=Key("ed25519", 0))}) == []
 
 
+def test_nothing_is_said_of_the_default_profile_in_place_of_one_that_can_t_be_read() -> None:
+    fields: dict[str, Any] = {"configs": {CONFIG: SigningConfig(Profile(usages=("signing",)))}}
+    of_default = [(f"{CONFIG}: signing.default.usages", "`client auth` is missing, which `a` needs")]
+    entry = asked("a", profile="p")
+    assert look(profiles.ServersAndClients(), entry, **fields) == of_default
+    assert look(profiles.ServersAndClients(), entry, unfit=((f"{CONFIG}: signing.profiles.p", "x"),), **fields) == []
+    fields["unfit"] = ((f"{CONFIG}: signing.profiles", "x"),)
+    assert look(profiles.ServersAndClients(), asked("a"), **fields) == of_default
+
+
 def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
     makefile = "http_proxy = http://x\nhttps_proxy = $(P)\nx:\n\t  go   get y\n\tcfssl | -bare certs/$(n)\nNO = 1"
     nameless = replace(asked(""), path="certs/.pem")

@@ -10,6 +10,7 @@ from tls_scaffold.errors import ScaffoldError
 
 Value = TypeVar("Value")
 INT64 = 2**63
+ITEM = re.compile(r"\[\d+\]$")
 HALF = re.compile("[\ud800-\udfff]")  # of a pair of \\u escapes; no encoding has it
 
 
@@ -97,8 +98,8 @@ class Section:
         return f"{self.place}{'.' if ': ' in self.place else ': '}{name}"
 
     def problem(self, name: str, text: str) -> None:
-        """Add a problem of a field."""
-        self._told.add(self._key(name))
+        """Add a problem of a field, or of an item of one."""
+        self._told.add(self._key(field_of(name)))
         self.problems.append(f"{self.where(name)}: {text}")
 
     def refuse(self, names: Iterable[str], reason: str) -> None:
@@ -137,6 +138,11 @@ class Section:
             if type(item) is not kind:
                 self.problem(f"{name}[{index}]", f"`{shown(item)}` is not {what}")
         return [item for item in items if type(item) is kind]
+
+
+def field_of(place: str) -> str:
+    """Return the place of a list for that of one of its items; any other as it is."""
+    return ITEM.sub("", place)
 
 
 def shown(value: object) -> str:

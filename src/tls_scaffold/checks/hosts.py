@@ -61,6 +61,7 @@ class MemberHosts(Rule):
     """The request of a member or proxy names every host that the inventory gives it."""
 
     id = "missing-address"
+    of_missing = True
     pain = "clients and peers that reach the member at this host refuse its certificate"
     fix = "add the host to `hosts` of the request, then sign again"
 
@@ -68,13 +69,12 @@ class MemberHosts(Rule):
         """Yield each host of the inventory that is missing from the request."""
         for component in view.inventory.components if view.inventory else ():
             request = view.requests.get(component.request)
-            place = f"{component.request}: hosts"
-            if request is None or view.is_unfit(place):
+            if request is None:
                 continue
             named = {canonical_host(host) for host in request.hosts or ()}
             for host in component.hosts:
                 if canonical_host(host) not in named:
-                    yield place, f"`{host}` of {component.kind} `{component.name}` is missing"
+                    yield f"{component.request}: hosts", f"`{host}` of {component.kind} `{component.name}` is missing"
 
 
 class Loopback(Rule):
@@ -82,6 +82,7 @@ class Loopback(Rule):
 
     id = "no-loopback"
     level = WARNING
+    of_missing = True
     pain = "etcd's gateway and `etcdctl` on the machine itself reach the member at `127.0.0.1`, and refuse it"
     fix = 'add `"localhost"` and `"127.0.0.1"` to `hosts`, then sign again'
 
@@ -90,10 +91,8 @@ class Loopback(Rule):
         for entry in view.servers:
             if not entry.request or not entry.signing or not _is_member(entry, entry.request, view):
                 continue
-            place = f"{entry.signing.request}: hosts" if not entry.signing.hostname else view.lines_of(entry)[0]
-            if view.is_unfit(place):
-                continue
             if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
+                place = f"{entry.signing.request}: hosts" if not entry.signing.hostname else view.lines_of(entry)[0]
                 yield place, "names neither `localhost` nor a loopback address"
 
 

@@ -43,8 +43,6 @@ class KnownProfiles(Rule):
         """Yield each line of the Makefile that names an unknown profile."""
         for entry, config in _signed(view):
             profile = entry.signing.profile if entry.signing else ""
-            if view.is_unfit(f"{_config_of(entry)}: signing.profiles.{profile}"):
-                continue
             if profile and profile not in config.profiles:
                 other = meant(profile.lower(), config.profiles)
                 for where in view.lines_of(entry):
@@ -73,6 +71,7 @@ class ServersAndClients(Rule):
     """What etcd uses as a server may be used for both server and client auth; a user's certificate for client auth."""
 
     id = "wrong-usages"
+    of_missing = True
     pain = "peers and etcd's gateway use the member's certificate as clients too: `tls: bad certificate`"
     fix = "give the profile `server auth` and `client auth` (a user's: `client auth`), then sign again"
 
@@ -159,12 +158,14 @@ class LongLivedCA(Rule):
 
 
 def _signed(view: View) -> Iterator[tuple[Entry, SigningConfig]]:
-    """Yield what the Makefile signs, each with the signing configuration that is used."""
+    """Yield what the Makefile signs, each with the signing configuration that is used, if its profile can be read."""
     for entry in view.components:
-        if entry.signing:
-            config = view.configs.get(entry.signing.config) if entry.signing.config else SigningConfig()
-            if config:
-                yield entry, config
+        if not entry.signing:
+            continue
+        config = view.configs.get(entry.signing.config) if entry.signing.config else SigningConfig()
+        named = f"{entry.signing.config}: signing.profiles.{entry.signing.profile}"
+        if config and not (entry.signing.profile and view.is_unfit(named)):
+            yield entry, config
 
 
 def _config_of(entry: Entry) -> str:

@@ -27,7 +27,8 @@ class Rule(ABC):
     """One thing that has to be so; the docstring of a rule says what.
 
     `pain` is what happens otherwise, `fix` what to do then. With `of_certificates` it is about the certificate in a
-    file: of one that nothing asks for that is a warning. Who may read the file is as grave there as anywhere.
+    file: of one that nothing asks for that is a warning. Who may read the file is as grave there as anywhere. With
+    `of_missing` it is about what a value lacks: nothing is known of that where the value can't be read whole.
     """
 
     id: ClassVar[str]
@@ -35,6 +36,7 @@ class Rule(ABC):
     pain: ClassVar[str]
     fix: ClassVar[str]
     of_certificates: ClassVar[bool] = False
+    of_missing: ClassVar[bool] = False
 
     @abstractmethod
     def look(self, view: View) -> Iterator[tuple[str, str]]:
@@ -43,6 +45,8 @@ class Rule(ABC):
     def findings(self, view: View) -> Iterator[Finding]:
         """Yield each thing that is not so as a finding, none twice."""
         for where, message in dict.fromkeys(self.look(view)):
+            if self.of_missing and view.is_unfit(where):
+                continue
             is_orphan_s = self.of_certificates and where in view.orphaned
             level, fix = (WARNING, ORPHANED) if is_orphan_s else (self.level, self.fix)
             yield Finding(self.id, level, where, message, fix)

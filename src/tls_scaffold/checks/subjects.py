@@ -11,6 +11,7 @@ class NamedByCN(Rule):
     """Every request has a CN."""
 
     id = "cn-empty"
+    of_missing = True
     pain = "etcd takes the user's name from the CN: without one it answers `permission denied`"
     fix = "write the etcd user's name (for members `etcd`) into `CN`; an etcd grpc-proxy alone needs it empty"
 
@@ -18,9 +19,8 @@ class NamedByCN(Rule):
         """Yield each request without a CN, unless the command line gives one."""
         named = {entry.signing.request for entry in view.components if entry.signing and entry.signing.cn}
         for path, request in view.requests.items():
-            place = f"{path}: CN"
-            if not request.cn.strip() and path not in named and not view.is_unfit(place):
-                yield place, "the CN is empty"
+            if not request.cn.strip() and path not in named:
+                yield f"{path}: CN", "the CN is empty"
 
 
 class ShortCN(Rule):

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
+from tls_scaffold.cfssl.gojson import field_of
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles import places
 from tls_scaffold.state.entries import CA_KIND, CA_REQUEST, Contents, Entry
@@ -76,14 +77,14 @@ class View:
         return frozenset(each.output for each in self.inventory.components) if self.inventory else frozenset()
 
     def is_unfit(self, where: str) -> bool:
-        """Tell a value that cfssl can't use, or a part of one: `requests` and `configs` may hold a default there."""
+        """Tell a value that cfssl can't use, or not all of it: `requests` and `configs` may lack what it says."""
         path, _, key = where.partition(": ")
         parts = key.split(".")
         return any(f"{path}: {'.'.join(parts[:count])}" in self._unfit_places for count in range(1, len(parts) + 1))
 
     @cached_property
     def _unfit_places(self) -> frozenset[str]:
-        return frozenset(where for where, _ in self.unfit)
+        return frozenset(field_of(where) for where, _ in self.unfit)
 
     @cached_property
     def authorities(self) -> tuple[Entry, ...]:
