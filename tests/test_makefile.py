@@ -9,7 +9,7 @@ from keeping import edit, foreign
 from support import make
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
-from tls_scaffold.makefiles.makefile import Survey, _own_lines, dry_run, read, survey, targets, wanted
+from tls_scaffold.makefiles.makefile import Survey, Unread, _own_lines, dry_run, read, survey, targets, wanted
 from tls_scaffold.makefiles.shell import uncommented, unquoted
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
@@ -197,7 +197,8 @@ def test_a_survey_says_what_each_target_makes_and_what_was_not_understood(tmp_pa
     path = foreign("own-targets", tmp_path)
     edit(path / "Makefile", "\nclean:", "\nodd:\n\tcfssl gencert x.json\n\tcfssl  gencert y.json\n\nclean:")
     found = survey(path)
-    assert found.unread == ("odd: `cfssl gencert x.json`", "odd: `cfssl gencert y.json`")
+    assert found.unread == (Unread("cfssl gencert x.json", "odd"), Unread("cfssl gencert y.json", "odd"))
+    assert list(map(str, found.unread)) == ["odd: `cfssl gencert x.json`", "odd: `cfssl gencert y.json`"]
     assert found.makes["req-dex"] == ("certs/dex",)
     assert {signing.output: signing.target for signing in found.signings} == {
         "certs/ca": "ca",
@@ -354,7 +355,7 @@ def test_our_own_lines_are_read_after_somebody_has_edited_them(tmp_path: Path, l
 def test_a_line_of_ours_that_can_not_be_told_any_more_is_handed_back(tmp_path: Path, line: str) -> None:
     written = line.replace("$", "$$")
     assert wanted(own(tmp_path, f"{written}  ", "sh sign.sh z.pem r.json")) == Survey(
-        (Signing("z", "req-z", "r.json", "z"),), (line,)
+        (Signing("z", "req-z", "r.json", "z"),), (Unread(line),)
     )
 
 

@@ -17,6 +17,7 @@ from tls_scaffold.checks.rule import Finding, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.inventory.values import Files, Inventory, Member, User
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.state.entries import Contents, Entry
 from tls_scaffold.words import Key
@@ -42,7 +43,7 @@ def look(rule: Rule, *entries: Entry, now: datetime = BEGIN, **fields: Any) -> l
     return list(rule.look(view(*entries, now=now, **fields)))
 
 
-def view(*entries: Entry, now: datetime = BEGIN, unread: tuple[str, ...] = (), **fields: Any) -> View:
+def view(*entries: Entry, now: datetime = BEGIN, unread: tuple[Unread, ...] = (), **fields: Any) -> View:
     empty: Mapping[str, Any] = {
         "folder": Path("/nowhere"),
         "inventory": None,
@@ -264,12 +265,20 @@ def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
     assert look(targets.NamedFiles(), nameless, asked("a"), makefile=makefile) == [
         ("Makefile:5", "writes `certs/.pem`: the variable that is to name it is not set")
     ]
-    unread = ("all: `x gencert`", "all: `y gencert`", "sh sign.sh a b.pem c")
-    makefile = "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n\tsh sign.sh $(A) b.pem c"
+    unread = (
+        Unread("x gencert", "all"),
+        Unread("y gencert", "all"),
+        Unread("sh sign.sh a b.pem c"),
+        Unread("echo a: `z gencert`"),
+    )
+    makefile = (
+        "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n\tsh sign.sh $(A) b.pem c\n\techo a: `z gencert`"
+    )
     assert look(targets.UnderstoodLines(), unread=unread, makefile=makefile) == [
         ("Makefile:2", "all: `x gencert`"),
         ("Makefile", "all: `y gencert`"),
         ("Makefile:5", "sh sign.sh a b.pem c"),
+        ("Makefile:6", "echo a: `z gencert`"),
     ]
 
 
@@ -373,7 +382,7 @@ def test_a_rule_tells_nothing_twice_and_explains_itself() -> None:
     rule = targets.GoInstall()
     twice = look(rule, makefile="go get a\ngo get a")
     assert [each.where for each in rule.findings(view(makefile="go get a\ngo get a"))] == [where for where, _ in twice]
-    assert list(targets.UnderstoodLines().findings(view(unread=("x", "x")))) == [
+    assert list(targets.UnderstoodLines().findings(view(unread=(Unread("x"), Unread("x"))))) == [
         Finding("not-understood", "warning", "Makefile", "x", targets.UnderstoodLines.fix)
     ]
     assert rule.explanation() == (f"go-get (warning)\n\n{rule.__doc__}\n\npain: {rule.pain}\nfix: {rule.fix}\n")

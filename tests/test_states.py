@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tls_scaffold.cfssl.documents import Authority, Request
+from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.state.entries import Contents, Entry
 from tls_scaffold.state.prometheus import metrics
@@ -114,7 +115,7 @@ def test_of_a_certificate_that_is_not_there_its_request_is_shown(
 
 
 def test_what_a_line_may_sign_that_is_not_understood_is_orphaned_as_far_as_is_known() -> None:
-    (found,) = rows(Contents((replace(THERE, kind=None),), ("all: `x`",)), NOW, WITHIN)
+    (found,) = rows(Contents((replace(THERE, kind=None),), (Unread("x"),)), NOW, WITHIN)
     assert found.reasons == ("orphaned: no line that is understood asks for it",)
 
 

@@ -192,8 +192,7 @@ class UnderstoodLines(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each line that is not understood."""
         for told in view.contents.unread:
-            place, _ = places.unread(view.makefile, told)
-            yield place, told
+            yield places.unread(view.makefile, told), str(told)
 
 
 class OneMakefile(Rule):

@@ -68,7 +68,7 @@ def _check(folder: Path) -> None:
 def _steps(folder: Path) -> Iterable[Step]:
     survey = makefile.survey(folder)
     if survey.unread:
-        raise ScaffoldError("the Makefile signs in a way that is not understood", survey.unread)
+        raise ScaffoldError("the Makefile signs in a way that is not understood", map(str, survey.unread))
     requests = {path for signing in survey.signings for path in (signing.request, signing.config) if path}
     found = {path: files.read_text(folder, path) for path in requests if files.inside(folder, path)}
     read = adopted(survey.signings, {path: text for path, text in found.items() if text is not None})

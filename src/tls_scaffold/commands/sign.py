@@ -81,7 +81,8 @@ class _Reading(Thread):
 def _understood(found: Survey, *, own_lines: bool) -> tuple[Signing, ...]:
     if found.strange:
         hint = "a line is `req-NAME CERTIFICATE: REQUEST ; $(sign) PROFILE`; more commands go on lines below it"
-        raise ScaffoldError("lines of the Makefile are not understood, and nothing is signed", found.strange, hint)
+        lines = map(str, found.strange)
+        raise ScaffoldError("lines of the Makefile are not understood, and nothing is signed", lines, hint)
     return found.own if own_lines else found.signings
 
 

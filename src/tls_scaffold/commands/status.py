@@ -79,7 +79,8 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     if not found.has_makefile:
         return Report(rows, (), now, problem)
     advice = tuple(_advice(folder, found, rows, within, now))
-    return Report(rows, advice, now, problem, tuple(places.unread(_makefile(folder), told) for told in found.unread))
+    unread = tuple((places.unread(_makefile(folder), each), each.line) for each in found.unread)
+    return Report(rows, advice, now, problem, unread)
 
 
 def _makefile(folder: Path) -> str:

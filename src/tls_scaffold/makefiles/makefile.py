@@ -27,7 +27,6 @@ TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
-TOLD = re.compile(r"[^`]*: `(.*)`")
 NO_RULE = re.compile(rf"No rule to make target [`']({PATH})', needed by", re.ASCII)
 # What an outer make passes on, and what our Makefile exports to the commands it runs.
 NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
@@ -35,14 +34,29 @@ MINUTE = 60
 
 
 @dataclass(frozen=True)
+class Unread:
+    """A line that signs in a way that is not understood; of a survey, which asks every target, with the first of its.
+
+    As text it is what a message shows.
+    """
+
+    line: str
+    goal: str = ""
+
+    def __str__(self) -> str:
+        """Return the line, behind its target if there is one."""
+        return f"{self.goal}: `{self.line}`" if self.goal else self.line
+
+
+@dataclass(frozen=True)
 class Survey:
-    """What a Makefile signs and, as `target: line`, where it signs in a way that is not understood.
+    """What a Makefile signs, and the lines that sign in a way that is not understood.
 
     `makes` has the certificates, without `.pem`, of each target that signs.
     """
 
     signings: tuple[Signing, ...]
-    unread: tuple[str, ...] = ()
+    unread: tuple[Unread, ...] = ()
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -51,9 +65,9 @@ class Survey:
         return tuple(signing for signing in self.signings if signing.target == f"req-{signing.name}")
 
     @property
-    def strange(self) -> tuple[str, ...]:
+    def strange(self) -> tuple[Unread, ...]:
         """The unread lines that run our `sign.sh`: nobody but the own signer could sign what they ask for."""
-        return tuple(line for line in self.unread if "sign.sh" in line)
+        return tuple(each for each in self.unread if "sign.sh" in each.line)
 
 
 def read(folder: Path, makefile: str = "Makefile") -> tuple[Signing, ...]:
@@ -104,22 +118,16 @@ def without(text: str, gone: Collection[tuple[str, str]]) -> tuple[str, tuple[st
 def survey(folder: Path, makefile: str = "Makefile") -> Survey:
     """Return what every target of a Makefile signs, each certificate once, by the most special target."""
     by_output: dict[str, Signing] = {}
-    unread: dict[str, str] = {}
+    unread: dict[str, Unread] = {}
     goals = targets(folder, makefile)
     surveys = {goal: _of_goal(folder, goal, makefile) for goal in goals}
     for goal in sorted(goals, key=lambda each: (len(surveys[each].signings), each)):
         for signing in surveys[goal].signings:
             by_output.setdefault(signing.output, signing)
-        for line in surveys[goal].unread:
-            unread.setdefault(line, f"{goal}: `{line}`")  # which `command_of` takes apart
+        for each in surveys[goal].unread:
+            unread.setdefault(each.line, replace(each, goal=goal))
     makes = {goal: tuple(signing.output for signing in found.signings) for goal, found in surveys.items()}
     return Survey(tuple(by_output.values()), tuple(unread.values()), makes)
-
-
-def command_of(unread: str) -> str:
-    """Return the command that an unread line tells, without the target that a survey puts before it."""
-    told = TOLD.fullmatch(unread)
-    return told[1] if told else unread
 
 
 def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:
@@ -132,7 +140,7 @@ def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:
     )
     pasted, unread = signings(text, goal)
     home = os.path.realpath(folder)
-    return Survey((*ours, *(signing.below(home) for signing in pasted)), (*strange, *unread))
+    return Survey((*ours, *(signing.below(home) for signing in pasted)), tuple(map(Unread, (*strange, *unread))))
 
 
 def _own_lines(text: str) -> tuple[list[tuple[str, str, str]], list[str]]:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from glob import escape
 
 from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, groups
-from tls_scaffold.makefiles.makefile import MAKEFILE, command_of
+from tls_scaffold.makefiles.makefile import MAKEFILE, Unread
 from tls_scaffold.makefiles.shell import logical_lines
 
 REFERENCE = re.compile(r"\$[({][^(){}$]*[)}]|\$[^({]")
@@ -37,10 +37,9 @@ def where(text: str, command: str, word: str) -> tuple[str, ...]:
     return tuple(f"{MAKEFILE}:{number}" for number in lines_of(text, command, word)) or (MAKEFILE,)
 
 
-def unread(text: str, told: str) -> tuple[str, str]:
-    """Return where in a Makefile a line stands that a survey did not understand, and its command."""
-    command = command_of(told)
-    return where(text, command, "gencert" if "gencert" in command else "sign.sh")[0], command
+def unread(text: str, told: Unread) -> str:
+    """Return where in a Makefile a line stands that was not understood."""
+    return where(text, told.line, "gencert" if "gencert" in told.line else "sign.sh")[0]
 
 
 def _numbered(text: str, word: str) -> Iterator[tuple[int, str]]:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from tls_scaffold.cfssl.documents import Profile, Request
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
@@ -90,11 +91,11 @@ class Entry:
 class Contents:
     """The certificates of a folder: its CAs, then what make would sign in its order, then the rest.
 
-    `unread` holds, as `target: line`, where its Makefile signs in a way that is not understood.
+    `unread` are the lines of its Makefile that sign in a way that is not understood.
     """
 
     entries: tuple[Entry, ...]
-    unread: tuple[str, ...] = ()
+    unread: tuple[Unread, ...] = ()
     has_makefile: bool = False
 
     @cached_property
