@@ -1,13 +1,16 @@
 """Commands of a dry run, found again in the text of the Makefile."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls_scaffold.makefiles.makefile import dry_run
-from tls_scaffold.makefiles.places import lines_of
+from tls_scaffold.makefiles import places
+from tls_scaffold.makefiles.makeblocks import groups
+from tls_scaffold.makefiles.makefile import Unread, dry_run
+from tls_scaffold.makefiles.places import Places
 from tls_scaffold.makefiles.shell import logical_lines
 
 MAKEFILE = """\
@@ -32,7 +35,7 @@ loop:
 
 @pytest.mark.needs("make")
 @pytest.mark.parametrize(
-    ("goal", "part", "places"),
+    ("goal", "part", "numbers"),
     [
         ("ca", "certs/ca", (6,)),
         ("both", "bare certs/ca", (6,)),
@@ -43,20 +46,30 @@ loop:
     ],
 )
 def test_each_command_is_found_in_the_line_that_it_comes_from(
-    tmp_path: Path, goal: str, part: str, places: tuple[int, ...]
+    tmp_path: Path, goal: str, part: str, numbers: tuple[int, ...]
 ) -> None:
     (tmp_path / "Makefile").write_text(MAKEFILE)
     command = next(line for line in logical_lines(dry_run(tmp_path, goal)) if "-initca" in line and part in line)
-    assert lines_of(MAKEFILE, command, "-initca") == places
+    assert Places(MAKEFILE).lines_of(command, "-initca") == numbers
 
 
 def test_a_command_of_another_makefile_is_found_nowhere() -> None:
     other = MAKEFILE.replace("make_ca =", "# make_ca =")
     for command in ("x.json | cfssljson -bare certs/ca", "config/ca.json | cfssljson -bare certs/ca2"):
-        assert lines_of(other, f"cfssl gencert -initca {command}", "-initca") == ()
-    assert lines_of("", "x", "x") == ()
+        assert Places(other).lines_of(f"cfssl gencert -initca {command}", "-initca") == ()
+    assert Places("").lines_of("x", "x") == ()
+
+
+def test_a_makefile_is_taken_apart_once_however_many_commands_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Mock(wraps=groups)
+    monkeypatch.setattr(places, "groups", counted)
+    text = "".join(f"a:\n\tdocker run cfssl gencert {number}\n" for number in range(50))
+    found = Places(text)
+    lines = [found.unread(Unread(f"docker run cfssl gencert {number}")) for number in range(50)]
+    assert lines == [f"Makefile:{2 * number + 2}" for number in range(50)]
+    assert counted.call_count == 1
 
 
 @given(st.text(alphabet="ab$(){}[]*?;:=\\\n\t @-"), st.text(alphabet="ab$[]*? "))
 def test_any_text_is_looked_through(text: str, command: str) -> None:
-    assert all(1 <= number <= text.count("\n") + 1 for number in lines_of(text, command, "a"))
+    assert all(1 <= number <= text.count("\n") + 1 for number in Places(text).lines_of(command, "a"))

@@ -8,7 +8,7 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk import plainfiles
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.makefiles import gencert, makefile, places
+from tls_scaffold.makefiles import gencert, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.state.entries import Entry
@@ -32,7 +32,7 @@ class KeepsTheCA(Rule):
         for entry in view.authorities:
             target = entry.signing.target if entry.signing and not entry.signing.ca_key else ""
             for command in _made_again(view, entry, target) if target else ():
-                for where in view.lines_with(command, "-initca"):
+                for where in view.places.where(command, "-initca"):
                     yield where, f"`make {target}` replaces `{entry.path}` even if it is there"
 
 
@@ -192,7 +192,7 @@ class UnderstoodLines(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each line that is not understood."""
         for told in view.contents.unread:
-            yield places.unread(view.makefile, told), str(told)
+            yield view.places.unread(told), str(told)
 
 
 class OneMakefile(Rule):

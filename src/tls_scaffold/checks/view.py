@@ -10,7 +10,7 @@ from pathlib import Path
 from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
 from tls_scaffold.cfssl.gojson import field_of
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.makefiles import places
+from tls_scaffold.makefiles.places import Places
 from tls_scaffold.state.entries import CA_KIND, CA_REQUEST, Contents, Entry
 
 SERVERS = ("member", "proxy")
@@ -109,9 +109,10 @@ class View:
             if pattern.search(line):
                 yield f"Makefile:{number}", " ".join(line.split())
 
-    def lines_with(self, command: str, word: str) -> tuple[str, ...]:
-        """Return where in the Makefile a command of its dry run comes from, by a word of it; the file if nowhere."""
-        return places.where(self.makefile, command, word)
+    @cached_property
+    def places(self) -> Places:
+        """Where in the Makefile a command of its dry run comes from."""
+        return Places(self.makefile)
 
     def lines_of(self, entry: Entry) -> tuple[str, ...]:
         """Return where in the Makefile the certificate of an entry is named; the file where no line does so."""

@@ -14,8 +14,9 @@ from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, RENEW_DAYS, Inventory
-from tls_scaffold.makefiles import makefile, places
+from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.makefiles.places import Places
 from tls_scaffold.state import contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.states import Row
@@ -78,13 +79,10 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     rows = states.rows(found, now, within)
     if not found.has_makefile:
         return Report(rows, (), now, problem)
-    advice = tuple(_advice(folder, found, rows, within, now))
-    unread = tuple((places.unread(_makefile(folder), each), each.line) for each in found.unread)
-    return Report(rows, advice, now, problem, unread)
-
-
-def _makefile(folder: Path) -> str:
-    return content(folder, MAKEFILE).decode("utf-8", "replace")
+    text = content(folder, MAKEFILE).decode("utf-8", "replace")
+    places = Places(text)
+    unread = tuple((places.unread(each), each.line) for each in found.unread)
+    return Report(rows, tuple(_advice(folder, text, found, rows, within, now)), now, problem, unread)
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
@@ -129,13 +127,15 @@ def _document(row: Row) -> dict[str, Any]:
     }
 
 
-def _advice(folder: Path, found: Contents, rows: tuple[Row, ...], within: timedelta, now: datetime) -> Iterator[str]:
+def _advice(
+    folder: Path, text: str, found: Contents, rows: tuple[Row, ...], within: timedelta, now: datetime
+) -> Iterator[str]:
     """Yield the commands to run; where the CA is at fault nothing that it signs can be mended before.
 
-    First comes the one that names what is wrong with requests and configurations that can't be read.
+    First comes the one that names what is wrong with requests and configurations that can't be read. `text` is the
+    Makefile's.
     """
     make = "make" if folder == Path() else f"make -C {shlex.quote(str(folder))}"
-    text = _makefile(folder)
     renews = re.search(r"^renew:", text, re.MULTILINE) is not None
     unread = {entry.path for entry in found.entries if entry.unread}
     if unread:

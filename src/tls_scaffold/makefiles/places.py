@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
 from glob import escape
 
 from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, groups
@@ -14,47 +16,61 @@ ALONE = re.compile("(?:(?<= )|^)\0 | \0$")
 DOLLAR, ANYTHING = "\1", "\0"
 
 
-def lines_of(text: str, command: str, word: str) -> tuple[int, ...]:
-    """Return the numbers of the lines of a Makefile that `command` of its dry run may come from; none if none fits.
+@dataclass(frozen=True)
+class Line:
+    """A line of a Makefile with those that it goes on in, and what a command of the dry run looks like that it makes.
 
-    Only lines with `word` count, and variables only where no recipe fits. What a variable holds is not known here: it
-    may be anything. A command that goes on over several lines is found where its `word` stands.
+    Such a command holds `part`: that tells almost all others apart in a tenth of the time.
     """
-    wanted = " ".join(command.split())
-    recipes: list[int] = []
-    variables: list[int] = []
-    for number, line in _numbered(text, word):
-        assignment = None if line.startswith("\t") else ASSIGNMENT.match(line)
-        if assignment and _is_part(line[assignment.end() :], wanted):
-            variables.append(number)
-        elif not assignment and fnmatchcase(wanted, _pattern(_command(line))):
-            recipes.append(number)
-    return tuple(recipes or variables)
+
+    number: int
+    is_variable: bool
+    part: str
+    pattern: re.Pattern[str]
 
 
-def where(text: str, command: str, word: str) -> tuple[str, ...]:
-    """Return the same as places for a message, `Makefile:12`; the file alone where no line fits."""
-    return tuple(f"{MAKEFILE}:{number}" for number in lines_of(text, command, word)) or (MAKEFILE,)
+class Places:
+    """The text of a Makefile in which commands of its dry run are looked up: its lines are taken apart once."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = lru_cache(None)(lambda word: tuple(_lines(text, word)))
+
+    def lines_of(self, command: str, word: str) -> tuple[int, ...]:
+        """Return the numbers of the lines that `command` may come from; none if none fits.
+
+        Only lines with `word` count, and variables only where no recipe fits. What a variable holds is not known here:
+        it may be anything. A command that goes on over several lines is found where its `word` stands.
+        """
+        wanted = " ".join(command.split()) + " "
+        fitting = [line for line in self._lines(word) if line.part in wanted and line.pattern.match(wanted)]
+        recipes = tuple(line.number for line in fitting if not line.is_variable)
+        return recipes or tuple(line.number for line in fitting)
+
+    def where(self, command: str, word: str) -> tuple[str, ...]:
+        """Return the same as places for a message, `Makefile:12`; the file alone where no line fits."""
+        return tuple(f"{MAKEFILE}:{number}" for number in self.lines_of(command, word)) or (MAKEFILE,)
+
+    def unread(self, told: Unread) -> str:
+        """Return where a line stands that was not understood."""
+        return self.where(told.line, "gencert" if "gencert" in told.line else "sign.sh")[0]
 
 
-def unread(text: str, told: Unread) -> str:
-    """Return where in a Makefile a line stands that was not understood."""
-    return where(text, told.line, "gencert" if "gencert" in told.line else "sign.sh")[0]
-
-
-def _numbered(text: str, word: str) -> Iterator[tuple[int, str]]:
-    """Yield each line that has a word, with those that it goes on in, and the number of the one with the word."""
+def _lines(text: str, word: str) -> Iterator[Line]:
+    """Yield each line that has a word, by the number of the one with the word among those that it goes on in."""
     begun = 1
     for lines in groups(text.split("\n")):
         places = [number for number, line in enumerate(lines, begun) if word in line]
         if places:
-            yield places[0], " ".join(logical_lines("\n".join(lines)))
+            yield _line(places[0], " ".join(logical_lines("\n".join(lines))))
         begun += len(lines)
 
 
-def _is_part(variable: str, wanted: str) -> bool:
-    part = _pattern(variable)
-    return fnmatchcase(wanted, f"*{part}") or fnmatchcase(wanted, f"*{part} *")
+def _line(number: int, line: str) -> Line:
+    assignment = None if line.startswith("\t") else ASSIGNMENT.match(line)
+    parts = _parts(line[assignment.end() :] if assignment else _command(line))
+    command = "*".join(map(escape, parts))
+    pattern = translate(f"*{command} *" if assignment else f"{command} ")
+    return Line(number, bool(assignment), max(parts, key=len), re.compile(pattern))
 
 
 def _command(line: str) -> str:
@@ -63,10 +79,10 @@ def _command(line: str) -> str:
     return inline if semicolon and ":" in head and not line.startswith("\t") else line
 
 
-def _pattern(command: str) -> str:
-    """Return a command as a pattern of fnmatch, with variables for anything."""
+def _parts(command: str) -> list[str]:
+    """Return the parts of a command between its variables."""
     plain = command.replace("$$", DOLLAR)
     while REFERENCE.search(plain):
         plain = REFERENCE.sub(ANYTHING, plain)
     words = " ".join(plain.split()).lstrip("@+- ")
-    return escape(ALONE.sub(ANYTHING, words)).replace(ANYTHING, "*").replace(DOLLAR, "$")
+    return ALONE.sub(ANYTHING, words).replace(DOLLAR, "$").split(ANYTHING)
