@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -23,7 +24,9 @@ from tls_scaffold.commands import status as command
 from tls_scaffold.commands.check import check
 from tls_scaffold.commands.status import Report, status
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.state import reading
 from tls_scaffold.state.contents import read
+from tls_scaffold.state.entries import judged
 
 pytestmark = pytest.mark.needs("make")
 
@@ -725,6 +728,18 @@ def test_an_orphan_of_a_second_ca_of_the_folder_is_signed_by_one_of_its_own(smal
         file.write(f"\npeer: certs/peer-ca.pem\n\t{line} | cfssljson -bare certs/peer\n")
     assert states(folder)["left"] == ("orphaned", ("orphaned: nothing asks for it",))
     assert not [each for each in check(folder, NOW).findings if each.where == "certs/left.pem"]
+
+
+def test_a_certificate_that_nothing_asks_for_is_judged_once(
+    small: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small()
+    reader = reading.Reader(folder)
+    reader.authority("certs/ca.pem", "", None)
+    certs.leaf(folder, "left")
+    counted = Mock(wraps=judged)
+    monkeypatch.setattr(reading, "judged", counted)
+    assert (reader.loose("certs/left.pem", orphan=True).ca, counted.call_count) == ("certs/ca.pem", 1)
 
 
 def test_a_file_in_pem_that_holds_no_certificate_has_no_state(small: Callable[..., Path]) -> None:

@@ -115,9 +115,8 @@ class Reader:
 
     def loose(self, path: str, *, orphan: bool) -> Entry:
         """Return the entry of a certificate without a request; an orphan's has no kind either."""
-        entry = self._there(Entry(name_of(path), None, path))
-        signer = self._signer(entry)
-        entry = judged(replace(entry, ca=signer), self._cas.get(signer))
+        entry = self._read(Entry(name_of(path), None, path))
+        entry = self._judged(replace(entry, ca=self._signer(entry)))
         return entry if orphan else _of_a_kind(entry)
 
     def _signer(self, entry: Entry) -> str:
@@ -135,6 +134,13 @@ class Reader:
 
     def _there(self, entry: Entry) -> Entry:
         """Return an entry with the certificate and the key that are on the disk, and what is wrong with them."""
+        return self._judged(self._read(entry))
+
+    def _judged(self, entry: Entry) -> Entry:
+        return judged(entry, self._cas.get(entry.ca))
+
+    def _read(self, entry: Entry) -> Entry:
+        """Return an entry with the certificate and the key that are on the disk, and why one is missing."""
         certificate, absent, key, keyless = None, "", None, ""
         try:
             certificate = certificates.read(content(self.folder, entry.path), entry.path)
@@ -144,8 +150,7 @@ class Reader:
             key = content(self.folder, entry.key_path)
         except ScaffoldError as error:
             keyless = error.summary
-        there = replace(entry, certificate=certificate, absent=absent, key=key, keyless=keyless)
-        return judged(there, self._cas.get(entry.ca))
+        return replace(entry, certificate=certificate, absent=absent, key=key, keyless=keyless)
 
 
 def _of_a_kind(entry: Entry) -> Entry:
