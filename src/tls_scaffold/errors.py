@@ -26,6 +26,10 @@ class ScaffoldError(Exception):
             lines += ["", f"hint: {self.hint}"]
         return "\n".join(lines)
 
+    def without(self, path: str) -> str:
+        """Return summary and problems as one line, with the place `path` left out: for where it is told already."""
+        return ": ".join((self.summary, *(problem.removeprefix(f"{path}: ") for problem in self.problems)))
+
 
 class UsageError(ScaffoldError):
     """The command line itself is wrong."""

@@ -148,4 +148,4 @@ def _told(path: str, error: ScaffoldError) -> list[tuple[str, str]]:
     found = [POSITION.fullmatch(problem) for problem in error.problems]
     if error.problems and found[0]:
         return [(f"{path}:{found[0][1]}:{found[0][2]}", f"is not JSON: {found[0][3]}")]
-    return [(path, ": ".join((error.summary, *(problem.removeprefix(f"{path}: ") for problem in error.problems))))]
+    return [(path, error.without(path))]

@@ -51,6 +51,5 @@ def _read(reader: Callable[[bytes, str], Value], pem: bytes, path: str, problems
     try:
         return reader(pem, path)
     except ScaffoldError as error:
-        reasons = (problem.removeprefix(f"{path}: ") for problem in error.problems)
-        problems.append(": ".join((error.summary, *reasons)))
+        problems.append(error.without(path))
         return None
