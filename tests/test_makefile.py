@@ -64,6 +64,7 @@ def test_a_component_is_called_as_its_target_is(folder: Factory) -> None:
         (f"-cfssl gencert {LEAF} config/x.json {JSON}", {}),
         (f"@env PATH=/go/bin:$PATH cfssl gencert {LEAF} config/x.json | env PATH=/go/bin cfssljson -bare certs/x", {}),
         (f"X=1 B=2 /usr/bin/cfssl gencert {LEAF} config/x.json | ./bin/cfssl-json --bare=true certs/x", {}),
+        (f"$HOME/go/bin/cfssl gencert {LEAF} config/x.json | $HOME/go/bin/cfssljson -bare certs/x", {}),
         (f"cfssl gencert {LEAF.replace(' -', ' --')} config/x.json {JSON}", {}),
         (f"cfssl gencert {LEAF.replace(' certs', '=certs').replace(' config', '=config')} config/x.json {JSON}", {}),
         (f"cfssl gencert {QUOTED} config/x.json {JSON}", {}),

@@ -90,7 +90,7 @@ def _of_pipeline(commands: list[list[str]], directory: str) -> Signing:
     if len(commands) != 2:  # noqa: PLR2004  (cfssl and cfssljson)
         raise ValueError(commands)
     cfssl, cfssljson = commands
-    check_plain((*cfssl, *cfssljson, directory))
+    check_plain((*cfssl[1:], *cfssljson[1:], directory))
     if _base(cfssl) not in CFSSL or _base(cfssljson) not in CFSSLJSON or cfssl[1:2] != ["gencert"]:
         raise ValueError(commands)
     flags, (request,) = _flags(cfssl[2:], switches=SWITCHES)
