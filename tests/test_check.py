@@ -780,9 +780,9 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         ),
     ],
 }
-ELSEWHERE = {"ed25519-unsupported"}
+ELSEWHERE = {"ed25519-unsupported", "open-peer-port"}
 WARNINGS = {
-    *("no-loopback", "ed25519-unsupported", "short-lived-ca", "hard-coded-proxy", "go-get"),
+    *("no-loopback", "open-peer-port", "ed25519-unsupported", "short-lived-ca", "hard-coded-proxy", "go-get"),
     *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule"),
 }
 CASES = [
@@ -1314,6 +1314,25 @@ def test_ten_thousand_components_are_read_and_checked(folder: Factory) -> None:
     ]
     rows = json.loads(invoke("-C", str(path), "status", "--json").stdout)["components"]
     assert (len(rows), {each["state"] for each in rows}) == (10_002, {"missing"})
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [({"cn": "two"}, True), ({"cn": "two", "peer": {"cn": "etcd", "request": "config/req-peer.json"}}, False)],
+)
+def test_members_of_several_cns_are_told_by_new_and_by_check(
+    tmp_path: Path, second: dict[str, Any], *, told: bool
+) -> None:
+    members = [{"name": "one", "hosts": ["10.0.0.1"]}, {"name": "two", "hosts": ["10.0.0.2"], **second}]
+    document = {"members": members, "proxies": 0, "separate_requests": True}
+    (tmp_path / "inventory.json").write_text(json.dumps(document))
+    message = "members have several CNs (`etcd`, `two`): their peer ports take any certificate of the CA, a user's too"
+
+    said = tls_scaffold("new", str(tmp_path / "t"), "--from", str(tmp_path / "inventory.json")).stderr
+
+    assert (message in said) is told
+    findings = [finding for finding in found(tmp_path / "t") if finding[1] == "open-peer-port"]
+    assert findings == [("warning", "open-peer-port", "tls-scaffold.json: members", message)] * told
 
 
 def test_another_server_that_the_inventory_does_not_list_needs_no_loopback(sound: Path) -> None:

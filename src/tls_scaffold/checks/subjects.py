@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from tls_scaffold.checks.rule import Rule
+from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.inventory import conflicts
+from tls_scaffold.inventory.values import FILE
 from tls_scaffold.words import CN_LENGTH, visible
 
 
@@ -92,4 +94,18 @@ class NotTheCAsSubject(Rule):
                 yield entry.path, f"its subject is that of `{entry.ca}`"
 
 
-RULES = (NamedByCN, ShortCN, OwnCN, NotTheMembersCN, NotTheCAsSubject)
+class OnePeerCN(Rule):
+    """All members show their peers one CN, which etcd can ask for."""
+
+    id = "open-peer-port"
+    level = WARNING
+    pain = "etcd compares its peers with one CN alone: without one every user's certificate passes for a member's"
+    fix = "give the members, or the `peer` of each, one CN, then `tls-scaffold sync`, `make` and new bundles"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield the members of the inventory if they have several CNs."""
+        for message in conflicts.open_peers(view.inventory) if view.inventory else ():
+            yield f"{FILE}: members", message
+
+
+RULES = (NamedByCN, ShortCN, OwnCN, NotTheMembersCN, NotTheCAsSubject, OnePeerCN)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.disk import newfolder
-from tls_scaffold.inventory import formats, intake, rbac
+from tls_scaffold.inventory import conflicts, formats, intake, rbac
 from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
 from tls_scaffold.rendering import template
 
@@ -24,7 +24,8 @@ class Made:
     @property
     def warnings(self) -> list[str]:
         """What is allowed but seldom meant, one line each."""
-        return [*rbac.warnings(self.inventory.users), *_short_lived(self.inventory)]
+        users = rbac.warnings(self.inventory.users)
+        return [*users, *conflicts.open_peers(self.inventory), *_short_lived(self.inventory)]
 
 
 def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -> Made:

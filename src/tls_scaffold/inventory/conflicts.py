@@ -24,6 +24,13 @@ def conflicts(inventory: Inventory) -> list[str]:
     ]
 
 
+def open_peers(inventory: Inventory) -> Iterator[str]:
+    """Yield what is allowed but seldom meant of the members' CNs: `--peer-cert-allowed-cn` of etcd takes one alone."""
+    if len(inventory.peer_cns) > 1:
+        cns = ", ".join(f"`{cn}`" for cn in inventory.peer_cns)
+        yield f"members have several CNs ({cns}): their peer ports take any certificate of the CA, a user's too"
+
+
 def _placed(inventory: Inventory) -> Iterator[tuple[str, Component]]:
     for index, pair in enumerate(inventory.member_pairs):
         places = (f"members[{index}]", f"members[{index}].peer")

@@ -186,8 +186,12 @@ class Inventory:
     @property
     def peer_cn(self) -> str:
         """The CN that peers may ask of each other; empty where they have several: etcd compares with one alone."""
-        cns = {peer.cn for _, peer in self.member_pairs}
-        return cns.pop() if len(cns) == 1 else ""
+        return self.peer_cns[0] if len(self.peer_cns) == 1 else ""
+
+    @property
+    def peer_cns(self) -> tuple[str, ...]:
+        """The CNs that members show their peers, each once."""
+        return tuple(dict.fromkeys(peer.cn for _, peer in self.member_pairs))
 
     def _server(self, kind: str, server: Server) -> Component:
         own = f"config/req-{server.name}.json" if self.separate_requests else SHARED_REQUEST
