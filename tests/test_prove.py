@@ -124,6 +124,26 @@ def test_a_script_that_does_nothing_is_noticed_where_the_inventory_has_no_root(s
     assert "`rbac.sh` failed on the throw-away cluster" in prove(folder).stderr
 
 
+def test_the_way_back_of_a_killed_enable_on_the_live_cluster_stays(signed: Factory) -> None:
+    folder = signed(*ONE, "--users", "root")
+    way_back = folder / "certs/.rbac-enable"
+    way_back.write_text("tls-scaffold-enable-0123abcd:secret\n1\nlong ago\n", encoding="utf-8")
+    before = contents(folder)
+
+    done = prove(folder)
+
+    assert done.returncode == 0, done.stderr
+    assert contents(folder) == before
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Return when each file and folder was changed, and what each file holds."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in (folder, *folder.rglob("*"))
+    }
+
+
 @pytest.mark.parametrize("user", ["app", "root"])
 def test_no_script_is_no_proof(signed: Factory, user: str) -> None:
     folder = signed(*ONE, "--user", user)

@@ -149,6 +149,17 @@ def test_what_only_reads_needs_no_right_to_write(signed: Factory, small_disk: Ca
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.needs("etcd", "etcdctl")
+def test_a_proof_needs_no_right_to_write(signed: Factory, small_disk: Callable[[int], Path]) -> None:
+    disk = small_disk(4096)
+    place = copy(signed("--members", "10.0.0.1", "--proxies", "0", "--users", "root"), disk / FOLDER)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+    done = run(OURS, "-C", str(place), "prove")
+
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("words", [(), ("ca",), ("renew",)], ids=["make", "make-ca", "make-renew"])
 def test_where_nothing_is_to_be_signed_make_needs_no_right_to_write(
     signed: Factory, small_disk: Callable[[int], Path], words: tuple[str, ...], either_signer: str

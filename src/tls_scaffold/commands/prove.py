@@ -139,8 +139,11 @@ def _loopback(folder: Path, servers: Sequence[Identity]) -> str:
 
 
 def _root(folder: Path, inventory: Inventory, identities: Mapping[str, Identity], into: Path) -> Identity:
+    """Return root's identity with its files in `into`: beside them `rbac.sh` keeps, and looks for, its way back."""
     own = rbac.root_component(inventory)
-    return identities[own.name] if own else throwaway.client(ROOT, throwaway.ca_of(folder), into / "root")
+    if own:
+        return throwaway.linked(identities[own.name], into / "root")
+    return throwaway.client(ROOT, throwaway.ca_of(folder), into / "root")
 
 
 def _scripts(folder: Path, inventory: Inventory, into: Path) -> Iterator[Path]:

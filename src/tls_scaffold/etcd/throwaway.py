@@ -31,8 +31,20 @@ def client(cn: str, ca: CA, base: Path) -> Identity:
     return _write(signer.sign(Request(cn=cn, key=KEY), HOUR, ca, signer.utc_now()), base)
 
 
+def linked(identity: Identity, base: Path) -> Identity:
+    """Link to an identity under another name, so that what is kept beside its files stays here; no key is copied."""
+    links = _named(base)
+    links.certificate.symlink_to(identity.certificate)
+    links.key.symlink_to(identity.key)
+    return links
+
+
+def _named(base: Path) -> Identity:
+    return Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem"))
+
+
 def _write(signed: Signed, base: Path) -> Identity:
-    identity = Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem"))
+    identity = _named(base)
     create(identity.certificate, signed.certificate)
     create(identity.key, signed.key, SECRET)
     return identity
