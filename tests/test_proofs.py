@@ -56,7 +56,9 @@ def test_all_of_them_hold_on_a_cluster_that_is_right(start: Start) -> None:
     attempts = proofs.matrix(bench, running.inventory)
 
     assert surprises(attempts) == []
-    assert [check.seen for check in proofs.checks(bench, script(running))] == [""] * 5
+    assert [check.seen for check in proofs.checks(bench, script(running), running.inventory, script(running))] == [
+        ""
+    ] * 6
     seen = {(each.user, each.path, each.access): each.seen for each in attempts}
     assert len(seen) == len(attempts) == 4 * 4 * 2
     assert {path for _, path, _ in seen} == {"/calico/*", "/alice/*", "/calico/felix/*", "/tls-scaffold-nobody/*"}

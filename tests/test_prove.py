@@ -25,6 +25,7 @@ CHECKS = [
     "yes  a certificate whose CN is no user of etcd may do nothing",
     "yes  a user's certificate is refused on the peer port",
     "yes  the script run twice changes nothing",
+    "yes  users, roles and permissions are those of the inventory",
     "yes  every member is healthy",
 ]
 
@@ -55,7 +56,7 @@ def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
 
     assert done.returncode == 0, done.stderr + done.stdout
     lines = done.stdout.splitlines()
-    assert lines[:-6] == [
+    assert lines[:-7] == [
         "USER   KEYS                    READ     WRITE",
         "a      /a/*                    allowed  allowed",
         "a      /b/*                    allowed  denied",
@@ -67,8 +68,8 @@ def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
         "plain  /b/*                    denied   denied",
         "plain  /tls-scaffold-nobody/*  denied   denied",
     ]
-    assert lines[-6:] == ["", *CHECKS]
-    assert "all 23 went as they should" in done.stderr
+    assert lines[-7:] == ["", *CHECKS]
+    assert "all 24 went as they should" in done.stderr
     assert "members: 1" in done.stderr
 
 
@@ -79,7 +80,7 @@ def test_three_members_and_all_presets_together(signed: Factory, path: str) -> N
     assert done.returncode == 0, done.stderr + done.stdout
     proof = json.loads(done.stdout)
     assert (proof["members"], proof["surprises"]) == (3, 0)
-    assert [check["holds"] for check in proof["checks"]] == [True] * 5
+    assert [check["holds"] for check in proof["checks"]] == [True] * 6
     prefixes = {reason.permission.path for preset in PRESETS for reason in preset.reasons}
     tried = {(each["user"], each["path"].removesuffix("*"), each["access"]) for each in proof["attempts"]}
     assert tried == {
@@ -108,7 +109,28 @@ def test_a_role_that_is_broken_in_the_folder_s_own_script_is_noticed(signed: Fac
 
     assert done.returncode == 1
     assert "calico  /calico/*               allowed  denied (expected: allowed)" in done.stdout.splitlines()
-    assert done.stderr.splitlines()[-1] == "1 of 13 went otherwise than they should"
+    assert done.stderr.splitlines()[-1] == "2 of 14 went otherwise than they should"
+
+
+@pytest.mark.parametrize("users", [("--users", "root"), ()], ids=["root", "no-root"])
+def test_rights_that_only_the_edited_script_gives_are_told(signed: Factory, users: tuple[str, ...]) -> None:
+    folder = signed(*ONE, *users, "--user", "b", "--grant", "b=/b/:rw")
+    text = (folder / "rbac.sh").read_text(encoding="utf-8")
+    more = (
+        *("role\tuser-b", "permission\tuser-b\treadwrite\tprefix\t/secret/"),
+        *("role\todd", "user\tintruder", "grant\troot\tintruder"),
+    )
+    (folder / "rbac.sh").write_text(text.replace("role\tuser-b", "\n".join(more)), encoding="utf-8")
+
+    done = prove(folder)
+
+    assert done.returncode == 1, done.stderr
+    wrong = (
+        "NO   users, roles and permissions are those of the inventory: "
+        "`permission  user-b  readwrite  prefix  /secret/` is too much; "
+        "`user  intruder` is too much; `role  odd` is too much"
+    )
+    assert [line for line in done.stdout.splitlines() if line.startswith("NO ")] == [wrong]
 
 
 def test_a_script_that_does_nothing_is_noticed_where_the_inventory_has_no_root(signed: Factory) -> None:
@@ -119,7 +141,7 @@ def test_a_script_that_does_nothing_is_noticed_where_the_inventory_has_no_root(s
     done = prove(folder)
 
     assert "app   /app/*                  allowed  denied (expected: allowed)" in done.stdout.splitlines()
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "1 of 9 went otherwise than they should")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "2 of 10 went otherwise than they should")
     (folder / "rbac.sh").write_bytes(b"exit 3\n")
     assert "`rbac.sh` failed on the throw-away cluster" in prove(folder).stderr
 

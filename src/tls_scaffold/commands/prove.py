@@ -62,10 +62,10 @@ def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
         with etcd.cluster(tools, members, ca, into, peer_cn=peer_cn, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(cluster, root, members[0], stranger, users)
-            return _run(bench, inventory, scripts)
+            return _run(bench, inventory, scripts, _written(into / "ours.sh", _script(inventory)))
 
 
-def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path]) -> Proof:
+def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path], ours: Path) -> Proof:
     """Apply the scripts on a fresh cluster, switch authentication on, and try everything; the first is the folder's."""
     for each in scripts:
         proofs.apply(bench, each)
@@ -75,7 +75,7 @@ def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path]) -> Proof:
         version=bench.cluster.tools.version,
         members=len(bench.cluster.endpoints),
         attempts=proofs.matrix(bench, inventory),
-        checks=tuple(proofs.checks(bench, script)),
+        checks=tuple(proofs.checks(bench, script, inventory, ours)),
     )
 
 
@@ -157,7 +157,11 @@ def _scripts(folder: Path, inventory: Inventory, into: Path) -> Iterator[Path]:
             raise ScaffoldError(f"`{own}` is missing: the script that is to be proven", hint=hint) from None
     yield _written(into / SCRIPT, script)
     if not rbac.root_component(inventory):
-        yield _written(into / "root.sh", template.render(rbac.root_alone(inventory))[SCRIPT].encode())
+        yield _written(into / "root.sh", _script(rbac.root_alone(inventory)))
+
+
+def _script(inventory: Inventory) -> bytes:
+    return template.render(inventory)[SCRIPT].encode()
 
 
 def _written(path: Path, content: bytes) -> Path:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.access import allows, range_of
-from tls_scaffold.etcd.etcdctl import Cluster, Identity, Member, run
-from tls_scaffold.inventory.rbac import roles_of
+from tls_scaffold.etcd.etcdctl import Cluster, Done, Identity, Member, run
+from tls_scaffold.inventory.presets import ROOT
+from tls_scaffold.inventory.rbac import SCRIPT, roles_of, script_lines
 from tls_scaffold.inventory.values import Inventory, Permission, User
 
 PROBE = "tls-scaffold-probe"
@@ -65,15 +66,23 @@ def apply(bench: Bench, script: Path, *words: str) -> str:
 
     Only enabling asks every member; for the rest one is enough, and a handshake with each takes its time.
     """
-    cluster = bench.cluster
-    endpoints = {} if words else {"ETCDCTL_ENDPOINTS": cluster.endpoints[0]}
-    done = run(["sh", str(script), *words], {**cluster.environment(bench.root), **endpoints}, cwd=script.parent)
+    done = _script(bench, script, *words)
     if done.returncode:
-        raise ScaffoldError(
-            f"`{' '.join(['rbac.sh', *words])}` failed on the throw-away cluster",
-            done.stderr.removeprefix("error: ").split("\n\n")[0].splitlines(),
-        )
+        raise _failed(done, *words)
     return done.stdout
+
+
+def _script(bench: Bench, script: Path, *words: str) -> Done:
+    cluster = bench.cluster
+    endpoints = {} if "--enable" in words else {"ETCDCTL_ENDPOINTS": cluster.endpoints[0]}
+    return run(["sh", str(script), *words], {**cluster.environment(bench.root), **endpoints}, cwd=script.parent)
+
+
+def _failed(done: Done, *words: str) -> ScaffoldError:
+    return ScaffoldError(
+        f"`{' '.join([SCRIPT, *words])}` failed on the throw-away cluster",
+        done.stderr.removeprefix("error: ").split("\n\n")[0].splitlines(),
+    )
 
 
 def matrix(bench: Bench, inventory: Inventory) -> tuple[Attempt, ...]:
@@ -111,12 +120,13 @@ def _outcome(cluster: Cluster, identity: Identity, endpoint: str, *words: str) -
     return DENIED if REFUSALS.intersection(said) else " ".join(said or done.stderr.split("\n")[-2:])
 
 
-def checks(bench: Bench, script: Path) -> Iterator[Check]:
-    """Yield every other proof, once authentication is on."""
+def checks(bench: Bench, script: Path, inventory: Inventory, ours: Path) -> Iterator[Check]:
+    """Yield every other proof, once authentication is on; `ours` is what `script` is without edits by hand."""
     yield foreign_ca_is_refused(bench)
     yield unknown_cn_may_do_nothing(bench)
     yield users_are_refused_as_peers(bench)
     yield second_run_changes_nothing(bench, script)
+    yield nothing_but_the_inventory_is_there(bench, inventory, ours)
     yield every_member_is_healthy(bench)
 
 
@@ -170,13 +180,35 @@ def second_run_changes_nothing(bench: Bench, script: Path) -> Check:
     return Check("the script run twice changes nothing", _told(wrong))
 
 
+def nothing_but_the_inventory_is_there(bench: Bench, inventory: Inventory, ours: Path) -> Check:
+    """Compare as `rbac --diff` does, with the script of the inventory, and name users and roles that it passes over.
+
+    The user root, and its role, stand in no inventory that leaves them out, but no proof does without.
+    """
+    done = _script(bench, ours, "--diff")
+    if done.stderr or done.returncode not in (0, 1):
+        raise _failed(done, "--diff")
+    signs = {"+": "is missing", "-": "is too much"}
+    lines = [line.replace("\t", "  ") for line in done.stdout.split("\n") if line]
+    wrong = [f"`{line[2:]}` {signs[line[0]]}" for line in lines]
+    known = {f"user\t{ROOT}", f"role\t{ROOT}", *script_lines(inventory)}
+    there = [(kind, name) for kind in ("user", "role") for name in _names(bench, kind)]
+    wrong += [f"`{kind}  {name}` is too much" for kind, name in there if f"{kind}\t{name}" not in known]
+    return Check("users, roles and permissions are those of the inventory", _told(wrong))
+
+
+def _names(bench: Bench, kind: str) -> list[str]:
+    first = {"ETCDCTL_ENDPOINTS": bench.cluster.endpoints[0]}
+    return [name for name in bench.cluster.etcdctl(bench.root, kind, "list", **first).stdout.split("\n") if name]
+
+
 def holdings(bench: Bench) -> str:
     """Return every user and role of the cluster with what each holds, as etcdctl prints it."""
     texts = []
+    first = {"ETCDCTL_ENDPOINTS": bench.cluster.endpoints[0]}
     for kind in ("user", "role"):
-        first = {"ETCDCTL_ENDPOINTS": bench.cluster.endpoints[0]}
-        names = bench.cluster.etcdctl(bench.root, kind, "list", **first).stdout.splitlines()
-        texts += [bench.cluster.etcdctl(bench.root, kind, "get", "--", name, **first).stdout for name in names]
+        gets = (bench.cluster.etcdctl(bench.root, kind, "get", "--", name, **first) for name in _names(bench, kind))
+        texts += [done.stdout for done in gets]
     return "\n".join(texts)
 
 
