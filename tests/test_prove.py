@@ -14,7 +14,7 @@ import pytest
 import certs
 from clusters import P256, SYSTEM, VERSIONS, tools, wrapped
 from conftest import Factory
-from support import BIN, Done, make, run
+from support import BIN, Done, make, openssl, run
 from test_etcd import mentioning
 from tls_scaffold.inventory.presets import PRESETS
 
@@ -280,6 +280,23 @@ def test_while_one_ca_follows_another_both_may_stand_in_its_file(signed: Factory
     ca.write_bytes((other / "certs/ca.pem").read_bytes() + ca.read_bytes())
 
     assert prove(folder).returncode == 0
+
+
+@pytest.mark.parametrize("user", ["root", "app"])
+def test_an_intermediate_ca_is_trusted_without_the_one_that_signed_it(
+    signed: Factory, tmp_path: Path, user: str
+) -> None:
+    folder, above, key = signed(*ONE, "--users", user), tmp_path / "above.pem", tmp_path / "above-key.pem"
+    extensions = tmp_path / "extensions"
+    extensions.write_text("basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\nsubjectKeyIdentifier=hash\n")
+    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key))
+    openssl("req", "-x509", "-subj", "/CN=above", *new_key, "-out", str(above))
+    by = ("-CA", str(above), "-CAkey", str(key), "-CAcreateserial", "-extfile", str(extensions))
+    openssl("x509", "-req", "-in", str(folder / "certs/ca.csr"), *by, "-out", str(folder / "certs/ca.pem"))
+
+    done = prove(folder)
+
+    assert done.returncode == 0, done.stderr + done.stdout
 
 
 def test_with_a_root_of_its_own_the_ca_s_key_may_lie_elsewhere(signed: Factory) -> None:
