@@ -118,6 +118,16 @@ def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:
     ]
 
 
+def test_a_user_that_holds_the_role_root_by_its_name_needs_no_permissions() -> None:
+    given = cluster(User("root", "admin", permissions=(READ_X,)))
+    other = cluster(User("root", "admin", role="calico", permissions=(READ_X,)))
+
+    assert rbac.problems(given) == [
+        "users[0].permissions: etcd's user `admin` gets the role root, which may do everything: leave this out"
+    ]
+    assert rbac.problems(other) == []
+
+
 def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
     wide = User(
         "a",
@@ -136,8 +146,12 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
         "`a`: the prefix `/x` lacks its slash: it matches `/x…` too, not only `/x/…`",
     ]
     assert rbac.warnings([User("root", "root"), User("admin", "root")]) == []
-    assert rbac.warnings([User("Root", "boss", role="root")]) == [
-        "`Root`: its CN makes it etcd's user `boss`; etcd's own root has the CN root (`NAME=root`)"
+    assert rbac.warnings([User("Root", "boss", role="calico"), User("root", "admin")]) == [
+        "`Root`: its CN makes it etcd's user `boss`; etcd's own root has the CN root (`NAME=root`)",
+        (
+            "`root`: its CN makes it etcd's user `admin` with the role root, which may do everything; "
+            "etcd's own root has the CN root (`NAME=root`)"
+        ),
     ]
     assert rbac.warnings(plain[:2]) == ["`u0`, `u1`: certificates only, no etcd user (neither role nor permissions)"]
     assert rbac.warnings(plain[:5]) == [

@@ -124,6 +124,8 @@ def _user_problems(user: User) -> Iterator[str]:
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
         field = "permissions" if user.permissions else "role"
         yield f"{field}: `{ROOT}` is etcd's own administrator and may do everything: leave this out"
+    elif user.permissions and user.name == ROOT and any(role.name == ROOT for role in roles_of(user)):
+        yield f"permissions: etcd's user `{user.cn}` gets the role root, which may do everything: leave this out"
     paths = [(permission.path, permission.prefix) for permission in user.permissions]
     for index, path in enumerate(paths):
         if path in paths[:index]:
@@ -149,7 +151,9 @@ def warnings(users: Iterable[User]) -> list[str]:
 
 def _other_root(user: User) -> Iterator[str]:
     if user.name.lower() == ROOT and user.cn != ROOT:
-        yield f"`{user.name}`: its CN makes it etcd's user `{user.cn}`; etcd's own root has the CN root (`NAME=root`)"
+        given = any(role.name == ROOT for role in roles_of(user))
+        whom = f"`{user.cn}` with the role root, which may do everything" if given else f"`{user.cn}`"
+        yield f"`{user.name}`: its CN makes it etcd's user {whom}; etcd's own root has the CN root (`NAME=root`)"
 
 
 def _wide_prefixes(user: User) -> Iterator[str]:
