@@ -558,6 +558,26 @@ def test_an_encrypted_key_of_the_ca_is_opened_with_cfssls_password(signed: Facto
     make(path, "req-calico", SIGNER="cfssl", CFSSL_CA_PK_PASSWORD="secret")
 
 
+def test_a_key_of_the_ca_in_a_form_of_encryption_that_cfssl_can_not_read_is_told(signed: Factory) -> None:
+    path, password = signed(*SMALL), "secret"
+    key = path / "certs/ca-key.pem"
+    whole = path / "whole.pem"
+    key.rename(whole)
+    openssl("pkcs8", "-topk8", "-passout", f"pass:{password}", "-in", str(whole), "-out", str(key))
+
+    done = make(path, "req-calico", code=2, SIGNER="cfssl", CFSSL_CA_PK_PASSWORD=password)
+
+    assert last_error(done).startswith(
+        "`calico` is not signed: `certs/ca-key.pem` is encrypted as PKCS#8, which cfssl can't read\n\n"
+        "hint: `openssl ec -aes256 -in certs/ca-key.pem -out NEW` "
+    )
+    make(path, "req-calico", SIGNER="tls-scaffold", CFSSL_CA_PK_PASSWORD=password)
+    words = ("-aes256", "-passin", f"pass:{password}", "-passout", f"pass:{password}")
+    openssl("ec", *words, "-in", str(key), "-out", str(whole))
+    whole.rename(key)
+    make(path, "req-calico", SIGNER="cfssl", CFSSL_CA_PK_PASSWORD=password)
+
+
 def test_a_configuration_that_is_broken_is_what_the_hint_is_about(signed: Factory) -> None:
     path = signed(*SMALL)
     (path / "config/ca-config.json").write_text("{")

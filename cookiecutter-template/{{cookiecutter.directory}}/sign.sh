@@ -133,6 +133,11 @@ refused() { # refused NAME EXIT-CODE: end with cfssl's own words, which cfssljso
     *"rivate key is encrypted"*)
         fail "\`$1\` is not signed: \`certs/ca-key.pem\` is encrypted" \
             "give its password in the environment variable CFSSL_CA_PK_PASSWORD" ;;
+    *'"Failed to parse private key"'*)
+        ! grep -q -e '-----BEGIN ENCRYPTED PRIVATE KEY-----' certs/ca-key.pem ||
+            fail "\`$1\` is not signed: \`certs/ca-key.pem\` is encrypted as PKCS#8, which cfssl can't read" \
+                "\`openssl ec -aes256 -in certs/ca-key.pem -out NEW\` (RSA: \`openssl rsa -traditional -aes256 ...\`) writes a form that it can read; SIGNER=tls-scaffold takes this one, with its password in CFSSL_CA_PK_PASSWORD"
+        request= ;;
     *'"Failed to decode private key"'* | *'"Failed to decode certificate"'*) request= ;; # not what the request is about
     *"load config file"*) fail "cfssl did not sign \`$1\`: $words" "\`config/ca-config.json\` is the configuration" ;;
     *"should contain only one object"* | *"holds more than the CA's certificate"*)
