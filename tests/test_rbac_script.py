@@ -286,12 +286,24 @@ def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
     assert not running.is_on()
 
 
+@pytest.mark.parametrize("words", [(), ("--diff",), ("--enable",)], ids=["plain", "diff", "enable"])
+def test_an_etcd_that_falls_silent_is_not_waited_for_without_end(start: Start, words: tuple[str, ...]) -> None:
+    running = start(etcdctl='case "$*" in "user list"*) exec sleep 30 ;; esac; exec "$real" "$@"')
+    script = running.folder / "rbac.sh"
+    script.write_text(script.read_text(encoding="utf-8").replace("--foreground 60", "--foreground 1"), encoding="utf-8")
+
+    done = running.script(*words)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no answer" in done.stderr.partition("\n")[0]
+
+
 KILL = """
 case "$*" in *"{at}"*) ;; *) exec "$real" "$@" ;; esac
 if [ -e "{once}" ]; then exec "$real" "$@"; fi
 : >"{once}"
 [ "{when}" = before ] || "$real" "$@"
-kill -{signal} $PPID
+kill -{signal} $(ps -o ppid= -p $PPID)  # the parent is timeout
 sleep 0.2
 """
 STEPS = (

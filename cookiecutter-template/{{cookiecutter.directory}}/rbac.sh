@@ -42,11 +42,18 @@ fail() { # tell what is wrong and how to go on
 }
 
 why() { # etcdctl's own last words
-    sed -n 's/^Error: *//p; /pkg\/flags/s/.*| //p; /command not found/p' "$work/error" | tail -n 1
+    said=$(sed -n 's/^Error: *//p; /pkg\/flags/s/.*| //p; /command not found/p' "$work/error" | tail -n 1)
+    printf '%s\n' "${said:-no answer}"
+}
+
+limit() { # the commands about users wait for ever for an etcd that is gone: end them where there is timeout(1)
+    for limited in 'timeout --foreground 60' 'timeout 60' ''; do
+        ! $limited true 2>/dev/null || return 0
+    done
 }
 
 ctl() { # etcdctl, or the end of this run
-    etcdctl "$@" </dev/null 2>"$work/error" || fail "etcdctl $1 $2 failed at \`$ETCDCTL_ENDPOINTS\`: $(why)" \
+    $limited etcdctl "$@" </dev/null 2>"$work/error" || fail "etcdctl $1 $2 failed at \`$ETCDCTL_ENDPOINTS\`: $(why)" \
         "ETCDCTL_ENDPOINTS names the members, ETCDCTL_CERT and ETCDCTL_KEY a certificate of the user root"
 }
 
@@ -77,6 +84,7 @@ settings() {
     done
     state=$(dirname "$ETCDCTL_KEY")/.rbac-enable
     work=$(mktemp -d)
+    limit
 }
 
 reach() {
@@ -219,7 +227,7 @@ replaced() { # does the inventory give this permission with another access? Gran
 # --- switching authentication on ---
 
 is_on() { # is authentication on? A password that can't be right is refused only then
-    ! ETCDCTL_USER="${temporary_prefix}nobody:nobody" etcdctl user list </dev/null >/dev/null 2>"$work/error" || return 1
+    ! ETCDCTL_USER="${temporary_prefix}nobody:nobody" $limited etcdctl user list </dev/null >/dev/null 2>"$work/error" || return 1
     grep -q 'authentication failed' "$work/error" || fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)"
 }
 
@@ -228,7 +236,7 @@ works_everywhere() { # works_everywhere TRIES: does the root certificate alone w
     while :; do
         refusing=
         for endpoint in $(printf %s "$ETCDCTL_ENDPOINTS" | tr , ' '); do
-            (ETCDCTL_ENDPOINTS=$endpoint && ask && etcdctl user list </dev/null >/dev/null 2>"$work/error") ||
+            (ETCDCTL_ENDPOINTS=$endpoint && ask && $limited etcdctl user list </dev/null >/dev/null 2>"$work/error") ||
                 { refusing=$endpoint && break; }
         done
         [ -n "$refusing" ] || return 0
@@ -290,9 +298,9 @@ keep_way_back() {
 }
 
 enable_safely() { # with a temporary user of the role root as the way back
-    printf '%s\n' "$password" | etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" &&
-        etcdctl user grant-role -- "$temporary" root </dev/null >/dev/null 2>"$work/error" &&
-        etcdctl auth enable </dev/null >/dev/null 2>"$work/error"
+    printf '%s\n' "$password" | $limited etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" &&
+        $limited etcdctl user grant-role -- "$temporary" root </dev/null >/dev/null 2>"$work/error" &&
+        $limited etcdctl auth enable </dev/null >/dev/null 2>"$work/error"
 }
 
 random() { # random BYTES, in hexadecimal
@@ -335,7 +343,7 @@ settled() { # is authentication either on and safe, or off, and the way back gon
         fi
         verdict="\`$refusing\` does not take the root certificate: $(why)"
         unsettled="authentication can't be switched off again"
-        ETCDCTL_USER=$(sed -n 1p "$state") etcdctl auth disable </dev/null >/dev/null 2>"$work/error" || return 1
+        ETCDCTL_USER=$(sed -n 1p "$state") $limited etcdctl auth disable </dev/null >/dev/null 2>"$work/error" || return 1
     fi
     unsettled="the temporary user can't be removed"
     remove_users "$(sed -n '1s/:.*//p' "$state")\$"
@@ -344,10 +352,10 @@ settled() { # is authentication either on and safe, or off, and the way back gon
 remove_users() { # remove_users PATTERN: until etcd has none that begin so; another run may be removing them too
     rounds=3
     while [ $rounds -gt 0 ]; do
-        etcdctl user list </dev/null >"$work/got" 2>"$work/error" || return 1
+        $limited etcdctl user list </dev/null >"$work/got" 2>"$work/error" || return 1
         grep "^$1" "$work/got" >"$work/todo" || return 0
         while IFS= read -r name; do
-            etcdctl user delete -- "$name" </dev/null >/dev/null 2>"$work/error" || :
+            $limited etcdctl user delete -- "$name" </dev/null >/dev/null 2>"$work/error" || :
         done <"$work/todo"
         rounds=$((rounds - 1))
     done
