@@ -404,6 +404,38 @@ def test_a_loop_over_words_that_stand_there_is_taken_over(tmp_path: Path) -> Non
     assert certificates(path) == FOLDERS[HANDMADE]
 
 
+HELD_FLAGS = "-ca=certs/ca.pem -ca-key=certs/ca-key.pem -config=config/ca-config.json"
+
+
+@pytest.mark.parametrize(
+    ("variables", "command"),
+    [
+        (f"GEN = cfssl gencert {HELD_FLAGS}", "$(GEN) config/alice.json | cfssljson -bare certs/alice"),
+        (f"GEN := cfssl gencert {HELD_FLAGS}", "${GEN} config/alice.json | cfssljson -bare certs/alice"),
+        ("GEN = cfssl gencert", f"$(GEN) {HELD_FLAGS} config/alice.json | cfssljson -bare certs/alice"),
+        (
+            f"GEN = $(SIGN) \\\n  {HELD_FLAGS}\nSIGN = cfssl gencert\nNAMES = alice",
+            "for i in $(NAMES); do $(GEN) config/$$i.json | cfssljson -bare certs/$$i; done",
+        ),
+    ],
+)
+def test_a_command_that_a_variable_of_the_makefile_holds_is_taken_over(
+    variables: str, command: str, tmp_path: Path
+) -> None:
+    requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1"), "alice": {"CN": "alice"}}
+    path = handmade(tmp_path / "tls", requests, "etcd1:members")
+    edit(path / "Makefile", "all: ca req\n", f"{variables}\nall: ca req users\nusers: ca\n\t{command}\n")
+    kept(path, "adopt")
+    kept(path, "sync")
+    text = (path / "Makefile").read_text()
+    assert ("GEN" in text, "\nall: users" in text) == (False, False)
+    make(path, SIGNER="cfssl")
+    assert certificates(path)["certs"] == ["alice", "etcd1"]
+    before = contents(path / "certs")
+    make(path, SIGNER="cfssl")
+    assert contents(path / "certs") == before
+
+
 def test_names_that_a_team_is_used_to_still_sign(tmp_path: Path) -> None:
     path = foreign("beside", tmp_path)
     kept(path, "adopt")
@@ -491,7 +523,7 @@ SPOILED = {
     "a hidden command": (
         "Makefile",
         END,
-        f"\t$(do)\n\ndo = $(CFSSL) $(name) {SIGNS} certs/y\nname = gencert\n{END}",
+        f"\t$(call do)\n\ndo = $(CFSSL) $(name) {SIGNS} certs/y\nname = gencert\n{END}",
         "`certs/y.pem` would be signed 2 times after `sync`, now 1",
     ),
     "more than signing": (

@@ -4,6 +4,7 @@ import pytest
 
 from tls_scaffold.makefiles.foreign import Parts, parts, transplant
 from tls_scaffold.makefiles.makeblocks import Block, blocks
+from tls_scaffold.makefiles.variables import expanded, values
 
 SIGN = "\tcfssl gencert config/x.json | cfssljson -bare certs/x"
 OURS = (
@@ -77,8 +78,8 @@ def test_a_rule_has_commands_each_with_the_lines_that_it_goes_on_in(text: str, r
 
 
 def test_a_block_reads_variables_however_they_are_written() -> None:
-    (block,) = blocks("a: $(B) ${C-d.e}\n\techo $F $(if $(G),$@) $(shell ls)")
-    assert block.references == {"B", "C-d.e", "F", "if", "G", "shell"}
+    (block,) = blocks("a: $(B) ${C-d.e}\n\techo $F $(if $(G),$@) $(shell ls) $(call H,x)")
+    assert block.references == {"B", "C-d.e", "F", "if", "G", "shell", "H"}
 
 
 @pytest.mark.parametrize(
@@ -206,6 +207,37 @@ def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> N
     ]
     assert found.understood == ["C = 1", "CFSSL = x", "", "# why", "# so", "", "# no", "D = 1"]
     assert found.problems == []
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("A = x # y\nB = $(A) ${A}$A", {"A": "x", "B": "$(A) ${A}$A"}),
+        ("A = x\nB := $(A) $(C) $$A\nA = y", {"A": "y", "B": "x $(C) $$A"}),
+        ("A ?= x\nA ?= y\nA += \\\n  z\nB += w\nexport C ::= $(A)", {"A": "x z", "B": "w", "C": "x z"}),
+        ("A = x\nA != date\nifdef D\nA = y\nendif\na: B = x", {}),
+    ],
+)
+def test_what_a_makefile_s_variables_stand_for(text: str, known: dict[str, str]) -> None:
+    assert values(blocks(text)) == known
+
+
+def test_variables_are_put_in_where_they_are_named_and_an_endless_one_ends() -> None:
+    known = {"A": "x $(B)", "B": "y", "C": "$(C)", "D": "$(E)", "E": "$(D)"}
+    assert expanded("$(A) ${A} $B $$A $$(A) $(N) $(A:x=y) $@ $(C) $(D)", known) == (
+        "x y x y y $$A $$(A) $(N) $(A:x=y) $@ $(C) $(D)"
+    )
+
+
+def test_a_command_in_a_variable_signs_as_one_that_is_written_out() -> None:
+    held = SIGN.replace("cfssl gencert", "$(GEN)")
+    assert held != SIGN
+    found = parts(f"GEN = cfssl gencert\nreq:\n{held}", OURS)
+    assert found == Parts(understood=["GEN = cfssl gencert", "req:", held])
+    found = parts(f"GEN = cfssl gencert\nx:\n\t./y\n{held}", OURS)
+    assert found.problems == ["x: `./y` is neither signing nor a target of its own"]
+    found = parts(f"GEN = cfssl gencert\nifdef A\n{held}\nendif", OURS)
+    assert found.problems == [f"ifdef A: `{held.strip()}` is neither signing nor a target of its own"]
 
 
 def test_a_variable_of_ours_that_own_parts_read_is_told_and_one_under_req_stays() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tls_scaffold.makefiles.makeblocks import Block, blocks
 from tls_scaffold.makefiles.shell import unquoted
+from tls_scaffold.makefiles.variables import expanded, values
 
 HELPER = re.compile(
     r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|go (get|install)|exit|"
@@ -34,23 +35,53 @@ class Parts:
     problems: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How the commands of a Makefile are read: with its `variables` put in.
+
+    With `known`, lines that were understood earlier, no other line is.
+    """
+
+    variables: Mapping[str, str]
+    known: Collection[str] | None = None
+
+    def signs(self, text: str) -> bool:
+        """Tell a command that signs, or a line of one."""
+        return "gencert" in expanded(text, self.variables)
+
+    def rest(self, block: Block) -> list[str]:
+        """Return the commands of a rule that are not understood, as they stand there."""
+        return [command for command in block.recipe if not self._understood(command)]
+
+    def _understood(self, command: str) -> bool:
+        if self.known is not None and any(line not in self.known for line in command.split("\n")):
+            return False
+        text = re.sub(r"\\\n", " ", expanded(command, self.variables))
+        lists = (part for part in APART.split(text) if "gencert" not in part)
+        parts = (part.strip(" \t@+-(){}") for each in lists for part in each.split("|"))
+        words = (re.sub(r"^do\s+", "", part) for part in parts)
+        return all(_helps(part) for part in words if part)
+
+
 def parts(text: str, ours: str, known: Collection[str] | None = None) -> Parts:
     """Take a Makefile apart; `ours` is the one that takes its place.
 
     With `known`, lines that were understood earlier, no other line is.
     """
     taken = {name for block in blocks(ours) for name in block.names}
-    judged = [(block, _judge(block, taken, known)) for block in blocks(text)]
+    there = blocks(text)
+    reading = Reading(values(there), known)
+    judged = [(block, _judge(block, taken, reading)) for block in there]
     mixed = [block for block, verdict in judged if verdict == "mixed"]
-    found = Parts(recipe=[command for block in mixed for command in _rest(block, known)])
+    found = Parts(recipe=[command for block in mixed for command in reading.rest(block)])
     own = {name for block, verdict in judged if verdict == "own" and block.kind == "rule" for name in block.names}
     kept = [_kept(block, verdict, own) for block, verdict in judged]
-    _variables([block for block, _ in judged], kept, taken, found)
+    _variables(there, kept, taken, found)
     for (block, verdict), mine in zip(judged, kept, strict=True):
-        _sort(found, block, verdict, mine, known)
+        _sort(found, block, verdict, mine, reading)
         if block.kind == "rule" and mine is not block:
             found.targets += [name for name in block.names if name not in taken and NAME.fullmatch(name)]
-    found.own = _with_comments([block for block, _ in judged], kept)
+    found.own = _with_comments(there, kept)
     return found
 
 
@@ -67,35 +98,21 @@ def transplant(text: str, ours: str, known: Collection[str], targets: Mapping[st
     return f"{before}{rule}{recipe}{after}" + "".join(f"\n{block}\n" for block in (*names, *own))
 
 
-def _judge(block: Block, taken: Collection[str], known: Collection[str] | None) -> str:
+def _judge(block: Block, taken: Collection[str], reading: Reading) -> str:
     """Return `understood`, `own`, `open` (own if another own block wants it), `mixed` or `problem`."""
     if block.kind in ("blank", "comment", "variable"):
         return "open"
     if block.kind == "other":
-        return "problem" if any("gencert" in line for line in block.lines) else "own"
-    rest = _rest(block, known)
-    signs = any("gencert" in command for command in block.recipe)
+        return "problem" if any(map(reading.signs, block.lines)) else "own"
+    rest = reading.rest(block)
+    signs = any(map(reading.signs, block.recipe))
     if not rest:
         helps = signs or not block.recipe or set(block.names) & {*taken, "certs"}
         return "understood" if helps else "own"
-    entangled = known is None and any("gencert" in command for command in rest)
+    entangled = reading.known is None and any(map(reading.signs, rest))
     if set(block.names) <= set(SHARED) and not entangled:
         return "mixed"
     return "problem" if signs or set(block.names) & set(taken) else "own"
-
-
-def _rest(block: Block, known: Collection[str] | None) -> list[str]:
-    return [command for command in block.recipe if not _understood(command, known)]
-
-
-def _understood(command: str, known: Collection[str] | None) -> bool:
-    if known is not None and any(line not in known for line in command.split("\n")):
-        return False
-    text = re.sub(r"\\\n", " ", command)
-    lists = (part for part in APART.split(text) if "gencert" not in part)
-    parts = (part.strip(" \t@+-(){}") for each in lists for part in each.split("|"))
-    words = (re.sub(r"^do\s+", "", part) for part in parts)
-    return all(_helps(part) for part in words if part)
 
 
 def _helps(command: str) -> bool:
@@ -130,8 +147,8 @@ def _variables(found: list[Block], kept: list[Block | None], taken: Collection[s
             result.problems += [f"`{name}` is a variable of ours too" for name in found[index].names if name in taken]
 
 
-def _sort(found: Parts, block: Block, verdict: str, mine: Block | None, known: Collection[str] | None) -> None:
-    rest = _rest(block, known) if block.kind == "rule" else []
+def _sort(found: Parts, block: Block, verdict: str, mine: Block | None, reading: Reading) -> None:
+    rest = reading.rest(block) if block.kind == "rule" else []
     if verdict == "problem":
         place = " ".join(block.names) or block.lines[0]
         said = [" ".join(command.replace("\\\n", " ").split()) for command in rest or block.lines[1:2]]

@@ -8,7 +8,7 @@ ASSIGNMENT = re.compile(r"(?:export +|override +)*([A-Za-z0-9_.-]+)[ \t]*(?:[?+!
 DIRECTIVE = re.compile(r"(-?include|sinclude|export|unexport|vpath|undefine|else|endif|endef)\b")
 OPENING = re.compile(r"(if(eq|neq|def|ndef)|define)\b")
 CLOSING = re.compile(r"(endif|endef)\b")
-REFERENCE = re.compile(r"\$[({]([A-Za-z0-9_.-]+)|\$([A-Za-z0-9_])")
+REFERENCE = re.compile(r"\$[({](?:call\s+)?([A-Za-z0-9_.-]+)|\$([A-Za-z0-9_])")
 
 
 @dataclass(frozen=True)
