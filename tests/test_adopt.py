@@ -526,6 +526,18 @@ SPOILED = {
         f"\t$(call do)\n\ndo = $(CFSSL) $(name) {SIGNS} certs/y\nname = gencert\n{END}",
         "`certs/y.pem` would be signed 2 times after `sync`, now 1",
     ),
+    "a hidden target of all": (
+        "Makefile",
+        "all: cfssl ca req\n",
+        f"all: cfssl ca req x\nx: ca\n\t$(call do)\n\ndo = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n",
+        "`certs/y.pem` would be signed 2 times after `sync`, now 1",
+    ),
+    "a hidden target": (
+        "Makefile",
+        END,
+        f"\nextra: ca\n\t$(call do)\n\ndo = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n{END}",
+        "extra: `certs/y.pem` would still be signed by a line of its own after `sync`",
+    ),
     "more than signing": (
         "Makefile",
         END,

@@ -19,6 +19,7 @@ from tls_scaffold.keeping.takeover import FILE as ADOPTED
 from tls_scaffold.keeping.takeover import Takeover
 from tls_scaffold.makefiles import foreign, makefile
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.makeblocks import blocks
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, last_render
@@ -28,7 +29,8 @@ CHANGE_FIRST = (
     "change what is told in the Makefile and the requests, then adopt: certificates lie below the folder, "
     "and users, members and the CA have CNs of their own"
 )
-SIGNED_TWICE = "write rules that sign into the Makefile itself, not into a file that it includes"
+SIGNED_TWICE = "write what signs into rules of the Makefile itself, not into a macro or a file that it includes"
+OURS = ("req", "all")  # what signs everything after a sync: each by its name, and what is missing
 ADDITIVE = (".gitignore",)  # with the requests: where our lines join those of the team
 
 
@@ -76,7 +78,7 @@ def _steps(folder: Path) -> Iterable[Step]:
     rendered = template.render(inventory)
     takeover = _takeover(folder, survey, read, rendered[MAKEFILE])
     record = _record(folder, takeover, rendered)
-    _prove(folder, inventory, record, takeover, survey.signings)
+    _prove(folder, inventory, record, takeover, survey)
     yield Step(FILE, None, inventory.to_json())
     yield Step(LAST_RENDER, files.read_text(folder, LAST_RENDER), last_render(record))
     yield Step(ADOPTED, files.read_text(folder, ADOPTED), takeover.to_json())
@@ -142,22 +144,45 @@ def _prove(
     inventory: Inventory,
     record: dict[str, str],
     takeover: Takeover,
-    signings: tuple[Signing, ...],
+    survey: Survey,
 ) -> None:
-    """Ask make whether the folder would sign the same certificates after a sync; ScaffoldError if not."""
+    """Ask make whether the folder would sign the same certificates after a sync, ours alone; ScaffoldError if not."""
     plan = keeping.planned(folder, keeping.Change(inventory, inventory), record, takeover)
-    before = Counter(signing.output for signing in signings if not signing.makes_ca)
+    before = Counter(signing.output for signing in survey.signings if not signing.makes_ca)
     with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as name:
         synced = Path(name)
         _copy(folder, synced, plan)
-        after = Counter(signing.output for signing in makefile.read(synced))
-    problems = [
-        f"`{output}.pem` would be signed {after[output]} times after `sync`, now {before[output]}"
-        for output in before | after
-        if before[output] != after[output]
-    ]
+        left = _left(files.read_text(synced, MAKEFILE) or "", record[MAKEFILE], survey)
+        found = {goal: makefile.of_goal(synced, goal) for goal in (*OURS, *left)}
+    problems = [problem for goal in OURS for problem in _miscounted(before, found[goal].signings)]
+    problems = problems or [problem for goal, after in found.items() for problem in _beside_ours(goal, after)]
     if problems:
-        raise ScaffoldError("the Makefile is not understood, and nothing was changed", problems, SIGNED_TWICE)
+        raise ScaffoldError(
+            "the Makefile is not understood, and nothing was changed", dict.fromkeys(problems), SIGNED_TWICE
+        )
+
+
+def _left(text: str, ours: str, survey: Survey) -> list[str]:
+    """Return the targets that signed before, and whose commands are in a Makefile still, though not ours."""
+    there = {name for block in blocks(text) if block.recipe for name in block.names}
+    own = there - {name for block in blocks(ours) for name in block.names}
+    return [goal for goal, made in survey.makes.items() if made and goal in own]
+
+
+def _miscounted(before: Counter[str], signings: Iterable[Signing]) -> Iterable[str]:
+    after = Counter(signing.output for signing in signings if not signing.makes_ca)
+    for output in before | after:
+        if before[output] != after[output]:
+            yield f"`{output}.pem` would be signed {after[output]} times after `sync`, now {before[output]}"
+
+
+def _beside_ours(goal: str, after: Survey) -> Iterable[str]:
+    """Yield what a goal would have signed by lines that are not ours, all of which count as gone."""
+    for signing in after.signings:
+        if signing not in after.own:
+            yield f"{goal}: `{signing.output}.pem` would still be signed by a line of its own after `sync`"
+    for each in after.unread:
+        yield f"{goal}: `{each.line}` would stay"
 
 
 def _copy(folder: Path, target: Path, plan: Plan) -> None:

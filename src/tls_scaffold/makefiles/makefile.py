@@ -83,7 +83,7 @@ def wanted(folder: Path, makefile: str = "Makefile") -> Survey:
     or fails.
     """
     try:
-        found = _of_goal(folder, "req", makefile)
+        found = of_goal(folder, "req", makefile)
     except ScaffoldError:
         goals = targets(folder, makefile)
         if "req" in goals or not goals:
@@ -120,7 +120,7 @@ def survey(folder: Path, makefile: str = "Makefile") -> Survey:
     by_output: dict[str, Signing] = {}
     unread: dict[str, Unread] = {}
     goals = targets(folder, makefile)
-    surveys = {goal: _of_goal(folder, goal, makefile) for goal in goals}
+    surveys = {goal: of_goal(folder, goal, makefile) for goal in goals}
     for goal in sorted(goals, key=lambda each: (len(surveys[each].signings), each)):
         for signing in surveys[goal].signings:
             by_output.setdefault(signing.output, signing)
@@ -130,7 +130,8 @@ def survey(folder: Path, makefile: str = "Makefile") -> Survey:
     return Survey(tuple(by_output.values()), tuple(unread.values()), makes)
 
 
-def _of_goal(folder: Path, goal: str, makefile: str) -> Survey:
+def of_goal(folder: Path, goal: str, makefile: str = "Makefile") -> Survey:
+    """Return what make would sign for one goal, as often as it would. Raises ScaffoldError as `dry_run` does."""
     text = dry_run(folder, goal, makefile)
     own, strange = _own_lines(text)
     names = {output: name for name, output in TARGET.findall(_text(folder / makefile))} if own else {}
