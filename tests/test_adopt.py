@@ -131,6 +131,36 @@ def test_todays_folder_is_members_at_their_addresses_with_a_second_certificate_f
     ]
 
 
+def test_an_expiry_as_long_as_the_ca_s_follows_the_inventory_from_the_first_sync_on(tmp_path: Path) -> None:
+    path = foreign("today", tmp_path)
+    kept(path, "adopt")
+    assert json.loads((path / "tls-scaffold.json").read_text())["expiry"] == "875999h"
+    for expiry in ("875999h", "8000h"):
+        change(path, expiry=expiry)
+        kept(path, "sync")
+        config = json.loads((path / "config/ca-config.json").read_text())
+        assert config["signing"]["default"]["expiry"] == expiry
+
+
+@pytest.mark.parametrize(
+    ("theirs", "synced"), [("8760h0m0s", "8760h"), ("876000h", "43799h"), ("90m", "90m"), ("soon", "soon")]
+)
+def test_an_expiry_in_other_words_or_beyond_the_ca_s_end_is_rendered_from_the_first_sync_on(
+    theirs: str, synced: str, tmp_path: Path
+) -> None:
+    requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1"), "alice": {"CN": "alice"}}
+    path = handmade(tmp_path / "tls", requests, "etcd1:members", "alice:alice")
+    config = json.loads((path / "config/ca-config.json").read_text())["signing"]["default"]
+    own = {"client": {**config, "expiry": theirs}, "own": {**config, "expiry": "100h"}}
+    text = json.dumps({"signing": {"default": {**config, "expiry": theirs}, "profiles": own}})
+    (path / "config/ca-config.json").write_text(text)
+    kept(path, "adopt")
+    kept(path, "sync")
+    signing = json.loads((path / "config/ca-config.json").read_text())["signing"]
+    expiries = [each["expiry"] for each in (signing["default"], *signing["profiles"].values())]
+    assert expiries == [synced, synced, "100h"]
+
+
 def handmade(path: Path, requests: Mapping[str, object], *commands: str) -> Path:
     """Make a folder by hand: requests by name, a CA's among them, and a Makefile that signs with these commands.
 
