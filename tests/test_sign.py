@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -372,6 +373,23 @@ def test_overrides_on_the_command_line_of_the_makefile_count(folder: Factory) ->
     found = read(path / "certs/pasted.pem")
     assert (found.cn, found.sans) == ("root", ("DNS:a", "IP Address:10.0.0.9"))
     assert "7 certificates" in sign(path).stderr
+
+
+def test_a_line_that_is_not_understood_is_told_as_left_to_make_unless_make_asks_or_names_are_given(
+    folder: Factory,
+) -> None:
+    path = folder()
+    makefile = path / "Makefile"
+    line = "cfssl gencert -config config/ca-config.json `ls config` | cfssljson -bare certs/pasted"
+    text = re.sub("^(req: .*\n)", f"\\1\t{line}\n", makefile.read_text(), flags=re.MULTILINE)
+    makefile.write_text(text)
+    number = text[: text.index(line)].count("\n") + 1
+    told = f"Makefile:{number} signs in a way that is not understood, what it asks for is left to make"
+    warning = f"warning: {told}: `{line}`\n"
+    done = sign(path)
+    assert ("signed certs/calico.pem\n" in done.stdout, done.stderr) == (True, warning)
+    assert sign(path).stderr.endswith(f"are what their requests ask for\n{warning}")
+    assert "warning" not in sign(path, "--own-lines").stderr + sign(path, "calico").stderr
 
 
 def test_many_are_signed_by_several_processes(folder: Factory) -> None:

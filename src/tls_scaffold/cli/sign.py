@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.words import visible
 
 LONG = 20
 
@@ -31,6 +32,9 @@ def sign(folder: Path, names: tuple[str, ...], jobs: int | None, *, force: bool,
         click.echo("\n".join(lines))
     else:
         click.echo(f"nothing to sign: {_count(done.kept)}", err=True)
+    for where, line in done.left:
+        told = f"{where} signs in a way that is not understood, what it asks for is left to make"
+        click.echo(f"warning: {told}: `{visible(line)}`", err=True)
 
 
 def _because(reasons: tuple[str, ...]) -> str:

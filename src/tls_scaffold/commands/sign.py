@@ -3,15 +3,18 @@
 import difflib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from tls_scaffold.disk.folder import lock_or_refusal
+from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import Survey
+from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
+from tls_scaffold.makefiles.places import Places
 
 if TYPE_CHECKING:
     from tls_scaffold.signing.signings import Done, Progress
@@ -35,19 +38,31 @@ def sign(
     With `own_lines` the Makefile's lines that call cfssl are left to make.
     `processes` 0 takes as many as there are processors. `progress` is given the number of certificates and yields
     what to call when some are done. Raises ScaffoldError with every problem, before anything is written; that
-    nothing can be written is one where something is to be signed.
+    nothing can be written is one where something is to be signed. Lines that call cfssl in a way that is not
+    understood are told where every component is asked for.
     """
     with lock_or_refusal(folder, "tls-scaffold sign", wait=WAIT) as refusal:
-        reading = _Reading(folder, own_lines=own_lines)
+        reading = _Reading(folder)
         from tls_scaffold.signing import signings
 
-        chosen = _named(reading.result(), names)
+        found = reading.result()
+        chosen = _named(found.own if own_lines else found.signings, names)
         planned = signings.look(folder, chosen, force=force)
         if refusal and planned.done.signed:
             raise refusal
         if refusal:
-            return planned.done
-        return signings.carry_out(folder, planned, processes=processes or _processors(), progress=progress)
+            done = planned.done
+        else:
+            done = signings.carry_out(folder, planned, processes=processes or _processors(), progress=progress)
+    return done if own_lines or names else replace(done, left=_left(folder, found.unread))
+
+
+def _left(folder: Path, unread: Collection[Unread]) -> tuple[tuple[str, str], ...]:
+    """Return where in the Makefile each command stands that is left to make, and the command."""
+    if not unread:
+        return ()
+    places = Places(content(folder, MAKEFILE).decode("utf-8", "replace"))
+    return tuple((places.unread(each), each.line) for each in unread)
 
 
 class _Reading(Thread):
@@ -56,21 +71,20 @@ class _Reading(Thread):
     No executor of `concurrent.futures`: what that runs at each fork swallows a Ctrl-C which comes at that moment.
     """
 
-    def __init__(self, folder: Path, *, own_lines: bool) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True)
         self._folder = folder
-        self._own_lines = own_lines
-        self._found: tuple[Signing, ...] = ()
+        self._found = Survey(())
         self._error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         try:
-            self._found = _understood(makefile.wanted(self._folder), own_lines=self._own_lines)
+            self._found = _understood(makefile.wanted(self._folder))
         except BaseException as error:  # noqa: BLE001 - raised again where it can be seen
             self._error = error
 
-    def result(self) -> tuple[Signing, ...]:
+    def result(self) -> Survey:
         """Return what make would sign, or raise what went wrong."""
         self.join()
         if self._error:
@@ -78,12 +92,12 @@ class _Reading(Thread):
         return self._found
 
 
-def _understood(found: Survey, *, own_lines: bool) -> tuple[Signing, ...]:
+def _understood(found: Survey) -> Survey:
     if found.strange:
         hint = "a line is `req-NAME CERTIFICATE: REQUEST ; $(sign) PROFILE`; more commands go on lines below it"
         lines = map(str, found.strange)
         raise ScaffoldError("lines of the Makefile are not understood, and nothing is signed", lines, hint)
-    return found.own if own_lines else found.signings
+    return found
 
 
 def _named(signings: Iterable[Signing], names: Sequence[str]) -> tuple[Signing, ...]:

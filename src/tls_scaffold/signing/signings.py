@@ -18,10 +18,14 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 @dataclass(frozen=True)
 class Done:
-    """What was signed, by path, each with the reasons; and how many certificates were as they are asked for."""
+    """What was signed, by path, each with the reasons; and how many certificates were as they are asked for.
+
+    `left` has, as where and what, the commands of the Makefile that sign in a way that is not understood.
+    """
 
     signed: dict[str, tuple[str, ...]]
     kept: int
+    left: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
