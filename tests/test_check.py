@@ -1,6 +1,7 @@
 """`tls-scaffold check`: each rule by a folder that passes and one that fails, and folders of the field as they are."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -1051,6 +1052,7 @@ def test_json_holds_the_documented_fields(sound: Path) -> None:
 def test_sarif_places_each_finding_and_describes_each_rule(sound: Path) -> None:
     text(ALICE, "{\n 1}")(sound)
     request("bob", CN="")(sound)
+    (sound / ".git").mkdir()
     done = invoke("-C", str(sound), "check", "--sarif")
     log = json.loads(done.stdout)
     (sarif_run,) = log["runs"]
@@ -1089,6 +1091,30 @@ def test_sarif_places_each_finding_and_describes_each_rule(sound: Path) -> None:
         ),
     ]
     assert all(rules[each["ruleIndex"]]["id"] == each["ruleId"] for each in sarif_run["results"])
+
+
+@pytest.mark.parametrize(
+    ("git", "place", "uri"),
+    [
+        ("..", "..", "{name}/certs"),
+        ("..", ".", "{name}/certs"),
+        (".", "..", "certs"),
+        ("", "..", "{name}/certs"),
+        ("", ".", "certs"),
+    ],
+)
+def test_sarif_places_files_in_the_repository_or_else_where_it_runs(
+    git: str, place: str, uri: str, sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if git:
+        (sound / git / ".git").write_text("gitdir: elsewhere\n")
+    mode("certs", 0o755)(sound)
+    monkeypatch.chdir(sound / place)
+    words = ("-C", os.path.relpath(sound), "check")
+    (found,) = json.loads(invoke(*words, "--sarif").stdout)["runs"][0]["results"]
+    artifact = found["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert artifact == {"uri": uri.format(name=sound.name)}
+    assert json.loads(invoke(*words, "--json").stdout)["findings"][0]["where"] == "certs"
 
 
 def test_a_rule_that_is_switched_off_with_a_reason_finds_nothing(sound: Path) -> None:

@@ -1,6 +1,7 @@
 """Findings as JSON, and in SARIF 2.1.0, the form that code hosts show beside the lines."""
 
 import json
+import posixpath
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -21,12 +22,12 @@ def to_json(findings: Iterable[Finding]) -> str:
     return json.dumps({"version": VERSION, "findings": listed}, indent=2) + "\n"
 
 
-def to_sarif(findings: Iterable[Finding], rules: Iterable[Rule]) -> str:
-    """Return the findings as a SARIF log, which describes all rules."""
+def to_sarif(findings: Iterable[Finding], rules: Iterable[Rule], home: str = "") -> str:
+    """Return the findings as a SARIF log, which describes all rules; `home` is where its reader has the folder."""
     described = [_rule(rule) for rule in rules]
     places = {rule["id"]: index for index, rule in enumerate(described)}
     driver = {"name": "tls-scaffold", "version": __version__, "rules": described}
-    results = [{**_result(finding), "ruleIndex": places[finding.id]} for finding in findings]
+    results = [{**_result(finding, home), "ruleIndex": places[finding.id]} for finding in findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
@@ -41,7 +42,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding) -> dict[str, Any]:
+def _result(finding: Finding, home: str) -> dict[str, Any]:
     place = PLACE.fullmatch(finding.where)
     parts = place.groupdict() if place else {"path": finding.where}
     region = {
@@ -49,8 +50,9 @@ def _result(finding: Finding) -> dict[str, Any]:
         for field, group in (("startLine", "line"), ("startColumn", "column"))
         if parts.get(group)
     }
+    uri = _uri(posixpath.join(home, parts["path"] or ""))
     location: dict[str, Any] = {
-        "physicalLocation": {"artifactLocation": {"uri": _uri(parts["path"])}, "region": region or {"startLine": 1}},
+        "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region or {"startLine": 1}},
     }
     if parts.get("key"):
         location["logicalLocations"] = [{"fullyQualifiedName": parts["key"]}]

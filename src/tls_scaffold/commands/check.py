@@ -1,5 +1,6 @@
 """`tls-scaffold check`: what the rules find in a folder, before a live cluster does."""
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +14,10 @@ from tls_scaffold.words import meant
 
 @dataclass(frozen=True)
 class Report:
-    """What the rules found, by file."""
+    """What the rules found, by file, in a folder."""
 
     findings: tuple[Finding, ...]
+    folder: Path = Path()
 
     @property
     def errors(self) -> int:
@@ -27,13 +29,20 @@ class Report:
         return report.to_json(self.findings)
 
     def to_sarif(self) -> str:
-        """Return the findings for code hosts."""
-        return report.to_sarif(self.findings, checks.RULES)
+        """Return the findings for code hosts, which know a file by its path in the repository."""
+        return report.to_sarif(self.findings, checks.RULES, _in_repository(self.folder))
 
 
 def check(folder: Path, now: datetime) -> Report:
     """Return what the rules find in a folder; ScaffoldError where there is nothing to look at."""
-    return Report(checks.run(looking.look(folder, now)))
+    return Report(checks.run(looking.look(folder, now)), folder)
+
+
+def _in_repository(folder: Path) -> str:
+    """Return the path of a folder in its git repository, outside of one from where we run; empty for that itself."""
+    home = folder.resolve()
+    top = next((each for each in (home, *home.parents) if os.path.lexists(each / ".git")), Path.cwd())
+    return "" if home == top else Path(os.path.relpath(home, top)).as_posix()
 
 
 def explain(rule_id: str) -> str:
