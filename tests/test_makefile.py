@@ -264,6 +264,29 @@ def test_a_pattern_that_makes_nothing_of_files_is_no_target(tmp_path: Path) -> N
     assert set(targets(tmp_path)) == {"all", "x"}
 
 
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
+    ("needs", "found"),
+    [
+        ("all: certs/ca.pem certs/app.pem", {"all", "certs/app.pem"}),
+        ("all: certs/ca.pem | certs/app.pem", {"all", "certs/app.pem"}),
+        ("all: certs/ca.pem certs/lost.pem", {"all"}),
+        ("all: certs/ca.pem certs/app.pem\ncerts/app.pem: extra", {"all", "certs/app.pem"}),
+        ("all: certs/ca.pem", {"all", "certs/app.pem", "certs/csr.pem"}),
+        (".PHONY: certs/app.pem", {"certs/app.pem", "certs/csr.pem"}),
+    ],
+)
+def test_what_targets_need_of_a_pattern_is_what_it_makes_else_what_there_are_files_for(
+    needs: str, found: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    for name in ("app", "csr"):
+        (tmp_path / f"config/req-{name}.json").touch()
+    rules = "certs/%.pem: config/req-%.json certs/ca.pem\n\ttouch $@\ncerts/ca.pem:\n\ttouch $@\n"
+    (tmp_path / "Makefile").write_text(f"{needs}\n{rules}", "utf-8")
+    assert set(targets(tmp_path)) == found | {"certs/ca.pem"}
+
+
 @pytest.mark.parametrize(
     ("line", "plain", "outside"),
     [

@@ -30,6 +30,8 @@ RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
 NO_RULE = re.compile(rf"No rule to make target [`']({PATH})', needed by", re.ASCII)
 # What an outer make passes on, and what our Makefile exports to the commands it runs.
 NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
+NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
+NO_TARGET = "no-such-target-of-this-folder"
 MINUTE = 60
 
 
@@ -199,29 +201,54 @@ def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[st
 
 
 def targets(folder: Path, makefile: str = "Makefile") -> tuple[str, ...]:
-    """Return the targets that a Makefile writes out, and those that its patterns make of the files there are."""
-    database = _make(folder, makefile, "-npqr", "no-such-target-of-this-folder").stdout
-    found: dict[str, None] = {}
+    """Return the targets that a Makefile writes out, and those that its patterns make.
+
+    A pattern's are those of the files there are; where targets need some of what it makes, these alone.
+    """
+    rules = tuple(_rules(_make(folder, makefile, "-npqr", NO_TARGET).stdout))
+    made = {rule.target for rule in rules if rule.has_recipe}
+    asked = {need for rule in rules if not NO_GOAL.search(rule.target) for need in rule.needs} - made
+    return tuple(dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked)))
+
+
+@dataclass
+class _Rule:
+    """A rule of make's database."""
+
+    target: str
+    needs: tuple[str, ...]
+    has_recipe: bool = False
+
+
+def _rules(database: str) -> Iterator[_Rule]:
+    rule: _Rule | None = None
     a_target = True
     for line in database.splitlines():
-        rule = RULE.match(line)
-        if rule and a_target:
-            found.update(dict.fromkeys(_goals(folder, rule[1], rule[2])))
+        match = RULE.match(line)
+        if match and a_target:
+            if rule:
+                yield rule
+            rule = _Rule(match[1], tuple(need for need in match[2].split() if need != "|"))
+        elif rule and line.startswith("\t"):
+            rule.has_recipe = True
         a_target = not line.startswith("# Not a target")
-    return tuple(found)
+    if rule:
+        yield rule
 
 
-def _goals(folder: Path, target: str, needs: str) -> list[str]:
-    if target.startswith(".") or target in ("Makefile", "no-such-target-of-this-folder"):
+def _goals(folder: Path, rule: _Rule, asked: Collection[str]) -> list[str]:
+    if rule.target.startswith(".") or rule.target in ("Makefile", NO_TARGET):
         return []
-    if "%" not in target:
-        return [target]
-    first = next(iter(needs.split()), "")
+    if "%" not in rule.target:
+        return [rule.target]
+    first = rule.needs[0] if rule.needs else ""
     if first.count("%") != 1:
         return []
     before, _, after = first.partition("%")
     stems = (path.relative_to(folder).as_posix() for path in sorted(folder.glob(f"{before}*{after}")))
-    return [target.replace("%", path[len(before) : len(path) - len(after)]) for path in stems]
+    found = [rule.target.replace("%", path[len(before) : len(path) - len(after)]) for path in stems]
+    shape = re.compile(re.escape(rule.target).replace("%", ".+"))
+    return [goal for goal in found if goal in asked] if any(map(shape.fullmatch, asked)) else found
 
 
 def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProcess[str]":
