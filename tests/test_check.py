@@ -1049,6 +1049,41 @@ def test_json_holds_the_documented_fields(sound: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("target", "fix"),
+    [
+        (
+            "",
+            "`make` signs it again, as at every run; `make renew` passes over lines of the Makefile that call cfssl",
+        ),
+        ("team:\n", "`make team` signs it again"),
+    ],
+)
+def test_what_a_line_of_cfssl_asks_for_is_signed_again_by_its_target(target: str, fix: str, sound: Path) -> None:
+    line = "\tcfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json -profile client"
+    line += " config/req-{0}.json | cfssljson -bare certs/{0}\n"
+    lines = target + line.format("soon") + line.format("over")
+    makefile = sound / "Makefile"
+    text = makefile.read_text()
+    if target:
+        text += f"\n{lines}"
+    else:
+        text = re.sub("^(req: .*\n)", lambda match: match[1] + lines, text, flags=re.MULTILINE)
+    makefile.write_text(text)
+    for name, life in (("soon", 9 * DAY), ("over", DAY), ("alice", 9 * DAY), ("bob", DAY)):
+        (sound / f"config/req-{name}.json").write_text((sound / "config/req-alice.json").read_text())
+        certs.leaf(sound, name, life=life)
+    fixes = {
+        each.where: each.fix for each in check(sound, NOW + DAY / 2).findings if each.id in ("expiring", "expired")
+    }
+    assert fixes == {
+        "certs/soon.pem": fix,
+        "certs/over.pem": fix,
+        "certs/alice.pem": "`make renew` signs it again; of a CA `make regenerate`",
+        "certs/bob.pem": "`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make regenerate`",
+    }
+
+
 def test_sarif_places_each_finding_and_describes_each_rule(sound: Path) -> None:
     text(ALICE, "{\n 1}")(sound)
     request("bob", CN="")(sound)

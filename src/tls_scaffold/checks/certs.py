@@ -119,6 +119,16 @@ class FlaggedCA(Rule):
                 yield entry.path, "it is marked as a CA (basic constraints)"
 
 
+def signed_again(view: View, where: str, fix: str) -> str:
+    """Return what signs a certificate again: `fix` where that has a line of our form, or none is known."""
+    entry = view.leaf(where)
+    if not entry or not entry.signing or view.has_own_line(entry):
+        return fix
+    if view.renews and entry.signing.target in ("req", "all"):
+        return "`make` signs it again, as at every run; `make renew` passes over lines of the Makefile that call cfssl"
+    return f"`make {entry.signing.target}` signs it again"
+
+
 class Living(Rule):
     """Every certificate is valid today."""
 
@@ -137,6 +147,10 @@ class Living(Rule):
             if entry.certificate.not_before > view.now:
                 yield entry.path, f"it is not valid before {entry.certificate.not_before:%Y-%m-%d %H:%M} UTC"
 
+    def fix_of(self, view: View, where: str) -> str:
+        """Return what signs it again."""
+        return signed_again(view, where, self.fix)
+
 
 class LivingOn(Rule):
     """Every certificate is still valid in 30 days."""
@@ -152,6 +166,10 @@ class LivingOn(Rule):
         for entry in view.contents.entries:
             if entry.certificate and view.now < entry.certificate.not_after <= view.now + SOON:
                 yield entry.path, f"it ends {entry.certificate.not_after:%Y-%m-%d %H:%M} UTC"
+
+    def fix_of(self, view: View, where: str) -> str:
+        """Return what signs it again."""
+        return signed_again(view, where, self.fix)
 
 
 RULES = (

@@ -10,11 +10,13 @@ from pathlib import Path
 from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
 from tls_scaffold.cfssl.gojson import field_of
 from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.places import Places
 from tls_scaffold.state.entries import CA_KIND, CA_REQUEST, Contents, Entry
 
 SERVERS = ("member", "proxy")
 VARIABLE = re.compile(r"\$[({][^(){}$]*[)}]")
+RENEW = re.compile("^renew:", re.MULTILINE)
 SEPARATORS = re.compile(r"[\s:;|]+")
 
 
@@ -70,6 +72,27 @@ class View:
     def orphaned(self) -> frozenset[str]:
         """The paths of the orphans."""
         return frozenset(entry.path for entry in self.orphans)
+
+    def leaf(self, path: str) -> Entry | None:
+        """Return what is asked for at a path, if anything is."""
+        return self._leaves.get(path)
+
+    @cached_property
+    def _leaves(self) -> dict[str, Entry]:
+        return {entry.path: entry for entry in self.contents.leaves}
+
+    def has_own_line(self, entry: Entry) -> bool:
+        """Tell whether the line of a component asks for it, which `make renew` signs again."""
+        return entry.path in self._own_lines
+
+    @cached_property
+    def _own_lines(self) -> frozenset[str]:
+        return frozenset(f"{output}.pem" for _, output in makefile.components(self.makefile))
+
+    @cached_property
+    def renews(self) -> bool:
+        """Whether the Makefile is one of ours, whose `make` signs all again that lines of the team's own ask for."""
+        return RENEW.search(self.makefile) is not None
 
     @cached_property
     def listed(self) -> frozenset[str]:
