@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -182,6 +183,7 @@ def test_a_folder_in_which_all_is_valid_exits_with_0_and_says_nothing_to_run(sma
         (NOW - YEAR + 29 * DAY, "28d", "valid", 0),
         (NOW - YEAR + 29 * DAY, "5w", "expiring", 1),
         (NOW - YEAR + 29 * DAY, "0", "valid", 0),
+        (NOW - YEAR + 29 * DAY, "0d", "valid", 0),
         (NOW - YEAR - DAY, "0", "expired", 1),
         (NOW + DAY, "30d", "expired", 1),
     ],
@@ -196,11 +198,35 @@ def test_within_decides_what_is_expiring(
     assert (found["alice"], done.exit_code) == (state, code)
 
 
-@pytest.mark.parametrize("within", ["", "30", "-1d", "1m", "1.5d", "9999999999y", "soon"])
+@pytest.mark.parametrize("within", ["", "30", "00d", "-1d", "1m", "1.5d", "9999999999y", "soon"])
 def test_a_time_that_is_none_is_a_usage_error(within: str, tmp_path: Path) -> None:
     done = invoke("-C", str(tmp_path), "status", "--within", within)
     assert done.exit_code == 2
     assert f"`{within}` is not a time such as `30d`, `2w` or `12h`" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--prometheus", "--svg"])
+def test_a_dash_is_stdout_and_takes_the_place_of_the_table(
+    small: Callable[..., Path], option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small("alice")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    done = invoke("-C", str(folder), "status", option, "-")
+    assert invoke("-C", str(folder), "status", option, "./-").stdout.startswith("NAME")
+    text = (tmp_path / "-").read_text()
+    assert (text.startswith(("# HELP", "<svg")), done.exit_code) == (True, 0)
+    # A picture says at which minute it was drawn.
+    assert re.sub("[0-9.]+", "", done.stdout) == re.sub("[0-9.]+", "", text)
+    assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "-"])
+
+
+@pytest.mark.parametrize(
+    "words", [("--json", "--svg", "-"), ("--json", "--prometheus", "-"), ("--svg", "-", "--prometheus", "-")]
+)
+def test_stdout_takes_one_form_only(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = invoke("-C", str(tmp_path), "status", *words)
+    assert (done.exit_code, "stdout takes one of them" in done.stderr) == (2, True)
 
 
 def test_renewal_further_ahead_is_told_with_its_days(small: Callable[..., Path]) -> None:

@@ -1,5 +1,6 @@
 """`tls-scaffold status` on the command line."""
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
     from tls_scaffold.state.states import Row
 
 COLOURS = {"valid": "green", "expiring": "yellow", "stale": "yellow", "orphaned": "cyan"}
+NO_TIME = re.compile("0[hdwy]?")
+STDOUT = "-"
 HEADINGS = ("NAME", "KIND", "CN", "HOSTS", "KEY", "EXPIRES", "STATE")
 SHOWN_HOSTS = 2
 WIDEST = 40
 
 
 def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
-    found = 0 if value == "0" else hours(value)
+    found = 0 if NO_TIME.fullmatch(value) else hours(value)
     if found is None:
         raise click.BadParameter(f"`{value}` is not a time such as `30d`, `2w` or `12h`")
     return found
@@ -29,23 +32,26 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
 @click.command()
 @option("--within", callback=_hours, default="30d", metavar="TIME", help="What ends within TIME is expiring (30d)")
 @option("--json", "as_json", is_flag=True, help="Print the table as JSON")
-@option("--prometheus", type=click.Path(path_type=Path), metavar="FILE", help="Write metrics for node_exporter to FILE")
-@option("--svg", type=click.Path(path_type=Path), metavar="FILE", help="Draw the certificates' lives into FILE")
+@option("--prometheus", type=click.Path(), metavar="FILE", help="Write metrics for node_exporter to FILE")
+@option("--svg", type=click.Path(), metavar="FILE", help="Draw the certificates' lives into FILE")
 @click.pass_obj
-def status(folder: Path, /, within: int, prometheus: Path | None, svg: Path | None, *, as_json: bool) -> None:
+def status(folder: Path, /, within: int, prometheus: str | None, svg: str | None, *, as_json: bool) -> None:
     """Show the state of every certificate, those in trouble first.
 
     Exits with 1 when one is not valid. Works on an archived set too: `tls-scaffold -C archive/TIME status`.
+    As FILE, `-` is stdout, in place of the table.
     """
+    if (as_json, prometheus == STDOUT, svg == STDOUT).count(True) > 1:
+        raise click.UsageError("`--json`, `--prometheus -` and `--svg -` exclude each other: stdout takes one of them")
     from datetime import datetime, timedelta, timezone
 
     from tls_scaffold.commands import status as command
 
     report = command.status(folder, timedelta(hours=within), datetime.now(timezone.utc))
     for path, render in ((prometheus, report.to_prometheus), (svg, report.to_svg)):
-        if path:
-            command.write(path, render())
-    click.echo(report.to_json() if as_json else _table(report), nl=False)
+        if path and path != STDOUT:
+            command.write(Path(path), render())
+    click.echo(_on_stdout(report, prometheus, svg, as_json=as_json), nl=False)
     for where, line in report.unread:
         told = f"{where} signs in a way that is not understood, what it asks for is not known here"
         click.echo(f"note: {told}: `{visible(line)}`", err=True)
@@ -54,6 +60,14 @@ def status(folder: Path, /, within: int, prometheus: Path | None, svg: Path | No
     if report.problem:
         raise report.problem
     sys.exit(0 if report.is_valid else 1)
+
+
+def _on_stdout(report: "Report", prometheus: str | None, svg: str | None, *, as_json: bool) -> str | bytes:
+    if prometheus == STDOUT:
+        return report.to_prometheus().encode()
+    if svg == STDOUT:
+        return report.to_svg().encode()
+    return report.to_json() if as_json else _table(report)
 
 
 def _table(report: "Report") -> str:
