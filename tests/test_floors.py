@@ -29,7 +29,8 @@ SHELVES = {
     "signing": (
         "signings / authority batch plan / differences likeness signer silences soundness / certificates / keys pairs"
     ),
-    "keeping": "keep / gone journal patch takeover / changes / adoption merge / description jsonmerge textmerge",
+    "keeping": "rehearsal / keep / gone journal patch takeover understood / "
+    "changes / adoption merge / description jsonmerge textmerge",
     "disk": "folder / healing locking newfolder / files plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",

@@ -1,0 +1,88 @@
+"""What `adopt` tries before it writes anything: the first sync, in a temporary folder, asked of make itself."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tls_scaffold.disk import folder as files
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.keeping.changes import Plan
+from tls_scaffold.keeping.keep import Change, planned
+from tls_scaffold.keeping.takeover import Takeover
+from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.makeblocks import blocks
+from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+
+SIGNED_TWICE = "write what signs into rules of the Makefile itself, not into a macro or a file that it includes"
+OURS = ("req", "all")  # what signs everything after a sync: each by its name, and what is missing
+
+
+def check(
+    folder: Path,
+    inventory: Inventory,
+    record: Mapping[str, str],
+    takeover: Takeover,
+    survey: Survey,
+) -> None:
+    """Ask make whether a folder would sign the same certificates after its first sync, by our lines alone.
+
+    `record` is what counts as rendered last, `survey` what the folder's own Makefile signs. Raises ScaffoldError
+    with every certificate that would be signed by another line, or another number of times.
+    """
+    plan = planned(folder, Change(inventory, inventory), record, takeover)
+    before = Counter(signing.output for signing in survey.signings if not signing.makes_ca)
+    with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as name:
+        synced = Path(name)
+        _copy(folder, synced, plan)
+        left = _left(files.read_text(synced, MAKEFILE) or "", record[MAKEFILE], survey)
+        found = {goal: makefile.of_goal(synced, goal) for goal in (*OURS, *left)}
+    problems = [problem for goal in OURS for problem in _miscounted(before, found[goal].signings)]
+    problems = problems or [problem for goal, after in found.items() for problem in _beside_ours(goal, after)]
+    if problems:
+        raise ScaffoldError(
+            "the Makefile is not understood, and nothing was changed", dict.fromkeys(problems), SIGNED_TWICE
+        )
+
+
+def _left(text: str, ours: str, survey: Survey) -> list[str]:
+    """Return the targets that signed before, and whose commands are in a Makefile still, though not ours."""
+    there = {name for block in blocks(text) if block.recipe for name in block.names}
+    own = there - {name for block in blocks(ours) for name in block.names}
+    return [goal for goal, made in survey.makes.items() if made and goal in own]
+
+
+def _miscounted(before: Counter[str], signings: Iterable[Signing]) -> Iterator[str]:
+    after = Counter(signing.output for signing in signings if not signing.makes_ca)
+    for output in before | after:
+        if before[output] != after[output]:
+            yield f"`{output}.pem` would be signed {after[output]} times after `sync`, now {before[output]}"
+
+
+def _beside_ours(goal: str, after: Survey) -> Iterator[str]:
+    """Yield what a goal would have signed by lines that are not ours, all of which count as gone."""
+    for signing in after.signings:
+        if signing not in after.own:
+            yield f"{goal}: `{signing.output}.pem` would still be signed by a line of its own after `sync`"
+    for each in after.unread:
+        yield f"{goal}: `{each.line}` would stay"
+
+
+def _copy(folder: Path, target: Path, plan: Plan) -> None:
+    """Fill a temporary folder with links to the files of another, and with what the plan would write."""
+    written = {step.path: step.after for step in plan.steps if step.after is not None}
+    _link(folder, target, {parent for path in written for parent in (folder / path).parents})
+    for path, text in written.items():
+        files.write(target, path, text)
+
+
+def _link(folder: Path, target: Path, real: Collection[Path]) -> None:
+    """Fill a folder with links to all that another has, but with folders of its own where `real` names them."""
+    for entry in folder.iterdir():
+        if entry in real and entry.is_dir():
+            (target / entry.name).mkdir()
+            _link(entry, target / entry.name, real)
+        else:
+            (target / entry.name).symlink_to(entry.resolve())

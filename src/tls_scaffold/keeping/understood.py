@@ -1,0 +1,62 @@
+"""What counts as rendered last of a file that a team wrote by hand: the part of it that `adopt` understood."""
+
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from tls_scaffold.cfssl import durations
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import formats
+from tls_scaffold.keeping.adoption import CONFIG
+from tls_scaffold.keeping.merge import common
+
+ADDITIVE = (".gitignore",)  # with the requests: where our lines join those of the team
+HOUR = timedelta(hours=1)
+
+
+def base(path: str, yours: str, ours: str) -> str:
+    """Return the base for a merge of a file made by hand with ours.
+
+    Lines of ours and profiles are added then, and hosts to a request; the rest stays.
+    The expiry that the inventory has from them is understood too, in other words or where their CA ends before it.
+    A request without `names` or `key` asks for none. The empty host of the Calico guide's requests is
+    understood, and goes: it makes an empty DNS name.
+    """
+    if path in ADDITIVE:
+        there = yours.split("\n")
+        return "\n".join(line for line in ours.split("\n") if line in there)
+    if path == CONFIG:
+        return _with_their_expiry(common(path, yours, ours, fill_lists=False), yours, ours)
+    there, new = json.loads(yours), json.loads(ours)
+    if not ("hosts" in there and "hosts" in new):
+        return ours
+    hosts = [host for host in new["hosts"] if host in (there["hosts"] or ())]
+    return json.dumps({**new, "hosts": [*hosts, *([""] if "" in (there["hosts"] or ()) else [])]})
+
+
+def _with_their_expiry(base: str, yours: str, ours: str) -> str:
+    """Return the base of the signing configuration with their own default expiry where ours stands for it."""
+    try:
+        there, new, document = (formats.parse(text, CONFIG, "json") for text in (yours, ours, base))
+    except ScaffoldError:  # whoever merges them says so
+        return base
+    own = dict(_expiries(there))
+    theirs, our = (each.get("", {}).get("expiry") for each in (own, dict(_expiries(new))))
+    lasts, ends = (durations.parse(each) if isinstance(each, str) else None for each in (theirs, our))
+    if lasts is None or ends is None or lasts % HOUR or lasts < ends:
+        return base
+    for name, profile in _expiries(document):
+        if profile["expiry"] == our and own.get(name, {}).get("expiry") == theirs:
+            profile["expiry"] = theirs
+    return json.dumps(document)
+
+
+def _expiries(config: Any) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Yield the profiles of a signing configuration that say how long, by name; the default has none."""
+    signing = config.get("signing") if isinstance(config, dict) else None
+    profiles = signing.get("profiles") if isinstance(signing, dict) else None
+    default = signing.get("default") if isinstance(signing, dict) else None
+    for name, profile in (("", default), *(profiles.items() if isinstance(profiles, dict) else ())):
+        if isinstance(profile, dict) and "expiry" in profile:
+            yield name, profile
