@@ -122,7 +122,7 @@ def test_a_first_make_that_is_killed_anywhere_is_completed_by_the_next(
 ) -> None:
     template = folder(*SMALL, name="template")
     path = template.with_name("tls-setup")
-    for step in steps(pytestconfig, 4):
+    for step in steps(pytestconfig, 7):
         if not killer.kills(step, fresh(template, path), "all", victim):
             break
         ca = whole_ca(path)
@@ -146,7 +146,7 @@ def test_signing_again_that_is_killed_anywhere_leaves_pairs_that_fit(
     template = signed(*SMALL, name="template")
     path = template.with_name("tls-setup")
     ca = {name: content for name, content in contents(template / "certs").items() if name in CA}
-    for step in steps(pytestconfig, 3):
+    for step in steps(pytestconfig, 6):
         if not killer.kills(step, fresh(template, path), "req", victim):
             break
         make(path)

@@ -134,7 +134,7 @@ refused() { # refused NAME EXIT-CODE: end with cfssl's own words, which cfssljso
         fail "\`$1\` is not signed: \`certs/ca-key.pem\` is encrypted" \
             "give its password in the environment variable CFSSL_CA_PK_PASSWORD" ;;
     *'"Failed to parse private key"'*)
-        ! grep -q -e '-----BEGIN ENCRYPTED PRIVATE KEY-----' certs/ca-key.pem ||
+        ! grep -q 'BEGIN ENCRYPTED PRIVATE KEY' certs/ca-key.pem ||
             fail "\`$1\` is not signed: \`certs/ca-key.pem\` is encrypted as PKCS#8, which cfssl can't read" \
                 "\`openssl ec -aes256 -in certs/ca-key.pem -out NEW\` (RSA: \`openssl rsa -traditional -aes256 ...\`) writes a form that it can read; SIGNER=tls-scaffold takes this one, with its password in CFSSL_CA_PK_PASSWORD"
         request= ;;

@@ -32,7 +32,7 @@ def test_no_room_at_any_write_is_healed_by_the_next_run(
 ) -> None:
     before, place = scenario.place(folder, tmp_path / "before"), tmp_path / "place"
     failed = 0
-    for number in range(1, MOST, 1 if pytestconfig.getoption("--long") else 9):
+    for number in range(1, MOST, 1 if pytestconfig.getoption("--long") else 12):
         copy(before, place)
         # Every process fails at its own number-th call, and at all that follow; it may still say why.
         inject = f"inject={WRITES}:error=ENOSPC:when={number}+"
@@ -72,7 +72,7 @@ def test_a_disk_that_is_nearly_full_loses_nothing(
 ) -> None:
     before = scenario.place(folder, tmp_path / "before")
     outcomes = set()
-    for room in range(0, 400, 4 if pytestconfig.getoption("--long") else 96):
+    for room in range(0, 400, 4 if pytestconfig.getoption("--long") else 160):
         disk = small_disk(2048)
         place = copy(before, disk / "place")
         fill(disk, room)
