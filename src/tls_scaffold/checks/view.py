@@ -16,7 +16,6 @@ from tls_scaffold.state.entries import CA_KIND, CA_REQUEST, Contents, Entry
 
 SERVERS = ("member", "proxy")
 VARIABLE = re.compile(r"\$[({][^(){}$]*[)}]")
-RENEW = re.compile("^renew:", re.MULTILINE)
 SEPARATORS = re.compile(r"[\s:;|]+")
 
 
@@ -92,7 +91,7 @@ class View:
     @cached_property
     def renews(self) -> bool:
         """Whether the Makefile is one of ours, whose `make` signs all again that lines of the team's own ask for."""
-        return RENEW.search(self.makefile) is not None
+        return makefile.renews(self.makefile)
 
     @cached_property
     def listed(self) -> frozenset[str]:

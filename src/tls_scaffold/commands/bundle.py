@@ -19,8 +19,8 @@ from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.signing import soundness
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
+from tls_scaffold.state.entries import CA
 
-CA = "certs/ca.pem"
 PRIVATE = 0o700
 HOME = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 

@@ -20,8 +20,8 @@ from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
 from tls_scaffold.rendering import template
 from tls_scaffold.signing import certificates, soundness
 from tls_scaffold.signing.signer import utc_now
+from tls_scaffold.state.entries import CA
 
-CA = "certs/ca.pem"
 MOST_MEMBERS = 3
 
 

@@ -1,7 +1,6 @@
 """`tls-scaffold status`: the state of each certificate of a folder, and what to run about it."""
 
 import json
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,7 +135,7 @@ def _advice(
     Makefile's.
     """
     make = "make" if folder == Path() else f"make -C {shlex.quote(str(folder))}"
-    renews = re.search(r"^renew:", text, re.MULTILINE) is not None
+    renews = makefile.renews(text)
     unread = {entry.path for entry in found.entries if entry.unread}
     if unread:
         yield "tls-scaffold check" if folder == Path() else f"tls-scaffold -C {shlex.quote(str(folder))} check"

@@ -32,6 +32,7 @@ NO_RULE = re.compile(rf"No rule to make target [`']({PATH})', needed by", re.ASC
 NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
+RENEW = re.compile("^renew:", re.MULTILINE)
 MINUTE = 60
 
 
@@ -92,6 +93,11 @@ def wanted(folder: Path, makefile: str = "Makefile") -> Survey:
             raise
         found = survey(folder, makefile)
     return replace(found, signings=tuple(signing for signing in found.signings if not signing.makes_ca))
+
+
+def renews(text: str) -> bool:
+    """Tell whether the text of a Makefile has the targets of ours that sign again, `renew` and `regenerate`."""
+    return RENEW.search(text) is not None
 
 
 def components(text: str) -> set[tuple[str, str]]:
