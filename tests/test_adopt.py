@@ -584,6 +584,19 @@ SPOILED = {
 }
 
 
+def test_what_the_make_of_another_folder_signs_is_found_there_and_refused(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    edit(path / "Makefile", END, f"\t$(MAKE) -C sub\n{END}")
+    (path / "sub").mkdir()
+    signs = PLAIN.replace(" certs/", " ../certs/").replace(" config/", " ../config/")
+    (path / "sub/Makefile").write_text(f"all:\n\tcfssl gencert {signs} ../certs/y\n", encoding="utf-8")
+    (path / "sub/loop").symlink_to(path / "sub", target_is_directory=True)
+    before = contents(path)
+    said = kept(path, "adopt", code=1).stderr
+    assert "`certs/y.pem` would be signed 2 times after `sync`, now 1" in said
+    assert contents(path) == before
+
+
 @pytest.mark.parametrize("case", sorted(SPOILED))
 def test_a_folder_that_can_not_be_understood_is_refused_with_what_was_not_read_and_not_touched(
     case: str, tmp_path: Path

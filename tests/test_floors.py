@@ -36,7 +36,7 @@ SHELVES = {
     "bundles": "consumers / calico / settings",
     "cfssl": "readers / documents sans / durations goflags gojson gourl usages",
     "inventory": "intake / rbac / components conflicts grants presets / fields formats values",
-    "makefiles": "foreign places / makefile variables / gencert makeblocks / shell",
+    "makefiles": "foreign places / makefile variables / gencert gnumake makeblocks / shell",
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""
 LIBRARIES = {

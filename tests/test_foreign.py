@@ -4,7 +4,7 @@ import pytest
 
 from tls_scaffold.makefiles.foreign import Parts, parts, transplant
 from tls_scaffold.makefiles.makeblocks import Block, blocks
-from tls_scaffold.makefiles.variables import expanded, values
+from tls_scaffold.makefiles.variables import MOST, expanded, values
 
 SIGN = "\tcfssl gencert config/x.json | cfssljson -bare certs/x"
 OURS = (
@@ -227,6 +227,16 @@ def test_variables_are_put_in_where_they_are_named_and_an_endless_one_ends() -> 
     assert expanded("$(A) ${A} $B $$A $$(A) $(N) $(A:x=y) $@ $(C) $(D)", known) == (
         "x y x y y $$A $$(A) $(N) $(A:x=y) $@ $(C) $(D)"
     )
+
+
+def test_variables_that_multiply_are_put_in_so_far_and_no_farther() -> None:
+    known = {f"V{number}": f"$(V{number + 1})" * 2 for number in range(60)} | {"V60": "x"}
+    text = expanded("$(V0) $(V60)", known)
+    assert 1000 < len(text) < 10 * MOST
+    assert text.startswith("xx")
+    assert text.endswith(" $(V60)")
+    doubled = "".join("A := $(A)$(A)\n" for _ in range(60))
+    assert 1000 < len(values(blocks(f"A := x\n{doubled}"))["A"]) < 10 * MOST
 
 
 def test_a_command_in_a_variable_signs_as_one_that_is_written_out() -> None:

@@ -9,7 +9,8 @@ from keeping import edit, foreign
 from support import make
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
-from tls_scaffold.makefiles.makefile import Survey, Unread, _own_lines, dry_run, read, survey, targets, wanted
+from tls_scaffold.makefiles.gnumake import dry_run, targets
+from tls_scaffold.makefiles.makefile import Survey, Unread, _own_lines, read, survey, wanted
 from tls_scaffold.makefiles.shell import uncommented, unquoted
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
@@ -245,7 +246,7 @@ def test_without_make_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.needs("make")
 def test_a_make_that_does_not_end_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Makefile").write_text("x := $(shell sleep 5)\nreq:\n", encoding="utf-8")
-    monkeypatch.setattr("tls_scaffold.makefiles.makefile.MINUTE", 0.2)
+    monkeypatch.setattr("tls_scaffold.makefiles.gnumake.MINUTE", 0.2)
     with pytest.raises(ScaffoldError, match="make does not end"):
         read(tmp_path)
 
@@ -403,6 +404,25 @@ def test_a_dry_run_is_from_nothing_or_with_what_is_there(tmp_path: Path) -> None
     assert commands("a") == ["echo cfssl C"]
     (tmp_path / "Makefile").write_text(text.replace("a b", "$(CURDIR)/a $(CURDIR)/b"), encoding="utf-8")
     assert commands("a") == ["echo cfssl C"]
+
+
+@pytest.mark.needs("make")
+def test_what_a_make_in_another_folder_signs_lies_below_that(tmp_path: Path) -> None:
+    w, x, y, z = (f"cfssl gencert {name}.json \\\n | cfssljson -bare {name}" for name in ("w", "x", "y", "certs/z"))
+    texts = {
+        "Makefile": f"req:\n\t$(MAKE) -C 'a b' req\n\t{z}\n",
+        "a b/Makefile": f"req:\n\t{x}\n\tcd c && $(MAKE)\n\t{y}\n",
+        "a b/c/Makefile": f"all:\n\tcd ../d; {w}\n\techo\n\tsh sign.sh v.pem v.json\n",
+    }
+    (tmp_path / "a b/c").mkdir(parents=True)
+    for path, text in texts.items():
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    found = wanted(tmp_path)
+    assert [each.output for each in found.signings] == ["a b/x", "a b/d/w", "a b/y", "certs/z"]
+    assert [each.request for each in found.signings] == ["a b/x.json", "a b/d/w.json", "a b/y.json", "certs/z.json"]
+    assert found.unread == (Unread("cd 'a b/c' && sh sign.sh v.pem v.json"),)
+    (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
+    assert wanted(tmp_path / "linked") == found
 
 
 @pytest.mark.needs("make")

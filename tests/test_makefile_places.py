@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tls_scaffold.makefiles import places
+from tls_scaffold.makefiles.gnumake import dry_run
 from tls_scaffold.makefiles.makeblocks import groups
-from tls_scaffold.makefiles.makefile import Unread, dry_run
+from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.makefiles.places import Places
 from tls_scaffold.makefiles.shell import logical_lines
 

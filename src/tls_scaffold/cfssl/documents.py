@@ -79,7 +79,7 @@ class Request:
         hosts = tuple(hostname.split(",")) if hostname else self.hosts
         return replace(self, cn=cn or self.cn, hosts=hosts) if cn or hostname else self
 
-    @property
+    @cached_property
     def subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The certificate's subject: for each attribute its OID and its values, which share one RDN.
 
@@ -87,14 +87,14 @@ class Request:
         """
         return tuple(sorted(self.csr_subject, key=lambda attribute: PLACES.get(attribute[0], len(PLACES))))
 
-    @property
+    @cached_property
     def csr_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The CSR's subject, in the same form: OIDs and e-mail addresses stand last, and take others' place."""
         extra = [(oid, (text,)) for name in self.names for oid, text in _extra(name)]
         taken = {oid for oid, _ in extra}
         return (*(attribute for attribute in self.plain_subject if attribute[0] not in taken), *extra)
 
-    @property
+    @cached_property
     def plain_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The subject without OIDs and e-mail addresses, as cfssl 1.2 signs it."""
         single = {"CN": (self.cn,), "serialNumber": (self.serial_number,)}

@@ -8,7 +8,7 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk import plainfiles
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.makefiles import gencert, makefile
+from tls_scaffold.makefiles import gencert, gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.state.entries import Entry
@@ -41,7 +41,7 @@ def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
     halves = "|".join(map(re.escape, (entry.path, entry.key_path)))
     guard = re.compile(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\S*/)?({halves})[\"'\s].*-initca\b")
     home = os.path.realpath(view.folder)
-    for line in logical_lines(makefile.dry_run(view.folder, target, there=(entry.path, entry.key_path))):
+    for line in logical_lines(gnumake.dry_run(view.folder, target, there=(entry.path, entry.key_path))):
         if MAKES_CA.search(line) and not guard.search(line) and _names(line, entry, home):
             yield line
 
@@ -205,7 +205,7 @@ class OneMakefile(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each file that make reads instead of `Makefile`."""
         there = plainfiles.names(view.folder, ".", "makefile") if view.makefile else ()
-        for name in makefile.READ_FIRST:
+        for name in gnumake.READ_FIRST:
             if name in there:
                 yield name, f"make reads it instead of `{MAKEFILE}`"
 

@@ -12,7 +12,7 @@ from tls_scaffold.keeping.adoption import Adopted, adopted
 from tls_scaffold.keeping.changes import Plan, Step
 from tls_scaffold.keeping.takeover import FILE as ADOPTED
 from tls_scaffold.keeping.takeover import Takeover
-from tls_scaffold.makefiles import foreign, makefile
+from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, last_render
@@ -52,7 +52,7 @@ def _check(folder: Path) -> None:
         hint = "put `tls-scaffold.json` back, or make one with `tls-scaffold new` in another folder and copy it"
         raise ScaffoldError(f"`{folder}` has a Makefile of ours, but its inventory is missing", hint=hint)
     there = {entry.name for entry in folder.iterdir()}  # `exists` finds `Makefile` itself where names have no case
-    others = [name for name in makefile.READ_FIRST if name in there]
+    others = [name for name in gnumake.READ_FIRST if name in there]
     if others:
         raise ScaffoldError(f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`")
 

@@ -16,7 +16,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makeblocks import blocks
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 
-SIGNED_TWICE = "write what signs into rules of the Makefile itself, not into a macro or a file that it includes"
+SIGNED_TWICE = "write what signs into rules of the Makefile itself: not a macro, an included file or another Makefile"
 OURS = ("req", "all")  # what signs everything after a sync: each by its name, and what is missing
 
 
@@ -79,9 +79,12 @@ def _copy(folder: Path, target: Path, plan: Plan) -> None:
 
 
 def _link(folder: Path, target: Path, real: Collection[Path]) -> None:
-    """Fill a folder with links to all that another has, but with folders of its own where `real` names them."""
+    """Fill a folder with links to all that another has, but with folders of its own where `real` names them.
+
+    And where a make may be called in them: it would run where a link leads.
+    """
     for entry in folder.iterdir():
-        if entry in real and entry.is_dir():
+        if (entry in real and entry.is_dir()) or ((entry / MAKEFILE).is_file() and not entry.is_symlink()):
             (target / entry.name).mkdir()
             _link(entry, target / entry.name, real)
         else:

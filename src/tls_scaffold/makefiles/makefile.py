@@ -1,21 +1,19 @@
-"""What make would sign: a dry run of the folder's own Makefile, read back."""
+"""What make would sign: the dry runs of the folder's own Makefile, understood."""
 
 import os
 import posixpath
 import re
-import shutil
-import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
+from tls_scaffold.makefiles.gnumake import dry_run, targets
 from tls_scaffold.makefiles.makeblocks import blocks
 from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, program
 
 MAKEFILE = "Makefile"
-READ_FIRST = ("GNUmakefile", "makefile")  # where they are, make does not look for ours
 PATH = r"[A-Za-z0-9_][A-Za-z0-9._/-]*"
 LINE = re.compile(
     rf"(?:[A-Z_]+=\S* )?sh sign\.sh ({PATH})\.pem ({PATH})(?: ([A-Za-z0-9._-]+))?",
@@ -26,14 +24,7 @@ VERBS = [[verb] for verb in ("ca", "renew", "regenerate", "clean", "heal")]
 TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
-RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
-NO_RULE = re.compile(rf"No rule to make target [`']({PATH})', needed by", re.ASCII)
-# What an outer make passes on, and what our Makefile exports to the commands it runs.
-NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
-NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
-NO_TARGET = "no-such-target-of-this-folder"
 RENEW = re.compile("^renew:", re.MULTILINE)
-MINUTE = 60
 
 
 @dataclass(frozen=True)
@@ -173,6 +164,8 @@ def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:
     for pipeline in pipelines(line):
         for words in map(program, pipeline):
             script = [posixpath.basename(word) for word in words]
+            if words[:1] == ["cd"]:
+                raise ValueError(line)
             if "sign.sh" not in script or words[0] in TELLING:
                 continue
             begun = script.index("sign.sh") + 1
@@ -184,98 +177,6 @@ def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:
             if not (fits and all(map(WORD.fullmatch, profile))):
                 raise ValueError(line)
             yield output.removesuffix(".pem"), request, "".join(profile)
-
-
-def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
-    """Return the commands that make would run for `goal`, signed by cfssl: from nothing, or with `there` up to date.
-
-    What is `there` may be a target of its path in the folder, or of its full path. A missing request counts as there:
-    whoever reads it says so. Raises ScaffoldError with make's own words if the Makefile is missing or fails.
-    """
-    # Nothing but one group of short flags: make 3.81 would hide it behind long ones from our Makefile.
-    home = os.path.realpath(folder)
-    old = [path for each in there for path in (each, f"{home}/{each}")]
-    words = ("-nrk" if there else "-nBrk", goal, *(f"-o{path}" for path in old))
-    done = _make(folder, makefile, *words)
-    missing = dict.fromkeys(NO_RULE.findall(done.stderr))
-    if missing:
-        done = _make(folder, makefile, *words, *(f"-o{path}" for path in missing))
-    if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
-        raise ScaffoldError(f"make can't read `{folder / makefile}`", said)
-    return done.stdout
-
-
-def targets(folder: Path, makefile: str = "Makefile") -> tuple[str, ...]:
-    """Return the targets that a Makefile writes out, and those that its patterns make.
-
-    A pattern's are those of the files there are; where targets need some of what it makes, these alone.
-    """
-    rules = tuple(_rules(_make(folder, makefile, "-npqr", NO_TARGET).stdout))
-    made = {rule.target for rule in rules if rule.has_recipe}
-    asked = {need for rule in rules if not NO_GOAL.search(rule.target) for need in rule.needs} - made
-    return tuple(dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked)))
-
-
-@dataclass
-class _Rule:
-    """A rule of make's database."""
-
-    target: str
-    needs: tuple[str, ...]
-    has_recipe: bool = False
-
-
-def _rules(database: str) -> Iterator[_Rule]:
-    rule: _Rule | None = None
-    a_target = True
-    for line in database.splitlines():
-        match = RULE.match(line)
-        if match and a_target:
-            if rule:
-                yield rule
-            rule = _Rule(match[1], tuple(need for need in match[2].split() if need != "|"))
-        elif rule and line.startswith("\t"):
-            rule.has_recipe = True
-        a_target = not line.startswith("# Not a target")
-    if rule:
-        yield rule
-
-
-def _goals(folder: Path, rule: _Rule, asked: Collection[str]) -> list[str]:
-    if rule.target.startswith(".") or rule.target in ("Makefile", NO_TARGET):
-        return []
-    if "%" not in rule.target:
-        return [rule.target]
-    first = rule.needs[0] if rule.needs else ""
-    if first.count("%") != 1:
-        return []
-    before, _, after = first.partition("%")
-    stems = (path.relative_to(folder).as_posix() for path in sorted(folder.glob(f"{before}*{after}")))
-    found = [rule.target.replace("%", path[len(before) : len(path) - len(after)]) for path in stems]
-    shape = re.compile(re.escape(rule.target).replace("%", ".+"))
-    return [goal for goal in found if goal in asked] if any(map(shape.fullmatch, asked)) else found
-
-
-def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run make in a folder as if no other make had called it, with messages in English."""
-    gnu_make = os.environ.get("MAKE_PROGRAM") or shutil.which("gmake") or shutil.which("make")
-    if not gnu_make:
-        raise ScaffoldError("`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools")
-    environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
-    try:
-        return subprocess.run(
-            [gnu_make, "-C", str(folder), "-f", makefile, *words, "SIGNER=cfssl"],
-            env={**environment, "LC_ALL": "C", "PWD": os.path.realpath(folder)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=MINUTE,
-            encoding="utf-8",
-            errors="surrogateescape",
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ScaffoldError("make does not end, although it was only asked what it would do") from error
 
 
 def _text(path: Path) -> str:

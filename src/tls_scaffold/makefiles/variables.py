@@ -7,6 +7,7 @@ from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, Block
 
 PLAIN = re.compile(r"\$(?:\$|\(([A-Za-z0-9_.-]+)\)|\{([A-Za-z0-9_.-]+)\}|([A-Za-z0-9_]))")
 COMMENT = re.compile(r"(?<!\\)#.*")
+MOST = 100_000
 GOES_ON = re.compile(r"\s*\\\n\s*")
 
 
@@ -35,13 +36,20 @@ def values(found: Iterable[Block]) -> dict[str, str]:
 def expanded(text: str, known: Mapping[str, str]) -> str:
     """Return a text with the `known` variables that it names put in, and those that these name; `$$` stays.
 
-    What a variable holds of itself stays too: make refuses that.
+    What a variable holds of itself stays too: make refuses that. So does what comes after MOST characters were put in:
+    twenty variables that each name another twice would make a million.
     """
+    room = MOST
 
-    def value(match: re.Match[str]) -> str:
-        name = match[1] or match[2] or match[3]
-        if name not in known:
-            return match[0]
-        return expanded(known[name], {other: text for other, text in known.items() if other != name})
+    def put_in(text: str, within: frozenset[str]) -> str:
+        def value(match: re.Match[str]) -> str:
+            nonlocal room
+            name = match[1] or match[2] or match[3]
+            if name not in known or name in within or room < 0:
+                return match[0]
+            room -= len(known[name]) + 1
+            return put_in(known[name], within | {name})
 
-    return PLAIN.sub(value, text)
+        return PLAIN.sub(value, text)
+
+    return put_in(text, frozenset())

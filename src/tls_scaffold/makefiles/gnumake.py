@@ -1,0 +1,132 @@
+"""GNU make, asked what a Makefile would do: nothing that would be signed is signed."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tls_scaffold.errors import ScaffoldError
+
+READ_FIRST = ("GNUmakefile", "makefile")  # where they are, make does not look for ours
+RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
+NO_RULE = re.compile(r"No rule to make target [`']([A-Za-z0-9_][A-Za-z0-9._/-]*)', needed by", re.ASCII)
+# What an outer make passes on, and what our Makefile exports to the commands it runs.
+NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
+NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
+NO_TARGET = "no-such-target-of-this-folder"
+MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
+MINUTE = 60
+
+
+def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
+    """Return the commands that make would run for `goal`, signed by cfssl: from nothing, or with `there` up to date.
+
+    What is `there` may be a target of its path in the folder, or of its full path. A missing request counts as there:
+    whoever reads it says so. What a make in another folder would run (`$(MAKE) -C SUB`) stands behind a `cd`.
+    Raises ScaffoldError with make's own words if the Makefile is missing or fails.
+    """
+    # Nothing but one group of short flags: make 3.81 would hide it behind long ones from our Makefile.
+    home = os.path.realpath(folder)
+    old = [path for each in there for path in (each, f"{home}/{each}")]
+    words = ("-nrk" if there else "-nBrk", goal, *(f"-o{path}" for path in old))
+    done = _make(folder, makefile, *words)
+    missing = dict.fromkeys(NO_RULE.findall(done.stderr))
+    if missing:
+        done = _make(folder, makefile, *words, *(f"-o{path}" for path in missing))
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
+        raise ScaffoldError(f"make can't read `{folder / makefile}`", said)
+    return "\n".join(_where_they_run(done.stdout, home))
+
+
+def _where_they_run(text: str, home: str) -> Iterator[str]:
+    """Yield the lines of a dry run, a command of another folder than `home` behind a `cd` into that."""
+    folders = [home]
+    goes_on = False
+    for line in text.split("\n"):
+        moves = None if goes_on else MOVES.fullmatch(line)
+        if moves and moves[1] == "Entering":
+            folders.append(moves[2])
+        elif moves:
+            folders.pop()
+        elif goes_on or folders[-1] == home or not line:
+            yield line
+        else:
+            yield f"cd {shlex.quote(os.path.relpath(folders[-1], home))} && {line}"
+        goes_on = line.endswith("\\")
+
+
+def targets(folder: Path, makefile: str = "Makefile") -> tuple[str, ...]:
+    """Return the targets that a Makefile writes out, and those that its patterns make.
+
+    A pattern's are those of the files there are; where targets need some of what it makes, these alone.
+    """
+    rules = tuple(_rules(_make(folder, makefile, "-npqr", NO_TARGET).stdout))
+    made = {rule.target for rule in rules if rule.has_recipe}
+    asked = {need for rule in rules if not NO_GOAL.search(rule.target) for need in rule.needs} - made
+    return tuple(dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked)))
+
+
+@dataclass
+class _Rule:
+    """A rule of make's database."""
+
+    target: str
+    needs: tuple[str, ...]
+    has_recipe: bool = False
+
+
+def _rules(database: str) -> Iterator[_Rule]:
+    rule: _Rule | None = None
+    a_target = True
+    for line in database.splitlines():
+        match = RULE.match(line)
+        if match and a_target:
+            if rule:
+                yield rule
+            rule = _Rule(match[1], tuple(need for need in match[2].split() if need != "|"))
+        elif rule and line.startswith("\t"):
+            rule.has_recipe = True
+        a_target = not line.startswith("# Not a target")
+    if rule:
+        yield rule
+
+
+def _goals(folder: Path, rule: _Rule, asked: Collection[str]) -> list[str]:
+    if rule.target.startswith(".") or rule.target in ("Makefile", NO_TARGET):
+        return []
+    if "%" not in rule.target:
+        return [rule.target]
+    first = rule.needs[0] if rule.needs else ""
+    if first.count("%") != 1:
+        return []
+    before, _, after = first.partition("%")
+    stems = (path.relative_to(folder).as_posix() for path in sorted(folder.glob(f"{before}*{after}")))
+    found = [rule.target.replace("%", path[len(before) : len(path) - len(after)]) for path in stems]
+    shape = re.compile(re.escape(rule.target).replace("%", ".+"))
+    return [goal for goal in found if goal in asked] if any(map(shape.fullmatch, asked)) else found
+
+
+def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run make in a folder as if no other make had called it, with messages in English."""
+    gnu_make = os.environ.get("MAKE_PROGRAM") or shutil.which("gmake") or shutil.which("make")
+    if not gnu_make:
+        raise ScaffoldError("`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools")
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+    try:
+        return subprocess.run(
+            [gnu_make, "-C", str(folder), "-f", makefile, *words, "SIGNER=cfssl"],
+            env={**environment, "LC_ALL": "C", "PWD": os.path.realpath(folder)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=MINUTE,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ScaffoldError("make does not end, although it was only asked what it would do") from error
