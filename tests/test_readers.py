@@ -273,5 +273,17 @@ def test_every_fault_of_a_signing_configuration_is_told_at_once() -> None:
     )
 
 
+def test_what_is_of_another_type_is_told_once_and_not_as_missing_too() -> None:
+    text = """{"signing": {"default": {"expiry": 5}, "profiles": {
+      "a": {"Usages": [7], "expiry": "1h"}, "b": {"usages": "signing", "EXPIRY": []}}}}"""
+    assert refused(text, config=True) == (
+        "`x.json` can't be used\n"
+        "  x.json: signing.default.expiry: `5` is not text in quotes\n"
+        "  x.json: signing.profiles.a.usages[0]: `7` is not text in quotes\n"
+        '  x.json: signing.profiles.b.usages: `"signing"` is not a list […]\n'
+        "  x.json: signing.profiles.b.expiry: `[]` is not text in quotes"
+    )
+
+
 def test_a_configuration_without_signing_is_refused() -> None:
     assert refused("{}", config=True) == "`x.json` can't be used\n  x.json: `signing` is missing"

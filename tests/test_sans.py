@@ -55,6 +55,17 @@ from tls_scaffold.cfssl import sans
         ("h://a%/", ("dns", "h://a%/")),
         ("1h://a", ("dns", "1h://a")),
         ("*", ("uri", "*")),
+        ('"a@[b"@c', ("email", "a@[b@c")),
+        ("a@[::1]", ("email", "a@[::1]")),
+        ("h://a/\x01", ("dns", "h://a/\x01")),
+        ("h://a/\x7f", ("dns", "h://a/\x7f")),
+        ("h://a&b:c;d@h/", ("uri", "h://a&b:c;d@h/")),
+        ("h://a%2f@h", ("uri", "h://a%2F@h")),
+        ("h://[::1]]:80/x", ("uri", "h://[::1]]:80/x")),
+        ("h://a:b:80/", ("uri", "h://a:b:80/")),
+        ("h://:x/", ("dns", "h://:x/")),
+        ("h://:80/", ("uri", "h://:80/")),
+        ("h://a/b c&d=e@f", ("uri", "h://a/b%20c&d=e@f")),
     ],
 )
 def test_takes_a_host_for_what_go_takes_it_for(host: str, name: tuple[str, str]) -> None:
@@ -113,6 +124,11 @@ def test_an_empty_name_and_a_port_are_named() -> None:
         ("h://ä/", "`h://ä/` is a URI with a malformed host"),
         ("h://u@a..b", "`h://u@a..b` is a URI with a malformed host"),
         ("h://a.?b", "`h://a.?b` is a URI with a malformed host"),
+        ("h://.a", "`h://.a` is a URI with a malformed host"),
+        ("h://%ff/", "`h://%ff/` is a URI with a malformed host"),
+        ("h://u..v@a", ""),
+        ("h://a?b..c", ""),
+        ("/a..b", ""),
     ],
 )
 def test_what_go_does_not_read_again_is_refused(host: str, told: str) -> None:
