@@ -1084,6 +1084,17 @@ def test_what_a_line_of_cfssl_asks_for_is_signed_again_by_its_target(target: str
     }
 
 
+@pytest.mark.parametrize("makefile", ["ours", "theirs"])
+def test_a_ca_that_ends_is_made_anew_by_what_the_folder_has(makefile: str, sound: Path) -> None:
+    if makefile == "theirs":
+        command = "\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n"
+        (sound / "Makefile").write_text(f"certs/ca.pem:\n{command}", encoding="utf-8")
+    certs.ca(sound, life=9 * DAY)
+    (found,) = [each for each in check(sound, NOW).findings if each.id == "expiring"]
+    assert (found.where, "adopt" in found.fix) == ("certs/ca.pem", makefile == "theirs")
+    assert "`make regenerate`" in found.fix
+
+
 def test_sarif_places_each_finding_and_describes_each_rule(sound: Path) -> None:
     text(ALICE, "{\n 1}")(sound)
     request("bob", CN="")(sound)

@@ -68,6 +68,7 @@ def test_lines_changed_on_both_sides_are_merged_even_where_the_changes_touch(
         ("a\nd\n", "a\nb\nours\nc\nd\n"),
         ("a\nX\nY\nd\n", "a\nb\nours\nc\nd\n"),
         ("a\nb\n\tyours\nc\nd\n", "a\nd\n"),
+        ("a\nb\nc\n\tyours\nd\n", "a\nd\n"),
     ],
 )
 def test_a_line_changed_on_both_sides_is_a_conflict_and_your_text_stays(yours: str, ours: str) -> None:

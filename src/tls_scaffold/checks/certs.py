@@ -10,6 +10,7 @@ from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.signing import certificates
 
 SOON = timedelta(days=RENEW_DAYS)
+NEW_CA = "after `tls-scaffold adopt` and `sync`, `make regenerate` makes a new CA and signs everything with it"
 
 
 class ReadableCertificates(Rule):
@@ -121,6 +122,8 @@ class FlaggedCA(Rule):
 
 def signed_again(view: View, where: str, fix: str) -> str:
     """Return what signs a certificate again: `fix` where that has a line of our form, or none is known."""
+    if not view.renews and any(where == entry.path for entry in view.authorities):
+        return NEW_CA
     entry = view.leaf(where)
     if not entry or not entry.signing or view.has_own_line(entry):
         return fix
