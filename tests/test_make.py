@@ -556,6 +556,9 @@ def test_an_encrypted_key_of_the_ca_is_opened_with_cfssls_password(signed: Facto
         "hint: give its password in the environment variable CFSSL_CA_PK_PASSWORD"
     )
     make(path, "req-calico", SIGNER="cfssl", CFSSL_CA_PK_PASSWORD="secret")
+    warning = "warning: the old CA's key was encrypted, the new one is not "
+    assert warning in make(path, "regenerate", SIGNER="cfssl", CFSSL_CA_PK_PASSWORD="secret").stderr
+    assert "warning" not in make(path, "regenerate", SIGNER="cfssl").stderr
 
 
 def test_a_key_of_the_ca_in_a_form_of_encryption_that_cfssl_can_not_read_is_told(signed: Factory) -> None:

@@ -257,6 +257,8 @@ regenerate() { # the new set is made aside; one rename decides, heal does the re
     mv "$aside" "$into"
     swap "$into/.new"
     echo "new CA and certificates in certs/, the old ones in $into/"
+    ! grep -qs ENCRYPTED "$into/certs/ca-key.pem" ||
+        echo "warning: the old CA's key was encrypted, the new one is not (\`openssl ec -aes256\`, for RSA \`openssl rsa -traditional -aes256\`)" >&2
 }
 
 swap() { # swap archive/TIME/.new: the old certs/ goes to archive/TIME, the new one takes its place
