@@ -10,7 +10,7 @@ from support import make
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
 from tls_scaffold.makefiles.gnumake import dry_run, targets
-from tls_scaffold.makefiles.makefile import Survey, Unread, _own_lines, read, survey, wanted
+from tls_scaffold.makefiles.makefile import Survey, Unread, _own_lines, read, renews, survey, wanted
 from tls_scaffold.makefiles.shell import uncommented, unquoted
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
@@ -111,6 +111,8 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
         ("for i in a b; do n=$i; cfssl gencert $i.json | cfssljson -bare certs/peer-$i; done", ["peer-a", "peer-b"]),
         ('for i in a b; do cfssl gencert "$i.json" | cfssljson -bare "$i" && awk \'{print $i}\' x; done', ["a", "b"]),
         ("for i in a; do true; done; for j in b; do cfssl gencert a.json | cfssljson -bare $j; done", ["b"]),
+        ("for i in a b; do echo i; read x; cfssl gencert $i.json | cfssljson -bare $i; done", ["a", "b"]),
+        ("for i in a; do true; done & cfssl gencert a.json | cfssljson -bare b", ["b"]),
     ],
 )
 def test_a_loop_over_words_that_stand_there_signs_for_each(line: str, names: list[str]) -> None:
@@ -159,6 +161,8 @@ def test_a_loop_over_words_that_stand_there_signs_for_each(line: str, names: lis
         "cfssl | cfssljson -bare gencert",
         "| cfssljson -bare gencert",
         "cfssl gencert -ca | cfssljson -bare x",
+        "$X gencert x.json | cfssljson -bare $Y",
+        "cfssl gencert $X | cfssljson -bare x",
         "cfssl gencert x.json | other -bare x",
         "other gencert x.json | cfssljson -bare x",
     ],
@@ -192,6 +196,31 @@ def test_file_targets_that_are_up_to_date_are_read_all_the_same(tmp_path: Path) 
     before = read(path)
     make(path, "certs")
     assert read(path) == before
+
+
+@pytest.mark.needs("make")
+def test_paths_that_a_makefile_writes_out_in_full_are_those_of_the_folder(tmp_path: Path) -> None:
+    home, path = tmp_path / "home", tmp_path / "linked"
+    home.mkdir()
+    path.symlink_to(home, target_is_directory=True)
+    sign = "cfssl gencert -ca $(CURDIR)/certs/ca.pem -ca-key $(PWD)/certs/ca-key.pem"
+    (home / "Makefile").write_text(f"req:\n\t{sign} $(PWD)/x.json | cfssljson -bare $(CURDIR)/certs/x\n", "utf-8")
+    assert read(path) == (Signing("x", "req", "x.json", "certs/x", config=""),)
+
+
+@pytest.mark.needs("make")
+def test_a_req_that_fails_is_told_although_other_targets_sign(tmp_path: Path) -> None:
+    sign = "cfssl gencert x.json | cfssljson -bare x"
+    (tmp_path / "Makefile").write_text(f"req:\n\t$(error no way)\nx:\n\t{sign}\n", "utf-8")
+    with pytest.raises(ScaffoldError, match="no way"):
+        read(tmp_path)
+    (tmp_path / "Makefile").write_text(f"request:\n\t{sign}\n", "utf-8")
+    assert [each.name for each in read(tmp_path)] == ["x"]
+
+
+@pytest.mark.parametrize(("text", "there"), [("a:\nrenew:\n", True), ("a: renew\n", False), ("", False)])
+def test_ours_is_known_by_what_signs_again(text: str, there: bool) -> None:  # noqa: FBT001
+    assert renews(text) is there
 
 
 @pytest.mark.needs("make")
@@ -313,9 +342,13 @@ def test_a_line_that_speaks_of_signing_behind_a_quoted_hash_signs() -> None:
 
 def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
-    for words in ("echo re-run sh sign.sh certs/etcd1.pem by hand", "sh sign.sh ca && cp certs/ca.pem public.pem"):
+    told, verb = "echo re-run sh sign.sh certs/etcd1.pem by hand", "sh sign.sh ca && cp certs/ca.pem public.pem"
+    for words in (told, verb):
         text, strange = _own_lines(words)
         assert (text, strange) == ([], []), words
+        more = f"{words} | sh sign.sh certs/x.pem config/x.json; true"
+        assert _own_lines(more) == ([("certs/x", "config/x.json", "")], [])
+    assert _own_lines("sh sign.sh ca.pem") == ([], ["sh sign.sh ca.pem"])
     assert len(read(path)) == 2
     for script in ("./sign.sh", "sh ./sign.sh", "X=1 sh sign.sh"):
         assert _own_lines(f"{script} certs/x.pem config/x.json client # x") == (

@@ -61,6 +61,20 @@ def test_a_command_of_another_makefile_is_found_nowhere() -> None:
     assert Places("").lines_of("x", "x") == ()
 
 
+def test_a_line_of_ours_that_is_not_understood_is_found_too() -> None:
+    text = "req-a certs/a.pem:\n\tX = sign.sh\n\t-@sh sign.sh $@ $$n; true\nb: ; +sh sign.sh b.pem; x\nc: ; sign.sh\n"
+    told = {
+        "sh sign.sh certs/a.pem $n; true": 3,
+        "sh sign.sh b.pem; x": 4,
+        "sign.sh": 5,
+        "X = sign.sh": 2,
+        "sign.sh y": 0,
+    }
+    for command, number in told.items():
+        assert Places(text).unread(Unread(command)) == (f"Makefile:{number}" if number else "Makefile"), command
+    assert Places("a:\n\tgencert sign.sh\n").unread(Unread("gencert sign.sh")) == "Makefile:2"
+
+
 def test_a_makefile_is_taken_apart_once_however_many_commands_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Mock(wraps=groups)
     monkeypatch.setattr(places, "groups", counted)
