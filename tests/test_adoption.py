@@ -222,6 +222,14 @@ def test_a_second_certificate_for_peers_is_a_part_of_its_member() -> None:
     ]
 
 
+def test_a_second_certificate_may_have_a_cn_of_its_own() -> None:
+    second = signing("peer-a", "config/p.json")
+    found = listed(signing("a"), second, req_csr=request("etcd", "a"), p=request("peers", "a"))
+    assert found["members"] == [
+        {"name": "a", "hosts": ["a"], "peer": {"cn": "peers", "request": "config/p.json"}},
+    ]
+
+
 def test_certificates_of_one_name_are_told_apart_by_their_folders() -> None:
     found = listed(
         replace(signing("x"), output="a/X"),

@@ -169,6 +169,22 @@ def test_a_folder_that_follows_needs_nothing_but_its_record() -> None:
     assert (bool(Plan(ca="ssl/ca")), Plan(ca="ssl/ca").done, Plan().done) == (True, False, True)
 
 
+def test_what_is_reset_becomes_what_is_rendered_and_counts_as_rendered() -> None:
+    now, record, rendered = {"a": "x", "b": "x"}, {"a": "1", "b": "1"}, {"a": "2", "b": "2", INVENTORY: "{}"}
+    plan = follow(now, record, rendered, SHELF, reset=["a"])
+    assert (done(plan)["a"], told(plan)["a"], recorded(plan)["a"]) == ("2", "wrote", "2")
+    assert told(plan)["b"] == "conflict"
+
+
+def test_without_a_record_nobody_knows_what_was_edited() -> None:
+    now, rendered = {"a": "x", "b": "1"}, {"a": "1", "b": "1", "c": "1", INVENTORY: "{}"}
+    plan = follow(now, {}, rendered, SHELF)
+    assert (told(plan), plan.unsure) == ({"a": "kept", "c": "wrote"}, ())
+    unsure = plan.without_record()
+    assert (told(unsure), unsure.unsure) == ({"a": "unsure", "c": "wrote"}, ("a",))
+    assert (unsure.steps, unsure.shelf) == (plan.steps, SHELF)
+
+
 def test_what_a_folder_works_by_is_written_last_and_taken_away_after_all() -> None:
     rendered = {"z": "", "Makefile": "", "config/x.json": ""}
     plan = planned({"old": "1", "b": "1"}, {"old": "1", "b": "1"}, rendered)

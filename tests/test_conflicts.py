@@ -6,7 +6,7 @@ import pytest
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.conflicts import conflicts
+from tls_scaffold.inventory.conflicts import conflicts, open_peers
 from tls_scaffold.inventory.values import Inventory, Member, Proxy, User
 
 ONE_USER = "they would be one etcd user"
@@ -80,6 +80,25 @@ def test_names_cns_and_lifetimes_that_collide_are_refused(data: Any, problem: st
 )
 def test_one_host_in_two_spellings_is_still_one_host(members: str, problem: str) -> None:
     assert problems_of({"members": members}) == [problem]
+
+
+def test_a_member_of_another_cn_than_the_others_gives_its_cn_away_to_no_user_either() -> None:
+    members = [{"hosts": ["a"]}, {"hosts": ["b"], "cn": "x", "request": "b.json"}]
+    gateway = "etcd's gateway would act as that user"
+    assert problems_of({"members": members, "users": "x,etcd,other"}) == [
+        f"users[0].name: `x` is the CN of members[1]: {gateway}",
+        f"users[1].name: `etcd` is the CN of the members: {gateway}",
+    ]
+    named = [{"hosts": ["a"], "cn": "y"}, {"hosts": ["b"], "cn": "x", "request": "b.json"}]
+    assert problems_of({"members": named, "users": "y"}) == [f"users[0].name: `y` is the CN of members[0]: {gateway}"]
+    assert [user.cn for user in intake.of_data({"members": named, "users": "etcd"}).users] == ["etcd"]
+
+
+def test_members_of_several_cns_leave_their_peer_ports_open() -> None:
+    told = "their peer ports take any certificate of the CA, a user's too"
+    inventory = Inventory((Member("a", ("h",), cn="A"), Member("b", ("i",), cn="B"), Member("c", ("j",), cn="A")))
+    assert list(open_peers(inventory)) == [f"members have several CNs (`A`, `B`): {told}"]
+    assert list(open_peers(Inventory((Member("a", ("h",)), Member("b", ("i",)))))) == []
 
 
 def test_proxies_are_compared_with_each_other_too() -> None:

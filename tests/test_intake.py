@@ -353,6 +353,7 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         ("members", [{"hosts": ["a"], "output": 1}], "members[0].output: `1` is not text"),
         ("members", [{"hosts": ["a"], "peer": 1}], "members[0].peer: `1` is not a table of fields"),
         ("members", [{"hosts": ["a"], "peer": {"output": 1}}], "members[0].peer.output: `1` is not text"),
+        ("members", [{"hosts": ["a"], "peer": {"cn": 1}}], "members[0].peer.cn: `1` is not text"),
         (
             "members",
             [{"hosts": ["a"], "peer": {"hosts": ["b"]}}],
