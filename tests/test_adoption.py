@@ -224,7 +224,7 @@ def test_a_second_certificate_for_peers_is_a_part_of_its_member() -> None:
 
 def test_a_second_certificate_may_have_a_cn_of_its_own() -> None:
     second = signing("peer-a", "config/p.json")
-    found = listed(signing("a"), second, req_csr=request("etcd", "a"), p=request("peers", "a"))
+    found = listed(signing("a"), second, req_csr=request("m", "a"), p=request("peers", "a"))
     assert found["members"] == [
         {"name": "a", "hosts": ["a"], "peer": {"cn": "peers", "request": "config/p.json"}},
     ]
