@@ -3,8 +3,8 @@
 import pytest
 
 from tls_scaffold.etcd.access import Range, allows, range_of
+from tls_scaffold.inventory.listed import Permission
 from tls_scaffold.inventory.rbac import Role
-from tls_scaffold.inventory.values import Permission
 
 
 @pytest.mark.parametrize(

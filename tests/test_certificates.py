@@ -7,10 +7,11 @@ import pytest
 
 from support import openssl
 from tls_scaffold.cfssl import usages
-from tls_scaffold.cfssl.documents import Authority, Constraint, Profile, Request, SigningConfig, ca_profile
+from tls_scaffold.cfssl.profiles import Constraint, Profile, SigningConfig, ca_profile
+from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing import certificates, keys, likeness, signer, silences
+from tls_scaffold.signing import certificates, fitting, keys, likeness, signer, silences
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.words import Key
@@ -68,7 +69,7 @@ def test_a_certificate_without_extensions_has_none(tmp_path: Any) -> None:
     assert (found.hosts, found.usages, found.crl_urls, found.ocsp_urls, found.issuer_urls) == ((), (), (), (), ())
     assert (found.is_ca, found.path_length, found.key) == (False, None, Key("ed25519", 0))
     assert found.issuer_key_id == b""
-    assert certificates.key_fits(found, (tmp_path / "k").read_bytes())
+    assert fitting.key_fits(found, (tmp_path / "k").read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -89,12 +90,12 @@ def test_tells_whose_key_and_whose_ca() -> None:
     found, signed = sign()
     stranger = new_ca()
     other = sign()[1]
-    for fits in (certificates.key_fits, certificates.key_seems_to_fit):
+    for fits in (fitting.key_fits, fitting.key_seems_to_fit):
         assert fits(found, signed.key)
         assert not fits(found, other.key)
         assert not fits(found, b"rubbish")
         assert not fits(found, b"-----BEGIN EC PRIVATE KEY-----\nQUJD\n-----END EC PRIVATE KEY-----\n")
-    for issued in (certificates.signed_by, certificates.names_as_issuer):
+    for issued in (fitting.signed_by, fitting.names_as_issuer):
         assert issued(found, CA.certificate)
         assert not issued(found, stranger.certificate)
         assert not issued(CA.certificate, found)
@@ -104,7 +105,7 @@ def test_tells_whose_key_and_whose_ca() -> None:
 def test_keys_of_every_kind_are_read_back(key: Key) -> None:
     found, signed = sign(replace(REQUEST, key=key))
     assert found.key == key
-    assert certificates.key_seems_to_fit(found, signed.key)
+    assert fitting.key_seems_to_fit(found, signed.key)
     assert keys.pem(keys.private_key(signed.key, "k")) == signed.key
 
 
@@ -209,8 +210,8 @@ def test_a_profile_that_makes_cas_keeps_addresses_alone() -> None:
 def test_a_namesake_of_the_ca_gets_no_authority_key_identifier_as_in_go() -> None:
     found, _ = sign(replace(REQUEST, cn="CA"))
     assert found.issuer_key_id == b""
-    assert certificates.signed_by(found, CA.certificate)
-    assert certificates.names_as_issuer(found, CA.certificate)
+    assert fitting.signed_by(found, CA.certificate)
+    assert fitting.names_as_issuer(found, CA.certificate)
 
 
 def test_an_encrypted_key_needs_its_password(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

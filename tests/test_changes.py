@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tls_scaffold.inventory.values import Files, Inventory, Member, User
+from tls_scaffold.inventory.listed import Files, Member, User
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.changes import Note, Plan, Step, follow
 from tls_scaffold.keeping.gone import Gone
 from tls_scaffold.keeping.patch import unified

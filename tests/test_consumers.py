@@ -7,7 +7,8 @@ import yaml
 
 from tls_scaffold.bundles.consumers import files, parts
 from tls_scaffold.bundles.settings import Paths, Pems, to_yaml
-from tls_scaffold.inventory.values import Inventory, Member, Peer, Proxy, User
+from tls_scaffold.inventory.listed import Member, Peer, Proxy, User
+from tls_scaffold.inventory.values import Inventory
 
 INVENTORY = Inventory(
     members=(Member("a", ("a.example", "10.0.0.1", "FD00::1"), peer=Peer()), Member("b", ("b.example",))),

@@ -3,7 +3,8 @@
 import json
 from dataclasses import replace
 
-from tls_scaffold.inventory.values import Files, Inventory, Member, Proxy, User
+from tls_scaffold.inventory.listed import Files, Member, Proxy, User
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import documents
 from tls_scaffold.words import Key
 

@@ -23,19 +23,20 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / options verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync",
-    "checks": "certs documents hosts profiles report secrecy subjects targets / looking rule / view",
+    "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
-    "etcd": "cluster proofs throwaway / access etcdctl / guarded",
+    "etcd": "cluster proofs throwaway / matrix / bench / access etcdctl / guarded",
     "signing": (
-        "signings / authority batch plan / differences likeness signer silences soundness / certificates / keys pairs"
+        "signings / authority batch plan / differences likeness signer silences soundness / fitting / certificates / "
+        "keys pairs pemfiles"
     ),
     "keeping": "rehearsal / keep / gone journal patch takeover understood / "
     "changes / adoption merge / description jsonmerge textmerge",
     "disk": "folder / healing locking newfolder / files plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",
-    "cfssl": "readers / documents sans / durations goflags gojson gourl usages",
-    "inventory": "intake / rbac / components conflicts grants presets / fields formats values",
+    "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
+    "inventory": "intake / rbac / components conflicts grants presets / fields formats values / listed",
     "makefiles": "foreign places / makefile variables / gencert gnumake makeblocks / shell",
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""
@@ -43,7 +44,7 @@ LIBRARIES = {
     "click": "cli",
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
-    "cryptography": "signing.certificates signing.keys signing.likeness signing.signer",
+    "cryptography": "signing.certificates signing.fitting signing.keys signing.likeness signing.signer",
     "merge3": "keeping.textmerge",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",

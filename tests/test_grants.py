@@ -7,7 +7,7 @@ import pytest
 from conftest import Factory
 from support import tls_scaffold
 from tls_scaffold.inventory import grants, intake
-from tls_scaffold.inventory.values import Permission, User
+from tls_scaffold.inventory.listed import Permission, User
 
 ALICE = User("alice", "alice")
 

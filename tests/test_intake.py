@@ -9,7 +9,8 @@ import pytest
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import components, intake
 from tls_scaffold.inventory.fields import Fields
-from tls_scaffold.inventory.values import Component, Files, Inventory, Member, Peer, Permission, Proxy, User
+from tls_scaffold.inventory.listed import Files, Member, Peer, Permission, Proxy, User
+from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.words import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"

@@ -3,7 +3,8 @@
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
+from tls_scaffold.cfssl.profiles import Profile, SigningConfig
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.looking import look
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)

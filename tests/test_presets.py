@@ -1,8 +1,8 @@
 """What the well-known users need, and how a misspelt preset is told."""
 
 from tls_scaffold.inventory import presets
+from tls_scaffold.inventory.listed import Permission
 from tls_scaffold.inventory.presets import PRESETS
-from tls_scaffold.inventory.values import Permission
 
 R = "/calico/resources/v3/projectcalico.org/"
 TABLE = {

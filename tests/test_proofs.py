@@ -11,8 +11,9 @@ from clusters import P256, Live, live
 from conftest import Factory
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import proofs, throwaway
+from tls_scaffold.etcd.bench import ALLOWED, DENIED, Bench, apply
 from tls_scaffold.etcd.etcdctl import Identity, Member
-from tls_scaffold.etcd.proofs import ALLOWED, DENIED, Attempt, Bench
+from tls_scaffold.etcd.matrix import Attempt, matrix
 
 WORDS = (
     *("--members", "127.0.0.1", "--users", "root,calico,alice,plain", "--grant", "alice=/alice/:rw", *P256),
@@ -53,7 +54,7 @@ def surprises(attempts: tuple[Attempt, ...]) -> list[Attempt]:
 def test_all_of_them_hold_on_a_cluster_that_is_right(start: Start) -> None:
     running, bench = start()
 
-    attempts = proofs.matrix(bench, running.inventory)
+    attempts = matrix(bench, running.inventory)
 
     assert surprises(attempts) == []
     assert [check.seen for check in proofs.checks(bench, script(running), running.inventory, script(running))] == [
@@ -72,7 +73,7 @@ def test_the_matrix_notices_a_role_that_gives_too_little_or_too_much(start: Star
     running.said("role", "grant-permission", "calico", "read", "--prefix=true", "/calico/")
     running.said("role", "grant-permission", "user-alice", "write", "--prefix=true", "/tls-scaffold-nobody/")
 
-    assert surprises(proofs.matrix(bench, running.inventory)) == [
+    assert surprises(matrix(bench, running.inventory)) == [
         Attempt("calico", "/calico/*", "write", DENIED, ALLOWED),
         Attempt("calico", "/calico/felix/*", "write", DENIED, ALLOWED),
         Attempt("alice", "/tls-scaffold-nobody/*", "write", ALLOWED, DENIED),
@@ -83,7 +84,7 @@ def test_the_matrix_tells_an_error_that_is_neither_allowed_nor_denied(start: Sta
     running, bench = start()
     broken = Identity(bench.root.certificate, tmp_path / "no-such-key.pem")
 
-    attempts = proofs.matrix(replace(bench, users={**bench.users, "plain": broken}), running.inventory)
+    attempts = matrix(replace(bench, users={**bench.users, "plain": broken}), running.inventory)
 
     assert {each.user for each in surprises(attempts)} == {"plain"}
     assert all("no-such-key.pem" in each.seen for each in surprises(attempts))
@@ -167,6 +168,6 @@ def test_a_script_that_fails_ends_the_proof_with_its_words(start: Start, tmp_pat
     (tmp_path / "rbac.sh").write_text("echo 'error: no luck' >&2; exit 1\n")
 
     with pytest.raises(ScaffoldError) as failed:
-        proofs.apply(bench, tmp_path / "rbac.sh", "--enable")
+        apply(bench, tmp_path / "rbac.sh", "--enable")
 
     assert str(failed.value) == "`rbac.sh --enable` failed on the throw-away cluster\n  no luck"

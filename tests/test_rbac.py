@@ -3,8 +3,9 @@
 import pytest
 
 from tls_scaffold.inventory import rbac
+from tls_scaffold.inventory.listed import Files, Member, Permission, User
 from tls_scaffold.inventory.rbac import Role
-from tls_scaffold.inventory.values import Files, Inventory, Member, Permission, User
+from tls_scaffold.inventory.values import Inventory
 
 READ_X = Permission("/x/", "read")
 

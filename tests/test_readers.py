@@ -3,7 +3,8 @@ import json
 import pytest
 
 from tls_scaffold.cfssl import readers
-from tls_scaffold.cfssl.documents import Authority, Constraint, Profile, Request, SigningConfig
+from tls_scaffold.cfssl.profiles import Constraint, Profile, SigningConfig
+from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.words import Key
 

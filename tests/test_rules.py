@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from tls_scaffold import __version__
-from tls_scaffold.cfssl.documents import Authority, Profile, Request, SigningConfig
-from tls_scaffold.checks import KnownRules, certs, documents, hosts, profiles, run, subjects, targets
+from tls_scaffold.cfssl.profiles import Profile, SigningConfig
+from tls_scaffold.cfssl.requests import Authority, Request
+from tls_scaffold.checks import KnownRules, certs, documents, hosts, makelines, profiles, run, subjects, targets
 from tls_scaffold.checks.report import to_json, to_sarif
 from tls_scaffold.checks.rule import Finding, Rule
 from tls_scaffold.checks.view import View
-from tls_scaffold.inventory.values import Files, Inventory, Member, User
+from tls_scaffold.inventory.listed import Files, Member, User
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates, signer
@@ -260,9 +262,9 @@ def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
     makefile = "http_proxy = http://x\nhttps_proxy = $(P)\nx:\n\t  go   get y\n\tcfssl | -bare certs/$(n)\nNO = 1"
     nameless = replace(asked(""), path="certs/.pem")
     nameless = replace(nameless, signing=Signing("", "req", "x.json", "certs/"))
-    assert look(targets.DirectDownloads(), makefile=makefile) == [("Makefile:1", "http_proxy = http://x")]
-    assert look(targets.GoInstall(), makefile=makefile) == [("Makefile:4", "go get y")]
-    assert look(targets.NamedFiles(), nameless, asked("a"), makefile=makefile) == [
+    assert look(makelines.DirectDownloads(), makefile=makefile) == [("Makefile:1", "http_proxy = http://x")]
+    assert look(makelines.GoInstall(), makefile=makefile) == [("Makefile:4", "go get y")]
+    assert look(makelines.NamedFiles(), nameless, asked("a"), makefile=makefile) == [
         ("Makefile:5", "writes `certs/.pem`: the variable that is to name it is not set")
     ]
     unread = (
@@ -274,7 +276,7 @@ def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
     makefile = (
         "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n\tsh sign.sh $(A) b.pem c\n\techo a: `z gencert`"
     )
-    assert look(targets.UnderstoodLines(), unread=unread, makefile=makefile) == [
+    assert look(makelines.UnderstoodLines(), unread=unread, makefile=makefile) == [
         ("Makefile:2", "all: `x gencert`"),
         ("Makefile", "all: `y gencert`"),
         ("Makefile:5", "sh sign.sh a b.pem c"),
@@ -346,7 +348,7 @@ def result(finding: Finding, index: int, uri: str, region: dict[str, int], text:
 
 
 def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
-    rules: list[Rule] = [targets.GoInstall(), certs.Living(), hosts.WellFormedHosts()]
+    rules: list[Rule] = [makelines.GoInstall(), certs.Living(), hosts.WellFormedHosts()]
     found = [FINDINGS[0], FINDINGS[1], FINDINGS[3], replace(FINDINGS[2], id="expired")]
     text = to_sarif(found, rules)
     described = [
@@ -379,10 +381,10 @@ def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
 
 
 def test_a_rule_tells_nothing_twice_and_explains_itself() -> None:
-    rule = targets.GoInstall()
+    rule = makelines.GoInstall()
     twice = look(rule, makefile="go get a\ngo get a")
     assert [each.where for each in rule.findings(view(makefile="go get a\ngo get a"))] == [where for where, _ in twice]
-    assert list(targets.UnderstoodLines().findings(view(unread=(Unread("x"), Unread("x"))))) == [
-        Finding("not-understood", "warning", "Makefile", "x", targets.UnderstoodLines.fix)
+    assert list(makelines.UnderstoodLines().findings(view(unread=(Unread("x"), Unread("x"))))) == [
+        Finding("not-understood", "warning", "Makefile", "x", makelines.UnderstoodLines.fix)
     ]
     assert rule.explanation() == (f"go-get (warning)\n\n{rule.__doc__}\n\npain: {rule.pain}\nfix: {rule.fix}\n")

@@ -16,7 +16,8 @@ import pytest
 from clusters import VERSIONS, live, tools
 from rights import as_somebody
 from support import Done, contents, faults, make, modes, names, openssl, read, run, verify
-from tls_scaffold.cfssl.documents import Profile, Request
+from tls_scaffold.cfssl.profiles import Profile
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.commands import sign as sign_command
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile

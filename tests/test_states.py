@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tls_scaffold.cfssl.documents import Authority, Request
+from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.state.entries import Contents, Entry

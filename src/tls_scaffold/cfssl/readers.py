@@ -6,18 +6,9 @@ from datetime import timedelta
 from typing import TypeVar
 
 from tls_scaffold.cfssl import durations, gojson
-from tls_scaffold.cfssl.documents import (
-    DEFAULT_KEY,
-    EARLIEST,
-    NAME_WORDS,
-    Authority,
-    Constraint,
-    Profile,
-    Request,
-    SigningConfig,
-    moment,
-)
 from tls_scaffold.cfssl.gojson import Section
+from tls_scaffold.cfssl.profiles import EARLIEST, Constraint, Profile, SigningConfig, moment
+from tls_scaffold.cfssl.requests import DEFAULT_KEY, NAME_WORDS, Authority, Request
 from tls_scaffold.cfssl.usages import meanings
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.words import ECDSA_SIZES, Key

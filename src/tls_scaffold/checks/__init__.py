@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tls_scaffold.checks import certs, documents, hosts, profiles, secrecy, subjects, targets
+from tls_scaffold.checks import certs, documents, hosts, makelines, profiles, secrecy, subjects, targets
 from tls_scaffold.checks.documents import Fit
 from tls_scaffold.checks.rule import WARNING, Finding, Rule
 from tls_scaffold.checks.view import View
@@ -25,7 +25,7 @@ class KnownRules(Rule):
                 yield f"{FILE}: ignore.{name}", f"there is no rule `{name}`{meant(name, IDS)}"
 
 
-_MODULES = (documents, hosts, subjects, profiles, targets, certs, secrecy)
+_MODULES = (documents, hosts, subjects, profiles, targets, makelines, certs, secrecy)
 RULES: tuple[Rule, ...] = (*(rule() for module in _MODULES for rule in module.RULES), Fit(), KnownRules())
 IDS = tuple(rule.id for rule in RULES)
 

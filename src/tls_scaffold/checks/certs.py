@@ -7,7 +7,7 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.inventory.values import RENEW_DAYS
-from tls_scaffold.signing import certificates
+from tls_scaffold.signing import fitting, pemfiles
 
 SOON = timedelta(days=RENEW_DAYS)
 NEW_CA = "after `tls-scaffold adopt` and `sync`, `make regenerate` makes a new CA and signs everything with it"
@@ -40,7 +40,7 @@ class SignedByTheCA(Rule):
         orphans = (entry for entry in view.orphans if entry.certificate and not entry.certificate.is_ca)
         for entry in (*view.components, *orphans):
             ca = view.contents.authorities.get(entry.ca)
-            if ca and entry.certificate and not certificates.signed_by(entry.certificate, ca):
+            if ca and entry.certificate and not fitting.signed_by(entry.certificate, ca):
                 yield entry.path, f"it is not signed by `{entry.ca}`"
 
 
@@ -56,7 +56,7 @@ class FittingKey(Rule):
         for entry in view.contents.entries:
             if not entry.certificate or entry.key is None or entry.has_locked_key:
                 continue
-            if not certificates.key_fits(entry.certificate, entry.key):
+            if not fitting.key_fits(entry.certificate, entry.key):
                 yield entry.key_path, f"it is not the key of `{entry.path}`"
 
 
@@ -99,7 +99,7 @@ class LoneCA(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each CA with something beside it in its file."""
         for entry in view.authorities:
-            if entry.certificate and not certificates.stands_alone(content(view.folder, entry.path)):
+            if entry.certificate and not pemfiles.stands_alone(content(view.folder, entry.path)):
                 yield entry.path, "it holds more than the CA's certificate"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tls_scaffold.cfssl import sans
-from tls_scaffold.cfssl.documents import Request
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.inventory.values import LOOPBACK, MEMBERS_CN

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import readers
-from tls_scaffold.cfssl.documents import Request, SigningConfig
+from tls_scaffold.cfssl.profiles import SigningConfig
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.folder import last_render
 from tls_scaffold.disk.plainfiles import names, text

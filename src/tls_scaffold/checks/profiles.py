@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from tls_scaffold.cfssl import durations
-from tls_scaffold.cfssl.documents import SigningConfig, ca_profile
+from tls_scaffold.cfssl.profiles import SigningConfig, ca_profile
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import SERVERS, View

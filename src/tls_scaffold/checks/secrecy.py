@@ -11,7 +11,7 @@ from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing import certificates
+from tls_scaffold.signing import certificates, pemfiles
 
 KEYS = "*-key.pem"
 OTHERS = 0o077
@@ -38,7 +38,7 @@ class SecretKeys(Rule):
 def _holds_key(folder: Path, path: str) -> bool:
     """Tell a private key, whatever the name of its file and whatever else that holds."""
     raw = _content(folder, path)
-    return any(label.endswith(b"PRIVATE KEY") and _block(raw, label) for label in certificates.labels(raw))
+    return any(label.endswith(b"PRIVATE KEY") and _block(raw, label) for label in pemfiles.labels(raw))
 
 
 class SecretDirectory(Rule):
@@ -98,7 +98,7 @@ def _is_pem_crl(raw: bytes) -> bool:
 def _block(raw: bytes, label: bytes) -> bytes:
     """Return what the PEM block of this label holds; nothing where there is none."""
     try:
-        return certificates.der_of(raw, label)
+        return pemfiles.der_of(raw, label)
     except ValueError:
         return b""
 

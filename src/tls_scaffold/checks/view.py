@@ -7,8 +7,9 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
 from tls_scaffold.cfssl.gojson import field_of
+from tls_scaffold.cfssl.profiles import Profile, SigningConfig
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.places import Places

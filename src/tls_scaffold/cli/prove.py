@@ -10,7 +10,7 @@ from tls_scaffold.cli.options import option
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.prove import Proof
-    from tls_scaffold.etcd.proofs import Attempt
+    from tls_scaffold.etcd.matrix import Attempt
 
 
 @click.command()

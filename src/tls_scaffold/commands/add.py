@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.inventory import intake, rbac
-from tls_scaffold.inventory.values import User
+from tls_scaffold.inventory.listed import User
 from tls_scaffold.keeping import keep as keeping
 from tls_scaffold.keeping.changes import Plan
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tls_scaffold.cfssl import goflags, readers
-from tls_scaffold.cfssl.documents import Request, SigningConfig, ca_profile
+from tls_scaffold.cfssl.profiles import SigningConfig, ca_profile
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.signing import signer, silences

@@ -10,8 +10,10 @@ from tls_scaffold.disk.plainfiles import content, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import cluster as etcd
 from tls_scaffold.etcd import etcdctl, proofs, throwaway
+from tls_scaffold.etcd.bench import Bench, apply
 from tls_scaffold.etcd.etcdctl import Identity, Member
-from tls_scaffold.etcd.proofs import Attempt, Bench, Check
+from tls_scaffold.etcd.matrix import Attempt, matrix
+from tls_scaffold.etcd.proofs import Check
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.formats import LARGEST
 from tls_scaffold.inventory.presets import ROOT
@@ -68,13 +70,13 @@ def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
 def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path], ours: Path) -> Proof:
     """Apply the scripts on a fresh cluster, switch authentication on, and try everything; the first is the folder's."""
     for each in scripts:
-        proofs.apply(bench, each)
+        apply(bench, each)
     script = scripts[0]
-    proofs.apply(bench, script, "--enable")
+    apply(bench, script, "--enable")
     return Proof(
         version=bench.cluster.tools.version,
         members=len(bench.cluster.endpoints),
-        attempts=proofs.matrix(bench, inventory),
+        attempts=matrix(bench, inventory),
         checks=tuple(proofs.checks(bench, script, inventory, ours)),
     )
 

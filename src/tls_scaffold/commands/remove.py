@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import PEER, Component, Inventory, Member
+from tls_scaffold.inventory.listed import Member
+from tls_scaffold.inventory.values import PEER, Component, Inventory
 from tls_scaffold.keeping import keep as keeping
 from tls_scaffold.keeping.changes import Plan
 

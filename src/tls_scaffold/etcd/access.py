@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tls_scaffold.inventory.listed import Permission
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import Role
-from tls_scaffold.inventory.values import Permission
 
 
 @dataclass(frozen=True)

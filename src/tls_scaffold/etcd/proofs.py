@@ -1,40 +1,13 @@
 """What a running cluster must and must not do: each proof tries it, and says what was seen."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 
-from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcd.access import allows, range_of
-from tls_scaffold.etcd.etcdctl import Cluster, Done, Identity, Member
+from tls_scaffold.etcd.bench import DENIED, PROBE, Bench, apply, failed, outcome, run_script
 from tls_scaffold.inventory.presets import ROOT
-from tls_scaffold.inventory.rbac import SCRIPT, roles_of, script_lines
-from tls_scaffold.inventory.values import Inventory, Permission, User
-
-PROBE = "tls-scaffold-probe"
-OUTSIDE = Permission("/tls-scaffold-nobody/", "readwrite")
-WORKERS = 4
-ALLOWED, DENIED = "allowed", "denied"
-REFUSALS = {"etcdserver: permission denied", "etcdserver: user name not found"}
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One try of a user to read or write: what happened and what should; texts `allowed`, `denied` or an error."""
-
-    user: str
-    path: str
-    access: str
-    seen: str
-    expected: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether it went as it should."""
-        return self.seen == self.expected
+from tls_scaffold.inventory.rbac import script_lines
+from tls_scaffold.inventory.values import Inventory
 
 
 @dataclass(frozen=True)
@@ -48,75 +21,6 @@ class Check:
     def holds(self) -> bool:
         """Whether it holds."""
         return not self.seen
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A running cluster and who knocks at it; `stranger` has a certificate of another CA."""
-
-    cluster: Cluster
-    root: Identity
-    member: Member
-    stranger: Identity
-    users: Mapping[str, Identity]
-
-
-def apply(bench: Bench, script: Path, *words: str) -> str:
-    """Run `rbac.sh` as root; return what it printed, one line a change. ScaffoldError where it fails.
-
-    Only enabling asks every member; for the rest one is enough, and a handshake with each takes its time.
-    """
-    done = _script(bench, script, *words)
-    if done.returncode:
-        raise _failed(done, *words)
-    return done.stdout
-
-
-def _script(bench: Bench, script: Path, *words: str) -> Done:
-    endpoints = {} if "--enable" in words else {"ETCDCTL_ENDPOINTS": bench.cluster.endpoints[0]}
-    return bench.cluster.run(bench.root, ["sh", script, *words], endpoints, script.parent)
-
-
-def _failed(done: Done, *words: str) -> ScaffoldError:
-    return ScaffoldError(
-        f"`{' '.join([SCRIPT, *words])}` failed on the throw-away cluster",
-        done.stderr.removeprefix("error: ").split("\n\n")[0].splitlines(),
-    )
-
-
-def matrix(bench: Bench, inventory: Inventory) -> tuple[Attempt, ...]:
-    """Let each user try each prefix and key of anybody, and one of nobody: to read all of it, to write in it."""
-    held = [each for user in inventory.users for role in roles_of(user) for each in role.permissions]
-    targets = {(each.path, each.prefix): each for each in (*held, OUTSIDE)}.values()
-    tries = [(user, target, access) for user in inventory.users for target in targets for access in ("read", "write")]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        try:
-            # one member each, in turn: etcdctl would first shake hands with every member it is told of
-            return tuple(
-                pool.map(lambda words, url: _attempt(bench, url, *words), tries, cycle(bench.cluster.endpoints))
-            )
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _attempt(bench: Bench, endpoint: str, user: User, target: Permission, access: str) -> Attempt:
-    written = Permission(target.path + PROBE if target.prefix else target.path, access, prefix=False)
-    wanted = range_of(target if access == "read" else written)
-    expected = ALLOWED if allows(roles_of(user), access, wanted) else DENIED
-    if access == "write":
-        words = ["put", "--", written.path, PROBE]
-    else:
-        words = ["get", f"--prefix={str(target.prefix).lower()}", "--keys-only=true", "--", target.path]
-    seen = _outcome(bench.cluster, bench.users[user.name], endpoint, *words)
-    return Attempt(user.name, f"{target.path}{'*' if target.prefix else ''}", access, seen, expected)
-
-
-def _outcome(cluster: Cluster, identity: Identity, endpoint: str, *words: str) -> str:
-    done = cluster.etcdctl(identity, *words, ETCDCTL_ENDPOINTS=endpoint)
-    if done.returncode == 0:
-        return ALLOWED
-    said = re.findall(r"^Error: *(.*)$", done.stderr, re.MULTILINE)
-    return DENIED if REFUSALS.intersection(said) else " ".join(said or done.stderr.split("\n")[-2:])
 
 
 def checks(bench: Bench, script: Path, inventory: Inventory, ours: Path) -> Iterator[Check]:
@@ -147,7 +51,7 @@ def unknown_cn_may_do_nothing(bench: Bench) -> Check:
     """Try to read, write and list users as the members' CN, which is never a user."""
     tries = (("get", PROBE), ("put", PROBE, PROBE), ("user", "list"), ("role", "list"))
     endpoint = bench.cluster.endpoints[0]
-    outcomes = ((" ".join(words), _outcome(bench.cluster, bench.member.server, endpoint, *words)) for words in tries)
+    outcomes = ((" ".join(words), outcome(bench.cluster, bench.member.server, endpoint, *words)) for words in tries)
     wrong = [f"`{words}` is {seen}" for words, seen in outcomes if seen != DENIED]
     return Check("a certificate whose CN is no user of etcd may do nothing", _told(wrong))
 
@@ -184,9 +88,9 @@ def nothing_but_the_inventory_is_there(bench: Bench, inventory: Inventory, ours:
 
     The user root, and its role, stand in no inventory that leaves them out, but no proof does without.
     """
-    done = _script(bench, ours, "--diff")
+    done = run_script(bench, ours, "--diff")
     if done.stderr or done.returncode not in (0, 1):
-        raise _failed(done, "--diff")
+        raise failed(done, "--diff")
     signs = {"+": "is missing", "-": "is too much"}
     lines = [line.replace("\t", "  ") for line in done.stdout.split("\n") if line]
     wrong = [f"`{line[2:]}` {signs[line[0]]}" for line in lines]

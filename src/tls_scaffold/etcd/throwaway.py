@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tls_scaffold.cfssl.documents import Profile, Request
+from tls_scaffold.cfssl.profiles import Profile
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.etcd.etcdctl import Identity
 from tls_scaffold.signing import signer

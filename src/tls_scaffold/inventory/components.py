@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tls_scaffold import words
 from tls_scaffold.inventory.fields import Fields, shown
-from tls_scaffold.inventory.values import Files, Member, Peer, Permission, Proxy, Server, User
+from tls_scaffold.inventory.listed import Files, Member, Peer, Permission, Proxy, Server, User
 
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")

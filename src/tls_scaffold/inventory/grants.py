@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from tls_scaffold.inventory.values import Permission, User
+from tls_scaffold.inventory.listed import Permission, User
 from tls_scaffold.words import meant, text_problem, visible
 
 ACCESS = {

@@ -11,7 +11,8 @@ from tls_scaffold.inventory import components, formats, rbac
 from tls_scaffold.inventory.conflicts import conflicts
 from tls_scaffold.inventory.fields import Fields, items, shown
 from tls_scaffold.inventory.grants import granted
-from tls_scaffold.inventory.values import FILE, VERSION, Component, Inventory, User
+from tls_scaffold.inventory.listed import User
+from tls_scaffold.inventory.values import FILE, VERSION, Component, Inventory
 
 Value = TypeVar("Value")
 DEFAULTS = Inventory(members=())

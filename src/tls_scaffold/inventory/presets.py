@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tls_scaffold.inventory.values import Permission
+from tls_scaffold.inventory.listed import Permission
 from tls_scaffold.words import meant
 
 ROOT = "root"

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tls_scaffold.inventory import presets
+from tls_scaffold.inventory.listed import Permission, User
 from tls_scaffold.inventory.presets import ROOT, Preset
-from tls_scaffold.inventory.values import Component, Inventory, Permission, User
+from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.words import canonical_address
 
 CLIENT_PORT = 2379

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from tls_scaffold.inventory.listed import Member, Proxy, Server, User
 from tls_scaffold.words import Key
 
 FILE = "tls-scaffold.json"
@@ -16,106 +17,6 @@ SHARED_REQUEST = "config/req-csr.json"
 CLIENT = "client"
 RENEW_DAYS = 30  # as the Makefile's
 DEFAULT_KEY = Key("ecdsa", 384)
-
-
-@dataclass(frozen=True)
-class Permission:
-    """What a user may do with a key or, with `prefix`, with every key that begins with `path`."""
-
-    path: str
-    access: str
-    prefix: bool = True
-
-    def document(self) -> dict[str, str]:
-        """Return the permission as it stands in the inventory file."""
-        return {"prefix" if self.prefix else "key": self.path, "access": self.access}
-
-
-@dataclass(frozen=True)
-class Files:
-    """Where a component's files have other names than ours: folders that were adopted.
-
-    `request` is a path below the folder, `output` one without `.pem`, `profile` a name in
-    `ca-config.json`; empty for the usual ones.
-    """
-
-    request: str = ""
-    output: str = ""
-    profile: str | None = None
-
-    def document(self) -> dict[str, str]:
-        """Return what is unusual, as it stands in the inventory file."""
-        fields = {"request": self.request, "output": self.output}
-        return {
-            **{name: text for name, text in fields.items() if text},
-            **({} if self.profile is None else {"profile": self.profile}),
-        }
-
-
-@dataclass(frozen=True)
-class Peer:
-    """A member's second certificate, for its peers; an empty `cn` is the member's."""
-
-    files: Files = Files()
-    cn: str = ""
-
-    def document(self) -> dict[str, Any]:
-        """Return it as it stands in the inventory file."""
-        return {**({"cn": self.cn} if self.cn else {}), **self.files.document()}
-
-
-@dataclass(frozen=True)
-class Server:
-    """A member or a proxy: a name for its files and the hosts that it is reached at.
-
-    An empty `cn` is the one that the inventory gives all of them.
-    """
-
-    name: str
-    hosts: tuple[str, ...]
-    files: Files = Files()
-    cn: str = ""
-
-    def document(self) -> dict[str, Any]:
-        """Return it as it stands in the inventory file."""
-        cn = {"cn": self.cn} if self.cn else {}
-        return {"name": self.name, "hosts": list(self.hosts), **cn, **self.files.document()}
-
-
-@dataclass(frozen=True)
-class Member(Server):
-    """An etcd server; `peer` is its second certificate, where it has one."""
-
-    peer: Peer | None = None
-
-    def document(self) -> dict[str, Any]:
-        """Return it as it stands in the inventory file."""
-        return {**super().document(), **({} if self.peer is None else {"peer": self.peer.document()})}
-
-
-class Proxy(Server):
-    """An etcd proxy."""
-
-
-@dataclass(frozen=True)
-class User:
-    """A client identity: its CN is the etcd user."""
-
-    name: str
-    cn: str
-    role: str = ""
-    permissions: tuple[Permission, ...] = ()
-    files: Files = Files()
-
-    def document(self) -> dict[str, Any]:
-        """Return it as it stands in the inventory file."""
-        return {
-            "name": self.name,
-            "cn": self.cn,
-            **({"role": self.role} if self.role else {}),
-            **({"permissions": [each.document() for each in self.permissions]} if self.permissions else {}),
-            **self.files.document(),
-        }
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tls_scaffold import words
 from tls_scaffold.cfssl import readers
-from tls_scaffold.cfssl.documents import Request
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import MEMBERS_CN, PEER
 from tls_scaffold.keeping.description import Leaf, Seed, components, overrides, own_hosts, settings

@@ -8,7 +8,8 @@ from typing import Any
 
 from tls_scaffold import words
 from tls_scaffold.cfssl import durations, readers
-from tls_scaffold.cfssl.documents import CA_EXPIRY, Request
+from tls_scaffold.cfssl.profiles import CA_EXPIRY
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.inventory.values import CLIENT, LOOPBACK, PEER, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles.gencert import Signing
 

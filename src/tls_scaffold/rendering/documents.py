@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 
-from tls_scaffold.cfssl.documents import Authority, Request
+from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
 from tls_scaffold.words import canonical_host
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.cfssl import readers
-from tls_scaffold.cfssl.documents import ca_profile
+from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import flush_directory, telling
 from tls_scaffold.disk.folder import inside, read_text
 from tls_scaffold.disk.healing import CERTS, heal

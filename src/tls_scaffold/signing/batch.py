@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.cfssl.documents import Profile, Request
+from tls_scaffold.cfssl.profiles import Profile
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import pairs, signer

@@ -1,20 +1,18 @@
-"""Certificates read back: PEM → subject, SANs, usages, dates, and whether a key or a CA fits."""
+"""Certificates read back: PEM → subject, SANs, usages, dates."""
 
-import re
 import warnings
-from binascii import a2b_base64
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from tls_scaffold.cfssl import usages
-from tls_scaffold.cfssl.documents import SUBJECT
+from tls_scaffold.cfssl.requests import SUBJECT
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing.keys import private_key
+from tls_scaffold.signing.pemfiles import der_of
 from tls_scaffold.words import Key
 
 # cfssl signs such names, and `silences` tells of them: nobody who reads one back is to be told again
@@ -25,9 +23,7 @@ UNREADABLE = (
     *(ValueError, TypeError, UnsupportedAlgorithm),
     *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
 )
-LABEL = re.compile(rb"-----BEGIN ([A-Za-z0-9 ]+)-----")
 PARTS = ("subject", "key", "usages")
-EC_POINTS = (65, 97, 133)  # bytes of an uncompressed point on P-256, P-384 and P-521
 
 
 @dataclass(frozen=True)
@@ -164,30 +160,6 @@ def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
     return tuple(read(begin + block, place) for block in blocks) or (read(pem, place),)
 
 
-def der_of(pem: bytes, label: bytes) -> bytes:
-    """Return what the first PEM block of this label holds; ValueError if there is none."""
-    _, begin, rest = pem.partition(b"-----BEGIN " + label + b"-----")
-    body, end, _ = rest.partition(b"-----END " + label + b"-----")
-    if not (begin and end):
-        raise ValueError("it is empty" if not pem.strip() else f"no `-----BEGIN {label.decode()}-----` and its end")
-    return a2b_base64(body)
-
-
-def labels(pem: bytes) -> frozenset[bytes]:
-    """Return the labels of the PEM blocks that begin in a file, such as `CERTIFICATE`."""
-    return frozenset(LABEL.findall(pem))
-
-
-def stands_alone(pem: bytes) -> bool:
-    """Tell whether nothing but the certificate that `read` takes is in a PEM file; text may stand before it.
-
-    cfssl takes no other file for a CA's: "the PEM file should contain only one object".
-    """
-    before, _, rest = pem.partition(b"-----BEGIN CERTIFICATE-----")
-    behind = rest.partition(b"-----END CERTIFICATE-----")[2]
-    return b"-----BEGIN " not in before and not behind.strip()
-
-
 def _pairs(name: x509.Name) -> tuple[tuple[str, str], ...]:
     oids = ((attribute.oid.dotted_string, str(attribute.value)) for attribute in name)
     return tuple((WORDS.get(oid, oid), text) for oid, text in oids)
@@ -199,57 +171,6 @@ def _key_usages(bits: Any) -> tuple[str, ...]:
     only = ("encipher_only", "decipher_only") if bits.key_agreement else ()
     fields = (each for each in dict.fromkeys(usages.KEY_USAGES.values()) if not each.endswith("_only"))
     return tuple(usages.word(each) for each in (*fields, *only) if getattr(bits, each))
-
-
-def signed_by(certificate: Certificate, ca: Certificate) -> bool:
-    """Tell whether `ca` signed a certificate: names, and the signature verified with its key."""
-    try:
-        certificate.parsed.verify_directly_issued_by(ca.parsed)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def names_as_issuer(certificate: Certificate, ca: Certificate) -> bool:
-    """Tell whether a certificate names `ca` and its key as its issuer: a hundred times faster than `signed_by`."""
-    same_key = not certificate.issuer_key_id or certificate.issuer_key_id == ca.key_id
-    return same_key and certificate.parsed.issuer == ca.parsed.subject
-
-
-def seems_signed_by(certificate: Certificate, ca: Certificate) -> bool:
-    """Tell whether `ca` signed a certificate: by the key that it names where it names one, else by its signature.
-
-    cfssl names the CA's key by its hash, so another CA of the same name is found without a slow look at
-    each signature.
-    """
-    return names_as_issuer(certificate, ca) if certificate.issuer_key_id else signed_by(certificate, ca)
-
-
-def key_fits(certificate: Certificate, pem: bytes) -> bool:
-    """Tell whether a private key in PEM is the one of a certificate; False too if it can't be read.
-
-    An encrypted key is opened with CFSSL_CA_PK_PASSWORD, as cfssl does.
-    """
-    try:
-        key = private_key(pem, "")
-    except ScaffoldError:
-        return False
-    return bool(key.public_key() == certificate.parsed.public_key())
-
-
-def key_seems_to_fit(certificate: Certificate, pem: bytes) -> bool:
-    """Tell whether the public key that an EC key's PEM carries along is the certificate's; others as `key_fits`.
-
-    It takes a hundredth of the time, and finds every key that was swapped, cut or lost.
-    """
-    try:
-        der = der_of(pem, b"EC PRIVATE KEY")
-    except ValueError:
-        return key_fits(certificate, pem)
-    if b"ENCRYPTED" in pem:
-        return key_fits(certificate, pem)
-    points = (der[-size:] for size in EC_POINTS if len(der) > size and der[-size] == 4)  # noqa: PLR2004 - SEC 1, 2.3.3
-    return any(point in certificate.der for point in points)
 
 
 def is_crl(der: bytes) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from tls_scaffold.cfssl import durations, usages
-from tls_scaffold.cfssl.documents import SUBJECT, Profile, Request, moment
+from tls_scaffold.cfssl.profiles import Profile, moment
+from tls_scaffold.cfssl.requests import SUBJECT, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.signing.certificates import Certificate
 

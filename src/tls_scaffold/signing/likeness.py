@@ -13,9 +13,10 @@ from hashlib import sha1
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tls_scaffold.cfssl.documents import PRINTABLE
+from tls_scaffold.cfssl.requests import PRINTABLE
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing.certificates import Certificate, der_of
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.pemfiles import der_of
 from tls_scaffold.words import CN_LENGTH
 
 CN_OID = bytes.fromhex("0603550403")

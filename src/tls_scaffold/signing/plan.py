@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from tls_scaffold.cfssl import readers
-from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
+from tls_scaffold.cfssl.profiles import Profile, SigningConfig
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import inside, read_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing import certificates, likeness, silences
+from tls_scaffold.signing import certificates, fitting, likeness, silences
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 
@@ -114,9 +115,9 @@ class _Survey:
             certificate = certificates.read(pem, f"{asked.signing.output}.pem")
         except ScaffoldError:
             return ("not a certificate",)
-        if not certificates.key_seems_to_fit(certificate, key):
+        if not fitting.key_seems_to_fit(certificate, key):
             return ("does not fit its key",)
-        if not certificates.seems_signed_by(certificate, self._cas[asked.signing.ca]):
+        if not fitting.seems_signed_by(certificate, self._cas[asked.signing.ca]):
             return ("signed by another CA",)
         reasons = differences(certificate, asked.request, asked.profile)
         pattern = likeness.pattern(certificate) if kind and not reasons else None

@@ -17,12 +17,14 @@ from cryptography.x509.name import (
 )
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from tls_scaffold.cfssl.documents import PRINTABLE, Profile, Request, ca_profile
+from tls_scaffold.cfssl.profiles import Profile, ca_profile
+from tls_scaffold.cfssl.requests import PRINTABLE, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.cfssl.usages import KEY_USAGES, meanings
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing.certificates import Certificate, read, stands_alone
+from tls_scaffold.signing.certificates import Certificate, read
 from tls_scaffold.signing.keys import PrivateKey, generate, pem, private_key, signature_hash
+from tls_scaffold.signing.pemfiles import stands_alone
 
 KEY_USAGE_FIELDS = tuple(dict.fromkeys(KEY_USAGES.values()))
 

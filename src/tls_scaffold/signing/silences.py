@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from tls_scaffold.cfssl import durations, sans
-from tls_scaffold.cfssl.documents import Profile, Request, SigningConfig
+from tls_scaffold.cfssl.profiles import Profile, SigningConfig
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.certificates import WORDS, Certificate

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing.certificates import Certificate, read, read_all, signed_by
+from tls_scaffold.signing.certificates import Certificate, read, read_all
+from tls_scaffold.signing.fitting import signed_by
 from tls_scaffold.signing.keys import private_key
 
 Value = TypeVar("Value")

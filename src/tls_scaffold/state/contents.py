@@ -12,7 +12,7 @@ from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
-from tls_scaffold.signing import certificates
+from tls_scaffold.signing import pemfiles
 from tls_scaffold.state.entries import CA, CA_REQUEST, Contents, Entry, is_server
 from tls_scaffold.state.reading import Reader
 
@@ -104,7 +104,7 @@ def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
 def _is_of_another_kind(folder: Path, path: str) -> bool:
     """Tell a file in PEM that holds no certificate: a CRL, a key under a name of its own, parameters."""
     try:
-        found = certificates.labels(content(folder, path))
+        found = pemfiles.labels(content(folder, path))
     except ScaffoldError:
         return False
     return bool(found) and not any(label.endswith(b"CERTIFICATE") for label in found)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from tls_scaffold.cfssl.documents import Profile, Request
+from tls_scaffold.cfssl.profiles import Profile
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
-from tls_scaffold.signing import certificates
+from tls_scaffold.signing import fitting
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.keys import PASSWORD
@@ -128,10 +129,10 @@ def judged(entry: Entry, ca: Certificate | None) -> Entry:
 
 def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> Iterator[tuple[str, str]]:
     is_open = entry.key is not None and not entry.has_locked_key
-    if is_open and not certificates.key_seems_to_fit(certificate, entry.key or b""):
+    if is_open and not fitting.key_seems_to_fit(certificate, entry.key or b""):
         yield MISMATCHED, f"`{entry.key_path}` is not its key"
     is_other_ca = entry.kind is None and certificate.is_ca
-    if ca and not is_other_ca and not certificates.seems_signed_by(certificate, ca):
+    if ca and not is_other_ca and not fitting.seems_signed_by(certificate, ca):
         yield MISMATCHED, f"another CA than `{entry.ca}` signed it"
     yield from ((STALE, difference) for difference in _differences(entry, certificate))
 

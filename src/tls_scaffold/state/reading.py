@@ -5,12 +5,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from tls_scaffold.cfssl import readers
-from tls_scaffold.cfssl.documents import Request, SigningConfig, ca_profile
+from tls_scaffold.cfssl.profiles import SigningConfig, ca_profile
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.plainfiles import content, text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing import certificates, likeness
+from tls_scaffold.signing import certificates, fitting, likeness, pemfiles
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.state.entries import CA, CA_KIND, Entry, is_server, judged, name_of
 
@@ -98,7 +99,7 @@ class Reader:
             model,
             name=signing.name,
             path=path,
-            certificate=Certificate(certificates.der_of(pem, b"CERTIFICATE")),
+            certificate=Certificate(pemfiles.der_of(pem, b"CERTIFICATE")),
             key=key,
             request=replace(model.request, cn=kind.cn),
             signing=signing,
@@ -124,9 +125,7 @@ class Reader:
         first = next(iter(self._cas), CA)
         if not entry.certificate:
             return first
-        return next(
-            (path for path, ca in self._cas.items() if certificates.seems_signed_by(entry.certificate, ca)), first
-        )
+        return next((path for path, ca in self._cas.items() if fitting.seems_signed_by(entry.certificate, ca)), first)
 
     def is_copy_of_ca(self, entry: Entry) -> bool:
         """Tell whether a certificate is a CA of the folder once more: where an adopted one was before."""

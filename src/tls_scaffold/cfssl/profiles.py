@@ -1,0 +1,126 @@
+"""cfssl's signing configuration, `config/ca-config.json`, and its profiles."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+
+from tls_scaffold.cfssl import durations
+from tls_scaffold.cfssl.requests import Authority, Request
+from tls_scaffold.errors import ScaffoldError
+
+CA_EXPIRY = "43800h"
+BACKDATE = timedelta(minutes=5)
+EARLIEST = 1950
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+CA_USAGES = ("cert sign", "crl sign")
+DEFAULT_USAGES = ("signing", "key encipherment", "server auth", "client auth")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A profile's `ca_constraint`: whether what it signs is a CA itself."""
+
+    is_ca: bool = False
+    max_path_length: int = 0
+    max_path_length_zero: bool = False
+
+    @property
+    def path_length(self) -> int | None:
+        """How many CAs may follow; None for any number, which Go takes a bare 0 for, and for what is no CA."""
+        if not self.is_ca:
+            return None
+        if self.max_path_length > 0 or (self.max_path_length == 0 and self.max_path_length_zero):
+            return self.max_path_length
+        return None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How certificates are signed; an empty `name` is the default profile. Durations and times are Go's texts.
+
+    `issuer_urls` is None where the field is absent: only then those of the default profile count.
+    """
+
+    name: str = ""
+    usages: tuple[str, ...] = ()
+    expiry: str = ""
+    backdate: str = ""
+    not_before: str = ""
+    not_after: str = ""
+    constraint: Constraint = Constraint()
+    crl_url: str = ""
+    ocsp_url: str = ""
+    issuer_urls: tuple[str, ...] | None = None
+
+    @cached_property
+    def lifetime(self) -> timedelta:
+        """`expiry` as a duration."""
+        return durations.parse(self.expiry) or timedelta()
+
+    def validity(self, now: datetime) -> tuple[datetime, datetime]:
+        """Return NotBefore and NotAfter of a certificate signed `now` (UTC), as cfssl computes them.
+
+        Raises ScaffoldError if one is beyond the years that a certificate can name (RFC 5280, 4.1.2.5).
+        """
+        half_up = now + timedelta(seconds=30)
+        minute = half_up.replace(second=0, microsecond=0)
+        try:
+            backdated = minute - (durations.parse(self.backdate) or BACKDATE)
+            begin = moment(self.not_before) if self.not_before else backdated
+            end = moment(self.not_after) if self.not_after else begin + self.lifetime
+        except OverflowError:
+            begin = end = datetime.min.replace(tzinfo=timezone.utc)
+        if min(begin.year, end.year) < EARLIEST:
+            place = f"profile `{self.name or 'default'}`"
+            raise ScaffoldError(f"{place}: it reaches beyond the years {EARLIEST} to 9999, all that certificates know")
+        return begin, end
+
+
+@dataclass(frozen=True)
+class SigningConfig:
+    """The content of `config/ca-config.json`; without one, cfssl signs with its built-in default."""
+
+    default: Profile = Profile(usages=DEFAULT_USAGES, expiry="8760h")
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+
+    def profile_or_default(self, name: str) -> Profile:
+        """Return the profile that cfssl signs with when `name` is asked for, with what it takes over from the default.
+
+        "" is the default; for a name that there is not, cfssl takes it in silence.
+        """
+        chosen = self.profiles.get(name, self.default)
+        return replace(
+            chosen,
+            expiry=chosen.expiry if chosen.lifetime else self.default.expiry,
+            crl_url=chosen.crl_url or self.default.crl_url,
+            ocsp_url=chosen.ocsp_url or self.default.ocsp_url,
+            issuer_urls=self.default.issuer_urls if chosen.issuer_urls is None else chosen.issuer_urls,
+        )
+
+
+def ca_profile(request: Request) -> Profile:
+    """Return the profile that cfssl signs a CA's own request with: five years unless it says otherwise."""
+    authority = request.ca or Authority()
+    length = authority.path_length
+    return Profile(
+        name="ca",
+        usages=CA_USAGES,
+        expiry=authority.expiry or CA_EXPIRY,
+        backdate=authority.backdate,
+        constraint=Constraint(is_ca=True, max_path_length=length, max_path_length_zero=authority.path_length_zero),
+        crl_url=request.crl_url,
+    )
+
+
+def moment(text: str) -> datetime:
+    """Return a time of RFC 3339, as Go's JSON has them, in UTC and whole seconds, all that certificates know.
+
+    Raises ValueError if it is no such time.
+    """
+    match = MOMENT.fullmatch(text)
+    if not match:
+        raise ValueError(text)
+    zone = "+00:00" if match[2] == "Z" else match[2]
+    return datetime.fromisoformat(f"{match[1]}{zone}").astimezone(timezone.utc)
