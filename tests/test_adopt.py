@@ -590,6 +590,8 @@ def test_what_the_make_of_another_folder_signs_is_found_there_and_refused(tmp_pa
     (path / "sub").mkdir()
     signs = PLAIN.replace(" certs/", " ../certs/").replace(" config/", " ../config/")
     (path / "sub/Makefile").write_text(f"all:\n\tcfssl gencert {signs} ../certs/y\n", encoding="utf-8")
+    (path / "sub/deep").mkdir()
+    (path / "sub/deep/makefile").write_text("all:\n\ttrue\n", encoding="utf-8")
     (path / "sub/loop").symlink_to(path / "sub", target_is_directory=True)
     before = contents(path)
     said = kept(path, "adopt", code=1).stderr

@@ -111,13 +111,12 @@ def test_what_the_command_line_overrides_makes_a_request_of_one_s_own() -> None:
     assert found.seeds == {
         "config/req-a.json": Seed(SHARED, {"hosts": ["10.0.0.1", "localhost"]}),
         "config/req-b.json": Seed(SHARED, {"CN": "B"}),
-        "config/req-c.json": Seed(SHARED, {"CN": "", "hosts": [""]}),
     }
-    assert found.inventory["members"] == [{"name": "a", "hosts": ["10.0.0.1"], "request": "config/req-a.json"}]
-    assert found.inventory["users"] == [
-        {"name": "b", "cn": "B", "profile": ""},
-        {"name": "c", "cn": "c", "profile": ""},
+    assert found.inventory["members"] == [
+        {"name": "a", "hosts": ["10.0.0.1"], "request": "config/req-a.json"},
+        {"name": "c", "hosts": ["10.0.0.2"]},
     ]
+    assert found.inventory["users"] == [{"name": "b", "cn": "B", "profile": ""}]
 
 
 def test_without_a_configuration_there_is_no_seed_for_one() -> None:

@@ -656,6 +656,14 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("{line:go get}", "go get -u github.com/cloudflare/cfssl/cmd/cfssl")],
         ),
     ],
+    "line-ends": [
+        (
+            append(name, f"{words}\r\n"),
+            append(name, f"{words}\n"),
+            [(name, "its lines end in CRLF, as on Windows")],
+        )
+        for name, words in (("Makefile", "# the end"), ("sign.sh", "exit"), ("rbac.sh", "exit"))
+    ],
     "another-makefile": [
         (text(name, "all:\n"), text("Makefile.old", "all:\n"), [(name, "make reads it instead of `Makefile`")])
         for name in ("GNUmakefile", "makefile")
@@ -1091,8 +1099,23 @@ def test_a_ca_that_ends_is_made_anew_by_what_the_folder_has(makefile: str, sound
         (sound / "Makefile").write_text(f"certs/ca.pem:\n{command}", encoding="utf-8")
     certs.ca(sound, life=9 * DAY)
     (found,) = [each for each in check(sound, NOW).findings if each.id == "expiring"]
-    assert (found.where, "adopt" in found.fix) == ("certs/ca.pem", makefile == "theirs")
+    assert (found.where, "`tls-scaffold sync`" in found.fix) == ("certs/ca.pem", makefile == "theirs")
+    assert "adopt" not in found.fix
     assert "`make regenerate`" in found.fix
+    (sound / "tls-scaffold.json").unlink()
+    (found,) = [each for each in check(sound, NOW).findings if each.id == "expiring"]
+    assert ("`tls-scaffold adopt` and `tls-scaffold sync`" in found.fix) == (makefile == "theirs")
+
+
+def test_a_ca_that_another_folder_s_make_makes_only_where_there_is_none_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "sub/certs").mkdir(parents=True)
+    makes = "cfssl gencert -initca ca.json | cfssljson -bare certs/ca"
+    (tmp_path / "Makefile").write_text("ca:\n\t$(MAKE) -C sub ca\n", encoding="utf-8")
+    ids = {}
+    for guard in ("test -f certs/ca.pem ||", "test -f certs/other.pem ||"):
+        (tmp_path / "sub/Makefile").write_text(f"ca:\n\t{guard} {makes}\n", encoding="utf-8")
+        ids[guard] = "replaces-ca" in [each.id for each in check(tmp_path, NOW).findings]
+    assert ids == {"test -f certs/ca.pem ||": False, "test -f certs/other.pem ||": True}
 
 
 def test_sarif_places_each_finding_and_describes_each_rule(sound: Path) -> None:

@@ -18,7 +18,7 @@ ROOMS = """
 3  disk
 2  rendering bundles
 1  cfssl inventory makefiles
-0  errors words
+0  errors paths words
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / options verbs",
@@ -37,7 +37,7 @@ SHELVES = {
     "bundles": "consumers / calico / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
     "inventory": "intake / rbac / components conflicts grants presets / fields formats values / listed",
-    "makefiles": "foreign places / makefile variables / gencert gnumake makeblocks / shell",
+    "makefiles": "foreign places / makefile variables / gencert gnumake / makeblocks / shell",
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""
 LIBRARIES = {

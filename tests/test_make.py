@@ -561,6 +561,23 @@ def test_an_encrypted_key_of_the_ca_is_opened_with_cfssls_password(signed: Facto
     assert "warning" not in make(path, "regenerate", SIGNER="cfssl").stderr
 
 
+def test_a_new_set_is_not_made_with_the_old_ca_by_the_make_of_another_folder(signed: Factory) -> None:
+    path = signed(*SMALL)
+    (path / "sub").mkdir()
+    line = "cfssl gencert -ca ../certs/ca.pem -ca-key ../certs/ca-key.pem ../config/req-calico.json"
+    (path / "sub/Makefile").write_text(f"all:\n\t{line} | cfssljson -bare certs/z\n", encoding="utf-8")
+    text = (path / "Makefile").read_text()
+    (path / "Makefile").write_text(re.sub("^(req: .*\n)", r"\1\t$(MAKE) -C sub\n", text, flags=re.MULTILINE))
+    before = contents(path)
+
+    done = make(path, "regenerate", code=2, SIGNER="cfssl")
+
+    assert last_error(done).startswith("`certs/z` is signed by the make of another folder, ")
+    assert contents(path) == before
+    (path / "sub/Makefile").write_text("all:\n\techo other work\n", encoding="utf-8")
+    make(path, "regenerate", SIGNER="cfssl")
+
+
 def test_a_key_of_the_ca_in_a_form_of_encryption_that_cfssl_can_not_read_is_told(signed: Factory) -> None:
     path, password = signed(*SMALL), "secret"
     key = path / "certs/ca-key.pem"

@@ -10,7 +10,7 @@ from support import make
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
 from tls_scaffold.makefiles.gnumake import dry_run, targets
-from tls_scaffold.makefiles.makefile import Survey, Unread, _own_lines, read, renews, survey, wanted
+from tls_scaffold.makefiles.makefile import Survey, Unread, _own_lines, asks_for_all, read, renews, survey, wanted
 from tls_scaffold.makefiles.shell import uncommented, unquoted
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
@@ -216,6 +216,23 @@ def test_a_req_that_fails_is_told_although_other_targets_sign(tmp_path: Path) ->
         read(tmp_path)
     (tmp_path / "Makefile").write_text(f"request:\n\t{sign}\n", "utf-8")
     assert [each.name for each in read(tmp_path)] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("more", "all_of_it"),
+    [
+        ("", True),
+        ("x := $(MAKE)\n", True),
+        ("x:\n\tcfssl gencert x\n", False),
+        ("-include x.mk\n", False),
+        ("x:\n\tcd y && $(MAKE)\n", False),
+        ("x: ; ${MAKE} -C y\n", False),
+    ],
+)
+def test_every_target_counts_where_others_may_sign(folder: Factory, more: str, all_of_it: bool) -> None:  # noqa: FBT001
+    text = (folder() / "Makefile").read_text()
+    assert asks_for_all(text + more) is all_of_it
+    assert not asks_for_all(more)
 
 
 @pytest.mark.parametrize(("text", "there"), [("a:\nrenew:\n", True), ("a: renew\n", False), ("", False)])
@@ -456,6 +473,50 @@ def test_what_a_make_in_another_folder_signs_lies_below_that(tmp_path: Path) -> 
     assert found.unread == (Unread("cd 'a b/c' && sh sign.sh v.pem v.json"),)
     (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
     assert wanted(tmp_path / "linked") == found
+
+
+@pytest.mark.needs("make")
+def test_makes_of_several_folders_are_asked_one_after_another(tmp_path: Path) -> None:
+    names = [f"f{number}" for number in range(8)]
+    for name in names:
+        (tmp_path / name).mkdir()
+        line = "cfssl gencert x.json | cfssljson -bare"
+        (tmp_path / name / "Makefile").write_text(f"all:\n\t{line} a\n\t{line} b\n", encoding="utf-8")
+    rules = "".join(f"{name}/x:\n\t$(MAKE) -C {name}\n" for name in names)
+    needs = " ".join(f"{name}/x" for name in names)
+    (tmp_path / "Makefile").write_text(f"MAKEFLAGS += -j8\nreq: {needs}\n{rules}", encoding="utf-8")
+    assert [each.output for each in read(tmp_path)] == [f"{name}/{each}" for name in names for each in "ab"]
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
+    "line", ["$(MAKE) -C sub | grep -v Entering", "+@$(MAKE) -w -C sub | tail -1", "@$(MAKE) -C sub >/dev/null"]
+)
+def test_what_of_another_make_is_not_to_be_seen_misleads_nobody(tmp_path: Path, line: str) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/Makefile").write_text("all: ; true\n", encoding="utf-8")
+    sign = "cfssl gencert x.json | cfssljson -bare x"
+    (tmp_path / "Makefile").write_text(f"req:\n\t{line}\n\t{sign}\n", encoding="utf-8")
+    assert [each.output for each in read(tmp_path)] == ["x"]
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "\t$(MAKE) -v && touch signed # gencert",
+        "\t@+touch signed && cfssl gencert x.json",
+        "\ttouch signed; \\\n\t${MAKE} -v; cfssl \\\n\tgencert x.json",
+        "x: ; +touch signed; sh sign.sh a b",
+    ],
+)
+def test_no_line_signs_when_make_is_only_asked(tmp_path: Path, recipe: str) -> None:
+    (tmp_path / "Makefile").write_text(f"# $(MAKE) gencert\nreq: x\nx:\n{recipe}\n", encoding="utf-8")
+    with pytest.raises(ScaffoldError) as caught:
+        read(tmp_path)
+    told = " ".join(recipe.replace("\\\n", " ").split())
+    assert list(caught.value.problems) == [f"Makefile:4: `{told}`"]
+    assert not (tmp_path / "signed").exists()
 
 
 @pytest.mark.needs("make")

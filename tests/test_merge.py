@@ -59,24 +59,6 @@ def test_lines_changed_on_both_sides_are_merged_even_where_the_changes_touch(
 
 
 @pytest.mark.parametrize(
-    ("yours", "ours", "text"),
-    [
-        (BASE, "a\nb\nc\nD\n", "a\nb\nc\nD\n"),
-        (BASE, BASE, BASE),
-        ("a\nB\nc\nd\n", BASE, "a\nB\nc\nd\n"),
-        ("a\nB\nc\nd\n", "a\nb\nc\nD\n", "a\nB\nc\nD\n"),
-    ],
-)
-def test_lines_that_end_as_on_windows_are_no_edit_and_end_as_make_and_sh_read_them(
-    yours: str, ours: str, text: str
-) -> None:
-    windows = yours.replace("\n", "\r\n")
-    assert merge("Makefile", BASE, windows, ours) == Merged(text)
-    assert merge("x.json", "{}", "{\r\n}", "{}") == Merged("{\r\n}")
-    assert merge("sign.sh", BASE, windows, "a\nß\nc\nd\n").conflict == ("B" in yours)
-
-
-@pytest.mark.parametrize(
     ("yours", "ours"),
     [
         ("a\nB\nc\nd\n", "a\nß\nc\nd\n"),

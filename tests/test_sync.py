@@ -584,6 +584,26 @@ def test_half_a_character_in_a_request_is_a_conflict_and_no_traceback(folder: Fa
     assert "conflict config/req-calico.json" in kept(path, "sync", code=1).stderr
 
 
+def test_line_ends_of_windows_are_no_edit_and_sync_takes_them_out(folder: Factory) -> None:
+    path, plain = folder(name="windows"), folder(name="plain")
+    for each in (path, plain):
+        edit(each / "Makefile", *EDITS["Makefile"])
+    for name in ("Makefile", "sign.sh", "rbac.sh", "README.md", "config/req-calico.json", "config/req-csr.json"):
+        (path / name).write_bytes((path / name).read_bytes().replace(b"\n", b"\r\n"))
+    found = run("tls-scaffold", "-C", str(path), "check").stdout
+    assert [line.split(":")[1] for line in found.splitlines() if "[line-ends]" in line] == [
+        " Makefile",
+        " rbac.sh",
+        " sign.sh",
+    ]
+    kept(path, "sync", "--check", code=1)
+    done = kept(path, "remove", "calico")
+    kept(plain, "remove", "calico")
+    assert "archived" not in done.stderr
+    assert "conflict" not in done.stderr
+    assert contents(path) == contents(plain)
+
+
 def test_names_that_both_sides_changed_are_a_conflict(folder: Factory) -> None:
     for names in ("[]", '[{"O": "ours"}, {"OU": "second"}]'):
         path = folder(name=f"names{len(names)}")

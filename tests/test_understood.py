@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tls_scaffold.keeping.adoption import CONFIG
 from tls_scaffold.keeping.merge import Merged, merge
 from tls_scaffold.keeping.understood import base
+from tls_scaffold.paths import CONFIG
 
 REQUEST = "config/req-x.json"
 

@@ -225,9 +225,11 @@ stamp() { # into = a new name archive/TIME
     chmod 700 archive
 }
 
-written() { # what `make req` would write, as make itself says
-    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' "${MAKE_PROGRAM:-make}" -nB req SIGNER=cfssl | tr -d "\"'" | sed -n '
+written() { # what `make req` would write, as make itself says, `elsewhere` before what a make of another folder would
+    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' LC_ALL=C "${MAKE_PROGRAM:-make}" -wnB req SIGNER=cfssl | tr -d "\"'" | sed -n '
         /^[ 	]*#/d
+        /\[1\]: Entering directory/,/\[1\]: Leaving directory/ s/.*sh sign\.sh \([^ ]*\.pem\) .*/sh sign.sh elsewhere:\1.pem x/
+        /\[1\]: Entering directory/,/\[1\]: Leaving directory/ s/.* --*bare\(=true\)\{0,1\}  *\([^ ;&|]*\).*/ -bare elsewhere:\2/
         s/.*sh sign\.sh \([^ ]*\.pem\) .*/\1/p
         s/.* --*bare\(=true\)\{0,1\}  *\([^ ;&|]*\).*/\2/p'
 }
@@ -239,6 +241,9 @@ regenerate() { # the new set is made aside; one rename decides, heal does the re
         path=${path#"$PWD/"}
         case ${path#./} in certs/*) ;; *) echo "$path" && break ;; esac
     done)
+    [ "$outside" = "${outside#elsewhere:}" ] ||
+        fail "\`${outside#elsewhere:}\` is signed by the make of another folder, which knows the old CA alone" \
+            "take it out from under \`req:\`, and call it when the new set is there"
     [ -z "$outside" ] || fail "\`$outside\` lies outside \`certs/\`: a new set can't be made aside" \
         "let it go to \`certs/\`: by its \`output\` in tls-scaffold.json, or behind \`-bare\` under \`req:\`"
     if there certs/ca.pem || there certs/ca-key.pem; then ca_is_whole; ca_fits; fi
@@ -257,8 +262,6 @@ regenerate() { # the new set is made aside; one rename decides, heal does the re
     mv "$aside" "$into"
     swap "$into/.new"
     echo "new CA and certificates in certs/, the old ones in $into/"
-    ! grep -qs ENCRYPTED "$into/certs/ca-key.pem" ||
-        echo "warning: the old CA's key was encrypted, the new one is not (\`openssl ec -aes256\`, for RSA \`openssl rsa -traditional -aes256\`)" >&2
 }
 
 swap() { # swap archive/TIME/.new: the old certs/ goes to archive/TIME, the new one takes its place
@@ -266,6 +269,8 @@ swap() { # swap archive/TIME/.new: the old certs/ goes to archive/TIME, the new 
         [ ! -d certs ] || [ ! -e "${1%/.new}/certs" ] || fail "both \`certs\` and \`${1%/.new}/certs\` stand beside a newer set" "move one of them away"
         [ ! -d certs ] || mv certs "${1%/.new}/certs"
         mv "$1/certs" certs
+        ! grep -qs ENCRYPTED "${1%/.new}/certs/ca-key.pem" || grep -qs ENCRYPTED certs/ca-key.pem ||
+            echo "warning: the old CA's key was encrypted, the new one is not (\`openssl ec -aes256\`, for RSA \`openssl rsa -traditional -aes256\`)" >&2
     fi
     rm -rf "$1"
 }

@@ -145,15 +145,16 @@ def staged(template: Path, count: int) -> tuple[float, float]:
     folder = fresh(template)
     make(folder, "ca", "SIGNER=tls-scaffold")
     from tls_scaffold.makefiles import makefile
+    from tls_scaffold.paths import CA
     from tls_scaffold.signing import authority, batch, pairs, plan, signer
 
     now = signer.utc_now()
-    ca = authority.load(folder, authority.OURS, "certs/ca-key.pem")
+    ca = authority.load(folder, CA, "certs/ca-key.pem")
     with pairs.workshop(folder / "certs") as work:
         os.sync()
         begin = time.perf_counter()
         signings = makefile.read(folder)[-count:]
-        wanted = plan.wanted(folder, signings, {authority.OURS: ca.certificate}, now, force=True)
+        wanted = plan.wanted(folder, signings, {CA: ca.certificate}, now, force=True)
         jobs = [batch.Job(each.signing.name, each.request, each.profile, ca, work) for each in wanted]
         done = batch.sign(jobs, now, PROCESSORS, lambda _: None)
         signed = time.perf_counter()

@@ -10,7 +10,7 @@ from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.signing import fitting, pemfiles
 
 SOON = timedelta(days=RENEW_DAYS)
-NEW_CA = "after `tls-scaffold adopt` and `sync`, `make regenerate` makes a new CA and signs everything with it"
+NEW_CA = "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
 
 
 class ReadableCertificates(Rule):
@@ -122,8 +122,8 @@ class FlaggedCA(Rule):
 
 def signed_again(view: View, where: str, fix: str) -> str:
     """Return what signs a certificate again: `fix` where that has a line of our form, or none is known."""
-    if not view.renews and any(where == entry.path for entry in view.authorities):
-        return NEW_CA
+    if view.makefile and not view.renews and any(where == entry.path for entry in view.authorities):
+        return NEW_CA.format("" if view.inventory else "`tls-scaffold adopt` and ")
     entry = view.leaf(where)
     if not entry or not entry.signing or view.has_own_line(entry):
         return fix
@@ -145,7 +145,7 @@ class Living(Rule):
         for entry in view.contents.entries:
             if not entry.certificate:
                 continue
-            if entry.certificate.not_after <= view.now:
+            if entry.certificate.has_ended(view.now):
                 yield entry.path, f"it ended {entry.certificate.not_after:%Y-%m-%d %H:%M} UTC"
             if entry.certificate.not_before > view.now:
                 yield entry.path, f"it is not valid before {entry.certificate.not_before:%Y-%m-%d %H:%M} UTC"
@@ -167,8 +167,9 @@ class LivingOn(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each certificate that ends within 30 days."""
         for entry in view.contents.entries:
-            if entry.certificate and view.now < entry.certificate.not_after <= view.now + SOON:
-                yield entry.path, f"it ends {entry.certificate.not_after:%Y-%m-%d %H:%M} UTC"
+            certificate = entry.certificate
+            if certificate and certificate.has_ended(view.now + SOON) and not certificate.has_ended(view.now):
+                yield entry.path, f"it ends {certificate.not_after:%Y-%m-%d %H:%M} UTC"
 
     def fix_of(self, view: View, where: str) -> str:
         """Return what signs it again."""

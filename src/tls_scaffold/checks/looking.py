@@ -17,9 +17,10 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import CA_REQUEST, CONFIG
 from tls_scaffold.state import contents
-from tls_scaffold.state.contents import CONFIG, OWN_REQUEST
-from tls_scaffold.state.entries import CA_REQUEST, Contents
+from tls_scaffold.state.contents import OWN_REQUEST
+from tls_scaffold.state.entries import Contents
 
 POSITION = re.compile(r"(?:.*: )?line (\d+), column (\d+): (.*)", re.DOTALL)
 REQUEST_WORDS = {"cn", "hosts", "key", "names"}

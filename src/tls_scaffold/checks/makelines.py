@@ -11,6 +11,7 @@ from tls_scaffold.makefiles.makefile import MAKEFILE
 
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
 VARIABLE = re.compile(r"\$[({\w]")
+SCRIPTS = ("sign.sh", "rbac.sh")
 GO_GET = re.compile(r"\bgo\s+get\b")
 
 
@@ -70,6 +71,22 @@ class UnderstoodLines(Rule):
             yield view.places.unread(told), str(told)
 
 
+class UnixLines(Rule):
+    """The lines of what make and sh read end in LF alone."""
+
+    id = "line-ends"
+    pain = "make takes the CR for a part of the last word, and sh stops at the first line"
+    fix = "`tls-scaffold sync` takes the CRs out, elsewhere `sed -i 's/\\r$//' FILE`; `* text=auto eol=lf` tells git"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each file with CRLF in it."""
+        scripts = (name for name in plainfiles.names(view.folder, ".", ".sh") if name in SCRIPTS)
+        texts = {MAKEFILE: view.makefile, **{name: plainfiles.text(view.folder, name) for name in scripts}}
+        for path, text in texts.items():
+            if "\r\n" in text:
+                yield path, "its lines end in CRLF, as on Windows"
+
+
 class OneMakefile(Rule):
     """Make reads the file that is looked at here."""
 
@@ -85,4 +102,4 @@ class OneMakefile(Rule):
                 yield name, f"make reads it instead of `{MAKEFILE}`"
 
 
-RULES = (NamedFiles, DirectDownloads, GoInstall, UnderstoodLines, OneMakefile)
+RULES = (NamedFiles, DirectDownloads, GoInstall, UnderstoodLines, UnixLines, OneMakefile)

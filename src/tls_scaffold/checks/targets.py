@@ -34,12 +34,19 @@ class KeepsTheCA(Rule):
 
 def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
     """Yield the commands with which make would make a CA although its files are there and up to date."""
-    halves = "|".join(map(re.escape, (entry.path, entry.key_path)))
-    guard = re.compile(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\S*/)?({halves})[\"'\s].*-initca\b")
     home = os.path.realpath(view.folder)
     for line in logical_lines(gnumake.dry_run(view.folder, target, there=(entry.path, entry.key_path))):
-        if MAKES_CA.search(line) and not guard.search(line) and _names(line, entry, home):
+        if MAKES_CA.search(line) and not _is_guarded(line, entry) and _names(line, entry, home):
             yield line
+
+
+def _is_guarded(line: str, entry: Entry) -> bool:
+    """Tell a line that makes a CA only where `test` finds none; behind a `cd` its path is another than the folder's."""
+    halves = [entry.path, entry.key_path]
+    if line.startswith("cd "):
+        halves = [half.rpartition("/")[2] for half in halves]
+    either = "|".join(map(re.escape, halves))
+    return bool(re.search(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\S*/)?({either})[\"'\s].*-initca\b", line))
 
 
 def _names(line: str, entry: Entry, home: str) -> bool:

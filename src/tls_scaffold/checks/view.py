@@ -13,7 +13,8 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.places import Places
-from tls_scaffold.state.entries import CA_KIND, CA_REQUEST, Contents, Entry
+from tls_scaffold.paths import CA_REQUEST
+from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 
 SERVERS = ("member", "proxy")
 VARIABLE = re.compile(r"\$[({][^(){}$]*[)}]")

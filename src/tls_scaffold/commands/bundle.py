@@ -16,10 +16,10 @@ from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import FILE, Component, Inventory
+from tls_scaffold.paths import CA
 from tls_scaffold.signing import soundness
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
-from tls_scaffold.state.entries import CA
 
 PRIVATE = 0o700
 HOME = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)

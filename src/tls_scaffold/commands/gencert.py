@@ -1,7 +1,7 @@
 """`tls-scaffold cfssl gencert`: one certificate, from the command line that folders have for cfssl."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.cfssl import goflags, readers
@@ -34,11 +34,9 @@ def gencert(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -
     place = _request(flags.rest)
     text = read_stdin() if place == STDIN else _text(folder / place)
     request = readers.request(text, "standard input" if place == STDIN else place)
-    request = replace(request, cn=flags.texts.get("cn") or request.cn)
     if "initca" in flags.switches:
-        return _ca(request, place, folder, flags.texts.get("ca-key", ""))
-    hostname = flags.texts.get("hostname")
-    request = replace(request, hosts=tuple(hostname.split(","))) if hostname else request
+        return _ca(request.overridden(flags.texts.get("cn"), None), place, folder, flags.texts.get("ca-key", ""))
+    request = request.overridden(flags.texts.get("cn"), flags.texts.get("hostname"))
     return _leaf(request, place, folder, flags.texts)
 
 

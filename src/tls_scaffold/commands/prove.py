@@ -19,10 +19,10 @@ from tls_scaffold.inventory.formats import LARGEST
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
+from tls_scaffold.paths import CA, CA_KEY
 from tls_scaffold.rendering import template
 from tls_scaffold.signing import certificates, soundness
 from tls_scaffold.signing.signer import utc_now
-from tls_scaffold.state.entries import CA
 
 MOST_MEMBERS = 3
 
@@ -83,7 +83,7 @@ def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path], ours: Path
 
 def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:
     needed = [each for each in inventory.components if each.kind != "proxy"]
-    ca = (CA, *(() if rbac.root_component(inventory) else ("certs/ca-key.pem",)))
+    ca = (CA, *(() if rbac.root_component(inventory) else (CA_KEY,)))
     missing = [path for path in (*ca, *_files(needed)) if not (folder / path).is_file()]
     if missing:
         raise ScaffoldError(

@@ -148,7 +148,7 @@ def _advice(
         return
     not_yet = {row.path for row in rows if row.not_before and row.not_before > now}
     ends = {path for path, state in states_of.items() if state in ("expired", "expiring")} - not_yet
-    own = {f"{output}.pem" for _, output in makefile.TARGET.findall(text)}
+    own = {f"{output}.pem" for _, output in makefile.components(text)}
     gone = {path for path, state in states_of.items() if state == "missing" and not (folder / path).exists()}
     if renews and (gone or ends - own):
         yield make

@@ -11,10 +11,11 @@ from typing import Any
 from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
 from tls_scaffold.disk.files import write as write_file
-from tls_scaffold.disk.healing import ARCHIVE, CA_FILES, CERTS, STATE, WORK, finish_ca, heal
+from tls_scaffold.disk.healing import ARCHIVE, CA_FILES, STATE, WORK, finish_ca, heal
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.formats import LARGEST
+from tls_scaffold.paths import CERTS
 
 NO_LINKS = (CERTS, ARCHIVE, STATE)
 NO_LINKS_HINT = "move it away, or put a folder in its place"

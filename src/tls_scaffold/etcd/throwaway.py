@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from tls_scaffold import paths
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.etcd.etcdctl import Identity
-from tls_scaffold.signing import signer
+from tls_scaffold.signing import authority, signer
 from tls_scaffold.signing.signer import CA, Signed
 from tls_scaffold.words import Key
 
@@ -16,9 +17,7 @@ HOUR = Profile(usages=("signing", "key encipherment", "client auth"), expiry="1h
 
 def ca_of(folder: Path) -> CA:
     """Return the folder's CA; ScaffoldError where a half of it is missing or does not fit."""
-    paths = [folder / "certs" / name for name in ("ca.pem", "ca-key.pem")]
-    certificate, key = (path.read_bytes() for path in paths)
-    return signer.load_ca(certificate, key, "certs/ca.pem", "certs/ca-key.pem")
+    return authority.load(folder, paths.CA, paths.CA_KEY)
 
 
 def other_ca() -> CA:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from tls_scaffold.inventory.values import FILE, Component, Inventory
+from tls_scaffold.paths import CA_REQUEST, CONFIG
 from tls_scaffold.words import canonical_host
 
 Item = TypeVar("Item")
 LISTS = (("proxies", "proxy"), ("users", "user"))
-OUR_REQUESTS = ("config/ca-csr.json", "config/ca-config.json", FILE)
+OUR_REQUESTS = (CA_REQUEST, CONFIG, FILE)
 
 
 def conflicts(inventory: Inventory) -> list[str]:

@@ -13,8 +13,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import MEMBERS_CN, PEER
 from tls_scaffold.keeping.description import Leaf, Seed, components, overrides, own_hosts, settings
 from tls_scaffold.makefiles.gencert import Signing
-
-CA_REQUEST, CONFIG = "config/ca-csr.json", "config/ca-config.json"
+from tls_scaffold.paths import CA_REQUEST, CONFIG
 
 
 @dataclass(frozen=True)

@@ -39,13 +39,13 @@ class Leaf:
     @property
     def cn(self) -> str:
         """The CN that it is signed for; its name where there is none, as an inventory has no component without."""
-        return (self.request.cn if self.signing.cn is None else self.signing.cn) or self.name
+        return self.request.overridden(self.signing.cn, None).cn or self.name
 
 
 def overrides(signing: Signing) -> dict[str, Any]:
-    """Return the fields of a request that the command line of its signing puts others over."""
-    cn = {} if signing.cn is None else {"CN": signing.cn}
-    return cn if signing.hostname is None else {**cn, "hosts": signing.hostname.split(",")}
+    """Return the fields of a request that the command line of its signing puts others over, as `Request.overridden`."""
+    cn = {"CN": signing.cn} if signing.cn else {}
+    return {**cn, "hosts": signing.hostname.split(",")} if signing.hostname else cn
 
 
 def own_hosts(request: Request, signing: Signing) -> list[str]:

@@ -76,7 +76,7 @@ def preview(folder: Path, change: Change) -> Plan:
 def _assumed(folder: Path, inventory: Inventory) -> dict[str, str]:
     """Return what was rendered last where no record tells: of each file what it has of the inventory's own render."""
     rendered = template.render(inventory)
-    now = _texts(folder, rendered)
+    now = _with_line_feeds(_texts(folder, rendered))
     return {
         path: text if now[path] == text else common(path, now[path], text)
         for path, text in rendered.items()
@@ -90,7 +90,7 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     _check_reset(change.reset, rendered)
     now = _texts(folder, [*rendered, *record])
     rendered[FILE] = _inventory_text(now.get(FILE, ""), change)
-    given = adopted.given(folder, now, rendered) if adopted else now
+    given = _with_line_feeds(adopted.given(folder, now, rendered) if adopted else now)
     gone = Gone.of(change.old, record, rendered)
     shelf = files.shelf(folder)
     plan = follow(now, gone.taken_from(record), rendered, shelf, gone.taken_from(given), change.reset)
@@ -121,6 +121,11 @@ def _texts(folder: Path, paths: Iterable[str]) -> Mapping[str, str]:
     wanted = [each for path in paths for each in (path, path + BESIDE) if files.inside(folder, each)]
     texts = {path: files.read_text(folder, path) for path in wanted}
     return {path: text for path, text in texts.items() if text is not None}
+
+
+def _with_line_feeds(texts: Mapping[str, str]) -> Mapping[str, str]:
+    """Return texts without the CRs at the ends of lines: no edit, and neither make nor sh can read them."""
+    return {path: text.replace("\r\n", "\n") for path, text in texts.items()}
 
 
 def _inventory_text(text: str, change: Change) -> str:

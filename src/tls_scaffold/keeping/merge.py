@@ -19,16 +19,13 @@ class Merged:
 def merge(path: str, base: str | None, yours: str, ours: str) -> Merged:
     """Merge the change from `base` to `ours` into `yours`: a file `*.json` as data, any other line by line.
 
-    Without a base whatever differs counts as your edit, and what only ours has is added. Lines that end in CRLF, which
-    neither make nor sh can read, are none, and end in LF again.
+    Without a base whatever differs counts as your edit, and what only ours has is added.
     """
-    is_json = path.endswith(".json")
-    text = yours if is_json else yours.replace("\r\n", "\n")
-    if text in (base, ours):
+    if yours in (base, ours):
         return Merged(ours)
     if base == ours:
-        return Merged(text)
-    merged = (_json if is_json else textmerge.merge)(base, text, ours)
+        return Merged(yours)
+    merged = (_json if path.endswith(".json") else textmerge.merge)(base, yours, ours)
     return Merged(yours, conflict=True) if merged is None else Merged(merged)
 
 

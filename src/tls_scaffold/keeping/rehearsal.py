@@ -1,5 +1,6 @@
 """What `adopt` tries before it writes anything: the first sync, in a temporary folder, asked of make itself."""
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -78,13 +79,18 @@ def _copy(folder: Path, target: Path, plan: Plan) -> None:
         files.write(target, path, text)
 
 
-def _link(folder: Path, target: Path, real: Collection[Path]) -> None:
-    """Fill a folder with links to all that another has, but with folders of its own where `real` names them.
+def _may_hold_a_makefile(entry: Path) -> bool:
+    hidden = entry.name.startswith(".") or entry.is_symlink()
+    return not hidden and os.access(entry, os.R_OK | os.X_OK)
 
-    And where a make may be called in them: it would run where a link leads.
+
+def _link(folder: Path, target: Path, real: Collection[Path]) -> None:
+    """Fill a folder with links to the files of another; its folders become folders, as a make may be called in them.
+
+    Those that are hidden, or can't be read, are linked to, but for those that `real` names.
     """
     for entry in folder.iterdir():
-        if (entry in real and entry.is_dir()) or ((entry / MAKEFILE).is_file() and not entry.is_symlink()):
+        if entry.is_dir() and (entry in real or _may_hold_a_makefile(entry)):
             (target / entry.name).mkdir()
             _link(entry, target / entry.name, real)
         else:

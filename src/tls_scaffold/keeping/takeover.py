@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.disk import folder as files
-from tls_scaffold.disk.healing import CERTS, STATE
+from tls_scaffold.disk.healing import STATE
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.keeping.changes import Plan, Step
 from tls_scaffold.keeping.description import Seed
 from tls_scaffold.makefiles import foreign
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import CERTS
 
 FILE = f"{STATE}/adopted.json"
 Texts = Mapping[str, str]

@@ -8,8 +8,8 @@ from typing import Any
 from tls_scaffold.cfssl import durations
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
-from tls_scaffold.keeping.adoption import CONFIG
 from tls_scaffold.keeping.merge import common
+from tls_scaffold.paths import CONFIG
 
 ADDITIVE = (".gitignore",)  # with the requests: where our lines join those of the team
 HOUR = timedelta(hours=1)

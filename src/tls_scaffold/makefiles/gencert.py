@@ -13,6 +13,7 @@ from tls_scaffold.makefiles.shell import (
     unrolled,
     with_literals,
 )
+from tls_scaffold.paths import CA, CA_KEY, CONFIG
 
 FLAGS = {
     "ca": "ca",
@@ -42,9 +43,9 @@ class Signing:
     request: str
     output: str
     profile: str = ""
-    ca: str = "certs/ca.pem"
-    ca_key: str = "certs/ca-key.pem"
-    config: str = "config/ca-config.json"
+    ca: str = CA
+    ca_key: str = CA_KEY
+    config: str = CONFIG
     hostname: str | None = None
     cn: str | None = None
     makes_ca: bool = False

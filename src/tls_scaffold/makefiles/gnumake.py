@@ -1,4 +1,7 @@
-"""GNU make, asked what a Makefile would do: nothing that would be signed is signed."""
+"""GNU make, asked what a Makefile would do.
+
+It runs what a Makefile's own `$(shell …)` holds even then, and lines with `$(MAKE)` or a `+` in front: none that sign.
+"""
 
 import os
 import re
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, groups
 
 READ_FIRST = ("GNUmakefile", "makefile")  # where they are, make does not look for ours
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
@@ -18,7 +22,10 @@ NO_RULE = re.compile(r"No rule to make target [`']([A-Za-z0-9_][A-Za-z0-9._/-]*)
 NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
+SIGNS = re.compile(r"gencert|sign\.sh")
+RUNS_ANYWAY = re.compile(r"\$[({]MAKE[)}]|^[@-]*\+|;\s*[@-]*\+")
 MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
+ONE_BY_ONE = "-j1"  # whatever MAKEFLAGS a Makefile sets: what several makes say at once can't be told apart
 MINUTE = 60
 
 
@@ -26,13 +33,15 @@ def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[st
     """Return the commands that make would run for `goal`, signed by cfssl: from nothing, or with `there` up to date.
 
     What is `there` may be a target of its path in the folder, or of its full path. A missing request counts as there:
-    whoever reads it says so. What a make in another folder would run (`$(MAKE) -C SUB`) stands behind a `cd`.
-    Raises ScaffoldError with make's own words if the Makefile is missing or fails.
+    whoever reads it says so; in another folder it is make's error. What a make there would run (`$(MAKE) -C SUB`)
+    stands behind a `cd`.
+    Raises ScaffoldError with make's own words if the Makefile is missing or fails, and for lines that would sign now.
     """
+    _check_harmless(folder, makefile)
     # Nothing but one group of short flags: make 3.81 would hide it behind long ones from our Makefile.
     home = os.path.realpath(folder)
     old = [path for each in there for path in (each, f"{home}/{each}")]
-    words = ("-nrk" if there else "-nBrk", goal, *(f"-o{path}" for path in old))
+    words = ("-nrk" if there else "-nBrk", ONE_BY_ONE, goal, *(f"-o{path}" for path in old))
     done = _make(folder, makefile, *words)
     missing = dict.fromkeys(NO_RULE.findall(done.stderr))
     if missing:
@@ -43,6 +52,27 @@ def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[st
     return "\n".join(_where_they_run(done.stdout, home))
 
 
+def _check_harmless(folder: Path, makefile: str) -> None:
+    """Refuse a Makefile with a line that make would run although it is only asked, and that signs."""
+    try:
+        text = (folder / makefile).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:  # make says so itself
+        return
+    number = 1
+    problems = []
+    for lines in groups(text.split("\n")):
+        line = " ".join("\n".join(lines).replace("\\\n", " ").split())
+        if not line.startswith("#") and SIGNS.search(line) and RUNS_ANYWAY.search(line) and not ASSIGNMENT.match(line):
+            problems.append(f"{makefile}:{number}: `{line}`")
+        number += len(lines)
+    if problems:
+        raise ScaffoldError(
+            "make would run what signs although it is only asked, for `$(MAKE)` or a `+` is in it",
+            problems,
+            "write what signs into lines of its own",
+        )
+
+
 def _where_they_run(text: str, home: str) -> Iterator[str]:
     """Yield the lines of a dry run, a command of another folder than `home` behind a `cd` into that."""
     folders = [home]
@@ -51,8 +81,10 @@ def _where_they_run(text: str, home: str) -> Iterator[str]:
         moves = None if goes_on else MOVES.fullmatch(line)
         if moves and moves[1] == "Entering":
             folders.append(moves[2])
-        elif moves:
+        elif moves and folders[1:] and folders[-1] == moves[2]:
             folders.pop()
+        elif moves:
+            continue
         elif goes_on or folders[-1] == home or not line:
             yield line
         else:

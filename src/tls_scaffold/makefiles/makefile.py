@@ -24,6 +24,7 @@ VERBS = [[verb] for verb in ("ca", "renew", "regenerate", "clean", "heal")]
 TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
+OTHERS_SIGN = re.compile(r"gencert|^[-s]?include\b|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE)
 RENEW = re.compile("^renew:", re.MULTILINE)
 
 
@@ -89,6 +90,11 @@ def wanted(folder: Path, makefile: str = "Makefile") -> Survey:
 def renews(text: str) -> bool:
     """Tell whether the text of a Makefile has the targets of ours that sign again, `renew` and `regenerate`."""
     return RENEW.search(text) is not None
+
+
+def asks_for_all(text: str) -> bool:
+    """Tell a Makefile whose `req` asks for all that is signed: one of ours, where no line of cfssl's can come in."""
+    return renews(text) and not OTHERS_SIGN.search(text)
 
 
 def components(text: str) -> set[tuple[str, str]]:

@@ -7,7 +7,7 @@ from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, Block
 
 PLAIN = re.compile(r"\$(?:\$|\(([A-Za-z0-9_.-]+)\)|\{([A-Za-z0-9_.-]+)\}|([A-Za-z0-9_]))")
 COMMENT = re.compile(r"(?<!\\)#.*")
-MOST = 100_000
+MOST, DEEPEST = 100_000, 50
 GOES_ON = re.compile(r"\s*\\\n\s*")
 
 
@@ -36,8 +36,9 @@ def values(found: Iterable[Block]) -> dict[str, str]:
 def expanded(text: str, known: Mapping[str, str]) -> str:
     """Return a text with the `known` variables that it names put in, and those that these name; `$$` stays.
 
-    What a variable holds of itself stays too: make refuses that. So does what comes after MOST characters were put in:
-    twenty variables that each name another twice would make a million.
+    What a variable holds of itself stays too: make refuses that. So does what comes after MOST characters were put in,
+    as twenty variables that each name another twice would make a million, and what is named from name to name DEEPEST
+    times.
     """
     room = MOST
 
@@ -45,7 +46,7 @@ def expanded(text: str, known: Mapping[str, str]) -> str:
         def value(match: re.Match[str]) -> str:
             nonlocal room
             name = match[1] or match[2] or match[3]
-            if name not in known or name in within or room < 0:
+            if name not in known or name in within or room < 0 or len(within) > DEEPEST:
                 return match[0]
             room -= len(known[name]) + 1
             return put_in(known[name], within | {name})

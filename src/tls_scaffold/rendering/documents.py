@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
+from tls_scaffold.paths import CA_REQUEST
 from tls_scaffold.words import canonical_host
 
 LAST_RENDER = ".tls-scaffold/rendered.json"
@@ -13,7 +14,7 @@ NOT_RECORDED = (FILE, LAST_RENDER)
 
 def render(inventory: Inventory) -> dict[str, str]:
     """Return the text of each JSON file that depends on the components, by its path below the folder."""
-    requests = {"config/ca-csr.json": _ca_request(inventory), **_server_requests(inventory)}
+    requests = {CA_REQUEST: _ca_request(inventory), **_server_requests(inventory)}
     for component in inventory.components:
         if component.kind == "user":
             requests[component.request] = _request(inventory, component.cn, ())

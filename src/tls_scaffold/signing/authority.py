@@ -8,14 +8,13 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import flush_directory, telling
 from tls_scaffold.disk.folder import inside, read_text
-from tls_scaffold.disk.healing import CERTS, heal
+from tls_scaffold.disk.healing import heal
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
+from tls_scaffold.paths import CA, CA_REQUEST, CERTS
 from tls_scaffold.signing import pairs, signer, silences
 from tls_scaffold.signing.certificates import Certificate, read
 
-OURS = f"{CERTS}/ca.pem"
-OUR_REQUEST = "config/ca-csr.json"
 NAME = "ca"
 
 
@@ -71,7 +70,7 @@ def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
     """Put a new CA of `make` in place; for `certs/` by one rename, so that no half of it is ever seen."""
     target = inside(folder, certificate)
     contents = {pairs.KEY: signed.key, pairs.CSR: signed.csr, pairs.CERTIFICATE: signed.certificate}
-    if certificate != OURS:
+    if certificate != CA:
         pairs.put(target.parent, target.stem, contents)
         return
     with pairs.workshop(target.parent) as work:
@@ -85,7 +84,7 @@ def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
 
 
 def _check_no_orphans(folder: Path, certificate: str) -> None:
-    if certificate == OURS and any((folder / CERTS).glob("*.pem")):
+    if certificate == CA and any((folder / CERTS).glob("*.pem")):
         raise ScaffoldError(
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
             hint="put ca.pem and ca-key.pem back, or run `make clean` to begin anew",
@@ -110,9 +109,9 @@ def _check_place(folder: Path, certificate: str, key: str) -> None:
 
 def _request(folder: Path, certificate: str) -> str:
     """Return the path of the CA's request: ours, or the one that the folder's own Makefile names."""
-    if certificate == OURS and (folder / OUR_REQUEST).exists():
-        return OUR_REQUEST
+    if certificate == CA and (folder / CA_REQUEST).exists():
+        return CA_REQUEST
     for signing in makefile.survey(folder).signings:
         if signing.makes_ca and f"{signing.output}.pem" == certificate:
             return signing.request
-    return OUR_REQUEST
+    return CA_REQUEST

@@ -78,6 +78,10 @@ class Certificate:
         """The last moment of its life."""
         return self.parsed.not_valid_after_utc
 
+    def has_ended(self, now: datetime) -> bool:
+        """Tell whether its life is over `now` (UTC); its last moment is a part of it (RFC 5280, 4.1.2.5)."""
+        return self.not_after < now
+
     @property
     def lifetime(self) -> timedelta:
         """How long it lives in all."""

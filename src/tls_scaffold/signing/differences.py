@@ -15,9 +15,9 @@ WORDS = {oid: word for word, oid in SUBJECT.items()}
 def differences(certificate: Certificate, request: Request, profile: Profile) -> tuple[str, ...]:
     """Say in words where a certificate is not what its request and profile ask for; empty if it is.
 
-    `profile` comes from SigningConfig.profile_or_default, or from cfssl.ca_profile for the CA itself. What a command
-    line overrides (`-hostname`, `-cn`) is to be put into `request` before. Serial number, dates of signing, the order
-    of names and the issuer do not count.
+    `profile` comes from SigningConfig.profile_or_default, or from cfssl.profiles.ca_profile for the CA itself. What a
+    command line overrides (`-hostname`, `-cn`) is to be put into `request` before. Serial number, dates of signing, the
+    order of names and the issuer do not count.
     """
     return (
         *_subject(certificate, request),

@@ -21,7 +21,7 @@ def labels(pem: bytes) -> frozenset[bytes]:
 
 
 def stands_alone(pem: bytes) -> bool:
-    """Tell whether nothing but the certificate that `read` takes is in a PEM file; text may stand before it.
+    """Tell whether nothing but its first certificate is in a PEM file; text may stand before it.
 
     cfssl takes no other file for a CA's: "the PEM file should contain only one object".
     """

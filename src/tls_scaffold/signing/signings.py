@@ -8,9 +8,10 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import flush_directory, telling
 from tls_scaffold.disk.folder import inside
-from tls_scaffold.disk.healing import CERTS, clear_leftovers
+from tls_scaffold.disk.healing import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import CA, CA_KEY, CERTS
 from tls_scaffold.signing import authority, batch, pairs, plan, signer
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -55,7 +56,7 @@ def look(folder: Path, signings: Sequence[Signing], *, force: bool) -> Round:
     Nothing is written. Raises ScaffoldError with every problem.
     """
     now = signer.utc_now()
-    keys = {signing.ca: signing.ca_key for signing in signings} or {authority.OURS: "certs/ca-key.pem"}
+    keys = {signing.ca: signing.ca_key for signing in signings} or {CA: CA_KEY}
     there = {path: authority.find(folder, path, key) for path, key in keys.items()}
     new = {
         path: authority.make(folder, path, keys[path], now) for path, certificate in there.items() if not certificate

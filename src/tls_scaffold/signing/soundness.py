@@ -39,7 +39,7 @@ def untimely(pems: Mapping[str, bytes], now: datetime) -> list[str]:
     """Say which of these certificates, sound ones by their paths, are not valid `now`, a line each."""
     lives = {path: read(pem, path) for path, pem in pems.items()}
     return [
-        *(f"`{path}` expired {each.not_after:{TIME}}" for path, each in lives.items() if each.not_after < now),
+        *(f"`{path}` expired {each.not_after:{TIME}}" for path, each in lives.items() if each.has_ended(now)),
         *(
             f"`{path}` is not valid before {each.not_before:{TIME}}"
             for path, each in lives.items()

@@ -12,11 +12,11 @@ from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.paths import CA, CA_REQUEST, CONFIG
 from tls_scaffold.signing import pemfiles
-from tls_scaffold.state.entries import CA, CA_REQUEST, Contents, Entry, is_server
+from tls_scaffold.state.entries import Contents, Entry, is_server
 from tls_scaffold.state.reading import Reader
 
-CONFIG = "config/ca-config.json"
 OWN_REQUEST = "config/req-"
 
 
@@ -62,8 +62,8 @@ def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
 
 
 def _asked_for(folder: Path) -> Survey:
-    """Return what a Makefile signs: ours has all under `req`; where lines of cfssl stand, every target counts."""
-    if b"gencert" not in content(folder, MAKEFILE):
+    """Return what a Makefile signs: ours has all under `req`; where others may sign, every target counts."""
+    if makefile.asks_for_all(content(folder, MAKEFILE).decode("utf-8", "replace")):
         return makefile.wanted(folder)
     try:
         return makefile.survey(folder)

@@ -16,8 +16,6 @@ from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.keys import PASSWORD
 from tls_scaffold.words import Key
 
-CA = "certs/ca.pem"
-CA_REQUEST = "config/ca-csr.json"
 CA_KIND = "ca"
 SERVER = "server auth"
 CLIENT = "client auth"

@@ -11,9 +11,10 @@ from tls_scaffold.disk.plainfiles import content, text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, fitting, likeness, pemfiles
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.state.entries import CA, CA_KIND, Entry, is_server, judged, name_of
+from tls_scaffold.state.entries import CA_KIND, Entry, is_server, judged, name_of
 
 
 class Reader:

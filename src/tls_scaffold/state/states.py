@@ -76,9 +76,9 @@ def _reasons(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Ite
 
 def _dates(certificate: Certificate, now: datetime, within: timedelta) -> Iterator[tuple[str, str]]:
     end = certificate.not_after
-    if end <= now:
+    if certificate.has_ended(now):
         yield "expired", f"it ended {end:%Y-%m-%d %H:%M} UTC"
-    elif end <= now + within:
+    elif certificate.has_ended(now + within):
         yield "expiring", f"it ends {end:%Y-%m-%d %H:%M} UTC"
     if certificate.not_before > now:
         yield "expired", f"it is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
