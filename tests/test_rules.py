@@ -68,7 +68,8 @@ ENDED, ENDS = "it ended 2027-11-23 20:25 UTC", "it ends 2027-11-23 20:25 UTC"
         (END - MONTH - SECOND, [], []),
         (END - MONTH, [], [ENDS]),
         (END - SECOND, [], [ENDS]),
-        (END, [ENDED], []),
+        (END, [], [ENDS]),
+        (END + SECOND, [ENDED], []),
     ],
 )
 def test_a_certificate_lives_from_its_first_second_to_its_last(

@@ -38,7 +38,7 @@ def row(entry: Entry, now: datetime = NOW) -> Row:
         (END - WITHIN - SECOND, 30, "valid", ()),
         (END - WITHIN, 30, "expiring", ("expiring: it ends 2027-11-23 20:25 UTC",)),
         (END - SECOND, 0, "expiring", ("expiring: it ends 2027-11-23 20:25 UTC",)),
-        (END, 0, "expired", ("expired: it ended 2027-11-23 20:25 UTC",)),
+        (END, 0, "expiring", ("expiring: it ends 2027-11-23 20:25 UTC",)),
         (END + SECOND, -1, "expired", ("expired: it ended 2027-11-23 20:25 UTC",)),
     ],
 )

@@ -604,6 +604,72 @@ def test_line_ends_of_windows_are_no_edit_and_sync_takes_them_out(folder: Factor
     assert contents(path) == contents(plain)
 
 
+def test_without_its_record_another_order_of_the_users_is_a_conflict_and_doubles_no_line(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "a,b", "--grant", "a=/a/,b=/b/")
+    shutil.rmtree(path / ".tls-scaffold")
+    inventory = json.loads((path / "tls-scaffold.json").read_text())
+    change(path, users=inventory["users"][::-1])
+    before = (path / "Makefile").read_text()
+    done = kept(path, "sync", code=1)
+    assert "conflict Makefile" in done.stderr
+    assert (path / "Makefile").read_text() == before
+    assert (path / "Makefile.new").read_text().count("req-a certs") == 1
+
+
+def test_a_record_of_another_branch_loses_and_doubles_no_component(folder: Factory) -> None:
+    path, other = folder("--members", "10.0.0.1", name="one"), folder("--members", "10.0.0.1", name="other")
+    for each, user in ((path, "u1"), (other, "u2")):
+        kept(each, "add", "--user", user)
+    (path / ".tls-scaffold/rendered.json").write_text((other / ".tls-scaffold/rendered.json").read_text())
+    change(path, users=[{"name": "u1", "cn": "u1"}, {"name": "u2", "cn": "u2"}])
+    kept(path, "sync", code=1)  # to the record u2 was there, so that a team may have taken it out
+    texts = [(path / name).read_text() for name in ("Makefile", "README.md", "rbac.sh")]
+    assert [text.count("req-u1 certs") for text in texts] == [1, 0, 0]
+    assert all(max(map(text.count, ("req-u2 certs", "user\tu1\n", "user\tu2\n"))) <= 1 for text in texts)
+    assert "config/req-u2.json: no target of the Makefile signs it" in kept(path, "check", code=1).stdout
+
+
+@pytest.mark.parametrize("place", ["the end", "req"])
+def test_lines_that_a_team_wrote_for_a_user_give_way_to_ours_when_it_comes_and_leave_with_it(
+    folder: Factory, place: str
+) -> None:
+    path = folder("--members", "10.0.0.1")
+    makefile = path / "Makefile"
+    by_hand = '{"CN": "felix", "hosts": [], "key": {"algo": "ecdsa", "size": 256}}'
+    (path / "config/req-felix.json").write_text(by_hand, encoding="utf-8")
+    if place == "the end":
+        line = "req-felix certs/felix.pem: config/req-felix.json ; $(sign) client\n"
+        makefile.write_text(makefile.read_text() + line)
+    else:
+        rule = next(line for line in makefile.read_text().splitlines() if line.startswith("req:")) + "\n"
+        edit(makefile, rule, rule + GUIDE)
+    written = makefile.read_text()
+
+    kept(path, "add", "--user", "felix")
+
+    (copy,) = path.glob("archive/*/Makefile")
+    assert copy.read_text() == written
+    assert makefile.read_text().count("req-felix certs/felix.pem") == 1
+    assert "bare certs/felix" not in makefile.read_text()
+    assert "overriding" not in make(path).stderr
+    assert kept(path, "status").stderr == ""
+
+    kept(path, "remove", "felix")
+
+    make(path)
+    assert "felix" not in makefile.read_text()
+
+
+def test_a_user_that_goes_takes_the_guide_s_lines_along(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "felix")
+    makefile = path / "Makefile"
+    rule = next(line for line in makefile.read_text().splitlines() if line.startswith("req:")) + "\n"
+    edit(makefile, rule, rule + GUIDE)
+    kept(path, "remove", "felix")
+    assert "felix" not in makefile.read_text()
+    make(path)
+
+
 def test_names_that_both_sides_changed_are_a_conflict(folder: Factory) -> None:
     for names in ("[]", '[{"O": "ours"}, {"OU": "second"}]'):
         path = folder(name=f"names{len(names)}")

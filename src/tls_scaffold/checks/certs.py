@@ -168,7 +168,7 @@ class LivingOn(Rule):
         """Yield each certificate that ends within 30 days."""
         for entry in view.contents.entries:
             certificate = entry.certificate
-            if certificate and certificate.has_ended(view.now + SOON) and not certificate.has_ended(view.now):
+            if certificate and certificate.not_after <= view.now + SOON and not certificate.has_ended(view.now):
                 yield entry.path, f"it ends {certificate.not_after:%Y-%m-%d %H:%M} UTC"
 
     def fix_of(self, view: View, where: str) -> str:

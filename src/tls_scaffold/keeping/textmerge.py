@@ -1,6 +1,7 @@
 """Texts merged line by line, by the library merge3."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ class Change:
 def merge(base: str | None, yours: str, ours: str) -> str | None:
     """Return `yours` with every change from `base` to `ours` made in it, None if a line was changed in both.
 
-    Without a base that of `common` is taken.
+    None too where lines were moved, so that one would be lost or doubled. Without a base that of `common` is taken.
     """
     from merge3 import Merge3
 
@@ -54,7 +55,14 @@ def merge(base: str | None, yours: str, ours: str) -> str | None:
         if part is None:
             return None
         merged += part
-    return "\n".join(merged)
+    return None if _misplaces(merged, theirs, new) else "\n".join(merged)
+
+
+def _misplaces(merged: Lines, yours: Lines, ours: Lines) -> bool:
+    """Tell whether a line that both sides have is lost, or one that neither has twice is doubled."""
+    counts, one, other = map(Counter, (merged, yours, ours))
+    lost = any(line not in counts for line in one.keys() & other.keys())
+    return lost or any(count > 1 and one[line] <= 1 and other[line] <= 1 for line, count in counts.items())
 
 
 def common(yours: str, ours: str) -> str:

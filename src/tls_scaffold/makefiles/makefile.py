@@ -10,7 +10,7 @@ from pathlib import Path
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
 from tls_scaffold.makefiles.gnumake import dry_run, targets
-from tls_scaffold.makefiles.makeblocks import blocks
+from tls_scaffold.makefiles.makeblocks import blocks, groups
 from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, program
 
 MAKEFILE = "Makefile"
@@ -25,6 +25,7 @@ TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
 OTHERS_SIGN = re.compile(r"gencert|^[-s]?include\b|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE)
+SIGNS_ONE = re.compile(r"(?:(?!gencert).)*gencert(?:(?!gencert).)* --?bare(?:=true)? +(?:\./)?(\S+)\s*")
 RENEW = re.compile("^renew:", re.MULTILINE)
 
 
@@ -105,18 +106,21 @@ def components(text: str) -> set[tuple[str, str]]:
 def without(text: str, gone: Collection[tuple[str, str]]) -> tuple[str, tuple[str, ...]]:
     """Return the text of a Makefile without the components `gone`, by name and output, and the lines that were theirs.
 
-    With a component's line go the commands below it.
+    With a component's line go the commands below it; of other targets go the commands of cfssl's that sign it.
     """
-    names = {name for name, _ in gone}
+    names, outputs = {name for name, _ in gone}, {output for _, output in gone}
 
     def goes(line: str) -> bool:
         own, named = TARGET.match(line), OUTPUT.match(line)
         return bool(own and own.groups() in gone) or bool(named and named[1] in names)
 
-    if not any(map(goes, text.split("\n"))):
-        return text, ()
-    parts = [(block.lines, goes(block.lines[0])) for block in blocks(text)]
-    kept, taken = ([line for lines, went in parts if went == side for line in lines] for side in (False, True))
+    kept: list[str] = []
+    taken: list[str] = []
+    for block in blocks(text):
+        its_own = goes(block.lines[0])
+        for lines in groups(block.lines):
+            signed = SIGNS_ONE.fullmatch(" ".join(lines)) if lines[0].startswith("\t") else None
+            (taken if its_own or (signed and signed[1] in outputs) else kept).extend(lines)
     return "\n".join(kept), tuple(taken)
 
 

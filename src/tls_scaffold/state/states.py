@@ -78,7 +78,7 @@ def _dates(certificate: Certificate, now: datetime, within: timedelta) -> Iterat
     end = certificate.not_after
     if certificate.has_ended(now):
         yield "expired", f"it ended {end:%Y-%m-%d %H:%M} UTC"
-    elif certificate.has_ended(now + within):
+    elif end <= now + within:
         yield "expiring", f"it ends {end:%Y-%m-%d %H:%M} UTC"
     if certificate.not_before > now:
         yield "expired", f"it is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
