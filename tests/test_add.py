@@ -168,9 +168,10 @@ def test_a_dry_run_of_add_shows_the_diff_and_writes_nothing(folder: Factory) -> 
     assert contents(path) == before
 
 
-def test_options_come_from_the_environment_too(folder: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", ["TLS_SCAFFOLD_USERS", "TLS_SCAFFOLD_USER"])
+def test_options_come_from_the_environment_too(folder: Factory, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     path = folder()
-    monkeypatch.setenv("TLS_SCAFFOLD_USERS", "zed,yak")
+    monkeypatch.setenv(variable, "zed,yak")
     kept(path, "add")
     assert (path / "config/req-yak.json").exists()
 

@@ -620,6 +620,8 @@ def test_what_there_is_nothing_to_adopt_in_is_told(tmp_path: Path) -> None:
     kept(path, "adopt")
     assert "exists: the folder has its inventory" in kept(path, "adopt", code=1).stderr
     assert "has no `Makefile` to take over" in kept(tmp_path, "adopt", code=1).stderr
+    (tmp_path / "makefile").touch()
+    assert "make reads `makefile` instead of `Makefile`\n\nhint: rename it" in kept(tmp_path, "adopt", code=1).stderr
 
 
 def test_variables_that_are_not_set_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,6 +195,13 @@ def test_calico_s_secret_is_valid_yaml_with_base64_on_one_line(signed: Factory) 
     }
 
 
+def test_secrets_of_one_name_are_told_of(signed: Factory) -> None:
+    path = signed("--members", "10.0.0.1", "--users", "calico-node,calico-cni,alice", *P256)
+    told = "warning: `calico-node` and `calico-cni` have one Secret by the name that Calico's manifests know: "
+    assert told in bundle(path).stderr
+    assert "warning" not in bundle(path, "calico-node", "alice").stderr
+
+
 def test_at_names_the_folder_that_the_consumers_will_have_the_files_in(signed: Factory) -> None:
     folder = signed(*WORDS)
 

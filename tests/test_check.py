@@ -256,6 +256,9 @@ def makefile_line(folder: Path, part: str) -> str:
     return f"Makefile:{next(number for number, line in enumerate(lines, 1) if part in line)}"
 
 
+SIGNED = ["certs/ca-key.pem", "certs/ca.pem"] + [
+    f"certs/{name}{ending}" for name in ("etcd1", "alice", "bob") for ending in (".pem", "-key.pem")
+]
 PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     "unreadable": [
         (
@@ -707,9 +710,13 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     "half-ca": [
         (
             remove("certs/ca-key.pem"),
-            remove("certs/ca-key.pem", "certs/ca.pem"),
+            anew(),
             [("certs/ca.pem", "`certs/ca-key.pem` is missing")],
         ),
+    ],
+    "missing-ca": [
+        (remove(*gone), remove(*SIGNED), [("certs/ca.pem", "`certs/ca.pem` is missing")])
+        for gone in (["certs/ca.pem"], ["certs/ca.pem", "certs/ca-key.pem"], [*SIGNED[1:]])
     ],
     "ca-not-alone": [
         (
@@ -1105,6 +1112,16 @@ def test_a_ca_that_ends_is_made_anew_by_what_the_folder_has(makefile: str, sound
     (sound / "tls-scaffold.json").unlink()
     (found,) = [each for each in check(sound, NOW).findings if each.id == "expiring"]
     assert ("`tls-scaffold adopt` and `tls-scaffold sync`" in found.fix) == (makefile == "theirs")
+
+
+@pytest.mark.parametrize("path", [ALICE, CONFIG])
+def test_a_byte_order_mark_that_no_signer_takes_is_found(sound: Path, path: str) -> None:
+    (sound / path).write_bytes(b"\xef\xbb\xbf" + (sound / path).read_bytes())
+    told = f"`{path}` is not JSON: it begins with a byte order mark, which cfssl refuses"
+    assert ("error", "unreadable", path, told) in found(sound)
+    inventory = sound / "tls-scaffold.json"
+    inventory.write_bytes(b"\xef\xbb\xbf" + inventory.read_bytes())
+    assert not [each for each in found(sound) if each[2].startswith("tls-scaffold.json")]
 
 
 def test_a_ca_that_another_folder_s_make_makes_only_where_there_is_none_is_not_replaced(tmp_path: Path) -> None:

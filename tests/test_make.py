@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
+from keeping import change, kept
 from support import PROGRAMS, SMALL, contents, faults, make, modes, names, openssl, read, run, verify
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -434,6 +435,42 @@ def test_regenerate_archives_what_config_links_lead_to(signed: Factory) -> None:
 
 
 @with_either_signer
+@pytest.mark.usefixtures("either_signer")
+def test_clean_takes_what_lies_elsewhere_along_and_no_ca_is_made_beside_it(folder: Factory) -> None:
+    path = folder(*SMALL)
+    change(path, users=[{"name": "calico", "cn": "calico", "output": "ssl/calico"}])
+    kept(path, "sync")
+    make(path)
+    shutil.move(path / "certs", path / "away")
+
+    refused = make(path, code=2)
+
+    assert last_error(refused).startswith("`ssl/calico.pem` is there, but not the CA that signed it\n")
+    shutil.move(path / "away", path / "certs")
+    make(path, "clean")
+    (moved,) = path.glob("archive/*/ssl/calico-key.pem")
+    assert sorted(each.name for each in moved.parent.iterdir()) == ["calico-key.pem", "calico.csr", "calico.pem"]
+    assert (path / "certs").exists() is False
+    make(path)
+    for certificate in ("etcd1", "../ssl/calico"):
+        verify(path, f"certs/{certificate}.pem")
+
+
+def test_a_certificate_that_lost_its_key_is_signed_again(signed: Factory, either_signer: str) -> None:
+    path = signed(*SMALL)
+    (path / "certs/calico-key.pem").unlink()
+    others = {each: (path / f"certs/{each}.pem").read_bytes() for each in ("ca", "etcd1")}
+
+    make(path, SIGNER=either_signer)
+
+    verify(path, "certs/calico.pem")
+    assert (path / "certs/calico-key.pem").exists()
+    assert {each: (path / f"certs/{each}.pem").read_bytes() for each in others} == others
+    before = contents(path)
+    make(path, SIGNER=either_signer)
+    assert contents(path) == before
+
+
 def test_clean_moves_the_certificates_to_the_archive(signed: Factory) -> None:
     path = signed()
     before = contents(path / "certs")

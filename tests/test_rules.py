@@ -94,8 +94,12 @@ def test_each_half_of_a_ca_that_is_missing_is_told_in_its_own_words() -> None:
     neither = replace(AUTHORITY, certificate=None, key=None, absent="nothing")
     assert look(certs.WholeCA(), AUTHORITY, neither, no_key, no_certificate, NOTHING) == [
         ("certs/ca.pem", "no key"),
-        ("certs/ca.pem", "no certificate"),
     ]
+    told = {"no_certificate": [("certs/ca.pem", "no certificate")], "neither": [("certs/ca.pem", "nothing")]}
+    assert look(certs.PresentCA(), AUTHORITY, no_key, no_certificate, NOTHING) == told["no_certificate"]
+    assert look(certs.PresentCA(), neither, replace(NOTHING, ca="certs/ca.pem")) == []
+    assert look(certs.PresentCA(), neither, replace(LIVED, ca="certs/ca.pem")) == told["neither"]
+    assert look(certs.PresentCA(), neither, replace(LIVED, ca="other.pem")) == []
 
 
 def test_users_of_one_cn_are_found_behind_those_of_whom_nothing_is_known() -> None:

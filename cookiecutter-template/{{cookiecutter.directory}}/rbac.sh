@@ -89,7 +89,7 @@ settings() {
 
 reach() {
     ask || grep -q etcdserver: "$work/error" || fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)" \
-        "ETCDCTL_ENDPOINTS names the members"
+        "ETCDCTL_ENDPOINTS names the members; an etcd with certificates of another CA gives no answer either"
 }
 
 # --- the difference between the inventory and etcd ---

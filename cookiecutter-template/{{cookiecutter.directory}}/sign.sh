@@ -183,6 +183,10 @@ make_ca() {
         [ ! -e "$each" ] || fail "\`certs/\` holds certificates, but not the CA that signed them" \
             "put ca.pem and ca-key.pem back, or run \`make clean\` to begin anew"
     done
+    for each in $(lines | sed 's/.* //'); do
+        [ ! -e "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
+            "put the CA's certificate and key back, or run \`make clean\` to begin anew"
+    done
     mkdir -p certs
     chmod 700 certs
     request=config/ca-csr.json
@@ -288,11 +292,23 @@ heal() { # finish what a killed run had decided; completed = where the old set o
 }
 
 clean() {
-    [ -d certs ] || { echo "there is no certs/ to move away"; return; }
+    outside=$(lines | while read -r name certificate; do
+        for each in "$certificate" "${certificate%.pem}-key.pem" "${certificate%.pem}.csr"; do
+            case $each in certs/*) ;; *) [ ! -e "$each" ] || echo "$each" ;; esac
+        done
+    done)
+    [ -d certs ] || [ -n "$outside" ] || { echo "there is no certs/ to move away"; return; }
     stamp
     mkdir "$into"
-    mv certs "$into/certs"
-    echo "certs/ is now $into/certs/"
+    if [ -d certs ]; then
+        mv certs "$into/certs"
+        echo "certs/ is now $into/certs/"
+    fi
+    for each in $outside; do
+        mkdir -p "$into/$(dirname "$each")"
+        mv "$each" "$into/$each"
+        echo "$each is now $into/$each"
+    done
 }
 
 lines() { # the components' names and certificates, as the Makefile has them

@@ -10,6 +10,7 @@ from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.signing import fitting, pemfiles
 
 SOON = timedelta(days=RENEW_DAYS)
+PUT_BACK = "put a copy back, such as everybody has who trusts it; is it lost, `make clean` and `make` begin anew"
 NEW_CA = "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
 
 
@@ -25,6 +26,10 @@ class ReadableCertificates(Rule):
         for entry in view.contents.entries:
             if entry.kind and entry.certificate is None and (view.folder / entry.path).exists():
                 yield entry.path, entry.absent.removeprefix(f"{entry.path}: ")
+
+    def fix_of(self, view: View, where: str) -> str:
+        """Return what makes it whole: nothing signs a CA again."""
+        return PUT_BACK if any(where == entry.path for entry in view.authorities) else self.fix
 
 
 class SignedByTheCA(Rule):
@@ -75,18 +80,34 @@ class WholePairs(Rule):
 
 
 class WholeCA(Rule):
-    """Both halves of the CA are there, its certificate and its key."""
+    """The CA's key lies beside its certificate."""
 
     id = "half-ca"
     level = WARNING
-    pain = "nothing can be signed or renewed until the other half is back; it can't be made anew"
-    fix = "put the missing half back before the next signing; switch this rule off where the key is kept elsewhere"
+    pain = "nothing can be signed or renewed until the key is back; it can't be made anew"
+    fix = "put the key back before the next signing; switch this rule off where it is kept elsewhere"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each CA of which one half is missing."""
+        """Yield each CA without a key."""
         for entry in view.authorities:
-            if (entry.certificate is None) != (entry.key is None):
-                yield entry.path, entry.keyless if entry.certificate else entry.absent
+            if entry.certificate and entry.key is None:
+                yield entry.path, entry.keyless
+
+
+class PresentCA(Rule):
+    """Where a CA's key or certificates that it signed are, its certificate is."""
+
+    id = "missing-ca"
+    pain = "members and clients are told to trust a file that is not there, and make refuses to make another"
+    fix = PUT_BACK
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each CA whose certificate is missing."""
+        signers = {entry.ca for entry in view.components if entry.certificate}
+        for entry in view.authorities:
+            missing = entry.certificate is None and not (view.folder / entry.path).exists()
+            if missing and (entry.key is not None or entry.path in signers):
+                yield entry.path, entry.absent
 
 
 class LoneCA(Rule):
@@ -182,6 +203,7 @@ RULES = (
     FittingKey,
     WholePairs,
     WholeCA,
+    PresentCA,
     LoneCA,
     FlaggedCA,
     Living,

@@ -62,7 +62,7 @@ class _Looker:
         if not (self.folder / FILE).exists():
             return None
         try:
-            return intake.from_json(text(self.folder, FILE))
+            return intake.from_json(text(self.folder, FILE).removeprefix("\ufeff"))
         except ScaffoldError as error:
             problems = [_split(FILE, problem) for problem in error.problems]
             self.not_inventory += problems

@@ -6,6 +6,8 @@ import click
 
 from tls_scaffold.cli.options import option
 
+SECRET = "calico-etcd-secrets.yaml"  # noqa: S105 - a file's name
+
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]…")
@@ -26,4 +28,8 @@ def bundle(folder: Path, names: tuple[str, ...], home: str, *, tar: bool) -> Non
         click.echo(each.path)
         if each.archive:
             click.echo(each.archive)
+    secrets = [f"`{each.name}`" for each in made if SECRET in each.files]
+    if len(secrets) > 1:
+        told = f"{' and '.join(secrets)} have one Secret by the name that Calico's manifests know"
+        click.echo(f"warning: {told}: in one Kubernetes cluster the last that is applied counts for all", err=True)
     click.echo("bundles hold keys: copy each to its own host only", err=True)

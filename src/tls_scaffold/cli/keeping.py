@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tls_scaffold.keeping.changes import Note, Plan
 
 LOST = "edited or out of date, which nobody can tell without the record of the last render"
+SETTLE = "take what you want from each `FILE.new` into `FILE`, then delete `FILE.new`"
 dry_run_option = option("--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing")
 
 
@@ -30,7 +31,7 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
         again = f"etcdctl user delete -- {shlex.quote(cn)}"
         click.echo(f"warning: etcd keeps the user `{cn}` and its rights until `{again}`", err=True)
     if plan.conflicts:
-        click.echo("\nhint: take what you want from each `FILE.new` into `FILE`, then delete `FILE.new`", err=True)
+        click.echo(f"\nhint: {SETTLE}", err=True)
         click.get_current_context().exit(1)
 
 

@@ -16,9 +16,10 @@ class Words(click.ParamType):  # type: ignore[type-arg]  # older clicks have no 
 
 
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
-    """Return click's option, which may also come from `TLS_SCAFFOLD_` and its first name in capitals."""
-    variable = "TLS_SCAFFOLD_" + names[0].strip("-").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, **settings)
+    """Return click's option, which may also come from `TLS_SCAFFOLD_` and one of its names in capitals."""
+    words = (name.removeprefix("--") for name in names if name.startswith("--"))
+    variables = [f"TLS_SCAFFOLD_{word.replace('-', '_').upper()}" for word in words]
+    return click.option(*names, envvar=variables, **settings)
 
 
 def components(command: Command) -> Command:
@@ -53,7 +54,12 @@ def components(command: Command) -> Command:
                 metavar="NAME=PRESET",
                 help="Give user NAME the role of a preset (`tls-scaffold roles` lists them); may be repeated",
             ),
-            option("--proxies", type=click.IntRange(0), metavar="N", help="N proxies, named by number"),
+            option(
+                "--proxies",
+                type=click.IntRange(0),
+                metavar="N",
+                help="N proxies, named by number; `new` makes one if nothing is said",
+            ),
             option(
                 "--proxy",
                 type=Words(),

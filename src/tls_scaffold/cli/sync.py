@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.keeping import LOST, dry_run_option, tell
+from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, tell
 from tls_scaffold.cli.options import option
+
+CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` makes them"
 
 
 @click.command()
@@ -36,5 +38,5 @@ def sync(folder: Path, /, *, dry_run: bool, check: bool, reset: tuple[str, ...])
             [f"{step.path}" for step in plan.steps]
             + [f"{path}: both sides changed it" for path in plan.conflicts]
             + [f"{path}: {LOST}" for path in plan.unsure],
-            "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` makes them",
+            SETTLE if plan.conflicts else CHANGE,
         )

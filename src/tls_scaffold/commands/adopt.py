@@ -46,15 +46,15 @@ def _check(folder: Path) -> None:
     files.check(folder)
     if (folder / FILE).exists():
         raise ScaffoldError(f"`{folder / FILE}` exists: the folder has its inventory", hint="`tls-scaffold sync`")
+    there = {entry.name for entry in folder.iterdir()}  # `exists` finds `Makefile` itself where names have no case
+    others = [name for name in gnumake.READ_FIRST if name in there]
+    if others:
+        raise ScaffoldError(f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`")
     if not (folder / MAKEFILE).is_file():
         raise ScaffoldError(f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder")
     if "sh sign.sh" in (files.read_text(folder, MAKEFILE) or ""):
         hint = "put `tls-scaffold.json` back, or make one with `tls-scaffold new` in another folder and copy it"
         raise ScaffoldError(f"`{folder}` has a Makefile of ours, but its inventory is missing", hint=hint)
-    there = {entry.name for entry in folder.iterdir()}  # `exists` finds `Makefile` itself where names have no case
-    others = [name for name in gnumake.READ_FIRST if name in there]
-    if others:
-        raise ScaffoldError(f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`")
 
 
 def _steps(folder: Path) -> Iterable[Step]:

@@ -99,7 +99,7 @@ def _document(text: str) -> dict[str, Any]:
     if not text.strip():
         raise ScaffoldError("no certificate came in", hint="the command before this one failed, and said why above")
     try:
-        document = formats.parse(text, "it", "json")
+        document = formats.parse(text, "standard input", "json")
     except ScaffoldError as error:
         raise ScaffoldError("the input is not cfssl's JSON", [error.summary]) from None
     return document if isinstance(document, dict) else {}

@@ -41,7 +41,7 @@ def plain(path: str | Path, place: str, largest: int) -> bytes:
 def text(folder: Path, path: str) -> str:
     """Return the text of `folder`/`path`; ScaffoldError as `content`, and if it is not UTF-8."""
     try:
-        return content(folder, path).decode("utf-8-sig")
+        return content(folder, path).decode()
     except UnicodeDecodeError as error:
         raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from error
 

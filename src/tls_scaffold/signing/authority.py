@@ -1,6 +1,7 @@
 """A folder's CA: found whole, or made where there is none; never replaced."""
 
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -45,13 +46,16 @@ def _half(folder: Path, path: str, other: str) -> bytes:
     )
 
 
-def make(folder: Path, certificate: str, key: str, now: datetime) -> tuple[signer.Signed, signer.CA]:
+def make(
+    folder: Path, certificate: str, key: str, now: datetime, outputs: Iterable[str]
+) -> tuple[signer.Signed, signer.CA]:
     """Make a CA in memory, from the request that the folder has for it: what is to be written, and who can sign.
 
-    Raises ScaffoldError with everything that is wrong with that request, and if something, a link that leads
-    nowhere included, has the name of one of its files.
+    `outputs` (without `.pem`) is what it is to sign: where some of that is there, a CA is lost. Raises
+    ScaffoldError then, with everything that is wrong with the request, and if something, a link that leads nowhere
+    included, has the name of one of its files.
     """
-    _check_no_orphans(folder, certificate)
+    _check_no_orphans(folder, certificate, outputs)
     _check_place(folder, certificate, key)
     path = _request(folder, certificate)
     text = read_text(folder, path)
@@ -83,12 +87,18 @@ def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
             heal(folder)
 
 
-def _check_no_orphans(folder: Path, certificate: str) -> None:
+def _check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> None:
     if certificate == CA and any((folder / CERTS).glob("*.pem")):
         raise ScaffoldError(
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
             hint="put ca.pem and ca-key.pem back, or run `make clean` to begin anew",
         )
+    for output in outputs:
+        if (folder / f"{output}.pem").exists():
+            raise ScaffoldError(
+                f"`{output}.pem` is there, but not the CA that signed it",
+                hint="put the CA's certificate and key back, or run `make clean` to begin anew",
+            )
 
 
 def _check_place(folder: Path, certificate: str, key: str) -> None:

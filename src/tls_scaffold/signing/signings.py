@@ -58,8 +58,11 @@ def look(folder: Path, signings: Sequence[Signing], *, force: bool) -> Round:
     now = signer.utc_now()
     keys = {signing.ca: signing.ca_key for signing in signings} or {CA: CA_KEY}
     there = {path: authority.find(folder, path, key) for path, key in keys.items()}
+    outputs = {ca: [signing.output for signing in signings if signing.ca == ca] for ca in there}
     new = {
-        path: authority.make(folder, path, keys[path], now) for path, certificate in there.items() if not certificate
+        path: authority.make(folder, path, keys[path], now, outputs[path])
+        for path, certificate in there.items()
+        if not certificate
     }
     of_plan = {path: certificate or new[path][1].certificate for path, certificate in there.items()}
     return Round(signings, keys, new, plan.wanted(folder, signings, of_plan, now, force=force), now)
