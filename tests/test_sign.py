@@ -334,6 +334,14 @@ def test_the_ca_key_may_be_elsewhere_as_long_as_nothing_is_to_be_signed(folder: 
     assert sign(path).stderr == NOTHING
 
 
+def test_a_lifetime_that_is_none_is_told_once_and_not_with_each_request(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "a,b")
+    config = path / "config/ca-config.json"
+    config.write_text(config.read_text().replace('"8760h"', '"1y"', 1))
+    told = "is not a duration as Go writes it: hours such as `8760h`, or `1h30m`"
+    assert refusal(path) == f"error: nothing is signed\n  config/ca-config.json: signing.default.expiry: `1y` {told}\n"
+
+
 def test_a_ca_that_does_not_fit_its_key_or_is_lost_is_an_error(folder: Factory) -> None:
     path = folder()
     sign(path)

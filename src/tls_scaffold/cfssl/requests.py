@@ -19,6 +19,7 @@ SUBJECT = {
     "serialNumber": "2.5.4.5",
 }
 """What a subject may hold, in the order of Go's pkix.Name: our word → OID."""
+WORDS = {oid: word for word, oid in SUBJECT.items()}
 PLACES = {oid: place for place, oid in enumerate(SUBJECT.values())}
 PRINTABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
 """What Go's encoding/asn1 writes as a PrintableString; a text with anything else becomes a UTF8String."""

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from tls_scaffold.cfssl import usages
-from tls_scaffold.cfssl.requests import SUBJECT
+from tls_scaffold.cfssl.requests import WORDS
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.pemfiles import der_of
 from tls_scaffold.words import Key
@@ -18,7 +18,6 @@ from tls_scaffold.words import Key
 # cfssl signs such names, and `silences` tells of them: nobody who reads one back is to be told again
 warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
 
-WORDS = {oid: word for word, oid in SUBJECT.items()}
 UNREADABLE = (
     *(ValueError, TypeError, UnsupportedAlgorithm),
     *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),

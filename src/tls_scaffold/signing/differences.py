@@ -5,11 +5,9 @@ from datetime import timedelta
 
 from tls_scaffold.cfssl import durations, usages
 from tls_scaffold.cfssl.profiles import Profile, moment
-from tls_scaffold.cfssl.requests import SUBJECT, Request
+from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.signing.certificates import Certificate
-
-WORDS = {oid: word for word, oid in SUBJECT.items()}
 
 
 def differences(certificate: Certificate, request: Request, profile: Profile) -> tuple[str, ...]:

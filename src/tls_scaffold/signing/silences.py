@@ -5,10 +5,10 @@ from datetime import datetime
 
 from tls_scaffold.cfssl import durations, sans
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
-from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing.certificates import WORDS, Certificate
+from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.words import CN_LENGTH
 
 SUBJECT_WORDS = ("C", "ST", "L", "O", "OU")
@@ -30,7 +30,7 @@ def _refused_lives(profile: Profile, now: datetime) -> Iterator[str]:
     except ScaffoldError as error:
         yield error.summary
         return
-    if begin >= end:
+    if begin >= end and (profile.not_after or durations.parse(profile.expiry) is not None):
         field = f"not_after `{profile.not_after}`" if profile.not_after else f"expiry `{profile.expiry}`"
         life = f"over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
         yield f"{_place(profile)}: {field}: {life}: {UNABLE}"
