@@ -1,9 +1,12 @@
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from unittest.mock import Mock, call
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from support import openssl
 from tls_scaffold.cfssl import usages
@@ -99,6 +102,37 @@ def test_tells_whose_key_and_whose_ca() -> None:
         assert issued(found, CA.certificate)
         assert not issued(found, stranger.certificate)
         assert not issued(CA.certificate, found)
+
+
+def test_a_ca_is_told_by_the_key_that_is_named_and_by_its_signature_where_none_is() -> None:
+    found, _ = sign()
+    forged = Certificate(found.der[:-1] + bytes([found.der[-1] ^ 1]))
+    assert (fitting.signed_by(forged, CA.certificate), fitting.seems_signed_by(forged, CA.certificate)) == (False, True)
+    assert not fitting.seems_signed_by(found, new_ca().certificate)
+    namesake, _ = sign(replace(REQUEST, cn="CA"))
+    forged = Certificate(namesake.der[:-1] + bytes([namesake.der[-1] ^ 1]))
+    assert fitting.seems_signed_by(namesake, CA.certificate)
+    assert not fitting.seems_signed_by(forged, CA.certificate)
+    assert not fitting.seems_signed_by(namesake, new_ca().certificate)
+
+
+def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, signed = sign()
+    point = found.parsed.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    def key_of(der: bytes, label: str = "EC PRIVATE KEY") -> bytes:
+        return f"-----BEGIN {label}-----\n{b64encode(der).decode()}\n-----END {label}-----\n".encode()
+
+    asked = Mock(return_value=True)
+    monkeypatch.setattr(fitting, "key_fits", asked)
+    assert fitting.key_seems_to_fit(found, key_of(b"x" + point))
+    for der in (point, b"x" + point[1:], b"x\x05" + point[1:], b"x" + point[:-1] + b"x", point + b"x"):
+        assert not fitting.key_seems_to_fit(found, key_of(der))
+    assert not asked.called
+    encrypted = signed.key.replace(b"KEY-----\n", b"KEY-----\nProc-Type: 4,ENCRYPTED\n\n", 1)
+    others = [encrypted, key_of(b"x" + point, "PRIVATE KEY"), b""]
+    assert all(fitting.key_seems_to_fit(found, pem) for pem in others)
+    assert asked.call_args_list == [call(found, pem) for pem in others]
 
 
 @pytest.mark.parametrize("key", [Key("ecdsa", 521), Key("rsa", 2048), Key("ed25519", 0)])
@@ -244,6 +278,34 @@ def test_a_likeness_is_seen_whatever_the_cn(cn: str, expiry: str) -> None:
     assert not pattern.fits(cn, b"", signed.key)
 
 
+@pytest.mark.filterwarnings("ignore:Attribute's length")
+@pytest.mark.parametrize("letter", ["a", "é", "€"])
+def test_a_likeness_is_seen_at_every_length_that_der_writes_in_its_own_way(letter: str) -> None:
+    short, long = (likeness.pattern(sign(replace(USER, cn=cn), CLIENT)[0]) for cn in ("a", letter * 40))
+    assert short
+    assert long
+    for length in range(1, 65):
+        signed = signer.sign(replace(USER, cn=letter * length), CLIENT, CA, NOW)
+        fits = [pattern.fits(letter * length, signed.certificate, signed.key) for pattern in (short, long)]
+        assert fits == [True, True], length
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("1950-06-07T08:09:10Z", "2049-12-31T23:59:59Z"),
+        ("1999-12-31T23:59:58Z", "2050-01-02T03:04:05Z"),
+        ("2050-01-01T00:00:00Z", "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_the_life_of_a_pattern_is_the_certificate_s_in_either_form_of_time(begin: str, end: str) -> None:
+    found, signed = sign(USER, replace(CLIENT, not_before=begin, not_after=end))
+    pattern = likeness.pattern(found)
+    assert pattern
+    assert pattern.lifetime == found.lifetime == datetime.fromisoformat(end[:-1]) - datetime.fromisoformat(begin[:-1])
+    assert pattern.fits("user", signed.certificate, signed.key)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -272,7 +334,9 @@ def test_components_are_of_one_kind_whatever_their_cn_and_their_name() -> None:
     kind = likeness.kind(one, '{"CN": "a", "hosts": []}')
     assert kind
     assert kind == likeness.kind(replace(one, name="b", output="certs/b"), '{"CN": "b", "hosts": []}')
-    assert kind != likeness.kind(replace(one, profile=""), '{"CN": "a", "hosts": []}')
+    assert kind.cn == "a"
+    for other in (replace(one, profile=""), replace(one, config="c.json"), replace(one, ca="certs/b.pem")):
+        assert kind != likeness.kind(other, '{"CN": "a", "hosts": []}')
     assert kind != likeness.kind(one, '{"CN": "a", "hosts": ["a"]}')
     for odd in (replace(one, cn="x"), replace(one, hostname="x"), replace(one, unknown=("-x",))):
         assert likeness.kind(odd, '{"CN": "a"}') is None
@@ -283,6 +347,7 @@ def test_unusual_certificates_and_requests_make_no_pattern() -> None:
     assert likeness.pattern(sign(replace(USER, key=Key("ed25519", 0)), CLIENT)[0]) is None
     assert likeness.pattern(sign(replace(USER, cn=""), CLIENT)[0]) is None
     assert likeness.of_request('{"CN": "a", "hosts": []}') == ("a", "{'hosts': []}")
+    assert likeness.of_request('{"CN": "%s"}' % ("x" * 64)) == ("x" * 64, "{}")
     for text in (
         '{"CN": "a\\ud800"}',
         "",

@@ -1,0 +1,71 @@
+"""PEM files taken apart."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from tls_scaffold.signing import certificates, pemfiles
+
+ONE = b"-----BEGIN X-----\nQUJD\n-----END X-----\n"
+OTHER = b"-----BEGIN X-----\nREVG\n-----END X-----\n"
+CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----"
+
+
+def test_the_first_block_of_a_label_counts() -> None:
+    assert pemfiles.der_of(ONE + OTHER, b"X") == b"ABC"
+    assert pemfiles.der_of(b"text\n-----BEGIN Y-----\nx\n-----END Y-----\n" + OTHER + ONE, b"X") == b"DEF"
+
+
+@pytest.mark.parametrize(
+    ("pem", "told"),
+    [
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
+        (b"x", "no `-----BEGIN X-----` and its end"),
+        (ONE[:-10], "no `-----BEGIN X-----` and its end"),
+        (ONE[10:], "no `-----BEGIN X-----` and its end"),
+        (CERTIFICATE, "no `-----BEGIN X-----` and its end"),
+    ],
+)
+def test_a_block_that_is_not_whole_is_none(pem: bytes, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        pemfiles.der_of(pem, b"X")
+
+
+def test_labels_are_those_of_the_blocks_that_begin() -> None:
+    assert pemfiles.labels(ONE + CERTIFICATE + b"-----BEGIN EC PRIVATE KEY-----") == {
+        b"X",
+        b"CERTIFICATE",
+        b"EC PRIVATE KEY",
+    }
+    assert pemfiles.labels(b"-----END X-----") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("pem", "alone"),
+    [
+        (CERTIFICATE, True),
+        (b"subject=CN = ca\n" + CERTIFICATE + b"\n \n", True),
+        (CERTIFICATE + b"\ntext", False),
+        (CERTIFICATE + b"\n" + CERTIFICATE, False),
+        (CERTIFICATE + b"\n" + ONE, False),
+        (ONE + CERTIFICATE, False),
+    ],
+)
+def test_a_ca_s_certificate_stands_alone_with_nothing_but_text_before_it(pem: bytes, alone: bool) -> None:  # noqa: FBT001
+    assert pemfiles.stands_alone(pem) is alone
+
+
+def test_a_revocation_list_is_one_in_der() -> None:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
+    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(now)
+    crl = builder.next_update(now + timedelta(days=1)).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    assert certificates.is_crl(crl.public_bytes(Encoding.DER))
+    assert not certificates.is_crl(crl.public_bytes(Encoding.PEM))
+    assert not certificates.is_crl(b"")
