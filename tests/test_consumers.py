@@ -198,3 +198,7 @@ def test_paths_are_those_of_the_folder_or_of_the_file_alone() -> None:
 def test_yaml_quotes_whatever_another_reader_may_take_for_a_number_and_breaks_no_line() -> None:
     texts = {"z": "1e3", "b": "-x", "c": ".5", "d": "+1", "e": "", "f": "ü " * 200 + "x", "g": "a1", "h": "X1"}
     assert to_yaml(texts) == (f"z: '1e3'\nb: '-x'\nc: '.5'\nd: '+1'\ne: ''\nf: {texts['f']}\ng: a1\nh: X1\n")
+
+
+def test_yaml_quotes_the_letters_that_older_readers_take_for_yes_and_no() -> None:
+    assert to_yaml({"a": "y", "b": "n", "c": "Y", "d": "N", "e": "x"}) == "a: 'y'\nb: 'n'\nc: 'Y'\nd: 'N'\ne: x\n"

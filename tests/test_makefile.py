@@ -515,7 +515,10 @@ def test_no_line_signs_when_make_is_only_asked(tmp_path: Path, recipe: str) -> N
     with pytest.raises(ScaffoldError) as caught:
         read(tmp_path)
     told = " ".join(recipe.replace("\\\n", " ").split())
-    assert list(caught.value.problems) == [f"Makefile:4: `{told}`"]
+    assert str(caught.value) == (
+        "make would run what signs although it is only asked, for `$(MAKE)` or a `+` is in it\n"
+        f"  Makefile:4: `{told}`\n\nhint: write what signs into lines of its own"
+    )
     assert not (tmp_path / "signed").exists()
 
 
