@@ -599,6 +599,20 @@ def test_what_the_make_of_another_folder_signs_is_found_there_and_refused(tmp_pa
     assert contents(path) == before
 
 
+def test_the_first_command_after_adopt_may_bring_a_component(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    (path / ".gitignore").write_bytes(b"certs/\r\nmine\r\n")
+    theirs = (path / "Makefile").read_text(encoding="utf-8")
+    kept(path, "adopt")
+    done = kept(path, "add", "--user", "w")
+    assert "conflict" not in done.stderr
+    (archived,) = path.glob("archive/*/Makefile")
+    assert archived.read_text(encoding="utf-8") == theirs
+    assert (path / "Makefile").read_text(encoding="utf-8").count("req-w certs/w.pem") == 1
+    ignored = (path / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert [ignored.count(line) for line in ("certs/", "mine")] == [1, 1]
+
+
 @pytest.mark.parametrize("case", sorted(SPOILED))
 def test_a_folder_that_can_not_be_understood_is_refused_with_what_was_not_read_and_not_touched(
     case: str, tmp_path: Path

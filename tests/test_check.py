@@ -1114,6 +1114,19 @@ def test_a_ca_that_ends_is_made_anew_by_what_the_folder_has(makefile: str, sound
     assert ("`tls-scaffold adopt` and `tls-scaffold sync`" in found.fix) == (makefile == "theirs")
 
 
+@pytest.mark.parametrize("kind", ["latin", "link", "folder"])
+def test_a_script_that_is_none_of_ours_keeps_nothing_from_being_checked(sound: Path, kind: str) -> None:
+    (sound / "sign.sh").unlink()
+    if kind == "latin":
+        (sound / "sign.sh").write_bytes(b"# \xe4\n")
+    elif kind == "link":
+        (sound / "sign.sh").symlink_to("/nowhere/sign.sh")
+    else:
+        (sound / "sign.sh").mkdir()
+    (sound / ALICE).write_text("{}")
+    assert "cn-empty" in [each[1] for each in found(sound)]
+
+
 @pytest.mark.parametrize("path", [ALICE, CONFIG])
 def test_a_byte_order_mark_that_no_signer_takes_is_found(sound: Path, path: str) -> None:
     (sound / path).write_bytes(b"\xef\xbb\xbf" + (sound / path).read_bytes())

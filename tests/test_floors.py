@@ -37,7 +37,7 @@ SHELVES = {
     "bundles": "consumers / calico / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
     "inventory": "intake / rbac / components conflicts grants presets / fields formats values / listed",
-    "makefiles": "foreign places / makefile variables / gencert gnumake / makeblocks / shell",
+    "makefiles": "foreign places / makefile / gencert gnumake / variables / makeblocks / shell",
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""
 LIBRARIES = {

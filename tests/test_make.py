@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
-from keeping import change, kept
+from keeping import change, edit, kept
 from support import PROGRAMS, SMALL, contents, faults, make, modes, names, openssl, read, run, verify
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -447,7 +447,15 @@ def test_clean_takes_what_lies_elsewhere_along_and_no_ca_is_made_beside_it(folde
 
     assert last_error(refused).startswith("`ssl/calico.pem` is there, but not the CA that signed it\n")
     shutil.move(path / "away", path / "certs")
+    with (path / "Makefile").open("a") as makefile:
+        lines = ("req-y ssl/calico.pem: config/req-calico.json", "req-z ./certs/etcd1.pem: config/req-csr.json")
+        makefile.write("".join(f"{line} ; $(sign)\n" for line in (*lines, "req-w ../w.pem: config/req-csr.json")))
+    (path.parent / "w.pem").touch()
     make(path, "clean")
+    assert (path.parent / "w.pem").exists()
+    edit(path / "Makefile", "req-y ssl/calico.pem: config/req-calico.json ; $(sign)\n", "")
+    edit(path / "Makefile", "req-z ./certs/etcd1.pem: config/req-csr.json ; $(sign)\n", "")
+    edit(path / "Makefile", "req-w ../w.pem: config/req-csr.json ; $(sign)\n", "")
     (moved,) = path.glob("archive/*/ssl/calico-key.pem")
     assert sorted(each.name for each in moved.parent.iterdir()) == ["calico-key.pem", "calico.csr", "calico.pem"]
     assert (path / "certs").exists() is False
@@ -611,8 +619,21 @@ def test_a_new_set_is_not_made_with_the_old_ca_by_the_make_of_another_folder(sig
 
     assert last_error(done).startswith("`certs/z` is signed by the make of another folder, ")
     assert contents(path) == before
-    (path / "sub/Makefile").write_text("all:\n\techo other work\n", encoding="utf-8")
+    for harmless in ("echo other work", "cfssl gencert -ca certs/ca.pem x.json | cfssljson -bare certs/z || true"):
+        (path / "sub/Makefile").write_text(f"all:\n\t{harmless}\n", encoding="utf-8")
+        make(path, "regenerate", SIGNER="cfssl")
+
+
+def test_a_new_set_may_be_made_by_several_makes_of_the_folder_itself(signed: Factory) -> None:
+    path = signed(*SMALL)
+    text = (path / "Makefile").read_text()
+    text = re.sub("^(req: .*\n)", r"\1\t$(MAKE) extra\n", text, flags=re.MULTILINE)
+    extra = BLOCK.format("calico").replace("-bare certs/calico", "-bare certs/extra")
+    (path / "Makefile").write_text(f"{text}\nextra:\n{extra}")
+
     make(path, "regenerate", SIGNER="cfssl")
+
+    verify(path, "certs/extra.pem")
 
 
 def test_a_key_of_the_ca_in_a_form_of_encryption_that_cfssl_can_not_read_is_told(signed: Factory) -> None:

@@ -224,6 +224,7 @@ def test_a_req_that_fails_is_told_although_other_targets_sign(tmp_path: Path) ->
         ("", True),
         ("x := $(MAKE)\n", True),
         ("x:\n\tcfssl gencert x\n", False),
+        ("# of gencert\n", True),
         ("-include x.mk\n", False),
         ("x:\n\tcd y && $(MAKE)\n", False),
         ("x: ; ${MAKE} -C y\n", False),
@@ -508,10 +509,11 @@ def test_what_of_another_make_is_not_to_be_seen_misleads_nobody(tmp_path: Path, 
         "\t@+touch signed && cfssl gencert x.json",
         "\ttouch signed; \\\n\t${MAKE} -v; cfssl \\\n\tgencert x.json",
         "x: ; +touch signed; sh sign.sh a b",
+        "\t+touch signed; $(held) x.json",
     ],
 )
 def test_no_line_signs_when_make_is_only_asked(tmp_path: Path, recipe: str) -> None:
-    (tmp_path / "Makefile").write_text(f"# $(MAKE) gencert\nreq: x\nx:\n{recipe}\n", encoding="utf-8")
+    (tmp_path / "Makefile").write_text(f"held = cfssl gencert\nreq: x\nx:\n{recipe}\n", encoding="utf-8")
     with pytest.raises(ScaffoldError) as caught:
         read(tmp_path)
     told = " ".join(recipe.replace("\\\n", " ").split())
@@ -520,6 +522,30 @@ def test_no_line_signs_when_make_is_only_asked(tmp_path: Path, recipe: str) -> N
         f"  Makefile:4: `{told}`\n\nhint: write what signs into lines of its own"
     )
     assert not (tmp_path / "signed").exists()
+
+
+@pytest.mark.needs("make")
+def test_a_make_that_is_called_for_what_signs_is_asked_too(tmp_path: Path) -> None:
+    sign = "cfssl gencert x.json | cfssljson -bare x"
+    text = f"# $(MAKE) gencert\nreq:\n\t$(MAKE) gencert; true\ngencert:\n\t{sign}\n"
+    (tmp_path / "Makefile").write_text(text, encoding="utf-8")
+    assert [each.name for each in read(tmp_path)] == ["x"]
+
+
+@pytest.mark.needs("make")
+def test_of_our_own_makefile_a_survey_asks_no_component_by_itself(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "a,b")
+    makefile = path / "Makefile"
+    makefile.write_text(makefile.read_text() + "docs:\n\t$(MAKE) -C docs\nx:\n\tcfssl gencert x | cfssljson -bare x\n")
+    (path / "docs").mkdir()
+    (path / "docs/Makefile").write_text("all: ; true\n")
+    found = survey(path)
+    assert [each.output for each in found.signings] == [
+        "x",
+        *(f"certs/{name}" for name in ("etcd1", "proxy1", "a", "b")),
+    ]
+    assert {"req", "docs", "x"} <= found.makes.keys()
+    assert not {goal for goal in found.makes if goal.startswith("req-") or goal.endswith(".pem")} - {"certs/ca.pem"}
 
 
 @pytest.mark.needs("make")

@@ -334,6 +334,18 @@ def test_the_ca_key_may_be_elsewhere_as_long_as_nothing_is_to_be_signed(folder: 
     assert sign(path).stderr == NOTHING
 
 
+@pytest.mark.parametrize("names", [(), ("proxy1",), ("ca",)])
+def test_no_ca_is_made_beside_what_a_lost_one_signed_elsewhere(folder: Factory, names: tuple[str, ...]) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "u")
+    document = json.loads((path / "tls-scaffold.json").read_text())
+    document["users"][0]["output"] = "out/u"
+    (path / "tls-scaffold.json").write_text(json.dumps(document))
+    run("tls-scaffold", "-C", str(path), "sync")
+    sign(path)
+    shutil.rmtree(path / "certs")
+    assert refusal(path, *names).startswith("error: `out/u.pem` is there, but not the CA that signed it\n")
+
+
 def test_a_lifetime_that_is_none_is_told_once_and_not_with_each_request(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--users", "a,b")
     config = path / "config/ca-config.json"

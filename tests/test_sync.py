@@ -660,6 +660,40 @@ def test_lines_that_a_team_wrote_for_a_user_give_way_to_ours_when_it_comes_and_l
     assert "felix" not in makefile.read_text()
 
 
+@pytest.mark.parametrize("edited", ["\t@echo mine\n", "peer"])
+def test_what_a_team_edited_of_a_line_that_the_record_does_not_know_is_not_lost(folder: Factory, edited: str) -> None:
+    path = folder("--members", "10.0.0.1")
+    record = (path / RECORD).read_text()
+    kept(path, "add", "--user", "u1")
+    line = "req-u1 certs/u1.pem: config/req-u1.json ; $(sign) client\n"
+    edit(path / "Makefile", line, line.replace("client", edited) if edited == "peer" else line + edited)
+    (path / RECORD).write_text(record)
+    before = (path / "Makefile").read_text()
+    done = kept(path, "sync", code=1 if edited == "peer" else 0)
+    assert ("conflict" if edited == "peer" else "kept") + " Makefile" in done.stderr
+    assert (path / "Makefile").read_text() == before
+    assert not (path / "archive").exists()
+
+
+def test_commands_that_do_more_than_sign_stay_when_a_component_comes(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1")
+    sign = GUIDE.strip("\t\n").replace("\\\n\t  ", "")
+    more = f"\nrotate:\n\tcp -a certs backup && {sign}\n\tssh host\n\ndefine sig\n\t{sign}\nendef\n"
+    (path / "Makefile").write_text((path / "Makefile").read_text() + more)
+    kept(path, "add", "--user", "felix")
+    assert more in (path / "Makefile").read_text()
+
+
+def test_a_reset_keeps_what_was_there_once(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "a")
+    line = "req-felix certs/felix.pem: config/req-felix.json ; $(sign) client\n"
+    (path / "Makefile").write_text((path / "Makefile").read_text() + line)
+    inventory = json.loads((path / "tls-scaffold.json").read_text())
+    change(path, users=[*inventory["users"], {"name": "felix", "cn": "felix"}])
+    shown = kept(path, "sync", "--reset", "Makefile", "--dry-run").stdout
+    assert shown.count("/Makefile\n@@") == 2  # the file, and the copy of it in the archive
+
+
 def test_a_user_that_goes_takes_the_guide_s_lines_along(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--users", "felix")
     makefile = path / "Makefile"

@@ -185,7 +185,7 @@ make_ca() {
     done
     for each in $(lines | sed 's/.* //'); do
         [ ! -e "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
-            "put the CA's certificate and key back, or run \`make clean\` to begin anew"
+            "put the CA's certificate and key back; to begin anew, move what it signed away (\`make clean\`)"
     done
     mkdir -p certs
     chmod 700 certs
@@ -229,13 +229,17 @@ stamp() { # into = a new name archive/TIME
     chmod 700 archive
 }
 
-written() { # what `make req` would write, as make itself says, `elsewhere` before what a make of another folder would
-    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' LC_ALL=C "${MAKE_PROGRAM:-make}" -wnB req SIGNER=cfssl | tr -d "\"'" | sed -n '
-        /^[ 	]*#/d
-        /\[1\]: Entering directory/,/\[1\]: Leaving directory/ s/.*sh sign\.sh \([^ ]*\.pem\) .*/sh sign.sh elsewhere:\1.pem x/
-        /\[1\]: Entering directory/,/\[1\]: Leaving directory/ s/.* --*bare\(=true\)\{0,1\}  *\([^ ;&|]*\).*/ -bare elsewhere:\2/
-        s/.*sh sign\.sh \([^ ]*\.pem\) .*/\1/p
-        s/.* --*bare\(=true\)\{0,1\}  *\([^ ;&|]*\).*/\2/p'
+written() { # what `make req` would write, as make itself says; `elsewhere:` before what a make of another folder signs with this CA
+    home=$(pwd -P)
+    MAKEFLAGS='' MFLAGS='' MAKELEVEL='' LC_ALL=C "${MAKE_PROGRAM:-make}" -wnB req SIGNER=cfssl | tr -d "\"'" | awk -v home="$home" '
+        / Entering directory / { sub(/.* Entering directory `?/, ""); folder[++depth] = $0; next }
+        / Leaving directory / { depth--; next }
+        /^[ \t]*#/ { next }
+        depth < 1 || folder[depth] == home { print "\t" $0 }
+        depth > 0 && folder[depth] != home && ($0 ~ /-ca[ =]+\.\.\// || index($0, home "/certs/")) { print "elsewhere:\t" $0 }
+    ' | sed -n '
+        s/^\([a-z:]*\)	.*sh sign\.sh \([^ ]*\.pem\) .*/\1\2/p
+        s/^\([a-z:]*\)	.* --*bare\(=true\)\{0,1\}  *\([^ ;&|]*\).*/\1\3/p'
 }
 
 regenerate() { # the new set is made aside; one rename decides, heal does the rest
@@ -291,24 +295,28 @@ heal() { # finish what a killed run had decided; completed = where the old set o
     [ ! -d certs/.ca ] || finish_ca
 }
 
-clean() {
-    outside=$(lines | while read -r name certificate; do
-        for each in "$certificate" "${certificate%.pem}-key.pem" "${certificate%.pem}.csr"; do
-            case $each in certs/*) ;; *) [ ! -e "$each" ] || echo "$each" ;; esac
+elsewhere() { # what components have outside certs/, the certificate last: a clean that is killed is done by the next
+    lines | sed 's/.* //; s|^\./||; /^certs\//d; /^\.\./d; /^\//d; s/\.pem$//' | sort -u | while read -r each; do
+        for file in "$each-key.pem" "$each.csr" "$each.pem"; do
+            [ ! -e "$file" ] || echo "$file"
         done
-    done)
+    done
+}
+
+clean() {
+    outside=$(elsewhere)
     [ -d certs ] || [ -n "$outside" ] || { echo "there is no certs/ to move away"; return; }
     stamp
     mkdir "$into"
-    if [ -d certs ]; then
-        mv certs "$into/certs"
-        echo "certs/ is now $into/certs/"
-    fi
     for each in $outside; do
         mkdir -p "$into/$(dirname "$each")"
         mv "$each" "$into/$each"
         echo "$each is now $into/$each"
     done
+    if [ -d certs ]; then
+        mv certs "$into/certs"
+        echo "certs/ is now $into/certs/"
+    fi
 }
 
 lines() { # the components' names and certificates, as the Makefile has them

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk import plainfiles
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
 
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
 VARIABLE = re.compile(r"\$[({\w]")
-SCRIPTS = ("sign.sh", "rbac.sh")
 GO_GET = re.compile(r"\bgo\s+get\b")
 
 
@@ -80,11 +81,10 @@ class UnixLines(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each file with CRLF in it."""
-        scripts = (name for name in plainfiles.names(view.folder, ".", ".sh") if name in SCRIPTS)
-        texts = {MAKEFILE: view.makefile, **{name: plainfiles.text(view.folder, name) for name in scripts}}
-        for path, text in texts.items():
-            if "\r\n" in text:
-                yield path, "its lines end in CRLF, as on Windows"
+        for path in (MAKEFILE, "sign.sh", "rbac.sh"):
+            with suppress(ScaffoldError):  # what is missing, or no file, has no lines
+                if b"\r\n" in plainfiles.content(view.folder, path):
+                    yield path, "its lines end in CRLF, as on Windows"
 
 
 class OneMakefile(Rule):

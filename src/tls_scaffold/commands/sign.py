@@ -47,7 +47,7 @@ def sign(
 
         found = reading.result()
         chosen = _named(found.own if own_lines else found.signings, names)
-        planned = signings.look(folder, chosen, force=force)
+        planned = signings.look(folder, chosen, found.signings, force=force)
         if refusal and planned.done.signed:
             raise refusal
         if refusal:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping.merge import merge
+from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.rendering.documents import LAST_RENDER, NOT_RECORDED, last_render
 
 BESIDE = ".new"
-SIGNING = ("Makefile", "sign.sh")  # with the requests: what a folder can't sign without
-LAST = ("Makefile", FILE, LAST_RENDER)  # in this order, when all that they speak of is there
+SIGNING = (MAKEFILE, "sign.sh")  # with the requests: what a folder can't sign without
+LAST = (MAKEFILE, FILE, LAST_RENDER)  # in this order, when all that they speak of is there
 Texts = Mapping[str, str]
 
 
@@ -58,7 +60,7 @@ class Plan:
 
     def with_more(self, steps: Iterable[Step] = (), moves: Iterable[str] = (), ca: str = "") -> "Plan":
         """Return the plan with more to do, everything in its turn and with a note for each file."""
-        steps, moves = (*self.steps, *steps), (*self.moves, *moves)
+        steps, moves = {step.path: step for step in (*self.steps, *steps)}.values(), (*self.moves, *moves)
         verbs = dict.fromkeys(moves, "archived")
         verbs |= {step.path: "removed" if step.after is None else "wrote" for step in steps}
         told = {note.path: _as_done(note, verbs) for note in self.notes}
@@ -183,7 +185,9 @@ def _absent(draft: _Draft, path: str, base: str | None, ours: str) -> None:
 def _both(draft: _Draft, path: str, now: Texts, record: Texts, ours: str) -> None:
     base = _base(path, now, record)
     merged = merge(path, base, now[path], ours)
-    if merged.conflict:
+    if merged.conflict or (
+        path == MAKEFILE and makefile.signs_twice(merged.text) and not makefile.signs_twice(now[path])
+    ):
         _put_beside(draft, path + BESIDE, now, record, ours)
         draft.record |= {path + BESIDE: ours} | ({} if base is None else {path: base})
         draft.notes.append(Note("conflict", path))

@@ -1,7 +1,7 @@
 """The Makefile's lines of components that come or go: what a team has moved, edited or written for them gives way."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.changes import BESIDE, Step
@@ -13,12 +13,13 @@ Texts = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Gone:
-    """Components by name and output whose lines in the folder's Makefile are to go.
+    """Components by name and output that were in the folder's Makefile, or in its inventory, and are no more.
 
-    They were rendered there, or are in its inventory, and are no more; or they are rendered for the first time.
+    `coming` holds, by output, the lines of those that are rendered for the first time.
     """
 
     components: frozenset[tuple[str, str]]
+    coming: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def of(old: Inventory, record: Texts, rendered: Texts) -> "Gone":
@@ -28,11 +29,13 @@ class Gone:
             each for path in (MAKEFILE, MAKEFILE + BESIDE) for each in makefile.components(record.get(path, ""))
         }
         now = makefile.components(rendered[MAKEFILE])
-        return Gone(frozenset((listed | recorded) - now | now - (recorded or listed)))
+        new = {output for _, output in now - (recorded or listed)}
+        lines = makefile.lines_of(rendered[MAKEFILE])
+        return Gone(frozenset((listed | recorded) - now), {output: lines[output] for output in sorted(new)})
 
     def taken_from(self, texts: Texts) -> Texts:
         """Return texts by path, the Makefile without their lines."""
-        if not self.components or MAKEFILE not in texts:
+        if not (self.components or self.coming) or MAKEFILE not in texts:
             return texts
         return {**texts, MAKEFILE: self._parts(texts)[0]}
 
@@ -42,4 +45,4 @@ class Gone:
             yield Step(f"{shelf}/{MAKEFILE}", None, texts[MAKEFILE])
 
     def _parts(self, texts: Texts) -> tuple[str, tuple[str, ...]]:
-        return makefile.without(texts.get(MAKEFILE, ""), self.components)
+        return makefile.without(texts.get(MAKEFILE, ""), self.components, self.coming)

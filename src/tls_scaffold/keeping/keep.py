@@ -15,6 +15,7 @@ from tls_scaffold.keeping.changes import BESIDE, Plan, Step, follow
 from tls_scaffold.keeping.gone import Gone
 from tls_scaffold.keeping.merge import common, merge
 from tls_scaffold.keeping.takeover import Takeover
+from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import NOT_RECORDED
 from tls_scaffold.words import meant
@@ -94,7 +95,8 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     gone = Gone.of(change.old, record, rendered)
     shelf = files.shelf(folder)
     plan = follow(now, gone.taken_from(record), rendered, shelf, gone.taken_from(given), change.reset)
-    plan = plan.with_more(gone.copies(shelf, given, record))
+    if not adopted and MAKEFILE not in plan.conflicts:
+        plan = plan.with_more(gone.copies(shelf, given, record))
     plan = plan.with_more(_as_they_were(plan, change.reset))
     plan = adopted.finished(folder, plan, rendered) if adopted else plan
     plan = replace(plan, forgotten=rbac.forgotten(record.get(SCRIPT, now.get(SCRIPT, "")), rendered[SCRIPT]))

@@ -14,6 +14,7 @@ from tls_scaffold.keeping.keep import Change, planned
 from tls_scaffold.keeping.takeover import Takeover
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.makefiles.makeblocks import blocks
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 
@@ -79,18 +80,18 @@ def _copy(folder: Path, target: Path, plan: Plan) -> None:
         files.write(target, path, text)
 
 
-def _may_hold_a_makefile(entry: Path) -> bool:
-    hidden = entry.name.startswith(".") or entry.is_symlink()
-    return not hidden and os.access(entry, os.R_OK | os.X_OK)
+def _has_a_makefile(entry: Path) -> bool:
+    there = any((entry / name).is_file() for name in (MAKEFILE, *READ_FIRST))
+    return there and not entry.is_symlink() and os.access(entry, os.R_OK | os.X_OK)
 
 
 def _link(folder: Path, target: Path, real: Collection[Path]) -> None:
-    """Fill a folder with links to the files of another; its folders become folders, as a make may be called in them.
+    """Fill a folder with links to all that another has, but with folders of its own where `real` names them.
 
-    Those that are hidden, or can't be read, are linked to, but for those that `real` names.
+    And where a Makefile is: a make that is called there would run where the link leads.
     """
     for entry in folder.iterdir():
-        if entry.is_dir() and (entry in real or _may_hold_a_makefile(entry)):
+        if entry.is_dir() and (entry in real or _has_a_makefile(entry)):
             (target / entry.name).mkdir()
             _link(entry, target / entry.name, real)
         else:

@@ -24,8 +24,8 @@ def base(path: str, yours: str, ours: str) -> str:
     understood, and goes: it makes an empty DNS name.
     """
     if path in ADDITIVE:
-        there = yours.split("\n")
-        return "\n".join(line for line in ours.split("\n") if line in there)
+        there = yours.splitlines()
+        return "".join(f"{line}\n" for line in ours.splitlines() if line in there)
     if path == CONFIG:
         return _with_their_expiry(common(path, yours, ours, fill_lists=False), yours, ours)
     there, new = json.loads(yours), json.loads(ours)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, groups
+from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, blocks, groups
+from tls_scaffold.makefiles.variables import expanded, values
 
 READ_FIRST = ("GNUmakefile", "makefile")  # where they are, make does not look for ours
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
@@ -23,6 +24,7 @@ NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES"
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
 SIGNS = re.compile(r"gencert|sign\.sh")
+A_MAKE = re.compile(r"\$[({]MAKE[)}][^;&|]*")  # what it signs is asked of it
 RUNS_ANYWAY = re.compile(r"\$[({]MAKE[)}]|^[@-]*\+|;\s*[@-]*\+")
 MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
 ONE_BY_ONE = "-j1"  # whatever MAKEFLAGS a Makefile sets: what several makes say at once can't be told apart
@@ -58,13 +60,15 @@ def _check_harmless(folder: Path, makefile: str) -> None:
         text = (folder / makefile).read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:  # make says so itself
         return
-    number = 1
-    problems = []
+    number, run = 1, {}
     for lines in groups(text.split("\n")):
         line = " ".join("\n".join(lines).replace("\\\n", " ").split())
-        if not line.startswith("#") and SIGNS.search(line) and RUNS_ANYWAY.search(line) and not ASSIGNMENT.match(line):
-            problems.append(f"{makefile}:{number}: `{line}`")
+        if RUNS_ANYWAY.search(line) and not line.startswith("#") and not ASSIGNMENT.match(line):
+            run[number] = line
         number += len(lines)
+    known = values(blocks(text)) if run else {}
+    told = ((number, line, A_MAKE.sub("", line)) for number, line in run.items())
+    problems = [f"{makefile}:{number}: `{line}`" for number, line, rest in told if SIGNS.search(expanded(rest, known))]
     if problems:
         raise ScaffoldError(
             "make would run what signs although it is only asked, for `$(MAKE)` or a `+` is in it",

@@ -24,8 +24,8 @@ VERBS = [[verb] for verb in ("ca", "renew", "regenerate", "clean", "heal")]
 TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
-OTHERS_SIGN = re.compile(r"gencert|^[-s]?include\b|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE)
-SIGNS_ONE = re.compile(r"(?:(?!gencert).)*gencert(?:(?!gencert).)* --?bare(?:=true)? +(?:\./)?(\S+)\s*")
+OTHERS_SIGN = re.compile(r"^[^#\n]*gencert|^[-s]?include\b|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE)
+SIGNS_ONE = re.compile(r"\t[@-]*(?:\$[({]\w+[)}]|[\w./-]*cfssl) +gencert [^;&]* --?bare(?:=true)? +(?:\./)?(\S+)\s*")
 RENEW = re.compile("^renew:", re.MULTILINE)
 
 
@@ -103,12 +103,28 @@ def components(text: str) -> set[tuple[str, str]]:
     return set(TARGET.findall(text))
 
 
-def without(text: str, gone: Collection[tuple[str, str]]) -> tuple[str, tuple[str, ...]]:
+def lines_of(text: str) -> dict[str, str]:
+    """Return those lines by the outputs."""
+    found = ((TARGET.match(line), line) for line in text.split("\n"))
+    return {match[2]: line for match, line in found if match}
+
+
+def signs_twice(text: str) -> bool:
+    """Tell a Makefile in which two lines of our form are of one component."""
+    names = [name for name, _ in TARGET.findall(text)]
+    return len(names) > len(set(names))
+
+
+def without(
+    text: str, gone: Collection[tuple[str, str]], coming: Mapping[str, str] | None = None
+) -> tuple[str, tuple[str, ...]]:
     """Return the text of a Makefile without the components `gone`, by name and output, and the lines that were theirs.
 
-    With a component's line go the commands below it; of other targets go the commands of cfssl's that sign it.
+    With a component's line go the commands below it; of other targets go the commands of cfssl's that sign it. Of what
+    is `coming` (a line by output) these go too, and the very line where nothing hangs on it.
     """
-    names, outputs = {name for name, _ in gone}, {output for _, output in gone}
+    coming = coming or {}
+    names, outputs = {name for name, _ in gone}, {*(output for _, output in gone), *coming}
 
     def goes(line: str) -> bool:
         own, named = TARGET.match(line), OUTPUT.match(line)
@@ -117,18 +133,24 @@ def without(text: str, gone: Collection[tuple[str, str]]) -> tuple[str, tuple[st
     kept: list[str] = []
     taken: list[str] = []
     for block in blocks(text):
-        its_own = goes(block.lines[0])
+        its_own = goes(block.lines[0]) or (len(block.lines) == 1 and block.lines[0] in coming.values())
         for lines in groups(block.lines):
-            signed = SIGNS_ONE.fullmatch(" ".join(lines)) if lines[0].startswith("\t") else None
+            signed = SIGNS_ONE.fullmatch(" ".join(lines)) if block.kind == "rule" else None
             (taken if its_own or (signed and signed[1] in outputs) else kept).extend(lines)
     return "\n".join(kept), tuple(taken)
+
+
+def _asked_by_req(text: str) -> set[str]:
+    """Return the targets of a Makefile of ours that sign nothing but what its `req` signs too."""
+    own = ((f"req-{name}", f"{output}.pem") for name, output in components(text)) if renews(text) else ()
+    return {goal for pair in own for goal in pair}
 
 
 def survey(folder: Path, makefile: str = "Makefile") -> Survey:
     """Return what every target of a Makefile signs, each certificate once, by the most special target."""
     by_output: dict[str, Signing] = {}
     unread: dict[str, Unread] = {}
-    goals = targets(folder, makefile)
+    goals = set(targets(folder, makefile)) - _asked_by_req(_text(folder / makefile))
     surveys = {goal: of_goal(folder, goal, makefile) for goal in goals}
     for goal in sorted(goals, key=lambda each: (len(surveys[each].signings), each)):
         for signing in surveys[goal].signings:

@@ -97,7 +97,7 @@ def _check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) ->
         if (folder / f"{output}.pem").exists():
             raise ScaffoldError(
                 f"`{output}.pem` is there, but not the CA that signed it",
-                hint="put the CA's certificate and key back, or run `make clean` to begin anew",
+                hint="put the CA's certificate and key back; to begin anew, move what it signed away (`make clean`)",
             )
 
 

@@ -1,6 +1,6 @@
 """One round of signing in a folder: plan, make the CA where there is none, sign, flush, and only then move."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,15 +50,16 @@ class Round:
         return Done({**made, **reasons}, len(self.signings) - len(self.wanted))
 
 
-def look(folder: Path, signings: Sequence[Signing], *, force: bool) -> Round:
+def look(folder: Path, signings: Sequence[Signing], every: Iterable[Signing], *, force: bool) -> Round:
     """Find out which of `signings` are missing or differ, all with `force`, and which CA is to be made for them.
 
-    Nothing is written. Raises ScaffoldError with every problem.
+    Of `every` signing of the folder nothing may be there where a CA is made. Nothing is written. Raises ScaffoldError
+    with every problem.
     """
     now = signer.utc_now()
     keys = {signing.ca: signing.ca_key for signing in signings} or {CA: CA_KEY}
     there = {path: authority.find(folder, path, key) for path, key in keys.items()}
-    outputs = {ca: [signing.output for signing in signings if signing.ca == ca] for ca in there}
+    outputs = {ca: [signing.output for signing in every if signing.ca == ca] for ca in there}
     new = {
         path: authority.make(folder, path, keys[path], now, outputs[path])
         for path, certificate in there.items()
