@@ -258,6 +258,31 @@ def test_lines_of_what_is_gone_go_wherever_they_stand() -> None:
     assert Gone(frozenset()).taken_from(texts) is texts
 
 
+def test_what_is_rendered_for_the_first_time_takes_the_place_of_the_very_line_and_of_cfssl_s() -> None:
+    guide = "\t@$(CFSSL) gencert \\\n\t  config/req-a.json | $(JSON) --bare=true ./certs/a"
+    found = gone({"Makefile": B}, {"Makefile": f"{A} client\n{B}\n"})
+    assert found == Gone(frozenset({("m", "certs/m")}), {"certs/a": f"{A} client"})
+    assert gone({"Makefile": B, "Makefile.new": A}, {"Makefile": f"{A}\n{B}"}).coming == {}
+    own = [f"{A} client", f"{A} client\n\techo", f"{A} peer", f"x:\n{guide}\n\techo", f"x:\n\ttrue; {guide.strip()}"]
+    left = ["", f"{A} client\n\techo", f"{A} peer", "x:\n\techo", f"x:\n\ttrue; {guide.strip()}"]
+    assert [found.taken_from({"Makefile": f"{text}\nend"})["Makefile"] for text in own] == [
+        f"{text}\nend".lstrip("\n") for text in left
+    ]
+    assert list(found.copies(SHELF, {"Makefile": f"x:\n{guide}"}, {"Makefile": B})) == [
+        Step(f"{SHELF}/Makefile", None, f"x:\n{guide}")
+    ]
+
+
+def test_two_lines_of_one_component_are_a_conflict_unless_a_team_has_them() -> None:
+    twice, once = f"{A} peer\n{A}\n", f"{A} client\n"
+    plan = planned({"Makefile": f"{A} peer\nx\ny\n"}, {"Makefile": "x\ny\n"}, {"Makefile": f"x\ny\n{once}"})
+    assert (told(plan)["Makefile"], done(plan)) == ("conflict", {"Makefile.new": f"x\ny\n{once}"})
+    plan = planned({"Makefile": f"{twice}x\ny\n"}, {"Makefile": "x\ny\n"}, {"Makefile": "x\ny\nz\n"})
+    assert (told(plan)["Makefile"], done(plan)) == ("merged", {"Makefile": f"{twice}x\ny\nz\n"})
+    plan = planned({"b": f"{A} peer\nx\ny\n"}, {"b": "x\ny\n"}, {"b": f"x\ny\n{once}"})
+    assert told(plan) == {"b": "merged"}
+
+
 def test_a_makefile_in_which_a_line_that_goes_was_edited_is_kept_as_it_was() -> None:
     found = Gone(frozenset({("x", "certs/x")}))
     edited = f"{A}\n{X} # ours\n"
