@@ -150,7 +150,9 @@ def survey(folder: Path, makefile: str = "Makefile") -> Survey:
     """Return what every target of a Makefile signs, each certificate once, by the most special target."""
     by_output: dict[str, Signing] = {}
     unread: dict[str, Unread] = {}
-    goals = set(targets(folder, makefile)) - _asked_by_req(_text(folder / makefile))
+    there = targets(folder, makefile)
+    by_req = _asked_by_req(_text(folder / makefile)) if there else ()
+    goals = [goal for goal in there if goal not in by_req]
     surveys = {goal: of_goal(folder, goal, makefile) for goal in goals}
     for goal in sorted(goals, key=lambda each: (len(surveys[each].signings), each)):
         for signing in surveys[goal].signings:
