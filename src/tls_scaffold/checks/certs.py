@@ -29,7 +29,7 @@ class ReadableCertificates(Rule):
 
     def fix_of(self, view: View, where: str) -> str:
         """Return what makes it whole: nothing signs a CA again."""
-        return PUT_BACK if any(where == entry.path for entry in view.authorities) else self.fix
+        return PUT_BACK if view.is_authority(where) else self.fix
 
 
 class SignedByTheCA(Rule):
@@ -143,7 +143,7 @@ class FlaggedCA(Rule):
 
 def signed_again(view: View, where: str, fix: str) -> str:
     """Return what signs a certificate again: `fix` where that has a line of our form, or none is known."""
-    if view.makefile and not view.renews and any(where == entry.path for entry in view.authorities):
+    if view.makefile and not view.renews and view.is_authority(where):
         return NEW_CA.format("" if view.inventory else "`tls-scaffold adopt` and ")
     entry = view.leaf(where)
     if not entry or not entry.signing or view.has_own_line(entry):

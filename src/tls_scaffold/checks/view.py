@@ -115,6 +115,10 @@ class View:
         """The CAs."""
         return tuple(entry for entry in self.contents.entries if entry.kind == CA_KIND)
 
+    def is_authority(self, path: str) -> bool:
+        """Tell whether the certificate at a path is a CA's."""
+        return any(path == entry.path for entry in self.authorities)
+
     @cached_property
     def ca_requests(self) -> dict[str, Request]:
         """The requests that CAs are made from, by their paths."""

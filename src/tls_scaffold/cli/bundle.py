@@ -6,8 +6,6 @@ import click
 
 from tls_scaffold.cli.options import option
 
-SECRET = "calico-etcd-secrets.yaml"  # noqa: S105 - a file's name
-
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]…")
@@ -21,6 +19,7 @@ def bundle(folder: Path, names: tuple[str, ...], home: str, *, tar: bool) -> Non
     and a Secret, calicoctl its configuration, every user an environment file for etcdctl. All
     components if no NAME is given. Folders are 0700, files 0600.
     """
+    from tls_scaffold.bundles.calico import SECRET
     from tls_scaffold.commands import bundle as command
 
     made = command.make(folder, names, home, tar=tar)

@@ -1,6 +1,6 @@
 """One round of signing in a folder: plan, make the CA where there is none, sign, flush, and only then move."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +50,7 @@ class Round:
         return Done({**made, **reasons}, len(self.signings) - len(self.wanted))
 
 
-def look(folder: Path, signings: Sequence[Signing], every: Iterable[Signing], *, force: bool) -> Round:
+def look(folder: Path, signings: Sequence[Signing], every: Sequence[Signing], *, force: bool) -> Round:
     """Find out which of `signings` are missing or differ, all with `force`, and which CA is to be made for them.
 
     Of `every` signing of the folder nothing may be there where a CA is made. Nothing is written. Raises ScaffoldError
