@@ -1,2 +1,0 @@
-docs:
-	$(MAKE) -C docs
