@@ -307,7 +307,7 @@ def test_a_path_length_for_what_is_no_ca_is_left_out_as_by_cfssl(folder: Factory
 
 
 def test_a_child_tells_of_whatever_stopped_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_job: object, _now: object) -> None:
+    def fail(_job: object, _work: object, _now: object) -> None:
         raise LookupError("no such thing")
 
     monkeypatch.setattr(batch, "_one", fail)
@@ -316,6 +316,41 @@ def test_a_child_tells_of_whatever_stopped_it(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ScaffoldError) as caught:
         batch.sign([job] * 24, datetime.now(timezone.utc), 2, lambda _: None)
     assert caught.value.problems == ("LookupError: no such thing",) * 2
+
+
+def test_each_of_many_is_signed_once_and_found_where_it_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touch(job: batch.Job, work: Path, _now: object) -> None:
+        (work / job.name).touch(exist_ok=False)
+
+    monkeypatch.setattr(batch, "_one", touch)
+    nobody: Any = None
+    works = tmp_path / "one", tmp_path / "other"
+    for work in works:
+        work.mkdir()
+    jobs = [batch.Job(str(number), Request(), Profile(), nobody, works[number % 2]) for number in range(2501)]
+    told: list[int] = []
+    folders = batch.sign(jobs, datetime.now(timezone.utc), 3, told.append)
+    assert sum(told) == 2501
+    assert len(told) > 100  # a bar that moves
+    there = sorted(path for work in works for path in work.glob("*/*"))
+    assert there == sorted(folder / job.name for folder, job in zip(folders, jobs, strict=True))
+    assert all(folder.parent == job.work for folder, job in zip(folders, jobs, strict=True))
+
+
+def test_folders_in_the_place_of_files_are_refused_before_anything_is_moved(folder: Factory) -> None:
+    path = folder()
+    sign(path)
+    (path / "certs/calico.csr").unlink()
+    (path / "certs/calico.csr").mkdir()
+    (path / "certs/proxy1.csr").unlink()
+    (path / "certs/proxy1.csr").mkdir()
+    before = contents(path / "certs")
+    told = refusal(path, "--force")
+    assert "\n  `certs/calico.csr` is a folder: it should be a file\n" in told
+    assert "\n  `certs/proxy1.csr` is a folder: it should be a file\n" in told
+    assert contents(path / "certs") == before
 
 
 @pytest.mark.parametrize(("lost", "left"), [("ca.pem", "ca-key.pem"), ("ca-key.pem", "ca.pem")])

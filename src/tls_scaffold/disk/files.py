@@ -21,19 +21,21 @@ def telling(path: Path | str, done: str = "worked on", as_error: type[ScaffoldEr
         raise as_error(f"`{error.filename or path}` can't be {done}: {error.strerror}") from error
 
 
-def create(path: Path, content: str | bytes, mode: int = PUBLIC, *, flush: bool = True) -> None:
+def create(path: Path | str, content: str | bytes, mode: int = PUBLIC, *, flush: bool = True) -> None:
     """Write a new file and flush it to the disk; FileExistsError if anything, even a link, has its name.
 
     The mode holds from the first byte, whatever the umask. Whoever writes many may `flush` them together later.
     """
-    data = content.encode() if isinstance(content, str) else content
+    rest = memoryview(content.encode() if isinstance(content, str) else content)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode & SECRET)
-    with os.fdopen(descriptor, "wb") as file:
+    try:
         os.fchmod(descriptor, mode)
-        file.write(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
         if flush:
-            file.flush()
             os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write(path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path | None = None) -> None:

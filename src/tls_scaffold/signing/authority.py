@@ -79,7 +79,7 @@ def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
         return
     with pairs.workshop(target.parent) as work:
         pairs.stage(work, NAME, contents)
-        pairs.flush(work.iterdir())
+        pairs.flush([work])
         with telling(target):
             target.parent.chmod(0o700)
             work.rename(target.parent / ".ca")

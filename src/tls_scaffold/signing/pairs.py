@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -33,12 +33,12 @@ def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
     """Write a certificate's files (contents by ending) into the workshop; they are not on the disk before `flush`."""
     with telling(work / name):
         for ending, content in contents.items():
-            create(work / f"{name}{ending}", content, MODES[ending], flush=False)
+            create(f"{work}/{name}{ending}", content, MODES[ending], flush=False)
 
 
-def flush(paths: Iterable[Path]) -> None:
-    """Bring staged files to the disk: one by one, or all that the system holds where they are many."""
-    files = list(paths)
+def flush(works: Iterable[Path]) -> None:
+    """Bring the files of workshops to the disk: one by one, or all that the system holds where they are many."""
+    files = [f"{work}/{name}" for work in works for name in os.listdir(work)]  # noqa: PTH208 - as below
     if len(files) > MANY:
         os.sync()  # forty times faster than a thousand single flushes; on Linux it returns when all is done
         return
@@ -51,28 +51,31 @@ def flush(paths: Iterable[Path]) -> None:
                 os.close(descriptor)
 
 
-def place(work: Path, name: str, base: str) -> None:
-    """Move staged files to `base`, a path without ending: the old certificate goes first, the new one comes last."""
-    with telling(base):
-        for ending in MODES:
-            _refuse_folder(f"{base}{ending}")
-        if os.path.exists(f"{work}/{name}{KEY}"):  # noqa: PTH110 - thrice as fast, for a thousand at once
-            with suppress(FileNotFoundError):
-                os.unlink(f"{base}{CERTIFICATE}")  # noqa: PTH108
-        for ending in MODES:
-            with suppress(FileNotFoundError):
-                os.replace(f"{work}/{name}{ending}", f"{base}{ending}")  # noqa: PTH105
+def place(directory: Path, staged: Collection[tuple[Path, str]]) -> None:
+    """Move staged files, by workshop and name, into a directory.
 
-
-def _refuse_folder(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - for a thousand at once
-        raise ScaffoldError(f"`{path}` is a folder: it should be a file", hint="move it away")
+    Of each certificate the old one goes first, and the new one comes last. Raises ScaffoldError, before anything is
+    moved, with each folder that has the name of a file.
+    """
+    with telling(directory):
+        there = {entry.name: entry.is_dir(follow_symlinks=False) for entry in os.scandir(directory)}
+        names = (f"{name}{ending}" for _, name in staged for ending in MODES)
+        folders = [f"`{directory}/{name}` is a folder: it should be a file" for name in names if there.get(name)]
+        if folders:
+            raise ScaffoldError("what was signed can't be put in place", folders, "move these folders away")
+        for work, name in staged:
+            if f"{name}{CERTIFICATE}" in there and os.path.exists(f"{work}/{name}{KEY}"):  # noqa: PTH110 - as below
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{directory}/{name}{CERTIFICATE}")  # noqa: PTH108
+            for ending in MODES:
+                with suppress(FileNotFoundError):
+                    os.replace(f"{work}/{name}{ending}", f"{directory}/{name}{ending}")  # noqa: PTH105 - thrice as fast
+        flush_directory(directory)
 
 
 def put(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:
     """Put one certificate's files (contents by ending) into a directory, on the disk before their names are."""
     with workshop(directory) as work:
         stage(work, name, contents)
-        flush(work.iterdir())
-        place(work, name, f"{directory}/{name}")
-    flush_directory(directory)
+        flush([work])
+        place(directory, [(work, name)])

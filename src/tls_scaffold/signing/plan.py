@@ -31,7 +31,7 @@ class Wanted:
     signing: Signing
     request: Request
     profile: Profile
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[str, ...]
 
 
 def wanted(
@@ -59,41 +59,52 @@ class _Survey:
         self._requests = _Once(folder, readers.readable_request, self.problems)
         self._configs = _Once(folder, readers.readable_signing_config, self.problems)
         self._directories: dict[str, list[str]] = {}
-        self._models: dict[likeness.Kind, _Known] = {}
+        self._present: dict[str, bool] = {}
+        self._models: dict[likeness.Kind, _Asked] = {}
         self._patterns: dict[likeness.Kind, likeness.Pattern] = {}
 
     def look_at(self, signing: Signing) -> Wanted | None:
         """Return what is to be signed for a component, None for nothing; its problems are added to the others."""
         request = _content(f"{self._folder}/{signing.request}").decode(errors="replace")
         kind = likeness.kind(signing, request)
-        pem, key = (_content(f"{self._folder}/{signing.output}{ending}") for ending in (".pem", "-key.pem"))
+        pem, key = self._pair(signing)
         pattern = self._patterns.get(kind) if kind else None
         if kind and pattern and not self._force and pattern.fits(kind.cn, pem, key):
             return None
-        known = self._known(signing, kind)
-        reasons = self._reasons(known.asked, pem, key, kind) if known else ()
-        if not (known and reasons):
+        asked = self._asked(signing, kind)
+        reasons = self._reasons(signing, asked, pem, key, kind) if asked else ()
+        if not (asked and reasons):
             return None
-        self.problems += known.problems
+        self.problems += asked.problems
         self.problems += [*_taken(signing), *self._outside(signing)]
-        return replace(known.asked, reasons=reasons)
+        return Wanted(signing, asked.request, asked.profile, reasons)
 
-    def _known(self, signing: Signing, kind: likeness.Kind | None) -> "_Known | None":
+    def _pair(self, signing: Signing) -> tuple[bytes, bytes]:
+        """Return the content of a component's certificate and of its key, empty where there is none."""
+        directory = signing.output.rpartition("/")[0]
+        if directory not in self._present:
+            self._present[directory] = os.path.lexists(f"{self._folder}/{directory}")
+        if not self._present[directory]:
+            return b"", b""
+        output = f"{self._folder}/{signing.output}"
+        return _content(f"{output}.pem"), _content(f"{output}-key.pem")
+
+    def _asked(self, signing: Signing, kind: likeness.Kind | None) -> "_Asked | None":
         """Return what a component asks for, whether or not it has it; None if it can't be had."""
         model = self._models.get(kind) if kind else None
         if kind and model:
-            asked = replace(model.asked, signing=signing, request=replace(model.asked.request, cn=kind.cn))
-            return replace(model, asked=asked)
+            return _Asked(replace(model.request, cn=kind.cn), model.profile)
         config = self._configs.read(signing.config) if signing.config else SigningConfig()
         request = self._requests.read(signing.request)
         if not (config and request):
             return None
+        request = request.overridden(signing.cn, signing.hostname)
         profile = config.profile_or_default(signing.profile)
-        asked = Wanted(signing, request.overridden(signing.cn, signing.hostname), profile)
-        known = _Known(asked, tuple(_objections(asked, config, self._cas[signing.ca], self._now)))
-        if kind and not known.problems:
-            self._models[kind] = known
-        return known
+        problems = _objections(signing, request, profile, config, self._cas[signing.ca], self._now)
+        asked = _Asked(request, profile, tuple(problems))
+        if kind and not asked.problems:
+            self._models[kind] = asked
+        return asked
 
     def _outside(self, signing: Signing) -> list[str]:
         directory = signing.output.rpartition("/")[0]
@@ -105,19 +116,21 @@ class _Survey:
                 self._directories[directory] = [f"{signing.name}: {error.summary}"]
         return self._directories[directory]
 
-    def _reasons(self, asked: Wanted, pem: bytes, key: bytes, kind: likeness.Kind | None) -> tuple[str, ...]:
+    def _reasons(
+        self, signing: Signing, asked: "_Asked", pem: bytes, key: bytes, kind: likeness.Kind | None
+    ) -> tuple[str, ...]:
         """Say why a component is to be signed; empty if its certificate is what it asks for."""
         if self._force:
             return (FORCED,)
         if not (pem and key):
             return (MISSING,)
         try:
-            certificate = certificates.read(pem, f"{asked.signing.output}.pem")
+            certificate = certificates.read(pem, f"{signing.output}.pem")
         except ScaffoldError:
             return ("not a certificate",)
         if not fitting.key_seems_to_fit(certificate, key):
             return ("does not fit its key",)
-        if not fitting.seems_signed_by(certificate, self._cas[asked.signing.ca]):
+        if not fitting.seems_signed_by(certificate, self._cas[signing.ca]):
             return ("signed by another CA",)
         reasons = differences(certificate, asked.request, asked.profile)
         pattern = likeness.pattern(certificate) if kind and not reasons else None
@@ -138,9 +151,10 @@ def _taken(signing: Signing) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class _Known:
-    asked: Wanted
-    problems: tuple[str, ...]
+class _Asked:
+    request: Request
+    profile: Profile
+    problems: tuple[str, ...] = ()
 
 
 class _Once(Generic[Document]):
@@ -184,8 +198,9 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _objections(asked: Wanted, config: SigningConfig, ca: Certificate, now: datetime) -> Iterator[str]:
-    signing, request, profile = asked.signing, asked.request, asked.profile
+def _objections(
+    signing: Signing, request: Request, profile: Profile, config: SigningConfig, ca: Certificate, now: datetime
+) -> Iterator[str]:
     yield from (f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown)
     for problem in (*silences.refusals(request, profile, now), *silences.silences(request)):
         yield f"{signing.request}: {problem}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.disk.files import flush_directory, telling
+from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import inside
 from tls_scaffold.disk.healing import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
@@ -113,9 +113,10 @@ def _write(
             for base, each in zip(bases, wanted, strict=True)
         ]
         with progress(len(jobs)) as update:
-            done = batch.sign(jobs, now, processes, update)
-        pairs.flush(path for work in {job.work for job in done} for path in work.iterdir())
-        for job, base in zip(done, bases, strict=True):
-            pairs.place(job.work, job.name, str(base))
-        for parent in parents:
-            flush_directory(parent)
+            folders = batch.sign(jobs, now, processes, update)
+        pairs.flush(dict.fromkeys(folders))
+        staged: dict[Path, list[tuple[Path, str]]] = {parent: [] for parent in parents}
+        for work, base in zip(folders, bases, strict=True):
+            staged[base.parent].append((work, base.name))
+        for parent, files in staged.items():
+            pairs.place(parent, files)
