@@ -180,7 +180,7 @@ def test_ca_alone_is_made_once(folder: Factory) -> None:
 def test_unknown_names_are_told_with_the_known_ones(folder: Factory) -> None:
     assert refusal(folder(), "calicco", "etcd1", "x") == (
         "error: no such component in the Makefile\n"
-        "  `calicco`: did you mean `calico`?\n"
+        "  `calicco`; did you mean `calico`?\n"
         "  `x`\n\n"
         f"hint: its components are {', '.join(f'`{name}`' for name in COMPONENTS)}\n"
     )
@@ -593,7 +593,7 @@ def test_a_name_is_a_path_before_it_is_a_name_and_never_a_guess(tmp_path: Path) 
     assert refusal(path, "--force", "a", "y/c") == (
         "error: no such component in the Makefile\n"
         "  `a` may be `x/a` or `y/a`: say which\n"
-        "  `y/c`: did you mean `y/b`?\n\n"
+        "  `y/c`; did you mean `y/b`?\n\n"
         "hint: its components are `a`, `b`\n"
     )
 

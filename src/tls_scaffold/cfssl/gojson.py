@@ -1,6 +1,5 @@
 """JSON read as Go's encoding/json reads it: names without regard to case, null as absent, in a list as empty."""
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -110,6 +109,8 @@ class Section:
 
     def misspelt(self, known: Sequence[str]) -> dict[str, str]:
         """Return the unknown fields that look like a known one, and that one; Go ignores unknown fields."""
+        import difflib
+
         lower = {name.lower(): name for name in known}
         unknown = [name for name in self.names if name.lower() not in lower]
         close = {name: difflib.get_close_matches(name.lower(), lower, 1, 0.8) for name in unknown}

@@ -7,7 +7,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 USER = re.compile(r"[A-Za-z0-9._:~!$&'()*+,;=%@-]*")
-HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:<>\"\[\]%\u0080-\U0010ffff-]*")
+HOST = re.compile(r"[^\x00-\x20\x7f#/?@\\^`{|}]*")
 ASCII_ESCAPE = re.compile(r"%(?!25)[0-7]")  # RFC 6874: in a host only the zone's percent sign may be escaped
 PORT = re.compile(r"(:[0-9]*)?", re.ASCII)
 PATH_SAFE = "$&+,/:;=@"

@@ -1,6 +1,5 @@
 """`tls-scaffold sign`: what make would sign with cfssl, in one process and by content."""
 
-import difflib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
 from tls_scaffold.makefiles.places import Places
+from tls_scaffold.words import meant
 
 if TYPE_CHECKING:
     from tls_scaffold.signing.signings import Done, Progress
@@ -141,12 +141,11 @@ def _last_part(signing: Signing) -> tuple[str, ...]:
 
 
 def _problem(name: str, known: Mapping[str, Sequence[Signing]]) -> Iterator[str]:
-    meant = [each.output for each in known.get(name, ())]
-    if not meant:
-        close = difflib.get_close_matches(name, known, 1)
-        yield f"`{name}`: did you mean `{close[0]}`?" if close else f"`{name}`"
-    elif len(meant) > 1:
-        yield f"`{name}` may be {' or '.join(f'`{output}`' for output in meant)}: say which"
+    outputs = [each.output for each in known.get(name, ())]
+    if not outputs:
+        yield f"`{name}`{meant(name, known)}"
+    elif len(outputs) > 1:
+        yield f"`{name}` may be {' or '.join(f'`{output}`' for output in outputs)}: say which"
 
 
 def _processors() -> int:
