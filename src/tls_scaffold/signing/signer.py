@@ -1,6 +1,5 @@
 """Request + profile + CA → key, CSR and certificate in PEM, as cfssl 1.6.5 makes them; nothing is written here."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.name import (
     _ASN1Type,  # cfssl chooses a string type by the text; the public API, by the attribute
 )
@@ -156,7 +154,7 @@ def _extensions(
     yield from _usages(profile.usages)
     constraint = profile.constraint
     yield x509.BasicConstraints(ca=constraint.is_ca, path_length=constraint.path_length), True
-    yield x509.SubjectKeyIdentifier(_key_id(public)), False
+    yield x509.SubjectKeyIdentifier.from_public_key(public), False  # RFC 5280, 4.2.1.2 (1)
     if ca and ca.certificate.key_id:
         yield x509.AuthorityKeyIdentifier(ca.certificate.key_id, None, None), False
     if profile.ocsp_url or profile.issuer_urls:
@@ -178,14 +176,6 @@ def _usages(words: tuple[str, ...]) -> tuple[tuple[x509.ExtensionType, bool], ..
         *([(x509.KeyUsage(**fields), True)] if any(fields.values()) else []),
         *([(x509.ExtendedKeyUsage(extended), False)] if extended else []),
     )
-
-
-def _key_id(public: Any) -> bytes:
-    """Return RFC 5280's first way, 4.2.1.2: SHA-1 of the key's bits."""
-    if isinstance(public, ec.EllipticCurvePublicKey):
-        bits = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        return hashlib.sha1(bits, usedforsecurity=False).digest()
-    return x509.SubjectKeyIdentifier.from_public_key(public).digest
 
 
 def _authority_access(profile: Profile) -> x509.AuthorityInformationAccess:
