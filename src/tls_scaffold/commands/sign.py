@@ -13,7 +13,6 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
-from tls_scaffold.makefiles.places import Places
 from tls_scaffold.words import meant
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def _left(folder: Path, unread: Collection[Unread]) -> tuple[tuple[str, str], ..
     """Return where in the Makefile each command stands that is left to make, and the command."""
     if not unread:
         return ()
+    from tls_scaffold.makefiles.places import Places
+
     places = Places(content(folder, MAKEFILE).decode("utf-8", "replace"))
     return tuple((places.unread(each), each.line) for each in unread)
 

@@ -8,7 +8,6 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from hashlib import sha1
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -80,8 +79,7 @@ class Pattern:
         except (ValueError, IndexError):
             return False
         point = key[-self.point_size :]
-        key_id = sha1(point, usedforsecurity=False).digest()
-        asked = subject + self.before_point + point + self.before_key_id + key_id + self.after_key_id
+        asked = subject + self.before_point + point + self.before_key_id + _key_id(point) + self.after_key_id
         return lifetime == self.lifetime and rest.startswith(asked)
 
 
@@ -97,10 +95,16 @@ def pattern(certificate: Certificate) -> Pattern | None:
         lifetime, rest = _after_dates(signed.partition(issuer)[2])
         before_cn, after_cn = _content(parsed.subject.public_bytes()).split(_rdn(certificate.cn))
         before_point, after_point = rest.removeprefix(parsed.subject.public_bytes()).split(point)
-        before_key_id, after_key_id = after_point.split(sha1(point, usedforsecurity=False).digest())
+        before_key_id, after_key_id = after_point.split(_key_id(point))
     except (ValueError, IndexError):
         return None
     return Pattern(issuer, lifetime, before_cn, after_cn, before_point, len(point), before_key_id, after_key_id)
+
+
+def _key_id(point: bytes) -> bytes:
+    from hashlib import sha1  # which takes 2 ms to load, and is not needed where nothing is signed yet
+
+    return sha1(point, usedforsecurity=False).digest()
 
 
 def _after_dates(der: bytes) -> tuple[timedelta, bytes]:

@@ -31,7 +31,7 @@ def workshop(parent: Path) -> Iterator[Path]:
 
 def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
     """Write a certificate's files (contents by ending) into the workshop; they are not on the disk before `flush`."""
-    with telling(work / name):
+    with telling(f"{work}/{name}"):
         for ending, content in contents.items():
             create(f"{work}/{name}{ending}", content, MODES[ending], flush=False)
 

@@ -102,21 +102,21 @@ def _write(
     progress: Progress,
 ) -> None:
     """Sign into workshops, flush them all, and only then move the files into place."""
-    bases = [folder / each.signing.output for each in wanted]
-    parents = list(dict.fromkeys(base.parent for base in bases))
+    outputs = [each.signing.output.rpartition("/")[::2] for each in wanted]
+    parents = {directory: folder / directory for directory in dict(outputs)}
     with telling(folder), suppress(FileNotFoundError):
         (folder / CERTS).chmod(0o700)
     with ExitStack() as stack:
-        works = {parent: stack.enter_context(pairs.workshop(parent)) for parent in parents}
+        works = {parent: stack.enter_context(pairs.workshop(parent)) for parent in dict.fromkeys(parents.values())}
         jobs = [
-            batch.Job(base.name, each.request, each.profile, cas[each.signing.ca], works[base.parent])
-            for base, each in zip(bases, wanted, strict=True)
+            batch.Job(name, each.request, each.profile, cas[each.signing.ca], works[parents[directory]])
+            for (directory, name), each in zip(outputs, wanted, strict=True)
         ]
         with progress(len(jobs)) as update:
             folders = batch.sign(jobs, now, processes, update)
         pairs.flush(dict.fromkeys(folders))
-        staged: dict[Path, list[tuple[Path, str]]] = {parent: [] for parent in parents}
-        for work, base in zip(folders, bases, strict=True):
-            staged[base.parent].append((work, base.name))
+        staged: dict[Path, list[tuple[Path, str]]] = {parent: [] for parent in works}
+        for work, (directory, name) in zip(folders, outputs, strict=True):
+            staged[parents[directory]].append((work, name))
         for parent, files in staged.items():
             pairs.place(parent, files)
