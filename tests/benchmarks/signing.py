@@ -1,4 +1,4 @@
-"""What signing costs, as ratios measured in one run: `python tests/benchmarks/signing.py [--users N]`."""
+"""What signing costs, as ratios of medians of one run: `python tests/benchmarks/signing.py [--users N]`."""
 
 import argparse
 import os
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from statistics import median
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -35,10 +36,6 @@ def seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
-
-
-def best(work: Callable[[], object], times: int = 3) -> float:
-    return min(seconds(work) for _ in range(times))
 
 
 def new_folder(parent: Path, name: str, users: int, members: int = 1, proxies: int = 0) -> Path:
@@ -169,12 +166,12 @@ def row(what: str, ours: float, other: float, target: str) -> None:
 def many(parent: Path, users: int) -> None:
     folder, old = new_folder(parent, "many", users), new_folder(parent, "old", users)
     by_hand(old)
-    ours = min(first_make(folder, "SIGNER=tls-scaffold") for _ in range(2))
+    ours = [first_make(folder, "SIGNER=tls-scaffold") for _ in range(3)]
     cfssl = first_make(old)
-    ours = min(ours, *(first_make(folder, "SIGNER=tls-scaffold") for _ in range(2)))
-    row(f"`make`, {users} users: this signer, cfssl by hand", ours, cfssl, "20 times faster")
-    builders = best(lambda: spread(floor, users), 2)
-    before, flush = min(staged(folder, users) for _ in range(2))
+    ours += [first_make(folder, "SIGNER=tls-scaffold") for _ in range(3)]
+    row(f"`make`, {users} users: this signer, cfssl by hand", median(ours), cfssl, "20 times faster")
+    rounds = [(*staged(folder, users), seconds(lambda: spread(floor, users))) for _ in range(5)]
+    before, flush, builders = map(median, zip(*rounds, strict=True))
     row(f"{users} users up to the flush: this signer, the builders alone", before, builders, "ratio at most 1.5")
     row("the flush: this signer, the builders alone", flush, builders, "")
 
@@ -189,15 +186,15 @@ def many(parent: Path, users: int) -> None:
     def start() -> None:
         run(sys.executable, "-c", "import cryptography.x509", folder=parent)
 
-    rounds = [(seconds(one_more), seconds(start)) for _ in range(10)]
-    added, started = (min(times) for times in zip(*rounds, strict=True))
+    pairs = [(seconds(one_more), seconds(start)) for _ in range(11)]
+    added, started = map(median, zip(*pairs, strict=True))
     row(f"one user added to {users}, `make`; start of Python with x509", added, started, "ratio at most 4")
 
 
 def small(parent: Path) -> None:
     folder = new_folder(parent, "small", users=2, members=3, proxies=1)
-    ours = min(first_make(folder, "SIGNER=tls-scaffold") for _ in range(5))
-    cfssl = min(first_make(folder, "SIGNER=cfssl") for _ in range(5))
+    rounds = [[first_make(folder, f"SIGNER={signer}") for signer in ("tls-scaffold", "cfssl")] for _ in range(7)]
+    ours, cfssl = map(median, zip(*rounds, strict=True))
     row("`make`, 3 members, 1 proxy, 2 users: this signer, cfssl", ours, cfssl, "ratio at most 2")
 
 
