@@ -15,7 +15,7 @@ import pytest
 
 from clusters import VERSIONS, live, tools
 from rights import as_somebody
-from support import Done, contents, faults, make, modes, names, openssl, read, run, verify
+from support import Done, contents, faults, make, modes, names, openssl, read, run, verify, wait_for
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.commands import sign as sign_command
@@ -25,6 +25,7 @@ from tls_scaffold.signing import batch, pairs, signings
 
 Factory = Callable[..., Path]
 COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
+MANY = ",".join(f"u{number}" for number in range(60))
 # 512 bytes a file: a key fits, a CSR does not; coverage would write in the same process
 NO_ROOM = "ulimit -f 1; trap '' XFSZ; exec env -u COVERAGE_PROCESS_CONFIG -u COVERAGE_PROCESS_START"
 NOTHING = "nothing to sign: 6 certificates are what their requests ask for\n"
@@ -498,8 +499,21 @@ def test_a_disk_without_room_leaves_the_old_pair_intact(folder: Factory) -> None
     assert contents(path / "certs") == before
 
 
+def test_children_end_when_their_parent_is_killed(folder: Factory, running: Callable[..., Any]) -> None:
+    path = folder("--members", "10.0.0.1", "--users", f"{MANY},{MANY.replace('u', 'v')}", "--key", "rsa-4096")
+    sign(path, "ca")
+    process = running("tls-scaffold", "sign", "--jobs", "3", cwd=path)
+    wait_for(lambda: len(list(path.glob("certs/.work.*/*/*.pem"))) > 3)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)  # which ends when the last of them has closed its output
+    left = len(list(path.glob("certs/.work.*/*/*.pem")))
+    assert left < 120
+    make(path, "certs/u1.pem", SIGNER="tls-scaffold")
+    assert sorted(contents(path / "certs")) == ["ca-key.pem", "ca.csr", "ca.pem", "u1-key.pem", "u1.csr", "u1.pem"]
+
+
 def test_a_child_without_room_is_told_too(folder: Factory) -> None:
-    path = folder("--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(30)))
+    path = folder("--members", "10.0.0.1", "--users", MANY)
     sign(path)
     before = contents(path / "certs")
     done = run("sh", "-c", f"{NO_ROOM} tls-scaffold sign --force --jobs 2", cwd=path)
@@ -691,11 +705,12 @@ def test_a_folder_that_cant_be_written_or_read_is_told(folder: Factory) -> None:
     assert contents(path) == before
 
 
+@pytest.mark.parametrize("users", ["calico", MANY], ids=["alone", "with children"])
 @pytest.mark.parametrize("rounds", [12, pytest.param(1000, marks=pytest.mark.long)])
 def test_killed_anywhere_the_next_make_leaves_every_pair_whole(
-    folder: Factory, running: Callable[..., Any], rounds: int
+    folder: Factory, running: Callable[..., Any], rounds: int, users: str
 ) -> None:
-    path = folder()
+    path = folder("--members", "10.0.0.1", "--users", users)
     ca = b""
     for round_ in range(rounds):
         if round_ % 4 == 0 and not ca:
