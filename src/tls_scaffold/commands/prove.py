@@ -1,7 +1,7 @@
 """`tls-scaffold prove`: a throw-away cluster from the folder's own certificates, and what each user may do there."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +42,10 @@ class Proof:
         return sum(not each.holds for each in self.attempts) + sum(not each.holds for each in self.checks)
 
 
-def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
+def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[], object] = lambda: None) -> Proof:
     """Start a cluster, apply the folder's `rbac.sh`, switch authentication on, and try everything.
 
+    `starting` is called when all that is needed is there, before the cluster starts, which takes seconds.
     Raises ScaffoldError where there is no etcd, where certificates are missing, or where the cluster
     or the script does not get that far. Everything started is gone when this returns or raises.
     """
@@ -61,6 +62,7 @@ def prove(folder: Path, etcd_directory: Path | None = None) -> Proof:
         scripts = list(_scripts(folder, inventory, into))
         host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
         ca, peer_cn = (folder / CA).absolute(), inventory.peer_cn
+        starting()
         with etcd.cluster(tools, members, ca, into, peer_cn=peer_cn, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(cluster, root, members[0], stranger, users)
