@@ -287,15 +287,45 @@ def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--diff",), ("--enable",)], ids=["plain", "diff", "enable"])
-def test_an_etcd_that_falls_silent_is_not_waited_for_without_end(start: Start, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "sooner",
+    [
+        pytest.param({"--foreground 60": "--foreground 1"}, id="timeout"),
+        pytest.param(
+            {"'timeout ": "'no-timeout ", "alarm(60)": "alarm(1)"}, id="perl", marks=pytest.mark.needs("perl")
+        ),
+    ],
+)
+def test_an_etcd_that_falls_silent_is_not_waited_for_without_end(
+    start: Start, words: tuple[str, ...], sooner: dict[str, str]
+) -> None:
     running = start(etcdctl='case "$*" in "user list"*) exec sleep 30 ;; esac; exec "$real" "$@"')
     script = running.folder / "rbac.sh"
-    script.write_text(script.read_text(encoding="utf-8").replace("--foreground 60", "--foreground 1"), encoding="utf-8")
+    text = script.read_text(encoding="utf-8")
+    for usual, changed in sooner.items():
+        assert usual in text
+        text = text.replace(usual, changed)
+    script.write_text(text, encoding="utf-8")
 
     done = running.script(*words)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "no answer" in done.stderr.partition("\n")[0]
+
+
+@pytest.mark.needs("perl")
+@pytest.mark.parametrize("words", [(), ("--diff",), ("--enable",)], ids=["plain", "diff", "enable"])
+def test_without_timeout_perl_changes_nothing_else(start: Start, words: tuple[str, ...]) -> None:
+    running = start()
+    script = running.folder / "rbac.sh"
+    script.write_text(script.read_text(encoding="utf-8").replace("'timeout ", "'no-timeout "), encoding="utf-8")
+    applied(running)
+
+    done = running.script(*words)
+
+    assert done.returncode == 0
+    assert "error" not in done.stderr
+    assert running.is_on() == (words == ("--enable",))
 
 
 KILL = """
