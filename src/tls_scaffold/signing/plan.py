@@ -12,6 +12,7 @@ from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import inside, read_text
+from tls_scaffold.disk.plainfiles import LARGEST, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing import certificates, fitting, likeness, silences
@@ -187,15 +188,9 @@ class _Once(Generic[Document]):
 
 def _content(path: str) -> bytes:
     try:
-        with open(path, "rb", buffering=0, opener=_without_waiting) as file:
-            return file.read() or b""
-    except (FileNotFoundError, IsADirectoryError):
+        return plain(path, path, LARGEST)
+    except (FileNotFoundError, ScaffoldError):  # what is no file of ours counts as missing, and is told of elsewhere
         return b""
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open what may be a named pipe, which would keep an ordinary open waiting for ever; it is empty then."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _objections(
