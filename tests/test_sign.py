@@ -139,11 +139,12 @@ def test_signs_again_what_is_lost_or_broken(folder: Factory, spoil: Callable[[Pa
     assert faults(path) == []
 
 
-def test_a_pipe_in_place_of_a_file_is_not_waited_for_and_replaced(signed: Factory) -> None:
+@pytest.mark.parametrize("make_strange", [os.mkfifo, lambda file: file.symlink_to("/dev/zero")], ids=["pipe", "zero"])
+def test_what_never_ends_in_place_of_a_file_is_replaced(signed: Factory, make_strange: Callable[[Path], Any]) -> None:
     path = signed()
     for name in ("calico.pem", "etcd1-key.pem"):
         (path / "certs" / name).unlink()
-        os.mkfifo(path / "certs" / name)
+        make_strange(path / "certs" / name)
     assert sign(path).stdout == signed_lines("etcd1", "calico")
     assert faults(path) == []
 
