@@ -27,7 +27,8 @@ SHELVES = {
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "cluster proofs throwaway / matrix / bench / access etcdctl / guarded",
     "signing": (
-        "signings / authority batch plan / differences likeness signer silences soundness / fitting / certificates / "
+        "signings / authority batch plan / differences directories likeness signer silences soundness / fitting / "
+        "certificates / "
         "keys pairs pemfiles"
     ),
     "keeping": "rehearsal / keep / gone journal patch takeover understood / "

@@ -383,6 +383,6 @@ cfssl:*) lock "${1##*/}"; sign "$@" ;;
 tls-scaffold:ca) if [ -f certs/ca.pem ]; then ca_is_whole; else own ca; fi ;;
 tls-scaffold:sign) own --own-lines ;;
 tls-scaffold:sign-again) own --own-lines --force ;;
-tls-scaffold:*) own --force "$1" ;;
+tls-scaffold:*) case ${TLS_SCAFFOLD_TARGET-} in *.pem) own "$1" ;; *) own --force "$1" ;; esac ;;
 *) fail "SIGNER is \`$SIGNER\`: it is either \`cfssl\` or \`tls-scaffold\`" ;;
 esac

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tls_scaffold.errors import UsageError
+from tls_scaffold.errors import ScaffoldError, UsageError
 
 AS_GO: dict[str, Any] = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
 HELP = [("-h",), ("-help",), ("--help",)]
@@ -27,7 +27,7 @@ def cfssl(folder: Path, words: tuple[str, ...]) -> None:
 
     from tls_scaffold.commands.gencert import gencert
 
-    answer = gencert(words[1:], folder, sys.stdin.read)
+    answer = gencert(words[1:], folder, _stdin)
     _warn(answer.warnings)
     click.echo(json.dumps(answer.document, sort_keys=True, separators=(",", ":")))
 
@@ -42,7 +42,16 @@ def cfssljson(folder: Path, words: tuple[str, ...]) -> None:
         return
     from tls_scaffold.commands.cfssljson import cfssljson as write
 
-    _warn(write(words, folder, sys.stdin.read))
+    _warn(write(words, folder, _stdin))
+
+
+def _stdin() -> str:
+    if sys.stdin is None:
+        raise ScaffoldError("nothing can be read: standard input is closed")
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise ScaffoldError(f"standard input is not text in UTF-8 (byte {error.start})") from None
 
 
 def _warn(notes: tuple[str, ...]) -> None:

@@ -35,6 +35,9 @@ def sign(folder: Path, names: tuple[str, ...], jobs: int | None, *, force: bool,
     for where, line in done.left:
         told = f"{where} signs in a way that is not understood, what it asks for is left to make"
         click.echo(f"warning: {told}: `{visible(line)}`", err=True)
+    for name in done.not_run:
+        told = f"the commands below the line of `{name}` were not run, `make req-{name}` signs it again and runs them"
+        click.echo(f"warning: {told}", err=True)
 
 
 def _because(reasons: tuple[str, ...]) -> str:
@@ -51,7 +54,7 @@ def _count(kept: int) -> str:
 @contextmanager
 def _progress(length: int) -> Iterator[Callable[[int], None]]:
     """Show a bar for a long run on a terminal, and nothing elsewhere."""
-    if length <= LONG or not sys.stderr.isatty():
+    if length <= LONG or not (sys.stderr and sys.stderr.isatty()):
         yield lambda _: None
         return
     with click.progressbar(length=length, label="signing", file=sys.stderr) as bar:

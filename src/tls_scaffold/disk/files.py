@@ -18,7 +18,7 @@ def telling(path: Path | str, done: str = "worked on", as_error: type[ScaffoldEr
     try:
         yield
     except OSError as error:
-        raise as_error(f"`{error.filename or path}` can't be {done}: {error.strerror}") from error
+        raise as_error(f"`{error.filename2 or error.filename or path}` can't be {done}: {error.strerror}") from error
 
 
 def create(path: Path | str, content: str | bytes, mode: int = PUBLIC, *, flush: bool = True) -> None:
@@ -34,6 +34,9 @@ def create(path: Path | str, content: str | bytes, mode: int = PUBLIC, *, flush:
             rest = rest[os.write(descriptor, rest) :]
         if flush:
             os.fsync(descriptor)
+    except BaseException:
+        os.unlink(path)  # noqa: PTH108 - half a file is none
+        raise
     finally:
         os.close(descriptor)
 

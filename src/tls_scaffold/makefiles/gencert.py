@@ -27,6 +27,7 @@ PATHS = ("request", "output", "ca", "ca_key", "config")
 QUIET = {"loglevel"}
 SWITCHES = {"initca"}
 CFSSL = {"cfssl"}
+STAND_IN = "tls-scaffold"  # `tls-scaffold cfssl gencert …` does the same
 CFSSLJSON = {"cfssljson", "cfssl-json", "cfssl_json"}
 
 
@@ -90,7 +91,7 @@ def _of_line(line: str) -> Iterator[Signing]:
 def _of_pipeline(commands: list[list[str]], directory: str) -> Signing:
     if len(commands) != 2:  # noqa: PLR2004  (cfssl and cfssljson)
         raise ValueError(commands)
-    cfssl, cfssljson = commands
+    cfssl, cfssljson = (words[1:] if _base(words) == STAND_IN else words for words in commands)
     check_plain((*cfssl[1:], *cfssljson[1:], directory))
     if _base(cfssl) not in CFSSL or _base(cfssljson) not in CFSSLJSON or cfssl[1:2] != ["gencert"]:
         raise ValueError(commands)

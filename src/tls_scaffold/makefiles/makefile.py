@@ -16,13 +16,14 @@ from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, 
 MAKEFILE = "Makefile"
 PATH = r"[A-Za-z0-9_][A-Za-z0-9._/-]*"
 LINE = re.compile(
-    rf"(?:[A-Z_]+=\S* )?sh sign\.sh ({PATH})\.pem ({PATH})(?: ([A-Za-z0-9._-]+))?",
+    rf"(?:[A-Z_]+=\S* )*sh sign\.sh ({PATH})\.pem ({PATH})(?: ([A-Za-z0-9._-]+))?",
     re.ASCII,
 )
 WORD = re.compile("[A-Za-z0-9._-]+", re.ASCII)
 VERBS = [[verb] for verb in ("ca", "renew", "regenerate", "clean", "heal")]
 TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
+BELOW = re.compile(TARGET.pattern + r"[^\n]*\n(?:[ \t]*\n|[ \t]*#[^\n]*\n)*\t[ \t]*[^\s#]", re.ASCII | re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
 OTHERS_SIGN = re.compile(r"^[^#\n]*gencert|^[-s]?include\b|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE)
 SIGNS_ONE = re.compile(r"\t[@-]*(?:\$[({]\w+[)}]|[\w./-]*cfssl) +gencert [^;&]* --?bare(?:=true)? +(?:\./)?(\S+)\s*")
@@ -101,6 +102,11 @@ def asks_for_all(text: str) -> bool:
 def components(text: str) -> set[tuple[str, str]]:
     """Return name and output of each component that has a line of our form in the text of a Makefile."""
     return set(TARGET.findall(text))
+
+
+def with_commands_below(text: str) -> dict[str, str]:
+    """Return the names of the components with commands below their line of our form, by their outputs."""
+    return {output: name for name, output in BELOW.findall(text)}
 
 
 def lines_of(text: str) -> dict[str, str]:
@@ -190,7 +196,7 @@ def _own_lines(text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
                 found += _signed_by_script(line)
             except ValueError:
                 unread.append(" ".join(line.split()))
-    return found, unread
+    return [(posixpath.normpath(output), request, profile) for output, request, profile in found], unread
 
 
 def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import flush_directory, telling
 from tls_scaffold.disk.folder import inside, read_text
 from tls_scaffold.disk.healing import heal
+from tls_scaffold.disk.plainfiles import LARGEST, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.paths import CA, CA_REQUEST, CERTS
-from tls_scaffold.signing import pairs, signer, silences
+from tls_scaffold.signing import fitting, pairs, signer, silences
 from tls_scaffold.signing.certificates import Certificate, read
+from tls_scaffold.signing.keys import private_key
 
 NAME = "ca"
 
@@ -22,17 +25,29 @@ NAME = "ca"
 def find(folder: Path, certificate: str, key: str) -> Certificate | None:
     """Return the certificate of the CA of these paths below `folder`, None if there is neither half of it.
 
-    The key may be elsewhere as long as there is nothing to sign. Raises ScaffoldError if the certificate is
-    missing beside its key, or can't be read.
+    The key may be elsewhere, locked or unreadable as long as there is nothing to sign. Raises ScaffoldError if the
+    certificate is missing beside its key, or can't be read, or if the key is another's.
     """
     if not any((folder / half).is_file() for half in (certificate, key)):
         return None
-    return read(_half(folder, certificate, key), certificate)
+    found = read(_half(folder, certificate, key), certificate)
+    with suppress(OSError):
+        pem = plain(folder / key, key, LARGEST)
+        if b"ENCRYPTED" not in pem and not fitting.key_seems_to_fit(found, pem):
+            private_key(pem, key)
+            raise signer.unfitting(certificate, key)
+    return found
 
 
 def load(folder: Path, certificate: str, key: str) -> signer.CA:
-    """Return the CA of these paths; ScaffoldError if one half is missing or does not fit the other."""
-    return signer.load_ca(_half(folder, certificate, key), _half(folder, key, certificate), certificate, key)
+    """Return the CA of these paths; ScaffoldError if one half is missing or does not fit the other, or it is no CA."""
+    ca = signer.load_ca(_half(folder, certificate, key), _half(folder, key, certificate), certificate, key)
+    if not ca.certificate.is_ca:
+        raise ScaffoldError(
+            f"`{certificate}` is not the certificate of a CA: nobody would take what it signs",
+            hint="put the CA's certificate and key back",
+        )
+    return ca
 
 
 def _half(folder: Path, path: str, other: str) -> bytes:
@@ -93,8 +108,10 @@ def _check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) ->
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
             hint="put ca.pem and ca-key.pem back, or run `make clean` to begin anew",
         )
-    for output in outputs:
-        if os.path.exists(f"{folder}/{output}.pem"):  # noqa: PTH110 - five times as fast, for a thousand
+    elsewhere = (output for output in outputs if certificate != CA or output.rpartition("/")[0] != CERTS)
+    for output in elsewhere:
+        with telling(folder), suppress(FileNotFoundError, NotADirectoryError):
+            (folder / f"{output}.pem").stat()
             raise ScaffoldError(
                 f"`{output}.pem` is there, but not the CA that signed it",
                 hint="put the CA's certificate and key back; to begin anew, move what it signed away (`make clean`)",

@@ -49,7 +49,8 @@ def key_fits(certificate: Certificate, pem: bytes) -> bool:
 def key_seems_to_fit(certificate: Certificate, pem: bytes) -> bool:
     """Tell whether the public key that an EC key's PEM carries along is the certificate's; others as `key_fits`.
 
-    It takes a hundredth of the time, and finds every key that was swapped, cut or lost.
+    It takes a hundredth of the time where it fits, and finds every key that was swapped, cut or lost. A PEM may carry
+    no public key along, or a compressed one.
     """
     try:
         der = der_of(pem, b"EC PRIVATE KEY")
@@ -58,4 +59,4 @@ def key_seems_to_fit(certificate: Certificate, pem: bytes) -> bool:
     if b"ENCRYPTED" in pem:
         return key_fits(certificate, pem)
     points = (der[-size:] for size in EC_POINTS if len(der) > size and der[-size] == 4)  # noqa: PLR2004 - SEC 1, 2.3.3
-    return any(point in certificate.der for point in points)
+    return any(point in certificate.der for point in points) or key_fits(certificate, pem)

@@ -43,8 +43,10 @@ def pem(key: PrivateKey) -> bytes:
 
 
 def signature_hash(key: PrivateKey) -> Hash | None:
-    """Return cfssl's choice: by curve, by RSA bits, none for ed25519."""
+    """Return cfssl's choice: by curve, by RSA bits, none for ed25519; ScaffoldError for a curve of no such choice."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
+        if key.curve.key_size not in CURVE_HASHES:
+            raise ScaffoldError(f"a key on the curve {key.curve.name} can't sign: P-256, P-384 and P-521 can")
         return CURVE_HASHES[key.curve.key_size]
     if isinstance(key, rsa.RSAPrivateKey):
         return next(algorithm for bits, algorithm in RSA_HASHES if key.key_size >= bits)

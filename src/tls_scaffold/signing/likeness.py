@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import PRINTABLE
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.certificates import UNREADABLE, Certificate
 from tls_scaffold.signing.pemfiles import der_of
 from tls_scaffold.words import CN_LENGTH
 
@@ -54,6 +56,8 @@ def of_request(text: str) -> tuple[str, str] | None:
         cn.encode()
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return None
+    if any(name.lower() == "cn" for name in document):  # Go takes the last spelling
+        return None
     return (cn, repr(document)) if isinstance(cn, str) and 0 < len(cn) <= CN_LENGTH else None
 
 
@@ -74,18 +78,21 @@ class Pattern:
         """Tell whether a certificate is this one but for CN, dates and key, and whether it has that key."""
         try:
             der, key = der_of(pem, b"CERTIFICATE"), der_of(key_pem, b"EC PRIVATE KEY")
+            x509.load_der_x509_certificate(der)
             lifetime, rest = _after_dates(der.partition(self.issuer)[2])
             subject = _tlv(SEQUENCE, self.before_cn + _rdn(cn) + self.after_cn)
-        except (ValueError, IndexError):
+        except (*UNREADABLE, IndexError):
             return False
         point = key[-self.point_size :]
         asked = subject + self.before_point + point + self.before_key_id + _key_id(point) + self.after_key_id
         return lifetime == self.lifetime and rest.startswith(asked)
 
 
-def pattern(certificate: Certificate) -> Pattern | None:
-    """Return the pattern of a certificate that is right; None if it is not of the usual make."""
+def pattern(certificate: Certificate, profile: Profile) -> Pattern | None:
+    """Return the pattern of a certificate that is right; None if it is not of the usual make, or has fixed dates."""
     parsed, public = certificate.parsed, certificate.parsed.public_key()
+    if profile.not_before or profile.not_after:
+        return None
     if not isinstance(public, ec.EllipticCurvePublicKey) or not certificate.issuer_key_id:
         return None
     point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)

@@ -1,6 +1,5 @@
 """What is to be signed in a folder and why; and every reason not to, before anything is written."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,13 +10,14 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.folder import inside, read_text
+from tls_scaffold.disk.folder import read_text
 from tls_scaffold.disk.plainfiles import LARGEST, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing import certificates, fitting, likeness, silences
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
+from tls_scaffold.signing.directories import Directory
 
 Document = TypeVar("Document", Request, SigningConfig)
 _Reader = Callable[[str, str], tuple[Document, tuple[str, ...]]]
@@ -59,8 +59,7 @@ class _Survey:
         self._folder, self._cas, self._now, self._force = folder, cas, now, force
         self._requests = _Once(folder, readers.readable_request, self.problems)
         self._configs = _Once(folder, readers.readable_signing_config, self.problems)
-        self._directories: dict[str, list[str]] = {}
-        self._present: dict[str, bool] = {}
+        self._directories: dict[str, Directory] = {}
         self._models: dict[likeness.Kind, _Asked] = {}
         self._patterns: dict[likeness.Kind, likeness.Pattern] = {}
 
@@ -73,19 +72,25 @@ class _Survey:
         if kind and pattern and not self._force and pattern.fits(kind.cn, pem, key):
             return None
         asked = self._asked(signing, kind)
-        reasons = self._reasons(signing, asked, pem, key, kind) if asked else ()
-        if not (asked and reasons):
+        if not asked:
             return None
-        self.problems += asked.problems
-        self.problems += [*_taken(signing), *self._outside(signing)]
+        self.problems += asked.mistakes
+        reasons = self._reasons(signing, asked, pem, key, kind)
+        if not reasons:
+            return None
+        in_the_way = self._directory(signing).problems(signing.output)
+        self.problems += [*asked.obstacles, *_taken(signing), *(f"{signing.name}: {each}" for each in in_the_way)]
         return Wanted(signing, asked.request, asked.profile, reasons)
+
+    def _directory(self, signing: Signing) -> Directory:
+        path = signing.output.rpartition("/")[0]
+        if path not in self._directories:
+            self._directories[path] = Directory(self._folder, signing.output)
+        return self._directories[path]
 
     def _pair(self, signing: Signing) -> tuple[bytes, bytes]:
         """Return the content of a component's certificate and of its key, empty where there is none."""
-        directory = signing.output.rpartition("/")[0]
-        if directory not in self._present:
-            self._present[directory] = os.path.lexists(f"{self._folder}/{directory}")
-        if not self._present[directory]:
+        if not self._directory(signing).is_there:
             return b"", b""
         output = f"{self._folder}/{signing.output}"
         return _content(f"{output}.pem"), _content(f"{output}-key.pem")
@@ -101,21 +106,11 @@ class _Survey:
             return None
         request = request.overridden(signing.cn, signing.hostname)
         profile = config.profile_or_default(signing.profile)
-        problems = _objections(signing, request, profile, config, self._cas[signing.ca], self._now)
-        asked = _Asked(request, profile, tuple(problems))
-        if kind and not asked.problems:
+        obstacles = _obstacles(signing, request, profile, self._cas[signing.ca], self._now)
+        asked = _Asked(request, profile, tuple(_mistakes(signing, request, config)), tuple(obstacles))
+        if kind and not (asked.mistakes or asked.obstacles):
             self._models[kind] = asked
         return asked
-
-    def _outside(self, signing: Signing) -> list[str]:
-        directory = signing.output.rpartition("/")[0]
-        if directory not in self._directories:
-            try:
-                inside(self._folder, f"{signing.output}.pem")
-                self._directories[directory] = []
-            except ScaffoldError as error:
-                self._directories[directory] = [f"{signing.name}: {error.summary}"]
-        return self._directories[directory]
 
     def _reasons(
         self, signing: Signing, asked: "_Asked", pem: bytes, key: bytes, kind: likeness.Kind | None
@@ -129,12 +124,12 @@ class _Survey:
             certificate = certificates.read(pem, f"{signing.output}.pem")
         except ScaffoldError:
             return ("not a certificate",)
-        if not fitting.key_seems_to_fit(certificate, key):
+        if b"ENCRYPTED" not in key and not fitting.key_seems_to_fit(certificate, key):
             return ("does not fit its key",)
         if not fitting.seems_signed_by(certificate, self._cas[signing.ca]):
             return ("signed by another CA",)
         reasons = differences(certificate, asked.request, asked.profile)
-        pattern = likeness.pattern(certificate) if kind and not reasons else None
+        pattern = likeness.pattern(certificate, asked.profile) if kind and not reasons else None
         if kind and pattern:
             self._patterns[kind] = pattern
         return reasons
@@ -153,9 +148,12 @@ def _taken(signing: Signing) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Asked:
+    """What a component asks for; mistakes in that, and obstacles if it is to be signed now."""
+
     request: Request
     profile: Profile
-    problems: tuple[str, ...] = ()
+    mistakes: tuple[str, ...] = ()
+    obstacles: tuple[str, ...] = ()
 
 
 class _Once(Generic[Document]):
@@ -193,11 +191,14 @@ def _content(path: str) -> bytes:
         return b""
 
 
-def _objections(
-    signing: Signing, request: Request, profile: Profile, config: SigningConfig, ca: Certificate, now: datetime
-) -> Iterator[str]:
+def _mistakes(signing: Signing, request: Request, config: SigningConfig) -> Iterator[str]:
+    """Say what cfssl passes over in silence: it is told even where the certificate is what was asked for in error."""
     yield from (f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown)
-    for problem in (*silences.refusals(request, profile, now), *silences.silences(request)):
-        yield f"{signing.request}: {problem}"
-    for problem in (*silences.profile_silences(config, signing.profile), *silences.outlives(profile, ca, now)):
+    yield from (f"{signing.request}: {problem}" for problem in silences.silences(request))
+    for problem in silences.profile_silences(config, signing.profile):
         yield f"{signing.config or signing.name}: {problem}"
+
+
+def _obstacles(signing: Signing, request: Request, profile: Profile, ca: Certificate, now: datetime) -> Iterator[str]:
+    yield from (f"{signing.request}: {problem}" for problem in silences.refusals(request, profile, now))
+    yield from (f"{signing.config or signing.name}: {problem}" for problem in silences.outlives(profile, ca, now))

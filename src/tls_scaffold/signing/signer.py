@@ -62,8 +62,14 @@ def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
             hint="leave the certificate that signs in it, and put others that are trusted into a file of their own",
         )
     if ca.key.public_key() != ca.certificate.parsed.public_key():
-        raise ScaffoldError(f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together")
+        raise unfitting(place, key_place)
+    signature_hash(ca.key)
     return ca
+
+
+def unfitting(place: str, key_place: str) -> ScaffoldError:
+    """Return the error for a CA whose two halves, by their paths, are of two CAs."""
+    return ScaffoldError(f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together")
 
 
 def new_ca(request: Request, now: datetime, key: PrivateKey | None = None) -> Signed:

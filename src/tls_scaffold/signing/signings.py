@@ -21,12 +21,18 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 class Done:
     """What was signed, by path, each with the reasons; and how many certificates were as they are asked for.
 
-    `left` has, as where and what, the commands of the Makefile that sign in a way that is not understood.
+    `left` has, as where and what, the commands of the Makefile that sign in a way that is not understood; `not_run` the
+    components with commands of their own, which make would have run had it signed them.
     """
 
     signed: dict[str, tuple[str, ...]]
     kept: int
     left: tuple[tuple[str, str], ...] = ()
+    not_run: tuple[str, ...] = ()
+
+    def __add__(self, other: "Done") -> "Done":
+        """Return what two rounds signed and kept."""
+        return Done({**self.signed, **other.signed}, self.kept + other.kept)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,23 @@ class Round:
         return Done({**made, **reasons}, len(self.signings) - len(self.wanted))
 
 
+def in_turn(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...], ...]:
+    """Return signings in rounds, one at least: a CA that another CA signs comes in a round before what it signs.
+
+    Raises ScaffoldError for those that would sign each other.
+    """
+    rounds: list[tuple[Signing, ...]] = []
+    rest = tuple(signings)
+    while rest:
+        coming = {f"{each.output}.pem" for each in rest}
+        able = tuple(each for each in rest if each.ca not in coming or each.ca == f"{each.output}.pem")
+        if not able:
+            raise ScaffoldError("CAs would sign each other", [f"{each.name}: `{each.ca}` signs it" for each in rest])
+        rounds.append(able)
+        rest = tuple(each for each in rest if each not in able) if len(able) < len(rest) else ()
+    return tuple(rounds) or ((),)
+
+
 def look(folder: Path, signings: Sequence[Signing], every: Sequence[Signing], *, force: bool) -> Round:
     """Find out which of `signings` are missing or differ, all with `force`, and which CA is to be made for them.
 
@@ -57,8 +80,15 @@ def look(folder: Path, signings: Sequence[Signing], every: Sequence[Signing], *,
     with every problem.
     """
     now = signer.utc_now()
-    keys = {signing.ca: signing.ca_key for signing in signings} or {CA: CA_KEY}
+    signed = {f"{each.output}.pem": each.name for each in every}
+    of_every = {each.ca: each.ca_key for each in every if each.ca not in signed}
+    keys = {each.ca: each.ca_key for each in signings} or of_every or {CA: CA_KEY}
+    if "" in keys:
+        nameless = [f"{each.name}: `{each.request}`" for each in signings if not each.ca]
+        raise ScaffoldError("lines of the Makefile name no CA", nameless, f"`-ca {CA} -ca-key {CA_KEY}` does")
     there = {path: authority.find(folder, path, key) for path, key in keys.items()}
+    for path in (each for each in keys if each in signed and not there[each]):
+        raise ScaffoldError(f"the CA `{path}` is missing", hint=f"`tls-scaffold sign {signed[path]}` signs it")
     outputs = {ca: [signing.output for signing in every if signing.ca == ca] for ca in there}
     new = {
         path: authority.make(folder, path, keys[path], now, outputs[path])

@@ -58,7 +58,7 @@ class Reader:
         if component:
             entry = replace(entry, name=component.name, kind=component.kind)
         if kind and kind not in self._models and entry.certificate and not entry.faults and entry.key:
-            pattern = likeness.pattern(entry.certificate)
+            pattern = likeness.pattern(entry.certificate, entry.profiles[0]) if entry.profiles else None
             self._models |= {kind: (pattern, entry)} if pattern else {}
         return _of_a_kind(entry)
 

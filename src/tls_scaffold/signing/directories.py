@@ -1,0 +1,51 @@
+"""A directory that certificates are written to: what there is to know of it, once for all that go there."""
+
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from tls_scaffold.disk.folder import inside
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.signing import pairs
+
+
+class Directory:
+    """The directory of an output, a path below `folder` without `.pem`; it is looked at when it is asked about.
+
+    OSError where it can't be looked at.
+    """
+
+    def __init__(self, folder: Path, output: str) -> None:
+        self._folder, self._output = folder, output
+        self._path = os.path.join(folder, output.rpartition("/")[0])  # noqa: PTH118 - for each of a thousand
+
+    @cached_property
+    def is_there(self) -> bool:
+        """Whether there is anything of its name."""
+        try:
+            os.lstat(self._path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        return pairs.folders_in(Path(self._path)) if self.is_there else frozenset()
+
+    @cached_property
+    def _outside(self) -> str:
+        try:
+            inside(self._folder, f"{self._output}.pem")
+        except ScaffoldError as error:
+            return error.summary
+        return ""
+
+    def problems(self, output: str) -> Iterator[str]:
+        """Say why the files of an output in it can't be written."""
+        if self._outside:
+            yield self._outside
+            return
+        for ending in pairs.MODES:
+            if f"{output.rpartition('/')[2]}{ending}" in self._folders:
+                yield f"`{output}{ending}` is a folder: it should be a file"
