@@ -14,7 +14,7 @@ from tls_scaffold.cfssl.profiles import Constraint, Profile, SigningConfig, ca_p
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing import certificates, fitting, keys, likeness, signer, silences
+from tls_scaffold.signing import certificates, fitting, issuer, keys, likeness, signer, silences
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.words import Key
@@ -34,16 +34,16 @@ PROFILE = Profile(
 )
 
 
-def new_ca(request: Request = CA_REQUEST) -> signer.CA:
+def new_ca(request: Request = CA_REQUEST) -> issuer.CA:
     signed = signer.new_ca(request, NOW)
-    return signer.load_ca(signed.certificate, signed.key, "ca.pem", "ca-key.pem")
+    return issuer.load_ca(signed.certificate, signed.key, "ca.pem", "ca-key.pem")
 
 
 CA = new_ca()
 
 
 def sign(
-    request: Request = REQUEST, profile: Profile = PROFILE, ca: signer.CA = CA
+    request: Request = REQUEST, profile: Profile = PROFILE, ca: issuer.CA = CA
 ) -> tuple[Certificate, signer.Signed]:
     signed = signer.sign(request, profile, ca, NOW)
     return certificates.read(signed.certificate, "x.pem"), signed
@@ -325,7 +325,7 @@ def test_the_life_of_a_pattern_is_the_certificate_s_in_either_form_of_time(begin
     ],
 )
 def test_what_differs_in_more_than_the_cn_is_no_likeness(
-    change: Callable[[], tuple[Request, Profile, signer.CA]],
+    change: Callable[[], tuple[Request, Profile, issuer.CA]],
 ) -> None:
     pattern = likeness.pattern(sign(USER, CLIENT)[0], CLIENT)
     assert pattern

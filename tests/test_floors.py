@@ -27,8 +27,8 @@ SHELVES = {
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "cluster proofs throwaway / matrix / bench / access etcdctl / guarded",
     "signing": (
-        "signings / authority batch plan / differences directories likeness signer silences soundness / fitting / "
-        "certificates / "
+        "signings / authority batch plan / signer / differences directories issuer likeness silences soundness / "
+        "fitting / certificates / "
         "keys pairs pemfiles"
     ),
     "keeping": "rehearsal / keep / gone journal patch takeover understood / "
@@ -45,7 +45,7 @@ LIBRARIES = {
     "click": "cli",
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
-    "cryptography": "signing.certificates signing.fitting signing.keys signing.likeness signing.signer",
+    "cryptography": "signing.certificates signing.fitting signing.issuer signing.keys signing.likeness signing.signer",
     "merge3": "keeping.textmerge",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",

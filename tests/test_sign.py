@@ -504,7 +504,7 @@ def test_children_end_when_their_parent_is_killed(folder: Factory, running: Call
     path = folder("--members", "10.0.0.1", "--users", f"{MANY},{MANY.replace('u', 'v')}", "--key", "rsa-4096")
     sign(path, "ca")
     process = running("tls-scaffold", "sign", "--jobs", "3", cwd=path)
-    wait_for(lambda: len(list(path.glob("certs/.work.*/*/*.pem"))) > 3)
+    wait_for(lambda: len(list(path.glob("certs/.work.*/*/*.pem"))) > 3, 60)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)  # which ends when the last of them has closed its output
     left = len(list(path.glob("certs/.work.*/*/*.pem")))

@@ -6,13 +6,17 @@ import re
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from support import BIN, Done, contents, faults, make, openssl, run, verify
+from tls_scaffold.disk import healing
 
 Factory = Callable[..., Path]
 pytestmark = pytest.mark.needs("make", "openssl", "cfssl")
@@ -312,6 +316,23 @@ def test_a_child_that_is_killed_is_told_and_everything_stays(folder: Factory, ru
     assert told == "error: not everything could be signed\n  a signing process was killed\n"
     assert process.returncode == 1
     assert contents(path) == before
+
+
+def test_what_an_orphan_still_writes_is_cleared_too(tmp_path: Path) -> None:
+    work = tmp_path / ".work.1"
+    work.mkdir()
+    end = time.monotonic() + 0.3
+
+    def write() -> None:
+        with suppress(FileNotFoundError):
+            while time.monotonic() < end:
+                (work / str(time.monotonic())).touch()
+
+    orphan = Thread(target=write)
+    orphan.start()
+    healing.clear(work)
+    orphan.join()
+    assert not work.exists()
 
 
 @pytest.mark.parametrize("words", [("cfssl", "gencert", "-initca", "-"), ("cfssljson", "-bare", "x")])

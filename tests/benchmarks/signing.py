@@ -188,8 +188,8 @@ def many(parent: Path, users: int) -> None:
     def start() -> None:
         run(sys.executable, "-c", "import cryptography.x509", folder=parent)
 
-    pairs = [(seconds(one_more), seconds(start)) for _ in range(11)]
-    added, started = map(median, zip(*pairs, strict=True))
+    rounds_of_one = [(seconds(one_more), seconds(start)) for _ in range(11)]
+    added, started = map(median, zip(*rounds_of_one, strict=True))
     row(f"one user added to {users}, `make`; start of Python with x509", added, started, "ratio at most 4")
 
 

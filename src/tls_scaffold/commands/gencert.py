@@ -9,7 +9,7 @@ from tls_scaffold.cfssl.profiles import SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError, UsageError
-from tls_scaffold.signing import signer, silences
+from tls_scaffold.signing import issuer, signer, silences
 from tls_scaffold.signing.keys import private_key
 
 TEXTS = ("ca", "ca-key", "config", "profile", "hostname", "cn")
@@ -66,7 +66,7 @@ def _leaf(request: Request, place: str, folder: Path, texts: dict[str, str]) -> 
     now = signer.utc_now()
     _refuse(place, silences.refusals(request, profile, now))
     certificate, key = (_bytes(folder / texts[flag]) for flag in ("ca", "ca-key"))
-    ca = signer.load_ca(certificate, key, texts["ca"], texts["ca-key"])
+    ca = issuer.load_ca(certificate, key, texts["ca"], texts["ca-key"])
     told = (
         *silences.silences(request),
         *silences.profile_silences(config, texts.get("profile", "")),

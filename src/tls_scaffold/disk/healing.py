@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ ARCHIVE = "archive"
 STATE = ".tls-scaffold"
 CA_FILES = ("ca.csr", "ca-key.pem", "ca.pem")
 WORK = ".work."
+TRIES, PAUSE = 10, 0.1  # seconds
 ASIDE = ".next."
 NEW = ".new"  # below a shelf of the archive; no component's files have such a name
 
@@ -73,8 +75,16 @@ def clear_leftovers(place: Path) -> None:
 
 
 def clear(work: Path) -> None:
-    """Remove a working file or folder; it may be gone already."""
-    if work.is_dir() and not work.is_symlink():
-        shutil.rmtree(work)
-    else:
+    """Remove a working file or folder; it may be gone already.
+
+    A child of a run that was killed may just write a last file into it, once: then it finds its folder gone.
+    """
+    if work.is_symlink() or not work.is_dir():
         work.unlink(missing_ok=True)
+        return
+    for _ in range(TRIES):
+        with suppress(OSError):
+            shutil.rmtree(work)
+            return
+        time.sleep(PAUSE)
+    shutil.rmtree(work)

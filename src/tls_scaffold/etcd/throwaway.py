@@ -7,8 +7,9 @@ from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.etcd.etcdctl import Identity
-from tls_scaffold.signing import authority, signer
-from tls_scaffold.signing.signer import CA, Signed
+from tls_scaffold.signing import authority, issuer, signer
+from tls_scaffold.signing.issuer import CA
+from tls_scaffold.signing.signer import Signed
 from tls_scaffold.words import Key
 
 KEY = Key("ecdsa", 256)
@@ -23,7 +24,7 @@ def ca_of(folder: Path) -> CA:
 def other_ca() -> CA:
     """Make a CA that nobody trusts."""
     made = signer.new_ca(Request(cn="another CA", key=KEY), signer.utc_now())
-    return signer.load_ca(made.certificate, made.key, "another CA", "another CA's key")
+    return issuer.load_ca(made.certificate, made.key, "another CA", "another CA's key")
 
 
 def client(cn: str, ca: CA, base: Path) -> Identity:

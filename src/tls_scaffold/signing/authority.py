@@ -15,7 +15,7 @@ from tls_scaffold.disk.plainfiles import LARGEST, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.paths import CA, CA_REQUEST, CERTS
-from tls_scaffold.signing import fitting, pairs, signer, silences
+from tls_scaffold.signing import fitting, issuer, pairs, signer, silences
 from tls_scaffold.signing.certificates import Certificate, read
 from tls_scaffold.signing.keys import private_key
 
@@ -35,13 +35,13 @@ def find(folder: Path, certificate: str, key: str) -> Certificate | None:
         pem = plain(folder / key, key, LARGEST)
         if b"ENCRYPTED" not in pem and not fitting.key_seems_to_fit(found, pem):
             private_key(pem, key)
-            raise signer.unfitting(certificate, key)
+            raise issuer.unfitting(certificate, key)
     return found
 
 
-def load(folder: Path, certificate: str, key: str) -> signer.CA:
+def load(folder: Path, certificate: str, key: str) -> issuer.CA:
     """Return the CA of these paths; ScaffoldError if one half is missing or does not fit the other, or it is no CA."""
-    ca = signer.load_ca(_half(folder, certificate, key), _half(folder, key, certificate), certificate, key)
+    ca = issuer.load_ca(_half(folder, certificate, key), _half(folder, key, certificate), certificate, key)
     if not ca.certificate.is_ca:
         raise ScaffoldError(
             f"`{certificate}` is not the certificate of a CA: nobody would take what it signs",
@@ -57,13 +57,13 @@ def _half(folder: Path, path: str, other: str) -> bytes:
     raise ScaffoldError(
         f"`{path}` is missing (but `{other}` exists)",
         hint="put it back; neither half of a CA is made anew beside the other "
-        "(is it lost? `make clean`, then `make`, begins anew)",
+        "(is it lost? move `certs/` away, and `make` begins anew)",
     )
 
 
 def make(
     folder: Path, certificate: str, key: str, now: datetime, outputs: Iterable[str]
-) -> tuple[signer.Signed, signer.CA]:
+) -> tuple[signer.Signed, issuer.CA]:
     """Make a CA in memory, from the request that the folder has for it: what is to be written, and who can sign.
 
     `outputs` (without `.pem`) is what it is to sign: where some of that is there, a CA is lost. Raises
@@ -82,18 +82,17 @@ def make(
     if problems:
         raise ScaffoldError("the CA can't be made", [f"{path}: {problem}" for problem in problems])
     signed = signer.new_ca(request, now)
-    return signed, signer.load_ca(signed.certificate, signed.key, certificate, "the new key")
+    return signed, issuer.load_ca(signed.certificate, signed.key, certificate, "the new key")
 
 
 def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
     """Put a new CA of `make` in place; for `certs/` by one rename, so that no half of it is ever seen."""
     target = inside(folder, certificate)
-    contents = {pairs.KEY: signed.key, pairs.CSR: signed.csr, pairs.CERTIFICATE: signed.certificate}
     if certificate != CA:
-        pairs.put(target.parent, target.stem, contents)
+        pairs.put(target.parent, target.stem, signed.contents)
         return
     with pairs.workshop(target.parent) as work:
-        pairs.stage(work, NAME, contents)
+        pairs.stage(work, NAME, signed.contents)
         pairs.flush([work])
         with telling(target):
             target.parent.chmod(0o700)
@@ -106,7 +105,7 @@ def _check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) ->
     if certificate == CA and any((folder / CERTS).glob("*.pem")):
         raise ScaffoldError(
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
-            hint="put ca.pem and ca-key.pem back, or run `make clean` to begin anew",
+            hint="put ca.pem and ca-key.pem back; to begin anew, move `certs/` away",
         )
     elsewhere = (output for output in outputs if certificate != CA or output.rpartition("/")[0] != CERTS)
     for output in elsewhere:
@@ -114,7 +113,7 @@ def _check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) ->
             (folder / f"{output}.pem").stat()
             raise ScaffoldError(
                 f"`{output}.pem` is there, but not the CA that signed it",
-                hint="put the CA's certificate and key back; to begin anew, move what it signed away (`make clean`)",
+                hint="put the CA's certificate and key back; to begin anew, move what it signed away",
             )
 
 

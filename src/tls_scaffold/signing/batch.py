@@ -16,7 +16,7 @@ from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing import pairs, signer
+from tls_scaffold.signing import issuer, pairs, signer
 
 PAYS = {"ecdsa": 24, "ed25519": 24, "rsa": 2}  # certificates; a child costs as much as a dozen of the quick keys
 TICKETS, TICKET = 128, 4  # so many of so many bytes fit into any pipe (PIPE_BUF is 512 at least: POSIX)
@@ -32,7 +32,7 @@ class Job:
     name: str
     request: Request
     profile: Profile
-    ca: signer.CA
+    ca: issuer.CA
     work: Path
 
 
@@ -52,9 +52,7 @@ def sign(jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[
 
 
 def _one(job: Job, work: Path, now: datetime) -> None:
-    signed = signer.sign(job.request, job.profile, job.ca, now)
-    contents = {pairs.KEY: signed.key, pairs.CSR: signed.csr, pairs.CERTIFICATE: signed.certificate}
-    pairs.stage(work, job.name, contents)
+    pairs.stage(work, job.name, signer.sign(job.request, job.profile, job.ca, now).contents)
 
 
 def _spread(jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[[int], None]) -> Sequence[Path]:

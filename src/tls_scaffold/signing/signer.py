@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -20,9 +20,9 @@ from tls_scaffold.cfssl.requests import PRINTABLE, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.cfssl.usages import KEY_USAGES, meanings
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing.certificates import Certificate, read
-from tls_scaffold.signing.keys import PrivateKey, generate, pem, private_key, signature_hash
-from tls_scaffold.signing.pemfiles import stands_alone
+from tls_scaffold.signing import pairs
+from tls_scaffold.signing.issuer import CA
+from tls_scaffold.signing.keys import PrivateKey, generate, pem, signature_hash
 
 KEY_USAGE_FIELDS = tuple(dict.fromkeys(KEY_USAGES.values()))
 
@@ -35,41 +35,10 @@ class Signed:
     csr: bytes
     key: bytes = b""
 
-
-@dataclass(frozen=True)
-class CA:
-    """A CA that can sign: its certificate and the key that fits it."""
-
-    certificate: Certificate
-    key: PrivateKey
-
-    @cached_property
-    def name(self) -> x509.Name:
-        """Its subject, byte by byte: what it signs names it as issuer."""
-        return self.certificate.parsed.subject
-
-
-def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
-    """Return the CA whose certificate and key these PEMs are; the places are their paths, for messages.
-
-    Raises ScaffoldError if one can't be read, if the certificate does not stand alone in its file, or if the key does
-    not fit it.
-    """
-    ca = CA(read(certificate, place), private_key(key, key_place))
-    if not stands_alone(certificate):
-        raise ScaffoldError(
-            f"`{place}` holds more than the CA's certificate",
-            hint="leave the certificate that signs in it, and put others that are trusted into a file of their own",
-        )
-    if ca.key.public_key() != ca.certificate.parsed.public_key():
-        raise unfitting(place, key_place)
-    signature_hash(ca.key)
-    return ca
-
-
-def unfitting(place: str, key_place: str) -> ScaffoldError:
-    """Return the error for a CA whose two halves, by their paths, are of two CAs."""
-    return ScaffoldError(f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together")
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """The contents of its files by their endings."""
+        return {pairs.KEY: self.key, pairs.CSR: self.csr, pairs.CERTIFICATE: self.certificate}
 
 
 def new_ca(request: Request, now: datetime, key: PrivateKey | None = None) -> Signed:

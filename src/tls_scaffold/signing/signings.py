@@ -12,7 +12,7 @@ from tls_scaffold.disk.healing import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEY, CERTS
-from tls_scaffold.signing import authority, batch, pairs, plan, signer
+from tls_scaffold.signing import authority, batch, issuer, pairs, plan, signer
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
@@ -44,7 +44,7 @@ class Round:
 
     signings: Sequence[Signing]
     keys: Mapping[str, str]
-    new: Mapping[str, tuple[signer.Signed, signer.CA]]
+    new: Mapping[str, tuple[signer.Signed, issuer.CA]]
     wanted: Sequence[plan.Wanted]
     now: datetime
 
@@ -102,7 +102,8 @@ def look(folder: Path, signings: Sequence[Signing], every: Sequence[Signing], *,
 def carry_out(folder: Path, planned: Round, *, processes: int, progress: Progress) -> Done:
     """Make the CAs and sign what a round wants; the folder's lock is held since it was planned.
 
-    Raises ScaffoldError where a CA can't sign or the disk refuses; every pair is then an old or a new one.
+    Raises ScaffoldError where a CA can't sign or the disk refuses; every pair is then an old or a new one, or lacks its
+    certificate, and is signed by the next run.
     """
     _clear_beside(folder, planned.signings)
     for path, (signed, _) in planned.new.items():
@@ -126,7 +127,7 @@ def _clear_beside(folder: Path, signings: Sequence[Signing]) -> None:
 def _write(
     folder: Path,
     wanted: Sequence[plan.Wanted],
-    cas: Mapping[str, signer.CA],
+    cas: Mapping[str, issuer.CA],
     now: datetime,
     processes: int,
     progress: Progress,

@@ -1,0 +1,47 @@
+"""A CA that can sign: its certificate and its key, which fit each other."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cryptography import x509
+
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.signing.certificates import Certificate, read
+from tls_scaffold.signing.keys import PrivateKey, private_key, signature_hash
+from tls_scaffold.signing.pemfiles import stands_alone
+
+
+@dataclass(frozen=True)
+class CA:
+    """A CA that can sign: its certificate and the key that fits it."""
+
+    certificate: Certificate
+    key: PrivateKey
+
+    @cached_property
+    def name(self) -> x509.Name:
+        """Its subject, byte by byte: what it signs names it as issuer."""
+        return self.certificate.parsed.subject
+
+
+def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
+    """Return the CA whose certificate and key these PEMs are; the places are their paths, for messages.
+
+    Raises ScaffoldError if one can't be read, if the certificate does not stand alone in its file, or if the key does
+    not fit it.
+    """
+    ca = CA(read(certificate, place), private_key(key, key_place))
+    if not stands_alone(certificate):
+        raise ScaffoldError(
+            f"`{place}` holds more than the CA's certificate",
+            hint="leave the certificate that signs in it, and put others that are trusted into a file of their own",
+        )
+    if ca.key.public_key() != ca.certificate.parsed.public_key():
+        raise unfitting(place, key_place)
+    signature_hash(ca.key)
+    return ca
+
+
+def unfitting(place: str, key_place: str) -> ScaffoldError:
+    """Return the error for a CA whose two halves, by their paths, are of two CAs."""
+    return ScaffoldError(f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together")
