@@ -62,14 +62,17 @@ def in_turn(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...], ...]:
     Raises ScaffoldError for those that would sign each other.
     """
     rounds: list[tuple[Signing, ...]] = []
-    rest = tuple(signings)
+    rest = signings
     while rest:
         coming = {f"{each.output}.pem" for each in rest}
-        able = tuple(each for each in rest if each.ca not in coming or each.ca == f"{each.output}.pem")
+        able: list[Signing] = []
+        waiting: list[Signing] = []
+        for each in rest:
+            (waiting if each.ca in coming and each.ca != f"{each.output}.pem" else able).append(each)
         if not able:
             raise ScaffoldError("CAs would sign each other", [f"{each.name}: `{each.ca}` signs it" for each in rest])
-        rounds.append(able)
-        rest = tuple(each for each in rest if each not in able) if len(able) < len(rest) else ()
+        rounds.append(tuple(able))
+        rest = waiting
     return tuple(rounds) or ((),)
 
 
@@ -133,21 +136,21 @@ def _write(
     progress: Progress,
 ) -> None:
     """Sign into workshops, flush them all, and only then move the files into place."""
-    outputs = [each.signing.output.rpartition("/")[::2] for each in wanted]
-    parents = {directory: folder / directory for directory in dict(outputs)}
+    bases = [each.signing.output.rpartition("/") for each in wanted]
+    parents = {directory: folder / directory for directory, _, _ in bases}
     with telling(folder), suppress(FileNotFoundError):
         (folder / CERTS).chmod(0o700)
     with ExitStack() as stack:
         works = {parent: stack.enter_context(pairs.workshop(parent)) for parent in dict.fromkeys(parents.values())}
         jobs = [
             batch.Job(name, each.request, each.profile, cas[each.signing.ca], works[parents[directory]])
-            for (directory, name), each in zip(outputs, wanted, strict=True)
+            for (directory, _, name), each in zip(bases, wanted, strict=True)
         ]
         with progress(len(jobs)) as update:
             folders = batch.sign(jobs, now, processes, update)
         pairs.flush(dict.fromkeys(folders))
         staged: dict[Path, list[tuple[Path, str]]] = {parent: [] for parent in works}
-        for work, (directory, name) in zip(folders, outputs, strict=True):
+        for work, (directory, _, name) in zip(folders, bases, strict=True):
             staged[parents[directory]].append((work, name))
         for parent, files in staged.items():
             pairs.place(parent, files)
