@@ -136,19 +136,21 @@ def test_a_process_that_may_not_be_signalled_is_alive(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_modes_hold_from_the_first_byte_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     seen: list[int] = []
-    old, real = os.umask(umask), os.fdopen
+    old, real = os.umask(umask), os.open
 
-    def opened(descriptor: int, how: str) -> Any:
-        seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
-        return real(descriptor, how)
+    def opened(path: Any, flags: int, *rest: Any) -> int:
+        descriptor = real(path, flags, *rest)
+        if flags & os.O_CREAT:
+            seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return descriptor
 
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(os, "fdopen", opened)
+            patch.setattr(os, "open", opened)
             folder.write(tmp_path, "x-key.pem", "secret", files.SECRET)
     finally:
         os.umask(old)
-    assert seen[0] & 0o077 == 0
+    assert [each & 0o077 for each in seen] == [0]
     assert mode(tmp_path / "x-key.pem") == 0o600
 
 

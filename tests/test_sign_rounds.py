@@ -188,6 +188,17 @@ def test_what_is_no_ca_signs_nothing(signed: Factory) -> None:
     assert contents(path) == before
 
 
+def test_a_ca_of_version_1_signs_as_it_does_with_cfssl(folder: Factory) -> None:
+    path = folder()
+    (path / "certs").mkdir()
+    key, request, pem = (path / f"certs/{name}" for name in ("ca-key.pem", "ca.csr", "ca.pem"))
+    openssl(*f"req -new -newkey rsa:2048 -nodes -subj /CN=old -keyout {key} -out {request}".split())
+    openssl(*f"x509 -req -days 9000 -in {request} -signkey {key} -out {pem}".split())
+    assert "Version: 1" in openssl("x509", "-noout", "-text", "-in", str(pem))
+    sign(path)
+    openssl("verify", "-CAfile", str(pem), str(path / "certs/calico.pem"))
+
+
 def test_a_ca_on_a_curve_that_cfssl_has_no_hash_for_is_refused(folder: Factory) -> None:
     path = folder()
     (path / "certs").mkdir()

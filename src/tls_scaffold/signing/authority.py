@@ -26,11 +26,16 @@ def find(folder: Path, certificate: str, key: str) -> Certificate | None:
     """Return the certificate of the CA of these paths below `folder`, None if there is neither half of it.
 
     The key may be elsewhere, locked or unreadable as long as there is nothing to sign. Raises ScaffoldError if the
-    certificate is missing beside its key, or can't be read, or if the key is another's.
+    certificate is missing beside its key, can't be read or is no CA's, or if the key is another's.
     """
     if not any((folder / half).is_file() for half in (certificate, key)):
         return None
     found = read(_half(folder, certificate, key), certificate)
+    if not found.may_sign:
+        raise ScaffoldError(
+            f"`{certificate}` is not the certificate of a CA: nobody would take what it signs",
+            hint="put the CA's certificate and key back",
+        )
     with suppress(OSError):
         pem = plain(folder / key, key, LARGEST)
         if b"ENCRYPTED" not in pem and not fitting.key_seems_to_fit(found, pem):
@@ -40,14 +45,8 @@ def find(folder: Path, certificate: str, key: str) -> Certificate | None:
 
 
 def load(folder: Path, certificate: str, key: str) -> issuer.CA:
-    """Return the CA of these paths; ScaffoldError if one half is missing or does not fit the other, or it is no CA."""
-    ca = issuer.load_ca(_half(folder, certificate, key), _half(folder, key, certificate), certificate, key)
-    if not ca.certificate.is_ca:
-        raise ScaffoldError(
-            f"`{certificate}` is not the certificate of a CA: nobody would take what it signs",
-            hint="put the CA's certificate and key back",
-        )
-    return ca
+    """Return the CA of these paths; ScaffoldError if one half is missing or does not fit the other."""
+    return issuer.load_ca(_half(folder, certificate, key), _half(folder, key, certificate), certificate, key)
 
 
 def _half(folder: Path, path: str, other: str) -> bytes:

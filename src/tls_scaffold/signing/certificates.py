@@ -95,9 +95,14 @@ class Certificate:
 
     @property
     def is_ca(self) -> bool:
-        """Whether it may sign others."""
+        """Whether its constraints say that it may sign others."""
         constraints = self._extensions.get("2.5.29.19")
         return bool(constraints and constraints.ca)
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether what it signs is taken: X.509 version 1 has no constraints, and Go and OpenSSL trust such a root."""
+        return self.is_ca or self.parsed.version == x509.Version.v1
 
     @property
     def path_length(self) -> int | None:
