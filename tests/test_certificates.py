@@ -2,6 +2,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from typing import Any
 from unittest.mock import Mock, call
 
@@ -492,3 +493,23 @@ def test_every_known_usage_has_its_word_and_its_meaning() -> None:
     assert usages.meanings((*usages.KNOWN, "x")) == (*usages.KEY_USAGES.values(), *usages.EXTENDED_USAGES.values())
     assert usages.word("1.2.3") == "1.2.3"
     assert usages.word("digital_signature") == "signing"
+
+
+BEGIN, END = (f"-----{each} CERTIFICATE-----" for each in ("BEGIN", "END"))
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x20, 0xFF])
+def test_whatever_byte_is_damaged_a_certificate_is_read_whole_or_refused(mask: int) -> None:
+    whole = sign()[0]
+    parts = [name for name, part in vars(type(whole)).items() if isinstance(part, property | cached_property)]
+    assert len(parts) > 15
+    for index in range(len(whole.der)):
+        der = bytearray(whole.der)
+        der[index] ^= mask
+        text = b64encode(der).decode()
+        try:
+            found = certificates.read(f"{BEGIN}\n{text}\n{END}\n".encode(), "x")
+        except ScaffoldError:
+            continue
+        for name in parts:
+            getattr(found, name)

@@ -74,17 +74,63 @@ def test_a_ca_that_a_ca_signs_is_signed_before_what_it_signs(chain: Path) -> Non
     assert sign(chain).stdout == "signed certs/ca.pem\nsigned certs/sub.pem\nsigned certs/a.pem\n"
     chain_verifies(chain)
     assert sign(chain).stderr == "nothing to sign: 2 certificates are what their requests ask for\n"
-    sign(chain, "--force")
+    assert sign(chain, "--force").stdout == "signed certs/a.pem\n"
     chain_verifies(chain)
-    assert sign(chain, "--force", "sub").stdout == "signed certs/sub.pem\n"
-    assert sign(chain).stdout == "signed certs/a.pem (signed by another CA)\n"
-    chain_verifies(chain)
+
+
+@pytest.mark.parametrize("force", [(), ("--force",), ("--force", "sub")])
+def test_a_ca_that_is_there_is_never_signed_again(chain: Path, force: tuple[str, ...]) -> None:
+    sign(chain)
+    edit(chain / "config/sub.json", lambda request: request.update(CN="other"))
+    before = contents(chain / "certs")
+    sign(chain, *force)
+    after = contents(chain / "certs")
+    assert {name for name in after if after[name] != before[name]} <= {"a.pem", "a-key.pem", "a.csr"}
+
+
+SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "its key is another's": (
+        lambda certs: shutil.copy(certs / "ca-key.pem", certs / "sub-key.pem"),
+        "is not the key of",
+    ),
+    "its certificate is lost": (lambda certs: (certs / "sub.pem").unlink(), "is missing (but"),
+    "it is lost": (lambda certs: list(map(Path.unlink, certs.glob("sub*"))), "but not the CA that signed it"),
+}
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+@pytest.mark.parametrize("spoiled", SPOILED)
+def test_a_spoiled_ca_that_another_signs_is_no_reason_for_a_new_one(
+    chain: Path, spoiled: str, force: tuple[str, ...]
+) -> None:
+    spoil, told = SPOILED[spoiled]
+    sign(chain)
+    spoil(chain / "certs")
+    before = contents(chain / "certs")
+    assert told in sign(chain, *force, code=1).stderr
+    assert contents(chain / "certs") == before
+
+
+@pytest.mark.parametrize("key", ["$ANSIBLE_VAULT;1.1;AES256\n6162\n", "", None])
+def test_the_key_of_a_ca_that_another_signs_may_be_elsewhere_while_nothing_is_to_be_signed(
+    chain: Path, key: str | None
+) -> None:
+    sign(chain)
+    path = chain / "certs/sub-key.pem"
+    path.unlink()
+    if key is not None:
+        path.write_text(key)
+    assert sign(chain).stderr.startswith("nothing to sign")
+    (chain / "certs/a.pem").unlink()
+    before = contents(chain / "certs")
+    sign(chain, code=1)
+    assert contents(chain / "certs") == before
 
 
 def test_a_ca_that_another_signs_is_never_made_from_the_root_s_request(chain: Path) -> None:
     assert sign(chain, "ca").stdout == "signed certs/ca.pem\n"
     assert sign(chain, "a", code=1).stderr == (
-        "error: the CA `certs/sub.pem` is missing\n\nhint: `tls-scaffold sign sub` signs it\n"
+        "error: the CA `certs/sub.pem` is missing\n\nhint: `tls-scaffold sign certs/sub` does it\n"
     )
     assert not (chain / "certs/sub.pem").exists()
     sign(chain, "a", "sub")
@@ -95,16 +141,32 @@ def test_cas_that_would_sign_each_other_are_refused(tmp_path: Path) -> None:
     flags = "-ca certs/a.pem -ca-key certs/a-key.pem"
     folder = hand_made(tmp_path / "x", line("a", "certs/a", SUB), line("sub", "certs/sub", flags))
     told = sign(folder, code=1).stderr
-    assert told.startswith("error: CAs would sign each other\n  a: `certs/sub.pem` signs it\n  sub: `certs/a.pem`")
+    assert told == (
+        "error: CAs would sign each other\n  `certs/a.pem`: `certs/sub.pem` signs it\n"
+        "  `certs/sub.pem`: `certs/a.pem` signs it\n"
+    )
     assert not (folder / "certs").exists()
 
 
 def test_ca_alone_makes_the_cas_that_the_makefile_names(tmp_path: Path) -> None:
     folder = hand_made(tmp_path / "x", line("a", "pki/a", "-ca pki/root.pem -ca-key pki/root-key.pem"))
     makefile = folder / "Makefile"
-    makefile.write_text(makefile.read_text().replace("certs/ca", "pki/root"))
+    makefile.write_text(makefile.read_text().replace("certs/ca", "pki/root").replace("ca-csr", "root"))
+    (folder / "config/ca-csr.json").rename(folder / "config/root.json")
     assert sign(folder, "ca").stdout == "signed pki/root.pem\n"
     assert not (folder / "certs").exists()
+
+
+def test_in_a_folder_of_ours_ca_is_our_ca_whatever_other_lines_name(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "a1")
+    with (path / "Makefile").open("a") as makefile:
+        flags = "-ca other/ca.pem -ca-key other/ca-key.pem -config config/ca-config.json"
+        makefile.write(f"more:\n\t$(CFSSL) gencert {flags} config/req-a1.json | $(JSON) -bare certs/a2\n")
+        makefile.write("\t$(CFSSL) gencert -remote x config/req-a1.json | $(JSON) -bare certs/a3\n")
+    assert make(path, "ca", SIGNER="tls-scaffold").stdout.endswith("\nsigned certs/ca.pem\n")
+    assert not (path / "other").exists()
+    make(path, "req-a1", SIGNER="tls-scaffold")
+    assert sorted(contents(path / "certs")) == ["a1-key.pem", "a1.csr", "a1.pem", "ca-key.pem", "ca.csr", "ca.pem"]
 
 
 def test_a_line_that_names_no_ca_is_told(tmp_path: Path) -> None:
@@ -158,15 +220,23 @@ def test_a_file_in_the_place_of_a_directory_is_told_before_a_ca_is_made(tmp_path
     assert not (folder / "certs").exists()
 
 
-@pytest.mark.parametrize("key", ["other's", "rubbish", "empty"])
-def test_a_key_that_is_not_the_ca_s_is_an_error_even_where_nothing_is_to_be_signed(signed: Factory, key: str) -> None:
+def test_a_key_that_is_not_the_ca_s_is_an_error_even_where_nothing_is_to_be_signed(signed: Factory) -> None:
     path = signed()
-    text = {"other's": (path / "certs/calico-key.pem").read_text(), "rubbish": "x", "empty": ""}[key]
-    (path / "certs/ca-key.pem").write_text(text)
+    shutil.copy(path / "certs/calico-key.pem", path / "certs/ca-key.pem")
     before = contents(path)
     for words in ((), ("ca",)):
         assert "`certs/ca-key.pem`" in sign(path, *words, code=1).stderr
     assert contents(path) == before
+
+
+@pytest.mark.parametrize("key", ["$ANSIBLE_VAULT;1.1;AES256\n6162\n", "", "in the vault"])
+def test_a_key_of_the_ca_that_is_locked_away_is_no_error_where_nothing_is_to_be_signed(
+    signed: Factory, key: str
+) -> None:
+    path = signed()
+    (path / "certs/ca-key.pem").write_text(key)
+    assert sign(path).stderr.startswith("nothing to sign")
+    assert "`certs/ca-key.pem` can't be read as a private key" in sign(path, "--force", code=1).stderr
 
 
 def test_an_encrypted_key_of_the_ca_is_no_error_where_nothing_is_to_be_signed(signed: Factory) -> None:
@@ -280,6 +350,15 @@ def test_commands_below_a_component_s_line_that_are_not_run_are_told(folder: Fac
     assert "warning" not in make(path, SIGNER="tls-scaffold").stderr
     make(path, "req-a1", SIGNER="tls-scaffold")
     assert (path / "deployed").exists()
+
+
+def test_a_recipe_below_the_line_is_no_other_command(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "a1,a2")
+    makefile = path / "Makefile"
+    makefile.write_text(re.sub(r"(req-a1 .*) ; (.*\n)", r"\1\n\t\2", makefile.read_text()))
+    done = make(path, SIGNER="tls-scaffold")
+    assert "signed certs/a1.pem" in done.stdout
+    assert "warning" not in done.stderr
 
 
 def test_a_certificate_that_another_target_needs_is_signed_by_content(folder: Factory) -> None:

@@ -23,7 +23,8 @@ WORD = re.compile("[A-Za-z0-9._-]+", re.ASCII)
 VERBS = [[verb] for verb in ("ca", "renew", "regenerate", "clean", "heal")]
 TELLING = ("echo", "printf")
 TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
-BELOW = re.compile(TARGET.pattern + r"[^\n]*\n(?:[ \t]*\n|[ \t]*#[^\n]*\n)*\t[ \t]*[^\s#]", re.ASCII | re.MULTILINE)
+BELOW = re.compile(TARGET.pattern + r"[^\n]*\n((?:[ \t]*(?:#[^\n]*)?\n|\t[^\n]*\n?)+)", re.ASCII | re.MULTILINE)
+COMMAND = re.compile(r"^\t[ \t]*(?![ \t#]|[@-]*\$[({]sign[)}])\S", re.MULTILINE)
 OUTPUT = re.compile(r"^req-([^ :]+): output = ")
 OTHERS_SIGN = re.compile(r"^[^#\n]*gencert|^[-s]?include\b|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE)
 SIGNS_ONE = re.compile(r"\t[@-]*(?:\$[({]\w+[)}]|[\w./-]*cfssl) +gencert [^;&]* --?bare(?:=true)? +(?:\./)?(\S+)\s*")
@@ -105,8 +106,8 @@ def components(text: str) -> set[tuple[str, str]]:
 
 
 def with_commands_below(text: str) -> dict[str, str]:
-    """Return the names of the components with commands below their line of our form, by their outputs."""
-    return {output: name for name, output in BELOW.findall(text)}
+    """Return the names of the components with commands of their own below their line, by their outputs."""
+    return {output: name for name, output, below in BELOW.findall(text) if COMMAND.search(below)}
 
 
 def lines_of(text: str) -> dict[str, str]:

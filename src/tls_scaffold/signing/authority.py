@@ -36,12 +36,21 @@ def find(folder: Path, certificate: str, key: str) -> Certificate | None:
             f"`{certificate}` is not the certificate of a CA: nobody would take what it signs",
             hint="put the CA's certificate and key back",
         )
-    with suppress(OSError):
-        pem = plain(folder / key, key, LARGEST)
-        if b"ENCRYPTED" not in pem and not fitting.key_seems_to_fit(found, pem):
-            private_key(pem, key)
-            raise issuer.unfitting(certificate, key)
+    if _is_another_s(found, folder / key):
+        raise issuer.unfitting(certificate, key)
     return found
+
+
+def _is_another_s(certificate: Certificate, key: Path) -> bool:
+    """Tell whether a key can be read, and is not a certificate's; a locked one, in whatever form, tells nothing."""
+    try:
+        pem = plain(key, str(key), LARGEST)
+        if b"ENCRYPTED" in pem or fitting.key_seems_to_fit(certificate, pem):
+            return False
+        private_key(pem, str(key))
+    except (OSError, ScaffoldError):
+        return False
+    return True
 
 
 def load(folder: Path, certificate: str, key: str) -> issuer.CA:
@@ -69,7 +78,7 @@ def make(
     ScaffoldError then, with everything that is wrong with the request, and if something, a link that leads nowhere
     included, has the name of one of its files.
     """
-    _check_no_orphans(folder, certificate, outputs)
+    check_no_orphans(folder, certificate, outputs)
     _check_place(folder, certificate, key)
     path = _request(folder, certificate)
     text = read_text(folder, path)
@@ -100,7 +109,8 @@ def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
             heal(folder)
 
 
-def _check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> None:
+def check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> None:
+    """Raise ScaffoldError if something of `outputs` (without `.pem`), which a missing CA signs, is there."""
     if certificate == CA and any((folder / CERTS).glob("*.pem")):
         raise ScaffoldError(
             f"`{CERTS}/` holds certificates, but not the CA that signed them",

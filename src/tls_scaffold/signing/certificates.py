@@ -22,7 +22,7 @@ UNREADABLE = (
     *(ValueError, TypeError, UnsupportedAlgorithm),
     *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
 )
-PARTS = ("subject", "key", "usages")
+PARTS = ("subject", "issuer", "key", "usages")
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,10 @@ def flush(works: Iterable[Path]) -> None:
 
 
 def folders_in(directory: Path) -> frozenset[str]:
-    """Return the names of the folders in a directory; OSError if it can't be looked into."""
-    with os.scandir(directory) as entries:
+    """Return the names of the folders in a directory; none if it can't be looked into."""
+    with suppress(PermissionError), os.scandir(directory) as entries:
         return frozenset(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    return frozenset()
 
 
 def place(directory: Path, staged: Collection[tuple[Path, str]]) -> None:
@@ -63,9 +64,8 @@ def place(directory: Path, staged: Collection[tuple[Path, str]]) -> None:
     Of each certificate the old one goes first, and the new one comes last.
     """
     with telling(directory):
-        there = frozenset(os.listdir(directory))  # noqa: PTH208 - here and below for a thousand at once
         for work, name in staged:
-            if f"{name}{CERTIFICATE}" in there and os.path.exists(f"{work}/{name}{KEY}"):  # noqa: PTH110
+            if os.path.exists(f"{work}/{name}{KEY}"):  # noqa: PTH110 - here and below for a thousand at once
                 with suppress(FileNotFoundError):
                     os.unlink(f"{directory}/{name}{CERTIFICATE}")  # noqa: PTH108
             for ending in MODES:

@@ -11,7 +11,7 @@ from tls_scaffold.disk.folder import inside
 from tls_scaffold.disk.healing import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEY, CERTS
+from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS
 from tls_scaffold.signing import authority, batch, issuer, pairs, plan, signer
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -70,7 +70,9 @@ def in_turn(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...], ...]:
         for each in rest:
             (waiting if each.ca in coming and each.ca != f"{each.output}.pem" else able).append(each)
         if not able:
-            raise ScaffoldError("CAs would sign each other", [f"{each.name}: `{each.ca}` signs it" for each in rest])
+            circle = [each for each in rest if any(other.ca == f"{each.output}.pem" for other in rest)]
+            problems = [f"`{each.output}.pem`: `{each.ca}` signs it" for each in circle]
+            raise ScaffoldError("CAs would sign each other", problems)
         rounds.append(tuple(able))
         rest = waiting
     return tuple(rounds) or ((),)
@@ -83,15 +85,16 @@ def look(folder: Path, signings: Sequence[Signing], every: Sequence[Signing], *,
     with every problem.
     """
     now = signer.utc_now()
-    signed = {f"{each.output}.pem": each.name for each in every}
-    of_every = {each.ca: each.ca_key for each in every if each.ca not in signed}
-    keys = {each.ca: each.ca_key for each in signings} or of_every or {CA: CA_KEY}
-    if "" in keys:
-        nameless = [f"{each.name}: `{each.request}`" for each in signings if not each.ca]
+    keys = {each.ca: each.ca_key for each in signings} or _without_names(folder, every)
+    nameless = [f"{each.name}: `{each.request}`" for each in signings if not each.ca]
+    if nameless:
         raise ScaffoldError("lines of the Makefile name no CA", nameless, f"`-ca {CA} -ca-key {CA_KEY}` does")
     there = {path: authority.find(folder, path, key) for path, key in keys.items()}
-    for path in (each for each in keys if each in signed and not there[each]):
-        raise ScaffoldError(f"the CA `{path}` is missing", hint=f"`tls-scaffold sign {signed[path]}` signs it")
+    for each in every:
+        if f"{each.output}.pem" in keys and not there[f"{each.output}.pem"]:
+            raise ScaffoldError(
+                f"the CA `{each.output}.pem` is missing", hint=f"`tls-scaffold sign {each.output}` does it"
+            )
     outputs = {ca: [signing.output for signing in every if signing.ca == ca] for ca in there}
     new = {
         path: authority.make(folder, path, keys[path], now, outputs[path])
@@ -99,7 +102,35 @@ def look(folder: Path, signings: Sequence[Signing], every: Sequence[Signing], *,
         if not certificate
     }
     of_plan = {path: certificate or new[path][1].certificate for path, certificate in there.items()}
-    return Round(signings, keys, new, plan.wanted(folder, signings, of_plan, now, force=force), now)
+    signers = {each.ca for each in every}
+    changing = [
+        each
+        for each in signings
+        if f"{each.output}.pem" not in signers or not _is_ca_that_is_there(folder, each, every)
+    ]
+    return Round(signings, keys, new, plan.wanted(folder, changing, of_plan, now, force=force), now)
+
+
+def _without_names(folder: Path, every: Sequence[Signing]) -> dict[str, str]:
+    """Return the CAs to make where no component is asked for: ours, or in a folder of another form those it names."""
+    signed = {f"{each.output}.pem" for each in every}
+    named = {each.ca: each.ca_key for each in every if each.ca and each.ca not in signed}
+    return named if named and not (folder / CA_REQUEST).exists() else {CA: CA_KEY}
+
+
+def _is_ca_that_is_there(folder: Path, signing: Signing, every: Sequence[Signing]) -> bool:
+    """Tell whether a signing's certificate is a CA of others and is there: like every CA it is never signed again.
+
+    Raises ScaffoldError if half of it is missing, or all of it where something that it signed is there.
+    """
+    path = f"{signing.output}.pem"
+    its_own = [each for each in every if each.ca == path and each != signing]
+    if not its_own:
+        return False
+    if authority.find(folder, path, its_own[0].ca_key):
+        return True
+    authority.check_no_orphans(folder, path, [each.output for each in its_own])
+    return False
 
 
 def carry_out(folder: Path, planned: Round, *, processes: int, progress: Progress) -> Done:
