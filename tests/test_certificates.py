@@ -498,6 +498,7 @@ def test_every_known_usage_has_its_word_and_its_meaning() -> None:
 BEGIN, END = (f"-----{each} CERTIFICATE-----" for each in ("BEGIN", "END"))
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @pytest.mark.parametrize("mask", [0x01, 0x20, 0xFF])
 def test_whatever_byte_is_damaged_a_certificate_is_read_whole_or_refused(mask: int) -> None:
     whole = sign()[0]

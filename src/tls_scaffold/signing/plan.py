@@ -74,12 +74,12 @@ class _Survey:
         asked = self._asked(signing, kind)
         if not asked:
             return None
-        self.problems += asked.mistakes
+        self.problems += [*asked.mistakes, *_taken(signing)]
         reasons = self._reasons(signing, asked, pem, key, kind)
         if not reasons:
             return None
         in_the_way = self._directory(signing).problems(signing.output)
-        self.problems += [*asked.obstacles, *_taken(signing), *(f"{signing.name}: {each}" for each in in_the_way)]
+        self.problems += [*asked.obstacles, *(f"{signing.name}: {each}" for each in in_the_way)]
         return Wanted(signing, asked.request, asked.profile, reasons)
 
     def _directory(self, signing: Signing) -> Directory:

@@ -124,8 +124,8 @@ def _is_ca_that_is_there(folder: Path, signing: Signing, every: Sequence[Signing
     Raises ScaffoldError if half of it is missing, or all of it where something that it signed is there.
     """
     path = f"{signing.output}.pem"
-    its_own = [each for each in every if each.ca == path and each != signing]
-    if not its_own:
+    its_own = [each for each in every if each.ca == path]
+    if signing in its_own:  # a mistake, of which the plan tells
         return False
     if authority.find(folder, path, its_own[0].ca_key):
         return True
