@@ -408,6 +408,18 @@ def test_a_child_that_is_killed_is_told_and_everything_stays(folder: Factory, ru
     assert contents(path) == before
 
 
+def test_a_run_that_ignores_ctrl_c_goes_on_with_its_children(folder: Factory, running: Callable[..., Any]) -> None:
+    path = folder("--members", "10.0.0.1", "--key", "rsa-3072", "--users", ",".join(f"u{n}" for n in range(9)))
+    sign(path, "ca")
+    process = running("sh", "-c", f"trap '' INT; exec {BIN}/tls-scaffold sign --jobs 2", cwd=path)
+    while not list(path.glob("certs/.work.*/*/*.pem")):
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert faults(path) == []
+
+
 def test_what_an_orphan_still_writes_is_cleared_too(tmp_path: Path) -> None:
     work = tmp_path / ".work.1"
     work.mkdir()

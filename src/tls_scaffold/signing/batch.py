@@ -159,7 +159,8 @@ def _child(work: Callable[[Tell], None], pipe: tuple[int, int]) -> int:
         os.write(writing, json.dumps(what).encode() + b"\n")
 
     try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         os.close(reading)  # so that our parent's death breaks the pipe, and ends us
         work(tell)
