@@ -296,3 +296,13 @@ def test_a_file_that_changed_since_the_plan_was_made_is_not_overwritten(tmp_path
         "Makefile.new": b"new",
         "gone": b"edited meanwhile",
     }
+
+
+def test_a_file_that_could_not_be_finished_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int, _data: memoryview) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        files.create(tmp_path / "x", "text")
+    assert list(tmp_path.iterdir()) == []

@@ -35,7 +35,8 @@ def create(path: Path | str, content: str | bytes, mode: int = PUBLIC, *, flush:
         if flush:
             os.fsync(descriptor)
     except BaseException:
-        os.unlink(path)  # noqa: PTH108 - half a file is none
+        with suppress(OSError):
+            os.unlink(path)  # noqa: PTH108 - half a file is none
         raise
     finally:
         os.close(descriptor)
