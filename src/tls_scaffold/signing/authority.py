@@ -36,12 +36,12 @@ def find(folder: Path, certificate: str, key: str) -> Certificate | None:
             f"`{certificate}` is not the certificate of a CA: nobody would take what it signs",
             hint="put the CA's certificate and key back",
         )
-    if _is_another_s(found, folder / key):
+    if _is_of_another(found, folder / key):
         raise issuer.unfitting(certificate, key)
     return found
 
 
-def _is_another_s(certificate: Certificate, key: Path) -> bool:
+def _is_of_another(certificate: Certificate, key: Path) -> bool:
     """Tell whether a key can be read, and is not a certificate's; a locked one, in whatever form, tells nothing."""
     try:
         pem = plain(key, str(key), LARGEST)
@@ -65,7 +65,7 @@ def _half(folder: Path, path: str, other: str) -> bytes:
     raise ScaffoldError(
         f"`{path}` is missing (but `{other}` exists)",
         hint="put it back; neither half of a CA is made anew beside the other "
-        "(is it lost? move `certs/` away, and `make` begins anew)",
+        "(is it lost? move what is left of it and what it signed away, and `make` begins anew)",
     )
 
 
