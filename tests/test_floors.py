@@ -33,7 +33,7 @@ SHELVES = {
     ),
     "keeping": "rehearsal / keep / gone journal patch takeover understood / "
     "changes / adoption merge / description jsonmerge textmerge",
-    "disk": "folder / healing locking newfolder / files plainfiles processes",
+    "disk": "newfolder / folder / healing locking / files plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",

@@ -14,7 +14,7 @@ WORDS = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico", "--key"
 OURS = str(BIN / "tls-scaffold")
 FOLDER = "tls-setup"
 TIMES = re.compile(r"archive/[0-9TZx]+/")
-UNFINISHED = (".lock/", ".work.", ".new-")
+UNFINISHED = (".lock/", ".work.")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Scenario:
 
     def heal(self, before: Path, seen: "Seen", place: Path) -> list[str]:
         """Run what heals and say what is wrong then; what was done already can't be done again."""
-        finished = self.check is same_as_undisturbed and kept(place) == kept(undisturbed(self, before))
+        once = self.check in (same_as_undisturbed, finished_by_new)
+        finished = once and kept(place) == kept(undisturbed(self, before))
         done = run(*self.again, cwd=place)
         wrong = self.check(self, before, seen, place)
         if done.returncode and not finished:
@@ -112,8 +113,8 @@ def undisturbed(scenario: Scenario, before: Path) -> Path:
     return through
 
 
-def same_as_undisturbed(scenario: Scenario, before: Path, seen: Seen, place: Path) -> list[str]:
-    """Compare with the place in which the command ran through; what it was stopped with is the old or the new."""
+def same_as_undisturbed(scenario: Scenario, before: Path, _seen: Seen, place: Path) -> list[str]:
+    """Compare with the place in which the command ran through."""
     through = undisturbed(scenario, before)
     wrong = (
         []
@@ -121,12 +122,20 @@ def same_as_undisturbed(scenario: Scenario, before: Path, seen: Seen, place: Pat
         else [f"differs: {sorted(dict(kept(place).items() ^ kept(through).items()))}"]
     )
     lost = [name for name, content in certificates(before).items() if content not in certificates(place).values()]
-    half = scenario.name == "new" and seen.files not in ({}, kept(through))
+    return [*wrong, *(f"lost: {name}" for name in lost), *no_leftovers(place)]
+
+
+def finished_by_new(scenario: Scenario, before: Path, seen: Seen, place: Path) -> list[str]:
+    """Compare likewise; only whole files were seen when it was stopped, and no Makefile before all of them."""
+    through = kept(undisturbed(scenario, before))
+    half = not seen.files.items() <= through.items()
+    early = f"{FOLDER}/Makefile" in seen.files and seen.files != through
+    if seen.files == through:  # `new` does not touch what is whole: the working files are cleared by what comes next
+        assert run(OURS, "-C", FOLDER, "sync", cwd=place).returncode == 0
     return [
-        *wrong,
-        *(f"lost: {name}" for name in lost),
-        *(["half a folder was seen"] if half else []),
-        *no_leftovers(place),
+        *same_as_undisturbed(scenario, before, seen, place),
+        *(["half a file was seen"] if half else []),
+        *(["a Makefile was seen in half a folder"] if early else []),
     ]
 
 
@@ -209,7 +218,7 @@ def _ours(name: str, prepare: Callable[[Factory], Path], *words: str) -> Scenari
 NEW = (OURS, "new", FOLDER, *WORDS)
 SIGNERS = ("cfssl", "tls-scaffold")
 SCENARIOS = (
-    Scenario("new", NEW, NEW, _nothing, same_as_undisturbed),
+    Scenario("new", NEW, NEW, _nothing, finished_by_new),
     _ours("add", _edited, "--user", "zed", "--member", "10.0.0.9"),
     _ours("sync", _behind),
     _ours("remove", _edited, "calico"),

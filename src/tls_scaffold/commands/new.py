@@ -15,7 +15,7 @@ DEFAULT_PROXIES = 1  # as in hack/tls-setup
 
 @dataclass(frozen=True)
 class Made:
-    """What `new` made, or would make: the folder, its inventory and its files' paths below it."""
+    """What `new` made, or would make: the folder, its inventory and the paths of the files that were missing there."""
 
     target: Path
     inventory: Inventory
@@ -38,11 +38,8 @@ def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -
         data = {**data, "proxies": DEFAULT_PROXIES}
     inventory = intake.of_data(intake.extended(data, words))
     tree = template.render(inventory)
-    if dry_run:
-        newfolder.check_free(target)
-    else:
-        newfolder.create(target, tree)
-    return Made(target, inventory, tuple(sorted(tree)))
+    paths = newfolder.missing_paths(target, tree) if dry_run else newfolder.create(target, tree)
+    return Made(target, inventory, tuple(sorted(paths)))
 
 
 def _short_lived(inventory: Inventory) -> Iterator[str]:

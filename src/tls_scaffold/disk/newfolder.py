@@ -1,135 +1,194 @@
-"""A new folder appears whole or not at all: it is written beside its place and moved there."""
+"""A new folder is filled in place, by whole files, in an order in which a second run, or `sync`, can finish it.
+
+Nothing is written or looked for beside it. Whatever is taken away again after a failure was put there by this very run.
+"""
 
 import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+import shlex
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path, PurePosixPath
 
-from tls_scaffold.disk.processes import alive
+from tls_scaffold.disk import folder as files
+from tls_scaffold.disk.files import create as create_file
+from tls_scaffold.disk.files import flush_directory, telling, usual_mode
+from tls_scaffold.disk.healing import STATE, WORK, clear
+from tls_scaffold.disk.locking import DIRECTORY as LOCK
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.values import FILE
+from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.rendering.documents import LAST_RENDER
+from tls_scaffold.words import visible
 
+ELSEWHERE = "`tls-scaffold new DIRECTORY` makes another"
 HINT = (
-    "`tls-scaffold -C {0} sync` updates a folder of ours, `tls-scaffold adopt {0}` takes over one made by hand, "
-    "`tls-scaffold new DIRECTORY` makes another"
+    "`tls-scaffold -C {0} sync` updates or finishes a folder of ours, "
+    f"`tls-scaffold adopt {{0}}` takes over one made by hand, {ELSEWHERE}"
 )
-FILLED = "-filled"
-LEFT = re.compile(rf"(?P<process>[0-9]{{1,19}})(?P<filled>{FILLED})?")
+NAMED = 5  # of what is in the way; a home directory has hundreds
+GIT = ".git"
+# What a run writes before it puts it in place. With other words there are requests of other names.
+WORK_FOLDER = re.compile(rf"{re.escape(STATE)}/{re.escape(WORK)}[0-9]+(?:/|$)")
+REQUEST = re.compile(r"config/[^/]+\.json")
 
 
-def check_free(target: Path) -> None:
-    """Raise ScaffoldError unless `target` is missing or an empty directory."""
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    if os.path.lexists(target):
-        state = "is not empty" if target.is_dir() else "is not a directory"
-        raise ScaffoldError(f"`{target}` {state}: nothing was written", hint=HINT.format(target))
+def missing_paths(target: Path, tree: Mapping[str, str]) -> list[str]:
+    """Return the paths of `tree` (path → text) that `target` does not have, in the order to write them.
 
-
-def create(target: Path, tree: Mapping[str, str]) -> None:
-    """Make the directory `target` with the texts of `tree` (path → text); after a failure it is as it was.
-
-    Raises ScaffoldError where something stands in the way, OSError where the disk refuses.
+    Raises ScaffoldError where `target` is no directory, or has something else in it than `.git`, files of `tree` as
+    they would be written, and what a killed run was at work on; and where it has the last file already.
     """
-    place = target.resolve()
-    _heal(place)
-    check_free(target)
-    with _parents(place.parent), _temporary(place) as temporary:
-        for path, text in tree.items():
-            _write(temporary / path, text)
-        os.sync()
-        _move(temporary, place)
+    place = _real_place(target)
+    nearest = next(path for path in (target, place, *place.parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise ScaffoldError(f"`{nearest}` is not a directory: nothing was written", hint=ELSEWHERE)
+    *first, last = sorted(tree, key=_turn)
+    in_the_way = list(_in_the_way(place, tree))
+    if in_the_way or os.path.lexists(place / last):
+        raise _not_empty(target, in_the_way or [last])
+    return [*(path for path in first if not os.path.lexists(place / path)), last]
+
+
+def create(target: Path, tree: Mapping[str, str]) -> list[str]:
+    """Put the texts of `tree` (path → text) into the directory `target`, which is made if it is missing.
+
+    Returns the paths that were missing: what a killed run has put there of the same texts is finished. After an error
+    the target is as it was. Raises ScaffoldError as `missing_paths`, where another run works on it, and where the disk
+    refuses.
+    """
+    missing_paths(target, tree)
+    place = _real_place(target)
+    with telling(place, "written"), _undone_on_failure() as undo:
+        _make_folders(place, undo)
+        with files.lock(place, "tls-scaffold new"):
+            paths = missing_paths(target, tree)
+            _fill(place, {path: tree[path] for path in paths})
+    return paths
+
+
+def _not_empty(target: Path, in_the_way: list[str]) -> ScaffoldError:
+    problems = [f"`{visible(path)}` is in the way" for path in in_the_way[:NAMED]]
+    more = [f"and {len(in_the_way) - NAMED} more"] if len(in_the_way) > NAMED else []
+    hint = HINT.format(shlex.quote(str(target)))
+    return ScaffoldError(f"`{target}` is not empty: nothing was written", [*problems, *more], hint)
+
+
+def _real_place(target: Path) -> Path:
+    return Path(os.path.realpath(target))
+
+
+def _turn(path: str) -> tuple[int, str]:
+    """Sort by when a file is to be written.
+
+    With the inventory `sync` can finish the rest. To `sync`, a file that the record of the last render names and that
+    is missing was deleted by hand. Without the Makefile nothing can be signed yet.
+    """
+    return {FILE: 0, LAST_RENDER: 2, MAKEFILE: 3}.get(path, 1), path
+
+
+def _in_the_way(place: Path, tree: Mapping[str, str], below: str = "") -> Iterator[str]:
+    """Yield what this run would not have put there, by path below the folder; no link is followed."""
+    folders = {LOCK, STATE, *(str(parent) for path in tree for parent in PurePosixPath(path).parents)}
+    with suppress(FileNotFoundError):
+        for entry in sorted(os.scandir(place / below), key=lambda each: each.name):
+            path = f"{below}{entry.name}"
+            if path == GIT:
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                if not _is_expected(place, path, tree):
+                    yield path
+            elif _at_work(path) in folders:
+                yield from _in_the_way(place, tree, f"{path}/")
+            else:
+                yield f"{path}/"
+
+
+def _at_work(path: str) -> str:
+    """Return what a path in the folder that a run is at work in will be once that is done; any other as it is."""
+    return WORK_FOLDER.sub("", path, count=1) or "."
+
+
+def _is_expected(place: Path, path: str, tree: Mapping[str, str]) -> bool:
+    """Tell whether a file is what this run would write, or a plain one that a killed run has left at its work."""
+    try:
+        if path in tree:
+            return _holds(place / path, tree[path])
+        at_work = _at_work(path)
+        known = path.startswith(f"{LOCK}/") or (at_work != path and (at_work in tree or REQUEST.fullmatch(at_work)))
+        return bool(known) and stat.S_ISREG((place / path).lstat().st_mode)
+    except FileNotFoundError:  # of a run that goes on: it is looked at again when that has ended
+        return True
+
+
+def _holds(path: Path, text: str) -> bool:
+    data, status = text.encode(), path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_size == len(data) and path.read_bytes() == data
 
 
 @contextmanager
-def _parents(parent: Path) -> Iterator[None]:
-    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException:
-        for folder in missing:
-            if folder.exists():
-                folder.rmdir()
-        raise
+def _undone_on_failure() -> Iterator[ExitStack]:
+    """Yield a stack of what has to be done if the block fails."""
+    with ExitStack() as undo:
+        yield undo
+        undo.pop_all()
 
 
-def _heal(place: Path) -> None:
-    prefix = _prefix(place)
-    for left in place.parent.glob(f"{_literal(prefix)}*"):
-        match = LEFT.fullmatch(left.name.removeprefix(prefix))
-        if match and not _is_at_work(int(match["process"])):
-            if not match["filled"]:
-                _take_back(left, place)
-            shutil.rmtree(left, ignore_errors=True)
+def _make_folders(path: Path, undo: ExitStack) -> None:
+    for folder in (*reversed(path.parents), path):
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        undo.callback(_remove_folder, folder)
 
 
-def _is_at_work(process: int) -> bool:
-    # A process of our own number is one that was killed: containers give the same few numbers again.
-    return process != os.getpid() and alive(process)
+def _fill(place: Path, texts: Mapping[str, str]) -> None:
+    """Give a folder files that it does not have, in the order of `texts`: all are on the disk before one is in place.
+
+    The folder's lock is held, so that whatever is at work in it is this run.
+    """
+    with _undone_on_failure() as undo:
+        work = place / STATE / f"{WORK}{os.getpid()}"
+        _make_folders(work.parent, undo)
+        work.mkdir()
+        try:
+            for path, text in texts.items():
+                (work / path).parent.mkdir(parents=True, exist_ok=True)
+                create_file(work / path, text, usual_mode(work / path), flush=False)
+            os.sync()
+            _put_in_place(place, work, texts, undo)
+        finally:
+            clear(work)
 
 
-@contextmanager
-def _temporary(place: Path) -> Iterator[Path]:
-    temporary = place.parent / f"{_prefix(place)}{os.getpid()}"
-    temporary.mkdir()
-    try:
-        yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _put_in_place(place: Path, work: Path, texts: Mapping[str, str], undo: ExitStack) -> None:
+    *first, last = texts
+    _move(place, work, texts, first, undo)
+    # A power failure must not leave the last one alone.
+    for folder in {(place / path).parent for path in first}:
+        flush_directory(folder)
+    _move(place, work, texts, [last], undo)
+    flush_directory(place)
 
 
-def _prefix(place: Path) -> str:
-    return f".{place.name}.new-"
+def _move(place: Path, work: Path, texts: Mapping[str, str], paths: Collection[str], undo: ExitStack) -> None:
+    for path in paths:
+        there = place / path
+        _make_folders(there.parent, undo)
+        if os.path.lexists(there):
+            raise ScaffoldError(f"`{there}` has just come into being: it is not written over")
+        undo.callback(_remove_file, there, texts[path])
+        (work / path).rename(there)
 
 
-def _literal(text: str) -> str:
-    return "".join(f"[{character}]" if character in "*?[" else character for character in text)
+def _remove_file(path: Path, text: str) -> None:
+    with suppress(OSError):
+        if _holds(path, text):
+            path.unlink()
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="\n")
-    if path.suffix == ".sh":
-        path.chmod(path.stat().st_mode | 0o111 & ~_umask())
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def _move(temporary: Path, place: Path) -> None:
-    if place != Path.cwd():
-        temporary.rename(place)
-        return
-    # A shell stands in it: it is filled, instead of putting another directory in its place.
-    try:
-        _fill(temporary, place)
-    except BaseException:
-        _take_back(temporary, place)
-        raise
-    # From this name on, the next run does not take back what it finds of a killed one.
-    shutil.rmtree(temporary.rename(f"{temporary}{FILLED}"), ignore_errors=True)
-
-
-def _fill(temporary: Path, place: Path) -> None:
-    for path in sorted(temporary.rglob("*")):
-        there = place / path.relative_to(temporary)
-        if path.is_dir():
-            there.mkdir()
-        else:
-            os.link(path, there)
-
-
-def _take_back(temporary: Path, place: Path) -> None:
-    """Remove from `place` what was filled in: the files that are the very same there."""
-    for path in sorted(temporary.rglob("*"), reverse=True):
-        there = place / path.relative_to(temporary)
-        if path.is_dir():
-            with suppress(OSError):
-                there.rmdir()
-        elif there.exists() and there.samefile(path):
-            there.unlink()
+def _remove_folder(path: Path) -> None:
+    with suppress(OSError):
+        path.rmdir()
