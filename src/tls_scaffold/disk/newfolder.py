@@ -136,12 +136,11 @@ def _undone_on_failure() -> Iterator[ExitStack]:
 
 
 def _make_folders(path: Path, undo: ExitStack) -> None:
-    for folder in (*reversed(path.parents), path):
-        try:
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        with suppress(FileExistsError):  # another run has just made it, and it is that one's to take away
             folder.mkdir()
-        except FileExistsError:
-            continue
-        undo.callback(_remove_folder, folder)
+            undo.callback(_remove_folder, folder)
 
 
 def _fill(place: Path, texts: Mapping[str, str]) -> None:
