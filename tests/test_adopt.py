@@ -653,7 +653,7 @@ def test_without_make_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "`make` is not installed" in kept(path, "adopt", code=1).stderr
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"lines": 7}'])
+@pytest.mark.parametrize("damage", ["{", "[]", "[" * 100_000])
 def test_a_damaged_note_of_adopt_is_told(tmp_path: Path, damage: str) -> None:
     path = foreign(HANDMADE, tmp_path)
     kept(path, "adopt")

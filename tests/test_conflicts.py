@@ -111,8 +111,10 @@ def test_proxies_are_compared_with_each_other_too() -> None:
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"output": "certs/ca"}, "users[0].output: `certs/ca.pem` is the certificate of the CA"),
-        ({"output": "certs/CA"}, "users[0].output: `certs/CA.pem` is the certificate of the CA"),
+        ({"output": "certs/ca"}, "users[0].output: `certs/ca.pem` is called like the certificate of a CA"),
+        ({"output": "certs/CA"}, "users[0].output: `certs/CA.pem` is called like the certificate of a CA"),
+        ({"output": "ssl/ca"}, "users[0].output: `ssl/ca.pem` is called like the certificate of a CA"),
+        ({"output": "Ca"}, "users[0].output: `Ca.pem` is called like the certificate of a CA"),
         ({"output": "certs/etcd1-key"}, "users[0].output: `certs/etcd1-key.pem` would be the key of `certs/etcd1`"),
         ({"output": "certs/etcd1"}, "users[0].output: `certs/etcd1.pem` is the certificate of members[0] too"),
         ({"request": "Makefile"}, "users[0].request: `Makefile` does not end in `.json`"),
@@ -136,6 +138,27 @@ def test_proxies_are_compared_with_each_other_too() -> None:
         ),
         ({"output": "archive/u"}, "users[0].output: `archive/u` is in `archive/`, which has other files of the folder"),
         ({"output": "Dist/u"}, "users[0].output: `Dist/u` is in `Dist/`, which has other files of the folder"),
+        ({"request": "TLS-scaffold.JSON"}, "users[0].request: `TLS-scaffold.JSON` is one of the folder's own files"),
+        (
+            {"request": "Makefile/u.json"},
+            "users[0].request: `Makefile/u.json` would lie below `Makefile`, which is a file",
+        ),
+        (
+            {"request": "config/req-csr.json/u.json"},
+            "users[0].request: `config/req-csr.json/u.json` would lie below `config/req-csr.json`, which is a file",
+        ),
+        (
+            {"output": "certs/CA.pem/u"},
+            "users[0].output: `certs/CA.pem/u.pem` would lie below `certs/CA.pem`, which is a file",
+        ),
+        (
+            {"output": "certs/etcd1-key.pem/u"},
+            "users[0].output: `certs/etcd1-key.pem/u.pem` would lie below `certs/etcd1-key.pem`, which is a file",
+        ),
+        (
+            {"output": "x" * 201},
+            f"users[0].output: `{'x' * 201}` is longer than 1000 characters, or a part of it than 200",
+        ),
         (
             {"request": "config/req-csr.json"},
             "users[0].request: `config/req-csr.json` is the request of members[0] too, with another CN",

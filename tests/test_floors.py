@@ -31,13 +31,13 @@ SHELVES = {
         "fitting / certificates / "
         "keys pairs pemfiles"
     ),
-    "keeping": "rehearsal / keep / gone journal patch takeover understood / "
-    "changes / adoption merge / description jsonmerge textmerge",
+    "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
+    "changes / adoption merge / description jsonmerge readback textmerge",
     "disk": "newfolder / folder / healing locking / files plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
-    "inventory": "intake / rbac / components conflicts grants presets / fields formats values / listed",
+    "inventory": "intake / rbac / components conflicts grants presets / reach / fields formats values / listed",
     "makefiles": "foreign places / makefile / gencert gnumake / variables / makeblocks / shell",
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""

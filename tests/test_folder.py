@@ -285,16 +285,19 @@ def test_a_ca_is_taken_over_whole_and_only_where_there_is_none(tmp_path: Path) -
 
 
 def test_a_file_that_changed_since_the_plan_was_made_is_not_overwritten(tmp_path: Path) -> None:
+    gone = "config/req-gone.json"
+    (tmp_path / "config").mkdir()
     (tmp_path / "Makefile").write_text("edited meanwhile")
-    (tmp_path / "gone").write_text("edited meanwhile")
-    notes = (Note("wrote", "Makefile"), Note("removed", "gone"))
-    plan = Plan("archive/T", (Step("Makefile", "old", "new"), Step("gone", "old", None)), notes=notes)
+    (tmp_path / gone).write_text("edited meanwhile")
+    notes = (Note("wrote", "Makefile"), Note("removed", gone))
+    steps = (Step("Makefile", "old", "new"), Step(gone, '{"CN": "gone", "key": {}}', None))
+    plan = Plan("archive/20260131T235959Z", steps, notes=notes)
     done = journal.carry_out(tmp_path, journal.Entry(("sync",), plan))
-    assert done.conflicts == ("Makefile", "gone")
+    assert done.conflicts == ("Makefile", gone)
     assert contents(tmp_path) == {
         "Makefile": b"edited meanwhile",
         "Makefile.new": b"new",
-        "gone": b"edited meanwhile",
+        gone: b"edited meanwhile",
     }
 
 

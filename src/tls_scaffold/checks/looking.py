@@ -10,11 +10,11 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.view import View
-from tls_scaffold.disk.folder import last_render
 from tls_scaffold.disk.plainfiles import names, text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.keeping import record
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CA_REQUEST, CONFIG
@@ -115,7 +115,7 @@ class _Looker:
 def _last_rendered(folder: Path) -> set[tuple[str, str]]:
     """Return name and output of each component of the last render; none if its record can't be read."""
     try:
-        return makefile.components(last_render(folder).get(MAKEFILE, ""))
+        return makefile.components(record.read(folder).get(MAKEFILE, ""))
     except ScaffoldError:
         return set()
 

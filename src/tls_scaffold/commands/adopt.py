@@ -11,7 +11,7 @@ from tls_scaffold.keeping import journal, rehearsal, understood
 from tls_scaffold.keeping.adoption import Adopted, adopted
 from tls_scaffold.keeping.changes import Plan, Step
 from tls_scaffold.keeping.takeover import FILE as ADOPTED
-from tls_scaffold.keeping.takeover import Takeover
+from tls_scaffold.keeping.takeover import Takeover, takeover_problems
 from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.rendering import template
@@ -92,7 +92,11 @@ def _takeover(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Take
         for name in parts.targets
     }
     lines = tuple(dict.fromkeys(parts.understood))
-    return Takeover(lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca)
+    found = Takeover(lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca)
+    problems = takeover_problems(found)
+    if problems:
+        raise ScaffoldError("`sync` could not take this folder over, and nothing was changed", problems, CHANGE_FIRST)
+    return found
 
 
 def _record(folder: Path, takeover: Takeover, rendered: dict[str, str]) -> dict[str, str]:

@@ -1,18 +1,16 @@
 """`tls-scaffold remove`: components go, and what was theirs goes to the archive."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.listed import Member
-from tls_scaffold.inventory.values import PEER, Component, Inventory
+from tls_scaffold.inventory.values import PEER, Inventory
 from tls_scaffold.keeping import keep as keeping
+from tls_scaffold.keeping import permitted
 from tls_scaffold.keeping.changes import Plan
-
-SUFFIXES = (".pem", "-key.pem", ".csr")
 
 
 def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan:
@@ -23,21 +21,13 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
 
     def change() -> keeping.Change:
         old = intake.load(folder)
-        gone = [component.output for component in _with_peers(old, intake.chosen(old, names))]
+        intake.chosen(old, names)
         new = _without(old, set(names))
-        files = [output + suffix for output in gone for suffix in SUFFIXES]
-        files += [f"{DIST}/{name}{suffix}" for name in names for suffix in ("", TAR)]  # their bundles
-        return keeping.Change(old, new, tuple(path for path in files if os.path.lexists(folder / path)))
+        moves = tuple(path for path in permitted.taken_out(old, new) if os.path.lexists(folder / path))
+        return keeping.Change(old, new, moves)
 
     command = ("remove", *names)
     return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, command, change)
-
-
-def _with_peers(inventory: Inventory, chosen: Iterable[Component]) -> Iterator[Component]:
-    """Yield what was chosen, and with a member the certificate that it has for its peers."""
-    peers = {member.name: peer for member, peer in inventory.member_pairs}
-    for component in chosen:
-        yield from dict.fromkeys((component, peers.get(component.name, component)))
 
 
 def _without(inventory: Inventory, names: set[str]) -> Inventory:

@@ -1,21 +1,19 @@
 """A folder on the disk: its paths, what is written into it and how, and what a killed run left there."""
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
 from tls_scaffold.disk.files import write as write_file
-from tls_scaffold.disk.healing import ARCHIVE, CA_FILES, STATE, WORK, finish_ca, heal
+from tls_scaffold.disk.healing import CA_FILES, WORK, finish_ca, heal
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.formats import LARGEST
-from tls_scaffold.paths import CERTS
+from tls_scaffold.paths import ARCHIVE, CERTS, STATE
 
 NO_LINKS = (CERTS, ARCHIVE, STATE)
 NO_LINKS_HINT = "move it away, or put a folder in its place"
@@ -142,7 +140,9 @@ def take_ca(folder: Path, base: str) -> None:
         for name in CA_FILES:
             source = inside(folder, base + name.removeprefix("ca"))
             if source.exists():
-                create(work / name, source.read_bytes(), SECRET if name.endswith("-key.pem") else PUBLIC)
+                create(
+                    work / name, plain(source, str(source), LARGEST), SECRET if name.endswith("-key.pem") else PUBLIC
+                )
         work.rename(certs / ".ca")
         flush_directory(certs)
         finish_ca(certs)
@@ -158,28 +158,3 @@ def read_text(folder: Path, path: str) -> str | None:
             return None
         except UnicodeDecodeError as error:
             raise ScaffoldError(f"`{target}` is not text in UTF-8 (byte {error.start})") from error
-
-
-def last_render(folder: Path) -> dict[str, str]:
-    """Return what was rendered last, path to text; empty if the record is lost or damaged."""
-    from tls_scaffold.rendering.documents import LAST_RENDER
-
-    try:
-        record = parsed(read_text(folder, LAST_RENDER) or "{}")
-        return {named(path): "\n".join(lines) for path, lines in record.items()}
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return {}
-
-
-def parsed(text: str) -> Any:
-    """Return the data in a file of ours; ValueError if it is not JSON, or has half characters that no file can hold."""
-    data = json.loads(text)
-    json.dumps(data, ensure_ascii=False).encode()
-    return data
-
-
-def named(path: object) -> str:
-    """Return the path that a file of ours names; ValueError if no file can be called that."""
-    if not isinstance(path, str) or "\0" in path:
-        raise ValueError(path)
-    return path

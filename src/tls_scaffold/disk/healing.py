@@ -9,10 +9,8 @@ from pathlib import Path
 from tls_scaffold.disk.files import flush_directory
 from tls_scaffold.disk.processes import alive
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CERTS
+from tls_scaffold.paths import ARCHIVE, CERTS, STATE
 
-ARCHIVE = "archive"
-STATE = ".tls-scaffold"
 CA_FILES = ("ca.csr", "ca-key.pem", "ca.pem")
 WORK = ".work."
 TRIES, PAUSE = 10, 0.1  # seconds

@@ -1,6 +1,5 @@
 """Members, proxies and users as files and options describe them."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
@@ -9,17 +8,15 @@ from typing import Any, TypeVar
 from tls_scaffold import words
 from tls_scaffold.inventory.fields import Fields, shown
 from tls_scaffold.inventory.listed import Files, Member, Peer, Permission, Proxy, Server, User
+from tls_scaffold.inventory.reach import output_problem, request_problem
 
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")
 SERVER_FIELDS = ("name", "hosts", "cn", *FILE_FIELDS)
 NEITHER = "neither text nor a table of fields"
 ACCESS = ("read", "write", "readwrite")
-NO_REQUESTS = ("archive", "certs", "data", "dist")
-NO_OUTPUTS = ("archive", "config", "data", "dist")
 MOST_MEMBERS = 632  # each takes the next hundred of loopback's ports in the Procfile: 2380, 2480, …, 65480
 MOST_PROXIES = 10_000
-PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 
 
 def members(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Member, ...]:
@@ -149,31 +146,10 @@ def _permission(fields: Fields, place: str, value: object) -> Permission:
 def _files(fields: Fields, place: str, table: Mapping[str, Any]) -> Files:
     paths = {
         name: fields.text(f"{place}.{name}", table[name], problem)
-        for name, problem in (("request", _request_problem), ("output", _output_problem))
+        for name, problem in (("request", request_problem), ("output", output_problem))
         if name in table
     }
     profile = table.get("profile")
     if "profile" in table and profile != "":
         profile = fields.label(f"{place}.profile", profile)
     return Files(**paths, profile=profile)
-
-
-def _request_problem(text: str) -> str:
-    # `remove` takes a request away, so nothing else may be called one.
-    wrong = _path_problem(text) or _place_problem(text, NO_REQUESTS)
-    return wrong or ("" if text.lower().endswith(".json") else f"`{text}` does not end in `.json`")
-
-
-def _output_problem(text: str) -> str:
-    return _path_problem(text) or _place_problem(text, NO_OUTPUTS)
-
-
-def _place_problem(text: str, places: tuple[str, ...]) -> str:
-    top, below, _ = text.partition("/")
-    return f"`{text}` is in `{top}/`, which has other files of the folder" if below and top.lower() in places else ""
-
-
-def _path_problem(text: str) -> str:
-    if PATH.fullmatch(text):
-        return ""
-    return f"`{text}` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.paths import CA_REQUEST, CONFIG
+from tls_scaffold.inventory.reach import ENDINGS, RENDERED
+from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.paths import CA
 from tls_scaffold.words import canonical_host
 
 Item = TypeVar("Item")
 LISTS = (("proxies", "proxy"), ("users", "user"))
-OUR_REQUESTS = (CA_REQUEST, CONFIG, FILE)
 
 
 def conflicts(inventory: Inventory) -> list[str]:
@@ -17,8 +17,8 @@ def conflicts(inventory: Inventory) -> list[str]:
     return [
         *_no_members(inventory),
         *_shared_names(inventory),
-        *_own_files(inventory),
         *_shared_files(inventory),
+        *_nested_files(inventory),
         *_shared_hosts(inventory),
         *_cns(inventory),
         *_lifetimes(inventory),
@@ -66,15 +66,18 @@ def _shared_names(inventory: Inventory) -> Iterator[str]:
         yield f"{place}.name: `{component.name}` is the name of {earlier} too{case}"
 
 
-def _own_files(inventory: Inventory) -> Iterator[str]:
-    for place, component in _placed(inventory):
-        path, named = component.output, component.output != f"certs/{component.name}"
-        if named and path.lower() == "certs/ca":
-            yield f"{place}.output: `{path}.pem` is the certificate of the CA"
-        if named and path.lower().endswith("-key"):
-            yield f"{place}.output: `{path}.pem` would be the key of `{path[:-4]}`"
-        if component.request.lower() in OUR_REQUESTS:
-            yield f"{place}.request: `{component.request}` is one of the folder's own files"
+def _nested_files(inventory: Inventory) -> Iterator[str]:
+    """Yield what would lie below a file as if that were a folder: the one is in the other's way."""
+    placed = list(_placed(inventory))
+    files = {path.lower() for path in RENDERED} | {component.request.lower() for _, component in placed}
+    for output in (CA.removesuffix(".pem"), *(component.output for _, component in placed)):
+        files |= {f"{output}{ending}".lower() for ending in ENDINGS}
+    for place, component in placed:
+        for field, path in (("request", component.request), ("output", f"{component.output}.pem")):
+            ends = (at for at, character in enumerate(path) if character == "/")
+            above = next((path[:end] for end in ends if path[:end].lower() in files), "")
+            if above:
+                yield f"{place}.{field}: `{path}` would lie below `{above}`, which is a file"
 
 
 def _shared_files(inventory: Inventory) -> Iterator[str]:

@@ -34,6 +34,22 @@ class Fields:
                 self.wrong(where, f"no such field{words.meant(str(name), allowed) or there}")
         return data
 
+    def whole(self, place: str, data: object, names: Iterable[str]) -> Mapping[str, Any]:
+        """Return a table that has all of these fields and no other; what is missing is noted."""
+        table = self.table(place, data, names)
+        if isinstance(data, Mapping):
+            for name in names:
+                if name not in table:
+                    self.wrong(f"{place}.{name}" if place else name, "is missing")
+        return table
+
+    def listed(self, place: str, value: object, read: Callable[[str, Any], Value]) -> tuple[Value, ...]:
+        """Return each part of a list, read; text is none."""
+        if not isinstance(value, list):
+            self.wrong(place, f"`{shown(value)}` is not a list")
+            return ()
+        return tuple(read(f"{place}[{index}]", item) for index, item in enumerate(value))
+
     def each(self, place: str, value: object, read: Callable[[str, Any], Value]) -> Iterator[Value]:
         """Read each part of a list, or of a text that commas divide."""
         if not isinstance(value, list | str):

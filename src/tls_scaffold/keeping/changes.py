@@ -11,6 +11,7 @@ from tls_scaffold.rendering.documents import LAST_RENDER, NOT_RECORDED, last_ren
 
 BESIDE = ".new"
 SIGNING = (MAKEFILE, "sign.sh")  # with the requests: what a folder can't sign without
+VERBS = ("wrote", "merged", "kept", "unsure", "left", "absent", "removed", "archived", "conflict")
 LAST = (MAKEFILE, FILE, LAST_RENDER)  # in this order, when all that they speak of is there
 Texts = Mapping[str, str]
 
@@ -26,7 +27,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Note:
-    """What is said about one file: wrote, merged, kept, unsure, left, absent, removed, archived or conflict."""
+    """What is said about one file, by one of VERBS."""
 
     verb: str
     path: str

@@ -1,17 +1,26 @@
 """A plan is carried out whole: written down first, then done, so that the next command ends what a kill cut off."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any
 
+from tls_scaffold import words
 from tls_scaffold.disk import folder as files
-from tls_scaffold.disk.healing import STATE
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.keeping.changes import BESIDE, Note, Plan, Step
+from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.inventory.formats import LARGEST
+from tls_scaffold.keeping import permitted, readback
+from tls_scaffold.keeping.changes import BESIDE, VERBS, Note, Plan, Step
+from tls_scaffold.paths import STATE
 
 FILE = f"{STATE}/pending.json"
+AWAY = "move it away and run `tls-scaffold sync`"
+COMMANDS = (("add",), ("adopt",), ("remove",), ("sync",))
+PLAN = tuple(each.name for each in fields_of(Plan))
 
 
 @dataclass(frozen=True)
@@ -25,49 +34,97 @@ class Entry:
 def carry_out(folder: Path, entry: Entry) -> Plan:
     """Do what the plan says; the folder's lock is held. Returns the plan with what happened in its notes.
 
-    A file that changed since the plan was made is not overwritten: ours is put beside it as `FILE.new`.
+    A file that changed since the plan was made is not overwritten: ours is put beside it as `FILE.new`. Raises
+    ScaffoldError, before anything is done, if the plan touches what it may not: nothing is begun that the next
+    command would refuse to finish.
     """
-    files.write(folder, FILE, json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+    text = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+    _, problems = _parsed(folder, json.loads(text))
+    if problems:
+        messages = [problem.partition(": ")[2] for problem in problems]  # the user knows nothing of a plan's parts
+        raise ScaffoldError("nothing was done: this would touch what no command may", messages)
+    files.write(folder, FILE, text)
     return _do(folder, entry.plan)
 
 
 def finish(folder: Path) -> Entry | None:
-    """Do the rest of a plan that a killed command left; the lock is held. Returns its entry, None if there is none."""
-    text = files.read_text(folder, FILE)
+    """Do the rest of a plan that a killed command left; the lock is held. Returns its entry, None if there is none.
+
+    Raises ScaffoldError, before anything is done, for whatever no command of ours can have written.
+    """
+    text = readback.text(folder, FILE)
     if text is None:
         return None
     try:
-        entry = _entry(files.parsed(text))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        hint = "remove it and run `tls-scaffold sync`"
-        raise ScaffoldError(f"`{folder / FILE}` is damaged: a killed command can't be finished", hint=hint) from error
+        data = readback.table(text, FILE)
+    except ScaffoldError as error:
+        damaged = f"`{folder / FILE}` is damaged: a killed command can't be finished"
+        raise ScaffoldError(damaged, [error.summary], AWAY) from error
+    entry, problems = _parsed(folder, data)
+    summary = f"`{folder / FILE}` asks for what no command of ours does, and nothing was done"
+    readback.refuse(FILE, summary, problems, AWAY)
     return replace(entry, plan=_do(folder, entry.plan))
 
 
 def pending(folder: Path) -> bool:
     """Tell whether a killed command has left something to finish."""
-    return (folder / FILE).exists()
+    return os.path.lexists(folder / FILE)
 
 
-def _entry(data: dict[str, Any]) -> Entry:
-    plan = data["plan"]
+def _parsed(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[str]]:
+    """Return the entry in a file's data, and a line `key: what is wrong` for each thing that no command writes.
+
+    Raises ScaffoldError as `permitted.problems`.
+    """
+    fields = Fields()
+    entry = _entry(fields, data)
+    told = {_key(problem) for problem in fields.problems}
+    more = [problem for problem in permitted.problems(folder, entry.plan) if _key(problem) not in told]
+    return entry, [*fields.problems, *more]
+
+
+def _key(problem: str) -> str:
+    return problem.partition(": ")[0]
+
+
+def _entry(fields: Fields, data: Mapping[str, Any]) -> Entry:
+    table = fields.whole("", data, ("command", "plan"))
+    command = fields.listed("command", table.get("command"), lambda at, word: fields.text(at, word, _word_problem))
+    if command[:1] not in COMMANDS:
+        fields.wrong("command", f"it is none of {', '.join(f'`{name}`' for (name,) in COMMANDS)}")
+    plan = fields.whole("plan", table.get("plan"), PLAN)
     return Entry(
-        command=tuple(data["command"]),
-        plan=Plan(
-            shelf=files.named(plan["shelf"]),
-            steps=tuple(_step(**step) for step in plan["steps"]),
-            moves=tuple(files.named(path) for path in plan["moves"]),
-            notes=tuple(Note(str(note["verb"]), files.named(note["path"])) for note in plan["notes"]),
-            ca=files.named(plan["ca"]),
-            forgotten=tuple(str(cn) for cn in plan["forgotten"]),
+        command,
+        Plan(
+            shelf=fields.any_text("plan.shelf", plan.get("shelf")),
+            steps=fields.listed("plan.steps", plan.get("steps"), lambda at, item: _step(fields, at, item)),
+            moves=fields.listed("plan.moves", plan.get("moves"), fields.any_text),
+            notes=fields.listed("plan.notes", plan.get("notes"), lambda at, item: _note(fields, at, item)),
+            ca=fields.any_text("plan.ca", plan.get("ca")),
+            forgotten=fields.listed(
+                "plan.forgotten", plan.get("forgotten"), lambda at, cn: fields.text(at, cn, words.cn_problem)
+            ),
         ),
     )
 
 
-def _step(path: object, before: object, after: object) -> Step:
-    if not (isinstance(before, str | None) and isinstance(after, str | None)):
-        raise TypeError(path)
-    return Step(files.named(path), before, after)
+def _step(fields: Fields, place: str, value: object) -> Step:
+    table = fields.whole(place, value, ("path", "before", "after"))
+    before, after = (
+        None if table.get(name) is None else fields.any_text(f"{place}.{name}", table[name])
+        for name in ("before", "after")
+    )
+    return Step(fields.any_text(f"{place}.path", table.get("path")), before, after)
+
+
+def _note(fields: Fields, place: str, value: object) -> Note:
+    table = fields.whole(place, value, ("verb", "path"))
+    verb = fields.text(f"{place}.verb", table.get("verb"), lambda word: "" if word in VERBS else f"`{word}` is unknown")
+    return Note(verb, fields.text(f"{place}.path", table.get("path"), _word_problem))
+
+
+def _word_problem(text: str) -> str:
+    return words.text_problem(text, LARGEST) if text else "it is empty"
 
 
 def _do(folder: Path, plan: Plan) -> Plan:

@@ -11,6 +11,7 @@ from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping import journal, takeover
+from tls_scaffold.keeping import record as last
 from tls_scaffold.keeping.changes import BESIDE, Plan, Step, follow
 from tls_scaffold.keeping.gone import Gone
 from tls_scaffold.keeping.merge import common, merge
@@ -67,7 +68,7 @@ def preview(folder: Path, change: Change) -> Plan:
             f"a command was killed while it worked on `{folder}`",
             hint="`tls-scaffold sync` finishes its work",
         )
-    record = files.last_render(folder)
+    record = last.read(folder)
     if record:
         return planned(folder, change, record, takeover.read(folder))
     assumed = {} if change.old == change.new else _assumed(folder, change.old)

@@ -1,22 +1,25 @@
 """Between `adopt` and the first `sync`: what was understood of a folder made by hand gives way to ours."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tls_scaffold import words
 from tls_scaffold.disk import folder as files
-from tls_scaffold.disk.healing import STATE
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import formats
+from tls_scaffold.inventory.fields import Fields, shown
+from tls_scaffold.inventory.reach import output_problem, path_problem, request_problem, source_problem
+from tls_scaffold.keeping import readback
 from tls_scaffold.keeping.changes import Plan, Step
 from tls_scaffold.keeping.description import Seed
 from tls_scaffold.makefiles import foreign
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CERTS
+from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, STATE
 
 FILE = f"{STATE}/adopted.json"
+AGAIN = "move `tls-scaffold.json` and `.tls-scaffold/` away and run `tls-scaffold adopt` again"
 Texts = Mapping[str, str]
 
 
@@ -59,28 +62,98 @@ class Takeover:
 
 
 def read(folder: Path) -> Takeover | None:
-    """Return what `adopt` understood of a folder that has not been synced since; None for any other."""
-    text = files.read_text(folder, FILE)
-    if text is None:
-        return None
+    """Return what `adopt` understood of a folder that has not been synced since; None for any other.
+
+    Raises ScaffoldError for whatever `adopt` can't have written.
+    """
+    text = readback.text(folder, FILE)
+    return None if text is None else parsed(text, str(folder / FILE))
+
+
+def parsed(text: str, place: str) -> Takeover:
+    """Return the note in a text as `read` does; `place` is what messages call it."""
     try:
-        data = json.loads(text)
-        return Takeover(
-            lines=tuple(data["lines"]),
-            targets={name: tuple(makes) for name, makes in data["targets"].items()},
-            seeds={path: Seed(**seed) for path, seed in data["seeds"].items()},
-            ca=data["ca"],
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        hint = "remove `tls-scaffold.json` and `.tls-scaffold/` and run `tls-scaffold adopt` again"
-        raise ScaffoldError(f"`{folder / FILE}` is damaged", hint=hint) from error
+        data = readback.table(text, FILE)
+    except ScaffoldError as error:
+        raise ScaffoldError(f"`{place}` is damaged", [error.summary], AGAIN) from error
+    fields = Fields()
+    found = _takeover(fields, data)
+    readback.refuse(FILE, f"`{place}` is not what `adopt` writes, and nothing was done", fields.problems, AGAIN)
+    return found
+
+
+def takeover_problems(takeover: Takeover) -> list[str]:
+    """Return what would be refused in a takeover when it is read back, a line each."""
+    fields = Fields()
+    _takeover(fields, json.loads(takeover.to_json()))
+    return fields.problems
+
+
+def _takeover(fields: Fields, data: Mapping[str, Any]) -> Takeover:
+    read = fields.whole("", data, ("lines", "targets", "seeds", "ca"))
+    targets, seeds = (_each(fields, name, read.get(name)) for name in ("targets", "seeds"))
+    return Takeover(
+        lines=fields.listed("lines", read.get("lines"), lambda at, line: fields.text(at, line, _line_problem)),
+        targets={
+            fields.text(place, name, _target_problem): fields.listed(
+                place, makes, lambda at, path: fields.text(at, path, _makes_problem)
+            )
+            for place, name, makes in targets
+        },
+        seeds={fields.text(place, path, _seeded_problem): _seed(fields, place, seed) for place, path, seed in seeds},
+        ca=fields.text("ca", read.get("ca"), _ca_problem),
+    )
+
+
+def _each(fields: Fields, name: str, value: object) -> Iterator[tuple[str, str, object]]:
+    """Yield what a table holds: its place, its name and itself."""
+    if not isinstance(value, Mapping):
+        fields.wrong(name, f"`{shown(value)}` is not a table of fields")
+        return
+    yield from ((f"{name}.{shown(key)}", key, each) for key, each in value.items())
+
+
+def _seed(fields: Fields, place: str, value: object) -> Seed:
+    table = fields.whole(place, value, ("source", "fields"))
+    over = fields.table(f"{place}.fields", table.get("fields"), ("CN", "hosts"))
+    found: dict[str, Any] = {}
+    if "CN" in over:
+        found["CN"] = fields.text(f"{place}.fields.CN", over["CN"], words.cn_problem)
+    if "hosts" in over:
+        found["hosts"] = list(fields.listed(f"{place}.fields.hosts", over["hosts"], fields.any_text))
+    return Seed(fields.text(f"{place}.source", table.get("source"), source_problem), found)
+
+
+def _line_problem(text: str) -> str:
+    return "it is more than one line" if "\n" in text else ""
+
+
+def _target_problem(text: str) -> str:
+    return "" if foreign.NAME.fullmatch(text) else f"`{text}` is no name that a target of a Makefile would have"
+
+
+def _makes_problem(text: str) -> str:
+    # It is written into the Makefile, where any other text could run what it likes.
+    return output_problem(text.removesuffix(".pem")) if text.endswith(".pem") else f"`{text}` does not end in `.pem`"
+
+
+def _seeded_problem(text: str) -> str:
+    return "" if text in (CA_REQUEST, CONFIG) else request_problem(text)
+
+
+def _ca_problem(text: str) -> str:
+    return path_problem(text) or (f"`{text}` is in the archive" if text.startswith(f"{ARCHIVE}/") else "")
 
 
 def _seeded(folder: Path, seed: Seed) -> str:
+    files.inside(folder, seed.source)
     text = files.read_text(folder, seed.source)
     if text is None:
         raise ScaffoldError(f"`{folder / seed.source}` is gone since `tls-scaffold adopt` read it")
-    if not seed.fields:
-        return text
-    document: dict[str, Any] = formats.parse(text, seed.source, "json")
-    return json.dumps({**document, **seed.fields}, indent=2, ensure_ascii=False) + "\n"
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):  # anything else, such as a key, is not copied into a request
+        raise ScaffoldError(f"`{folder / seed.source}` is neither a request nor a configuration: it is no JSON object")
+    return json.dumps({**document, **seed.fields}, indent=2, ensure_ascii=False) + "\n" if seed.fields else text

@@ -9,6 +9,7 @@ from tls_scaffold.paths import CA_REQUEST
 from tls_scaffold.words import canonical_host
 
 LAST_RENDER = ".tls-scaffold/rendered.json"
+REQUEST_FIELDS = {"CN", "hosts", "key", "names", "ca"}
 NOT_RECORDED = (FILE, LAST_RENDER)
 
 
@@ -25,6 +26,15 @@ def last_render(tree: Mapping[str, str]) -> str:
     """Return the record of what was rendered: each file's lines, one a line, so that git can merge it."""
     lines = {path: tree[path].split("\n") for path in sorted(tree) if path not in NOT_RECORDED}
     return json.dumps(lines, indent=2, ensure_ascii=False) + "\n"
+
+
+def is_request(text: str | None) -> bool:
+    """Tell the text of a request as it is rendered from any other, a team's own JSON above all."""
+    try:
+        document = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and {"CN", "key"} <= document.keys() <= REQUEST_FIELDS
 
 
 def _ca_request(inventory: Inventory) -> Request:

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from tls_scaffold.disk.healing import ARCHIVE
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
-from tls_scaffold.paths import CA, CA_REQUEST, CONFIG
+from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG
 from tls_scaffold.signing import pemfiles
 from tls_scaffold.state.entries import Contents, Entry, is_server
 from tls_scaffold.state.reading import Reader

@@ -1,0 +1,69 @@
+"""Which paths below a folder are a component's to have, and which a render can have: one rule for every door.
+
+The inventory comes from outside, and so does what is read back from `.tls-scaffold/`: folders are cloned from git.
+"""
+
+import re
+
+from tls_scaffold.inventory.values import FILE
+from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG
+
+RENDERED = (".gitignore", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST, "rbac.sh", "sign.sh", FILE)
+"""What every render has beside the requests of the components."""
+ENDINGS = (".pem", "-key.pem", ".csr")
+"""What a component, or a CA, has of its output."""
+OUR_REQUESTS = (CA_REQUEST, CONFIG, FILE)
+NO_REQUESTS = (ARCHIVE, CERTS, "data", "dist")
+NO_OUTPUTS = (ARCHIVE, "config", "data", "dist")
+PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+PATH = re.compile(rf"(?:{PART}/)*{PART}", re.ASCII)
+LONGEST_PART = 200  # file systems take 255 bytes, and names of ours go on: `-key.pem`, `.new`
+LONGEST = 1000
+SHELF = re.compile(rf"{ARCHIVE}/[0-9]{{8}}T[0-9]{{6}}Zx{{0,200}}", re.ASCII)
+"""What `disk.folder.shelf` calls a folder of the archive."""
+
+
+def request_problem(text: str) -> str:
+    """Say why `text` can't be a component's request; empty if it can."""
+    # `remove` takes a request away, so nothing else may be called one.
+    wrong = path_problem(text) or _place_problem(text, NO_REQUESTS) or _ending_problem(text)
+    return wrong or (f"`{text}` is one of the folder's own files" if text.lower() in OUR_REQUESTS else "")
+
+
+def source_problem(text: str) -> str:
+    """Say why `text` can't be a request or configuration of a folder made by hand, which has them anywhere."""
+    return path_problem(text) or _place_problem(text, (ARCHIVE,)) or _ending_problem(text)
+
+
+def output_problem(text: str) -> str:
+    """Say why `text` can't be a certificate's path without `.pem`; empty if it can."""
+    wrong = path_problem(text) or _place_problem(text, NO_OUTPUTS)
+    if wrong:
+        return wrong
+    name = text.rpartition("/")[2].lower()
+    if name == "ca":  # in any folder: the CA of one made by hand may lie there
+        return f"`{text}.pem` is called like the certificate of a CA"
+    return f"`{text}.pem` would be the key of `{text[:-4]}`" if name.endswith("-key") else ""
+
+
+def rendered_problem(text: str) -> str:
+    """Say why no file of the path `text` is ever rendered; empty if one can be."""
+    return "" if text in RENDERED or not request_problem(text) else f"`{text}` is no file that is rendered here"
+
+
+def path_problem(text: str) -> str:
+    """Say why `text` is no path below the folder that we would use; none has hidden parts, none `..`."""
+    if not PATH.fullmatch(text):
+        return f"`{text}` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"
+    if len(text) > LONGEST or max(map(len, text.split("/"))) > LONGEST_PART:
+        return f"`{text}` is longer than {LONGEST} characters, or a part of it than {LONGEST_PART}"
+    return ""
+
+
+def _ending_problem(text: str) -> str:
+    return "" if text.lower().endswith(".json") else f"`{text}` does not end in `.json`"
+
+
+def _place_problem(text: str, places: tuple[str, ...]) -> str:
+    top, below, _ = text.partition("/")
+    return f"`{text}` is in `{top}/`, which has other files of the folder" if below and top.lower() in places else ""

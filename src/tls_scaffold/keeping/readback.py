@@ -1,0 +1,33 @@
+"""What is read back from `.tls-scaffold/`: folders are cloned from git, so it is data from outside."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold.disk import folder as files
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import formats
+
+MOST = 20  # problems that a message has room for
+
+
+def text(folder: Path, path: str) -> str | None:
+    """Return the text of a file of ours, None where there is none; ScaffoldError if it is a link or no plain file."""
+    if (folder / path).is_symlink():
+        raise ScaffoldError(f"`{folder / path}` is a link: it is not followed", hint="move it away")
+    return files.read_text(folder, path)
+
+
+def table(content: str, path: str) -> Mapping[str, Any]:
+    """Return the fields of a file's JSON; ScaffoldError if it is none, or something else than a table."""
+    data = formats.parse(content, path, "json")
+    if not isinstance(data, Mapping):
+        raise ScaffoldError(f"`{path}` is not a table of fields")
+    return data
+
+
+def refuse(path: str, summary: str, problems: Sequence[str], hint: str) -> None:
+    """Raise ScaffoldError if there are problems, each a line `key: what is wrong` of the file `path`."""
+    if problems:
+        more = [f"and {len(problems) - MOST} more"] if len(problems) > MOST else []
+        raise ScaffoldError(summary, [*(f"{path}: {each}" for each in problems[:MOST]), *more], hint)
