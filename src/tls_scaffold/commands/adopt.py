@@ -93,9 +93,10 @@ def _takeover(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Take
     }
     lines = tuple(dict.fromkeys(parts.understood))
     found = Takeover(lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca)
-    problems = takeover_problems(found)
+    problems = [problem.partition(": ")[2] for problem in takeover_problems(found)]
     if problems:
-        raise ScaffoldError("`sync` could not take this folder over, and nothing was changed", problems, CHANGE_FIRST)
+        hint = "give requests, configuration and CA such names in the Makefile, then adopt"
+        raise ScaffoldError("`sync` could not take this folder over, and nothing was changed", problems, hint)
     return found
 
 

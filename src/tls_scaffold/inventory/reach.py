@@ -5,6 +5,7 @@ The inventory comes from outside, and so does what is read back from `.tls-scaff
 
 import re
 
+from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG
 
@@ -48,7 +49,7 @@ def output_problem(text: str) -> str:
 
 def rendered_problem(text: str) -> str:
     """Say why no file of the path `text` is ever rendered; empty if one can be."""
-    return "" if text in RENDERED or not request_problem(text) else f"`{text}` is no file that is rendered here"
+    return "" if text in RENDERED or not request_problem(text) else f"`{shown(text)}` is no file that is rendered here"
 
 
 def path_problem(text: str) -> str:

@@ -9,13 +9,15 @@ from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.rbac import SCRIPT
+from tls_scaffold.inventory.reach import ENDINGS
 from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.keeping import journal, takeover
+from tls_scaffold.keeping import journal, permitted, takeover
 from tls_scaffold.keeping import record as last
 from tls_scaffold.keeping.changes import BESIDE, Plan, Step, follow
 from tls_scaffold.keeping.gone import Gone
 from tls_scaffold.keeping.merge import common, merge
 from tls_scaffold.keeping.takeover import Takeover
+from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import NOT_RECORDED
@@ -94,6 +96,8 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     rendered[FILE] = _inventory_text(now.get(FILE, ""), change)
     given = _with_line_feeds(adopted.given(folder, now, rendered) if adopted else now)
     gone = Gone.of(change.old, record, rendered)
+    new = makefile.components(rendered[MAKEFILE]) - makefile.components(record.get(MAKEFILE, ""))
+    _check_outputs(folder, (output for _, output in sorted(new)), adopted)
     shelf = files.shelf(folder)
     plan = follow(now, gone.taken_from(record), rendered, shelf, gone.taken_from(given), change.reset)
     if not adopted and MAKEFILE not in plan.conflicts:
@@ -111,6 +115,15 @@ def _check_reset(paths: Iterable[str], rendered: Mapping[str, str]) -> None:
         raise ScaffoldError(
             "nothing is put back", problems, "it takes paths in the folder, as `Makefile` or `config/ca-config.json`"
         )
+
+
+def _check_outputs(folder: Path, outputs: Iterable[str], adopted: Takeover | None) -> None:
+    """Raise ScaffoldError where `make` would sign over a CA: that of an adopted folder has any name."""
+    base = adopted.ca if adopted else permitted.BASE
+    paths = [f"{output}{ending}" for output in outputs for ending in ENDINGS]
+    problems = [f"`{path}` is the CA's" for path in paths if permitted.is_of_ca(folder, path, base)]
+    if problems:
+        raise ScaffoldError("a component can't have the files of the CA", problems, "give it another name or `output`")
 
 
 def _as_they_were(plan: Plan, paths: Iterable[str]) -> Iterator[Step]:

@@ -18,8 +18,11 @@ from tls_scaffold.inventory.reach import ENDINGS, RENDERED, SHELF, rendered_prob
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.keeping import record, takeover
 from tls_scaffold.keeping.changes import BESIDE, Plan, Step
-from tls_scaffold.paths import CA, CA_KEY
+from tls_scaffold.paths import CA
 from tls_scaffold.rendering.documents import LAST_RENDER, is_request
+
+STATE_FILES = (LAST_RENDER, takeover.FILE)
+BASE = CA.removesuffix(".pem")
 
 
 def taken_out(old: Inventory, new: Inventory) -> tuple[str, ...]:
@@ -41,6 +44,8 @@ def problems(folder: Path, plan: Plan) -> Iterator[str]:
     shelf = plan.shelf if SHELF.fullmatch(plan.shelf) else ""
     if plan.shelf != shelf or (plan.moves and not shelf):
         yield f"plan.shelf: `{shown(plan.shelf)}` is no folder of the archive, such as `archive/20260131T235959Z`"
+    elif shelf and (link := _link_problem(folder, f"{shelf}/{FILE}")):
+        yield f"plan.shelf: {link}"
     for index, step in enumerate(plan.steps):
         wrong = _step_problem(step, shelf) or _link_problem(folder, step.path)
         if wrong:
@@ -63,13 +68,11 @@ def _step_problem(step: Step, shelf: str) -> str:
         if step.before is not None or step.after is None:
             return f"`{shown(path)}` is in the archive, where nothing is changed"
         return rendered_problem(path.removeprefix(below).removesuffix(BESIDE))
-    if path in (LAST_RENDER, takeover.FILE):
-        return ""
-    wrong = rendered_problem(path.removesuffix(BESIDE))
-    if wrong or step.after is not None or path.endswith(BESIDE):
+    wrong = "" if path in STATE_FILES else rendered_problem(path.removesuffix(BESIDE))
+    if wrong or step.after is not None or path.endswith(BESIDE) or path == takeover.FILE:
         return wrong
-    if path in RENDERED or not is_request(step.before):
-        return f"`{shown(path)}` is not taken away: it is no request as they are rendered"
+    if path in (*RENDERED, LAST_RENDER) or not is_request(step.before):
+        return f"`{path}` is not taken away: it is no request as they are rendered"
     return ""
 
 
@@ -96,7 +99,7 @@ def _movable(folder: Path, plan: Plan, notes: list[takeover.Takeover]) -> set[st
     wanted = {path.lower() for path in (*RENDERED, *(component.request for component in new.components))}
     requests = {*recorded, *sources, *(component.request for component in old.components)}
     authorities = {f"{base}{ending}" for base in (plan.ca, *(note.ca for note in notes)) for ending in ENDINGS}
-    return {path for path in requests if path.lower() not in wanted} | {*taken_out(old, new)} - authorities
+    return {*taken_out(old, new), *(path for path in requests if path.lower() not in wanted)} - authorities
 
 
 def _inventory(text: str) -> Inventory:
@@ -111,9 +114,15 @@ def _move_problem(folder: Path, path: str, shelf: str, allowed: set[str]) -> str
     if wrong:
         return wrong
     content, there = _content(folder / path), _content(folder / moved)
-    if content and content in (_content(folder / CA), _content(folder / CA_KEY)):
+    if is_of_ca(folder, path):
         return f"`{path}` is the CA's"
     return f"`{moved}` is another file" if content and there is not None and content != there else ""
+
+
+def is_of_ca(folder: Path, path: str, base: str = BASE) -> bool:
+    """Tell whether a file is the certificate or the key of the CA at `base`, or a copy: adopted folders have one."""
+    content = _content(folder / path)
+    return bool(content) and content in (_content(folder / f"{base}.pem"), _content(folder / f"{base}-key.pem"))
 
 
 def _content(path: Path) -> bytes | None:

@@ -27,7 +27,13 @@ def table(content: str, path: str) -> Mapping[str, Any]:
 
 
 def refuse(path: str, summary: str, problems: Sequence[str], hint: str) -> None:
-    """Raise ScaffoldError if there are problems, each a line `key: what is wrong` of the file `path`."""
-    if problems:
-        more = [f"and {len(problems) - MOST} more"] if len(problems) > MOST else []
-        raise ScaffoldError(summary, [*(f"{path}: {each}" for each in problems[:MOST]), *more], hint)
+    """Raise ScaffoldError if there are problems, each a line `key: what is wrong` of the file `path`.
+
+    Of several of one key the first is told.
+    """
+    firsts: dict[str, str] = {}
+    for problem in problems:
+        firsts.setdefault(problem.partition(": ")[0], f"{path}: {problem}")
+    if firsts:
+        more = [f"and {len(firsts) - MOST} more"] if len(firsts) > MOST else []
+        raise ScaffoldError(summary, [*list(firsts.values())[:MOST], *more], hint)

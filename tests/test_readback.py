@@ -1,0 +1,495 @@
+"""What is read back from `.tls-scaffold/` is data from outside: refused by name, and nothing done, beyond its right."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conftest import Factory
+from keeping import RECORD, change, edit, foreign, kept, upgrade
+from support import contents, make, tls_scaffold
+from tls_scaffold.cli import cli
+from tls_scaffold.inventory.reach import RENDERED
+from tls_scaffold.inventory.values import FILE
+from tls_scaffold.keeping import journal
+from tls_scaffold.keeping.changes import Plan
+
+JOURNAL, ADOPTED = ".tls-scaffold/pending.json", ".tls-scaffold/adopted.json"
+STATE_FILES = (JOURNAL, RECORD, ADOPTED)
+SHELF = "archive/20260131T235959Z"
+NASTY = (
+    *("certs/ca.pem", "certs/ca-key.pem", "certs/ca.csr", "certs/CA.pem", "certs/./ca.pem", "certs//ca.pem"),
+    *("./certs/ca.pem", "x/../certs/ca.pem", "certs/.ca/ca.pem", "certs/ca", "certs", "certs/", ".", "", "..", "/"),
+    *("certs/calico.pem", "certs/calico-key.pem", "certs/etcd1.pem", "certs/m.json", "certs/ca-key.pem.new"),
+    *(".git/HEAD", ".git/hooks/pre-commit", ".GIT/HEAD", ".lock/x", ".ssh/id", ".tls-scaffold/x", "config/.x.json"),
+    *("../outside.json", "../outside/kept", "/etc/hostname", "archive/old/certs/ca-key.pem", "archive/x.json"),
+    *("Data/x.json", "dist/x.json", "dist/calico", "dist", "notes.txt", "src/main.c", "makefile", "SIGN.SH", "a\0b"),
+    *("link/x.json", "a\nb.json", "\x1b[2J.json", "\ud7ff", "x" * 5000 + ".json", "a/" * 400 + "x.json", "-f.json"),
+)
+
+
+def of_journal(**fields: object) -> dict[str, Any]:
+    """Return what a journal holds, `fields` put over its plan."""
+    plan = {"shelf": SHELF, "steps": [], "moves": [], "notes": [], "ca": "", "forgotten": []}
+    return {"command": ["sync"], "plan": {**plan, **fields}}
+
+
+def put(folder: Path, path: str, data: object) -> None:
+    """Write a file of `.tls-scaffold/`."""
+    (folder / path).write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
+
+
+def refused(folder: Path, *words: str) -> str:
+    """Run a command that must refuse, and do nothing; returns what it says."""
+    before = contents(folder.parent)
+    said = kept(folder, *words, code=1).stderr
+    assert contents(folder.parent) == before
+    return said
+
+
+@pytest.fixture
+def surrounded(signed: Factory, tmp_path: Path) -> Path:
+    """Return a signed folder with a git repository, a team's own files and files of others beside it."""
+    path = signed("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
+    others = ("../outside.json", "../outside/kept", ".git/HEAD", ".git/hooks/pre-commit", "notes.txt", "src/main.c")
+    for name in (*others, "package.json", "data/x.json", "dist/calico/x", "archive/old/certs/ca-key.pem"):
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text('{"kept": true}\n', encoding="utf-8")
+    (path / "link").symlink_to(tmp_path / "outside")
+    return path
+
+
+def step(path: str, before: str | None = None, after: str | None = None) -> dict[str, str | None]:
+    return {"path": path, "before": before, "after": after}
+
+
+REQUEST = '{"CN": "x", "key": {"algo": "ecdsa", "size": 256}}'
+NOT_RENDERED, GOES_WITH_NOTHING = "is no file that is rendered here", "goes with nothing that this plan takes out"
+JOURNALS: dict[str, tuple[dict[str, Any], str]] = {
+    **{
+        f"shelf {shelf!r}": (of_journal(shelf=shelf), f"plan.shelf: `{shelf}` is no folder of the archive")
+        for shelf in (
+            "../outside",
+            "archive",
+            "archive/",
+            "archive/T",
+            "archive/20260131T235959Z/..",
+            "/outside",
+            ".git",
+        )
+    },
+    "no shelf": (of_journal(shelf="", moves=["certs/calico.pem"]), "plan.shelf: `` is no folder of the archive"),
+    "a move of the CA": (of_journal(moves=["certs/ca.pem"]), f"plan.moves[0]: `certs/ca.pem` {GOES_WITH_NOTHING}"),
+    "a move of what is asked for": (
+        of_journal(moves=["certs/calico.pem"]),
+        f"plan.moves[0]: `certs/calico.pem` {GOES_WITH_NOTHING}",
+    ),
+    "a move of a team's file": (of_journal(moves=["package.json"]), f"`package.json` {GOES_WITH_NOTHING}"),
+    "a step over the CA": (
+        of_journal(steps=[step("certs/ca.pem", None, "x")]),
+        f"plan.steps[0].path: `certs/ca.pem` {NOT_RENDERED}",
+    ),
+    "a step over a hook": (of_journal(steps=[step(".git/hooks/pre-commit", None, "x")]), NOT_RENDERED),
+    "a step through a link": (of_journal(steps=[step("link/x.json", None, "x")]), "is a link"),
+    "a step that takes the Makefile away": (of_journal(steps=[step("Makefile", "x")]), "`Makefile` is not taken away"),
+    "a step that takes a team's file away": (
+        of_journal(steps=[step("package.json", '{"kept": true}\n')]),
+        "`package.json` is not taken away: it is no request as they are rendered",
+    ),
+    "a step on another shelf": (of_journal(steps=[step("archive/old/Makefile", None, "x")]), NOT_RENDERED),
+    "a step that changes the archive": (
+        of_journal(steps=[step(f"{SHELF}/Makefile", "x", "y")]),
+        "is in the archive, where nothing is changed",
+    ),
+    "a copy of what is not rendered": (of_journal(steps=[step(f"{SHELF}/certs/x.pem", None, "x")]), NOT_RENDERED),
+    "a CA that adopt did not find": (
+        of_journal(ca="certs/calico"),
+        "plan.ca: `certs/calico` is not where `adopt` found",
+    ),
+    "another command": ({**of_journal(), "command": ["rm"]}, "command: it is none of `add`, `adopt`, `remove`, `sync`"),
+    "a word with an escape": (
+        {**of_journal(), "command": ["sync", "\x1b[2J"]},
+        r"command[1]: `\x1b[2J` has control or invisible characters",
+    ),
+    "a note with an escape": (
+        of_journal(notes=[{"verb": "wrote", "path": "\x1b[2J"}]),
+        r"plan.notes[0].path: `\x1b[2J` has control or invisible characters",
+    ),
+    "a verb that is none": (of_journal(notes=[{"verb": "ate", "path": "x"}]), "plan.notes[0].verb: `ate` is unknown"),
+    "a CN that is none": (of_journal(forgotten=["a\nb"]), r"plan.forgotten[0]: `a\nb` has control"),
+    "a field too many": (of_journal(mode=0o777), "plan.mode: no such field; did you mean `moves`?"),
+    "a mode": (of_journal(steps=[{**step("Makefile", None, "x"), "mode": 511}]), "plan.steps[0].mode: no such field"),
+    "a field too few": ({"command": ["sync"]}, "plan: is missing"),
+    "half a step": (of_journal(steps=[{"path": "Makefile", "after": "x"}]), "plan.steps[0].before: is missing"),
+    "a number for a path": (of_journal(moves=[5]), "plan.moves[0]: `5` is not text"),
+    "a number for a text": (
+        of_journal(steps=[{**step("Makefile"), "after": 5}]),
+        "plan.steps[0].after: `5` is not text",
+    ),
+    "text for a list": (of_journal(moves="certs/ca.pem"), "plan.moves: `certs/ca.pem` is not a list"),
+}
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+@pytest.mark.parametrize("case", JOURNALS)
+def test_a_journal_that_no_command_writes_is_refused_by_its_key(surrounded: Path, case: str) -> None:
+    data, message = JOURNALS[case]
+    put(surrounded, JOURNAL, data)
+    said = refused(surrounded, "sync")
+    assert "pending.json` asks for what no command of ours does, and nothing was done\n" in said
+    assert f"  {JOURNAL}: " in said
+    assert message in said
+    assert said.endswith("\n\nhint: move it away and run `tls-scaffold sync`\n")
+    (surrounded / JOURNAL).unlink()
+    kept(surrounded, "sync", "--check")
+
+
+def test_every_problem_of_a_journal_is_told_at_once(folder: Factory) -> None:
+    path = folder()
+    put(path, JOURNAL, of_journal(shelf="..", moves=["certs/ca.pem", 5], steps=[step(".git/x"), step("a\n")], x=1))
+    lines = [line.split(": ")[1] for line in refused(path, "sync").splitlines() if line.startswith("  ")]
+    assert sorted(lines) == [
+        "plan.moves[0]",
+        "plan.moves[1]",
+        "plan.shelf",
+        *map("plan.steps[{}].path".format, (0, 1)),
+        "plan.x",
+    ]
+
+
+def test_of_very_many_problems_the_first_are_told(folder: Factory) -> None:
+    path = folder()
+    put(path, JOURNAL, of_journal(moves=["certs/ca.pem"] * 5000))
+    assert refused(path, "sync").splitlines()[21] == "  and 4980 more"
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_a_journal_never_puts_a_file_over_one_in_the_archive(surrounded: Path) -> None:
+    journal_of(surrounded, "remove", "calico")
+    entry = json.loads((surrounded / JOURNAL).read_text())
+    there = surrounded / entry["plan"]["shelf"] / "certs/calico-key.pem"
+    there.parent.mkdir(parents=True)
+    there.write_text("of another time")
+    assert f"`{entry['plan']['shelf']}/certs/calico-key.pem` is another file" in refused(surrounded, "sync")
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_a_journal_is_not_obeyed_through_a_shelf_that_is_a_link(surrounded: Path) -> None:
+    journal_of(surrounded, "remove", "calico")
+    shelf = json.loads((surrounded / JOURNAL).read_text())["plan"]["shelf"]
+    (surrounded / shelf).symlink_to(surrounded.parent / "outside")
+    assert f"plan.shelf: `{surrounded / shelf}` is a link" in refused(surrounded, "sync")
+
+
+ODD: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a folder": Path.mkdir,
+    "a link": lambda path: path.symlink_to("../certs/calico.pem"),
+    "a link to nowhere": lambda path: path.symlink_to("nowhere"),
+    "not UTF-8": lambda path: path.write_bytes(b"\xff"),
+    "nested deeply": lambda path: path.write_text('{"plan": ' + "[" * 1_000_000, encoding="utf-8"),
+    "a long number": lambda path: path.write_text('{"plan": ' + "1" * 10_000 + "}", encoding="utf-8"),
+    "half a character": lambda path: path.write_text(r'{"plan": "\ud800"}', encoding="utf-8"),
+    "a field twice": lambda path: path.write_text('{"plan": 1, "plan": 2}', encoding="utf-8"),
+    "a list": lambda path: path.write_text("[]", encoding="utf-8"),
+    "nothing": lambda path: path.write_text("", encoding="utf-8"),
+    "far too large": lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 1 << 33),
+}
+
+
+@pytest.mark.parametrize("name", [JOURNAL, ADOPTED])
+@pytest.mark.parametrize("case", ODD)
+def test_what_is_no_file_of_ours_is_refused_without_waiting_for_it(folder: Factory, case: str, name: str) -> None:
+    path = folder()
+    ODD[case](path / name)
+    for words in (["sync"], ["sync", "--dry-run"], ["add", "--users", "zed"]):
+        assert f"{path}" in kept(path, *words, code=1).stderr
+    assert not (path / "config/req-zed.json").exists()
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_a_record_that_can_t_be_read_keeps_no_command_from_looking(folder: Factory, case: str) -> None:
+    path = folder()
+    (path / RECORD).unlink()
+    ODD[case](path / RECORD)
+    edit(path / "README.md", "# ", "# edited ")
+    code = int(case in ("a pipe", "a folder", "a link", "a link to nowhere", "not UTF-8", "far too large"))
+    kept(path, "sync", code=code)
+    assert (path / "README.md").read_text().startswith("# edited")
+    assert "Traceback" not in tls_scaffold("-C", str(path), "check").stderr
+    kept(path, "status", code=1)
+
+
+RECORDS = (
+    *("certs/ca.pem", "certs/calico.pem", ".git/HEAD", "notes.txt", "src/main.c", "../outside/kept", "package.json"),
+    *("archive/old/certs/ca-key.pem", "data/x.json", "dist/calico/x", "link/kept", "a\0b", "tls-scaffold.json", RECORD),
+)
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_names_rendered_files_only(surrounded: Path, name: str) -> None:
+    text = (surrounded / name).read_text() if "\0" not in name else ""
+    record = json.loads((surrounded / RECORD).read_text())
+    put(surrounded, RECORD, {**record, name: text.split("\n")})
+    for words in (["sync"], ["sync", "--check"], ["add", "--users", "zed"], ["remove", "calico"]):
+        said = refused(surrounded, *words)
+        assert f"`{surrounded / RECORD}` names what is never rendered, and nothing was done\n" in said
+        assert f"  {RECORD}: `{name}` is".replace("\0", r"\x00") in said
+        assert "hint: put back the record that git has, or move this one away" in said
+    assert tls_scaffold("-C", str(surrounded), "status").returncode == 0
+    kept(surrounded, "check")
+    (surrounded / RECORD).unlink()
+    kept(surrounded, "sync")
+    assert "\0" in name or (surrounded / name).read_text() == text or name in (RECORD, FILE)
+
+
+def in_note(**fields: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda note: {**note, **fields}
+
+
+def with_seed(path: str, source: str, **fields: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda note: {**note, "seeds": {path: {"source": source, "fields": fields}}}
+
+
+NOTES: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]] = {
+    "the CA's key": (
+        with_seed("config/req-one.json", "certs/ca-key.pem"),
+        "`certs/ca-key.pem` does not end in `.json`",
+    ),
+    "from outside": (with_seed("config/req-one.json", "../x.json"), "`../x.json` is not a path below the folder"),
+    "from the archive": (with_seed("config/req-one.json", "archive/x.json"), "`archive/x.json` is in `archive/`"),
+    "from git": (with_seed("config/req-one.json", ".git/x.json"), "`.git/x.json` is not a path below the folder"),
+    "into certs": (with_seed("certs/x.json", "x.json"), "seeds.certs/x.json: `certs/x.json` is in `certs/`"),
+    "into the inventory": (with_seed(FILE, "x.json"), f"`{FILE}` is one of the folder's own files"),
+    "another field": (
+        with_seed("config/req-one.json", "x.json", ca={}),
+        "seeds.config/req-one.json.fields.ca: no such",
+    ),
+    "a CN that is none": (with_seed("config/req-one.json", "x.json", CN="a\nb"), r"fields.CN: `a\nb` has control"),
+    "hosts that are none": (with_seed("config/req-one.json", "x.json", hosts="h"), "fields.hosts: `h` is not a list"),
+    "a rule for a target": (in_note(targets={"x:\n\trm -rf /\ny": []}), "is no name that a target of a Makefile"),
+    "a variable for a target": (in_note(targets={"$(shell id)": []}), "`$(shell id)` is no name that a target"),
+    "a command behind a target": (in_note(targets={"x": ["certs/a.pem ; id"]}), "does not end in `.pem`"),
+    "a variable behind a target": (in_note(targets={"x": ["$(shell id).pem"]}), "is not a path below the folder"),
+    "lines in a line": (in_note(lines=["a\nb"]), "lines[0]: it is more than one line"),
+    "a CA outside": (in_note(ca="../ca"), "ca: `../ca` is not a path below the folder"),
+    "a CA of the archive": (in_note(ca="archive/old/certs/ca"), "ca: `archive/old/certs/ca` is in the archive"),
+    "a field too many": (in_note(more=1), "more: no such field"),
+    "wrong types": (in_note(lines=7), "lines: `7` is not a list"),
+}
+
+
+@pytest.mark.parametrize("case", NOTES)
+def test_a_note_of_adopt_that_adopt_does_not_write_is_refused_by_its_key(tmp_path: Path, case: str) -> None:
+    path = foreign("hostname", tmp_path)
+    kept(path, "adopt")
+    spoil, message = NOTES[case]
+    put(path, ADOPTED, spoil(json.loads((path / ADOPTED).read_text())))
+    said = refused(path, "sync")
+    assert f"`{path / ADOPTED}` is not what `adopt` writes, and nothing was done\n  {ADOPTED}: " in said
+    assert message in said
+
+
+@pytest.mark.parametrize("content", ["-----BEGIN EC PRIVATE KEY-----\n", "[1]", "[" * 100_000])
+def test_what_is_no_json_object_is_never_copied_into_a_request(tmp_path: Path, content: str) -> None:
+    path = foreign("hostname", tmp_path)
+    kept(path, "adopt")
+    (path / "config/req-csr.json").write_text(content, encoding="utf-8")
+    assert "is neither a request nor a configuration: it is no JSON object" in refused(path, "sync")
+
+
+def test_the_files_that_every_render_has_are_known_to_the_rule(folder: Factory) -> None:
+    names = set(contents(folder("--members", "10.0.0.1", "--proxies", "0")))
+    assert names - {"config/req-csr.json", RECORD} == set(RENDERED)
+
+
+def test_git_ignores_the_journal_and_working_files(folder: Factory, tmp_path: Path) -> None:
+    lines = (folder() / ".gitignore").read_text().splitlines()
+    assert {JOURNAL, ".tls-scaffold/.work.*"} <= set(lines)
+    path = foreign("beside", tmp_path)
+    kept(path, "adopt")
+    kept(path, "sync")
+    assert (path / ".gitignore").read_text().splitlines() == lines
+
+
+# What commands of ours write themselves
+
+
+def journal_of(folder: Path, *words: str) -> bytes:
+    """Run a command that ends when its journal is written, as if it were killed; returns the journal."""
+
+    def ended(_folder: Path, _plan: Plan) -> Plan:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "_do", ended)
+        CliRunner().invoke(cli, ["-C", str(folder), *words])
+    return (folder / JOURNAL).read_bytes()
+
+
+def handmade(tmp_path: Path, name: str) -> Path:
+    """Return a folder made by hand that has signed, all its files in other places than ours."""
+    path = foreign("hostname", tmp_path)
+    makefile = path / "Makefile"
+    text = makefile.read_text()
+    if name == "two deep":
+        shutil.move(path / "config", path / "cfg/etcd")
+        text = text.replace("config/", "cfg/etcd/").replace(" ca.pem", " pki/root.pem")
+        text = text.replace("-ca=ca.pem -ca-key=ca-key.pem", "-ca=pki/root.pem -ca-key=pki/root-key.pem")
+        text = text.replace("-bare ca", "-bare pki/root").replace("ca:\n", "ca:\n\tmkdir -p pki\n")
+    if name == "all in certs":
+        (path / "config").rename(path / "certs")
+        text = text.replace("config/", "certs/").replace("-bare ca", "-bare certs/ca").replace("ssl", "certs")
+        text = text.replace("cfcerts", "cfssl").replace(
+            "-ca=ca.pem -ca-key=ca-key.pem", "-ca=certs/ca.pem -ca-key=certs/ca-key.pem"
+        )
+    makefile.write_text(text)
+    make(path)
+    kept(path, "adopt")
+    return path
+
+
+def edited(path: Path) -> Path:
+    """Edit a folder by hand, so that a command has to merge, to keep a copy and to put ours beside."""
+    edit(path / "Makefile", "req-calico certs/calico.pem: ", "req-calico certs/calico.pem:  ")
+    edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
+    (path / "config/req-own.json").write_text(REQUEST, encoding="utf-8")
+    upgrade(path, "sign.sh", "#!/bin/ash", "#!/bin/sh")
+    upgrade(path, "README.md", "# old", "# ")
+    edit(path / "README.md", "# ", "# edited ")
+    tls_scaffold("-C", str(path), "bundle", "--tar")
+    return path
+
+
+REAL: dict[str, Callable[[Factory, Path], Iterator[object]]] = {
+    "add": lambda signed, _: iter((edited(signed()), "add", "--user", "zed,zoe=zoë", "--member", "10.0.0.9")),
+    "remove": lambda signed, _: iter((edited(signed()), "remove", "calico", "etcd2")),
+    "sync": lambda signed, _: iter((edited(signed()), "sync")),
+    "sync --reset": lambda signed, _: iter((edited(signed()), "sync", "--reset", "README.md", "--reset", "Makefile")),
+    "adopt": lambda _, tmp_path: iter((foreign("2015", tmp_path), "adopt")),
+    "sync of requests two folders deep": lambda _, tmp_path: iter((handmade(tmp_path, "two deep"), "sync")),
+    "sync of requests beside certificates": lambda _, tmp_path: iter((handmade(tmp_path, "all in certs"), "sync")),
+    "sync of a CA in the folder itself": lambda _, tmp_path: iter((handmade(tmp_path, ""), "sync")),
+    "remove before any sync": lambda _, tmp_path: iter((handmade(tmp_path, "two deep"), "remove", "two")),
+}
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+@pytest.mark.parametrize("case", REAL)
+def test_what_a_killed_command_wrote_down_is_finished(
+    signed: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.setattr("tls_scaffold.disk.folder.shelf", lambda _: SHELF)
+    path, *words = REAL[case](signed, tmp_path)
+    assert isinstance(path, Path)
+    expected = Path(shutil.copytree(path, tmp_path / "expected", symlinks=True))
+    done = CliRunner().invoke(cli, ["-C", str(expected), *map(str, words)])
+    assert json.loads(journal_of(path, *map(str, words)))["plan"]["steps"]
+    again = CliRunner().invoke(cli, ["-C", str(path), *map(str, words)])
+    assert (again.exit_code, again.stderr) == (done.exit_code, done.stderr)
+    assert contents(path) == contents(expected)
+
+
+def test_the_files_of_a_ca_are_no_component_s_whatever_it_is_called(tmp_path: Path) -> None:
+    path = handmade(tmp_path, "two deep")
+    user = {"name": "u", "cn": "u", "output": "pki/root"}
+    for _ in ("before the first sync", "after it"):
+        before = (path / FILE).read_text()
+        change(path, users=[user])
+        said = refused(path, "sync")
+        assert "a component can't have the files of the CA\n  `pki/root.pem` is the CA's\n" in said
+        (path / FILE).write_text(before)
+        kept(path, "sync")
+
+
+# What nobody wrote
+
+
+def journals(paths: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
+    texts = st.none() | st.sampled_from(["x", REQUEST, '{"kept": true}\n', "{}"])
+    steps = st.fixed_dictionaries({"path": paths, "before": texts, "after": texts})
+    shelves = st.sampled_from(["", SHELF, "archive/old", "archive/20260131T235959Zx"]) | paths
+    notes = st.fixed_dictionaries({"verb": st.sampled_from(["wrote", "archived"]), "path": paths})
+    plans = st.fixed_dictionaries(
+        {
+            "shelf": shelves,
+            "steps": st.lists(steps, max_size=3),
+            "moves": st.lists(paths, max_size=3),
+            "notes": st.lists(notes, max_size=2),
+            "ca": st.just("") | paths,
+            "forgotten": st.lists(paths, max_size=1),
+        }
+    )
+    return st.fixed_dictionaries({"command": st.just(["sync"]) | st.lists(paths, max_size=2), "plan": plans})
+
+
+def notes_of_adopt(paths: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
+    seeds = st.fixed_dictionaries({"source": paths, "fields": st.just({}) | st.just({"CN": "x"})})
+    return st.fixed_dictionaries(
+        {
+            "lines": st.lists(paths, max_size=2),
+            "targets": st.dictionaries(paths, st.lists(paths, max_size=2), max_size=2),
+            "seeds": st.dictionaries(
+                st.just("config/ca-csr.json") | st.just("config/req-calico.json") | paths, seeds, max_size=2
+            ),
+            "ca": paths,
+        }
+    )
+
+
+PATHS = st.sampled_from(NASTY) | st.sampled_from(
+    ["Makefile", "config/req-csr.json", "config/req-calico.json", "m.json"]
+)
+RECORDED = st.dictionaries(PATHS, st.sampled_from([["x"], REQUEST.split("\n"), ['{"kept": true}', ""], 7]), max_size=3)
+HOSTILE = st.fixed_dictionaries(
+    {}, optional={JOURNAL: journals(PATHS), RECORD: RECORDED, ADOPTED: notes_of_adopt(PATHS)}
+)
+OUR_OWN = {*RENDERED, *STATE_FILES, "config/req-csr.json", "config/req-calico.json", "m.json"}
+
+
+def of_others(folder: Path) -> dict[str, bytes | str]:
+    """Return what no render names, of the folder and of what is beside it."""
+    ours = {f"{folder.name}/{name}{ending}" for name in OUR_OWN for ending in ("", ".new")}
+    return {name: content for name, content in contents(folder.parent).items() if name not in ours}
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_whatever_is_read_back_nothing_is_lost_that_no_render_names(
+    surrounded: Path, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    template = tmp_path / "template"
+    template.mkdir()
+    surrounded.rename(template / "t")
+    for name in ("outside", "outside.json"):
+        (tmp_path / name).rename(template / name)
+
+    @settings(
+        max_examples=2000 if pytestconfig.getoption("--long") else 60,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(HOSTILE)
+    def survives(hostile: dict[str, object]) -> None:
+        place = tmp_path / "place"
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(template, place, symlinks=True)
+        for name, data in hostile.items():
+            put(place / "t", name, data)
+        before = of_others(place / "t")
+        done = CliRunner().invoke(cli, ["-C", str(place / "t"), "sync"])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        assert done.exit_code in (0, 1)
+        after = of_others(place / "t")
+        # What it moves or copies itself goes to a shelf of its own.
+        assert {name: after.get(name) for name in before} == before
+        assert all(name.startswith("t/archive/2") for name in after.keys() - before.keys())
+
+    survives()
