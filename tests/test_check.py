@@ -1312,8 +1312,8 @@ def test_folders_of_the_field_have_their_known_faults_and_no_others(tmp_path: Pa
     assert found(folder) == faults
     for variable in ("infra0", "infra1", "infra2"):
         assert variable not in run("env").stdout
-    # cfssl counts lives from whole minutes: a CA and a leaf of two minutes end in the wrong order. Signing took over 15 s
-    # on a busy machine.
+    # cfssl counts lives from whole minutes: a CA and a leaf of two minutes end in the wrong order. A busy machine takes
+    # over 15 seconds to sign.
     wait_for(lambda: datetime.now(timezone.utc).second < 20, 60)
     make(folder, "ca", "req", umask=0o022)
     (folder / "certs").chmod(0o755)

@@ -14,11 +14,12 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.disk import folder as files
 from tls_scaffold.disk.files import create as create_file
 from tls_scaffold.disk.files import flush_directory, telling, usual_mode
-from tls_scaffold.disk.healing import STATE, WORK, clear
+from tls_scaffold.disk.healing import WORK, clear
 from tls_scaffold.disk.locking import DIRECTORY as LOCK
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import STATE
 from tls_scaffold.rendering.documents import LAST_RENDER
 from tls_scaffold.words import visible
 
