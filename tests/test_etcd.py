@@ -97,12 +97,11 @@ def test_a_port_that_is_always_taken_ends_in_etcd_s_own_words(
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from tls_scaffold.etcd import cluster as etcd, etcdctl
+from tls_scaffold.etcd import cluster as etcd, etcdctl, guarded
 from tls_scaffold.etcd.etcdctl import Identity, Member
-folder, into = map(Path, sys.argv[1:])
-certs = folder / "certs"
+certs = Path(sys.argv[1]) / "certs"
 own = Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")
-with etcd.ended_by_signals(), etcd.cluster(
+with etcd.ended_by_signals(), guarded.temporary_folder("run-") as into, etcd.cluster(
     etcdctl.find(), [Member(own, own)], certs / "ca.pem", into, peer_cn="etcd"
 ):
     print("up", flush=True)
@@ -114,8 +113,9 @@ with etcd.ended_by_signals(), etcd.cluster(
 def test_nothing_is_left_when_the_program_is_interrupted_or_killed(
     signed: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], number: int
 ) -> None:
-    (tmp_path / "run").mkdir()
-    program = running(sys.executable, "-c", PROGRAM, str(signed(*WORDS)), str(tmp_path / "run"), cwd=tmp_path)
+    temporary = tmp_path / "temporary files"
+    temporary.mkdir()
+    program = running(sys.executable, "-c", PROGRAM, str(signed(*WORDS)), cwd=tmp_path, TMPDIR=str(temporary))
     assert program.stdout
     assert program.stdout.readline() == "up\n"
 
@@ -123,10 +123,8 @@ def test_nothing_is_left_when_the_program_is_interrupted_or_killed(
     program.wait(20)
 
     deadline = time.monotonic() + 10
-    while mentioning(str(tmp_path / "run/")) and time.monotonic() < deadline:
+    while mentioning(str(temporary)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert mentioning(str(tmp_path / "run/")) == []
-    if number == signal.SIGKILL:
-        assert not (tmp_path / "run").exists()
-    else:
+    assert (mentioning(str(temporary)), list(temporary.iterdir())) == ([], [])
+    if number != signal.SIGKILL:
         assert program.returncode == (-2 if number == signal.SIGINT else 128 + number)

@@ -16,10 +16,8 @@ from tls_scaffold.etcd import guarded
 CLEANING = "trap 'echo cleaned >cleaned; exit 3' TERM; echo up >up; while :; do sleep 0.05; done"
 PROGRAM = """
 import os, sys
-from pathlib import Path
 from tls_scaffold.etcd import guarded
-removing = Path("gone") if sys.argv[2:] else None
-program = guarded.start(["sh", "-c", sys.argv[1]], os.environ, None, removing=removing)
+program = guarded.start(["sh", "-c", sys.argv[1]], os.environ, None)
 print(program.process.pid, flush=True)
 program.process.wait()
 """
@@ -88,23 +86,8 @@ def test_when_we_are_killed_it_may_clean_up(tmp_path: Path, running: Callable[..
     wait_for((tmp_path / "cleaned").exists)
 
 
-def test_when_we_are_killed_its_folder_goes_too(
-    tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]
-) -> None:
-    (tmp_path / "gone").mkdir()
-    ours = running(sys.executable, "-c", PROGRAM, "echo up >up; sleep 60", "remove", cwd=tmp_path)
-    assert ours.stdout
-    leader = int(ours.stdout.readline())
-    wait_for((tmp_path / "up").exists)
-
-    ours.kill()
-
-    wait_for(lambda: session(leader) == [])
-    assert not (tmp_path / "gone").exists()
-
-
 def test_we_may_hold_many_descriptors(tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]) -> None:
-    many = PROGRAM.replace("removing =", "held = [os.open('/', 0) for _ in range(20)]\nremoving =")
+    many = PROGRAM.replace("program =", "held = [os.open('/', 0) for _ in range(20)]\nprogram =")
     ours = running(sys.executable, "-c", many, "sleep 60 & sleep 60", cwd=tmp_path)
     assert ours.stdout
     leader = int(ours.stdout.readline())
@@ -112,3 +95,80 @@ def test_we_may_hold_many_descriptors(tmp_path: Path, running: Callable[..., "su
     ours.kill()
 
     wait_for(lambda: session(leader) == [])
+
+
+FOLDER = """
+import os, sys, time
+from tls_scaffold.etcd import guarded
+{before}
+with guarded.temporary_folder("a b-") as folder:
+    (folder / "below").mkdir()
+    (folder / "below/file").touch()
+    os.symlink(sys.argv[1], folder / "link")
+    print(oct(folder.stat().st_mode & 0o777), flush=True)
+    {inside}
+"""
+AGAIN = """
+    script = "trap 'sleep 0.5; mkdir -p \\"$0/again\\"; exit' TERM; echo up; sleep 60 & wait"
+    guarded.start(["sh", "-c", script, str(folder)], os.environ, None)
+    time.sleep(60)
+"""
+
+
+def other_folder(tmp_path: Path) -> Path:
+    """Return a folder that something links to, beside the empty one for temporary files."""
+    (tmp_path / "temporary files").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/kept").touch()
+    return tmp_path / "other"
+
+
+@pytest.mark.parametrize("inside", ["pass", "raise OSError", "os.kill(os.getpid(), 9)", "os.killpg(0, 9)"])
+def test_a_temporary_folder_is_gone_however_it_ends(
+    tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], inside: str
+) -> None:
+    other, temporary = other_folder(tmp_path), tmp_path / "temporary files"
+    program = FOLDER.format(before="os.umask(0)", inside=inside)
+
+    ours = running(sys.executable, "-c", program, str(other), cwd=tmp_path, TMPDIR=str(temporary))
+    said = ours.communicate(timeout=20)[0]
+
+    assert said == "0o700\n"
+    wait_for(lambda: not list(temporary.iterdir()))
+    assert (other / "kept").exists()
+
+
+def test_a_temporary_folder_that_something_makes_anew_is_gone_in_the_end(
+    tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    other, temporary = other_folder(tmp_path), tmp_path / "temporary files"
+    ours = running(
+        *(sys.executable, "-c", FOLDER.format(before="", inside=AGAIN), str(other)),
+        cwd=tmp_path,
+        TMPDIR=str(temporary),
+    )
+    assert ours.stdout
+    assert [ours.stdout.readline() for _ in range(2)] == ["0o700\n", "up\n"]
+
+    ours.kill()
+
+    wait_for(lambda: not [words for words in processes().values() if str(temporary) in words])
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ["mkdir", "rmtree"])
+def test_the_guard_is_there_before_the_folder_and_after_it(
+    tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], call: str
+) -> None:
+    other, temporary = other_folder(tmp_path), tmp_path / "temporary files"
+    killed = f"import shutil; from pathlib import Path; real = {'Path' if call == 'mkdir' else 'shutil'}.{call}"
+    at_once = {"mkdir": "Path.mkdir = lambda *a, **b: (real(*a, **b), os.kill(os.getpid(), 9))"}
+    at_once["rmtree"] = "shutil.rmtree = lambda path: os.kill(os.getpid(), 9)"
+    program = FOLDER.format(before=f"{killed}\n{at_once[call]}", inside="pass")
+
+    ours = running(sys.executable, "-c", program, str(other), cwd=tmp_path, TMPDIR=str(temporary))
+    ours.communicate(timeout=20)
+
+    assert ours.returncode == -signal.SIGKILL
+    wait_for(lambda: not list(temporary.iterdir()))
+    assert (other / "kept").exists()

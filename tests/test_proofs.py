@@ -32,9 +32,10 @@ def start(signed: Factory, tmp_path: Path) -> Iterator[Start]:
         def begin(*options: str, stranger: Identity | None = None) -> tuple[Live, Bench]:
             running = stack.enter_context(live(signed(*WORDS), tmp_path / "run", *options))
             users = {user.name: running.identity(user.name) for user in running.inventory.users}
-            stranger = stranger or throwaway.client("root", throwaway.other_ca(), tmp_path / "stranger")
+            stranger = stranger or throwaway.client("root", throwaway.new_ca("another CA"), tmp_path / "stranger")
             member = Member(running.identity("etcd1"), running.identity("etcd1"))
-            bench = Bench(running.cluster, running.identity("root"), member, stranger, users)
+            root, ca = running.identity("root"), running.cluster.ca
+            bench = Bench(running.cluster, root, ca, member, stranger, users)
             for words in ((), ("--enable",)):
                 done = running.script(*words)
                 assert done.returncode == 0, done.stderr
@@ -91,13 +92,10 @@ def test_the_matrix_tells_an_error_that_is_neither_allowed_nor_denied(start: Sta
 
 
 def test_a_cluster_that_trusts_another_ca_is_noticed(start: Start, tmp_path: Path, signed: Factory) -> None:
-    other = throwaway.other_ca()
+    other = throwaway.new_ca("another CA")
     stranger = throwaway.client("root", other, tmp_path / "stranger")
-    both = tmp_path / "both.pem"
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     ours = (signed(*WORDS, name="ours") / "certs/ca.pem").read_bytes()
-    both.write_bytes(ours + other.certificate.parsed.public_bytes(Encoding.PEM))
+    both = throwaway.trusting(other, ours, tmp_path / "both.pem")
     _, bench = start(f"--trusted-ca-file={both}", stranger=stranger)
 
     check = proofs.foreign_ca_is_refused(bench)

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make", "openssl")
 
 def prove(folder: Path, *words: str, path: str = SYSTEM, **variables: str) -> Done:
     """Run the command with only this etcd on the PATH; its temporary folder must be gone afterwards."""
-    temporary = folder.parent / "temporary"
+    temporary = folder.parent / "temporary files"
     temporary.mkdir(exist_ok=True)
     places = f"{path}:/usr/bin:/bin"
     wanted: dict[str, Any] = {"PATH": places, "TMPDIR": str(temporary), **variables}
@@ -79,7 +79,8 @@ def test_three_members_and_all_presets_together(signed: Factory, path: str) -> N
 
     assert done.returncode == 0, done.stderr + done.stdout
     proof = json.loads(done.stdout)
-    assert (proof["members"], proof["surprises"]) == (3, 0)
+    assert (proof["members"], proof["untried"], proof["surprises"]) == (3, ["etcd4"], 0)
+    assert done.stderr.endswith(", members: 3 (not tried: etcd4)\n")
     assert [check["holds"] for check in proof["checks"]] == [True] * 6
     prefixes = {reason.permission.path for preset in PRESETS for reason in preset.reasons}
     tried = {(each["user"], each["path"].removesuffix("*"), each["access"]) for each in proof["attempts"]}
@@ -203,7 +204,6 @@ def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
     assert done.stderr == (
         "error: the proof needs the folder's certificates\n"
         "  `certs/ca.pem` is missing\n"
-        "  `certs/ca-key.pem` is missing\n"
         "  `certs/etcd1.pem` is missing\n"
         "  `certs/etcd1-key.pem` is missing\n"
         "  `certs/calico.pem` is missing\n"
@@ -295,11 +295,16 @@ def test_an_intermediate_ca_is_trusted_without_the_one_that_signed_it(
     assert done.returncode == 0, done.stderr + done.stdout
 
 
-def test_with_a_root_of_its_own_the_ca_s_key_may_lie_elsewhere(signed: Factory) -> None:
-    folder = signed(*ONE, "--users", "root")
+@pytest.mark.parametrize("users", [("--user", "root"), ("--user", "app"), ()], ids=["root", "app", "nobody"])
+@pytest.mark.parametrize("path", VERSIONS)
+def test_the_ca_s_key_may_lie_elsewhere(signed: Factory, path: str, users: tuple[str, ...]) -> None:
+    folder = signed(*ONE, *users)
     (folder / "certs/ca-key.pem").unlink()
 
-    assert prove(folder).returncode == 0
+    done = prove(folder, path=path)
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert ("a user's certificate is refused on the peer port" in done.stdout) == bool(users)
 
 
 def test_a_folder_without_an_etcd_says_how_to_get_one(folder: Factory, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from conftest import Factory
 from support import Done, environment, run, tls_scaffold, wait_for
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.inventory.rbac import script_lines
+from tls_scaffold.signing import authority
 
 USERS = ("--members", "127.0.0.1", "--users", "root,calico,kube-apiserver,plain", *P256)
 ODD = "-x: \"q\" 'p' \\ $(touch pwned) `touch pwned` ö %s {{ 7*7 }} ;&|<>"
@@ -192,7 +193,8 @@ def test_names_and_prefixes_full_of_odd_characters_are_taken_as_they_are(start: 
 
 def test_a_root_certificate_with_another_cn_or_ca_enables_nothing(start: Start, tmp_path: Path) -> None:
     running = applied(start())
-    ours, other = throwaway.ca_of(running.folder), throwaway.other_ca()
+    ours = authority.load(running.folder, "certs/ca.pem", "certs/ca-key.pem")
+    other = throwaway.new_ca("another CA")
     wrong_cn = throwaway.client("Root", ours, tmp_path / "wrong-cn")
     wrong_ca = throwaway.client("root", other, tmp_path / "wrong-ca")
 

@@ -38,7 +38,9 @@ def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> N
     if proof.surprises:
         click.echo(f"{proof.surprises} of {_count(proof)} went otherwise than they should", err=True)
         context.exit(1)
-    click.echo(f"all {_count(proof)} went as they should, on etcd {proof.version}, members: {proof.members}", err=True)
+    untried = f" (not tried: {', '.join(proof.untried)})" if proof.untried else ""
+    members = f"members: {proof.members}{untried}"
+    click.echo(f"all {_count(proof)} went as they should, on etcd {proof.version}, {members}", err=True)
 
 
 def _count(proof: "Proof") -> int:
@@ -49,6 +51,7 @@ def _document(proof: "Proof") -> dict[str, Any]:
     return {
         "etcd": proof.version,
         "members": proof.members,
+        "untried": proof.untried,
         "attempts": [{**vars(each), "holds": each.holds} for each in proof.attempts],
         "checks": [{**vars(each), "holds": each.holds} for each in proof.checks],
         "surprises": proof.surprises,

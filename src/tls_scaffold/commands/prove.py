@@ -1,6 +1,5 @@
 """`tls-scaffold prove`: a throw-away cluster from the folder's own certificates, and what each user may do there."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import content, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import cluster as etcd
-from tls_scaffold.etcd import etcdctl, proofs, throwaway
+from tls_scaffold.etcd import etcdctl, guarded, proofs, throwaway
 from tls_scaffold.etcd.bench import Bench, apply
 from tls_scaffold.etcd.etcdctl import Identity, Member
 from tls_scaffold.etcd.matrix import Attempt, matrix
@@ -19,7 +18,7 @@ from tls_scaffold.inventory.formats import LARGEST
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
-from tls_scaffold.paths import CA, CA_KEY
+from tls_scaffold.paths import CA
 from tls_scaffold.rendering import template
 from tls_scaffold.signing import certificates, soundness
 from tls_scaffold.signing.signer import utc_now
@@ -29,10 +28,14 @@ MOST_MEMBERS = 3
 
 @dataclass(frozen=True)
 class Proof:
-    """What was tried on a cluster of `members` members of this etcd version, and how it went."""
+    """What was tried on a cluster of `members` members of this etcd version, and how it went.
+
+    `untried` are the members of the inventory whose certificates had no part in it.
+    """
 
     version: str
     members: int
+    untried: tuple[str, ...]
     attempts: tuple[Attempt, ...]
     checks: tuple[Check, ...]
 
@@ -55,18 +58,19 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
     members = [
         Member(identities[server.name], identities[peer.name]) for server, peer in inventory.member_pairs[:MOST_MEMBERS]
     ]
-    with etcd.ended_by_signals(), tempfile.TemporaryDirectory(prefix="tls-scaffold-") as temporary:
-        into = Path(temporary)
-        root = _root(folder, inventory, identities, into)
-        stranger = throwaway.client(ROOT, throwaway.other_ca(), into / "stranger")
+    host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
+    with etcd.ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
         scripts = list(_scripts(folder, inventory, into))
-        host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
-        ca, peer_cn = (folder / CA).absolute(), inventory.peer_cn
+        ours = _written(into / "ours.sh", _script(inventory, into))
+        ca = (folder / CA).absolute()
+        root, root_ca = _root(inventory, identities, ca, into)
+        stranger = throwaway.client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
         starting()
-        with etcd.cluster(tools, members, ca, into, peer_cn=peer_cn, host=host) as cluster:
+        clients = f"--trusted-ca-file={root_ca}"
+        with etcd.cluster(tools, members, ca, into, clients, peer_cn=inventory.peer_cn, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
-            bench = Bench(cluster, root, members[0], stranger, users)
-            return _run(bench, inventory, scripts, _written(into / "ours.sh", _script(inventory)))
+            bench = Bench(cluster, root, root_ca, members[0], stranger, users)
+            return _run(bench, inventory, scripts, ours)
 
 
 def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path], ours: Path) -> Proof:
@@ -78,6 +82,7 @@ def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path], ours: Path
     return Proof(
         version=bench.cluster.tools.version,
         members=len(bench.cluster.endpoints),
+        untried=tuple(member.name for member in inventory.members[MOST_MEMBERS:]),
         attempts=matrix(bench, inventory),
         checks=tuple(proofs.checks(bench, script, inventory, ours)),
     )
@@ -85,8 +90,7 @@ def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path], ours: Path
 
 def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:
     needed = [each for each in inventory.components if each.kind != "proxy"]
-    ca = (CA, *(() if rbac.root_component(inventory) else (CA_KEY,)))
-    missing = [path for path in (*ca, *_files(needed)) if not (folder / path).is_file()]
+    missing = [path for path in (CA, *_files(needed)) if not (folder / path).is_file()]
     if missing:
         raise ScaffoldError(
             "the proof needs the folder's certificates",
@@ -142,12 +146,18 @@ def _loopback(folder: Path, servers: Sequence[Identity]) -> str:
     )
 
 
-def _root(folder: Path, inventory: Inventory, identities: Mapping[str, Identity], into: Path) -> Identity:
-    """Return root's identity with its files in `into`: beside them `rbac.sh` keeps, and looks for, its way back."""
+def _root(inventory: Inventory, identities: Mapping[str, Identity], ca: Path, into: Path) -> tuple[Identity, Path]:
+    """Return root's identity, and a file in which its CA stands beside the folder's: those whose clients are trusted.
+
+    Its files are in `into`: beside them `rbac.sh` keeps, and looks for, its way back. Where the inventory has no root,
+    a CA of its own signs one: signed by the folder's, it would open the live cluster to whoever finds it.
+    """
     own = rbac.root_component(inventory)
     if own:
-        return throwaway.linked(identities[own.name], into / "root")
-    return throwaway.client(ROOT, throwaway.ca_of(folder), into / "root")
+        return throwaway.linked(identities[own.name], into / "root"), ca
+    maker = throwaway.new_ca("tls-scaffold prove")
+    trusted = throwaway.trusting(maker, ca.read_bytes(), into / "clients-ca.pem")
+    return throwaway.client(ROOT, maker, into / "root"), trusted
 
 
 def _scripts(folder: Path, inventory: Inventory, into: Path) -> Iterator[Path]:
@@ -161,11 +171,11 @@ def _scripts(folder: Path, inventory: Inventory, into: Path) -> Iterator[Path]:
             raise ScaffoldError(f"`{own}` is missing: the script that is to be proven", hint=hint) from None
     yield _written(into / SCRIPT, script)
     if not rbac.root_component(inventory):
-        yield _written(into / "root.sh", _script(rbac.root_alone(inventory)))
+        yield _written(into / "root.sh", _script(rbac.root_alone(inventory), into))
 
 
-def _script(inventory: Inventory) -> bytes:
-    return template.render(inventory)[SCRIPT].encode()
+def _script(inventory: Inventory, into: Path) -> bytes:
+    return template.render(inventory, into)[SCRIPT].encode()
 
 
 def _written(path: Path, content: bytes) -> Path:

@@ -16,10 +16,14 @@ REFUSALS = {"etcdserver: permission denied", "etcdserver: user name not found"}
 
 @dataclass(frozen=True)
 class Bench:
-    """A running cluster and who knocks at it; `stranger` has a certificate of another CA."""
+    """A running cluster and who knocks at it; `stranger` has a certificate of another CA.
+
+    `root_ca` is a file in which the CA that signed root's stands beside the members'; they can be one.
+    """
 
     cluster: Cluster
     root: Identity
+    root_ca: Path
     member: Member
     stranger: Identity
     users: Mapping[str, Identity]
@@ -38,8 +42,10 @@ def apply(bench: Bench, script: Path, *words: str) -> str:
 
 def run_script(bench: Bench, script: Path, *words: str) -> Done:
     """Run `rbac.sh`, or another script of its kind, as root."""
-    endpoints = {} if "--enable" in words else {"ETCDCTL_ENDPOINTS": bench.cluster.endpoints[0]}
-    return bench.cluster.run(bench.root, ["sh", script, *words], endpoints, script.parent)
+    variables = {"ETCDCTL_CACERT": str(bench.root_ca), "TMPDIR": str(script.parent)}
+    if "--enable" not in words:
+        variables["ETCDCTL_ENDPOINTS"] = bench.cluster.endpoints[0]
+    return bench.cluster.run(bench.root, ["sh", script, *words], variables, script.parent)
 
 
 def failed(done: Done, *words: str) -> ScaffoldError:

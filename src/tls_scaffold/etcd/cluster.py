@@ -109,7 +109,7 @@ def _member(running: Cluster, index: int, member: Member, folder: Path, options:
     command = [str(running.tools.etcd), *(f"--{name}={value}" for name, value in settings.items()), *options]
     clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCD_")}
     with (folder / "log").open("wb") as log:
-        return guarded.start(command, clean, folder, removing=folder.parents[1], stdout=log, stderr=subprocess.STDOUT)
+        return guarded.start(command, clean, folder, stdout=log, stderr=subprocess.STDOUT)
 
 
 def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[Guarded]) -> bool:

@@ -1,20 +1,26 @@
 """Programs in sessions of their own that end when we do, even by SIGKILL, and of which no process is left behind."""
 
 import os
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-REMOVE = 'kill -KILL $$; rm -rf "$0"; kill -KILL 0'
+from tls_scaffold.disk.files import telling
+
 ASK_AND_KILL = "trap '' TERM; kill -TERM 0; sleep 1; kill -KILL 0"
 # A guard beside the program notices by the channel's end that we are gone.
 # It keeps the channel as 3, and so does the program: some shells take no number of two digits.
-GUARDED = 'exec 3<&0 </dev/null; (cat <&3; %s) >/dev/null 2>&1 & exec "$@"'
+GUARDED = f'exec 3<&0 </dev/null; (cat <&3; {ASK_AND_KILL}) >/dev/null 2>&1 & exec "$@"'
+# Again and again: what we started may live a second longer, and an etcd that starts makes its missing folders anew.
+REMOVE = 'read -r nothing; for each in 1 2 3 4; do rm -rf "$0"; sleep 1; done'
 
 
 @dataclass(frozen=True)
@@ -48,19 +54,16 @@ def start(
     command: Sequence[str | Path],
     environment: Mapping[str, str],
     cwd: Path | None,
-    *,
-    removing: Path | None = None,
     **streams: Any,
 ) -> Guarded:
     """Start a program with nothing on its standard input; `streams` are those of Popen.
 
-    Should we be killed, its session is: what it has to clean up it may do, unless its folder `removing` goes too.
+    Should we be killed, its session is, and may clean up for a second before.
     """
     ours, theirs = socket.socketpair()
-    ending = REMOVE if removing else ASK_AND_KILL
     with theirs:
         process = subprocess.Popen(
-            ["sh", "-c", GUARDED % ending, str(removing), *command],
+            ["sh", "-c", GUARDED, "sh", *command],
             env=dict(environment),
             cwd=cwd,
             stdin=theirs.fileno(),
@@ -68,3 +71,31 @@ def start(
             **streams,
         )
     return Guarded(process, ours)
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Make a folder that is ours alone and gone when this ends, even by SIGKILL: what removes it is there before it.
+
+    Raises ScaffoldError where it can't be made or removed.
+    """
+    path = Path(tempfile.gettempdir(), f"{prefix}{secrets.token_hex(8)}")
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            guard = subprocess.Popen(
+                ["sh", "-c", REMOVE, str(path)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        with telling(path, "made"):
+            path.mkdir(mode=0o700)
+        try:
+            yield path
+        finally:
+            with telling(path, "removed"):
+                shutil.rmtree(path)  # where this is interrupted, the guard goes on with it
+            guard.kill()
+            guard.wait()

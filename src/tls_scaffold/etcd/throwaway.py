@@ -1,35 +1,37 @@
-"""Certificates for one proof, signed in a temporary folder and gone with it."""
+"""Certificates for one proof, signed in a temporary folder and gone with it, by CAs whose keys are on no disk."""
 
+import ssl
 from pathlib import Path
 
-from tls_scaffold import paths
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.etcd.etcdctl import Identity
-from tls_scaffold.signing import authority, issuer, signer
+from tls_scaffold.signing import issuer, signer
 from tls_scaffold.signing.issuer import CA
 from tls_scaffold.signing.signer import Signed
 from tls_scaffold.words import Key
 
 KEY = Key("ecdsa", 256)
-HOUR = Profile(usages=("signing", "key encipherment", "client auth"), expiry="1h")
+# Longer than a proof takes: rbac.sh enables nothing by a root certificate that is about to end.
+CLIENT = Profile(usages=("signing", "key encipherment", "client auth"), expiry="8760h")
 
 
-def ca_of(folder: Path) -> CA:
-    """Return the folder's CA; ScaffoldError where a half of it is missing or does not fit."""
-    return authority.load(folder, paths.CA, paths.CA_KEY)
+def new_ca(cn: str) -> CA:
+    """Make a CA that nobody trusts yet."""
+    made = signer.new_ca(Request(cn=cn, key=KEY), signer.utc_now())
+    return issuer.load_ca(made.certificate, made.key, cn, f"the key of {cn}")
 
 
-def other_ca() -> CA:
-    """Make a CA that nobody trusts."""
-    made = signer.new_ca(Request(cn="another CA", key=KEY), signer.utc_now())
-    return issuer.load_ca(made.certificate, made.key, "another CA", "another CA's key")
+def trusting(ca: CA, others: bytes, path: Path) -> Path:
+    """Write a file in which `ca` stands before `others`, the PEM of CAs that are trusted as well."""
+    create(path, ssl.DER_cert_to_PEM_cert(ca.certificate.der).encode() + others)
+    return path
 
 
 def client(cn: str, ca: CA, base: Path) -> Identity:
-    """Sign a client certificate that is valid for an hour; its files are `base`.pem and `base`-key.pem."""
-    return _write(signer.sign(Request(cn=cn, key=KEY), HOUR, ca, signer.utc_now()), base)
+    """Sign a client certificate; its files are `base`.pem and `base`-key.pem."""
+    return _write(signer.sign(Request(cn=cn, key=KEY), CLIENT, ca, signer.utc_now()), base)
 
 
 def linked(identity: Identity, base: Path) -> Identity:

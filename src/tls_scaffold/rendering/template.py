@@ -20,13 +20,14 @@ PREFIX = "tls-scaffold-render-"
 HOUR = 3600
 
 
-def render(inventory: Inventory) -> dict[str, str]:
+def render(inventory: Inventory, within: Path | None = None) -> dict[str, str]:
     """Return the text of every file of the folder that `inventory` describes, by its path below the folder.
 
-    The same inventory gives the same bytes. The record of the last render is among them.
+    The same inventory gives the same bytes. The record of the last render is among them. Its working files are in
+    the folder `within` where that is given: whoever removes that removes what a killed render left.
     """
     _clear_old(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as temporary:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=within) as temporary:
         rendered = _run_cookiecutter(inventory, Path(temporary))
         tree = {
             path.relative_to(rendered).as_posix(): path.read_text(encoding="utf-8")
