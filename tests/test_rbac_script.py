@@ -1,9 +1,12 @@
 """The generated rbac.sh on a live etcd."""
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import certs
 from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
 from conftest import Factory
 from support import Done, environment, run, tls_scaffold, wait_for
@@ -21,7 +25,7 @@ from tls_scaffold.signing import authority
 
 USERS = ("--members", "127.0.0.1", "--users", "root,calico,kube-apiserver,plain", *P256)
 ODD = "-x: \"q\" 'p' \\ $(touch pwned) `touch pwned` ö %s {{ 7*7 }} ;&|<>"
-ON = "authentication is on, and the root certificate works at every member"
+ON = "authentication is on, and the root certificate works at every member: 1"
 OFF_AGAIN = "authentication is off again"
 SETTINGS = ("endpoint", "certificate")
 Start = Callable[..., Live]
@@ -159,7 +163,7 @@ def test_names_and_prefixes_full_of_odd_characters_are_taken_as_they_are(start: 
     grants = {"prefix": f"/{ODD}/", "key": "[a, b)", "single": "-k"}
     inventory = folder("--members", "127.0.0.1", "--users", "x", name="plain").with_name("odd.json")
     inventory.write_text(
-        __import__("json").dumps(
+        json.dumps(
             {
                 "members": ["127.0.0.1"],
                 "users": [
@@ -271,9 +275,246 @@ def test_one_member_of_three_that_ignores_the_cn_is_enough_to_switch_off_again(s
     done = running.script("--enable")
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: `{running.cluster.endpoints[2]}` does not take the root certificate")
+    assert done.stderr.startswith(f"error: `{running.cluster.endpoints[2]}` does not take the root certificate, or")
     assert not running.is_on()
     assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+THREE = ("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *USERS[2:])
+GIVEN_ALONE = ("--enable", "--only-given")
+EITHER = pytest.mark.parametrize("words", [("--enable",), GIVEN_ALONE], ids=["all", "only given"])
+# An etcd that leaves its number in a file; what stands in `more` may add to its words.
+NUMBERED = """
+for word; do
+    case $word in
+    --name=*) name=${{word#*=}} && echo $$ >"{place}/$name" ;;
+    --listen-client-urls=*) own=${{word#*=}} ;;
+    --listen-peer-urls=*) peer=${{word#*=}} ;;
+    esac
+done
+[ $# -lt 2 ] || {more}
+exec "$real" "$@"
+"""
+
+
+def numbered(place: Path, more: str = ":") -> dict[str, str]:
+    """Return the tools of a cluster whose members can be killed, and have further words."""
+    return {"etcd": NUMBERED.format(place=place, more=more)}
+
+
+def kill(place: Path, name: str) -> None:
+    os.kill(int((place / name).read_text()), signal.SIGKILL)
+
+
+def first_of(running: Live) -> dict[str, str]:
+    return {"ETCDCTL_ENDPOINTS": running.cluster.endpoints[0]}
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_every_member_that_etcd_lists_is_asked_not_only_those_that_are_given(start: Start, path: str) -> None:
+    running = applied(start(words=THREE, path=path))
+
+    first, second = running.script("--enable", **first_of(running)), running.script("--enable", **first_of(running))
+
+    assert (first.returncode, first.stderr) == (0, f"rbac.sh: {ON[:-1]}3\n")
+    assert (second.returncode, second.stderr) == (0, f"rbac.sh: {ON[:-1]}3; nothing changed\n")
+
+
+@EITHER
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_listed_member_that_ignores_the_cn_is_enough_to_switch_off_again(
+    start: Start, path: str, words: tuple[str, ...]
+) -> None:
+    lame = 'case "$*" in *--name=member2*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
+    running = applied(start(words=THREE, path=path, etcd=lame))
+
+    done = running.script(*words, **first_of(running))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: `{running.cluster.endpoints[2]}` does not take the root certificate, or")
+    assert f"{OFF_AGAIN}\n" in done.stderr
+    assert not running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+@EITHER
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_listed_member_that_refuses_the_certificate_enables_nothing(
+    start: Start, tmp_path: Path, path: str, words: tuple[str, ...]
+) -> None:
+    more = '[ $name != member2 ] || set -- "$@" "--advertise-client-urls=$peer"'  # peers are refused by their CN
+    running = applied(start(words=THREE, path=path, **numbered(tmp_path, more)))
+    peer = running.cluster.url(running.cluster.peer_ports[2])
+
+    done = running.script(*words, **first_of(running))
+
+    told = (
+        f"error: `{peer}` does not take the root certificate, or does not answer: context deadline exceeded\n\nhint: "
+    )
+    assert (done.returncode, done.stderr.startswith(told)) == (1, True), done.stderr
+    assert not running.is_on()
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_listed_member_that_can_not_be_reached_is_named_and_left_out_only_if_that_is_said(
+    start: Start, tmp_path: Path, path: str
+) -> None:
+    running = applied(start(words=THREE, path=path, **numbered(tmp_path)))
+    urls = running.cluster.endpoints
+    kill(tmp_path, "member2")
+
+    refused = running.script("--enable", **first_of(running))
+    off = not running.is_on()
+    done = run("make", "rbac-enable", "ONLY_GIVEN=1", cwd=running.folder, **running.variables(**first_of(running)))
+    again, left_out = (running.script(*words, **first_of(running)) for words in (("--enable",), GIVEN_ALONE))
+
+    unseen = f'"member2" ({urls[2]})'
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"error: members that etcd lists can't be asked from here: {unseen}\n"
+        "\nhint: `sh rbac.sh --enable --only-given` or `make rbac-enable ONLY_GIVEN=1` does without: "
+        "then nobody has looked at them\n"
+    )
+    assert off
+    said = f"rbac.sh: {ON.partition(' every')[0]} {urls[0]}, {urls[1]}; nobody has looked at {unseen}"
+    assert (done.returncode, done.stderr) == (0, f"{said}\n")
+    assert running.is_on()
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert (again.returncode, again.stderr) == (1, refused.stderr)
+    assert (left_out.returncode, left_out.stderr) == (0, f"{said}; nothing changed\n")
+
+
+def test_members_that_nobody_can_ask_yet_are_named(start: Start) -> None:
+    running = applied(start(words=THREE))
+    added = ("member", "add", "new", "--learner", "--peer-urls=http://127.0.0.1:1")
+    wait_for(lambda: running.ctl(*added).returncode == 0, 30)  # etcd wants to have seen all members for five seconds
+    learner = running.script("--enable", **first_of(running))
+    number = next(line.split(",")[0] for line in running.said("member", "list").splitlines() if "unstarted" in line)
+    running.said("member", "remove", number)
+    running.said("member", "add", "new", "--peer-urls=http://127.0.0.1:1,http://127.0.0.1:2")
+
+    unstarted = running.script("--enable", **first_of(running))
+    done = running.script(*GIVEN_ALONE, **first_of(running))
+
+    told = "error: members that etcd lists can't be asked from here: "
+    assert learner.stderr.startswith(f'{told}"http://127.0.0.1:1" (a learner)\n')
+    assert unstarted.stderr.startswith(f'{told}"http://127.0.0.1:1" (not started)\n')
+    last = done.stderr.rpartition("; ")[2]
+    assert (done.returncode, last) == (0, 'nobody has looked at "http://127.0.0.1:1" (not started)\n')
+
+
+ODD_NAME = 'a "b" \\ \'c\' $(touch pwned)\n"ClientURL" : "https://127.0.0.1:1"\n\n"Name" : "d\t\x1b[31m'
+RENAMED = """
+import os, sys
+real, own, name, *words = sys.argv[1:]
+words = [word.replace("member0=", name + "=").replace("--name=member0", "--name=" + name) for word in words]
+os.execv(real, [real, *words, "--advertise-client-urls=https://[::1]:1," + own])
+"""
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_member_of_several_urls_and_an_odd_name_is_asked_where_it_can_be_reached(
+    start: Start, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "renamed.py").write_text(RENAMED)
+    (tmp_path / "name").write_text(ODD_NAME + ".")
+    words = f'{sys.executable} {tmp_path}/renamed.py "$real" "$own" "${{odd%.}}" "$@"'
+    running = applied(start(path=path, **numbered(tmp_path, f"{{ odd=$(cat {tmp_path}/name) && exec {words}; }}")))
+    members = json.loads(running.said("member", "list", "-w", "json"))["members"]
+    port = running.cluster.client_ports[0]
+
+    done = running.script("--enable", ETCDCTL_ENDPOINTS=f"https://localhost:{port}")
+
+    assert [(each["name"], len(each["clientURLs"])) for each in members] == [(ODD_NAME, 2)]
+    assert (done.returncode, done.stderr) == (0, f"rbac.sh: {ON}\n")
+
+
+def test_a_listed_url_without_tls_is_told_before_anything_is_switched_on(start: Start, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        plain = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    more = f'set -- "$@" "--listen-client-urls=$own,{plain}" "--advertise-client-urls=$own,{plain}"'
+    running = applied(start(**numbered(tmp_path, more)))
+    running.said("user", "delete", "root")
+
+    done = running.script(*GIVEN_ALONE)
+
+    told = f"error: `{plain}` takes no certificates: it is not https"
+    assert (done.returncode, done.stderr.partition("\n")[0]) == (1, told)
+    assert not running.is_on()
+
+
+@pytest.mark.needs("perl")
+@pytest.mark.parametrize("without", ["", "'timeout --foreground' timeout "], ids=["timeout", "perl"])
+def test_a_listed_member_that_is_silent_is_not_waited_for(start: Start, tmp_path: Path, without: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        more = f'[ $name != member2 ] || set -- "$@" "--advertise-client-urls={url}"'
+        running = applied(start(words=THREE, **numbered(tmp_path, more)))
+        script = running.folder / "rbac.sh"
+        script.write_text(script.read_text(encoding="utf-8").replace(without, ""), encoding="utf-8")
+        begin = time.monotonic()
+
+        done = running.script("--enable", **first_of(running))
+
+    assert time.monotonic() - begin < 20
+    assert done.stderr.startswith(f'error: members that etcd lists can\'t be asked from here: "member2" ({url})\n')
+    assert not running.is_on()
+
+
+@pytest.mark.parametrize("again", [(), ("--enable",)], ids=["plain", "enable"])
+@EITHER
+def test_a_run_after_a_kill_comes_to_the_end_that_the_killed_one_would_have_come_to(
+    start: Start, tmp_path: Path, words: tuple[str, ...], again: tuple[str, ...]
+) -> None:
+    running = start(words=THREE, **numbered(tmp_path))
+    killer = killing(tmp_path, "auth enable", "after", signal.SIGKILL)["etcdctl"]
+    programs = wrapped(running.cluster.tools, tmp_path / "killing", "etcdctl", killer)
+    running = applied(replace(running, cluster=replace(running.cluster, tools=programs)))
+    if words == GIVEN_ALONE:
+        kill(tmp_path, "member2")
+    assert running.script(*words, **first_of(running)).returncode == -signal.SIGKILL
+    if words != GIVEN_ALONE:
+        kill(tmp_path, "member2")
+
+    done = running.script(*again, **first_of(running))
+
+    assert "finishing what a killed run had begun" in done.stderr
+    assert (done.returncode, running.is_on()) == ((0, True) if words == GIVEN_ALONE else (1, False)), done.stderr
+    assert (OFF_AGAIN in done.stderr) == (words != GIVEN_ALONE)
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert not list((running.folder / "certs").glob(".rbac*"))
+
+
+SOON = {
+    "root": ("`certs/root.pem`", "`make renew` signs it again"),
+    "ca": ("the CA of `certs/root.pem`", "`make regenerate` "),
+}
+
+
+@pytest.mark.parametrize("which", SOON)
+@pytest.mark.parametrize("days", [0.9, 1.1, 29, 31])
+def test_a_root_certificate_that_ends_soon_is_told_before_anything_is_switched_on(
+    folder: Factory, tmp_path: Path, which: str, days: float
+) -> None:
+    path = folder(*USERS)
+    life = (days + 1) * certs.DAY
+    certs.ca(path, life=life if which == "ca" else certs.YEAR)
+    certs.member(path)
+    certs.leaf(path, "root", life=life if which == "root" else certs.YEAR)
+    with live(path, tmp_path / "cluster") as running:
+        own = {"ETCDCTL_CERT": "certs/root.pem", "ETCDCTL_KEY": "certs/root-key.pem", "ETCDCTL_CACERT": "certs/ca.pem"}
+        applied(running)
+
+        done = running.script("--enable", **own)
+
+        assert running.is_on() == (days > 1)
+    what, remedy = SOON[which]
+    told = {
+        0.9: f"error: {what} ends within a day: nobody could do anything about users then\n\nhint: {remedy}",
+        31: f"rbac.sh: {ON}\n",
+    }
+    assert done.stderr.startswith(told.get(days, f"rbac.sh: warning: {what} ends within 30 days: {remedy}"))
+    assert done.returncode == (days < 1)
 
 
 def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
@@ -284,7 +525,10 @@ def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
         "--enable", ETCDCTL_ENDPOINTS=f"{running.cluster.endpoints[0]},{dead}", ETCDCTL_COMMAND_TIMEOUT="1s"
     )
 
-    assert (done.returncode, done.stderr.partition(",")[0]) == (1, f"error: `{dead}` refuses the root certificate")
+    assert (done.returncode, done.stderr.partition(",")[0]) == (
+        1,
+        f"error: `{dead}` does not take the root certificate",
+    )
     assert not running.is_on()
 
 
@@ -292,9 +536,11 @@ def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
 @pytest.mark.parametrize(
     "sooner",
     [
-        pytest.param({"--foreground 60": "--foreground 1"}, id="timeout"),
+        pytest.param({"limited 60 etcdctl": "limited 1 etcdctl"}, id="timeout"),
         pytest.param(
-            {"'timeout ": "'no-timeout ", "alarm(60)": "alarm(1)"}, id="perl", marks=pytest.mark.needs("perl")
+            {"limited 60 etcdctl": "limited 1 etcdctl", "'timeout --foreground' timeout ": ""},
+            id="perl",
+            marks=pytest.mark.needs("perl"),
         ),
     ],
 )
@@ -320,7 +566,9 @@ def test_an_etcd_that_falls_silent_is_not_waited_for_without_end(
 def test_without_timeout_perl_changes_nothing_else(start: Start, words: tuple[str, ...]) -> None:
     running = start()
     script = running.folder / "rbac.sh"
-    script.write_text(script.read_text(encoding="utf-8").replace("'timeout ", "'no-timeout "), encoding="utf-8")
+    text = script.read_text(encoding="utf-8")
+    script.write_text(text.replace("'timeout --foreground' timeout ", ""), encoding="utf-8")
+    assert script.read_text(encoding="utf-8") != text
     applied(running)
 
     done = running.script(*words)
@@ -624,9 +872,9 @@ def test_a_missing_etcdctl_is_told_with_the_ways_to_get_it(folder: Factory, path
 def test_unknown_words_are_a_usage_error(folder: Factory) -> None:
     path = folder(*USERS)
 
-    for words in (["--nonsense"], ["--diff", "--enable"]):
+    for words in (["--nonsense"], ["--diff", "--enable"], ["--only-given"], ["--enable --only-given"]):
         done = run("sh", "rbac.sh", *words, cwd=path)
-        assert (done.returncode, done.stderr) == (2, "usage: sh rbac.sh [--diff | --enable]\n")
+        assert (done.returncode, done.stderr) == (2, "usage: sh rbac.sh [--diff | --enable [--only-given]]\n")
 
 
 @pytest.mark.needs("shellcheck")

@@ -3,7 +3,8 @@
 # what differs, and leaves alone the users and roles that it does not know. A second run changes nothing.
 #   sh rbac.sh           apply; each change is printed
 #   sh rbac.sh --diff    print what would change (+ missing in etcd, - too much there), exit 1 where anything does
-#   sh rbac.sh --enable  switch authentication on; it stays on only if the root certificate alone works then
+#   sh rbac.sh --enable  switch authentication on; it stays on only if the root certificate alone works then at every
+#                        member that etcd lists (with --only-given behind it: that can be asked from here)
 # ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY are taken from the environment where set.
 set -euf
 umask 077
@@ -30,6 +31,7 @@ escaped=$(printf '\001') # stands for a backslash of JSON while its other escape
 work=
 state=
 mine=
+only_given=
 
 say() {
     printf 'rbac.sh: %s\n' "$1" >&2
@@ -46,21 +48,25 @@ why() { # etcdctl's own last words
     printf '%s\n' "${said:-no answer}"
 }
 
-limit() { # the commands about users wait for ever for an etcd that is gone: end them after a minute
+limit() { # what ends the command behind it after the seconds that it is given
     # shellcheck disable=SC2016  # Perl's variables; macOS has no timeout(1), and Go does not end at an alarm
-    by_perl='perl -e $p=fork;$p||exec(@ARGV);$SIG{ALRM}=sub{kill(15,$p)};alarm(60);waitpid($p,0);exit($?>>8||$?)'
-    for limited in 'timeout --foreground 60' 'timeout 60' "$by_perl" ''; do
-        ! $limited true 2>/dev/null || return 0
+    by_perl='perl -e $s=shift;$p=fork;$p||exec(@ARGV);$SIG{ALRM}=sub{kill(15,$p)};alarm($s);waitpid($p,0);exit($?>>8||$?)'
+    for limited in 'timeout --foreground' timeout "$by_perl" 'env -u'; do # the last ends nothing
+        ! $limited 60 true 2>/dev/null || return 0
     done
 }
 
+call() { # etcdctl; the commands about users would wait for ever for an etcd that is gone
+    $limited 60 etcdctl "$@" </dev/null 2>"$work/error"
+}
+
 ctl() { # etcdctl, or the end of this run
-    $limited etcdctl "$@" </dev/null 2>"$work/error" || fail "etcdctl $1 $2 failed at \`$ETCDCTL_ENDPOINTS\`: $(why)" \
+    call "$@" || fail "etcdctl $1 $2 failed at \`$ETCDCTL_ENDPOINTS\`: $(why)" \
         "ETCDCTL_ENDPOINTS names the members, ETCDCTL_CERT and ETCDCTL_KEY a certificate of the user root"
 }
 
-ask() { # read a key: unlike the commands about users, this ends when nobody answers
-    etcdctl get -- tls-scaffold-probe </dev/null >/dev/null 2>"$work/error"
+ask() { # read a key: etcdctl itself gives this up when nobody answers
+    call get -- tls-scaffold-probe >/dev/null
 }
 
 words() { # words KIND: what the inventory says after this word
@@ -229,23 +235,73 @@ replaced() { # does the inventory give this permission with another access? Gran
 # --- switching authentication on ---
 
 is_on() { # is authentication on? A password that can't be right is refused only then
-    ! ETCDCTL_USER="${temporary_prefix}nobody:nobody" $limited etcdctl user list </dev/null >/dev/null 2>"$work/error" || return 1
+    ! (export ETCDCTL_USER="${temporary_prefix}nobody:nobody" && call user list >/dev/null) || return 1
     grep -q 'authentication failed' "$work/error" || fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)"
 }
 
-works_everywhere() { # works_everywhere TRIES: does the root certificate alone work at every member?
+works_everywhere() { # works_everywhere TRIES: does the root certificate alone work at every member? $trouble says where not
     left=$1 # a member may lag behind for a moment
-    while :; do
-        refusing=
-        for endpoint in $(printf %s "$ETCDCTL_ENDPOINTS" | tr , ' '); do
-            (ETCDCTL_ENDPOINTS=$endpoint && ask && $limited etcdctl user list </dev/null >/dev/null 2>"$work/error") ||
-                { refusing=$endpoint && break; }
-        done
-        [ -n "$refusing" ] || return 0
+    until ask_members; do
         left=$((left - 1))
         [ "$left" -gt 0 ] || return 1
         sleep 1
     done
+}
+
+ask_members() { # ask each endpoint that is given and each member that etcd lists: $asked, and $unseen who could not be
+    asked=$ETCDCTL_ENDPOINTS
+    unseen=
+    count=0
+    for url in $(printf %s "$ETCDCTL_ENDPOINTS" | tr , ' '); do
+        works_at "$url" || return 1
+    done
+    list_members || { trouble="etcd does not list its members: $(why)" && return 1; }
+    while IFS=$tab read -r member urls; do
+        count=$((count + 1))
+        seen=
+        for url in $urls; do
+            case ,$ETCDCTL_ENDPOINTS, in *",$url,"*) seen=1 && continue ;; esac
+            is_reached "$url" || continue
+            works_at "$url" || return 1
+            seen=1
+            asked=$asked,$url
+        done
+        [ -n "$seen" ] || unseen=${unseen:+$unseen, }$member
+    done <"$work/members"
+    [ -n "$unseen" ] && [ -z "$only_given" ] || return 0
+    trouble="members that etcd lists can't be asked from here: $unseen"
+    hint="\`sh rbac.sh --enable --only-given\` or \`make rbac-enable ONLY_GIVEN=1\` does without: then nobody has looked at them"
+    return 1
+}
+
+list_members() { # a line for each member in $work/members: its name and what is known of it, and the URLs to ask it at
+    call member list -w fields >"$work/got" || return 1
+    awk '
+        /^"Name" : / { name = substr($0, 10); urls = ""; unasked = "no URL for clients" }
+        /^"PeerURL" : / && name == "\"\"" { name = substr($0, 13); unasked = "not started" }
+        /^"ClientURL" : / { urls = urls " " substr($0, 16, length($0) - 16) }
+        /^"IsLearner" : true/ { urls = ""; unasked = "a learner" }
+        /^$/ && name != "" { print name " (" (urls == "" ? unasked : substr(urls, 2)) ")\t" urls; name = "" }
+    ' "$work/got" >"$work/members"
+    [ -s "$work/members" ]
+}
+
+is_reached() { # does anybody answer at the URL $1? etcdctl does not say why it gets no answer
+    address=${1#*://}
+    $limited 5 openssl s_client -connect "${address%%/*}" </dev/null 2>/dev/null | grep -q -a '^CONNECTED'
+}
+
+works_at() { # does the root certificate alone work at the URL $1? Over http nobody can show one
+    hint="does every member run with --client-cert-auth and --trusted-ca-file?"
+    case $1 in http:*) trouble="\`$1\` takes no certificates: it is not https" && return 1 ;; esac
+    (ETCDCTL_ENDPOINTS=$1 && ask && call user list >/dev/null) ||
+        { trouble="\`$1\` does not take the root certificate, or does not answer: $(why)" && return 1; }
+}
+
+say_on() { # say_on MORE: that authentication is on, and who was asked
+    where="every member: $count"
+    [ -z "$unseen" ] || where="$(printf %s "$asked" | sed 's/,/, /g'); nobody has looked at $unseen"
+    say "authentication is on, and the root certificate works at $where${1-}"
 }
 
 check_certificate() { # etcd takes the user from the CN, if the chain and the usage are right
@@ -256,12 +312,23 @@ check_certificate() { # etcd takes the user from the CN, if the chain and the us
     cn=$(openssl x509 -in "$ETCDCTL_CERT" -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p')
     way=${root:+"\`make\` signs root's, \`$root.pem\`; ETCDCTL_CERT and ETCDCTL_KEY are to name it"}
     [ "$cn" = root ] || fail "the CN of \`$ETCDCTL_CERT\` is \`$cn\`, not \`root\`" "${way:-"\`$add_root\`"}"
-    openssl verify -partial_chain -purpose sslclient -CAfile "$ETCDCTL_CACERT" "$ETCDCTL_CERT" >"$work/error" 2>&1 ||
-        fail "\`$ETCDCTL_CERT\` does not verify against \`$ETCDCTL_CACERT\`: $(sed -n 's/^error .*: //p; s/^error [0-9]* at [^:]*: *//p' "$work/error" | tail -n 1)"
+    verifies || fail "\`$ETCDCTL_CERT\` does not verify against \`$ETCDCTL_CACERT\`: $(sed -n 's/^error .*: //p; s/^error [0-9]* at [^:]*: *//p' "$work/error" | tail -n 1)"
+    ! ends_within 1 || fail "$ending ends within a day: nobody could do anything about users then" "$remedy"
+    ! ends_within 30 || say "warning: $ending ends within 30 days: $remedy"
+}
+
+verifies() { # verifies [-attime SECONDS]
+    openssl verify -partial_chain -purpose sslclient "$@" -CAfile "$ETCDCTL_CACERT" "$ETCDCTL_CERT" >"$work/error" 2>&1
+}
+
+ends_within() { # ends_within DAYS: does the root certificate, or its CA? Then $ending says which
+    ! verifies -attime $(($(date +%s) + $1 * 86400)) || return 1
+    ending="the CA of \`$ETCDCTL_CERT\`" remedy="\`make regenerate\` makes a new one, and signs everything with it"
+    ! grep -q 'at 0 depth' "$work/error" || { ending="\`$ETCDCTL_CERT\`" && remedy="\`make renew\` signs it again"; }
 }
 
 check_root() {
-    works_everywhere 1 || fail "\`$refusing\` refuses the root certificate, or does not answer: $(why)"
+    works_everywhere 1 || fail "$trouble" "$hint"
     ctl user list >"$work/got"
     first="run \`sh rbac.sh\` first"
     words user | grep -q -x root || first="\`$add_root\`, then \`sh rbac.sh\`"
@@ -273,10 +340,10 @@ check_root() {
 switch_on() {
     check_root
     if is_on; then
-        works_everywhere 1 || fail "\`$refusing\` refuses the root certificate, or does not answer: $(why)"
+        works_everywhere 1 || fail "$trouble" "$hint"
         # nobody needs a way back any more
         remove_users "$temporary_prefix" || fail "a temporary user can't be removed: $(why)" "run this again"
-        say "authentication is on, and the root certificate works at every member: nothing changed"
+        say_on "; nothing changed"
         return
     fi
     keep_way_back
@@ -285,13 +352,13 @@ switch_on() {
     settle
     is_on || fail "authentication is off: ${stopped:-another run has switched it off again}" \
         "run this again when no other run is at it"
-    say "authentication is on, and the root certificate works at every member"
+    say_on
 }
 
 keep_way_back() {
     temporary=$temporary_prefix$(random 4)
     password=$(random 24)
-    if (set -C && printf '%s\n%s\n%s\n' "$temporary:$password" $$ "$(began $$)" >"$state") 2>/dev/null; then
+    if (set -C && printf '%s\n' "$temporary:$password" $$ "$(began $$)" "$only_given" >"$state") 2>/dev/null; then
         mine=1
         return
     fi
@@ -300,9 +367,9 @@ keep_way_back() {
 }
 
 enable_safely() { # with a temporary user of the role root as the way back
-    printf '%s\n' "$password" | $limited etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" &&
-        $limited etcdctl user grant-role -- "$temporary" root </dev/null >/dev/null 2>"$work/error" &&
-        $limited etcdctl auth enable </dev/null >/dev/null 2>"$work/error"
+    printf '%s\n' "$password" | $limited 60 etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" &&
+        call user grant-role -- "$temporary" root >/dev/null &&
+        call auth enable >/dev/null
 }
 
 random() { # random BYTES, in hexadecimal
@@ -317,8 +384,9 @@ began() { # when process $1 began
     if [ $# -gt 20 ]; then echo "${21}"; else ps -o lstart= -p "$1" 2>/dev/null || :; fi
 }
 
-# The file $state keeps the temporary user's name and password from before it is made until it is gone. Whoever finds
-# it after a crash comes to the same end: authentication stays on only where the root certificate alone works.
+# The file $state keeps the temporary user's name and password, and whether --only-given held, from before it is made
+# until it is gone. Whoever finds it after a crash comes to the same end: authentication stays on only where the root
+# certificate alone works.
 # Other runs, from other folders, may be at the same cluster: only then is their way back taken away.
 settle() {
     trap : HUP INT TERM
@@ -331,8 +399,7 @@ settle() {
     done
     rm -f "$state"
     trap_signals
-    [ -z "$verdict" ] || fail "$verdict; authentication is off again" \
-        "does every member run with --client-cert-auth and --trusted-ca-file?"
+    [ -z "$verdict" ] || fail "$verdict; authentication is off again" "$hint"
 }
 
 settled() { # is authentication either on and safe, or off, and the way back gone?
@@ -343,9 +410,9 @@ settled() { # is authentication either on and safe, or off, and the way back gon
             remove_users "$temporary_prefix"
             return
         fi
-        verdict="\`$refusing\` does not take the root certificate: $(why)"
+        verdict=$trouble
         unsettled="authentication can't be switched off again"
-        ETCDCTL_USER=$(sed -n 1p "$state") $limited etcdctl auth disable </dev/null >/dev/null 2>"$work/error" || return 1
+        (ETCDCTL_USER=$(sed -n 1p "$state") && export ETCDCTL_USER && call auth disable >/dev/null) || return 1
     fi
     unsettled="the temporary user can't be removed"
     remove_users "$(sed -n '1s/:.*//p' "$state")\$"
@@ -354,10 +421,10 @@ settled() { # is authentication either on and safe, or off, and the way back gon
 remove_users() { # remove_users PATTERN: until etcd has none that begin so; another run may be removing them too
     rounds=3
     while [ $rounds -gt 0 ]; do
-        $limited etcdctl user list </dev/null >"$work/got" 2>"$work/error" || return 1
+        call user list >"$work/got" || return 1
         grep "^$1" "$work/got" >"$work/todo" || return 0
         while IFS= read -r name; do
-            $limited etcdctl user delete -- "$name" </dev/null >/dev/null 2>"$work/error" || :
+            call user delete -- "$name" >/dev/null || :
         done <"$work/todo"
         rounds=$((rounds - 1))
     done
@@ -372,6 +439,7 @@ recover() { # finish what a killed run had begun
     if [ "${pid:-$$}" != $$ ] && kill -0 "$pid" 2>/dev/null && [ "$(began "$pid")" = "$(sed -n 3p "$state")" ]; then
         fail "process $pid is enabling authentication" "run this again when it has ended"
     fi
+    [ "$(sed -n 4p "$state")" != --only-given ] || only_given=--only-given
     say "finishing what a killed run had begun"
     settle
 }
@@ -390,10 +458,11 @@ trap_signals() {
     trap 'exit 143' TERM
 }
 
-case $#:${1-} in
+case $#:$* in
 0: | 1:--diff | 1:--enable) ;;
+'2:--enable --only-given') only_given=$2 ;;
 *)
-    printf 'usage: sh rbac.sh [--diff | --enable]\n' >&2
+    printf 'usage: sh rbac.sh [--diff | --enable [--only-given]]\n' >&2
     exit 2
     ;;
 esac
