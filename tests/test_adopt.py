@@ -746,3 +746,27 @@ def test_a_client_with_the_cn_of_the_members_is_told_in_adopts_own_words(tmp_pat
     assert "`both` is the CN of the members: etcd's gateway would act as that user" in said
     assert "then adopt: certificates lie below the folder, and users, members and the CA have CNs of their own" in said
     assert contents(path) == before
+
+
+@pytest.mark.parametrize("place", ["tmp", ".", "../linked/tmp", "sub"])
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_temporary_files_in_the_folder_itself_are_no_part_of_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    is_relative: bool,  # noqa: FBT001
+) -> None:
+    path = foreign("own-targets", tmp_path)
+    (tmp_path / "linked").symlink_to(path.name)
+    (path / "tmp").mkdir()
+    (path / "sub").mkdir()
+    (path / "sub/Makefile").write_text("all:\n\ttrue\n")
+    monkeypatch.chdir(path)
+    monkeypatch.setenv("TMPDIR", place if is_relative else str(path / place))
+    before = contents(path)
+    for words in (["status"], ["adopt", "--dry-run"]):
+        assert "Traceback" not in tls_scaffold("-C", str(path), *words).stderr
+        assert contents(path) == before
+    for words in (["adopt"], ["sync"], ["add", "--user", "zoe"], ["sync", "--check"]):
+        assert tls_scaffold("-C", str(path), *words).returncode == 0
+    assert [*path.glob("**/tls-scaffold-*")] == []

@@ -37,7 +37,7 @@ def check(
     plan = planned(folder, Change(inventory, inventory), record, takeover)
     before = Counter(signing.output for signing in survey.signings if not signing.makes_ca)
     with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as name:
-        synced = Path(name)
+        synced = Path(name).resolve()
         _copy(folder, synced, plan)
         left = _left(files.read_text(synced, MAKEFILE) or "", record[MAKEFILE], survey)
         found = {goal: makefile.of_goal(synced, goal) for goal in (*OURS, *left)}
@@ -75,7 +75,7 @@ def _beside_ours(goal: str, after: Survey) -> Iterator[str]:
 def _copy(folder: Path, target: Path, plan: Plan) -> None:
     """Fill a temporary folder with links to the files of another, and with what the plan would write."""
     written = {step.path: step.after for step in plan.steps if step.after is not None}
-    _link(folder, target, {parent for path in written for parent in (folder / path).parents})
+    _link(folder, target, {parent for path in written for parent in (folder / path).parents}, target)
     for path, text in written.items():
         files.write(target, path, text)
 
@@ -85,14 +85,17 @@ def _has_a_makefile(entry: Path) -> bool:
     return there and not entry.is_symlink() and os.access(entry, os.R_OK | os.X_OK)
 
 
-def _link(folder: Path, target: Path, real: Collection[Path]) -> None:
+def _link(folder: Path, target: Path, real: Collection[Path], left_out: Path) -> None:
     """Fill a folder with links to all that another has, but with folders of its own where `real` names them.
 
-    And where a Makefile is: a make that is called there would run where the link leads.
+    And where a Makefile is: a make that is called there would run where the link leads. `left_out` is the copy itself,
+    where the directory of temporary files lies in the folder.
     """
     for entry in folder.iterdir():
+        if entry.resolve() == left_out:
+            continue
         if entry.is_dir() and (entry in real or _has_a_makefile(entry)):
             (target / entry.name).mkdir()
-            _link(entry, target / entry.name, real)
+            _link(entry, target / entry.name, real, left_out)
         else:
             (target / entry.name).symlink_to(entry.resolve())
