@@ -1,5 +1,6 @@
 """`tls-scaffold rbac`: the script that brings etcd in line with the inventory, or what it would change."""
 
+import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def differences(folder: Path) -> tuple[Difference, ...]:
         done = subprocess.run(
             ["sh", path, "--diff"],
             cwd=folder,
+            env={**os.environ, "TMPDIR": temporary},  # a relative one would be another's in the folder
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",

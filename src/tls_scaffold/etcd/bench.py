@@ -42,7 +42,8 @@ def apply(bench: Bench, script: Path, *words: str) -> str:
 
 def run_script(bench: Bench, script: Path, *words: str) -> Done:
     """Run `rbac.sh`, or another script of its kind, as root."""
-    variables = {"ETCDCTL_CACERT": str(bench.root_ca), "TMPDIR": str(script.parent)}
+    # A relative directory would be another one where the script runs.
+    variables = {"ETCDCTL_CACERT": str(bench.root_ca), "TMPDIR": str(script.parent.absolute())}
     if "--enable" not in words:
         variables["ETCDCTL_ENDPOINTS"] = bench.cluster.endpoints[0]
     return bench.cluster.run(bench.root, ["sh", script, *words], variables, script.parent)
