@@ -33,12 +33,15 @@ SHELVES = {
     ),
     "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
     "changes / adoption merge / description jsonmerge readback textmerge",
-    "disk": "newfolder / folder / healing locking / files plainfiles processes",
+    "disk": "newfolder safekeeping / folder / healing locking / files plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
     "inventory": "intake / rbac / components conflicts grants presets / reach / fields formats values / listed",
-    "makefiles": "foreign places / makefile / gencert gnumake / variables / makeblocks / shell",
+    "makefiles": (
+        "foreign places / makefile / gencert gnumake / anyway / harm sources variables / "
+        "makeblocks sealed standins / shell"
+    ),
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""
 LIBRARIES = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles import gencert, gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -35,7 +36,9 @@ class KeepsTheCA(Rule):
 def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
     """Yield the commands with which make would make a CA although its files are there and up to date."""
     home = os.path.realpath(view.folder)
-    for line in logical_lines(gnumake.dry_run(view.folder, target, there=(entry.path, entry.key_path))):
+    with ca_kept(view.folder):
+        text = gnumake.dry_run(view.folder, target, there=(entry.path, entry.key_path))
+    for line in logical_lines(text):
         if MAKES_CA.search(line) and not _is_guarded(line, entry) and _names(line, entry, home):
             yield line
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tls_scaffold.disk import folder as files
+from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
@@ -58,17 +59,18 @@ def _check(folder: Path) -> None:
 
 
 def _steps(folder: Path) -> Iterable[Step]:
-    survey = makefile.survey(folder)
-    if survey.unread:
-        raise ScaffoldError("the Makefile signs in a way that is not understood", map(str, survey.unread))
-    requests = {path for signing in survey.signings for path in (signing.request, signing.config) if path}
-    found = {path: files.read_text(folder, path) for path in requests if files.inside(folder, path)}
-    read = adopted(survey.signings, {path: text for path, text in found.items() if text is not None})
-    inventory = _inventory(read)
-    rendered = template.render(inventory)
-    takeover = _takeover(folder, survey, read, rendered[MAKEFILE])
-    record = _record(folder, takeover, rendered)
-    rehearsal.check(folder, inventory, record, takeover, survey)
+    with ca_kept(folder):
+        survey = makefile.survey(folder)
+        if survey.unread:
+            raise ScaffoldError("the Makefile signs in a way that is not understood", map(str, survey.unread))
+        requests = {path for signing in survey.signings for path in (signing.request, signing.config) if path}
+        found = {path: files.read_text(folder, path) for path in requests if files.inside(folder, path)}
+        read = adopted(survey.signings, {path: text for path, text in found.items() if text is not None})
+        inventory = _inventory(read)
+        rendered = template.render(inventory)
+        takeover = _takeover(folder, survey, read, rendered[MAKEFILE])
+        record = _record(folder, takeover, rendered)
+        rehearsal.check(folder, inventory, record, takeover, survey)
     yield Step(FILE, None, inventory.to_json())
     yield Step(LAST_RENDER, files.read_text(folder, LAST_RENDER), last_render(record))
     yield Step(ADOPTED, files.read_text(folder, ADOPTED), takeover.to_json())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
@@ -42,10 +43,11 @@ def sign(
     is asked for.
     """
     with lock_or_refusal(folder, "tls-scaffold sign", wait=WAIT) as refusal:
-        reading = _Reading(folder)
-        from tls_scaffold.signing import signings
+        with ca_kept(folder):
+            reading = _Reading(folder)
+            from tls_scaffold.signing import signings
 
-        found = reading.result()
+            found = reading.result()
         chosen = _named(found.own if own_lines else found.signings, names)
         done = signings.Done({}, 0)
         for each in signings.in_turn(chosen):

@@ -1,6 +1,7 @@
 """GNU make, asked what a Makefile would do.
 
-It runs what a Makefile's own `$(shell …)` holds even then, and lines with `$(MAKE)` or a `+` in front: none that sign.
+It runs some of it even then. What of that signs or changes files is refused before make is asked; what this does not
+see finds programs that refuse to sign, and can write to no file where the kernel can forbid it.
 """
 
 import os
@@ -13,22 +14,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, blocks, groups
-from tls_scaffold.makefiles.variables import expanded, values
+from tls_scaffold.makefiles.anyway import Asked, look_through
+from tls_scaffold.makefiles.sealed import start
+from tls_scaffold.makefiles.sources import MAKEFILES
+from tls_scaffold.makefiles.standins import standing_in
+from tls_scaffold.words import visible
 
-READ_FIRST = ("GNUmakefile", "makefile")  # where they are, make does not look for ours
+READ_FIRST = MAKEFILES[:-1]  # where they are, make does not look for ours
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
 NO_RULE = re.compile(r"No rule to make target [`']([A-Za-z0-9_][A-Za-z0-9._/-]*)', needed by", re.ASCII)
 # What an outer make passes on, and what our Makefile exports to the commands it runs.
 NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
-SIGNS = re.compile(r"gencert|sign\.sh")
-A_MAKE = re.compile(r"\$[({]MAKE[)}][^;&|]*")  # what it signs is asked of it
-RUNS_ANYWAY = re.compile(r"\$[({]MAKE[)}]|^[@-]*\+|;\s*[@-]*\+")
 MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
 ONE_BY_ONE = "-j1"  # whatever MAKEFLAGS a Makefile sets: what several makes say at once can't be told apart
 MINUTE = 60
+RUNS_ANYWAY_HINT = "write it into commands of rules, without a `+`, `$(MAKE)` or `$(shell …)` in them"
+
+
+class RunsAnywayError(ScaffoldError):
+    """Make would run, or ran, what signs or changes files although it is only asked."""
 
 
 def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
@@ -37,9 +43,9 @@ def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[st
     What is `there` may be a target of its path in the folder, or of its full path. A missing request counts as there:
     whoever reads it says so; in another folder it is make's error. What a make there would run (`$(MAKE) -C SUB`)
     stands behind a `cd`.
-    Raises ScaffoldError with make's own words if the Makefile is missing or fails, and for lines that would sign now.
+    Raises ScaffoldError with make's own words if the Makefile is missing or fails, RunsAnywayError for lines that would
+    sign or change files now.
     """
-    _check_harmless(folder, makefile)
     # Nothing but one group of short flags: make 3.81 would hide it behind long ones from our Makefile.
     home = os.path.realpath(folder)
     old = [path for each in there for path in (each, f"{home}/{each}")]
@@ -54,27 +60,29 @@ def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[st
     return "\n".join(_where_they_run(done.stdout, home))
 
 
-def _check_harmless(folder: Path, makefile: str) -> None:
-    """Refuse a Makefile with a line that make would run although it is only asked, and that signs."""
-    try:
-        text = (folder / makefile).read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:  # make says so itself
-        return
-    number, run = 1, {}
-    for lines in groups(text.split("\n")):
-        line = " ".join("\n".join(lines).replace("\\\n", " ").split())
-        if RUNS_ANYWAY.search(line) and not line.startswith("#") and not ASSIGNMENT.match(line):
-            run[number] = line
-        number += len(lines)
-    known = values(blocks(text)) if run else {}
-    told = ((number, line, A_MAKE.sub("", line)) for number, line in run.items())
-    problems = [f"{makefile}:{number}: `{line}`" for number, line, rest in told if SIGNS.search(expanded(rest, known))]
+def _check_harmless(asked: Asked) -> None:
+    """Refuse a Makefile with what make would run although it is only asked, and what signs or changes files."""
+    problems = dict.fromkeys(visible(str(each)) for each in asked.commands if each.is_harmful)
     if problems:
-        raise ScaffoldError(
-            "make would run what signs although it is only asked, for `$(MAKE)` or a `+` is in it",
-            problems,
-            "write what signs into lines of its own",
+        raise RunsAnywayError(
+            "make would run what signs or changes files although it is only asked", problems, RUNS_ANYWAY_HINT
         )
+    if asked.lost:
+        raise RunsAnywayError(
+            "make would make what the Makefile includes although it is only asked", asked.lost, "make it first"
+        )
+
+
+def _check_refused(called: Collection[str], asked: Asked) -> None:
+    """Tell what was called that could have signed, and the lines that may have done so."""
+    if not called:
+        return
+    refused = [f"`{visible(command)}` was called, and refused" for command in called]
+    raise RunsAnywayError(
+        "make runs what signs although it is only asked; nothing was signed",
+        (*refused, *map(visible, asked.running)),
+        RUNS_ANYWAY_HINT,
+    )
 
 
 def _where_they_run(text: str, home: str) -> Iterator[str]:
@@ -152,17 +160,26 @@ def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProc
     gnu_make = os.environ.get("MAKE_PROGRAM") or shutil.which("gmake") or shutil.which("make")
     if not gnu_make:
         raise ScaffoldError("`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools")
+    asked = look_through(folder, makefile)
+    _check_harmless(asked)
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
-    try:
-        return subprocess.run(
-            [gnu_make, "-C", str(folder), "-f", makefile, *words, "SIGNER=cfssl"],
-            env={**environment, "LC_ALL": "C", "PWD": os.path.realpath(folder)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=MINUTE,
-            encoding="utf-8",
-            errors="surrogateescape",
-            check=False,
+    # Neither the Makefile nor what it includes is made anew, which make would do even now.
+    kept = (f"-o{name}" for name in asked.remade)
+    with standing_in() as stand_ins:
+        process = start(
+            [gnu_make, "-C", str(folder), "-f", makefile, *words, *kept, "SIGNER=cfssl"],
+            {**environment, **stand_ins.environment, "LC_ALL": "C", "PWD": os.path.realpath(folder)},
+            stand_ins.writable,
         )
-    except subprocess.TimeoutExpired as error:
-        raise ScaffoldError("make does not end, although it was only asked what it would do") from error
+        with process:
+            try:
+                stdout, stderr = process.communicate(timeout=MINUTE)
+            except subprocess.TimeoutExpired as error:
+                process.kill()
+                raise ScaffoldError("make does not end, although it was only asked what it would do") from error
+            except BaseException:
+                process.kill()
+                raise
+        _check_refused(stand_ins.called(), asked)
+        stdout, stderr = (stand_ins.with_real_ones(text) for text in (stdout, stderr))
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

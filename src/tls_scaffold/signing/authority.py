@@ -12,6 +12,7 @@ from tls_scaffold.disk.files import flush_directory, telling
 from tls_scaffold.disk.folder import inside, read_text
 from tls_scaffold.disk.healing import heal
 from tls_scaffold.disk.plainfiles import LARGEST, plain
+from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.paths import CA, CA_REQUEST, CERTS
@@ -146,7 +147,9 @@ def _request(folder: Path, certificate: str) -> str:
     """Return the path of the CA's request: ours, or the one that the folder's own Makefile names."""
     if certificate == CA and (folder / CA_REQUEST).exists():
         return CA_REQUEST
-    for signing in makefile.survey(folder).signings:
+    with ca_kept(folder):
+        survey = makefile.survey(folder)
+    for signing in survey.signings:
         if signing.makes_ca and f"{signing.output}.pem" == certificate:
             return signing.request
     return CA_REQUEST

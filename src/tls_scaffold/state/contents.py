@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.plainfiles import content, names
+from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG
 from tls_scaffold.signing import pemfiles
@@ -62,12 +64,15 @@ def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
 
 def _asked_for(folder: Path) -> Survey:
     """Return what a Makefile signs: ours has all under `req`; where others may sign, every target counts."""
-    if makefile.asks_for_all(content(folder, MAKEFILE).decode("utf-8", "replace")):
-        return makefile.wanted(folder)
-    try:
-        return makefile.survey(folder)
-    except ScaffoldError:  # of one target; what `req` signs may still be told
-        return makefile.wanted(folder)
+    with ca_kept(folder):
+        if makefile.asks_for_all(content(folder, MAKEFILE).decode("utf-8", "replace")):
+            return makefile.wanted(folder)
+        try:
+            return makefile.survey(folder)
+        except RunsAnywayError:
+            raise
+        except ScaffoldError:  # of one target; what `req` signs may still be told
+            return makefile.wanted(folder)
 
 
 def _entries(folder: Path, signings: Iterable[Signing], inventory: Inventory | None) -> Iterator[Entry]:
