@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from tls_scaffold.disk.files import create, telling, write
 from tls_scaffold.disk.folder import archive, move_away
-from tls_scaffold.disk.healing import ARCHIVE
 from tls_scaffold.disk.locking import DIRECTORY
 from tls_scaffold.disk.plainfiles import LARGEST, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import anyway, gnumake, sealed
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import ARCHIVE
 from tls_scaffold.words import visible
 
 OF_A_CA = re.compile(r"(?:.*[^a-z])?(?:root|etcd)?ca(?![a-z]).*\.(?:pem|key|crt|csr)", re.IGNORECASE)
