@@ -33,7 +33,7 @@ SHELVES = {
     ),
     "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
     "changes / adoption merge / description jsonmerge readback textmerge",
-    "disk": "newfolder safekeeping / folder / healing locking / files plainfiles processes",
+    "disk": "newfolder safekeeping / folder / healing locking / moving / files mounts plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",

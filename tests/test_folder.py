@@ -250,6 +250,7 @@ def test_an_archived_component_is_not_taken_for_a_regenerate(tmp_path: Path, pat
 def test_two_old_sets_beside_a_newer_one_are_told(tmp_path: Path) -> None:
     for path in ("certs", "archive/T/certs", "archive/T/.new/certs"):
         (tmp_path / path).mkdir(parents=True)
+        (tmp_path / path / "ca.pem").write_text(path)
     (tmp_path / "archive/T/.new/config").symlink_to("../config")
     with pytest.raises(ScaffoldError, match="stand beside a newer set"), folder.lock(tmp_path, "x"):
         pass

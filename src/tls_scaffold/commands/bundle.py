@@ -1,8 +1,8 @@
 """`tls-scaffold bundle`: a folder for each host or consumer, with its own files and what it reads."""
 
+import errno
 import os
 import re
-import shutil
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from tls_scaffold.bundles import consumers as bundle
 from tls_scaffold.bundles.settings import DIST, TAR, Pems
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk.files import SECRET, create, telling, write
+from tls_scaffold.disk.mounts import check_changeable
+from tls_scaffold.disk.moving import remove
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import FILE, Component, Inventory
@@ -52,6 +54,7 @@ def make(folder: Path, names: Sequence[str], home: str = "", *, tar: bool = Fals
         if both:
             raise ScaffoldError(f"`{DIST}/{min(both)}` would be an archive and a component's folder: leave out `--tar`")
         dist = _private(disk.inside(folder, f"{DIST}/x").parent)
+        check_changeable(dist / f"{each.name}{suffix}" for each in chosen for suffix in ("", TAR))
         made = []
         for each in chosen:
             texts = bundle.files(inventory, each, presets.get(each.name, ""), pems, home)
@@ -112,22 +115,24 @@ def _write(dist: Path, name: str, texts: Mapping[str, str]) -> None:
     target = dist / name
     with telling(target, "written"):
         for leftover in (aside, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+            remove(leftover)
         aside.mkdir(mode=PRIVATE)
         for path, text in texts.items():
             (aside / path).parent.mkdir(mode=PRIVATE, exist_ok=True)
             create(aside / path, text, SECRET)
         if os.path.lexists(target):
-            target.rename(old)
+            _rename_or_remove(target, old)
         aside.rename(target)
-        _remove(old)
+        remove(old)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _rename_or_remove(path: Path, new: Path) -> None:
+    try:
+        path.rename(new)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        remove(path)  # a folder from the lower layer of an overlay
 
 
 def _archive(dist: Path, name: str, texts: Mapping[str, str]) -> Path:

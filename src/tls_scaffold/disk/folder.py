@@ -1,5 +1,6 @@
 """A folder on the disk: its paths, what is written into it and how, and what a killed run left there."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
 from tls_scaffold.disk.files import write as write_file
-from tls_scaffold.disk.healing import CA_FILES, WORK, finish_ca, heal
+from tls_scaffold.disk.healing import CA_FILES, WORK, clear_leftovers, finish_ca, heal
+from tls_scaffold.disk.moving import is_in, make_directories, move
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.formats import LARGEST
@@ -79,14 +81,19 @@ def write(folder: Path, path: str, content: str | bytes, mode: int | None = None
 
     Unless `mode` is given it stays, and a new file gets the one that a new folder's files have.
     """
-    target = inside(folder, path)
+    target, work = inside(folder, path), f"{WORK}{os.getpid()}"
     with telling(target, "written"):
         state = folder / STATE
         state.mkdir(exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_file(
-            target, content, usual_mode(target) if mode is None else mode, temporary=state / f"{WORK}{os.getpid()}"
-        )
+        mode = usual_mode(target) if mode is None else mode
+        try:
+            write_file(target, content, mode, temporary=state / work)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            clear_leftovers(target.parent)
+            write_file(target, content, mode, temporary=target.with_name(work))
 
 
 def remove(folder: Path, path: str) -> None:
@@ -113,16 +120,25 @@ def archive(folder: Path, name: str = "") -> Path:
         (folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
         place = folder / (name or shelf(folder))
         place.mkdir(exist_ok=bool(name))
+        flush_directory(folder)
+        flush_directory(place.parent)
     return place
 
 
 def move_away(folder: Path, path: str, shelf: Path) -> None:
-    """Move a file of the folder to the same path below `shelf`, a folder of `archive()`; it may be gone already."""
+    """Move a file or folder to the same path below `shelf`, a folder of `archive()`; it may be gone already.
+
+    If there is something else, of a run that was killed and of what was done since, it goes to a new shelf.
+    """
     source, target = inside(folder, path), shelf / path
     with telling(source, "moved"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if os.path.lexists(source):
-            source.rename(target)
+        if not os.path.lexists(source):
+            return
+        if os.path.lexists(target) and not is_in(source, target):
+            target = archive(folder) / path
+        make_directories(target.parent)
+        clear_leftovers(target.parent)
+        move(source, target, target.with_name(f"{WORK}{os.getpid()}"))
 
 
 def take_ca(folder: Path, base: str) -> None:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tls_scaffold.disk.files import flush_directory
+from tls_scaffold.disk.mounts import mounted
+from tls_scaffold.disk.moving import is_in, move
 from tls_scaffold.disk.processes import alive
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE, CERTS, STATE
@@ -24,27 +26,36 @@ def heal(folder: Path) -> None:
     A regenerate that was killed in its swap, a CA that was killed on its way to its place, and the
     working files of dead processes.
     """
+    for aside in (folder / ARCHIVE).glob(f"{ASIDE}*"):  # a set or a copy of one, of which nothing was decided yet
+        shutil.rmtree(aside)
     for new in sorted((folder / ARCHIVE).glob(f"[!.]*/{NEW}")):
         if (new / "config").is_symlink():  # as regenerate makes it
             _swap(folder / CERTS, new)
-    for aside in (folder / ARCHIVE).glob(f"{ASIDE}*"):  # of a regenerate that had not decided yet
-        shutil.rmtree(aside)
     if (folder / CERTS / ".ca").is_dir():
         finish_ca(folder / CERTS)
-    for place in (folder / CERTS, folder / STATE):
+    for place in (folder, folder / CERTS, folder / STATE):
         clear_leftovers(place)
 
 
 def _swap(certs: Path, new: Path) -> None:
-    old = new.parent / CERTS
-    if (new / CERTS).is_dir():
-        if certs.exists() and not old.exists():
-            certs.rename(old)
-        if certs.exists():
-            raise ScaffoldError(f"both `{certs}` and `{old}` stand beside a newer set", hint="move one of them away")
-        (new / CERTS).rename(certs)
+    old, newer = new.parent / CERTS, new / CERTS
+    if newer.is_dir():
+        if certs.exists() and not (old.exists() and is_in(newer, certs)):  # else only the rest of `newer` is to go
+            _put_away(certs, old, new)
+        move(newer, certs, certs.with_name(f"{WORK}{os.getpid()}"))
         flush_directory(certs.parent)
     shutil.rmtree(new)
+
+
+def _put_away(certs: Path, old: Path, new: Path) -> None:
+    if old.exists() and not is_in(certs, old):
+        raise ScaffoldError(f"both `{certs}` and `{old}` stand beside a newer set", hint="move one of them away")
+    if mounted([certs]):
+        way = "mount the folder above it instead, and the next run puts the new set in its place"
+        other = "" if old.exists() else f"; or move `{new}` away, and the old set stays"
+        summary = f"`{certs}` is a mount point, or holds one: `make regenerate`, which was killed, can't be finished"
+        raise ScaffoldError(summary, hint=way + other)
+    move(certs, old, new.parent.with_name(f"{ASIDE}{os.getpid()}"))
 
 
 def finish_ca(certs: Path) -> None:

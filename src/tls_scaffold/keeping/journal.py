@@ -10,12 +10,13 @@ from typing import Any
 
 from tls_scaffold import words
 from tls_scaffold.disk import folder as files
+from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields
 from tls_scaffold.inventory.formats import LARGEST
 from tls_scaffold.keeping import permitted, readback
 from tls_scaffold.keeping.changes import BESIDE, VERBS, Note, Plan, Step
-from tls_scaffold.paths import STATE
+from tls_scaffold.paths import CERTS, STATE
 
 FILE = f"{STATE}/pending.json"
 AWAY = "move it away and run `tls-scaffold sync`"
@@ -35,16 +36,26 @@ def carry_out(folder: Path, entry: Entry) -> Plan:
     """Do what the plan says; the folder's lock is held. Returns the plan with what happened in its notes.
 
     A file that changed since the plan was made is not overwritten: ours is put beside it as `FILE.new`. Raises
-    ScaffoldError, before anything is done, if the plan touches what it may not: nothing is begun that the next
-    command would refuse to finish.
+    ScaffoldError, before anything is done, if the plan touches what it may not, or what can't be changed: nothing is
+    begun that the next command would refuse to finish.
     """
     text = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
     _, problems = _parsed(folder, json.loads(text))
     if problems:
         messages = [problem.partition(": ")[2] for problem in problems]  # the user knows nothing of a plan's parts
         raise ScaffoldError("nothing was done: this would touch what no command may", messages)
+    check_changeable(folder / path for path in _changed(entry.plan))
     files.write(folder, FILE, text)
-    return _do(folder, entry.plan)
+    return _finished(folder, entry)
+
+
+def _changed(plan: Plan) -> Iterator[str]:
+    yield FILE
+    yield from (step.path for step in plan.steps)
+    for path in plan.moves:
+        yield from (path, f"{plan.shelf}/{path}")
+    if plan.ca:
+        yield f"{CERTS}/.ca"
 
 
 def finish(folder: Path) -> Entry | None:
@@ -63,7 +74,16 @@ def finish(folder: Path) -> Entry | None:
     entry, problems = _parsed(folder, data)
     summary = f"`{folder / FILE}` asks for what no command of ours does, and nothing was done"
     readback.refuse(FILE, summary, problems, AWAY)
-    return replace(entry, plan=_do(folder, entry.plan))
+    return replace(entry, plan=_finished(folder, entry))
+
+
+def _finished(folder: Path, entry: Entry) -> Plan:
+    """Do a plan; an error tells how to go on without it, as its reason may be one that stays."""
+    try:
+        return _do(folder, entry.plan)
+    except ScaffoldError as error:
+        then = f"the next command finishes `tls-scaffold {entry.command[0]}` then; to leave the rest of it undone, move `{folder / FILE}` away"
+        raise ScaffoldError(error.summary, error.problems, f"{error.hint or 'mend that'}: {then}") from error
 
 
 def pending(folder: Path) -> bool:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tls_scaffold.disk.folder import inside
+from tls_scaffold.disk.mounts import mount_points
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import pairs
 
@@ -34,6 +35,10 @@ class Directory:
         return pairs.folders_in(Path(self._path)) if self.is_there else frozenset()
 
     @cached_property
+    def _mounted(self) -> frozenset[str]:
+        return mount_points(Path(self._path))
+
+    @cached_property
     def _outside(self) -> str:
         try:
             inside(self._folder, f"{self._output}.pem")
@@ -47,5 +52,8 @@ class Directory:
             yield self._outside
             return
         for ending in pairs.MODES:
-            if f"{output.rpartition('/')[2]}{ending}" in self._folders:
+            name = f"{output.rpartition('/')[2]}{ending}"
+            if name in self._mounted:
+                yield f"`{output}{ending}` is a mount point: it can't be replaced"
+            elif name in self._folders:
                 yield f"`{output}{ending}` is a folder: it should be a file"

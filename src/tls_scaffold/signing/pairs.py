@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling
 from tls_scaffold.disk.healing import WORK, clear
+from tls_scaffold.disk.mounts import MOUNT_HINT, mounted
 from tls_scaffold.errors import ScaffoldError
 
 CERTIFICATE, KEY, CSR = ".pem", "-key.pem", ".csr"
@@ -77,10 +78,13 @@ def place(directory: Path, staged: Collection[tuple[Path, str]]) -> None:
 def put(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:
     """Put one certificate's files (contents by ending) into a directory, on the disk before their names are.
 
-    Raises ScaffoldError, before anything is moved, if a folder has the name of one.
+    Raises ScaffoldError, before anything is moved, if a folder has the name of one, or one is a mount point.
     """
     with workshop(directory) as work:
         folders = [f"`{directory / name}{each}`" for each in contents if f"{name}{each}" in folders_in(directory)]
+        fixed = mounted(directory / f"{name}{each}" for each in contents)
+        if fixed:
+            raise ScaffoldError(f"`{fixed[0]}` is a mount point: it can't be replaced", hint=MOUNT_HINT)
         if folders:
             raise ScaffoldError(f"{folders[0]} is a folder: it should be a file", hint="move it away")
         stage(work, name, contents)
