@@ -102,6 +102,54 @@ check_own_folders() { # refuse to write through links that lead elsewhere, or be
     done
 }
 
+find_mounts() { # find_mounts PATHS...: mounted = which is a mount point or holds one; layered = folders may not be renamed here
+    mounted='' layered='' own=
+    { while read -r word value; do [ "$word" != mnt_id: ] || own=$value; done </proc/self/fdinfo/9; } 9<. 2>/dev/null || return 0
+    here=$(pwd -P | sed 's|/$||; s/\\/\\134/g; s/ /\\040/g; s/	/\\011/g') # as proc(5) writes it
+    # A mount keeps a file in its place on every path that leads to it: what counts is where it is on its device.
+    points=$(OWN=$own HERE=$here awk '
+        { parent[$1] = $2; device[$1] = $3; root[$1] = $4; point[$1] = $5; sub("/$", "", root[$1]); sub("/$", "", point[$1]) }
+        $1 == ENVIRON["OWN"] && / - [^ ]*overlay/ { print "/" }
+        END {
+            own = ENVIRON["OWN"]
+            here = root[own] substr(ENVIRON["HERE"], length(point[own]) + 1) "/"
+            for (each in parent) {
+                on = parent[each]
+                at = root[on] substr(point[each], length(point[on]) + 1)
+                if (device[on] == device[own] && index(at, here) == 1) print substr(at, length(here) + 1)
+            }
+        }' /proc/self/mountinfo)
+    while read -r point; do
+        case $point in / | archive) layered=yes ;; esac
+        for each in "$@"; do
+            case $point/ in "$each"/*) mounted=$each ;; esac
+        done
+    done <<POINTS
+$points
+POINTS
+}
+
+refuse_mounts() { # refuse_mounts OTHER-WAY PATHS...: these are moved by a rename, or not at all
+    otherwise=$1
+    shift
+    find_mounts "$@"
+    [ -z "$mounted" ] || fail "\`$mounted\` is a mount point, or holds one: nothing is moved" "mount the folder above it instead; or $otherwise"
+}
+
+move_folder() { # move_folder FROM TO: an overlay renames no folder of its lower layer, and mv would copy it in place
+    [ -n "$layered" ] || { mv "$1" "$2"; return; }
+    rm -rf "$aside"
+    cp -RPp "$1" "$aside"
+    sync
+    mv "$aside" "$2"
+    sync
+    rm -rf "$1"
+}
+
+is_in() { # is all that folder $1 holds in folder $2 as well?
+    ! LC_ALL=C diff -rq "$1" "$2" 2>&1 | grep -qv "^Only in $2[:/]"
+}
+
 put() { # put FROM TO: move a file into place, over a link but never through it
     [ ! -h "$2" ] || rm -f "$2"
     mv -f "$1" "$2"
@@ -205,6 +253,8 @@ sign() { # sign CERTIFICATE REQUEST [PROFILE]
     for each in "$base.pem" "$base-key.pem" "$base.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
     done
+    find_mounts "$base.pem" "$base-key.pem" "$base.csr"
+    [ -z "$mounted" ] || fail "\`$mounted\` is a mount point: it can't be replaced" "mount the folder that it is in instead"
     ca_is_whole
     chmod 700 certs
     through=$base
@@ -244,6 +294,7 @@ written() { # what `make req` would write, as make itself says; `elsewhere:` bef
 
 regenerate() { # the new set is made aside; one rename decides, heal does the rest
     [ -z "$completed" ] || return 0
+    refuse_mounts "move the files in certs/ away by hand, to begin anew" certs archive
     [ -d config ] || fail "there is no \`config/\`: its requests say what a new set holds"
     outside=$(written | while read -r path; do
         path=${path#"$PWD/"}
@@ -273,11 +324,17 @@ regenerate() { # the new set is made aside; one rename decides, heal does the re
 }
 
 swap() { # swap archive/TIME/.new: the old certs/ goes to archive/TIME, the new one takes its place
+    old=${1%/.new}/certs
     if [ -d "$1/certs" ]; then
-        [ ! -d certs ] || [ ! -e "${1%/.new}/certs" ] || fail "both \`certs\` and \`${1%/.new}/certs\` stand beside a newer set" "move one of them away"
-        [ ! -d certs ] || mv certs "${1%/.new}/certs"
-        mv "$1/certs" certs
-        ! grep -qs ENCRYPTED "${1%/.new}/certs/ca-key.pem" || grep -qs ENCRYPTED certs/ca-key.pem ||
+        refuse_mounts "move \`$1\` away: the set in certs/ then stays" certs archive
+        if [ -d certs ] && [ -e "$old" ]; then # killed when a copy was whole, before all of the other was gone
+            if is_in certs "$old"; then rm -rf certs
+            elif is_in "$1/certs" certs; then rm -rf "$1/certs"
+            else fail "both \`certs\` and \`$old\` stand beside a newer set" "move one of them away"; fi
+        fi
+        [ ! -d certs ] || [ -e "$old" ] || move_folder certs "$old"
+        [ ! -d "$1/certs" ] || move_folder "$1/certs" certs
+        ! grep -qs ENCRYPTED "$old/ca-key.pem" || grep -qs ENCRYPTED certs/ca-key.pem ||
             echo "warning: the old CA's key was encrypted, the new one is not (\`openssl ec -aes256\`, for RSA \`openssl rsa -traditional -aes256\`)" >&2
     fi
     rm -rf "$1"
@@ -285,13 +342,13 @@ swap() { # swap archive/TIME/.new: the old certs/ goes to archive/TIME, the new 
 
 heal() { # finish what a killed run had decided; completed = where the old set of a regenerate went
     completed=
+    rm -rf archive/.next.* || :
     for new in archive/*/.new; do
         [ -d "$new" ] || continue
         swap "$new"
         completed=${new%/.new}
         echo "completed the regenerate that was killed; the old set is in $completed/" >&2
     done
-    rm -rf archive/.next.* || :
     [ ! -d certs/.ca ] || finish_ca
 }
 
@@ -306,6 +363,8 @@ elsewhere() { # what components have outside certs/, the certificate last: a cle
 clean() {
     outside=$(elsewhere)
     [ -d certs ] || [ -n "$outside" ] || { echo "there is no certs/ to move away"; return; }
+    # shellcheck disable=SC2086  # one path a word
+    refuse_mounts "move the files in certs/ away by hand" certs $outside
     stamp
     mkdir "$into"
     for each in $outside; do
@@ -314,7 +373,7 @@ clean() {
         echo "$each is now $into/$each"
     done
     if [ -d certs ]; then
-        mv certs "$into/certs"
+        move_folder certs "$into/certs"
         echo "certs/ is now $into/certs/"
     fi
 }
