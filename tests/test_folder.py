@@ -230,10 +230,11 @@ def test_a_regenerate_that_was_killed_in_its_swap_is_completed(tmp_path: Path, m
     (shelf / ".new/config").symlink_to("../config")
     old = shelf / "certs" if moved else tmp_path / "certs"
     old.mkdir()
-    (old / "ca.pem").write_text("old")
+    (old / "ca-key.pem").write_text("old")
+    (shelf / ".old-ca-key.pem").write_text("old")
     with folder.lock(tmp_path, "x"):
         pass
-    assert contents(tmp_path) == {"certs/ca.pem": b"new", "archive/20260101T000000Z/certs/ca.pem": b"old"}
+    assert contents(tmp_path) == {"certs/ca.pem": b"new", "archive/20260101T000000Z/certs/ca-key.pem": b"old"}
 
 
 @pytest.mark.parametrize("path", ["new/certs/u.pem", ".new/certs/u.pem", "new/u.pem"])
@@ -251,6 +252,8 @@ def test_two_old_sets_beside_a_newer_one_are_told(tmp_path: Path) -> None:
     for path in ("certs", "archive/T/certs", "archive/T/.new/certs"):
         (tmp_path / path).mkdir(parents=True)
         (tmp_path / path / "ca.pem").write_text(path)
+        (tmp_path / path / "ca-key.pem").write_text(path)
+    (tmp_path / "archive/T/.old-ca-key.pem").write_text("certs")
     (tmp_path / "archive/T/.new/config").symlink_to("../config")
     with pytest.raises(ScaffoldError, match="stand beside a newer set"), folder.lock(tmp_path, "x"):
         pass
@@ -266,7 +269,9 @@ def test_working_files_of_the_dead_are_cleared_and_those_of_the_living_stay(tmp_
     with folder.lock(tmp_path, "x"):
         pass
     left = sorted(str(each.relative_to(tmp_path)) for each in tmp_path.glob("*/.work.*"))
-    assert left == [f".tls-scaffold/.work.{os.getppid()}", f"certs/.work.{os.getppid()}"]
+    assert left == [
+        f"{place}/.work.{name}" for place in (".tls-scaffold", "certs") for name in (str(os.getppid()), "odd")
+    ]
 
 
 def test_a_ca_is_taken_over_whole_and_only_where_there_is_none(tmp_path: Path) -> None:

@@ -510,6 +510,7 @@ def half_swapped(signed: Factory) -> Path:
     (path / "archive").chmod(0o700)
     shutil.copytree(path / "config", new.parent / "config")
     (new / "config").symlink_to("../config")
+    shutil.copy(path / "certs/ca-key.pem", new.parent / ".old-ca-key.pem")
     shutil.copytree(newer / "certs", new / "certs")
     return path
 

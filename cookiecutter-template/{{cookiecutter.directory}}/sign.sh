@@ -72,6 +72,7 @@ lock() { # lock COMPONENT (all: the whole folder)
     done
     rm -rf "$work" # of a dead process that had our number
     for old in certs/.work.*; do
+        case ${old#certs/.work.} in *[!0-9]*) continue ;; esac # not ours
         alive "${old##*.}" - || rm -rf "$old"
     done
 }
@@ -219,6 +220,7 @@ REQUEST
 }
 
 finish_ca() { # move a CA that is whole from certs/.ca into its place
+    [ ! -h certs/.ca ] || fail "\`certs/.ca\` is a link: no CA is taken through it" "move it away"
     for each in ca.csr ca-key.pem ca.pem; do
         [ ! -e "certs/.ca/$each" ] || there "certs/$each" || mv "certs/.ca/$each" "certs/$each"
     done
@@ -317,39 +319,56 @@ regenerate() { # the new set is made aside; one rename decides, heal does the re
     done
     MAKEFLAGS='' MFLAGS='' MAKELEVEL='' "${MAKE_PROGRAM:-make}" -C "$aside/.new" --no-print-directory \
         -j "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" all || exit 1
+    [ ! -f certs/ca-key.pem ] || cp certs/ca-key.pem "$aside/.old-ca-key.pem"
     sync
     mv "$aside" "$into"
     swap "$into/.new"
     echo "new CA and certificates in certs/, the old ones in $into/"
 }
 
+is_ours() { # is_ours OLD-CERTS OLD-KEY: was the new set made beside the CA that is, or was, in certs/? git brings sets, but not its key
+    if [ -e certs/ca-key.pem ]; then cmp -s "$2" certs/ca-key.pem
+    elif [ -e "$1/ca-key.pem" ]; then cmp -s "$2" "$1/ca-key.pem"
+    else [ ! -e "$2" ] && [ ! -e certs/ca.pem ]; fi
+}
+
 swap() { # swap archive/TIME/.new: the old certs/ goes to archive/TIME, the new one takes its place
-    old=${1%/.new}/certs
+    old=${1%/.new}/certs old_key=${1%/.new}/.old-ca-key.pem
+    for each in "${1%/.new}" "$1" "$1/certs"; do
+        [ ! -h "$each" ] || fail "\`$each\` is a link: no set of certificates is taken through it" "move it away"
+    done
     if [ -d "$1/certs" ]; then
         refuse_mounts "move \`$1\` away: the set in certs/ then stays" certs archive
-        if [ -d certs ] && [ -e "$old" ]; then # killed when a copy was whole, before all of the other was gone
-            if is_in certs "$old"; then rm -rf certs
-            elif is_in "$1/certs" certs; then rm -rf "$1/certs"
-            else fail "both \`certs\` and \`$old\` stand beside a newer set" "move one of them away"; fi
+        if [ -d certs ] && is_in "$1/certs" certs; then rm -rf "$1/certs" # killed when the rest of its copy was to go
+        else
+            is_ours "$old" "$old_key" || fail "\`$1\` is no set that \`make regenerate\` made for the CA in \`certs\`: it does not take its place" \
+                "move \`${1%/.new}\` away, out of the folder; what is in \`certs\` stays"
+            if [ -d certs ] && [ -e "$old" ]; then
+                is_in certs "$old" || fail "both \`certs\` and \`$old\` stand beside a newer set" "move one of them away"
+                rm -rf certs
+            fi
+            [ ! -d certs ] || move_folder certs "$old"
+            move_folder "$1/certs" certs
         fi
-        [ ! -d certs ] || [ -e "$old" ] || move_folder certs "$old"
-        [ ! -d "$1/certs" ] || move_folder "$1/certs" certs
         ! grep -qs ENCRYPTED "$old/ca-key.pem" || grep -qs ENCRYPTED certs/ca-key.pem ||
             echo "warning: the old CA's key was encrypted, the new one is not (\`openssl ec -aes256\`, for RSA \`openssl rsa -traditional -aes256\`)" >&2
     fi
+    rm -f "$old_key"
     rm -rf "$1"
 }
 
 heal() { # finish what a killed run had decided; completed = where the old set of a regenerate went
     completed=
-    rm -rf archive/.next.* || :
+    for each in archive/.next.*; do
+        case ${each#archive/.next.} in *[!0-9]*) ;; *) rm -rf "$each" ;; esac
+    done
     for new in archive/*/.new; do
         [ -d "$new" ] || continue
         swap "$new"
         completed=${new%/.new}
         echo "completed the regenerate that was killed; the old set is in $completed/" >&2
     done
-    [ ! -d certs/.ca ] || finish_ca
+    ! there certs/.ca || finish_ca
 }
 
 elsewhere() { # what components have outside certs/, the certificate last: a clean that is killed is done by the next

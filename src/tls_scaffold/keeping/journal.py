@@ -82,7 +82,9 @@ def _finished(folder: Path, entry: Entry) -> Plan:
     try:
         return _do(folder, entry.plan)
     except ScaffoldError as error:
-        then = f"the next command finishes `tls-scaffold {entry.command[0]}` then; to leave the rest of it undone, move `{folder / FILE}` away"
+        command = f"tls-scaffold {entry.command[0]}"
+        way_out = f"to leave the rest of it undone, move `{folder / FILE}` away"
+        then = f"the next command finishes `{command}` then; {way_out}"
         raise ScaffoldError(error.summary, error.problems, f"{error.hint or 'mend that'}: {then}") from error
 
 
