@@ -210,6 +210,7 @@ def check_killed_regenerate(path: Path, goal: str, old: dict[str, bytes | str]) 
 
     assert f"the old set is in archive/{archived.name}/" in done.stderr
     assert contents(archived / "certs") == old
+    assert sorted(entry.name for entry in archived.iterdir()) == ["certs", "config"]
     assert cas(path) == {old["ca.pem"], ca}
     if goal != "clean":
         assert faults(path) == []
@@ -228,6 +229,7 @@ def test_a_half_swapped_folder_is_completed_by_any_target(signed: Factory, state
     (archived / ".new").mkdir(parents=True)
     shutil.copytree(path / "config", archived / "config")
     shutil.copytree(newer / "certs", archived / ".new/certs")
+    shutil.copy(path / "certs/ca-key.pem", archived / ".old-ca-key.pem")
     if state != "before the swap":
         (path / "certs").rename(archived / "certs")
     if state == "new set in place":

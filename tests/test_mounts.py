@@ -392,7 +392,7 @@ def test_a_command_that_can_t_be_finished_is_told_with_a_way_out_that_works(
     for words in (("sync",), ("remove", "calico"), ("add", "--user", "bob")):
         told = ours(path, *words, code=1)
         assert "calico-key.pem` can't be moved: Device or resource busy\n" in told
-        assert "the next command finishes `tls-scaffold remove calico` then" in told
+        assert "the next command finishes `tls-scaffold remove` then" in told
         assert f"move `{path / PENDING}` away" in told
     make(path)
     (path / PENDING).unlink()
