@@ -21,7 +21,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import documents
-from tls_scaffold.words import visible
+from tls_scaffold.words import printable, visible
 
 NONE = Inventory(members=())
 
@@ -54,7 +54,7 @@ def hook_documents(answers: Mapping[str, Any]) -> str:
     try:
         content: dict[str, Any] = {"files": documents.render(_inventory(answers))}
     except ScaffoldError as error:
-        content = {"error": str(error)}
+        content = {"error": printable(str(error))}
     return json.dumps({"package": str(Path(tls_scaffold.__file__).parents[1]), **content})
 
 

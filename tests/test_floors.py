@@ -1,6 +1,7 @@
 """The plan of the code: imports go strictly down, and each outside library has its room."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,8 @@ ROOMS = """
 0  errors paths words
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / options verbs",
+    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
+    "options terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync",
     "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
@@ -54,6 +56,8 @@ LIBRARIES = {
     "tomllib": "inventory.formats",
     "yaml": "inventory.formats bundles.settings",  # bundles.settings writes the YAML that etcd and Kubernetes read
 }
+
+PRINTS = re.compile(r"^print$|\b(secho|echo|echo_via_pager|style)$|^sys\.(__)?std(out|err)\b.*\.write")
 
 
 def sources() -> dict[str, Path]:
@@ -143,3 +147,15 @@ def test_a_command_s_words_know_nothing_of_the_terminal() -> None:
     ]
 
     assert printing == []
+
+
+def test_nothing_goes_to_the_terminal_but_through_one_module() -> None:
+    writing = [
+        f"{name}:{node.lineno}: {ast.unparse(node.func)}"
+        for name, path in SOURCES.items()
+        if name != "cli.terminal"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and PRINTS.search(ast.unparse(node.func))
+    ]
+
+    assert writing == []

@@ -72,6 +72,22 @@ def test_an_etcd_that_is_down_is_an_error_and_no_difference(signed: Factory) -> 
     )
 
 
+@pytest.mark.needs("etcd", "etcdctl", "cfssl", "make")
+def test_what_etcd_holds_does_not_steer_a_terminal_and_comes_whole_to_programs(signed: Factory, tmp_path: Path) -> None:
+    key = "/a\x1b[31m\r\x0b\u0085ü/"
+    with live(signed(*WORDS), tmp_path / "run") as running:
+        variables = running.variables()
+        assert running.script().returncode == 0
+        running.said("role", "grant-permission", "calico", "read", "--prefix=true", key)
+        shown = rbac(running.folder, "--diff", **variables)
+        as_json = rbac(running.folder, "--diff", "--json", **variables)
+        script = running.script("--diff")
+
+    assert shown.stdout == "- permission  calico  read  prefix  /a\\x1b[31m\\r\\x0b\\x85ü/\n"
+    assert json.loads(as_json.stdout)[0]["words"][-1] == key
+    assert script.stdout == "- permission\tcalico\tread\tprefix\t/a?[31m???ü/\n"
+
+
 def test_json_without_diff_is_a_usage_error(folder: Factory) -> None:
     done = tls_scaffold("-C", str(folder(*WORDS)), "rbac", "--json")
 

@@ -141,5 +141,5 @@ def test_metrics_are_ordered_by_file_and_escape_their_labels() -> None:
         "# TYPE tls_scaffold_certificate_state gauge\n"
         'tls_scaffold_certificate_state{file="certs/a.pem",name="a",kind="member",cn="etcd",state="valid"} 1\n'
         "tls_scaffold_certificate_state"
-        '{file="d\\\\\\"\\n\\\\udcff",name="ü",kind="",cn="etcd",state="missing"} 1\n'
+        '{file="d\\\\\\"\\n\\\\xff",name="ü",kind="",cn="etcd",state="missing"} 1\n'
     )

@@ -33,13 +33,19 @@ state=
 mine=
 only_given=
 
+shown() { # what others wrote into etcd and certificates never steers the terminal; tls-scaffold does that itself
+    if [ -n "${TLS_SCAFFOLD_AS_IT_IS-}" ]; then cat; else
+        tr '\001-\010\013-\037\177' '[?*]' | sed "s/$(printf '\302')[$(printf '\200-\237')]/?/g"
+    fi
+}
+
 say() {
-    printf 'rbac.sh: %s\n' "$1" >&2
+    printf 'rbac.sh: %s\n' "$1" | shown >&2
 }
 
 fail() { # tell what is wrong and how to go on
-    printf 'error: %s\n' "$1" >&2
-    [ $# -lt 2 ] || printf '\nhint: %s\n' "$2" >&2
+    printf 'error: %s\n' "$1" | shown >&2
+    [ $# -lt 2 ] || printf '\nhint: %s\n' "$2" | shown >&2
     exit 1
 }
 
@@ -157,8 +163,7 @@ permissions_of() { # what the role $1 holds; root's are etcd's own affair
 
 diff_with_etcd() {
     compare
-    sort -r "$work/missing" | sed 's/^/+ /'
-    sed 's/^/- /' "$work/surplus"
+    { sort -r "$work/missing" | sed 's/^/+ /' && sed 's/^/- /' "$work/surplus"; } | shown
     is_in_line
 }
 
@@ -190,7 +195,7 @@ apply() {
 }
 
 changed() { # print the line that was worked off
-    printf '%s\n' "$1 $kind$tab$first${second:+$tab$second}${third:+$tab$third}${fourth:+$tab$fourth}"
+    printf '%s\n' "$1 $kind$tab$first${second:+$tab$second}${third:+$tab$third}${fourth:+$tab$fourth}" | shown
 }
 
 create() { # create what the words of a line say: kind, first, second, third and fourth

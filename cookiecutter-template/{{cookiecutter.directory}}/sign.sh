@@ -13,9 +13,16 @@ work=certs/.work.$$
 aside=archive/.next.$$
 token=
 
+say() { # print a line; what others wrote into files and names never steers the terminal
+    case $1 in
+    *[!\ -~]*) printf '%s\n' "$1" | LC_ALL=C tr -d '\001-\010\013-\037\177' | LC_ALL=C sed "s/$(printf '\302')[$(printf '\200-\237')]//g" ;;
+    *) printf '%s\n' "$1" ;;
+    esac
+}
+
 fail() { # tell what is wrong and how to go on
-    printf 'error: %s\n' "$1" >&2
-    [ $# -lt 2 ] || printf '\nhint: %s\n' "$2" >&2
+    say "error: $1" >&2
+    [ $# -lt 2 ] || { echo && say "hint: $2"; } >&2
     exit 1
 }
 
@@ -63,7 +70,7 @@ lock() { # lock COMPONENT (all: the whole folder)
             find_holder "$1"
             [ -n "$holder" ] || break
             rm -f "$token"
-            [ $tries -gt 0 ] || echo "waiting for $holder" >&2
+            [ $tries -gt 0 ] || say "waiting for $holder" >&2
         fi
         tries=$((tries + 1))
         [ -n "$holder" ] || [ $tries -lt 20 ] || fail "nothing can be written in \`$(pwd)/.lock\`"
@@ -271,7 +278,7 @@ sign() { # sign CERTIFICATE REQUEST [PROFILE]
     put "$work/${base##*/}-key.pem" "$base-key.pem"
     put "$work/${base##*/}.csr" "$base.csr"
     put "$work/${base##*/}.pem" "$base.pem"
-    echo "signed $base.pem"
+    say "signed $base.pem"
 }
 
 stamp() { # into = a new name archive/TIME
@@ -366,7 +373,7 @@ heal() { # finish what a killed run had decided; completed = where the old set o
         [ -d "$new" ] || continue
         swap "$new"
         completed=${new%/.new}
-        echo "completed the regenerate that was killed; the old set is in $completed/" >&2
+        say "completed the regenerate that was killed; the old set is in $completed/" >&2
     done
     ! there certs/.ca || finish_ca
 }
@@ -389,7 +396,7 @@ clean() {
     for each in $outside; do
         mkdir -p "$into/$(dirname "$each")"
         mv "$each" "$into/$each"
-        echo "$each is now $into/$each"
+        say "$each is now $into/$each"
     done
     if [ -d certs ]; then
         move_folder certs "$into/certs"
@@ -416,7 +423,7 @@ warn_of_others() { # tell what expires, but is not signed again by `renew`
     # What the Makefile names stands twice or thrice here, what only the disk has once.
     { lines | sed 'p' | sed 's/.* //'; printf '%s\n' certs/*.pem | sed '/-key\.pem$/d; /^certs\/ca\.pem$/d'; } | sort | uniq -u |
         while read -r each; do
-            ! ends_soon "$each" || echo "warning: \`$each\` expires within $RENEW_DAYS days, but has no line of its own in the Makefile" >&2
+            ! ends_soon "$each" || say "warning: \`$each\` expires within $RENEW_DAYS days, but has no line of its own in the Makefile" >&2
         done
 }
 

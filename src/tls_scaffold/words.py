@@ -123,11 +123,23 @@ def cn_problem(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Return `text` with every character that can't be seen or printed written as an escape."""
+    """Return `text` with every character that can't be seen or printed, or is a byte of no text, as an escape."""
+    if text.isprintable():  # nearly all is, and a thousand rows have a million characters
+        return text
     return "".join(
-        character.encode("unicode_escape").decode() if unicodedata.category(character) in INVISIBLE else character
-        for character in text
+        _escape(character) if unicodedata.category(character) in INVISIBLE else character for character in text
     )
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # how Python holds the bytes of a file's name that are no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def printable(text: str) -> str:
+    """Return `text` as `visible` does, but with its line ends and tabs: for a whole text of ours."""
+    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
 
 
 def hours(text: str) -> int | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tls_scaffold import __version__
+from tls_scaffold.cli.terminal import talk, tell_error, tell_usage
 from tls_scaffold.cli.verbs import Verbs
 from tls_scaffold.errors import ScaffoldError
 
@@ -22,22 +23,18 @@ class ScaffoldGroup(Verbs):
         try:
             return super().invoke(ctx)
         except ScaffoldError as error:
-            _tell(str(error))
+            tell_error(error)
             ctx.exit(error.exit_code)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            _tell(_words(error))
+            tell_error(_of_the_disk(error))
             ctx.exit(1)
 
 
-def _tell(message: str) -> None:
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
-
-
-def _words(error: OSError) -> str:
+def _of_the_disk(error: OSError) -> ScaffoldError:
     where = f"`{error.filename}`: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+    return ScaffoldError(f"{where}{error.strerror or error}")
 
 
 @click.group(cls=ScaffoldGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,9 +61,16 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a locale without `…` is no reason to fail
     try:
-        cli(prog_name="tls-scaffold")
+        # Not in click's standalone mode: there it prints its errors itself, with the words that it was given.
+        sys.exit(cli.main(prog_name="tls-scaffold", standalone_mode=False))
+    except click.ClickException as error:
+        tell_usage(error)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        talk("Aborted!")
+        sys.exit(1)
     except OSError as error:  # of --help and --version, which click handles before a command is invoked
-        _tell(_words(error))
+        tell_error(_of_the_disk(error))
         sys.exit(1)
     finally:
         gc.freeze()  # a tenth of a small make's time would go into looking for cycles at the very end

@@ -7,6 +7,7 @@ import click
 
 from tls_scaffold.cli.keeping import dry_run_option, tell
 from tls_scaffold.cli.options import components, given
+from tls_scaffold.cli.terminal import warn
 
 
 @click.command()
@@ -27,5 +28,5 @@ def add(folder: Path, /, *, dry_run: bool, **words: Any) -> None:
     before = command.users(folder)
     plan = command.add(folder, chosen, dry_run=dry_run)
     for warning in command.warnings(folder, before):
-        click.echo(f"warning: {warning}", err=True)
+        warn(warning)
     tell(plan, dry_run=dry_run)

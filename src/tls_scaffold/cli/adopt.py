@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tls_scaffold.cli.keeping import dry_run_option, tell
+from tls_scaffold.cli.terminal import talk
 
 
 @click.command()
@@ -21,4 +22,4 @@ def adopt(folder: Path, /, directory: Path, *, dry_run: bool) -> None:
 
     tell(command.adopt(folder / directory, dry_run=dry_run), dry_run=dry_run)
     if not dry_run:
-        click.echo("next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change", err=True)
+        talk("next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change")

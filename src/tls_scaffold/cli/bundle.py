@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.terminal import say, talk, warn
 
 
 @click.command()
@@ -24,11 +25,11 @@ def bundle(folder: Path, names: tuple[str, ...], home: str, *, tar: bool) -> Non
 
     made = command.make(folder, names, home, tar=tar)
     for each in made:
-        click.echo(each.path)
+        say(str(each.path))
         if each.archive:
-            click.echo(each.archive)
+            say(str(each.archive))
     secrets = [f"`{each.name}`" for each in made if SECRET in each.files]
     if len(secrets) > 1:
         told = f"{' and '.join(secrets)} have one Secret by the name that Calico's manifests know"
-        click.echo(f"warning: {told}: in one Kubernetes cluster the last that is applied counts for all", err=True)
-    click.echo("bundles hold keys: copy each to its own host only", err=True)
+        warn(f"{told}: in one Kubernetes cluster the last that is applied counts for all")
+    talk("bundles hold keys: copy each to its own host only")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tls_scaffold.cli.terminal import give_json, say, warn
 from tls_scaffold.errors import ScaffoldError, UsageError
 
 AS_GO: dict[str, Any] = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
@@ -18,7 +19,7 @@ HELP = [("-h",), ("-help",), ("--help",)]
 def cfssl(folder: Path, words: tuple[str, ...]) -> None:
     """Stand in for cfssl: `gencert`, with cfssl's own flags, JSON on stdout."""
     if words[:1] in HELP:
-        click.echo(click.get_current_context().get_help())
+        say(click.get_current_context().get_help())
         return
     if words[:1] != ("gencert",):
         named = f"has no `{words[0]}`" if words else "needs a command"
@@ -28,8 +29,9 @@ def cfssl(folder: Path, words: tuple[str, ...]) -> None:
     from tls_scaffold.commands.gencert import gencert
 
     answer = gencert(words[1:], folder, _stdin)
-    _warn(answer.warnings)
-    click.echo(json.dumps(answer.document, sort_keys=True, separators=(",", ":")))
+    for each in answer.warnings:
+        warn(each)
+    give_json(json.dumps(answer.document, sort_keys=True, separators=(",", ":")) + "\n")
 
 
 @click.command(context_settings=AS_GO, add_help_option=False)
@@ -38,11 +40,12 @@ def cfssl(folder: Path, words: tuple[str, ...]) -> None:
 def cfssljson(folder: Path, words: tuple[str, ...]) -> None:
     """Stand in for cfssljson: NAME.pem, NAME-key.pem and NAME.csr from cfssl's JSON on stdin."""
     if words[:1] in HELP:
-        click.echo(click.get_current_context().get_help())
+        say(click.get_current_context().get_help())
         return
     from tls_scaffold.commands.cfssljson import cfssljson as write
 
-    _warn(write(words, folder, _stdin))
+    for each in write(words, folder, _stdin):
+        warn(each)
 
 
 def _stdin() -> str:
@@ -52,8 +55,3 @@ def _stdin() -> str:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:
         raise ScaffoldError(f"standard input is not text in UTF-8 (byte {error.start})") from None
-
-
-def _warn(notes: tuple[str, ...]) -> None:
-    for note in notes:
-        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {note}", err=True)

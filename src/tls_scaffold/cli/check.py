@@ -1,12 +1,14 @@
 """`tls-scaffold check` on the command line."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.terminal import Styled, give_json, say, talk
 from tls_scaffold.words import visible
 
 if TYPE_CHECKING:
@@ -30,29 +32,24 @@ def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -
     if as_json and as_sarif:
         raise click.UsageError("`--json` and `--sarif` exclude each other")
     if rule is not None:
-        click.echo(command.explain(rule), nl=False)
+        say(command.explain(rule), end="")
         return
 
     from datetime import datetime, timezone
 
     report = command.check(folder, datetime.now(timezone.utc))
     if as_json or as_sarif:
-        click.echo(report.to_json() if as_json else report.to_sarif(), nl=False)
+        give_json(report.to_json() if as_json else report.to_sarif())
     else:
-        click.echo(_text(report), nl=False)
-        click.echo(_summary(report), err=True)
+        say(*_text(report), end="")
+        talk(_summary(report))
     sys.exit(1 if report.errors else 0)
 
 
-def _text(report: "Report") -> str:
-    lines: list[str] = []
+def _text(report: "Report") -> Iterator[str | Styled]:
     for finding in report.findings:
-        level = click.style(f"{finding.level}:", fg=COLOURS[finding.level], bold=True)
-        lines += [
-            f"{level} {visible(finding.where)}: {visible(finding.message)} [{finding.id}]",
-            f"  fix: {finding.fix}",
-        ]
-    return "".join(f"{line}\n" for line in lines)
+        yield Styled(f"{finding.level}:", COLOURS[finding.level])
+        yield f" {visible(finding.where)}: {visible(finding.message)} [{finding.id}]\n  fix: {visible(finding.fix)}\n"
 
 
 def _summary(report: "Report") -> str:

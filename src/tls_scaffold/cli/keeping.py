@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.terminal import give, talk, warn
+from tls_scaffold.words import visible
 
 if TYPE_CHECKING:
     from tls_scaffold.keeping.changes import Note, Plan
@@ -23,15 +25,15 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
     if dry_run:
         from tls_scaffold.keeping.patch import unified
 
-        click.echo(unified(plan), nl=False)
+        give(unified(plan))
         return
     for note in plan.notes:
-        click.echo(line(note, plan.shelf), err=True)
+        talk(visible(line(note, plan.shelf)))
     for cn in plan.forgotten:
         again = f"etcdctl user delete -- {shlex.quote(cn)}"
-        click.echo(f"warning: etcd keeps the user `{cn}` and its rights until `{again}`", err=True)
+        warn(f"etcd keeps the user `{cn}` and its rights until `{again}`")
     if plan.conflicts:
-        click.echo(f"\nhint: {SETTLE}", err=True)
+        talk(f"\nhint: {SETTLE}")
         click.get_current_context().exit(1)
 
 

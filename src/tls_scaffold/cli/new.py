@@ -1,6 +1,5 @@
 """`tls-scaffold new` on the command line."""
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tls_scaffold.cli.options import components, given, option
+from tls_scaffold.cli.terminal import say, talk, warn
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.new import Made
@@ -56,11 +56,11 @@ def new(folder: Path, /, directory: Path, source: str, *, dry_run: bool, **words
 
     made = command.new(folder / directory, source, chosen, dry_run=dry_run)
     if dry_run:
-        click.echo(b"\n".join(os.fsencode(made.target / path) for path in made.files))
+        say("\n".join(str(made.target / path) for path in made.files))
     else:
         for warning in made.warnings:
-            click.echo(f"warning: {warning}", err=True)
-        click.echo(_summary(made), err=True)
+            warn(warning)
+        talk(_summary(made))
 
 
 def _asked(chosen: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _summary(made: "Made") -> str:
     inventory = made.inventory
     counts = ((inventory.members, "member"), (inventory.proxies, "prox"), (inventory.users, "user"))
     parts = ", ".join(f"{len(listed)} {_plural(word, len(listed))}" for listed, word in counts)
-    target = click.format_filename(str(made.target))
+    target = str(made.target)
     return f"made: requests and a Makefile for a CA, {parts}\nwhere: {target}\nnext: make -C {_quoted(target)}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.terminal import give_json, say, talk
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.prove import Proof
@@ -32,15 +33,18 @@ def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> N
     """
     from tls_scaffold.commands import prove as command
 
-    starting = partial(click.echo, "starting a throw-away cluster", err=True)
+    starting = partial(talk, "starting a throw-away cluster")
     proof = command.prove(context.obj, directory, starting)
-    click.echo(json.dumps(_document(proof), indent=2, ensure_ascii=False) if as_json else _text(proof))
+    if as_json:
+        give_json(json.dumps(_document(proof), indent=2, ensure_ascii=False) + "\n")
+    else:
+        say(_text(proof))
     if proof.surprises:
-        click.echo(f"{proof.surprises} of {_count(proof)} went otherwise than they should", err=True)
+        talk(f"{proof.surprises} of {_count(proof)} went otherwise than they should")
         context.exit(1)
     untried = f" (not tried: {', '.join(proof.untried)})" if proof.untried else ""
     members = f"members: {proof.members}{untried}"
-    click.echo(f"all {_count(proof)} went as they should, on etcd {proof.version}, {members}", err=True)
+    talk(f"all {_count(proof)} went as they should, on etcd {proof.version}, {members}")
 
 
 def _count(proof: "Proof") -> int:

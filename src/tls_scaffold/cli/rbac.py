@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
 
 
 @click.command()
@@ -24,7 +25,7 @@ def rbac(context: click.Context, *, diff: bool, as_json: bool) -> None:
     else:
         from tls_scaffold.commands import rbac as command
 
-        click.echo(command.script(context.obj), nl=False)
+        give(command.script(context.obj))
 
 
 def _compare(context: click.Context, *, as_json: bool) -> None:
@@ -33,13 +34,13 @@ def _compare(context: click.Context, *, as_json: bool) -> None:
     folder: Path = context.obj
     found = command.differences(folder)
     if as_json:
-        click.echo(json.dumps([vars(each) for each in found], indent=2, ensure_ascii=False))
+        give_json(json.dumps([vars(each) for each in found], indent=2, ensure_ascii=False) + "\n")
     else:
         for each in found:
-            click.echo(f"{'+' if each.change == 'missing' else '-'} {'  '.join(each.words)}")
+            say(f"{'+' if each.change == 'missing' else '-'} {'  '.join(each.words)}")
     for warning in command.not_compared(folder):
-        click.echo(f"warning: {warning}", err=True)
+        warn(warning)
     if found:
-        click.echo("`make rbac` creates what is missing (+) and takes away what is too much (-)", err=True)
+        talk("`make rbac` creates what is missing (+) and takes away what is too much (-)")
         context.exit(1)
-    click.echo("etcd holds what the inventory asks for", err=True)
+    talk("etcd holds what the inventory asks for")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.terminal import Styled, give_json, say
 
 if TYPE_CHECKING:
     from tls_scaffold.inventory.presets import Preset
@@ -22,9 +23,10 @@ def roles(*, as_json: bool) -> None:
 
     presets = command.roles()
     if as_json:
-        click.echo(json.dumps([_document(preset) for preset in presets], indent=2, ensure_ascii=False))
+        give_json(json.dumps([_document(preset) for preset in presets], indent=2, ensure_ascii=False) + "\n")
     else:
-        click.echo("\n\n".join(_text(preset) for preset in presets))
+        for number, preset in enumerate(presets):
+            say("\n" * bool(number), Styled(preset.name), _text(preset))
 
 
 def _document(preset: "Preset") -> dict[str, Any]:
@@ -44,5 +46,4 @@ def _text(preset: "Preset") -> str:
         rows.append(("root", "(the role root)", preset.root))
     width = max(len(path) for _, path, _ in rows)
     lines = [f"  {access:9}  {path:{width}}  {why}" for access, path, why in rows]
-    title = click.style(preset.name, bold=True)
-    return "\n".join((f"{title}  ({preset.version}; {preset.source})", *lines))
+    return "\n".join((f"  ({preset.version}; {preset.source})", *lines))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.terminal import say, talk, warn
 from tls_scaffold.words import visible
 
 LONG = 20
@@ -27,17 +28,16 @@ def sign(folder: Path, names: tuple[str, ...], jobs: int | None, *, force: bool,
     from tls_scaffold.commands.sign import sign as run
 
     done = run(folder, names, force=force, own_lines=own_lines, processes=jobs or 0, progress=_progress)
-    lines = [f"signed {path}{_because(reasons)}" for path, reasons in done.signed.items()]
-    if lines:
-        click.echo("\n".join(lines))
-    else:
-        click.echo(f"nothing to sign: {_count(done.kept)}", err=True)
+    for path, reasons in done.signed.items():
+        say(visible(f"signed {path}{_because(reasons)}"))
+    if not done.signed:
+        talk(f"nothing to sign: {_count(done.kept)}")
     for where, line in done.left:
         told = f"{where} signs in a way that is not understood, what it asks for is left to make"
-        click.echo(f"warning: {told}: `{visible(line)}`", err=True)
+        warn(f"{told}: `{visible(line)}`")
     for name in done.not_run:
         told = f"the commands below the line of `{name}` were not run, `make req-{name}` signs it again and runs them"
-        click.echo(f"warning: {told}", err=True)
+        warn(told)
 
 
 def _because(reasons: tuple[str, ...]) -> str:

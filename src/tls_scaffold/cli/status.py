@@ -2,12 +2,14 @@
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
 from tls_scaffold.words import hours, visible
 
 if TYPE_CHECKING:
@@ -51,37 +53,35 @@ def status(folder: Path, /, within: int, prometheus: str | None, svg: str | None
     for path, render in ((prometheus, report.to_prometheus), (svg, report.to_svg)):
         if path and path != STDOUT:
             command.write(Path(path), render())
-    click.echo(_on_stdout(report, prometheus, svg, as_json=as_json), nl=False)
+    if as_json:
+        give_json(report.to_json())
+    elif STDOUT in (prometheus, svg):
+        give(report.to_prometheus() if prometheus == STDOUT else report.to_svg())
+    else:
+        say(*_table(report), end="")
     for where, line in report.unread:
         told = f"{where} signs in a way that is not understood, what it asks for is not known here"
-        click.echo(f"note: {told}: `{visible(line)}`", err=True)
+        talk(f"note: {told}: `{visible(line)}`")
     if report.advice and not as_json:
-        click.echo("next: " + "\n      ".join(report.advice), err=True)
+        talk("next: " + "\n      ".join(map(visible, report.advice)))
     if report.problem:
         raise report.problem
     sys.exit(0 if report.is_valid else 1)
 
 
-def _on_stdout(report: "Report", prometheus: str | None, svg: str | None, *, as_json: bool) -> str | bytes:
-    if prometheus == STDOUT:
-        return report.to_prometheus().encode()
-    if svg == STDOUT:
-        return report.to_svg().encode()
-    return report.to_json() if as_json else _table(report)
-
-
-def _table(report: "Report") -> str:
+def _table(report: "Report") -> Iterator[str | Styled]:
     cells = [HEADINGS, *(_cells(row) for row in report.rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
-    lines = [_line(HEADINGS, widths)]
+    yield f"{_line(HEADINGS, widths)}{HEADINGS[-1]}\n"
     for row, shown in zip(report.rows, cells[1:], strict=True):
-        state = click.style(row.state, fg=COLOURS.get(row.state, "red"), bold=row.state != "valid")
-        lines += [_line((*shown[:-1], state), widths), *(f"  {visible(reason)}" for reason in row.reasons)]
-    return "\n".join(lines) + "\n"
+        yield _line(shown, widths)
+        yield Styled(row.state, COLOURS.get(row.state, "red"), bold=row.state != "valid")
+        yield "".join(f"\n  {visible(reason)}" for reason in row.reasons) + "\n"
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells[:-1], widths, strict=False)) + "  " + cells[-1]
+    """Return all cells of a line but the last."""
+    return "".join(f"{cell:{width}}  " for cell, width in zip(cells[:-1], widths, strict=False))
 
 
 def _cells(row: "Row") -> tuple[str, ...]:

@@ -45,13 +45,14 @@ def differences(folder: Path) -> tuple[Difference, ...]:
             cwd=folder,
             env={**os.environ, "TMPDIR": temporary},  # a relative one would be another's in the folder
             stdin=subprocess.DEVNULL,
+            env={**os.environ, "TLS_SCAFFOLD_AS_IT_IS": "1"},
             capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",  # keys of etcd are bytes
             check=False,
         )
-    if done.stderr or done.returncode not in (0, 1):
-        summary, _, hint = done.stderr.removeprefix("error: ").strip().partition("\n\nhint: ")
+    out, err = (each.decode("utf-8", "backslashreplace") for each in (done.stdout, done.stderr))  # keys are bytes
+    if err or done.returncode not in (0, 1):
+        summary, _, hint = err.removeprefix("error: ").strip().partition("\n\nhint: ")
         raise ScaffoldError(summary or f"`{SCRIPT}` was ended (exit code {done.returncode})", hint=hint)
     signs = {"+": "missing", "-": "surplus"}
-    return tuple(Difference(signs[line[0]], tuple(line[2:].split("\t"))) for line in done.stdout.splitlines())
+    lines = out.split("\n")[:-1]  # `splitlines` would end one within a key
+    return tuple(Difference(signs[line[0]], tuple(line[2:].split("\t"))) for line in lines)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tls_scaffold.state.states import Row
+from tls_scaffold.words import visible
 
 EXPIRY = "tls_scaffold_certificate_not_after_seconds"
 STATE = "tls_scaffold_certificate_state"
@@ -31,5 +32,4 @@ def _labels(row: Row) -> str:
 
 
 def _escaped(text: str) -> str:
-    plain = text.encode("utf-8", "backslashreplace").decode()
-    return plain.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return r"\n".join(visible(line).replace("\\", r"\\").replace('"', r"\"") for line in text.split("\n"))

@@ -1,0 +1,83 @@
+"""Whatever the command line prints goes out here: what others wrote never steers the terminal.
+
+The CN of a certificate, a line of a Makefile or a word of etcd's may hold control characters, which clear a screen, set
+its title or turn a text around.
+"""
+
+import re
+import sys
+import unicodedata
+from dataclasses import dataclass
+from io import StringIO
+
+import click
+
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.words import INVISIBLE, printable, visible
+
+NOT_PLAIN = re.compile(r"[^\n -~]")
+
+
+@dataclass(frozen=True)
+class Styled:
+    """A text in a colour, in bold letters unless that is said."""
+
+    text: str
+    colour: str | None = None
+    bold: bool = True
+
+
+def say(*parts: str | Styled, err: bool = False, end: str = "\n") -> None:
+    """Print a text for people, of parts that follow each other: what can't be seen in them is shown as an escape."""
+    click.echo("".join(map(_shown, parts)) + end, err=err, nl=False)
+
+
+def talk(*parts: str | Styled) -> None:
+    """Print on stderr what is said about the work."""
+    say(*parts, err=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    talk(Styled("warning:", "yellow"), f" {text}")
+
+
+def give(text: str) -> None:
+    """Print a text that a program reads byte for byte, as a diff or a script; on a terminal as any other."""
+    if sys.stdout and sys.stdout.isatty():
+        say(text, end="")
+    else:
+        click.echo(text.encode("utf-8", "surrogateescape"), nl=False)
+
+
+def give_json(text: str) -> None:
+    """Print a JSON document, in which JSON's own escapes stand for what can't be seen."""
+    click.echo(NOT_PLAIN.sub(_json_escape, text), nl=False)
+
+
+def tell_error(error: ScaffoldError) -> None:
+    """Print an error: its summary and each of its problems keep to a line of their own."""
+    lines = [visible(error.summary), *(f"  {visible(problem)}" for problem in error.problems)]
+    hint = ["", f"hint: {error.hint}"] if error.hint else []
+    talk(Styled("error:", "red"), " ", "\n".join([*lines, *hint]))
+
+
+def tell_usage(error: click.ClickException) -> None:
+    """Print what click says of a wrong command line, which may quote it."""
+    text = StringIO()
+    error.show(text)
+    say(text.getvalue(), err=True, end="")
+
+
+def _shown(part: str | Styled) -> str:
+    if isinstance(part, str):
+        return printable(part)
+    return click.style(printable(part.text), fg=part.colour, bold=part.bold)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if unicodedata.category(character) not in INVISIBLE:
+        return character
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
