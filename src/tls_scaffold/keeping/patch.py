@@ -2,12 +2,15 @@
 
 import difflib
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from tls_scaffold.keeping.changes import Plan, Step
 
 NOTHING = "/dev/null"
 NO_NEWLINE = "\\ No newline at end of file\n"
+Pair = tuple[int, int]
 
 
 def unified(plan: Plan) -> str:
@@ -18,10 +21,81 @@ def unified(plan: Plan) -> str:
 
 
 def _step(step: Step) -> Iterator[str]:
-    names = (NOTHING if step.before is None else f"a/{step.path}", NOTHING if step.after is None else f"b/{step.path}")
     before, after = (_lines(text or "") for text in (step.before, step.after))
-    for line in difflib.unified_diff(before, after, *names):
-        yield line if line.endswith("\n") else f"{line}\n{NO_NEWLINE}"
+    if before or after:
+        yield f"--- {NOTHING if step.before is None else f'a/{step.path}'}\n"
+        yield f"+++ {NOTHING if step.after is None else f'b/{step.path}'}\n"
+    for group in _Matcher(None, before, after, autojunk=False).get_grouped_opcodes():
+        yield f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@\n"
+        for kind, start, end, first, last in group:
+            if kind == "equal":
+                yield from (_line(" ", line) for line in before[start:end])
+                continue
+            yield from (_line("-", line) for line in before[start:end])
+            yield from (_line("+", line) for line in after[first:last])
+
+
+def _line(sign: str, line: str) -> str:
+    return f"{sign}{line}" if line.endswith("\n") else f"{sign}{line}\n{NO_NEWLINE}"
+
+
+def _range(start: int, end: int) -> str:
+    """Return the lines from `start` up to `end`, as a hunk's head counts them: where there are none, the one before."""
+    length = end - start
+    begin = start + bool(length)
+    return f"{begin}" if length == 1 else f"{begin},{length}"
+
+
+class _Matcher(difflib.SequenceMatcher[str]):
+    """Compares between lines that stand once on both sides: difflib alone would take an hour for 10,000 components."""
+
+    def get_matching_blocks(self) -> list[difflib.Match]:
+        """Return the parts that are equal, in their order, and the empty one that difflib wants at the end."""
+        one, other = list(self.a), list(self.b)  # type: ignore[attr-defined]  # typeshed leaves them out
+        blocks: list[difflib.Match] = []
+        at, there = 0, 0
+        for end, last in [*_anchors(one, other), (len(one), len(other))]:
+            gap = difflib.SequenceMatcher(None, one[at:end], other[there:last], autojunk=False)
+            for block in gap.get_matching_blocks()[:-1]:
+                _add(blocks, at + block.a, there + block.b, block.size)
+            _add(blocks, end, last, int(end < len(one)))
+            at, there = end + 1, last + 1
+        return [*blocks, difflib.Match(len(one), len(other), 0)]
+
+
+def _add(blocks: list[difflib.Match], at: int, there: int, size: int) -> None:
+    """Add an equal part to the others, or to the last of them where it goes on from that."""
+    before = blocks[-1] if blocks else None
+    if before and before.a + before.size == at and before.b + before.size == there:
+        blocks[-1] = before._replace(size=before.size + size)
+    else:
+        blocks.append(difflib.Match(at, there, size))
+
+
+def _anchors(one: Sequence[str], other: Sequence[str]) -> list[Pair]:
+    """Return where the lines stand that both sides have once: as many as are in the same order on both."""
+    counts = Counter(one)
+    twice = {line for line, count in Counter(other).items() if count > 1}
+    there = {line: at for at, line in enumerate(other) if line not in twice}
+    pairs = [(at, there[line]) for at, line in enumerate(one) if counts[line] == 1 and line in there]
+    return _longest_run(pairs)
+
+
+def _longest_run(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the most of some pairs, which are sorted by their first numbers, that their second ones sort too."""
+    ends: list[int] = []  # the least number in which a run of each length ends
+    lengths: list[int] = []
+    for _, place in pairs:
+        length = bisect_left(ends, place)
+        ends[length : length + 1] = [place]
+        lengths.append(length)
+    found: list[Pair] = []
+    wanted = len(ends) - 1
+    for pair, length in zip(reversed(pairs), reversed(lengths), strict=True):
+        if length == wanted and (not found or pair[1] < found[-1][1]):
+            found.append(pair)
+            wanted -= 1
+    return found[::-1]
 
 
 def _lines(text: str) -> list[str]:
