@@ -14,8 +14,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from support import BIN, Done, contents, faults, make, openssl, run, verify, wait_for
+from tls_scaffold.cli import cli
 from tls_scaffold.disk import healing
 
 Factory = Callable[..., Path]
@@ -68,6 +70,33 @@ def chain(tmp_path: Path) -> Path:
 
 def chain_verifies(folder: Path) -> None:
     openssl(*f"verify -CAfile {folder}/certs/ca.pem -untrusted {folder}/certs/sub.pem {folder}/certs/a.pem".split())
+
+
+def test_what_is_signed_is_told_although_the_next_round_ends_in_an_error(chain: Path) -> None:
+    edit(chain / "config/a.json", lambda request: request.update(CN="x" * 65))
+
+    done = sign(chain, code=1)
+
+    assert done.stdout == "signed certs/ca.pem\nsigned certs/sub.pem\n"
+    assert done.stderr.startswith("error: nothing is signed\n  config/a.json: ")
+
+
+def test_what_is_in_its_place_is_told_although_the_disk_refuses_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = hand_made(tmp_path / "t", line("a", "certs/a"), line("b", "other/b"))
+    real = os.replace
+
+    def refuses(source: str, target: str) -> None:
+        if target.endswith("other/b.pem"):
+            raise OSError(28, "No space left on device", target)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", refuses)
+    done = CliRunner().invoke(cli, ["-C", str(folder), "sign"])
+
+    assert (done.exit_code, done.stdout) == (1, "signed certs/ca.pem\nsigned certs/a.pem\n")
+    assert done.stderr == f"error: `{folder}/other/b.pem` can't be worked on: No space left on device\n"
 
 
 def test_a_ca_that_a_ca_signs_is_signed_before_what_it_signs(chain: Path) -> None:

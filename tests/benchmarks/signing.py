@@ -157,7 +157,8 @@ def staged(template: Path, count: int) -> tuple[float, float]:
         signed = time.perf_counter()
         pairs.flush(set(folders))
         flushed = time.perf_counter()
-        pairs.place(folder / "certs", [(each, job.name) for each, job in zip(folders, jobs, strict=True)])
+        staged = [(each, job.name) for each, job in zip(folders, jobs, strict=True)]
+        pairs.place(folder / "certs", staged, lambda _: None)
         return signed - begin, flushed - signed
 
 

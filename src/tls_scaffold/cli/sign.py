@@ -38,6 +38,8 @@ def sign(folder: Path, names: tuple[str, ...], jobs: int | None, *, force: bool,
     for name in done.not_run:
         told = f"the commands below the line of `{name}` were not run, `make req-{name}` signs it again and runs them"
         warn(told)
+    if done.problem:
+        raise done.problem
 
 
 def _because(reasons: tuple[str, ...]) -> str:

@@ -37,10 +37,10 @@ def sign(
     No names mean every component; `ca` is the CA, which is made where it is missing and never signed again.
     With `own_lines` the Makefile's lines that call cfssl are left to make.
     `processes` 0 takes as many as there are processors. `progress` is given the number of certificates and yields
-    what to call when some are done. Raises ScaffoldError with every problem, before anything is written (what is
-    signed by a CA that is signed here itself is looked at after that); that nothing can be written is one where
-    something is to be signed. Lines that call cfssl in a way that is not understood are told where every component
-    is asked for.
+    what to call when some are done. Raises ScaffoldError with every problem, before anything is written; that nothing
+    can be written is one where something is to be signed. What goes wrong when something has been signed (by a CA that
+    is signed here itself, say) is in the answer beside that. Lines that call cfssl in a way that is not understood are
+    told where every component is asked for.
     """
     with lock_or_refusal(folder, "tls-scaffold sign", wait=WAIT) as refusal:
         with ca_kept(folder):
@@ -49,33 +49,39 @@ def sign(
 
             found = reading.result()
         chosen = _named(found.own if own_lines else found.signings, names)
-        done = signings.Done({}, 0)
-        for each in signings.in_turn(chosen):
-            planned = signings.look(folder, each, found.signings, force=force)
-            if refusal and planned.done.signed:
-                raise refusal
-            if refusal:
+        # Nothing is read any more behind the signing: an error there would hide what was signed.
+        text = "" if names else content(folder, MAKEFILE).decode("utf-8", "replace")
+        done, put = signings.Done({}, 0), set[str]()
+        try:
+            for each in signings.in_turn(chosen):
+                planned = signings.look(folder, each, found.signings, force=force)
+                if refusal and planned.done.signed:
+                    raise refusal
                 done += planned.done
-            else:
-                done += signings.carry_out(folder, planned, processes=processes or _processors(), progress=progress)
-    if names:
-        return done
-    return replace(done, left=() if own_lines else _left(folder, found.unread), not_run=_not_run(folder, done.signed))
+                if not refusal:
+                    signings.carry_out(folder, planned, processes or _processors(), progress, tell=put.add)
+        except (ScaffoldError, OSError) as error:
+            if not put:
+                raise
+            signed = {path: reasons for path, reasons in done.signed.items() if path in put}
+            done = replace(done, signed=signed, problem=error)
+    left = () if own_lines else _left(text, found.unread)
+    return done if names else replace(done, left=left, not_run=_not_run(text, done.signed))
 
 
-def _not_run(folder: Path, signed: Collection[str]) -> tuple[str, ...]:
-    """Return the components that were signed without the commands that stand below their lines."""
-    below = makefile.with_commands_below(content(folder, MAKEFILE).decode("utf-8", "replace")) if signed else {}
+def _not_run(text: str, signed: Collection[str]) -> tuple[str, ...]:
+    """Return the components that were signed without the commands that stand below their lines in a Makefile."""
+    below = makefile.with_commands_below(text) if signed else {}
     return tuple(name for output, name in below.items() if f"{output}.pem" in signed)
 
 
-def _left(folder: Path, unread: Collection[Unread]) -> tuple[tuple[str, str], ...]:
-    """Return where in the Makefile each command stands that is left to make, and the command."""
+def _left(text: str, unread: Collection[Unread]) -> tuple[tuple[str, str], ...]:
+    """Return where in a Makefile each command stands that is left to make, and the command."""
     if not unread:
         return ()
     from tls_scaffold.makefiles.places import Places
 
-    places = Places(content(folder, MAKEFILE).decode("utf-8", "replace"))
+    places = Places(text)
     return tuple((places.unread(each), each.line) for each in unread)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -59,10 +59,10 @@ def folders_in(directory: Path) -> frozenset[str]:
     return frozenset()
 
 
-def place(directory: Path, staged: Collection[tuple[Path, str]]) -> None:
+def place(directory: Path, staged: Collection[tuple[Path, str]], tell: Callable[[str], object]) -> None:
     """Move staged files, by workshop and name, into a directory.
 
-    Of each certificate the old one goes first, and the new one comes last.
+    Of each certificate the old one goes first, and the new one comes last: then `tell` is given the name.
     """
     with telling(directory):
         for work, name in staged:
@@ -72,6 +72,7 @@ def place(directory: Path, staged: Collection[tuple[Path, str]]) -> None:
             for ending in MODES:
                 with suppress(FileNotFoundError):
                     os.replace(f"{work}/{name}{ending}", f"{directory}/{name}{ending}")  # noqa: PTH105
+            tell(name)
         flush_directory(directory)
 
 
@@ -89,4 +90,4 @@ def put(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:
             raise ScaffoldError(f"{folders[0]} is a folder: it should be a file", hint="move it away")
         stage(work, name, contents)
         flush([work])
-        place(directory, [(work, name)])
+        place(directory, [(work, name)], lambda _: None)

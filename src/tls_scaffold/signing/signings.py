@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from tls_scaffold.disk.files import telling
@@ -15,6 +16,7 @@ from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS
 from tls_scaffold.signing import authority, batch, issuer, pairs, plan, signer
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Done:
     """What was signed, by path, each with the reasons; and how many certificates were as they are asked for.
 
     `left` has, as where and what, the commands of the Makefile that sign in a way that is not understood; `not_run` the
-    components with commands of their own, which make would have run had it signed them.
+    components with commands of their own, which make would have run had it signed them; `problem` is what ended the
+    signing when something had been signed.
     """
 
     signed: dict[str, tuple[str, ...]]
     kept: int
     left: tuple[tuple[str, str], ...] = ()
     not_run: tuple[str, ...] = ()
+    problem: ScaffoldError | OSError | None = None
 
     def __add__(self, other: "Done") -> "Done":
         """Return what two rounds signed and kept."""
@@ -133,22 +137,23 @@ def _is_ca_that_is_there(folder: Path, signing: Signing, every: Sequence[Signing
     return False
 
 
-def carry_out(folder: Path, planned: Round, *, processes: int, progress: Progress) -> Done:
+def carry_out(folder: Path, planned: Round, processes: int, progress: Progress, *, tell: Tell) -> None:
     """Make the CAs and sign what a round wants; the folder's lock is held since it was planned.
 
+    `tell` is given the path of each certificate when it is in its place, so that an error hides none.
     Raises ScaffoldError where a CA can't sign or the disk refuses; every pair is then an old or a new one, or lacks its
     certificate, and is signed by the next run.
     """
     _clear_beside(folder, planned.signings)
     for path, (signed, _) in planned.new.items():
         authority.put(folder, path, signed)
+        tell(path)
     if planned.wanted:
         able = {
             path: planned.new[path][1] if path in planned.new else authority.load(folder, path, key)
             for path, key in planned.keys.items()
         }
-        _write(folder, planned.wanted, able, planned.now, processes, progress)
-    return planned.done
+        _write(folder, planned, able, processes, progress, tell)
 
 
 def _clear_beside(folder: Path, signings: Sequence[Signing]) -> None:
@@ -160,14 +165,14 @@ def _clear_beside(folder: Path, signings: Sequence[Signing]) -> None:
 
 def _write(
     folder: Path,
-    wanted: Sequence[plan.Wanted],
+    planned: Round,
     cas: Mapping[str, issuer.CA],
-    now: datetime,
     processes: int,
     progress: Progress,
+    tell: Tell,
 ) -> None:
     """Sign into workshops, flush them all, and only then move the files into place."""
-    bases = [each.signing.output.rpartition("/") for each in wanted]
+    bases = [each.signing.output.rpartition("/") for each in planned.wanted]
     parents = {directory: folder / directory for directory, _, _ in bases}
     with telling(folder), suppress(FileNotFoundError):
         (folder / CERTS).chmod(0o700)
@@ -175,13 +180,17 @@ def _write(
         works = {parent: stack.enter_context(pairs.workshop(parent)) for parent in dict.fromkeys(parents.values())}
         jobs = [
             batch.Job(name, each.request, each.profile, cas[each.signing.ca], works[parents[directory]])
-            for (directory, _, name), each in zip(bases, wanted, strict=True)
+            for (directory, _, name), each in zip(bases, planned.wanted, strict=True)
         ]
         with progress(len(jobs)) as update:
-            folders = batch.sign(jobs, now, processes, update)
+            folders = batch.sign(jobs, planned.now, processes, update)
         pairs.flush(dict.fromkeys(folders))
-        staged: dict[Path, list[tuple[Path, str]]] = {parent: [] for parent in works}
+        staged: dict[str, list[tuple[Path, str]]] = {directory: [] for directory in parents}
         for work, (directory, _, name) in zip(folders, bases, strict=True):
-            staged[parents[directory]].append((work, name))
-        for parent, files in staged.items():
-            pairs.place(parent, files)
+            staged[directory].append((work, name))
+        for directory, files in staged.items():
+            pairs.place(parents[directory], files, partial(_tell_path, tell, directory))
+
+
+def _tell_path(tell: Tell, directory: str, name: str) -> None:
+    tell(f"{directory}/{name}.pem" if directory else f"{name}.pem")
