@@ -8,6 +8,7 @@ import pytest
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
+from tls_scaffold.paths import LARGEST
 
 DATA = {"members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}], "expiry": "90d", "separate_requests": True}
 JSON = '{"members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}], "expiry": "90d", "separate_requests": true}'
@@ -185,7 +186,7 @@ def test_a_number_that_python_will_not_read_is_refused() -> None:
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "latin-1").write_bytes(b"a\xff")
     with (tmp_path / "huge").open("wb") as file:
-        file.truncate(formats.LARGEST + 1)
+        file.truncate(LARGEST + 1)
     path = str(tmp_path / name)
 
     with pytest.raises(ScaffoldError) as caught:

@@ -25,6 +25,7 @@ from tls_scaffold.commands import status as command
 from tls_scaffold.commands.check import check
 from tls_scaffold.commands.status import Report, status
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import LARGEST
 from tls_scaffold.state import reading
 from tls_scaffold.state.contents import read
 from tls_scaffold.state.entries import judged
@@ -304,10 +305,10 @@ def test_what_is_no_certificate_is_missing(small: Callable[..., Path], text: str
     assert states(folder)["alice"] == ("missing", (f"missing: {reason}",))
 
 
-def test_a_file_of_more_than_a_mebibyte_is_no_certificate(small: Callable[..., Path]) -> None:
+def test_a_file_that_is_larger_than_any_of_a_folder_is_no_certificate(small: Callable[..., Path]) -> None:
     folder = small("alice")
-    (folder / "certs/alice.pem").write_bytes(b" " * (1024 * 1024 + 1))
-    assert states(folder)["alice"] == ("missing", ("missing: `certs/alice.pem` is larger than 1 MiB",))
+    os.truncate(folder / "certs/alice.pem", LARGEST + 1)
+    assert states(folder)["alice"] == ("missing", ("missing: `certs/alice.pem` is larger than 64 MiB",))
 
 
 def test_without_the_name_of_the_ca_s_key_the_signature_counts(small: Callable[..., Path]) -> None:

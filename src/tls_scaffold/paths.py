@@ -1,4 +1,4 @@
-"""What a folder's own files are called, as in etcd's hack/tls-setup."""
+"""What a folder's own files are called, as in etcd's hack/tls-setup, and how large one may be."""
 
 CERTS = "certs"
 CA = f"{CERTS}/ca.pem"
@@ -7,3 +7,4 @@ CA_REQUEST = "config/ca-csr.json"
 CONFIG = "config/ca-config.json"
 ARCHIVE = "archive"
 STATE = ".tls-scaffold"
+LARGEST = 64 * 1024 * 1024  # bytes of a file, read or written; 10,000 users with the longest names need 11 MB

@@ -14,7 +14,6 @@ from tls_scaffold.etcd.etcdctl import Identity, Member
 from tls_scaffold.etcd.matrix import Attempt, matrix
 from tls_scaffold.etcd.proofs import Check
 from tls_scaffold.inventory import intake, rbac
-from tls_scaffold.inventory.formats import LARGEST
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
@@ -165,7 +164,7 @@ def _scripts(folder: Path, inventory: Inventory, into: Path) -> Iterator[Path]:
     own = folder / SCRIPT
     with telling(own, "read"):
         try:
-            script = plain(own, str(own), LARGEST)
+            script = plain(own, str(own))
         except FileNotFoundError:
             hint = f"`tls-scaffold rbac >{SCRIPT}` writes it anew"
             raise ScaffoldError(f"`{own}` is missing: the script that is to be proven", hint=hint) from None

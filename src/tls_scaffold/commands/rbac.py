@@ -43,9 +43,9 @@ def differences(folder: Path) -> tuple[Difference, ...]:
         done = subprocess.run(
             ["sh", path, "--diff"],
             cwd=folder,
-            env={**os.environ, "TMPDIR": temporary},  # a relative one would be another's in the folder
+            # A relative TMPDIR would be another's in the folder.
+            env={**os.environ, "TMPDIR": temporary, "TLS_SCAFFOLD_AS_IT_IS": "1"},
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "TLS_SCAFFOLD_AS_IT_IS": "1"},
             capture_output=True,
             check=False,
         )

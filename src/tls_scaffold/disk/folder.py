@@ -14,8 +14,7 @@ from tls_scaffold.disk.healing import CA_FILES, WORK, clear_leftovers, finish_ca
 from tls_scaffold.disk.moving import is_in, make_directories, move
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.formats import LARGEST
-from tls_scaffold.paths import ARCHIVE, CERTS, STATE
+from tls_scaffold.paths import ARCHIVE, CERTS, LARGEST, STATE
 
 NO_LINKS = (CERTS, ARCHIVE, STATE)
 NO_LINKS_HINT = "move it away, or put a folder in its place"
@@ -164,12 +163,12 @@ def take_ca(folder: Path, base: str) -> None:
         finish_ca(certs)
 
 
-def read_text(folder: Path, path: str) -> str | None:
-    """Return the text of a file of the folder, None if there is none; ScaffoldError if it is no text."""
+def read_text(folder: Path, path: str, largest: int = LARGEST) -> str | None:
+    """Return the text of a file of the folder, None if there is none; ScaffoldError if it is no text, or too large."""
     target = folder / path
     with telling(target, "read"):
         try:
-            return plain(target, str(target), LARGEST).decode()
+            return plain(target, str(target), largest).decode()
         except FileNotFoundError:
             return None
         except UnicodeDecodeError as error:

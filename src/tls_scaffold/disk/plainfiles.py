@@ -5,21 +5,20 @@ import stat
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-
-LARGEST = 1024 * 1024
+from tls_scaffold.paths import LARGEST
 
 
 def content(folder: Path, path: str) -> bytes:
     """Return the bytes of `folder`/`path`; ScaffoldError if that is missing, no plain file, or far too large."""
     try:
-        return plain(f"{folder}/{path}", path, LARGEST)
+        return plain(f"{folder}/{path}", path)
     except FileNotFoundError:
         raise ScaffoldError(f"`{path}` is missing") from None
     except OSError as error:
         raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
 
 
-def plain(path: str | Path, place: str, largest: int) -> bytes:
+def plain(path: str | Path, place: str, largest: int = LARGEST) -> bytes:
     """Return the bytes of a plain file of `largest` bytes at most; `place` names it in messages.
 
     Raises ScaffoldError if it is something else or larger, OSError if it is missing or can't be read.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tls_scaffold.disk.files import create, telling, write
 from tls_scaffold.disk.folder import archive, move_away
 from tls_scaffold.disk.locking import DIRECTORY
-from tls_scaffold.disk.plainfiles import LARGEST, plain
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import anyway, gnumake, sealed
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -63,7 +63,7 @@ def _files(folder: Path) -> dict[str, _File]:
                 if OF_A_CA.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     with suppress(OSError, ScaffoldError):
                         mode = stat.S_IMODE(entry.stat().st_mode)
-                        found[place + entry.name] = _File(plain(entry.path, entry.path, LARGEST), mode)
+                        found[place + entry.name] = _File(plain(entry.path, entry.path), mode)
     return found
 
 

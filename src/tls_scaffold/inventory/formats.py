@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import LARGEST
 
 SUFFIXES = {"json": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml"}
-LARGEST = 64 * 1024 * 1024
 TOML_LINE = re.compile(r"\s*(#.*\s*)*(\[|[\w.'\"-]+[ \t]*=)")
 PLAIN = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),

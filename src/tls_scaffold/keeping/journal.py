@@ -13,12 +13,12 @@ from tls_scaffold.disk import folder as files
 from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields
-from tls_scaffold.inventory.formats import LARGEST
 from tls_scaffold.keeping import permitted, readback
 from tls_scaffold.keeping.changes import BESIDE, VERBS, Note, Plan, Step
-from tls_scaffold.paths import CERTS, STATE
+from tls_scaffold.paths import CERTS, LARGEST, STATE
 
 FILE = f"{STATE}/pending.json"
+LARGEST_ENTRY = 16 * LARGEST  # every text before and after, with escapes, and all of them again in the record's
 AWAY = "move it away and run `tls-scaffold sync`"
 COMMANDS = (("add",), ("adopt",), ("remove",), ("sync",))
 PLAN = tuple(each.name for each in fields_of(Plan))
@@ -63,7 +63,7 @@ def finish(folder: Path) -> Entry | None:
 
     Raises ScaffoldError, before anything is done, for whatever no command of ours can have written.
     """
-    text = readback.text(folder, FILE)
+    text = readback.text(folder, FILE, LARGEST_ENTRY)
     if text is None:
         return None
     try:

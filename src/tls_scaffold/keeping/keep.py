@@ -20,7 +20,7 @@ from tls_scaffold.keeping.takeover import Takeover
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.rendering import template
-from tls_scaffold.rendering.documents import NOT_RECORDED
+from tls_scaffold.rendering.documents import NOT_RECORDED, check_sizes
 from tls_scaffold.words import meant
 
 
@@ -104,6 +104,7 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
         plan = plan.with_more(gone.copies(shelf, given, record))
     plan = plan.with_more(_as_they_were(plan, change.reset))
     plan = adopted.finished(folder, plan, rendered) if adopted else plan
+    check_sizes({step.path: step.after for step in plan.steps if step.after is not None})
     plan = replace(plan, forgotten=rbac.forgotten(record.get(SCRIPT, now.get(SCRIPT, "")), rendered[SCRIPT]))
     return plan.with_more(moves=(*change.requests(folder, {**record, **rendered}), *change.moves))
 

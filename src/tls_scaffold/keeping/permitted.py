@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.disk import folder as files
-from tls_scaffold.disk.plainfiles import LARGEST, plain
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.fields import shown
@@ -128,5 +128,5 @@ def is_of_ca(folder: Path, path: str, base: str = BASE) -> bool:
 def _content(path: Path) -> bytes | None:
     """Return the bytes of a plain file, None of anything else."""
     with suppress(OSError, ScaffoldError):
-        return plain(path, str(path), LARGEST)
+        return plain(path, str(path))
     return None

@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterable, Mapping
 
 from tls_scaffold.cfssl.requests import Authority, Request
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
-from tls_scaffold.paths import CA_REQUEST
+from tls_scaffold.paths import CA_REQUEST, LARGEST
 from tls_scaffold.words import canonical_host
 
 LAST_RENDER = ".tls-scaffold/rendered.json"
 REQUEST_FIELDS = {"CN", "hosts", "key", "names", "ca"}
 NOT_RECORDED = (FILE, LAST_RENDER)
+MIB = 1024 * 1024
 
 
 def render(inventory: Inventory) -> dict[str, str]:
@@ -35,6 +37,19 @@ def is_request(text: str | None) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(document, dict) and {"CN", "key"} <= document.keys() <= REQUEST_FIELDS
+
+
+def check_sizes(texts: Mapping[str, str]) -> None:
+    """Raise ScaffoldError with every file, path to text, that would be larger than what is read back from a folder."""
+    sizes = {path: len(text.encode()) for path, text in texts.items()}
+    problems = [
+        f"`{path}` would have {size / MIB:.1f} MiB, {LARGEST / MIB:g} are allowed"
+        for path, size in sizes.items()
+        if size > LARGEST
+    ]
+    if problems:
+        hint = "take fewer components, or shorter names and paths"
+        raise ScaffoldError("the folder would have files that are too large, and nothing was written", problems, hint)
 
 
 def _ca_request(inventory: Inventory) -> Request:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.rendering.documents import LAST_RENDER, last_render
+from tls_scaffold.rendering.documents import LAST_RENDER, check_sizes, last_render
 
 CARRIER = ".tls-scaffold/hook.json"
 NAME = "cookiecutter-template"
@@ -24,7 +24,8 @@ def render(inventory: Inventory, within: Path | None = None) -> dict[str, str]:
     """Return the text of every file of the folder that `inventory` describes, by its path below the folder.
 
     The same inventory gives the same bytes. The record of the last render is among them. Its working files are in
-    the folder `within` where that is given: whoever removes that removes what a killed render left.
+    the folder `within` where that is given: whoever removes that removes what a killed render left. Raises
+    ScaffoldError where a file would be too large to be read back.
     """
     _clear_old(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=within) as temporary:
@@ -35,7 +36,9 @@ def render(inventory: Inventory, within: Path | None = None) -> dict[str, str]:
             if path.is_file()
         }
     tree.update(json.loads(tree.pop(CARRIER))["files"])
-    return {**tree, LAST_RENDER: last_render(tree)}
+    tree[LAST_RENDER] = last_render(tree)
+    check_sizes(tree)
+    return tree
 
 
 def _clear_old(parent: Path) -> None:

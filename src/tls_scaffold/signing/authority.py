@@ -11,7 +11,7 @@ from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import flush_directory, telling
 from tls_scaffold.disk.folder import inside, read_text
 from tls_scaffold.disk.healing import heal
-from tls_scaffold.disk.plainfiles import LARGEST, plain
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
@@ -45,7 +45,7 @@ def find(folder: Path, certificate: str, key: str) -> Certificate | None:
 def _is_of_another(certificate: Certificate, key: Path) -> bool:
     """Tell whether a key can be read, and is not a certificate's; a locked one, in whatever form, tells nothing."""
     try:
-        pem = plain(key, str(key), LARGEST)
+        pem = plain(key, str(key))
         if b"ENCRYPTED" in pem or fitting.key_seems_to_fit(certificate, pem):
             return False
         private_key(pem, str(key))

@@ -11,7 +11,7 @@ from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import read_text
-from tls_scaffold.disk.plainfiles import LARGEST, plain
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing import certificates, fitting, likeness, silences
@@ -186,7 +186,7 @@ class _Once(Generic[Document]):
 
 def _content(path: str) -> bytes:
     try:
-        return plain(path, path, LARGEST)
+        return plain(path, path)
     except (FileNotFoundError, ScaffoldError):  # what is no file of ours counts as missing, and is told of elsewhere
         return b""
 
