@@ -237,6 +237,19 @@ def test_a_regenerate_that_was_killed_in_its_swap_is_completed(tmp_path: Path, m
     assert contents(tmp_path) == {"certs/ca.pem": b"new", "archive/20260101T000000Z/certs/ca-key.pem": b"old"}
 
 
+@pytest.mark.parametrize("links", [(), ("Makefile",)])
+def test_the_rest_of_a_regenerate_that_was_killed_when_all_was_in_place_is_cleared(
+    tmp_path: Path, links: tuple[str, ...]
+) -> None:
+    new = tmp_path / "archive/20260101T000000Z/.new"
+    new.mkdir(parents=True)
+    for name in links:
+        (new / name).symlink_to(f"../../../{name}")
+    with folder.lock(tmp_path, "x"):
+        pass
+    assert not new.exists()
+
+
 @pytest.mark.parametrize("path", ["new/certs/u.pem", ".new/certs/u.pem", "new/u.pem"])
 def test_an_archived_component_is_not_taken_for_a_regenerate(tmp_path: Path, path: str) -> None:
     archived = tmp_path / "archive/20260101T000000Z" / path

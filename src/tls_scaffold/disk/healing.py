@@ -38,7 +38,7 @@ def heal(folder: Path) -> None:
     for aside, _ in _numbered(folder / ARCHIVE, ASIDE):  # a set or a copy of one, of which nothing was decided yet
         remove(aside)
     for new in sorted((folder / ARCHIVE).glob(f"[!.]*/{NEW}")):
-        if (new / "config").is_symlink():  # as regenerate makes it
+        if _is_of_regenerate(new):
             _swap(folder / CERTS, new)
     if os.path.lexists(folder / CERTS / ".ca"):
         finish_ca(folder / CERTS)
@@ -52,6 +52,11 @@ def _numbered(place: Path, prefix: str) -> Iterator[tuple[Path, int]]:
         match = NUMBERED.fullmatch(path.name)
         if match:
             yield path, int(match[1])
+
+
+def _is_of_regenerate(new: Path) -> bool:
+    """Tell whether a folder is where regenerate made a new set: it links to its requests, or has but links left."""
+    return (new / "config").is_symlink() or (new.is_dir() and all(entry.is_symlink() for entry in new.iterdir()))
 
 
 def _swap(certs: Path, new: Path) -> None:
