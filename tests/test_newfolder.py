@@ -36,7 +36,7 @@ import os, runpy, signal, sys
 place, at, left = sys.argv[1], int(sys.argv[2]), 0
 def hook(event, words):
     global left
-    changes = event in ("os.mkdir", "os.rename", "shutil.rmtree", "os.rmdir", "os.remove", "open")
+    changes = event in ("os.mkdir", "os.rename", "os.link", "shutil.rmtree", "os.rmdir", "os.remove", "open")
     if changes and os.path.abspath(os.fsdecode(words[0])).startswith(place):
         left += 1
         if left == at:
@@ -313,7 +313,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str, below: str) -> 
 
 
 @pytest.mark.parametrize("failing", range(1, 6))
-@pytest.mark.parametrize("call", ["create_file", "rename"])
+@pytest.mark.parametrize("call", ["create_file", "hardlink_to"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("target", ["missing", "empty", "half"])
 def test_what_fails_leaves_the_target_as_it_was(
@@ -382,6 +382,56 @@ def test_what_comes_into_being_meanwhile_is_not_written_over(tmp_path: Path, mon
         newfolder.create(tmp_path / "c", TREE)
 
     assert contents(tmp_path / "c") == {"Makefile": b"mine"}
+
+
+def test_what_comes_into_being_at_the_last_moment_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lexists = os.path.lexists
+
+    def looked(path: Path | str) -> bool:
+        there = lexists(path)
+        if str(path).endswith("c/Makefile") and (tmp_path / "c/config").exists():
+            (tmp_path / "c/Makefile").write_text("mine")
+        return there
+
+    monkeypatch.setattr(os.path, "lexists", looked)
+    with pytest.raises(ScaffoldError, match="Makefile` has just come into being: it is not written over"):
+        newfolder.create(tmp_path / "c", TREE)
+
+    assert contents(tmp_path / "c") == {"Makefile": b"mine"}
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_disk_without_links_is_filled_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuses)
+    newfolder.create(tmp_path, TREE)
+
+    assert whole(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root: nothing can be given to another")
+@pytest.mark.parametrize("path", [".tls-scaffold/.work.12345/Makefile", ".lock/notes.1.txt", ".lock/1.1.all"])
+def test_what_another_user_has_there_is_in_the_way(tmp_path: Path, path: str) -> None:
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text("1 theirs\n")
+    os.chown(tmp_path / path, 12345, 12345)
+    before = everything(tmp_path)
+
+    assert f"  `{path}` is in the way\n" in said(tmp_path)
+    assert everything(tmp_path) == before
+
+
+def test_what_a_new_disk_has_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir(0o700)
+    newfolder.create(tmp_path, TREE)
+
+    assert entries(tmp_path / "lost+found") == []
+    (tmp_path / "lost+found").rmdir()
+    assert whole(tmp_path)
 
 
 def test_a_place_that_can_not_be_written_is_an_error_of_the_disk(unprivileged: Path) -> None:

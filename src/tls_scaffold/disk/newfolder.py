@@ -3,6 +3,7 @@
 Nothing is written or looked for beside it. Whatever is taken away again after a failure was put there by this very run.
 """
 
+import errno
 import os
 import re
 import shlex
@@ -29,7 +30,9 @@ HINT = (
     f"`tls-scaffold adopt {{0}}` takes over one made by hand, {ELSEWHERE}"
 )
 NAMED = 5  # of what is in the way; a home directory has hundreds
-GIT = ".git"
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+"""What a disk says that has none: FAT, shares, file systems of a program."""
+OTHERS = (".git", "lost+found")  # the second is in every new disk
 # What a run writes before it puts it in place. With other words there are requests of other names.
 WORK_FOLDER = re.compile(rf"{re.escape(STATE)}/{re.escape(WORK)}[0-9]+(?:/|$)")
 REQUEST = re.compile(r"config/[^/]+\.json")
@@ -38,7 +41,7 @@ REQUEST = re.compile(r"config/[^/]+\.json")
 def missing_paths(target: Path, tree: Mapping[str, str]) -> list[str]:
     """Return the paths of `tree` (path → text) that `target` does not have, in the order to write them.
 
-    Raises ScaffoldError where `target` is no directory, or has something else in it than `.git`, files of `tree` as
+    Raises ScaffoldError where `target` is no directory, or has something else in it than OTHERS, files of `tree` as
     they would be written, and what a killed run was at work on; and where it has the last file already.
     """
     place = _real_place(target)
@@ -95,7 +98,7 @@ def _in_the_way(place: Path, tree: Mapping[str, str], below: str = "") -> Iterat
     with suppress(FileNotFoundError):
         for entry in sorted(os.scandir(place / below), key=lambda each: each.name):
             path = f"{below}{entry.name}"
-            if path == GIT:
+            if path in OTHERS:
                 continue
             if not entry.is_dir(follow_symlinks=False):
                 if not _is_expected(place, path, tree):
@@ -118,7 +121,8 @@ def _is_expected(place: Path, path: str, tree: Mapping[str, str]) -> bool:
             return _holds(place / path, tree[path])
         at_work = _at_work(path)
         known = path.startswith(f"{LOCK}/") or (at_work != path and (at_work in tree or REQUEST.fullmatch(at_work)))
-        return bool(known) and stat.S_ISREG((place / path).lstat().st_mode)
+        status = (place / path).lstat()
+        return bool(known) and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
     except FileNotFoundError:  # of a run that goes on: it is looked at again when that has ended
         return True
 
@@ -178,9 +182,20 @@ def _move(place: Path, work: Path, texts: Mapping[str, str], paths: Collection[s
         there = place / path
         _make_folders(there.parent, undo)
         if os.path.lexists(there):
-            raise ScaffoldError(f"`{there}` has just come into being: it is not written over")
+            raise _in_between(there)
+        try:
+            there.hardlink_to(work / path)  # a rename would write over what comes into being now
+        except FileExistsError:
+            raise _in_between(there) from None
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            (work / path).rename(there)
         undo.callback(_remove_file, there, texts[path])
-        (work / path).rename(there)
+
+
+def _in_between(path: Path) -> ScaffoldError:
+    return ScaffoldError(f"`{path}` has just come into being: it is not written over")
 
 
 def _remove_file(path: Path, text: str) -> None:
