@@ -50,6 +50,18 @@ def edit_profile(folder: Path, profile: str, **fields: Any) -> None:
     edit(path, signing=signing)
 
 
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize("words", [[], ["calico"], ["--force"]])
+@pytest.mark.parametrize("lost", ["", "certs/calico-key.pem"])
+def test_a_ca_is_not_signed_over(signed: Factory, words: list[str], lost: str) -> None:
+    path = signed()
+    out = ["-out", f"{path}/certs/calico.pem", "-keyout", f"{path}/certs/calico-key.pem"]
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=second", *out)
+    if lost:
+        (path / lost).unlink()
+    assert "calico: `certs/calico.pem` is a CA's certificate: it is not signed over\n" in refusal(path, *words)
+
+
 def signed_lines(*components: str) -> str:
     return "".join(f"signed certs/{name}.pem\n" for name in components)
 

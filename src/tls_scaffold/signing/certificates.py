@@ -168,6 +168,15 @@ def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
     return tuple(read(begin + block, place) for block in blocks) or (read(pem, place),)
 
 
+def is_of_ca(pem: bytes) -> bool:
+    """Tell whether a file's first certificate is a CA's, that of a root of version 1 included; False if it has none."""
+    try:
+        found = read(pem, "")
+    except ScaffoldError:
+        return False
+    return found.is_ca or (found.may_sign and found.parsed.subject == found.parsed.issuer)
+
+
 def _pairs(name: x509.Name) -> tuple[tuple[str, str], ...]:
     oids = ((attribute.oid.dotted_string, str(attribute.value)) for attribute in name)
     return tuple((WORDS.get(oid, oid), text) for oid, text in oids)

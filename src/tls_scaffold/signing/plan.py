@@ -78,6 +78,8 @@ class _Survey:
         reasons = self._reasons(signing, asked, pem, key, kind)
         if not reasons:
             return None
+        if certificates.is_of_ca(pem) and not asked.profile.constraint.is_ca:
+            self.problems.append(f"{signing.name}: `{signing.output}.pem` is a CA's certificate: it is not signed over")
         in_the_way = self._directory(signing).problems(signing.output)
         self.problems += [*asked.obstacles, *(f"{signing.name}: {each}" for each in in_the_way)]
         return Wanted(signing, asked.request, asked.profile, reasons)
