@@ -10,12 +10,13 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src/tls_scaffold"
 ROOMS = """
-9  __main__
-8  cli
-7  commands
-6  checks
-5  state etcd
-4  signing keeping
+10 __main__
+9  cli
+8  commands
+7  checks
+6  state etcd
+5  keeping
+4  signing
 3  disk
 2  rendering bundles
 1  cfssl inventory makefiles
@@ -34,7 +35,7 @@ SHELVES = {
         "keys pairs pemfiles"
     ),
     "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
-    "changes / adoption merge / description jsonmerge readback textmerge",
+    "changes / adoption authorities merge / description jsonmerge readback textmerge",
     "disk": "newfolder safekeeping / folder / healing locking / moving / files mounts plainfiles processes",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",

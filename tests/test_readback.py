@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,26 @@ JOURNALS: dict[str, tuple[dict[str, Any], str]] = {
         "is in the archive, where nothing is changed",
     ),
     "a copy of what is not rendered": (of_journal(steps=[step(f"{SHELF}/certs/x.pem", None, "x")]), NOT_RENDERED),
+    "a step over a team's file": (
+        of_journal(steps=[step("package.json", '{"kept": true}\n', REQUEST)]),
+        "plan.steps[0].path: `package.json` does not look like a request of cfssl",
+    ),
+    "a step over a team's file that calls it a request": (
+        of_journal(steps=[step("package.json", REQUEST, REQUEST.replace("x", "y"))]),
+        "plan.steps[0].path: `package.json` does not look like a request of cfssl",
+    ),
+    "a step to what is no request": (
+        of_journal(steps=[step("config/req-calico.json", None, '{"kept": true}\n')]),
+        "plan.steps[0].path: `config/req-calico.json` does not look like a request of cfssl",
+    ),
+    "a step that stands twice": (
+        of_journal(steps=[step("Procfile", None, "x"), step("Procfile", "x", "y")]),
+        "plan.steps[1].path: `Procfile` stands twice",
+    ),
+    "a step that stands twice, in another case": (
+        of_journal(steps=[step("config/x.json", None, REQUEST), step("config/X.json", REQUEST, REQUEST)]),
+        "plan.steps[1].path: `config/X.json` stands twice",
+    ),
     "a CA that adopt did not find": (
         of_journal(ca="certs/calico"),
         "plan.ca: `certs/calico` is not where `adopt` found",
@@ -186,6 +207,193 @@ def test_a_journal_is_not_obeyed_through_a_shelf_that_is_a_link(surrounded: Path
     shelf = json.loads((surrounded / JOURNAL).read_text())["plan"]["shelf"]
     (surrounded / shelf).symlink_to(surrounded.parent / "outside")
     assert f"plan.shelf: `{surrounded / shelf}` is a link" in refused(surrounded, "sync")
+
+
+def with_user(folder: Path, **fields: object) -> str:
+    """Return the text of a folder's inventory with one user more."""
+    data = json.loads((folder / FILE).read_text())
+    return json.dumps({**data, "users": [*data.get("users", ()), {"name": "zed", "cn": "zed", **fields}]})
+
+
+def taking_out(folder: Path, *moves: str, **fields: object) -> dict[str, Any]:
+    """Return a journal that takes a user out whom the folder never had."""
+    return of_journal(steps=[step(FILE, with_user(folder, **fields), (folder / FILE).read_text())], moves=list(moves))
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_a_journal_takes_no_json_for_a_request_that_does_not_look_like_one(surrounded: Path) -> None:
+    put(surrounded, JOURNAL, taking_out(surrounded, "package.json", request="package.json"))
+    assert "plan.moves[0]: `package.json` does not look like a request of cfssl" in refused(surrounded, "sync")
+    (surrounded / "package.json").write_text(REQUEST)
+    kept(surrounded, "sync")
+    assert (surrounded / SHELF / "package.json").read_text() == REQUEST
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_a_journal_moves_nothing_twice(surrounded: Path) -> None:
+    for name in ("own.json", "OWN.json"):
+        (surrounded / name).write_text(REQUEST)
+    put(surrounded, JOURNAL, taking_out(surrounded, "own.json", "own.json", request="own.json"))
+    assert "plan.moves[1]: `own.json` stands twice" in refused(surrounded, "sync")
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+@pytest.mark.parametrize("source", ["", "another"])
+def test_a_journal_destroys_no_archived_key(surrounded: Path, source: str) -> None:
+    (surrounded / "certs/zed-key.pem").write_text(source)
+    there = surrounded / SHELF / "certs/zed-key.pem"
+    there.parent.mkdir(parents=True)
+    there.write_text("a key")
+    put(surrounded, JOURNAL, taking_out(surrounded, "certs/zed-key.pem"))
+    assert f"plan.moves[0]: `{SHELF}/certs/zed-key.pem` is another file" in refused(surrounded, "sync")
+    (surrounded / "certs/zed-key.pem").write_text("a key")
+    kept(surrounded, "sync")
+    assert (there.read_text(), (surrounded / "certs/zed-key.pem").exists()) == ("a key", False)
+
+
+def second_ca(folder: Path, base: str, key: str = "") -> list[str]:
+    """Put a CA of another name into a folder; returns the paths of its certificate and its key."""
+    paths = [f"{base}.pem", key or f"{base}-key.pem"]
+    (folder / base).parent.mkdir(exist_ok=True)
+    words = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=second", "-out", paths[0], "-keyout", paths[1]]
+    subprocess.run(["openssl", "req", "-x509", *words], cwd=folder, check=True, capture_output=True)
+    return paths
+
+
+CAS: dict[str, Callable[[Path], list[str]]] = {
+    "a second one": lambda path: second_ca(path, "pki/vault"),
+    "its key alone": lambda path: second_ca(path, "pki/vault")[1:],
+    "its key under another name": lambda path: second_ca(path, "pki/root", "pki/vault-key.pem")[1:],
+    "a copy": lambda path: [
+        str(Path(shutil.copy(path / f"certs/ca{end}", path / f"pki/vault{end}")).relative_to(path))
+        for end in (".pem", "-key.pem")
+    ],
+}
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+@pytest.mark.parametrize("case", CAS)
+def test_what_is_a_ca_s_is_never_moved_and_never_a_component_s(surrounded: Path, case: str) -> None:
+    (surrounded / "pki").mkdir()
+    paths = CAS[case](surrounded)
+    put(surrounded, JOURNAL, taking_out(surrounded, *paths, output="pki/vault"))
+    said = refused(surrounded, "sync")
+    assert [f"`{path}` is a CA's, which is never moved" in said for path in paths] == [True] * len(paths)
+    (surrounded / JOURNAL).unlink()
+    (surrounded / FILE).write_text(with_user(surrounded, output="pki/vault"))
+    said = refused(surrounded, "sync")
+    assert [f"`{path}` is a CA's\n" in said for path in paths] == [True] * len(paths)
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_the_ca_of_an_adopted_folder_is_not_moved_before_its_first_sync(tmp_path: Path) -> None:
+    path = handmade(tmp_path, "two deep")
+    put(path, JOURNAL, taking_out(path, "pki/root.pem", "pki/root-key.pem", output="pki/root"))
+    said = refused(path, "sync")
+    assert "`pki/root.pem` is a CA's" in said
+    assert "`pki/root-key.pem` is a CA's" in said
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_only_a_ca_in_plain_files_is_taken_over(tmp_path: Path) -> None:
+    path = handmade(tmp_path, "two deep")
+    note = json.loads((path / ADOPTED).read_text())
+    (leaf,) = {str(each.relative_to(path))[:-4] for each in path.rglob("one.pem")}
+    put(path, ADOPTED, {**note, "ca": leaf})
+    assert f"`{leaf}.pem` is not the certificate of a CA" in refused(path, "sync")
+    put(path, ADOPTED, note)
+    (path / "pki/root-key.pem").rename(tmp_path / "key")
+    (path / "pki/root-key.pem").symlink_to(tmp_path / "key")
+    assert "`pki/root-key.pem` is a link: it is not followed" in refused(path, "sync")
+    (path / "pki/root-key.pem").unlink()
+    shutil.copy(path / f"{leaf}-key.pem", path / "pki/root-key.pem")
+    assert "`pki/root-key.pem` is not the key of `pki/root.pem`" in refused(path, "sync")
+    (path / "pki/root-key.pem").unlink()  # it is kept elsewhere
+    kept(path, "sync")
+    assert (path / "certs/ca.pem").exists()
+
+
+LINKED = (
+    *("README.md", "Makefile", "sign.sh", "rbac.sh", ".gitignore", "Procfile", "config/ca-config.json"),
+    *("config/req-csr.json", "config/req-calico.json", FILE, "README.md.new", "config/req-calico.json.new"),
+)
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+@pytest.mark.parametrize("name", LINKED)
+def test_what_is_written_again_is_not_read_through_a_link(surrounded: Path, name: str) -> None:
+    (surrounded / RECORD).unlink()  # so that nothing tells what was edited
+    secret = surrounded / ("tls-scaffold.json.secret" if name == FILE else "certs/ca-key.pem")
+    if name == FILE:
+        (surrounded / FILE).rename(secret)
+    (surrounded / name).unlink(missing_ok=True)
+    (surrounded / name).symlink_to(secret)
+    resets = [] if name in (FILE, "Makefile") else [["sync", "--reset", name.removesuffix(".new")]]
+    for words in (["sync"], ["sync", "--dry-run"], ["add", "--users", "zed"], *resets):
+        said = refused(surrounded, *words)
+        assert f"`{surrounded / name}` is a link: it is not followed\n" in said
+        assert said.endswith("hint: put a file in its place\n")
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_every_link_is_told_at_once_and_none_keeps_a_folder_from_being_looked_at(surrounded: Path) -> None:
+    names = ["README.md", "Makefile.new", "config/req-calico.json.new", "Procfile"]
+    for name in names:
+        (surrounded / name).unlink(missing_ok=True)
+        (surrounded / name).symlink_to(surrounded / "certs/ca-key.pem")
+    said = refused(surrounded, "sync")
+    assert [f"  `{surrounded / name}` is a link: it is not followed\n" in said for name in names] == [True] * 4
+    kept(surrounded, "status")
+    kept(surrounded, "sign")
+    assert "Traceback" not in tls_scaffold("-C", str(surrounded), "check").stderr
+
+
+@pytest.mark.parametrize("name", ["config/req-csr.json", "config/ca-config.json", ".gitignore", "README.md"])
+def test_adopt_and_its_first_sync_read_nothing_through_a_link(tmp_path: Path, name: str) -> None:
+    for again in (False, True):
+        path = foreign("hostname", tmp_path / str(again))
+        if again:
+            kept(path, "adopt")
+        secret = tmp_path / str(again) / "secret.json"
+        secret.write_bytes((path / name).read_bytes() if (path / name).exists() else b"{}")
+        (path / name).unlink(missing_ok=True)
+        (path / name).symlink_to(secret)
+        for command in (["sync"],) if again else (["adopt"], ["adopt", "--dry-run"]):
+            assert f"`{path / name}` is a link: it is not followed\n" in refused(path, *command)
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_a_team_s_json_is_no_request_whatever_the_record_or_the_inventory_say(surrounded: Path) -> None:
+    record = json.loads((surrounded / RECORD).read_text())
+    put(surrounded, RECORD, {**record, "package.json": REQUEST.split("\n")})
+    assert "left package.json: was there before\n" in kept(surrounded, "sync").stderr
+    assert (surrounded / "package.json").read_text() == '{"kept": true}\n'
+    own = (surrounded / FILE).read_text()
+    (surrounded / FILE).write_text(with_user(surrounded, request="package.json"))
+    for words in (["sync"], ["sync", "--reset", "package.json"], ["sync", "--dry-run"]):
+        said = refused(surrounded, *words)
+        assert "nothing is written over what is no request\n  `package.json` does not look like a request" in said
+    (surrounded / RECORD).unlink()
+    refused(surrounded, "sync")
+    assert "left package.json: was there before\n" in kept(surrounded, "remove", "zed").stderr
+    assert (surrounded / "package.json").read_text() == '{"kept": true}\n'
+    assert json.loads((surrounded / FILE).read_text()) == json.loads(own)
+
+
+@pytest.mark.parametrize("text", ['{"cn": "x", "hots": []}', '{"KEY": {}}', '\ufeff{"Names": [], "more": 1}'])
+def test_a_request_with_mistakes_in_it_looks_like_one(folder: Factory, text: str) -> None:
+    path = folder()
+    (path / "own.json").write_text(text, encoding="utf-8")
+    (path / FILE).write_text(with_user(path, request="own.json"))
+    kept(path, "sync")
+    assert "archived own.json in " in kept(path, "remove", "zed").stderr
+
+
+def test_a_component_may_be_renamed_in_another_case(folder: Factory) -> None:
+    path = folder()
+    change(path, users=[{"name": "Calico", "cn": "Calico"}])
+    kept(path, "sync")
+    assert [each.name for each in sorted(path.glob("config/req-?alico.json"))] == ["req-Calico.json"]
 
 
 ODD: dict[str, Callable[[Path], object]] = {
@@ -298,12 +506,12 @@ def test_a_note_of_adopt_that_adopt_does_not_write_is_refused_by_its_key(tmp_pat
     assert message in said
 
 
-@pytest.mark.parametrize("content", ["-----BEGIN EC PRIVATE KEY-----\n", "[1]", "[" * 100_000])
-def test_what_is_no_json_object_is_never_copied_into_a_request(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize("content", ["-----BEGIN EC PRIVATE KEY-----\n", "[1]", "[" * 100_000, '{"kept": true}'])
+def test_what_is_no_request_is_never_copied_into_a_request(tmp_path: Path, content: str) -> None:
     path = foreign("hostname", tmp_path)
     kept(path, "adopt")
     (path / "config/req-csr.json").write_text(content, encoding="utf-8")
-    assert "is neither a request nor a configuration: it is no JSON object" in refused(path, "sync")
+    assert "it does not look like a request of cfssl" in refused(path, "sync")
 
 
 def test_the_files_that_every_render_has_are_known_to_the_rule(folder: Factory) -> None:
@@ -405,7 +613,7 @@ def test_the_files_of_a_ca_are_no_component_s_whatever_it_is_called(tmp_path: Pa
         before = (path / FILE).read_text()
         change(path, users=[user])
         said = refused(path, "sync")
-        assert "a component can't have the files of the CA\n  `pki/root.pem` is the CA's\n" in said
+        assert "a component can't have the files of a CA\n  `pki/root.pem` is a CA's\n" in said
         (path / FILE).write_text(before)
         kept(path, "sync")
 

@@ -65,6 +65,24 @@ def readable_request(text: str, place: str) -> tuple[Request, tuple[str, ...]]:
     return found, tuple(problems)
 
 
+def seems_request(text: str) -> bool:
+    """Tell a request, with whatever mistakes in it, from other JSON: a team's own files are not written to."""
+    return _has_any(text, ("CN", "hosts", "key", "names"))
+
+
+def seems_config(text: str) -> bool:
+    """Tell a signing configuration, with whatever mistakes in it, from other JSON."""
+    return _has_any(text, ("signing",))
+
+
+def _has_any(text: str, names: tuple[str, ...]) -> bool:
+    try:
+        section = gojson.document(text.removeprefix("\ufeff"), "", [])
+    except ScaffoldError:
+        return False
+    return any(map(section.has, names))
+
+
 def signing_config(text: str, place: str) -> SigningConfig:
     """Read the text of a signing configuration; `place` is its path, for messages.
 

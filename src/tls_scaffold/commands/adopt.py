@@ -53,7 +53,7 @@ def _check(folder: Path) -> None:
         raise ScaffoldError(f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`")
     if not (folder / MAKEFILE).is_file():
         raise ScaffoldError(f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder")
-    if "sh sign.sh" in (files.read_text(folder, MAKEFILE) or ""):
+    if "sh sign.sh" in (files.own_text(folder, MAKEFILE) or ""):
         hint = "put `tls-scaffold.json` back, or make one with `tls-scaffold new` in another folder and copy it"
         raise ScaffoldError(f"`{folder}` has a Makefile of ours, but its inventory is missing", hint=hint)
 
@@ -64,16 +64,15 @@ def _steps(folder: Path) -> Iterable[Step]:
         if survey.unread:
             raise ScaffoldError("the Makefile signs in a way that is not understood", map(str, survey.unread))
         requests = {path for signing in survey.signings for path in (signing.request, signing.config) if path}
-        found = {path: files.read_text(folder, path) for path in requests if files.inside(folder, path)}
-        read = adopted(survey.signings, {path: text for path, text in found.items() if text is not None})
+        read = adopted(survey.signings, files.own_texts(folder, sorted(requests)))
         inventory = _inventory(read)
         rendered = template.render(inventory)
         takeover = _takeover(folder, survey, read, rendered[MAKEFILE])
         record = _record(folder, takeover, rendered)
         rehearsal.check(folder, inventory, record, takeover, survey)
     yield Step(FILE, None, inventory.to_json())
-    yield Step(LAST_RENDER, files.read_text(folder, LAST_RENDER), last_render(record))
-    yield Step(ADOPTED, files.read_text(folder, ADOPTED), takeover.to_json())
+    yield Step(LAST_RENDER, files.own_text(folder, LAST_RENDER), last_render(record))
+    yield Step(ADOPTED, files.own_text(folder, ADOPTED), takeover.to_json())
 
 
 def _inventory(read: Adopted) -> Inventory:
@@ -85,7 +84,7 @@ def _inventory(read: Adopted) -> Inventory:
 
 
 def _takeover(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Takeover:
-    parts = foreign.parts(files.read_text(folder, MAKEFILE) or "", ours)
+    parts = foreign.parts(files.own_text(folder, MAKEFILE) or "", ours)
     if parts.problems:
         raise ScaffoldError("the Makefile is not understood, and nothing was changed", parts.problems)
     leaves = {signing.output for signing in survey.signings if not signing.makes_ca}
@@ -104,7 +103,7 @@ def _takeover(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Take
 
 def _record(folder: Path, takeover: Takeover, rendered: dict[str, str]) -> dict[str, str]:
     """Return what counts as rendered last: of each file the part that was understood."""
-    now = {path: text for path in rendered if (text := files.read_text(folder, path)) is not None}
+    now = files.own_texts(folder, rendered)
     there = takeover.given(folder, now, rendered)
     scripts = [path for path in now if path.endswith(".sh") and now[path] != rendered[path]]
     if scripts:

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
@@ -154,21 +154,52 @@ def take_ca(folder: Path, base: str) -> None:
         work.mkdir(mode=0o700)
         for name in CA_FILES:
             source = inside(folder, base + name.removeprefix("ca"))
-            if source.exists():
-                create(
-                    work / name, plain(source, str(source), LARGEST), SECRET if name.endswith("-key.pem") else PUBLIC
-                )
+            if os.path.lexists(source):
+                content = plain(source, str(source), follow=False)
+                create(work / name, content, SECRET if name.endswith("-key.pem") else PUBLIC)
         work.rename(certs / ".ca")
         flush_directory(certs)
         finish_ca(certs)
 
 
-def read_text(folder: Path, path: str, largest: int = LARGEST) -> str | None:
+def own_texts(folder: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return the text of each file that is there, by path; ScaffoldError with every one that `own_text` refuses."""
+    found, errors = {}, []
+    for path in dict.fromkeys(paths):
+        try:
+            text = own_text(folder, path)
+        except ScaffoldError as error:
+            errors.append(error)
+            continue
+        if text is not None:
+            found[path] = text
+    summaries = dict.fromkeys(error.summary for error in errors)
+    if len(summaries) > 1:
+        hints = dict.fromkeys(error.hint for error in errors if error.hint)
+        raise ScaffoldError("files of the folder can't be kept", summaries, "; ".join(hints))
+    if errors:
+        raise errors[0]
+    return found
+
+
+def own_text(folder: Path, path: str, largest: int = LARGEST) -> str | None:
+    """Return the text of a file that is kept, None if there is none.
+
+    What it holds is written again, with the mode of a public file: what a link leads to may be a key. Raises
+    ScaffoldError as `read_text` and `inside`, and if it is a link.
+    """
+    return _text(inside(folder, path), largest, follow=False)
+
+
+def read_text(folder: Path, path: str) -> str | None:
     """Return the text of a file of the folder, None if there is none; ScaffoldError if it is no text, or too large."""
-    target = folder / path
+    return _text(folder / path, LARGEST, follow=True)
+
+
+def _text(target: Path, largest: int, *, follow: bool) -> str | None:
     with telling(target, "read"):
         try:
-            return plain(target, str(target), largest).decode()
+            return plain(target, str(target), largest, follow=follow).decode()
         except FileNotFoundError:
             return None
         except UnicodeDecodeError as error:

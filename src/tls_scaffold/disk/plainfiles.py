@@ -1,5 +1,6 @@
 """Files that others may have put there, read without surprises: no pipe is waited for, no giant is loaded."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -18,13 +19,19 @@ def content(folder: Path, path: str) -> bytes:
         raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
 
 
-def plain(path: str | Path, place: str, largest: int = LARGEST) -> bytes:
+def plain(path: str | Path, place: str, largest: int = LARGEST, *, follow: bool = True) -> bytes:
     """Return the bytes of a plain file of `largest` bytes at most; `place` names it in messages.
 
-    Raises ScaffoldError if it is something else or larger, OSError if it is missing or can't be read.
+    Raises ScaffoldError if it is something else, larger, or a link that is not to be followed; OSError if it is
+    missing or can't be read.
     """
-    # A named pipe would keep an ordinary open waiting for ever.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        # A named pipe would keep an ordinary open waiting for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+    except OSError as error:
+        if follow or error.errno != errno.ELOOP:
+            raise
+        raise ScaffoldError(f"`{place}` is a link: it is not followed", hint="put a file in its place") from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from tls_scaffold.cfssl import readers
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping.merge import merge
 from tls_scaffold.makefiles import makefile
@@ -61,13 +62,14 @@ class Plan:
 
     def with_more(self, steps: Iterable[Step] = (), moves: Iterable[str] = (), ca: str = "") -> "Plan":
         """Return the plan with more to do, everything in its turn and with a note for each file."""
-        steps, moves = {step.path: step for step in (*self.steps, *steps)}.values(), (*self.moves, *moves)
+        steps = {step.path: step for step in (*self.steps, *steps)}.values()
+        moves = dict.fromkeys((*self.moves, *moves))
         verbs = dict.fromkeys(moves, "archived")
         verbs |= {step.path: "removed" if step.after is None else "wrote" for step in steps}
         told = {note.path: _as_done(note, verbs) for note in self.notes}
         notes = {**{path: Note(verb, path) for path, verb in verbs.items()}, **told}
         said = tuple(notes[path] for path in sorted(notes))
-        return replace(self, steps=tuple(sorted(steps, key=_turn)), moves=moves, notes=said, ca=ca or self.ca)
+        return replace(self, steps=tuple(sorted(steps, key=_turn)), moves=tuple(moves), notes=said, ca=ca or self.ca)
 
     def without_record(self) -> "Plan":
         """Return the plan of a folder whose record is lost: whether what differs was edited or is old can't be told."""
@@ -170,6 +172,8 @@ def _unwanted(draft: _Draft, path: str, yours: str | None, base: str | None) -> 
     if yours == base:
         draft.texts[path] = None
         draft.notes.append(Note("removed", path))
+    elif path.lower().endswith(".json") and not readers.seems_request(yours):  # a team's own, whatever the record says
+        draft.notes.append(Note("left", path))
     else:
         draft.moves.append(path)
         draft.notes.append(Note("archived", path))

@@ -63,7 +63,7 @@ def finish(folder: Path) -> Entry | None:
 
     Raises ScaffoldError, before anything is done, for whatever no command of ours can have written.
     """
-    text = readback.text(folder, FILE, LARGEST_ENTRY)
+    text = files.own_text(folder, FILE, LARGEST_ENTRY)
     if text is None:
         return None
     try:
@@ -164,7 +164,7 @@ def _do(folder: Path, plan: Plan) -> Plan:
 
 def _missed(folder: Path, shelf: str, step: Step) -> Iterator[Note]:
     """Give a file its text, or yield what is to be told where it was changed meanwhile, by hand, and stays."""
-    current = files.read_text(folder, step.path)
+    current = files.own_text(folder, step.path)
     if current not in (step.before, step.after):
         yield Note("conflict", step.path)
         if step.after is not None:
@@ -176,7 +176,7 @@ def _missed(folder: Path, shelf: str, step: Step) -> Iterator[Note]:
 
 
 def _put_beside(folder: Path, shelf: str, beside: str, ours: str) -> Iterator[Note]:
-    if files.read_text(folder, beside) not in (None, ours):
+    if files.own_text(folder, beside) not in (None, ours):
         files.move_away(folder, beside, files.archive(folder, shelf))
         yield Note("archived", beside)
     files.write(folder, beside, ours)

@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tls_scaffold.cfssl.readers import seems_request
 from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.rbac import SCRIPT
-from tls_scaffold.inventory.reach import ENDINGS
+from tls_scaffold.inventory.reach import ENDINGS, RENDERED
 from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.keeping import journal, permitted, takeover
+from tls_scaffold.keeping import journal, takeover
 from tls_scaffold.keeping import record as last
-from tls_scaffold.keeping.changes import BESIDE, Plan, Step, follow
+from tls_scaffold.keeping.authorities import is_of_ca
+from tls_scaffold.keeping.changes import BESIDE, Note, Plan, Step, follow
 from tls_scaffold.keeping.gone import Gone
 from tls_scaffold.keeping.merge import common, merge
 from tls_scaffold.keeping.takeover import Takeover
@@ -37,13 +39,11 @@ class Change:
     moves: tuple[str, ...] = ()
     reset: tuple[str, ...] = ()
 
-    def requests(self, folder: Path, known: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the requests of what was taken out that are not `known` as ours: the team wrote them by hand."""
+    def requests(self, known: Mapping[str, str]) -> Iterator[str]:
+        """Yield the requests of what was taken out that are not `known` as ours: the team wrote them by hand."""
         wanted = {component.request for component in self.new.components}
         paths = dict.fromkeys(component.request for component in self.old.components)
-        return tuple(
-            path for path in paths if path not in wanted and path not in known and os.path.lexists(folder / path)
-        )
+        yield from (path for path in paths if path not in wanted and path not in known)
 
 
 def keep(folder: Path, command: tuple[str, ...], change: Callable[[], Change], *, again: bool = False) -> Plan:
@@ -93,6 +93,7 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     rendered = template.render(change.new)
     _check_reset(change.reset, rendered)
     now = _texts(folder, [*rendered, *record])
+    _check_requests(now, rendered)
     rendered[FILE] = _inventory_text(now.get(FILE, ""), change)
     given = _with_line_feeds(adopted.given(folder, now, rendered) if adopted else now)
     gone = Gone.of(change.old, record, rendered)
@@ -106,7 +107,10 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     plan = adopted.finished(folder, plan, rendered) if adopted else plan
     check_sizes({step.path: step.after for step in plan.steps if step.after is not None})
     plan = replace(plan, forgotten=rbac.forgotten(record.get(SCRIPT, now.get(SCRIPT, "")), rendered[SCRIPT]))
-    return plan.with_more(moves=(*change.requests(folder, {**record, **rendered}), *change.moves))
+    strangers = files.own_texts(folder, change.requests({**record, **rendered}))
+    requests = [path for path, text in strangers.items() if seems_request(text)]
+    left = [Note("left", path) for path in strangers if path not in requests]
+    return replace(plan, notes=(*plan.notes, *left)).with_more(moves=(*requests, *change.moves))
 
 
 def _check_reset(paths: Iterable[str], rendered: Mapping[str, str]) -> None:
@@ -118,13 +122,25 @@ def _check_reset(paths: Iterable[str], rendered: Mapping[str, str]) -> None:
         )
 
 
+def _check_requests(now: Mapping[str, str], rendered: Mapping[str, str]) -> None:
+    """Raise ScaffoldError for each request that is there and is something else: a team's JSON has many names."""
+    requests = {path for path in rendered if path not in (*RENDERED, *NOT_RECORDED)}
+    there = [path for path in now if path.removesuffix(BESIDE) in requests]
+    problems = [f"`{path}` does not look like a request of cfssl" for path in there if not seems_request(now[path])]
+    if problems:
+        hint = "mend it, move it away, or give the component another `request` in the inventory"
+        raise ScaffoldError("nothing is written over what is no request", problems, hint)
+
+
 def _check_outputs(folder: Path, outputs: Iterable[str], adopted: Takeover | None) -> None:
     """Raise ScaffoldError where `make` would sign over a CA: that of an adopted folder has any name."""
-    base = adopted.ca if adopted else permitted.BASE
+    bases = [adopted.ca] if adopted else []
     paths = [f"{output}{ending}" for output in outputs for ending in ENDINGS]
-    problems = [f"`{path}` is the CA's" for path in paths if permitted.is_of_ca(folder, path, base)]
+    problems = [
+        f"`{path}` is a CA's" for path in paths if os.path.lexists(folder / path) and is_of_ca(folder, path, bases)
+    ]
     if problems:
-        raise ScaffoldError("a component can't have the files of the CA", problems, "give it another name or `output`")
+        raise ScaffoldError("a component can't have the files of a CA", problems, "give it another name or `output`")
 
 
 def _as_they_were(plan: Plan, paths: Iterable[str]) -> Iterator[Step]:
@@ -135,9 +151,7 @@ def _as_they_were(plan: Plan, paths: Iterable[str]) -> Iterator[Step]:
 
 
 def _texts(folder: Path, paths: Iterable[str]) -> Mapping[str, str]:
-    wanted = [each for path in paths for each in (path, path + BESIDE) if files.inside(folder, each)]
-    texts = {path: files.read_text(folder, path) for path in wanted}
-    return {path: text for path, text in texts.items() if text is not None}
+    return files.own_texts(folder, (each for path in paths for each in (path, path + BESIDE)))
 
 
 def _with_line_feeds(texts: Mapping[str, str]) -> Mapping[str, str]:

@@ -3,26 +3,26 @@
 The CA's files, folders with hidden names and whatever else is in a folder are not a plan's, whoever wrote it.
 """
 
-import posixpath
-from collections.abc import Iterator
-from contextlib import suppress
+import os
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST, TAR
+from tls_scaffold.cfssl.readers import seems_config, seems_request
 from tls_scaffold.disk import folder as files
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.moving import is_in
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.reach import ENDINGS, RENDERED, SHELF, rendered_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.keeping import record, takeover
+from tls_scaffold.keeping.authorities import copy_problem, is_of_ca
 from tls_scaffold.keeping.changes import BESIDE, Plan, Step
-from tls_scaffold.paths import CA
 from tls_scaffold.rendering.documents import LAST_RENDER, is_request
 
 STATE_FILES = (LAST_RENDER, takeover.FILE)
-BASE = CA.removesuffix(".pem")
+NO_REQUEST = "does not look like a request of cfssl"
 
 
 def taken_out(old: Inventory, new: Inventory) -> tuple[str, ...]:
@@ -39,27 +39,40 @@ def _files(component: Component) -> Iterator[str]:
 def problems(folder: Path, plan: Plan) -> Iterator[str]:
     """Yield a line `plan.moves[0]: what is wrong` for each thing that no plan for this folder may do.
 
-    Raises ScaffoldError where the inventory that holds when it is done can't be read.
+    Raises ScaffoldError where the inventory that holds when it is done, or the note of `adopt`, can't be read.
     """
     shelf = plan.shelf if SHELF.fullmatch(plan.shelf) else ""
     if plan.shelf != shelf or (plan.moves and not shelf):
         yield f"plan.shelf: `{shown(plan.shelf)}` is no folder of the archive, such as `archive/20260131T235959Z`"
     elif shelf and (link := _link_problem(folder, f"{shelf}/{FILE}")):
         yield f"plan.shelf: {link}"
+    again = _again(step.path for step in plan.steps)
+    again |= _again((step.path.lower(), step.after is None) for step in plan.steps)  # `A` may go where `a` comes
     for index, step in enumerate(plan.steps):
-        wrong = _step_problem(step, shelf) or _link_problem(folder, step.path)
-        if wrong:
-            yield f"plan.steps[{index}].path: {wrong}"
+        wrong = _step_problem(step, shelf) or _content_problem(folder, step, shelf)
+        if wrong or index in again:
+            yield f"plan.steps[{index}].path: {wrong or f'`{step.path}` stands twice'}"
     ended = [step.before for step in plan.steps if step.path == takeover.FILE and step.after is None]
     notes = [takeover.parsed(text, takeover.FILE) for text in ended if text]
     if plan.ca not in ("", *(note.ca for note in notes)):
         yield f"plan.ca: `{shown(plan.ca)}` is not where `adopt` found a CA"
+    elif plan.ca and (wrong := copy_problem(folder, plan.ca)):
+        yield f"plan.ca: {wrong}"
     if plan.moves:
         allowed = _movable(folder, plan, notes)
+        there = takeover.read(folder)
+        bases = [note.ca for note in (*notes, *([there] if there else []))]
+        again = _again(path.lower() for path in plan.moves)
         for index, path in enumerate(plan.moves):
-            wrong = _move_problem(folder, path, shelf, allowed)
-            if wrong:
-                yield f"plan.moves[{index}]: {wrong}"
+            wrong = _move_problem(folder, path, shelf, allowed, bases)
+            if wrong or index in again:
+                yield f"plan.moves[{index}]: {wrong or f'`{path}` stands twice'}"
+
+
+def _again(items: Iterable[Hashable]) -> set[int]:
+    """Return the places of what stood before already: of two of a path, each could be looked at as the other."""
+    first: dict[Hashable, int] = {}
+    return {index for index, item in enumerate(items) if first.setdefault(item, index) != index}
 
 
 def _step_problem(step: Step, shelf: str) -> str:
@@ -76,6 +89,20 @@ def _step_problem(step: Step, shelf: str) -> str:
     return ""
 
 
+def _content_problem(folder: Path, step: Step, shelf: str) -> str:
+    """Say why a step can't be done where it leads: to a link, or to JSON that is no request."""
+    try:
+        there = files.own_texts(folder, (step.path, step.path + BESIDE))
+    except ScaffoldError as error:
+        return ", ".join(error.problems) or error.summary
+    ours = (*STATE_FILES, *RENDERED)
+    if step.path.removesuffix(BESIDE) in ours or (shelf and step.path.startswith(f"{shelf}/")):
+        return ""
+    over = None if step.after is None else there.get(step.path)
+    texts = (step.before, step.after, over)
+    return "" if all(text is None or seems_request(text) for text in texts) else f"`{step.path}` {NO_REQUEST}"
+
+
 def _link_problem(folder: Path, path: str) -> str:
     try:
         files.inside(folder, path)
@@ -88,7 +115,7 @@ def _movable(folder: Path, plan: Plan, notes: list[takeover.Takeover]) -> set[st
     """Return what the plan may move away, by what it says of the folder before and what holds when it is done."""
     steps = {step.path: step for step in plan.steps}
     change, rendered = steps.get(FILE), steps.get(LAST_RENDER)
-    now = files.read_text(folder, FILE) or ""
+    now = files.own_text(folder, FILE) or ""
     new = _inventory((change.after or "") if change and change.before == now else now)
     try:
         old = _inventory(change.before or "") if change else new
@@ -98,35 +125,26 @@ def _movable(folder: Path, plan: Plan, notes: list[takeover.Takeover]) -> set[st
     sources = {seed.source for note in notes for seed in note.seeds.values()}
     wanted = {path.lower() for path in (*RENDERED, *(component.request for component in new.components))}
     requests = {*recorded, *sources, *(component.request for component in old.components)}
-    authorities = {f"{base}{ending}" for base in (plan.ca, *(note.ca for note in notes)) for ending in ENDINGS}
-    return {*taken_out(old, new), *(path for path in requests if path.lower() not in wanted)} - authorities
+    return {*taken_out(old, new), *(path for path in requests if path.lower() not in wanted)}
 
 
 def _inventory(text: str) -> Inventory:
     return intake.from_json(text.removeprefix("\ufeff"))
 
 
-def _move_problem(folder: Path, path: str, shelf: str, allowed: set[str]) -> str:
+def _move_problem(folder: Path, path: str, shelf: str, allowed: set[str], bases: Iterable[str]) -> str:
     if path not in allowed:
         return f"`{shown(path)}` goes with nothing that this plan takes out"
-    moved = posixpath.join(shelf, path)
-    wrong = _link_problem(folder, path) or _link_problem(folder, moved)
-    if wrong:
+    source, target = folder / path, folder / shelf / path
+    wrong = _link_problem(folder, path) or _link_problem(folder, f"{shelf}/{path}")
+    if wrong or not os.path.lexists(source):
         return wrong
-    content, there = _content(folder / path), _content(folder / moved)
-    if is_of_ca(folder, path):
-        return f"`{path}` is the CA's"
-    return f"`{moved}` is another file" if content and there is not None and content != there else ""
-
-
-def is_of_ca(folder: Path, path: str, base: str = BASE) -> bool:
-    """Tell whether a file is the certificate or the key of the CA at `base`, or a copy: adopted folders have one."""
-    content = _content(folder / path)
-    return bool(content) and content in (_content(folder / f"{base}.pem"), _content(folder / f"{base}-key.pem"))
-
-
-def _content(path: Path) -> bytes | None:
-    """Return the bytes of a plain file, None of anything else."""
-    with suppress(OSError, ScaffoldError):
-        return plain(path, str(path))
-    return None
+    if is_of_ca(folder, path, bases):
+        return f"`{path}` is a CA's, which is never moved: move it to where you keep it"
+    try:
+        if os.path.lexists(target) and not is_in(source, target):
+            return f"`{shelf}/{path}` is another file"
+        text = files.own_text(folder, path) if path.lower().endswith(".json") else None
+    except (OSError, ScaffoldError) as error:
+        return error.summary if isinstance(error, ScaffoldError) else f"`{path}` can't be compared: {error.strerror}"
+    return "" if text is None or seems_request(text) or seems_config(text) else f"`{path}` {NO_REQUEST}"

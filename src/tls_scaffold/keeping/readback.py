@@ -1,22 +1,12 @@
 """What is read back from `.tls-scaffold/`: folders are cloned from git, so it is data from outside."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
-from tls_scaffold.paths import LARGEST
 
 MOST = 20  # problems that a message has room for
-
-
-def text(folder: Path, path: str, largest: int = LARGEST) -> str | None:
-    """Return the text of a file of ours, None where there is none; ScaffoldError if it is a link or no plain file."""
-    if (folder / path).is_symlink():
-        raise ScaffoldError(f"`{folder / path}` is a link: it is not followed", hint="move it away")
-    return files.read_text(folder, path, largest)
 
 
 def table(content: str, path: str) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.reach import RENDERED, rendered_problem
@@ -18,7 +19,7 @@ def read(folder: Path) -> dict[str, str]:
 
     Raises ScaffoldError with every entry that no render can have had.
     """
-    return parsed(readback.text(folder, LAST_RENDER) or "", str(folder / LAST_RENDER))
+    return parsed(files.own_text(folder, LAST_RENDER) or "", str(folder / LAST_RENDER))
 
 
 def parsed(text: str, place: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold import words
+from tls_scaffold.cfssl import readers
 from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields, shown
@@ -42,7 +43,7 @@ class Takeover:
 
     def given(self, folder: Path, now: Texts, rendered: Texts) -> dict[str, str]:
         """Return the texts that count as there: requests under our paths, our Makefile with the team's own parts."""
-        texts = {**now, **{path: _seeded(folder, seed) for path, seed in self.seeds.items()}}
+        texts = {**now, **{path: _seeded(folder, path, seed) for path, seed in self.seeds.items()}}
         if self.lines and MAKEFILE in now:
             texts[MAKEFILE] = foreign.transplant(now[MAKEFILE], rendered[MAKEFILE], set(self.lines), self.targets)
         return texts
@@ -56,7 +57,7 @@ class Takeover:
             for step in plan.steps
             if step.before is not None and step.path in (MAKEFILE, *self.seeds)
         ]
-        steps = [*copies, Step(FILE, files.read_text(folder, FILE), None)]
+        steps = [*copies, Step(FILE, files.own_text(folder, FILE), None)]
         ca = self.ca if self.ca != f"{CERTS}/ca" and (folder / f"{self.ca}.pem").exists() else ""
         return plan.with_more(steps, moves, ca)
 
@@ -66,7 +67,7 @@ def read(folder: Path) -> Takeover | None:
 
     Raises ScaffoldError for whatever `adopt` can't have written.
     """
-    text = readback.text(folder, FILE)
+    text = files.own_text(folder, FILE)
     return None if text is None else parsed(text, str(folder / FILE))
 
 
@@ -145,15 +146,17 @@ def _ca_problem(text: str) -> str:
     return path_problem(text) or (f"`{text}` is in the archive" if text.startswith(f"{ARCHIVE}/") else "")
 
 
-def _seeded(folder: Path, seed: Seed) -> str:
-    files.inside(folder, seed.source)
-    text = files.read_text(folder, seed.source)
+def _seeded(folder: Path, path: str, seed: Seed) -> str:
+    source = folder / seed.source
+    text = files.own_text(folder, seed.source)
     if text is None:
-        raise ScaffoldError(f"`{folder / seed.source}` is gone since `tls-scaffold adopt` read it")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):  # anything else, such as a key, is not copied into a request
-        raise ScaffoldError(f"`{folder / seed.source}` is neither a request nor a configuration: it is no JSON object")
-    return json.dumps({**document, **seed.fields}, indent=2, ensure_ascii=False) + "\n" if seed.fields else text
+        raise ScaffoldError(f"`{source}` is gone since `tls-scaffold adopt` read it")
+    seems, what = readers.seems_request, "request"
+    if path == CONFIG:
+        seems, what = readers.seems_config, "configuration"
+    if not seems(text):  # anything else, such as a key, is not copied
+        raise ScaffoldError(f"`{source}` is not copied to `{path}`: it does not look like a {what} of cfssl")
+    if not seed.fields:
+        return text
+    document = json.loads(text.removeprefix("\ufeff"))
+    return json.dumps({**document, **seed.fields}, indent=2, ensure_ascii=False) + "\n"
