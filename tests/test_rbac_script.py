@@ -27,6 +27,8 @@ USERS = ("--members", "127.0.0.1", "--users", "root,calico,kube-apiserver,plain"
 ODD = "-x: \"q\" 'p' \\ $(touch pwned) `touch pwned` ö %s {{ 7*7 }} ;&|<>"
 ON = "authentication is on, and the root certificate works at every member: 1"
 OFF_AGAIN = "authentication is off again"
+SILENT = "gives no answer to this certificate (maybe its CA is another)"
+BEGUN = "another run is enabling authentication, or was killed at it: `sh rbac.sh --enable` finishes it\n"
 SETTINGS = ("endpoint", "certificate")
 Start = Callable[..., Live]
 
@@ -247,8 +249,8 @@ def test_a_member_that_ignores_the_cn_ends_with_authentication_off_and_nobody_lo
 LATE = """
 case "$*" in
 *"auth enable"*) : >"{place}/on" ;;
-*"get -- tls-scaffold-probe"*)
-    [ ! -e "{place}/on" ] || [ -e "{place}/tried" ] || {{ echo "Error: too early" >&2; exit 1; }} ;;
+*tls-scaffold-probe*)
+    [ ! -e "{place}/on" ] || [ -e "{place}/tried" ] || {{ echo "Error: user name is empty" >&2; exit 1; }} ;;
 *"auth disable"*) : >"{place}/tried"; echo "Error: timed out" >&2; exit 1 ;;
 esac
 exec "$real" "$@"
@@ -275,7 +277,9 @@ def test_one_member_of_three_that_ignores_the_cn_is_enough_to_switch_off_again(s
     done = running.script("--enable")
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: `{running.cluster.endpoints[2]}` does not take the root certificate, or")
+    assert done.stderr.startswith(
+        f"error: `{running.cluster.endpoints[2]}` does not take the root certificate: etcdserver: "
+    )
     assert not running.is_on()
     assert running.users() == ["calico", "kube-apiserver", "root"]
 
@@ -331,7 +335,9 @@ def test_a_listed_member_that_ignores_the_cn_is_enough_to_switch_off_again(
     done = running.script(*words, **first_of(running))
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: `{running.cluster.endpoints[2]}` does not take the root certificate, or")
+    assert done.stderr.startswith(
+        f"error: `{running.cluster.endpoints[2]}` does not take the root certificate: etcdserver: "
+    )
     assert f"{OFF_AGAIN}\n" in done.stderr
     assert not running.is_on()
     assert running.users() == ["calico", "kube-apiserver", "root"]
@@ -348,9 +354,7 @@ def test_a_listed_member_that_refuses_the_certificate_enables_nothing(
 
     done = running.script(*words, **first_of(running))
 
-    told = (
-        f"error: `{peer}` does not take the root certificate, or does not answer: context deadline exceeded\n\nhint: "
-    )
+    told = f"error: `{peer}` {SILENT}: context deadline exceeded\n\nhint: run this again when it answers, or without it"
     assert (done.returncode, done.stderr.startswith(told)) == (1, True), done.stderr
     assert not running.is_on()
 
@@ -461,10 +465,9 @@ def test_a_listed_member_that_is_silent_is_not_waited_for(start: Start, tmp_path
     assert not running.is_on()
 
 
-@pytest.mark.parametrize("again", [(), ("--enable",)], ids=["plain", "enable"])
 @EITHER
-def test_a_run_after_a_kill_comes_to_the_end_that_the_killed_one_would_have_come_to(
-    start: Start, tmp_path: Path, words: tuple[str, ...], again: tuple[str, ...]
+def test_a_run_after_a_kill_decides_nothing_while_a_member_can_not_be_asked(
+    start: Start, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     running = start(words=THREE, **numbered(tmp_path))
     killer = killing(tmp_path, "auth enable", "after", signal.SIGKILL)["etcdctl"]
@@ -475,14 +478,160 @@ def test_a_run_after_a_kill_comes_to_the_end_that_the_killed_one_would_have_come
     assert running.script(*words, **first_of(running)).returncode == -signal.SIGKILL
     if words != GIVEN_ALONE:
         kill(tmp_path, "member2")
+    way_back = running.folder / "certs/.rbac-enable"
+    before = way_back.read_bytes()
 
-    done = running.script(*again, **first_of(running))
+    plain, kept = running.script(**first_of(running)), way_back.read_bytes()
+    done, on = running.script("--enable", **first_of(running)), running.is_on()
 
-    assert "finishing what a killed run had begun" in done.stderr
-    assert (done.returncode, running.is_on()) == ((0, True) if words == GIVEN_ALONE else (1, False)), done.stderr
-    assert (OFF_AGAIN in done.stderr) == (words != GIVEN_ALONE)
+    assert (plain.returncode, plain.stdout, plain.stderr.startswith(f"rbac.sh: {BEGUN}")) == (0, "", True)
+    assert kept == before
+    assert on
+    assert done.stderr.startswith("rbac.sh: finishing what a killed run had begun\n")
+    if words != GIVEN_ALONE:
+        assert done.returncode == 1
+        assert "error: authentication is on, but not proven: members that etcd lists can't be asked" in done.stderr
+        assert done.stderr.endswith(f"`{way_back}` keeps the way back\n")
+        assert way_back.read_bytes() == before
+        done = running.script(*GIVEN_ALONE, **first_of(running))
+    assert (done.returncode, running.is_on()) == (0, True), done.stderr
     assert running.users() == ["calico", "kube-apiserver", "root"]
     assert not list((running.folder / "certs").glob(".rbac*"))
+
+
+DYING = """
+case "$*" in *"auth enable"*) ;; *) exec "$real" "$@" ;; esac
+"$real" "$@"
+kill -KILL $(cat "{place}/{name}")
+"""
+
+
+@pytest.mark.parametrize("name", ["member0", "member2"], ids=["given", "listed"])
+def test_a_member_that_dies_right_after_enabling_leaves_authentication_on_and_the_way_back(
+    start: Start, tmp_path: Path, name: str
+) -> None:
+    running = start(words=THREE, **numbered(tmp_path))
+    dying = wrapped(running.cluster.tools, tmp_path / "dying", "etcdctl", DYING.format(place=tmp_path, name=name))
+    applied(running)
+    urls = running.cluster.endpoints
+    others = {"ETCDCTL_ENDPOINTS": ",".join(urls[:2] if name == "member2" else urls[1:])}
+    given = {"ETCDCTL_ENDPOINTS": ",".join(urls)} if name == "member0" else others
+
+    failed = replace(running, cluster=replace(running.cluster, tools=dying)).script("--enable", **given)
+    users = running.ctl("user", "list", **others).stdout.splitlines()
+    done = running.script(*GIVEN_ALONE, **others)
+
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("error: authentication is on, but not proven: "), failed.stderr
+    assert failed.stderr.endswith(f"`{running.folder}/certs/.rbac-enable` keeps the way back\n")
+    assert [user.startswith("tls-scaffold-enable-") for user in users] == [False, False, False, True]
+    assert (done.returncode, "nobody has looked at" in done.stderr) == (0, True), done.stderr
+    assert running.ctl("user", "list", **others).stdout.splitlines() == ["calico", "kube-apiserver", "root"]
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("options", [("--client-cert-auth=false",), ()], ids=["ignoring the CN", "taking it"])
+def test_an_etcdctl_that_outlives_a_killed_run_locks_nobody_out(
+    start: Start, tmp_path: Path, options: tuple[str, ...], shell: str
+) -> None:
+    slow = f'case "$*" in *"auth enable"*) : >"{tmp_path}/reached"; sleep 4 ;; esac; exec "$real" "$@"'
+    running = applied(start(*options, etcdctl=slow))
+    command = [shell, "rbac.sh", "--enable"]
+    with subprocess.Popen(command, cwd=running.folder, env={**os.environ, **running.variables()}) as first:
+        wait_for((tmp_path / "reached").exists)
+        first.kill()
+    plain, second = running.script(), running.script("--enable")
+    child = (running.folder / "certs/.rbac-enable").read_text(encoding="utf-8").splitlines()[4]
+    wait_for(lambda: "Z" in state_of(child), 20)
+
+    third = running.script("--enable")
+
+    assert (plain.returncode, BEGUN in plain.stderr) == (0, True)
+    told = f"error: process {child} is enabling authentication\n\nhint: run this again when it has ended\n"
+    assert (second.returncode, second.stderr) == (1, told)
+    assert "finishing what a killed run had begun" in third.stderr
+    assert (third.returncode, running.is_on()) == ((1, False) if options else (0, True)), third.stderr
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+
+
+def state_of(pid: str) -> str:
+    """Return the state of a process: a dead one counts as a zombie."""
+    done = run("ps", "-o", "stat=", "-p", pid)
+    return done.stdout or "Z"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".*:x\n1\n1\n\n",
+        "root:x\n",
+        "\n",
+        "tls-scaffold-enable-.*:" + "0" * 48 + "\n",
+        "tls-scaffold-enable-0123abcd:secret\n1\n1\n\n",
+        "x\ntls-scaffold-enable-0123abcd:" + "0" * 48 + "\n",
+    ],
+)
+def test_a_way_back_that_no_run_wrote_deletes_nobody(start: Start, text: str) -> None:
+    running = applied(start())
+    way_back = running.folder / "certs/.rbac-enable"
+    way_back.write_text(text, encoding="utf-8")
+
+    plain, done = running.script(), running.script("--enable")
+
+    assert (plain.returncode, BEGUN in plain.stderr) == (0, True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: `{way_back}` is not what `sh rbac.sh --enable` writes there\n\n"
+        "hint: look where it came from, and move it aside\n"
+    )
+    assert running.users() == ["calico", "kube-apiserver", "root"]
+    assert not running.is_on()
+    assert way_back.read_text(encoding="utf-8") == text
+
+
+SAME_URL = """{{
+    [ $name != member0 ] || echo "$own" >"{place}/own"
+    until [ -s "{place}/own" ]; do sleep 0.1; done
+    set -- "$@" "--advertise-client-urls=$(cat "{place}/own")"
+}}"""
+
+
+def test_members_that_advertise_the_same_url_count_only_if_they_answered_themselves(
+    start: Start, tmp_path: Path
+) -> None:
+    running = applied(start(words=THREE, **numbered(tmp_path, SAME_URL.format(place=tmp_path))))
+    url = running.cluster.endpoints[0]
+
+    refused, done = (running.script(*words, **first_of(running)) for words in (("--enable",), GIVEN_ALONE))
+    everybody = running.script("--enable")
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: members that etcd lists can't be asked from here: ")
+    for name in ("member1", "member2"):
+        assert f'"{name}" ({url})' in refused.stderr
+        assert f'"{name}" ({url})' in done.stderr
+    assert "every member" not in done.stderr
+    assert done.returncode == 0
+    assert (everybody.returncode, everybody.stderr) == (0, f"rbac.sh: {ON[:-1]}3; nothing changed\n")
+
+
+def test_a_learner_that_is_given_is_told_by_its_own_words(start: Start) -> None:
+    learner = """
+case "$1:$ETCDCTL_ENDPOINTS" in
+get:*learner.invalid:1) echo "Error: etcdserver: rpc not supported for learner" >&2; exit 1 ;;
+esac
+exec "$real" "$@"
+"""
+    running = applied(start(etcdctl=learner))
+    urls = f"{running.cluster.endpoints[0]},https://learner.invalid:1"
+
+    done = running.script("--enable", ETCDCTL_ENDPOINTS=urls)
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: `https://learner.invalid:1` is a learner, which nobody can ask\n\n"
+        "hint: leave it out of ETCDCTL_ENDPOINTS, and say --only-given\n"
+    )
 
 
 SOON = {
@@ -525,10 +674,8 @@ def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
         "--enable", ETCDCTL_ENDPOINTS=f"{running.cluster.endpoints[0]},{dead}", ETCDCTL_COMMAND_TIMEOUT="1s"
     )
 
-    assert (done.returncode, done.stderr.partition(",")[0]) == (
-        1,
-        f"error: `{dead}` does not take the root certificate",
-    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: `{dead}` {SILENT}: context deadline exceeded\n\nhint: ")
     assert not running.is_on()
 
 
@@ -583,7 +730,7 @@ case "$*" in *"{at}"*) ;; *) exec "$real" "$@" ;; esac
 if [ -e "{once}" ]; then exec "$real" "$@"; fi
 : >"{once}"
 [ "{when}" = before ] || "$real" "$@"
-kill -{signal} $(ps -o ppid= -p $PPID)  # the parent is timeout
+kill -{signal} $(sed -n 2p certs/.rbac-enable)
 sleep 0.2
 """
 STEPS = (
@@ -615,16 +762,19 @@ def test_a_run_after_a_kill_cleans_up_and_enables(start: Start, tmp_path: Path, 
     assert not list((running.folder / "certs").glob(".rbac*"))
 
 
-def test_a_plain_run_after_a_kill_unlocks_a_cluster_whose_members_ignore_the_cn(start: Start, tmp_path: Path) -> None:
+def test_a_run_after_a_kill_unlocks_a_cluster_whose_members_ignore_the_cn(start: Start, tmp_path: Path) -> None:
     killer = killing(tmp_path, "auth enable", "after", signal.SIGKILL)
     running = applied(start("--client-cert-auth=false", **killer))
 
     killed = running.script("--enable")
     locked_out = running.is_on() and running.ctl("user", "list").returncode != 0
-    again = running.script()
+    plain, on = running.script(), running.is_on()
+    again = running.script("--enable")
 
     assert killed.returncode == -signal.SIGKILL
     assert locked_out
+    assert on
+    assert (plain.returncode, plain.stderr.startswith(f"rbac.sh: {BEGUN}")) == (1, True)
     assert (again.returncode, OFF_AGAIN in again.stderr) == (1, True)
     assert not running.is_on()
     assert running.users() == ["calico", "kube-apiserver", "root"]
@@ -649,7 +799,7 @@ def test_a_temporary_user_whose_record_is_lost_is_removed_all_the_same(start: St
 
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "`sh rbac.sh --enable` removes its temporary user\n" in done.stderr
+    assert BEGUN in done.stderr
     assert "tls-scaffold-enable-0123" in running.users()  # the way back of whoever is enabling somewhere else
 
     assert running.script("--enable").returncode == 0
@@ -694,8 +844,7 @@ def test_roles_of_odd_names_are_taken_away_too(start: Start) -> None:
     assert running.script("--diff").stdout == ""
 
 
-@pytest.mark.parametrize("words", [(), ("--enable",)], ids=["plain", "enable"])
-def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path: Path) -> None:
     wait = f'case "$*" in *"auth enable"*) : >"{tmp_path}/reached"; sleep 3 ;; esac; exec "$real" "$@"'
     running = applied(start(etcdctl=wait))
     with subprocess.Popen(
@@ -703,13 +852,14 @@ def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path
     ) as first:
         while not (tmp_path / "reached").exists():
             time.sleep(0.02)
-        second = running.script(*words)
+        plain, second = running.script(), running.script("--enable")
         first.communicate()
 
     assert (second.returncode, second.stderr.partition("\n")[0]) == (
         1,
         f"error: process {first.pid} is enabling authentication",
     )
+    assert (plain.returncode, BEGUN in plain.stderr) == (0, True)
     assert first.returncode == 0
     assert running.users() == ["calico", "kube-apiserver", "root"]
 

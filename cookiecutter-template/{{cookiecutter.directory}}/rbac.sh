@@ -4,7 +4,7 @@
 #   sh rbac.sh           apply; each change is printed
 #   sh rbac.sh --diff    print what would change (+ missing in etcd, - too much there), exit 1 where anything does
 #   sh rbac.sh --enable  switch authentication on; it stays on only if the root certificate alone works then at every
-#                        member that etcd lists (with --only-given behind it: that can be asked from here)
+#                        member that etcd lists (--only-given behind it leaves out those that can't be reached from here)
 # ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY are taken from the environment where set.
 set -euf
 umask 077
@@ -30,8 +30,10 @@ tab=$(printf '\t')
 escaped=$(printf '\001') # stands for a backslash of JSON while its other escapes are read
 work=
 state=
+way_back=
 mine=
 only_given=
+again="run this again when it answers, or without it: its URL not in ETCDCTL_ENDPOINTS, and --only-given"
 
 shown() { # what others wrote into etcd and certificates never steers the terminal; tls-scaffold does that itself
     if [ -n "${TLS_SCAFFOLD_AS_IT_IS-}" ]; then cat; else
@@ -72,7 +74,7 @@ ctl() { # etcdctl, or the end of this run
 }
 
 ask() { # read a key: etcdctl itself gives this up when nobody answers
-    call get -- tls-scaffold-probe >/dev/null
+    call get -w fields -- tls-scaffold-probe >"$work/got"
 }
 
 words() { # words KIND: what the inventory says after this word
@@ -170,9 +172,10 @@ diff_with_etcd() {
 # --- bringing etcd in line ---
 
 apply() {
+    # compare tells the failure, after what may be its cause
+    { [ ! -e "$state" ] && ! call user list | grep -q "^$temporary_prefix"; } ||
+        say "another run is enabling authentication, or was killed at it: \`sh rbac.sh --enable\` finishes it"
     compare
-    ! grep -q "^$temporary_prefix" "$work/users" ||
-        say "another run is enabling authentication, or was killed at it: \`sh rbac.sh --enable\` removes its temporary user"
     if is_in_line; then
         say "etcd holds what the inventory asks for: nothing changed"
         return
@@ -241,7 +244,8 @@ replaced() { # does the inventory give this permission with another access? Gran
 
 is_on() { # is authentication on? A password that can't be right is refused only then
     ! (export ETCDCTL_USER="${temporary_prefix}nobody:nobody" && call user list >/dev/null) || return 1
-    grep -q 'authentication failed' "$work/error" || fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)"
+    grep -q 'authentication failed' "$work/error" || fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)" \
+        "run \`sh rbac.sh --enable\` again when it answers${way_back:+; \`$state\` keeps the way back}"
 }
 
 works_everywhere() { # works_everywhere TRIES: does the root certificate alone work at every member? $trouble says where not
@@ -253,40 +257,37 @@ works_everywhere() { # works_everywhere TRIES: does the root certificate alone w
     done
 }
 
-ask_members() { # ask each endpoint that is given and each member that etcd lists: $asked, and $unseen who could not be
-    asked=$ETCDCTL_ENDPOINTS
-    unseen=
-    count=0
+ask_members() { # ask each endpoint that is given and each URL that etcd lists: $asked, and $unseen who did not answer
+    asked='' trouble='' refused=''
+    : >"$work/answered"
     for url in $(printf %s "$ETCDCTL_ENDPOINTS" | tr , ' '); do
-        works_at "$url" || return 1
+        works_at "$url" || [ -z "$refused" ] || return 1
     done
-    list_members || { trouble="etcd does not list its members: $(why)" && return 1; }
-    while IFS=$tab read -r member urls; do
-        count=$((count + 1))
-        seen=
-        for url in $urls; do
-            case ,$ETCDCTL_ENDPOINTS, in *",$url,"*) seen=1 && continue ;; esac
-            is_reached "$url" || continue
-            works_at "$url" || return 1
-            seen=1
-            asked=$asked,$url
-        done
-        [ -n "$seen" ] || unseen=${unseen:+$unseen, }$member
-    done <"$work/members"
+    list_members || { trouble="${trouble:-"etcd does not list its members: $(why)"}" hint=$again && return 1; }
+    urls=$(cut -f 3 "$work/members")
+    for url in $urls; do
+        case ,$ETCDCTL_ENDPOINTS, in *",$url,"*) continue ;; esac
+        ! is_reached "$url" || works_at "$url" || [ -z "$refused" ] || return 1
+    done
+    [ -z "$trouble" ] || return 1
+    # members may advertise the same URL: only who answered itself was asked
+    unseen=$(awk -F "$tab" 'FILENAME == ARGV[1] { seen[$1]; next }
+        !($1 in seen) { printf "%s%s", sep, $2; sep = ", " }' "$work/answered" "$work/members")
     [ -n "$unseen" ] && [ -z "$only_given" ] || return 0
     trouble="members that etcd lists can't be asked from here: $unseen"
     hint="\`sh rbac.sh --enable --only-given\` or \`make rbac-enable ONLY_GIVEN=1\` does without: then nobody has looked at them"
     return 1
 }
 
-list_members() { # a line for each member in $work/members: its name and what is known of it, and the URLs to ask it at
+list_members() { # a line for each member in $work/members: its ID, its name and what is known of it, the URLs to ask it at
     call member list -w fields >"$work/got" || return 1
     awk '
+        /^"ID" : / { id = $3 }
         /^"Name" : / { name = substr($0, 10); urls = ""; unasked = "no URL for clients" }
         /^"PeerURL" : / && name == "\"\"" { name = substr($0, 13); unasked = "not started" }
         /^"ClientURL" : / { urls = urls " " substr($0, 16, length($0) - 16) }
         /^"IsLearner" : true/ { urls = ""; unasked = "a learner" }
-        /^$/ && name != "" { print name " (" (urls == "" ? unasked : substr(urls, 2)) ")\t" urls; name = "" }
+        /^$/ && name != "" { print id "\t" name " (" (urls == "" ? unasked : substr(urls, 2)) ")\t" urls; name = "" }
     ' "$work/got" >"$work/members"
     [ -s "$work/members" ]
 }
@@ -296,16 +297,24 @@ is_reached() { # does anybody answer at the URL $1? etcdctl does not say why it 
     $limited 5 openssl s_client -connect "${address%%/*}" </dev/null 2>/dev/null | grep -q -a '^CONNECTED'
 }
 
-works_at() { # does the root certificate alone work at the URL $1? Over http nobody can show one
-    hint="does every member run with --client-cert-auth and --trusted-ca-file?"
-    case $1 in http:*) trouble="\`$1\` takes no certificates: it is not https" && return 1 ;; esac
-    (ETCDCTL_ENDPOINTS=$1 && ask && call user list >/dev/null) ||
-        { trouble="\`$1\` does not take the root certificate, or does not answer: $(why)" && return 1; }
+works_at() { # does the root certificate alone work at the URL $1? $trouble and $hint say why not, $refused that it says so
+    case $1 in http:*) trouble="\`$1\` takes no certificates: it is not https" hint="every URL for clients is to be https" && return 1 ;; esac
+    (ETCDCTL_ENDPOINTS=$1 && ask && call user list >/dev/null) && asked=${asked:+$asked, }$1 &&
+        sed -n 's/^"MemberID" : //p' "$work/got" >>"$work/answered" && return
+    hint=$again
+    case $(why) in
+    *'for learner'*) trouble="\`$1\` is a learner, which nobody can ask" hint="leave it out of ETCDCTL_ENDPOINTS, and say --only-given" ;;
+    *'user name'* | *'permission denied'* | *'authentication failed'*)
+        refused=1 trouble="\`$1\` does not take the root certificate: $(why)"
+        hint="does every member run with --client-cert-auth and --trusted-ca-file?" ;;
+    *) trouble="\`$1\` gives no answer to this certificate (maybe its CA is another): $(why)" ;;
+    esac
+    return 1
 }
 
 say_on() { # say_on MORE: that authentication is on, and who was asked
-    where="every member: $count"
-    [ -z "$unseen" ] || where="$(printf %s "$asked" | sed 's/,/, /g'); nobody has looked at $unseen"
+    where="every member: $(($(wc -l <"$work/members")))"
+    [ -z "$unseen" ] || where="$asked; nobody has looked at $unseen"
     say "authentication is on, and the root certificate works at $where${1-}"
 }
 
@@ -347,51 +356,51 @@ switch_on() {
     if is_on; then
         works_everywhere 1 || fail "$trouble" "$hint"
         # nobody needs a way back any more
-        remove_users "$temporary_prefix" || fail "a temporary user can't be removed: $(why)" "run this again"
+        remove_users "^$temporary_prefix" || fail "a temporary user can't be removed: $(why)" "run this again"
         say_on "; nothing changed"
         return
     fi
-    keep_way_back
-    stopped=
+    way_back=$temporary_prefix$(random 4):$(random 24)
+    mine=1 stopped=''
     enable_safely || stopped=$(why)
+    # not kept: another run of this folder was a little faster
+    is_kept || { mine='' && recover && fail "\`$state\` can't be made: it keeps the way back until authentication is on"; }
     settle
     is_on || fail "authentication is off: ${stopped:-another run has switched it off again}" \
         "run this again when no other run is at it"
     say_on
 }
 
-keep_way_back() {
-    temporary=$temporary_prefix$(random 4)
-    password=$(random 24)
-    if (set -C && printf '%s\n' "$temporary:$password" $$ "$(began $$)" "$only_given" >"$state") 2>/dev/null; then
-        mine=1
-        return
-    fi
-    recover # another run of this folder was a little faster
-    fail "\`$state\` can't be made: it keeps the way back until authentication is on"
+is_kept() { # does $state keep this run's way back?
+    [ "$(sed -n 1p "$state" 2>/dev/null)" = "$way_back" ]
 }
 
-enable_safely() { # with a temporary user of the role root as the way back
-    printf '%s\n' "$password" | $limited 60 etcdctl user add --interactive=false -- "$temporary" >/dev/null 2>"$work/error" &&
-        call user grant-role -- "$temporary" root >/dev/null &&
-        call auth enable >/dev/null
-}
+# With a temporary user of the role root as the way back. This is a process of its own, which $state names from the
+# first step on and which becomes etcdctl: where only the script is killed, etcdctl may still enable authentication.
+enable_safely() (
+    sh -c 'echo $PPID' >"$work/child" && read -r child <"$work/child"
+    (set -C && printf '%s\n' "$way_back" $$ "$(began $$)" "$only_given" "$child" "$(began "$child")" >"$state") 2>/dev/null &&
+        printf '%s\n' "${way_back#*:}" |
+        $limited 60 etcdctl user add --interactive=false -- "${way_back%:*}" >/dev/null 2>"$work/error" &&
+        call user grant-role -- "${way_back%:*}" root >/dev/null &&
+        kill -0 $$ && exec etcdctl auth enable </dev/null >/dev/null 2>"$work/error" # which gives up by itself
+)
 
 random() { # random BYTES, in hexadecimal
     od -A n -t x1 -N "$1" /dev/urandom | tr -d ' \n'
 }
 
-began() { # when process $1 began
+began() { # when process $1 began; nothing for one that is dead but not yet taken away: some containers never do
     stat=
     read -r stat 2>/dev/null <"/proc/$1/stat" || :
     # shellcheck disable=SC2086  # split into the fields that proc(5) numbers from 3 on
     set -- "$1" ${stat##*) }
-    if [ $# -gt 20 ]; then echo "${21}"; else ps -o lstart= -p "$1" 2>/dev/null || :; fi
+    if [ $# -gt 20 ]; then [ "$2" = Z ] || echo "${21}"; else ps -o lstart= -p "$1" 2>/dev/null || :; fi
 }
 
 # The file $state keeps the temporary user's name and password, and whether --only-given held, from before it is made
 # until it is gone. Whoever finds it after a crash comes to the same end: authentication stays on only where the root
-# certificate alone works.
+# certificate alone works, goes off where a member refuses it, and nothing is decided while one can't be asked.
 # Other runs, from other folders, may be at the same cluster: only then is their way back taken away.
 settle() {
     trap : HUP INT TERM
@@ -402,7 +411,7 @@ settle() {
         [ $tries -lt 3 ] || fail "$unsettled: $(why)" "run this again; \`$state\` keeps the way back"
         tries=$((tries + 1))
     done
-    rm -f "$state"
+    ! is_kept || rm -f "$state"
     trap_signals
     [ -z "$verdict" ] || fail "$verdict; authentication is off again" "$hint"
 }
@@ -412,22 +421,23 @@ settled() { # is authentication either on and safe, or off, and the way back gon
         unsettled="a temporary user can't be removed"
         if works_everywhere 3; then
             verdict=
-            remove_users "$temporary_prefix"
+            remove_users "^$temporary_prefix"
             return
         fi
+        [ -n "$refused" ] || fail "authentication is on, but not proven: $trouble" "$hint; \`$state\` keeps the way back"
         verdict=$trouble
         unsettled="authentication can't be switched off again"
-        (ETCDCTL_USER=$(sed -n 1p "$state") && export ETCDCTL_USER && call auth disable >/dev/null) || return 1
+        (ETCDCTL_USER=$way_back && export ETCDCTL_USER && call auth disable >/dev/null) || return 1
     fi
     unsettled="the temporary user can't be removed"
-    remove_users "$(sed -n '1s/:.*//p' "$state")\$"
+    remove_users -x -F "${way_back%:*}"
 }
 
-remove_users() { # remove_users PATTERN: until etcd has none that begin so; another run may be removing them too
+remove_users() { # remove_users WORDS: until etcd has none that grep finds so; another run may be removing them too
     rounds=3
     while [ $rounds -gt 0 ]; do
         call user list >"$work/got" || return 1
-        grep "^$1" "$work/got" >"$work/todo" || return 0
+        grep "$@" "$work/got" >"$work/todo" || return 0
         while IFS= read -r name; do
             call user delete -- "$name" >/dev/null || :
         done <"$work/todo"
@@ -438,12 +448,18 @@ remove_users() { # remove_users PATTERN: until etcd has none that begin so; anot
 
 recover() { # finish what a killed run had begun
     [ -e "$state" ] || return 0
-    [ -s "$state" ] || sleep 1 # it is being written
-    pid=$(sed -n 2p "$state")
-    # One of our own number is dead: containers give the same few numbers again.
-    if [ "${pid:-$$}" != $$ ] && kill -0 "$pid" 2>/dev/null && [ "$(began "$pid")" = "$(sed -n 3p "$state")" ]; then
-        fail "process $pid is enabling authentication" "run this again when it has ended"
-    fi
+    [ -s "$state" ] || sleep 1 # it is being written; what stays empty names nobody
+    [ ! -f "$state" ] || way_back=$(sed -n 1p "$state") || :
+    # What the file names is deleted: it is to be what enable_safely wrote.
+    { [ -f "$state" ] && [ ! -s "$state" ]; } || printf '%s\n' "$way_back" | grep -q -x "${temporary_prefix}[0-9a-f]\{8\}:[0-9a-f]\{48\}" ||
+        fail "\`$state\` is not what \`sh rbac.sh --enable\` writes there" "look where it came from, and move it aside"
+    for line in 2 5; do
+        pid=$(sed -n ${line}p "$state")
+        # One of our own number is dead: containers give the same few numbers again.
+        if [ "${pid:-$$}" != $$ ] && kill -0 "$pid" 2>/dev/null && [ "$(began "$pid")" = "$(sed -n $((line + 1))p "$state")" ]; then
+            fail "process $pid is enabling authentication" "run this again when it has ended"
+        fi
+    done
     [ "$(sed -n 4p "$state")" != --only-given ] || only_given=--only-given
     say "finishing what a killed run had begun"
     settle
@@ -452,7 +468,7 @@ recover() { # finish what a killed run had begun
 finish() {
     code=$?
     trap - EXIT HUP INT TERM
-    [ -z "$mine" ] || (settle) || code=1
+    [ -z "$mine" ] || ! is_kept || (settle) || code=1
     [ -z "$work" ] || rm -rf "$work"
     exit "$code"
 }
@@ -487,7 +503,6 @@ case ${1-} in
     ;;
 *)
     reach
-    recover
     apply
     ;;
 esac
