@@ -3,6 +3,10 @@
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +14,9 @@ import pytest
 
 from conftest import Factory
 from keeping import foreign, kept
-from support import contents, make, run, tls_scaffold
+from support import contents, make, run, tls_scaffold, wait_for
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import sealed
+from tls_scaffold.makefiles import gnumake, sealed
 from tls_scaffold.makefiles.anyway import look_through
 from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import of_goal, read
@@ -31,6 +35,16 @@ def unsealed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealed, "abi", lambda: 0)
 
 
+def run_unsealed(folder: Path, command: str) -> "subprocess.Popen[str]":
+    """Start a command of ours in a process of its own, as where the kernel has no Landlock."""
+    program = (
+        "import sys; from tls_scaffold.makefiles import gnumake, sealed; sealed.abi = lambda: 0; "
+        "from tls_scaffold.cli import main; main()"
+    )
+    words = [sys.executable, "-c", program, "-C", str(folder), command]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+
+
 def written(folder: Path, text: str) -> Path:
     """Return a folder with this Makefile, a file that stands for its CA, and what the Makefile may name."""
     (folder / "sub").mkdir(parents=True)
@@ -40,6 +54,7 @@ def written(folder: Path, text: str) -> Path:
         "csr.json": '{"CN": "x", "key": {"algo": "ecdsa", "size": 256}}',
         "sub/Makefile": "all:\n\ttrue\n",
         "sub/signs.mk": f"X := $(shell {SIGN})\n",
+        "calls.mk": f"all: ; {SIGN}\n",
         "plus.mk": "P = +\n",
         "there.mk": "",
         "sign.sh": f"#!/bin/sh\n{SIGN}\n",
@@ -117,13 +132,20 @@ SIGNING = [
     "SHELL = cfssl\nX := $(shell x)",
     f"MAKE = {SIGN};\nreq:\n\t$(MAKE)",
     "X := $(shell openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -out ca.pem -subj /CN=x)",
-    "X := $(shell openssl x509 -in x -out ca.pem)",
+    "X := $(shell openssl genrsa 2048)",
+    "X := $(shell openssl ecparam -name prime256v1 -genkey)",
+    "X := $(shell openssl x509 -req -in x -CA ca.pem)",
+    "O = x\nO = openssl\nX := $(shell $(O) genpkey -algorithm rsa)",
+    "X := $(shell cfssl selfsign x csr.json)",
+    "X := $(shell $(TOOL) gencert -initca csr.json)",
     "X := $(shell tls-scaffold sign)",
     "X := $(shell tls-scaffold cfssl gencert -initca csr.json | tls-scaffold cfssljson -bare ca)",
     "X := $(shell sh sign.sh ca)",
     "X := $(shell ./sign.sh)",
-    f"X := $(shell make x)\nx: ; {SIGN}",
-    f"X := $(shell $(MAKE) x)\nx: ; {SIGN}",
+]
+CALLING_MAKES = [
+    "X := $(shell make -f calls.mk)",
+    "X := $(shell $(MAKE) -f calls.mk)",
 ]
 CHANGING = [
     *(
@@ -147,6 +169,9 @@ CHANGING = [
             "find . -name ca.pem -exec rm {} +",
             "if true; then truncate -s 0 ca.pem; fi",
             "chmod 644 ca.pem",
+            "openssl x509 -in x -out ca.pem",
+            "openssl rsa -in x -out made",
+            "echo x | tee made /dev/null",
         )
     ),
     "$(file >ca.pem,x)",
@@ -160,8 +185,35 @@ CHANGING = [
 ]
 
 
+@needs_landlock
+@pytest.mark.parametrize("text", SIGNING)
+def test_what_would_sign_is_told_by_its_place_before_make_is_asked(unchanged: Path, text: str) -> None:
+    with pytest.raises(RunsAnywayError) as caught:
+        of_goal(written(unchanged, text), "req")
+    assert caught.value.summary == WOULD_RUN
+    assert caught.value.problems[0].startswith("Makefile:")
+
+
+@needs_landlock
+@pytest.mark.needs("cfssl", "cfssljson")
+@pytest.mark.parametrize("text", CALLING_MAKES)
+def test_a_make_that_is_not_asked_finds_no_program_that_signs(unchanged: Path, text: str) -> None:
+    with pytest.raises(RunsAnywayError, match="nothing was signed"):
+        of_goal(written(unchanged, text), "req")
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    "text",
+    # What make itself writes or loads is its own error.
+    [each for each in CHANGING if not re.search(r"\((file|call file|guile)|^load", each)],
+)
+def test_what_only_changes_files_goes_on_where_it_can_change_none(unchanged: Path, text: str) -> None:
+    assert of_goal(written(unchanged, text), "req").signings == ()
+
+
 @pytest.mark.usefixtures("unsealed")
-@pytest.mark.parametrize("text", [*SIGNING, *CHANGING])
+@pytest.mark.parametrize("text", [*SIGNING, *CALLING_MAKES, *CHANGING])
 def test_what_make_would_run_is_told_by_its_place_before_make_is_asked(unchanged: Path, text: str) -> None:
     with pytest.raises(RunsAnywayError) as caught:
         of_goal(written(unchanged, text), "req")
@@ -238,6 +290,18 @@ HARMLESS = [
     "if [ -f x ]; then echo 1; else echo 2; fi",
     "echo $$PPID; mktemp -d",
     "sed -n 's/a/b/p' csr.json",
+    "openssl req -in certs/x.csr -noout -subject 2>/dev/null",
+    "openssl ec -in x -noout 2>/dev/null",
+    "openssl dgst -sha256 csr.json",
+    "openssl rsa -pubin -in x -noout 2>/dev/null",
+    "openssl ecparam -list_curves | head -1",
+    "echo x | openssl enc -base64 | openssl base64 -d",
+    "openssl md5 csr.json",
+    "cfssl help; cfssl 2>&1 | head -1; cfssl scan -list; cfssl certinfo -cert ca.pem 2>/dev/null",
+    "find . -name 'gencert*'",
+    "echo x | tee /dev/stderr",
+    "echo $$((5>3))",
+    "cfssl version 2>NUL",
 ]
 
 
@@ -258,6 +322,17 @@ HARMLESS = [
         "X := $(file <csr.json)\nreq: ; true",
         "ifdef NOWHERE\ninclude lost.mk\nendif\n-include lost.mk\nreq: ; true",
         "# $(shell rm ca.pem)\nreq: ; true",
+        "SHELL := /bin/bash\nX := $(shell [[ a > b ]] && echo 1)\nreq: ; true",
+        "OPENSSL ?= openssl\nifeq (a,b)\nOPENSSL := /usr/local/bin/openssl\nendif\nV := $(shell $(OPENSSL) version)",
+        "C ?= cfssl\nifdef NOWHERE\nC := bin/cfssl\nendif\nV := $(shell $(C) version)",
+        "ifeq ($(OS),Windows_NT)\nN := NUL\nelse\nN := /dev/null\nendif\nV := $(shell cfssl version 2>$(N))",
+        'req:\n\t@echo "$(MAKE) req; then cp a b"',
+        "override MAKEFLAGS += --no-print-directory\nreq: ; true",
+        "include $(CURDIR)/there.mk\nreq: ; true\n%:\n\t@echo unknown $@",
+        "include $(dir $(lastword $(MAKEFILE_LIST)))there.mk\nreq: ; true\n%:\n\t@echo unknown $@",
+        "include $(addsuffix .mk,there)\nreq: ; true\n%:\n\t@echo unknown $@",
+        "-include $(shell find . -name 'there.mk')\nreq: ; true\nfi%:\n\t@echo unknown $@",
+        "-include $(wildcard there.mk)\nreq: ; true\n%:\n\t@echo unknown $@",
         "upload: ; cp a b\nload: ; true\nreq: ; true",
     ],
 )
@@ -265,6 +340,48 @@ def test_what_harms_nothing_goes_on(unchanged: Path, text: str, guard: str, requ
     if guard == "unsealed":
         request.getfixturevalue("unsealed")
     assert of_goal(written(unchanged, text), "req").signings == ()
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    "text",
+    [
+        "all: req\n\t$(MAKE) ca && touch .done\n",
+        "all: req\n\t$(MAKE) ca; rm -f *.pem\n",
+        "all: req\n\trm -f *.pem && $(MAKE) ca\n",
+        "all: req\n\t$(MAKE) ca | tee build.log\n",
+        "all: req\n\t$(MAKE) ca && date > .done\n",
+        "all: req\n\tmkdir -p out/deep && $(MAKE) ca\n",
+        "all: req\n\t+mkdir -p out/deep\n\t$(MAKE) ca\n",
+        "OUT := $(shell mkdir -p out && cd out && pwd)\nall: req\n\t@test -n '$(OUT)' && $(MAKE) ca\n",
+        "DIR = install\nall: req\n\tcd $(DIR) && $(MAKE) -f ../Makefile ca\n",
+        "V := $(shell $(MAKE) -s -f v.mk v)\nall: req ca\n",
+        "ifdef USE\ninclude gen.mk\nendif\ngen.mk:\n\techo A=1 > $@\nall: req ca\n",
+    ],
+)
+def test_a_makefile_that_changes_files_beside_its_makes_is_read_whole(unchanged: Path, text: str) -> None:
+    folder = written(unchanged, f"{text}\nreq: ; cfssl gencert x.json | cfssljson -bare x\nca: ; {SIGN}\n")
+    (folder / "install").mkdir()
+    (folder / "v.mk").write_text("v: ; echo 1\n")
+    before = contents(folder)
+    assert {each.output.rpartition("/")[2] for each in of_goal(folder, "all").signings} == {"x", "ca"}
+    assert contents(folder) == before
+
+
+@needs_landlock
+def test_a_make_that_fails_beside_what_is_written_is_told(unchanged: Path) -> None:
+    folder = written(unchanged, "req:\n\t$(MAKE) nowhere && date > .done\n")
+    with pytest.raises(ScaffoldError, match="No rule to make target"):
+        of_goal(folder, "req")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_temporary_files_are_made_where_the_makefile_says(unchanged: Path, named: bool) -> None:  # noqa: FBT001
+    folder = written(
+        unchanged, ("TMPDIR ?= out\n" if named else "") + "req: ; cfssl gencert x | odd -bare $(TMPDIR)/x\n"
+    )
+    (told,) = of_goal(folder, "req").unread
+    assert ("-bare out/x" in told.line) == named
 
 
 @pytest.mark.usefixtures("unsealed")
@@ -284,6 +401,7 @@ def test_neither_the_makefile_nor_what_it_includes_is_made_anew(unchanged: Path,
     assert [each.output for each in read(written(unchanged, text))] == ["x"]
 
 
+@pytest.mark.usefixtures("unsealed")
 def test_a_file_that_would_be_made_to_be_included_is_told(unchanged: Path) -> None:
     folder = written(unchanged, "M = lost.mk\ninclude $(M)\nlost.mk: ; touch made $@\n")
     with pytest.raises(RunsAnywayError) as caught:
@@ -352,7 +470,7 @@ WAYS = [
     "python3 -c \"import os; os.link('ca.pem', 'made')\"",
     "python3 -c \"import os; os.symlink('ca.pem', 'made')\"",
     "python3 -c \"import os; os.mkfifo('made')\"",
-    "python3 -c \"import os; os.mkdir('made')\"",
+    "python3 -c \"import os; os.rename('sub', 'made')\"",
     "python3 -c \"import os; os.unlink('ca.pem')\"",
     "(python3 -c \"open('ca.pem', 'w')\" >/dev/null 2>&1 &)",
 ]
@@ -430,10 +548,10 @@ def test_adopt_changes_no_ca_of_a_folder_made_by_hand(tmp_path: Path, way: str) 
     assert contents(path) == before
 
 
-def replaced(path: Path) -> str:
-    """Give a folder a Makefile that replaces its CA in a way that only the kernel could have kept it from."""
-    (path / "other.pem").write_text("another CA")
-    line = "X := $(shell python3 -c \"import shutil; shutil.copy('other.pem', 'certs/ca.pem')\")"
+def replaced(path: Path, name: str = "certs/ca.pem", then: str = "") -> str:
+    """Give a folder a Makefile that replaces a file of it in a way that only the kernel could have kept it from."""
+    (path / "another").write_text("another CA")
+    line = f"X := $(shell python3 -c \"import shutil; shutil.copy('another', '{name}'){then}\")"
     with (path / "Makefile").open("a") as file:
         file.write(f"\n{line}\n")
     return line
@@ -452,7 +570,7 @@ def test_where_the_kernel_forbids_nothing_a_ca_that_was_replaced_is_put_back(sig
     said = told.stdout + told.stderr
     (shelf,) = (path / "archive").iterdir()
     assert (shelf / "certs/ca.pem").read_text() == "another CA"
-    assert "a CA was changed while make was only asked; it was put back" in said
+    assert "keys or certificates were changed while make was only asked; they were put back" in said
     assert f"`certs/ca.pem`: what was made is `{shelf.relative_to(path)}/certs/ca.pem`" in said
     assert f"`{line}` runs even then" in said
     shutil.rmtree(path / "archive")
@@ -465,7 +583,7 @@ def test_a_ca_that_may_have_been_replaced_by_others_at_work_stays_and_the_old_on
     path = signed("--members", "10.0.0.1")
     replaced(path)
     (path / ".lock").mkdir()
-    (path / f".lock/1.{os.getppid()}.etcd1").write_text("0 make\n")
+    (path / f".lock/1.{os.getppid()}.etcd1").write_text("- make\n")
     old = (path / "certs/ca.pem").read_bytes()
 
     said = kept(path, "status", code=1).stderr
@@ -476,14 +594,123 @@ def test_a_ca_that_may_have_been_replaced_by_others_at_work_stays_and_the_old_on
     assert f"`certs/ca.pem`: what was there is `{shelf.relative_to(path)}/certs/ca.pem`" in said
 
 
+@pytest.mark.needs("cfssl", "cfssljson")
+@pytest.mark.usefixtures("unsealed")
+@pytest.mark.parametrize("name", ["certs/root.pem", "vault/deep/intermediate.KEY", "client.p12", "certs/etcd1-key.pem"])
+def test_keys_and_certificates_of_any_name_are_put_back_where_a_makefile_also_touches_its_folder(
+    signed: Factory, name: str
+) -> None:
+    path = signed("--members", "10.0.0.1")
+    (path / name).parent.mkdir(parents=True, exist_ok=True)
+    (path / name).write_text("once")
+    replaced(path, name, "; open('new', 'w')")
+    before = contents(path)
+
+    said = kept(path, "status", code=1).stderr
+
+    assert f"`{name}`: what was made is `archive/" in said
+    shutil.rmtree(path / "archive")
+    (path / "new").unlink()
+    assert contents(path) == before
+
+
+@pytest.mark.needs("cfssl", "cfssljson")
+@pytest.mark.usefixtures("unsealed")
+def test_a_certs_directory_that_others_put_in_the_old_one_s_place_stays(signed: Factory) -> None:
+    path = signed("--members", "10.0.0.1")
+    (path / "other").mkdir()
+    (path / "other/ca.pem").write_text("another CA")
+    line = "X := $(shell python3 -c \"import os; os.rename('certs', 'old'); os.rename('other', 'certs')\")"
+    with (path / "Makefile").open("a") as file:
+        file.write(f"\n{line}\n")
+    old = (path / "certs/ca.pem").read_bytes()
+
+    said = kept(path, "status", code=1).stderr
+
+    (shelf,) = (path / "archive").iterdir()
+    assert (path / "certs/ca.pem").read_text() == "another CA"
+    assert (shelf / "certs/ca.pem").read_bytes() == old
+    assert "others work on the folder, and the change may be theirs" in said
+
+
+@pytest.mark.needs("cfssl", "cfssljson")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("command", ["status", "sign"])
+def test_a_ca_is_put_back_where_a_signal_ends_what_asks_make(signed: Factory, command: str, number: int) -> None:
+    path = signed("--members", "10.0.0.1")
+    replaced(path, "certs/ca.pem", "; import time; time.sleep(30)")
+    before = contents(path)
+    with run_unsealed(path, command) as process:
+        wait_for(lambda: (path / "certs/ca.pem").read_text() == "another CA")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=15)
+    assert process.returncode != 0
+    assert "they were put back" in said
+    shutil.rmtree(path / "archive")
+    assert contents(path) == before
+
+
+@pytest.mark.usefixtures("unsealed")
+def test_nothing_that_make_left_in_the_background_goes_on(unchanged: Path) -> None:
+    way = "(python3 -c \"import time; time.sleep(1); open('ca.pem', 'w')\" >/dev/null 2>&1 &)"
+    of_goal(written(unchanged, f"X := $(shell {way})\n"), "req")
+    time.sleep(1.5)
+
+
+@pytest.mark.parametrize("guard", ["sealed", "unsealed"])
+def test_a_make_that_does_not_end_is_told_once_with_what_it_runs(
+    unchanged: Path, guard: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if guard == "unsealed":
+        request.getfixturevalue("unsealed")
+    monkeypatch.setattr(gnumake, "MINUTE", 1)
+    folder = written(unchanged, "X := $(shell sleep 30)\nreq: ; true\n")
+    begun = time.monotonic()
+    with pytest.raises(RunsAnywayError, match="make does not end") as caught:
+        read(folder)
+    assert time.monotonic() - begun < 1.9
+    assert caught.value.problems == ("Makefile:1: `X := $(shell sleep 30)` runs even then",)
+
+
+WITHIN_SIXTEEN = """
+import ctypes, os, struct
+from tls_scaffold.makefiles import gnumake, sealed
+libc = ctypes.CDLL(None)
+libc.prctl(38, 1, 0, 0, 0)
+for _ in range(16):
+    rules = libc.syscall(444, ctypes.create_string_buffer(struct.pack("=Q", 1 << 12), 8), 8, 0)
+    assert libc.syscall(446, rules, 0) == 0
+    os.close(rules)
+print(sealed.abi())
+"""
+
+
+@needs_landlock
+def test_a_seal_that_can_not_be_put_on_counts_as_none() -> None:
+    assert run(sys.executable, "-c", WITHIN_SIXTEEN).stdout == "0\n"
+
+
+def test_what_a_killed_run_left_among_the_temporary_files_is_cleared_after_an_hour(
+    unchanged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    old, young = tmp_path / "tls-scaffold-asked-old", tmp_path / "tls-scaffold-asked-young"
+    for folder in (old, young):
+        (folder / "bin").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    of_goal(written(unchanged, ""), "req")
+    assert young.exists()
+    assert not old.exists()
+
+
 def test_a_thousand_components_are_looked_through_once(unchanged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "".join(f"req-{number} certs/{number}.pem: r.json ; $(sign) client\n" for number in range(1000))
     folder = written(unchanged, f"sign = sh sign.sh $@\nreq:\n{lines}")
     asked: list[str] = []
 
-    def expanded(_: Source, text: str) -> str:
+    def expanded(_: Source, text: str) -> tuple[str, ...]:
         asked.append(text)
-        return text
+        return (text,)
 
     monkeypatch.setattr(Source, "expanded", expanded)
     assert look_through(folder, "Makefile").commands == ()

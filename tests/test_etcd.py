@@ -97,11 +97,12 @@ def test_a_port_that_is_always_taken_ends_in_etcd_s_own_words(
 PROGRAM = """
 import sys, time
 from pathlib import Path
+from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.etcd import cluster as etcd, etcdctl, guarded
 from tls_scaffold.etcd.etcdctl import Identity, Member
 certs = Path(sys.argv[1]) / "certs"
 own = Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")
-with etcd.ended_by_signals(), guarded.temporary_folder("run-") as into, etcd.cluster(
+with ended_by_signals(), guarded.temporary_folder("run-") as into, etcd.cluster(
     etcdctl.find(), [Member(own, own)], certs / "ca.pem", into, peer_cn="etcd"
 ):
     print("up", flush=True)

@@ -20,7 +20,7 @@ ROOMS = """
 3  disk
 2  rendering bundles
 1  cfssl inventory makefiles
-0  errors paths words
+0  errors paths temporary words
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
@@ -36,7 +36,7 @@ SHELVES = {
     ),
     "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
     "changes / adoption authorities merge / description jsonmerge readback textmerge",
-    "disk": "newfolder safekeeping / folder / healing locking / moving / files mounts plainfiles processes",
+    "disk": "newfolder safekeeping / folder / healing locking / moving / files mounts plainfiles processes signals",
     "rendering": "template / documents",
     "bundles": "consumers / calico / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import content, plain
+from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import cluster as etcd
 from tls_scaffold.etcd import etcdctl, guarded, proofs, throwaway
@@ -58,7 +59,7 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
         Member(identities[server.name], identities[peer.name]) for server, peer in inventory.member_pairs[:MOST_MEMBERS]
     ]
     host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
-    with etcd.ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
+    with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
         scripts = list(_scripts(folder, inventory, into))
         ours = _written(into / "ours.sh", _script(inventory, into))
         ca = (folder / CA).absolute()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -11,7 +12,7 @@ from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles import makefile, sealed
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
 from tls_scaffold.words import meant
@@ -43,8 +44,9 @@ def sign(
     told where every component is asked for.
     """
     with lock_or_refusal(folder, "tls-scaffold sign", wait=WAIT) as refusal:
-        with ca_kept(folder):
+        with ca_kept(folder), ExitStack() as stack:
             reading = _Reading(folder)
+            stack.callback(reading.end)
             from tls_scaffold.signing import signings
 
             found = reading.result()
@@ -97,6 +99,12 @@ class _Reading(Thread):
         self._found = Survey(())
         self._error: BaseException | None = None
         self.start()
+
+    def end(self) -> None:
+        """End what make still runs, where something else went wrong meanwhile."""
+        while self.is_alive():
+            sealed.end_all()
+            self.join(0.1)
 
     def run(self) -> None:
         try:

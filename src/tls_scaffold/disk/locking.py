@@ -98,6 +98,15 @@ def _put_down(directory: Path, token: Token) -> None:
                 return
 
 
+def is_held_by_others(folder: Path) -> bool:
+    """Tell whether a process other than this one works on a folder now."""
+    try:
+        tokens = [_read(path) for path in (folder / DIRECTORY).iterdir()]
+    except OSError:
+        return False
+    return any(token and token.pid != os.getpid() and alive(token.pid, token.start) for token in tokens)
+
+
 def _live(directory: Path, own: Token) -> Iterator[Token]:
     for path in sorted(directory.iterdir()):
         other = _read(path)

@@ -1,4 +1,4 @@
-"""The CA's files are kept while make is only asked, where the kernel can't keep what make runs from writing."""
+"""Keys and certificates are kept while make is only asked, where the kernel can't keep what make runs from writing."""
 
 import os
 import re
@@ -10,15 +10,22 @@ from typing import NamedTuple
 
 from tls_scaffold.disk.files import create, telling, write
 from tls_scaffold.disk.folder import archive, move_away
-from tls_scaffold.disk.locking import DIRECTORY
+from tls_scaffold.disk.locking import DIRECTORY, is_held_by_others
 from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.signals import ended_by_signals, uninterrupted
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import anyway, gnumake, sealed
+from tls_scaffold.makefiles import anyway, sealed
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE
+from tls_scaffold.paths import ARCHIVE, CERTS, LARGEST
 from tls_scaffold.words import visible
 
-OF_A_CA = re.compile(r"(?:.*[^a-z])?(?:root|etcd)?ca(?![a-z]).*\.(?:pem|key|crt|csr)", re.IGNORECASE)
+KINDS = (".pem", ".key", ".crt", ".cer", ".csr", ".p12", ".pfx")
+OF_A_CA = re.compile(r"(?:.*[^a-z])?(?:root|etcd)?ca(?![a-z])", re.IGNORECASE)
+NOT_LOOKED_INTO = (ARCHIVE, ".git", DIRECTORY)
+PUT_BACK_HINT = "take what changes them out of these lines: make runs it whenever it is asked"
+PUT_ASIDE_HINT = (
+    "others work on the folder, and the change may be theirs: put back from `archive/` what should not have changed"
+)
 
 
 class _File(NamedTuple):
@@ -30,77 +37,93 @@ class _File(NamedTuple):
 
 @contextmanager
 def ca_kept(folder: Path) -> Iterator[None]:
-    """Put back the files of a CA that make changes in the block, in which it is only asked.
+    """Put back the keys and certificates that make changes in the block, in which it is only asked.
 
-    What took their place goes to `archive/`. Where others work on the folder meanwhile, a change may be theirs: then
-    it stays, and the files that were there go to `archive/`. Raises ScaffoldError where one was changed.
+    What took their place goes to `archive/`, and so does a CA that was made beside them. Where others work on the
+    folder meanwhile, a change may be theirs: then it stays, and the files that were there go to `archive/`. Raises
+    ScaffoldError where one was changed, or a CA was made.
     """
-    if sealed.abi() >= sealed.WHOLE:  # nothing that make runs can write there
-        yield
+    with ended_by_signals():
+        if sealed.holds():  # nothing that make runs can write there
+            yield
+            return
+        before, certs = _files(folder), _number(folder / CERTS)
+        try:
+            yield
+        finally:
+            with uninterrupted():
+                is_alone = certs == _number(folder / CERTS) and not is_held_by_others(folder)
+                _look_after(folder, before, is_alone=is_alone)
+
+
+def _look_after(folder: Path, before: Mapping[str, _File], *, is_alone: bool) -> None:
+    after = _files(folder)
+    changed = [path for path in before if after.get(path) != before[path]]
+    # A component's may be of a run beside us that has ended; it takes nothing away.
+    made = [path for path in after if path not in before and OF_A_CA.match(path.rpartition("/")[2])]
+    if not changed and (not made or not is_alone):
         return
-    before, moment = _files(folder), _moment(folder)
-    try:
-        yield
-    finally:
-        after = _files(folder)
-        if after != before:
-            alone = moment == _moment(folder) and not _others(folder)
-            kept = _put_back(folder, before, after) if alone else _put_aside(folder, before, after)
-            raise ScaffoldError(
-                "a CA was changed while make was only asked" + ("; it was put back" if alone else ""),
-                (*kept, *map(visible, anyway.look_through(folder, MAKEFILE).running)),
-                gnumake.RUNS_ANYWAY_HINT,
-            )
+    kept = _put_back(folder, before, changed, made) if is_alone else _put_aside(folder, before, changed)
+    raise ScaffoldError(
+        "keys or certificates were changed while make was only asked" + ("; they were put back" if is_alone else ""),
+        (*kept, *map(visible, anyway.look_through(folder, MAKEFILE).running)),
+        PUT_BACK_HINT if is_alone else PUT_ASIDE_HINT,
+    )
 
 
 def _files(folder: Path) -> dict[str, _File]:
-    """Return the files that are called as a CA's are, in a folder and those right below."""
-    found = {}
-    with suppress(OSError):
-        below = [f"{each.name}/" for each in os.scandir(folder) if each.is_dir(follow_symlinks=False)]
-        for place in ("", *(each for each in below if each != f"{ARCHIVE}/")):
-            for entry in os.scandir(folder / place):
-                if OF_A_CA.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                    with suppress(OSError, ScaffoldError):
-                        mode = stat.S_IMODE(entry.stat().st_mode)
-                        found[place + entry.name] = _File(plain(entry.path, entry.path), mode)
+    """Return the keys and certificates below a folder, those of CAs first; those beyond a sum are left out."""
+    found: dict[str, _File] = {}
+    room = LARGEST
+    for path in sorted(_paths(folder), key=lambda each: (not OF_A_CA.match(each.rpartition("/")[2]), each)):
+        with suppress(OSError, ScaffoldError):
+            file = folder / path
+            content = plain(file, path)
+            room -= len(content)
+            if room < 0:
+                return found
+            found[path] = _File(content, stat.S_IMODE(file.stat().st_mode))
     return found
 
 
-def _moment(folder: Path) -> int:
-    """Return when names in a folder changed last: whoever works on it makes and removes a lock there."""
-    with telling(folder):
-        return folder.stat().st_mtime_ns
+def _paths(folder: Path) -> Iterator[str]:
+    for place, directories, names in os.walk(folder):
+        if place == str(folder):
+            directories[:] = [each for each in directories if each not in NOT_LOOKED_INTO]
+        for name in names:
+            path = Path(place, name)
+            if name.lower().endswith(KINDS) and not path.is_symlink():
+                yield path.relative_to(folder).as_posix()
 
 
-def _others(folder: Path) -> bool:
-    with suppress(OSError):
-        return any(path.name.split(".")[1:2] != [str(os.getpid())] for path in (folder / DIRECTORY).iterdir())
-    return False
+def _number(path: Path) -> int:
+    """Return which directory it is: `make regenerate` puts another in its place. 0 if there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
-def _put_back(folder: Path, before: Mapping[str, _File], after: Mapping[str, _File]) -> list[str]:
+def _put_back(folder: Path, before: Mapping[str, _File], changed: list[str], made: list[str]) -> list[str]:
     shelf = archive(folder)
     told = []
-    for path in sorted({*before, *after}):
-        if before.get(path) == after.get(path):
-            continue
-        if path in after:
+    for path in (*changed, *made):
+        if os.path.lexists(folder / path):
             move_away(folder, path, shelf)
             told.append(f"`{path}`: what was made is `{(shelf / path).relative_to(folder)}`")
-        if path in before:
-            with telling(folder / path, "written"):
-                write(folder / path, *before[path])
+    for path in changed:
+        with telling(folder / path, "written"):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            write(folder / path, *before[path])
     return told
 
 
-def _put_aside(folder: Path, before: Mapping[str, _File], after: Mapping[str, _File]) -> list[str]:
+def _put_aside(folder: Path, before: Mapping[str, _File], changed: list[str]) -> list[str]:
     shelf = archive(folder)
     told = []
-    for path, file in before.items():
-        if after.get(path) != file:
-            with telling(shelf / path, "written"):
-                (shelf / path).parent.mkdir(exist_ok=True)
-                create(shelf / path, *file)
-            told.append(f"`{path}`: what was there is `{(shelf / path).relative_to(folder)}`")
+    for path in changed:
+        with telling(shelf / path, "written"):
+            (shelf / path).parent.mkdir(parents=True, exist_ok=True)
+            create(shelf / path, *before[path])
+        told.append(f"`{path}`: what was there is `{(shelf / path).relative_to(folder)}`")
     return told

@@ -1,17 +1,16 @@
 """A throw-away etcd cluster on loopback: whatever happens, everything is gone when it ends."""
 
 import os
-import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
+from tls_scaffold.disk.signals import uninterrupted
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import guarded
 from tls_scaffold.etcd.etcdctl import HOST, Cluster, Member, Tools
@@ -19,29 +18,6 @@ from tls_scaffold.etcd.guarded import Guarded
 
 START_SECONDS = 30
 ATTEMPTS = 3  # another program may take a free port before etcd does
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack, as Ctrl-C does, so that what was started is cleaned away."""
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
-    with _handlers(leave, heeded):
-        yield
-
-
-@contextmanager
-def _handlers(handler: Callable[[int, FrameType | None], None] | int, numbers: Sequence[int]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 @contextmanager
@@ -133,7 +109,7 @@ def _watch(processes: Sequence[Guarded], folders: Sequence[Path]) -> None:
 
 def _end(members: list[Guarded]) -> None:
     """End every member and wait for it; nothing interrupts this."""
-    with _handlers(signal.SIG_IGN, INTERRUPTS):
+    with uninterrupted():
         for member in members:
             member.end()
         members.clear()

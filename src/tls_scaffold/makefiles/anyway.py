@@ -7,12 +7,12 @@ the Makefile or what it includes. A function of make's is not computed here, and
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tls_scaffold.makefiles.harm import calls_make, only_looks, redirects, signs_or_changes
-from tls_scaffold.makefiles.sources import MAKEFILES, Line, Source, read
+from tls_scaffold.makefiles import harm
+from tls_scaffold.makefiles.sources import MAKEFILES, Line, Source, inside, read
 
 MOST_MAKES = 100
 FUNCTION = re.compile(r"(?:\$[({](?:call\s+)?(shell|file|guile)|\$[({]call\s+\$[({]\w+[)}])(?=[\s,])")
@@ -20,9 +20,8 @@ NAMES_MAKE = re.compile(r"\$[({]MAKE[)}]")
 A_MAKE = re.compile(NAMES_MAKE.pattern + "[^;&|]*")  # what it signs is asked of it
 # A make that does not know what the first was asked, and code that is no longer make's.
 FORGETS = re.compile(r"MAKEFLAGS=|\bunset\s[^;&|]*MAKEFLAGS|\benv\s+(-i|-\s)|-u\s*MAKEFLAGS|--unset=MAKEFLAGS")
-UNASKED = re.compile(
-    r"unexport\s.*\bMAKEFLAGS\b|([^=#]+:\s*(\w+\s+)*|override\s+(\w+\s+)*)MAKEFLAGS\s*[:?+]*=|-?load\s"
-)
+UNASKED = re.compile(r"unexport\s.*\bMAKEFLAGS\b|([^=#]+:\s*(\w+\s+)*|override\s+(\w+\s+)*)MAKEFLAGS\s*[:?]*=")
+LOADS = re.compile(r"-?load\s")
 RUN_BY_MAKE = ("SHELL", ".SHELLFLAGS", "MAKE")
 WORD_ENDS = re.compile(r"[\s;&|()'\"=]+")
 OF_TARGET_OR_LOOP = re.compile(r"\$[@*<^+?$]")
@@ -31,17 +30,23 @@ CHOSEN = re.compile(r"(?:-f\s*|--(?:make)?file[= ])([^\s;&|]+)")
 
 @dataclass(frozen=True)
 class Command:
-    """What make runs: the place and the line, the text with variables put in, and whether it signs or changes files."""
+    """What make runs: the place and the line, the text with variables put in, and what harm it does.
+
+    `text` has the commands once for each value of their variables. `signs` also tells that a make would not know that
+    it is only asked; `writes_last` tells that what it prints goes to files after the makes that it calls.
+    """
 
     place: str
     line: str
     text: str
-    is_harmful: bool
+    signs: bool = False
+    changes: bool = False
+    writes_last: bool = False
 
     @property
     def only_looks(self) -> bool:
         """Tell what calls no program but the plainest."""
-        return only_looks(self.text)
+        return harm.only_looks(self.text)
 
     def __str__(self) -> str:
         """Return the place and the line, for a message."""
@@ -53,11 +58,13 @@ class Asked:
     """What make runs when it is asked, in a folder and those that it calls other makes in, and what it would remake.
 
     `remade` are the Makefile and what it includes; `lost` says what of that is missing and would be made.
+    `names_temporary` tells that a Makefile says itself where temporary files go.
     """
 
     commands: tuple[Command, ...]
     remade: tuple[str, ...]
     lost: tuple[str, ...]
+    names_temporary: bool
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -69,9 +76,11 @@ def look_through(folder: Path, makefile: str) -> Asked:
     """Read a Makefile, what it includes, and those that it calls other makes for."""
     first = read(folder, makefile, "", {})
     commands: list[Command] = []
+    names_temporary = False
     waiting, seen = [("", first)], {("", makefile)}
     while waiting:
         place, source = waiting.pop(0)
+        names_temporary |= any("TMPDIR" in line.text for line in source.lines)
         found = tuple(_commands(source))
         commands += found
         for called, name in _called(source, [each for each in found if NAMES_MAKE.search(each.line)]):
@@ -79,7 +88,7 @@ def look_through(folder: Path, makefile: str) -> Asked:
             if (path, name) not in seen and len(seen) < MOST_MAKES:
                 seen.add((path, name))
                 waiting.append((path, read(folder / path, name, path, source.values)))
-    return Asked(tuple(dict.fromkeys(commands)), (makefile, *first.includes), tuple(_lost(first)))
+    return Asked(tuple(dict.fromkeys(commands)), (makefile, *first.includes), tuple(_lost(first)), names_temporary)
 
 
 def _commands(source: Source) -> Iterator[Command]:
@@ -89,16 +98,18 @@ def _commands(source: Source) -> Iterator[Command]:
         if "$" in line.text and FUNCTION.search(line.text):
             yield from _functions(source, line)
         if line.is_shells or line.name in RUN_BY_MAKE:
-            yield _command(source, line, line.value, is_recipe=False)
-        elif ("MAKEFLAGS" in line.text or "load" in line.text) and UNASKED.match(line.text):
-            yield Command(line.place, line.text, line.text, is_harmful=True)
+            yield _of_function(source, line, line.value)
+        elif "MAKEFLAGS" in line.text and UNASKED.match(line.text):
+            yield Command(line.place, line.text, line.text, signs=True)
+        elif "load" in line.text and LOADS.match(line.text):
+            yield Command(line.place, line.text, line.text, changes=True)
         if not line.command:
             continue
         if line.command not in known:  # a thousand components have the same
             known[line.command] = _of_recipe(source, line)
         found = known[line.command]
         if found:
-            yield Command(line.place, line.text, found.text, found.is_harmful)
+            yield replace(found, place=line.place, line=line.text)
 
 
 def _joined(lines: list[Line]) -> Iterator[Line]:
@@ -118,54 +129,55 @@ def _joined(lines: list[Line]) -> Iterator[Line]:
 def _functions(source: Source, line: Line) -> Iterator[Command]:
     """Yield what the functions in a line run or write."""
     for match in FUNCTION.finditer(line.text):
-        inside = _inside(line.text, match.start() + 1)[match.end() - match.start() - 2 :].lstrip(", ")
+        held = inside(line.text, match.start() + 1)[match.end() - match.start() - 2 :].lstrip(", ")
         if match[1] == "file":
-            if source.expanded(inside).lstrip().startswith(">"):
-                yield Command(line.place, line.text, inside, is_harmful=True)
+            if any(text.lstrip().startswith(">") for text in source.expanded(held)):
+                yield Command(line.place, line.text, held, changes=True)
         elif match[1] == "guile":
-            yield Command(line.place, line.text, inside, is_harmful=True)
+            yield Command(line.place, line.text, held, changes=True)
         else:
-            yield _command(source, line, inside, is_recipe=False)
+            yield _of_function(source, line, held)
 
 
-def _inside(text: str, begun: int) -> str:
-    """Return what stands in the parentheses that open at a place of a text."""
-    closing = {"(": ")", "{": "}"}[text[begun]]
-    depth = 0
-    for at in range(begun, len(text)):
-        depth += (text[at] == text[begun]) - (text[at] == closing)
-        if not depth:
-            return text[begun + 1 : at]
-    return text[begun + 1 :]
+def _of_function(source: Source, line: Line, command: str) -> Command:
+    """Return what `$(shell …)` runs, or a variable that holds what make runs."""
+    texts = source.expanded(command)
+    # It is told nothing of what make was asked; where nothing can be written, programs that refuse to sign are enough.
+    is_run = line.name in RUN_BY_MAKE
+    signs = any(map(harm.signs, texts)) or (is_run and any(map(harm.calls_signer, texts)))
+    changes = any(map(harm.changes, texts)) or (not is_run and any(map(harm.calls_make, texts)))
+    return Command(line.place, line.text, "\n".join(texts), signs, changes)
 
 
 def _of_recipe(source: Source, line: Line) -> Command | None:
     """Return a command of a recipe if make runs it, although it is asked; None if it only prints it."""
-    names_make = bool(NAMES_MAKE.search(line.command))
-    text = source.expanded(line.command) if "$" in line.command else line.command
-    if names_make or ("+" in text and any(map(_begins_with_plus, text.split("\n")))):
-        return _command(source, line, line.command, is_recipe=True)
-    return None
+    texts = source.expanded(line.command) if "$" in line.command else (line.command,)
+    runs = NAMES_MAKE.search(line.command) or any(
+        "+" in text and any(map(_begins_with_plus, text.split("\n"))) for text in texts
+    )
+    if not runs:
+        return None
+    own = [A_MAKE.sub(" ", harm.without_echoed(text)) for text in texts]
+    forgets = any(map(FORGETS.search, texts))
+    signs = forgets or any(map(harm.signs, own))
+    changes = any(map(harm.changes, own)) or any(map(harm.redirects, texts))
+    writes_last = changes and any(map(_writes_last, texts))
+    return Command(line.place, line.text, "\n".join(texts), signs, changes, writes_last)
+
+
+def _writes_last(text: str) -> bool:
+    ends = [match.end() for match in A_MAKE.finditer(text)]
+    return bool(ends) and harm.redirects(text[ends[-1] :]) and not harm.redirects(text[: ends[-1]])
 
 
 def _begins_with_plus(command: str) -> bool:
     rest = command.lstrip(" \t@-")
     while re.match(r"\$[({]", rest):  # of a function nothing is known but what stands in it
-        inside = _inside(rest, 1)
-        if "+" in inside:
+        held = inside(rest, 1)
+        if "+" in held:
             return True
-        rest = rest[len(inside) + 3 :].lstrip(" \t@-")
+        rest = rest[len(held) + 3 :].lstrip(" \t@-")
     return rest.startswith("+")
-
-
-def _command(source: Source, line: Line, command: str, *, is_recipe: bool) -> Command:
-    text = source.expanded(command)
-    if is_recipe:
-        is_harmful = signs_or_changes(A_MAKE.sub(" ", text)) or FORGETS.search(text) is not None
-    else:
-        # What `$(shell …)` calls is told nothing of what make was asked.
-        is_harmful = signs_or_changes(text) or (calls_make(text) and line.name not in RUN_BY_MAKE)
-    return Command(line.place, line.text, text, is_harmful or redirects(text))
 
 
 def _called(source: Source, commands: list[Command]) -> Iterator[tuple[str, str]]:

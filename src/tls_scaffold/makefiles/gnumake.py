@@ -1,7 +1,7 @@
 """GNU make, asked what a Makefile would do.
 
-It runs some of it even then. What of that signs or changes files is refused before make is asked; what this does not
-see finds programs that refuse to sign, and can write to no file where the kernel can forbid it.
+It runs some of it even then. What of that signs is refused before make is asked; what this does not see finds programs
+that refuse to sign, and can write to no file. Where the kernel can't forbid that, what changes files is refused too.
 """
 
 import os
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles import sealed
 from tls_scaffold.makefiles.anyway import Asked, look_through
-from tls_scaffold.makefiles.sealed import start
 from tls_scaffold.makefiles.sources import MAKEFILES
 from tls_scaffold.makefiles.standins import standing_in
 from tls_scaffold.words import visible
@@ -31,10 +31,13 @@ MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
 ONE_BY_ONE = "-j1"  # whatever MAKEFLAGS a Makefile sets: what several makes say at once can't be told apart
 MINUTE = 60
 RUNS_ANYWAY_HINT = "write it into commands of rules, without a `+`, `$(MAKE)` or `$(shell …)` in them"
+FORGETS_HINT = "leave `MAKEFLAGS` as it is, by which every make knows that it is only asked"
+HANGS_HINT = "look for what waits in what make runs even then: `$(shell …)`, and lines with a `+` or `$(MAKE)`"
+FAILED = re.compile(r"^\S+: \*\*\* ", re.MULTILINE)
 
 
 class RunsAnywayError(ScaffoldError):
-    """Make would run, or ran, what signs or changes files although it is only asked."""
+    """Make would run, or ran, what signs or changes files although it is only asked, or what does not end."""
 
 
 def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
@@ -62,12 +65,15 @@ def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[st
 
 def _check_harmless(asked: Asked) -> None:
     """Refuse a Makefile with what make would run although it is only asked, and what signs or changes files."""
-    problems = dict.fromkeys(visible(str(each)) for each in asked.commands if each.is_harmful)
-    if problems:
+    is_sealed = sealed.holds()
+    harmful = [each for each in asked.commands if each.signs or (each.changes and not is_sealed)]
+    if harmful:
         raise RunsAnywayError(
-            "make would run what signs or changes files although it is only asked", problems, RUNS_ANYWAY_HINT
+            "make would run what signs or changes files although it is only asked",
+            dict.fromkeys(visible(str(each)) for each in harmful),
+            FORGETS_HINT if all("MAKEFLAGS" in each.line for each in harmful) else RUNS_ANYWAY_HINT,
         )
-    if asked.lost:
+    if asked.lost and not is_sealed:
         raise RunsAnywayError(
             "make would make what the Makefile includes although it is only asked", asked.lost, "make it first"
         )
@@ -165,9 +171,12 @@ def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProc
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     # Neither the Makefile nor what it includes is made anew, which make would do even now.
     kept = (f"-o{name}" for name in asked.remade)
-    with standing_in() as stand_ins:
-        process = start(
-            [gnu_make, "-C", str(folder), "-f", makefile, *words, *kept, "SIGNER=cfssl"],
+    # What is written after a make has told all fails where nothing can be written.
+    going_on = ("-i",) if any(each.writes_last for each in asked.commands) else ()
+    changes = any(each.changes for each in asked.commands)
+    with standing_in(is_sealed=sealed.holds(), changes=changes, has_temporary=not asked.names_temporary) as stand_ins:
+        process = sealed.start(
+            [gnu_make, "-C", str(folder), "-f", makefile, *words, *going_on, *kept, "SIGNER=cfssl"],
             {**environment, **stand_ins.environment, "LC_ALL": "C", "PWD": os.path.realpath(folder)},
             stand_ins.writable,
         )
@@ -175,11 +184,14 @@ def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProc
             try:
                 stdout, stderr = process.communicate(timeout=MINUTE)
             except subprocess.TimeoutExpired as error:
-                process.kill()
-                raise ScaffoldError("make does not end, although it was only asked what it would do") from error
-            except BaseException:
-                process.kill()
-                raise
+                raise RunsAnywayError(
+                    "make does not end, although it was only asked what it would do",
+                    map(visible, asked.running),
+                    HANGS_HINT,
+                ) from error
+            finally:
+                sealed.end(process)  # nothing that it left in the background may change a file later
         _check_refused(stand_ins.called(), asked)
         stdout, stderr = (stand_ins.with_real_ones(text) for text in (stdout, stderr))
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+    failed = process.returncode or (going_on and FAILED.search(stderr))
+    return subprocess.CompletedProcess(process.args, 2 if failed else 0, stdout, stderr)

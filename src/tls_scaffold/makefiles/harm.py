@@ -1,9 +1,10 @@
 """Commands of shell that sign or change files, told by their words."""
 
 import re
+from collections.abc import Iterator
 
 from tls_scaffold.makefiles.shell import unquoted
-from tls_scaffold.makefiles.standins import READING, only_reads
+from tls_scaffold.makefiles.standins import PROGRAMS, WRITING, has_flag, makes_something
 
 TOLD_ONLY = re.compile(r"\b(command\s+-[vV]|which|type|hash)(\s+[\w.-]+)+")
 LOOKS = re.compile(
@@ -11,6 +12,8 @@ LOOKS = re.compile(
     r"|sh sign\.sh heal)(?![\w-])"
 )
 UNKNOWN = re.compile(r"\$[({][\w.-]+[)}]|\$\$?\w+|\$\$[({]\w+[)}]")
+# What is only printed: nothing in it is run, unless a shell is called in double quotes.
+ECHOED = re.compile(r"\b(echo|printf)\s+(?:-\w+\s+)?(?:'[^']*'|\"(?:(?!\$\$\()[^\"\\`]|\\.)*\")")
 # Where a command begins: behind an operator, a quote of `sh -c`, a word such as `then`, a program that runs another.
 PATH = r"(?:[^\s;&|()<>'\"`]*/)?"
 BEGINS = (
@@ -19,34 +22,66 @@ BEGINS = (
 )
 ENDS = r"(?=['\"]?(?:[\s;&|)`]|$))"
 CHANGES = re.compile(
-    rf"{BEGINS}(rm|rmdir|unlink|shred|mv|cp|tee|dd|ln|install|truncate|touch|chmod|chown|chgrp|rsync|patch|mkfifo){ENDS}"
+    rf"{BEGINS}(rm|rmdir|unlink|shred|mv|cp|dd|ln|install|truncate|touch|chmod|chown|chgrp|rsync|patch|mkfifo){ENDS}"
+    rf"|{BEGINS}tee(?!(?:\s+-\w+)*\s+/dev/(?:null|stdout|stderr|tty|fd/\d+)\s*(?:[;&|)`\n]|$)){ENDS}"
     r"|\bsed\b[^;&|\n]*\s(-[a-zA-Z]*i|--in-place)|\bfind\b[^;&|\n]*\s-delete\b"
 )
-WRITES = re.compile(r">>?\|?\s*(?!\s|&\s*[\d-]|&?\s*/dev/(?:null|stdout|stderr|tty|fd/\d)\b|[(>|]|$)")
-SIGNERS = {**{name: name for name in READING}, "cfssl-json": "cfssljson", "cfssl_json": "cfssljson"}
+# Windows has its own /dev/null.
+WRITES = re.compile(r">>?\|?\s*(?!\s|&\s*[\d-]|&?\s*(?:/dev/(?:null|stdout|stderr|tty|fd/\d)|NUL)\b|[(>|]|$)")
+COMPARES = re.compile(r"\[\[\s.*?\s\]\]|\$\$?\(\(.*?\)\)")
+SIGNERS = {**{name: name for name in PROGRAMS}, "cfssl-json": "cfssljson", "cfssl_json": "cfssljson"}
 CALLS_SIGNER = re.compile(rf"{BEGINS}({'|'.join(SIGNERS)})['\"]?((?=[;&|)`\n])|\s[^;&|\n`)]*|$)")
 SHELL = rf"(?:(?:\w*sh|\.|source)\s+(?:-\S+\s+)*)?{PATH}"
 # `heal` finishes what a killed run had decided; our Makefile has it behind a condition that no dry run meets.
 CALLS_SCRIPT = re.compile(rf"{BEGINS}{SHELL}sign\.sh(?!\s+heal\b){ENDS}")
+# By a program whose name is not known here.
+CALLS_GENCERT = re.compile(rf"{BEGINS}(?!g?make\b)[^\s;&|()<>'\"`]+['\"]?\s+(?:-\S+\s+)*['\"]?gencert{ENDS}")
 CALLS_MAKE = re.compile(
     rf"{BEGINS}(?:g?make|\$[({{]MAKE[)}}])(?!\s[^;&|\n]*(-v\b|--version|-n\b|-q\b|--dry-run)){ENDS}"
 )
 
 
-def signs_or_changes(text: str) -> bool:
-    """Tell whether commands sign, or change files by the names of what they call; a redirection is none."""
-    plain = UNKNOWN.sub("_", TOLD_ONLY.sub("true", text)).replace("$$", "$")
-    if CHANGES.search(plain) or CALLS_SCRIPT.search(plain):
+def signs(text: str) -> bool:
+    """Tell whether commands make keys or certificates, by the names of what they call."""
+    plain = _plain(text)
+    if CALLS_SCRIPT.search(plain):
         return True
+    if any(makes_something(program, words) for program, words in _signers(plain)):
+        return True
+    return any(not LOOKS.match(match[0].lstrip(";&|({`\n!")) for match in CALLS_GENCERT.finditer(plain))
+
+
+def calls_signer(text: str) -> bool:
+    """Tell whether commands call a program that can sign, whatever for."""
+    return any(True for _ in _signers(_plain(text)))
+
+
+def changes(text: str) -> bool:
+    """Tell whether commands change files, by the names of what they call or by where their output goes."""
+    plain = _plain(text)
+    if CHANGES.search(plain) or redirects(text):
+        return True
+    return any(program == "openssl" and has_flag(words, WRITING) for program, words in _signers(plain))
+
+
+def _plain(text: str) -> str:
+    """Return commands without what they only look up or print, and without make's variables."""
+    return UNKNOWN.sub("_", without_echoed(TOLD_ONLY.sub("true", text))).replace("$$", "$")
+
+
+def without_echoed(text: str) -> str:
+    """Return commands without the quoted text that they print."""
+    return ECHOED.sub(r"\1", text)
+
+
+def _signers(plain: str) -> Iterator[tuple[str, list[str]]]:
     for match in CALLS_SIGNER.finditer(plain):
-        if not only_reads(SIGNERS[match[1]], [word.strip("'\"") for word in match[2].split()]):
-            return True
-    return any("gencert" in part and not LOOKS.match(part) for part in re.split(r"[;&|\n]", plain))
+        yield SIGNERS[match[1]], [word.strip("'\"") for word in match[2].split()]
 
 
 def redirects(text: str) -> bool:
     """Tell whether what commands print goes to a file."""
-    return any(WRITES.search(unquoted(line)) for line in text.split("\n"))
+    return any(WRITES.search(unquoted(COMPARES.sub("", line))) for line in text.split("\n"))
 
 
 def calls_make(text: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
-from tls_scaffold.makefiles.gnumake import dry_run, targets
+from tls_scaffold.makefiles.gnumake import RunsAnywayError, dry_run, targets
 from tls_scaffold.makefiles.makeblocks import blocks, groups
 from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, program
 
@@ -82,6 +82,8 @@ def wanted(folder: Path, makefile: str = "Makefile") -> Survey:
     """
     try:
         found = of_goal(folder, "req", makefile)
+    except RunsAnywayError:
+        raise
     except ScaffoldError:
         goals = targets(folder, makefile)
         if "req" in goals or not goals:

@@ -6,10 +6,11 @@ stops `truncate` too. Modes, owners and times of files, other processes and the 
 
 import ctypes
 import os
+import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -19,30 +20,55 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # on every architecture
 ASK_FOR_ABI, PATH_BENEATH, NO_NEW_PRIVS = 1, 1, 38
 WHOLE = 3  # the first ABI that stops every way of changing what a file holds
 WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
-OF_FOLDERS = sum(1 << bit for bit in range(4, 13))  # remove a folder or file; make one of any of seven kinds
+# Remove a folder or file, or make one of six kinds. Folders (7) may be made, as make always let them be: a Makefile
+# that does so first (`mkdir -p certs && $(MAKE) req`) could not be asked in a fresh clone.
+OF_FOLDERS = sum(1 << bit for bit in (4, 5, 6, *range(8, 13)))
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 
 Process = subprocess.Popen[str]
 
+_running: set[Process] = set()
+
 
 @cache
 def abi() -> int:
-    """Return which Landlock this kernel offers; 0 where there is none, or where a container forbids it."""
+    """Return which Landlock holds here; 0 where there is none, or where a restriction that is tried does not work.
+
+    So it is where a container forbids it, and within sixteen of other programs.
+    """
     if sys.platform != "linux" or os.uname().machine == "alpha":
         return 0
-    return max(_call(CREATE_RULESET, None, 0, ASK_FOR_ABI), 0)
+    offered = _call(CREATE_RULESET, None, 0, ASK_FOR_ABI)
+    if offered <= 0:
+        return 0
+    worked: list[int] = []
+
+    def attempt() -> None:
+        with suppress(OSError):
+            _restrict_thread(offered, ())
+            worked.append(offered)
+
+    _run_in_thread(attempt)
+    return sum(worked)
+
+
+def holds() -> bool:
+    """Tell whether what `start` starts can change no file's content, nor remove or replace one."""
+    return abi() >= WHOLE
 
 
 def start(words: Sequence[str], environment: Mapping[str, str], writable: Iterable[Path]) -> Process:
     """Start a program that can write nowhere but below `writable`, and return it; its outputs are pipes.
 
-    Where the kernel can't forbid it, it is started all the same. Raises OSError where it can't be started.
+    It has a session of its own. Where the kernel can't forbid it, it is started all the same. Raises OSError where it
+    can't be started.
     """
     started: list[Process | OSError] = []
 
     def begin() -> None:
         try:
-            _restrict_thread(writable)
+            if abi():
+                _restrict_thread(abi(), writable)
             started.append(
                 subprocess.Popen(
                     words,
@@ -52,38 +78,61 @@ def start(words: Sequence[str], environment: Mapping[str, str], writable: Iterab
                     stderr=subprocess.PIPE,
                     encoding="utf-8",
                     errors="surrogateescape",
+                    start_new_session=True,
                 )
             )
         except OSError as error:
             started.append(error)
 
-    # A restriction holds for one thread and for what it starts, and is never taken back: this thread ends with it.
-    thread = Thread(target=begin)
-    thread.start()
-    thread.join()
+    _run_in_thread(begin)
     (process,) = started
     if isinstance(process, OSError):
         raise process
+    _running.add(process)
     return process
 
 
-def _restrict_thread(writable: Iterable[Path]) -> None:
-    if not abi():
-        return
-    of_files = WRITE_FILE | (TRUNCATE if abi() >= WHOLE else 0)
-    everything = of_files | OF_FOLDERS | (REFER if abi() > 1 else 0)
+def end(process: Process) -> None:
+    """End a program that `start` started, and what it left running in its session."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    _running.discard(process)
+
+
+def end_all() -> None:
+    """End every program that runs, whichever thread started it."""
+    for process in tuple(_running):
+        end(process)
+
+
+def _run_in_thread(work: Callable[[], None]) -> None:
+    """Run something in a thread of its own: a restriction holds for one, and for what it starts, until that ends."""
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def _restrict_thread(version: int, writable: Iterable[Path]) -> None:
+    """Forbid this thread to write anywhere but below `writable`. Raises OSError where that does not work."""
+    of_files = WRITE_FILE | (TRUNCATE if version >= WHOLE else 0)
+    everything = of_files | OF_FOLDERS | (REFER if version > 1 else 0)
     handled = ctypes.create_string_buffer(struct.pack("=Q", everything), 8)
-    ruleset = _call(CREATE_RULESET, handled, 8, 0)
-    if ruleset < 0:
-        return
+    ruleset = _checked(_call(CREATE_RULESET, handled, 8, 0))
     try:
         for path in (*map(Path, DEVICES), *writable):
             with suppress(OSError):
                 _allow(ruleset, path, everything if path.is_dir() else of_files)
-        if _libc().prctl(NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0))) == 0:  # without it root alone may go on
-            _call(RESTRICT_SELF, ruleset, 0)
+        _checked(_libc().prctl(NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0))))
+        _checked(_call(RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
+
+
+def _checked(returned: int) -> int:
+    if returned < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return returned
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:
@@ -104,4 +153,4 @@ def _call(number: int, *arguments: object) -> int:
 
 @cache
 def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
+    return ctypes.CDLL(None, use_errno=True)

@@ -1,11 +1,15 @@
 """The texts that one make reads: a Makefile with what it includes, its lines, and what its variables may hold."""
 
+import os
 import posixpath
 import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from glob import glob
+from itertools import product
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +17,9 @@ from tls_scaffold.makefiles.makeblocks import groups
 
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")  # as make looks for them
 LARGEST = 1024 * 1024
+UNKNOWN = "\0"
 MOST, DEEPEST = 100_000, 20
+MOST_TEXTS = 64
 INCLUDE = re.compile(r"(-include|sinclude|include)\s+(.*)")
 DEFINE = re.compile(r"(?:(?:override|export)\s+)*define\s+(\S+)")
 SETS = r"(?:(?:export|override|private)\s+)*([^\s:#=?+!]+)\s*(\?|\+|!|:{1,3})?=\s*(.*)"
@@ -25,6 +31,8 @@ ENDEF = re.compile(r"endef\b")
 EVAL = re.compile(r"\$[({]eval\s+(.*)[)}]", re.DOTALL)
 PREFIX = re.compile(r"^\s*\.RECIPEPREFIX\s*[:?]*=\s*(\S)", re.MULTILINE)
 COMMENT = re.compile(r"(?<!\\)#.*")
+WILDCARD = re.compile(r"\$[({]wildcard\s+([^(){}$]*)[)}]")
+FUNCTION = re.compile(r"\$[({]")
 REFERENCE = re.compile(
     r"\$\$|\$\((?:(?:call|value)\s+)?([^(){}$\s:#=,]+)(?::[^(){}$]*)?(?:[),])"
     r"|\$\{(?:(?:call|value)\s+)?([^(){}$\s:#=,]+)(?::[^(){}$]*)?(?:[},])|\$([A-Za-z0-9_])"
@@ -55,31 +63,65 @@ class Source:
     folder: Path
     lines: list[Line] = field(default_factory=list)
     includes: dict[str, str] = field(default_factory=dict)
-    values: dict[str, list[str]] = field(default_factory=dict)
+    values: dict[str, dict[str, None]] = field(default_factory=dict)
 
-    def expanded(self, text: str) -> str:
-        """Return a text with its variables put in: one that has several values as a line each, for any may hold."""
+    def expanded(self, text: str) -> tuple[str, ...]:
+        """Return a text with its variables put in: one text for each of their values, for any may hold.
+
+        Where that would be too many, one of several values stands as a line each.
+        """
+        texts = [text]
         for _ in range(DEEPEST):
-            known = REFERENCE.sub(self._value, text)
-            if known == text or len(known) > MOST:
-                return known[:MOST]
-            text = known
-        return text
+            known = list(dict.fromkeys(each for text in texts for each in self._one_deeper(text)))
+            if known == texts or sum(map(len, known)) > MOST:
+                return tuple(each[:MOST] for each in known[:MOST_TEXTS])
+            texts = known if len(known) <= MOST_TEXTS else [self._in_lines(text) for text in texts]
+        return tuple(texts)
 
-    def _value(self, match: "re.Match[str]") -> str:
-        name = match[1] or match[2] or match[3]
-        if name is None or name not in self.values:
+    def _one_deeper(self, text: str) -> Iterator[str]:
+        """Yield a text with what it names put in, but not what that names: the same value wherever a name stands."""
+        names = {name for name in map(_name, REFERENCE.finditer(text)) if name in self.values}
+        several = [name for name in sorted(names) if len(self.values[name]) > 1]
+        if prod(len(self.values[name]) for name in several) > MOST_TEXTS:
+            yield self._in_lines(text)
+            return
+        for values in product(*(self.values[name] for name in several)):
+            chosen = dict(zip(several, values, strict=True))
+            yield REFERENCE.sub(partial(self._value, chosen), text)
+
+    def _in_lines(self, text: str) -> str:
+        return REFERENCE.sub(partial(self._value, {}), text)
+
+    def _value(self, chosen: Mapping[str, str], match: "re.Match[str]") -> str:
+        name = _name(match)
+        if name not in self.values:
             return match[0]
         arguments = f" $({match[0][-1]}" if match[0].endswith(",") else ""
-        return "\n".join(self.values[name]) + arguments
+        return chosen.get(name, "\n".join(self.values[name])) + arguments
 
 
-def read(folder: Path, makefile: str, told: str, inherited: Mapping[str, list[str]]) -> Source:
+def _name(match: "re.Match[str]") -> str:
+    return match[1] or match[2] or match[3] or ""
+
+
+def inside(text: str, begun: int) -> str:
+    """Return what stands in the parentheses that open at a place of a text."""
+    closing = {"(": ")", "{": "}"}[text[begun]]
+    depth = 0
+    for at in range(begun, len(text)):
+        depth += (text[at] == text[begun]) - (text[at] == closing)
+        if not depth:
+            return text[begun + 1 : at]
+    return text[begun + 1 :]
+
+
+def read(folder: Path, makefile: str, told: str, inherited: Mapping[str, dict[str, None]]) -> Source:
     """Read a Makefile of a folder and what it includes; what can't be read is left out, make says so itself.
 
     `told` is the folder's own path in messages, `inherited` what the make that calls this one knows.
     """
-    source = Source(folder, values={name: list(values) for name, values in inherited.items()})
+    source = Source(folder, values={name: dict(values) for name, values in inherited.items()})
+    source.values["CURDIR"] = {os.path.realpath(folder): None}
     waiting, seen, prefixes = [makefile], {makefile}, {"\t"}
     while waiting:
         path = waiting.pop(0)
@@ -91,7 +133,7 @@ def read(folder: Path, makefile: str, told: str, inherited: Mapping[str, list[st
         for line in _lines(text, place, prefixes):
             source.lines.append(line)
             if line.name:
-                source.values.setdefault(line.name, []).append(line.value)
+                source.values.setdefault(line.name, {})[line.value] = None
             for name in _included(source, line):
                 if name not in seen:
                     seen.add(name)
@@ -103,13 +145,24 @@ def _included(source: Source, line: Line) -> Iterator[str]:
     match = INCLUDE.match(line.text) if "include" in line.text else None
     if not match:
         return
-    for word in source.expanded(COMMENT.sub("", match[2])).replace("$(wildcard ", " ").split():
-        pattern = word.strip("(){}")
+    texts = source.expanded(COMMENT.sub("", match[2]))
+    for pattern in dict.fromkeys(word for text in texts for word in _without_functions(text).split()):
+        if UNKNOWN in pattern:
+            continue
         # No Path.glob: a pattern may begin with a `/`.
         found = glob(pattern, root_dir=source.folder) if re.search(r"[*?\[]", pattern) else [pattern]  # noqa: PTH207
         for name in found:
             source.includes[name] = line.place if match[1] == "include" else ""
             yield name
+
+
+def _without_functions(text: str) -> str:
+    """Return a text with UNKNOWN for what functions of make's give: their words are no names of files."""
+    text = WILDCARD.sub(r"\1", text)
+    while match := FUNCTION.search(text):
+        end = match.end() + len(inside(text, match.end() - 1)) + 1
+        text = f"{text[: match.start()]}{UNKNOWN}{text[end:]}"
+    return text
 
 
 def _text(path: Path) -> str | None:

@@ -9,33 +9,60 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tls_scaffold.temporary import clear_old
+
 PREFIX = "tls-scaffold-asked-"
-# What only reads, by the first word behind the program's name; whatever else these are called for may sign.
+# What makes keys and certificates, by the word behind the program's name: always, or with one of some flags.
+MAKING: dict[str, dict[str, tuple[str, ...]]] = {
+    "cfssl": dict.fromkeys(
+        ("gencert", "genkey", "gencsr", "selfsign", "sign", "gencrl", "ocspsign", "serve", "ocspserve"), ()
+    ),
+    "openssl": {
+        **dict.fromkeys(("genrsa", "genpkey", "gendsa", "ca"), ()),
+        **dict.fromkeys(("ecparam", "dsaparam"), ("-genkey",)),
+        "req": ("-new", "-newkey", "-x509", "-key", "-keyout", "-CA", "-CAkey"),
+        "x509": ("-req", "-new", "-signkey", "-key", "-CA", "-CAkey", "-x509toreq"),
+        "crl": ("-key", "-gendelta"),
+    },
+}
+# What only reads; whatever else these are called for may sign.
 READING = {
-    "cfssl": ("version", "certinfo", "print-defaults"),
-    "cfssljson": ("-version", "--version"),
-    "openssl": ("version", "x509", "crl", "verify", "asn1parse", "rand"),
+    "cfssljson": ("-version", "--version", "-help", "--help", "-h"),
     "tls-scaffold": ("--version", "--help", "-h", "roles"),
 }
-# What makes openssl's reading commands sign or write.
-WRITING = ("-out", "-req", "-new", "-signkey", "-key", "-CA", "-CAkey", "-CAcreateserial", "-writerand", "-rand")
+PROGRAMS = (*MAKING, *READING)
+# With what openssl writes files.
+WRITING = ("-out", "-keyout", "-outdir", "-CAcreateserial", "-writerand")
+# What changes files does nothing where nothing could be changed, so that what is behind it (`&& $(MAKE)`) is told.
+CHANGING = ("rm", "rmdir", "unlink", "mv", "cp", "ln", "install", "truncate", "touch", "chmod", "chown", "chgrp")
+NOTHING = "#!/bin/sh\nexit 0\n"
+TEE = "#!/bin/sh\nexec cat\n"
 
 
-def only_reads(program: str, words: Sequence[str]) -> bool:
-    """Tell whether a program that can sign only reads, called with these words."""
-    flags = {word.replace("--", "-", 1) for word in words}
-    return bool(words) and words[0] in READING[program] and not flags & set(WRITING)
+def makes_something(program: str, words: Sequence[str]) -> bool:
+    """Tell whether a program that can sign makes a key or certificate, called with these words."""
+    first = words[0] if words else ""
+    if program in READING:
+        return first not in READING[program]
+    flags = MAKING[program].get(first)
+    return flags is not None and (not flags or has_flag(words, flags))
+
+
+def has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
+    """Tell whether one of some flags is among words, with one dash or two."""
+    return any(word in flags or word.removeprefix("-") in flags for word in words)
 
 
 @dataclass(frozen=True)
 class StandIns:
     """The folder of the programs that stand in, with the real ones' paths; none where no folder could be made.
 
-    `writable` is where what make starts may write.
+    `writable` is where what make starts may write, temporary files too where `has_temporary` tells so.
     """
 
     directory: Path | None = None
     real: tuple[tuple[str, str], ...] = ()
+    has_temporary: bool = True
 
     @property
     def writable(self) -> tuple[Path, ...]:
@@ -48,7 +75,7 @@ class StandIns:
         if not self.directory:
             return {}
         path = os.pathsep.join(filter(None, (str(self.directory / "bin"), os.environ.get("PATH", os.defpath))))
-        return {"PATH": path, "TMPDIR": str(self.directory / "tmp")}
+        return {"PATH": path, **({"TMPDIR": str(self.directory / "tmp")} if self.has_temporary else {})}
 
     def called(self) -> tuple[str, ...]:
         """Return the commands that were refused, whatever became of their exit codes."""
@@ -69,11 +96,13 @@ class StandIns:
 
 
 @contextmanager
-def standing_in() -> Iterator[StandIns]:
+def standing_in(*, is_sealed: bool, changes: bool, has_temporary: bool) -> Iterator[StandIns]:
     """Give a folder of stand-ins for those of the programs that are installed, for as long as the block runs.
 
-    Where nothing can be written, no temporary folder either, there are none.
+    Where it `is_sealed` openssl may be told to write, as nothing can be written; with `changes` programs that change
+    files do nothing. Where nothing can be written, no temporary folder either, there are none.
     """
+    clear_old(PREFIX)
     try:
         temporary = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
     except OSError:
@@ -81,36 +110,59 @@ def standing_in() -> Iterator[StandIns]:
         return
     with temporary as name:
         try:
-            stand_ins = _made(Path(os.path.realpath(name)))
+            directory = Path(os.path.realpath(name))
+            stand_ins = StandIns(directory, _made(directory, is_sealed=is_sealed, changes=changes), has_temporary)
         except OSError:
             stand_ins = StandIns()
         yield stand_ins
 
 
-def _made(directory: Path) -> StandIns:
+def _made(directory: Path, *, is_sealed: bool, changes: bool) -> tuple[tuple[str, str], ...]:
     for name in ("bin", "tmp"):
         (directory / name).mkdir()
     called = directory / "called"
     called.touch()
-    found = ((name, shutil.which(name)) for name in READING)
+    names = (*PROGRAMS, *((*CHANGING, "tee") if changes else ()))
+    found = ((name, shutil.which(name)) for name in names)
     real = tuple((name, path) for name, path in found if path)  # `command -v` finds what is there, and nothing else
     for name, path in real:
         program = directory / "bin" / name
-        script = _script(name, str(Path(path).absolute()), called)
+        if name in PROGRAMS:
+            script = _script(name, str(Path(path).absolute()), called, () if is_sealed else WRITING)
+        else:
+            script = TEE if name == "tee" else NOTHING
         program.write_text(script, encoding="utf-8", errors="surrogateescape")
         program.chmod(0o755)
-    return StandIns(directory, real)
+    return real
 
 
-def _script(name: str, real: str, called: Path) -> str:
-    """Return a stand-in: it lets the real program read, and notes whatever else it was called for."""
-    writing = "|".join(f'*" {word} "*|*" -{word} "*' for word in WRITING)
+def _script(name: str, real: str, called: Path, refused: Sequence[str]) -> str:
+    """Return a stand-in: it lets the real program read, and notes whatever else it was called for.
+
+    Of openssl's flags some may be `refused`, whatever it is called for.
+    """
+    run = f'exec {shlex.quote(real)} "$@"'
+    if name in READING:
+        cases = f"{'|'.join(READING[name])}) {run} ;;"
+    else:
+        making = (f"{first}) {_with_flag(flags)} {run} ;;" for first, flags in MAKING[name].items() if flags)
+        always = "|".join(first for first, flags in MAKING[name].items() if not flags)
+        cases = "\n".join((*making, f"{always}) ;;", f"*) {_with_flag(refused)} {run} ;;"))
     return f"""#!/bin/sh
-case " $* " in
-{writing}) ;;
-*) case "$1" in {"|".join(READING[name])}) exec {shlex.quote(real)} "$@" ;; esac ;;
-esac
+noted() {{
 printf '%s\\n' "{name} $*" >>{shlex.quote(str(called))}
 echo "{name}: make is only asked what it would do" >&2
 exit 1
+}}
+words=" $* "
+case "$1" in
+{cases}
+esac
+noted "$@"
 """
+
+
+def _with_flag(flags: Sequence[str]) -> str:
+    """Return what notes a call with one of some flags."""
+    patterns = "|".join(f'*" {dash}{flag} "*' for flag in flags for dash in ("", "-"))
+    return f'case "$words" in {patterns}) noted "$@" ;; esac;' if flags else ""

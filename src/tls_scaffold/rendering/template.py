@@ -1,23 +1,20 @@
 """Renders the one template: an Inventory becomes the texts of a folder. The only home of cookiecutter and jinja2."""
 
 import json
-import os
-import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering.documents import LAST_RENDER, check_sizes, last_render
+from tls_scaffold.temporary import clear_old
 
 CARRIER = ".tls-scaffold/hook.json"
 NAME = "cookiecutter-template"
 PREFIX = "tls-scaffold-render-"
-HOUR = 3600
 
 
 def render(inventory: Inventory, within: Path | None = None) -> dict[str, str]:
@@ -27,7 +24,7 @@ def render(inventory: Inventory, within: Path | None = None) -> dict[str, str]:
     the folder `within` where that is given: whoever removes that removes what a killed render left. Raises
     ScaffoldError where a file would be too large to be read back.
     """
-    _clear_old(Path(tempfile.gettempdir()))
+    clear_old(PREFIX)
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=within) as temporary:
         rendered = _run_cookiecutter(inventory, Path(temporary))
         tree = {
@@ -39,15 +36,6 @@ def render(inventory: Inventory, within: Path | None = None) -> dict[str, str]:
     tree[LAST_RENDER] = last_render(tree)
     check_sizes(tree)
     return tree
-
-
-def _clear_old(parent: Path) -> None:
-    """Remove what killed runs of ours left in the temporary directory: no render takes an hour."""
-    for old in parent.glob(f"{PREFIX}*"):
-        with suppress(OSError):
-            status = old.lstat()
-            if status.st_uid == os.getuid() and status.st_mtime < time.time() - HOUR:
-                shutil.rmtree(old)
 
 
 def location() -> Path:
