@@ -195,6 +195,14 @@ def test_what_would_sign_is_told_by_its_place_before_make_is_asked(unchanged: Pa
 
 
 @needs_landlock
+def test_what_would_sign_is_told_however_far_down_it_stands(unchanged: Path) -> None:
+    written(unchanged, f"{'# of ten thousand users' * 80_000}\nX := $(shell {SIGN})")
+
+    with pytest.raises(RunsAnywayError) as caught:
+        read(unchanged)
+    assert [problem.partition(": ")[0] for problem in caught.value.problems] == ["Makefile:2"]
+
+
 @pytest.mark.needs("cfssl", "cfssljson")
 @pytest.mark.parametrize("text", CALLING_MAKES)
 def test_a_make_that_is_not_asked_finds_no_program_that_signs(unchanged: Path, text: str) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tls_scaffold.makefiles.makeblocks import groups
+from tls_scaffold.paths import LARGEST
 
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")  # as make looks for them
-LARGEST = 1024 * 1024
 UNKNOWN = "\0"
 MOST, DEEPEST = 100_000, 20
 MOST_TEXTS = 64
