@@ -505,7 +505,7 @@ def test_what_of_another_make_is_not_to_be_seen_misleads_nobody(tmp_path: Path, 
 @pytest.mark.parametrize(
     "recipe",
     [
-        "\t$(MAKE) -v && touch signed # gencert",
+        "\t$(MAKE) -v && touch signed && $(held) x.json",
         "\t@+touch signed && cfssl gencert x.json",
         "\ttouch signed; \\\n\t${MAKE} -v; cfssl \\\n\tgencert x.json",
         "x: ; +touch signed; sh sign.sh a b",
