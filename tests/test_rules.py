@@ -378,7 +378,7 @@ def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
                     result(found[0], 1, "certs/%C3%BC.pem", {"startLine": 1}, "certs/ü.pem: it ended; renew"),
                     result(found[1], 0, "Makefile", {"startLine": 12}, "Makefile:12: a\\x1bb; mend"),
                     result(found[2], 2, "b.json", {"startLine": 1}, "b.json: hosts[0]: x; mend"),
-                    result(found[3], 1, "%FF", {"startLine": 3, "startColumn": 4}, "\\udcff:3:4: x; mend"),
+                    result(found[3], 1, "%FF", {"startLine": 3, "startColumn": 4}, "\\xff:3:4: x; mend"),
                 ],
             }
         ],
