@@ -203,6 +203,25 @@ def test_what_would_sign_is_told_however_far_down_it_stands(unchanged: Path) -> 
     assert [problem.partition(": ")[0] for problem in caught.value.problems] == ["Makefile:2"]
 
 
+def test_a_word_beside_a_make_may_be_longer_than_a_file_s_name(unchanged: Path) -> None:
+    hosts = ",".join(f"10.0.0.{number}" for number in range(200))
+    written(unchanged, f"req:\n\t$(MAKE) -C sub HOSTS={hosts} all")
+    (unchanged / "sub/Makefile").write_text(f"all: ; {SIGN}\n")
+
+    assert [signing.output for signing in of_goal(unchanged, "req").signings] == ["sub/ca"]
+
+
+@pytest.mark.usefixtures("unsealed")
+def test_make_is_asked_where_there_is_no_temporary_directory(unchanged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    written(unchanged, f"req:\n\t{SIGN}")
+    monkeypatch.setattr("tempfile.gettempdir", none)
+
+    assert [signing.output for signing in of_goal(unchanged, "req").signings] == ["ca"]
+
+
 @pytest.mark.needs("cfssl", "cfssljson")
 @pytest.mark.parametrize("text", CALLING_MAKES)
 def test_a_make_that_is_not_asked_finds_no_program_that_signs(unchanged: Path, text: str) -> None:

@@ -463,6 +463,7 @@ recover() { # finish what a killed run had begun
     [ "$(sed -n 4p "$state")" != --only-given ] || only_given=--only-given
     say "finishing what a killed run had begun"
     settle
+    way_back=
 }
 
 finish() {

@@ -345,7 +345,7 @@ swap() { # swap archive/TIME/.new: the old certs/ goes to archive/TIME, the new 
         [ ! -h "$each" ] || fail "\`$each\` is a link: no set of certificates is taken through it" "move it away"
     done
     if [ -d "$1/certs" ]; then
-        refuse_mounts "move \`$1\` away: the set in certs/ then stays" certs archive
+        refuse_mounts "move \`$1\` and \`$old_key\` away, out of the folder: the set in certs/ then stays" certs archive
         if [ -d certs ] && is_in "$1/certs" certs; then rm -rf "$1/certs" # killed when the rest of its copy was to go
         else
             is_ours "$old" "$old_key" || fail "\`$1\` is no set that \`make regenerate\` made for the CA in \`certs\`: it does not take its place" \

@@ -12,8 +12,13 @@ HOUR = 3600
 
 def clear_old(prefix: str) -> None:
     """Remove what is ours, begins with `prefix` and is older than an hour: nothing that we do there takes so long."""
-    for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        with suppress(OSError):
-            status = old.lstat()
-            if status.st_uid == os.getuid() and status.st_mtime < time.time() - HOUR:
-                shutil.rmtree(old)
+    with suppress(OSError):  # where nothing can be written there is no temporary directory either
+        for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+            _clear(old)
+
+
+def _clear(old: Path) -> None:
+    with suppress(OSError):
+        status = old.lstat()
+        if status.st_uid == os.getuid() and status.st_mtime < time.time() - HOUR:
+            shutil.rmtree(old)

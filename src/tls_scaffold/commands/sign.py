@@ -67,8 +67,9 @@ def sign(
                 raise
             signed = {path: reasons for path, reasons in done.signed.items() if path in put}
             done = replace(done, signed=signed, problem=error)
-    left = () if own_lines else _left(text, found.unread)
-    return done if names else replace(done, left=left, not_run=_not_run(text, done.signed))
+    if names:
+        return done
+    return replace(done, left=() if own_lines else _left(text, found.unread), not_run=_not_run(text, done.signed))
 
 
 def _not_run(text: str, signed: Collection[str]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def _put_away(certs: Path, old: Path, new: Path) -> None:
         raise ScaffoldError(f"both `{certs}` and `{old}` stand beside a newer set", hint="move one of them away")
     if mounted([certs]):
         way = "mount the folder above it instead, and the next run puts the new set in its place"
-        other = "" if old.exists() else f"; or move `{new}` away, and the old set stays"
+        other = "" if old.exists() else f"; or move `{new.parent}` away, out of the folder, and the old set stays"
         summary = f"`{certs}` is a mount point, or holds one: `make regenerate`, which was killed, can't be finished"
         raise ScaffoldError(summary, hint=way + other)
     move(certs, old, new.parent.with_name(f"{ASIDE}{os.getpid()}"))

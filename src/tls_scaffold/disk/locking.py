@@ -102,8 +102,10 @@ def is_held_by_others(folder: Path) -> bool:
     """Tell whether a process other than this one works on a folder now."""
     try:
         tokens = [_read(path) for path in (folder / DIRECTORY).iterdir()]
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:  # a token of another user's make can't be read
+        return True
     return any(token and token.pid != os.getpid() and alive(token.pid, token.start) for token in tokens)
 
 

@@ -30,7 +30,7 @@ HINT = (
     f"`tls-scaffold adopt {{0}}` takes over one made by hand, {ELSEWHERE}"
 )
 NAMED = 5  # of what is in the way; a home directory has hundreds
-NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 """What a disk says that has none: FAT, shares, file systems of a program."""
 OTHERS = (".git", "lost+found")  # the second is in every new disk
 # What a run writes before it puts it in place. With other words there are requests of other names.
@@ -188,7 +188,7 @@ def _move(place: Path, work: Path, texts: Mapping[str, str], paths: Collection[s
         except FileExistsError:
             raise _in_between(there) from None
         except OSError as error:
-            if error.errno not in NO_LINKS:
+            if error.errno not in NO_HARD_LINKS:
                 raise
             (work / path).rename(there)
         undo.callback(_remove_file, there, texts[path])

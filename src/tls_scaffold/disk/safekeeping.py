@@ -47,20 +47,21 @@ def ca_kept(folder: Path) -> Iterator[None]:
         if sealed.holds():  # nothing that make runs can write there
             yield
             return
-        before, certs = _files(folder), _number(folder / CERTS)
+        # A make beside us that is at its swap of a pair shows half of it: what it has now is not what to put back.
+        was_alone, certs = not is_held_by_others(folder), _inode(folder / CERTS)
+        before = _files(folder)
         try:
             yield
         finally:
             with uninterrupted():
-                is_alone = certs == _number(folder / CERTS) and not is_held_by_others(folder)
+                is_alone = was_alone and certs == _inode(folder / CERTS) and not is_held_by_others(folder)
                 _look_after(folder, before, is_alone=is_alone)
 
 
 def _look_after(folder: Path, before: Mapping[str, _File], *, is_alone: bool) -> None:
-    after = _files(folder)
-    changed = [path for path in before if after.get(path) != before[path]]
+    changed = [path for path in before if _file(folder / path) != before[path]]
     # A component's may be of a run beside us that has ended; it takes nothing away.
-    made = [path for path in after if path not in before and OF_A_CA.match(path.rpartition("/")[2])]
+    made = [path for path in _paths(folder) if path not in before and OF_A_CA.match(path.rpartition("/")[2])]
     if not changed and (not made or not is_alone):
         return
     kept = _put_back(folder, before, changed, made) if is_alone else _put_aside(folder, before, changed)
@@ -76,14 +77,19 @@ def _files(folder: Path) -> dict[str, _File]:
     found: dict[str, _File] = {}
     room = LARGEST
     for path in sorted(_paths(folder), key=lambda each: (not OF_A_CA.match(each.rpartition("/")[2]), each)):
-        with suppress(OSError, ScaffoldError):
-            file = folder / path
-            content = plain(file, path)
-            room -= len(content)
-            if room < 0:
-                return found
-            found[path] = _File(content, stat.S_IMODE(file.stat().st_mode))
+        file = _file(folder / path)
+        room -= len(file.content) if file else 0
+        if room < 0:
+            return found
+        if file:
+            found[path] = file
     return found
+
+
+def _file(path: Path) -> _File | None:
+    with suppress(OSError, ScaffoldError):
+        return _File(plain(path, str(path), follow=False), stat.S_IMODE(path.stat().st_mode))
+    return None
 
 
 def _paths(folder: Path) -> Iterator[str]:
@@ -96,7 +102,7 @@ def _paths(folder: Path) -> Iterator[str]:
                 yield path.relative_to(folder).as_posix()
 
 
-def _number(path: Path) -> int:
+def _inode(path: Path) -> int:
     """Return which directory it is: `make regenerate` puts another in its place. 0 if there is none."""
     try:
         return path.stat().st_ino

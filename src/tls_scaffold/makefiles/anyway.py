@@ -6,7 +6,7 @@ the Makefile or what it includes. A function of make's is not computed here, and
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -190,13 +190,21 @@ def _called(source: Source, commands: list[Command]) -> Iterator[tuple[str, str]
         chosen = dict.fromkeys((*(match[1] for match in CHOSEN.finditer(command.text)), *MAKEFILES))
         for place in folders:
             for name in chosen:
-                if (place or name not in MAKEFILES) and (source.folder / place / name).is_file():
+                if (place or name not in MAKEFILES) and _is_there(source.folder / place / name, Path.is_file):
                     yield place, name
+
+
+def _is_there(path: Path, ask: Callable[[Path], bool] = Path.exists) -> bool:
+    """Ask whether a path is there, or a file; none is where we may not look, and where a word is no name of a file."""
+    try:
+        return ask(path)
+    except OSError:  # Python before 3.14 raises for a name of more than 255 bytes
+        return False
 
 
 def _lost(source: Source) -> Iterator[str]:
     """Yield where a file is included that is missing, and that a rule would make."""
-    missing = {name: place for name, place in source.includes.items() if place and not (source.folder / name).exists()}
+    missing = {name: place for name, place in source.includes.items() if place and not _is_there(source.folder / name)}
     rules = [line.text.partition(":")[0] for line in source.lines if ":" in line.text] if missing else ()
     targets = [word for rule in rules for word in rule.split()]
     for name, place in missing.items():

@@ -90,7 +90,7 @@ class StandIns:
         And in which the PATH stands, with that as it was.
         """
         text = text.replace(f"{self.directory}/bin{os.pathsep}", "")
-        for name, real in self.real:
+        for name, real in sorted(self.real, key=lambda each: -len(each[0])):  # `cfssl` is in `cfssljson`
             text = text.replace(f"{self.directory}/bin/{name}", real)
         return text
 
