@@ -18,7 +18,7 @@ import pytest
 import certs
 from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
 from conftest import Factory
-from support import Done, environment, run, tls_scaffold, wait_for
+from support import Done, environment, processes, run, tls_scaffold, wait_for
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.inventory.rbac import script_lines
 from tls_scaffold.signing import authority
@@ -465,6 +465,14 @@ def test_a_listed_member_that_is_silent_is_not_waited_for(start: Start, tmp_path
     assert not running.is_on()
 
 
+def killed(running: Live, *words: str, **variables: str) -> Done:
+    """Run the script, which is to be killed, and wait for the etcdctl that outlives it: the next run would refuse."""
+    done = running.script(*words, **variables)
+    child = (running.folder / "certs/.rbac-enable").read_text(encoding="utf-8").splitlines()[4]
+    wait_for(lambda: int(child) not in processes(), 30)
+    return done
+
+
 @EITHER
 def test_a_run_after_a_kill_decides_nothing_while_a_member_can_not_be_asked(
     start: Start, tmp_path: Path, words: tuple[str, ...]
@@ -475,7 +483,7 @@ def test_a_run_after_a_kill_decides_nothing_while_a_member_can_not_be_asked(
     running = applied(replace(running, cluster=replace(running.cluster, tools=programs)))
     if words == GIVEN_ALONE:
         kill(tmp_path, "member2")
-    assert running.script(*words, **first_of(running)).returncode == -signal.SIGKILL
+    assert killed(running, *words, **first_of(running)).returncode == -signal.SIGKILL
     if words != GIVEN_ALONE:
         kill(tmp_path, "member2")
     way_back = running.folder / "certs/.rbac-enable"
@@ -751,10 +759,10 @@ def killing(tmp_path: Path, at: str, when: str, number: int) -> dict[str, str]:
 def test_a_run_after_a_kill_cleans_up_and_enables(start: Start, tmp_path: Path, at: str, when: str) -> None:
     running = applied(start(**killing(tmp_path, at, when, signal.SIGKILL)))
 
-    killed = running.script("--enable")
+    first = killed(running, "--enable")
     again = running.script("--enable")
 
-    assert killed.returncode == -signal.SIGKILL
+    assert first.returncode == -signal.SIGKILL
     assert again.returncode == 0, again.stderr
     assert "finishing what a killed run had begun" in again.stderr
     assert running.is_on()
@@ -766,12 +774,12 @@ def test_a_run_after_a_kill_unlocks_a_cluster_whose_members_ignore_the_cn(start:
     killer = killing(tmp_path, "auth enable", "after", signal.SIGKILL)
     running = applied(start("--client-cert-auth=false", **killer))
 
-    killed = running.script("--enable")
+    first = killed(running, "--enable")
     locked_out = running.is_on() and running.ctl("user", "list").returncode != 0
     plain, on = running.script(), running.is_on()
     again = running.script("--enable")
 
-    assert killed.returncode == -signal.SIGKILL
+    assert first.returncode == -signal.SIGKILL
     assert locked_out
     assert on
     assert (plain.returncode, plain.stderr.startswith(f"rbac.sh: {BEGUN}")) == (1, True)
@@ -820,7 +828,7 @@ def test_a_temporary_user_that_is_left_when_authentication_is_on_is_removed_too(
 
 def test_a_killed_run_whose_number_is_ours_now_is_dead(start: Start, tmp_path: Path) -> None:
     running = applied(start(**killing(tmp_path, "auth enable", "after", signal.SIGKILL)))
-    running.script("--enable")
+    killed(running, "--enable")
 
     ours = 'sed -i "2s/.*/$$/" certs/.rbac-enable && exec sh rbac.sh --enable'
     again = run("sh", "-c", ours, cwd=running.folder, **running.variables())
