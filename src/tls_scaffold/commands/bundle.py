@@ -14,7 +14,7 @@ from tls_scaffold.bundles.settings import DIST, TAR, Pems
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.disk.mounts import check_changeable
-from tls_scaffold.disk.moving import remove
+from tls_scaffold.disk.moving import PRIVATE, remove
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import FILE, Component, Inventory
@@ -23,7 +23,6 @@ from tls_scaffold.signing import soundness
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
 
-PRIVATE = 0o700
 HOME = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 
 

@@ -18,6 +18,7 @@ from tls_scaffold.keeping.authorities import is_of_ca
 from tls_scaffold.keeping.changes import BESIDE, Note, Plan, Step, follow
 from tls_scaffold.keeping.gone import Gone
 from tls_scaffold.keeping.merge import common, merge
+from tls_scaffold.keeping.permitted import NO_REQUEST
 from tls_scaffold.keeping.takeover import Takeover
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -126,7 +127,7 @@ def _check_requests(now: Mapping[str, str], rendered: Mapping[str, str]) -> None
     """Raise ScaffoldError for each request that is there and is something else: a team's JSON has many names."""
     requests = {path for path in rendered if path not in (*RENDERED, *NOT_RECORDED)}
     there = [path for path in now if path.removesuffix(BESIDE) in requests]
-    problems = [f"`{path}` does not look like a request of cfssl" for path in there if not seems_request(now[path])]
+    problems = [f"`{path}` {NO_REQUEST}" for path in there if not seems_request(now[path])]
     if problems:
         hint = "mend it, move it away, or give the component another `request` in the inventory"
         raise ScaffoldError("nothing is written over what is no request", problems, hint)
