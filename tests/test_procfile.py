@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from clusters import SYSTEM, VERSIONS
 from conftest import NEED_TOOLS, Factory
-from support import Done, make, run, tls_scaffold
+from support import PROGRAMS, Done, make, run, tls_scaffold
 
 pytestmark = [
     pytest.mark.needs("make", "cfssl", "cfssljson", "etcd", "etcdctl", "honcho"),
@@ -62,12 +63,12 @@ def started(folder: Factory, running: Start, one_at_a_time: None) -> Iterator[Ca
     """Return a function that makes a folder, signs it and starts its Procfile with honcho."""
     honchos = []
 
-    def start(*words: str) -> Path:
+    def start(*words: str, etcd: str = SYSTEM) -> Path:
         path = folder(*words)
         for port in ports(path):
             need_port(port)
         make(path, "-j2")
-        honchos.append(running("honcho", "start", cwd=path))
+        honchos.append(running("honcho", "start", cwd=path, PATH=os.pathsep.join((etcd, PROGRAMS))))
         wait_for_health(path)
         return path
 
@@ -98,8 +99,10 @@ def wait_for_health(folder: Path) -> None:
             time.sleep(0.1)
 
 
-def test_the_cluster_starts_and_users_have_the_rights_of_their_cn(started: Callable[..., Path]) -> None:
-    path = started("--members", "10.0.0.1,etcd-b.example.com,2001:db8::3", "--users", "root,calico,felix=calico-node")
+@pytest.mark.parametrize("etcd", VERSIONS)
+def test_the_cluster_starts_and_users_have_the_rights_of_their_cn(started: Callable[..., Path], etcd: str) -> None:
+    hosts = "10.0.0.1,etcd-b.example.com,2001:db8::3"
+    path = started("--members", hosts, "--users", "root,calico,felix=calico-node", etcd=etcd)
 
     members = done(path, "calico", "member", "list").splitlines()
     assert sorted(member.split(", ")[2] for member in members) == ["etcd1", "etcd2", "etcd3"]

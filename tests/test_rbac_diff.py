@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clusters import P256, live
+from clusters import P256, VERSIONS, live, tools
 from conftest import Factory
 from keeping import change
 from support import BIN, Done, run, tls_scaffold
@@ -26,9 +26,10 @@ def test_it_prints_the_folder_s_own_script(folder: Factory) -> None:
     assert (done.returncode, done.stdout) == (0, (path / "rbac.sh").read_text(encoding="utf-8"))
 
 
-@pytest.mark.needs("etcd", "etcdctl", "cfssl", "make")
-def test_diff_compares_a_live_cluster_and_changes_nothing(signed: Factory, tmp_path: Path) -> None:
-    with live(signed(*WORDS), tmp_path / "run") as running:
+@pytest.mark.needs("cfssl", "make")
+@pytest.mark.parametrize("path", VERSIONS)
+def test_diff_compares_a_live_cluster_and_changes_nothing(signed: Factory, tmp_path: Path, path: str) -> None:
+    with live(signed(*WORDS), tmp_path / "run", with_tools=tools(path)) as running:
         variables = running.variables()
         empty = rbac(running.folder, "--diff", **variables)
         assert running.script().returncode == 0
