@@ -17,6 +17,7 @@ except ImportError:  # plain cookiecutter: the package stands in the same checko
     sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
     import tls_scaffold
 
+from tls_scaffold.bundles import procfile
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import Inventory
@@ -27,7 +28,7 @@ NONE = Inventory(members=())
 
 
 class InventoryExtension(Extension):
-    """Adds the filters `inventory`, `documents`, `rbac`, `consumers` and `quoted`, for a shell."""
+    """Adds the filters `inventory`, `documents`, `rbac`, `consumers`, `processes` and `quoted`, for a shell."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -35,6 +36,7 @@ class InventoryExtension(Extension):
         environment.filters["documents"] = hook_documents
         environment.filters["rbac"] = rbac.script_lines
         environment.filters["consumers"] = rbac.consumers
+        environment.filters["processes"] = procfile.processes
         environment.filters["quoted"] = shlex.quote
 
 

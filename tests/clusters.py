@@ -14,6 +14,7 @@ import pytest
 from peers import build as peers
 from support import Done, run
 from tls_scaffold.etcd import cluster as etcd
+from tls_scaffold.etcd.bundled import Bundles
 from tls_scaffold.etcd.etcdctl import Cluster, Identity, Member, Tools
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory
@@ -92,9 +93,14 @@ class Live:
 def live(folder: Path, into: Path, *options: str, with_tools: Tools | None = None) -> Iterator[Live]:
     """Run the folder's members on loopback."""
     certs = folder / "certs"
-    names = [member.name for member in intake.load(folder).members]
-    identities = [Identity(certs / f"{name}.pem", certs / f"{name}-key.pem") for name in names]
+    inventory = intake.load(folder)
+    identities = {
+        each.name: Identity(certs / f"{each.name}.pem", certs / f"{each.name}-key.pem") for each in inventory.members
+    }
     into.mkdir()
-    members = [Member(each, each) for each in identities]
-    with etcd.cluster(with_tools or tools(), members, certs / "ca.pem", into, *options, peer_cn="etcd") as running:
+    members = [Member(name, each, each) for name, each in identities.items()]
+    bundles = Bundles(inventory, str(certs), None)
+    quick = ("--heartbeat-interval=50", "--election-timeout=500")  # half of the default: starting waits for an election
+    given = (with_tools or tools(), members, certs / "ca.pem", into, bundles.flags)
+    with etcd.cluster(*given, *quick, *options) as running:
         yield Live(folder, running)

@@ -4,11 +4,9 @@ import base64
 import io
 import json
 import os
+import shutil
 import stat
-import subprocess
 import tarfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,13 @@ import pytest
 import yaml
 
 import certs
-from clusters import P256, SYSTEM, VERSIONS
+from clusters import P256
 from conftest import Factory
 from support import BIN, Done, contents, run, tls_scaffold
 
 USERS = "root,kube-apiserver,calico,calico-node,calico-cni,calico-kube-controllers,calicoctl,alice"
 WORDS = (*("--members", "10.0.0.1", "--member", "db=db.example+10.0.0.2+fd00::2", "--users", USERS), *P256[:2])
 ENDPOINTS = "https://10.0.0.1:2379,https://db.example:2379"
-LOOPBACK = ("--users", "root,calico,alice", "--grant", "alice=/alice/:rw")
 PEMS = {"{name}.pem", "{name}-key.pem", "ca.pem"}
 SECRETS = {"calico-etcd-secrets.yaml", "calico-config.patch.yaml"}
 
@@ -42,13 +39,14 @@ def document(path: Path) -> Any:
 
 def variables(path: Path) -> dict[str, str]:
     """Return what a shell that reads an environment file has afterwards."""
-    return dict(line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines())
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("etcd1", {"etcd.conf.yml", "etcd.service.d/tls-scaffold.conf"}),
+        ("etcd1", {"etcd.env", "etcd.service.d/tls-scaffold.conf"}),
         ("proxy1", {"grpc-proxy.flags"}),
         ("root", {"etcdctl.env"}),
         ("alice", {"etcdctl.env"}),
@@ -73,38 +71,76 @@ def test_a_bundle_holds_its_own_files_and_what_its_consumer_reads(signed: Factor
         assert found[own] == (folder / "certs" / own).read_bytes()
 
 
-def test_a_member_s_configuration_authenticates_clients_and_peers_by_certificate(signed: Factory) -> None:
+def test_a_member_s_variables_authenticate_clients_and_peers_by_certificate(signed: Factory) -> None:
     folder = signed(*WORDS)
 
-    bundle(folder, "db")
+    done = bundle(folder, "db")
 
-    security = {"cert-file": "db.pem", "key-file": "db-key.pem", "client-cert-auth": True, "trusted-ca-file": "ca.pem"}
-    assert document(folder / "dist/db/etcd.conf.yml") == {
-        "name": "db",
-        "data-dir": "db.etcd",
-        "listen-client-urls": "https://10.0.0.2:2379,https://[fd00::2]:2379,https://127.0.0.1:2379",
-        "advertise-client-urls": "https://db.example:2379",
-        "listen-peer-urls": "https://10.0.0.2:2380,https://[fd00::2]:2380",
-        "initial-advertise-peer-urls": "https://db.example:2380",
-        "initial-cluster": "etcd1=https://10.0.0.1:2380,db=https://db.example:2380",
-        "initial-cluster-state": "new",
-        "client-transport-security": security,
-        "peer-transport-security": {**security, "allowed-cn": "etcd"},
+    files = {"CERT_FILE": "db.pem", "KEY_FILE": "db-key.pem", "CLIENT_CERT_AUTH": "true", "TRUSTED_CA_FILE": "ca.pem"}
+    assert variables(folder / "dist/db/etcd.env") == {
+        "ETCD_NAME": "db",
+        "ETCD_LISTEN_CLIENT_URLS": "https://10.0.0.2:2379,https://[fd00::2]:2379,https://127.0.0.1:2379",
+        "ETCD_ADVERTISE_CLIENT_URLS": "https://db.example:2379",
+        "ETCD_LISTEN_PEER_URLS": "https://10.0.0.2:2380,https://[fd00::2]:2380",
+        "ETCD_INITIAL_ADVERTISE_PEER_URLS": "https://db.example:2380",
+        "ETCD_INITIAL_CLUSTER": "etcd1=https://10.0.0.1:2380,db=https://db.example:2380",
+        "ETCD_INITIAL_CLUSTER_STATE": "new",
+        **{f"ETCD_{name}": value for name, value in files.items()},
+        **{f"ETCD_PEER_{name}": value for name, value in files.items()},
+        "ETCD_PEER_CERT_ALLOWED_CN": "etcd",
+        "ETCD_AUTO_COMPACTION_MODE": "periodic",
+        "ETCD_AUTO_COMPACTION_RETENTION": "1h",
     }
-    assert (folder / "dist/db/etcd.service.d/tls-scaffold.conf").read_text() == (
-        "# The bundle lies in /var/lib/etcd, this file in /etc/systemd/system/etcd.service.d;\n"
-        "# all of the bundle belongs to the unit's user, who is often called etcd.\n"
-        "[Service]\nWorkingDirectory=/var/lib/etcd\n"
-        "ExecStart=\nExecStart=/usr/bin/etcd --config-file=etcd.conf.yml\n"
-    )
+    assert "auto-compaction: 1h (db); a cluster that runs already begins to compact by it\n" in done.stderr
+    assert "auto-compaction" not in bundle(folder, "alice").stderr
 
 
-def test_a_member_with_names_only_listens_everywhere(signed: Factory) -> None:
-    folder = signed("--members", "db.example", *P256)
+def test_a_member_starts_from_what_the_options_say_before_the_inventory(signed: Factory) -> None:
+    folder = signed(*WORDS)
+    inventory = json.loads((folder / "tls-scaffold.json").read_text())
+    inventory["etcd"] = {"data_dir": "/var/lib/etcd/default", "client_port": 4001, "auto_compaction": "off"}
+    inventory["members"][0]["etcd"] = {"data_dir": "/data", "auto_compaction": "2h"}
+    (folder / "tls-scaffold.json").write_text(json.dumps(inventory))
 
-    bundle(folder)
+    done = bundle(folder)
+    first, second = (variables(folder / f"dist/{name}/etcd.env") for name in ("etcd1", "db"))
+    bundle(folder, "etcd1", "--data-dir", "/srv/etcd", "--initial-cluster-state", "existing")
+    again = variables(folder / "dist/etcd1/etcd.env")
 
-    assert document(folder / "dist/etcd1/etcd.conf.yml")["listen-client-urls"] == "https://0.0.0.0:2379"
+    places = [each["ETCD_DATA_DIR"] for each in (first, second, again)]
+    assert places == ["/data", "/var/lib/etcd/default", "/srv/etcd"]
+    states = [each["ETCD_INITIAL_CLUSTER_STATE"] for each in (first, second, again)]
+    assert states == ["new", "new", "existing"]
+    assert "ETCD_AUTO_COMPACTION_MODE" not in second
+    assert "auto-compaction: 2h (etcd1)" in done.stderr
+    assert "auto-compaction: off (db)" in done.stderr
+    endpoints = "https://10.0.0.1:4001,https://db.example:4001"
+    assert variables(folder / "dist/alice/etcdctl.env")["ETCDCTL_ENDPOINTS"] == endpoints
+    assert tls_scaffold("-C", str(folder), "sync").returncode == 0
+    assert "endpoint\thttps://10.0.0.1:4001\n" in (folder / "rbac.sh").read_text(encoding="utf-8")
+
+
+@pytest.mark.needs("systemd-analyze")
+@pytest.mark.parametrize("words", [(), ("--at", "/srv/tls")], ids=["beside each other", "at a folder"])
+def test_the_drop_in_leaves_the_unit_s_own_command(signed: Factory, tmp_path: Path, words: tuple[str, ...]) -> None:
+    folder, units = signed(*WORDS), tmp_path / "units"
+    bundle(folder, "etcd1", *words)
+    drop_in = folder / "dist/etcd1/etcd.service.d/tls-scaffold.conf"
+    settings = [line for line in drop_in.read_text().splitlines() if not line.startswith("#")]
+    place = words[1] if words else "/var/lib/etcd"
+    relative = [] if words else [f"WorkingDirectory={place}"]
+    assert settings == ["[Service]", *relative, f"EnvironmentFile={place}/etcd.env"]
+
+    shutil.copytree(drop_in.parent, units / "etcd.service.d")
+    (units / "etcd.service").write_text("[Service]\nExecStart=/bin/true $DAEMON_ARGS\n")
+    checked = run("systemd-analyze", "verify", "./etcd.service", cwd=units, SYSTEMD_UNIT_PATH=f"{units}:")
+    with drop_in.open("a") as text:
+        text.write("EnvironmentFiles=/x\n")
+    shutil.copy(drop_in, units / "etcd.service.d")
+    wrong = run("systemd-analyze", "verify", "./etcd.service", cwd=units, SYSTEMD_UNIT_PATH=f"{units}:")
+
+    assert "tls-scaffold.conf" not in checked.stderr
+    assert "tls-scaffold.conf" in wrong.stderr  # which names what it does not know
 
 
 def test_each_client_s_settings_are_in_its_own_words(signed: Factory) -> None:
@@ -207,19 +243,18 @@ def test_at_names_the_folder_that_the_consumers_will_have_the_files_in(signed: F
 
     bundle(folder, "etcd1", "alice", "--at", "/srv/tls")
 
-    settings = document(folder / "dist/etcd1/etcd.conf.yml")
-    assert settings["data-dir"] == "/var/lib/etcd/etcd1.etcd"
-    assert settings["client-transport-security"]["key-file"] == "/srv/tls/etcd1-key.pem"
-    drop_in = (folder / "dist/etcd1/etcd.service.d/tls-scaffold.conf").read_text()
-    assert "WorkingDirectory=/srv/tls\n" in drop_in
+    settings = variables(folder / "dist/etcd1/etcd.env")
+    assert "ETCD_DATA_DIR" not in settings
+    assert settings["ETCD_KEY_FILE"] == "/srv/tls/etcd1-key.pem"
     assert variables(folder / "dist/alice/etcdctl.env")["ETCDCTL_CERT"] == "/srv/tls/alice.pem"
 
 
-@pytest.mark.parametrize("home", ["relative", "/with blank", "/$(touch x)", "/a/../b/;"])
-def test_a_folder_that_is_no_plain_path_is_a_usage_error(signed: Factory, home: str) -> None:
-    done = bundle(signed(*WORDS), "--at", home, code=2)
+@pytest.mark.parametrize("option", ["--at", "--data-dir"])
+@pytest.mark.parametrize("home", ["relative", "/with blank", "/$(touch x)", "/a/../b/;", "/a/../b", "/%i"])
+def test_a_folder_that_is_no_plain_path_is_a_usage_error(signed: Factory, home: str, option: str) -> None:
+    done = bundle(signed(*WORDS), option, home, code=2)
 
-    assert done.stderr == f"error: --at: `{home}` is not an absolute path of letters, digits, `.`, `_` and `-`\n"
+    assert done.stderr == f"error: {option}: `{home}` is not an absolute path of letters, digits, `.`, `_` and `-`\n"
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077])
@@ -331,37 +366,6 @@ def test_what_has_expired_is_not_handed_out(folder: Factory) -> None:
     bundle(path, "root")
 
 
-@pytest.mark.needs("etcd", "etcdctl", "openssl")
-@pytest.mark.parametrize("path", VERSIONS)
-def test_a_cluster_from_the_bundles_comes_up_and_each_user_s_bundle_works_with_etcdctl_as_it_is(
-    signed: Factory, running: Callable[..., "subprocess.Popen[str]"], path: str
-) -> None:
-    place = [version.values[0] for version in VERSIONS].index(path)
-    network = f"127.{34 + place}"  # etcd's own ports, on addresses of our own
-    members = ",".join(f"{network}.0.{number}" for number in (1, 2, 3))
-    folder = signed("--members", members, *LOOPBACK, *P256)
-    dist, programs = folder / "dist", f"{path}:/usr/bin:/bin"
-    bundle(folder)
-
-    for name in ("etcd1", "etcd2", "etcd3"):
-        running("etcd", "--config-file=etcd.conf.yml", cwd=dist / name, PATH=programs)
-
-    def etcdctl(user: str, words: str) -> Done:
-        return run("sh", "-c", f"set -a; . ./etcdctl.env; etcdctl {words}", cwd=dist / user, PATH=programs)
-
-    deadline = time.monotonic() + 30
-    while etcdctl("root", "endpoint health").returncode and time.monotonic() < deadline:
-        time.sleep(0.1)
-    for words in ([], ["--enable"]):
-        done = run("sh", "rbac.sh", *words, cwd=folder, PATH=programs)
-        assert done.returncode == 0, done.stderr
-    assert etcdctl("alice", "put /alice/x 1").stdout == "OK\n"
-    assert etcdctl("calico", "put /calico/x 1").stdout == "OK\n"
-    assert "permission denied" in etcdctl("calico", "get /alice/x").stderr
-    assert "permission denied" in etcdctl("alice", "user list").stderr
-    assert etcdctl("root", "user list").stdout == "alice\ncalico\nroot\n"
-
-
 def test_a_ca_that_did_not_sign_is_told_and_no_bundle_is_made(signed: Factory) -> None:
     folder, other = signed(*WORDS), signed("--members", "10.0.0.9", *P256[:2], name="other")
     own = (folder / "certs/ca.pem").read_bytes()
@@ -387,17 +391,3 @@ def test_an_archive_takes_no_other_component_s_place(signed: Factory) -> None:
     assert "`dist/a.tar.gz` would be an archive and a component's folder" in bundle(folder, "--tar", code=1).stderr
     bundle(folder)
     assert (folder / "dist/a.tar.gz/a.tar.gz.pem").is_file()
-
-
-@pytest.mark.needs("etcd")
-@pytest.mark.parametrize("name", ["1e3", "0x10", "1.0", "yes", "y", "1_000"])
-def test_names_that_look_like_numbers_are_names_to_etcd(signed: Factory, name: str) -> None:
-    folder = signed("--members", f"{name}=10.0.0.1", *P256)
-    bundle(folder)
-
-    done = run(
-        "timeout", "5", "etcd", "--config-file=etcd.conf.yml", cwd=folder / f"dist/{name}", PATH=SYSTEM + ":/bin"
-    )
-
-    assert "cannot unmarshal" not in done.stderr
-    assert name in done.stderr

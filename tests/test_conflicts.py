@@ -6,7 +6,7 @@ import pytest
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.conflicts import conflicts, open_peers
+from tls_scaffold.inventory.conflicts import conflicts, several_peer_cns
 from tls_scaffold.inventory.listed import Member, Proxy, User
 from tls_scaffold.inventory.values import Inventory
 
@@ -95,11 +95,11 @@ def test_a_member_of_another_cn_than_the_others_gives_its_cn_away_to_no_user_eit
     assert [user.cn for user in intake.of_data({"members": named, "users": "etcd"}).users] == ["etcd"]
 
 
-def test_members_of_several_cns_leave_their_peer_ports_open() -> None:
-    told = "their peer ports take any certificate of the CA, a user's too"
+def test_members_of_several_cns_need_an_etcd_that_takes_a_list() -> None:
+    told = "etcd asks its peers for a list of them from 3.5.15 on; before, members with such a list refuse each other"
     inventory = Inventory((Member("a", ("h",), cn="A"), Member("b", ("i",), cn="B"), Member("c", ("j",), cn="A")))
-    assert list(open_peers(inventory)) == [f"members have several CNs (`A`, `B`): {told}"]
-    assert list(open_peers(Inventory((Member("a", ("h",)), Member("b", ("i",)))))) == []
+    assert list(several_peer_cns(inventory)) == [f"members have several CNs (`A`, `B`): {told}"]
+    assert list(several_peer_cns(Inventory((Member("a", ("h",)), Member("b", ("i",)))))) == []
 
 
 def test_proxies_are_compared_with_each_other_too() -> None:

@@ -3,7 +3,6 @@
 import base64
 
 import pytest
-import yaml
 
 from tls_scaffold.bundles.consumers import files, parts
 from tls_scaffold.bundles.settings import Paths, Pems, to_yaml
@@ -18,33 +17,34 @@ INVENTORY = Inventory(
 URLS = "https://a.example:2379,https://b.example:2379"
 PEMS = {each.name: Pems(f"{each.name}'s", f"{each.name}'s key", "CA") for each in INVENTORY.components}
 UNIT = """\
-# The bundle lies in {0}, this file in /etc/systemd/system/etcd.service.d;
-# all of the bundle belongs to the unit's user, who is often called etcd.
+# For /etc/systemd/system/etcd.service.d; the rest of the bundle is for
+# {0}, and belongs to the unit's user, who is often called etcd.
+# Of the unit's variables it replaces those that etcd.env names. Take their flags out of its
+# ExecStart, etcd refuses both, and --config-file, beside which it reads no variable.
 [Service]
-WorkingDirectory={0}
-ExecStart=
-ExecStart=/usr/bin/etcd --config-file=etcd.conf.yml
+{1}EnvironmentFile={0}/etcd.env
 """
 MEMBER = """\
-name: a
-data-dir: {1}a.etcd
-listen-client-urls: https://10.0.0.1:2379,https://[fd00::1]:2379,https://127.0.0.1:2379
-advertise-client-urls: https://a.example:2379
-listen-peer-urls: https://10.0.0.1:2380,https://[fd00::1]:2380
-initial-advertise-peer-urls: https://a.example:2380
-initial-cluster: a=https://a.example:2380,b=https://b.example:2380
-initial-cluster-state: new
-client-transport-security:
-  cert-file: {0}a.pem
-  key-file: {0}a-key.pem
-  client-cert-auth: true
-  trusted-ca-file: {0}ca.pem
-peer-transport-security:
-  cert-file: {0}peer-a.pem
-  key-file: {0}peer-a-key.pem
-  client-cert-auth: true
-  trusted-ca-file: {0}ca.pem
-  allowed-cn: etcd
+# What etcd runs with on a: each variable is the flag of its name.
+# By hand, in this folder: set -a; . ./etcd.env; exec etcd
+ETCD_NAME=a
+ETCD_LISTEN_CLIENT_URLS=https://10.0.0.1:2379,https://[fd00::1]:2379,https://127.0.0.1:2379
+ETCD_ADVERTISE_CLIENT_URLS=https://a.example:2379
+ETCD_LISTEN_PEER_URLS=https://10.0.0.1:2380,https://[fd00::1]:2380
+ETCD_INITIAL_ADVERTISE_PEER_URLS=https://a.example:2380
+ETCD_INITIAL_CLUSTER=a=https://a.example:2380,b=https://b.example:2380
+ETCD_INITIAL_CLUSTER_STATE=new
+ETCD_CERT_FILE={0}a.pem
+ETCD_KEY_FILE={0}a-key.pem
+ETCD_CLIENT_CERT_AUTH=true
+ETCD_TRUSTED_CA_FILE={0}ca.pem
+ETCD_PEER_CERT_FILE={0}peer-a.pem
+ETCD_PEER_KEY_FILE={0}peer-a-key.pem
+ETCD_PEER_CLIENT_CERT_AUTH=true
+ETCD_PEER_TRUSTED_CA_FILE={0}ca.pem
+ETCD_PEER_CERT_ALLOWED_CN=etcd
+ETCD_AUTO_COMPACTION_MODE=periodic
+ETCD_AUTO_COMPACTION_RETENTION=1h
 """
 PROXY = f"""\
 --endpoints={URLS}
@@ -130,12 +130,12 @@ def made(name: str, preset: str = "", home: str = "") -> dict[str, str]:
 
 def test_a_member_s_bundle_has_its_second_certificate_too() -> None:
     assert made("a") == {
-        "etcd.conf.yml": MEMBER.format("", ""),
-        "etcd.service.d/tls-scaffold.conf": UNIT.format("/var/lib/etcd"),
+        "etcd.env": MEMBER.format(""),
+        "etcd.service.d/tls-scaffold.conf": UNIT.format("/var/lib/etcd", "WorkingDirectory=/var/lib/etcd\n"),
     }
     assert made("a", home="/srv") == {
-        "etcd.conf.yml": MEMBER.format("/srv/", "/var/lib/etcd/"),
-        "etcd.service.d/tls-scaffold.conf": UNIT.format("/srv"),
+        "etcd.env": MEMBER.format("/srv/"),
+        "etcd.service.d/tls-scaffold.conf": UNIT.format("/srv", ""),
     }
     names = [[part.name for part in parts(INVENTORY, each)] for each in INVENTORY.components]
     assert names == [["a", "peer-a"], ["peer-a"], ["b"], ["gw"], ["u"], ["k"]]
@@ -168,24 +168,6 @@ def test_each_consumer_gets_the_files_that_it_reads_in_its_own_words(
         **{name: text.format(in_place) for name, text in here.items()},
         **{name: text.format(in_place or usual) for name, text in there.items()},
     }
-
-
-@pytest.mark.parametrize(
-    ("hosts", "clients"),
-    [
-        (("a.example",), "https://0.0.0.0:2379"),
-        (("127.0.0.2",), "https://127.0.0.2:2379"),
-        (("10.0.0.1", "::1"), "https://10.0.0.1:2379,https://[::1]:2379"),
-        (("::",), "https://[::]:2379"),
-        (("10.0.0.1",), "https://10.0.0.1:2379,https://127.0.0.1:2379"),
-    ],
-)
-def test_a_member_listens_for_those_on_its_own_machine(hosts: tuple[str, ...], clients: str) -> None:
-    inventory = Inventory(members=(Member("a", hosts, cn="A"), Member("b", hosts, cn="B")))
-    settings = yaml.safe_load(files(inventory, inventory.components[0], "", PEMS)["etcd.conf.yml"])
-    assert settings["data-dir"] == "a.etcd"
-    assert settings["listen-client-urls"] == clients
-    assert "allowed-cn" not in settings["peer-transport-security"]
 
 
 def test_paths_are_those_of_the_folder_or_of_the_file_alone() -> None:

@@ -99,11 +99,14 @@ import sys, time
 from pathlib import Path
 from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.etcd import cluster as etcd, etcdctl, guarded
+from tls_scaffold.etcd.bundled import Bundles
 from tls_scaffold.etcd.etcdctl import Identity, Member
+from tls_scaffold.inventory import intake
 certs = Path(sys.argv[1]) / "certs"
 own = Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")
 with ended_by_signals(), guarded.temporary_folder("run-") as into, etcd.cluster(
-    etcdctl.find(), [Member(own, own)], certs / "ca.pem", into, peer_cn="etcd"
+    *(etcdctl.find(), [Member("etcd1", own, own)], certs / "ca.pem", into),
+    Bundles(intake.load(certs.parent), str(certs), None).flags,
 ):
     print("up", flush=True)
     time.sleep(60)

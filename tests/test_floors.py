@@ -28,7 +28,7 @@ SHELVES = {
     "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync",
     "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
-    "etcd": "cluster proofs throwaway / matrix / bench / access etcdctl / guarded",
+    "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "signings / authority batch plan / signer / differences directories issuer likeness silences soundness / "
         "fitting / certificates / "
@@ -38,9 +38,10 @@ SHELVES = {
     "changes / adoption authorities merge / description jsonmerge readback textmerge",
     "disk": "newfolder safekeeping / folder / healing locking / moving / files mounts plainfiles processes signals",
     "rendering": "template / documents",
-    "bundles": "consumers / calico / settings",
+    "bundles": "consumers procfile / calico members / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
-    "inventory": "intake / rbac / components conflicts grants presets / reach / fields formats values / listed",
+    "inventory": "intake / conflicts rbac / components grants presets / reach / values / listed / server / "
+    "fields formats",
     "makefiles": (
         "foreign places / makefile / gencert gnumake / anyway / harm sources variables / "
         "makeblocks sealed standins / shell"

@@ -16,7 +16,8 @@ from tls_scaffold.words import Key
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (
     "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, `ca_expiry`, `ca_cn`, `organization`, "
-    "`organizational_unit`, `locality`, `state`, `country`, `separate_requests`, `members_cn`, `removed`, `ignore`"
+    "`organizational_unit`, `locality`, `state`, `country`, `separate_requests`, `members_cn`, `etcd`, `removed`, "
+    "`ignore`"
 )
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
 NOT_A_HOST = "is not an IP address or a host name"
@@ -171,11 +172,14 @@ def test_each_component_has_its_own_files_where_they_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "cn"),
-    [("a,b", "etcd"), ([{"name": "a", "hosts": ["a"], "cn": "A"}, {"name": "b", "request": "b.json"}], "")],
+    ("members", "cns"),
+    [
+        ("a,b", ("etcd",)),
+        ([{"name": "a", "hosts": ["a"], "cn": "A"}, {"name": "b", "request": "b.json"}], ("A", "etcd")),
+    ],
 )
-def test_peers_have_a_cn_in_common_or_none_to_ask_for(members: Any, cn: str) -> None:
-    assert intake.of_data({"members": members}).peer_cn == cn
+def test_peers_ask_each_other_for_the_cns_of_the_members(members: Any, cns: tuple[str, ...]) -> None:
+    assert intake.of_data({"members": members}).peer_cns == cns
 
 
 def test_words_in_a_file_say_what_its_users_may_do() -> None:

@@ -33,7 +33,7 @@ def start(signed: Factory, tmp_path: Path) -> Iterator[Start]:
             running = stack.enter_context(live(signed(*WORDS), tmp_path / "run", *options))
             users = {user.name: running.identity(user.name) for user in running.inventory.users}
             stranger = stranger or throwaway.client("root", throwaway.new_ca("another CA"), tmp_path / "stranger")
-            member = Member(running.identity("etcd1"), running.identity("etcd1"))
+            member = Member("etcd1", running.identity("etcd1"), running.identity("etcd1"))
             root, ca = running.identity("root"), running.cluster.ca
             bench = Bench(running.cluster, root, ca, member, stranger, users)
             for words in ((), ("--enable",)):
@@ -138,7 +138,7 @@ def test_a_cluster_whose_peers_take_any_cn_is_noticed(start: Start) -> None:
 def test_a_refusal_is_no_proof_where_the_member_is_refused_as_well(start: Start) -> None:
     _, bench = start()
 
-    check = proofs.users_are_refused_as_peers(replace(bench, member=Member(bench.stranger, bench.stranger)))
+    check = proofs.users_are_refused_as_peers(replace(bench, member=Member("etcd1", bench.stranger, bench.stranger)))
 
     assert check.seen == f"port {bench.cluster.peer_ports[0]} refuses the member"
 

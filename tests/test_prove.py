@@ -14,12 +14,16 @@ import pytest
 import certs
 from clusters import P256, SYSTEM, VERSIONS, tools, wrapped
 from conftest import Factory
-from support import BIN, Done, make, openssl, run
+from support import BIN, Done, make, openssl, run, tls_scaffold
 from test_etcd import mentioning
 from tls_scaffold.inventory.presets import PRESETS
 
 ONE = ("--members", "10.0.0.1", *P256)
 ALL = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", "--users", ",".join(each.name for each in PRESETS), *P256)
+REPLACED = [
+    *("data-dir", "listen-client-urls", "advertise-client-urls", "listen-peer-urls", "initial-advertise-peer-urls"),
+    *("initial-cluster", "trusted-ca-file"),
+]
 CHECKS = [
     "yes  a certificate of another CA is refused",
     "yes  a certificate whose CN is no user of etcd may do nothing",
@@ -56,7 +60,7 @@ def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
 
     assert done.returncode == 0, done.stderr + done.stdout
     lines = done.stdout.splitlines()
-    assert lines[:-7] == [
+    assert lines[:-9] == [
         "USER   KEYS                    READ     WRITE",
         "a      /a/*                    allowed  allowed",
         "a      /b/*                    allowed  denied",
@@ -68,9 +72,55 @@ def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
         "plain  /b/*                    denied   denied",
         "plain  /tls-scaffold-nobody/*  denied   denied",
     ]
-    assert lines[-7:] == ["", *CHECKS]
+    assert lines[-9:] == ["", *CHECKS, "", f"Each member ran as its bundle says, but for {', '.join(REPLACED)}."]
     assert "all 24 went as they should" in done.stderr
     assert "members: 1" in done.stderr
+
+
+@pytest.mark.parametrize("user", ["root", "app"])
+def test_members_run_as_their_bundles_say_but_for_what_is_told(signed: Factory, tmp_path: Path, user: str) -> None:
+    folder = signed("--members", "10.0.0.1,10.0.0.2,10.0.0.3", *P256, "--users", user)
+    inventory = json.loads((folder / "tls-scaffold.json").read_text())
+    inventory["etcd"] = {"initial_cluster_state": "existing", "auto_compaction": "10m", "data_dir": "/data"}
+    (folder / "tls-scaffold.json").write_text(json.dumps(inventory))
+    recording = f'[ $# -lt 2 ] || printf "%s\\n" "$@" >>{tmp_path}/$1; exec $real "$@"'
+    programs = wrapped(tools(), tmp_path / "wrapped", "etcd", recording)
+    directory = wrapped(programs, tmp_path / "wrapped", "etcdctl", 'exec $real "$@"').etcd.parent
+
+    done = prove(folder, "--json", "--etcd", str(directory))
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    replaced = set(json.loads(done.stdout)["replaced"])
+    assert replaced == {*REPLACED, "initial-cluster-state"} - ({"trusted-ca-file"} if user == "root" else set())
+    for name in ("etcd1", "etcd2", "etcd3"):
+        lines = (tmp_path / f"--name={name}").read_text().splitlines()
+        home = next(line.split("=")[1].rpartition("/")[0] for line in lines if line.startswith("--cert-file="))
+        given = dict(line.removeprefix("--").replace(home, "/home").split("=", 1) for line in lines)
+        assert tls_scaffold("-C", str(folder), "bundle", name, "--at", "/home").returncode == 0
+        text = (folder / f"dist/{name}/etcd.env").read_text()
+        written = dict(line.removeprefix("ETCD_").split("=", 1) for line in text.splitlines() if line[0] != "#")
+        bundled = {flag.lower().replace("_", "-"): word for flag, word in written.items()}
+        assert given.keys() == bundled.keys()
+        assert {flag for flag, word in given.items() if bundled[flag] != word} == replaced
+        assert given["initial-cluster-state"] == "new"
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_members_of_several_cns_are_proven_where_etcd_takes_a_list(folder: Factory, tmp_path: Path, path: str) -> None:
+    members = [{"name": name, "hosts": [f"10.0.0.{name}"], "cn": f"CN {name}"} for name in ("1", "2")]
+    data = {"members": members, "users": ["root"], "separate_requests": True, "key": "ecdsa-256", "proxies": 0}
+    (tmp_path / "several.json").write_text(json.dumps(data))
+    made = folder("--from", str(tmp_path / "several.json"))
+    make(made, SIGNER="cfssl")
+
+    done = prove(made, path=path)
+
+    if tools(path).knows_several_peer_cns:
+        assert done.returncode == 0, done.stderr + done.stdout
+    else:
+        assert (done.returncode, done.stdout) == (1, "")
+        told = "can't run these members: it compares its peers with one CN alone\n  members have several CNs"
+        assert done.stderr.startswith(f"error: etcd {tools(path).version} {told} (`CN 1`, `CN 2`): ")
 
 
 @pytest.mark.parametrize("path", VERSIONS)
@@ -181,7 +231,7 @@ def test_a_member_that_ends_in_the_middle_ends_the_proof_with_its_name(
     assert (done.returncode, done.stdout) == (1, "")
     told = done.stderr.splitlines()
     assert told[1] == "error: a member of the throw-away etcd cluster has ended"
-    assert told[2].startswith("  member0: ")
+    assert told[2].startswith("  etcd1: ")
 
 
 @pytest.mark.parametrize("user", ["app", "root"])

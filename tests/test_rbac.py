@@ -84,7 +84,7 @@ def test_root_alone_is_the_one_user_whoever_else_there_is() -> None:
     [("10.0.0.1", "10.0.0.1"), ("FD00::0:1", "[fd00::1]"), ("::ffff:10.0.0.1", "10.0.0.1"), ("B", "B")],
 )
 def test_an_ipv6_address_stands_in_brackets(host: str, expected: str) -> None:
-    assert rbac.bracketed(host) == expected
+    assert rbac.url(host, 2379) == f"https://{expected}:2379"
 
 
 def test_users_of_whom_the_script_speaks_no_more_are_told() -> None:

@@ -271,7 +271,7 @@ def test_a_member_that_takes_the_certificate_after_all_ends_with_authentication_
 
 
 def test_one_member_of_three_that_ignores_the_cn_is_enough_to_switch_off_again(start: Start) -> None:
-    lame = 'case "$*" in *--name=member2*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
+    lame = 'case "$*" in *--name=etcd3*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
     running = applied(start(words=("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *USERS[2:]), etcd=lame))
 
     done = running.script("--enable")
@@ -329,7 +329,7 @@ def test_every_member_that_etcd_lists_is_asked_not_only_those_that_are_given(sta
 def test_a_listed_member_that_ignores_the_cn_is_enough_to_switch_off_again(
     start: Start, path: str, words: tuple[str, ...]
 ) -> None:
-    lame = 'case "$*" in *--name=member2*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
+    lame = 'case "$*" in *--name=etcd3*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
     running = applied(start(words=THREE, path=path, etcd=lame))
 
     done = running.script(*words, **first_of(running))
@@ -348,7 +348,7 @@ def test_a_listed_member_that_ignores_the_cn_is_enough_to_switch_off_again(
 def test_a_listed_member_that_refuses_the_certificate_enables_nothing(
     start: Start, tmp_path: Path, path: str, words: tuple[str, ...]
 ) -> None:
-    more = '[ $name != member2 ] || set -- "$@" "--advertise-client-urls=$peer"'  # peers are refused by their CN
+    more = '[ $name != etcd3 ] || set -- "$@" "--advertise-client-urls=$peer"'  # peers are refused by their CN
     running = applied(start(words=THREE, path=path, **numbered(tmp_path, more)))
     peer = running.cluster.url(running.cluster.peer_ports[2])
 
@@ -365,14 +365,14 @@ def test_a_listed_member_that_can_not_be_reached_is_named_and_left_out_only_if_t
 ) -> None:
     running = applied(start(words=THREE, path=path, **numbered(tmp_path)))
     urls = running.cluster.endpoints
-    kill(tmp_path, "member2")
+    kill(tmp_path, "etcd3")
 
     refused = running.script("--enable", **first_of(running))
     off = not running.is_on()
     done = run("make", "rbac-enable", "ONLY_GIVEN=1", cwd=running.folder, **running.variables(**first_of(running)))
     again, left_out = (running.script(*words, **first_of(running)) for words in (("--enable",), GIVEN_ALONE))
 
-    unseen = f'"member2" ({urls[2]})'
+    unseen = f'"etcd3" ({urls[2]})'
     assert refused.returncode == 1
     assert refused.stderr == (
         f"error: members that etcd lists can't be asked from here: {unseen}\n"
@@ -411,7 +411,7 @@ ODD_NAME = 'a "b" \\ \'c\' $(touch pwned)\n"ClientURL" : "https://127.0.0.1:1"\n
 RENAMED = """
 import os, sys
 real, own, name, *words = sys.argv[1:]
-words = [word.replace("member0=", name + "=").replace("--name=member0", "--name=" + name) for word in words]
+words = [word.replace("etcd1=", name + "=").replace("--name=etcd1", "--name=" + name) for word in words]
 os.execv(real, [real, *words, "--advertise-client-urls=https://[::1]:1," + own])
 """
 
@@ -452,7 +452,7 @@ def test_a_listed_url_without_tls_is_told_before_anything_is_switched_on(start: 
 def test_a_listed_member_that_is_silent_is_not_waited_for(start: Start, tmp_path: Path, without: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
-        more = f'[ $name != member2 ] || set -- "$@" "--advertise-client-urls={url}"'
+        more = f'[ $name != etcd3 ] || set -- "$@" "--advertise-client-urls={url}"'
         running = applied(start(words=THREE, **numbered(tmp_path, more)))
         script = running.folder / "rbac.sh"
         script.write_text(script.read_text(encoding="utf-8").replace(without, ""), encoding="utf-8")
@@ -461,7 +461,7 @@ def test_a_listed_member_that_is_silent_is_not_waited_for(start: Start, tmp_path
         done = running.script("--enable", **first_of(running))
 
     assert time.monotonic() - begin < 20
-    assert done.stderr.startswith(f'error: members that etcd lists can\'t be asked from here: "member2" ({url})\n')
+    assert done.stderr.startswith(f'error: members that etcd lists can\'t be asked from here: "etcd3" ({url})\n')
     assert not running.is_on()
 
 
@@ -482,10 +482,10 @@ def test_a_run_after_a_kill_decides_nothing_while_a_member_can_not_be_asked(
     programs = wrapped(running.cluster.tools, tmp_path / "killing", "etcdctl", killer)
     running = applied(replace(running, cluster=replace(running.cluster, tools=programs)))
     if words == GIVEN_ALONE:
-        kill(tmp_path, "member2")
+        kill(tmp_path, "etcd3")
     assert killed(running, *words, **first_of(running)).returncode == -signal.SIGKILL
     if words != GIVEN_ALONE:
-        kill(tmp_path, "member2")
+        kill(tmp_path, "etcd3")
     way_back = running.folder / "certs/.rbac-enable"
     before = way_back.read_bytes()
 
@@ -514,7 +514,7 @@ kill -KILL $(cat "{place}/{name}")
 """
 
 
-@pytest.mark.parametrize("name", ["member0", "member2"], ids=["given", "listed"])
+@pytest.mark.parametrize("name", ["etcd1", "etcd3"], ids=["given", "listed"])
 def test_a_member_that_dies_right_after_enabling_leaves_authentication_on_and_the_way_back(
     start: Start, tmp_path: Path, name: str
 ) -> None:
@@ -522,8 +522,8 @@ def test_a_member_that_dies_right_after_enabling_leaves_authentication_on_and_th
     dying = wrapped(running.cluster.tools, tmp_path / "dying", "etcdctl", DYING.format(place=tmp_path, name=name))
     applied(running)
     urls = running.cluster.endpoints
-    others = {"ETCDCTL_ENDPOINTS": ",".join(urls[:2] if name == "member2" else urls[1:])}
-    given = {"ETCDCTL_ENDPOINTS": ",".join(urls)} if name == "member0" else others
+    others = {"ETCDCTL_ENDPOINTS": ",".join(urls[:2] if name == "etcd3" else urls[1:])}
+    given = {"ETCDCTL_ENDPOINTS": ",".join(urls)} if name == "etcd1" else others
 
     failed = replace(running, cluster=replace(running.cluster, tools=dying)).script("--enable", **given)
     users = running.ctl("user", "list", **others).stdout.splitlines()
@@ -598,7 +598,7 @@ def test_a_way_back_that_no_run_wrote_deletes_nobody(start: Start, text: str) ->
 
 
 SAME_URL = """{{
-    [ $name != member0 ] || echo "$own" >"{place}/own"
+    [ $name != etcd1 ] || echo "$own" >"{place}/own"
     until [ -s "{place}/own" ]; do sleep 0.1; done
     set -- "$@" "--advertise-client-urls=$(cat "{place}/own")"
 }}"""
@@ -615,7 +615,7 @@ def test_members_that_advertise_the_same_url_count_only_if_they_answered_themsel
 
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: members that etcd lists can't be asked from here: ")
-    for name in ("member1", "member2"):
+    for name in ("etcd2", "etcd3"):
         assert f'"{name}" ({url})' in refused.stderr
         assert f'"{name}" ({url})' in done.stderr
     assert "every member" not in done.stderr

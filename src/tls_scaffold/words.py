@@ -13,6 +13,7 @@ LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
 HOST_LENGTH = 253
 LIFETIME = re.compile(r"([1-9][0-9]{0,8})(h|d|w|y)", re.ASCII)
 HOURS = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
+PATH = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 LONGEST_HOURS = 290 * HOURS["y"]  # Go counts durations in 64 bits of nanoseconds: 292 years
 ECDSA_SIZES = (256, 384, 521)
 RSA_SIZES = range(2048, 8192 + 1, 1024)
@@ -118,8 +119,23 @@ def text_problem(text: str, longest: int) -> str:
 
 
 def cn_problem(text: str) -> str:
-    """Say why `text` can't be a CN; empty if it can."""
+    """Say why `text` can't be a component's CN; empty if it can.
+
+    From 3.5.15 on etcd splits --peer-cert-allowed-cn at commas, and a CN with one would be two.
+    """
+    return f"`{text}` has a comma: etcd would take it for two CNs" if "," in text else ca_cn_problem(text)
+
+
+def ca_cn_problem(text: str) -> str:
+    """Say why `text` can't be a CA's CN; empty if it can."""
     return text_problem(text, CN_LENGTH) if text else "the CN is empty"
+
+
+def path_problem(text: str) -> str:
+    """Say why `text` can't be a folder of a host as settings name it; empty if it can: it stands there unquoted."""
+    if PATH.fullmatch(text) and not {".", ".."}.intersection(text.split("/")):
+        return ""
+    return f"`{text}` is not an absolute path of letters, digits, `.`, `_` and `-`"
 
 
 def visible(text: str) -> str:

@@ -1,5 +1,6 @@
 """The forms in which consumers take their settings: lines, YAML, paths of the three files, URLs of the members."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from tls_scaffold.inventory.rbac import endpoints
 from tls_scaffold.inventory.values import Inventory
 
+PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+\[\]-]+", re.ASCII)
 DIST = "dist"
 TAR = ".tar.gz"
 
@@ -22,10 +24,14 @@ class Pems:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a consumer finds the three files; a folder that is empty leaves them relative to their own."""
+    """Where a consumer finds the three files; a folder that is empty leaves them relative to their own.
+
+    `name` is that of the pair without `.pem`, `trust` that of the CA's certificate.
+    """
 
     name: str
     home: str = ""
+    trust: str = "ca.pem"
 
     def __call__(self, file: str) -> str:
         """Return the path of one of the files."""
@@ -34,7 +40,7 @@ class Paths:
     @property
     def ca(self) -> str:
         """The CA's certificate."""
-        return self("ca.pem")
+        return self(self.trust)
 
     @property
     def certificate(self) -> str:
@@ -55,6 +61,18 @@ def joined(inventory: Inventory) -> str:
 def lines(*each: str) -> str:
     """Return the text of these lines."""
     return "".join(f"{line}\n" for line in each)
+
+
+def variables(values: Mapping[str, str]) -> str:
+    """Return a line for each variable as a shell and systemd's EnvironmentFile read it, both to the same value."""
+    return lines(*(f"{name}={_quoted(value)}" for name, value in values.items()))
+
+
+def _quoted(value: str) -> str:
+    """Leave plain words as they are: docker's --env-file takes quotes for a part of the value."""
+    if PLAIN.fullmatch(value):
+        return value
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", value) + '"'
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:

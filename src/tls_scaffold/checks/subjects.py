@@ -99,12 +99,12 @@ class OnePeerCN(Rule):
 
     id = "open-peer-port"
     level = WARNING
-    pain = "etcd compares its peers with one CN alone: without one every user's certificate passes for a member's"
+    pain = "before 3.5.15 etcd compares its peers with one CN alone: several CNs shut members out, none lets users in"
     fix = "give the members, or the `peer` of each, one CN, then `tls-scaffold sync`, `make` and new bundles"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield the members of the inventory if they have several CNs."""
-        for message in conflicts.open_peers(view.inventory) if view.inventory else ():
+        for message in conflicts.several_peer_cns(view.inventory) if view.inventory else ():
             yield f"{FILE}: members", message
 
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> None:
     """Show on a real etcd that each user may do what it should, and nothing else.
 
-    Starts a throw-away cluster on loopback from the folder's own certificates, applies rbac.sh, and
-    lets each user try to read and to write. Exit 1 on any surprise.
+    Starts a throw-away cluster on loopback from the folder's own certificates, with what `bundle` gives
+    the members, applies rbac.sh, and lets each user try to read and to write. What the proof replaces
+    (addresses and ports, the data directory, whom clients are trusted by) is told. Exit 1 on any surprise.
     """
     from tls_scaffold.commands import prove as command
 
@@ -56,6 +57,7 @@ def _document(proof: "Proof") -> dict[str, Any]:
         "etcd": proof.version,
         "members": proof.members,
         "untried": proof.untried,
+        "replaced": proof.replaced,
         "attempts": [{**vars(each), "holds": each.holds} for each in proof.attempts],
         "checks": [{**vars(each), "holds": each.holds} for each in proof.checks],
         "surprises": proof.surprises,
@@ -75,7 +77,8 @@ def _text(proof: "Proof") -> str:
     checks = [
         f"{'yes' if each.holds else 'NO '}  {each.sentence}{': ' * bool(each.seen)}{each.seen}" for each in proof.checks
     ]
-    return "\n".join((*table, "", *checks))
+    replaced = f"Each member ran as its bundle says, but for {', '.join(proof.replaced)}."
+    return "\n".join((*table, "", *checks, "", replaced))
 
 
 def _cell(attempt: "Attempt") -> str:

@@ -2,12 +2,12 @@
 
 import errno
 import os
-import re
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from tls_scaffold.bundles import consumers as bundle
 from tls_scaffold.bundles.settings import DIST, TAR, Pems
@@ -16,35 +16,44 @@ from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.disk.moving import PRIVATE, remove
 from tls_scaffold.errors import ScaffoldError, UsageError
-from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory import conflicts, intake, rbac
+from tls_scaffold.inventory.server import NOTHING_SAID, ServerSettings, lifetime
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import soundness
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
-
-HOME = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
+from tls_scaffold.words import path_problem
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was made for one component: the folder, its files, and the archive of it if one was asked for."""
+    """What was made for one component: the folder, its files, and the archive of it if one was asked for.
+
+    `compaction` is after how long the etcd of a member forgets, empty for other components.
+    """
 
     name: str
     path: Path
     files: tuple[str, ...]
     archive: Path | None = None
+    compaction: str = ""
+    warnings: tuple[str, ...] = ()
 
 
-def make(folder: Path, names: Sequence[str], home: str = "", *, tar: bool = False) -> tuple[Bundle, ...]:
+def make(
+    folder: Path, names: Sequence[str], home: str = "", settings: ServerSettings = NOTHING_SAID, *, tar: bool = False
+) -> tuple[Bundle, ...]:
     """Make `dist/NAME/` for each of these components, or for all; an older bundle of the name is replaced.
 
-    Folders are 0700, files 0600. Raises ScaffoldError for names that are none, and for certificates
-    that are missing or whose key does not fit; nothing is written then.
+    `home` is where the consumers will have the files, `settings` what members start with where it is not to be
+    what the inventory says. Folders are 0700, files 0600. Raises ScaffoldError for names that are none, and for
+    certificates that are missing or whose key does not fit; nothing is written then.
     """
-    if home and not HOME.fullmatch(home):
-        raise UsageError(f"--at: `{home}` is not an absolute path of letters, digits, `.`, `_` and `-`")
-    inventory = intake.load(folder)
+    for option, path in (("--at", home), ("--data-dir", settings.data_dir)):
+        if path and (problem := path_problem(path)):
+            raise UsageError(f"{option}: {problem}")
+    inventory = _with(settings, intake.load(folder))
     with disk.lock(folder, "tls-scaffold bundle"):
         chosen = _owners(inventory, intake.chosen(inventory, names) or inventory.components)
         pems = _pems(folder, inventory, [part for each in chosen for part in bundle.parts(inventory, each)])
@@ -59,8 +68,23 @@ def make(folder: Path, names: Sequence[str], home: str = "", *, tar: bool = Fals
             texts = bundle.files(inventory, each, presets.get(each.name, ""), pems, home)
             _write(dist, each.name, texts)
             archive = _archive(dist, each.name, texts) if tar else None
-            made.append(Bundle(each.name, dist / each.name, tuple(texts), archive))
+            made.append(Bundle(each.name, dist / each.name, tuple(texts), archive, **_told(inventory, each)))
         return tuple(made)
+
+
+def _with(settings: ServerSettings, inventory: Inventory) -> Inventory:
+    """Return the inventory with settings that every member starts with, whatever it said."""
+    members = tuple(replace(member, etcd=settings.over(member.etcd)) for member in inventory.members)
+    return replace(inventory, members=members)
+
+
+def _told(inventory: Inventory, component: Component) -> dict[str, Any]:
+    """Return what is to be said of a member's bundle, nothing of others'."""
+    member = next((each for each in inventory.members if each.name == component.name), None)
+    if not member:
+        return {}
+    compaction = lifetime(inventory.settings(member).auto_compaction or 0)
+    return {"compaction": compaction, "warnings": tuple(conflicts.several_peer_cns(inventory))}
 
 
 def _owners(inventory: Inventory, chosen: Iterable[Component]) -> tuple[Component, ...]:

@@ -25,7 +25,7 @@ class Made:
     def warnings(self) -> list[str]:
         """What is allowed but seldom meant, one line each."""
         users = rbac.warnings(self.inventory.users)
-        return [*users, *conflicts.open_peers(self.inventory), *_short_lived(self.inventory)]
+        return [*users, *conflicts.several_peer_cns(self.inventory), *_short_lived(self.inventory)]
 
 
 def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -> Made:

@@ -8,13 +8,13 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import content, plain
 from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd import bundled, etcdctl, guarded, proofs, throwaway
 from tls_scaffold.etcd import cluster as etcd
-from tls_scaffold.etcd import etcdctl, guarded, proofs, throwaway
 from tls_scaffold.etcd.bench import Bench, apply
-from tls_scaffold.etcd.etcdctl import Identity, Member
+from tls_scaffold.etcd.etcdctl import Identity, Member, Tools
 from tls_scaffold.etcd.matrix import Attempt, matrix
 from tls_scaffold.etcd.proofs import Check
-from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
@@ -30,12 +30,14 @@ MOST_MEMBERS = 3
 class Proof:
     """What was tried on a cluster of `members` members of this etcd version, and how it went.
 
-    `untried` are the members of the inventory whose certificates had no part in it.
+    `untried` are the members of the inventory whose certificates had no part in it, `replaced` the flags of
+    etcd that were others than a member's bundle has.
     """
 
     version: str
     members: int
     untried: tuple[str, ...]
+    replaced: tuple[str, ...]
     attempts: tuple[Attempt, ...]
     checks: tuple[Check, ...]
 
@@ -56,8 +58,10 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
     tools = etcdctl.find(etcd_directory)
     identities = _identities(folder, inventory)
     members = [
-        Member(identities[server.name], identities[peer.name]) for server, peer in inventory.member_pairs[:MOST_MEMBERS]
+        Member(server.name, identities[server.name], identities[peer.name])
+        for server, peer in inventory.member_pairs[:MOST_MEMBERS]
     ]
+    _check_peer_cns(tools, inventory)
     host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
         scripts = list(_scripts(folder, inventory, into))
@@ -66,26 +70,39 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
         root, root_ca = _root(inventory, identities, ca, into)
         stranger = throwaway.client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
         starting()
-        clients = f"--trusted-ca-file={root_ca}"
-        with etcd.cluster(tools, members, ca, into, clients, peer_cn=inventory.peer_cn, host=host) as cluster:
+        bundles = bundled.lay_out(inventory, identities, ca, into / "bundles", None if root_ca == ca else root_ca)
+        with etcd.cluster(tools, members, ca, into, bundles.flags, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(cluster, root, root_ca, members[0], stranger, users)
-            return _run(bench, inventory, scripts, ours)
+            attempts, checks = _run(bench, inventory, scripts, ours)
+    return Proof(
+        version=tools.version,
+        members=len(members),
+        untried=tuple(member.name for member in inventory.members[MOST_MEMBERS:]),
+        replaced=bundles.replaced([member.name for member in members]),
+        attempts=attempts,
+        checks=checks,
+    )
 
 
-def _run(bench: Bench, inventory: Inventory, scripts: Sequence[Path], ours: Path) -> Proof:
+def _run(
+    bench: Bench, inventory: Inventory, scripts: Sequence[Path], ours: Path
+) -> tuple[tuple[Attempt, ...], tuple[Check, ...]]:
     """Apply the scripts on a fresh cluster, switch authentication on, and try everything; the first is the folder's."""
     for each in scripts:
         apply(bench, each)
     script = scripts[0]
     apply(bench, script, "--enable")
-    return Proof(
-        version=bench.cluster.tools.version,
-        members=len(bench.cluster.endpoints),
-        untried=tuple(member.name for member in inventory.members[MOST_MEMBERS:]),
-        attempts=matrix(bench, inventory),
-        checks=tuple(proofs.checks(bench, script, inventory, ours)),
-    )
+    return matrix(bench, inventory), tuple(proofs.checks(bench, script, inventory, ours))
+
+
+def _check_peer_cns(tools: Tools, inventory: Inventory) -> None:
+    if len(inventory.peer_cns) > 1 and not tools.knows_several_peer_cns:
+        raise ScaffoldError(
+            f"etcd {tools.version} can't run these members: it compares its peers with one CN alone",
+            conflicts.several_peer_cns(inventory),
+            "`--etcd DIR` takes another etcd; or give the members, or the `peer` of each, one CN",
+        )
 
 
 def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:

@@ -4,52 +4,59 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from tls_scaffold.bundles.members import Urls
 from tls_scaffold.disk.signals import uninterrupted
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import guarded
 from tls_scaffold.etcd.etcdctl import HOST, Cluster, Member, Tools
 from tls_scaffold.etcd.guarded import Guarded
 
+Flags = Callable[[str, Mapping[str, Urls], Path], Mapping[str, str]]
+"""Gives etcd's flags for a member of that name, in a cluster at these URLs, with its data in that folder."""
 START_SECONDS = 30
 ATTEMPTS = 3  # another program may take a free port before etcd does
 
 
 @contextmanager
 def cluster(
-    tools: Tools, members: Sequence[Member], ca: Path, into: Path, *options: str, peer_cn: str, host: str = HOST
+    tools: Tools, members: Sequence[Member], ca: Path, into: Path, flags: Flags, *options: str, host: str = HOST
 ) -> Iterator[Cluster]:
-    """Run a cluster of these members, its data and logs in the folder `into`.
+    """Run a cluster of these members, its data and logs in the folder `into`; `ca` is what its members trust.
 
-    Clients and peers are authenticated by certificate, peers by their CN as well unless `peer_cn` is
-    empty; `options` are added to each member's command line; `host` is the name of loopback in their
-    certificates. Raises ScaffoldError with etcd's last words if it does not start.
+    `flags` gives what each member is started with, `options` are added to each member's command line; `host` is
+    the name of loopback in their certificates. Raises ScaffoldError with etcd's last words if it does not start.
     """
     with ExitStack() as stack:
         processes: list[Guarded] = []
         stack.callback(_end, processes)
-        allowed = (f"--peer-cert-allowed-cn={peer_cn}",) if peer_cn else ()
-        yield _start(Cluster(tools, ca, (), (), host), members, into, (*allowed, *options), processes)
+        yield _start(Cluster(tools, ca, (), (), host), members, into, partial(_command, flags, options), processes)
 
 
 def _start(
     empty: Cluster,
     members: Sequence[Member],
     into: Path,
-    options: Sequence[str],
+    command: Callable[[str, Mapping[str, Urls], Path], Sequence[str]],
     processes: list[Guarded],
 ) -> Cluster:
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCD_")}
     for attempt in range(ATTEMPTS):
         ports = _free_ports(2 * len(members))
         running = replace(empty, client_ports=tuple(ports[::2]), peer_ports=tuple(ports[1::2]))
-        folders = [into / f"attempt{attempt}" / f"member{index}" for index in range(len(members))]
-        for index, member in enumerate(members):
-            processes.append(_member(running, index, member, folders[index], options))
+        folders = [into / f"attempt{attempt}" / member.name for member in members]
+        everybody = zip(members, running.client_ports, running.peer_ports, strict=True)
+        urls = {member.name: _urls(running, client, peer) for member, client, peer in everybody}
+        for member, folder in zip(members, folders, strict=True):
+            folder.mkdir(parents=True)
+            words = [str(running.tools.etcd), *command(member.name, urls, folder / "data")]
+            with (folder / "log").open("wb") as log:
+                processes.append(guarded.start(words, clean, folder, stdout=log, stderr=subprocess.STDOUT))
         if _comes_up(running, members, processes):
             return replace(running, watch=partial(_watch, tuple(processes), folders))
         _end(processes)
@@ -59,33 +66,15 @@ def _start(
     raise ScaffoldError("the throw-away etcd cluster did not start", [words for words in said if words])
 
 
-def _member(running: Cluster, index: int, member: Member, folder: Path, options: Sequence[str]) -> Guarded:
-    folder.mkdir(parents=True)
-    client, peer = running.client_ports[index], running.peer_ports[index]
-    everybody = ",".join(f"member{number}={running.url(port)}" for number, port in enumerate(running.peer_ports))
-    settings = {
-        "name": f"member{index}",
-        "data-dir": folder / "data",
-        "listen-client-urls": f"https://{HOST}:{client}",
-        "advertise-client-urls": running.url(client),
-        "listen-peer-urls": f"https://{HOST}:{peer}",
-        "initial-advertise-peer-urls": running.url(peer),
-        "initial-cluster": everybody,
-        "heartbeat-interval": "50",  # half of the default: loopback is near, and starting is waiting for an election
-        "election-timeout": "500",
-        "cert-file": member.server.certificate,
-        "key-file": member.server.key,
-        "trusted-ca-file": running.ca,
-        "client-cert-auth": "true",
-        "peer-cert-file": member.peer.certificate,
-        "peer-key-file": member.peer.key,
-        "peer-trusted-ca-file": running.ca,
-        "peer-client-cert-auth": "true",
-    }
-    command = [str(running.tools.etcd), *(f"--{name}={value}" for name, value in settings.items()), *options]
-    clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCD_")}
-    with (folder / "log").open("wb") as log:
-        return guarded.start(command, clean, folder, stdout=log, stderr=subprocess.STDOUT)
+def _command(
+    flags: Flags, options: Sequence[str], name: str, urls: Mapping[str, Urls], data_dir: Path
+) -> Sequence[str]:
+    return [*(f"--{flag}={word}" for flag, word in flags(name, urls, data_dir).items()), *options]
+
+
+def _urls(running: Cluster, client: int, peer: int) -> Urls:
+    """Return where a member listens, which has to be an address, and where it is found."""
+    return Urls(f"https://{HOST}:{client}", running.url(client), f"https://{HOST}:{peer}", running.url(peer))
 
 
 def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[Guarded]) -> bool:

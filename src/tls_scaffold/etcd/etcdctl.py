@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -33,6 +34,12 @@ class Tools:
         said = subprocess.run([self.etcd, "--version"], capture_output=True, text=True, check=False).stdout
         return said.partition("\n")[0].removeprefix("etcd Version: ").strip()
 
+    @property
+    def knows_several_peer_cns(self) -> bool:
+        """Whether --peer-cert-allowed-cn is a list here: from 3.5.15 on (etcd's pull request 18160)."""
+        numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", self.version)
+        return numbers is not None and tuple(map(int, numbers.groups())) >= (3, 5, 15)
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -44,8 +51,9 @@ class Identity:
 
 @dataclass(frozen=True)
 class Member:
-    """What a member shows to its clients and, as server and as client, to its peers."""
+    """A member's name, and what it shows to its clients and, as server and as client, to its peers."""
 
+    name: str
     server: Identity
     peer: Identity
 

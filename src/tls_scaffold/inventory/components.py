@@ -9,6 +9,7 @@ from tls_scaffold import words
 from tls_scaffold.inventory.fields import Fields, shown
 from tls_scaffold.inventory.listed import Files, Member, Peer, Permission, Proxy, Server, User
 from tls_scaffold.inventory.reach import output_problem, request_problem
+from tls_scaffold.inventory.server import server_settings
 
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")
@@ -61,13 +62,15 @@ def _named(servers: Iterable[S], prefix: str, removed: tuple[str, ...]) -> tuple
 
 def _member(fields: Fields, place: str, value: object) -> Member:
     data = _words(value, "hosts") if isinstance(value, str) else value
-    table = fields.table(place, data, (*SERVER_FIELDS, "peer"), NEITHER)
+    table = fields.table(place, data, (*SERVER_FIELDS, "peer", "etcd"), NEITHER)
     if not (table.get("hosts") or table.get("request")) and isinstance(data, Mapping):
         fields.wrong(f"{place}.hosts", "a member needs at least one host, or a `request` of its own that has them")
     member = _server(fields, place, table, Member, bare=isinstance(value, str) and "=" not in value)
-    if "peer" not in table:
-        return member
-    return replace(member, peer=_peer(fields, f"{place}.peer", table["peer"]))
+    return replace(
+        member,
+        peer=_peer(fields, f"{place}.peer", table["peer"]) if "peer" in table else None,
+        etcd=server_settings(fields, f"{place}.etcd", table.get("etcd", {})),
+    )
 
 
 def _peer(fields: Fields, place: str, value: object) -> Peer:

@@ -20,16 +20,20 @@ def conflicts(inventory: Inventory) -> list[str]:
         *_shared_files(inventory),
         *_nested_files(inventory),
         *_shared_hosts(inventory),
+        *_shared_ports(inventory),
         *_cns(inventory),
         *_lifetimes(inventory),
     ]
 
 
-def open_peers(inventory: Inventory) -> Iterator[str]:
-    """Yield what is allowed but seldom meant of the members' CNs: `--peer-cert-allowed-cn` of etcd takes one alone."""
+def several_peer_cns(inventory: Inventory) -> Iterator[str]:
+    """Yield what is allowed but seldom meant of the members' CNs: older etcds compare their peers with one alone."""
     if len(inventory.peer_cns) > 1:
         cns = ", ".join(f"`{cn}`" for cn in inventory.peer_cns)
-        yield f"members have several CNs ({cns}): their peer ports take any certificate of the CA, a user's too"
+        yield (
+            f"members have several CNs ({cns}): etcd asks its peers for a list of them from 3.5.15 on; "
+            "before, members with such a list refuse each other"
+        )
 
 
 def _placed(inventory: Inventory) -> Iterator[tuple[str, Component]]:
@@ -98,6 +102,14 @@ def _shared_hosts(inventory: Inventory) -> Iterator[str]:
         )
         for place, host, earlier, other in _again(hosts, canonical_host):
             yield f"{place}: `{host}` is the same host as `{other}` in {earlier}"
+
+
+def _shared_ports(inventory: Inventory) -> Iterator[str]:
+    """Yield the members whose clients and peers would have one port; each is on a host of its own."""
+    for index, member in enumerate(inventory.members):
+        settings = inventory.settings(member)
+        if settings.client_port == settings.peer_port:
+            yield f"members[{index}].etcd: {settings.client_port} would be the port of its clients and of its peers"
 
 
 def _cns(inventory: Inventory) -> Iterator[str]:

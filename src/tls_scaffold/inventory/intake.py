@@ -12,6 +12,7 @@ from tls_scaffold.inventory.conflicts import conflicts
 from tls_scaffold.inventory.fields import Fields, items, shown
 from tls_scaffold.inventory.grants import granted
 from tls_scaffold.inventory.listed import User
+from tls_scaffold.inventory.server import server_settings
 from tls_scaffold.inventory.values import FILE, VERSION, Component, Inventory
 
 Value = TypeVar("Value")
@@ -24,7 +25,7 @@ NAMES = {
 }  # RFC 5280, appendix A.1
 FIELDS = (
     *("version", "members", "proxies", "users", "grant", "role", "key", "expiry", "ca_expiry", "ca_cn"),
-    *(*NAMES, "country", "separate_requests", "members_cn", "removed", "ignore"),
+    *(*NAMES, "country", "separate_requests", "members_cn", "etcd", "removed", "ignore"),
 )
 KEYS = "ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519"
 LIFETIMES = "`90d`, `1y` or `8760h`"
@@ -110,11 +111,12 @@ def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
         key=_setting(fields, data, "key", words.key, KEYS),
         expiry=_setting(fields, data, "expiry", words.hours, LIFETIMES),
         ca_expiry=_setting(fields, data, "ca_expiry", words.hours, LIFETIMES),
-        ca_cn=fields.text("ca_cn", data.get("ca_cn", DEFAULTS.ca_cn), words.cn_problem),
+        ca_cn=fields.text("ca_cn", data.get("ca_cn", DEFAULTS.ca_cn), words.ca_cn_problem),
         **{name: _subject(fields, data, name) for name in NAMES},
         country=fields.text("country", data.get("country", ""), _country_problem),
         separate_requests=fields.flag("separate_requests", data.get("separate_requests", False)),
         members_cn=fields.text("members_cn", data.get("members_cn", DEFAULTS.members_cn), words.cn_problem),
+        etcd=server_settings(fields, "etcd", data.get("etcd", {})),
         removed=removed,
         ignore=_ignore(fields, data.get("ignore", {})),
     )

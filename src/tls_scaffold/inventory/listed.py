@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tls_scaffold.inventory.server import NOTHING_SAID, ServerSettings
+
 
 @dataclass(frozen=True)
 class Permission:
@@ -70,13 +72,16 @@ class Server:
 
 @dataclass(frozen=True)
 class Member(Server):
-    """An etcd server; `peer` is its second certificate, where it has one."""
+    """An etcd server; `peer` is its second certificate, where it has one, `etcd` what it is started with."""
 
     peer: Peer | None = None
+    etcd: ServerSettings = NOTHING_SAID
 
     def document(self) -> dict[str, Any]:
         """Return it as it stands in the inventory file."""
-        return {**super().document(), **({} if self.peer is None else {"peer": self.peer.document()})}
+        peer = {} if self.peer is None else {"peer": self.peer.document()}
+        etcd = self.etcd.document()
+        return {**super().document(), **peer, **({"etcd": etcd} if etcd else {})}
 
 
 class Proxy(Server):

@@ -9,7 +9,6 @@ from tls_scaffold.inventory.presets import ROOT, Preset
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.words import canonical_address, cn_problem
 
-CLIENT_PORT = 2379
 SCRIPT = "rbac.sh"
 TEMPORARY = "tls-scaffold-enable-"  # what rbac.sh calls the user that it makes and deletes while enabling
 SHOWN = 5
@@ -65,14 +64,14 @@ def root_alone(inventory: Inventory) -> Inventory:
 
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
     """Return the URL of each member for clients, at its first host; of adopted members none may be known."""
-    hosts = (member.hosts[0] for member in inventory.members if member.hosts)
-    return tuple(dict.fromkeys(f"https://{bracketed(host)}:{CLIENT_PORT}" for host in hosts))
+    reached = (member for member in inventory.members if member.hosts)
+    return tuple(dict.fromkeys(url(member.hosts[0], inventory.settings(member).client_port) for member in reached))
 
 
-def bracketed(host: str) -> str:
-    """Return a host as it stands in a URL (RFC 3986: IPv6 addresses in brackets)."""
+def url(host: str, port: int) -> str:
+    """Return the URL of a host's port (RFC 3986: IPv6 addresses in brackets)."""
     address = canonical_address(host)
-    return f"[{address}]" if ":" in address else address or host
+    return f"https://{f'[{address}]' if ':' in address else address or host}:{port}"
 
 
 def script_lines(inventory: Inventory) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from tls_scaffold.inventory.listed import Member, Proxy, Server, User
+from tls_scaffold.inventory.server import DEFAULTS, NOTHING_SAID, ServerSettings
 from tls_scaffold.words import Key
 
 FILE = "tls-scaffold.json"
@@ -53,6 +54,7 @@ class Inventory:
     country: str = ""
     separate_requests: bool = False
     members_cn: str = MEMBERS_CN
+    etcd: ServerSettings = NOTHING_SAID
     removed: tuple[str, ...] = ()
     ignore: dict[str, str] = field(default_factory=dict)
 
@@ -84,10 +86,9 @@ class Inventory:
             profile=component.profile if files.profile is None else files.profile,
         )
 
-    @property
-    def peer_cn(self) -> str:
-        """The CN that peers may ask of each other; empty where they have several: etcd compares with one alone."""
-        return self.peer_cns[0] if len(self.peer_cns) == 1 else ""
+    def settings(self, member: Member) -> ServerSettings:
+        """Return what etcd is started with on a member: what the member says, else the inventory, else the default."""
+        return member.etcd.over(self.etcd).over(DEFAULTS)
 
     @property
     def peer_cns(self) -> tuple[str, ...]:
@@ -125,6 +126,7 @@ class Inventory:
             "country": self.country,
             "separate_requests": self.separate_requests,
             "members_cn": "" if self.members_cn == MEMBERS_CN else self.members_cn,
+            "etcd": self.etcd.document(),
             "removed": list(self.removed),
             "ignore": dict(self.ignore),
         }

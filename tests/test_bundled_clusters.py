@@ -1,0 +1,177 @@
+"""Members from `dist/` as they are, on each version of etcd, and what the bundles of users may do there."""
+
+import json
+import ssl
+import subprocess
+import time
+from collections.abc import Callable
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusters import P256, SYSTEM, VERSIONS, tools
+from conftest import Factory
+from support import Done, make, run, tls_scaffold, wait_for
+
+USERS = ("--users", "root,calico,alice", "--grant", "alice=/alice/:rw")
+PATHS = [each.values[0] for each in VERSIONS]
+
+pytestmark = pytest.mark.needs("cfssl", "make", "openssl")
+Running = Callable[..., "subprocess.Popen[str]"]
+
+
+def addresses(path: str, test: int) -> list[str]:
+    """Return three addresses of loopback, others for each version and test: etcd's usual ports are free on them."""
+    return [f"127.{40 + 10 * test + PATHS.index(path)}.0.{last}" for last in (1, 2, 3)]
+
+
+def bundled(folder: Path, *words: str) -> Path:
+    done = tls_scaffold("-C", str(folder), "bundle", *words)
+    assert done.returncode == 0, done.stderr
+    return folder / "dist"
+
+
+def settings(folder: Path, **fields: Any) -> None:
+    inventory = json.loads((folder / "tls-scaffold.json").read_text())
+    (folder / "tls-scaffold.json").write_text(json.dumps({**inventory, **fields}))
+    done = tls_scaffold("-C", str(folder), "sync")
+    assert done.returncode == 0, done.stderr
+
+
+class Cluster:
+    """The bundles of a folder, and the programs of one version of etcd that run with them as they are."""
+
+    def __init__(self, dist: Path, path: str, running: Running) -> None:
+        self.dist, self.programs, self.running = dist, f"{path}:/usr/bin:/bin", running
+
+    def member(self, name: str) -> "subprocess.Popen[str]":
+        # A pipe that nobody reads would fill and hold etcd up.
+        words = "set -a; . ./etcd.env; exec etcd >>log 2>&1"
+        return self.running("sh", "-c", words, cwd=self.dist / name, PATH=self.programs)
+
+    def log(self, name: str) -> str:
+        return (self.dist / name / "log").read_text()
+
+    def etcdctl(self, user: str, words: str) -> Done:
+        return run("sh", "-c", f"set -a; . ./etcdctl.env; etcdctl {words}", cwd=self.dist / user, PATH=self.programs)
+
+    def said(self, user: str, words: str) -> str:
+        done = self.etcdctl(user, words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def up(self, user: str = "root") -> "Cluster":
+        try:
+            wait_for(lambda: self.etcdctl(user, "endpoint health").returncode == 0, 60)
+        except AssertionError:
+            raise AssertionError("\n\n".join(path.read_text()[-2000:] for path in self.dist.glob("*/log"))) from None
+        return self
+
+    def enabled(self) -> "Cluster":
+        for words in ([], ["--enable"]):
+            done = run("sh", "rbac.sh", *words, cwd=self.dist.parent, PATH=self.programs)
+            assert done.returncode == 0, done.stderr
+        return self
+
+    def peer_port_takes(self, host: str, name: str, port: int = 2380) -> bool:
+        """Ask a peer port for the members, with the bundle of `name`."""
+        own = self.dist / name
+        context = ssl.create_default_context(cafile=own / "ca.pem")
+        context.load_cert_chain(own / f"{name}.pem", own / f"{name}-key.pem")
+        connection = HTTPSConnection(host, port, context=context, timeout=10)
+        try:
+            connection.request("GET", "/members")
+            return connection.getresponse().status == 200
+        except (ssl.SSLError, ConnectionError):
+            return False
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_members_and_users_work_from_their_bundles_as_they_are(signed: Factory, running: Running, path: str) -> None:
+    hosts = addresses(path, 0)
+    cluster = Cluster(bundled(signed("--members", ",".join(hosts), *USERS, *P256)), path, running)
+
+    for name in ("etcd1", "etcd2", "etcd3"):
+        cluster.member(name)
+    cluster.up().enabled()
+
+    assert cluster.said("alice", "put /alice/x 1") == "OK\n"
+    assert cluster.said("calico", "put /calico/x 1") == "OK\n"
+    assert "permission denied" in cluster.etcdctl("calico", "get /alice/x").stderr
+    assert "permission denied" in cluster.etcdctl("alice", "user list").stderr
+    assert cluster.said("root", "user list") == "alice\ncalico\nroot\n"
+    for host in hosts:
+        assert cluster.peer_port_takes(host, "etcd1")
+        assert [name for name in ("root", "alice", "calico") if cluster.peer_port_takes(host, name)] == []
+    for name in ("etcd1", "etcd2", "etcd3"):
+        assert "unrecognized environment variable" not in cluster.log(name)
+        told = ("1h0m0s", "ETCD_AUTO_COMPACTION_RETENTION=1h")  # from 3.5 on, and before
+        assert any(words in cluster.log(name) for words in told)
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_cluster_that_runs_takes_its_bundle_and_one_more_member(
+    signed: Factory, running: Running, tmp_path: Path, path: str
+) -> None:
+    hosts, data = addresses(path, 1), tmp_path / "data"
+    folder = signed("--members", hosts[0], *USERS, *P256)
+    settings(folder, etcd={"client_port": 4001, "peer_port": 7001, "data_dir": f"{data}/first"})
+    cluster = Cluster(bundled(folder), path, running)
+    first = cluster.member("etcd1")
+    cluster.up().enabled().said("alice", "put /alice/x before")
+
+    assert tls_scaffold("-C", str(folder), "add", "--members", hosts[1]).returncode == 0
+    make(folder, SIGNER="cfssl")
+    first.terminate()
+    first.wait(20)
+    bundled(folder, "etcd1")
+    cluster.member("etcd1")
+    add = f"member add etcd2 --peer-urls=https://{hosts[1]}:7001"
+    wait_for(lambda: cluster.etcdctl("root", add).returncode == 0, 30)
+    bundled(folder, "etcd2", "alice", "--initial-cluster-state", "existing", "--data-dir", f"{data}/second")
+    cluster.member("etcd2")
+
+    assert cluster.up("alice").said("alice", "get /alice/x --print-value-only") == "before\n"
+    assert f"https://{hosts[1]}:4001" in cluster.said("alice", "member list")
+    assert (data / "second/member").is_dir()
+    assert not cluster.peer_port_takes(hosts[1], "alice", 7001)
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_members_of_several_cns_are_a_list_where_etcd_takes_one(
+    folder: Factory, tmp_path: Path, running: Running, path: str
+) -> None:
+    hosts = addresses(path, 2)
+    members = [{"name": f"m{number}", "hosts": [host], "cn": f"member {number}"} for number, host in enumerate(hosts)]
+    inventory = {"members": members, "users": ["root", "alice"], "separate_requests": True, "key": "ecdsa-256"}
+    (tmp_path / "several.json").write_text(json.dumps(inventory))
+    made = folder("--from", str(tmp_path / "several.json"))
+    make(made, "-j2", SIGNER="cfssl")
+    done = tls_scaffold("-C", str(made), "bundle")
+    assert "warning: members have several CNs (`member 0`, `member 1`, `member 2`): " in done.stderr
+    cluster = Cluster(made / "dist", path, running)
+
+    for member in members:
+        cluster.member(str(member["name"]))
+
+    if tools(path).knows_several_peer_cns:
+        cluster.up()
+        takes = [name for name in ("m0", "m1", "m2", "alice") if cluster.peer_port_takes(hosts[0], name)]
+        assert takes == ["m0", "m1", "m2"]
+    else:
+        time.sleep(3)
+        assert cluster.etcdctl("root", "endpoint health").returncode != 0
+        assert not cluster.peer_port_takes(hosts[0], "alice")
+
+
+@pytest.mark.parametrize("name", ["1e3", "0x10", "1.0", "yes", "y", "1_000"])
+def test_names_that_look_like_numbers_are_names_to_etcd(signed: Factory, running: Running, name: str) -> None:
+    folder = signed("--members", f"{name}=127.39.0.1", *P256, "--users", "root")
+    settings(folder, etcd={"client_port": 20000 + sum(name.encode()), "peer_port": 30000 + sum(name.encode())})
+    cluster = Cluster(bundled(folder), SYSTEM, running)
+
+    cluster.member(name)
+
+    assert cluster.up().said("root", "member list").split(", ")[2] == name

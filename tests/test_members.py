@@ -1,0 +1,176 @@
+"""What etcd is started with on a member, flag by flag, without a folder or an etcd."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support import run
+from tls_scaffold.bundles.members import ENVIRONMENT, EVERYWHERE, files, in_place
+from tls_scaffold.bundles.procfile import processes
+from tls_scaffold.bundles.settings import variables
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.listed import Member, Peer
+from tls_scaffold.inventory.values import Inventory
+
+NO_LIFE = "is not understood; it takes `1h`, `30m` or `off`"
+NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
+WITH_PORT = "`10.0.0.1:2380` is not an IP address or a host name (give the host alone, without brackets and port)"
+TWO = Inventory((Member("a", ("10.0.0.1",)), Member("b", ("10.0.0.2",))))
+
+
+def settings(etcd: dict[str, Any], own: dict[str, Any] | None = None) -> Inventory:
+    """Return an inventory of two members with settings, the first with some of its own."""
+    members = [{"name": "a", "hosts": ["10.0.0.1"], "etcd": own or {}}, {"name": "b", "hosts": ["10.0.0.2"]}]
+    return intake.of_data({"members": members, "etcd": etcd})
+
+
+@pytest.mark.parametrize(
+    ("hosts", "clients"),
+    [
+        (("a.example",), "https://0.0.0.0:2379"),
+        (("127.0.0.2",), "https://127.0.0.2:2379"),
+        (("10.0.0.1", "::1"), "https://10.0.0.1:2379,https://[::1]:2379"),
+        (("::",), "https://[::]:2379"),
+        (("10.0.0.1",), "https://10.0.0.1:2379,https://127.0.0.1:2379"),
+    ],
+)
+def test_a_member_listens_for_those_on_its_own_machine(hosts: tuple[str, ...], clients: str) -> None:
+    inventory = Inventory((Member("a", hosts), Member("b", hosts)))
+
+    assert in_place(inventory, inventory.members[0])["listen-client-urls"] == clients
+
+
+def test_the_inventory_says_where_a_member_listens_and_what_it_starts_from() -> None:
+    cluster = {
+        "data_dir": "/var/lib/etcd/default",
+        "initial_cluster_state": "existing",
+        "client_port": 4001,
+        "listen_peer": [EVERYWHERE],
+        "auto_compaction": "90m",
+    }
+    own = {"client_port": 5001, "peer_port": 5002, "listen_client": ["::", "a.example"], "data_dir": "/data"}
+    inventory = settings(cluster, own)
+
+    first, second = (in_place(inventory, member) for member in inventory.members)
+
+    assert first["listen-client-urls"] == "https://[::]:5001,https://a.example:5001"
+    assert first["advertise-client-urls"] == "https://10.0.0.1:5001"
+    assert first["listen-peer-urls"] == "https://0.0.0.0:5002"
+    assert first["initial-advertise-peer-urls"] == "https://10.0.0.1:5002"
+    assert first["data-dir"] == "/data"
+    assert second["listen-client-urls"] == "https://10.0.0.2:4001,https://127.0.0.1:4001"
+    assert second["data-dir"] == "/var/lib/etcd/default"
+    for each in (first, second):
+        assert each["initial-cluster"] == "a=https://10.0.0.1:5002,b=https://10.0.0.2:2380"
+        assert each["initial-cluster-state"] == "existing"
+        assert (each["auto-compaction-mode"], each["auto-compaction-retention"]) == ("periodic", "90m")
+    assert intake.from_json(inventory.to_json()) == inventory
+    assert json.loads(inventory.to_json())["etcd"] == cluster
+    assert json.loads(inventory.to_json())["members"][0]["etcd"] == own
+
+
+@pytest.mark.parametrize(
+    ("cluster", "own", "retention"),
+    [
+        ({}, {}, "1h"),
+        ({"auto_compaction": "off"}, {}, None),
+        ({"auto_compaction": "5m"}, {"auto_compaction": "off"}, None),
+        ({"auto_compaction": "off"}, {"auto_compaction": "5m"}, "5m"),
+        ({"auto_compaction": "60m"}, {}, "1h"),
+    ],
+)
+def test_a_member_forgets_after_an_hour_if_nothing_is_said(
+    cluster: dict[str, Any], own: dict[str, Any], retention: str | None
+) -> None:
+    inventory = settings(cluster, own)
+
+    flags = in_place(inventory, inventory.members[0])
+
+    assert flags.get("auto-compaction-retention") == retention
+    assert flags.get("auto-compaction-mode") == (retention and "periodic")
+    assert (f"--auto-compaction-retention {retention}" in processes(inventory)["a"]) is bool(retention)
+    assert intake.from_json(inventory.to_json()) == inventory
+
+
+WRONG = "a watch that connects again would find that its revision is gone"
+
+
+@pytest.mark.parametrize(
+    ("etcd", "problem"),
+    [
+        ({"auto_compaction": "4m"}, f"etcd.auto_compaction: `4m` is less than 5m: {WRONG}"),
+        ({"auto_compaction": "0"}, f"etcd.auto_compaction: `0` {NO_LIFE}"),
+        ({"auto_compaction": 60}, f"etcd.auto_compaction: `60` {NO_LIFE}"),
+        (
+            {"auto_compaction": "99999h"},
+            f"etcd.auto_compaction: `99999h` {NO_LIFE}",
+        ),
+        ({"client_port": 0}, "etcd.client_port: `0` is not a port: 1 to 65535"),
+        ({"client_port": True}, "etcd.client_port: `true` is not a port: 1 to 65535"),
+        ({"peer_port": "2380"}, "etcd.peer_port: `2380` is not a port: 1 to 65535"),
+        ({"data_dir": "data"}, f"etcd.data_dir: `data` {NO_PATH}"),
+        (
+            {"data_dir": "/a/../b"},
+            f"etcd.data_dir: `/a/../b` {NO_PATH}",
+        ),
+        ({"data_dir": "/%i"}, f"etcd.data_dir: `/%i` {NO_PATH}"),
+        ({"initial_cluster_state": "old"}, "etcd.initial_cluster_state: `old` is neither `new` nor `existing`"),
+        ({"listen_peer": EVERYWHERE}, "etcd.listen_peer: `0.0.0.0` is not a list"),
+        ({"listen_peer": []}, "etcd.listen_peer: is empty: leave it out, or name an address"),
+        ({"listen_peer": ["10.0.0.1:2380"]}, f"etcd.listen_peer[0]: {WITH_PORT}"),
+        ({"datadir": "/x"}, "etcd.datadir: no such field; did you mean `data_dir`?"),
+        ({"client_port": 2380}, "members[0].etcd: 2380 would be the port of its clients and of its peers"),
+    ],
+)
+def test_settings_that_etcd_could_not_run_with_are_refused_with_their_place(etcd: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ScaffoldError) as refused:
+        intake.of_data({"members": ["10.0.0.1"], "etcd": etcd})
+
+    assert refused.value.problems == (problem,)
+
+
+def test_cns_of_several_members_are_a_list_for_their_peers() -> None:
+    inventory = replace(TWO, members=(replace(TWO.members[0], peer=Peer(cn="x y")), TWO.members[1]))
+
+    assert in_place(inventory, inventory.members[0])["peer-cert-allowed-cn"] == "x y,etcd"
+    text = files(inventory, inventory.members[0], "")[ENVIRONMENT]
+    assert "# ETCD_PEER_CERT_ALLOWED_CN is a list, which etcd takes from 3.5.15 on." in text
+    assert 'ETCD_PEER_CERT_ALLOWED_CN="x y,etcd"\n' in text
+    assert "is a list" not in files(TWO, TWO.members[0], "")[ENVIRONMENT]
+
+
+@pytest.mark.parametrize("place", ["members_cn", "members[0].cn", "members[0].peer.cn", "proxies[0].cn", "users[0].cn"])
+def test_a_comma_in_a_cn_would_be_two_and_is_refused_everywhere(place: str) -> None:
+    member: dict[str, Any] = {"name": "a", "hosts": ["10.0.0.1"], "peer": {"request": "p.json"}}
+    data: dict[str, Any] = {
+        "separate_requests": True,
+        "members": [member],
+        "proxies": [{"name": "p"}],
+        "users": [{"name": "u"}],
+    }
+    named = {"members_cn": data, "members[0].cn": member, "members[0].peer.cn": member["peer"]}
+    named |= {"proxies[0].cn": data["proxies"][0], "users[0].cn": data["users"][0]}
+    named[place][place.rpartition(".")[2]] = "a,b"
+
+    with pytest.raises(ScaffoldError) as refused:
+        intake.of_data(data)
+
+    assert refused.value.problems == (f"{place}: `a,b` has a comma: etcd would take it for two CNs",)
+
+
+def test_the_ca_may_have_a_comma_in_its_cn() -> None:
+    assert intake.of_data({"members": ["a"], "ca_cn": "Example, Inc."}).ca_cn == "Example, Inc."
+
+
+WORDS = ("etcd", "etcd members", 'a"b', "$HOME", "`id`", "a\\b", "it's", "ö ü", "#x", "a;b", "~", "*", "x=y")
+
+
+@pytest.mark.parametrize("value", WORDS)
+def test_a_shell_reads_from_the_variables_what_was_written(value: str) -> None:
+    script = f'{variables({"A": value})}printf %s "$A"'
+
+    for shell in ("sh", "bash"):
+        assert run(shell, "-c", script).stdout == value
