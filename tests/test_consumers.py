@@ -87,6 +87,7 @@ spec:
   etcdKeyFile: {{0}}u-key.pem
 """
 SECRET = f"""\
+# A private key is in this file: never commit it.
 apiVersion: v1
 kind: Secret
 type: Opaque

@@ -38,7 +38,7 @@ SHELVES = {
     "changes / adoption authorities merge / description jsonmerge readback textmerge",
     "disk": "newfolder safekeeping / folder / healing locking / moving / files mounts plainfiles processes signals",
     "rendering": "template / documents",
-    "bundles": "consumers procfile / calico members / settings",
+    "bundles": "consumers procfile / calico kubeadm kubernetes members / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
     "inventory": "intake / conflicts rbac / components grants presets / reach / values / listed / server / "
     "fields formats",

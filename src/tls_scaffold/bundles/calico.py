@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tls_scaffold.bundles.settings import Paths, Pems, joined, lines, to_yaml
+from tls_scaffold.bundles.settings import HOLDS_KEY, Paths, Pems, joined, lines, to_yaml
 from tls_scaffold.inventory.values import Inventory
 
 SECRET = "calico-etcd-secrets.yaml"  # noqa: S105 - a file's name
@@ -25,7 +25,7 @@ def files(inventory: Inventory, preset: str, pems: Pems, here: Paths, there: Pat
     if preset == "calico" or preset.startswith("calicoctl"):
         made["calicoctl.cfg"] = to_yaml(_calicoctl(inventory, here))
     if not preset.startswith("calicoctl"):
-        made[SECRET] = to_yaml(_secret(pems))
+        made[SECRET] = HOLDS_KEY + to_yaml(_secret(pems))
         made["calico-config.patch.yaml"] = to_yaml({"data": _config_map(inventory)})
     if preset in ("calico", "calico-cni"):
         made["cni.json"] = json.dumps(_cni(inventory, there), indent=2) + "\n"

@@ -11,6 +11,7 @@ from tls_scaffold.inventory.values import Inventory
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+\[\]-]+", re.ASCII)
 DIST = "dist"
 TAR = ".tar.gz"
+HOLDS_KEY = "# A private key is in this file: never commit it.\n"
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,12 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Quotes what PyYAML takes for text and others do not: `1e3`, `y`."""
+        """Quotes what PyYAML takes for text and others do not: `1e3`, `y`; several lines stay lines."""
 
         def represent_text(self, text: str) -> yaml.ScalarNode:
             style = "'" if text in ("y", "n", "Y", "N") or text[:1] in set("+-.0123456789") else None
+            if "\n" in text:
+                style = "|"
             return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, Dumper.represent_text)

@@ -1,0 +1,57 @@
+"""What kubeadm looks for below /etc/kubernetes: the certificates of etcd by its names, and its `etcd.external`."""
+
+from collections.abc import Sequence
+
+from tls_scaffold.bundles.settings import Pems, to_yaml
+from tls_scaffold.inventory.rbac import endpoints
+from tls_scaffold.inventory.values import Component, Inventory
+
+HOME = "/etc/kubernetes"
+API_SERVER = "kube-apiserver"  # the preset of the user that it is for
+# The names of kubeadm's cmd/kubeadm/app/constants/constants.go, below its certificatesDir.
+CA = "pki/etcd/ca.crt"
+SERVER = "pki/etcd/server"
+PEER = "pki/etcd/peer"
+CLIENT = "pki/apiserver-etcd-client"
+CONFIGURATION = "kubeadm-etcd.yaml"
+NOTE = """\
+# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: there can be one only.
+# pki/ of this bundle belongs into {0}/pki.
+"""
+
+
+def has_place(component: Component, preset: str) -> bool:
+    """Tell whether kubeadm has a place for what a component holds: a member, or its API servers' user."""
+    return component.kind == "member" or preset == API_SERVER
+
+
+def files(
+    inventory: Inventory, component: Component, preset: str, pairs: Sequence[Pems], home: str = ""
+) -> dict[str, str]:
+    """Return a component's files by kubeadm's names; none for one that kubeadm has no place for.
+
+    `pairs` holds its certificate and, last, the one that its peers see. `home` is the folder that pki/ will lie in,
+    /etc/kubernetes if empty.
+    """
+    if not has_place(component, preset):
+        return {}
+    own, peer = pairs[0], pairs[-1]
+    if component.kind == "member":
+        return {CA: own.ca, **_pair(SERVER, own), **_pair(PEER, peer)}
+    home = home or HOME
+    external = {
+        "endpoints": list(endpoints(inventory)),
+        "caFile": f"{home}/{CA}",
+        "certFile": f"{home}/{CLIENT}.crt",
+        "keyFile": f"{home}/{CLIENT}.key",
+    }
+    configuration = {
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "ClusterConfiguration",
+        "etcd": {"external": external},
+    }
+    return {CA: own.ca, **_pair(CLIENT, own), CONFIGURATION: NOTE.format(home) + to_yaml(configuration)}
+
+
+def _pair(base: str, pems: Pems) -> dict[str, str]:
+    return {f"{base}.crt": pems.certificate, f"{base}.key": pems.key}

@@ -1,0 +1,44 @@
+"""What a workload in Kubernetes mounts: a Secret for each pair, and a ConfigMap for the CA."""
+
+import base64
+from collections import defaultdict
+from collections.abc import Iterable
+
+from tls_scaffold.bundles.settings import HOLDS_KEY, Pems, to_yaml
+
+PREFIX = "etcd-"
+CA_MAP = "etcd-ca"
+
+
+def files(name: str, pems: Pems) -> dict[str, str]:
+    """Return the manifests of a component's pair and of its CA; they name no namespace: `kubectl -n` does.
+
+    The Secret is what `kubectl create secret tls` makes, and `ca.crt` as cert-manager and ingress controllers have it.
+    """
+    contents = {"tls.crt": pems.certificate, "tls.key": pems.key, "ca.crt": pems.ca}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": object_name(name)},
+        "data": {key: base64.b64encode(text.encode()).decode() for key, text in contents.items()},
+    }
+    ca_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CA_MAP}, "data": {"ca.crt": pems.ca}}
+    return {f"{name}.secret.yaml": HOLDS_KEY + to_yaml(secret), f"{CA_MAP}.configmap.yaml": to_yaml(ca_map)}
+
+
+def object_name(name: str) -> str:
+    """Return what a component's Secret is called: `etcd-` and its name as an RFC 1123 subdomain.
+
+    Capitals become small letters and `_` becomes `-`; what a label can't end or begin with is left out.
+    """
+    labels = (label.strip("-") for label in name.lower().replace("_", "-").split("."))
+    return PREFIX + ".".join(filter(None, labels))
+
+
+def name_problems(names: Iterable[str]) -> list[str]:
+    """Say which components would have Secrets of one name, a line each."""
+    known = defaultdict(list)
+    for name in dict.fromkeys(names):
+        known[object_name(name)].append(f"`{name}`")
+    return [f"{' and '.join(each)} would have one Secret, `{name}`" for name, each in known.items() if len(each) > 1]
