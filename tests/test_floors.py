@@ -31,7 +31,7 @@ SHELVES = {
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "signings / authority batch plan / signer / differences directories issuer likeness silences soundness / "
-        "fitting / certificates / "
+        "keystores / fitting / certificates / "
         "keys pairs pemfiles"
     ),
     "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
@@ -52,7 +52,8 @@ LIBRARIES = {
     "click": "cli",
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
-    "cryptography": "signing.certificates signing.fitting signing.issuer signing.keys signing.likeness signing.signer",
+    "cryptography": "signing.certificates signing.fitting signing.issuer signing.keys signing.keystores "
+    "signing.likeness signing.signer",
     "merge3": "keeping.textmerge",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
