@@ -25,7 +25,7 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
     "options terminal verbs",
-    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync",
+    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / forms",
     "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",

@@ -109,9 +109,9 @@ def test_another_python_makes_the_same_folder_and_signs_in_it(
         ("make", "-C", str(place), "SIGNER=tls-scaffold"),
         (f"{programs}/tls-scaffold", "-C", str(place), "status"),
         (f"{programs}/tls-scaffold", "-C", str(place), "check"),
-        (f"{programs}/tls-scaffold", "-C", str(place), "bundle"),
+        (f"{programs}/tls-scaffold", "-C", str(place), "bundle", "--p12", "--key-form", "pkcs8"),
     ):
-        done = run(*words, PATH=path)
+        done = run(*words, PATH=path, TLS_SCAFFOLD_P12_PASSWORD="secret")
         assert done.returncode == 0, (words, done.stdout, done.stderr)
 
 

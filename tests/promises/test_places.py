@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "check": (*IN_FOLDER, "check", "--sarif"),
     "rbac": (*IN_FOLDER, "rbac"),
     "roles": (OURS, "roles"),
-    "bundle": (*IN_FOLDER, "bundle", "--tar"),
+    "bundle": (*IN_FOLDER, "bundle", "--tar", "--key-form=pkcs8", "--kubernetes", "--kubeadm"),
     "cfssl": ("sh", "-c", f"cd {FOLDER} && {CFSSL} | {OURS} cfssljson -bare certs/mine"),
     "prove": (*IN_FOLDER, "prove"),
 }

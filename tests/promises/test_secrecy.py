@@ -49,7 +49,7 @@ COMMANDS = {
     "make req, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "req"),
     "regenerate, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl", "regenerate"),
     "regenerate, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "regenerate"),
-    "bundle": (OURS, "-C", FOLDER, "bundle", "--tar"),
+    "bundle": (OURS, "-C", FOLDER, "bundle", "--tar", "--key-form=pkcs8", "--kubernetes", "--kubeadm"),
     "remove": (OURS, "-C", FOLDER, "remove", "calico"),
 }
 

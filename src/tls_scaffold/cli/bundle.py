@@ -1,11 +1,16 @@
 """`tls-scaffold bundle` on the command line."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import say, talk, warn
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.bundle import Bundle
 
 STATES = ("new", "existing")
 
@@ -18,32 +23,59 @@ STATES = ("new", "existing")
     "--data-dir", default="", metavar="DIR", help="Data directory of members (left out: the inventory's, the unit's)"
 )
 @option("--initial-cluster-state", type=click.Choice(STATES), help="Of members (left out: the inventory's, new)")
-@click.pass_obj
-def bundle(
-    folder: Path, /, names: tuple[str, ...], home: str, data_dir: str, initial_cluster_state: str | None, *, tar: bool
-) -> None:
+@option(
+    "--key-form",
+    type=click.Choice(["as-signed", "pkcs8"]),
+    default="as-signed",
+    help="Keys as PKCS #8, as Java and others want them, or as they were signed (default)",
+)
+@option("--p12", is_flag=True, help="PKCS #12 stores for Java too: NAME.p12 and truststore.p12")
+@option(
+    "--p12-password-file",
+    "password_file",
+    default="",
+    metavar="FILE",
+    help="File that holds the stores' password (if left out, the variable TLS_SCAFFOLD_P12_PASSWORD does)",
+)
+@option("--kubernetes", is_flag=True, help="A Secret of type kubernetes.io/tls and a ConfigMap with the CA too")
+@option("--kubeadm", is_flag=True, help="The files of members and kube-apiserver by kubeadm's names too, in pki/")
+@click.pass_context
+def bundle(ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: bool, **words: Any) -> None:
     """Make dist/NAME/ for each host or consumer: its own certificate and key, the CA, and what it reads.
 
     Members get etcd's variables and a systemd drop-in, kube-apiserver its flags, Calico its environment
     and a Secret, calicoctl its configuration, every user an environment file for etcdctl. All
-    components if no NAME is given. Folders are 0700, files 0600.
+    components if no NAME is given. Folders are 0700, files 0600. The same folder gives the same
+    bytes, but for PKCS #12 stores, which have a new salt each time.
     """
-    from tls_scaffold.bundles.calico import SECRET
     from tls_scaffold.commands import bundle as command
+    from tls_scaffold.commands.forms import Forms
+    from tls_scaffold.errors import UsageError
     from tls_scaffold.inventory.server import ServerSettings
 
-    made = command.make(folder, names, home, ServerSettings(data_dir, initial_cluster_state or ""), tar=tar)
+    given = ctx.get_parameter_source("password_file") is ParameterSource.COMMANDLINE
+    if given and not words["p12"]:
+        raise UsageError("--p12-password-file: the password is for `--p12` alone")
+    settings = ServerSettings(words.pop("data_dir"), words.pop("initial_cluster_state") or "")
+    asked = Forms(pkcs8=words.pop("key_form") == "pkcs8", **words)
+    made = command.make(ctx.obj, names, home, settings, tar=tar, asked=asked)
     for each in made:
         say(str(each.path))
         if each.archive:
             say(str(each.archive))
+    _warn(made)
+    for compaction in dict.fromkeys(each.compaction for each in made if each.compaction):
+        members = " ".join(each.name for each in made if each.compaction == compaction)
+        talk(f"auto-compaction: {compaction} ({members}); a cluster that runs already begins to compact by it")
+    talk("bundles hold keys: copy each to its own host only, and commit none")
+
+
+def _warn(made: "Sequence[Bundle]") -> None:
+    from tls_scaffold.bundles.calico import SECRET
+
     secrets = [f"`{each.name}`" for each in made if SECRET in each.files]
     if len(secrets) > 1:
         told = f"{' and '.join(secrets)} have one Secret by the name that Calico's manifests know"
         warn(f"{told}: in one Kubernetes cluster the last that is applied counts for all")
     for warning in dict.fromkeys(warning for each in made for warning in each.warnings):
         warn(warning)
-    for compaction in dict.fromkeys(each.compaction for each in made if each.compaction):
-        members = " ".join(each.name for each in made if each.compaction == compaction)
-        talk(f"auto-compaction: {compaction} ({members}); a cluster that runs already begins to compact by it")
-    talk("bundles hold keys: copy each to its own host only")

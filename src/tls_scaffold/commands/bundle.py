@@ -6,11 +6,13 @@ import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tls_scaffold.bundles import consumers as bundle
 from tls_scaffold.bundles.settings import DIST, TAR, Pems
+from tls_scaffold.commands import forms
+from tls_scaffold.commands.forms import Forms
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.disk.mounts import check_changeable
@@ -24,6 +26,8 @@ from tls_scaffold.signing import soundness
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.words import path_problem
+
+AS_SIGNED = Forms()
 
 
 @dataclass(frozen=True)
@@ -42,21 +46,33 @@ class Bundle:
 
 
 def make(
-    folder: Path, names: Sequence[str], home: str = "", settings: ServerSettings = NOTHING_SAID, *, tar: bool = False
+    folder: Path,
+    names: Sequence[str],
+    home: str = "",
+    settings: ServerSettings = NOTHING_SAID,
+    *,
+    tar: bool = False,
+    asked: Forms = AS_SIGNED,
 ) -> tuple[Bundle, ...]:
     """Make `dist/NAME/` for each of these components, or for all; an older bundle of the name is replaced.
 
     `home` is where the consumers will have the files, `settings` what members start with where it is not to be
-    what the inventory says. Folders are 0700, files 0600. Raises ScaffoldError for names that are none, and for
-    certificates that are missing or whose key does not fit; nothing is written then.
+    what the inventory says. Folders are 0700, files 0600. Raises ScaffoldError for names that are none, for
+    certificates that are missing or whose key does not fit, and for forms that can't be had; nothing is written then.
     """
     for option, path in (("--at", home), ("--data-dir", settings.data_dir)):
         if path and (problem := path_problem(path)):
             raise UsageError(f"{option}: {problem}")
+    password = forms.read_password(asked)
     inventory = _with(settings, intake.load(folder))
     with disk.lock(folder, "tls-scaffold bundle"):
         chosen = _owners(inventory, intake.chosen(inventory, names) or inventory.components)
-        pems = _pems(folder, inventory, [part for each in chosen for part in bundle.parts(inventory, each)])
+        forms.check(asked, inventory, chosen)
+        parts = [part for each in chosen for part in bundle.parts(inventory, each)]
+        pems = _pems(folder, inventory, parts)
+        if asked.pkcs8:
+            pems = forms.as_pkcs8(pems, {part.name: part.output for part in parts})
+        further = forms.files(asked, inventory, chosen, pems, home, password)
         presets = rbac.consumers(inventory)
         both = {f"{each.name}{TAR}" for each in chosen} & {each.name for each in inventory.components} if tar else ()
         if both:
@@ -66,9 +82,10 @@ def make(
         made = []
         for each in chosen:
             texts = bundle.files(inventory, each, presets.get(each.name, ""), pems, home)
-            _write(dist, each.name, texts)
-            archive = _archive(dist, each.name, texts) if tar else None
-            made.append(Bundle(each.name, dist / each.name, tuple(texts), archive, **_told(inventory, each)))
+            contents = {**texts, **further[each.name]}
+            _write(dist, each.name, contents)
+            archive = _archive(dist, each.name, contents) if tar else None
+            made.append(Bundle(each.name, dist / each.name, tuple(contents), archive, **_told(inventory, each)))
         return tuple(made)
 
 
@@ -133,16 +150,16 @@ def _private(path: Path) -> Path:
     return path
 
 
-def _write(dist: Path, name: str, texts: Mapping[str, str]) -> None:
+def _write(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
     aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
     target = dist / name
     with telling(target, "written"):
         for leftover in (aside, old):
             remove(leftover)
-        aside.mkdir(mode=PRIVATE)
-        for path, text in texts.items():
-            (aside / path).parent.mkdir(mode=PRIVATE, exist_ok=True)
-            create(aside / path, text, SECRET)
+        for folder in _folders(contents):
+            (aside / folder).mkdir(mode=PRIVATE)
+        for path, content in contents.items():
+            create(aside / path, content, SECRET)
         if os.path.lexists(target):
             _rename_or_remove(target, old)
         aside.rename(target)
@@ -158,25 +175,30 @@ def _rename_or_remove(path: Path, new: Path) -> None:
         remove(path)  # a folder from the lower layer of an overlay
 
 
-def _archive(dist: Path, name: str, texts: Mapping[str, str]) -> Path:
-    """Write `NAME.tar.gz`: nothing of this machine or the hour is in it but the files."""
+def _archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
+    """Write `NAME.tar.gz`: nothing of this machine or the hour is in it but the files.
+
+    The same files give the same bytes; PKCS #12 stores are never the same, as each is encrypted with a salt of its own.
+    """
     import gzip
 
     packed = BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
-        for path in _folders(name, texts):
-            entry = tarfile.TarInfo(path)
+        for folder in _folders(contents):
+            entry = tarfile.TarInfo(str(name / folder))
             entry.type, entry.mode = tarfile.DIRTYPE, PRIVATE
             tar.addfile(entry)
-        for path, text in texts.items():
+        for path, content in contents.items():
+            data = content.encode() if isinstance(content, str) else content
             entry = tarfile.TarInfo(f"{name}/{path}")
-            entry.size, entry.mode = len(text.encode()), SECRET
-            tar.addfile(entry, BytesIO(text.encode()))
+            entry.size, entry.mode = len(data), SECRET
+            tar.addfile(entry, BytesIO(data))
     target = dist / f"{name}{TAR}"
     with telling(target, "written"):
         write(target, packed.getvalue(), SECRET)
     return target
 
 
-def _folders(name: str, texts: Mapping[str, str]) -> list[str]:
-    return sorted({name, *(f"{name}/{path.rpartition('/')[0]}" for path in texts if "/" in path)})
+def _folders(paths: Iterable[str]) -> list[PurePosixPath]:
+    """Return each folder of a bundle, the bundle itself first and every other after the one that it is in."""
+    return sorted({folder for path in paths for folder in PurePosixPath(path).parents})
