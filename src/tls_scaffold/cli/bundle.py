@@ -72,6 +72,7 @@ def bundle(ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: boo
 
 def _warn(made: "Sequence[Bundle]") -> None:
     from tls_scaffold.bundles.calico import SECRET
+    from tls_scaffold.disk.gitignore import unignored
 
     secrets = [f"`{each.name}`" for each in made if SECRET in each.files]
     if len(secrets) > 1:
@@ -79,3 +80,7 @@ def _warn(made: "Sequence[Bundle]") -> None:
         warn(f"{told}: in one Kubernetes cluster the last that is applied counts for all")
     for warning in dict.fromkeys(warning for each in made for warning in each.warnings):
         warn(warning)
+    dist = made[0].path.parent
+    paths = [path for each in made for path in (each.path, each.archive) if path]
+    if any(unignored(dist, [path.name for path in paths])):
+        warn(f"git would take what is in `{dist}`: put `{dist.name}/` into `{dist.parent / '.gitignore'}`")
