@@ -775,6 +775,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     "tracked-by-git": [
         (git("certs/alice-key.pem"), git("config", "Makefile"), [("certs/alice-key.pem", "git tracks it")]),
         (git("certs/alice.csr"), git("README.md"), [("certs/alice.csr", "git tracks it")]),
+        (git("dist/alice.p12"), git("README.md"), [("dist/alice.p12", "git tracks it")]),
     ],
     "crl-not-der": [
         (crl("PEM"), crl("DER"), [("certs/ca.crl", "it is no CRL in DER")]),
@@ -823,6 +824,8 @@ def test_each_rule_finds_its_fault_and_nothing_else(
     if rule == "tracked-by-git":
         for folder in (good, sound):
             (folder / "certs/alice.csr").write_text("a CSR")
+            (folder / "dist").mkdir()
+            (folder / "dist/alice.p12").write_text("a key store")
     passes(good)
     assert [each for each in found(good) if each[1] == rule] == []
     fails(sound)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
@@ -57,16 +58,16 @@ class SecretDirectory(Rule):
 
 
 class UntrackedKeys(Rule):
-    """Git tracks neither a key nor anything in `certs/`."""
+    """Git tracks neither a key nor anything in `certs/` or `dist/`."""
 
     id = "tracked-by-git"
     pain = "the key is in every clone, and stays in the history after it was deleted"
-    fix = "`git rm -r --cached certs`, put `certs/` and `*-key.pem` into `.gitignore`, and sign anew what was pushed"
+    fix = "`git rm --cached` it, put `certs/`, `dist/` and `*-key.pem` into `.gitignore`, and sign anew what was pushed"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each such file that git tracks; without git nothing is found."""
         directories = [directory for directory in _directories(view) if directory != "."]
-        for path in _tracked(view.folder, [*directories, KEYS]):
+        for path in _tracked(view.folder, [*directories, DIST, KEYS]):
             yield path, "git tracks it"
 
 
