@@ -63,7 +63,7 @@ def test_a_bundle_holds_its_own_files_and_what_its_consumer_reads(signed: Factor
 
     bundle(folder, name)
 
-    assert [path.name for path in (folder / "dist").iterdir()] == [name]
+    assert sorted(path.name for path in (folder / "dist").iterdir()) == [".gitignore", name]
     found = contents(folder / "dist" / name)
     assert set(found) == {*(each.format(name=name) for each in PEMS), *files}
     for each in PEMS:
@@ -297,8 +297,24 @@ def test_a_bundle_is_made_anew_whole(signed: Factory) -> None:
 
     bundle(folder, "alice")
 
-    assert sorted(os.listdir(folder / "dist")) == ["alice", "root"]  # noqa: PTH208  (hidden names count)
+    assert sorted(os.listdir(folder / "dist")) == [".gitignore", "alice", "root"]  # noqa: PTH208  (hidden names count)
     assert not (folder / "dist/alice/stale.pem").exists()
+
+
+def test_git_takes_nothing_of_the_bundles_whatever_its_rules_say(signed: Factory) -> None:
+    folder = signed(*WORDS)
+    (folder / ".gitignore").write_text("!dist\n")
+    run("git", "init", "-q", cwd=folder)
+
+    bundle(folder, "--tar")
+    run("git", "add", ".", cwd=folder)
+
+    tracked = run("git", "ls-files", cwd=folder).stdout.splitlines()
+    assert "Makefile" in tracked
+    assert [path for path in tracked if path.startswith("dist")] == []
+    (folder / "dist/.gitignore").write_text("mine\n")
+    bundle(folder, "alice")
+    assert (folder / "dist/.gitignore").read_text() == "mine\n"
 
 
 def test_links_in_the_way_are_not_followed(signed: Factory, tmp_path: Path) -> None:

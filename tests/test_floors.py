@@ -36,8 +36,7 @@ SHELVES = {
     ),
     "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
     "changes / adoption authorities merge / description jsonmerge readback textmerge",
-    "disk": "newfolder safekeeping / folder / healing locking / gitignore moving / "
-    "files mounts plainfiles processes signals",
+    "disk": "newfolder safekeeping / folder / healing locking / moving / files mounts plainfiles processes signals",
     "rendering": "template / documents",
     "bundles": "consumers procfile / calico kubeadm kubernetes members / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",

@@ -12,8 +12,6 @@ from tls_scaffold.cli.terminal import say, talk, warn
 if TYPE_CHECKING:
     from tls_scaffold.commands.bundle import Bundle
 
-STATES = ("new", "existing")
-
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]…")
@@ -22,7 +20,12 @@ STATES = ("new", "existing")
 @option(
     "--data-dir", default="", metavar="DIR", help="Data directory of members (left out: the inventory's, the unit's)"
 )
-@option("--initial-cluster-state", type=click.Choice(STATES), help="Of members (left out: the inventory's, new)")
+@option(
+    *("--initial-cluster-state", "initial_cluster_state"),
+    default="",
+    metavar="new|existing",
+    help="What members join (left out: the inventory's, new)",
+)
 @option(
     "--key-form",
     type=click.Choice(["as-signed", "pkcs8"]),
@@ -56,7 +59,7 @@ def bundle(ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: boo
     given = ctx.get_parameter_source("password_file") is ParameterSource.COMMANDLINE
     if given and not words["p12"]:
         raise UsageError("--p12-password-file: the password is for `--p12` alone")
-    settings = ServerSettings(words.pop("data_dir"), words.pop("initial_cluster_state") or "")
+    settings = ServerSettings(words.pop("data_dir"), words.pop("initial_cluster_state"))
     asked = Forms(pkcs8=words.pop("key_form") == "pkcs8", **words)
     made = command.make(ctx.obj, names, home, settings, tar=tar, asked=asked)
     for each in made:
@@ -72,7 +75,6 @@ def bundle(ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: boo
 
 def _warn(made: "Sequence[Bundle]") -> None:
     from tls_scaffold.bundles.calico import SECRET
-    from tls_scaffold.disk.gitignore import unignored
 
     secrets = [f"`{each.name}`" for each in made if SECRET in each.files]
     if len(secrets) > 1:
@@ -80,7 +82,3 @@ def _warn(made: "Sequence[Bundle]") -> None:
         warn(f"{told}: in one Kubernetes cluster the last that is applied counts for all")
     for warning in dict.fromkeys(warning for each in made for warning in each.warnings):
         warn(warning)
-    dist = made[0].path.parent
-    paths = [path for each in made for path in (each.path, each.archive) if path]
-    if any(unignored(dist, [path.name for path in paths])):
-        warn(f"git would take what is in `{dist}`: put `{dist.name}/` into `{dist.parent / '.gitignore'}`")

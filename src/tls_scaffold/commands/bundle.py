@@ -19,7 +19,7 @@ from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.disk.moving import PRIVATE, remove
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import conflicts, intake, rbac
-from tls_scaffold.inventory.server import NOTHING_SAID, ServerSettings, lifetime
+from tls_scaffold.inventory.server import NOTHING_SAID, ServerSettings, lifetime, state_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import soundness
@@ -60,8 +60,12 @@ def make(
     what the inventory says. Folders are 0700, files 0600. Raises ScaffoldError for names that are none, for
     certificates that are missing or whose key does not fit, and for forms that can't be had; nothing is written then.
     """
-    for option, path in (("--at", home), ("--data-dir", settings.data_dir)):
-        if path and (problem := path_problem(path)):
+    for option, word, problem_of in (
+        ("--at", home, path_problem),
+        ("--data-dir", settings.data_dir, path_problem),
+        ("--initial-cluster-state", settings.initial_cluster_state, state_problem),
+    ):
+        if word and (problem := problem_of(word)):
             raise UsageError(f"{option}: {problem}")
     password = forms.read_password(asked)
     inventory = _with(settings, intake.load(folder))
@@ -78,6 +82,7 @@ def make(
         if both:
             raise ScaffoldError(f"`{DIST}/{min(both)}` would be an archive and a component's folder: leave out `--tar`")
         dist = _private(disk.inside(folder, f"{DIST}/x").parent)
+        _kept_from_git(dist)
         check_changeable(dist / f"{each.name}{suffix}" for each in chosen for suffix in ("", TAR))
         made = []
         for each in chosen:
@@ -148,6 +153,14 @@ def _private(path: Path) -> Path:
         path.mkdir(mode=PRIVATE, exist_ok=True)
         path.chmod(PRIVATE)
     return path
+
+
+def _kept_from_git(dist: Path) -> None:
+    """Have git leave out all of `dist`, also where the folder's own .gitignore was not made by us."""
+    rules = dist / ".gitignore"
+    if not os.path.lexists(rules):
+        with telling(rules, "written"):
+            create(rules, "*\n", SECRET)
 
 
 def _write(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
