@@ -29,10 +29,11 @@ KEYS = ("ecdsa-256", "ecdsa-384", "ecdsa-521", "rsa-2048", "ed25519")
 JAVA_CLIENT = """\
 import java.net.URI;
 import java.net.http.*;
+import java.time.Duration;
 
 class Client {
     public static void main(String[] words) throws Exception {
-        var request = HttpRequest.newBuilder(URI.create(words[0])).build();
+        var request = HttpRequest.newBuilder(URI.create(words[0])).timeout(Duration.ofSeconds(30)).build();
         System.out.println(HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString()).body());
     }
 }
