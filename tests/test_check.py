@@ -407,6 +407,18 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [(f"{ALICE}: CN", "65 characters, 64 are allowed")],
         ),
     ],
+    "comma-in-cn": [
+        (
+            request("alice", CN="alice,bob"),
+            edit("config/ca-csr.json", CN="Example, Inc."),
+            [(f"{ALICE}: CN", "`alice,bob` has a comma")],
+        ),
+        (
+            edit("config/req-csr.json", CN="etcd,etcd2"),
+            edit("config/req-csr.json", CN="etcd;etcd2"),
+            [("config/req-csr.json: CN", "`etcd,etcd2` has a comma")],
+        ),
+    ],
     "cn-shared": [
         (
             request("bob", CN="alice"),

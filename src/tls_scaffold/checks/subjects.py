@@ -39,6 +39,20 @@ class ShortCN(Rule):
                 yield f"{path}: CN", f"{len(request.cn)} characters, {CN_LENGTH} are allowed"
 
 
+class OneCN(Rule):
+    """No CN has a comma: only the CA's may."""
+
+    id = "comma-in-cn"
+    pain = "from 3.5.15 on etcd splits --peer-cert-allowed-cn at commas: a member's CN with one would be two"
+    fix = "take a CN without a comma, for a user the same name in etcd"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each request of a component whose CN has a comma."""
+        for path, request in view.requests.items():
+            if "," in request.cn and path not in view.ca_requests:
+                yield f"{path}: CN", f"`{visible(request.cn)}` has a comma"
+
+
 class OwnCN(Rule):
     """No two users have the same CN."""
 
@@ -108,4 +122,4 @@ class OnePeerCN(Rule):
             yield f"{FILE}: members", message
 
 
-RULES = (NamedByCN, ShortCN, OwnCN, NotTheMembersCN, NotTheCAsSubject, OnePeerCN)
+RULES = (NamedByCN, ShortCN, OneCN, OwnCN, NotTheMembersCN, NotTheCAsSubject, OnePeerCN)
