@@ -51,12 +51,12 @@ def test_the_inventory_says_where_a_member_listens_and_what_it_starts_from() -> 
         "listen_peer": [EVERYWHERE],
         "auto_compaction": "90m",
     }
-    own = {"client_port": 5001, "peer_port": 5002, "listen_client": ["::", "a.example"], "data_dir": "/data"}
+    own = {"client_port": 5001, "peer_port": 5002, "listen_client": ["fd00::1", "127.0.0.1"], "data_dir": "/data"}
     inventory = settings(cluster, own)
 
     first, second = (in_place(inventory, member) for member in inventory.members)
 
-    assert first["listen-client-urls"] == "https://[::]:5001,https://a.example:5001"
+    assert first["listen-client-urls"] == "https://[fd00::1]:5001,https://127.0.0.1:5001"
     assert first["advertise-client-urls"] == "https://10.0.0.1:5001"
     assert first["listen-peer-urls"] == "https://0.0.0.0:5002"
     assert first["initial-advertise-peer-urls"] == "https://10.0.0.1:5002"
@@ -123,6 +123,10 @@ WRONG = "a watch that connects again would find that its revision is gone"
         ({"listen_peer": ["10.0.0.1:2380"]}, f"etcd.listen_peer[0]: {WITH_PORT}"),
         ({"datadir": "/x"}, "etcd.datadir: no such field; did you mean `data_dir`?"),
         ({"client_port": 2380}, "members[0].etcd: 2380 would be the port of its clients and of its peers"),
+        (
+            {"listen_client": ["::", "a.example"]},
+            "etcd.listen_client[1]: `a.example` is a host name: etcd listens on IP addresses alone",
+        ),
     ],
 )
 def test_settings_that_etcd_could_not_run_with_are_refused_with_their_place(etcd: dict[str, Any], problem: str) -> None:

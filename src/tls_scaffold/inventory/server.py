@@ -1,7 +1,7 @@
 """How etcd runs on a member, beyond its certificates: what an inventory says of it, for all members or for one."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -22,7 +22,7 @@ class ServerSettings:
     """What etcd is started with; empty, 0 and None for what is not said here.
 
     `auto_compaction` in minutes: how long old revisions stay, 0 for always. `listen_client` and `listen_peer`
-    are addresses, host names or 0.0.0.0; without them a member listens on the addresses among its hosts.
+    are IP addresses; without them a member listens on those among its hosts.
     """
 
     data_dir: str = ""
@@ -83,7 +83,14 @@ def state_problem(text: str) -> str:
     return "" if text in STATES else f"`{text}` is neither `new` nor `existing`"
 
 
-def _text(collected: Fields, place: str, table: Mapping[str, Any], name: str, problem: Any) -> str:
+def address_problem(text: str) -> str:
+    """Say why a member can't listen on `text`; empty if it can. etcd binds to no host name."""
+    if problem := words.host_problem(text):
+        return problem
+    return "" if words.canonical_address(text) else f"`{text}` is a host name: etcd listens on IP addresses alone"
+
+
+def _text(collected: Fields, place: str, table: Mapping[str, Any], name: str, problem: Callable[[str], str]) -> str:
     return collected.text(f"{place}.{name}", table[name], problem) if name in table else ""
 
 
@@ -100,9 +107,7 @@ def _port(collected: Fields, place: str, table: Mapping[str, Any], name: str) ->
 def _addresses(collected: Fields, place: str, table: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if name not in table:
         return ()
-    found = collected.listed(
-        f"{place}.{name}", table[name], lambda at, item: collected.text(at, item, words.host_problem)
-    )
+    found = collected.listed(f"{place}.{name}", table[name], lambda at, item: collected.text(at, item, address_problem))
     if table[name] == []:
         collected.wrong(f"{place}.{name}", "is empty: leave it out, or name an address")
     return found
