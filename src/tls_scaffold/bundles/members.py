@@ -54,9 +54,6 @@ def flags(inventory: Inventory, member: Member, shown: Pairs, urls: Mapping[str,
     """
     settings, own = inventory.settings(member), urls[member.name]
     everybody = (f"{name}={each.advertise_peer}" for name, each in urls.items())
-    compaction = (
-        {"mode": "periodic", "retention": lifetime(settings.auto_compaction)} if settings.auto_compaction else {}
-    )
     return {
         "name": member.name,
         **({"data-dir": start.data_dir} if start.data_dir else {}),
@@ -69,7 +66,9 @@ def flags(inventory: Inventory, member: Member, shown: Pairs, urls: Mapping[str,
         **_security("", shown.client),
         **_security("peer-", shown.peer),
         "peer-cert-allowed-cn": ",".join(inventory.peer_cns),
-        **{f"auto-compaction-{name}": word for name, word in compaction.items()},
+        "auto-compaction-mode": "periodic",
+        # Said where it is off too: what is left out, the unit's own settings may switch on.
+        "auto-compaction-retention": lifetime(settings.auto_compaction) if settings.auto_compaction else "0",
     }
 
 

@@ -54,7 +54,7 @@ def bundle(ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: boo
     from tls_scaffold.commands import bundle as command
     from tls_scaffold.commands.forms import Forms
     from tls_scaffold.errors import UsageError
-    from tls_scaffold.inventory.server import ServerSettings
+    from tls_scaffold.inventory.server import OFF, ServerSettings
 
     given = ctx.get_parameter_source("password_file") is ParameterSource.COMMANDLINE
     if given and not words["p12"]:
@@ -69,7 +69,12 @@ def bundle(ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: boo
     _warn(made)
     for compaction in dict.fromkeys(each.compaction for each in made if each.compaction):
         members = " ".join(each.name for each in made if each.compaction == compaction)
-        talk(f"auto-compaction: {compaction} ({members}); a cluster that runs already begins to compact by it")
+        then = (
+            "it is for clients to compact"
+            if compaction == OFF
+            else "a cluster that runs already begins to compact by it"
+        )
+        talk(f"auto-compaction: {compaction} ({members}); {then}")
     talk("bundles hold keys: copy each to its own host only, and commit none")
 
 
