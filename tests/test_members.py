@@ -11,8 +11,9 @@ from tls_scaffold.bundles.members import ENVIRONMENT, EVERYWHERE, files, in_plac
 from tls_scaffold.bundles.procfile import processes
 from tls_scaffold.bundles.settings import variables
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd.bundled import Bundles
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.listed import Member, Peer
+from tls_scaffold.inventory.listed import Files, Member, Peer
 from tls_scaffold.inventory.values import Inventory
 
 NO_LIFE = "is not understood; it takes `1h`, `30m` or `off`"
@@ -122,12 +123,12 @@ WRONG = "a watch that connects again would find that its revision is gone"
         ({"listen_peer": EVERYWHERE}, "etcd.listen_peer: `0.0.0.0` is not a list"),
         ({"listen_peer": []}, "etcd.listen_peer: is empty: leave it out, or name an address"),
         ({"listen_peer": ["10.0.0.1:2380"]}, f"etcd.listen_peer[0]: {WITH_PORT}"),
-        ({"datadir": "/x"}, "etcd.datadir: no such field; did you mean `data_dir`?"),
-        ({"client_port": 2380}, "members[0].etcd: 2380 would be the port of its clients and of its peers"),
         (
             {"listen_client": ["::", "a.example"]},
             "etcd.listen_client[1]: `a.example` is a host name: etcd listens on IP addresses alone",
         ),
+        ({"datadir": "/x"}, "etcd.datadir: no such field; did you mean `data_dir`?"),
+        ({"client_port": 2380}, "members[0].etcd: 2380 would be the port of its clients and of its peers"),
     ],
 )
 def test_settings_that_etcd_could_not_run_with_are_refused_with_their_place(etcd: dict[str, Any], problem: str) -> None:
@@ -179,3 +180,22 @@ def test_a_shell_reads_from_the_variables_what_was_written(value: str) -> None:
 
     for shell in ("sh", "bash"):
         assert run(shell, "-c", script).stdout == value
+
+
+def test_a_member_and_a_cn_may_be_called_as_what_switches_a_flag_on() -> None:
+    command = processes(Inventory((Member("true", ("10.0.0.1",)),), members_cn="true"))["true"]
+
+    assert command.startswith("etcd --name true --data-dir data/true ")
+    assert " --client-cert-auth --trusted-ca-file " in command
+    assert " --peer-cert-allowed-cn true " in command
+
+
+def test_a_proof_replaces_the_urls_of_a_member_of_whom_no_host_is_known_too() -> None:
+    inventory = Inventory((Member("a", (), files=Files(request="a.json")),))
+
+    replaced = Bundles(inventory, "/home", None).replaced(["a"])
+
+    assert set(replaced) == {
+        *("data-dir", "listen-client-urls", "advertise-client-urls", "listen-peer-urls"),
+        *("initial-advertise-peer-urls", "initial-cluster"),
+    }

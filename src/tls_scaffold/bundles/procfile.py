@@ -32,7 +32,8 @@ def _processes(inventory: Inventory, urls: dict[str, Urls]) -> Iterator[tuple[st
 
 
 def _word(flag: str, word: str) -> str:
-    return f"--{flag}" if word == "true" else f"--{flag} {shlex.quote(word)}"
+    # By the flag, not by the word: a member and a CN may be called `true` too.
+    return f"--{flag}" if flag.endswith("client-cert-auth") else f"--{flag} {shlex.quote(word)}"
 
 
 def _urls(index: int) -> Urls:

@@ -12,7 +12,7 @@ from tls_scaffold.etcd.etcdctl import Identity
 from tls_scaffold.inventory.listed import Member
 from tls_scaffold.inventory.values import Inventory
 
-SOMEWHERE = Urls("", "", "", "")
+SOMEWHERE = Urls(*4 * ("https://127.0.0.1:0",))  # what no bundle has; a member without hosts has no URLs in its own
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ ATTEMPTS = 3  # another program may take a free port before etcd does
 def cluster(
     tools: Tools, members: Sequence[Member], ca: Path, into: Path, flags: Flags, *options: str, host: str = HOST
 ) -> Iterator[Cluster]:
-    """Run a cluster of these members, its data and logs in the folder `into`; `ca` is what its members trust.
+    """Run a cluster of these members, its data and logs in the folder `into`; `ca` is what its clients trust.
 
     `flags` gives what each member is started with, `options` are added to each member's command line; `host` is
     the name of loopback in their certificates. Raises ScaffoldError with etcd's last words if it does not start.
