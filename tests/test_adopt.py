@@ -118,11 +118,12 @@ def test_todays_folder_is_members_at_their_addresses_with_a_second_certificate_f
     for text in (template.render(intake.load(path))[name] for name in ("README.md", "Procfile")):
         assert re.search("--cert-file[ =]certs/10.0.1.10.pem .* --peer-cert-file[ =]certs/peer-10.0.1.10.pem", text)
     kept(path, "bundle")
-    assert sorted(file.name for file in (path / "dist").iterdir()) == [f"10.0.1.1{last}" for last in range(3)]
+    made = [".gitignore", *(f"10.0.1.1{last}" for last in range(3))]
+    assert sorted(file.name for file in (path / "dist").iterdir()) == made
     assert (path / "dist/10.0.1.10/peer-10.0.1.10-key.pem").is_file()
-    settings = (path / "dist/10.0.1.10/etcd.conf.yml").read_text(encoding="utf-8")
-    assert "cert-file: '10.0.1.10.pem'" in settings
-    assert "cert-file: peer-10.0.1.10.pem" in settings
+    settings = (path / "dist/10.0.1.10/etcd.env").read_text(encoding="utf-8").splitlines()
+    assert "ETCD_CERT_FILE=10.0.1.10.pem" in settings
+    assert "ETCD_PEER_CERT_FILE=peer-10.0.1.10.pem" in settings
 
     kept(path, "remove", "peer-10.0.1.11", "10.0.1.12")
     assert [member.get("peer") for member in inventory(path)["members"]] == [{}, None]
@@ -234,10 +235,10 @@ def test_members_of_another_cn_keep_it_and_find_each_other(tmp_path: Path) -> No
     kept(path, "sync")
     make(path, SIGNER="cfssl")
     kept(path, "bundle", "m1")
-    assert "allowed-cn: kube-etcd" in (path / "dist/m1/etcd.conf.yml").read_text(encoding="utf-8")
+    assert "ETCD_PEER_CERT_ALLOWED_CN=kube-etcd\n" in (path / "dist/m1/etcd.env").read_text(encoding="utf-8")
 
 
-def test_members_with_a_cn_each_ask_their_peers_for_none_and_that_is_said(tmp_path: Path) -> None:
+def test_members_with_a_cn_each_ask_their_peers_for_one_of_these_and_which_etcd_can_is_said(tmp_path: Path) -> None:
     requests = {"ca-csr": CA_REQUEST, **{f"m{number}": server(f"m{number}", f"10.0.0.{number}") for number in (1, 2)}}
     path = handmade(tmp_path / "own", requests, "m1:m1", "m2:m2")
     kept(path, "adopt")
@@ -247,9 +248,10 @@ def test_members_with_a_cn_each_ask_their_peers_for_none_and_that_is_said(tmp_pa
 
     assert [member["cn"] for member in inventory(path)["members"]] == ["m1", "m2"]
     assert [read(path / f"certs/m{number}.pem").cn for number in (1, 2)] == ["m1", "m2"]
-    written = (path / "Procfile", path / "dist/m1/etcd.conf.yml")
-    assert not any("allowed-cn" in file.read_text(encoding="utf-8") for file in written)
-    assert "compares its\npeers with one alone" in (path / "README.md").read_text(encoding="utf-8")
+    for command in (path / "Procfile").read_text(encoding="utf-8").splitlines()[1:]:
+        assert " --peer-cert-allowed-cn m1,m2 " in command
+    assert "ETCD_PEER_CERT_ALLOWED_CN=m1,m2\n" in (path / "dist/m1/etcd.env").read_text(encoding="utf-8")
+    assert "etcd takes a list of them from 3.5.15 on" in (path / "README.md").read_text(encoding="utf-8")
 
 
 def test_clients_that_share_a_request_are_users_and_members_have_hosts(tmp_path: Path) -> None:
