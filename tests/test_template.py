@@ -191,3 +191,12 @@ def test_the_ports_of_the_most_members_are_ports() -> None:
     inventory = intake.of_data({"members": [f"m{number}" for number in range(components.MOST_MEMBERS)]})
     ports = [int(port) for port in re.findall(r"127\.0\.0\.1:([0-9]+)", template.render(inventory)["Procfile"])]
     assert max(ports) <= 65535 < max(ports) + 100
+
+
+@pytest.mark.parametrize("cns", [["one"], ["one", "two"]])
+def test_every_code_span_of_the_readme_ends_in_the_paragraph_that_it_begins_in(cns: list[str]) -> None:
+    members = [{"name": cn, "hosts": [cn], "cn": cn} for cn in cns]
+    readme = template.render(intake.of_data({"members": members, "separate_requests": True, "users": "root,calico"}))
+
+    for paragraph in readme["README.md"].replace("```", "").split("\n\n"):
+        assert paragraph.count("`") % 2 == 0, paragraph
