@@ -1,7 +1,7 @@
 """Builds the real programs that tests run against: each folder beside this file is a Go module that names them.
 
 They lie in the user's cache, under names that change with what a module asks for, so that a checkout may be deleted and
-several may share them. `python tests/peers/build.py` builds what is missing; without Go it says so and does nothing.
+several may share them. `python tests/peers/build.py` builds what is missing; without Go it says so and ends with 1.
 """
 
 import hashlib
