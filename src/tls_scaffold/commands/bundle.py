@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from tls_scaffold.bundles import consumers as bundle
 from tls_scaffold.bundles.settings import DIST, TAR, Pems
@@ -90,7 +89,16 @@ def make(
             contents = {**texts, **further[each.name]}
             _write(dist, each.name, contents)
             archive = _archive(dist, each.name, contents) if tar else None
-            made.append(Bundle(each.name, dist / each.name, tuple(contents), archive, **_told(inventory, each)))
+            made.append(
+                Bundle(
+                    each.name,
+                    dist / each.name,
+                    tuple(contents),
+                    archive,
+                    compaction=_compaction(inventory, each),
+                    warnings=tuple(conflicts.several_peer_cns(inventory)) if each.kind == "member" else (),
+                )
+            )
         return tuple(made)
 
 
@@ -100,13 +108,10 @@ def _with(settings: ServerSettings, inventory: Inventory) -> Inventory:
     return replace(inventory, members=members)
 
 
-def _told(inventory: Inventory, component: Component) -> dict[str, Any]:
-    """Return what is to be said of a member's bundle, nothing of others'."""
+def _compaction(inventory: Inventory, component: Component) -> str:
+    """Return after how long the etcd of a member forgets; empty for other components."""
     member = next((each for each in inventory.members if each.name == component.name), None)
-    if not member:
-        return {}
-    compaction = lifetime(inventory.settings(member).auto_compaction or 0)
-    return {"compaction": compaction, "warnings": tuple(conflicts.several_peer_cns(inventory))}
+    return lifetime(inventory.settings(member).auto_compaction or 0) if member else ""
 
 
 def _owners(inventory: Inventory, chosen: Iterable[Component]) -> tuple[Component, ...]:
