@@ -21,6 +21,7 @@ from support import BIN, Done, contents, run, tls_scaffold
 USERS = "root,kube-apiserver,calico,calico-node,calico-cni,calico-kube-controllers,calicoctl,alice"
 WORDS = (*("--members", "10.0.0.1", "--member", "db=db.example+10.0.0.2+fd00::2", "--users", USERS), *P256[:2])
 ENDPOINTS = "https://10.0.0.1:2379,https://db.example:2379"
+NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
 PEMS = {"{name}.pem", "{name}-key.pem", "ca.pem"}
 SECRETS = {"calico-etcd-secrets.yaml", "calico-config.patch.yaml"}
 
@@ -91,8 +92,13 @@ def test_a_member_s_variables_authenticate_clients_and_peers_by_certificate(sign
         "ETCD_AUTO_COMPACTION_MODE": "periodic",
         "ETCD_AUTO_COMPACTION_RETENTION": "1h",
     }
-    assert "auto-compaction: 1h (db); a cluster that runs already begins to compact by it\n" in done.stderr
-    assert "auto-compaction" not in bundle(folder, "alice").stderr
+    assert done.stderr == (
+        "auto-compaction: 1h (db); a cluster that runs begins to compact by it\n"
+        "data directory: the unit's own (db); where it names none, etcd begins with an empty NAME.etcd "
+        "in its working directory: `--data-dir` names one\n"
+        "bundles hold keys: copy each to its own host only, and commit none\n"
+    )
+    assert bundle(folder, "alice").stderr == "bundles hold keys: copy each to its own host only, and commit none\n"
 
 
 def test_a_member_starts_from_what_the_options_say_before_the_inventory(signed: Factory) -> None:
@@ -113,7 +119,7 @@ def test_a_member_starts_from_what_the_options_say_before_the_inventory(signed: 
     assert states == ["new", "new", "existing"]
     assert second["ETCD_AUTO_COMPACTION_RETENTION"] == "0"  # for a unit whose own variables say otherwise
     assert "auto-compaction: 2h (etcd1)" in done.stderr
-    assert "auto-compaction: off (db); it is for clients to compact\n" in done.stderr
+    assert "auto-compaction: off (db); clients have to compact\n" in done.stderr
     endpoints = "https://10.0.0.1:4001,https://db.example:4001"
     assert variables(folder / "dist/alice/etcdctl.env")["ETCDCTL_ENDPOINTS"] == endpoints
     assert tls_scaffold("-C", str(folder), "sync").returncode == 0
@@ -181,7 +187,6 @@ def test_each_client_s_settings_are_in_its_own_words(signed: Factory) -> None:
         },
     }
     assert variables(dist / "alice/etcdctl.env") == {
-        "ETCDCTL_API": "3",
         "ETCDCTL_ENDPOINTS": ENDPOINTS,
         "ETCDCTL_CACERT": "ca.pem",
         "ETCDCTL_CERT": "alice.pem",
@@ -254,7 +259,8 @@ def test_at_names_the_folder_that_the_consumers_will_have_the_files_in(signed: F
 def test_a_folder_that_is_no_plain_path_is_a_usage_error(signed: Factory, home: str, option: str) -> None:
     done = bundle(signed(*WORDS), option, home, code=2)
 
-    assert done.stderr == f"error: {option}: `{home}` is not an absolute path of letters, digits, `.`, `_` and `-`\n"
+    told = "goes through `.` or `..`" if home == "/a/../b" else NO_PATH
+    assert done.stderr == f"error: {option}: `{home}` {told}\n"
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077])
@@ -291,14 +297,36 @@ def test_an_archive_holds_the_folder_and_nothing_of_this_machine(signed: Factory
 
 def test_a_bundle_is_made_anew_whole(signed: Factory) -> None:
     folder = signed(*WORDS)
-    bundle(folder, "alice", "root")
-    (folder / "dist/alice/stale.pem").write_text("old")
-    (folder / "dist/.alice.new").mkdir()
+    bundle(folder, "calico", "root", "--kubernetes")
+    (folder / "dist/.calico.new").mkdir()
+    (folder / "dist/calico/calico.pem").write_text("old")
 
-    bundle(folder, "alice")
+    bundle(folder, "calico")
 
-    assert sorted(os.listdir(folder / "dist")) == [".gitignore", "alice", "root"]  # noqa: PTH208  (hidden names count)
-    assert not (folder / "dist/alice/stale.pem").exists()
+    assert sorted(os.listdir(folder / "dist")) == [".gitignore", "calico", "root"]  # noqa: PTH208  (hidden names count)
+    assert not (folder / "dist/calico/calico.secret.yaml").exists()
+    assert (folder / "dist/calico/calico.pem").read_bytes() == (folder / "certs/calico.pem").read_bytes()
+
+
+def test_what_no_bundle_brings_is_never_taken_away(signed: Factory) -> None:
+    """A member that ran in dist/ has its data there."""
+    folder = signed(*WORDS)
+    bundle(folder, "etcd1", "alice", "--kubeadm")
+    for path in ("etcd1/etcd1.etcd/member/wal/0", "etcd1/log", "etcd1/pki/etcd/mine", "alice/notes/x"):
+        (folder / "dist" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "dist" / path).write_text("data")
+    (folder / "dist/alice/link").symlink_to("/nowhere")
+    before = contents(folder / "dist")
+
+    done = bundle(folder, "root", "etcd1", "alice", code=1)
+
+    assert done.stderr == (
+        "error: no bundle is made\n"
+        "  `dist/etcd1` holds what no bundle brings: `log`, `etcd1.etcd/`, `pki/etcd/mine`\n"
+        "  `dist/alice` holds what no bundle brings: `link`, `notes/`\n\n"
+        "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `dist/`\n"
+    )
+    assert contents(folder / "dist") == before
 
 
 def test_git_takes_nothing_of_the_bundles_whatever_its_rules_say(signed: Factory) -> None:

@@ -1469,8 +1469,8 @@ def test_members_of_several_cns_are_told_by_new_and_by_check(
     document = {"members": members, "proxies": 0, "separate_requests": True}
     (tmp_path / "inventory.json").write_text(json.dumps(document))
     message = (
-        "members have several CNs (`etcd`, `two`): etcd asks its peers for a list of them from 3.5.15 on; "
-        "before, members with such a list refuse each other"
+        "members have several CNs (`etcd`, `two`): etcd takes a list in --peer-cert-allowed-cn from 3.5.15 on; "
+        "older members with such a list refuse each other"
     )
 
     said = tls_scaffold("new", str(tmp_path / "t"), "--from", str(tmp_path / "inventory.json")).stderr

@@ -96,7 +96,9 @@ def test_a_member_of_another_cn_than_the_others_gives_its_cn_away_to_no_user_eit
 
 
 def test_members_of_several_cns_need_an_etcd_that_takes_a_list() -> None:
-    told = "etcd asks its peers for a list of them from 3.5.15 on; before, members with such a list refuse each other"
+    told = (
+        "etcd takes a list in --peer-cert-allowed-cn from 3.5.15 on; older members with such a list refuse each other"
+    )
     inventory = Inventory((Member("a", ("h",), cn="A"), Member("b", ("i",), cn="B"), Member("c", ("j",), cn="A")))
     assert list(several_peer_cns(inventory)) == [f"members have several CNs (`A`, `B`): {told}"]
     assert list(several_peer_cns(Inventory((Member("a", ("h",)), Member("b", ("i",)))))) == []

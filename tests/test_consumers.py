@@ -26,7 +26,9 @@ UNIT = """\
 """
 MEMBER = """\
 # What etcd runs with on a: each variable is the flag of its name.
-# By hand, in this folder: set -a; . ./etcd.env; exec etcd
+# By hand, in this folder: (set -a; . ./etcd.env; exec etcd)
+# No ETCD_DATA_DIR: the unit's own counts. Where that names none, etcd begins with an empty
+# a.etcd in its working directory; `tls-scaffold bundle --data-dir` names one.
 ETCD_NAME=a
 ETCD_LISTEN_CLIENT_URLS=https://10.0.0.1:2379,https://[fd00::1]:2379,https://127.0.0.1:2379
 ETCD_ADVERTISE_CLIENT_URLS=https://a.example:2379
@@ -56,7 +58,6 @@ PROXY = f"""\
 --key=a-client-certificate-without-a-cn-key.pem
 """
 ETCDCTL = f"""\
-ETCDCTL_API=3
 ETCDCTL_ENDPOINTS={URLS}
 ETCDCTL_CACERT={{0}}ca.pem
 ETCDCTL_CERT={{0}}u.pem

@@ -64,6 +64,21 @@ etcd:
     certFile: {0}/pki/apiserver-etcd-client.crt
     keyFile: {0}/pki/apiserver-etcd-client.key
 """
+LOCAL = """\
+# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: there can be one only.
+# pki/ of this bundle belongs into /etc/kubernetes/pki.
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+etcd:
+  local:
+    extraArgs:
+    - name: peer-cert-allowed-cn
+      value: etcd
+    - name: auto-compaction-mode
+      value: periodic
+    - name: auto-compaction-retention
+      value: '1h'
+"""
 
 
 def component(name: str) -> Component:
@@ -137,11 +152,13 @@ def test_a_member_shows_its_second_certificate_to_its_peers_or_the_same() -> Non
         **own,
         "pki/etcd/peer.crt": "another\n",
         "pki/etcd/peer.key": "another key\n",
+        "kubeadm-etcd.yaml": LOCAL,
     }
     assert kubeadm.files(INVENTORY, component("b"), "", [PEMS]) == {
         **own,
         "pki/etcd/peer.crt": "a certificate\n",
         "pki/etcd/peer.key": "a key\n",
+        "kubeadm-etcd.yaml": LOCAL,
     }
 
 

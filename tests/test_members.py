@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support import run
-from tls_scaffold.bundles.members import ENVIRONMENT, EVERYWHERE, files, in_place
+from tls_scaffold.bundles.members import ENVIRONMENT, EVERYWHERE, Urls, files, in_place
 from tls_scaffold.bundles.procfile import processes
 from tls_scaffold.bundles.settings import variables
 from tls_scaffold.errors import ScaffoldError
@@ -16,7 +17,8 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.listed import Files, Member, Peer
 from tls_scaffold.inventory.values import Inventory
 
-NO_LIFE = "is not understood; it takes `1h`, `30m` or `off`"
+EVERY = "`0.0.0.0` and `::` are every address: etcd can't listen on another beside"
+NO_LIFE = "is not understood; it takes `1h` or `30m`, 5m to a year, or `off`"
 NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
 WITH_PORT = "`10.0.0.1:2380` is not an IP address or a host name (give the host alone, without brackets and port)"
 TWO = Inventory((Member("a", ("10.0.0.1",)), Member("b", ("10.0.0.2",))))
@@ -112,15 +114,18 @@ WRONG = "a watch that connects again would find that its revision is gone"
         ),
         ({"client_port": 0}, "etcd.client_port: `0` is not a port: 1 to 65535"),
         ({"client_port": True}, "etcd.client_port: `true` is not a port: 1 to 65535"),
-        ({"peer_port": "2380"}, "etcd.peer_port: `2380` is not a port: 1 to 65535"),
+        ({"peer_port": "2380"}, "etcd.peer_port: `2380` is text: write the port without quotes"),
         ({"data_dir": "data"}, f"etcd.data_dir: `data` {NO_PATH}"),
         (
             {"data_dir": "/a/../b"},
-            f"etcd.data_dir: `/a/../b` {NO_PATH}",
+            "etcd.data_dir: `/a/../b` goes through `.` or `..`",
         ),
         ({"data_dir": "/%i"}, f"etcd.data_dir: `/%i` {NO_PATH}"),
         ({"initial_cluster_state": "old"}, "etcd.initial_cluster_state: `old` is neither `new` nor `existing`"),
         ({"listen_peer": EVERYWHERE}, "etcd.listen_peer: `0.0.0.0` is not a list"),
+        ({"listen_peer": ["10.0.0.1", EVERYWHERE]}, f"etcd.listen_peer: {EVERY}"),
+        ({"listen_client": ["::", "127.0.0.1"]}, f"etcd.listen_client: {EVERY}"),
+        ({"listen_client": ["fd00::1", "FD00:0::1"]}, "etcd.listen_client: an address stands there twice"),
         ({"listen_peer": []}, "etcd.listen_peer: is empty: leave it out, or name an address"),
         ({"listen_peer": ["10.0.0.1:2380"]}, f"etcd.listen_peer[0]: {WITH_PORT}"),
         (
@@ -128,7 +133,7 @@ WRONG = "a watch that connects again would find that its revision is gone"
             "etcd.listen_client[1]: `a.example` is a host name: etcd listens on IP addresses alone",
         ),
         ({"datadir": "/x"}, "etcd.datadir: no such field; did you mean `data_dir`?"),
-        ({"client_port": 2380}, "members[0].etcd: 2380 would be the port of its clients and of its peers"),
+        ({"client_port": 2380}, "members[0].etcd: 2380 would be the port of clients and of peers"),
     ],
 )
 def test_settings_that_etcd_could_not_run_with_are_refused_with_their_place(etcd: dict[str, Any], problem: str) -> None:
@@ -136,6 +141,32 @@ def test_settings_that_etcd_could_not_run_with_are_refused_with_their_place(etcd
         intake.of_data({"members": ["10.0.0.1"], "etcd": etcd})
 
     assert refused.value.problems == (problem,)
+
+
+def test_a_member_listens_on_no_address_of_another() -> None:
+    with pytest.raises(ScaffoldError) as refused:
+        settings({"listen_client": ["10.0.0.1"]}, {"listen_peer": ["10.0.0.2"]})
+
+    assert refused.value.problems == (
+        "members[0].etcd.listen_peer: `10.0.0.2` is a host of `b`, not of `a`",
+        "members[1].etcd.listen_client: `10.0.0.1` is a host of `a`, not of `b`",
+    )
+    assert settings({}, {"listen_client": ["10.0.0.1", "127.0.0.1", "10.9.9.9"]})
+
+
+def test_members_who_all_have_one_port_for_both_are_told_once() -> None:
+    with pytest.raises(ScaffoldError) as refused:
+        settings({"client_port": 2380})
+
+    assert refused.value.problems == ("etcd: 2380 would be the port of clients and of peers",)
+
+
+def test_without_a_data_directory_it_is_said_whose_counts() -> None:
+    told = "# No ETCD_DATA_DIR: the unit's own counts."
+
+    assert told in files(TWO, TWO.members[0], "")[ENVIRONMENT]
+    named = settings({"data_dir": "/data"})
+    assert told not in files(named, named.members[0], "")[ENVIRONMENT]
 
 
 def test_cns_of_several_members_are_a_list_for_their_peers() -> None:
@@ -164,7 +195,7 @@ def test_a_comma_in_a_cn_would_be_two_and_is_refused_everywhere(place: str) -> N
     with pytest.raises(ScaffoldError) as refused:
         intake.of_data(data)
 
-    assert refused.value.problems == (f"{place}: `a,b` has a comma: etcd would take it for two CNs",)
+    assert refused.value.problems == (f"{place}: `a,b` has a comma, at which etcd splits lists of CNs",)
 
 
 def test_the_ca_may_have_a_comma_in_its_cn() -> None:
@@ -193,7 +224,9 @@ def test_a_member_and_a_cn_may_be_called_as_what_switches_a_flag_on() -> None:
 def test_a_proof_replaces_the_urls_of_a_member_of_whom_no_host_is_known_too() -> None:
     inventory = Inventory((Member("a", (), files=Files(request="a.json")),))
 
-    replaced = Bundles(inventory, "/home", None).replaced(["a"])
+    bundles = Bundles(inventory, "/home", None)
+
+    replaced = bundles.replaced({"a": bundles.flags("a", {"a": Urls(*"abcd")}, Path("data"))})
 
     assert set(replaced) == {
         *("data-dir", "listen-client-urls", "advertise-client-urls", "listen-peer-urls"),

@@ -5,6 +5,7 @@ import pytest
 from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.listed import Files, Member, Permission, User
 from tls_scaffold.inventory.rbac import Role
+from tls_scaffold.inventory.urls import endpoints, url
 from tls_scaffold.inventory.values import Inventory
 
 READ_X = Permission("/x/", "read")
@@ -84,7 +85,7 @@ def test_root_alone_is_the_one_user_whoever_else_there_is() -> None:
     [("10.0.0.1", "10.0.0.1"), ("FD00::0:1", "[fd00::1]"), ("::ffff:10.0.0.1", "10.0.0.1"), ("B", "B")],
 )
 def test_an_ipv6_address_stands_in_brackets(host: str, expected: str) -> None:
-    assert rbac.url(host, 2379) == f"https://{expected}:2379"
+    assert url(host, 2379) == f"https://{expected}:2379"
 
 
 def test_users_of_whom_the_script_speaks_no_more_are_told() -> None:
@@ -94,7 +95,7 @@ def test_users_of_whom_the_script_speaks_no_more_are_told() -> None:
 
 
 def test_a_member_without_known_hosts_has_no_address() -> None:
-    assert rbac.endpoints(Inventory(members=(Member("a", ()), Member("b", ())))) == ()
+    assert endpoints(Inventory(members=(Member("a", ()), Member("b", ())))) == ()
 
 
 def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:

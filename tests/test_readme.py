@@ -109,8 +109,8 @@ def test_every_option_that_the_readme_names_exists() -> None:
         option for _, command in commands() for each in command.params for option in (*each.opts, *each.secondary_opts)
     }
     named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", re.sub(r"```.*?```", "", README, flags=re.DOTALL)))
-    # of cookiecutter, click, the tests and rbac.sh
-    assert named - options <= {"--directory", "--help", "--long", "--enable", "--only-given"}
+    # of cookiecutter, click, the tests, rbac.sh and docker
+    assert named - options <= {"--directory", "--help", "--long", "--enable", "--only-given", "--env-file"}
 
 
 def test_every_target_that_the_readme_names_is_in_the_makefile() -> None:

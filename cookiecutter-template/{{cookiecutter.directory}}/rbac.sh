@@ -9,8 +9,9 @@
 set -euf
 umask 077
 LC_ALL=C
-ETCDCTL_API=3
-export LC_ALL ETCDCTL_API
+export LC_ALL
+# 3 is the API since etcd 3.4, and 3.6 complains where it is said.
+unset ETCDCTL_API
 # etcdctl stops where a variable and a flag say the same thing, and a password would win over the certificate.
 unset ETCDCTL_USER ETCDCTL_PASSWORD ETCDCTL_WRITE_OUT ETCDCTL_HEX ETCDCTL_DISCOVERY_SRV
 

@@ -121,9 +121,9 @@ def text_problem(text: str, longest: int) -> str:
 def cn_problem(text: str) -> str:
     """Say why `text` can't be a component's CN; empty if it can.
 
-    From 3.5.15 on etcd splits --peer-cert-allowed-cn at commas, and a CN with one would be two.
+    From 3.5.15 on etcd splits --peer-cert-allowed-cn at commas: a member's CN with one would be two.
     """
-    return f"`{text}` has a comma: etcd would take it for two CNs" if "," in text else ca_cn_problem(text)
+    return f"`{text}` has a comma, at which etcd splits lists of CNs" if "," in text else ca_cn_problem(text)
 
 
 def ca_cn_problem(text: str) -> str:
@@ -133,9 +133,9 @@ def ca_cn_problem(text: str) -> str:
 
 def path_problem(text: str) -> str:
     """Say why `text` can't be a folder of a host as settings name it; empty if it can: it stands there unquoted."""
-    if PATH.fullmatch(text) and not {".", ".."}.intersection(text.split("/")):
-        return ""
-    return f"`{text}` is not an absolute path of letters, digits, `.`, `_` and `-`"
+    if not PATH.fullmatch(text):
+        return f"`{text}` is not an absolute path of letters, digits, `.`, `_` and `-`"
+    return f"`{text}` goes through `.` or `..`" if {".", ".."}.intersection(text.split("/")) else ""
 
 
 def visible(text: str) -> str:

@@ -35,8 +35,7 @@ def parts(inventory: Inventory, component: Component) -> tuple[Component, ...]:
 
 def _settings(inventory: Inventory, component: Component, preset: str, pems: Pems, home: str) -> dict[str, str]:
     here = Paths(component.name, home)
-    if component.kind == "member":
-        (member,) = (each for each in inventory.members if each.name == component.name)
+    if member := inventory.member(component.name):
         return members.files(inventory, member, home)
     if component.kind == "proxy":
         return {"grpc-proxy.flags": _proxy(inventory, here)}
@@ -63,7 +62,6 @@ def _proxy(inventory: Inventory, paths: Paths) -> str:
 
 def _etcdctl(inventory: Inventory, paths: Paths) -> str:
     return lines(
-        "ETCDCTL_API=3",
         f"ETCDCTL_ENDPOINTS={joined(inventory)}",
         f"ETCDCTL_CACERT={paths.ca}",
         f"ETCDCTL_CERT={paths.certificate}",

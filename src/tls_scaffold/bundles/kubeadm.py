@@ -1,9 +1,12 @@
 """What kubeadm looks for below /etc/kubernetes: the certificates of etcd by its names, and its `etcd.external`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from tls_scaffold.bundles import members
 from tls_scaffold.bundles.settings import Pems, to_yaml
-from tls_scaffold.inventory.rbac import endpoints
+from tls_scaffold.inventory.listed import Member
+from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
 
 HOME = "/etc/kubernetes"
@@ -14,6 +17,7 @@ SERVER = "pki/etcd/server"
 PEER = "pki/etcd/peer"
 CLIENT = "pki/apiserver-etcd-client"
 CONFIGURATION = "kubeadm-etcd.yaml"
+OWN_FLAGS = ("peer-cert-allowed-cn", "auto-compaction-mode", "auto-compaction-retention")
 NOTE = """\
 # Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: there can be one only.
 # pki/ of this bundle belongs into {0}/pki.
@@ -36,21 +40,28 @@ def files(
     if not has_place(component, preset):
         return {}
     own, peer = pairs[0], pairs[-1]
-    if component.kind == "member":
-        return {CA: own.ca, **_pair(SERVER, own), **_pair(PEER, peer)}
     home = home or HOME
+    if member := inventory.member(component.name):
+        return {CA: own.ca, **_pair(SERVER, own), **_pair(PEER, peer), CONFIGURATION: _local(inventory, member, home)}
     external = {
         "endpoints": list(endpoints(inventory)),
         "caFile": f"{home}/{CA}",
         "certFile": f"{home}/{CLIENT}.crt",
         "keyFile": f"{home}/{CLIENT}.key",
     }
-    configuration = {
-        "apiVersion": "kubeadm.k8s.io/v1beta4",
-        "kind": "ClusterConfiguration",
-        "etcd": {"external": external},
-    }
-    return {CA: own.ca, **_pair(CLIENT, own), CONFIGURATION: NOTE.format(home) + to_yaml(configuration)}
+    return {CA: own.ca, **_pair(CLIENT, own), CONFIGURATION: _configuration({"external": external}, home)}
+
+
+def _local(inventory: Inventory, member: Member, home: str) -> str:
+    """Return what kubeadm has to add to the flags of its own etcd: without it every user opens the peer port."""
+    flags = members.in_place(inventory, member)
+    arguments = [{"name": name, "value": flags[name]} for name in OWN_FLAGS]
+    return _configuration({"local": {"extraArgs": arguments}}, home)
+
+
+def _configuration(etcd: Mapping[str, Any], home: str) -> str:
+    document = {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "etcd": etcd}
+    return NOTE.format(home) + to_yaml(document)
 
 
 def _pair(base: str, pems: Pems) -> dict[str, str]:

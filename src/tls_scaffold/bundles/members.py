@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 from tls_scaffold.bundles.settings import Paths, lines, variables
 from tls_scaffold.inventory.listed import Member
-from tls_scaffold.inventory.rbac import url
-from tls_scaffold.inventory.server import lifetime
+from tls_scaffold.inventory.membersettings import STATES, retention
+from tls_scaffold.inventory.urls import url
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.words import canonical_address
 
@@ -43,7 +43,7 @@ class Start:
     """
 
     data_dir: str = ""
-    state: str = "new"
+    state: str = STATES[0]
 
 
 def flags(inventory: Inventory, member: Member, shown: Pairs, urls: Mapping[str, Urls], start: Start) -> dict[str, str]:
@@ -68,7 +68,7 @@ def flags(inventory: Inventory, member: Member, shown: Pairs, urls: Mapping[str,
         "peer-cert-allowed-cn": ",".join(inventory.peer_cns),
         "auto-compaction-mode": "periodic",
         # Said where it is off too: what is left out, the unit's own settings may switch on.
-        "auto-compaction-retention": lifetime(settings.auto_compaction) if settings.auto_compaction else "0",
+        "auto-compaction-retention": retention(settings.auto_compaction) if settings.auto_compaction else "0",
     }
 
 
@@ -91,7 +91,7 @@ def in_place(inventory: Inventory, member: Member, home: str = "") -> dict[str, 
 
 def pairs(inventory: Inventory, member: Member, home: str) -> Pairs:
     """Return where a member's bundle has its files, in `home`, or beside each other where that is empty."""
-    own, peer = next(pair for pair in inventory.member_pairs if pair[0].name == member.name)
+    own, peer = inventory.pair(member)
     return Pairs(Paths(own.name, home), Paths(peer.name, home))
 
 
@@ -102,8 +102,8 @@ def files(inventory: Inventory, member: Member, home: str) -> dict[str, str]:
     return {
         ENVIRONMENT: lines(
             f"# What etcd runs with on {member.name}: each variable is the flag of its name.",
-            f"# By hand, in this folder: set -a; . ./{ENVIRONMENT}; exec etcd",
-            *_told(inventory),
+            f"# By hand, in this folder: (set -a; . ./{ENVIRONMENT}; exec etcd)",
+            *_told(inventory, member),
         )
         + variables(
             {f"ETCD_{name.upper().replace('-', '_')}": word for name, word in in_place(inventory, member, home).items()}
@@ -120,13 +120,20 @@ def files(inventory: Inventory, member: Member, home: str) -> dict[str, str]:
     }
 
 
-def _told(inventory: Inventory) -> list[str]:
-    if len(inventory.peer_cns) == 1:
-        return []
-    return [
-        "# ETCD_PEER_CERT_ALLOWED_CN is a list, which etcd takes from 3.5.15 on. Before, members with it refuse",
-        "# each other; without it every certificate of the CA, a user's too, opens the peer port.",
-    ]
+def _told(inventory: Inventory, member: Member) -> list[str]:
+    told = []
+    if not inventory.settings(member).data_dir:
+        # A member that begins anew where its data was thought to be looks like one that has lost everything.
+        told += [
+            "# No ETCD_DATA_DIR: the unit's own counts. Where that names none, etcd begins with an empty",
+            f"# {member.name}.etcd in its working directory; `tls-scaffold bundle --data-dir` names one.",
+        ]
+    if len(inventory.peer_cns) > 1:
+        told += [
+            "# ETCD_PEER_CERT_ALLOWED_CN is a list, which etcd takes from 3.5.15 on. Before, members with it refuse",
+            "# each other; without it every certificate of the CA, a user's too, opens the peer port.",
+        ]
+    return told
 
 
 def _urls(inventory: Inventory, member: Member) -> Urls:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from tls_scaffold.bundles.members import Pairs, Start, Urls, flags
 from tls_scaffold.bundles.settings import Paths
-from tls_scaffold.inventory.rbac import url
+from tls_scaffold.inventory.membersettings import DEFAULTS
+from tls_scaffold.inventory.urls import url
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.paths import CA
 
 LOOPBACK = "127.0.0.1"
-CLIENT_PORT, PEER_PORT = 2379, 2380  # of the first; the next member's are a hundred higher
-STEP = 100
+STEP = 100  # between the ports of one member and of the next
 
 
 def processes(inventory: Inventory) -> dict[str, str]:
@@ -37,5 +37,5 @@ def _word(flag: str, word: str) -> str:
 
 
 def _urls(index: int) -> Urls:
-    clients, peers = (url(LOOPBACK, port + STEP * index) for port in (CLIENT_PORT, PEER_PORT))
+    clients, peers = (url(LOOPBACK, port + STEP * index) for port in (DEFAULTS.client_port, DEFAULTS.peer_port))
     return Urls(clients, clients, peers, peers)

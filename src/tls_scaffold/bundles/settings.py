@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tls_scaffold.inventory.rbac import endpoints
+from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
 
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+\[\]-]+", re.ASCII)

@@ -111,7 +111,7 @@ class NotTheCAsSubject(Rule):
 class OnePeerCN(Rule):
     """All members show their peers one CN, which etcd can ask for."""
 
-    id = "open-peer-port"
+    id = "open-peer-port"  # what it comes to where the list is left out, as older etcds need it
     level = WARNING
     pain = "before 3.5.15 etcd compares its peers with one CN alone: several CNs shut members out, none lets users in"
     fix = "give the members, or the `peer` of each, one CN, then `tls-scaffold sync`, `make` and new bundles"

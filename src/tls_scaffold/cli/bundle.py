@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 )
 @option(
     "--key-form",
-    type=click.Choice(["as-signed", "pkcs8"]),
     default="as-signed",
+    metavar="as-signed|pkcs8",
     help="Keys as PKCS #8, as Java and others want them, or as they were signed (default)",
 )
 @option("--p12", is_flag=True, help="PKCS #12 stores for Java too: NAME.p12 and truststore.p12")
@@ -54,27 +54,20 @@ def bundle(ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: boo
     from tls_scaffold.commands import bundle as command
     from tls_scaffold.commands.forms import Forms
     from tls_scaffold.errors import UsageError
-    from tls_scaffold.inventory.server import OFF, ServerSettings
+    from tls_scaffold.inventory.membersettings import MemberSettings
 
-    given = ctx.get_parameter_source("password_file") is ParameterSource.COMMANDLINE
-    if given and not words["p12"]:
+    password_file_given = ctx.get_parameter_source("password_file") is ParameterSource.COMMANDLINE
+    if password_file_given and not words["p12"]:
         raise UsageError("--p12-password-file: the password is for `--p12` alone")
-    settings = ServerSettings(words.pop("data_dir"), words.pop("initial_cluster_state"))
-    asked = Forms(pkcs8=words.pop("key_form") == "pkcs8", **words)
+    settings = MemberSettings(words.pop("data_dir"), words.pop("initial_cluster_state"))
+    asked = Forms(**words)
     made = command.make(ctx.obj, names, home, settings, tar=tar, asked=asked)
     for each in made:
         say(str(each.path))
         if each.archive:
             say(str(each.archive))
     _warn(made)
-    for compaction in dict.fromkeys(each.compaction for each in made if each.compaction):
-        members = " ".join(each.name for each in made if each.compaction == compaction)
-        then = (
-            "it is for clients to compact"
-            if compaction == OFF
-            else "a cluster that runs already begins to compact by it"
-        )
-        talk(f"auto-compaction: {compaction} ({members}); {then}")
+    _tell_members(made)
     talk("bundles hold keys: copy each to its own host only, and commit none")
 
 
@@ -85,5 +78,19 @@ def _warn(made: "Sequence[Bundle]") -> None:
     if len(secrets) > 1:
         told = f"{' and '.join(secrets)} have one Secret by the name that Calico's manifests know"
         warn(f"{told}: in one Kubernetes cluster the last that is applied counts for all")
-    for warning in dict.fromkeys(warning for each in made for warning in each.warnings):
+    for warning in dict.fromkeys(warning for each in made if each.member for warning in each.member.warnings):
         warn(warning)
+
+
+def _tell_members(made: "Sequence[Bundle]") -> None:
+    """Tell what the bundles of members change where a cluster runs already."""
+    from tls_scaffold.inventory.membersettings import OFF
+
+    told = {each.name: each.member for each in made if each.member}
+    for compaction in dict.fromkeys(each.compaction for each in told.values()):
+        names = " ".join(name for name, each in told.items() if each.compaction == compaction)
+        whose = "clients have to compact" if compaction == OFF else "a cluster that runs begins to compact by it"
+        talk(f"auto-compaction: {compaction} ({names}); {whose}")
+    if undecided := " ".join(name for name, each in told.items() if not each.data_dir):
+        begins = "where it names none, etcd begins with an empty NAME.etcd in its working directory"
+        talk(f"data directory: the unit's own ({undecided}); {begins}: `--data-dir` names one")

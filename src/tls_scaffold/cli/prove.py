@@ -30,7 +30,7 @@ def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> N
 
     Starts a throw-away cluster on loopback from the folder's own certificates, with what `bundle` gives
     the members, applies rbac.sh, and lets each user try to read and to write. What the proof replaces
-    (addresses and ports, the data directory, whom clients are trusted by) is told. Exit 1 on any surprise.
+    (addresses and ports, data directory, initial state, whom clients are trusted by) is told. Exit 1 on any surprise.
     """
     from tls_scaffold.commands import prove as command
 
@@ -43,9 +43,12 @@ def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> N
     if proof.surprises:
         talk(f"{proof.surprises} of {_count(proof)} went otherwise than they should")
         context.exit(1)
+    talk(f"all {_count(proof)} went as they should, on etcd {proof.version}, {_members(proof)}")
+
+
+def _members(proof: "Proof") -> str:
     untried = f" (not tried: {', '.join(proof.untried)})" if proof.untried else ""
-    members = f"members: {proof.members}{untried}"
-    talk(f"all {_count(proof)} went as they should, on etcd {proof.version}, {members}")
+    return f"members: {proof.members}{untried}"
 
 
 def _count(proof: "Proof") -> int:
@@ -77,7 +80,9 @@ def _text(proof: "Proof") -> str:
     checks = [
         f"{'yes' if each.holds else 'NO '}  {each.sentence}{': ' * bool(each.seen)}{each.seen}" for each in proof.checks
     ]
-    replaced = f"Each member ran as its bundle says, but for {', '.join(proof.replaced)}."
+    replaced = (
+        f"etcd {proof.version}, {_members(proof)}; each ran as its bundle says, but for {', '.join(proof.replaced)}"
+    )
     return "\n".join((*table, "", *checks, "", replaced))
 
 

@@ -1,24 +1,17 @@
 """`tls-scaffold bundle`: a folder for each host or consumer, with its own files and what it reads."""
 
-import errno
-import os
-import tarfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tls_scaffold.bundles import consumers as bundle
 from tls_scaffold.bundles.settings import DIST, TAR, Pems
-from tls_scaffold.commands import forms
+from tls_scaffold.commands import dist, forms
 from tls_scaffold.commands.forms import Forms
 from tls_scaffold.disk import folder as disk
-from tls_scaffold.disk.files import SECRET, create, telling, write
-from tls_scaffold.disk.mounts import check_changeable
-from tls_scaffold.disk.moving import PRIVATE, remove
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import conflicts, intake, rbac
-from tls_scaffold.inventory.server import NOTHING_SAID, ServerSettings, lifetime, state_problem
+from tls_scaffold.inventory.membersettings import NOTHING_SAID, MemberSettings, retention, state_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import soundness
@@ -26,32 +19,40 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.words import path_problem
 
-AS_SIGNED = Forms()
+NOTHING_FURTHER = Forms()
+
+
+@dataclass(frozen=True)
+class MemberTold:
+    """What a member's bundle changes on a host: how long its etcd remembers, `off` for always, and where its data is.
+
+    `data_dir` is empty where the host decides.
+    """
+
+    compaction: str
+    data_dir: str
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was made for one component: the folder, its files, and the archive of it if one was asked for.
-
-    `compaction` is after how long the etcd of a member forgets, empty for other components.
-    """
+    """What was made for one component: the folder, its files, and the archive of it if one was asked for."""
 
     name: str
     path: Path
     files: tuple[str, ...]
     archive: Path | None = None
-    compaction: str = ""
-    warnings: tuple[str, ...] = ()
+    member: MemberTold | None = None
 
 
 def make(
     folder: Path,
     names: Sequence[str],
     home: str = "",
-    settings: ServerSettings = NOTHING_SAID,
+    settings: MemberSettings = NOTHING_SAID,
     *,
     tar: bool = False,
-    asked: Forms = AS_SIGNED,
+    asked: Forms = NOTHING_FURTHER,
 ) -> tuple[Bundle, ...]:
     """Make `dist/NAME/` for each of these components, or for all; an older bundle of the name is replaced.
 
@@ -66,6 +67,7 @@ def make(
     ):
         if word and (problem := problem_of(word)):
             raise UsageError(f"{option}: {problem}")
+    forms.check_key_form(asked)
     password = forms.read_password(asked)
     inventory = _with(settings, intake.load(folder))
     with disk.lock(folder, "tls-scaffold bundle"):
@@ -73,45 +75,39 @@ def make(
         forms.check(asked, inventory, chosen)
         parts = [part for each in chosen for part in bundle.parts(inventory, each)]
         pems = _pems(folder, inventory, parts)
-        if asked.pkcs8:
+        if asked.key_form == forms.PKCS8:
             pems = forms.as_pkcs8(pems, {part.name: part.output for part in parts})
         further = forms.files(asked, inventory, chosen, pems, home, password)
         presets = rbac.consumers(inventory)
         both = {f"{each.name}{TAR}" for each in chosen} & {each.name for each in inventory.components} if tar else ()
         if both:
             raise ScaffoldError(f"`{DIST}/{min(both)}` would be an archive and a component's folder: leave out `--tar`")
-        dist = _private(disk.inside(folder, f"{DIST}/x").parent)
-        _kept_from_git(dist)
-        check_changeable(dist / f"{each.name}{suffix}" for each in chosen for suffix in ("", TAR))
+        owners = {each.name: each for each in chosen}
+        place = dist.ready(folder, owners, lambda name: forms.every_path(inventory, owners[name]))
         made = []
         for each in chosen:
             texts = bundle.files(inventory, each, presets.get(each.name, ""), pems, home)
             contents = {**texts, **further[each.name]}
-            _write(dist, each.name, contents)
-            archive = _archive(dist, each.name, contents) if tar else None
-            made.append(
-                Bundle(
-                    each.name,
-                    dist / each.name,
-                    tuple(contents),
-                    archive,
-                    compaction=_compaction(inventory, each),
-                    warnings=tuple(conflicts.several_peer_cns(inventory)) if each.kind == "member" else (),
-                )
-            )
+            dist.put(place, each.name, contents)
+            archive = dist.archive(place, each.name, contents) if tar else None
+            made.append(Bundle(each.name, place / each.name, tuple(contents), archive, _told(inventory, each)))
         return tuple(made)
 
 
-def _with(settings: ServerSettings, inventory: Inventory) -> Inventory:
+def _with(settings: MemberSettings, inventory: Inventory) -> Inventory:
     """Return the inventory with settings that every member starts with, whatever it said."""
     members = tuple(replace(member, etcd=settings.over(member.etcd)) for member in inventory.members)
     return replace(inventory, members=members)
 
 
-def _compaction(inventory: Inventory, component: Component) -> str:
-    """Return after how long the etcd of a member forgets; empty for other components."""
-    member = next((each for each in inventory.members if each.name == component.name), None)
-    return lifetime(inventory.settings(member).auto_compaction or 0) if member else ""
+def _told(inventory: Inventory, component: Component) -> MemberTold | None:
+    """Return what is to be said of a member's bundle; None of others'."""
+    member = inventory.member(component.name)
+    if not member:
+        return None
+    settings = inventory.settings(member)
+    warnings = tuple(conflicts.several_peer_cns(inventory))
+    return MemberTold(retention(settings.auto_compaction or 0), settings.data_dir, warnings)
 
 
 def _owners(inventory: Inventory, chosen: Iterable[Component]) -> tuple[Component, ...]:
@@ -151,72 +147,3 @@ def _problems(component: Component, pems: Pems, cas: Collection[Certificate]) ->
     yield from (f"{path} is missing" for path in missing)
     if not missing:
         yield from soundness.faults(pems.certificate.encode(), pems.key.encode(), component.output, cas, CA)
-
-
-def _private(path: Path) -> Path:
-    with telling(path, "written"):
-        path.mkdir(mode=PRIVATE, exist_ok=True)
-        path.chmod(PRIVATE)
-    return path
-
-
-def _kept_from_git(dist: Path) -> None:
-    """Have git leave out all of `dist`, also where the folder's own .gitignore was not made by us."""
-    rules = dist / ".gitignore"
-    if not os.path.lexists(rules):
-        with telling(rules, "written"):
-            create(rules, "*\n", SECRET)
-
-
-def _write(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
-    aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
-    target = dist / name
-    with telling(target, "written"):
-        for leftover in (aside, old):
-            remove(leftover)
-        for folder in _folders(contents):
-            (aside / folder).mkdir(mode=PRIVATE)
-        for path, content in contents.items():
-            create(aside / path, content, SECRET)
-        if os.path.lexists(target):
-            _rename_or_remove(target, old)
-        aside.rename(target)
-        remove(old)
-
-
-def _rename_or_remove(path: Path, new: Path) -> None:
-    try:
-        path.rename(new)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        remove(path)  # a folder from the lower layer of an overlay
-
-
-def _archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
-    """Write `NAME.tar.gz`: nothing of this machine or the hour is in it but the files.
-
-    The same files give the same bytes; PKCS #12 stores are never the same, as each is encrypted with a salt of its own.
-    """
-    import gzip
-
-    packed = BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
-        for folder in _folders(contents):
-            entry = tarfile.TarInfo(str(name / folder))
-            entry.type, entry.mode = tarfile.DIRTYPE, PRIVATE
-            tar.addfile(entry)
-        for path, content in contents.items():
-            data = content.encode() if isinstance(content, str) else content
-            entry = tarfile.TarInfo(f"{name}/{path}")
-            entry.size, entry.mode = len(data), SECRET
-            tar.addfile(entry, BytesIO(data))
-    target = dist / f"{name}{TAR}"
-    with telling(target, "written"):
-        write(target, packed.getvalue(), SECRET)
-    return target
-
-
-def _folders(paths: Iterable[str]) -> list[PurePosixPath]:
-    """Return each folder of a bundle, the bundle itself first and every other after the one that it is in."""
-    return sorted({folder for path in paths for folder in PurePosixPath(path).parents})

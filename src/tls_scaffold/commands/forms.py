@@ -10,6 +10,7 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import rbac
+from tls_scaffold.inventory.presets import PRESETS
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import keystores
@@ -20,17 +21,24 @@ PASSWORD_OPTION = "--p12-password-file"  # noqa: S105
 SHORTEST = 6  # characters: Java's keytool reads a store with less, but makes none
 LARGEST_FILE = 1024 * 1024
 TRUST_STORE = "truststore.p12"
+AS_SIGNED, PKCS8 = "as-signed", "pkcs8"
 
 
 @dataclass(frozen=True)
 class Forms:
     """Which further forms are asked for; `password_file` is empty where the password is in the environment."""
 
-    pkcs8: bool = False
+    key_form: str = AS_SIGNED
     p12: bool = False
     password_file: str = ""
     kubernetes: bool = False
     kubeadm: bool = False
+
+
+def check_key_form(asked: Forms) -> None:
+    """Raise UsageError if keys can't be had in the form that is asked for."""
+    if asked.key_form not in (AS_SIGNED, PKCS8):
+        raise UsageError(f"--key-form: `{asked.key_form}` is neither `{AS_SIGNED}` nor `{PKCS8}`")
 
 
 def read_password(asked: Forms) -> bytes:
@@ -84,6 +92,19 @@ def check(asked: Forms, inventory: Inventory, owners: Iterable[Component]) -> No
         hints.append("Java's stores are for components of other names")
     if problems:
         raise ScaffoldError("no bundle is made in these forms", problems, "; ".join(hints))
+
+
+def every_path(inventory: Inventory, owner: Component) -> set[str]:
+    """Return the path of each file that a component's bundle may hold, whatever its preset and the forms asked for."""
+    parts = consumers.parts(inventory, owner)
+    blank = {part.name: Pems("", "", "") for part in parts}
+    paths = {TRUST_STORE, *(f"{part.name}.p12" for part in parts)}
+    for preset in ("", *(each.name for each in PRESETS)):
+        paths |= consumers.files(inventory, owner, preset, blank).keys()
+        paths |= kubeadm.files(inventory, owner, preset, list(blank.values())).keys()
+    for part in parts:
+        paths |= kubernetes.files(part.name, blank[part.name]).keys()
+    return paths
 
 
 def as_pkcs8(pems: Mapping[str, Pems], outputs: Mapping[str, str]) -> dict[str, Pems]:

@@ -79,7 +79,7 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
         version=tools.version,
         members=len(members),
         untried=tuple(member.name for member in inventory.members[MOST_MEMBERS:]),
-        replaced=bundles.replaced([member.name for member in members]),
+        replaced=bundles.replaced(cluster.flags),
         attempts=attempts,
         checks=checks,
     )

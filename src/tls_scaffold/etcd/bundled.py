@@ -1,6 +1,6 @@
 """The members of a proof: started with what their bundles say, but for what a throw-away cluster can't have."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,8 +11,6 @@ from tls_scaffold.etcd import throwaway
 from tls_scaffold.etcd.etcdctl import Identity
 from tls_scaffold.inventory.listed import Member
 from tls_scaffold.inventory.values import Inventory
-
-SOMEWHERE = Urls(*4 * ("https://127.0.0.1:0",))  # what no bundle has; a member without hosts has no URLs in its own
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,13 @@ class Bundles:
         trust = {"trusted-ca-file": str(self.clients_ca)} if self.clients_ca else {}
         return {**members.flags(self.inventory, member, shown, urls, Start(str(data_dir))), **trust}
 
-    def replaced(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the flags, in etcd's words, that are others in `flags` than in the bundles of these members."""
+    def replaced(self, started: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+        """Return the flags, in etcd's words, with which members were started otherwise than their bundles say.
+
+        `started` are the flags of each by the member's name.
+        """
         found: dict[str, None] = {}
-        started = dict.fromkeys(names, SOMEWHERE)
-        for name in started:
-            given = self.flags(name, started, Path("data"))
+        for name, given in started.items():
             bundled = members.in_place(self.inventory, self._member(name), self.home)
             found |= {flag: None for flag, word in given.items() if bundled.get(flag) != word}
         return tuple(found)

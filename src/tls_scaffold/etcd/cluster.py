@@ -35,14 +35,15 @@ def cluster(
     with ExitStack() as stack:
         processes: list[Guarded] = []
         stack.callback(_end, processes)
-        yield _start(Cluster(tools, ca, (), (), host), members, into, partial(_command, flags, options), processes)
+        yield _start(Cluster(tools, ca, (), (), host), members, into, flags, options, processes)
 
 
 def _start(
     empty: Cluster,
     members: Sequence[Member],
     into: Path,
-    command: Callable[[str, Mapping[str, Urls], Path], Sequence[str]],
+    flags: Flags,
+    options: Sequence[str],
     processes: list[Guarded],
 ) -> Cluster:
     clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCD_")}
@@ -52,24 +53,19 @@ def _start(
         folders = [into / f"attempt{attempt}" / member.name for member in members]
         everybody = zip(members, running.client_ports, running.peer_ports, strict=True)
         urls = {member.name: _urls(running, client, peer) for member, client, peer in everybody}
-        for member, folder in zip(members, folders, strict=True):
+        given = {folder.name: flags(folder.name, urls, folder / "data") for folder in folders}
+        for folder in folders:
             folder.mkdir(parents=True)
-            words = [str(running.tools.etcd), *command(member.name, urls, folder / "data")]
+            words = [str(running.tools.etcd), *(f"--{flag}={word}" for flag, word in given[folder.name].items())]
             with (folder / "log").open("wb") as log:
-                processes.append(guarded.start(words, clean, folder, stdout=log, stderr=subprocess.STDOUT))
+                processes.append(guarded.start([*words, *options], clean, folder, stdout=log, stderr=subprocess.STDOUT))
         if _comes_up(running, members, processes):
-            return replace(running, watch=partial(_watch, tuple(processes), folders))
+            return replace(running, flags=given, watch=partial(_watch, tuple(processes), folders))
         _end(processes)
         said = [_last_words(folder) for folder in folders]
         if not any("address already in use" in words for words in said):
             break
     raise ScaffoldError("the throw-away etcd cluster did not start", [words for words in said if words])
-
-
-def _command(
-    flags: Flags, options: Sequence[str], name: str, urls: Mapping[str, Urls], data_dir: Path
-) -> Sequence[str]:
-    return [*(f"--{flag}={word}" for flag, word in flags(name, urls, data_dir).items()), *options]
 
 
 def _urls(running: Cluster, client: int, peer: int) -> Urls:

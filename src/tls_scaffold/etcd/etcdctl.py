@@ -9,7 +9,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
@@ -66,7 +66,8 @@ def _unwatched() -> None:
 class Cluster:
     """A running cluster: the ports of each member, and the CA that they trust.
 
-    `watch` raises ScaffoldError where a member has ended.
+    `flags` are those of etcd that each member was started with, by its name; `watch` raises ScaffoldError
+    where a member has ended.
     """
 
     tools: Tools
@@ -74,6 +75,7 @@ class Cluster:
     client_ports: tuple[int, ...]
     peer_ports: tuple[int, ...]
     host: str = HOST
+    flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     watch: Callable[[], None] = _unwatched
 
     @property
@@ -91,7 +93,6 @@ class Cluster:
         return {
             **clean,
             "PATH": f"{self.tools.etcdctl.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "ETCDCTL_API": "3",
             "ETCDCTL_ENDPOINTS": ",".join(self.endpoints),
             "ETCDCTL_CACERT": str(self.ca),
             "ETCDCTL_CERT": str(identity.certificate),

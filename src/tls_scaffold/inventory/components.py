@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from tls_scaffold import words
 from tls_scaffold.inventory.fields import Fields, shown
 from tls_scaffold.inventory.listed import Files, Member, Peer, Permission, Proxy, Server, User
+from tls_scaffold.inventory.membersettings import member_settings
 from tls_scaffold.inventory.reach import output_problem, request_problem
-from tls_scaffold.inventory.server import server_settings
 
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")
@@ -69,7 +69,7 @@ def _member(fields: Fields, place: str, value: object) -> Member:
     return replace(
         member,
         peer=_peer(fields, f"{place}.peer", table["peer"]) if "peer" in table else None,
-        etcd=server_settings(fields, f"{place}.etcd", table.get("etcd", {})),
+        etcd=member_settings(fields, f"{place}.etcd", table.get("etcd", {})),
     )
 
 

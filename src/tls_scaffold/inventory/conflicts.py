@@ -21,6 +21,7 @@ def conflicts(inventory: Inventory) -> list[str]:
         *_nested_files(inventory),
         *_shared_hosts(inventory),
         *_shared_ports(inventory),
+        *_listening_on_others(inventory),
         *_cns(inventory),
         *_lifetimes(inventory),
     ]
@@ -31,8 +32,8 @@ def several_peer_cns(inventory: Inventory) -> Iterator[str]:
     if len(inventory.peer_cns) > 1:
         cns = ", ".join(f"`{cn}`" for cn in inventory.peer_cns)
         yield (
-            f"members have several CNs ({cns}): etcd asks its peers for a list of them from 3.5.15 on; "
-            "before, members with such a list refuse each other"
+            f"members have several CNs ({cns}): etcd takes a list in --peer-cert-allowed-cn from 3.5.15 on; "
+            "older members with such a list refuse each other"
         )
 
 
@@ -105,11 +106,24 @@ def _shared_hosts(inventory: Inventory) -> Iterator[str]:
 
 
 def _shared_ports(inventory: Inventory) -> Iterator[str]:
-    """Yield the members whose clients and peers would have one port; each is on a host of its own."""
+    """Yield where the clients and the peers of a member would have one port; each member is on a host of its own."""
+    ports = {f"members[{index}].etcd": inventory.settings(member) for index, member in enumerate(inventory.members)}
+    alike = {place: each.client_port for place, each in ports.items() if each.client_port == each.peer_port}
+    if len(alike) == len(ports) > 1:
+        alike = {"etcd": alike["members[0].etcd"]}  # said for all of them, and told once
+    yield from (f"{place}: {port} would be the port of clients and of peers" for place, port in alike.items())
+
+
+def _listening_on_others(inventory: Inventory) -> Iterator[str]:
+    """Yield each address that a member would listen on although it is another's."""
+    owners = {canonical_host(host): member for member in inventory.members for host in member.hosts}
     for index, member in enumerate(inventory.members):
         settings = inventory.settings(member)
-        if settings.client_port == settings.peer_port:
-            yield f"members[{index}].etcd: {settings.client_port} would be the port of its clients and of its peers"
+        for field, listening in (("listen_client", settings.listen_client), ("listen_peer", settings.listen_peer)):
+            for host in listening:
+                owner = owners.get(canonical_host(host), member)
+                if owner != member:
+                    yield f"members[{index}].etcd.{field}: `{host}` is a host of `{owner.name}`, not of `{member.name}`"
 
 
 def _cns(inventory: Inventory) -> Iterator[str]:

@@ -12,7 +12,7 @@ from tls_scaffold.inventory.conflicts import conflicts
 from tls_scaffold.inventory.fields import Fields, items, shown
 from tls_scaffold.inventory.grants import granted
 from tls_scaffold.inventory.listed import User
-from tls_scaffold.inventory.server import server_settings
+from tls_scaffold.inventory.membersettings import member_settings
 from tls_scaffold.inventory.values import FILE, VERSION, Component, Inventory
 
 Value = TypeVar("Value")
@@ -116,7 +116,7 @@ def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
         country=fields.text("country", data.get("country", ""), _country_problem),
         separate_requests=fields.flag("separate_requests", data.get("separate_requests", False)),
         members_cn=fields.text("members_cn", data.get("members_cn", DEFAULTS.members_cn), words.cn_problem),
-        etcd=server_settings(fields, "etcd", data.get("etcd", {})),
+        etcd=member_settings(fields, "etcd", data.get("etcd", {})),
         removed=removed,
         ignore=_ignore(fields, data.get("ignore", {})),
     )

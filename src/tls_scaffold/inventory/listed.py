@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tls_scaffold.inventory.server import NOTHING_SAID, ServerSettings
+from tls_scaffold.inventory.membersettings import NOTHING_SAID, MemberSettings
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Member(Server):
     """An etcd server; `peer` is its second certificate, where it has one, `etcd` what it is started with."""
 
     peer: Peer | None = None
-    etcd: ServerSettings = NOTHING_SAID
+    etcd: MemberSettings = NOTHING_SAID
 
     def document(self) -> dict[str, Any]:
         """Return it as it stands in the inventory file."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.listed import Permission, User
 from tls_scaffold.inventory.presets import ROOT, Preset
+from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.words import canonical_address, cn_problem
+from tls_scaffold.words import cn_problem
 
 SCRIPT = "rbac.sh"
 TEMPORARY = "tls-scaffold-enable-"  # what rbac.sh calls the user that it makes and deletes while enabling
@@ -60,18 +61,6 @@ def root_component(inventory: Inventory) -> Component | None:
 def root_alone(inventory: Inventory) -> Inventory:
     """Return the inventory with root for its only user."""
     return replace(inventory, users=(User(ROOT, ROOT, role=ROOT),))
-
-
-def endpoints(inventory: Inventory) -> tuple[str, ...]:
-    """Return the URL of each member for clients, at its first host; of adopted members none may be known."""
-    reached = (member for member in inventory.members if member.hosts)
-    return tuple(dict.fromkeys(url(member.hosts[0], inventory.settings(member).client_port) for member in reached))
-
-
-def url(host: str, port: int) -> str:
-    """Return the URL of a host's port (RFC 3986: IPv6 addresses in brackets)."""
-    address = canonical_address(host)
-    return f"https://{f'[{address}]' if ':' in address else address or host}:{port}"
 
 
 def script_lines(inventory: Inventory) -> tuple[str, ...]:

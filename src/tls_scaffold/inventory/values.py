@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from tls_scaffold.inventory.listed import Member, Proxy, Server, User
-from tls_scaffold.inventory.server import DEFAULTS, NOTHING_SAID, ServerSettings
+from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
 from tls_scaffold.words import Key
 
 FILE = "tls-scaffold.json"
@@ -54,7 +54,7 @@ class Inventory:
     country: str = ""
     separate_requests: bool = False
     members_cn: str = MEMBERS_CN
-    etcd: ServerSettings = NOTHING_SAID
+    etcd: MemberSettings = NOTHING_SAID
     removed: tuple[str, ...] = ()
     ignore: dict[str, str] = field(default_factory=dict)
 
@@ -86,9 +86,17 @@ class Inventory:
             profile=component.profile if files.profile is None else files.profile,
         )
 
-    def settings(self, member: Member) -> ServerSettings:
+    def settings(self, member: Member) -> MemberSettings:
         """Return what etcd is started with on a member: what the member says, else the inventory, else the default."""
         return member.etcd.over(self.etcd).over(DEFAULTS)
+
+    def member(self, name: str) -> Member | None:
+        """Return the member of that name, None where there is none."""
+        return next((member for member in self.members if member.name == name), None)
+
+    def pair(self, member: Member) -> tuple[Component, Component]:
+        """Return the component that a member's clients see and the one that its peers see."""
+        return self.member_pairs[self.members.index(member)]
 
     @property
     def peer_cns(self) -> tuple[str, ...]:

@@ -11,14 +11,15 @@ from tls_scaffold.inventory.fields import Fields, shown
 PORTS = range(1, 65536)
 STATES = ("new", "existing")
 OFF = "off"
+EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104
 COMPACTION = re.compile(r"([1-9][0-9]{0,4})(m|h)", re.ASCII)
 LEAST_COMPACTION = 5  # minutes: a watch that connects again within them must still find its revision
 MOST_COMPACTION = 365 * 24 * 60
-COMPACTION_FORM = f"`1h`, `30m` or `{OFF}`"
+COMPACTION_FORM = f"`1h` or `30m`, 5m to a year, or `{OFF}`"
 
 
 @dataclass(frozen=True)
-class ServerSettings:
+class MemberSettings:
     """What etcd is started with; empty, 0 and None for what is not said here.
 
     `auto_compaction` in minutes: how long old revisions stay, 0 for always. `listen_client` and `listen_peer`
@@ -33,9 +34,9 @@ class ServerSettings:
     listen_peer: tuple[str, ...] = ()
     auto_compaction: int | None = None
 
-    def over(self, others: "ServerSettings") -> "ServerSettings":
+    def over(self, others: "MemberSettings") -> "MemberSettings":
         """Return these settings, and those of `others` where these say nothing."""
-        return ServerSettings(
+        return MemberSettings(
             data_dir=self.data_dir or others.data_dir,
             initial_cluster_state=self.initial_cluster_state or others.initial_cluster_state,
             client_port=self.client_port or others.client_port,
@@ -47,27 +48,27 @@ class ServerSettings:
 
     def document(self) -> dict[str, Any]:
         """Return what is said, as it stands in the inventory file."""
-        compaction = "" if self.auto_compaction is None else lifetime(self.auto_compaction)
+        compaction = "" if self.auto_compaction is None else retention(self.auto_compaction)
         lists = {"listen_client": list(self.listen_client), "listen_peer": list(self.listen_peer)}
         return {name: value for name, value in {**vars(self), **lists, "auto_compaction": compaction}.items() if value}
 
 
-NOTHING_SAID = ServerSettings()
-DEFAULTS = ServerSettings(initial_cluster_state="new", client_port=2379, peer_port=2380, auto_compaction=60)
-FIELDS = tuple(each.name for each in fields(ServerSettings))
+NOTHING_SAID = MemberSettings()
+DEFAULTS = MemberSettings(initial_cluster_state="new", client_port=2379, peer_port=2380, auto_compaction=60)
+FIELDS = tuple(each.name for each in fields(MemberSettings))
 
 
-def lifetime(minutes: int) -> str:
+def retention(minutes: int) -> str:
     """Return minutes as etcd and the inventory write them, such as `1h` or `90m`; `off` for none."""
     if not minutes:
         return OFF
     return f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"
 
 
-def server_settings(collected: Fields, place: str, value: object) -> ServerSettings:
+def member_settings(collected: Fields, place: str, value: object) -> MemberSettings:
     """Return the settings in the table `value`; what is wrong goes to `collected`."""
     table = collected.table(place, value, FIELDS)
-    return ServerSettings(
+    return MemberSettings(
         data_dir=_text(collected, place, table, "data_dir", words.path_problem),
         initial_cluster_state=_text(collected, place, table, "initial_cluster_state", state_problem),
         client_port=_port(collected, place, table, "client_port"),
@@ -100,7 +101,8 @@ def _port(collected: Fields, place: str, table: Mapping[str, Any], name: str) ->
     value = table[name]
     if isinstance(value, int) and not isinstance(value, bool) and value in PORTS:
         return value
-    collected.wrong(f"{place}.{name}", f"`{shown(value)}` is not a port: 1 to 65535")
+    wrong = "is text: write the port without quotes" if isinstance(value, str) else "is not a port: 1 to 65535"
+    collected.wrong(f"{place}.{name}", f"`{shown(value)}` {wrong}")
     return 0
 
 
@@ -108,8 +110,15 @@ def _addresses(collected: Fields, place: str, table: Mapping[str, Any], name: st
     if name not in table:
         return ()
     found = collected.listed(f"{place}.{name}", table[name], lambda at, item: collected.text(at, item, address_problem))
+    addresses = [words.canonical_address(each) for each in found]
     if table[name] == []:
         collected.wrong(f"{place}.{name}", "is empty: leave it out, or name an address")
+    elif not all(addresses):
+        return found  # each that is none has been told
+    elif len(found) > 1 and EVERY_ADDRESS.intersection(addresses):
+        collected.wrong(f"{place}.{name}", "`0.0.0.0` and `::` are every address: etcd can't listen on another beside")
+    elif len(set(addresses)) < len(addresses):
+        collected.wrong(f"{place}.{name}", "an address stands there twice")
     return found
 
 
