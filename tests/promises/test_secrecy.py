@@ -37,11 +37,13 @@ while not os.path.exists(sys.argv[2]):
                     content = file.read()
             except OSError:
                 continue
-            if b" PRIVATE KEY-----" in content and path not in seen:
+            holds_key = b" PRIVATE KEY-----" in content or path.endswith((".p12", ".tar.gz"))
+            if holds_key and path not in seen:
                 seen.add(path)
                 print(path, flush=True)
 """
 SLOWLY = ("-e", f"trace={CHANGING}", "-e", f"inject={CHANGING}:delay_enter=3ms:delay_exit=3ms")
+STORES = ("env", "TLS_SCAFFOLD_P12_PASSWORD=opensesame")
 COMMANDS = {
     "make, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl"),
     "make, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold"),
@@ -49,7 +51,18 @@ COMMANDS = {
     "make req, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "req"),
     "regenerate, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl", "regenerate"),
     "regenerate, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "regenerate"),
-    "bundle": (OURS, "-C", FOLDER, "bundle", "--tar", "--key-form=pkcs8", "--kubernetes", "--kubeadm"),
+    "bundle": (
+        *STORES,
+        OURS,
+        "-C",
+        FOLDER,
+        "bundle",
+        "--tar",
+        "--key-form=pkcs8",
+        "--p12",
+        "--kubernetes",
+        "--kubeadm",
+    ),
     "remove": (OURS, "-C", FOLDER, "remove", "calico"),
 }
 
@@ -88,7 +101,7 @@ def test_nobody_else_can_read_a_key_at_any_step(
         seen = watcher.communicate(timeout=30)[0]
         assert done.returncode == 0, done.stderr
         assert seen == "", oct(umask)
-        keys = [path for path in place.rglob("*-key.pem") if path.is_file()]
+        keys = [path for ending in ("-key.pem", ".key", ".p12", ".tar.gz") for path in place.rglob(f"*{ending}")]
         assert {oct(path.stat().st_mode & 0o777) for path in keys} == {"0o600"}, oct(umask)
 
 
