@@ -196,6 +196,13 @@ def _behind(factory: Factory) -> Path:
     return folder
 
 
+def _bundled(factory: Factory) -> Path:
+    folder = _signed(factory)
+    done = run(OURS, "-C", str(folder), "bundle", "--kubeadm")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 def _make(
     name: str, goal: str, signer: str, prepare: Callable[[Factory], Path], check: Callable[..., list[str]]
 ) -> Scenario:
@@ -222,6 +229,7 @@ SCENARIOS = (
     _ours("add", _edited, "--user", "zed", "--member", "10.0.0.9"),
     _ours("sync", _behind),
     _ours("remove", _edited, "calico"),
+    _ours("bundle", _bundled, "--tar", "--kubernetes"),
     *(_make("make", "all", signer, _unsigned, same_ca) for signer in SIGNERS),
     *(_make("make req", "req", signer, _signed, same_ca) for signer in SIGNERS),
     *(_make("regenerate", "regenerate", signer, _signed, old_or_new_ca) for signer in SIGNERS),

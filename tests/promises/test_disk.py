@@ -14,7 +14,7 @@ from promises.tracing import traced
 from support import Done, run
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
-each_scenario = pytest.mark.parametrize("scenario", SCENARIOS[:10], ids=lambda scenario: scenario.name)
+each_scenario = pytest.mark.parametrize("scenario", SCENARIOS[:11], ids=lambda scenario: scenario.name)
 WRITES = "mkdir,mkdirat,link,linkat,symlink,symlinkat,rename,renameat,renameat2,fsync,copy_file_range"
 MOST = 30
 

@@ -14,6 +14,8 @@ from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.disk.moving import PRIVATE, remove
 from tls_scaffold.errors import ScaffoldError
 
+NEW, OLD = ".new", ".old"  # ends of hidden names, of what is not in place yet and of what is no more
+
 
 def ready(folder: Path, names: Iterable[str], brought: Callable[[str], Collection[str]]) -> Path:
     """Return the folder `dist/`, in which bundles of these names may be written; git takes nothing of it.
@@ -34,6 +36,9 @@ def ready(folder: Path, names: Iterable[str], brought: Callable[[str], Collectio
     if problems:
         hint = f"move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `{DIST}/`"
         raise ScaffoldError("no bundle is made", problems, hint)
+    for left in (dist / f".{name}{end}" for name in names for end in (NEW, OLD, f"{TAR}{NEW}")):  # by a killed run
+        with telling(left, "removed"):
+            remove(left)
     rules = dist / ".gitignore"
     if not os.path.lexists(rules):
         with telling(rules, "written"):
@@ -61,11 +66,9 @@ def _private(path: Path) -> Path:
 
 def put(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
     """Write a bundle, path to content, in the place of an older one of the name."""
-    aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
+    aside, old = dist / f".{name}{NEW}", dist / f".{name}{OLD}"
     target = dist / name
     with telling(target, "written"):
-        for leftover in (aside, old):
-            remove(leftover)
         for folder in _folders(contents):
             (aside / folder).mkdir(mode=PRIVATE)
         for path, content in contents.items():
@@ -105,7 +108,7 @@ def archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
             tar.addfile(entry, BytesIO(data))
     target = dist / f"{name}{TAR}"
     with telling(target, "written"):
-        write(target, packed.getvalue(), SECRET)
+        write(target, packed.getvalue(), SECRET, temporary=dist / f".{name}{TAR}{NEW}")
     return target
 
 
