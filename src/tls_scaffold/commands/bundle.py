@@ -1,6 +1,6 @@
 """`tls-scaffold bundle`: a folder for each host or consumer, with its own files and what it reads."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,16 +82,34 @@ def make(
         both = {f"{each.name}{TAR}" for each in chosen} & {each.name for each in inventory.components} if tar else ()
         if both:
             raise ScaffoldError(f"`{DIST}/{min(both)}` would be an archive and a component's folder: leave out `--tar`")
-        owners = {each.name: each for each in chosen}
-        place = dist.ready(folder, owners, lambda name: forms.every_path(inventory, owners[name]))
+        contents = {
+            each: {**bundle.files(inventory, each, presets.get(each.name, ""), pems, home), **further[each.name]}
+            for each in chosen
+        }
+        place = dist.ready(folder, [each.name for each in chosen])
+        _check_replaceable(place, inventory, contents)
         made = []
-        for each in chosen:
-            texts = bundle.files(inventory, each, presets.get(each.name, ""), pems, home)
-            contents = {**texts, **further[each.name]}
-            dist.put(place, each.name, contents)
-            archive = dist.archive(place, each.name, contents) if tar else None
-            made.append(Bundle(each.name, place / each.name, tuple(contents), archive, _told(inventory, each)))
+        for each, files in contents.items():
+            dist.put(place, each.name, files)
+            archive = dist.archive(place, each.name, files) if tar else None
+            made.append(Bundle(each.name, place / each.name, tuple(files), archive, _told(inventory, each)))
         return tuple(made)
+
+
+def _check_replaceable(place: Path, inventory: Inventory, contents: Mapping[Component, Iterable[str]]) -> None:
+    """Raise ScaffoldError with what no bundle brings, a member's data above all: bundles are replaced whole."""
+    problems = []
+    for each, files in contents.items():
+        # All that a bundle may ever hold is worked out only where this one holds more than it will.
+        strange = dist.others(place / each.name, files) and dist.others(
+            place / each.name, forms.every_path(inventory, each)
+        )
+        if strange:
+            named = ", ".join(f"`{path}`" for path in strange)
+            problems.append(f"`{DIST}/{each.name}` holds what no bundle brings: {named}")
+    if problems:
+        hint = f"move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `{DIST}/`"
+        raise ScaffoldError("no bundle is made", problems, hint)
 
 
 def _with(settings: MemberSettings, inventory: Inventory) -> Inventory:

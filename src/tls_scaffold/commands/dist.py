@@ -3,7 +3,7 @@
 import errno
 import os
 import tarfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
@@ -12,30 +12,15 @@ from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.disk.moving import PRIVATE, remove
-from tls_scaffold.errors import ScaffoldError
 
 NEW, OLD = ".new", ".old"  # ends of hidden names, of what is not in place yet and of what is no more
 
 
-def ready(folder: Path, names: Iterable[str], brought: Callable[[str], Collection[str]]) -> Path:
-    """Return the folder `dist/`, in which bundles of these names may be written; git takes nothing of it.
-
-    `brought` gives the paths of all files that a bundle of a name may ever hold. Raises ScaffoldError with whatever
-    else lies in such a bundle, a member's data above all: bundles are replaced whole.
-    """
+def ready(folder: Path, names: Iterable[str]) -> Path:
+    """Return the folder `dist/`, in which bundles of these names can be written; git takes nothing of it."""
     names = tuple(names)
     dist = _private(disk.inside(folder, f"{DIST}/x").parent)
     check_changeable(dist / f"{name}{suffix}" for name in names for suffix in ("", TAR))
-    problems = []
-    for name in names:
-        if not (dist / name).is_dir() or (dist / name).is_symlink():
-            continue
-        strange = [f"`{path}`" for path in _strange(dist / name, {PurePosixPath(path) for path in brought(name)})]
-        if strange:
-            problems.append(f"`{DIST}/{name}` holds what no bundle brings: {', '.join(strange)}")
-    if problems:
-        hint = f"move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `{DIST}/`"
-        raise ScaffoldError("no bundle is made", problems, hint)
     for left in (dist / f".{name}{end}" for name in names for end in (NEW, OLD, f"{TAR}{NEW}")):  # by a killed run
         with telling(left, "removed"):
             remove(left)
@@ -46,13 +31,20 @@ def ready(folder: Path, names: Iterable[str], brought: Callable[[str], Collectio
     return dist
 
 
-def _strange(bundle: Path, known: Collection[PurePosixPath]) -> Iterator[str]:
-    """Yield each file and folder of a bundle, the topmost of a kind, that is not one of these or the way to one."""
-    ways = {parent for path in known for parent in path.parents}
+def others(bundle: Path, brought: Iterable[str]) -> list[str]:
+    """Return what a bundle holds beside the files of these paths: the topmost folder alone of what is in one.
+
+    A link in the place of a bundle holds nothing: it is the link that is replaced.
+    """
+    return [] if bundle.is_symlink() else list(_others(bundle, {PurePosixPath(path) for path in brought}))
+
+
+def _others(bundle: Path, brought: Collection[PurePosixPath]) -> Iterator[str]:
+    ways = {parent for path in brought for parent in path.parents}
     for at, folders, files in os.walk(bundle):
         below = PurePosixPath(Path(at).relative_to(bundle).as_posix())
         links = [each for each in folders if Path(at, each).is_symlink()]
-        yield from sorted(str(below / each) for each in (*files, *links) if below / each not in known)
+        yield from sorted(str(below / each) for each in (*files, *links) if below / each not in brought)
         yield from sorted(f"{below / each}/" for each in folders if below / each not in ways and each not in links)
         folders[:] = [each for each in folders if below / each in ways and each not in links]
 
