@@ -38,6 +38,10 @@ def settings(etcd: dict[str, Any], own: dict[str, Any] | None = None) -> Invento
         (("10.0.0.1", "::1"), "https://10.0.0.1:2379,https://[::1]:2379"),
         (("::",), "https://[::]:2379"),
         (("10.0.0.1",), "https://10.0.0.1:2379,https://127.0.0.1:2379"),
+        (("10.0.0.1", EVERYWHERE), "https://0.0.0.0:2379"),
+        (("10.0.0.1", "0::0"), "https://[::]:2379"),
+        (("::ffff:127.0.0.1",), "https://127.0.0.1:2379"),
+        (("::ffff:0.0.0.0",), "https://0.0.0.0:2379"),
     ],
 )
 def test_a_member_listens_for_those_on_its_own_machine(hosts: tuple[str, ...], clients: str) -> None:

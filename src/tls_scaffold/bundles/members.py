@@ -140,7 +140,7 @@ def _urls(inventory: Inventory, member: Member) -> Urls:
     if not member.hosts:
         return Urls("", "", "", "")  # of adopted members nobody may know where they are; no bundle is made of them
     settings, own = inventory.settings(member), member.hosts[0]
-    addresses = tuple(host for host in member.hosts if canonical_address(host)) or (EVERYWHERE,)
+    addresses = _listening(member)
     clients = settings.listen_client or (*addresses, *_loopback(addresses))
     return Urls(
         ",".join(url(host, settings.client_port) for host in clients),
@@ -148,6 +148,12 @@ def _urls(inventory: Inventory, member: Member) -> Urls:
         ",".join(url(host, settings.peer_port) for host in settings.listen_peer or addresses),
         url(own, settings.peer_port),
     )
+
+
+def _listening(member: Member) -> tuple[str, ...]:
+    """Return the addresses among a member's hosts; if one is every address, that alone: etcd binds no other beside."""
+    addresses = tuple(filter(None, map(canonical_address, member.hosts))) or (EVERYWHERE,)
+    return next(((each,) for each in addresses if ip_address(each).is_unspecified), addresses)
 
 
 def _loopback(listening: tuple[str, ...]) -> list[str]:
