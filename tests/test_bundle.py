@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import stat
 import tarfile
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 import certs
 from clusters import P256
 from conftest import Factory
-from support import BIN, Done, contents, run, tls_scaffold
+from support import BIN, Done, contents, make, run, tls_scaffold
+from tls_scaffold.cli import cli
 
 USERS = "root,kube-apiserver,calico,calico-node,calico-cni,calico-kube-controllers,calicoctl,alice"
 WORDS = (*("--members", "10.0.0.1", "--member", "db=db.example+10.0.0.2+fd00::2", "--users", USERS), *P256[:2])
@@ -327,6 +330,71 @@ def test_what_no_bundle_brings_is_never_taken_away(signed: Factory) -> None:
         "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `dist/`\n"
     )
     assert contents(folder / "dist") == before
+
+
+def test_what_has_a_bundle_s_name_and_is_none_is_never_taken_away(signed: Factory) -> None:
+    folder = signed(*WORDS)
+    (folder / "dist/root.tar.gz").mkdir(parents=True)
+    (folder / "dist/alice").write_text("mine")
+    os.mkfifo(folder / "dist/db")
+
+    done = bundle(folder, "calico", "root", "alice", "db", "--tar", code=1)
+
+    assert done.stderr == (
+        "error: no bundle is made\n"
+        "  `dist/root.tar.gz` is no file, as an archive is\n"
+        "  `dist/alice` is no folder, as a bundle is\n"
+        "  `dist/db` is no folder, as a bundle is\n\n"
+        "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `dist/`\n"
+    )
+    assert sorted(os.listdir(folder / "dist")) == ["alice", "db", "root.tar.gz"]  # noqa: PTH208  (hidden names count)
+    bundle(folder, "root")
+    assert (folder / "dist/root.tar.gz").is_dir()
+
+
+def test_a_second_certificate_that_a_member_has_no_more_is_no_stranger_in_its_bundle(signed: Factory) -> None:
+    folder = signed(*WORDS)
+    bundle(folder, "db", "alice")
+    for name in ("db", "alice"):
+        for ending in (".pem", "-key.pem", ".p12", ".secret.yaml"):
+            (folder / f"dist/{name}/peer-{name}{ending}").write_text("old")
+
+    bundle(folder, "db")
+
+    assert list((folder / "dist/db").glob("peer-*")) == []
+    assert "`peer-alice-key.pem`" in bundle(folder, "alice", code=1).stderr
+
+
+def killed_at_write(folder: Path, number: int, words: list[str]) -> int:
+    """Run a command in a process of its own that is killed before it writes for this time; returns its exit code."""
+    child = os.fork()
+    if child == 0:
+        write, left = os.write, iter(range(number - 1))
+
+        def killing(descriptor: int, content: Any) -> int:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return write(descriptor, content)
+
+        os.write = killing
+        os._exit(CliRunner().invoke(cli, ["-C", str(folder), *words]).exit_code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_kill_leaves_nothing_that_the_next_bundle_does_not_clear_and_no_rules_without_words(signed: Factory) -> None:
+    """An empty .gitignore would be taken for the user's own ever after, and git would take the keys."""
+    folder, words = signed(*WORDS), ["bundle", "alice", "--tar"]
+    number = 1
+    while killed_at_write(folder, number, words) == -signal.SIGKILL:
+        rules = folder / "dist/.gitignore"
+        assert not rules.exists() or rules.read_text() == "*\n", number
+
+        bundle(folder, "alice")
+
+        assert sorted(set(os.listdir(folder / "dist")) - {"alice.tar.gz"}) == [".gitignore", "alice"], number  # noqa: PTH208
+        shutil.rmtree(folder / "dist")
+        number += 1
+    assert number > len((".gitignore", *PEMS, "etcdctl.env", "alice.tar.gz"))
 
 
 def test_git_takes_nothing_of_the_bundles_whatever_its_rules_say(signed: Factory) -> None:

@@ -82,12 +82,8 @@ def make(
         both = {f"{each.name}{TAR}" for each in chosen} & {each.name for each in inventory.components} if tar else ()
         if both:
             raise ScaffoldError(f"`{DIST}/{min(both)}` would be an archive and a component's folder: leave out `--tar`")
-        contents = {
-            each: {**bundle.files(inventory, each, presets.get(each.name, ""), pems, home), **further[each.name]}
-            for each in chosen
-        }
-        place = dist.ready(folder, [each.name for each in chosen])
-        _check_replaceable(place, inventory, contents)
+        owners = {each.name: each for each in chosen}
+        place = dist.ready(folder, owners, lambda name: forms.every_path(inventory, owners[name]), tar=tar)
         made = []
         for each, files in contents.items():
             dist.put(place, each.name, files)

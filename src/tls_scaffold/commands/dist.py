@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from io import BytesIO
@@ -10,37 +11,62 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk.files import SECRET, create, telling, write
+from tls_scaffold.disk.healing import WORK, clear_leftovers
 from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.disk.moving import PRIVATE, remove
 
 NEW, OLD = ".new", ".old"  # ends of hidden names, of what is not in place yet and of what is no more
 
 
-def ready(folder: Path, names: Iterable[str]) -> Path:
-    """Return the folder `dist/`, in which bundles of these names can be written; git takes nothing of it."""
+def ready(folder: Path, names: Iterable[str], brought: Callable[[str], Collection[str]], *, tar: bool) -> Path:
+    """Return the folder `dist/`, in which bundles of these names may be written; git takes nothing of it.
+
+    `brought` gives the paths of all files that a bundle of a name may ever hold, `tar` tells whether each gets an
+    archive. Raises ScaffoldError with whatever else lies in such a bundle, a member's data above all: bundles are
+    replaced whole. Of links only the links go.
+    """
     names = tuple(names)
     dist = _private(disk.inside(folder, f"{DIST}/x").parent)
     check_changeable(dist / f"{name}{suffix}" for name in names for suffix in ("", TAR))
-    for left in (dist / f".{name}{end}" for name in names for end in (NEW, OLD, f"{TAR}{NEW}")):  # by a killed run
-        with telling(left, "removed"):
-            remove(left)
+    problems = []
+    for name in names:
+        if tar and _is_other(dist / f"{name}{TAR}", stat.S_ISREG):
+            problems.append(f"`{DIST}/{name}{TAR}` is no file, as an archive is")
+        if _is_other(dist / name, stat.S_ISDIR):
+            problems.append(f"`{DIST}/{name}` is no folder, as a bundle is")
+        if not (dist / name).is_dir() or (dist / name).is_symlink():
+            continue
+        strange = [f"`{path}`" for path in _strange(dist / name, {PurePosixPath(path) for path in brought(name)})]
+        if strange:
+            problems.append(f"`{DIST}/{name}` holds what no bundle brings: {', '.join(strange)}")
+    if problems:
+        hint = f"move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `{DIST}/`"
+        raise ScaffoldError("no bundle is made", problems, hint)
+    with telling(dist, "written"):
+        clear_leftovers(dist)
     rules = dist / ".gitignore"
     if not os.path.lexists(rules):
-        with telling(rules, "written"):
-            create(rules, "*\n", SECRET)
+        _write(rules, b"*\n")  # whole or not at all: one that a kill left empty would keep nothing from git
     return dist
 
 
-def others(bundle: Path, brought: Iterable[str]) -> list[str]:
-    """Return what a bundle holds beside the files of these paths: the topmost folder alone of what is in one.
+def _is_other(path: Path, wanted: Callable[[int], bool]) -> bool:
+    """Tell whether something else than what is wanted, and than a link, has this path."""
+    if not os.path.lexists(path):
+        return False
+    mode = path.lstat().st_mode
+    return not (wanted(mode) or stat.S_ISLNK(mode))
 
-    A link in the place of a bundle holds nothing: it is the link that is replaced.
-    """
-    return [] if bundle.is_symlink() else list(_others(bundle, {PurePosixPath(path) for path in brought}))
+
+def _write(target: Path, content: bytes) -> None:
+    """Put a file into `dist/` by one rename; what a kill leaves of it holds keys, and the next bundle clears it."""
+    with telling(target, "written"):
+        write(target, content, SECRET, temporary=target.with_name(f"{WORK}{os.getpid()}"))
 
 
-def _others(bundle: Path, brought: Collection[PurePosixPath]) -> Iterator[str]:
-    ways = {parent for path in brought for parent in path.parents}
+def _strange(bundle: Path, known: Collection[PurePosixPath]) -> Iterator[str]:
+    """Yield each file and folder of a bundle, the topmost of a kind, that is not one of these or the way to one."""
+    ways = {parent for path in known for parent in path.parents}
     for at, folders, files in os.walk(bundle):
         below = PurePosixPath(Path(at).relative_to(bundle).as_posix())
         links = [each for each in folders if Path(at, each).is_symlink()]
@@ -99,8 +125,7 @@ def archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
             entry.size, entry.mode = len(data), SECRET
             tar.addfile(entry, BytesIO(data))
     target = dist / f"{name}{TAR}"
-    with telling(target, "written"):
-        write(target, packed.getvalue(), SECRET, temporary=dist / f".{name}{TAR}{NEW}")
+    _write(target, packed.getvalue())
     return target
 
 

@@ -11,7 +11,7 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.presets import PRESETS
-from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.inventory.values import PEER, Component, Inventory
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import keystores
 from tls_scaffold.signing.certificates import Certificate, read_all
@@ -95,15 +95,18 @@ def check(asked: Forms, inventory: Inventory, owners: Iterable[Component]) -> No
 
 
 def every_path(inventory: Inventory, owner: Component) -> set[str]:
-    """Return the path of each file that a component's bundle may hold, whatever its preset and the forms asked for."""
-    parts = consumers.parts(inventory, owner)
-    blank = {part.name: Pems("", "", "") for part in parts}
-    paths = {TRUST_STORE, *(f"{part.name}.p12" for part in parts)}
+    """Return the path of each file that a component's bundle may hold, whatever its preset and the forms asked for.
+
+    Those of a member's second certificate are among them: it may have had one when its older bundle was made.
+    """
+    blank = {part.name: Pems("", "", "") for part in consumers.parts(inventory, owner)}
+    paths = {TRUST_STORE}
     for preset in ("", *(each.name for each in PRESETS)):
         paths |= consumers.files(inventory, owner, preset, blank).keys()
         paths |= kubeadm.files(inventory, owner, preset, list(blank.values())).keys()
-    for part in parts:
-        paths |= kubernetes.files(part.name, blank[part.name]).keys()
+    for name in {*blank, f"{PEER}{owner.name}"} if owner.kind == "member" else blank:
+        paths |= {f"{name}.pem", f"{name}-key.pem", f"{name}.p12"}
+        paths |= kubernetes.files(name, Pems("", "", "")).keys()
     return paths
 
 
