@@ -497,6 +497,31 @@ def test_a_ca_that_did_not_sign_is_told_and_no_bundle_is_made(signed: Factory) -
     bundle(folder, "alice")
 
 
+def test_members_whose_cns_their_peers_do_not_ask_for_are_not_handed_out(signed: Factory) -> None:
+    """A request that was edited by hand stays: without this its members would refuse each other."""
+    folder = signed(*WORDS)
+    for name, cn in (("csr", "members"), ("alice", "etcd")):
+        path = folder / f"config/req-{name}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "CN": cn}))
+    make(folder)
+
+    done = bundle(folder, "db", "alice", "proxy1", "root", code=1)
+
+    assert done.stderr == (
+        "error: no bundle is made: the peers of members are known by their CNs\n"
+        "  `certs/db.pem` has the CN `members`, and members ask for `etcd`, as `tls-scaffold.json` says\n"
+        "  `certs/alice.pem` has the members' CN `etcd`: it would open their peer ports\n\n"
+        "hint: give the requests the CNs of `tls-scaffold.json`, or it theirs (`members_cn`, `cn`), "
+        "then `tls-scaffold sync` and `make`\n"
+    )
+    assert not (folder / "dist").exists()
+    inventory = json.loads((folder / "tls-scaffold.json").read_text())
+    (folder / "tls-scaffold.json").write_text(json.dumps({**inventory, "members_cn": "members"}))
+    assert tls_scaffold("-C", str(folder), "sync").returncode == 0
+    bundle(folder, "db", "proxy1")
+    assert variables(folder / "dist/db/etcd.env")["ETCD_PEER_CERT_ALLOWED_CN"] == "members"
+
+
 def test_an_archive_takes_no_other_component_s_place(signed: Factory) -> None:
     folder = signed("--members", "10.0.0.1", "--users", "a,a.tar.gz", *P256[:2])
 

@@ -432,6 +432,11 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             request("alice", CN="etcd1"),
             [(f"{ALICE}: CN", "user `alice` has the CN of the members, `etcd`")],
         ),
+        (
+            both(request("csr", CN="members"), request("alice", CN="etcd")),
+            request("csr", CN="members"),
+            [(f"{ALICE}: CN", "user `alice` has the CN of the members, `etcd`")],
+        ),
     ],
     "subject-of-ca": [
         (

@@ -304,6 +304,21 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
     )
 
 
+def test_members_whose_certificates_their_peers_would_refuse_are_told_before_etcd_starts(signed: Factory) -> None:
+    folder = signed(*ONE, "--users", "root")
+    request = json.loads((folder / "config/req-csr.json").read_text())
+    (folder / "config/req-csr.json").write_text(json.dumps({**request, "CN": "members"}))
+    make(folder)
+
+    done = prove(folder)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "error: the members can't be each other's peers\n"
+        "  `certs/etcd1.pem` has the CN `members`, and members ask for `etcd`, as `tls-scaffold.json` says\n"
+    )
+
+
 def test_certificates_that_are_not_valid_now_are_told_before_etcd_starts(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "root,alice")
     certs.ca(path, begin=certs.NOW - 2 * certs.YEAR)

@@ -8,12 +8,15 @@ from tls_scaffold.bundles.settings import Paths, lines, variables
 from tls_scaffold.inventory.listed import Member
 from tls_scaffold.inventory.membersettings import STATES, retention
 from tls_scaffold.inventory.urls import url
-from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.words import canonical_address
+from tls_scaffold.inventory.values import FILE, Component, Inventory
+from tls_scaffold.words import canonical_address, visible
 
 ENVIRONMENT = "etcd.env"
 DROP_IN = "etcd.service.d/tls-scaffold.conf"
 UNIT_FOLDER = "/var/lib/etcd"
+CN_HINT = (
+    f"give the requests the CNs of `{FILE}`, or it theirs (`members_cn`, `cn`), then `tls-scaffold sync` and `make`"
+)
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (what a member of whom no address is known has to listen on)
 
 
@@ -70,6 +73,20 @@ def flags(inventory: Inventory, member: Member, shown: Pairs, urls: Mapping[str,
         # Said where it is off too: what is left out, the unit's own settings may switch on.
         "auto-compaction-retention": retention(settings.auto_compaction) if settings.auto_compaction else "0",
     }
+
+
+def cn_problem(inventory: Inventory, component: Component, cn: str) -> str:
+    """Say what is wrong with a certificate of this CN where members ask their peers for those of the inventory.
+
+    The CN of a request that was edited by hand is not the inventory's: members would refuse each other, or let a
+    user in. Empty if nothing is wrong. Proxies may have the members' CN.
+    """
+    asked = ", ".join(f"`{each}`" for each in inventory.peer_cns)
+    if any(component == peer for _, peer in inventory.member_pairs) and cn not in inventory.peer_cns:
+        return f"`{component.output}.pem` has the CN `{visible(cn)}`, and members ask for {asked}, as `{FILE}` says"
+    if component.kind == "user" and cn in inventory.peer_cns:
+        return f"`{component.output}.pem` has the members' CN `{visible(cn)}`: it would open their peer ports"
+    return ""
 
 
 def _security(side: str, paths: Paths) -> dict[str, str]:

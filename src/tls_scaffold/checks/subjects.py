@@ -81,8 +81,9 @@ class NotTheMembersCN(Rule):
     fix = "give the user another CN, in its request and in etcd"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each user with the CN of a member."""
+        """Yield each user with the CN of a member; those of the inventory are let in on the peer ports."""
         members = {entry.request.cn for entry in view.servers if entry.kind == "member" and entry.request}
+        members |= set(view.inventory.peer_cns) if view.inventory else set()
         for entry in view.users:
             if entry.signing and entry.request and entry.request.cn and entry.request.cn in members:
                 message = f"user `{entry.name}` has the CN of the members, `{visible(entry.request.cn)}`"

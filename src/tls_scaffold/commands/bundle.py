@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tls_scaffold.bundles import consumers as bundle
+from tls_scaffold.bundles import members
 from tls_scaffold.bundles.settings import DIST, TAR, Pems
 from tls_scaffold.commands import dist, forms
 from tls_scaffold.commands.forms import Forms
@@ -14,7 +15,7 @@ from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import NOTHING_SAID, MemberSettings, retention, state_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.paths import CA
-from tls_scaffold.signing import soundness
+from tls_scaffold.signing import certificates, soundness
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.words import path_problem
@@ -110,8 +111,8 @@ def _check_replaceable(place: Path, inventory: Inventory, contents: Mapping[Comp
 
 def _with(settings: MemberSettings, inventory: Inventory) -> Inventory:
     """Return the inventory with settings that every member starts with, whatever it said."""
-    members = tuple(replace(member, etcd=settings.over(member.etcd)) for member in inventory.members)
-    return replace(inventory, members=members)
+    changed = tuple(replace(member, etcd=settings.over(member.etcd)) for member in inventory.members)
+    return replace(inventory, members=changed)
 
 
 def _told(inventory: Inventory, component: Component) -> MemberTold | None:
@@ -126,8 +127,8 @@ def _told(inventory: Inventory, component: Component) -> MemberTold | None:
 
 def _owners(inventory: Inventory, chosen: Iterable[Component]) -> tuple[Component, ...]:
     """Return whose bundles these components are in: a member's second certificate is in the member's."""
-    members = {peer.name: member for member, peer in inventory.member_pairs}
-    return tuple(dict.fromkeys(members.get(each.name, each) for each in chosen))
+    owners = {peer.name: member for member, peer in inventory.member_pairs}
+    return tuple(dict.fromkeys(owners.get(each.name, each) for each in chosen))
 
 
 def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -> dict[str, Pems]:
@@ -148,6 +149,11 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
     problems += [problem for each in components for problem in _problems(each, read[each.name], cas)]
     if problems:
         raise ScaffoldError("no bundle is made", problems, "`make` signs what is missing, `make req-NAME` signs again")
+    cns = {each.name: certificates.read(read[each.name].certificate.encode(), each.output).cn for each in components}
+    if strangers := list(filter(None, (members.cn_problem(inventory, each, cns[each.name]) for each in components))):
+        raise ScaffoldError(
+            "no bundle is made: the peers of members are known by their CNs", strangers, members.CN_HINT
+        )
     lives = {CA: ca, **{f"{each.output}.pem": read[each.name].certificate for each in components}}
     untimely = soundness.untimely({path: text.encode() for path, text in lives.items()}, utc_now())
     if untimely:

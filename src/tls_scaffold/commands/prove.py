@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tls_scaffold.bundles import members as bundle
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import content, plain
 from tls_scaffold.disk.signals import ended_by_signals
@@ -114,11 +115,11 @@ def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:
             [f"`{path}` is missing" for path in missing],
             "`make` signs what is missing",
         )
-    _check(folder, needed)
+    _check(folder, inventory, needed)
     return {each.name: Identity(_whole(folder, each.output), _whole(folder, f"{each.output}-key")) for each in needed}
 
 
-def _check(folder: Path, components: Sequence[Component]) -> None:
+def _check(folder: Path, inventory: Inventory, components: Sequence[Component]) -> None:
     """Raise ScaffoldError with everything about these certificates that etcd would only hint at."""
     cas, problems = soundness.authorities(content(folder, CA), CA)
     if problems:
@@ -130,6 +131,10 @@ def _check(folder: Path, components: Sequence[Component]) -> None:
     if problems:
         hint = "`make req-NAME` signs one again; a CA that was changed can be put back instead"
         raise ScaffoldError("the proof needs the folder's certificates", problems, hint)
+    cns = {each: certificates.read(content(folder, f"{each.output}.pem"), each.output).cn for each in components}
+    servers = [each for each in components if each.kind == "member"]  # of users the proof itself tells
+    if strangers := list(filter(None, (bundle.cn_problem(inventory, each, cns[each]) for each in servers))):
+        raise ScaffoldError("the members can't be each other's peers", strangers, bundle.CN_HINT)
     paths = (CA, *(f"{each.output}.pem" for each in components))
     untimely = soundness.untimely({path: content(folder, path) for path in paths}, utc_now())
     if untimely:
