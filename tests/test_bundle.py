@@ -138,7 +138,8 @@ def test_the_drop_in_leaves_the_unit_s_own_command(signed: Factory, tmp_path: Pa
     settings = [line for line in drop_in.read_text().splitlines() if not line.startswith("#")]
     place = words[1] if words else "/var/lib/etcd"
     relative = [] if words else [f"WorkingDirectory={place}"]
-    assert settings == ["[Service]", *relative, f"EnvironmentFile={place}/etcd.env"]
+    unset = "UnsetEnvironment=ETCD_CONFIG_FILE"
+    assert settings == ["[Service]", *relative, f"EnvironmentFile={place}/etcd.env", unset]
 
     shutil.copytree(drop_in.parent, units / "etcd.service.d")
     (units / "etcd.service").write_text("[Service]\nExecStart=/bin/true $DAEMON_ARGS\n")

@@ -23,6 +23,7 @@ UNIT = """\
 # ExecStart, etcd refuses both, and --config-file, beside which it reads no variable.
 [Service]
 {1}EnvironmentFile={0}/etcd.env
+UnsetEnvironment=ETCD_CONFIG_FILE
 """
 MEMBER = """\
 # What etcd runs with on a: each variable is the flag of its name.

@@ -133,6 +133,7 @@ def files(inventory: Inventory, member: Member, home: str) -> dict[str, str]:
             "[Service]",
             *relative,
             f"EnvironmentFile={where}/{ENVIRONMENT}",
+            "UnsetEnvironment=ETCD_CONFIG_FILE",  # with it etcd passes over every other variable, those of TLS too
         ),
     }
 
