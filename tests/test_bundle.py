@@ -16,6 +16,7 @@ import yaml
 from click.testing import CliRunner
 
 import certs
+import kills
 from clusters import P256
 from conftest import Factory
 from support import BIN, Done, contents, make, run, tls_scaffold
@@ -351,6 +352,25 @@ def test_what_has_a_bundle_s_name_and_is_none_is_never_taken_away(signed: Factor
     assert sorted(os.listdir(folder / "dist")) == ["alice", "db", "root.tar.gz"]  # noqa: PTH208  (hidden names count)
     bundle(folder, "root")
     assert (folder / "dist/root.tar.gz").is_dir()
+
+
+def test_a_kill_at_any_step_leaves_a_whole_bundle_and_the_next_run_ends_what_it_began(signed: Factory) -> None:
+    """The older bundle stays until the new one is whole, at its place or beside it."""
+    folder, words = signed(*WORDS), ["bundle", "alice", "--kubernetes"]
+    bundle(folder, *words[1:])
+    whole = contents(folder / "dist/alice")
+    step = 1
+    while kills.run(folder, words, step=step) == -signal.SIGKILL:
+        there = [
+            contents(folder / "dist" / name) for name in ("alice", ".alice.old") if (folder / "dist" / name).is_dir()
+        ]
+        assert whole in there, step
+        if step % 2:
+            bundle(folder, *words[1:])
+            assert sorted(os.listdir(folder / "dist")) == [".gitignore", "alice"], step  # noqa: PTH208
+        step += 1
+    assert contents(folder / "dist/alice") == whole
+    assert step > 2 * len(whole)
 
 
 def test_a_second_certificate_that_a_member_has_no_more_is_no_stranger_in_its_bundle(signed: Factory) -> None:

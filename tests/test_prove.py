@@ -91,7 +91,8 @@ def test_members_run_as_their_bundles_say_but_for_what_is_told(signed: Factory, 
     programs = wrapped(tools(), tmp_path / "wrapped", "etcd", recording)
     directory = wrapped(programs, tmp_path / "wrapped", "etcdctl", 'exec $real "$@"').etcd.parent
 
-    done = prove(folder, "--json", "--etcd", str(directory))
+    # etcd takes variables for flags: of those around nothing may reach the members
+    done = prove(folder, "--json", "--etcd", str(directory), ETCD_NAME="other", ETCD_AUTO_TLS="x")
 
     assert done.returncode == 0, done.stderr + done.stdout
     replaced = set(json.loads(done.stdout)["replaced"])

@@ -87,6 +87,10 @@ def put(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
     aside, old = dist / f".{name}{NEW}", dist / f".{name}{OLD}"
     target = dist / name
     with telling(target, "written"):
+        if os.path.lexists(old) and not os.path.lexists(target):
+            old.rename(target)  # a kill came between the two renames below
+        for leftover in (aside, old):
+            remove(leftover)
         for folder in _folders(contents):
             (aside / folder).mkdir(mode=PRIVATE)
         for path, content in contents.items():
