@@ -271,6 +271,7 @@ def test_a_folder_that_is_no_plain_path_is_a_usage_error(signed: Factory, home: 
 @pytest.mark.parametrize("umask", [0o000, 0o077])
 def test_files_are_0600_and_folders_0700_whatever_the_umask(signed: Factory, umask: int) -> None:
     folder = signed(*WORDS)
+    (folder / "dist").mkdir(mode=0o755)
 
     assert run(str(BIN / "tls-scaffold"), "bundle", "--tar", cwd=folder, umask=umask).returncode == 0
 
@@ -321,6 +322,7 @@ def test_what_no_bundle_brings_is_never_taken_away(signed: Factory) -> None:
         (folder / "dist" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "dist" / path).write_text("data")
     (folder / "dist/alice/link").symlink_to("/nowhere")
+    (folder / "dist/alice/etc").symlink_to("/etc")
     before = contents(folder / "dist")
 
     done = bundle(folder, "root", "etcd1", "alice", code=1)
@@ -328,7 +330,7 @@ def test_what_no_bundle_brings_is_never_taken_away(signed: Factory) -> None:
     assert done.stderr == (
         "error: no bundle is made\n"
         "  `dist/etcd1` holds what no bundle brings: `log`, `etcd1.etcd/`, `pki/etcd/mine`\n"
-        "  `dist/alice` holds what no bundle brings: `link`, `notes/`\n\n"
+        "  `dist/alice` holds what no bundle brings: `etc`, `link`, `notes/`\n\n"
         "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `dist/`\n"
     )
     assert contents(folder / "dist") == before

@@ -130,6 +130,15 @@ def test_keys_are_as_signed_unless_another_form_is_asked_for(own: Factory, words
     assert base64.b64decode(secret["data"]["tls.key"]) == key
 
 
+def test_a_form_of_keys_that_is_none_is_a_usage_error(own: Factory) -> None:
+    folder = own("--members", "10.0.0.1", "--proxies", "0", "--users", "alice")
+
+    done = bundle(folder, "--key-form", "pkcs1", code=2)
+
+    assert done.stderr == "error: --key-form: `pkcs1` is neither `as-signed` nor `pkcs8`\n"
+    assert not (folder / "dist").exists()
+
+
 def test_a_key_that_is_encrypted_is_handed_out_as_it_is_and_in_no_form_without_a_password(own: Factory) -> None:
     folder = own(*SMALL)
     for name in ("calico", "Alice_B"):
