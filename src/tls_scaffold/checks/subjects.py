@@ -90,6 +90,27 @@ class NotTheMembersCN(Rule):
                 yield f"{entry.signing.request}: CN", message
 
 
+class AskedForPeerCN(Rule):
+    """Members show their peers a CN of the inventory."""
+
+    id = "cn-unasked"
+    pain = (
+        "members that run from bundles or the Procfile ask their peers for the inventory's CNs, and refuse each other"
+    )
+    fix = f"take the CN of `{FILE}`, or put this one there (`members_cn`, `cn`), then `tls-scaffold sync`"
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each request for the peers of a member whose CN no member asks for."""
+        if not view.inventory:
+            return
+        asked = view.inventory.peer_cns
+        for path in dict.fromkeys(peer.request for _, peer in view.inventory.member_pairs):
+            request = view.requests.get(path)
+            if request and request.cn and request.cn not in asked:
+                told = ", ".join(f"`{cn}`" for cn in asked)
+                yield f"{path}: CN", f"the CN is `{visible(request.cn)}`, and members ask for {told}"
+
+
 class NotTheCAsSubject(Rule):
     """No component has the whole subject of the CA."""
 
@@ -123,4 +144,4 @@ class OnePeerCN(Rule):
             yield f"{FILE}: members", message
 
 
-RULES = (NamedByCN, ShortCN, OneCN, OwnCN, NotTheMembersCN, NotTheCAsSubject, OnePeerCN)
+RULES = (NamedByCN, ShortCN, OneCN, OwnCN, NotTheMembersCN, AskedForPeerCN, NotTheCAsSubject, OnePeerCN)
