@@ -388,6 +388,24 @@ def test_a_second_certificate_that_a_member_has_no_more_is_no_stranger_in_its_bu
     assert "`peer-alice-key.pem`" in bundle(folder, "alice", code=1).stderr
 
 
+@pytest.mark.needs("setpriv")
+def test_what_can_not_be_looked_into_is_not_taken_away_either(signed: Factory) -> None:
+    folder = signed(*WORDS)
+    bundle(folder, "etcd1", "--kubeadm")
+    (folder / "dist/etcd1/pki/mine").write_text("data")
+    (folder / "dist/etcd1/pki").chmod(0)
+    ours = (str(BIN / "tls-scaffold"), "-C", str(folder), "bundle", "etcd1")
+    # root reads everything, unless it gives that up
+    less = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+
+    done = run(*less, *ours)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: `{folder}/dist/etcd1/pki` can't be read: Permission denied\n"
+    (folder / "dist/etcd1/pki").chmod(0o700)
+    assert (folder / "dist/etcd1/pki/mine").read_text() == "data"
+
+
 def killed_at_write(folder: Path, number: int, words: list[str]) -> int:
     """Run a command in a process of its own that is killed before it writes for this time; returns its exit code."""
     child = os.fork()

@@ -36,7 +36,9 @@ def ready(folder: Path, names: Iterable[str], brought: Callable[[str], Collectio
             problems.append(f"`{DIST}/{name}` is no folder, as a bundle is")
         if not (dist / name).is_dir() or (dist / name).is_symlink():
             continue
-        strange = [f"`{path}`" for path in _strange(dist / name, {PurePosixPath(path) for path in brought(name)})]
+        known = {PurePosixPath(path) for path in brought(name)}
+        with telling(dist / name, "read"):
+            strange = [f"`{path}`" for path in _strange(dist / name, known)]
         if strange:
             problems.append(f"`{DIST}/{name}` holds what no bundle brings: {', '.join(strange)}")
     if problems:
@@ -67,12 +69,17 @@ def _write(target: Path, content: bytes) -> None:
 def _strange(bundle: Path, known: Collection[PurePosixPath]) -> Iterator[str]:
     """Yield each file and folder of a bundle, the topmost of a kind, that is not one of these or the way to one."""
     ways = {parent for path in known for parent in path.parents}
-    for at, folders, files in os.walk(bundle):
+    for at, folders, files in os.walk(bundle, onerror=_raise):
         below = PurePosixPath(Path(at).relative_to(bundle).as_posix())
         links = [each for each in folders if Path(at, each).is_symlink()]
         yield from sorted(str(below / each) for each in (*files, *links) if below / each not in brought)
         yield from sorted(f"{below / each}/" for each in folders if below / each not in ways and each not in links)
         folders[:] = [each for each in folders if below / each in ways and each not in links]
+
+
+def _raise(error: OSError) -> None:
+    """Let nothing be taken for empty that can't be looked into."""
+    raise error
 
 
 def _private(path: Path) -> Path:
