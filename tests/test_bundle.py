@@ -259,6 +259,11 @@ def test_at_names_the_folder_that_the_consumers_will_have_the_files_in(signed: F
     assert variables(folder / "dist/alice/etcdctl.env")["ETCDCTL_CERT"] == "/srv/tls/alice.pem"
 
 
+@pytest.mark.parametrize("option", ["--at", "--data-dir", "--initial-cluster-state", "--p12-password-file"])
+def test_an_option_that_was_given_nothing_is_a_usage_error(signed: Factory, option: str) -> None:
+    assert f"Invalid value for '{option}': it is empty" in bundle(signed(*WORDS), option, "", code=2).stderr
+
+
 @pytest.mark.parametrize("option", ["--at", "--data-dir"])
 @pytest.mark.parametrize("home", ["relative", "/with blank", "/$(touch x)", "/a/../b/;", "/a/../b", "/%i"])
 def test_a_folder_that_is_no_plain_path_is_a_usage_error(signed: Factory, home: str, option: str) -> None:

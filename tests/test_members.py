@@ -15,6 +15,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.bundled import Bundles
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.listed import Files, Member, Peer
+from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
 
 EVERY = "`0.0.0.0` and `::` are every address: etcd can't listen on another beside"
@@ -48,6 +49,16 @@ def test_a_member_listens_for_those_on_its_own_machine(hosts: tuple[str, ...], c
     inventory = Inventory((Member("a", hosts), Member("b", hosts)))
 
     assert in_place(inventory, inventory.members[0])["listen-client-urls"] == clients
+
+
+def test_a_member_is_found_at_no_host_that_stands_for_every_address() -> None:
+    inventory = Inventory((Member("a", ("0.0.0.0", "::", "10.0.0.1")), Member("b", ("::",))))  # noqa: S104
+
+    first, second = (in_place(inventory, member) for member in inventory.members)
+
+    assert first["advertise-client-urls"] == "https://10.0.0.1:2379"
+    assert second["advertise-client-urls"] == "https://[::]:2379"
+    assert endpoints(inventory) == ("https://10.0.0.1:2379", "https://[::]:2379")
 
 
 def test_the_inventory_says_where_a_member_listens_and_what_it_starts_from() -> None:

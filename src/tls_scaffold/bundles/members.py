@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from tls_scaffold.bundles.settings import Paths, lines, variables
 from tls_scaffold.inventory.listed import Member
 from tls_scaffold.inventory.membersettings import STATES, retention
-from tls_scaffold.inventory.urls import url
+from tls_scaffold.inventory.urls import own_host, url
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.words import canonical_address, visible
 
@@ -157,7 +157,7 @@ def _told(inventory: Inventory, member: Member) -> list[str]:
 def _urls(inventory: Inventory, member: Member) -> Urls:
     if not member.hosts:
         return Urls("", "", "", "")  # of adopted members nobody may know where they are; no bundle is made of them
-    settings, own = inventory.settings(member), member.hosts[0]
+    settings, own = inventory.settings(member), own_host(member)
     addresses = _listening(member)
     clients = settings.listen_client or (*addresses, *_loopback(addresses))
     return Urls(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tls_scaffold.cli.options import option
+from tls_scaffold.cli.options import filled, option
 from tls_scaffold.cli.terminal import say, talk, warn
 
 if TYPE_CHECKING:
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]…")
 @option("--tar", is_flag=True, help="Make an archive of each folder too: dist/NAME.tar.gz")
-@option("--at", "home", default="", metavar="DIR", help="Folder that the consumers will have the files in")
+@option("--at", "home", callback=filled, metavar="DIR", help="Folder that the consumers will have the files in")
 @option(
-    "--data-dir", default="", metavar="DIR", help="Data directory of members (left out: the inventory's, the unit's)"
+    "--data-dir",
+    callback=filled,
+    metavar="DIR",
+    help="Data of members (left out: the inventory's, the unit's)",
 )
 @option(
-    *("--initial-cluster-state", "initial_cluster_state"),
-    default="",
+    "--initial-cluster-state",
+    callback=filled,
     metavar="new|existing",
     help="What members join (left out: the inventory's, new)",
 )
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 @option(
     "--p12-password-file",
     "password_file",
-    default="",
+    callback=filled,
     metavar="FILE",
     help="File that holds the stores' password (if left out, the variable TLS_SCAFFOLD_P12_PASSWORD does)",
 )

@@ -22,6 +22,13 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     return click.option(*names, envvar=variables, **settings)
 
 
+def filled(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """Refuse an option that was given nothing, as `--data-dir "$UNSET"` is; one that was left out is empty text."""
+    if value == "":
+        raise click.BadParameter("it is empty")
+    return value or ""
+
+
 def components(command: Command) -> Command:
     """Add the options that name components."""
     for add in reversed(

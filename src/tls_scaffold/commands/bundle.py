@@ -1,6 +1,6 @@
 """`tls-scaffold bundle`: a folder for each host or consumer, with its own files and what it reads."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,29 +84,17 @@ def make(
         if both:
             raise ScaffoldError(f"`{DIST}/{min(both)}` would be an archive and a component's folder: leave out `--tar`")
         owners = {each.name: each for each in chosen}
-        place = dist.ready(folder, owners, lambda name: forms.every_path(inventory, owners[name]), tar=tar)
+        contents = {
+            name: {**bundle.files(inventory, each, presets.get(name, ""), pems, home), **further[name]}
+            for name, each in owners.items()
+        }
+        place = dist.ready(folder, contents, lambda name: forms.every_path(inventory, owners[name]), tar=tar)
         made = []
-        for each, files in contents.items():
-            dist.put(place, each.name, files)
-            archive = dist.archive(place, each.name, files) if tar else None
-            made.append(Bundle(each.name, place / each.name, tuple(files), archive, _told(inventory, each)))
+        for name, files in contents.items():
+            dist.put(place, name, files)
+            archive = dist.archive(place, name, files) if tar else None
+            made.append(Bundle(name, place / name, tuple(files), archive, _told(inventory, owners[name])))
         return tuple(made)
-
-
-def _check_replaceable(place: Path, inventory: Inventory, contents: Mapping[Component, Iterable[str]]) -> None:
-    """Raise ScaffoldError with what no bundle brings, a member's data above all: bundles are replaced whole."""
-    problems = []
-    for each, files in contents.items():
-        # All that a bundle may ever hold is worked out only where this one holds more than it will.
-        strange = dist.others(place / each.name, files) and dist.others(
-            place / each.name, forms.every_path(inventory, each)
-        )
-        if strange:
-            named = ", ".join(f"`{path}`" for path in strange)
-            problems.append(f"`{DIST}/{each.name}` holds what no bundle brings: {named}")
-    if problems:
-        hint = f"move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `{DIST}/`"
-        raise ScaffoldError("no bundle is made", problems, hint)
 
 
 def _with(settings: MemberSettings, inventory: Inventory) -> Inventory:

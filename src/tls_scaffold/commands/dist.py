@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import tarfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
@@ -14,33 +14,34 @@ from tls_scaffold.disk.files import SECRET, create, telling, write
 from tls_scaffold.disk.healing import WORK, clear_leftovers
 from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.disk.moving import PRIVATE, remove
+from tls_scaffold.errors import ScaffoldError
 
-NEW, OLD = ".new", ".old"  # ends of hidden names, of what is not in place yet and of what is no more
 
-
-def ready(folder: Path, names: Iterable[str], brought: Callable[[str], Collection[str]], *, tar: bool) -> Path:
-    """Return the folder `dist/`, in which bundles of these names may be written; git takes nothing of it.
+def ready(
+    folder: Path, contents: Mapping[str, Iterable[str]], brought: Callable[[str], Iterable[str]], *, tar: bool
+) -> Path:
+    """Return the folder `dist/`, in which bundles of these names and files may be written; git takes nothing of it.
 
     `brought` gives the paths of all files that a bundle of a name may ever hold, `tar` tells whether each gets an
     archive. Raises ScaffoldError with whatever else lies in such a bundle, a member's data above all: bundles are
     replaced whole. Of links only the links go.
     """
-    names = tuple(names)
     dist = _private(disk.inside(folder, f"{DIST}/x").parent)
-    check_changeable(dist / f"{name}{suffix}" for name in names for suffix in ("", TAR))
+    check_changeable(dist / f"{name}{suffix}" for name in contents for suffix in ("", TAR))
     problems = []
-    for name in names:
+    for name, files in contents.items():
         if tar and _is_other(dist / f"{name}{TAR}", stat.S_ISREG):
             problems.append(f"`{DIST}/{name}{TAR}` is no file, as an archive is")
         if _is_other(dist / name, stat.S_ISDIR):
             problems.append(f"`{DIST}/{name}` is no folder, as a bundle is")
         if not (dist / name).is_dir() or (dist / name).is_symlink():
             continue
-        known = {PurePosixPath(path) for path in brought(name)}
         with telling(dist / name, "read"):
-            strange = [f"`{path}`" for path in _strange(dist / name, known)]
+            # All that a bundle may ever hold is worked out only where this one holds more than it will.
+            strange = _strange(dist / name, files) and _strange(dist / name, brought(name))
         if strange:
-            problems.append(f"`{DIST}/{name}` holds what no bundle brings: {', '.join(strange)}")
+            named = ", ".join(f"`{path}`" for path in strange)
+            problems.append(f"`{DIST}/{name}` holds what no bundle brings: {named}")
     if problems:
         hint = f"move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `{DIST}/`"
         raise ScaffoldError("no bundle is made", problems, hint)
@@ -66,13 +67,17 @@ def _write(target: Path, content: bytes) -> None:
         write(target, content, SECRET, temporary=target.with_name(f"{WORK}{os.getpid()}"))
 
 
-def _strange(bundle: Path, known: Collection[PurePosixPath]) -> Iterator[str]:
-    """Yield each file and folder of a bundle, the topmost of a kind, that is not one of these or the way to one."""
+def _strange(bundle: Path, files: Iterable[str]) -> list[str]:
+    """Return what a bundle holds beside the files of these paths; of what lies in another folder, that folder."""
+    return list(_others(bundle, {PurePosixPath(path) for path in files}))
+
+
+def _others(bundle: Path, known: Collection[PurePosixPath]) -> Iterator[str]:
     ways = {parent for path in known for parent in path.parents}
     for at, folders, files in os.walk(bundle, onerror=_raise):
         below = PurePosixPath(Path(at).relative_to(bundle).as_posix())
         links = [each for each in folders if Path(at, each).is_symlink()]
-        yield from sorted(str(below / each) for each in (*files, *links) if below / each not in brought)
+        yield from sorted(str(below / each) for each in (*files, *links) if below / each not in known)
         yield from sorted(f"{below / each}/" for each in folders if below / each not in ways and each not in links)
         folders[:] = [each for each in folders if below / each in ways and each not in links]
 
@@ -91,7 +96,7 @@ def _private(path: Path) -> Path:
 
 def put(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
     """Write a bundle, path to content, in the place of an older one of the name."""
-    aside, old = dist / f".{name}{NEW}", dist / f".{name}{OLD}"
+    aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
     target = dist / name
     with telling(target, "written"):
         if os.path.lexists(old) and not os.path.lexists(target):
@@ -99,7 +104,7 @@ def put(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
         for leftover in (aside, old):
             remove(leftover)
         for folder in _folders(contents):
-            (aside / folder).mkdir(mode=PRIVATE)
+            _private(aside / folder)
         for path, content in contents.items():
             create(aside / path, content, SECRET)
         if os.path.lexists(target):
