@@ -110,7 +110,7 @@ with guarded.temporary_folder("a b-") as folder:
 """
 AGAIN = """
     script = "trap 'sleep 0.5; mkdir -p \\"$0/again\\"; exit' TERM; echo up; sleep 60 & wait"
-    guarded.start(["sh", "-c", script, str(folder)], os.environ, None)
+    kept = guarded.start(["sh", "-c", script, str(folder)], os.environ, None)  # else its channel ends at once
     time.sleep(60)
 """
 
