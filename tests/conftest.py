@@ -49,8 +49,10 @@ def _missing(mark: pytest.Mark) -> list[str]:
     """Return the programs that are on no PATH, or not in the folders that the mark names."""
     within = mark.kwargs.get("within", "")
     missing = [program for program in mark.args if not shutil.which(program, path=within or PROGRAMS)]
-    how = " (`python tests/peers/build.py` builds it)" if within.startswith(str(peers.CACHE)) else ""
-    return [f"{program} in {within}{how}" if within else program for program in missing]
+    if not (missing and within):
+        return missing
+    how = " (`python tests/peers/build.py` builds them)" if within.startswith(str(peers.CACHE)) else ""
+    return [f"{' and '.join(missing)} in {within}{how}"]
 
 
 @pytest.fixture(scope="session")

@@ -148,7 +148,7 @@ WRONG = "a watch that connects again would find that its revision is gone"
             "etcd.listen_client[1]: `a.example` is a host name: etcd listens on IP addresses alone",
         ),
         ({"datadir": "/x"}, "etcd.datadir: no such field; did you mean `data_dir`?"),
-        ({"client_port": 2380}, "members[0].etcd: 2380 would be the port of clients and of peers"),
+        ({"client_port": 2380}, "etcd: 2380 would be the port of clients and of peers"),
     ],
 )
 def test_settings_that_etcd_could_not_run_with_are_refused_with_their_place(etcd: dict[str, Any], problem: str) -> None:
@@ -164,7 +164,7 @@ def test_a_member_listens_on_no_address_of_another() -> None:
 
     assert refused.value.problems == (
         "members[0].etcd.listen_peer: `10.0.0.2` is a host of `b`, not of `a`",
-        "members[1].etcd.listen_client: `10.0.0.1` is a host of `a`, not of `b`",
+        "etcd.listen_client: `10.0.0.1` is a host of `a`, not of `b`",
     )
     assert settings({}, {"listen_client": ["10.0.0.1", "127.0.0.1", "10.9.9.9"]})
 
@@ -172,8 +172,11 @@ def test_a_member_listens_on_no_address_of_another() -> None:
 def test_members_who_all_have_one_port_for_both_are_told_once() -> None:
     with pytest.raises(ScaffoldError) as refused:
         settings({"client_port": 2380})
+    with pytest.raises(ScaffoldError) as own:
+        settings({}, {"peer_port": 2379})
 
     assert refused.value.problems == ("etcd: 2380 would be the port of clients and of peers",)
+    assert own.value.problems == ("members[0].etcd: 2379 would be the port of clients and of peers",)
 
 
 def test_without_a_data_directory_it_is_said_whose_counts() -> None:

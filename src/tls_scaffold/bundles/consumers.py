@@ -14,10 +14,9 @@ def files(
 ) -> dict[str, str]:
     """Return the text of each file of a component's bundle; its second certificate for peers is a part of it.
 
-    `preset` is the user's, or empty; it says which consumer reads the bundle. `pems` are what it holds, by
-    name, every member of the inventory has a host. `home` is the folder
-    that the consumer will have it in; if empty, the consumer's usual one, and the bundle itself for
-    what is read in place (`etcd.env`, etcdctl, calicoctl).
+    `preset` is the user's, or empty; it says which consumer reads the bundle. `pems` are what it holds, by name.
+    `home` is the folder that the consumer will have it in; if empty, the consumer's usual one, and the bundle
+    itself for what is read in place (`etcd.env`, etcdctl, calicoctl). Every member of the inventory has a host.
     """
     pairs = {
         f"{each.name}{ending}": text

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from tls_scaffold.bundles.settings import Paths, lines, variables
 from tls_scaffold.inventory.listed import Member
-from tls_scaffold.inventory.membersettings import STATES, retention
+from tls_scaffold.inventory.membersettings import EVERY_ADDRESS, STATES, retention
 from tls_scaffold.inventory.urls import own_host, url
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.words import canonical_address, visible
@@ -171,10 +171,10 @@ def _urls(inventory: Inventory, member: Member) -> Urls:
 def _listening(member: Member) -> tuple[str, ...]:
     """Return the addresses among a member's hosts; if one is every address, that alone: etcd binds no other beside."""
     addresses = tuple(filter(None, map(canonical_address, member.hosts))) or (EVERYWHERE,)
-    return next(((each,) for each in addresses if ip_address(each).is_unspecified), addresses)
+    return next(((each,) for each in addresses if each in EVERY_ADDRESS), addresses)
 
 
 def _loopback(listening: tuple[str, ...]) -> list[str]:
     """Return loopback for those on the machine itself, unless what is listened on has it already."""
-    addresses = [ip_address(host) for host in listening]
-    return [] if any(each.is_loopback or each.is_unspecified for each in addresses) else ["127.0.0.1"]
+    has_it = any(host in EVERY_ADDRESS or ip_address(host).is_loopback for host in listening)
+    return [] if has_it else ["127.0.0.1"]

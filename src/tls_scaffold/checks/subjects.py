@@ -135,7 +135,9 @@ class OnePeerCN(Rule):
 
     id = "open-peer-port"  # what it comes to where the list is left out, as older etcds need it
     level = WARNING
-    pain = "before 3.5.15 etcd compares its peers with one CN alone: several CNs shut members out, none lets users in"
+    pain = (
+        "before 3.5.15 etcd takes one CN of peers alone: with a list members refuse each other, without it users get in"
+    )
     fix = "give the members, or the `peer` of each, one CN, then `tls-scaffold sync`, `make` and new bundles"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:

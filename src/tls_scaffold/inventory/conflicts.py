@@ -107,10 +107,12 @@ def _shared_hosts(inventory: Inventory) -> Iterator[str]:
 
 def _shared_ports(inventory: Inventory) -> Iterator[str]:
     """Yield where the clients and the peers of a member would have one port; each member is on a host of its own."""
-    ports = {f"members[{index}].etcd": inventory.settings(member) for index, member in enumerate(inventory.members)}
-    alike = {place: each.client_port for place, each in ports.items() if each.client_port == each.peer_port}
-    if len(alike) == len(ports) > 1:
-        alike = {"etcd": alike["members[0].etcd"]}  # said for all of them, and told once
+    alike: dict[str, int] = {}
+    for index, member in enumerate(inventory.members):
+        settings = inventory.settings(member)
+        if settings.client_port == settings.peer_port:
+            own = member.etcd.client_port or member.etcd.peer_port
+            alike[f"members[{index}].etcd" if own else "etcd"] = settings.client_port
     yield from (f"{place}: {port} would be the port of clients and of peers" for place, port in alike.items())
 
 
@@ -118,12 +120,16 @@ def _listening_on_others(inventory: Inventory) -> Iterator[str]:
     """Yield each address that a member would listen on although it is another's."""
     owners = {canonical_host(host): member for member in inventory.members for host in member.hosts}
     for index, member in enumerate(inventory.members):
-        settings = inventory.settings(member)
-        for field, listening in (("listen_client", settings.listen_client), ("listen_peer", settings.listen_peer)):
+        own, settings = member.etcd, inventory.settings(member)
+        for field, said, listening in (
+            ("listen_client", own.listen_client, settings.listen_client),
+            ("listen_peer", own.listen_peer, settings.listen_peer),
+        ):
+            place = f"members[{index}].etcd.{field}" if said else f"etcd.{field}"
             for host in listening:
                 owner = owners.get(canonical_host(host), member)
                 if owner != member:
-                    yield f"members[{index}].etcd.{field}: `{host}` is a host of `{owner.name}`, not of `{member.name}`"
+                    yield f"{place}: `{host}` is a host of `{owner.name}`, not of `{member.name}`"
 
 
 def _cns(inventory: Inventory) -> Iterator[str]:
