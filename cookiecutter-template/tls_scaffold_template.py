@@ -20,7 +20,8 @@ except ImportError:  # plain cookiecutter: the package stands in the same checko
 from tls_scaffold.bundles import procfile
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
-from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.makefiles.componentlines import component_line
 from tls_scaffold.rendering import documents
 from tls_scaffold.words import printable, visible
 
@@ -37,7 +38,13 @@ class InventoryExtension(Extension):
         environment.filters["rbac"] = rbac.script_lines
         environment.filters["consumers"] = rbac.consumers
         environment.filters["processes"] = procfile.processes
+        environment.filters["line"] = line
         environment.filters["quoted"] = shlex.quote
+
+
+def line(component: Component) -> str:
+    """Return the line of the Makefile that asks for a component."""
+    return str(component_line(component.name, component.output, component.request, component.profile))
 
 
 def inventory(answers: Mapping[str, Any]) -> Inventory:
