@@ -13,7 +13,7 @@ from support import contents
 from tls_scaffold.disk import files, folder, processes
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.keeping import journal
-from tls_scaffold.keeping.changes import Note, Plan, Step
+from tls_scaffold.keeping.plan import Note, Plan, Step
 
 GONE = 2**22 + 7  # above the largest process number of Linux
 

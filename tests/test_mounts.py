@@ -283,7 +283,7 @@ def test_both_languages_find_the_same_mounts(signed: Factory, mounted: Mounts, t
         assert told == (name if mounts.mounted([path / name]) else ""), name
 
 
-ALWAYS = ("Makefile", "tls-scaffold.json", ".tls-scaffold/rendered.json")
+ALWAYS = ("Makefile", "tls-scaffold.json", ".tls-scaffold/rendered.tsv")
 OF_CALICO = ("config/req-calico.json", "certs/calico-key.pem", "dist/calico", "dist/calico/ca.pem")
 
 

@@ -240,7 +240,7 @@ def test_what_a_killed_run_has_put_in_place_is_finished(tmp_path: Path) -> None:
             path: before[path] for path in IN_ORDER[:count]
         }
         assert not (folder / ".lock").exists()
-        assert entries(folder / ".tls-scaffold") == ["rendered.json"]
+        assert entries(folder / ".tls-scaffold") == ["rendered.tsv"]
 
 
 OBSTACLES: dict[str, tuple[str, Callable[[Path], object]]] = {

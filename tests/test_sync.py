@@ -13,9 +13,9 @@ from conftest import Factory
 from keeping import RECORD, change, edit, kept, upgrade
 from support import contents, make, run, tls_scaffold, verify
 from tls_scaffold.inventory import intake
-from tls_scaffold.keeping import journal
-from tls_scaffold.keeping import keep as keeping
-from tls_scaffold.keeping.changes import Note, Plan, Step
+from tls_scaffold.keeping import journal, update
+from tls_scaffold.keeping.change import Change
+from tls_scaffold.keeping.plan import Note, Plan, Step
 
 GUIDE = """\
 \t$(CFSSL) gencert \\
@@ -291,7 +291,7 @@ def test_reset_puts_a_file_back_as_it_is_rendered(folder: Factory, name: str, st
     assert kept(path, "sync", "--check").stderr == ""
 
 
-@pytest.mark.parametrize("name", ["tls-scaffold.json", ".tls-scaffold/rendered.json", "certs/ca.pem", "../Makefile"])
+@pytest.mark.parametrize("name", ["tls-scaffold.json", ".tls-scaffold/rendered.tsv", "certs/ca.pem", "../Makefile"])
 def test_only_what_is_rendered_is_reset(folder: Factory, name: str) -> None:
     path = folder()
     before = contents(path)
@@ -356,7 +356,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a record of other places": (
         lambda path: (path / RECORD).write_text('{"../x": ["y"]}', encoding="utf-8"),
-        "  .tls-scaffold/rendered.json: `../x` is no file that is rendered here\n",
+        "  .tls-scaffold/rendered.tsv: `../x` is no file that is rendered here\n",
     ),
     "a damaged plan": (
         lambda path: (path / ".tls-scaffold/pending.json").write_text("{", encoding="utf-8"),
@@ -417,7 +417,7 @@ def test_what_a_killed_command_had_decided_is_done_by_the_same_command_but_not_b
     kept(expected, "add", "--users", "zed")
     old = intake.load(path)
     new = intake.of_data(intake.extended(old.document(), {"users": ["zed"]}))
-    plan = keeping.preview(path, keeping.Change(old, new))
+    plan = update.preview(path, Change(old, new))
     entry = journal.Entry(("add", json.dumps({"users": ["zed"]})), plan)
     (path / journal.FILE).write_text(json.dumps(asdict(entry)), encoding="utf-8")
     for words in (["sync", "--dry-run"], ["sync", "--check"], ["add", "--users", "zed", "--dry-run"]):
@@ -449,7 +449,7 @@ def test_a_sync_that_finishes_a_killed_one_also_follows_what_was_edited_since(fo
     path, expected = folder(), folder(name="expected")
     change(path, expiry="4380h")
     now = intake.load(path)
-    entry = journal.Entry(("sync",), keeping.preview(path, keeping.Change(now, now)))
+    entry = journal.Entry(("sync",), update.preview(path, Change(now, now)))
     (path / journal.FILE).write_text(json.dumps(asdict(entry)), encoding="utf-8")
     for each in (path, expected):
         change(each, expiry="2190h")
@@ -589,7 +589,7 @@ def test_a_record_of_another_branch_loses_and_doubles_no_component(folder: Facto
     path, other = folder("--members", "10.0.0.1", name="one"), folder("--members", "10.0.0.1", name="other")
     for each, user in ((path, "u1"), (other, "u2")):
         kept(each, "add", "--user", user)
-    (path / ".tls-scaffold/rendered.json").write_text((other / ".tls-scaffold/rendered.json").read_text())
+    (path / ".tls-scaffold/rendered.tsv").write_text((other / ".tls-scaffold/rendered.tsv").read_text())
     change(path, users=[{"name": "u1", "cn": "u1"}, {"name": "u2", "cn": "u2"}])
     kept(path, "sync", code=1)  # to the record u2 was there, so that a team may have taken it out
     texts = [(path / name).read_text() for name in ("Makefile", "README.md", "rbac.sh")]

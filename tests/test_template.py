@@ -31,7 +31,7 @@ json.dump(template.render(intake.of_data(json.loads(sys.argv[1]))), sys.stdout)
 def test_a_folder_has_these_files_and_no_others() -> None:
     assert sorted(template.render(intake.of_data(INVENTORY))) == [
         ".gitignore",
-        ".tls-scaffold/rendered.json",
+        ".tls-scaffold/rendered.tsv",
         "Makefile",
         "Procfile",
         "README.md",
@@ -67,7 +67,7 @@ def test_the_json_files_are_those_of_documents_and_the_record_holds_the_rest() -
     tree = template.render(inventory)
 
     assert {path: tree[path] for path in documents.render(inventory)} == documents.render(inventory)
-    assert tree[".tls-scaffold/rendered.json"] == documents.last_render(tree)
+    assert tree[".tls-scaffold/rendered.tsv"] == documents.last_render(tree)
     assert intake.from_json(tree["tls-scaffold.json"]) == inventory
 
 

@@ -7,9 +7,12 @@ import re
 
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG
+from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, RULES
 
-RENDERED = (".gitignore", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST, "rbac.sh", "sign.sh", FILE)
+RENDERED = (
+    *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
+    *("rbac.sh", "sign.sh", FILE, RULES),
+)
 """What every render has beside the requests of the components."""
 ENDINGS = (".pem", "-key.pem", ".csr")
 """What a component, or a CA, has of its output."""
