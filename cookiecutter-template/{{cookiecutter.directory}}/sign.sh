@@ -3,6 +3,7 @@
 # All is made aside and put in place under a lock, so that a kill, a full disk or a second make
 # leaves what was. issued/ records each certificate that was ever signed here, in a file of its own,
 # NAME-INPUTS-RESULT.pem: ten digits of the sum of each file tell whether a pair is what was made.
+# shellcheck disable=SC2046,SC2086  # paths of a folder of ours are one word each
 set -eu
 umask 077
 export LC_ALL=C
@@ -66,7 +67,7 @@ LINES
 }
 
 folder() { # folder NAME: make it, for its owner alone and not for git
-    { mkdir -p "$1" && chmod 700 "$1"; } || fail "nothing can be written in \`$(pwd)\`"
+    { mkdir -p "$1" && chmod 700 "$1"; } || fail "the folder \`$1\` can't be made or changed"
     [ -e "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
 
@@ -74,10 +75,11 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
     folder archive
     [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` is no plain file"
     exec 9>>archive/.lock
-    flock 9
+    flock 9 9>&9 # some shells keep it from what they run
     # Without the make that asked for this, the next one may have ended already.
     read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || parent=$PPID
-    { [ "$parent" = "$PPID" ] && kill -0 "$PPID"; } || fail "the make that asked for this is gone"
+    { [ "$parent" = "$PPID" ] && kill -0 "$PPID"; } 2>/dev/null ||
+        fail "the make that asked for this is gone"
     [ ! -d certs/.new ] || finish
 }
 
@@ -89,7 +91,7 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
     done
     work=$(mktemp -d certs/.work.XXXXXX)
     exec 8<"$work"
-    flock 8
+    flock 8 8<&8
     exec 9>&-
 }
 
@@ -126,11 +128,13 @@ run_cfssl() { # run_cfssl NAME ARGUMENTS…: leave NAME.pem, NAME-key.pem and NA
 refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson would hide
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
         fail "cfssl did not sign \`$name\`: no space is left for its answer" "make room"
-    said=$(sed '/\[INFO\]/d; s/^error: //; /lacks a "hosts" field/,/10.2.3/d' "$work/log"
+    said=$(sed "/\[INFO\]/d; s/^error: //; /lacks a .hosts. field/,/10.2.3/d
+        s|.* match parent's PublicKey.*|\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`|
+        s|.*\(should contain only one object\).*|\`certs/ca.pem\` \1|" "$work/log"
         grep -s '"message"' "$work/json" || :)
-    fail "cfssl did not sign \`$name\`: ${said:-exit code $1, without a word}" \
-        "\`config/\` has its request and the configuration; where \`$ca-key.pem\` is encrypted,\
- its password is to be in CFSSL_CA_PK_PASSWORD"
+    fail "cfssl did not sign \`$name\`: ${said:-exit code $1, without a word}" "its request and the\
+ configuration are in \`config/\`, the CA in \`certs/\`; the password of an encrypted key goes into\
+ CFSSL_CA_PK_PASSWORD (cfssl reads no PKCS#8 that is encrypted, SIGNER=tls-scaffold does)"
 }
 
 ca_is_whole() {
@@ -143,7 +147,7 @@ ca_is_whole() {
 make_ca() { # unless there is one, or was one
     workshop
     if exists certs/ca.pem || exists certs/ca-key.pem; then
-        ca_is_whole
+        [ -e certs/ca.pem ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
         note certs/ca.pem "ca-$(digits certs/ca.pem)"
         exists certs/trust.pem || { cp certs/ca.pem "$work/" && mv "$work/ca.pem" certs/trust.pem; }
         return
@@ -169,7 +173,7 @@ check_output() { # check_output BASE: below the folder, through no link, in no o
         [ ! -h "$through" ] || fail "\`$through\` is a link: no keys are written through it"
     done
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
-        [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
+        [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
         ! mountpoint -q "$each" 2>/dev/null || fail "\`$each\` is a mount point: it has to stay"
     done
 }
@@ -189,7 +193,8 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
         fail "\`$base.pem\`: what it is made from has changed" "run make again"
     mkdir -p "$into$(dirname "$base")"
     note "$work/$name.pem" "$name-$from-$(digits "$work/$name.pem" "$work/$name-key.pem")"
-    rm -f "$into$base.pem" # it goes first and comes last: after a kill it is missing
+    # The certificate goes first and comes last: after a kill it is missing, and make signs again.
+    rm -f "$into$base.pem" "$into$base-key.pem" "$into$base.csr"
     for each in -key.pem .csr .pem; do mv -f "$work/$name$each" "$into$base$each"; done
     [ -z "$into" ] || return 0
     flush "$(dirname "$base")" issued
@@ -210,12 +215,12 @@ put_away() { # copy what was signed, $files, to a new shelf of the archive
 }
 
 clean() { # the record goes first: a clean that is killed is done by the next
-    workshop
     lock
+    [ -d certs ] || [ -d issued ] || { echo "there is no certs/ to move away" && return; }
     put_away
     [ ! -d issued ] || mv issued "$shelf/issued"
-    rm -rf $files certs/.gitignore "$work"
-    rmdir certs 2>/dev/null || : # another run has its work in it, or it is a mount point
+    rm -rf $files certs/.gitignore certs/.work.*
+    rmdir certs 2>/dev/null || : # it is a mount point
     echo "certs/ is now $shelf/certs/"
 }
 
@@ -241,11 +246,14 @@ make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates
     mkdir -p "${into}config"
     if [ "$1" = set ]; then next_generation; else cp -p config/ca-csr.json "${into}config/"; fi
     TLS_SCAFFOLD_INTO=$into MAKEFLAGS='' MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$1" \
-        -j "$(getconf _NPROCESSORS_ONLN || echo 1)" || fail "the new set could not be made"
+        -j "$(getconf _NPROCESSORS_ONLN || echo 1)" || exit 1
     lock
     [ "$reads $of" = "$(all_inputs) $(key_sum)" ] ||
         fail "what it is made from has changed" "run make again"
-    [ "$1" = ca ] || put_away
+    if [ "$1" = set ]; then
+        put_away
+        cp -RLp config "$shelf/"
+    fi
     echo "$of" >"$set/of"
     mv "${into}certs/ca-key.pem" "$set/ca-key.pem"
     sync
@@ -255,12 +263,16 @@ make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates
 }
 
 regenerate() {
+    again() { MAKEFLAGS='' MFLAGS='' exec "$MAKE_PROGRAM" --no-print-directory all; }
+    exists certs/ca.pem || exists certs/ca-key.pem || [ -d issued ] || again
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "$answer" = y ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
     make_set set
     echo "new CA and certificates in certs/, the old ones in $shelf/"
-    MAKEFLAGS='' MFLAGS='' exec "$MAKE_PROGRAM" --no-print-directory all # the team's own commands
+    ! grep -qs ENCRYPTED "$shelf/certs/ca-key.pem" ||
+        say "warning: the old CA's key was encrypted, the new one is not" >&2
+    again # the team's own commands
 }
 
 ends_soon() { [ -f "$1.pem" ] && ! openssl x509 -noout -checkend $seconds -in "$1.pem" >/dev/null; }
@@ -294,5 +306,5 @@ cfssl:again:* | cfssl:changed:*) sign "$@" ;;
 tls-scaffold:ca:1) if exists "$ca.pem"; then ca_is_whole; else own ca; fi ;;
 tls-scaffold:again:*) own --force "$2" ;;
 tls-scaffold:changed:*) own "$2" ;;
-*) fail "SIGNER is \`$SIGNER\`: it is either \`cfssl\` or \`tls-scaffold\`" ;;
+*) fail "\`$1\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;
 esac

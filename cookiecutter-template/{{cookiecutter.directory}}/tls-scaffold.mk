@@ -11,11 +11,11 @@ RENEW_DAYS ?= 30
 # By another name, since make runs a recipe that names $(MAKE) even with -n.
 MAKE_PROGRAM := $(MAKE)
 export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM YES
-$(if $(findstring t,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(error make -t signs nothing))
+flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+$(if $(findstring t,$(flags)),$(error make -t signs nothing))
 
 # The components are the lines `req-NAME CERTIFICATE: …` of the Makefile, wherever they stand.
-file := $(firstword $(MAKEFILE_LIST))
-lines := $(shell sed -n 's/^\(req-[^ :]*\)  *\([^ :]*\.pem\) *:.*/\1:\2/p' $(file))
+lines := $(shell sed -n 's/^\(req-[^ :]*\)  *\([^ :]*\.pem\) *:.*/\1:\2/p' Makefile)
 requests := $(foreach each,$(lines),$(firstword $(subst :, ,$(each))))
 certificates := $(foreach each,$(lines),$(lastword $(subst :, ,$(each))))
 
@@ -23,16 +23,16 @@ certificates := $(foreach each,$(lines),$(lastword $(subst :, ,$(each))))
 # tls-scaffold looks at the certificates, and signs all in one process.
 goals := $(or $(MAKECMDGOALS),all)
 named := ca renew regenerate clean rbac rbac-enable prove status check cfssl help $(requests)
-again := $(filter req set,$(goals))
-ifneq ($(SIGNER),cfssl)
-wanted := $(if $(again),sign-again,sign)
-else ifneq ($(again),)
-wanted := $(requests)
-else ifneq ($(filter-out $(named) $(certificates),$(goals)),)
-wanted := $(shell sh sign.sh changed || echo failed)
-$(if $(filter failed,$(wanted)),$(error sign.sh can't tell what to sign))
-$(if $(wanted),,$(info nothing to sign: the certificates are what their requests ask for))
+again := $(filter req set,$(goals))$(findstring B,$(flags))
+look = $(or $(shell sh sign.sh changed || echo failed),$(info nothing to sign: $(same)))
+same := the certificates are what their requests ask for
+ifeq ($(SIGNER),cfssl)
+wanted := $(if $(again),$(requests),$(if $(filter-out $(named) $(certificates),$(goals)),$(look)))
+else
+wanted := sign$(if $(again),-again)
 endif
+$(if $(filter failed,$(wanted)),$(error sign.sh can't tell what to sign))
+$(if $(filter cfssl tls-scaffold,$(SIGNER)),,$(error SIGNER is neither cfssl nor tls-scaffold))
 certificate = $(or $(patsubst $@:%,%,$(filter $@:%,$(lines))),$@)
 sign = @sh sign.sh $(if $(again)$(filter $@,$(goals)),again,changed) $(certificate)
 own = tls-scaffold sign --own-lines $(if $(again),--force) $(addprefix --into ,$(TLS_SCAFFOLD_INTO))
