@@ -643,27 +643,8 @@ def test_help_needs_nothing_and_changes_nothing(folder: Factory, path_without: C
     assert contents(path) == before
 
 
-GOALS = ["all", "ca", "req", "set", "sign", "sign-again", "renew", "regenerate", "clean", "rbac", "rbac-enable", "prove"]
-GOALS += ["status", "check", "cfssl", "help", "req-calico", "certs/calico.pem"]
-    "all",
-    "ca",
-    "req",
-    "set",
-    "sign",
-    "sign-again",
-    "renew",
-    "regenerate",
-    "clean",
-    "rbac",
-    "rbac-enable",
-    "prove",
-    "status",
-    "check",
-    "cfssl",
-    "help",
-    "req-calico",
-    "certs/calico.pem",
-]
+GOALS = ("all", "ca", "req", "set", "sign", "sign-again", "renew", "regenerate", "clean", "rbac", "rbac-enable")
+GOALS += ("prove", "status", "check", "cfssl", "help", "req-calico", "certs/calico.pem")
 
 
 def state(folder: Path) -> dict[str, tuple[object, ...]]:

@@ -189,8 +189,10 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     workshop
     run_cfssl "$name" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
     [ -n "$into" ] || lock
-    [ "$from" = "$(inputs "$@")" ] ||
-        fail "\`$base.pem\`: what it is made from has changed" "run make again"
+    if [ "$from" != "$(inputs "$@")" ]; then # edited meanwhile
+        rm -rf "$work"
+        exec sh "$0" "$when" "$base.pem" "$@"
+    fi
     mkdir -p "$into$(dirname "$base")"
     note "$work/$name.pem" "$name-$from-$(digits "$work/$name.pem" "$work/$name-key.pem")"
     # The certificate goes first and comes last: after a kill it is missing, and make signs again.
@@ -248,6 +250,7 @@ make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates
     TLS_SCAFFOLD_INTO=$into MAKEFLAGS='' MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$1" \
         -j "$(getconf _NPROCESSORS_ONLN || echo 1)" || exit 1
     lock
+    if [ "$1" = ca ] && exists certs/ca.pem; then exit; fi # another make was first
     [ "$reads $of" = "$(all_inputs) $(key_sum)" ] ||
         fail "what it is made from has changed" "run make again"
     if [ "$1" = set ]; then
@@ -278,10 +281,11 @@ regenerate() {
 ends_soon() { [ -f "$1.pem" ] && ! openssl x509 -noout -checkend $seconds -in "$1.pem" >/dev/null; }
 
 renew() { # what ends within RENEW_DAYS
-    case $RENEW_DAYS in '' | *[!0-9]* | ??????*) fail "RENEW_DAYS takes a number of days" ;; esac
+    case $RENEW_DAYS in '' | *[!0-9]* | 0?* | ??????*)
+        fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
-    ! ends_soon certs/ca || say "warning: the CA expires soon: \`make regenerate\`" >&2
+    ! ends_soon certs/ca || say "warning: the CA expires soon: \`make regenerate\` makes another" >&2
     due=$(components | while read -r name base _; do ! ends_soon "$base" || echo "req-$name"; done)
     [ -n "$due" ] || { echo "nothing expires within $RENEW_DAYS days" && return; }
     echo "$due" | MAKEFLAGS='' MFLAGS='' xargs "$MAKE_PROGRAM" --no-print-directory
