@@ -254,6 +254,7 @@ def test_kills_at_random_moments_leave_pairs_that_fit(signed: Factory, pytestcon
     for _ in range(334 if pytestconfig.getoption("--long") else 5):
         if goal == "all":
             shutil.rmtree(path / "certs", ignore_errors=True)
+            shutil.rmtree(path / "issued", ignore_errors=True)
         before = cas(path)
         kill_after(chance.uniform(0.0, 0.4), path, goal)
         make(path, "-j2")

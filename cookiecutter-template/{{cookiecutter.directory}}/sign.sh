@@ -285,7 +285,8 @@ renew() { # what ends within RENEW_DAYS
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
-    ! ends_soon certs/ca || say "warning: the CA expires soon: \`make regenerate\` makes another" >&2
+    ! ends_soon certs/ca ||
+        say "warning: the CA expires soon (\`make regenerate\` makes another)" >&2
     due=$(components | while read -r name base _; do ! ends_soon "$base" || echo "req-$name"; done)
     [ -n "$due" ] || { echo "nothing expires within $RENEW_DAYS days" && return; }
     echo "$due" | MAKEFLAGS='' MFLAGS='' xargs "$MAKE_PROGRAM" --no-print-directory
@@ -293,10 +294,10 @@ renew() { # what ends within RENEW_DAYS
 
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 143' HUP INT TERM
-sha=$(command -v sha256sum || echo shasum -a 256)
+sha=$(command -v sha256sum >/dev/null && echo sha256sum || echo shasum -a 256)
 echo | $sha >/dev/null # without it all sums would be the same
 command -v flock >/dev/null || flock() { # by the kernel all the same
-    perl -e 'open(my $f, ">&=", $ARGV[-1]) && flock($f, @ARGV > 1 ? 6 : 2) or exit 1' "$@"
+    perl -e 'open(F, "<&=", $ARGV[-1]) && flock(F, @ARGV > 1 ? 6 : 2) or exit 1' "$@"
 }
 for each in certs certs/.new archive archive/.lock issued; do
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
