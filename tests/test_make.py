@@ -21,7 +21,7 @@ with_either_signer = pytest.mark.usefixtures("either_signer")
 USAGES = ("Digital Signature", "Key Encipherment")
 SERVER = "TLS Web Server Authentication"
 CLIENT = "TLS Web Client Authentication"
-NOTHING = "nothing to sign: the certificates are what their requests ask for\n"
+NOTHING = "nothing to sign: all is as asked for\n"
 BLOCK = (
     "\t$(CFSSL) gencert \\\n"
     "\t  -ca certs/ca.pem \\\n"
@@ -628,7 +628,7 @@ def test_help_lists_every_target_with_one_line(folder: Factory) -> None:
 
     listed = {target for line in lines for target in line.split("\t")[0].split()}
     rules = re.findall(r"(?m)^([a-z][a-z -]*):(?!=)", (path / "tls-scaffold.mk").read_text())
-    written = {target for rule in rules for target in rule.split()} - {"set", "sign", "sign-again"}
+    written = {target for rule in rules for target in rule.split()} - {"set", "sign"}
     assert listed == {*(f"req-{name}" for name in names(path)), *written}
     assert {"ca", "req", "regenerate", "clean", "status", "check", "cfssl", "help"} <= listed
     assert all(len(line.split("\t")) == 2 and line.split("\t")[1] for line in lines)
@@ -643,7 +643,7 @@ def test_help_needs_nothing_and_changes_nothing(folder: Factory, path_without: C
     assert contents(path) == before
 
 
-GOALS = ("all", "ca", "req", "set", "sign", "sign-again", "renew", "regenerate", "clean", "rbac", "rbac-enable")
+GOALS = ("all", "ca", "req", "set", "sign", "renew", "regenerate", "clean", "rbac", "rbac-enable")
 GOALS += ("prove", "status", "check", "cfssl", "help", "req-calico", "certs/calico.pem")
 
 

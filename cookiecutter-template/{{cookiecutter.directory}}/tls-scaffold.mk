@@ -24,31 +24,31 @@ certificates := $(foreach each,$(lines),$(lastword $(subst :, ,$(each))))
 goals := $(or $(MAKECMDGOALS),all)
 named := ca renew regenerate clean rbac rbac-enable prove status check cfssl help $(requests)
 again := $(filter req set,$(goals))$(findstring B,$(flags))
-look = $(or $(shell sh sign.sh changed || echo failed),$(info nothing to sign: $(same)))
-same := the certificates are what their requests ask for
+busy := $(filter-out $(named) $(certificates),$(goals))
+look = $(or $(shell sh sign.sh changed || echo failed),$(info nothing to sign: all is as asked for))
 ifeq ($(SIGNER),cfssl)
-wanted := $(if $(again),$(requests),$(if $(filter-out $(named) $(certificates),$(goals)),$(look)))
+wanted := $(if $(again),$(requests),$(if $(busy),$(look)))
 else
-wanted := sign$(if $(again),-again)
+wanted := $(if $(busy),sign)
 endif
 $(if $(filter failed,$(wanted)),$(error sign.sh can't tell what to sign))
 $(if $(filter cfssl tls-scaffold,$(SIGNER)),,$(error SIGNER is neither cfssl nor tls-scaffold))
 certificate = $(or $(patsubst $@:%,%,$(filter $@:%,$(lines))),$@)
 sign = @sh sign.sh $(if $(again)$(filter $@,$(goals)),again,changed) $(certificate)
 own = tls-scaffold sign --own-lines $(if $(again),--force) $(addprefix --into ,$(TLS_SCAFFOLD_INTO))
-.PHONY: all req set sign sign-again always $(named)
+.PHONY: all req set sign always $(named)
 .PRECIOUS: $(certificates)
 .SUFFIXES:
 req set: $(wanted)
 $(certificates) $(requests): | ca
 $(certificates): always
-sign sign-again:
+sign:
 	@sh sign.sh need tls-scaffold && $(own)
 ca: ## make the CA if there is none
 renew: ## sign again what expires within RENEW_DAYS (30) days
 regenerate: ## make a new CA and sign everything with it; the old set goes to archive/
 clean: ## move certs/ and the record to archive/: a CA's key is never deleted
-ca: $(filter sign sign-again,$(wanted))
+ca: $(filter sign,$(wanted))
 ca renew regenerate clean:
 	@sh sign.sh $@
 rbac: ## bring etcd's users, roles and permissions in line
