@@ -54,7 +54,7 @@ ca: $(filter sign sign-again,$(wanted)) ## make the CA if there is none
 	@sh sign.sh ca
 
 sign sign-again:
-	@sh sign.sh need tls-scaffold && $(own) $(if $(again),--force)
+	@sh sign.sh need tls-scaffold && exec $(own) $(if $(again),--force)
 
 renew: ## sign again what expires within RENEW_DAYS (30) days
 	@sh sign.sh renew
