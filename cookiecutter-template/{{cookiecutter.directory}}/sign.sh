@@ -149,8 +149,13 @@ finish_set() { # what `regenerate` decided; its CA's key, which is beside the re
         sum=$(key_sum)
         { [ "$sum" ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
             fail "\`certs/.new\` was not made for the CA in \`certs\`" "move it away, out of the folder; what is in \`certs\` stays"
+        odd=$(cd certs/.new/new && find . -name '.?*' -print -o -type f ! -name '*.pem' ! -name '*.csr' \
+            ! -path ./config/ca-csr.json ! -path ./tls-scaffold.json -print)
         (cd certs/.new/new && find . -type d) | while IFS= read -r each; do
             [ ! -h "$each" ] || fail "\`$each\` is a link: keys are not written through links"
+        done
+        [ -z "$odd" ] || fail "\`certs/.new/new/$odd\` is in no set of \`make regenerate\`" "move it away"
+        (cd certs/.new/new && find . -type d) | while IFS= read -r each; do
             mkdir -p "$each"
             find "certs/.new/new/$each" -maxdepth 1 -type f -exec sh -c 'mv -f "$@" "$0"' "$each" {} +
         done
