@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from conftest import Factory
-from support import SMALL, contents, environment, run, wait_for
+from support import SMALL, contents, environment, run, verify, wait_for
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk import locking, workfolders
 from tls_scaffold.errors import ScaffoldError
@@ -38,24 +38,32 @@ BOTH = ("sh", "python")
 of_both = pytest.mark.parametrize("side", BOTH)
 
 
-def holding(side: str, folder: Path, then: str) -> tuple[str, ...]:
-    """Return a command that gets the lock of a folder and then does something: in shell, or in Python."""
+def taking(side: str, then: str = "pass") -> tuple[str, ...]:
+    """Return a command that takes the lock of a folder where it stands; in Python it then runs a line."""
+    return (sys.executable, "-c", IN_PYTHON, then) if side == "python" else ("sh", "sign.sh", "ca")
+
+
+SIGNING = ("sh", "sign.sh", "again", "certs/calico.pem", "-profile", "client", "config/req-calico.json")
+SLEEP = "Path('held').touch(); time.sleep(60)"
+COUNT = "number = int(Path('counter').read_text()); Path('counter').write_text(f'{number + 1}')"
+
+
+def holding(side: str, folder: Path, path: str = environment()["PATH"]) -> tuple[str, ...]:
+    """Return a command that holds the lock of a signed folder for long; that there is a file `held` tells since when.
+
+    The shell holds it when it puts things in place: it is kept from going on by the first program that it needs then.
+    """
     if side == "python":
-        return sys.executable, "-c", IN_PYTHON, then
-    functions = (folder / "sign.sh").read_text(encoding="utf-8").partition("\ntrap ")[0]
-    return "sh", "-c", f"{functions}\ncheck\nlock\n{then}"
-
-
-SLEEP = {"sh": "touch held\nsleep 60", "python": "Path('held').touch(); time.sleep(60)"}
-COUNT = {
-    "sh": "echo $(($(cat counter) + 1)) >counter.new\nmv counter.new counter",
-    "python": "number = int(Path('counter').read_text()); Path('counter').write_text(f'{number + 1}\\n')",
-}
+        return taking(side, SLEEP)
+    programs = folder.parent / "programs"
+    programs.mkdir(exist_ok=True)
+    (programs / "mv").write_text("#!/bin/sh\ntouch held\nexec sleep 60\n")
+    (programs / "mv").chmod(0o755)
+    return ("env", f"PATH={programs}:{path}", "SIGNER=cfssl", *SIGNING)
 
 
 def held(start: Start, side: str, folder: Path, **variables: str) -> "subprocess.Popen[str]":
-    """Start what holds the lock of a folder for long."""
-    process = start(*holding(side, folder, SLEEP[side]), cwd=folder, **variables)
+    process = start(*holding(side, folder, **{name.lower(): text for name, text in variables.items()}), cwd=folder)
     wait_for((folder / "held").exists)
     return process
 
@@ -83,30 +91,28 @@ def tree(folder: Path) -> dict[str, object]:
 @pytest.mark.parametrize("holder", BOTH)
 @pytest.mark.parametrize("waiter", BOTH)
 def test_each_waits_for_the_other_and_for_none_that_was_killed(
-    folder: Factory, running: Start, path_without: Callable[..., str], by: str, holder: str, waiter: str
+    signed: Factory, running: Start, path_without: Callable[..., str], by: str, holder: str, waiter: str
 ) -> None:
-    path = folder(*SMALL)
+    path = signed(*SMALL)
     programs = {"PATH": path_without("flock")} if by == "perl" else {}
     holding_it = held(running, holder, path, **programs)
 
-    waiting = running(
-        *holding(waiter, path, {"sh": "echo got", "python": "print('got')"}[waiter]), cwd=path, **programs
-    )
+    waiting = running(*taking(waiter), cwd=path, SIGNER="cfssl", **programs)
     with pytest.raises(subprocess.TimeoutExpired):
         waiting.wait(1)
     end(holding_it)
 
-    assert waiting.communicate(timeout=10) == ("got\n", WAITING)
+    assert waiting.communicate(timeout=10) == ("", WAITING)
     assert waiting.returncode == 0
 
 
 def test_two_shells_with_different_programs_for_the_lock_exclude_each_other(
-    folder: Factory, running: Start, path_without: Callable[..., str]
+    signed: Factory, running: Start, path_without: Callable[..., str]
 ) -> None:
-    path = folder(*SMALL)
+    path = signed(*SMALL)
     held(running, "sh", path, PATH=path_without("flock"))
 
-    waiting = running(*holding("sh", path, "echo got"), cwd=path)
+    waiting = running(*taking("sh"), cwd=path, SIGNER="cfssl")
 
     with pytest.raises(subprocess.TimeoutExpired):
         waiting.wait(1)
@@ -114,9 +120,9 @@ def test_two_shells_with_different_programs_for_the_lock_exclude_each_other(
 
 @of_both
 def test_who_waits_too_long_is_told_and_the_folder_stays_as_it_is(
-    folder: Factory, running: Start, caplog: pytest.LogCaptureFixture, side: str
+    signed: Factory, running: Start, caplog: pytest.LogCaptureFixture, side: str
 ) -> None:
-    path = folder(*SMALL)
+    path = signed(*SMALL)
     held(running, side, path)
     before = contents(path)
 
@@ -137,21 +143,24 @@ def test_a_lock_is_given_back_after_an_error_and_at_once(tmp_path: Path, caplog:
     assert caplog.records == []
 
 
-def test_twenty_at_once_come_in_one_by_one(folder: Factory, running: Start) -> None:
+def test_twenty_at_once_come_in_one_by_one(signed: Factory, running: Start) -> None:
+    path = signed(*SMALL)
+    (path / "counter").write_text("0")
+    commands = (SIGNING, taking("python", COUNT))
+
+    each = [running(*commands[number % 2], cwd=path, SIGNER="cfssl") for number in range(20)]
+
+    told = [process.communicate(timeout=120)[1] for process in each]
+    assert {process.returncode for process in each} == {0}, told
+    assert (path / "counter").read_text() == "10"
+    assert len(list(path.glob("issued/calico-*.pem"))) == 11
+    verify(path, "certs/calico.pem")
+
+
+def test_twenty_at_once_make_one_ca(folder: Factory, running: Start) -> None:
     path = folder(*SMALL)
-    (path / "counter").write_text("0\n")
 
-    each = [running(*holding(BOTH[n % 2], path, COUNT[BOTH[n % 2]]), cwd=path) for n in range(20)]
-
-    assert {process.wait(120) for process in each} == {0}
-    assert (path / "counter").read_text() == "20\n"
-
-
-def test_twenty_real_runs_at_once_make_one_ca(folder: Factory, running: Start) -> None:
-    path = folder(*SMALL)
-    commands = (("sh", "sign.sh", "ca"), holding("python", path, "pass"))
-
-    each = [running(*commands[n % 2], cwd=path, SIGNER="cfssl") for n in range(20)]
+    each = [running(*taking(BOTH[number % 2]), cwd=path, SIGNER="cfssl") for number in range(20)]
 
     told = [process.communicate(timeout=120)[1] for process in each]
     assert {process.returncode for process in each} == {0}, told
@@ -160,36 +169,43 @@ def test_twenty_real_runs_at_once_make_one_ca(folder: Factory, running: Start) -
     assert [*path.glob("certs/.[!g]*"), *path.glob(".tls-scaffold/.work.*")] == []
 
 
-def test_two_containers_with_the_same_process_numbers_wait_for_each_other(folder: Factory, running: Start) -> None:
-    apart = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
-    refused = run(*apart, "true")
+CONTAINER = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+@pytest.fixture
+def containers() -> None:
+    """Let a test run processes that have the same numbers."""
+    refused = run(*CONTAINER, "true")
     if refused.returncode:
         pytest.skip(f"no namespaces here: {refused.stderr.strip()}")
+
+
+@pytest.mark.usefixtures("containers")
+@pytest.mark.parametrize("holder", BOTH)
+@pytest.mark.parametrize("waiter", BOTH)
+def test_two_containers_with_the_same_process_numbers_wait_for_each_other(
+    signed: Factory, running: Start, holder: str, waiter: str
+) -> None:
+    path = signed(*SMALL)
+    running(*CONTAINER, *holding(holder, path), cwd=path)
+    wait_for((path / "held").exists)
+
+    waiting = running(*CONTAINER, *taking(waiter), cwd=path, SIGNER="cfssl")
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(1)
+
+
+@pytest.mark.usefixtures("containers")
+def test_containers_at_once_make_one_ca(folder: Factory, running: Start) -> None:
     path = folder(*SMALL)
-    for holder in BOTH:
-        holding_it = running(*apart, *holding(holder, path, SLEEP[holder]), cwd=path)
-        wait_for((path / "held").exists)
-        for waiter in BOTH:
-            waiting = running(*apart, *holding(waiter, path, "pass" if waiter == "python" else ":"), cwd=path)
-            with pytest.raises(subprocess.TimeoutExpired):
-                waiting.wait(1)
-            end(waiting)
-        end(holding_it)
-        (path / "held").unlink()
 
-
-def test_the_cas_of_two_containers_are_one(folder: Factory, running: Start) -> None:
-    apart = ("unshare", "--pid", "--fork", "--mount-proc")
-    refused = run(*apart, "true")
-    if refused.returncode:
-        pytest.skip(f"no namespaces here: {refused.stderr.strip()}")
-    path = folder(*SMALL)
-
-    each = [running(*apart, "make", cwd=path, SIGNER="cfssl") for _ in range(3)]
+    each = [running(*CONTAINER, "make", cwd=path, SIGNER="cfssl") for _ in range(3)]
 
     told = [process.communicate(timeout=120)[1] for process in each]
     assert {process.returncode for process in each} == {0}, told
     assert len(list(path.glob("issued/ca-*.pem"))) == 1
+    verify(path, "certs/calico.pem")
 
 
 # --- something else in the lock's place
@@ -211,15 +227,7 @@ def test_what_is_no_plain_file_is_no_lock(folder: Factory, tmp_path: Path, side:
         lock.symlink_to(tmp_path / ("elsewhere" if kind == "link to a file" else "nothing"))
     before = tree(tmp_path)
 
-    done = subprocess.run(
-        holding(side, path, "exit()" if side == "python" else "exit"),
-        cwd=path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = run(*taking(side), cwd=path, SIGNER="cfssl")
 
     assert done.returncode == 1
     assert "archive/.lock` " + ("is a link" if "link" in kind else "should be a plain file") in done.stderr
@@ -230,21 +238,27 @@ def test_what_is_no_plain_file_is_no_lock(folder: Factory, tmp_path: Path, side:
 
 
 @of_both
-def test_what_make_asked_for_ends_without_that_make(folder: Factory, running: Start, tmp_path: Path, side: str) -> None:
-    path = folder(*SMALL)
+def test_what_make_asked_for_ends_without_that_make(signed: Factory, running: Start, side: str) -> None:
+    path = signed(*SMALL)
     holding_it = held(running, side, path)
-    (tmp_path / "asks").write_text('"$@" 2>told &\necho $! >child\nwait\n')
-    words = holding(side, path, {"sh": "echo got >told", "python": "Path('told').write_text('got')"}[side])
-    asking = running("sh", str(tmp_path / "asks"), *words, cwd=path, MAKELEVEL="1")
+    (path / "certs/trust.pem").unlink()  # the shell would make it again
+    before = contents(path / "certs")
+    asking = '"$@" 2>told &\necho $! >child\nwait\n'
+    words = taking(side, "Path('certs/trust.pem').touch()")
+    asks = running("sh", "-c", asking, "asks", *words, cwd=path, MAKELEVEL="1", SIGNER="cfssl")
     wait_for(lambda: (path / "told").exists() and (path / "told").read_text() == WAITING)
 
-    os.kill(asking.pid, signal.SIGKILL)
-    asking.wait()
+    os.kill(asks.pid, signal.SIGKILL)
+    asks.wait()
     end(holding_it)
 
     child = Path("/proc", (path / "child").read_text().strip())
     wait_for(lambda: not child.exists())
     assert (path / "told").read_text() == f"{WAITING}error: the make that asked for this is gone\n"
+    after = contents(path / "certs")
+    assert {name: text for name, text in after.items() if ".work." not in name} == {
+        name: text for name, text in before.items() if ".work." not in name
+    }
 
 
 def test_a_command_that_make_did_not_ask_for_outlives_who_started_it(
@@ -292,7 +306,7 @@ def test_the_folder_of_a_run_that_is_gone_is_cleared_and_no_other(
         with disk.lock(path):
             pass
     else:
-        assert run("sh", "sign.sh", "again", "certs/calico.pem", "config/req-calico.json", cwd=path).returncode == 0
+        assert run(*SIGNING, cwd=path, SIGNER="cfssl").returncode == 0
 
     left = {each.name for each in path.glob("certs/.work.*")} - {".work.link"}
     assert left == {".work.held"}
@@ -343,7 +357,7 @@ def test_many_signings_at_once_clear_nothing_of_each_other(folder: Factory) -> N
 
 def finish(side: str, path: Path) -> tuple[int, str]:
     """Let one of the two finish what is left in a folder; returns its exit code and what it said."""
-    done = run(*holding(side, path, "pass" if side == "python" else ":"), cwd=path)
+    done = run(*taking(side), cwd=path, SIGNER="cfssl")
     return done.returncode, done.stderr
 
 
