@@ -297,6 +297,9 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST
 # --- sets ---
 
 put_away() { # copy what was signed to a new shelf of the archive; $outside is what is not in certs/
+    fixed=$(at=$(pwd -P | sed 's/ /\\040/g')/certs/ &&
+        at=$at awk 'index($5, ENVIRON["at"]) == 1 { print $5; exit }' /proc/self/mountinfo 2>/dev/null) || :
+    [ -z "$fixed" ] || fail "\`$fixed\` is a mount point: it can't be replaced" "mount the folder that it is in"
     outside=$(components | cut -d ' ' -f 2 | sed 's|^\./||; /^certs\//d' | while IFS= read -r each; do
         (check_output "$each")
         for file in "$each-key.pem" "$each.csr" "$each.pem"; do [ ! -e "$file" ] || echo "$file"; done
