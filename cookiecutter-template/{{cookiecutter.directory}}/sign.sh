@@ -33,7 +33,6 @@ components() { # of each line: name, certificate without .pem, request, flags
 own() { need tls-scaffold && exec tls-scaffold sign "$@"; }
 exists() { [ -e "$1" ] || [ -h "$1" ]; }
 flush() { sync "$@" 2>/dev/null || sync; }
-key_sum() { { 2>/dev/null $sha <certs/ca-key.pem || echo none; } | cut -d ' ' -f 1; }
 all_inputs() { cat Makefile ./*.mk config/*.json tls-scaffold.json 2>/dev/null | $sha; }
 digits() { $sha "$@" 2>/dev/null | cut -c 1-10 | tr -d '\n'; } # ten of the sum of each file
 
@@ -68,7 +67,7 @@ LINES
 
 folder() { # folder NAME: make it, for its owner alone and not for git
     { mkdir -p "$1" && chmod 700 "$1"; } || fail "the folder \`$1\` can't be made or changed"
-    [ -e "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
+    [ -s "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
 
 lock() { # the kernel lets go of it when its holder is gone, killed or not, in a container or not
@@ -77,9 +76,9 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
     exec 9>>archive/.lock
     flock 9 9>&9 # some shells keep it from what they run
     # Without the make that asked for this, the next one may have ended already.
-    read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || parent=$PPID
-    { [ "$parent" = "$PPID" ] && kill -0 "$PPID"; } 2>/dev/null ||
-        fail "the make that asked for this is gone"
+    parent=$PPID
+    read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || kill -0 "$PPID" || parent=gone
+    [ "$parent" = "$PPID" ] || fail "the make that asked for this is gone"
     [ ! -d certs/.new ] || finish
 }
 
@@ -98,17 +97,23 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
 finish() { # put a set in place that was decided on; its CA's key, which is beside it, goes last
     if [ -e certs/.new/ca-key.pem ]; then
         # A clone or a pull may bring such a folder, but never the sum of a key that it has not.
-        [ "$(cat certs/.new/of)" = "$(key_sum)" ] || fail "\`certs/.new\` was not made for the CA" \
-            "move it away, out of the folder; what is in \`certs\` stays"
+        sum=$(key_sum)
+        { [ -n "$sum" ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
+            fail "\`certs/.new\` was not made for the CA in \`certs\`" "move it out of the folder"
         (cd certs/.new/new && find . -type f) | while IFS= read -r each; do
             mkdir -p "${each%/*}" && mv -f "certs/.new/new/$each" "$each"
         done
         chmod 755 issued
-        flush certs issued
+        flush . certs issued
         mv -f certs/.new/ca-key.pem certs/ca-key.pem
     fi
     rm -rf certs/.new
     flush certs
+}
+
+key_sum() { # of the CA's key; nothing where that of a CA that is there is kept elsewhere
+    if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1 && return; fi
+    { [ -e certs/ca.pem ] && [ -e certs/.new/new/certs/ca.pem ]; } || echo none
 }
 
 run_cfssl() { # run_cfssl NAME ARGUMENTS…: leave NAME.pem, NAME-key.pem and NAME.csr in $work
@@ -140,7 +145,7 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
 ca_is_whole() {
     for each in "$ca.pem" "$ca-key.pem"; do
         [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" \
-            "put it back; where it is lost for good, \`make regenerate\` makes another CA"
+            "put it back; where it is lost for good, move the other half to archive/, then \`make\`"
     done
 }
 
@@ -164,6 +169,12 @@ $(openssl x509 -noout -subject -enddate -fingerprint -in "$each" 2>&1)" \
     echo "signed certs/ca.pem"
 }
 
+check_mounts() { # check_mounts PATH: a file can't be replaced where one begins so
+    at=$(pwd -P | sed 's/ /\\040/g')/$1
+    each=$(at=$at awk 'index($5, ENVIRON["at"]) == 1 { print $5; exit }' /proc/self/mountinfo) || :
+    [ -z "$each" ] || fail "\`$each\` is a mount point, which can't be replaced"
+}
+
 check_output() { # check_output BASE: below the folder, through no link, in no other's place
     case /$1/ in */../* | //*) fail "\`$1.pem\` is not a path below the folder" ;; esac
     case $1 in certs/ca | certs/trust | *-key) fail "\`$1.pem\` is no component's" ;; esac
@@ -174,7 +185,6 @@ check_output() { # check_output BASE: below the folder, through no link, in no o
     done
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
-        ! mountpoint -q "$each" 2>/dev/null || fail "\`$each\` is a mount point: it has to stay"
     done
 }
 
@@ -186,6 +196,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     from=$(inputs "$@") name=${base##*/}
     if [ "$when" = changed ] && [ -f "$base.pem" ] && [ -f "$base-key.pem" ] &&
         [ -e "$record/$name-$from-$(digits "$base.pem" "$base-key.pem").pem" ]; then return; fi
+    check_mounts "$base"
     workshop
     run_cfssl "$name" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
     [ -n "$into" ] || lock
@@ -199,12 +210,13 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     rm -f "$into$base.pem" "$into$base-key.pem" "$into$base.csr"
     for each in -key.pem .csr .pem; do mv -f "$work/$name$each" "$into$base$each"; done
     [ -z "$into" ] || return 0
-    flush "$(dirname "$base")" issued
+    flush . "$(dirname "$base")" issued
     say "signed $base.pem"
     sed -n "s/^| $name |.* | \(.*\) |\$/  \1/p" COMPONENTS.md 2>/dev/null || :
 }
 
 put_away() { # copy what was signed, $files, to a new shelf of the archive
+    check_mounts certs/
     components | while read -r _ each _; do check_output "$each"; done
     files=$(components | awk '{ print $2 ".pem", $2 "-key.pem", $2 ".csr" }')
     files=$(ls -d certs/* $files 2>/dev/null | sort -u)
@@ -268,6 +280,7 @@ make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates
 regenerate() {
     again() { MAKEFLAGS='' MFLAGS='' exec "$MAKE_PROGRAM" --no-print-directory all; }
     exists certs/ca.pem || exists certs/ca-key.pem || [ -d issued ] || again
+    ! exists certs/ca.pem || ca_is_whole
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "$answer" = y ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"

@@ -43,7 +43,7 @@ req set: $(wanted)
 $(certificates) $(requests): | ca
 $(certificates): always
 sign:
-	@sh sign.sh need tls-scaffold && $(own)
+	@sh sign.sh need tls-scaffold && exec $(own)
 ca: ## make the CA if there is none
 renew: ## sign again what expires within RENEW_DAYS (30) days
 regenerate: ## make a new CA and sign everything with it; the old set goes to archive/

@@ -6,5 +6,6 @@ CA_KEY = f"{CERTS}/ca-key.pem"
 CA_REQUEST = "config/ca-csr.json"
 CONFIG = "config/ca-config.json"
 ARCHIVE = "archive"
+ISSUED = "issued"
 STATE = ".tls-scaffold"
 LARGEST = 64 * 1024 * 1024  # bytes of a file, read or written; 10,000 users with the longest names need 11 MB

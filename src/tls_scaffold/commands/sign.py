@@ -43,7 +43,7 @@ def sign(
     is signed here itself, say) is in the answer beside that. Lines that call cfssl in a way that is not understood are
     told where every component is asked for.
     """
-    with lock_or_refusal(folder, "tls-scaffold sign", wait=WAIT) as refusal:
+    with lock_or_refusal(folder, wait=WAIT) as refusal:
         with ca_kept(folder), ExitStack() as stack:
             reading = _Reading(folder)
             stack.callback(reading.end)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import inside
-from tls_scaffold.disk.healing import clear_leftovers
+from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS
