@@ -124,9 +124,11 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
     for old in certs/.work.*; do # of runs that were killed
         [ ! -d "$old" ] || { ! hold 8 -n || rm -rf "$old"; } 8<"$old"
     done
-    work=$(mktemp -d certs/.work.XXXXXX)
-    exec 8<"$work"
-    hold 8
+    work=''
+    until [ -d "$work" ]; do # before it is held, another run may take it for a leftover
+        work=$(mktemp -d certs/.work.XXXXXX)
+        ! { command exec 8<"$work"; } 2>/dev/null || hold 8
+    done
 }
 
 finish_ca() { # a CA on its way
@@ -209,7 +211,7 @@ check_record() { # check_record CERTIFICATE: is it the CA that the record has, i
     [ ! -e "$record/ca-$(digits "$1").pem" ] || return 0
     for each in "$record"/ca-??????????.pem; do
         [ ! -e "$each" ] || fail "the CA of this folder is not in \`certs\`: \`$each\` is its certificate
-$(openssl x509 -noout -subject -enddate -fingerprint -in "$each" 2>&1)" \
+$(openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1)" \
             "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
     done
 }
@@ -317,7 +319,6 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
 all_inputs() { cat Makefile ./*.mk config/*.json tls-scaffold.json 2>/dev/null | $sha; }
 
 regenerate() { # the new set is made aside; one rename decides
-    ! exists certs/ca.pem || ca_is_whole
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer && [ "$answer" = y ]; } ||
         fail "nothing was changed" "\`make regenerate YES=1\` does not ask"

@@ -29,11 +29,12 @@ certificates := $(foreach each,$(lines),$(lastword $(subst :, ,$(each))))
 goals := $(or $(MAKECMDGOALS),all)
 named := ca renew regenerate clean rbac rbac-enable prove status check cfssl help $(requests)
 again := $(filter req set,$(goals))
+others := $(filter-out $(named) $(certificates),$(goals))
 ifneq ($(SIGNER),cfssl)
-wanted := $(if $(again),sign-again,sign)
+wanted := $(if $(again),sign-again,$(if $(others),sign))
 else ifneq ($(again),)
 wanted := $(requests)
-else ifneq ($(filter-out $(named) $(certificates),$(goals)),)
+else ifneq ($(others),)
 wanted := $(shell sh sign.sh changed || echo failed)
 $(if $(filter failed,$(wanted)),$(error sign.sh can't tell what to sign))
 $(if $(wanted),,$(info nothing to sign: the certificates are what their requests ask for))
@@ -54,7 +55,7 @@ ca: $(filter sign sign-again,$(wanted)) ## make the CA if there is none
 	@sh sign.sh ca
 
 sign sign-again:
-	@sh sign.sh need tls-scaffold && $(own) $(if $(again),--force)
+	@sh sign.sh need tls-scaffold && exec $(own) $(if $(again),--force)
 
 renew: ## sign again what expires within RENEW_DAYS (30) days
 	@sh sign.sh renew
