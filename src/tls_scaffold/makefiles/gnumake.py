@@ -24,7 +24,10 @@ READ_FIRST = MAKEFILES[:-1]  # where they are, make does not look for ours
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
 NO_RULE = re.compile(r"No rule to make target [`']([A-Za-z0-9_][A-Za-z0-9._/-]*)', needed by", re.ASCII)
 # What an outer make passes on, and what our Makefile exports to the commands it runs.
-NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
+NOT_PASSED_ON = (
+    *("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES"),
+    *("SIGNER", "CFSSL", "JSON", "YES", "TLS_SCAFFOLD_INTO"),
+)
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
 MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
