@@ -71,6 +71,11 @@ def make(folder: Path, *words: str, code: int = 0, umask: int = -1, **variables:
     return done
 
 
+def without_commands(text: str) -> str:
+    """Return what was printed without the commands of cfssl that are shown before each certificate."""
+    return "".join(line for line in text.splitlines(keepends=True) if "cfssl gencert " not in line)
+
+
 def openssl(*words: str) -> str:
     done = run("openssl", *words)
     assert done.returncode == 0, f"openssl {' '.join(words)}\n{done.stdout}{done.stderr}"
@@ -155,7 +160,7 @@ def faults(folder: Path) -> list[str]:
     certs = folder / "certs"
     ca = x509.load_pem_x509_certificate((certs / "ca.pem").read_bytes())
     wanted = {"ca", *names(folder)}
-    found = {path.stem for path in certs.glob("*.pem") if not path.stem.endswith("-key")}
+    found = {path.stem for path in certs.glob("*.pem") if not path.stem.endswith("-key")} - {"trust"}
     odd = sorted(path.name for path in certs.iterdir() if path.suffix not in (".pem", ".csr"))
     left = [name for name in (".lock",) if (folder / name).exists()]
     left += [str(path.relative_to(folder)) for path in (folder / "archive").glob("[!.]*/.new")]
@@ -163,5 +168,5 @@ def faults(folder: Path) -> list[str]:
     return [
         *(f"{name}: missing" for name in sorted(wanted - found)),
         *filter(None, (fault(certs / f"{name}.pem") for name in sorted(found))),
-        *(f"{name}: left over" for name in (*odd, *left)),
+        *(f"{name}: left over" for name in (*odd, *left) if name != ".gitignore"),
     ]

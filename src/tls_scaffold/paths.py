@@ -3,6 +3,8 @@
 CERTS = "certs"
 CA = f"{CERTS}/ca.pem"
 CA_KEY = f"{CERTS}/ca-key.pem"
+TRUST = f"{CERTS}/trust.pem"
+ISSUED = "issued"
 CA_REQUEST = "config/ca-csr.json"
 CONFIG = "config/ca-config.json"
 ARCHIVE = "archive"

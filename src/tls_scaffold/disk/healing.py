@@ -3,6 +3,7 @@
 What looks like it may have come with a clone of the folder: it is believed only as far as nobody else can have made it.
 """
 
+import fcntl
 import filecmp
 import os
 import re
@@ -20,7 +21,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE, CERTS, STATE
 
 KEY_FILE = "ca-key.pem"
-CA_FILES = ("ca.csr", KEY_FILE, "ca.pem")
+CA_FILES = ("ca.csr", "trust.pem", KEY_FILE, "ca.pem")
 WORK = ".work."
 TRIES, PAUSE = 10, 0.1  # seconds
 ASIDE = ".next."
@@ -125,10 +126,27 @@ def finish_ca(certs: Path) -> None:
 
 
 def clear_leftovers(place: Path) -> None:
-    """Remove the working files of dead processes from a folder, those of one that had our number included."""
-    for work, process in _numbered(place, WORK):
-        if process == os.getpid() or not alive(process):
+    """Remove the working files of dead processes from a folder, and the working folders that nobody holds any more."""
+    for work in place.glob(f"{WORK}*"):
+        if work.is_dir() and not work.is_symlink() and _is_free(work):
             clear(work)
+    for work, process in _numbered(place, WORK):
+        if not work.is_dir() and (process == os.getpid() or not alive(process)):
+            clear(work)
+
+
+def _is_free(work: Path) -> bool:
+    try:
+        descriptor = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def clear(work: Path) -> None:
