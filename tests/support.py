@@ -128,8 +128,9 @@ def names(folder: Path) -> list[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes | str]:
-    """Return every file below a folder with its bytes, links with where they lead."""
-    found = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    """Return every file below a folder with its bytes, links with where they lead; its lock holds nothing."""
+    lock = {folder / "archive" / name for name in (".lock", ".gitignore")}
+    found = sorted(path for path in folder.rglob("*") if path.is_symlink() or not (path.is_dir() or path in lock))
     return {
         str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
         for path in found

@@ -617,8 +617,6 @@ def test_where_the_kernel_forbids_nothing_a_ca_that_was_replaced_is_put_back(sig
 def test_a_ca_that_may_have_been_replaced_by_others_at_work_stays_and_the_old_one_is_kept(signed: Factory) -> None:
     path = signed("--members", "10.0.0.1")
     replaced(path)
-    (path / ".lock").mkdir()
-    (path / f".lock/1.{os.getppid()}.etcd1").write_text("- make\n")
     old = (path / "certs/ca.pem").read_bytes()
 
     with (path / "archive/.lock").open("a") as lock:
@@ -650,25 +648,6 @@ def test_keys_and_certificates_of_any_name_are_put_back_where_a_makefile_also_to
         shutil.rmtree(shelf)
     (path / "new").unlink()
     assert contents(path) == before
-
-
-@pytest.mark.needs("cfssl", "cfssljson")
-@pytest.mark.usefixtures("unsealed")
-def test_a_certs_directory_that_others_put_in_the_old_one_s_place_stays(signed: Factory) -> None:
-    path = signed("--members", "10.0.0.1")
-    (path / "other").mkdir()
-    (path / "other/ca.pem").write_text("another CA")
-    line = "X := $(shell python3 -c \"import os; os.rename('certs', 'old'); os.rename('other', 'certs')\")"
-    with (path / "Makefile").open("a") as file:
-        file.write(f"\n{line}\n")
-    old = (path / "certs/ca.pem").read_bytes()
-
-    said = kept(path, "status", code=1).stderr
-
-    (shelf,) = (path / "archive").glob("[!.]*")
-    assert (path / "certs/ca.pem").read_text() == "another CA"
-    assert (shelf / "certs/ca.pem").read_bytes() == old
-    assert "others work on the folder, and the change may be theirs" in said
 
 
 @pytest.mark.needs("cfssl", "cfssljson")

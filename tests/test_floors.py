@@ -36,7 +36,8 @@ SHELVES = {
     ),
     "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
     "changes / adoption authorities merge / description jsonmerge readback textmerge",
-    "disk": "newfolder safekeeping / folder / healing locking / moving / files mounts plainfiles processes signals",
+    "disk": "safekeeping / folder / healing / moving newfolder / workfolders / issued locking / "
+    "files mounts parent plainfiles signals",
     "rendering": "template / documents",
     "bundles": "consumers kubeadm procfile / calico kubernetes members / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",

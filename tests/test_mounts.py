@@ -604,9 +604,9 @@ def test_other_content_at_the_target_is_never_overwritten(tmp_path: Path) -> Non
     (tmp_path / "source").write_text("one")
     (tmp_path / "target").write_text("another")
     with pytest.raises(ScaffoldError, match="are there, and differ"):
-        moving.move(tmp_path / "source", tmp_path / "target", tmp_path / "work")
+        moving.move(tmp_path / "source", tmp_path / "target")
     (tmp_path / "source").write_text("another")
-    moving.move(tmp_path / "source", tmp_path / "target", tmp_path / "work")
+    moving.move(tmp_path / "source", tmp_path / "target")
     assert contents(tmp_path) == {"target": b"another"}
 
 

@@ -705,10 +705,11 @@ def test_a_folder_that_may_not_be_written_is_read_and_refused_once_something_is_
         )
 
     with as_somebody(signed()) as path:
+        shutil.rmtree(path / "archive")
         path.chmod(0o555)
         before = contents(path)
         assert signed_here(force=False) == rounds.Done({}, 1)
-        with pytest.raises(ScaffoldError, match=r"\.lock` can't be worked on: Permission denied"):
+        with pytest.raises(ScaffoldError, match=r"archive` can't be worked on: Permission denied"):
             signed_here(force=True)
         assert contents(path) == before
         path.chmod(0o755)

@@ -62,7 +62,7 @@ inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
     mkdir -p "$record" && chmod 755 "$record"
-    (umask 022 && cp "$1" "$record/.$2") && mv -f "$record/.$2" "$record/$2.pem"
+    (umask 022 && cp "$1" "$record/.$2") && flush "$record/.$2" && mv -f "$record/.$2" "$record/$2.pem"
 }
 
 note_ca() { note "$ca.pem" "ca-$(digits "$ca.pem")"; }
@@ -94,25 +94,26 @@ changed() { # the targets of which the pair is not what is recorded, or can't be
 
 hold() { # hold DESCRIPTOR [-n]: flock(2), by whichever program there is
     case $flock in
-    *perl) perl -e 'open(my $f, ">&=", $ARGV[0]) && flock($f, $ARGV[1] ? 6 : 2) or exit 1' "$@" ;;
+    *perl) perl -e 'open(F, ">&=", $ARGV[0]) && flock(F, $ARGV[1] ? 6 : 2) or exit 1' "$@" ;;
     *) flock ${2-} "$1" ;;
     esac
 }
 
 folder() { # folder NAME: make it, for its owner alone and not for git
     mkdir -p "$1" && chmod 700 "$1" || fail "nothing can be written in \`$(pwd)\`"
-    [ -e "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
+    [ -s "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
 
 lock() { # the kernel lets go of it when its holder is gone, killed or not, in a container or not
     folder archive
-    [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` should be a plain file"
     [ ! -h archive/.lock ] || fail "\`archive/.lock\` is a link" "move it away"
+    [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` should be a plain file"
     exec 9>>archive/.lock
     hold 9 -n || { echo "waiting for another run" >&2 && hold 9; }
     # Without the make that asked for this, the next one may have ended already.
-    read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || parent=$PPID
-    { [ "$parent" = "$PPID" ] && kill -0 "$PPID"; } || fail "the make that asked for this is gone"
+    parent=$PPID
+    read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || kill -0 "$PPID" || parent=gone
+    [ "$parent" = "$PPID" ] || fail "the make that asked for this is gone"
     [ ! -d certs/.ca ] || finish_ca
     [ ! -d certs/.new ] || finish_set
 }
@@ -122,43 +123,47 @@ unlock() { exec 9>&-; }
 workshop() { # work = an empty folder in certs/, which is held while this process lives
     folder certs
     for old in certs/.work.*; do # of runs that were killed
-        [ ! -d "$old" ] || { ! hold 8 -n || rm -rf "$old"; } 8<"$old"
+        [ ! -d "$old" ] || { ! hold 8 -n || rm -rf "$old"; } 2>/dev/null 8<"$old" || :
     done
-    work=''
-    until [ -d "$work" ]; do # before it is held, another run may take it for a leftover
+    until [ -d "$work" ]; do # another may clear it as long as it is not held
         work=$(mktemp -d certs/.work.XXXXXX)
-        ! { command exec 8<"$work"; } 2>/dev/null || hold 8
+        { command exec 8<"$work"; } 2>/dev/null && hold 8
     done
 }
 
 finish_ca() { # a CA on its way
-    check_record certs/.ca/ca.pem
+    [ ! -e certs/.ca/ca.pem ] || check_record certs/.ca/ca.pem
+    exists certs/ca.pem || exists certs/ca-key.pem || # a CSR that was left there is no half of a CA
+        [ ! -e certs/.ca/ca.csr ] || mv -f certs/.ca/ca.csr certs/
     for each in ca.csr trust.pem ca-key.pem ca.pem; do
-        [ ! -e "certs/.ca/$each" ] || [ -e "certs/$each" ] || mv "certs/.ca/$each" "certs/$each"
+        [ ! -e "certs/.ca/$each" ] || exists "certs/$each" || mv "certs/.ca/$each" "certs/$each"
     done
     rmdir certs/.ca || fail "\`certs/.ca\` holds a second CA" "keep one, and move the other away"
     note_ca
-    flush certs issued
+    flush . certs issued
 }
 
 finish_set() { # what `regenerate` decided; its CA's key, which is beside the rest, goes last
     if [ -e certs/.new/ca-key.pem ]; then
         # A clone or a pull may bring such a folder, but not the sum of a key that it does not have.
-        [ "$(cat certs/.new/of)" = "$(key_sum)" ] || fail "\`certs/.new\` was not made for the CA in\
- \`certs\`" "move it away, out of the folder; what is in \`certs\` stays"
+        sum=$(key_sum)
+        { [ "$sum" ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
+            fail "\`certs/.new\` was not made for the CA in \`certs\`" "move it away, out of the folder; what is in \`certs\` stays"
         (cd certs/.new/new && find . -type d) | while IFS= read -r each; do
+            [ ! -h "$each" ] || fail "\`$each\` is a link: keys are not written through links"
             mkdir -p "$each"
             find "certs/.new/new/$each" -maxdepth 1 -type f -exec sh -c 'mv -f "$@" "$0"' "$each" {} +
         done
-        flush certs issued
+        sync
         mv -f certs/.new/ca-key.pem certs/ca-key.pem
     fi
     rm -rf certs/.new
     flush certs
 }
 
-key_sum() { # of the CA's key
-    if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1; else echo none; fi
+key_sum() { # of the CA's key; that of a CA that is there may be kept elsewhere
+    if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1; return; fi
+    { [ -e certs/ca.pem ] && [ -e certs/.new/new/certs/ca.pem ]; } || echo none
 }
 
 flush() { sync "$@" 2>/dev/null || sync; }
@@ -242,6 +247,7 @@ make_ca() {
 new_ca() { # in $work
     run_cfssl ca gencert -initca "${into}config/ca-csr.json"
     (umask 022 && cp "$work/ca.pem" "$work/trust.pem")
+    flush "$work/trust.pem"
 }
 
 check_output() { # check_output BASE: below the folder, through no link, in no other's place
@@ -278,7 +284,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST
         mv -f "$work/$name$each" "$into$base$each"
     done
     [ -z "$into" ] || return 0
-    flush "$(dirname "$base.pem")" issued
+    flush . "$(dirname "$base.pem")" issued
     say "signed $base.pem"
     sed -n "s/^| $name |.* | \(.*\) |\$/  \1/p" COMPONENTS.md 2>/dev/null || :
 }
@@ -343,6 +349,7 @@ regenerate() { # the new set is made aside; one rename decides
     [ "$reads $of" = "$(all_inputs) $(key_sum)" ] || fail "what the set is made from has changed" "make again"
     put_away
     cp -Rp config "$shelf/"
+    [ -e certs/ca-key.pem ] || rm -f certs/ca.pem # of which the key is lost: the set follows no CA
     echo "$of" >"$set/of"
     mv "${into}certs/ca-key.pem" "$set/ca-key.pem"
     sync

@@ -71,7 +71,7 @@ def make(
     forms.check_key_form(asked)
     password = forms.read_password(asked)
     inventory = _with(settings, intake.load(folder))
-    with disk.lock(folder, "tls-scaffold bundle"):
+    with disk.lock(folder):
         chosen = _owners(inventory, intake.chosen(inventory, names) or inventory.components)
         forms.check(asked, inventory, chosen)
         parts = [part for each in chosen for part in bundle.parts(inventory, each)]

@@ -45,7 +45,7 @@ def sign(
     is signed here itself, say) is in the answer beside that. Lines that call cfssl in a way that is not understood are
     told where every component is asked for.
     """
-    with lock_or_refusal(folder, "tls-scaffold sign", wait=WAIT) as refusal:
+    with lock_or_refusal(folder, wait=WAIT) as refusal:
         found = _survey(folder)
         from tls_scaffold.signing import rounds, signings
 

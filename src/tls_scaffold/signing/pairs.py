@@ -1,16 +1,13 @@
 """A certificate's three files put in place so that a crash never leaves a certificate beside another one's key."""
 
-import fcntl
 import os
-import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling
-from tls_scaffold.disk.healing import WORK
 from tls_scaffold.disk.mounts import MOUNT_HINT, mounted
+from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
 
 CERTIFICATE, KEY, CSR = ".pem", "-key.pem", ".csr"
@@ -20,38 +17,12 @@ MANY = 30
 
 @contextmanager
 def workshop(parent: Path) -> Iterator[Path]:
-    """Make the folder in which files of `parent` come into being; nobody else can look into it, and it is cleared.
-
-    It is held by its lock as long as this process and its children live, so that it can be told from what a killed run
-    left: process numbers are the same in two containers.
-    """
-    with telling(parent):
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        work, held = _held_folder(parent)
-    try:
+    """Make the folder in which files of `parent` come into being; nobody else can look into it, and it is cleared."""
+    with ExitStack() as stack:
+        with telling(parent):
+            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            work = stack.enter_context(work_folder(parent))
         yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-        os.close(held)
-
-
-def _held_folder(parent: Path) -> tuple[Path, int]:
-    while True:
-        work = Path(mkdtemp(prefix=WORK, dir=parent))
-        held = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if work.exists():
-            return work, held
-        os.close(held)  # before it was held, another run took it for a leftover
-
-
-def own_folder(path: Path) -> None:
-    """Make a folder for keys where there is none: it is its owner's alone, and none of it goes into git."""
-    with telling(path):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.chmod(0o700)
-        with suppress(FileExistsError):
-            create(path / ".gitignore", "*\n", SECRET)
 
 
 def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tls_scaffold.disk.files import PUBLIC, create, flush_directory, telling
 from tls_scaffold.disk.files import write as write_file
 from tls_scaffold.disk.folder import inside
+from tls_scaffold.disk.issued import DIGITS, LOST_HINT, digits
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
@@ -23,10 +24,8 @@ from tls_scaffold.signing import pairs
 from tls_scaffold.signing.certificates import Certificate, read
 
 SCRIPT = "sign.sh"
-DIGITS = 10
 OF_A_CA = re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem")
 MARK = b"PRIVATE KEY-----"
-LOST_HINT = "put its ca.pem and ca-key.pem back; `make regenerate` makes another CA"
 
 
 class Record:
@@ -123,11 +122,6 @@ class Record:
             content = _content(f"{place}/{path}") if path else None
             self._sums[path] = "" if content is None else digits(content)
         return self._sums[path]
-
-
-def digits(content: bytes) -> str:
-    """Return what stands for a file in the names of the record."""
-    return sha256(content).hexdigest()[:DIGITS]
 
 
 def _content(path: str | Path) -> bytes | None:

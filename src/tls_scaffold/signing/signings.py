@@ -1,14 +1,14 @@
 """One round of signing carried out: make the CA where there is none, sign, flush, and only then move into place."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
-from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.files import make_private, telling
 from tls_scaffold.disk.folder import inside
-from tls_scaffold.disk.healing import clear_leftovers
+from tls_scaffold.disk.parent import check_parent
+from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTS
@@ -19,8 +19,6 @@ from tls_scaffold.signing.rounds import Round
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 Tell = Callable[[str], object]
-# Whoever asked for the signing; a make that ends sooner leaves its children to another parent.
-PARENT = os.getppid()
 
 
 def carry_out(planned: Round, processes: int, progress: Progress, *, tell: Tell) -> None:
@@ -31,9 +29,13 @@ def carry_out(planned: Round, processes: int, progress: Progress, *, tell: Tell)
     certificate, and is signed by the next run.
     """
     _clear_beside(planned.folder, planned.signings)
+    makes = {path.rpartition("/")[0] for path in planned.done.signed}
+    if CERTS in makes and planned.target == planned.folder:  # a new set is not there to stay
+        with telling(planned.folder):
+            make_private(planned.folder / CERTS)
     record = Record(planned.folder, planned.target)
     for path, made in planned.new.items():
-        _check_asked()
+        check_parent()
         authority.put(planned.target, path, made.signed)
         tell(path)
     if record.is_kept:
@@ -61,8 +63,8 @@ def _write(
     wanted, target = planned.plan.wanted, planned.target
     bases = [each.signing.output.rpartition("/") for each in wanted]
     parents = {directory: target / directory for directory, _, _ in bases}
-    if CERTS in parents:
-        pairs.own_folder(parents[CERTS])
+    with telling(target), suppress(FileNotFoundError):
+        (target / CERTS).chmod(0o700)
     with ExitStack() as stack:
         works = {parent: stack.enter_context(pairs.workshop(parent)) for parent in dict.fromkeys(parents.values())}
         jobs = [
@@ -75,7 +77,7 @@ def _write(
         staged: dict[str, list[tuple[Path, str]]] = {directory: [] for directory in parents}
         for work, (directory, _, name) in zip(folders, bases, strict=True):
             staged[directory].append((work, name))
-        _check_asked()
+        check_parent()
         _check_inputs(planned, record)
         if record.is_kept:
             record.note(_made(wanted, folders, record))
@@ -92,12 +94,6 @@ def _made(wanted: Sequence[Wanted], folders: Sequence[Path], record: Record) -> 
             certificate, key = (Path(f"{base}{ending}").read_bytes() for ending in (pairs.CERTIFICATE, pairs.KEY))
             found[record.path(each.signing, certificate, key)] = certificate
     return found
-
-
-def _check_asked() -> None:
-    """Raise ScaffoldError if the make that asked for this has ended: the next one may have ended too."""
-    if "MAKELEVEL" in os.environ and os.getppid() != PARENT:
-        raise ScaffoldError("the make that asked for this is gone")
 
 
 def _check_inputs(planned: Round, record: Record) -> None:
