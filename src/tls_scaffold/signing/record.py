@@ -74,7 +74,7 @@ class Record:
         found = {path: self._certificate(path) for path in self._paths if OF_A_CA.fullmatch(path)}
         if not found:
             return
-        path, newest = max(found.items(), key=lambda each: (each[1].not_before.timestamp() if each[1] else 0, each[0]))
+        path, newest = max(found.items(), key=lambda each: _age(each[1]))
         told = _description(newest) if newest else ()
         raise ScaffoldError(f"the CA of this folder is not in `certs`: `{path}` is its certificate", told, LOST_HINT)
 
@@ -129,6 +129,11 @@ def _content(path: str | Path) -> bytes | None:
         return plain(path, str(path))
     except (OSError, ScaffoldError):
         return None
+
+
+def _age(ca: Certificate | None) -> tuple[float, int, str]:
+    """Return what is greater for a newer CA; within the minute that dates are rounded to its number in the CN tells."""
+    return (ca.not_before.timestamp(), len(ca.cn), ca.cn) if ca else (0, 0, "")
 
 
 def _description(ca: Certificate) -> tuple[str, ...]:
