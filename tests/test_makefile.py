@@ -18,6 +18,7 @@ from tls_scaffold.makefiles.makefile import (
     Unread,
     _own_lines,
     asks_for_all,
+    of_goal,
     of_lines,
     read,
     renews,
@@ -43,8 +44,13 @@ def test_our_own_lines_are_read_in_their_order_with_their_profiles(folder: Facto
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
-def test_what_is_asked_for_does_not_depend_on_what_is_there(signed: Factory, folder: Factory) -> None:
-    assert read(signed(name="signed")) == read(folder(name="unsigned"))
+@pytest.mark.parametrize("goal", ["req", "all"])
+def test_what_is_asked_for_does_not_depend_on_what_is_there(signed: Factory, folder: Factory, goal: str) -> None:
+    path, unsigned = signed(name="signed"), folder(name="unsigned")
+    assert of_goal(path, goal).signings == of_goal(unsigned, goal).signings != ()
+    (path / "certs").rename(path / "kept")
+    (path / "certs").symlink_to("kept")
+    assert of_goal(path, goal).signings == of_goal(unsigned, goal).signings
 
 
 @pytest.mark.needs("make")

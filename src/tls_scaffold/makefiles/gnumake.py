@@ -28,6 +28,8 @@ NOT_PASSED_ON = (
     *("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES"),
     *("SIGNER", "CFSSL", "JSON", "YES", "TLS_SCAFFOLD_INTO"),
 )
+# By cfssl, so that each certificate has a line; and all, where our rules would ask `sign.sh` what has changed.
+WHATEVER_IS_THERE = ("SIGNER=cfssl", "again=all")
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
 MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
@@ -179,7 +181,7 @@ def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProc
     changes = any(each.changes for each in asked.commands)
     with standing_in(is_sealed=sealed.holds(), changes=changes, has_temporary=not asked.names_temporary) as stand_ins:
         process = sealed.start(
-            [gnu_make, "-C", str(folder), "-f", makefile, *words, *going_on, *kept, "SIGNER=cfssl"],
+            [gnu_make, "-C", str(folder), "-f", makefile, *words, *going_on, *kept, *WHATEVER_IS_THERE],
             {**environment, **stand_ins.environment, "LC_ALL": "C", "PWD": os.path.realpath(folder)},
             stand_ins.writable,
         )
