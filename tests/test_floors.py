@@ -30,8 +30,8 @@ SHELVES = {
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
-        "signings / authority batch plan / signer / differences directories issuer likeness silences soundness / "
-        "keystores / fitting / certificates / "
+        "signings / completion rounds / authority batch plan / signer / commandlines differences directories issuer "
+        "likeness once record silences soundness / keystores / fitting / certificates / "
         "keys pairs pemfiles"
     ),
     "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
@@ -45,7 +45,7 @@ SHELVES = {
     "membersettings / fields formats",
     "makefiles": (
         "foreign places / makefile / gencert gnumake / anyway / harm sources variables / "
-        "makeblocks sealed standins / shell"
+        "componentlines makeblocks sealed standins / shell"
     ),
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""

@@ -33,8 +33,13 @@ def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
 
 
 def flush(works: Iterable[Path]) -> None:
-    """Bring the files of workshops to the disk: one by one, or all that the system holds where they are many."""
-    files = [f"{work}/{name}" for work in works for name in os.listdir(work)]  # noqa: PTH208 - as below
+    """Bring the files of workshops to the disk."""
+    flush_files(f"{work}/{name}" for work in works for name in os.listdir(work))  # noqa: PTH208 - as below
+
+
+def flush_files(paths: Iterable[str]) -> None:
+    """Bring files to the disk: one by one, or all that the system holds where they are many."""
+    files = list(paths)
     if len(files) > MANY:
         os.sync()  # forty times faster than a thousand single flushes; on Linux it returns when all is done
         return
