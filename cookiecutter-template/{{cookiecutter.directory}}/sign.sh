@@ -145,7 +145,7 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
 ca_is_whole() {
     for each in "$ca.pem" "$ca-key.pem"; do
         [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" \
-            "put it back; where it is lost for good, move the other half to archive/, then \`make\`"
+            "put it back; where it is lost for good, \`make regenerate\` makes another CA"
     done
 }
 
@@ -153,13 +153,14 @@ make_ca() { # unless there is one, or was one
     workshop
     if exists certs/ca.pem || exists certs/ca-key.pem; then
         [ -e certs/ca.pem ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
+        ! grep -q 'PRIVATE KEY' certs/ca.pem || return 0 # what follows is for everybody
         note certs/ca.pem "ca-$(digits certs/ca.pem)"
         exists certs/trust.pem || { cp certs/ca.pem "$work/" && mv "$work/ca.pem" certs/trust.pem; }
         return
     fi
     for each in issued/ca-??????????.pem; do
         [ ! -e "$each" ] || fail "the CA of this folder is not in \`certs\`: it has \`$each\`
-$(openssl x509 -noout -subject -enddate -fingerprint -in "$each" 2>&1)" \
+$(openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1)" \
             "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
     done
     each=$(ls -d certs/*.pem $(components | awk '{ print $2 ".pem" }') 2>/dev/null | head -n 1)
@@ -268,6 +269,7 @@ make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates
     if [ "$1" = set ]; then
         put_away
         cp -RLp config "$shelf/"
+        [ -e certs/ca-key.pem ] || rm -f certs/ca.pem # its key is lost: the set follows no CA
     fi
     echo "$of" >"$set/of"
     mv "${into}certs/ca-key.pem" "$set/ca-key.pem"
@@ -280,7 +282,6 @@ make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates
 regenerate() {
     again() { MAKEFLAGS='' MFLAGS='' exec "$MAKE_PROGRAM" --no-print-directory all; }
     exists certs/ca.pem || exists certs/ca-key.pem || [ -d issued ] || again
-    ! exists certs/ca.pem || ca_is_whole
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "$answer" = y ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk import locking
-from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, make_private, telling, usual_mode
+from tls_scaffold.disk.files import flush_directory, make_private, telling, usual_mode
 from tls_scaffold.disk.files import write as write_file
 from tls_scaffold.disk.healing import CA_FILES, NEW_SET, TRUST, heal, put_ca
 from tls_scaffold.disk.moving import is_in, make_directories, move

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import flush_directory, write
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CA, CERTS, ISSUED
+from tls_scaffold.paths import CERTS, ISSUED
 
 DIGITS = 10
 LOST_HINT = "put its ca.pem and ca-key.pem back; `make regenerate` makes another CA"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import ca_profile
-from tls_scaffold.disk.files import flush_directory, telling
+from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import inside, read_text
-from tls_scaffold.disk.healing import CA_ON_ITS_WAY, finish_ca
+from tls_scaffold.disk.healing import TRUST, put_ca
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
@@ -108,21 +108,13 @@ def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
 
     With it comes what others are to trust, `trust.pem`, which is the same until one CA follows another.
     """
-    target = inside(folder, certificate)
-    if certificate != CA:
-        pairs.put(target.parent, target.stem, signed.contents)
+    if certificate == CA:
+        files = {f"{NAME}{ending}": content for ending, content in signed.contents.items()}
+        with telling(folder / CERTS):
+            put_ca(folder, {**files, TRUST: signed.certificate})
         return
-    with telling(target.parent):
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        target.parent.chmod(0o700)
-    with pairs.workshop(target.parent) as work:
-        pairs.stage(work, NAME, signed.contents)
-        pairs.stage(work, "trust", {pairs.CERTIFICATE: signed.certificate})
-        pairs.flush([work])
-        with telling(target):
-            work.rename(folder / CA_ON_ITS_WAY)
-            flush_directory(target.parent)
-            finish_ca(folder)
+    target = inside(folder, certificate)
+    pairs.put(target.parent, target.stem, signed.contents)
 
 
 def check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> None:
