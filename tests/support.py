@@ -72,6 +72,11 @@ def make(folder: Path, *words: str, code: int = 0, umask: int = -1, **variables:
     return done
 
 
+def without_commands(text: str) -> str:
+    """Return what was printed without the commands of cfssl that are shown before each certificate."""
+    return "".join(line for line in text.splitlines(keepends=True) if "cfssl gencert " not in line)
+
+
 def openssl(*words: str) -> str:
     done = run("openssl", *words)
     assert done.returncode == 0, f"openssl {' '.join(words)}\n{done.stdout}{done.stderr}"

@@ -643,7 +643,7 @@ def test_help_needs_nothing_and_changes_nothing(folder: Factory, path_without: C
     assert contents(path) == before
 
 
-GOALS = ("all", "ca", "req", "set", "sign", "renew", "regenerate", "clean", "rbac", "rbac-enable")
+GOALS: tuple[str, ...] = ("all", "ca", "req", "set", "sign", "renew", "regenerate", "clean", "rbac", "rbac-enable")
 GOALS += ("prove", "status", "check", "cfssl", "help", "req-calico", "certs/calico.pem")
 
 
@@ -668,9 +668,8 @@ def test_a_dry_run_of_any_target_changes_nothing(signed: Factory, goal: str, fla
     left = path / "certs/.work.abcdef"
     left.mkdir()
     before = state(path)
-    words, variables = ((), {"MAKEFLAGS": flag[-1]}) if "=" in flag else ((flag,), {})
 
-    done = run("make", *words, goal, cwd=path, **variables)
+    done = run("make", goal, cwd=path, MAKEFLAGS=flag[-1]) if "=" in flag else run("make", flag, goal, cwd=path)
 
     assert state(path) == before
     if flag.endswith("t"):
