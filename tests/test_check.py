@@ -1037,7 +1037,7 @@ COMBINED = both(copy("certs/alice.pem", "certs/haproxy.pem"), joined("certs/hapr
     [
         (mode("certs/haproxy.pem", 0o644), secrecy.SecretKeys),
         pytest.param(
-            both(mode("certs/haproxy.pem", 0o600), git("certs/haproxy.pem")),
+            both(mode("certs/haproxy.pem", 0o600), ignored("certs"), git("certs/haproxy.pem")),
             secrecy.UntrackedKeys,
             marks=pytest.mark.needs("git"),
         ),

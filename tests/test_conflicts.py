@@ -125,6 +125,8 @@ def test_proxies_are_compared_with_each_other_too() -> None:
         ({"output": "certs/CA"}, "users[0].output: `certs/CA.pem` is called like the certificate of a CA"),
         ({"output": "ssl/ca"}, "users[0].output: `ssl/ca.pem` is called like the certificate of a CA"),
         ({"output": "Ca"}, "users[0].output: `Ca.pem` is called like the certificate of a CA"),
+        ({"output": "certs/Trust"}, "users[0].output: `certs/trust.pem` is what others trust"),
+        ({"output": "issued/x"}, "users[0].output: `issued/x` is in `issued/`, which has other files of the folder"),
         ({"output": "certs/etcd1-key"}, "users[0].output: `certs/etcd1-key.pem` would be the key of `certs/etcd1`"),
         ({"output": "certs/etcd1"}, "users[0].output: `certs/etcd1.pem` is the certificate of members[0] too"),
         ({"request": "Makefile"}, "users[0].request: `Makefile` does not end in `.json`"),
