@@ -25,7 +25,8 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
     "options terminal verbs",
-    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / dist forms",
+    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / "
+    "dist forms trust",
     "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
@@ -39,7 +40,7 @@ SHELVES = {
     "disk": "safekeeping / folder / healing / moving newfolder / workfolders / issued locking / "
     "files mounts parent plainfiles signals",
     "rendering": "template / documents",
-    "bundles": "consumers kubeadm procfile / calico kubernetes members / settings",
+    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
     "inventory": "intake / conflicts rbac / components grants presets urls / reach / values / listed / "
     "membersettings / fields formats",

@@ -2,6 +2,7 @@
 
 CERTS = "certs"
 CA = f"{CERTS}/ca.pem"
+TRUST = f"{CERTS}/trust.pem"
 CA_KEY = f"{CERTS}/ca-key.pem"
 TRUST = f"{CERTS}/trust.pem"
 ISSUED = "issued"
