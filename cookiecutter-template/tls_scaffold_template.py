@@ -17,7 +17,7 @@ except ImportError:  # plain cookiecutter: the package stands in the same checko
     sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
     import tls_scaffold
 
-from tls_scaffold.bundles import procfile
+from tls_scaffold.bundles import overview, procfile
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import Component, Inventory
@@ -29,14 +29,14 @@ NONE = Inventory(members=())
 
 
 class InventoryExtension(Extension):
-    """Adds the filters `inventory`, `documents`, `rbac`, `consumers`, `processes` and `quoted`, for a shell."""
+    """Adds the filters `inventory`, `documents`, `rbac`, `rows`, `processes`, `line`, and `quoted`, for a shell."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.filters["inventory"] = inventory
         environment.filters["documents"] = hook_documents
         environment.filters["rbac"] = rbac.script_lines
-        environment.filters["consumers"] = rbac.consumers
+        environment.filters["rows"] = overview.rows
         environment.filters["processes"] = procfile.processes
         environment.filters["line"] = line
         environment.filters["quoted"] = shlex.quote

@@ -1,5 +1,6 @@
 """Giving up root's rights, which no mode of a file holds back."""
 
+import codecs
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ def as_somebody(folder: Path) -> Iterator[Path]:
     copy = shutil.copytree(folder, place / folder.name, symlinks=True)
     is_root = os.geteuid() == 0
     if is_root:
+        codecs.lookup("ascii")  # a Python in root's home can load nothing more in the block
         place.chmod(0o755)
         for path in (copy, *copy.rglob("*")):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)

@@ -15,7 +15,8 @@ PROGRAMS = os.pathsep.join((os.environ["PATH"], str(BIN)))
 MEMBERS = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "calico,kube-apiserver")
 SMALL = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
 CHOSEN: dict[str, str] = {}  # variables that every program gets; the fixture `either_signer` sets SIGNER
-OUR_VARIABLES = ("CFSSL", "JSON", "SIGNER", "RENEW_DAYS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEFILES")
+LOCKS = ("archive/.lock", "archive/.gitignore", "certs/.gitignore")  # made with the folders, and no one's content
+OUR_VARIABLES = ("YES", "CFSSL", "JSON", "SIGNER", "RENEW_DAYS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEFILES")
 
 Done = subprocess.CompletedProcess[str]
 
@@ -27,7 +28,7 @@ def environment(**variables: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in OUR_VARIABLES and not name.startswith(("TLS_SCAFFOLD_", "ETCD"))
     }
-    return {**kept, "PATH": PROGRAMS, "LC_ALL": "C", **CHOSEN, **variables}
+    return {**kept, "PATH": PROGRAMS, "LC_ALL": "C", "YES": "1", **CHOSEN, **variables}
 
 
 def run(*words: str, cwd: Path | None = None, umask: int = -1, **variables: str) -> Done:
@@ -69,6 +70,11 @@ def make(folder: Path, *words: str, code: int = 0, umask: int = -1, **variables:
     done = run("make", *words, cwd=folder, umask=umask, **variables)
     assert done.returncode == code, f"make {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done
+
+
+def without_commands(text: str) -> str:
+    """Return what was printed without the commands of cfssl that are shown before each certificate."""
+    return "".join(line for line in text.splitlines(keepends=True) if "cfssl gencert " not in line)
 
 
 def openssl(*words: str) -> str:
@@ -123,11 +129,12 @@ def names(folder: Path) -> list[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes | str]:
-    """Return every file below a folder with its bytes, links with where they lead."""
+    """Return every file below a folder with its bytes, links with where they lead; but for the lock and the like."""
     found = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     return {
         str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
         for path in found
+        if str(path.relative_to(folder)) not in LOCKS
     }
 
 
@@ -155,13 +162,14 @@ def faults(folder: Path) -> list[str]:
     certs = folder / "certs"
     ca = x509.load_pem_x509_certificate((certs / "ca.pem").read_bytes())
     wanted = {"ca", *names(folder)}
-    found = {path.stem for path in certs.glob("*.pem") if not path.stem.endswith("-key")}
-    odd = sorted(path.name for path in certs.iterdir() if path.suffix not in (".pem", ".csr"))
-    left = [name for name in (".lock",) if (folder / name).exists()]
-    left += [str(path.relative_to(folder)) for path in (folder / "archive").glob("[!.]*/.new")]
-    left += [str(path.relative_to(folder)) for path in (folder / "archive").glob(".next.*")]
+    found = {path.stem for path in certs.glob("*.pem") if not path.stem.endswith("-key") and path.stem != "trust"}
+    odd = sorted(path.name for path in certs.iterdir() if path.suffix not in (".pem", ".csr", ".gitignore"))
+    odd = [name for name in odd if name != ".gitignore"]
+    trust = certs / "trust.pem"
+    left = [] if trust.exists() and trust.read_bytes() == (certs / "ca.pem").read_bytes() else ["trust.pem"]
     return [
         *(f"{name}: missing" for name in sorted(wanted - found)),
         *filter(None, (fault(certs / f"{name}.pem") for name in sorted(found))),
-        *(f"{name}: left over" for name in (*odd, *left)),
+        *(f"{name}: left over" for name in odd),
+        *(f"{name}: not the CA's certificate" for name in left),
     ]

@@ -495,6 +495,7 @@ def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_mad
     (pairs / "alice-key.pem").write_bytes((pairs / "root-key.pem").read_bytes())
     (pairs / "calico.pem").unlink()
     (pairs / "ca.pem").unlink()
+    (pairs / "trust.pem").unlink()
 
     done = bundle(folder, "alice", "calico", "root", code=1)
 
@@ -526,21 +527,38 @@ def test_what_has_expired_is_not_handed_out(folder: Factory) -> None:
 
 def test_a_ca_that_did_not_sign_is_told_and_no_bundle_is_made(signed: Factory) -> None:
     folder, other = signed(*WORDS), signed("--members", "10.0.0.9", *P256[:2], name="other")
-    own = (folder / "certs/ca.pem").read_bytes()
-    (folder / "certs/ca.pem").write_bytes((other / "certs/ca.pem").read_bytes())
+    ca, trust = folder / "certs/ca.pem", folder / "certs/trust.pem"
+    own, strange = ca.read_bytes(), (other / "certs/ca.pem").read_bytes()
 
-    assert "`certs/alice.pem` is not signed by `certs/ca.pem`" in bundle(folder, "alice", code=1).stderr
-
-    strange = (other / "certs/ca.pem").read_bytes()
-    for beside in (strange, b"# the CA\n"):
-        (folder / "certs/ca.pem").write_bytes(strange + beside)
-        assert "`certs/alice.pem` is not signed by `certs/ca.pem`" in bundle(folder, "alice", code=1).stderr
-    (folder / "certs/ca.pem").write_text("garbage")
-    assert "`certs/ca.pem` is not a certificate" in bundle(folder, "alice", code=1).stderr
+    for beside in (b"", strange, b"# the CA\n"):
+        trust.write_bytes(strange + beside)
+        assert bundle(folder, "alice", code=1).stderr == (
+            "error: no bundle is made\n"
+            "  `certs/trust.pem` does not hold the CA that signs, `certs/ca.pem`\n"
+            "  `certs/alice.pem` is not signed by `certs/trust.pem`\n\n"
+            "hint: put back what it was, or move it away: where `certs/trust.pem` is missing, "
+            "`make` copies `certs/ca.pem` there\n"
+        )
+    ca.write_bytes(strange)
+    assert "`certs/alice.pem` is not signed by `certs/trust.pem`" in bundle(folder, "alice", code=1).stderr
+    trust.write_text("garbage")
+    assert "`certs/trust.pem` is not a certificate" in bundle(folder, "alice", code=1).stderr
     assert not (folder / "dist/alice").exists()
 
-    (folder / "certs/ca.pem").write_bytes(strange + own)
+    ca.write_bytes(own)
+    trust.write_bytes(strange + own)
     bundle(folder, "alice")
+    assert (folder / "dist/alice/ca.pem").read_bytes() == strange + own
+
+
+def test_without_a_file_of_what_others_trust_the_ca_s_own_certificate_is_handed_out(signed: Factory) -> None:
+    """A Makefile of a team's own, of an adopted folder, makes a CA and nothing else."""
+    folder = signed(*WORDS)
+    (folder / "certs/trust.pem").unlink()
+
+    bundle(folder, "alice")
+
+    assert (folder / "dist/alice/ca.pem").read_bytes() == (folder / "certs/ca.pem").read_bytes()
 
 
 def test_members_whose_cns_their_peers_do_not_ask_for_are_not_handed_out(signed: Factory) -> None:

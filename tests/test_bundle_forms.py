@@ -194,7 +194,7 @@ def test_java_finds_the_pair_under_its_own_name_and_trusts_the_ca(own: Factory, 
 @pytest.mark.needs("keytool")
 def test_of_several_cas_all_are_trusted_and_the_chain_has_the_one_that_signed(own: Factory) -> None:
     folder, other = own(*SMALL), own(*SMALL, name="other")
-    ca = folder / "certs/ca.pem"
+    ca = folder / "certs/trust.pem"
     signer, older = ca.read_text(), (other / "certs/ca.pem").read_text()
     ca.write_text(older + signer + older)  # they have one name: a chain by names alone would end in the first
 

@@ -1,5 +1,6 @@
 """`tls-scaffold bundle --kubernetes` and `--kubeadm`: what kubectl and openssl find in it."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,25 @@ def test_a_secret_is_what_kubectl_makes_of_the_pair_and_the_ca_beside_it(
     # kubectl reads the manifests by its own types: bytes in base64, texts that are texts.
     for file in (made / f"{name}.secret.yaml", made / "etcd-ca.configmap.yaml"):
         kubectl("label", "--local", "-f", str(file), "a=b")
+
+
+def test_every_form_hands_out_what_others_trust_and_not_what_signs(signed: Factory, path: Path) -> None:
+    """While one CA follows another there are two of them in it."""
+    other = signed("--members", "10.0.0.9", *P256, name="other")
+    both = (other / "certs/ca.pem").read_text() + (path / "certs/ca.pem").read_text()
+    (path / "certs/trust.pem").write_text(both)
+
+    bundle(path, "calico", "kube-apiserver", "--kubernetes", "--kubeadm")
+
+    dist = path / "dist"
+    for name in ("calico", "kube-apiserver"):
+        assert (dist / name / "ca.pem").read_text() == both
+        assert document(dist / name / "etcd-ca.configmap.yaml")["data"]["ca.crt"] == both
+        secret = document(dist / name / f"{name}.secret.yaml")
+        assert base64.b64decode(secret["data"]["ca.crt"]).decode() == both
+    assert (dist / "kube-apiserver/pki/etcd/ca.crt").read_text() == both
+    secret = document(dist / "calico/calico-etcd-secrets.yaml")
+    assert base64.b64decode(secret["data"]["etcd-ca"]).decode() == both
 
 
 def test_each_manifest_with_a_key_begins_with_a_word_about_committing_it(path: Path) -> None:

@@ -92,6 +92,7 @@ def signing(**fields: Any) -> Change:
 
 def text(path: str, content: str | bytes) -> Change:
     def change(folder: Path) -> None:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content.encode() if isinstance(content, str) else content)
 
     return change
@@ -192,6 +193,10 @@ def git(*paths: str) -> Change:
         subprocess.run(["git", "add", "-f", *paths], cwd=folder, check=True)
 
     return change
+
+
+def ignored(*folders: str) -> Change:
+    return both(*(text(f"{folder}/.gitignore", "*\n") for folder in folders))
 
 
 def by_other_ca(name: str) -> Change:
@@ -800,6 +805,42 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         (git("certs/alice-key.pem"), git("config", "Makefile"), [("certs/alice-key.pem", "git tracks it")]),
         (git("certs/alice.csr"), git("README.md"), [("certs/alice.csr", "git tracks it")]),
         (git("dist/alice.p12"), git("README.md"), [("dist/alice.p12", "git tracks it")]),
+        (git("archive/x/README.md"), git("README.md"), [("archive/x/README.md", "git tracks it")]),
+    ],
+    "not-ignored-by-git": [
+        (
+            git("README.md"),
+            both(git("README.md"), ignored("certs", "archive", "dist")),
+            [
+                (path, "git does not ignore it")
+                for path in (
+                    *("archive/x/certs/ca-key.pem", "certs/alice-key.pem", "certs/bob-key.pem"),
+                    *("certs/ca-key.pem", "certs/etcd1-key.pem", "dist/alice.p12"),
+                )
+            ],
+        ),
+        (
+            both(git("README.md"), ignored("certs", "archive", "dist"), text("x/bob-key.pem", "a key")),
+            text("certs/.gitignore", ""),  # nobody asks where there is no git
+            [("x/bob-key.pem", "git does not ignore it")],
+        ),
+        (
+            both(
+                git("README.md"),
+                ignored("archive", "dist"),
+                text("certs/.gitignore", "*-key.pem\n"),
+                copy("certs/bob-key.pem", "certs/bob.key"),
+            ),
+            both(git("README.md"), ignored("archive", "dist"), text("certs/.gitignore", "*-key.pem\n")),
+            [("certs/bob.key", "git does not ignore it")],
+        ),
+        (
+            both(git("certs/alice-key.pem"), ignored("dist", "archive"), text("certs/.gitignore", "*\n!bob-key.pem\n")),
+            git(
+                "certs/alice-key.pem", "certs/bob-key.pem", "certs/ca-key.pem", "certs/etcd1-key.pem", "dist", "archive"
+            ),
+            [("certs/bob-key.pem", "git does not ignore it")],
+        ),
     ],
     "crl-not-der": [
         (crl("PEM"), crl("DER"), [("certs/ca.crl", "it is no CRL in DER")]),
@@ -843,13 +884,12 @@ def test_each_rule_finds_its_fault_and_nothing_else(
     sound: Path, rule: str, fails: Change, passes: Change, expected: list[tuple[str, str]]
 ) -> None:
     good = shutil.copytree(sound, sound.with_name("good"))
-    if rule == "tracked-by-git" and not shutil.which("git"):
-        pytest.skip("not installed: git")
-    if rule == "tracked-by-git":
+    if rule.endswith("by-git"):
+        if not shutil.which("git"):
+            pytest.skip("not installed: git")
         for folder in (good, sound):
-            (folder / "certs/alice.csr").write_text("a CSR")
-            (folder / "dist").mkdir()
-            (folder / "dist/alice.p12").write_text("a key store")
+            for path in ("certs/alice.csr", "dist/alice.p12", "archive/x/README.md", "archive/x/certs/ca-key.pem"):
+                text(path, "not to be given away")(folder)
     passes(good)
     assert [each for each in found(good) if each[1] == rule] == []
     fails(sound)
@@ -997,7 +1037,7 @@ COMBINED = both(copy("certs/alice.pem", "certs/haproxy.pem"), joined("certs/hapr
     [
         (mode("certs/haproxy.pem", 0o644), secrecy.SecretKeys),
         pytest.param(
-            both(mode("certs/haproxy.pem", 0o600), git("certs/haproxy.pem")),
+            both(mode("certs/haproxy.pem", 0o600), ignored("certs"), git("certs/haproxy.pem")),
             secrecy.UntrackedKeys,
             marks=pytest.mark.needs("git"),
         ),

@@ -25,26 +25,28 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
     "options terminal verbs",
-    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / dist forms",
+    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / "
+    "dist forms trust",
     "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
-        "signings / authority batch plan / signer / differences directories issuer likeness silences soundness / "
-        "keystores / fitting / certificates / "
+        "signings / completion rounds / authority batch plan / signer / commandlines differences directories issuer "
+        "likeness once record silences soundness / keystores / fitting / certificates / "
         "keys pairs pemfiles"
     ),
     "keeping": "trialsync / update / change journal refusals / following permitted / adoptionnote patch record / "
     "plan / adoption authorities handmade / description merge / jsonmerge readback",
-    "disk": "newfolder safekeeping / folder / healing locking / moving / files mounts plainfiles processes signals",
+    "disk": "safekeeping / folder / healing / moving newfolder / workfolders / issued locking / "
+    "files mounts parent plainfiles signals",
     "rendering": "template / documents",
-    "bundles": "consumers kubeadm procfile / calico kubernetes members / settings",
+    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
     "inventory": "intake / conflicts rbac / components grants presets urls / reach / values / listed / "
     "membersettings / conflictmarkers fields formats",
     "makefiles": (
-        "componentedits foreign places / componentlines makefile / gencert gnumake / anyway / harm sources variables / "
-        "makeblocks sealed standins / shell"
+        "componentedits foreign places / makefile / gencert gnumake / anyway / harm sources variables / "
+        "componentlines makeblocks sealed standins / shell"
     ),
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""

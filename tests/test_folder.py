@@ -1,8 +1,6 @@
+import hashlib
 import os
 import stat
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,127 +8,25 @@ import pytest
 
 from keeping import edit
 from support import contents
-from tls_scaffold.disk import files, folder, processes
+from tls_scaffold.disk import files, folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.keeping import journal
 from tls_scaffold.keeping.plan import Note, Plan, Step
-
-GONE = 2**22 + 7  # above the largest process number of Linux
 
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def tokens(path: Path) -> list[str]:
-    return sorted(each.name for each in path.glob(".lock/*"))
+def sum_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_lock_is_a_token_that_names_its_holder_and_is_gone_afterwards(tmp_path: Path) -> None:
-    pid = os.getpid()
-    with folder.lock(tmp_path, "tls-scaffold sync"):
-        assert tokens(tmp_path) == [f"{pid}.{pid}.all"]
-        text = (tmp_path / f".lock/{pid}.{pid}.all").read_text()
-        assert text == f"{processes.started(pid)} tls-scaffold sync\n"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), folder.lock(tmp_path, "x"):
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        "{parent}.{parent}.all",
-        "{parent}.{parent}.etcd1",
-        "1.{parent}.etcd1",
-        "a group that is no number.{parent}.etcd1",
-        "{own}.{parent}.all",
-    ],
-)
-def test_whoever_works_on_the_folder_or_a_component_of_it_is_waited_for_and_named(tmp_path: Path, other: str) -> None:
-    parent = os.getppid()
-    (tmp_path / ".lock").mkdir()
-    token = tmp_path / ".lock" / other.format(parent=parent, own=os.getpid())
-    token.write_text(f"{processes.started(parent)} make\n")
-    before = tokens(tmp_path)
-    with pytest.raises(ScaffoldError) as error, folder.lock(tmp_path, "x", wait=0):
-        pass
-    assert str(error.value) == (
-        f"`make` (process {parent}) works on the folder `{tmp_path}`\n\nhint: run this again when it has ended"
-    )
-    assert tokens(tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        (f"{GONE}.{GONE}.all", "1 make\n"),
-        ("1.{parent}.all", "1 a process that had this number before\n"),
-        (f"{'9' * 30}.{'9' * 30}.all", ""),
-        ("{own}.{own}.all", "1 of a process that had our own number\n"),
-    ],
-)
-def test_the_token_of_a_dead_process_is_taken_away(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / ".lock").mkdir()
-    (tmp_path / ".lock" / name.format(parent=os.getppid(), own=os.getpid())).write_text(text)
-    with folder.lock(tmp_path, "x", wait=0):
-        assert tokens(tmp_path) == [f"{os.getpid()}.{os.getpid()}.all"]
-
-
-def test_a_token_that_is_not_written_yet_counts_as_live(tmp_path: Path) -> None:
-    (tmp_path / ".lock").mkdir()
-    (tmp_path / f".lock/1.{os.getppid()}.all").touch()
-    with pytest.raises(ScaffoldError, match="`another run`"), folder.lock(tmp_path, "x", wait=0):
-        pass
-
-
-def test_whoever_waits_goes_on_when_the_holder_ends(tmp_path: Path, running: Callable[..., Any]) -> None:
-    holder = running("sleep", "0.5", cwd=tmp_path)
-    (tmp_path / ".lock").mkdir()
-    (tmp_path / f".lock/{holder.pid}.{holder.pid}.all").write_text(f"{processes.started(holder.pid)} sleep\n")
-    with pytest.raises(ScaffoldError), folder.lock(tmp_path, "x", wait=0):
-        pass
-    holder.wait()
-    with folder.lock(tmp_path, "x", wait=5):
-        pass
-
-
-def test_twenty_processes_at_once_are_in_the_locked_part_one_by_one(tmp_path: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path; from tls_scaffold.disk import folder; p = Path(sys.argv[1])\n"
-        "with folder.lock(p, 'x', wait=60):\n"
-        "    number = int((p / 'counter').read_text()); (p / 'counter').write_text(str(number + 1))\n"
-    )
-    (tmp_path / "counter").write_text("0")
-    each = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(20)]
-    assert {process.wait(120) for process in each} == {0}
-    assert (tmp_path / "counter").read_text() == "20"
-    assert not (tmp_path / ".lock").exists()
-
-
-def test_processes_of_others_count_as_alive_and_start_times_tell_twins_apart() -> None:
-    assert processes.alive(1)
-    assert processes.alive(os.getpid(), processes.started(os.getpid()))
-    assert not processes.alive(os.getpid(), "1")
-    assert not processes.alive(GONE)
-    assert processes.started(GONE) == "-"
-
-
-def test_a_process_that_proc_hides_is_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "started", lambda _pid: processes.UNKNOWN)
-    assert processes.alive(os.getpid(), "1")
-
-
-def test_a_process_that_may_not_be_signalled_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_pid: int, _signal: int) -> None:
-        raise PermissionError
-
-    monkeypatch.setattr(os, "kill", refuse)
-    assert processes.alive(1)
+def put(folder: Path, **texts: str) -> None:
+    """Write files of one folder, by name without `.pem`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name.replace('_', '-')}.pem").write_text(text)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
@@ -203,88 +99,52 @@ def test_each_shelf_of_the_archive_is_new_and_the_archive_is_its_owners(tmp_path
     assert folder.archive(tmp_path, f"archive/{shelves[0].name}") == shelves[0]
 
 
+NO_GIT = b"*\n"
+OF_THE_LOCK = {"archive/.gitignore": NO_GIT, "archive/.lock": b""}
+
+
 def test_a_ca_on_its_way_arrives_and_is_never_put_over_another(tmp_path: Path) -> None:
     made = tmp_path / "certs/.ca"
     made.mkdir(parents=True)
-    for name in ("ca.csr", "ca-key.pem", "ca.pem"):
+    for name in ("ca.csr", "trust.pem", "ca-key.pem", "ca.pem"):
         (made / name).write_text(name)
     (made / "ca.csr").rename(tmp_path / "certs/ca.csr")
-    with folder.lock(tmp_path, "x"):
+    with folder.lock(tmp_path):
         pass
-    assert contents(tmp_path) == {f"certs/{name}": name.encode() for name in ("ca-key.pem", "ca.csr", "ca.pem")}
-    made.mkdir()
-    (made / "ca.pem").write_text("another")
+    [recorded] = (tmp_path / "issued").iterdir()
+    assert recorded.name == f"ca-{sum_of(tmp_path / 'certs/ca.pem')[:10]}.pem"
+    assert contents(tmp_path) == {
+        **{f"certs/{name}": name.encode() for name in ("ca-key.pem", "ca.csr", "ca.pem", "trust.pem")},
+        f"issued/{recorded.name}": b"ca.pem",
+        **OF_THE_LOCK,
+    }
+    assert (mode(recorded), mode(recorded.parent)) == (0o644, 0o755)
+    put(made, ca="ca.pem")
     (tmp_path / "certs/ca.pem").unlink()
     (tmp_path / "certs/ca.pem").symlink_to("/usb-stick/ca.pem")
     before = contents(tmp_path)
-    with pytest.raises(ScaffoldError, match="holds a second CA"), folder.lock(tmp_path, "x"):
+    with pytest.raises(ScaffoldError, match="holds a second CA"), folder.lock(tmp_path):
         pass
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("moved", [False, True])
-def test_a_regenerate_that_was_killed_in_its_swap_is_completed(tmp_path: Path, moved: bool) -> None:  # noqa: FBT001
-    shelf = tmp_path / "archive/20260101T000000Z"
-    (shelf / ".new/certs").mkdir(parents=True)
-    (shelf / ".new/certs/ca.pem").write_text("new")
-    (shelf / ".new/config").symlink_to("../config")
-    old = shelf / "certs" if moved else tmp_path / "certs"
-    old.mkdir()
-    (old / "ca-key.pem").write_text("old")
-    (shelf / ".old-ca-key.pem").write_text("old")
-    with folder.lock(tmp_path, "x"):
-        pass
-    assert contents(tmp_path) == {"certs/ca.pem": b"new", "archive/20260101T000000Z/certs/ca-key.pem": b"old"}
-
-
-@pytest.mark.parametrize("links", [(), ("Makefile",)])
-def test_the_rest_of_a_regenerate_that_was_killed_when_all_was_in_place_is_cleared(
-    tmp_path: Path, links: tuple[str, ...]
-) -> None:
-    new = tmp_path / "archive/20260101T000000Z/.new"
-    new.mkdir(parents=True)
-    for name in links:
-        (new / name).symlink_to(f"../../../{name}")
-    with folder.lock(tmp_path, "x"):
-        pass
-    assert not new.exists()
-
-
-@pytest.mark.parametrize("path", ["new/certs/u.pem", ".new/certs/u.pem", "new/u.pem"])
-def test_an_archived_component_is_not_taken_for_a_regenerate(tmp_path: Path, path: str) -> None:
-    archived = tmp_path / "archive/20260101T000000Z" / path
-    archived.parent.mkdir(parents=True)
-    archived.write_text("of a removed user")
-    before = contents(tmp_path)
-    with folder.lock(tmp_path, "x"):
-        pass
-    assert contents(tmp_path) == before
-
-
-def test_two_old_sets_beside_a_newer_one_are_told(tmp_path: Path) -> None:
-    for path in ("certs", "archive/T/certs", "archive/T/.new/certs"):
-        (tmp_path / path).mkdir(parents=True)
-        (tmp_path / path / "ca.pem").write_text(path)
-        (tmp_path / path / "ca-key.pem").write_text(path)
-    (tmp_path / "archive/T/.old-ca-key.pem").write_text("certs")
-    (tmp_path / "archive/T/.new/config").symlink_to("../config")
-    with pytest.raises(ScaffoldError, match="stand beside a newer set"), folder.lock(tmp_path, "x"):
-        pass
-
-
-def test_working_files_of_the_dead_are_cleared_and_those_of_the_living_stay(tmp_path: Path) -> None:
-    for place in ("certs", ".tls-scaffold"):
-        (tmp_path / place).mkdir()
-        (tmp_path / place / f".work.{GONE}").mkdir()
-        (tmp_path / place / ".work.odd").touch()
-        (tmp_path / place / f".work.{os.getpid()}").mkdir()  # of one that had our number
-        (tmp_path / place / f".work.{os.getppid()}").touch()
-    with folder.lock(tmp_path, "x"):
-        pass
-    left = sorted(str(each.relative_to(tmp_path)) for each in tmp_path.glob("*/.work.*"))
-    assert left == [
-        f"{place}/.work.{name}" for place in (".tls-scaffold", "certs") for name in (str(os.getppid()), "odd")
-    ]
+def test_the_folders_of_keys_are_kept_from_git_and_from_others(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive/.gitignore").touch()  # what a kill leaves of it
+    old = os.umask(0)
+    try:
+        with folder.lock(tmp_path):
+            pass
+        put(tmp_path / "ssl", root="certificate", root_key="key")
+        folder.take_ca(tmp_path, "ssl/root")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "archive/.gitignore").read_bytes() == (tmp_path / "certs/.gitignore").read_bytes() == NO_GIT
+    assert (mode(tmp_path / "certs"), mode(tmp_path / "certs/.gitignore"), mode(tmp_path / "archive/.lock")) == (
+        0o700,
+        0o600,
+        0o600,
+    )
 
 
 def test_a_ca_is_taken_over_whole_and_only_where_there_is_none(tmp_path: Path) -> None:
@@ -293,9 +153,12 @@ def test_a_ca_is_taken_over_whole_and_only_where_there_is_none(tmp_path: Path) -
     (tmp_path / "ssl/root-key.pem").write_text("key")
     (tmp_path / "ssl/root-key.pem").chmod(0o644)
     folder.take_ca(tmp_path, "ssl/root")
-    assert {name: content for name, content in contents(tmp_path).items() if name.startswith("certs")} == {
+    assert {name: content for name, content in contents(tmp_path).items() if name.startswith(("certs", "iss"))} == {
+        "certs/.gitignore": NO_GIT,
         "certs/ca.pem": b"certificate",
+        "certs/trust.pem": b"certificate",
         "certs/ca-key.pem": b"key",
+        f"issued/ca-{sum_of(tmp_path / 'certs/ca.pem')[:10]}.pem": b"certificate",
     }
     assert (mode(tmp_path / "certs"), mode(tmp_path / "certs/ca-key.pem")) == (0o700, 0o600)
     edit(tmp_path / "ssl/root.pem", "certificate", "another")

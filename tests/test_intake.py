@@ -15,9 +15,9 @@ from tls_scaffold.words import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (
-    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, `ca_expiry`, `ca_cn`, `organization`, "
-    "`organizational_unit`, `locality`, `state`, `country`, `separate_requests`, `members_cn`, `etcd`, `removed`, "
-    "`ignore`"
+    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, `ca_expiry`, `ca_cn`, "
+    "`ca_generation`, `organization`, `organizational_unit`, `locality`, `state`, `country`, `separate_requests`, "
+    "`members_cn`, `etcd`, `record`, `removed`, `ignore`"
 )
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
 NOT_A_HOST = "is not an IP address or a host name"
@@ -77,12 +77,14 @@ def test_every_field_of_the_file_is_read() -> None:
         "expiry": "90d",
         "ca_expiry": "1y",
         "ca_cn": "Our CA",
+        "ca_generation": 3,
         "organization": "O",
         "organizational_unit": "OU",
         "locality": "L",
         "state": "ST",
         "country": "DE",
         "separate_requests": True,
+        "record": False,
         "removed": ["etcd1"],
         "members_cn": "kube-etcd",
         "ignore": {"host-missing": "a load balancer stands there"},
@@ -105,6 +107,7 @@ def test_every_field_of_the_file_is_read() -> None:
         expiry=2160,
         ca_expiry=8760,
         ca_cn="Our CA",
+        ca_generation=3,
         organization="O",
         organizational_unit="OU",
         locality="L",
@@ -112,6 +115,7 @@ def test_every_field_of_the_file_is_read() -> None:
         country="DE",
         separate_requests=True,
         members_cn="kube-etcd",
+        record=False,
         removed=("etcd1",),
         ignore={"host-missing": "a load balancer stands there"},
     )
@@ -213,7 +217,6 @@ def test_proxies_may_be_a_number() -> None:
 
 def test_every_problem_is_told_at_once_with_its_place() -> None:
     data = {
-        "version": 2,
         "members": ["10.0.0.1", "10.0.0.999", "a=host:1+ok+", {"name": "b"}, {"hosts": "x"}, 5],
         "proxies": ["p=010.0.0.1", {"name": "p", "hosts": []}],
         "users": ["ca", "x-key", "bad name", "etcd", "u=", {"cn": "x"}, {"name": "v", "cn": 7}],
@@ -221,10 +224,12 @@ def test_every_problem_is_told_at_once_with_its_place() -> None:
         "expiry": "soon",
         "ca_expiry": 5,
         "ca_cn": "a\nb",
+        "ca_generation": 0,
         "organization": "x" * 65,
         "locality": None,
         "country": "de",
         "separate_requests": "yes",
+        "record": "no",
         "removed": "../x",
         "ignore": {"a": ""},
         "membrs": [],
@@ -232,9 +237,8 @@ def test_every_problem_is_told_at_once_with_its_place() -> None:
 
     assert (
         refused(data)
-        == f"""27 problems in the inventory
+        == f"""28 problems in the inventory
   membrs: no such field; did you mean `members`?
-  version: `2` is not a version that is known here: it is 1
   removed[0]: `../x` {NOT_A_NAME}
   members[1]: `10.0.0.999` {NOT_A_HOST}
   members[2].hosts[0]: `host:1` {NOT_A_HOST} (give the host alone, without brackets and port)
@@ -253,13 +257,33 @@ def test_every_problem_is_told_at_once_with_its_place() -> None:
   expiry: `soon` is not understood; {LIFETIMES}
   ca_expiry: `5` is not understood; {LIFETIMES}
   ca_cn: `a\\nb` has control or invisible characters
+  ca_generation: `0` is not a number from 1 to 999
   organization: `{"x" * 65}` is longer than 64 characters
   locality: `null` is not text
   country: `de` is not a country's two capital letters
   separate_requests: `yes` is neither true nor false
+  record: `no` is neither true nor false
   ignore.a: needs the reason why this rule is switched off
   proxies[1].name: `p` is the name of proxies[0] too
   users[3].name: `etcd` is the CN of the members: etcd's gateway would act as that user{HINT}"""
+    )
+
+
+def test_a_newer_format_is_refused_with_both_numbers_and_none_of_its_fields() -> None:
+    data = {"version": 2, "members": "a", "of_a_later_time": True}
+
+    assert refused(data) == (
+        "the inventory has the format 2, and this tls-scaffold knows the format 1\n\n"
+        "hint: a newer tls-scaffold wrote it: upgrade this one"
+    )
+
+
+def test_the_number_of_the_ca_is_a_part_of_its_cn() -> None:
+    inventories = [intake.of_data({"members": "a", "ca_cn": "x" * 62, "ca_generation": count}) for count in (1, 2)]
+
+    assert [each.ca_subject_cn for each in inventories] == ["x" * 62, "x" * 62 + " 2"]
+    assert refused({"members": "a", "ca_cn": "x" * 62, "ca_generation": 10}) == one(
+        f"ca_cn: `{'x' * 62} 10`, with the number of the CA, is longer than 64 characters"
     )
 
 
@@ -314,9 +338,13 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
-        ("version", True, "version: `true` is not a version that is known here: it is 1"),
-        ("version", "1", "version: `1` is not a version that is known here: it is 1"),
-        ("version", [], "version: `a list` is not a version that is known here: it is 1"),
+        ("version", True, "version: `true` is not the number of a format: it is 1"),
+        ("version", "1", "version: `1` is not the number of a format: it is 1"),
+        ("version", 0, "version: `0` is not the number of a format: it is 1"),
+        ("version", [], "version: `a list` is not the number of a format: it is 1"),
+        ("ca_generation", True, "ca_generation: `true` is not a number from 1 to 999"),
+        ("ca_generation", "2", "ca_generation: `2` is not a number from 1 to 999"),
+        ("ca_generation", 1000, "ca_generation: `1000` is not a number from 1 to 999"),
         ("proxies", None, "proxies: `null` is not a list"),
         ("proxies", -1, "proxies: `-1` is not a list"),
         ("proxies", True, "proxies: `true` is not a list"),

@@ -1,4 +1,7 @@
+import shlex
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +13,18 @@ from support import make
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
 from tls_scaffold.makefiles.gnumake import dry_run, targets
-from tls_scaffold.makefiles.makefile import Survey, Unread, _own_lines, asks_for_all, read, renews, survey, wanted
+from tls_scaffold.makefiles.makefile import (
+    Survey,
+    Unread,
+    _own_lines,
+    asks_for_all,
+    of_goal,
+    of_lines,
+    read,
+    renews,
+    survey,
+    wanted,
+)
 from tls_scaffold.makefiles.shell import uncommented, unquoted
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
@@ -30,8 +44,13 @@ def test_our_own_lines_are_read_in_their_order_with_their_profiles(folder: Facto
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
-def test_what_is_asked_for_does_not_depend_on_what_is_there(signed: Factory, folder: Factory) -> None:
-    assert read(signed(name="signed")) == read(folder(name="unsigned"))
+@pytest.mark.parametrize("goal", ["req", "all"])
+def test_what_is_asked_for_does_not_depend_on_what_is_there(signed: Factory, folder: Factory, goal: str) -> None:
+    path, unsigned = signed(name="signed"), folder(name="unsigned")
+    assert of_goal(path, goal).signings == of_goal(unsigned, goal).signings != ()
+    (path / "certs").rename(path / "kept")
+    (path / "certs").symlink_to("kept")
+    assert of_goal(path, goal).signings == of_goal(unsigned, goal).signings
 
 
 @pytest.mark.needs("make")
@@ -51,7 +70,6 @@ def test_pasted_lines_are_read_beside_ours_whatever_an_outer_make_has_set(
 def test_a_component_is_called_as_its_target_is(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
     edit(path / "Makefile", "req-calico certs/calico.pem:", "req-felix ssl/f.x.pem:")
-    edit(path / "Makefile", "certs/%.pem,$@)", "ssl/f.x.pem,$@)")
     assert [(signing.name, signing.target, signing.output) for signing in read(path)][1:] == [
         ("felix", "req-felix", "ssl/f.x")
     ]
@@ -236,8 +254,11 @@ def test_every_target_counts_where_others_may_sign(folder: Factory, more: str, a
     assert not asks_for_all(more)
 
 
-@pytest.mark.parametrize(("text", "there"), [("a:\nrenew:\n", True), ("a: renew\n", False), ("", False)])
-def test_ours_is_known_by_what_signs_again(text: str, there: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [("all:\ninclude tls-scaffold.mk\n", True), ("-include tls-scaffold.mk.old\nrenew:\n", False), ("", False)],
+)
+def test_ours_is_known_by_the_rules_that_it_includes(text: str, there: bool) -> None:  # noqa: FBT001
     assert renews(text) is there
 
 
@@ -360,25 +381,49 @@ def test_a_line_that_speaks_of_signing_behind_a_quoted_hash_signs() -> None:
 
 def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
-    told, verb = "echo re-run sh sign.sh certs/etcd1.pem by hand", "sh sign.sh ca && cp certs/ca.pem public.pem"
-    for words in (told, verb):
-        text, strange = _own_lines(words)
-        assert (text, strange) == ([], []), words
-        more = f"{words} | sh sign.sh certs/x.pem config/x.json; true"
-        assert _own_lines(more) == ([("certs/x", "config/x.json", "")], [])
+    told, verb = "echo re-run sh sign.sh again certs/etcd1.pem by hand", "sh sign.sh ca && cp certs/ca.pem public.pem"
+    for words in (told, verb, "sh sign.sh need certs.pem", "sh sign.sh renew; cat certs/x.pem"):
+        assert _own_lines(words) == ([], []), words
+        more = f"{words} | sh sign.sh again certs/x.pem config/x.json; true"
+        assert _own_lines(more) == ([Signing("x", "", "config/x.json", "certs/x")], [])
     assert _own_lines("sh sign.sh ca.pem") == ([], ["sh sign.sh ca.pem"])
     assert len(read(path)) == 2
     for script in ("./sign.sh", "sh ./sign.sh", "X=1 sh sign.sh"):
-        assert _own_lines(f"{script} certs/x.pem config/x.json client # x") == (
-            [("certs/x", "config/x.json", "client")],
+        assert _own_lines(f"{script} changed certs/x.pem -profile client config/x.json # x") == (
+            [Signing("x", "", "config/x.json", "certs/x", "client")],
             [],
         )
-    assert _own_lines("time sh sign.sh certs/x.pem config/x.json") == (
+    assert _own_lines("time sh sign.sh again certs/x.pem config/x.json") == (
         [],
-        ["time sh sign.sh certs/x.pem config/x.json"],
+        ["time sh sign.sh again certs/x.pem config/x.json"],
     )
     for pair in ("certs/$n.pem config/x.json", "certs/x.pem config/`y`.json"):
-        assert _own_lines(f"n=x; sh sign.sh {pair}") == ([], [f"n=x; sh sign.sh {pair}"])
+        assert _own_lines(f"n=x; sh sign.sh again {pair}") == ([], [f"n=x; sh sign.sh again {pair}"])
+
+
+FLAGS: dict[str, dict[str, Any]] = {
+    "": {},
+    "-profile client": {"profile": "client"},
+    "-profile=client --cn root": {"profile": "client", "cn": "root"},
+    "-hostname a.example.com,10.0.0.1": {"hostname": "a.example.com,10.0.0.1"},
+    "-hostname ''": {"hostname": ""},
+    "-remote x": {"unknown": ("-remote",)},
+}
+
+
+@pytest.mark.parametrize("words", FLAGS)
+def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
+    request = Signing("x", "", "config/x.json", "certs/x")
+    asked = replace(request, **FLAGS[words], flags=tuple(shlex.split(words)))
+    (found,), unread = _own_lines(f"sh sign.sh again certs/x.pem {words} config/x.json".replace("  ", " "))
+    (line,) = of_lines(f"req-x certs/x.pem: config/x.json ; $(sign) {words} $<".replace("  ", " "))
+    assert (found, found.flags, unread) == (asked, asked.flags, [])
+    assert (line, line.flags) == (replace(asked, target="req-x"), asked.flags)
+
+
+@pytest.mark.parametrize("recipe", ["$(sign) -cn $(CN) $<", "$(sign) -cn 'x $<", "$(sign) $< # x", "cp x y", "$(sign)"])
+def test_a_line_that_only_make_can_tell_is_not_told_without_it(recipe: str) -> None:
+    assert of_lines(f"req-x certs/x.pem: config/x.json ; {recipe}") == ()
 
 
 @pytest.mark.needs("make")
@@ -403,12 +448,12 @@ def own(folder: Path, *lines: str) -> Path:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("sh sign.sh ssl/a/b.pem r.json", Signing("b", "req-b", "r.json", "ssl/a/b")),
-        ("sh sign.sh b.pem r.json p.q-1", Signing("b", "req-b", "r.json", "b", "p.q-1")),
-        ("sh sign.sh ssl/f.x.pem r.json", Signing("felix", "req-felix", "r.json", "ssl/f.x")),
-        ("SIGNER=x sh sign.sh b.pem r.json", Signing("b", "req-b", "r.json", "b")),
-        ("@A=b sh sign.sh b.pem r.json p # ours", Signing("b", "req-b", "r.json", "b", "p")),
-        ("umask 077; sh sign.sh b.pem r.json && ./publish b.pem", Signing("b", "req-b", "r.json", "b")),
+        ("sh sign.sh again ssl/a/b.pem r.json", Signing("b", "req-b", "r.json", "ssl/a/b")),
+        ("sh sign.sh changed b.pem -profile p.q-1 r.json", Signing("b", "req-b", "r.json", "b", "p.q-1")),
+        ("sh sign.sh again ssl/f.x.pem r.json", Signing("felix", "req-felix", "r.json", "ssl/f.x")),
+        ("SIGNER=x sh sign.sh again b.pem r.json", Signing("b", "req-b", "r.json", "b")),
+        ("@A=b sh sign.sh again b.pem -profile p r.json # ours", Signing("b", "req-b", "r.json", "b", "p")),
+        ("umask 077; sh sign.sh again b.pem r.json && ./publish b.pem", Signing("b", "req-b", "r.json", "b")),
     ],
 )
 def test_our_own_lines_are_read_after_somebody_has_edited_them(tmp_path: Path, line: str, expected: Signing) -> None:
@@ -419,18 +464,21 @@ def test_our_own_lines_are_read_after_somebody_has_edited_them(tmp_path: Path, l
 @pytest.mark.parametrize(
     "line",
     [
-        "bash sign.sh b.pem r.json",
-        "sh -x sign.sh b.pem r.json",
-        "sh sign.sh b r.json c.pem",
-        "sh sign.sh b.pem r.json p q",
-        "sh sign.sh b.pem r.json $p",
-        "for b in a; do sh sign.sh b.pem r.json; done",
-        "sh sign.sh 'b.pem r.json",
+        "bash sign.sh again b.pem r.json",
+        "sh -x sign.sh again b.pem r.json",
+        "sh sign.sh again b r.json c.pem",
+        "sh sign.sh again b.pem r.json p q",
+        "sh sign.sh again b.pem -initca r.json",
+        "sh sign.sh again b.pem",
+        "sh sign.sh b.pem r.json",
+        "sh sign.sh again b.pem r.json $p",
+        "for b in a; do sh sign.sh again b.pem r.json; done",
+        "sh sign.sh again 'b.pem r.json",
     ],
 )
 def test_a_line_of_ours_that_can_not_be_told_any_more_is_handed_back(tmp_path: Path, line: str) -> None:
     written = line.replace("$", "$$")
-    assert wanted(own(tmp_path, f"{written}  ", "sh sign.sh z.pem r.json")) == Survey(
+    assert wanted(own(tmp_path, f"{written}  ", "sh sign.sh again z.pem r.json")) == Survey(
         (Signing("z", "req-z", "r.json", "z"),), (Unread(line),)
     )
 
@@ -463,7 +511,7 @@ def test_what_a_make_in_another_folder_signs_lies_below_that(tmp_path: Path) -> 
     texts = {
         "Makefile": f"req:\n\t$(MAKE) -C 'a b' req\n\t{z}\n",
         "a b/Makefile": f"req:\n\t{x}\n\tcd c && $(MAKE)\n\t{y}\n",
-        "a b/c/Makefile": f"all:\n\tcd ../d; {w}\n\techo\n\tsh sign.sh v.pem v.json\n",
+        "a b/c/Makefile": f"all:\n\tcd ../d; {w}\n\techo\n\tsh sign.sh again v.pem v.json\n",
     }
     (tmp_path / "a b/c").mkdir(parents=True)
     for path, text in texts.items():
@@ -471,7 +519,7 @@ def test_what_a_make_in_another_folder_signs_lies_below_that(tmp_path: Path) -> 
     found = wanted(tmp_path)
     assert [each.output for each in found.signings] == ["a b/x", "a b/d/w", "a b/y", "certs/z"]
     assert [each.request for each in found.signings] == ["a b/x.json", "a b/d/w.json", "a b/y.json", "certs/z.json"]
-    assert found.unread == (Unread("cd 'a b/c' && sh sign.sh v.pem v.json"),)
+    assert found.unread == (Unread("cd 'a b/c' && sh sign.sh again v.pem v.json"),)
     (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
     assert wanted(tmp_path / "linked") == found
 

@@ -3,12 +3,14 @@
 The mounts are real ones; where none can be had the tests say so.
 """
 
+import hashlib
 import itertools
 import os
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,7 @@ import kills
 from conftest import Factory
 from promises.scenarios import kept, wrong_pairs
 from promises.tracing import calls
-from support import BIN, contents, faults, make, run
+from support import BIN, contents, faults, make, run, verify
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk import mounts, moving
 from tls_scaffold.errors import ScaffoldError
@@ -149,102 +151,74 @@ def test_what_is_archived_on_another_disk_is_the_same_with_its_mode_and_time(
     assert (stat.S_IMODE(key.st_mode), key.st_mtime) == (0o400, 1_000_000_000)
 
 
-def test_a_folder_of_its_own_disk_is_made_new_and_no_mount_of_it_counts(signed: Factory, mounted: Mounts) -> None:
-    path = signed(*SMALL)
-    mounted.bind(path)
+def archived(folder: Path) -> dict[str, bytes | str]:
+    """Return what the only shelf of the archive holds of certs/."""
+    [shelf] = folder.glob("archive/2*")
+    return {f"certs/{name}": content for name, content in contents(shelf / "certs").items()}
 
-    make(path, "regenerate")
+
+def in_certs(folder: Path) -> dict[str, bytes | str]:
+    return {name: content for name, content in contents(folder).items() if name.startswith("certs/")}
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [("certs", "volume"), ("certs", "bind"), ("archive", "volume"), (".", "bind")],
+)
+def test_a_part_on_a_volume_of_its_own_gets_another_ca_and_is_emptied(
+    signed: Factory, mounted: Mounts, part: str, kind: str
+) -> None:
+    path = signed(*SMALL)
+    (path / part).mkdir(mode=0o700, exist_ok=True)
+    getattr(mounted, kind)(path / part)
+    before = in_certs(path)
+
+    make(path, "regenerate", SIGNER="cfssl", YES="1")
+
+    assert archived(path) == before
+    assert (path / "certs/ca.pem").read_bytes() != before["certs/ca.pem"]
+    verify(path, "certs/calico.pem")
+
+    shutil.rmtree(next(path.glob("archive/2*")))
+    before = in_certs(path)
     make(path, "clean")
 
-    assert len([*path.glob("archive/*/certs/ca.pem")]) == 2
+    assert archived(path) == before
+    assert not any(name.startswith(("certs/", "issued/")) for name in contents(path))
+    make(path, SIGNER="cfssl")
+    verify(path, "certs/calico.pem")
 
 
-# --- what can't be moved
+# --- what can't be replaced
 
 
 @pytest.mark.parametrize("goal", ["regenerate", "clean"])
-@pytest.mark.parametrize("kind", ["volume", "bind"])
-@pytest.mark.parametrize("odd", ["tls-setup", "a b\tc\\d#ü"])
-def test_certs_on_a_volume_are_not_replaced_as_a_whole_and_all_else_works(
-    signed: Factory, mounted: Mounts, goal: str, kind: str, odd: str
+@pytest.mark.parametrize("file", ["ca-key.pem", "ca.pem", "calico.pem", "zed-key.pem"])
+@pytest.mark.parametrize("name", ["tls-setup", "a b"])
+def test_a_file_that_is_mounted_by_itself_stays_and_so_does_all_else(
+    signed: Factory, mounted: Mounts, goal: str, file: str, name: str
 ) -> None:
     path = signed(*SMALL)
-    path = path.rename(path.with_name(odd))
-    getattr(mounted, kind)(path / "certs")
+    path = path.rename(path.with_name(name))
+    mounted.bind(path / f"certs/{file}")
     before = contents(path)
 
-    done = make(path, goal, code=2)
+    said = make(path, goal, code=2, SIGNER="cfssl", YES="1").stderr
 
-    assert "error: `certs` is a mount point, or holds one: nothing is moved" in done.stderr
-    assert "mount the folder above it instead" in done.stderr
+    assert f"certs/{file}` is a mount point: it can't be replaced" in said
     assert contents(path) == before
-    assert not (path / "archive").exists()
-    make(path)
-    ours(path, "sign", "--force")
-    ours(path, "sync")
-    assert faults(path) == []
-
-
-@pytest.mark.parametrize("goal", ["regenerate", "clean"])
-def test_a_key_that_is_mounted_by_itself_is_not_moved(signed: Factory, mounted: Mounts, goal: str) -> None:
-    path = signed(*SMALL)
-    mounted.bind(path / "certs/ca-key.pem")
-    before = contents(path)
-
-    assert "`certs` is a mount point, or holds one" in make(path, goal, code=2).stderr
-
-    assert contents(path) == before
-    check_that_everything_works(path)
-
-
-def test_to_begin_anew_on_a_volume_the_files_are_moved_away_by_hand_as_is_told(
-    signed: Factory, mounted: Mounts, tmp_path: Path
-) -> None:
-    path = signed(*SMALL)
-    mounted.volume(path / "certs")
-    old = contents(path / "certs")
-    assert "or move the files in certs/ away by hand" in make(path, "clean", code=2).stderr
-
-    (tmp_path / "away").mkdir()
-    for file in (path / "certs").iterdir():
-        shutil.move(file, tmp_path / "away")
-    make(path)
-
-    assert faults(path) == []
-    assert contents(tmp_path / "away") == old
-
-
-def test_an_archive_on_a_volume_takes_what_is_cleaned_and_no_new_set_is_made(signed: Factory, mounted: Mounts) -> None:
-    path = signed(*SMALL)
-    (path / "archive").mkdir(mode=0o700)
-    mounted.volume(path / "archive")
-    old = contents(path / "certs")
-
-    assert "`archive` is a mount point" in make(path, "regenerate", code=2).stderr
-    assert list((path / "archive").iterdir()) == []
-    make(path, "clean")
-
-    [shelf] = (path / "archive").iterdir()
-    assert contents(shelf) == {f"certs/{name}": content for name, content in old.items()}
-    make(path)
-    assert faults(path) == []
+    assert "nothing to sign" in make(path, SIGNER="cfssl").stdout
 
 
 def test_a_mount_on_the_same_folder_elsewhere_keeps_it_in_its_place_too(
     signed: Factory, mounted: Mounts, tmp_path: Path
 ) -> None:
     path = signed(*SMALL)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    mounted.mount(elsewhere, "--bind", str(path))
-    mounted.volume(elsewhere / "certs")
-    before = contents(path)
+    (tmp_path / "elsewhere").mkdir()
+    mounted.mount(tmp_path / "elsewhere", "--bind", str(path))
+    mounted.bind(tmp_path / "elsewhere/certs/calico.pem")
 
-    assert "`certs` is a mount point" in make(path, "regenerate", code=2).stderr
-    assert "`certs` is a mount point" in make(path, "clean", code=2).stderr
-
-    assert contents(path) == before
-    check_that_everything_works(path)
+    assert mounts.mount_points(path / "certs") == {"calico.pem"}
 
 
 def test_a_mount_that_another_folder_hides_is_none(signed: Factory, mounted: Mounts) -> None:
@@ -253,34 +227,6 @@ def test_a_mount_that_another_folder_hides_is_none(signed: Factory, mounted: Mou
     mounted.volume(path)
 
     assert mounts.mount_points(path) == frozenset()
-    make(path, "regenerate")
-    assert faults(path) == []
-
-
-def test_both_languages_find_the_same_mounts(signed: Factory, mounted: Mounts, tmp_path: Path) -> None:
-    path = signed(*SMALL)
-    (path / "archive").mkdir()
-    mounted.bind(path)
-    mounted.bind(path / "certs/ca-key.pem")
-    mounted.volume(path / "archive")
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    mounted.mount(elsewhere, "--bind", str(path / "config"))
-    mounted.bind(elsewhere / "req-zed.json")
-    functions = (path / "sign.sh").read_text().partition("\ntrap ")[0]
-
-    for name in (
-        "archive",
-        "certs",
-        "certs/ca-key.pem",
-        "config",
-        "config/req-zed.json",
-        "dist",
-        "Makefile",
-        "certs/ca",
-    ):
-        told = run("sh", "-c", f'{functions}\nfind_mounts "$0"\necho "$mounted"', name, cwd=path).stdout.strip()
-        assert told == (name if mounts.mounted([path / name]) else ""), name
 
 
 ALWAYS = ("Makefile", "tls-scaffold.json", ".tls-scaffold/rendered.tsv")
@@ -430,31 +376,6 @@ def test_a_journal_that_is_moved_away_leaves_a_folder_that_works_and_nothing_is_
     assert left > 1
 
 
-@pytest.mark.parametrize("moved", [False, True])
-def test_a_swap_that_a_mount_keeps_from_its_end_is_told_with_a_way_out(
-    signed: Factory, mounted: Mounts, tmp_path: Path, *, moved: bool
-) -> None:
-    path = half_swapped(signed)
-    old = contents(path / "certs")
-    shelf = path / "archive/20260102T030405Z"
-    if moved:
-        (path / "certs").rename(shelf / "certs")
-        (path / "certs").mkdir()
-    mounted.bind(path / "certs")
-
-    for told in (ours(path, "sync", code=1), make(path, code=2).stderr):
-        assert "certs` is a mount point, or holds one" in told
-    if moved:
-        mounted.undo()
-    else:
-        (shelf / ".new").rename(tmp_path / "away")
-    ours(path, "sync")
-    make(path)
-
-    assert faults(path) == []
-    assert contents(shelf / "certs" if moved else path / "certs") == old
-
-
 # --- kills
 
 
@@ -494,76 +415,74 @@ def chosen(config: pytest.Config, count: int) -> range:
     return range(1, count + 1, 1 if config.getoption("--long") else max(1, count // 8))
 
 
-HEALING: dict[str, Callable[[Path], tuple[str, ...]]] = {
-    "sync": lambda path: (OURS, "-C", str(path), "sync"),
-    "sign": lambda path: (OURS, "-C", str(path), "sign"),
-    "make": lambda path: ("make", "-C", str(path), "SIGNER=cfssl"),
-}
-
-
-def half_swapped(signed: Factory) -> Path:
+def decided(signed: Factory) -> Path:
     """Return a folder in which a regenerate was killed right after it had decided."""
     path, newer = signed(*SMALL), signed(*SMALL, name="newer")
-    make(newer, "regenerate")
-    new = path / "archive/20260102T030405Z/.new"
-    new.mkdir(parents=True)
-    (path / "archive").chmod(0o700)
-    shutil.copytree(path / "config", new.parent / "config")
-    (new / "config").symlink_to("../config")
-    shutil.copy(path / "certs/ca-key.pem", new.parent / ".old-ca-key.pem")
-    shutil.copytree(newer / "certs", new / "certs")
+    make(newer, "regenerate", SIGNER="cfssl", YES="1")
+    new = path / "certs/.new"
+    for part in ("certs", "issued"):
+        shutil.copytree(newer / part, new / "new" / part, ignore=shutil.ignore_patterns(".*"))
+    (new / "new/certs/ca-key.pem").rename(new / "ca-key.pem")
+    (new / "of").write_text(f"{hashlib.sha256((path / 'certs/ca-key.pem').read_bytes()).hexdigest()}\n")
     return path
 
 
-def check_that_the_swap_is_done(path: Path, old: dict[str, bytes | str], new: dict[str, bytes | str]) -> None:
-    shelf = path / "archive/20260102T030405Z"
-    assert contents(shelf / "certs") == old
-    assert contents(path / "certs") == new
-    assert stat.S_IMODE((shelf / "certs").stat().st_mode) == 0o700
-    assert sorted(entry.name for entry in (path / "archive").iterdir()) == [shelf.name]
-    assert sorted(entry.name for entry in shelf.iterdir()) == ["certs", "config"]
-    assert faults(path) == []
+HEALING: dict[str, tuple[str, ...]] = {
+    "python": (
+        sys.executable,
+        "-c",
+        "from pathlib import Path; from tls_scaffold.disk import folder\nwith folder.lock(Path()): pass",
+    ),
+    "make": ("make", "SIGNER=cfssl"),
+}
 
 
 @pytest.mark.parametrize("healer", HEALING)
-@pytest.mark.parametrize("layer", ["lower", "upper"])
-def test_a_swap_that_was_killed_on_an_overlay_is_finished_by_every_command(
-    signed: Factory, mounted: Mounts, healer: str, layer: str
+@pytest.mark.parametrize("kind", ["overlay", "volume"])
+def test_a_new_set_is_finished_across_disks_wherever_that_is_killed(
+    signed: Factory, mounted: Mounts, pytestconfig: pytest.Config, healer: str, kind: str
 ) -> None:
-    lower = half_swapped(signed)
-    old, new = contents(lower / "certs"), contents(lower / "archive/20260102T030405Z/.new/certs")
-    path = mounted.overlay(lower)
-    if layer == "upper":  # as it is in the very container in which it was killed
-        again = path / "archive/20260102T030405Z/.new"
-        shutil.copytree(again / "certs", again / "copy")
-        shutil.rmtree(again / "certs")
-        (again / "copy").rename(again / "certs")
+    """Of an overlay the lower layer has the set, as an image may; from a volume it goes to another disk in part."""
+    lower = decided(signed)
+    new = contents(lower / "certs/.new/new")
+    key = (lower / "certs/.new/ca-key.pem").read_bytes()
 
-    done = run(*HEALING[healer](path))
+    def prepared(name: str) -> Path:
+        if kind == "overlay":
+            return mounted.overlay(lower)
+        path = Path(shutil.copytree(lower, lower.with_name(name), symlinks=True))
+        mounted.volume(path / "certs")
+        return path
 
-    assert done.returncode == 0, done.stderr
-    check_that_the_swap_is_done(path, old, new)
-
-
-@pytest.mark.parametrize("healer", HEALING)
-def test_a_swap_on_an_overlay_that_is_killed_at_any_write_is_finished_by_every_command(
-    signed: Factory, mounted: Mounts, pytestconfig: pytest.Config, healer: str
-) -> None:
-    lower = half_swapped(signed)
-    old, new = contents(lower / "certs"), contents(lower / "archive/20260102T030405Z/.new/certs")
-    path = mounted.overlay(lower)
-    count = calls(HEALING[healer](path), path)
-    mounted.undo()
-    assert count > 60
+    path = prepared("through")
+    count = calls(HEALING[healer], path)
     others = itertools.cycle(HEALING.values())
-    for number in chosen(pytestconfig, count):
-        path = mounted.overlay(lower)
-        calls(HEALING[healer](path), path, kill_at=number)
-        assert set(old.values()) | set(new.values()) <= set(contents(path).values()), number
-        done = run(*next(others)(path))
+    for number in (0, *chosen(pytestconfig, count)):
+        if number:
+            mounted.undo()
+            path = prepared(f"kill{number}")
+            calls(HEALING[healer], path, kill_at=number)
+            assert {key, *new.values()} <= set(contents(path).values()), number
+        done = run(*next(others), cwd=path)
         assert done.returncode == 0, (number, done.args, done.stderr)
-        check_that_the_swap_is_done(path, old, new)
-        mounted.undo()
+        found = contents(path)
+        assert {name: found[name] for name in new} == new, number
+        assert found["certs/ca-key.pem"] == key, number
+        assert not any(name.startswith(("certs/.new", "certs/.work")) for name in found), number
+
+
+def test_a_set_is_made_and_moved_away_on_an_overlay(signed: Factory, mounted: Mounts) -> None:
+    path = mounted.overlay(signed(*SMALL))
+    before = in_certs(path)
+
+    make(path, "regenerate", SIGNER="cfssl", YES="1")
+    assert archived(path) == before
+    verify(path, "certs/calico.pem")
+    make(path, "clean")
+    make(path, SIGNER="cfssl")
+
+    verify(path, "certs/calico.pem")
+    assert len([*path.glob("archive/*/certs/ca.pem")]) == 2
 
 
 def test_everything_works_on_an_overlay(signed: Factory, mounted: Mounts) -> None:
@@ -604,9 +523,9 @@ def test_other_content_at_the_target_is_never_overwritten(tmp_path: Path) -> Non
     (tmp_path / "source").write_text("one")
     (tmp_path / "target").write_text("another")
     with pytest.raises(ScaffoldError, match="are there, and differ"):
-        moving.move(tmp_path / "source", tmp_path / "target", tmp_path / "work")
+        moving.move(tmp_path / "source", tmp_path / "target")
     (tmp_path / "source").write_text("another")
-    moving.move(tmp_path / "source", tmp_path / "target", tmp_path / "work")
+    moving.move(tmp_path / "source", tmp_path / "target")
     assert contents(tmp_path) == {"target": b"another"}
 
 

@@ -224,9 +224,7 @@ def test_a_folder_that_is_whole_is_refused_also_to_the_run_that_would_make_the_s
 def test_what_a_killed_run_has_put_in_place_is_finished(tmp_path: Path) -> None:
     for count in range(len(IN_ORDER)):
         folder = put(tmp_path / str(count), *IN_ORDER[:count])
-        (folder / ".lock").mkdir(parents=True)
-        (folder / ".lock/999999999.999999999.all").write_text("1 tls-scaffold new\n")
-        work = folder / ".tls-scaffold/.work.999999999"
+        work = folder / ".tls-scaffold/.work.ab3_de7x"
         put(work, *IN_ORDER[count:])
         (work / "config").mkdir(exist_ok=True)
         (work / "config/req-of-other-words.json").write_text("{")
@@ -239,7 +237,6 @@ def test_what_a_killed_run_has_put_in_place_is_finished(tmp_path: Path) -> None:
         assert {path: seen for path, seen in everything(folder).items() if path in IN_ORDER[:count]} == {
             path: before[path] for path in IN_ORDER[:count]
         }
-        assert not (folder / ".lock").exists()
         assert entries(folder / ".tls-scaffold") == ["rendered.tsv"]
 
 
@@ -261,15 +258,15 @@ OBSTACLES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a key below config": ("config/ca-key.pem", Path.touch),
     "git, deeper": ("config/.git/", Path.mkdir),
     "a killed command's plan": (".tls-scaffold/pending.json", Path.touch),
-    "what add was writing": (".tls-scaffold/.work.77", Path.touch),
-    "a key where work is done": (".tls-scaffold/.work.77/ca-key.pem", Path.touch),
-    "keys where work is done": (".tls-scaffold/.work.77/certs/", Path.mkdir),
-    "work within work": (".tls-scaffold/.work.77/.tls-scaffold/.work.77/", Path.mkdir),
-    "a link where work is done": (".tls-scaffold/.work.77/Makefile", lambda path: path.symlink_to("../../sign.sh")),
+    "what add was writing": (".tls-scaffold/.work.ab3_de7x", Path.touch),
+    "a key where work is done": (".tls-scaffold/.work.ab3_de7x/ca-key.pem", Path.touch),
+    "keys where work is done": (".tls-scaffold/.work.ab3_de7x/certs/", Path.mkdir),
+    "work within work": (".tls-scaffold/.work.ab3_de7x/.tls-scaffold/.work.ab3_de7x/", Path.mkdir),
+    "a link where work is done": (
+        ".tls-scaffold/.work.ab3_de7x/Makefile",
+        lambda path: path.symlink_to("../../sign.sh"),
+    ),
     "a folder called like work": (".tls-scaffold/.work.mine/", Path.mkdir),
-    "a folder in the lock": (".lock/1.1.all/", Path.mkdir),
-    "a pipe in the lock": (".lock/1.1.all", os.mkfifo),
-    "a link for a lock": (".lock", lambda path: path.symlink_to("../beside")),
 }
 
 
@@ -402,6 +399,23 @@ def test_what_comes_into_being_at_the_last_moment_is_not_written_over(
     assert contents(tmp_path / "c") == {"Makefile": b"mine"}
 
 
+def test_what_a_sync_puts_there_just_so_meanwhile_is_kept_whatever_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sync", lambda: put(tmp_path / "c", "tls-scaffold.json", "sign.sh"))
+    newfolder.create(tmp_path / "c", TREE)
+    assert whole(tmp_path / "c")
+
+    def fill_and_refuse() -> None:
+        put(tmp_path / "d", "tls-scaffold.json")
+        (tmp_path / "d/Makefile").write_text("mine")
+
+    monkeypatch.setattr(os, "sync", fill_and_refuse)
+    with pytest.raises(ScaffoldError, match="Makefile` has just come into being: it is not written over"):
+        newfolder.create(tmp_path / "d", TREE)
+    assert contents(tmp_path / "d") == {"Makefile": b"mine", "tls-scaffold.json": TREE["tls-scaffold.json"].encode()}
+
+
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_a_disk_without_links_is_filled_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def refuses(*_: object) -> None:
@@ -414,7 +428,7 @@ def test_a_disk_without_links_is_filled_too(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: nothing can be given to another")
-@pytest.mark.parametrize("path", [".tls-scaffold/.work.12345/Makefile", ".lock/notes.1.txt", ".lock/1.1.all"])
+@pytest.mark.parametrize("path", [".tls-scaffold/.work.ab3_de7x/Makefile"])
 def test_what_another_user_has_there_is_in_the_way(tmp_path: Path, path: str) -> None:
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_text("1 theirs\n")
@@ -509,7 +523,7 @@ def killed(target: str, stands: Path, place: Path, at: int) -> int:
 
 def in_place(folder: Path) -> dict[str, bytes | str]:
     """Return the files of a folder but those that a run was at work on."""
-    return {path: text for path, text in contents(folder).items() if ".work." not in path and ".lock/" not in path}
+    return {path: text for path, text in contents(folder).items() if ".work." not in path}
 
 
 @pytest.mark.parametrize("target", ["missing", "."])
@@ -580,4 +594,3 @@ def test_of_several_at_once_one_makes_the_folder_and_the_others_refuse(
     alone = contents(tmp_path / "alone")
     shutil.rmtree(tmp_path / "alone")
     assert contents(tmp_path / target) == alone
-    assert ".lock" not in entries(tmp_path / target)

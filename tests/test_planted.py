@@ -1,5 +1,6 @@
 """What looks like a killed run's, but came with a clone or a pull: nothing of it takes the place of the CA."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
-from support import SMALL, contents, make, run, tls_scaffold
+from support import SMALL, contents, make, run
 
 pytestmark = pytest.mark.needs("cfssl", "cfssljson", "make")
-SHELF = "archive/20260102T030405Z"
 FINISHING: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "sync": lambda path: ("tls-scaffold", "-C", str(path), "sync"),
     "sign": lambda path: ("tls-scaffold", "-C", str(path), "sign"),
@@ -23,17 +23,18 @@ of_every_command = pytest.mark.parametrize("command", FINISHING)
 def other_set(signed: Factory) -> Path:
     """Return a whole set of certificates of another CA, whose key its maker has."""
     path = signed(*SMALL, name="other")  # a copy of what every test gets, until it has another CA
-    make(path, "regenerate", SIGNER="cfssl")
+    shutil.rmtree(path / "certs")
+    shutil.rmtree(path / "issued")
+    make(path, SIGNER="cfssl")
     return path / "certs"
 
 
-def plant(path: Path, certs: Path) -> Path:
-    """Put a set where a regenerate has it that was killed when it had decided; return the folder of the archive."""
-    new = path / SHELF / ".new"
-    new.mkdir(parents=True)
-    (new / "config").symlink_to("../config")
-    shutil.copytree(certs, new / "certs")
-    return new.parent
+def plant(path: Path, certs: Path, of: str) -> None:
+    """Put a set where a regenerate has it that was killed when it had decided."""
+    new = path / "certs/.new"
+    shutil.copytree(certs, new / "new/certs", ignore=shutil.ignore_patterns(".*"))
+    (new / "new/certs/ca-key.pem").rename(new / "ca-key.pem")
+    (new / "of").write_text(f"{of}\n")
 
 
 def refused(path: Path, command: str, words: str) -> None:
@@ -43,26 +44,23 @@ def refused(path: Path, command: str, words: str) -> None:
     assert done.returncode != 0
     assert words in done.stderr
     assert "hint: move " in done.stderr
-    assert contents(path.parent) == before
+    after = contents(path.parent)
+    assert after == before
 
 
 @of_every_command
-@pytest.mark.parametrize("key", ["none", "its own", "in the archive too"])
+@pytest.mark.parametrize("of", ["none", "its own key", "the certificate"])
 def test_a_set_that_was_not_made_beside_our_ca_does_not_take_its_place(
-    signed: Factory, other_set: Path, command: str, key: str
+    signed: Factory, other_set: Path, command: str, of: str
 ) -> None:
     path = signed(*SMALL)
-    shelf = plant(path, other_set)
-    if key != "none":
-        shutil.copy(other_set / "ca-key.pem", shelf / ".old-ca-key.pem")
-    if key == "in the archive too":
-        shutil.copytree(other_set, shelf / "certs")
+    known = {"its own key": other_set / "ca-key.pem", "the certificate": path / "certs/ca.pem"}
+    plant(path, other_set, hashlib.sha256(known[of].read_bytes()).hexdigest() if of in known else of)
 
-    refused(path, command, f"{SHELF}/.new` is no set that `make regenerate` made for the CA in")
+    refused(path, command, "certs/.new` was not made for the CA in ")
 
-    shelf.rename(path.parent / "away")
-    make(path, SIGNER="cfssl")
-    assert tls_scaffold("-C", str(path), "sync").returncode == 0
+    (path / "certs/.new").rename(path.parent / "away")
+    assert "nothing to sign" in make(path, SIGNER="cfssl").stdout
 
 
 @of_every_command
@@ -70,59 +68,26 @@ def test_a_set_does_not_take_the_place_of_a_ca_whose_key_is_elsewhere(
     signed: Factory, other_set: Path, command: str
 ) -> None:
     path = signed(*SMALL)
-    plant(path, other_set)
+    plant(path, other_set, "none")
     (path / "certs/ca-key.pem").rename(path.parent / "ca-key.pem")
 
-    refused(path, command, f"{SHELF}/.new` is no set that `make regenerate` made for the CA in")
+    refused(path, command, "certs/.new` was not made for the CA in ")
 
 
 @of_every_command
-@pytest.mark.parametrize("link", ["shelf", "set", "certificates"])
-def test_no_set_is_taken_through_a_link(signed: Factory, other_set: Path, command: str, link: str) -> None:
+@pytest.mark.parametrize("name", ["certs/.new", "certs/.ca"])
+def test_nothing_is_taken_through_a_link(signed: Factory, other_set: Path, command: str, name: str) -> None:
     path = signed(*SMALL)
-    shelf = plant(path, other_set)
-    shutil.copy(path / "certs/ca-key.pem", shelf / ".old-ca-key.pem")
-    linked = {"shelf": shelf, "set": shelf / ".new", "certificates": shelf / ".new/certs"}[link]
-    linked.rename(path.parent / "elsewhere")
-    linked.symlink_to(path.parent / "elsewhere")
+    (path / name).symlink_to(other_set)
 
-    refused(path, command, "is a link: no set of certificates is taken through it")
+    refused(path, command, f"{name}` is a link")
 
 
-@of_every_command
-def test_a_part_of_our_set_does_not_move_it_away(signed: Factory, tmp_path: Path, command: str) -> None:
+def test_a_set_without_its_key_is_one_that_was_finished_and_is_cleared(signed: Factory, other_set: Path) -> None:
     path = signed(*SMALL)
-    (tmp_path / "part").mkdir()
-    shutil.copy(path / "certs/ca.pem", tmp_path / "part")  # which everybody may have
     before = contents(path / "certs")
-    plant(path, tmp_path / "part")
+    plant(path, other_set, "none")
+    (path / "certs/.new/ca-key.pem").unlink()
 
-    assert run(*FINISHING[command](path)).returncode == 0
+    make(path, SIGNER="cfssl")
     assert contents(path / "certs") == before
-    assert not (path / SHELF / ".new").exists()
-
-
-@of_every_command
-def test_no_ca_is_taken_through_a_link(signed: Factory, other_set: Path, command: str) -> None:
-    path = signed(*SMALL)
-    shutil.rmtree(path / "certs")
-    (path / "certs").mkdir(mode=0o700)
-    (path / "certs/.ca").symlink_to(other_set)
-
-    refused(path, command, "`" if command == "make" else "is a link: no set of certificates is taken through it")
-
-
-@of_every_command
-def test_only_what_has_the_form_of_our_working_files_is_cleared(signed: Factory, command: str) -> None:
-    path = signed(*SMALL)
-    for name in ("certs/.work.backup", "archive/.next.keep", "certs/.work.1x"):
-        (path / name).mkdir(parents=True)
-        shutil.copy(path / "certs/ca-key.pem", path / name)
-    (path / "archive").chmod(0o700)
-    (path / "archive/.next.4000001").write_text("a file")
-    (path / "archive/.next.4000002").symlink_to(path / "certs")
-    before = contents(path)
-
-    assert run(*FINISHING[command](path)).returncode == 0
-    kept = {name: text for name, text in before.items() if not name.startswith("archive/.next.40")}
-    assert contents(path) == kept

@@ -40,7 +40,7 @@ def ports(folder: Path) -> set[int]:
 
 def etcdctl(folder: Path, user: str, *words: str, endpoint: str = ENDPOINT) -> Done:
     files = ("--cert", f"certs/{user}.pem", "--key", f"certs/{user}-key.pem") if user else ()
-    common = ("--endpoints", endpoint, "--cacert", "certs/ca.pem", "--command-timeout=3s")
+    common = ("--endpoints", endpoint, "--cacert", "certs/trust.pem", "--command-timeout=3s")
     return run("etcdctl", *common, *files, *words, cwd=folder, ETCDCTL_API="3")
 
 
@@ -150,7 +150,7 @@ def test_peers_must_be_members(started: Callable[..., Path]) -> None:
 
 def version(folder: Path, name: str) -> str:
     """Ask the first member's peer port for its version, with the certificate of a component."""
-    context = ssl.create_default_context(cafile=folder / "certs/ca.pem")
+    context = ssl.create_default_context(cafile=folder / "certs/trust.pem")
     context.load_cert_chain(folder / f"certs/{name}.pem", folder / f"certs/{name}-key.pem")
     connection = HTTPSConnection("127.0.0.1", 2380, context=context, timeout=5)
     connection.request("GET", "/version")

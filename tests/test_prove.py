@@ -267,19 +267,31 @@ def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
     )
 
 
+PUT_BACK = (
+    "put back what it was, or move it away: where `certs/trust.pem` is missing, `make` copies `certs/ca.pem` there"
+)
+
+
 @pytest.mark.parametrize("pem", [b"garbage\n", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nMIIB"])
 def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(signed: Factory, pem: bytes) -> None:
     folder = signed(*ONE, "--users", "root")
-    (folder / "certs/ca.pem").write_bytes(pem)
+    (folder / "certs/trust.pem").write_bytes(pem)
 
     done = prove(folder)
+    (folder / "certs/trust.pem").unlink()
+    (folder / "certs/ca.pem").write_bytes(pem)
+    alone = prove(folder)
 
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        "error: the proof needs the folder's CA\n"
-        "  `certs/ca.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
-        "\nhint: put the CA back; is it lost? `make clean`, then `make`, begins anew\n"
-    )
+    for said, path, hint in (
+        (done, "trust", PUT_BACK),
+        (alone, "ca", "put the CA back; is it lost? `make regenerate` makes another"),
+    ):
+        assert (said.returncode, said.stdout) == (1, "")
+        assert said.stderr == (
+            "error: the proof needs the folder's CA\n"
+            f"  `certs/{path}.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
+            f"\nhint: {hint}\n"
+        )
 
 
 def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Factory) -> None:
@@ -288,7 +300,7 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
     (there / "etcd1.pem").write_text("garbage")
     (there / "etcd1-key.pem").write_text("")
     (there / "root-key.pem").write_bytes((there / "alice-key.pem").read_bytes())
-    make(other, "regenerate")
+    make(other, "regenerate", YES="1")
     for ending in (".pem", "-key.pem"):
         (there / f"bob{ending}").write_bytes((other / f"certs/bob{ending}").read_bytes())
 
@@ -300,7 +312,7 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
         "  `certs/etcd1.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
         "  `certs/etcd1-key.pem` can't be read as a private key: it holds no private key in PEM\n"
         "  `certs/root-key.pem` is not the key of `certs/root.pem`\n"
-        "  `certs/bob.pem` is not signed by `certs/ca.pem`\n"
+        "  `certs/bob.pem` is not signed by `certs/trust.pem`\n"
         "\nhint: `make req-NAME` signs one again; a CA that was changed can be put back instead\n"
     )
 
@@ -341,11 +353,13 @@ def test_certificates_that_are_not_valid_now_are_told_before_etcd_starts(folder:
 
 def test_while_one_ca_follows_another_both_may_stand_in_its_file(signed: Factory) -> None:
     folder, other = signed(*ONE, "--users", "root"), signed(*ONE, "--users", "root", name="other")
-    make(other, "regenerate")
-    ca = folder / "certs/ca.pem"
-    ca.write_bytes((other / "certs/ca.pem").read_bytes() + ca.read_bytes())
+    make(other, "regenerate", YES="1")
+    trust = folder / "certs/trust.pem"
+    trust.write_bytes((other / "certs/ca.pem").read_bytes() + trust.read_bytes())
 
     assert prove(folder).returncode == 0
+    trust.unlink()
+    assert prove(folder).returncode == 0, "the CA's own certificate does as well"
 
 
 @pytest.mark.parametrize("user", ["root", "app"])
@@ -359,6 +373,7 @@ def test_an_intermediate_ca_is_trusted_without_the_one_that_signed_it(
     openssl("req", "-x509", "-subj", "/CN=above", *new_key, "-out", str(above))
     by = ("-CA", str(above), "-CAkey", str(key), "-CAcreateserial", "-extfile", str(extensions))
     openssl("x509", "-req", "-in", str(folder / "certs/ca.csr"), *by, "-out", str(folder / "certs/ca.pem"))
+    (folder / "certs/trust.pem").write_bytes((folder / "certs/ca.pem").read_bytes())
 
     done = prove(folder)
 

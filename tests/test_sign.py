@@ -1,7 +1,6 @@
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import time
@@ -15,13 +14,13 @@ import pytest
 
 from clusters import VERSIONS, live, tools
 from rights import as_somebody
-from support import Done, contents, faults, make, modes, names, openssl, read, run, verify, wait_for
+from support import Done, contents, faults, make, modes, names, openssl, read, run, verify, wait_for, without_commands
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.commands import sign as sign_command
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
-from tls_scaffold.signing import batch, pairs, signings
+from tls_scaffold.signing import batch, pairs, rounds
 
 Factory = Callable[..., Path]
 COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
@@ -34,6 +33,7 @@ NOTHING = "nothing to sign: 6 certificates are what their requests ask for\n"
 def sign(folder: Path, *words: str, code: int = 0, **variables: str) -> Done:
     done = run("tls-scaffold", "sign", *words, cwd=folder, umask=-1, **variables)
     assert done.returncode == code, done.stdout + done.stderr
+    done.stdout = without_commands(done.stdout)
     return done
 
 
@@ -85,7 +85,10 @@ def test_signs_a_whole_folder_and_then_nothing(folder: Factory) -> None:
         f"{name}{ending}": mode
         for name in ("ca", *COMPONENTS)
         for ending, mode in ((".pem", "0o644"), ("-key.pem", "0o600"), (".csr", "0o644"))
-    }
+    } | {"trust.pem": "0o644", ".gitignore": "0o600"}
+    assert set(modes(path / "issued").values()) == {"0o644"}
+    assert len(modes(path / "issued")) == len(COMPONENTS) + 1
+    assert (oct((path / "issued").stat().st_mode), modes(path)["issued"]) == ("0o40755", "0o755")
     assert oct((path / "certs").stat().st_mode) == "0o40700"
     before = contents(path)
     again = sign(path)
@@ -207,7 +210,7 @@ def test_every_silence_of_cfssl_is_refused_at_once_before_anything_is_written(fo
     edit(path / "config/req-b.json", CN="")
     edit_profile(path, "default", usages=["signing", "server-auth"], expiry="87601h")
     makefile = path / "Makefile"
-    makefile.write_text(makefile.read_text().replace("req-c.json ; $(sign) client", "req-c.json ; $(sign) clinet"))
+    makefile.write_text(makefile.read_text().replace("-profile client $<\n\n#", "-profile clinet $<\n\n#"))
     told = refusal(path)
     (ends,) = {line[-21:] for line in told.splitlines() if "outlive" in line}
     dns = "is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
@@ -251,7 +254,7 @@ def test_a_request_that_cant_be_signed_is_refused(folder: Factory, request_text:
 
 def test_a_certificate_without_a_name_is_refused(folder: Factory) -> None:
     path = folder()
-    rule = "req: $(wanted) | certs/ca.pem\n"
+    rule = "req:\n"
     line = "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | cfssljson -bare certs/$(none)"
     text = (path / "Makefile").read_text()
     (path / "Makefile").write_text(text.replace(rule, f"{rule}\t{line}\n"))
@@ -373,7 +376,8 @@ def test_half_a_ca_is_an_error_and_never_a_reason_for_a_new_one(folder: Factory,
     sign(path)
     (path / "certs" / lost).unlink()
     told = refusal(path, "--force")
-    assert told.startswith(f"error: `certs/{lost}` is missing (but `certs/{left}` exists)\n\nhint: put it back; ")
+    assert told.startswith(f"error: `certs/{lost}` is missing (but `certs/{left}` exists)\n\nhint: put it back: ")
+    assert told.endswith("(is it lost? `make regenerate` makes another CA)\n")
 
 
 def test_the_ca_key_may_be_elsewhere_as_long_as_nothing_is_to_be_signed(folder: Factory) -> None:
@@ -386,13 +390,14 @@ def test_the_ca_key_may_be_elsewhere_as_long_as_nothing_is_to_be_signed(folder: 
 @pytest.mark.parametrize("names", [(), ("proxy1",), ("ca",)])
 def test_no_ca_is_made_beside_what_a_lost_one_signed_elsewhere(folder: Factory, names: tuple[str, ...]) -> None:
     path = folder("--members", "10.0.0.1", "--users", "u")
-    document = json.loads((path / "tls-scaffold.json").read_text())
-    document["users"][0]["output"] = "out/u"
-    (path / "tls-scaffold.json").write_text(json.dumps(document))
-    run("tls-scaffold", "-C", str(path), "sync")
+    makefile = path / "Makefile"
+    makefile.write_text(makefile.read_text().replace("certs/u.pem", "out/u.pem"))
     sign(path)
     shutil.rmtree(path / "certs")
-    assert refusal(path, *names).startswith("error: `out/u.pem` is there, but not the CA that signed it\n")
+    shutil.rmtree(path / "issued")
+    told = refusal(path, *names)
+    assert told.startswith("error: `out/u.pem` is there, but not the CA that signed it\n")
+    assert told.endswith("key back; `make regenerate` makes another CA\n")
 
 
 def test_a_lifetime_that_is_none_is_told_once_and_not_with_each_request(folder: Factory) -> None:
@@ -414,6 +419,7 @@ def test_a_ca_that_does_not_fit_its_key_or_is_lost_is_an_error(folder: Factory) 
     assert "certs/ca-key.pem: it holds no private key in PEM\n" in refusal(path, "--force")
     key.unlink()
     (path / "certs/ca.pem").unlink()
+    shutil.rmtree(path / "issued")
     assert refusal(path).startswith("error: `certs/` holds certificates, but not the CA that signed them\n")
 
 
@@ -436,9 +442,7 @@ def test_overrides_on_the_command_line_of_the_makefile_count(folder: Factory) ->
     flags = "-ca certs/ca.pem -ca-key=certs/ca-key.pem --config config/ca-config.json -profile client"
     flags += " -cn=root --hostname a,10.0.0.9"
     line = f"\t$(CFSSL) gencert {flags} config/req-calico.json | $(JSON) -bare certs/pasted\n"
-    head, mark, tail = makefile.read_text().partition("req: $(wanted)")
-    first, newline, rest = tail.partition("\n")
-    makefile.write_text(head + mark + first + newline + line + rest)
+    makefile.write_text(makefile.read_text() + line)
     assert sign(path).stdout == signed_lines("ca", *COMPONENTS, "pasted")
     found = read(path / "certs/pasted.pem")
     assert (found.cn, found.sans) == ("root", ("DNS:a", "IP Address:10.0.0.9"))
@@ -451,7 +455,7 @@ def test_a_line_that_is_not_understood_is_told_as_left_to_make_unless_make_asks_
     path = folder()
     makefile = path / "Makefile"
     line = "cfssl gencert -config config/ca-config.json `ls config` | cfssljson -bare certs/pasted"
-    text = re.sub("^(req: .*\n)", f"\\1\t{line}\n", makefile.read_text(), flags=re.MULTILINE)
+    text = f"{makefile.read_text()}\t{line}\n"
     makefile.write_text(text)
     number = text[: text.index(line)].count("\n") + 1
     told = f"Makefile:{number} signs in a way that is not understood, what it asks for is left to make"
@@ -472,12 +476,16 @@ def test_many_are_signed_by_several_processes(folder: Factory) -> None:
 
 def test_make_hands_the_folder_over_with_the_same_promises(folder: Factory) -> None:
     path = folder()
-    assert make(path, SIGNER="tls-scaffold").stdout == "signer: tls-scaffold\n" + signed_lines("ca", *COMPONENTS)
+
+    def signed_by_make(*words: str) -> str:
+        return without_commands(make(path, *words, SIGNER="tls-scaffold").stdout)
+
+    assert signed_by_make() == signed_lines("ca", *COMPONENTS)
     before = contents(path / "certs")
     done = make(path, SIGNER="tls-scaffold")
-    assert (done.stdout, done.stderr) == ("signer: tls-scaffold\n", NOTHING)
-    assert make(path, "req-calico", SIGNER="tls-scaffold").stdout.endswith(signed_lines("calico"))
-    assert make(path, "req", SIGNER="tls-scaffold").stdout.endswith(signed_lines(*COMPONENTS))
+    assert (done.stdout, done.stderr) == ("", NOTHING)
+    assert signed_by_make("req-calico") == signed_lines("calico")
+    assert signed_by_make("req") == signed_lines(*COMPONENTS)
     assert make(path, "-j2", "req-etcd1", "req-etcd2", SIGNER="tls-scaffold").stdout.count("signed") == 2
     make(path, "ca", SIGNER="tls-scaffold")
     assert contents(path / "certs")["ca.pem"] == before["ca.pem"]
@@ -522,7 +530,8 @@ def test_children_end_when_their_parent_is_killed(folder: Factory, running: Call
     left = len(list(path.glob("certs/.work.*/*/*.pem")))
     assert left < 120
     make(path, "certs/u1.pem", SIGNER="tls-scaffold")
-    assert sorted(contents(path / "certs")) == ["ca-key.pem", "ca.csr", "ca.pem", "u1-key.pem", "u1.csr", "u1.pem"]
+    made = [f"{name}{ending}" for name in ("ca", "u1") for ending in ("-key.pem", ".csr", ".pem")]
+    assert sorted(contents(path / "certs")) == sorted([".gitignore", "trust.pem", *made])
 
 
 def test_a_child_without_room_is_told_too(folder: Factory) -> None:
@@ -633,7 +642,7 @@ def test_a_new_ca_is_never_put_over_what_is_there(tmp_path: Path, taken: str) ->
     assert refusal(path) == (
         "error: `ssl/root.pem` is missing, and a new CA would overwrite what is there\n"
         f"  `ssl/{taken}` is there\n\n"
-        "hint: put the CA back, or move these away\n"
+        "hint: put the CA back\n"
     )
 
 
@@ -650,17 +659,20 @@ def test_no_ca_is_made_whose_key_would_go_elsewhere(tmp_path: Path) -> None:
 def test_what_killed_runs_left_beside_outputs_elsewhere_is_cleared(tmp_path: Path) -> None:
     path = other_form(tmp_path, "pki/users/a")
     sign(path)
-    left = path / "pki/users/.work.4194311"
+    left = path / "pki/users/.work.left_x"
     left.mkdir()
     (left / "a-key.pem").write_text("key")
     assert "1 certificate is" in sign(path).stderr
     assert not left.exists()
 
 
-def test_a_leftover_of_our_own_number_does_not_keep_us_from_work(tmp_path: Path) -> None:
-    (tmp_path / f".work.{os.getpid()}").mkdir()
-    pairs.put(tmp_path, "a", {pairs.CERTIFICATE: b"C"})
-    assert contents(tmp_path) == {"a.pem": b"C"}
+def test_a_working_folder_that_is_held_is_nobody_s_leftover(tmp_path: Path) -> None:
+    path = other_form(tmp_path, "pki/users/a")
+    sign(path)
+    with pairs.workshop(path / "pki/users") as work:
+        sign(path, "--force")
+        assert work.is_dir()
+    assert not work.exists()
 
 
 def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
@@ -687,16 +699,17 @@ def test_a_long_run_shows_a_bar_on_a_terminal_and_nothing_elsewhere(folder: Fact
 
 
 def test_a_folder_that_may_not_be_written_is_read_and_refused_once_something_is_to_be_signed(signed: Factory) -> None:
-    def signed_here(*, force: bool) -> signings.Done:
+    def signed_here(*, force: bool) -> rounds.Done:
         return sign_command.sign(
             path, ("calico",), force=force, processes=1, progress=lambda _: nullcontext(lambda _: None)
         )
 
     with as_somebody(signed()) as path:
+        shutil.rmtree(path / "archive")
         path.chmod(0o555)
         before = contents(path)
-        assert signed_here(force=False) == signings.Done({}, 1)
-        with pytest.raises(ScaffoldError, match=r"\.lock` can't be worked on: Permission denied"):
+        assert signed_here(force=False) == rounds.Done({}, 1)
+        with pytest.raises(ScaffoldError, match=r"archive` can't be worked on: Permission denied"):
             signed_here(force=True)
         assert contents(path) == before
         path.chmod(0o755)
@@ -727,14 +740,15 @@ def test_killed_anywhere_the_next_make_leaves_every_pair_whole(
     ca = b""
     for round_ in range(rounds):
         if round_ % 4 == 0 and not ca:
-            shutil.rmtree(path / "certs", ignore_errors=True)
+            for name in ("issued", "certs"):  # as `make clean`
+                shutil.rmtree(path / name, ignore_errors=True)
         process = running("make", "req", cwd=path, SIGNER="tls-scaffold")
         time.sleep(random.uniform(0.1, 0.7))  # noqa: S311 - any moment will do
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         make(path, SIGNER="tls-scaffold")
         assert faults(path) == []
-        assert not [each for each in (path / "certs").iterdir() if each.name.startswith(".")]
+        assert [each.name for each in (path / "certs").iterdir() if each.name.startswith(".")] == [".gitignore"]
         found = (path / "certs/ca.pem").read_bytes()
         if round_ > rounds // 2:
             assert ca in (b"", found)

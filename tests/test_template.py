@@ -1,5 +1,6 @@
 """The template rendered: which files, the same bytes everywhere, nothing of an input run, nothing of HOME touched."""
 
+import difflib
 import json
 import os
 import re
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from support import run
+from tls_scaffold.bundles import overview
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import components, intake
+from tls_scaffold.inventory import components, intake, reach
 from tls_scaffold.rendering import documents, template
 
 INVENTORY = {
@@ -32,6 +34,7 @@ def test_a_folder_has_these_files_and_no_others() -> None:
     assert sorted(template.render(intake.of_data(INVENTORY))) == [
         ".gitignore",
         ".tls-scaffold/rendered.tsv",
+        "COMPONENTS.md",
         "Makefile",
         "Procfile",
         "README.md",
@@ -43,7 +46,14 @@ def test_a_folder_has_these_files_and_no_others() -> None:
         "rbac.sh",
         "sign.sh",
         "tls-scaffold.json",
+        "tls-scaffold.mk",
     ]
+
+
+def test_a_record_of_edits_can_name_each_of_them() -> None:
+    tree = template.render(intake.of_data(INVENTORY))
+
+    assert {path for path in tree if reach.rendered_problem(path)} == {".tls-scaffold/rendered.tsv"}
 
 
 def test_what_killed_runs_left_in_the_temporary_directory_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +85,7 @@ def test_every_json_file_is_indented_by_two_and_every_file_ends_with_one_line_br
     for path, text in template.render(intake.of_data(INVENTORY)).items():
         assert text.endswith("\n"), path
         assert not text.endswith("\n\n"), path
-        if path.endswith(".json"):
+        if path.endswith(".json") and path != "tls-scaffold.json":
             assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n", path
 
 
@@ -93,10 +103,115 @@ def test_the_signing_profiles_are_those_of_hack_tls_setup_and_one_for_clients() 
     }
 
 
-def test_secrets_and_what_is_made_are_kept_out_of_git() -> None:
-    lines = template.render(intake.of_data(INVENTORY))[".gitignore"].splitlines()
+def git_takes(folder: Path, **more: object) -> list[str]:
+    """Render a folder, put into it what is made there, and return what `git add .` takes that was not rendered."""
+    tree = template.render(intake.of_data({**INVENTORY, **more}))
+    made = ["data/etcd1/member", "issued/x-1-2.pem", "issued/.x", ".tls-scaffold/.work.1/x", "pki/calico-key.pem"]
+    for path in (*tree, *made):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(tree.get(path, ""))
+    for words in (("init", "-q"), ("add", ".")):
+        assert run("git", *words, cwd=folder).returncode == 0
+    return sorted({*run("git", "ls-files", cwd=folder).stdout.splitlines()} - tree.keys())
 
-    assert {"certs/", "archive/", "data/", "dist/", "*-key.pem"} <= set(lines)
+
+def test_what_is_made_is_kept_out_of_git_and_the_record_of_certificates_is_not(tmp_path: Path) -> None:
+    assert git_takes(tmp_path) == ["issued/x-1-2.pem", "pki/calico-key.pem"]
+
+
+def test_the_record_is_kept_out_of_git_where_the_inventory_says_so(tmp_path: Path) -> None:
+    assert git_takes(tmp_path, record=False) == ["pki/calico-key.pem"]
+
+
+def test_keys_outside_certs_are_kept_out_of_git_by_name(tmp_path: Path) -> None:
+    assert git_takes(tmp_path, users=[{"name": "calico", "output": "pki/calico"}]) == ["issued/x-1-2.pem"]
+
+
+@pytest.mark.parametrize(
+    ("path", "begin"),
+    [
+        ("README.md", "<!-- Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line stands. -->\n"),
+        (".gitignore", "# Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line stands.\n"),
+        ("COMPONENTS.md", "<!-- Made by tls-scaffold, replaced whole by `tls-scaffold sync`: "),
+        ("Procfile", "# Made by tls-scaffold, replaced whole by `tls-scaffold sync`: "),
+    ],
+)
+def test_the_first_line_says_who_made_a_file_and_whether_edits_last(path: str, begin: str) -> None:
+    assert template.render(intake.of_data(INVENTORY))[path].startswith(begin)
+
+
+def test_the_readme_is_the_same_in_every_folder() -> None:
+    others = intake.of_data({"members": "a", "users": "root", "record": False, "separate_requests": True})
+
+    assert template.render(others)["README.md"] == template.render(intake.of_data(INVENTORY))["README.md"]
+
+
+def test_the_readme_names_every_file_and_target_there_is() -> None:
+    tree = template.render(intake.of_data(INVENTORY))
+    targets = re.findall(r"^([a-z -]+):.* ## ", tree["tls-scaffold.mk"], re.MULTILINE)
+
+    named = {*re.findall(r"`make ([a-z-]+)", tree["README.md"])}
+    assert {word for line in targets for word in line.split()} - {"all"} <= named
+    for path in tree.keys() - {"README.md"}:
+        assert f"`{path.partition('/')[0]}" in tree["README.md"], path
+
+
+def test_each_component_has_a_row_and_the_last_cell_says_who_reads_its_files_again() -> None:
+    users = ["root", "kube-apiserver", "calico-node", "calicoctl", {"name": "x", "cn": "a|b | c"}]
+    members = [{"name": "m", "hosts": ["m"]}, {"name": "n", "hosts": ["n"], "peer": {}}]
+    inventory = intake.of_data({"members": members, "proxies": 1, "users": users})
+
+    lines = template.render(inventory)["COMPONENTS.md"].splitlines()
+
+    # As sign.sh looks for them.
+    again = {
+        each.name: [line[:-2].rpartition(" | ")[2] for line in lines if line.startswith(f"| {each.name} |")]
+        for each in inventory.components
+    }
+    etcd = "etcd reads it at each new connection: nothing has to be restarted"
+    assert again == {
+        "m": [etcd],
+        "n": [etcd],
+        "peer-n": [etcd],
+        "proxy1": [f"etcd grpc-proxy{etcd.removeprefix('etcd')}"],
+        "root": ["etcdctl reads it at each call: nothing has to be restarted"],
+        "kube-apiserver": ["kube-apiserver reads it at each new connection to etcd: nothing has to be restarted"],
+        "calico-node": ["renew its Secret in Kubernetes, then restart Calico's pods"],
+        "calicoctl": ["calicoctl reads it at each call: nothing has to be restarted"],
+        "x": ["its client reads it at its start: restart that"],
+    }
+    assert not any("|" in text for text in overview.READS_AGAIN.values())
+
+
+def test_the_rows_name_the_files_that_are_there() -> None:
+    members = [{"name": "n", "hosts": ["n"], "peer": {"output": "pki/n"}}]
+    inventory = intake.of_data({"members": members, "users": ["calico", {"name": "u", "output": "pki/u"}]})
+
+    assert [(row.name, row.takes) for row in overview.rows(inventory)] == [
+        ("n", "--cert-file=certs/n.pem --key-file=certs/n-key.pem"),
+        ("peer-n", "--peer-cert-file=pki/n.pem --peer-key-file=pki/n-key.pem"),
+        (
+            "calico",
+            "ETCD_CA_CERT_FILE=certs/trust.pem ETCD_CERT_FILE=certs/calico.pem ETCD_KEY_FILE=certs/calico-key.pem",
+        ),
+        ("u", "ETCDCTL_CACERT=certs/trust.pem ETCDCTL_CERT=pki/u.pem ETCDCTL_KEY=pki/u-key.pem"),
+    ]
+
+
+def test_one_more_user_is_few_more_lines_beside_its_request() -> None:
+    before, after = (
+        template.render(intake.of_data({"members": ["a", "b"], "users": users}))
+        for users in (["calico"], ["calico", "alice"])
+    )
+
+    changed = {
+        path: sum(
+            line[:2] in ("+ ", "- ") for line in difflib.ndiff(before[path].splitlines(), after[path].splitlines())
+        )
+        for path in before
+        if before[path] != after[path] and path not in (".tls-scaffold/rendered.tsv", "rbac.sh")
+    }
+    assert changed == {"COMPONENTS.md": 1, "Makefile": 1, "tls-scaffold.json": 3}
 
 
 def test_text_that_looks_like_code_comes_out_as_that_text() -> None:
@@ -105,7 +220,7 @@ def test_text_that_looks_like_code_comes_out_as_that_text() -> None:
     tree = template.render(intake.of_data(INVENTORY))
 
     assert json.loads(tree["config/req-k.json"])["CN"] == cn
-    assert cn.replace("|", "\\|") in tree["README.md"]
+    assert cn.replace("|", "\\|") in tree["COMPONENTS.md"]
     assert "ran" not in tree["Makefile"] + tree["Procfile"] + tree["sign.sh"]
 
 
@@ -194,9 +309,10 @@ def test_the_ports_of_the_most_members_are_ports() -> None:
 
 
 @pytest.mark.parametrize("cns", [["one"], ["one", "two"]])
-def test_every_code_span_of_the_readme_ends_in_the_paragraph_that_it_begins_in(cns: list[str]) -> None:
+def test_every_code_span_of_the_documents_ends_in_the_paragraph_that_it_begins_in(cns: list[str]) -> None:
     members = [{"name": cn, "hosts": [cn], "cn": cn} for cn in cns]
-    readme = template.render(intake.of_data({"members": members, "separate_requests": True, "users": "root,calico"}))
+    tree = template.render(intake.of_data({"members": members, "separate_requests": True, "users": "root,calico"}))
 
-    for paragraph in readme["README.md"].replace("```", "").split("\n\n"):
-        assert paragraph.count("`") % 2 == 0, paragraph
+    for path in ("README.md", "COMPONENTS.md"):
+        for paragraph in tree[path].split("\n\n"):
+            assert paragraph.count("`") % 2 == 0, paragraph

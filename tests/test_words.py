@@ -30,6 +30,7 @@ def test_a_name_of_the_allowed_characters_is_taken(name: str) -> None:
         ("A" * 65, f"`{'A' * 65}` is longer than 64 characters"),
         ("ca", "`ca` is taken by the CA's own files"),
         ("CA", "`CA` is taken by the CA's own files"),
+        ("trust", "`trust` is taken by the CA's own files"),
         ("csr", "`csr` is taken by the members' request, `config/req-csr.json`"),
         ("x-key", "`x-key` ends in `-key`: `x-key.pem` would be the key of `x`"),
         ("ca-KEY", "`ca-KEY` ends in `-key`: `ca-KEY.pem` would be the key of `ca`"),

@@ -1,20 +1,17 @@
 #!/bin/sh
 # Made by tls-scaffold, replaced whole by `tls-scaffold sync`: not for editing.
-# All is made aside and put in place under a lock, so that a kill, a full disk or a second make leaves
-# what was. The record issued/ has each certificate that was ever signed here, in a file of its own,
+# All is made aside and put in place under a lock, so that a kill, a full disk or a second make
+# leaves what was. issued/ records each certificate that was ever signed here, in a file of its own,
 # NAME-INPUTS-RESULT.pem: ten digits of the sum of each file tell whether a pair is what was made.
-#   sign.sh again|changed CERTIFICATE [FLAGS] REQUEST    one pair: always, or where it would differ
-#   sign.sh changed | ca | renew | regenerate | clean | need PROGRAM
+# shellcheck disable=SC2046,SC2086  # paths of a folder of ours are one word each
 set -eu
 umask 077
 export LC_ALL=C
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${RENEW_DAYS:=30}"
-into=${TLS_SCAFFOLD_INTO-} # where `regenerate` has its new set made
+into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
 record=${into}issued ca=${into}certs/ca work=''
 
-say() { # what others wrote into files and names never steers the terminal
-    printf '%s\n' "$1" | tr -d '\001-\010\013-\037\177' | sed "s/$(printf '\302')[$(printf '\200-\237')]//g"
-}
+say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
 
 fail() { # fail WHAT [HINT]
     say "error: $1" >&2
@@ -27,36 +24,23 @@ need() { # need PROGRAM
  golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go, or tls-scaffold itself"
 }
 
-check() { # without these all sums would be the same, all locks free, and keys written elsewhere
-    sha=$(command -v sha256sum || echo shasum -a 256)
-    echo | $sha >/dev/null || fail "neither sha256sum nor shasum is installed"
-    flock=$(command -v flock || command -v perl) || fail "neither flock nor perl is installed"
-    for each in certs certs/.ca certs/.new archive issued; do
-        [ ! -h "$each" ] || fail "\`$each\` is a link: keys are not written through links" "move it away"
-        [ ! -f "$each" ] || fail "\`$each\` is a file: it should be a folder" "move it away"
-    done
-}
-
 components() { # of each line: name, certificate without .pem, request, flags
     sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
         s/^req-\([^ :]*\)  *\([^ :]*\)\.pem *: *\([^ ;]*\)[^;]*;* *\($(sign)\)* */\1 \2 \3 /
         s/$< *$//; p; }' Makefile
 }
 
-# --- the record ---
-
-digits() { # ten of the sum of each file, in a row
-    $sha "$@" 2>/dev/null | cut -c 1-10 | tr -d '\n'
-}
+own() { need tls-scaffold && exec tls-scaffold sign "$@"; }
+exists() { [ -e "$1" ] || [ -h "$1" ]; }
+flush() { sync "$@" 2>/dev/null || sync; }
+all_inputs() { cat Makefile ./*.mk config/*.json tls-scaffold.json 2>/dev/null | $sha; }
+digits() { $sha "$@" 2>/dev/null | cut -c 1-10 | tr -d '\n'; } # ten of the sum of each file
 
 inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
-    flags=
-    while [ $# -gt 1 ]; do
-        flags="$flags$1 "
-        shift
-    done
-    printf %s "$flags" | digits
-    digits "$1" config/ca-config.json "$ca.pem"
+    all=$*
+    for request; do :; done
+    printf %s "${all%"$request"}" | digits
+    digits "$request" config/ca-config.json "$ca.pem"
 }
 
 note() { # note CERTIFICATE NAME: into the record
@@ -65,318 +49,281 @@ note() { # note CERTIFICATE NAME: into the record
     (umask 022 && cp "$1" "$record/.$2") && mv -f "$record/.$2" "$record/$2.pem"
 }
 
-note_ca() { note "$ca.pem" "ca-$(digits "$ca.pem")"; }
-
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
-    lines=$(components)
-    {
-        echo "$lines" | cut -d ' ' -f 4- | sort -u | while IFS= read -r flags; do
-            echo "flags $(printf %s "$flags" | digits) $flags"
+    rest=$(digits config/ca-config.json certs/ca.pem) last=none
+    components | while read -r _ base request _; do
+        for each in "$request" "$base.pem" "$base-key.pem"; do
+            if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi
         done
-        echo "$lines" | awk '{ print $2 ".pem\n" $2 "-key.pem\n" $3 }
-            END { print "certs/ca.pem\nconfig/ca-config.json" }' | sort -u | xargs $sha 2>/dev/null || :
-        [ -d certs/.new ] || find issued -name '*.pem' 2>/dev/null | sed 's|^[^/]*/|recorded |'
-        echo "$lines" | sed 's/^/component /'
-    } | awk '
-        $1 == "flags" { sum = $2; sub(/^flags [^ ]* /, ""); flags[$0] = sum; next }
-        $1 == "recorded" { recorded[$2]; next }
-        $1 != "component" { sums[$2] = substr($1, 1, 10); next }
-        NF > 2 {
-            name = $2; base = $3; from = sums[$4] sums["config/ca-config.json"] sums["certs/ca.pem"]
-            sub(/^[^ ]* [^ ]* [^ ]* [^ ]* /, "")
-            from = flags[$0] from "-" sums[base ".pem"] sums[base "-key.pem"] ".pem"
-            sub(/.*\//, "", base)
-            if (!((base "-" from) in recorded)) print "req-" name
-        }'
-}
-
-# --- the lock, and what is decided under it ---
-
-hold() { # hold DESCRIPTOR [-n]: flock(2), by whichever program there is
-    case $flock in
-    *perl) perl -e 'open(my $f, ">&=", $ARGV[0]) && flock($f, $ARGV[1] ? 6 : 2) or exit 1' "$@" ;;
-    *) flock ${2-} "$1" ;;
-    esac
+    done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
+        read -r name base _ flags <&3
+        [ "$flags" = "$last" ] || { last=$flags && sum=$(printf %s "${flags:+$flags }" | digits); }
+        file=issued/${base##*/}-$sum$request$rest-$cert$key.pem
+        { [ -e "$file" ] && [ ! -d certs/.new ]; } || echo "${name:+req-$name}"
+    done 3<<LINES
+$(components)
+LINES
 }
 
 folder() { # folder NAME: make it, for its owner alone and not for git
-    mkdir -p "$1" && chmod 700 "$1" || fail "nothing can be written in \`$(pwd)\`"
-    [ -e "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
+    { mkdir -p "$1" && chmod 700 "$1"; } || fail "the folder \`$1\` can't be made or changed"
+    [ -s "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
 
 lock() { # the kernel lets go of it when its holder is gone, killed or not, in a container or not
     folder archive
-    [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` should be a plain file"
-    [ ! -h archive/.lock ] || fail "\`archive/.lock\` is a link" "move it away"
+    [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` is no plain file"
     exec 9>>archive/.lock
-    hold 9 -n || { echo "waiting for another run" >&2 && hold 9; }
+    flock 9 9>&9 # some shells keep it from what they run
     # Without the make that asked for this, the next one may have ended already.
-    read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || parent=$PPID
-    { [ "$parent" = "$PPID" ] && kill -0 "$PPID"; } || fail "the make that asked for this is gone"
-    [ ! -d certs/.ca ] || finish_ca
-    [ ! -d certs/.new ] || finish_set
+    parent=$PPID
+    read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || kill -0 "$PPID" || parent=gone
+    [ "$parent" = "$PPID" ] || fail "the make that asked for this is gone"
+    [ ! -d certs/.new ] || finish
 }
 
-unlock() { exec 9>&-; }
-
 workshop() { # work = an empty folder in certs/, which is held while this process lives
+    lock
     folder certs
-    for old in certs/.work.*; do # of runs that were killed
-        [ ! -d "$old" ] || { ! hold 8 -n || rm -rf "$old"; } 8<"$old"
+    for each in certs/.work.*; do # of runs that were killed
+        [ ! -d "$each" ] || { ! flock -n 8 || rm -rf "$each"; } 8<"$each"
     done
     work=$(mktemp -d certs/.work.XXXXXX)
     exec 8<"$work"
-    hold 8
+    flock 8 8<&8
+    exec 9>&-
 }
 
-finish_ca() { # a CA on its way
-    check_record certs/.ca/ca.pem
-    for each in ca.csr trust.pem ca-key.pem ca.pem; do
-        [ ! -e "certs/.ca/$each" ] || [ -e "certs/$each" ] || mv "certs/.ca/$each" "certs/$each"
-    done
-    rmdir certs/.ca || fail "\`certs/.ca\` holds a second CA" "keep one, and move the other away"
-    note_ca
-    flush certs issued
-}
-
-finish_set() { # what `regenerate` decided; its CA's key, which is beside the rest, goes last
+finish() { # put a set in place that was decided on; its CA's key, which is beside it, goes last
     if [ -e certs/.new/ca-key.pem ]; then
-        # A clone or a pull may bring such a folder, but not the sum of a key that it does not have.
-        [ "$(cat certs/.new/of)" = "$(key_sum)" ] || fail "\`certs/.new\` was not made for the CA in\
- \`certs\`" "move it away, out of the folder; what is in \`certs\` stays"
-        (cd certs/.new/new && find . -type d) | while IFS= read -r each; do
-            mkdir -p "$each"
-            find "certs/.new/new/$each" -maxdepth 1 -type f -exec sh -c 'mv -f "$@" "$0"' "$each" {} +
+        # A clone or a pull may bring such a folder, but never the sum of a key that it has not.
+        sum=$(key_sum)
+        { [ -n "$sum" ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
+            fail "\`certs/.new\` was not made for the CA in \`certs\`" "move it out of the folder"
+        (cd certs/.new/new && find . -type f) | while IFS= read -r each; do
+            mkdir -p "${each%/*}" && mv -f "certs/.new/new/$each" "$each"
         done
-        flush certs issued
+        chmod 755 issued
+        flush . certs issued
         mv -f certs/.new/ca-key.pem certs/ca-key.pem
     fi
     rm -rf certs/.new
     flush certs
 }
 
-key_sum() { # of the CA's key
-    if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1; else echo none; fi
+key_sum() { # of the CA's key; nothing where that of a CA that is there is kept elsewhere
+    if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1 && return; fi
+    { [ -e certs/ca.pem ] && [ -e certs/.new/new/certs/ca.pem ]; } || echo none
 }
-
-flush() { sync "$@" 2>/dev/null || sync; }
-
-# --- one pair ---
 
 run_cfssl() { # run_cfssl NAME ARGUMENTS…: leave NAME.pem, NAME-key.pem and NAME.csr in $work
     name=$1 cfssl=${CFSSL#@} json=${JSON#@}
     shift
     need "${cfssl%% *}"
     need "${json%% *}"
-    say "$cfssl $* | $json -bare ${ca%ca}$name"
+    say "$cfssl $* | $json -bare certs/$name" | sed "s|${into:-^}||g"
     $cfssl "$@" >"$work/json" 2>"$work/log" || refused "$?"
     (umask 022 && $json -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$?"
     for each in "$work/$name.pem" "$work/$name-key.pem" "$work/$name.csr"; do
         [ -s "$each" ] || refused 0
     done
-    rm -f "$work/json" "$work/log"
-    flush "$work"/*
+    flush "$work/$name"*
 }
 
 refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson would hide
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
-        fail "cfssl did not sign \`$name\`: no space is left for its answer" "make room, then make again"
-    said=$(sed '/\[INFO\]/d; s/^error: //; /lacks a "hosts" field/,/10.2.3/d' "$work/log"
+        fail "cfssl did not sign \`$name\`: no space is left for its answer" "make room"
+    said=$(sed "/\[INFO\]/d; s/^error: //; /lacks a .hosts. field/,/10.2.3/d
+        s|.* match parent's PublicKey.*|\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`|
+        s|.*\(should contain only one object\).*|\`certs/ca.pem\` \1|" "$work/log"
         grep -s '"message"' "$work/json" || :)
-    hint="its request and the configuration are in \`config/\`, the CA is in \`certs/\`"
-    case $said in
-    *"match parent's PublicKey"*)
-        said="\`$ca-key.pem\` is not the key of \`$ca.pem\`" hint="put the right half back" ;;
-    *"ivate key"*) ! grep -q ENCRYPTED "$ca-key.pem" || hint="\`$ca-key.pem\` is encrypted:\
- CFSSL_CA_PK_PASSWORD takes its password (with SIGNER=tls-scaffold also that of PKCS#8)" ;;
-    *"only one object"* | *"more than the CA's"*)
-        hint="leave one certificate in \`$ca.pem\`; what others trust is \`certs/trust.pem\`" ;;
-    esac
-    fail "cfssl did not sign \`$name\`: ${said:-exit code $1, without a word}" "$hint"
+    fail "cfssl did not sign \`$name\`: ${said:-exit code $1, without a word}" "its request and the\
+ configuration are in \`config/\`, the CA in \`certs/\`; the password of an encrypted key goes into\
+ CFSSL_CA_PK_PASSWORD (cfssl reads no PKCS#8 that is encrypted, SIGNER=tls-scaffold does)"
 }
-
-exists() { [ -e "$1" ] || [ -h "$1" ]; }
 
 ca_is_whole() {
     for each in "$ca.pem" "$ca-key.pem"; do
-        [ ! -h "$each" ] || [ -e "$each" ] || fail "\`$each\` is a link that leads nowhere" "put back its file"
-        [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" "put it back: it is\
- never made anew beside the other half (is it lost? \`make regenerate\` makes another CA)"
+        [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" \
+            "put it back; where it is lost for good, \`make regenerate\` makes another CA"
     done
 }
 
-check_record() { # check_record CERTIFICATE: is it the CA that the record has, if it has any?
-    [ ! -e "$record/ca-$(digits "$1").pem" ] || return 0
-    for each in "$record"/ca-??????????.pem; do
-        [ ! -e "$each" ] || fail "the CA of this folder is not in \`certs\`: \`$each\` is its certificate
-$(openssl x509 -noout -subject -enddate -fingerprint -in "$each" 2>&1)" \
-            "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
-    done
-}
-
-make_ca() {
-    lock
-    unlock
+make_ca() { # unless there is one, or was one
+    workshop
     if exists certs/ca.pem || exists certs/ca-key.pem; then
-        ca_is_whole
-        note_ca
-        [ -e certs/trust.pem ] || { cp certs/ca.pem certs/.trust && mv certs/.trust certs/trust.pem; }
+        [ -e certs/ca.pem ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
+        ! grep -q 'PRIVATE KEY' certs/ca.pem || return 0 # what follows is for everybody
+        note certs/ca.pem "ca-$(digits certs/ca.pem)"
+        exists certs/trust.pem || { cp certs/ca.pem "$work/" && mv "$work/ca.pem" certs/trust.pem; }
         return
     fi
-    check_record certs/ca.pem
-    for each in certs/*.pem $(components | sed 's/^[^ ]* \([^ ]*\).*/\1.pem/'); do
-        [ ! -e "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
-            "put the CA's certificate and key back; \`make regenerate\` makes another CA"
+    for each in issued/ca-??????????.pem; do
+        [ ! -e "$each" ] || fail "the CA of this folder is not in \`certs\`: it has \`$each\`
+$(openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1)" \
+            "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
     done
-    workshop
-    new_ca
-    lock
-    [ ! -e certs/ca.pem ] || return 0 # another make was first
-    mv "$work" certs/.ca
-    finish_ca
+    each=$(ls -d certs/*.pem $(components | awk '{ print $2 ".pem" }') 2>/dev/null | head -n 1)
+    [ -z "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
+        "put ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
+    make_set ca
     echo "signed certs/ca.pem"
 }
 
-new_ca() { # in $work
-    run_cfssl ca gencert -initca "${into}config/ca-csr.json"
-    (umask 022 && cp "$work/ca.pem" "$work/trust.pem")
+check_mounts() { # check_mounts PATH: a file can't be replaced where one begins so
+    at=$(pwd -P | sed 's/ /\\040/g')/$1
+    each=$(at=$at awk 'index($5, ENVIRON["at"]) == 1 { print $5; exit }' /proc/self/mountinfo) || :
+    [ -z "$each" ] || fail "\`$each\` is a mount point, which can't be replaced"
 }
 
 check_output() { # check_output BASE: below the folder, through no link, in no other's place
     case /$1/ in */../* | //*) fail "\`$1.pem\` is not a path below the folder" ;; esac
-    case $1 in certs/ca | certs/trust | *-key) fail "\`$1.pem\` can't be a component's certificate" ;; esac
+    case $1 in certs/ca | certs/trust | *-key) fail "\`$1.pem\` is no component's" ;; esac
     through=$1
     while [ "$through" != "${through%/*}" ]; do
         through=${through%/*}
-        [ ! -h "$through" ] || fail "\`$through\` is a link: keys are not written through links"
+        [ ! -h "$through" ] || fail "\`$through\` is a link: no keys are written through it"
     done
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
-        ! mountpoint -q "$each" 2>/dev/null || fail "\`$each\` is a mount point: it can't be replaced"
     done
 }
 
-sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST
+sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or where it would differ
     when=$1 base=${2%.pem}
     shift 2
     check_output "$base"
     ca_is_whole
     from=$(inputs "$@") name=${base##*/}
-    if [ "$when" = changed ] && [ -s "$base.pem" ] && [ -s "$base-key.pem" ] &&
+    if [ "$when" = changed ] && [ -f "$base.pem" ] && [ -f "$base-key.pem" ] &&
         [ -e "$record/$name-$from-$(digits "$base.pem" "$base-key.pem").pem" ]; then return; fi
+    check_mounts "$base"
     workshop
     run_cfssl "$name" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
     [ -n "$into" ] || lock
-    [ "$from" = "$(inputs "$@")" ] || fail "\`$base.pem\`: what it is made from has changed" "make again"
-    case $base in */*) mkdir -p "$into${base%/*}" ;; esac
+    if [ "$from" != "$(inputs "$@")" ]; then # edited meanwhile
+        rm -rf "$work"
+        exec sh "$0" "$when" "$base.pem" "$@"
+    fi
+    mkdir -p "$into$(dirname "$base")"
     note "$work/$name.pem" "$name-$from-$(digits "$work/$name.pem" "$work/$name-key.pem")"
-    rm -f "$into$base.pem" # it goes first and comes last: after a kill it is missing
-    for each in -key.pem .csr .pem; do
-        [ ! -h "$into$base$each" ] || rm -f "$into$base$each" # over a link, never through it
-        mv -f "$work/$name$each" "$into$base$each"
-    done
+    # The certificate goes first and comes last: after a kill it is missing, and make signs again.
+    rm -f "$into$base.pem" "$into$base-key.pem" "$into$base.csr"
+    for each in -key.pem .csr .pem; do mv -f "$work/$name$each" "$into$base$each"; done
     [ -z "$into" ] || return 0
-    flush "$(dirname "$base.pem")" issued
+    flush . "$(dirname "$base")" issued
     say "signed $base.pem"
     sed -n "s/^| $name |.* | \(.*\) |\$/  \1/p" COMPONENTS.md 2>/dev/null || :
 }
 
-# --- sets ---
-
-put_away() { # copy what was signed to a new shelf of the archive; $outside is what is not in certs/
-    outside=$(components | cut -d ' ' -f 2 | sed 's|^\./||; /^certs\//d' | while IFS= read -r each; do
-        (check_output "$each")
-        for file in "$each-key.pem" "$each.csr" "$each.pem"; do [ ! -e "$file" ] || echo "$file"; done
-    done)
+put_away() { # copy what was signed, $files, to a new shelf of the archive
+    check_mounts certs/
+    components | while read -r _ each _; do check_output "$each"; done
+    files=$(components | awk '{ print $2 ".pem", $2 "-key.pem", $2 ".csr" }')
+    files=$(ls -d certs/* $files 2>/dev/null | sort -u)
     shelf=archive/$(date -u +%Y%m%dT%H%M%SZ)
     while ! mkdir "$shelf" 2>/dev/null; do shelf=${shelf}x; done
-    [ ! -d certs ] || cp -Rp certs "$shelf/certs"
-    rm -rf "$shelf"/certs/.work.*
-    for each in $outside; do
-        mkdir -p "$shelf/$(dirname "$each")" && cp -p "$each" "$shelf/$each"
-    done
+    [ -z "$files" ] || tar -cf "$shelf/.tar" $files
+    [ -z "$files" ] || tar -xpf "$shelf/.tar" -C "$shelf"
+    rm -f "$shelf/.tar"
     sync
 }
 
 clean() { # the record goes first: a clean that is killed is done by the next
     lock
+    [ -d certs ] || [ -d issued ] || { echo "there is no certs/ to move away" && return; }
     put_away
     [ ! -d issued ] || mv issued "$shelf/issued"
-    for each in $outside; do rm -f "$each"; done
-    rm -rf certs 2>/dev/null || [ -z "$(find certs -type f)" ] || fail "\`certs\` can't be emptied"
+    rm -rf $files certs/.gitignore certs/.work.*
+    rmdir certs 2>/dev/null || : # it is a mount point
     echo "certs/ is now $shelf/certs/"
 }
 
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
     old=$(sed -n 's/.*"ca_generation": *\([0-9]\{1,\}\).*/\1/p' tls-scaffold.json)
     new=$((${old:-1} + 1))
-    sed "s/\(\"ca_generation\": *\)[0-9]*/\1$new/" tls-scaffold.json >"$1/tls-scaffold.json"
-    sed "/\"CN\"/s/\( $old\)\{0,1\}\"\(,\{0,1\}\)\$/ $new\"\2/" config/ca-csr.json >"$1/config/ca-csr.json"
+    sed "s/\(\"ca_generation\": *\)[0-9]*/\1$new/" tls-scaffold.json >"${into}tls-scaffold.json"
+    sed "/\"CN\"/s/\( $old\)\{0,1\}\"\(,\{0,1\}\)\$/ $new\"\2/" config/ca-csr.json \
+        >"${into}config/ca-csr.json"
 }
 
-all_inputs() { cat Makefile ./*.mk config/*.json tls-scaffold.json 2>/dev/null | $sha; }
+new_ca() { # of a new set
+    workshop
+    run_cfssl ca gencert -initca "${into}config/ca-csr.json"
+    cp -p "$work/ca.pem" "$work/trust.pem"
+    mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
+    note "$ca.pem" "ca-$(digits "$ca.pem")"
+}
 
-regenerate() { # the new set is made aside; one rename decides
-    ! exists certs/ca.pem || ca_is_whole
-    say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
-    [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer && [ "$answer" = y ]; } ||
-        fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
-    lock
-    unlock
+make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates; one rename decides
     workshop
     set=$work into=$work/new/ reads=$(all_inputs) of=$(key_sum)
-    mkdir -p "${into}config" "${into}certs"
-    next_generation "$into"
-    if [ "$SIGNER" = cfssl ]; then
-        ca=${into}certs/ca record=${into}issued work=${into}certs
-        new_ca
-        note_ca
-        work=$set
-    fi
-    TLS_SCAFFOLD_INTO=$into MAKEFLAGS='' MFLAGS='' "$MAKE_PROGRAM" --no-print-directory set \
-        -j "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" || fail "the new set could not be made"
-    for each in $(components | cut -d ' ' -f 2); do
-        [ -s "$into$each.pem" ] || fail "\`$each.pem\` is not in the new set: its line lacks \$(sign)"
-    done
+    mkdir -p "${into}config"
+    if [ "$1" = set ]; then next_generation; else cp -p config/ca-csr.json "${into}config/"; fi
+    TLS_SCAFFOLD_INTO=$into MAKEFLAGS='' MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$1" \
+        -j "$(getconf _NPROCESSORS_ONLN || echo 1)" || exit 1
     lock
-    [ "$reads $of" = "$(all_inputs) $(key_sum)" ] || fail "what the set is made from has changed" "make again"
-    put_away
-    cp -Rp config "$shelf/"
+    if [ "$1" = ca ] && exists certs/ca.pem; then exit; fi # another make was first
+    [ "$reads $of" = "$(all_inputs) $(key_sum)" ] ||
+        fail "what it is made from has changed" "run make again"
+    if [ "$1" = set ]; then
+        put_away
+        cp -RLp config "$shelf/"
+        [ -e certs/ca-key.pem ] || rm -f certs/ca.pem # its key is lost: the set follows no CA
+    fi
     echo "$of" >"$set/of"
     mv "${into}certs/ca-key.pem" "$set/ca-key.pem"
     sync
     mv "$set" certs/.new
-    finish_set
-    unlock
-    echo "new CA and certificates in certs/, the old ones in $shelf/"
-    MAKEFLAGS='' MFLAGS='' exec "$MAKE_PROGRAM" --no-print-directory all # the team's own commands
+    finish
+    exec 9>&-
 }
 
+regenerate() {
+    again() { MAKEFLAGS='' MFLAGS='' exec "$MAKE_PROGRAM" --no-print-directory all; }
+    exists certs/ca.pem || exists certs/ca-key.pem || [ -d issued ] || again
+    say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
+    [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
+        [ "$answer" = y ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
+    make_set set
+    echo "new CA and certificates in certs/, the old ones in $shelf/"
+    ! grep -qs ENCRYPTED "$shelf/certs/ca-key.pem" ||
+        say "warning: the old CA's key was encrypted, the new one is not" >&2
+    again # the team's own commands
+}
+
+ends_soon() { [ -f "$1.pem" ] && ! openssl x509 -noout -checkend $seconds -in "$1.pem" >/dev/null; }
+
 renew() { # what ends within RENEW_DAYS
-    case $RENEW_DAYS in '' | *[!0-9]* | ??????*) fail "RENEW_DAYS is \`$RENEW_DAYS\`: a number of days" ;; esac
+    case $RENEW_DAYS in '' | *[!0-9]* | 0?* | ??????*)
+        fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
+    seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
-    due=$({ echo ca certs/ca && components; } | while read -r name base _; do
-        [ ! -f "$base.pem" ] || openssl x509 -noout -checkend $((RENEW_DAYS * 86400)) \
-            -in "$base.pem" >/dev/null 2>&1 || echo "req-$name"
-    done)
-    case $due in req-ca*) say "warning: the CA expires within $RENEW_DAYS days: \`make regenerate\`" >&2 ;; esac
-    due=$(echo "$due" | sed '/^req-ca$/d')
+    ! ends_soon certs/ca ||
+        say "warning: the CA expires soon (\`make regenerate\` makes another)" >&2
+    due=$(components | while read -r name base _; do ! ends_soon "$base" || echo "req-$name"; done)
     [ -n "$due" ] || { echo "nothing expires within $RENEW_DAYS days" && return; }
     echo "$due" | MAKEFLAGS='' MFLAGS='' xargs "$MAKE_PROGRAM" --no-print-directory
 }
 
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-check
+trap 'exit 143' HUP INT TERM
+sha=$(command -v sha256sum >/dev/null && echo sha256sum || echo shasum -a 256)
+echo | $sha >/dev/null # without it all sums would be the same
+command -v flock >/dev/null || flock() { # by the kernel all the same
+    perl -e 'open(F, "<&=", $ARGV[-1]) && flock(F, @ARGV > 1 ? 6 : 2) or exit 1' "$@"
+}
+for each in certs certs/.new archive archive/.lock issued; do
+    [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
+done
+case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:$1:$# in
 *:need:2) need "$2" ;;
 *:clean:1 | *:renew:1 | *:regenerate:1 | cfssl:changed:1) "$1" ;;
-cfssl:ca:1) [ -n "$into" ] || make_ca ;;
+cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
-tls-scaffold:ca:1) exists certs/ca.pem && ca_is_whole || { need tls-scaffold && exec tls-scaffold sign ca; } ;;
-tls-scaffold:again:*) need tls-scaffold && exec tls-scaffold sign --force "$2" ;;
-tls-scaffold:changed:*) need tls-scaffold && exec tls-scaffold sign "$2" ;;
-*) fail "SIGNER is \`$SIGNER\`: it is either \`cfssl\` or \`tls-scaffold\`" ;;
+tls-scaffold:ca:1) if exists "$ca.pem"; then ca_is_whole; else own ca; fi ;;
+tls-scaffold:again:*) own --force "$2" ;;
+tls-scaffold:changed:*) own "$2" ;;
+*) fail "\`$1\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;
 esac

@@ -2,7 +2,9 @@
 
 CERTS = "certs"
 CA = f"{CERTS}/ca.pem"
+TRUST = f"{CERTS}/trust.pem"
 CA_KEY = f"{CERTS}/ca-key.pem"
+ISSUED = "issued"
 CA_REQUEST = "config/ca-csr.json"
 CONFIG = "config/ca-config.json"
 ARCHIVE = "archive"

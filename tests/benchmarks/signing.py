@@ -143,7 +143,7 @@ def staged(template: Path, count: int) -> tuple[float, float]:
     make(folder, "ca", "SIGNER=tls-scaffold")
     from tls_scaffold.makefiles import makefile
     from tls_scaffold.paths import CA
-    from tls_scaffold.signing import authority, batch, pairs, plan, signer
+    from tls_scaffold.signing import authority, batch, pairs, plan, record, signer
 
     now = signer.utc_now()
     ca = authority.load(folder, CA, "certs/ca-key.pem")
@@ -151,7 +151,8 @@ def staged(template: Path, count: int) -> tuple[float, float]:
         os.sync()
         begin = time.perf_counter()
         signings = makefile.read(folder)[-count:]
-        wanted = plan.wanted(folder, signings, {CA: ca.certificate}, now, force=True)
+        empty = record.Record(folder, folder)
+        wanted = plan.plan(folder, signings, {CA: ca.certificate}, empty, now, force=True).wanted
         jobs = [batch.Job(each.signing.name, each.request, each.profile, ca, work) for each in wanted]
         folders = batch.sign(jobs, now, PROCESSORS, lambda _: None)
         signed = time.perf_counter()

@@ -49,8 +49,8 @@ COMMANDS = {
     "make, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold"),
     "make req, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl", "req"),
     "make req, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "req"),
-    "regenerate, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl", "regenerate"),
-    "regenerate, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "regenerate"),
+    "regenerate, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl", "YES=1", "regenerate"),
+    "regenerate, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "YES=1", "regenerate"),
     "bundle": (
         *STORES,
         OURS,

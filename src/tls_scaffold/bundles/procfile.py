@@ -8,7 +8,7 @@ from tls_scaffold.bundles.settings import Paths
 from tls_scaffold.inventory.membersettings import DEFAULTS
 from tls_scaffold.inventory.urls import url
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.paths import CA
+from tls_scaffold.paths import TRUST
 
 LOOPBACK = "127.0.0.1"
 STEP = 100  # between the ports of one member and of the next
@@ -26,7 +26,7 @@ def _processes(inventory: Inventory, urls: dict[str, Urls]) -> Iterator[tuple[st
         name = member.name.replace(".", "-")  # honcho and goreman take no dot
         name = f"{name}--{number}" if name in taken else name
         taken.add(name)
-        pairs = Pairs(*(Paths(each.output, trust=CA) for each in (own, peer)))
+        pairs = Pairs(*(Paths(each.output, trust=TRUST) for each in (own, peer)))
         given = flags(inventory, member, pairs, urls, Start(f"data/{member.name}"))
         yield name, " ".join(["etcd", *(_word(flag, word) for flag, word in given.items())])
 

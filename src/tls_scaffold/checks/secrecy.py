@@ -12,9 +12,12 @@ from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import ARCHIVE
 from tls_scaffold.signing import certificates, pemfiles
 
 KEYS = "*-key.pem"
+IGNORE = "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and `archive/`"
+NOT_IGNORED = ("--others", "--exclude-standard")
 OTHERS = 0o077
 # A repository may name programs that git runs by itself, and a foreign one is refused: neither is wanted here.
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
@@ -58,17 +61,32 @@ class SecretDirectory(Rule):
 
 
 class UntrackedKeys(Rule):
-    """Git tracks neither a key nor anything in `certs/` or `dist/`."""
+    """Git tracks neither a key nor anything in `certs/`, `archive/` or `dist/`."""
 
     id = "tracked-by-git"
     pain = "the key is in every clone, and stays in the history after it was deleted"
-    fix = "`git rm --cached` it, put `certs/`, `dist/` and `*-key.pem` into `.gitignore`, and sign anew what was pushed"
+    fix = f"`git rm --cached` it, {IGNORE}, and sign anew what was pushed"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each such file that git tracks; without git nothing is found."""
-        directories = [directory for directory in _directories(view) if directory != "."]
-        for path in _tracked(view.folder, [*directories, DIST, KEYS]):
+        for path in _listed_by_git(view.folder, [*_private_folders(view), KEYS]):
             yield path, "git tracks it"
+
+
+class IgnoredKeys(Rule):
+    """Git ignores every key, and everything in `dist/`."""
+
+    id = "not-ignored-by-git"
+    pain = "the next `git add .` takes the key, and a push gives it away"
+    fix = IGNORE
+
+    def look(self, view: View) -> Iterator[tuple[str, str]]:
+        """Yield each key, and what bundles hold, that git would add; without git nothing is found."""
+        keys = {entry.key_path for entry in view.contents.entries if entry.key}
+        for path in _listed_by_git(view.folder, [*_private_folders(view), KEYS, *keys], *NOT_IGNORED):
+            is_key = path in keys or path.endswith("-key.pem") or _holds_key(view.folder, path)
+            if is_key or path.startswith(f"{DIST}/"):
+                yield path, "git does not ignore it"
 
 
 class DerCRL(Rule):
@@ -118,6 +136,11 @@ def _directories(view: View) -> list[str]:
     return sorted(found or {"certs"})
 
 
+def _private_folders(view: View) -> list[str]:
+    """Return the folders of which git is to take nothing."""
+    return [*(each for each in _directories(view) if each != "."), ARCHIVE, DIST]
+
+
 def _names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
     try:
         return names(folder, directory, suffix)
@@ -132,11 +155,11 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def _tracked(folder: Path, patterns: list[str]) -> list[str]:
+def _listed_by_git(folder: Path, patterns: list[str], *options: str) -> list[str]:
     if not shutil.which("git"):
         return []
     done = subprocess.run(
-        [*GIT, "ls-files", "-z", "--", *patterns],
+        [*GIT, "ls-files", "-z", *options, "--", *patterns],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -145,4 +168,4 @@ def _tracked(folder: Path, patterns: list[str]) -> list[str]:
     return [name.decode("utf-8", "replace") for name in done.stdout.split(b"\0") if name]
 
 
-RULES = (SecretKeys, SecretDirectory, UntrackedKeys, DerCRL)
+RULES = (SecretKeys, SecretDirectory, UntrackedKeys, IgnoredKeys, DerCRL)

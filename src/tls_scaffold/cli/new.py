@@ -40,15 +40,16 @@ def settings(command: Command) -> Command:
 @option("--from", "source", type=click.Path(), default="", metavar="FILE", help="Inventory in JSON, YAML or TOML, or -")
 @settings
 @option("--separate-requests", is_flag=True, help="A request of its own for each member and proxy")
+@option("--no-record", is_flag=True, help="Keep issued/ out of git: each clone may make a CA of its own")
 @option("--dry-run", is_flag=True, help="Show the files that would be written, write nothing")
 @click.pass_obj
-def new(folder: Path, /, directory: Path, source: str, *, dry_run: bool, **words: Any) -> None:
+def new(folder: Path, /, directory: Path, source: str, *, no_record: bool, dry_run: bool, **words: Any) -> None:
     """Make a folder with everything that the certificates of a cluster need.
 
     DIRECTORY is tls-setup if left out. Then `make` in it makes the CA and signs a certificate for
     each component.
     """
-    chosen = given(words)
+    chosen = given(words) | ({"record": False} if no_record else {})
     if not source and "members" not in chosen:
         chosen |= _asked(chosen)
 

@@ -37,7 +37,7 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
         _check(folder)
         return Plan().with_more(_steps(folder))
     files.check(folder)
-    with files.lock(folder, "tls-scaffold adopt"):
+    with files.lock(folder):
         left = journal.finish(folder)
         if left and left.command == COMMAND:
             return left.plan

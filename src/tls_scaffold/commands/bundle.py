@@ -1,6 +1,6 @@
 """`tls-scaffold bundle`: a folder for each host or consumer, with its own files and what it reads."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,14 +9,13 @@ from tls_scaffold.bundles import members
 from tls_scaffold.bundles.settings import DIST, TAR, Pems
 from tls_scaffold.commands import dist, forms
 from tls_scaffold.commands.forms import Forms
+from tls_scaffold.commands.trust import Trust, read_trust
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import NOTHING_SAID, MemberSettings, retention, state_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, soundness
-from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.words import path_problem
 
@@ -71,7 +70,7 @@ def make(
     forms.check_key_form(asked)
     password = forms.read_password(asked)
     inventory = _with(settings, intake.load(folder))
-    with disk.lock(folder, "tls-scaffold bundle"):
+    with disk.lock(folder):
         chosen = _owners(inventory, intake.chosen(inventory, names) or inventory.components)
         forms.check(asked, inventory, chosen)
         parts = [part for each in chosen for part in bundle.parts(inventory, each)]
@@ -124,34 +123,39 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
     if homeless:
         hint = f"give each member its `hosts` in `{FILE}`, then `tls-scaffold sync` and `make`"
         raise ScaffoldError("no bundle is made: clients and peers are to find every member", homeless, hint)
-    ca = disk.read_text(folder, CA) or ""
+    trust = read_trust(folder)
     read = {
         each.name: Pems(
             disk.read_text(folder, f"{each.output}.pem") or "",
             disk.read_text(folder, f"{each.output}-key.pem") or "",
-            ca,
+            trust.text,
         )
         for each in components
     }
-    cas, problems = soundness.authorities(ca.encode(), CA) if ca else ((), [f"`{CA}` is missing"])
-    problems += [problem for each in components for problem in _problems(each, read[each.name], cas)]
+    problems = [
+        *trust.problems,
+        *(problem for each in components for problem in _problems(each, read[each.name], trust)),
+    ]
     if problems:
-        raise ScaffoldError("no bundle is made", problems, "`make` signs what is missing, `make req-NAME` signs again")
+        hint = trust.hint or "`make` signs what is missing, `make req-NAME` signs again"
+        raise ScaffoldError("no bundle is made", problems, hint)
     cns = {each.name: certificates.read(read[each.name].certificate.encode(), each.output).cn for each in components}
     if strangers := list(filter(None, (members.cn_problem(inventory, each, cns[each.name]) for each in components))):
         raise ScaffoldError(
             "no bundle is made: the peers of members are known by their CNs", strangers, members.CN_HINT
         )
-    lives = {CA: ca, **{f"{each.output}.pem": read[each.name].certificate for each in components}}
+    lives = {trust.path: trust.text, **{f"{each.output}.pem": read[each.name].certificate for each in components}}
     untimely = soundness.untimely({path: text.encode() for path, text in lives.items()}, utc_now())
     if untimely:
         raise ScaffoldError("no bundle is made of what is not valid now", untimely, soundness.IN_TIME)
     return read
 
 
-def _problems(component: Component, pems: Pems, cas: Collection[Certificate]) -> Iterator[str]:
+def _problems(component: Component, pems: Pems, trust: Trust) -> Iterator[str]:
     paths = {f"`{component.output}.pem`": pems.certificate, f"`{component.output}-key.pem`": pems.key}
     missing = [path for path, text in paths.items() if not text]
     yield from (f"{path} is missing" for path in missing)
     if not missing:
-        yield from soundness.faults(pems.certificate.encode(), pems.key.encode(), component.output, cas, CA)
+        yield from soundness.faults(
+            pems.certificate.encode(), pems.key.encode(), component.output, trust.cas, trust.path
+        )

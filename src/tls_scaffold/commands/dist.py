@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk.files import SECRET, create, telling, write
-from tls_scaffold.disk.healing import WORK, clear_leftovers
 from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.disk.moving import PRIVATE, remove
+from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 
 
@@ -63,8 +63,8 @@ def _is_other(path: Path, wanted: Callable[[int], bool]) -> bool:
 
 def _write(target: Path, content: bytes) -> None:
     """Put a file into `dist/` by one rename; what a kill leaves of it holds keys, and the next bundle clears it."""
-    with telling(target, "written"):
-        write(target, content, SECRET, temporary=target.with_name(f"{WORK}{os.getpid()}"))
+    with telling(target, "written"), work_folder(target.parent) as work:
+        write(target, content, SECRET, temporary=work / target.name)
 
 
 def _strange(bundle: Path, files: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.presets import PRESETS
 from tls_scaffold.inventory.values import PEER, Component, Inventory
-from tls_scaffold.paths import CA
+from tls_scaffold.paths import TRUST
 from tls_scaffold.signing import keystores
 from tls_scaffold.signing.certificates import Certificate, read_all
 
@@ -141,7 +141,7 @@ def files(
     `pems` and `home` are those of `consumers.files`; `password` is that of the PKCS #12 stores.
     """
     presets = rbac.consumers(inventory)
-    cas = read_all(next(iter(pems.values())).ca.encode(), CA) if asked.p12 else ()
+    cas = read_all(next(iter(pems.values())).ca.encode(), TRUST) if asked.p12 else ()
     trust_store = keystores.trust_store(cas, password) if asked.p12 else b""
     found = {}
     for owner in owners:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.bundles import members as bundle
+from tls_scaffold.commands.trust import Trust, read_trust
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import content, plain
 from tls_scaffold.disk.signals import ended_by_signals
@@ -19,7 +20,6 @@ from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
-from tls_scaffold.paths import CA
 from tls_scaffold.rendering import template
 from tls_scaffold.signing import certificates, soundness
 from tls_scaffold.signing.signer import utc_now
@@ -57,7 +57,8 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
     """
     inventory = intake.load(folder)
     tools = etcdctl.find(etcd_directory)
-    identities = _identities(folder, inventory)
+    trust = read_trust(folder)
+    identities = _identities(folder, inventory, trust)
     members = [
         Member(server.name, identities[server.name], identities[peer.name])
         for server, peer in inventory.member_pairs[:MOST_MEMBERS]
@@ -67,7 +68,7 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
         scripts = list(_scripts(folder, inventory, into))
         ours = _written(into / "ours.sh", _script(inventory, into))
-        ca = (folder / CA).absolute()
+        ca = (folder / trust.path).absolute()
         root, root_ca = _root(inventory, identities, ca, into)
         stranger = throwaway.client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
         starting()
@@ -106,28 +107,28 @@ def _check_peer_cns(tools: Tools, inventory: Inventory) -> None:
         )
 
 
-def _identities(folder: Path, inventory: Inventory) -> dict[str, Identity]:
+def _identities(folder: Path, inventory: Inventory, trust: Trust) -> dict[str, Identity]:
     needed = [each for each in inventory.components if each.kind != "proxy"]
-    missing = [path for path in (CA, *_files(needed)) if not (folder / path).is_file()]
+    missing = [path for path in (trust.path, *_files(needed)) if not (folder / path).is_file()]
     if missing:
         raise ScaffoldError(
             "the proof needs the folder's certificates",
             [f"`{path}` is missing" for path in missing],
             "`make` signs what is missing",
         )
-    _check(folder, inventory, needed)
+    _check(folder, inventory, trust, needed)
     return {each.name: Identity(_whole(folder, each.output), _whole(folder, f"{each.output}-key")) for each in needed}
 
 
-def _check(folder: Path, inventory: Inventory, components: Sequence[Component]) -> None:
+def _check(folder: Path, inventory: Inventory, trust: Trust, components: Sequence[Component]) -> None:
     """Raise ScaffoldError with everything about these certificates that etcd would only hint at."""
-    cas, problems = soundness.authorities(content(folder, CA), CA)
-    if problems:
-        hint = "put the CA back; is it lost? `make clean`, then `make`, begins anew"
-        raise ScaffoldError("the proof needs the folder's CA", problems, hint)
+    if trust.problems:
+        hint = trust.hint or "put the CA back; is it lost? `make regenerate` makes another"
+        raise ScaffoldError("the proof needs the folder's CA", trust.problems, hint)
+    problems = []
     for each in components:
         certificate, key = (content(folder, path) for path in _files([each]))
-        problems += soundness.faults(certificate, key, each.output, cas, CA)
+        problems += soundness.faults(certificate, key, each.output, trust.cas, trust.path)
     if problems:
         hint = "`make req-NAME` signs one again; a CA that was changed can be put back instead"
         raise ScaffoldError("the proof needs the folder's certificates", problems, hint)
@@ -135,7 +136,7 @@ def _check(folder: Path, inventory: Inventory, components: Sequence[Component]) 
     servers = [each for each in components if each.kind == "member"]  # of users the proof itself tells
     if strangers := list(filter(None, (bundle.cn_problem(inventory, each, cns[each]) for each in servers))):
         raise ScaffoldError("the members can't be each other's peers", strangers, bundle.CN_HINT)
-    paths = (CA, *(f"{each.output}.pem" for each in components))
+    paths = (trust.path, *(f"{each.output}.pem" for each in components))
     untimely = soundness.untimely({path: content(folder, path) for path in paths}, utc_now())
     if untimely:
         raise ScaffoldError("the proof needs certificates that are valid now", untimely, soundness.IN_TIME)

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from tls_scaffold.disk.folder import lock_or_refusal
+from tls_scaffold.disk.folder import inside, lock_or_refusal
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
@@ -18,10 +18,12 @@ from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
 from tls_scaffold.words import meant
 
 if TYPE_CHECKING:
-    from tls_scaffold.signing.signings import Done, Progress
+    from tls_scaffold.signing.rounds import Done
+    from tls_scaffold.signing.signings import Progress
 
 WAIT = 60.0
 CA = "ca"
+COMPONENTS = "COMPONENTS.md"
 
 
 def sign(
@@ -43,33 +45,68 @@ def sign(
     is signed here itself, say) is in the answer beside that. Lines that call cfssl in a way that is not understood are
     told where every component is asked for.
     """
-    with lock_or_refusal(folder, "tls-scaffold sign", wait=WAIT) as refusal:
-        with ca_kept(folder), ExitStack() as stack:
-            reading = _Reading(folder)
-            stack.callback(reading.end)
-            from tls_scaffold.signing import signings
+    with lock_or_refusal(folder, wait=WAIT) as refusal:
+        found = _survey(folder)
+        from tls_scaffold.signing import rounds, signings
 
-            found = reading.result()
         chosen = _named(found.own if own_lines else found.signings, names)
         # Nothing is read any more behind the signing: an error there would hide what was signed.
         text = "" if names else content(folder, MAKEFILE).decode("utf-8", "replace")
-        done, put = signings.Done({}, 0), set[str]()
+        done, put = rounds.Done({}, 0), set[str]()
         try:
-            for each in signings.in_turn(chosen):
-                planned = signings.look(folder, each, found.signings, force=force)
+            for each in rounds.in_turn(chosen):
+                planned = rounds.look(folder, each, found.signings, force=force)
                 if refusal and planned.done.signed:
                     raise refusal
                 done += planned.done
                 if not refusal:
-                    signings.carry_out(folder, planned, processes or _processors(), progress, tell=put.add)
+                    signings.carry_out(planned, processes or _processors(), progress, tell=put.add)
         except (ScaffoldError, OSError) as error:
             if not put:
                 raise
             signed = {path: reasons for path, reasons in done.signed.items() if path in put}
             done = replace(done, signed=signed, problem=error)
+    done = replace(done, reloads=_reloads(folder, done.signed))
     if names:
         return done
     return replace(done, left=() if own_lines else _left(text, found.unread), not_run=_not_run(text, done.signed))
+
+
+def sign_set(folder: Path, into: str, *, processes: int, progress: "Progress") -> "Done":
+    """Make a new set in the folder `into` below `folder`: a CA, and all that the component lines ask for.
+
+    Nothing else is written and no lock taken: whoever puts the set in place does that then. Arguments, answer and
+    errors are those of `sign`.
+    """
+    target = inside(folder, into)
+    found = _survey(folder)
+    from tls_scaffold.signing import rounds, signings
+
+    planned = rounds.look(folder, found.own, found.own, force=True, target=target)
+    signings.carry_out(planned, processes or _processors(), progress, tell=lambda _: None)
+    return planned.done
+
+
+def _survey(folder: Path) -> Survey:
+    """Return what make would sign. What does that is loaded meanwhile."""
+    with ca_kept(folder), ExitStack() as stack:
+        reading = _Reading(folder)
+        stack.callback(reading.end)
+        from tls_scaffold.signing import rounds, signings  # noqa: F401
+
+        return reading.result()
+
+
+def _reloads(folder: Path, signed: Iterable[str]) -> dict[str, str]:
+    """Return who has to be told of a new certificate, by its path: the last cell of its row in COMPONENTS.md."""
+    try:
+        table = content(folder, COMPONENTS).decode("utf-8", "replace") if signed else ""
+    except ScaffoldError:
+        return {}
+    rows = (line.strip().strip("|").split(" | ") for line in table.splitlines() if line.startswith("| "))
+    by_name = {row[0].strip(): row[-1].strip() for row in rows if len(row) > 1}
+    found = {path: by_name.get(path.rpartition("/")[2].removesuffix(".pem"), "") for path in signed}
+    return {path: told for path, told in found.items() if told}
 
 
 def _not_run(text: str, signed: Collection[str]) -> tuple[str, ...]:
@@ -123,7 +160,7 @@ class _Reading(Thread):
 
 def _understood(found: Survey) -> Survey:
     if found.strange:
-        hint = "a line is `req-NAME CERTIFICATE: REQUEST ; $(sign) PROFILE`; more commands go on lines below it"
+        hint = "a line is `req-NAME CERTIFICATE: REQUEST ; $(sign) [FLAGS] $<`; more commands go on lines below it"
         lines = map(str, found.strange)
         raise ScaffoldError("lines of the Makefile are not understood, and nothing is signed", lines, hint)
     return found

@@ -1,6 +1,7 @@
 """Files that come into being whole: their mode from the first byte, on the disk before their name is."""
 
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,7 +53,7 @@ def write(path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path 
         _write_by(temporary, path, content, mode)
         return
     try:
-        _write_by(path.with_name(f".{path.name}.{os.getpid()}.tmp"), path, content, mode)
+        _write_by(path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp"), path, content, mode)
     except OSError as error:
         error.filename = str(path)
         raise
@@ -60,7 +61,6 @@ def write(path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path 
 
 def _write_by(temporary: Path, path: Path, content: str | bytes, mode: int) -> None:
     try:
-        temporary.unlink(missing_ok=True)
         create(temporary, content, mode)
         temporary.replace(path)
     except BaseException:
@@ -68,6 +68,18 @@ def _write_by(temporary: Path, path: Path, content: str | bytes, mode: int) -> N
             temporary.unlink(missing_ok=True)
         raise
     flush_directory(path.parent)
+
+
+def make_private(path: Path) -> None:
+    """Make a folder that its owner alone can look into, and git not at all; one that is there gets what keeps git out.
+
+    An empty `.gitignore`, as a kill or a full disk may leave it, would keep nothing out.
+    """
+    path.mkdir(mode=0o700, exist_ok=True)
+    rules = path / ".gitignore"
+    if not os.path.lexists(rules) or (rules.is_file() and not rules.stat().st_size):
+        write(rules, "*\n", SECRET)
+        flush_directory(path.parent)
 
 
 def usual_mode(path: Path) -> int:

@@ -8,41 +8,45 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk import locking
-from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling, usual_mode
+from tls_scaffold.disk.files import flush_directory, make_private, telling, usual_mode
 from tls_scaffold.disk.files import write as write_file
-from tls_scaffold.disk.healing import CA_FILES, WORK, clear_leftovers, finish_ca, heal
+from tls_scaffold.disk.healing import CA_FILES, NEW_SET, TRUST, heal, put_ca
 from tls_scaffold.disk.moving import is_in, make_directories, move
+from tls_scaffold.disk.parent import check_parent
 from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE, CERTS, LARGEST, STATE
+from tls_scaffold.paths import ARCHIVE, CERTS, ISSUED, LARGEST, STATE
 
-NO_LINKS = (CERTS, ARCHIVE, STATE)
+NO_LINKS = (CERTS, NEW_SET, ARCHIVE, ISSUED, STATE)
 NO_LINKS_HINT = "move it away, or put a folder in its place"
 
 
 @contextmanager
-def lock(folder: Path, words: str, wait: float = locking.WAIT) -> Iterator[None]:
+def lock(folder: Path, *, wait: float = locking.WAIT) -> Iterator[None]:
     """Hold `folder` while the block runs, and first finish what a killed run had decided.
 
-    The arguments and errors are those of `locking.lock`.
+    Raises ScaffoldError as `locking.lock`, where what is to be finished can't be, and if make asked for this run and
+    is gone: the next make may have ended already.
     """
     check(folder)
-    with locking.lock(folder, words, wait):
+    with locking.lock(folder, wait=wait):
+        check_parent()
         with telling(folder):
             heal(folder)
         yield
 
 
 @contextmanager
-def lock_or_refusal(folder: Path, words: str, wait: float = locking.WAIT) -> Iterator[ScaffoldError | None]:
+def lock_or_refusal(folder: Path, *, wait: float = locking.WAIT) -> Iterator[ScaffoldError | None]:
     """Hold `folder` as `lock` does, or yield why nothing can be written in it: the block then only reads.
 
-    The arguments are those of `lock`, and its other errors are raised.
+    The other errors of `lock` are raised.
     """
     with ExitStack() as stack:
         refusal = None
         try:
-            stack.enter_context(lock(folder, words, wait))
+            stack.enter_context(lock(folder, wait=wait))
         except locking.UnwritableError as error:
             refusal = error
         yield refusal
@@ -80,19 +84,24 @@ def write(folder: Path, path: str, content: str | bytes, mode: int | None = None
 
     Unless `mode` is given it stays, and a new file gets the one that a new folder's files have.
     """
-    target, work = inside(folder, path), f"{WORK}{os.getpid()}"
+    target = inside(folder, path)
     with telling(target, "written"):
         state = folder / STATE
         state.mkdir(exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = usual_mode(target) if mode is None else mode
         try:
-            write_file(target, content, mode, temporary=state / work)
+            _write_by_way_of(state, target, content, mode)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             clear_leftovers(target.parent)
-            write_file(target, content, mode, temporary=target.with_name(work))
+            _write_by_way_of(target.parent, target, content, mode)
+
+
+def _write_by_way_of(place: Path, target: Path, content: str | bytes, mode: int) -> None:
+    with work_folder(place) as work:
+        write_file(target, content, mode, temporary=work / target.name)
 
 
 def remove(folder: Path, path: str) -> None:
@@ -116,10 +125,9 @@ def archive(folder: Path, name: str = "") -> Path:
     Only its owner can look into `archive`.
     """
     with telling(folder / ARCHIVE, "made"):
-        (folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
+        make_private(folder / ARCHIVE)
         place = folder / (name or shelf(folder))
         place.mkdir(exist_ok=bool(name))
-        flush_directory(folder)
         flush_directory(place.parent)
     return place
 
@@ -137,7 +145,7 @@ def move_away(folder: Path, path: str, shelf: Path) -> None:
             target = archive(folder) / path
         make_directories(target.parent)
         clear_leftovers(target.parent)
-        move(source, target, target.with_name(f"{WORK}{os.getpid()}"))
+        move(source, target)
 
 
 def take_ca(folder: Path, base: str) -> None:
@@ -145,21 +153,12 @@ def take_ca(folder: Path, base: str) -> None:
 
     The copy is whole at once, as a new CA would be, and the files stay where they are.
     """
-    certs = folder / CERTS
-    with telling(certs, "written"):
-        if any(os.path.lexists(certs / name) for name in CA_FILES):
+    with telling(folder / CERTS, "written"):
+        if any(os.path.lexists(folder / CERTS / name) for name in CA_FILES):
             return
-        certs.mkdir(mode=0o700, exist_ok=True)
-        work = certs / f"{WORK}{os.getpid()}"
-        work.mkdir(mode=0o700)
-        for name in CA_FILES:
-            source = inside(folder, base + name.removeprefix("ca"))
-            if os.path.lexists(source):
-                content = plain(source, str(source), follow=False)
-                create(work / name, content, SECRET if name.endswith("-key.pem") else PUBLIC)
-        work.rename(certs / ".ca")
-        flush_directory(certs)
-        finish_ca(certs)
+        sources = {name: f"{base}.pem" if name == TRUST else base + name.removeprefix("ca") for name in CA_FILES}
+        found = {name: inside(folder, path) for name, path in sources.items() if os.path.lexists(inside(folder, path))}
+        put_ca(folder, {name: plain(path, str(path), follow=False) for name, path in found.items()})
 
 
 def own_texts(folder: Path, paths: Iterable[str]) -> dict[str, str]:

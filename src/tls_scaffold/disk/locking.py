@@ -1,137 +1,130 @@
-"""The lock of a folder, kept by `sign.sh` and by every command alike.
+"""The lock of a folder: flock(2) on the file `archive/.lock`, which `sign.sh` takes alike.
 
-A token `.lock/GROUP.PID.COMPONENT` stands for each process at work: `sign.sh` works on one component and
-lets others of its make go on beside it; a command of ours works on `all` of them, and alone. Whoever has put
-down its own looks at the others, and steps back where one is alive. A token holds the line `START WORDS`; it
-is dead when its process is.
+The kernel lets go of it when its holder is gone, killed or not, in a container or not.
 """
 
+import errno
+import fcntl
 import os
 import random
+import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tls_scaffold.disk.files import create, telling
-from tls_scaffold.disk.processes import alive, started
+from tls_scaffold.disk.files import make_private, telling
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import ARCHIVE
 
-DIRECTORY = ".lock"
-ALL = "all"
+FILE = f"{ARCHIVE}/.lock"
 WAIT = 5.0
+_held: set[tuple[int, int]] = set()  # the files that this process has locked: flock(2) does not tell
 
 
 class UnwritableError(ScaffoldError):
-    """No lock can be put down in a folder: the disk takes nothing there."""
-
-
-@dataclass(frozen=True)
-class Token:
-    """Who is at work: the name of the token's file, the process, when that began, and what runs."""
-
-    file_name: str
-    pid: int
-    start: str
-    words: str
+    """No lock can be taken in a folder: the disk takes nothing there."""
 
 
 @contextmanager
-def lock(folder: Path, words: str, wait: float = WAIT) -> Iterator[None]:
-    """Hold `folder` while the block runs; `words` say what that is (`tls-scaffold sync`).
+def lock(folder: Path, *, wait: float = WAIT) -> Iterator[None]:
+    """Hold `folder` while the block runs.
 
-    Raises ScaffoldError naming the holder if another has the folder for longer than `wait` seconds,
-    UnwritableError where nothing can be written.
+    Raises ScaffoldError if another has the folder for longer than `wait` seconds, UnwritableError where
+    nothing can be written.
     """
-    pid = os.getpid()
-    token = Token(f"{pid}.{pid}.{ALL}", pid, started(pid), words)
-    directory = folder / DIRECTORY
-    _acquire(directory, token, wait)
+    with telling(folder / FILE, as_error=UnwritableError):
+        make_private(folder / ARCHIVE)
+        descriptor = _opened(folder / FILE, os.O_RDWR | os.O_CREAT)
+    try:
+        with telling(folder / FILE, "locked"):
+            wait_for(descriptor, folder, wait)
+        with _noted(descriptor):
+            yield
+    finally:
+        os.close(descriptor)
+
+
+def wait_for(descriptor: int, folder: Path, wait: float) -> None:
+    """Take the lock of what a descriptor stands for; ScaffoldError if another has it for longer than `wait` seconds."""
+    deadline = time.monotonic() + wait
+    if is_taken(descriptor):
+        return
+    _tell_waiting()
+    # A blocking flock(2) could not be told when to give up.
+    while not is_taken(descriptor):
+        if time.monotonic() > deadline:
+            raise ScaffoldError(f"another run works on the folder `{folder}`", hint="run this again when it has ended")
+        time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  (it spreads the waiting, it hides nothing)
+
+
+def is_taken(descriptor: int) -> bool:
+    """Take the lock of what a descriptor stands for, unless another has it; tells whether it is ours."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def others_kept_out(folder: Path) -> Iterator[Callable[[], bool]]:
+    """Hold `folder` while the block runs, if nobody else does, and change nothing in it for that.
+
+    Yields what tells whether nobody else has held it since.
+    """
+    try:
+        descriptor = _opened(folder / FILE, os.O_RDONLY)
+    except FileNotFoundError:  # nobody has ever held it
+        yield lambda: not os.path.lexists(folder / FILE)
+        return
+    except (OSError, ScaffoldError):
+        yield lambda: False
+        return
+    try:
+        alone = _number(descriptor) in _held or is_taken(descriptor)
+        yield lambda: alone
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: Path, flags: int) -> int:
+    """Open the file that is locked; ScaffoldError if it is a link or no plain file."""
+    try:
+        # A named pipe would keep an ordinary open waiting for ever.
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ScaffoldError(f"`{path}` is a link", hint="move it away") from None
+        if error.errno in (errno.EISDIR, errno.ENXIO):
+            raise _no_file(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_file(path)
+    return descriptor
+
+
+def _no_file(path: Path) -> ScaffoldError:
+    return ScaffoldError(f"`{path}` should be a plain file", hint="move it away")
+
+
+@contextmanager
+def _noted(descriptor: int) -> Iterator[None]:
+    number = _number(descriptor)
+    _held.add(number)
     try:
         yield
     finally:
-        _release(directory, token)
+        _held.discard(number)
 
 
-def _acquire(directory: Path, token: Token, wait: float) -> None:
-    if directory.is_symlink():
-        raise ScaffoldError(f"`{directory}` is a link: a lock is a folder of its own", hint="move it away")
-    deadline = time.monotonic() + wait
-    while True:
-        holder = _try(directory, token)
-        if holder is None:
-            return
-        if time.monotonic() > deadline:
-            raise ScaffoldError(
-                f"`{holder.words or 'another run'}` (process {holder.pid}) works on the folder `{directory.parent}`",
-                hint="run this again when it has ended",
-            )
-        time.sleep(random.uniform(0.02, 0.2))  # noqa: S311  (it spreads the waiting, it hides nothing)
+def _number(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
 
 
-def _try(directory: Path, token: Token) -> Token | None:
-    """Put the token down; if there is another live one, take it back and return that one."""
-    _put_down(directory, token)
-    try:
-        holder = next(_live(directory, token), None)
-    except BaseException:
-        _release(directory, token)
-        raise
-    if holder:
-        _release(directory, token)
-    return holder
+def _tell_waiting() -> None:
+    import logging  # seldom needed; without a handler its warnings go to stderr as they are
 
-
-def _put_down(directory: Path, token: Token) -> None:
-    path = directory / token.file_name
-    with telling(directory, as_error=UnwritableError):
-        while True:
-            directory.mkdir(exist_ok=True)
-            try:
-                create(path, f"{token.start} {token.words}\n", flush=False)
-            except FileExistsError:
-                path.unlink(missing_ok=True)  # of a dead process that had our number
-            except FileNotFoundError:
-                continue  # another run ended and took the directory away
-            else:
-                return
-
-
-def is_held_by_others(folder: Path) -> bool:
-    """Tell whether a process other than this one works on a folder now."""
-    try:
-        tokens = [_read(path) for path in (folder / DIRECTORY).iterdir()]
-    except FileNotFoundError:
-        return False
-    except OSError:  # a token of another user's make can't be read
-        return True
-    return any(token and token.pid != os.getpid() and alive(token.pid, token.start) for token in tokens)
-
-
-def _live(directory: Path, own: Token) -> Iterator[Token]:
-    for path in sorted(directory.iterdir()):
-        other = _read(path)
-        if other is None or other.file_name == own.file_name:
-            continue
-        if alive(other.pid, other.start):
-            yield other
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> Token | None:
-    pid = path.name.partition(".")[2].partition(".")[0]
-    if not (pid.isascii() and pid.isdecimal()):
-        return None
-    try:
-        start, _, words = path.read_text(encoding="utf-8", errors="replace").strip().partition(" ")
-    except FileNotFoundError:
-        return None
-    return Token(path.name, int(pid), start, words)
-
-
-def _release(directory: Path, token: Token) -> None:
-    (directory / token.file_name).unlink(missing_ok=True)
-    with suppress(OSError):
-        directory.rmdir()
+    logging.getLogger(__name__).warning("waiting for another run")

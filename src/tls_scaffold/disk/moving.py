@@ -9,16 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from tls_scaffold.disk.files import SECRET, create, flush_directory
+from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
 
 PRIVATE = 0o700
 
 
-def move(source: Path, target: Path, temporary: Path) -> None:
+def move(source: Path, target: Path) -> None:
     """Move a file, a link or a folder to where nothing is yet, also to another disk.
 
-    `temporary` is where a copy comes into being, on the disk of `target`. A kill leaves the source or the target
-    whole, and the same call ends what it left. Raises OSError, ScaffoldError if something else is at `target`.
+    A kill leaves the source or the target whole, and the same call ends what it left. Raises OSError, ScaffoldError
+    if something else is at `target`.
     """
     if os.path.lexists(target):
         if not is_in(source, target):
@@ -32,12 +33,29 @@ def move(source: Path, target: Path, temporary: Path) -> None:
                 raise
         else:
             return
-        remove(temporary)
-        _copy(source, temporary)
-        temporary.rename(target)
+        with work_folder(target.parent) as work:
+            _copy(source, work / target.name)
+            (work / target.name).rename(target)
     flush_directory(target.parent)
     remove(source)
     flush_directory(source.parent)
+
+
+def move_over(source: Path, target: Path) -> None:
+    """Move a file to its place, over what is there, also to another disk.
+
+    A kill leaves the source or the target whole, and the same call ends what it left. Raises OSError.
+    """
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with work_folder(target.parent) as work:
+            _copy(source, work / target.name)
+            (work / target.name).replace(target)
+        flush_directory(target.parent)
+        source.unlink()
 
 
 def is_in(part: Path, whole: Path) -> bool:

@@ -12,11 +12,10 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from tls_scaffold.disk import folder as files
 from tls_scaffold.disk.files import create as create_file
 from tls_scaffold.disk.files import flush_directory, telling, usual_mode
-from tls_scaffold.disk.healing import WORK, clear
-from tls_scaffold.disk.locking import DIRECTORY as LOCK
+from tls_scaffold.disk.locking import WAIT, wait_for
+from tls_scaffold.disk.workfolders import WORK, clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -34,7 +33,7 @@ NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, err
 """What a disk says that has none: FAT, shares, file systems of a program."""
 OTHERS = (".git", "lost+found")  # the second is in every new disk
 # What a run writes before it puts it in place. With other words there are requests of other names.
-WORK_FOLDER = re.compile(rf"{re.escape(STATE)}/{re.escape(WORK)}[0-9]+(?:/|$)")
+WORK_FOLDER = re.compile(rf"{re.escape(STATE)}/{re.escape(WORK)}[a-z0-9_]{{8}}(?:/|$)")
 REQUEST = re.compile(r"config/[^/]+\.json")
 
 
@@ -66,10 +65,21 @@ def create(target: Path, tree: Mapping[str, str]) -> list[str]:
     place = _real_place(target)
     with telling(place, "written"), _undone_on_failure() as undo:
         _make_folders(place, undo)
-        with files.lock(place, "tls-scaffold new"):
+        with _held(place):
             paths = missing_paths(target, tree)
             _fill(place, {path: tree[path] for path in paths})
     return paths
+
+
+@contextmanager
+def _held(place: Path) -> Iterator[None]:
+    """Keep other runs of `new` out: the folder itself is held, as nothing is in it yet that could be locked."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        wait_for(descriptor, place, WAIT)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _not_empty(target: Path, in_the_way: list[str]) -> ScaffoldError:
@@ -94,7 +104,7 @@ def _turn(path: str) -> tuple[int, str]:
 
 def _in_the_way(place: Path, tree: Mapping[str, str], below: str = "") -> Iterator[str]:
     """Yield what this run would not have put there, by path below the folder; no link is followed."""
-    folders = {LOCK, STATE, *(str(parent) for path in tree for parent in PurePosixPath(path).parents)}
+    folders = {STATE, *(str(parent) for path in tree for parent in PurePosixPath(path).parents)}
     with suppress(FileNotFoundError):
         for entry in sorted(os.scandir(place / below), key=lambda each: each.name):
             path = f"{below}{entry.name}"
@@ -120,7 +130,7 @@ def _is_expected(place: Path, path: str, tree: Mapping[str, str]) -> bool:
         if path in tree:
             return _holds(place / path, tree[path])
         at_work = _at_work(path)
-        known = path.startswith(f"{LOCK}/") or (at_work != path and (at_work in tree or REQUEST.fullmatch(at_work)))
+        known = at_work != path and (at_work in tree or REQUEST.fullmatch(at_work))
         status = (place / path).lstat()
         return bool(known) and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
     except FileNotFoundError:  # of a run that goes on: it is looked at again when that has ended
@@ -151,20 +161,17 @@ def _make_folders(path: Path, undo: ExitStack) -> None:
 def _fill(place: Path, texts: Mapping[str, str]) -> None:
     """Give a folder files that it does not have, in the order of `texts`: all are on the disk before one is in place.
 
-    The folder's lock is held, so that whatever is at work in it is this run.
+    The folder is held.
     """
     with _undone_on_failure() as undo:
-        work = place / STATE / f"{WORK}{os.getpid()}"
-        _make_folders(work.parent, undo)
-        work.mkdir()
-        try:
+        _make_folders(place / STATE, undo)
+        clear_leftovers(place / STATE)
+        with work_folder(place / STATE) as work:
             for path, text in texts.items():
                 (work / path).parent.mkdir(parents=True, exist_ok=True)
                 create_file(work / path, text, usual_mode(work / path), flush=False)
             os.sync()
             _put_in_place(place, work, texts, undo)
-        finally:
-            clear(work)
 
 
 def _put_in_place(place: Path, work: Path, texts: Mapping[str, str], undo: ExitStack) -> None:
@@ -181,17 +188,26 @@ def _move(place: Path, work: Path, texts: Mapping[str, str], paths: Collection[s
     for path in paths:
         there = place / path
         _make_folders(there.parent, undo)
-        if os.path.lexists(there):
-            raise _in_between(there)
-        try:
-            there.hardlink_to(work / path)  # a rename would write over what comes into being now
-        except FileExistsError:
-            raise _in_between(there) from None
-        except OSError as error:
-            if error.errno not in NO_HARD_LINKS:
-                raise
-            (work / path).rename(there)
-        undo.callback(_remove_file, there, texts[path])
+        if not _come_into_being(there, work / path, texts[path]):
+            undo.callback(_remove_file, there, texts[path])
+
+
+def _come_into_being(there: Path, source: Path, text: str) -> bool:
+    """Put a file in its place; tells whether it was there just so: a `sync` may finish the folder at the same time."""
+    try:
+        if not os.path.lexists(there):
+            there.hardlink_to(source)  # a rename would write over what comes into being now
+            return False
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        source.rename(there)
+        return False
+    if not _holds(there, text):
+        raise _in_between(there)
+    return True
 
 
 def _in_between(path: Path) -> ScaffoldError:

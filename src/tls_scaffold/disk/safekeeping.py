@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 from tls_scaffold.disk.files import create, telling, write
 from tls_scaffold.disk.folder import archive, move_away
-from tls_scaffold.disk.locking import DIRECTORY, is_held_by_others
+from tls_scaffold.disk.locking import others_kept_out
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals, uninterrupted
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import anyway, sealed
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, CERTS, LARGEST
+from tls_scaffold.paths import ARCHIVE, LARGEST
 from tls_scaffold.words import visible
 
 KINDS = (".pem", ".key", ".crt", ".cer", ".csr", ".p12", ".pfx")
 OF_A_CA = re.compile(r"(?:.*[^a-z])?(?:root|etcd)?ca(?![a-z])", re.IGNORECASE)
-NOT_LOOKED_INTO = (ARCHIVE, ".git", DIRECTORY)
+NOT_LOOKED_INTO = (ARCHIVE, ".git")
 PUT_BACK_HINT = "take what changes them out of these lines: make runs it whenever it is asked"
 PUT_ASIDE_HINT = (
     "others work on the folder, and the change may be theirs: put back from `archive/` what should not have changed"
@@ -47,15 +47,14 @@ def ca_kept(folder: Path) -> Iterator[None]:
         if sealed.holds():  # nothing that make runs can write there
             yield
             return
-        # A make beside us that is at its swap of a pair shows half of it: what it has now is not what to put back.
-        was_alone, certs = not is_held_by_others(folder), _inode(folder / CERTS)
-        before = _files(folder)
-        try:
-            yield
-        finally:
-            with uninterrupted():
-                is_alone = was_alone and certs == _inode(folder / CERTS) and not is_held_by_others(folder)
-                _look_after(folder, before, is_alone=is_alone)
+        # What a make beside us puts in place meanwhile is not what to put back.
+        with others_kept_out(folder) as is_alone:
+            before = _files(folder)
+            try:
+                yield
+            finally:
+                with uninterrupted():
+                    _look_after(folder, before, is_alone=is_alone())
 
 
 def _look_after(folder: Path, before: Mapping[str, _File], *, is_alone: bool) -> None:
@@ -100,14 +99,6 @@ def _paths(folder: Path) -> Iterator[str]:
             path = Path(place, name)
             if name.lower().endswith(KINDS) and not path.is_symlink():
                 yield path.relative_to(folder).as_posix()
-
-
-def _inode(path: Path) -> int:
-    """Return which directory it is: `make regenerate` puts another in its place. 0 if there is none."""
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return 0
 
 
 def _put_back(folder: Path, before: Mapping[str, _File], changed: list[str], made: list[str]) -> list[str]:

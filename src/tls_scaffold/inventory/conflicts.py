@@ -1,12 +1,13 @@
 """What can't stand together in one inventory: names, files, hosts and CNs that collide."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from tls_scaffold.inventory.reach import ENDINGS, RENDERED
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CA
-from tls_scaffold.words import canonical_host
+from tls_scaffold.words import CN_LENGTH, canonical_host
 
 Item = TypeVar("Item")
 LISTS = (("proxies", "proxy"), ("users", "user"))
@@ -144,11 +145,18 @@ def _cns(inventory: Inventory) -> Iterator[str]:
         field = "name" if user.name == user.cn else "cn"
         if user.cn in servers:
             yield f"{place}.{field}: `{user.cn}` is the CN of {servers[user.cn]}: etcd's gateway would act as that user"
-        if user.cn == inventory.ca_cn:
+        if _is_ca_cn(inventory, user.cn):
             yield f"{place}.{field}: `{user.cn}` with the same names would be the whole subject of the CA"
-    if inventory.ca_cn in servers:
-        owner = servers[inventory.ca_cn]
-        yield f"ca_cn: `{inventory.ca_cn}` is the CN of {owner}: they would have the whole subject of the CA"
+    for cn, owner in servers.items():
+        if _is_ca_cn(inventory, cn):
+            yield f"ca_cn: `{cn}` is the CN of {owner}: they would have the whole subject of the CA"
+    if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
+        yield f"ca_cn: `{inventory.ca_subject_cn}`, with the number of the CA, is longer than {CN_LENGTH} characters"
+
+
+def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
+    """Tell whether this is the CN of the CA, or of one that came before it or will follow it."""
+    return re.fullmatch(rf"{re.escape(inventory.ca_cn)}( [1-9][0-9]*)?", cn) is not None
 
 
 def _lifetimes(inventory: Inventory) -> Iterator[str]:

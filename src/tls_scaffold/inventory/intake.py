@@ -25,8 +25,10 @@ NAMES = {
 }  # RFC 5280, appendix A.1
 FIELDS = (
     *("version", "members", "proxies", "users", "grant", "role", "key", "expiry", "ca_expiry", "ca_cn"),
-    *(*NAMES, "country", "separate_requests", "members_cn", "etcd", "removed", "ignore"),
+    "ca_generation",
+    *(*NAMES, "country", "separate_requests", "members_cn", "etcd", "record", "removed", "ignore"),
 )
+GENERATIONS = range(1, 1000)
 KEYS = "ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519"
 LIFETIMES = "`90d`, `1y` or `8760h`"
 HINT = "`tls-scaffold new --help` says what each option takes"
@@ -40,6 +42,7 @@ def of_data(data: object) -> Inventory:
     """
     if not isinstance(data, Mapping):
         raise problem_report([f"inventory: `{shown(data)}` is not a table of fields"])
+    _check_version(data.get("version", VERSION))
     fields = Fields()
     inventory = _inventory(fields, fields.table("", data, FIELDS))
     problems = [*fields.problems, *conflicts(inventory), *rbac.problems(inventory)]
@@ -103,7 +106,6 @@ def extended(data: object, added: Mapping[str, Any]) -> object:
 
 
 def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
-    _version(fields, data.get("version", VERSION))
     removed = tuple(fields.each("removed", data.get("removed", []), fields.name))
     return Inventory(
         members=components.members(fields, data.get("members", []), removed),
@@ -113,11 +115,13 @@ def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
         expiry=_setting(fields, data, "expiry", words.hours, LIFETIMES),
         ca_expiry=_setting(fields, data, "ca_expiry", words.hours, LIFETIMES),
         ca_cn=fields.text("ca_cn", data.get("ca_cn", DEFAULTS.ca_cn), words.ca_cn_problem),
+        ca_generation=_generation(fields, data.get("ca_generation", DEFAULTS.ca_generation)),
         **{name: _subject(fields, data, name) for name in NAMES},
         country=fields.text("country", data.get("country", ""), _country_problem),
         separate_requests=fields.flag("separate_requests", data.get("separate_requests", False)),
         members_cn=fields.text("members_cn", data.get("members_cn", DEFAULTS.members_cn), words.cn_problem),
         etcd=member_settings(fields, "etcd", data.get("etcd", {})),
+        record=fields.flag("record", data.get("record", DEFAULTS.record)),
         removed=removed,
         ignore=_ignore(fields, data.get("ignore", {})),
     )
@@ -130,9 +134,25 @@ def _users(fields: Fields, data: Mapping[str, Any]) -> tuple[User, ...]:
     return users
 
 
-def _version(fields: Fields, value: object) -> None:
-    if isinstance(value, bool) or value != VERSION:
-        fields.wrong("version", f"`{shown(value)}` is not a version that is known here: it is {VERSION}")
+def _check_version(value: object) -> None:
+    """Raise ScaffoldError unless this is the number of the format that is known here.
+
+    Whatever else such an inventory has would be told as mistakes, which they are not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise problem_report([f"version: `{shown(value)}` is not the number of a format: it is {VERSION}"])
+    if value > VERSION:
+        raise ScaffoldError(
+            f"the inventory has the format {shown(value)}, and this tls-scaffold knows the format {VERSION}",
+            hint="a newer tls-scaffold wrote it: upgrade this one",
+        )
+
+
+def _generation(fields: Fields, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value in GENERATIONS:
+        return value
+    fields.wrong("ca_generation", f"`{shown(value)}` is not a number from 1 to {GENERATIONS[-1]}")
+    return DEFAULTS.ca_generation
 
 
 def _setting(

@@ -7,7 +7,7 @@ import re
 
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, RULES
+from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, RULES, TRUST
 
 RENDERED = (
     *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
@@ -17,8 +17,8 @@ RENDERED = (
 ENDINGS = (".pem", "-key.pem", ".csr")
 """What a component, or a CA, has of its output."""
 OUR_REQUESTS = (CA_REQUEST, CONFIG, FILE)
-NO_REQUESTS = (ARCHIVE, CERTS, "data", "dist")
-NO_OUTPUTS = (ARCHIVE, "config", "data", "dist")
+NO_REQUESTS = (ARCHIVE, CERTS, "data", "dist", "issued")
+NO_OUTPUTS = (ARCHIVE, "config", "data", "dist", "issued")
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 PATH = re.compile(rf"(?:{PART}/)*{PART}", re.ASCII)
 LONGEST_PART = 200  # file systems take 255 bytes, and names of ours go on: `-key.pem`, `.new`
@@ -47,6 +47,8 @@ def output_problem(text: str) -> str:
     name = text.rpartition("/")[2].lower()
     if name == "ca":  # in any folder: the CA of one made by hand may lie there
         return f"`{text}.pem` is called like the certificate of a CA"
+    if f"{text}.pem".lower() == TRUST:
+        return f"`{TRUST}` is what others trust"
     return f"`{text}.pem` would be the key of `{text[:-4]}`" if name.endswith("-key") else ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.inventory.values import Inventory, text_of
 from tls_scaffold.keeping.merge import merge
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.makefiles.componentedits import Edited, edited
@@ -34,7 +34,7 @@ class Change:
         """Return the text of the new inventory, in the team's own order of fields as far as it can be kept."""
         if self.old == self.new:
             return text
-        merged = merge([self.old.document()], text, self.new.to_json()).text
+        merged = merge([self.old.document()], text, self.new.to_json(), text_of).text
         return merged if intake.from_json(merged) == self.new else self.new.to_json()
 
     def makefile(self, text: str, record: Record) -> Edited:

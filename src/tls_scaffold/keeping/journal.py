@@ -55,7 +55,7 @@ def _changed(plan: Plan) -> Iterator[str]:
     for path in plan.moves:
         yield from (path, f"{plan.shelf}/{path}")
     if plan.ca:
-        yield f"{CERTS}/.ca"
+        yield f"{CERTS}/.new"
 
 
 def finish(folder: Path) -> Entry | None:

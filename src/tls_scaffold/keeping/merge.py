@@ -1,7 +1,7 @@
 """Requests and configurations, which a team edits too: merged as data, what was rendered last into what is there."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,16 @@ class Merged:
     conflict: bool = False
 
 
-def merge(last: Sequence[Any], yours: str, ours: str) -> Merged:
+def text_of(document: Any) -> str:
+    """Return the text of merged data."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def merge(last: Sequence[Any], yours: str, ours: str, text_of: Callable[[Any], str] = text_of) -> Merged:
     """Merge into the text `yours` what the text `ours` has changed since what was rendered `last`.
 
     `last` is its data: none, if nothing is known of it, or several, if git has merged two branches. Then whatever
-    differs counts as your edit, and what only ours has is added.
+    differs counts as your edit, and what only ours has is added. `text_of` gives merged data its form.
     """
     new = _data(ours)
     try:
@@ -76,11 +81,6 @@ def common(yours: str, ours: str, *, fill_lists: bool = True) -> Any:
         return jsonmerge.common(_data(yours), new, fill_lists=fill_lists)
     except ScaffoldError:  # whoever merges them says so
         return new
-
-
-def text_of(document: Any) -> str:
-    """Return the text of merged data."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _data(text: str) -> Any:

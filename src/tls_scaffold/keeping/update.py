@@ -33,7 +33,7 @@ def carry_out(folder: Path, command: tuple[str, ...], change: Callable[[], Chang
     finished, and nothing else unless the command can be done `again`. Raises ScaffoldError, before
     anything is written, for whatever is wrong.
     """
-    with files.lock(folder, " ".join(("tls-scaffold", *command[:1]))):
+    with files.lock(folder):
         left = journal.finish(folder)
         same = left.plan if left and left.command == command else None
         if same and not again:

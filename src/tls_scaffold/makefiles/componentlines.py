@@ -1,10 +1,13 @@
 """The lines of a Makefile that ask for components, one a component: how one is written, and how it is read."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 LINE = re.compile(r"req-([^ :]*) +([^ :]*)\.pem *: *([^ ;]*)[^;]*;? *(.*)", re.ASCII)
+
+OUR_RECIPE = re.compile(r"\$[({]sign[)}]((?: [^$`;&|<>#]*)?) \$<\s*")
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,15 @@ class ComponentLine:
     output: str
     request: str
     recipe: str
+
+    @property
+    def flags(self) -> tuple[str, ...] | None:
+        """Cfssl's flags in a recipe of our form; None for any other, and where make or a shell puts something in."""
+        match = OUR_RECIPE.fullmatch(self.recipe)
+        try:
+            return tuple(shlex.split(match[1])) if match else None
+        except ValueError:  # a quote that does not end
+            return None
 
     def __str__(self) -> str:
         """Return the line as it stands in a Makefile."""
@@ -29,6 +41,12 @@ def component_line(name: str, output: str, request: str, profile: str) -> Compon
 def component_lines(text: str) -> Iterator[ComponentLine]:
     """Yield the lines of components in the text of a Makefile, edited ones too."""
     for line in text.split("\n"):
-        match = LINE.fullmatch(line)
-        if match:
-            yield ComponentLine(*match.groups())
+        found = component_line_of(line)
+        if found:
+            yield found
+
+
+def component_line_of(line: str) -> ComponentLine | None:
+    """Return the component that a line of a Makefile asks for; None for any other line."""
+    match = LINE.fullmatch(line) if line.startswith("req-") else None
+    return ComponentLine(*match.groups()) if match else None

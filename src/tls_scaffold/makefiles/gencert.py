@@ -1,8 +1,8 @@
 """cfssl's `gencert` on a line of shell, in all the spellings of the field, as a Signing."""
 
 import posixpath
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from tls_scaffold.makefiles.shell import (
     check_plain,
@@ -36,7 +36,8 @@ class Signing:
     """One certificate that make would have signed, with paths relative to the folder.
 
     `target` is the goal that asks for it, `output` has no `.pem`, an empty `profile` is the default
-    one, `unknown` holds flags that are not understood. `name` is what the component is called.
+    one, `unknown` holds flags that are not understood. `name` is what the component is called. `flags` are the words
+    that a line of ours has for cfssl, as they count for the record; None for a line that calls cfssl itself.
     """
 
     name: str
@@ -51,6 +52,8 @@ class Signing:
     cn: str | None = None
     makes_ca: bool = False
     unknown: tuple[str, ...] = ()
+    # Whether two lines ask for the same is not told by their words.
+    flags: tuple[str, ...] | None = field(default=None, compare=False)
 
     def below(self, home: str) -> "Signing":
         """Return the same with paths relative to the folder `home` where a Makefile writes them out in full."""
@@ -75,6 +78,23 @@ def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ..
             unread.append(" ".join(line.split()))
         found += signed
     return tuple(found), tuple(unread)
+
+
+def of_script(words: Sequence[str]) -> Signing:
+    """Return what `sign.sh` signs for the words `CERTIFICATE [FLAGS] REQUEST`; ValueError where that can't be told."""
+    certificate, *rest = words
+    given, (request,) = _flags(rest, SWITCHES)
+    if not certificate.endswith(".pem") or "initca" in given:
+        raise ValueError(words)
+    output = posixpath.normpath(certificate.removesuffix(".pem"))
+    known = {field: given[flag] for flag, field in FLAGS.items() if flag in given}
+    name = posixpath.basename(output)
+    unknown, flags = _unknown(given), tuple(rest[:-1])
+    return Signing(name, "", request, output, **known, makes_ca=False, unknown=unknown, flags=flags)
+
+
+def _unknown(flags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"-{flag}" for flag in flags if flag not in {*FLAGS, *QUIET, *SWITCHES})
 
 
 def _of_line(line: str) -> Iterator[Signing]:
@@ -125,8 +145,9 @@ def _signing(flags: dict[str, str], request: str, output: str, directory: str) -
 
     known = {field: flags[flag] for flag, field in FLAGS.items() if flag in flags}
     paths = {field: path(known.pop(field, "")) for field in ("ca", "ca_key", "config")}
-    unknown = tuple(f"-{flag}" for flag in flags if flag not in {*FLAGS, *QUIET, *SWITCHES})
     output = posixpath.join(path(posixpath.dirname(output) or "."), posixpath.basename(output))
     output = output.removeprefix("./")
     name = posixpath.basename(output)
-    return Signing(name, "", path(request), output, **known, **paths, makes_ca="initca" in flags, unknown=unknown)
+    makes_ca, unknown = "initca" in flags, _unknown(flags)
+    request = path(request)
+    return Signing(name, "", request, output, **known, **paths, makes_ca=makes_ca, unknown=unknown, flags=None)

@@ -24,7 +24,12 @@ READ_FIRST = MAKEFILES[:-1]  # where they are, make does not look for ours
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
 NO_RULE = re.compile(r"No rule to make target [`']([A-Za-z0-9_][A-Za-z0-9._/-]*)', needed by", re.ASCII)
 # What an outer make passes on, and what our Makefile exports to the commands it runs.
-NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES", "SIGNER", "CFSSL", "JSON")
+NOT_PASSED_ON = (
+    *("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES"),
+    *("SIGNER", "CFSSL", "JSON", "YES", "TLS_SCAFFOLD_INTO"),
+)
+# By cfssl, so that each certificate has a line; and all, where our rules would ask `sign.sh` what has changed.
+WHATEVER_IS_THERE = ("SIGNER=cfssl", "again=all")
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
 MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
@@ -176,7 +181,7 @@ def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProc
     changes = any(each.changes for each in asked.commands)
     with standing_in(is_sealed=sealed.holds(), changes=changes, has_temporary=not asked.names_temporary) as stand_ins:
         process = sealed.start(
-            [gnu_make, "-C", str(folder), "-f", makefile, *words, *going_on, *kept, "SIGNER=cfssl"],
+            [gnu_make, "-C", str(folder), "-f", makefile, *words, *going_on, *kept, *WHATEVER_IS_THERE],
             {**environment, **stand_ins.environment, "LC_ALL": "C", "PWD": os.path.realpath(folder)},
             stand_ins.writable,
         )

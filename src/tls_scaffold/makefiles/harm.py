@@ -9,7 +9,7 @@ from tls_scaffold.makefiles.standins import PROGRAMS, WRITING, has_flag, makes_s
 TOLD_ONLY = re.compile(r"\b(command\s+-[vV]|which|type|hash)(\s+[\w.-]+)+")
 LOOKS = re.compile(
     r"[\s@-]*(grep|sed|awk|cat|head|tail|wc|echo|printf|ls|test|true|date|pwd|uname|dirname|basename|\["
-    r"|sh sign\.sh heal)(?![\w-])"
+    r"|sh sign\.sh changed(?=\s*(?:[;&|)]|$)))(?![\w-])"
 )
 UNKNOWN = re.compile(r"\$[({][\w.-]+[)}]|\$\$?\w+|\$\$[({]\w+[)}]")
 # What is only printed: nothing in it is run, unless a shell is called in double quotes.
@@ -32,8 +32,8 @@ COMPARES = re.compile(r"\[\[\s.*?\s\]\]|\$\$?\(\(.*?\)\)")
 SIGNERS = {**{name: name for name in PROGRAMS}, "cfssl-json": "cfssljson", "cfssl_json": "cfssljson"}
 CALLS_SIGNER = re.compile(rf"{BEGINS}({'|'.join(SIGNERS)})['\"]?((?=[;&|)`\n])|\s[^;&|\n`)]*|$)")
 SHELL = rf"(?:(?:\w*sh|\.|source)\s+(?:-\S+\s+)*)?{PATH}"
-# `heal` finishes what a killed run had decided; our Makefile has it behind a condition that no dry run meets.
-CALLS_SCRIPT = re.compile(rf"{BEGINS}{SHELL}sign\.sh(?!\s+heal\b){ENDS}")
+# `changed` alone only tells what differs, which our rules ask for while make reads them; of a certificate it signs.
+CALLS_SCRIPT = re.compile(rf"{BEGINS}{SHELL}sign\.sh(?!\s+changed\s*(?:[;&|)`]|$)){ENDS}")
 # By a program whose name is not known here.
 CALLS_GENCERT = re.compile(rf"{BEGINS}(?!g?make\b)[^\s;&|()<>'\"`]+['\"]?\s+(?:-\S+\s+)*['\"]?gencert{ENDS}")
 CALLS_MAKE = re.compile(

@@ -4,31 +4,31 @@ import os
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles.gencert import Signing, signings
+from tls_scaffold.makefiles.componentlines import component_line_of, component_lines
+from tls_scaffold.makefiles.gencert import Signing, of_script, signings
 from tls_scaffold.makefiles.gnumake import RunsAnywayError, dry_run, targets
 from tls_scaffold.makefiles.makeblocks import blocks, groups
 from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, program
 
 MAKEFILE = "Makefile"
-PATH = r"[A-Za-z0-9_][A-Za-z0-9._/-]*"
-LINE = re.compile(
-    rf"(?:[A-Z_]+=\S* )*sh sign\.sh ({PATH})\.pem ({PATH})(?: ([A-Za-z0-9._-]+))?",
-    re.ASCII,
-)
-WORD = re.compile("[A-Za-z0-9._-]+", re.ASCII)
-VERBS = [[verb] for verb in ("ca", "renew", "regenerate", "clean", "heal")]
+# A line of `sign.sh` as make prints it, with words that need no shell to be told apart.
+LINE = re.compile(r"(?:[A-Z_]+=\S* )*sh sign\.sh ((?:again|changed)(?: [A-Za-z0-9._/=,:@%+-]+)+)", re.ASCII)
+ONE_PAIR = ("again", "changed")
+OTHER_VERBS = ("ca", "renew", "regenerate", "clean", "need")
 TELLING = ("echo", "printf")
-TARGET = re.compile(r"^req-([^ :]+) +([^ :]+)\.pem *:", re.ASCII | re.MULTILINE)
-BELOW = re.compile(TARGET.pattern + r"[^\n]*\n((?:[ \t]*(?:#[^\n]*)?\n|\t[^\n]*\n?)+)", re.ASCII | re.MULTILINE)
-COMMAND = re.compile(r"^\t[ \t]*(?![ \t#]|[@-]*\$[({]sign[)}])\S", re.MULTILINE)
-OUTPUT = re.compile(r"^req-([^ :]+): output = ")
-OTHERS_SIGN = re.compile(r"^[^#\n]*gencert|^[-s]?include\b|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE)
+COMMAND = re.compile(r"^\t[ \t]*(?![ \t#]|[@-]*\$[({]sign[)}])\S")
+BLANK = re.compile(r"[ \t]*(#.*)?")
+# In a Makefile of ours the rules stand in the file that it includes.
+OUR_RULES = re.compile(r"^include +tls-scaffold\.mk\s*$", re.MULTILINE)
+OTHERS_SIGN = re.compile(
+    r"^[^#\n]*gencert|^[-s]?include\b(?! +tls-scaffold\.mk\s*$)|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE
+)
 SIGNS_ONE = re.compile(r"\t[@-]*(?:\$[({]\w+[)}]|[\w./-]*cfssl) +gencert [^;&]* --?bare(?:=true)? +(?:\./)?(\S+)\s*")
-RENEW = re.compile("^renew:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Survey:
     @property
     def own(self) -> tuple[Signing, ...]:
         """What lines of our form ask for: make runs all others, which call cfssl, by itself."""
-        return tuple(signing for signing in self.signings if signing.target == f"req-{signing.name}")
+        return tuple(signing for signing in self.signings if signing.flags is not None)
 
     @property
     def strange(self) -> tuple[Unread, ...]:
@@ -94,7 +94,7 @@ def wanted(folder: Path, makefile: str = "Makefile") -> Survey:
 
 def renews(text: str) -> bool:
     """Tell whether the text of a Makefile has the targets of ours that sign again, `renew` and `regenerate`."""
-    return RENEW.search(text) is not None
+    return OUR_RULES.search(text) is not None
 
 
 def asks_for_all(text: str) -> bool:
@@ -104,23 +104,43 @@ def asks_for_all(text: str) -> bool:
 
 def components(text: str) -> set[tuple[str, str]]:
     """Return name and output of each component that has a line of our form in the text of a Makefile."""
-    return set(TARGET.findall(text))
+    return {(line.name, line.output) for line in component_lines(text)}
+
+
+def of_lines(text: str) -> tuple[Signing, ...]:
+    """Return what the lines of our form ask for, as far as that can be told without make."""
+    found: list[Signing] = []
+    for line in component_lines(text):
+        if line.flags is not None:
+            with suppress(ValueError):
+                found.append(_called(of_script([f"{line.output}.pem", *line.flags, line.request]), line.name))
+    return tuple(found)
 
 
 def with_commands_below(text: str) -> dict[str, str]:
     """Return the names of the components with commands of their own below their line, by their outputs."""
-    return {output: name for name, output, below in BELOW.findall(text) if COMMAND.search(below)}
+    found: dict[str, str] = {}
+    component = None
+    for line in text.split("\n"):
+        own = component_line_of(line)
+        if own:
+            component = own
+        elif component and COMMAND.match(line):
+            found[component.output] = component.name
+        elif not (line.startswith("\t") or BLANK.fullmatch(line)):
+            component = None
+    return found
 
 
 def lines_of(text: str) -> dict[str, str]:
     """Return those lines by the outputs."""
-    found = ((TARGET.match(line), line) for line in text.split("\n"))
-    return {match[2]: line for match, line in found if match}
+    found = ((component_line_of(line), line) for line in text.split("\n"))
+    return {own.output: line for own, line in found if own}
 
 
 def signs_twice(text: str) -> bool:
     """Tell a Makefile in which two lines of our form are of one component."""
-    names = [name for name, _ in TARGET.findall(text)]
+    names = [line.name for line in component_lines(text)]
     return len(names) > len(set(names))
 
 
@@ -133,11 +153,11 @@ def without(
     is `coming` (a line by output) these go too, and the very line where nothing hangs on it.
     """
     coming = coming or {}
-    names, outputs = {name for name, _ in gone}, {*(output for _, output in gone), *coming}
+    outputs = {*(output for _, output in gone), *coming}
 
     def goes(line: str) -> bool:
-        own, named = TARGET.match(line), OUTPUT.match(line)
-        return bool(own and own.groups() in gone) or bool(named and named[1] in names)
+        own = component_line_of(line)
+        return own is not None and (own.name, own.output) in gone
 
     kept: list[str] = []
     taken: list[str] = []
@@ -176,33 +196,33 @@ def of_goal(folder: Path, goal: str, makefile: str = "Makefile") -> Survey:
     """Return what make would sign for one goal, as often as it would. Raises ScaffoldError as `dry_run` does."""
     text = dry_run(folder, goal, makefile)
     own, strange = _own_lines(text)
-    names = {output: name for name, output in TARGET.findall(_text(folder / makefile))} if own else {}
-    ours = tuple(
-        Signing(name := names.get(output, output.rpartition("/")[2]), f"req-{name}", request, output, profile)
-        for output, request, profile in own
-    )
+    lines = component_lines(_text(folder / makefile)) if own else ()
+    names = {posixpath.normpath(line.output): line.name for line in lines}
+    ours = (_called(signing, names.get(signing.output, signing.name)) for signing in own)
     pasted, unread = signings(text, goal)
     home = os.path.realpath(folder)
     return Survey((*ours, *(signing.below(home) for signing in pasted)), tuple(map(Unread, (*strange, *unread))))
 
 
-def _own_lines(text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
-    """Return output, request and profile of what `sign.sh` would sign, and the lines that can't be told."""
-    found: list[tuple[str, str, str]] = []
+def _called(signing: Signing, name: str) -> Signing:
+    return replace(signing, name=name, target=f"req-{name}")
+
+
+def _own_lines(text: str) -> tuple[list[Signing], list[str]]:
+    """Return what `sign.sh` would sign, named after the certificates, and the lines that can't be told."""
+    found: list[Signing] = []
     unread: list[str] = []
     for line in logical_lines(text):
-        match = LINE.fullmatch(line)
-        if match:
-            found.append((match[1], match[2], match[3] or ""))
-        elif "sign.sh" in line and ".pem" in line:
+        plain = LINE.fullmatch(line)
+        if plain or ("sign.sh" in line and ".pem" in line):
             try:
-                found += _signed_by_script(line)
+                found += [of_script(plain[1].split()[1:])] if plain else _signed_by_script(line)
             except ValueError:
                 unread.append(" ".join(line.split()))
-    return [(posixpath.normpath(output), request, profile) for output, request, profile in found], unread
+    return found, unread
 
 
-def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:
+def _signed_by_script(line: str) -> Iterator[Signing]:
     """Yield the same of a line that somebody has edited: comments and other commands may follow."""
     for pipeline in pipelines(line):
         for words in map(program, pipeline):
@@ -212,14 +232,13 @@ def _signed_by_script(line: str) -> Iterator[tuple[str, str, str]]:
             if "sign.sh" not in script or words[0] in TELLING:
                 continue
             begun = script.index("sign.sh") + 1
-            if words[begun : begun + 1] in VERBS:
+            verb, *rest = words[begun:] or [""]
+            if verb in OTHER_VERBS:
                 continue
             check_plain(words)
-            output, request, *profile = words[begun:]
-            fits = script[: begun - 1] in ([], ["sh"]) and output.endswith(".pem") and len(profile) <= 1
-            if not (fits and all(map(WORD.fullmatch, profile))):
+            if script[: begun - 1] not in ([], ["sh"]) or verb not in ONE_PAIR:
                 raise ValueError(line)
-            yield output.removesuffix(".pem"), request, "".join(profile)
+            yield of_script(rest)
 
 
 def _text(path: Path) -> str:

@@ -92,7 +92,7 @@ def check_sizes(texts: Mapping[str, str]) -> None:
 
 def _ca_request(inventory: Inventory) -> Request:
     authority = Authority(expiry=f"{inventory.ca_expiry}h")
-    return Request(cn=inventory.ca_cn, key=inventory.key, names=(inventory.names,), ca=authority)
+    return Request(cn=inventory.ca_subject_cn, key=inventory.key, names=(inventory.names,), ca=authority)
 
 
 def _server_requests(inventory: Inventory) -> dict[str, Request]:

@@ -3,24 +3,26 @@
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import ca_profile
-from tls_scaffold.disk.files import flush_directory, telling
+from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import inside, read_text
-from tls_scaffold.disk.healing import heal
+from tls_scaffold.disk.healing import TRUST, put_ca
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
-from tls_scaffold.paths import CA, CA_REQUEST, CERTS
+from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS
 from tls_scaffold.signing import fitting, issuer, pairs, signer, silences
 from tls_scaffold.signing.certificates import Certificate, read
 from tls_scaffold.signing.keys import private_key
 
 NAME = "ca"
+ANOTHER = "`make regenerate` makes another CA"
 
 
 def find(folder: Path, certificate: str, key: str) -> Certificate | None:
@@ -63,17 +65,24 @@ def _half(folder: Path, path: str, other: str) -> bytes:
     with telling(folder / path):
         if (folder / path).is_file():
             return (folder / path).read_bytes()
+    lost = f" (is it lost? {ANOTHER})" if path in (CA, CA_KEY) else ""
     raise ScaffoldError(
         f"`{path}` is missing (but `{other}` exists)",
-        hint="put it back; neither half of a CA is made anew beside the other "
-        "(is it lost? move what is left of it and what it signed away, and `make` begins anew)",
+        hint=f"put it back: it is never made anew beside the other half{lost}",
     )
 
 
-def make(
-    folder: Path, certificate: str, key: str, now: datetime, outputs: Iterable[str]
-) -> tuple[signer.Signed, issuer.CA]:
-    """Make a CA in memory, from the request that the folder has for it: what is to be written, and who can sign.
+@dataclass(frozen=True)
+class NewCA:
+    """A CA that is in no file yet: the path of its request, what is to be written, and who can sign."""
+
+    request: str
+    signed: signer.Signed
+    ca: issuer.CA
+
+
+def make(folder: Path, certificate: str, key: str, now: datetime, outputs: Iterable[str]) -> NewCA:
+    """Make a CA in memory, from the request that the folder has for it.
 
     `outputs` (without `.pem`) is what it is to sign: where some of that is there, a CA is lost. Raises
     ScaffoldError then, with everything that is wrong with the request, and if something, a link that leads nowhere
@@ -91,23 +100,21 @@ def make(
     if problems:
         raise ScaffoldError("the CA can't be made", [f"{path}: {problem}" for problem in problems])
     signed = signer.new_ca(request, now)
-    return signed, issuer.load_ca(signed.certificate, signed.key, certificate, "the new key")
+    return NewCA(path, signed, issuer.load_ca(signed.certificate, signed.key, certificate, "the new key"))
 
 
 def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
-    """Put a new CA of `make` in place; for `certs/` by one rename, so that no half of it is ever seen."""
-    target = inside(folder, certificate)
-    if certificate != CA:
-        pairs.put(target.parent, target.stem, signed.contents)
+    """Put a new CA of `make` in place; for `certs/` by one rename, so that no half of it is ever seen.
+
+    With it comes what others are to trust, `trust.pem`, which is the same until one CA follows another.
+    """
+    if certificate == CA:
+        files = {f"{NAME}{ending}": content for ending, content in signed.contents.items()}
+        with telling(folder / CERTS):
+            put_ca(folder, {**files, TRUST: signed.certificate})
         return
-    with pairs.workshop(target.parent) as work:
-        pairs.stage(work, NAME, signed.contents)
-        pairs.flush([work])
-        with telling(target):
-            target.parent.chmod(0o700)
-            work.rename(target.parent / ".ca")
-            flush_directory(target.parent)
-            heal(folder)
+    target = inside(folder, certificate)
+    pairs.put(target.parent, target.stem, signed.contents)
 
 
 def check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> None:
@@ -115,7 +122,7 @@ def check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> 
     if certificate == CA and any((folder / CERTS).glob("*.pem")):
         raise ScaffoldError(
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
-            hint="put ca.pem and ca-key.pem back; to begin anew, move `certs/` away",
+            hint=f"put ca.pem and ca-key.pem back; {ANOTHER}",
         )
     elsewhere = (output for output in outputs if certificate != CA or output.rpartition("/")[0] != CERTS)
     for output in elsewhere:
@@ -123,7 +130,7 @@ def check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> 
             (folder / f"{output}.pem").stat()
             raise ScaffoldError(
                 f"`{output}.pem` is there, but not the CA that signed it",
-                hint="put the CA's certificate and key back; to begin anew, move what it signed away",
+                hint="put the CA's certificate and key back" + (f"; {ANOTHER}" if certificate == CA else ""),
             )
 
 
@@ -139,7 +146,7 @@ def _check_place(folder: Path, certificate: str, key: str) -> None:
         raise ScaffoldError(
             f"`{certificate}` is missing, and a new CA would overwrite what is there",
             taken,
-            hint="put the CA back, or move these away",
+            hint="put the CA back" + (f"; {ANOTHER}" if certificate == CA else ""),
         )
 
 

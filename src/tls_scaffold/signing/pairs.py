@@ -1,14 +1,13 @@
 """A certificate's three files put in place so that a crash never leaves a certificate beside another one's key."""
 
 import os
-import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling
-from tls_scaffold.disk.healing import WORK, clear
 from tls_scaffold.disk.mounts import MOUNT_HINT, mounted
+from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
 
 CERTIFICATE, KEY, CSR = ".pem", "-key.pem", ".csr"
@@ -19,15 +18,11 @@ MANY = 30
 @contextmanager
 def workshop(parent: Path) -> Iterator[Path]:
     """Make the folder in which files of `parent` come into being; nobody else can look into it, and it is cleared."""
-    work = parent / f"{WORK}{os.getpid()}"
-    with telling(parent):
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        clear(work)  # of a dead process that had our number, as all have in containers
-        work.mkdir(mode=0o700)
-    try:
+    with ExitStack() as stack:
+        with telling(parent):
+            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            work = stack.enter_context(work_folder(parent))
         yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
@@ -38,8 +33,13 @@ def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
 
 
 def flush(works: Iterable[Path]) -> None:
-    """Bring the files of workshops to the disk: one by one, or all that the system holds where they are many."""
-    files = [f"{work}/{name}" for work in works for name in os.listdir(work)]  # noqa: PTH208 - as below
+    """Bring the files of workshops to the disk."""
+    flush_files(f"{work}/{name}" for work in works for name in os.listdir(work))  # noqa: PTH208 - as below
+
+
+def flush_files(paths: Iterable[str]) -> None:
+    """Bring files to the disk: one by one, or all that the system holds where they are many."""
+    files = list(paths)
     if len(files) > MANY:
         os.sync()  # forty times faster than a thousand single flushes; on Linux it returns when all is done
         return

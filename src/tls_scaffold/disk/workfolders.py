@@ -1,0 +1,55 @@
+"""Folders in which files come into being: whoever works in one holds flock(2) on it.
+
+One that nobody holds is left over from a run that was killed. Its name says nothing about whose it is: process numbers
+are not the same in two containers.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tls_scaffold.disk.locking import is_taken
+
+WORK = ".work."
+
+
+@contextmanager
+def work_folder(place: Path) -> Iterator[Path]:
+    """Make an empty folder in `place`, for its owner alone; what is left in it when the block ends is removed."""
+    work, descriptor = _held_folder(place)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _held_folder(place: Path) -> tuple[Path, int]:
+    while True:
+        work = Path(tempfile.mkdtemp(prefix=WORK, dir=place))
+        with suppress(FileNotFoundError):
+            descriptor = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+            # Another run may clear it as long as it is not held yet.
+            if is_taken(descriptor) and work.is_dir():
+                return work, descriptor
+            os.close(descriptor)
+
+
+def clear_leftovers(place: Path) -> None:
+    """Remove the work folders in `place` in which nobody works any more."""
+    for work in place.glob(f"{WORK}*"):
+        # Of a link only the link would go, and a file is none of ours.
+        with suppress(FileNotFoundError, NotADirectoryError):
+            _clear(work)
+
+
+def _clear(work: Path) -> None:
+    descriptor = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if is_taken(descriptor):
+            shutil.rmtree(work)
+    finally:
+        os.close(descriptor)

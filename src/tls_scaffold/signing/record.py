@@ -1,0 +1,144 @@
+"""The record `issued/`: each certificate that was ever signed here, in a file of its own that is never changed.
+
+`sign.sh` keeps the same one. A file of it is called `NAME-INPUTS-RESULT.pem`, that of a CA `ca-RESULT.pem`: ten digits
+of the sum of each file that a pair is made from, and of its own two. So it can be told whether a pair is what was made
+without reading its certificate, and with a shell alone.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+from tls_scaffold.disk.files import PUBLIC, create, flush_directory, telling
+from tls_scaffold.disk.files import write as write_file
+from tls_scaffold.disk.folder import inside
+from tls_scaffold.disk.issued import DIGITS, LOST_HINT, digits
+from tls_scaffold.disk.plainfiles import names, plain
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import CA, CONFIG, ISSUED, TRUST
+from tls_scaffold.signing import pairs
+from tls_scaffold.signing.certificates import Certificate, read
+
+SCRIPT = "sign.sh"
+OF_A_CA = re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem")
+MARK = b"PRIVATE KEY-----"
+
+
+class Record:
+    """The record of a folder, and what its files are called as of one moment: each file is read and summed once.
+
+    CA and record are below `target`: that is the folder itself, or where a new set is made for it.
+    """
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self._folder, self._target = folder, target
+        self._sums: dict[str, str] = {}
+
+    @cached_property
+    def is_kept(self) -> bool:
+        """Whether the folder is of our form: in one that calls cfssl itself nobody would keep the record."""
+        return (self._folder / SCRIPT).is_file()
+
+    @cached_property
+    def _paths(self) -> set[str]:
+        return set(names(self._target, ISSUED, ".pem"))
+
+    def inputs(self, signing: Signing) -> str:
+        """Return the digits of what a certificate is made from: cfssl's flags, request, configuration and CA.
+
+        What is missing has none; so those of a CA that is made later come on top of the others.
+        """
+        flags = "".join(f"{word} " for word in signing.flags or ())
+        config, ca = (CONFIG, CA) if signing.flags is not None else (signing.config, signing.ca)
+        files = (self._sum(self._folder, signing.request), self._sum(self._folder, config), self._sum(self._target, ca))
+        return digits(flags.encode()) + "".join(files)
+
+    def path(self, signing: Signing, certificate: bytes, key: bytes) -> str:
+        """Return the path that a pair has in the record."""
+        name = signing.output.rpartition("/")[2]
+        return f"{ISSUED}/{name}-{self.inputs(signing)}-{digits(certificate)}{digits(key)}.pem"
+
+    def has(self, path: str) -> bool:
+        """Tell whether a path was in the record when it was looked at."""
+        return path in self._paths
+
+    def check_ca(self) -> None:
+        """Raise ScaffoldError if the record has a CA: then `certs/` has lost it, and another one is made for nobody.
+
+        Of several the newest is told.
+        """
+        found = {path: self._certificate(path) for path in self._paths if OF_A_CA.fullmatch(path)}
+        if not found:
+            return
+        path, newest = max(found.items(), key=lambda each: _age(each[1]))
+        told = _description(newest) if newest else ()
+        raise ScaffoldError(f"the CA of this folder is not in `certs`: `{path}` is its certificate", told, LOST_HINT)
+
+    def note_ca(self) -> None:
+        """Note the CA that is there, and give `certs/trust.pem` where others have nothing to trust yet."""
+        pem = _content(self._target / CA)
+        if not pem or MARK in pem:
+            return
+        self.note({f"{ISSUED}/ca-{digits(pem)}.pem": pem})
+        trust = self._target / TRUST
+        if not os.path.lexists(trust):
+            with telling(trust, "written"):
+                write_file(trust, pem, PUBLIC, temporary=trust.with_name(".trust"))
+
+    def note(self, certificates: Mapping[str, bytes]) -> None:
+        """Note certificates by their paths, on the disk before this ends; what is there stays as it is.
+
+        A file that holds a key too is left out: the record is for everybody.
+        """
+        missing = {path: pem for path, pem in certificates.items() if path not in self._paths and MARK not in pem}
+        if not missing:
+            return
+        directory = inside(self._target, f"{ISSUED}/-").parent
+        with telling(directory):
+            directory.mkdir(exist_ok=True)
+            directory.chmod(0o755)
+            for path, pem in missing.items():
+                target = inside(self._target, path)
+                temporary = target.with_name(f".{target.name}")
+                temporary.unlink(missing_ok=True)
+                create(temporary, pem, PUBLIC, flush=False)
+                temporary.replace(target)
+            pairs.flush_files(f"{self._target}/{path}" for path in missing)
+            flush_directory(directory)
+        self._paths.update(missing)
+
+    def _certificate(self, path: str) -> Certificate | None:
+        try:
+            return read(_content(self._target / path) or b"", path)
+        except ScaffoldError:
+            return None
+
+    def _sum(self, place: Path, path: str) -> str:
+        if path not in self._sums:
+            content = _content(f"{place}/{path}") if path else None
+            self._sums[path] = "" if content is None else digits(content)
+        return self._sums[path]
+
+
+def _content(path: str | Path) -> bytes | None:
+    try:
+        return plain(path, str(path))
+    except (OSError, ScaffoldError):
+        return None
+
+
+def _age(ca: Certificate | None) -> tuple[float, int, str]:
+    """Return what is greater for a newer CA; within the minute that dates are rounded to its number in the CN tells."""
+    return (ca.not_before.timestamp(), len(ca.cn), ca.cn) if ca else (0, 0, "")
+
+
+def _description(ca: Certificate) -> tuple[str, ...]:
+    return (
+        f"subject: {', '.join(f'{word}={text}' for word, text in ca.subject)}",
+        f"end: {ca.not_after:%Y-%m-%d %H:%M} UTC",
+        f"SHA-256 fingerprint: {sha256(ca.der).digest().hex(':').upper()}",
+    )
