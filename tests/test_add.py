@@ -182,8 +182,8 @@ def test_each_file_that_was_written_is_told_in_a_line(folder: Factory) -> None:
     assert done.stderr.splitlines() == [
         "warning: `zed`: certificates only, no etcd user (neither role nor permissions)",
         "wrote .tls-scaffold/rendered.tsv",
+        "wrote COMPONENTS.md",
         "wrote Makefile",
-        "wrote README.md",
         "wrote config/req-zed.json",
         "wrote tls-scaffold.json",
     ]

@@ -77,7 +77,7 @@ class _Looker:
         except ScaffoldError as error:
             if not (self.folder / MAKEFILE).exists():
                 raise
-            self.unread += _told(MAKEFILE, error)
+            self.unread += [each for each in _told(MAKEFILE, error) if each not in self.not_inventory]
             return contents.of_set(self.folder, inventory)
 
     def makefile(self) -> str:

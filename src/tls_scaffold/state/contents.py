@@ -65,8 +65,8 @@ def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
 
 
 def _check_merged(folder: Path) -> None:
-    """Raise ScaffoldError where git has left conflict markers in what is rendered: make would not say what they are."""
-    there = [path for path in (MAKEFILE, *GENERATED) if (folder / path).is_file()]
+    """Raise ScaffoldError where git has left conflict markers: make, and whoever reads JSON, would not call them so."""
+    there = [path for path in (FILE, MAKEFILE, *GENERATED) if (folder / path).is_file()]
     conflictmarkers.refuse({path: content(folder, path).decode("utf-8", "replace") for path in there})
 
 
