@@ -7,6 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from support import contents
 from tls_scaffold.cli import cli
 from tls_scaffold.rendering import documents
 
@@ -27,6 +28,11 @@ def kept(folder: Path, *words: str, code: int = 0) -> Said:
     result = CliRunner().invoke(cli, ["-C", str(folder), *words], catch_exceptions=False)
     assert (result.exit_code, "Traceback" in result.stderr) == (code, False), result.stdout + result.stderr
     return Said(result.stdout, result.stderr)
+
+
+def kept_contents(folder: Path) -> dict[str, bytes | str]:
+    """Return what a folder holds but for the files of the lock, which any command may make."""
+    return {name: text for name, text in contents(folder).items() if "/archive/." not in f"/{name}"}
 
 
 def edit(path: Path, old: str, new: str) -> None:

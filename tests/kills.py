@@ -75,7 +75,7 @@ def run(folder: Path, words: list[str], step: int = 0, moment: float = 0.0) -> i
 def contents(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every file but the lock's; the archive's times are left out of the names."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {TIMES.sub("archive/", name): path.read_bytes() for name, path in files.items() if ".lock/" not in name}
+    return {TIMES.sub("archive/", name): path.read_bytes() for name, path in files.items() if "archive/." not in name}
 
 
 def faults(folder: Path, work: Path, words: list[str], expected: list[dict[str, bytes]]) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 
 import kills
 from conftest import Factory
-from keeping import FOREIGN, change, edit, foreign, kept
-from support import PROGRAMS, contents, make, openssl, read, run, tls_scaffold
+from keeping import FOREIGN, change, edit, foreign, kept, kept_contents
+from support import PROGRAMS, make, openssl, read, run, tls_scaffold
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.inventory import intake
 from tls_scaffold.rendering import template
@@ -47,7 +47,7 @@ def certificates(folder: Path) -> dict[str, list[str]]:
     """Return the names of the leaves in each folder of certificates."""
     found: dict[str, list[str]] = {}
     for path in sorted(folder.glob("*/*.pem")):
-        if not path.stem.endswith("-key") and path.stem != "ca":
+        if not path.stem.endswith("-key") and path.stem not in ("ca", "trust") and path.parent.name != "issued":
             found.setdefault(path.parent.name, []).append(path.stem)
     return found
 
@@ -63,15 +63,15 @@ def test_after_adopt_and_sync_a_folder_signs_what_it_signed_before_with_the_same
     make(path, *GOALS.get(name, ("all",)))
     assert certificates(path) == FOLDERS[name]
     ca = CAS.get(name, "certs/ca")
-    before, cns = contents(path), {file.name: read(file).cn for file in path.glob("*/*.pem") if is_leaf(file)}
+    before, cns = kept_contents(path), {file.name: read(file).cn for file in path.glob("*/*.pem") if is_leaf(file)}
     assert cns
 
     kept(path, "adopt")
     new = {"tls-scaffold.json", ".tls-scaffold/rendered.tsv", ".tls-scaffold/adopted.json"}
-    assert {file: content for file, content in contents(path).items() if file not in new} == before
+    assert {file: content for file, content in kept_contents(path).items() if file not in new} == before
 
     kept(path, "sync")
-    after = contents(path)
+    after = kept_contents(path)
     for ending in (".pem", "-key.pem", ".csr"):
         assert after[f"{ca}{ending}"] == after[f"certs/ca{ending}"] == before[f"{ca}{ending}"]
     assert (path / "certs").stat().st_mode & 0o077 == 0 or name not in CAS
@@ -201,7 +201,7 @@ def test_no_subject_and_no_key_changes_with_adopt_and_sync(tmp_path: Path) -> No
     requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1"), "alice": {"CN": "alice"}}
     path = handmade(tmp_path / "own", requests, "m1:members", "alice:alice")
     make(path)
-    before = contents(path / "certs")
+    before = kept_contents(path / "certs")
 
     kept(path, "adopt")
     kept(path, "sync")
@@ -210,7 +210,7 @@ def test_no_subject_and_no_key_changes_with_adopt_and_sync(tmp_path: Path) -> No
         document = json.loads((path / f"config/{name}.json").read_text(encoding="utf-8"))
         assert document == requests[name]
     assert "valid" in kept(path, "status").stdout
-    assert contents(path / "certs") == before
+    assert kept_contents(path / "certs") == before
 
 
 @pytest.mark.needs("etcd", "etcdctl")
@@ -271,12 +271,12 @@ def test_a_command_that_signing_hangs_on_is_told(tmp_path: Path) -> None:
     requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1")}
     signing = "{sign}/members.json | cfssljson -bare certs/m1"
     path = handmade(tmp_path / "own", requests, f"./update-hosts.sh && {signing}")
-    before = contents(path)
+    before = kept_contents(path)
 
     done = kept(path, "adopt", code=1)
 
     assert "req: `./update-hosts.sh && cfssl gencert" in done.stderr
-    assert contents(path) == before
+    assert kept_contents(path) == before
 
 
 def test_a_command_that_writes_a_file_stays_and_one_that_only_tells_goes(tmp_path: Path) -> None:
@@ -376,17 +376,17 @@ def test_paths_that_a_makefile_writes_out_in_full_are_those_of_the_folder(tmp_pa
     assert certificates(folder) == FOLDERS["2015"]
 
 
-@pytest.mark.parametrize("yours", ["certs\ncerts.generated\n", "# ours\ncerts/\n*.swp", ""])
-def test_lines_that_keep_keys_out_of_git_join_those_of_the_team(tmp_path: Path, yours: str) -> None:
+def test_a_gitignore_of_the_team_s_is_never_touched_and_keys_are_kept_out_of_git_all_the_same(tmp_path: Path) -> None:
     folder = foreign("calico", tmp_path)
-    (folder / ".gitignore").write_text(yours, encoding="utf-8")
+    (folder / ".gitignore").write_text("# ours\n*.swp", encoding="utf-8")
+    make(folder, "ca", "req")
 
     kept(folder, "adopt")
     kept(folder, "sync")
+    make(folder, SIGNER="cfssl")
 
-    lines = (folder / ".gitignore").read_text(encoding="utf-8").splitlines()
-    assert {*yours.splitlines(), "certs/", "archive/", "dist/", "*-key.pem"} <= set(lines)
-    assert len(lines) == len(set(lines))
+    assert (folder / ".gitignore").read_text(encoding="utf-8") == "# ours\n*.swp"
+    assert (folder / "certs/.gitignore").read_text() == "*\n"
 
 
 def test_hosts_from_the_command_line_go_into_a_request_of_their_own(tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ def test_what_was_not_understood_stays_the_teams_own_and_the_old_makefile_goes_t
     old = (path / "Makefile").read_text(encoding="utf-8")
     edit(path / "Makefile", "\nreq-dex:", "\t./publish certs/etcd1.pem\n\nreq-dex:")
     edit(path / "config/req-dex.json", '"hosts"', '"crl_url": "http://x.example.com",\n  "hosts"')
-    edited = contents(path)
+    edited = kept_contents(path)
     kept(path, "adopt")
     kept(path, "sync")
     (archived,) = path.glob("archive/*/Makefile")
@@ -416,8 +416,8 @@ def test_what_was_not_understood_stays_the_teams_own_and_the_old_makefile_goes_t
         "# Copies what the edge needs; ask before running it.\ndeploy: all\n"
         "\tscp certs/ca.pem certs/dex.pem \\\n\t  $(HOST):/etc/dex\n"
     )
-    assert "\nreq: $(wanted) | certs/ca.pem\n\t./publish certs/etcd1.pem\n" in text
-    assert contents(path)["config/req-dex.json"] == edited["config/req-dex.json"]
+    assert "\nreq:\n\t./publish certs/etcd1.pem\n" in text
+    assert kept_contents(path)["config/req-dex.json"] == edited["config/req-dex.json"]
     assert kept(path, "sync").stderr.count("Makefile") == 1
 
 
@@ -463,9 +463,9 @@ def test_a_command_that_a_variable_of_the_makefile_holds_is_taken_over(
     assert ("GEN" in text, "\nall: users" in text) == (False, False)
     make(path, SIGNER="cfssl")
     assert certificates(path)["certs"] == ["alice", "etcd1"]
-    before = contents(path / "certs")
+    before = kept_contents(path / "certs")
     make(path, SIGNER="cfssl")
-    assert contents(path / "certs") == before
+    assert kept_contents(path / "certs") == before
 
 
 def test_names_that_a_team_is_used_to_still_sign(tmp_path: Path) -> None:
@@ -501,15 +501,15 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
 
 def test_dry_runs_show_what_adopt_and_then_sync_would_change_and_write_nothing(tmp_path: Path) -> None:
     path = foreign(HANDMADE, tmp_path)
-    before = contents(path)
+    before = kept_contents(path)
     assert "+++ b/tls-scaffold.json\n" in kept(path, "adopt", "--dry-run").stdout
-    assert contents(path) == before
+    assert kept_contents(path) == before
     kept(path, "adopt")
-    adopted = contents(path)
+    adopted = kept_contents(path)
     diff = kept(path, "sync", "--dry-run").stdout
     assert "-\t  config/req-csr.json | $(JSON) -bare certs/etcd1\n" in diff
     assert "+req-etcd1 certs/etcd1.pem: config/req-csr.json ; $(sign)\n" in diff
-    assert contents(path) == adopted
+    assert kept_contents(path) == adopted
 
 
 SIGNS = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json config/req-csr.json | $(JSON) -bare"
@@ -595,10 +595,10 @@ def test_what_the_make_of_another_folder_signs_is_found_there_and_refused(tmp_pa
     (path / "sub/deep").mkdir()
     (path / "sub/deep/makefile").write_text("all:\n\ttrue\n", encoding="utf-8")
     (path / "sub/loop").symlink_to(path / "sub", target_is_directory=True)
-    before = contents(path)
+    before = kept_contents(path)
     said = kept(path, "adopt", code=1).stderr
     assert "`certs/y.pem` would be signed 2 times after `sync`, now 1" in said
-    assert contents(path) == before
+    assert kept_contents(path) == before
 
 
 def test_the_first_command_after_adopt_may_bring_a_component(tmp_path: Path) -> None:
@@ -625,9 +625,9 @@ def test_a_folder_that_can_not_be_understood_is_refused_with_what_was_not_read_a
         edit(path / name, old, new)
     else:
         (path / name).write_text(new, encoding="utf-8", errors="surrogateescape")
-    before = contents(path)
+    before = kept_contents(path)
     assert message in kept(path, "adopt", code=1).stderr
-    assert contents(path) == before
+    assert kept_contents(path) == before
     assert sorted(each.name for each in path.iterdir()) == sorted({name.split("/")[0] for name in before})
 
 
@@ -673,9 +673,9 @@ def test_a_request_that_is_gone_before_the_first_sync_is_told(tmp_path: Path) ->
 def test_a_folder_of_ours_that_lost_its_inventory_is_no_folder_made_by_hand(folder: Factory) -> None:
     path = folder()
     (path / "tls-scaffold.json").unlink()
-    before = contents(path)
+    before = kept_contents(path)
     assert "has a Makefile of ours, but its inventory is missing" in kept(path, "adopt", code=1).stderr
-    assert contents(path) == before
+    assert kept_contents(path) == before
 
 
 def test_the_command_itself_reads_the_folder_that_it_stands_in(tmp_path: Path) -> None:
@@ -707,11 +707,11 @@ def test_a_link_that_leads_nowhere_counts_as_a_ca_that_is_there(tmp_path: Path) 
         (tmp_path / path).mkdir()
     (tmp_path / "ssl/root.pem").write_text("certificate")
     (tmp_path / "certs/ca-key.pem").symlink_to("/nowhere/ca-key.pem")
-    before = contents(tmp_path)
+    before = kept_contents(tmp_path)
 
     disk.take_ca(tmp_path, "ssl/root")
 
-    assert contents(tmp_path) == before
+    assert kept_contents(tmp_path) == before
 
 
 def test_arrows_in_what_is_told_write_nothing(tmp_path: Path) -> None:
@@ -743,11 +743,11 @@ def test_a_second_certificate_with_a_cn_of_its_own_keeps_it_and_is_what_peers_as
 def test_a_client_with_the_cn_of_the_members_is_told_in_adopts_own_words(tmp_path: Path) -> None:
     requests = {"ca-csr": CA_REQUEST, "members": server("both", "10.0.0.1"), "client": {"CN": "both"}}
     path = handmade(tmp_path / "own", requests, "m1:members", "m2:members", "client:client")
-    before = contents(path)
+    before = kept_contents(path)
     said = kept(path, "adopt", code=1).stderr
     assert "`both` is the CN of the members: etcd's gateway would act as that user" in said
     assert "then adopt: certificates lie below the folder, and users, members and the CA have CNs of their own" in said
-    assert contents(path) == before
+    assert kept_contents(path) == before
 
 
 @pytest.mark.parametrize("place", ["tmp", ".", "../linked/tmp", "sub"])
@@ -765,10 +765,10 @@ def test_temporary_files_in_the_folder_itself_are_no_part_of_it(
     (path / "sub/Makefile").write_text("all:\n\ttrue\n")
     monkeypatch.chdir(path)
     monkeypatch.setenv("TMPDIR", place if is_relative else str(path / place))
-    before = contents(path)
+    before = kept_contents(path)
     for words in (["status"], ["adopt", "--dry-run"]):
         assert "Traceback" not in tls_scaffold("-C", str(path), *words).stderr
-        assert contents(path) == before
+        assert kept_contents(path) == before
     for words in (["adopt"], ["sync"], ["add", "--user", "zoe"], ["sync", "--check"]):
         assert tls_scaffold("-C", str(path), *words).returncode == 0
     assert [*path.glob("**/tls-scaffold-*")] == []

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson")
 COMMANDS = (
     ("sync",),
     ("add", "--user", "zed", "--member", "10.0.0.9"),
-    ("remove", "calico", "etcd2"),
+    ("remove", "calico", "etcd3"),
 )
 
 
@@ -35,11 +35,13 @@ def killed(folder: Path, work: Path, how: str, count: int, *words: str, every: i
 
 def edited(path: Path, *words: str) -> Path:
     """Edit a signed folder by hand, so that a command has to merge; for `sync` its inventory too."""
-    edit(path / "Makefile", "RENEW_DAYS ?= 30", "RENEW_DAYS ?= 60")
+    edit(path / "Makefile", "#RENEW_DAYS = 30", "RENEW_DAYS = 60")
+    edit(path / "Makefile", "# Proxies\n", "\t@echo signed etcd3\n# Proxies\n")
     edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
     if words == ("sync",):
         change(path, users=[{"name": name, "cn": name} for name in ("calico", "zed")], expiry="4380h")
-        upgrade(path, "sign.sh", "#!/bin/ash", "#!/bin/sh")
+        upgrade(path, "rbac.sh", "#!/bin/ash", "#!/bin/sh")
+        edit(path / "sign.sh", "#!/bin/sh\n", "#!/bin/sh\n# ours\n")
     return path
 
 

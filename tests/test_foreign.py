@@ -281,9 +281,11 @@ def test_ours_takes_over_what_is_the_team_s_own() -> None:
     known = ["req:", SIGN, ""]
     targets = {"leaves": ("certs/a.pem", "certs/b.pem"), "one": ("certs/a.pem",)}
     before, after = OURS.split("\n\n")
-    assert transplant(text, OURS, known, targets) == (
+    assert transplant(text, OURS, "", known, targets) == (
         f"{before}\n\t./publish\n{SIGN}y\n\n{after}\n"
         ".PHONY: leaves\nleaves: certs/a.pem certs/b.pem\n\n.PHONY: one\none: certs/a.pem\n\n"
         "x:\n\t./y  \n\nifdef A\ny:\n"
     )
-    assert transplant(f"req:\n{SIGN}", OURS, known, {}) == OURS
+    assert transplant(f"req:\n{SIGN}", OURS, "", known, {}) == OURS
+    with_rules = transplant("clean:\n\trm x\n", OURS, "clean:\n", ["clean:", "\trm x"], {})
+    assert with_rules == OURS

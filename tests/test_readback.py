@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import Factory
-from keeping import RECORD, change, edit, foreign, kept, upgrade
+from keeping import RECORD, change, edit, foreign, kept, kept_contents, upgrade
 from support import contents, make, tls_scaffold
 from tls_scaffold.cli import cli
 from tls_scaffold.inventory.reach import RENDERED
@@ -47,11 +47,17 @@ def put(folder: Path, path: str, data: object) -> None:
     (folder / path).write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
 
 
+def recording(folder: Path, path: str, text: str) -> None:
+    """Put an entry into the record."""
+    with (folder / RECORD).open("a", encoding="utf-8") as file:
+        file.write(f"{path}\t{text}\n")
+
+
 def refused(folder: Path, *words: str) -> str:
     """Run a command that must refuse, and do nothing; returns what it says."""
-    before = contents(folder.parent)
+    before = kept_contents(folder.parent)
     said = kept(folder, *words, code=1).stderr
-    assert contents(folder.parent) == before
+    assert kept_contents(folder.parent) == before
     return said
 
 
@@ -364,8 +370,7 @@ def test_adopt_and_its_first_sync_read_nothing_through_a_link(tmp_path: Path, na
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
 def test_a_team_s_json_is_no_request_whatever_the_record_or_the_inventory_say(surrounded: Path) -> None:
-    record = json.loads((surrounded / RECORD).read_text())
-    put(surrounded, RECORD, {**record, "package.json": REQUEST.split("\n")})
+    recording(surrounded, "package.json", REQUEST)
     assert "left package.json: was there before\n" in kept(surrounded, "sync").stderr
     assert (surrounded / "package.json").read_text() == '{"kept": true}\n'
     own = (surrounded / FILE).read_text()
@@ -427,10 +432,10 @@ def test_a_record_that_can_t_be_read_keeps_no_command_from_looking(folder: Facto
     path = folder()
     (path / RECORD).unlink()
     ODD[case](path / RECORD)
-    edit(path / "README.md", "# ", "# edited ")
+    edit(path / "config/req-calico.json", '"hosts": []', '"hosts": ["edited"]')
     code = int(case in ("a pipe", "a folder", "a link", "a link to nowhere", "not UTF-8", "far too large"))
     kept(path, "sync", code=code)
-    assert (path / "README.md").read_text().startswith("# edited")
+    assert "edited" in (path / "config/req-calico.json").read_text()
     assert "Traceback" not in tls_scaffold("-C", str(path), "check").stderr
     kept(path, "status", code=1)
 
@@ -443,10 +448,10 @@ RECORDS = (
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_names_rendered_files_only(surrounded: Path, name: str) -> None:
+@pytest.mark.parametrize("value", ['{"kept": true}', "0" * 64], ids=["data", "a sum"])
+def test_a_record_names_rendered_files_only(surrounded: Path, name: str, value: str) -> None:
     text = (surrounded / name).read_text() if "\0" not in name else ""
-    record = json.loads((surrounded / RECORD).read_text())
-    put(surrounded, RECORD, {**record, name: text.split("\n")})
+    recording(surrounded, name, value)
     for words in (["sync"], ["sync", "--check"], ["add", "--users", "zed"], ["remove", "calico"]):
         said = refused(surrounded, *words)
         assert f"`{surrounded / RECORD}` names what is never rendered, and nothing was done\n" in said
@@ -521,11 +526,11 @@ def test_the_files_that_every_render_has_are_known_to_the_rule(folder: Factory) 
 
 def test_git_ignores_the_journal_and_working_files(folder: Factory, tmp_path: Path) -> None:
     lines = (folder() / ".gitignore").read_text().splitlines()
-    assert {JOURNAL, ".tls-scaffold/.work.*"} <= set(lines)
+    assert {f"/{JOURNAL}", "/.tls-scaffold/.work.*"} <= set(lines)
     path = foreign("beside", tmp_path)
     kept(path, "adopt")
     kept(path, "sync")
-    assert (path / ".gitignore").read_text().splitlines() == lines
+    assert set(lines) <= set((path / ".gitignore").read_text().splitlines())
 
 
 # What commands of ours write themselves
@@ -570,9 +575,10 @@ def edited(path: Path) -> Path:
     edit(path / "Makefile", "req-calico certs/calico.pem: ", "req-calico certs/calico.pem:  ")
     edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
     (path / "config/req-own.json").write_text(REQUEST, encoding="utf-8")
-    upgrade(path, "sign.sh", "#!/bin/ash", "#!/bin/sh")
-    upgrade(path, "README.md", "# old", "# ")
-    edit(path / "README.md", "# ", "# edited ")
+    upgrade(path, "rbac.sh", "#!/bin/ash", "#!/bin/sh")
+    edit(path / "sign.sh", "#!/bin/sh\n", "#!/bin/sh\n# ours\n")
+    upgrade(path, "config/ca-csr.json", '"1h"', '"87600h"')
+    edit(path / "config/ca-csr.json", '"87600h"', '"43800h"')
     tls_scaffold("-C", str(path), "bundle", "--tar")
     return path
 
@@ -581,7 +587,9 @@ REAL: dict[str, Callable[[Factory, Path], Iterator[object]]] = {
     "add": lambda signed, _: iter((edited(signed()), "add", "--user", "zed,zoe=zoë", "--member", "10.0.0.9")),
     "remove": lambda signed, _: iter((edited(signed()), "remove", "calico", "etcd2")),
     "sync": lambda signed, _: iter((edited(signed()), "sync")),
-    "sync --reset": lambda signed, _: iter((edited(signed()), "sync", "--reset", "README.md", "--reset", "Makefile")),
+    "sync --reset": lambda signed, _: iter(
+        (edited(signed()), "sync", "--reset", "config/ca-csr.json", "--reset", "Makefile")
+    ),
     "adopt": lambda _, tmp_path: iter((foreign("2015", tmp_path), "adopt")),
     "sync of requests two folders deep": lambda _, tmp_path: iter((handmade(tmp_path, "two deep"), "sync")),
     "sync of requests beside certificates": lambda _, tmp_path: iter((handmade(tmp_path, "all in certs"), "sync")),
@@ -656,7 +664,8 @@ def notes_of_adopt(paths: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
 PATHS = st.sampled_from(NASTY) | st.sampled_from(
     ["Makefile", "config/req-csr.json", "config/req-calico.json", "m.json"]
 )
-RECORDED = st.dictionaries(PATHS, st.sampled_from([["x"], REQUEST.split("\n"), ['{"kept": true}', ""], 7]), max_size=3)
+VALUES = st.sampled_from(["x", REQUEST, '{"kept": true}', "0" * 64, "certs/x.pem: config/x.json ; x"])
+RECORDED = st.lists(st.tuples(PATHS | st.just("req-x"), VALUES).map("\t".join), max_size=3).map("\n".join)
 HOSTILE = st.fixed_dictionaries(
     {}, optional={JOURNAL: journals(PATHS), RECORD: RECORDED, ADOPTED: notes_of_adopt(PATHS)}
 )

@@ -17,7 +17,7 @@ from conftest import Factory
 from support import openssl, run
 from tls_scaffold.cli import cli
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import foreign, makeblocks, makefile
+from tls_scaffold.makefiles import componentedits, foreign, makeblocks, makefile
 from tls_scaffold.signing import certificates, keys
 from tls_scaffold.words import canonical_address, canonical_host
 
@@ -219,9 +219,9 @@ MAKE_TEXT = st.lists(
 def test_no_makefile_and_no_output_of_make_ends_in_a_traceback(text: str) -> None:
     assert "\n".join(line for block in makeblocks.blocks(text) for line in block.lines) == text
     parts = foreign.parts(text, "all: req\nreq:\nca:\n")
-    assert foreign.transplant(text, "all: req\nreq:\nca:\n", set(parts.understood), {}).startswith("all: req\n")
+    assert foreign.transplant(text, "all: req\nreq:\nca:\n", "", set(parts.understood), {}).startswith("all: req\n")
     makefile._own_lines(text)
-    assert makefile.without(text, set()) == (text, ())
+    assert componentedits.edited(text, (), {}, ()).text == text
 
 
 @given(st.binary(max_size=80), CHANGES)

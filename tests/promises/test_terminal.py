@@ -111,9 +111,10 @@ def in_a_lock(folder: Path) -> None:
 
 
 def in_the_record(folder: Path) -> None:
-    record = json.loads((folder / ".tls-scaffold/rendered.tsv").read_text())
-    record |= {f"../{STEERING}": [STEERING], f"config/{STEERING}.json": [STEERING], "Makefile": [STEERING]}
-    (folder / ".tls-scaffold/rendered.tsv").write_text(json.dumps(record))
+    request = json.dumps({"CN": STEERING, "key": {}})
+    with (folder / ".tls-scaffold/rendered.tsv").open("a") as file:
+        file.write(f"../{STEERING}.json\t{request}\nconfig/{STEERING}.json\t{request}\n")
+        file.write(f"req-{STEERING}\tcerts/{STEERING}.pem: x.json ; {STEERING}\n")
     (folder / "README.md").write_text(STEERING)
     (folder / "rbac.sh").write_text(f"printf 'error: {STEERING}' >&2; exit 1\nuser\t{STEERING}\n")
 

@@ -17,7 +17,7 @@ from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.paths import RULES
 from tls_scaffold.rendering import template
-from tls_scaffold.rendering.documents import LAST_RENDER, NOT_RECORDED, Entry, compact, record_text
+from tls_scaffold.rendering.documents import LAST_RENDER, NOT_RECORDED, Entry, compact, record_text, recorded
 
 COMMAND = ("adopt",)
 SCRIPTS = (RULES, "sign.sh", "rbac.sh", "rbac.tsv")
@@ -104,13 +104,14 @@ def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Adoption
 
 
 def _understood(folder: Path, note: AdoptionNote, rendered: dict[str, str]) -> Iterator[Entry]:
-    """Yield what counts as rendered last: of each request, and of the configuration, the part that was understood."""
+    """Yield what counts as rendered last: the components, and of requests and configuration what was understood."""
     now = files.own_texts(folder, rendered)
     scripts = [path for path in SCRIPTS if path in now and now[path] != rendered[path]]
     if scripts:
         problems = [f"`{path}` has the name of a script of ours" for path in scripts]
         raise ScaffoldError("our scripts have no place in this folder", problems, "give yours another name")
     there = note.with_what_was_understood(folder, now, rendered)
+    yield from recorded(MAKEFILE, rendered[MAKEFILE])
     for path, text in rendered.items():
         if path in there and path.endswith(".json") and path not in NOT_RECORDED:
             yield path, compact(handmade.base(path, there[path], text))
