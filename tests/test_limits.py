@@ -10,12 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import Factory
+from keeping import kept_contents
 from support import BIN, SMALL, Done, contents, environment, make, run, tls_scaffold
 from tls_scaffold.cli import cli
 from tls_scaffold.words import NAME_LENGTH
 
 MIB = 1024 * 1024
-LARGE = ("Makefile", "README.md", "rbac.sh", "tls-scaffold.json", ".tls-scaffold/rendered.tsv")
+LARGE = ("Makefile", "rbac.sh", "tls-scaffold.json", ".tls-scaffold/rendered.tsv")
 LOOKS = (
     ("status",),
     ("status", "--json"),
@@ -61,10 +62,10 @@ def keep(folder: Path) -> None:
 
 @pytest.mark.needs("make")
 def test_a_folder_whose_files_are_all_above_a_mebibyte_is_signed_looked_at_and_kept(tmp_path: Path) -> None:
-    folder, far = tmp_path / "t", "/".join(("certs", *("y" * 200,) * 3))  # long paths do for more users
+    folder, far = tmp_path / "t", "/".join(("certs", *("y" * 195,) * 5))  # long paths do for more users
     users = [
         {"name": name(number), "output": f"{far}/{number}", "permissions": [{"prefix": f"/{number}/{'k' * 1000}/"}]}
-        for number in range(800)
+        for number in range(1000)
     ]
     done_well("new", str(folder), "--from", str(inventory(tmp_path / "i.json", users)))
     assert min((folder / path).stat().st_size for path in LARGE) > MIB
@@ -99,8 +100,8 @@ def test_cfssl_signs_a_folder_whose_makefile_is_above_a_mebibyte(tmp_path: Path)
 @pytest.mark.parametrize(
     "words",
     [
-        ("add", "--users", ",".join(map(name, range(40)))),
-        ("add", "--dry-run", "--users", ",".join(map(name, range(40)))),
+        ("add", "--users", ",".join(map(name, range(125)))),
+        ("add", "--dry-run", "--users", ",".join(map(name, range(125)))),
         ("sync",),
         ("sync", "--dry-run"),
     ],
@@ -111,14 +112,14 @@ def test_what_would_be_too_large_is_refused_before_anything_is_written(
     path = folder(*SMALL)
     if "sync" in words:
         data = json.loads((path / "tls-scaffold.json").read_text())
-        data["users"] += [{"name": name(number)} for number in range(40)]
+        data["users"] += [{"name": name(number)} for number in range(125)]
         (path / "tls-scaffold.json").write_text(json.dumps(data))
-    before = contents(path)
+    before = kept_contents(path)
     monkeypatch.setattr("tls_scaffold.rendering.documents.LARGEST", MIB // 16)
 
     done = CliRunner().invoke(cli, ["-C", str(path), *words])
 
-    assert (done.exit_code, contents(path)) == (1, before)
+    assert (done.exit_code, kept_contents(path)) == (1, before)
     assert done.stderr == (
         "error: the folder would have files that are too large, and nothing was written\n"
         "  `.tls-scaffold/rendered.tsv` would have 0.1 MiB, 0.0625 are allowed\n"
@@ -127,14 +128,17 @@ def test_what_would_be_too_large_is_refused_before_anything_is_written(
 
 
 def test_new_refuses_a_folder_that_no_command_could_read(tmp_path: Path) -> None:
-    far = "/".join(("certs", *("y" * 195,) * 5))  # README.md and the Makefile, and so the record, name it often
-    users = [{"name": name(number), "output": f"{far}/{number}"} for number in range(14_000)]
+    # The file itself is just small enough to be read; with the access written out it would be too large.
+    keys = [{"key": f"/{number}/".ljust(500, "y")} for number in range(100)]
+    users = [{"name": f"u{number}", "permissions": keys} for number in range(1270)]
     inventory(tmp_path / "i.json", users)
+    assert (tmp_path / "i.json").stat().st_size < 64 * MIB
 
     done = run(str(BIN / "tls-scaffold"), "new", "t", "--from", "i.json", cwd=tmp_path)
 
     assert (done.returncode, sorted(each.name for each in tmp_path.iterdir())) == (1, ["i.json"])
-    assert "too large, and nothing was written\n  `.tls-scaffold/rendered.tsv` would have " in done.stderr
+    assert "too large, and nothing was written\n" in done.stderr
+    assert "  `tls-scaffold.json` would have " in done.stderr
 
 
 def test_a_file_that_was_edited_until_it_is_too_large_is_told_and_nothing_is_written(folder: Factory) -> None:

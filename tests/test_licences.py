@@ -1,0 +1,39 @@
+"""What is installed with the program binds nobody who uses an Apache-2.0 program."""
+
+import re
+from importlib.metadata import Distribution, distribution, requires
+
+from packaging.requirements import Requirement
+
+COPYLEFT = re.compile(r"\b[AL]?GPL|GNU (?:Affero |Lesser |Library )?General Public", re.IGNORECASE)
+
+
+def needed(name: str, found: dict[str, Distribution]) -> None:
+    """Find what a distribution needs to run, and what that needs."""
+    for text in requires(name) or ():
+        requirement = Requirement(text)
+        key = requirement.name.lower().replace("_", "-")
+        if key not in found and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            found[key] = distribution(requirement.name)
+            needed(requirement.name, found)
+
+
+def licences(package: Distribution) -> list[str]:
+    """Return what a distribution says of its licence; the whole text of one is told by its first lines."""
+    fields = package.metadata
+    classifiers = [each for each in fields.get_all("Classifier") or () if each.startswith("License")]
+    said = [fields.get("License-Expression", ""), (fields.get("License") or "")[:200], *classifiers]
+    files = (each for each in package.files or () if each.name.upper().startswith("LICEN"))
+    return [each for each in said if each] or [each.read_text()[:200] for each in files]
+
+
+def test_no_dependency_has_a_licence_that_asks_the_same_of_its_users() -> None:
+    found: dict[str, Distribution] = {}
+    needed("tls-scaffold", found)
+    assert {"click", "cookiecutter", "cryptography", "jinja2", "pyyaml", "python-slugify"} <= set(found)
+    said = {name: licences(package) for name, package in found.items()}
+    assert [name for name, words in said.items() if not words] == []
+    # `text-unidecode` may be taken under the Artistic License instead.
+    chosen = {"text-unidecode": "License :: OSI Approved :: Artistic License"}
+    bound = {name for name, words in said.items() if any(map(COPYLEFT.search, words)) and chosen.get(name) not in words}
+    assert bound == set()
