@@ -20,11 +20,11 @@ def needed(name: str, found: dict[str, Distribution]) -> None:
 
 def licences(package: Distribution) -> list[str]:
     """Return what a distribution says of its licence; the whole text of one is told by its first lines."""
-    fields = package.metadata
-    classifiers = [each for each in fields.get_all("Classifier") or () if each.startswith("License")]
-    said = [fields.get("License-Expression", ""), (fields.get("License") or "")[:200], *classifiers]
+    names = ("License-Expression", "License", "Classifier")
+    said = [(name, text) for name in names for text in package.metadata.get_all(name) or ()]
+    words = [text[:200] for name, text in said if name != "Classifier" or text.startswith("License")]
     files = (each for each in package.files or () if each.name.upper().startswith("LICEN"))
-    return [each for each in said if each] or [each.read_text()[:200] for each in files]
+    return words or [each.read_text()[:200] for each in files]
 
 
 def test_no_dependency_has_a_licence_that_asks_the_same_of_its_users() -> None:

@@ -23,7 +23,7 @@ from tls_scaffold.state.contents import OWN_REQUEST
 from tls_scaffold.state.entries import Contents
 
 POSITION = re.compile(r"(?:.*: )?line (\d+), column (\d+): (.*)", re.DOTALL)
-LINE = re.compile(r"[\w./-]+:\d+(?=: |$)", re.ASCII)
+MARKED = re.compile(r"(\S+:\d+): (a conflict marker)")
 REQUEST_WORDS = {"cn", "hosts", "key", "names"}
 
 
@@ -142,15 +142,15 @@ def _kind_of(content: str) -> str:
 
 def _split(path: str, problem: str) -> tuple[str, str]:
     """Split `path: key: what` into where and what."""
+    if marked := MARKED.fullmatch(problem):
+        return marked[1], marked[2]
     key, _, what = problem.removeprefix(f"{path}: ").partition(": ")
-    if LINE.fullmatch(key):
-        return key, what
     return (f"{path}: {key}", what) if what else (path, key)
 
 
 def _told(path: str, error: ScaffoldError) -> list[tuple[str, str]]:
     """Return where and what an error tells; a position in a file belongs to the place."""
-    if all(LINE.match(problem) for problem in error.problems) and error.problems:
+    if error.problems and all(map(MARKED.fullmatch, error.problems)):
         return [_split(path, problem) for problem in error.problems]
     found = [POSITION.fullmatch(problem) for problem in error.problems]
     if error.problems and found[0]:

@@ -3,7 +3,7 @@
 import os
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,6 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.componentlines import component_line_of, component_lines
 from tls_scaffold.makefiles.gencert import Signing, of_script, signings
 from tls_scaffold.makefiles.gnumake import RunsAnywayError, dry_run, targets
-from tls_scaffold.makefiles.makeblocks import blocks, groups
 from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, program
 
 MAKEFILE = "Makefile"
@@ -28,7 +27,6 @@ OUR_RULES = re.compile(r"^include +tls-scaffold\.mk\s*$", re.MULTILINE)
 OTHERS_SIGN = re.compile(
     r"^[^#\n]*gencert|^[-s]?include\b(?! +tls-scaffold\.mk\s*$)|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE
 )
-SIGNS_ONE = re.compile(r"\t[@-]*(?:\$[({]\w+[)}]|[\w./-]*cfssl) +gencert [^;&]* --?bare(?:=true)? +(?:\./)?(\S+)\s*")
 
 
 @dataclass(frozen=True)
@@ -130,43 +128,6 @@ def with_commands_below(text: str) -> dict[str, str]:
         elif not (line.startswith("\t") or BLANK.fullmatch(line)):
             component = None
     return found
-
-
-def lines_of(text: str) -> dict[str, str]:
-    """Return those lines by the outputs."""
-    found = ((component_line_of(line), line) for line in text.split("\n"))
-    return {own.output: line for own, line in found if own}
-
-
-def signs_twice(text: str) -> bool:
-    """Tell a Makefile in which two lines of our form are of one component."""
-    names = [line.name for line in component_lines(text)]
-    return len(names) > len(set(names))
-
-
-def without(
-    text: str, gone: Collection[tuple[str, str]], coming: Mapping[str, str] | None = None
-) -> tuple[str, tuple[str, ...]]:
-    """Return the text of a Makefile without the components `gone`, by name and output, and the lines that were theirs.
-
-    With a component's line go the commands below it; of other targets go the commands of cfssl's that sign it. Of what
-    is `coming` (a line by output) these go too, and the very line where nothing hangs on it.
-    """
-    coming = coming or {}
-    outputs = {*(output for _, output in gone), *coming}
-
-    def goes(line: str) -> bool:
-        own = component_line_of(line)
-        return own is not None and (own.name, own.output) in gone
-
-    kept: list[str] = []
-    taken: list[str] = []
-    for block in blocks(text):
-        its_own = goes(block.lines[0]) or (len(block.lines) == 1 and block.lines[0] in coming.values())
-        for lines in groups(block.lines):
-            signed = SIGNS_ONE.fullmatch(" ".join(lines)) if block.kind == "rule" else None
-            (taken if its_own or (signed and signed[1] in outputs) else kept).extend(lines)
-    return "\n".join(kept), tuple(taken)
 
 
 def _asked_by_req(text: str) -> set[str]:
