@@ -30,6 +30,7 @@ config/ca-config.json
 config/ca-csr.json
 config/req-csr.json
 rbac.sh
+rbac.tsv
 sign.sh
 tls-scaffold.json
 """.splitlines()

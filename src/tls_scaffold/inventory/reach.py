@@ -9,7 +9,10 @@ from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG
 
-RENDERED = (".gitignore", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST, "rbac.sh", "sign.sh", FILE)
+RENDERED = (
+    *(".gitignore", "Makefile", "Procfile", "README.md", "rbac.sh", "rbac.tsv", "sign.sh"),
+    *(CONFIG, CA_REQUEST, FILE),
+)
 """What every render has beside the requests of the components."""
 ENDINGS = (".pem", "-key.pem", ".csr")
 """What a component, or a CA, has of its output."""
