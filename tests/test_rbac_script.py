@@ -745,7 +745,13 @@ case "$*" in *"{at}"*) ;; *) exec "$real" "$@" ;; esac
 if [ -e "{once}" ]; then exec "$real" "$@"; fi
 : >"{once}"
 [ "{when}" = before ] || "$real" "$@"
-kill -{signal} $(ps -o ppid= -p $PPID)
+each=$PPID script=
+until [ -n "$script" ] && [ "${{words#sh rbac.sh}}" = "$words" ]; do # it may have subshells, which are called like it
+    words=$(ps -o args= -p $each)
+    case $words in "sh rbac.sh"*) script=$each ;; esac
+    each=$(ps -o ppid= -p $each)
+done
+kill -{signal} $script
 sleep 0.2
 """
 STEPS = (
@@ -796,12 +802,14 @@ def test_a_run_after_a_kill_unlocks_a_cluster_whose_members_ignore_the_cn(start:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_an_interrupted_run_cleans_up_by_itself(start: Start, tmp_path: Path, number: int) -> None:
+def test_an_interrupted_run_ends_what_it_has_begun(start: Start, tmp_path: Path, number: int) -> None:
     running = applied(start(**killing(tmp_path, "auth enable", "after", number)))
 
     done = running.script("--enable")
 
-    assert done.returncode == 128 + number
+    # A signal comes too late there: it ends what it has begun, and says what holds now.
+    assert (done.returncode, done.stderr) == (0, on(*running.cluster.endpoints))
+    assert running.is_on()
     assert running.users() == ["calico", "kube-apiserver", "root"]
     assert not list((running.folder / "certs").glob(".rbac*"))
 

@@ -143,8 +143,9 @@ switch_on() {
     command -v openssl >/dev/null || fail "openssl is not installed: it checks the root certificate"
     cn=$(openssl x509 -in "$ETCDCTL_CERT" -noout -subject -nameopt multiline,utf8,-esc_msb |
         sed -n 's/^ *commonName *= //p')
+    own=${root:+"\`$root.pem\`"}
     [ "$cn" = root ] || fail "the CN of \`$ETCDCTL_CERT\` is \`$cn\`, not \`root\`" \
-        "ETCDCTL_CERT and ETCDCTL_KEY are to name root's, ${root:-which is missing: $add_root}"
+        "ETCDCTL_CERT and ETCDCTL_KEY are to name root's, ${own:-which $add_root makes}"
     remedy="\`make renew\` signs it again; if its CA ends, \`make regenerate\` makes another"
     verifies 1 || fail "\`$ETCDCTL_CERT\` does not verify against \`$ETCDCTL_CACERT\` for another \
 day: $(grep -i -m 1 '^error' "$work/error")" "$remedy"
