@@ -140,16 +140,6 @@ change() { # change SIGN: what a line says: kind, first, second, third, fourth a
 # The way back is a temporary user of the role root: $state keeps its name and password from before
 # it is made until it is gone, for whoever comes after a crash. Runs from elsewhere have their own.
 switch_on() {
-    command -v openssl >/dev/null || fail "openssl is not installed: it checks the root certificate"
-    cn=$(openssl x509 -in "$ETCDCTL_CERT" -noout -subject -nameopt multiline,utf8,-esc_msb |
-        sed -n 's/^ *commonName *= //p')
-    own=${root:+"\`$root.pem\`"}
-    [ "$cn" = root ] || fail "the CN of \`$ETCDCTL_CERT\` is \`$cn\`, not \`root\`" \
-        "ETCDCTL_CERT and ETCDCTL_KEY are to name root's, ${own:-which $add_root makes}"
-    remedy="\`make renew\` signs it again; if its CA ends, \`make regenerate\` makes another"
-    verifies 1 || fail "\`$ETCDCTL_CERT\` does not verify against \`$ETCDCTL_CACERT\` for another \
-day: $(grep -i -m 1 '^error' "$work/error")" "$remedy"
-    verifies 30 || say "warning: \`$ETCDCTL_CERT\`, or its CA, ends within 30 days: $remedy"
     exec 9<"$(dirname -- "$state")" # an etcdctl that outlives a killed run holds this lock, too
     flock -n 9 2>/dev/null || perl -e 'open my $it, "<&=9" and flock $it, 6 or exit 1' ||
         fail "another run is enabling authentication" "run this again when it has ended"
@@ -284,6 +274,17 @@ state=$(dirname -- "$ETCDCTL_KEY")/.rbac-enable
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' HUP INT TERM
+if [ "${1-}" = --enable ]; then # etcd takes the user from the CN, if chain and usage are right
+    command -v openssl >/dev/null || fail "openssl is not installed: it checks the root certificate"
+    cn=$(openssl x509 -in "$ETCDCTL_CERT" -noout -subject -nameopt multiline,utf8,-esc_msb 2>&1 |
+        sed -n 's/^ *commonName *= //p')
+    [ "$cn" = root ] || fail "the CN of \`$ETCDCTL_CERT\` is \`$cn\`, not \`root\`" \
+        "ETCDCTL_CERT and ETCDCTL_KEY are to name root's${root:+, \`$root.pem\`}"
+    remedy="\`make renew\` signs it again; if its CA ends, \`make regenerate\` makes another"
+    verifies 1 || fail "\`$ETCDCTL_CERT\` does not verify against \`$ETCDCTL_CACERT\` for another \
+day: $(grep -i -m 1 '^error' "$work/error")" "$remedy"
+    verifies 30 || say "warning: \`$ETCDCTL_CERT\`, or its CA, ends within 30 days: $remedy"
+fi
 # To read a key is what etcdctl itself gives up when nobody answers.
 call get -- tls-scaffold-probe >"$work/got" || grep -q etcdserver: "$work/error" ||
     fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)" "ETCDCTL_ENDPOINTS names the \
