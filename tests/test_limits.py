@@ -15,7 +15,7 @@ from tls_scaffold.cli import cli
 from tls_scaffold.words import NAME_LENGTH
 
 MIB = 1024 * 1024
-LARGE = ("Makefile", "README.md", "rbac.sh", "tls-scaffold.json", ".tls-scaffold/rendered.json")
+LARGE = ("Makefile", "README.md", "rbac.tsv", "tls-scaffold.json", ".tls-scaffold/rendered.json")
 LOOKS = (
     ("status",),
     ("status", "--json"),

@@ -31,6 +31,7 @@ EDITS = {
     "Procfile": ("# All members", "# Ours: all members"),
     "README.md": ("# ", "# Ours: "),
     "rbac.sh": ("#!/bin/sh\n", "#!/bin/sh\n# ours\n"),
+    "rbac.tsv": ("# Made", "# Ours\n# Made"),
     "sign.sh": ("#!/bin/sh\n", "#!/bin/sh\n# ours\n"),
     "config/ca-config.json": ('"expiry": "8760h"', '"expiry": "4380h"'),
     "config/ca-csr.json": ('"87600h"', '"43800h"'),
@@ -46,6 +47,7 @@ CLASHES = {
     "Procfile": ("# Members", "# All members", "# Ours: all members"),
     "README.md": ("# Old", "# ", "# Ours: "),
     "rbac.sh": ("#!/bin/ash\n", "#!/bin/sh\n", "#!/bin/bash\n"),
+    "rbac.tsv": ("# Old", "# Made", "# Ours: made"),
     "sign.sh": ("#!/bin/ash\n", "#!/bin/sh\n", "#!/bin/bash\n"),
     "config/ca-config.json": ('"expiry": "1h"', '"expiry": "8760h"', '"expiry": "4380h"'),
     "config/ca-csr.json": ('"1h"', '"87600h"', '"43800h"'),
@@ -113,7 +115,7 @@ def test_every_file_keeps_an_edit_while_the_rest_follows(folder: Factory, name: 
         assert contents(path)[name] == text.decode().replace(old, new, 1).encode()
     assert {**contents(path), name: b""} == {**expected, name: b""}
     assert verb == (
-        "merged" if name in ("Makefile", "Procfile", "README.md", "rbac.sh", "config/req-csr.json") else "kept"
+        "merged" if name in ("Makefile", "Procfile", "README.md", "rbac.tsv", "config/req-csr.json") else "kept"
     )
 
 
@@ -249,18 +251,18 @@ def test_without_its_record_an_edited_inventory_is_still_followed(folder: Factor
 
 def test_without_its_record_a_user_that_went_from_the_inventory_is_told_of_and_goes_with_reset(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--user", "calico", "--user", "root")
-    assert "calico" in (path / "rbac.sh").read_text(encoding="utf-8")
+    assert "calico" in (path / "rbac.tsv").read_text(encoding="utf-8")
     shutil.rmtree(path / ".tls-scaffold")
     change(path, users=[{"name": "root", "cn": "root"}])
 
-    assert "  rbac.sh: edited or out of date" in kept(path, "sync", "--check", code=1).stderr
+    assert "  rbac.tsv: edited or out of date" in kept(path, "sync", "--check", code=1).stderr
     said = kept(path, "sync").stderr
-    assert "kept rbac.sh: edited or out of date" in said
+    assert "kept rbac.tsv: edited or out of date" in said
     assert "etcdctl user delete -- calico" in said
-    kept(path, "sync", "--reset", "rbac.sh", "--reset", "./Makefile")
+    kept(path, "sync", "--reset", "rbac.tsv", "--reset", "./Makefile")
 
     fresh = folder("--members", "10.0.0.1", "--user", "root", name="fresh")
-    for name in ("rbac.sh", "Makefile"):
+    for name in ("rbac.tsv", "Makefile"):
         assert (path / name).read_bytes() == (fresh / name).read_bytes()
         [old] = path.glob(f"archive/*/{name}")
         assert "calico" in old.read_text(encoding="utf-8")
@@ -309,7 +311,7 @@ def test_a_file_that_signing_needs_comes_back(folder: Factory, name: str) -> Non
     assert contents(path) == before
 
 
-@pytest.mark.parametrize("name", ["README.md", "Procfile", ".gitignore", "rbac.sh"])
+@pytest.mark.parametrize("name", ["README.md", "Procfile", ".gitignore", "rbac.sh", "rbac.tsv"])
 def test_a_file_that_a_team_took_out_stays_out_and_is_told_of(folder: Factory, name: str) -> None:
     path = folder()
     before = (path / name).read_bytes()
@@ -557,12 +559,21 @@ def test_line_ends_of_windows_are_no_edit_and_sync_takes_them_out(folder: Factor
     path, plain = folder(name="windows"), folder(name="plain")
     for each in (path, plain):
         edit(each / "Makefile", *EDITS["Makefile"])
-    for name in ("Makefile", "sign.sh", "rbac.sh", "README.md", "config/req-calico.json", "config/req-csr.json"):
+    for name in (
+        "Makefile",
+        "sign.sh",
+        "rbac.sh",
+        "rbac.tsv",
+        "README.md",
+        "config/req-calico.json",
+        "config/req-csr.json",
+    ):
         (path / name).write_bytes((path / name).read_bytes().replace(b"\n", b"\r\n"))
     found = run("tls-scaffold", "-C", str(path), "check").stdout
     assert [line.split(":")[1] for line in found.splitlines() if "[line-ends]" in line] == [
         " Makefile",
         " rbac.sh",
+        " rbac.tsv",
         " sign.sh",
     ]
     kept(path, "sync", "--check", code=1)
@@ -592,7 +603,7 @@ def test_a_record_of_another_branch_loses_and_doubles_no_component(folder: Facto
     (path / ".tls-scaffold/rendered.json").write_text((other / ".tls-scaffold/rendered.json").read_text())
     change(path, users=[{"name": "u1", "cn": "u1"}, {"name": "u2", "cn": "u2"}])
     kept(path, "sync", code=1)  # to the record u2 was there, so that a team may have taken it out
-    texts = [(path / name).read_text() for name in ("Makefile", "README.md", "rbac.sh")]
+    texts = [(path / name).read_text() for name in ("Makefile", "README.md", "rbac.tsv")]
     assert [text.count("req-u1 certs") for text in texts] == [1, 0, 0]
     assert all(max(map(text.count, ("req-u2 certs", "user\tu1\n", "user\tu2\n"))) <= 1 for text in texts)
     assert "config/req-u2.json: no target of the Makefile signs it" in kept(path, "check", code=1).stdout

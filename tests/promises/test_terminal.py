@@ -115,7 +115,8 @@ def in_the_record(folder: Path) -> None:
     record |= {f"../{STEERING}": [STEERING], f"config/{STEERING}.json": [STEERING], "Makefile": [STEERING]}
     (folder / ".tls-scaffold/rendered.json").write_text(json.dumps(record))
     (folder / "README.md").write_text(STEERING)
-    (folder / "rbac.sh").write_text(f"printf 'error: {STEERING}' >&2; exit 1\nuser\t{STEERING}\n")
+    (folder / "rbac.sh").write_text(f"printf 'error: {STEERING}' >&2; exit 1\n")
+    (folder / "rbac.tsv").write_text(f"user\t{STEERING}\n")
 
 
 def in_the_journal(folder: Path) -> None:

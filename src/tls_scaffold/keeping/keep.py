@@ -9,7 +9,7 @@ from tls_scaffold.cfssl.readers import seems_request
 from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
-from tls_scaffold.inventory.rbac import SCRIPT
+from tls_scaffold.inventory.rbac import FACTS
 from tls_scaffold.inventory.reach import ENDINGS, RENDERED
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping import journal, takeover
@@ -107,7 +107,7 @@ def planned(folder: Path, change: Change, record: Mapping[str, str], adopted: Ta
     plan = plan.with_more(_as_they_were(plan, change.reset))
     plan = adopted.finished(folder, plan, rendered) if adopted else plan
     check_sizes({step.path: step.after for step in plan.steps if step.after is not None})
-    plan = replace(plan, forgotten=rbac.forgotten(record.get(SCRIPT, now.get(SCRIPT, "")), rendered[SCRIPT]))
+    plan = replace(plan, forgotten=rbac.forgotten(record.get(FACTS, now.get(FACTS, "")), rendered[FACTS]))
     strangers = files.own_texts(folder, change.requests({**record, **rendered}))
     requests = [path for path, text in strangers.items() if seems_request(text)]
     left = [Note("left", path) for path in strangers if path not in requests]
