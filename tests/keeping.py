@@ -8,8 +8,9 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from tls_scaffold.cli import cli
+from tls_scaffold.rendering import documents
 
-RECORD = ".tls-scaffold/rendered.json"
+RECORD = documents.LAST_RENDER
 FOREIGN = Path(__file__).parent / "fixtures/foreign"
 
 
@@ -42,12 +43,18 @@ def change(folder: Path, **fields: object) -> None:
 
 def upgrade(folder: Path, path: str, old: str, new: str) -> None:
     """Make the record say that `old` was rendered where now `new` is rendered, as after an upgrade."""
-    record = json.loads((folder / RECORD).read_text())
-    text = "\n".join(record[path])
+    text = (folder / path).read_text(encoding="utf-8")
     assert new in text
     assert old != new
-    record[path] = text.replace(new, old, 1).split("\n")
-    (folder / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    now, before = (
+        [f"{key}\t{value}" for key, value in documents.recorded(path, each)]
+        for each in (text, text.replace(new, old, 1))
+    )
+    record = (folder / RECORD).read_text(encoding="utf-8")
+    assert all(line in record for line in now)
+    for one, other in zip(now, before, strict=True):
+        record = record.replace(one, other)
+    (folder / RECORD).write_text(record, encoding="utf-8")
 
 
 def foreign(name: str, target: Path) -> Path:

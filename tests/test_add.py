@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conftest import Factory
 from keeping import change, kept
-from support import BIN, contents, make, read, verify
+from support import BIN, contents, make, read, run, verify
 from tls_scaffold.commands.add import add
 from tls_scaffold.commands.new import new
 
@@ -163,7 +163,7 @@ def test_a_dry_run_of_add_shows_the_diff_and_writes_nothing(folder: Factory) -> 
     before = contents(path)
     done = kept(path, "add", "--user", "zed", "--dry-run")
     assert "+++ b/config/req-zed.json\n" in done.stdout
-    assert "+req-zed certs/zed.pem: config/req-zed.json ; $(sign) client\n" in done.stdout
+    assert "+req-zed certs/zed.pem: config/req-zed.json ; $(sign) -profile client $<\n" in done.stdout
     assert done.stderr == ""
     assert contents(path) == before
 
@@ -181,9 +181,9 @@ def test_each_file_that_was_written_is_told_in_a_line(folder: Factory) -> None:
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "warning: `zed`: certificates only, no etcd user (neither role nor permissions)",
-        "wrote .tls-scaffold/rendered.json",
+        "wrote .tls-scaffold/rendered.tsv",
+        "wrote COMPONENTS.md",
         "wrote Makefile",
-        "wrote README.md",
         "wrote config/req-zed.json",
         "wrote tls-scaffold.json",
     ]
@@ -203,3 +203,18 @@ def test_a_file_that_was_there_before_is_left_and_not_called_edited(folder: Fact
     (path / "config/req-zed.json").write_text('{"CN": "zed", "hosts": ["zed.example.com"]}', encoding="utf-8")
     told = kept(path, "add", "--user", "zed").stderr.splitlines()
     assert [line for line in told if "req-zed.json" in line] == ["left config/req-zed.json: was there before"]
+
+
+@pytest.mark.xfail(
+    strict=False, reason="the inventory and the lines of rbac.sh have no line of their own for a user yet"
+)
+def test_a_new_user_changes_few_lines_beside_its_request(folder: Factory) -> None:
+    path = folder()
+    for words in (["init", "-q"], ["add", "-A"]):
+        assert run("git", "-C", str(path), *words).returncode == 0
+
+    kept(path, "add", "--user", "alice")
+
+    counts = [line.split("\t") for line in run("git", "-C", str(path), "diff", "--numstat").stdout.splitlines()]
+    assert sum(int(added) + int(removed) for added, removed, _ in counts) <= 12
+    assert "config/req-alice.json" not in {name for _, _, name in counts}  # it is new

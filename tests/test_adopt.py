@@ -67,7 +67,7 @@ def test_after_adopt_and_sync_a_folder_signs_what_it_signed_before_with_the_same
     assert cns
 
     kept(path, "adopt")
-    new = {"tls-scaffold.json", ".tls-scaffold/rendered.json", ".tls-scaffold/adopted.json"}
+    new = {"tls-scaffold.json", ".tls-scaffold/rendered.tsv", ".tls-scaffold/adopted.json"}
     assert {file: content for file, content in contents(path).items() if file not in new} == before
 
     kept(path, "sync")
@@ -492,7 +492,7 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
     done = kept(tmp_path, "adopt", HANDMADE)
     assert done.stderr.splitlines() == [
         "wrote .tls-scaffold/adopted.json",
-        "wrote .tls-scaffold/rendered.json",
+        "wrote .tls-scaffold/rendered.tsv",
         "wrote tls-scaffold.json",
         "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change",
     ]

@@ -248,7 +248,7 @@ BAD_HOST = "`10.0.0.999` is neither an IP address nor a DNS name: cfssl signs it
 ALICE = "config/req-alice.json"
 CONFIG = "config/ca-config.json"
 INVENTORY = "tls-scaffold.json"
-RENDERED = ".tls-scaffold/rendered.json"
+RENDERED = ".tls-scaffold/rendered.tsv"
 NEVER = "9999999h"
 
 

@@ -142,9 +142,9 @@ def test_proxies_are_compared_with_each_other_too() -> None:
         ),
         ({"request": "ssl/ca-key.pem"}, "users[0].request: `ssl/ca-key.pem` does not end in `.json`"),
         (
-            {"request": ".tls-scaffold/rendered.json"},
+            {"request": ".tls-scaffold/rendered.tsv"},
             (
-                "users[0].request: `.tls-scaffold/rendered.json` is not a path below the folder of letters, digits, "
+                "users[0].request: `.tls-scaffold/rendered.tsv` is not a path below the folder of letters, digits, "
                 "`.`, `_`, `-` and `/`"
             ),
         ),

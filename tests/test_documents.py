@@ -173,7 +173,12 @@ def test_requests_of_other_names_keep_them() -> None:
     assert hosts["req-m.json"] == ["localhost", "127.0.0.1", "a", "b"]
 
 
-def test_the_record_of_a_render_has_one_line_of_text_a_line_and_not_itself() -> None:
-    tree = {"b": "x\ny\n", "a": "ü", "tls-scaffold.json": "{}", ".tls-scaffold/rendered.json": "old"}
+def test_the_record_has_data_of_json_components_of_the_makefile_and_the_sum_of_any_other_but_not_itself() -> None:
+    line = "req-x certs/x.pem: config/x.json ; $(sign) $<"
+    tree = {"b": "", "a.json": '{\n "ü": [1]}', "Makefile": f"all:\n{line}\n", "tls-scaffold.json": "{}"}
 
-    assert documents.last_render(tree) == '{\n  "a": [\n    "ü"\n  ],\n  "b": [\n    "x",\n    "y",\n    ""\n  ]\n}\n'
+    assert documents.last_render({**tree, documents.LAST_RENDER: "old"}) == (
+        'a.json\t{"ü":[1]}\n'
+        "b\te3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n"
+        "req-x\tcerts/x.pem: config/x.json ; $(sign) $<\n"
+    )

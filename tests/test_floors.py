@@ -35,17 +35,17 @@ SHELVES = {
         "likeness once record silences soundness / keystores / fitting / certificates / "
         "keys pairs pemfiles"
     ),
-    "keeping": "rehearsal / keep / journal / permitted / gone patch record takeover understood / "
-    "changes / adoption authorities merge / description jsonmerge readback textmerge",
+    "keeping": "trialsync / update / change journal refusals / following permitted / adoptionnote patch record / "
+    "plan / adoption authorities handmade / description merge / jsonmerge readback",
     "disk": "safekeeping / folder / healing / moving newfolder / workfolders / issued locking / "
     "files mounts parent plainfiles signals",
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
     "inventory": "intake / conflicts rbac / components grants presets urls / reach / values / listed / "
-    "membersettings / fields formats",
+    "membersettings / conflictmarkers fields formats",
     "makefiles": (
-        "foreign places / makefile / gencert gnumake / anyway / harm sources variables / "
+        "componentedits foreign places / makefile / gencert gnumake / anyway / harm sources variables / "
         "componentlines makeblocks sealed standins / shell"
     ),
 }
@@ -56,7 +56,6 @@ LIBRARIES = {
     "jinja2": "rendering.template",
     "cryptography": "signing.certificates signing.fitting signing.issuer signing.keys signing.keystores "
     "signing.likeness signing.signer",
-    "merge3": "keeping.textmerge",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     "yaml": "inventory.formats bundles.settings",  # bundles.settings writes the YAML that etcd and Kubernetes read

@@ -11,7 +11,7 @@ from support import contents
 from tls_scaffold.disk import files, folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.keeping import journal
-from tls_scaffold.keeping.changes import Note, Plan, Step
+from tls_scaffold.keeping.plan import Note, Plan, Step
 
 
 def mode(path: Path) -> int:

@@ -15,7 +15,7 @@ from tls_scaffold.cli import cli
 from tls_scaffold.words import NAME_LENGTH
 
 MIB = 1024 * 1024
-LARGE = ("Makefile", "README.md", "rbac.tsv", "tls-scaffold.json", ".tls-scaffold/rendered.json")
+LARGE = ("Makefile", "COMPONENTS.md", "rbac.tsv", "tls-scaffold.json", ".tls-scaffold/rendered.tsv")
 LOOKS = (
     ("status",),
     ("status", "--json"),
@@ -121,7 +121,7 @@ def test_what_would_be_too_large_is_refused_before_anything_is_written(
     assert (done.exit_code, contents(path)) == (1, before)
     assert done.stderr == (
         "error: the folder would have files that are too large, and nothing was written\n"
-        "  `.tls-scaffold/rendered.json` would have 0.1 MiB, 0.0625 are allowed\n"
+        "  `.tls-scaffold/rendered.tsv` would have 0.1 MiB, 0.0625 are allowed\n"
         "\nhint: take fewer components, or shorter names and paths\n"
     )
 
@@ -134,7 +134,7 @@ def test_new_refuses_a_folder_that_no_command_could_read(tmp_path: Path) -> None
     done = run(str(BIN / "tls-scaffold"), "new", "t", "--from", "i.json", cwd=tmp_path)
 
     assert (done.returncode, sorted(each.name for each in tmp_path.iterdir())) == (1, ["i.json"])
-    assert "too large, and nothing was written\n  `.tls-scaffold/rendered.json` would have " in done.stderr
+    assert "too large, and nothing was written\n  `.tls-scaffold/rendered.tsv` would have " in done.stderr
 
 
 def test_a_file_that_was_edited_until_it_is_too_large_is_told_and_nothing_is_written(folder: Factory) -> None:

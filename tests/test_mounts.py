@@ -229,7 +229,7 @@ def test_a_mount_that_another_folder_hides_is_none(signed: Factory, mounted: Mou
     assert mounts.mount_points(path) == frozenset()
 
 
-ALWAYS = ("Makefile", "tls-scaffold.json", ".tls-scaffold/rendered.json")
+ALWAYS = ("Makefile", "tls-scaffold.json", ".tls-scaffold/rendered.tsv")
 OF_CALICO = ("config/req-calico.json", "certs/calico-key.pem", "dist/calico", "dist/calico/ca.pem")
 
 

@@ -22,7 +22,7 @@ from tls_scaffold.cli import cli
 PROGRAM = str(BIN / "tls-scaffold")
 FILES = """\
 .gitignore
-.tls-scaffold/rendered.json
+.tls-scaffold/rendered.tsv
 COMPONENTS.md
 Makefile
 Procfile
@@ -389,7 +389,7 @@ def test_a_folder_in_use_is_refused_and_untouched(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "error: `tls-setup` is not empty: nothing was written\n"
-        "  `.tls-scaffold/rendered.json` is in the way\n"
+        "  `.tls-scaffold/rendered.tsv` is in the way\n"
         "  `config/req-csr.json` is in the way\n"
         "  `rbac.sh` is in the way\n"
         "  `tls-scaffold.json` is in the way\n\n"

@@ -237,7 +237,7 @@ def test_what_a_killed_run_has_put_in_place_is_finished(tmp_path: Path) -> None:
         assert {path: seen for path, seen in everything(folder).items() if path in IN_ORDER[:count]} == {
             path: before[path] for path in IN_ORDER[:count]
         }
-        assert entries(folder / ".tls-scaffold") == ["rendered.json"]
+        assert entries(folder / ".tls-scaffold") == ["rendered.tsv"]
 
 
 OBSTACLES: dict[str, tuple[str, Callable[[Path], object]]] = {

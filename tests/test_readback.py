@@ -20,7 +20,7 @@ from tls_scaffold.cli import cli
 from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping import journal
-from tls_scaffold.keeping.changes import Plan
+from tls_scaffold.keeping.plan import Plan
 
 JOURNAL, ADOPTED = ".tls-scaffold/pending.json", ".tls-scaffold/adopted.json"
 STATE_FILES = (JOURNAL, RECORD, ADOPTED)

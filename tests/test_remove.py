@@ -16,7 +16,7 @@ def test_certificates_keys_and_edited_requests_go_to_the_archive_and_nothing_els
     edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
     edited = contents(path)["config/req-calico.json"]
     done = kept(path, "remove", "calico", "kube-apiserver", "etcd2")
-    (shelf,) = (path / "archive").iterdir()
+    (shelf,) = (path / "archive").glob("2*")
     assert contents(shelf) == {
         "config/req-calico.json": edited,
         **{
@@ -29,11 +29,11 @@ def test_certificates_keys_and_edited_requests_go_to_the_archive_and_nothing_els
         0o700,
         0o600,
     )
-    assert contents(path / "certs") == {
-        f"{name}{ending}": before[f"certs/{name}{ending}"]
-        for name in ("ca", "etcd1", "etcd3", "proxy1")
-        for ending in ENDINGS
+    gone = {f"certs/{name}{ending}" for name in ("calico", "kube-apiserver", "etcd2") for ending in ENDINGS}
+    assert {f"certs/{name}" for name in contents(path / "certs")} - {"certs/.gitignore"} == {
+        name for name in before if name.startswith("certs/") and name not in gone
     }
+    assert contents(path).items() >= {(name, before[name]) for name in before if name.startswith("issued/")}
     assert f"archived certs/calico-key.pem in archive/{shelf.name}" in done.stderr.splitlines()
     assert "removed config/req-kube-apiserver.json" in done.stderr.splitlines()
     kept(path, "sync", "--check")
@@ -51,7 +51,7 @@ def test_after_a_user_is_removed_make_signs_nothing(signed: Factory) -> None:
 def test_what_was_never_edited_leaves_no_archive(folder: Factory) -> None:
     path = folder()
     kept(path, "remove", "calico")
-    assert not (path / "archive").exists()
+    assert not list(path.glob("archive/2*"))
     assert not (path / "config/req-calico.json").exists()
 
 
@@ -109,7 +109,7 @@ def test_a_dry_run_of_remove_names_the_files_that_would_move_and_shows_no_key(si
     assert contents(path) == before
 
 
-LINE = "req-calico certs/calico.pem: config/req-calico.json ; $(sign) client\n"
+LINE = "req-calico certs/calico.pem: config/req-calico.json ; $(sign) -profile client $<\n"
 
 
 @pytest.mark.parametrize("edited", [LINE.replace("client", "mine"), LINE.replace("\n", " # ours\n")])
@@ -136,7 +136,7 @@ def test_a_line_that_was_moved_goes_from_where_it_is(signed: Factory) -> None:
 
     assert "calico" not in (path / "Makefile").read_text(encoding="utf-8")
     assert not list(path.glob("archive/*/Makefile"))
-    assert "Nothing to be done" in make(path).stdout
+    assert "nothing to sign" in make(path, SIGNER="cfssl").stdout
 
 
 def test_a_line_of_one_s_own_for_another_component_stays(folder: Factory) -> None:
@@ -157,13 +157,13 @@ def test_bundles_of_what_is_removed_go_to_the_archive_with_their_keys(signed: Fa
 
     assert "warning: etcd keeps the user `calico` and its rights until `etcdctl user delete -- calico`\n" in said
     assert [each.name for each in (path / "dist").iterdir()] == [".gitignore"]
-    [archived] = (path / "archive").iterdir()
+    [archived] = (path / "archive").glob("2*")
     assert (archived / "dist/calico/calico-key.pem").is_file()
     assert (archived / "dist/calico.tar.gz").is_file()
 
 
 RULES = {
-    "commands below it": LINE.replace(" ; $(sign) client", "\n\t$(sign) client\n\techo signed"),
+    "commands below it": LINE.replace(" ; $(sign) -profile client $<", "\n\t$(sign) -profile client $<\n\techo signed"),
     "a command added below": LINE + "\techo signed\n",
     "a line that goes on": LINE.replace(" ; ", " \\\n  config/ca-config.json ; "),
 }
@@ -187,4 +187,4 @@ def test_the_commands_of_a_component_go_with_its_line_and_are_in_the_archive(
     assert (path / "Makefile").read_text(encoding="utf-8") == untouched.replace(LINE, "")
     [archived] = path.glob("archive/*/Makefile")
     assert RULES[name] in archived.read_text(encoding="utf-8")
-    assert "Nothing to be done" in make(path).stdout
+    assert "nothing to sign" in make(path, SIGNER="cfssl").stdout

@@ -33,7 +33,7 @@ json.dump(template.render(intake.of_data(json.loads(sys.argv[1]))), sys.stdout)
 def test_a_folder_has_these_files_and_no_others() -> None:
     assert sorted(template.render(intake.of_data(INVENTORY))) == [
         ".gitignore",
-        ".tls-scaffold/rendered.json",
+        ".tls-scaffold/rendered.tsv",
         "COMPONENTS.md",
         "Makefile",
         "Procfile",
@@ -54,7 +54,7 @@ def test_a_folder_has_these_files_and_no_others() -> None:
 def test_a_record_of_edits_can_name_each_of_them() -> None:
     tree = template.render(intake.of_data(INVENTORY))
 
-    assert {path for path in tree if reach.rendered_problem(path)} == {".tls-scaffold/rendered.json"}
+    assert {path for path in tree if reach.rendered_problem(path)} == {".tls-scaffold/rendered.tsv"}
 
 
 def test_what_killed_runs_left_in_the_temporary_directory_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_the_json_files_are_those_of_documents_and_the_record_holds_the_rest() -
     tree = template.render(inventory)
 
     assert {path: tree[path] for path in documents.render(inventory)} == documents.render(inventory)
-    assert tree[".tls-scaffold/rendered.json"] == documents.last_render(tree)
+    assert tree[".tls-scaffold/rendered.tsv"] == documents.last_render(tree)
     assert intake.from_json(tree["tls-scaffold.json"]) == inventory
 
 
@@ -210,7 +210,7 @@ def test_one_more_user_is_few_more_lines_beside_its_request() -> None:
             line[:2] in ("+ ", "- ") for line in difflib.ndiff(before[path].splitlines(), after[path].splitlines())
         )
         for path in before
-        if before[path] != after[path] and path not in (".tls-scaffold/rendered.json", "rbac.sh")
+        if before[path] != after[path] and path not in (".tls-scaffold/rendered.tsv", "rbac.sh")
     }
     assert changed == {"COMPONENTS.md": 1, "Makefile": 1, "tls-scaffold.json": 3}
 

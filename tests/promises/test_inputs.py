@@ -124,7 +124,7 @@ CHANGES = st.lists(
 )
 FILES = (
     "tls-scaffold.json",
-    ".tls-scaffold/rendered.json",
+    ".tls-scaffold/rendered.tsv",
     "Makefile",
     "config/req-csr.json",
     "config/ca-config.json",

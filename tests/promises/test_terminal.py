@@ -111,9 +111,9 @@ def in_a_lock(folder: Path) -> None:
 
 
 def in_the_record(folder: Path) -> None:
-    record = json.loads((folder / ".tls-scaffold/rendered.json").read_text())
+    record = json.loads((folder / ".tls-scaffold/rendered.tsv").read_text())
     record |= {f"../{STEERING}": [STEERING], f"config/{STEERING}.json": [STEERING], "Makefile": [STEERING]}
-    (folder / ".tls-scaffold/rendered.json").write_text(json.dumps(record))
+    (folder / ".tls-scaffold/rendered.tsv").write_text(json.dumps(record))
     (folder / "README.md").write_text(STEERING)
     (folder / "rbac.sh").write_text(f"printf 'error: {STEERING}' >&2; exit 1\n")
     (folder / "rbac.tsv").write_text(f"user\t{STEERING}\n")

@@ -23,6 +23,7 @@ from tls_scaffold.state.contents import OWN_REQUEST
 from tls_scaffold.state.entries import Contents
 
 POSITION = re.compile(r"(?:.*: )?line (\d+), column (\d+): (.*)", re.DOTALL)
+LINE = re.compile(r"[\w./-]+:\d+(?=: |$)", re.ASCII)
 REQUEST_WORDS = {"cn", "hosts", "key", "names"}
 
 
@@ -76,7 +77,7 @@ class _Looker:
         except ScaffoldError as error:
             if not (self.folder / MAKEFILE).exists():
                 raise
-            self.unread += _told(MAKEFILE, error)
+            self.unread += [each for each in _told(MAKEFILE, error) if each not in self.not_inventory]
             return contents.of_set(self.folder, inventory)
 
     def makefile(self) -> str:
@@ -115,7 +116,7 @@ class _Looker:
 def _last_rendered(folder: Path) -> set[tuple[str, str]]:
     """Return name and output of each component of the last render; none if its record can't be read."""
     try:
-        return makefile.components(record.read(folder).get(MAKEFILE, ""))
+        return record.read(folder).components
     except ScaffoldError:
         return set()
 
@@ -142,11 +143,15 @@ def _kind_of(content: str) -> str:
 def _split(path: str, problem: str) -> tuple[str, str]:
     """Split `path: key: what` into where and what."""
     key, _, what = problem.removeprefix(f"{path}: ").partition(": ")
+    if LINE.fullmatch(key):
+        return key, what
     return (f"{path}: {key}", what) if what else (path, key)
 
 
 def _told(path: str, error: ScaffoldError) -> list[tuple[str, str]]:
     """Return where and what an error tells; a position in a file belongs to the place."""
+    if all(LINE.match(problem) for problem in error.problems) and error.problems:
+        return [_split(path, problem) for problem in error.problems]
     found = [POSITION.fullmatch(problem) for problem in error.problems]
     if error.problems and found[0]:
         return [(f"{path}:{found[0][1]}:{found[0][2]}", f"is not JSON: {found[0][3]}")]

@@ -10,10 +10,13 @@ from tls_scaffold.cli.terminal import give, talk, warn
 from tls_scaffold.words import visible
 
 if TYPE_CHECKING:
-    from tls_scaffold.keeping.changes import Note, Plan
+    from tls_scaffold.keeping.plan import Note, Plan
 
 LOST = "edited or out of date, which nobody can tell without the record of the last render"
 SETTLE = "take what you want from each `FILE.new` into `FILE`, then delete `FILE.new`"
+BELONGS = dict.fromkeys(("tls-scaffold.mk", "sign.sh"), "Makefile") | dict.fromkeys(
+    ("rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile"), "tls-scaffold.json"
+)
 dry_run_option = option("--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing")
 
 
@@ -40,13 +43,15 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
 def line(note: "Note", shelf: str) -> str:
     """Return what is said about one file."""
     words = {"unsure": "kept", "absent": "left"}
+    home = BELONGS.get(note.path, "a file of another name, or keep the file and take its first line out")
     more = {
+        "replaced": f": it was edited, what it was is in {shelf}; edits belong in {home}",
         "kept": ": edited by hand",
         "unsure": f": {LOST}; `tls-scaffold sync --reset {note.path}` takes ours",
         "left": ": was there before",
         "absent": f" out: deleted by hand; `tls-scaffold sync --reset {note.path}` brings it back",
         "merged": ": with what was edited by hand",
         "archived": f" in {shelf}",
-        "conflict": f": both you and tls-scaffold changed the same lines; ours is in {note.path}.new",
+        "conflict": f": both you and tls-scaffold changed the same value; ours is in {note.path}.new",
     }
     return f"{words.get(note.verb, note.verb)} {note.path}{more.get(note.verb, '')}"

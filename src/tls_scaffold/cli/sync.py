@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, tell
+from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, line, tell
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.terminal import talk
+from tls_scaffold.words import visible
 
 CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` makes them"
 
@@ -23,8 +25,9 @@ CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` m
 def sync(folder: Path, /, *, dry_run: bool, check: bool, reset: tuple[str, ...]) -> None:
     """Make the folder follow tls-scaffold.json.
 
-    For after that file was edited, or tls-scaffold was upgraded. Edits made by hand stay; where both
-    sides changed the same lines, your file stays and ours is written beside it as FILE.new.
+    For after that file was edited, two branches were merged, or tls-scaffold was upgraded. Of the Makefile only the
+    lines of components are touched, what is generated is replaced, and what was edited in config/ stays; where
+    both sides changed the same value there, your file stays and ours is written beside it as FILE.new.
     """
     from tls_scaffold.commands import sync as command
     from tls_scaffold.errors import ScaffoldError
@@ -32,10 +35,14 @@ def sync(folder: Path, /, *, dry_run: bool, check: bool, reset: tuple[str, ...])
     plan = command.sync(folder, reset=reset, dry_run=dry_run or check)
     if not check or dry_run:
         tell(plan, dry_run=dry_run)
+    elif check:
+        for note in plan.notes:
+            if note.verb == "kept":
+                talk(visible(line(note, plan.shelf)))
     if check and not plan.done:
         raise ScaffoldError(
             f"`{folder}` does not follow its inventory",
-            [f"{step.path}" for step in plan.steps]
+            [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
             + [f"{path}: both sides changed it" for path in plan.conflicts]
             + [f"{path}: {LOST}" for path in plan.unsure],
             SETTLE if plan.conflicts else CHANGE,

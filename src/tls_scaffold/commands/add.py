@@ -7,8 +7,9 @@ from typing import Any
 
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.listed import User
-from tls_scaffold.keeping import keep as keeping
-from tls_scaffold.keeping.changes import Plan
+from tls_scaffold.keeping import update
+from tls_scaffold.keeping.change import Change
+from tls_scaffold.keeping.plan import Plan
 
 
 def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Plan:
@@ -17,12 +18,12 @@ def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Pla
     Raises ScaffoldError with every problem of the inventory that would come of it.
     """
 
-    def change() -> keeping.Change:
+    def change() -> Change:
         old = intake.load(folder)
-        return keeping.Change(old, intake.of_data(intake.extended(old.document(), words)))
+        return Change(old, intake.of_data(intake.extended(old.document(), words)))
 
     command = ("add", json.dumps(words, sort_keys=True))
-    return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, command, change)
+    return update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
 
 
 def users(folder: Path) -> tuple[User, ...]:

@@ -1,6 +1,6 @@
 """`tls-scaffold adopt`: a folder made by hand gets an inventory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tls_scaffold.disk import folder as files
@@ -8,17 +8,19 @@ from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.keeping import journal, rehearsal, understood
+from tls_scaffold.keeping import handmade, journal, record, trialsync
 from tls_scaffold.keeping.adoption import Adopted, adopted
-from tls_scaffold.keeping.changes import Plan, Step
-from tls_scaffold.keeping.takeover import FILE as ADOPTED
-from tls_scaffold.keeping.takeover import Takeover, takeover_problems
+from tls_scaffold.keeping.adoptionnote import FILE as ADOPTED
+from tls_scaffold.keeping.adoptionnote import AdoptionNote, note_problems
+from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.paths import RULES
 from tls_scaffold.rendering import template
-from tls_scaffold.rendering.documents import LAST_RENDER, last_render
+from tls_scaffold.rendering.documents import LAST_RENDER, NOT_RECORDED, Entry, compact, record_text
 
 COMMAND = ("adopt",)
+SCRIPTS = (RULES, "sign.sh", "rbac.sh", "rbac.tsv")
 CHANGE_FIRST = (
     "change what is told in the Makefile and the requests, then adopt: certificates lie below the folder, "
     "and users, members and the CA have CNs of their own"
@@ -53,7 +55,7 @@ def _check(folder: Path) -> None:
         raise ScaffoldError(f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`")
     if not (folder / MAKEFILE).is_file():
         raise ScaffoldError(f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder")
-    if "sh sign.sh" in (files.own_text(folder, MAKEFILE) or ""):
+    if f"include {RULES}" in (files.own_text(folder, MAKEFILE) or ""):
         hint = "put `tls-scaffold.json` back, or make one with `tls-scaffold new` in another folder and copy it"
         raise ScaffoldError(f"`{folder}` has a Makefile of ours, but its inventory is missing", hint=hint)
 
@@ -67,12 +69,12 @@ def _steps(folder: Path) -> Iterable[Step]:
         read = adopted(survey.signings, files.own_texts(folder, sorted(requests)))
         inventory = _inventory(read)
         rendered = template.render(inventory)
-        takeover = _takeover(folder, survey, read, rendered[MAKEFILE])
-        record = _record(folder, takeover, rendered)
-        rehearsal.check(folder, inventory, record, takeover, survey)
+        note = _note(folder, survey, read, rendered[MAKEFILE] + rendered[RULES])
+        entries = tuple(_understood(folder, note, rendered))
+        trialsync.check(folder, inventory, record.of_entries(entries), note, survey)
     yield Step(FILE, None, inventory.to_json())
-    yield Step(LAST_RENDER, files.own_text(folder, LAST_RENDER), last_render(record))
-    yield Step(ADOPTED, files.own_text(folder, ADOPTED), takeover.to_json())
+    yield Step(LAST_RENDER, files.own_text(folder, LAST_RENDER), record_text(entries))
+    yield Step(ADOPTED, files.own_text(folder, ADOPTED), note.to_json())
 
 
 def _inventory(read: Adopted) -> Inventory:
@@ -83,7 +85,7 @@ def _inventory(read: Adopted) -> Inventory:
         raise ScaffoldError(summary, error.problems, CHANGE_FIRST) from None
 
 
-def _takeover(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Takeover:
+def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> AdoptionNote:
     parts = foreign.parts(files.own_text(folder, MAKEFILE) or "", ours)
     if parts.problems:
         raise ScaffoldError("the Makefile is not understood, and nothing was changed", parts.problems)
@@ -93,25 +95,22 @@ def _takeover(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Take
         for name in parts.targets
     }
     lines = tuple(dict.fromkeys(parts.understood))
-    found = Takeover(lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca)
-    problems = [problem.partition(": ")[2] for problem in takeover_problems(found)]
+    found = AdoptionNote(lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca)
+    problems = [problem.partition(": ")[2] for problem in note_problems(found)]
     if problems:
         hint = "give requests, configuration and CA such names in the Makefile, then adopt"
         raise ScaffoldError("`sync` could not take this folder over, and nothing was changed", problems, hint)
     return found
 
 
-def _record(folder: Path, takeover: Takeover, rendered: dict[str, str]) -> dict[str, str]:
-    """Return what counts as rendered last: of each file the part that was understood."""
+def _understood(folder: Path, note: AdoptionNote, rendered: dict[str, str]) -> Iterator[Entry]:
+    """Yield what counts as rendered last: of each request, and of the configuration, the part that was understood."""
     now = files.own_texts(folder, rendered)
-    there = takeover.given(folder, now, rendered)
-    scripts = [path for path in now if path.endswith(".sh") and now[path] != rendered[path]]
+    scripts = [path for path in SCRIPTS if path in now and now[path] != rendered[path]]
     if scripts:
         problems = [f"`{path}` has the name of a script of ours" for path in scripts]
         raise ScaffoldError("our scripts have no place in this folder", problems, "give yours another name")
-    requests = {
-        path: understood.base(path, there[path], text)
-        for path, text in rendered.items()
-        if path in there and path != FILE and (path.endswith(".json") or path in understood.ADDITIVE)
-    }
-    return {**requests, MAKEFILE: rendered[MAKEFILE]}
+    there = note.with_what_was_understood(folder, now, rendered)
+    for path, text in rendered.items():
+        if path in there and path.endswith(".json") and path not in NOT_RECORDED:
+            yield path, compact(handmade.base(path, there[path], text))

@@ -8,9 +8,9 @@ from pathlib import Path
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.listed import Member
 from tls_scaffold.inventory.values import PEER, Inventory
-from tls_scaffold.keeping import keep as keeping
-from tls_scaffold.keeping import permitted
-from tls_scaffold.keeping.changes import Plan
+from tls_scaffold.keeping import permitted, update
+from tls_scaffold.keeping.change import Change
+from tls_scaffold.keeping.plan import Plan
 
 
 def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan:
@@ -19,15 +19,15 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
     Raises ScaffoldError for names that there are not, and if no member would be left.
     """
 
-    def change() -> keeping.Change:
+    def change() -> Change:
         old = intake.load(folder)
         intake.chosen(old, names)
         new = _without(old, set(names))
         moves = tuple(path for path in permitted.taken_out(old, new) if os.path.lexists(folder / path))
-        return keeping.Change(old, new, moves)
+        return Change(old, new, moves)
 
     command = ("remove", *names)
-    return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, command, change)
+    return update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
 
 
 def _without(inventory: Inventory, names: set[str]) -> Inventory:

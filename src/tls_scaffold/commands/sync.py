@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tls_scaffold.inventory import intake
-from tls_scaffold.keeping import keep as keeping
-from tls_scaffold.keeping.changes import Plan
+from tls_scaffold.keeping import update
+from tls_scaffold.keeping.change import Change
+from tls_scaffold.keeping.plan import Plan
 
 
 def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> Plan:
@@ -17,9 +18,9 @@ def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> P
     """
     paths = tuple(dict.fromkeys(map(posixpath.normpath, reset)))
 
-    def change() -> keeping.Change:
+    def change() -> Change:
         inventory = intake.load(folder)
-        return keeping.Change(inventory, inventory, reset=paths)
+        return Change(inventory, inventory, reset=paths)
 
     command = ("sync", *paths)
-    return keeping.preview(folder, change()) if dry_run else keeping.keep(folder, command, change, again=True)
+    return update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change, again=True)

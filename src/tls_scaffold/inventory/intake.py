@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from tls_scaffold import words
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import components, formats, rbac
+from tls_scaffold.inventory import components, conflictmarkers, formats, rbac
 from tls_scaffold.inventory.conflicts import conflicts
 from tls_scaffold.inventory.fields import Fields, items, shown
 from tls_scaffold.inventory.grants import granted
@@ -53,6 +53,7 @@ def of_data(data: object) -> Inventory:
 
 def from_json(text: str, place: str = FILE) -> Inventory:
     """Return the inventory in the text of a `tls-scaffold.json`; `place` names the file in messages."""
+    conflictmarkers.refuse({place: text})
     return of_data(formats.parse(text, place, "json"))
 
 

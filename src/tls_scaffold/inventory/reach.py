@@ -7,11 +7,11 @@ import re
 
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, TRUST
+from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, RULES, TRUST
 
 RENDERED = (
     *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
-    *("rbac.sh", "rbac.tsv", "sign.sh", FILE, "tls-scaffold.mk"),
+    *("rbac.sh", "rbac.tsv", "sign.sh", FILE, RULES),
 )
 """What every render has beside the requests of the components."""
 ENDINGS = (".pem", "-key.pem", ".csr")

@@ -1,6 +1,7 @@
 """What a cluster is made of: members, proxies and users, checked whole, every mistake at once."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -167,9 +168,14 @@ class Inventory:
         }
 
     def to_json(self) -> str:
-        """Return the text of the inventory file, one component a line: git merges lines, and a person reads them."""
-        fields = (f"  {_to_json(name)}: {_field(name, value)}" for name, value in self.document().items())
-        return "{\n" + ",\n".join(fields) + "\n}\n"
+        """Return the text of the inventory file."""
+        return text_of(self.document())
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """Return the text of an inventory file, one component a line: git merges lines, and a person reads them."""
+    fields = (f"  {_to_json(name)}: {_field(name, value)}" for name, value in document.items())
+    return "{\n" + ",\n".join(fields) + "\n}\n"
 
 
 def _field(name: str, value: Any) -> str:

@@ -14,7 +14,7 @@ from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields
 from tls_scaffold.keeping import permitted, readback
-from tls_scaffold.keeping.changes import BESIDE, VERBS, Note, Plan, Step
+from tls_scaffold.keeping.plan import BESIDE, VERBS, Note, Plan, Step
 from tls_scaffold.paths import CERTS, LARGEST, STATE
 
 FILE = f"{STATE}/pending.json"

@@ -1,11 +1,13 @@
-"""Three-way merges of files: what was rendered last, what is there now, what would be rendered now."""
+"""Requests and configurations, which a team edits too: merged as data, what was rendered last into what is there."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import formats
-from tls_scaffold.keeping import jsonmerge, textmerge
+from tls_scaffold.inventory import conflictmarkers, formats
+from tls_scaffold.keeping import jsonmerge
 
 
 @dataclass(frozen=True)
@@ -16,35 +18,74 @@ class Merged:
     conflict: bool = False
 
 
-def merge(path: str, base: str | None, yours: str, ours: str) -> Merged:
-    """Merge the change from `base` to `ours` into `yours`: a file `*.json` as data, any other line by line.
+def text_of(document: Any) -> str:
+    """Return the text of merged data."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
-    Without a base whatever differs counts as your edit, and what only ours has is added.
+
+def merge(last: Sequence[Any], yours: str, ours: str, text_of: Callable[[Any], str] = text_of) -> Merged:
+    """Merge into the text `yours` what the text `ours` has changed since what was rendered `last`.
+
+    `last` is its data: none, if nothing is known of it, or several, if git has merged two branches. Then whatever
+    differs counts as your edit, and what only ours has is added. `text_of` gives merged data its form.
     """
-    if yours in (base, ours):
-        return Merged(ours)
-    if base == ours:
+    new = _data(ours)
+    try:
+        there = _data(yours)
+        if json.dumps(there) in map(json.dumps, last):  # with the fields in the same order
+            return Merged(yours if jsonmerge.same(there, new) else ours)
+        if _is_any(new, last):
+            return Merged(yours)
+        unedited = [each for each in last if jsonmerge.same(each, there)]
+        base = (unedited or last)[0] if unedited or len(last) == 1 else jsonmerge.common(there, new)
+        merged = jsonmerge.merge(base, there, new)
+    except (ScaffoldError, jsonmerge.Conflict):
+        return Merged(yours, conflict=not _is_any(new, last))
+    if jsonmerge.same(merged, there):
         return Merged(yours)
-    merged = (_json if path.endswith(".json") else textmerge.merge)(base, yours, ours)
-    return Merged(yours, conflict=True) if merged is None else Merged(merged)
+    return Merged(ours if json.dumps(merged) == json.dumps(new) else text_of(merged))
 
 
-def common(path: str, yours: str, ours: str, *, fill_lists: bool = True) -> str:
-    """Return a base for a merge where none was recorded: see `jsonmerge.common` and `textmerge.common`."""
-    if not path.endswith(".json"):
-        return textmerge.common(yours, ours)
+def settled(text: str, last: Sequence[Any]) -> str | None:
+    """Return a text with git's conflict markers as one that has what both sides have; None if a side is no JSON.
+
+    Where neither side was edited since it was rendered `last`, the first of them will do. Where they differ in one
+    value, that of the first counts.
+    """
     try:
-        there, new = formats.parse(yours, path, "json"), formats.parse(ours, path, "json")
-    except ScaffoldError:  # whoever merges them says so
-        return ours
-    return json.dumps(jsonmerge.common(there, new, fill_lists=fill_lists))
-
-
-def _json(base: str | None, yours: str, ours: str) -> str | None:
-    try:
-        there, new = formats.parse(yours, "", "json"), formats.parse(ours, "", "json")
-        old = jsonmerge.common(there, new) if base is None else formats.parse(base, "", "json")
-        merged = jsonmerge.merge(old, there, new)
+        ours, theirs = map(_data, conflictmarkers.sides(text) or ("", ""))
+        if _is_any(ours, last) and _is_any(theirs, last):
+            return text_of(ours)
+        return text_of(jsonmerge.merge(jsonmerge.common(ours, theirs), ours, theirs))
     except (ScaffoldError, jsonmerge.Conflict):
         return None
-    return yours if jsonmerge.same(merged, there) else json.dumps(merged, indent=2, ensure_ascii=False) + "\n"
+
+
+def is_as_rendered(text: str, last: Sequence[Any]) -> bool:
+    """Tell whether a text says what was rendered last, in whatever form."""
+    try:
+        return _is_any(_data(text), last)
+    except ScaffoldError:
+        return False
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Tell whether two texts hold the same data."""
+    return one == other or is_as_rendered(one, [_data(other)])
+
+
+def common(yours: str, ours: str, *, fill_lists: bool = True) -> Any:
+    """Return the data of a base for a merge where none was recorded: see `jsonmerge.common`."""
+    new = _data(ours)
+    try:
+        return jsonmerge.common(_data(yours), new, fill_lists=fill_lists)
+    except ScaffoldError:  # whoever merges them says so
+        return new
+
+
+def _data(text: str) -> Any:
+    return formats.parse(text, "", "json")
+
+
+def _is_any(document: Any, last: Sequence[Any]) -> bool:
+    return any(jsonmerge.same(document, each) for each in last)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from tls_scaffold.keeping.changes import Plan, Step
+from tls_scaffold.keeping.plan import Plan, Step
 
 NOTHING = "/dev/null"
 NO_NEWLINE = "\\ No newline at end of file\n"

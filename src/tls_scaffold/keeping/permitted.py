@@ -12,16 +12,16 @@ from tls_scaffold.cfssl.readers import seems_config, seems_request
 from tls_scaffold.disk import folder as files
 from tls_scaffold.disk.moving import is_in
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import intake
+from tls_scaffold.inventory import conflictmarkers, intake
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.reach import ENDINGS, RENDERED, SHELF, rendered_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.keeping import record, takeover
+from tls_scaffold.keeping import adoptionnote, record
 from tls_scaffold.keeping.authorities import copy_problem, is_of_ca
-from tls_scaffold.keeping.changes import BESIDE, Plan, Step
+from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.rendering.documents import LAST_RENDER, is_request
 
-STATE_FILES = (LAST_RENDER, takeover.FILE)
+STATE_FILES = (LAST_RENDER, adoptionnote.FILE)
 NO_REQUEST = "does not look like a request of cfssl"
 
 
@@ -52,15 +52,15 @@ def problems(folder: Path, plan: Plan) -> Iterator[str]:
         wrong = _step_problem(step, shelf) or _content_problem(folder, step, shelf)
         if wrong or index in again:
             yield f"plan.steps[{index}].path: {wrong or f'`{step.path}` stands twice'}"
-    ended = [step.before for step in plan.steps if step.path == takeover.FILE and step.after is None]
-    notes = [takeover.parsed(text, takeover.FILE) for text in ended if text]
+    ended = [step.before for step in plan.steps if step.path == adoptionnote.FILE and step.after is None]
+    notes = [adoptionnote.parsed(text, adoptionnote.FILE) for text in ended if text]
     if plan.ca not in ("", *(note.ca for note in notes)):
         yield f"plan.ca: `{shown(plan.ca)}` is not where `adopt` found a CA"
     elif plan.ca and (wrong := copy_problem(folder, plan.ca)):
         yield f"plan.ca: {wrong}"
     if plan.moves:
         allowed = _movable(folder, plan, notes)
-        there = takeover.read(folder)
+        there = adoptionnote.read(folder)
         bases = [note.ca for note in (*notes, *([there] if there else []))]
         again = _again(path.lower() for path in plan.moves)
         for index, path in enumerate(plan.moves):
@@ -82,7 +82,7 @@ def _step_problem(step: Step, shelf: str) -> str:
             return f"`{shown(path)}` is in the archive, where nothing is changed"
         return rendered_problem(path.removeprefix(below).removesuffix(BESIDE))
     wrong = "" if path in STATE_FILES else rendered_problem(path.removesuffix(BESIDE))
-    if wrong or step.after is not None or path.endswith(BESIDE) or path == takeover.FILE:
+    if wrong or step.after is not None or path.endswith(BESIDE) or path == adoptionnote.FILE:
         return wrong
     if path in (*RENDERED, LAST_RENDER) or not is_request(step.before):
         return f"`{path}` is not taken away: it is no request as they are rendered"
@@ -99,8 +99,10 @@ def _content_problem(folder: Path, step: Step, shelf: str) -> str:
     if step.path.removesuffix(BESIDE) in ours or (shelf and step.path.startswith(f"{shelf}/")):
         return ""
     over = None if step.after is None else there.get(step.path)
-    texts = (step.before, step.after, over)
-    return "" if all(text is None or seems_request(text) for text in texts) else f"`{step.path}` {NO_REQUEST}"
+    texts = (text for text in (step.before, step.after, over) if text is not None)
+    # A merge in git that is settled had both sides in it.
+    requests = (each for text in texts for each in conflictmarkers.sides(text) or (text,))
+    return "" if all(map(seems_request, requests)) else f"`{step.path}` {NO_REQUEST}"
 
 
 def _link_problem(folder: Path, path: str) -> str:
@@ -111,7 +113,7 @@ def _link_problem(folder: Path, path: str) -> str:
     return ""
 
 
-def _movable(folder: Path, plan: Plan, notes: list[takeover.Takeover]) -> set[str]:
+def _movable(folder: Path, plan: Plan, notes: list[adoptionnote.AdoptionNote]) -> set[str]:
     """Return what the plan may move away, by what it says of the folder before and what holds when it is done."""
     steps = {step.path: step for step in plan.steps}
     change, rendered = steps.get(FILE), steps.get(LAST_RENDER)
@@ -124,7 +126,7 @@ def _movable(folder: Path, plan: Plan, notes: list[takeover.Takeover]) -> set[st
     recorded = record.parsed((rendered and rendered.before) or "", LAST_RENDER)
     sources = {seed.source for note in notes for seed in note.seeds.values()}
     wanted = {path.lower() for path in (*RENDERED, *(component.request for component in new.components))}
-    requests = {*recorded, *sources, *(component.request for component in old.components)}
+    requests = {*recorded.documents, *sources, *(component.request for component in old.components)}
     return {*taken_out(old, new), *(path for path in requests if path.lower() not in wanted)}
 
 

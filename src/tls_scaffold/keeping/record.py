@@ -1,49 +1,107 @@
 """The record of the last render, read back: what it names is taken away or merged, so it names rendered files only."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import formats
+from tls_scaffold.inventory.conflictmarkers import without_markers
 from tls_scaffold.inventory.fields import shown
-from tls_scaffold.inventory.reach import RENDERED, rendered_problem
+from tls_scaffold.inventory.reach import output_problem, rendered_problem, request_problem
 from tls_scaffold.keeping import readback
-from tls_scaffold.keeping.changes import BESIDE
-from tls_scaffold.rendering.documents import LAST_RENDER, NOT_RECORDED, is_request
+from tls_scaffold.keeping.plan import BESIDE
+from tls_scaffold.makefiles.componentlines import ComponentLine, component_lines
+from tls_scaffold.paths import CA_REQUEST, CONFIG, GENERATED, OURS_IF_SAID
+from tls_scaffold.rendering.documents import LAST_RENDER, Entry, is_request_document
+from tls_scaffold.words import name_problem
 
 HINT = "put back the record that git has, or move this one away: without one `tls-scaffold sync` keeps what differs"
+SUM = re.compile("[0-9a-f]{64}")
 
 
-def read(folder: Path) -> dict[str, str]:
-    """Return what was rendered last, path to text; empty if the record is lost or damaged.
+@dataclass(frozen=True)
+class Record:
+    """What was rendered last, by path; two branches that git has merged may have left several values of one.
+
+    `sums` are of the files that are replaced whole, `documents` the data of JSON, also of what was put beside as
+    `FILE.new`; `lines` are the components' in the Makefile, by name.
+    """
+
+    sums: Mapping[str, list[str]] = field(default_factory=dict)
+    documents: Mapping[str, list[Any]] = field(default_factory=dict)
+    lines: Mapping[str, list[ComponentLine]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is one, and not lost."""
+        return bool(self.sums or self.documents or self.lines)
+
+    @property
+    def components(self) -> set[tuple[str, str]]:
+        """Name and output of each component."""
+        return {(line.name, line.output) for lines in self.lines.values() for line in lines}
+
+
+def read(folder: Path) -> Record:
+    """Return what was rendered last; an empty record if it is lost or damaged.
 
     Raises ScaffoldError with every entry that no render can have had.
     """
     return parsed(files.own_text(folder, LAST_RENDER) or "", str(folder / LAST_RENDER))
 
 
-def parsed(text: str, place: str) -> dict[str, str]:
-    """Return the record in a text as `read` does; `place` is what messages call it."""
+def parsed(text: str, place: str) -> Record:
+    """Return the record in a text as `read` does; `place` is what messages call it.
+
+    Where git has left conflict markers, what both sides have counts.
+    """
+    lines = (line for line in without_markers(text).split("\n") if line)
     try:
-        entries = readback.table(text, LAST_RENDER)
-        record = {path: "\n".join(_lines(value)) for path, value in entries.items()}
-    except (ScaffoldError, TypeError):  # lost, or with the marks of a merge in it
-        return {}
+        record = of_entries((key, value) for key, _, value in (line.partition("\t") for line in lines))
+    except ScaffoldError:
+        return Record()
     summary = f"`{place}` names what is never rendered, and nothing was done"
     readback.refuse(LAST_RENDER, summary, list(_problems(record)), HINT)
     return record
 
 
-def _lines(value: object) -> list[str]:
-    if not isinstance(value, list):
-        raise TypeError(value)
-    return value
+def of_entries(entries: Iterable[Entry]) -> Record:
+    """Return the record of some entries; ScaffoldError for one that can't be understood."""
+    sums: dict[str, list[str]] = {}
+    documents: dict[str, list[Any]] = {}
+    lines: dict[str, list[ComponentLine]] = {}
+    for key, value in entries:
+        if value.startswith("{"):
+            documents.setdefault(key, []).append(formats.parse(value, key, "json"))
+        elif SUM.fullmatch(value):
+            sums.setdefault(key, []).append(value)
+        else:
+            line = _line(f"{key} {value}")
+            lines.setdefault(line.name, []).append(line)
+    return Record(sums, documents, lines)
 
 
-def _problems(record: dict[str, str]) -> Iterator[str]:
-    for path, text in record.items():
-        ours = path.removesuffix(BESIDE)
-        if ours in NOT_RECORDED or rendered_problem(ours):
+def _line(text: str) -> ComponentLine:
+    line = next(component_lines(text), None)
+    if line is None or str(line) != text:
+        raise ScaffoldError(f"`{shown(text)}` is not a component's line")
+    return line
+
+
+def _problems(record: Record) -> Iterator[str]:
+    for path in record.sums:
+        if path not in (*GENERATED, *OURS_IF_SAID):
             yield f"`{shown(path)}` is no file that is rendered here"
-        elif ours not in RENDERED and not is_request(text):
-            yield f"`{path}` is recorded with a text that is no request as they are rendered"
+    for path, documents in record.documents.items():
+        ours = path.removesuffix(BESIDE)
+        if ours not in (CA_REQUEST, CONFIG) and request_problem(ours):
+            yield f"`{shown(path)}` is no file that is rendered here"
+        elif ours != CONFIG and not all(map(is_request_document, documents)):
+            yield f"`{path}` is recorded with data that is no request as they are rendered"
+    for lines in record.lines.values():
+        for line in lines:
+            if name_problem(line.name) or output_problem(line.output) or rendered_problem(line.request):
+                yield f"`{shown(str(line))}` is no component's line as they are rendered"

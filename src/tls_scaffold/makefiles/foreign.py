@@ -64,7 +64,7 @@ class Reading:
 
 
 def parts(text: str, ours: str, known: Collection[str] | None = None) -> Parts:
-    """Take a Makefile apart; `ours` is the one that takes its place.
+    """Take a Makefile apart; `ours` is the one that takes its place, with its rules.
 
     With `known`, lines that were understood earlier, no other line is.
     """
@@ -85,12 +85,12 @@ def parts(text: str, ours: str, known: Collection[str] | None = None) -> Parts:
     return found
 
 
-def transplant(text: str, ours: str, known: Collection[str], targets: Mapping[str, Collection[str]]) -> str:
-    """Return our Makefile with what is the team's own in `text`.
+def transplant(text: str, ours: str, rules: str, known: Collection[str], targets: Mapping[str, Collection[str]]) -> str:
+    """Return our Makefile, which includes `rules`, with what is the team's own in `text`.
 
     `known` are the lines that ours stands for, `targets` the names that a team is used to, with what each makes.
     """
-    found = parts(text, ours, known)
+    found = parts(text, ours + rules, known)
     before, rule, after = re.split(r"^(req:.*\n)", ours, maxsplit=1, flags=re.MULTILINE)
     recipe = "".join(f"{command}\n" for command in found.recipe)
     names = [f".PHONY: {name}\n{name}: {' '.join(makes)}" for name, makes in targets.items()]

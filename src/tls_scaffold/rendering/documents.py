@@ -1,17 +1,22 @@
-"""The JSON files of a folder as text: cfssl's requests, the inventory, and the record of the last render."""
+"""The JSON files of a folder as text: cfssl's requests and the inventory; and the record of the last render."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
+from tls_scaffold.makefiles.componentlines import component_lines
+from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CA_REQUEST, LARGEST
 from tls_scaffold.words import canonical_host
 
-LAST_RENDER = ".tls-scaffold/rendered.json"
+LAST_RENDER = ".tls-scaffold/rendered.tsv"
 REQUEST_FIELDS = {"CN", "hosts", "key", "names", "ca"}
 NOT_RECORDED = (FILE, LAST_RENDER)
+Entry = tuple[str, str]
 MIB = 1024 * 1024
 
 
@@ -25,17 +30,50 @@ def render(inventory: Inventory) -> dict[str, str]:
 
 
 def last_render(tree: Mapping[str, str]) -> str:
-    """Return the record of what was rendered: each file's lines, one a line, so that git can merge it."""
-    lines = {path: tree[path].split("\n") for path in sorted(tree) if path not in NOT_RECORDED}
-    return json.dumps(lines, indent=2, ensure_ascii=False) + "\n"
+    """Return the record of a render: what `recorded` says of each file."""
+    return record_text(entry for path, text in tree.items() for entry in recorded(path, text))
+
+
+def recorded(path: str, text: str) -> Iterator[Entry]:
+    """Yield what is recorded of a rendered file: JSON's data, the Makefile's components, the sum of any other.
+
+    A component's entry is its line in two halves.
+    """
+    if path == MAKEFILE:
+        for line in component_lines(text):
+            key, _, value = str(line).partition(" ")
+            yield key, value
+    elif path.endswith(".json") and path not in NOT_RECORDED:
+        yield path, compact(json.loads(text))
+    elif path not in NOT_RECORDED:
+        yield path, sum_of(text)
+
+
+def record_text(entries: Iterable[Entry]) -> str:
+    """Return the text of a record, an entry a line and sorted, so that git can merge it."""
+    return "".join(sorted(f"{key}\t{value}\n" for key, value in set(entries)))
+
+
+def compact(document: Any) -> str:
+    """Return JSON on one line."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def sum_of(text: str) -> str:
+    """Return the sum that the record has of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_request(text: str | None) -> bool:
     """Tell the text of a request as it is rendered from any other, a team's own JSON above all."""
     try:
-        document = json.loads(text or "")
+        return is_request_document(json.loads(text or ""))
     except (ValueError, RecursionError):
         return False
+
+
+def is_request_document(document: Any) -> bool:
+    """Tell the data of a request as it is rendered."""
     return isinstance(document, dict) and {"CN", "key"} <= document.keys() <= REQUEST_FIELDS
 
 

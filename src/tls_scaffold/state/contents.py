@@ -8,12 +8,13 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import conflictmarkers
 from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
-from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG
+from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED
 from tls_scaffold.signing import pemfiles
 from tls_scaffold.state.entries import Contents, Entry, is_server
 from tls_scaffold.state.reading import Reader
@@ -52,6 +53,7 @@ def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
 
     Raises ScaffoldError with make's own words.
     """
+    _check_merged(folder)
     found = _asked_for(folder)
     return Contents(tuple(_entries(folder, found.signings, inventory)), found.unread, has_makefile=True)
 
@@ -60,6 +62,12 @@ def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
     """Return what the requests and the certificates of a folder say themselves, without a Makefile."""
     kinds = {f"{each.output}.pem": each.kind for each in inventory.components} if inventory else {}
     return Contents(tuple(replace(each, kind=kinds.get(each.path, each.kind)) for each in _of_set(folder)))
+
+
+def _check_merged(folder: Path) -> None:
+    """Raise ScaffoldError where git has left conflict markers: make, and whoever reads JSON, would not call them so."""
+    there = [path for path in (FILE, MAKEFILE, *GENERATED) if (folder / path).is_file()]
+    conflictmarkers.refuse({path: content(folder, path).decode("utf-8", "replace") for path in there})
 
 
 def _asked_for(folder: Path) -> Survey:

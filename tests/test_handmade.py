@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tls_scaffold.keeping.handmade import base
 from tls_scaffold.keeping.merge import Merged, merge
-from tls_scaffold.keeping.understood import base
 from tls_scaffold.paths import CONFIG
 
 REQUEST = "config/req-x.json"
@@ -18,11 +18,6 @@ def config(default: Any, **profiles: Any) -> str:
 
 def lasting(default: Any, **profiles: Any) -> str:
     return config({"expiry": default}, **{name: {"expiry": expiry} for name, expiry in profiles.items()})
-
-
-def test_of_lines_of_ours_those_count_that_are_there() -> None:
-    assert base(".gitignore", "mine\nb\n", "a\nb\nc\n") == "b\n"
-    assert base(".gitignore", "mine", "a\nb\n") == ""
 
 
 @pytest.mark.parametrize(
@@ -37,7 +32,7 @@ def test_of_lines_of_ours_those_count_that_are_there() -> None:
     ],
 )
 def test_hosts_of_ours_join_those_of_a_request(yours: Any, ours: Any, understood: Any) -> None:
-    assert json.loads(base(REQUEST, json.dumps(yours), json.dumps(ours))) == understood
+    assert base(REQUEST, json.dumps(yours), json.dumps(ours)) == understood
 
 
 @pytest.mark.parametrize(
@@ -55,7 +50,7 @@ def test_hosts_of_ours_join_those_of_a_request(yours: Any, ours: Any, understood
 )
 def test_their_expiry_is_understood_where_ours_stands_for_it(yours: Any, ours: Any, understood: Any) -> None:
     texts = (lasting(default, a=one, b=other) for default, one, other in (yours, ours))
-    assert base(CONFIG, *texts) == lasting(understood[0], a=understood[1], b=understood[2])
+    assert base(CONFIG, *texts) == json.loads(lasting(understood[0], a=understood[1], b=understood[2]))
 
 
 def test_an_expiry_that_was_understood_follows_the_inventory_and_no_other_does() -> None:
@@ -63,7 +58,7 @@ def test_an_expiry_that_was_understood_follows_the_inventory_and_no_other_does()
     ours = lasting("8760h", client="8760h", short="8760h")
     old = base(CONFIG, yours, ours)
     assert (
-        merge(CONFIG, old, yours, ours).text
+        merge([old], yours, ours).text
         == json.dumps(json.loads(lasting("8760h", client="8760h", short="24h")), indent=2) + "\n"
     )
 
@@ -71,11 +66,11 @@ def test_an_expiry_that_was_understood_follows_the_inventory_and_no_other_does()
 def test_usages_that_they_have_not_are_not_added_but_profiles_are() -> None:
     yours = config({"expiry": "2h", "usages": ["signing"]})
     ours = config({"expiry": "2h", "usages": ["signing", "client auth"]}, client={"expiry": "2h"})
-    merged = json.loads(merge(CONFIG, base(CONFIG, yours, ours), yours, ours).text)["signing"]
+    merged = json.loads(merge([base(CONFIG, yours, ours)], yours, ours).text)["signing"]
     assert merged == {"default": {"expiry": "2h", "usages": ["signing"]}, "profiles": {"client": {"expiry": "2h"}}}
 
 
 @pytest.mark.parametrize("yours", ["no JSON", "[]", '{"signing": []}', '{"signing": {"default": [], "profiles": []}}'])
 def test_a_configuration_of_another_form_stays_as_it_is(yours: str) -> None:
     ours = lasting("2h", a="2h")
-    assert merge(CONFIG, base(CONFIG, yours, ours), yours, ours) == Merged(yours)
+    assert merge([base(CONFIG, yours, ours)], yours, ours) == Merged(yours)

@@ -3,20 +3,23 @@
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.keeping.changes import Plan
-from tls_scaffold.keeping.keep import Change, planned
-from tls_scaffold.keeping.takeover import Takeover
+from tls_scaffold.keeping.adoptionnote import AdoptionNote
+from tls_scaffold.keeping.change import Change
+from tls_scaffold.keeping.plan import Plan
+from tls_scaffold.keeping.record import Record
+from tls_scaffold.keeping.update import plan_of
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.makefiles.makeblocks import blocks
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.rendering import template
 
 SIGNED_TWICE = "write what signs into rules of the Makefile itself: not a macro, an included file or another Makefile"
 OURS = ("req", "all")  # what signs everything after a sync: each by its name, and what is missing
@@ -25,8 +28,8 @@ OURS = ("req", "all")  # what signs everything after a sync: each by its name, a
 def check(
     folder: Path,
     inventory: Inventory,
-    record: Mapping[str, str],
-    takeover: Takeover,
+    record: Record,
+    note: AdoptionNote,
     survey: Survey,
 ) -> None:
     """Ask make whether a folder would sign the same certificates after its first sync, by our lines alone.
@@ -34,12 +37,12 @@ def check(
     `record` is what counts as rendered last, `survey` what the folder's own Makefile signs. Raises ScaffoldError
     with every certificate that would be signed by another line, or another number of times.
     """
-    plan = planned(folder, Change(inventory, inventory), record, takeover)
+    plan = plan_of(folder, Change(inventory, inventory), record, note)
     before = Counter(signing.output for signing in survey.signings if not signing.makes_ca)
     with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as name:
         synced = Path(name).resolve()
         _copy(folder, synced, plan)
-        left = _left(files.read_text(synced, MAKEFILE) or "", record[MAKEFILE], survey)
+        left = _left(files.read_text(synced, MAKEFILE) or "", template.render(inventory)[MAKEFILE], survey)
         found = {goal: makefile.of_goal(synced, goal) for goal in (*OURS, *left)}
     problems = [problem for goal in OURS for problem in _miscounted(before, found[goal].signings)]
     problems = problems or [problem for goal, after in found.items() for problem in _beside_ours(goal, after)]

@@ -1,4 +1,4 @@
-"""Between `adopt` and the first `sync`: what was understood of a folder made by hand gives way to ours."""
+"""What `adopt` notes for the first `sync`: what it understood of a folder made by hand, which gives way to ours."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,11 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields, shown
 from tls_scaffold.inventory.reach import output_problem, path_problem, request_problem, source_problem
 from tls_scaffold.keeping import readback
-from tls_scaffold.keeping.changes import Plan, Step
 from tls_scaffold.keeping.description import Seed
+from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.makefiles import foreign
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, STATE
+from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, RULES, STATE
 
 FILE = f"{STATE}/adopted.json"
 AGAIN = "move `tls-scaffold.json` and `.tls-scaffold/` away and run `tls-scaffold adopt` again"
@@ -25,7 +25,7 @@ Texts = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Takeover:
+class AdoptionNote:
     """What `adopt` understood.
 
     `lines` of the Makefile that ours stands for, `targets` that the team is used to, with what each makes,
@@ -41,15 +41,17 @@ class Takeover:
         """Return the text of the file that keeps it."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
-    def given(self, folder: Path, now: Texts, rendered: Texts) -> dict[str, str]:
+    def with_what_was_understood(self, folder: Path, now: Texts, rendered: Texts) -> dict[str, str]:
         """Return the texts that count as there: requests under our paths, our Makefile with the team's own parts."""
         texts = {**now, **{path: _seeded(folder, path, seed) for path, seed in self.seeds.items()}}
         if self.lines and MAKEFILE in now:
-            texts[MAKEFILE] = foreign.transplant(now[MAKEFILE], rendered[MAKEFILE], set(self.lines), self.targets)
+            texts[MAKEFILE] = foreign.transplant(
+                now[MAKEFILE], rendered[MAKEFILE], rendered[RULES], set(self.lines), self.targets
+            )
         return texts
 
-    def finished(self, folder: Path, plan: Plan, rendered: Texts) -> Plan:
-        """Return the plan with what ends the takeover: old files to the archive, the CA to where ours is."""
+    def ended(self, folder: Path, plan: Plan, rendered: Texts) -> Plan:
+        """Return the plan with what makes the note needless: old files to the archive, the CA to where ours is."""
         sources = dict.fromkeys(seed.source for seed in self.seeds.values())
         moves = [path for path in sources if path not in rendered and (folder / path).exists()]
         copies = [
@@ -62,7 +64,7 @@ class Takeover:
         return plan.with_more(steps, moves, ca)
 
 
-def read(folder: Path) -> Takeover | None:
+def read(folder: Path) -> AdoptionNote | None:
     """Return what `adopt` understood of a folder that has not been synced since; None for any other.
 
     Raises ScaffoldError for whatever `adopt` can't have written.
@@ -71,29 +73,29 @@ def read(folder: Path) -> Takeover | None:
     return None if text is None else parsed(text, str(folder / FILE))
 
 
-def parsed(text: str, place: str) -> Takeover:
+def parsed(text: str, place: str) -> AdoptionNote:
     """Return the note in a text as `read` does; `place` is what messages call it."""
     try:
         data = readback.table(text, FILE)
     except ScaffoldError as error:
         raise ScaffoldError(f"`{place}` is damaged", [error.summary], AGAIN) from error
     fields = Fields()
-    found = _takeover(fields, data)
+    found = _note(fields, data)
     readback.refuse(FILE, f"`{place}` is not what `adopt` writes, and nothing was done", fields.problems, AGAIN)
     return found
 
 
-def takeover_problems(takeover: Takeover) -> list[str]:
-    """Return what would be refused in a takeover when it is read back, a line each."""
+def note_problems(note: AdoptionNote) -> list[str]:
+    """Return what would be refused in a note of `adopt` when it is read back, a line each."""
     fields = Fields()
-    _takeover(fields, json.loads(takeover.to_json()))
+    _note(fields, json.loads(note.to_json()))
     return fields.problems
 
 
-def _takeover(fields: Fields, data: Mapping[str, Any]) -> Takeover:
+def _note(fields: Fields, data: Mapping[str, Any]) -> AdoptionNote:
     read = fields.whole("", data, ("lines", "targets", "seeds", "ca"))
     targets, seeds = (_each(fields, name, read.get(name)) for name in ("targets", "seeds"))
-    return Takeover(
+    return AdoptionNote(
         lines=fields.listed("lines", read.get("lines"), lambda at, line: fields.text(at, line, _line_problem)),
         targets={
             fields.text(place, name, _target_problem): fields.listed(

@@ -11,34 +11,30 @@ from tls_scaffold.inventory import formats
 from tls_scaffold.keeping.merge import common
 from tls_scaffold.paths import CONFIG
 
-ADDITIVE = (".gitignore",)  # with the requests: where our lines join those of the team
 HOUR = timedelta(hours=1)
 
 
-def base(path: str, yours: str, ours: str) -> str:
-    """Return the base for a merge of a file made by hand with ours.
+def base(path: str, yours: str, ours: str) -> Any:
+    """Return the base for a merge of a request or a configuration made by hand with ours.
 
-    Lines of ours and profiles are added then, and hosts to a request; the rest stays.
+    Profiles are added then, and hosts to a request; the rest stays.
     The expiry that the inventory has from them is understood too, in other words or where their CA ends before it.
     A request without `names` or `key` asks for none. The empty host of the Calico guide's requests is
     understood, and goes: it makes an empty DNS name.
     """
-    if path in ADDITIVE:
-        there = yours.splitlines()
-        return "".join(f"{line}\n" for line in ours.splitlines() if line in there)
     if path == CONFIG:
-        return _with_their_expiry(common(path, yours, ours, fill_lists=False), yours, ours)
+        return _with_their_expiry(common(yours, ours, fill_lists=False), yours, ours)
     there, new = json.loads(yours), json.loads(ours)
     if not ("hosts" in there and "hosts" in new):
-        return ours
+        return new
     hosts = [host for host in new["hosts"] if host in (there["hosts"] or ())]
-    return json.dumps({**new, "hosts": [*hosts, *([""] if "" in (there["hosts"] or ()) else [])]})
+    return {**new, "hosts": [*hosts, *([""] if "" in (there["hosts"] or ()) else [])]}
 
 
-def _with_their_expiry(base: str, yours: str, ours: str) -> str:
+def _with_their_expiry(base: Any, yours: str, ours: str) -> Any:
     """Return the base of the signing configuration with their own default expiry where ours stands for it."""
     try:
-        there, new, document = (formats.parse(text, CONFIG, "json") for text in (yours, ours, base))
+        there, new = (formats.parse(text, CONFIG, "json") for text in (yours, ours))
     except ScaffoldError:  # whoever merges them says so
         return base
     own = dict(_expiries(there))
@@ -46,10 +42,10 @@ def _with_their_expiry(base: str, yours: str, ours: str) -> str:
     lasts, ends = (durations.parse(each) if isinstance(each, str) else None for each in (theirs, our))
     if lasts is None or ends is None or lasts % HOUR or lasts < ends:
         return base
-    for name, profile in _expiries(document):
+    for name, profile in _expiries(base):
         if profile["expiry"] == our and own.get(name, {}).get("expiry") == theirs:
             profile["expiry"] = theirs
-    return json.dumps(document)
+    return base
 
 
 def _expiries(config: Any) -> Iterable[tuple[str, dict[str, Any]]]:

@@ -1,0 +1,54 @@
+"""What git leaves in a file where it could not merge two sides: found, told, and taken apart."""
+
+import re
+from collections.abc import Mapping
+
+from tls_scaffold.errors import ScaffoldError
+
+MARKER = re.compile(r"(?:<{7}|\|{7}|>{7})(?: .*)?|={7}")
+
+
+def marked_lines(text: str) -> list[int]:
+    """Return the numbers of the lines that are markers, from 1 on."""
+    found = {number: line[0] for number, line in enumerate(text.split("\n"), 1) if _is_marker(line)}
+    return list(found) if {"<", ">"} & set(found.values()) else []  # `=======` alone underlines a heading
+
+
+def without_markers(text: str) -> str:
+    """Return the text with both sides one after the other."""
+    return "\n".join(line for line in text.split("\n") if not _is_marker(line))
+
+
+def sides(text: str) -> tuple[str, str] | None:
+    """Return the text as each side had it; None if there are no markers, or not whole pairs of them."""
+    ours: list[str] = []
+    theirs: list[str] = []
+    place = ""
+    # Within a conflict there may be a third part, what was there before both (`merge.conflictStyle` diff3).
+    following = {"": "<", "<": "|=", "|": "=", "=": ">"}
+    for line in text.split("\n"):
+        if _is_marker(line):
+            if line[0] not in following[place]:
+                return None
+            place = line[0].replace(">", "")
+            continue
+        if place in ("", "<"):
+            ours.append(line)
+        if place in ("", "="):
+            theirs.append(line)
+    return None if place or not marked_lines(text) else ("\n".join(ours), "\n".join(theirs))
+
+
+def _is_marker(line: str) -> bool:
+    return MARKER.fullmatch(line.rstrip("\r")) is not None
+
+
+def refuse(texts: Mapping[str, str]) -> None:
+    """Raise ScaffoldError, with file and line, if a text has markers; `texts` has them by path."""
+    problems = [f"{path}:{number}: a conflict marker" for path, text in texts.items() for number in marked_lines(text)]
+    if problems:
+        raise ScaffoldError(
+            "a merge in git is not settled: its markers are in the files",
+            problems,
+            "settle `tls-scaffold.json` and `Makefile` by hand, then `tls-scaffold sync` settles the other files",
+        )

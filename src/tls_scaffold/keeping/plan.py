@@ -1,0 +1,103 @@
+"""A plan: what has to happen in a folder so that it follows its inventory, and what is said of each file."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from tls_scaffold.inventory.values import FILE
+from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import ARCHIVE
+from tls_scaffold.rendering.documents import LAST_RENDER
+
+BESIDE = ".new"
+VERBS = ("wrote", "replaced", "merged", "kept", "unsure", "left", "absent", "removed", "archived", "conflict")
+LAST = (MAKEFILE, FILE, LAST_RENDER)  # in this order, when all that they speak of is there
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One file's text before and after; None where there is no file."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is said about one file, by one of VERBS."""
+
+    verb: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, in this order, so that every part of it leaves a folder that works.
+
+    The files of `moves` go to the folder `shelf` of the archive, where some steps have put copies of others.
+    `ca` is where a CA (its files without `.pem`) is copied from where `certs/` has none; `forgotten` are CNs
+    that nothing is asked for any more, although etcd may have users of them.
+    """
+
+    shelf: str = ""
+    steps: tuple[Step, ...] = ()
+    moves: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    ca: str = ""
+    forgotten: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to do."""
+        return bool(self.steps or self.moves or self.ca)
+
+    @property
+    def done(self) -> bool:
+        """Whether the folder follows its inventory already: nothing to do but to note it, no conflict to settle."""
+        steps = [step for step in self.steps if step.path != LAST_RENDER]
+        return not (steps or self.moves or self.ca or self.conflicts or self.unsure)
+
+    def with_more(
+        self, steps: Iterable[Step] = (), moves: Iterable[str] = (), ca: str = "", notes: Iterable[Note] = ()
+    ) -> "Plan":
+        """Return the plan with more to do, everything in its turn and with a note for each file."""
+        steps = {step.path: step for step in (*self.steps, *steps)}.values()
+        moves = dict.fromkeys((*self.moves, *moves))
+        verbs = dict.fromkeys(moves, "archived")
+        verbs |= {step.path: "removed" if step.after is None else "wrote" for step in steps}
+        told = {note.path: _as_done(note, verbs) for note in (*self.notes, *notes)}
+        every = {**{path: Note(verb, path) for path, verb in verbs.items()}, **told}
+        said = tuple(every[path] for path in sorted(every))
+        return replace(self, steps=tuple(sorted(steps, key=_turn)), moves=tuple(moves), notes=said, ca=ca or self.ca)
+
+    def without_record(self) -> "Plan":
+        """Return the plan of a folder whose record is lost: whether what differs was edited or is old can't be told."""
+        notes = tuple(replace(note, verb="unsure") if note.verb == "kept" else note for note in self.notes)
+        return replace(self, notes=notes)
+
+    @property
+    def conflicts(self) -> tuple[str, ...]:
+        """The files that both sides changed."""
+        return self._told("conflict")
+
+    @property
+    def unsure(self) -> tuple[str, ...]:
+        """The files that are kept because they differ, although nobody knows whether they were edited."""
+        return self._told("unsure")
+
+    def _told(self, verb: str) -> tuple[str, ...]:
+        return tuple(note.path for note in self.notes if note.verb == verb)
+
+
+def _as_done(note: Note, verbs: Mapping[str, str]) -> Note:
+    """Call merged what was edited by hand and is kept, if something of ours is written into it."""
+    return replace(note, verb="merged") if note.verb == "kept" and note.path in verbs else note
+
+
+def _turn(step: Step) -> tuple[int, str]:
+    """Return when it is a step's turn: copies for the archive go first, and what the Makefile names before that."""
+    if step.path.startswith(f"{ARCHIVE}/"):
+        return -1, step.path
+    if step.after is None:
+        return len(LAST) + 1, step.path
+    return LAST.index(step.path) + 1 if step.path in LAST else 0, step.path

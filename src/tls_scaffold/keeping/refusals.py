@@ -1,0 +1,44 @@
+"""What is refused before anything is planned: files that are not rendered, or that are somebody else's."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tls_scaffold.cfssl.readers import seems_request
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.reach import ENDINGS, RENDERED
+from tls_scaffold.keeping.authorities import is_of_ca
+from tls_scaffold.keeping.permitted import NO_REQUEST
+from tls_scaffold.keeping.plan import BESIDE
+from tls_scaffold.rendering.documents import NOT_RECORDED
+from tls_scaffold.words import meant
+
+
+def check_reset(paths: Iterable[str], rendered: Mapping[str, str]) -> None:
+    """Raise ScaffoldError for each path to be put back that is not rendered."""
+    known = [path for path in rendered if path not in NOT_RECORDED]
+    problems = [f"`{path}` is no file that is rendered here{meant(path, known)}" for path in paths if path not in known]
+    if problems:
+        raise ScaffoldError(
+            "nothing is put back", problems, "it takes paths in the folder, as `Makefile` or `config/ca-config.json`"
+        )
+
+
+def check_requests(now: Mapping[str, str], rendered: Mapping[str, str]) -> None:
+    """Raise ScaffoldError for each request that is there and is something else: a team's JSON has many names."""
+    requests = {path for path in rendered if path not in (*RENDERED, *NOT_RECORDED)}
+    there = [path for path in now if path.removesuffix(BESIDE) in requests]
+    problems = [f"`{path}` {NO_REQUEST}" for path in there if not seems_request(now[path])]
+    if problems:
+        hint = "mend it, move it away, or give the component another `request` in the inventory"
+        raise ScaffoldError("nothing is written over what is no request", problems, hint)
+
+
+def check_outputs(folder: Path, outputs: Iterable[str], bases: Iterable[str]) -> None:
+    """Raise ScaffoldError where `make` would sign over a CA; `bases` are where one is, without `.pem`, by any name."""
+    paths = [f"{output}{ending}" for output in outputs for ending in ENDINGS]
+    problems = [
+        f"`{path}` is a CA's" for path in paths if os.path.lexists(folder / path) and is_of_ca(folder, path, bases)
+    ]
+    if problems:
+        raise ScaffoldError("a component can't have the files of a CA", problems, "give it another name or `output`")

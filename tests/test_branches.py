@@ -1,0 +1,199 @@
+"""Two branches that are merged by the real git: people settle two files, `sync` the others."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from keeping import RECORD, change, edit, kept
+from support import contents, run
+from tls_scaffold.inventory.conflictmarkers import marked_lines, sides
+from tls_scaffold.paths import GENERATED
+
+BY_HAND = ("tls-scaffold.json", "Makefile")
+BY_SYNC = {*GENERATED, "README.md", ".gitignore", RECORD}
+STYLES = ("merge", "diff3")
+
+
+def git(folder: Path, *words: str, code: int = 0) -> str:
+    names = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
+    done = run("git", "-C", str(folder), *names, *words)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def branched(path: Path, *sides: tuple[str, ...], style: str = "merge") -> set[str]:
+    """Let each of two branches run a command, and merge them; returns the files in which git meets a conflict."""
+    git(path, "init", "-q", "-b", "main")
+    git(path, "add", "-A")
+    git(path, "commit", "-qm", "new")
+    for name, words in zip(("one", "other"), sides, strict=True):
+        git(path, "checkout", "-q", "-b", name, "main")
+        kept(path, *words)
+        git(path, "add", "-A")
+        git(path, "commit", "-qm", name)
+    git(path, "-c", f"merge.conflictStyle={style}", "merge", "-q", "one", code=1)
+    return set(git(path, "diff", "--name-only", "--diff-filter=U").split())
+
+
+def settle(path: Path) -> None:
+    """Settle by hand what people have to: both sides of each conflict stay."""
+    for name in BY_HAND:
+        text = (path / name).read_text()
+        both = sides(text)
+        if both:
+            ours, theirs = (each.split("\n") for each in both)
+            more = [line for line in theirs if line not in ours]
+            at = next(at for at, line in enumerate(text.split("\n")) if line.startswith("<<<<<<<"))
+            lines = [*ours[:at], *more, *ours[at:]]
+            fixed = [
+                f"{line}," if line.endswith("}") and following.startswith("    {") else line
+                for line, following in zip(lines, [*lines[1:], ""], strict=True)
+            ]
+            (path / name).write_text("\n".join(fixed))
+
+
+def in_order(text: object) -> list[bytes]:
+    assert isinstance(text, bytes)
+    return sorted(line.rstrip(b",") for line in text.splitlines())
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(("--user", "alice"), ("--user", "bob"), id="users"),
+        pytest.param(("--user", "alice"), ("--user", "alice"), id="the same user"),
+        pytest.param(("--member", "10.0.0.8"), ("--user", "bob"), id="a member and a user"),
+        pytest.param(("--proxy", "a=a.example.com"), ("--proxy", "b=b.example.com"), id="proxies"),
+    ],
+)
+def test_two_branches_that_add_a_component_each_are_settled_in_two_files(
+    folder: Factory, one: tuple[str, ...], other: tuple[str, ...], style: str
+) -> None:
+    path, expected = folder(), folder(name="expected")
+    for words in dict.fromkeys((one, other)):
+        kept(expected, "add", *words)
+    if one == other:
+        git(path, "init", "-q", "-b", "main")
+        kept(path, "add", *one)
+    else:
+        conflicts = branched(path, ("add", *one), ("add", *other), style=style)
+        assert conflicts <= {*BY_HAND, *BY_SYNC, "config/req-csr.json"}
+    settle(path)
+
+    kept(path, "sync")
+
+    assert kept(path, "sync", "--check").stderr == ""
+    found, wanted = (
+        {name: text for name, text in contents(each).items() if not name.startswith((".git/", "archive/", RECORD))}
+        for each in (path, expected)
+    )
+    assert {name: in_order(text) for name, text in found.items() if name not in GENERATED} == {
+        name: in_order(text) for name, text in wanted.items() if name not in GENERATED
+    }
+    assert not [name for name, text in found.items() if marked_lines(bytes(text).decode())]
+
+
+def test_members_that_two_branches_have_added_are_both_in_the_shared_request(folder: Factory) -> None:
+    path = folder()
+    branched(path, ("add", "--member", "a=10.0.0.8"), ("add", "--member", "b=10.0.0.9"))
+    settle(path)
+    kept(path, "sync")
+    hosts = json.loads((path / "config/req-csr.json").read_text())["hosts"]
+    assert {"10.0.0.8", "10.0.0.9"} < set(hosts)
+    assert len(hosts) == len(set(hosts)) == len({*hosts})
+    assert kept(path, "sync", "--check").stderr == ""
+
+
+def test_what_one_branch_took_out_stays_out_where_another_added(folder: Factory) -> None:
+    path = folder()
+    branched(path, ("remove", "etcd3", "calico"), ("add", "--member", "10.0.0.9", "--user", "zed"))
+    document = json.loads(git(path, "show", "other:tls-scaffold.json"))
+    (path / "tls-scaffold.json").write_text(git(path, "show", "other:tls-scaffold.json"))
+    change(
+        path,
+        members=[each for each in document["members"] if each["name"] != "etcd3"],
+        users=[each for each in document["users"] if each["name"] != "calico"],
+        removed=["etcd3"],
+    )
+    (path / "Makefile").write_text(git(path, "show", "other:Makefile"))
+
+    kept(path, "sync")
+
+    assert "10.0.0.3" not in (path / "config/req-csr.json").read_text()
+    assert "10.0.0.9" in (path / "config/req-csr.json").read_text()
+    assert not {"calico", "etcd3"} & {
+        line.split()[0][4:] for line in (path / "Makefile").read_text().splitlines() if line
+    }
+    assert not (path / "config/req-calico.json").exists()
+
+
+def test_an_edit_in_a_request_that_git_could_not_merge_is_kept_and_the_file_as_it_was_is_in_the_archive(
+    folder: Factory,
+) -> None:
+    path = folder()
+    git(path, "init", "-q", "-b", "main")
+    git(path, "add", "-A")
+    git(path, "commit", "-qm", "new")
+    for name in ("one", "other"):
+        git(path, "checkout", "-q", "-b", name, "main")
+        edit(path / "config/req-calico.json", '"hosts": []', f'"hosts": ["{name}.example.com"]')
+        git(path, "commit", "-qam", name)
+    git(path, "merge", "-q", "one", code=1)
+    before = (path / "config/req-calico.json").read_text()
+
+    said = kept(path, "sync").stderr
+
+    assert "merged config/req-calico.json: with what was edited by hand\n" in said
+    hosts = json.loads((path / "config/req-calico.json").read_text())["hosts"]
+    assert sorted(hosts) == ["one.example.com", "other.example.com"]
+    [copy] = path.glob("archive/2*/config/req-calico.json")
+    assert copy.read_text() == before
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize("name", BY_HAND)
+def test_markers_that_are_left_where_a_person_has_to_settle_them_are_told_with_their_lines(
+    folder: Factory, name: str
+) -> None:
+    path = folder()
+    branched(path, ("add", "--user", "alice"), ("add", "--user", "bob"))
+    text = (path / name).read_text()
+    settle(path)
+    (path / name).write_text(text)
+    before = contents(path)
+    for words in (
+        ["sync"],
+        ["sync", "--check"],
+        ["sync", "--dry-run"],
+        ["status"],
+        ["check"],
+        ["add", "--user", "zed"],
+    ):
+        done = kept(path, *words, code=1)
+        for number in marked_lines(text):
+            assert f"{name}:{number}: " in done.stdout + done.stderr, words
+    assert {place: each for place, each in contents(path).items() if not place.startswith("archive/.")} == before
+
+
+@pytest.mark.needs("make")
+def test_markers_in_what_is_generated_are_told_by_what_only_looks(folder: Factory) -> None:
+    path = folder()
+    with (path / "tls-scaffold.mk").open("a") as file:
+        file.write("<<<<<<< HEAD\na:\n=======\nb:\n>>>>>>> other\n")
+    lines = len((path / "tls-scaffold.mk").read_text().splitlines())
+    for words in (["status"], ["check"]):
+        done = kept(path, *words, code=1)
+        assert f"tls-scaffold.mk:{lines}: " in done.stdout + done.stderr
+    kept(path, "sync", "--check", code=1)
+    assert kept(path, "sync").stderr == "wrote tls-scaffold.mk\n"
+    assert not list(path.glob("archive/2*"))
+
+
+def test_a_request_whose_markers_are_no_pairs_is_left_to_a_person(folder: Factory) -> None:
+    path = folder()
+    with (path / "config/req-calico.json").open("a") as file:
+        file.write(">>>>>>> other\n")
+    assert "  config/req-calico.json:16: a conflict marker\n" in kept(path, "sync", code=1).stderr
