@@ -244,8 +244,9 @@ clean() { # the record goes first: a clean that is killed is done by the next
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
     old=$(sed -n 's/.*"ca_generation": *\([0-9]\{1,\}\).*/\1/p' tls-scaffold.json)
     new=$((${old:-1} + 1))
+    [ "$new" -gt 2 ] || old='' # the first has no number
     sed "s/\(\"ca_generation\": *\)[0-9]*/\1$new/" tls-scaffold.json >"${into}tls-scaffold.json"
-    sed "/\"CN\"/s/\( $old\)\{0,1\}\"\(,\{0,1\}\)\$/ $new\"\2/" config/ca-csr.json \
+    sed "/\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" config/ca-csr.json \
         >"${into}config/ca-csr.json"
 }
 

@@ -19,6 +19,7 @@ from tls_scaffold.keeping.record import Record
 from tls_scaffold.keeping.refusals import check_outputs, check_requests, check_reset
 from tls_scaffold.makefiles.componentedits import Edited
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import CERTS
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import check_sizes, recorded
 
@@ -39,7 +40,18 @@ def carry_out(folder: Path, command: tuple[str, ...], change: Callable[[], Chang
         if same and not again:
             return same
         plan = preview(folder, change())
-        return journal.carry_out(folder, journal.Entry(command, plan)) if plan else same or plan
+        done = journal.carry_out(folder, journal.Entry(command, plan)) if plan else same or plan
+        if again and not done.conflicts:
+            _record_valid(folder)
+        return done
+
+
+def _record_valid(folder: Path) -> None:
+    """Note what is valid: a profile that nobody uses, say, is no reason for cfssl's make to sign all again."""
+    if any((folder / CERTS).glob("*.pem")):
+        from tls_scaffold.signing import completion
+
+        completion.record_valid(folder)
 
 
 def preview(folder: Path, change: Change) -> Plan:
