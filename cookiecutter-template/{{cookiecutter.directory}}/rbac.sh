@@ -259,7 +259,7 @@ command -v etcdctl >/dev/null || fail "etcdctl is not installed" \
     "\`apt-get install etcd-client\`, \`brew install etcd\`, or etcd's releases on GitHub"
 root=$(sed -n "s/^certificate$tab//p" "$facts")
 endpoints=$(sed -n "s/^endpoint$tab//p" "$facts" | paste -s -d , -)
-: "${ETCDCTL_ENDPOINTS:=$endpoints}" "${ETCDCTL_CACERT:=certs/ca.pem}"
+: "${ETCDCTL_ENDPOINTS:=$endpoints}" "${ETCDCTL_CACERT:=certs/trust.pem}"
 : "${ETCDCTL_CERT:=${root:+$root.pem}}" "${ETCDCTL_KEY:=${root:+$root-key.pem}}"
 export ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
 [ -n "$ETCDCTL_ENDPOINTS" ] || fail "the inventory has no host of a member" \
