@@ -35,7 +35,7 @@ class InventoryExtension(Extension):
         super().__init__(environment)
         environment.filters["inventory"] = inventory
         environment.filters["documents"] = hook_documents
-        environment.filters["rbac"] = rbac.script_lines
+        environment.filters["rbac"] = rbac.fact_lines
         environment.filters["rows"] = overview.rows
         environment.filters["processes"] = procfile.processes
         environment.filters["line"] = line

@@ -205,9 +205,6 @@ def test_a_file_that_was_there_before_is_left_and_not_called_edited(folder: Fact
     assert [line for line in told if "req-zed.json" in line] == ["left config/req-zed.json: was there before"]
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the inventory and the lines of rbac.sh have no line of their own for a user yet"
-)
 def test_a_new_user_changes_few_lines_beside_its_request(folder: Factory) -> None:
     path = folder()
     for words in (["init", "-q"], ["add", "-A"]):

@@ -127,7 +127,7 @@ def test_a_member_starts_from_what_the_options_say_before_the_inventory(signed: 
     endpoints = "https://10.0.0.1:4001,https://db.example:4001"
     assert variables(folder / "dist/alice/etcdctl.env")["ETCDCTL_ENDPOINTS"] == endpoints
     assert tls_scaffold("-C", str(folder), "sync").returncode == 0
-    assert "endpoint\thttps://10.0.0.1:4001\n" in (folder / "rbac.sh").read_text(encoding="utf-8")
+    assert "endpoint\thttps://10.0.0.1:4001\n" in (folder / "rbac.tsv").read_text(encoding="utf-8")
 
 
 @pytest.mark.needs("systemd-analyze")

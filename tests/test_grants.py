@@ -142,7 +142,7 @@ def test_new_and_add_take_both_options(folder: Factory) -> None:
         User("bob", "bob", role="calico"),
         User("carol", "carol", permissions=(Permission("/c/", "read"),)),
     )
-    assert "permission\tuser-carol\tread\tprefix\t/c/" in (path / "rbac.sh").read_text(encoding="utf-8")
+    assert "permission\tuser-carol\tread\tprefix\t/c/" in (path / "rbac.tsv").read_text(encoding="utf-8")
 
 
 def test_add_warns_of_what_is_new_alone(folder: Factory) -> None:

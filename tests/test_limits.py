@@ -16,7 +16,7 @@ from tls_scaffold.cli import cli
 from tls_scaffold.words import NAME_LENGTH
 
 MIB = 1024 * 1024
-LARGE = ("Makefile", "rbac.sh", "tls-scaffold.json", ".tls-scaffold/rendered.tsv")
+LARGE = ("Makefile", "COMPONENTS.md", "rbac.tsv", "tls-scaffold.json", ".tls-scaffold/rendered.tsv")
 LOOKS = (
     ("status",),
     ("status", "--json"),

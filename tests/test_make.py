@@ -1,6 +1,7 @@
 """The generated Makefile: every target of its table and what it promises, with the real make, cfssl and openssl."""
 
 import ipaddress
+import itertools
 import json
 import os
 import re
@@ -660,8 +661,13 @@ def state(folder: Path) -> dict[str, tuple[object, ...]]:
 
 
 @with_either_signer
-@pytest.mark.parametrize("flag", ["-n", "-q", "-t", "MAKEFLAGS=n", "MAKEFLAGS=q", "MAKEFLAGS=t"])
-@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize(
+    ("goal", "flag"),
+    [
+        *itertools.product(GOALS, ("-n", "-q", "-t")),
+        *itertools.product(("all", "regenerate", "clean"), ("MAKEFLAGS=n", "MAKEFLAGS=q", "MAKEFLAGS=t")),
+    ],
+)
 def test_a_dry_run_of_any_target_changes_nothing(signed: Factory, goal: str, flag: str) -> None:
     path = signed(*SMALL)
     (path / "certs/etcd1.pem").write_text("")

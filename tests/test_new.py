@@ -31,6 +31,7 @@ config/ca-config.json
 config/ca-csr.json
 config/req-csr.json
 rbac.sh
+rbac.tsv
 sign.sh
 tls-scaffold.json
 tls-scaffold.mk

@@ -135,7 +135,8 @@ def test_leaves_that_are_signed_again_are_taken_up_and_a_strange_ca_is_not(start
     make(path, "req")
     assert done(path, "calico", "put", "/x", "1") == "OK\n"
 
-    (path / "certs").rename(path / "known")
+    for name in ("certs", "issued"):  # with the record there would be no second CA
+        (path / name).rename(path / f"known-{name}")
     make(path)
     assert "context deadline exceeded" in etcdctl(path, "calico", "get", "/x").stderr
 

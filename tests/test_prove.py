@@ -154,10 +154,10 @@ def test_three_members_and_all_presets_together(signed: Factory, path: str) -> N
                 assert (preset.name, path, "write") in held
 
 
-def test_a_role_that_is_broken_in_the_folder_s_own_script_is_noticed(signed: Factory) -> None:
+def test_a_role_that_is_broken_in_the_folder_s_own_file_is_noticed(signed: Factory) -> None:
     folder = signed(*ONE, "--users", "root,calico")
-    text = (folder / "rbac.sh").read_text(encoding="utf-8")
-    (folder / "rbac.sh").write_text(
+    text = (folder / "rbac.tsv").read_text(encoding="utf-8")
+    (folder / "rbac.tsv").write_text(
         text.replace("\treadwrite\tprefix\t/calico/", "\tread\tprefix\t/calico/"), encoding="utf-8"
     )
 
@@ -169,14 +169,14 @@ def test_a_role_that_is_broken_in_the_folder_s_own_script_is_noticed(signed: Fac
 
 
 @pytest.mark.parametrize("users", [("--users", "root"), ()], ids=["root", "no-root"])
-def test_rights_that_only_the_edited_script_gives_are_told(signed: Factory, users: tuple[str, ...]) -> None:
+def test_rights_that_only_the_edited_file_gives_are_told(signed: Factory, users: tuple[str, ...]) -> None:
     folder = signed(*ONE, *users, "--user", "b", "--grant", "b=/b/:rw")
-    text = (folder / "rbac.sh").read_text(encoding="utf-8")
+    text = (folder / "rbac.tsv").read_text(encoding="utf-8")
     more = (
         *("role\tuser-b", "permission\tuser-b\treadwrite\tprefix\t/secret/"),
         *("role\todd", "user\tintruder", "grant\troot\tintruder"),
     )
-    (folder / "rbac.sh").write_text(text.replace("role\tuser-b", "\n".join(more)), encoding="utf-8")
+    (folder / "rbac.tsv").write_text(text.replace("role\tuser-b", "\n".join(more)), encoding="utf-8")
 
     done = prove(folder)
 
@@ -191,8 +191,8 @@ def test_rights_that_only_the_edited_script_gives_are_told(signed: Factory, user
 
 def test_a_script_that_does_nothing_is_noticed_where_the_inventory_has_no_root(signed: Factory) -> None:
     folder = signed(*ONE, "--user", "app", "--grant", "app=/app/:rw")
-    text = (folder / "rbac.sh").read_bytes()
-    (folder / "rbac.sh").write_bytes(text.replace(b"\treadwrite\tprefix", b"\tread\tprefix") + b"# gepr\xfcft\n")
+    text = (folder / "rbac.tsv").read_bytes()
+    (folder / "rbac.tsv").write_bytes(text.replace(b"\treadwrite\tprefix", b"\tread\tprefix") + b"# gepr\xfcft\n")
 
     done = prove(folder)
 
@@ -240,16 +240,17 @@ def test_a_member_that_ends_in_the_middle_ends_the_proof_with_its_name(
 
 
 @pytest.mark.parametrize("user", ["app", "root"])
-def test_no_script_is_no_proof(signed: Factory, user: str) -> None:
+@pytest.mark.parametrize("name", ["rbac.sh", "rbac.tsv"])
+def test_no_script_is_no_proof(signed: Factory, user: str, name: str) -> None:
     folder = signed(*ONE, "--user", user)
-    (folder / "rbac.sh").unlink()
+    (folder / name).unlink()
     missing = prove(folder)
-    (folder / "rbac.sh").mkdir()
+    (folder / name).mkdir()
     strange = prove(folder)
 
     assert (missing.returncode, strange.returncode) == (1, 1)
-    assert f"error: `{folder}/rbac.sh` is missing: the script that is to be proven\n" in missing.stderr
-    assert f"error: `{folder}/rbac.sh` " in strange.stderr
+    assert f"error: `{folder}/{name}` is missing: it is what is to be proven\n" in missing.stderr
+    assert f"error: `{folder}/{name}` " in strange.stderr
 
 
 def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:

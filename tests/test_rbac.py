@@ -1,4 +1,4 @@
-"""Which roles a user gets, and the lines of rbac.sh."""
+"""Which roles a user gets, and the lines of rbac.tsv."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory()
         User("plain", "plain"),
     )
 
-    assert rbac.script_lines(inventory) == (
+    assert rbac.fact_lines(inventory) == (
         "endpoint\thttps://10.0.0.1:2379",
         "endpoint\thttps://[::1]:2379",
         "certificate\tssl/admin",

@@ -40,6 +40,7 @@ GENERATED = {
     "Procfile": ("\n# ", "\n# Ours: "),
     "README.md": ("\n# ", "\n# Ours: "),
     "rbac.sh": ("#!/bin/sh\n", "#!/bin/sh\n# ours\n"),
+    "rbac.tsv": ("endpoint\t", "endpoint\thttps://ours.example.com:2379\nendpoint\t"),
     "sign.sh": ("#!/bin/sh\n", "#!/bin/sh\n# ours\n"),
     "tls-scaffold.mk": ("RENEW_DAYS ?= 30", "RENEW_DAYS ?= 60"),
 }
@@ -635,6 +636,7 @@ def test_line_ends_of_windows_are_no_edit_and_sync_takes_them_out(folder: Factor
     assert [line.split(":")[1] for line in found.splitlines() if "[line-ends]" in line] == [
         " Makefile",
         " rbac.sh",
+        " rbac.tsv",
         " sign.sh",
     ]
     kept(path, "sync", "--check", code=1)

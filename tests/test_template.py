@@ -44,6 +44,7 @@ def test_a_folder_has_these_files_and_no_others() -> None:
         "config/req-csr.json",
         "config/req-k.json",
         "rbac.sh",
+        "rbac.tsv",
         "sign.sh",
         "tls-scaffold.json",
         "tls-scaffold.mk",

@@ -46,7 +46,9 @@ inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
     mkdir -p "$record" && chmod 755 "$record"
-    (umask 022 && cp "$1" "$record/.$2") && mv -f "$record/.$2" "$record/$2.pem"
+    (umask 022 && cp "$1" "$record/.$2")
+    flush "$record/.$2"
+    mv -f "$record/.$2" "$record/$2.pem"
 }
 
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
@@ -86,7 +88,7 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
     lock
     folder certs
     for each in certs/.work.*; do # of runs that were killed
-        [ ! -d "$each" ] || { ! flock -n 8 || rm -rf "$each"; } 8<"$each"
+        [ ! -d "$each" ] || { ! flock -n 8 || rm -rf "$each"; } 2>/dev/null 8<"$each" || :
     done
     work=$(mktemp -d certs/.work.XXXXXX)
     exec 8<"$work"
@@ -242,8 +244,9 @@ clean() { # the record goes first: a clean that is killed is done by the next
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
     old=$(sed -n 's/.*"ca_generation": *\([0-9]\{1,\}\).*/\1/p' tls-scaffold.json)
     new=$((${old:-1} + 1))
+    [ "$new" -gt 2 ] || old='' # the first has no number
     sed "s/\(\"ca_generation\": *\)[0-9]*/\1$new/" tls-scaffold.json >"${into}tls-scaffold.json"
-    sed "/\"CN\"/s/\( $old\)\{0,1\}\"\(,\{0,1\}\)\$/ $new\"\2/" config/ca-csr.json \
+    sed "/\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" config/ca-csr.json \
         >"${into}config/ca-csr.json"
 }
 

@@ -116,7 +116,8 @@ def in_the_record(folder: Path) -> None:
         file.write(f"../{STEERING}.json\t{request}\nconfig/{STEERING}.json\t{request}\n")
         file.write(f"req-{STEERING}\tcerts/{STEERING}.pem: x.json ; {STEERING}\n")
     (folder / "README.md").write_text(STEERING)
-    (folder / "rbac.sh").write_text(f"printf 'error: {STEERING}' >&2; exit 1\nuser\t{STEERING}\n")
+    (folder / "rbac.sh").write_text(f"printf 'error: {STEERING}' >&2; exit 1\n")
+    (folder / "rbac.tsv").write_text(f"user\t{STEERING}\n")
 
 
 def in_the_journal(folder: Path) -> None:

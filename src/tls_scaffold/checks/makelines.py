@@ -81,7 +81,7 @@ class UnixLines(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each file with CRLF in it."""
-        for path in (MAKEFILE, "sign.sh", "rbac.sh"):
+        for path in (MAKEFILE, "sign.sh", "rbac.sh", "rbac.tsv"):
             with suppress(ScaffoldError):  # what is missing, or no file, has no lines
                 if b"\r\n" in plainfiles.content(view.folder, path):
                     yield path, "its lines end in CRLF, as on Windows"

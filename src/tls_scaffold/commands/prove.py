@@ -18,7 +18,7 @@ from tls_scaffold.etcd.matrix import Attempt, matrix
 from tls_scaffold.etcd.proofs import Check
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.presets import ROOT
-from tls_scaffold.inventory.rbac import SCRIPT
+from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
 from tls_scaffold.rendering import template
 from tls_scaffold.signing import certificates, soundness
@@ -67,7 +67,7 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
     host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
         scripts = list(_scripts(folder, inventory, into))
-        ours = _written(into / "ours.sh", _script(inventory, into))
+        ours = _script(inventory, into / "ours", into)
         ca = (folder / trust.path).absolute()
         root, root_ca = _root(inventory, identities, ca, into)
         stranger = throwaway.client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
@@ -185,22 +185,29 @@ def _root(inventory: Inventory, identities: Mapping[str, Identity], ca: Path, in
 
 def _scripts(folder: Path, inventory: Inventory, into: Path) -> Iterator[Path]:
     """Yield a copy of the folder's own script, and one that makes root where the inventory has none."""
-    own = folder / SCRIPT
-    with telling(own, "read"):
-        try:
-            script = plain(own, str(own))
-        except FileNotFoundError:
-            hint = f"`tls-scaffold rbac >{SCRIPT}` writes it anew"
-            raise ScaffoldError(f"`{own}` is missing: the script that is to be proven", hint=hint) from None
-    yield _written(into / SCRIPT, script)
+    yield _laid_out(into / "own", {name: _own(folder / name) for name in (SCRIPT, FACTS)})
     if not rbac.root_component(inventory):
-        yield _written(into / "root.sh", _script(rbac.root_alone(inventory), into))
+        yield _script(rbac.root_alone(inventory), into / "root-alone", into)
 
 
-def _script(inventory: Inventory, into: Path) -> bytes:
-    return template.render(inventory, into)[SCRIPT].encode()
+def _own(path: Path) -> bytes:
+    with telling(path, "read"):
+        try:
+            return plain(path, str(path))
+        except FileNotFoundError:
+            hint = "`tls-scaffold sync` writes it anew"
+            raise ScaffoldError(f"`{path}` is missing: it is what is to be proven", hint=hint) from None
 
 
-def _written(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
+def _script(inventory: Inventory, at: Path, within: Path) -> Path:
+    """Render the script and what it applies into the new folder `at`; `within` is for files on the way."""
+    rendered = template.render(inventory, within)
+    return _laid_out(at, {name: rendered[name].encode() for name in (SCRIPT, FACTS)})
+
+
+def _laid_out(at: Path, contents: Mapping[str, bytes]) -> Path:
+    """Write the script and, beside it, what it applies; return the script's path."""
+    at.mkdir()
+    for name, text in contents.items():
+        (at / name).write_bytes(text)
+    return at / SCRIPT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
-from tls_scaffold.inventory.rbac import SCRIPT
+from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.rendering import template
 
 
@@ -21,7 +21,7 @@ class Difference:
 
 
 def script(folder: Path) -> str:
-    """Return the text of `rbac.sh` for the folder's inventory."""
+    """Return the text of `rbac.sh`; `rbac.tsv` beside it says what it applies."""
     return template.render(intake.load(folder))[SCRIPT]
 
 
@@ -38,10 +38,11 @@ def differences(folder: Path) -> tuple[Difference, ...]:
     Raises ScaffoldError with the script's own message where etcd does not answer.
     """
     with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as temporary:
-        path = Path(temporary) / SCRIPT
-        path.write_text(script(folder), encoding="utf-8")
+        rendered = template.render(intake.load(folder))
+        for name in (SCRIPT, FACTS):
+            Path(temporary, name).write_text(rendered[name], encoding="utf-8")
         done = subprocess.run(
-            ["sh", path, "--diff"],
+            ["sh", Path(temporary, SCRIPT), "--diff"],
             cwd=folder,
             # A relative TMPDIR would be another's in the folder.
             env={**os.environ, "TMPDIR": temporary, "TLS_SCAFFOLD_AS_IT_IS": "1"},

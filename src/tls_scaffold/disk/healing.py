@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk import issued
-from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, make_private
+from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, make_private, write
 from tls_scaffold.disk.moving import make_directories, move_over
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
@@ -59,10 +59,15 @@ def finish_set(folder: Path) -> None:
 def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
     """Put a new CA in place, whole at once: what each of CA_FILES holds, the record has it too.
 
-    The folder's lock is held, and there is no CA.
+    Its key may be missing. The folder's lock is held, and there is no CA.
     """
     certs = folder / CERTS
     make_private(certs)
+    if KEY not in files:  # it is kept elsewhere: without it no half of a CA can come into being
+        for name in CA_FILES:
+            if name in files:
+                write(certs / name, files[name])
+        return
     with work_folder(certs) as work:
         for name, content in files.items():
             path = work / KEY if name == KEY else work / "new" / CERTS / name

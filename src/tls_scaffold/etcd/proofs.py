@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.etcd.bench import DENIED, PROBE, Bench, apply, failed, outcome, run_script
 from tls_scaffold.inventory.presets import ROOT
-from tls_scaffold.inventory.rbac import script_lines
+from tls_scaffold.inventory.rbac import fact_lines
 from tls_scaffold.inventory.values import Inventory
 
 
@@ -94,7 +94,7 @@ def nothing_but_the_inventory_is_there(bench: Bench, inventory: Inventory, ours:
     signs = {"+": "is missing", "-": "is too much"}
     lines = [line.replace("\t", "  ") for line in done.stdout.split("\n") if line]
     wrong = [f"`{line[2:]}` {signs[line[0]]}" for line in lines]
-    known = {f"user\t{ROOT}", f"role\t{ROOT}", *script_lines(inventory)}
+    known = {f"user\t{ROOT}", f"role\t{ROOT}", *fact_lines(inventory)}
     there = [(kind, name) for kind in ("user", "role") for name in _names(bench, kind)]
     wrong += [f"`{kind}  {name}` is too much" for kind, name in there if f"{kind}\t{name}" not in known]
     return Check("users, roles and permissions are those of the inventory", _told(wrong))

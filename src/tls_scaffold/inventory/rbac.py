@@ -1,4 +1,4 @@
-"""What each user may do in etcd: its roles, and the lines that the script `rbac.sh` brings etcd in line with."""
+"""What each user may do in etcd: its roles, and the lines of `rbac.tsv`, which `rbac.sh` brings etcd in line with."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,8 @@ from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.words import cn_problem
 
-SCRIPT = "rbac.sh"
+SCRIPT = "rbac.sh"  # the same in every folder
+FACTS = "rbac.tsv"  # what it reads beside itself
 TEMPORARY = "tls-scaffold-enable-"  # what rbac.sh calls the user that it makes and deletes while enabling
 SHOWN = 5
 
@@ -63,12 +64,10 @@ def root_alone(inventory: Inventory) -> Inventory:
     return replace(inventory, users=(User(ROOT, ROOT, role=ROOT),))
 
 
-def script_lines(inventory: Inventory) -> tuple[str, ...]:
-    """Return what `rbac.sh` holds of the inventory: lines of words with tabs between them, each line once.
+def fact_lines(inventory: Inventory) -> tuple[str, ...]:
+    """Return what `rbac.tsv` says of the inventory: lines of words with tabs between them, each line once.
 
-    They stand in a quoted here-document: the shell reads them as text and runs nothing of them. The
-    words of a user and of a permission's path are the last of their line, and hold neither tab nor
-    line break (`inventory` refuses both).
+    No word is empty or holds a control character (`inventory` refuses both): `rbac.sh` takes no other line.
     """
     return tuple(dict.fromkeys("\t".join(words) for words in _lines(inventory)))
 
@@ -95,9 +94,9 @@ def _permission_line(role: Role, permission: Permission) -> tuple[str, ...]:
 
 
 def forgotten(before: str, after: str) -> tuple[str, ...]:
-    """Return the CNs that the texts of `rbac.sh` spoke of before and no more after: etcd keeps such users."""
+    """Return the CNs that the texts of `rbac.tsv` spoke of before and no more after: etcd keeps such users."""
     users, left = ({line[5:] for line in text.split("\n") if line.startswith("user\t")} for text in (before, after))
-    # Where a script was edited, anything may stand behind the word.
+    # Where the file was edited, anything may stand behind the word.
     return tuple(sorted(cn for cn in users - left if not cn_problem(cn)))
 
 

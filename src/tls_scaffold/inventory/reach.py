@@ -11,7 +11,7 @@ from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, RULES, TRUST
 
 RENDERED = (
     *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
-    *("rbac.sh", "sign.sh", FILE, RULES),
+    *("rbac.sh", "rbac.tsv", "sign.sh", FILE, RULES),
 )
 """What every render has beside the requests of the components."""
 ENDINGS = (".pem", "-key.pem", ".csr")

@@ -8,6 +8,7 @@ from tls_scaffold.cfssl.readers import seems_request
 from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, rbac
+from tls_scaffold.inventory.rbac import FACTS
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping import adoptionnote, journal, merge
 from tls_scaffold.keeping import record as last
@@ -19,10 +20,10 @@ from tls_scaffold.keeping.record import Record
 from tls_scaffold.keeping.refusals import check_outputs, check_requests, check_reset
 from tls_scaffold.makefiles.componentedits import Edited
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import CERTS
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import check_sizes, recorded
 
-RBAC = ("rbac.tsv", "rbac.sh")  # what speaks of etcd's users
 Texts = Mapping[str, str]
 
 
@@ -39,7 +40,18 @@ def carry_out(folder: Path, command: tuple[str, ...], change: Callable[[], Chang
         if same and not again:
             return same
         plan = preview(folder, change())
-        return journal.carry_out(folder, journal.Entry(command, plan)) if plan else same or plan
+        done = journal.carry_out(folder, journal.Entry(command, plan)) if plan else same or plan
+        if again and not done.conflicts:
+            _record_valid(folder)
+        return done
+
+
+def _record_valid(folder: Path) -> None:
+    """Note what is valid: a profile that nobody uses, say, is no reason for cfssl's make to sign all again."""
+    if any((folder / CERTS).glob("*.pem")):
+        from tls_scaffold.signing import completion
+
+        completion.record_valid(folder)
 
 
 def preview(folder: Path, change: Change) -> Plan:
@@ -89,10 +101,8 @@ def plan_of(folder: Path, change: Change, record: Record, note: AdoptionNote | N
     plan = plan.with_more(_copies(plan, change.reset))
     plan = note.ended(folder, plan, rendered) if note else plan
     check_sizes({step.path: step.after for step in plan.steps if step.after is not None})
-    users, left = ("\n".join(texts.get(path, "") for path in RBAC) for texts in (now, rendered))
-    return _with_strangers(
-        replace(plan, forgotten=rbac.forgotten(users, left)), folder, change, {*record.documents, *rendered}
-    )
+    plan = replace(plan, forgotten=rbac.forgotten(now.get(FACTS, ""), rendered[FACTS]))
+    return _with_strangers(plan, folder, change, {*record.documents, *rendered})
 
 
 def _with_makefile(plan: Plan, now: Texts, makefile: Edited) -> Plan:

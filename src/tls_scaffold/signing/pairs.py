@@ -32,9 +32,14 @@ def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
             create(f"{work}/{name}{ending}", content, MODES[ending], flush=False)
 
 
+def files_in(works: Iterable[Path]) -> list[str]:
+    """Return the files of workshops."""
+    return [f"{work}/{name}" for work in works for name in os.listdir(work)]  # noqa: PTH208 - as below
+
+
 def flush(works: Iterable[Path]) -> None:
     """Bring the files of workshops to the disk."""
-    flush_files(f"{work}/{name}" for work in works for name in os.listdir(work))  # noqa: PTH208 - as below
+    flush_files(files_in(works))
 
 
 def flush_files(paths: Iterable[str]) -> None:

@@ -7,7 +7,8 @@ without reading its certificate, and with a shell alone.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -90,25 +91,37 @@ class Record:
                 write_file(trust, pem, PUBLIC, temporary=trust.with_name(".trust"))
 
     def note(self, certificates: Mapping[str, bytes]) -> None:
-        """Note certificates by their paths, on the disk before this ends; what is there stays as it is.
+        """Note certificates by their paths, on the disk before this ends."""
+        with self.noting(certificates) as files:
+            pairs.flush_files(files)
 
-        A file that holds a key too is left out: the record is for everybody.
+    @contextmanager
+    def noting(self, certificates: Mapping[str, bytes]) -> Iterator[list[str]]:
+        """Write certificates beside their paths, which they take where the block ends well; what is there stays.
+
+        The block gets the files that it is to flush: with others at once, a thousand cost no more than one. A file that
+        holds a key too is left out: the record is for everybody.
         """
         missing = {path: pem for path, pem in certificates.items() if path not in self._paths and MARK not in pem}
-        if not missing:
-            return
         directory = inside(self._target, f"{ISSUED}/-").parent
-        with telling(directory):
-            directory.mkdir(exist_ok=True)
-            directory.chmod(0o755)
-            for path, pem in missing.items():
-                target = inside(self._target, path)
-                temporary = target.with_name(f".{target.name}")
-                temporary.unlink(missing_ok=True)
-                create(temporary, pem, PUBLIC, flush=False)
-                temporary.replace(target)
-            pairs.flush_files(f"{self._target}/{path}" for path in missing)
-            flush_directory(directory)
+        temporary = {path: str(directory / f".{path.rpartition('/')[2]}") for path in missing}
+        try:
+            with telling(directory):
+                if missing:
+                    directory.mkdir(exist_ok=True)
+                    directory.chmod(0o755)
+                for path, pem in missing.items():
+                    Path(temporary[path]).unlink(missing_ok=True)
+                    create(temporary[path], pem, PUBLIC, flush=False)
+            yield list(temporary.values())
+            with telling(directory):
+                for path, name in temporary.items():
+                    Path(name).replace(self._target / path)
+                if missing:
+                    flush_directory(directory)
+        finally:
+            for name in temporary.values():
+                Path(name).unlink(missing_ok=True)
         self._paths.update(missing)
 
     def _certificate(self, path: str) -> Certificate | None:

@@ -73,16 +73,16 @@ def _write(
         ]
         with progress(len(jobs)) as update:
             folders = batch.sign(jobs, planned.now, processes, update)
-        pairs.flush(dict.fromkeys(folders))
+        made = _made(wanted, folders, record) if record.is_kept else {}
+        with record.noting(made) as files:
+            pairs.flush_files([*pairs.files_in(dict.fromkeys(folders)), *files])
+            check_parent()
+            _check_inputs(planned)
         staged: dict[str, list[tuple[Path, str]]] = {directory: [] for directory in parents}
         for work, (directory, _, name) in zip(folders, bases, strict=True):
             staged[directory].append((work, name))
-        check_parent()
-        _check_inputs(planned, record)
-        if record.is_kept:
-            record.note(_made(wanted, folders, record))
-        for directory, files in staged.items():
-            pairs.place(parents[directory], files, partial(_tell_path, tell, directory))
+        for directory, pairs_of_it in staged.items():
+            pairs.place(parents[directory], pairs_of_it, partial(_tell_path, tell, directory))
 
 
 def _made(wanted: Sequence[Wanted], folders: Sequence[Path], record: Record) -> dict[str, bytes]:
@@ -96,8 +96,9 @@ def _made(wanted: Sequence[Wanted], folders: Sequence[Path], record: Record) -> 
     return found
 
 
-def _check_inputs(planned: Round, record: Record) -> None:
+def _check_inputs(planned: Round) -> None:
     """Raise ScaffoldError if what was signed is not what is asked for any more."""
+    record = Record(planned.folder, planned.target)
     edited = [
         f"`{each.signing.output}.pem`: what it is made from has changed"
         for each in planned.plan.wanted
