@@ -195,11 +195,11 @@ def test_a_regenerate_that_is_killed_in_its_swap_is_completed_by_any_target(
     path = template.with_name("tls-setup")
     old = settled(template / "certs")
     decided = 0
-    for step in itertools.count(killer.run(0, fresh(template, path), "regenerate") - 60, 4):
+    for step in itertools.count(killer.run(0, fresh(template, path), "regenerate") - 60, 9):
         if not killer.kills(step, fresh(template, path), "regenerate"):
             break
         decided += check_killed_regenerate(path, goal, old)
-    assert decided >= 3
+    assert decided >= 2
 
 
 def settled(certs: Path) -> dict[str, bytes | str]:
