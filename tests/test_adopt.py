@@ -214,7 +214,7 @@ def test_no_subject_and_no_key_changes_with_adopt_and_sync(tmp_path: Path) -> No
         document = json.loads((path / f"config/{name}.json").read_text(encoding="utf-8"))
         assert document == requests[name]
     assert "valid" in kept(path, "status").stdout
-    assert kept_contents(path / "certs") == before
+    assert kept_contents(path / "certs") == {**before, "trust.pem": before["ca.pem"]}
 
 
 @pytest.mark.needs("etcd", "etcdctl")

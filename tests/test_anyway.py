@@ -722,7 +722,7 @@ def test_what_a_killed_run_left_among_the_temporary_files_is_cleared_after_an_ho
 
 
 def test_a_thousand_components_are_looked_through_once(unchanged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = "".join(f"req-{number} certs/{number}.pem: r.json ; $(sign) client\n" for number in range(1000))
+    lines = "".join(f"req-{number} certs/{number}.pem: r.json ; $(sign) -profile client $<\n" for number in range(1000))
     folder = written(unchanged, f"sign = sh sign.sh $@\nreq:\n{lines}")
     asked: list[str] = []
 

@@ -399,7 +399,9 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             request("alice", CN=""),
             both(
                 request("alice", CN=""),
-                replace("Makefile", "req-alice certs/alice.pem: config/req-alice.json ; $(sign) client\n", ""),
+                replace(
+                    "Makefile", "req-alice certs/alice.pem: config/req-alice.json ; $(sign) -profile client $<\n", ""
+                ),
                 append("Makefile", EXTRA + LINE.format("-profile client -cn alice", "alice")),
             ),
             [(f"{ALICE}: CN", "the CN is empty")],
@@ -476,8 +478,8 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     ],
     "unknown-profile": [
         (
-            replace("Makefile", "req-alice.json ; $(sign) client", "req-alice.json ; $(sign) cleint"),
-            replace("Makefile", "req-alice.json ; $(sign) client", "req-alice.json ; $(sign)"),
+            replace("Makefile", "req-alice.json ; $(sign) -profile client", "req-alice.json ; $(sign) -profile cleint"),
+            replace("Makefile", "req-alice.json ; $(sign) -profile client", "req-alice.json ; $(sign)"),
             [
                 (
                     "{line:req-alice certs}",
@@ -492,7 +494,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             both(
                 profile("default", usages=[]),
                 profile("server", usages=["signing", "server auth", "client auth"], expiry="8760h"),
-                replace("Makefile", "req-csr.json ; $(sign)", "req-csr.json ; $(sign) server"),
+                replace("Makefile", "req-csr.json ; $(sign)", "req-csr.json ; $(sign) -profile server"),
                 edit(INVENTORY, members=[{"name": "etcd1", "hosts": ["10.0.0.1"], "profile": "server"}]),
             ),
             [
@@ -605,7 +607,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             both(
                 copy(ALICE, "config/req-carol.json"),
                 request("carol", CN="carol"),
-                append("Makefile", "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) client\n"),
+                append("Makefile", "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) -profile client $<\n"),
             ),
             [("{line:req-bob certs}", "`certs/bob.pem` belongs to `bob`, which the inventory does not have")],
         ),
@@ -641,7 +643,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             both(
                 copy(ALICE, "config/req-carol.json"),
                 request("carol", CN="carol"),
-                append("Makefile", "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) client\n"),
+                append("Makefile", "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) -profile client $<\n"),
             ),
             [("config/req-carol.json", "no target of the Makefile signs it")],
         ),
@@ -649,12 +651,12 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     "shared-request": [
         (
             both(
-                append("Makefile", "\nreq-etcd2 certs/etcd2.pem: config/req-csr.json ; $(sign)\n"),
-                append("Makefile", "req-etcd3 certs/etcd3.pem: config/req-csr.json ; $(sign)\n"),
+                append("Makefile", "\nreq-etcd2 certs/etcd2.pem: config/req-csr.json ; $(sign) $<\n"),
+                append("Makefile", "req-etcd3 certs/etcd3.pem: config/req-csr.json ; $(sign) $<\n"),
             ),
             both(
-                append("Makefile", "\nreq-etcd2 certs/etcd2.pem: config/req-csr.json ; $(sign)\n"),
-                append("Makefile", "req-etcd3 certs/etcd3.pem: config/req-csr.json ; $(sign)\n"),
+                append("Makefile", "\nreq-etcd2 certs/etcd2.pem: config/req-csr.json ; $(sign) $<\n"),
+                append("Makefile", "req-etcd3 certs/etcd3.pem: config/req-csr.json ; $(sign) $<\n"),
                 edit(
                     INVENTORY,
                     members=[{"name": "etcd1", "hosts": ["10.0.0.1"]}, {"name": "etcd2", "hosts": ["localhost"]}],
@@ -978,10 +980,8 @@ def test_without_git_nothing_is_tracked(sound: Path, path_without: Callable[...,
 def test_a_target_that_a_team_added_is_no_gone_component_whatever_the_inventory_says(sound: Path) -> None:
     copy(ALICE, "config/req-carol.json")(sound)
     request("carol", CN="carol")(sound)
-    append("Makefile", "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) client\n")(sound)
-    replace(
-        "Makefile", "\n\n$(certificates) $(requests)", f"\n\t{LINE.format('-profile client', 'dave')}\n$(certificates)"
-    )(sound)
+    append("Makefile", "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) -profile client $<\n")(sound)
+    replace("Makefile", "\nreq:\n", f"\nreq:\n\t{LINE.format('-profile client', 'dave')}\n")(sound)
     edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}])(sound)
     gone = [(where, message) for _, rule, where, message in found(sound) if rule == "gone-component"]
     message = "`certs/bob.pem` belongs to `bob`, which the inventory does not have"
@@ -1540,7 +1540,7 @@ def test_another_server_that_the_inventory_does_not_list_needs_no_loopback(sound
         .replace("localhost", "web.example.com")
         .replace("127.0.0.1", "10.9.9.9")
     )
-    append("Makefile", "\nreq-web certs/web.pem: config/req-web.json ; $(sign)\n")(sound)
+    append("Makefile", "\nreq-web certs/web.pem: config/req-web.json ; $(sign) $<\n")(sound)
     certs.leaf(sound, "web", hosts=("web.example.com", "10.9.9.9", "10.0.0.1"), usages=BOTH)
     assert [each for each in found(sound) if each[1] == "no-loopback"] == []
 

@@ -104,28 +104,29 @@ OF_THE_LOCK = {"archive/.gitignore": NO_GIT, "archive/.lock": b""}
 
 
 def test_a_ca_on_its_way_arrives_and_is_never_put_over_another(tmp_path: Path) -> None:
-    made = tmp_path / "certs/.ca"
-    made.mkdir(parents=True)
-    for name in ("ca.csr", "trust.pem", "ca-key.pem", "ca.pem"):
-        (made / name).write_text(name)
-    (made / "ca.csr").rename(tmp_path / "certs/ca.csr")
+    made = tmp_path / "certs/.new"
+    (made / "new/certs").mkdir(parents=True)
+    for name in ("ca.csr", "trust.pem", "ca.pem"):
+        (made / "new/certs" / name).write_text(name)
+    (made / "ca-key.pem").write_text("ca-key.pem")
+    (made / "of").write_text("none\n")
     with folder.lock(tmp_path):
         pass
-    [recorded] = (tmp_path / "issued").iterdir()
-    assert recorded.name == f"ca-{sum_of(tmp_path / 'certs/ca.pem')[:10]}.pem"
     assert contents(tmp_path) == {
         **{f"certs/{name}": name.encode() for name in ("ca-key.pem", "ca.csr", "ca.pem", "trust.pem")},
-        f"issued/{recorded.name}": b"ca.pem",
         **OF_THE_LOCK,
     }
-    assert (mode(recorded), mode(recorded.parent)) == (0o644, 0o755)
-    put(made, ca="ca.pem")
-    (tmp_path / "certs/ca.pem").unlink()
-    (tmp_path / "certs/ca.pem").symlink_to("/usb-stick/ca.pem")
-    before = contents(tmp_path)
-    with pytest.raises(ScaffoldError, match="holds a second CA"), folder.lock(tmp_path):
-        pass
-    assert contents(tmp_path) == before
+    for name in ("ca.pem", "ca-key.pem"):
+        (made / "new/certs").mkdir(parents=True, exist_ok=True)
+        (made / "new/certs/ca.pem").write_text("another")
+        (made / "ca-key.pem").write_text("another")
+        (made / "of").write_text("none\n")
+        before = contents(tmp_path)
+        with pytest.raises(ScaffoldError, match="was not made for the CA"), folder.lock(tmp_path):
+            pass
+        assert contents(tmp_path) == before
+        (tmp_path / "certs" / name).unlink()
+        (tmp_path / "certs" / name).symlink_to(f"/usb-stick/{name}")
 
 
 def test_the_folders_of_keys_are_kept_from_git_and_from_others(tmp_path: Path) -> None:

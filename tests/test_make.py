@@ -549,13 +549,13 @@ def test_clean_takes_what_lies_elsewhere_along_and_no_ca_is_made_beside_it(folde
     shutil.move(path / "away", path / "certs")
     with (path / "Makefile").open("a") as makefile:
         lines = ("req-y ssl/calico.pem: config/req-calico.json", "req-z ./certs/etcd1.pem: config/req-csr.json")
-        makefile.write("".join(f"{line} ; $(sign)\n" for line in (*lines, "req-w ../w.pem: config/req-csr.json")))
+        makefile.write("".join(f"{line} ; $(sign) $<\n" for line in (*lines, "req-w ../w.pem: config/req-csr.json")))
     (path.parent / "w.pem").touch()
     make(path, "clean")
     assert (path.parent / "w.pem").exists()
-    edit(path / "Makefile", "req-y ssl/calico.pem: config/req-calico.json ; $(sign)\n", "")
-    edit(path / "Makefile", "req-z ./certs/etcd1.pem: config/req-csr.json ; $(sign)\n", "")
-    edit(path / "Makefile", "req-w ../w.pem: config/req-csr.json ; $(sign)\n", "")
+    edit(path / "Makefile", "req-y ssl/calico.pem: config/req-calico.json ; $(sign) $<\n", "")
+    edit(path / "Makefile", "req-z ./certs/etcd1.pem: config/req-csr.json ; $(sign) $<\n", "")
+    edit(path / "Makefile", "req-w ../w.pem: config/req-csr.json ; $(sign) $<\n", "")
     (moved,) = path.glob("archive/*/ssl/calico-key.pem")
     assert sorted(each.name for each in moved.parent.iterdir()) == ["calico-key.pem", "calico.csr", "calico.pem"]
     assert (path / "certs").exists() is False

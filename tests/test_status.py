@@ -426,7 +426,7 @@ def test_lines_and_targets_added_by_hand_count(small: Callable[..., Path]) -> No
     head, rule, tail = text.partition("\nreq:")
     first, newline, rest = tail.partition("\n")
     text = head + rule + first + newline + line.format("pasted") + rest
-    text += "\nreq-ours certs/ours.pem: config/req-ours.json ; $(sign) client\n"
+    text += "\nreq-ours certs/ours.pem: config/req-ours.json ; $(sign) -profile client $<\n"
     makefile.write_text(text + "\nmine:\n" + line.format("apart"))
     found = look(folder).rows
     assert {(row.name, row.kind, row.state) for row in found if row.state == "missing"} == {

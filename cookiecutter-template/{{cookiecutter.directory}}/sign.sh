@@ -7,7 +7,8 @@
 set -eu
 umask 077
 export LC_ALL=C
-: "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${RENEW_DAYS:=30}"
+: "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}"
+: "${RENEW_DAYS:=30}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
 record=${into}issued ca=${into}certs/ca work=''
 
@@ -74,9 +75,10 @@ folder() { # folder NAME: make it, for its owner alone and not for git
 
 lock() { # the kernel lets go of it when its holder is gone, killed or not, in a container or not
     folder archive
-    [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` is no plain file"
+    [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` should be a plain file"
     exec 9>>archive/.lock
-    flock 9 9>&9 # some shells keep it from what they run
+    # Some shells keep a descriptor from what they run unless they are told.
+    flock -w 1 9 9>&9 2>/dev/null || { echo "waiting for another run" >&2 && flock 9 9>&9; }
     # Without the make that asked for this, the next one may have ended already.
     parent=$PPID
     read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || kill -0 "$PPID" || parent=gone
@@ -115,7 +117,8 @@ finish() { # put a set in place that was decided on; its CA's key, which is besi
 
 key_sum() { # of the CA's key; nothing where that of a CA that is there is kept elsewhere
     if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1 && return; fi
-    { [ -e certs/ca.pem ] && [ -e certs/.new/new/certs/ca.pem ]; } || echo none
+    [ -h certs/ca-key.pem ] || { exists certs/ca.pem && [ -e certs/.new/new/certs/ca.pem ]; } ||
+        echo none
 }
 
 run_cfssl() { # run_cfssl NAME ARGUMENTS…: leave NAME.pem, NAME-key.pem and NAME.csr in $work

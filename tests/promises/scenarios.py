@@ -14,7 +14,7 @@ WORDS = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico", "--key"
 OURS = str(BIN / "tls-scaffold")
 FOLDER = "tls-setup"
 TIMES = re.compile(r"archive/[0-9TZx]+/")
-UNFINISHED = (".lock/", ".work.")
+UNFINISHED = (".work.", "certs/.new/")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Seen:
     @staticmethod
     def of(place: Path) -> "Seen":
         folder = place / FOLDER
-        found = [path for path in (folder / "certs/.ca/ca.pem", folder / "certs/ca.pem") if path.is_file()]
+        found = [path for path in (folder / "certs/.new/new/certs/ca.pem", folder / "certs/ca.pem") if path.is_file()]
         return Seen(kept(place), found[0].read_bytes() if found else b"")
 
 
@@ -185,7 +185,7 @@ def _signed(factory: Factory) -> Path:
 
 def _edited(factory: Factory) -> Path:
     folder = _signed(factory)
-    edit(folder / "Makefile", "RENEW_DAYS ?= 30", "RENEW_DAYS ?= 60")
+    edit(folder / "Makefile", "#RENEW_DAYS = 30", "RENEW_DAYS = 60")
     edit(folder / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
     return folder
 

@@ -104,7 +104,8 @@ def _key_sum(folder: Path, new: Path) -> str:
     if (folder / CA_KEY).exists():
         return hashlib.sha256((folder / CA_KEY).read_bytes()).hexdigest()
     # The key of a CA that is there may be kept elsewhere.
-    return "" if (folder / CA).exists() and (new / "new" / CA).exists() else "none"
+    is_elsewhere = os.path.lexists(folder / CA) and (new / "new" / CA).exists()
+    return "" if is_elsewhere or os.path.lexists(folder / CA_KEY) else "none"
 
 
 def _text(path: Path) -> str:
