@@ -75,7 +75,7 @@ folder() { # folder NAME: make it, for its owner alone and not for git
 
 lock() { # the kernel lets go of it when its holder is gone, killed or not, in a container or not
     folder archive
-    [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` should be a plain file"
+    [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` should be a file"
     exec 9>>archive/.lock
     # Some shells keep a descriptor from what they run unless they are told.
     flock -w 1 9 9>&9 2>/dev/null || { echo "waiting for another run" >&2 && flock 9 9>&9; }
@@ -121,7 +121,7 @@ key_sum() { # of the CA's key; nothing where that of a CA that is there is kept 
         echo none
 }
 
-run_cfssl() { # run_cfssl NAME ARGUMENTS…: leave NAME.pem, NAME-key.pem and NAME.csr in $work
+run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NAME.csr in $work
     name=$1 cfssl=${CFSSL#@} json=${JSON#@}
     shift
     need "${cfssl%% *}"
@@ -328,7 +328,7 @@ case $SIGNER:$1:$# in
 *:clean:1 | *:renew:1 | *:regenerate:1 | cfssl:changed:1) "$1" ;;
 cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
-tls-scaffold:ca:1) if exists "$ca.pem"; then ca_is_whole; else own ca; fi ;;
+tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;
 tls-scaffold:again:*) own --force "$2" ;;
 tls-scaffold:changed:*) own "$2" ;;
 *) fail "\`$1\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;

@@ -37,6 +37,7 @@ certificate = $(or $(patsubst $@:%,%,$(filter $@:%,$(lines))),$@)
 sign = @sh sign.sh $(if $(again)$(filter $@,$(goals)),again,changed) $(certificate)
 own = tls-scaffold sign --own-lines $(if $(again),--force) $(addprefix --into ,$(TLS_SCAFFOLD_INTO))
 .PHONY: all req set sign always $(named)
+.DEFAULT_GOAL := all
 .PRECIOUS: $(certificates)
 .SUFFIXES:
 req set: $(wanted)

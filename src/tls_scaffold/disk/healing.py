@@ -63,6 +63,7 @@ def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
     """
     certs = folder / CERTS
     make_private(certs)
+    certs.chmod(0o700)
     if KEY not in files:  # it is kept elsewhere: without it no half of a CA can come into being
         for name in CA_FILES:
             if name in files:
