@@ -99,7 +99,7 @@ def test_each_waits_for_the_other_and_for_none_that_was_killed(
 
     waiting = running(*taking(waiter), cwd=path, SIGNER="cfssl", **programs)
     with pytest.raises(subprocess.TimeoutExpired):
-        waiting.wait(1)
+        waiting.wait(3)  # the shell tells after a second
     end(holding_it)
 
     assert waiting.communicate(timeout=10) == ("", WAITING)
