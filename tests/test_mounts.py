@@ -401,7 +401,7 @@ def test_a_remove_that_is_killed_at_any_write_is_finished_by_the_next_on_two_dis
     signed: Factory, mounted: Mounts, tmp_path: Path, pytestconfig: pytest.Config, part: str
 ) -> None:
     before = signed(*SMALL, name="before")
-    (before / "archive").mkdir(mode=0o700)
+    (before / "archive").mkdir(mode=0o700, exist_ok=True)
     ours(before, "bundle")
     secrets = set(contents(before / "certs").values())
 
