@@ -248,9 +248,9 @@ clean() { # the record goes first: a clean that is killed is done by the next
 }
 
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
-    for each in tls-scaffold.json config/ca-csr.json; do # what is decided on has to go there
-        check_mounts "$each"
-        env test -w "$(dirname "$each")" || fail "\`$each\` can't be replaced: it is read-only"
+    for file in tls-scaffold.json config/ca-csr.json; do # what is decided on has to go there
+        check_mounts "$file"
+        [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
     done
     old=$(sed -n 's/.*"ca_generation": *\([0-9]\{1,\}\).*/\1/p' tls-scaffold.json)
     new=$((${old:-1} + 1))
