@@ -142,11 +142,11 @@ def test_what_is_archived_on_another_disk_is_the_same_with_its_mode_and_time(
 
     ours(path, "remove", "calico")
 
-    [shelf] = (path / "archive").iterdir()
+    [shelf] = path.glob("archive/2*")
     archived = contents(shelf)
     assert archived == {name: before[name] for name in archived}
     assert {"certs/calico-key.pem", "dist/calico/link", "dist/calico.tar.gz"} <= set(archived)
-    assert not any("calico" in name for name in contents(path) if not name.startswith("archive/"))
+    assert not any("calico" in name for name in contents(path) if not name.startswith(("archive/", "issued/")))
     key = (shelf / "certs/calico-key.pem").stat()
     assert (stat.S_IMODE(key.st_mode), key.st_mtime) == (0o400, 1_000_000_000)
 
@@ -266,8 +266,25 @@ def test_a_folder_that_is_mounted_read_only_is_told_before_anything_is_written(
     assert contents(path) == before
     ours(path, "sync")
     ours(path, "sign", "--force")
-    make(path, "regenerate")
+    before = contents(path)
+    assert "`config/ca-csr.json` can't be replaced" in make(path, "regenerate", code=2, YES="1").stderr
+    assert contents(path) == before
+    make(path, "req")
     assert faults(path) == []
+
+
+@pytest.mark.parametrize("file", ["tls-scaffold.json", "config/ca-csr.json"])
+def test_another_ca_is_refused_where_a_file_that_it_changes_is_mounted_by_itself(
+    signed: Factory, mounted: Mounts, either_signer: str, file: str
+) -> None:
+    path = signed(*SMALL)
+    mounted.bind(path / file)
+    before = contents(path)
+
+    told = make(path, "regenerate", code=2, YES="1").stderr
+
+    assert f"`{file}` is a mount point: it can't be replaced" in told, either_signer
+    assert contents(path) == before
 
 
 @pytest.mark.parametrize("ending", [".pem", "-key.pem", ".csr"])
@@ -384,7 +401,7 @@ def test_a_remove_that_is_killed_at_any_write_is_finished_by_the_next_on_two_dis
     signed: Factory, mounted: Mounts, tmp_path: Path, pytestconfig: pytest.Config, part: str
 ) -> None:
     before = signed(*SMALL, name="before")
-    (before / "archive").mkdir(mode=0o700)
+    (before / "archive").mkdir(mode=0o700, exist_ok=True)
     ours(before, "bundle")
     secrets = set(contents(before / "certs").values())
 

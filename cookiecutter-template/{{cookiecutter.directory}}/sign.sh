@@ -154,7 +154,9 @@ ca_is_whole() {
     done
 }
 
-make_ca() { # unless there is one, or was one
+make_ca() { # unless there is one, or was one; where all is done it needs no right to write
+    ! exists certs/.new && [ "$(echo certs/.work.*)" = 'certs/.work.*' ] &&
+        exists certs/trust.pem && exists "issued/ca-$(digits certs/ca.pem).pem" && return
     workshop
     if exists certs/ca.pem || exists certs/ca-key.pem; then
         [ -e certs/ca.pem ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
@@ -178,7 +180,8 @@ $(openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1)" 
 check_mounts() { # check_mounts PATH: a file can't be replaced where one begins so
     at=$(pwd -P | sed 's/ /\\040/g')/$1
     each=$(at=$at awk 'index($5, ENVIRON["at"]) == 1 { print $5; exit }' /proc/self/mountinfo) || :
-    [ -z "$each" ] || fail "\`$each\` is a mount point, which can't be replaced"
+    at=${at%"$1"}
+    [ -z "$each" ] || fail "\`${each#"$at"}\` is a mount point: it can't be replaced"
 }
 
 check_output() { # check_output BASE: below the folder, through no link, in no other's place
@@ -245,6 +248,10 @@ clean() { # the record goes first: a clean that is killed is done by the next
 }
 
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
+    for file in tls-scaffold.json config/ca-csr.json; do # what is decided on has to go there
+        check_mounts "$file"
+        [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
+    done
     old=$(sed -n 's/.*"ca_generation": *\([0-9]\{1,\}\).*/\1/p' tls-scaffold.json)
     new=$((${old:-1} + 1))
     [ "$new" -gt 2 ] || old='' # the first has no number

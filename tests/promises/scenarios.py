@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conftest import Factory
 from keeping import change, edit
-from support import BIN, contents, names, run
+from support import BIN, LOCKS, contents, names, run
 
 WORDS = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico", "--key", "ecdsa-256")
 OURS = str(BIN / "tls-scaffold")
@@ -65,8 +65,8 @@ class Seen:
 
 
 def kept(place: Path) -> dict[str, bytes | str]:
-    """Return every file of a place but working files; the archive's times are left out of the names."""
-    files = contents(place)
+    """Return every file of a place but locks and working files; the archive's times are left out of the names."""
+    files = {name: content for name, content in contents(place).items() if not name.endswith(LOCKS)}
     return {TIMES.sub("archive/", name): files[name] for name in files if not any(part in name for part in UNFINISHED)}
 
 

@@ -1,5 +1,6 @@
 """What others wrote never steers a terminal: no control character of a file, a name or an answer comes out."""
 
+import hashlib
 import json
 import os
 import pty
@@ -105,9 +106,29 @@ def in_a_certificate(folder: Path) -> None:
     certs.leaf(folder, "orphan", cn=f"a\r\n{STEERING}")
 
 
-def in_a_lock(folder: Path) -> None:
-    (folder / ".lock").mkdir()
-    (folder / ".lock/1.1.all").write_text(f"- {STEERING}\nsecond line")
+def in_a_set(folder: Path) -> None:
+    (folder / f"certs/.new/new/certs/{STEERING}").mkdir(parents=True)
+    (folder / f"certs/.new/new/{STEERING}.pem").write_text(STEERING)
+    (folder / "certs/.new/ca-key.pem").write_text(STEERING)
+    (folder / "certs/.new/of").write_text(f"{STEERING}\nsecond line")
+
+
+def in_the_set_of_today_s_ca(folder: Path) -> None:
+    in_a_set(folder)
+    (folder / "certs/.new/of").write_text(hashlib.sha256((folder / "certs/ca-key.pem").read_bytes()).hexdigest())
+
+
+def in_issued(folder: Path) -> None:
+    (folder / f"issued/calico-{STEERING}.pem").write_text(STEERING)
+    without_its_ca(folder)
+
+
+def without_its_ca(folder: Path) -> None:
+    certs.ca(folder)
+    certs.leaf(folder, "calico", cn=STEERING)
+    (folder / "certs/calico.pem").rename(folder / "issued/ca-0123456789.pem")
+    for name in ("ca.pem", "ca-key.pem"):
+        (folder / f"certs/{name}").unlink()
 
 
 def in_the_record(folder: Path) -> None:
@@ -143,7 +164,9 @@ def in_place_of_an_inventory(folder: Path) -> None:
         in_a_broken_makefile,
         in_file_names,
         in_a_certificate,
-        in_a_lock,
+        in_a_set,
+        in_the_set_of_today_s_ca,
+        in_issued,
         in_the_record,
         in_the_journal,
         in_place_of_an_inventory,
@@ -246,26 +269,28 @@ def on_a_terminal(words: list[str]) -> str:
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
-def test_make_prints_no_word_of_a_lock_or_a_variable_that_steers_a_terminal(folder: Factory) -> None:
-    path = folder(*SMALL)
-    (path / ".lock").mkdir()
-    (path / ".lock/1.1.all").write_text("- tool ü \x1b[31m\x7f\x07\u009b2J\n")
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold", "cfssl\x1b[31m"])
+@pytest.mark.parametrize("spoil", [in_requests, in_a_set, in_the_set_of_today_s_ca, without_its_ca])
+def test_make_prints_no_word_of_a_file_or_a_variable_that_steers_a_terminal(
+    signed: Factory, spoil: Callable[[Path], None], signer: str
+) -> None:
+    path = signed(*SMALL)
+    with (path / "COMPONENTS.md").open("a") as file:
+        file.write(f"| calico | {STEERING} |\n")
+    spoil(path)
 
-    script = subprocess.Popen(
-        ["sh", "sign.sh", "certs/calico.pem", "config/req-calico.json", "client"],
-        cwd=path,
-        env=environment(SIGNER="cfssl"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert script.stderr
-    waiting = script.stderr.readline().decode()
-    (path / ".lock/1.1.all").unlink()
-    script.communicate()
-    refused = make(path, code=2, SIGNER="cfssl\x1b[31m")
+    for goal in ("all", "req-calico"):
+        done = run("make", goal, cwd=path, SIGNER=signer)
 
-    assert waiting == "waiting for tool ü [31m2J (process 1)\n"
-    assert steering(refused.stdout + refused.stderr) == []
+        assert steering(done.stdout + done.stderr) == [], (goal, done.stdout, done.stderr)
+
+
+def test_make_prints_no_word_of_the_components_that_steers_a_terminal(signed: Factory, either_signer: str) -> None:
+    path = signed(*SMALL)
+    with (path / "COMPONENTS.md").open("a") as file:
+        file.write(f"| calico | {STEERING} |\n")
+
+    assert steering(make(path, "req-calico").stdout) == [], either_signer
 
 
 @pytest.mark.needs("cookiecutter")
