@@ -2,22 +2,21 @@
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing.pairs import CERTIFICATE
 
 
-def of_ca(certificate: str, request: str, place: Path) -> str:
-    """Return the command that makes a CA with its request, both below `place`."""
-    return _pipeline(["-initca", str(place / request)], place / certificate.removesuffix(CERTIFICATE))
+def of_ca(certificate: str, request: str) -> str:
+    """Return the command that makes a CA with its request."""
+    return _pipeline(["-initca", request], certificate.removesuffix(CERTIFICATE))
 
 
-def of_component(signing: Signing, place: Path) -> str:
-    """Return the command that signs a component; its certificate and its CA are below `place`."""
-    ca = ("-ca", str(place / signing.ca), "-ca-key", str(place / signing.ca_key))
+def of_component(signing: Signing) -> str:
+    """Return the command that signs a component."""
+    ca = ("-ca", signing.ca, "-ca-key", signing.ca_key)
     config = ("-config", signing.config) if signing.config else ()
-    return _pipeline([*ca, *config, *_flags(signing), signing.request], place / signing.output)
+    return _pipeline([*ca, *config, *_flags(signing), signing.request], signing.output)
 
 
 def _flags(signing: Signing) -> Iterator[str]:
@@ -32,5 +31,5 @@ def _flags(signing: Signing) -> Iterator[str]:
         yield from ("-cn", signing.cn)
 
 
-def _pipeline(words: list[str], output: Path) -> str:
-    return f"tls-scaffold cfssl gencert {shlex.join(words)} | tls-scaffold cfssljson -bare {shlex.quote(str(output))}"
+def _pipeline(words: list[str], output: str) -> str:
+    return f"tls-scaffold cfssl gencert {shlex.join(words)} | tls-scaffold cfssljson -bare {shlex.quote(output)}"

@@ -59,9 +59,8 @@ class Round:
         wanted = self.plan.wanted
         made = dict.fromkeys(self.new, (plans.MISSING,))
         reasons = {f"{each.signing.output}.pem": each.reasons for each in wanted}
-        place = self.target.relative_to(self.folder)
-        told = {path: commandlines.of_ca(path, made.request, place) for path, made in self.new.items()}
-        told |= {f"{each.signing.output}.pem": commandlines.of_component(each.signing, place) for each in wanted}
+        told = {path: commandlines.of_ca(path, made.request) for path, made in self.new.items()}
+        told |= {f"{each.signing.output}.pem": commandlines.of_component(each.signing) for each in wanted}
         return Done({**made, **reasons}, len(self.signings) - len(wanted), told)
 
 
