@@ -75,12 +75,11 @@ def test_a_set_does_not_take_the_place_of_a_ca_whose_key_is_elsewhere(
 
 
 @of_every_command
-@pytest.mark.parametrize("name", ["certs/.new", "certs/.ca"])
-def test_nothing_is_taken_through_a_link(signed: Factory, other_set: Path, command: str, name: str) -> None:
+def test_nothing_is_taken_through_a_link(signed: Factory, other_set: Path, command: str) -> None:
     path = signed(*SMALL)
-    (path / name).symlink_to(other_set)
+    (path / "certs/.new").symlink_to(other_set)
 
-    refused(path, command, f"{name}` is a link")
+    refused(path, command, "certs/.new` is a link")
 
 
 def test_a_set_without_its_key_is_one_that_was_finished_and_is_cleared(signed: Factory, other_set: Path) -> None:

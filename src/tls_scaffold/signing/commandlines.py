@@ -8,7 +8,7 @@ from tls_scaffold.signing.pairs import CERTIFICATE
 
 
 def of_ca(certificate: str, request: str) -> str:
-    """Return the command that makes a CA."""
+    """Return the command that makes a CA with its request."""
     return _pipeline(["-initca", request], certificate.removesuffix(CERTIFICATE))
 
 
