@@ -121,6 +121,8 @@ def _paths(place: Path) -> Iterator[str]:
     for at, folders, files in os.walk(place):
         below = Path(at).relative_to(place)
         for name in (*folders, *files):
+            if name == ".gitignore":  # made together with certs/: the one that is there stays
+                continue
             path = (below / name).as_posix()
             is_file = name in files and not (place / path).is_symlink()
             if name.startswith(".") or (is_file and not any(fnmatch.fnmatch(path, each) for each in IN_A_SET)):
