@@ -391,7 +391,7 @@ def test_a_folder_in_use_is_refused_and_untouched(tmp_path: Path) -> None:
         "error: `tls-setup` is not empty: nothing was written\n"
         "  `.tls-scaffold/rendered.tsv` is in the way\n"
         "  `config/req-csr.json` is in the way\n"
-        "  `rbac.sh` is in the way\n"
+        "  `rbac.tsv` is in the way\n"
         "  `tls-scaffold.json` is in the way\n\n"
         "hint: `tls-scaffold -C tls-setup sync` updates or finishes a folder of ours, "
         "`tls-scaffold adopt tls-setup` takes over one made by hand, `tls-scaffold new DIRECTORY` makes another\n"
