@@ -121,7 +121,7 @@ def _paths(place: Path) -> Iterator[str]:
     for at, folders, files in os.walk(place):
         below = Path(at).relative_to(place)
         for name in (*folders, *files):
-            if name == ".gitignore":  # made together with certs/: the one that is there stays
+            if name == ".gitignore" and name in files:  # made together with certs/: the one that is there stays
                 continue
             path = (below / name).as_posix()
             is_file = name in files and not (place / path).is_symlink()
