@@ -96,6 +96,7 @@ def test_each_waits_for_the_other_and_for_none_that_was_killed(
     path = signed(*SMALL)
     programs = {"PATH": path_without("flock")} if by == "perl" else {}
     holding_it = held(running, holder, path, **programs)
+    (path / "certs/trust.pem").unlink()  # else the shell has nothing to do
 
     waiting = running(*taking(waiter), cwd=path, SIGNER="cfssl", **programs)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -189,6 +190,7 @@ def test_two_containers_with_the_same_process_numbers_wait_for_each_other(
     path = signed(*SMALL)
     running(*CONTAINER, *holding(holder, path), cwd=path)
     wait_for((path / "held").exists)
+    (path / "certs/trust.pem").unlink()  # else the shell has nothing to do
 
     waiting = running(*CONTAINER, *taking(waiter), cwd=path, SIGNER="cfssl")
 

@@ -162,7 +162,7 @@ make_ca() { # unless there is one, or was one; where all is done it needs no rig
         [ -e certs/ca.pem ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
         ! grep -q 'PRIVATE KEY' certs/ca.pem || return 0 # what follows is for everybody
         note certs/ca.pem "ca-$(digits certs/ca.pem)"
-        exists certs/trust.pem || { cp certs/ca.pem "$work/" && mv "$work/ca.pem" certs/trust.pem; }
+        exists certs/trust.pem || { cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem; }
         return
     fi
     for each in issued/ca-??????????.pem; do
