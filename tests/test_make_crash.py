@@ -431,7 +431,6 @@ def test_what_a_dead_make_had_asked_for_changes_nothing_after_the_next(
     assert faults(path) == []
 
 
-@with_either_signer
 def test_an_edit_during_signing_is_not_lost(signed: Factory, running: Start, tmp_path: Path) -> None:
     path = signed(*SMALL)
     make_slow(tmp_path)
