@@ -73,8 +73,9 @@ def make(folder: Path, *words: str, code: int = 0, umask: int = -1, **variables:
 
 
 def without_commands(text: str) -> str:
-    """Return what was printed without the commands of cfssl that are shown before each certificate."""
-    return "".join(line for line in text.splitlines(keepends=True) if "cfssl gencert " not in line)
+    """Return what was printed without the command before each certificate, and who has to reload behind it."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if "cfssl gencert " not in line and not line.startswith("  "))
 
 
 def openssl(*words: str) -> str:
