@@ -479,7 +479,7 @@ def test_folders_that_others_made_are_read_before_and_after_make(
 def test_an_archived_set_is_read_without_its_makefile(signed: Factory) -> None:
     folder = signed(*CLUSTER, "--users", "alice")
     make(folder, "regenerate")
-    (archive,) = (folder / "archive").iterdir()
+    (archive,) = (folder / "archive").glob("2*")
     assert not (archive / "Makefile").exists()
     done = tls_scaffold("-C", str(archive), "status", "--json")
     found = {each["name"]: (each["kind"], each["state"]) for each in json.loads(done.stdout)["components"]}
@@ -870,5 +870,5 @@ def test_a_bundle_in_an_archived_set_is_no_other_certificate(signed: Factory) ->
     folder = signed(*CLUSTER, "--users", "alice")
     invoke("-C", str(folder), "bundle", "alice")
     invoke("-C", str(folder), "remove", "alice")
-    [archive] = (folder / "archive").iterdir()
+    [archive] = (folder / "archive").glob("2*")
     assert {row.path for row in look(archive).rows} == {"certs/alice.pem"}
