@@ -14,7 +14,7 @@ from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
-from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED
+from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, TRUST
 from tls_scaffold.signing import pemfiles
 from tls_scaffold.state.entries import Contents, Entry, is_server
 from tls_scaffold.state.reading import Reader
@@ -139,7 +139,7 @@ def _of_set(folder: Path) -> Iterator[Entry]:
     requests = [path for path in names(folder, "config", ".json") if path.startswith(OWN_REQUEST)]
     own = {f"certs/{path.removeprefix(OWN_REQUEST).removesuffix('.json')}.pem": path for path in requests}
     own.pop("certs/csr.pem", None)  # nobody's own: the servers share it
-    found = (path for path in _certificates(folder, _directories(folder)) if path != CA)
+    found = (path for path in _certificates(folder, _directories(folder)) if path not in (CA, TRUST))
     there = [path for path in found if not _is_of_another_kind(folder, path)]
     if (folder / CA).exists() or (folder / CA_REQUEST).exists():
         yield reader.authority(CA, CA_REQUEST, None)
