@@ -10,7 +10,9 @@ from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.signing import fitting, pemfiles
 
 SOON = timedelta(days=RENEW_DAYS)
-PUT_BACK = "put a copy back, such as everybody has who trusts it; is it lost for good, `make regenerate` makes another CA"
+PUT_BACK = (
+    "put a copy back, such as everybody has who trusts it; is it lost for good, `make regenerate` makes another CA"
+)
 NEW_CA = "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
 
 
