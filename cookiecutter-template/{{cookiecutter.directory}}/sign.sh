@@ -34,7 +34,10 @@ components() { # of each line: name, certificate without .pem, request, flags
 own() { need tls-scaffold && exec tls-scaffold sign "$@"; }
 exists() { [ -e "$1" ] || [ -h "$1" ]; }
 flush() { sync "$@" 2>/dev/null || sync; }
-all_inputs() { cat Makefile ./*.mk config/*.json tls-scaffold.json 2>/dev/null | $sha; }
+all_inputs() { # all_inputs GOAL: of a CA alone its request
+    { [ "$1" = ca ] || cat Makefile ./*.mk config/*.json tls-scaffold.json; } 2>/dev/null |
+        cat - config/ca-csr.json | $sha
+}
 digits() { $sha "$@" 2>/dev/null | cut -c 1-10 | tr -d '\n'; } # ten of the sum of each file
 
 inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
@@ -270,14 +273,14 @@ new_ca() { # of a new set
 
 make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates; one rename decides
     workshop
-    set=$work into=$work/new/ reads=$(all_inputs) of=$(key_sum)
+    set=$work into=$work/new/ reads=$(all_inputs "$1") of=$(key_sum)
     mkdir -p "${into}config"
     if [ "$1" = set ]; then next_generation; else cp -p config/ca-csr.json "${into}config/"; fi
     TLS_SCAFFOLD_INTO=$into MAKEFLAGS='' MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$1" \
         -j "$(getconf _NPROCESSORS_ONLN || echo 1)" || exit 1
     lock
     if [ "$1" = ca ] && exists certs/ca.pem; then exit; fi # another make was first
-    [ "$reads $of" = "$(all_inputs) $(key_sum)" ] ||
+    [ "$reads $of" = "$(all_inputs "$1") $(key_sum)" ] ||
         fail "what it is made from has changed" "run make again"
     if [ "$1" = set ]; then
         put_away
