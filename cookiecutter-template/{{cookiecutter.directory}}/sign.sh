@@ -168,11 +168,12 @@ make_ca() { # unless there is one, or was one; where all is done it needs no rig
         exists certs/trust.pem || { cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem; }
         return
     fi
-    for each in issued/ca-??????????.pem; do
-        [ ! -e "$each" ] || fail "the CA of this folder is not in \`certs\`: it has \`$each\`
-$(openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1)" \
-            "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
-    done
+    known=$(ls issued/ca-??????????.pem 2>/dev/null | while read -r each; do
+        echo "$each"
+        openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1 || :
+    done)
+    [ -z "$known" ] || fail "the CA of this folder is not in \`certs\`: the record has
+$known" "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
     each=$(ls -d certs/*.pem $(components | awk '{ print $2 ".pem" }') 2>/dev/null | head -n 1)
     [ -z "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
         "put ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
@@ -253,6 +254,7 @@ clean() { # the record goes first: a clean that is killed is done by the next
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
     for file in tls-scaffold.json config/ca-csr.json; do # what is decided on has to go there
         check_mounts "$file"
+        if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
         [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
     done
     old=$(sed -n 's/.*"ca_generation": *\([0-9]\{1,\}\).*/\1/p' tls-scaffold.json)
@@ -265,7 +267,9 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
 
 new_ca() { # of a new set
     workshop
-    run_cfssl ca gencert -initca "${into}config/ca-csr.json"
+    request=config/ca-csr.json
+    [ ! -e "$into$request" ] || request=$into$request
+    run_cfssl ca gencert -initca "$request"
     cp -p "$work/ca.pem" "$work/trust.pem"
     mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
     note "$ca.pem" "ca-$(digits "$ca.pem")"
@@ -275,7 +279,7 @@ make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates
     workshop
     set=$work into=$work/new/ reads=$(all_inputs "$1") of=$(key_sum)
     mkdir -p "${into}config"
-    if [ "$1" = set ]; then next_generation; else cp -p config/ca-csr.json "${into}config/"; fi
+    [ "$1" = ca ] || next_generation
     TLS_SCAFFOLD_INTO=$into MAKEFLAGS='' MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$1" \
         -j "$(getconf _NPROCESSORS_ONLN || echo 1)" || exit 1
     lock

@@ -1,4 +1,4 @@
-"""Parallel runs are safe: `add` at any moment of a make. -j8 and two makes at once are in test_make_crash."""
+"""Parallel runs are safe: `add` at any moment of a make, which may refuse a new set; more in test_make_crash."""
 
 import random
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 @pytest.mark.parametrize("times", [3, pytest.param(200, marks=pytest.mark.long)])
 @pytest.mark.parametrize("goal", ["all", "req", "regenerate"])
 @pytest.mark.usefixtures("either_signer")
-def test_an_add_during_a_make_happens_and_so_does_the_make(
+def test_an_add_during_a_make_loses_nothing_of_either(
     folder: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], goal: str, times: int
 ) -> None:
     before = tmp_path / "before"

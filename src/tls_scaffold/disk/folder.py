@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import flush_directory, make_private, telling, usual_mode
 from tls_scaffold.disk.files import write as write_file
-from tls_scaffold.disk.healing import CA_FILES, NEW_SET, TRUST, heal, put_ca
+from tls_scaffold.disk.healing import CA_FILES, NEW_SET, TRUSTED, heal, put_ca
 from tls_scaffold.disk.moving import is_in, make_directories, move
 from tls_scaffold.disk.parent import check_parent
 from tls_scaffold.disk.plainfiles import plain
@@ -156,7 +156,7 @@ def take_ca(folder: Path, base: str) -> None:
     with telling(folder / CERTS, "written"):
         if any(os.path.lexists(folder / CERTS / name) for name in CA_FILES):
             return
-        sources = {name: f"{base}.pem" if name == TRUST else base + name.removeprefix("ca") for name in CA_FILES}
+        sources = {name: f"{base}.pem" if name == TRUSTED else base + name.removeprefix("ca") for name in CA_FILES}
         found = {name: inside(folder, path) for name, path in sources.items() if os.path.lexists(inside(folder, path))}
         put_ca(folder, {name: plain(path, str(path), follow=False) for name, path in found.items()})
 

@@ -19,8 +19,8 @@ from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS, STATE
 
-CERTIFICATE, KEY, CSR, TRUST = "ca.pem", "ca-key.pem", "ca.csr", "trust.pem"
-CA_FILES = (CSR, TRUST, KEY, CERTIFICATE)  # in the order in which they are moved: it is a CA with the last of them
+CERTIFICATE, KEY, CSR, TRUSTED = "ca.pem", "ca-key.pem", "ca.csr", "trust.pem"
+CA_FILES = (CSR, TRUSTED, KEY, CERTIFICATE)  # in the order in which they are moved: it is a CA with the last of them
 NEW_SET = f"{CERTS}/.new"
 IN_A_SET = ("*.pem", "*.csr", CA_REQUEST, "tls-scaffold.json")
 

@@ -11,7 +11,6 @@ from tls_scaffold.rendering.documents import LAST_RENDER
 BESIDE = ".new"
 VERBS = ("wrote", "replaced", "merged", "kept", "unsure", "left", "absent", "removed", "archived", "conflict")
 LAST = (MAKEFILE, FILE, LAST_RENDER)  # in this order, when all that they speak of is there
-Texts = Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tls_scaffold.makefiles.componentlines import LINE, ComponentLine
+from tls_scaffold.makefiles.componentlines import LINE, ComponentLine, component_line_of
 
 COMMENTS = {"member": "# Members", "proxy": "# Proxies", "user": "# Users"}
 """The line above the components of each kind, as it is rendered."""
@@ -73,9 +73,9 @@ def _parts(lines: Sequence[str]) -> list[_Part]:
     found: list[_Part] = []
     at = 0
     while at < len(lines):
-        match = LINE.fullmatch(lines[at])
-        end = _end(lines, at) if match else at + 1
-        found.append(_Part(list(lines[at:end]), ComponentLine(*match.groups()) if match else None))
+        line = component_line_of(lines[at])
+        end = _end(lines, at) if line else at + 1
+        found.append(_Part(list(lines[at:end]), line))
         at = end
     return found
 

@@ -11,7 +11,7 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import inside, read_text
-from tls_scaffold.disk.healing import TRUST, put_ca
+from tls_scaffold.disk.healing import TRUSTED, put_ca
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
@@ -111,7 +111,7 @@ def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
     if certificate == CA:
         files = {f"{NAME}{ending}": content for ending, content in signed.contents.items()}
         with telling(folder / CERTS):
-            put_ca(folder, {**files, TRUST: signed.certificate})
+            put_ca(folder, {**files, TRUSTED: signed.certificate})
         return
     target = inside(folder, certificate)
     pairs.put(target.parent, target.stem, signed.contents)

@@ -16,7 +16,7 @@ from pathlib import Path
 from tls_scaffold.disk.files import PUBLIC, create, flush_directory, telling
 from tls_scaffold.disk.files import write as write_file
 from tls_scaffold.disk.folder import inside
-from tls_scaffold.disk.issued import DIGITS, LOST_HINT, digits
+from tls_scaffold.disk.issued import DIGITS, ca_path, digits
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
@@ -24,6 +24,7 @@ from tls_scaffold.paths import CA, CONFIG, ISSUED, TRUST
 from tls_scaffold.signing import pairs
 from tls_scaffold.signing.certificates import Certificate, read
 
+LOST_HINT = "put its ca.pem and ca-key.pem back; `make regenerate` makes another CA"
 SCRIPT = "sign.sh"
 OF_A_CA = re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem")
 MARK = b"PRIVATE KEY-----"
@@ -84,7 +85,7 @@ class Record:
         pem = _content(self._target / CA)
         if not pem or MARK in pem:
             return
-        self.note({f"{ISSUED}/ca-{digits(pem)}.pem": pem})
+        self.note({ca_path(pem): pem})
         trust = self._target / TRUST
         if not os.path.lexists(trust):
             with telling(trust, "written"):
