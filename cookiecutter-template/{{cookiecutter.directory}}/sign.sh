@@ -38,18 +38,18 @@ all_inputs() { # all_inputs GOAL: of a CA alone its request
     { [ "$1" = ca ] || cat Makefile ./*.mk config/*.json tls-scaffold.json; } 2>/dev/null |
         cat - config/ca-csr.json | $sha
 }
-digits() { $sha "$@" 2>/dev/null | cut -c 1-10 | tr -d '\n'; } # ten of the sum of each file
+# Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
+digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; done; }
 
 inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
     all=$*
     for request; do :; done
-    printf %s "${all%"$request"}" | digits
-    digits "$request" config/ca-config.json "$ca.pem"
+    printf %s "${all%"$request"}" | digits - "$request" config/ca-config.json "$ca.pem"
 }
 
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
-    mkdir -p "$record" && chmod 755 "$record"
+    [ -d "$record" ] || { mkdir -p "$record" && chmod 755 "$record"; }
     (umask 022 && cp "$1" "$record/.$2")
     flush "$record/.$2"
     mv -f "$record/.$2" "$record/$2.pem"
@@ -72,7 +72,7 @@ LINES
 }
 
 folder() { # folder NAME: make it, for its owner alone and not for git
-    { mkdir -p "$1" && chmod 700 "$1"; } || fail "the folder \`$1\` can't be made or changed"
+    { { [ -d "$1" ] || mkdir "$1"; } && chmod 700 "$1"; } || fail "\`$1\` can't be made or changed"
     [ -s "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
 
@@ -182,9 +182,9 @@ $known" "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another C
 }
 
 check_mounts() { # check_mounts PATH: a file can't be replaced where one begins so
-    at=$(pwd -P | sed 's/ /\\040/g')/$1
-    each=$(at=$at awk 'index($5, ENVIRON["at"]) == 1 { print $5; exit }' /proc/self/mountinfo) || :
-    at=${at%"$1"}
+    at=$(pwd -P)/
+    each=$(at=$at$1 awk '{ gsub(/\\040/, " ", $5) }
+        index($5, ENVIRON["at"]) == 1 { print $5; exit }' /proc/self/mountinfo) || :
     [ -z "$each" ] || fail "\`${each#"$at"}\` is a mount point: it can't be replaced"
 }
 
@@ -217,13 +217,14 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
         rm -rf "$work"
         exec sh "$0" "$when" "$base.pem" "$@"
     fi
-    mkdir -p "$into$(dirname "$base")"
+    case $base in */*) place=${base%/*} ;; *) place=. ;; esac
+    [ -d "$into$place" ] || mkdir -p "$into$place"
     note "$work/$name.pem" "$name-$from-$(digits "$work/$name.pem" "$work/$name-key.pem")"
     # The certificate goes first and comes last: after a kill it is missing, and make signs again.
     rm -f "$into$base.pem" "$into$base-key.pem" "$into$base.csr"
     for each in -key.pem .csr .pem; do mv -f "$work/$name$each" "$into$base$each"; done
     [ -z "$into" ] || return 0
-    flush . "$(dirname "$base")" issued
+    flush . "$place" issued
     say "signed $base.pem"
     sed -n "s/^| $name |.* | \(.*\) |\$/  \1/p" COMPONENTS.md 2>/dev/null || :
 }
@@ -319,8 +320,7 @@ renew() { # what ends within RENEW_DAYS
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
-    ! ends_soon certs/ca ||
-        say "warning: the CA expires soon (\`make regenerate\` makes another)" >&2
+    ! ends_soon certs/ca || say "warning: the CA expires soon: \`make regenerate\`" >&2
     due=$(components | while read -r name base _; do ! ends_soon "$base" || echo "req-$name"; done)
     [ -n "$due" ] || { echo "nothing expires within $RENEW_DAYS days" && return; }
     echo "$due" | MAKEFLAGS='' MFLAGS='' xargs "$MAKE_PROGRAM" --no-print-directory
@@ -329,7 +329,7 @@ renew() { # what ends within RENEW_DAYS
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 143' HUP INT TERM
 sha=$(command -v sha256sum >/dev/null && echo sha256sum || echo shasum -a 256)
-echo | $sha >/dev/null # without it all sums would be the same
+command -v ${sha%% *} >/dev/null || fail "neither sha256sum nor shasum is installed"
 command -v flock >/dev/null || flock() { # by the kernel all the same
     perl -e 'open(F, "<&=", $ARGV[-1]) && flock(F, @ARGV > 1 ? 6 : 2) or exit 1' "$@"
 }
