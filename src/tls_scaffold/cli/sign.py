@@ -4,12 +4,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import say, talk, warn
 from tls_scaffold.words import visible
+
+if TYPE_CHECKING:
+    from tls_scaffold.signing.rounds import Done
 
 LONG = 20
 
@@ -34,12 +38,9 @@ def sign(folder: Path, names: tuple[str, ...], jobs: int | None, into: str, *, f
             say(visible(command))
         return
     done = run(folder, names, force=force, own_lines=own_lines, processes=jobs or 0, progress=_progress)
-    for path, reasons in done.signed.items():
-        say(visible(done.commands[path]))
-        say(visible(f"signed {path}{_because(reasons)}"))
-        if path in done.reloads:
-            say(visible(f"  {done.reloads[path]}"))
-    if not done.signed:
+    if done.signed:
+        say("\n".join(map(visible, _told(done))))
+    else:
         talk(f"nothing to sign: {_count(done.kept)}")
     for where, line in done.left:
         told = f"{where} signs in a way that is not understood, what it asks for is left to make"
@@ -49,6 +50,15 @@ def sign(folder: Path, names: tuple[str, ...], jobs: int | None, into: str, *, f
         warn(told)
     if done.problem:
         raise done.problem
+
+
+def _told(done: "Done") -> Iterator[str]:
+    """Yield of each certificate its command, that it is signed, and who has to reload."""
+    for path, reasons in done.signed.items():
+        yield done.commands[path]
+        yield f"signed {path}{_because(reasons)}"
+        if path in done.reloads:
+            yield f"  {done.reloads[path]}"
 
 
 def _because(reasons: tuple[str, ...]) -> str:
