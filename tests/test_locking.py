@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from conftest import Factory
-from support import SMALL, contents, environment, run, verify, wait_for
+from support import SMALL, contents, environment, make, run, verify, wait_for
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk import locking, workfolders
 from tls_scaffold.errors import ScaffoldError
@@ -196,6 +196,18 @@ def test_two_containers_with_the_same_process_numbers_wait_for_each_other(
 
     with pytest.raises(subprocess.TimeoutExpired):
         waiting.wait(1)
+
+
+def test_a_folder_that_another_run_makes_at_the_same_moment_is_taken(folder: Factory, tmp_path: Path) -> None:
+    path = folder(*SMALL)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "mkdir").write_text(f'#!/bin/sh\n{shutil.which("mkdir")} "$@"\nexec {shutil.which("mkdir")} "$@"\n')
+    (programs / "mkdir").chmod(0o755)
+
+    make(path, "ca", PATH=f"{programs}:{environment()['PATH']}")
+
+    verify(path, "certs/ca.pem")
 
 
 @pytest.mark.usefixtures("containers")

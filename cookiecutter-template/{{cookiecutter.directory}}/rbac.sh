@@ -141,7 +141,7 @@ change() { # change SIGN: what a line says: kind, first, second, third, fourth a
 # it is made until it is gone, for whoever comes after a crash. Runs from elsewhere have their own.
 switch_on() {
     exec 9<"$(dirname -- "$state")" # an etcdctl that outlives a killed run holds this lock, too
-    flock -n 9 2>/dev/null || perl -e 'open my $it, "<&=9" and flock $it, 6 or exit 1' ||
+    flock -n 9 2>/dev/null || perl -e 'open(F, "<&=9") && flock(F, 6) or exit 1' ||
         fail "another run is enabling authentication" "run this again when it has ended"
     if [ -s "$state" ]; then
         way_back=$(sed -n 1p "$state" 2>/dev/null) || :
