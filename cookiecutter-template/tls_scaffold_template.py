@@ -44,7 +44,9 @@ class InventoryExtension(Extension):
 
 def line(component: Component) -> str:
     """Return the line of the Makefile that asks for a component."""
-    return str(component_line(component.name, component.output, component.request, component.profile))
+    return str(
+        component_line(component.name, component.output, component.request, component.profile)
+    )
 
 
 def inventory(answers: Mapping[str, Any]) -> Inventory:
@@ -69,13 +71,21 @@ def hook_documents(answers: Mapping[str, Any]) -> str:
 
 def _inventory(answers: Mapping[str, Any]) -> Inventory:
     given: Inventory | str = answers["_inventory"]
-    return given if isinstance(given, Inventory) else _typed(answers["members"], answers["users"], answers["proxies"])
+    return (
+        given
+        if isinstance(given, Inventory)
+        else _typed(answers["members"], answers["users"], answers["proxies"])
+    )
 
 
 @lru_cache(maxsize=1)
 def _typed(members: str, users: str, proxies: str) -> Inventory:
     named = {name: text for name, text in (("members", members), ("users", users)) if text}
-    problems = () if proxies.isascii() and proxies.isdigit() else (f"proxies: `{visible(proxies)}` is not a number",)
+    problems = (
+        ()
+        if proxies.isascii() and proxies.isdigit()
+        else (f"proxies: `{visible(proxies)}` is not a number",)
+    )
     count = 0 if problems else int(proxies.lstrip("0")[:9] or 0)
     try:
         inventory = intake.of_data({**named, "proxies": count})

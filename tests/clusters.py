@@ -66,7 +66,9 @@ class Live:
     def variables(self, name: str = "root", **more: str) -> dict[str, Any]:
         """Return etcdctl's variables for a user of the folder, with the cluster's etcdctl first on the PATH."""
         wanted = self.cluster.environment(self.identity(name))
-        ours = {key: text for key, text in wanted.items() if key.startswith("ETCDCTL_") or key == "PATH"}
+        ours = {
+            key: text for key, text in wanted.items() if key.startswith("ETCDCTL_") or key == "PATH"
+        }
         return {**ours, **more}
 
     def script(self, *words: str, **variables: str) -> Done:
@@ -90,17 +92,23 @@ class Live:
 
 
 @contextmanager
-def live(folder: Path, into: Path, *options: str, with_tools: Tools | None = None) -> Iterator[Live]:
+def live(
+    folder: Path, into: Path, *options: str, with_tools: Tools | None = None
+) -> Iterator[Live]:
     """Run the folder's members on loopback."""
     certs = folder / "certs"
     inventory = intake.load(folder)
     identities = {
-        each.name: Identity(certs / f"{each.name}.pem", certs / f"{each.name}-key.pem") for each in inventory.members
+        each.name: Identity(certs / f"{each.name}.pem", certs / f"{each.name}-key.pem")
+        for each in inventory.members
     }
     into.mkdir()
     members = [Member(name, each, each) for name, each in identities.items()]
     bundles = Bundles(inventory, str(certs), None)
-    quick = ("--heartbeat-interval=50", "--election-timeout=500")  # half of the default: starting waits for an election
+    quick = (
+        "--heartbeat-interval=50",
+        "--election-timeout=500",
+    )  # half of the default: starting waits for an election
     given = (with_tools or tools(), members, certs / "ca.pem", into, bundles.flags)
     with etcd.cluster(*given, *quick, *options) as running:
         yield Live(folder, running)

@@ -18,12 +18,15 @@ Render = Callable[..., Path]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run the tests that take the full numbers of a promise")
+    parser.addoption(
+        "--long", action="store_true", help="run the tests that take the full numbers of a promise"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", f"needs(*programs, within=PATH): skip without these programs; fail if {NEED_TOOLS} is set"
+        "markers",
+        f"needs(*programs, within=PATH): skip without these programs; fail if {NEED_TOOLS} is set",
     )
 
 
@@ -48,10 +51,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _missing(mark: pytest.Mark) -> list[str]:
     """Return the programs that are on no PATH, or not in the folders that the mark names."""
     within = mark.kwargs.get("within", "")
-    missing = [program for program in mark.args if not shutil.which(program, path=within or PROGRAMS)]
+    missing = [
+        program for program in mark.args if not shutil.which(program, path=within or PROGRAMS)
+    ]
     if not (missing and within):
         return missing
-    how = " (`python tests/peers/build.py` builds them)" if within.startswith(str(peers.CACHE)) else ""
+    how = (
+        " (`python tests/peers/build.py` builds them)"
+        if within.startswith(str(peers.CACHE))
+        else ""
+    )
     return [f"{' and '.join(missing)} in {within}{how}"]
 
 
@@ -82,7 +91,9 @@ def folder(_rendered: Render, tmp_path: Path) -> Factory:
     """
 
     def new(*words: str, name: str = "tls-setup", signed: bool = False) -> Path:
-        return shutil.copytree(_rendered(words or MEMBERS, signed=signed), tmp_path / name, symlinks=True)
+        return shutil.copytree(
+            _rendered(words or MEMBERS, signed=signed), tmp_path / name, symlinks=True
+        )
 
     return new
 

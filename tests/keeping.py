@@ -26,7 +26,9 @@ class Said:
 def kept(folder: Path, *words: str, code: int = 0) -> Said:
     """Run a command of ours on a folder, in this process; its exit code must be `code`, and no traceback come of it."""
     result = CliRunner().invoke(cli, ["-C", str(folder), *words], catch_exceptions=False)
-    assert (result.exit_code, "Traceback" in result.stderr) == (code, False), result.stdout + result.stderr
+    assert (result.exit_code, "Traceback" in result.stderr) == (code, False), (
+        result.stdout + result.stderr
+    )
     return Said(result.stdout, result.stderr)
 
 
@@ -44,7 +46,9 @@ def edit(path: Path, old: str, new: str) -> None:
 def change(folder: Path, **fields: object) -> None:
     """Edit a folder's inventory as a user does."""
     path = folder / "tls-scaffold.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), **fields}, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def upgrade(folder: Path, path: str, old: str, new: str) -> None:

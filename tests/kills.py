@@ -46,7 +46,9 @@ def killing(step: int, folder: Path) -> None:
         setattr(os, name, wrapped(getattr(os, name)))
 
 
-def remembered(render: Callable[[Inventory], dict[str, str]]) -> Callable[[Inventory], dict[str, str]]:
+def remembered(
+    render: Callable[[Inventory], dict[str, str]],
+) -> Callable[[Inventory], dict[str, str]]:
     """Let each inventory be rendered once: kills are many, and rendering is not what is killed."""
     known: dict[str, dict[str, str]] = {}
 
@@ -65,7 +67,11 @@ def run(folder: Path, words: list[str], step: int = 0, moment: float = 0.0) -> i
         if step:
             killing(step, folder)
         result = CliRunner().invoke(cli, ["-C", str(folder), *words])
-        os._exit(result.exit_code if result.exception is None or isinstance(result.exception, SystemExit) else 70)
+        os._exit(
+            result.exit_code
+            if result.exception is None or isinstance(result.exception, SystemExit)
+            else 70
+        )
     if moment:
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
@@ -74,8 +80,14 @@ def run(folder: Path, words: list[str], step: int = 0, moment: float = 0.0) -> i
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every file but the lock's; the archive's times are left out of the names."""
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {TIMES.sub("archive/", name): path.read_bytes() for name, path in files.items() if "archive/." not in name}
+    files = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+    return {
+        TIMES.sub("archive/", name): path.read_bytes()
+        for name, path in files.items()
+        if "archive/." not in name
+    }
 
 
 def without_issued(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -83,16 +95,23 @@ def without_issued(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if not name.startswith("issued/")}
 
 
-def faults(folder: Path, work: Path, words: list[str], expected: list[dict[str, bytes]]) -> list[str]:
+def faults(
+    folder: Path, work: Path, words: list[str], expected: list[dict[str, bytes]]
+) -> list[str]:
     """Return what is wrong after a kill: the same command, or another, must lead to the new folder or the old one."""
     old, new = expected
     other = work / "other"
     shutil.copytree(folder, other, symlinks=True)
     found = []
     certs = {name: content for name, content in contents(folder).items() if "certs/" in name}
-    if sorted(certs.values()) != sorted(content for name, content in old.items() if "certs/" in name):
+    if sorted(certs.values()) != sorted(
+        content for name, content in old.items() if "certs/" in name
+    ):
         found.append("a file of certs/ is lost or changed")
-    if not {item for item in old.items() if item[0].startswith("issued/")} <= contents(folder).items():
+    if (
+        not {item for item in old.items() if item[0].startswith("issued/")}
+        <= contents(folder).items()
+    ):
         found.append("a file of issued/ is lost or changed")
     old, new = map(without_issued, expected)
     if without_issued(contents(folder)) != new or words == ["sync"]:
@@ -138,4 +157,11 @@ def main(folder: Path, work: Path, how: str, numbers: range, seed: int, words: l
 
 if __name__ == "__main__":
     count, every, seed = map(int, sys.argv[4:7])
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], range(1, count + 1, every), seed, sys.argv[7:])
+    main(
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        sys.argv[3],
+        range(1, count + 1, every),
+        seed,
+        sys.argv[7:],
+    )

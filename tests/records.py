@@ -93,7 +93,10 @@ def certificate(parsed: x509.Certificate, issuer: x509.Certificate) -> dict[str,
 
 def name(parsed: x509.Name) -> list[list[dict[str, str]]]:
     return [
-        [{"oid": each.oid.dotted_string, "value": str(each.value), "string": each._type.name} for each in rdn]
+        [
+            {"oid": each.oid.dotted_string, "value": str(each.value), "string": each._type.name}
+            for each in rdn
+        ]
         for rdn in parsed.rdns
     ]
 
@@ -107,9 +110,15 @@ def key(public: Any) -> list[Any]:
     return ["ed25519", 256]
 
 
-def extension(found: x509.Extension[Any], parsed: x509.Certificate, issuer: x509.Certificate) -> dict[str, Any]:
+def extension(
+    found: x509.Extension[Any], parsed: x509.Certificate, issuer: x509.Certificate
+) -> dict[str, Any]:
     kind = EXTENSIONS[found.oid.dotted_string]
-    return {"id": kind, "critical": found.critical, "value": _value(kind, found.value, parsed, issuer)}
+    return {
+        "id": kind,
+        "critical": found.critical,
+        "value": _value(kind, found.value, parsed, issuer),
+    }
 
 
 def _value(kind: str, value: Any, parsed: x509.Certificate, issuer: x509.Certificate) -> Any:
@@ -121,13 +130,21 @@ def _value(kind: str, value: Any, parsed: x509.Certificate, issuer: x509.Certifi
 
 
 VALUES: dict[str, Callable[[Any], Any]] = {
-    "key_usage": lambda value: sorted(word for each, word in KEY_USAGES.items() if getattr(value, each)),
-    "extended_key_usage": lambda value: sorted(EXTENDED.get(oid._name, oid.dotted_string) for oid in value),
+    "key_usage": lambda value: sorted(
+        word for each, word in KEY_USAGES.items() if getattr(value, each)
+    ),
+    "extended_key_usage": lambda value: sorted(
+        EXTENDED.get(oid._name, oid.dotted_string) for oid in value
+    ),
     "basic_constraints": lambda value: {"ca": value.ca, "path_len_constraint": value.path_length},
     "key_identifier": lambda _: "sha1-of-public-key",
     "authority_key_identifier": lambda _: "issuer-key-identifier",
-    "subject_alt_name": lambda value: [[KINDS[type(each).__name__], str(each.value)] for each in value],
-    "crl_distribution_points": lambda value: [str(url.value) for point in value for url in point.full_name],
+    "subject_alt_name": lambda value: [
+        [KINDS[type(each).__name__], str(each.value)] for each in value
+    ],
+    "crl_distribution_points": lambda value: [
+        str(url.value) for point in value for url in point.full_name
+    ],
     "authority_information_access": lambda value: [
         [each.access_method.dotted_string, str(each.access_location.value)] for each in value
     ],

@@ -14,9 +14,25 @@ BIN = Path(sys.executable).parent
 PROGRAMS = os.pathsep.join((os.environ["PATH"], str(BIN)))
 MEMBERS = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "calico,kube-apiserver")
 SMALL = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
-CHOSEN: dict[str, str] = {}  # variables that every program gets; the fixture `either_signer` sets SIGNER
-LOCKS = ("archive/.lock", "archive/.gitignore", "certs/.gitignore")  # made with the folders, and no one's content
-OUR_VARIABLES = ("YES", "CFSSL", "JSON", "SIGNER", "RENEW_DAYS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEFILES")
+CHOSEN: dict[
+    str, str
+] = {}  # variables that every program gets; the fixture `either_signer` sets SIGNER
+LOCKS = (
+    "archive/.lock",
+    "archive/.gitignore",
+    "certs/.gitignore",
+)  # made with the folders, and no one's content
+OUR_VARIABLES = (
+    "YES",
+    "CFSSL",
+    "JSON",
+    "SIGNER",
+    "RENEW_DAYS",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
+    "MAKEFILES",
+)
 
 Done = subprocess.CompletedProcess[str]
 
@@ -50,7 +66,9 @@ def processes() -> dict[int, str]:
     found = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            found[int(path.parent.name)] = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found[int(path.parent.name)] = (
+                path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            )
     return {number: words for number, words in found.items() if words}
 
 
@@ -68,14 +86,18 @@ def tls_scaffold(*words: str, cwd: Path | None = None) -> Done:
 def make(folder: Path, *words: str, code: int = 0, umask: int = -1, **variables: str) -> Done:
     """Run make in a folder; its exit code must be `code`."""
     done = run("make", *words, cwd=folder, umask=umask, **variables)
-    assert done.returncode == code, f"make {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+    assert done.returncode == code, (
+        f"make {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+    )
     return done
 
 
 def without_commands(text: str) -> str:
     """Return what was printed without the command before each certificate, and who has to reload behind it."""
     lines = text.splitlines(keepends=True)
-    return "".join(line for line in lines if "cfssl gencert " not in line and not line.startswith("  "))
+    return "".join(
+        line for line in lines if "cfssl gencert " not in line and not line.startswith("  ")
+    )
 
 
 def openssl(*words: str) -> str:
@@ -97,7 +119,16 @@ class Certificate:
 def read(certificate: Path) -> Certificate:
     """Read a certificate with `openssl x509`; SANs like `DNS:localhost`, `IP Address:127.0.0.1`."""
     extensions = ("-ext", "subjectAltName,keyUsage,extendedKeyUsage")
-    text = openssl("x509", "-noout", "-subject", "-nameopt", "sep_multiline,utf8", *extensions, "-in", str(certificate))
+    text = openssl(
+        "x509",
+        "-noout",
+        "-subject",
+        "-nameopt",
+        "sep_multiline,utf8",
+        *extensions,
+        "-in",
+        str(certificate),
+    )
     lines = [line.strip() for line in text.splitlines()]
 
     def after(heading: str) -> tuple[str, ...]:
@@ -126,14 +157,20 @@ def verify(folder: Path, certificate: str) -> None:
 def names(folder: Path) -> list[str]:
     """Return the components of a folder, as its Makefile writes them out."""
     lines = (folder / "Makefile").read_text(encoding="utf-8").splitlines()
-    return [line.split()[0].removeprefix("req-") for line in lines if line.startswith("req-") and ".pem: " in line]
+    return [
+        line.split()[0].removeprefix("req-")
+        for line in lines
+        if line.startswith("req-") and ".pem: " in line
+    ]
 
 
 def contents(folder: Path) -> dict[str, bytes | str]:
     """Return every file below a folder with its bytes, links with where they lead; but for the lock and the like."""
     found = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     return {
-        str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        str(path.relative_to(folder)): str(path.readlink())
+        if path.is_symlink()
+        else path.read_bytes()
         for path in found
         if str(path.relative_to(folder)) not in LOCKS
     }
@@ -158,16 +195,30 @@ def faults(folder: Path) -> list[str]:
             return f"{certificate.name}: {error!r}"
         if not fits:
             return f"{certificate.name}: does not fit its key"
-        return "" if stat.S_IMODE(key.stat().st_mode) == 0o600 else f"{key.name}: {oct(key.stat().st_mode)}"
+        return (
+            ""
+            if stat.S_IMODE(key.stat().st_mode) == 0o600
+            else f"{key.name}: {oct(key.stat().st_mode)}"
+        )
 
     certs = folder / "certs"
     ca = x509.load_pem_x509_certificate((certs / "ca.pem").read_bytes())
     wanted = {"ca", *names(folder)}
-    found = {path.stem for path in certs.glob("*.pem") if not path.stem.endswith("-key") and path.stem != "trust"}
-    odd = sorted(path.name for path in certs.iterdir() if path.suffix not in (".pem", ".csr", ".gitignore"))
+    found = {
+        path.stem
+        for path in certs.glob("*.pem")
+        if not path.stem.endswith("-key") and path.stem != "trust"
+    }
+    odd = sorted(
+        path.name for path in certs.iterdir() if path.suffix not in (".pem", ".csr", ".gitignore")
+    )
     odd = [name for name in odd if name != ".gitignore"]
     trust = certs / "trust.pem"
-    left = [] if trust.exists() and trust.read_bytes() == (certs / "ca.pem").read_bytes() else ["trust.pem"]
+    left = (
+        []
+        if trust.exists() and trust.read_bytes() == (certs / "ca.pem").read_bytes()
+        else ["trust.pem"]
+    )
     return [
         *(f"{name}: missing" for name in sorted(wanted - found)),
         *filter(None, (fault(certs / f"{name}.pem") for name in sorted(found))),

@@ -36,8 +36,12 @@ def test_a_permission_is_about_a_range_of_keys(permission: Permission, keys: Ran
         pytest.param(("/a/", ""), Range(b"", None), True, id="all of all"),
     ],
 )
-def test_ranges_are_joined_before_they_are_compared(paths: tuple[str, ...], wanted: Range, allowed: bool) -> None:  # noqa: FBT001
-    roles = [Role(f"r{index}", (Permission(path, "readwrite"),)) for index, path in enumerate(paths)]
+def test_ranges_are_joined_before_they_are_compared(
+    paths: tuple[str, ...], wanted: Range, allowed: bool
+) -> None:
+    roles = [
+        Role(f"r{index}", (Permission(path, "readwrite"),)) for index, path in enumerate(paths)
+    ]
 
     assert allows(roles, "read", wanted) is allowed
     assert allows(roles, "write", wanted) is allowed

@@ -14,13 +14,17 @@ from support import BIN, contents, make, read, run, verify
 from tls_scaffold.commands.add import add
 from tls_scaffold.commands.new import new
 
-names = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True).filter(lambda name: name not in ("ca", "csr", "etcd"))
+names = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True).filter(
+    lambda name: name not in ("ca", "csr", "etcd")
+)
 addresses = st.integers(1, 250).map(lambda number: f"10.0.0.{number}")
 OPTIONS = ("--members", "--proxies", "--users")
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
-def test_a_new_user_costs_exactly_one_signature_and_a_new_member_those_of_the_servers(signed: Factory) -> None:
+def test_a_new_user_costs_exactly_one_signature_and_a_new_member_those_of_the_servers(
+    signed: Factory,
+) -> None:
     path = signed()
     before = contents(path / "certs")
     kept(path, "add", "--user", "alice")
@@ -33,7 +37,9 @@ def test_a_new_user_costs_exactly_one_signature_and_a_new_member_those_of_the_se
 
     kept(path, "add", "--member", "10.0.0.9")
     make(path, SIGNER="cfssl")
-    signed_again = {name for name, content in contents(path / "certs").items() if after.get(name) != content}
+    signed_again = {
+        name for name, content in contents(path / "certs").items() if after.get(name) != content
+    }
     assert signed_again == {
         f"{name}{ending}"
         for name in ("etcd1", "etcd2", "etcd3", "etcd4", "proxy1")
@@ -45,7 +51,11 @@ def test_a_new_user_costs_exactly_one_signature_and_a_new_member_those_of_the_se
     kept(path, "remove", "alice")
     make(path, SIGNER="cfssl")
     assert contents(path / "certs").items() <= last.items()
-    assert sorted(last.keys() - contents(path / "certs").keys()) == ["alice-key.pem", "alice.csr", "alice.pem"]
+    assert sorted(last.keys() - contents(path / "certs").keys()) == [
+        "alice-key.pem",
+        "alice.csr",
+        "alice.pem",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +70,9 @@ def test_a_new_user_costs_exactly_one_signature_and_a_new_member_those_of_the_se
         ("--members", "10.0.0.4", "--users", "zed", "--proxies", "1", "--proxy", "edge"),
     ],
 )
-def test_add_takes_the_words_of_new_and_makes_the_folder_of_new(folder: Factory, words: tuple[str, ...]) -> None:
+def test_add_takes_the_words_of_new_and_makes_the_folder_of_new(
+    folder: Factory, words: tuple[str, ...]
+) -> None:
     start = ("--members", "10.0.0.1,10.0.0.2", "--users", "calico", "--proxies", "1")
     path = folder(*start)
     kept(path, "add", *words)
@@ -83,7 +95,9 @@ def inventories(draw: st.DrawFn) -> dict[str, list[Any]]:
     first = draw(st.integers(0, len(every)))
     named = draw(st.lists(st.booleans(), min_size=len(hosts), max_size=len(hosts)))
     spare = iter(f"node{number}" for number in range(99))
-    members = [f"{next(spare)}={host}" if give else host for host, give in zip(hosts, named, strict=True)]
+    members = [
+        f"{next(spare)}={host}" if give else host for host, give in zip(hosts, named, strict=True)
+    ]
     return {"members": members, "proxy": every[:first], "users": every[first:]}
 
 
@@ -94,7 +108,9 @@ def test_any_split_that_keeps_the_order_of_each_kind_ends_in_the_same_bytes(
 ) -> None:
     rounds = data.draw(st.integers(2, 4))
     cuts = {
-        kind: sorted(data.draw(st.integers(kind == "members", len(listed))) for _ in range(rounds - 1))
+        kind: sorted(
+            data.draw(st.integers(kind == "members", len(listed))) for _ in range(rounds - 1)
+        )
         for kind, listed in words.items()
     }
     with tempfile.TemporaryDirectory() as name:
@@ -124,15 +140,20 @@ def test_the_teams_own_order_of_fields_stays(folder: Factory) -> None:
     kept(path, "add", "--users", "zed")
     after = json.loads((path / "tls-scaffold.json").read_text())
     assert list(after) == sorted(document)
-    assert json.dumps(after["users"]) == json.dumps([{"cn": "calico", "name": "calico"}, {"name": "zed", "cn": "zed"}])
+    assert json.dumps(after["users"]) == json.dumps(
+        [{"cn": "calico", "name": "calico"}, {"name": "zed", "cn": "zed"}]
+    )
 
 
-def test_an_inventory_in_short_words_is_written_out_when_something_is_taken_from_it(folder: Factory) -> None:
+def test_an_inventory_in_short_words_is_written_out_when_something_is_taken_from_it(
+    folder: Factory,
+) -> None:
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico,zed")
     change(path, members=["10.0.0.1"], users="calico,zed")
     kept(path, "remove", "zed")
     assert (path / "tls-scaffold.json").read_text() == (
-        folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico", name="new") / "tls-scaffold.json"
+        folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico", name="new")
+        / "tls-scaffold.json"
     ).read_text()
 
 
@@ -163,13 +184,17 @@ def test_a_dry_run_of_add_shows_the_diff_and_writes_nothing(folder: Factory) -> 
     before = contents(path)
     done = kept(path, "add", "--user", "zed", "--dry-run")
     assert "+++ b/config/req-zed.json\n" in done.stdout
-    assert "+req-zed certs/zed.pem: config/req-zed.json ; $(sign) -profile client $<\n" in done.stdout
+    assert (
+        "+req-zed certs/zed.pem: config/req-zed.json ; $(sign) -profile client $<\n" in done.stdout
+    )
     assert done.stderr == ""
     assert contents(path) == before
 
 
 @pytest.mark.parametrize("variable", ["TLS_SCAFFOLD_USERS", "TLS_SCAFFOLD_USER"])
-def test_options_come_from_the_environment_too(folder: Factory, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_options_come_from_the_environment_too(
+    folder: Factory, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
     path = folder()
     monkeypatch.setenv(variable, "zed,yak")
     kept(path, "add")
@@ -191,7 +216,10 @@ def test_each_file_that_was_written_is_told_in_a_line(folder: Factory) -> None:
 
 def test_two_adds_at_once_both_happen(folder: Factory, running: Callable[..., Any]) -> None:
     path = folder()
-    both = [running(str(BIN / "tls-scaffold"), "add", "--user", name, cwd=path) for name in ("zed", "yak")]
+    both = [
+        running(str(BIN / "tls-scaffold"), "add", "--user", name, cwd=path)
+        for name in ("zed", "yak")
+    ]
     assert [process.wait(60) for process in both] == [0, 0]
     users = [user["name"] for user in json.loads((path / "tls-scaffold.json").read_text())["users"]]
     assert sorted(users) == ["calico", "kube-apiserver", "yak", "zed"]
@@ -200,9 +228,13 @@ def test_two_adds_at_once_both_happen(folder: Factory, running: Callable[..., An
 
 def test_a_file_that_was_there_before_is_left_and_not_called_edited(folder: Factory) -> None:
     path = folder()
-    (path / "config/req-zed.json").write_text('{"CN": "zed", "hosts": ["zed.example.com"]}', encoding="utf-8")
+    (path / "config/req-zed.json").write_text(
+        '{"CN": "zed", "hosts": ["zed.example.com"]}', encoding="utf-8"
+    )
     told = kept(path, "add", "--user", "zed").stderr.splitlines()
-    assert [line for line in told if "req-zed.json" in line] == ["left config/req-zed.json: was there before"]
+    assert [line for line in told if "req-zed.json" in line] == [
+        "left config/req-zed.json: was there before"
+    ]
 
 
 def test_a_new_user_changes_few_lines_beside_its_request(folder: Factory) -> None:
@@ -212,6 +244,9 @@ def test_a_new_user_changes_few_lines_beside_its_request(folder: Factory) -> Non
 
     kept(path, "add", "--user", "alice")
 
-    counts = [line.split("\t") for line in run("git", "-C", str(path), "diff", "--numstat").stdout.splitlines()]
+    counts = [
+        line.split("\t")
+        for line in run("git", "-C", str(path), "diff", "--numstat").stdout.splitlines()
+    ]
     assert sum(int(added) + int(removed) for added, removed, _ in counts) <= 12
     assert "config/req-alice.json" not in {name for _, _, name in counts}  # it is new

@@ -58,17 +58,24 @@ def inventory(folder: Path) -> dict[str, list[dict[str, object]]]:
 
 
 @pytest.mark.parametrize("name", sorted(FOLDERS))
-def test_after_adopt_and_sync_a_folder_signs_what_it_signed_before_with_the_same_ca(name: str, tmp_path: Path) -> None:
+def test_after_adopt_and_sync_a_folder_signs_what_it_signed_before_with_the_same_ca(
+    name: str, tmp_path: Path
+) -> None:
     path = foreign(name, tmp_path)
     make(path, *GOALS.get(name, ("all",)))
     assert certificates(path) == FOLDERS[name]
     ca = CAS.get(name, "certs/ca")
-    before, cns = kept_contents(path), {file.name: read(file).cn for file in path.glob("*/*.pem") if is_leaf(file)}
+    before, cns = (
+        kept_contents(path),
+        {file.name: read(file).cn for file in path.glob("*/*.pem") if is_leaf(file)},
+    )
     assert cns
 
     kept(path, "adopt")
     new = {"tls-scaffold.json", ".tls-scaffold/rendered.tsv", ".tls-scaffold/adopted.json"}
-    assert {file: content for file, content in kept_contents(path).items() if file not in new} == before
+    assert {
+        file: content for file, content in kept_contents(path).items() if file not in new
+    } == before
 
     kept(path, "sync")
     after = kept_contents(path)
@@ -106,11 +113,16 @@ def test_a_folder_that_was_never_made_is_adopted_too(name: str, tmp_path: Path) 
     assert certificates(path) == FOLDERS[name]
 
 
-def test_todays_folder_is_members_at_their_addresses_with_a_second_certificate_for_their_peers(tmp_path: Path) -> None:
+def test_todays_folder_is_members_at_their_addresses_with_a_second_certificate_for_their_peers(
+    tmp_path: Path,
+) -> None:
     path = foreign("today", tmp_path)
     kept(path, "adopt")
     assert inventory(path) == {
-        "members": [{"name": f"10.0.1.1{last}", "hosts": [f"10.0.1.1{last}"], "peer": {}} for last in range(3)],
+        "members": [
+            {"name": f"10.0.1.1{last}", "hosts": [f"10.0.1.1{last}"], "peer": {}}
+            for last in range(3)
+        ],
         "proxies": [],
         "users": [],
     }
@@ -120,7 +132,9 @@ def test_todays_folder_is_members_at_their_addresses_with_a_second_certificate_f
     assert set(read(path / "certs/peer-10.0.1.10.pem").sans) == {"DNS:localhost", *addresses}
 
     text = template.render(intake.load(path))["Procfile"]
-    assert re.search("--cert-file[ =]certs/10.0.1.10.pem .* --peer-cert-file[ =]certs/peer-10.0.1.10.pem", text)
+    assert re.search(
+        "--cert-file[ =]certs/10.0.1.10.pem .* --peer-cert-file[ =]certs/peer-10.0.1.10.pem", text
+    )
     kept(path, "bundle")
     made = [".gitignore", *(f"10.0.1.1{last}" for last in range(3))]
     assert sorted(file.name for file in (path / "dist").iterdir()) == made
@@ -136,7 +150,9 @@ def test_todays_folder_is_members_at_their_addresses_with_a_second_certificate_f
     ]
 
 
-def test_an_expiry_as_long_as_the_ca_s_follows_the_inventory_from_the_first_sync_on(tmp_path: Path) -> None:
+def test_an_expiry_as_long_as_the_ca_s_follows_the_inventory_from_the_first_sync_on(
+    tmp_path: Path,
+) -> None:
     path = foreign("today", tmp_path)
     kept(path, "adopt")
     assert json.loads((path / "tls-scaffold.json").read_text())["expiry"] == "875999h"
@@ -148,12 +164,17 @@ def test_an_expiry_as_long_as_the_ca_s_follows_the_inventory_from_the_first_sync
 
 
 @pytest.mark.parametrize(
-    ("theirs", "synced"), [("8760h0m0s", "8760h"), ("876000h", "43799h"), ("90m", "90m"), ("soon", "soon")]
+    ("theirs", "synced"),
+    [("8760h0m0s", "8760h"), ("876000h", "43799h"), ("90m", "90m"), ("soon", "soon")],
 )
 def test_an_expiry_in_other_words_or_beyond_the_ca_s_end_is_rendered_from_the_first_sync_on(
     theirs: str, synced: str, tmp_path: Path
 ) -> None:
-    requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1"), "alice": {"CN": "alice"}}
+    requests = {
+        "ca-csr": CA_REQUEST,
+        "members": server("etcd", "10.0.0.1"),
+        "alice": {"CN": "alice"},
+    }
     path = handmade(tmp_path / "tls", requests, "etcd1:members", "alice:alice")
     config = json.loads((path / "config/ca-config.json").read_text())["signing"]["default"]
     own = {"client": {**config, "expiry": theirs}, "own": {**config, "expiry": "100h"}}
@@ -172,7 +193,10 @@ def handmade(path: Path, requests: Mapping[str, object], *commands: str) -> Path
     Words with a colon are signed from the request that stands behind it.
     """
     (path / "config").mkdir(parents=True)
-    config = {"usages": ["signing", "key encipherment", "server auth", "client auth"], "expiry": "8760h"}
+    config = {
+        "usages": ["signing", "key encipherment", "server auth", "client auth"],
+        "expiry": "8760h",
+    }
     (path / "config/ca-config.json").write_text(json.dumps({"signing": {"default": config}}))
     for name, request in requests.items():
         (path / f"config/{name}.json").write_text(json.dumps(request))
@@ -184,7 +208,9 @@ def handmade(path: Path, requests: Mapping[str, object], *commands: str) -> Path
         for command in commands
     ]
     ca = "ca:\n\tmkdir -p certs\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n"
-    (path / "Makefile").write_text(f"all: ca req\n{ca}req:\n" + "\n".join(lines) + "\n.PHONY: all ca req\n")
+    (path / "Makefile").write_text(
+        f"all: ca req\n{ca}req:\n" + "\n".join(lines) + "\n.PHONY: all ca req\n"
+    )
     return path
 
 
@@ -202,7 +228,11 @@ def server(cn: str, *hosts: str) -> dict[str, object]:
 
 
 def test_no_subject_and_no_key_changes_with_adopt_and_sync(tmp_path: Path) -> None:
-    requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1"), "alice": {"CN": "alice"}}
+    requests = {
+        "ca-csr": CA_REQUEST,
+        "members": server("etcd", "10.0.0.1"),
+        "alice": {"CN": "alice"},
+    }
     path = handmade(tmp_path / "own", requests, "m1:members", "alice:alice")
     make(path)
     before = kept_contents(path / "certs")
@@ -219,14 +249,23 @@ def test_no_subject_and_no_key_changes_with_adopt_and_sync(tmp_path: Path) -> No
 
 @pytest.mark.needs("etcd", "etcdctl")
 def test_members_of_another_cn_keep_it_and_find_each_other(tmp_path: Path) -> None:
-    requests = {"ca-csr": CA_REQUEST, "members": server("kube-etcd", "10.0.0.1", "10.0.0.2"), "root": {"CN": "root"}}
+    requests = {
+        "ca-csr": CA_REQUEST,
+        "members": server("kube-etcd", "10.0.0.1", "10.0.0.2"),
+        "root": {"CN": "root"},
+    }
     path = handmade(tmp_path / "own", requests, "m1:members", "m2:members", "root:root")
     kept(path, "adopt")
     kept(path, "sync")
 
-    assert json.loads((path / "tls-scaffold.json").read_text(encoding="utf-8"))["members_cn"] == "kube-etcd"
+    assert (
+        json.loads((path / "tls-scaffold.json").read_text(encoding="utf-8"))["members_cn"]
+        == "kube-etcd"
+    )
     for name in ("Procfile", "COMPONENTS.md"):
-        assert re.search("--peer-cert-allowed-cn[ =]kube-etcd", (path / name).read_text(encoding="utf-8"))
+        assert re.search(
+            "--peer-cert-allowed-cn[ =]kube-etcd", (path / name).read_text(encoding="utf-8")
+        )
     wrong = kept(path, "add", "--user", "evil=kube-etcd", code=1).stderr
     assert "users[1].cn: `kube-etcd` is the CN of the members" in wrong
     kept(path, "add", "--member", "m3=10.0.0.3", "--user", "okay=etcd")
@@ -235,15 +274,25 @@ def test_members_of_another_cn_keep_it_and_find_each_other(tmp_path: Path) -> No
     assert "no  " not in kept(path, "prove").stdout
     assert "no bundle is made" in kept(path, "bundle", code=1).stderr
 
-    change(path, members=[{"name": f"m{number}", "hosts": [f"10.0.0.{number}"]} for number in (1, 2, 3)])
+    change(
+        path,
+        members=[{"name": f"m{number}", "hosts": [f"10.0.0.{number}"]} for number in (1, 2, 3)],
+    )
     kept(path, "sync")
     make(path, SIGNER="cfssl")
     kept(path, "bundle", "m1")
-    assert "ETCD_PEER_CERT_ALLOWED_CN=kube-etcd\n" in (path / "dist/m1/etcd.env").read_text(encoding="utf-8")
+    assert "ETCD_PEER_CERT_ALLOWED_CN=kube-etcd\n" in (path / "dist/m1/etcd.env").read_text(
+        encoding="utf-8"
+    )
 
 
-def test_members_with_a_cn_each_ask_their_peers_for_one_of_these_and_which_etcd_can_is_said(tmp_path: Path) -> None:
-    requests = {"ca-csr": CA_REQUEST, **{f"m{number}": server(f"m{number}", f"10.0.0.{number}") for number in (1, 2)}}
+def test_members_with_a_cn_each_ask_their_peers_for_one_of_these_and_which_etcd_can_is_said(
+    tmp_path: Path,
+) -> None:
+    requests = {
+        "ca-csr": CA_REQUEST,
+        **{f"m{number}": server(f"m{number}", f"10.0.0.{number}") for number in (1, 2)},
+    }
     path = handmade(tmp_path / "own", requests, "m1:m1", "m2:m2")
     kept(path, "adopt")
     kept(path, "sync")
@@ -252,9 +301,15 @@ def test_members_with_a_cn_each_ask_their_peers_for_one_of_these_and_which_etcd_
 
     assert [member["cn"] for member in inventory(path)["members"]] == ["m1", "m2"]
     assert [read(path / f"certs/m{number}.pem").cn for number in (1, 2)] == ["m1", "m2"]
-    commands = [line for line in (path / "Procfile").read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    commands = [
+        line
+        for line in (path / "Procfile").read_text(encoding="utf-8").splitlines()
+        if line[0] != "#"
+    ]
     assert [" --peer-cert-allowed-cn m1,m2 " in command for command in commands] == [True, True]
-    assert "ETCD_PEER_CERT_ALLOWED_CN=m1,m2\n" in (path / "dist/m1/etcd.env").read_text(encoding="utf-8")
+    assert "ETCD_PEER_CERT_ALLOWED_CN=m1,m2\n" in (path / "dist/m1/etcd.env").read_text(
+        encoding="utf-8"
+    )
     assert "3.5.15" in (path / "COMPONENTS.md").read_text(encoding="utf-8")
 
 
@@ -286,7 +341,9 @@ def test_a_command_that_signing_hangs_on_is_told(tmp_path: Path) -> None:
 def test_a_command_that_writes_a_file_stays_and_one_that_only_tells_goes(tmp_path: Path) -> None:
     requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1")}
     signing = "{sign}/members.json 2>/dev/null | cfssljson -bare certs/m1"
-    path = handmade(tmp_path / "own", requests, "echo built > certs/VERSION", f"echo signing; {signing}")
+    path = handmade(
+        tmp_path / "own", requests, "echo built > certs/VERSION", f"echo signing; {signing}"
+    )
     kept(path, "adopt")
     kept(path, "sync")
 
@@ -307,7 +364,9 @@ def test_the_teams_lines_run_when_everything_is_signed(tmp_path: Path) -> None:
     assert (path / "certs/chain.pem").read_bytes().startswith((path / "certs/m1.pem").read_bytes())
 
 
-def test_an_adopt_that_was_killed_is_finished_by_the_next(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+def test_an_adopt_that_was_killed_is_finished_by_the_next(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     path = foreign("2015", tmp_path)
     through = foreign("2015", tmp_path / "through")
     kept(through, "adopt")
@@ -330,7 +389,9 @@ def test_the_guides_folder_is_described_and_its_empty_hosts_go(tmp_path: Path) -
     assert inventory(path) == {
         "members": [{"name": name, **shared} for name in ("etcd1", "etcd2", "etcd3")],
         "proxies": [{"name": "proxy1", "hosts": []}],
-        "users": [{"name": name, "cn": name, "profile": ""} for name in ("calico", "kube-apiserver")],
+        "users": [
+            {"name": name, "cn": name, "profile": ""} for name in ("calico", "kube-apiserver")
+        ],
     }
     kept(path, "sync")
     make(path, SIGNER="cfssl")
@@ -341,11 +402,19 @@ def test_the_guides_folder_is_described_and_its_empty_hosts_go(tmp_path: Path) -
     )
 
 
-def test_requests_and_certificates_under_other_names_are_carried_by_their_components(tmp_path: Path) -> None:
+def test_requests_and_certificates_under_other_names_are_carried_by_their_components(
+    tmp_path: Path,
+) -> None:
     path = foreign("beside", tmp_path)
     kept(path, "adopt")
     assert inventory(path)["users"] == [
-        {"name": "api", "cn": "api", "request": "req-api.json", "output": "_certs/api", "profile": "kubernetes"}
+        {
+            "name": "api",
+            "cn": "api",
+            "request": "req-api.json",
+            "output": "_certs/api",
+            "profile": "kubernetes",
+        }
     ]
     kept(path, "sync")
     make(path, SIGNER="cfssl")
@@ -361,13 +430,18 @@ def test_requests_in_folders_of_folders_are_adopted(tmp_path: Path) -> None:
     kept(folder, "adopt")
     kept(folder, "sync")
 
-    assert [user.get("request") for user in inventory(folder)["users"]] == ["config/users/apps/calico.json", None]
+    assert [user.get("request") for user in inventory(folder)["users"]] == [
+        "config/users/apps/calico.json",
+        None,
+    ]
     make(folder)
     assert certificates(folder) == FOLDERS["calico"]
 
 
 @pytest.mark.parametrize("variable", ["CURDIR", "PWD"])
-def test_paths_that_a_makefile_writes_out_in_full_are_those_of_the_folder(tmp_path: Path, variable: str) -> None:
+def test_paths_that_a_makefile_writes_out_in_full_are_those_of_the_folder(
+    tmp_path: Path, variable: str
+) -> None:
     folder = tmp_path / "link"
     folder.symlink_to(foreign("2015", tmp_path))
     edit(folder / "Makefile", "-bare certs/etcd1", f"-bare $({variable})/certs/etcd1")
@@ -380,7 +454,9 @@ def test_paths_that_a_makefile_writes_out_in_full_are_those_of_the_folder(tmp_pa
     assert certificates(folder) == FOLDERS["2015"]
 
 
-def test_a_gitignore_of_the_team_s_is_never_touched_and_keys_are_kept_out_of_git_all_the_same(tmp_path: Path) -> None:
+def test_a_gitignore_of_the_team_s_is_never_touched_and_keys_are_kept_out_of_git_all_the_same(
+    tmp_path: Path,
+) -> None:
     folder = foreign("calico", tmp_path)
     (folder / ".gitignore").write_text("# ours\n*.swp", encoding="utf-8")
     make(folder, "ca", "req")
@@ -404,7 +480,9 @@ def test_hosts_from_the_command_line_go_into_a_request_of_their_own(tmp_path: Pa
     }
 
 
-def test_what_was_not_understood_stays_the_teams_own_and_the_old_makefile_goes_to_the_archive(tmp_path: Path) -> None:
+def test_what_was_not_understood_stays_the_teams_own_and_the_old_makefile_goes_to_the_archive(
+    tmp_path: Path,
+) -> None:
     path = foreign("own-targets", tmp_path)
     old = (path / "Makefile").read_text(encoding="utf-8")
     edit(path / "Makefile", "\nreq-dex:", "\t./publish certs/etcd1.pem\n\nreq-dex:")
@@ -431,7 +509,9 @@ def test_a_loop_over_words_that_stand_there_is_taken_over(tmp_path: Path) -> Non
     before, _, after = text.partition("\treq:")[0].partition("req:\n")
     loop = f"\tfor n in $(NODES); do \\\n\tcfssl gencert {SIGNS} certs/$$n || exit 1; \\\n\tdone\n"
     end = after[after.index(END) :]
-    (path / "Makefile").write_text(f"NODES = etcd1 etcd2 etcd3 proxy1\n{before}req:\n{loop}{end}", encoding="utf-8")
+    (path / "Makefile").write_text(
+        f"NODES = etcd1 etcd2 etcd3 proxy1\n{before}req:\n{loop}{end}", encoding="utf-8"
+    )
     kept(path, "adopt")
     kept(path, "sync")
     synced = (path / "Makefile").read_text(encoding="utf-8")
@@ -446,9 +526,18 @@ HELD_FLAGS = "-ca=certs/ca.pem -ca-key=certs/ca-key.pem -config=config/ca-config
 @pytest.mark.parametrize(
     ("variables", "command"),
     [
-        (f"GEN = cfssl gencert {HELD_FLAGS}", "$(GEN) config/alice.json | cfssljson -bare certs/alice"),
-        (f"GEN := cfssl gencert {HELD_FLAGS}", "${GEN} config/alice.json | cfssljson -bare certs/alice"),
-        ("GEN = cfssl gencert", f"$(GEN) {HELD_FLAGS} config/alice.json | cfssljson -bare certs/alice"),
+        (
+            f"GEN = cfssl gencert {HELD_FLAGS}",
+            "$(GEN) config/alice.json | cfssljson -bare certs/alice",
+        ),
+        (
+            f"GEN := cfssl gencert {HELD_FLAGS}",
+            "${GEN} config/alice.json | cfssljson -bare certs/alice",
+        ),
+        (
+            "GEN = cfssl gencert",
+            f"$(GEN) {HELD_FLAGS} config/alice.json | cfssljson -bare certs/alice",
+        ),
         (
             f"GEN = $(SIGN) \\\n  {HELD_FLAGS}\nSIGN = cfssl gencert\nNAMES = alice",
             "for i in $(NAMES); do $(GEN) config/$$i.json | cfssljson -bare certs/$$i; done",
@@ -458,9 +547,17 @@ HELD_FLAGS = "-ca=certs/ca.pem -ca-key=certs/ca-key.pem -config=config/ca-config
 def test_a_command_that_a_variable_of_the_makefile_holds_is_taken_over(
     variables: str, command: str, tmp_path: Path
 ) -> None:
-    requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1"), "alice": {"CN": "alice"}}
+    requests = {
+        "ca-csr": CA_REQUEST,
+        "members": server("etcd", "10.0.0.1"),
+        "alice": {"CN": "alice"},
+    }
     path = handmade(tmp_path / "tls", requests, "etcd1:members")
-    edit(path / "Makefile", "all: ca req\n", f"{variables}\nall: ca req users\nusers: ca\n\t{command}\n")
+    edit(
+        path / "Makefile",
+        "all: ca req\n",
+        f"{variables}\nall: ca req users\nusers: ca\n\t{command}\n",
+    )
     kept(path, "adopt")
     kept(path, "sync")
     text = (path / "Makefile").read_text()
@@ -483,9 +580,7 @@ def test_names_that_a_team_is_used_to_still_sign(tmp_path: Path) -> None:
 def test_a_block_that_was_pasted_after_adopt_is_not_lost(tmp_path: Path) -> None:
     path = foreign(HANDMADE, tmp_path)
     kept(path, "adopt")
-    line = (
-        "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | $(JSON) -bare certs/late\n"
-    )
+    line = "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | $(JSON) -bare certs/late\n"
     edit(path / "Makefile", "\nclean:", f"{line}\nclean:")
     kept(path, "sync")
     assert line in (path / "Makefile").read_text(encoding="utf-8")
@@ -503,7 +598,9 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
     assert (path / "tls-scaffold.json").exists()
 
 
-def test_dry_runs_show_what_adopt_and_then_sync_would_change_and_write_nothing(tmp_path: Path) -> None:
+def test_dry_runs_show_what_adopt_and_then_sync_would_change_and_write_nothing(
+    tmp_path: Path,
+) -> None:
     path = foreign(HANDMADE, tmp_path)
     before = kept_contents(path)
     assert "+++ b/tls-scaffold.json\n" in kept(path, "adopt", "--dry-run").stdout
@@ -521,17 +618,52 @@ PLAIN = SIGNS.replace("$(JSON)", "cfssljson")
 END, REQUEST = "\nclean:", "config/req-csr.json"
 # What can't be understood: a file, the part of it that is replaced (all of it if empty) and by what, and the message.
 SPOILED = {
-    "another makefile": ("GNUmakefile", "", "all:\n", "make reads `GNUmakefile` instead of `Makefile`"),
+    "another makefile": (
+        "GNUmakefile",
+        "",
+        "all:\n",
+        "make reads `GNUmakefile` instead of `Makefile`",
+    ),
     "make fails": ("Makefile", "", "all:\n    x\n", "Makefile:2: *** missing separator.  Stop."),
-    "nothing signed": ("Makefile", "", "all:\n\techo nothing\n", "the Makefile signs no certificate"),
+    "nothing signed": (
+        "Makefile",
+        "",
+        "all:\n\techo nothing\n",
+        "the Makefile signs no certificate",
+    ),
     "no JSON": (REQUEST, "", "{", "`config/req-csr.json` is not JSON"),
     "no text": ("Makefile", "", "all:\n\t# \udcff\n", "is not text in UTF-8"),
-    "no CA": ("Makefile", "gencert -initca", "version", "the Makefile makes no CA (`cfssl gencert -initca`)"),
-    "two CAs": ("Makefile", "-ca certs/ca", "-ca o/ca", "there is more than one CA: `certs/ca.pem`, `o/ca.pem`"),
-    "no request": ("Makefile", REQUEST, "x.json", "req: the request `x.json` does not exist in this folder"),
-    "a flag": ("Makefile", "gencert \\", "gencert -remote=h \\", "req: `-remote` of `cfssl gencert` is not known here"),
+    "no CA": (
+        "Makefile",
+        "gencert -initca",
+        "version",
+        "the Makefile makes no CA (`cfssl gencert -initca`)",
+    ),
+    "two CAs": (
+        "Makefile",
+        "-ca certs/ca",
+        "-ca o/ca",
+        "there is more than one CA: `certs/ca.pem`, `o/ca.pem`",
+    ),
+    "no request": (
+        "Makefile",
+        REQUEST,
+        "x.json",
+        "req: the request `x.json` does not exist in this folder",
+    ),
+    "a flag": (
+        "Makefile",
+        "gencert \\",
+        "gencert -remote=h \\",
+        "req: `-remote` of `cfssl gencert` is not known here",
+    ),
     "an odd name": ("Makefile", "certs/etcd1", "certs/x-key", "`x-key` ends in `-key`"),
-    "outside": ("Makefile", "-bare certs/etcd1", "-bare ../etcd1", "`../etcd1` is not a path below the folder"),
+    "outside": (
+        "Makefile",
+        "-bare certs/etcd1",
+        "-bare ../etcd1",
+        "`../etcd1` is not a path below the folder",
+    ),
     "a loop": (
         "Makefile",
         END,
@@ -586,7 +718,12 @@ SPOILED = {
         f"\ngoals = x\ndeploy:\n\tscp $(goals)\n{END}",
         "`goals` is a variable of ours too",
     ),
-    "a script like ours": ("sign.sh", "", "echo mine\n", "`sign.sh` has the name of a script of ours"),
+    "a script like ours": (
+        "sign.sh",
+        "",
+        "echo mine\n",
+        "`sign.sh` has the name of a script of ours",
+    ),
 }
 
 
@@ -595,7 +732,9 @@ def test_what_the_make_of_another_folder_signs_is_found_there_and_refused(tmp_pa
     edit(path / "Makefile", END, f"\t$(MAKE) -C sub\n{END}")
     (path / "sub").mkdir()
     signs = PLAIN.replace(" certs/", " ../certs/").replace(" config/", " ../config/")
-    (path / "sub/Makefile").write_text(f"all:\n\tcfssl gencert {signs} ../certs/y\n", encoding="utf-8")
+    (path / "sub/Makefile").write_text(
+        f"all:\n\tcfssl gencert {signs} ../certs/y\n", encoding="utf-8"
+    )
     (path / "sub/deep").mkdir()
     (path / "sub/deep/makefile").write_text("all:\n\ttrue\n", encoding="utf-8")
     (path / "sub/loop").symlink_to(path / "sub", target_is_directory=True)
@@ -632,7 +771,9 @@ def test_a_folder_that_can_not_be_understood_is_refused_with_what_was_not_read_a
     before = kept_contents(path)
     assert message in kept(path, "adopt", code=1).stderr
     assert kept_contents(path) == before
-    assert sorted(each.name for each in path.iterdir()) == sorted({"archive", *(name.split("/")[0] for name in before)})
+    assert sorted(each.name for each in path.iterdir()) == sorted(
+        {"archive", *(name.split("/")[0] for name in before)}
+    )
 
 
 def test_what_there_is_nothing_to_adopt_in_is_told(tmp_path: Path) -> None:
@@ -641,15 +782,23 @@ def test_what_there_is_nothing_to_adopt_in_is_told(tmp_path: Path) -> None:
     assert "exists: the folder has its inventory" in kept(path, "adopt", code=1).stderr
     assert "has no `Makefile` to take over" in kept(tmp_path, "adopt", code=1).stderr
     (tmp_path / "makefile").touch()
-    assert "make reads `makefile` instead of `Makefile`\n\nhint: rename it" in kept(tmp_path, "adopt", code=1).stderr
+    assert (
+        "make reads `makefile` instead of `Makefile`\n\nhint: rename it"
+        in kept(tmp_path, "adopt", code=1).stderr
+    )
 
 
-def test_variables_that_are_not_set_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_that_are_not_set_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = foreign("today", tmp_path)
     for number in range(3):
         monkeypatch.delenv(f"infra{number}")
     error = kept(path, "adopt", code=1).stderr
-    assert "req: `certs/.pem`, signed from `config/req-csr.json`, has no name (is a variable not set?)" in error
+    assert (
+        "req: `certs/.pem`, signed from `config/req-csr.json`, has no name (is a variable not set?)"
+        in error
+    )
     assert "req: `certs/peer-.pem`, signed" in error
 
 
@@ -674,11 +823,15 @@ def test_a_request_that_is_gone_before_the_first_sync_is_told(tmp_path: Path) ->
     assert "is gone since `tls-scaffold adopt` read it" in kept(path, "sync", code=1).stderr
 
 
-def test_a_folder_of_ours_that_lost_its_inventory_is_no_folder_made_by_hand(folder: Factory) -> None:
+def test_a_folder_of_ours_that_lost_its_inventory_is_no_folder_made_by_hand(
+    folder: Factory,
+) -> None:
     path = folder()
     (path / "tls-scaffold.json").unlink()
     before = kept_contents(path)
-    assert "has a Makefile of ours, but its inventory is missing" in kept(path, "adopt", code=1).stderr
+    assert (
+        "has a Makefile of ours, but its inventory is missing" in kept(path, "adopt", code=1).stderr
+    )
     assert kept_contents(path) == before
 
 
@@ -728,7 +881,9 @@ def test_arrows_in_what_is_told_write_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("etcd", "etcdctl")
-def test_a_second_certificate_with_a_cn_of_its_own_keeps_it_and_is_what_peers_ask_for(tmp_path: Path) -> None:
+def test_a_second_certificate_with_a_cn_of_its_own_keeps_it_and_is_what_peers_ask_for(
+    tmp_path: Path,
+) -> None:
     requests = {
         "ca-csr": CA_REQUEST,
         "members": server("etcd-server", "10.0.0.1"),
@@ -746,12 +901,19 @@ def test_a_second_certificate_with_a_cn_of_its_own_keeps_it_and_is_what_peers_as
 
 
 def test_a_client_with_the_cn_of_the_members_is_told_in_adopts_own_words(tmp_path: Path) -> None:
-    requests = {"ca-csr": CA_REQUEST, "members": server("both", "10.0.0.1"), "client": {"CN": "both"}}
+    requests = {
+        "ca-csr": CA_REQUEST,
+        "members": server("both", "10.0.0.1"),
+        "client": {"CN": "both"},
+    }
     path = handmade(tmp_path / "own", requests, "m1:members", "m2:members", "client:client")
     before = kept_contents(path)
     said = kept(path, "adopt", code=1).stderr
     assert "`both` is the CN of the members: etcd's gateway would act as that user" in said
-    assert "then adopt: certificates lie below the folder, and users, members and the CA have CNs of their own" in said
+    assert (
+        "then adopt: certificates lie below the folder, and users, members and the CA have CNs of their own"
+        in said
+    )
     assert kept_contents(path) == before
 
 
@@ -761,7 +923,7 @@ def test_temporary_files_in_the_folder_itself_are_no_part_of_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
-    is_relative: bool,  # noqa: FBT001
+    is_relative: bool,
 ) -> None:
     path = foreign("own-targets", tmp_path)
     (tmp_path / "linked").symlink_to(path.name)

@@ -33,7 +33,10 @@ def signing(name: str, request: str = SHARED, **fields: Any) -> Signing:
 
 def described(*signings: Signing, **documents: object) -> Adopted:
     """Describe a folder: its CA's request is empty unless it is among the documents, which are requests by name."""
-    texts = {f"config/{name.replace('_', '-')}.json": json.dumps(each) for name, each in documents.items()}
+    texts = {
+        f"config/{name.replace('_', '-')}.json": json.dumps(each)
+        for name, each in documents.items()
+    }
     return adopted((CA, *signings), {CA_REQUEST: "{}", **texts})
 
 
@@ -57,7 +60,11 @@ def request(cn: str, *hosts: str, **fields: object) -> dict[str, object]:
 def test_a_folder_in_our_own_form_needs_no_words_of_its_own() -> None:
     user = signing("u", "config/req-u.json", profile="client")
     found = described(
-        signing("etcd1"), signing("proxy1"), user, req_csr=request("etcd", "etcd1", "10.0.0.1"), req_u={"CN": "U"}
+        signing("etcd1"),
+        signing("proxy1"),
+        user,
+        req_csr=request("etcd", "etcd1", "10.0.0.1"),
+        req_u={"CN": "U"},
     )
     assert found == Adopted(
         inventory={
@@ -90,10 +97,18 @@ def test_what_has_other_names_and_places_keeps_them() -> None:
             "ca_expiry": "1000h",
             "ca_cn": "Our CA",
             "members": [
-                {"name": "m", "hosts": ["10.0.0.1"], "request": "m.json", "output": "ssl/m", "profile": "server"}
+                {
+                    "name": "m",
+                    "hosts": ["10.0.0.1"],
+                    "request": "m.json",
+                    "output": "ssl/m",
+                    "profile": "server",
+                }
             ],
             "proxies": [],
-            "users": [{"name": "u", "cn": "u", "request": "u.json", "output": "ssl/u", "profile": ""}],
+            "users": [
+                {"name": "u", "cn": "u", "request": "u.json", "output": "ssl/u", "profile": ""}
+            ],
             "members_cn": "kube-etcd",
         },
         seeds={CA_REQUEST: Seed("root.json"), CONFIG: Seed("c.json")},
@@ -126,19 +141,31 @@ def test_without_a_configuration_there_is_no_seed_for_one() -> None:
 @pytest.mark.parametrize(
     ("documents", "servers"),
     [
-        pytest.param({"one": request("etcd"), "two": request("x", "h"), "three": {}}, {"a"}, id="those of the CN etcd"),
+        pytest.param(
+            {"one": request("etcd"), "two": request("x", "h"), "three": {}},
+            {"a"},
+            id="those of the CN etcd",
+        ),
         pytest.param(
             {"one": request("x", "h"), "two": request("x", "i"), "three": {"hosts": [""]}},
             {"a", "b"},
             id="those with hosts",
         ),
-        pytest.param({"one": request("x"), "two": request("y", "h"), "three": {}}, {"b"}, id="with more than loopback"),
+        pytest.param(
+            {"one": request("x"), "two": request("y", "h"), "three": {}},
+            {"b"},
+            id="with more than loopback",
+        ),
         pytest.param({"one": {}, "two": {}, "three": {}}, set(), id="none"),
     ],
 )
-def test_servers_are_told_by_their_cn_or_their_hosts(documents: dict[str, object], servers: set[str]) -> None:
+def test_servers_are_told_by_their_cn_or_their_hosts(
+    documents: dict[str, object], servers: set[str]
+) -> None:
     names = ("a", "b", "c")
-    signings = [signing(name, f"config/{which}.json") for name, which in zip(names, documents, strict=True)]
+    signings = [
+        signing(name, f"config/{which}.json") for name, which in zip(names, documents, strict=True)
+    ]
     found = listed(*signings, **documents)
     assert {each["name"] for each in found["members"]} == servers
     assert {each["name"] for each in found["users"]} == {*names} - servers
@@ -156,7 +183,9 @@ def test_hosts_of_the_command_line_make_a_server_and_take_that_away() -> None:
 
 def test_servers_that_share_a_request_are_told_from_clients_with_hosts_of_their_own() -> None:
     shared = [signing(name) for name in ("a", "b")]
-    found = listed(*shared, signing("c", "config/c.json"), req_csr=request("x", "h"), c=request("c", "i"))
+    found = listed(
+        *shared, signing("c", "config/c.json"), req_csr=request("x", "h"), c=request("c", "i")
+    )
     assert [each["name"] for each in found["members"]] == ["a", "b"]
     assert [each["name"] for each in found["users"]] == ["c"]
 
@@ -245,16 +274,35 @@ def test_certificates_of_one_name_are_told_apart_by_their_folders() -> None:
         ({"key": {"algo": "rsa", "size": 4096}}, {"key": "rsa-4096"}),
         ({"key": {"algo": "rsa", "size": 2050}}, {"key": "ecdsa-384"}),
         (
-            {"names": [{"O": "o", "OU": "u", "L": "l", "ST": "s", "C": "DE", "E": "e"}, {"O": "p"}]},
-            {"organization": "o", "organizational_unit": "u", "locality": "l", "state": "s", "country": "DE"},
+            {
+                "names": [
+                    {"O": "o", "OU": "u", "L": "l", "ST": "s", "C": "DE", "E": "e"},
+                    {"O": "p"},
+                ]
+            },
+            {
+                "organization": "o",
+                "organizational_unit": "u",
+                "locality": "l",
+                "state": "s",
+                "country": "DE",
+            },
         ),
         ({"names": [{"C": "Germany"}]}, {}),
     ],
 )
-def test_settings_are_those_of_the_first_server_s_request(fields: dict[str, object], settings: dict[str, str]) -> None:
+def test_settings_are_those_of_the_first_server_s_request(
+    fields: dict[str, object], settings: dict[str, str]
+) -> None:
     user = signing("u", "config/req-u.json")
-    found = described(user, signing("etcd1"), req_csr=request("etcd", "h", **fields), req_u={"CN": "u"}).inventory
-    assert {name: found[name] for name in found if name not in ("members", "proxies", "users", "members_cn")} == {
+    found = described(
+        user, signing("etcd1"), req_csr=request("etcd", "h", **fields), req_u={"CN": "u"}
+    ).inventory
+    assert {
+        name: found[name]
+        for name in found
+        if name not in ("members", "proxies", "users", "members_cn")
+    } == {
         **SETTINGS,
         **settings,
     }
@@ -275,7 +323,9 @@ def test_without_servers_settings_are_those_of_the_first_request() -> None:
         ("1d", "1d", ("8759h", "8760h")),
     ],
 )
-def test_lifetimes_are_whole_hours_and_end_before_the_ca(expiry: str, ca_expiry: str, found: tuple[str, str]) -> None:
+def test_lifetimes_are_whole_hours_and_end_before_the_ca(
+    expiry: str, ca_expiry: str, found: tuple[str, str]
+) -> None:
     inventory = described(
         signing("a"),
         ca_csr={"ca": {"expiry": ca_expiry}},
@@ -291,12 +341,21 @@ GOOD = {CA_REQUEST: "{}", SHARED: json.dumps(request("etcd", "h"))}
 @pytest.mark.parametrize(
     ("signings", "problems"),
     [
-        ((), ["the Makefile signs no certificate", "the Makefile makes no CA (`cfssl gencert -initca`)"]),
+        (
+            (),
+            [
+                "the Makefile signs no certificate",
+                "the Makefile makes no CA (`cfssl gencert -initca`)",
+            ],
+        ),
         ((CA,), ["the Makefile signs no certificate"]),
         ((signing("a"),), ["the Makefile makes no CA (`cfssl gencert -initca`)"]),
         (
             (CA, signing("a", "x.json"), signing("a", "x.json"), signing("b", "y.json")),
-            [f"req-{name}: the request `{path}.json` does not exist in this folder" for name, path in ("ax", "by")],
+            [
+                f"req-{name}: the request `{path}.json` does not exist in this folder"
+                for name, path in ("ax", "by")
+            ],
         ),
         (
             (CA, signing("a", unknown=("-x", "-y"))),
@@ -314,7 +373,9 @@ GOOD = {CA_REQUEST: "{}", SHARED: json.dumps(request("etcd", "h"))}
         *(
             (
                 (CA, signing(name)),
-                [f"req-{name}: `certs/{name}.pem`, signed from `{SHARED}`, has no name (is a variable not set?)"],
+                [
+                    f"req-{name}: `certs/{name}.pem`, signed from `{SHARED}`, has no name (is a variable not set?)"
+                ],
             )
             for name in ("", "peer-")
         ),
@@ -322,8 +383,14 @@ GOOD = {CA_REQUEST: "{}", SHARED: json.dumps(request("etcd", "h"))}
             (replace(CA, output="certs/"), signing("a", ca="certs/.pem", ca_key="certs/-key.pem")),
             [f"ca: `certs/.pem`, signed from `{CA_REQUEST}`, has no name (is a variable not set?)"],
         ),
-        ((CA, signing("a", ca="o/ca.pem")), ["there is more than one CA: `certs/ca.pem`, `o/ca.pem`"]),
-        ((CA, signing("a", ca_key="k")), ["there is more than one CA key: `certs/ca-key.pem`, `k`"]),
+        (
+            (CA, signing("a", ca="o/ca.pem")),
+            ["there is more than one CA: `certs/ca.pem`, `o/ca.pem`"],
+        ),
+        (
+            (CA, signing("a", ca_key="k")),
+            ["there is more than one CA key: `certs/ca-key.pem`, `k`"],
+        ),
         (
             (CA, signing("a"), signing("b", config="x")),
             ["there is more than one signing configuration: `config/ca-config.json`, `x`"],

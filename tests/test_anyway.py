@@ -24,7 +24,9 @@ from tls_scaffold.makefiles.makefile import of_goal, read
 from tls_scaffold.makefiles.sources import Source
 
 pytestmark = pytest.mark.needs("make")
-needs_landlock = pytest.mark.skipif(sealed.abi() < sealed.WHOLE, reason="this kernel has no Landlock that is whole")
+needs_landlock = pytest.mark.skipif(
+    sealed.abi() < sealed.WHOLE, reason="this kernel has no Landlock that is whole"
+)
 SIGN = "cfssl gencert -initca csr.json | cfssljson -bare ca"
 WOULD_RUN = "make would run what signs or changes files although it is only asked"
 SUB = f"all:\n\tcd .. && {SIGN}\n"
@@ -192,7 +194,9 @@ CHANGING = [
 
 @needs_landlock
 @pytest.mark.parametrize("text", SIGNING)
-def test_what_would_sign_is_told_by_its_place_before_make_is_asked(unchanged: Path, text: str) -> None:
+def test_what_would_sign_is_told_by_its_place_before_make_is_asked(
+    unchanged: Path, text: str
+) -> None:
     with pytest.raises(RunsAnywayError) as caught:
         of_goal(written(unchanged, text), "req")
     assert caught.value.summary == WOULD_RUN
@@ -217,7 +221,9 @@ def test_a_word_beside_a_make_may_be_longer_than_a_file_s_name(unchanged: Path) 
 
 
 @pytest.mark.usefixtures("unsealed")
-def test_make_is_asked_where_there_is_no_temporary_directory(unchanged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_is_asked_where_there_is_no_temporary_directory(
+    unchanged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def none() -> str:
         raise FileNotFoundError(2, "No usable temporary directory found")
 
@@ -240,13 +246,17 @@ def test_a_make_that_is_not_asked_finds_no_program_that_signs(unchanged: Path, t
     # What make itself writes or loads is its own error.
     [each for each in CHANGING if not re.search(r"\((file|call file|guile)|^load", each)],
 )
-def test_what_only_changes_files_goes_on_where_it_can_change_none(unchanged: Path, text: str) -> None:
+def test_what_only_changes_files_goes_on_where_it_can_change_none(
+    unchanged: Path, text: str
+) -> None:
     assert of_goal(written(unchanged, text), "req").signings == ()
 
 
 @pytest.mark.usefixtures("unsealed")
 @pytest.mark.parametrize("text", [*SIGNING, *CALLING_MAKES, *CHANGING])
-def test_what_make_would_run_is_told_by_its_place_before_make_is_asked(unchanged: Path, text: str) -> None:
+def test_what_make_would_run_is_told_by_its_place_before_make_is_asked(
+    unchanged: Path, text: str
+) -> None:
     with pytest.raises(RunsAnywayError) as caught:
         of_goal(written(unchanged, text), "req")
     assert caught.value.summary == WOULD_RUN
@@ -295,7 +305,9 @@ def test_what_is_included_and_what_is_called_in_other_folders_is_told_by_its_own
         "req:\n\tunset MAKEFLAGS; $(MAKE) -C sub",
     ],
 )
-def test_a_make_that_would_not_know_that_it_is_only_asked_is_not_called(unchanged: Path, text: str) -> None:
+def test_a_make_that_would_not_know_that_it_is_only_asked_is_not_called(
+    unchanged: Path, text: str
+) -> None:
     folder = written(unchanged, text)
     (folder / "sub/Makefile").write_text(SUB)
     with pytest.raises(RunsAnywayError):
@@ -370,7 +382,9 @@ HARMLESS = [
         "upload: ; cp a b\nload: ; true\nreq: ; true",
     ],
 )
-def test_what_harms_nothing_goes_on(unchanged: Path, text: str, guard: str, request: pytest.FixtureRequest) -> None:
+def test_what_harms_nothing_goes_on(
+    unchanged: Path, text: str, guard: str, request: pytest.FixtureRequest
+) -> None:
     if guard == "unsealed":
         request.getfixturevalue("unsealed")
     assert of_goal(written(unchanged, text), "req").signings == ()
@@ -393,12 +407,19 @@ def test_what_harms_nothing_goes_on(unchanged: Path, text: str, guard: str, requ
         "ifdef USE\ninclude gen.mk\nendif\ngen.mk:\n\techo A=1 > $@\nall: req ca\n",
     ],
 )
-def test_a_makefile_that_changes_files_beside_its_makes_is_read_whole(unchanged: Path, text: str) -> None:
-    folder = written(unchanged, f"{text}\nreq: ; cfssl gencert x.json | cfssljson -bare x\nca: ; {SIGN}\n")
+def test_a_makefile_that_changes_files_beside_its_makes_is_read_whole(
+    unchanged: Path, text: str
+) -> None:
+    folder = written(
+        unchanged, f"{text}\nreq: ; cfssl gencert x.json | cfssljson -bare x\nca: ; {SIGN}\n"
+    )
     (folder / "install").mkdir()
     (folder / "v.mk").write_text("v: ; echo 1\n")
     before = contents(folder)
-    assert {each.output.rpartition("/")[2] for each in of_goal(folder, "all").signings} == {"x", "ca"}
+    assert {each.output.rpartition("/")[2] for each in of_goal(folder, "all").signings} == {
+        "x",
+        "ca",
+    }
     assert contents(folder) == before
 
 
@@ -410,9 +431,10 @@ def test_a_make_that_fails_beside_what_is_written_is_told(unchanged: Path) -> No
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_temporary_files_are_made_where_the_makefile_says(unchanged: Path, named: bool) -> None:  # noqa: FBT001
+def test_temporary_files_are_made_where_the_makefile_says(unchanged: Path, named: bool) -> None:
     folder = written(
-        unchanged, ("TMPDIR ?= out\n" if named else "") + "req: ; cfssl gencert x | odd -bare $(TMPDIR)/x\n"
+        unchanged,
+        ("TMPDIR ?= out\n" if named else "") + "req: ; cfssl gencert x | odd -bare $(TMPDIR)/x\n",
     )
     (told,) = of_goal(folder, "req").unread
     assert ("-bare out/x" in told.line) == named
@@ -462,11 +484,18 @@ def test_a_file_that_would_be_made_to_be_included_is_told(unchanged: Path) -> No
         "f = $(addprefix s,hell)\nX := $(foreach i,$(f),$(call $i,sh helper.sh))",
     ],
 )
-def test_programs_that_sign_are_not_there_while_make_is_asked_and_a_call_is_told(unchanged: Path, text: str) -> None:
+def test_programs_that_sign_are_not_there_while_make_is_asked_and_a_call_is_told(
+    unchanged: Path, text: str
+) -> None:
     with pytest.raises(RunsAnywayError) as caught:
         of_goal(written(unchanged, text), "req")
-    assert caught.value.summary == "make runs what signs although it is only asked; nothing was signed"
-    assert any(problem.startswith("`cfssl") and problem.endswith("and refused") for problem in caught.value.problems)
+    assert (
+        caught.value.summary == "make runs what signs although it is only asked; nothing was signed"
+    )
+    assert any(
+        problem.startswith("`cfssl") and problem.endswith("and refused")
+        for problem in caught.value.problems
+    )
 
 
 @pytest.mark.needs("cfssl", "cfssljson")
@@ -484,7 +513,10 @@ def test_a_call_is_told_with_the_line_that_it_may_come_from(unchanged: Path) -> 
 def test_what_looks_a_program_up_finds_the_one_that_is_there(unchanged: Path) -> None:
     text = "C := $(shell command -v cfssl)\nreq:\n\t$(C) gencert x.json | env PATH=$(PATH) odd -bare x\n"
     (told,) = of_goal(written(unchanged, text), "req").unread
-    assert told.line == f"{shutil.which('cfssl')} gencert x.json | env PATH={os.environ['PATH']} odd -bare x"
+    assert (
+        told.line
+        == f"{shutil.which('cfssl')} gencert x.json | env PATH={os.environ['PATH']} odd -bare x"
+    )
 
 
 @pytest.mark.usefixtures("unsealed")
@@ -520,14 +552,20 @@ def test_what_no_text_tells_can_write_nothing_all_the_same(unchanged: Path, way:
 @pytest.mark.needs("cfssl", "cfssljson")
 def test_a_script_that_signs_by_full_paths_signs_nothing(unchanged: Path) -> None:
     folder = written(unchanged, "X := $(shell sh full.sh)\n")
-    (folder / "full.sh").write_text(SIGN.replace("cfssl", f"{Path(shutil.which('cfssl') or '').parent}/cfssl"))
+    (folder / "full.sh").write_text(
+        SIGN.replace("cfssl", f"{Path(shutil.which('cfssl') or '').parent}/cfssl")
+    )
     of_goal(folder, "req")
 
 
 @needs_landlock
 def test_only_what_is_started_is_kept_from_writing(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    words = ["sh", "-c", f"echo x >{tmp_path}/there/a; echo x >{tmp_path}/b; echo x >/dev/null && echo y"]
+    words = [
+        "sh",
+        "-c",
+        f"echo x >{tmp_path}/there/a; echo x >{tmp_path}/b; echo x >/dev/null && echo y",
+    ]
     with sealed.start(words, os.environ, [tmp_path / "there"]) as process:
         assert process.communicate()[0] == "y\n"
     assert contents(tmp_path) == {"there/a": b"x\n"}
@@ -544,15 +582,28 @@ def test_what_can_not_be_started_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "text"),
     [
-        (("status",), "X := $(shell cfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca)\n"),
-        (("check",), "P = +\nreq: x\nx:\n\t$(P)@cfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n"),
-        (("sign",), ".RECIPEPREFIX = >\nreq: x\nx:\n>+@cfssl gencert -initca config/ca-csr.json | cat\n"),
+        (
+            ("status",),
+            "X := $(shell cfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca)\n",
+        ),
+        (
+            ("check",),
+            "P = +\nreq: x\nx:\n\t$(P)@cfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n",
+        ),
+        (
+            ("sign",),
+            ".RECIPEPREFIX = >\nreq: x\nx:\n>+@cfssl gencert -initca config/ca-csr.json | cat\n",
+        ),
         (("status",), "X := $(shell sh helper.sh)\n"),
     ],
 )
-def test_no_command_that_looks_at_a_folder_changes_its_ca(signed: Factory, command: tuple[str, ...], text: str) -> None:
+def test_no_command_that_looks_at_a_folder_changes_its_ca(
+    signed: Factory, command: tuple[str, ...], text: str
+) -> None:
     path = signed("--members", "10.0.0.1")
-    (path / "helper.sh").write_text("cfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n")
+    (path / "helper.sh").write_text(
+        "cfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n"
+    )
     with (path / "Makefile").open("a") as file:
         file.write(f"\n{text}")
     before = contents(path)
@@ -567,7 +618,9 @@ def test_no_command_that_looks_at_a_folder_changes_its_ca(signed: Factory, comma
 
 
 @pytest.mark.needs("cfssl", "cfssljson")
-@pytest.mark.parametrize("way", ["X := $(shell {})", "X := $(shell sh helper.sh)", "all: x\nx:\n\t+{}"])
+@pytest.mark.parametrize(
+    "way", ["X := $(shell {})", "X := $(shell sh helper.sh)", "all: x\nx:\n\t+{}"]
+)
 def test_adopt_changes_no_ca_of_a_folder_made_by_hand(tmp_path: Path, way: str) -> None:
     path = foreign("own-targets", tmp_path)
     make(path, "all")
@@ -594,7 +647,9 @@ def replaced(path: Path, name: str = "certs/ca.pem", then: str = "") -> str:
 @pytest.mark.needs("cfssl", "cfssljson")
 @pytest.mark.usefixtures("unsealed")
 @pytest.mark.parametrize("command", ["status", "check", "sign"])
-def test_where_the_kernel_forbids_nothing_a_ca_that_was_replaced_is_put_back(signed: Factory, command: str) -> None:
+def test_where_the_kernel_forbids_nothing_a_ca_that_was_replaced_is_put_back(
+    signed: Factory, command: str
+) -> None:
     path = signed("--members", "10.0.0.1")
     line = replaced(path)
     before = contents(path)
@@ -614,7 +669,9 @@ def test_where_the_kernel_forbids_nothing_a_ca_that_was_replaced_is_put_back(sig
 
 @pytest.mark.needs("cfssl", "cfssljson")
 @pytest.mark.usefixtures("unsealed")
-def test_a_ca_that_may_have_been_replaced_by_others_at_work_stays_and_the_old_one_is_kept(signed: Factory) -> None:
+def test_a_ca_that_may_have_been_replaced_by_others_at_work_stays_and_the_old_one_is_kept(
+    signed: Factory,
+) -> None:
     path = signed("--members", "10.0.0.1")
     replaced(path)
     old = (path / "certs/ca.pem").read_bytes()
@@ -631,7 +688,9 @@ def test_a_ca_that_may_have_been_replaced_by_others_at_work_stays_and_the_old_on
 
 @pytest.mark.needs("cfssl", "cfssljson")
 @pytest.mark.usefixtures("unsealed")
-@pytest.mark.parametrize("name", ["certs/root.pem", "vault/deep/intermediate.KEY", "client.p12", "certs/etcd1-key.pem"])
+@pytest.mark.parametrize(
+    "name", ["certs/root.pem", "vault/deep/intermediate.KEY", "client.p12", "certs/etcd1-key.pem"]
+)
 def test_keys_and_certificates_of_any_name_are_put_back_where_a_makefile_also_touches_its_folder(
     signed: Factory, name: str
 ) -> None:
@@ -653,7 +712,9 @@ def test_keys_and_certificates_of_any_name_are_put_back_where_a_makefile_also_to
 @pytest.mark.needs("cfssl", "cfssljson")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 @pytest.mark.parametrize("command", ["status", "sign"])
-def test_a_ca_is_put_back_where_a_signal_ends_what_asks_make(signed: Factory, command: str, number: int) -> None:
+def test_a_ca_is_put_back_where_a_signal_ends_what_asks_make(
+    signed: Factory, command: str, number: int
+) -> None:
     path = signed("--members", "10.0.0.1")
     replaced(path, "certs/ca.pem", "; import time; time.sleep(30)")
     before = contents(path)
@@ -721,8 +782,13 @@ def test_what_a_killed_run_left_among_the_temporary_files_is_cleared_after_an_ho
     assert not old.exists()
 
 
-def test_a_thousand_components_are_looked_through_once(unchanged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = "".join(f"req-{number} certs/{number}.pem: r.json ; $(sign) -profile client $<\n" for number in range(1000))
+def test_a_thousand_components_are_looked_through_once(
+    unchanged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "".join(
+        f"req-{number} certs/{number}.pem: r.json ; $(sign) -profile client $<\n"
+        for number in range(1000)
+    )
     folder = written(unchanged, f"sign = sh sign.sh $@\nreq:\n{lines}")
     asked: list[str] = []
 
@@ -736,7 +802,9 @@ def test_a_thousand_components_are_looked_through_once(unchanged: Path, monkeypa
 
 
 def test_variables_that_name_each_other_without_end_are_no_trap(unchanged: Path) -> None:
-    text = "A = $(B)$(B)\nB = $(A)$(A)\n" + "".join(f"V{i} = $(V{i + 1})$(V{i + 1})\n" for i in range(40))
+    text = "A = $(B)$(B)\nB = $(A)$(A)\n" + "".join(
+        f"V{i} = $(V{i + 1})$(V{i + 1})\n" for i in range(40)
+    )
     folder = written(unchanged, f"{text}V40 = x\nreq:\n\t$(if ,$(V0)) true\n")
     assert look_through(folder, "Makefile").commands == ()
     with pytest.raises(ScaffoldError, match="references itself"):

@@ -87,16 +87,26 @@ def test_two_branches_that_add_a_component_each_are_settled_in_two_files(
 
     assert kept(path, "sync", "--check").stderr == ""
     found, wanted = (
-        {name: text for name, text in contents(each).items() if not name.startswith((".git/", "archive/", RECORD))}
+        {
+            name: text
+            for name, text in contents(each).items()
+            if not name.startswith((".git/", "archive/", RECORD))
+        }
         for each in (path, expected)
     )
     assert {name: in_order(text) for name, text in found.items() if name not in GENERATED} == {
         name: in_order(text) for name, text in wanted.items() if name not in GENERATED
     }
-    assert not [name for name, text in found.items() if isinstance(text, bytes) and marked_lines(text.decode())]
+    assert not [
+        name
+        for name, text in found.items()
+        if isinstance(text, bytes) and marked_lines(text.decode())
+    ]
 
 
-def test_members_that_two_branches_have_added_are_both_in_the_shared_request(folder: Factory) -> None:
+def test_members_that_two_branches_have_added_are_both_in_the_shared_request(
+    folder: Factory,
+) -> None:
     path = folder()
     branched(path, ("add", "--member", "a=10.0.0.8"), ("add", "--member", "b=10.0.0.9"))
     settle(path)

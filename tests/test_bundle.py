@@ -23,7 +23,10 @@ from support import BIN, Done, contents, make, run, tls_scaffold
 from tls_scaffold.cli import cli
 
 USERS = "root,kube-apiserver,calico,calico-node,calico-cni,calico-kube-controllers,calicoctl,alice"
-WORDS = (*("--members", "10.0.0.1", "--member", "db=db.example+10.0.0.2+fd00::2", "--users", USERS), *P256[:2])
+WORDS = (
+    *("--members", "10.0.0.1", "--member", "db=db.example+10.0.0.2+fd00::2", "--users", USERS),
+    *P256[:2],
+)
 ENDPOINTS = "https://10.0.0.1:2379,https://db.example:2379"
 NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
 PEMS = {"{name}.pem", "{name}-key.pem", "ca.pem"}
@@ -63,7 +66,9 @@ def variables(path: Path) -> dict[str, str]:
         ("calicoctl", {"etcdctl.env", "calico.env", "calicoctl.cfg"}),
     ],
 )
-def test_a_bundle_holds_its_own_files_and_what_its_consumer_reads(signed: Factory, name: str, files: set[str]) -> None:
+def test_a_bundle_holds_its_own_files_and_what_its_consumer_reads(
+    signed: Factory, name: str, files: set[str]
+) -> None:
     folder = signed(*WORDS)
 
     bundle(folder, name)
@@ -76,12 +81,19 @@ def test_a_bundle_holds_its_own_files_and_what_its_consumer_reads(signed: Factor
         assert found[own] == (folder / "certs" / own).read_bytes()
 
 
-def test_a_member_s_variables_authenticate_clients_and_peers_by_certificate(signed: Factory) -> None:
+def test_a_member_s_variables_authenticate_clients_and_peers_by_certificate(
+    signed: Factory,
+) -> None:
     folder = signed(*WORDS)
 
     done = bundle(folder, "db")
 
-    files = {"CERT_FILE": "db.pem", "KEY_FILE": "db-key.pem", "CLIENT_CERT_AUTH": "true", "TRUSTED_CA_FILE": "ca.pem"}
+    files = {
+        "CERT_FILE": "db.pem",
+        "KEY_FILE": "db-key.pem",
+        "CLIENT_CERT_AUTH": "true",
+        "TRUSTED_CA_FILE": "ca.pem",
+    }
     assert variables(folder / "dist/db/etcd.env") == {
         "ETCD_NAME": "db",
         "ETCD_LISTEN_CLIENT_URLS": "https://10.0.0.2:2379,https://[fd00::2]:2379,https://127.0.0.1:2379",
@@ -102,13 +114,20 @@ def test_a_member_s_variables_authenticate_clients_and_peers_by_certificate(sign
         "in its working directory: `--data-dir` names one\n"
         "bundles hold keys: copy each to its own host only, and commit none\n"
     )
-    assert bundle(folder, "alice").stderr == "bundles hold keys: copy each to its own host only, and commit none\n"
+    assert (
+        bundle(folder, "alice").stderr
+        == "bundles hold keys: copy each to its own host only, and commit none\n"
+    )
 
 
 def test_a_member_starts_from_what_the_options_say_before_the_inventory(signed: Factory) -> None:
     folder = signed(*WORDS)
     inventory = json.loads((folder / "tls-scaffold.json").read_text())
-    inventory["etcd"] = {"data_dir": "/var/lib/etcd/default", "client_port": 4001, "auto_compaction": "off"}
+    inventory["etcd"] = {
+        "data_dir": "/var/lib/etcd/default",
+        "client_port": 4001,
+        "auto_compaction": "off",
+    }
     inventory["members"][0]["etcd"] = {"data_dir": "/data", "auto_compaction": "2h"}
     (folder / "tls-scaffold.json").write_text(json.dumps(inventory))
 
@@ -121,7 +140,9 @@ def test_a_member_starts_from_what_the_options_say_before_the_inventory(signed: 
     assert places == ["/data", "/var/lib/etcd/default", "/srv/etcd"]
     states = [each["ETCD_INITIAL_CLUSTER_STATE"] for each in (first, second, again)]
     assert states == ["new", "new", "existing"]
-    assert second["ETCD_AUTO_COMPACTION_RETENTION"] == "0"  # for a unit whose own variables say otherwise
+    assert (
+        second["ETCD_AUTO_COMPACTION_RETENTION"] == "0"
+    )  # for a unit whose own variables say otherwise
     assert "auto-compaction: 2h (etcd1)" in done.stderr
     assert "auto-compaction: off (db); clients have to compact\n" in done.stderr
     endpoints = "https://10.0.0.1:4001,https://db.example:4001"
@@ -131,8 +152,12 @@ def test_a_member_starts_from_what_the_options_say_before_the_inventory(signed: 
 
 
 @pytest.mark.needs("systemd-analyze")
-@pytest.mark.parametrize("words", [(), ("--at", "/srv/tls")], ids=["beside each other", "at a folder"])
-def test_the_drop_in_leaves_the_unit_s_own_command(signed: Factory, tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "words", [(), ("--at", "/srv/tls")], ids=["beside each other", "at a folder"]
+)
+def test_the_drop_in_leaves_the_unit_s_own_command(
+    signed: Factory, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     folder, units = signed(*WORDS), tmp_path / "units"
     bundle(folder, "etcd1", *words)
     drop_in = folder / "dist/etcd1/etcd.service.d/tls-scaffold.conf"
@@ -144,11 +169,15 @@ def test_the_drop_in_leaves_the_unit_s_own_command(signed: Factory, tmp_path: Pa
 
     shutil.copytree(drop_in.parent, units / "etcd.service.d")
     (units / "etcd.service").write_text("[Service]\nExecStart=/bin/true $DAEMON_ARGS\n")
-    checked = run("systemd-analyze", "verify", "./etcd.service", cwd=units, SYSTEMD_UNIT_PATH=f"{units}:")
+    checked = run(
+        "systemd-analyze", "verify", "./etcd.service", cwd=units, SYSTEMD_UNIT_PATH=f"{units}:"
+    )
     with drop_in.open("a") as text:
         text.write("EnvironmentFiles=/x\n")
     shutil.copy(drop_in, units / "etcd.service.d")
-    wrong = run("systemd-analyze", "verify", "./etcd.service", cwd=units, SYSTEMD_UNIT_PATH=f"{units}:")
+    wrong = run(
+        "systemd-analyze", "verify", "./etcd.service", cwd=units, SYSTEMD_UNIT_PATH=f"{units}:"
+    )
 
     assert "tls-scaffold.conf" not in checked.stderr
     assert "tls-scaffold.conf" in wrong.stderr  # which names what it does not know
@@ -259,14 +288,23 @@ def test_at_names_the_folder_that_the_consumers_will_have_the_files_in(signed: F
     assert variables(folder / "dist/alice/etcdctl.env")["ETCDCTL_CERT"] == "/srv/tls/alice.pem"
 
 
-@pytest.mark.parametrize("option", ["--at", "--data-dir", "--initial-cluster-state", "--p12-password-file"])
+@pytest.mark.parametrize(
+    "option", ["--at", "--data-dir", "--initial-cluster-state", "--p12-password-file"]
+)
 def test_an_option_that_was_given_nothing_is_a_usage_error(signed: Factory, option: str) -> None:
-    assert f"Invalid value for '{option}': it is empty" in bundle(signed(*WORDS), option, "", code=2).stderr
+    assert (
+        f"Invalid value for '{option}': it is empty"
+        in bundle(signed(*WORDS), option, "", code=2).stderr
+    )
 
 
 @pytest.mark.parametrize("option", ["--at", "--data-dir"])
-@pytest.mark.parametrize("home", ["relative", "/with blank", "/$(touch x)", "/a/../b/;", "/a/../b", "/%i"])
-def test_a_folder_that_is_no_plain_path_is_a_usage_error(signed: Factory, home: str, option: str) -> None:
+@pytest.mark.parametrize(
+    "home", ["relative", "/with blank", "/$(touch x)", "/a/../b/;", "/a/../b", "/%i"]
+)
+def test_a_folder_that_is_no_plain_path_is_a_usage_error(
+    signed: Factory, home: str, option: str
+) -> None:
     done = bundle(signed(*WORDS), option, home, code=2)
 
     told = "goes through `.` or `..`" if home == "/a/../b" else NO_PATH
@@ -278,7 +316,9 @@ def test_files_are_0600_and_folders_0700_whatever_the_umask(signed: Factory, uma
     folder = signed(*WORDS)
     (folder / "dist").mkdir(mode=0o755)
 
-    assert run(str(BIN / "tls-scaffold"), "bundle", "--tar", cwd=folder, umask=umask).returncode == 0
+    assert (
+        run(str(BIN / "tls-scaffold"), "bundle", "--tar", cwd=folder, umask=umask).returncode == 0
+    )
 
     dist = folder / "dist"
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (dist, *dist.rglob("*"))}
@@ -300,9 +340,15 @@ def test_an_archive_holds_the_folder_and_nothing_of_this_machine(signed: Factory
     for name in ("calico", "etcd1"):
         with tarfile.open(fileobj=io.BytesIO((folder / f"dist/{name}.tar.gz").read_bytes())) as tar:
             entries = tar.getmembers()
-            texts = {each.name: reader.read() for each in entries if (reader := tar.extractfile(each))}
-        assert texts == {f"{name}/{path}": text for path, text in contents(folder / "dist" / name).items()}
-        assert {(each.mode, each.uid, each.mtime) for each in entries if each.isfile()} == {(0o600, 0, 0)}
+            texts = {
+                each.name: reader.read() for each in entries if (reader := tar.extractfile(each))
+            }
+        assert texts == {
+            f"{name}/{path}": text for path, text in contents(folder / "dist" / name).items()
+        }
+        assert {(each.mode, each.uid, each.mtime) for each in entries if each.isfile()} == {
+            (0o600, 0, 0)
+        }
         assert {each.mode for each in entries if each.isdir()} == {0o700}
 
 
@@ -316,14 +362,21 @@ def test_a_bundle_is_made_anew_whole(signed: Factory) -> None:
 
     assert sorted(os.listdir(folder / "dist")) == [".gitignore", "calico", "root"]  # noqa: PTH208  (hidden names count)
     assert not (folder / "dist/calico/calico.secret.yaml").exists()
-    assert (folder / "dist/calico/calico.pem").read_bytes() == (folder / "certs/calico.pem").read_bytes()
+    assert (folder / "dist/calico/calico.pem").read_bytes() == (
+        folder / "certs/calico.pem"
+    ).read_bytes()
 
 
 def test_what_no_bundle_brings_is_never_taken_away(signed: Factory) -> None:
     """A member that ran in dist/ has its data there."""
     folder = signed(*WORDS)
     bundle(folder, "etcd1", "alice", "--kubeadm")
-    for path in ("etcd1/etcd1.etcd/member/wal/0", "etcd1/log", "etcd1/pki/etcd/mine", "alice/notes/x"):
+    for path in (
+        "etcd1/etcd1.etcd/member/wal/0",
+        "etcd1/log",
+        "etcd1/pki/etcd/mine",
+        "alice/notes/x",
+    ):
         (folder / "dist" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "dist" / path).write_text("data")
     (folder / "dist/alice/link").symlink_to("/nowhere")
@@ -361,7 +414,9 @@ def test_what_has_a_bundle_s_name_and_is_none_is_never_taken_away(signed: Factor
     assert (folder / "dist/root.tar.gz").is_dir()
 
 
-def test_a_kill_at_any_step_leaves_a_whole_bundle_and_the_next_run_ends_what_it_began(signed: Factory) -> None:
+def test_a_kill_at_any_step_leaves_a_whole_bundle_and_the_next_run_ends_what_it_began(
+    signed: Factory,
+) -> None:
     """The older bundle stays until the new one is whole, at its place or beside it."""
     folder, words = signed(*WORDS), ["bundle", "alice", "--kubernetes"]
     bundle(folder, *words[1:])
@@ -369,7 +424,9 @@ def test_a_kill_at_any_step_leaves_a_whole_bundle_and_the_next_run_ends_what_it_
     step = 1
     while kills.run(folder, words, step=step) == -signal.SIGKILL:
         there = [
-            contents(folder / "dist" / name) for name in ("alice", ".alice.old") if (folder / "dist" / name).is_dir()
+            contents(folder / "dist" / name)
+            for name in ("alice", ".alice.old")
+            if (folder / "dist" / name).is_dir()
         ]
         assert whole in there, step
         if step % 2:
@@ -380,7 +437,9 @@ def test_a_kill_at_any_step_leaves_a_whole_bundle_and_the_next_run_ends_what_it_
     assert step > 2 * len(whole)
 
 
-def test_a_second_certificate_that_a_member_has_no_more_is_no_stranger_in_its_bundle(signed: Factory) -> None:
+def test_a_second_certificate_that_a_member_has_no_more_is_no_stranger_in_its_bundle(
+    signed: Factory,
+) -> None:
     folder = signed(*WORDS)
     bundle(folder, "db", "alice")
     for name in ("db", "alice"):
@@ -427,7 +486,9 @@ def killed_at_write(folder: Path, number: int, words: list[str]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def test_a_kill_leaves_nothing_that_the_next_bundle_does_not_clear_and_no_rules_without_words(signed: Factory) -> None:
+def test_a_kill_leaves_nothing_that_the_next_bundle_does_not_clear_and_no_rules_without_words(
+    signed: Factory,
+) -> None:
     """An empty .gitignore would be taken for the user's own ever after, and git would take the keys."""
     folder, words = signed(*WORDS), ["bundle", "alice", "--tar"]
     number = 1
@@ -437,7 +498,8 @@ def test_a_kill_leaves_nothing_that_the_next_bundle_does_not_clear_and_no_rules_
 
         bundle(folder, "alice")
 
-        assert sorted(set(os.listdir(folder / "dist")) - {"alice.tar.gz"}) == [".gitignore", "alice"], number  # noqa: PTH208
+        left = {path.name for path in (folder / "dist").iterdir()} - {"alice.tar.gz"}
+        assert left == {".gitignore", "alice"}, number
         shutil.rmtree(folder / "dist")
         number += 1
     assert number > len((".gitignore", *PEMS, "etcdctl.env", "alice.tar.gz"))
@@ -489,7 +551,9 @@ def test_an_unknown_name_is_told_with_the_one_that_was_meant(signed: Factory) ->
     assert not (folder / "dist").exists()
 
 
-def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_made(signed: Factory) -> None:
+def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_made(
+    signed: Factory,
+) -> None:
     folder = signed(*WORDS)
     pairs = folder / "certs"
     (pairs / "alice-key.pem").write_bytes((pairs / "root-key.pem").read_bytes())
@@ -540,7 +604,10 @@ def test_a_ca_that_did_not_sign_is_told_and_no_bundle_is_made(signed: Factory) -
             "`make` copies `certs/ca.pem` there\n"
         )
     ca.write_bytes(strange)
-    assert "`certs/alice.pem` is not signed by `certs/trust.pem`" in bundle(folder, "alice", code=1).stderr
+    assert (
+        "`certs/alice.pem` is not signed by `certs/trust.pem`"
+        in bundle(folder, "alice", code=1).stderr
+    )
     trust.write_text("garbage")
     assert "`certs/trust.pem` is not a certificate" in bundle(folder, "alice", code=1).stderr
     assert not (folder / "dist/alice").exists()
@@ -551,7 +618,9 @@ def test_a_ca_that_did_not_sign_is_told_and_no_bundle_is_made(signed: Factory) -
     assert (folder / "dist/alice/ca.pem").read_bytes() == strange + own
 
 
-def test_without_a_file_of_what_others_trust_the_ca_s_own_certificate_is_handed_out(signed: Factory) -> None:
+def test_without_a_file_of_what_others_trust_the_ca_s_own_certificate_is_handed_out(
+    signed: Factory,
+) -> None:
     """A Makefile of a team's own, of an adopted folder, makes a CA and nothing else."""
     folder = signed(*WORDS)
     (folder / "certs/trust.pem").unlink()
@@ -589,6 +658,9 @@ def test_members_whose_cns_their_peers_do_not_ask_for_are_not_handed_out(signed:
 def test_an_archive_takes_no_other_component_s_place(signed: Factory) -> None:
     folder = signed("--members", "10.0.0.1", "--users", "a,a.tar.gz", *P256[:2])
 
-    assert "`dist/a.tar.gz` would be an archive and a component's folder" in bundle(folder, "--tar", code=1).stderr
+    assert (
+        "`dist/a.tar.gz` would be an archive and a component's folder"
+        in bundle(folder, "--tar", code=1).stderr
+    )
     bundle(folder)
     assert (folder / "dist/a.tar.gz/a.tar.gz.pem").is_file()

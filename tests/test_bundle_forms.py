@@ -42,7 +42,9 @@ class Client {
 pytestmark = pytest.mark.needs("make", "openssl")
 
 
-def bundle(folder: Path, *words: str, code: int = 0, umask: int = -1, password: str = "", **variables: str) -> Done:
+def bundle(
+    folder: Path, *words: str, code: int = 0, umask: int = -1, password: str = "", **variables: str
+) -> Done:
     given = {PASSWORD: password} if password else {}
     words = (str(BIN / "tls-scaffold"), "-C", str(folder), "bundle", *words)
     done = run(*words, umask=umask, **given, **variables)  # type: ignore[arg-type]
@@ -81,7 +83,9 @@ def public_of(certificate: Path) -> str:
 
 
 def keytool(store: Path, password: Path, *words: str, code: int = 0) -> str:
-    done = run("keytool", "-list", *words, "-keystore", str(store), "-storepass:file", str(password))
+    done = run(
+        "keytool", "-list", *words, "-keystore", str(store), "-storepass:file", str(password)
+    )
     assert done.returncode == code, done.stdout
     return done.stdout
 
@@ -93,7 +97,9 @@ def entries(store: Path, password: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_key_of_a_bundle_is_pkcs8_where_that_is_asked_for(own: Factory, key: str) -> None:
-    folder = own("--members", "10.0.0.1", "--proxies", "0", "--users", "calico,kube-apiserver", "--key", key)
+    folder = own(
+        "--members", "10.0.0.1", "--proxies", "0", "--users", "calico,kube-apiserver", "--key", key
+    )
     before = contents(folder / "certs")
 
     bundle(folder, "--key-form", "pkcs8", "--kubernetes", "--kubeadm")
@@ -107,7 +113,10 @@ def test_every_key_of_a_bundle_is_pkcs8_where_that_is_asked_for(own: Factory, ke
         secret = yaml.safe_load((dist / f"{name}/{name}.secret.yaml").read_text())
         assert base64.b64decode(secret["data"]["tls.key"]) == pem
     calico = yaml.safe_load((dist / "calico/calico-etcd-secrets.yaml").read_text())
-    assert base64.b64decode(calico["data"]["etcd-key"]) == (dist / "calico/calico-key.pem").read_bytes()
+    assert (
+        base64.b64decode(calico["data"]["etcd-key"])
+        == (dist / "calico/calico-key.pem").read_bytes()
+    )
     for path, name in (
         ("etcd1/pki/etcd/server.key", "etcd1"),
         ("etcd1/pki/etcd/peer.key", "etcd1"),
@@ -118,7 +127,9 @@ def test_every_key_of_a_bundle_is_pkcs8_where_that_is_asked_for(own: Factory, ke
 
 
 @pytest.mark.parametrize("words", [(), ("--key-form", "as-signed")])
-def test_keys_are_as_signed_unless_another_form_is_asked_for(own: Factory, words: tuple[str, ...]) -> None:
+def test_keys_are_as_signed_unless_another_form_is_asked_for(
+    own: Factory, words: tuple[str, ...]
+) -> None:
     folder = own("--members", "10.0.0.1", "--proxies", "0", "--users", "alice", "--key", "ed25519")
 
     bundle(folder, "alice", "--kubernetes", *words)
@@ -139,7 +150,9 @@ def test_a_form_of_keys_that_is_none_is_a_usage_error(own: Factory) -> None:
     assert not (folder / "dist").exists()
 
 
-def test_a_key_that_is_encrypted_is_handed_out_as_it_is_and_in_no_form_without_a_password(own: Factory) -> None:
+def test_a_key_that_is_encrypted_is_handed_out_as_it_is_and_in_no_form_without_a_password(
+    own: Factory,
+) -> None:
     folder = own(*SMALL)
     for name in ("calico", "Alice_B"):
         key = folder / f"certs/{name}-key.pem"
@@ -177,9 +190,18 @@ def test_java_finds_the_pair_under_its_own_name_and_trusts_the_ca(own: Factory, 
 
     made = folder / "dist/Alice_B"
     assert sorted(path.name for path in made.iterdir()) == [
-        *("Alice_B-key.pem", "Alice_B.p12", "Alice_B.pem", "ca.pem", "etcdctl.env", "truststore.p12")
+        *(
+            "Alice_B-key.pem",
+            "Alice_B.p12",
+            "Alice_B.pem",
+            "ca.pem",
+            "etcdctl.env",
+            "truststore.p12",
+        )
     ]
-    assert entries(made / "Alice_B.p12", password) == {"alice_b": "PrivateKeyEntry"}  # keytool shows no capitals
+    assert entries(made / "Alice_B.p12", password) == {
+        "alice_b": "PrivateKeyEntry"
+    }  # keytool shows no capitals
     assert entries(made / "truststore.p12", password) == {"ca": "trustedCertEntry"}
     chain = keytool(made / "Alice_B.p12", password, "-rfc")
     assert "Certificate chain length: 2\n" in chain
@@ -196,12 +218,17 @@ def test_of_several_cas_all_are_trusted_and_the_chain_has_the_one_that_signed(ow
     folder, other = own(*SMALL), own(*SMALL, name="other")
     ca = folder / "certs/trust.pem"
     signer, older = ca.read_text(), (other / "certs/ca.pem").read_text()
-    ca.write_text(older + signer + older)  # they have one name: a chain by names alone would end in the first
+    ca.write_text(
+        older + signer + older
+    )  # they have one name: a chain by names alone would end in the first
 
     password = stores(folder, "calico")
 
     made = folder / "dist/calico"
-    assert entries(made / "truststore.p12", password) == {"ca": "trustedCertEntry", "ca-2": "trustedCertEntry"}
+    assert entries(made / "truststore.p12", password) == {
+        "ca": "trustedCertEntry",
+        "ca-2": "trustedCertEntry",
+    }
     chain = keytool(made / "calico.p12", password, "-rfc")
     assert signer.strip() in chain
     assert older.strip() not in chain
@@ -217,20 +244,27 @@ def test_a_member_with_a_second_certificate_has_both_key_stores(tmp_path: Path) 
     made = folder / "dist/m"
     assert {path.name for path in made.glob("*.p12")} == {"m.p12", "peer-m.p12", "truststore.p12"}
     for name in ("m", "peer-m"):
-        assert (folder / f"certs/{name}.pem").read_text().strip() in keytool(made / f"{name}.p12", password, "-rfc")
+        assert (folder / f"certs/{name}.pem").read_text().strip() in keytool(
+            made / f"{name}.p12", password, "-rfc"
+        )
 
 
 def with_peer(tmp_path: Path) -> Path:
     """Return a signed folder with a member that has a second certificate, and a user whose files lie elsewhere."""
     inventory = {
-        "members": [{"name": "m", "hosts": ["10.0.0.1"], "peer": {}}, {"name": "n", "hosts": ["10.0.0.2"]}],
+        "members": [
+            {"name": "m", "hosts": ["10.0.0.1"], "peer": {}},
+            {"name": "n", "hosts": ["10.0.0.2"]},
+        ],
         "proxies": 0,
         "users": [{"name": "u", "cn": "u", "output": "old/x", "role": "kube-apiserver"}],
         "key": "ecdsa-256",
     }
     (tmp_path / "inventory.json").write_text(json.dumps(inventory))
     folder = tmp_path / "with-peer"
-    done = run(str(BIN / "tls-scaffold"), "new", str(folder), "--from", str(tmp_path / "inventory.json"))
+    done = run(
+        str(BIN / "tls-scaffold"), "new", str(folder), "--from", str(tmp_path / "inventory.json")
+    )
     assert done.returncode == 0, done.stderr
     make(folder, SIGNER="tls-scaffold")
     return folder
@@ -253,16 +287,27 @@ def test_a_pair_that_lies_elsewhere_is_handed_out_by_its_component_s_name(tmp_pa
 def test_etcd_runs_from_kubeadm_s_files_and_a_java_client_talks_to_it_with_the_stores_and_not_without(
     own: Factory, running: Callable[..., object], tmp_path: Path, key: str
 ) -> None:
-    folder = own("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,kube-apiserver", "--key", key)
+    folder = own(
+        "--members", "10.0.0.1", "--proxies", "0", "--users", "alice,kube-apiserver", "--key", key
+    )
     password = stores(folder, "--kubeadm", password="signs:$x'and_letters").read_text().strip()
     made, api_server = folder / "dist/alice", folder / "dist/kube-apiserver/pki"
     (tmp_path / "Client.java").write_text(JAVA_CLIENT)
     url = f"https://127.0.0.1:{free_port()}"
 
     def is_healthy() -> bool:
-        files = {"cacert": "etcd/ca.crt", "cert": "apiserver-etcd-client.crt", "key": "apiserver-etcd-client.key"}
+        files = {
+            "cacert": "etcd/ca.crt",
+            "cert": "apiserver-etcd-client.crt",
+            "key": "apiserver-etcd-client.key",
+        }
         words = [f"--{name}={api_server / path}" for name, path in files.items()]
-        return run("etcdctl", f"--endpoints={url}", *words, "endpoint", "health", ETCDCTL_API="3").returncode == 0
+        return (
+            run(
+                "etcdctl", f"--endpoints={url}", *words, "endpoint", "health", ETCDCTL_API="3"
+            ).returncode
+            == 0
+        )
 
     def java(*parts: str) -> Done:
         # A file of options, so that the password is in no process list.
@@ -273,24 +318,45 @@ def test_etcd_runs_from_kubeadm_s_files_and_a_java_client_talks_to_it_with_the_s
             for end, text in (("", files[part]), ("Password", password), ("Type", "PKCS12"))
         ]
         (tmp_path / "options").write_text("".join(settings))
-        return run("java", f"@{tmp_path / 'options'}", str(tmp_path / "Client.java"), f"{url}/health")
+        return run(
+            "java", f"@{tmp_path / 'options'}", str(tmp_path / "Client.java"), f"{url}/health"
+        )
 
     pki = folder / "dist/etcd1/pki/etcd"
     running(
         "etcd",
-        *("--name=x", f"--data-dir={tmp_path / 'data'}", "--client-cert-auth", "--peer-client-cert-auth"),
-        *(f"--cert-file={pki}/server.crt", f"--key-file={pki}/server.key", f"--trusted-ca-file={pki}/ca.crt"),
+        *(
+            "--name=x",
+            f"--data-dir={tmp_path / 'data'}",
+            "--client-cert-auth",
+            "--peer-client-cert-auth",
+        ),
+        *(
+            f"--cert-file={pki}/server.crt",
+            f"--key-file={pki}/server.key",
+            f"--trusted-ca-file={pki}/ca.crt",
+        ),
         *(f"--peer-cert-file={pki}/peer.crt", f"--peer-key-file={pki}/peer.key"),
-        *(f"--peer-trusted-ca-file={pki}/ca.crt", f"--listen-peer-urls=https://127.0.0.1:{free_port()}"),
+        *(
+            f"--peer-trusted-ca-file={pki}/ca.crt",
+            f"--listen-peer-urls=https://127.0.0.1:{free_port()}",
+        ),
         *(f"--listen-client-urls={url}", f"--advertise-client-urls={url}"),
         cwd=tmp_path,
     )
     wait_for(is_healthy, 30)
-    healthy, nobody, trusting_nobody = java("keyStore", "trustStore"), java("trustStore"), java("keyStore")
+    healthy, nobody, trusting_nobody = (
+        java("keyStore", "trustStore"),
+        java("trustStore"),
+        java("keyStore"),
+    )
 
     assert json.loads(healthy.stdout)["health"] == "true", healthy.stderr
     assert nobody.returncode == trusting_nobody.returncode == 1
-    assert (nobody.stdout, trusting_nobody.stdout) == ("", "")  # etcd may reset what it refuses before Java is told why
+    assert (nobody.stdout, trusting_nobody.stdout) == (
+        "",
+        "",
+    )  # etcd may reset what it refuses before Java is told why
     assert "PKIX path building failed" in trusting_nobody.stderr
 
 
@@ -303,7 +369,10 @@ def free_port() -> int:
 def test_without_a_password_both_ways_to_give_it_are_told(own: Factory) -> None:
     folder = own(*SMALL)
 
-    for done in (bundle(folder, "--p12", code=2), bundle(folder, "--p12", code=2, TLS_SCAFFOLD_P12_PASSWORD="")):
+    for done in (
+        bundle(folder, "--p12", code=2),
+        bundle(folder, "--p12", code=2, TLS_SCAFFOLD_P12_PASSWORD=""),
+    ):
         assert done.stderr == (
             "error: --p12 needs a password for the stores\n\n"
             "hint: `--p12-password-file FILE` names a file that holds it, or put it into the variable "
@@ -312,34 +381,49 @@ def test_without_a_password_both_ways_to_give_it_are_told(own: Factory) -> None:
     assert not (folder / "dist").exists()
 
 
-def test_a_password_without_stores_is_a_usage_error_where_the_option_was_given(own: Factory, tmp_path: Path) -> None:
+def test_a_password_without_stores_is_a_usage_error_where_the_option_was_given(
+    own: Factory, tmp_path: Path
+) -> None:
     folder, file = own(*SMALL), str(tmp_path / "password")
 
     done = bundle(folder, "--p12-password-file", file, code=2)
 
     assert done.stderr == "error: --p12-password-file: the password is for `--p12` alone\n"
     assert not (folder / "dist").exists()
-    bundle(folder, "calico", TLS_SCAFFOLD_P12_PASSWORD_FILE=file, password="x")  # set for other runs
+    bundle(
+        folder, "calico", TLS_SCAFFOLD_P12_PASSWORD_FILE=file, password="x"
+    )  # set for other runs
     assert not list((folder / "dist").rglob("*.p12"))
 
 
 @pytest.mark.needs("keytool")
 @pytest.mark.parametrize("content", [b"secret", b"secret\n", b"secret\r\n"])
-def test_the_password_is_the_first_line_of_a_file_without_its_end(own: Factory, tmp_path: Path, content: bytes) -> None:
+def test_the_password_is_the_first_line_of_a_file_without_its_end(
+    own: Factory, tmp_path: Path, content: bytes
+) -> None:
     folder, file, plain = own(*SMALL), tmp_path / "file", tmp_path / "plain"
     file.write_bytes(content)
     (tmp_path / "link").symlink_to(file)
     plain.write_text("secret")
 
     for name in ("file", "link"):
-        bundle(folder, "calico", "--p12", "--p12-password-file", str(tmp_path / name), password="not this one")
+        bundle(
+            folder,
+            "calico",
+            "--p12",
+            "--p12-password-file",
+            str(tmp_path / name),
+            password="not this one",
+        )
         assert entries(folder / "dist/calico/calico.p12", plain) == {"calico": "PrivateKeyEntry"}
     bundle(folder, "calico", "--p12", password="secret")
     assert entries(folder / "dist/calico/truststore.p12", plain) == {"ca": "trustedCertEntry"}
 
 
 SHORT = "it is shorter than 6 characters: Java's keytool makes no store with less"
-SIGNS = "it has characters beyond letters, digits, blanks and signs of ASCII: Java opens no such store"
+SIGNS = (
+    "it has characters beyond letters, digits, blanks and signs of ASCII: Java opens no such store"
+)
 LINES = "it has more than one line"
 
 
@@ -383,7 +467,9 @@ def test_a_password_of_the_environment_keeps_the_same_rules(own: Factory) -> Non
     assert not (folder / "dist").exists()
 
 
-def test_a_password_file_that_is_none_is_told_and_waited_for_by_nobody(own: Factory, tmp_path: Path) -> None:
+def test_a_password_file_that_is_none_is_told_and_waited_for_by_nobody(
+    own: Factory, tmp_path: Path
+) -> None:
     folder = own(*SMALL)
     os.mkfifo(tmp_path / "pipe")
     with (tmp_path / "huge").open("wb") as huge:
@@ -405,7 +491,10 @@ def test_a_password_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("secret")
     (tmp_path / "password").chmod(0)
 
-    with as_somebody(tmp_path) as theirs, pytest.raises(ScaffoldError, match="can't be read: Permission denied"):
+    with (
+        as_somebody(tmp_path) as theirs,
+        pytest.raises(ScaffoldError, match="can't be read: Permission denied"),
+    ):
         read_password(Forms(p12=True, password_file=str(theirs / "password")))
 
 
@@ -452,13 +541,19 @@ def test_an_archive_holds_every_form_and_only_stores_differ_the_next_time(own: F
     for each in (packed("--p12"), packed("--p12")):
         with tarfile.open(fileobj=io.BytesIO(each)) as tar:
             found = tar.getmembers()
-            unpacked.append({entry.name: reader.read() for entry in found if (reader := tar.extractfile(entry))})
+            unpacked.append(
+                {entry.name: reader.read() for entry in found if (reader := tar.extractfile(entry))}
+            )
         folders = [entry for entry in found if entry.isdir()]
         names = ["etcd1", "etcd1/etcd.service.d", "etcd1/pki", "etcd1/pki/etcd"]
         assert [entry.name for entry in folders] == names
         assert {entry.mode for entry in folders} == {0o700}
-        assert {(entry.mode, entry.uid, entry.mtime) for entry in found if entry.isfile()} == {(0o600, 0, 0)}
-    assert unpacked[1] == {f"etcd1/{path}": data for path, data in contents(folder / "dist/etcd1").items()}
+        assert {(entry.mode, entry.uid, entry.mtime) for entry in found if entry.isfile()} == {
+            (0o600, 0, 0)
+        }
+    assert unpacked[1] == {
+        f"etcd1/{path}": data for path, data in contents(folder / "dist/etcd1").items()
+    }
     differing = {path for path, data in unpacked[0].items() if data != unpacked[1][path]}
     assert differing == {"etcd1/etcd1.p12", "etcd1/truststore.p12"}
 

@@ -29,7 +29,8 @@ def document(file: Path) -> Any:
 
 @pytest.mark.needs("kubectl")
 @pytest.mark.parametrize(
-    ("name", "called"), [("etcd1", "etcd-etcd1"), ("calico", "etcd-calico"), ("Alice_B.x", "etcd-alice-b.x")]
+    ("name", "called"),
+    [("etcd1", "etcd-etcd1"), ("calico", "etcd-calico"), ("Alice_B.x", "etcd-alice-b.x")],
 )
 def test_a_secret_is_what_kubectl_makes_of_the_pair_and_the_ca_beside_it(
     path: Path, tmp_path: Path, name: str, called: str
@@ -58,7 +59,9 @@ def test_a_secret_is_what_kubectl_makes_of_the_pair_and_the_ca_beside_it(
         kubectl("label", "--local", "-f", str(file), "a=b")
 
 
-def test_every_form_hands_out_what_others_trust_and_not_what_signs(signed: Factory, path: Path) -> None:
+def test_every_form_hands_out_what_others_trust_and_not_what_signs(
+    signed: Factory, path: Path
+) -> None:
     """While one CA follows another there are two of them in it."""
     other = signed("--members", "10.0.0.9", *P256, name="other")
     both = (other / "certs/ca.pem").read_text() + (path / "certs/ca.pem").read_text()
@@ -81,15 +84,26 @@ def test_each_manifest_with_a_key_begins_with_a_word_about_committing_it(path: P
     bundle(path, "--kubernetes", "--kubeadm")
 
     said = "# A private key is in this file: never commit it.\n"
-    manifests = [file for file in (path / "dist").rglob("*.y*ml") if document(file).get("kind") == "Secret"]
+    manifests = [
+        file for file in (path / "dist").rglob("*.y*ml") if document(file).get("kind") == "Secret"
+    ]
     assert sorted(file.name for file in manifests) == sorted(
-        ["calico-etcd-secrets.yaml", *(f"{name}.secret.yaml" for name in ("etcd1", *USERS.split(",")))]
+        [
+            "calico-etcd-secrets.yaml",
+            *(f"{name}.secret.yaml" for name in ("etcd1", *USERS.split(","))),
+        ]
     )
     assert all(file.read_text().startswith(said) for file in manifests)
-    assert all("namespace" not in document(file)["metadata"] for file in manifests if ".secret." in file.name)
+    assert all(
+        "namespace" not in document(file)["metadata"]
+        for file in manifests
+        if ".secret." in file.name
+    )
 
 
-def test_components_that_would_have_one_secret_are_all_told_and_nothing_is_made(signed: Factory) -> None:
+def test_components_that_would_have_one_secret_are_all_told_and_nothing_is_made(
+    signed: Factory,
+) -> None:
     folder = signed("--members", "a-b=10.0.0.1", "--users", "a_b,x.y,x.y_", *P256)
 
     done = bundle(folder, "--kubernetes", code=1)
@@ -105,21 +119,30 @@ def test_components_that_would_have_one_secret_are_all_told_and_nothing_is_made(
     bundle(folder)
 
 
-def test_a_member_s_second_certificate_has_a_secret_and_kubeadm_s_name_for_peers(tmp_path: Path) -> None:
+def test_a_member_s_second_certificate_has_a_secret_and_kubeadm_s_name_for_peers(
+    tmp_path: Path,
+) -> None:
     folder = with_peer(tmp_path)
 
     bundle(folder, "--kubernetes", "--kubeadm")
 
     dist, certs = folder / "dist", folder / "certs"
     assert document(dist / "m/peer-m.secret.yaml")["metadata"] == {"name": "etcd-peer-m"}
-    pairs = {"m/pki/etcd/server": "m", "m/pki/etcd/peer": "peer-m", "n/pki/etcd/server": "n", "n/pki/etcd/peer": "n"}
+    pairs = {
+        "m/pki/etcd/server": "m",
+        "m/pki/etcd/peer": "peer-m",
+        "n/pki/etcd/server": "n",
+        "n/pki/etcd/peer": "n",
+    }
     for made, name in pairs.items():
         assert (dist / f"{made}.crt").read_bytes() == (certs / f"{name}.pem").read_bytes()
         assert (dist / f"{made}.key").read_bytes() == (certs / f"{name}-key.pem").read_bytes()
     # The user with the preset has a name of its own, and its files lie elsewhere.
     client = dist / "u/pki/apiserver-etcd-client"
     assert client.with_suffix(".crt").read_bytes() == (folder / "old/x.pem").read_bytes()
-    assert public_of_key(client.with_suffix(".key").read_bytes()) == public_of(client.with_suffix(".crt"))
+    assert public_of_key(client.with_suffix(".key").read_bytes()) == public_of(
+        client.with_suffix(".crt")
+    )
     for name in ("m", "n", "u"):
         assert (dist / f"{name}/pki/etcd/ca.crt").read_bytes() == (certs / "ca.pem").read_bytes()
 
@@ -130,10 +153,15 @@ def test_kubeadm_finds_what_its_configuration_names(path: Path) -> None:
     made = path / "dist/kube-apiserver"
     settings = document(made / "kubeadm-etcd.yaml")
     external = settings["etcd"].pop("external")
-    assert settings == {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "etcd": {}}
+    assert settings == {
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "ClusterConfiguration",
+        "etcd": {},
+    }
     assert external.pop("endpoints") == ["https://10.0.0.1:2379"]
     ca, certificate, key = (
-        made / external[field].removeprefix("/etc/kubernetes/") for field in ("caFile", "certFile", "keyFile")
+        made / external[field].removeprefix("/etc/kubernetes/")
+        for field in ("caFile", "certFile", "keyFile")
     )
     assert {str(file.relative_to(made)) for file in (ca, certificate, key)} == {
         path for path in contents(made) if path.startswith("pki/")

@@ -55,7 +55,9 @@ class Cluster:
         """Start a member on its host, from a fresh copy of its bundle unless that is not wanted."""
         host = self.host(name) if copy else self.hosts / name
         # A pipe that nobody reads would fill and hold etcd up.
-        return self.running("sh", "-c", "set -a; . ./etcd.env; exec etcd >>log 2>&1", cwd=host, PATH=self.programs)
+        return self.running(
+            "sh", "-c", "set -a; . ./etcd.env; exec etcd >>log 2>&1", cwd=host, PATH=self.programs
+        )
 
     def log(self, name: str) -> str:
         return (self.hosts / name / "log").read_text()
@@ -97,7 +99,9 @@ class Cluster:
 
 
 @pytest.mark.parametrize("path", VERSIONS)
-def test_members_and_users_work_from_their_bundles_as_they_are(signed: Factory, running: Running, path: str) -> None:
+def test_members_and_users_work_from_their_bundles_as_they_are(
+    signed: Factory, running: Running, path: str
+) -> None:
     hosts = addresses(path, 0)
     cluster = Cluster(bundled(signed("--members", ",".join(hosts), *USERS, *P256)), path, running)
 
@@ -112,7 +116,9 @@ def test_members_and_users_work_from_their_bundles_as_they_are(signed: Factory, 
     assert cluster.said("root", "user list") == "alice\ncalico\nroot\n"
     for host in hosts:
         assert cluster.peer_port_takes(host, "etcd1")
-        assert [name for name in ("root", "alice", "calico") if cluster.peer_port_takes(host, name)] == []
+        assert [
+            name for name in ("root", "alice", "calico") if cluster.peer_port_takes(host, name)
+        ] == []
     for name in ("etcd1", "etcd2", "etcd3"):
         assert "unrecognized environment variable" not in cluster.log(name)
         told = ("1h0m0s", "ETCD_AUTO_COMPACTION_RETENTION=1h")  # from 3.5 on, and before
@@ -138,7 +144,15 @@ def test_a_cluster_that_runs_takes_its_bundle_and_one_more_member(
     cluster.member("etcd1")
     add = f"member add etcd2 --peer-urls=https://{hosts[1]}:7001"
     wait_for(lambda: cluster.etcdctl("root", add).returncode == 0, 30)
-    bundled(folder, "etcd2", "alice", "--initial-cluster-state", "existing", "--data-dir", f"{data}/second")
+    bundled(
+        folder,
+        "etcd2",
+        "alice",
+        "--initial-cluster-state",
+        "existing",
+        "--data-dir",
+        f"{data}/second",
+    )
     cluster.member("etcd2")
 
     assert cluster.up("alice").said("alice", "get /alice/x --print-value-only") == "before\n"
@@ -165,10 +179,14 @@ def test_members_whose_peers_have_other_cns_are_taken_over_in_two_rounds(
             members[name].wait(20)
             variables = cluster.host(name) / "etcd.env"
             if not refusing:
-                kept = [line for line in variables.read_text().splitlines() if "ALLOWED_CN" not in line]
+                kept = [
+                    line for line in variables.read_text().splitlines() if "ALLOWED_CN" not in line
+                ]
                 variables.write_text("\n".join(kept) + "\n")
             members[name] = cluster.member(name, copy=False)
-            wait_for(lambda: cluster.etcdctl("root", "endpoint health --cluster").returncode == 0, 60)
+            wait_for(
+                lambda: cluster.etcdctl("root", "endpoint health --cluster").returncode == 0, 60
+            )
             assert cluster.said("root", f"put /x {name}") == "OK\n"
 
     assert cluster.peer_port_takes(hosts[0], "etcd2")
@@ -183,13 +201,22 @@ def old_cns(folder: Path, cluster: Cluster, names: Iterable[str]) -> None:
         old = {**request, "CN": f"{name}.old"}
         (host / "old.json").write_text(json.dumps(old))
         ca = ("-ca", folder / "certs/ca.pem", "-ca-key", folder / "certs/ca-key.pem")
-        signing = ["cfssl", "gencert", *map(str, ca), "-config", str(folder / "config/ca-config.json"), "old.json"]
+        signing = [
+            "cfssl",
+            "gencert",
+            *map(str, ca),
+            "-config",
+            str(folder / "config/ca-config.json"),
+            "old.json",
+        ]
         signed = run(*signing, cwd=host)
         pair = json.loads(signed.stdout)
         (host / f"{name}.pem").write_text(pair["cert"])
         (host / f"{name}-key.pem").write_text(pair["key"])
         variables = (host / "etcd.env").read_text().splitlines()
-        (host / "etcd.env").write_text("\n".join(line for line in variables if "ALLOWED_CN" not in line) + "\n")
+        (host / "etcd.env").write_text(
+            "\n".join(line for line in variables if "ALLOWED_CN" not in line) + "\n"
+        )
 
 
 @pytest.mark.parametrize("path", VERSIONS)
@@ -197,8 +224,16 @@ def test_members_of_several_cns_are_a_list_where_etcd_takes_one(
     folder: Factory, tmp_path: Path, running: Running, path: str
 ) -> None:
     hosts = addresses(path, 2)
-    members = [{"name": f"m{number}", "hosts": [host], "cn": f"member {number}"} for number, host in enumerate(hosts)]
-    inventory = {"members": members, "users": ["root", "alice"], "separate_requests": True, "key": "ecdsa-256"}
+    members = [
+        {"name": f"m{number}", "hosts": [host], "cn": f"member {number}"}
+        for number, host in enumerate(hosts)
+    ]
+    inventory = {
+        "members": members,
+        "users": ["root", "alice"],
+        "separate_requests": True,
+        "key": "ecdsa-256",
+    }
     (tmp_path / "several.json").write_text(json.dumps(inventory))
     made = folder("--from", str(tmp_path / "several.json"))
     make(made, "-j2", SIGNER="cfssl")
@@ -211,7 +246,9 @@ def test_members_of_several_cns_are_a_list_where_etcd_takes_one(
 
     if tools(path).knows_several_peer_cns:
         cluster.up()
-        takes = [name for name in ("m0", "m1", "m2", "alice") if cluster.peer_port_takes(hosts[0], name)]
+        takes = [
+            name for name in ("m0", "m1", "m2", "alice") if cluster.peer_port_takes(hosts[0], name)
+        ]
         assert takes == ["m0", "m1", "m2"]
     else:
         wait_for(lambda: "client certificate authentication failed" in cluster.log("m0"), 30)
@@ -220,9 +257,14 @@ def test_members_of_several_cns_are_a_list_where_etcd_takes_one(
 
 
 @pytest.mark.parametrize("name", ["1e3", "0x10", "1.0", "yes", "y", "1_000"])
-def test_names_that_look_like_numbers_are_names_to_etcd(signed: Factory, running: Running, name: str) -> None:
+def test_names_that_look_like_numbers_are_names_to_etcd(
+    signed: Factory, running: Running, name: str
+) -> None:
     folder = signed("--members", f"{name}=127.39.0.1", *P256, "--users", "root")
-    settings(folder, etcd={"client_port": 20000 + sum(name.encode()), "peer_port": 30000 + sum(name.encode())})
+    settings(
+        folder,
+        etcd={"client_port": 20000 + sum(name.encode()), "peer_port": 30000 + sum(name.encode())},
+    )
     cluster = Cluster(bundled(folder), SYSTEM, running)
 
     cluster.member(name)

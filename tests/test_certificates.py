@@ -23,8 +23,12 @@ from tls_scaffold.words import Key
 NOW = datetime(2026, 11, 23, 20, 30, tzinfo=timezone.utc)
 SMALL = Key("ecdsa", 256)
 NAMES = ({"C": "DE", "O": "One", "OU": "a, b"},)
-CA_REQUEST = Request(cn="CA", key=SMALL, ca=Authority("87600h", 1), names=NAMES, crl_url="http://c/")
-REQUEST = Request(cn="etcd", hosts=("localhost", "10.0.0.1", "::1", "o@x.y", "https://x/"), key=SMALL, names=NAMES)
+CA_REQUEST = Request(
+    cn="CA", key=SMALL, ca=Authority("87600h", 1), names=NAMES, crl_url="http://c/"
+)
+REQUEST = Request(
+    cn="etcd", hosts=("localhost", "10.0.0.1", "::1", "o@x.y", "https://x/"), key=SMALL, names=NAMES
+)
 PROFILE = Profile(
     name="p",
     usages=("signing", "key agreement", "encipher only", "server auth", "s/mime"),
@@ -55,7 +59,13 @@ def test_reads_back_what_was_signed() -> None:
     assert found.subject == (("C", "DE"), ("O", "One"), ("OU", "a, b"), ("CN", "etcd"))
     assert found.issuer == CA.certificate.subject
     assert found.hosts == ("localhost", "o@x.y", "10.0.0.1", "::1", "https://x/")
-    assert found.usages == ("signing", "key agreement", "encipher only", "server auth", "email protection")
+    assert found.usages == (
+        "signing",
+        "key agreement",
+        "encipher only",
+        "server auth",
+        "email protection",
+    )
     assert (found.not_before, found.lifetime) == (NOW - timedelta(minutes=5), timedelta(hours=8760))
     assert (found.cn, found.key, found.is_ca, found.path_length) == ("etcd", SMALL, False, None)
     assert (found.crl_urls, found.ocsp_urls) == (("http://c/",), ("http://o/",))
@@ -67,10 +77,25 @@ def test_reads_back_what_was_signed() -> None:
 def test_a_certificate_without_extensions_has_none(tmp_path: Any) -> None:
     config = tmp_path / "v1"
     config.write_text("[req]\ndistinguished_name=dn\n[dn]\n")
-    words = ("-x509", "-nodes", "-newkey", "ed25519", "-subj", "/CN=x", "-keyout", str(tmp_path / "k"))
+    words = (
+        "-x509",
+        "-nodes",
+        "-newkey",
+        "ed25519",
+        "-subj",
+        "/CN=x",
+        "-keyout",
+        str(tmp_path / "k"),
+    )
     openssl("req", "-config", str(config), *words, "-out", str(tmp_path / "x.pem"))
     found = certificates.read((tmp_path / "x.pem").read_bytes(), "x.pem")
-    assert (found.hosts, found.usages, found.crl_urls, found.ocsp_urls, found.issuer_urls) == ((), (), (), (), ())
+    assert (found.hosts, found.usages, found.crl_urls, found.ocsp_urls, found.issuer_urls) == (
+        (),
+        (),
+        (),
+        (),
+        (),
+    )
     assert (found.is_ca, found.path_length, found.key) == (False, None, Key("ed25519", 0))
     assert found.issuer_key_id == b""
     assert fitting.key_fits(found, (tmp_path / "k").read_bytes())
@@ -81,7 +106,10 @@ def test_a_certificate_without_extensions_has_none(tmp_path: Any) -> None:
     [
         (b"", "x.pem: it is empty"),
         (b"rubbish", "x.pem: no `-----BEGIN CERTIFICATE-----` and its end"),
-        (b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n", "x.pem: error parsing asn1 value"),
+        (
+            b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n",
+            "x.pem: error parsing asn1 value",
+        ),
     ],
 )
 def test_what_is_no_certificate_is_told(pem: bytes, problem: str) -> None:
@@ -98,7 +126,9 @@ def test_tells_whose_key_and_whose_ca() -> None:
         assert fits(found, signed.key)
         assert not fits(found, other.key)
         assert not fits(found, b"rubbish")
-        assert not fits(found, b"-----BEGIN EC PRIVATE KEY-----\nQUJD\n-----END EC PRIVATE KEY-----\n")
+        assert not fits(
+            found, b"-----BEGIN EC PRIVATE KEY-----\nQUJD\n-----END EC PRIVATE KEY-----\n"
+        )
     for issued in (fitting.signed_by, fitting.names_as_issuer):
         assert issued(found, CA.certificate)
         assert not issued(found, stranger.certificate)
@@ -108,7 +138,10 @@ def test_tells_whose_key_and_whose_ca() -> None:
 def test_a_ca_is_told_by_the_key_that_is_named_and_by_its_signature_where_none_is() -> None:
     found, _ = sign()
     forged = Certificate(found.der[:-1] + bytes([found.der[-1] ^ 1]))
-    assert (fitting.signed_by(forged, CA.certificate), fitting.seems_signed_by(forged, CA.certificate)) == (False, True)
+    assert (
+        fitting.signed_by(forged, CA.certificate),
+        fitting.seems_signed_by(forged, CA.certificate),
+    ) == (False, True)
     assert not fitting.seems_signed_by(found, new_ca().certificate)
     namesake, _ = sign(replace(REQUEST, cn="CA"))
     forged = Certificate(namesake.der[:-1] + bytes([namesake.der[-1] ^ 1]))
@@ -117,12 +150,16 @@ def test_a_ca_is_told_by_the_key_that_is_named_and_by_its_signature_where_none_i
     assert not fitting.seems_signed_by(namesake, new_ca().certificate)
 
 
-def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     found, signed = sign()
     point = found.parsed.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def key_of(der: bytes, label: str = "EC PRIVATE KEY") -> bytes:
-        return f"-----BEGIN {label}-----\n{b64encode(der).decode()}\n-----END {label}-----\n".encode()
+        return (
+            f"-----BEGIN {label}-----\n{b64encode(der).decode()}\n-----END {label}-----\n".encode()
+        )
 
     asked = Mock(return_value=False)
     monkeypatch.setattr(fitting, "key_fits", asked)
@@ -130,7 +167,12 @@ def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(monkeypatch: p
     assert not asked.called
     without = [
         key_of(der)
-        for der in (point, b"x" + point[1:], b"x\x05" + point[1:], b"x" + point[:-1] + bytes([point[-1] ^ 1]))
+        for der in (
+            point,
+            b"x" + point[1:],
+            b"x\x05" + point[1:],
+            b"x" + point[:-1] + bytes([point[-1] ^ 1]),
+        )
     ]
     assert not any(fitting.key_seems_to_fit(found, pem) for pem in without)
     assert asked.call_args_list == [call(found, pem) for pem in without]
@@ -154,7 +196,11 @@ def test_keys_of_every_kind_are_read_back(key: Key) -> None:
     ("request_", "profile", "words"),
     [
         (REQUEST, PROFILE, ()),
-        (replace(REQUEST, hosts=("10.0.0.1", "https://x/", "localhost", "0::1", "o@x.y")), PROFILE, ()),
+        (
+            replace(REQUEST, hosts=("10.0.0.1", "https://x/", "localhost", "0::1", "o@x.y")),
+            PROFILE,
+            (),
+        ),
         (REQUEST, replace(PROFILE, usages=PROFILE.usages[::-1]), ()),
         (replace(REQUEST, cn="b"), PROFILE, ("CN: `etcd`, asked `b`",)),
         (replace(REQUEST, names=()), PROFILE, ("names: `C=DE, O=One, OU=a, b`, asked ``",)),
@@ -163,10 +209,17 @@ def test_keys_of_every_kind_are_read_back(key: Key) -> None:
             PROFILE,
             ("hosts: `10.0.0.3` missing", "hosts: `o@x.y` not asked for"),
         ),
-        (replace(REQUEST, key=Key("ecdsa", 384)), PROFILE, ("key: `ecdsa-256`, asked `ecdsa-384`",)),
+        (
+            replace(REQUEST, key=Key("ecdsa", 384)),
+            PROFILE,
+            ("key: `ecdsa-256`, asked `ecdsa-384`",),
+        ),
         (
             REQUEST,
-            replace(PROFILE, usages=("signing", "key agreement", "encipher only", "client auth", "s/mime")),
+            replace(
+                PROFILE,
+                usages=("signing", "key agreement", "encipher only", "client auth", "s/mime"),
+            ),
             ("usages: `client auth` missing", "usages: `server auth` not asked for"),
         ),
         (REQUEST, replace(PROFILE, expiry="1h30m"), ("lifetime: `8760h`, asked `1h30m`",)),
@@ -204,7 +257,9 @@ def test_keys_of_every_kind_are_read_back(key: Key) -> None:
         ),
     ],
 )
-def test_says_in_words_where_a_certificate_differs(request_: Request, profile: Profile, words: tuple[str, ...]) -> None:
+def test_says_in_words_where_a_certificate_differs(
+    request_: Request, profile: Profile, words: tuple[str, ...]
+) -> None:
     assert differences(sign()[0], request_, profile) == words
 
 
@@ -216,7 +271,9 @@ def test_says_in_words_where_a_certificate_differs(request_: Request, profile: P
         (
             {"E": "a@b.c"},
             {},
-            ("names: `1.2.840.113549.1.9.1=a@b.c, C=DE, O=One, OU=a, b`, asked `C=DE, O=One, OU=a, b`",),
+            (
+                "names: `1.2.840.113549.1.9.1=a@b.c, C=DE, O=One, OU=a, b`, asked `C=DE, O=One, OU=a, b`",
+            ),
         ),
         (
             {"1.2.3": "y"},
@@ -242,7 +299,9 @@ def test_a_ca_is_compared_with_its_own_request() -> None:
 
 
 def test_a_profile_that_makes_cas_keeps_addresses_alone() -> None:
-    profile = replace(PROFILE, usages=("cert sign",), constraint=Constraint(is_ca=True, max_path_length_zero=True))
+    profile = replace(
+        PROFILE, usages=("cert sign",), constraint=Constraint(is_ca=True, max_path_length_zero=True)
+    )
     found, _ = sign(profile=profile)
     assert (found.is_ca, found.path_length, found.hosts) == (True, 0, ("10.0.0.1", "::1"))
     assert differences(found, REQUEST, profile) == ()
@@ -255,10 +314,14 @@ def test_a_namesake_of_the_ca_gets_no_authority_key_identifier_as_in_go() -> Non
     assert fitting.names_as_issuer(found, CA.certificate)
 
 
-def test_an_encrypted_key_needs_its_password(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encrypted_key_needs_its_password(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, signed = sign()
     (tmp_path / "k").write_bytes(signed.key)
-    encrypted = openssl("ec", "-aes256", "-passout", "pass:secret", "-in", str(tmp_path / "k")).encode()
+    encrypted = openssl(
+        "ec", "-aes256", "-passout", "pass:secret", "-in", str(tmp_path / "k")
+    ).encode()
     monkeypatch.delenv(keys.PASSWORD, raising=False)
     with pytest.raises(ScaffoldError, match="`k` can't be read as a private key"):
         keys.private_key(encrypted, "k")
@@ -288,12 +351,17 @@ def test_a_likeness_is_seen_whatever_the_cn(cn: str, expiry: str) -> None:
 @pytest.mark.filterwarnings("ignore:Attribute's length")
 @pytest.mark.parametrize("letter", ["a", "é", "€"])
 def test_a_likeness_is_seen_at_every_length_that_der_writes_in_its_own_way(letter: str) -> None:
-    short, long = (likeness.pattern(sign(replace(USER, cn=cn), CLIENT)[0], CLIENT) for cn in ("a", letter * 40))
+    short, long = (
+        likeness.pattern(sign(replace(USER, cn=cn), CLIENT)[0], CLIENT) for cn in ("a", letter * 40)
+    )
     assert short
     assert long
     for length in range(1, 65):
         signed = signer.sign(replace(USER, cn=letter * length), CLIENT, CA, NOW)
-        fits = [pattern.fits(letter * length, signed.certificate, signed.key) for pattern in (short, long)]
+        fits = [
+            pattern.fits(letter * length, signed.certificate, signed.key)
+            for pattern in (short, long)
+        ]
         assert fits == [True, True], length
 
 
@@ -305,12 +373,18 @@ def test_a_likeness_is_seen_at_every_length_that_der_writes_in_its_own_way(lette
         ("2050-01-01T00:00:00Z", "9999-12-31T23:59:59Z"),
     ],
 )
-def test_the_life_of_a_pattern_is_the_certificate_s_in_either_form_of_time(begin: str, end: str) -> None:
+def test_the_life_of_a_pattern_is_the_certificate_s_in_either_form_of_time(
+    begin: str, end: str
+) -> None:
     found, signed = sign(USER, replace(CLIENT, not_before=begin, not_after=end))
     likeness._lifetime.cache_clear()  # it may know these from an earlier run in this process
     pattern = likeness.pattern(found, CLIENT)
     assert pattern
-    assert pattern.lifetime == found.lifetime == datetime.fromisoformat(end[:-1]) - datetime.fromisoformat(begin[:-1])
+    assert (
+        pattern.lifetime
+        == found.lifetime
+        == datetime.fromisoformat(end[:-1]) - datetime.fromisoformat(begin[:-1])
+    )
     assert pattern.fits("user", signed.certificate, signed.key)
 
 
@@ -341,9 +415,15 @@ def test_components_are_of_one_kind_whatever_their_cn_and_their_name() -> None:
     one = Signing("a", "req", "a.json", "certs/a", profile="client")
     kind = likeness.kind(one, '{"CN": "a", "hosts": []}')
     assert kind
-    assert kind == likeness.kind(replace(one, name="b", output="certs/b"), '{"CN": "b", "hosts": []}')
+    assert kind == likeness.kind(
+        replace(one, name="b", output="certs/b"), '{"CN": "b", "hosts": []}'
+    )
     assert kind.cn == "a"
-    for other in (replace(one, profile=""), replace(one, config="c.json"), replace(one, ca="certs/b.pem")):
+    for other in (
+        replace(one, profile=""),
+        replace(one, config="c.json"),
+        replace(one, ca="certs/b.pem"),
+    ):
         assert kind != likeness.kind(other, '{"CN": "a", "hosts": []}')
     assert kind != likeness.kind(one, '{"CN": "a", "hosts": ["a"]}')
     for odd in (replace(one, cn="x"), replace(one, hostname="x"), replace(one, unknown=("-x",))):
@@ -376,7 +456,9 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
     profile = replace(PROFILE, usages=("signing", "decipher only"))
     words = f"profile `p`: usages: `decipher only` without `key agreement`: {silences.UNABLE}"
     assert silences.refusals(REQUEST, profile, NOW) == (words,)
-    assert silences.refusals(REQUEST, replace(PROFILE, usages=("sign",)), NOW) == ("profile `p`: it grants no usage",)
+    assert silences.refusals(REQUEST, replace(PROFILE, usages=("sign",)), NOW) == (
+        "profile `p`: it grants no usage",
+    )
     assert silences.silences(CA_REQUEST, leaf=False) == ()
 
 
@@ -387,9 +469,17 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
         (replace(REQUEST, cn=""), PROFILE, ()),
         (replace(REQUEST, cn="", names=({"C": " ", "L": "x"},)), PROFILE, ()),
         (replace(REQUEST, hosts=("https://a/ü",)), PROFILE, ()),
-        (replace(REQUEST, hosts=("https://ü/",)), PROFILE, ("hosts[0]: `https://ü/` is a URI with a malformed host",)),
+        (
+            replace(REQUEST, hosts=("https://ü/",)),
+            PROFILE,
+            ("hosts[0]: `https://ü/` is a URI with a malformed host",),
+        ),
         (replace(REQUEST, cn="", names=()), PROFILE, ()),
-        (replace(REQUEST, ca=Authority()), PROFILE, ("ca: only a CA's own request may have this section",)),
+        (
+            replace(REQUEST, ca=Authority()),
+            PROFILE,
+            ("ca: only a CA's own request may have this section",),
+        ),
         (
             replace(REQUEST, ca=Authority()),
             replace(PROFILE, constraint=Constraint(is_ca=True)),
@@ -419,7 +509,12 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
         ),
         (
             REQUEST,
-            replace(PROFILE, name="", not_before="2030-01-01T00:00:00Z", not_after="2030-01-01T00:00:00Z"),
+            replace(
+                PROFILE,
+                name="",
+                not_before="2030-01-01T00:00:00Z",
+                not_after="2030-01-01T00:00:00Z",
+            ),
             (f"profile `default`: not_after `2030-01-01T00:00:00Z`: {OVER}: {silences.UNABLE}",),
         ),
         (
@@ -437,7 +532,10 @@ def test_what_cfssl_refuses_is_told_and_nothing_else(
 
 @pytest.mark.parametrize(
     "request_",
-    [replace(CA_REQUEST, cn="", names=()), replace(CA_REQUEST, cn="", names=({"O": "x"}, {"O": " ", "E": "a@b.c"}))],
+    [
+        replace(CA_REQUEST, cn="", names=()),
+        replace(CA_REQUEST, cn="", names=({"O": "x"}, {"O": " ", "E": "a@b.c"})),
+    ],
 )
 def test_a_ca_without_a_subject_is_refused(request_: Request) -> None:
     words = "no subject: `CN` and `names` are empty"
@@ -450,7 +548,10 @@ def test_a_ca_without_a_subject_is_refused(request_: Request) -> None:
         (REQUEST, ()),
         (replace(REQUEST, cn="x" * 64, hosts=None), ()),
         (replace(REQUEST, cn="", hosts=("a",)), ()),
-        (replace(REQUEST, cn="", hosts=()), ("no `CN` and no `hosts`: cfssl signs a certificate that names nobody",)),
+        (
+            replace(REQUEST, cn="", hosts=()),
+            ("no `CN` and no `hosts`: cfssl signs a certificate that names nobody",),
+        ),
         (
             replace(REQUEST, cn="x" * 65, hosts=("a", ""), crl_url="u", misspelt={"host": "hosts"}),
             (
@@ -462,11 +563,15 @@ def test_a_ca_without_a_subject_is_refused(request_: Request) -> None:
         ),
     ],
 )
-def test_what_cfssl_passes_over_in_silence_is_told(request_: Request, words: tuple[str, ...]) -> None:
+def test_what_cfssl_passes_over_in_silence_is_told(
+    request_: Request, words: tuple[str, ...]
+) -> None:
     assert silences.silences(request_) == words
 
 
-@pytest.mark.parametrize("request_", [replace(REQUEST, cn="a\ud800"), replace(REQUEST, serial_number="\ud800")])
+@pytest.mark.parametrize(
+    "request_", [replace(REQUEST, cn="a\ud800"), replace(REQUEST, serial_number="\ud800")]
+)
 def test_what_no_certificate_can_hold_is_told_and_no_traceback(request_: Request) -> None:
     with pytest.raises(ScaffoldError, match=r"can't be signed\n.*surrogates not allowed"):
         signer.new_ca(request_, NOW)
@@ -477,8 +582,13 @@ def test_what_no_certificate_can_hold_is_told_and_no_traceback(request_: Request
 def test_a_life_beyond_the_cas_is_measured() -> None:
     assert silences.outlives(PROFILE, CA.certificate, NOW) == ()
     assert silences.outlives(replace(PROFILE, expiry="87600h"), CA.certificate, NOW) == ()
-    assert silences.outlives(replace(PROFILE, not_after="1949-01-01T00:00:00Z"), CA.certificate, NOW) == ()
-    (words,) = silences.outlives(replace(PROFILE, expiry="87600h"), CA.certificate, NOW + timedelta(minutes=1))
+    assert (
+        silences.outlives(replace(PROFILE, not_after="1949-01-01T00:00:00Z"), CA.certificate, NOW)
+        == ()
+    )
+    (words,) = silences.outlives(
+        replace(PROFILE, expiry="87600h"), CA.certificate, NOW + timedelta(minutes=1)
+    )
     assert words == "profile `p`: would outlive the CA by 1m (the CA ends 2036-11-20 20:25 UTC)"
 
 
@@ -489,11 +599,16 @@ def test_unknown_profiles_and_usages_are_named() -> None:
     assert silences.profile_silences(config, "a") == ()
     (alone,) = silences.profile_silences(SigningConfig(), "c")
     assert alone == "profile `c` is unknown: cfssl signs with `default` (known: none)"
-    assert silences.profile_silences(config, "") == ("profile `default`: usages: `x` is unknown: cfssl drops it",)
+    assert silences.profile_silences(config, "") == (
+        "profile `default`: usages: `x` is unknown: cfssl drops it",
+    )
 
 
 def test_every_known_usage_has_its_word_and_its_meaning() -> None:
-    assert usages.meanings((*usages.KNOWN, "x")) == (*usages.KEY_USAGES.values(), *usages.EXTENDED_USAGES.values())
+    assert usages.meanings((*usages.KNOWN, "x")) == (
+        *usages.KEY_USAGES.values(),
+        *usages.EXTENDED_USAGES.values(),
+    )
     assert usages.word("1.2.3") == "1.2.3"
     assert usages.word("digital_signature") == "signing"
 
@@ -505,7 +620,11 @@ BEGIN, END = (f"-----{each} CERTIFICATE-----" for each in ("BEGIN", "END"))
 @pytest.mark.parametrize("mask", [0x01, 0x20, 0xFF])
 def test_whatever_byte_is_damaged_a_certificate_is_read_whole_or_refused(mask: int) -> None:
     whole = sign()[0]
-    parts = [name for name, part in vars(type(whole)).items() if isinstance(part, property | cached_property)]
+    parts = [
+        name
+        for name, part in vars(type(whole)).items()
+        if isinstance(part, property | cached_property)
+    ]
     assert len(parts) > 15
     for index in range(len(whole.der)):
         der = bytearray(whole.der)

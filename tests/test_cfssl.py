@@ -48,13 +48,21 @@ def test_writes_every_field_under_the_name_that_cfssl_knows() -> None:
 
 
 def test_leaves_out_what_a_request_does_not_ask_for() -> None:
-    assert json.loads(Request(cn="a", key=Key("ed25519", 0)).to_json()) == {"CN": "a", "key": {"algo": "ed25519"}}
+    assert json.loads(Request(cn="a", key=Key("ed25519", 0)).to_json()) == {
+        "CN": "a",
+        "key": {"algo": "ed25519"},
+    }
 
 
 def test_the_subject_has_gos_order_and_one_rdn_for_equal_attributes() -> None:
     names = ({"O": "One", "C": "DE", "E": "a@b.c"}, {"O": "Two", "1.2.3": "x"})
     request = Request(cn="etcd", names=names, serial_number="7")
-    plain = (("2.5.4.6", ("DE",)), ("2.5.4.10", ("One", "Two")), ("2.5.4.3", ("etcd",)), ("2.5.4.5", ("7",)))
+    plain = (
+        ("2.5.4.6", ("DE",)),
+        ("2.5.4.10", ("One", "Two")),
+        ("2.5.4.3", ("etcd",)),
+        ("2.5.4.5", ("7",)),
+    )
     extra = (("1.2.840.113549.1.9.1", ("a@b.c",)), ("1.2.3", ("x",)))
     assert request.plain_subject == plain
     assert request.subject == request.csr_subject == (*plain, *extra)
@@ -62,8 +70,16 @@ def test_the_subject_has_gos_order_and_one_rdn_for_equal_attributes() -> None:
 
 def test_an_oid_takes_the_place_of_the_attribute_that_it_names() -> None:
     request = Request(cn="etcd", names=({"O": "One", "OU": "Unit", "2.5.4.10": "x"}, {"O": "Two"}))
-    assert request.subject == (("2.5.4.10", ("x",)), ("2.5.4.11", ("Unit",)), ("2.5.4.3", ("etcd",)))
-    assert request.csr_subject == (("2.5.4.11", ("Unit",)), ("2.5.4.3", ("etcd",)), ("2.5.4.10", ("x",)))
+    assert request.subject == (
+        ("2.5.4.10", ("x",)),
+        ("2.5.4.11", ("Unit",)),
+        ("2.5.4.3", ("etcd",)),
+    )
+    assert request.csr_subject == (
+        ("2.5.4.11", ("Unit",)),
+        ("2.5.4.3", ("etcd",)),
+        ("2.5.4.10", ("x",)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,11 +108,21 @@ def test_without_a_flag_the_request_itself_is_kept() -> None:
     [
         (Profile(expiry="1h"), "2026-11-23T20:25:00Z", "2026-11-23T21:25:00Z"),
         (Profile(expiry="1h", backdate="10m"), "2026-11-23T20:20:00Z", "2026-11-23T21:20:00Z"),
-        (Profile(expiry="1h", not_before="2026-01-01T00:00:00Z"), "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"),
-        (Profile(expiry="1h", not_after="2030-01-01T01:00:00+01:00"), "2026-11-23T20:25:00Z", "2030-01-01T00:00:00Z"),
+        (
+            Profile(expiry="1h", not_before="2026-01-01T00:00:00Z"),
+            "2026-01-01T00:00:00Z",
+            "2026-01-01T01:00:00Z",
+        ),
+        (
+            Profile(expiry="1h", not_after="2030-01-01T01:00:00+01:00"),
+            "2026-11-23T20:25:00Z",
+            "2030-01-01T00:00:00Z",
+        ),
     ],
 )
-def test_a_life_begins_five_minutes_before_the_nearest_minute(profile: Profile, begin: str, end: str) -> None:
+def test_a_life_begins_five_minutes_before_the_nearest_minute(
+    profile: Profile, begin: str, end: str
+) -> None:
     assert profile.validity(NOW) == (moment(begin), moment(end))
 
 
@@ -129,7 +155,9 @@ def test_a_life_beyond_the_years_of_certificates_is_refused(profile: Profile, pl
 def test_a_time_is_kept_in_utc_whatever_its_zone() -> None:
     found = moment("2030-01-01T01:00:00.5+01:00")
     assert str(found) == "2030-01-01 00:00:00+00:00"
-    assert found.tzinfo is timezone.utc  # and not the zone of the machine, which may happen to be the same
+    assert (
+        found.tzinfo is timezone.utc
+    )  # and not the zone of the machine, which may happen to be the same
 
 
 def test_a_time_without_its_zone_is_none() -> None:
@@ -138,9 +166,13 @@ def test_a_time_without_its_zone_is_none() -> None:
 
 
 def test_a_profile_takes_over_from_the_default_what_it_leaves_open() -> None:
-    default = Profile(usages=("signing",), expiry="8760h", crl_url="c", ocsp_url="o", issuer_urls=("i",))
+    default = Profile(
+        usages=("signing",), expiry="8760h", crl_url="c", ocsp_url="o", issuer_urls=("i",)
+    )
     own = Profile("own", ("signing",), "24h", crl_url="d", ocsp_url="p", issuer_urls=())
-    config = SigningConfig(default, {"client": Profile("client", ("client auth",), expiry="0h"), "own": own})
+    config = SigningConfig(
+        default, {"client": Profile("client", ("client auth",), expiry="0h"), "own": own}
+    )
     assert config.profile_or_default("") == default
     assert config.profile_or_default("own") == own
     assert config.profile_or_default("client") == Profile(
@@ -155,7 +187,11 @@ def test_an_unknown_profile_is_the_default_as_in_cfssl() -> None:
 def test_a_ca_lives_five_years_unless_its_request_says_otherwise() -> None:
     assert ca_profile(Request()).lifetime == timedelta(hours=43800)
     profile = ca_profile(Request(ca=Authority("24h", 2), crl_url="u"))
-    assert (profile.lifetime, profile.constraint.path_length, profile.crl_url) == (timedelta(days=1), 2, "u")
+    assert (profile.lifetime, profile.constraint.path_length, profile.crl_url) == (
+        timedelta(days=1),
+        2,
+        "u",
+    )
 
 
 def test_a_ca_s_own_request_says_all_of_its_profile() -> None:
@@ -180,5 +216,7 @@ def test_a_ca_s_own_request_says_all_of_its_profile() -> None:
         (Constraint(max_path_length_zero=True), None),
     ],
 )
-def test_a_path_length_of_zero_counts_only_where_it_is_said_twice(constraint: Constraint, length: int | None) -> None:
+def test_a_path_length_of_zero_counts_only_where_it_is_said_twice(
+    constraint: Constraint, length: int | None
+) -> None:
     assert constraint.path_length == length

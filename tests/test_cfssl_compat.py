@@ -45,7 +45,9 @@ def of_2015(tmp_path: Path) -> Path:
     }
     for name, document in documents.items():
         (tmp_path / f"config/{name}.json").write_text(json.dumps(document))
-    blocks = "".join(BLOCK.format(request="req-csr", name=name) for name in ("etcd1", "etcd2", "etcd3", "proxy1"))
+    blocks = "".join(
+        BLOCK.format(request="req-csr", name=name) for name in ("etcd1", "etcd2", "etcd3", "proxy1")
+    )
     (tmp_path / "Makefile").write_text(
         ".PHONY: cfssl ca req clean\n\nCFSSL\t= @env PATH=$(GOPATH)/bin:$(PATH) cfssl\nJSON\t= env cfssljson\n\n"
         "all: ca req\n\nca:\n\tmkdir -p certs\n"
@@ -70,7 +72,9 @@ def test_an_untouched_folder_of_2015_runs(of_2015: Path) -> None:
         for ending, mode in ((".pem", "0o644"), ("-key.pem", "0o600"), (".csr", "0o644"))
     }
     for name in names:
-        openssl("verify", "-CAfile", str(of_2015 / "certs/ca.pem"), str(of_2015 / f"certs/{name}.pem"))
+        openssl(
+            "verify", "-CAfile", str(of_2015 / "certs/ca.pem"), str(of_2015 / f"certs/{name}.pem")
+        )
     assert read(of_2015 / "certs/etcd1.pem").sans == ("DNS:localhost",)
     warning = "warning: config/req-calico.json: hosts[0]: is empty: cfssl signs an empty DNS name\n"
     assert done.stderr == warning
@@ -81,13 +85,17 @@ def test_a_ca_that_is_made_again_is_kept_in_the_archive(of_2015: Path) -> None:
     before = contents(of_2015 / "certs")
     done = make_of_2015(of_2015, "ca", "req")
     (shelf,) = (of_2015 / "archive").glob("2*")
-    assert contents(shelf / "certs") == {name: before[name] for name in ("ca-key.pem", "ca.csr", "ca.pem")}
+    assert contents(shelf / "certs") == {
+        name: before[name] for name in ("ca-key.pem", "ca.csr", "ca.pem")
+    }
     assert f"warning: `certs/ca.pem` was a CA: it is in `archive/{shelf.name}` now" in done.stderr
     openssl("verify", "-CAfile", str(of_2015 / "certs/ca.pem"), str(of_2015 / "certs/etcd1.pem"))
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("rubbish")])
-def test_a_key_that_may_be_a_cas_is_kept_in_the_archive(of_2015: Path, spoil: Callable[[Path], object]) -> None:
+def test_a_key_that_may_be_a_cas_is_kept_in_the_archive(
+    of_2015: Path, spoil: Callable[[Path], object]
+) -> None:
     make_of_2015(of_2015, "ca")
     certs = of_2015 / "certs"
     spoil(certs / "ca.pem")
@@ -96,7 +104,9 @@ def test_a_key_that_may_be_a_cas_is_kept_in_the_archive(of_2015: Path, spoil: Ca
     (shelf,) = (of_2015 / "archive").glob("2*")
     assert contents(shelf / "certs") == before
     told = f"it is in `archive/{shelf.name}` now, as it may be a CA's"
-    assert done.stderr == f"warning: `certs/ca-key.pem` had no certificate that can be read: {told}\n"
+    assert (
+        done.stderr == f"warning: `certs/ca-key.pem` had no certificate that can be read: {told}\n"
+    )
     make_of_2015(of_2015, "req")
     assert len(list((of_2015 / "archive").glob("2*"))) == 1
 
@@ -117,7 +127,9 @@ def test_a_cas_key_is_not_moved_through_a_link(of_2015: Path, tmp_path: Path) ->
     before = contents(of_2015)
     done = shell(f"{CFSSL} gencert -initca config/ca-csr.json | {JSON} -bare certs/ca", of_2015)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: keys are not written through links\n  `archive` is a link\n")
+    assert done.stderr.startswith(
+        "error: keys are not written through links\n  `archive` is a link\n"
+    )
     assert contents(of_2015) == before
 
 
@@ -141,9 +153,13 @@ def test_takes_all_of_gos_spellings(of_2015: Path, spelling: str) -> None:
 def test_does_what_cfssl_does_in_silence_with_a_warning_each(of_2015: Path) -> None:
     make_of_2015(of_2015, "ca")
     config = of_2015 / "config/ca-config.json"
-    config.write_text('{"signing": {"default": {"usages": ["signing", "server-auth"], "expiry": "43801h"}}}')
+    config.write_text(
+        '{"signing": {"default": {"usages": ["signing", "server-auth"], "expiry": "43801h"}}}'
+    )
     (of_2015 / "x.json").write_text(
-        json.dumps({"CN": "", "names": NAMES, "host": ["a"], "hosts": [], "crl_url": "u", "key": KEY})
+        json.dumps(
+            {"CN": "", "names": NAMES, "host": ["a"], "hosts": [], "crl_url": "u", "key": KEY}
+        )
     )
     done = shell(f"{CFSSL} gencert {SIGN} -profile clinet x.json | {JSON} -bare x", of_2015)
     assert done.returncode == 0
@@ -154,7 +170,9 @@ def test_does_what_cfssl_does_in_silence_with_a_warning_each(of_2015: Path) -> N
         "warning: x.json: crl_url: cfssl ignores it in a component's request; it belongs into the profile",
         "warning: x.json: profile `clinet` is unknown: cfssl signs with `default` (known: none)",
     ]
-    assert last.startswith("warning: x.json: profile `default`: would outlive the CA by 1h (the CA ends ")
+    assert last.startswith(
+        "warning: x.json: profile `default`: would outlive the CA by 1h (the CA ends "
+    )
     assert read_cn_free(of_2015 / "x.pem")
 
 
@@ -181,7 +199,8 @@ def test_gives_a_ca_its_certificate_again_under_the_same_key(of_2015: Path) -> N
     make_of_2015(of_2015, "ca", "req")
     key = (of_2015 / "certs/ca-key.pem").read_bytes()
     done = shell(
-        f"{CFSSL} gencert -initca -ca-key certs/ca-key.pem config/ca-csr.json | {JSON} -bare certs/ca", of_2015
+        f"{CFSSL} gencert -initca -ca-key certs/ca-key.pem config/ca-csr.json | {JSON} -bare certs/ca",
+        of_2015,
     )
     assert done.returncode == 0, done.stderr
     assert (of_2015 / "certs/ca-key.pem").read_bytes() == key
@@ -191,10 +210,26 @@ def test_gives_a_ca_its_certificate_again_under_the_same_key(of_2015: Path) -> N
 @pytest.mark.parametrize(
     ("line", "code", "told"),
     [
-        ("cfssl", 2, "error: `tls-scaffold cfssl` needs a command\n\nhint: it does `gencert` alone\n"),
-        ("cfssl sign x", 2, "error: `tls-scaffold cfssl` has no `sign`\n\nhint: it does `gencert` alone\n"),
-        ("cfssl gencert -remote=h x.json", 2, "error: `cfssl gencert` does not take `-remote` here\n"),
-        ("cfssl gencert -initca=maybe x.json", 2, "error: `-initca=maybe` is neither true nor false\n"),
+        (
+            "cfssl",
+            2,
+            "error: `tls-scaffold cfssl` needs a command\n\nhint: it does `gencert` alone\n",
+        ),
+        (
+            "cfssl sign x",
+            2,
+            "error: `tls-scaffold cfssl` has no `sign`\n\nhint: it does `gencert` alone\n",
+        ),
+        (
+            "cfssl gencert -remote=h x.json",
+            2,
+            "error: `cfssl gencert` does not take `-remote` here\n",
+        ),
+        (
+            "cfssl gencert -initca=maybe x.json",
+            2,
+            "error: `-initca=maybe` is neither true nor false\n",
+        ),
         ("cfssl gencert -ca", 2, "error: `-ca` needs a value\n"),
         ("cfssl gencert -initca", 2, "error: `cfssl gencert` takes one request, after its flags\n"),
         (
@@ -202,29 +237,64 @@ def test_gives_a_ca_its_certificate_again_under_the_same_key(of_2015: Path) -> N
             2,
             "error: `cfssl gencert` takes one request, after its flags\n"
             + "".join(
-                f"  `{word}` is one too many: cfssl 1.2 passes over it, 1.6 refuses it\n" for word in ("-cn", "x")
+                f"  `{word}` is one too many: cfssl 1.2 passes over it, 1.6 refuses it\n"
+                for word in ("-cn", "x")
             )
             + "\nhint: `-` reads it from standard input\n",
         ),
-        ("cfssl gencert -ca certs/ca.pem config/req-csr.json", 2, "error: `cfssl gencert` needs a CA to sign with"),
-        ("cfssl gencert -initca no.json", 1, "error: `no.json` can't be worked on: No such file or directory\n"),
-        ("cfssl gencert -initca latin.json", 1, "error: `latin.json` is not text in UTF-8 (byte 8)\n"),
-        ("cfssl gencert -initca config/ca-config.json", 1, "error: `config/ca-config.json` can't be signed\n"),
+        (
+            "cfssl gencert -ca certs/ca.pem config/req-csr.json",
+            2,
+            "error: `cfssl gencert` needs a CA to sign with",
+        ),
+        (
+            "cfssl gencert -initca no.json",
+            1,
+            "error: `no.json` can't be worked on: No such file or directory\n",
+        ),
+        (
+            "cfssl gencert -initca latin.json",
+            1,
+            "error: `latin.json` is not text in UTF-8 (byte 8)\n",
+        ),
+        (
+            "cfssl gencert -initca config/ca-config.json",
+            1,
+            "error: `config/ca-config.json` can't be signed\n",
+        ),
         ("cfssljson -stdout", 2, "error: `cfssljson` does not take `-stdout` here\n"),
-        ("cfssljson -bare a b", 2, "error: `cfssljson` takes one name for its files, after its flags\n"),
+        (
+            "cfssljson -bare a b",
+            2,
+            "error: `cfssljson` takes one name for its files, after its flags\n",
+        ),
         ("cfssljson -bare a < /dev/null", 1, "error: no certificate came in\n"),
-        ("cfssljson -bare -f no.json a", 1, "error: `no.json` can't be read: No such file or directory\n"),
+        (
+            "cfssljson -bare -f no.json a",
+            1,
+            "error: `no.json` can't be read: No such file or directory\n",
+        ),
         ("cfssljson -bare -f Makefile a", 1, "error: the input is not cfssl's JSON\n"),
-        ("cfssljson -bare -f config/ca-csr.json a", 1, "error: the input holds no `cert`, `key` or `csr`\n"),
+        (
+            "cfssljson -bare -f config/ca-csr.json a",
+            1,
+            "error: the input holds no `cert`, `key` or `csr`\n",
+        ),
         ("cfssljson -f config/ca-csr.json a", 1, "error: the input tells of no success\n"),
         ("cfssljson -f latin.json a", 1, "error: `latin.json` is not text in UTF-8 (byte 8)\n"),
         ("cfssljson -bare -f half.json a", 1, "error: the input is not cfssl's JSON\n"),
         ("cfssljson -bare -f deep.json a", 1, "error: the input is not cfssl's JSON\n"),
-        ("cfssljson -bare -f good.json no/a", 1, "error: `no` is not a folder\n\nhint: cfssljson makes none either\n"),
+        (
+            "cfssljson -bare -f good.json no/a",
+            1,
+            "error: `no` is not a folder\n\nhint: cfssljson makes none either\n",
+        ),
         ("cfssljson -f five.json a", 1, "error: the input tells of no success\n"),
     ],
 )
-def test_refuses_what_it_does_not_do_by_name(of_2015: Path, line: str, code: int, told: str) -> None:
+def test_refuses_what_it_does_not_do_by_name(
+    of_2015: Path, line: str, code: int, told: str
+) -> None:
     (of_2015 / "latin.json").write_bytes('{"CN": "ä"}'.encode("latin-1"))
     (of_2015 / "half.json").write_text('{"cert": "\\ud800"}')
     (of_2015 / "good.json").write_text('{"cert": "c"}')
@@ -237,19 +307,25 @@ def test_refuses_what_it_does_not_do_by_name(of_2015: Path, line: str, code: int
     assert contents(of_2015) == before
 
 
-def test_a_name_that_is_not_set_makes_hidden_files_where_cfssljson_makes_them(of_2015: Path) -> None:
+def test_a_name_that_is_not_set_makes_hidden_files_where_cfssljson_makes_them(
+    of_2015: Path,
+) -> None:
     make_of_2015(of_2015, "ca")
     line = f"{CFSSL} gencert {SIGN} config/req-csr.json | {JSON} -bare"
     assert shell(f"{line} certs/", of_2015).returncode == 0
     assert shell(f"{line} .", of_2015).returncode == 0
-    assert {"certs/.pem", "certs/-key.pem", "certs/.csr", "..pem", ".-key.pem", "..csr"} < contents(of_2015).keys()
+    assert {"certs/.pem", "certs/-key.pem", "certs/.csr", "..pem", ".-key.pem", "..csr"} < contents(
+        of_2015
+    ).keys()
     openssl("verify", "-CAfile", str(of_2015 / "certs/ca.pem"), str(of_2015 / "certs/.pem"))
 
 
 @pytest.mark.parametrize("program", ["cfssl", "cfssljson"])
 def test_tells_how_it_is_used(of_2015: Path, program: str) -> None:
     for flag in ("-h", "-help", "--help"):
-        assert shell(f"tls-scaffold {program} {flag}", of_2015).stdout.startswith(f"Usage: tls-scaffold {program} ")
+        assert shell(f"tls-scaffold {program} {flag}", of_2015).stdout.startswith(
+            f"Usage: tls-scaffold {program} "
+        )
 
 
 def test_a_ca_s_key_under_another_ending_is_kept_in_the_archive(of_2015: Path) -> None:
@@ -270,9 +346,15 @@ def test_nothing_is_written_through_a_folder_that_is_a_link(of_2015: Path) -> No
 
 
 def test_takes_the_envelope_of_cfssls_api(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text('{"success": true, "result": {"certificate": "C", "private_key": "K"}}')
+    (tmp_path / "x.json").write_text(
+        '{"success": true, "result": {"certificate": "C", "private_key": "K"}}'
+    )
     assert shell(f"{JSON} -f=x.json a", tmp_path).returncode == 0
-    assert contents(tmp_path) == {"a-key.pem": b"K", "a.pem": b"C", "x.json": (tmp_path / "x.json").read_bytes()}
+    assert contents(tmp_path) == {
+        "a-key.pem": b"K",
+        "a.pem": b"C",
+        "x.json": (tmp_path / "x.json").read_bytes(),
+    }
 
 
 def test_new_files_take_the_place_of_links_and_of_wide_open_keys(tmp_path: Path) -> None:
@@ -290,10 +372,15 @@ def test_new_files_take_the_place_of_links_and_of_wide_open_keys(tmp_path: Path)
 
 
 def test_a_switch_can_be_taken_back_and_words_after_two_dashes_are_no_flags() -> None:
-    found = goflags.parse(["-initca", "-initca=false", "-cn", "a", "--cn=b", "--", "-x"], "p", ("cn",), ("initca",))
+    found = goflags.parse(
+        ["-initca", "-initca=false", "-cn", "a", "--cn=b", "--", "-x"], "p", ("cn",), ("initca",)
+    )
     assert (found.texts, found.switches, found.rest) == ({"cn": "b"}, set(), ("-x",))
     assert goflags.parse(["-", "-x"], "p", (), ()).rest == ("-", "-x")
-    assert goflags.parse(["-initca", "-bare=T"], "p", (), ("initca", "bare")).switches == {"initca", "bare"}
+    assert goflags.parse(["-initca", "-bare=T"], "p", (), ("initca", "bare")).switches == {
+        "initca",
+        "bare",
+    }
 
 
 @pytest.mark.parametrize(
@@ -317,7 +404,9 @@ def test_a_key_is_secret_from_its_first_byte(of_2015: Path) -> None:
     line = f"umask 0; strace -f -e trace=openat -o trace {JSON} -bare -f out.json x"
     assert run("sh", "-c", line, cwd=of_2015).returncode == 0
     opened = [
-        each for each in (of_2015 / "trace").read_text().splitlines() if "x-key.pem" in each and "O_CREAT" in each
+        each
+        for each in (of_2015 / "trace").read_text().splitlines()
+        if "x-key.pem" in each and "O_CREAT" in each
     ]
     assert opened
     assert all("O_EXCL" in each and each.split(") =")[0].endswith(", 0600") for each in opened)
@@ -331,4 +420,9 @@ def test_the_dash_that_tutorials_write_after_the_name_is_passed_over(tmp_path: P
     done = run("sh", "-c", line, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in tmp_path.glob("ca*.*")} == {"ca.json", "ca.pem", "ca-key.pem", "ca.csr"}
+    assert {path.name for path in tmp_path.glob("ca*.*")} == {
+        "ca.json",
+        "ca.pem",
+        "ca-key.pem",
+        "ca.csr",
+    }

@@ -31,7 +31,9 @@ finally:
 """
 
 
-def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def commands(
+    group: click.Group = cli, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -60,18 +62,24 @@ def test_every_command_says_what_it_does_and_stands_in_the_help(path: tuple[str,
     [(path, each) for path, each in PARAMETERS if isinstance(each, click.Option)],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else value.opts[0],
 )
-def test_every_option_has_help_without_a_full_stop(path: tuple[str, ...], option: click.Option) -> None:
+def test_every_option_has_help_without_a_full_stop(
+    path: tuple[str, ...], option: click.Option
+) -> None:
     assert option.help, path
     assert not option.help.endswith("."), path
 
 
 def test_every_command_of_a_module_is_named() -> None:
-    modules = [import_module(f"tls_scaffold.cli.{each.name}") for each in iter_modules(package.__path__)]
+    modules = [
+        import_module(f"tls_scaffold.cli.{each.name}") for each in iter_modules(package.__path__)
+    ]
     found = {
         each.name
         for module in modules
         for each in vars(module).values()
-        if isinstance(each, click.Command) and each.callback and each.callback.__module__ == module.__name__
+        if isinstance(each, click.Command)
+        and each.callback
+        and each.callback.__module__ == module.__name__
     }
 
     assert {path[0] for path in COMMANDS} == set(VERBS) == found
@@ -80,7 +88,9 @@ def test_every_command_of_a_module_is_named() -> None:
 def test_the_help_has_each_command_on_one_line() -> None:
     lines = CliRunner().invoke(cli, ["--help"]).output.split("Commands:\n")[1].splitlines()
 
-    assert [line.split(maxsplit=1) for line in lines] == [[name, text] for name, text in VERBS.items()]
+    assert [line.split(maxsplit=1) for line in lines] == [
+        [name, text] for name, text in VERBS.items()
+    ]
 
 
 def loaded(*words: str) -> list[str]:
@@ -99,7 +109,11 @@ def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
 def test_the_version_is_shown() -> None:
     done = run(PROGRAM, "--version")
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"tls-scaffold, version {__version__}\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"tls-scaffold, version {__version__}\n",
+        "",
+    )
 
 
 def test_python_runs_it_as_a_module_too() -> None:
@@ -126,7 +140,9 @@ def test_the_shell_s_completion_is_there(shell: str) -> None:
 )
 def test_commands_and_options_are_completed(typed: str, offered: list[str]) -> None:
     position = str(len(typed.split()) - 1)
-    done = run(PROGRAM, _TLS_SCAFFOLD_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=position)
+    done = run(
+        PROGRAM, _TLS_SCAFFOLD_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=position
+    )
 
     assert [line.split(",")[1] for line in done.stdout.splitlines()] == offered
 
@@ -138,8 +154,12 @@ def test_commands_and_options_are_completed(typed: str, offered: list[str]) -> N
         ({"PYTHONIOENCODING": "latin-1"}, rb"\u2026"),
     ],
 )
-def test_help_is_shown_where_the_terminal_lacks_a_character(locale: dict[str, str], shown: bytes) -> None:
-    done = subprocess.run((PROGRAM, "new", "--help"), env=environment(**locale), capture_output=True, check=True)
+def test_help_is_shown_where_the_terminal_lacks_a_character(
+    locale: dict[str, str], shown: bytes
+) -> None:
+    done = subprocess.run(
+        (PROGRAM, "new", "--help"), env=environment(**locale), capture_output=True, check=True
+    )
 
     assert b"NAME=HOST[+HOST" + shown in done.stdout
 
@@ -158,7 +178,11 @@ def failing(error: BaseException) -> click.Group:
     ("error", "code", "told"),
     [
         (ScaffoldError("it is so"), 1, "error: it is so\n"),
-        (ScaffoldError("it is so", ["a: b", "c: d"], "do e"), 1, "error: it is so\n  a: b\n  c: d\n\nhint: do e\n"),
+        (
+            ScaffoldError("it is so", ["a: b", "c: d"], "do e"),
+            1,
+            "error: it is so\n  a: b\n  c: d\n\nhint: do e\n",
+        ),
         (UsageError("it is so"), 2, "error: it is so\n"),
         (OSError(28, "No space left on device"), 1, "error: No space left on device\n"),
         (PermissionError(13, "Permission denied", "a/b"), 1, "error: `a/b`: Permission denied\n"),
@@ -166,14 +190,18 @@ def failing(error: BaseException) -> click.Group:
         (KeyboardInterrupt(), 1, "\nAborted!\n"),
     ],
 )
-def test_an_error_is_a_message_on_stderr_and_an_exit_code(error: BaseException, code: int, told: str) -> None:
+def test_an_error_is_a_message_on_stderr_and_an_exit_code(
+    error: BaseException, code: int, told: str
+) -> None:
     done = CliRunner().invoke(failing(error), ["fail"])
 
     assert (done.exit_code, done.stdout, done.stderr) == (code, "", told)
 
 
 def test_a_mistake_of_ours_is_not_hidden() -> None:
-    assert isinstance(CliRunner().invoke(failing(ZeroDivisionError()), ["fail"]).exception, ZeroDivisionError)
+    assert isinstance(
+        CliRunner().invoke(failing(ZeroDivisionError()), ["fail"]).exception, ZeroDivisionError
+    )
 
 
 def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:

@@ -11,7 +11,12 @@ CLIENT = "$(sign) -profile client $<"
 
 
 def line(name: str, **parts: str) -> ComponentLine:
-    parts = {"output": f"certs/{name}", "request": f"config/req-{name}.json", "profile": "client", **parts}
+    parts = {
+        "output": f"certs/{name}",
+        "request": f"config/req-{name}.json",
+        "profile": "client",
+        **parts,
+    }
     return component_line(name, **parts)
 
 
@@ -19,7 +24,9 @@ def users(*names: str) -> list[tuple[str, ComponentLine]]:
     return [("user", line(name)) for name in names]
 
 
-def followed(text: str, *names: str, gone: tuple[str, ...] = (), rendered: tuple[str, ...] = ()) -> Edited:
+def followed(
+    text: str, *names: str, gone: tuple[str, ...] = (), rendered: tuple[str, ...] = ()
+) -> Edited:
     """Let a Makefile follow these users; the lines of `rendered` were rendered last."""
     return edited(text, users(*names), {name: [line(name)] for name in rendered}, gone)
 
@@ -47,11 +54,20 @@ def test_a_makefile_that_follows_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "before"),
-    [("user", "\n# What the team"), ("proxy", "# Users\n"), ("member", "# Proxies\n"), ("other", "\n# What")],
+    [
+        ("user", "\n# What the team"),
+        ("proxy", "# Users\n"),
+        ("member", "# Proxies\n"),
+        ("other", "\n# What"),
+    ],
 )
-def test_a_line_comes_behind_the_last_of_its_kind_or_below_the_comment(kind: str, before: str) -> None:
+def test_a_line_comes_behind_the_last_of_its_kind_or_below_the_comment(
+    kind: str, before: str
+) -> None:
     wanted = [("member", line("m", profile="")), *users("a", "b"), (kind, line("new"))]
-    assert edited(MAKEFILE, wanted, {}, ()).text == MAKEFILE.replace(before, f"{line('new')}\n{before}")
+    assert edited(MAKEFILE, wanted, {}, ()).text == MAKEFILE.replace(
+        before, f"{line('new')}\n{before}"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "x:\n", "x:\n\techo", f"# {line('a')}\n"])
@@ -62,7 +78,12 @@ def test_where_there_is_neither_it_comes_at_the_end(text: str) -> None:
 
 def test_lines_come_in_the_order_of_the_inventory_and_make_what_new_makes() -> None:
     empty = "".join(f"{comment}\n" for comment in COMMENTS.values())
-    wanted = [("member", line("m1")), ("member", line("m2")), ("proxy", line("p")), *users("a", "b")]
+    wanted = [
+        ("member", line("m1")),
+        ("member", line("m2")),
+        ("proxy", line("p")),
+        *users("a", "b"),
+    ]
     assert edited(empty, wanted, {}, ()).text == (
         f"# Members\n{line('m1')}\n{line('m2')}\n# Proxies\n{line('p')}\n# Users\n{line('a')}\n{line('b')}\n"
     )
@@ -70,7 +91,9 @@ def test_lines_come_in_the_order_of_the_inventory_and_make_what_new_makes() -> N
 
 def test_lines_of_what_is_gone_go_wherever_they_stand() -> None:
     text = f"{line('x')}\n# {line('x')}\n{line('a')}\nreq:\n\techo\n{line('x')}\n"
-    assert followed(text, "a", gone=("x",), rendered=("x",)) == Edited(f"# {line('x')}\n{line('a')}\nreq:\n\techo\n")
+    assert followed(text, "a", gone=("x",), rendered=("x",)) == Edited(
+        f"# {line('x')}\n{line('a')}\nreq:\n\techo\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,23 +121,36 @@ def test_a_line_of_the_team_s_own_for_another_component_stays() -> None:
 @pytest.mark.parametrize(
     ("there", "after"),
     [
-        ("req-a old/a.pem: config/req-a.json ; $(sign) $<", f"req-a certs/a.pem: config/req-a.json ; {CLIENT}"),
+        (
+            "req-a old/a.pem: config/req-a.json ; $(sign) $<",
+            f"req-a certs/a.pem: config/req-a.json ; {CLIENT}",
+        ),
         (
             "req-a certs/a.pem:  old.json x.json ; $(sign) $<",
             f"req-a certs/a.pem:  config/req-a.json x.json ; {CLIENT}",
         ),
-        ("req-a certs/a.pem: config/req-a.json;$(sign) $<", f"req-a certs/a.pem: config/req-a.json;{CLIENT}"),
+        (
+            "req-a certs/a.pem: config/req-a.json;$(sign) $<",
+            f"req-a certs/a.pem: config/req-a.json;{CLIENT}",
+        ),
         ("req-a  old.pem: x ; mine", "req-a  certs/a.pem: config/req-a.json ; mine"),
-        ("req-a certs/a.pem: x\n\t$(sign) $<", "req-a certs/a.pem: config/req-a.json\n\t$(sign) $<"),
+        (
+            "req-a certs/a.pem: x\n\t$(sign) $<",
+            "req-a certs/a.pem: config/req-a.json\n\t$(sign) $<",
+        ),
         ("req-a certs/a.pem: x \\\n y", "req-a certs/a.pem: config/req-a.json \\\n y"),
     ],
 )
-def test_certificate_and_request_follow_and_the_recipe_if_it_was_not_edited(there: str, after: str) -> None:
+def test_certificate_and_request_follow_and_the_recipe_if_it_was_not_edited(
+    there: str, after: str
+) -> None:
     last = {"a": [line("a", profile="")]}
     assert edited(f"{there}\nb:\n", users("a"), last, ()).text == f"{after}\nb:\n"
 
 
-@pytest.mark.parametrize("recipe", ["$(sign) -profile peer $<", f"{CLIENT} && echo", "$(sign) -hostname x $<", "mine"])
+@pytest.mark.parametrize(
+    "recipe", ["$(sign) -profile peer $<", f"{CLIENT} && echo", "$(sign) -hostname x $<", "mine"]
+)
 def test_a_recipe_of_the_team_s_own_stays_and_is_told(recipe: str) -> None:
     text = str(line("a")).replace(CLIENT, recipe) + "\n"
     assert followed(text, "a", rendered=("a",)) == Edited(text, own=("a",))
@@ -128,7 +164,9 @@ def test_a_recipe_is_the_team_s_own_where_nothing_tells_what_was_rendered() -> N
 def test_a_recipe_is_ours_if_one_of_two_merged_branches_has_rendered_it() -> None:
     last = {"a": [line("a", profile="peer"), line("a", profile="other")]}
     texts = [str(line("a", profile=profile)) for profile in ("peer", "other", "mine")]
-    assert [edited(text, users("a"), last, ()).text for text in texts] == [str(line("a"))] * 2 + texts[2:]
+    assert [edited(text, users("a"), last, ()).text for text in texts] == [
+        str(line("a"))
+    ] * 2 + texts[2:]
 
 
 def test_a_line_that_two_branches_have_added_stands_once() -> None:
@@ -139,10 +177,15 @@ def test_a_line_that_two_branches_have_added_stands_once() -> None:
 
 
 names = st.sampled_from("abcd")
-others = st.sampled_from(["", "# Users", "x: y", "\techo", "A = 1", "# req-a certs/a.pem: x ; y", "end \\"])
+others = st.sampled_from(
+    ["", "# Users", "x: y", "\techo", "A = 1", "# req-a certs/a.pem: x ; y", "end \\"]
+)
 
 
-@given(st.lists(names.map(lambda name: str(line(name))) | others, max_size=8), st.lists(names, unique=True))
+@given(
+    st.lists(names.map(lambda name: str(line(name))) | others, max_size=8),
+    st.lists(names, unique=True),
+)
 def test_whatever_a_makefile_holds_each_component_has_a_line_and_what_is_not_a_component_s_stays(
     lines: list[str], wanted: list[str]
 ) -> None:
@@ -151,6 +194,9 @@ def test_whatever_a_makefile_holds_each_component_has_a_line_and_what_is_not_a_c
     assert {each.name for each in component_lines(found.text)} == set(wanted)
     again = followed(found.text, *wanted, rendered=tuple("abcd"))
     assert again.text == found.text
-    own = ("x: y", "A = 1")  # a comment, or what goes on in the next line, may belong to a component's commands
+    own = (
+        "x: y",
+        "A = 1",
+    )  # a comment, or what goes on in the next line, may belong to a component's commands
     lists = ([each for each in text if each in own] for text in (lines, found.text.split("\n")))
     assert next(lists) == next(lists) or "end \\" in lines

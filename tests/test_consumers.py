@@ -10,12 +10,17 @@ from tls_scaffold.inventory.listed import Member, Peer, Proxy, User
 from tls_scaffold.inventory.values import Inventory
 
 INVENTORY = Inventory(
-    members=(Member("a", ("a.example", "10.0.0.1", "FD00::1"), peer=Peer()), Member("b", ("b.example",))),
+    members=(
+        Member("a", ("a.example", "10.0.0.1", "FD00::1"), peer=Peer()),
+        Member("b", ("b.example",)),
+    ),
     proxies=(Proxy("gw", ()),),
     users=(User("u", "u"), User("k", "k")),
 )
 URLS = "https://a.example:2379,https://b.example:2379"
-PEMS = {each.name: Pems(f"{each.name}'s", f"{each.name}'s key", "CA") for each in INVENTORY.components}
+PEMS = {
+    each.name: Pems(f"{each.name}'s", f"{each.name}'s key", "CA") for each in INVENTORY.components
+}
 UNIT = """\
 # For /etc/systemd/system/etcd.service.d; the rest of the bundle is for
 # {0}, and belongs to the unit's user, who is often called etcd.
@@ -134,7 +139,9 @@ def made(name: str, preset: str = "", home: str = "") -> dict[str, str]:
 def test_a_member_s_bundle_has_its_second_certificate_too() -> None:
     assert made("a") == {
         "etcd.env": MEMBER.format(""),
-        "etcd.service.d/tls-scaffold.conf": UNIT.format("/var/lib/etcd", "WorkingDirectory=/var/lib/etcd\n"),
+        "etcd.service.d/tls-scaffold.conf": UNIT.format(
+            "/var/lib/etcd", "WorkingDirectory=/var/lib/etcd\n"
+        ),
     }
     assert made("a", home="/srv") == {
         "etcd.env": MEMBER.format("/srv/"),
@@ -156,7 +163,12 @@ def test_a_proxy_is_told_where_the_members_are(home: str) -> None:
         ("", "", {}, {}),
         ("root", "", {}, {}),
         ("kube-apiserver", API_FOLDER, {}, {"kube-apiserver.flags": API_SERVER}),
-        ("calico", CALICO_FOLDER, {"calicoctl.cfg": CALICOCTL}, {"calico.env": CALICO, "cni.json": CNI, **SECRETS}),
+        (
+            "calico",
+            CALICO_FOLDER,
+            {"calicoctl.cfg": CALICOCTL},
+            {"calico.env": CALICO, "cni.json": CNI, **SECRETS},
+        ),
         ("calico-cni", CALICO_FOLDER, {}, {"calico.env": CALICO, "cni.json": CNI, **SECRETS}),
         ("calico-node", CALICO_FOLDER, {}, {"calico.env": CALICO, **SECRETS}),
         ("calicoctl-policy", CALICO_FOLDER, {"calicoctl.cfg": CALICOCTL}, {"calico.env": CALICO}),
@@ -181,9 +193,23 @@ def test_paths_are_those_of_the_folder_or_of_the_file_alone() -> None:
 
 
 def test_yaml_quotes_whatever_another_reader_may_take_for_a_number_and_breaks_no_line() -> None:
-    texts = {"z": "1e3", "b": "-x", "c": ".5", "d": "+1", "e": "", "f": "ü " * 200 + "x", "g": "a1", "h": "X1"}
-    assert to_yaml(texts) == (f"z: '1e3'\nb: '-x'\nc: '.5'\nd: '+1'\ne: ''\nf: {texts['f']}\ng: a1\nh: X1\n")
+    texts = {
+        "z": "1e3",
+        "b": "-x",
+        "c": ".5",
+        "d": "+1",
+        "e": "",
+        "f": "ü " * 200 + "x",
+        "g": "a1",
+        "h": "X1",
+    }
+    assert to_yaml(texts) == (
+        f"z: '1e3'\nb: '-x'\nc: '.5'\nd: '+1'\ne: ''\nf: {texts['f']}\ng: a1\nh: X1\n"
+    )
 
 
 def test_yaml_quotes_the_letters_that_older_readers_take_for_yes_and_no() -> None:
-    assert to_yaml({"a": "y", "b": "n", "c": "Y", "d": "N", "e": "x"}) == "a: 'y'\nb: 'n'\nc: 'Y'\nd: 'N'\ne: x\n"
+    assert (
+        to_yaml({"a": "y", "b": "n", "c": "Y", "d": "N", "e": "x"})
+        == "a: 'y'\nb: 'n'\nc: 'Y'\nd: 'N'\ne: x\n"
+    )

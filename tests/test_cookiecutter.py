@@ -37,7 +37,16 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def words(*options: str) -> tuple[str, ...]:
     # -S: without site-packages, so that nothing but the libraries above is found.
     start = "import sys; from cookiecutter.__main__ import main; main(prog_name='cookiecutter')"
-    return (sys.executable, "-S", "-c", start, str(CHECKOUT), "--directory", "cookiecutter-template", *options)
+    return (
+        sys.executable,
+        "-S",
+        "-c",
+        start,
+        str(CHECKOUT),
+        "--directory",
+        "cookiecutter-template",
+        *options,
+    )
 
 
 def cookiecutter(cwd: Path, plain: dict[str, str], *answers: str) -> Done:
@@ -51,12 +60,21 @@ def tls_scaffold_new(folder: Path, members: str, users: str, proxies: str) -> No
 
 
 def modes(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.rglob("*")}
+    return {
+        str(path.relative_to(folder)): oct(stat.S_IMODE(path.stat().st_mode))
+        for path in folder.rglob("*")
+    }
 
 
 def test_the_environment_of_these_tests_has_no_tls_scaffold(plain: dict[str, str]) -> None:
     done = run(
-        sys.executable, "-S", "-c", "import cookiecutter, jinja2; import tls_scaffold", cwd=None, umask=-1, **plain
+        sys.executable,
+        "-S",
+        "-c",
+        "import cookiecutter, jinja2; import tls_scaffold",
+        cwd=None,
+        umask=-1,
+        **plain,
     )
 
     assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'tls_scaffold'"
@@ -66,7 +84,9 @@ def test_the_environment_of_these_tests_has_no_tls_scaffold(plain: dict[str, str
 def test_the_same_answers_make_the_same_folder(
     tmp_path: Path, plain: dict[str, str], members: str, users: str, proxies: str
 ) -> None:
-    done = cookiecutter(tmp_path, plain, f"members={members}", f"users={users}", f"proxies={proxies}")
+    done = cookiecutter(
+        tmp_path, plain, f"members={members}", f"users={users}", f"proxies={proxies}"
+    )
     assert done.returncode == 0, done.stderr
 
     tls_scaffold_new(tmp_path / "ours", members, users, proxies)
@@ -115,7 +135,9 @@ def test_with_tls_scaffold_installed_the_folder_is_the_same(tmp_path: Path) -> N
     start = "from cookiecutter.__main__ import main; main()"
     options = ("--directory", "cookiecutter-template", "--no-input", "members=a", "users=u")
     home = {"HOME": str(tmp_path)}
-    done = run(sys.executable, "-c", start, str(CHECKOUT), *options, cwd=tmp_path, umask=0o022, **home)
+    done = run(
+        sys.executable, "-c", start, str(CHECKOUT), *options, cwd=tmp_path, umask=0o022, **home
+    )
     assert done.returncode == 0, done.stderr
 
     tls_scaffold_new(tmp_path / "ours", "a", "u", "1")

@@ -26,7 +26,9 @@ def killed(folder: Path, work: Path, how: str, count: int, *words: str, every: i
     """
     work.mkdir()
     program = str(Path(__file__).parent / "kills.py")
-    done = run(sys.executable, program, str(folder), str(work), how, str(count), str(every), "7", *words)
+    done = run(
+        sys.executable, program, str(folder), str(work), how, str(count), str(every), "7", *words
+    )
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["wrong"] == []
@@ -37,9 +39,15 @@ def edited(path: Path, *words: str) -> Path:
     """Edit a signed folder by hand, so that a command has to merge; for `sync` its inventory too."""
     edit(path / "Makefile", "#RENEW_DAYS = 30", "RENEW_DAYS = 60")
     edit(path / "Makefile", "# Proxies\n", "\t@echo signed etcd3\n# Proxies\n")
-    edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
+    edit(
+        path / "config/req-calico.json",
+        '"hosts": []',
+        '"hosts": [], "crl_url": "http://x.example.com"',
+    )
     if words == ("sync",):
-        change(path, users=[{"name": name, "cn": name} for name in ("calico", "zed")], expiry="4380h")
+        change(
+            path, users=[{"name": name, "cn": name} for name in ("calico", "zed")], expiry="4380h"
+        )
         upgrade(path, "rbac.sh", "#!/bin/ash", "#!/bin/sh")
         edit(path / "sign.sh", "#!/bin/sh\n", "#!/bin/sh\n# ours\n")
     return path
@@ -59,4 +67,6 @@ def test_a_command_killed_at_any_of_its_steps_is_finished_by_the_next(
 def test_random_kills_lose_nothing_and_heal(
     signed: Factory, tmp_path: Path, words: tuple[str, ...], count: int
 ) -> None:
-    assert killed(edited(signed(), *words), tmp_path / "work", "moments", count, *words) > count // 10
+    assert (
+        killed(edited(signed(), *words), tmp_path / "work", "moments", count, *words) > count // 10
+    )

@@ -23,7 +23,9 @@ def test_reads_durations_as_go_does(text: str, duration: timedelta) -> None:
     assert durations.parse(text) == duration
 
 
-@pytest.mark.parametrize("text", ["", "1", "365d", "1h1", "h", ".h", "1 h", "1H", "2562047h47m16.854775808s", "--1h"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "365d", "1h1", "h", ".h", "1 h", "1H", "2562047h47m16.854775808s", "--1h"]
+)
 def test_refuses_what_go_refuses(text: str) -> None:
     assert durations.parse(text) is None
 

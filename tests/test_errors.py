@@ -17,5 +17,9 @@ def test_problems_are_indented_and_the_hint_stands_apart() -> None:
     error = UsageError("2 problems", (f"{place}: wrong" for place in "ab"), "mend them")
 
     assert str(error) == "2 problems\n  a: wrong\n  b: wrong\n\nhint: mend them"
-    assert (error.summary, error.problems, error.hint) == ("2 problems", ("a: wrong", "b: wrong"), "mend them")
+    assert (error.summary, error.problems, error.hint) == (
+        "2 problems",
+        ("a: wrong", "b: wrong"),
+        "mend them",
+    )
     assert (error.exit_code, ScaffoldError.exit_code) == (2, 1)

@@ -25,7 +25,9 @@ pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make")
 
 def mentioning(text: str) -> list[str]:
     """Return the command line of each process that names `text`."""
-    return [words for number, words in processes().items() if text in words and number != os.getpid()]
+    return [
+        words for number, words in processes().items() if text in words and number != os.getpid()
+    ]
 
 
 @pytest.mark.parametrize("path", VERSIONS)
@@ -43,7 +45,9 @@ def test_a_cluster_comes_up_on_loopback_and_leaves_no_process(
     assert mentioning(str(tmp_path / "run")) == []
 
 
-def test_a_cluster_that_can_not_start_is_told_in_etcd_s_own_words(signed: Factory, tmp_path: Path) -> None:
+def test_a_cluster_that_can_not_start_is_told_in_etcd_s_own_words(
+    signed: Factory, tmp_path: Path
+) -> None:
     folder = signed(*WORDS)
     (folder / "certs/etcd1-key.pem").write_bytes((folder / "certs/root-key.pem").read_bytes())
 
@@ -60,7 +64,10 @@ def test_a_member_that_does_not_come_up_in_time_is_told(
 ) -> None:
     monkeypatch.setattr(etcd, "START_SECONDS", 0)
 
-    with pytest.raises(ScaffoldError, match="did not start"), live(signed(*WORDS), tmp_path / "run"):
+    with (
+        pytest.raises(ScaffoldError, match="did not start"),
+        live(signed(*WORDS), tmp_path / "run"),
+    ):
         pass
 
     assert mentioning(str(tmp_path / "run")) == []
@@ -91,7 +98,11 @@ def test_a_port_that_is_always_taken_ends_in_etcd_s_own_words(
             pass
 
     assert "address already in use" in refused.value.problems[0]
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["attempt0", "attempt1", "attempt2"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "attempt0",
+        "attempt1",
+        "attempt2",
+    ]
 
 
 PROGRAM = """
@@ -119,7 +130,9 @@ def test_nothing_is_left_when_the_program_is_interrupted_or_killed(
 ) -> None:
     temporary = tmp_path / "temporary files"
     temporary.mkdir()
-    program = running(sys.executable, "-c", PROGRAM, str(signed(*WORDS)), cwd=tmp_path, TMPDIR=str(temporary))
+    program = running(
+        sys.executable, "-c", PROGRAM, str(signed(*WORDS)), cwd=tmp_path, TMPDIR=str(temporary)
+    )
     assert program.stdout
     assert program.stdout.readline() == "up\n"
 

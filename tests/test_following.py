@@ -25,8 +25,15 @@ def of(cn: str, **fields: Any) -> str:
 
 def record_of(texts: Texts) -> Record:
     """Return the record in which these were rendered last; FILE.new counts as put beside."""
-    entries = [entry for path, text in texts.items() for entry in recorded(path, text) if not path.endswith(".new")]
-    beside = [(path, compact(json.loads(text))) for path, text in texts.items() if path.endswith(".new")]
+    entries = [
+        entry
+        for path, text in texts.items()
+        for entry in recorded(path, text)
+        if not path.endswith(".new")
+    ]
+    beside = [
+        (path, compact(json.loads(text))) for path, text in texts.items() if path.endswith(".new")
+    ]
     return of_entries([*entries, *beside])
 
 
@@ -93,9 +100,13 @@ def test_one_of_two_sums_that_git_has_merged_was_rendered_last() -> None:
     [
         pytest.param(None, {}, f"{OURS}2", "wrote", id="new"),
         pytest.param(None, {README: "1"}, None, "absent", id="taken away by hand"),
-        pytest.param(f"{OURS}1", {README: f"{OURS}1"}, f"{OURS}2", "wrote", id="as it was rendered last"),
+        pytest.param(
+            f"{OURS}1", {README: f"{OURS}1"}, f"{OURS}2", "wrote", id="as it was rendered last"
+        ),
         pytest.param(f"{OURS}x", {README: f"{OURS}1"}, f"{OURS}2", "replaced", id="edited"),
-        pytest.param("x\n", {README: f"{OURS}1"}, None, None, id="the team's, since it says so no more"),
+        pytest.param(
+            "x\n", {README: f"{OURS}1"}, None, None, id="the team's, since it says so no more"
+        ),
         pytest.param("x\n", {}, None, None, id="the team's"),
         pytest.param(f"x\n{OURS}", {}, None, None, id="that says so further below"),
     ],
@@ -119,7 +130,9 @@ A, B, MINE = of("a"), of("b"), of("a", crl_url="http://x.example.com")
         pytest.param(None, {REQUEST: A}, B, B, "wrote", B, id="taken away by hand"),
         pytest.param(A, {REQUEST: A}, A, None, None, A, id="as it should be"),
         pytest.param(A, {REQUEST: A}, B, B, "wrote", B, id="ours changed"),
-        pytest.param(A.replace(" ", ""), {REQUEST: A}, B, B, "wrote", B, id="ours changed, of other looks"),
+        pytest.param(
+            A.replace(" ", ""), {REQUEST: A}, B, B, "wrote", B, id="ours changed, of other looks"
+        ),
         pytest.param(A.replace(" ", ""), {REQUEST: A}, A, None, None, A, id="of other looks"),
         pytest.param(MINE, {REQUEST: A}, A, None, "kept", A, id="edited"),
         pytest.param(B, {REQUEST: A}, B, None, None, B, id="edited as ours"),
@@ -128,12 +141,25 @@ A, B, MINE = of("a"), of("b"), of("a", crl_url="http://x.example.com")
         pytest.param(MINE, {}, A, None, "kept", A, id="the record is lost"),
         pytest.param(A, {REQUEST: A}, None, "", "removed", None, id="not wanted any more"),
         pytest.param(MINE, {REQUEST: A}, None, None, "archived", None, id="not wanted, but edited"),
-        pytest.param('{"mine": 1}', {REQUEST: A}, None, None, "left", None, id="not wanted, and none any more"),
+        pytest.param(
+            '{"mine": 1}',
+            {REQUEST: A},
+            None,
+            None,
+            "left",
+            None,
+            id="not wanted, and none any more",
+        ),
         pytest.param(None, {REQUEST: A}, None, None, None, None, id="neither wanted nor there"),
     ],
 )
 def test_a_request_follows_and_keeps_what_was_edited(
-    now: str | None, record: Texts, rendered: str | None, after: str | None, verb: str | None, kept: str | None
+    now: str | None,
+    record: Texts,
+    rendered: str | None,
+    after: str | None,
+    verb: str | None,
+    kept: str | None,
 ) -> None:
     here = {} if rendered is None else {REQUEST: rendered}
     plan = planned({} if now is None else {REQUEST: now}, record_of(record), here)
@@ -156,10 +182,22 @@ X, Z = of("x"), of("z")
     ("now", "record", "rendered", "after", "said", "kept"),
     [
         pytest.param(
-            {REQUEST: X}, {REQUEST: A}, B, {BESIDE: B}, {REQUEST: "conflict", BESIDE: "wrote"}, (A, B), id="new"
+            {REQUEST: X},
+            {REQUEST: A},
+            B,
+            {BESIDE: B},
+            {REQUEST: "conflict", BESIDE: "wrote"},
+            (A, B),
+            id="new",
         ),
         pytest.param(
-            {REQUEST: X, BESIDE: B}, {REQUEST: A, BESIDE: B}, B, {}, {REQUEST: "conflict"}, (A, B), id="not settled yet"
+            {REQUEST: X, BESIDE: B},
+            {REQUEST: A, BESIDE: B},
+            B,
+            {},
+            {REQUEST: "conflict"},
+            (A, B),
+            id="not settled yet",
         ),
         pytest.param(
             {REQUEST: X, BESIDE: Z},
@@ -188,7 +226,15 @@ X, Z = of("x"), of("z")
             (A, B),
             id="a file of one's own in the way",
         ),
-        pytest.param({REQUEST: X}, {REQUEST: A, BESIDE: B}, B, {}, {REQUEST: "kept"}, (B, None), id="settled by hand"),
+        pytest.param(
+            {REQUEST: X},
+            {REQUEST: A, BESIDE: B},
+            B,
+            {},
+            {REQUEST: "kept"},
+            (B, None),
+            id="settled by hand",
+        ),
         pytest.param(
             {REQUEST: B, BESIDE: B},
             {REQUEST: A, BESIDE: B},
@@ -199,22 +245,41 @@ X, Z = of("x"), of("z")
             id="settled by taking ours",
         ),
         pytest.param(
-            {REQUEST: B, BESIDE: Z}, {REQUEST: A, BESIDE: B}, B, {}, {}, (B, None), id="settled, but ours edited"
+            {REQUEST: B, BESIDE: Z},
+            {REQUEST: A, BESIDE: B},
+            B,
+            {},
+            {},
+            (B, None),
+            id="settled, but ours edited",
         ),
         pytest.param(
-            {REQUEST: "{", BESIDE: A}, {BESIDE: A}, A, {}, {REQUEST: "conflict"}, (None, A), id="without a base"
+            {REQUEST: "{", BESIDE: A},
+            {BESIDE: A},
+            A,
+            {},
+            {REQUEST: "conflict"},
+            (None, A),
+            id="without a base",
         ),
     ],
 )
 def test_a_conflict_puts_ours_beside_yours_until_it_is_settled(
-    now: Texts, record: Texts, rendered: str, after: Texts, said: Texts, kept: tuple[str | None, str | None]
+    now: Texts,
+    record: Texts,
+    rendered: str,
+    after: Texts,
+    said: Texts,
+    kept: tuple[str | None, str | None],
 ) -> None:
     plan = planned(now, record_of(record), {REQUEST: rendered})
     assert (done(plan), told(plan)) == (after, said)
     assert plan.conflicts == tuple(path for path, verb in said.items() if verb == "conflict")
     expected = zip((REQUEST, BESIDE), kept, strict=True)
     found = follow(now, record_of(record), {REQUEST: rendered, INVENTORY: "{}", RECORD: ""}, SHELF)
-    assert kept_record(found) == {path: compact(json.loads(text)) for path, text in expected if text}
+    assert kept_record(found) == {
+        path: compact(json.loads(text)) for path, text in expected if text
+    }
 
 
 def test_what_counts_as_there_is_merged_and_what_is_there_is_replaced() -> None:
@@ -240,10 +305,15 @@ def test_what_is_reset_becomes_what_is_rendered_and_counts_as_rendered(path: str
 
 def test_without_a_record_nobody_knows_what_was_edited() -> None:
     other = "config/req-b.json"
-    plan = planned({REQUEST: MINE, other: B}, Record(), {REQUEST: A, other: B, "config/req-c.json": A})
+    plan = planned(
+        {REQUEST: MINE, other: B}, Record(), {REQUEST: A, other: B, "config/req-c.json": A}
+    )
     assert (told(plan), plan.unsure) == ({REQUEST: "kept", "config/req-c.json": "wrote"}, ())
     unsure = plan.without_record()
-    assert (told(unsure), unsure.unsure) == ({REQUEST: "unsure", "config/req-c.json": "wrote"}, (REQUEST,))
+    assert (told(unsure), unsure.unsure) == (
+        {REQUEST: "unsure", "config/req-c.json": "wrote"},
+        (REQUEST,),
+    )
     assert (unsure.steps, unsure.shelf) == (plan.steps, SHELF)
 
 

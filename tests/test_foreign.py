@@ -23,8 +23,14 @@ OURS = (
         ("A = 1 \\", [Block("variable", ("A = 1 \\",), ("A",))]),
         ("a: Xb", [Block("rule", ("a: Xb",), ("a",), ("Xb",))]),
         ("A.b-c_1:=1", [Block("variable", ("A.b-c_1:=1",), ("A.b-c_1",))]),
-        ("export override A ?= \\\n  1", [Block("variable", ("export override A ?= \\", "  1"), ("A",))]),
-        *((f"A {sign} 1", [Block("variable", (f"A {sign} 1",), ("A",))]) for sign in ("+=", "!=", "::=", ":::=")),
+        (
+            "export override A ?= \\\n  1",
+            [Block("variable", ("export override A ?= \\", "  1"), ("A",))],
+        ),
+        *(
+            (f"A {sign} 1", [Block("variable", (f"A {sign} 1",), ("A",))])
+            for sign in ("+=", "!=", "::=", ":::=")
+        ),
         ("include x.mk", [Block("other", ("include x.mk",))]),
         ("-include x:y", [Block("other", ("-include x:y",))]),
         ("export A", [Block("other", ("export A",))]),
@@ -38,7 +44,10 @@ OURS = (
                 Block("variable", ("C = 1",), ("C",)),
             ],
         ),
-        ("define a\nb: c\nendef\n", [Block("other", ("define a", "b: c", "endef")), Block("blank", ("",))]),
+        (
+            "define a\nb: c\nendef\n",
+            [Block("other", ("define a", "b: c", "endef")), Block("blank", ("",))],
+        ),
         ("ifneq (a,b)\nx:", [Block("other", ("ifneq (a,b)", "x:"))]),
         ("a b: c d | e # f", [Block("rule", ("a b: c d | e # f",), ("a", "b"), ("c", "d", "e"))]),
         ("a:: b; c: d", [Block("rule", ("a:: b; c: d",), ("a",), ("b",))]),
@@ -54,7 +63,11 @@ OURS = (
         ),
         (
             "a:\nB = 1\n\tc",
-            [Block("rule", ("a:",), ("a",)), Block("variable", ("B = 1",), ("B",)), Block("other", ("\tc",))],
+            [
+                Block("rule", ("a:",), ("a",)),
+                Block("variable", ("B = 1",), ("B",)),
+                Block("other", ("\tc",)),
+            ],
         ),
     ],
 )
@@ -72,7 +85,9 @@ def test_a_makefile_is_taken_apart_and_no_line_is_lost(text: str, found: list[Bl
         ("a:;\n\t@\n\t-\n\t+ \\\n\n\t# x\n\t@#x", ("\t@#x",)),
     ],
 )
-def test_a_rule_has_commands_each_with_the_lines_that_it_goes_on_in(text: str, recipe: tuple[str, ...]) -> None:
+def test_a_rule_has_commands_each_with_the_lines_that_it_goes_on_in(
+    text: str, recipe: tuple[str, ...]
+) -> None:
     (block,) = blocks(text)
     assert block.recipe == recipe
 
@@ -86,15 +101,25 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
     ("text", "found"),
     [
         pytest.param("req:\n" + SIGN, Parts(understood=["req:", SIGN]), id="signing"),
-        pytest.param("x y:\n" + SIGN, Parts(understood=["x y:", SIGN], targets=["x", "y"]), id="signing under names"),
+        pytest.param(
+            "x y:\n" + SIGN,
+            Parts(understood=["x y:", SIGN], targets=["x", "y"]),
+            id="signing under names",
+        ),
         pytest.param("x: y", Parts(understood=["x: y"], targets=["x"]), id="a name for others"),
         pytest.param(
             "req:\n\tmkdir -p certs && cd certs; A=b chmod 600 x || true\n" + SIGN,
-            Parts(understood=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]),
+            Parts(
+                understood=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]
+            ),
             id="what only helps",
         ),
         *(
-            pytest.param(f"req:\n{line}", Parts(understood=["req:", *line.split("\n")]), id=f"help: {line.strip()}")
+            pytest.param(
+                f"req:\n{line}",
+                Parts(understood=["req:", *line.split("\n")]),
+                id=f"help: {line.strip()}",
+            )
             for line in (
                 "\tfor i in $(A); do \\\n\t mkdir -p $$i && exit 1; done",
                 "\tchmod 700 \\\n\t  certs",
@@ -103,17 +128,31 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
                 "\t: x",
             )
         ),
-        pytest.param("req all:\n\t./y", Parts(understood=["req all:"], recipe=["\t./y"]), id="more under both"),
-        pytest.param("clean:\n\trm -rf certs", Parts(understood=["clean:", "\trm -rf certs"]), id="a target of ours"),
         pytest.param(
-            "certs:\n\tmkdir certs", Parts(understood=["certs:", "\tmkdir certs"], targets=["certs"]), id="certs"
+            "req all:\n\t./y",
+            Parts(understood=["req all:"], recipe=["\t./y"]),
+            id="more under both",
+        ),
+        pytest.param(
+            "clean:\n\trm -rf certs",
+            Parts(understood=["clean:", "\trm -rf certs"]),
+            id="a target of ours",
+        ),
+        pytest.param(
+            "certs:\n\tmkdir certs",
+            Parts(understood=["certs:", "\tmkdir certs"], targets=["certs"]),
+            id="certs",
         ),
         pytest.param(
             "x:\n\tmkdir y",
             Parts(own=[Block("rule", ("x:", "\tmkdir y"), ("x",))]),
             id="what helps with something else",
         ),
-        pytest.param("x:\n\t./y", Parts(own=[Block("rule", ("x:", "\t./y"), ("x",))]), id="a target of the team's own"),
+        pytest.param(
+            "x:\n\t./y",
+            Parts(own=[Block("rule", ("x:", "\t./y"), ("x",))]),
+            id="a target of the team's own",
+        ),
         pytest.param(
             f"req:\n{SIGN}\n\t./publish \\\n\t  x",
             Parts(understood=["req:", SIGN], recipe=["\t./publish \\\n\t  x"]),
@@ -128,7 +167,11 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             id="loops under req",
         ),
         *(
-            pytest.param(f"req:\n{SIGN}\n\t{line}", Parts(understood=["req:", SIGN], recipe=[f"\t{line}"]), id=line)
+            pytest.param(
+                f"req:\n{SIGN}\n\t{line}",
+                Parts(understood=["req:", SIGN], recipe=[f"\t{line}"]),
+                id=line,
+            )
             for line in (
                 "for f in a b; do echo certs/$$f.pem; done | xargs -n1 ./upload",
                 "for f in $$(./enroll); do echo $$f; done",
@@ -141,12 +184,20 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             f"req:\n{SIGN} & ./upload",
             Parts(
                 understood=["req:"],
-                problems=[f"req: `{SIGN.strip()} & ./upload` is neither signing nor a target of its own"],
+                problems=[
+                    f"req: `{SIGN.strip()} & ./upload` is neither signing nor a target of its own"
+                ],
             ),
             id="something else beside signing",
         ),
-        pytest.param("all:\n\t./y", Parts(understood=["all:"], recipe=["\t./y"]), id="more under all"),
-        pytest.param("req:\n\techo x > y", Parts(understood=["req:"], recipe=["\techo x > y"]), id="a file is written"),
+        pytest.param(
+            "all:\n\t./y", Parts(understood=["all:"], recipe=["\t./y"]), id="more under all"
+        ),
+        pytest.param(
+            "req:\n\techo x > y",
+            Parts(understood=["req:"], recipe=["\techo x > y"]),
+            id="a file is written",
+        ),
         pytest.param(
             "req:\n\techo x >/dev/null 2>y >&2",
             Parts(understood=["req:", "\techo x >/dev/null 2>y >&2"]),
@@ -177,7 +228,9 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             f"req:\n\t./y && {SIGN.strip()}",
             Parts(
                 understood=["req:"],
-                problems=[f"req: `./y && {SIGN.strip()}` is neither signing nor a target of its own"],
+                problems=[
+                    f"req: `./y && {SIGN.strip()}` is neither signing nor a target of its own"
+                ],
             ),
             id="signing that hangs on something else",
         ),
@@ -189,16 +242,24 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             ),
             id="signing on a condition",
         ),
-        pytest.param("include x.mk", Parts(own=[Block("other", ("include x.mk",))]), id="an include"),
-        pytest.param("A = 1\n# b", Parts(understood=["A = 1", "# b"]), id="a variable that nothing reads"),
+        pytest.param(
+            "include x.mk", Parts(own=[Block("other", ("include x.mk",))]), id="an include"
+        ),
+        pytest.param(
+            "A = 1\n# b", Parts(understood=["A = 1", "# b"]), id="a variable that nothing reads"
+        ),
     ],
 )
-def test_what_only_signs_is_understood_and_the_rest_stays_the_team_s_own(text: str, found: Parts) -> None:
+def test_what_only_signs_is_understood_and_the_rest_stays_the_team_s_own(
+    text: str, found: Parts
+) -> None:
     assert parts(text, OURS) == found
 
 
 def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> None:
-    text = "A = $(B)\nB = 1\nC = 1\nCFSSL = x\n\n# why\n# so\nx: z\n\t./y $(A) $(CFSSL)\n\n# no\nD = 1"
+    text = (
+        "A = $(B)\nB = 1\nC = 1\nCFSSL = x\n\n# why\n# so\nx: z\n\t./y $(A) $(CFSSL)\n\n# no\nD = 1"
+    )
     found = parts(text, OURS)
     assert found.own == [
         Block("variable", ("A = $(B)",), ("A",)),
@@ -214,7 +275,10 @@ def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> N
     [
         ("A = x # y\nB = $(A) ${A}$A", {"A": "x", "B": "$(A) ${A}$A"}),
         ("A = x\nB := $(A) $(C) $$A\nA = y", {"A": "y", "B": "x $(C) $$A"}),
-        ("A ?= x\nA ?= y\nA += \\\n  z\nB += w\nexport C ::= $(A)", {"A": "x z", "B": "w", "C": "x z"}),
+        (
+            "A ?= x\nA ?= y\nA += \\\n  z\nB += w\nexport C ::= $(A)",
+            {"A": "x z", "B": "w", "C": "x z"},
+        ),
         ("A = x\nA != date\nifdef D\nA = y\nendif\na: B = x", {}),
     ],
 )
@@ -249,12 +313,17 @@ def test_a_command_in_a_variable_signs_as_one_that_is_written_out() -> None:
     found = parts(f"GEN = cfssl gencert\nx:\n\t./y\n{held}", OURS)
     assert found.problems == ["x: `./y` is neither signing nor a target of its own"]
     found = parts(f"GEN = cfssl gencert\nifdef A\n{held}\nendif", OURS)
-    assert found.problems == [f"ifdef A: `{held.strip()}` is neither signing nor a target of its own"]
+    assert found.problems == [
+        f"ifdef A: `{held.strip()}` is neither signing nor a target of its own"
+    ]
 
 
 def test_a_variable_of_ours_that_own_parts_read_is_told_and_one_under_req_stays() -> None:
     found = parts("goals = x\nreq-a = y\nx:\n\t./y $(goals) $(req-a)", OURS)
-    assert found.problems == ["`goals` is a variable of ours too", "`req-a` is a variable of ours too"]
+    assert found.problems == [
+        "`goals` is a variable of ours too",
+        "`req-a` is a variable of ours too",
+    ]
     found = parts("A = x\nreq:\n\t./y $(A)", OURS)
     assert (found.own, found.recipe) == ([Block("variable", ("A = x",), ("A",))], ["\t./y $(A)"])
 
@@ -273,7 +342,11 @@ def test_of_lines_that_were_understood_earlier_no_other_counts() -> None:
     known = parts(f"req:\n{signs}", OURS).understood
     late = signs.replace("/x", "/late")
     found = parts(f"req:\n{signs}\n{late}", OURS, known)
-    assert (found.understood, found.recipe, found.problems) == (["req:", *signs.split("\n")], [late], [])
+    assert (found.understood, found.recipe, found.problems) == (
+        ["req:", *signs.split("\n")],
+        [late],
+        [],
+    )
 
 
 def test_ours_takes_over_what_is_the_team_s_own() -> None:

@@ -8,7 +8,9 @@ import records
 from support import Done, run
 
 GOLDEN = Path(__file__).parent / "golden"
-CASES = [case for path in sorted(GOLDEN.glob("*.json")) for case in json.loads(path.read_text())["cases"]]
+CASES = [
+    case for path in sorted(GOLDEN.glob("*.json")) for case in json.loads(path.read_text())["cases"]
+]
 
 
 def shell(line: str, folder: Path) -> Done:
@@ -21,13 +23,18 @@ def write_inputs(folder: Path, case: dict[str, Any]) -> None:
 
 
 def sign(folder: Path, case: dict[str, Any], cfssl: str, cfssljson: str) -> Done:
-    made = shell(f"{cfssl} gencert -initca ca_csr.json > ca.json && {cfssljson} -bare -f ca.json ca", folder)
+    made = shell(
+        f"{cfssl} gencert -initca ca_csr.json > ca.json && {cfssljson} -bare -f ca.json ca", folder
+    )
     if case["result"].get("at") == "ca":
         return made
     assert made.returncode == 0, made.stderr
     profile = f"-profile={case['profile']}" if case["profile"] else ""
     flags = f"-ca ca.pem -ca-key ca-key.pem -config ca_config.json {profile}"
-    return shell(f"{cfssl} gencert {flags} request.json > leaf.json && {cfssljson} -bare -f leaf.json leaf", folder)
+    return shell(
+        f"{cfssl} gencert {flags} request.json > leaf.json && {cfssljson} -bare -f leaf.json leaf",
+        folder,
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])

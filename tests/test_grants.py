@@ -55,7 +55,9 @@ def test_a_role_is_given_to_the_user_that_is_named() -> None:
 
 def test_every_bad_word_is_told_with_its_place() -> None:
     users, problems = grants.granted(
-        [ALICE], ["alice", "alic=/x/", "zzz=/x/", "alice=/x/:q", "alice=/\n/"], ["alice", "alice=", "alic=calico"]
+        [ALICE],
+        ["alice", "alic=/x/", "zzz=/x/", "alice=/x/:q", "alice=/\n/"],
+        ["alice", "alice=", "alic=calico"],
     )
 
     assert users == (ALICE,)
@@ -73,7 +75,9 @@ def test_every_bad_word_is_told_with_its_place() -> None:
 
 def test_two_words_about_one_prefix_are_a_mistake() -> None:
     _, problems = grants.granted(
-        [ALICE, User("bob", "b")], ["alice=/x/", "bob=/x/", "alice=/x:w", "alice=/x/:rw", "\x1b=\n", "\x1b=\n:w"], []
+        [ALICE, User("bob", "b")],
+        ["alice=/x/", "bob=/x/", "alice=/x:w", "alice=/x/:rw", "\x1b=\n", "\x1b=\n:w"],
+        [],
     )
 
     unknown = r"`\x1b` is not a user: name it with `--user`"
@@ -87,7 +91,9 @@ def test_two_words_about_one_prefix_are_a_mistake() -> None:
 
 def test_two_presets_of_one_user_are_a_mistake_and_one_twice_is_none() -> None:
     users, problems = grants.granted(
-        [ALICE, User("bob", "b")], [], ["alice=calico", "bob=root", "alice=calico", "bob=", "bob=calico", "alice=root"]
+        [ALICE, User("bob", "b")],
+        [],
+        ["alice=calico", "bob=root", "alice=calico", "bob=", "bob=calico", "alice=root"],
     )
 
     assert users[0].role == "root"
@@ -102,7 +108,9 @@ def test_new_and_add_refuse_two_presets_of_one_user(folder: Factory, tmp_path: P
     both = ("--role", "alice=calico", "--role", "alice=calico-node")
     path = folder("--members", "10.0.0.1", "--users", "alice")
 
-    made = tls_scaffold("new", str(tmp_path / "x"), "--members", "10.0.0.1", "--users", "alice", *both)
+    made = tls_scaffold(
+        "new", str(tmp_path / "x"), "--members", "10.0.0.1", "--users", "alice", *both
+    )
     added = tls_scaffold("-C", str(path), "add", *both)
 
     assert (made.returncode, added.returncode) == (1, 1)
@@ -115,7 +123,12 @@ def test_new_and_add_refuse_two_presets_of_one_user(folder: Factory, tmp_path: P
             "\nhint: `tls-scaffold new --help` says what each option takes\n"
         )
     )
-    assert tls_scaffold("-C", str(path), "add", "--role", "alice=calico", "--role", "alice=calico").returncode == 0
+    assert (
+        tls_scaffold(
+            "-C", str(path), "add", "--role", "alice=calico", "--role", "alice=calico"
+        ).returncode
+        == 0
+    )
 
 
 def test_a_role_is_all_that_stands_behind_the_first_equals_sign() -> None:
@@ -131,24 +144,43 @@ def test_users_of_one_name_stay_two_for_whoever_refuses_them() -> None:
 
 
 def test_new_and_add_take_both_options(folder: Factory) -> None:
-    words = ("--members", "10.0.0.1", "--users", "alice,bob", "--grant", "alice=/x/:rw", "--role", "bob=calico")
+    words = (
+        "--members",
+        "10.0.0.1",
+        "--users",
+        "alice,bob",
+        "--grant",
+        "alice=/x/:rw",
+        "--role",
+        "bob=calico",
+    )
     path = folder(*words)
 
-    done = tls_scaffold("-C", str(path), "add", "--user", "carol", "--grant", "carol=/c/", "--grant", "alice=/y/")
+    done = tls_scaffold(
+        "-C", str(path), "add", "--user", "carol", "--grant", "carol=/c/", "--grant", "alice=/y/"
+    )
 
     assert done.returncode == 0, done.stderr
     assert intake.load(path).users == (
-        User("alice", "alice", permissions=(Permission("/x/", "readwrite"), Permission("/y/", "read"))),
+        User(
+            "alice",
+            "alice",
+            permissions=(Permission("/x/", "readwrite"), Permission("/y/", "read")),
+        ),
         User("bob", "bob", role="calico"),
         User("carol", "carol", permissions=(Permission("/c/", "read"),)),
     )
-    assert "permission\tuser-carol\tread\tprefix\t/c/" in (path / "rbac.tsv").read_text(encoding="utf-8")
+    assert "permission\tuser-carol\tread\tprefix\t/c/" in (path / "rbac.tsv").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_add_warns_of_what_is_new_alone(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--users", "plain")
 
-    done = tls_scaffold("-C", str(path), "add", "--users", "calico,carol,dave", "--grant", "carol=/c")
+    done = tls_scaffold(
+        "-C", str(path), "add", "--users", "calico,carol,dave", "--grant", "carol=/c"
+    )
 
     assert [line for line in done.stderr.splitlines() if line.startswith("warning:")] == [
         "warning: `carol`: the prefix `/c` lacks its slash: it matches `/c…` too, not only `/c/…`",
@@ -178,7 +210,18 @@ def test_new_warns_of_wide_prefixes_and_of_users_that_may_do_nothing(folder: Fac
     target = folder("--members", "10.0.0.1").parent / "warned"
 
     done = tls_scaffold(
-        *("new", str(target), "--members", "10.0.0.1", "--users", "a,b,calico", "--grant", "a=/x", "--grant", "a=")
+        *(
+            "new",
+            str(target),
+            "--members",
+            "10.0.0.1",
+            "--users",
+            "a,b,calico",
+            "--grant",
+            "a=/x",
+            "--grant",
+            "a=",
+        )
     )
 
     assert done.returncode == 0

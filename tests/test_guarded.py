@@ -36,7 +36,9 @@ def start(script: str, cwd: Path) -> guarded.Guarded:
     return guarded.start(["sh", "-c", script], os.environ, cwd)
 
 
-@pytest.mark.parametrize("script", ["exit 0", "sleep 60 & exit 0", "sleep 60 & sleep 60", "kill -KILL $$"])
+@pytest.mark.parametrize(
+    "script", ["exit 0", "sleep 60 & exit 0", "sleep 60 & sleep 60", "kill -KILL $$"]
+)
 def test_when_it_is_ended_no_process_is_left(tmp_path: Path, script: str) -> None:
     for _ in range(20):
         program = start(script, tmp_path)
@@ -77,7 +79,9 @@ def test_when_we_are_killed_its_whole_session_is(
     wait_for(lambda: session(leader) == [])
 
 
-def test_when_we_are_killed_it_may_clean_up(tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]) -> None:
+def test_when_we_are_killed_it_may_clean_up(
+    tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]
+) -> None:
     ours = running(sys.executable, "-c", PROGRAM, CLEANING, cwd=tmp_path)
     wait_for((tmp_path / "up").exists)
 
@@ -86,7 +90,9 @@ def test_when_we_are_killed_it_may_clean_up(tmp_path: Path, running: Callable[..
     wait_for((tmp_path / "cleaned").exists)
 
 
-def test_we_may_hold_many_descriptors(tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]) -> None:
+def test_we_may_hold_many_descriptors(
+    tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]
+) -> None:
     many = PROGRAM.replace("program =", "held = [os.open('/', 0) for _ in range(20)]\nprogram =")
     ours = running(sys.executable, "-c", many, "sleep 60 & sleep 60", cwd=tmp_path)
     assert ours.stdout
@@ -123,7 +129,9 @@ def other_folder(tmp_path: Path) -> Path:
     return tmp_path / "other"
 
 
-@pytest.mark.parametrize("inside", ["pass", "raise OSError", "os.kill(os.getpid(), 9)", "os.killpg(0, 9)"])
+@pytest.mark.parametrize(
+    "inside", ["pass", "raise OSError", "os.kill(os.getpid(), 9)", "os.killpg(0, 9)"]
+)
 def test_a_temporary_folder_is_gone_however_it_ends(
     tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], inside: str
 ) -> None:

@@ -17,7 +17,9 @@ def config(default: Any, **profiles: Any) -> str:
 
 
 def lasting(default: Any, **profiles: Any) -> str:
-    return config({"expiry": default}, **{name: {"expiry": expiry} for name, expiry in profiles.items()})
+    return config(
+        {"expiry": default}, **{name: {"expiry": expiry} for name, expiry in profiles.items()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,9 +50,13 @@ def test_hosts_of_ours_join_those_of_a_request(yours: Any, ours: Any, understood
         (("3h", "3h", "3h"), (None, "2h", "2h"), (None, "2h", "2h")),
     ],
 )
-def test_their_expiry_is_understood_where_ours_stands_for_it(yours: Any, ours: Any, understood: Any) -> None:
+def test_their_expiry_is_understood_where_ours_stands_for_it(
+    yours: Any, ours: Any, understood: Any
+) -> None:
     texts = (lasting(default, a=one, b=other) for default, one, other in (yours, ours))
-    assert base(CONFIG, *texts) == json.loads(lasting(understood[0], a=understood[1], b=understood[2]))
+    assert base(CONFIG, *texts) == json.loads(
+        lasting(understood[0], a=understood[1], b=understood[2])
+    )
 
 
 def test_an_expiry_that_was_understood_follows_the_inventory_and_no_other_does() -> None:
@@ -67,10 +73,15 @@ def test_usages_that_they_have_not_are_not_added_but_profiles_are() -> None:
     yours = config({"expiry": "2h", "usages": ["signing"]})
     ours = config({"expiry": "2h", "usages": ["signing", "client auth"]}, client={"expiry": "2h"})
     merged = json.loads(merge([base(CONFIG, yours, ours)], yours, ours).text)["signing"]
-    assert merged == {"default": {"expiry": "2h", "usages": ["signing"]}, "profiles": {"client": {"expiry": "2h"}}}
+    assert merged == {
+        "default": {"expiry": "2h", "usages": ["signing"]},
+        "profiles": {"client": {"expiry": "2h"}},
+    }
 
 
-@pytest.mark.parametrize("yours", ["no JSON", "[]", '{"signing": []}', '{"signing": {"default": [], "profiles": []}}'])
+@pytest.mark.parametrize(
+    "yours", ["no JSON", "[]", '{"signing": []}', '{"signing": {"default": [], "profiles": []}}']
+)
 def test_a_configuration_of_another_form_stays_as_it_is(yours: str) -> None:
     ours = lasting("2h", a="2h")
     assert merge([base(CONFIG, yours, ours)], yours, ours) == Merged(yours)

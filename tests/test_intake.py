@@ -43,7 +43,11 @@ def problems_of(data: Any) -> list[str]:
 
 
 def test_a_file_s_tables_and_an_option_s_words_describe_the_same() -> None:
-    words = {"members": "10.0.0.1,b=10.0.0.2+b.example", "proxies": ["gw", "edge=10.0.0.9"], "users": ["calico,k=K:x"]}
+    words = {
+        "members": "10.0.0.1,b=10.0.0.2+b.example",
+        "proxies": ["gw", "edge=10.0.0.9"],
+        "users": ["calico,k=K:x"],
+    }
     tables = {
         "version": 1,
         "members": [{"hosts": ["10.0.0.1"]}, {"name": "b", "hosts": ["10.0.0.2", "b.example"]}],
@@ -62,7 +66,15 @@ def test_a_file_s_tables_and_an_option_s_words_describe_the_same() -> None:
 def test_every_field_of_the_file_is_read() -> None:
     data = {
         "version": 1,
-        "members": [{"name": "m", "hosts": ["h"], "request": "m.json", "output": "ssl/m", "profile": "server"}],
+        "members": [
+            {
+                "name": "m",
+                "hosts": ["h"],
+                "request": "m.json",
+                "output": "ssl/m",
+                "profile": "server",
+            }
+        ],
         "proxies": [],
         "users": [
             {
@@ -141,7 +153,13 @@ def test_a_server_may_have_a_cn_and_a_member_a_second_certificate_for_its_peers(
 
     assert inventory == Inventory(
         members=(
-            Member("a", ("h",), Files("a.json"), cn="A", peer=Peer(Files("p.json", "ssl/p", "peer"), "P")),
+            Member(
+                "a",
+                ("h",),
+                Files("a.json"),
+                cn="A",
+                peer=Peer(Files("p.json", "ssl/p", "peer"), "P"),
+            ),
             Member("b", (), Files("b.json"), peer=Peer()),
             Member("c", ("i",), Files(profile="p"), peer=Peer(Files(profile=""))),
             Member("d", ("j",), Files(profile="p"), peer=Peer()),
@@ -165,7 +183,9 @@ def test_a_server_may_have_a_cn_and_a_member_a_second_certificate_for_its_peers(
 def test_each_component_has_its_own_files_where_they_are_asked_for() -> None:
     users = [{"name": "u"}, {"name": "v", "request": "v.json", "output": "ssl/v", "profile": ""}]
 
-    inventory = intake.of_data({"members": "h", "proxies": 1, "users": users, "separate_requests": True})
+    inventory = intake.of_data(
+        {"members": "h", "proxies": 1, "users": users, "separate_requests": True}
+    )
 
     assert inventory.components == (
         Component("etcd1", "member", "etcd", ("h",), "config/req-etcd1.json", "certs/etcd1", ""),
@@ -179,10 +199,15 @@ def test_each_component_has_its_own_files_where_they_are_asked_for() -> None:
     ("members", "cns"),
     [
         ("a,b", ("etcd",)),
-        ([{"name": "a", "hosts": ["a"], "cn": "A"}, {"name": "b", "request": "b.json"}], ("A", "etcd")),
+        (
+            [{"name": "a", "hosts": ["a"], "cn": "A"}, {"name": "b", "request": "b.json"}],
+            ("A", "etcd"),
+        ),
     ],
 )
-def test_peers_ask_each_other_for_the_cns_of_the_members(members: Any, cns: tuple[str, ...]) -> None:
+def test_peers_ask_each_other_for_the_cns_of_the_members(
+    members: Any, cns: tuple[str, ...]
+) -> None:
     assert intake.of_data({"members": members}).peer_cns == cns
 
 
@@ -197,7 +222,11 @@ def test_words_in_a_file_say_what_its_users_may_do() -> None:
 
 def test_unnamed_servers_are_numbered_in_order_past_names_that_are_taken_or_were_removed() -> None:
     inventory = intake.of_data(
-        {"members": "a,ETCD2=b,c,d", "proxies": ["proxy1", {}, {"hosts": ["p"]}], "removed": ["etcd3"]}
+        {
+            "members": "a,ETCD2=b,c,d",
+            "proxies": ["proxy1", {}, {"hosts": ["p"]}],
+            "removed": ["etcd3"],
+        }
     )
 
     assert [member.name for member in inventory.members] == ["etcd1", "ETCD2", "etcd4", "etcd5"]
@@ -212,7 +241,10 @@ def test_a_number_is_given_without_regard_to_what_follows_as_add_would_give_it()
 
 
 def test_proxies_may_be_a_number() -> None:
-    assert [proxy.name for proxy in intake.of_data({"members": "a", "proxies": 2}).proxies] == ["proxy1", "proxy2"]
+    assert [proxy.name for proxy in intake.of_data({"members": "a", "proxies": 2}).proxies] == [
+        "proxy1",
+        "proxy2",
+    ]
 
 
 def test_every_problem_is_told_at_once_with_its_place() -> None:
@@ -279,7 +311,10 @@ def test_a_newer_format_is_refused_with_both_numbers_and_none_of_its_fields() ->
 
 
 def test_the_number_of_the_ca_is_a_part_of_its_cn() -> None:
-    inventories = [intake.of_data({"members": "a", "ca_cn": "x" * 62, "ca_generation": count}) for count in (1, 2)]
+    inventories = [
+        intake.of_data({"members": "a", "ca_cn": "x" * 62, "ca_generation": count})
+        for count in (1, 2)
+    ]
 
     assert [each.ca_subject_cn for each in inventories] == ["x" * 62, "x" * 62 + " 2"]
     assert refused({"members": "a", "ca_cn": "x" * 62, "ca_generation": 10}) == one(
@@ -294,8 +329,14 @@ def test_the_number_of_the_ca_is_a_part_of_its_cn() -> None:
         ({"x": 1, "members": "a"}, f"x: no such field; there are {FIELDS}"),
         ({1: 1, "members": "a"}, f"1: no such field; there are {FIELDS}"),
         ({"a\nb": 1, "members": "a"}, f"a\\nb: no such field; there are {FIELDS}"),
-        ({"members": [{"host": ["a"], "hosts": ["a"]}]}, "members[0].host: no such field; did you mean `hosts`?"),
-        ({"members": "a", "proxies": [{"nam": "a"}]}, "proxies[0].nam: no such field; did you mean `name`?"),
+        (
+            {"members": [{"host": ["a"], "hosts": ["a"]}]},
+            "members[0].host: no such field; did you mean `hosts`?",
+        ),
+        (
+            {"members": "a", "proxies": [{"nam": "a"}]},
+            "proxies[0].nam: no such field; did you mean `name`?",
+        ),
         (
             {"members": "a", "users": [{"name": "u", "CN": "a"}]},
             "users[0].CN: no such field; there are `name`, `cn`, `role`, `permissions`, `request`, `output`, `profile`",
@@ -305,12 +346,17 @@ def test_the_number_of_the_ca_is_a_part_of_its_cn() -> None:
             "users[0].permission: no such field; did you mean `permissions`?",
         ),
         (
-            {"members": "a", "users": [{"name": "u", "permissions": [{"prefix": "/", "acces": "read"}]}]},
+            {
+                "members": "a",
+                "users": [{"name": "u", "permissions": [{"prefix": "/", "acces": "read"}]}],
+            },
             "users[0].permissions[0].acces: no such field; did you mean `access`?",
         ),
     ],
 )
-def test_an_unknown_field_is_refused_at_every_level_with_what_was_meant(data: Any, problem: str) -> None:
+def test_an_unknown_field_is_refused_at_every_level_with_what_was_meant(
+    data: Any, problem: str
+) -> None:
     assert refused(data) == one(problem)
 
 
@@ -369,7 +415,11 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
             "expiry: `8760h` is not shorter than the CA's `8760h`: a certificate signed later would outlive its CA",
         ),
         ("ca_cn", "", "ca_cn: the CN is empty"),
-        ("ca_cn", "etcd", "ca_cn: `etcd` is the CN of the members: they would have the whole subject of the CA"),
+        (
+            "ca_cn",
+            "etcd",
+            "ca_cn: `etcd` is the CN of the members: they would have the whole subject of the CA",
+        ),
         ("organization", "a\tb", r"organization: `a\tb` has control or invisible characters"),
         ("state", "x" * 129, f"state: `{'x' * 129}` is longer than 128 characters"),
         ("country", 49, "country: `49` is not text"),
@@ -382,10 +432,18 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         ("members_cn", 1, "members_cn: `1` is not text"),
         ("ignore", {"x": "y" * 1025}, f"ignore.x: `{'y' * 1025}` is longer than 1024 characters"),
         ("members", "x=a=b", f"members[0].hosts[0]: `a=b` {NOT_A_HOST}"),
-        ("members", [{"hosts": ["a"], "cn": "a\nb"}], r"members[0].cn: `a\nb` has control or invisible characters"),
+        (
+            "members",
+            [{"hosts": ["a"], "cn": "a\nb"}],
+            r"members[0].cn: `a\nb` has control or invisible characters",
+        ),
         ("members", [{"hosts": ["a"], "output": 1}], "members[0].output: `1` is not text"),
         ("members", [{"hosts": ["a"], "peer": 1}], "members[0].peer: `1` is not a table of fields"),
-        ("members", [{"hosts": ["a"], "peer": {"output": 1}}], "members[0].peer.output: `1` is not text"),
+        (
+            "members",
+            [{"hosts": ["a"], "peer": {"output": 1}}],
+            "members[0].peer.output: `1` is not text",
+        ),
         ("members", [{"hosts": ["a"], "peer": {"cn": 1}}], "members[0].peer.cn: `1` is not text"),
         (
             "members",
@@ -409,9 +467,15 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> Non
         ({"role": 1}, "role: `1` is not text"),
         ({"permissions": {}}, "permissions: `a table` is not a list"),
         ({"permissions": [{}]}, "permissions[0]: needs either `prefix` or `key`"),
-        ({"permissions": [{"prefix": "/", "key": "/"}]}, "permissions[0]: needs either `prefix` or `key`"),
+        (
+            {"permissions": [{"prefix": "/", "key": "/"}]},
+            "permissions[0]: needs either `prefix` or `key`",
+        ),
         ({"permissions": [{"key": ""}]}, "permissions[0].key: the key is empty"),
-        ({"permissions": [{"prefix": "a\nb"}]}, r"permissions[0].prefix: `a\nb` has control or invisible characters"),
+        (
+            {"permissions": [{"prefix": "a\nb"}]},
+            r"permissions[0].prefix: `a\nb` has control or invisible characters",
+        ),
         ({"permissions": [{"prefix": 1}]}, "permissions[0].prefix: `1` is not text"),
         (
             {"permissions": [{"prefix": "/", "access": []}]},
@@ -421,9 +485,18 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> Non
             {"request": "../x"},
             "request: `../x` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
         ),
-        ({"request": "/x"}, "request: `/x` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"),
-        ({"request": "-f"}, "request: `-f` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"),
-        ({"output": "a b"}, "output: `a b` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"),
+        (
+            {"request": "/x"},
+            "request: `/x` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+        ),
+        (
+            {"request": "-f"},
+            "request: `-f` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+        ),
+        (
+            {"output": "a b"},
+            "output: `a b` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+        ),
         ({"output": 1}, "output: `1` is not text"),
         (
             {"permissions": [{"prefix": "x" * 1025}]},
@@ -438,7 +511,9 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> Non
     ],
 )
 def test_a_wrong_field_of_a_user_is_refused(fields: dict[str, Any], problem: str) -> None:
-    assert refused({"members": "a", "users": [{"name": "u", **fields}]}) == one(f"users[0].{problem}")
+    assert refused({"members": "a", "users": [{"name": "u", **fields}]}) == one(
+        f"users[0].{problem}"
+    )
 
 
 @pytest.mark.parametrize("data", [{}, {"members": []}, {"users": ["calico"]}])
@@ -457,7 +532,9 @@ def test_a_cluster_without_members_is_refused(data: Any) -> None:
     ],
 )
 def test_an_empty_item_is_refused_at_its_place(words: str, places: list[str]) -> None:
-    assert problems_of({"members": [words]}) == [f"{place}: `` {NOT_A_HOST} (it is empty)" for place in places]
+    assert problems_of({"members": [words]}) == [
+        f"{place}: `` {NOT_A_HOST} (it is empty)" for place in places
+    ]
 
 
 def test_an_empty_name_before_the_equals_sign_is_refused() -> None:
@@ -493,8 +570,12 @@ def test_options_start_the_lists_that_a_file_has_not() -> None:
     words = {"members": ["a"], "users": ["u"], "grant": ["u=/x/"], "role": ["u=calico"]}
 
     assert intake.extended({}, words) == words
-    assert intake.extended({"grant": "u=/y/"}, {"grant": ["u=/x/"]}) == {"grant": ["u=/y/", "u=/x/"]}
-    assert intake.extended({"role": "u=root"}, {"role": ["v=root"]}) == {"role": ["u=root", "v=root"]}
+    assert intake.extended({"grant": "u=/y/"}, {"grant": ["u=/x/"]}) == {
+        "grant": ["u=/y/", "u=/x/"]
+    }
+    assert intake.extended({"role": "u=root"}, {"role": ["v=root"]}) == {
+        "role": ["u=root", "v=root"]
+    }
     assert intake.extended({}, {"proxies": 1}) == {"proxies": [{}]}
     assert intake.extended({"key": "ed25519"}, {}) == {"key": "ed25519"}
 

@@ -20,13 +20,17 @@ SUBDOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
 SUBDOMAIN_LENGTH = 253
 CA = "-----BEGIN CERTIFICATE-----\nQ0E=\n-----END CERTIFICATE-----\n"
 PEMS = Pems("a certificate\n", "a key\n", CA)
-NAMES = st.text("ABZabz019._-", min_size=1, max_size=NAME_LENGTH).filter(lambda name: not name_problem(name))
+NAMES = st.text("ABZabz019._-", min_size=1, max_size=NAME_LENGTH).filter(
+    lambda name: not name_problem(name)
+)
 INVENTORY = Inventory(
     members=(Member("a", ("a.example", "FD00::1"), peer=Peer()), Member("b", ("10.0.0.2",))),
     proxies=(Proxy("gw", ()),),
     users=(User("api", "api", role="kube-apiserver"), User("u", "u")),
 )
-CERTIFICATE, KEY, CA_BYTES = (base64.b64encode(each.encode()).decode() for each in ("a certificate\n", "a key\n", CA))
+CERTIFICATE, KEY, CA_BYTES = (
+    base64.b64encode(each.encode()).decode() for each in ("a certificate\n", "a key\n", CA)
+)
 SECRET = f"""\
 # A private key is in this file: never commit it.
 apiVersion: v1
@@ -94,7 +98,8 @@ def test_a_pair_is_a_secret_and_its_ca_a_config_map() -> None:
 
 
 @pytest.mark.parametrize(
-    "ca", ["\ufefftext\r\nin front\r\n" + CA, "no end", " blank\n", "# x\n\n\n" + CA + "\n\n", "\t\n"]
+    "ca",
+    ["\ufefftext\r\nin front\r\n" + CA, "no end", " blank\n", "# x\n\n\n" + CA + "\n\n", "\t\n"],
 )
 def test_the_ca_s_text_comes_out_of_the_config_map_as_it_is(ca: str) -> None:
     manifest = kubernetes.files("x", Pems("", "", ca))["etcd-ca.configmap.yaml"]
@@ -146,7 +151,11 @@ def test_the_api_servers_user_has_kubeadm_s_names_and_configuration(home: str, b
 
 def test_a_member_shows_its_second_certificate_to_its_peers_or_the_same() -> None:
     peer = Pems("another\n", "another key\n", CA)
-    own = {"pki/etcd/ca.crt": CA, "pki/etcd/server.crt": "a certificate\n", "pki/etcd/server.key": "a key\n"}
+    own = {
+        "pki/etcd/ca.crt": CA,
+        "pki/etcd/server.crt": "a certificate\n",
+        "pki/etcd/server.key": "a key\n",
+    }
 
     assert kubeadm.files(INVENTORY, component("a"), "", [PEMS, peer]) == {
         **own,
@@ -162,7 +171,9 @@ def test_a_member_shows_its_second_certificate_to_its_peers_or_the_same() -> Non
     }
 
 
-@pytest.mark.parametrize(("name", "preset"), [("gw", ""), ("u", ""), ("u", "root"), ("u", "calico")])
+@pytest.mark.parametrize(
+    ("name", "preset"), [("gw", ""), ("u", ""), ("u", "root"), ("u", "calico")]
+)
 def test_kubeadm_has_no_place_for_others(name: str, preset: str) -> None:
     assert not kubeadm.has_place(component(name), preset)
     assert kubeadm.files(INVENTORY, component(name), preset, [PEMS]) == {}

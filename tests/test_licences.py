@@ -13,7 +13,9 @@ def needed(name: str, found: dict[str, Distribution]) -> None:
     for text in requires(name) or ():
         requirement = Requirement(text)
         key = requirement.name.lower().replace("_", "-")
-        if key not in found and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+        if key not in found and (
+            requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        ):
             found[key] = distribution(requirement.name)
             needed(requirement.name, found)
 
@@ -22,7 +24,9 @@ def licences(package: Distribution) -> list[str]:
     """Return what a distribution says of its licence; the whole text of one is told by its first lines."""
     names = ("License-Expression", "License", "Classifier")
     said = [(name, text) for name in names for text in package.metadata.get_all(name) or ()]
-    words = [text[:200] for name, text in said if name != "Classifier" or text.startswith("License")]
+    words = [
+        text[:200] for name, text in said if name != "Classifier" or text.startswith("License")
+    ]
     files = (each for each in package.files or () if each.name.upper().startswith("LICEN"))
     return words or [each.read_text()[:200] for each in files]
 
@@ -30,10 +34,16 @@ def licences(package: Distribution) -> list[str]:
 def test_no_dependency_has_a_licence_that_asks_the_same_of_its_users() -> None:
     found: dict[str, Distribution] = {}
     needed("tls-scaffold", found)
-    assert {"click", "cookiecutter", "cryptography", "jinja2", "pyyaml", "python-slugify"} <= set(found)
+    assert {"click", "cookiecutter", "cryptography", "jinja2", "pyyaml", "python-slugify"} <= set(
+        found
+    )
     said = {name: licences(package) for name, package in found.items()}
     assert [name for name, words in said.items() if not words] == []
     # `text-unidecode` may be taken under the Artistic License instead.
     chosen = {"text-unidecode": "License :: OSI Approved :: Artistic License"}
-    bound = {name for name, words in said.items() if any(map(COPYLEFT.search, words)) and chosen.get(name) not in words}
+    bound = {
+        name
+        for name, words in said.items()
+        if any(map(COPYLEFT.search, words)) and chosen.get(name) not in words
+    }
     assert bound == set()

@@ -61,10 +61,19 @@ def keep(folder: Path) -> None:
 
 
 @pytest.mark.needs("make")
-def test_a_folder_whose_files_are_all_above_a_mebibyte_is_signed_looked_at_and_kept(tmp_path: Path) -> None:
-    folder, far = tmp_path / "t", "/".join(("certs", *("y" * 195,) * 5))  # long paths do for more users
+def test_a_folder_whose_files_are_all_above_a_mebibyte_is_signed_looked_at_and_kept(
+    tmp_path: Path,
+) -> None:
+    folder, far = (
+        tmp_path / "t",
+        "/".join(("certs", *("y" * 195,) * 5)),
+    )  # long paths do for more users
     users = [
-        {"name": name(number), "output": f"{far}/{number}", "permissions": [{"prefix": f"/{number}/{'k' * 1000}/"}]}
+        {
+            "name": name(number),
+            "output": f"{far}/{number}",
+            "permissions": [{"prefix": f"/{number}/{'k' * 1000}/"}],
+        }
         for number in range(1000)
     ]
     done_well("new", str(folder), "--from", str(inventory(tmp_path / "i.json", users)))
@@ -75,8 +84,13 @@ def test_a_folder_whose_files_are_all_above_a_mebibyte_is_signed_looked_at_and_k
 
 @pytest.mark.long
 @pytest.mark.needs("make")
-def test_ten_thousand_users_with_the_longest_names_are_signed_looked_at_and_kept(tmp_path: Path) -> None:
-    users = [{"name": name(number), "permissions": [{"prefix": f"/{number}/"}]} for number in range(10_000)]
+def test_ten_thousand_users_with_the_longest_names_are_signed_looked_at_and_kept(
+    tmp_path: Path,
+) -> None:
+    users = [
+        {"name": name(number), "permissions": [{"prefix": f"/{number}/"}]}
+        for number in range(10_000)
+    ]
     done_well("new", str(tmp_path / "t"), "--from", str(inventory(tmp_path / "i.json", users)))
 
     keep(tmp_path / "t")
@@ -141,7 +155,9 @@ def test_new_refuses_a_folder_that_no_command_could_read(tmp_path: Path) -> None
     assert "  `tls-scaffold.json` would have " in done.stderr
 
 
-def test_a_file_that_was_edited_until_it_is_too_large_is_told_and_nothing_is_written(folder: Factory) -> None:
+def test_a_file_that_was_edited_until_it_is_too_large_is_told_and_nothing_is_written(
+    folder: Factory,
+) -> None:
     path = folder(*SMALL)
     with (path / "README.md").open("r+b") as file:
         file.truncate(64 * MIB + 1)
@@ -149,7 +165,10 @@ def test_a_file_that_was_edited_until_it_is_too_large_is_told_and_nothing_is_wri
 
     done = tls_scaffold("-C", str(path), "add", "--user", "zoe")
 
-    assert (done.returncode, done.stderr) == (1, f"error: `{path}/README.md` is larger than 64 MiB\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: `{path}/README.md` is larger than 64 MiB\n",
+    )
     assert contents(path / "config") == before
 
 

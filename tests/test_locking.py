@@ -43,7 +43,15 @@ def taking(side: str, then: str = "pass") -> tuple[str, ...]:
     return (sys.executable, "-c", IN_PYTHON, then) if side == "python" else ("sh", "sign.sh", "ca")
 
 
-SIGNING = ("sh", "sign.sh", "again", "certs/calico.pem", "-profile", "client", "config/req-calico.json")
+SIGNING = (
+    "sh",
+    "sign.sh",
+    "again",
+    "certs/calico.pem",
+    "-profile",
+    "client",
+    "config/req-calico.json",
+)
 SLEEP = "Path('held').touch(); time.sleep(60)"
 COUNT = "number = int(Path('counter').read_text()); Path('counter').write_text(f'{number + 1}')"
 
@@ -63,7 +71,10 @@ def holding(side: str, folder: Path, path: str = environment()["PATH"]) -> tuple
 
 
 def held(start: Start, side: str, folder: Path, **variables: str) -> "subprocess.Popen[str]":
-    process = start(*holding(side, folder, **{name.lower(): text for name, text in variables.items()}), cwd=folder)
+    process = start(
+        *holding(side, folder, **{name.lower(): text for name, text in variables.items()}),
+        cwd=folder,
+    )
     wait_for((folder / "held").exists)
     return process
 
@@ -91,7 +102,12 @@ def tree(folder: Path) -> dict[str, object]:
 @pytest.mark.parametrize("holder", BOTH)
 @pytest.mark.parametrize("waiter", BOTH)
 def test_each_waits_for_the_other_and_for_none_that_was_killed(
-    signed: Factory, running: Start, path_without: Callable[..., str], by: str, holder: str, waiter: str
+    signed: Factory,
+    running: Start,
+    path_without: Callable[..., str],
+    by: str,
+    holder: str,
+    waiter: str,
 ) -> None:
     path = signed(*SMALL)
     programs = {"PATH": path_without("flock")} if by == "perl" else {}
@@ -136,7 +152,9 @@ def test_who_waits_too_long_is_told_and_the_folder_stays_as_it_is(
     assert contents(path) == before
 
 
-def test_a_lock_is_given_back_after_an_error_and_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lock_is_given_back_after_an_error_and_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(RuntimeError), disk.lock(tmp_path):
         raise RuntimeError
     with disk.lock(tmp_path, wait=0):
@@ -198,11 +216,15 @@ def test_two_containers_with_the_same_process_numbers_wait_for_each_other(
         waiting.wait(1)
 
 
-def test_a_folder_that_another_run_makes_at_the_same_moment_is_taken(folder: Factory, tmp_path: Path) -> None:
+def test_a_folder_that_another_run_makes_at_the_same_moment_is_taken(
+    folder: Factory, tmp_path: Path
+) -> None:
     path = folder(*SMALL)
     programs = tmp_path / "programs"
     programs.mkdir()
-    (programs / "mkdir").write_text(f'#!/bin/sh\n{shutil.which("mkdir")} "$@"\nexec {shutil.which("mkdir")} "$@"\n')
+    (programs / "mkdir").write_text(
+        f'#!/bin/sh\n{shutil.which("mkdir")} "$@"\nexec {shutil.which("mkdir")} "$@"\n'
+    )
     (programs / "mkdir").chmod(0o755)
 
     make(path, "ca", PATH=f"{programs}:{environment()['PATH']}")
@@ -227,7 +249,9 @@ def test_containers_at_once_make_one_ca(folder: Factory, running: Start) -> None
 
 @of_both
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link to a file", "link to nothing"])
-def test_what_is_no_plain_file_is_no_lock(folder: Factory, tmp_path: Path, side: str, kind: str) -> None:
+def test_what_is_no_plain_file_is_no_lock(
+    folder: Factory, tmp_path: Path, side: str, kind: str
+) -> None:
     path = folder(*SMALL)
     (path / "archive").mkdir(mode=0o700)
     (path / "archive/.gitignore").write_text("*\n")
@@ -252,7 +276,9 @@ def test_what_is_no_plain_file_is_no_lock(folder: Factory, tmp_path: Path, side:
 
 
 @of_both
-def test_what_make_asked_for_ends_without_that_make(signed: Factory, running: Start, side: str) -> None:
+def test_what_make_asked_for_ends_without_that_make(
+    signed: Factory, running: Start, side: str
+) -> None:
     path = signed(*SMALL)
     holding_it = held(running, side, path)
     (path / "certs/trust.pem").unlink()  # the shell would make it again
@@ -283,7 +309,10 @@ def test_a_command_that_make_did_not_ask_for_outlives_who_started_it(
     with disk.lock(tmp_path):
         pass
     monkeypatch.setenv("MAKELEVEL", "1")
-    with pytest.raises(ScaffoldError, match="the make that asked for this is gone"), disk.lock(tmp_path):
+    with (
+        pytest.raises(ScaffoldError, match="the make that asked for this is gone"),
+        disk.lock(tmp_path),
+    ):
         pass
 
 
@@ -406,7 +435,11 @@ def refused(path: Path, words: str, *sides: str) -> None:
 @pytest.mark.parametrize("moved", range(4))
 def test_a_ca_on_its_way_is_finished_alike(signed: Factory, moved: int) -> None:
     path = signed(*SMALL)
-    for file in (*path.glob("certs/calico*"), *path.glob("certs/etcd1*"), *path.glob("issued/[!c]*")):
+    for file in (
+        *path.glob("certs/calico*"),
+        *path.glob("certs/etcd1*"),
+        *path.glob("issued/[!c]*"),
+    ):
         file.unlink()
     for file in path.glob("issued/calico*"):
         file.unlink()
@@ -417,7 +450,9 @@ def test_a_ca_on_its_way_is_finished_alike(signed: Factory, moved: int) -> None:
     (new / "of").write_text("none\n")
     (path / "certs/ca-key.pem").rename(new / "ca-key.pem")
     [recorded] = path.glob("issued/ca-*.pem")
-    for name in ("certs/ca.csr", "certs/trust.pem", f"issued/{recorded.name}", "certs/ca.pem")[moved:]:
+    for name in ("certs/ca.csr", "certs/trust.pem", f"issued/{recorded.name}", "certs/ca.pem")[
+        moved:
+    ]:
         (path / name).rename(new / "new" / name)
 
     assert finished_alike(path) == wanted
@@ -431,7 +466,11 @@ def test_a_second_ca_is_refused_alike(signed: Factory, there: str) -> None:
     (new / "of").write_text("none\n")
     for place in (new / "ca-key.pem", new / "new/certs/ca.pem"):
         place.write_text("another")
-    for name in {"a CA": (), "a link to one": ("ca.pem", "ca-key.pem"), "a link to its key": ("ca-key.pem",)}[there]:
+    for name in {
+        "a CA": (),
+        "a link to one": ("ca.pem", "ca-key.pem"),
+        "a link to its key": ("ca-key.pem",),
+    }[there]:
         (path / "certs" / name).unlink()
         (path / "certs" / name).symlink_to(f"/usb-stick/{name}")
 
@@ -444,10 +483,19 @@ def decided(signed: Factory, tmp_path: Path) -> Path:
     path = signed(*SMALL)
     (tmp_path / "bin").mkdir()
     mv = shutil.which("mv")
-    script = f'#!/bin/sh\n{mv} "$@"\nfor last; do :; done\n[ "$last" != certs/.new ] || kill -9 $PPID\n'
+    script = (
+        f'#!/bin/sh\n{mv} "$@"\nfor last; do :; done\n[ "$last" != certs/.new ] || kill -9 $PPID\n'
+    )
     (tmp_path / "bin/mv").write_text(script)
     (tmp_path / "bin/mv").chmod(0o755)
-    done = run("make", "regenerate", cwd=path, SIGNER="cfssl", YES="1", PATH=f"{tmp_path}/bin:{environment()['PATH']}")
+    done = run(
+        "make",
+        "regenerate",
+        cwd=path,
+        SIGNER="cfssl",
+        YES="1",
+        PATH=f"{tmp_path}/bin:{environment()['PATH']}",
+    )
     assert done.returncode != 0
     assert (path / "certs/.new/ca-key.pem").is_file(), done.stderr
     return path
@@ -457,7 +505,9 @@ def test_a_set_that_was_decided_is_finished_alike_wherever_it_was_killed(decided
     new = decided / "certs/.new"
     set_ = contents(new / "new")
     key = (new / "ca-key.pem").read_bytes()
-    assert {"certs/ca.pem", "certs/calico.pem", "config/ca-csr.json", "tls-scaffold.json"} <= set(set_)
+    assert {"certs/ca.pem", "certs/calico.pem", "config/ca-csr.json", "tls-scaffold.json"} <= set(
+        set_
+    )
     expected = None
     for moved in range(len(set_) + 2):
         copy = Path(shutil.copytree(decided, decided.with_name(f"moved-{moved}"), symlinks=True))
@@ -488,7 +538,9 @@ def test_a_set_that_was_made_for_another_ca_is_refused_alike(decided: Path, of: 
 
 
 @pytest.mark.parametrize("of", ["none", "kept elsewhere", ""])
-def test_a_set_is_not_taken_where_the_key_of_the_ca_is_kept_elsewhere(decided: Path, of: str) -> None:
+def test_a_set_is_not_taken_where_the_key_of_the_ca_is_kept_elsewhere(
+    decided: Path, of: str
+) -> None:
     (decided / "certs/ca-key.pem").rename(decided.parent / "ca-key.pem")
     (decided / "certs/.new/of").write_text(of)
 
@@ -506,7 +558,9 @@ def test_a_set_that_was_decided_where_there_was_no_ca_is_finished_alike(decided:
         assert "certs/ca-key.pem" in finished_alike(decided)
 
 
-@pytest.mark.parametrize("odd", [".git/hooks/post-checkout", "Makefile", "config/ca-config.json", "certs/.x/y.pem"])
+@pytest.mark.parametrize(
+    "odd", [".git/hooks/post-checkout", "Makefile", "config/ca-config.json", "certs/.x/y.pem"]
+)
 def test_a_set_has_no_files_that_no_regenerate_makes(decided: Path, odd: str) -> None:
     path = decided / "certs/.new/new" / odd
     path.parent.mkdir(parents=True, exist_ok=True)

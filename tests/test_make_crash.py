@@ -89,8 +89,12 @@ class Killer:
         if not programs.exists():
             programs.mkdir()
             for name in STEPS:
-                write_program(programs / name, STEP.format(victim=VICTIMS[victim], program=shutil.which(name)))
-            write_program(programs / "getconf", "#!/bin/sh\necho 1\n")  # one job, so that steps have an order
+                write_program(
+                    programs / name, STEP.format(victim=VICTIMS[victim], program=shutil.which(name))
+                )
+            write_program(
+                programs / "getconf", "#!/bin/sh\necho 1\n"
+            )  # one job, so that steps have an order
         return programs
 
 
@@ -124,7 +128,10 @@ def fresh(template: Path, path: Path) -> Path:
 
 def cas(folder: Path) -> set[bytes]:
     """Return the certificates of every CA in a folder, those in the archive as well."""
-    return {path.read_bytes() for path in (*folder.glob("certs/ca.pem"), *folder.glob("archive/*/certs/ca.pem"))}
+    return {
+        path.read_bytes()
+        for path in (*folder.glob("certs/ca.pem"), *folder.glob("archive/*/certs/ca.pem"))
+    }
 
 
 # --- kills
@@ -149,7 +156,11 @@ def test_a_first_make_that_is_killed_anywhere_is_completed_by_the_next(
 
 def whole_ca(folder: Path) -> bytes:
     """Return the CA that was decided on when the run was killed, wherever it is on its way to its place."""
-    found = [path for path in (folder / "certs/.new/new/certs/ca.pem", folder / "certs/ca.pem") if path.exists()]
+    found = [
+        path
+        for path in (folder / "certs/.new/new/certs/ca.pem", folder / "certs/ca.pem")
+        if path.exists()
+    ]
     return found[0].read_bytes() if found else b""
 
 
@@ -226,9 +237,13 @@ def check_killed_regenerate(path: Path, goal: str, old: dict[str, bytes | str]) 
     assert {old["ca.pem"], ca} <= cas(path)
     assert goal in ("clean", "regenerate") or (path / "certs/ca.pem").read_bytes() == ca
     (archived,) = (
-        each.parent for each in path.glob("archive/*/certs") if (each / "ca.pem").read_bytes() == old["ca.pem"]
+        each.parent
+        for each in path.glob("archive/*/certs")
+        if (each / "ca.pem").read_bytes() == old["ca.pem"]
     )
-    assert contents(archived / "certs") == {name: text for name, text in old.items() if name != ".gitignore"}
+    assert contents(archived / "certs") == {
+        name: text for name, text in old.items() if name != ".gitignore"
+    }
     return True
 
 
@@ -248,7 +263,9 @@ def test_a_set_that_came_with_a_clone_does_not_take_the_ca_s_place(signed: Facto
 
 @with_either_signer
 @pytest.mark.parametrize("goal", ["all", "req", "regenerate"])
-def test_kills_at_random_moments_leave_pairs_that_fit(signed: Factory, pytestconfig: pytest.Config, goal: str) -> None:
+def test_kills_at_random_moments_leave_pairs_that_fit(
+    signed: Factory, pytestconfig: pytest.Config, goal: str
+) -> None:
     path = signed(*SMALL)
     chance = random.Random(goal)  # noqa: S311  (moments, not secrets)
     for _ in range(334 if pytestconfig.getoption("--long") else 5):
@@ -301,7 +318,9 @@ def test_an_interrupted_run_leaves_nothing_behind(
 @with_either_signer
 @pytest.mark.parametrize("times", [2, pytest.param(200, marks=pytest.mark.long)])
 def test_eight_jobs_end_with_pairs_that_verify(folder: Factory, times: int) -> None:
-    template = folder("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "a,b,c,d,e", name="template")
+    template = folder(
+        "--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "a,b,c,d,e", name="template"
+    )
     for _ in range(times):
         path = fresh(template, template.with_name("tls-setup"))
         make(path, "-j8")
@@ -315,7 +334,13 @@ def test_eight_jobs_end_with_pairs_that_verify(folder: Factory, times: int) -> N
 
 # --- two makes at once
 
-PAIRS = [("all", "all"), ("req", "req"), ("all", "req"), ("regenerate", "all"), ("regenerate", "regenerate")]
+PAIRS = [
+    ("all", "all"),
+    ("req", "req"),
+    ("all", "req"),
+    ("regenerate", "all"),
+    ("regenerate", "regenerate"),
+]
 
 
 @with_either_signer
@@ -334,7 +359,9 @@ def test_two_makes_at_once_end_as_if_one_had_waited(
             makes.append(running("make", "-j4", goal, cwd=path))
             time.sleep(chance.uniform(0.0, 0.06))
         said = [process.communicate(timeout=60) for process in makes]
-        refused = [each for process, each in zip(makes, said, strict=True) if process.returncode != 0]
+        refused = [
+            each for process, each in zip(makes, said, strict=True) if process.returncode != 0
+        ]
         # The CA that a second regenerate was to replace is not there any more.
         assert len(refused) <= (goals.count("regenerate") == 2), said
         assert all("what it is made from has changed" in each[1] for each in refused), said
@@ -364,7 +391,9 @@ def held(folder: Path, running: Start) -> "subprocess.Popen[str]":
 
 
 @with_either_signer
-def test_nothing_is_put_in_place_while_another_holds_the_lock(signed: Factory, running: Start) -> None:
+def test_nothing_is_put_in_place_while_another_holds_the_lock(
+    signed: Factory, running: Start
+) -> None:
     path = signed(*SMALL)
     before = settled(path / "certs")
     holder = held(path, running)
@@ -419,7 +448,9 @@ def test_what_a_dead_make_had_asked_for_changes_nothing_after_the_next(
     path = signed(*SMALL)
     make_slow(tmp_path)
     first = running("make", goal, cwd=path, PATH=slow(tmp_path))
-    wait_for(lambda: list(path.glob("certs/.work.*/**/json")) or list(path.glob("certs/.work.*/json")))
+    wait_for(
+        lambda: list(path.glob("certs/.work.*/**/json")) or list(path.glob("certs/.work.*/json"))
+    )
     first.kill()  # the make alone: its script goes on
     first.wait()
     make(path, "-j8", "req")
@@ -431,7 +462,9 @@ def test_what_a_dead_make_had_asked_for_changes_nothing_after_the_next(
     assert faults(path) == []
 
 
-def test_an_edit_during_signing_is_not_lost(signed: Factory, running: Start, tmp_path: Path) -> None:
+def test_an_edit_during_signing_is_not_lost(
+    signed: Factory, running: Start, tmp_path: Path
+) -> None:
     path = signed(*SMALL)
     make_slow(tmp_path)
     request = path / "config/req-calico.json"
@@ -474,7 +507,10 @@ def test_makes_in_namespaces_of_their_own_make_one_ca(folder: Factory, running: 
     template = folder(*SMALL, name="template")
     for _ in range(2):
         path = fresh(template, template.with_name("tls-setup"))
-        makes = [running("unshare", "-p", "-f", "--mount-proc", "make", "-j4", cwd=path) for _ in range(3)]
+        makes = [
+            running("unshare", "-p", "-f", "--mount-proc", "make", "-j4", cwd=path)
+            for _ in range(3)
+        ]
         said = [process.communicate(timeout=60) for process in makes]
         assert [process.returncode for process in makes] == [0, 0, 0], said
         assert faults(path) == []
@@ -511,7 +547,9 @@ def test_a_missing_tool_is_an_error_and_never_a_sum_that_fits_everything(
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
-def test_a_lock_that_is_no_plain_file_is_refused(signed: Factory, tmp_path: Path, kind: str) -> None:
+def test_a_lock_that_is_no_plain_file_is_refused(
+    signed: Factory, tmp_path: Path, kind: str
+) -> None:
     path = signed(*SMALL)
     lock = path / "archive/.lock"
     lock.unlink()
@@ -528,7 +566,9 @@ def test_a_lock_that_is_no_plain_file_is_refused(signed: Factory, tmp_path: Path
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_another_component_called_all_does_not_stop_its_neighbours(folder: Factory, tmp_path: Path) -> None:
+def test_another_component_called_all_does_not_stop_its_neighbours(
+    folder: Factory, tmp_path: Path
+) -> None:
     path = folder("--members", "10.0.0.1", "--users", "all,a,b,c,d,e,f,g")
     make_slow(tmp_path)
 
@@ -536,10 +576,14 @@ def test_another_component_called_all_does_not_stop_its_neighbours(folder: Facto
     make(path, "-j10", PATH=slow(tmp_path))
 
     assert faults(path) == []
-    assert time.monotonic() - begin < 8  # the CA takes one second, the ten others two or three at once
+    assert (
+        time.monotonic() - begin < 8
+    )  # the CA takes one second, the ten others two or three at once
 
 
-def test_a_dry_run_beside_a_running_make_neither_waits_nor_heals(folder: Factory, running: Start) -> None:
+def test_a_dry_run_beside_a_running_make_neither_waits_nor_heals(
+    folder: Factory, running: Start
+) -> None:
     path = folder(*SMALL)
     held(path, running)
     before = contents(path)

@@ -15,9 +15,13 @@ pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 def elsewhere(tmp_path: Path) -> Path:
     """Return a folder whose users `a` and `b` have certificates of one name in two folders, signed."""
     users = [{"name": name, "cn": name, "output": f"{name}/x"} for name in "ab"]
-    (tmp_path / "inventory.json").write_text(json.dumps({"members": ["10.0.0.1"], "proxies": 0, "users": users}))
+    (tmp_path / "inventory.json").write_text(
+        json.dumps({"members": ["10.0.0.1"], "proxies": 0, "users": users})
+    )
     folder = tmp_path / "elsewhere"
-    assert tls_scaffold("new", str(folder), "--from", str(tmp_path / "inventory.json")).returncode == 0
+    assert (
+        tls_scaffold("new", str(folder), "--from", str(tmp_path / "inventory.json")).returncode == 0
+    )
     make(folder)
     return folder
 
@@ -30,7 +34,9 @@ def test_a_target_signs_its_own_component_and_not_one_of_the_same_file_name(tmp_
     make(folder, "req-a")
 
     after = contents(folder)
-    changed = {name for name in after if after[name] != before.get(name) and not name.startswith("issued/")}
+    changed = {
+        name for name in after if after[name] != before.get(name) and not name.startswith("issued/")
+    }
     assert changed == {"a/x.pem", "a/x-key.pem", "a/x.csr"}
 
 
@@ -44,7 +50,11 @@ def test_regenerate_takes_what_lies_elsewhere_along_and_archives_the_old(tmp_pat
     for name in ("a/x", "b/x"):
         verify(folder, f"{name}.pem")
     (shelf,) = folder.glob("archive/2*")
-    old = {name: text for name, text in before.items() if name.startswith(("a/", "b/", "certs/", "config/"))}
+    old = {
+        name: text
+        for name, text in before.items()
+        if name.startswith(("a/", "b/", "certs/", "config/"))
+    }
     assert contents(shelf) == old
 
 

@@ -28,8 +28,12 @@ from tls_scaffold.makefiles.makefile import (
 from tls_scaffold.makefiles.shell import uncommented, unquoted
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
-QUOTED = LEAF.replace("certs/ca.pem", "'certs/ca.pem'").replace("config/ca-config.json", '"config/ca-config.json"')
-PLAIN = Signing("x", "req", "config/x.json", "certs/x")  # the CA and the configuration of LEAF are the usual ones
+QUOTED = LEAF.replace("certs/ca.pem", "'certs/ca.pem'").replace(
+    "config/ca-config.json", '"config/ca-config.json"'
+)
+PLAIN = Signing(
+    "x", "req", "config/x.json", "certs/x"
+)  # the CA and the configuration of LEAF are the usual ones
 JSON = "| cfssljson -bare certs/x"
 
 
@@ -45,7 +49,9 @@ def test_our_own_lines_are_read_in_their_order_with_their_profiles(folder: Facto
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
 @pytest.mark.parametrize("goal", ["req", "all"])
-def test_what_is_asked_for_does_not_depend_on_what_is_there(signed: Factory, folder: Factory, goal: str) -> None:
+def test_what_is_asked_for_does_not_depend_on_what_is_there(
+    signed: Factory, folder: Factory, goal: str
+) -> None:
     path, unsigned = signed(name="signed"), folder(name="unsigned")
     assert of_goal(path, goal).signings == of_goal(unsigned, goal).signings != ()
     (path / "certs").rename(path / "kept")
@@ -58,11 +64,26 @@ def test_pasted_lines_are_read_beside_ours_whatever_an_outer_make_has_set(
     folder: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
-    outer = {"MAKEFLAGS": "n", "MAKELEVEL": "1", "CFSSL": "x", "JSON": "x", "SIGNER": "tls-scaffold"}
+    outer = {
+        "MAKEFLAGS": "n",
+        "MAKELEVEL": "1",
+        "CFSSL": "x",
+        "JSON": "x",
+        "SIGNER": "tls-scaffold",
+    }
     for name, value in outer.items():
         monkeypatch.setenv(name, value)
-    rule = next(line for line in (path / "Makefile").read_text().splitlines() if line.startswith("req:")) + "\n"
-    edit(path / "Makefile", rule, f"{rule}\t$(CFSSL) gencert {LEAF} config/x.json | $(JSON) -bare certs/x\n")
+    rule = (
+        next(
+            line for line in (path / "Makefile").read_text().splitlines() if line.startswith("req:")
+        )
+        + "\n"
+    )
+    edit(
+        path / "Makefile",
+        rule,
+        f"{rule}\t$(CFSSL) gencert {LEAF} config/x.json | $(JSON) -bare certs/x\n",
+    )
     assert read(path)[2:] == (PLAIN,)
 
 
@@ -81,20 +102,44 @@ def test_a_component_is_called_as_its_target_is(folder: Factory) -> None:
         (f"cfssl gencert {LEAF} config/x.json {JSON}", {}),
         (f"@cfssl gencert {LEAF} config/x.json {JSON}", {}),
         (f"-cfssl gencert {LEAF} config/x.json {JSON}", {}),
-        (f"@env PATH=/go/bin:$PATH cfssl gencert {LEAF} config/x.json | env PATH=/go/bin cfssljson -bare certs/x", {}),
-        (f"X=1 B=2 /usr/bin/cfssl gencert {LEAF} config/x.json | ./bin/cfssl-json --bare=true certs/x", {}),
-        (f"$HOME/go/bin/cfssl gencert {LEAF} config/x.json | $HOME/go/bin/cfssljson -bare certs/x", {}),
+        (
+            f"@env PATH=/go/bin:$PATH cfssl gencert {LEAF} config/x.json | env PATH=/go/bin cfssljson -bare certs/x",
+            {},
+        ),
+        (
+            f"X=1 B=2 /usr/bin/cfssl gencert {LEAF} config/x.json | ./bin/cfssl-json --bare=true certs/x",
+            {},
+        ),
+        (
+            f"$HOME/go/bin/cfssl gencert {LEAF} config/x.json | $HOME/go/bin/cfssljson -bare certs/x",
+            {},
+        ),
         (f"cfssl gencert {LEAF.replace(' -', ' --')} config/x.json {JSON}", {}),
-        (f"cfssl gencert {LEAF.replace(' certs', '=certs').replace(' config', '=config')} config/x.json {JSON}", {}),
+        (
+            f"cfssl gencert {LEAF.replace(' certs', '=certs').replace(' config', '=config')} config/x.json {JSON}",
+            {},
+        ),
         (f"cfssl gencert {QUOTED} config/x.json {JSON}", {}),
         (f"cfssl gencert \\\n\t  {LEAF} \\\n\t  config/x.json {JSON}", {}),
-        (f"mkdir -p certs && cfssl gencert {LEAF} config/x.json {JSON}; chmod 600 certs/x-key.pem", {}),
+        (
+            f"mkdir -p certs && cfssl gencert {LEAF} config/x.json {JSON}; chmod 600 certs/x-key.pem",
+            {},
+        ),
         (f"cfssl gencert {LEAF} config/x.json 2>/dev/null {JSON} 2>&1", {}),
         (f"cfssl gencert -loglevel 2 {LEAF} config/x.json {JSON}", {}),
-        (f"cd sub && cfssl gencert {LEAF.replace(' c', ' ../c')} ../config/x.json | cfssljson -bare ../certs/x", {}),
+        (
+            f"cd sub && cfssl gencert {LEAF.replace(' c', ' ../c')} ../config/x.json | cfssljson -bare ../certs/x",
+            {},
+        ),
         (f"cfssl gencert {LEAF} ./config/x.json | cfssljson -bare ./certs/x", {}),
-        (f"cfssl gencert -profile=kubernetes {LEAF} config/x.json {JSON}", {"profile": "kubernetes"}),
-        (f"cfssl gencert -hostname=a,b -cn cXd {LEAF} config/x.json {JSON}", {"hostname": "a,b", "cn": "cXd"}),
+        (
+            f"cfssl gencert -profile=kubernetes {LEAF} config/x.json {JSON}",
+            {"profile": "kubernetes"},
+        ),
+        (
+            f"cfssl gencert -hostname=a,b -cn cXd {LEAF} config/x.json {JSON}",
+            {"hostname": "a,b", "cn": "cXd"},
+        ),
         (f"cfssl gencert {LEAF} config/x.json {JSON} # why; not", {}),
         (f"test -d certs || mkdir certs && cfssl gencert {LEAF} config/x.json {JSON}", {}),
         (f"cfssl gencert {LEAF} config/x.json 2>> log {JSON}", {}),
@@ -104,12 +149,23 @@ def test_a_component_is_called_as_its_target_is(folder: Factory) -> None:
         (f"cfssl gencert -X h:1 {LEAF} config/x.json {JSON}", {"unknown": ("-X",)}),
         (f"cfssl gencert -remote h:1 {LEAF} config/x.json {JSON}", {"unknown": ("-remote",)}),
         (f"cfssl gencert config/x.json {JSON}", {"ca": "", "ca_key": "", "config": ""}),
-        (f"cfssl gencert -initca config/x.json {JSON}", {"ca": "", "ca_key": "", "config": "", "makes_ca": True}),
-        (f"cfssl gencert {LEAF} config/x.json | cfssljson -bare", {"name": "cert", "output": "cert"}),
-        (f"cfssl gencert {LEAF} config/x.json | cfssljson -bare certs/", {"name": "", "output": "certs/"}),
+        (
+            f"cfssl gencert -initca config/x.json {JSON}",
+            {"ca": "", "ca_key": "", "config": "", "makes_ca": True},
+        ),
+        (
+            f"cfssl gencert {LEAF} config/x.json | cfssljson -bare",
+            {"name": "cert", "output": "cert"},
+        ),
+        (
+            f"cfssl gencert {LEAF} config/x.json | cfssljson -bare certs/",
+            {"name": "", "output": "certs/"},
+        ),
     ],
 )
-def test_gencert_is_read_in_every_spelling_of_the_field(line: str, expected: dict[str, object]) -> None:
+def test_gencert_is_read_in_every_spelling_of_the_field(
+    line: str, expected: dict[str, object]
+) -> None:
     fields = {**PLAIN.__dict__, **expected}
     assert signings(line, "req") == ((Signing(**fields),), ())
 
@@ -117,7 +173,10 @@ def test_gencert_is_read_in_every_spelling_of_the_field(line: str, expected: dic
 def test_several_commands_on_a_line_are_several_signings() -> None:
     line = f"cfssl gencert -initca ca.json | cfssljson -bare certs/ca && cfssl gencert {LEAF} config/x.json {JSON}"
     found, unread = signings(f"echo first\n{line}\n", "all")
-    assert [(each.name, each.makes_ca, each.target) for each in found] == [("ca", True, "all"), ("x", False, "all")]
+    assert [(each.name, each.makes_ca, each.target) for each in found] == [
+        ("ca", True, "all"),
+        ("x", False, "all"),
+    ]
     assert unread == ()
 
 
@@ -125,11 +184,26 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
     ("line", "names"),
     [
         ("for i in a b; do cfssl gencert $i.json | cfssljson -bare $i; done", ["a", "b"]),
-        ("set -e; for i in a ; do echo $i && cfssl gencert ${i}.json | cfssljson -bare $i || exit 1; done", ["a"]),
-        ("for i in a b; do n=$i; cfssl gencert $i.json | cfssljson -bare certs/peer-$i; done", ["peer-a", "peer-b"]),
-        ('for i in a b; do cfssl gencert "$i.json" | cfssljson -bare "$i" && awk \'{print $i}\' x; done', ["a", "b"]),
-        ("for i in a; do true; done; for j in b; do cfssl gencert a.json | cfssljson -bare $j; done", ["b"]),
-        ("for i in a b; do echo i; read x; cfssl gencert $i.json | cfssljson -bare $i; done", ["a", "b"]),
+        (
+            "set -e; for i in a ; do echo $i && cfssl gencert ${i}.json | cfssljson -bare $i || exit 1; done",
+            ["a"],
+        ),
+        (
+            "for i in a b; do n=$i; cfssl gencert $i.json | cfssljson -bare certs/peer-$i; done",
+            ["peer-a", "peer-b"],
+        ),
+        (
+            'for i in a b; do cfssl gencert "$i.json" | cfssljson -bare "$i" && awk \'{print $i}\' x; done',
+            ["a", "b"],
+        ),
+        (
+            "for i in a; do true; done; for j in b; do cfssl gencert a.json | cfssljson -bare $j; done",
+            ["b"],
+        ),
+        (
+            "for i in a b; do echo i; read x; cfssl gencert $i.json | cfssljson -bare $i; done",
+            ["a", "b"],
+        ),
         ("for i in a; do true; done & cfssl gencert a.json | cfssljson -bare b", ["b"]),
     ],
 )
@@ -189,7 +263,13 @@ def test_what_is_not_understood_is_handed_back(line: str) -> None:
     assert signings(line, "req") == ((), (line,))
 
 
-@given(st.lists(st.sampled_from(["cfssl", "gencert", "cfssljson", "-bare", "x", "-ca", "cd", "2", *"|'\"\\&>=;\n"])))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["cfssl", "gencert", "cfssljson", "-bare", "x", "-ca", "cd", "2", *"|'\"\\&>=;\n"]
+        )
+    )
+)
 def test_no_line_ends_in_a_traceback(words: list[str]) -> None:
     found, unread = signings(" ".join(words), "req")
     assert all(isinstance(signing, Signing) for signing in found)
@@ -197,15 +277,32 @@ def test_no_line_ends_in_a_traceback(words: list[str]) -> None:
 
 
 @pytest.mark.needs("make")
-def test_a_folder_made_by_hand_is_read_through_req_or_every_target_that_there_is(tmp_path: Path) -> None:
-    assert [signing.name for signing in read(foreign("2015", tmp_path))] == ["etcd1", "etcd2", "etcd3", "proxy1"]
-    assert sorted(signing.name for signing in read(foreign("beside", tmp_path))) == ["api", "etcd1", "etcd2"]
+def test_a_folder_made_by_hand_is_read_through_req_or_every_target_that_there_is(
+    tmp_path: Path,
+) -> None:
+    assert [signing.name for signing in read(foreign("2015", tmp_path))] == [
+        "etcd1",
+        "etcd2",
+        "etcd3",
+        "proxy1",
+    ]
+    assert sorted(signing.name for signing in read(foreign("beside", tmp_path))) == [
+        "api",
+        "etcd1",
+        "etcd2",
+    ]
     path = foreign("patterns", tmp_path)
     assert sorted((signing.name, signing.request) for signing in read(path)) == [
         ("admin", "admin-csr.json"),
         ("etcd", "etcd-csr.json"),
     ]
-    assert set(targets(path)) == {"certs", "clean", "certs/ca.pem", "certs/etcd.pem", "certs/admin.pem"}
+    assert set(targets(path)) == {
+        "certs",
+        "clean",
+        "certs/ca.pem",
+        "certs/etcd.pem",
+        "certs/admin.pem",
+    }
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
@@ -222,7 +319,9 @@ def test_paths_that_a_makefile_writes_out_in_full_are_those_of_the_folder(tmp_pa
     home.mkdir()
     path.symlink_to(home, target_is_directory=True)
     sign = "cfssl gencert -ca $(CURDIR)/certs/ca.pem -ca-key $(PWD)/certs/ca-key.pem"
-    (home / "Makefile").write_text(f"req:\n\t{sign} $(PWD)/x.json | cfssljson -bare $(CURDIR)/certs/x\n", "utf-8")
+    (home / "Makefile").write_text(
+        f"req:\n\t{sign} $(PWD)/x.json | cfssljson -bare $(CURDIR)/certs/x\n", "utf-8"
+    )
     assert read(path) == (Signing("x", "req", "x.json", "certs/x", config=""),)
 
 
@@ -248,7 +347,9 @@ def test_a_req_that_fails_is_told_although_other_targets_sign(tmp_path: Path) ->
         ("x: ; ${MAKE} -C y\n", False),
     ],
 )
-def test_every_target_counts_where_others_may_sign(folder: Factory, more: str, all_of_it: bool) -> None:  # noqa: FBT001
+def test_every_target_counts_where_others_may_sign(
+    folder: Factory, more: str, all_of_it: bool
+) -> None:
     text = (folder() / "Makefile").read_text()
     assert asks_for_all(text + more) is all_of_it
     assert not asks_for_all(more)
@@ -256,19 +357,33 @@ def test_every_target_counts_where_others_may_sign(folder: Factory, more: str, a
 
 @pytest.mark.parametrize(
     ("text", "there"),
-    [("all:\ninclude tls-scaffold.mk\n", True), ("-include tls-scaffold.mk.old\nrenew:\n", False), ("", False)],
+    [
+        ("all:\ninclude tls-scaffold.mk\n", True),
+        ("-include tls-scaffold.mk.old\nrenew:\n", False),
+        ("", False),
+    ],
 )
-def test_ours_is_known_by_the_rules_that_it_includes(text: str, there: bool) -> None:  # noqa: FBT001
+def test_ours_is_known_by_the_rules_that_it_includes(text: str, there: bool) -> None:
     assert renews(text) is there
 
 
 @pytest.mark.needs("make")
 def test_a_survey_says_what_each_target_makes_and_what_was_not_understood(tmp_path: Path) -> None:
     path = foreign("own-targets", tmp_path)
-    edit(path / "Makefile", "\nclean:", "\nodd:\n\tcfssl gencert x.json\n\tcfssl  gencert y.json\n\nclean:")
+    edit(
+        path / "Makefile",
+        "\nclean:",
+        "\nodd:\n\tcfssl gencert x.json\n\tcfssl  gencert y.json\n\nclean:",
+    )
     found = survey(path)
-    assert found.unread == (Unread("cfssl gencert x.json", "odd"), Unread("cfssl gencert y.json", "odd"))
-    assert list(map(str, found.unread)) == ["odd: `cfssl gencert x.json`", "odd: `cfssl gencert y.json`"]
+    assert found.unread == (
+        Unread("cfssl gencert x.json", "odd"),
+        Unread("cfssl gencert y.json", "odd"),
+    )
+    assert list(map(str, found.unread)) == [
+        "odd: `cfssl gencert x.json`",
+        "odd: `cfssl gencert y.json`",
+    ]
     assert found.makes["req-dex"] == ("certs/dex",)
     assert {signing.output: signing.target for signing in found.signings} == {
         "certs/ca": "ca",
@@ -288,7 +403,9 @@ def test_a_survey_says_what_each_target_makes_and_what_was_not_understood(tmp_pa
         ("req: $(error no way)\n", "no way"),
     ],
 )
-def test_a_makefile_that_fails_is_told_in_makes_own_words(tmp_path: Path, text: str | None, message: str) -> None:
+def test_a_makefile_that_fails_is_told_in_makes_own_words(
+    tmp_path: Path, text: str | None, message: str
+) -> None:
     if text is not None:
         (tmp_path / "Makefile").write_text(text, encoding="utf-8")
     with pytest.raises(ScaffoldError) as error:
@@ -312,7 +429,9 @@ def test_without_make_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.needs("make")
-def test_a_make_that_does_not_end_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_make_that_does_not_end_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "Makefile").write_text("x := $(shell sleep 5)\nreq:\n", encoding="utf-8")
     monkeypatch.setattr("tls_scaffold.makefiles.gnumake.MINUTE", 0.2)
     with pytest.raises(ScaffoldError, match="make does not end"):
@@ -329,7 +448,9 @@ def test_a_request_that_is_missing_hides_no_signing(folder: Factory) -> None:
 
 @pytest.mark.needs("make")
 def test_a_pattern_that_makes_nothing_of_files_is_no_target(tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text("all: a.pem\n%.pem:\n\ttouch $@\nb/%: c/%/%\n\ttouch $@\nx:\n\techo \\", "utf-8")
+    (tmp_path / "Makefile").write_text(
+        "all: a.pem\n%.pem:\n\ttouch $@\nb/%: c/%/%\n\ttouch $@\nx:\n\techo \\", "utf-8"
+    )
     assert set(targets(tmp_path)) == {"all", "x"}
 
 
@@ -373,7 +494,9 @@ def test_a_comment_begins_where_no_quote_holds_it(line: str, plain: str, outside
 
 
 def test_a_line_that_speaks_of_signing_behind_a_quoted_hash_signs() -> None:
-    found, unread = signings(f'echo "# signing" && cfssl gencert {LEAF} config/x.json {JSON}', "req")
+    found, unread = signings(
+        f'echo "# signing" && cfssl gencert {LEAF} config/x.json {JSON}', "req"
+    )
     assert ([each.name for each in found], unread) == (["x"], ())
     assert signings("echo gencert", "req") == ((), ("echo gencert",))
     assert signings(f"true # cfssl gencert {LEAF} config/x.json {JSON}", "req") == ((), ())
@@ -381,7 +504,10 @@ def test_a_line_that_speaks_of_signing_behind_a_quoted_hash_signs() -> None:
 
 def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
-    told, verb = "echo re-run sh sign.sh again certs/etcd1.pem by hand", "sh sign.sh ca && cp certs/ca.pem public.pem"
+    told, verb = (
+        "echo re-run sh sign.sh again certs/etcd1.pem by hand",
+        "sh sign.sh ca && cp certs/ca.pem public.pem",
+    )
     for words in (told, verb, "sh sign.sh need certs.pem", "sh sign.sh renew; cat certs/x.pem"):
         assert _own_lines(words) == ([], []), words
         more = f"{words} | sh sign.sh again certs/x.pem config/x.json; true"
@@ -398,7 +524,10 @@ def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> 
         ["time sh sign.sh again certs/x.pem config/x.json"],
     )
     for pair in ("certs/$n.pem config/x.json", "certs/x.pem config/`y`.json"):
-        assert _own_lines(f"n=x; sh sign.sh again {pair}") == ([], [f"n=x; sh sign.sh again {pair}"])
+        assert _own_lines(f"n=x; sh sign.sh again {pair}") == (
+            [],
+            [f"n=x; sh sign.sh again {pair}"],
+        )
 
 
 FLAGS: dict[str, dict[str, Any]] = {
@@ -415,13 +544,17 @@ FLAGS: dict[str, dict[str, Any]] = {
 def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
     request = Signing("x", "", "config/x.json", "certs/x")
     asked = replace(request, **FLAGS[words], flags=tuple(shlex.split(words)))
-    (found,), unread = _own_lines(f"sh sign.sh again certs/x.pem {words} config/x.json".replace("  ", " "))
+    (found,), unread = _own_lines(
+        f"sh sign.sh again certs/x.pem {words} config/x.json".replace("  ", " ")
+    )
     (line,) = of_lines(f"req-x certs/x.pem: config/x.json ; $(sign) {words} $<".replace("  ", " "))
     assert (found, found.flags, unread) == (asked, asked.flags, [])
     assert (line, line.flags) == (replace(asked, target="req-x"), asked.flags)
 
 
-@pytest.mark.parametrize("recipe", ["$(sign) -cn $(CN) $<", "$(sign) -cn 'x $<", "$(sign) $< # x", "cp x y", "$(sign)"])
+@pytest.mark.parametrize(
+    "recipe", ["$(sign) -cn $(CN) $<", "$(sign) -cn 'x $<", "$(sign) $< # x", "cp x y", "$(sign)"]
+)
 def test_a_line_that_only_make_can_tell_is_not_told_without_it(recipe: str) -> None:
     assert of_lines(f"req-x certs/x.pem: config/x.json ; {recipe}") == ()
 
@@ -449,14 +582,25 @@ def own(folder: Path, *lines: str) -> Path:
     ("line", "expected"),
     [
         ("sh sign.sh again ssl/a/b.pem r.json", Signing("b", "req-b", "r.json", "ssl/a/b")),
-        ("sh sign.sh changed b.pem -profile p.q-1 r.json", Signing("b", "req-b", "r.json", "b", "p.q-1")),
+        (
+            "sh sign.sh changed b.pem -profile p.q-1 r.json",
+            Signing("b", "req-b", "r.json", "b", "p.q-1"),
+        ),
         ("sh sign.sh again ssl/f.x.pem r.json", Signing("felix", "req-felix", "r.json", "ssl/f.x")),
         ("SIGNER=x sh sign.sh again b.pem r.json", Signing("b", "req-b", "r.json", "b")),
-        ("@A=b sh sign.sh again b.pem -profile p r.json # ours", Signing("b", "req-b", "r.json", "b", "p")),
-        ("umask 077; sh sign.sh again b.pem r.json && ./publish b.pem", Signing("b", "req-b", "r.json", "b")),
+        (
+            "@A=b sh sign.sh again b.pem -profile p r.json # ours",
+            Signing("b", "req-b", "r.json", "b", "p"),
+        ),
+        (
+            "umask 077; sh sign.sh again b.pem r.json && ./publish b.pem",
+            Signing("b", "req-b", "r.json", "b"),
+        ),
     ],
 )
-def test_our_own_lines_are_read_after_somebody_has_edited_them(tmp_path: Path, line: str, expected: Signing) -> None:
+def test_our_own_lines_are_read_after_somebody_has_edited_them(
+    tmp_path: Path, line: str, expected: Signing
+) -> None:
     assert wanted(own(tmp_path, line)) == Survey((expected,), ())
 
 
@@ -476,7 +620,9 @@ def test_our_own_lines_are_read_after_somebody_has_edited_them(tmp_path: Path, l
         "sh sign.sh again 'b.pem r.json",
     ],
 )
-def test_a_line_of_ours_that_can_not_be_told_any_more_is_handed_back(tmp_path: Path, line: str) -> None:
+def test_a_line_of_ours_that_can_not_be_told_any_more_is_handed_back(
+    tmp_path: Path, line: str
+) -> None:
     written = line.replace("$", "$$")
     assert wanted(own(tmp_path, f"{written}  ", "sh sign.sh again z.pem r.json")) == Survey(
         (Signing("z", "req-z", "r.json", "z"),), (Unread(line),)
@@ -484,8 +630,14 @@ def test_a_line_of_ours_that_can_not_be_told_any_more_is_handed_back(tmp_path: P
 
 
 @pytest.mark.needs("make")
-def test_lines_that_only_speak_of_the_script_or_of_certificates_sign_nothing(tmp_path: Path) -> None:
-    lines = ("chmod 755 sign.sh; (true)", "for each in a.pem; do cat $$each; done", "./publish b.pem")
+def test_lines_that_only_speak_of_the_script_or_of_certificates_sign_nothing(
+    tmp_path: Path,
+) -> None:
+    lines = (
+        "chmod 755 sign.sh; (true)",
+        "for each in a.pem; do cat $$each; done",
+        "./publish b.pem",
+    )
     assert wanted(own(tmp_path, *lines)) == Survey(())
 
 
@@ -501,13 +653,18 @@ def test_a_dry_run_is_from_nothing_or_with_what_is_there(tmp_path: Path) -> None
 
     assert commands() == ["touch a", "touch b", "echo cfssl C"]
     assert commands("a") == ["echo cfssl C"]
-    (tmp_path / "Makefile").write_text(text.replace("a b", "$(CURDIR)/a $(CURDIR)/b"), encoding="utf-8")
+    (tmp_path / "Makefile").write_text(
+        text.replace("a b", "$(CURDIR)/a $(CURDIR)/b"), encoding="utf-8"
+    )
     assert commands("a") == ["echo cfssl C"]
 
 
 @pytest.mark.needs("make")
 def test_what_a_make_in_another_folder_signs_lies_below_that(tmp_path: Path) -> None:
-    w, x, y, z = (f"cfssl gencert {name}.json \\\n | cfssljson -bare {name}" for name in ("w", "x", "y", "certs/z"))
+    w, x, y, z = (
+        f"cfssl gencert {name}.json \\\n | cfssljson -bare {name}"
+        for name in ("w", "x", "y", "certs/z")
+    )
     texts = {
         "Makefile": f"req:\n\t$(MAKE) -C 'a b' req\n\t{z}\n",
         "a b/Makefile": f"req:\n\t{x}\n\tcd c && $(MAKE)\n\t{y}\n",
@@ -518,7 +675,12 @@ def test_what_a_make_in_another_folder_signs_lies_below_that(tmp_path: Path) -> 
         (tmp_path / path).write_text(text, encoding="utf-8")
     found = wanted(tmp_path)
     assert [each.output for each in found.signings] == ["a b/x", "a b/d/w", "a b/y", "certs/z"]
-    assert [each.request for each in found.signings] == ["a b/x.json", "a b/d/w.json", "a b/y.json", "certs/z.json"]
+    assert [each.request for each in found.signings] == [
+        "a b/x.json",
+        "a b/d/w.json",
+        "a b/y.json",
+        "certs/z.json",
+    ]
     assert found.unread == (Unread("cd 'a b/c' && sh sign.sh again v.pem v.json"),)
     (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
     assert wanted(tmp_path / "linked") == found
@@ -530,16 +692,25 @@ def test_makes_of_several_folders_are_asked_one_after_another(tmp_path: Path) ->
     for name in names:
         (tmp_path / name).mkdir()
         line = "cfssl gencert x.json | cfssljson -bare"
-        (tmp_path / name / "Makefile").write_text(f"all:\n\t{line} a\n\t{line} b\n", encoding="utf-8")
+        (tmp_path / name / "Makefile").write_text(
+            f"all:\n\t{line} a\n\t{line} b\n", encoding="utf-8"
+        )
     rules = "".join(f"{name}/x:\n\t$(MAKE) -C {name}\n" for name in names)
     needs = " ".join(f"{name}/x" for name in names)
     (tmp_path / "Makefile").write_text(f"MAKEFLAGS += -j8\nreq: {needs}\n{rules}", encoding="utf-8")
-    assert [each.output for each in read(tmp_path)] == [f"{name}/{each}" for name in names for each in "ab"]
+    assert [each.output for each in read(tmp_path)] == [
+        f"{name}/{each}" for name in names for each in "ab"
+    ]
 
 
 @pytest.mark.needs("make")
 @pytest.mark.parametrize(
-    "line", ["$(MAKE) -C sub | grep -v Entering", "+@$(MAKE) -w -C sub | tail -1", "@$(MAKE) -C sub >/dev/null"]
+    "line",
+    [
+        "$(MAKE) -C sub | grep -v Entering",
+        "+@$(MAKE) -w -C sub | tail -1",
+        "@$(MAKE) -C sub >/dev/null",
+    ],
 )
 def test_what_of_another_make_is_not_to_be_seen_misleads_nobody(tmp_path: Path, line: str) -> None:
     (tmp_path / "sub").mkdir()
@@ -561,7 +732,9 @@ def test_what_of_another_make_is_not_to_be_seen_misleads_nobody(tmp_path: Path, 
     ],
 )
 def test_no_line_signs_when_make_is_only_asked(tmp_path: Path, recipe: str) -> None:
-    (tmp_path / "Makefile").write_text(f"held = cfssl gencert\nreq: x\nx:\n{recipe}\n", encoding="utf-8")
+    (tmp_path / "Makefile").write_text(
+        f"held = cfssl gencert\nreq: x\nx:\n{recipe}\n", encoding="utf-8"
+    )
     with pytest.raises(ScaffoldError) as caught:
         read(tmp_path)
     told = " ".join(recipe.replace("\\\n", " ").split())
@@ -585,7 +758,10 @@ def test_a_make_that_is_called_for_what_signs_is_asked_too(tmp_path: Path) -> No
 def test_of_our_own_makefile_a_survey_asks_no_component_by_itself(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--users", "a,b")
     makefile = path / "Makefile"
-    makefile.write_text(makefile.read_text() + "docs:\n\t$(MAKE) -C docs\nx:\n\tcfssl gencert x | cfssljson -bare x\n")
+    makefile.write_text(
+        makefile.read_text()
+        + "docs:\n\t$(MAKE) -C docs\nx:\n\tcfssl gencert x | cfssljson -bare x\n"
+    )
     (path / "docs").mkdir()
     (path / "docs/Makefile").write_text("all: ; true\n")
     found = survey(path)
@@ -594,7 +770,9 @@ def test_of_our_own_makefile_a_survey_asks_no_component_by_itself(folder: Factor
         *(f"certs/{name}" for name in ("etcd1", "proxy1", "a", "b")),
     ]
     assert {"req", "docs", "x"} <= found.makes.keys()
-    assert not {goal for goal in found.makes if goal.startswith("req-") or goal.endswith(".pem")} - {"certs/ca.pem"}
+    assert not {
+        goal for goal in found.makes if goal.startswith("req-") or goal.endswith(".pem")
+    } - {"certs/ca.pem"}
 
 
 @pytest.mark.needs("make")
@@ -604,7 +782,9 @@ def test_the_make_that_is_named_is_asked_else_gnu_make_by_its_own_name(
 ) -> None:
     (tmp_path / "Makefile").write_text("req:\n", encoding="utf-8")
     for name in ("mine", "gmake"):
-        (tmp_path / name).write_text(f"#!/bin/sh\necho 'cfssl gencert x | cfssljson -bare {name}'\nexec make \"$@\"\n")
+        (tmp_path / name).write_text(
+            f"#!/bin/sh\necho 'cfssl gencert x | cfssljson -bare {name}'\nexec make \"$@\"\n"
+        )
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     if chosen == "mine":

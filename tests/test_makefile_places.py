@@ -50,13 +50,20 @@ def test_each_command_is_found_in_the_line_that_it_comes_from(
     tmp_path: Path, goal: str, part: str, numbers: tuple[int, ...]
 ) -> None:
     (tmp_path / "Makefile").write_text(MAKEFILE)
-    command = next(line for line in logical_lines(dry_run(tmp_path, goal)) if "-initca" in line and part in line)
+    command = next(
+        line
+        for line in logical_lines(dry_run(tmp_path, goal))
+        if "-initca" in line and part in line
+    )
     assert Places(MAKEFILE).lines_of(command, "-initca") == numbers
 
 
 def test_a_command_of_another_makefile_is_found_nowhere() -> None:
     other = MAKEFILE.replace("make_ca =", "# make_ca =")
-    for command in ("x.json | cfssljson -bare certs/ca", "config/ca.json | cfssljson -bare certs/ca2"):
+    for command in (
+        "x.json | cfssljson -bare certs/ca",
+        "config/ca.json | cfssljson -bare certs/ca2",
+    ):
         assert Places(other).lines_of(f"cfssl gencert -initca {command}", "-initca") == ()
     assert Places("").lines_of("x", "x") == ()
 
@@ -71,11 +78,15 @@ def test_a_line_of_ours_that_is_not_understood_is_found_too() -> None:
         "sign.sh y": 0,
     }
     for command, number in told.items():
-        assert Places(text).unread(Unread(command)) == (f"Makefile:{number}" if number else "Makefile"), command
+        assert Places(text).unread(Unread(command)) == (
+            f"Makefile:{number}" if number else "Makefile"
+        ), command
     assert Places("a:\n\tgencert sign.sh\n").unread(Unread("gencert sign.sh")) == "Makefile:2"
 
 
-def test_a_makefile_is_taken_apart_once_however_many_commands_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_makefile_is_taken_apart_once_however_many_commands_are_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     counted = Mock(wraps=groups)
     monkeypatch.setattr(places, "groups", counted)
     text = "".join(f"a:\n\tdocker run cfssl gencert {number}\n" for number in range(50))
@@ -87,4 +98,6 @@ def test_a_makefile_is_taken_apart_once_however_many_commands_are_looked_up(monk
 
 @given(st.text(alphabet="ab$(){}[]*?;:=\\\n\t @-"), st.text(alphabet="ab$[]*? "))
 def test_any_text_is_looked_through(text: str, command: str) -> None:
-    assert all(1 <= number <= text.count("\n") + 1 for number in Places(text).lines_of(command, "a"))
+    assert all(
+        1 <= number <= text.count("\n") + 1 for number in Places(text).lines_of(command, "a")
+    )

@@ -27,7 +27,10 @@ TWO = Inventory((Member("a", ("10.0.0.1",)), Member("b", ("10.0.0.2",))))
 
 def settings(etcd: dict[str, Any], own: dict[str, Any] | None = None) -> Inventory:
     """Return an inventory of two members with settings, the first with some of its own."""
-    members = [{"name": "a", "hosts": ["10.0.0.1"], "etcd": own or {}}, {"name": "b", "hosts": ["10.0.0.2"]}]
+    members = [
+        {"name": "a", "hosts": ["10.0.0.1"], "etcd": own or {}},
+        {"name": "b", "hosts": ["10.0.0.2"]},
+    ]
     return intake.of_data({"members": members, "etcd": etcd})
 
 
@@ -45,7 +48,9 @@ def settings(etcd: dict[str, Any], own: dict[str, Any] | None = None) -> Invento
         (("::ffff:0.0.0.0",), "https://0.0.0.0:2379"),
     ],
 )
-def test_a_member_listens_for_those_on_its_own_machine(hosts: tuple[str, ...], clients: str) -> None:
+def test_a_member_listens_for_those_on_its_own_machine(
+    hosts: tuple[str, ...], clients: str
+) -> None:
     inventory = Inventory((Member("a", hosts), Member("b", hosts)))
 
     assert in_place(inventory, inventory.members[0])["listen-client-urls"] == clients
@@ -69,7 +74,12 @@ def test_the_inventory_says_where_a_member_listens_and_what_it_starts_from() -> 
         "listen_peer": [EVERYWHERE],
         "auto_compaction": "90m",
     }
-    own = {"client_port": 5001, "peer_port": 5002, "listen_client": ["fd00::1", "127.0.0.1"], "data_dir": "/data"}
+    own = {
+        "client_port": 5001,
+        "peer_port": 5002,
+        "listen_client": ["fd00::1", "127.0.0.1"],
+        "data_dir": "/data",
+    }
     inventory = settings(cluster, own)
 
     first, second = (in_place(inventory, member) for member in inventory.members)
@@ -84,7 +94,10 @@ def test_the_inventory_says_where_a_member_listens_and_what_it_starts_from() -> 
     for each in (first, second):
         assert each["initial-cluster"] == "a=https://10.0.0.1:5002,b=https://10.0.0.2:2380"
         assert each["initial-cluster-state"] == "existing"
-        assert (each["auto-compaction-mode"], each["auto-compaction-retention"]) == ("periodic", "90m")
+        assert (each["auto-compaction-mode"], each["auto-compaction-retention"]) == (
+            "periodic",
+            "90m",
+        )
     assert intake.from_json(inventory.to_json()) == inventory
     assert json.loads(inventory.to_json())["etcd"] == cluster
     assert json.loads(inventory.to_json())["members"][0]["etcd"] == own
@@ -107,7 +120,10 @@ def test_a_member_forgets_after_an_hour_if_nothing_is_said(
 
     flags = in_place(inventory, inventory.members[0])
 
-    assert (flags["auto-compaction-mode"], flags["auto-compaction-retention"]) == ("periodic", retention)
+    assert (flags["auto-compaction-mode"], flags["auto-compaction-retention"]) == (
+        "periodic",
+        retention,
+    )
     assert processes(inventory)["a"].endswith(
         f" --auto-compaction-mode periodic --auto-compaction-retention {retention}"
     )
@@ -136,11 +152,17 @@ WRONG = "a watch that connects again would find that its revision is gone"
             "etcd.data_dir: `/a/../b` goes through `.` or `..`",
         ),
         ({"data_dir": "/%i"}, f"etcd.data_dir: `/%i` {NO_PATH}"),
-        ({"initial_cluster_state": "old"}, "etcd.initial_cluster_state: `old` is neither `new` nor `existing`"),
+        (
+            {"initial_cluster_state": "old"},
+            "etcd.initial_cluster_state: `old` is neither `new` nor `existing`",
+        ),
         ({"listen_peer": EVERYWHERE}, "etcd.listen_peer: `0.0.0.0` is not a list"),
         ({"listen_peer": ["10.0.0.1", EVERYWHERE]}, f"etcd.listen_peer: {EVERY}"),
         ({"listen_client": ["::", "127.0.0.1"]}, f"etcd.listen_client: {EVERY}"),
-        ({"listen_client": ["fd00::1", "FD00:0::1"]}, "etcd.listen_client: an address stands there twice"),
+        (
+            {"listen_client": ["fd00::1", "FD00:0::1"]},
+            "etcd.listen_client: an address stands there twice",
+        ),
         ({"listen_peer": []}, "etcd.listen_peer: is empty: leave it out, or name an address"),
         ({"listen_peer": ["10.0.0.1:2380"]}, f"etcd.listen_peer[0]: {WITH_PORT}"),
         (
@@ -151,7 +173,9 @@ WRONG = "a watch that connects again would find that its revision is gone"
         ({"client_port": 2380}, "etcd: 2380 would be the port of clients and of peers"),
     ],
 )
-def test_settings_that_etcd_could_not_run_with_are_refused_with_their_place(etcd: dict[str, Any], problem: str) -> None:
+def test_settings_that_etcd_could_not_run_with_are_refused_with_their_place(
+    etcd: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(ScaffoldError) as refused:
         intake.of_data({"members": ["10.0.0.1"], "etcd": etcd})
 
@@ -176,7 +200,9 @@ def test_members_who_all_have_one_port_for_both_are_told_once() -> None:
         settings({}, {"peer_port": 2379})
 
     assert refused.value.problems == ("etcd: 2380 would be the port of clients and of peers",)
-    assert own.value.problems == ("members[0].etcd: 2379 would be the port of clients and of peers",)
+    assert own.value.problems == (
+        "members[0].etcd: 2379 would be the port of clients and of peers",
+    )
 
 
 def test_without_a_data_directory_it_is_said_whose_counts() -> None:
@@ -197,7 +223,9 @@ def test_cns_of_several_members_are_a_list_for_their_peers() -> None:
     assert "is a list" not in files(TWO, TWO.members[0], "")[ENVIRONMENT]
 
 
-@pytest.mark.parametrize("place", ["members_cn", "members[0].cn", "members[0].peer.cn", "proxies[0].cn", "users[0].cn"])
+@pytest.mark.parametrize(
+    "place", ["members_cn", "members[0].cn", "members[0].peer.cn", "proxies[0].cn", "users[0].cn"]
+)
 def test_a_comma_in_a_cn_would_be_two_and_is_refused_everywhere(place: str) -> None:
     member: dict[str, Any] = {"name": "a", "hosts": ["10.0.0.1"], "peer": {"request": "p.json"}}
     data: dict[str, Any] = {
@@ -213,14 +241,30 @@ def test_a_comma_in_a_cn_would_be_two_and_is_refused_everywhere(place: str) -> N
     with pytest.raises(ScaffoldError) as refused:
         intake.of_data(data)
 
-    assert refused.value.problems == (f"{place}: `a,b` has a comma, at which etcd splits lists of CNs",)
+    assert refused.value.problems == (
+        f"{place}: `a,b` has a comma, at which etcd splits lists of CNs",
+    )
 
 
 def test_the_ca_may_have_a_comma_in_its_cn() -> None:
     assert intake.of_data({"members": ["a"], "ca_cn": "Example, Inc."}).ca_cn == "Example, Inc."
 
 
-WORDS = ("etcd", "etcd members", 'a"b', "$HOME", "`id`", "a\\b", "it's", "ö ü", "#x", "a;b", "~", "*", "x=y")
+WORDS = (
+    "etcd",
+    "etcd members",
+    'a"b',
+    "$HOME",
+    "`id`",
+    "a\\b",
+    "it's",
+    "ö ü",
+    "#x",
+    "a;b",
+    "~",
+    "*",
+    "x=y",
+)
 
 
 @pytest.mark.parametrize("value", WORDS)

@@ -9,7 +9,9 @@ from tls_scaffold.keeping.merge import Merged, common, merge, settled, text_of
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz", max_size=1), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz", max_size=1), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -35,12 +37,27 @@ def test_what_only_one_side_changed_is_taken_from_that_side() -> None:
         ({"a": 1}, {"z": 0, "a": 1}, {"a": 1, "n": 2}, {"z": 0, "a": 1, "n": 2}),
         ({"a": 1, "b": 1}, {"a": 1}, {"a": 2, "b": 1}, {"a": 2}),
         ({"a": 1, "b": 1}, {"a": 2, "b": 1}, {"a": 1}, {"a": 2}),
-        ({"h": ["x", "y"]}, {"h": ["x", "y", "yours"]}, {"h": ["y", "ours"]}, {"h": ["y", "ours", "yours"]}),
+        (
+            {"h": ["x", "y"]},
+            {"h": ["x", "y", "yours"]},
+            {"h": ["y", "ours"]},
+            {"h": ["y", "ours", "yours"]},
+        ),
         ({"h": ["x", "y"]}, {"h": ["y"]}, {"h": ["x", "y", "z"]}, {"h": ["y", "z"]}),
         ({"h": ["x"]}, {"h": ["x", "n"]}, {"h": ["x", "n"], "k": 1}, {"h": ["x", "n"], "k": 1}),
         ({"h": []}, {"h": ["a", "b"]}, {"h": ["n", "m"]}, {"h": ["n", "m", "a", "b"]}),
-        ({"n": [{"O": "x"}]}, {"n": [{"O": "x", "L": "y"}]}, {"n": [{"O": "z"}]}, {"n": [{"O": "z", "L": "y"}]}),
-        ({"n": [{"O": "x"}]}, {"n": [{"O": "x"}, {"O": "u"}]}, {"n": [{"O": "z"}]}, {"n": [{"O": "z"}, {"O": "u"}]}),
+        (
+            {"n": [{"O": "x"}]},
+            {"n": [{"O": "x", "L": "y"}]},
+            {"n": [{"O": "z"}]},
+            {"n": [{"O": "z", "L": "y"}]},
+        ),
+        (
+            {"n": [{"O": "x"}]},
+            {"n": [{"O": "x"}, {"O": "u"}]},
+            {"n": [{"O": "z"}]},
+            {"n": [{"O": "z"}, {"O": "u"}]},
+        ),
         ({}, {"n": {"yours": 1}}, {"n": {"ours": 1}}, {"n": {"ours": 1, "yours": 1}}),
         ({"a": 1}, {"a": True}, {"a": 1, "n": 1}, {"a": True, "n": 1}),
         ({"h": ["x", "y"]}, {"h": ["y"]}, {"h": ["x", "n", "y"]}, {"h": ["y", "n"]}),
@@ -97,7 +114,9 @@ def test_merged_json_is_indented_by_two_spaces_and_keeps_every_letter() -> None:
 
 
 def test_a_file_that_only_looks_different_keeps_its_looks() -> None:
-    assert merge([{"a": 1, "b": 1}], '{ "b":2,  "a":2 }', '{"a":2,"b":1}') == Merged('{ "b":2,  "a":2 }')
+    assert merge([{"a": 1, "b": 1}], '{ "b":2,  "a":2 }', '{"a":2,"b":1}') == Merged(
+        '{ "b":2,  "a":2 }'
+    )
 
 
 def test_without_a_base_what_differs_is_yours_and_what_only_ours_has_is_added() -> None:
@@ -123,7 +142,9 @@ def test_without_a_base_a_value_of_another_kind_is_yours(yours: str, ours: str) 
         ("{", '{"h": []}', {"h": []}),
     ],
 )
-def test_a_base_holds_what_both_sides_have_and_ours_where_they_differ(yours: str, ours: str, base: Any) -> None:
+def test_a_base_holds_what_both_sides_have_and_ours_where_they_differ(
+    yours: str, ours: str, base: Any
+) -> None:
     assert common(yours, ours) == base
 
 
@@ -135,7 +156,10 @@ def test_a_base_may_take_what_your_lists_lack_for_taken_out() -> None:
 
 def test_of_two_documents_that_git_has_merged_either_was_rendered_last() -> None:
     one, other, new = {"h": ["x"]}, {"h": ["y"]}, '{"h": ["x", "y"]}'
-    assert [merge([one, other], json.dumps(yours), new).text for yours in (one, other)] == [new, new]
+    assert [merge([one, other], json.dumps(yours), new).text for yours in (one, other)] == [
+        new,
+        new,
+    ]
     assert merge([one, other], '{"h": ["z"]}', new).text == text_of({"h": ["x", "y", "z"]})
 
 
@@ -149,11 +173,20 @@ def marked(ours: str, theirs: str, base: str = "") -> str:
 def test_conflict_markers_are_settled_with_what_both_sides_have(base: str) -> None:
     text = marked('"x", "y"', '"x", "z"', base)
     assert json.loads(settled(text, []) or "") == {"h": ["x", "z", "y"]}
-    assert json.loads(settled(text, [{"h": ["x", "y"]}, {"h": ["x", "z"]}]) or "") == {"h": ["x", "y"]}
+    assert json.loads(settled(text, [{"h": ["x", "y"]}, {"h": ["x", "z"]}]) or "") == {
+        "h": ["x", "y"]
+    }
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", marked('"x"', "["), marked('"x"', '"y"').replace("=======\n", ""), ">>>>>>> b\n{}", "<<<<<<<\n{}"]
+    "text",
+    [
+        "{}",
+        marked('"x"', "["),
+        marked('"x"', '"y"').replace("=======\n", ""),
+        ">>>>>>> b\n{}",
+        "<<<<<<<\n{}",
+    ],
 )
 def test_what_is_no_json_on_both_sides_is_not_settled(text: str) -> None:
     assert settled(text, []) is None

@@ -114,7 +114,13 @@ def check_that_everything_works(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("part", "kind"),
-    [*((part, "volume") for part in ("certs", "archive", "config", ".tls-scaffold", "dist", ".")), ("certs", "bind")],
+    [
+        *(
+            (part, "volume")
+            for part in ("certs", "archive", "config", ".tls-scaffold", "dist", ".")
+        ),
+        ("certs", "bind"),
+    ],
 )
 def test_a_part_on_a_volume_of_its_own_is_kept_and_signed_as_any_other(
     signed: Factory, mounted: Mounts, part: str, kind: str
@@ -146,7 +152,9 @@ def test_what_is_archived_on_another_disk_is_the_same_with_its_mode_and_time(
     archived = contents(shelf)
     assert archived == {name: before[name] for name in archived}
     assert {"certs/calico-key.pem", "dist/calico/link", "dist/calico.tar.gz"} <= set(archived)
-    assert not any("calico" in name for name in contents(path) if not name.startswith(("archive/", "issued/")))
+    assert not any(
+        "calico" in name for name in contents(path) if not name.startswith(("archive/", "issued/"))
+    )
     key = (shelf / "certs/calico-key.pem").stat()
     assert (stat.S_IMODE(key.st_mode), key.st_mtime) == (0o400, 1_000_000_000)
 
@@ -158,7 +166,9 @@ def archived(folder: Path) -> dict[str, bytes | str]:
 
 
 def in_certs(folder: Path) -> dict[str, bytes | str]:
-    return {name: content for name, content in contents(folder).items() if name.startswith("certs/")}
+    return {
+        name: content for name, content in contents(folder).items() if name.startswith("certs/")
+    }
 
 
 @pytest.mark.parametrize(
@@ -267,7 +277,9 @@ def test_a_folder_that_is_mounted_read_only_is_told_before_anything_is_written(
     ours(path, "sync")
     ours(path, "sign", "--force")
     before = contents(path)
-    assert "`config/ca-csr.json` can't be replaced" in make(path, "regenerate", code=2, YES="1").stderr
+    assert (
+        "`config/ca-csr.json` can't be replaced" in make(path, "regenerate", code=2, YES="1").stderr
+    )
     assert contents(path) == before
     make(path, "req")
     assert faults(path) == []
@@ -303,7 +315,9 @@ def test_a_pair_with_a_mounted_file_is_not_signed_and_stays_whole(
     assert faults(path) == []
 
 
-def test_cfssljson_leaves_a_pair_with_a_mounted_file_whole(signed: Factory, mounted: Mounts) -> None:
+def test_cfssljson_leaves_a_pair_with_a_mounted_file_whole(
+    signed: Factory, mounted: Mounts
+) -> None:
     path = signed(*SMALL)
     mounted.bind(path / "certs/calico-key.pem")
     before = contents(path)
@@ -335,7 +349,9 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
     monkeypatch.setattr(template, "render", kills.remembered(template.render))
 
     def run_killed(path: Path, words: Sequence[str], step: int) -> int:
-        if not (tmp_path / "known").exists():  # every process that is killed then knows what is rendered
+        if not (
+            tmp_path / "known"
+        ).exists():  # every process that is killed then knows what is rendered
             keeping.kept(shutil.copytree(path, tmp_path / "known", symlinks=True), *words)
         return kills.run(path, [*words], step=step)
 
@@ -366,7 +382,9 @@ def test_a_command_that_can_t_be_finished_is_told_with_a_way_out_that_works(
     assert (path / "certs/calico-key.pem").is_file()
 
 
-@pytest.mark.parametrize("words", [("remove", "calico"), ("add", "--user", "bob")], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "words", [("remove", "calico"), ("add", "--user", "bob")], ids=lambda words: words[0]
+)
 def test_a_journal_that_is_moved_away_leaves_a_folder_that_works_and_nothing_is_lost(
     signed: Factory,
     tmp_path: Path,
@@ -375,7 +393,9 @@ def test_a_journal_that_is_moved_away_leaves_a_folder_that_works_and_nothing_is_
     words: tuple[str, ...],
 ) -> None:
     before, left = signed(*SMALL, name="before"), 0
-    secrets = sorted(content for name, content in contents(before).items() if name.startswith("certs/"))
+    secrets = sorted(
+        content for name, content in contents(before).items() if name.startswith("certs/")
+    )
     for step in range(1, 500, 1 if pytestconfig.getoption("--long") else 9):
         path = shutil.copytree(before, tmp_path / f"copy{step}", symlinks=True)
         code = killed_at(path, words, step)
@@ -383,7 +403,10 @@ def test_a_journal_that_is_moved_away_leaves_a_folder_that_works_and_nothing_is_
             left += 1
             (path / PENDING).unlink()
             ours(path, "sync")
-            assert sorted(content for name, content in contents(path).items() if "certs/" in name) == secrets, step
+            assert (
+                sorted(content for name, content in contents(path).items() if "certs/" in name)
+                == secrets
+            ), step
             make(path)
             assert wrong_pairs(path) == [], step
             ours(path, "sync", "--check")
@@ -440,7 +463,9 @@ def decided(signed: Factory) -> Path:
     for part in ("certs", "issued"):
         shutil.copytree(newer / part, new / "new" / part, ignore=shutil.ignore_patterns(".*"))
     (new / "new/certs/ca-key.pem").rename(new / "ca-key.pem")
-    (new / "of").write_text(f"{hashlib.sha256((path / 'certs/ca-key.pem').read_bytes()).hexdigest()}\n")
+    (new / "of").write_text(
+        f"{hashlib.sha256((path / 'certs/ca-key.pem').read_bytes()).hexdigest()}\n"
+    )
     return path
 
 
@@ -523,7 +548,9 @@ def test_everything_works_on_an_overlay(signed: Factory, mounted: Mounts) -> Non
 # --- where /proc does not tell, and what else is asked of a move
 
 
-def test_without_proc_devices_tell(tmp_path: Path, mounted: Mounts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proc_devices_tell(
+    tmp_path: Path, mounted: Mounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("volume", "plain"):
         (tmp_path / "folder" / name).mkdir(parents=True)
     mounted.volume(tmp_path / "folder/volume")
@@ -546,10 +573,15 @@ def test_other_content_at_the_target_is_never_overwritten(tmp_path: Path) -> Non
     assert contents(tmp_path) == {"target": b"another"}
 
 
-def test_what_was_made_anew_while_a_move_was_half_done_goes_to_a_shelf_of_its_own(tmp_path: Path) -> None:
+def test_what_was_made_anew_while_a_move_was_half_done_goes_to_a_shelf_of_its_own(
+    tmp_path: Path,
+) -> None:
     shelf = disk.archive(tmp_path)
     for content in ("one", "two"):
         (tmp_path / "certs").mkdir(exist_ok=True)
         (tmp_path / "certs/x.pem").write_text(content)
         disk.move_away(tmp_path, "certs/x.pem", shelf)
-    assert sorted(path.read_text() for path in tmp_path.glob("archive/*/certs/x.pem")) == ["one", "two"]
+    assert sorted(path.read_text() for path in tmp_path.glob("archive/*/certs/x.pem")) == [
+        "one",
+        "two",
+    ]

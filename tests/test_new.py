@@ -78,7 +78,9 @@ def made(cwd: Path, *words: str, stdin: str | None = None, **variables: str) -> 
 
 
 def test_it_ends_with_what_it_made_where_and_what_to_run_next(tmp_path: Path) -> None:
-    done = new(tmp_path, "--members", "10.0.0.1,10.0.0.2", "--user", "calico", "--user", "kube-apiserver")
+    done = new(
+        tmp_path, "--members", "10.0.0.1,10.0.0.2", "--user", "calico", "--user", "kube-apiserver"
+    )
 
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == (
@@ -100,7 +102,9 @@ def test_the_folder_may_have_another_name_and_place(tmp_path: Path) -> None:
 def test_with_another_folder_to_stand_in_the_next_command_still_fits(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     words = (PROGRAM, "-C", "x", "new", "--members", "h")
-    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+    )
 
     assert done.stderr.splitlines()[1:] == ["where: x/tls-setup", "next: make -C x/tls-setup"]
 
@@ -129,8 +133,14 @@ def test_without_options_everything_is_as_in_hack_tls_setup(tmp_path: Path) -> N
             ("--members", "a,b", "--member", "fd00::1"),
             {"members": [("etcd1", ["a"]), ("etcd2", ["b"]), ("etcd3", ["fd00::1"])]},
         ),
-        (("--members", "m=a+10.0.0.1", "--members", "b"), {"members": [("m", ["a", "10.0.0.1"]), ("etcd1", ["b"])]}),
-        (("--users", "u,v=System:V", "--user", "w"), {"users": [("u", "u"), ("v", "System:V"), ("w", "w")]}),
+        (
+            ("--members", "m=a+10.0.0.1", "--members", "b"),
+            {"members": [("m", ["a", "10.0.0.1"]), ("etcd1", ["b"])]},
+        ),
+        (
+            ("--users", "u,v=System:V", "--user", "w"),
+            {"users": [("u", "u"), ("v", "System:V"), ("w", "w")]},
+        ),
         (("--proxies", "0"), {"proxies": []}),
         (("--proxies", "2"), {"proxies": [("proxy1", []), ("proxy2", [])]}),
         (("--proxy", "gw"), {"proxies": [("gw", [])]}),
@@ -155,7 +165,13 @@ def test_without_options_everything_is_as_in_hack_tls_setup(tmp_path: Path) -> N
                 "--country",
                 "DE",
             ),
-            {"organization": "O", "organizational_unit": "OU", "locality": "L", "state": "ST", "country": "DE"},
+            {
+                "organization": "O",
+                "organizational_unit": "OU",
+                "locality": "L",
+                "state": "ST",
+                "country": "DE",
+            },
         ),
         (("--organization", "", "--locality", ""), {"organization": "", "locality": ""}),
         (("--separate-requests",), {"separate_requests": True}),
@@ -168,7 +184,9 @@ def test_each_option_says_what_the_inventory_holds(
 
     second = {"members": "hosts", "proxies": "hosts", "users": "cn"}
     shown = {
-        name: [(each["name"], each[second[name]]) for each in found[name]] if name in second else found[name]
+        name: [(each["name"], each[second[name]]) for each in found[name]]
+        if name in second
+        else found[name]
         for name in expected
     }
     assert shown == expected
@@ -193,8 +211,25 @@ def test_separate_requests_are_files_of_their_own(tmp_path: Path) -> None:
             ("--members", "a", "--proxies", "2", "--proxy", "gw,x=y"),
         ),
         (
-            {"MEMBERS": "a", "KEY": "rsa-2048", "EXPIRY": "9d", "CA_EXPIRY": "9y", "CA_CN": "Our CA"},
-            ("--members", "a", "--key", "rsa-2048", "--expiry", "9d", "--ca-expiry", "9y", "--ca-cn", "Our CA"),
+            {
+                "MEMBERS": "a",
+                "KEY": "rsa-2048",
+                "EXPIRY": "9d",
+                "CA_EXPIRY": "9y",
+                "CA_CN": "Our CA",
+            },
+            (
+                "--members",
+                "a",
+                "--key",
+                "rsa-2048",
+                "--expiry",
+                "9d",
+                "--ca-expiry",
+                "9y",
+                "--ca-cn",
+                "Our CA",
+            ),
         ),
         (
             {
@@ -234,7 +269,9 @@ def test_from_and_dry_run_may_come_from_the_environment_too(tmp_path: Path) -> N
 
 
 def test_an_option_wins_over_the_environment(tmp_path: Path) -> None:
-    assert made(tmp_path, "--members", "b", TLS_SCAFFOLD_MEMBERS="a")["members"] == [{"name": "etcd1", "hosts": ["b"]}]
+    assert made(tmp_path, "--members", "b", TLS_SCAFFOLD_MEMBERS="a")["members"] == [
+        {"name": "etcd1", "hosts": ["b"]}
+    ]
 
 
 def test_a_folder_may_keep_its_record_out_of_git(tmp_path: Path) -> None:
@@ -244,13 +281,19 @@ def test_a_folder_may_keep_its_record_out_of_git(tmp_path: Path) -> None:
 
     for name, is_kept_out in (("tls-setup", False), ("thrown-away", True), ("too", True)):
         assert (inventory(tmp_path / name).get("record") is False) == is_kept_out
-        assert ("/issued/" in (tmp_path / name / ".gitignore").read_text().splitlines()) == is_kept_out
+        assert (
+            "/issued/" in (tmp_path / name / ".gitignore").read_text().splitlines()
+        ) == is_kept_out
 
 
 def test_a_dry_run_shows_the_tree_on_stdout_and_writes_nothing(tmp_path: Path) -> None:
     done = new(tmp_path, "x", "--members", "h", "--dry-run")
 
-    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, [f"x/{path}" for path in FILES], "")
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (
+        0,
+        [f"x/{path}" for path in FILES],
+        "",
+    )
     assert entries(tmp_path) == []
 
 
@@ -267,7 +310,9 @@ def test_a_name_of_a_folder_that_is_no_unicode_is_shown_as_its_bytes(tmp_path: P
     words = (PROGRAM, "new", b"x\xff", "--members", "h")
     strict = environment(PYTHONIOENCODING="utf-8:strict")
 
-    dry = subprocess.run((*words, "--dry-run"), cwd=tmp_path, env=strict, capture_output=True, check=True)
+    dry = subprocess.run(
+        (*words, "--dry-run"), cwd=tmp_path, env=strict, capture_output=True, check=True
+    )
     wet = subprocess.run(words, cwd=tmp_path, env=strict, capture_output=True, check=True)
 
     assert dry.stdout.splitlines()[0] == rb"x\xff/.gitignore"
@@ -289,7 +334,9 @@ def test_a_name_of_a_folder_that_is_no_unicode_is_shown_as_its_bytes(tmp_path: P
         ("-", 'members = "m=a+b,c"\nkey = "rsa-2048"\n[[users]]\nname = "u"\ncn = "U"\n'),
     ],
 )
-def test_the_inventory_may_come_from_a_file_in_three_formats(tmp_path: Path, name: str, text: str) -> None:
+def test_the_inventory_may_come_from_a_file_in_three_formats(
+    tmp_path: Path, name: str, text: str
+) -> None:
     if name != "-":
         (tmp_path / name).write_text(text)
     assert new(tmp_path, "from-file", "--from", name, stdin=text).returncode == 0
@@ -300,7 +347,17 @@ def test_the_inventory_may_come_from_a_file_in_three_formats(tmp_path: Path, nam
 
 
 def test_a_folder_s_own_inventory_makes_the_same_folder_again(tmp_path: Path) -> None:
-    words = ("--members", "m=a+b,c", "--users", "u=U", "--proxy", "gw", "--separate-requests", "--country", "DE")
+    words = (
+        "--members",
+        "m=a+b,c",
+        "--users",
+        "u=U",
+        "--proxy",
+        "gw",
+        "--separate-requests",
+        "--country",
+        "DE",
+    )
     assert new(tmp_path, "one", *words).returncode == 0
 
     assert new(tmp_path, "two", "--from", "one/tls-scaffold.json").returncode == 0
@@ -309,10 +366,14 @@ def test_a_folder_s_own_inventory_makes_the_same_folder_again(tmp_path: Path) ->
 
 
 def test_options_add_to_the_file(tmp_path: Path) -> None:
-    text = '{"members": ["a"], "users": ["u"], "proxies": ["gw"], "key": "rsa-2048", "expiry": "9d"}'
+    text = (
+        '{"members": ["a"], "users": ["u"], "proxies": ["gw"], "key": "rsa-2048", "expiry": "9d"}'
+    )
 
     found = made(
-        tmp_path, *("--from", "-", "--members", "b", "--user", "v", "--proxies", "1", "--key", "ed25519"), stdin=text
+        tmp_path,
+        *("--from", "-", "--members", "b", "--user", "v", "--proxies", "1", "--key", "ed25519"),
+        stdin=text,
     )
 
     assert [each["name"] for each in found["members"]] == ["etcd1", "etcd2"]
@@ -329,7 +390,9 @@ def test_options_add_to_the_file(tmp_path: Path) -> None:
         ('{"members": "a", "proxies": 2}', ["proxy1", "proxy2"]),
     ],
 )
-def test_one_proxy_is_added_only_where_nothing_is_said_of_proxies(tmp_path: Path, text: str, names: list[str]) -> None:
+def test_one_proxy_is_added_only_where_nothing_is_said_of_proxies(
+    tmp_path: Path, text: str, names: list[str]
+) -> None:
     assert [each["name"] for each in made(tmp_path, "--from", "-", stdin=text)["proxies"]] == names
 
 
@@ -337,14 +400,22 @@ def test_one_proxy_is_added_only_where_nothing_is_said_of_proxies(tmp_path: Path
     ("words", "said"),
     [
         ((), "Missing option '--members' (or '--from'): a cluster has at least one member"),
-        (("--members", "a", "--proxies", "-1"), "Invalid value for '--proxies': -1 is not in the range x>=0"),
-        (("--members", "a", "--proxies", "x"), "Invalid value for '--proxies': 'x' is not a valid integer range"),
+        (
+            ("--members", "a", "--proxies", "-1"),
+            "Invalid value for '--proxies': -1 is not in the range x>=0",
+        ),
+        (
+            ("--members", "a", "--proxies", "x"),
+            "Invalid value for '--proxies': 'x' is not a valid integer range",
+        ),
         (("--member", "a", "--usr", "b"), "Did you mean"),
         (("a", "b", "--members", "a"), "Got unexpected extra argument (b)"),
         (("--members",), "Option '--members' requires an argument"),
     ],
 )
-def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+def test_a_wrong_command_line_is_a_usage_error(
+    tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
     done = new(tmp_path, *words)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -354,7 +425,9 @@ def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, words: tuple[str,
 
 
 def test_every_problem_is_told_on_stderr_with_exit_code_1(tmp_path: Path) -> None:
-    done = new(tmp_path, "--members", "10.0.0.1,10.0.0.999", "--users", "ca,calico,etcd", "--key", "dsa")
+    done = new(
+        tmp_path, "--members", "10.0.0.1,10.0.0.999", "--users", "ca,calico,etcd", "--key", "dsa"
+    )
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
@@ -373,7 +446,10 @@ def test_a_file_that_can_not_be_read_is_refused_with_the_position(tmp_path: Path
 
     missing, malformed = new(tmp_path, "--from", "y"), new(tmp_path, "--from", "x.json")
 
-    assert (missing.returncode, missing.stderr) == (1, "error: `y` can't be read: No such file or directory\n")
+    assert (missing.returncode, missing.stderr) == (
+        1,
+        "error: `y` can't be read: No such file or directory\n",
+    )
     assert (malformed.returncode, malformed.stderr) == (
         1,
         "error: `x.json` is not JSON: Expecting value (line 1, column 14)\n",
@@ -402,7 +478,9 @@ def test_a_folder_in_use_is_refused_and_untouched(tmp_path: Path) -> None:
 def test_a_closed_standard_input_is_no_terminal_and_no_file(tmp_path: Path) -> None:
     def closed(*words: str) -> Done:
         shell = ("sh", "-c", 'exec "$@" <&-', "sh", PROGRAM, "new", *words)
-        return subprocess.run(shell, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            shell, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        )
 
     assert closed().returncode == 2
     assert closed("--from", "-").stderr == "error: `-` can't be read: Bad file descriptor\n"
@@ -411,7 +489,8 @@ def test_a_closed_standard_input_is_no_terminal_and_no_file(tmp_path: Path) -> N
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="not here: /dev/full")
 @pytest.mark.parametrize(
-    "words", [("new", "--members", "a", "--dry-run"), ("new", "--help"), ("--help",), ("--version",)]
+    "words",
+    [("new", "--members", "a", "--dry-run"), ("new", "--help"), ("--help",), ("--version",)],
 )
 def test_a_full_disk_under_stdout_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
@@ -432,7 +511,9 @@ def test_what_stands_in_home_changes_nothing_and_stays_as_it_is(tmp_path: Path) 
     home = tmp_path / "home"
     (home / ".cookiecutters/x").mkdir(parents=True)
     (home / ".cookiecutter_replay").mkdir()
-    (home / ".cookiecutterrc").write_text("default_context: {members: from-home, _inventory: x}\nreplay_dir: nowhere\n")
+    (home / ".cookiecutterrc").write_text(
+        "default_context: {members: from-home, _inventory: x}\nreplay_dir: nowhere\n"
+    )
     home.chmod(0o500)
     before = contents(tmp_path)
 
@@ -440,13 +521,17 @@ def test_what_stands_in_home_changes_nothing_and_stays_as_it_is(tmp_path: Path) 
     assert new(tmp_path, "b", "--members", "h", HOME=str(tmp_path / "missing")).returncode == 0
 
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
-    assert {path: text for path, text in contents(tmp_path).items() if path[:2] not in ("a/", "b/")} == before
+    assert {
+        path: text for path, text in contents(tmp_path).items() if path[:2] not in ("a/", "b/")
+    } == before
     assert entries(tmp_path) == ["a", "b", "home"]
 
 
 def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
     for wait in (0.1, 0.2, 0.25, 0.3, 0.35):
-        process = subprocess.Popen((PROGRAM, "new", "--members", "a"), cwd=tmp_path, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            (PROGRAM, "new", "--members", "a"), cwd=tmp_path, stderr=subprocess.DEVNULL
+        )
         time.sleep(wait)
         process.kill()
         if process.wait() != -signal.SIGKILL:
@@ -463,7 +548,12 @@ def on_terminal(cwd: Path, typed: str, *words: str, **variables: str) -> tuple[i
     """Run the command on a pseudo-terminal, where `typed` is typed; return the exit code and what was shown."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        (PROGRAM, "new", *words), cwd=cwd, env=environment(**variables), stdin=theirs, stdout=theirs, stderr=theirs
+        (PROGRAM, "new", *words),
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     )
     os.close(theirs)
     os.write(ours, typed.encode())
@@ -502,7 +592,11 @@ def test_on_a_terminal_an_empty_answer_means_no_users_and_one_proxy(tmp_path: Pa
     code, _ = on_terminal(tmp_path, "\na\n\n\n")
 
     found = inventory(tmp_path / "tls-setup")
-    assert (code, found["users"], [each["name"] for each in found["proxies"]]) == (0, [], ["proxy1"])
+    assert (code, found["users"], [each["name"] for each in found["proxies"]]) == (
+        0,
+        [],
+        ["proxy1"],
+    )
 
 
 def test_the_end_of_the_input_while_it_asks_is_an_abort(tmp_path: Path) -> None:
@@ -513,8 +607,10 @@ def test_the_end_of_the_input_while_it_asks_is_an_abort(tmp_path: Path) -> None:
     assert entries(tmp_path) == []
 
 
-@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)])
-def test_no_color_is_honoured(tmp_path: Path, variables: dict[str, str], coloured: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]
+)
+def test_no_color_is_honoured(tmp_path: Path, variables: dict[str, str], coloured: bool) -> None:
     code, shown = on_terminal(tmp_path, "", "--members", "1.2.3", TERM="xterm", **variables)
 
     assert code == 1
@@ -525,13 +621,22 @@ def test_no_color_is_honoured(tmp_path: Path, variables: dict[str, str], coloure
 @pytest.mark.needs("make", "cfssl", "cfssljson")
 def test_text_that_looks_like_code_comes_out_in_the_real_certificate(tmp_path: Path) -> None:
     users = ",".join(f"u{number}={cn}" for number, cn in enumerate(ODD))
-    words = ("--organization", "".join(ODD)[:64], "--ca-cn", "CA {{ 7*7 }} $(id)", "--locality", "K\u00f6ln `id`")
+    words = (
+        "--organization",
+        "".join(ODD)[:64],
+        "--ca-cn",
+        "CA {{ 7*7 }} $(id)",
+        "--locality",
+        "K\u00f6ln `id`",
+    )
     assert new(tmp_path, "--members", "a", "--users", users, *words).returncode == 0
 
     make(tmp_path / "tls-setup", SIGNER="cfssl")
 
     def subject(name: str) -> dict[str, str | bytes]:
-        certificate = x509.load_pem_x509_certificate((tmp_path / f"tls-setup/certs/{name}.pem").read_bytes())
+        certificate = x509.load_pem_x509_certificate(
+            (tmp_path / f"tls-setup/certs/{name}.pem").read_bytes()
+        )
         return {each.rfc4514_attribute_name: each.value for each in certificate.subject}
 
     names = {"O": "".join(ODD)[:64], "OU": "etcd cluster", "L": "K\u00f6ln `id`"}
@@ -541,9 +646,13 @@ def test_text_that_looks_like_code_comes_out_in_the_real_certificate(tmp_path: P
     assert list(tmp_path.rglob("ran")) == []
 
 
-@pytest.mark.parametrize("text", [*ODD, "a\nb", "a b", "../x", "a\\", "-x", "#", "%", "a:b", "~", "ca", "x-key"])
+@pytest.mark.parametrize(
+    "text", [*ODD, "a\nb", "a b", "../x", "a\\", "-x", "#", "%", "a:b", "~", "ca", "x-key"]
+)
 def test_text_that_looks_like_code_is_no_name_and_no_host(tmp_path: Path, text: str) -> None:
-    done = CliRunner().invoke(cli, ["new", str(tmp_path / "x"), "--members", text, "--users", text, "--proxy", text])
+    done = CliRunner().invoke(
+        cli, ["new", str(tmp_path / "x"), "--members", text, "--users", text, "--proxy", text]
+    )
 
     assert done.exit_code == 1
     assert "users[0].name: " in done.stderr
@@ -552,18 +661,55 @@ def test_text_that_looks_like_code_is_no_name_and_no_host(tmp_path: Path, text: 
 
 ANY_TEXT = st.text(st.characters(exclude_characters="\0"), max_size=20)
 LIKELY = st.sampled_from(
-    ["a", "10.0.0.1", "::1", "m=h+i", "u=U", "ca", "", ",", "=", "+", "1y", "90d", "ed25519", "DE", "-", *ODD]
+    [
+        "a",
+        "10.0.0.1",
+        "::1",
+        "m=h+i",
+        "u=U",
+        "ca",
+        "",
+        ",",
+        "=",
+        "+",
+        "1y",
+        "90d",
+        "ed25519",
+        "DE",
+        "-",
+        *ODD,
+    ]
 )
 WORDS = st.lists(LIKELY | ANY_TEXT, max_size=3).map(",".join)
 OPTION = st.sampled_from(
     [
-        *("--members", "--user", "--proxy", "--proxies", "--key", "--expiry", "--ca-expiry", "--ca-cn"),
+        *(
+            "--members",
+            "--user",
+            "--proxy",
+            "--proxies",
+            "--key",
+            "--expiry",
+            "--ca-expiry",
+            "--ca-cn",
+        ),
         *("--organization", "--organizational-unit", "--locality", "--state", "--country"),
     ]
 )
 FIELD = st.sampled_from(
     [
-        *("version", "members", "proxies", "users", "key", "expiry", "ca_expiry", "ca_cn", "organization", "country"),
+        *(
+            "version",
+            "members",
+            "proxies",
+            "users",
+            "key",
+            "expiry",
+            "ca_expiry",
+            "ca_cn",
+            "organization",
+            "country",
+        ),
         *(
             "removed",
             "ignore",
@@ -581,7 +727,9 @@ FIELD = st.sampled_from(
 )
 VALUE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELD | ANY_TEXT, inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(FIELD | ANY_TEXT, inner, max_size=4)
+    ),
     max_leaves=10,
 )
 

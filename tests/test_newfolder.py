@@ -116,7 +116,13 @@ def test_a_folder_that_is_not_there_is_made_with_its_parents(tmp_path: Path) -> 
     newfolder.create(tmp_path / "a/b/c", TREE)
 
     assert whole(tmp_path / "a/b/c")
-    assert entries(tmp_path / "a/b/c") == [".tls-scaffold", "Makefile", "config", "sign.sh", "tls-scaffold.json"]
+    assert entries(tmp_path / "a/b/c") == [
+        ".tls-scaffold",
+        "Makefile",
+        "config",
+        "sign.sh",
+        "tls-scaffold.json",
+    ]
     assert entries(tmp_path / "a/b") == ["c"]
 
 
@@ -124,7 +130,9 @@ def test_the_inventory_comes_first_and_the_makefile_last(tmp_path: Path) -> None
     assert newfolder.missing_paths(tmp_path / "c", TREE) == IN_ORDER
 
 
-@pytest.mark.parametrize("spelled", [".", "../here", "../here/.", "{}", "{}/", "{}/../here", "../link", "../link/."])
+@pytest.mark.parametrize(
+    "spelled", [".", "../here", "../here/.", "{}", "{}/", "{}/../here", "../link", "../link/."]
+)
 def test_an_empty_folder_is_filled_and_stays_the_same_folder(here: Path, spelled: str) -> None:
     (here.parent / "link").symlink_to("here")
     here.chmod(0o2750)
@@ -145,7 +153,9 @@ def test_a_path_through_what_is_not_there_leads_where_it_says(tmp_path: Path) ->
     assert entries(tmp_path) == ["c"]
     (tmp_path / "d").mkdir()
     (tmp_path / "d/mine").touch()
-    assert "is not empty: nothing was written\n  `mine` is in the way\n" in said(tmp_path / "missing/../d")
+    assert "is not empty: nothing was written\n  `mine` is in the way\n" in said(
+        tmp_path / "missing/../d"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: nothing can be mounted")
@@ -167,8 +177,15 @@ def test_scripts_may_be_run_and_modes_follow_the_umask(tmp_path: Path) -> None:
     newfolder.create(tmp_path / "c", TREE)
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "c").iterdir()}
-    assert {name for name, mode in modes.items() if mode == 0o750} == {".tls-scaffold", "config", "sign.sh"}
-    assert {name for name, mode in modes.items() if mode == 0o640} == {"Makefile", "tls-scaffold.json"}
+    assert {name for name, mode in modes.items() if mode == 0o750} == {
+        ".tls-scaffold",
+        "config",
+        "sign.sh",
+    }
+    assert {name for name, mode in modes.items() if mode == 0o640} == {
+        "Makefile",
+        "tls-scaffold.json",
+    }
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
@@ -185,12 +202,16 @@ def test_a_git_repository_is_no_obstacle_and_stays_as_it_is(tmp_path: Path, kind
 
     newfolder.create(target, TREE)
 
-    assert {path: seen for path, seen in everything(target).items() if path.startswith(".git")} == before
+    assert {
+        path: seen for path, seen in everything(target).items() if path.startswith(".git")
+    } == before
     shutil.rmtree(git) if kind == "folder" else git.unlink()
     assert whole(target)
 
 
-def test_a_folder_with_anything_else_in_it_is_refused_with_what_to_do_instead(tmp_path: Path) -> None:
+def test_a_folder_with_anything_else_in_it_is_refused_with_what_to_do_instead(
+    tmp_path: Path,
+) -> None:
     target = tmp_path / "a b"
     target.mkdir()
     (target / "x\n").write_text("mine")
@@ -213,7 +234,9 @@ def test_of_many_things_in_the_way_some_are_named(tmp_path: Path) -> None:
     assert lines[1:7] == [*(f"  `{number}/` is in the way" for number in range(5)), "  and 4 more"]
 
 
-def test_a_folder_that_is_whole_is_refused_also_to_the_run_that_would_make_the_same(tmp_path: Path) -> None:
+def test_a_folder_that_is_whole_is_refused_also_to_the_run_that_would_make_the_same(
+    tmp_path: Path,
+) -> None:
     newfolder.create(tmp_path, TREE)
     before = everything(tmp_path)
 
@@ -234,9 +257,9 @@ def test_what_a_killed_run_has_put_in_place_is_finished(tmp_path: Path) -> None:
         assert newfolder.create(folder, TREE) == IN_ORDER[count:]
 
         assert whole(folder)
-        assert {path: seen for path, seen in everything(folder).items() if path in IN_ORDER[:count]} == {
-            path: before[path] for path in IN_ORDER[:count]
-        }
+        assert {
+            path: seen for path, seen in everything(folder).items() if path in IN_ORDER[:count]
+        } == {path: before[path] for path in IN_ORDER[:count]}
         assert entries(folder / ".tls-scaffold") == ["rendered.tsv"]
 
 
@@ -298,7 +321,9 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str, below: str) -> 
     if kind == "file":
         target.write_text("mine")
     else:
-        target.symlink_to({"link to a file": "file", "broken link": "nowhere", "link to itself": "c"}[kind])
+        target.symlink_to(
+            {"link to a file": "file", "broken link": "nowhere", "link to itself": "c"}[kind]
+        )
     before = everything(tmp_path)
 
     if kind == "broken link" and below:  # where it leads is made, as a parent
@@ -311,10 +336,17 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str, below: str) -> 
 
 @pytest.mark.parametrize("failing", range(1, 6))
 @pytest.mark.parametrize("call", ["create_file", "hardlink_to"])
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
+)
 @pytest.mark.parametrize("target", ["missing", "empty", "half"])
 def test_what_fails_leaves_the_target_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, error: BaseException, call: str, failing: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+    error: BaseException,
+    call: str,
+    failing: int,
 ) -> None:
     place = tmp_path / ("a/b" if target == "missing" else "c")
     (tmp_path / "c").mkdir()
@@ -336,15 +368,21 @@ def test_what_fails_leaves_the_target_as_it_was(
         assert whole(place)
         return
 
-    with pytest.raises(ScaffoldError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
+    with pytest.raises(
+        ScaffoldError if isinstance(error, OSError) else KeyboardInterrupt
+    ) as caught:
         newfolder.create(place, TREE)
 
-    assert isinstance(error, KeyboardInterrupt) or "can't be written: No space left on device" in str(caught.value)
+    assert isinstance(
+        error, KeyboardInterrupt
+    ) or "can't be written: No space left on device" in str(caught.value)
     assert (contents(tmp_path), entries(tmp_path), entries(tmp_path / "c")) == before
 
 
 @pytest.mark.parametrize("done", ["edited", "replaced by a link", "joined by another"])
-def test_what_was_changed_before_it_failed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: str) -> None:
+def test_what_was_changed_before_it_failed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: str
+) -> None:
     def full(path: Path) -> None:
         if path == tmp_path / "c/config":
             edited = tmp_path / "c/tls-scaffold.json"
@@ -372,10 +410,14 @@ def test_what_was_changed_before_it_failed_stays(tmp_path: Path, monkeypatch: py
     assert contents(tmp_path / "c") == wanted[done]
 
 
-def test_what_comes_into_being_meanwhile_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_comes_into_being_meanwhile_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "sync", lambda: (tmp_path / "c/Makefile").write_text("mine"))
 
-    with pytest.raises(ScaffoldError, match="Makefile` has just come into being: it is not written over"):
+    with pytest.raises(
+        ScaffoldError, match="Makefile` has just come into being: it is not written over"
+    ):
         newfolder.create(tmp_path / "c", TREE)
 
     assert contents(tmp_path / "c") == {"Makefile": b"mine"}
@@ -393,7 +435,9 @@ def test_what_comes_into_being_at_the_last_moment_is_not_written_over(
         return there
 
     monkeypatch.setattr(os.path, "lexists", looked)
-    with pytest.raises(ScaffoldError, match="Makefile` has just come into being: it is not written over"):
+    with pytest.raises(
+        ScaffoldError, match="Makefile` has just come into being: it is not written over"
+    ):
         newfolder.create(tmp_path / "c", TREE)
 
     assert contents(tmp_path / "c") == {"Makefile": b"mine"}
@@ -411,13 +455,20 @@ def test_what_a_sync_puts_there_just_so_meanwhile_is_kept_whatever_fails(
         (tmp_path / "d/Makefile").write_text("mine")
 
     monkeypatch.setattr(os, "sync", fill_and_refuse)
-    with pytest.raises(ScaffoldError, match="Makefile` has just come into being: it is not written over"):
+    with pytest.raises(
+        ScaffoldError, match="Makefile` has just come into being: it is not written over"
+    ):
         newfolder.create(tmp_path / "d", TREE)
-    assert contents(tmp_path / "d") == {"Makefile": b"mine", "tls-scaffold.json": TREE["tls-scaffold.json"].encode()}
+    assert contents(tmp_path / "d") == {
+        "Makefile": b"mine",
+        "tls-scaffold.json": TREE["tls-scaffold.json"].encode(),
+    }
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_a_disk_without_links_is_filled_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_disk_without_links_is_filled_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     def refuses(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -470,7 +521,10 @@ def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
 
 def siblings(parent: Path, target: Path) -> None:
     """Put beside a folder whatever could be taken for the leftover of a `new`."""
-    names = [f".{target.name}.new-{end}" for end in ("999999", "1", "20261128", "abcd1234", "1-filled", "")]
+    names = [
+        f".{target.name}.new-{end}"
+        for end in ("999999", "1", "20261128", "abcd1234", "1-filled", "")
+    ]
     for number, name in enumerate(names):
         (parent / name).mkdir()
         put(parent / name / "tree", *IN_ORDER)
@@ -518,7 +572,9 @@ def test_a_folder_with_keys_outlives_whatever_is_called_like_a_leftover_of_it(
 def killed(target: str, stands: Path, place: Path, at: int) -> int:
     """Run `new` in a process that is killed before the `at`th change to a place."""
     words = (sys.executable, "-c", STOPPED, str(place), str(at), target, *WORDS)
-    return subprocess.run(words, cwd=stands, env=environment(), capture_output=True, check=False).returncode
+    return subprocess.run(
+        words, cwd=stands, env=environment(), capture_output=True, check=False
+    ).returncode
 
 
 def in_place(folder: Path) -> dict[str, bytes | str]:
@@ -547,19 +603,28 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
         assert "Makefile" not in seen or seen == wanted, at
         if code == 0:
             break
-        copies = {name: Path(shutil.copytree(place, parent / name)) for name in ("same", "other", "sync", "edited")}
+        copies = {
+            name: Path(shutil.copytree(place, parent / name))
+            for name in ("same", "other", "sync", "edited")
+        }
 
         # With the same words it is finished, unless it was whole: then nothing is touched, as nowhere in use.
         before = everything(copies["same"])
         again = run(OURS, "new", str(copies["same"]), *WORDS).returncode
         assert again == int(seen == wanted), at
-        assert everything(copies["same"]) == before if again else contents(copies["same"]) == wanted, at
+        assert (
+            everything(copies["same"]) == before if again else contents(copies["same"]) == wanted
+        ), at
 
         # With others nothing of it is written over; where nothing was in place, they are what is made.
         before = everything(copies["other"])
         again = run(OURS, "new", str(copies["other"]), *OTHER).returncode
         assert again == int(bool(seen)), at
-        assert everything(copies["other"]) == before if again else contents(copies["other"]) == contents(other), at
+        assert (
+            everything(copies["other"]) == before
+            if again
+            else contents(copies["other"]) == contents(other)
+        ), at
 
         # From the inventory on, `sync` finishes it; until then it tells that this is no folder of ours.
         kept(copies["sync"], "sync", code=int("tls-scaffold.json" not in seen))
@@ -572,7 +637,10 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
             assert run(OURS, "new", str(copies["edited"]), *WORDS).returncode == 1, at
             assert everything(copies["edited"]) == before, at
             kept(copies["edited"], "sync")
-            assert b"10.0.0.7" in (copies["edited"] / "config/req-csr.json").read_bytes() or seen == wanted, at
+            assert (
+                b"10.0.0.7" in (copies["edited"] / "config/req-csr.json").read_bytes()
+                or seen == wanted
+            ), at
         outcomes.add((code, len(seen) not in (0, len(wanted))))
     assert outcomes == {(-signal.SIGKILL, False), (-signal.SIGKILL, True)}
 
@@ -580,9 +648,15 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
 @pytest.mark.parametrize("target", ["missing", "deep/missing", "."])
 @pytest.mark.parametrize("others", [WORDS, OTHER])
 def test_of_several_at_once_one_makes_the_folder_and_the_others_refuse(
-    tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], target: str, others: tuple[str, ...]
+    tmp_path: Path,
+    running: Callable[..., "subprocess.Popen[str]"],
+    target: str,
+    others: tuple[str, ...],
 ) -> None:
-    started = [running(OURS, "new", target, *(others if each % 2 else WORDS), cwd=tmp_path) for each in range(4)]
+    started = [
+        running(OURS, "new", target, *(others if each % 2 else WORDS), cwd=tmp_path)
+        for each in range(4)
+    ]
     told = [process.communicate(timeout=120)[1] for process in started]
 
     codes = [process.returncode for process in started]

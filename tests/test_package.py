@@ -15,17 +15,34 @@ from support import contents, run
 
 CHECKOUT = Path(__file__).parents[1]
 TEMPLATE = "cookiecutter-template"
-IGNORED = ("__pycache__", ".git", ".*_cache", ".hypothesis", ".venv", "dist", "build", "*.egg-info", ".coverage*")
+IGNORED = (
+    "__pycache__",
+    ".git",
+    ".*_cache",
+    ".hypothesis",
+    ".venv",
+    "dist",
+    "build",
+    "*.egg-info",
+    ".coverage*",
+)
 
 
 def listed(folder: Path) -> dict[str, bool]:
     """Return every file below a folder, and whether it may be run."""
-    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(folder).as_posix(): bool(path.stat().st_mode & stat.S_IXUSR) for path in files}
+    files = (
+        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
+    return {
+        path.relative_to(folder).as_posix(): bool(path.stat().st_mode & stat.S_IXUSR)
+        for path in files
+    }
 
 
 WANTED = listed(CHECKOUT / TEMPLATE)
-MODULES = {path for path in listed(CHECKOUT / "src/tls_scaffold") if path.endswith(".py")} | {"py.typed"}
+MODULES = {path for path in listed(CHECKOUT / "src/tls_scaffold") if path.endswith(".py")} | {
+    "py.typed"
+}
 
 
 @pytest.fixture(scope="module")
@@ -60,20 +77,38 @@ def libraries(place: Path) -> None:
 def installed(place: Path, *words: str) -> Path:
     """Install with pip, without looking anywhere else for libraries; return the package's folder."""
     libraries(place)
-    pip = (sys.executable, "-m", "pip", "--python", str(place / "bin/python"), "install", "--no-deps", "--no-index")
+    pip = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(place / "bin/python"),
+        "install",
+        "--no-deps",
+        "--no-index",
+    )
     done = run(*pip, "--no-build-isolation", "--disable-pip-version-check", *words)
     assert done.returncode == 0, done.stdout + done.stderr
-    where = run(str(place / "bin/python"), "-c", "import tls_scaffold; print(tls_scaffold.__file__)")
+    where = run(
+        str(place / "bin/python"), "-c", "import tls_scaffold; print(tls_scaffold.__file__)"
+    )
     return Path(where.stdout.strip()).parent
 
 
 def test_the_wheel_holds_the_package_and_the_template_and_no_byte_code(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        modes = {each.filename: bool(each.external_attr >> 16 & stat.S_IXUSR) for each in archive.infolist()}
+        modes = {
+            each.filename: bool(each.external_attr >> 16 & stat.S_IXUSR)
+            for each in archive.infolist()
+        }
 
-    template = {path.split(f"{TEMPLATE}/")[1]: mode for path, mode in modes.items() if TEMPLATE in path}
-    modules = {path.removeprefix("tls_scaffold/") for path in modes if path.startswith("tls_scaffold/")}
+    template = {
+        path.split(f"{TEMPLATE}/")[1]: mode for path, mode in modes.items() if TEMPLATE in path
+    }
+    modules = {
+        path.removeprefix("tls_scaffold/") for path in modes if path.startswith("tls_scaffold/")
+    }
     assert template == WANTED
     assert {path for path in modules if TEMPLATE not in path} == MODULES
     assert {path.split("/")[0].split("-")[0] for path in modes} == {"tls_scaffold"}
@@ -82,10 +117,16 @@ def test_the_wheel_holds_the_package_and_the_template_and_no_byte_code(built: Pa
 def test_the_sdist_holds_what_builds_and_tests_the_package_and_no_byte_code(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        modes = {each.name.split("/", 1)[1]: bool(each.mode & stat.S_IXUSR) for each in archive if each.isfile()}
+        modes = {
+            each.name.split("/", 1)[1]: bool(each.mode & stat.S_IXUSR)
+            for each in archive
+            if each.isfile()
+        }
 
     assert {
-        path.removeprefix(f"{TEMPLATE}/"): mode for path, mode in modes.items() if path.startswith(TEMPLATE)
+        path.removeprefix(f"{TEMPLATE}/"): mode
+        for path, mode in modes.items()
+        if path.startswith(TEMPLATE)
     } == WANTED
     assert {f"src/tls_scaffold/{path}" for path in MODULES} <= set(modes)
     assert {"README.md", "LICENSE", "pyproject.toml", ".ci/run", "tests/conftest.py"} <= set(modes)
@@ -93,7 +134,9 @@ def test_the_sdist_holds_what_builds_and_tests_the_package_and_no_byte_code(buil
 
 
 @pytest.mark.parametrize("editable", [False, True], ids=["installed", "editable"])
-def test_what_pip_installs_makes_the_same_folder(source: Path, tmp_path: Path, editable: bool) -> None:  # noqa: FBT001
+def test_what_pip_installs_makes_the_same_folder(
+    source: Path, tmp_path: Path, editable: bool
+) -> None:
     place = tmp_path / "venv"
     subprocess.run((sys.executable, "-m", "venv", "--without-pip", str(place)), check=True)
 
@@ -103,13 +146,20 @@ def test_what_pip_installs_makes_the_same_folder(source: Path, tmp_path: Path, e
     assert listed((source if editable else package) / TEMPLATE) == WANTED
     words = ("new", "--members", "10.0.0.1", "--users", "calico")
     theirs = run(str(place / "bin/tls-scaffold"), *words, str(tmp_path / "theirs"), umask=0o022)
-    ours = run(str(Path(sys.executable).parent / "tls-scaffold"), *words, str(tmp_path / "ours"), umask=0o022)
+    ours = run(
+        str(Path(sys.executable).parent / "tls-scaffold"),
+        *words,
+        str(tmp_path / "ours"),
+        umask=0o022,
+    )
     assert (theirs.returncode, ours.returncode) == (0, 0), theirs.stderr
     assert contents(tmp_path / "theirs") == contents(tmp_path / "ours")
     assert listed(tmp_path / "theirs") == listed(tmp_path / "ours")
 
 
-def test_what_is_installed_makes_folders_when_its_own_files_can_not_be_written(built: Path, tmp_path: Path) -> None:
+def test_what_is_installed_makes_folders_when_its_own_files_can_not_be_written(
+    built: Path, tmp_path: Path
+) -> None:
     place = tmp_path / "venv"
     subprocess.run((sys.executable, "-m", "venv", "--without-pip", str(place)), check=True)
     (wheel,) = built.glob("*.whl")
@@ -117,10 +167,21 @@ def test_what_is_installed_makes_folders_when_its_own_files_can_not_be_written(b
     for path in (package, *package.rglob("*")):
         path.chmod(0o555 if path.is_dir() else path.stat().st_mode & 0o555)
 
-    done = run(str(place / "bin/tls-scaffold"), "new", "--members", "a", str(tmp_path / "made"), umask=0o022)
+    done = run(
+        str(place / "bin/tls-scaffold"),
+        "new",
+        "--members",
+        "a",
+        str(tmp_path / "made"),
+        umask=0o022,
+    )
 
     for path in (package, *package.rglob("*")):
         path.chmod(0o755)
     assert done.returncode == 0, done.stderr
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "made").rglob("*") if path.is_file()}
+    modes = {
+        stat.S_IMODE(path.stat().st_mode)
+        for path in (tmp_path / "made").rglob("*")
+        if path.is_file()
+    }
     assert modes == {0o644, 0o755}

@@ -18,7 +18,10 @@ CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----"
 
 def test_the_first_block_of_a_label_counts() -> None:
     assert pemfiles.der_of(ONE + OTHER, b"X") == b"ABC"
-    assert pemfiles.der_of(b"text\n-----BEGIN Y-----\nx\n-----END Y-----\n" + OTHER + ONE, b"X") == b"DEF"
+    assert (
+        pemfiles.der_of(b"text\n-----BEGIN Y-----\nx\n-----END Y-----\n" + OTHER + ONE, b"X")
+        == b"DEF"
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,9 @@ def test_labels_are_those_of_the_blocks_that_begin() -> None:
         (ONE + CERTIFICATE, False),
     ],
 )
-def test_a_ca_s_certificate_stands_alone_with_nothing_but_text_before_it(pem: bytes, alone: bool) -> None:  # noqa: FBT001
+def test_a_ca_s_certificate_stands_alone_with_nothing_but_text_before_it(
+    pem: bytes, alone: bool
+) -> None:
     assert pemfiles.stands_alone(pem) is alone
 
 
@@ -65,7 +70,9 @@ def test_a_revocation_list_is_one_in_der() -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
     now = datetime(2026, 1, 1, tzinfo=timezone.utc)
     builder = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(now)
-    crl = builder.next_update(now + timedelta(days=1)).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    crl = builder.next_update(now + timedelta(days=1)).sign(
+        ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()
+    )
     assert certificates.is_crl(crl.public_bytes(Encoding.DER))
     assert not certificates.is_crl(crl.public_bytes(Encoding.PEM))
     assert not certificates.is_crl(b"")

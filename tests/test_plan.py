@@ -16,10 +16,17 @@ def test_what_a_folder_works_by_is_written_last_and_taken_away_after_all() -> No
 
 def test_a_plan_takes_more_and_says_it_in_the_order_of_the_files() -> None:
     plan = Plan(SHELF, (Step("b", None, "1"),), ("m",), (Note("kept", "c"), Note("left", "d")))
-    more = plan.with_more([Step("a", "1", None), Step("c", "1", "2"), Step(INVENTORY, "1", "2")], ["n"], "ssl/ca")
+    more = plan.with_more(
+        [Step("a", "1", None), Step("c", "1", "2"), Step(INVENTORY, "1", "2")], ["n"], "ssl/ca"
+    )
     assert more == Plan(
         SHELF,
-        (Step("b", None, "1"), Step("c", "1", "2"), Step(INVENTORY, "1", "2"), Step("a", "1", None)),
+        (
+            Step("b", None, "1"),
+            Step("c", "1", "2"),
+            Step(INVENTORY, "1", "2"),
+            Step("a", "1", None),
+        ),
         ("m", "n"),
         (
             Note("removed", "a"),
@@ -41,6 +48,10 @@ def test_a_plan_is_done_when_there_is_nothing_to_do_but_to_note_it() -> None:
     assert (bool(Plan(ca="ssl/ca")), Plan(ca="ssl/ca").done) == (True, False)
     noted = Plan(SHELF, (Step(RECORD, "1", "2"),))
     assert (bool(noted), noted.done) == (True, True)
-    others = (Plan(steps=(Step("a", None, "1"),)), Plan(moves=("m",)), Plan(notes=(Note("conflict", "a"),)))
+    others = (
+        Plan(steps=(Step("a", None, "1"),)),
+        Plan(moves=("m",)),
+        Plan(notes=(Note("conflict", "a"),)),
+    )
     assert [plan.done for plan in others] == [False] * 3
     assert not Plan(notes=(Note("kept", "a"),)).without_record().done

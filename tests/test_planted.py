@@ -55,7 +55,9 @@ def test_a_set_that_was_not_made_beside_our_ca_does_not_take_its_place(
 ) -> None:
     path = signed(*SMALL)
     known = {"its own key": other_set / "ca-key.pem", "the certificate": path / "certs/ca.pem"}
-    plant(path, other_set, hashlib.sha256(known[of].read_bytes()).hexdigest() if of in known else of)
+    plant(
+        path, other_set, hashlib.sha256(known[of].read_bytes()).hexdigest() if of in known else of
+    )
 
     refused(path, command, "certs/.new` was not made for the CA in ")
 
@@ -82,7 +84,9 @@ def test_nothing_is_taken_through_a_link(signed: Factory, other_set: Path, comma
     refused(path, command, "certs/.new` is a link")
 
 
-def test_a_set_without_its_key_is_one_that_was_finished_and_is_cleared(signed: Factory, other_set: Path) -> None:
+def test_a_set_without_its_key_is_one_that_was_finished_and_is_cleared(
+    signed: Factory, other_set: Path
+) -> None:
     path = signed(*SMALL)
     before = contents(path / "certs")
     plant(path, other_set, "none")

@@ -35,7 +35,10 @@ def processes(folder: Path) -> dict[str, str]:
 
 
 def ports(folder: Path) -> set[int]:
-    return {int(port) for port in re.findall(r"https://127\.0\.0\.1:(\d+)", (folder / "Procfile").read_text())}
+    return {
+        int(port)
+        for port in re.findall(r"https://127\.0\.0\.1:(\d+)", (folder / "Procfile").read_text())
+    }
 
 
 def etcdctl(folder: Path, user: str, *words: str, endpoint: str = ENDPOINT) -> Done:
@@ -94,13 +97,17 @@ def wait_for_health(folder: Path) -> None:
     clients = re.findall(r"--listen-client-urls (\S+)", (folder / "Procfile").read_text())
     end = time.monotonic() + STARTED
     for endpoint in clients:
-        while (last := etcdctl(folder, "calico", "endpoint", "health", endpoint=endpoint)).returncode != 0:
+        while (
+            last := etcdctl(folder, "calico", "endpoint", "health", endpoint=endpoint)
+        ).returncode != 0:
             assert time.monotonic() < end, last.stderr
             time.sleep(0.1)
 
 
 @pytest.mark.parametrize("etcd", VERSIONS)
-def test_the_cluster_starts_and_users_have_the_rights_of_their_cn(started: Callable[..., Path], etcd: str) -> None:
+def test_the_cluster_starts_and_users_have_the_rights_of_their_cn(
+    started: Callable[..., Path], etcd: str
+) -> None:
     hosts = "10.0.0.1,etcd-b.example.com,2001:db8::3"
     path = started("--members", hosts, "--users", "root,calico,felix=calico-node", etcd=etcd)
 
@@ -112,7 +119,9 @@ def test_the_cluster_starts_and_users_have_the_rights_of_their_cn(started: Calla
     for user in ("root", "calico", "calico-node"):
         done(path, "root", "user", "add", user, "--no-password")
     done(path, "root", "role", "add", "calico")
-    done(path, "root", "role", "grant-permission", "calico", "--prefix=true", "readwrite", "/calico/")
+    done(
+        path, "root", "role", "grant-permission", "calico", "--prefix=true", "readwrite", "/calico/"
+    )
     done(path, "root", "user", "grant-role", "calico", "calico")
     done(path, "root", "user", "grant-role", "root", "root")
     done(path, "root", "auth", "enable")
@@ -129,8 +138,12 @@ def test_the_cluster_starts_and_users_have_the_rights_of_their_cn(started: Calla
     assert sorted(done(path, "root", "user", "list").split()) == ["calico", "calico-node", "root"]
 
 
-def test_leaves_that_are_signed_again_are_taken_up_and_a_strange_ca_is_not(started: Callable[..., Path]) -> None:
-    path = started("--members", "10.0.0.1", "--users", "calico", "--proxies", "0", "--separate-requests")
+def test_leaves_that_are_signed_again_are_taken_up_and_a_strange_ca_is_not(
+    started: Callable[..., Path],
+) -> None:
+    path = started(
+        "--members", "10.0.0.1", "--users", "calico", "--proxies", "0", "--separate-requests"
+    )
 
     make(path, "req")
     assert done(path, "calico", "put", "/x", "1") == "OK\n"
@@ -165,7 +178,9 @@ def test_each_member_has_ports_and_data_of_its_own(folder: Factory) -> None:
 
     assert [name for name in started if not re.fullmatch(r"[A-Za-z0-9_-]+", name)] == []
     assert len(started) == 3
-    urls = [re.findall(r"--listen-(?:client|peer)-urls (\S+)", command) for command in started.values()]
+    urls = [
+        re.findall(r"--listen-(?:client|peer)-urls (\S+)", command) for command in started.values()
+    ]
     assert len({url for pair in urls for url in pair}) == 6
     assert [re.findall(r"--data-dir (\S+)", command) for command in started.values()] == [
         ["data/a.b"],
@@ -173,15 +188,23 @@ def test_each_member_has_ports_and_data_of_its_own(folder: Factory) -> None:
         ["data/c"],
     ]
     for command in started.values():
-        for flag in ("--client-cert-auth", "--peer-client-cert-auth", "--peer-cert-allowed-cn etcd"):
+        for flag in (
+            "--client-cert-auth",
+            "--peer-client-cert-auth",
+            "--peer-cert-allowed-cn etcd",
+        ):
             assert f" {flag}" in command
 
 
-@pytest.mark.parametrize("cn", ["etcd members", "x$(touch ran)", "`touch ran`", "'; touch ran; '", 'a"b', "$HOME"])
+@pytest.mark.parametrize(
+    "cn", ["etcd members", "x$(touch ran)", "`touch ran`", "'; touch ran; '", 'a"b', "$HOME"]
+)
 def test_the_members_cn_reaches_etcd_as_it_is(tmp_path: Path, cn: str) -> None:
     (tmp_path / "etcd").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (tmp_path / "etcd").chmod(0o755)
-    (tmp_path / "inventory.json").write_text(json.dumps({"members": ["10.0.0.1"], "members_cn": cn}))
+    (tmp_path / "inventory.json").write_text(
+        json.dumps({"members": ["10.0.0.1"], "members_cn": cn})
+    )
     made = tls_scaffold("new", "folder", "--from", "inventory.json", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
 

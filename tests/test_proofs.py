@@ -16,7 +16,15 @@ from tls_scaffold.etcd.etcdctl import Identity, Member
 from tls_scaffold.etcd.matrix import Attempt, matrix
 
 WORDS = (
-    *("--members", "127.0.0.1", "--users", "root,calico,alice,plain", "--grant", "alice=/alice/:rw", *P256),
+    *(
+        "--members",
+        "127.0.0.1",
+        "--users",
+        "root,calico,alice,plain",
+        "--grant",
+        "alice=/alice/:rw",
+        *P256,
+    ),
     *("--grant", "alice=/calico/felix/:r"),
 )
 Start = Callable[..., tuple[Live, Bench]]
@@ -32,7 +40,9 @@ def start(signed: Factory, tmp_path: Path) -> Iterator[Start]:
         def begin(*options: str, stranger: Identity | None = None) -> tuple[Live, Bench]:
             running = stack.enter_context(live(signed(*WORDS), tmp_path / "run", *options))
             users = {user.name: running.identity(user.name) for user in running.inventory.users}
-            stranger = stranger or throwaway.client("root", throwaway.new_ca("another CA"), tmp_path / "stranger")
+            stranger = stranger or throwaway.client(
+                "root", throwaway.new_ca("another CA"), tmp_path / "stranger"
+            )
             member = Member("etcd1", running.identity("etcd1"), running.identity("etcd1"))
             root, ca = running.identity("root"), running.cluster.ca
             bench = Bench(running.cluster, root, ca, member, stranger, users)
@@ -58,12 +68,18 @@ def test_all_of_them_hold_on_a_cluster_that_is_right(start: Start) -> None:
     attempts = matrix(bench, running.inventory)
 
     assert surprises(attempts) == []
-    assert [check.seen for check in proofs.checks(bench, script(running), running.inventory, script(running))] == [
-        ""
-    ] * 6
+    assert [
+        check.seen
+        for check in proofs.checks(bench, script(running), running.inventory, script(running))
+    ] == [""] * 6
     seen = {(each.user, each.path, each.access): each.seen for each in attempts}
     assert len(seen) == len(attempts) == 4 * 4 * 2
-    assert {path for _, path, _ in seen} == {"/calico/*", "/alice/*", "/calico/felix/*", "/tls-scaffold-nobody/*"}
+    assert {path for _, path, _ in seen} == {
+        "/calico/*",
+        "/alice/*",
+        "/calico/felix/*",
+        "/tls-scaffold-nobody/*",
+    }
     assert seen["alice", "/calico/felix/*", "read"] == ALLOWED
     assert seen["alice", "/calico/felix/*", "write"] == DENIED
     assert seen["plain", "/alice/*", "read"] == DENIED
@@ -72,7 +88,9 @@ def test_all_of_them_hold_on_a_cluster_that_is_right(start: Start) -> None:
 def test_the_matrix_notices_a_role_that_gives_too_little_or_too_much(start: Start) -> None:
     running, bench = start()
     running.said("role", "grant-permission", "calico", "read", "--prefix=true", "/calico/")
-    running.said("role", "grant-permission", "user-alice", "write", "--prefix=true", "/tls-scaffold-nobody/")
+    running.said(
+        "role", "grant-permission", "user-alice", "write", "--prefix=true", "/tls-scaffold-nobody/"
+    )
 
     assert surprises(matrix(bench, running.inventory)) == [
         Attempt("calico", "/calico/*", "write", DENIED, ALLOWED),
@@ -81,7 +99,9 @@ def test_the_matrix_notices_a_role_that_gives_too_little_or_too_much(start: Star
     ]
 
 
-def test_the_matrix_tells_an_error_that_is_neither_allowed_nor_denied(start: Start, tmp_path: Path) -> None:
+def test_the_matrix_tells_an_error_that_is_neither_allowed_nor_denied(
+    start: Start, tmp_path: Path
+) -> None:
     running, bench = start()
     broken = Identity(bench.root.certificate, tmp_path / "no-such-key.pem")
 
@@ -91,7 +111,9 @@ def test_the_matrix_tells_an_error_that_is_neither_allowed_nor_denied(start: Sta
     assert all("no-such-key.pem" in each.seen for each in surprises(attempts))
 
 
-def test_a_cluster_that_trusts_another_ca_is_noticed(start: Start, tmp_path: Path, signed: Factory) -> None:
+def test_a_cluster_that_trusts_another_ca_is_noticed(
+    start: Start, tmp_path: Path, signed: Factory
+) -> None:
     other = throwaway.new_ca("another CA")
     stranger = throwaway.client("root", other, tmp_path / "stranger")
     ours = (signed(*WORDS, name="ours") / "certs/ca.pem").read_bytes()
@@ -138,18 +160,24 @@ def test_a_cluster_whose_peers_take_any_cn_is_noticed(start: Start) -> None:
 def test_a_refusal_is_no_proof_where_the_member_is_refused_as_well(start: Start) -> None:
     _, bench = start()
 
-    check = proofs.users_are_refused_as_peers(replace(bench, member=Member("etcd1", bench.stranger, bench.stranger)))
+    check = proofs.users_are_refused_as_peers(
+        replace(bench, member=Member("etcd1", bench.stranger, bench.stranger))
+    )
 
     assert check.seen == f"port {bench.cluster.peer_ports[0]} refuses the member"
 
 
-def test_a_script_that_changes_something_at_each_run_is_noticed(start: Start, tmp_path: Path) -> None:
+def test_a_script_that_changes_something_at_each_run_is_noticed(
+    start: Start, tmp_path: Path
+) -> None:
     _, bench = start()
     silent, loud = tmp_path / "silent.sh", tmp_path / "loud.sh"
     silent.write_text("etcdctl role add surprise >/dev/null\n")
     loud.write_text("echo '+ role\tcalico'\n")
 
-    assert proofs.second_run_changes_nothing(bench, silent).seen == "users or roles differ afterwards"
+    assert (
+        proofs.second_run_changes_nothing(bench, silent).seen == "users or roles differ afterwards"
+    )
     assert proofs.second_run_changes_nothing(bench, loud).seen == "`+ role\tcalico`"
 
 
@@ -158,7 +186,10 @@ def test_a_member_that_does_not_answer_is_noticed(start: Start) -> None:
     lame = replace(bench.cluster, client_ports=(*bench.cluster.client_ports, 1))
 
     assert proofs.every_member_is_healthy(bench).holds
-    assert proofs.every_member_is_healthy(replace(bench, cluster=lame)).seen == "https://127.0.0.1:1 does not answer"
+    assert (
+        proofs.every_member_is_healthy(replace(bench, cluster=lame)).seen
+        == "https://127.0.0.1:1 does not answer"
+    )
 
 
 def test_a_script_that_fails_ends_the_proof_with_its_words(start: Start, tmp_path: Path) -> None:

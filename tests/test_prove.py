@@ -19,9 +19,21 @@ from test_etcd import mentioning
 from tls_scaffold.inventory.presets import PRESETS
 
 ONE = ("--members", "10.0.0.1", *P256)
-ALL = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", "--users", ",".join(each.name for each in PRESETS), *P256)
+ALL = (
+    "--members",
+    "10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4",
+    "--users",
+    ",".join(each.name for each in PRESETS),
+    *P256,
+)
 REPLACED = [
-    *("data-dir", "listen-client-urls", "advertise-client-urls", "listen-peer-urls", "initial-advertise-peer-urls"),
+    *(
+        "data-dir",
+        "listen-client-urls",
+        "advertise-client-urls",
+        "listen-peer-urls",
+        "initial-advertise-peer-urls",
+    ),
     *("initial-cluster", "trusted-ca-file"),
 ]
 CHECKS = [
@@ -82,10 +94,16 @@ def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
 
 
 @pytest.mark.parametrize("user", ["root", "app"])
-def test_members_run_as_their_bundles_say_but_for_what_is_told(signed: Factory, tmp_path: Path, user: str) -> None:
+def test_members_run_as_their_bundles_say_but_for_what_is_told(
+    signed: Factory, tmp_path: Path, user: str
+) -> None:
     folder = signed("--members", "10.0.0.1,10.0.0.2,10.0.0.3", *P256, "--users", user)
     inventory = json.loads((folder / "tls-scaffold.json").read_text())
-    inventory["etcd"] = {"initial_cluster_state": "existing", "auto_compaction": "10m", "data_dir": "/data"}
+    inventory["etcd"] = {
+        "initial_cluster_state": "existing",
+        "auto_compaction": "10m",
+        "data_dir": "/data",
+    }
     (folder / "tls-scaffold.json").write_text(json.dumps(inventory))
     recording = f'[ $# -lt 2 ] || printf "%s\\n" "$@" >>{tmp_path}/$1; exec $real "$@"'
     programs = wrapped(tools(), tmp_path / "wrapped", "etcd", recording)
@@ -96,14 +114,22 @@ def test_members_run_as_their_bundles_say_but_for_what_is_told(signed: Factory, 
 
     assert done.returncode == 0, done.stderr + done.stdout
     replaced = set(json.loads(done.stdout)["replaced"])
-    assert replaced == {*REPLACED, "initial-cluster-state"} - ({"trusted-ca-file"} if user == "root" else set())
+    assert replaced == {*REPLACED, "initial-cluster-state"} - (
+        {"trusted-ca-file"} if user == "root" else set()
+    )
     for name in ("etcd1", "etcd2", "etcd3"):
         lines = (tmp_path / f"--name={name}").read_text().splitlines()
-        home = next(line.split("=")[1].rpartition("/")[0] for line in lines if line.startswith("--cert-file="))
+        home = next(
+            line.split("=")[1].rpartition("/")[0]
+            for line in lines
+            if line.startswith("--cert-file=")
+        )
         given = dict(line.removeprefix("--").replace(home, "/home").split("=", 1) for line in lines)
         assert tls_scaffold("-C", str(folder), "bundle", name, "--at", "/home").returncode == 0
         text = (folder / f"dist/{name}/etcd.env").read_text()
-        written = dict(line.removeprefix("ETCD_").split("=", 1) for line in text.splitlines() if line[0] != "#")
+        written = dict(
+            line.removeprefix("ETCD_").split("=", 1) for line in text.splitlines() if line[0] != "#"
+        )
         bundled = {flag.lower().replace("_", "-"): word for flag, word in written.items()}
         assert given.keys() == bundled.keys()
         assert {flag for flag, word in given.items() if bundled[flag] != word} == replaced
@@ -111,9 +137,19 @@ def test_members_run_as_their_bundles_say_but_for_what_is_told(signed: Factory, 
 
 
 @pytest.mark.parametrize("path", VERSIONS)
-def test_members_of_several_cns_are_proven_where_etcd_takes_a_list(folder: Factory, tmp_path: Path, path: str) -> None:
-    members = [{"name": name, "hosts": [f"10.0.0.{name}"], "cn": f"CN {name}"} for name in ("1", "2")]
-    data = {"members": members, "users": ["root"], "separate_requests": True, "key": "ecdsa-256", "proxies": 0}
+def test_members_of_several_cns_are_proven_where_etcd_takes_a_list(
+    folder: Factory, tmp_path: Path, path: str
+) -> None:
+    members = [
+        {"name": name, "hosts": [f"10.0.0.{name}"], "cn": f"CN {name}"} for name in ("1", "2")
+    ]
+    data = {
+        "members": members,
+        "users": ["root"],
+        "separate_requests": True,
+        "key": "ecdsa-256",
+        "proxies": 0,
+    }
     (tmp_path / "several.json").write_text(json.dumps(data))
     made = folder("--from", str(tmp_path / "several.json"))
     make(made, SIGNER="cfssl")
@@ -125,7 +161,9 @@ def test_members_of_several_cns_are_proven_where_etcd_takes_a_list(folder: Facto
     else:
         assert (done.returncode, done.stdout) == (1, "")
         told = "can't run these members: it compares its peers with one CN alone\n  members have several CNs"
-        assert done.stderr.startswith(f"error: etcd {tools(path).version} {told} (`CN 1`, `CN 2`): ")
+        assert done.stderr.startswith(
+            f"error: etcd {tools(path).version} {told} (`CN 1`, `CN 2`): "
+        )
 
 
 @pytest.mark.parametrize("path", VERSIONS)
@@ -138,14 +176,20 @@ def test_three_members_and_all_presets_together(signed: Factory, path: str) -> N
     assert done.stderr.endswith(", members: 3 (not tried: etcd4)\n")
     assert [check["holds"] for check in proof["checks"]] == [True] * 6
     prefixes = {reason.permission.path for preset in PRESETS for reason in preset.reasons}
-    tried = {(each["user"], each["path"].removesuffix("*"), each["access"]) for each in proof["attempts"]}
+    tried = {
+        (each["user"], each["path"].removesuffix("*"), each["access"]) for each in proof["attempts"]
+    }
     assert tried == {
         (preset.name, path, access)
         for preset in PRESETS
         for path in (*prefixes, "/tls-scaffold-nobody/")
         for access in ("read", "write")
     }
-    held = {(each["user"], each["path"], each["access"]) for each in proof["attempts"] if each["seen"] == "allowed"}
+    held = {
+        (each["user"], each["path"], each["access"])
+        for each in proof["attempts"]
+        if each["seen"] == "allowed"
+    }
     for preset in PRESETS:
         for reason in preset.reasons:
             path, access = f"{reason.permission.path}*", reason.permission.access
@@ -164,19 +208,26 @@ def test_a_role_that_is_broken_in_the_folder_s_own_file_is_noticed(signed: Facto
     done = prove(folder)
 
     assert done.returncode == 1
-    assert "calico  /calico/*               allowed  denied (expected: allowed)" in done.stdout.splitlines()
+    assert (
+        "calico  /calico/*               allowed  denied (expected: allowed)"
+        in done.stdout.splitlines()
+    )
     assert done.stderr.splitlines()[-1] == "2 of 14 went otherwise than they should"
 
 
 @pytest.mark.parametrize("users", [("--users", "root"), ()], ids=["root", "no-root"])
-def test_rights_that_only_the_edited_file_gives_are_told(signed: Factory, users: tuple[str, ...]) -> None:
+def test_rights_that_only_the_edited_file_gives_are_told(
+    signed: Factory, users: tuple[str, ...]
+) -> None:
     folder = signed(*ONE, *users, "--user", "b", "--grant", "b=/b/:rw")
     text = (folder / "rbac.tsv").read_text(encoding="utf-8")
     more = (
         *("role\tuser-b", "permission\tuser-b\treadwrite\tprefix\t/secret/"),
         *("role\todd", "user\tintruder", "grant\troot\tintruder"),
     )
-    (folder / "rbac.tsv").write_text(text.replace("role\tuser-b", "\n".join(more)), encoding="utf-8")
+    (folder / "rbac.tsv").write_text(
+        text.replace("role\tuser-b", "\n".join(more)), encoding="utf-8"
+    )
 
     done = prove(folder)
 
@@ -189,15 +240,25 @@ def test_rights_that_only_the_edited_file_gives_are_told(signed: Factory, users:
     assert [line for line in done.stdout.splitlines() if line.startswith("NO ")] == [wrong]
 
 
-def test_a_script_that_does_nothing_is_noticed_where_the_inventory_has_no_root(signed: Factory) -> None:
+def test_a_script_that_does_nothing_is_noticed_where_the_inventory_has_no_root(
+    signed: Factory,
+) -> None:
     folder = signed(*ONE, "--user", "app", "--grant", "app=/app/:rw")
     text = (folder / "rbac.tsv").read_bytes()
-    (folder / "rbac.tsv").write_bytes(text.replace(b"\treadwrite\tprefix", b"\tread\tprefix") + b"# gepr\xfcft\n")
+    (folder / "rbac.tsv").write_bytes(
+        text.replace(b"\treadwrite\tprefix", b"\tread\tprefix") + b"# gepr\xfcft\n"
+    )
 
     done = prove(folder)
 
-    assert "app   /app/*                  allowed  denied (expected: allowed)" in done.stdout.splitlines()
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "2 of 10 went otherwise than they should")
+    assert (
+        "app   /app/*                  allowed  denied (expected: allowed)"
+        in done.stdout.splitlines()
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1,
+        "2 of 10 went otherwise than they should",
+    )
     (folder / "rbac.sh").write_bytes(b"exit 3\n")
     assert "`rbac.sh` failed on the throw-away cluster" in prove(folder).stderr
 
@@ -217,7 +278,10 @@ def test_the_way_back_of_a_killed_enable_on_the_live_cluster_stays(signed: Facto
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Return when each file and folder was changed, and what each file holds."""
     return {
-        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        str(path.relative_to(folder)): (
+            path.stat().st_mtime_ns,
+            path.read_bytes() if path.is_file() else b"",
+        )
         for path in (folder, *folder.rglob("*"))
     }
 
@@ -227,7 +291,9 @@ def test_a_member_that_ends_in_the_middle_ends_the_proof_with_its_name(
     signed: Factory, tmp_path: Path, at: str
 ) -> None:
     folder, number = signed(*ONE, "--users", "root,calico"), tmp_path / "number"
-    programs = wrapped(tools(), tmp_path / "wrapped", "etcd", f'[ $# -lt 2 ] || echo $$ >{number}; exec $real "$@"')
+    programs = wrapped(
+        tools(), tmp_path / "wrapped", "etcd", f'[ $# -lt 2 ] || echo $$ >{number}; exec $real "$@"'
+    )
     killing = f'case "$*" in "{at}"*) kill -KILL $(cat {number}) ;; esac; exec $real "$@"'
     directory = wrapped(programs, tmp_path / "wrapped", "etcdctl", killing).etcd.parent
 
@@ -268,13 +334,13 @@ def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
     )
 
 
-PUT_BACK = (
-    "put back what it was, or move it away: where `certs/trust.pem` is missing, `make` copies `certs/ca.pem` there"
-)
+PUT_BACK = "put back what it was, or move it away: where `certs/trust.pem` is missing, `make` copies `certs/ca.pem` there"
 
 
 @pytest.mark.parametrize("pem", [b"garbage\n", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nMIIB"])
-def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(signed: Factory, pem: bytes) -> None:
+def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(
+    signed: Factory, pem: bytes
+) -> None:
     folder = signed(*ONE, "--users", "root")
     (folder / "certs/trust.pem").write_bytes(pem)
 
@@ -296,7 +362,10 @@ def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(signed: Factor
 
 
 def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Factory) -> None:
-    folder, other = signed(*ONE, "--users", "root,alice,bob"), signed(*ONE, "--users", "root,alice,bob", name="other")
+    folder, other = (
+        signed(*ONE, "--users", "root,alice,bob"),
+        signed(*ONE, "--users", "root,alice,bob", name="other"),
+    )
     there = folder / "certs"
     (there / "etcd1.pem").write_text("garbage")
     (there / "etcd1-key.pem").write_text("")
@@ -318,7 +387,9 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
     )
 
 
-def test_members_whose_certificates_their_peers_would_refuse_are_told_before_etcd_starts(signed: Factory) -> None:
+def test_members_whose_certificates_their_peers_would_refuse_are_told_before_etcd_starts(
+    signed: Factory,
+) -> None:
     folder = signed(*ONE, "--users", "root")
     request = json.loads((folder / "config/req-csr.json").read_text())
     (folder / "config/req-csr.json").write_text(json.dumps({**request, "CN": "members"}))
@@ -367,13 +438,35 @@ def test_while_one_ca_follows_another_both_may_stand_in_its_file(signed: Factory
 def test_an_intermediate_ca_is_trusted_without_the_one_that_signed_it(
     signed: Factory, tmp_path: Path, user: str
 ) -> None:
-    folder, above, key = signed(*ONE, "--users", user), tmp_path / "above.pem", tmp_path / "above-key.pem"
+    folder, above, key = (
+        signed(*ONE, "--users", user),
+        tmp_path / "above.pem",
+        tmp_path / "above-key.pem",
+    )
     extensions = tmp_path / "extensions"
-    extensions.write_text("basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\nsubjectKeyIdentifier=hash\n")
-    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key))
+    extensions.write_text(
+        "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\nsubjectKeyIdentifier=hash\n"
+    )
+    new_key = (
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        str(key),
+    )
     openssl("req", "-x509", "-subj", "/CN=above", *new_key, "-out", str(above))
     by = ("-CA", str(above), "-CAkey", str(key), "-CAcreateserial", "-extfile", str(extensions))
-    openssl("x509", "-req", "-in", str(folder / "certs/ca.csr"), *by, "-out", str(folder / "certs/ca.pem"))
+    openssl(
+        "x509",
+        "-req",
+        "-in",
+        str(folder / "certs/ca.csr"),
+        *by,
+        "-out",
+        str(folder / "certs/ca.pem"),
+    )
     (folder / "certs/trust.pem").write_bytes((folder / "certs/ca.pem").read_bytes())
 
     done = prove(folder)
@@ -381,7 +474,9 @@ def test_an_intermediate_ca_is_trusted_without_the_one_that_signed_it(
     assert done.returncode == 0, done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("users", [("--user", "root"), ("--user", "app"), ()], ids=["root", "app", "nobody"])
+@pytest.mark.parametrize(
+    "users", [("--user", "root"), ("--user", "app"), ()], ids=["root", "app", "nobody"]
+)
 @pytest.mark.parametrize("path", VERSIONS)
 def test_the_ca_s_key_may_lie_elsewhere(signed: Factory, path: str, users: tuple[str, ...]) -> None:
     folder = signed(*ONE, *users)
@@ -416,9 +511,13 @@ def test_everything_is_gone_when_it_is_interrupted_or_killed(
 ) -> None:
     folder, temporary = signed(*ALL), tmp_path / "temporary"
     temporary.mkdir()
-    program = running(str(BIN / "tls-scaffold"), "prove", cwd=folder, PATH=SYSTEM + ":/bin", TMPDIR=str(temporary))
+    program = running(
+        str(BIN / "tls-scaffold"), "prove", cwd=folder, PATH=SYSTEM + ":/bin", TMPDIR=str(temporary)
+    )
     deadline = time.monotonic() + 60
-    while not (mentioning(str(temporary)) and any("put -- " in each for each in mentioning("etcdctl"))):
+    while not (
+        mentioning(str(temporary)) and any("put -- " in each for each in mentioning("etcdctl"))
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -428,11 +527,15 @@ def test_everything_is_gone_when_it_is_interrupted_or_killed(
     while (mentioning(str(temporary)) or left(temporary)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert (mentioning(str(temporary)), left(temporary)) == ([], [])
-    assert program.returncode == {signal.SIGINT: 1, signal.SIGKILL: -9}.get(signal.Signals(number), 128 + number)
+    assert program.returncode == {signal.SIGINT: 1, signal.SIGKILL: -9}.get(
+        signal.Signals(number), 128 + number
+    )
     assert "Traceback" not in told
 
 
-def test_a_folder_in_the_old_style_with_localhost_alone_is_proven_under_that_name(signed: Factory) -> None:
+def test_a_folder_in_the_old_style_with_localhost_alone_is_proven_under_that_name(
+    signed: Factory,
+) -> None:
     names = {"old": ["localhost"], "strange": ["10.0.0.1"]}
     folders = {name: signed(*ONE, "--users", "root", name=name) for name in names}
     for name, hosts in names.items():

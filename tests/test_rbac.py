@@ -12,7 +12,9 @@ READ_X = Permission("/x/", "read")
 
 
 def cluster(*users: User) -> Inventory:
-    return Inventory(members=(Member("etcd1", ("10.0.0.1",)), Member("etcd2", ("::1", "b"))), users=users)
+    return Inventory(
+        members=(Member("etcd1", ("10.0.0.1",)), Member("etcd2", ("::1", "b"))), users=users
+    )
 
 
 @pytest.mark.parametrize(
@@ -20,12 +22,22 @@ def cluster(*users: User) -> Inventory:
     [
         pytest.param(User("calico", "cn"), ("calico",), id="a preset of its name"),
         pytest.param(User("a", "a", role="calico"), ("calico",), id="a preset that is named"),
-        pytest.param(User("a", "a", role="kube-apiserver"), ("kube-apiserver", "root"), id="one with the role root"),
+        pytest.param(
+            User("a", "a", role="kube-apiserver"),
+            ("kube-apiserver", "root"),
+            id="one with the role root",
+        ),
         pytest.param(User("root", "root"), ("root",), id="root"),
         pytest.param(User("admin", "root"), ("root",), id="a CN root under another name"),
-        pytest.param(User("a", "a", role="root"), ("root",), id="etcd's own administrator by a role"),
+        pytest.param(
+            User("a", "a", role="root"), ("root",), id="etcd's own administrator by a role"
+        ),
         pytest.param(User("a", "a", permissions=(READ_X,)), ("user-a",), id="permissions by hand"),
-        pytest.param(User("calico", "c", permissions=(READ_X,)), ("calico", "user-calico"), id="beside its name"),
+        pytest.param(
+            User("calico", "c", permissions=(READ_X,)),
+            ("calico", "user-calico"),
+            id="beside its name",
+        ),
         pytest.param(User("a", "a", "calico", (READ_X,)), ("calico", "user-a"), id="both"),
         pytest.param(User("a", "a"), (), id="neither"),
         pytest.param(User("a", "a", role="no-such"), (), id="a preset that does not exist"),
@@ -76,13 +88,22 @@ def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory()
 def test_root_alone_is_the_one_user_whoever_else_there_is() -> None:
     without, named = cluster(User("a", "a")), cluster(User("admin", "root"))
 
-    assert rbac.root_alone(named).users == rbac.root_alone(without).users == (User("root", "root", role="root"),)
+    assert (
+        rbac.root_alone(named).users
+        == rbac.root_alone(without).users
+        == (User("root", "root", role="root"),)
+    )
     assert rbac.root_component(without) is None
 
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("10.0.0.1", "10.0.0.1"), ("FD00::0:1", "[fd00::1]"), ("::ffff:10.0.0.1", "10.0.0.1"), ("B", "B")],
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("FD00::0:1", "[fd00::1]"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("B", "B"),
+    ],
 )
 def test_an_ipv6_address_stands_in_brackets(host: str, expected: str) -> None:
     assert url(host, 2379) == f"https://{expected}:2379"
@@ -155,7 +176,9 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
             "etcd's own root has the CN root (`NAME=root`)"
         ),
     ]
-    assert rbac.warnings(plain[:2]) == ["`u0`, `u1`: certificates only, no etcd user (neither role nor permissions)"]
+    assert rbac.warnings(plain[:2]) == [
+        "`u0`, `u1`: certificates only, no etcd user (neither role nor permissions)"
+    ]
     assert rbac.warnings(plain[:5]) == [
         "`u0`, `u1`, `u2`, `u3`, `u4`: certificates only, no etcd user (neither role nor permissions)"
     ]

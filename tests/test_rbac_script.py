@@ -52,10 +52,18 @@ def start(signed: Factory, tmp_path: Path) -> Iterator[Start]:
     """Return a function that runs a folder's members, with options and tools of its own."""
     with ExitStack() as stack:
 
-        def begin(*options: str, words: tuple[str, ...] = USERS, path: str = SYSTEM, **more: str) -> Live:
+        def begin(
+            *options: str, words: tuple[str, ...] = USERS, path: str = SYSTEM, **more: str
+        ) -> Live:
             program, text = next(iter(more.items()), ("", ""))
-            chosen = wrapped(tools(path), tmp_path / "wrapped", program, text) if program else tools(path)
-            return stack.enter_context(live(signed(*words), tmp_path / "cluster", *options, with_tools=chosen))
+            chosen = (
+                wrapped(tools(path), tmp_path / "wrapped", program, text)
+                if program
+                else tools(path)
+            )
+            return stack.enter_context(
+                live(signed(*words), tmp_path / "cluster", *options, with_tools=chosen)
+            )
 
         yield begin
 
@@ -82,23 +90,33 @@ def applied(running: Live) -> Live:
 
 
 @pytest.mark.parametrize("path", VERSIONS)
-def test_the_first_run_creates_everything_and_the_second_changes_nothing(start: Start, path: str) -> None:
+def test_the_first_run_creates_everything_and_the_second_changes_nothing(
+    start: Start, path: str
+) -> None:
     running = start(path=path)
 
     first, second, difference = running.script(), running.script(), running.script("--diff")
 
     assert changes(first) == [f"+ {line}" for line in wanted(running)]
     assert running.users() == ["calico", "kube-apiserver", "root"]
-    assert running.said("user", "get", "kube-apiserver") == "User: kube-apiserver\nRoles: kube-apiserver root\n"
+    assert (
+        running.said("user", "get", "kube-apiserver")
+        == "User: kube-apiserver\nRoles: kube-apiserver root\n"
+    )
     calico = "\t[/calico/, /calico0) (prefix /calico/)\n"
-    assert running.said("role", "get", "calico") == f"Role calico\nKV Read:\n{calico}KV Write:\n{calico}"
+    assert (
+        running.said("role", "get", "calico")
+        == f"Role calico\nKV Read:\n{calico}KV Write:\n{calico}"
+    )
     assert (second.returncode, second.stdout) == (0, "")
     assert second.stderr == "rbac.sh: etcd holds what the inventory asks for\n"
     assert (difference.returncode, difference.stdout, difference.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("path", VERSIONS)
-def test_it_enables_authentication_once_and_leaves_no_temporary_user(start: Start, path: str) -> None:
+def test_it_enables_authentication_once_and_leaves_no_temporary_user(
+    start: Start, path: str
+) -> None:
     running = applied(start(path=path))
 
     first, second = running.script("--enable"), running.script("--enable")
@@ -152,7 +170,9 @@ def test_a_change_by_hand_is_shown_and_corrected(start: Start) -> None:
     assert (difference.returncode, changes(difference)) == (1, expected)
     assert correction.returncode == 0, correction.stderr
     # granting readwrite took the place of read
-    assert changes(correction) == [line for line in expected if "read\tprefix\t/calico/" not in line]
+    assert changes(correction) == [
+        line for line in expected if "read\tprefix\t/calico/" not in line
+    ]
     assert running.script("--diff").returncode == 0
 
 
@@ -179,7 +199,9 @@ def test_what_can_not_be_said_to_etcdctl_is_told_and_not_glossed_over(start: Sta
     assert done.stderr.startswith("error: etcdctl role revoke-permission failed")
 
 
-def test_names_and_prefixes_full_of_odd_characters_are_taken_as_they_are(start: Start, folder: Factory) -> None:
+def test_names_and_prefixes_full_of_odd_characters_are_taken_as_they_are(
+    start: Start, folder: Factory
+) -> None:
     grants = {"prefix": f"/{ODD}/", "key": "[a, b)", "single": "-k"}
     inventory = folder("--members", "127.0.0.1", "--users", "x", name="plain").with_name("odd.json")
     inventory.write_text(
@@ -215,15 +237,21 @@ def test_names_and_prefixes_full_of_odd_characters_are_taken_as_they_are(start: 
     assert not list(running.folder.rglob("pwned"))
 
 
-def test_a_root_certificate_with_another_cn_or_ca_enables_nothing(start: Start, tmp_path: Path) -> None:
+def test_a_root_certificate_with_another_cn_or_ca_enables_nothing(
+    start: Start, tmp_path: Path
+) -> None:
     running = applied(start())
     ours = authority.load(running.folder, "certs/ca.pem", "certs/ca-key.pem")
     other = throwaway.new_ca("another CA")
     wrong_cn = throwaway.client("Root", ours, tmp_path / "wrong-cn")
     wrong_ca = throwaway.client("root", other, tmp_path / "wrong-ca")
 
-    as_cn = running.script("--enable", ETCDCTL_CERT=str(wrong_cn.certificate), ETCDCTL_KEY=str(wrong_cn.key))
-    as_ca = running.script("--enable", ETCDCTL_CERT=str(wrong_ca.certificate), ETCDCTL_KEY=str(wrong_ca.key))
+    as_cn = running.script(
+        "--enable", ETCDCTL_CERT=str(wrong_cn.certificate), ETCDCTL_KEY=str(wrong_cn.key)
+    )
+    as_ca = running.script(
+        "--enable", ETCDCTL_CERT=str(wrong_ca.certificate), ETCDCTL_KEY=str(wrong_ca.key)
+    )
     as_server = running.script("--enable", ETCDCTL_CERT=str(running.identity("etcd1").certificate))
 
     assert as_cn.stderr == (
@@ -289,9 +317,13 @@ def test_a_member_that_takes_the_certificate_after_all_ends_with_authentication_
     assert running.users() == ["calico", "kube-apiserver", "root"]
 
 
-def test_one_member_of_three_that_ignores_the_cn_is_enough_to_switch_off_again(start: Start) -> None:
+def test_one_member_of_three_that_ignores_the_cn_is_enough_to_switch_off_again(
+    start: Start,
+) -> None:
     lame = 'case "$*" in *--name=etcd3*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
-    running = applied(start(words=("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *USERS[2:]), etcd=lame))
+    running = applied(
+        start(words=("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *USERS[2:]), etcd=lame)
+    )
 
     done = running.script("--enable")
 
@@ -334,13 +366,21 @@ def first_of(running: Live) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", VERSIONS)
-def test_every_member_that_etcd_lists_is_asked_not_only_those_that_are_given(start: Start, path: str) -> None:
+def test_every_member_that_etcd_lists_is_asked_not_only_those_that_are_given(
+    start: Start, path: str
+) -> None:
     running = applied(start(words=THREE, path=path))
 
-    first, second = running.script("--enable", **first_of(running)), running.script("--enable", **first_of(running))
+    first, second = (
+        running.script("--enable", **first_of(running)),
+        running.script("--enable", **first_of(running)),
+    )
 
     wanted = on(*running.cluster.endpoints)
-    for done in (first, second):  # the others come in the order of their numbers in etcd, which are by chance
+    for done in (
+        first,
+        second,
+    ):  # the others come in the order of their numbers in etcd, which are by chance
         assert (done.returncode, sorted(done.stderr.replace(",", "").split())) == (
             0,
             sorted(wanted.replace(",", "").split()),
@@ -392,8 +432,16 @@ def test_a_listed_member_that_can_not_be_reached_is_named_and_left_out_only_if_t
 
     refused = running.script("--enable", **first_of(running))
     off = not running.is_on()
-    done = run("make", "rbac-enable", "ONLY_GIVEN=1", cwd=running.folder, **running.variables(**first_of(running)))
-    again, left_out = (running.script(*words, **first_of(running)) for words in (("--enable",), GIVEN_ALONE))
+    done = run(
+        "make",
+        "rbac-enable",
+        "ONLY_GIVEN=1",
+        cwd=running.folder,
+        **running.variables(**first_of(running)),
+    )
+    again, left_out = (
+        running.script(*words, **first_of(running)) for words in (("--enable",), GIVEN_ALONE)
+    )
 
     unseen = f'"etcd3" "{running.cluster.url(running.cluster.peer_ports[2])}" "{urls[2]}"'
     assert refused.returncode == 1
@@ -414,9 +462,15 @@ def test_a_listed_member_that_can_not_be_reached_is_named_and_left_out_only_if_t
 def test_members_that_nobody_can_ask_yet_are_named(start: Start) -> None:
     running = applied(start(words=THREE))
     added = ("member", "add", "new", "--learner", "--peer-urls=http://127.0.0.1:1")
-    wait_for(lambda: running.ctl(*added).returncode == 0, 30)  # etcd wants to have seen all members for five seconds
+    wait_for(
+        lambda: running.ctl(*added).returncode == 0, 30
+    )  # etcd wants to have seen all members for five seconds
     learner = running.script("--enable", **first_of(running))
-    number = next(line.split(",")[0] for line in running.said("member", "list").splitlines() if "unstarted" in line)
+    number = next(
+        line.split(",")[0]
+        for line in running.said("member", "list").splitlines()
+        if "unstarted" in line
+    )
     running.said("member", "remove", number)
     running.said("member", "add", "new", "--peer-urls=http://127.0.0.1:1,http://127.0.0.1:2")
 
@@ -424,12 +478,19 @@ def test_members_that_nobody_can_ask_yet_are_named(start: Start) -> None:
     done = running.script(*GIVEN_ALONE, **first_of(running))
 
     assert learner.stderr.startswith(f'error: {UNASKED}"" "http://127.0.0.1:1"\n')
-    assert unstarted.stderr.startswith(f'error: {UNASKED}"" "http://127.0.0.1:1" "http://127.0.0.1:2"\n')
+    assert unstarted.stderr.startswith(
+        f'error: {UNASKED}"" "http://127.0.0.1:1" "http://127.0.0.1:2"\n'
+    )
     last = done.stderr.rpartition("; ")[2]
-    assert (done.returncode, last) == (0, 'nobody has looked at "" "http://127.0.0.1:1" "http://127.0.0.1:2"\n')
+    assert (done.returncode, last) == (
+        0,
+        'nobody has looked at "" "http://127.0.0.1:1" "http://127.0.0.1:2"\n',
+    )
 
 
-ODD_NAME = 'a "b" \\ \'c\' $(touch pwned)\n"ClientURL" : "https://127.0.0.1:1"\n\n"Name" : "d\t\x1b[31m'
+ODD_NAME = (
+    'a "b" \\ \'c\' $(touch pwned)\n"ClientURL" : "https://127.0.0.1:1"\n\n"Name" : "d\t\x1b[31m'
+)
 RENAMED = """
 import os, sys
 real, own, name, *words = sys.argv[1:]
@@ -445,17 +506,24 @@ def test_a_member_of_several_urls_and_an_odd_name_is_asked_where_it_can_be_reach
     (tmp_path / "renamed.py").write_text(RENAMED)
     (tmp_path / "name").write_text(ODD_NAME + ".")
     words = f'{sys.executable} {tmp_path}/renamed.py "$real" "$own" "${{odd%.}}" "$@"'
-    running = applied(start(path=path, **numbered(tmp_path, f"{{ odd=$(cat {tmp_path}/name) && exec {words}; }}")))
+    running = applied(
+        start(path=path, **numbered(tmp_path, f"{{ odd=$(cat {tmp_path}/name) && exec {words}; }}"))
+    )
     members = json.loads(running.said("member", "list", "-w", "json"))["members"]
     port = running.cluster.client_ports[0]
 
     done = running.script("--enable", ETCDCTL_ENDPOINTS=f"https://localhost:{port}")
 
     assert [(each["name"], len(each["clientURLs"])) for each in members] == [(ODD_NAME, 2)]
-    assert (done.returncode, done.stderr.startswith(on(f"https://localhost:{port}")[:-1])) == (0, True), done.stderr
+    assert (done.returncode, done.stderr.startswith(on(f"https://localhost:{port}")[:-1])) == (
+        0,
+        True,
+    ), done.stderr
 
 
-def test_a_listed_url_without_tls_is_told_before_anything_is_switched_on(start: Start, tmp_path: Path) -> None:
+def test_a_listed_url_without_tls_is_told_before_anything_is_switched_on(
+    start: Start, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         plain = f"http://127.0.0.1:{taken.getsockname()[1]}"
     more = f'set -- "$@" "--listen-client-urls=$own,{plain}" "--advertise-client-urls=$own,{plain}"'
@@ -528,7 +596,11 @@ def test_a_run_after_a_kill_decides_nothing_while_a_member_can_not_be_asked(
     plain, kept = running.script(**first_of(running)), way_back.read_bytes()
     done, on = running.script("--enable", **first_of(running)), running.is_on()
 
-    assert (plain.returncode, plain.stdout, plain.stderr.startswith(f"rbac.sh: {BEGUN}")) == (0, "", True)
+    assert (plain.returncode, plain.stdout, plain.stderr.startswith(f"rbac.sh: {BEGUN}")) == (
+        0,
+        "",
+        True,
+    )
     assert kept == before
     assert on
     assert done.stderr.startswith("rbac.sh: finishing what a killed run had begun\n")
@@ -556,33 +628,55 @@ def test_a_member_that_dies_right_after_enabling_leaves_authentication_on_and_th
     start: Start, tmp_path: Path, name: str
 ) -> None:
     running = start(words=THREE, **numbered(tmp_path))
-    dying = wrapped(running.cluster.tools, tmp_path / "dying", "etcdctl", DYING.format(place=tmp_path, name=name))
+    dying = wrapped(
+        running.cluster.tools,
+        tmp_path / "dying",
+        "etcdctl",
+        DYING.format(place=tmp_path, name=name),
+    )
     applied(running)
     urls = running.cluster.endpoints
     others = {"ETCDCTL_ENDPOINTS": ",".join(urls[:2] if name == "etcd3" else urls[1:])}
     given = {"ETCDCTL_ENDPOINTS": ",".join(urls)} if name == "etcd1" else others
 
-    failed = replace(running, cluster=replace(running.cluster, tools=dying)).script("--enable", **given)
+    failed = replace(running, cluster=replace(running.cluster, tools=dying)).script(
+        "--enable", **given
+    )
     users = running.ctl("user", "list", **others).stdout.splitlines()
     done = running.script(*GIVEN_ALONE, **others)
 
     assert failed.returncode == 1
     assert "Authentication is on; " in failed.stderr
     assert failed.stderr.endswith(f"`{running.folder}/certs/.rbac-enable` keeps the way back\n")
-    assert [user.startswith("tls-scaffold-enable-") for user in users] == [False, False, False, True]
+    assert [user.startswith("tls-scaffold-enable-") for user in users] == [
+        False,
+        False,
+        False,
+        True,
+    ]
     assert (done.returncode, "nobody has looked at" in done.stderr) == (0, True), done.stderr
-    assert running.ctl("user", "list", **others).stdout.splitlines() == ["calico", "kube-apiserver", "root"]
+    assert running.ctl("user", "list", **others).stdout.splitlines() == [
+        "calico",
+        "kube-apiserver",
+        "root",
+    ]
 
 
 @SHELLS
-@pytest.mark.parametrize("options", [("--client-cert-auth=false",), ()], ids=["ignoring the CN", "taking it"])
+@pytest.mark.parametrize(
+    "options", [("--client-cert-auth=false",), ()], ids=["ignoring the CN", "taking it"]
+)
 def test_an_etcdctl_that_outlives_a_killed_run_locks_nobody_out(
     start: Start, tmp_path: Path, options: tuple[str, ...], shell: tuple[str, ...]
 ) -> None:
-    slow = f'case "$*" in *"auth enable"*) : >"{tmp_path}/reached"; sleep 4 ;; esac; exec "$real" "$@"'
+    slow = (
+        f'case "$*" in *"auth enable"*) : >"{tmp_path}/reached"; sleep 4 ;; esac; exec "$real" "$@"'
+    )
     running = applied(start(*options, etcdctl=slow))
     command = [*shell, "rbac.sh", "--enable"]
-    with subprocess.Popen(command, cwd=running.folder, env={**os.environ, **running.variables()}) as first:
+    with subprocess.Popen(
+        command, cwd=running.folder, env={**os.environ, **running.variables()}
+    ) as first:
         wait_for((tmp_path / "reached").exists)
         first.kill()
     plain, second = running.script(), running.script("--enable")
@@ -593,7 +687,9 @@ def test_an_etcdctl_that_outlives_a_killed_run_locks_nobody_out(
     assert (plain.returncode, BEGUN in plain.stderr) == (0, True)
     assert (second.returncode, second.stderr) == (1, BUSY)
     assert "finishing what a killed run had begun" in third.stderr
-    assert (third.returncode, running.is_on()) == ((1, False) if options else (0, True)), third.stderr
+    assert (third.returncode, running.is_on()) == ((1, False) if options else (0, True)), (
+        third.stderr
+    )
     assert running.users() == ["calico", "kube-apiserver", "root"]
 
 
@@ -638,7 +734,9 @@ def test_members_that_advertise_the_same_url_count_only_if_they_answered_themsel
     running = applied(start(words=THREE, **numbered(tmp_path, SAME_URL.format(place=tmp_path))))
     url = running.cluster.endpoints[0]
 
-    refused, done = (running.script(*words, **first_of(running)) for words in (("--enable",), GIVEN_ALONE))
+    refused, done = (
+        running.script(*words, **first_of(running)) for words in (("--enable",), GIVEN_ALONE)
+    )
     everybody = running.script("--enable")
 
     assert refused.returncode == 1
@@ -679,7 +777,11 @@ def test_a_root_certificate_that_ends_soon_is_told_before_anything_is_switched_o
     certs.member(path)
     certs.leaf(path, "root", life=life if which == "root" else certs.YEAR)
     with live(path, tmp_path / "cluster") as running:
-        own = {"ETCDCTL_CERT": "certs/root.pem", "ETCDCTL_KEY": "certs/root-key.pem", "ETCDCTL_CACERT": "certs/ca.pem"}
+        own = {
+            "ETCDCTL_CERT": "certs/root.pem",
+            "ETCDCTL_KEY": "certs/root-key.pem",
+            "ETCDCTL_CACERT": "certs/ca.pem",
+        }
         applied(running)
 
         done = running.script("--enable", **own)
@@ -702,7 +804,9 @@ def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
     dead = "https://127.0.0.1:1"
 
     done = running.script(
-        "--enable", ETCDCTL_ENDPOINTS=f"{running.cluster.endpoints[0]},{dead}", ETCDCTL_COMMAND_TIMEOUT="1s"
+        "--enable",
+        ETCDCTL_ENDPOINTS=f"{running.cluster.endpoints[0]},{dead}",
+        ETCDCTL_COMMAND_TIMEOUT="1s",
     )
 
     assert done.returncode == 1
@@ -710,7 +814,9 @@ def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
     assert not running.is_on()
 
 
-RUNS = pytest.mark.parametrize("words", [(), ("--diff",), ("--enable",)], ids=["plain", "diff", "enable"])
+RUNS = pytest.mark.parametrize(
+    "words", [(), ("--diff",), ("--enable",)], ids=["plain", "diff", "enable"]
+)
 
 
 @RUNS
@@ -724,14 +830,18 @@ def test_an_etcd_that_falls_silent_is_not_waited_for_without_end(
     assert text.count("limited 60 etcdctl") == 1
     script.write_text(text.replace("limited 60", "limited 1"), encoding="utf-8")
 
-    done = running.script(*words, PATH=f"{running.cluster.tools.etcdctl.parent}:{path_without(without)}")
+    done = running.script(
+        *words, PATH=f"{running.cluster.tools.etcdctl.parent}:{path_without(without)}"
+    )
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "no answer" in done.stderr.partition("\n")[0]
 
 
 @RUNS
-@pytest.mark.parametrize("without", [("timeout", "flock"), ("perl",)], ids=["perl alone", "no perl"])
+@pytest.mark.parametrize(
+    "without", [("timeout", "flock"), ("perl",)], ids=["perl alone", "no perl"]
+)
 def test_either_of_what_limits_and_locks_is_enough(
     start: Start, path_without: Callable[..., str], words: tuple[str, ...], without: tuple[str, ...]
 ) -> None:
@@ -773,7 +883,9 @@ def killing(tmp_path: Path, at: str, when: str, number: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("at", "when"), STEPS)
-def test_a_run_after_a_kill_cleans_up_and_enables(start: Start, tmp_path: Path, at: str, when: str) -> None:
+def test_a_run_after_a_kill_cleans_up_and_enables(
+    start: Start, tmp_path: Path, at: str, when: str
+) -> None:
     running = applied(start(**killing(tmp_path, at, when, signal.SIGKILL)))
 
     first = killed(running, "--enable")
@@ -787,7 +899,9 @@ def test_a_run_after_a_kill_cleans_up_and_enables(start: Start, tmp_path: Path, 
     assert not list((running.folder / "certs").glob(".rbac*"))
 
 
-def test_a_run_after_a_kill_unlocks_a_cluster_whose_members_ignore_the_cn(start: Start, tmp_path: Path) -> None:
+def test_a_run_after_a_kill_unlocks_a_cluster_whose_members_ignore_the_cn(
+    start: Start, tmp_path: Path
+) -> None:
     killer = killing(tmp_path, "auth enable", "after", signal.SIGKILL)
     running = applied(start("--client-cert-auth=false", **killer))
 
@@ -806,7 +920,9 @@ def test_a_run_after_a_kill_unlocks_a_cluster_whose_members_ignore_the_cn(start:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_an_interrupted_run_ends_what_it_has_begun(start: Start, tmp_path: Path, number: int) -> None:
+def test_an_interrupted_run_ends_what_it_has_begun(
+    start: Start, tmp_path: Path, number: int
+) -> None:
     running = applied(start(**killing(tmp_path, "auth enable", "after", number)))
 
     done = running.script("--enable")
@@ -827,13 +943,17 @@ def test_a_temporary_user_whose_record_is_lost_is_removed_all_the_same(start: St
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
     assert (done.returncode, done.stdout) == (0, "")
     assert BEGUN in done.stderr
-    assert "tls-scaffold-enable-0123" in running.users()  # the way back of whoever is enabling somewhere else
+    assert (
+        "tls-scaffold-enable-0123" in running.users()
+    )  # the way back of whoever is enabling somewhere else
 
     assert running.script("--enable").returncode == 0
     assert running.users() == ["calico", "kube-apiserver", "root"]
 
 
-def test_a_temporary_user_that_is_left_when_authentication_is_on_is_removed_too(start: Start) -> None:
+def test_a_temporary_user_that_is_left_when_authentication_is_on_is_removed_too(
+    start: Start,
+) -> None:
     running = applied(start())
     assert running.script("--enable").returncode == 0
     running.said("user", "add", "tls-scaffold-enable-0123", "--no-password")
@@ -858,10 +978,15 @@ def test_roles_of_odd_names_are_taken_away_too(start: Start) -> None:
 
 
 def test_a_second_run_refuses_while_the_first_is_enabling(start: Start, tmp_path: Path) -> None:
-    wait = f'case "$*" in *"auth enable"*) : >"{tmp_path}/reached"; sleep 3 ;; esac; exec "$real" "$@"'
+    wait = (
+        f'case "$*" in *"auth enable"*) : >"{tmp_path}/reached"; sleep 3 ;; esac; exec "$real" "$@"'
+    )
     running = applied(start(etcdctl=wait))
     with subprocess.Popen(
-        ["sh", "rbac.sh", "--enable"], cwd=running.folder, env={**os.environ, **running.variables()}, stderr=-1
+        ["sh", "rbac.sh", "--enable"],
+        cwd=running.folder,
+        env={**os.environ, **running.variables()},
+        stderr=-1,
     ) as first:
         while not (tmp_path / "reached").exists():
             time.sleep(0.02)
@@ -891,7 +1016,9 @@ class Elsewhere:
     def __init__(self, running: Live, copy: Path, at: str, when: str = "before") -> None:
         shutil.copytree(running.folder, copy)
         self._pause = copy / "pause"
-        variables = replace(running, folder=copy).variables(PAUSE_AT=at, PAUSE_WHEN=when, PAUSE_FILE=str(self._pause))
+        variables = replace(running, folder=copy).variables(
+            PAUSE_AT=at, PAUSE_WHEN=when, PAUSE_FILE=str(self._pause)
+        )
         self._process = subprocess.Popen(
             ["sh", "rbac.sh", "--enable"],
             cwd=copy,
@@ -909,7 +1036,9 @@ class Elsewhere:
 
 
 @pytest.mark.parametrize("at", ["user add --interactive", "user grant-role", "auth enable"])
-def test_two_runs_from_two_folders_both_find_authentication_on(start: Start, tmp_path: Path, at: str) -> None:
+def test_two_runs_from_two_folders_both_find_authentication_on(
+    start: Start, tmp_path: Path, at: str
+) -> None:
     running = applied(start(etcdctl=PAUSE))
     other = Elsewhere(running, tmp_path / "copy", at)
 
@@ -960,20 +1089,26 @@ def test_no_password_is_ever_on_a_command_line(start: Start, tmp_path: Path) -> 
 
     running.script("--enable")
 
-    secrets = {line.partition(":")[2] for line in (tmp_path / "log.user").read_text().splitlines()} - {"", "nobody"}
+    secrets = {
+        line.partition(":")[2] for line in (tmp_path / "log.user").read_text().splitlines()
+    } - {"", "nobody"}
     assert [len(secret) for secret in secrets] == [48]
     assert "auth disable" in log.read_text()
     assert not any(secret in log.read_text() for secret in secrets)
 
 
-def test_an_etcd_that_is_down_is_told_with_its_address_and_the_inventory_s_own_ones_are_used(signed: Factory) -> None:
+def test_an_etcd_that_is_down_is_told_with_its_address_and_the_inventory_s_own_ones_are_used(
+    signed: Factory,
+) -> None:
     folder = signed("--members", "127.0.0.9,etcd.invalid", "--users", "root", *P256)
 
     done = run("sh", "rbac.sh", cwd=folder, ETCDCTL_COMMAND_TIMEOUT="1s")
 
     both = "https://127.0.0.9:2379,https://etcd.invalid:2379"
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: etcd does not answer at `{both}`: context deadline exceeded\n\nhint: ")
+    assert done.stderr.startswith(
+        f"error: etcd does not answer at `{both}`: context deadline exceeded\n\nhint: "
+    )
 
 
 def test_without_a_root_certificate_it_says_where_to_get_one(folder: Factory) -> None:
@@ -992,13 +1127,17 @@ def test_without_a_root_certificate_it_says_where_to_get_one(folder: Factory) ->
 @pytest.mark.parametrize("name", ["trust", "root"])
 @pytest.mark.parametrize("words", [(), ("--diff",), ("--enable",)], ids=["plain", "diff", "enable"])
 @pytest.mark.parametrize("content", ["", "garbage\n"], ids=["empty", "garbage"])
-def test_a_certificate_that_is_none_is_named(signed: Factory, name: str, words: tuple[str, ...], content: str) -> None:
+def test_a_certificate_that_is_none_is_named(
+    signed: Factory, name: str, words: tuple[str, ...], content: str
+) -> None:
     folder = signed(*USERS)
     (folder / f"certs/{name}.pem").write_text(content)
 
     done = run("sh", "rbac.sh", *words, cwd=folder)
 
-    told = f"error: `certs/{name}.pem` is missing, or no PEM\n\nhint: `make` signs what is missing\n"
+    told = (
+        f"error: `certs/{name}.pem` is missing, or no PEM\n\nhint: `make` signs what is missing\n"
+    )
     assert (done.returncode, done.stderr) == (1, told)
 
 
@@ -1007,26 +1146,46 @@ def test_a_certificate_that_openssl_can_not_read_enables_nothing(start: Start, n
     running = applied(start())
     broken = running.folder / f"certs/{name}.pem"
     broken.write_text("-----BEGIN CERTIFICATE-----\nMIIB")
-    own = {"ETCDCTL_CERT": "certs/root.pem", "ETCDCTL_KEY": "certs/root-key.pem", "ETCDCTL_CACERT": "certs/ca.pem"}
+    own = {
+        "ETCDCTL_CERT": "certs/root.pem",
+        "ETCDCTL_KEY": "certs/root-key.pem",
+        "ETCDCTL_CACERT": "certs/ca.pem",
+    }
 
     done = running.script("--enable", **own)
 
-    assert (done.returncode, f"`certs/{name}.pem`" in done.stderr.partition("\n\n")[0]) == (1, True), done.stderr
+    assert (done.returncode, f"`certs/{name}.pem`" in done.stderr.partition("\n\n")[0]) == (
+        1,
+        True,
+    ), done.stderr
 
 
-def test_a_missing_etcdctl_is_told_with_the_ways_to_get_it(folder: Factory, path_without: Callable[..., str]) -> None:
+def test_a_missing_etcdctl_is_told_with_the_ways_to_get_it(
+    folder: Factory, path_without: Callable[..., str]
+) -> None:
     done = run("sh", "rbac.sh", cwd=folder(*USERS), PATH=path_without("etcdctl"))
 
-    assert (done.returncode, done.stderr.partition("\n")[0]) == (1, "error: etcdctl is not installed")
+    assert (done.returncode, done.stderr.partition("\n")[0]) == (
+        1,
+        "error: etcdctl is not installed",
+    )
     assert "apt-get install etcd-client" in done.stderr
 
 
 def test_unknown_words_are_a_usage_error(folder: Factory) -> None:
     path = folder(*USERS)
 
-    for words in (["--nonsense"], ["--diff", "--enable"], ["--only-given"], ["--enable --only-given"]):
+    for words in (
+        ["--nonsense"],
+        ["--diff", "--enable"],
+        ["--only-given"],
+        ["--enable --only-given"],
+    ):
         done = run("sh", "rbac.sh", *words, cwd=path)
-        assert (done.returncode, done.stderr) == (2, "usage: sh rbac.sh [--diff | --enable [--only-given]]\n")
+        assert (done.returncode, done.stderr) == (
+            2,
+            "usage: sh rbac.sh [--diff | --enable [--only-given]]\n",
+        )
 
 
 @pytest.mark.needs("shellcheck")
@@ -1044,7 +1203,10 @@ def test_it_is_the_same_in_every_folder_and_short_enough_to_be_read(folder: Fact
     assert (other / "rbac.sh").read_bytes() == text
     assert text == (template.location() / "{{cookiecutter.directory}}/rbac.sh").read_bytes()
     lines = text.decode("ascii").splitlines()
-    assert lines[1] == "# Made by tls-scaffold, replaced whole by `tls-scaffold sync`: not for editing."
+    assert (
+        lines[1]
+        == "# Made by tls-scaffold, replaced whole by `tls-scaffold sync`: not for editing."
+    )
     assert len(lines) <= 300
     assert max(map(len, lines)) <= 100
 

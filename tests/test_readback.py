@@ -26,13 +26,69 @@ JOURNAL, ADOPTED = ".tls-scaffold/pending.json", ".tls-scaffold/adopted.json"
 STATE_FILES = (JOURNAL, RECORD, ADOPTED)
 SHELF = "archive/20260131T235959Z"
 NASTY = (
-    *("certs/ca.pem", "certs/ca-key.pem", "certs/ca.csr", "certs/CA.pem", "certs/./ca.pem", "certs//ca.pem"),
-    *("./certs/ca.pem", "x/../certs/ca.pem", "certs/.ca/ca.pem", "certs/ca", "certs", "certs/", ".", "", "..", "/"),
-    *("certs/calico.pem", "certs/calico-key.pem", "certs/etcd1.pem", "certs/m.json", "certs/ca-key.pem.new"),
-    *(".git/HEAD", ".git/hooks/pre-commit", ".GIT/HEAD", ".lock/x", ".ssh/id", ".tls-scaffold/x", "config/.x.json"),
-    *("../outside.json", "../outside/kept", "/etc/hostname", "archive/old/certs/ca-key.pem", "archive/x.json"),
-    *("Data/x.json", "dist/x.json", "dist/calico", "dist", "notes.txt", "src/main.c", "makefile", "SIGN.SH", "a\0b"),
-    *("link/x.json", "a\nb.json", "\x1b[2J.json", "\ud7ff", "x" * 5000 + ".json", "a/" * 400 + "x.json", "-f.json"),
+    *(
+        "certs/ca.pem",
+        "certs/ca-key.pem",
+        "certs/ca.csr",
+        "certs/CA.pem",
+        "certs/./ca.pem",
+        "certs//ca.pem",
+    ),
+    *(
+        "./certs/ca.pem",
+        "x/../certs/ca.pem",
+        "certs/.ca/ca.pem",
+        "certs/ca",
+        "certs",
+        "certs/",
+        ".",
+        "",
+        "..",
+        "/",
+    ),
+    *(
+        "certs/calico.pem",
+        "certs/calico-key.pem",
+        "certs/etcd1.pem",
+        "certs/m.json",
+        "certs/ca-key.pem.new",
+    ),
+    *(
+        ".git/HEAD",
+        ".git/hooks/pre-commit",
+        ".GIT/HEAD",
+        ".lock/x",
+        ".ssh/id",
+        ".tls-scaffold/x",
+        "config/.x.json",
+    ),
+    *(
+        "../outside.json",
+        "../outside/kept",
+        "/etc/hostname",
+        "archive/old/certs/ca-key.pem",
+        "archive/x.json",
+    ),
+    *(
+        "Data/x.json",
+        "dist/x.json",
+        "dist/calico",
+        "dist",
+        "notes.txt",
+        "src/main.c",
+        "makefile",
+        "SIGN.SH",
+        "a\0b",
+    ),
+    *(
+        "link/x.json",
+        "a\nb.json",
+        "\x1b[2J.json",
+        "\ud7ff",
+        "x" * 5000 + ".json",
+        "a/" * 400 + "x.json",
+        "-f.json",
+    ),
 )
 
 
@@ -44,7 +100,9 @@ def of_journal(**fields: object) -> dict[str, Any]:
 
 def put(folder: Path, path: str, data: object) -> None:
     """Write a file of `.tls-scaffold/`."""
-    (folder / path).write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
+    (folder / path).write_text(
+        data if isinstance(data, str) else json.dumps(data), encoding="utf-8"
+    )
 
 
 def recording(folder: Path, path: str, text: str) -> None:
@@ -65,8 +123,21 @@ def refused(folder: Path, *words: str) -> str:
 def surrounded(signed: Factory, tmp_path: Path) -> Path:
     """Return a signed folder with a git repository, a team's own files and files of others beside it."""
     path = signed("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
-    others = ("../outside.json", "../outside/kept", ".git/HEAD", ".git/hooks/pre-commit", "notes.txt", "src/main.c")
-    for name in (*others, "package.json", "data/x.json", "dist/calico/x", "archive/old/certs/ca-key.pem"):
+    others = (
+        "../outside.json",
+        "../outside/kept",
+        ".git/HEAD",
+        ".git/hooks/pre-commit",
+        "notes.txt",
+        "src/main.c",
+    )
+    for name in (
+        *others,
+        "package.json",
+        "data/x.json",
+        "dist/calico/x",
+        "archive/old/certs/ca-key.pem",
+    ):
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text('{"kept": true}\n', encoding="utf-8")
     (path / "link").symlink_to(tmp_path / "outside")
@@ -78,10 +149,16 @@ def step(path: str, before: str | None = None, after: str | None = None) -> dict
 
 
 REQUEST = '{"CN": "x", "key": {"algo": "ecdsa", "size": 256}}'
-NOT_RENDERED, GOES_WITH_NOTHING = "is no file that is rendered here", "goes with nothing that this plan takes out"
+NOT_RENDERED, GOES_WITH_NOTHING = (
+    "is no file that is rendered here",
+    "goes with nothing that this plan takes out",
+)
 JOURNALS: dict[str, tuple[dict[str, Any], str]] = {
     **{
-        f"shelf {shelf!r}": (of_journal(shelf=shelf), f"plan.shelf: `{shelf}` is no folder of the archive")
+        f"shelf {shelf!r}": (
+            of_journal(shelf=shelf),
+            f"plan.shelf: `{shelf}` is no folder of the archive",
+        )
         for shelf in (
             "../outside",
             "archive",
@@ -92,30 +169,51 @@ JOURNALS: dict[str, tuple[dict[str, Any], str]] = {
             ".git",
         )
     },
-    "no shelf": (of_journal(shelf="", moves=["certs/calico.pem"]), "plan.shelf: `` is no folder of the archive"),
-    "a move of the CA": (of_journal(moves=["certs/ca.pem"]), f"plan.moves[0]: `certs/ca.pem` {GOES_WITH_NOTHING}"),
+    "no shelf": (
+        of_journal(shelf="", moves=["certs/calico.pem"]),
+        "plan.shelf: `` is no folder of the archive",
+    ),
+    "a move of the CA": (
+        of_journal(moves=["certs/ca.pem"]),
+        f"plan.moves[0]: `certs/ca.pem` {GOES_WITH_NOTHING}",
+    ),
     "a move of what is asked for": (
         of_journal(moves=["certs/calico.pem"]),
         f"plan.moves[0]: `certs/calico.pem` {GOES_WITH_NOTHING}",
     ),
-    "a move of a team's file": (of_journal(moves=["package.json"]), f"`package.json` {GOES_WITH_NOTHING}"),
+    "a move of a team's file": (
+        of_journal(moves=["package.json"]),
+        f"`package.json` {GOES_WITH_NOTHING}",
+    ),
     "a step over the CA": (
         of_journal(steps=[step("certs/ca.pem", None, "x")]),
         f"plan.steps[0].path: `certs/ca.pem` {NOT_RENDERED}",
     ),
-    "a step over a hook": (of_journal(steps=[step(".git/hooks/pre-commit", None, "x")]), NOT_RENDERED),
+    "a step over a hook": (
+        of_journal(steps=[step(".git/hooks/pre-commit", None, "x")]),
+        NOT_RENDERED,
+    ),
     "a step through a link": (of_journal(steps=[step("link/x.json", None, "x")]), "is a link"),
-    "a step that takes the Makefile away": (of_journal(steps=[step("Makefile", "x")]), "`Makefile` is not taken away"),
+    "a step that takes the Makefile away": (
+        of_journal(steps=[step("Makefile", "x")]),
+        "`Makefile` is not taken away",
+    ),
     "a step that takes a team's file away": (
         of_journal(steps=[step("package.json", '{"kept": true}\n')]),
         "`package.json` is not taken away: it is no request as they are rendered",
     ),
-    "a step on another shelf": (of_journal(steps=[step("archive/old/Makefile", None, "x")]), NOT_RENDERED),
+    "a step on another shelf": (
+        of_journal(steps=[step("archive/old/Makefile", None, "x")]),
+        NOT_RENDERED,
+    ),
     "a step that changes the archive": (
         of_journal(steps=[step(f"{SHELF}/Makefile", "x", "y")]),
         "is in the archive, where nothing is changed",
     ),
-    "a copy of what is not rendered": (of_journal(steps=[step(f"{SHELF}/certs/x.pem", None, "x")]), NOT_RENDERED),
+    "a copy of what is not rendered": (
+        of_journal(steps=[step(f"{SHELF}/certs/x.pem", None, "x")]),
+        NOT_RENDERED,
+    ),
     "a step over a team's file": (
         of_journal(steps=[step("package.json", '{"kept": true}\n', REQUEST)]),
         "plan.steps[0].path: `package.json` does not look like a request of cfssl",
@@ -133,14 +231,19 @@ JOURNALS: dict[str, tuple[dict[str, Any], str]] = {
         "plan.steps[1].path: `Procfile` stands twice",
     ),
     "a step that stands twice, in another case": (
-        of_journal(steps=[step("config/x.json", None, REQUEST), step("config/X.json", REQUEST, REQUEST)]),
+        of_journal(
+            steps=[step("config/x.json", None, REQUEST), step("config/X.json", REQUEST, REQUEST)]
+        ),
         "plan.steps[1].path: `config/X.json` stands twice",
     ),
     "a CA that adopt did not find": (
         of_journal(ca="certs/calico"),
         "plan.ca: `certs/calico` is not where `adopt` found",
     ),
-    "another command": ({**of_journal(), "command": ["rm"]}, "command: it is none of `add`, `adopt`, `remove`, `sync`"),
+    "another command": (
+        {**of_journal(), "command": ["rm"]},
+        "command: it is none of `add`, `adopt`, `remove`, `sync`",
+    ),
     "a word with an escape": (
         {**of_journal(), "command": ["sync", "\x1b[2J"]},
         r"command[1]: `\x1b[2J` has control or invisible characters",
@@ -149,24 +252,38 @@ JOURNALS: dict[str, tuple[dict[str, Any], str]] = {
         of_journal(notes=[{"verb": "wrote", "path": "\x1b[2J"}]),
         r"plan.notes[0].path: `\x1b[2J` has control or invisible characters",
     ),
-    "a verb that is none": (of_journal(notes=[{"verb": "ate", "path": "x"}]), "plan.notes[0].verb: `ate` is unknown"),
+    "a verb that is none": (
+        of_journal(notes=[{"verb": "ate", "path": "x"}]),
+        "plan.notes[0].verb: `ate` is unknown",
+    ),
     "a CN that is none": (of_journal(forgotten=["a\nb"]), r"plan.forgotten[0]: `a\nb` has control"),
     "a field too many": (of_journal(mode=0o777), "plan.mode: no such field; did you mean `moves`?"),
-    "a mode": (of_journal(steps=[{**step("Makefile", None, "x"), "mode": 511}]), "plan.steps[0].mode: no such field"),
+    "a mode": (
+        of_journal(steps=[{**step("Makefile", None, "x"), "mode": 511}]),
+        "plan.steps[0].mode: no such field",
+    ),
     "a field too few": ({"command": ["sync"]}, "plan: is missing"),
-    "half a step": (of_journal(steps=[{"path": "Makefile", "after": "x"}]), "plan.steps[0].before: is missing"),
+    "half a step": (
+        of_journal(steps=[{"path": "Makefile", "after": "x"}]),
+        "plan.steps[0].before: is missing",
+    ),
     "a number for a path": (of_journal(moves=[5]), "plan.moves[0]: `5` is not text"),
     "a number for a text": (
         of_journal(steps=[{**step("Makefile"), "after": 5}]),
         "plan.steps[0].after: `5` is not text",
     ),
-    "text for a list": (of_journal(moves="certs/ca.pem"), "plan.moves: `certs/ca.pem` is not a list"),
+    "text for a list": (
+        of_journal(moves="certs/ca.pem"),
+        "plan.moves: `certs/ca.pem` is not a list",
+    ),
 }
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
 @pytest.mark.parametrize("case", JOURNALS)
-def test_a_journal_that_no_command_writes_is_refused_by_its_key(surrounded: Path, case: str) -> None:
+def test_a_journal_that_no_command_writes_is_refused_by_its_key(
+    surrounded: Path, case: str
+) -> None:
     data, message = JOURNALS[case]
     put(surrounded, JOURNAL, data)
     said = refused(surrounded, "sync")
@@ -180,8 +297,14 @@ def test_a_journal_that_no_command_writes_is_refused_by_its_key(surrounded: Path
 
 def test_every_problem_of_a_journal_is_told_at_once(folder: Factory) -> None:
     path = folder()
-    put(path, JOURNAL, of_journal(shelf="..", moves=["certs/ca.pem", 5], steps=[step(".git/x"), step("a\n")], x=1))
-    lines = [line.split(": ")[1] for line in refused(path, "sync").splitlines() if line.startswith("  ")]
+    put(
+        path,
+        JOURNAL,
+        of_journal(shelf="..", moves=["certs/ca.pem", 5], steps=[step(".git/x"), step("a\n")], x=1),
+    )
+    lines = [
+        line.split(": ")[1] for line in refused(path, "sync").splitlines() if line.startswith("  ")
+    ]
     assert sorted(lines) == [
         "plan.moves[0]",
         "plan.moves[1]",
@@ -204,7 +327,9 @@ def test_a_journal_never_puts_a_file_over_one_in_the_archive(surrounded: Path) -
     there = surrounded / entry["plan"]["shelf"] / "certs/calico-key.pem"
     there.parent.mkdir(parents=True)
     there.write_text("of another time")
-    assert f"`{entry['plan']['shelf']}/certs/calico-key.pem` is another file" in refused(surrounded, "sync")
+    assert f"`{entry['plan']['shelf']}/certs/calico-key.pem` is another file" in refused(
+        surrounded, "sync"
+    )
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
@@ -218,18 +343,27 @@ def test_a_journal_is_not_obeyed_through_a_shelf_that_is_a_link(surrounded: Path
 def with_user(folder: Path, **fields: object) -> str:
     """Return the text of a folder's inventory with one user more."""
     data = json.loads((folder / FILE).read_text())
-    return json.dumps({**data, "users": [*data.get("users", ()), {"name": "zed", "cn": "zed", **fields}]})
+    return json.dumps(
+        {**data, "users": [*data.get("users", ()), {"name": "zed", "cn": "zed", **fields}]}
+    )
 
 
 def taking_out(folder: Path, *moves: str, **fields: object) -> dict[str, Any]:
     """Return a journal that takes a user out whom the folder never had."""
-    return of_journal(steps=[step(FILE, with_user(folder, **fields), (folder / FILE).read_text())], moves=list(moves))
+    return of_journal(
+        steps=[step(FILE, with_user(folder, **fields), (folder / FILE).read_text())],
+        moves=list(moves),
+    )
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
-def test_a_journal_takes_no_json_for_a_request_that_does_not_look_like_one(surrounded: Path) -> None:
+def test_a_journal_takes_no_json_for_a_request_that_does_not_look_like_one(
+    surrounded: Path,
+) -> None:
     put(surrounded, JOURNAL, taking_out(surrounded, "package.json", request="package.json"))
-    assert "plan.moves[0]: `package.json` does not look like a request of cfssl" in refused(surrounded, "sync")
+    assert "plan.moves[0]: `package.json` does not look like a request of cfssl" in refused(
+        surrounded, "sync"
+    )
     (surrounded / "package.json").write_text(REQUEST)
     kept(surrounded, "sync")
     assert (surrounded / SHELF / "package.json").read_text() == REQUEST
@@ -251,7 +385,9 @@ def test_a_journal_destroys_no_archived_key(surrounded: Path, source: str) -> No
     there.parent.mkdir(parents=True)
     there.write_text("a key")
     put(surrounded, JOURNAL, taking_out(surrounded, "certs/zed-key.pem"))
-    assert f"plan.moves[0]: `{SHELF}/certs/zed-key.pem` is another file" in refused(surrounded, "sync")
+    assert f"plan.moves[0]: `{SHELF}/certs/zed-key.pem` is another file" in refused(
+        surrounded, "sync"
+    )
     (surrounded / "certs/zed-key.pem").write_text("a key")
     kept(surrounded, "sync")
     assert (there.read_text(), (surrounded / "certs/zed-key.pem").exists()) == ("a key", False)
@@ -261,7 +397,17 @@ def second_ca(folder: Path, base: str, key: str = "") -> list[str]:
     """Put a CA of another name into a folder; returns the paths of its certificate and its key."""
     paths = [f"{base}.pem", key or f"{base}-key.pem"]
     (folder / base).parent.mkdir(exist_ok=True)
-    words = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=second", "-out", paths[0], "-keyout", paths[1]]
+    words = [
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=second",
+        "-out",
+        paths[0],
+        "-keyout",
+        paths[1],
+    ]
     subprocess.run(["openssl", "req", "-x509", *words], cwd=folder, check=True, capture_output=True)
     return paths
 
@@ -284,7 +430,9 @@ def test_what_is_a_ca_s_is_never_moved_and_never_a_component_s(surrounded: Path,
     paths = CAS[case](surrounded)
     put(surrounded, JOURNAL, taking_out(surrounded, *paths, output="pki/vault"))
     said = refused(surrounded, "sync")
-    assert [f"`{path}` is a CA's, which is never moved" in said for path in paths] == [True] * len(paths)
+    assert [f"`{path}` is a CA's, which is never moved" in said for path in paths] == [True] * len(
+        paths
+    )
     (surrounded / JOURNAL).unlink()
     (surrounded / FILE).write_text(with_user(surrounded, output="pki/vault"))
     said = refused(surrounded, "sync")
@@ -320,8 +468,22 @@ def test_only_a_ca_in_plain_files_is_taken_over(tmp_path: Path) -> None:
 
 
 LINKED = (
-    *("README.md", "Makefile", "sign.sh", "rbac.sh", ".gitignore", "Procfile", "config/ca-config.json"),
-    *("config/req-csr.json", "config/req-calico.json", FILE, "README.md.new", "config/req-calico.json.new"),
+    *(
+        "README.md",
+        "Makefile",
+        "sign.sh",
+        "rbac.sh",
+        ".gitignore",
+        "Procfile",
+        "config/ca-config.json",
+    ),
+    *(
+        "config/req-csr.json",
+        "config/req-calico.json",
+        FILE,
+        "README.md.new",
+        "config/req-calico.json.new",
+    ),
 )
 
 
@@ -342,19 +504,25 @@ def test_what_is_written_again_is_not_read_through_a_link(surrounded: Path, name
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
-def test_every_link_is_told_at_once_and_none_keeps_a_folder_from_being_looked_at(surrounded: Path) -> None:
+def test_every_link_is_told_at_once_and_none_keeps_a_folder_from_being_looked_at(
+    surrounded: Path,
+) -> None:
     names = ["README.md", "Makefile.new", "config/req-calico.json.new", "Procfile"]
     for name in names:
         (surrounded / name).unlink(missing_ok=True)
         (surrounded / name).symlink_to(surrounded / "certs/ca-key.pem")
     said = refused(surrounded, "sync")
-    assert [f"  `{surrounded / name}` is a link: it is not followed\n" in said for name in names] == [True] * 4
+    assert [
+        f"  `{surrounded / name}` is a link: it is not followed\n" in said for name in names
+    ] == [True] * 4
     kept(surrounded, "status")
     kept(surrounded, "sign")
     assert "Traceback" not in tls_scaffold("-C", str(surrounded), "check").stderr
 
 
-@pytest.mark.parametrize("name", ["config/req-csr.json", "config/ca-config.json", ".gitignore", "README.md"])
+@pytest.mark.parametrize(
+    "name", ["config/req-csr.json", "config/ca-config.json", ".gitignore", "README.md"]
+)
 def test_adopt_and_its_first_sync_read_nothing_through_a_link(tmp_path: Path, name: str) -> None:
     for again in (False, True):
         path = foreign("hostname", tmp_path / str(again))
@@ -369,7 +537,9 @@ def test_adopt_and_its_first_sync_read_nothing_through_a_link(tmp_path: Path, na
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
-def test_a_team_s_json_is_no_request_whatever_the_record_or_the_inventory_say(surrounded: Path) -> None:
+def test_a_team_s_json_is_no_request_whatever_the_record_or_the_inventory_say(
+    surrounded: Path,
+) -> None:
     recording(surrounded, "package.json", REQUEST)
     assert "left package.json: was there before\n" in kept(surrounded, "sync").stderr
     assert (surrounded / "package.json").read_text() == '{"kept": true}\n'
@@ -377,7 +547,10 @@ def test_a_team_s_json_is_no_request_whatever_the_record_or_the_inventory_say(su
     (surrounded / FILE).write_text(with_user(surrounded, request="package.json"))
     for words in (["sync"], ["sync", "--reset", "package.json"], ["sync", "--dry-run"]):
         said = refused(surrounded, *words)
-        assert "nothing is written over what is no request\n  `package.json` does not look like a request" in said
+        assert (
+            "nothing is written over what is no request\n  `package.json` does not look like a request"
+            in said
+        )
     (surrounded / RECORD).unlink()
     refused(surrounded, "sync")
     assert "left package.json: was there before\n" in kept(surrounded, "remove", "zed").stderr
@@ -385,7 +558,9 @@ def test_a_team_s_json_is_no_request_whatever_the_record_or_the_inventory_say(su
     assert json.loads((surrounded / FILE).read_text()) == json.loads(own)
 
 
-@pytest.mark.parametrize("text", ['{"cn": "x", "hots": []}', '{"KEY": {}}', '\ufeff{"Names": [], "more": 1}'])
+@pytest.mark.parametrize(
+    "text", ['{"cn": "x", "hots": []}', '{"KEY": {}}', '\ufeff{"Names": [], "more": 1}']
+)
 def test_a_request_with_mistakes_in_it_looks_like_one(folder: Factory, text: str) -> None:
     path = folder()
     (path / "own.json").write_text(text, encoding="utf-8")
@@ -398,7 +573,9 @@ def test_a_component_may_be_renamed_in_another_case(folder: Factory) -> None:
     path = folder()
     change(path, users=[{"name": "Calico", "cn": "Calico"}])
     kept(path, "sync")
-    assert [each.name for each in sorted(path.glob("config/req-?alico.json"))] == ["req-Calico.json"]
+    assert [each.name for each in sorted(path.glob("config/req-?alico.json"))] == [
+        "req-Calico.json"
+    ]
 
 
 ODD: dict[str, Callable[[Path], object]] = {
@@ -408,7 +585,9 @@ ODD: dict[str, Callable[[Path], object]] = {
     "a link to nowhere": lambda path: path.symlink_to("nowhere"),
     "not UTF-8": lambda path: path.write_bytes(b"\xff"),
     "nested deeply": lambda path: path.write_text('{"plan": ' + "[" * 1_000_000, encoding="utf-8"),
-    "a long number": lambda path: path.write_text('{"plan": ' + "1" * 10_000 + "}", encoding="utf-8"),
+    "a long number": lambda path: path.write_text(
+        '{"plan": ' + "1" * 10_000 + "}", encoding="utf-8"
+    ),
     "half a character": lambda path: path.write_text(r'{"plan": "\ud800"}', encoding="utf-8"),
     "a field twice": lambda path: path.write_text('{"plan": 1, "plan": 2}', encoding="utf-8"),
     "a list": lambda path: path.write_text("[]", encoding="utf-8"),
@@ -419,7 +598,9 @@ ODD: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("name", [JOURNAL, ADOPTED])
 @pytest.mark.parametrize("case", ODD)
-def test_what_is_no_file_of_ours_is_refused_without_waiting_for_it(folder: Factory, case: str, name: str) -> None:
+def test_what_is_no_file_of_ours_is_refused_without_waiting_for_it(
+    folder: Factory, case: str, name: str
+) -> None:
     path = folder()
     ODD[case](path / name)
     for words in (["sync"], ["sync", "--dry-run"], ["add", "--users", "zed"]):
@@ -428,12 +609,16 @@ def test_what_is_no_file_of_ours_is_refused_without_waiting_for_it(folder: Facto
 
 
 @pytest.mark.parametrize("case", ODD)
-def test_a_record_that_can_t_be_read_keeps_no_command_from_looking(folder: Factory, case: str) -> None:
+def test_a_record_that_can_t_be_read_keeps_no_command_from_looking(
+    folder: Factory, case: str
+) -> None:
     path = folder()
     (path / RECORD).unlink()
     ODD[case](path / RECORD)
     edit(path / "config/req-calico.json", '"hosts": []', '"hosts": ["edited"]')
-    code = int(case in ("a pipe", "a folder", "a link", "a link to nowhere", "not UTF-8", "far too large"))
+    code = int(
+        case in ("a pipe", "a folder", "a link", "a link to nowhere", "not UTF-8", "far too large")
+    )
     kept(path, "sync", code=code)
     assert "edited" in (path / "config/req-calico.json").read_text()
     assert "Traceback" not in tls_scaffold("-C", str(path), "check").stderr
@@ -441,8 +626,24 @@ def test_a_record_that_can_t_be_read_keeps_no_command_from_looking(folder: Facto
 
 
 RECORDS = (
-    *("certs/ca.pem", "certs/calico.pem", ".git/HEAD", "notes.txt", "src/main.c", "../outside/kept", "package.json"),
-    *("archive/old/certs/ca-key.pem", "data/x.json", "dist/calico/x", "link/kept", "a\0b", "tls-scaffold.json", RECORD),
+    *(
+        "certs/ca.pem",
+        "certs/calico.pem",
+        ".git/HEAD",
+        "notes.txt",
+        "src/main.c",
+        "../outside/kept",
+        "package.json",
+    ),
+    *(
+        "archive/old/certs/ca-key.pem",
+        "data/x.json",
+        "dist/calico/x",
+        "link/kept",
+        "a\0b",
+        "tls-scaffold.json",
+        RECORD,
+    ),
 )
 
 
@@ -454,7 +655,9 @@ def test_a_record_names_rendered_files_only(surrounded: Path, name: str, value: 
     recording(surrounded, name, value)
     for words in (["sync"], ["sync", "--check"], ["add", "--users", "zed"], ["remove", "calico"]):
         said = refused(surrounded, *words)
-        assert f"`{surrounded / RECORD}` names what is never rendered, and nothing was done\n" in said
+        assert (
+            f"`{surrounded / RECORD}` names what is never rendered, and nothing was done\n" in said
+        )
         assert f"  {RECORD}: `{name}` is".replace("\0", r"\x00") in said
         assert "hint: put back the record that git has, or move this one away" in said
     assert tls_scaffold("-C", str(surrounded), "status").returncode == 0
@@ -468,7 +671,9 @@ def in_note(**fields: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda note: {**note, **fields}
 
 
-def with_seed(path: str, source: str, **fields: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def with_seed(
+    path: str, source: str, **fields: object
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda note: {**note, "seeds": {path: {"source": source, "fields": fields}}}
 
 
@@ -477,41 +682,81 @@ NOTES: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]] = {
         with_seed("config/req-one.json", "certs/ca-key.pem"),
         "`certs/ca-key.pem` does not end in `.json`",
     ),
-    "from outside": (with_seed("config/req-one.json", "../x.json"), "`../x.json` is not a path below the folder"),
-    "from the archive": (with_seed("config/req-one.json", "archive/x.json"), "`archive/x.json` is in `archive/`"),
-    "from git": (with_seed("config/req-one.json", ".git/x.json"), "`.git/x.json` is not a path below the folder"),
-    "into certs": (with_seed("certs/x.json", "x.json"), "seeds.certs/x.json: `certs/x.json` is in `certs/`"),
+    "from outside": (
+        with_seed("config/req-one.json", "../x.json"),
+        "`../x.json` is not a path below the folder",
+    ),
+    "from the archive": (
+        with_seed("config/req-one.json", "archive/x.json"),
+        "`archive/x.json` is in `archive/`",
+    ),
+    "from git": (
+        with_seed("config/req-one.json", ".git/x.json"),
+        "`.git/x.json` is not a path below the folder",
+    ),
+    "into certs": (
+        with_seed("certs/x.json", "x.json"),
+        "seeds.certs/x.json: `certs/x.json` is in `certs/`",
+    ),
     "into the inventory": (with_seed(FILE, "x.json"), f"`{FILE}` is one of the folder's own files"),
     "another field": (
         with_seed("config/req-one.json", "x.json", ca={}),
         "seeds.config/req-one.json.fields.ca: no such",
     ),
-    "a CN that is none": (with_seed("config/req-one.json", "x.json", CN="a\nb"), r"fields.CN: `a\nb` has control"),
-    "hosts that are none": (with_seed("config/req-one.json", "x.json", hosts="h"), "fields.hosts: `h` is not a list"),
-    "a rule for a target": (in_note(targets={"x:\n\trm -rf /\ny": []}), "is no name that a target of a Makefile"),
-    "a variable for a target": (in_note(targets={"$(shell id)": []}), "`$(shell id)` is no name that a target"),
-    "a command behind a target": (in_note(targets={"x": ["certs/a.pem ; id"]}), "does not end in `.pem`"),
-    "a variable behind a target": (in_note(targets={"x": ["$(shell id).pem"]}), "is not a path below the folder"),
+    "a CN that is none": (
+        with_seed("config/req-one.json", "x.json", CN="a\nb"),
+        r"fields.CN: `a\nb` has control",
+    ),
+    "hosts that are none": (
+        with_seed("config/req-one.json", "x.json", hosts="h"),
+        "fields.hosts: `h` is not a list",
+    ),
+    "a rule for a target": (
+        in_note(targets={"x:\n\trm -rf /\ny": []}),
+        "is no name that a target of a Makefile",
+    ),
+    "a variable for a target": (
+        in_note(targets={"$(shell id)": []}),
+        "`$(shell id)` is no name that a target",
+    ),
+    "a command behind a target": (
+        in_note(targets={"x": ["certs/a.pem ; id"]}),
+        "does not end in `.pem`",
+    ),
+    "a variable behind a target": (
+        in_note(targets={"x": ["$(shell id).pem"]}),
+        "is not a path below the folder",
+    ),
     "lines in a line": (in_note(lines=["a\nb"]), "lines[0]: it is more than one line"),
     "a CA outside": (in_note(ca="../ca"), "ca: `../ca` is not a path below the folder"),
-    "a CA of the archive": (in_note(ca="archive/old/certs/ca"), "ca: `archive/old/certs/ca` is in the archive"),
+    "a CA of the archive": (
+        in_note(ca="archive/old/certs/ca"),
+        "ca: `archive/old/certs/ca` is in the archive",
+    ),
     "a field too many": (in_note(more=1), "more: no such field"),
     "wrong types": (in_note(lines=7), "lines: `7` is not a list"),
 }
 
 
 @pytest.mark.parametrize("case", NOTES)
-def test_a_note_of_adopt_that_adopt_does_not_write_is_refused_by_its_key(tmp_path: Path, case: str) -> None:
+def test_a_note_of_adopt_that_adopt_does_not_write_is_refused_by_its_key(
+    tmp_path: Path, case: str
+) -> None:
     path = foreign("hostname", tmp_path)
     kept(path, "adopt")
     spoil, message = NOTES[case]
     put(path, ADOPTED, spoil(json.loads((path / ADOPTED).read_text())))
     said = refused(path, "sync")
-    assert f"`{path / ADOPTED}` is not what `adopt` writes, and nothing was done\n  {ADOPTED}: " in said
+    assert (
+        f"`{path / ADOPTED}` is not what `adopt` writes, and nothing was done\n  {ADOPTED}: "
+        in said
+    )
     assert message in said
 
 
-@pytest.mark.parametrize("content", ["-----BEGIN EC PRIVATE KEY-----\n", "[1]", "[" * 100_000, '{"kept": true}'])
+@pytest.mark.parametrize(
+    "content", ["-----BEGIN EC PRIVATE KEY-----\n", "[1]", "[" * 100_000, '{"kept": true}']
+)
 def test_what_is_no_request_is_never_copied_into_a_request(tmp_path: Path, content: str) -> None:
     path = foreign("hostname", tmp_path)
     kept(path, "adopt")
@@ -556,11 +801,17 @@ def handmade(tmp_path: Path, name: str) -> Path:
     if name == "two deep":
         shutil.move(path / "config", path / "cfg/etcd")
         text = text.replace("config/", "cfg/etcd/").replace(" ca.pem", " pki/root.pem")
-        text = text.replace("-ca=ca.pem -ca-key=ca-key.pem", "-ca=pki/root.pem -ca-key=pki/root-key.pem")
+        text = text.replace(
+            "-ca=ca.pem -ca-key=ca-key.pem", "-ca=pki/root.pem -ca-key=pki/root-key.pem"
+        )
         text = text.replace("-bare ca", "-bare pki/root").replace("ca:\n", "ca:\n\tmkdir -p pki\n")
     if name == "all in certs":
         (path / "config").rename(path / "certs")
-        text = text.replace("config/", "certs/").replace("-bare ca", "-bare certs/ca").replace("ssl", "certs")
+        text = (
+            text.replace("config/", "certs/")
+            .replace("-bare ca", "-bare certs/ca")
+            .replace("ssl", "certs")
+        )
         text = text.replace("cfcerts", "cfssl").replace(
             "-ca=ca.pem -ca-key=ca-key.pem", "-ca=certs/ca.pem -ca-key=certs/ca-key.pem"
         )
@@ -573,7 +824,11 @@ def handmade(tmp_path: Path, name: str) -> Path:
 def edited(path: Path) -> Path:
     """Edit a folder by hand, so that a command has to merge, to keep a copy and to put ours beside."""
     edit(path / "Makefile", "req-calico certs/calico.pem: ", "req-calico certs/calico.pem:  ")
-    edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
+    edit(
+        path / "config/req-calico.json",
+        '"hosts": []',
+        '"hosts": [], "crl_url": "http://x.example.com"',
+    )
     (path / "config/req-own.json").write_text(REQUEST, encoding="utf-8")
     upgrade(path, "rbac.sh", "#!/bin/ash", "#!/bin/sh")
     edit(path / "sign.sh", "#!/bin/sh\n", "#!/bin/sh\n# ours\n")
@@ -584,17 +839,25 @@ def edited(path: Path) -> Path:
 
 
 REAL: dict[str, Callable[[Factory, Path], Iterator[object]]] = {
-    "add": lambda signed, _: iter((edited(signed()), "add", "--user", "zed,zoe=zoë", "--member", "10.0.0.9")),
+    "add": lambda signed, _: iter(
+        (edited(signed()), "add", "--user", "zed,zoe=zoë", "--member", "10.0.0.9")
+    ),
     "remove": lambda signed, _: iter((edited(signed()), "remove", "calico", "etcd2")),
     "sync": lambda signed, _: iter((edited(signed()), "sync")),
     "sync --reset": lambda signed, _: iter(
         (edited(signed()), "sync", "--reset", "config/ca-csr.json", "--reset", "Makefile")
     ),
     "adopt": lambda _, tmp_path: iter((foreign("2015", tmp_path), "adopt")),
-    "sync of requests two folders deep": lambda _, tmp_path: iter((handmade(tmp_path, "two deep"), "sync")),
-    "sync of requests beside certificates": lambda _, tmp_path: iter((handmade(tmp_path, "all in certs"), "sync")),
+    "sync of requests two folders deep": lambda _, tmp_path: iter(
+        (handmade(tmp_path, "two deep"), "sync")
+    ),
+    "sync of requests beside certificates": lambda _, tmp_path: iter(
+        (handmade(tmp_path, "all in certs"), "sync")
+    ),
     "sync of a CA in the folder itself": lambda _, tmp_path: iter((handmade(tmp_path, ""), "sync")),
-    "remove before any sync": lambda _, tmp_path: iter((handmade(tmp_path, "two deep"), "remove", "two")),
+    "remove before any sync": lambda _, tmp_path: iter(
+        (handmade(tmp_path, "two deep"), "remove", "two")
+    ),
 }
 
 
@@ -644,7 +907,9 @@ def journals(paths: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
             "forgotten": st.lists(paths, max_size=1),
         }
     )
-    return st.fixed_dictionaries({"command": st.just(["sync"]) | st.lists(paths, max_size=2), "plan": plans})
+    return st.fixed_dictionaries(
+        {"command": st.just(["sync"]) | st.lists(paths, max_size=2), "plan": plans}
+    )
 
 
 def notes_of_adopt(paths: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
@@ -654,7 +919,9 @@ def notes_of_adopt(paths: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
             "lines": st.lists(paths, max_size=2),
             "targets": st.dictionaries(paths, st.lists(paths, max_size=2), max_size=2),
             "seeds": st.dictionaries(
-                st.just("config/ca-csr.json") | st.just("config/req-calico.json") | paths, seeds, max_size=2
+                st.just("config/ca-csr.json") | st.just("config/req-calico.json") | paths,
+                seeds,
+                max_size=2,
             ),
             "ca": paths,
         }
@@ -664,8 +931,12 @@ def notes_of_adopt(paths: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
 PATHS = st.sampled_from(NASTY) | st.sampled_from(
     ["Makefile", "config/req-csr.json", "config/req-calico.json", "m.json"]
 )
-VALUES = st.sampled_from(["x", REQUEST, '{"kept": true}', "0" * 64, "certs/x.pem: config/x.json ; x"])
-RECORDED = st.lists(st.tuples(PATHS | st.just("req-x"), VALUES).map("\t".join), max_size=3).map("\n".join)
+VALUES = st.sampled_from(
+    ["x", REQUEST, '{"kept": true}', "0" * 64, "certs/x.pem: config/x.json ; x"]
+)
+RECORDED = st.lists(st.tuples(PATHS | st.just("req-x"), VALUES).map("\t".join), max_size=3).map(
+    "\n".join
+)
 HOSTILE = st.fixed_dictionaries(
     {}, optional={JOURNAL: journals(PATHS), RECORD: RECORDED, ADOPTED: notes_of_adopt(PATHS)}
 )

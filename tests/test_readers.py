@@ -63,7 +63,10 @@ def test_what_the_ca_s_section_leaves_open_is_unset() -> None:
         ('"names": [{"OID": []}]', "names[0].OID: `[]` is not an object {…}"),
         ('"ca": {"backdate": 5}', "ca.backdate: `5` is not text in quotes"),
         ('"ca": {"pathlen": "x"}', 'ca.pathlen: `"x"` is not a whole number'),
-        ('"ca": {"pathlen": 9223372036854775808}', "ca.pathlen: `9223372036854775808` is too long a number"),
+        (
+            '"ca": {"pathlen": 9223372036854775808}',
+            "ca.pathlen: `9223372036854775808` is too long a number",
+        ),
         ('"CN": "\\ud800"', 'CN: `"\\ud800"` holds half of a character'),
         ('"hosts": ["a", "\\udfff"]', 'hosts[1]: `"\\udfff"` holds half of a character'),
         ('"serialnumber": ["ü"]', 'serialnumber: `["ü"]` is not text in quotes'),
@@ -77,18 +80,24 @@ def test_a_value_of_a_wrong_kind_is_told_with_its_place(fields: str, problem: st
 
 def test_numbers_reach_as_far_as_go_s() -> None:
     text = '{"signing": {"default": {"expiry": "1h", "ca_constraint": {"max_path_len": -9223372036854775808}}}}'
-    assert readers.signing_config(text, "x.json").default.constraint == Constraint(max_path_length=-(2**63))
+    assert readers.signing_config(text, "x.json").default.constraint == Constraint(
+        max_path_length=-(2**63)
+    )
 
 
 def test_null_in_a_list_is_an_empty_item_as_in_go() -> None:
-    request = readers.request('{"CN": "a", "hosts": [null, "b"], "names": [null, {"O": null}, {"O": "x"}]}', "x.json")
+    request = readers.request(
+        '{"CN": "a", "hosts": [null, "b"], "names": [null, {"O": null}, {"O": "x"}]}', "x.json"
+    )
     assert request.hosts == ("", "b")
     assert request.names == ({}, {}, {"O": "x"})
     assert request.subject == (("2.5.4.10", ("x",)), ("2.5.4.3", ("a",)))
 
 
 def test_an_oid_without_a_text_stays_as_in_cfssl_1_6() -> None:
-    request = readers.request('{"CN": "a", "names": [{"OID": {"1.2.3": null, "1.2.4": ""}}]}', "x.json")
+    request = readers.request(
+        '{"CN": "a", "names": [{"OID": {"1.2.3": null, "1.2.4": ""}}]}', "x.json"
+    )
     assert request.subject == (("2.5.4.3", ("a",)), ("1.2.3", ("",)), ("1.2.4", ("",)))
 
 
@@ -98,7 +107,9 @@ def test_hosts_that_are_absent_are_told_from_an_empty_list() -> None:
 
 
 def test_a_field_that_looks_like_a_known_one_is_noticed_and_others_are_ignored_as_in_go() -> None:
-    request = readers.request('{"CN": "a", "host": ["b"], "_comment": "c", "name": [], "nodes": 1}', "x.json")
+    request = readers.request(
+        '{"CN": "a", "host": ["b"], "_comment": "c", "name": [], "nodes": 1}', "x.json"
+    )
     assert request.misspelt == {"host": "hosts", "name": "names"}
 
 
@@ -125,12 +136,18 @@ def test_every_fault_of_a_request_is_told_at_once_with_its_place() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('{"CN": "a",\n  "hosts": [}', "`x.json` is not JSON\n  x.json: line 2, column 13: Expecting value"),
+        (
+            '{"CN": "a",\n  "hosts": [}',
+            "`x.json` is not JSON\n  x.json: line 2, column 13: Expecting value",
+        ),
         ("", "`x.json` is not JSON\n  x.json: line 1, column 1: Expecting value"),
         ("[1]", "`x.json` holds no object {…}\n  x.json: it begins with `[1]`"),
         ("[" * 100_000, "`x.json` is not JSON\n  x.json: nested too deeply"),
         ("9" * 5000, "`x.json` is not JSON\n  x.json: a number is too long"),
-        ("\ufeff{}", "`x.json` is not JSON\n  x.json: it begins with a byte order mark, which cfssl refuses"),
+        (
+            "\ufeff{}",
+            "`x.json` is not JSON\n  x.json: it begins with a byte order mark, which cfssl refuses",
+        ),
         (
             f'{{"CN": {{"a": "{"x" * 50}"}}}}',
             f'`x.json` can\'t be used\n  x.json: CN: `{{"a": "{"x" * 32}…` is not text in quotes',
@@ -196,14 +213,23 @@ def test_an_empty_list_of_issuers_is_not_an_absent_one() -> None:
     ("fields", "problem"),
     [
         ('"usages": 5', "usages: `5` is not a list […]"),
-        ('"backdate": "1d"', "backdate: `1d` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`"),
+        (
+            '"backdate": "1d"',
+            "backdate: `1d` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`",
+        ),
         ('"crl_url": "ü"', "crl_url: `ü` is not ASCII"),
         ('"ocsp_url": "ü"', "ocsp_url: `ü` is not ASCII"),
         ('"issuer_urls": ["a", "ü"]', "issuer_urls[1]: `ü` is not ASCII"),
         ('"ca_constraint": 5', "ca_constraint: `5` is not an object {…}"),
         ('"ca_constraint": {"is_ca": 5}', "ca_constraint.is_ca: `5` is not true or false"),
-        ('"ca_constraint": {"max_path_len": true}', "ca_constraint.max_path_len: `true` is not a whole number"),
-        ('"ca_constraint": {"max_path_len_zero": 0}', "ca_constraint.max_path_len_zero: `0` is not true or false"),
+        (
+            '"ca_constraint": {"max_path_len": true}',
+            "ca_constraint.max_path_len: `true` is not a whole number",
+        ),
+        (
+            '"ca_constraint": {"max_path_len_zero": 0}',
+            "ca_constraint.max_path_len_zero: `0` is not true or false",
+        ),
         (
             '"not_after": "1949-12-31T23:59:59Z"',
             "not_after: `1949-12-31T23:59:59Z` is before 1950, where a certificate's years begin",
@@ -212,7 +238,9 @@ def test_an_empty_list_of_issuers_is_not_an_absent_one() -> None:
 )
 def test_a_wrong_value_of_a_profile_is_told_with_its_place(fields: str, problem: str) -> None:
     text = '{"signing": {"default": {"expiry": "1h", ' + fields + "}}}"
-    assert refused(text, config=True) == f"`x.json` can't be used\n  x.json: signing.default.{problem}"
+    assert (
+        refused(text, config=True) == f"`x.json` can't be used\n  x.json: signing.default.{problem}"
+    )
 
 
 def test_profiles_that_are_no_object_are_refused() -> None:
@@ -227,15 +255,17 @@ def test_a_time_of_the_first_year_of_certificates_is_taken() -> None:
 
 
 def test_a_time_that_is_none_counts_as_not_given_for_whoever_reads_on() -> None:
-    text = (
-        '{"signing": {"default": {"expiry": "1h", "ca_constraint": {"max_path_len_zero": true}, "not_before": "soon"}}}'
-    )
+    text = '{"signing": {"default": {"expiry": "1h", "ca_constraint": {"max_path_len_zero": true}, "not_before": "soon"}}}'
     config, problems = readers.readable_signing_config(text, "x.json")
     assert config.default == Profile(expiry="1h", constraint=Constraint(max_path_length_zero=True))
-    assert problems == ("x.json: signing.default.not_before: `soon` is not a time such as `2027-01-31T00:00:00Z`",)
+    assert problems == (
+        "x.json: signing.default.not_before: `soon` is not a time such as `2027-01-31T00:00:00Z`",
+    )
 
 
-@pytest.mark.parametrize("text", ["2026-01-01 00:00:00Z", "2026-01-01T00:00Z", "", "2026-01-01T00:00:00", "20260101"])
+@pytest.mark.parametrize(
+    "text", ["2026-01-01 00:00:00Z", "2026-01-01T00:00Z", "", "2026-01-01T00:00:00", "20260101"]
+)
 def test_a_time_is_one_of_rfc_3339_as_in_go(text: str) -> None:
     document = json.dumps({"signing": {"default": {"expiry": "1h", "not_before": text}}})
     assert f"not_before: `{text}` is not a time" in refused(document, config=True)

@@ -30,7 +30,9 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    tracked = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, check=True, text=True)
+    tracked = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, check=True, text=True
+    )
     for name in tracked.stdout.split("\0"):
         if name and (ROOT / name).is_file():
             (tmp_path / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +58,9 @@ def test_the_quick_start_ends_with_certificates_on_a_machine_without_cfssl(
     quick_start = block_under("Quick start")
     assert "\n" not in quick_start
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST", "TLS_SCAFFOLD"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("COV", "PYTEST", "TLS_SCAFFOLD"))
     }
     done = subprocess.run(
         ["bash", "-e", "-c", quick_start],
@@ -106,15 +110,29 @@ def test_every_command_stands_in_the_readme_and_every_command_there_exists() -> 
 
 def test_every_option_that_the_readme_names_exists() -> None:
     options = {
-        option for _, command in commands() for each in command.params for option in (*each.opts, *each.secondary_opts)
+        option
+        for _, command in commands()
+        for each in command.params
+        for option in (*each.opts, *each.secondary_opts)
     }
-    named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", re.sub(r"```.*?```", "", README, flags=re.DOTALL)))
+    named = set(
+        re.findall(r"`[^`]*?(--[a-z][a-z-]+)", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
+    )
     # of cookiecutter, click, the tests, rbac.sh and docker
-    assert named - options <= {"--directory", "--help", "--long", "--enable", "--only-given", "--env-file"}
+    assert named - options <= {
+        "--directory",
+        "--help",
+        "--long",
+        "--enable",
+        "--only-given",
+        "--env-file",
+    }
 
 
 def test_every_target_that_the_readme_names_is_in_the_makefile() -> None:
     template = ROOT / "cookiecutter-template" / "{{cookiecutter.directory}}"
-    rules = "".join((template / name).read_text(encoding="utf-8") for name in ("Makefile", "tls-scaffold.mk"))
+    rules = "".join(
+        (template / name).read_text(encoding="utf-8") for name in ("Makefile", "tls-scaffold.mk")
+    )
     for target in re.findall(r"`make ([a-z][a-z-]*)`", README):
         assert re.search(rf"^([a-z-]+ )*{target}( [a-z-]+)*:(?!=)", rules, re.MULTILINE), target

@@ -28,7 +28,12 @@ pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 SIGNERS = ("cfssl", "tls-scaffold")
 WORDS = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico,root")
 CALICO = "req-calico certs/calico.pem: config/req-calico.json ; $(sign) -profile client $<"
-FLAGS = ("", "-profile client", "-hostname a.example.com,10.0.0.9 -profile=client", "-cn root -hostname ''")
+FLAGS = (
+    "",
+    "-profile client",
+    "-hostname a.example.com,10.0.0.9 -profile=client",
+    "-cn root -hostname ''",
+)
 NOTHING = {
     "cfssl": ("nothing to sign: all is as asked for\n", ""),
     "tls-scaffold": ("", "nothing to sign: 3 certificates are what their requests ask for\n"),
@@ -49,7 +54,9 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def number_cas(folder: Path) -> None:
     inventory = folder / "tls-scaffold.json"
-    inventory.write_text(json.dumps({"ca_generation": 1, **json.loads(inventory.read_text())}, indent=2))
+    inventory.write_text(
+        json.dumps({"ca_generation": 1, **json.loads(inventory.read_text())}, indent=2)
+    )
 
 
 def recorded(folder: Path) -> set[str]:
@@ -68,7 +75,11 @@ def test_both_signers_keep_one_record(folder: Factory, signer: str, words: str) 
     make(path, SIGNER=signer)
     record = Record(path, path)
     pairs = [
-        (each, (path / f"{each.output}.pem").read_bytes(), (path / f"{each.output}-key.pem").read_bytes())
+        (
+            each,
+            (path / f"{each.output}.pem").read_bytes(),
+            (path / f"{each.output}-key.pem").read_bytes(),
+        )
         for each in makefile.read(path)
     ]
     ca = hashlib.sha256((path / "certs/ca.pem").read_bytes()).hexdigest()[:10]
@@ -79,7 +90,9 @@ def test_both_signers_keep_one_record(folder: Factory, signer: str, words: str) 
 
     for each in SIGNERS:
         done = make(path, SIGNER=each)
-        if "'" not in words:  # what a shell makes of a quote, sign.sh can't tell before make has called it
+        if (
+            "'" not in words
+        ):  # what a shell makes of a quote, sign.sh can't tell before make has called it
             assert (done.stdout, done.stderr) == NOTHING[each]
 
     assert contents(path) == before
@@ -96,16 +109,21 @@ SPOILED: dict[str, Callable[[Path], object]] = {
     "restored": lambda path: list(map(Path.touch, (path / "config").iterdir())),
     "older edit": lambda path: os.utime(path / "config/req-calico.json", (0, 0)),
     "emptied": lambda path: (path / "certs/calico.pem").write_bytes(b""),
-    "another's key": lambda path: shutil.copy(path / "certs/root-key.pem", path / "certs/calico-key.pem"),
+    "another's key": lambda path: shutil.copy(
+        path / "certs/root-key.pem", path / "certs/calico-key.pem"
+    ),
     "another's pair": lambda path: [
-        shutil.copy(path / f"certs/root{ending}", path / f"certs/calico{ending}") for ending in (".pem", "-key.pem")
+        shutil.copy(path / f"certs/root{ending}", path / f"certs/calico{ending}")
+        for ending in (".pem", "-key.pem")
     ],
 }
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
 @pytest.mark.parametrize("spoiled", SPOILED)
-def test_content_decides_whatever_a_file_s_time_is(folder: Factory, spoiled: str, signer: str) -> None:
+def test_content_decides_whatever_a_file_s_time_is(
+    folder: Factory, spoiled: str, signer: str
+) -> None:
     path = folder(*WORDS)
     make(path, SIGNER=signer)
     if spoiled == "older edit":
@@ -119,11 +137,19 @@ def test_content_decides_whatever_a_file_s_time_is(folder: Factory, spoiled: str
 
 
 @pytest.mark.parametrize("words", [(), ("ca",), ("calico",), ("--force",)])
-def test_where_the_record_has_a_ca_no_second_one_is_made(signed: Factory, words: tuple[str, ...]) -> None:
+def test_where_the_record_has_a_ca_no_second_one_is_made(
+    signed: Factory, words: tuple[str, ...]
+) -> None:
     path = signed(*WORDS)
     ca = path / "certs/ca.pem"
-    end = openssl("x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in", str(ca)).strip()[len("notAfter=") : -4]
-    fingerprint = openssl("x509", "-noout", "-fingerprint", "-sha256", "-in", str(ca)).strip().partition("=")[2]
+    end = openssl("x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in", str(ca)).strip()[
+        len("notAfter=") : -4
+    ]
+    fingerprint = (
+        openssl("x509", "-noout", "-fingerprint", "-sha256", "-in", str(ca))
+        .strip()
+        .partition("=")[2]
+    )
     (name,) = (each for each in recorded(path) if each.startswith("ca-"))
     shutil.rmtree(path / "certs")
     before = contents(path)
@@ -177,7 +203,11 @@ def test_a_ca_of_which_half_is_lost_is_followed_by_another_with_one_command_that
 def test_a_record_that_lacks_what_is_valid_is_completed(signed: Factory) -> None:
     path = signed(*WORDS)
     before = contents(path)
-    for complete in (lambda: ours(path), lambda: ours(path, "--own-lines"), lambda: record_valid(path)):
+    for complete in (
+        lambda: ours(path),
+        lambda: ours(path, "--own-lines"),
+        lambda: record_valid(path),
+    ):
         shutil.rmtree(path / "issued")
         (path / "certs/trust.pem").unlink()
         complete()
@@ -227,7 +257,9 @@ def test_a_folder_that_calls_cfssl_itself_has_a_record_of_its_ca_alone(folder: F
 
 
 def test_a_thousand_are_recorded_in_well_under_a_second(folder: Factory) -> None:
-    path = folder("--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(1000)))
+    path = folder(
+        "--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(1000))
+    )
     ours(path)
     before = recorded(path)
     shutil.rmtree(path / "issued")
@@ -253,14 +285,23 @@ def test_what_was_edited_while_it_was_signed_is_not_put_in_place(
         return real(jobs, now, processes, progress)
 
     monkeypatch.setattr(batch, "sign", edited)
-    before = {name: content for name, content in contents(path).items() if "calico.json" not in name}
+    before = {
+        name: content for name, content in contents(path).items() if "calico.json" not in name
+    }
     with pytest.raises(ScaffoldError) as caught:
         sign_here(path)
-    assert str(caught.value) == "`certs/calico.pem`: what it is made from has changed\n\nhint: sign again"
-    assert {name: content for name, content in contents(path).items() if "calico.json" not in name} == before
+    assert (
+        str(caught.value)
+        == "`certs/calico.pem`: what it is made from has changed\n\nhint: sign again"
+    )
+    assert {
+        name: content for name, content in contents(path).items() if "calico.json" not in name
+    } == before
     monkeypatch.undo()
     sign_here(path)
-    assert openssl("x509", "-noout", "-subject", "-in", str(path / "certs/calico.pem")).endswith("CN = calico2\n")
+    assert openssl("x509", "-noout", "-subject", "-in", str(path / "certs/calico.pem")).endswith(
+        "CN = calico2\n"
+    )
 
 
 def test_the_configuration_counts_as_what_was_edited_and_a_new_ca_does_not(
@@ -276,9 +317,9 @@ def test_the_configuration_counts_as_what_was_edited_and_a_new_ca_does_not(
         return real(jobs, now, processes, progress)
 
     monkeypatch.setattr(batch, "sign", edited)
-    assert sign(path, (), force=False, processes=1, progress=lambda _: nullcontext(lambda _: None)).signed == {
-        "certs/ca.pem": ("missing",)
-    }
+    assert sign(
+        path, (), force=False, processes=1, progress=lambda _: nullcontext(lambda _: None)
+    ).signed == {"certs/ca.pem": ("missing",)}
     monkeypatch.undo()
     sign_here(path)
     assert faults(path) == []
@@ -307,16 +348,29 @@ def test_a_new_set_is_made_beside_the_old_one(signed: Factory) -> None:
         (path / "config/ca-csr.json").read_text().replace("Autogenerated CA", "Second")
     )
     before = {name: content for name, content in contents(path).items() if ".work." not in name}
-    done = sign_set(path, "certs/.work.AbCdEf/new/", processes=1, progress=lambda _: nullcontext(lambda _: None))
-    assert list(done.signed) == ["certs/ca.pem", "certs/etcd1.pem", "certs/calico.pem", "elsewhere/root.pem"]
-    assert {name: content for name, content in contents(path).items() if ".work." not in name} == before
+    done = sign_set(
+        path, "certs/.work.AbCdEf/new/", processes=1, progress=lambda _: nullcontext(lambda _: None)
+    )
+    assert list(done.signed) == [
+        "certs/ca.pem",
+        "certs/etcd1.pem",
+        "certs/calico.pem",
+        "elsewhere/root.pem",
+    ]
+    assert {
+        name: content for name, content in contents(path).items() if ".work." not in name
+    } == before
     made = contents(new)
     for each in ("certs/etcd1.pem", "certs/calico.pem", "elsewhere/root.pem"):
         verify(new, each)
     assert {name for name in made if not name.startswith("issued/")} == {
         "config/ca-csr.json",
         "certs/trust.pem",
-        *(f"{name}{ending}" for name in (path[:-4] for path in done.signed) for ending in (".pem", "-key.pem", ".csr")),
+        *(
+            f"{name}{ending}"
+            for name in (path[:-4] for path in done.signed)
+            for ending in (".pem", "-key.pem", ".csr")
+        ),
     }
     assert "CN = Second" in openssl("x509", "-noout", "-subject", "-in", str(new / "certs/ca.pem"))
     assert len(recorded(new)) == len(done.signed)
@@ -340,7 +394,10 @@ def test_regenerate_makes_a_ca_of_a_name_of_its_own(folder: Factory, signer: str
         assert "/.work." not in told
         told = openssl("x509", "-noout", "-subject", "-in", str(path / "certs/ca.pem"))
         assert told.endswith(f"CN = Autogenerated CA {number}\n")
-        assert json.loads((path / "config/ca-csr.json").read_text())["CN"] == f"Autogenerated CA {number}"
+        assert (
+            json.loads((path / "config/ca-csr.json").read_text())["CN"]
+            == f"Autogenerated CA {number}"
+        )
     assert faults(path) == []
     assert sum(each.startswith("ca-") for each in recorded(path)) == 3
     for each in SIGNERS:
@@ -376,7 +433,9 @@ def test_the_commands_that_are_told_do_the_same(folder: Factory) -> None:
     edit(path / "Makefile", CALICO, CALICO.replace("-profile client", "-cn 'a b' -hostname ''"))
     with (path / "Makefile").open("a") as file:
         flags = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json -hostname x -profile client"
-        file.write(f"\t$(CFSSL) gencert {flags} -cn y config/req-root.json | $(JSON) -bare certs/pasted\n")
+        file.write(
+            f"\t$(CFSSL) gencert {flags} -cn y config/req-root.json | $(JSON) -bare certs/pasted\n"
+        )
     commands = [line for line in ours(path).stdout.splitlines() if "gencert" in line]
     shutil.rmtree(path / "certs")
     shutil.rmtree(path / "issued")
@@ -391,5 +450,9 @@ def test_the_commands_that_are_told_do_the_same(folder: Factory) -> None:
 @pytest.mark.parametrize("signer", SIGNERS)
 def test_what_is_asked_for_alone_is_signed_alone(folder: Factory, signer: str, goal: str) -> None:
     path = folder(*WORDS)
-    told = [line for line in make(path, goal, SIGNER=signer).stdout.splitlines() if line.startswith("signed ")]
+    told = [
+        line
+        for line in make(path, goal, SIGNER=signer).stdout.splitlines()
+        if line.startswith("signed ")
+    ]
     assert told == ["signed certs/ca.pem", *([] if goal == "ca" else ["signed certs/calico.pem"])]

@@ -10,10 +10,16 @@ ENDINGS = (".pem", "-key.pem", ".csr")
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
-def test_certificates_keys_and_edited_requests_go_to_the_archive_and_nothing_else_changes(signed: Factory) -> None:
+def test_certificates_keys_and_edited_requests_go_to_the_archive_and_nothing_else_changes(
+    signed: Factory,
+) -> None:
     path = signed()
     before = contents(path)
-    edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
+    edit(
+        path / "config/req-calico.json",
+        '"hosts": []',
+        '"hosts": [], "crl_url": "http://x.example.com"',
+    )
     edited = contents(path)["config/req-calico.json"]
     done = kept(path, "remove", "calico", "kube-apiserver", "etcd2")
     (shelf,) = (path / "archive").glob("2*")
@@ -25,15 +31,24 @@ def test_certificates_keys_and_edited_requests_go_to_the_archive_and_nothing_els
             for ending in ENDINGS
         },
     }
-    assert (shelf.parent.stat().st_mode & 0o777, (shelf / "certs/calico-key.pem").stat().st_mode & 0o777) == (
+    assert (
+        shelf.parent.stat().st_mode & 0o777,
+        (shelf / "certs/calico-key.pem").stat().st_mode & 0o777,
+    ) == (
         0o700,
         0o600,
     )
-    gone = {f"certs/{name}{ending}" for name in ("calico", "kube-apiserver", "etcd2") for ending in ENDINGS}
+    gone = {
+        f"certs/{name}{ending}"
+        for name in ("calico", "kube-apiserver", "etcd2")
+        for ending in ENDINGS
+    }
     assert {f"certs/{name}" for name in contents(path / "certs")} - {"certs/.gitignore"} == {
         name for name in before if name.startswith("certs/") and name not in gone
     }
-    assert contents(path).items() >= {(name, before[name]) for name in before if name.startswith("issued/")}
+    assert contents(path).items() >= {
+        (name, before[name]) for name in before if name.startswith("issued/")
+    }
     assert f"archived certs/calico-key.pem in archive/{shelf.name}" in done.stderr.splitlines()
     assert "removed config/req-kube-apiserver.json" in done.stderr.splitlines()
     kept(path, "sync", "--check")
@@ -60,7 +75,11 @@ def test_a_removed_members_and_proxys_number_is_not_given_again(folder: Factory)
     kept(path, "remove", "etcd2", "proxy1", "calico")
     kept(path, "add", "--member", "10.0.0.3", "--proxies", "1", "--user", "calico")
     document = json.loads((path / "tls-scaffold.json").read_text())
-    names = [component["name"] for kind in ("members", "proxies", "users") for component in document[kind]]
+    names = [
+        component["name"]
+        for kind in ("members", "proxies", "users")
+        for component in document[kind]
+    ]
     assert names == ["etcd1", "etcd3", "proxy2", "calico"]
     assert document["removed"] == ["etcd2", "proxy1"]
 
@@ -100,7 +119,9 @@ def test_what_can_not_be_removed_is_told_and_nothing_is_written(
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")
-def test_a_dry_run_of_remove_names_the_files_that_would_move_and_shows_no_key(signed: Factory) -> None:
+def test_a_dry_run_of_remove_names_the_files_that_would_move_and_shows_no_key(
+    signed: Factory,
+) -> None:
     path = signed()
     before = contents(path)
     done = kept(path, "remove", "calico", "--dry-run")
@@ -112,8 +133,12 @@ def test_a_dry_run_of_remove_names_the_files_that_would_move_and_shows_no_key(si
 LINE = "req-calico certs/calico.pem: config/req-calico.json ; $(sign) -profile client $<\n"
 
 
-@pytest.mark.parametrize("edited", [LINE.replace("client", "mine"), LINE.replace("\n", " # ours\n")])
-def test_a_line_that_was_edited_goes_and_the_makefile_as_it_was_is_in_the_archive(folder: Factory, edited: str) -> None:
+@pytest.mark.parametrize(
+    "edited", [LINE.replace("client", "mine"), LINE.replace("\n", " # ours\n")]
+)
+def test_a_line_that_was_edited_goes_and_the_makefile_as_it_was_is_in_the_archive(
+    folder: Factory, edited: str
+) -> None:
     path = folder()
     edit(path / "Makefile", LINE, edited)
     before = (path / "Makefile").read_text(encoding="utf-8")
@@ -155,7 +180,10 @@ def test_bundles_of_what_is_removed_go_to_the_archive_with_their_keys(signed: Fa
 
     said = kept(path, "remove", "calico").stderr
 
-    assert "warning: etcd keeps the user `calico` and its rights until `etcdctl user delete -- calico`\n" in said
+    assert (
+        "warning: etcd keeps the user `calico` and its rights until `etcdctl user delete -- calico`\n"
+        in said
+    )
     assert [each.name for each in (path / "dist").iterdir()] == [".gitignore"]
     [archived] = (path / "archive").glob("2*")
     assert (archived / "dist/calico/calico-key.pem").is_file()
@@ -163,7 +191,9 @@ def test_bundles_of_what_is_removed_go_to_the_archive_with_their_keys(signed: Fa
 
 
 RULES = {
-    "commands below it": LINE.replace(" ; $(sign) -profile client $<", "\n\t$(sign) -profile client $<\n\techo signed"),
+    "commands below it": LINE.replace(
+        " ; $(sign) -profile client $<", "\n\t$(sign) -profile client $<\n\techo signed"
+    ),
     "a command added below": LINE + "\techo signed\n",
     "a line that goes on": LINE.replace(" ; ", " \\\n  config/ca-config.json ; "),
 }

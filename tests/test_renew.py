@@ -16,9 +16,7 @@ pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
 SIGNERS = ("cfssl", "tls-scaffold")
-NO_SIGNER = (
-    "hint: `apt-get install golang-cfssl`, `brew install cfssl`, `make cfssl` where there is Go, or tls-scaffold itself"
-)
+NO_SIGNER = "hint: `apt-get install golang-cfssl`, `brew install cfssl`, `make cfssl` where there is Go, or tls-scaffold itself"
 
 
 def ending_in(days: float) -> datetime:
@@ -79,7 +77,19 @@ def test_renew_days_says_how_far_to_look_ahead(aged: Callable[..., Path], signer
 
 
 @pytest.mark.parametrize(
-    "days", ["soon", "-1", "1.5", "30d", "0400", "089", "100000", "9" * 30, "$(touch pwned)", "a[$(touch pwned)]"]
+    "days",
+    [
+        "soon",
+        "-1",
+        "1.5",
+        "30d",
+        "0400",
+        "089",
+        "100000",
+        "9" * 30,
+        "$(touch pwned)",
+        "a[$(touch pwned)]",
+    ],
 )
 def test_days_that_are_no_number_are_refused(aged: Callable[..., Path], days: str) -> None:
     folder = aged(alice=1)
@@ -90,7 +100,9 @@ def test_days_that_are_no_number_are_refused(aged: Callable[..., Path], days: st
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
-def test_a_component_with_no_certificate_is_left_to_make(aged: Callable[..., Path], signer: str) -> None:
+def test_a_component_with_no_certificate_is_left_to_make(
+    aged: Callable[..., Path], signer: str
+) -> None:
     folder = aged(bob=3)
     (folder / "certs/alice.pem").unlink()
     before = contents(folder)
@@ -99,7 +111,9 @@ def test_a_component_with_no_certificate_is_left_to_make(aged: Callable[..., Pat
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
-def test_a_certificate_that_is_broken_is_signed_again(aged: Callable[..., Path], signer: str) -> None:
+def test_a_certificate_that_is_broken_is_signed_again(
+    aged: Callable[..., Path], signer: str
+) -> None:
     folder = aged()
     (folder / "certs/alice.pem").write_text("-----BEGIN CERTIFICATE-----\nMIIB")
     before = contents(folder)
@@ -117,7 +131,9 @@ def test_a_ca_that_expires_is_told_and_left_alone(aged: Callable[..., Path], sig
     assert signed_again(before, folder) == set()
 
 
-def test_renewal_needs_openssl_and_says_so(aged: Callable[..., Path], path_without: Callable[..., str]) -> None:
+def test_renewal_needs_openssl_and_says_so(
+    aged: Callable[..., Path], path_without: Callable[..., str]
+) -> None:
     folder = aged(alice=1)
     before = contents(folder)
     done = make(folder, "renew", code=2, SIGNER="cfssl", PATH=path_without("openssl"))
@@ -138,7 +154,9 @@ def test_renewal_without_any_signer_names_the_ways_to_one(
     assert signed_again(before, folder) == set()
 
 
-def test_a_renewal_that_fails_leaves_the_old_pair_and_is_no_success(aged: Callable[..., Path]) -> None:
+def test_a_renewal_that_fails_leaves_the_old_pair_and_is_no_success(
+    aged: Callable[..., Path],
+) -> None:
     folder = aged(alice=1)
     (folder / "certs/ca-key.pem").unlink()
     before = contents(folder)
@@ -155,7 +173,9 @@ def test_a_profile_and_a_request_of_today_are_used(aged: Callable[..., Path], si
     make(folder, "renew", SIGNER=signer)
     verify(folder, "certs/alice.pem")
     done = tls_scaffold("-C", str(folder), "status")
-    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("alice")] == ["valid"]
+    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("alice")] == [
+        "valid"
+    ]
 
 
 def test_status_names_the_very_command(aged: Callable[..., Path]) -> None:

@@ -18,7 +18,11 @@ def test_it_lists_each_preset_with_source_permissions_and_reasons() -> None:
         assert len(rows) == len(preset.reasons) + bool(preset.root)
         for row, reason in zip(rows, preset.reasons, strict=False):
             access, path, why = row.split(maxsplit=2)
-            assert (access, path, why) == (reason.permission.access, f"{reason.permission.path}*", reason.why)
+            assert (access, path, why) == (
+                reason.permission.access,
+                f"{reason.permission.path}*",
+                reason.why,
+            )
     assert blocks[1].splitlines()[-1].startswith("  root       (the role root)  compaction: ")
 
 

@@ -12,7 +12,17 @@ import pytest
 from tls_scaffold import __version__
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Authority, Request
-from tls_scaffold.checks import KnownRules, certs, documents, hosts, makelines, profiles, run, subjects, targets
+from tls_scaffold.checks import (
+    KnownRules,
+    certs,
+    documents,
+    hosts,
+    makelines,
+    profiles,
+    run,
+    subjects,
+    targets,
+)
 from tls_scaffold.checks.report import to_json, to_sarif
 from tls_scaffold.checks.rule import Finding, Rule
 from tls_scaffold.checks.view import View
@@ -41,11 +51,15 @@ def asked(name: str, kind: str = "user", request: str = "", **fields: Any) -> En
     return Entry(name, kind, f"certs/{name}.pem", ca="certs/ca.pem", signing=signing)
 
 
-def look(rule: Rule, *entries: Entry, now: datetime = BEGIN, **fields: Any) -> list[tuple[str, str]]:
+def look(
+    rule: Rule, *entries: Entry, now: datetime = BEGIN, **fields: Any
+) -> list[tuple[str, str]]:
     return list(rule.look(view(*entries, now=now, **fields)))
 
 
-def view(*entries: Entry, now: datetime = BEGIN, unread: tuple[Unread, ...] = (), **fields: Any) -> View:
+def view(
+    *entries: Entry, now: datetime = BEGIN, unread: tuple[Unread, ...] = (), **fields: Any
+) -> View:
     empty: Mapping[str, Any] = {
         "folder": Path("/nowhere"),
         "inventory": None,
@@ -77,8 +91,12 @@ def test_a_certificate_lives_from_its_first_second_to_its_last(
 ) -> None:
     entries = (NOTHING, replace(LIVED, path="certs/o.pem", kind=None), LIVED)
     paths = ("certs/o.pem", "certs/l.pem")
-    assert look(certs.Living(), *entries, now=now) == [(path, told) for path in paths for told in living]
-    assert look(certs.LivingOn(), *entries, now=now) == [(path, told) for path in paths for told in living_on]
+    assert look(certs.Living(), *entries, now=now) == [
+        (path, told) for path in paths for told in living
+    ]
+    assert look(certs.LivingOn(), *entries, now=now) == [
+        (path, told) for path in paths for told in living_on
+    ]
 
 
 def test_a_key_that_is_not_its_certificate_s_is_found_behind_what_can_not_be_compared() -> None:
@@ -95,8 +113,14 @@ def test_each_half_of_a_ca_that_is_missing_is_told_in_its_own_words() -> None:
     assert look(certs.WholeCA(), AUTHORITY, neither, no_key, no_certificate, NOTHING) == [
         ("certs/ca.pem", "no key"),
     ]
-    told = {"no_certificate": [("certs/ca.pem", "no certificate")], "neither": [("certs/ca.pem", "nothing")]}
-    assert look(certs.PresentCA(), AUTHORITY, no_key, no_certificate, NOTHING) == told["no_certificate"]
+    told = {
+        "no_certificate": [("certs/ca.pem", "no certificate")],
+        "neither": [("certs/ca.pem", "nothing")],
+    }
+    assert (
+        look(certs.PresentCA(), AUTHORITY, no_key, no_certificate, NOTHING)
+        == told["no_certificate"]
+    )
     assert look(certs.PresentCA(), neither, replace(NOTHING, ca="certs/ca.pem")) == []
     assert look(certs.PresentCA(), neither, replace(LIVED, ca="certs/ca.pem")) == told["neither"]
     assert look(certs.PresentCA(), neither, replace(LIVED, ca="other.pem")) == []
@@ -110,7 +134,14 @@ def test_users_of_one_cn_are_found_behind_those_of_whom_nothing_is_known() -> No
 
 
 def test_a_user_may_have_the_cn_of_a_proxy_but_not_of_a_member() -> None:
-    entries = (asked("m", "member"), asked("p", "proxy"), asked("a"), asked("b"), asked("c"), asked("d", cn="M"))
+    entries = (
+        asked("m", "member"),
+        asked("p", "proxy"),
+        asked("a"),
+        asked("b"),
+        asked("c"),
+        asked("d", cn="M"),
+    )
     cns = {"m": "M", "p": "P", "a": "P", "b": "M", "c": "", "d": "D"}
     requests = {f"{name}.json": Request(cn=cn) for name, cn in cns.items()}
     assert look(subjects.NotTheMembersCN(), *entries, requests=requests) == [
@@ -127,13 +158,17 @@ def test_hosts_of_the_command_line_are_looked_at_where_they_stand() -> None:
         ("Makefile:2", f"`b c` {words}"),
         ("Makefile:2", f"`10.0.0.999` {words}"),
     ]
-    assert look(hosts.NoEmptyHost(), entry) == [("Makefile", "the host is empty: cfssl signs an empty DNS name")]
+    assert look(hosts.NoEmptyHost(), entry) == [
+        ("Makefile", "the host is empty: cfssl signs an empty DNS name")
+    ]
 
 
 def test_a_missing_address_is_found_behind_a_request_that_can_not_be_read() -> None:
     members = tuple(Member(name, (name, "::1"), Files(f"{name}.json")) for name in "ab")
     found = look(
-        hosts.MemberHosts(), inventory=Inventory(members=members), requests={"b.json": Request(hosts=("0::1",))}
+        hosts.MemberHosts(),
+        inventory=Inventory(members=members),
+        requests={"b.json": Request(hosts=("0::1",))},
     )
     assert found == [("b.json: hosts", "`b` of member `b` is missing")]
 
@@ -152,7 +187,9 @@ NO_LOOPBACK = "names neither `localhost` nor a loopback address"
         ("user", "etcd", True, []),
     ],
 )
-def test_loopback_is_asked_of_members_alone(kind: str, cn: str, listed: bool, found: list[str]) -> None:  # noqa: FBT001
+def test_loopback_is_asked_of_members_alone(
+    kind: str, cn: str, listed: bool, found: list[str]
+) -> None:
     inventory = Inventory(members=(Member("a", ()), Member("b", ()))) if listed else None
     requests = {"a.json": Request(cn=cn, hosts=("a",)), "b.json": Request(cn=cn, hosts=("0::1",))}
     entries = (
@@ -173,7 +210,9 @@ def test_loopback_is_missed_where_the_command_line_has_the_hosts() -> None:
 
 def configured(**usages: tuple[str, ...]) -> dict[str, SigningConfig]:
     """Return a configuration of profiles with these usages, whose default one lives for two years."""
-    named = {name: Profile(name, each, "17520h") for name, each in usages.items() if name != "default"}
+    named = {
+        name: Profile(name, each, "17520h") for name, each in usages.items() if name != "default"
+    }
     return {CONFIG: SigningConfig(Profile("", usages.get("default", ()), "17520h"), named)}
 
 
@@ -186,14 +225,18 @@ def test_a_profile_lacks_what_its_component_needs_unless_it_grants_nothing_at_al
         asked("w", config="missing.json"),
         asked("x", "member", profile="any"),
     )
-    configs = configured(any=("any",), default=("client auth",), odd=("sign",), server=("server auth",))
+    configs = configured(
+        any=("any",), default=("client auth",), odd=("sign",), server=("server auth",)
+    )
     assert look(profiles.ServersAndClients(), *entries, configs=configs) == [
         (f"{CONFIG}: signing.default.usages", "`server auth` is missing, which `m` needs"),
         (f"{CONFIG}: signing.profiles.server.usages", "`client auth` is missing, which `u` needs"),
     ]
 
 
-def test_unknown_profiles_and_defaults_that_grant_nothing_are_found_where_they_are_asked_for() -> None:
+def test_unknown_profiles_and_defaults_that_grant_nothing_are_found_where_they_are_asked_for() -> (
+    None
+):
     entries = (asked("a", profile="Clent"), asked("b", profile="client"), asked("c"))
     configs = configured(client=("client auth",))
     makefile = "certs/a.pem:\n\tcfssl certs/a\ncerts/c:"
@@ -218,26 +261,42 @@ OUTLIVES = "what is signed now would outlive `certs/ca.pem`"
     [
         pytest.param((AUTHORITY,), {}, True, id="the CA ends before"),
         pytest.param((), {}, False, id="no CA is known"),
-        pytest.param((), {"config/ca-csr.json": Request(ca=Authority("8760h"))}, True, id="it would end before"),
+        pytest.param(
+            (),
+            {"config/ca-csr.json": Request(ca=Authority("8760h"))},
+            True,
+            id="it would end before",
+        ),
         pytest.param((), {"config/ca-csr.json": Request()}, False, id="it would live longer"),
-        pytest.param((), {"config/ca-csr.json": Request(ca=Authority("-1h"))}, False, id="it can't be made"),
-        pytest.param((AUTHORITY,), {"config/ca-csr.json": Request()}, True, id="the one that is there counts"),
+        pytest.param(
+            (), {"config/ca-csr.json": Request(ca=Authority("-1h"))}, False, id="it can't be made"
+        ),
+        pytest.param(
+            (AUTHORITY,), {"config/ca-csr.json": Request()}, True, id="the one that is there counts"
+        ),
     ],
 )
 def test_what_would_outlive_its_ca_is_found(
     authorities: tuple[Entry, ...],
     requests: dict[str, Request],
-    found: bool,  # noqa: FBT001
+    found: bool,
 ) -> None:
     entries = (*authorities, asked("a"), asked("b", profile="client"))
-    expected = [(f"{CONFIG}: signing.{key}.expiry", OUTLIVES) for key in ("default", "profiles.client")]
+    expected = [
+        (f"{CONFIG}: signing.{key}.expiry", OUTLIVES) for key in ("default", "profiles.client")
+    ]
     configs = configured(client=("client auth",))
-    assert look(profiles.WithinTheCA(), *entries, configs=configs, requests=requests) == expected * found
+    assert (
+        look(profiles.WithinTheCA(), *entries, configs=configs, requests=requests)
+        == expected * found
+    )
 
 
 def test_a_lifetime_that_is_none_outlives_nothing_and_a_ca_of_a_year_lives_long_enough() -> None:
     configs = {CONFIG: SigningConfig(Profile(expiry="0h"))}
-    assert look(profiles.WithinTheCA(), AUTHORITY, asked("a"), configs=configs, now=END + MONTH) == []
+    assert (
+        look(profiles.WithinTheCA(), AUTHORITY, asked("a"), configs=configs, now=END + MONTH) == []
+    )
     assert look(profiles.LongLivedCA(), AUTHORITY) == []
 
 
@@ -246,7 +305,9 @@ def test_without_a_configuration_cfssl_s_own_default_is_looked_at() -> None:
     assert found == [("Makefile: signing.default.expiry", OUTLIVES)]
 
 
-def test_a_cfssl_that_does_not_run_is_held_to_know_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cfssl_that_does_not_run_is_held_to_know_every_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "cfssl").write_text("#!/nowhere\n")
     (tmp_path / "cfssl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -255,10 +316,20 @@ def test_a_cfssl_that_does_not_run_is_held_to_know_every_key(tmp_path: Path, mon
 
 def test_nothing_is_said_of_the_default_profile_in_place_of_one_that_can_t_be_read() -> None:
     fields: dict[str, Any] = {"configs": {CONFIG: SigningConfig(Profile(usages=("signing",)))}}
-    of_default = [(f"{CONFIG}: signing.default.usages", "`client auth` is missing, which `a` needs")]
+    of_default = [
+        (f"{CONFIG}: signing.default.usages", "`client auth` is missing, which `a` needs")
+    ]
     entry = asked("a", profile="p")
     assert look(profiles.ServersAndClients(), entry, **fields) == of_default
-    assert look(profiles.ServersAndClients(), entry, unfit=((f"{CONFIG}: signing.profiles.p", "x"),), **fields) == []
+    assert (
+        look(
+            profiles.ServersAndClients(),
+            entry,
+            unfit=((f"{CONFIG}: signing.profiles.p", "x"),),
+            **fields,
+        )
+        == []
+    )
     fields["unfit"] = ((f"{CONFIG}: signing.profiles", "x"),)
     assert look(profiles.ServersAndClients(), asked("a"), **fields) == of_default
 
@@ -267,7 +338,9 @@ def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
     makefile = "http_proxy = http://x\nhttps_proxy = $(P)\nx:\n\t  go   get y\n\tcfssl | -bare certs/$(n)\nNO = 1"
     nameless = replace(asked(""), path="certs/.pem")
     nameless = replace(nameless, signing=Signing("", "req", "x.json", "certs/"))
-    assert look(makelines.DirectDownloads(), makefile=makefile) == [("Makefile:1", "http_proxy = http://x")]
+    assert look(makelines.DirectDownloads(), makefile=makefile) == [
+        ("Makefile:1", "http_proxy = http://x")
+    ]
     assert look(makelines.GoInstall(), makefile=makefile) == [("Makefile:4", "go get y")]
     assert look(makelines.NamedFiles(), nameless, asked("a"), makefile=makefile) == [
         ("Makefile:5", "writes `certs/.pem`: the variable that is to name it is not set")
@@ -278,9 +351,7 @@ def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
         Unread("sh sign.sh a b.pem c"),
         Unread("echo a: `z gencert`"),
     )
-    makefile = (
-        "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n\tsh sign.sh $(A) b.pem c\n\techo a: `z gencert`"
-    )
+    makefile = "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n\tsh sign.sh $(A) b.pem c\n\techo a: `z gencert`"
     assert look(makelines.UnderstoodLines(), unread=unread, makefile=makefile) == [
         ("Makefile:2", "all: `x gencert`"),
         ("Makefile", "all: `y gencert`"),
@@ -290,7 +361,12 @@ def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
 
 
 def test_a_request_is_shared_unless_an_inventory_says_so() -> None:
-    entries = (asked("a", request="s.json"), asked("", request="s.json"), asked("c"), asked("u", request="s.json"))
+    entries = (
+        asked("a", request="s.json"),
+        asked("", request="s.json"),
+        asked("c"),
+        asked("u", request="s.json"),
+    )
     inventory = Inventory(members=(), users=(User("u", "u", files=Files(request="s.json")),))
     sharing = "is signed for `a`, `certs/.pem`"
     rule = targets.RequestsOfTheirOwn()
@@ -298,7 +374,9 @@ def test_a_request_is_shared_unless_an_inventory_says_so() -> None:
     assert look(rule, *entries, inventory=inventory) == [("s.json", sharing)]
 
 
-def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_told(tmp_path: Path) -> None:
+def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_told(
+    tmp_path: Path,
+) -> None:
     requests = {"b.json": Request(cn="b", hosts=("",))}
     odd = view(folder=tmp_path, requests=requests, unfit=(("z", "x"), ("a: y", "z"), ("a: b", "z")))
     assert [(each.id, each.where) for each in run(odd)] == [
@@ -309,15 +387,25 @@ def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_tol
     ]
     inventory = Inventory(members=(), ignore={"empty-host": "so", "unfit-valu": "so"})
     silent = replace(odd, inventory=inventory)
-    assert [each.id for each in run(silent)] == ["unfit-value", "unfit-value", "unknown-rule", "unfit-value"]
+    assert [each.id for each in run(silent)] == [
+        "unfit-value",
+        "unfit-value",
+        "unknown-rule",
+        "unfit-value",
+    ]
     assert list(KnownRules().look(silent)) == [
-        ("tls-scaffold.json: ignore.unfit-valu", "there is no rule `unfit-valu`; did you mean `unfit-value`?")
+        (
+            "tls-scaffold.json: ignore.unfit-valu",
+            "there is no rule `unfit-valu`; did you mean `unfit-value`?",
+        )
     ]
 
 
 def test_a_value_that_another_rule_speaks_of_is_told_once(tmp_path: Path) -> None:
     request = Request(cn="b", hosts=("",))
-    found = run(view(folder=tmp_path, requests={"b.json": request}, unfit=(("b.json: hosts[0]", "x"),)))
+    found = run(
+        view(folder=tmp_path, requests={"b.json": request}, unfit=(("b.json: hosts[0]", "x"),))
+    )
     assert [each.id for each in found] == ["empty-host"]
 
 
@@ -333,14 +421,24 @@ def test_findings_as_json_have_every_field() -> None:
     assert json.loads(to_json(FINDINGS[:1])) == {
         "version": 1,
         "findings": [
-            {"id": "expired", "level": "error", "where": "certs/ü.pem", "message": "it ended", "fix": "renew"}
+            {
+                "id": "expired",
+                "level": "error",
+                "where": "certs/ü.pem",
+                "message": "it ended",
+                "fix": "renew",
+            }
         ],
     }
     assert to_json([]) == '{\n  "version": 1,\n  "findings": []\n}\n'
 
 
-def result(finding: Finding, index: int, uri: str, region: dict[str, int], text: str) -> dict[str, Any]:
-    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}
+def result(
+    finding: Finding, index: int, uri: str, region: dict[str, int], text: str
+) -> dict[str, Any]:
+    location: dict[str, Any] = {
+        "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}
+    }
     if ": " in finding.where:
         location["logicalLocations"] = [{"fullyQualifiedName": finding.where.partition(": ")[2]}]
     return {
@@ -372,13 +470,25 @@ def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
         "version": "2.1.0",
         "runs": [
             {
-                "tool": {"driver": {"name": "tls-scaffold", "version": __version__, "rules": described}},
+                "tool": {
+                    "driver": {"name": "tls-scaffold", "version": __version__, "rules": described}
+                },
                 "columnKind": "unicodeCodePoints",
                 "results": [
-                    result(found[0], 1, "certs/%C3%BC.pem", {"startLine": 1}, "certs/ü.pem: it ended; renew"),
-                    result(found[1], 0, "Makefile", {"startLine": 12}, "Makefile:12: a\\x1bb; mend"),
+                    result(
+                        found[0],
+                        1,
+                        "certs/%C3%BC.pem",
+                        {"startLine": 1},
+                        "certs/ü.pem: it ended; renew",
+                    ),
+                    result(
+                        found[1], 0, "Makefile", {"startLine": 12}, "Makefile:12: a\\x1bb; mend"
+                    ),
                     result(found[2], 2, "b.json", {"startLine": 1}, "b.json: hosts[0]: x; mend"),
-                    result(found[3], 1, "%FF", {"startLine": 3, "startColumn": 4}, "\\xff:3:4: x; mend"),
+                    result(
+                        found[3], 1, "%FF", {"startLine": 3, "startColumn": 4}, "\\xff:3:4: x; mend"
+                    ),
                 ],
             }
         ],
@@ -388,8 +498,12 @@ def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
 def test_a_rule_tells_nothing_twice_and_explains_itself() -> None:
     rule = makelines.GoInstall()
     twice = look(rule, makefile="go get a\ngo get a")
-    assert [each.where for each in rule.findings(view(makefile="go get a\ngo get a"))] == [where for where, _ in twice]
+    assert [each.where for each in rule.findings(view(makefile="go get a\ngo get a"))] == [
+        where for where, _ in twice
+    ]
     assert list(makelines.UnderstoodLines().findings(view(unread=(Unread("x"), Unread("x"))))) == [
         Finding("not-understood", "warning", "Makefile", "x", makelines.UnderstoodLines.fix)
     ]
-    assert rule.explanation() == (f"go-get (warning)\n\n{rule.__doc__}\n\npain: {rule.pain}\nfix: {rule.fix}\n")
+    assert rule.explanation() == (
+        f"go-get (warning)\n\n{rule.__doc__}\n\npain: {rule.pain}\nfix: {rule.fix}\n"
+    )

@@ -93,17 +93,32 @@ def test_names_stand_in_cfssls_order_and_a_ca_keeps_addresses_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "*.example.com", "my_host", "a.b.", "10.0.0.1", "o@x.y", "https://x/y", "3com.net", "a.1X"]
+    "host",
+    [
+        "localhost",
+        "*.example.com",
+        "my_host",
+        "a.b.",
+        "10.0.0.1",
+        "o@x.y",
+        "https://x/y",
+        "3com.net",
+        "a.1X",
+    ],
 )
 def test_a_sound_host_has_no_problem(host: str) -> None:
     assert sans.problem(host) == ""
 
 
 @pytest.mark.parametrize(
-    "host", ["10.0.0.999", "10.0.0.1/24", " 10.0.0.2", "1.2.3.4.", "a b", "10.0.0.1:2379", "-", "a..b"]
+    "host",
+    ["10.0.0.999", "10.0.0.1/24", " 10.0.0.2", "1.2.3.4.", "a b", "10.0.0.1:2379", "-", "a..b"],
 )
 def test_a_malformed_address_is_named(host: str) -> None:
-    assert sans.problem(host) == f"`{host}` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
+    assert (
+        sans.problem(host)
+        == f"`{host}` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
+    )
 
 
 def test_an_empty_name_and_a_port_are_named() -> None:

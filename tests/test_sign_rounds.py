@@ -13,7 +13,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from support import BIN, Done, contents, faults, make, openssl, run, verify, wait_for, without_commands
+from support import (
+    BIN,
+    Done,
+    contents,
+    faults,
+    make,
+    openssl,
+    run,
+    verify,
+    wait_for,
+    without_commands,
+)
 from tls_scaffold.cli import cli
 
 Factory = Callable[..., Path]
@@ -21,7 +32,13 @@ pytestmark = pytest.mark.needs("make", "openssl", "cfssl")
 CONFIG = {
     "signing": {
         "default": {"expiry": "100h", "usages": ["signing", "client auth"]},
-        "profiles": {"ca": {"expiry": "200h", "usages": ["cert sign", "crl sign"], "ca_constraint": {"is_ca": True}}},
+        "profiles": {
+            "ca": {
+                "expiry": "200h",
+                "usages": ["cert sign", "crl sign"],
+                "ca_constraint": {"is_ca": True},
+            }
+        },
     }
 }
 ROOT, SUB = (f"-ca {ca}.pem -ca-key {ca}-key.pem" for ca in ("certs/ca", "certs/sub"))
@@ -35,20 +52,25 @@ def sign(folder: Path, *words: str, code: int = 0) -> Done:
     return done
 
 
-def line(request: str, output: str, flags: str = ROOT, cfssl: str = "cfssl", cfssljson: str = "cfssljson") -> str:
-    return (
-        f"\t{cfssl} gencert {flags} -config config/ca-config.json config/{request}.json | {cfssljson} -bare {output}\n"
-    )
+def line(
+    request: str, output: str, flags: str = ROOT, cfssl: str = "cfssl", cfssljson: str = "cfssljson"
+) -> str:
+    return f"\t{cfssl} gencert {flags} -config config/ca-config.json config/{request}.json | {cfssljson} -bare {output}\n"
 
 
 def hand_made(folder: Path, *lines: str) -> Path:
     """Make a folder with a Makefile of one's own and the requests ca, sub, a and b."""
     (folder / "config").mkdir(parents=True)
     for cn in ("sub", "a", "b"):
-        (folder / f"config/{cn}.json").write_text(json.dumps({"CN": cn, "key": {"algo": "ecdsa", "size": 256}}))
+        (folder / f"config/{cn}.json").write_text(
+            json.dumps({"CN": cn, "key": {"algo": "ecdsa", "size": 256}})
+        )
     (folder / "config/ca-csr.json").write_text(json.dumps({"CN": "Root"}))
     (folder / "config/ca-config.json").write_text(json.dumps(CONFIG))
-    text = "ca:\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\nreq:\n" + "".join(lines)
+    text = (
+        "ca:\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\nreq:\n"
+        + "".join(lines)
+    )
     (folder / "Makefile").write_text(text)
     return folder
 
@@ -62,11 +84,17 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 @pytest.fixture
 def chain(tmp_path: Path) -> Path:
     """Return a folder whose CA signs another, which signs `a`; the lines stand in the wrong order."""
-    return hand_made(tmp_path / "chain", line("a", "certs/a", SUB), line("sub", "certs/sub", f"{ROOT} -profile ca"))
+    return hand_made(
+        tmp_path / "chain",
+        line("a", "certs/a", SUB),
+        line("sub", "certs/sub", f"{ROOT} -profile ca"),
+    )
 
 
 def chain_verifies(folder: Path) -> None:
-    openssl(*f"verify -CAfile {folder}/certs/ca.pem -untrusted {folder}/certs/sub.pem {folder}/certs/a.pem".split())
+    openssl(
+        *f"verify -CAfile {folder}/certs/ca.pem -untrusted {folder}/certs/sub.pem {folder}/certs/a.pem".split()
+    )
 
 
 def test_what_is_signed_is_told_although_the_next_round_ends_in_an_error(chain: Path) -> None:
@@ -92,8 +120,14 @@ def test_what_is_in_its_place_is_told_although_the_disk_refuses_the_rest(
     monkeypatch.setattr(os, "replace", refuses)
     done = CliRunner().invoke(cli, ["-C", str(folder), "sign"])
 
-    assert (done.exit_code, without_commands(done.stdout)) == (1, "signed certs/ca.pem\nsigned certs/a.pem\n")
-    assert done.stderr == f"error: `{folder}/other/b.pem` can't be worked on: No space left on device\n"
+    assert (done.exit_code, without_commands(done.stdout)) == (
+        1,
+        "signed certs/ca.pem\nsigned certs/a.pem\n",
+    )
+    assert (
+        done.stderr
+        == f"error: `{folder}/other/b.pem` can't be worked on: No space left on device\n"
+    )
 
 
 def test_a_ca_that_a_ca_signs_is_signed_before_what_it_signs(chain: Path) -> None:
@@ -111,7 +145,11 @@ def test_a_ca_that_is_there_is_never_signed_again(chain: Path, force: tuple[str,
     before = contents(chain / "certs")
     sign(chain, *force)
     after = contents(chain / "certs")
-    assert {name for name in after if after[name] != before[name]} <= {"a.pem", "a-key.pem", "a.csr"}
+    assert {name for name in after if after[name] != before[name]} <= {
+        "a.pem",
+        "a-key.pem",
+        "a.csr",
+    }
 
 
 SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -120,7 +158,10 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
         "is not the key of",
     ),
     "its certificate is lost": (lambda certs: (certs / "sub.pem").unlink(), "is missing (but"),
-    "it is lost": (lambda certs: list(map(Path.unlink, certs.glob("sub*"))), "but not the CA that signed it"),
+    "it is lost": (
+        lambda certs: list(map(Path.unlink, certs.glob("sub*"))),
+        "but not the CA that signed it",
+    ),
 }
 
 
@@ -175,9 +216,13 @@ def test_cas_that_would_sign_each_other_are_refused(tmp_path: Path) -> None:
 
 
 def test_ca_alone_makes_the_cas_that_the_makefile_names(tmp_path: Path) -> None:
-    folder = hand_made(tmp_path / "x", line("a", "pki/a", "-ca pki/root.pem -ca-key pki/root-key.pem"))
+    folder = hand_made(
+        tmp_path / "x", line("a", "pki/a", "-ca pki/root.pem -ca-key pki/root-key.pem")
+    )
     makefile = folder / "Makefile"
-    makefile.write_text(makefile.read_text().replace("certs/ca", "pki/root").replace("ca-csr", "root"))
+    makefile.write_text(
+        makefile.read_text().replace("certs/ca", "pki/root").replace("ca-csr", "root")
+    )
     (folder / "config/ca-csr.json").rename(folder / "config/root.json")
     assert sign(folder, "ca").stdout == "signed pki/root.pem\n"
     assert not (folder / "certs").exists()
@@ -187,7 +232,9 @@ def test_in_a_folder_of_ours_ca_is_our_ca_whatever_other_lines_name(folder: Fact
     path = folder("--members", "10.0.0.1", "--users", "a1")
     with (path / "Makefile").open("a") as makefile:
         flags = "-ca other/ca.pem -ca-key other/ca-key.pem -config config/ca-config.json"
-        makefile.write(f"more:\n\t$(CFSSL) gencert {flags} config/req-a1.json | $(JSON) -bare certs/a2\n")
+        makefile.write(
+            f"more:\n\t$(CFSSL) gencert {flags} config/req-a1.json | $(JSON) -bare certs/a2\n"
+        )
         makefile.write("\t$(CFSSL) gencert -remote x config/req-a1.json | $(JSON) -bare certs/a3\n")
     assert make(path, "ca", SIGNER="tls-scaffold").stdout.endswith("\nsigned certs/ca.pem\n")
     assert not (path / "other").exists()
@@ -211,11 +258,15 @@ def test_lines_that_call_the_stand_ins_are_understood(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["{elsewhere}/b", "../elsewhere/b"])
-def test_no_ca_is_made_beside_what_a_lost_one_signed_wherever_that_is(tmp_path: Path, where: str) -> None:
+def test_no_ca_is_made_beside_what_a_lost_one_signed_wherever_that_is(
+    tmp_path: Path, where: str
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "b.pem").write_text("signed by a CA that is lost")
-    folder = hand_made(tmp_path / "x", line("a", "certs/a"), line("b", where.format(elsewhere=elsewhere)))
+    folder = hand_made(
+        tmp_path / "x", line("a", "certs/a"), line("b", where.format(elsewhere=elsewhere))
+    )
     for words in ((), ("ca",), ("a",)):
         assert "is there, but not the CA that signed it" in sign(folder, *words, code=1).stderr
     assert not (folder / "certs").exists()
@@ -224,12 +275,16 @@ def test_no_ca_is_made_beside_what_a_lost_one_signed_wherever_that_is(tmp_path: 
 def test_two_spellings_of_a_path_are_one_certificate(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--users", "u1")
     with (path / "Makefile").open("a") as makefile:
-        makefile.write("more:\n\tsh sign.sh again certs//u1.pem -profile client config/req-u1.json\nreq: more\n")
+        makefile.write(
+            "more:\n\tsh sign.sh again certs//u1.pem -profile client config/req-u1.json\nreq: more\n"
+        )
     assert sign(path).stdout.count("u1") == 1
     assert faults(path) == []
 
 
-def test_what_a_directory_s_folders_keep_from_being_written_is_told_before_anything_is(tmp_path: Path) -> None:
+def test_what_a_directory_s_folders_keep_from_being_written_is_told_before_anything_is(
+    tmp_path: Path,
+) -> None:
     folder = hand_made(tmp_path / "x", line("a", "one/a"), line("b", "two/b"))
     (folder / "one/a.csr").mkdir(parents=True)
     (folder / "two/b-key.pem").mkdir(parents=True)
@@ -247,7 +302,9 @@ def test_a_file_in_the_place_of_a_directory_is_told_before_a_ca_is_made(tmp_path
     assert not (folder / "certs").exists()
 
 
-def test_a_key_that_is_not_the_ca_s_is_an_error_even_where_nothing_is_to_be_signed(signed: Factory) -> None:
+def test_a_key_that_is_not_the_ca_s_is_an_error_even_where_nothing_is_to_be_signed(
+    signed: Factory,
+) -> None:
     path = signed()
     shutil.copy(path / "certs/calico-key.pem", path / "certs/ca-key.pem")
     before = contents(path)
@@ -263,10 +320,14 @@ def test_a_key_of_the_ca_that_is_locked_away_is_no_error_where_nothing_is_to_be_
     path = signed()
     (path / "certs/ca-key.pem").write_text(key)
     assert sign(path).stderr.startswith("nothing to sign")
-    assert "`certs/ca-key.pem` can't be read as a private key" in sign(path, "--force", code=1).stderr
+    assert (
+        "`certs/ca-key.pem` can't be read as a private key" in sign(path, "--force", code=1).stderr
+    )
 
 
-def test_an_encrypted_key_of_the_ca_is_no_error_where_nothing_is_to_be_signed(signed: Factory) -> None:
+def test_an_encrypted_key_of_the_ca_is_no_error_where_nothing_is_to_be_signed(
+    signed: Factory,
+) -> None:
     path = signed()
     key = path / "certs/ca-key.pem"
     openssl("ec", "-aes256", "-passout", "pass:x", "-in", str(key), "-out", str(key))
@@ -306,17 +367,30 @@ def test_a_ca_on_a_curve_that_cfssl_has_no_hash_for_is_refused(folder: Factory) 
     assert "secp224r1 can't sign: P-256, P-384 and P-521 can" in sign(path, code=1).stderr
 
 
-@pytest.mark.parametrize("options", [("-traditional", "-aes256", "-passout", "pass:x"), ("-no_public",)])
-def test_a_key_that_its_owner_wrote_in_another_form_stays(signed: Factory, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "options", [("-traditional", "-aes256", "-passout", "pass:x"), ("-no_public",)]
+)
+def test_a_key_that_its_owner_wrote_in_another_form_stays(
+    signed: Factory, options: tuple[str, ...]
+) -> None:
     path = signed()
     key = path / "certs/calico-key.pem"
-    openssl("ec", *(each for each in options if each != "-traditional"), "-in", str(key), "-out", str(key))
+    openssl(
+        "ec",
+        *(each for each in options if each != "-traditional"),
+        "-in",
+        str(key),
+        "-out",
+        str(key),
+    )
     before = key.read_bytes()
     assert sign(path).stderr.startswith("nothing to sign")
     assert key.read_bytes() == before
 
 
-def test_a_user_s_damaged_certificate_is_seen_beside_sound_ones_of_its_kind(folder: Factory) -> None:
+def test_a_user_s_damaged_certificate_is_seen_beside_sound_ones_of_its_kind(
+    folder: Factory,
+) -> None:
     path = folder("--members", "10.0.0.1", "--users", "a1,a2,a3")
     sign(path)
     pem = path / "certs/a2.pem"
@@ -331,11 +405,16 @@ def test_a_user_s_damaged_certificate_is_seen_beside_sound_ones_of_its_kind(fold
         lines = pem.read_text().splitlines(keepends=True)
 
 
-def test_what_cfssl_would_ignore_is_refused_although_the_certificate_is_there(folder: Factory) -> None:
+def test_what_cfssl_would_ignore_is_refused_although_the_certificate_is_there(
+    folder: Factory,
+) -> None:
     path = folder("--members", "10.0.0.1", "--users", "a1,a2")
     sign(path)
     edit(path / "config/req-a2.json", lambda request: request.update(host=["a"]))
-    edit(path / "config/ca-config.json", lambda config: config["signing"]["default"]["usages"].append("client-auth"))
+    edit(
+        path / "config/ca-config.json",
+        lambda config: config["signing"]["default"]["usages"].append("client-auth"),
+    )
     before = contents(path)
     told = sign(path, code=1).stderr
     assert "\n  config/req-a2.json: host: cfssl ignores it; did you mean `hosts`?\n" in told
@@ -347,8 +426,14 @@ def test_fixed_dates_that_were_moved_are_seen_by_every_user(folder: Factory) -> 
     path = folder("--members", "10.0.0.1", "--users", "a1,a2,a3")
 
     def move(month: int) -> None:
-        dates = {"not_before": f"2026-{month:02}-01T00:00:00Z", "not_after": f"2027-{month:02}-01T00:00:00Z"}
-        edit(path / "config/ca-config.json", lambda config: config["signing"]["profiles"]["client"].update(dates))
+        dates = {
+            "not_before": f"2026-{month:02}-01T00:00:00Z",
+            "not_after": f"2027-{month:02}-01T00:00:00Z",
+        }
+        edit(
+            path / "config/ca-config.json",
+            lambda config: config["signing"]["profiles"]["client"].update(dates),
+        )
 
     move(1)
     sign(path)
@@ -362,14 +447,20 @@ def test_the_last_spelling_of_a_cn_is_signed_for_every_user(folder: Factory) -> 
     for name in ("a1", "a2"):
         edit(path / f"config/req-{name}.json", lambda request: request.update(cn="same"))
     sign(path)
-    assert openssl("x509", "-noout", "-subject", "-in", str(path / "certs/a2.pem")).rstrip().endswith("CN = same")
+    assert (
+        openssl("x509", "-noout", "-subject", "-in", str(path / "certs/a2.pem"))
+        .rstrip()
+        .endswith("CN = same")
+    )
     assert sign(path).stderr.startswith("nothing to sign")
 
 
 def test_commands_below_a_component_s_line_that_are_not_run_are_told(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--users", "a1,a2")
     makefile = path / "Makefile"
-    makefile.write_text(re.sub(r"(req-a1 .*\n)", r"\1# deploy\n\techo deployed >deployed\n", makefile.read_text()))
+    makefile.write_text(
+        re.sub(r"(req-a1 .*\n)", r"\1# deploy\n\techo deployed >deployed\n", makefile.read_text())
+    )
     done = make(path, SIGNER="tls-scaffold")
     told = "warning: the commands below the line of `a1` were not run, `make req-a1` signs it again and runs them\n"
     assert told in done.stderr
@@ -403,16 +494,21 @@ def test_a_certificate_that_another_target_needs_is_signed_by_content(folder: Fa
     assert "signed certs/a1.pem\n" in make(path, "dist", SIGNER="tls-scaffold").stdout
     assert faults(path) == []
     make(path, "req-a1", SIGNER="tls-scaffold")
-    assert contents(path / "certs")["a1.pem"] not in (before["a1.pem"], (path / "a1.pem").read_bytes())
+    assert contents(path / "certs")["a1.pem"] not in (
+        before["a1.pem"],
+        (path / "a1.pem").read_bytes(),
+    )
 
 
-def test_whoever_closes_stderr_or_ignores_dead_children_gets_certificates_too(folder: Factory) -> None:
-    path = folder("--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(40)))
+def test_whoever_closes_stderr_or_ignores_dead_children_gets_certificates_too(
+    folder: Factory,
+) -> None:
+    path = folder(
+        "--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(40))
+    )
     assert run("sh", "-c", f"{BIN}/tls-scaffold sign --jobs 2 2>&-", cwd=path).returncode == 0
     assert faults(path) == []
-    ignoring = (
-        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
-    )
+    ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
     words = (str(BIN / "tls-scaffold"), "sign", "--force", "--jobs", "2")
     done = run(sys.executable, "-c", ignoring, *words, cwd=path)
     assert done.returncode == 0, done.stderr
@@ -420,8 +516,17 @@ def test_whoever_closes_stderr_or_ignores_dead_children_gets_certificates_too(fo
     verify(path, "certs/u39.pem")
 
 
-def test_children_that_are_killed_are_told_and_everything_stays(folder: Factory, running: Callable[..., Any]) -> None:
-    path = folder("--members", "10.0.0.1", "--key", "rsa-4096", "--users", ",".join(f"u{n}" for n in range(20)))
+def test_children_that_are_killed_are_told_and_everything_stays(
+    folder: Factory, running: Callable[..., Any]
+) -> None:
+    path = folder(
+        "--members",
+        "10.0.0.1",
+        "--key",
+        "rsa-4096",
+        "--users",
+        ",".join(f"u{n}" for n in range(20)),
+    )
     sign(path, "ca")
     before = contents(path)
     process = running(str(BIN / "tls-scaffold"), "sign", "--jobs", "2", cwd=path)
@@ -435,8 +540,12 @@ def test_children_that_are_killed_are_told_and_everything_stays(folder: Factory,
     assert contents(path) == before
 
 
-def test_a_run_that_ignores_ctrl_c_goes_on_with_its_children(folder: Factory, running: Callable[..., Any]) -> None:
-    path = folder("--members", "10.0.0.1", "--key", "rsa-3072", "--users", ",".join(f"u{n}" for n in range(9)))
+def test_a_run_that_ignores_ctrl_c_goes_on_with_its_children(
+    folder: Factory, running: Callable[..., Any]
+) -> None:
+    path = folder(
+        "--members", "10.0.0.1", "--key", "rsa-3072", "--users", ",".join(f"u{n}" for n in range(9))
+    )
     sign(path, "ca")
     process = running("sh", "-c", f"trap '' INT; exec {BIN}/tls-scaffold sign --jobs 2", cwd=path)
     wait_for(lambda: list(path.glob("certs/.work.*/*/*.pem")), 60)
@@ -446,11 +555,19 @@ def test_a_run_that_ignores_ctrl_c_goes_on_with_its_children(folder: Factory, ru
     assert faults(path) == []
 
 
-@pytest.mark.parametrize("words", [("cfssl", "gencert", "-initca", "-"), ("cfssljson", "-bare", "x")])
+@pytest.mark.parametrize(
+    "words", [("cfssl", "gencert", "-initca", "-"), ("cfssljson", "-bare", "x")]
+)
 def test_a_stdin_that_is_closed_or_no_text_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
     command = " ".join((str(BIN / "tls-scaffold"), *words))
     closed = run("sh", "-c", f"{command} <&-", cwd=tmp_path)
-    assert (closed.returncode, closed.stderr) == (1, "error: nothing can be read: standard input is closed\n")
+    assert (closed.returncode, closed.stderr) == (
+        1,
+        "error: nothing can be read: standard input is closed\n",
+    )
     strange = run("sh", "-c", f'printf \'{{"cert":"\\377"}}\' | {command}', cwd=tmp_path)
-    assert (strange.returncode, strange.stderr) == (1, "error: standard input is not text in UTF-8 (byte 9)\n")
+    assert (strange.returncode, strange.stderr) == (
+        1,
+        "error: standard input is not text in UTF-8 (byte 9)\n",
+    )
     assert contents(tmp_path) == {}

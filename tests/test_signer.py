@@ -20,11 +20,22 @@ ED25519 = {"algo": "ed25519"}
 PROBE = json.dumps({"CN": "probe", "key": ED25519})
 IS_NEW = (
     shutil.which("cfssl") is not None
-    and subprocess.run(["cfssl", "genkey", "-"], input=PROBE, capture_output=True, text=True, check=False).returncode
+    and subprocess.run(
+        ["cfssl", "genkey", "-"], input=PROBE, capture_output=True, text=True, check=False
+    ).returncode
     == 0
 )
 """Whether the live cfssl is 1.6: 1.2 knows neither ed25519 nor URIs, and leaves OIDs and e-mail addresses out."""
-ODD_HOSTS = ("", "10.0.0.999", "10.0.0.1/24", " 10.0.0.2", "::ffff:10.0.0.1", "1::", "010.0.0.1", "etcd_1")
+ODD_HOSTS = (
+    "",
+    "10.0.0.999",
+    "10.0.0.1/24",
+    " 10.0.0.2",
+    "::ffff:10.0.0.1",
+    "1::",
+    "010.0.0.1",
+    "etcd_1",
+)
 HOSTS = st.one_of(
     st.from_regex(r"(\*\.)?[a-z][a-z0-9-]{0,9}(\.[a-z]{1,6}){0,3}", fullmatch=True),
     st.ip_addresses().map(str),
@@ -32,10 +43,22 @@ HOSTS = st.one_of(
     st.from_regex(r"[a-z]{1,5}(\.[a-z]{1,5})?@[a-z]{1,6}\.[a-z]{2,3}", fullmatch=True),
 )
 URIS = st.text('ab1:/@?#[]%4é -.<"\\', max_size=9).map(lambda end: f"h://{end}") | st.sampled_from(
-    ["HTTP://X/", "//x/y", "urn:a:b", "fe80::1%eth0", "a@[10.0.0.1]", '"q r"@b.c', "/a/b", "*", "http://é/"]
+    [
+        "HTTP://X/",
+        "//x/y",
+        "urn:a:b",
+        "fe80::1%eth0",
+        "a@[10.0.0.1]",
+        '"q r"@b.c',
+        "/a/b",
+        "*",
+        "http://é/",
+    ]
 )
 HOSTS = HOSTS | URIS if IS_NEW else HOSTS
-KEYS = st.sampled_from([{"algo": "ecdsa", "size": size} for size in (256, 384, 521)] + [ED25519] * IS_NEW)
+KEYS = st.sampled_from(
+    [{"algo": "ecdsa", "size": size} for size in (256, 384, 521)] + [ED25519] * IS_NEW
+)
 
 
 def values_differ(names: list[dict[str, Any]]) -> bool:
@@ -46,21 +69,43 @@ def values_differ(names: list[dict[str, Any]]) -> bool:
 
 OID = st.dictionaries(st.sampled_from(["2.5.4.15", "1.2.3.4", "2.5.4.11"]), WORDS, max_size=1)
 MORE = {"E": WORDS, "OID": OID} if IS_NEW else {}
-NAME = st.fixed_dictionaries({"O": WORDS}, optional={**dict.fromkeys(("C", "ST", "L", "OU"), WORDS), **MORE})
+NAME = st.fixed_dictionaries(
+    {"O": WORDS}, optional={**dict.fromkeys(("C", "ST", "L", "OU"), WORDS), **MORE}
+)
 NAMES = st.lists(NAME, max_size=2).filter(values_differ)
-KEY_USAGES = ("signing", "digital signature", "key encipherment", "data encipherment", "cert sign", "crl sign")
-EXTENDED = ("server auth", "client auth", "code signing", "timestamping", "ocsp signing", "any", "s/mime")
+KEY_USAGES = (
+    "signing",
+    "digital signature",
+    "key encipherment",
+    "data encipherment",
+    "cert sign",
+    "crl sign",
+)
+EXTENDED = (
+    "server auth",
+    "client auth",
+    "code signing",
+    "timestamping",
+    "ocsp signing",
+    "any",
+    "s/mime",
+)
 USAGES = st.lists(st.sampled_from([*KEY_USAGES, *EXTENDED, "server-auth"]), unique=True, max_size=8)
 DURATIONS = st.sampled_from(["8760h", "1h30m", "90m", "24h", "876000h", "1.5h", "26280h0m0s"])
 URLS = st.sampled_from(["http://crl.example.com/a.crl", "http://ocsp.example.com"])
 PROFILES = st.fixed_dictionaries(
-    {"usages": USAGES.filter(lambda usages: usages and usages != ["server-auth"]), "expiry": DURATIONS},
+    {
+        "usages": USAGES.filter(lambda usages: usages and usages != ["server-auth"]),
+        "expiry": DURATIONS,
+    },
     optional={
         "backdate": st.sampled_from(["1h", "10m"]),
         "crl_url": URLS,
         "ocsp_url": URLS,
         "issuer_urls": st.lists(URLS, max_size=2, unique=True),
-        "ca_constraint": st.sampled_from([{"is_ca": True}, {"is_ca": True, "max_path_len": 2}, {"is_ca": False}]),
+        "ca_constraint": st.sampled_from(
+            [{"is_ca": True}, {"is_ca": True, "max_path_len": 2}, {"is_ca": False}]
+        ),
         "not_before": st.just("2026-01-02T03:04:05Z"),
         "not_after": st.just("2031-01-02T03:04:05Z"),
     },
@@ -70,11 +115,20 @@ CAS = st.fixed_dictionaries(
     optional={
         "names": NAMES,
         "hosts": st.lists(HOSTS, max_size=3),
-        "ca": st.fixed_dictionaries({}, optional={"expiry": DURATIONS, "pathlen": st.sampled_from([1, 3])}),
+        "ca": st.fixed_dictionaries(
+            {}, optional={"expiry": DURATIONS, "pathlen": st.sampled_from([1, 3])}
+        ),
     },
 )
 REQUESTS = st.fixed_dictionaries(
-    {}, optional={"CN": WORDS, "key": KEYS, "names": NAMES, "hosts": st.lists(HOSTS, max_size=6), "unknown": WORDS}
+    {},
+    optional={
+        "CN": WORDS,
+        "key": KEYS,
+        "names": NAMES,
+        "hosts": st.lists(HOSTS, max_size=6),
+        "unknown": WORDS,
+    },
 )
 
 
@@ -100,10 +154,22 @@ def ours(folder: Path, flags: str) -> bool:
 
 @pytest.mark.filterwarnings("ignore:Attribute's length:UserWarning")
 @pytest.mark.needs("cfssl", "cfssljson")
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
-@given(ca=CAS, default=PROFILES, client=PROFILES, leaf=REQUESTS, profile=st.sampled_from(["", "client", "clinet"]))
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+)
+@given(
+    ca=CAS,
+    default=PROFILES,
+    client=PROFILES,
+    leaf=REQUESTS,
+    profile=st.sampled_from(["", "client", "clinet"]),
+)
 def test_signs_random_requests_as_the_live_cfssl_does(
-    ca: dict[str, Any], default: dict[str, Any], client: dict[str, Any], leaf: dict[str, Any], profile: str
+    ca: dict[str, Any],
+    default: dict[str, Any],
+    client: dict[str, Any],
+    leaf: dict[str, Any],
+    profile: str,
 ) -> None:
     config = {"signing": {"default": default, "profiles": {"client": client}}}
     flags = f"-ca=ca.pem -ca-key=ca-key.pem -config=config.json -profile={profile}"

@@ -29,7 +29,9 @@ def faults(folder: Path, certificate: str, key: str, cas: tuple[Certificate, ...
     return soundness.faults(pem, key_pem, "certs/a", cas, "certs/ca.pem")
 
 
-def test_a_certificate_with_its_key_is_sound_where_one_of_the_cas_that_are_trusted_signed_it(folder: Path) -> None:
+def test_a_certificate_with_its_key_is_sound_where_one_of_the_cas_that_are_trusted_signed_it(
+    folder: Path,
+) -> None:
     (ours,) = trusted(folder)
     certs.ca(folder)
     (other,) = trusted(folder)
@@ -58,7 +60,11 @@ def test_a_bundle_of_cas_is_read_whole(folder: Path) -> None:
     other = (folder / "certs/ca.pem").read_bytes()
     found, problems = soundness.authorities(one + other, "ca.pem")
     assert ([each.parsed.serial_number for each in found], problems) == (
-        [each.parsed.serial_number for pem in (one, other) for each in soundness.authorities(pem, "")[0]],
+        [
+            each.parsed.serial_number
+            for pem in (one, other)
+            for each in soundness.authorities(pem, "")[0]
+        ],
         [],
     )
     told = "`ca.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end"
@@ -70,4 +76,6 @@ def test_what_is_not_valid_now_is_told_with_its_time(folder: Path) -> None:
     begins = f"`certs/b.pem` is not valid before {NOW + DAY:%Y-%m-%d %H:%M} UTC"
     assert soundness.untimely(pems, NOW) == [begins]
     assert soundness.untimely(pems, NOW + DAY) == []
-    assert soundness.untimely(pems, NOW + 2 * DAY) == [f"`{A}` expired {NOW + DAY:%Y-%m-%d %H:%M} UTC"]
+    assert soundness.untimely(pems, NOW + 2 * DAY) == [
+        f"`{A}` expired {NOW + DAY:%Y-%m-%d %H:%M} UTC"
+    ]

@@ -19,9 +19,13 @@ NOW = BEGIN + timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
 WITHIN = timedelta(days=30)
 REQUEST = Request(cn="etcd", hosts=("localhost", "10.0.0.1"), ca=Authority("8760h"))
-CERTIFICATE = certificates.read(signer.new_ca(replace(REQUEST, hosts=("10.0.0.1",)), NOW).certificate, "a.pem")
+CERTIFICATE = certificates.read(
+    signer.new_ca(replace(REQUEST, hosts=("10.0.0.1",)), NOW).certificate, "a.pem"
+)
 THERE = Entry("a", "member", "certs/a.pem", certificate=CERTIFICATE, key=b"key")
-ROW = Row("a", "certs/a.pem", "member", "etcd", ("10.0.0.1",), "ecdsa-256", BEGIN, END, 364, "valid", ())
+ROW = Row(
+    "a", "certs/a.pem", "member", "etcd", ("10.0.0.1",), "ecdsa-256", BEGIN, END, 364, "valid", ()
+)
 
 
 def row(entry: Entry, now: datetime = NOW) -> Row:
@@ -51,7 +55,10 @@ def test_a_certificate_lives_from_its_first_second_to_its_last(
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"kind": None}, {"kind": None, "state": "orphaned", "reasons": ("orphaned: nothing asks for it",)}),
+        (
+            {"kind": None},
+            {"kind": None, "state": "orphaned", "reasons": ("orphaned: nothing asks for it",)},
+        ),
         (
             {"kind": None, "key": None},
             {"kind": None, "state": "orphaned", "reasons": ("orphaned: nothing asks for it",)},
@@ -64,7 +71,9 @@ def test_a_certificate_lives_from_its_first_second_to_its_last(
         ),
     ],
 )
-def test_every_fault_is_a_reason_and_the_worst_is_the_state(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_every_fault_is_a_reason_and_the_worst_is_the_state(
+    fields: dict[str, Any], expected: dict[str, Any]
+) -> None:
     assert row(replace(THERE, **fields)) == replace(ROW, **expected)
 
 
@@ -88,7 +97,11 @@ def test_every_fault_is_a_reason_and_the_worst_is_the_state(fields: dict[str, An
                 ("missing: gone",),
             ),
         ),
-        ("user", None, Row("a", "p", "user", "", (), "", None, None, None, "missing", ("missing: gone",))),
+        (
+            "user",
+            None,
+            Row("a", "p", "user", "", (), "", None, None, None, "missing", ("missing: gone",)),
+        ),
         (
             None,
             None,

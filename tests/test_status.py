@@ -122,7 +122,10 @@ def test_the_table_shows_every_state_with_its_reasons_and_trouble_first(every_st
         ("valid", "user", "valid", "-", key, f"{valid} (363d)", "valid"),
     ]
     widths = (10, 6, 16, 24, 9, 18)
-    expected = [row if isinstance(row, str) else "  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows]
+    expected = [
+        row if isinstance(row, str) else "  ".join([*map(str.ljust, row, widths), row[-1]])
+        for row in rows
+    ]
     assert done.stdout.splitlines() == expected
     place = f"make -C {every_state}"
     assert done.stderr.splitlines() == [
@@ -141,7 +144,18 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     assert document["version"] == 1
     assert done.stderr == ""
     assert [component["name"] for component in document["components"]] == [
-        *("mismatched", "foreign", "missing", "expired", "stale", "expiring", "left-over", "ca", "etcd1", "valid"),
+        *(
+            "mismatched",
+            "foreign",
+            "missing",
+            "expired",
+            "stale",
+            "expiring",
+            "left-over",
+            "ca",
+            "etcd1",
+            "valid",
+        ),
     ]
     assert by_name["foreign"] == {
         "name": "foreign",
@@ -152,7 +166,10 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
         "not_after": f"{NOW - DAY:%Y-%m-%dT%H:%M:%SZ}",
         "days_left": -2,
         "state": "mismatched",
-        "reasons": ["mismatched: another CA than `certs/ca.pem` signed it", f"expired: it ended {minute(NOW - DAY)}"],
+        "reasons": [
+            "mismatched: another CA than `certs/ca.pem` signed it",
+            f"expired: it ended {minute(NOW - DAY)}",
+        ],
     }
     assert by_name["missing"] == {
         "name": "missing",
@@ -167,13 +184,23 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     }
     assert by_name["left-over"]["kind"] is None
     assert by_name["ca"]["kind"] == "ca"
-    assert (by_name["etcd1"]["kind"], by_name["etcd1"]["hosts"]) == ("member", ["localhost", "127.0.0.1", "10.0.0.1"])
+    assert (by_name["etcd1"]["kind"], by_name["etcd1"]["hosts"]) == (
+        "member",
+        ["localhost", "127.0.0.1", "10.0.0.1"],
+    )
 
 
-def test_a_folder_in_which_all_is_valid_exits_with_0_and_says_nothing_to_run(small: Callable[..., Path]) -> None:
+def test_a_folder_in_which_all_is_valid_exits_with_0_and_says_nothing_to_run(
+    small: Callable[..., Path],
+) -> None:
     done = invoke("-C", str(small("alice")), "status")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["STATE", "valid", "valid", "valid"]
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == [
+        "STATE",
+        "valid",
+        "valid",
+        "valid",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +250,12 @@ def test_a_dash_is_stdout_and_takes_the_place_of_the_table(
 
 
 @pytest.mark.parametrize(
-    "words", [("--json", "--svg", "-"), ("--json", "--prometheus", "-"), ("--svg", "-", "--prometheus", "-")]
+    "words",
+    [
+        ("--json", "--svg", "-"),
+        ("--json", "--prometheus", "-"),
+        ("--svg", "-", "--prometheus", "-"),
+    ],
 )
 def test_stdout_takes_one_form_only(words: tuple[str, ...], tmp_path: Path) -> None:
     done = invoke("-C", str(tmp_path), "status", *words)
@@ -242,17 +274,25 @@ def test_renewal_further_ahead_is_told_with_its_days(small: Callable[..., Path])
     [
         ("CN", {"CN": "bob"}, "stale: CN: `alice`, asked `bob`"),
         ("hosts", {"hosts": ["10.0.0.7"]}, "stale: hosts: `10.0.0.7` missing"),
-        ("key", {"key": {"algo": "rsa", "size": 2048}}, "stale: key: `ecdsa-384`, asked `rsa-2048`"),
+        (
+            "key",
+            {"key": {"algo": "rsa", "size": 2048}},
+            "stale: key: `ecdsa-384`, asked `rsa-2048`",
+        ),
     ],
 )
-def test_stale_says_in_what(small: Callable[..., Path], name: str, change: dict[str, object], reason: str) -> None:
+def test_stale_says_in_what(
+    small: Callable[..., Path], name: str, change: dict[str, object], reason: str
+) -> None:
     folder = small("alice")
     path = folder / "config/req-alice.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert states(folder)["alice"] == ("stale", (reason,)), name
 
 
-def test_a_profile_that_was_changed_makes_all_that_it_signs_stale(small: Callable[..., Path]) -> None:
+def test_a_profile_that_was_changed_makes_all_that_it_signs_stale(
+    small: Callable[..., Path],
+) -> None:
     folder = small("alice", "bob")
     path = folder / "config/ca-config.json"
     path.write_text(path.read_text().replace(HOURS, "720h"))
@@ -296,19 +336,29 @@ def test_of_many_users_alike_each_is_still_looked_at(small: Callable[..., Path])
     [
         ("", "certs/alice.pem: it is empty"),
         ("hello", "certs/alice.pem: no `-----BEGIN CERTIFICATE-----` and its end"),
-        ("-----BEGIN CERTIFICATE-----\nMIIB", "certs/alice.pem: no `-----BEGIN CERTIFICATE-----` and its end"),
+        (
+            "-----BEGIN CERTIFICATE-----\nMIIB",
+            "certs/alice.pem: no `-----BEGIN CERTIFICATE-----` and its end",
+        ),
     ],
 )
-def test_what_is_no_certificate_is_missing(small: Callable[..., Path], text: str, reason: str) -> None:
+def test_what_is_no_certificate_is_missing(
+    small: Callable[..., Path], text: str, reason: str
+) -> None:
     folder = small("alice")
     (folder / "certs/alice.pem").write_text(text)
     assert states(folder)["alice"] == ("missing", (f"missing: {reason}",))
 
 
-def test_a_file_that_is_larger_than_any_of_a_folder_is_no_certificate(small: Callable[..., Path]) -> None:
+def test_a_file_that_is_larger_than_any_of_a_folder_is_no_certificate(
+    small: Callable[..., Path],
+) -> None:
     folder = small("alice")
     os.truncate(folder / "certs/alice.pem", LARGEST + 1)
-    assert states(folder)["alice"] == ("missing", ("missing: `certs/alice.pem` is larger than 64 MiB",))
+    assert states(folder)["alice"] == (
+        "missing",
+        ("missing: `certs/alice.pem` is larger than 64 MiB",),
+    )
 
 
 def test_without_the_name_of_the_ca_s_key_the_signature_counts(small: Callable[..., Path]) -> None:
@@ -320,7 +370,10 @@ def test_without_the_name_of_the_ca_s_key_the_signature_counts(small: Callable[.
     for name in ("bob.pem", "bob-key.pem"):
         shutil.copy(other / "certs" / name, folder / "certs" / name)
     assert states(folder)["alice"] == ("valid", ())
-    assert states(folder)["bob"] == ("mismatched", ("mismatched: another CA than `certs/ca.pem` signed it",))
+    assert states(folder)["bob"] == (
+        "mismatched",
+        ("mismatched: another CA than `certs/ca.pem` signed it",),
+    )
 
 
 def test_a_certificate_without_its_key_is_missing(small: Callable[..., Path]) -> None:
@@ -331,17 +384,24 @@ def test_a_certificate_without_its_key_is_missing(small: Callable[..., Path]) ->
 
 def test_the_ca_s_key_may_be_kept_elsewhere_or_locked(small: Callable[..., Path]) -> None:
     folder = small()
-    locked = run("openssl", "ec", "-aes256", "-passout", "pass:x", "-in", str(folder / "certs/ca-key.pem")).stdout
+    locked = run(
+        "openssl", "ec", "-aes256", "-passout", "pass:x", "-in", str(folder / "certs/ca-key.pem")
+    ).stdout
     (folder / "certs/ca-key.pem").write_text(locked)
     assert states(folder)["ca"] == ("valid", ())
     (folder / "certs/ca-key.pem").unlink()
     assert states(folder)["ca"] == ("valid", ())
 
 
-def test_a_ca_key_that_does_not_fit_is_told_and_nothing_is_advised(small: Callable[..., Path]) -> None:
+def test_a_ca_key_that_does_not_fit_is_told_and_nothing_is_advised(
+    small: Callable[..., Path],
+) -> None:
     folder = small()
     shutil.copy(folder / "certs/etcd1-key.pem", folder / "certs/ca-key.pem")
-    assert states(folder)["ca"] == ("mismatched", ("mismatched: `certs/ca-key.pem` is not its key",))
+    assert states(folder)["ca"] == (
+        "mismatched",
+        ("mismatched: `certs/ca-key.pem` is not its key",),
+    )
     assert look(folder).advice == ()
 
 
@@ -364,14 +424,18 @@ def test_a_ca_whose_request_can_t_be_read_asks_for_a_look_at_that_and_for_no_new
         (NOW - 10 * YEAR + DAY, ["make -C {0} regenerate", "make -C {0} renew"]),
     ],
 )
-def test_a_ca_at_its_end_asks_for_a_new_one(folder: Factory, begin: object, advice: list[str]) -> None:
+def test_a_ca_at_its_end_asks_for_a_new_one(
+    folder: Factory, begin: object, advice: list[str]
+) -> None:
     path = folder(*CLUSTER)
     certs.ca(path, begin=begin)  # type: ignore[arg-type]
     certs.member(path, begin=NOW - YEAR + DAY)
     assert [line.format(path) for line in advice] == list(look(path).advice)
 
 
-def test_a_missing_ca_beside_what_it_signed_is_nothing_that_make_mends(small: Callable[..., Path]) -> None:
+def test_a_missing_ca_beside_what_it_signed_is_nothing_that_make_mends(
+    small: Callable[..., Path],
+) -> None:
     folder = small("alice")
     for name in ("ca.pem", "ca-key.pem"):
         (folder / "certs" / name).unlink()
@@ -399,7 +463,9 @@ def test_more_targets_than_a_line_holds_are_all_of_them(small: Callable[..., Pat
     assert look(folder).advice == (f"make -C {folder} req",)
 
 
-def test_a_request_that_is_gone_or_broken_makes_its_certificate_stale(small: Callable[..., Path]) -> None:
+def test_a_request_that_is_gone_or_broken_makes_its_certificate_stale(
+    small: Callable[..., Path],
+) -> None:
     folder = small("alice", "bob", "carol")
     (folder / "config/req-alice.json").unlink()
     (folder / "config/req-bob.json").write_text("{")
@@ -440,7 +506,16 @@ def test_lines_and_targets_added_by_hand_count(small: Callable[..., Path]) -> No
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("2015", {"ca": "ca", "etcd1": "member", "etcd2": "member", "etcd3": "member", "proxy1": "member"}),
+        (
+            "2015",
+            {
+                "ca": "ca",
+                "etcd1": "member",
+                "etcd2": "member",
+                "etcd3": "member",
+                "proxy1": "member",
+            },
+        ),
         (
             "calico",
             {
@@ -482,8 +557,15 @@ def test_an_archived_set_is_read_without_its_makefile(signed: Factory) -> None:
     (archive,) = (folder / "archive").glob("2*")
     assert not (archive / "Makefile").exists()
     done = tls_scaffold("-C", str(archive), "status", "--json")
-    found = {each["name"]: (each["kind"], each["state"]) for each in json.loads(done.stdout)["components"]}
-    assert found == {"ca": ("ca", "valid"), "alice": ("user", "valid"), "etcd1": ("member", "valid")}
+    found = {
+        each["name"]: (each["kind"], each["state"])
+        for each in json.loads(done.stdout)["components"]
+    }
+    assert found == {
+        "ca": ("ca", "valid"),
+        "alice": ("user", "valid"),
+        "etcd1": ("member", "valid"),
+    }
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -595,7 +677,9 @@ def test_metrics_take_any_text_as_a_label(small: Callable[..., Path]) -> None:
     assert 'name="odd",kind="",cn="a\\"b\\\\c\\nd"}' in text
 
 
-def test_an_older_file_of_metrics_is_replaced_whole_or_not_at_all(small: Callable[..., Path], tmp_path: Path) -> None:
+def test_an_older_file_of_metrics_is_replaced_whole_or_not_at_all(
+    small: Callable[..., Path], tmp_path: Path
+) -> None:
     folder, target, aim = small(), tmp_path / "tls.prom", tmp_path / "aim"
     aim.write_text("precious")
     target.symlink_to(aim)
@@ -604,23 +688,38 @@ def test_an_older_file_of_metrics_is_replaced_whole_or_not_at_all(small: Callabl
     assert aim.read_text() == "precious"
     target.unlink()
     target.mkdir()
-    done = invoke("-C", str(folder), "status", "--prometheus", str(target), "--svg", str(tmp_path / "no/where.svg"))
+    done = invoke(
+        "-C",
+        str(folder),
+        "status",
+        "--prometheus",
+        str(target),
+        "--svg",
+        str(tmp_path / "no/where.svg"),
+    )
     assert done.exit_code == 1
     assert done.stderr.startswith("error: `")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["aim", "tls-setup", "tls.prom"]
 
 
 @pytest.mark.parametrize("option", ["--prometheus", "--svg"])
-@pytest.mark.parametrize(("name", "why"), [("no/where", "No such file or directory"), ("a.txt/b", "Not a directory")])
+@pytest.mark.parametrize(
+    ("name", "why"), [("no/where", "No such file or directory"), ("a.txt/b", "Not a directory")]
+)
 def test_a_file_that_cant_be_written_is_named_as_it_was_given(
     small: Callable[..., Path], tmp_path: Path, option: str, name: str, why: str
 ) -> None:
     (tmp_path / "a.txt").touch()
     done = invoke("-C", str(small()), "status", option, str(tmp_path / name))
-    assert (done.exit_code, done.stderr) == (1, f"error: `{tmp_path / name}` can't be written: {why}\n")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        f"error: `{tmp_path / name}` can't be written: {why}\n",
+    )
 
 
-def test_a_folder_that_takes_no_new_file_is_told_by_the_name_that_was_given(small: Callable[..., Path]) -> None:
+def test_a_folder_that_takes_no_new_file_is_told_by_the_name_that_was_given(
+    small: Callable[..., Path],
+) -> None:
     with as_somebody(small()) as folder:
         (folder / "config").chmod(0o555)
         done = invoke("-C", str(folder), "status", "--prometheus", str(folder / "config/x.prom"))
@@ -635,7 +734,9 @@ def test_a_pipe_is_written_into_and_stays_one(small: Callable[..., Path], tmp_pa
         with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
             done = tls_scaffold("-C", str(folder), "status", "--prometheus", str(target))
             assert done.returncode == 0, done.stderr
-            assert reader.communicate(timeout=60)[0].startswith("# HELP tls_scaffold_certificate_not_after_seconds")
+            assert reader.communicate(timeout=60)[0].startswith(
+                "# HELP tls_scaffold_certificate_not_after_seconds"
+            )
     assert (pipe.is_fifo(), link.is_symlink()) == (True, True)
 
 
@@ -665,7 +766,17 @@ def test_the_picture_shows_each_life_the_ca_s_first(every_state: Path, tmp_path:
     target = tmp_path / "lives.svg"
     invoke("-C", str(every_state), "status", "--svg", str(target))
     titles = [str(title.text) for title in parsed(target.read_text()).iter(f"{SVG}title")][1:]
-    names = ["ca", "etcd1", "expired", "expiring", "foreign", "left-over", "mismatched", "stale", "valid"]
+    names = [
+        "ca",
+        "etcd1",
+        "expired",
+        "expiring",
+        "foreign",
+        "left-over",
+        "mismatched",
+        "stale",
+        "valid",
+    ]
     assert [title.partition(":")[0] for title in titles] == names
     assert titles[0] == f"ca: {date(NOW - DAY)} to {date(NOW - DAY + 10 * YEAR)}, valid"
 
@@ -677,7 +788,9 @@ def test_status_changes_nothing_in_the_folder(every_state: Path) -> None:
 
 
 def test_colours_are_for_terminals_that_want_them(every_state: Path) -> None:
-    plain = CliRunner().invoke(cli, ["-C", str(every_state), "status"], color=True, env={"NO_COLOR": "1"})
+    plain = CliRunner().invoke(
+        cli, ["-C", str(every_state), "status"], color=True, env={"NO_COLOR": "1"}
+    )
     coloured = CliRunner().invoke(cli, ["-C", str(every_state), "status"], color=True)
     assert "\x1b[" not in plain.stdout
     assert "\x1b[31m\x1b[1mmismatched\x1b[0m" in coloured.stdout
@@ -712,8 +825,12 @@ def test_a_makefile_that_make_refuses_is_told_in_make_s_words(small: Callable[..
     assert "missing separator" in done.stderr
 
 
-@pytest.mark.parametrize("path", ["certs", "config", "Makefile", "certs/alice.pem", "certs/alice-key.pem", "."])
-def test_what_can_t_be_read_is_told_without_a_traceback(small: Callable[..., Path], path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["certs", "config", "Makefile", "certs/alice.pem", "certs/alice-key.pem", "."]
+)
+def test_what_can_t_be_read_is_told_without_a_traceback(
+    small: Callable[..., Path], path: str
+) -> None:
     with as_somebody(small("alice")) as folder:
         (folder / path).chmod(0)
         done = invoke("-C", str(folder), "status")
@@ -740,7 +857,9 @@ def test_a_ca_that_lies_elsewhere_once_more_is_no_orphan(small: Callable[..., Pa
     assert states(folder) == dict.fromkeys(("ca", "etcd1", "alice"), ("valid", ()))
 
 
-def test_an_orphan_of_a_second_ca_of_the_folder_is_signed_by_one_of_its_own(small: Callable[..., Path]) -> None:
+def test_an_orphan_of_a_second_ca_of_the_folder_is_signed_by_one_of_its_own(
+    small: Callable[..., Path],
+) -> None:
     folder = small()
     other = folder.parent / "other"
     certs.ca(other)
@@ -750,8 +869,12 @@ def test_an_orphan_of_a_second_ca_of_the_folder_is_signed_by_one_of_its_own(smal
             shutil.copy(other / f"certs/{source}{ending}", folder / f"certs/{target}{ending}")
     assert states(folder)["left"][1][0] == "mismatched: another CA than `certs/ca.pem` signed it"
     with (folder / "Makefile").open("a") as file:
-        file.write("\ncerts/peer-ca.pem:\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/peer-ca\n")
-        line = "cfssl gencert -ca certs/peer-ca.pem -ca-key certs/peer-ca-key.pem config/req-csr.json"
+        file.write(
+            "\ncerts/peer-ca.pem:\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/peer-ca\n"
+        )
+        line = (
+            "cfssl gencert -ca certs/peer-ca.pem -ca-key certs/peer-ca-key.pem config/req-csr.json"
+        )
         file.write(f"\npeer: certs/peer-ca.pem\n\t{line} | cfssljson -bare certs/peer\n")
     assert states(folder)["left"] == ("orphaned", ("orphaned: nothing asks for it",))
     assert not [each for each in check(folder, NOW).findings if each.where == "certs/left.pem"]
@@ -766,14 +889,21 @@ def test_a_certificate_that_nothing_asks_for_is_judged_once(
     certs.leaf(folder, "left")
     counted = Mock(wraps=judged)
     monkeypatch.setattr(reading, "judged", counted)
-    assert (reader.loose("certs/left.pem", orphan=True).ca, counted.call_count) == ("certs/ca.pem", 1)
+    assert (reader.loose("certs/left.pem", orphan=True).ca, counted.call_count) == (
+        "certs/ca.pem",
+        1,
+    )
 
 
 def test_a_file_in_pem_that_holds_no_certificate_has_no_state(small: Callable[..., Path]) -> None:
     folder = small("alice")
     before = states(folder)
-    for number, label in enumerate(("X509 CRL", "DH PARAMETERS", "CERTIFICATE REQUEST", "EC PRIVATE KEY")):
-        (folder / f"certs/other{number}.pem").write_text(f"-----BEGIN {label}-----\nMIIB\n-----END {label}-----\n")
+    for number, label in enumerate(
+        ("X509 CRL", "DH PARAMETERS", "CERTIFICATE REQUEST", "EC PRIVATE KEY")
+    ):
+        (folder / f"certs/other{number}.pem").write_text(
+            f"-----BEGIN {label}-----\nMIIB\n-----END {label}-----\n"
+        )
     assert states(folder) == before
     (folder / "Makefile").unlink()
     shutil.rmtree(folder / "config")
@@ -806,7 +936,9 @@ def test_what_a_loop_signs_is_asked_for(small: Callable[..., Path], words: str) 
     assert look(folder).advice == (f"make -C {folder} req",)
 
 
-def test_of_a_loop_that_is_not_understood_is_told_where_it_stands(small: Callable[..., Path]) -> None:
+def test_of_a_loop_that_is_not_understood_is_told_where_it_stands(
+    small: Callable[..., Path],
+) -> None:
     folder = small("alice", "bob")
     (folder / "Makefile").write_text(LOOP.replace("{0}", "`ls users`"))
     done = tls_scaffold("-C", str(folder), "status")
@@ -816,7 +948,10 @@ def test_of_a_loop_that_is_not_understood_is_told_where_it_stands(small: Callabl
     assert done.stderr.splitlines() == [
         f"note: Makefile:6 signs in a way that is not understood, what it asks for is not known here: `{loop}`"
     ]
-    assert states(folder)["alice"] == ("orphaned", ("orphaned: no line that is understood asks for it",))
+    assert states(folder)["alice"] == (
+        "orphaned",
+        ("orphaned: no line that is understood asks for it",),
+    )
     assert json.loads(invoke("-C", str(folder), "status", "--json").stdout)["components"]
 
 
@@ -824,7 +959,9 @@ def test_two_lines_for_one_certificate_are_one_row(small: Callable[..., Path]) -
     folder = small("alice")
     line = "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
     text = f"team:\n\t{line} config/req-alice.json | cfssljson -bare certs/alice\n"
-    (folder / "team.mk").write_text(f"{text}again:\n\t{line} config/req-csr.json | cfssljson -bare certs/alice\n")
+    (folder / "team.mk").write_text(
+        f"{text}again:\n\t{line} config/req-csr.json | cfssljson -bare certs/alice\n"
+    )
     with (folder / "Makefile").open("a") as file:
         file.write("include team.mk # gencert\n")
     lines = look(folder).to_prometheus().splitlines()
@@ -832,7 +969,9 @@ def test_two_lines_for_one_certificate_are_one_row(small: Callable[..., Path]) -
     assert len([row for row in look(folder).rows if row.name == "alice"]) == 1
 
 
-def test_a_certificate_that_is_not_valid_yet_is_signed_again_by_its_own_target(small: Callable[..., Path]) -> None:
+def test_a_certificate_that_is_not_valid_yet_is_signed_again_by_its_own_target(
+    small: Callable[..., Path],
+) -> None:
     folder = small("alice")
     certs.leaf(folder, "alice", begin=NOW + DAY)
     assert states(folder)["alice"][0] == "expired"
@@ -845,19 +984,29 @@ def test_without_a_makefile_the_inventory_still_says_what_is_a_proxy(folder: Fac
     certs.member(path)
     certs.member(path, "proxy1")
     (path / "Makefile").unlink()
-    assert {row.name: row.kind for row in look(path).rows} == {"ca": "ca", "etcd1": "member", "proxy1": "proxy"}
+    assert {row.name: row.kind for row in look(path).rows} == {
+        "ca": "ca",
+        "etcd1": "member",
+        "proxy1": "proxy",
+    }
 
 
 def test_an_inventory_that_can_not_be_read_hides_no_certificate(small: Callable[..., Path]) -> None:
     folder = small("alice")
     (folder / "tls-scaffold.json").write_text("{")
     done = invoke("-C", str(folder), "status", "--json")
-    assert {each["name"] for each in json.loads(done.stdout)["components"]} == {"ca", "etcd1", "alice"}
+    assert {each["name"] for each in json.loads(done.stdout)["components"]} == {
+        "ca",
+        "etcd1",
+        "alice",
+    }
     assert done.exit_code == 1
     assert "`tls-scaffold.json` is not JSON" in done.stderr.replace(f"{folder}/", "")
 
 
-def test_a_folder_below_one_called_archive_is_no_archived_set(small: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_folder_below_one_called_archive_is_no_archived_set(
+    small: Callable[..., Path], tmp_path: Path
+) -> None:
     folder = small("alice")
     (tmp_path / "archive").mkdir()
     copy = Path(shutil.copytree(folder, tmp_path / "archive/copy"))

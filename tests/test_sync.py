@@ -31,7 +31,10 @@ DATA = {
     "config/ca-config.json": ('"expiry": "8760h"', '"expiry": "4380h"'),
     "config/ca-csr.json": ('"87600h"', '"43800h"'),
     "config/req-csr.json": ('"10.0.0.1",', '"10.0.0.1",\n    "ours.example.com",'),
-    "config/req-calico.json": ('"hosts": []', '"hosts": [],\n  "crl_url": "http://crl.example.com"'),
+    "config/req-calico.json": (
+        '"hosts": []',
+        '"hosts": [],\n  "crl_url": "http://crl.example.com"',
+    ),
 }
 MAKEFILE = ("#RENEW_DAYS = 30", "RENEW_DAYS = 60")
 GENERATED = {
@@ -65,15 +68,28 @@ def test_a_folder_that_follows_its_inventory_is_left_alone_in_silence(folder: Fa
     assert contents(path) == before
 
 
-def test_an_edited_inventory_is_followed_as_if_the_folder_were_new(folder: Factory, tmp_path: Path) -> None:
+def test_an_edited_inventory_is_followed_as_if_the_folder_were_new(
+    folder: Factory, tmp_path: Path
+) -> None:
     path = folder("--members", "10.0.0.1", "--users", "calico")
-    change(path, users=[{"name": "zed", "cn": "zed"}], expiry="4380h", key="rsa-2048", separate_requests=True)
-    assert kept(path, "sync", "--check", code=1).stderr.startswith(f"error: `{path}` does not follow its inventory\n")
+    change(
+        path,
+        users=[{"name": "zed", "cn": "zed"}],
+        expiry="4380h",
+        key="rsa-2048",
+        separate_requests=True,
+    )
+    assert kept(path, "sync", "--check", code=1).stderr.startswith(
+        f"error: `{path}` does not follow its inventory\n"
+    )
     kept(path, "sync")
     assert kept(path, "sync", "--check").stderr == ""
     new = tmp_path / "new"
     tls_scaffold("new", str(new), "--from", str(path / "tls-scaffold.json"))
-    assert {**contents(path), "tls-scaffold.json": b""} == {**contents(new), "tls-scaffold.json": b""}
+    assert {**contents(path), "tls-scaffold.json": b""} == {
+        **contents(new),
+        "tls-scaffold.json": b"",
+    }
 
 
 def test_a_dry_run_shows_a_diff_that_makes_the_very_same_changes(folder: Factory) -> None:
@@ -90,7 +106,10 @@ def test_a_dry_run_shows_a_diff_that_makes_the_very_same_changes(folder: Factory
     shutil.rmtree(copy / ".git")
     kept(path, "sync")
     here, there = (
-        {re.sub("^archive/[^/]*/", "archive/", name): content for name, content in contents(each).items()}
+        {
+            re.sub("^archive/[^/]*/", "archive/", name): content
+            for name, content in contents(each).items()
+        }
         for each in (path, copy)
     )
     assert here == there
@@ -98,7 +117,9 @@ def test_a_dry_run_shows_a_diff_that_makes_the_very_same_changes(folder: Factory
 
 
 @pytest.mark.parametrize("name", sorted({"Makefile", *DATA}))
-def test_what_a_team_may_edit_keeps_the_edit_while_the_rest_follows(folder: Factory, name: str) -> None:
+def test_what_a_team_may_edit_keeps_the_edit_while_the_rest_follows(
+    folder: Factory, name: str
+) -> None:
     path, unedited = folder(name="edited"), folder(name="unedited")
     old, new = EDITS[name]
     edit(path / name, old, new)
@@ -117,7 +138,9 @@ def test_what_a_team_may_edit_keeps_the_edit_while_the_rest_follows(folder: Fact
 
 
 @pytest.mark.parametrize("name", sorted(GENERATED))
-def test_what_is_generated_is_replaced_and_an_edited_one_is_in_the_archive(folder: Factory, name: str) -> None:
+def test_what_is_generated_is_replaced_and_an_edited_one_is_in_the_archive(
+    folder: Factory, name: str
+) -> None:
     path, fresh = folder(), folder(name="fresh")
     edit(path / name, *GENERATED[name])
     edited = (path / name).read_bytes()
@@ -133,7 +156,9 @@ def test_what_is_generated_is_replaced_and_an_edited_one_is_in_the_archive(folde
     home = "Makefile" if name in ("sign.sh", "tls-scaffold.mk") else "tls-scaffold.json"
     home = "a file of another name" if name in (".gitignore", "README.md") else home
     shelf = copy.relative_to(path).parts[1]
-    told = f"replaced {name}: it was edited, what it was is in archive/{shelf}; edits belong in {home}"
+    told = (
+        f"replaced {name}: it was edited, what it was is in archive/{shelf}; edits belong in {home}"
+    )
     assert [line for line in said.splitlines() if line.startswith(told)]
     assert kept(path, "sync", "--check").stderr == ""
 
@@ -146,14 +171,18 @@ def test_what_another_version_generates_otherwise_is_replaced_without_a_word_of_
     upgrade(path, name, *GENERATED[name][::-1])
     edit(path / name, *GENERATED[name])
     assert f"  {name}" in kept(path, "sync", "--check", code=1).stderr.splitlines()
-    assert sorted(kept(path, "sync").stderr.splitlines()) == sorted([f"wrote {RECORD}", f"wrote {name}"])
+    assert sorted(kept(path, "sync").stderr.splitlines()) == sorted(
+        [f"wrote {RECORD}", f"wrote {name}"]
+    )
     assert kept_contents(path) == contents(fresh)
 
 
 def test_no_file_names_the_version_of_the_program(folder: Factory) -> None:
     path = folder()
     assert not [
-        name for name, text in contents(path).items() if isinstance(text, bytes) and __version__.encode() in text
+        name
+        for name, text in contents(path).items()
+        if isinstance(text, bytes) and __version__.encode() in text
     ]
 
 
@@ -163,7 +192,10 @@ def test_a_folder_of_a_newer_format_is_refused_by_both_numbers(folder: Factory) 
     before = contents(path)
     for words in (["sync"], ["sync", "--check"], ["add", "--user", "zed"], ["remove", "calico"]):
         said = kept(path, *words, code=1).stderr
-        assert f"has the format {VERSION + 1}, and this tls-scaffold knows the format {VERSION}" in said
+        assert (
+            f"has the format {VERSION + 1}, and this tls-scaffold knows the format {VERSION}"
+            in said
+        )
         assert "what" not in said.splitlines()[0]
     assert contents(path) == before
 
@@ -199,10 +231,16 @@ def test_check_is_red_where_a_component_s_line_is_not_what_the_inventory_says(
     assert kept(path, "sync", "--check", code=1).stderr.splitlines()[1] == "  Makefile"
     assert kept(path, "sync").stderr == "wrote Makefile\n"
     text = (path / "Makefile").read_text()
-    assert (after in text, text.count("req-calico"), len(text)) == (True, before.count("req-calico"), len(before))
+    assert (after in text, text.count("req-calico"), len(text)) == (
+        True,
+        before.count("req-calico"),
+        len(before),
+    )
 
 
-def test_check_is_red_for_a_component_that_is_gone_and_a_note_for_an_edit_of_the_team_s(folder: Factory) -> None:
+def test_check_is_red_for_a_component_that_is_gone_and_a_note_for_an_edit_of_the_team_s(
+    folder: Factory,
+) -> None:
     path = folder()
     edit(path / "Makefile", LINE, LINE.replace("client", "peer"))
     edit(path / "config/req-calico.json", *DATA["config/req-calico.json"])
@@ -216,7 +254,9 @@ def test_check_is_red_for_a_component_that_is_gone_and_a_note_for_an_edit_of_the
     assert "calico" not in (path / "Makefile").read_text()
 
 
-def test_reset_puts_back_the_component_lines_of_the_makefile_and_nothing_else(folder: Factory) -> None:
+def test_reset_puts_back_the_component_lines_of_the_makefile_and_nothing_else(
+    folder: Factory,
+) -> None:
     path = folder()
     edit(path / "Makefile", *MAKEFILE)
     before = (path / "Makefile").read_text()
@@ -236,7 +276,9 @@ def test_a_profile_of_the_inventory_reaches_a_line_that_was_not_edited(folder: F
 
 
 @pytest.mark.parametrize("name", sorted(CLASHES))
-def test_every_file_changed_on_both_sides_in_one_place_is_left_with_ours_beside_it(folder: Factory, name: str) -> None:
+def test_every_file_changed_on_both_sides_in_one_place_is_left_with_ours_beside_it(
+    folder: Factory, name: str
+) -> None:
     path = folder()
     before, rendered, edited = CLASHES[name]
     ours = (path / name).read_bytes()
@@ -269,7 +311,9 @@ def test_a_conflict_settled_by_taking_ours_takes_its_copy_away(folder: Factory) 
     assert contents(path) == contents(folder(name="new"))
 
 
-def test_a_file_of_the_teams_that_is_called_like_our_copy_goes_to_the_archive(folder: Factory) -> None:
+def test_a_file_of_the_teams_that_is_called_like_our_copy_goes_to_the_archive(
+    folder: Factory,
+) -> None:
     path = folder()
     mine = '{"CN": "of the team"}'
     (path / f"{NAME}.new").write_text(mine, encoding="utf-8")
@@ -291,19 +335,33 @@ def test_notes_that_a_user_makes_in_our_copy_stay_while_ours_is_the_same(folder:
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
-def test_the_guides_stanza_a_target_at_the_end_and_a_request_by_hand_survive_every_command(signed: Factory) -> None:
+def test_the_guides_stanza_a_target_at_the_end_and_a_request_by_hand_survive_every_command(
+    signed: Factory,
+) -> None:
     path = signed()
     makefile = path / "Makefile"
     target = "\ndeploy: all\n\tscp certs/ca.pem edge:\n"
     makefile.write_text(makefile.read_text(encoding="utf-8") + target, encoding="utf-8")
-    rule = next(line for line in makefile.read_text(encoding="utf-8").splitlines() if line.startswith("req:")) + "\n"
+    rule = (
+        next(
+            line
+            for line in makefile.read_text(encoding="utf-8").splitlines()
+            if line.startswith("req:")
+        )
+        + "\n"
+    )
     edit(makefile, rule, rule + GUIDE)
     line = "req-typha certs/typha.pem: config/req-typha.json ; $(sign) -profile client $<\n"
     edit(makefile, "# Users\n", f"# Users\n{line}")
     by_hand = '{"CN": "%s", "hosts": [""],\n "key": {"algo": "ecdsa", "size": 256}}'
     for name in ("felix", "typha", "zed"):
         (path / f"config/req-{name}.json").write_text(by_hand % name, encoding="utf-8")
-    for words in (["add", "--users", "zed,yak"], ["add", "--members", "10.0.0.4"], ["remove", "yak"], ["sync"]):
+    for words in (
+        ["add", "--users", "zed,yak"],
+        ["add", "--members", "10.0.0.4"],
+        ["remove", "yak"],
+        ["sync"],
+    ):
         done = kept(path, *words)
         assert "conflict" not in done.stderr
         text = makefile.read_text(encoding="utf-8")
@@ -317,7 +375,9 @@ def test_the_guides_stanza_a_target_at_the_end_and_a_request_by_hand_survive_eve
     assert archived.read_text(encoding="utf-8") == by_hand % "zed"
 
 
-def test_without_its_record_a_folder_counts_what_differs_as_edited_and_says_so(folder: Factory) -> None:
+def test_without_its_record_a_folder_counts_what_differs_as_edited_and_says_so(
+    folder: Factory,
+) -> None:
     path = folder()
     shutil.rmtree(path / ".tls-scaffold")
     edit(path / "Makefile", LINE, LINE.replace("client", "peer"))
@@ -340,7 +400,9 @@ def test_without_its_record_a_folder_counts_what_differs_as_edited_and_says_so(f
     assert contents(path)[RECORD] == contents(folder(name="new"))[RECORD]
 
 
-def test_without_its_record_what_is_generated_is_replaced_and_in_the_archive(folder: Factory) -> None:
+def test_without_its_record_what_is_generated_is_replaced_and_in_the_archive(
+    folder: Factory,
+) -> None:
     path = folder()
     shutil.rmtree(path / ".tls-scaffold")
     edit(path / "sign.sh", *GENERATED["sign.sh"])
@@ -354,7 +416,11 @@ def test_without_its_record_what_is_generated_is_replaced_and_in_the_archive(fol
     "damage",
     [
         *("", "{", "sign.sh\tx", "config/req-csr.json\t{", "\0", "x" * 100_000),
-        *('config/req-csr.json\t{"CN": "\\ud800"}', "req-calico\tx", 'config/req-csr.json\t{"CN": 1, "CN": 2}'),
+        *(
+            'config/req-csr.json\t{"CN": "\\ud800"}',
+            "req-calico\tx",
+            'config/req-csr.json\t{"CN": 1, "CN": 2}',
+        ),
     ],
 )
 def test_without_its_record_components_still_come_and_go(folder: Factory, damage: str) -> None:
@@ -411,7 +477,9 @@ def test_reset_puts_a_file_back_as_it_is_rendered(folder: Factory, name: str, st
 
     assert (path / name).read_bytes() == (fresh / name).read_bytes()
     assert not (path / f"{name}.new").exists()
-    assert [copy.read_bytes() for copy in path.glob(f"archive/*/{name}")] == [edited] * (state != "deleted")
+    assert [copy.read_bytes() for copy in path.glob(f"archive/*/{name}")] == [edited] * (
+        state != "deleted"
+    )
     assert kept(path, "sync", "--check").stderr == ""
 
 
@@ -424,7 +492,9 @@ def test_reset_of_what_is_generated_renders_it(folder: Factory, name: str) -> No
     assert [copy.read_text() for copy in path.glob(f"archive/2*/{name}")] == ["mine\n"]
 
 
-@pytest.mark.parametrize("name", ["tls-scaffold.json", ".tls-scaffold/rendered.tsv", "certs/ca.pem", "../Makefile"])
+@pytest.mark.parametrize(
+    "name", ["tls-scaffold.json", ".tls-scaffold/rendered.tsv", "certs/ca.pem", "../Makefile"]
+)
 def test_only_what_is_rendered_is_reset(folder: Factory, name: str) -> None:
     path = folder()
     before = contents(path)
@@ -459,11 +529,16 @@ def test_modes_stay(folder: Factory) -> None:
     path = folder()
     (path / "Procfile").chmod(0o640)
     kept(path, "add", "--members", "10.0.0.4")
-    assert ((path / "Procfile").stat().st_mode & 0o777, (path / "sign.sh").stat().st_mode & 0o111) == (0o640, 0o111)
+    assert (
+        (path / "Procfile").stat().st_mode & 0o777,
+        (path / "sign.sh").stat().st_mode & 0o111,
+    ) == (0o640, 0o111)
 
 
 @pytest.mark.parametrize("name", ["config", "certs", "archive", ".tls-scaffold"])
-def test_nothing_is_written_through_a_link_that_leads_elsewhere(folder: Factory, tmp_path: Path, name: str) -> None:
+def test_nothing_is_written_through_a_link_that_leads_elsewhere(
+    folder: Factory, tmp_path: Path, name: str
+) -> None:
     path = folder()
     outside = tmp_path / "outside"
     if (path / name).exists():
@@ -479,11 +554,19 @@ def test_nothing_is_written_through_a_link_that_leads_elsewhere(folder: Factory,
 
 SHELF = "archive/20260131T235959Z"
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no inventory": (lambda path: (path / "tls-scaffold.json").unlink(), "is not a folder that tls-scaffold keeps"),
+    "no inventory": (
+        lambda path: (path / "tls-scaffold.json").unlink(),
+        "is not a folder that tls-scaffold keeps",
+    ),
     "a mistake in it": (lambda path: change(path, key="rsa-7"), "key: `rsa-7` is not understood"),
-    "no text": (lambda path: (path / "Makefile").write_bytes(b"\xff"), "is not text in UTF-8 (byte 0)"),
+    "no text": (
+        lambda path: (path / "Makefile").write_bytes(b"\xff"),
+        "is not text in UTF-8 (byte 0)",
+    ),
     "a folder for a file": (
-        lambda path: shutil.copytree(path / "config", (path / "Makefile").rename(path / "old").with_name("Makefile")),
+        lambda path: shutil.copytree(
+            path / "config", (path / "Makefile").rename(path / "old").with_name("Makefile")
+        ),
         "is not a plain file",
     ),
     "a record of other places": (
@@ -521,7 +604,11 @@ def test_what_a_killed_command_had_decided_is_done_by_the_same_command_but_not_b
     plan = update.preview(path, Change(old, new))
     entry = journal.Entry(("add", json.dumps({"users": ["zed"]})), plan)
     (path / journal.FILE).write_text(json.dumps(asdict(entry)), encoding="utf-8")
-    for words in (["sync", "--dry-run"], ["sync", "--check"], ["add", "--users", "zed", "--dry-run"]):
+    for words in (
+        ["sync", "--dry-run"],
+        ["sync", "--check"],
+        ["add", "--users", "zed", "--dry-run"],
+    ):
         error = kept(path, *words, code=1).stderr
         hint = "`tls-scaffold sync` finishes its work"
         assert error == f"error: a command was killed while it worked on `{path}`\n\nhint: {hint}\n"
@@ -538,7 +625,10 @@ def test_our_copy_that_was_edited_by_hand_goes_to_the_archive_before_a_newer_tak
     plan = Plan(SHELF, (Step("Makefile", "old", "new"),), notes=(Note("wrote", "Makefile"),))
     done = journal.carry_out(tmp_path, journal.Entry(("sync",), plan))
     archived = ours != "new"
-    assert done.notes == (Note("conflict", "Makefile"), *([Note("archived", "Makefile.new")] if archived else []))
+    assert done.notes == (
+        Note("conflict", "Makefile"),
+        *([Note("archived", "Makefile.new")] if archived else []),
+    )
     assert contents(tmp_path) == {
         "Makefile": b"edited meanwhile",
         "Makefile.new": b"new",
@@ -546,7 +636,9 @@ def test_our_copy_that_was_edited_by_hand_goes_to_the_archive_before_a_newer_tak
     }
 
 
-def test_a_sync_that_finishes_a_killed_one_also_follows_what_was_edited_since(folder: Factory) -> None:
+def test_a_sync_that_finishes_a_killed_one_also_follows_what_was_edited_since(
+    folder: Factory,
+) -> None:
     path, expected = folder(), folder(name="expected")
     change(path, expiry="4380h")
     now = intake.load(path)
@@ -579,10 +671,14 @@ def test_what_can_not_be_read_is_told_with_what_was_to_be_done(folder: Factory) 
     path = folder()
     (path / "Makefile").unlink()
     (path / "Makefile").mkdir()
-    assert kept(path, "sync", code=1).stderr == f"error: `{path / 'Makefile'}` is not a plain file\n"
+    assert (
+        kept(path, "sync", code=1).stderr == f"error: `{path / 'Makefile'}` is not a plain file\n"
+    )
 
 
-def test_without_its_record_an_edit_of_the_inventory_that_was_not_followed_yet_is(folder: Factory) -> None:
+def test_without_its_record_an_edit_of_the_inventory_that_was_not_followed_yet_is(
+    folder: Factory,
+) -> None:
     path = folder()
     document = json.loads((path / "tls-scaffold.json").read_text())
     document["members"][0]["hosts"].append("10.0.0.99")
@@ -656,7 +752,9 @@ def test_commands_that_do_more_than_sign_stay_when_a_component_comes(folder: Fac
     assert more in (path / "Makefile").read_text()
 
 
-def test_a_line_that_a_team_wrote_for_a_user_becomes_that_user_s_and_leaves_with_it(folder: Factory) -> None:
+def test_a_line_that_a_team_wrote_for_a_user_becomes_that_user_s_and_leaves_with_it(
+    folder: Factory,
+) -> None:
     path = folder("--members", "10.0.0.1")
     makefile = path / "Makefile"
     line = "req-felix certs/felix.pem: config/req-felix.json ; $(sign) -profile peer $< # ours\n"
@@ -688,6 +786,11 @@ def test_a_diff_counts_lines_as_git_does(folder: Factory) -> None:
     change(path, users=[{"name": "zed", "cn": "zed"}])
     patch = kept(path, "sync", "--dry-run").stdout
     done = subprocess.run(
-        ["git", "apply", "--check", "-"], cwd=path, input=patch, text=True, capture_output=True, check=False
+        ["git", "apply", "--check", "-"],
+        cwd=path,
+        input=patch,
+        text=True,
+        capture_output=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -20,7 +20,10 @@ from tls_scaffold.rendering import documents, template
 INVENTORY = {
     "members": ["10.0.0.1", "b=fd00::1+etcd-b.example"],
     "proxies": 1,
-    "users": ["calico", "k=Kübe {{ 7*7 }} {% raw %} $(shell touch ran) `touch ran` '\" \\ | \U0001f512"],
+    "users": [
+        "calico",
+        "k=Kübe {{ 7*7 }} {% raw %} $(shell touch ran) `touch ran` '\" \\ | \U0001f512",
+    ],
 }
 RENDER = """
 import json, sys
@@ -57,9 +60,14 @@ def test_a_record_of_edits_can_name_each_of_them() -> None:
     assert {path for path in tree if reach.rendered_problem(path)} == {".tls-scaffold/rendered.tsv"}
 
 
-def test_what_killed_runs_left_in_the_temporary_directory_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_killed_runs_left_in_the_temporary_directory_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    old, young, other = (tmp_path / name for name in ("tls-scaffold-render-old", "tls-scaffold-render-young", "other"))
+    old, young, other = (
+        tmp_path / name
+        for name in ("tls-scaffold-render-old", "tls-scaffold-render-young", "other")
+    )
     for folder in (old, young, other):
         (folder / "tls-setup").mkdir(parents=True)
     (tmp_path / "tls-scaffold-render-link").symlink_to(other)
@@ -68,7 +76,11 @@ def test_what_killed_runs_left_in_the_temporary_directory_goes(tmp_path: Path, m
 
     template.render(intake.of_data(INVENTORY))
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "tls-scaffold-render-link", young.name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "other",
+        "tls-scaffold-render-link",
+        young.name,
+    ]
     assert (other / "tls-setup").is_dir()
 
 
@@ -98,7 +110,10 @@ def test_the_signing_profiles_are_those_of_hack_tls_setup_and_one_for_clients() 
         "signing": {
             "default": {"usages": both, "expiry": "2160h"},
             "profiles": {
-                "client": {"usages": ["signing", "key encipherment", "client auth"], "expiry": "2160h"},
+                "client": {
+                    "usages": ["signing", "key encipherment", "client auth"],
+                    "expiry": "2160h",
+                },
             },
         }
     }
@@ -107,7 +122,13 @@ def test_the_signing_profiles_are_those_of_hack_tls_setup_and_one_for_clients() 
 def git_takes(folder: Path, **more: object) -> list[str]:
     """Render a folder, put into it what is made there, and return what `git add .` takes that was not rendered."""
     tree = template.render(intake.of_data({**INVENTORY, **more}))
-    made = ["data/etcd1/member", "issued/x-1-2.pem", "issued/.x", ".tls-scaffold/.work.1/x", "pki/calico-key.pem"]
+    made = [
+        "data/etcd1/member",
+        "issued/x-1-2.pem",
+        "issued/.x",
+        ".tls-scaffold/.work.1/x",
+        "pki/calico-key.pem",
+    ]
     for path in (*tree, *made):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(tree.get(path, ""))
@@ -116,7 +137,9 @@ def git_takes(folder: Path, **more: object) -> list[str]:
     return sorted({*run("git", "ls-files", cwd=folder).stdout.splitlines()} - tree.keys())
 
 
-def test_what_is_made_is_kept_out_of_git_and_the_record_of_certificates_is_not(tmp_path: Path) -> None:
+def test_what_is_made_is_kept_out_of_git_and_the_record_of_certificates_is_not(
+    tmp_path: Path,
+) -> None:
     assert git_takes(tmp_path) == ["issued/x-1-2.pem", "pki/calico-key.pem"]
 
 
@@ -125,14 +148,22 @@ def test_the_record_is_kept_out_of_git_where_the_inventory_says_so(tmp_path: Pat
 
 
 def test_keys_outside_certs_are_kept_out_of_git_by_name(tmp_path: Path) -> None:
-    assert git_takes(tmp_path, users=[{"name": "calico", "output": "pki/calico"}]) == ["issued/x-1-2.pem"]
+    assert git_takes(tmp_path, users=[{"name": "calico", "output": "pki/calico"}]) == [
+        "issued/x-1-2.pem"
+    ]
 
 
 @pytest.mark.parametrize(
     ("path", "begin"),
     [
-        ("README.md", "<!-- Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line stands. -->\n"),
-        (".gitignore", "# Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line stands.\n"),
+        (
+            "README.md",
+            "<!-- Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line stands. -->\n",
+        ),
+        (
+            ".gitignore",
+            "# Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line stands.\n",
+        ),
         ("COMPONENTS.md", "<!-- Made by tls-scaffold, replaced whole by `tls-scaffold sync`: "),
         ("Procfile", "# Made by tls-scaffold, replaced whole by `tls-scaffold sync`: "),
     ],
@@ -142,9 +173,14 @@ def test_the_first_line_says_who_made_a_file_and_whether_edits_last(path: str, b
 
 
 def test_the_readme_is_the_same_in_every_folder() -> None:
-    others = intake.of_data({"members": "a", "users": "root", "record": False, "separate_requests": True})
+    others = intake.of_data(
+        {"members": "a", "users": "root", "record": False, "separate_requests": True}
+    )
 
-    assert template.render(others)["README.md"] == template.render(intake.of_data(INVENTORY))["README.md"]
+    assert (
+        template.render(others)["README.md"]
+        == template.render(intake.of_data(INVENTORY))["README.md"]
+    )
 
 
 def test_the_readme_names_every_file_and_target_there_is() -> None:
@@ -166,7 +202,9 @@ def test_each_component_has_a_row_and_the_last_cell_says_who_reads_its_files_aga
 
     # As sign.sh looks for them.
     again = {
-        each.name: [line[:-2].rpartition(" | ")[2] for line in lines if line.startswith(f"| {each.name} |")]
+        each.name: [
+            line[:-2].rpartition(" | ")[2] for line in lines if line.startswith(f"| {each.name} |")
+        ]
         for each in inventory.components
     }
     etcd = "etcd reads it at each new connection: nothing has to be restarted"
@@ -176,7 +214,9 @@ def test_each_component_has_a_row_and_the_last_cell_says_who_reads_its_files_aga
         "peer-n": [etcd],
         "proxy1": [f"etcd grpc-proxy{etcd.removeprefix('etcd')}"],
         "root": ["etcdctl reads it at each call: nothing has to be restarted"],
-        "kube-apiserver": ["kube-apiserver reads it at each new connection to etcd: nothing has to be restarted"],
+        "kube-apiserver": [
+            "kube-apiserver reads it at each new connection to etcd: nothing has to be restarted"
+        ],
         "calico-node": ["renew its Secret in Kubernetes, then restart Calico's pods"],
         "calicoctl": ["calicoctl reads it at each call: nothing has to be restarted"],
         "x": ["its client reads it at its start: restart that"],
@@ -186,7 +226,9 @@ def test_each_component_has_a_row_and_the_last_cell_says_who_reads_its_files_aga
 
 def test_the_rows_name_the_files_that_are_there() -> None:
     members = [{"name": "n", "hosts": ["n"], "peer": {"output": "pki/n"}}]
-    inventory = intake.of_data({"members": members, "users": ["calico", {"name": "u", "output": "pki/u"}]})
+    inventory = intake.of_data(
+        {"members": members, "users": ["calico", {"name": "u", "output": "pki/u"}]}
+    )
 
     assert [(row.name, row.takes) for row in overview.rows(inventory)] == [
         ("n", "--cert-file=certs/n.pem --key-file=certs/n-key.pem"),
@@ -207,7 +249,8 @@ def test_one_more_user_is_few_more_lines_beside_its_request() -> None:
 
     changed = {
         path: sum(
-            line[:2] in ("+ ", "- ") for line in difflib.ndiff(before[path].splitlines(), after[path].splitlines())
+            line[:2] in ("+ ", "- ")
+            for line in difflib.ndiff(before[path].splitlines(), after[path].splitlines())
         )
         for path in before
         if before[path] != after[path] and path not in (".tls-scaffold/rendered.tsv", "rbac.sh")
@@ -227,7 +270,9 @@ def test_text_that_looks_like_code_comes_out_as_that_text() -> None:
 
 def rendered_under(folder: Path, variables: dict[str, str]) -> str:
     folder.mkdir(exist_ok=True)
-    done = run(sys.executable, "-c", RENDER, json.dumps(INVENTORY), cwd=folder, umask=-1, **variables)
+    done = run(
+        sys.executable, "-c", RENDER, json.dumps(INVENTORY), cwd=folder, umask=-1, **variables
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -240,7 +285,9 @@ def rendered_under(folder: Path, variables: dict[str, str]) -> str:
         {"PYTHONHASHSEED": "4711", "TZ": "America/Anchorage"},
     ],
 )
-def test_the_same_inventory_renders_the_same_bytes_everywhere(tmp_path: Path, variables: dict[str, str]) -> None:
+def test_the_same_inventory_renders_the_same_bytes_everywhere(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
     here = rendered_under(tmp_path / "here", {"PYTHONHASHSEED": "0", "TZ": "UTC"})
 
     assert rendered_under(tmp_path / "with a blank", variables) == here
@@ -250,7 +297,12 @@ def test_the_same_inventory_renders_the_same_bytes_everywhere(tmp_path: Path, va
 def test_nothing_of_the_machine_stands_in_a_folder() -> None:
     text = "\n".join(template.render(intake.of_data(INVENTORY)).values())
 
-    for word in (str(Path.home()), str(Path(__file__).parents[1]), os.uname().nodename, tempfile.gettempdir()):
+    for word in (
+        str(Path.home()),
+        str(Path(__file__).parents[1]),
+        os.uname().nodename,
+        tempfile.gettempdir(),
+    ):
         assert word not in text, word
 
 
@@ -266,14 +318,29 @@ def test_nothing_of_home_is_read_or_written(tmp_path: Path, home: str) -> None:
 
     done = run(
         *("strace", "-f", "-qq", "-e", "trace=file", "-o", str(trace)),
-        *("-E", "COVERAGE_PROCESS_CONFIG", "-E", "COVERAGE_PROCESS_START"),  # coverage looks around in HOME
-        *(str(Path(sys.executable).parent / "tls-scaffold"), "new", str(tmp_path / "made"), "--members", "10.0.0.1"),
+        *(
+            "-E",
+            "COVERAGE_PROCESS_CONFIG",
+            "-E",
+            "COVERAGE_PROCESS_START",
+        ),  # coverage looks around in HOME
+        *(
+            str(Path(sys.executable).parent / "tls-scaffold"),
+            "new",
+            str(tmp_path / "made"),
+            "--members",
+            "10.0.0.1",
+        ),
         HOME=str(place),
         XDG_CONFIG_HOME=str(place / ".config"),
     )
 
     assert done.returncode == 0, done.stderr
-    touched = [line for line in trace.read_text().splitlines() if f"{place}/" in line or f'"{place}"' in line]
+    touched = [
+        line
+        for line in trace.read_text().splitlines()
+        if f"{place}/" in line or f'"{place}"' in line
+    ]
     assert touched == []
     assert (tmp_path / "made/tls-scaffold.json").exists()
 
@@ -284,7 +351,10 @@ def test_an_installation_without_the_template_is_told(monkeypatch: pytest.Monkey
     with pytest.raises(ScaffoldError) as caught:
         template.location()
 
-    assert str(caught.value) == "the template is missing from the installation\n\nhint: install tls-scaffold again"
+    assert (
+        str(caught.value)
+        == "the template is missing from the installation\n\nhint: install tls-scaffold again"
+    )
 
 
 def test_rendering_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
@@ -304,15 +374,24 @@ def test_many_users_stand_one_a_line_and_no_line_grows() -> None:
 
 
 def test_the_ports_of_the_most_members_are_ports() -> None:
-    inventory = intake.of_data({"members": [f"m{number}" for number in range(components.MOST_MEMBERS)]})
-    ports = [int(port) for port in re.findall(r"127\.0\.0\.1:([0-9]+)", template.render(inventory)["Procfile"])]
+    inventory = intake.of_data(
+        {"members": [f"m{number}" for number in range(components.MOST_MEMBERS)]}
+    )
+    ports = [
+        int(port)
+        for port in re.findall(r"127\.0\.0\.1:([0-9]+)", template.render(inventory)["Procfile"])
+    ]
     assert max(ports) <= 65535 < max(ports) + 100
 
 
 @pytest.mark.parametrize("cns", [["one"], ["one", "two"]])
-def test_every_code_span_of_the_documents_ends_in_the_paragraph_that_it_begins_in(cns: list[str]) -> None:
+def test_every_code_span_of_the_documents_ends_in_the_paragraph_that_it_begins_in(
+    cns: list[str],
+) -> None:
     members = [{"name": cn, "hosts": [cn], "cn": cn} for cn in cns]
-    tree = template.render(intake.of_data({"members": members, "separate_requests": True, "users": "root,calico"}))
+    tree = template.render(
+        intake.of_data({"members": members, "separate_requests": True, "users": "root,calico"})
+    )
 
     for path in ("README.md", "COMPONENTS.md"):
         for paragraph in tree[path].split("\n\n"):

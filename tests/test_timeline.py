@@ -32,15 +32,26 @@ def texts(picture: str) -> list[str]:
 
 
 def test_lives_stand_to_scale_below_each_other() -> None:
-    picture = svg([life("ca", 0, 3650), life("etcd1", 0, 365, "expiring"), life("old", -365, -1, "expired")], TODAY)
+    picture = svg(
+        [life("ca", 0, 3650), life("etcd1", 0, 365, "expiring"), life("old", -365, -1, "expired")],
+        TODAY,
+    )
     assert bars(picture) == {
-        "ca: 2026-11-23 to 2036-11-20, valid": (pytest.approx(265.5, abs=0.1), 920.0, COLOURS["valid"]),
+        "ca: 2026-11-23 to 2036-11-20, valid": (
+            pytest.approx(265.5, abs=0.1),
+            920.0,
+            COLOURS["valid"],
+        ),
         "etcd1: 2026-11-23 to 2027-11-23, expiring": (
             pytest.approx(265.5, abs=0.1),
             pytest.approx(330.9, abs=0.1),
             COLOURS["expiring"],
         ),
-        "old: 2025-11-23 to 2026-11-22, expired": (200.0, pytest.approx(265.3, abs=0.1), COLOURS["expired"]),
+        "old: 2025-11-23 to 2026-11-22, expired": (
+            200.0,
+            pytest.approx(265.3, abs=0.1),
+            COLOURS["expired"],
+        ),
     }
     heights = [bar.attrib["y"] for bar in parsed(picture).iter(f"{SVG}rect") if "y" in bar.attrib]
     assert heights == ["61", "85", "109"]
@@ -48,7 +59,9 @@ def test_lives_stand_to_scale_below_each_other() -> None:
 
 def test_today_is_marked_where_it_is() -> None:
     root = parsed(svg([life("ca", -10, 30)], TODAY))
-    dashed = [line.attrib["x1"] for line in root.iter(f"{SVG}line") if "stroke-dasharray" in line.attrib]
+    dashed = [
+        line.attrib["x1"] for line in root.iter(f"{SVG}line") if "stroke-dasharray" in line.attrib
+    ]
     assert dashed == ["380.0"]
     assert texts(svg([life("ca", -10, 30)], TODAY)) == [
         "2026-12",
@@ -61,7 +74,12 @@ def test_today_is_marked_where_it_is() -> None:
 def test_a_picture_is_the_same_to_the_byte() -> None:
     today = datetime(2027, 1, 20, tzinfo=timezone.utc)
     lives = [
-        Life("ca", "valid", datetime(2026, 12, 11, tzinfo=timezone.utc), datetime(2027, 3, 11, tzinfo=timezone.utc)),
+        Life(
+            "ca",
+            "valid",
+            datetime(2026, 12, 11, tzinfo=timezone.utc),
+            datetime(2027, 3, 11, tzinfo=timezone.utc),
+        ),
         Life("x" * 24, "expired", today - timedelta(days=1), today - timedelta(days=1)),
     ]
     assert svg(lives, today) == GOLDEN.read_text(encoding="utf-8")
@@ -77,10 +95,19 @@ def test_the_axis_counts_years_where_months_have_no_room() -> None:
 
 
 def test_a_life_of_any_length_is_drawn() -> None:
-    ages = Life("ca", "valid", datetime(1950, 1, 1, tzinfo=timezone.utc), datetime(9999, 1, 1, tzinfo=timezone.utc))
+    ages = Life(
+        "ca",
+        "valid",
+        datetime(1950, 1, 1, tzinfo=timezone.utc),
+        datetime(9999, 1, 1, tzinfo=timezone.utc),
+    )
     assert texts(svg([ages], TODAY))[:3] == ["2000", "2100", "2200"]
-    assert list(bars(svg([life("now", 0, 0)], TODAY)).values()) == [(200.0, 202.0, COLOURS["valid"])]
-    assert list(bars(svg([life("day", 0, 1)], TODAY)).values()) == [(200.0, 920.0, COLOURS["valid"])]
+    assert list(bars(svg([life("now", 0, 0)], TODAY)).values()) == [
+        (200.0, 202.0, COLOURS["valid"])
+    ]
+    assert list(bars(svg([life("day", 0, 1)], TODAY)).values()) == [
+        (200.0, 920.0, COLOURS["valid"])
+    ]
 
 
 @pytest.mark.parametrize("days", [1, 40, 400, 4000, 40_000, 400_000])

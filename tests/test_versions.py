@@ -9,9 +9,14 @@ import pytest
 from clusters import VERSIONS, tools
 
 TABLE = (Path(__file__).parents[1] / "docs/etcd-versions.md").read_text(encoding="utf-8")
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines() if line.startswith("|")]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in TABLE.splitlines()
+    if line.startswith("|")
+]
 COLUMNS = [
-    pytest.param(*each.values, column, marks=each.marks) for each, column in zip(VERSIONS, ROWS[0][1:-1], strict=True)
+    pytest.param(*each.values, column, marks=each.marks)
+    for each, column in zip(VERSIONS, ROWS[0][1:-1], strict=True)
 ]
 
 
@@ -23,7 +28,11 @@ def test_each_column_is_the_version_that_is_run(path: str, column: str) -> None:
 @pytest.mark.parametrize("row", ROWS[2:], ids=lambda row: row[0])
 def test_each_row_is_a_test_of_all_versions(row: list[str]) -> None:
     module, _, name = row[-1].strip("`").partition(".py::")
-    run_on = [mark.args[1] for mark in getattr(importlib.import_module(module), name).pytestmark if mark.args]
+    run_on = [
+        mark.args[1]
+        for mark in getattr(importlib.import_module(module), name).pytestmark
+        if mark.args
+    ]
 
     assert VERSIONS in run_on
     assert all(row[1:-1]), "a cell is empty"
@@ -31,6 +40,9 @@ def test_each_row_is_a_test_of_all_versions(row: list[str]) -> None:
 
 def test_the_built_versions_are_those_of_the_modules() -> None:
     modules = sorted((Path(__file__).parent / "peers").glob("etcd-*/go.mod"))
-    named = [re.search(r"go\.etcd\.io/etcd/server/v3 v(\S+)", path.read_text(encoding="utf-8")) for path in modules]
+    named = [
+        re.search(r"go\.etcd\.io/etcd/server/v3 v(\S+)", path.read_text(encoding="utf-8"))
+        for path in modules
+    ]
 
     assert [each[1] for each in named if each] == ROWS[0][3:-1]

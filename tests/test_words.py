@@ -8,7 +8,9 @@ from tls_scaffold.words import Key
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
 
 
-@pytest.mark.parametrize("name", ["a", "0", "etcd1", "kube-apiserver", "a.b_c-d", "key", "ca1", "x-keys", "A" * 64])
+@pytest.mark.parametrize(
+    "name", ["a", "0", "etcd1", "kube-apiserver", "a.b_c-d", "key", "ca1", "x-keys", "A" * 64]
+)
 def test_a_name_of_the_allowed_characters_is_taken(name: str) -> None:
     assert words.name_problem(name) == ""
 
@@ -43,8 +45,23 @@ def test_a_name_whose_files_would_be_odd_or_another_s_is_refused(name: str, prob
 @pytest.mark.parametrize(
     "host",
     [
-        *("10.0.0.1", "255.255.255.255", "::1", "fd00::1", "2001:db8:0:0:0:0:0:1", "::ffff:10.0.0.1", "FD00::A"),
-        *("localhost", "etcd1", "etcd-1.example.com", "3com.example", "1.2.3.example", "xn--bcher-kva.example"),
+        *(
+            "10.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "fd00::1",
+            "2001:db8:0:0:0:0:0:1",
+            "::ffff:10.0.0.1",
+            "FD00::A",
+        ),
+        *(
+            "localhost",
+            "etcd1",
+            "etcd-1.example.com",
+            "3com.example",
+            "1.2.3.example",
+            "xn--bcher-kva.example",
+        ),
         *("a" * 63, ".".join(["a" * 63] * 3 + ["a" * 61])),
     ],
 )
@@ -110,7 +127,8 @@ def test_what_is_no_address_has_no_canonical_form(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cn", ["calico", "system:kube-apiserver", "Bücher & Söhne", "{{ 7*7 }}", "$(id)`'\"\\", "x" * 64]
+    "cn",
+    ["calico", "system:kube-apiserver", "Bücher & Söhne", "{{ 7*7 }}", "$(id)`'\"\\", "x" * 64],
 )
 def test_a_cn_may_be_any_text_that_can_be_seen(cn: str) -> None:
     assert words.cn_problem(cn) == ""
@@ -127,7 +145,10 @@ def test_a_cn_may_be_any_text_that_can_be_seen(cn: str) -> None:
         ("a\u2028b", r"`a\u2028b` has control or invisible characters"),
         ("a\u202eb", r"`a\u202eb` has control or invisible characters"),
         ("a\udcff", r"`a\xff` has control or invisible characters"),
-        ("e\u0301", "`e\u0301` is not in Unicode form NFC: etcd would take its two spellings for two users"),
+        (
+            "e\u0301",
+            "`e\u0301` is not in Unicode form NFC: etcd would take its two spellings for two users",
+        ),
         (" a", "` a` begins or ends with a blank"),
         ("a\u00a0", "`a\u00a0` begins or ends with a blank"),
     ],
@@ -149,7 +170,23 @@ def test_a_lifetime_is_counted_in_hours(text: str, hours: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0h", "00h", "-1h", "1", "h", "1.5y", "1h30m", " 1h", "1H", "1m", "291y", "9" * 99 + "h", "\u0661h"]
+    "text",
+    [
+        "",
+        "0h",
+        "00h",
+        "-1h",
+        "1",
+        "h",
+        "1.5y",
+        "1h30m",
+        " 1h",
+        "1H",
+        "1m",
+        "291y",
+        "9" * 99 + "h",
+        "\u0661h",
+    ],
 )
 def test_what_is_no_lifetime_or_longer_than_go_can_count_is_none(text: str) -> None:
     assert words.hours(text) is None

@@ -19,7 +19,9 @@ def main() -> str | None:
     for path, text in carried["files"].items():
         Path(path).parent.mkdir(exist_ok=True)
         Path(path).write_text(text, encoding="utf-8")
-    rendered = {str(path): path.read_text(encoding="utf-8") for path in Path().rglob("*") if path.is_file()}
+    rendered = {
+        str(path): path.read_text(encoding="utf-8") for path in Path().rglob("*") if path.is_file()
+    }
     Path(documents.LAST_RENDER).write_text(documents.last_render(rendered), encoding="utf-8")
     return None
 

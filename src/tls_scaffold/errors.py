@@ -28,7 +28,9 @@ class ScaffoldError(Exception):
 
     def without(self, path: str) -> str:
         """Return summary and problems as one line, with the place `path` left out: for where it is told already."""
-        return ": ".join((self.summary, *(problem.removeprefix(f"{path}: ") for problem in self.problems)))
+        return ": ".join(
+            (self.summary, *(problem.removeprefix(f"{path}: ") for problem in self.problems))
+        )
 
 
 class UsageError(ScaffoldError):

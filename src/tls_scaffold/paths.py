@@ -14,4 +14,6 @@ GENERATED = (RULES, "sign.sh", "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile
 """What is replaced whole, whatever was done to it."""
 OURS_IF_SAID = ("README.md", ".gitignore")
 """What is replaced as long as its first line says that tls-scaffold made it."""
-LARGEST = 64 * 1024 * 1024  # bytes of a file, read or written; 10,000 users with the longest names need 11 MB
+LARGEST = (
+    64 * 1024 * 1024
+)  # bytes of a file, read or written; 10,000 users with the longest names need 11 MB

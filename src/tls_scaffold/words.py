@@ -110,7 +110,9 @@ def text_problem(text: str, longest: int) -> str:
     if any(unicodedata.category(character) in INVISIBLE for character in text):
         return f"`{visible(text)}` has control or invisible characters"
     if unicodedata.normalize("NFC", text) != text:
-        return f"`{text}` is not in Unicode form NFC: etcd would take its two spellings for two users"
+        return (
+            f"`{text}` is not in Unicode form NFC: etcd would take its two spellings for two users"
+        )
     if text != text.strip():
         return f"`{text}` begins or ends with a blank"
     if len(text) > longest:
@@ -123,7 +125,11 @@ def cn_problem(text: str) -> str:
 
     From 3.5.15 on etcd splits --peer-cert-allowed-cn at commas: a member's CN with one would be two.
     """
-    return f"`{text}` has a comma, at which etcd splits lists of CNs" if "," in text else ca_cn_problem(text)
+    return (
+        f"`{text}` has a comma, at which etcd splits lists of CNs"
+        if "," in text
+        else ca_cn_problem(text)
+    )
 
 
 def ca_cn_problem(text: str) -> str:
@@ -143,12 +149,15 @@ def visible(text: str) -> str:
     if text.isprintable():  # nearly all is, and a thousand rows have a million characters
         return text
     return "".join(
-        _escape(character) if unicodedata.category(character) in INVISIBLE else character for character in text
+        _escape(character) if unicodedata.category(character) in INVISIBLE else character
+        for character in text
     )
 
 
 def _escape(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # how Python holds the bytes of a file's name that are no UTF-8
+    if (
+        "\udc80" <= character <= "\udcff"
+    ):  # how Python holds the bytes of a file's name that are no UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
 

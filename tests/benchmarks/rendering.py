@@ -20,7 +20,9 @@ def seconds(users: int) -> float:
     """Return how long `new` takes for a cluster with so many users."""
     with tempfile.TemporaryDirectory() as folder:
         words = [f"user-{number:05}" for number in range(users)]
-        (Path(folder) / "inventory.json").write_text(json.dumps({"members": ["10.0.0.1"], "users": words}))
+        (Path(folder) / "inventory.json").write_text(
+            json.dumps({"members": ["10.0.0.1"], "users": words})
+        )
         command = (str(BIN / "tls-scaffold"), "new", "--from", "inventory.json")
         start = time.perf_counter()
         subprocess.run(command, cwd=folder, check=True, capture_output=True)

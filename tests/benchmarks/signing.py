@@ -27,7 +27,9 @@ PROCESSORS = len(os.sched_getaffinity(0))
 
 
 def run(*words: str, folder: Path) -> None:
-    done = subprocess.run(words, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"{' '.join(words)}: {done.stderr}")
 
@@ -51,10 +53,13 @@ def by_hand(folder: Path) -> None:
     """Give a folder a Makefile of hack/tls-setup's form: one pipeline a certificate, one after another."""
     requests = sorted((folder / "config").glob("req-*.json"))
     lines = [
-        f"{RULE.format(cfssl='cfssl')} config/{path.name} | cfssljson -bare certs/{path.stem}" for path in requests
+        f"{RULE.format(cfssl='cfssl')} config/{path.name} | cfssljson -bare certs/{path.stem}"
+        for path in requests
     ]
     ca = "\tmkdir -p certs\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n"
-    (folder / "Makefile").write_text("all: ca req\nca:\n" + ca + "req:\n" + "\n".join(lines) + "\n.PHONY: all ca req\n")
+    (folder / "Makefile").write_text(
+        "all: ca req\nca:\n" + ca + "req:\n" + "\n".join(lines) + "\n.PHONY: all ca req\n"
+    )
 
 
 def make(folder: Path, *words: str) -> None:
@@ -103,7 +108,9 @@ def floor(count: int) -> None:
             NameOID.COMMON_NAME: f"user{number}",
         }
         subject = x509.Name([x509.NameAttribute(oid, text) for oid, text in texts.items()])
-        csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA384())
+        csr = (
+            x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA384())
+        )
         certificate = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -115,8 +122,12 @@ def floor(count: int) -> None:
             .add_extension(usage, critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key()), critical=False)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key()), critical=False
+            )
             .sign(ca, hashes.SHA384())
         )
         key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
@@ -153,7 +164,9 @@ def staged(template: Path, count: int) -> tuple[float, float]:
         signings = makefile.read(folder)[-count:]
         empty = record.Record(folder, folder)
         wanted = plan.plan(folder, signings, {CA: ca.certificate}, empty, now, force=True).wanted
-        jobs = [batch.Job(each.signing.name, each.request, each.profile, ca, work) for each in wanted]
+        jobs = [
+            batch.Job(each.signing.name, each.request, each.profile, ca, work) for each in wanted
+        ]
         folders = batch.sign(jobs, now, PROCESSORS, lambda _: None)
         signed = time.perf_counter()
         pairs.flush(set(folders))
@@ -164,7 +177,10 @@ def staged(template: Path, count: int) -> tuple[float, float]:
 
 
 def row(what: str, ours: float, other: float, target: str) -> None:
-    print(f"| {what} | {ours:.2f} s | {other:.2f} s | {ours / other:.2f} | {other / ours:.1f} | {target} |", flush=True)
+    print(
+        f"| {what} | {ours:.2f} s | {other:.2f} s | {ours / other:.2f} | {other / ours:.1f} | {target} |",
+        flush=True,
+    )
 
 
 def many(parent: Path, users: int) -> None:
@@ -173,10 +189,17 @@ def many(parent: Path, users: int) -> None:
     ours = [first_make(folder, "SIGNER=tls-scaffold") for _ in range(3)]
     cfssl = first_make(old)
     ours += [first_make(folder, "SIGNER=tls-scaffold") for _ in range(3)]
-    row(f"`make`, {users} users: this signer, cfssl by hand", median(ours), cfssl, "20 times faster")
+    row(
+        f"`make`, {users} users: this signer, cfssl by hand", median(ours), cfssl, "20 times faster"
+    )
     rounds = [(*staged(folder, users), seconds(lambda: spread(floor, users))) for _ in range(5)]
     before, flush, builders = map(median, zip(*rounds, strict=True))
-    row(f"{users} users up to the flush: this signer, the builders alone", before, builders, "ratio at most 1.5")
+    row(
+        f"{users} users up to the flush: this signer, the builders alone",
+        before,
+        builders,
+        "ratio at most 1.5",
+    )
     row("the flush: this signer, the builders alone", flush, builders, "")
 
     signed = fresh(folder)
@@ -192,12 +215,20 @@ def many(parent: Path, users: int) -> None:
 
     rounds_of_one = [(seconds(one_more), seconds(start)) for _ in range(11)]
     added, started = map(median, zip(*rounds_of_one, strict=True))
-    row(f"one user added to {users}, `make`; start of Python with x509", added, started, "ratio at most 4")
+    row(
+        f"one user added to {users}, `make`; start of Python with x509",
+        added,
+        started,
+        "ratio at most 4",
+    )
 
 
 def small(parent: Path) -> None:
     folder = new_folder(parent, "small", users=2, members=3, proxies=1)
-    rounds = [[first_make(folder, f"SIGNER={signer}") for signer in ("tls-scaffold", "cfssl")] for _ in range(7)]
+    rounds = [
+        [first_make(folder, f"SIGNER={signer}") for signer in ("tls-scaffold", "cfssl")]
+        for _ in range(7)
+    ]
     ours, cfssl = map(median, zip(*rounds, strict=True))
     row("`make`, 3 members, 1 proxy, 2 users: this signer, cfssl", ours, cfssl, "ratio at most 2")
 
@@ -206,7 +237,12 @@ def linear(parent: Path, users: int) -> None:
     few, lots = new_folder(parent, "few", users), new_folder(parent, "lots", users * 10)
     short, long = (first_make(folder, "SIGNER=tls-scaffold") for folder in (few, lots))
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    row(f"`make`, {users * 10} users, {users} users ({memory} MB at most)", long, short, "ratio about 10, 300 MB")
+    row(
+        f"`make`, {users * 10} users, {users} users ({memory} MB at most)",
+        long,
+        short,
+        "ratio about 10, 300 MB",
+    )
 
 
 def main(words: Sequence[str]) -> None:

@@ -17,7 +17,13 @@ COMMANDS = {
     "click": (sys.executable, "-c", "import click"),
     "help": (str(BIN / "tls-scaffold"), "--help"),
     "cookiecutter": (
-        *(str(BIN / "cookiecutter"), str(CHECKOUT), "--directory", "cookiecutter-template", "--no-input"),
+        *(
+            str(BIN / "cookiecutter"),
+            str(CHECKOUT),
+            "--directory",
+            "cookiecutter-template",
+            "--no-input",
+        ),
         *("members=10.0.0.1,10.0.0.2,10.0.0.3", "users=calico,kube-apiserver"),
     ),
     "new": (
@@ -51,7 +57,9 @@ def main() -> None:
     print("| what | time | beside | ratio | at most |\n|---|---|---|---|---|")
     for title, ours, other, most in RATIOS:
         ratio = f"{median[ours] / median[other]:.2f} | {most}"
-        print(f"| {title} | {median[ours] * 1000:.0f} ms | {median[other] * 1000:.0f} ms | {ratio} |")
+        print(
+            f"| {title} | {median[ours] * 1000:.0f} ms | {median[other] * 1000:.0f} ms | {ratio} |"
+        )
 
 
 if __name__ == "__main__":

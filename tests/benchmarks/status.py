@@ -64,7 +64,9 @@ def main() -> None:
         (f"openssl x509, {users} times", openssl),
     )
     sys.stdout.write(f"{'':32} {'seconds':>8} {'of status':>10}\n")
-    sys.stdout.writelines(f"{name:32} {taken:8.2f} {taken / status:10.2f}\n" for name, taken in rows)
+    sys.stdout.writelines(
+        f"{name:32} {taken:8.2f} {taken / status:10.2f}\n" for name, taken in rows
+    )
 
 
 if __name__ == "__main__":

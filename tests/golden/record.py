@@ -19,11 +19,17 @@ def result(case: dict[str, Any]) -> dict[str, Any]:
         f" -profile={case['profile']}" * bool(case["profile"])
     )
     with tempfile.TemporaryDirectory() as name:
-        for path, part in (("ca.json", "ca_csr"), ("leaf.json", "request"), ("config.json", "ca_config")):
+        for path, part in (
+            ("ca.json", "ca_csr"),
+            ("leaf.json", "request"),
+            ("config.json", "ca_config"),
+        ):
             (Path(name) / path).write_text(json.dumps(case[part]))
         for words, part in (("-initca", "ca"), (flags, "leaf")):
             line = SIGN.format(words, part)
-            done = subprocess.run(["sh", "-c", line], cwd=name, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                ["sh", "-c", line], cwd=name, capture_output=True, text=True, check=False
+            )
             if done.returncode:
                 return {"error": done.stderr.strip().splitlines()[-1], "at": part}
         return records.signed(Path(name))

@@ -31,7 +31,9 @@ def build(module: str) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as temporary:
         aside = Path(temporary, module)
         aside.mkdir()
-        subprocess.run(["go", "build", "-trimpath", "-o", f"{aside}/", "tool"], cwd=HERE / module, check=True)
+        subprocess.run(
+            ["go", "build", "-trimpath", "-o", f"{aside}/", "tool"], cwd=HERE / module, check=True
+        )
         if (aside / SERVER).exists():
             (aside / SERVER).rename(aside / "etcd")
         aside.rename(target)
@@ -41,7 +43,9 @@ def main() -> None:
     """Build what is not there yet."""
     missing = [module for module in MODULES if not folder(module).is_dir()]
     if missing and not shutil.which("go"):
-        sys.exit(f"Go is not installed: not built are {', '.join(missing)}, and the tests that need them skip")
+        sys.exit(
+            f"Go is not installed: not built are {', '.join(missing)}, and the tests that need them skip"
+        )
     for module in missing:
         print(f"building {module}", file=sys.stderr)  # noqa: T201  (it takes a while)
         build(module)

@@ -60,19 +60,30 @@ class Seen:
     @staticmethod
     def of(place: Path) -> "Seen":
         folder = place / FOLDER
-        found = [path for path in (folder / "certs/.new/new/certs/ca.pem", folder / "certs/ca.pem") if path.is_file()]
+        found = [
+            path
+            for path in (folder / "certs/.new/new/certs/ca.pem", folder / "certs/ca.pem")
+            if path.is_file()
+        ]
         return Seen(kept(place), found[0].read_bytes() if found else b"")
 
 
 def kept(place: Path) -> dict[str, bytes | str]:
     """Return every file of a place but locks and working files; the archive's times are left out of the names."""
     files = {name: content for name, content in contents(place).items() if not name.endswith(LOCKS)}
-    return {TIMES.sub("archive/", name): files[name] for name in files if not any(part in name for part in UNFINISHED)}
+    return {
+        TIMES.sub("archive/", name): files[name]
+        for name in files
+        if not any(part in name for part in UNFINISHED)
+    }
 
 
 def cas(folder: Path) -> set[bytes]:
     """Return the certificate of every CA of a folder, the archive's included."""
-    return {path.read_bytes() for path in (*folder.glob("certs/ca.pem"), *folder.glob("archive/*/certs/ca.pem"))}
+    return {
+        path.read_bytes()
+        for path in (*folder.glob("certs/ca.pem"), *folder.glob("archive/*/certs/ca.pem"))
+    }
 
 
 def wrong_pairs(folder: Path) -> list[str]:
@@ -86,7 +97,14 @@ def wrong_pairs(folder: Path) -> list[str]:
 
 def fault_of(folder: Path, certificate: Path) -> str:
     """Say why a certificate does not verify against the folder's CA."""
-    done = run("openssl", "verify", "-x509_strict", "-CAfile", str(folder / "certs/ca.pem"), str(certificate))
+    done = run(
+        "openssl",
+        "verify",
+        "-x509_strict",
+        "-CAfile",
+        str(folder / "certs/ca.pem"),
+        str(certificate),
+    )
     return f"{certificate.name}: {done.stderr}" if done.returncode else ""
 
 
@@ -121,7 +139,11 @@ def same_as_undisturbed(scenario: Scenario, before: Path, _seen: Seen, place: Pa
         if kept(place) == kept(through)
         else [f"differs: {sorted(dict(kept(place).items() ^ kept(through).items()))}"]
     )
-    lost = [name for name, content in certificates(before).items() if content not in certificates(place).values()]
+    lost = [
+        name
+        for name, content in certificates(before).items()
+        if content not in certificates(place).values()
+    ]
     return [*wrong, *(f"lost: {name}" for name in lost), *no_leftovers(place)]
 
 
@@ -130,7 +152,9 @@ def finished_by_new(scenario: Scenario, before: Path, seen: Seen, place: Path) -
     through = kept(undisturbed(scenario, before))
     half = not seen.files.items() <= through.items()
     early = f"{FOLDER}/Makefile" in seen.files and seen.files != through
-    if seen.files == through:  # `new` does not touch what is whole: the working files are cleared by what comes next
+    if (
+        seen.files == through
+    ):  # `new` does not touch what is whole: the working files are cleared by what comes next
         assert run(OURS, "-C", FOLDER, "sync", cwd=place).returncode == 0
     return [
         *same_as_undisturbed(scenario, before, seen, place),
@@ -157,11 +181,19 @@ def old_or_new_ca(_scenario: Scenario, before: Path, seen: Seen, place: Path) ->
     """Every pair fits, the old CA is there or in the archive with all that it signed, and at most one other."""
     folder = place / FOLDER
     old, found = cas(before / FOLDER), cas(folder)
-    new = {text for name, text in seen.files.items() if name.endswith("/certs/ca.pem") and isinstance(text, bytes)}
+    new = {
+        text
+        for name, text in seen.files.items()
+        if name.endswith("/certs/ca.pem") and isinstance(text, bytes)
+    }
     wrong = [] if old <= found else ["the old CA is lost"]
     wrong += [] if len(found) <= 2 else ["a third CA"]
     wrong += [] if found <= old | new else ["a CA that was not there when it was stopped"]
-    lost = [name for name, content in certificates(before).items() if content not in certificates(place).values()]
+    lost = [
+        name
+        for name, content in certificates(before).items()
+        if content not in certificates(place).values()
+    ]
     return [*wrong, *(f"lost: {name}" for name in lost), *wrong_pairs(folder), *no_leftovers(place)]
 
 
@@ -186,7 +218,11 @@ def _signed(factory: Factory) -> Path:
 def _edited(factory: Factory) -> Path:
     folder = _signed(factory)
     edit(folder / "Makefile", "#RENEW_DAYS = 30", "RENEW_DAYS = 60")
-    edit(folder / "config/req-calico.json", '"hosts": []', '"hosts": [], "crl_url": "http://x.example.com"')
+    edit(
+        folder / "config/req-calico.json",
+        '"hosts": []',
+        '"hosts": [], "crl_url": "http://x.example.com"',
+    )
     return folder
 
 
@@ -204,7 +240,11 @@ def _bundled(factory: Factory) -> Path:
 
 
 def _make(
-    name: str, goal: str, signer: str, prepare: Callable[[Factory], Path], check: Callable[..., list[str]]
+    name: str,
+    goal: str,
+    signer: str,
+    prepare: Callable[[Factory], Path],
+    check: Callable[..., list[str]],
 ) -> Scenario:
     words = ("make", "-j2", "-C", FOLDER, f"SIGNER={signer}")
     return Scenario(f"{name}, {signer}", (*words, goal), (*words, "all"), prepare, check)

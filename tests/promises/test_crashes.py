@@ -42,7 +42,13 @@ def killed_after(seconds: float, command: tuple[str, ...], place: Path) -> bool:
 def duration(scenario: Scenario, before: Path, place: Path) -> float:
     """Return how long the command takes when nothing disturbs it."""
     begin = time.monotonic()
-    subprocess.run(scenario.command, cwd=copy(before, place), env=environment(), capture_output=True, check=True)
+    subprocess.run(
+        scenario.command,
+        cwd=copy(before, place),
+        env=environment(),
+        capture_output=True,
+        check=True,
+    )
     return time.monotonic() - begin
 
 
@@ -59,14 +65,18 @@ def test_a_command_killed_at_a_random_moment_is_healed_by_the_next_run(
         copy(before, place)
         hits += killed_after(chance.uniform(0, longest), scenario.command, place)
         assert scenario.heal(before, Seen.of(place), place) == [], number
-    assert times < SURE or hits >= times // 3  # of few, all may come too late on a machine that was slow just before
+    assert (
+        times < SURE or hits >= times // 3
+    )  # of few, all may come too late on a machine that was slow just before
 
 
 def chosen(count: int, seed: str, *, every: bool) -> Iterator[int]:
     """Yield the calls to kill at: each of `count`, or one of each third of them."""
     chance = random.Random(seed)  # noqa: S311
     part = 1 if every else -(-count // SAMPLE)
-    yield from (chance.randrange(first, min(first + part, count + 1)) for first in range(1, count + 1, part))
+    yield from (
+        chance.randrange(first, min(first + part, count + 1)) for first in range(1, count + 1, part)
+    )
 
 
 @each_scenario

@@ -9,13 +9,27 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
-from promises.scenarios import FOLDER, OURS, SCENARIOS, Scenario, Seen, certificates, copy, kept, unfit
+from promises.scenarios import (
+    FOLDER,
+    OURS,
+    SCENARIOS,
+    Scenario,
+    Seen,
+    certificates,
+    copy,
+    kept,
+    unfit,
+)
 from promises.tracing import traced
 from support import Done, run
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
-each_scenario = pytest.mark.parametrize("scenario", SCENARIOS[:11], ids=lambda scenario: scenario.name)
-WRITES = "mkdir,mkdirat,link,linkat,symlink,symlinkat,rename,renameat,renameat2,fsync,copy_file_range"
+each_scenario = pytest.mark.parametrize(
+    "scenario", SCENARIOS[:11], ids=lambda scenario: scenario.name
+)
+WRITES = (
+    "mkdir,mkdirat,link,linkat,symlink,symlinkat,rename,renameat,renameat2,fsync,copy_file_range"
+)
 MOST = 30
 
 
@@ -88,7 +102,11 @@ def test_a_disk_that_is_nearly_full_loses_nothing(
 def replaced_in_part(before: Path, place: Path) -> list[str]:
     """Name each certificate of which some files are gone that there were before, and others are not, or do not fit."""
     old, there = certificates(before), set(certificates(place).values())
-    certs = [name for name in old if name.endswith(".pem") and not name.endswith(("-key.pem", "/trust.pem"))]
+    certs = [
+        name
+        for name in old
+        if name.endswith(".pem") and not name.endswith(("-key.pem", "/trust.pem"))
+    ]
     wrong = []
     for name in certs:
         base = name.removesuffix(".pem")
@@ -139,7 +157,9 @@ def test_what_may_not_be_written_stays_as_it_is(
 
 
 @pytest.mark.parametrize("verb", ["status", "check", "roles"])
-def test_what_only_reads_needs_no_right_to_write(signed: Factory, small_disk: Callable[[int], Path], verb: str) -> None:
+def test_what_only_reads_needs_no_right_to_write(
+    signed: Factory, small_disk: Callable[[int], Path], verb: str
+) -> None:
     disk = small_disk(4096)
     place = copy(signed(), disk / FOLDER)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -150,9 +170,13 @@ def test_what_only_reads_needs_no_right_to_write(signed: Factory, small_disk: Ca
 
 
 @pytest.mark.needs("etcd", "etcdctl")
-def test_a_proof_needs_no_right_to_write(signed: Factory, small_disk: Callable[[int], Path]) -> None:
+def test_a_proof_needs_no_right_to_write(
+    signed: Factory, small_disk: Callable[[int], Path]
+) -> None:
     disk = small_disk(4096)
-    place = copy(signed("--members", "10.0.0.1", "--proxies", "0", "--users", "root"), disk / FOLDER)
+    place = copy(
+        signed("--members", "10.0.0.1", "--proxies", "0", "--users", "root"), disk / FOLDER
+    )
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
 
     done = run(OURS, "-C", str(place), "prove")
@@ -185,7 +209,9 @@ def test_where_something_is_to_be_signed_make_says_that_nothing_can_be_written(
     done = run("make", cwd=place)
 
     assert done.returncode != 0
-    assert "Read-only file system" in done.stderr or "nothing can be written" in done.stderr, either_signer
+    assert "Read-only file system" in done.stderr or "nothing can be written" in done.stderr, (
+        either_signer
+    )
     assert kept(place) == before
 
 

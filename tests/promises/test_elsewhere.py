@@ -21,7 +21,13 @@ locality: "Größe"
 expiry: 90d
 """
 LOCALES = (
-    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1"},
+    {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "TZ": "Pacific/Kiritimati",
+        "PYTHONHASHSEED": "1",
+    },
     {"LC_ALL": "C.UTF-8", "TZ": "America/Anchorage", "PYTHONHASHSEED": "4711"},
 )
 OLDEST = re.compile(r'^ *"([A-Za-z0-9]+)>=([0-9.]+)[";]', re.MULTILINE)
@@ -31,20 +37,28 @@ NEWEST = "newest"
 def pythons() -> dict[str, str]:
     """Return the Pythons of this machine that can be used, by their versions: those on the PATH, and pyenv's."""
     home = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    places = [*os.environ["PATH"].split(os.pathsep), *(str(path / "bin") for path in home.glob("*"))]
+    places = [
+        *os.environ["PATH"].split(os.pathsep),
+        *(str(path / "bin") for path in home.glob("*")),
+    ]
     found = {f"3.{sys.version_info[1]}": sys.executable}
     for place in places:
         for path in sorted(Path(place).glob("python3.[0-9]*")):
             version = path.name.removeprefix("python")
             if re.fullmatch(r"3\.\d+", version) and int(version[2:]) >= 10 and version not in found:
-                found |= {version: str(path)} if run(str(path), "-c", "import venv, ensurepip").returncode == 0 else {}
+                found |= (
+                    {version: str(path)}
+                    if run(str(path), "-c", "import venv, ensurepip").returncode == 0
+                    else {}
+                )
     return dict(sorted(found.items(), key=lambda each: int(each[0][2:])))
 
 
 PYTHONS = pythons()
 # In CI the oldest Python with the oldest versions that the ranges admit, and the newest with the newest.
 NEAR = {
-    (version, kind) for version, kind in zip([*PYTHONS][:: len(PYTHONS) - 1 or 1], ("oldest", NEWEST), strict=False)
+    (version, kind)
+    for version, kind in zip([*PYTHONS][:: len(PYTHONS) - 1 or 1], ("oldest", NEWEST), strict=False)
 }
 CASES = [
     pytest.param(version, kind, marks=() if (version, kind) in NEAR else pytest.mark.long)
@@ -71,10 +85,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
         venv = place / f"{version}-{kind}"
         if not venv.exists():
             source = tmp_path_factory.mktemp("source") / "checkout"
-            shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"))
+            shutil.copytree(
+                ROOT,
+                source,
+                ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"),
+            )
             for words in (
                 (PYTHONS[version], "-m", "venv", "--copies", str(venv)),
-                (f"{venv}/bin/pip", "install", "-q", str(source), *(oldest() if kind == "oldest" else ())),
+                (
+                    f"{venv}/bin/pip",
+                    "install",
+                    "-q",
+                    str(source),
+                    *(oldest() if kind == "oldest" else ()),
+                ),
             ):
                 done = run(*words)
                 assert done.returncode == 0, done.stdout + done.stderr

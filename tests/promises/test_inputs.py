@@ -32,13 +32,24 @@ COMMANDS = [
 ]
 PLAIN = st.text("abcxyzAZ019.-_", min_size=1, max_size=12)
 ODD = st.text("{}()$`'\"\\#%&;|<>!*?~^=+,:/@[] \t\n.-_aé漢ß\u0301\u202e0", max_size=12)
-TEXTS = st.integers(0, 9).flatmap(lambda chance: PLAIN if chance else ODD | st.sampled_from(COMMANDS))
-GOOD_HOSTS = st.ip_addresses().map(str) | st.from_regex(r"[a-z][a-z0-9-]{0,8}[a-z](\.[a-z]{1,6}){0,2}", fullmatch=True)
+TEXTS = st.integers(0, 9).flatmap(
+    lambda chance: PLAIN if chance else ODD | st.sampled_from(COMMANDS)
+)
+GOOD_HOSTS = st.ip_addresses().map(str) | st.from_regex(
+    r"[a-z][a-z0-9-]{0,8}[a-z](\.[a-z]{1,6}){0,2}", fullmatch=True
+)
 ODD_HOSTS = st.one_of(
-    st.ip_addresses().map(str), PLAIN, ODD, st.sampled_from(["10.0.0.999", "h:2379", "::1%eth0", *COMMANDS])
+    st.ip_addresses().map(str),
+    PLAIN,
+    ODD,
+    st.sampled_from(["10.0.0.999", "h:2379", "::1%eth0", *COMMANDS]),
 )
 HOSTS = st.integers(0, 9).flatmap(lambda chance: GOOD_HOSTS if chance else ODD_HOSTS)
-MEMBERS = st.lists(st.fixed_dictionaries({"hosts": st.lists(HOSTS, min_size=1, max_size=3)}), min_size=1, max_size=2)
+MEMBERS = st.lists(
+    st.fixed_dictionaries({"hosts": st.lists(HOSTS, min_size=1, max_size=3)}),
+    min_size=1,
+    max_size=2,
+)
 USERS = st.lists(st.fixed_dictionaries({"name": PLAIN | TEXTS, "cn": TEXTS}), max_size=2)
 SUBJECT = ("organization", "organizational_unit", "locality", "state")
 INVENTORIES = st.fixed_dictionaries(
@@ -53,7 +64,11 @@ WORDS = ("O", "OU", "L", "ST")
 def examples(config: pytest.Config, short: int, long: int) -> settings:
     """Return the settings of a property test: so many examples in CI, and with --long."""
     count = long if config.getoption("--long") else short
-    phases = (Phase.explicit, Phase.reuse, Phase.generate)  # with the real programs, shrinking would take hours
+    phases = (
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+    )  # with the real programs, shrinking would take hours
     return settings(max_examples=count, deadline=None, suppress_health_check=CHECKS, phases=phases)
 
 
@@ -69,7 +84,9 @@ def test_what_is_accepted_comes_out_of_the_certificate_and_what_is_refused_names
         nonlocal accepted, refused
         with tempfile.TemporaryDirectory() as name:
             place = Path(name)
-            done = CliRunner().invoke(cli, ["new", f"{place}/t", "--from", "-"], input=json.dumps(inventory))
+            done = CliRunner().invoke(
+                cli, ["new", f"{place}/t", "--from", "-"], input=json.dumps(inventory)
+            )
             if done.exit_code:
                 refused += 1
                 assert done.exit_code == 1, done.exception
@@ -92,7 +109,11 @@ def come_out_unchanged(folder: Path, inventory: dict[str, Any]) -> None:
     """Sign with the real cfssl and compare what openssl reads with what was asked for."""
     done = run("make", "-C", str(folder), "SIGNER=cfssl")
     assert done.returncode == 0, done.stderr
-    asked = {word: inventory[name] for word, name in zip(WORDS, SUBJECT, strict=True) if inventory.get(name)}
+    asked = {
+        word: inventory[name]
+        for word, name in zip(WORDS, SUBJECT, strict=True)
+        if inventory.get(name)
+    }
     for user in inventory["users"]:
         found = subject(folder / f"certs/{user['name']}.pem")
         assert found["CN"] == user["cn"]
@@ -105,20 +126,32 @@ def come_out_unchanged(folder: Path, inventory: dict[str, Any]) -> None:
 
 def subject(certificate: Path) -> dict[str, str]:
     """Return the subject as openssl reads it, each text as it is."""
-    text = openssl("x509", "-noout", "-subject", "-nameopt", "sep_multiline,utf8,sname", "-in", str(certificate))
+    text = openssl(
+        "x509",
+        "-noout",
+        "-subject",
+        "-nameopt",
+        "sep_multiline,utf8,sname",
+        "-in",
+        str(certificate),
+    )
     lines = [line.strip() for line in text.splitlines()[1:]]
     return dict(line.split("=", 1) for line in lines)
 
 
 def sans(certificate: Path) -> list[str]:
     """Return the names of a certificate as openssl reads them."""
-    text = openssl("x509", "-noout", "-ext", "subjectAltName", "-in", str(certificate)).splitlines()[1]
+    text = openssl(
+        "x509", "-noout", "-ext", "subjectAltName", "-in", str(certificate)
+    ).splitlines()[1]
     names = [name.strip().partition(":")[2] for name in text.split(", ")]
     return [canonical_address(name) or name for name in names]
 
 
 CHANGES = st.lists(
-    st.tuples(st.integers(0, 1 << 20), st.integers(0, 12), st.binary(max_size=6) | ODD.map(str.encode)),
+    st.tuples(
+        st.integers(0, 1 << 20), st.integers(0, 12), st.binary(max_size=6) | ODD.map(str.encode)
+    ),
     min_size=1,
     max_size=4,
 )
@@ -219,14 +252,18 @@ MAKE_TEXT = st.lists(
 def test_no_makefile_and_no_output_of_make_ends_in_a_traceback(text: str) -> None:
     assert "\n".join(line for block in makeblocks.blocks(text) for line in block.lines) == text
     parts = foreign.parts(text, "all: req\nreq:\nca:\n")
-    assert foreign.transplant(text, "all: req\nreq:\nca:\n", "", set(parts.understood), {}).startswith("all: req\n")
+    assert foreign.transplant(
+        text, "all: req\nreq:\nca:\n", "", set(parts.understood), {}
+    ).startswith("all: req\n")
     makefile._own_lines(text)
     assert componentedits.edited(text, (), {}, ()).text == text
 
 
 @given(st.binary(max_size=80), CHANGES)
 def test_no_pem_ends_in_a_traceback(data: bytes, changes: list[tuple[int, int, bytes]]) -> None:
-    whole = b"-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUd2dvcmxk\n-----END CERTIFICATE-----\n"
+    whole = (
+        b"-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUd2dvcmxk\n-----END CERTIFICATE-----\n"
+    )
     key = whole.replace(b"CERTIFICATE", b"EC PRIVATE KEY")
     for pem in (data, damaged(whole, changes), damaged(key, changes)):
         for read in (certificates.read, keys.private_key):

@@ -19,7 +19,11 @@ pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 @pytest.mark.parametrize("goal", ["all", "req", "regenerate"])
 @pytest.mark.usefixtures("either_signer")
 def test_an_add_during_a_make_loses_nothing_of_either(
-    folder: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], goal: str, times: int
+    folder: Factory,
+    tmp_path: Path,
+    running: Callable[..., "subprocess.Popen[str]"],
+    goal: str,
+    times: int,
 ) -> None:
     before = tmp_path / "before"
     before.mkdir()

@@ -63,7 +63,9 @@ def changed(lines: list[str], start: Path) -> set[str]:
         if match[1] == "chdir":
             stands[process] = posixpath.join(here, *re.findall(r'"([^"]*)"', match[2])[:1])
         else:
-            found |= {posixpath.normpath(posixpath.join(here, path)) for path in _changed(*match.groups())}
+            found |= {
+                posixpath.normpath(posixpath.join(here, path)) for path in _changed(*match.groups())
+            }
     return found
 
 
@@ -82,7 +84,9 @@ def _changed(call: str, words: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", [*COMMANDS])
-def test_a_command_writes_where_it_may_and_nowhere_else(folder: Factory, tmp_path: Path, name: str) -> None:
+def test_a_command_writes_where_it_may_and_nowhere_else(
+    folder: Factory, tmp_path: Path, name: str
+) -> None:
     if name == "prove" and not shutil.which("etcd"):
         pytest.skip("not installed: etcd")
     place, home, temporary = (tmp_path / each for each in ("place", "home", "temporary"))
@@ -92,12 +96,16 @@ def test_a_command_writes_where_it_may_and_nowhere_else(folder: Factory, tmp_pat
     shutil.copytree(Path(__file__).parents[1] / "fixtures/foreign/2015", place / "by-hand")
     variables = {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    done, lines = traced(COMMANDS[name], place, "-e", f"trace={OPENING},{CHANGING},{FORKS}", **variables)
+    done, lines = traced(
+        COMMANDS[name], place, "-e", f"trace={OPENING},{CHANGING},{FORKS}", **variables
+    )
 
     assert done.returncode == 0, done.stderr
     paths = {path for path in changed(lines, place) if not DEVICES.match(path)}
     assert paths or name in ("check", "rbac", "roles")
-    assert {path for path in paths if not f"{path}/".startswith((f"{place}/", f"{temporary}/"))} == set()
+    assert {
+        path for path in paths if not f"{path}/".startswith((f"{place}/", f"{temporary}/"))
+    } == set()
     beside = {path.relative_to(place).parts[0] for path in place.iterdir()}
     assert beside <= {FOLDER, "by-hand", *(["other"] if name == "new" else []), *named(name)}
     assert contents(home) == contents(temporary) == {}
@@ -124,8 +132,13 @@ if os.fork() == 0:
 os.wait()
 os.rename('up', 'renamed')
 """
-    _, lines = traced((sys.executable, "-c", program), inside, "-e", f"trace={OPENING},{CHANGING},{FORKS}")
+    _, lines = traced(
+        (sys.executable, "-c", program), inside, "-e", f"trace={OPENING},{CHANGING},{FORKS}"
+    )
     assert {path for path in changed(lines, inside) if not DEVICES.match(path)} == {
         f"{inside}/here",
-        *(f"{outside}/{name}" for name in ("absolute", "up", "by-descriptor", "after-chdir", "renamed")),
+        *(
+            f"{outside}/{name}"
+            for name in ("absolute", "up", "by-descriptor", "after-chdir", "renamed")
+        ),
     }

@@ -17,8 +17,24 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from conftest import Factory
 from support import BIN, processes, run, wait_for
 
-WORDS = ("--members", "10.0.0.1", "--proxies", "0", "--user", "app", "--grant", "app=/app/:rw", "--key", "ecdsa-256")
-FIRST = ("anything", "a key", "root.pem", "an etcd")  # what it is killed at, as soon as that is there
+WORDS = (
+    "--members",
+    "10.0.0.1",
+    "--proxies",
+    "0",
+    "--user",
+    "app",
+    "--grant",
+    "app=/app/:rw",
+    "--key",
+    "ecdsa-256",
+)
+FIRST = (
+    "anything",
+    "a key",
+    "root.pem",
+    "an etcd",
+)  # what it is killed at, as soon as that is there
 Running = Callable[..., "subprocess.Popen[str]"]
 
 pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make", "openssl")
@@ -31,13 +47,19 @@ class Proof:
         self._temporary = temporary
         self._begin = time.monotonic()
         self.seen: dict[tuple[str, bytes], None] = {}
-        self.program = running(str(BIN / "tls-scaffold"), "prove", cwd=folder, TMPDIR=str(temporary))
+        self.program = running(
+            str(BIN / "tls-scaffold"), "prove", cwd=folder, TMPDIR=str(temporary)
+        )
 
     def watch_until(self, moment: str | float) -> None:
         """Look into its temporary folder again and again until something is there, or so many seconds have passed."""
         while self.program.poll() is None:
             self.look()
-            if self._has(moment) if isinstance(moment, str) else time.monotonic() - self._begin > moment:
+            if (
+                self._has(moment)
+                if isinstance(moment, str)
+                else time.monotonic() - self._begin > moment
+            ):
                 break
 
     def look(self) -> None:
@@ -52,14 +74,20 @@ class Proof:
         if what == "anything":
             return any(self._temporary.iterdir())
         if what == "an etcd":
-            return any("--data-dir" in words and str(self._temporary) in words for words in processes().values())
+            return any(
+                "--data-dir" in words and str(self._temporary) in words
+                for words in processes().values()
+            )
         pattern = {"a key": "*/*-key.pem"}.get(what, f"*/{what}")
         return any(self._temporary.glob(pattern))
 
     def left(self) -> list[str]:
         """Return what is left of it: files, and processes that name its temporary folder."""
         place = str(self._temporary)
-        return [*map(str, self._temporary.iterdir()), *(words for words in processes().values() if place in words)]
+        return [
+            *map(str, self._temporary.iterdir()),
+            *(words for words in processes().values() if place in words),
+        ]
 
 
 def faults(folder: Path, seen: Iterable[tuple[str, bytes]], into: Path) -> list[str]:
@@ -98,7 +126,9 @@ def test_a_proof_that_is_killed_alone_or_with_its_group_leaves_nothing(
     assert proof.left() == []
     seen = proof.seen
     chance = random.Random(5)  # noqa: S311
-    moments = [chance.uniform(0, duration) for _ in range(500 if pytestconfig.getoption("--long") else 6)]
+    moments = [
+        chance.uniform(0, duration) for _ in range(500 if pytestconfig.getoption("--long") else 6)
+    ]
 
     hits = 0
     everything: list[str | float] = [*FIRST, *moments]

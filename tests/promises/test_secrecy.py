@@ -50,7 +50,14 @@ COMMANDS = {
     "make req, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl", "req"),
     "make req, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "req"),
     "regenerate, cfssl": ("make", "-C", FOLDER, "SIGNER=cfssl", "YES=1", "regenerate"),
-    "regenerate, tls-scaffold": ("make", "-C", FOLDER, "SIGNER=tls-scaffold", "YES=1", "regenerate"),
+    "regenerate, tls-scaffold": (
+        "make",
+        "-C",
+        FOLDER,
+        "SIGNER=tls-scaffold",
+        "YES=1",
+        "regenerate",
+    ),
     "bundle": (
         *STORES,
         OURS,
@@ -96,12 +103,18 @@ def test_nobody_else_can_read_a_key_at_any_step(
         stop = open_place / "stop"
         stop.unlink(missing_ok=True)
         watcher = watching(place, stop)
-        done = run("strace", "-f", "-o", "/dev/null", *SLOWLY, *COMMANDS[name], cwd=open_place, umask=umask)
+        done = run(
+            "strace", "-f", "-o", "/dev/null", *SLOWLY, *COMMANDS[name], cwd=open_place, umask=umask
+        )
         stop.touch()
         seen = watcher.communicate(timeout=30)[0]
         assert done.returncode == 0, done.stderr
         assert seen == "", oct(umask)
-        keys = [path for ending in ("-key.pem", ".key", ".p12", ".tar.gz") for path in place.rglob(f"*{ending}")]
+        keys = [
+            path
+            for ending in ("-key.pem", ".key", ".p12", ".tar.gz")
+            for path in place.rglob(f"*{ending}")
+        ]
         assert {oct(path.stat().st_mode & 0o777) for path in keys} == {"0o600"}, oct(umask)
 
 
@@ -113,7 +126,9 @@ def test_keys_that_were_wide_open_are_not_when_they_are_signed_again(signed: Fac
         (path / "certs").chmod(0o777)
         assert run("make", "req", f"SIGNER={signer}", cwd=path, umask=0).returncode == 0
         assert (path / "certs").stat().st_mode & 0o777 == 0o700
-        assert {name: mode for name, mode in modes(path / "certs").items() if name.endswith("-key.pem")} == {
+        assert {
+            name: mode for name, mode in modes(path / "certs").items() if name.endswith("-key.pem")
+        } == {
             "ca-key.pem": "0o666",  # the CA is never touched; `check` tells of its mode
             "calico-key.pem": "0o600",
             "etcd1-key.pem": "0o600",

@@ -61,8 +61,16 @@ def steering(text: str) -> list[str]:
 
 def in_the_inventory(folder: Path) -> None:
     data: dict[str, Any] = json.loads((folder / "tls-scaffold.json").read_text())
-    data |= {"organization": STEERING, "key": STEERING, "expiry": STEERING, STEERING: 1, "ignore": {STEERING: STEERING}}
-    data["users"] += [{"name": STEERING, "cn": STEERING, "role": STEERING, "permissions": [{STEERING: STEERING}]}]
+    data |= {
+        "organization": STEERING,
+        "key": STEERING,
+        "expiry": STEERING,
+        STEERING: 1,
+        "ignore": {STEERING: STEERING},
+    }
+    data["users"] += [
+        {"name": STEERING, "cn": STEERING, "role": STEERING, "permissions": [{STEERING: STEERING}]}
+    ]
     (folder / "tls-scaffold.json").write_text(json.dumps(data))
 
 
@@ -76,7 +84,12 @@ def in_requests(folder: Path) -> None:
     }
     (folder / "config/req-calico.json").write_text(json.dumps(user))
     (folder / "config/req-csr.json").write_text(f'{{"CN": "{STEERING}')
-    config = {"signing": {"default": {"usages": [STEERING], "expiry": STEERING}, "profiles": {STEERING: {STEERING: 1}}}}
+    config = {
+        "signing": {
+            "default": {"usages": [STEERING], "expiry": STEERING},
+            "profiles": {STEERING: {STEERING: 1}},
+        }
+    }
     (folder / "config/ca-config.json").write_text(json.dumps(config))
 
 
@@ -115,7 +128,9 @@ def in_a_set(folder: Path) -> None:
 
 def in_the_set_of_today_s_ca(folder: Path) -> None:
     in_a_set(folder)
-    (folder / "certs/.new/of").write_text(hashlib.sha256((folder / "certs/ca-key.pem").read_bytes()).hexdigest())
+    (folder / "certs/.new/of").write_text(
+        hashlib.sha256((folder / "certs/ca-key.pem").read_bytes()).hexdigest()
+    )
 
 
 def in_issued(folder: Path) -> None:
@@ -144,7 +159,13 @@ def in_the_record(folder: Path) -> None:
 def in_the_journal(folder: Path) -> None:
     step = {"path": f"config/{STEERING}", "before": None, "after": STEERING}
     note = {"verb": STEERING, "path": STEERING}
-    plan = {"shelf": STEERING, "steps": [step], "moves": [STEERING], "notes": [note], "ca": STEERING}
+    plan = {
+        "shelf": STEERING,
+        "steps": [step],
+        "moves": [STEERING],
+        "notes": [note],
+        "ca": STEERING,
+    }
     entry = {"command": ["add"], "plan": {**plan, "forgotten": [STEERING]}}
     (folder / ".tls-scaffold/pending.json").write_text(json.dumps(entry))
 
@@ -200,11 +221,17 @@ def test_no_command_prints_what_steers_a_terminal(
         ("check", "--json", "--sarif", STEERING),
     ],
 )
-def test_a_wrong_command_line_is_quoted_without_what_steers_a_terminal(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_wrong_command_line_is_quoted_without_what_steers_a_terminal(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     (tmp_path / f"Makefile{STEERING}").write_text("")
 
     done = subprocess.run(
-        [str(BIN / "tls-scaffold"), *words], cwd=tmp_path, env=environment(), capture_output=True, check=False
+        [str(BIN / "tls-scaffold"), *words],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        check=False,
     )
 
     said = (done.stdout + done.stderr).decode(errors="surrogateescape")
@@ -216,7 +243,9 @@ def test_a_variable_is_quoted_without_what_steers_a_terminal(tmp_path: Path, var
     variables = environment(**{"TLS_SCAFFOLD_MEMBERS": "h", f"TLS_SCAFFOLD_{variable}": STEERING})
     words = (str(BIN / "tls-scaffold"), "new", "t")
 
-    done = subprocess.run(words, cwd=tmp_path, env=variables, capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        words, cwd=tmp_path, env=variables, capture_output=True, encoding="utf-8", check=False
+    )
 
     assert (done.returncode in (1, 2), steering(done.stdout + done.stderr)) == (True, [])
 
@@ -230,11 +259,15 @@ def test_programs_get_the_same_words_by_escapes_of_their_own(signed: Factory) ->
     def status(*words: str) -> str:
         return CliRunner().invoke(cli, ["-C", str(folder), "status", *words]).stdout
 
-    calico = next(each for each in json.loads(status("--json"))["components"] if each["name"] == "calico")
+    calico = next(
+        each for each in json.loads(status("--json"))["components"] if each["name"] == "calico"
+    )
     assert calico["cn"] == cn
     metrics = status("--prometheus", "-")
     assert r"a\"\\\n\\t\\x1b[31m" in metrics
-    assert {line.count('"') - line.count(r"\"") for line in metrics.splitlines() if "calico" in line} <= {8, 10}
+    assert {
+        line.count('"') - line.count(r"\"") for line in metrics.splitlines() if "calico" in line
+    } <= {8, 10}
     assert parsed(status("--svg", "-"))
 
 
@@ -244,7 +277,9 @@ def test_a_diff_is_exact_in_a_pipe_and_harmless_on_a_terminal(folder: Factory) -
         file.write(f"# {STEERING}\r\n")
     words = [str(BIN / "tls-scaffold"), "-C", str(path), "sync", "--reset", "Makefile", "--dry-run"]
 
-    piped = subprocess.run(words, env=environment(), capture_output=True, check=True).stdout.decode()
+    piped = subprocess.run(
+        words, env=environment(), capture_output=True, check=True
+    ).stdout.decode()
     shown = on_a_terminal(words)
 
     assert f"-# {STEERING}\r\n" in piped
@@ -285,7 +320,9 @@ def test_make_prints_no_word_of_a_file_or_a_variable_that_steers_a_terminal(
         assert steering(done.stdout + done.stderr) == [], (goal, done.stdout, done.stderr)
 
 
-def test_make_prints_no_word_of_the_components_that_steers_a_terminal(signed: Factory, either_signer: str) -> None:
+def test_make_prints_no_word_of_the_components_that_steers_a_terminal(
+    signed: Factory, either_signer: str
+) -> None:
     path = signed(*SMALL)
     with (path / "COMPONENTS.md").open("a") as file:
         file.write(f"| calico | {STEERING} |\n")
@@ -299,8 +336,18 @@ def test_plain_cookiecutter_quotes_answers_without_what_steers_a_terminal(tmp_pa
     answers = (f"members={STEERING}", f"users=a{STEERING}=b", "proxies=1")
 
     done = run(
-        *("cookiecutter", "--no-input", str(template), "--directory", "cookiecutter-template", *answers), cwd=tmp_path
+        *(
+            "cookiecutter",
+            "--no-input",
+            str(template),
+            "--directory",
+            "cookiecutter-template",
+            *answers,
+        ),
+        cwd=tmp_path,
     )
 
-    said = "".join(line for line in done.stderr.splitlines(keepends=True) if "hook" not in line.lower())
+    said = "".join(
+        line for line in done.stderr.splitlines(keepends=True) if "hook" not in line.lower()
+    )
     assert (done.returncode, steering(said)) == (1, [])

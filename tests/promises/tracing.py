@@ -26,7 +26,9 @@ def writes_into(line: str, place: Path) -> bool:
     """Tell whether a line of strace is about a call that changes something in a place."""
     if " resumed>" in line or PIPE.match(line) or not re.match(r"\d+ +\w+\(", line):
         return False
-    if re.match(r"\d+ +(open|openat|creat)\(", line) and not re.search("O_CREAT|O_TRUNC|O_WRONLY|O_RDWR", line):
+    if re.match(r"\d+ +(open|openat|creat)\(", line) and not re.search(
+        "O_CREAT|O_TRUNC|O_WRONLY|O_RDWR", line
+    ):
         return False
     named = ABSOLUTE.findall(line)
     return any(path.startswith(str(place)) for path in named) or not named
@@ -35,9 +37,21 @@ def writes_into(line: str, place: Path) -> bool:
 def calls(command: tuple[str, ...], place: Path, kill_at: int = 0) -> int:
     """Run a command under strace and return how many calls changed something; kill everything at one of them."""
     reading, writing = os.pipe()
-    traced = ("strace", "-f", "-y", "-s", "512", "-o", f"/dev/fd/{writing}", "-e", f"trace={OPENING},{CHANGING}")
+    traced = (
+        "strace",
+        "-f",
+        "-y",
+        "-s",
+        "512",
+        "-o",
+        f"/dev/fd/{writing}",
+        "-e",
+        f"trace={OPENING},{CHANGING}",
+    )
     process = subprocess.Popen(
-        [*traced, "-e", f"inject={CHANGING}:delay_enter={DELAY}", *command] if kill_at else [*traced, *command],
+        [*traced, "-e", f"inject={CHANGING}:delay_enter={DELAY}", *command]
+        if kill_at
+        else [*traced, *command],
         cwd=place,
         env=environment(PYTHONDONTWRITEBYTECODE="1"),
         stdin=subprocess.DEVNULL,
@@ -59,10 +73,24 @@ def calls(command: tuple[str, ...], place: Path, kill_at: int = 0) -> int:
     return count
 
 
-def traced(command: tuple[str, ...], cwd: Path, *options: str, **variables: Any) -> tuple[Done, list[str]]:
+def traced(
+    command: tuple[str, ...], cwd: Path, *options: str, **variables: Any
+) -> tuple[Done, list[str]]:
     """Run a command under strace with these options to its end; return what it said, and the lines of strace."""
     with tempfile.NamedTemporaryFile("r", prefix="strace-", errors="replace") as log:
-        done = run("strace", "-f", "-y", "-s", "4096", "-o", log.name, *options, *command, cwd=cwd, **variables)
+        done = run(
+            "strace",
+            "-f",
+            "-y",
+            "-s",
+            "4096",
+            "-o",
+            log.name,
+            *options,
+            *command,
+            cwd=cwd,
+            **variables,
+        )
         return done, log.read().splitlines()
 
 

@@ -12,7 +12,9 @@ SECRET = "calico-etcd-secrets.yaml"  # noqa: S105 - a file's name
 SECRET_FOLDER = "/calico-secrets"  # noqa: S105  (where Calico's manifests mount the Secret)
 
 
-def files(inventory: Inventory, preset: str, pems: Pems, here: Paths, there: Paths) -> dict[str, str]:
+def files(
+    inventory: Inventory, preset: str, pems: Pems, here: Paths, there: Paths
+) -> dict[str, str]:
     """Return what the consumer of a Calico preset reads; `here` is the bundle, `there` its usual place on a host."""
     made = {
         "calico.env": lines(
@@ -48,7 +50,11 @@ def _calicoctl(inventory: Inventory, paths: Paths) -> dict[str, Any]:
 
 
 def _secret(pems: Pems) -> dict[str, Any]:
-    texts: Mapping[str, str] = {"etcd-ca": pems.ca, "etcd-cert": pems.certificate, "etcd-key": pems.key}
+    texts: Mapping[str, str] = {
+        "etcd-ca": pems.ca,
+        "etcd-cert": pems.certificate,
+        "etcd-key": pems.key,
+    }
     return {
         "apiVersion": "v1",
         "kind": "Secret",

@@ -10,7 +10,11 @@ HOMES = {"kube-apiserver": "/etc/kubernetes/pki/etcd", "calico": "/etc/calico/ce
 
 
 def files(
-    inventory: Inventory, component: Component, preset: str, pems: Mapping[str, Pems], home: str = ""
+    inventory: Inventory,
+    component: Component,
+    preset: str,
+    pems: Mapping[str, Pems],
+    home: str = "",
 ) -> dict[str, str]:
     """Return the text of each file of a component's bundle; its second certificate for peers is a part of it.
 
@@ -21,7 +25,10 @@ def files(
     pairs = {
         f"{each.name}{ending}": text
         for each in parts(inventory, component)
-        for ending, text in ((".pem", pems[each.name].certificate), ("-key.pem", pems[each.name].key))
+        for ending, text in (
+            (".pem", pems[each.name].certificate),
+            ("-key.pem", pems[each.name].key),
+        )
     }
     own = pems[component.name]
     return {**pairs, "ca.pem": own.ca, **_settings(inventory, component, preset, own, home)}
@@ -29,10 +36,16 @@ def files(
 
 def parts(inventory: Inventory, component: Component) -> tuple[Component, ...]:
     """Return the components whose files a bundle holds: its own, and a member's second certificate."""
-    return tuple(dict.fromkeys((component, *(peer for own, peer in inventory.member_pairs if own == component))))
+    return tuple(
+        dict.fromkeys(
+            (component, *(peer for own, peer in inventory.member_pairs if own == component))
+        )
+    )
 
 
-def _settings(inventory: Inventory, component: Component, preset: str, pems: Pems, home: str) -> dict[str, str]:
+def _settings(
+    inventory: Inventory, component: Component, preset: str, pems: Pems, home: str
+) -> dict[str, str]:
     here = Paths(component.name, home)
     if member := inventory.member(component.name):
         return members.files(inventory, member, home)
@@ -40,9 +53,13 @@ def _settings(inventory: Inventory, component: Component, preset: str, pems: Pem
         return {"grpc-proxy.flags": _proxy(inventory, here)}
     made = {"etcdctl.env": _etcdctl(inventory, here)}
     if preset == "kube-apiserver":
-        made["kube-apiserver.flags"] = _kube_apiserver(inventory, Paths(component.name, home or HOMES[preset]))
+        made["kube-apiserver.flags"] = _kube_apiserver(
+            inventory, Paths(component.name, home or HOMES[preset])
+        )
     if preset.startswith("calico"):
-        made |= calico.files(inventory, preset, pems, here, Paths(component.name, home or HOMES["calico"]))
+        made |= calico.files(
+            inventory, preset, pems, here, Paths(component.name, home or HOMES["calico"])
+        )
     return made
 
 

@@ -42,14 +42,23 @@ def files(
     own, peer = pairs[0], pairs[-1]
     home = home or HOME
     if member := inventory.member(component.name):
-        return {CA: own.ca, **_pair(SERVER, own), **_pair(PEER, peer), CONFIGURATION: _local(inventory, member, home)}
+        return {
+            CA: own.ca,
+            **_pair(SERVER, own),
+            **_pair(PEER, peer),
+            CONFIGURATION: _local(inventory, member, home),
+        }
     external = {
         "endpoints": list(endpoints(inventory)),
         "caFile": f"{home}/{CA}",
         "certFile": f"{home}/{CLIENT}.crt",
         "keyFile": f"{home}/{CLIENT}.key",
     }
-    return {CA: own.ca, **_pair(CLIENT, own), CONFIGURATION: _configuration({"external": external}, home)}
+    return {
+        CA: own.ca,
+        **_pair(CLIENT, own),
+        CONFIGURATION: _configuration({"external": external}, home),
+    }
 
 
 def _local(inventory: Inventory, member: Member, home: str) -> str:
@@ -60,7 +69,11 @@ def _local(inventory: Inventory, member: Member, home: str) -> str:
 
 
 def _configuration(etcd: Mapping[str, Any], home: str) -> str:
-    document = {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "etcd": etcd}
+    document = {
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "ClusterConfiguration",
+        "etcd": etcd,
+    }
     return NOTE.format(home) + to_yaml(document)
 
 

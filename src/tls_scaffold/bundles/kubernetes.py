@@ -23,8 +23,16 @@ def files(name: str, pems: Pems) -> dict[str, str]:
         "metadata": {"name": object_name(name)},
         "data": {key: base64.b64encode(text.encode()).decode() for key, text in contents.items()},
     }
-    ca_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CA_MAP}, "data": {"ca.crt": pems.ca}}
-    return {f"{name}.secret.yaml": HOLDS_KEY + to_yaml(secret), f"{CA_MAP}.configmap.yaml": to_yaml(ca_map)}
+    ca_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": CA_MAP},
+        "data": {"ca.crt": pems.ca},
+    }
+    return {
+        f"{name}.secret.yaml": HOLDS_KEY + to_yaml(secret),
+        f"{CA_MAP}.configmap.yaml": to_yaml(ca_map),
+    }
 
 
 def object_name(name: str) -> str:
@@ -41,4 +49,8 @@ def name_problems(names: Iterable[str]) -> list[str]:
     known = defaultdict(list)
     for name in dict.fromkeys(names):
         known[object_name(name)].append(f"`{name}`")
-    return [f"{' and '.join(each)} would have one Secret, `{name}`" for name, each in known.items() if len(each) > 1]
+    return [
+        f"{' and '.join(each)} would have one Secret, `{name}`"
+        for name, each in known.items()
+        if len(each) > 1
+    ]

@@ -14,9 +14,7 @@ from tls_scaffold.words import canonical_address, visible
 ENVIRONMENT = "etcd.env"
 DROP_IN = "etcd.service.d/tls-scaffold.conf"
 UNIT_FOLDER = "/var/lib/etcd"
-CN_HINT = (
-    f"give the requests the CNs of `{FILE}`, or it theirs (`members_cn`, `cn`), then `tls-scaffold sync` and `make`"
-)
+CN_HINT = f"give the requests the CNs of `{FILE}`, or it theirs (`members_cn`, `cn`), then `tls-scaffold sync` and `make`"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (what a member of whom no address is known has to listen on)
 
 
@@ -49,7 +47,9 @@ class Start:
     state: str = STATES[0]
 
 
-def flags(inventory: Inventory, member: Member, shown: Pairs, urls: Mapping[str, Urls], start: Start) -> dict[str, str]:
+def flags(
+    inventory: Inventory, member: Member, shown: Pairs, urls: Mapping[str, Urls], start: Start
+) -> dict[str, str]:
     """Return etcd's flags for a member, without dashes, with what each is given; flags without a word have `true`.
 
     `urls` are those of every member by its name. All of it means the same to etcd 3.4 to 3.7, but for a list of
@@ -71,7 +71,9 @@ def flags(inventory: Inventory, member: Member, shown: Pairs, urls: Mapping[str,
         "peer-cert-allowed-cn": ",".join(inventory.peer_cns),
         "auto-compaction-mode": "periodic",
         # Said where it is off too: what is left out, the unit's own settings may switch on.
-        "auto-compaction-retention": retention(settings.auto_compaction) if settings.auto_compaction else "0",
+        "auto-compaction-retention": retention(settings.auto_compaction)
+        if settings.auto_compaction
+        else "0",
     }
 
 
@@ -82,7 +84,10 @@ def cn_problem(inventory: Inventory, component: Component, cn: str) -> str:
     user in. Empty if nothing is wrong. Proxies may have the members' CN.
     """
     asked = ", ".join(f"`{each}`" for each in inventory.peer_cns)
-    if any(component == peer for _, peer in inventory.member_pairs) and cn not in inventory.peer_cns:
+    if (
+        any(component == peer for _, peer in inventory.member_pairs)
+        and cn not in inventory.peer_cns
+    ):
         return f"`{component.output}.pem` has the CN `{visible(cn)}`, and members ask for {asked}, as `{FILE}` says"
     if component.kind == "user" and cn in inventory.peer_cns:
         return f"`{component.output}.pem` has the members' CN `{visible(cn)}`: it would open their peer ports"
@@ -123,7 +128,10 @@ def files(inventory: Inventory, member: Member, home: str) -> dict[str, str]:
             *_told(inventory, member),
         )
         + variables(
-            {f"ETCD_{name.upper().replace('-', '_')}": word for name, word in in_place(inventory, member, home).items()}
+            {
+                f"ETCD_{name.upper().replace('-', '_')}": word
+                for name, word in in_place(inventory, member, home).items()
+            }
         ),
         DROP_IN: lines(
             "# For /etc/systemd/system/etcd.service.d; the rest of the bundle is for",
@@ -156,7 +164,9 @@ def _told(inventory: Inventory, member: Member) -> list[str]:
 
 def _urls(inventory: Inventory, member: Member) -> Urls:
     if not member.hosts:
-        return Urls("", "", "", "")  # of adopted members nobody may know where they are; no bundle is made of them
+        return Urls(
+            "", "", "", ""
+        )  # of adopted members nobody may know where they are; no bundle is made of them
     settings, own = inventory.settings(member), own_host(member)
     addresses = _listening(member)
     clients = settings.listen_client or (*addresses, *_loopback(addresses))

@@ -22,7 +22,9 @@ def processes(inventory: Inventory) -> dict[str, str]:
 
 def _processes(inventory: Inventory, urls: dict[str, Urls]) -> Iterator[tuple[str, str]]:
     taken = set()
-    for number, (member, (own, peer)) in enumerate(zip(inventory.members, inventory.member_pairs, strict=True), 1):
+    for number, (member, (own, peer)) in enumerate(
+        zip(inventory.members, inventory.member_pairs, strict=True), 1
+    ):
         name = member.name.replace(".", "-")  # honcho and goreman take no dot
         name = f"{name}--{number}" if name in taken else name
         taken.add(name)
@@ -37,5 +39,7 @@ def _word(flag: str, word: str) -> str:
 
 
 def _urls(index: int) -> Urls:
-    clients, peers = (url(LOOPBACK, port + STEP * index) for port in (DEFAULTS.client_port, DEFAULTS.peer_port))
+    clients, peers = (
+        url(LOOPBACK, port + STEP * index) for port in (DEFAULTS.client_port, DEFAULTS.peer_port)
+    )
     return Urls(clients, clients, peers, peers)

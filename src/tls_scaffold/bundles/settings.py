@@ -84,10 +84,14 @@ def to_yaml(document: Mapping[str, Any]) -> str:
         """Quotes what PyYAML takes for text and others do not: `1e3`, `y`; several lines stay lines."""
 
         def represent_text(self, text: str) -> yaml.ScalarNode:
-            style = "'" if text in ("y", "n", "Y", "N") or text[:1] in set("+-.0123456789") else None
+            style = (
+                "'" if text in ("y", "n", "Y", "N") or text[:1] in set("+-.0123456789") else None
+            )
             if "\n" in text:
                 style = "|"
             return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, Dumper.represent_text)
-    return str(yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=float("inf")))
+    return str(
+        yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=float("inf"))
+    )

@@ -18,7 +18,9 @@ class Flags:
     rest: tuple[str, ...] = ()
 
 
-def parse(words: Sequence[str], program: str, texts: Collection[str], switches: Collection[str]) -> Flags:
+def parse(
+    words: Sequence[str], program: str, texts: Collection[str], switches: Collection[str]
+) -> Flags:
     """Read flags up to the first word that is none, or `--`; the last of two wins.
 
     Raises UsageError for a flag that `program` does not take here, or one without its value.
@@ -34,7 +36,9 @@ def parse(words: Sequence[str], program: str, texts: Collection[str], switches: 
             _switch(found, name, value if equals else "true")
         elif name not in texts:
             known = ", ".join(f"`-{each}`" for each in (*switches, *texts))
-            raise UsageError(f"`{program}` does not take `-{name}` here", [f"its flags are {known}"])
+            raise UsageError(
+                f"`{program}` does not take `-{name}` here", [f"its flags are {known}"]
+            )
         elif not (equals or left):
             raise UsageError(f"`-{name}` needs a value")
         else:

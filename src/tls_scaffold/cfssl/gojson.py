@@ -19,9 +19,13 @@ class Section:
     Go knows a struct's fields whatever their case; the keys of a map (`is_map`) are what they are.
     """
 
-    def __init__(self, values: dict[str, Any], place: str, problems: list[str], *, is_map: bool = False) -> None:
+    def __init__(
+        self, values: dict[str, Any], place: str, problems: list[str], *, is_map: bool = False
+    ) -> None:
         self._key = str if is_map else str.lower
-        self._values = {self._key(name): value for name, value in values.items() if value is not None}
+        self._values = {
+            self._key(name): value for name, value in values.items() if value is not None
+        }
         self.names = tuple(values)
         self.place = place
         self.problems = problems
@@ -85,7 +89,8 @@ class Section:
         """Return a list of objects."""
         items: Iterable[dict[str, Any]] = self._items(name, dict, "an object {…}")
         return tuple(
-            Section(values, f"{self.where(name)}[{index}]", self.problems) for index, values in enumerate(items)
+            Section(values, f"{self.where(name)}[{index}]", self.problems)
+            for index, values in enumerate(items)
         )
 
     def is_told(self, name: str) -> bool:
@@ -134,7 +139,10 @@ class Section:
 
     def _items(self, name: str, kind: type[Value], what: str) -> list[Value]:
         nothing: list[Any] = []
-        items = [kind() if item is None else item for item in self._checked(name, list, nothing, "a list […]")]
+        items = [
+            kind() if item is None else item
+            for item in self._checked(name, list, nothing, "a list […]")
+        ]
         for index, item in enumerate(items):
             if type(item) is not kind:
                 self.problem(f"{name}[{index}]", f"`{shown(item)}` is not {what}")
@@ -159,7 +167,8 @@ def document(text: str, place: str, problems: list[str]) -> Section:
     """
     if text.startswith("\ufeff"):
         raise ScaffoldError(
-            f"`{place}` is not JSON", [f"{place}: it begins with a byte order mark, which cfssl refuses"]
+            f"`{place}` is not JSON",
+            [f"{place}: it begins with a byte order mark, which cfssl refuses"],
         )
     try:
         values = json.loads(text)
@@ -171,5 +180,7 @@ def document(text: str, place: str, problems: list[str]) -> Section:
     except ValueError:  # Python reads no number of more than 4,300 digits
         raise ScaffoldError(f"`{place}` is not JSON", [f"{place}: a number is too long"]) from None
     if not isinstance(values, dict):
-        raise ScaffoldError(f"`{place}` holds no object {{…}}", [f"{place}: it begins with `{shown(values)}`"])
+        raise ScaffoldError(
+            f"`{place}` holds no object {{…}}", [f"{place}: it begins with `{shown(values)}`"]
+        )
     return Section(values, place, problems)

@@ -8,7 +8,9 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 USER = re.compile(r"[A-Za-z0-9._:~!$&'()*+,;=%@-]*")
 HOST = re.compile(r"[^\x00-\x20\x7f#/?@\\^`{|}]*")
-ASCII_ESCAPE = re.compile(r"%(?!25)[0-7]")  # RFC 6874: in a host only the zone's percent sign may be escaped
+ASCII_ESCAPE = re.compile(
+    r"%(?!25)[0-7]"
+)  # RFC 6874: in a host only the zone's percent sign may be escaped
 PORT = re.compile(r"(:[0-9]*)?", re.ASCII)
 PATH_SAFE = "$&+,/:;=@"
 RAW_PATH = re.compile(r"[A-Za-z0-9._~$&+,/:;=@!'()*\[\]%-]*")

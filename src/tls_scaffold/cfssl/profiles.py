@@ -74,7 +74,9 @@ class Profile:
             begin = end = datetime.min.replace(tzinfo=timezone.utc)
         if min(begin.year, end.year) < EARLIEST:
             place = f"profile `{self.name or 'default'}`"
-            raise ScaffoldError(f"{place}: it reaches beyond the years {EARLIEST} to 9999, all that certificates know")
+            raise ScaffoldError(
+                f"{place}: it reaches beyond the years {EARLIEST} to 9999, all that certificates know"
+            )
         return begin, end
 
 
@@ -96,7 +98,9 @@ class SigningConfig:
             expiry=chosen.expiry if chosen.lifetime else self.default.expiry,
             crl_url=chosen.crl_url or self.default.crl_url,
             ocsp_url=chosen.ocsp_url or self.default.ocsp_url,
-            issuer_urls=self.default.issuer_urls if chosen.issuer_urls is None else chosen.issuer_urls,
+            issuer_urls=self.default.issuer_urls
+            if chosen.issuer_urls is None
+            else chosen.issuer_urls,
         )
 
 
@@ -109,7 +113,9 @@ def ca_profile(request: Request) -> Profile:
         usages=CA_USAGES,
         expiry=authority.expiry or CA_EXPIRY,
         backdate=authority.backdate,
-        constraint=Constraint(is_ca=True, max_path_length=length, max_path_length_zero=authority.path_length_zero),
+        constraint=Constraint(
+            is_ca=True, max_path_length=length, max_path_length_zero=authority.path_length_zero
+        ),
         crl_url=request.crl_url,
     )
 

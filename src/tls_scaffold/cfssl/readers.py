@@ -13,7 +13,17 @@ from tls_scaffold.cfssl.usages import meanings
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.words import ECDSA_SIZES, Key
 
-REQUEST_FIELDS = ("CN", "hosts", "key", "names", "serialnumber", "ca", "crl_url", "delegation_enabled", "extensions")
+REQUEST_FIELDS = (
+    "CN",
+    "hosts",
+    "key",
+    "names",
+    "serialnumber",
+    "ca",
+    "crl_url",
+    "delegation_enabled",
+    "extensions",
+)
 REFUSED_REQUEST_FIELDS = ("delegation_enabled", "extensions")
 REFUSED_PROFILE_FIELDS = (
     "auth_key",
@@ -35,7 +45,9 @@ UNSUPPORTED = "cfssl has this field, tls-scaffold's own signer does not support 
 RSA_BITS = range(2048, 8192 + 1)
 Document = TypeVar("Document", Request, SigningConfig)
 UNSET = "0001-01-01T00:00:00Z"  # Go's time of no value
-OID = re.compile(r"([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*", re.ASCII)  # X.660, A.2
+OID = re.compile(
+    r"([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*", re.ASCII
+)  # X.660, A.2
 
 
 def request(text: str, place: str) -> Request:
@@ -100,7 +112,9 @@ def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple
     problems: list[str] = []
     section = gojson.document(text, place, problems).section("signing")
     if section is None:
-        raise ScaffoldError(f"`{place}` can't be used", problems or [f"{place}: `signing` is missing"])
+        raise ScaffoldError(
+            f"`{place}` can't be used", problems or [f"{place}: `signing` is missing"]
+        )
     default = section.section("default")
     profiles = section.map("profiles")
     sections = {name: profiles.section(name) for name in profiles.names}
@@ -130,9 +144,13 @@ def _key(section: Section | None) -> Key:
     if algo == "rsa" and size not in RSA_BITS:
         section.problem("size", f"`{size}` is not in {RSA_BITS[0]}..{RSA_BITS[-1]}")
     elif algo == "rsa" and size % 2:
-        section.problem("size", f"`{size}` is odd: tls-scaffold's own signer makes keys of an even length")
+        section.problem(
+            "size", f"`{size}` is odd: tls-scaffold's own signer makes keys of an even length"
+        )
     if algo == "ecdsa" and size not in ECDSA_SIZES:
-        section.problem("size", f"`{size}` is none of {', '.join(str(each) for each in ECDSA_SIZES)}")
+        section.problem(
+            "size", f"`{size}` is none of {', '.join(str(each) for each in ECDSA_SIZES)}"
+        )
     return Key(algo, size)
 
 
@@ -201,7 +219,9 @@ def _constraint(section: Section) -> Constraint:
 def _duration(section: Section, name: str) -> str:
     text = section.text(name)
     if text and durations.parse(text) is None:
-        section.problem(name, f"`{text}` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`")
+        section.problem(
+            name, f"`{text}` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`"
+        )
     return text
 
 

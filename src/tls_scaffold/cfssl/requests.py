@@ -76,20 +76,28 @@ class Request:
 
         First what Go's pkix.Name knows, in Go's order, then OIDs and e-mail addresses, which cfssl 1.2 leaves out.
         """
-        return tuple(sorted(self.csr_subject, key=lambda attribute: PLACES.get(attribute[0], len(PLACES))))
+        return tuple(
+            sorted(self.csr_subject, key=lambda attribute: PLACES.get(attribute[0], len(PLACES)))
+        )
 
     @cached_property
     def csr_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The CSR's subject, in the same form: OIDs and e-mail addresses stand last, and take others' place."""
         extra = [(oid, (text,)) for name in self.names for oid, text in _extra(name)]
         taken = {oid for oid, _ in extra}
-        return (*(attribute for attribute in self.plain_subject if attribute[0] not in taken), *extra)
+        return (
+            *(attribute for attribute in self.plain_subject if attribute[0] not in taken),
+            *extra,
+        )
 
     @cached_property
     def plain_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The subject without OIDs and e-mail addresses, as cfssl 1.2 signs it."""
         single = {"CN": (self.cn,), "serialNumber": (self.serial_number,)}
-        values = {word: single.get(word) or tuple(name.get(word, "") for name in self.names) for word in SUBJECT}
+        values = {
+            word: single.get(word) or tuple(name.get(word, "") for name in self.names)
+            for word in SUBJECT
+        }
         present = {word: tuple(text for text in texts if text) for word, texts in values.items()}
         return tuple((SUBJECT[word], texts) for word, texts in present.items() if texts)
 

@@ -43,7 +43,9 @@ def _mail(host: str) -> str:
     return f"{local}@{domain}" if domain else ""
 
 
-def alternative_names(hosts: tuple[str, ...], *, is_ca: bool = False) -> tuple[tuple[str, str], ...]:
+def alternative_names(
+    hosts: tuple[str, ...], *, is_ca: bool = False
+) -> tuple[tuple[str, str], ...]:
     """Return kind and value of each subject alternative name, in cfssl's order; a CA keeps only IP addresses."""
     names = sorted((classified(host) for host in hosts), key=lambda name: KINDS.index(name[0]))
     return tuple(name for name in names if name[0] == "ip" or not is_ca)

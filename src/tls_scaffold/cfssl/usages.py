@@ -33,7 +33,11 @@ EXTENDED_USAGES = {
 
 KNOWN = (*KEY_USAGES, *EXTENDED_USAGES)
 
-_WORDS = {meaning: word for words in (EXTENDED_USAGES, KEY_USAGES) for word, meaning in reversed(words.items())}
+_WORDS = {
+    meaning: word
+    for words in (EXTENDED_USAGES, KEY_USAGES)
+    for word, meaning in reversed(words.items())
+}
 
 
 def word(meaning: str) -> str:

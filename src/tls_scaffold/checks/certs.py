@@ -10,10 +10,10 @@ from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.signing import fitting, pemfiles
 
 SOON = timedelta(days=RENEW_DAYS)
-PUT_BACK = (
-    "put a copy back, such as everybody has who trusts it; is it lost for good, `make regenerate` makes another CA"
+PUT_BACK = "put a copy back, such as everybody has who trusts it; is it lost for good, `make regenerate` makes another CA"
+NEW_CA = (
+    "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
 )
-NEW_CA = "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
 
 
 class ReadableCertificates(Rule):
@@ -44,7 +44,9 @@ class SignedByTheCA(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each certificate that another CA signed, or whose signature is broken."""
-        orphans = (entry for entry in view.orphans if entry.certificate and not entry.certificate.is_ca)
+        orphans = (
+            entry for entry in view.orphans if entry.certificate and not entry.certificate.is_ca
+        )
         for entry in (*view.components, *orphans):
             ca = view.contents.authorities.get(entry.ca)
             if ca and entry.certificate and not fitting.signed_by(entry.certificate, ca):
@@ -87,7 +89,9 @@ class WholeCA(Rule):
     id = "half-ca"
     level = WARNING
     pain = "nothing can be signed or renewed until the key is back; it can't be made anew"
-    fix = "put the key back before the next signing; switch this rule off where it is kept elsewhere"
+    fix = (
+        "put the key back before the next signing; switch this rule off where it is kept elsewhere"
+    )
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each CA without a key."""
@@ -130,7 +134,9 @@ class FlaggedCA(Rule):
     """The CA, and nothing else, is marked as a CA."""
 
     id = "ca-flag"
-    pain = "without the mark nobody takes what the CA signed; with it a component can sign for anybody"
+    pain = (
+        "without the mark nobody takes what the CA signed; with it a component can sign for anybody"
+    )
     fix = "make the CA with `gencert -initca`; take `ca_constraint` out of the profiles"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
@@ -161,7 +167,9 @@ class Living(Rule):
     id = "expired"
     of_certificates = True
     pain = "every connection that uses it fails"
-    fix = "`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make regenerate`"
+    fix = (
+        "`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make regenerate`"
+    )
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each certificate that has ended, or not begun."""
@@ -171,7 +179,10 @@ class Living(Rule):
             if entry.certificate.has_ended(view.now):
                 yield entry.path, f"it ended {entry.certificate.not_after:%Y-%m-%d %H:%M} UTC"
             if entry.certificate.not_before > view.now:
-                yield entry.path, f"it is not valid before {entry.certificate.not_before:%Y-%m-%d %H:%M} UTC"
+                yield (
+                    entry.path,
+                    f"it is not valid before {entry.certificate.not_before:%Y-%m-%d %H:%M} UTC",
+                )
 
     def fix_of(self, view: View, where: str) -> str:
         """Return what signs it again."""
@@ -191,7 +202,11 @@ class LivingOn(Rule):
         """Yield each certificate that ends within 30 days."""
         for entry in view.contents.entries:
             certificate = entry.certificate
-            if certificate and certificate.not_after <= view.now + SOON and not certificate.has_ended(view.now):
+            if (
+                certificate
+                and certificate.not_after <= view.now + SOON
+                and not certificate.has_ended(view.now)
+            ):
                 yield entry.path, f"it ends {certificate.not_after:%Y-%m-%d %H:%M} UTC"
 
     def fix_of(self, view: View, where: str) -> str:

@@ -58,7 +58,10 @@ class Spelling(Rule):
         """Yield each field that looks like a known one."""
         for path, request in view.requests.items():
             for name, meant in request.misspelt.items():
-                yield f"{path}: {name}", f"`{name}` is no field of a request; did you mean `{meant}`?"
+                yield (
+                    f"{path}: {name}",
+                    f"`{name}` is no field of a request; did you mean `{meant}`?",
+                )
 
 
 class StrongKey(Rule):
@@ -67,7 +70,9 @@ class StrongKey(Rule):
     id = "weak-key"
     of_certificates = True
     pain = "Go and OpenSSL refuse a shorter key, and it can be broken"
-    fix = 'write `"key": {"algo": "ecdsa", "size": 384}` (or `rsa` with 2048 to 8192) and sign again'
+    fix = (
+        'write `"key": {"algo": "ecdsa", "size": 384}` (or `rsa` with 2048 to 8192) and sign again'
+    )
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each weak key, in the requests and in the certificates."""
@@ -75,8 +80,15 @@ class StrongKey(Rule):
             if request.key.algo == "rsa" and request.key.size < RSA_SIZES[0]:
                 yield f"{path}: key.size", f"`{request.key}` is weaker than `rsa-{RSA_SIZES[0]}`"
         for entry in view.contents.entries:
-            if entry.certificate and entry.certificate.key.algo == "rsa" and entry.certificate.key.size < RSA_SIZES[0]:
-                yield entry.path, f"its key `{entry.certificate.key}` is weaker than `rsa-{RSA_SIZES[0]}`"
+            if (
+                entry.certificate
+                and entry.certificate.key.algo == "rsa"
+                and entry.certificate.key.size < RSA_SIZES[0]
+            ):
+                yield (
+                    entry.path,
+                    f"its key `{entry.certificate.key}` is weaker than `rsa-{RSA_SIZES[0]}`",
+                )
 
 
 class KnownKey(Rule):
@@ -91,13 +103,18 @@ class KnownKey(Rule):
         """Yield each request for ed25519 where the cfssl that is found refuses that."""
         wanting = [path for path, request in view.requests.items() if request.key.algo == "ed25519"]
         if wanting and shutil.which("cfssl") and not _knows_ed25519():
-            yield from ((f"{path}: key.algo", "the cfssl on the PATH can't make `ed25519` keys") for path in wanting)
+            yield from (
+                (f"{path}: key.algo", "the cfssl on the PATH can't make `ed25519` keys")
+                for path in wanting
+            )
 
 
 def _knows_ed25519() -> bool:
     """Ask cfssl itself: its distributions number their versions as they like."""
     try:
-        done = subprocess.run(["cfssl", "genkey", "-"], input=PROBE, capture_output=True, timeout=10, check=False)
+        done = subprocess.run(
+            ["cfssl", "genkey", "-"], input=PROBE, capture_output=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return True
     return done.returncode == 0

@@ -31,23 +31,31 @@ class WellFormedHosts(Rule):
 def _placed(view: View) -> Iterator[tuple[str, str]]:
     """Yield every host with its place: those of the requests, and those that the Makefile gives instead."""
     for path, request in view.requests.items():
-        yield from ((f"{path}: hosts[{index}]", host) for index, host in enumerate(request.hosts or ()))
+        yield from (
+            (f"{path}: hosts[{index}]", host) for index, host in enumerate(request.hosts or ())
+        )
     for entry in view.components:
         if entry.signing and entry.signing.hostname:
-            yield from ((view.lines_of(entry)[0], host) for host in entry.signing.hostname.split(","))
+            yield from (
+                (view.lines_of(entry)[0], host) for host in entry.signing.hostname.split(",")
+            )
 
 
 def _of_another_kind(host: str) -> str:
     kind, _ = sans.classified(host)
     words = {"email": "an e-mail address", "uri": "a URI"}
-    return f"`{host}` is {words[kind]}, neither an IP address nor a host name" if kind in words else ""
+    return (
+        f"`{host}` is {words[kind]}, neither an IP address nor a host name" if kind in words else ""
+    )
 
 
 class NoEmptyHost(Rule):
     """No host of a request is empty."""
 
     id = "empty-host"
-    pain = 'cfssl signs `"hosts": [""]` as an empty DNS name, and Go 1.25.2 refuses such a certificate'
+    pain = (
+        'cfssl signs `"hosts": [""]` as an empty DNS name, and Go 1.25.2 refuses such a certificate'
+    )
     fix = 'write `"hosts": []` for a user'
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
@@ -74,7 +82,10 @@ class MemberHosts(Rule):
             named = {canonical_host(host) for host in request.hosts or ()}
             for host in component.hosts:
                 if canonical_host(host) not in named:
-                    yield f"{component.request}: hosts", f"`{host}` of {component.kind} `{component.name}` is missing"
+                    yield (
+                        f"{component.request}: hosts",
+                        f"`{host}` of {component.kind} `{component.name}` is missing",
+                    )
 
 
 class Loopback(Rule):
@@ -92,7 +103,11 @@ class Loopback(Rule):
             if not entry.request or not entry.signing or not _is_member(entry, entry.request, view):
                 continue
             if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
-                place = f"{entry.signing.request}: hosts" if not entry.signing.hostname else view.lines_of(entry)[0]
+                place = (
+                    f"{entry.signing.request}: hosts"
+                    if not entry.signing.hostname
+                    else view.lines_of(entry)[0]
+                )
                 yield place, "names neither `localhost` nor a loopback address"
 
 

@@ -77,7 +77,9 @@ class _Looker:
         except ScaffoldError as error:
             if not (self.folder / MAKEFILE).exists():
                 raise
-            self.unread += [each for each in _told(MAKEFILE, error) if each not in self.not_inventory]
+            self.unread += [
+                each for each in _told(MAKEFILE, error) if each not in self.not_inventory
+            ]
             return contents.of_set(self.folder, inventory)
 
     def makefile(self) -> str:
@@ -87,7 +89,9 @@ class _Looker:
     def documents(self, found: Contents) -> None:
         """Read every request and signing configuration, those that the Makefile names and those in `config`."""
         signings = [entry.signing for entry in found.entries if entry.signing]
-        configs = {signing.config for signing in signings if not signing.makes_ca and signing.config}
+        configs = {
+            signing.config for signing in signings if not signing.makes_ca and signing.config
+        }
         asked = {signing.request for signing in signings}
         try:
             there = names(self.folder, "config", ".json")

@@ -28,8 +28,13 @@ class NamedFiles(Rule):
         by_variable = {where for where, _ in view.lines(VARIABLE)}
         for entry in view.components:
             if entry.signing and entry.signing.output.endswith(("/", "-")):
-                for where in [each for each in view.lines_of(entry) if each in by_variable] or ["Makefile"]:
-                    yield where, f"writes `{entry.path}`: the variable that is to name it is not set"
+                for where in [each for each in view.lines_of(entry) if each in by_variable] or [
+                    "Makefile"
+                ]:
+                    yield (
+                        where,
+                        f"writes `{entry.path}`: the variable that is to name it is not set",
+                    )
 
 
 class DirectDownloads(Rule):

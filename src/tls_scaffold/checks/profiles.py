@@ -29,7 +29,10 @@ class KnownUsages(Rule):
         for place, profile in view.profiles():
             for usage in profile.usages:
                 if usage not in KNOWN:
-                    yield f"{place}.usages", f"`{usage}` is no usage that cfssl knows{meant(usage.lower(), KNOWN)}"
+                    yield (
+                        f"{place}.usages",
+                        f"`{usage}` is no usage that cfssl knows{meant(usage.lower(), KNOWN)}",
+                    )
 
 
 class KnownProfiles(Rule):
@@ -46,7 +49,10 @@ class KnownProfiles(Rule):
             if profile and profile not in config.profiles:
                 other = meant(profile.lower(), config.profiles)
                 for where in view.lines_of(entry):
-                    yield where, f"`{entry.path}` asks for the profile `{profile}`, which is unknown{other}"
+                    yield (
+                        where,
+                        f"`{entry.path}` asks for the profile `{profile}`, which is unknown{other}",
+                    )
 
 
 class GrantingDefault(Rule):
@@ -64,7 +70,10 @@ class GrantingDefault(Rule):
                 continue
             if named not in config.profiles and not meanings(config.default.usages):
                 for where in view.lines_of(entry):
-                    yield where, f"`{entry.path}` is signed with the default profile, which grants no usages"
+                    yield (
+                        where,
+                        f"`{entry.path}` is signed with the default profile, which grants no usages",
+                    )
 
 
 class ServersAndClients(Rule):
@@ -81,7 +90,10 @@ class ServersAndClients(Rule):
             profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
             key = f"profiles.{profile.name}" if profile.name else "default"
             for usage in _lacking(entry, profile.usages) if meanings(profile.usages) else ():
-                yield f"{_config_of(entry)}: signing.{key}.usages", f"`{usage}` is missing, which `{entry.name}` needs"
+                yield (
+                    f"{_config_of(entry)}: signing.{key}.usages",
+                    f"`{usage}` is missing, which `{entry.name}` needs",
+                )
         for entry in view.components:
             for usage in _lacking(entry, entry.certificate.usages) if entry.certificate else ():
                 yield entry.path, f"it may not be used for `{usage}`"
@@ -121,7 +133,9 @@ class WithinTheCA(Rule):
     """What is signed now ends before its CA does."""
 
     id = "outlives-ca"
-    pain = "on the day that the CA ends everything stops at once, although the certificates look valid"
+    pain = (
+        "on the day that the CA ends everything stops at once, although the certificates look valid"
+    )
     fix = "shorten the profile's `expiry`, or make a CA that lives longer (`make regenerate`)"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
@@ -131,7 +145,10 @@ class WithinTheCA(Rule):
             end = _end_of_ca(view, entry)
             if end and _is_sound(profile.expiry) and profile.validity(view.now)[1] >= end:
                 key = f"profiles.{profile.name}" if profile.name else "default"
-                yield f"{_config_of(entry)}: signing.{key}.expiry", f"what is signed now would outlive `{entry.ca}`"
+                yield (
+                    f"{_config_of(entry)}: signing.{key}.expiry",
+                    f"what is signed now would outlive `{entry.ca}`",
+                )
         for entry in view.components:
             ca = view.contents.authorities.get(entry.ca)
             if ca and entry.certificate and entry.certificate.not_after > ca.not_after:
@@ -154,7 +171,10 @@ class LongLivedCA(Rule):
                 yield f"{path}: ca.expiry", f"`{expiry}` is less than a year"
         for entry in view.authorities:
             if entry.certificate and entry.certificate.lifetime < YEAR:
-                yield entry.path, f"it lives for {durations.text(entry.certificate.lifetime)}, less than a year"
+                yield (
+                    entry.path,
+                    f"it lives for {durations.text(entry.certificate.lifetime)}, less than a year",
+                )
 
 
 def _signed(view: View) -> Iterator[tuple[Entry, SigningConfig]]:

@@ -12,7 +12,9 @@ from tls_scaffold.words import visible
 
 VERSION = 1
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-PLACE = re.compile(r"(?P<path>.*?)(?::(?P<line>\d+)(?::(?P<column>\d+))?|: (?P<key>.+))?", re.DOTALL)
+PLACE = re.compile(
+    r"(?P<path>.*?)(?::(?P<line>\d+)(?::(?P<column>\d+))?|: (?P<key>.+))?", re.DOTALL
+)
 
 
 def to_json(findings: Iterable[Finding]) -> str:
@@ -52,7 +54,10 @@ def _result(finding: Finding, home: str) -> dict[str, Any]:
     }
     uri = _uri(posixpath.join(home, parts["path"] or ""))
     location: dict[str, Any] = {
-        "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region or {"startLine": 1}},
+        "physicalLocation": {
+            "artifactLocation": {"uri": uri},
+            "region": region or {"startLine": 1},
+        },
     }
     if parts.get("key"):
         location["logicalLocations"] = [{"fullyQualifiedName": parts["key"]}]

@@ -48,7 +48,9 @@ class Rule(ABC):
             if self.of_missing and view.is_unfit(where):
                 continue
             is_orphan_s = self.of_certificates and where in view.orphaned
-            level, fix = (WARNING, ORPHANED) if is_orphan_s else (self.level, self.fix_of(view, where))
+            level, fix = (
+                (WARNING, ORPHANED) if is_orphan_s else (self.level, self.fix_of(view, where))
+            )
             yield Finding(self.id, level, where, message, fix)
 
     def fix_of(self, view: View, where: str) -> str:  # noqa: ARG002  (a rule's own may look)

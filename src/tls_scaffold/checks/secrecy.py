@@ -42,7 +42,9 @@ class SecretKeys(Rule):
 def _holds_key(folder: Path, path: str) -> bool:
     """Tell a private key, whatever the name of its file and whatever else that holds."""
     raw = _content(folder, path)
-    return any(label.endswith(b"PRIVATE KEY") and _block(raw, label) for label in pemfiles.labels(raw))
+    return any(
+        label.endswith(b"PRIVATE KEY") and _block(raw, label) for label in pemfiles.labels(raw)
+    )
 
 
 class SecretDirectory(Rule):
@@ -83,7 +85,9 @@ class IgnoredKeys(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each key, and what bundles hold, that git would add; without git nothing is found."""
         keys = {entry.key_path for entry in view.contents.entries if entry.key}
-        for path in _listed_by_git(view.folder, [*_private_folders(view), KEYS, *keys], *NOT_IGNORED):
+        for path in _listed_by_git(
+            view.folder, [*_private_folders(view), KEYS, *keys], *NOT_IGNORED
+        ):
             is_key = path in keys or path.endswith("-key.pem") or _holds_key(view.folder, path)
             if is_key or path.startswith(f"{DIST}/"):
                 yield path, "git does not ignore it"
@@ -100,7 +104,9 @@ class DerCRL(Rule):
         """Yield each file that ends in `.crl` and is none in DER, and each of another name that holds one in PEM."""
         entries = view.contents.entries
         others = {
-            path for entry in entries for path in (entry.certificate and entry.path, entry.key and entry.key_path)
+            path
+            for entry in entries
+            for path in (entry.certificate and entry.path, entry.key and entry.key_path)
         }
         for directory in dict.fromkeys((*_directories(view), "config", ".")):
             for path in _names(view.folder, directory, ""):

@@ -19,7 +19,9 @@ class NamedByCN(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each request without a CN, unless the command line gives one."""
-        named = {entry.signing.request for entry in view.components if entry.signing and entry.signing.cn}
+        named = {
+            entry.signing.request for entry in view.components if entry.signing and entry.signing.cn
+        }
         for path, request in view.requests.items():
             if not request.cn.strip() and path not in named:
                 yield f"{path}: CN", "the CN is empty"
@@ -82,11 +84,15 @@ class NotTheMembersCN(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each user with the CN of a member; those of the inventory are let in on the peer ports."""
-        members = {entry.request.cn for entry in view.servers if entry.kind == "member" and entry.request}
+        members = {
+            entry.request.cn for entry in view.servers if entry.kind == "member" and entry.request
+        }
         members |= set(view.inventory.peer_cns) if view.inventory else set()
         for entry in view.users:
             if entry.signing and entry.request and entry.request.cn and entry.request.cn in members:
-                message = f"user `{entry.name}` has the CN of the members, `{visible(entry.request.cn)}`"
+                message = (
+                    f"user `{entry.name}` has the CN of the members, `{visible(entry.request.cn)}`"
+                )
                 yield f"{entry.signing.request}: CN", message
 
 
@@ -94,9 +100,7 @@ class AskedForPeerCN(Rule):
     """Members show their peers a CN of the inventory."""
 
     id = "cn-unasked"
-    pain = (
-        "members that run from bundles or the Procfile ask their peers for the inventory's CNs, and refuse each other"
-    )
+    pain = "members that run from bundles or the Procfile ask their peers for the inventory's CNs, and refuse each other"
     fix = f"take the CN of `{FILE}`, or put this one there (`members_cn`, `cn`), then `tls-scaffold sync`"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
@@ -108,7 +112,10 @@ class AskedForPeerCN(Rule):
             request = view.requests.get(path)
             if request and request.cn and request.cn not in asked:
                 told = ", ".join(f"`{cn}`" for cn in asked)
-                yield f"{path}: CN", f"the CN is `{visible(request.cn)}`, and members ask for {told}"
+                yield (
+                    f"{path}: CN",
+                    f"the CN is `{visible(request.cn)}`, and members ask for {told}",
+                )
 
 
 class NotTheCAsSubject(Rule):
@@ -135,9 +142,7 @@ class OnePeerCN(Rule):
 
     id = "open-peer-port"  # what it comes to where the list is left out, as older etcds need it
     level = WARNING
-    pain = (
-        "before 3.5.15 etcd takes one CN of peers alone: with a list members refuse each other, without it users get in"
-    )
+    pain = "before 3.5.15 etcd takes one CN of peers alone: with a list members refuse each other, without it users get in"
     fix = "give the members, or the `peer` of each, one CN, then `tls-scaffold sync`, `make` and new bundles"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
@@ -146,4 +151,13 @@ class OnePeerCN(Rule):
             yield f"{FILE}: members", message
 
 
-RULES = (NamedByCN, ShortCN, OneCN, OwnCN, NotTheMembersCN, AskedForPeerCN, NotTheCAsSubject, OnePeerCN)
+RULES = (
+    NamedByCN,
+    ShortCN,
+    OneCN,
+    OwnCN,
+    NotTheMembersCN,
+    AskedForPeerCN,
+    NotTheCAsSubject,
+    OnePeerCN,
+)

@@ -21,7 +21,9 @@ class KeepsTheCA(Rule):
     """No target replaces a CA that is there."""
 
     id = "replaces-ca"
-    pain = "after a second `make` nothing that was handed out before is trusted, and make exits with 0"
+    pain = (
+        "after a second `make` nothing that was handed out before is trusted, and make exits with 0"
+    )
     fix = "give the CA a target of its own name (`certs/ca.pem:`), or let `tls-scaffold adopt` and `sync` do so"
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
@@ -49,7 +51,9 @@ def _is_guarded(line: str, entry: Entry) -> bool:
     if line.startswith("cd "):
         halves = [half.rpartition("/")[2] for half in halves]
     either = "|".join(map(re.escape, halves))
-    return bool(re.search(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\S*/)?({either})[\"'\s].*-initca\b", line))
+    return bool(
+        re.search(rf"(\btest|\[)\s.*-[efrs]\s+[\"']?(\S*/)?({either})[\"'\s].*-initca\b", line)
+    )
 
 
 def _names(line: str, entry: Entry, home: str) -> bool:
@@ -72,7 +76,10 @@ class LivingTargets(Rule):
         for entry in view.components:
             if _is_gone(view, entry):
                 for where in view.lines_of(entry):
-                    yield where, f"`{entry.path}` belongs to `{entry.name}`, which the inventory does not have"
+                    yield (
+                        where,
+                        f"`{entry.path}` belongs to `{entry.name}`, which the inventory does not have",
+                    )
 
 
 def _is_gone(view: View, entry: Entry) -> bool:
@@ -97,10 +104,17 @@ class TargetsHaveRequests(Rule):
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each target whose request is not there."""
         for entry in (*view.authorities, *view.components):
-            if not entry.signing or (view.folder / entry.signing.request).exists() or _is_gone(view, entry):
+            if (
+                not entry.signing
+                or (view.folder / entry.signing.request).exists()
+                or _is_gone(view, entry)
+            ):
                 continue
             for where in view.lines_of(entry):
-                yield where, f"`{entry.signing.request}`, which `{entry.path}` is signed from, is missing"
+                yield (
+                    where,
+                    f"`{entry.signing.request}`, which `{entry.path}` is signed from, is missing",
+                )
 
 
 class RequestsHaveTargets(Rule):
@@ -112,7 +126,9 @@ class RequestsHaveTargets(Rule):
 
     def look(self, view: View) -> Iterator[tuple[str, str]]:
         """Yield each request that nothing signs; only make knows, so of an archived set nothing is found."""
-        kept = (view.folder / FILE).exists() and not any((view.folder / name).exists() for name in MAKEFILES)
+        kept = (view.folder / FILE).exists() and not any(
+            (view.folder / name).exists() for name in MAKEFILES
+        )
         if view.requests and kept:
             yield MAKEFILE, "is missing: nothing signs the requests in `config`"
         if not view.contents.has_makefile or view.contents.unread:
@@ -135,7 +151,11 @@ class RequestsOfTheirOwn(Rule):
         """Yield each request that several components share although no inventory says so; an unread one may."""
         if view.not_inventory:
             return
-        listed = {(each.output, each.request) for each in view.inventory.components} if view.inventory else set()
+        listed = (
+            {(each.output, each.request) for each in view.inventory.components}
+            if view.inventory
+            else set()
+        )
         sharing: dict[str, list[str]] = {}
         for entry in view.components:
             if entry.signing and (entry.signing.output, entry.signing.request) not in listed:

@@ -67,7 +67,9 @@ class View:
     @cached_property
     def orphans(self) -> tuple[Entry, ...]:
         """The certificates that nothing asks for."""
-        return tuple(entry for entry in self.contents.entries if entry.kind is None and entry.certificate)
+        return tuple(
+            entry for entry in self.contents.entries if entry.kind is None and entry.certificate
+        )
 
     @cached_property
     def orphaned(self) -> frozenset[str]:
@@ -98,13 +100,20 @@ class View:
     @cached_property
     def listed(self) -> frozenset[str]:
         """The outputs of the inventory's components."""
-        return frozenset(each.output for each in self.inventory.components) if self.inventory else frozenset()
+        return (
+            frozenset(each.output for each in self.inventory.components)
+            if self.inventory
+            else frozenset()
+        )
 
     def is_unfit(self, where: str) -> bool:
         """Tell a value that cfssl can't use, or not all of it: `requests` and `configs` may lack what it says."""
         path, _, key = where.partition(": ")
         parts = key.split(".")
-        return any(f"{path}: {'.'.join(parts[:count])}" in self._unfit_places for count in range(1, len(parts) + 1))
+        return any(
+            f"{path}: {'.'.join(parts[:count])}" in self._unfit_places
+            for count in range(1, len(parts) + 1)
+        )
 
     @cached_property
     def _unfit_places(self) -> frozenset[str]:
@@ -129,7 +138,10 @@ class View:
         """Yield every profile with its place."""
         for path, config in self.configs.items():
             yield f"{path}: signing.default", config.default
-            yield from ((f"{path}: signing.profiles.{name}", profile) for name, profile in config.profiles.items())
+            yield from (
+                (f"{path}: signing.profiles.{name}", profile)
+                for name, profile in config.profiles.items()
+            )
 
     def lines(self, pattern: "re.Pattern[str]") -> Iterator[tuple[str, str]]:
         """Yield where and what, for each line of the Makefile in which a pattern is found."""

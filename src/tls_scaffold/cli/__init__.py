@@ -59,7 +59,9 @@ def main() -> None:
     """Run the command line; environment variables begin with TLS_SCAFFOLD_."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a locale without `…` is no reason to fail
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a locale without `…` is no reason to fail
     try:
         # Not in click's standalone mode: there it prints its errors itself, with the words that it was given.
         sys.exit(cli.main(prog_name="tls-scaffold", standalone_mode=False))
@@ -69,7 +71,9 @@ def main() -> None:
     except click.Abort:
         talk("Aborted!")
         sys.exit(1)
-    except OSError as error:  # of --help and --version, which click handles before a command is invoked
+    except (
+        OSError
+    ) as error:  # of --help and --version, which click handles before a command is invoked
         tell_error(_of_the_disk(error))
         sys.exit(1)
     finally:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]…")
 @option("--tar", is_flag=True, help="Make an archive of each folder too: dist/NAME.tar.gz")
-@option("--at", "home", callback=filled, metavar="DIR", help="Folder that the consumers will have the files in")
+@option(
+    "--at",
+    "home",
+    callback=filled,
+    metavar="DIR",
+    help="Folder that the consumers will have the files in",
+)
 @option(
     "--data-dir",
     callback=filled,
@@ -43,10 +49,20 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="File that holds the stores' password (if left out, the variable TLS_SCAFFOLD_P12_PASSWORD does)",
 )
-@option("--kubernetes", is_flag=True, help="A Secret of type kubernetes.io/tls and a ConfigMap with the CA too")
-@option("--kubeadm", is_flag=True, help="The files of members and kube-apiserver by kubeadm's names too, in pki/")
+@option(
+    "--kubernetes",
+    is_flag=True,
+    help="A Secret of type kubernetes.io/tls and a ConfigMap with the CA too",
+)
+@option(
+    "--kubeadm",
+    is_flag=True,
+    help="The files of members and kube-apiserver by kubeadm's names too, in pki/",
+)
 @click.pass_context
-def bundle(ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: bool, **words: Any) -> None:
+def bundle(
+    ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: bool, **words: Any
+) -> None:
     """Make dist/NAME/ for each host or consumer: its own certificate and key, the CA, and what it reads.
 
     Members get etcd's variables and a systemd drop-in, kube-apiserver its flags, Calico its environment
@@ -81,7 +97,9 @@ def _warn(made: "Sequence[Bundle]") -> None:
     if len(secrets) > 1:
         told = f"{' and '.join(secrets)} have one Secret by the name that Calico's manifests know"
         warn(f"{told}: in one Kubernetes cluster the last that is applied counts for all")
-    for warning in dict.fromkeys(warning for each in made if each.member for warning in each.member.warnings):
+    for warning in dict.fromkeys(
+        warning for each in made if each.member for warning in each.member.warnings
+    ):
         warn(warning)
 
 
@@ -92,7 +110,11 @@ def _tell_members(made: "Sequence[Bundle]") -> None:
     told = {each.name: each.member for each in made if each.member}
     for compaction in dict.fromkeys(each.compaction for each in told.values()):
         names = " ".join(name for name, each in told.items() if each.compaction == compaction)
-        whose = "clients have to compact" if compaction == OFF else "a cluster that runs begins to compact by it"
+        whose = (
+            "clients have to compact"
+            if compaction == OFF
+            else "a cluster that runs begins to compact by it"
+        )
         talk(f"auto-compaction: {compaction} ({names}); {whose}")
     if undecided := " ".join(name for name, each in told.items() if not each.data_dir):
         begins = "where it names none, etcd begins with an empty NAME.etcd in its working directory"

@@ -9,7 +9,11 @@ import click
 from tls_scaffold.cli.terminal import give_json, say, warn
 from tls_scaffold.errors import ScaffoldError, UsageError
 
-AS_GO: dict[str, Any] = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
+AS_GO: dict[str, Any] = {
+    "ignore_unknown_options": True,
+    "allow_interspersed_args": False,
+    "help_option_names": [],
+}
 HELP = [("-h",), ("-help",), ("--help",)]
 
 

@@ -20,7 +20,9 @@ COLOURS = {"error": "red", "warning": "yellow"}
 @click.command()
 @option("--json", "as_json", is_flag=True, help="Print the findings as JSON")
 @option("--sarif", "as_sarif", is_flag=True, help="Print them as SARIF, for code hosts")
-@option("--explain", "rule", metavar="ID", help="Say what a rule asks for and why, and look at nothing")
+@option(
+    "--explain", "rule", metavar="ID", help="Say what a rule asks for and why, and look at nothing"
+)
 @click.pass_obj
 def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -> None:
     """Look for mistakes in config/, the Makefile and certs/ before a live cluster finds them.
@@ -56,8 +58,12 @@ def _summary(report: "Report") -> str:
     if not report.findings:
         return "nothing found"
     warnings = len(report.findings) - report.errors
-    counts = ", ".join(_count(*each) for each in ((report.errors, "error"), (warnings, "warning")) if each[0])
-    return f"{counts}\n\nhint: `tls-scaffold check --explain ID` says more about the rule in brackets"
+    counts = ", ".join(
+        _count(*each) for each in ((report.errors, "error"), (warnings, "warning")) if each[0]
+    )
+    return (
+        f"{counts}\n\nhint: `tls-scaffold check --explain ID` says more about the rule in brackets"
+    )
 
 
 def _count(count: int, word: str) -> str:

@@ -17,7 +17,9 @@ SETTLE = "take what you want from each `FILE.new` into `FILE`, then delete `FILE
 BELONGS = dict.fromkeys(("tls-scaffold.mk", "sign.sh"), "Makefile") | dict.fromkeys(
     ("rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile"), "tls-scaffold.json"
 )
-dry_run_option = option("--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing")
+dry_run_option = option(
+    "--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing"
+)
 
 
 def tell(plan: "Plan", *, dry_run: bool) -> None:
@@ -43,7 +45,9 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
 def line(note: "Note", shelf: str) -> str:
     """Return what is said about one file."""
     words = {"unsure": "kept", "absent": "left"}
-    home = BELONGS.get(note.path, "a file of another name, or keep the file and take its first line out")
+    home = BELONGS.get(
+        note.path, "a file of another name, or keep the file and take its first line out"
+    )
     more = {
         "replaced": f": it was edited, what it was is in {shelf}; edits belong in {home}",
         "kept": ": edited by hand",

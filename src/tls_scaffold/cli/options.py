@@ -82,5 +82,11 @@ def components(command: Command) -> Command:
 
 def given(words: dict[str, Any]) -> dict[str, Any]:
     """Return only the options that were given, lists as lists."""
-    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in words.items()}
-    return {name: value for name, value in lists.items() if value not in (None, []) and value is not False}
+    lists = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in words.items()
+    }
+    return {
+        name: value
+        for name, value in lists.items()
+        if value not in (None, []) and value is not False
+    }

@@ -75,14 +75,14 @@ def _text(proof: "Proof") -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     table = [
-        "  ".join((*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3])) for row in rows
+        "  ".join((*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3]))
+        for row in rows
     ]
     checks = [
-        f"{'yes' if each.holds else 'NO '}  {each.sentence}{': ' * bool(each.seen)}{each.seen}" for each in proof.checks
+        f"{'yes' if each.holds else 'NO '}  {each.sentence}{': ' * bool(each.seen)}{each.seen}"
+        for each in proof.checks
     ]
-    replaced = (
-        f"etcd {proof.version}, {_members(proof)}; each ran as its bundle says, but for {', '.join(proof.replaced)}"
-    )
+    replaced = f"etcd {proof.version}, {_members(proof)}; each ran as its bundle says, but for {', '.join(proof.replaced)}"
     return "\n".join((*table, "", *checks, "", replaced))
 
 

@@ -10,7 +10,11 @@ from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
 
 
 @click.command()
-@option("--diff", is_flag=True, help="Compare a live cluster with the inventory; exit 1 where they differ")
+@option(
+    "--diff",
+    is_flag=True,
+    help="Compare a live cluster with the inventory; exit 1 where they differ",
+)
 @option("--json", "as_json", is_flag=True, help="With --diff: print the differences as JSON")
 @click.pass_context
 def rbac(context: click.Context, *, diff: bool, as_json: bool) -> None:

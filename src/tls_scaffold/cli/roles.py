@@ -23,7 +23,10 @@ def roles(*, as_json: bool) -> None:
 
     presets = command.roles()
     if as_json:
-        give_json(json.dumps([_document(preset) for preset in presets], indent=2, ensure_ascii=False) + "\n")
+        give_json(
+            json.dumps([_document(preset) for preset in presets], indent=2, ensure_ascii=False)
+            + "\n"
+        )
     else:
         for number, preset in enumerate(presets):
             say("\n" * bool(number), Styled(preset.name), _text(preset))
@@ -41,7 +44,10 @@ def _document(preset: "Preset") -> dict[str, Any]:
 
 
 def _text(preset: "Preset") -> str:
-    rows = [(reason.permission.access, f"{reason.permission.path}*", reason.why) for reason in preset.reasons]
+    rows = [
+        (reason.permission.access, f"{reason.permission.path}*", reason.why)
+        for reason in preset.reasons
+    ]
     if preset.root:
         rows.append(("root", "(the role root)", preset.root))
     width = max(len(path) for _, path, _ in rows)

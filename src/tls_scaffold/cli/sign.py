@@ -21,11 +21,34 @@ LONG = 20
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]…")
 @option("--force", is_flag=True, help="Sign the named components, or all, even if nothing differs")
-@option("--own-lines", is_flag=True, help="Leave the Makefile's lines that call cfssl themselves to make")
-@option("--jobs", type=click.IntRange(1), metavar="N", help="Use N processes  [default: one a processor]")
-@option("--into", metavar="DIRECTORY", default="", hidden=True, help="Make a new set there, for `make regenerate`")
+@option(
+    "--own-lines",
+    is_flag=True,
+    help="Leave the Makefile's lines that call cfssl themselves to make",
+)
+@option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Use N processes  [default: one a processor]",
+)
+@option(
+    "--into",
+    metavar="DIRECTORY",
+    default="",
+    hidden=True,
+    help="Make a new set there, for `make regenerate`",
+)
 @click.pass_obj
-def sign(folder: Path, names: tuple[str, ...], jobs: int | None, into: str, *, force: bool, own_lines: bool) -> None:
+def sign(
+    folder: Path,
+    names: tuple[str, ...],
+    jobs: int | None,
+    into: str,
+    *,
+    force: bool,
+    own_lines: bool,
+) -> None:
     """Sign what is missing or differs from its request, as make would with cfssl.
 
     Without NAME every component of the Makefile; `ca` alone makes the CA where there is none.
@@ -34,10 +57,14 @@ def sign(folder: Path, names: tuple[str, ...], jobs: int | None, into: str, *, f
     from tls_scaffold.commands.sign import sign_set
 
     if into:
-        for command in sign_set(folder, into, processes=jobs or 0, progress=_progress).commands.values():
+        for command in sign_set(
+            folder, into, processes=jobs or 0, progress=_progress
+        ).commands.values():
             say(visible(command))
         return
-    done = run(folder, names, force=force, own_lines=own_lines, processes=jobs or 0, progress=_progress)
+    done = run(
+        folder, names, force=force, own_lines=own_lines, processes=jobs or 0, progress=_progress
+    )
     if done.signed:
         say("\n".join(map(visible, _told(done))))
     else:

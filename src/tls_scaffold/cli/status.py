@@ -32,19 +32,34 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
 
 
 @click.command()
-@option("--within", callback=_hours, default="30d", metavar="TIME", help="What ends within TIME is expiring (30d)")
+@option(
+    "--within",
+    callback=_hours,
+    default="30d",
+    metavar="TIME",
+    help="What ends within TIME is expiring (30d)",
+)
 @option("--json", "as_json", is_flag=True, help="Print the table as JSON")
-@option("--prometheus", type=click.Path(), metavar="FILE", help="Write metrics for node_exporter to FILE")
+@option(
+    "--prometheus",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write metrics for node_exporter to FILE",
+)
 @option("--svg", type=click.Path(), metavar="FILE", help="Draw the certificates' lives into FILE")
 @click.pass_obj
-def status(folder: Path, /, within: int, prometheus: str | None, svg: str | None, *, as_json: bool) -> None:
+def status(
+    folder: Path, /, within: int, prometheus: str | None, svg: str | None, *, as_json: bool
+) -> None:
     """Show the state of every certificate, those in trouble first.
 
     Exits with 1 when one is not valid. Works on an archived set too: `tls-scaffold -C archive/TIME status`.
     As FILE, `-` is stdout, in place of the table.
     """
     if (as_json, prometheus == STDOUT, svg == STDOUT).count(True) > 1:
-        raise click.UsageError("`--json`, `--prometheus -` and `--svg -` exclude each other: stdout takes one of them")
+        raise click.UsageError(
+            "`--json`, `--prometheus -` and `--svg -` exclude each other: stdout takes one of them"
+        )
     from datetime import datetime, timedelta, timezone
 
     from tls_scaffold.commands import status as command

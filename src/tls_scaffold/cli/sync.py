@@ -14,7 +14,11 @@ CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` m
 
 @click.command()
 @dry_run_option
-@option("--check", is_flag=True, help="Write nothing; exit 1 if the folder does not follow its inventory")
+@option(
+    "--check",
+    is_flag=True,
+    help="Write nothing; exit 1 if the folder does not follow its inventory",
+)
 @option(
     "--reset",
     metavar="FILE",

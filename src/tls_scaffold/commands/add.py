@@ -23,7 +23,9 @@ def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Pla
         return Change(old, intake.of_data(intake.extended(old.document(), words)))
 
     command = ("add", json.dumps(words, sort_keys=True))
-    return update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
+    return (
+        update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
+    )
 
 
 def users(folder: Path) -> tuple[User, ...]:

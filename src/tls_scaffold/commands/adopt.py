@@ -17,7 +17,14 @@ from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.paths import RULES
 from tls_scaffold.rendering import template
-from tls_scaffold.rendering.documents import LAST_RENDER, NOT_RECORDED, Entry, compact, record_text, recorded
+from tls_scaffold.rendering.documents import (
+    LAST_RENDER,
+    NOT_RECORDED,
+    Entry,
+    compact,
+    record_text,
+    recorded,
+)
 
 COMMAND = ("adopt",)
 SCRIPTS = (RULES, "sign.sh", "rbac.sh", "rbac.tsv")
@@ -48,24 +55,41 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
 def _check(folder: Path) -> None:
     files.check(folder)
     if (folder / FILE).exists():
-        raise ScaffoldError(f"`{folder / FILE}` exists: the folder has its inventory", hint="`tls-scaffold sync`")
-    there = {entry.name for entry in folder.iterdir()}  # `exists` finds `Makefile` itself where names have no case
+        raise ScaffoldError(
+            f"`{folder / FILE}` exists: the folder has its inventory", hint="`tls-scaffold sync`"
+        )
+    there = {
+        entry.name for entry in folder.iterdir()
+    }  # `exists` finds `Makefile` itself where names have no case
     others = [name for name in gnumake.READ_FIRST if name in there]
     if others:
-        raise ScaffoldError(f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`")
+        raise ScaffoldError(
+            f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`"
+        )
     if not (folder / MAKEFILE).is_file():
-        raise ScaffoldError(f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder")
+        raise ScaffoldError(
+            f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder"
+        )
     if f"include {RULES}" in (files.own_text(folder, MAKEFILE) or ""):
         hint = "put `tls-scaffold.json` back, or make one with `tls-scaffold new` in another folder and copy it"
-        raise ScaffoldError(f"`{folder}` has a Makefile of ours, but its inventory is missing", hint=hint)
+        raise ScaffoldError(
+            f"`{folder}` has a Makefile of ours, but its inventory is missing", hint=hint
+        )
 
 
 def _steps(folder: Path) -> Iterable[Step]:
     with ca_kept(folder):
         survey = makefile.survey(folder)
         if survey.unread:
-            raise ScaffoldError("the Makefile signs in a way that is not understood", map(str, survey.unread))
-        requests = {path for signing in survey.signings for path in (signing.request, signing.config) if path}
+            raise ScaffoldError(
+                "the Makefile signs in a way that is not understood", map(str, survey.unread)
+            )
+        requests = {
+            path
+            for signing in survey.signings
+            for path in (signing.request, signing.config)
+            if path
+        }
         read = adopted(survey.signings, files.own_texts(folder, sorted(requests)))
         inventory = _inventory(read)
         rendered = template.render(inventory)
@@ -88,18 +112,24 @@ def _inventory(read: Adopted) -> Inventory:
 def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> AdoptionNote:
     parts = foreign.parts(files.own_text(folder, MAKEFILE) or "", ours)
     if parts.problems:
-        raise ScaffoldError("the Makefile is not understood, and nothing was changed", parts.problems)
+        raise ScaffoldError(
+            "the Makefile is not understood, and nothing was changed", parts.problems
+        )
     leaves = {signing.output for signing in survey.signings if not signing.makes_ca}
     targets = {
         name: tuple(f"{output}.pem" for output in survey.makes.get(name, ()) if output in leaves)
         for name in parts.targets
     }
     lines = tuple(dict.fromkeys(parts.understood))
-    found = AdoptionNote(lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca)
+    found = AdoptionNote(
+        lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca
+    )
     problems = [problem.partition(": ")[2] for problem in note_problems(found)]
     if problems:
         hint = "give requests, configuration and CA such names in the Makefile, then adopt"
-        raise ScaffoldError("`sync` could not take this folder over, and nothing was changed", problems, hint)
+        raise ScaffoldError(
+            "`sync` could not take this folder over, and nothing was changed", problems, hint
+        )
     return found
 
 
@@ -109,7 +139,9 @@ def _understood(folder: Path, note: AdoptionNote, rendered: dict[str, str]) -> I
     scripts = [path for path in SCRIPTS if path in now and now[path] != rendered[path]]
     if scripts:
         problems = [f"`{path}` has the name of a script of ours" for path in scripts]
-        raise ScaffoldError("our scripts have no place in this folder", problems, "give yours another name")
+        raise ScaffoldError(
+            "our scripts have no place in this folder", problems, "give yours another name"
+        )
     there = note.with_what_was_understood(folder, now, rendered)
     yield from recorded(MAKEFILE, rendered[MAKEFILE])
     for path, text in rendered.items():

@@ -13,7 +13,12 @@ from tls_scaffold.commands.trust import Trust, read_trust
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import conflicts, intake, rbac
-from tls_scaffold.inventory.membersettings import NOTHING_SAID, MemberSettings, retention, state_problem
+from tls_scaffold.inventory.membersettings import (
+    NOTHING_SAID,
+    MemberSettings,
+    retention,
+    state_problem,
+)
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.signing import certificates, soundness
 from tls_scaffold.signing.signer import utc_now
@@ -79,26 +84,41 @@ def make(
             pems = forms.as_pkcs8(pems, {part.name: part.output for part in parts})
         further = forms.files(asked, inventory, chosen, pems, home, password)
         presets = rbac.consumers(inventory)
-        both = {f"{each.name}{TAR}" for each in chosen} & {each.name for each in inventory.components} if tar else ()
+        both = (
+            {f"{each.name}{TAR}" for each in chosen} & {each.name for each in inventory.components}
+            if tar
+            else ()
+        )
         if both:
-            raise ScaffoldError(f"`{DIST}/{min(both)}` would be an archive and a component's folder: leave out `--tar`")
+            raise ScaffoldError(
+                f"`{DIST}/{min(both)}` would be an archive and a component's folder: leave out `--tar`"
+            )
         owners = {each.name: each for each in chosen}
         contents = {
-            name: {**bundle.files(inventory, each, presets.get(name, ""), pems, home), **further[name]}
+            name: {
+                **bundle.files(inventory, each, presets.get(name, ""), pems, home),
+                **further[name],
+            }
             for name, each in owners.items()
         }
-        place = dist.ready(folder, contents, lambda name: forms.every_path(inventory, owners[name]), tar=tar)
+        place = dist.ready(
+            folder, contents, lambda name: forms.every_path(inventory, owners[name]), tar=tar
+        )
         made = []
         for name, files in contents.items():
             dist.put(place, name, files)
             archive = dist.archive(place, name, files) if tar else None
-            made.append(Bundle(name, place / name, tuple(files), archive, _told(inventory, owners[name])))
+            made.append(
+                Bundle(name, place / name, tuple(files), archive, _told(inventory, owners[name]))
+            )
         return tuple(made)
 
 
 def _with(settings: MemberSettings, inventory: Inventory) -> Inventory:
     """Return the inventory with settings that every member starts with, whatever it said."""
-    changed = tuple(replace(member, etcd=settings.over(member.etcd)) for member in inventory.members)
+    changed = tuple(
+        replace(member, etcd=settings.over(member.etcd)) for member in inventory.members
+    )
     return replace(inventory, members=changed)
 
 
@@ -119,10 +139,16 @@ def _owners(inventory: Inventory, chosen: Iterable[Component]) -> tuple[Componen
 
 
 def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -> dict[str, Pems]:
-    homeless = [f"`{member.name}` has no `hosts` in `{FILE}`" for member in inventory.members if not member.hosts]
+    homeless = [
+        f"`{member.name}` has no `hosts` in `{FILE}`"
+        for member in inventory.members
+        if not member.hosts
+    ]
     if homeless:
         hint = f"give each member its `hosts` in `{FILE}`, then `tls-scaffold sync` and `make`"
-        raise ScaffoldError("no bundle is made: clients and peers are to find every member", homeless, hint)
+        raise ScaffoldError(
+            "no bundle is made: clients and peers are to find every member", homeless, hint
+        )
     trust = read_trust(folder)
     read = {
         each.name: Pems(
@@ -139,20 +165,35 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
     if problems:
         hint = trust.hint or "`make` signs what is missing, `make req-NAME` signs again"
         raise ScaffoldError("no bundle is made", problems, hint)
-    cns = {each.name: certificates.read(read[each.name].certificate.encode(), each.output).cn for each in components}
-    if strangers := list(filter(None, (members.cn_problem(inventory, each, cns[each.name]) for each in components))):
+    cns = {
+        each.name: certificates.read(read[each.name].certificate.encode(), each.output).cn
+        for each in components
+    }
+    if strangers := list(
+        filter(None, (members.cn_problem(inventory, each, cns[each.name]) for each in components))
+    ):
         raise ScaffoldError(
-            "no bundle is made: the peers of members are known by their CNs", strangers, members.CN_HINT
+            "no bundle is made: the peers of members are known by their CNs",
+            strangers,
+            members.CN_HINT,
         )
-    lives = {trust.path: trust.text, **{f"{each.output}.pem": read[each.name].certificate for each in components}}
+    lives = {
+        trust.path: trust.text,
+        **{f"{each.output}.pem": read[each.name].certificate for each in components},
+    }
     untimely = soundness.untimely({path: text.encode() for path, text in lives.items()}, utc_now())
     if untimely:
-        raise ScaffoldError("no bundle is made of what is not valid now", untimely, soundness.IN_TIME)
+        raise ScaffoldError(
+            "no bundle is made of what is not valid now", untimely, soundness.IN_TIME
+        )
     return read
 
 
 def _problems(component: Component, pems: Pems, trust: Trust) -> Iterator[str]:
-    paths = {f"`{component.output}.pem`": pems.certificate, f"`{component.output}-key.pem`": pems.key}
+    paths = {
+        f"`{component.output}.pem`": pems.certificate,
+        f"`{component.output}-key.pem`": pems.key,
+    }
     missing = [path for path, text in paths.items() if not text]
     yield from (f"{path} is missing" for path in missing)
     if not missing:

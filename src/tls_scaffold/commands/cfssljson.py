@@ -30,15 +30,21 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
     not take, ScaffoldError if the input is not cfssl's.
     """
     flags = goflags.parse(words, "cfssljson", ("f",), ("bare",))
-    names = [word for word in flags.rest if word != STDIN]  # cfssljson passes over the `-` that tutorials write
+    names = [
+        word for word in flags.rest if word != STDIN
+    ]  # cfssljson passes over the `-` that tutorials write
     if len(names) > 1:
         raise UsageError("`cfssljson` takes one name for its files, after its flags")
     source = flags.texts.get("f", STDIN)
     text = read_stdin() if source == STDIN else _text(folder / source)
     document = _result(_document(text), bare="bare" in flags.switches)
-    place, name = posixpath.split(names[0] if names else "cert")  # `certs/` has files called `certs/.pem` and so on
+    place, name = posixpath.split(
+        names[0] if names else "cert"
+    )  # `certs/` has files called `certs/.pem` and so on
     directory = folder / place
-    if not (directory.is_absolute() or ".." in directory.parts):  # elsewhere is where the caller wants it
+    if not (
+        directory.is_absolute() or ".." in directory.parts
+    ):  # elsewhere is where the caller wants it
         inside(folder, posixpath.join(place, f"{name}.pem"))
     if not directory.is_dir():
         raise ScaffoldError(f"`{directory}` is not a folder", hint="cfssljson makes none either")
@@ -56,7 +62,9 @@ def _text(path: Path) -> str:
         raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from None
 
 
-def _save_ca(folder: Path, directory: Path, name: str, contents: Mapping[str, bytes]) -> tuple[str, ...]:
+def _save_ca(
+    folder: Path, directory: Path, name: str, contents: Mapping[str, bytes]
+) -> tuple[str, ...]:
     """Move what would be replaced to `archive/`, where nothing is ever deleted, if it is a CA or may be one."""
     base = f"{directory}/{name}".removeprefix("./")
     replaced = [ending for ending in contents if os.path.lexists(f"{base}{ending}")]
@@ -65,7 +73,9 @@ def _save_ca(folder: Path, directory: Path, name: str, contents: Mapping[str, by
     if not (is_ca or holds_key or (is_ca is None and pairs.KEY in replaced)):
         return ()
     parent, top = directory.resolve(), folder.resolve()
-    root, below = (folder, parent.relative_to(top)) if parent.is_relative_to(top) else (directory, Path())
+    root, below = (
+        (folder, parent.relative_to(top)) if parent.is_relative_to(top) else (directory, Path())
+    )
     check(root)
     shelf = archive(root)
     for ending in replaced:
@@ -97,7 +107,9 @@ def _is_key(path: Path) -> bool:
 
 def _document(text: str) -> dict[str, Any]:
     if not text.strip():
-        raise ScaffoldError("no certificate came in", hint="the command before this one failed, and said why above")
+        raise ScaffoldError(
+            "no certificate came in", hint="the command before this one failed, and said why above"
+        )
     try:
         document = formats.parse(text, "standard input", "json")
     except ScaffoldError as error:
@@ -112,8 +124,12 @@ def _result(document: dict[str, Any], *, bare: bool) -> dict[str, Any]:
     if not document.get("success"):
         errors = document.get("errors")
         errors = errors if isinstance(errors, list) else []
-        messages = [str(each.get("message", each) if isinstance(each, dict) else each) for each in errors]
-        raise ScaffoldError("the input tells of no success", messages, hint="`-bare` takes what `gencert` prints")
+        messages = [
+            str(each.get("message", each) if isinstance(each, dict) else each) for each in errors
+        ]
+        raise ScaffoldError(
+            "the input tells of no success", messages, hint="`-bare` takes what `gencert` prints"
+        )
     result = document.get("result")
     return result if isinstance(result, dict) else {}
 

@@ -41,7 +41,9 @@ def check(folder: Path, now: datetime) -> Report:
 def _in_repository(folder: Path) -> str:
     """Return the path of a folder in its git repository, outside of one from where we run; empty for that itself."""
     home = folder.resolve()
-    top = next((each for each in (home, *home.parents) if os.path.lexists(each / ".git")), Path.cwd())
+    top = next(
+        (each for each in (home, *home.parents) if os.path.lexists(each / ".git")), Path.cwd()
+    )
     return "" if home == top else Path(os.path.relpath(home, top)).as_posix()
 
 
@@ -50,4 +52,7 @@ def explain(rule_id: str) -> str:
     rule = next((rule for rule in checks.RULES if rule.id == rule_id), None)
     if rule:
         return rule.explanation()
-    raise UsageError(f"there is no rule `{rule_id}`{meant(rule_id, checks.IDS)}", [f"`{each}`" for each in checks.IDS])
+    raise UsageError(
+        f"there is no rule `{rule_id}`{meant(rule_id, checks.IDS)}",
+        [f"`{each}`" for each in checks.IDS],
+    )

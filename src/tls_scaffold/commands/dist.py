@@ -18,7 +18,11 @@ from tls_scaffold.errors import ScaffoldError
 
 
 def ready(
-    folder: Path, contents: Mapping[str, Iterable[str]], brought: Callable[[str], Iterable[str]], *, tar: bool
+    folder: Path,
+    contents: Mapping[str, Iterable[str]],
+    brought: Callable[[str], Iterable[str]],
+    *,
+    tar: bool,
 ) -> Path:
     """Return the folder `dist/`, in which bundles of these names and files may be written; git takes nothing of it.
 
@@ -49,7 +53,9 @@ def ready(
         clear_leftovers(dist)
     rules = dist / ".gitignore"
     if not os.path.lexists(rules):
-        _write(rules, b"*\n")  # whole or not at all: one that a kill left empty would keep nothing from git
+        _write(
+            rules, b"*\n"
+        )  # whole or not at all: one that a kill left empty would keep nothing from git
     return dist
 
 
@@ -77,8 +83,12 @@ def _others(bundle: Path, known: Collection[PurePosixPath]) -> Iterator[str]:
     for at, folders, files in os.walk(bundle, onerror=_raise):
         below = PurePosixPath(Path(at).relative_to(bundle).as_posix())
         links = [each for each in folders if Path(at, each).is_symlink()]
-        yield from sorted(str(below / each) for each in (*files, *links) if below / each not in known)
-        yield from sorted(f"{below / each}/" for each in folders if below / each not in ways and each not in links)
+        yield from sorted(
+            str(below / each) for each in (*files, *links) if below / each not in known
+        )
+        yield from sorted(
+            f"{below / each}/" for each in folders if below / each not in ways and each not in links
+        )
         folders[:] = [each for each in folders if below / each in ways and each not in links]
 
 
@@ -130,7 +140,10 @@ def archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
     import gzip
 
     packed = BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
         for folder in _folders(contents):
             entry = tarfile.TarInfo(str(name / folder))
             entry.type, entry.mode = tarfile.DIRTYPE, PRIVATE

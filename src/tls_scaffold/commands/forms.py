@@ -62,9 +62,13 @@ def read_password(asked: Forms) -> bytes:
     line = line.removesuffix(b"\r")
     problems = []
     if len(line) < SHORTEST:
-        problems.append(f"it is shorter than {SHORTEST} characters: Java's keytool makes no store with less")
+        problems.append(
+            f"it is shorter than {SHORTEST} characters: Java's keytool makes no store with less"
+        )
     if not all(0x20 <= byte <= 0x7E for byte in line):  # noqa: PLR2004 - what can be printed of ASCII
-        problems.append("it has characters beyond letters, digits, blanks and signs of ASCII: Java opens no such store")
+        problems.append(
+            "it has characters beyond letters, digits, blanks and signs of ASCII: Java opens no such store"
+        )
     if rest:
         problems.append("it has more than one line")
     if problems:
@@ -76,7 +80,9 @@ def read_password(asked: Forms) -> bytes:
 def check(asked: Forms, inventory: Inventory, owners: Iterable[Component]) -> None:
     """Raise ScaffoldError with every reason why these bundles can't have these forms; UsageError if one is in vain."""
     owners, presets = tuple(owners), rbac.consumers(inventory)
-    if asked.kubeadm and not any(kubeadm.has_place(each, presets.get(each.name, "")) for each in owners):
+    if asked.kubeadm and not any(
+        kubeadm.has_place(each, presets.get(each.name, "")) for each in owners
+    ):
         named = ", ".join(f"`{each.name}`" for each in owners)
         raise UsageError(
             f"--kubeadm: kubeadm has no place for the files of {named}",
@@ -87,7 +93,9 @@ def check(asked: Forms, inventory: Inventory, owners: Iterable[Component]) -> No
     if asked.kubernetes and (told := kubernetes.name_problems(parts)):
         problems += told
         hints.append("make such bundles in runs of their own, for namespaces of their own")
-    if asked.p12 and (told := [name for name in parts if name.lower() == TRUST_STORE.removesuffix(".p12")]):
+    if asked.p12 and (
+        told := [name for name in parts if name.lower() == TRUST_STORE.removesuffix(".p12")]
+    ):
         problems += [f"the key store of `{name}` would be `{TRUST_STORE}`" for name in told]
         hints.append("Java's stores are for components of other names")
     if problems:
@@ -161,6 +169,8 @@ def files(
     return found
 
 
-def _key_store(component: Component, pems: Pems, cas: Collection[Certificate], password: bytes) -> bytes:
+def _key_store(
+    component: Component, pems: Pems, cas: Collection[Certificate], password: bytes
+) -> bytes:
     certificate, key = pems.certificate.encode(), pems.key.encode()
     return keystores.key_store(component.name, certificate, key, component.output, cas, password)

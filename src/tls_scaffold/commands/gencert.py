@@ -35,7 +35,12 @@ def gencert(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -
     text = read_stdin() if place == STDIN else _text(folder / place)
     request = readers.request(text, "standard input" if place == STDIN else place)
     if "initca" in flags.switches:
-        return _ca(request.overridden(flags.texts.get("cn"), None), place, folder, flags.texts.get("ca-key", ""))
+        return _ca(
+            request.overridden(flags.texts.get("cn"), None),
+            place,
+            folder,
+            flags.texts.get("ca-key", ""),
+        )
     request = request.overridden(flags.texts.get("cn"), flags.texts.get("hostname"))
     return _leaf(request, place, folder, flags.texts)
 
@@ -43,8 +48,14 @@ def gencert(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -
 def _request(words: Sequence[str]) -> str:
     if len(words) == 1:
         return words[0]
-    spare = [f"`{word}` is one too many: cfssl 1.2 passes over it, 1.6 refuses it" for word in words[1:]]
-    raise UsageError("`cfssl gencert` takes one request, after its flags", spare, "`-` reads it from standard input")
+    spare = [
+        f"`{word}` is one too many: cfssl 1.2 passes over it, 1.6 refuses it" for word in words[1:]
+    ]
+    raise UsageError(
+        "`cfssl gencert` takes one request, after its flags",
+        spare,
+        "`-` reads it from standard input",
+    )
 
 
 def _ca(request: Request, place: str, folder: Path, key_place: str) -> Answer:
@@ -58,7 +69,9 @@ def _ca(request: Request, place: str, folder: Path, key_place: str) -> Answer:
 def _leaf(request: Request, place: str, folder: Path, texts: dict[str, str]) -> Answer:
     missing = [f"`-{flag}` is missing" for flag in ("ca", "ca-key") if not texts.get(flag)]
     if missing:
-        raise UsageError("`cfssl gencert` needs a CA to sign with, or `-initca` to make one", missing)
+        raise UsageError(
+            "`cfssl gencert` needs a CA to sign with, or `-initca` to make one", missing
+        )
     config = SigningConfig()
     if texts.get("config"):
         config = readers.signing_config(_text(folder / texts["config"]), texts["config"])
@@ -75,7 +88,9 @@ def _leaf(request: Request, place: str, folder: Path, texts: dict[str, str]) -> 
     return _answer(signer.sign(request, profile, ca, now), place, told)
 
 
-def _answer(signed: signer.Signed, place: str, told: Sequence[str], *, key_is_new: bool = True) -> Answer:
+def _answer(
+    signed: signer.Signed, place: str, told: Sequence[str], *, key_is_new: bool = True
+) -> Answer:
     document = {"cert": signed.certificate.decode(), "csr": signed.csr.decode()}
     if key_is_new:
         document["key"] = signed.key.decode()
@@ -84,7 +99,9 @@ def _answer(signed: signer.Signed, place: str, told: Sequence[str], *, key_is_ne
 
 def _refuse(place: str, problems: Sequence[str]) -> None:
     if problems:
-        raise ScaffoldError(f"`{place}` can't be signed", [f"{place}: {problem}" for problem in problems])
+        raise ScaffoldError(
+            f"`{place}` can't be signed", [f"{place}: {problem}" for problem in problems]
+        )
 
 
 def _bytes(path: Path) -> bytes:

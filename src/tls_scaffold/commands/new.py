@@ -34,7 +34,11 @@ def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -
     Raises ScaffoldError with every problem of the inventory, or where `target` is in use.
     """
     data = formats.load(source) if source else {}
-    if isinstance(data, Mapping) and "proxies" not in data and not words.keys() & {"proxies", "proxy"}:
+    if (
+        isinstance(data, Mapping)
+        and "proxies" not in data
+        and not words.keys() & {"proxies", "proxy"}
+    ):
         data = {**data, "proxies": DEFAULT_PROXIES}
     inventory = intake.of_data(intake.extended(data, words))
     tree = template.render(inventory)

@@ -45,10 +45,14 @@ class Proof:
     @property
     def surprises(self) -> int:
         """How many attempts and checks went otherwise than they should."""
-        return sum(not each.holds for each in self.attempts) + sum(not each.holds for each in self.checks)
+        return sum(not each.holds for each in self.attempts) + sum(
+            not each.holds for each in self.checks
+        )
 
 
-def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[], object] = lambda: None) -> Proof:
+def prove(
+    folder: Path, etcd_directory: Path | None = None, starting: Callable[[], object] = lambda: None
+) -> Proof:
     """Start a cluster, apply the folder's `rbac.sh`, switch authentication on, and try everything.
 
     `starting` is called when all that is needed is there, before the cluster starts, which takes seconds.
@@ -64,7 +68,9 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
         for server, peer in inventory.member_pairs[:MOST_MEMBERS]
     ]
     _check_peer_cns(tools, inventory)
-    host = _loopback(folder, [identity for member in members for identity in (member.server, member.peer)])
+    host = _loopback(
+        folder, [identity for member in members for identity in (member.server, member.peer)]
+    )
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
         scripts = list(_scripts(folder, inventory, into))
         ours = _script(inventory, into / "ours", into)
@@ -72,7 +78,9 @@ def prove(folder: Path, etcd_directory: Path | None = None, starting: Callable[[
         root, root_ca = _root(inventory, identities, ca, into)
         stranger = throwaway.client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
         starting()
-        bundles = bundled.lay_out(inventory, identities, ca, into / "bundles", None if root_ca == ca else root_ca)
+        bundles = bundled.lay_out(
+            inventory, identities, ca, into / "bundles", None if root_ca == ca else root_ca
+        )
         with etcd.cluster(tools, members, ca, into, bundles.flags, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(cluster, root, root_ca, members[0], stranger, users)
@@ -117,10 +125,15 @@ def _identities(folder: Path, inventory: Inventory, trust: Trust) -> dict[str, I
             "`make` signs what is missing",
         )
     _check(folder, inventory, trust, needed)
-    return {each.name: Identity(_whole(folder, each.output), _whole(folder, f"{each.output}-key")) for each in needed}
+    return {
+        each.name: Identity(_whole(folder, each.output), _whole(folder, f"{each.output}-key"))
+        for each in needed
+    }
 
 
-def _check(folder: Path, inventory: Inventory, trust: Trust, components: Sequence[Component]) -> None:
+def _check(
+    folder: Path, inventory: Inventory, trust: Trust, components: Sequence[Component]
+) -> None:
     """Raise ScaffoldError with everything about these certificates that etcd would only hint at."""
     if trust.problems:
         hint = trust.hint or "put the CA back; is it lost? `make regenerate` makes another"
@@ -132,14 +145,23 @@ def _check(folder: Path, inventory: Inventory, trust: Trust, components: Sequenc
     if problems:
         hint = "`make req-NAME` signs one again; a CA that was changed can be put back instead"
         raise ScaffoldError("the proof needs the folder's certificates", problems, hint)
-    cns = {each: certificates.read(content(folder, f"{each.output}.pem"), each.output).cn for each in components}
-    servers = [each for each in components if each.kind == "member"]  # of users the proof itself tells
-    if strangers := list(filter(None, (bundle.cn_problem(inventory, each, cns[each]) for each in servers))):
+    cns = {
+        each: certificates.read(content(folder, f"{each.output}.pem"), each.output).cn
+        for each in components
+    }
+    servers = [
+        each for each in components if each.kind == "member"
+    ]  # of users the proof itself tells
+    if strangers := list(
+        filter(None, (bundle.cn_problem(inventory, each, cns[each]) for each in servers))
+    ):
         raise ScaffoldError("the members can't be each other's peers", strangers, bundle.CN_HINT)
     paths = (trust.path, *(f"{each.output}.pem" for each in components))
     untimely = soundness.untimely({path: content(folder, path) for path in paths}, utc_now())
     if untimely:
-        raise ScaffoldError("the proof needs certificates that are valid now", untimely, soundness.IN_TIME)
+        raise ScaffoldError(
+            "the proof needs certificates that are valid now", untimely, soundness.IN_TIME
+        )
 
 
 def _files(components: list[Component]) -> list[str]:
@@ -153,7 +175,9 @@ def _whole(folder: Path, base: str) -> Path:
 def _loopback(folder: Path, servers: Sequence[Identity]) -> str:
     """Return the name of loopback that every member's certificate holds; ScaffoldError where there is none."""
     held = {
-        each.certificate: certificates.read(each.certificate.read_bytes(), str(each.certificate)).hosts
+        each.certificate: certificates.read(
+            each.certificate.read_bytes(), str(each.certificate)
+        ).hosts
         for each in servers
     }
     for name in reversed(LOOPBACK):
@@ -169,7 +193,9 @@ def _loopback(folder: Path, servers: Sequence[Identity]) -> str:
     )
 
 
-def _root(inventory: Inventory, identities: Mapping[str, Identity], ca: Path, into: Path) -> tuple[Identity, Path]:
+def _root(
+    inventory: Inventory, identities: Mapping[str, Identity], ca: Path, into: Path
+) -> tuple[Identity, Path]:
     """Return root's identity, and a file in which its CA stands beside the folder's: those whose clients are trusted.
 
     Its files are in `into`: beside them `rbac.sh` keeps, and looks for, its way back. Where the inventory has no root,
@@ -196,7 +222,9 @@ def _own(path: Path) -> bytes:
             return plain(path, str(path))
         except FileNotFoundError:
             hint = "`tls-scaffold sync` writes it anew"
-            raise ScaffoldError(f"`{path}` is missing: it is what is to be proven", hint=hint) from None
+            raise ScaffoldError(
+                f"`{path}` is missing: it is what is to be proven", hint=hint
+            ) from None
 
 
 def _script(inventory: Inventory, at: Path, within: Path) -> Path:

@@ -29,7 +29,11 @@ def not_compared(folder: Path) -> list[str]:
     """Return a line about the users that the inventory asks for nothing in etcd: what that has of them stays."""
     without = [user.name for user in intake.load(folder).users if not rbac.roles_of(user)]
     names = ", ".join(f"`{name}`" for name in without)
-    return [f"{names}: neither role nor permissions: what etcd has of them is not compared"] if without else []
+    return (
+        [f"{names}: neither role nor permissions: what etcd has of them is not compared"]
+        if without
+        else []
+    )
 
 
 def differences(folder: Path) -> tuple[Difference, ...]:
@@ -50,10 +54,14 @@ def differences(folder: Path) -> tuple[Difference, ...]:
             capture_output=True,
             check=False,
         )
-    out, err = (each.decode("utf-8", "backslashreplace") for each in (done.stdout, done.stderr))  # keys are bytes
+    out, err = (
+        each.decode("utf-8", "backslashreplace") for each in (done.stdout, done.stderr)
+    )  # keys are bytes
     if err or done.returncode not in (0, 1):
         summary, _, hint = err.removeprefix("error: ").strip().partition("\n\nhint: ")
-        raise ScaffoldError(summary or f"`{SCRIPT}` was ended (exit code {done.returncode})", hint=hint)
+        raise ScaffoldError(
+            summary or f"`{SCRIPT}` was ended (exit code {done.returncode})", hint=hint
+        )
     signs = {"+": "missing", "-": "surplus"}
     lines = out.split("\n")[:-1]  # `splitlines` would end one within a key
     return tuple(Difference(signs[line[0]], tuple(line[2:].split("\t"))) for line in lines)

@@ -23,19 +23,31 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
         old = intake.load(folder)
         intake.chosen(old, names)
         new = _without(old, set(names))
-        moves = tuple(path for path in permitted.taken_out(old, new) if os.path.lexists(folder / path))
+        moves = tuple(
+            path for path in permitted.taken_out(old, new) if os.path.lexists(folder / path)
+        )
         return Change(old, new, moves)
 
     command = ("remove", *names)
-    return update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
+    return (
+        update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
+    )
 
 
 def _without(inventory: Inventory, names: set[str]) -> Inventory:
     servers = (*inventory.members, *inventory.proxies)
-    removed = (server.name for server in servers if server.name in names and server.name not in inventory.removed)
+    removed = (
+        server.name
+        for server in servers
+        if server.name in names and server.name not in inventory.removed
+    )
     new = replace(
         inventory,
-        members=tuple(_member_without(member, names) for member in inventory.members if member.name not in names),
+        members=tuple(
+            _member_without(member, names)
+            for member in inventory.members
+            if member.name not in names
+        ),
         proxies=tuple(proxy for proxy in inventory.proxies if proxy.name not in names),
         users=tuple(user for user in inventory.users if user.name not in names),
         removed=(*inventory.removed, *removed),

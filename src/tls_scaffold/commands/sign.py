@@ -69,7 +69,11 @@ def sign(
     done = replace(done, reloads=_reloads(folder, done.signed))
     if names:
         return done
-    return replace(done, left=() if own_lines else _left(text, found.unread), not_run=_not_run(text, done.signed))
+    return replace(
+        done,
+        left=() if own_lines else _left(text, found.unread),
+        not_run=_not_run(text, done.signed),
+    )
 
 
 def sign_set(folder: Path, into: str, *, processes: int, progress: "Progress") -> "Done":
@@ -103,7 +107,9 @@ def _reloads(folder: Path, signed: Iterable[str]) -> dict[str, str]:
         table = content(folder, COMPONENTS).decode("utf-8", "replace") if signed else ""
     except ScaffoldError:
         return {}
-    rows = (line.strip().strip("|").split(" | ") for line in table.splitlines() if line.startswith("| "))
+    rows = (
+        line.strip().strip("|").split(" | ") for line in table.splitlines() if line.startswith("| ")
+    )
     by_name = {row[0].strip(): row[-1].strip() for row in rows if len(row) > 1}
     found = {path: by_name.get(path.rpartition("/")[2].removesuffix(".pem"), "") for path in signed}
     return {path: told for path, told in found.items() if told}
@@ -162,7 +168,9 @@ def _understood(found: Survey) -> Survey:
     if found.strange:
         hint = "a line is `req-NAME CERTIFICATE: REQUEST ; $(sign) [FLAGS] $<`; more commands go on lines below it"
         lines = map(str, found.strange)
-        raise ScaffoldError("lines of the Makefile are not understood, and nothing is signed", lines, hint)
+        raise ScaffoldError(
+            "lines of the Makefile are not understood, and nothing is signed", lines, hint
+        )
     return found
 
 
@@ -174,9 +182,13 @@ def _named(signings: Iterable[Signing], names: Sequence[str]) -> tuple[Signing, 
     known = _known(by_output.values())
     problems = [problem for name in names if name != CA for problem in _problem(name, known)]
     if problems:
-        listed = ", ".join(f"`{name}`" for name in dict.fromkeys(each.name for each in by_output.values()))
+        listed = ", ".join(
+            f"`{name}`" for name in dict.fromkeys(each.name for each in by_output.values())
+        )
         raise ScaffoldError(
-            "no such component in the Makefile", problems, f"its components are {listed}" if listed else "it has none"
+            "no such component in the Makefile",
+            problems,
+            f"its components are {listed}" if listed else "it has none",
         )
     chosen = (known[name][0] for name in names if name != CA)
     return tuple({each.output: each for each in chosen}.values())

@@ -81,7 +81,9 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     text = content(folder, MAKEFILE).decode("utf-8", "replace")
     places = Places(text)
     unread = tuple((places.unread(each), each.line) for each in found.unread)
-    return Report(rows, tuple(_advice(folder, text, found, rows, within, now)), now, problem, unread)
+    return Report(
+        rows, tuple(_advice(folder, text, found, rows, within, now)), now, problem, unread
+    )
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
@@ -97,7 +99,9 @@ def write(path: Path, text: str) -> None:
     Raises UsageError where the file would be a certificate, a key or a CSR, ScaffoldError where it can't be written.
     """
     if path.suffix.lower() in (".pem", ".csr"):
-        raise UsageError(f"`{path}` is called like a certificate, a key or a CSR: nothing is written there")
+        raise UsageError(
+            f"`{path}` is called like a certificate, a key or a CSR: nothing is written there"
+        )
     with files.telling(path, "written"):
         if _is_stream(path):
             path.write_text(text, encoding="utf-8")
@@ -127,7 +131,12 @@ def _document(row: Row) -> dict[str, Any]:
 
 
 def _advice(
-    folder: Path, text: str, found: Contents, rows: tuple[Row, ...], within: timedelta, now: datetime
+    folder: Path,
+    text: str,
+    found: Contents,
+    rows: tuple[Row, ...],
+    within: timedelta,
+    now: datetime,
 ) -> Iterator[str]:
     """Yield the commands to run; where the CA is at fault nothing that it signs can be mended before.
 
@@ -138,18 +147,32 @@ def _advice(
     renews = makefile.renews(text)
     unread = {entry.path for entry in found.entries if entry.unread}
     if unread:
-        yield "tls-scaffold check" if folder == Path() else f"tls-scaffold -C {shlex.quote(str(folder))} check"
+        yield (
+            "tls-scaffold check"
+            if folder == Path()
+            else f"tls-scaffold -C {shlex.quote(str(folder))} check"
+        )
     # A new CA is no help where the one that is there can't be compared with its request.
-    of_cas = {row.state for row in rows if row.kind == CA_KIND and (row.state != "stale" or row.path not in unread)}
+    of_cas = {
+        row.state
+        for row in rows
+        if row.kind == CA_KIND and (row.state != "stale" or row.path not in unread)
+    }
     states_of = {row.path: row.state for row in rows if row.kind not in (CA_KIND, None)}
     if renews and of_cas & {"expired", "stale", "expiring"}:
         yield f"{make} regenerate"
-    if of_cas & {"mismatched", "expired"} or ("missing" in of_cas and {*states_of.values()} - {"missing"}):
+    if of_cas & {"mismatched", "expired"} or (
+        "missing" in of_cas and {*states_of.values()} - {"missing"}
+    ):
         return
     not_yet = {row.path for row in rows if row.not_before and row.not_before > now}
     ends = {path for path, state in states_of.items() if state in ("expired", "expiring")} - not_yet
     own = {f"{output}.pem" for _, output in makefile.components(text)}
-    gone = {path for path, state in states_of.items() if state == "missing" and not (folder / path).exists()}
+    gone = {
+        path
+        for path, state in states_of.items()
+        if state == "missing" and not (folder / path).exists()
+    }
     if renews and (gone or ends - own):
         yield make
     if renews and ends & own:
@@ -157,15 +180,23 @@ def _advice(
         yield f"{make} renew" + (f" RENEW_DAYS={days}" if days > RENEW_DAYS else "")
     by_hand = ("missing", "mismatched", "stale") + (() if renews else ("expired", "expiring"))
     done = gone if renews else set()
-    again = _targets(found, {path for path, state in states_of.items() if state in by_hand} - done | not_yet, of_cas)
+    again = _targets(
+        found,
+        {path for path, state in states_of.items() if state in by_hand} - done | not_yet,
+        of_cas,
+    )
     if again:
         yield f"{make} {' '.join(again) if len(again) <= FEW else 'req'}"
 
 
 def _targets(found: Contents, paths: set[str], of_cas: set[str]) -> list[str]:
     """Return the targets that sign some certificates, before them those of a CA that is missing."""
-    made = [entry.signing.target for entry in found.entries if entry.kind == CA_KIND and entry.signing]
+    made = [
+        entry.signing.target for entry in found.entries if entry.kind == CA_KIND and entry.signing
+    ]
     signed = [
-        entry.signing.target for entry in found.leaves if entry.signing and entry.path in paths and not entry.unread
+        entry.signing.target
+        for entry in found.leaves
+        if entry.signing and entry.path in paths and not entry.unread
     ]
     return list(dict.fromkeys([*(made if "missing" in of_cas else []), *signed]))

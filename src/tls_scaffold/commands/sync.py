@@ -23,4 +23,8 @@ def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> P
         return Change(inventory, inventory, reset=paths)
 
     command = ("sync", *paths)
-    return update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change, again=True)
+    return (
+        update.preview(folder, change())
+        if dry_run
+        else update.carry_out(folder, command, change, again=True)
+    )

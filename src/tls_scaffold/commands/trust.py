@@ -10,7 +10,9 @@ from tls_scaffold.paths import CA, TRUST
 from tls_scaffold.signing import soundness
 from tls_scaffold.signing.certificates import Certificate
 
-PUT_BACK = f"put back what it was, or move it away: where `{TRUST}` is missing, `make` copies `{CA}` there"
+PUT_BACK = (
+    f"put back what it was, or move it away: where `{TRUST}` is missing, `make` copies `{CA}` there"
+)
 
 
 @dataclass(frozen=True)

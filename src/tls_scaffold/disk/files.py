@@ -14,15 +14,21 @@ SECRET = 0o600
 
 
 @contextmanager
-def telling(path: Path | str, done: str = "worked on", as_error: type[ScaffoldError] = ScaffoldError) -> Iterator[None]:
+def telling(
+    path: Path | str, done: str = "worked on", as_error: type[ScaffoldError] = ScaffoldError
+) -> Iterator[None]:
     """Turn an OSError into a ScaffoldError that names the file, what can't be `done`, and the system's own reason."""
     try:
         yield
     except OSError as error:
-        raise as_error(f"`{error.filename2 or error.filename or path}` can't be {done}: {error.strerror}") from error
+        raise as_error(
+            f"`{error.filename2 or error.filename or path}` can't be {done}: {error.strerror}"
+        ) from error
 
 
-def create(path: Path | str, content: str | bytes, mode: int = PUBLIC, *, flush: bool = True) -> None:
+def create(
+    path: Path | str, content: str | bytes, mode: int = PUBLIC, *, flush: bool = True
+) -> None:
     """Write a new file and flush it to the disk; FileExistsError if anything, even a link, has its name.
 
     The mode holds from the first byte, whatever the umask. Whoever writes many may `flush` them together later.
@@ -43,7 +49,9 @@ def create(path: Path | str, content: str | bytes, mode: int = PUBLIC, *, flush:
         os.close(descriptor)
 
 
-def write(path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path | None = None) -> None:
+def write(
+    path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path | None = None
+) -> None:
     """Put a file in place by one rename; an older file or a link of that name is replaced, never followed.
 
     `temporary` is where it comes into being, on the same disk; a hidden sibling unless it is given, which no OSError

@@ -74,7 +74,8 @@ def inside(folder: Path, path: str) -> Path:
         parent = folder.joinpath(*parts[:depth])
         if parent.is_symlink():
             raise ScaffoldError(
-                f"`{parent}` is a link: nothing is written through it", hint="put a folder in its place"
+                f"`{parent}` is a link: nothing is written through it",
+                hint="put a folder in its place",
             )
     return folder / path
 
@@ -156,8 +157,15 @@ def take_ca(folder: Path, base: str) -> None:
     with telling(folder / CERTS, "written"):
         if any(os.path.lexists(folder / CERTS / name) for name in CA_FILES):
             return
-        sources = {name: f"{base}.pem" if name == TRUSTED else base + name.removeprefix("ca") for name in CA_FILES}
-        found = {name: inside(folder, path) for name, path in sources.items() if os.path.lexists(inside(folder, path))}
+        sources = {
+            name: f"{base}.pem" if name == TRUSTED else base + name.removeprefix("ca")
+            for name in CA_FILES
+        }
+        found = {
+            name: inside(folder, path)
+            for name, path in sources.items()
+            if os.path.lexists(inside(folder, path))
+        }
         put_ca(folder, {name: plain(path, str(path), follow=False) for name, path in found.items()})
 
 

@@ -20,7 +20,12 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS, STATE
 
 CERTIFICATE, KEY, CSR, TRUSTED = "ca.pem", "ca-key.pem", "ca.csr", "trust.pem"
-CA_FILES = (CSR, TRUSTED, KEY, CERTIFICATE)  # in the order in which they are moved: it is a CA with the last of them
+CA_FILES = (
+    CSR,
+    TRUSTED,
+    KEY,
+    CERTIFICATE,
+)  # in the order in which they are moved: it is a CA with the last of them
 NEW_SET = f"{CERTS}/.new"
 IN_A_SET = ("*.pem", "*.csr", CA_REQUEST, "tls-scaffold.json")
 
@@ -44,7 +49,9 @@ def finish_set(folder: Path) -> None:
     if (new / KEY).exists():
         _check_is_ours(folder, new)
         paths = list(_paths(new / "new"))
-        for parent in {parent for path in paths for parent in PurePosixPath(path).parents if parent.name}:
+        for parent in {
+            parent for path in paths for parent in PurePosixPath(path).parents if parent.name
+        }:
             _check_no_link(folder / parent)
         for path in paths:
             make_directories((folder / path).parent)
@@ -86,7 +93,9 @@ def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _check_no_link(path: Path) -> None:
     if path.is_symlink():
-        raise ScaffoldError(f"`{path}` is a link: keys are not written through links", hint="move it away")
+        raise ScaffoldError(
+            f"`{path}` is a link: keys are not written through links", hint="move it away"
+        )
 
 
 def _check_is_ours(folder: Path, new: Path) -> None:
@@ -97,7 +106,9 @@ def _check_is_ours(folder: Path, new: Path) -> None:
     key_sum = _key_sum(folder, new)
     if not key_sum or _text(new / "of") != key_sum:
         summary = f"`{new}` was not made for the CA in `{folder / CERTS}`"
-        raise ScaffoldError(summary, hint=f"move it away, out of the folder; what is in `{folder / CERTS}` stays")
+        raise ScaffoldError(
+            summary, hint=f"move it away, out of the folder; what is in `{folder / CERTS}` stays"
+        )
 
 
 def _key_sum(folder: Path, new: Path) -> str:
@@ -121,11 +132,17 @@ def _paths(place: Path) -> Iterator[str]:
     for at, folders, files in os.walk(place):
         below = Path(at).relative_to(place)
         for name in (*folders, *files):
-            if name == ".gitignore" and name in files:  # made together with certs/: the one that is there stays
+            if (
+                name == ".gitignore" and name in files
+            ):  # made together with certs/: the one that is there stays
                 continue
             path = (below / name).as_posix()
             is_file = name in files and not (place / path).is_symlink()
-            if name.startswith(".") or (is_file and not any(fnmatch.fnmatch(path, each) for each in IN_A_SET)):
-                raise ScaffoldError(f"`{place / path}` is in no set of `make regenerate`", hint="move it away")
+            if name.startswith(".") or (
+                is_file and not any(fnmatch.fnmatch(path, each) for each in IN_A_SET)
+            ):
+                raise ScaffoldError(
+                    f"`{place / path}` is in no set of `make regenerate`", hint="move it away"
+                )
             if is_file:
                 yield path

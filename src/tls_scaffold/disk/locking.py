@@ -19,7 +19,9 @@ from tls_scaffold.paths import ARCHIVE
 
 FILE = f"{ARCHIVE}/.lock"
 WAIT = 5.0
-_held: set[tuple[int, int]] = set()  # the files that this process has locked: flock(2) does not tell
+_held: set[tuple[int, int]] = (
+    set()
+)  # the files that this process has locked: flock(2) does not tell
 
 
 class UnwritableError(ScaffoldError):
@@ -54,7 +56,10 @@ def wait_for(descriptor: int, folder: Path, wait: float) -> None:
     # A blocking flock(2) could not be told when to give up.
     while not is_taken(descriptor):
         if time.monotonic() > deadline:
-            raise ScaffoldError(f"another run works on the folder `{folder}`", hint="run this again when it has ended")
+            raise ScaffoldError(
+                f"another run works on the folder `{folder}`",
+                hint="run this again when it has ended",
+            )
         time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  (it spreads the waiting, it hides nothing)
 
 

@@ -19,11 +19,19 @@ def check_changeable(paths: Iterable[Path]) -> None:
     """Raise ScaffoldError, naming each, if some of these files and folders can't be written, replaced or moved away."""
     wanted = tuple(paths)
     fixed = [f"`{path}` is a mount point, or holds one" for path in mounted(wanted)]
-    refusals = {directory: _refusal(directory) for directory in map(_nearest, dict.fromkeys(wanted))}
-    closed = [f"`{directory}` can't be written: {os.strerror(error)}" for directory, error in refusals.items() if error]
+    refusals = {
+        directory: _refusal(directory) for directory in map(_nearest, dict.fromkeys(wanted))
+    }
+    closed = [
+        f"`{directory}` can't be written: {os.strerror(error)}"
+        for directory, error in refusals.items()
+        if error
+    ]
     if fixed or closed:
         hint = "; ".join([MOUNT_HINT] * bool(fixed) + [CLOSED_HINT] * bool(closed))
-        raise ScaffoldError("not all that is to change can be: nothing was changed", [*fixed, *closed], hint)
+        raise ScaffoldError(
+            "not all that is to change can be: nothing was changed", [*fixed, *closed], hint
+        )
 
 
 def _nearest(path: Path) -> Path:
@@ -34,7 +42,9 @@ def _nearest(path: Path) -> Path:
 def _refusal(directory: Path) -> int:
     if not directory.is_dir():
         return errno.ENOTDIR
-    if os.access(directory, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+    if os.access(
+        directory, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
+    ):
         return 0
     return errno.EROFS if os.statvfs(directory).f_flag & os.ST_RDONLY else errno.EACCES
 
@@ -109,5 +119,7 @@ def _mount_of(place: PurePosixPath) -> int:
 def _other_devices(place: Path) -> frozenset[str]:
     with suppress(OSError), os.scandir(place) as entries:
         device = place.stat().st_dev
-        return frozenset(entry.name for entry in entries if entry.stat(follow_symlinks=False).st_dev != device)
+        return frozenset(
+            entry.name for entry in entries if entry.stat(follow_symlinks=False).st_dev != device
+        )
     return frozenset()

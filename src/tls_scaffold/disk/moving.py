@@ -23,7 +23,10 @@ def move(source: Path, target: Path) -> None:
     """
     if os.path.lexists(target):
         if not is_in(source, target):
-            raise ScaffoldError(f"both `{source}` and `{target}` are there, and differ", hint="move one of them away")
+            raise ScaffoldError(
+                f"both `{source}` and `{target}` are there, and differ",
+                hint="move one of them away",
+            )
     else:
         try:
             source.rename(target)
@@ -97,7 +100,9 @@ def _copy(source: Path, target: Path) -> None:
         create(target, b"", SECRET, flush=False)
         shutil.copyfile(source, target)
     else:
-        raise ScaffoldError(f"`{source}` is not a plain file: it can't be copied", hint="move it away")
+        raise ScaffoldError(
+            f"`{source}` is not a plain file: it can't be copied", hint="move it away"
+        )
     with suppress(OSError):  # root alone may give a file to others
         os.chown(target, status.st_uid, status.st_gid)
     shutil.copystat(source, target)

@@ -29,7 +29,14 @@ HINT = (
     f"`tls-scaffold adopt {{0}}` takes over one made by hand, {ELSEWHERE}"
 )
 NAMED = 5  # of what is in the way; a home directory has hundreds
-NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+NO_HARD_LINKS = (
+    errno.EPERM,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.EMLINK,
+    errno.EXDEV,
+)
 """What a disk says that has none: FAT, shares, file systems of a program."""
 OTHERS = (".git", "lost+found")  # the second is in every new disk
 # What a run writes before it puts it in place. With other words there are requests of other names.
@@ -139,7 +146,9 @@ def _is_expected(place: Path, path: str, tree: Mapping[str, str]) -> bool:
 
 def _holds(path: Path, text: str) -> bool:
     data, status = text.encode(), path.lstat()
-    return stat.S_ISREG(status.st_mode) and status.st_size == len(data) and path.read_bytes() == data
+    return (
+        stat.S_ISREG(status.st_mode) and status.st_size == len(data) and path.read_bytes() == data
+    )
 
 
 @contextmanager
@@ -153,7 +162,9 @@ def _undone_on_failure() -> Iterator[ExitStack]:
 def _make_folders(path: Path, undo: ExitStack) -> None:
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
-        with suppress(FileExistsError):  # another run has just made it, and it is that one's to take away
+        with suppress(
+            FileExistsError
+        ):  # another run has just made it, and it is that one's to take away
             folder.mkdir()
             undo.callback(_remove_folder, folder)
 
@@ -184,7 +195,9 @@ def _put_in_place(place: Path, work: Path, texts: Mapping[str, str], undo: ExitS
     flush_directory(place)
 
 
-def _move(place: Path, work: Path, texts: Mapping[str, str], paths: Collection[str], undo: ExitStack) -> None:
+def _move(
+    place: Path, work: Path, texts: Mapping[str, str], paths: Collection[str], undo: ExitStack
+) -> None:
     for path in paths:
         there = place / path
         _make_folders(there.parent, undo)

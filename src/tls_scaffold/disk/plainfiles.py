@@ -31,7 +31,9 @@ def plain(path: str | Path, place: str, largest: int = LARGEST, *, follow: bool 
     except OSError as error:
         if follow or error.errno != errno.ELOOP:
             raise
-        raise ScaffoldError(f"`{place}` is a link: it is not followed", hint="put a file in its place") from None
+        raise ScaffoldError(
+            f"`{place}` is a link: it is not followed", hint="put a file in its place"
+        ) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -58,7 +60,9 @@ def names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
     Raises ScaffoldError if the directory can't be looked into.
     """
     try:
-        found = sorted(each.name for each in (folder / directory).iterdir() if each.name.endswith(suffix))
+        found = sorted(
+            each.name for each in (folder / directory).iterdir() if each.name.endswith(suffix)
+        )
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:

@@ -23,9 +23,7 @@ KINDS = (".pem", ".key", ".crt", ".cer", ".csr", ".p12", ".pfx")
 OF_A_CA = re.compile(r"(?:.*[^a-z])?(?:root|etcd)?ca(?![a-z])", re.IGNORECASE)
 NOT_LOOKED_INTO = (ARCHIVE, ".git")
 PUT_BACK_HINT = "take what changes them out of these lines: make runs it whenever it is asked"
-PUT_ASIDE_HINT = (
-    "others work on the folder, and the change may be theirs: put back from `archive/` what should not have changed"
-)
+PUT_ASIDE_HINT = "others work on the folder, and the change may be theirs: put back from `archive/` what should not have changed"
 
 
 class _File(NamedTuple):
@@ -60,12 +58,21 @@ def ca_kept(folder: Path) -> Iterator[None]:
 def _look_after(folder: Path, before: Mapping[str, _File], *, is_alone: bool) -> None:
     changed = [path for path in before if _file(folder / path) != before[path]]
     # A component's may be of a run beside us that has ended; it takes nothing away.
-    made = [path for path in _paths(folder) if path not in before and OF_A_CA.match(path.rpartition("/")[2])]
+    made = [
+        path
+        for path in _paths(folder)
+        if path not in before and OF_A_CA.match(path.rpartition("/")[2])
+    ]
     if not changed and (not made or not is_alone):
         return
-    kept = _put_back(folder, before, changed, made) if is_alone else _put_aside(folder, before, changed)
+    kept = (
+        _put_back(folder, before, changed, made)
+        if is_alone
+        else _put_aside(folder, before, changed)
+    )
     raise ScaffoldError(
-        "keys or certificates were changed while make was only asked" + ("; they were put back" if is_alone else ""),
+        "keys or certificates were changed while make was only asked"
+        + ("; they were put back" if is_alone else ""),
         (*kept, *map(visible, anyway.look_through(folder, MAKEFILE).running)),
         PUT_BACK_HINT if is_alone else PUT_ASIDE_HINT,
     )
@@ -75,7 +82,9 @@ def _files(folder: Path) -> dict[str, _File]:
     """Return the keys and certificates below a folder, those of CAs first; those beyond a sum are left out."""
     found: dict[str, _File] = {}
     room = LARGEST
-    for path in sorted(_paths(folder), key=lambda each: (not OF_A_CA.match(each.rpartition("/")[2]), each)):
+    for path in sorted(
+        _paths(folder), key=lambda each: (not OF_A_CA.match(each.rpartition("/")[2]), each)
+    ):
         file = _file(folder / path)
         room -= len(file.content) if file else 0
         if room < 0:
@@ -101,7 +110,9 @@ def _paths(folder: Path) -> Iterator[str]:
                 yield path.relative_to(folder).as_posix()
 
 
-def _put_back(folder: Path, before: Mapping[str, _File], changed: list[str], made: list[str]) -> list[str]:
+def _put_back(
+    folder: Path, before: Mapping[str, _File], changed: list[str], made: list[str]
+) -> list[str]:
     shelf = archive(folder)
     told = []
     for path in (*changed, *made):

@@ -15,7 +15,11 @@ def ended_by_signals() -> Iterator[None]:
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    heeded = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    ]
     with _handlers(leave, heeded):
         yield
 
@@ -28,7 +32,9 @@ def uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def _handlers(handler: Callable[[int, FrameType | None], None] | int, numbers: Sequence[int]) -> Iterator[None]:
+def _handlers(
+    handler: Callable[[int, FrameType | None], None] | int, numbers: Sequence[int]
+) -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

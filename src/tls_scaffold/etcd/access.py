@@ -36,7 +36,9 @@ def allows(roles: Iterable[Role], access: str, wanted: Range) -> bool:
     held = list(roles)
     if any(role.name == ROOT for role in held):
         return True
-    granted = [each for role in held for each in role.permissions if each.access in (access, "readwrite")]
+    granted = [
+        each for role in held for each in role.permissions if each.access in (access, "readwrite")
+    ]
     return _covered(wanted, sorted(map(range_of, granted), key=lambda each: each.start))
 
 

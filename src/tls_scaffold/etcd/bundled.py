@@ -47,7 +47,11 @@ class Bundles:
 
 
 def lay_out(
-    inventory: Inventory, identities: Mapping[str, Identity], ca: Path, home: Path, clients_ca: Path | None
+    inventory: Inventory,
+    identities: Mapping[str, Identity],
+    ca: Path,
+    home: Path,
+    clients_ca: Path | None,
 ) -> Bundles:
     """Make the folder `home` where the members' files have the names that bundles give them; no key is copied."""
     home.mkdir()

@@ -25,7 +25,13 @@ ATTEMPTS = 3  # another program may take a free port before etcd does
 
 @contextmanager
 def cluster(
-    tools: Tools, members: Sequence[Member], ca: Path, into: Path, flags: Flags, *options: str, host: str = HOST
+    tools: Tools,
+    members: Sequence[Member],
+    ca: Path,
+    into: Path,
+    flags: Flags,
+    *options: str,
+    host: str = HOST,
 ) -> Iterator[Cluster]:
     """Run a cluster of these members, its data and logs in the folder `into`; `ca` is what its clients trust.
 
@@ -56,37 +62,56 @@ def _start(
         given = {folder.name: flags(folder.name, urls, folder / "data") for folder in folders}
         for folder in folders:
             folder.mkdir(parents=True)
-            words = [str(running.tools.etcd), *(f"--{flag}={word}" for flag, word in given[folder.name].items())]
+            words = [
+                str(running.tools.etcd),
+                *(f"--{flag}={word}" for flag, word in given[folder.name].items()),
+            ]
             with (folder / "log").open("wb") as log:
-                processes.append(guarded.start([*words, *options], clean, folder, stdout=log, stderr=subprocess.STDOUT))
+                processes.append(
+                    guarded.start(
+                        [*words, *options], clean, folder, stdout=log, stderr=subprocess.STDOUT
+                    )
+                )
         if _comes_up(running, members, processes):
             return replace(running, flags=given, watch=partial(_watch, tuple(processes), folders))
         _end(processes)
         said = [_last_words(folder) for folder in folders]
         if not any("address already in use" in words for words in said):
             break
-    raise ScaffoldError("the throw-away etcd cluster did not start", [words for words in said if words])
+    raise ScaffoldError(
+        "the throw-away etcd cluster did not start", [words for words in said if words]
+    )
 
 
 def _urls(running: Cluster, client: int, peer: int) -> Urls:
     """Return where a member listens, which has to be an address, and where it is found."""
-    return Urls(f"https://{HOST}:{client}", running.url(client), f"https://{HOST}:{peer}", running.url(peer))
+    return Urls(
+        f"https://{HOST}:{client}", running.url(client), f"https://{HOST}:{peer}", running.url(peer)
+    )
 
 
 def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[Guarded]) -> bool:
     deadline = time.monotonic() + START_SECONDS
-    waiting = [(port, member.server) for port, member in zip(running.client_ports, members, strict=True)]
+    waiting = [
+        (port, member.server) for port, member in zip(running.client_ports, members, strict=True)
+    ]
     while waiting and time.monotonic() < deadline:
         if any(each.process.poll() is not None for each in processes):
             return False
-        waiting = [(port, identity) for port, identity in waiting if not running.accepts(port, identity)]
+        waiting = [
+            (port, identity) for port, identity in waiting if not running.accepts(port, identity)
+        ]
         time.sleep(0.05 if waiting else 0)
     return not waiting
 
 
 def _watch(processes: Sequence[Guarded], folders: Sequence[Path]) -> None:
     """Raise ScaffoldError with the name and the last words of each member that has ended."""
-    ended = [folder for each, folder in zip(processes, folders, strict=True) if each.process.poll() is not None]
+    ended = [
+        folder
+        for each, folder in zip(processes, folders, strict=True)
+        if each.process.poll() is not None
+    ]
     if ended:
         said = [_last_words(folder) or folder.name for folder in ended]
         raise ScaffoldError("a member of the throw-away etcd cluster has ended", said)

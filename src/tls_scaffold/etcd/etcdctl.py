@@ -31,7 +31,9 @@ class Tools:
     @property
     def version(self) -> str:
         """What `etcd --version` says, such as `3.5.1`."""
-        said = subprocess.run([self.etcd, "--version"], capture_output=True, text=True, check=False).stdout
+        said = subprocess.run(
+            [self.etcd, "--version"], capture_output=True, text=True, check=False
+        ).stdout
         return said.partition("\n")[0].removeprefix("etcd Version: ").strip()
 
     @property
@@ -116,7 +118,9 @@ class Cluster:
     def accepts(self, port: int, identity: Identity) -> bool:
         """Tell whether the member on `port` talks HTTP over TLS with this certificate."""
         context = ssl.create_default_context(cafile=self.ca)
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as etcd: what is trusted need not be self-signed
+        context.verify_flags |= (
+            ssl.VERIFY_X509_PARTIAL_CHAIN
+        )  # as etcd: what is trusted need not be self-signed
         request = f"GET /version HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode()
         try:
             context.load_cert_chain(identity.certificate, identity.key)
@@ -142,7 +146,9 @@ def run(
     `etcdctl user list` would wait for ever for an etcd that is gone.
     """
     piped = subprocess.PIPE
-    program = guarded.start(command, environment, cwd, stdout=piped, stderr=piped, text=True, errors="replace")
+    program = guarded.start(
+        command, environment, cwd, stdout=piped, stderr=piped, text=True, errors="replace"
+    )
     try:
         out, err = _said(program.process, watch)
     except BaseException:
@@ -166,7 +172,9 @@ def find(directory: Path | None = None) -> Tools:
 
     Raises ScaffoldError that says how to get them where there are none.
     """
-    places = [str(directory)] if directory else [os.environ.get("PATH", os.defpath), _distribution()]
+    places = (
+        [str(directory)] if directory else [os.environ.get("PATH", os.defpath), _distribution()]
+    )
     for place in places:
         found = [shutil.which(name, path=place) for name in ("etcd", "etcdctl")]
         if found[0] and found[1]:

@@ -32,26 +32,47 @@ class Attempt:
 
 def matrix(bench: Bench, inventory: Inventory) -> tuple[Attempt, ...]:
     """Let each user try each prefix and key of anybody, and one of nobody: to read all of it, to write in it."""
-    held = [each for user in inventory.users for role in roles_of(user) for each in role.permissions]
+    held = [
+        each for user in inventory.users for role in roles_of(user) for each in role.permissions
+    ]
     targets = {(each.path, each.prefix): each for each in (*held, OUTSIDE)}.values()
-    tries = [(user, target, access) for user in inventory.users for target in targets for access in ("read", "write")]
+    tries = [
+        (user, target, access)
+        for user in inventory.users
+        for target in targets
+        for access in ("read", "write")
+    ]
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
             # one member each, in turn: etcdctl would first shake hands with every member it is told of
             return tuple(
-                pool.map(lambda words, url: _attempt(bench, url, *words), tries, cycle(bench.cluster.endpoints))
+                pool.map(
+                    lambda words, url: _attempt(bench, url, *words),
+                    tries,
+                    cycle(bench.cluster.endpoints),
+                )
             )
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _attempt(bench: Bench, endpoint: str, user: User, target: Permission, access: str) -> Attempt:
-    written = Permission(target.path + PROBE if target.prefix else target.path, access, prefix=False)
+    written = Permission(
+        target.path + PROBE if target.prefix else target.path, access, prefix=False
+    )
     wanted = range_of(target if access == "read" else written)
     expected = ALLOWED if allows(roles_of(user), access, wanted) else DENIED
     if access == "write":
         words = ["put", "--", written.path, PROBE]
     else:
-        words = ["get", f"--prefix={str(target.prefix).lower()}", "--keys-only=true", "--", target.path]
+        words = [
+            "get",
+            f"--prefix={str(target.prefix).lower()}",
+            "--keys-only=true",
+            "--",
+            target.path,
+        ]
     seen = outcome(bench.cluster, bench.users[user.name], endpoint, *words)
-    return Attempt(user.name, f"{target.path}{'*' if target.prefix else ''}", access, seen, expected)
+    return Attempt(
+        user.name, f"{target.path}{'*' if target.prefix else ''}", access, seen, expected
+    )

@@ -38,7 +38,11 @@ def foreign_ca_is_refused(bench: Bench) -> Check:
     """Knock at each member with a certificate of another CA; root's shows that it would have been answered."""
     cluster = bench.cluster
     wrong = [
-        *(f"{_at(port)} answers it" for port in cluster.client_ports if cluster.accepts(port, bench.stranger)),
+        *(
+            f"{_at(port)} answers it"
+            for port in cluster.client_ports
+            if cluster.accepts(port, bench.stranger)
+        ),
         *(
             f"{_at(port)} does not answer root"
             for port in cluster.client_ports
@@ -52,7 +56,10 @@ def unknown_cn_may_do_nothing(bench: Bench) -> Check:
     """Try to read, write and list users as the members' CN, which is never a user."""
     tries = (("get", PROBE), ("put", PROBE, PROBE), ("user", "list"), ("role", "list"))
     endpoint = bench.cluster.endpoints[0]
-    outcomes = ((" ".join(words), outcome(bench.cluster, bench.member.server, endpoint, *words)) for words in tries)
+    outcomes = (
+        (" ".join(words), outcome(bench.cluster, bench.member.server, endpoint, *words))
+        for words in tries
+    )
     wrong = [f"`{words}` is {seen}" for words, seen in outcomes if seen != DENIED]
     return Check("a certificate whose CN is no user of etcd may do nothing", _told(wrong))
 
@@ -67,7 +74,9 @@ def users_are_refused_as_peers(bench: Bench) -> Check:
         if cluster.accepts(port, identity)
     ]
     wrong += [
-        f"{_at(port)} refuses the member" for port in cluster.peer_ports if not cluster.accepts(port, bench.member.peer)
+        f"{_at(port)} refuses the member"
+        for port in cluster.peer_ports
+        if not cluster.accepts(port, bench.member.peer)
     ]
     return Check("a user's certificate is refused on the peer port", _told(wrong))
 
@@ -96,13 +105,19 @@ def nothing_but_the_inventory_is_there(bench: Bench, inventory: Inventory, ours:
     wrong = [f"`{line[2:]}` {signs[line[0]]}" for line in lines]
     known = {f"user\t{ROOT}", f"role\t{ROOT}", *fact_lines(inventory)}
     there = [(kind, name) for kind in ("user", "role") for name in _names(bench, kind)]
-    wrong += [f"`{kind}  {name}` is too much" for kind, name in there if f"{kind}\t{name}" not in known]
+    wrong += [
+        f"`{kind}  {name}` is too much" for kind, name in there if f"{kind}\t{name}" not in known
+    ]
     return Check("users, roles and permissions are those of the inventory", _told(wrong))
 
 
 def _names(bench: Bench, kind: str) -> list[str]:
     first = {"ETCDCTL_ENDPOINTS": bench.cluster.endpoints[0]}
-    return [name for name in bench.cluster.etcdctl(bench.root, kind, "list", **first).stdout.split("\n") if name]
+    return [
+        name
+        for name in bench.cluster.etcdctl(bench.root, kind, "list", **first).stdout.split("\n")
+        if name
+    ]
 
 
 def holdings(bench: Bench) -> str:
@@ -110,7 +125,10 @@ def holdings(bench: Bench) -> str:
     texts = []
     first = {"ETCDCTL_ENDPOINTS": bench.cluster.endpoints[0]}
     for kind in ("user", "role"):
-        gets = (bench.cluster.etcdctl(bench.root, kind, "get", "--", name, **first) for name in _names(bench, kind))
+        gets = (
+            bench.cluster.etcdctl(bench.root, kind, "get", "--", name, **first)
+            for name in _names(bench, kind)
+        )
         texts += [done.stdout for done in gets]
     return "\n".join(texts)
 
@@ -118,9 +136,13 @@ def holdings(bench: Bench) -> str:
 def every_member_is_healthy(bench: Bench) -> Check:
     """Ask each member by itself for a key that needs the agreement of all."""
     cluster = bench.cluster
-    outcomes = ((url, cluster.etcdctl(bench.root, "get", PROBE, ETCDCTL_ENDPOINTS=url)) for url in cluster.endpoints)
+    outcomes = (
+        (url, cluster.etcdctl(bench.root, "get", PROBE, ETCDCTL_ENDPOINTS=url))
+        for url in cluster.endpoints
+    )
     return Check(
-        "every member is healthy", _told([f"{url} does not answer" for url, done in outcomes if done.returncode])
+        "every member is healthy",
+        _told([f"{url} does not answer" for url, done in outcomes if done.returncode]),
     )
 
 

@@ -16,7 +16,9 @@ FILE_FIELDS = ("request", "output", "profile")
 SERVER_FIELDS = ("name", "hosts", "cn", *FILE_FIELDS)
 NEITHER = "neither text nor a table of fields"
 ACCESS = ("read", "write", "readwrite")
-MOST_MEMBERS = 632  # each takes the next hundred of loopback's ports in the Procfile: 2380, 2480, …, 65480
+MOST_MEMBERS = (
+    632  # each takes the next hundred of loopback's ports in the Procfile: 2380, 2480, …, 65480
+)
 MOST_PROXIES = 10_000
 
 
@@ -25,7 +27,9 @@ def members(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Me
     read = fields.each("members", value, lambda at, item: _member(fields, at, item))
     found = _named(read, "etcd", removed)
     if len(found) > MOST_MEMBERS:
-        fields.wrong("members", f"there are more than {MOST_MEMBERS}, the most that loopback has ports for")
+        fields.wrong(
+            "members", f"there are more than {MOST_MEMBERS}, the most that loopback has ports for"
+        )
     return found
 
 
@@ -64,7 +68,10 @@ def _member(fields: Fields, place: str, value: object) -> Member:
     data = _words(value, "hosts") if isinstance(value, str) else value
     table = fields.table(place, data, (*SERVER_FIELDS, "peer", "etcd"), NEITHER)
     if not (table.get("hosts") or table.get("request")) and isinstance(data, Mapping):
-        fields.wrong(f"{place}.hosts", "a member needs at least one host, or a `request` of its own that has them")
+        fields.wrong(
+            f"{place}.hosts",
+            "a member needs at least one host, or a `request` of its own that has them",
+        )
     member = _server(fields, place, table, Member, bare=isinstance(value, str) and "=" not in value)
     return replace(
         member,
@@ -83,7 +90,9 @@ def _proxy(fields: Fields, place: str, value: object) -> Proxy:
     return _server(fields, place, fields.table(place, data, SERVER_FIELDS, NEITHER), Proxy)
 
 
-def _server(fields: Fields, place: str, table: Mapping[str, Any], kind: type[S], *, bare: bool = False) -> S:
+def _server(
+    fields: Fields, place: str, table: Mapping[str, Any], kind: type[S], *, bare: bool = False
+) -> S:
     return kind(
         fields.name(f"{place}.name", table["name"]) if "name" in table else "",
         _hosts(fields, place, table.get("hosts", []), bare=bare),
@@ -121,7 +130,9 @@ def _user(fields: Fields, place: str, value: object) -> User:
     table = fields.table(place, value, ("name", "cn", "role", "permissions", *FILE_FIELDS), NEITHER)
     name = fields.name(f"{place}.name", table.get("name", "")) if isinstance(value, Mapping) else ""
     permissions = fields.each(
-        f"{place}.permissions", table.get("permissions", []), lambda at, item: _permission(fields, at, item)
+        f"{place}.permissions",
+        table.get("permissions", []),
+        lambda at, item: _permission(fields, at, item),
     )
     return User(
         name=name,
@@ -138,9 +149,13 @@ def _permission(fields: Fields, place: str, value: object) -> Permission:
         fields.wrong(place, "needs either `prefix` or `key`")
     access = table.get("access", "read")
     if access not in ACCESS:
-        fields.wrong(f"{place}.access", f"`{shown(access)}` is none of `read`, `write`, `readwrite`")
+        fields.wrong(
+            f"{place}.access", f"`{shown(access)}` is none of `read`, `write`, `readwrite`"
+        )
     kind = "prefix" if "prefix" in table else "key"
-    path = fields.text(f"{place}.{kind}", table.get(kind, ""), lambda text: words.text_problem(text, 1024))
+    path = fields.text(
+        f"{place}.{kind}", table.get(kind, ""), lambda text: words.text_problem(text, 1024)
+    )
     if kind == "key" and table.get("key") == "":
         fields.wrong(f"{place}.key", "the key is empty")
     return Permission(path, str(access), prefix=kind == "prefix")

@@ -11,7 +11,9 @@ MARKER = re.compile(r"(?:<{7}|\|{7}|>{7})(?: .*)?|={7}")
 def marked_lines(text: str) -> list[int]:
     """Return the numbers of the lines that are markers, from 1 on."""
     found = {number: line[0] for number, line in enumerate(text.split("\n"), 1) if _is_marker(line)}
-    return list(found) if {"<", ">"} & set(found.values()) else []  # `=======` alone underlines a heading
+    return (
+        list(found) if {"<", ">"} & set(found.values()) else []
+    )  # `=======` alone underlines a heading
 
 
 def without_markers(text: str) -> str:
@@ -45,7 +47,11 @@ def _is_marker(line: str) -> bool:
 
 def refuse(texts: Mapping[str, str]) -> None:
     """Raise ScaffoldError, with file and line, if a text has markers; `texts` has them by path."""
-    problems = [f"{path}:{number}: a conflict marker" for path, text in texts.items() for number in marked_lines(text)]
+    problems = [
+        f"{path}:{number}: a conflict marker"
+        for path, text in texts.items()
+        for number in marked_lines(text)
+    ]
     if problems:
         raise ScaffoldError(
             "a merge in git is not settled: its markers are in the files",

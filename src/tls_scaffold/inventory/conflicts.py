@@ -47,7 +47,9 @@ def _placed(inventory: Inventory) -> Iterator[tuple[str, Component]]:
         yield from ((f"{plural}[{index}]", component) for index, component in enumerate(of_kind))
 
 
-def _again(items: Iterable[tuple[str, Item]], form: Callable[[Item], str]) -> Iterator[tuple[str, Item, str, Item]]:
+def _again(
+    items: Iterable[tuple[str, Item]], form: Callable[[Item], str]
+) -> Iterator[tuple[str, Item, str, Item]]:
     """Yield each item whose form an earlier one has, with that one: place, item, earlier place, earlier item.
 
     An empty form is that of an item which was refused already, and equals nothing.
@@ -67,15 +69,23 @@ def _no_members(inventory: Inventory) -> Iterator[str]:
 
 
 def _shared_names(inventory: Inventory) -> Iterator[str]:
-    for place, component, earlier, other in _again(_placed(inventory), lambda each: each.name.lower()):
-        case = "" if component.name == other.name else f", as `{other.name}` but for upper and lower case"
+    for place, component, earlier, other in _again(
+        _placed(inventory), lambda each: each.name.lower()
+    ):
+        case = (
+            ""
+            if component.name == other.name
+            else f", as `{other.name}` but for upper and lower case"
+        )
         yield f"{place}.name: `{component.name}` is the name of {earlier} too{case}"
 
 
 def _nested_files(inventory: Inventory) -> Iterator[str]:
     """Yield what would lie below a file as if that were a folder: the one is in the other's way."""
     placed = list(_placed(inventory))
-    files = {path.lower() for path in RENDERED} | {component.request.lower() for _, component in placed}
+    files = {path.lower() for path in RENDERED} | {
+        component.request.lower() for _, component in placed
+    }
     for output in (CA.removesuffix(".pem"), *(component.output for _, component in placed)):
         files |= {f"{output}{ending}".lower() for ending in ENDINGS}
     for place, component in placed:
@@ -87,10 +97,14 @@ def _nested_files(inventory: Inventory) -> Iterator[str]:
 
 
 def _shared_files(inventory: Inventory) -> Iterator[str]:
-    for place, component, earlier, other in _again(_placed(inventory), lambda each: each.output.lower()):
+    for place, component, earlier, other in _again(
+        _placed(inventory), lambda each: each.output.lower()
+    ):
         if component.name.lower() != other.name.lower():
             yield f"{place}.output: `{component.output}.pem` is the certificate of {earlier} too"
-    for place, component, earlier, other in _again(_placed(inventory), lambda each: each.request.lower()):
+    for place, component, earlier, other in _again(
+        _placed(inventory), lambda each: each.request.lower()
+    ):
         if component.name.lower() != other.name.lower() and component.cn != other.cn:
             yield f"{place}.request: `{component.request}` is the request of {earlier} too, with another CN"
 
@@ -114,7 +128,10 @@ def _shared_ports(inventory: Inventory) -> Iterator[str]:
         if settings.client_port == settings.peer_port:
             own = member.etcd.client_port or member.etcd.peer_port
             alike[f"members[{index}].etcd" if own else "etcd"] = settings.client_port
-    yield from (f"{place}: {port} would be the port of clients and of peers" for place, port in alike.items())
+    yield from (
+        f"{place}: {port} would be the port of clients and of peers"
+        for place, port in alike.items()
+    )
 
 
 def _listening_on_others(inventory: Inventory) -> Iterator[str]:
@@ -137,9 +154,13 @@ def _cns(inventory: Inventory) -> Iterator[str]:
     users = [(f"users[{index}]", user) for index, user in enumerate(inventory.users)]
     for place, user, earlier, other in _again(users, lambda each: each.cn.lower()):
         if user.name.lower() != other.name.lower():
-            case = "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
+            case = (
+                "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
+            )
             yield f"{place}.cn: `{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user"
-    servers = {each.cn: place for place, each in reversed([*_placed(inventory)]) if each.kind != "user"}
+    servers = {
+        each.cn: place for place, each in reversed([*_placed(inventory)]) if each.kind != "user"
+    }
     servers |= {inventory.members_cn: "the members"} if inventory.members_cn in servers else {}
     for place, user in users:
         field = "name" if user.name == user.cn else "cn"

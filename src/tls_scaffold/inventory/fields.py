@@ -43,7 +43,9 @@ class Fields:
                     self.wrong(f"{place}.{name}" if place else name, "is missing")
         return table
 
-    def listed(self, place: str, value: object, read: Callable[[str, Any], Value]) -> tuple[Value, ...]:
+    def listed(
+        self, place: str, value: object, read: Callable[[str, Any], Value]
+    ) -> tuple[Value, ...]:
         """Return each part of a list, read; text is none."""
         if not isinstance(value, list):
             self.wrong(place, f"`{shown(value)}` is not a list")
@@ -78,7 +80,9 @@ class Fields:
         """Return the name of what has no files."""
         return self.text(place, value, words.label_problem)
 
-    def word(self, place: str, value: object, read: Callable[[str], Value | None], allowed: str) -> Value | None:
+    def word(
+        self, place: str, value: object, read: Callable[[str], Value | None], allowed: str
+    ) -> Value | None:
         """Return what a word stands for, None where `read` does not know it; `allowed` says what it knows."""
         found = read(value) if isinstance(value, str) else None
         if found is None:
@@ -95,7 +99,9 @@ class Fields:
 def items(value: object) -> list[Any]:
     """Return a list of components: text is split at commas, as options and prompts take it."""
     listed = value if isinstance(value, list) else [value]
-    return [part for item in listed for part in (item.split(",") if isinstance(item, str) else [item])]
+    return [
+        part for item in listed for part in (item.split(",") if isinstance(item, str) else [item])
+    ]
 
 
 def shown(value: object) -> str:

@@ -72,7 +72,9 @@ def _json(text: str) -> Any:
         try:
             json.dumps(data, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise ValueError("it has half a character (`\\ud800` to `\\udfff` alone), which no file can hold") from None
+            raise ValueError(
+                "it has half a character (`\\ud800` to `\\udfff` alone), which no file can hold"
+            ) from None
     return data
 
 
@@ -98,13 +100,17 @@ def _yaml(text: str) -> Any:
 
         def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
             node = super().compose_mapping_node(anchor)
-            if twice := _twice(name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode)):
+            if twice := _twice(
+                name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode)
+            ):
                 raise yaml.MarkedYAMLError(problem=twice, problem_mark=node.start_mark)
             return node
 
     Loader.yaml_implicit_resolvers = {}
     for tag, pattern, begins in PLAIN:
-        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{pattern})\Z"), begins)
+        Loader.add_implicit_resolver(
+            f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{pattern})\Z"), begins
+        )
     try:
         return yaml.load(text, Loader)  # noqa: S506  (a SafeLoader)
     except yaml.MarkedYAMLError as error:

@@ -20,7 +20,9 @@ FORM = "NAME=PREFIX[:r|w|rw]"
 ENDING = re.compile(r"(.*):([A-Za-z]*)", re.DOTALL)
 
 
-def granted(users: Iterable[User], grants: Iterable[str], roles: Iterable[str]) -> tuple[tuple[User, ...], list[str]]:
+def granted(
+    users: Iterable[User], grants: Iterable[str], roles: Iterable[str]
+) -> tuple[tuple[User, ...], list[str]]:
     """Return the users with what the words give them, and a line `grant[0]: what is wrong` for each bad word.
 
     A word about a prefix that the user has already, or about its role, takes the place of what was there;
@@ -30,10 +32,26 @@ def granted(users: Iterable[User], grants: Iterable[str], roles: Iterable[str]) 
     listed = tuple(users)
     by_name = {user.name: user for user in listed}
     problems = [
-        *(f"grant[{index}]: {wrong}" for index, word in enumerate(grants) for wrong in _grant(by_name, word)),
-        *(f"grant[{index}]: {wrong}" for index, word in enumerate(grants) for wrong in _again(grants[:index], word)),
-        *(f"role[{index}]: {wrong}" for index, word in enumerate(roles) for wrong in _role(by_name, word)),
-        *(f"role[{index}]: {wrong}" for index, word in enumerate(roles) for wrong in _other_role(roles[:index], word)),
+        *(
+            f"grant[{index}]: {wrong}"
+            for index, word in enumerate(grants)
+            for wrong in _grant(by_name, word)
+        ),
+        *(
+            f"grant[{index}]: {wrong}"
+            for index, word in enumerate(grants)
+            for wrong in _again(grants[:index], word)
+        ),
+        *(
+            f"role[{index}]: {wrong}"
+            for index, word in enumerate(roles)
+            for wrong in _role(by_name, word)
+        ),
+        *(
+            f"role[{index}]: {wrong}"
+            for index, word in enumerate(roles)
+            for wrong in _other_role(roles[:index], word)
+        ),
     ]
     return tuple(by_name[user.name] for user in listed), problems
 
@@ -78,7 +96,9 @@ def _role(users: dict[str, User], word: str) -> Iterator[str]:
 
 def _other_role(earlier: Sequence[str], word: str) -> Iterator[str]:
     name, _, role = word.partition("=")
-    others = [given for owner, _, given in (each.partition("=") for each in earlier) if owner == name]
+    others = [
+        given for owner, _, given in (each.partition("=") for each in earlier) if owner == name
+    ]
     other = next((given for given in others if given and given != role), "")
     if role and other:
         yield f"`{visible(name)}` is given `{visible(other)}` too: a user has one preset (`--grant` adds to it)"

@@ -24,7 +24,18 @@ NAMES = {
     "state": 128,
 }  # RFC 5280, appendix A.1
 FIELDS = (
-    *("version", "members", "proxies", "users", "grant", "role", "key", "expiry", "ca_expiry", "ca_cn"),
+    *(
+        "version",
+        "members",
+        "proxies",
+        "users",
+        "grant",
+        "role",
+        "key",
+        "expiry",
+        "ca_expiry",
+        "ca_cn",
+    ),
     "ca_generation",
     *(*NAMES, "country", "separate_requests", "members_cn", "etcd", "record", "removed", "ignore"),
 )
@@ -77,7 +88,10 @@ def chosen(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]:
     if unknown:
         raise ScaffoldError(
             "there is no such component",
-            [f"`{words.visible(name)}` is not a component{words.meant(name, known)}" for name in unknown],
+            [
+                f"`{words.visible(name)}` is not a component{words.meant(name, known)}"
+                for name in unknown
+            ],
             f"`{FILE}` names the components; others are in the Makefile alone",
         )
     return tuple(known[name] for name in wanted)
@@ -100,7 +114,11 @@ def extended(data: object, added: Mapping[str, Any]) -> object:
     more = {name: added.get(name, []) for name in ("members", "users", "grant", "role")}
     more["proxies"] = [*items(components.counted(added.get("proxies", 0))), *added.get("proxy", [])]
     there = {"proxies": components.counted(data.get("proxies", []))}
-    lists = {name: [*items(there.get(name, data.get(name, []))), *new] for name, new in more.items() if new}
+    lists = {
+        name: [*items(there.get(name, data.get(name, []))), *new]
+        for name, new in more.items()
+        if new
+    }
     settings = {name: value for name, value in added.items() if name not in (*more, "proxy")}
     return {**data, **lists, **settings}
 
@@ -119,7 +137,9 @@ def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
         **{name: _subject(fields, data, name) for name in NAMES},
         country=fields.text("country", data.get("country", ""), _country_problem),
         separate_requests=fields.flag("separate_requests", data.get("separate_requests", False)),
-        members_cn=fields.text("members_cn", data.get("members_cn", DEFAULTS.members_cn), words.cn_problem),
+        members_cn=fields.text(
+            "members_cn", data.get("members_cn", DEFAULTS.members_cn), words.cn_problem
+        ),
         etcd=member_settings(fields, "etcd", data.get("etcd", {})),
         record=fields.flag("record", data.get("record", DEFAULTS.record)),
         removed=removed,
@@ -128,8 +148,13 @@ def _inventory(fields: Fields, data: Mapping[str, Any]) -> Inventory:
 
 
 def _users(fields: Fields, data: Mapping[str, Any]) -> tuple[User, ...]:
-    words_of = {name: list(fields.each(name, data.get(name, []), fields.any_text)) for name in ("grant", "role")}
-    users, problems = granted(components.users(fields, data.get("users", [])), words_of["grant"], words_of["role"])
+    words_of = {
+        name: list(fields.each(name, data.get(name, []), fields.any_text))
+        for name in ("grant", "role")
+    }
+    users, problems = granted(
+        components.users(fields, data.get("users", [])), words_of["grant"], words_of["role"]
+    )
     fields.problems += problems
     return users
 
@@ -140,7 +165,9 @@ def _check_version(value: object) -> None:
     Whatever else such an inventory has would be told as mistakes, which they are not.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise problem_report([f"version: `{shown(value)}` is not the number of a format: it is {VERSION}"])
+        raise problem_report(
+            [f"version: `{shown(value)}` is not the number of a format: it is {VERSION}"]
+        )
     if value > VERSION:
         raise ScaffoldError(
             f"the inventory has the format {shown(value)}, and this tls-scaffold knows the format {VERSION}",
@@ -156,7 +183,11 @@ def _generation(fields: Fields, value: object) -> int:
 
 
 def _setting(
-    fields: Fields, data: Mapping[str, Any], name: str, read: Callable[[str], Value | None], allowed: str
+    fields: Fields,
+    data: Mapping[str, Any],
+    name: str,
+    read: Callable[[str], Value | None],
+    allowed: str,
 ) -> Value:
     default: Value = getattr(DEFAULTS, name)
     found = fields.word(name, data[name], read, allowed) if name in data else default
@@ -169,7 +200,11 @@ def _subject(fields: Fields, data: Mapping[str, Any], name: str) -> str:
 
 
 def _country_problem(text: str) -> str:
-    return "" if re.fullmatch("([A-Z]{2})?", text) else f"`{text}` is not a country's two capital letters"
+    return (
+        ""
+        if re.fullmatch("([A-Z]{2})?", text)
+        else f"`{text}` is not a country's two capital letters"
+    )
 
 
 def _ignore(fields: Fields, value: object) -> dict[str, str]:
@@ -185,4 +220,6 @@ def _ignore(fields: Fields, value: object) -> dict[str, str]:
 
 
 def _reason_problem(text: str) -> str:
-    return words.text_problem(text, 1024) if text else "needs the reason why this rule is switched off"
+    return (
+        words.text_problem(text, 1024) if text else "needs the reason why this rule is switched off"
+    )

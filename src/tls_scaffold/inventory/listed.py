@@ -104,6 +104,10 @@ class User:
             "name": self.name,
             "cn": self.cn,
             **({"role": self.role} if self.role else {}),
-            **({"permissions": [each.document() for each in self.permissions]} if self.permissions else {}),
+            **(
+                {"permissions": [each.document() for each in self.permissions]}
+                if self.permissions
+                else {}
+            ),
             **self.files.document(),
         }

@@ -13,7 +13,9 @@ STATES = ("new", "existing")
 OFF = "off"
 EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104
 COMPACTION = re.compile(r"([1-9][0-9]{0,4})(m|h)", re.ASCII)
-LEAST_COMPACTION = 5  # minutes: a watch that connects again within them must still find its revision
+LEAST_COMPACTION = (
+    5  # minutes: a watch that connects again within them must still find its revision
+)
 MOST_COMPACTION = 365 * 24 * 60
 COMPACTION_FORM = f"`1h` or `30m`, 5m to a year, or `{OFF}`"
 
@@ -43,18 +45,26 @@ class MemberSettings:
             peer_port=self.peer_port or others.peer_port,
             listen_client=self.listen_client or others.listen_client,
             listen_peer=self.listen_peer or others.listen_peer,
-            auto_compaction=others.auto_compaction if self.auto_compaction is None else self.auto_compaction,
+            auto_compaction=others.auto_compaction
+            if self.auto_compaction is None
+            else self.auto_compaction,
         )
 
     def document(self) -> dict[str, Any]:
         """Return what is said, as it stands in the inventory file."""
         compaction = "" if self.auto_compaction is None else retention(self.auto_compaction)
         lists = {"listen_client": list(self.listen_client), "listen_peer": list(self.listen_peer)}
-        return {name: value for name, value in {**vars(self), **lists, "auto_compaction": compaction}.items() if value}
+        return {
+            name: value
+            for name, value in {**vars(self), **lists, "auto_compaction": compaction}.items()
+            if value
+        }
 
 
 NOTHING_SAID = MemberSettings()
-DEFAULTS = MemberSettings(initial_cluster_state="new", client_port=2379, peer_port=2380, auto_compaction=60)
+DEFAULTS = MemberSettings(
+    initial_cluster_state="new", client_port=2379, peer_port=2380, auto_compaction=60
+)
 FIELDS = tuple(each.name for each in fields(MemberSettings))
 
 
@@ -70,7 +80,9 @@ def member_settings(collected: Fields, place: str, value: object) -> MemberSetti
     table = collected.table(place, value, FIELDS)
     return MemberSettings(
         data_dir=_text(collected, place, table, "data_dir", words.path_problem),
-        initial_cluster_state=_text(collected, place, table, "initial_cluster_state", state_problem),
+        initial_cluster_state=_text(
+            collected, place, table, "initial_cluster_state", state_problem
+        ),
         client_port=_port(collected, place, table, "client_port"),
         peer_port=_port(collected, place, table, "peer_port"),
         listen_client=_addresses(collected, place, table, "listen_client"),
@@ -88,10 +100,20 @@ def address_problem(text: str) -> str:
     """Say why a member can't listen on `text`; empty if it can. etcd binds to no host name."""
     if problem := words.host_problem(text):
         return problem
-    return "" if words.canonical_address(text) else f"`{text}` is a host name: etcd listens on IP addresses alone"
+    return (
+        ""
+        if words.canonical_address(text)
+        else f"`{text}` is a host name: etcd listens on IP addresses alone"
+    )
 
 
-def _text(collected: Fields, place: str, table: Mapping[str, Any], name: str, problem: Callable[[str], str]) -> str:
+def _text(
+    collected: Fields,
+    place: str,
+    table: Mapping[str, Any],
+    name: str,
+    problem: Callable[[str], str],
+) -> str:
     return collected.text(f"{place}.{name}", table[name], problem) if name in table else ""
 
 
@@ -101,22 +123,33 @@ def _port(collected: Fields, place: str, table: Mapping[str, Any], name: str) ->
     value = table[name]
     if isinstance(value, int) and not isinstance(value, bool) and value in PORTS:
         return value
-    wrong = "is text: write the port without quotes" if isinstance(value, str) else "is not a port: 1 to 65535"
+    wrong = (
+        "is text: write the port without quotes"
+        if isinstance(value, str)
+        else "is not a port: 1 to 65535"
+    )
     collected.wrong(f"{place}.{name}", f"`{shown(value)}` {wrong}")
     return 0
 
 
-def _addresses(collected: Fields, place: str, table: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def _addresses(
+    collected: Fields, place: str, table: Mapping[str, Any], name: str
+) -> tuple[str, ...]:
     if name not in table:
         return ()
-    found = collected.listed(f"{place}.{name}", table[name], lambda at, item: collected.text(at, item, address_problem))
+    found = collected.listed(
+        f"{place}.{name}", table[name], lambda at, item: collected.text(at, item, address_problem)
+    )
     addresses = [words.canonical_address(each) for each in found]
     if table[name] == []:
         collected.wrong(f"{place}.{name}", "is empty: leave it out, or name an address")
     elif not all(addresses):
         return found  # each that is none has been told
     elif len(found) > 1 and EVERY_ADDRESS.intersection(addresses):
-        collected.wrong(f"{place}.{name}", "`0.0.0.0` and `::` are every address: etcd can't listen on another beside")
+        collected.wrong(
+            f"{place}.{name}",
+            "`0.0.0.0` and `::` are every address: etcd can't listen on another beside",
+        )
     elif len(set(addresses)) < len(addresses):
         collected.wrong(f"{place}.{name}", "an address stands there twice")
     return found

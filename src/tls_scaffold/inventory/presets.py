@@ -92,12 +92,24 @@ PRESETS = (
             _both("/calico/felix/v1/", "status reports of Felix"),
             _both("/calico/felix/v2/", "status reports of Felix for each region"),
             _both("/calico/ipam/v2/", "addresses of the node's tunnels are taken and given back"),
-            _both(f"{RESOURCES}felixconfigurations/", "the default configuration is made where there is none"),
+            _both(
+                f"{RESOURCES}felixconfigurations/",
+                "the default configuration is made where there is none",
+            ),
             _both(f"{RESOURCES}nodes/", "the node registers itself"),
-            _both(f"{RESOURCES}workloadendpoints/", "endpoints of the node's workloads are kept up"),
-            _both(f"{RESOURCES}clusterinformations/", "the cluster's information is made where there is none"),
-            _both(f"{RESOURCES}ippools/", "the default address pools are made where there are none"),
-            _read(RESOURCES, "Felix and confd follow policies, profiles, endpoints and BGP settings"),
+            _both(
+                f"{RESOURCES}workloadendpoints/", "endpoints of the node's workloads are kept up"
+            ),
+            _both(
+                f"{RESOURCES}clusterinformations/",
+                "the cluster's information is made where there is none",
+            ),
+            _both(
+                f"{RESOURCES}ippools/", "the default address pools are made where there are none"
+            ),
+            _read(
+                RESOURCES, "Felix and confd follow policies, profiles, endpoints and BGP settings"
+            ),
         ),
     ),
     Preset(
@@ -106,7 +118,10 @@ PRESETS = (
         CALICO_VERSION,
         (
             _both("/calico/ipam/v2/", "an address is taken for each workload and given back"),
-            _both(f"{RESOURCES}workloadendpoints/", "the endpoint of each workload is made and removed"),
+            _both(
+                f"{RESOURCES}workloadendpoints/",
+                "the endpoint of each workload is made and removed",
+            ),
             _read(f"{RESOURCES}ippools/", "the pools that addresses are taken from"),
             _read(f"{RESOURCES}clusterinformations/", "whether the datastore is ready"),
             _read(f"{RESOURCES}nodes/", "the node that the workload runs on"),
@@ -124,11 +139,15 @@ PRESETS = (
             _both("/calico/ipam/v2/", "addresses of nodes that are gone are given back"),
             _both(f"{RESOURCES}profiles/", "a profile for each namespace and service account"),
             _both(f"{RESOURCES}networkpolicies/", "Kubernetes' network policies are copied"),
-            _both(f"{RESOURCES}nodes/", "labels of nodes are copied, nodes that are gone are removed"),
+            _both(
+                f"{RESOURCES}nodes/", "labels of nodes are copied, nodes that are gone are removed"
+            ),
             _both(f"{RESOURCES}clusterinformations/", "the cluster's information is kept up"),
             _both(f"{RESOURCES}hostendpoints/", "a host endpoint for each node, where asked for"),
             _both(f"{RESOURCES}kubecontrollersconfigurations/", "its own configuration and status"),
-            _both(f"{RESOURCES}workloadendpoints/", "labels of workloads are kept up (from the code)"),
+            _both(
+                f"{RESOURCES}workloadendpoints/", "labels of workloads are kept up (from the code)"
+            ),
             _read(RESOURCES, "everything else that it compares with Kubernetes"),
         ),
     ),

@@ -12,7 +12,9 @@ from tls_scaffold.words import cn_problem
 
 SCRIPT = "rbac.sh"  # the same in every folder
 FACTS = "rbac.tsv"  # what it reads beside itself
-TEMPORARY = "tls-scaffold-enable-"  # what rbac.sh calls the user that it makes and deletes while enabling
+TEMPORARY = (
+    "tls-scaffold-enable-"  # what rbac.sh calls the user that it makes and deletes while enabling
+)
 SHOWN = 5
 
 
@@ -56,7 +58,9 @@ def _roles(user: User) -> Iterator[Role]:
 
 def root_component(inventory: Inventory) -> Component | None:
     """Return the component whose CN is root, None where the inventory has none."""
-    return next((each for each in inventory.components if each.kind == "user" and each.cn == ROOT), None)
+    return next(
+        (each for each in inventory.components if each.kind == "user" and each.cn == ROOT), None
+    )
 
 
 def root_alone(inventory: Inventory) -> Inventory:
@@ -90,19 +94,32 @@ def _lines(inventory: Inventory) -> Iterator[tuple[str, ...]]:
 def _permission_line(role: Role, permission: Permission) -> tuple[str, ...]:
     if permission.prefix and not permission.path:
         return "permission", role.name, permission.access, "all"
-    return "permission", role.name, permission.access, "prefix" if permission.prefix else "key", permission.path
+    return (
+        "permission",
+        role.name,
+        permission.access,
+        "prefix" if permission.prefix else "key",
+        permission.path,
+    )
 
 
 def forgotten(before: str, after: str) -> tuple[str, ...]:
     """Return the CNs that the texts of `rbac.tsv` spoke of before and no more after: etcd keeps such users."""
-    users, left = ({line[5:] for line in text.split("\n") if line.startswith("user\t")} for text in (before, after))
+    users, left = (
+        {line[5:] for line in text.split("\n") if line.startswith("user\t")}
+        for text in (before, after)
+    )
     # Where the file was edited, anything may stand behind the word.
     return tuple(sorted(cn for cn in users - left if not cn_problem(cn)))
 
 
 def problems(inventory: Inventory) -> list[str]:
     """Return a line `users[0].role: what is wrong` for each role that can't be given."""
-    return [f"users[{index}].{line}" for index, user in enumerate(inventory.users) for line in _user_problems(user)]
+    return [
+        f"users[{index}].{line}"
+        for index, user in enumerate(inventory.users)
+        for line in _user_problems(user)
+    ]
 
 
 def _user_problems(user: User) -> Iterator[str]:
@@ -113,7 +130,9 @@ def _user_problems(user: User) -> Iterator[str]:
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
         field = "permissions" if user.permissions else "role"
         yield f"{field}: `{ROOT}` is etcd's own administrator and may do everything: leave this out"
-    elif user.permissions and user.name == ROOT and any(role.name == ROOT for role in roles_of(user)):
+    elif (
+        user.permissions and user.name == ROOT and any(role.name == ROOT for role in roles_of(user))
+    ):
         yield f"permissions: etcd's user `{user.cn}` gets the role root, which may do everything: leave this out"
     paths = [(permission.path, permission.prefix) for permission in user.permissions]
     for index, path in enumerate(paths):
@@ -141,7 +160,9 @@ def warnings(users: Iterable[User]) -> list[str]:
 def _other_root(user: User) -> Iterator[str]:
     if user.name.lower() == ROOT and user.cn != ROOT:
         given = any(role.name == ROOT for role in roles_of(user))
-        whom = f"`{user.cn}` with the role root, which may do everything" if given else f"`{user.cn}`"
+        whom = (
+            f"`{user.cn}` with the role root, which may do everything" if given else f"`{user.cn}`"
+        )
         yield f"`{user.name}`: its CN makes it etcd's user {whom}; etcd's own root has the CN root (`NAME=root`)"
 
 

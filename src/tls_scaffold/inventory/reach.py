@@ -31,7 +31,9 @@ def request_problem(text: str) -> str:
     """Say why `text` can't be a component's request; empty if it can."""
     # `remove` takes a request away, so nothing else may be called one.
     wrong = path_problem(text) or _place_problem(text, NO_REQUESTS) or _ending_problem(text)
-    return wrong or (f"`{text}` is one of the folder's own files" if text.lower() in OUR_REQUESTS else "")
+    return wrong or (
+        f"`{text}` is one of the folder's own files" if text.lower() in OUR_REQUESTS else ""
+    )
 
 
 def source_problem(text: str) -> str:
@@ -54,7 +56,11 @@ def output_problem(text: str) -> str:
 
 def rendered_problem(text: str) -> str:
     """Say why no file of the path `text` is ever rendered; empty if one can be."""
-    return "" if text in RENDERED or not request_problem(text) else f"`{shown(text)}` is no file that is rendered here"
+    return (
+        ""
+        if text in RENDERED or not request_problem(text)
+        else f"`{shown(text)}` is no file that is rendered here"
+    )
 
 
 def path_problem(text: str) -> str:
@@ -72,4 +78,8 @@ def _ending_problem(text: str) -> str:
 
 def _place_problem(text: str, places: tuple[str, ...]) -> str:
     top, below, _ = text.partition("/")
-    return f"`{text}` is in `{top}/`, which has other files of the folder" if below and top.lower() in places else ""
+    return (
+        f"`{text}` is in `{top}/`, which has other files of the folder"
+        if below and top.lower() in places
+        else ""
+    )

@@ -9,12 +9,19 @@ from tls_scaffold.words import canonical_address
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
     """Return the URL of each member for clients, at its first host; of adopted members none may be known."""
     reached = (member for member in inventory.members if member.hosts)
-    return tuple(dict.fromkeys(url(own_host(member), inventory.settings(member).client_port) for member in reached))
+    return tuple(
+        dict.fromkeys(
+            url(own_host(member), inventory.settings(member).client_port) for member in reached
+        )
+    )
 
 
 def own_host(member: Member) -> str:
     """Return the host that others find a member at: its first, but for those that stand for every address."""
-    return next((host for host in member.hosts if canonical_address(host) not in EVERY_ADDRESS), member.hosts[0])
+    return next(
+        (host for host in member.hosts if canonical_address(host) not in EVERY_ADDRESS),
+        member.hosts[0],
+    )
 
 
 def url(host: str, port: int) -> str:

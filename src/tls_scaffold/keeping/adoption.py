@@ -40,7 +40,9 @@ def adopted(signings: Iterable[Signing], texts: Mapping[str, str]) -> Adopted:
     leaves = [signing for signing in every if not signing.makes_ca]
     problems += _one(authorities, leaves)
     if problems:
-        raise ScaffoldError("the folder is not understood, and nothing was changed", dict.fromkeys(problems))
+        raise ScaffoldError(
+            "the folder is not understood, and nothing was changed", dict.fromkeys(problems)
+        )
     authority = authorities[0]
     parts = _leaves(leaves, requests)
     config = leaves[0].config
@@ -48,21 +50,34 @@ def adopted(signings: Iterable[Signing], texts: Mapping[str, str]) -> Adopted:
         leaf.path: Seed(leaf.signing.request, overrides(leaf.signing)) for leaf in parts
     }
     return Adopted(
-        inventory={**settings(parts, requests[authority.request], texts.get(config, "")), **components(parts)},
-        seeds={path: seed for path, seed in seeds.items() if seed.source and (seed.source != path or seed.fields)},
+        inventory={
+            **settings(parts, requests[authority.request], texts.get(config, "")),
+            **components(parts),
+        },
+        seeds={
+            path: seed
+            for path, seed in seeds.items()
+            if seed.source and (seed.source != path or seed.fields)
+        },
         ca=authority.output,
     )
 
 
-def _requests(signings: Iterable[Signing], texts: Mapping[str, str]) -> tuple[dict[str, Request], list[str]]:
+def _requests(
+    signings: Iterable[Signing], texts: Mapping[str, str]
+) -> tuple[dict[str, Request], list[str]]:
     found: dict[str, Request] = {}
     problems: list[str] = []
     for signing in signings:
         if signing.request not in texts:
-            problems.append(f"{signing.target}: the request `{signing.request}` does not exist in this folder")
+            problems.append(
+                f"{signing.target}: the request `{signing.request}` does not exist in this folder"
+            )
             continue
         try:
-            found[signing.request], _ = readers.readable_request(texts[signing.request], signing.request)
+            found[signing.request], _ = readers.readable_request(
+                texts[signing.request], signing.request
+            )
         except ScaffoldError as error:
             problems.append(error.summary)
     return found, problems
@@ -84,8 +99,16 @@ def _one(authorities: list[Signing], leaves: list[Signing]) -> Iterable[str]:
     if not authorities:
         yield "the Makefile makes no CA (`cfssl gencert -initca`)"
     for what, paths in (
-        ("CA", {signing.ca for signing in leaves} | {f"{signing.output}.pem" for signing in authorities}),
-        ("CA key", {signing.ca_key for signing in leaves} | {f"{signing.output}-key.pem" for signing in authorities}),
+        (
+            "CA",
+            {signing.ca for signing in leaves}
+            | {f"{signing.output}.pem" for signing in authorities},
+        ),
+        (
+            "CA key",
+            {signing.ca_key for signing in leaves}
+            | {f"{signing.output}-key.pem" for signing in authorities},
+        ),
         ("signing configuration", {signing.config for signing in leaves}),
     ):
         if len(paths) > 1:
@@ -110,9 +133,17 @@ def _leaves(signings: list[Signing], requests: Mapping[str, Request]) -> list[Le
 def _servers(signings: list[Signing], requests: Mapping[str, Request]) -> list[Signing]:
     """Tell the servers: those of the CN etcd; else those that share a request with hosts; else all with hosts."""
     used = Counter(signing.request for signing in signings)
-    with_hosts = [each for each in signings if any(overrides(each).get("hosts", requests[each.request].hosts or ()))]
+    with_hosts = [
+        each
+        for each in signings
+        if any(overrides(each).get("hosts", requests[each.request].hosts or ()))
+    ]
     return (
-        [each for each in signings if overrides(each).get("CN", requests[each.request].cn) == MEMBERS_CN]
+        [
+            each
+            for each in signings
+            if overrides(each).get("CN", requests[each.request].cn) == MEMBERS_CN
+        ]
         or [each for each in with_hosts if used[each.request] > 1]
         or [each for each in with_hosts if own_hosts(requests[each.request], each)]
     )
@@ -122,7 +153,9 @@ def _names(signings: list[Signing]) -> list[str]:
     """Name each by its certificate, and by the folder of that too where two would be called the same."""
     counts = Counter(posixpath.basename(signing.output).lower() for signing in signings)
     return [
-        name if counts[name.lower()] == 1 else f"{posixpath.basename(posixpath.dirname(signing.output))}-{name}"
+        name
+        if counts[name.lower()] == 1
+        else f"{posixpath.basename(posixpath.dirname(signing.output))}-{name}"
         for signing in signings
         for name in [posixpath.basename(signing.output)]
     ]

@@ -11,7 +11,12 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields, shown
-from tls_scaffold.inventory.reach import output_problem, path_problem, request_problem, source_problem
+from tls_scaffold.inventory.reach import (
+    output_problem,
+    path_problem,
+    request_problem,
+    source_problem,
+)
 from tls_scaffold.keeping import readback
 from tls_scaffold.keeping.description import Seed
 from tls_scaffold.keeping.plan import Plan, Step
@@ -81,7 +86,9 @@ def parsed(text: str, place: str) -> AdoptionNote:
         raise ScaffoldError(f"`{place}` is damaged", [error.summary], AGAIN) from error
     fields = Fields()
     found = _note(fields, data)
-    readback.refuse(FILE, f"`{place}` is not what `adopt` writes, and nothing was done", fields.problems, AGAIN)
+    readback.refuse(
+        FILE, f"`{place}` is not what `adopt` writes, and nothing was done", fields.problems, AGAIN
+    )
     return found
 
 
@@ -96,14 +103,19 @@ def _note(fields: Fields, data: Mapping[str, Any]) -> AdoptionNote:
     read = fields.whole("", data, ("lines", "targets", "seeds", "ca"))
     targets, seeds = (_each(fields, name, read.get(name)) for name in ("targets", "seeds"))
     return AdoptionNote(
-        lines=fields.listed("lines", read.get("lines"), lambda at, line: fields.text(at, line, _line_problem)),
+        lines=fields.listed(
+            "lines", read.get("lines"), lambda at, line: fields.text(at, line, _line_problem)
+        ),
         targets={
             fields.text(place, name, _target_problem): fields.listed(
                 place, makes, lambda at, path: fields.text(at, path, _makes_problem)
             )
             for place, name, makes in targets
         },
-        seeds={fields.text(place, path, _seeded_problem): _seed(fields, place, seed) for place, path, seed in seeds},
+        seeds={
+            fields.text(place, path, _seeded_problem): _seed(fields, place, seed)
+            for place, path, seed in seeds
+        },
         ca=fields.text("ca", read.get("ca"), _ca_problem),
     )
 
@@ -123,7 +135,9 @@ def _seed(fields: Fields, place: str, value: object) -> Seed:
     if "CN" in over:
         found["CN"] = fields.text(f"{place}.fields.CN", over["CN"], words.cn_problem)
     if "hosts" in over:
-        found["hosts"] = list(fields.listed(f"{place}.fields.hosts", over["hosts"], fields.any_text))
+        found["hosts"] = list(
+            fields.listed(f"{place}.fields.hosts", over["hosts"], fields.any_text)
+        )
     return Seed(fields.text(f"{place}.source", table.get("source"), source_problem), found)
 
 
@@ -132,12 +146,20 @@ def _line_problem(text: str) -> str:
 
 
 def _target_problem(text: str) -> str:
-    return "" if foreign.NAME.fullmatch(text) else f"`{text}` is no name that a target of a Makefile would have"
+    return (
+        ""
+        if foreign.NAME.fullmatch(text)
+        else f"`{text}` is no name that a target of a Makefile would have"
+    )
 
 
 def _makes_problem(text: str) -> str:
     # It is written into the Makefile, where any other text could run what it likes.
-    return output_problem(text.removesuffix(".pem")) if text.endswith(".pem") else f"`{text}` does not end in `.pem`"
+    return (
+        output_problem(text.removesuffix(".pem"))
+        if text.endswith(".pem")
+        else f"`{text}` does not end in `.pem`"
+    )
 
 
 def _seeded_problem(text: str) -> str:
@@ -145,7 +167,9 @@ def _seeded_problem(text: str) -> str:
 
 
 def _ca_problem(text: str) -> str:
-    return path_problem(text) or (f"`{text}` is in the archive" if text.startswith(f"{ARCHIVE}/") else "")
+    return path_problem(text) or (
+        f"`{text}` is in the archive" if text.startswith(f"{ARCHIVE}/") else ""
+    )
 
 
 def _seeded(folder: Path, path: str, seed: Seed) -> str:
@@ -157,7 +181,9 @@ def _seeded(folder: Path, path: str, seed: Seed) -> str:
     if path == CONFIG:
         seems, what = readers.seems_config, "configuration"
     if not seems(text):  # anything else, such as a key, is not copied
-        raise ScaffoldError(f"`{source}` is not copied to `{path}`: it does not look like a {what} of cfssl")
+        raise ScaffoldError(
+            f"`{source}` is not copied to `{path}`: it does not look like a {what} of cfssl"
+        )
     if not seed.fields:
         return text
     document = json.loads(text.removeprefix("\ufeff"))

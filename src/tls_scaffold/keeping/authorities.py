@@ -22,14 +22,21 @@ def is_of_ca(folder: Path, path: str, bases: Iterable[str] = ()) -> bool:
     """
     known = {BASE, *bases}
     own = next(
-        (path.removesuffix(each) for each in sorted(ENDINGS, key=len, reverse=True) if path.endswith(each)), path
+        (
+            path.removesuffix(each)
+            for each in sorted(ENDINGS, key=len, reverse=True)
+            if path.endswith(each)
+        ),
+        path,
     )
     if own in known:
         return True
     content = _content(folder / path)
     if not content:
         return False
-    halves = [_content(folder / f"{base}{ending}") for base in known for ending in (".pem", "-key.pem")]
+    halves = [
+        _content(folder / f"{base}{ending}") for base in known for ending in (".pem", "-key.pem")
+    ]
     if content in halves:
         return True
     certificate = _content(folder / f"{own}.pem")
@@ -62,7 +69,9 @@ def _is_certificate(pem: bytes) -> bool:
     return certificates.is_of_ca(pem)
 
 
-def _is_key(folder: Path, path: str, key: bytes, certificate: bytes, halves: Iterable[bytes]) -> bool:
+def _is_key(
+    folder: Path, path: str, key: bytes, certificate: bytes, halves: Iterable[bytes]
+) -> bool:
     """Tell whether a key is that of a CA whose certificate is known, or lies in the same folder under another name."""
     from tls_scaffold.signing import certificates, fitting
 

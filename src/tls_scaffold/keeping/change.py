@@ -28,7 +28,9 @@ class Change:
     def requests(self, known: Iterable[str]) -> Iterator[str]:
         """Yield the requests of what was taken out that are not `known` as ours: the team wrote them by hand."""
         there = {*known, *(component.request for component in self.new.components)}
-        yield from dict.fromkeys(each.request for each in self.old.components if each.request not in there)
+        yield from dict.fromkeys(
+            each.request for each in self.old.components if each.request not in there
+        )
 
     def inventory_text(self, text: str) -> str:
         """Return the text of the new inventory, in the team's own order of fields as far as it can be kept."""
@@ -41,7 +43,8 @@ class Change:
         """Return a Makefile with the lines of the new components, and nothing else changed in it."""
         components = self.new.components
         wanted = [
-            (each.kind, component_line(each.name, each.output, each.request, each.profile)) for each in components
+            (each.kind, component_line(each.name, each.output, each.request, each.profile))
+            for each in components
         ]
         gone = {*record.lines, *self.new.removed, *(each.name for each in self.old.components)}
         rendered: Mapping[str, Iterable[ComponentLine]] = record.lines

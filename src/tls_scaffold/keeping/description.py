@@ -13,7 +13,13 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.inventory.values import CLIENT, LOOPBACK, PEER, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles.gencert import Signing
 
-NAMES = {"O": "organization", "OU": "organizational_unit", "L": "locality", "ST": "state", "C": "country"}
+NAMES = {
+    "O": "organization",
+    "OU": "organizational_unit",
+    "L": "locality",
+    "ST": "state",
+    "C": "country",
+}
 DEFAULTS = Inventory(members=())
 PROXY = "proxy"
 
@@ -52,13 +58,21 @@ def own_hosts(request: Request, signing: Signing) -> list[str]:
     """Return the hosts that a certificate is signed for, but for loopback and what is none."""
     hosts = overrides(signing).get("hosts", request.hosts or ())
     loopback = {words.canonical_host(host) for host in (*LOOPBACK, "::1")}
-    return [host for host in hosts if not words.host_problem(host) and words.canonical_host(host) not in loopback]
+    return [
+        host
+        for host in hosts
+        if not words.host_problem(host) and words.canonical_host(host) not in loopback
+    ]
 
 
 def components(leaves: list[Leaf]) -> dict[str, Any]:
     """Return the inventory's lists of members, proxies and users."""
     by_name = {leaf.name: leaf for leaf in leaves if leaf.server}
-    peers = {name: leaf for name, leaf in by_name.items() if name.removeprefix(PEER) in by_name.keys() - {name}}
+    peers = {
+        name: leaf
+        for name, leaf in by_name.items()
+        if name.removeprefix(PEER) in by_name.keys() - {name}
+    }
     servers = [leaf for name, leaf in by_name.items() if name not in peers]
     members = [leaf for leaf in servers if not leaf.name.startswith(PROXY)] or servers
     owned = _owned(servers)
@@ -73,7 +87,9 @@ def components(leaves: list[Leaf]) -> dict[str, Any]:
             for leaf in members
         ],
         "proxies": [
-            _server(leaf, owned[leaf.name], member=False, own_cn=own_cn) for leaf in servers if leaf not in members
+            _server(leaf, owned[leaf.name], member=False, own_cn=own_cn)
+            for leaf in servers
+            if leaf not in members
         ],
         "users": [_user(leaf) for leaf in leaves if not leaf.server],
         **({} if own_cn else {"members_cn": min(cns)}),
@@ -86,7 +102,9 @@ def _peer(leaf: Leaf, peer: Leaf | None) -> dict[str, Any]:
         return {}
     cn = {} if peer.cn == leaf.cn else {"cn": peer.cn}
     request = {} if peer.path == leaf.path else {"request": peer.path}
-    profile = {} if peer.signing.profile == leaf.signing.profile else {"profile": peer.signing.profile}
+    profile = (
+        {} if peer.signing.profile == leaf.signing.profile else {"profile": peer.signing.profile}
+    )
     return {"peer": {**cn, **request, **_output(peer), **profile}}
 
 
@@ -137,14 +155,23 @@ def settings(leaves: list[Leaf], authority: Request, config: str) -> dict[str, A
     """Return the settings that the inventory can name; what it can't stays as it is in the files."""
     request = next((leaf.request for leaf in leaves if leaf.server), leaves[0].request)
     ca_expiry = _hours(authority.ca.expiry if authority.ca and authority.ca.expiry else CA_EXPIRY)
-    names = {NAMES[word]: text for name in request.names[:1] for word, text in name.items() if word in NAMES}
+    names = {
+        NAMES[word]: text
+        for name in request.names[:1]
+        for word, text in name.items()
+        if word in NAMES
+    }
     return {
         "key": str(request.key) if words.key(str(request.key)) else str(DEFAULTS.key),
         "expiry": f"{min(_expiry(config), ca_expiry - 1)}h",
         "ca_expiry": f"{ca_expiry}h",
         "ca_cn": authority.cn or DEFAULTS.ca_cn,
         **dict.fromkeys(("organization", "organizational_unit", "locality"), ""),
-        **{name: text for name, text in names.items() if name != "country" or re.fullmatch("[A-Z]{2}", text)},
+        **{
+            name: text
+            for name, text in names.items()
+            if name != "country" or re.fullmatch("[A-Z]{2}", text)
+        },
     }
 
 

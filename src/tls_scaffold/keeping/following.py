@@ -11,7 +11,15 @@ from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import GENERATED, OURS_IF_SAID
-from tls_scaffold.rendering.documents import LAST_RENDER, NOT_RECORDED, Entry, compact, record_text, recorded, sum_of
+from tls_scaffold.rendering.documents import (
+    LAST_RENDER,
+    NOT_RECORDED,
+    Entry,
+    compact,
+    record_text,
+    recorded,
+    sum_of,
+)
 
 SAYS_SO = "made by tls-scaffold"
 A_TEAM_MAY_HAVE = ("Procfile", "COMPONENTS.md")  # and had them before we first wanted to write them
@@ -70,7 +78,11 @@ def follow(
     _settle(draft, there, record)
     draft.texts[FILE] = rendered[FILE]
     draft.texts[LAST_RENDER] = record_text(draft.record)
-    steps = (Step(path, now.get(path), text) for path, text in draft.texts.items() if now.get(path) != text)
+    steps = (
+        Step(path, now.get(path), text)
+        for path, text in draft.texts.items()
+        if now.get(path) != text
+    )
     return Plan(shelf, notes=tuple(draft.notes)).with_more(steps, draft.moves)
 
 
@@ -80,7 +92,11 @@ def _replace(draft: _Draft, path: str, yours: str | None, record: Record, ours: 
         draft.note("absent", path)
         draft.record += recorded(path, ours)
         return
-    if yours is not None and path in OURS_IF_SAID and SAYS_SO not in yours.partition("\n")[0].lower():
+    if (
+        yours is not None
+        and path in OURS_IF_SAID
+        and SAYS_SO not in yours.partition("\n")[0].lower()
+    ):
         return
     if yours not in (None, ours) and path in A_TEAM_MAY_HAVE and record and path not in record.sums:
         draft.note("left", path)
@@ -121,7 +137,11 @@ def _put_beside(draft: _Draft, beside: str, there: Texts, record: Record, ours: 
     draft.record += [(beside, value) for _, value in recorded(beside.removesuffix(BESIDE), ours)]
     if beside in there and is_as_rendered(ours, rendered):
         return
-    if beside in there and not says_the_same(there[beside], ours) and not is_as_rendered(there[beside], rendered):
+    if (
+        beside in there
+        and not says_the_same(there[beside], ours)
+        and not is_as_rendered(there[beside], rendered)
+    ):
         draft.keep_copy(beside, there[beside])
     draft.texts[beside] = ours
 
@@ -130,7 +150,11 @@ def _settle(draft: _Draft, there: Texts, record: Record) -> None:
     """Take away each `FILE.new` of ours that no conflict needs any more."""
     needed = {path for path, _ in draft.record}
     for beside, documents in record.documents.items():
-        if beside.endswith(BESIDE) and beside not in needed and is_as_rendered(there.get(beside, ""), documents):
+        if (
+            beside.endswith(BESIDE)
+            and beside not in needed
+            and is_as_rendered(there.get(beside, ""), documents)
+        ):
             draft.texts[beside] = None
             draft.note("removed", beside)
 

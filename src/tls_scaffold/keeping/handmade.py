@@ -39,7 +39,9 @@ def _with_their_expiry(base: Any, yours: str, ours: str) -> Any:
         return base
     own = dict(_expiries(there))
     theirs, our = (each.get("", {}).get("expiry") for each in (own, dict(_expiries(new))))
-    lasts, ends = (durations.parse(each) if isinstance(each, str) else None for each in (theirs, our))
+    lasts, ends = (
+        durations.parse(each) if isinstance(each, str) else None for each in (theirs, our)
+    )
     if lasts is None or ends is None or lasts % HOUR or lasts < ends:
         return base
     for name, profile in _expiries(base):

@@ -18,7 +18,9 @@ from tls_scaffold.keeping.plan import BESIDE, VERBS, Note, Plan, Step
 from tls_scaffold.paths import CERTS, LARGEST, STATE
 
 FILE = f"{STATE}/pending.json"
-LARGEST_ENTRY = 16 * LARGEST  # every text before and after, with escapes, and all of them again in the record's
+LARGEST_ENTRY = (
+    16 * LARGEST
+)  # every text before and after, with escapes, and all of them again in the record's
 AWAY = "move it away and run `tls-scaffold sync`"
 COMMANDS = (("add",), ("adopt",), ("remove",), ("sync",))
 PLAN = tuple(each.name for each in fields_of(Plan))
@@ -42,7 +44,9 @@ def carry_out(folder: Path, entry: Entry) -> Plan:
     text = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
     _, problems = _parsed(folder, json.loads(text))
     if problems:
-        messages = [problem.partition(": ")[2] for problem in problems]  # the user knows nothing of a plan's parts
+        messages = [
+            problem.partition(": ")[2] for problem in problems
+        ]  # the user knows nothing of a plan's parts
         raise ScaffoldError("nothing was done: this would touch what no command may", messages)
     check_changeable(folder / path for path in _changed(entry.plan))
     files.write(folder, FILE, text)
@@ -85,7 +89,9 @@ def _finished(folder: Path, entry: Entry) -> Plan:
         command = f"tls-scaffold {entry.command[0]}"
         way_out = f"to leave the rest of it undone, move `{folder / FILE}` away"
         then = f"the next command finishes `{command}` then; {way_out}"
-        raise ScaffoldError(error.summary, error.problems, f"{error.hint or 'mend that'}: {then}") from error
+        raise ScaffoldError(
+            error.summary, error.problems, f"{error.hint or 'mend that'}: {then}"
+        ) from error
 
 
 def pending(folder: Path) -> bool:
@@ -101,7 +107,9 @@ def _parsed(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[str]]:
     fields = Fields()
     entry = _entry(fields, data)
     told = {_key(problem) for problem in fields.problems}
-    more = [problem for problem in permitted.problems(folder, entry.plan) if _key(problem) not in told]
+    more = [
+        problem for problem in permitted.problems(folder, entry.plan) if _key(problem) not in told
+    ]
     return entry, [*fields.problems, *more]
 
 
@@ -111,7 +119,9 @@ def _key(problem: str) -> str:
 
 def _entry(fields: Fields, data: Mapping[str, Any]) -> Entry:
     table = fields.whole("", data, ("command", "plan"))
-    command = fields.listed("command", table.get("command"), lambda at, word: fields.text(at, word, _word_problem))
+    command = fields.listed(
+        "command", table.get("command"), lambda at, word: fields.text(at, word, _word_problem)
+    )
     if command[:1] not in COMMANDS:
         fields.wrong("command", f"it is none of {', '.join(f'`{name}`' for (name,) in COMMANDS)}")
     plan = fields.whole("plan", table.get("plan"), PLAN)
@@ -119,12 +129,18 @@ def _entry(fields: Fields, data: Mapping[str, Any]) -> Entry:
         command,
         Plan(
             shelf=fields.any_text("plan.shelf", plan.get("shelf")),
-            steps=fields.listed("plan.steps", plan.get("steps"), lambda at, item: _step(fields, at, item)),
+            steps=fields.listed(
+                "plan.steps", plan.get("steps"), lambda at, item: _step(fields, at, item)
+            ),
             moves=fields.listed("plan.moves", plan.get("moves"), fields.any_text),
-            notes=fields.listed("plan.notes", plan.get("notes"), lambda at, item: _note(fields, at, item)),
+            notes=fields.listed(
+                "plan.notes", plan.get("notes"), lambda at, item: _note(fields, at, item)
+            ),
             ca=fields.any_text("plan.ca", plan.get("ca")),
             forgotten=fields.listed(
-                "plan.forgotten", plan.get("forgotten"), lambda at, cn: fields.text(at, cn, words.cn_problem)
+                "plan.forgotten",
+                plan.get("forgotten"),
+                lambda at, cn: fields.text(at, cn, words.cn_problem),
             ),
         ),
     )
@@ -141,7 +157,11 @@ def _step(fields: Fields, place: str, value: object) -> Step:
 
 def _note(fields: Fields, place: str, value: object) -> Note:
     table = fields.whole(place, value, ("verb", "path"))
-    verb = fields.text(f"{place}.verb", table.get("verb"), lambda word: "" if word in VERBS else f"`{word}` is unknown")
+    verb = fields.text(
+        f"{place}.verb",
+        table.get("verb"),
+        lambda word: "" if word in VERBS else f"`{word}` is unknown",
+    )
     return Note(verb, fields.text(f"{place}.path", table.get("path"), _word_problem))
 
 

@@ -18,7 +18,9 @@ def merge(base: Any, yours: Any, ours: Any) -> Any:
     """
     if same(yours, ours):
         return yours
-    if all(isinstance(each, dict) for each in (yours, ours)) and (base is MISSING or isinstance(base, dict)):
+    if all(isinstance(each, dict) for each in (yours, ours)) and (
+        base is MISSING or isinstance(base, dict)
+    ):
         return _objects({} if base is MISSING else base, yours, ours)
     if all(isinstance(each, list) for each in (base, yours, ours)):
         return _lists(base, yours, ours)
@@ -58,17 +60,28 @@ def _key(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _objects(base: Mapping[str, Any], yours: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+def _objects(
+    base: Mapping[str, Any], yours: Mapping[str, Any], ours: Mapping[str, Any]
+) -> dict[str, Any]:
     names = _inserted(list(yours), [name for name in ours if name not in yours], list(ours))
-    merged = {name: merge(base.get(name, MISSING), yours.get(name, MISSING), ours.get(name, MISSING)) for name in names}
+    merged = {
+        name: merge(base.get(name, MISSING), yours.get(name, MISSING), ours.get(name, MISSING))
+        for name in names
+    }
     return {name: value for name, value in merged.items() if value is not MISSING}
 
 
 def _lists(base: list[Any], yours: list[Any], ours: list[Any]) -> list[Any]:
-    if len(base) == len(yours) == len(ours) and all(isinstance(each, dict) for each in (*base, *yours, *ours)):
+    if len(base) == len(yours) == len(ours) and all(
+        isinstance(each, dict) for each in (*base, *yours, *ours)
+    ):
         return [merge(*each) for each in zip(base, yours, ours, strict=True)]
     before, now = {_key(each) for each in base}, [_key(each) for each in ours]
-    if before != set(now) and not before <= set(map(_key, yours)) and any(isinstance(each, dict) for each in base):
+    if (
+        before != set(now)
+        and not before <= set(map(_key, yours))
+        and any(isinstance(each, dict) for each in base)
+    ):
         raise Conflict  # both changed the objects of a list, and nothing tells which of yours is which of ours
     kept = [_key(each) for each in yours if _key(each) not in before or _key(each) in now]
     added = [key for key in now if key not in before and key not in kept]
@@ -82,5 +95,10 @@ def _inserted(kept: list[str], added: list[str], order: list[str]) -> list[str]:
     previous = cast("dict[str, str | None]", dict(zip(order, [None, *order], strict=False)))
     for item in added:
         before = previous[item]
-        merged.insert(merged.index(before) + 1 if before in merged else (0 if before is None else len(merged)), item)
+        merged.insert(
+            merged.index(before) + 1
+            if before in merged
+            else (0 if before is None else len(merged)),
+            item,
+        )
     return merged

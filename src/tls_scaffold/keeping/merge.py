@@ -23,7 +23,9 @@ def text_of(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def merge(last: Sequence[Any], yours: str, ours: str, text_of: Callable[[Any], str] = text_of) -> Merged:
+def merge(
+    last: Sequence[Any], yours: str, ours: str, text_of: Callable[[Any], str] = text_of
+) -> Merged:
     """Merge into the text `yours` what the text `ours` has changed since what was rendered `last`.
 
     `last` is its data: none, if nothing is known of it, or several, if git has merged two branches. Then whatever

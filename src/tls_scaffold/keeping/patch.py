@@ -16,7 +16,10 @@ Pair = tuple[int, int]
 def unified(plan: Plan) -> str:
     """Return the diff of everything that the plan would change; a file that only moves is shown by its names."""
     return "".join(
-        [*(line for step in plan.steps for line in _step(step)), *(_move(plan, path) for path in plan.moves)]
+        [
+            *(line for step in plan.steps for line in _step(step)),
+            *(_move(plan, path) for path in plan.moves),
+        ]
     )
 
 
@@ -77,7 +80,9 @@ def _anchors(one: Sequence[str], other: Sequence[str]) -> list[Pair]:
     counts = Counter(one)
     twice = {line for line, count in Counter(other).items() if count > 1}
     there = {line: at for at, line in enumerate(other) if line not in twice}
-    pairs = [(at, there[line]) for at, line in enumerate(one) if counts[line] == 1 and line in there]
+    pairs = [
+        (at, there[line]) for at, line in enumerate(one) if counts[line] == 1 and line in there
+    ]
     return _longest_run(pairs)
 
 

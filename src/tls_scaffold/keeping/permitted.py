@@ -28,7 +28,12 @@ NO_REQUEST = "does not look like a request of cfssl"
 def taken_out(old: Inventory, new: Inventory) -> tuple[str, ...]:
     """Return the paths of all that goes with the components that `new` has no more: pairs, CSRs and bundles."""
     kept = {path.lower() for component in new.components for path in _files(component)}
-    return tuple(path for component in old.components for path in _files(component) if path.lower() not in kept)
+    return tuple(
+        path
+        for component in old.components
+        for path in _files(component)
+        if path.lower() not in kept
+    )
 
 
 def _files(component: Component) -> Iterator[str]:
@@ -47,12 +52,16 @@ def problems(folder: Path, plan: Plan) -> Iterator[str]:
     elif shelf and (link := _link_problem(folder, f"{shelf}/{FILE}")):
         yield f"plan.shelf: {link}"
     again = _again(step.path for step in plan.steps)
-    again |= _again((step.path.lower(), step.after is None) for step in plan.steps)  # `A` may go where `a` comes
+    again |= _again(
+        (step.path.lower(), step.after is None) for step in plan.steps
+    )  # `A` may go where `a` comes
     for index, step in enumerate(plan.steps):
         wrong = _step_problem(step, shelf) or _content_problem(folder, step, shelf)
         if wrong or index in again:
             yield f"plan.steps[{index}].path: {wrong or f'`{step.path}` stands twice'}"
-    ended = [step.before for step in plan.steps if step.path == adoptionnote.FILE and step.after is None]
+    ended = [
+        step.before for step in plan.steps if step.path == adoptionnote.FILE and step.after is None
+    ]
     notes = [adoptionnote.parsed(text, adoptionnote.FILE) for text in ended if text]
     if plan.ca not in ("", *(note.ca for note in notes)):
         yield f"plan.ca: `{shown(plan.ca)}` is not where `adopt` found a CA"
@@ -125,7 +134,9 @@ def _movable(folder: Path, plan: Plan, notes: list[adoptionnote.AdoptionNote]) -
         old = new
     recorded = record.parsed((rendered and rendered.before) or "", LAST_RENDER)
     sources = {seed.source for note in notes for seed in note.seeds.values()}
-    wanted = {path.lower() for path in (*RENDERED, *(component.request for component in new.components))}
+    wanted = {
+        path.lower() for path in (*RENDERED, *(component.request for component in new.components))
+    }
     requests = {*recorded.documents, *sources, *(component.request for component in old.components)}
     return {*taken_out(old, new), *(path for path in requests if path.lower() not in wanted)}
 
@@ -134,7 +145,9 @@ def _inventory(text: str) -> Inventory:
     return intake.from_json(text.removeprefix("\ufeff"))
 
 
-def _move_problem(folder: Path, path: str, shelf: str, allowed: set[str], bases: Iterable[str]) -> str:
+def _move_problem(
+    folder: Path, path: str, shelf: str, allowed: set[str], bases: Iterable[str]
+) -> str:
     if path not in allowed:
         return f"`{shown(path)}` goes with nothing that this plan takes out"
     source, target = folder / path, folder / shelf / path
@@ -148,5 +161,13 @@ def _move_problem(folder: Path, path: str, shelf: str, allowed: set[str], bases:
             return f"`{shelf}/{path}` is another file"
         text = files.own_text(folder, path) if path.lower().endswith(".json") else None
     except (OSError, ScaffoldError) as error:
-        return error.summary if isinstance(error, ScaffoldError) else f"`{path}` can't be compared: {error.strerror}"
-    return "" if text is None or seems_request(text) or seems_config(text) else f"`{path}` {NO_REQUEST}"
+        return (
+            error.summary
+            if isinstance(error, ScaffoldError)
+            else f"`{path}` can't be compared: {error.strerror}"
+        )
+    return (
+        ""
+        if text is None or seems_request(text) or seems_config(text)
+        else f"`{path}` {NO_REQUEST}"
+    )

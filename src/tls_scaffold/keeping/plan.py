@@ -9,7 +9,18 @@ from tls_scaffold.paths import ARCHIVE
 from tls_scaffold.rendering.documents import LAST_RENDER
 
 BESIDE = ".new"
-VERBS = ("wrote", "replaced", "merged", "kept", "unsure", "left", "absent", "removed", "archived", "conflict")
+VERBS = (
+    "wrote",
+    "replaced",
+    "merged",
+    "kept",
+    "unsure",
+    "left",
+    "absent",
+    "removed",
+    "archived",
+    "conflict",
+)
 LAST = (MAKEFILE, FILE, LAST_RENDER)  # in this order, when all that they speak of is there
 
 
@@ -57,7 +68,11 @@ class Plan:
         return not (steps or self.moves or self.ca or self.conflicts or self.unsure)
 
     def with_more(
-        self, steps: Iterable[Step] = (), moves: Iterable[str] = (), ca: str = "", notes: Iterable[Note] = ()
+        self,
+        steps: Iterable[Step] = (),
+        moves: Iterable[str] = (),
+        ca: str = "",
+        notes: Iterable[Note] = (),
     ) -> "Plan":
         """Return the plan with more to do, everything in its turn and with a note for each file."""
         steps = {step.path: step for step in (*self.steps, *steps)}.values()
@@ -67,11 +82,19 @@ class Plan:
         told = {note.path: _as_done(note, verbs) for note in (*self.notes, *notes)}
         every = {**{path: Note(verb, path) for path, verb in verbs.items()}, **told}
         said = tuple(every[path] for path in sorted(every))
-        return replace(self, steps=tuple(sorted(steps, key=_turn)), moves=tuple(moves), notes=said, ca=ca or self.ca)
+        return replace(
+            self,
+            steps=tuple(sorted(steps, key=_turn)),
+            moves=tuple(moves),
+            notes=said,
+            ca=ca or self.ca,
+        )
 
     def without_record(self) -> "Plan":
         """Return the plan of a folder whose record is lost: whether what differs was edited or is old can't be told."""
-        notes = tuple(replace(note, verb="unsure") if note.verb == "kept" else note for note in self.notes)
+        notes = tuple(
+            replace(note, verb="unsure") if note.verb == "kept" else note for note in self.notes
+        )
         return replace(self, notes=notes)
 
     @property

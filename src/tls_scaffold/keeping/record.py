@@ -60,7 +60,9 @@ def parsed(text: str, place: str) -> Record:
     """
     lines = (line for line in without_markers(text).split("\n") if line)
     try:
-        record = of_entries((key, value) for key, _, value in (line.partition("\t") for line in lines))
+        record = of_entries(
+            (key, value) for key, _, value in (line.partition("\t") for line in lines)
+        )
     except ScaffoldError:
         return Record()
     summary = f"`{place}` names what is never rendered, and nothing was done"
@@ -103,5 +105,9 @@ def _problems(record: Record) -> Iterator[str]:
             yield f"`{path}` is recorded with data that is no request as they are rendered"
     for lines in record.lines.values():
         for line in lines:
-            if name_problem(line.name) or output_problem(line.output) or rendered_problem(line.request):
+            if (
+                name_problem(line.name)
+                or output_problem(line.output)
+                or rendered_problem(line.request)
+            ):
                 yield f"`{shown(str(line))}` is no component's line as they are rendered"

@@ -17,10 +17,16 @@ from tls_scaffold.words import meant
 def check_reset(paths: Iterable[str], rendered: Mapping[str, str]) -> None:
     """Raise ScaffoldError for each path to be put back that is not rendered."""
     known = [path for path in rendered if path not in NOT_RECORDED]
-    problems = [f"`{path}` is no file that is rendered here{meant(path, known)}" for path in paths if path not in known]
+    problems = [
+        f"`{path}` is no file that is rendered here{meant(path, known)}"
+        for path in paths
+        if path not in known
+    ]
     if problems:
         raise ScaffoldError(
-            "nothing is put back", problems, "it takes paths in the folder, as `Makefile` or `config/ca-config.json`"
+            "nothing is put back",
+            problems,
+            "it takes paths in the folder, as `Makefile` or `config/ca-config.json`",
         )
 
 
@@ -38,7 +44,11 @@ def check_outputs(folder: Path, outputs: Iterable[str], bases: Iterable[str]) ->
     """Raise ScaffoldError where `make` would sign over a CA; `bases` are where one is, without `.pem`, by any name."""
     paths = [f"{output}{ending}" for output in outputs for ending in ENDINGS]
     problems = [
-        f"`{path}` is a CA's" for path in paths if os.path.lexists(folder / path) and is_of_ca(folder, path, bases)
+        f"`{path}` is a CA's"
+        for path in paths
+        if os.path.lexists(folder / path) and is_of_ca(folder, path, bases)
     ]
     if problems:
-        raise ScaffoldError("a component can't have the files of a CA", problems, "give it another name or `output`")
+        raise ScaffoldError(
+            "a component can't have the files of a CA", problems, "give it another name or `output`"
+        )

@@ -42,13 +42,19 @@ def check(
     with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as name:
         synced = Path(name).resolve()
         _copy(folder, synced, plan)
-        left = _left(files.read_text(synced, MAKEFILE) or "", template.render(inventory)[MAKEFILE], survey)
+        left = _left(
+            files.read_text(synced, MAKEFILE) or "", template.render(inventory)[MAKEFILE], survey
+        )
         found = {goal: makefile.of_goal(synced, goal) for goal in (*OURS, *left)}
     problems = [problem for goal in OURS for problem in _miscounted(before, found[goal].signings)]
-    problems = problems or [problem for goal, after in found.items() for problem in _beside_ours(goal, after)]
+    problems = problems or [
+        problem for goal, after in found.items() for problem in _beside_ours(goal, after)
+    ]
     if problems:
         raise ScaffoldError(
-            "the Makefile is not understood, and nothing was changed", dict.fromkeys(problems), SIGNED_TWICE
+            "the Makefile is not understood, and nothing was changed",
+            dict.fromkeys(problems),
+            SIGNED_TWICE,
         )
 
 
@@ -78,7 +84,9 @@ def _beside_ours(goal: str, after: Survey) -> Iterator[str]:
 def _copy(folder: Path, target: Path, plan: Plan) -> None:
     """Fill a temporary folder with links to the files of another, and with what the plan would write."""
     written = {step.path: step.after for step in plan.steps if step.after is not None}
-    _link(folder, target, {parent for path in written for parent in (folder / path).parents}, target)
+    _link(
+        folder, target, {parent for path in written for parent in (folder / path).parents}, target
+    )
     for path, text in written.items():
         files.write(target, path, text)
 

@@ -27,7 +27,9 @@ from tls_scaffold.rendering.documents import check_sizes, recorded
 Texts = Mapping[str, str]
 
 
-def carry_out(folder: Path, command: tuple[str, ...], change: Callable[[], Change], *, again: bool = False) -> Plan:
+def carry_out(
+    folder: Path, command: tuple[str, ...], change: Callable[[], Change], *, again: bool = False
+) -> Plan:
     """Change a folder's inventory and make the folder follow; returns what was done.
 
     `command` is what the user asked for: if a killed run of the same left its work half done, that is
@@ -78,8 +80,12 @@ def _assumed_record(folder: Path, change: Change) -> Record:
         return Record()
     rendered = template.render(change.old)
     now = _with_line_feeds(_texts(folder, rendered))
-    record = last.of_entries(entry for path, text in rendered.items() for entry in recorded(path, text))
-    there = {path: [merge.common(now[path], rendered[path])] for path in record.documents if path in now}
+    record = last.of_entries(
+        entry for path, text in rendered.items() for entry in recorded(path, text)
+    )
+    there = {
+        path: [merge.common(now[path], rendered[path])] for path in record.documents if path in now
+    }
     return replace(record, documents={**record.documents, **there})
 
 
@@ -97,7 +103,9 @@ def plan_of(folder: Path, change: Change, record: Record, note: AdoptionNote | N
     rendered[FILE] = change.inventory_text(now.get(FILE, ""))
     there = note.with_what_was_understood(folder, there, rendered) if note else there
     plan = follow(now, record, rendered, files.shelf(folder), there, change.reset)
-    plan = _with_makefile(plan, now, change.makefile(there.get(MAKEFILE, rendered[MAKEFILE]), record))
+    plan = _with_makefile(
+        plan, now, change.makefile(there.get(MAKEFILE, rendered[MAKEFILE]), record)
+    )
     plan = plan.with_more(_copies(plan, change.reset))
     plan = note.ended(folder, plan, rendered) if note else plan
     check_sizes({step.path: step.after for step in plan.steps if step.after is not None})
@@ -107,7 +115,11 @@ def plan_of(folder: Path, change: Change, record: Record, note: AdoptionNote | N
 
 def _with_makefile(plan: Plan, now: Texts, makefile: Edited) -> Plan:
     """Return the plan with what becomes of the Makefile; a copy of it is kept if an edited line goes."""
-    steps = [] if now.get(MAKEFILE) == makefile.text else [Step(MAKEFILE, now.get(MAKEFILE), makefile.text)]
+    steps = (
+        []
+        if now.get(MAKEFILE) == makefile.text
+        else [Step(MAKEFILE, now.get(MAKEFILE), makefile.text)]
+    )
     if makefile.lost and MAKEFILE in now:
         steps.append(Step(f"{plan.shelf}/{MAKEFILE}", None, now[MAKEFILE]))
     return plan.with_more(steps, notes=[Note("kept", MAKEFILE)] if makefile.own else [])

@@ -15,12 +15,18 @@ from tls_scaffold.makefiles import harm
 from tls_scaffold.makefiles.sources import MAKEFILES, Line, Source, inside, read
 
 MOST_MAKES = 100
-FUNCTION = re.compile(r"(?:\$[({](?:call\s+)?(shell|file|guile)|\$[({]call\s+\$[({]\w+[)}])(?=[\s,])")
+FUNCTION = re.compile(
+    r"(?:\$[({](?:call\s+)?(shell|file|guile)|\$[({]call\s+\$[({]\w+[)}])(?=[\s,])"
+)
 NAMES_MAKE = re.compile(r"\$[({]MAKE[)}]")
 A_MAKE = re.compile(NAMES_MAKE.pattern + "[^;&|]*")  # what it signs is asked of it
 # A make that does not know what the first was asked, and code that is no longer make's.
-FORGETS = re.compile(r"MAKEFLAGS=|\bunset\s[^;&|]*MAKEFLAGS|\benv\s+(-i|-\s)|-u\s*MAKEFLAGS|--unset=MAKEFLAGS")
-UNASKED = re.compile(r"unexport\s.*\bMAKEFLAGS\b|([^=#]+:\s*(\w+\s+)*|override\s+(\w+\s+)*)MAKEFLAGS\s*[:?]*=")
+FORGETS = re.compile(
+    r"MAKEFLAGS=|\bunset\s[^;&|]*MAKEFLAGS|\benv\s+(-i|-\s)|-u\s*MAKEFLAGS|--unset=MAKEFLAGS"
+)
+UNASKED = re.compile(
+    r"unexport\s.*\bMAKEFLAGS\b|([^=#]+:\s*(\w+\s+)*|override\s+(\w+\s+)*)MAKEFLAGS\s*[:?]*="
+)
 LOADS = re.compile(r"-?load\s")
 RUN_BY_MAKE = ("SHELL", ".SHELLFLAGS", "MAKE")
 WORD_ENDS = re.compile(r"[\s;&|()'\"=]+")
@@ -69,7 +75,9 @@ class Asked:
     @property
     def running(self) -> tuple[str, ...]:
         """Return what may run more than its line shows, for a message: where and what."""
-        return tuple(dict.fromkeys(f"{each} runs even then" for each in self.commands if not each.only_looks))
+        return tuple(
+            dict.fromkeys(f"{each} runs even then" for each in self.commands if not each.only_looks)
+        )
 
 
 def look_through(folder: Path, makefile: str) -> Asked:
@@ -83,12 +91,19 @@ def look_through(folder: Path, makefile: str) -> Asked:
         names_temporary |= any("TMPDIR" in line.text for line in source.lines)
         found = tuple(_commands(source))
         commands += found
-        for called, name in _called(source, [each for each in found if NAMES_MAKE.search(each.line)]):
+        for called, name in _called(
+            source, [each for each in found if NAMES_MAKE.search(each.line)]
+        ):
             path = posixpath.normpath(posixpath.join(place, called))
             if (path, name) not in seen and len(seen) < MOST_MAKES:
                 seen.add((path, name))
                 waiting.append((path, read(folder / path, name, path, source.values)))
-    return Asked(tuple(dict.fromkeys(commands)), (makefile, *first.includes), tuple(_lost(first)), names_temporary)
+    return Asked(
+        tuple(dict.fromkeys(commands)),
+        (makefile, *first.includes),
+        tuple(_lost(first)),
+        names_temporary,
+    )
 
 
 def _commands(source: Source) -> Iterator[Command]:
@@ -186,11 +201,15 @@ def _called(source: Source, commands: list[Command]) -> Iterator[tuple[str, str]
         words = WORD_ENDS.split(command.text)
         if OF_TARGET_OR_LOOP.search(command.text):
             words += [path.parent.name for path in source.folder.glob("*/[Mm]akefile")]
-        folders = dict.fromkeys(["", *(word.removeprefix("-C") for word in words if "\0" not in word)])
+        folders = dict.fromkeys(
+            ["", *(word.removeprefix("-C") for word in words if "\0" not in word)]
+        )
         chosen = dict.fromkeys((*(match[1] for match in CHOSEN.finditer(command.text)), *MAKEFILES))
         for place in folders:
             for name in chosen:
-                if (place or name not in MAKEFILES) and _is_there(source.folder / place / name, Path.is_file):
+                if (place or name not in MAKEFILES) and _is_there(
+                    source.folder / place / name, Path.is_file
+                ):
                     yield place, name
 
 
@@ -204,8 +223,16 @@ def _is_there(path: Path, ask: Callable[[Path], bool] = Path.exists) -> bool:
 
 def _lost(source: Source) -> Iterator[str]:
     """Yield where a file is included that is missing, and that a rule would make."""
-    missing = {name: place for name, place in source.includes.items() if place and not _is_there(source.folder / name)}
-    rules = [line.text.partition(":")[0] for line in source.lines if ":" in line.text] if missing else ()
+    missing = {
+        name: place
+        for name, place in source.includes.items()
+        if place and not _is_there(source.folder / name)
+    }
+    rules = (
+        [line.text.partition(":")[0] for line in source.lines if ":" in line.text]
+        if missing
+        else ()
+    )
     targets = [word for rule in rules for word in rule.split()]
     for name, place in missing.items():
         if any(fnmatchcase(name, target.replace("%", "*")) for target in targets):

@@ -65,7 +65,9 @@ def edited(
         parts.append(part)
     kinds = {line.name: kind for kind, line in wanted}
     _add(parts, [(kind, line) for kind, line in wanted if line.name not in there], kinds)
-    own = tuple(name for name, part in there.items() if not part.is_whole or part.line != lines[name])
+    own = tuple(
+        name for name, part in there.items() if not part.is_whole or part.line != lines[name]
+    )
     return Edited("\n".join(line for part in parts for line in part.lines), own, tuple(lost))
 
 
@@ -99,20 +101,34 @@ def _change(part: _Part, wanted: ComponentLine, recipes: Collection[str]) -> Non
     match = LINE.fullmatch(head)
     if not match:
         return
-    news = {2: wanted.output, 3: wanted.request, **({4: wanted.recipe} if match[4] in recipes else {})}
+    news = {
+        2: wanted.output,
+        3: wanted.request,
+        **({4: wanted.recipe} if match[4] in recipes else {}),
+    }
     for group in sorted(news, reverse=True):
         head = head[: match.start(group)] + news[group] + head[match.end(group) :]
     part.lines[0] = head
     part.line = ComponentLine(match[1], *(news.get(group, match[group]) for group in (2, 3, 4)))
 
 
-def _add(parts: list[_Part], missing: Sequence[tuple[str, ComponentLine]], kinds: Mapping[str, str]) -> None:
+def _add(
+    parts: list[_Part], missing: Sequence[tuple[str, ComponentLine]], kinds: Mapping[str, str]
+) -> None:
     """Put lines in: behind the last of their kind, else below its comment, else behind the last component."""
     for kind in dict.fromkeys(kind for kind, _ in missing):
-        of_kind = [at for at, part in enumerate(parts) if part.line and kinds.get(part.line.name) == kind]
-        comment = [at for at, part in enumerate(parts) if part.lines[0].rstrip() == COMMENTS.get(kind)]
+        of_kind = [
+            at for at, part in enumerate(parts) if part.line and kinds.get(part.line.name) == kind
+        ]
+        comment = [
+            at for at, part in enumerate(parts) if part.lines[0].rstrip() == COMMENTS.get(kind)
+        ]
         components = [at for at, part in enumerate(parts) if part.line]
         # The last part is what follows the last line break: nothing, in most files.
-        end = [at for at, part in enumerate(parts) if at < len(parts) - 1 or part.lines != [""]] or [-1]
+        end = [
+            at for at, part in enumerate(parts) if at < len(parts) - 1 or part.lines != [""]
+        ] or [-1]
         at = next(places[-1] for places in (of_kind, comment, components, end) if places)
-        parts[at + 1 : at + 1] = [_Part([str(line)], line) for each, line in missing if each == kind]
+        parts[at + 1 : at + 1] = [
+            _Part([str(line)], line) for each, line in missing if each == kind
+        ]

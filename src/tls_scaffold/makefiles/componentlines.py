@@ -35,7 +35,9 @@ class ComponentLine:
 
 def component_line(name: str, output: str, request: str, profile: str) -> ComponentLine:
     """Return the line of a component as it is rendered; the profile may be empty."""
-    return ComponentLine(name, output, request, f"$(sign) -profile {profile} $<" if profile else "$(sign) $<")
+    return ComponentLine(
+        name, output, request, f"$(sign) -profile {profile} $<" if profile else "$(sign) $<"
+    )
 
 
 def component_lines(text: str) -> Iterator[ComponentLine]:

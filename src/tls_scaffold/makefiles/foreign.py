@@ -16,7 +16,10 @@ APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
 RUNS = re.compile(r"\$\$\(|`")  # another command, whose output is put in
 WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-SHARED = ("req", "all")  # what either does besides goes under our `req:`, which takes lines of the team's own
+SHARED = (
+    "req",
+    "all",
+)  # what either does besides goes under our `req:`, which takes lines of the team's own
 VARIABLES = ("CFSSL", "JSON")
 
 
@@ -74,18 +77,27 @@ def parts(text: str, ours: str, known: Collection[str] | None = None) -> Parts:
     judged = [(block, _judge(block, taken, reading)) for block in there]
     mixed = [block for block, verdict in judged if verdict == "mixed"]
     found = Parts(recipe=[command for block in mixed for command in reading.rest(block)])
-    own = {name for block, verdict in judged if verdict == "own" and block.kind == "rule" for name in block.names}
+    own = {
+        name
+        for block, verdict in judged
+        if verdict == "own" and block.kind == "rule"
+        for name in block.names
+    }
     kept = [_kept(block, verdict, own) for block, verdict in judged]
     _variables(there, kept, taken, found)
     for (block, verdict), mine in zip(judged, kept, strict=True):
         _sort(found, block, verdict, mine, reading)
         if block.kind == "rule" and mine is not block:
-            found.targets += [name for name in block.names if name not in taken and NAME.fullmatch(name)]
+            found.targets += [
+                name for name in block.names if name not in taken and NAME.fullmatch(name)
+            ]
     found.own = _with_comments(there, kept)
     return found
 
 
-def transplant(text: str, ours: str, rules: str, known: Collection[str], targets: Mapping[str, Collection[str]]) -> str:
+def transplant(
+    text: str, ours: str, rules: str, known: Collection[str], targets: Mapping[str, Collection[str]]
+) -> str:
     """Return our Makefile, which includes `rules`, with what is the team's own in `text`.
 
     `known` are the lines that ours stands for, `targets` the names that a team is used to, with what each makes.
@@ -117,7 +129,9 @@ def _judge(block: Block, taken: Collection[str], reading: Reading) -> str:
 
 def _helps(command: str) -> bool:
     """Tell a command that only prepares or tells, and leaves nothing that somebody may need."""
-    return bool(HELPER.match(command)) and not (WRITES.search(unquoted(command)) or RUNS.search(command))
+    return bool(HELPER.match(command)) and not (
+        WRITES.search(unquoted(command)) or RUNS.search(command)
+    )
 
 
 def _kept(block: Block, verdict: str, own: Collection[str]) -> Block | None:
@@ -126,11 +140,15 @@ def _kept(block: Block, verdict: str, own: Collection[str]) -> Block | None:
         return block
     needs = [need for need in block.needs if need in own]
     if block.kind == "rule" and needs:
-        return Block("rule", (f"{' '.join(block.names)}: {' '.join(needs)}",), block.names, tuple(needs))
+        return Block(
+            "rule", (f"{' '.join(block.names)}: {' '.join(needs)}",), block.names, tuple(needs)
+        )
     return None
 
 
-def _variables(found: list[Block], kept: list[Block | None], taken: Collection[str], result: Parts) -> None:
+def _variables(
+    found: list[Block], kept: list[Block | None], taken: Collection[str], result: Parts
+) -> None:
     """Keep the variables that the team's own parts read, and those that these read."""
     while True:
         readers = [*(block for block in kept if block), Block("rule", tuple(result.recipe))]
@@ -138,21 +156,31 @@ def _variables(found: list[Block], kept: list[Block | None], taken: Collection[s
         more = [
             index
             for index, block in enumerate(found)
-            if block.kind == "variable" and not kept[index] and set(block.names) & wanted - set(VARIABLES)
+            if block.kind == "variable"
+            and not kept[index]
+            and set(block.names) & wanted - set(VARIABLES)
         ]
         if not more:
             return
         for index in more:
             kept[index] = found[index]
-            result.problems += [f"`{name}` is a variable of ours too" for name in found[index].names if name in taken]
+            result.problems += [
+                f"`{name}` is a variable of ours too"
+                for name in found[index].names
+                if name in taken
+            ]
 
 
 def _sort(found: Parts, block: Block, verdict: str, mine: Block | None, reading: Reading) -> None:
     rest = reading.rest(block) if block.kind == "rule" else []
     if verdict == "problem":
         place = " ".join(block.names) or block.lines[0]
-        said = [" ".join(command.replace("\\\n", " ").split()) for command in rest or block.lines[1:2]]
-        found.problems += [f"{place}: `{command}` is neither signing nor a target of its own" for command in said]
+        said = [
+            " ".join(command.replace("\\\n", " ").split()) for command in rest or block.lines[1:2]
+        ]
+        found.problems += [
+            f"{place}: `{command}` is neither signing nor a target of its own" for command in said
+        ]
     if mine is not block:
         own = {line for command in rest for line in command.split("\n")}
         found.understood += [line for line in block.lines if line not in own]
@@ -173,7 +201,9 @@ def _joined(own: list[Block]) -> list[Block]:
     joined: list[Block] = []
     for block in own:
         if joined and joined[-1].kind == "comment":
-            joined[-1] = Block(block.kind, (*joined[-1].lines, *block.lines), block.names, block.needs)
+            joined[-1] = Block(
+                block.kind, (*joined[-1].lines, *block.lines), block.names, block.needs
+            )
         else:
             joined.append(block)
     return joined

@@ -57,7 +57,9 @@ class Signing:
 
     def below(self, home: str) -> "Signing":
         """Return the same with paths relative to the folder `home` where a Makefile writes them out in full."""
-        return replace(self, **{each: getattr(self, each).removeprefix(f"{home}/") for each in PATHS})
+        return replace(
+            self, **{each: getattr(self, each).removeprefix(f"{home}/") for each in PATHS}
+        )
 
 
 def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ...]]:
@@ -116,7 +118,9 @@ def _of_pipeline(commands: list[list[str]], directory: str) -> Signing:
     if _base(cfssl) not in CFSSL or _base(cfssljson) not in CFSSLJSON or cfssl[1:2] != ["gencert"]:
         raise ValueError(commands)
     flags, (request,) = _flags(cfssl[2:], switches=SWITCHES)
-    written, rest = _flags([word for word in cfssljson[1:] if word != "-"], switches={"bare", "stdout"})
+    written, rest = _flags(
+        [word for word in cfssljson[1:] if word != "-"], switches={"bare", "stdout"}
+    )
     if "bare" not in written or len(rest) > 1 or request == "-":
         raise ValueError(commands)
     return _signing(flags, request, rest[0] if rest else "cert", directory)
@@ -150,4 +154,6 @@ def _signing(flags: dict[str, str], request: str, output: str, directory: str) -
     name = posixpath.basename(output)
     makes_ca, unknown = "initca" in flags, _unknown(flags)
     request = path(request)
-    return Signing(name, "", request, output, **known, **paths, makes_ca=makes_ca, unknown=unknown, flags=None)
+    return Signing(
+        name, "", request, output, **known, **paths, makes_ca=makes_ca, unknown=unknown, flags=None
+    )

@@ -22,7 +22,9 @@ from tls_scaffold.words import visible
 
 READ_FIRST = MAKEFILES[:-1]  # where they are, make does not look for ours
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
-NO_RULE = re.compile(r"No rule to make target [`']([A-Za-z0-9_][A-Za-z0-9._/-]*)', needed by", re.ASCII)
+NO_RULE = re.compile(
+    r"No rule to make target [`']([A-Za-z0-9_][A-Za-z0-9._/-]*)', needed by", re.ASCII
+)
 # What an outer make passes on, and what our Makefile exports to the commands it runs.
 NOT_PASSED_ON = (
     *("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES"),
@@ -33,9 +35,13 @@ WHATEVER_IS_THERE = ("SIGNER=cfssl", "again=all")
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
 MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
-ONE_BY_ONE = "-j1"  # whatever MAKEFLAGS a Makefile sets: what several makes say at once can't be told apart
+ONE_BY_ONE = (
+    "-j1"  # whatever MAKEFLAGS a Makefile sets: what several makes say at once can't be told apart
+)
 MINUTE = 60
-RUNS_ANYWAY_HINT = "write it into commands of rules, without a `+`, `$(MAKE)` or `$(shell …)` in them"
+RUNS_ANYWAY_HINT = (
+    "write it into commands of rules, without a `+`, `$(MAKE)` or `$(shell …)` in them"
+)
 FORGETS_HINT = "leave `MAKEFLAGS` as it is, by which every make knows that it is only asked"
 HANGS_HINT = "look for what waits in what make runs even then: `$(shell …)`, and lines with a `+` or `$(MAKE)`"
 FAILED = re.compile(r"^\S+: \*\*\* ", re.MULTILINE)
@@ -45,7 +51,9 @@ class RunsAnywayError(ScaffoldError):
     """Make would run, or ran, what signs or changes files although it is only asked, or what does not end."""
 
 
-def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()) -> str:
+def dry_run(
+    folder: Path, goal: str, makefile: str = "Makefile", there: tuple[str, ...] = ()
+) -> str:
     """Return the commands that make would run for `goal`, signed by cfssl: from nothing, or with `there` up to date.
 
     What is `there` may be a target of its path in the folder, or of its full path. A missing request counts as there:
@@ -63,7 +71,9 @@ def dry_run(folder: Path, goal: str, makefile: str = "Makefile", there: tuple[st
     if missing:
         done = _make(folder, makefile, *words, *(f"-o{path}" for path in missing))
     if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
+        said = [line for line in done.stderr.splitlines() if line.strip()] or [
+            f"it ended with {done.returncode}"
+        ]
         raise ScaffoldError(f"make can't read `{folder / makefile}`", said)
     return "\n".join(_where_they_run(done.stdout, home))
 
@@ -80,7 +90,9 @@ def _check_harmless(asked: Asked) -> None:
         )
     if asked.lost and not is_sealed:
         raise RunsAnywayError(
-            "make would make what the Makefile includes although it is only asked", asked.lost, "make it first"
+            "make would make what the Makefile includes although it is only asked",
+            asked.lost,
+            "make it first",
         )
 
 
@@ -122,7 +134,9 @@ def targets(folder: Path, makefile: str = "Makefile") -> tuple[str, ...]:
     """
     rules = tuple(_rules(_make(folder, makefile, "-npqr", NO_TARGET).stdout))
     made = {rule.target for rule in rules if rule.has_recipe}
-    asked = {need for rule in rules if not NO_GOAL.search(rule.target) for need in rule.needs} - made
+    asked = {
+        need for rule in rules if not NO_GOAL.search(rule.target) for need in rule.needs
+    } - made
     return tuple(dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked)))
 
 
@@ -160,7 +174,9 @@ def _goals(folder: Path, rule: _Rule, asked: Collection[str]) -> list[str]:
     if first.count("%") != 1:
         return []
     before, _, after = first.partition("%")
-    stems = (path.relative_to(folder).as_posix() for path in sorted(folder.glob(f"{before}*{after}")))
+    stems = (
+        path.relative_to(folder).as_posix() for path in sorted(folder.glob(f"{before}*{after}"))
+    )
     found = [rule.target.replace("%", path[len(before) : len(path) - len(after)]) for path in stems]
     shape = re.compile(re.escape(rule.target).replace("%", ".+"))
     return [goal for goal in found if goal in asked] if any(map(shape.fullmatch, asked)) else found
@@ -170,7 +186,9 @@ def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProc
     """Run make in a folder as if no other make had called it, with messages in English."""
     gnu_make = os.environ.get("MAKE_PROGRAM") or shutil.which("gmake") or shutil.which("make")
     if not gnu_make:
-        raise ScaffoldError("`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools")
+        raise ScaffoldError(
+            "`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools"
+        )
     asked = look_through(folder, makefile)
     _check_harmless(asked)
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
@@ -179,10 +197,27 @@ def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProc
     # What is written after a make has told all fails where nothing can be written.
     going_on = ("-i",) if any(each.writes_last for each in asked.commands) else ()
     changes = any(each.changes for each in asked.commands)
-    with standing_in(is_sealed=sealed.holds(), changes=changes, has_temporary=not asked.names_temporary) as stand_ins:
+    with standing_in(
+        is_sealed=sealed.holds(), changes=changes, has_temporary=not asked.names_temporary
+    ) as stand_ins:
         process = sealed.start(
-            [gnu_make, "-C", str(folder), "-f", makefile, *words, *going_on, *kept, *WHATEVER_IS_THERE],
-            {**environment, **stand_ins.environment, "LC_ALL": "C", "PWD": os.path.realpath(folder)},
+            [
+                gnu_make,
+                "-C",
+                str(folder),
+                "-f",
+                makefile,
+                *words,
+                *going_on,
+                *kept,
+                *WHATEVER_IS_THERE,
+            ],
+            {
+                **environment,
+                **stand_ins.environment,
+                "LC_ALL": "C",
+                "PWD": os.path.realpath(folder),
+            },
             stand_ins.writable,
         )
         with process:
@@ -195,7 +230,9 @@ def _make(folder: Path, makefile: str, *words: str) -> "subprocess.CompletedProc
                     HANGS_HINT,
                 ) from error
             finally:
-                sealed.end(process)  # nothing that it left in the background may change a file later
+                sealed.end(
+                    process
+                )  # nothing that it left in the background may change a file later
         _check_refused(stand_ins.called(), asked)
         stdout, stderr = (stand_ins.with_real_ones(text) for text in (stdout, stderr))
     failed = process.returncode or (going_on and FAILED.search(stderr))

@@ -27,15 +27,23 @@ CHANGES = re.compile(
     r"|\bsed\b[^;&|\n]*\s(-[a-zA-Z]*i|--in-place)|\bfind\b[^;&|\n]*\s-delete\b"
 )
 # Windows has its own /dev/null.
-WRITES = re.compile(r">>?\|?\s*(?!\s|&\s*[\d-]|&?\s*(?:/dev/(?:null|stdout|stderr|tty|fd/\d)|NUL)\b|[(>|]|$)")
+WRITES = re.compile(
+    r">>?\|?\s*(?!\s|&\s*[\d-]|&?\s*(?:/dev/(?:null|stdout|stderr|tty|fd/\d)|NUL)\b|[(>|]|$)"
+)
 COMPARES = re.compile(r"\[\[\s.*?\s\]\]|\$\$?\(\(.*?\)\)")
-SIGNERS = {**{name: name for name in PROGRAMS}, "cfssl-json": "cfssljson", "cfssl_json": "cfssljson"}
+SIGNERS = {
+    **{name: name for name in PROGRAMS},
+    "cfssl-json": "cfssljson",
+    "cfssl_json": "cfssljson",
+}
 CALLS_SIGNER = re.compile(rf"{BEGINS}({'|'.join(SIGNERS)})['\"]?((?=[;&|)`\n])|\s[^;&|\n`)]*|$)")
 SHELL = rf"(?:(?:\w*sh|\.|source)\s+(?:-\S+\s+)*)?{PATH}"
 # `changed` alone only tells what differs, which our rules ask for while make reads them; of a certificate it signs.
 CALLS_SCRIPT = re.compile(rf"{BEGINS}{SHELL}sign\.sh(?!\s+changed\s*(?:[;&|)`]|$)){ENDS}")
 # By a program whose name is not known here.
-CALLS_GENCERT = re.compile(rf"{BEGINS}(?!g?make\b)[^\s;&|()<>'\"`]+['\"]?\s+(?:-\S+\s+)*['\"]?gencert{ENDS}")
+CALLS_GENCERT = re.compile(
+    rf"{BEGINS}(?!g?make\b)[^\s;&|()<>'\"`]+['\"]?\s+(?:-\S+\s+)*['\"]?gencert{ENDS}"
+)
 CALLS_MAKE = re.compile(
     rf"{BEGINS}(?:g?make|\$[({{]MAKE[)}}])(?!\s[^;&|\n]*(-v\b|--version|-n\b|-q\b|--dry-run)){ENDS}"
 )
@@ -48,7 +56,9 @@ def signs(text: str) -> bool:
         return True
     if any(makes_something(program, words) for program, words in _signers(plain)):
         return True
-    return any(not LOOKS.match(match[0].lstrip(";&|({`\n!")) for match in CALLS_GENCERT.finditer(plain))
+    return any(
+        not LOOKS.match(match[0].lstrip(";&|({`\n!")) for match in CALLS_GENCERT.finditer(plain)
+    )
 
 
 def calls_signer(text: str) -> bool:
@@ -61,7 +71,9 @@ def changes(text: str) -> bool:
     plain = _plain(text)
     if CHANGES.search(plain) or redirects(text):
         return True
-    return any(program == "openssl" and has_flag(words, WRITING) for program, words in _signers(plain))
+    return any(
+        program == "openssl" and has_flag(words, WRITING) for program, words in _signers(plain)
+    )
 
 
 def _plain(text: str) -> str:

@@ -29,7 +29,11 @@ class Block:
         head, *rest = groups(self.lines)
         inline = "\n".join(head).partition(";")[2].strip()
         commands = [f"\t{inline}", *("\n".join(group) for group in rest)]
-        return tuple(command for command in commands if command.strip(" \t\n\\@+-") and command.strip()[0] != "#")
+        return tuple(
+            command
+            for command in commands
+            if command.strip(" \t\n\\@+-") and command.strip()[0] != "#"
+        )
 
     @property
     def references(self) -> set[str]:

@@ -16,7 +16,9 @@ from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, 
 
 MAKEFILE = "Makefile"
 # A line of `sign.sh` as make prints it, with words that need no shell to be told apart.
-LINE = re.compile(r"(?:[A-Z_]+=\S* )*sh sign\.sh ((?:again|changed)(?: [A-Za-z0-9._/=,:@%+-]+)+)", re.ASCII)
+LINE = re.compile(
+    r"(?:[A-Z_]+=\S* )*sh sign\.sh ((?:again|changed)(?: [A-Za-z0-9._/=,:@%+-]+)+)", re.ASCII
+)
 ONE_PAIR = ("again", "changed")
 OTHER_VERBS = ("ca", "renew", "regenerate", "clean", "need")
 TELLING = ("echo", "printf")
@@ -25,7 +27,8 @@ BLANK = re.compile(r"[ \t]*(#.*)?")
 # In a Makefile of ours the rules stand in the file that it includes.
 OUR_RULES = re.compile(r"^include +tls-scaffold\.mk\s*$", re.MULTILINE)
 OTHERS_SIGN = re.compile(
-    r"^[^#\n]*gencert|^[-s]?include\b(?! +tls-scaffold\.mk\s*$)|(?:^\t|;).*\$[({]MAKE[)}]", re.MULTILINE
+    r"^[^#\n]*gencert|^[-s]?include\b(?! +tls-scaffold\.mk\s*$)|(?:^\t|;).*\$[({]MAKE[)}]",
+    re.MULTILINE,
 )
 
 
@@ -87,7 +90,9 @@ def wanted(folder: Path, makefile: str = "Makefile") -> Survey:
         if "req" in goals or not goals:
             raise
         found = survey(folder, makefile)
-    return replace(found, signings=tuple(signing for signing in found.signings if not signing.makes_ca))
+    return replace(
+        found, signings=tuple(signing for signing in found.signings if not signing.makes_ca)
+    )
 
 
 def renews(text: str) -> bool:
@@ -111,7 +116,9 @@ def of_lines(text: str) -> tuple[Signing, ...]:
     for line in component_lines(text):
         if line.flags is not None:
             with suppress(ValueError):
-                found.append(_called(of_script([f"{line.output}.pem", *line.flags, line.request]), line.name))
+                found.append(
+                    _called(of_script([f"{line.output}.pem", *line.flags, line.request]), line.name)
+                )
     return tuple(found)
 
 
@@ -132,7 +139,11 @@ def with_commands_below(text: str) -> dict[str, str]:
 
 def _asked_by_req(text: str) -> set[str]:
     """Return the targets of a Makefile of ours that sign nothing but what its `req` signs too."""
-    own = ((f"req-{name}", f"{output}.pem") for name, output in components(text)) if renews(text) else ()
+    own = (
+        ((f"req-{name}", f"{output}.pem") for name, output in components(text))
+        if renews(text)
+        else ()
+    )
     return {goal for pair in own for goal in pair}
 
 
@@ -149,7 +160,9 @@ def survey(folder: Path, makefile: str = "Makefile") -> Survey:
             by_output.setdefault(signing.output, signing)
         for each in surveys[goal].unread:
             unread.setdefault(each.line, replace(each, goal=goal))
-    makes = {goal: tuple(signing.output for signing in found.signings) for goal, found in surveys.items()}
+    makes = {
+        goal: tuple(signing.output for signing in found.signings) for goal, found in surveys.items()
+    }
     return Survey(tuple(by_output.values()), tuple(unread.values()), makes)
 
 
@@ -162,7 +175,10 @@ def of_goal(folder: Path, goal: str, makefile: str = "Makefile") -> Survey:
     ours = (_called(signing, names.get(signing.output, signing.name)) for signing in own)
     pasted, unread = signings(text, goal)
     home = os.path.realpath(folder)
-    return Survey((*ours, *(signing.below(home) for signing in pasted)), tuple(map(Unread, (*strange, *unread))))
+    return Survey(
+        (*ours, *(signing.below(home) for signing in pasted)),
+        tuple(map(Unread, (*strange, *unread))),
+    )
 
 
 def _called(signing: Signing, name: str) -> Signing:

@@ -42,13 +42,17 @@ class Places:
         it may be anything. A command that goes on over several lines is found where its `word` stands.
         """
         wanted = " ".join(command.split()) + " "
-        fitting = [line for line in self._lines(word) if line.part in wanted and line.pattern.match(wanted)]
+        fitting = [
+            line for line in self._lines(word) if line.part in wanted and line.pattern.match(wanted)
+        ]
         recipes = tuple(line.number for line in fitting if not line.is_variable)
         return recipes or tuple(line.number for line in fitting)
 
     def where(self, command: str, word: str) -> tuple[str, ...]:
         """Return the same as places for a message, `Makefile:12`; the file alone where no line fits."""
-        return tuple(f"{MAKEFILE}:{number}" for number in self.lines_of(command, word)) or (MAKEFILE,)
+        return tuple(f"{MAKEFILE}:{number}" for number in self.lines_of(command, word)) or (
+            MAKEFILE,
+        )
 
     def unread(self, told: Unread) -> str:
         """Return where a line stands that was not understood."""

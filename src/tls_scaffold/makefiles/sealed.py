@@ -16,7 +16,11 @@ from functools import cache
 from pathlib import Path
 from threading import Thread
 
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # on every architecture but alpha; others of old have no such
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = (
+    444,
+    445,
+    446,
+)  # on every architecture but alpha; others of old have no such
 ASK_FOR_ABI, PATH_BENEATH, NO_NEW_PRIVS = 1, 1, 38
 WHOLE = 3  # the first ABI that stops every way of changing what a file holds
 WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
@@ -57,7 +61,9 @@ def holds() -> bool:
     return abi() >= WHOLE
 
 
-def start(words: Sequence[str], environment: Mapping[str, str], writable: Iterable[Path]) -> Process:
+def start(
+    words: Sequence[str], environment: Mapping[str, str], writable: Iterable[Path]
+) -> Process:
     """Start a program that can write nowhere but below `writable`, and return it; its outputs are pipes.
 
     It has a session of its own. Where the kernel can't forbid it, it is started all the same. Raises OSError where it

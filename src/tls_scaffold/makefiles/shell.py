@@ -22,7 +22,9 @@ def uncommented(line: str) -> str:
     """Return a line of shell without the comment at its end, which begins where a word would."""
     plain = _outside_quotes(line)
     marks = (at for at, character in plain.items() if character == "#")
-    return line[: next((at for at in marks if at == 0 or plain.get(at - 1, "x") in SEPARATORS), None)]
+    return line[
+        : next((at for at in marks if at == 0 or plain.get(at - 1, "x") in SEPARATORS), None)
+    ]
 
 
 def unquoted(line: str) -> str:
@@ -56,7 +58,9 @@ def _held(line: str) -> Iterator[tuple[str, str]]:
 
 def with_literals(line: str) -> str:
     """Return a line of shell with LITERAL for each `$` that begins no variable, for it is quoted or escaped."""
-    return "".join(LITERAL if each == "$" and holder in ("'", "\\") else each for each, holder in _held(line))
+    return "".join(
+        LITERAL if each == "$" and holder in ("'", "\\") else each for each, holder in _held(line)
+    )
 
 
 def check_plain(words: Iterable[str]) -> None:
@@ -104,7 +108,10 @@ def unrolled(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
         if any(_assigns(command, loop[1]) for commands in body for command in commands):
             raise ValueError(body)
         for word in head[3:]:
-            yield from ([[_set(each, loop[1], word) for each in command] for command in commands] for commands in body)
+            yield from (
+                [[_set(each, loop[1], word) for each in command] for command in commands]
+                for commands in body
+            )
 
 
 def _body(waiting: Iterator[list[list[str]]]) -> list[list[list[str]]]:

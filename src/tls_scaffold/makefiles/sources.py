@@ -115,7 +115,9 @@ def inside(text: str, begun: int) -> str:
     return text[begun + 1 :]
 
 
-def read(folder: Path, makefile: str, told: str, inherited: Mapping[str, dict[str, None]]) -> Source:
+def read(
+    folder: Path, makefile: str, told: str, inherited: Mapping[str, dict[str, None]]
+) -> Source:
     """Read a Makefile of a folder and what it includes; what can't be read is left out, make says so itself.
 
     `told` is the folder's own path in messages, `inherited` what the make that calls this one knows.
@@ -146,11 +148,15 @@ def _included(source: Source, line: Line) -> Iterator[str]:
     if not match:
         return
     texts = source.expanded(COMMENT.sub("", match[2]))
-    for pattern in dict.fromkeys(word for text in texts for word in _without_functions(text).split()):
+    for pattern in dict.fromkeys(
+        word for text in texts for word in _without_functions(text).split()
+    ):
         if UNKNOWN in pattern:
             continue
-        # No Path.glob: a pattern may begin with a `/`.
-        found = glob(pattern, root_dir=source.folder) if re.search(r"[*?\[]", pattern) else [pattern]  # noqa: PTH207
+        found = [pattern]
+        if re.search(r"[*?\[]", pattern):
+            # No Path.glob: a pattern may begin with a `/`.
+            found = glob(pattern, root_dir=source.folder)  # noqa: PTH207
         for name in found:
             source.includes[name] = line.place if match[1] == "include" else ""
             yield name
@@ -212,7 +218,9 @@ def _of_makefile(where: str, line: str) -> Iterator[Line]:
     assignment = (ASSIGNMENT.match(line) or OF_TARGET.match(line)) if "=" in line else None
     if assignment:
         name, sign, value = assignment.groups()
-        yield Line(where, line, name=name, value=COMMENT.sub("", value).strip(), is_shells=sign == "!")
+        yield Line(
+            where, line, name=name, value=COMMENT.sub("", value).strip(), is_shells=sign == "!"
+        )
     elif ";" in line and RULE.match(line):
         yield Line(where, line, command=line.partition(";")[2])
     evaluated = EVAL.search(line) if "eval" in line else None

@@ -15,7 +15,18 @@ PREFIX = "tls-scaffold-asked-"
 # What makes keys and certificates, by the word behind the program's name: always, or with one of some flags.
 MAKING: dict[str, dict[str, tuple[str, ...]]] = {
     "cfssl": dict.fromkeys(
-        ("gencert", "genkey", "gencsr", "selfsign", "sign", "gencrl", "ocspsign", "serve", "ocspserve"), ()
+        (
+            "gencert",
+            "genkey",
+            "gencsr",
+            "selfsign",
+            "sign",
+            "gencrl",
+            "ocspsign",
+            "serve",
+            "ocspserve",
+        ),
+        (),
     ),
     "openssl": {
         **dict.fromkeys(("genrsa", "genpkey", "gendsa", "ca"), ()),
@@ -34,7 +45,20 @@ PROGRAMS = (*MAKING, *READING)
 # With what openssl writes files.
 WRITING = ("-out", "-keyout", "-outdir", "-CAcreateserial", "-writerand")
 # What changes files does nothing where nothing could be changed, so that what is behind it (`&& $(MAKE)`) is told.
-CHANGING = ("rm", "rmdir", "unlink", "mv", "cp", "ln", "install", "truncate", "touch", "chmod", "chown", "chgrp")
+CHANGING = (
+    "rm",
+    "rmdir",
+    "unlink",
+    "mv",
+    "cp",
+    "ln",
+    "install",
+    "truncate",
+    "touch",
+    "chmod",
+    "chown",
+    "chgrp",
+)
 NOTHING = "#!/bin/sh\nexit 0\n"
 TEE = "#!/bin/sh\nexec cat\n"
 
@@ -74,8 +98,13 @@ class StandIns:
         """Return the variables with which they are found first, and with which temporary files are made there."""
         if not self.directory:
             return {}
-        path = os.pathsep.join(filter(None, (str(self.directory / "bin"), os.environ.get("PATH", os.defpath))))
-        return {"PATH": path, **({"TMPDIR": str(self.directory / "tmp")} if self.has_temporary else {})}
+        path = os.pathsep.join(
+            filter(None, (str(self.directory / "bin"), os.environ.get("PATH", os.defpath)))
+        )
+        return {
+            "PATH": path,
+            **({"TMPDIR": str(self.directory / "tmp")} if self.has_temporary else {}),
+        }
 
     def called(self) -> tuple[str, ...]:
         """Return the commands that were refused, whatever became of their exit codes."""
@@ -90,7 +119,9 @@ class StandIns:
         And in which the PATH stands, with that as it was.
         """
         text = text.replace(f"{self.directory}/bin{os.pathsep}", "")
-        for name, real in sorted(self.real, key=lambda each: -len(each[0])):  # `cfssl` is in `cfssljson`
+        for name, real in sorted(
+            self.real, key=lambda each: -len(each[0])
+        ):  # `cfssl` is in `cfssljson`
             text = text.replace(f"{self.directory}/bin/{name}", real)
         return text
 
@@ -111,7 +142,9 @@ def standing_in(*, is_sealed: bool, changes: bool, has_temporary: bool) -> Itera
     with temporary as name:
         try:
             directory = Path(os.path.realpath(name))
-            stand_ins = StandIns(directory, _made(directory, is_sealed=is_sealed, changes=changes), has_temporary)
+            stand_ins = StandIns(
+                directory, _made(directory, is_sealed=is_sealed, changes=changes), has_temporary
+            )
         except OSError:
             stand_ins = StandIns()
         yield stand_ins
@@ -124,7 +157,9 @@ def _made(directory: Path, *, is_sealed: bool, changes: bool) -> tuple[tuple[str
     called.touch()
     names = (*PROGRAMS, *((*CHANGING, "tee") if changes else ()))
     found = ((name, shutil.which(name)) for name in names)
-    real = tuple((name, path) for name, path in found if path)  # `command -v` finds what is there, and nothing else
+    real = tuple(
+        (name, path) for name, path in found if path
+    )  # `command -v` finds what is there, and nothing else
     for name, path in real:
         program = directory / "bin" / name
         if name in PROGRAMS:
@@ -145,7 +180,11 @@ def _script(name: str, real: str, called: Path, refused: Sequence[str]) -> str:
     if name in READING:
         cases = f"{'|'.join(READING[name])}) {run} ;;"
     else:
-        making = (f"{first}) {_with_flag(flags)} {run} ;;" for first, flags in MAKING[name].items() if flags)
+        making = (
+            f"{first}) {_with_flag(flags)} {run} ;;"
+            for first, flags in MAKING[name].items()
+            if flags
+        )
         always = "|".join(first for first, flags in MAKING[name].items() if not flags)
         cases = "\n".join((*making, f"{always}) ;;", f"*) {_with_flag(refused)} {run} ;;"))
     return f"""#!/bin/sh

@@ -26,7 +26,10 @@ def render(inventory: Inventory) -> dict[str, str]:
     for component in inventory.components:
         if component.kind == "user":
             requests[component.request] = _request(inventory, component.cn, ())
-    return {**{path: request.to_json() for path, request in requests.items()}, FILE: inventory.to_json()}
+    return {
+        **{path: request.to_json() for path, request in requests.items()},
+        FILE: inventory.to_json(),
+    }
 
 
 def last_render(tree: Mapping[str, str]) -> str:
@@ -87,12 +90,18 @@ def check_sizes(texts: Mapping[str, str]) -> None:
     ]
     if problems:
         hint = "take fewer components, or shorter names and paths"
-        raise ScaffoldError("the folder would have files that are too large, and nothing was written", problems, hint)
+        raise ScaffoldError(
+            "the folder would have files that are too large, and nothing was written",
+            problems,
+            hint,
+        )
 
 
 def _ca_request(inventory: Inventory) -> Request:
     authority = Authority(expiry=f"{inventory.ca_expiry}h")
-    return Request(cn=inventory.ca_subject_cn, key=inventory.key, names=(inventory.names,), ca=authority)
+    return Request(
+        cn=inventory.ca_subject_cn, key=inventory.key, names=(inventory.names,), ca=authority
+    )
 
 
 def _server_requests(inventory: Inventory) -> dict[str, Request]:
@@ -100,7 +109,9 @@ def _server_requests(inventory: Inventory) -> dict[str, Request]:
     for component in inventory.components:
         if component.kind != "user":
             hosts.setdefault((component.request, component.cn), []).extend(component.hosts)
-    return {path: _request(inventory, cn, (*LOOPBACK, *listed)) for (path, cn), listed in hosts.items()}
+    return {
+        path: _request(inventory, cn, (*LOOPBACK, *listed)) for (path, cn), listed in hosts.items()
+    }
 
 
 def _request(inventory: Inventory, cn: str, hosts: Iterable[str]) -> Request:

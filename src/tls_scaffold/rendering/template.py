@@ -44,7 +44,9 @@ def location() -> Path:
     for place in (package / NAME, package.parents[1] / NAME):
         if (place / "cookiecutter.json").is_file():
             return place
-    raise ScaffoldError("the template is missing from the installation", hint="install tls-scaffold again")
+    raise ScaffoldError(
+        "the template is missing from the installation", hint="install tls-scaffold again"
+    )
 
 
 def _run_cookiecutter(inventory: Inventory, into: Path) -> Path:

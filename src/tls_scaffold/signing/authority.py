@@ -58,7 +58,9 @@ def _is_of_another(certificate: Certificate, key: Path) -> bool:
 
 def load(folder: Path, certificate: str, key: str) -> issuer.CA:
     """Return the CA of these paths; ScaffoldError if one half is missing or does not fit the other."""
-    return issuer.load_ca(_half(folder, certificate, key), _half(folder, key, certificate), certificate, key)
+    return issuer.load_ca(
+        _half(folder, certificate, key), _half(folder, key, certificate), certificate, key
+    )
 
 
 def _half(folder: Path, path: str, other: str) -> bytes:
@@ -96,11 +98,16 @@ def make(folder: Path, certificate: str, key: str, now: datetime, outputs: Itera
         raise ScaffoldError(f"`{path}` is missing: the CA's own request")
     request = readers.request(text, path)
     profile = ca_profile(request)
-    problems = (*silences.refusals(request, profile, now, leaf=False), *silences.silences(request, leaf=False))
+    problems = (
+        *silences.refusals(request, profile, now, leaf=False),
+        *silences.silences(request, leaf=False),
+    )
     if problems:
         raise ScaffoldError("the CA can't be made", [f"{path}: {problem}" for problem in problems])
     signed = signer.new_ca(request, now)
-    return NewCA(path, signed, issuer.load_ca(signed.certificate, signed.key, certificate, "the new key"))
+    return NewCA(
+        path, signed, issuer.load_ca(signed.certificate, signed.key, certificate, "the new key")
+    )
 
 
 def put(folder: Path, certificate: str, signed: signer.Signed) -> None:
@@ -124,13 +131,16 @@ def check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> 
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
             hint=f"put ca.pem and ca-key.pem back; {ANOTHER}",
         )
-    elsewhere = (output for output in outputs if certificate != CA or output.rpartition("/")[0] != CERTS)
+    elsewhere = (
+        output for output in outputs if certificate != CA or output.rpartition("/")[0] != CERTS
+    )
     for output in elsewhere:
         with telling(folder), suppress(FileNotFoundError, NotADirectoryError):
             (folder / f"{output}.pem").stat()
             raise ScaffoldError(
                 f"`{output}.pem` is there, but not the CA that signed it",
-                hint="put the CA's certificate and key back" + (f"; {ANOTHER}" if certificate == CA else ""),
+                hint="put the CA's certificate and key back"
+                + (f"; {ANOTHER}" if certificate == CA else ""),
             )
 
 
@@ -141,7 +151,11 @@ def _check_place(folder: Path, certificate: str, key: str) -> None:
             f"`{certificate}` and `{key}` are both missing, and no CA is made under these names",
             hint="put them back; a new CA is `NAME.pem` with its key in `NAME-key.pem`",
         )
-    taken = [f"`{base}{ending}` is there" for ending in pairs.MODES if os.path.lexists(folder / f"{base}{ending}")]
+    taken = [
+        f"`{base}{ending}` is there"
+        for ending in pairs.MODES
+        if os.path.lexists(folder / f"{base}{ending}")
+    ]
     if taken:
         raise ScaffoldError(
             f"`{certificate}` is missing, and a new CA would overwrite what is there",

@@ -18,8 +18,15 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import issuer, pairs, signer
 
-PAYS = {"ecdsa": 24, "ed25519": 24, "rsa": 2}  # certificates; a child costs as much as a dozen of the quick keys
-TICKETS, TICKET = 128, 4  # so many of so many bytes fit into any pipe (PIPE_BUF is 512 at least: POSIX)
+PAYS = {
+    "ecdsa": 24,
+    "ed25519": 24,
+    "rsa": 2,
+}  # certificates; a child costs as much as a dozen of the quick keys
+TICKETS, TICKET = (
+    128,
+    4,
+)  # so many of so many bytes fit into any pipe (PIPE_BUF is 512 at least: POSIX)
 MOST = 400  # characters of an error: what several children write at once must not be torn
 
 Tell: TypeAlias = Callable[[object], None]
@@ -36,7 +43,9 @@ class Job:
     work: Path
 
 
-def sign(jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[[int], None]) -> Sequence[Path]:
+def sign(
+    jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[[int], None]
+) -> Sequence[Path]:
     """Sign every job and write its files; `progress` is told how many more are done.
 
     Returns the folder that each job's files are in. Raises ScaffoldError if any could not be signed or written, with
@@ -55,7 +64,9 @@ def _one(job: Job, work: Path, now: datetime) -> None:
     pairs.stage(work, job.name, signer.sign(job.request, job.profile, job.ca, now).contents)
 
 
-def _spread(jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[[int], None]) -> Sequence[Path]:
+def _spread(
+    jobs: Sequence[Job], now: datetime, processes: int, progress: Callable[[int], None]
+) -> Sequence[Path]:
     """Fork children that take parts of the jobs as long as there are some, and tell in a pipe what they have done."""
     size = -(-len(jobs) // TICKETS)
     parts = [jobs[first : first + size] for first in range(0, len(jobs), size)]
@@ -86,10 +97,14 @@ def _spread(jobs: Sequence[Job], now: datetime, processes: int, progress: Callab
         os.close(reading)
         os.close(tickets)
         for child in children:
-            with suppress(ChildProcessError):  # whoever started us may ignore SIGCHLD: then none is left to wait for
+            with suppress(
+                ChildProcessError
+            ):  # whoever started us may ignore SIGCHLD: then none is left to wait for
                 os.waitpid(child, 0)
     if problems or len(takers) < len(parts):
-        raise ScaffoldError("not everything could be signed", problems or ["a signing process was killed"])
+        raise ScaffoldError(
+            "not everything could be signed", problems or ["a signing process was killed"]
+        )
     return [_folder(job.work, takers[number]) for number, part in enumerate(parts) for job in part]
 
 
@@ -132,7 +147,9 @@ def _drain(tickets: int) -> None:
     os.read(tickets, TICKETS * TICKET)
 
 
-def _take(parts: Sequence[Sequence[Job]], tickets: int, child: int, now: datetime, tell: Tell) -> None:
+def _take(
+    parts: Sequence[Sequence[Job]], tickets: int, child: int, now: datetime, tell: Tell
+) -> None:
     """Sign parts as long as there are tickets. A ticket is read whole: the system lets one reader in at a time."""
     made: set[Path] = set()
     while ticket := os.read(tickets, TICKET):
@@ -169,7 +186,9 @@ def _child(work: Callable[[Tell], None], pipe: tuple[int, int]) -> int:
     except Exception as error:  # noqa: BLE001 - no exception leaves a child but through the pipe
         problem = f"{type(error).__name__}: {error}"
     finally:
-        with suppress(OSError):  # nobody listens any more: nothing but the end of this process is left to do
+        with suppress(
+            OSError
+        ):  # nobody listens any more: nothing but the end of this process is left to do
             if problem:
                 tell(problem[:MOST])
         os._exit(1 if problem else 0)

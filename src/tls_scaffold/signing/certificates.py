@@ -140,11 +140,17 @@ class Certificate:
 
     @cached_property
     def _extensions(self) -> dict[str, Any]:
-        return {extension.oid.dotted_string: extension.value for extension in self.parsed.extensions}
+        return {
+            extension.oid.dotted_string: extension.value for extension in self.parsed.extensions
+        }
 
     def _access(self, method: str) -> tuple[str, ...]:
         found = self._extensions.get("1.3.6.1.5.5.7.1.1", ())
-        return tuple(str(each.access_location.value) for each in found if each.access_method.dotted_string == method)
+        return tuple(
+            str(each.access_location.value)
+            for each in found
+            if each.access_method.dotted_string == method
+        )
 
 
 def read(pem: bytes, place: str) -> Certificate:
@@ -186,7 +192,9 @@ def _key_usages(bits: Any) -> tuple[str, ...]:
     if not bits:
         return ()
     only = ("encipher_only", "decipher_only") if bits.key_agreement else ()
-    fields = (each for each in dict.fromkeys(usages.KEY_USAGES.values()) if not each.endswith("_only"))
+    fields = (
+        each for each in dict.fromkeys(usages.KEY_USAGES.values()) if not each.endswith("_only")
+    )
     return tuple(usages.word(each) for each in (*fields, *only) if getattr(bits, each))
 
 

@@ -24,7 +24,9 @@ def record_valid(folder: Path) -> None:
     with suppress(ScaffoldError, FileNotFoundError):
         ca = authority.find(folder, CA, CA_KEY)
         if ca:
-            signings = makefile.of_lines(plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace"))
+            signings = makefile.of_lines(
+                plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace")
+            )
             found = unrecorded(folder, signings, {CA: ca}, record, signer.utc_now())
             record.note_ca()
             record.note(found)

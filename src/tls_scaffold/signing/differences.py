@@ -73,10 +73,16 @@ def _usages(words: Iterable[str]) -> tuple[str, ...]:
 
 def _lifetime(certificate: Certificate, profile: Profile) -> tuple[str, ...]:
     if profile.not_before and moment(profile.not_before) != certificate.not_before:
-        return _one("not_before", f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}", profile.not_before)
+        return _one(
+            "not_before", f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}", profile.not_before
+        )
     if profile.not_after:
         same = moment(profile.not_after) == certificate.not_after
-        return () if same else _one("not_after", f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}", profile.not_after)
+        return (
+            ()
+            if same
+            else _one("not_after", f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}", profile.not_after)
+        )
     lifetime = timedelta(seconds=int(profile.lifetime.total_seconds()))
     if certificate.lifetime == lifetime:
         return ()
@@ -88,7 +94,13 @@ def _constraint(certificate: Certificate, profile: Profile) -> tuple[str, ...]:
     there = ("CA" if certificate.is_ca else "no CA", certificate.path_length)
     if asked == there or not (certificate.is_ca or profile.constraint.is_ca):
         return ()
-    return _one("CA", *(kind if length is None else f"{kind}, pathlen {length}" for kind, length in (there, asked)))
+    return _one(
+        "CA",
+        *(
+            kind if length is None else f"{kind}, pathlen {length}"
+            for kind, length in (there, asked)
+        ),
+    )
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -31,7 +31,11 @@ def seems_signed_by(certificate: Certificate, ca: Certificate) -> bool:
     cfssl names the CA's key by its hash, so another CA of the same name is found without a slow look at
     each signature.
     """
-    return names_as_issuer(certificate, ca) if certificate.issuer_key_id else signed_by(certificate, ca)
+    return (
+        names_as_issuer(certificate, ca)
+        if certificate.issuer_key_id
+        else signed_by(certificate, ca)
+    )
 
 
 def key_fits(certificate: Certificate, pem: bytes) -> bool:

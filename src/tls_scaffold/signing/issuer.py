@@ -44,4 +44,6 @@ def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
 
 def unfitting(place: str, key_place: str) -> ScaffoldError:
     """Return the error for a CA whose two halves, by their paths, are of two CAs."""
-    return ScaffoldError(f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together")
+    return ScaffoldError(
+        f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together"
+    )

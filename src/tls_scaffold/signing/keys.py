@@ -22,7 +22,11 @@ Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 PASSWORD = "CFSSL_CA_PK_PASSWORD"  # noqa: S105 - the name of cfssl's variable
 CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
 CURVE_HASHES: dict[int, Hash] = {256: hashes.SHA256(), 384: hashes.SHA384(), 521: hashes.SHA512()}
-RSA_HASHES: tuple[tuple[int, Hash], ...] = ((4096, hashes.SHA512()), (3072, hashes.SHA384()), (0, hashes.SHA256()))
+RSA_HASHES: tuple[tuple[int, Hash], ...] = (
+    (4096, hashes.SHA512()),
+    (3072, hashes.SHA384()),
+    (0, hashes.SHA256()),
+)
 
 
 def generate(key: Key) -> PrivateKey:
@@ -46,7 +50,9 @@ def signature_hash(key: PrivateKey) -> Hash | None:
     """Return cfssl's choice: by curve, by RSA bits, none for ed25519; ScaffoldError for a curve of no such choice."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
         if key.curve.key_size not in CURVE_HASHES:
-            raise ScaffoldError(f"a key on the curve {key.curve.name} can't sign: P-256, P-384 and P-521 can")
+            raise ScaffoldError(
+                f"a key on the curve {key.curve.name} can't sign: P-256, P-384 and P-521 can"
+            )
         return CURVE_HASHES[key.curve.key_size]
     if isinstance(key, rsa.RSAPrivateKey):
         return next(algorithm for bits, algorithm in RSA_HASHES if key.key_size >= bits)
@@ -65,5 +71,9 @@ def private_key(pem: bytes, place: str) -> PrivateKey:
     except TypeError:
         reason = f"it is encrypted: give its password in the environment variable {PASSWORD}"
     except (ValueError, UnsupportedAlgorithm):
-        reason = f"the password in {PASSWORD} does not open it" if password else "it holds no private key in PEM"
+        reason = (
+            f"the password in {PASSWORD} does not open it"
+            if password
+            else "it holds no private key in PEM"
+        )
     raise ScaffoldError(f"`{place}` can't be read as a private key", [f"{place}: {reason}"])

@@ -2,7 +2,12 @@
 
 from collections.abc import Collection, Iterator
 
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.hazmat.primitives.serialization.pkcs12 import (
     PKCS12Certificate,
     serialize_java_truststore,
@@ -23,12 +28,21 @@ def pkcs8(key_pem: bytes, place: str) -> bytes:
     Raises ScaffoldError if it can't be read, and if it is encrypted: the result would be less secret than the key.
     """
     if b"ENCRYPTED" in key_pem:
-        raise ScaffoldError(f"`{place}` is encrypted, and as PKCS #8 it would be written without its password")
-    return private_key(key_pem, place).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        raise ScaffoldError(
+            f"`{place}` is encrypted, and as PKCS #8 it would be written without its password"
+        )
+    return private_key(key_pem, place).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
 
 
 def key_store(
-    name: str, certificate_pem: bytes, key_pem: bytes, output: str, cas: Collection[Certificate], password: bytes
+    name: str,
+    certificate_pem: bytes,
+    key_pem: bytes,
+    output: str,
+    cas: Collection[Certificate],
+    password: bytes,
 ) -> bytes:
     """Return a PKCS #12 key store of the pair `output`.pem and its key, with the CAs above it; `name` is its alias.
 
@@ -50,7 +64,10 @@ def trust_store(cas: Collection[Certificate], password: bytes) -> bytes:
     """Return a PKCS #12 trust store for Java, in which each of these CAs is trusted: `ca`, `ca-2` and so on."""
     distinct = list(dict.fromkeys(cas))
     aliases = [CA_ALIAS, *(f"{CA_ALIAS}-{number}" for number in range(2, len(distinct) + 1))]
-    trusted = [PKCS12Certificate(ca.parsed, alias.encode()) for ca, alias in zip(distinct, aliases, strict=True)]
+    trusted = [
+        PKCS12Certificate(ca.parsed, alias.encode())
+        for ca, alias in zip(distinct, aliases, strict=True)
+    ]
     return serialize_java_truststore(trusted, BestAvailableEncryption(password))
 
 

@@ -42,7 +42,9 @@ def kind(signing: Signing, request: str) -> Kind | None:
     if signing.cn or signing.hostname or signing.unknown:
         return None
     parts = of_request(request)
-    return Kind(parts[1], signing.config, signing.profile, signing.ca, cn=parts[0]) if parts else None
+    return (
+        Kind(parts[1], signing.config, signing.profile, signing.ca, cn=parts[0]) if parts else None
+    )
 
 
 def of_request(text: str) -> tuple[str, str] | None:
@@ -84,7 +86,14 @@ class Pattern:
         except (*UNREADABLE, IndexError):
             return False
         point = key[-self.point_size :]
-        asked = subject + self.before_point + point + self.before_key_id + _key_id(point) + self.after_key_id
+        asked = (
+            subject
+            + self.before_point
+            + point
+            + self.before_key_id
+            + _key_id(point)
+            + self.after_key_id
+        )
         return lifetime == self.lifetime and rest.startswith(asked)
 
 
@@ -105,11 +114,15 @@ def pattern(certificate: Certificate, profile: Profile) -> Pattern | None:
         before_key_id, after_key_id = after_point.split(_key_id(point))
     except (ValueError, IndexError):
         return None
-    return Pattern(issuer, lifetime, before_cn, after_cn, before_point, len(point), before_key_id, after_key_id)
+    return Pattern(
+        issuer, lifetime, before_cn, after_cn, before_point, len(point), before_key_id, after_key_id
+    )
 
 
 def _key_id(point: bytes) -> bytes:
-    from hashlib import sha1  # which takes 2 ms to load, and is not needed where nothing is signed yet
+    from hashlib import (
+        sha1,
+    )  # which takes 2 ms to load, and is not needed where nothing is signed yet
 
     return sha1(point, usedforsecurity=False).digest()
 

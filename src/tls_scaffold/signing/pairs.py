@@ -11,7 +11,11 @@ from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
 
 CERTIFICATE, KEY, CSR = ".pem", "-key.pem", ".csr"
-MODES = {KEY: SECRET, CSR: PUBLIC, CERTIFICATE: PUBLIC}  # in the order in which they are moved: the certificate last
+MODES = {
+    KEY: SECRET,
+    CSR: PUBLIC,
+    CERTIFICATE: PUBLIC,
+}  # in the order in which they are moved: the certificate last
 MANY = 30
 
 
@@ -64,7 +68,9 @@ def folders_in(directory: Path) -> frozenset[str]:
     return frozenset()
 
 
-def place(directory: Path, staged: Collection[tuple[Path, str]], tell: Callable[[str], object]) -> None:
+def place(
+    directory: Path, staged: Collection[tuple[Path, str]], tell: Callable[[str], object]
+) -> None:
     """Move staged files, by workshop and name, into a directory.
 
     Of each certificate the old one goes first, and the new one comes last: then `tell` is given the name.
@@ -87,12 +93,20 @@ def put(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:
     Raises ScaffoldError, before anything is moved, if a folder has the name of one, or one is a mount point.
     """
     with workshop(directory) as work:
-        folders = [f"`{directory / name}{each}`" for each in contents if f"{name}{each}" in folders_in(directory)]
+        folders = [
+            f"`{directory / name}{each}`"
+            for each in contents
+            if f"{name}{each}" in folders_in(directory)
+        ]
         fixed = mounted(directory / f"{name}{each}" for each in contents)
         if fixed:
-            raise ScaffoldError(f"`{fixed[0]}` is a mount point: it can't be replaced", hint=MOUNT_HINT)
+            raise ScaffoldError(
+                f"`{fixed[0]}` is a mount point: it can't be replaced", hint=MOUNT_HINT
+            )
         if folders:
-            raise ScaffoldError(f"{folders[0]} is a folder: it should be a file", hint="move it away")
+            raise ScaffoldError(
+                f"{folders[0]} is a folder: it should be a file", hint="move it away"
+            )
         stage(work, name, contents)
         flush([work])
         place(directory, [(work, name)], lambda _: None)

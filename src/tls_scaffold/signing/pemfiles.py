@@ -11,7 +11,11 @@ def der_of(pem: bytes, label: bytes) -> bytes:
     _, begin, rest = pem.partition(b"-----BEGIN " + label + b"-----")
     body, end, _ = rest.partition(b"-----END " + label + b"-----")
     if not (begin and end):
-        raise ValueError("it is empty" if not pem.strip() else f"no `-----BEGIN {label.decode()}-----` and its end")
+        raise ValueError(
+            "it is empty"
+            if not pem.strip()
+            else f"no `-----BEGIN {label.decode()}-----` and its end"
+        )
     return a2b_base64(body)
 
 

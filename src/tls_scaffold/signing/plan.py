@@ -65,7 +65,11 @@ def plan(
 
 
 def unrecorded(
-    folder: Path, signings: Iterable[Signing], cas: Mapping[str, Certificate], record: Record, now: datetime
+    folder: Path,
+    signings: Iterable[Signing],
+    cas: Mapping[str, Certificate],
+    record: Record,
+    now: datetime,
 ) -> Mapping[str, bytes]:
     """Return what of `signings` is as it is asked for but not in the record, whatever is wrong with others."""
     survey = _Survey(folder, cas, record, now, force=False)
@@ -79,11 +83,23 @@ class _Survey:
     """Looks at one component after another; what was found out for one holds for the next of its kind."""
 
     def __init__(
-        self, folder: Path, cas: Mapping[str, Certificate], record: Record, now: datetime, *, force: bool
+        self,
+        folder: Path,
+        cas: Mapping[str, Certificate],
+        record: Record,
+        now: datetime,
+        *,
+        force: bool,
     ) -> None:
         self.problems: list[str] = []
         self.unrecorded: dict[str, bytes] = {}
-        self._folder, self._cas, self._record, self._now, self._force = folder, cas, record, now, force
+        self._folder, self._cas, self._record, self._now, self._force = (
+            folder,
+            cas,
+            record,
+            now,
+            force,
+        )
         self._requests = Once(folder, readers.readable_request, self.problems)
         self._configs = Once(folder, readers.readable_signing_config, self.problems)
         self._directories: dict[str, Directory] = {}
@@ -102,7 +118,9 @@ class _Survey:
         if not reasons:
             return None
         if certificates.is_of_ca(pem) and not asked.profile.constraint.is_ca:
-            self.problems.append(f"{signing.name}: `{signing.output}.pem` is a CA's certificate: it is not signed over")
+            self.problems.append(
+                f"{signing.name}: `{signing.output}.pem` is a CA's certificate: it is not signed over"
+            )
         in_the_way = self._directory(signing).problems(signing.output)
         self.problems += [*asked.obstacles, *(f"{signing.name}: {each}" for each in in_the_way)]
         return Wanted(signing, asked.request, asked.profile, reasons)
@@ -132,12 +150,16 @@ class _Survey:
         request = request.overridden(signing.cn, signing.hostname)
         profile = config.profile_or_default(signing.profile)
         obstacles = _obstacles(signing, request, profile, self._cas[signing.ca], self._now)
-        asked = _Asked(request, profile, tuple(_mistakes(signing, request, config)), tuple(obstacles))
+        asked = _Asked(
+            request, profile, tuple(_mistakes(signing, request, config)), tuple(obstacles)
+        )
         if kind and not (asked.mistakes or asked.obstacles):
             self._models[kind] = asked
         return asked
 
-    def _reasons(self, signing: Signing, asked: "_Asked", pem: bytes, key: bytes) -> tuple[str, ...]:
+    def _reasons(
+        self, signing: Signing, asked: "_Asked", pem: bytes, key: bytes
+    ) -> tuple[str, ...]:
         """Say why a component is to be signed; empty if its certificate is what it asks for."""
         if self._force:
             return (FORCED,)
@@ -152,7 +174,9 @@ class _Survey:
             self.unrecorded[path] = pem
         return reasons
 
-    def _differences(self, signing: Signing, asked: "_Asked", pem: bytes, key: bytes) -> tuple[str, ...]:
+    def _differences(
+        self, signing: Signing, asked: "_Asked", pem: bytes, key: bytes
+    ) -> tuple[str, ...]:
         try:
             certificate = certificates.read(pem, f"{signing.output}.pem")
         except ScaffoldError:
@@ -188,18 +212,30 @@ class _Asked:
 def _content(path: str) -> bytes:
     try:
         return plain(path, path)
-    except (FileNotFoundError, ScaffoldError):  # what is no file of ours counts as missing, and is told of elsewhere
+    except (
+        FileNotFoundError,
+        ScaffoldError,
+    ):  # what is no file of ours counts as missing, and is told of elsewhere
         return b""
 
 
 def _mistakes(signing: Signing, request: Request, config: SigningConfig) -> Iterator[str]:
     """Say what cfssl passes over in silence: it is told even where the certificate is what was asked for in error."""
-    yield from (f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown)
+    yield from (
+        f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown
+    )
     yield from (f"{signing.request}: {problem}" for problem in silences.silences(request))
     for problem in silences.profile_silences(config, signing.profile):
         yield f"{signing.config or signing.name}: {problem}"
 
 
-def _obstacles(signing: Signing, request: Request, profile: Profile, ca: Certificate, now: datetime) -> Iterator[str]:
-    yield from (f"{signing.request}: {problem}" for problem in silences.refusals(request, profile, now))
-    yield from (f"{signing.config or signing.name}: {problem}" for problem in silences.outlives(profile, ca, now))
+def _obstacles(
+    signing: Signing, request: Request, profile: Profile, ca: Certificate, now: datetime
+) -> Iterator[str]:
+    yield from (
+        f"{signing.request}: {problem}" for problem in silences.refusals(request, profile, now)
+    )
+    yield from (
+        f"{signing.config or signing.name}: {problem}"
+        for problem in silences.outlives(profile, ca, now)
+    )

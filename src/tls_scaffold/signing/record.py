@@ -56,7 +56,11 @@ class Record:
         """
         flags = "".join(f"{word} " for word in signing.flags or ())
         config, ca = (CONFIG, CA) if signing.flags is not None else (signing.config, signing.ca)
-        files = (self._sum(self._folder, signing.request), self._sum(self._folder, config), self._sum(self._target, ca))
+        files = (
+            self._sum(self._folder, signing.request),
+            self._sum(self._folder, config),
+            self._sum(self._target, ca),
+        )
         return digits(flags.encode()) + "".join(files)
 
     def path(self, signing: Signing, certificate: bytes, key: bytes) -> str:
@@ -78,7 +82,9 @@ class Record:
             return
         path, newest = max(found.items(), key=lambda each: _age(each[1]))
         told = _description(newest) if newest else ()
-        raise ScaffoldError(f"the CA of this folder is not in `certs`: `{path}` is its certificate", told, LOST_HINT)
+        raise ScaffoldError(
+            f"the CA of this folder is not in `certs`: `{path}` is its certificate", told, LOST_HINT
+        )
 
     def note_ca(self) -> None:
         """Note the CA that is there, and give `certs/trust.pem` where others have nothing to trust yet."""
@@ -103,7 +109,11 @@ class Record:
         The block gets the files that it is to flush: with others at once, a thousand cost no more than one. A file that
         holds a key too is left out: the record is for everybody.
         """
-        missing = {path: pem for path, pem in certificates.items() if path not in self._paths and MARK not in pem}
+        missing = {
+            path: pem
+            for path, pem in certificates.items()
+            if path not in self._paths and MARK not in pem
+        }
         directory = inside(self._target, f"{ISSUED}/-").parent
         temporary = {path: str(directory / f".{path.rpartition('/')[2]}") for path in missing}
         try:

@@ -33,7 +33,11 @@ class Done:
 
     def __add__(self, other: "Done") -> "Done":
         """Return what two rounds signed and kept."""
-        return Done({**self.signed, **other.signed}, self.kept + other.kept, {**self.commands, **other.commands})
+        return Done(
+            {**self.signed, **other.signed},
+            self.kept + other.kept,
+            {**self.commands, **other.commands},
+        )
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ class Round:
         made = dict.fromkeys(self.new, (plans.MISSING,))
         reasons = {f"{each.signing.output}.pem": each.reasons for each in wanted}
         told = {path: commandlines.of_ca(path, made.request) for path, made in self.new.items()}
-        told |= {f"{each.signing.output}.pem": commandlines.of_component(each.signing) for each in wanted}
+        told |= {
+            f"{each.signing.output}.pem": commandlines.of_component(each.signing) for each in wanted
+        }
         return Done({**made, **reasons}, len(self.signings) - len(wanted), told)
 
 
@@ -76,9 +82,13 @@ def in_turn(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...], ...]:
         able: list[Signing] = []
         waiting: list[Signing] = []
         for each in rest:
-            (waiting if each.ca in coming and each.ca != f"{each.output}.pem" else able).append(each)
+            (waiting if each.ca in coming and each.ca != f"{each.output}.pem" else able).append(
+                each
+            )
         if not able:
-            circle = [each for each in rest if any(other.ca == f"{each.output}.pem" for other in rest)]
+            circle = [
+                each for each in rest if any(other.ca == f"{each.output}.pem" for other in rest)
+            ]
             problems = [f"`{each.output}.pem`: `{each.ca}` signs it" for each in circle]
             raise ScaffoldError("CAs would sign each other", problems)
         rounds.append(tuple(able))
@@ -87,7 +97,12 @@ def in_turn(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...], ...]:
 
 
 def look(
-    folder: Path, signings: Sequence[Signing], every: Sequence[Signing], *, force: bool, target: Path | None = None
+    folder: Path,
+    signings: Sequence[Signing],
+    every: Sequence[Signing],
+    *,
+    force: bool,
+    target: Path | None = None,
 ) -> Round:
     """Find out which of `signings` are missing or differ, all with `force`, and which CA is to be made for them.
 
@@ -98,7 +113,9 @@ def look(
     keys = {each.ca: each.ca_key for each in signings} or _without_names(folder, every)
     nameless = [f"{each.name}: `{each.request}`" for each in signings if not each.ca]
     if nameless:
-        raise ScaffoldError("lines of the Makefile name no CA", nameless, f"`-ca {CA} -ca-key {CA_KEY}` does")
+        raise ScaffoldError(
+            "lines of the Makefile name no CA", nameless, f"`-ca {CA} -ca-key {CA_KEY}` does"
+        )
     # Summed before anything is read: what is edited from now on is not what was signed.
     record = Record(folder, target)
     inputs = {each.output: record.inputs(each) for each in signings}
@@ -106,7 +123,8 @@ def look(
     for each in every:
         if f"{each.output}.pem" in keys and not there[f"{each.output}.pem"]:
             raise ScaffoldError(
-                f"the CA `{each.output}.pem` is missing", hint=f"`tls-scaffold sign {each.output}` does it"
+                f"the CA `{each.output}.pem` is missing",
+                hint=f"`tls-scaffold sign {each.output}` does it",
             )
     if CA in there and not there[CA]:
         record.check_ca()

@@ -69,7 +69,9 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _sign(request: Request, profile: Profile, key: PrivateKey, ca: CA | None, now: datetime) -> Signed:
+def _sign(
+    request: Request, profile: Profile, key: PrivateKey, ca: CA | None, now: datetime
+) -> Signed:
     subject = x509.Name(_rdns(request.subject))
     public = key.public_key()
     begin, end = _validity(profile, now)
@@ -101,15 +103,22 @@ def _csr(request: Request, subject: x509.Name, key: PrivateKey) -> bytes:
         subject = x509.Name(_rdns(request.csr_subject))
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if request.hosts:
-        builder = builder.add_extension(_alternative_names(alternative_names(request.hosts)), critical=False)
+        builder = builder.add_extension(
+            _alternative_names(alternative_names(request.hosts)), critical=False
+        )
     if request.ca:
         length = ca_profile(request).constraint.path_length
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=length), critical=True)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=True, path_length=length), critical=True
+        )
     return builder.sign(key, signature_hash(key)).public_bytes(Encoding.PEM)
 
 
 def _rdns(subject: Iterable[tuple[str, tuple[str, ...]]]) -> list[x509.RelativeDistinguishedName]:
-    return [x509.RelativeDistinguishedName([_attribute(oid, text) for text in texts]) for oid, texts in subject]
+    return [
+        x509.RelativeDistinguishedName([_attribute(oid, text) for text in texts])
+        for oid, texts in subject
+    ]
 
 
 @lru_cache(maxsize=1024)
@@ -138,7 +147,9 @@ def _extensions(
     if names:
         yield _alternative_names(names), not request.subject
     if profile.crl_url:
-        point = x509.DistributionPoint([x509.UniformResourceIdentifier(profile.crl_url)], None, None, None)
+        point = x509.DistributionPoint(
+            [x509.UniformResourceIdentifier(profile.crl_url)], None, None, None
+        )
         yield x509.CRLDistributionPoints([point]), False
 
 

@@ -43,7 +43,9 @@ def carry_out(planned: Round, processes: int, progress: Progress, *, tell: Tell)
         record.note(planned.plan.unrecorded)
     if planned.plan.wanted:
         able = {
-            path: planned.new[path].ca if path in planned.new else authority.load(planned.target, path, key)
+            path: planned.new[path].ca
+            if path in planned.new
+            else authority.load(planned.target, path, key)
             for path, key in planned.keys.items()
         }
         _write(planned, able, record, processes, progress, tell)
@@ -52,12 +54,20 @@ def carry_out(planned: Round, processes: int, progress: Progress, *, tell: Tell)
 def _clear_beside(folder: Path, signings: Sequence[Signing]) -> None:
     """Remove what killed runs left beside outputs: those outside `certs/` are seen by no other healing."""
     for directory in {signing.output.rpartition("/")[0] for signing in signings} - {CERTS}:
-        with telling(folder), suppress(ScaffoldError):  # what lies outside of the folder is not ours
+        with (
+            telling(folder),
+            suppress(ScaffoldError),
+        ):  # what lies outside of the folder is not ours
             clear_leftovers(inside(folder, f"{directory or '.'}/-").parent)
 
 
 def _write(
-    planned: Round, cas: Mapping[str, issuer.CA], record: Record, processes: int, progress: Progress, tell: Tell
+    planned: Round,
+    cas: Mapping[str, issuer.CA],
+    record: Record,
+    processes: int,
+    progress: Progress,
+    tell: Tell,
 ) -> None:
     """Sign into workshops, flush them all, and only then move the files into place."""
     wanted, target = planned.plan.wanted, planned.target
@@ -66,9 +76,14 @@ def _write(
     with telling(target), suppress(FileNotFoundError):
         (target / CERTS).chmod(0o700)
     with ExitStack() as stack:
-        works = {parent: stack.enter_context(pairs.workshop(parent)) for parent in dict.fromkeys(parents.values())}
+        works = {
+            parent: stack.enter_context(pairs.workshop(parent))
+            for parent in dict.fromkeys(parents.values())
+        }
         jobs = [
-            batch.Job(name, each.request, each.profile, cas[each.signing.ca], works[parents[directory]])
+            batch.Job(
+                name, each.request, each.profile, cas[each.signing.ca], works[parents[directory]]
+            )
             for (directory, _, name), each in zip(bases, wanted, strict=True)
         ]
         with progress(len(jobs)) as update:
@@ -91,7 +106,9 @@ def _made(wanted: Sequence[Wanted], folders: Sequence[Path], record: Record) -> 
     for each, work in zip(wanted, folders, strict=True):
         if each.signing.flags is not None:
             base = work / each.signing.output.rpartition("/")[2]
-            certificate, key = (Path(f"{base}{ending}").read_bytes() for ending in (pairs.CERTIFICATE, pairs.KEY))
+            certificate, key = (
+                Path(f"{base}{ending}").read_bytes() for ending in (pairs.CERTIFICATE, pairs.KEY)
+            )
             found[record.path(each.signing, certificate, key)] = certificate
     return found
 

@@ -16,12 +16,18 @@ ONLY = ("encipher only", "decipher only")
 UNABLE = "cfssl signs it, tls-scaffold's own signer can't"
 
 
-def refusals(request: Request, profile: Profile, now: datetime, *, leaf: bool = True) -> tuple[str, ...]:
+def refusals(
+    request: Request, profile: Profile, now: datetime, *, leaf: bool = True
+) -> tuple[str, ...]:
     """Say why cfssl refuses to sign a request `now`, or this signer can't; `profile` is what it is signed with.
 
     A CA's own request (`leaf` false) needs a subject, and its section `ca` counts.
     """
-    return (*_refused_parts(request, leaf=leaf), *_refused_usages(profile), *_refused_lives(profile, now))
+    return (
+        *_refused_parts(request, leaf=leaf),
+        *_refused_usages(profile),
+        *_refused_lives(profile, now),
+    )
 
 
 def _refused_lives(profile: Profile, now: datetime) -> Iterator[str]:
@@ -31,7 +37,11 @@ def _refused_lives(profile: Profile, now: datetime) -> Iterator[str]:
         yield error.summary
         return
     if begin >= end and (profile.not_after or durations.parse(profile.expiry) is not None):
-        field = f"not_after `{profile.not_after}`" if profile.not_after else f"expiry `{profile.expiry}`"
+        field = (
+            f"not_after `{profile.not_after}`"
+            if profile.not_after
+            else f"expiry `{profile.expiry}`"
+        )
         life = f"over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
         yield f"{_place(profile)}: {field}: {life}: {UNABLE}"
 
@@ -93,7 +103,9 @@ def profile_silences(config: SigningConfig, name: str) -> tuple[str, ...]:
         return (f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})",)
     profile = config.profile_or_default(name)
     unknown = [usage for usage in profile.usages if usage not in KNOWN]
-    return tuple(f"{_place(profile)}: usages: `{usage}` is unknown: cfssl drops it" for usage in unknown)
+    return tuple(
+        f"{_place(profile)}: usages: `{usage}` is unknown: cfssl drops it" for usage in unknown
+    )
 
 
 def outlives(profile: Profile, ca: Certificate, now: datetime) -> tuple[str, ...]:
@@ -108,7 +120,9 @@ def outlives(profile: Profile, ca: Certificate, now: datetime) -> tuple[str, ...
     if end <= ca.not_after:
         return ()
     beyond = durations.text(end - ca.not_after)
-    return (f"{_place(profile)}: would outlive the CA by {beyond} (the CA ends {ca.not_after:%Y-%m-%d %H:%M} UTC)",)
+    return (
+        f"{_place(profile)}: would outlive the CA by {beyond} (the CA ends {ca.not_after:%Y-%m-%d %H:%M} UTC)",
+    )
 
 
 def _place(profile: Profile) -> str:

@@ -39,7 +39,11 @@ def untimely(pems: Mapping[str, bytes], now: datetime) -> list[str]:
     """Say which of these certificates, sound ones by their paths, are not valid `now`, a line each."""
     lives = {path: read(pem, path) for path, pem in pems.items()}
     return [
-        *(f"`{path}` expired {each.not_after:{TIME}}" for path, each in lives.items() if each.has_ended(now)),
+        *(
+            f"`{path}` expired {each.not_after:{TIME}}"
+            for path, each in lives.items()
+            if each.has_ended(now)
+        ),
         *(
             f"`{path}` is not valid before {each.not_before:{TIME}}"
             for path, each in lives.items()
@@ -48,7 +52,9 @@ def untimely(pems: Mapping[str, bytes], now: datetime) -> list[str]:
     ]
 
 
-def _read(reader: Callable[[bytes, str], Value], pem: bytes, path: str, problems: list[str]) -> Value | None:
+def _read(
+    reader: Callable[[bytes, str], Value], pem: bytes, path: str, problems: list[str]
+) -> Value | None:
     try:
         return reader(pem, path)
     except ScaffoldError as error:

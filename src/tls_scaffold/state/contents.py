@@ -33,7 +33,11 @@ def read(folder: Path, inventory: Inventory | None) -> Contents:
         raise ScaffoldError(f"`{folder}` is not a folder")
     if os.path.lexists(folder / MAKEFILE) and not is_archived(folder):
         return of_makefile(folder, inventory)
-    if not (folder / "certs").is_dir() and not (folder / "config").is_dir() and not is_archived(folder):
+    if (
+        not (folder / "certs").is_dir()
+        and not (folder / "config").is_dir()
+        and not is_archived(folder)
+    ):
         raise ScaffoldError(
             f"`{folder}` has no Makefile, no `config` and no `certs`",
             hint="`-C DIR` names another folder, `tls-scaffold new` makes one",
@@ -55,19 +59,25 @@ def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     """
     _check_merged(folder)
     found = _asked_for(folder)
-    return Contents(tuple(_entries(folder, found.signings, inventory)), found.unread, has_makefile=True)
+    return Contents(
+        tuple(_entries(folder, found.signings, inventory)), found.unread, has_makefile=True
+    )
 
 
 def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
     """Return what the requests and the certificates of a folder say themselves, without a Makefile."""
     kinds = {f"{each.output}.pem": each.kind for each in inventory.components} if inventory else {}
-    return Contents(tuple(replace(each, kind=kinds.get(each.path, each.kind)) for each in _of_set(folder)))
+    return Contents(
+        tuple(replace(each, kind=kinds.get(each.path, each.kind)) for each in _of_set(folder))
+    )
 
 
 def _check_merged(folder: Path) -> None:
     """Raise ScaffoldError where git has left conflict markers: make, and whoever reads JSON, would not call them so."""
     there = [path for path in (FILE, MAKEFILE, *GENERATED) if (folder / path).is_file()]
-    conflictmarkers.refuse({path: content(folder, path).decode("utf-8", "replace") for path in there})
+    conflictmarkers.refuse(
+        {path: content(folder, path).decode("utf-8", "replace") for path in there}
+    )
 
 
 def _asked_for(folder: Path) -> Survey:
@@ -83,7 +93,9 @@ def _asked_for(folder: Path) -> Survey:
             return makefile.wanted(folder)
 
 
-def _entries(folder: Path, signings: Iterable[Signing], inventory: Inventory | None) -> Iterator[Entry]:
+def _entries(
+    folder: Path, signings: Iterable[Signing], inventory: Inventory | None
+) -> Iterator[Entry]:
     components = {each.output: each for each in inventory.components} if inventory else {}
     reader = Reader(folder)
     cas = _authorities(signings)
@@ -95,22 +107,32 @@ def _entries(folder: Path, signings: Iterable[Signing], inventory: Inventory | N
             yield reader.component(signing, components.get(signing.output))
     places = {str(PurePosixPath(path).parent) for path in asked}
     there = (path for path in _certificates(folder, sorted(places)) if path not in asked)
-    loose = (reader.loose(path, orphan=True) for path in there if not _is_of_another_kind(folder, path))
+    loose = (
+        reader.loose(path, orphan=True) for path in there if not _is_of_another_kind(folder, path)
+    )
     yield from (entry for entry in loose if not reader.is_copy_of_ca(entry))
 
 
 def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:
     """Return the paths of the CAs that sign or are made: of each its request, and the line of cfssl that makes it."""
-    made = {f"{signing.output}.pem": (signing.request, signing) for signing in signings if signing.makes_ca}
+    made = {
+        f"{signing.output}.pem": (signing.request, signing)
+        for signing in signings
+        if signing.makes_ca
+    }
     used = [signing.ca or CA for signing in signings if not signing.makes_ca]
-    known: dict[str, tuple[str, Signing | None]] = {path: (CA_REQUEST if path == CA else "", None) for path in used}
+    known: dict[str, tuple[str, Signing | None]] = {
+        path: (CA_REQUEST if path == CA else "", None) for path in used
+    }
     return {**known, **made} or {CA: (CA_REQUEST, None)}
 
 
 def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
     """Yield the paths of what may be certificates; a key lies beside its certificate under a name of its own."""
     for directory in directories:
-        yield from (path for path in names(folder, directory, ".pem") if not path.endswith("-key.pem"))
+        yield from (
+            path for path in names(folder, directory, ".pem") if not path.endswith("-key.pem")
+        )
 
 
 def _is_of_another_kind(folder: Path, path: str) -> bool:
@@ -127,7 +149,9 @@ def _directories(folder: Path) -> list[str]:
     if not is_archived(folder):
         return ["certs"]
     found = {path.parent.relative_to(folder).as_posix() for path in folder.rglob("*.pem")}
-    return sorted({each for each in found if not each.startswith("dist/")} | {"certs"})  # a bundle is a copy
+    return sorted(
+        {each for each in found if not each.startswith("dist/")} | {"certs"}
+    )  # a bundle is a copy
 
 
 def _of_set(folder: Path) -> Iterator[Entry]:
@@ -137,9 +161,14 @@ def _of_set(folder: Path) -> Iterator[Entry]:
     """
     reader = Reader(folder)
     requests = [path for path in names(folder, "config", ".json") if path.startswith(OWN_REQUEST)]
-    own = {f"certs/{path.removeprefix(OWN_REQUEST).removesuffix('.json')}.pem": path for path in requests}
+    own = {
+        f"certs/{path.removeprefix(OWN_REQUEST).removesuffix('.json')}.pem": path
+        for path in requests
+    }
     own.pop("certs/csr.pem", None)  # nobody's own: the servers share it
-    found = (path for path in _certificates(folder, _directories(folder)) if path not in (CA, TRUST))
+    found = (
+        path for path in _certificates(folder, _directories(folder)) if path not in (CA, TRUST)
+    )
     there = [path for path in found if not _is_of_another_kind(folder, path)]
     if (folder / CA).exists() or (folder / CA_REQUEST).exists():
         yield reader.authority(CA, CA_REQUEST, None)

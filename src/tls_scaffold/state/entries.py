@@ -71,19 +71,31 @@ class Entry:
         """The certificate's own hosts, else those that its request asks for."""
         if self.like:
             return self.like.hosts
-        return self.certificate.hosts if self.certificate else (self.request and self.request.hosts) or ()
+        return (
+            self.certificate.hosts
+            if self.certificate
+            else (self.request and self.request.hosts) or ()
+        )
 
     @property
     def key_type(self) -> Key | None:
         """The type of the certificate's own key, else the one that its request asks for."""
         if self.like:
             return self.like.key_type
-        return self.certificate.key if self.certificate else self.request.key if self.request else None
+        return (
+            self.certificate.key if self.certificate else self.request.key if self.request else None
+        )
 
     @property
     def usages(self) -> tuple[str, ...]:
         """What it may be used for: the certificate's own usages, else those that its profile asks for."""
-        return self.certificate.usages if self.certificate else self.profiles[0].usages if self.profiles else ()
+        return (
+            self.certificate.usages
+            if self.certificate
+            else self.profiles[0].usages
+            if self.profiles
+            else ()
+        )
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,11 @@ class Contents:
     @cached_property
     def authorities(self) -> dict[str, Certificate]:
         """The CA certificates that can be read, by their paths."""
-        return {each.path: each.certificate for each in self.entries if each.kind == CA_KIND and each.certificate}
+        return {
+            each.path: each.certificate
+            for each in self.entries
+            if each.kind == CA_KIND and each.certificate
+        }
 
     @cached_property
     def leaves(self) -> tuple[Entry, ...]:
@@ -125,7 +141,9 @@ def judged(entry: Entry, ca: Certificate | None) -> Entry:
     return replace(entry, faults=tuple(_faults(entry, entry.certificate, ca)))
 
 
-def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> Iterator[tuple[str, str]]:
+def _faults(
+    entry: Entry, certificate: Certificate, ca: Certificate | None
+) -> Iterator[tuple[str, str]]:
     is_open = entry.key is not None and not entry.has_locked_key
     if is_open and not fitting.key_seems_to_fit(certificate, entry.key or b""):
         yield MISMATCHED, f"`{entry.key_path}` is not its key"
@@ -139,4 +157,6 @@ def _differences(entry: Entry, certificate: Certificate) -> tuple[str, ...]:
     """Say where a certificate is not what its request and profile ask for; empty if it is."""
     if not entry.request or not entry.profiles:
         return entry.unread
-    return min((differences(certificate, entry.request, profile) for profile in entry.profiles), key=len)
+    return min(
+        (differences(certificate, entry.request, profile) for profile in entry.profiles), key=len
+    )

@@ -32,4 +32,6 @@ def _labels(row: Row) -> str:
 
 
 def _escaped(text: str) -> str:
-    return r"\n".join(visible(line).replace("\\", r"\\").replace('"', r"\"") for line in text.split("\n"))
+    return r"\n".join(
+        visible(line).replace("\\", r"\\").replace('"', r"\"") for line in text.split("\n")
+    )

@@ -35,7 +35,9 @@ class Reader:
 
     def _read_config(self, path: str) -> tuple[SigningConfig | None, tuple[str, ...]]:
         try:
-            return readers.signing_config(text(self.folder, path), path) if path else SigningConfig(), ()
+            return readers.signing_config(
+                text(self.folder, path), path
+            ) if path else SigningConfig(), ()
         except ScaffoldError as error:
             return None, (error.summary,)
 
@@ -44,7 +46,15 @@ class Reader:
         asked = bool(request_path) and (self.folder / request_path).exists()
         request, unread = self._request(request_path) if asked else (None, ())
         profiles = (ca_profile(request),) if request else ()
-        entry = Entry(name_of(path), CA_KIND, path, request=request, profiles=profiles, unread=unread, signing=signing)
+        entry = Entry(
+            name_of(path),
+            CA_KIND,
+            path,
+            request=request,
+            profiles=profiles,
+            unread=unread,
+            signing=signing,
+        )
         entry = self._there(entry)
         if entry.certificate:
             self._cas[path] = entry.certificate
@@ -57,8 +67,16 @@ class Reader:
         entry = entry or self._in_full(signing)
         if component:
             entry = replace(entry, name=component.name, kind=component.kind)
-        if kind and kind not in self._models and entry.certificate and not entry.faults and entry.key:
-            pattern = likeness.pattern(entry.certificate, entry.profiles[0]) if entry.profiles else None
+        if (
+            kind
+            and kind not in self._models
+            and entry.certificate
+            and not entry.faults
+            and entry.key
+        ):
+            pattern = (
+                likeness.pattern(entry.certificate, entry.profiles[0]) if entry.profiles else None
+            )
             self._models |= {kind: (pattern, entry)} if pattern else {}
         return _of_a_kind(entry)
 
@@ -112,7 +130,15 @@ class Reader:
         request, unread = self._request(request_path)
         config, trouble = self._config(config_path)
         profiles = (config.default, *config.profiles.values()) if config else ()
-        entry = Entry(name_of(path), None, path, CA, request=request, profiles=profiles, unread=(*unread, *trouble))
+        entry = Entry(
+            name_of(path),
+            None,
+            path,
+            CA,
+            request=request,
+            profiles=profiles,
+            unread=(*unread, *trouble),
+        )
         return _of_a_kind(self._there(entry))
 
     def loose(self, path: str, *, orphan: bool) -> Entry:
@@ -126,11 +152,20 @@ class Reader:
         first = next(iter(self._cas), CA)
         if not entry.certificate:
             return first
-        return next((path for path, ca in self._cas.items() if fitting.seems_signed_by(entry.certificate, ca)), first)
+        return next(
+            (
+                path
+                for path, ca in self._cas.items()
+                if fitting.seems_signed_by(entry.certificate, ca)
+            ),
+            first,
+        )
 
     def is_copy_of_ca(self, entry: Entry) -> bool:
         """Tell whether a certificate is a CA of the folder once more: where an adopted one was before."""
-        return bool(entry.certificate and entry.certificate.der in {ca.der for ca in self._cas.values()})
+        return bool(
+            entry.certificate and entry.certificate.der in {ca.der for ca in self._cas.values()}
+        )
 
     def _there(self, entry: Entry) -> Entry:
         """Return an entry with the certificate and the key that are on the disk, and what is wrong with them."""

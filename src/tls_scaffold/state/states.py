@@ -44,7 +44,9 @@ def rows(contents: Contents, now: datetime, within: timedelta) -> tuple[Row, ...
 
 
 def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
-    reasons = sorted(_reasons(entry, now, within, nobody), key=lambda reason: STATES.index(reason[0]))
+    reasons = sorted(
+        _reasons(entry, now, within, nobody), key=lambda reason: STATES.index(reason[0])
+    )
     certificate = entry.certificate
     end = certificate.not_after if certificate else None
     return Row(
@@ -62,7 +64,9 @@ def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
     )
 
 
-def _reasons(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Iterator[tuple[str, str]]:
+def _reasons(
+    entry: Entry, now: datetime, within: timedelta, nobody: str
+) -> Iterator[tuple[str, str]]:
     if entry.kind is None:
         yield "orphaned", nobody
     if entry.certificate is None:

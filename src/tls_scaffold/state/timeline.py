@@ -25,9 +25,7 @@ STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
 """Months between two marks of the axis."""
 MARKS = 12
 LONGEST = 24
-STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#1d2129}.dim{fill:#5f6672}.end{text-anchor:end}.mid{text-anchor:middle}"
-)
+STYLE = "text{font:13px system-ui,sans-serif;fill:#1d2129}.dim{fill:#5f6672}.end{text-anchor:end}.mid{text-anchor:middle}"
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,17 @@ def svg(lives: Sequence[Life], today: datetime) -> str:
 
     The CA stands first, so that a life that ends after the CA's is seen to do so.
     """
-    scale = _Scale(min((today, *(life.begin for life in lives))), max((today, *(life.end for life in lives))))
+    scale = _Scale(
+        min((today, *(life.begin for life in lives))), max((today, *(life.end for life in lives)))
+    )
     height = TOP + ROW * len(lives) + 16
     parts = (
         *_axis(scale, height),
-        *(line for index, life in enumerate(lives) for line in _row(life, TOP + ROW * index, scale, today)),
+        *(
+            line
+            for index, life in enumerate(lives)
+            for line in _row(life, TOP + ROW * index, scale, today)
+        ),
         *_today(scale, today, height),
     )
     size = f'width="{LEFT + WIDTH + RIGHT}" height="{height}" viewBox="0 0 {LEFT + WIDTH + RIGHT} {height}"'
