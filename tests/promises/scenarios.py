@@ -197,6 +197,23 @@ def old_or_new_ca(_scenario: Scenario, before: Path, seen: Seen, place: Path) ->
     return [*wrong, *(f"lost: {name}" for name in lost), *wrong_pairs(folder), *no_leftovers(place)]
 
 
+def all_in_the_archive(_scenario: Scenario, before: Path, _seen: Seen, place: Path) -> list[str]:
+    """Nothing that was signed is left in its place, and all of it and its record is in the archive."""
+    left = [name for name in contents(place) if "/archive/" not in name and "/config/" not in name]
+    archived = [content for name, content in kept(place).items() if "/archive/" in name]
+    had = {name: content for name, content in kept(before).items() if signed_or_recorded(name)}
+    return [
+        *(f"left: {name}" for name in left if signed_or_recorded(name)),
+        *(f"lost: {name}" for name, content in had.items() if content not in archived),
+        *no_leftovers(place),
+    ]
+
+
+def signed_or_recorded(name: str) -> bool:
+    """Tell whether a path in a place is of a key, of a certificate or of the record."""
+    return "/issued/" in name or ("/certs/" in name and not name.endswith(".gitignore"))
+
+
 def copy(source: Path, target: Path) -> Path:
     """Put a fresh copy of a place at `target`."""
     shutil.rmtree(target, ignore_errors=True)
@@ -239,6 +256,11 @@ def _bundled(factory: Factory) -> Path:
     return folder
 
 
+def _clean(signer: str) -> Scenario:
+    made = _make("clean", "clean", signer, _signed, all_in_the_archive)
+    return replace(made, again=made.command)
+
+
 def _make(
     name: str,
     goal: str,
@@ -274,4 +296,5 @@ SCENARIOS = (
     *(_make("make req", "req", signer, _signed, same_ca) for signer in SIGNERS),
     *(_make("regenerate", "regenerate", signer, _signed, old_or_new_ca) for signer in SIGNERS),
     *map(_healed_by_ours, ("sign", "sync")),
+    *map(_clean, SIGNERS),
 )
