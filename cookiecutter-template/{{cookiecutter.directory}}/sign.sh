@@ -7,8 +7,7 @@
 set -eu
 umask 077
 export LC_ALL=C
-: "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}"
-: "${RENEW_DAYS:=30}" "${MAKE_PROGRAM:=make}"
+: "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
 record=${into}issued ca=${into}certs/ca work=''
 
@@ -316,7 +315,7 @@ regenerate() {
 ends_soon() { [ -f "$1.pem" ] && ! openssl x509 -noout -checkend $seconds -in "$1.pem" >/dev/null; }
 
 renew() { # what ends within RENEW_DAYS
-    case $RENEW_DAYS in '' | *[!0-9]* | 0?* | ??????*)
+    case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
@@ -339,7 +338,7 @@ done
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:$1:$# in
 *:need:2) need "$2" ;;
-*:clean:1 | *:renew:1 | *:regenerate:1 | cfssl:changed:1) "$1" ;;
+*:components:1 | *:clean:1 | *:renew:1 | *:regenerate:1 | cfssl:changed:1) "$1" ;;
 cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
 tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;

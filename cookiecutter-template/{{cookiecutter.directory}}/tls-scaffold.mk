@@ -15,7 +15,7 @@ flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 $(if $(findstring t,$(flags)),$(error make -t signs nothing))
 
 # The components are the lines `req-NAME CERTIFICATE: …` of the Makefile, wherever they stand.
-lines := $(shell sed -n 's/^\(req-[^ :]*\)  *\([^ :]*\.pem\) *:.*/\1:\2/p' Makefile)
+lines := $(shell sh sign.sh components | awk '{ print "req-" $$1 ":" $$2 ".pem" }')
 requests := $(foreach each,$(lines),$(firstword $(subst :, ,$(each))))
 certificates := $(foreach each,$(lines),$(lastword $(subst :, ,$(each))))
 

@@ -128,7 +128,7 @@ def archive(folder: Path, name: str = "") -> Path:
     with telling(folder / ARCHIVE, "made"):
         make_private(folder / ARCHIVE)
         place = folder / (name or shelf(folder))
-        place.mkdir(exist_ok=bool(name))
+        place.mkdir(0o700, exist_ok=bool(name))
         flush_directory(place.parent)
     return place
 

@@ -9,7 +9,7 @@ from tls_scaffold.makefiles.standins import PROGRAMS, WRITING, has_flag, makes_s
 TOLD_ONLY = re.compile(r"\b(command\s+-[vV]|which|type|hash)(\s+[\w.-]+)+")
 LOOKS = re.compile(
     r"[\s@-]*(grep|sed|awk|cat|head|tail|wc|echo|printf|ls|test|true|date|pwd|uname|dirname|basename|\["
-    r"|sh sign\.sh changed(?=\s*(?:[;&|)]|$)))(?![\w-])"
+    r"|sh sign\.sh (?:changed|components)(?=\s*(?:[;&|)]|$)))(?![\w-])"
 )
 UNKNOWN = re.compile(r"\$[({][\w.-]+[)}]|\$\$?\w+|\$\$[({]\w+[)}]")
 # What is only printed: nothing in it is run, unless a shell is called in double quotes.
@@ -38,8 +38,11 @@ SIGNERS = {
 }
 CALLS_SIGNER = re.compile(rf"{BEGINS}({'|'.join(SIGNERS)})['\"]?((?=[;&|)`\n])|\s[^;&|\n`)]*|$)")
 SHELL = rf"(?:(?:\w*sh|\.|source)\s+(?:-\S+\s+)*)?{PATH}"
-# `changed` alone only tells what differs, which our rules ask for while make reads them; of a certificate it signs.
-CALLS_SCRIPT = re.compile(rf"{BEGINS}{SHELL}sign\.sh(?!\s+changed\s*(?:[;&|)`]|$)){ENDS}")
+# Our rules ask for the components and for what has changed while make reads them: both only tell.
+# With a certificate behind it, `changed` signs.
+CALLS_SCRIPT = re.compile(
+    rf"{BEGINS}{SHELL}sign\.sh(?!\s+(?:changed|components)\s*(?:[;&|)`]|$)){ENDS}"
+)
 # By a program whose name is not known here.
 CALLS_GENCERT = re.compile(
     rf"{BEGINS}(?!g?make\b)[^\s;&|()<>'\"`]+['\"]?\s+(?:-\S+\s+)*['\"]?gencert{ENDS}"

@@ -1,0 +1,134 @@
+"""What the shell of a folder and Python both know: one test a thing holds them to one answer.
+
+The lock, healing and a second CA have theirs in test_locking, the record and what is signed in
+test_record, the order in which a pair is put in place in promises/test_crashes.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from support import SMALL, contents, make, run
+from tls_scaffold.disk import folder as disk
+from tls_scaffold.inventory.reach import SHELF
+from tls_scaffold.inventory.values import RENEW_DAYS
+from tls_scaffold.makefiles.componentlines import component_lines
+
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+
+LINES = (
+    "req-a certs/a.pem: config/a.json ; $(sign) -profile client $<",
+    "req-b certs/b.pem: config/b.json ; $(sign) $<",
+    "req-c   certs/c.pem  :  config/c.json;$(sign)   -profile peer   $<",
+    "req-d sub/dir/d.pem: config/d.json ; $(sign) -label x -profile client $<  ",
+    "req-e e.pem: config/e.json | ca ; $(sign) -profile client $<",
+    "req-f certs/f.pem: config/f.json other.json ; $(sign) -profile client $<",
+    "req-g certs/g.pem:config/g.json ; $(sign) -profile client $<",
+    "req-h.example.com certs/h.pem.pem: config/h.json ; $(sign) -profile client $<",
+)
+NO_COMPONENTS = (
+    " req-a certs/a.pem: config/a.json ; $(sign) $<",
+    "\treq-a certs/a.pem: config/a.json ; $(sign) $<",
+    "#req-a certs/a.pem: config/a.json ; $(sign) $<",
+    "req-a: config/a.json ; $(sign) $<",
+    "req-a certs/a.key: config/a.json ; $(sign) $<",
+    "req: certs/a.pem",
+    "req-a x certs/a.pem: config/a.json ; $(sign) $<",
+    "xreq-a certs/a.pem: config/a.json ; $(sign) $<",
+    "req-a : certs/a.pem: config/a.json",
+)
+
+
+def of_shell(folder: Path) -> list[tuple[str, ...]]:
+    done = run("sh", "sign.sh", "components", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return [tuple(re.split(" +", line.rstrip())) for line in done.stdout.splitlines()]
+
+
+def of_python(text: str) -> list[tuple[str, ...]]:
+    return [
+        (line.name, line.output, line.request, *(line.flags or ()))
+        for line in component_lines(text)
+    ]
+
+
+def test_a_component_s_line_is_read_alike(folder: Factory) -> None:
+    path = folder(*SMALL)
+    text = "\n".join([*LINES, *NO_COMPONENTS, LINES[0].replace("req-a", "req-last")])
+    (path / "Makefile").write_text(text)
+
+    assert of_shell(path) == of_python(text)
+    assert len(of_python(text)) == len(LINES) + 1
+
+
+def test_of_every_rendered_folder_the_lines_are_read_alike(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1,10.0.0.2", "--proxies", "1", "--users", "calico,a.b,c_d")
+
+    assert of_shell(path) == of_python((path / "Makefile").read_text())
+    assert [name for name, *_ in of_shell(path)] == [
+        "etcd1",
+        "etcd2",
+        "proxy1",
+        "calico",
+        "a.b",
+        "c_d",
+    ]
+
+
+def in_the_way(path: Path, what: str) -> str:
+    """Put something where calico's pair can't be written; return what is to be said about it."""
+    target = path / "certs/calico.pem"
+    target.unlink()
+    if what == "folder":
+        target.mkdir()
+        return "`certs/calico.pem` is a folder: it should be a file"
+    elsewhere = path.with_name("elsewhere")
+    elsewhere.mkdir()
+    (path / "sub").symlink_to(elsewhere)
+    makefile = path / "Makefile"
+    makefile.write_text(makefile.read_text().replace("certs/calico.pem", "sub/calico.pem"))
+    return "`sub` is a link"
+
+
+@pytest.mark.parametrize("what", ["folder", "link"])
+def test_where_a_pair_can_t_be_written_is_told_alike(signed: Factory, what: str) -> None:
+    path = signed(*SMALL)
+    said = in_the_way(path, what)
+    before = contents(path)
+    for signer in ("cfssl", "tls-scaffold"):
+        done = run("make", f"SIGNER={signer}", cwd=path)
+        assert (done.returncode, said in done.stderr) == (2, True), (signer, done.stderr)
+        assert not list(path.with_name("elsewhere").glob("*"))
+    assert {name: contents(path)[name] for name in before} == before
+
+
+def test_a_shelf_of_the_archive_has_one_form(signed: Factory) -> None:
+    path = signed(*SMALL)
+    make(path, "clean")
+    [made] = (path / "archive").glob("2*")
+    assert SHELF.fullmatch(f"archive/{made.name}")
+
+    ours = disk.archive(path)
+
+    assert SHELF.fullmatch(f"archive/{ours.name}")
+    assert ours.stat().st_mode == made.stat().st_mode
+
+
+def test_a_taken_shelf_is_followed_alike(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*SMALL)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/date").write_text("#!/bin/sh\necho 20300101T000000Z\n")
+    (tmp_path / "bin/date").chmod(0o755)
+    for taken in ("20300101T000000Z", "20300101T000000Zx"):
+        (path / "archive" / taken).mkdir(parents=True)
+
+    make(path, "clean", PATH=f"{tmp_path}/bin:{os.environ['PATH']}")
+
+    assert (path / "archive/20300101T000000Zxx/certs/ca.pem").is_file()
+
+
+def test_both_look_as_many_days_ahead(folder: Factory) -> None:
+    assert f"\nRENEW_DAYS ?= {RENEW_DAYS}\n" in (folder() / "tls-scaffold.mk").read_text()
