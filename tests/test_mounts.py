@@ -117,7 +117,7 @@ def check_that_everything_works(folder: Path) -> None:
     [
         *(
             (part, "volume")
-            for part in ("certs", "archive", "config", ".tls-scaffold", "dist", ".")
+            for part in ("certs", "archive", "issued", "config", ".tls-scaffold", "dist", ".")
         ),
         ("certs", "bind"),
     ],
@@ -173,7 +173,13 @@ def in_certs(folder: Path) -> dict[str, bytes | str]:
 
 @pytest.mark.parametrize(
     ("part", "kind"),
-    [("certs", "volume"), ("certs", "bind"), ("archive", "volume"), (".", "bind")],
+    [
+        ("certs", "volume"),
+        ("certs", "bind"),
+        ("archive", "volume"),
+        ("issued", "volume"),
+        (".", "bind"),
+    ],
 )
 def test_a_part_on_a_volume_of_its_own_gets_another_ca_and_is_emptied(
     signed: Factory, mounted: Mounts, part: str, kind: str

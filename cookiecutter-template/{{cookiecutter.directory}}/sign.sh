@@ -9,7 +9,7 @@ umask 077
 export LC_ALL=C
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
-record=${into}issued ca=${into}certs/ca work=''
+record=${into}issued ca=${into}certs/ca work='' with=''
 
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
 
@@ -228,26 +228,27 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     sed -n "s/^| $name |.* | \(.*\) |\$/  \1/p" COMPONENTS.md 2>/dev/null || :
 }
 
-put_away() { # copy what was signed, $files, to a new shelf of the archive
+put_away() { # copy what was signed, $files, and $with it to a new shelf of the archive
     check_mounts certs/
     components | while read -r _ each _; do check_output "$each"; done
     files=$(components | awk '{ print $2 ".pem", $2 "-key.pem", $2 ".csr" }')
     files=$(ls -d certs/* $files 2>/dev/null | sort -u)
     shelf=archive/$(date -u +%Y%m%dT%H%M%SZ)
     while ! mkdir "$shelf" 2>/dev/null; do shelf=${shelf}x; done
-    [ -z "$files" ] || tar -cf "$shelf/.tar" $files
-    [ -z "$files" ] || tar -xpf "$shelf/.tar" -C "$shelf"
-    rm -f "$shelf/.tar"
+    [ -z "$files$with" ] || tar -cf "$shelf/.tar" $files $with
+    [ -z "$files$with" ] || tar -xpf "$shelf/.tar" -C "$shelf"
+    rm -f archive/*/.tar # that of a killed run, too
     sync
 }
 
 clean() { # the record goes first: a clean that is killed is done by the next
     lock
     [ -d certs ] || [ -d issued ] || { echo "there is no certs/ to move away" && return; }
+    [ ! -d issued ] || with=issued
     put_away
-    [ ! -d issued ] || mv issued "$shelf/issued"
+    rm -rf issued 2>/dev/null || rm -rf issued/* # a mount point stays, and is empty
     rm -rf $files certs/.gitignore certs/.work.*
-    rmdir certs 2>/dev/null || : # it is a mount point
+    rmdir certs 2>/dev/null || :
     echo "certs/ is now $shelf/certs/"
 }
 

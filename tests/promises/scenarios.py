@@ -188,7 +188,9 @@ def old_or_new_ca(_scenario: Scenario, before: Path, seen: Seen, place: Path) ->
     }
     wrong = [] if old <= found else ["the old CA is lost"]
     wrong += [] if len(found) <= 2 else ["a third CA"]
-    wrong += [] if found <= old | new | {seen.ca} else ["a CA that was not there when it was stopped"]
+    wrong += (
+        [] if found <= old | new | {seen.ca} else ["a CA that was not there when it was stopped"]
+    )
     lost = [
         name
         for name, content in certificates(before).items()
