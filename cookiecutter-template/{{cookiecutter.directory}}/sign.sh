@@ -243,8 +243,7 @@ put_away() { # copy what was signed, $files, and $with it to a new shelf of the 
 
 clean() { # the record goes first: a clean that is killed is done by the next
     lock
-    [ -d certs ] || [ -d issued ] || { echo "there is no certs/ to move away" && return; }
-    [ ! -d issued ] || with=issued
+    with=$(ls -d issued 2>/dev/null) || [ -d certs ] || { echo "no certs/ to move away" && return; }
     put_away
     rm -rf issued 2>/dev/null || rm -rf issued/* # a mount point stays, and is empty
     rm -rf $files certs/.gitignore certs/.work.*
@@ -326,6 +325,7 @@ renew() { # what ends within RENEW_DAYS
     echo "$due" | MAKEFLAGS='' MFLAGS='' xargs "$MAKE_PROGRAM" --no-print-directory
 }
 
+[ "$*" != components ] || { components && exit; } # it looks at the Makefile alone
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 143' HUP INT TERM
 sha=$(command -v sha256sum >/dev/null && echo sha256sum || echo shasum -a 256)
@@ -339,7 +339,7 @@ done
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:$1:$# in
 *:need:2) need "$2" ;;
-*:components:1 | *:clean:1 | *:renew:1 | *:regenerate:1 | cfssl:changed:1) "$1" ;;
+*:clean:1 | *:renew:1 | *:regenerate:1 | cfssl:changed:1) "$1" ;;
 cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
 tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;
