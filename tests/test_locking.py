@@ -551,11 +551,23 @@ def test_a_set_that_was_decided_where_there_was_no_ca_is_finished_alike(decided:
     for name in ("ca.pem", "ca-key.pem"):
         (decided / f"certs/{name}").unlink()
     (decided / "certs/.new/of").write_text("none\n")
-    for moved in ((), ("certs/ca.pem",)):
-        for name in moved:
-            (decided / f"certs/.new/new/{name}").rename(decided / name)
+    names = sorted(contents(decided / "certs/.new/new"), key=lambda name: name == "certs/ca.pem")
+    for moved in (0, len(names) - 1, len(names)):
+        path = Path(shutil.copytree(decided, decided.with_name(f"moved-{moved}"), symlinks=True))
+        for name in names[:moved]:
+            (path / "certs/.new/new" / name).replace(path / name)
 
-        assert "certs/ca-key.pem" in finished_alike(decided)
+        assert "certs/ca-key.pem" in finished_alike(path)
+
+
+def test_what_others_trust_is_not_taken_from_a_set_beside_a_ca_that_is_there(decided: Path) -> None:
+    (decided / "certs/ca-key.pem").unlink()
+    shutil.rmtree(decided / "certs/.new/new")
+    (decided / "certs/.new/new/certs").mkdir(parents=True)
+    (decided / "certs/.new/new/certs/trust.pem").write_text("another CA")
+    (decided / "certs/.new/of").write_text("none\n")
+
+    refused_alike(decided, "certs/.new` was not made for the CA in ")
 
 
 @pytest.mark.parametrize(

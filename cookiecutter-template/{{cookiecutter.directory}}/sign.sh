@@ -7,9 +7,10 @@
 set -eu
 umask 077
 export LC_ALL=C
+unset CDPATH TAR_OPTIONS # with one cd prints, with the other tar leaves out
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
-record=${into}issued ca=${into}certs/ca work='' with=''
+record=${into}issued ca=${into}certs/ca work='' half='' with=''
 
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
 
@@ -49,9 +50,11 @@ inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
     [ -d "$record" ] || { mkdir -p "$record" && chmod 755 "$record"; }
-    (umask 022 && cp "$1" "$record/.$2")
-    flush "$record/.$2"
-    mv -f "$record/.$2" "$record/$2.pem"
+    draft=$(mktemp "$record/.draft.XXXXXX") # a name that nobody can have put a link at
+    cat "$1" >"$draft"
+    chmod 644 "$draft"
+    flush "$draft"
+    mv -f "$draft" "$record/$2.pem"
 }
 
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
@@ -77,7 +80,6 @@ folder() { # folder NAME: make it, for its owner alone and not for git
 
 lock() { # the kernel lets go of it when its holder is gone, killed or not, in a container or not
     folder archive
-    [ ! -e archive/.lock ] || [ -f archive/.lock ] || fail "\`archive/.lock\` should be a file"
     exec 9>>archive/.lock
     # Some shells keep a descriptor from what they run unless they are told.
     flock -w 1 9 9>&9 2>/dev/null || { echo "waiting for another run" >&2 && flock 9 9>&9; }
@@ -91,6 +93,7 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
 workshop() { # work = an empty folder in certs/, which is held while this process lives
     lock
     folder certs
+    rm -f issued/.draft.?????? # who makes one holds the lock
     for each in certs/.work.*; do # of runs that were killed
         [ ! -d "$each" ] || { ! flock -n 8 || rm -rf "$each"; } 2>/dev/null 8<"$each" || :
     done
@@ -100,14 +103,21 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
     exec 9>&-
 }
 
-finish() { # put a set in place that was decided on; its CA's key, which is beside it, goes last
+finish() { # put a set in place that was decided on: the CA's certificate and then its key go last
     if [ -e certs/.new/ca-key.pem ]; then
         # A clone or a pull may bring such a folder, but never the sum of a key that it has not.
         sum=$(key_sum)
-        { [ -n "$sum" ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
+        { [ -n "$sum" ] && [ -f certs/.new/of ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
             fail "\`certs/.new\` was not made for the CA in \`certs\`" "move it out of the folder"
-        (cd certs/.new/new && find . -type f) | while IFS= read -r each; do
-            mkdir -p "${each%/*}" && mv -f "certs/.new/new/$each" "$each"
+        files=$(new_files)
+        printf '%s\n' "$files" | grep . | while IFS= read -r each; do
+            check_path "$each"
+            case $each in *.pem | *.csr | config/ca-csr.json | tls-scaffold.json) ;;
+            *) fail "\`certs/.new/new/$each\` is in no new set" "move it away" ;; esac
+        done
+        printf '%s\n' "$files" | grep . | while IFS= read -r each; do
+            case $each in */*) mkdir -p "${each%/*}" ;; esac
+            mv -f "certs/.new/new/$each" "$each"
         done
         chmod 755 issued
         flush . certs issued
@@ -117,10 +127,19 @@ finish() { # put a set in place that was decided on; its CA's key, which is besi
     flush certs
 }
 
+new_files() { # of the set that was decided on, by path below the folder
+    (cd certs/.new/new && find . ! -type d ! -name .gitignore) | sed 's|^\./||' |
+        awk '$0 == "certs/ca.pem" { ca = $0; next } { print } END { if (ca) print ca }'
+}
+
 key_sum() { # of the CA's key; nothing where that of a CA that is there is kept elsewhere
-    if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1 && return; fi
-    [ -h certs/ca-key.pem ] || { exists certs/ca.pem && [ -e certs/.new/new/certs/ca.pem ]; } ||
+    if [ -e certs/ca-key.pem ]; then
+        $sha <certs/ca-key.pem | cut -d ' ' -f 1
+    elif ! exists certs/ca-key.pem; then
+        # Of a first set that is half in place nothing but the key is left when its ca.pem is there.
+        ! exists certs/ca.pem || [ -z "$(new_files 2>/dev/null)" ] || return 0
         echo none
+    fi
 }
 
 run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NAME.csr in $work
@@ -138,6 +157,7 @@ run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NA
 }
 
 refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson would hide
+    [ -d "$work" ] || fail "\`certs\` was moved away meanwhile" "run make again"
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
         fail "cfssl did not sign \`$name\`: no space is left for its answer" "make room"
     said=$(sed "/\[INFO\]/d; s/^error: //; /lacks a .hosts. field/,/10.2.3/d
@@ -152,16 +172,21 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
 ca_is_whole() {
     for each in "$ca.pem" "$ca-key.pem"; do
         [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" \
-            "put it back; where it is lost for good, \`make regenerate\` makes another CA"
+            "put it back; \`make clean\` finishes one that was killed. Where it is lost for good,\
+ \`make regenerate\` makes another CA"
     done
 }
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && [ "$(echo certs/.work.*)" = 'certs/.work.*' ] &&
-        exists certs/trust.pem && exists "issued/ca-$(digits certs/ca.pem).pem" && return
+        [ -s certs/.gitignore ] && exists certs/trust.pem &&
+        exists "issued/ca-$(digits certs/ca.pem).pem" && return
     workshop
+    lock
     if exists certs/ca.pem || exists certs/ca-key.pem; then
         [ -e certs/ca.pem ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
+        grep -q '^-----BEGIN CERTIFICATE' certs/ca.pem ||
+            fail "\`certs/ca.pem\` is no certificate in PEM" "put the CA's back"
         ! grep -q 'PRIVATE KEY' certs/ca.pem || return 0 # what follows is for everybody
         note certs/ca.pem "ca-$(digits certs/ca.pem)"
         exists certs/trust.pem || { cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem; }
@@ -187,14 +212,21 @@ check_mounts() { # check_mounts PATH: a file can't be replaced where one begins 
     [ -z "$each" ] || fail "\`${each#"$at"}\` is a mount point: it can't be replaced"
 }
 
-check_output() { # check_output BASE: below the folder, through no link, in no other's place
-    case /$1/ in */../* | //*) fail "\`$1.pem\` is not a path below the folder" ;; esac
-    case $1 in certs/ca | certs/trust | *-key) fail "\`$1.pem\` is no component's" ;; esac
+check_path() { # check_path PATH: below the folder, of plain names, through no link
+    case /$1 in */.* | *//* | */ | *[!A-Za-z0-9._/-]*)
+        fail "\`$1\` is not a path below the folder of letters, digits, and \`._-/\`" ;; esac
     through=$1
     while [ "$through" != "${through%/*}" ]; do
         through=${through%/*}
         [ ! -h "$through" ] || fail "\`$through\` is a link: no keys are written through it"
     done
+    [ ! -h "certs/.new/new/$1" ] || fail "\`certs/.new/new/$1\` is a link" "move it away"
+}
+
+check_output() { # check_output BASE: where a component's pair may be, in no other's place
+    check_path "$1.pem"
+    case $1 in certs/ca | certs/trust | *-key | archive/* | config/* | data/* | dist/* | issued/*)
+        fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
     done
@@ -214,7 +246,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     [ -n "$into" ] || lock
     if [ "$from" != "$(inputs "$@")" ]; then # edited meanwhile
         rm -rf "$work"
-        exec sh "$0" "$when" "$base.pem" "$@"
+        exec sh sign.sh "$when" "$base.pem" "$@"
     fi
     case $base in */*) place=${base%/*} ;; *) place=. ;; esac
     [ -d "$into$place" ] || mkdir -p "$into$place"
@@ -225,20 +257,29 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     [ -z "$into" ] || return 0
     flush . "$place" issued
     say "signed $base.pem"
-    sed -n "s/^| $name |.* | \(.*\) |\$/  \1/p" COMPONENTS.md 2>/dev/null || :
+    each=$(sed -n "s/^| $name |.* | \(.*\) |\$/  \1/p" COMPONENTS.md 2>/dev/null) || :
+    [ -z "$each" ] || say "$each"
 }
 
-put_away() { # copy what was signed, $files, and $with it to a new shelf of the archive
+put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf of the archive
     check_mounts certs/
     components | while read -r _ each _; do check_output "$each"; done
-    files=$(components | awk '{ print $2 ".pem", $2 "-key.pem", $2 ".csr" }')
-    files=$(ls -d certs/* $files 2>/dev/null | sort -u)
+    elsewhere=$(components | awk '$2 !~ "^certs/" { print $2 ".pem", $2 "-key.pem", $2 ".csr" }')
+    files=$(ls -d certs $with $elsewhere 2>/dev/null) || :
     shelf=archive/$(date -u +%Y%m%dT%H%M%SZ)
-    while ! mkdir "$shelf" 2>/dev/null; do shelf=${shelf}x; done
-    [ -z "$files$with" ] || tar -cf "$shelf/.tar" $files $with
-    [ -z "$files$with" ] || tar -xpf "$shelf/.tar" -C "$shelf"
-    rm -f archive/*/.tar # that of a killed run, too
+    until mkdir "$shelf" 2>/dev/null; do
+        exists "$shelf" || fail "\`archive\` can't be written: nothing was moved there"
+        shelf=${shelf}x
+    done
+    half=$shelf
+    [ -z "$files" ] || tar --exclude 'certs/.work.*' -cf "$shelf/.tar" $files
+    [ -z "$files" ] || tar -xpf "$shelf/.tar" -C "$shelf"
+    rm -f archive/*/.tar "$shelf/certs/.gitignore" # that of a killed run, too
+    [ ! -d certs ] || diff -r certs "$shelf/certs" |
+        { ! grep -v -e ': \.work\.' -e ': \.gitignore$'; } ||
+        fail "the copy of certs/ in \`$shelf\` is not whole"
     sync
+    half=''
 }
 
 clean() { # the record goes first: a clean that is killed is done by the next
@@ -246,8 +287,8 @@ clean() { # the record goes first: a clean that is killed is done by the next
     with=$(ls -d issued 2>/dev/null) || [ -d certs ] || { echo "no certs/ to move away" && return; }
     put_away
     rm -rf issued 2>/dev/null || rm -rf issued/* # a mount point stays, and is empty
-    rm -rf $files certs/.gitignore certs/.work.*
-    rmdir certs 2>/dev/null || :
+    [ -z "$elsewhere" ] || rm -f $elsewhere
+    rm -rf certs 2>/dev/null || rm -rf certs/* certs/.[!.]*
     echo "certs/ is now $shelf/certs/"
 }
 
@@ -260,9 +301,15 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
     old=$(sed -n 's/.*"ca_generation": *\([0-9]\{1,\}\).*/\1/p' tls-scaffold.json)
     new=$((${old:-1} + 1))
     [ "$new" -gt 2 ] || old='' # the first has no number
+    cp -p tls-scaffold.json "$into" # with its mode
+    cp -p config/ca-csr.json "${into}config"
     sed "s/\(\"ca_generation\": *\)[0-9]*/\1$new/" tls-scaffold.json >"${into}tls-scaffold.json"
     sed "/\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" config/ca-csr.json \
         >"${into}config/ca-csr.json"
+    for file in tls-scaffold.json config/ca-csr.json; do
+        ! cmp -s "$file" "$into$file" || fail "\`$file\` does not tell what the next CA is called" \
+            "\`tls-scaffold sync\` writes \"ca_generation\"; \"CN\" needs a line of its own"
+    done
 }
 
 new_ca() { # of a new set
@@ -275,20 +322,26 @@ new_ca() { # of a new set
     note "$ca.pem" "ca-$(digits "$ca.pem")"
 }
 
-make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates; one rename decides
+make_again() { # make_again GOALS: with the variables that this make was given, not with its flags
+    MAKEFLAGS="-- ${OVERRIDES-}" MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$@"
+}
+
+make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one rename decides
+    [ -f certs/ca-key.pem ] || ! exists certs/ca-key.pem ||
+        fail "\`certs/ca-key.pem\` is not here: it leads elsewhere" "bring it back first"
     workshop
     set=$work into=$work/new/ reads=$(all_inputs "$1") of=$(key_sum)
     mkdir -p "${into}config"
     [ "$1" = ca ] || next_generation
-    TLS_SCAFFOLD_INTO=$into MAKEFLAGS='' MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$1" \
-        -j "$(getconf _NPROCESSORS_ONLN || echo 1)" || exit 1
+    jobs=$(getconf _NPROCESSORS_ONLN || echo 1)
+    (export TLS_SCAFFOLD_INTO="$into" && make_again "$1" -j "$jobs") || exit 1
     lock
     if [ "$1" = ca ] && exists certs/ca.pem; then exit; fi # another make was first
     [ "$reads $of" = "$(all_inputs "$1") $(key_sum)" ] ||
         fail "what it is made from has changed" "run make again"
-    if [ "$1" = set ]; then
+    if [ "$1" = .tls-set ]; then
         put_away
-        cp -RLp config "$shelf/"
+        cp -RLp config tls-scaffold.json "$shelf/"
         [ -e certs/ca-key.pem ] || rm -f certs/ca.pem # its key is lost: the set follows no CA
     fi
     echo "$of" >"$set/of"
@@ -300,16 +353,17 @@ make_set() { # make_set GOAL: a new CA, and with the goal `set` all certificates
 }
 
 regenerate() {
-    again() { MAKEFLAGS='' MFLAGS='' exec "$MAKE_PROGRAM" --no-print-directory all; }
-    exists certs/ca.pem || exists certs/ca-key.pem || [ -d issued ] || again
+    exists certs/ca.pem || exists certs/ca-key.pem || [ -d issued ] || { make_again all && return; }
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "$answer" = y ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
-    make_set set
+    make_set .tls-set
+    components | while read -r _ base _; do say "signed $base.pem"; done
+    echo "whoever uses one of them has to be restarted, with the new certs/trust.pem"
     echo "new CA and certificates in certs/, the old ones in $shelf/"
     ! grep -qs ENCRYPTED "$shelf/certs/ca-key.pem" ||
         say "warning: the old CA's key was encrypted, the new one is not" >&2
-    again # the team's own commands
+    make_again all # the team's own commands
 }
 
 ends_soon() { [ -f "$1.pem" ] && ! openssl x509 -noout -checkend $seconds -in "$1.pem" >/dev/null; }
@@ -319,31 +373,36 @@ renew() { # what ends within RENEW_DAYS
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
-    ! ends_soon certs/ca || say "warning: the CA expires soon: \`make regenerate\`" >&2
+    ! ends_soon certs/ca || say "warning: the CA ends soon, or has ended: \`make regenerate\`" >&2
     due=$(components | while read -r name base _; do ! ends_soon "$base" || echo "req-$name"; done)
     [ -n "$due" ] || { echo "nothing expires within $RENEW_DAYS days" && return; }
-    echo "$due" | MAKEFLAGS='' MFLAGS='' xargs "$MAKE_PROGRAM" --no-print-directory
+    make_again $due
 }
 
+case $0 in */*) cd "${0%/*}" ;; esac
 [ "$*" != components ] || { components && exit; } # it looks at the Makefile alone
-trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+trap '[ -z "$work$half" ] || rm -rf "$work" "$half"' EXIT
 trap 'exit 143' HUP INT TERM
 sha=$(command -v sha256sum >/dev/null && echo sha256sum || echo shasum -a 256)
 command -v ${sha%% *} >/dev/null || fail "neither sha256sum nor shasum is installed"
 command -v flock >/dev/null || flock() { # by the kernel all the same
-    perl -e 'open(F, "<&=", $ARGV[-1]) && flock(F, @ARGV > 1 ? 6 : 2) or exit 1' "$@"
+    perl -e 'open(F, "<&=", $ARGV[-1]) && flock(F, @ARGV > 1 ? 6 : 2) or exit 1' -- "$@"
 }
-for each in certs certs/.new archive archive/.lock issued; do
+for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem \
+    archive/.lock archive/.gitignore certs/.gitignore; do
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
+for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/trust.pem; do
+    [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
+done
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
-case $SIGNER:$1:$# in
+case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;
-*:clean:1 | *:renew:1 | *:regenerate:1 | cfssl:changed:1) "$1" ;;
+*:clean:1 | *:renew:1 | *:regenerate:1 | *:changed:1) "$1" ;;
 cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
 tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;
 tls-scaffold:again:*) own --force "$2" ;;
 tls-scaffold:changed:*) own "$2" ;;
-*) fail "\`$1\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;
+*) fail "\`$*\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;
 esac

@@ -1,55 +1,61 @@
 # Made by tls-scaffold, replaced whole by `tls-scaffold sync`: edits belong in the Makefile.
 
 # cfssl where both its programs are, else tls-scaffold; SIGNER=… or CFSSL=… JSON=… choose.
-both := $(shell command -v cfssl >/dev/null && command -v cfssljson)
-SIGNER ?= $(if $(CFSSL)$(both),cfssl,tls-scaffold)
+tls_both := $(shell command -v cfssl >/dev/null && command -v cfssljson)
+SIGNER ?= $(if $(CFSSL)$(tls_both),cfssl,tls-scaffold)
 SIGNER := $(SIGNER)
 CFSSL ?= $(if $(filter cfssl,$(SIGNER)),cfssl,tls-scaffold cfssl)
 JSON ?= $(if $(filter cfssl,$(SIGNER)),cfssljson,tls-scaffold cfssljson)
 CFSSL_VERSION ?= 1.6.5
 RENEW_DAYS ?= 30
-# By another name, since make runs a recipe that names $(MAKE) even with -n.
+# By other names: make runs a recipe that names $(MAKE) even with -n, and exports neither.
 MAKE_PROGRAM := $(MAKE)
-export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM YES
-flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
-$(if $(findstring t,$(flags)),$(error make -t signs nothing))
+OVERRIDES = $(MAKEOVERRIDES)
+export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM OVERRIDES YES
+tls_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+$(if $(findstring t,$(tls_flags)),$(error make -t signs nothing))
 
 # The components are the lines `req-NAME CERTIFICATE: …` of the Makefile, wherever they stand.
-lines := $(shell sh sign.sh components | awk '{ print "req-" $$1 ":" $$2 ".pem" }')
-requests := $(foreach each,$(lines),$(firstword $(subst :, ,$(each))))
-certificates := $(foreach each,$(lines),$(lastword $(subst :, ,$(each))))
+tls_lines := $(shell sh sign.sh components | awk '{ print "req-" $$1 ":" $$2 ".pem" }')
+tls_requests := $(foreach each,$(tls_lines),$(firstword $(subst :, ,$(each))))
+tls_certificates := $(foreach each,$(tls_lines),$(lastword $(subst :, ,$(each))))
 
 # What is to be signed is told by what files hold, not by their times: sign.sh compares sums,
 # tls-scaffold looks at the certificates, and signs all in one process.
-goals := $(or $(MAKECMDGOALS),all)
-named := ca renew regenerate clean rbac rbac-enable prove status check cfssl help $(requests)
-again := $(filter req set,$(goals))$(findstring B,$(flags))
-busy := $(filter-out $(named) $(certificates),$(goals))
-look = $(or $(shell sh sign.sh changed || echo failed),$(info nothing to sign: all is as asked for))
+tls_goals := $(or $(MAKECMDGOALS),all)
+tls_named := ca renew regenerate clean rbac rbac-enable prove status check cfssl help \
+  $(tls_requests)
+tls_again := $(filter req .tls-set,$(tls_goals))$(findstring B,$(tls_flags))
+tls_busy := $(filter-out $(tls_named) $(tls_certificates),$(tls_goals))
+tls_as_it_is = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
+tls_look = $(or $(shell sh sign.sh changed || echo failed),$(tls_as_it_is))
 ifeq ($(SIGNER),cfssl)
-wanted := $(if $(again),$(requests),$(if $(busy),$(look)))
+tls_wanted := $(if $(tls_again),$(tls_requests),$(if $(tls_busy),$(tls_look)))
 else
-wanted := $(if $(busy),sign)
+tls_wanted := $(if $(tls_busy),.tls-sign)
 endif
-$(if $(filter failed,$(wanted)),$(error sign.sh can't tell what to sign))
+$(if $(filter failed,$(tls_wanted)),$(error sign.sh can't tell what to sign))
 $(if $(filter cfssl tls-scaffold,$(SIGNER)),,$(error SIGNER is neither cfssl nor tls-scaffold))
-certificate = $(or $(patsubst $@:%,%,$(filter $@:%,$(lines))),$@)
-sign = @sh sign.sh $(if $(again)$(filter $@,$(goals)),again,changed) $(certificate)
-own = tls-scaffold sign --own-lines $(if $(again),--force) $(addprefix --into ,$(TLS_SCAFFOLD_INTO))
-.PHONY: all req set sign always $(named)
+tls_certificate = $(or $(patsubst $@:%,%,$(filter $@:%,$(tls_lines))),$@)
+sign = @sh sign.sh $(if $(tls_again)$(filter $@,$(tls_goals)),again,changed) $(tls_certificate)
+tls_own = tls-scaffold sign --own-lines $(if $(tls_again),--force) \
+  $(addprefix --into ,$(TLS_SCAFFOLD_INTO))
+.PHONY: all req .tls-set .tls-sign .tls-always $(tls_named)
 .DEFAULT_GOAL := all
-.PRECIOUS: $(certificates)
+.PRECIOUS: $(tls_certificates)
 .SUFFIXES:
-req set: $(wanted)
-$(certificates) $(requests): | ca
-$(certificates): always
-sign:
-	@sh sign.sh need tls-scaffold && exec $(own)
+req .tls-set: $(tls_wanted)
+$(tls_certificates) $(tls_requests): | ca
+$(tls_certificates): .tls-always
+.tls-sign:
+	@sh sign.sh need tls-scaffold && exec $(tls_own)
+all: ## sign what is missing, or is not as asked for
+req: ## sign all again
 ca: ## make the CA if there is none
 renew: ## sign again what expires within RENEW_DAYS (30) days
 regenerate: ## make a new CA and sign everything with it; the old set goes to archive/
 clean: ## move certs/ and the record to archive/: a CA's key is never deleted
-ca: $(filter sign,$(wanted))
+ca: $(filter .tls-sign,$(tls_wanted))
 ca renew regenerate clean:
 	@sh sign.sh $@
 rbac: ## bring etcd's users, roles and permissions in line
@@ -67,5 +73,5 @@ cfssl: ## install cfssl and cfssljson with Go
 	@command -v cfssl >/dev/null && command -v cfssljson >/dev/null || \
 	  { bin=$$(go env GOBIN) && echo "put $${bin:-$$(go env GOPATH)/bin} on the PATH" >&2; }
 help: ## list the targets
-	@sed -n 's/^\([a-z -]*\): ## /\1	/p' tls-scaffold.mk
-	@printf '%s\tsign this one again\n' req $(requests)
+	@awk -F ': ## ' 'NF == 2 && !/^\t/ { printf "%-12s  %s\n", $$1, $$2 }' tls-scaffold.mk
+	@printf '%-12s  sign this one again\n' $(tls_requests)

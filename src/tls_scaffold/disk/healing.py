@@ -34,6 +34,9 @@ def heal(folder: Path) -> None:
     """Finish what a killed run had decided and clear what it had not; the folder's lock is held."""
     if os.path.lexists(folder / NEW_SET):
         finish_set(folder)
+    certs = folder / CERTS
+    if certs.is_dir() and not certs.is_symlink():
+        make_private(certs)  # keys that were put back into a clone would get into git
     for place in (folder, folder / CERTS, folder / STATE):
         clear_leftovers(place)
 
@@ -48,7 +51,8 @@ def finish_set(folder: Path) -> None:
     _check_no_link(new / "new")
     if (new / KEY).exists():
         _check_is_ours(folder, new)
-        paths = list(_paths(new / "new"))
+        # A `ca.pem` that is in its place tells that nothing but the key is left, see _key_sum.
+        paths = sorted(_paths(new / "new"), key=lambda path: path == CA)
         for parent in {
             parent for path in paths for parent in PurePosixPath(path).parents if parent.name
         }:
@@ -115,8 +119,9 @@ def _key_sum(folder: Path, new: Path) -> str:
     """Return what a set for the CA in `certs` says that it is made for; empty where none can be."""
     if (folder / CA_KEY).exists():
         return hashlib.sha256((folder / CA_KEY).read_bytes()).hexdigest()
-    # The key of a CA that is there may be kept elsewhere.
-    is_elsewhere = os.path.lexists(folder / CA) and (new / "new" / CA).exists()
+    # The key of a CA that is there may be kept elsewhere; of a first set that is half in place
+    # nothing but the key is left when its certificate is there.
+    is_elsewhere = os.path.lexists(folder / CA) and any(_paths(new / "new"))
     return "" if is_elsewhere or os.path.lexists(folder / CA_KEY) else "none"
 
 
@@ -128,21 +133,28 @@ def _text(path: Path) -> str:
 
 
 def _paths(place: Path) -> Iterator[str]:
-    """Yield the plain files of a new set, by path below the folder; ScaffoldError if it has what no set has."""
+    """Yield the plain files of a new set, by path below the folder.
+
+    Raises ScaffoldError if there is anything that is in no set: links, hidden files, other names.
+    """
     for at, folders, files in os.walk(place):
         below = Path(at).relative_to(place)
-        for name in (*folders, *files):
-            if (
-                name == ".gitignore" and name in files
-            ):  # made together with certs/: the one that is there stays
+        for name in folders:
+            if name.startswith(".") or (place / below / name).is_symlink():
+                raise _not_of_a_set(place / below / name)
+        for name in files:
+            if name == ".gitignore":  # made together with certs/: the one that is there stays
                 continue
             path = (below / name).as_posix()
-            is_file = name in files and not (place / path).is_symlink()
-            if name.startswith(".") or (
-                is_file and not any(fnmatch.fnmatch(path, each) for each in IN_A_SET)
-            ):
-                raise ScaffoldError(
-                    f"`{place / path}` is in no set of `make regenerate`", hint="move it away"
-                )
-            if is_file:
-                yield path
+            is_plain = (place / path).is_file() and not (place / path).is_symlink()
+            if name.startswith(".") or not is_plain or not _fits(path, IN_A_SET):
+                raise _not_of_a_set(place / path)
+            yield path
+
+
+def _fits(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatch(path, pattern) for pattern in patterns)
+
+
+def _not_of_a_set(path: Path) -> ScaffoldError:
+    return ScaffoldError(f"`{path}` is in no set of `make regenerate`", hint="move it away")

@@ -1,0 +1,378 @@
+"""What a bad day brings: odd names, an odd environment, clones of others, programs that fail."""
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from support import BIN, SMALL, contents, environment, make, run, verify
+
+SYNC = (str(BIN / "tls-scaffold"), "sync")
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+
+
+def program(folder: Path, name: str, text: str) -> str:
+    """Put a program of this name first on a PATH and return that."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return f"{folder}:{environment()['PATH']}"
+
+
+def shelves(path: Path) -> list[Path]:
+    return sorted(path.glob("archive/2*"))
+
+
+def in_certs(path: Path) -> dict[str, bytes | str]:
+    """Return what certs/ holds but for its `.gitignore`."""
+    return {name: text for name, text in contents(path / "certs").items() if name != ".gitignore"}
+
+
+# --- names and the environment
+
+
+@pytest.mark.parametrize(
+    "odd", ["ca.pem archive", "ca.pem *", "my notes.txt", "-rf", "a\nb", ".hidden"]
+)
+@pytest.mark.parametrize("goal", ["clean", "regenerate"])
+def test_whatever_lies_in_certs_goes_to_the_archive_by_its_name(
+    signed: Factory, goal: str, odd: str
+) -> None:
+    path = signed(*SMALL)
+    (path / "certs" / odd).write_text("the team's")
+    before = in_certs(path)
+
+    make(path, goal, YES="1")
+
+    [shelf] = shelves(path)
+    assert contents(shelf / "certs") == before
+    assert (path / "certs" / odd).exists() == (goal == "regenerate")
+
+
+@pytest.mark.parametrize("goal", ["clean", "regenerate"])
+def test_nothing_is_left_out_of_the_archive_by_an_option_of_tar(signed: Factory, goal: str) -> None:
+    path = signed(*SMALL)
+    before = in_certs(path)
+
+    make(path, goal, YES="1", TAR_OPTIONS="--exclude=*-key.pem")
+
+    [shelf] = shelves(path)
+    assert contents(shelf / "certs") == before
+
+
+def test_nothing_is_removed_that_is_not_in_the_archive(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*SMALL)
+    before = contents(path)
+    broken = f'{shutil.which("tar")} "$@"\nrm -f archive/*/certs/calico-key.pem'
+
+    done = run("make", "clean", cwd=path, PATH=program(tmp_path / "bin", "tar", broken))
+
+    assert done.returncode == 2
+    assert "is not whole" in done.stderr
+    assert {name: contents(path)[name] for name in before} == before
+    assert shelves(path) == []
+
+
+def test_an_archive_that_can_t_be_written_is_told(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*SMALL)
+    failing = f'case "$*" in -p*) exec {shutil.which("mkdir")} "$@" ;; esac; exit 1'
+
+    done = run("make", "clean", cwd=path, PATH=program(tmp_path / "bin", "mkdir", failing))
+
+    assert done.returncode == 2
+    assert "error: `archive` can't be written" in done.stderr
+    verify(path, "certs/calico.pem")
+
+
+@pytest.mark.parametrize("goal", ["all", "regenerate"])
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_cd_prints_nothing_into_what_is_moved(folder: Factory, goal: str, signer: str) -> None:
+    path = folder(*SMALL)
+
+    make(path, goal, YES="1", CDPATH=".:/tmp", SIGNER=signer)
+
+    verify(path, "certs/calico.pem")
+
+
+@pytest.mark.parametrize("words", [("req", "-j4"), ("regenerate",)])
+def test_without_flock_no_work_folder_of_another_is_cleared(
+    signed: Factory, path_without: Callable[..., str], words: tuple[str, ...]
+) -> None:
+    path = signed("--members", "10.0.0.1,10.0.0.2", "--users", "a,b,c,d")
+
+    make(path, *words, YES="1", PATH=path_without("flock"), SIGNER="cfssl")
+
+    verify(path, "certs/a.pem")
+
+
+def test_a_folder_is_worked_on_from_elsewhere_as_itself(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*SMALL)
+    (tmp_path / "other/certs").mkdir(parents=True)
+    (tmp_path / "other/certs/mine.pem").write_text("mine")
+
+    done = run("sh", str(path / "sign.sh"), "clean", cwd=tmp_path / "other")
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "other/certs/mine.pem").read_text() == "mine"
+    assert not (path / "certs").exists()
+
+
+# --- variables
+
+
+def test_the_command_line_s_signer_counts_whatever_the_environment_says(signed: Factory) -> None:
+    path = signed(*SMALL)
+
+    done = make(path, "SIGNER=cfssl", SIGNER="tls-scaffold")
+
+    assert (done.stdout, done.stderr) == ("nothing to sign: all is as asked for\n", "")
+
+
+@pytest.mark.parametrize("goal", ["renew", "regenerate"])
+def test_what_is_signed_again_uses_the_variables_of_the_command_line(
+    signed: Factory, tmp_path: Path, goal: str
+) -> None:
+    path = signed(*SMALL)
+    log = tmp_path / "log"
+    calling = program(tmp_path / "bin", "my-cfssl", f'echo "$@" >>{log}\nexec cfssl "$@"')
+    makefile = path / "Makefile"
+    makefile.write_text(f"CFSSL = /bin/false\n{makefile.read_text()}")
+
+    make(path, goal, "CFSSL=my-cfssl", "RENEW_DAYS=99999", "NOTE=a b'c", YES="1", PATH=calling)
+
+    assert len(log.read_text().splitlines()) >= 2
+
+
+def test_a_team_s_own_names_do_not_meet_those_of_the_rules(signed: Factory) -> None:
+    path = signed(*SMALL)
+    with (path / "Makefile").open("a") as makefile:
+        makefile.write(
+            "lines = 5\ngoals = 6\nlook = 7\nwanted = 8\nsign-all set always own:\n\techo $@\n"
+        )
+    (path / "certs/calico.pem").unlink()
+
+    make(path)
+
+    verify(path, "certs/calico.pem")
+    assert not list(path.glob("*.pem"))
+
+
+# --- clones of others
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder of the user, with a file in it, that nothing may touch."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/doc.pem").write_text("precious")
+    return tmp_path / "outside"
+
+
+def planted(path: Path) -> Path:
+    """Let a folder without a CA have a decided set as a clone may bring it."""
+    new = path / "certs/.new"
+    (new / "new").mkdir(parents=True)
+    (new / "of").write_text("none\n")
+    (new / "ca-key.pem").write_text("evil")
+    return new / "new"
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize("how", ["a link in the way", "a link to a set", "a link in a set"])
+def test_a_set_of_a_clone_neither_writes_nor_takes_anything_outside(
+    folder: Factory, outside: Path, how: str, signer: str
+) -> None:
+    path = folder(*SMALL)
+    new = planted(path)
+    if how == "a link in the way":
+        (new / "sub").mkdir()
+        (new / "sub/x.pem").write_text("evil")
+        (path / "sub").symlink_to(outside)
+    elif how == "a link to a set":
+        new.rmdir()
+        new.symlink_to(outside)
+    else:
+        (new / "certs").mkdir()
+        (new / "certs/x.pem").symlink_to(outside / "doc.pem")
+
+    done = run("make", cwd=path, SIGNER=signer)
+
+    assert done.returncode == 2
+    assert "is a link" in done.stderr or "is in no set" in done.stderr
+    assert contents(outside) == {"doc.pem": b"precious"}
+    assert not (path / "certs/ca-key.pem").exists()
+
+
+@pytest.mark.parametrize("words", [("make", "SIGNER=cfssl"), ("make", "SIGNER=tls-scaffold"), SYNC])
+def test_keys_that_are_put_back_into_a_clone_stay_out_of_git(
+    signed: Factory, words: tuple[str, ...]
+) -> None:
+    path = signed(*SMALL)
+    (path / "certs/.gitignore").unlink()
+
+    done = run(*words, cwd=path)
+
+    assert done.returncode == 0, done.stderr
+    assert (path / "certs/.gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_the_record_is_written_through_no_link(signed: Factory, outside: Path, signer: str) -> None:
+    path = signed(*SMALL)
+    [record] = path.glob("issued/ca-*.pem")
+    record.unlink()
+    for name in (f".{record.stem}", f".{record.name}", f"{record.name}.new"):
+        (path / "issued" / name).symlink_to(outside / "doc.pem")
+    record.symlink_to(outside / "none")
+
+    run("make", cwd=path, SIGNER=signer)
+
+    assert contents(outside) == {"doc.pem": b"precious"}
+
+
+@pytest.mark.parametrize("at", ["certs/.gitignore", "archive/.gitignore", "archive/.lock"])
+def test_nothing_is_written_through_a_link_in_the_place_of_our_own_files(
+    signed: Factory, outside: Path, at: str
+) -> None:
+    path = signed(*SMALL)
+    (path / "archive").mkdir(exist_ok=True)
+    (path / at).unlink(missing_ok=True)
+    (path / at).symlink_to(outside / "none")
+
+    done = run("make", "req-calico", cwd=path)
+
+    assert (done.returncode, f"`{at}` is a link" in done.stderr) == (2, True)
+    assert contents(outside) == {"doc.pem": b"precious"}
+
+
+@pytest.mark.parametrize(
+    "at", ["certs/.gitignore", "archive/.gitignore", "certs/ca.pem", "certs/trust.pem"]
+)
+def test_a_fifo_is_waited_for_by_nobody(signed: Factory, at: str) -> None:
+    path = signed(*SMALL)
+    (path / "archive").mkdir(exist_ok=True)
+    (path / at).unlink(missing_ok=True)
+    os.mkfifo(path / at)
+
+    done = subprocess.run(
+        ["make", "req"],
+        cwd=path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, f"`{at}` should be a file" in done.stderr) == (2, True)
+
+
+# --- a CA that is not what it should be
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_no_ca_follows_one_whose_key_is_not_here_today(
+    signed: Factory, tmp_path: Path, signer: str
+) -> None:
+    path = signed(*SMALL)
+    (tmp_path / "usb").mkdir()
+    (path / "certs/ca-key.pem").rename(tmp_path / "usb/ca-key.pem")
+    (path / "certs/ca-key.pem").symlink_to(tmp_path / "usb/ca-key.pem")
+    (tmp_path / "usb").rename(tmp_path / "unplugged")
+    before = contents(path)
+
+    done = run("make", "regenerate", cwd=path, YES="1", SIGNER=signer)
+
+    assert (done.returncode, "`certs/ca-key.pem` is not here" in done.stderr) == (2, True)
+    assert contents(path) == before
+    (tmp_path / "unplugged").rename(tmp_path / "usb")
+    make(path, "req")
+    verify(path, "certs/calico.pem")
+
+
+def test_an_empty_ca_certificate_does_not_get_into_the_record(signed: Factory) -> None:
+    path = signed(*SMALL)
+    (path / "certs/ca.pem").write_text("")
+    before = {each.name for each in path.glob("issued/*")}
+
+    done = run("make", cwd=path, SIGNER="cfssl")
+
+    assert (done.returncode, "`certs/ca.pem` is no certificate" in done.stderr) == (2, True)
+    assert {each.name for each in path.glob("issued/*")} == before
+
+
+@pytest.mark.parametrize("file", ["config/ca-csr.json", "tls-scaffold.json"])
+def test_a_ca_is_not_made_that_would_be_called_like_the_one_before(
+    signed: Factory, file: str
+) -> None:
+    path = signed(*SMALL)
+    text = (path / file).read_text()
+    changed = " ".join(text.split()) if "csr" in file else text.replace("ca_generation", "other")
+    (path / file).write_text(changed)
+    before = in_certs(path)
+
+    done = run("make", "regenerate", cwd=path, YES="1")
+
+    assert done.returncode == 2
+    assert f"error: `{file}` does not tell what the next CA is called" in done.stderr
+    assert in_certs(path) == before
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_new_ca_leaves_modes_as_they_are_and_a_way_back(signed: Factory, signer: str) -> None:
+    path = signed(*SMALL)
+    inventory = (path / "tls-scaffold.json").read_bytes()
+
+    make(path, "regenerate", YES="1", SIGNER=signer)
+
+    for file in ("tls-scaffold.json", "config/ca-csr.json"):
+        assert stat.S_IMODE((path / file).stat().st_mode) == 0o644
+    [shelf] = shelves(path)
+    assert (shelf / "tls-scaffold.json").read_bytes() == inventory
+
+
+def test_a_set_that_can_t_be_moved_is_kept_until_it_can(signed: Factory) -> None:
+    path = signed(*SMALL)
+    makefile = path / "Makefile"
+    makefile.write_text(makefile.read_text().replace("certs/calico.pem", "sub/calico.pem"))
+    (path / "sub").write_text("a file in the way")
+
+    done = run("make", "regenerate", cwd=path, YES="1", SIGNER="cfssl")
+    assert done.returncode == 2
+
+    (path / "sub").unlink()
+    make(path, SIGNER="cfssl")
+    verify(path, "sub/calico.pem")
+    verify(path, "certs/etcd1.pem")
+
+
+# --- what is told
+
+
+def test_nothing_that_steers_the_terminal_is_told_of_a_consumer(signed: Factory) -> None:
+    path = signed(*SMALL)
+    table = path / "COMPONENTS.md"
+    table.write_text(table.read_text().replace("renew its Secret", "\x1b[31mrenew its Secret"))
+
+    done = make(path, "req-calico", SIGNER="cfssl")
+
+    assert "renew its Secret" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_all_that_can_be_asked_for_is_listed(folder: Factory) -> None:
+    listed = make(folder(*SMALL), "help").stdout.splitlines()
+
+    assert [line.split()[0] for line in listed[:3]] == ["all", "req", "ca"]
+    assert listed[-1] == "req-calico    sign this one again"
+
+
+def test_a_target_that_is_not_there_is_no_success(signed: Factory) -> None:
+    done = run("make", "nonsense", cwd=signed(*SMALL), SIGNER="cfssl")
+
+    assert (done.returncode, done.stdout) == (2, "")
