@@ -221,6 +221,21 @@ def test_keys_that_are_put_back_into_a_clone_stay_out_of_git(
     assert (path / "certs/.gitignore").read_text() == "*\n"
 
 
+@pytest.mark.parametrize("words", [("make", "req", "SIGNER=cfssl"), SYNC])
+def test_drafts_of_killed_runs_do_not_stay_in_the_record(
+    signed: Factory, words: tuple[str, ...]
+) -> None:
+    path = signed(*SMALL)
+    [record] = path.glob("issued/ca-*.pem")
+    for name in (".draft.a1B2c3", f".{record.name}"):
+        (path / "issued" / name).write_text("half a")
+
+    done = run(*words, cwd=path)
+
+    assert done.returncode == 0, done.stderr
+    assert list(path.glob("issued/.*")) == []
+
+
 @pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
 def test_the_record_is_written_through_no_link(signed: Factory, outside: Path, signer: str) -> None:
     path = signed(*SMALL)

@@ -93,7 +93,7 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
 workshop() { # work = an empty folder in certs/, which is held while this process lives
     lock
     folder certs
-    rm -f issued/.draft.?????? # who makes one holds the lock
+    rm -f issued/.draft.?????? issued/.*.pem # drafts: who makes one holds the lock
     for each in certs/.work.*; do # of runs that were killed
         [ ! -d "$each" ] || { ! flock -n 8 || rm -rf "$each"; } 2>/dev/null 8<"$each" || :
     done

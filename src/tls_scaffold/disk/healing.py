@@ -17,7 +17,7 @@ from tls_scaffold.disk.moving import make_directories, move_over
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS, STATE
+from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS, ISSUED, STATE
 
 CERTIFICATE, KEY, CSR, TRUSTED = "ca.pem", "ca-key.pem", "ca.csr", "trust.pem"
 CA_FILES = (
@@ -39,6 +39,10 @@ def heal(folder: Path) -> None:
         make_private(certs)  # keys that were put back into a clone would get into git
     for place in (folder, folder / CERTS, folder / STATE):
         clear_leftovers(place)
+    record = folder / ISSUED
+    if not record.is_symlink():
+        for draft in (*record.glob(".draft.*"), *record.glob(".*.pem")):
+            draft.unlink(missing_ok=True)  # git would take it along
 
 
 def finish_set(folder: Path) -> None:
