@@ -20,7 +20,7 @@ LONGEST = 2**63  # Go counts nanoseconds in 64 bits
 
 
 def parse(text: str) -> timedelta | None:
-    """Return a duration such as `8760h` or `1h30m` as time.ParseDuration of Go reads it; None if it is none."""
+    """Return a duration such as `8760h` as Go's time.ParseDuration reads it; None if it is none."""
     if not WHOLE.fullmatch(text):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Words on a command line read as Go's flag package reads them: `-x v`, `-x=v`, `--x v`, `--x=v`."""
+"""Words of a command line as Go's flag package reads them: `-x v`, `-x=v`, `--x v`, `--x=v`."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a request's hosts become in a certificate: DNS names, e-mail addresses, IP addresses and URIs, as in Go."""
+"""What a request's hosts become in a certificate: DNS names, e-mail and IP addresses, URIs."""
 
 import re
 
@@ -19,8 +19,8 @@ KINDS = ("dns", "email", "ip", "uri")
 def classified(host: str) -> tuple[str, str]:
     """Return what cfssl 1.6.5 takes a host for (one of KINDS) and the value that it signs.
 
-    It asks net.ParseIP, net/mail.ParseAddress and net/url.ParseRequestURI in turn; what none of them
-    takes is a DNS name, unchecked.
+    It asks Go's net.ParseIP, net/mail.ParseAddress and net/url.ParseRequestURI in turn; what none
+    of them takes is a DNS name, unchecked.
     """
     address = canonical_address(host)
     if address:
@@ -28,12 +28,12 @@ def classified(host: str) -> tuple[str, str]:
     mail = _mail(host)
     if mail:
         return "email", mail
-    uri = gourl.written(host)
+    uri = gourl.canonical_uri(host)
     return ("dns", host) if uri is None else ("uri", uri)
 
 
 def _mail(host: str) -> str:
-    """Return the e-mail address in a host as Go takes it out of its quotes; empty if there is none."""
+    """Return the e-mail address in a host as Go takes it out of its quotes; empty if none."""
     found = EMAIL.fullmatch(host)
     local, _, domain = (found[1] or found[2] if found else "").rpartition("@")
     if domain.startswith("[") and not canonical_address(domain[1:-1]):
@@ -46,7 +46,7 @@ def _mail(host: str) -> str:
 def alternative_names(
     hosts: tuple[str, ...], *, is_ca: bool = False
 ) -> tuple[tuple[str, str], ...]:
-    """Return kind and value of each subject alternative name, in cfssl's order; a CA keeps only IP addresses."""
+    """Return kind and value of each SAN, in cfssl's order; a CA keeps only IP addresses."""
     names = sorted((classified(host) for host in hosts), key=lambda name: KINDS.index(name[0]))
     return tuple(name for name in names if name[0] == "ip" or not is_ca)
 
@@ -56,7 +56,7 @@ def refusal(host: str) -> str:
     kind, name = classified(host)
     if not name.isascii():
         return f"`{host}` is not ASCII"
-    if kind == "uri" and not gourl.host_is_a_name(gourl.host(name)):
+    if kind == "uri" and not gourl.is_readable_host(gourl.host_of(name)):
         return f"`{host}` is a URI with a malformed host"
     return ""
 

@@ -1,4 +1,4 @@
-"""`tls-scaffold cfssl` and `tls-scaffold cfssljson`: the command lines that folders have for cfssl."""
+"""`tls-scaffold cfssl` and `cfssljson`: the command lines that folders have for cfssl."""
 
 import sys
 from pathlib import Path
