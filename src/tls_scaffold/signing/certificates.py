@@ -66,7 +66,7 @@ class Certificate:
         names = self._extension(x509.SubjectAlternativeName)
         return tuple(str(name.value) for name in names or ())
 
-    @property
+    @cached_property
     def usages(self) -> tuple[str, ...]:
         """Key usages and extended usages, as a profile lists them."""
         bits = self._extension(x509.KeyUsage)
@@ -147,11 +147,13 @@ class Certificate:
         """Where its CA's certificate is to be found."""
         return self._access_urls(AuthorityInformationAccessOID.CA_ISSUERS)
 
+    @cached_property
+    def _extensions(self) -> dict[type[x509.ExtensionType], x509.ExtensionType]:
+        return {type(each.value): each.value for each in self.parsed.extensions}
+
     def _extension(self, kind: type[ExtensionT]) -> ExtensionT | None:
-        for extension in self.parsed.extensions:
-            if isinstance(extension.value, kind):
-                return extension.value
-        return None
+        value = self._extensions.get(kind)
+        return value if isinstance(value, kind) else None
 
     def _access_urls(self, method: x509.ObjectIdentifier) -> tuple[str, ...]:
         ways = self._extension(x509.AuthorityInformationAccess) or ()

@@ -118,7 +118,8 @@ def _csr(request: Request, key: PrivateKey) -> x509.CertificateSigningRequest:
     return builder.sign(key, signature_hash(key))
 
 
-def _name(subject: Iterable[tuple[str, tuple[str, ...]]]) -> x509.Name:
+@lru_cache(maxsize=16)  # certificate and CSR nearly always have the same
+def _name(subject: tuple[tuple[str, tuple[str, ...]], ...]) -> x509.Name:
     return x509.Name(
         x509.RelativeDistinguishedName([_attribute(oid, text) for text in texts])
         for oid, texts in subject
