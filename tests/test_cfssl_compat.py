@@ -378,12 +378,12 @@ def test_new_files_take_the_place_of_links_and_of_wide_open_keys(tmp_path: Path)
 
 
 def test_a_switch_can_be_taken_back_and_words_after_two_dashes_are_no_flags() -> None:
-    found = goflags.parse(
+    found = goflags.parse_flags(
         ["-initca", "-initca=false", "-cn", "a", "--cn=b", "--", "-x"], "p", ("cn",), ("initca",)
     )
     assert (found.texts, found.switches, found.rest) == ({"cn": "b"}, set(), ("-x",))
-    assert goflags.parse(["-", "-x"], "p", (), ()).rest == ("-", "-x")
-    assert goflags.parse(["-initca", "-bare=T"], "p", (), ("initca", "bare")).switches == {
+    assert goflags.parse_flags(["-", "-x"], "p", (), ()).rest == ("-", "-x")
+    assert goflags.parse_flags(["-initca", "-bare=T"], "p", (), ("initca", "bare")).switches == {
         "initca",
         "bare",
     }
@@ -399,7 +399,7 @@ def test_a_switch_can_be_taken_back_and_words_after_two_dashes_are_no_flags() ->
 )
 def test_a_flag_that_can_not_be_read_is_told(word: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        goflags.parse([word], "p", ("cn", "ca"), ("initca",))
+        goflags.parse_flags([word], "p", ("cn", "ca"), ("initca",))
     assert str(caught.value) == message
 
 

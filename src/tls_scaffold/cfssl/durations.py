@@ -24,7 +24,7 @@ def parse(text: str) -> timedelta | None:
     if not WHOLE.fullmatch(text):
         return None
     try:
-        nanoseconds = sum(_part(*part) for part in PART.findall(text))
+        nanoseconds = sum(_nanoseconds_of(*part) for part in PART.findall(text))
     except ValueError:  # Python reads no number of more than 4,300 digits
         return None
     if nanoseconds >= LONGEST:
@@ -32,7 +32,7 @@ def parse(text: str) -> timedelta | None:
     return timedelta(microseconds=(-nanoseconds if text.startswith("-") else nanoseconds) // 1000)
 
 
-def _part(whole: str, decimals: str, unit: str) -> int:
+def _nanoseconds_of(whole: str, decimals: str, unit: str) -> int:
     fraction = int(decimals or "0") * UNITS[unit] // int(10 ** len(decimals))
     return int(whole or "0") * UNITS[unit] + fraction
 

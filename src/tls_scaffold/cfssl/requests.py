@@ -84,7 +84,7 @@ class Request:
     @cached_property
     def csr_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The CSR's subject: OIDs and e-mail addresses stand last, and take the place of others."""
-        extra = [(oid, (text,)) for name in self.names for oid, text in _extra(name)]
+        extra = [(oid, (text,)) for name in self.names for oid, text in _extra_attributes(name)]
         taken = {oid for oid, _ in extra}
         return (
             *(attribute for attribute in self.plain_subject if attribute[0] not in taken),
@@ -120,7 +120,7 @@ class Request:
         return json.dumps(self.to_document(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _extra(name: Mapping[str, str]) -> list[tuple[str, str]]:
+def _extra_attributes(name: Mapping[str, str]) -> list[tuple[str, str]]:
     oids = [(oid, text) for oid, text in name.items() if oid not in NAME_WORDS]
     return [*oids, (EMAIL, name["E"])] if name.get("E") else oids
 

@@ -56,12 +56,12 @@ def sign(
     from tls_scaffold.commands import sign as command
 
     if into:
-        made = command.sign_set(folder, into, threads=jobs or 0, progress=_progress)
+        made = command.sign_set(folder, into, threads=jobs or 0, progress=_progress_bar)
         for line in made.commands.values():
             say(visible(line))
         return
     done = command.sign(
-        folder, names, force=force, own_lines=own_lines, threads=jobs or 0, progress=_progress
+        folder, names, force=force, own_lines=own_lines, threads=jobs or 0, progress=_progress_bar
     )
     if done.signed:
         say("\n".join(map(visible, _signed_lines(done))))
@@ -95,7 +95,7 @@ def _what_is_right(kept: int) -> str:
 
 
 @contextmanager
-def _progress(length: int) -> Iterator[Callable[[int], None]]:
+def _progress_bar(length: int) -> Iterator[Callable[[int], None]]:
     """Show a bar for a long run on a terminal, and nothing elsewhere."""
     if length <= WITH_A_BAR or not (sys.stderr and sys.stderr.isatty()):
         yield lambda _: None

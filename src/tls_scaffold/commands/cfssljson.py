@@ -29,14 +29,14 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
     older CA of that name is moved to `archive/`, and so is a key that may be a CA's. Raises
     UsageError for flags that it does not take, ScaffoldError if the input is not cfssl's.
     """
-    flags = goflags.parse(words, "cfssljson", ("f",), ("bare",))
+    flags = goflags.parse_flags(words, "cfssljson", ("f",), ("bare",))
     # cfssljson passes over the `-` that tutorials write.
     names = [word for word in flags.rest if word != STDIN]
     if len(names) > 1:
         raise UsageError("`cfssljson` takes one name for its files, after its flags")
     source = flags.texts.get("f", STDIN)
-    text = read_stdin() if source == STDIN else _text(folder / source)
-    document = _result(_document(text), bare="bare" in flags.switches)
+    text = read_stdin() if source == STDIN else _read_text(folder / source)
+    document = _unwrap(_parse_input(text), bare="bare" in flags.switches)
     # The files of `certs/` are called `certs/.pem` and so on.
     place, name = posixpath.split(names[0] if names else "cert")
     directory = folder / place
@@ -45,13 +45,13 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
         inside(folder, posixpath.join(place, f"{name}.pem"))
     if not directory.is_dir():
         raise ScaffoldError(f"`{directory}` is not a folder", hint="cfssljson makes none either")
-    contents = _contents(document)
+    contents = _contents_by_ending(document)
     notes = _save_ca(folder, directory, name, contents)
     pairs.put_pair(directory, name, contents)
     return notes
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         with telling(path, "read"):
             return path.read_bytes().decode()
@@ -104,7 +104,7 @@ def _is_key(path: Path) -> bool:
         return False
 
 
-def _document(text: str) -> dict[str, Any]:
+def _parse_input(text: str) -> dict[str, Any]:
     if not text.strip():
         raise ScaffoldError(
             "no certificate came in", hint="the command before this one failed, and said why above"
@@ -116,7 +116,7 @@ def _document(text: str) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _result(document: dict[str, Any], *, bare: bool) -> dict[str, Any]:
+def _unwrap(document: dict[str, Any], *, bare: bool) -> dict[str, Any]:
     """Return what is to be written: as it is, or out of the envelope of cfssl's API."""
     if bare:
         return document
@@ -133,7 +133,7 @@ def _result(document: dict[str, Any], *, bare: bool) -> dict[str, Any]:
     return result if isinstance(result, dict) else {}
 
 
-def _contents(document: dict[str, Any]) -> dict[str, bytes]:
+def _contents_by_ending(document: dict[str, Any]) -> dict[str, bytes]:
     """Return the files' contents by their endings."""
     contents: dict[str, bytes] = {}
     for ending, names in FIELDS.items():

@@ -30,9 +30,9 @@ def gencert(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -
 
     Raises UsageError for flags that it does not take, ScaffoldError where cfssl refuses too.
     """
-    flags = goflags.parse(words, "cfssl gencert", TEXT_FLAGS, SWITCHES)
+    flags = goflags.parse_flags(words, "cfssl gencert", TEXT_FLAGS, SWITCHES)
     path = _request_path(flags.rest)
-    text = read_stdin() if path == STDIN else _text(folder / path)
+    text = read_stdin() if path == STDIN else _read_text(folder / path)
     request = readers.request(text, "standard input" if path == STDIN else path)
     if "initca" in flags.switches:
         request = request.overridden(flags.texts.get("cn"), None)
@@ -56,11 +56,11 @@ def _request_path(words: Sequence[str]) -> str:
 
 def _make_ca(request: Request, path: str, folder: Path, key_path: str) -> Answer:
     now = signer.utc_now()
-    _refuse(path, mistakes.refusals(request, ca_profile(request), now, leaf=False))
-    key = read_private_key(_bytes(folder / key_path), key_path) if key_path else None
+    _raise_refusals(path, mistakes.refusals(request, ca_profile(request), now, leaf=False))
+    key = read_private_key(_read_bytes(folder / key_path), key_path) if key_path else None
     signed = signer.new_ca(request, now, key)
     silent = mistakes.silent_in_request(request, leaf=False)
-    return _answer(signed, path, silent, with_key=not key)
+    return _make_answer(signed, path, silent, with_key=not key)
 
 
 def _sign_leaf(request: Request, path: str, folder: Path, texts: dict[str, str]) -> Answer:
@@ -71,42 +71,44 @@ def _sign_leaf(request: Request, path: str, folder: Path, texts: dict[str, str])
         )
     config = SigningConfig()
     if texts.get("config"):
-        config = readers.signing_config(_text(folder / texts["config"]), texts["config"])
+        config = readers.signing_config(_read_text(folder / texts["config"]), texts["config"])
     name = texts.get("profile", "")
     profile = config.profile_or_default(name)
     now = signer.utc_now()
-    _refuse(path, mistakes.refusals(request, profile, now))
-    certificate, key = (_bytes(folder / texts[flag]) for flag in ("ca", "ca-key"))
+    _raise_refusals(path, mistakes.refusals(request, profile, now))
+    certificate, key = (_read_bytes(folder / texts[flag]) for flag in ("ca", "ca-key"))
     ca = issuer.load_ca(certificate, key, texts["ca"], texts["ca-key"])
     silent = (
         *mistakes.silent_in_request(request),
         *mistakes.silent_in_profile(config, name),
         *mistakes.outlives_ca(profile, ca.certificate.not_after, now),
     )
-    return _answer(signer.sign(request, profile, ca, now), path, silent, with_key=True)
+    return _make_answer(signer.sign(request, profile, ca, now), path, silent, with_key=True)
 
 
-def _answer(signed: signer.Signed, path: str, silent: Sequence[str], *, with_key: bool) -> Answer:
+def _make_answer(
+    signed: signer.Signed, path: str, silent: Sequence[str], *, with_key: bool
+) -> Answer:
     document = {"cert": signed.certificate.decode(), "csr": signed.csr.decode()}
     if with_key:
         document["key"] = signed.key.decode()
     return Answer(document, tuple(f"{path}: {each}" for each in silent))
 
 
-def _refuse(path: str, problems: Sequence[str]) -> None:
+def _raise_refusals(path: str, problems: Sequence[str]) -> None:
     if problems:
         raise ScaffoldError(
             f"`{path}` can't be signed", [f"{path}: {problem}" for problem in problems]
         )
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     with telling(path):
         return path.read_bytes()
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
-        return _bytes(path).decode()
+        return _read_bytes(path).decode()
     except UnicodeDecodeError as error:
         raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from None

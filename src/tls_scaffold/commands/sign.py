@@ -55,7 +55,7 @@ def sign(
                     raise refusal
                 done += planned.done
                 if not refusal:
-                    sign_round(planned, threads or _processors(), progress, tell=in_place.add)
+                    sign_round(planned, threads or _processor_count(), progress, tell=in_place.add)
         except (ScaffoldError, OSError) as error:
             if not in_place:
                 raise
@@ -77,7 +77,7 @@ def sign_set(folder: Path, into: str, *, threads: int, progress: Progress) -> Do
     target = inside(folder, into)
     own = _survey_makefile(folder).own
     planned = plan_round(folder, own, own, force=True, target=target)
-    sign_round(planned, threads or _processors(), progress, tell=lambda _: None)
+    sign_round(planned, threads or _processor_count(), progress, tell=lambda _: None)
     return planned.done
 
 
@@ -124,6 +124,6 @@ def _lines_left_to_make(text: str, unread: Collection[Unread]) -> tuple[tuple[st
     return tuple((places.unread(each), each.line) for each in unread)
 
 
-def _processors() -> int:
+def _processor_count() -> int:
     available = getattr(os, "sched_getaffinity", None)
     return len(available(0)) if available else os.cpu_count() or 1

@@ -42,7 +42,7 @@ def find_ca(folder: Path, certificate: str, key: str) -> Certificate | None:
             hint="put the CA's certificate and key back",
         )
     if _is_key_of_another(ca, folder / key):
-        raise issuer.unfitting(certificate, key)
+        raise issuer.mismatch_error(certificate, key)
     return ca
 
 

@@ -24,7 +24,9 @@ def differences(certificate: Certificate, request: Request, profile: Profile) ->
         *_differing_subject(certificate, request),
         *_differing_sets("hosts", (text for _, text in names), certificate.hosts),
         *_differing_values("key", str(certificate.key), str(request.key)),
-        *_differing_sets("usages", _known(profile.usages), _known(certificate.usages)),
+        *_differing_sets(
+            "usages", _known_usages(profile.usages), _known_usages(certificate.usages)
+        ),
         *_differing_lifetime(certificate, profile),
         *_differing_constraint(certificate, profile),
         *_differing_sets("crl_url", filter(None, [profile.crl_url]), certificate.crl_urls),
@@ -48,25 +50,29 @@ def _differing_sets(what: str, asked: Iterable[str], there: Iterable[str]) -> tu
 
 
 def _differing_subject(certificate: Certificate, request: Request) -> tuple[str, ...]:
-    asked, plain = (_pairs(subject) for subject in (request.subject, request.plain_subject))
+    asked, plain = (
+        _words_and_texts(subject) for subject in (request.subject, request.plain_subject)
+    )
     # cfssl 1.2 signs the plain one, without OIDs and e-mail addresses.
     if sorted(certificate.subject) in (asked, plain):
         return ()
     return (
         *_differing_values("CN", certificate.cn, request.cn),
-        *_differing_values("names", _names(certificate.subject), _names(asked)),
+        *_differing_values(
+            "names", _names_without_cn(certificate.subject), _names_without_cn(asked)
+        ),
     )
 
 
-def _pairs(subject: Iterable[tuple[str, tuple[str, ...]]]) -> list[tuple[str, str]]:
+def _words_and_texts(subject: Iterable[tuple[str, tuple[str, ...]]]) -> list[tuple[str, str]]:
     return sorted((WORDS.get(oid, oid), text) for oid, texts in subject for text in texts)
 
 
-def _names(subject: Iterable[tuple[str, str]]) -> str:
+def _names_without_cn(subject: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{word}={text}" for word, text in sorted(subject) if word != "CN")
 
 
-def _known(words: tuple[str, ...]) -> tuple[str, ...]:
+def _known_usages(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the usages that cfssl knows, of two words for one always the same."""
     return tuple(usages.word(meaning) for meaning in usages.meanings(words))
 
@@ -94,11 +100,11 @@ def _differing_constraint(certificate: Certificate, profile: Profile) -> tuple[s
         return ()
     return _differing_values(
         "CA",
-        _constraint(certificate.path_length, is_ca=certificate.is_ca),
-        _constraint(asked.path_length, is_ca=asked.is_ca),
+        _constraint_text(certificate.path_length, is_ca=certificate.is_ca),
+        _constraint_text(asked.path_length, is_ca=asked.is_ca),
     )
 
 
-def _constraint(path_length: int | None, *, is_ca: bool) -> str:
+def _constraint_text(path_length: int | None, *, is_ca: bool) -> str:
     kind = "CA" if is_ca else "no CA"
     return kind if path_length is None else f"{kind}, pathlen {path_length}"

@@ -98,7 +98,7 @@ def _sign_components(
 def _to_note(
     planned: Round, signed: Iterable[signer.Signed], record: Record
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the certificates that the record is to have, by their paths in it, as they are signed."""
+    """Yield what the record is to have, by its paths there, as one after another is signed."""
     for each, pair in zip(planned.wanted, signed, strict=True):
         if record.is_kept and each.signing.flags is not None:
             yield record.path(each.signing, pair.certificate, pair.key), pair.certificate

@@ -50,12 +50,12 @@ def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
             " and put others that are trusted into a file of their own",
         )
     if ca.key.public_key() != ca.certificate.parsed.public_key():
-        raise unfitting(place, key_place)
+        raise mismatch_error(place, key_place)
     signature_hash(ca.key)  # refuses a curve that can't sign
     return ca
 
 
-def unfitting(place: str, key_place: str) -> ScaffoldError:
+def mismatch_error(place: str, key_place: str) -> ScaffoldError:
     """Return the error for a CA whose two halves, by their paths, are of two CAs."""
     return ScaffoldError(
         f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together"

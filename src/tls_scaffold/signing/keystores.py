@@ -53,7 +53,7 @@ def key_store(
     certificate, key_place = read(certificate_pem, f"{output}.pem"), f"{output}-key.pem"
     # Java looks for an issuer by its name alone: another CA of the same name would do, such as
     # `make regenerate` makes.
-    above = [ca.parsed for ca in _chain(certificate, cas)]
+    above = [ca.parsed for ca in _chain_above(certificate, cas)]
     key = read_private_key(key_pem, key_place)
     try:
         return serialize_key_and_certificates(
@@ -74,7 +74,7 @@ def trust_store(cas: Collection[Certificate], password: bytes) -> bytes:
     return serialize_java_truststore(trusted, BestAvailableEncryption(password))
 
 
-def _chain(certificate: Certificate, cas: Collection[Certificate]) -> Iterator[Certificate]:
+def _chain_above(certificate: Certificate, cas: Collection[Certificate]) -> Iterator[Certificate]:
     """Yield the CA that signed a certificate, the one that signed that, and so on, each once."""
     rest, link = list(dict.fromkeys(cas)), certificate
     while above := [ca for ca in rest if signed_by(link, ca)]:

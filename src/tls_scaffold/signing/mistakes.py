@@ -59,10 +59,10 @@ def _profile_refusals(profile: Profile, now: datetime) -> tuple[str, ...]:
 
 def _usage_refusals(profile: Profile) -> Iterator[str]:
     if not meanings(profile.usages):
-        yield f"{_place(profile)}: it grants no usage"
+        yield f"{_place_of(profile)}: it grants no usage"
     for usage in NEED_KEY_AGREEMENT:
         if usage in profile.usages and "key agreement" not in profile.usages:
-            yield f"{_place(profile)}: usages: `{usage}` without `key agreement`: {UNABLE}"
+            yield f"{_place_of(profile)}: usages: `{usage}` without `key agreement`: {UNABLE}"
 
 
 def _lifetime_refusals(profile: Profile, now: datetime) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _lifetime_refusals(profile: Profile, now: datetime) -> Iterator[str]:
             else f"expiry `{profile.expiry}`"
         )
         life = f"over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
-        yield f"{_place(profile)}: {field}: {life}: {UNABLE}"
+        yield f"{_place_of(profile)}: {field}: {life}: {UNABLE}"
 
 
 def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
         return (f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})",)
     profile = config.profile_or_default(name)
     return tuple(
-        f"{_place(profile)}: usages: `{usage}` is unknown: cfssl drops it"
+        f"{_place_of(profile)}: usages: `{usage}` is unknown: cfssl drops it"
         for usage in profile.usages
         if usage not in KNOWN
     )
@@ -134,8 +134,8 @@ def outlives_ca(profile: Profile, ca_end: datetime, now: datetime) -> tuple[str,
     if end <= ca_end:
         return ()
     beyond = f"{durations.text(end - ca_end)} (the CA ends {ca_end:%Y-%m-%d %H:%M} UTC)"
-    return (f"{_place(profile)}: would outlive the CA by {beyond}",)
+    return (f"{_place_of(profile)}: would outlive the CA by {beyond}",)
 
 
-def _place(profile: Profile) -> str:
+def _place_of(profile: Profile) -> str:
     return f"profile `{profile.name or 'default'}`"

@@ -21,7 +21,7 @@ TIME = "%Y-%m-%d %H:%M UTC"
 def read_cas(pem: bytes, path: str) -> tuple[tuple[Certificate, ...], list[str]]:
     """Return the CAs in a PEM, several while one follows another, and what is wrong with it."""
     problems: list[str] = []
-    return _read(certificates.read_all, pem, path, problems) or (), problems
+    return _read_or_note(certificates.read_all, pem, path, problems) or (), problems
 
 
 def pair_faults(
@@ -30,8 +30,8 @@ def pair_faults(
     """Say what keeps the pair `output`.pem from being used where `cas` are trusted, a line each."""
     path, key_path = f"{output}.pem", f"{output}-key.pem"
     problems: list[str] = []
-    certificate = _read(certificates.read, certificate_pem, path, problems)
-    key = _read(read_private_key, key_pem, key_path, problems)
+    certificate = _read_or_note(certificates.read, certificate_pem, path, problems)
+    key = _read_or_note(read_private_key, key_pem, key_path, problems)
     if certificate and key and key.public_key() != certificate.parsed.public_key():
         problems.append(f"`{key_path}` is not the key of `{path}`")
     if certificate and cas and not any(signed_by(certificate, ca) for ca in cas):
@@ -54,7 +54,7 @@ def outside_lifetime(pems: Mapping[str, bytes], now: datetime) -> list[str]:
     return expired + not_yet_valid
 
 
-def _read(
+def _read_or_note(
     reader: Callable[[bytes, str], Value], pem: bytes, path: str, problems: list[str]
 ) -> Value | None:
     try:

@@ -99,13 +99,13 @@ class _Planner:
         request = request.overridden(signing.cn, signing.hostname)
         # These are told even where the certificate is what was asked for in error.
         self.problems += _silent_mistakes(signing, request)
-        profile = self._profile(signing, config)
+        profile = self._profile_of(signing, config)
         self.problems += _name_problems(signing)
-        directory = self._directory(signing)
+        directory = self._directory_of(signing)
         pem = key = b""
         if directory.is_there:
-            pem = _content(f"{self._folder}/{signing.output}.pem")
-            key = _content(f"{self._folder}/{signing.output}-key.pem")
+            pem = _content_or_empty(f"{self._folder}/{signing.output}.pem")
+            key = _content_or_empty(f"{self._folder}/{signing.output}-key.pem")
         reasons = self._reasons(signing, request, profile, pem, key)
         if not reasons:
             return None
@@ -113,8 +113,8 @@ class _Planner:
         self.problems += [f"{signing.name}: {each}" for each in directory.problems(signing.output)]
         return Wanted(signing, request, profile, reasons)
 
-    def _profile(self, signing: Signing, config: SigningConfig) -> Profile:
-        """Return the profile of a component; what is wrong with it is noted when it first is met."""
+    def _profile_of(self, signing: Signing, config: SigningConfig) -> Profile:
+        """Return the profile of a component; what is wrong with it is noted the first time."""
         place = signing.config or signing.name
         name = signing.profile
         if (place, name) not in self._profiles:
@@ -123,7 +123,7 @@ class _Planner:
             self.problems += [f"{place}: {problem}" for problem in problems]
         return self._profiles[place, name]
 
-    def _directory(self, signing: Signing) -> OutputDirectory:
+    def _directory_of(self, signing: Signing) -> OutputDirectory:
         path = signing.output.rpartition("/")[0]
         if path not in self._directories:
             self._directories[path] = OutputDirectory(self._folder, signing.output)
@@ -192,7 +192,7 @@ def _name_problems(signing: Signing) -> Iterator[str]:
         yield f"{signing.name}: `{path}` is the name of a key"
 
 
-def _content(path: str) -> bytes:
+def _content_or_empty(path: str) -> bytes:
     """Return what a file holds; none where it is missing or no plain file, of which others tell."""
     try:
         return plain(path, path)

@@ -59,9 +59,9 @@ class Record:
         config, ca = (CONFIG, CA) if signing.flags is not None else (signing.config, signing.ca)
         return (
             digits(flags.encode())
-            + self._sum(self._folder, signing.request)
-            + self._sum(self._folder, config)
-            + self._sum(self._target, ca)
+            + self._digits_of(self._folder, signing.request)
+            + self._digits_of(self._folder, config)
+            + self._digits_of(self._target, ca)
         )
 
     def path(self, signing: Signing, certificate: bytes, key: bytes) -> str:
@@ -78,21 +78,19 @@ class Record:
 
         Another one is made for nobody. Of several the newest is told.
         """
-        found = {
-            path: self._certificate(path) for path in self._paths if PATH_OF_CA.fullmatch(path)
-        }
+        found = {path: self._read_ca(path) for path in self._paths if PATH_OF_CA.fullmatch(path)}
         if not found:
             return
-        path, newest = max(found.items(), key=lambda each: _age(each[1]))
+        path, newest = max(found.items(), key=lambda each: _age_of_ca(each[1]))
         raise ScaffoldError(
             f"the CA of this folder is not in `certs`: `{path}` is its certificate",
-            _describe(newest) if newest else (),
+            _describe_ca(newest) if newest else (),
             LOST_HINT,
         )
 
     def note_ca(self) -> None:
         """Note the CA that is there; make `certs/trust.pem` if others have none to trust yet."""
-        pem = _content(self._target / CA)
+        pem = _content_or_none(self._target / CA)
         if not pem or KEY_MARK in pem:
             return
         self.note({ca_path(pem): pem})
@@ -141,27 +139,27 @@ class Record:
             raise
         self._paths.update(temporary)
 
-    def _certificate(self, path: str) -> Certificate | None:
+    def _read_ca(self, path: str) -> Certificate | None:
         try:
-            return certificates.read(_content(self._target / path) or b"", path)
+            return certificates.read(_content_or_none(self._target / path) or b"", path)
         except ScaffoldError:
             return None
 
-    def _sum(self, place: Path, path: str) -> str:
+    def _digits_of(self, place: Path, path: str) -> str:
         if path not in self._sums:
-            content = _content(f"{place}/{path}") if path else None
+            content = _content_or_none(f"{place}/{path}") if path else None
             self._sums[path] = "" if content is None else digits(content)
         return self._sums[path]
 
 
-def _content(path: str | Path) -> bytes | None:
+def _content_or_none(path: str | Path) -> bytes | None:
     try:
         return plain(path, str(path))
     except (OSError, ScaffoldError):
         return None
 
 
-def _age(ca: Certificate | None) -> tuple[float, int, str]:
+def _age_of_ca(ca: Certificate | None) -> tuple[float, int, str]:
     """Return what is greater for a newer CA.
 
     Within the minute that dates are rounded to the number in its CN tells.
@@ -169,7 +167,7 @@ def _age(ca: Certificate | None) -> tuple[float, int, str]:
     return (ca.not_before.timestamp(), len(ca.cn), ca.cn) if ca else (0, 0, "")
 
 
-def _describe(ca: Certificate) -> tuple[str, ...]:
+def _describe_ca(ca: Certificate) -> tuple[str, ...]:
     return (
         f"subject: {', '.join(f'{word}={text}' for word, text in ca.subject)}",
         f"end: {ca.not_after:%Y-%m-%d %H:%M} UTC",

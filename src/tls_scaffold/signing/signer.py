@@ -54,28 +54,30 @@ def new_ca(request: Request, now: datetime, key: PrivateKey | None = None) -> Si
 
     Raises ScaffoldError for what can't stand in a certificate.
     """
-    with _telling(request):
-        return _sign(request, ca_profile(request), key or make_key(request.key), None, now)
+    with _as_scaffold_error(request):
+        return _sign_certificate(
+            request, ca_profile(request), key or make_key(request.key), None, now
+        )
 
 
 def sign(request: Request, profile: Profile, ca: CA, now: datetime) -> Signed:
     """Make a key, its CSR, and a certificate signed by `ca`; ScaffoldError as `new_ca`."""
-    with _telling(request):
-        return _sign(request, profile, make_key(request.key), ca, now)
+    with _as_scaffold_error(request):
+        return _sign_certificate(request, profile, make_key(request.key), ca, now)
 
 
 @contextmanager
-def _telling(request: Request) -> Iterator[None]:
+def _as_scaffold_error(request: Request) -> Iterator[None]:
     try:
         yield
     except (ValueError, OverflowError, TypeError) as error:
         raise ScaffoldError(f"`{request.cn}` can't be signed", [str(error)]) from error
 
 
-def _sign(
+def _sign_certificate(
     request: Request, profile: Profile, key: PrivateKey, ca: CA | None, now: datetime
 ) -> Signed:
-    subject = _name(request.subject)
+    subject = _x509_name(request.subject)
     begin, end = _validity(profile, now)
     builder = (
         x509.CertificateBuilder()
@@ -94,7 +96,7 @@ def _sign(
     certificate = builder.sign(signing_key, signature_hash(signing_key))
     return Signed(
         certificate=certificate.public_bytes(Encoding.PEM),
-        csr=_csr(request, key).public_bytes(Encoding.PEM),
+        csr=_sign_csr(request, key).public_bytes(Encoding.PEM),
         key=pem_of_key(key),
     )
 
@@ -104,9 +106,9 @@ def _validity(profile: Profile, now: datetime) -> tuple[datetime, datetime]:
     return profile.validity(now)
 
 
-def _csr(request: Request, key: PrivateKey) -> x509.CertificateSigningRequest:
+def _sign_csr(request: Request, key: PrivateKey) -> x509.CertificateSigningRequest:
     """Return the CSR; unlike the certificate it has all of a CA's hosts, and its own order."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(_name(request.csr_subject))
+    builder = x509.CertificateSigningRequestBuilder().subject_name(_x509_name(request.csr_subject))
     if request.hosts:
         names = _alternative_names(alternative_names(request.hosts))
         builder = builder.add_extension(names, critical=False)
@@ -119,15 +121,15 @@ def _csr(request: Request, key: PrivateKey) -> x509.CertificateSigningRequest:
 
 
 @lru_cache(maxsize=16)  # certificate and CSR nearly always have the same
-def _name(subject: tuple[tuple[str, tuple[str, ...]], ...]) -> x509.Name:
+def _x509_name(subject: tuple[tuple[str, tuple[str, ...]], ...]) -> x509.Name:
     return x509.Name(
-        x509.RelativeDistinguishedName([_attribute(oid, text) for text in texts])
+        x509.RelativeDistinguishedName([_name_attribute(oid, text) for text in texts])
         for oid, texts in subject
     )
 
 
 @lru_cache(maxsize=1024)
-def _attribute(oid: str, text: str) -> "x509.NameAttribute[str]":
+def _name_attribute(oid: str, text: str) -> "x509.NameAttribute[str]":
     # cfssl chooses a string type by the text; the library's public API, by the attribute.
     kind = _ASN1Type.PrintableString if PRINTABLE.issuperset(text) else _ASN1Type.UTF8String
     return x509.NameAttribute(x509.ObjectIdentifier(oid), text, kind, _validate=False)
@@ -137,7 +139,7 @@ def _extensions(
     request: Request, profile: Profile, key: PrivateKey, issuer: CA | None
 ) -> Iterator[Extension]:
     """Yield the extensions in the order of Go's crypto/x509; `issuer` is whose key is named."""
-    yield from _usages(profile.usages)
+    yield from _usage_extensions(profile.usages)
     constraint = profile.constraint
     yield x509.BasicConstraints(ca=constraint.is_ca, path_length=constraint.path_length), True
     yield x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
@@ -156,7 +158,7 @@ def _extensions(
 
 
 @lru_cache(maxsize=16)
-def _usages(words: tuple[str, ...]) -> tuple[Extension, ...]:
+def _usage_extensions(words: tuple[str, ...]) -> tuple[Extension, ...]:
     asked = meanings(words)
     fields = {each: each in asked for each in KEY_USAGE_FIELDS}
     extended = [x509.ObjectIdentifier(oid) for oid in asked if oid not in fields]
