@@ -1,5 +1,4 @@
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -14,8 +13,7 @@ from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.profiles import Constraint, Profile, SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing import certificates, fitting, issuer, keys, likeness, signer, silences
+from tls_scaffold.signing import certificates, issuer, keys, matching, mistakes, signer
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.words import Key
@@ -98,7 +96,7 @@ def test_a_certificate_without_extensions_has_none(tmp_path: Any) -> None:
     )
     assert (found.is_ca, found.path_length, found.key) == (False, None, Key("ed25519", 0))
     assert found.issuer_key_id == b""
-    assert fitting.key_fits(found, (tmp_path / "k").read_bytes())
+    assert matching.key_fits(found, (tmp_path / "k").read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -122,14 +120,14 @@ def test_tells_whose_key_and_whose_ca() -> None:
     found, signed = sign()
     stranger = new_ca()
     other = sign()[1]
-    for fits in (fitting.key_fits, fitting.key_seems_to_fit):
+    for fits in (matching.key_fits, matching.key_seems_to_fit):
         assert fits(found, signed.key)
         assert not fits(found, other.key)
         assert not fits(found, b"rubbish")
         assert not fits(
             found, b"-----BEGIN EC PRIVATE KEY-----\nQUJD\n-----END EC PRIVATE KEY-----\n"
         )
-    for issued in (fitting.signed_by, fitting.names_as_issuer):
+    for issued in (matching.signed_by, matching.names_as_issuer):
         assert issued(found, CA.certificate)
         assert not issued(found, stranger.certificate)
         assert not issued(CA.certificate, found)
@@ -139,15 +137,15 @@ def test_a_ca_is_told_by_the_key_that_is_named_and_by_its_signature_where_none_i
     found, _ = sign()
     forged = Certificate(found.der[:-1] + bytes([found.der[-1] ^ 1]))
     assert (
-        fitting.signed_by(forged, CA.certificate),
-        fitting.seems_signed_by(forged, CA.certificate),
+        matching.signed_by(forged, CA.certificate),
+        matching.seems_signed_by(forged, CA.certificate),
     ) == (False, True)
-    assert not fitting.seems_signed_by(found, new_ca().certificate)
+    assert not matching.seems_signed_by(found, new_ca().certificate)
     namesake, _ = sign(replace(REQUEST, cn="CA"))
     forged = Certificate(namesake.der[:-1] + bytes([namesake.der[-1] ^ 1]))
-    assert fitting.seems_signed_by(namesake, CA.certificate)
-    assert not fitting.seems_signed_by(forged, CA.certificate)
-    assert not fitting.seems_signed_by(namesake, new_ca().certificate)
+    assert matching.seems_signed_by(namesake, CA.certificate)
+    assert not matching.seems_signed_by(forged, CA.certificate)
+    assert not matching.seems_signed_by(namesake, new_ca().certificate)
 
 
 def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(
@@ -162,8 +160,8 @@ def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(
         )
 
     asked = Mock(return_value=False)
-    monkeypatch.setattr(fitting, "key_fits", asked)
-    assert fitting.key_seems_to_fit(found, key_of(b"x" + point))
+    monkeypatch.setattr(matching, "key_fits", asked)
+    assert matching.key_seems_to_fit(found, key_of(b"x" + point))
     assert not asked.called
     without = [
         key_of(der)
@@ -174,13 +172,13 @@ def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(
             b"x" + point[:-1] + bytes([point[-1] ^ 1]),
         )
     ]
-    assert not any(fitting.key_seems_to_fit(found, pem) for pem in without)
+    assert not any(matching.key_seems_to_fit(found, pem) for pem in without)
     assert asked.call_args_list == [call(found, pem) for pem in without]
     asked = Mock(return_value=True)
-    monkeypatch.setattr(fitting, "key_fits", asked)
+    monkeypatch.setattr(matching, "key_fits", asked)
     encrypted = signed.key.replace(b"KEY-----\n", b"KEY-----\nProc-Type: 4,ENCRYPTED\n\n", 1)
     others = [encrypted, key_of(b"x" + point, "PRIVATE KEY"), b""]
-    assert all(fitting.key_seems_to_fit(found, pem) for pem in others)
+    assert all(matching.key_seems_to_fit(found, pem) for pem in others)
     assert asked.call_args_list == [call(found, pem) for pem in others]
 
 
@@ -188,8 +186,8 @@ def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(
 def test_keys_of_every_kind_are_read_back(key: Key) -> None:
     found, signed = sign(replace(REQUEST, key=key))
     assert found.key == key
-    assert fitting.key_seems_to_fit(found, signed.key)
-    assert keys.pem(keys.private_key(signed.key, "k")) == signed.key
+    assert matching.key_seems_to_fit(found, signed.key)
+    assert keys.pem_of_key(keys.read_private_key(signed.key, "k")) == signed.key
 
 
 @pytest.mark.parametrize(
@@ -272,7 +270,10 @@ def test_says_in_words_where_a_certificate_differs(
             {"E": "a@b.c"},
             {},
             (
-                "names: `1.2.840.113549.1.9.1=a@b.c, C=DE, O=One, OU=a, b`, asked `C=DE, O=One, OU=a, b`",
+                (
+                    "names: `1.2.840.113549.1.9.1=a@b.c, C=DE, O=One, OU=a, b`, asked `C=DE, "
+                    "O=One, OU=a, b`"
+                ),
             ),
         ),
         (
@@ -310,8 +311,8 @@ def test_a_profile_that_makes_cas_keeps_addresses_alone() -> None:
 def test_a_namesake_of_the_ca_gets_no_authority_key_identifier_as_in_go() -> None:
     found, _ = sign(replace(REQUEST, cn="CA"))
     assert found.issuer_key_id == b""
-    assert fitting.signed_by(found, CA.certificate)
-    assert fitting.names_as_issuer(found, CA.certificate)
+    assert matching.signed_by(found, CA.certificate)
+    assert matching.names_as_issuer(found, CA.certificate)
 
 
 def test_an_encrypted_key_needs_its_password(
@@ -324,129 +325,10 @@ def test_an_encrypted_key_needs_its_password(
     ).encode()
     monkeypatch.delenv(keys.PASSWORD, raising=False)
     with pytest.raises(ScaffoldError, match="`k` can't be read as a private key"):
-        keys.private_key(encrypted, "k")
+        keys.read_private_key(encrypted, "k")
     monkeypatch.setenv(keys.PASSWORD, "secret")
-    assert keys.pem(keys.private_key(encrypted, "k")) == signed.key
-    assert keys.pem(keys.private_key(signed.key, "k")) == signed.key
-
-
-USER = Request(cn="user", key=SMALL, names=NAMES)
-CLIENT = Profile("client", ("signing", "client auth"), "8760h")
-
-
-@pytest.mark.parametrize("cn", ["user2", "a much longer name", "müller", "x" * 64])
-@pytest.mark.parametrize("expiry", ["8760h", "876000h"])
-def test_a_likeness_is_seen_whatever_the_cn(cn: str, expiry: str) -> None:
-    profile = replace(CLIENT, expiry=expiry)
-    pattern = likeness.pattern(sign(USER, profile)[0], profile)
-    assert pattern
-    signed = signer.sign(replace(USER, cn=cn), profile, CA, NOW + timedelta(days=3))
-    assert pattern.fits(cn, signed.certificate, signed.key)
-    assert not pattern.fits(f"{cn[:-1]}!", signed.certificate, signed.key)
-    assert not pattern.fits(cn, signed.certificate, sign(USER)[1].key)
-    assert not pattern.fits(cn, signed.certificate, b"")
-    assert not pattern.fits(cn, b"", signed.key)
-
-
-@pytest.mark.filterwarnings("ignore:Attribute's length")
-@pytest.mark.parametrize("letter", ["a", "é", "€"])
-def test_a_likeness_is_seen_at_every_length_that_der_writes_in_its_own_way(letter: str) -> None:
-    short, long = (
-        likeness.pattern(sign(replace(USER, cn=cn), CLIENT)[0], CLIENT) for cn in ("a", letter * 40)
-    )
-    assert short
-    assert long
-    for length in range(1, 65):
-        signed = signer.sign(replace(USER, cn=letter * length), CLIENT, CA, NOW)
-        fits = [
-            pattern.fits(letter * length, signed.certificate, signed.key)
-            for pattern in (short, long)
-        ]
-        assert fits == [True, True], length
-
-
-@pytest.mark.parametrize(
-    ("begin", "end"),
-    [
-        ("1950-06-07T08:09:10Z", "2049-12-31T23:59:59Z"),
-        ("1999-12-31T23:59:58Z", "2050-01-02T03:04:05Z"),
-        ("2050-01-01T00:00:00Z", "9999-12-31T23:59:59Z"),
-    ],
-)
-def test_the_life_of_a_pattern_is_the_certificate_s_in_either_form_of_time(
-    begin: str, end: str
-) -> None:
-    found, signed = sign(USER, replace(CLIENT, not_before=begin, not_after=end))
-    likeness._lifetime.cache_clear()  # it may know these from an earlier run in this process
-    pattern = likeness.pattern(found, CLIENT)
-    assert pattern
-    assert (
-        pattern.lifetime
-        == found.lifetime
-        == datetime.fromisoformat(end[:-1]) - datetime.fromisoformat(begin[:-1])
-    )
-    assert pattern.fits("user", signed.certificate, signed.key)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda: (replace(USER, hosts=("a",)), CLIENT, CA),
-        lambda: (replace(USER, names=()), CLIENT, CA),
-        lambda: (replace(USER, key=Key("ecdsa", 384)), CLIENT, CA),
-        lambda: (replace(USER, serial_number="1"), CLIENT, CA),
-        lambda: (USER, replace(CLIENT, usages=("signing", "server auth")), CA),
-        lambda: (USER, replace(CLIENT, expiry="8761h"), CA),
-        lambda: (USER, replace(CLIENT, crl_url="http://c/"), CA),
-        lambda: (USER, CLIENT, new_ca()),
-        lambda: (USER, CLIENT, new_ca(replace(CA_REQUEST, cn="other"))),
-    ],
-)
-def test_what_differs_in_more_than_the_cn_is_no_likeness(
-    change: Callable[[], tuple[Request, Profile, issuer.CA]],
-) -> None:
-    pattern = likeness.pattern(sign(USER, CLIENT)[0], CLIENT)
-    assert pattern
-    _, signed = sign(*change())
-    assert not pattern.fits("user", signed.certificate, signed.key)
-
-
-def test_components_are_of_one_kind_whatever_their_cn_and_their_name() -> None:
-    one = Signing("a", "req", "a.json", "certs/a", profile="client")
-    kind = likeness.kind(one, '{"CN": "a", "hosts": []}')
-    assert kind
-    assert kind == likeness.kind(
-        replace(one, name="b", output="certs/b"), '{"CN": "b", "hosts": []}'
-    )
-    assert kind.cn == "a"
-    for other in (
-        replace(one, profile=""),
-        replace(one, config="c.json"),
-        replace(one, ca="certs/b.pem"),
-    ):
-        assert kind != likeness.kind(other, '{"CN": "a", "hosts": []}')
-    assert kind != likeness.kind(one, '{"CN": "a", "hosts": ["a"]}')
-    for odd in (replace(one, cn="x"), replace(one, hostname="x"), replace(one, unknown=("-x",))):
-        assert likeness.kind(odd, '{"CN": "a"}') is None
-    assert likeness.kind(one, "{}") is None
-
-
-def test_unusual_certificates_and_requests_make_no_pattern() -> None:
-    assert likeness.pattern(sign(replace(USER, key=Key("ed25519", 0)), CLIENT)[0], CLIENT) is None
-    assert likeness.pattern(sign(replace(USER, cn=""), CLIENT)[0], CLIENT) is None
-    assert likeness.of_request('{"CN": "a", "hosts": []}') == ("a", "{'hosts': []}")
-    assert likeness.of_request('{"CN": "%s"}' % ("x" * 64)) == ("x" * 64, "{}")
-    for text in (
-        '{"CN": "a\\ud800"}',
-        "",
-        "[]",
-        "{}",
-        '{"CN": 5}',
-        '{"CN": ""}',
-        '{"CN": "%s"}' % ("x" * 65),
-        "[" * 10**5,
-    ):
-        assert likeness.of_request(text) is None
+    assert keys.pem_of_key(keys.read_private_key(encrypted, "k")) == signed.key
+    assert keys.pem_of_key(keys.read_private_key(signed.key, "k")) == signed.key
 
 
 OVER = "over (2030-01-01 00:00 UTC) before it begins (2030-01-01 00:00 UTC)"
@@ -454,12 +336,12 @@ OVER = "over (2030-01-01 00:00 UTC) before it begins (2030-01-01 00:00 UTC)"
 
 def test_only_keys_with_a_meaning_are_signed() -> None:
     profile = replace(PROFILE, usages=("signing", "decipher only"))
-    words = f"profile `p`: usages: `decipher only` without `key agreement`: {silences.UNABLE}"
-    assert silences.refusals(REQUEST, profile, NOW) == (words,)
-    assert silences.refusals(REQUEST, replace(PROFILE, usages=("sign",)), NOW) == (
+    words = f"profile `p`: usages: `decipher only` without `key agreement`: {mistakes.UNABLE}"
+    assert mistakes.refusals(REQUEST, profile, NOW) == (words,)
+    assert mistakes.refusals(REQUEST, replace(PROFILE, usages=("sign",)), NOW) == (
         "profile `p`: it grants no usage",
     )
-    assert silences.silences(CA_REQUEST, leaf=False) == ()
+    assert mistakes.silent_in_request(CA_REQUEST, leaf=False) == ()
 
 
 @pytest.mark.parametrize(
@@ -489,13 +371,13 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
         (
             replace(REQUEST, names=({"O": "x"}, {"O": "y"}, {"O": "x"})),
             PROFILE,
-            (f"names: O `x` stands twice: {silences.UNABLE}",),
+            (f"names: O `x` stands twice: {mistakes.UNABLE}",),
         ),
         (
             REQUEST,
             replace(PROFILE, usages=("encipher only", "decipher only")),
             tuple(
-                f"profile `p`: usages: `{each} only` without `key agreement`: {silences.UNABLE}"
+                f"profile `p`: usages: `{each} only` without `key agreement`: {mistakes.UNABLE}"
                 for each in ("encipher", "decipher")
             ),
         ),
@@ -503,8 +385,8 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
             REQUEST,
             replace(PROFILE, not_before="2030-01-01T00:00:00Z", expiry="-1h"),
             (
-                "profile `p`: expiry `-1h`: over (2029-12-31 23:00 UTC) before it begins (2030-01-01 00:00 UTC): "
-                + silences.UNABLE,
+                "profile `p`: expiry `-1h`: over (2029-12-31 23:00 UTC) before it begins "
+                "(2030-01-01 00:00 UTC): " + mistakes.UNABLE,
             ),
         ),
         (
@@ -515,7 +397,7 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
                 not_before="2030-01-01T00:00:00Z",
                 not_after="2030-01-01T00:00:00Z",
             ),
-            (f"profile `default`: not_after `2030-01-01T00:00:00Z`: {OVER}: {silences.UNABLE}",),
+            (f"profile `default`: not_after `2030-01-01T00:00:00Z`: {OVER}: {mistakes.UNABLE}",),
         ),
         (
             REQUEST,
@@ -527,7 +409,7 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
 def test_what_cfssl_refuses_is_told_and_nothing_else(
     request_: Request, profile: Profile, words: tuple[str, ...]
 ) -> None:
-    assert silences.refusals(request_, profile, NOW) == words
+    assert mistakes.refusals(request_, profile, NOW) == words
 
 
 @pytest.mark.parametrize(
@@ -539,7 +421,7 @@ def test_what_cfssl_refuses_is_told_and_nothing_else(
 )
 def test_a_ca_without_a_subject_is_refused(request_: Request) -> None:
     words = "no subject: `CN` and `names` are empty"
-    assert silences.refusals(request_, ca_profile(request_), NOW, leaf=False) == (words,)
+    assert mistakes.refusals(request_, ca_profile(request_), NOW, leaf=False) == (words,)
 
 
 @pytest.mark.parametrize(
@@ -566,7 +448,7 @@ def test_a_ca_without_a_subject_is_refused(request_: Request) -> None:
 def test_what_cfssl_passes_over_in_silence_is_told(
     request_: Request, words: tuple[str, ...]
 ) -> None:
-    assert silences.silences(request_) == words
+    assert mistakes.silent_in_request(request_) == words
 
 
 @pytest.mark.parametrize(
@@ -580,14 +462,18 @@ def test_what_no_certificate_can_hold_is_told_and_no_traceback(request_: Request
 
 
 def test_a_life_beyond_the_cas_is_measured() -> None:
-    assert silences.outlives(PROFILE, CA.certificate, NOW) == ()
-    assert silences.outlives(replace(PROFILE, expiry="87600h"), CA.certificate, NOW) == ()
+    assert mistakes.outlives_ca(PROFILE, CA.certificate.not_after, NOW) == ()
     assert (
-        silences.outlives(replace(PROFILE, not_after="1949-01-01T00:00:00Z"), CA.certificate, NOW)
+        mistakes.outlives_ca(replace(PROFILE, expiry="87600h"), CA.certificate.not_after, NOW) == ()
+    )
+    assert (
+        mistakes.outlives_ca(
+            replace(PROFILE, not_after="1949-01-01T00:00:00Z"), CA.certificate.not_after, NOW
+        )
         == ()
     )
-    (words,) = silences.outlives(
-        replace(PROFILE, expiry="87600h"), CA.certificate, NOW + timedelta(minutes=1)
+    (words,) = mistakes.outlives_ca(
+        replace(PROFILE, expiry="87600h"), CA.certificate.not_after, NOW + timedelta(minutes=1)
     )
     assert words == "profile `p`: would outlive the CA by 1m (the CA ends 2036-11-20 20:25 UTC)"
 
@@ -595,11 +481,11 @@ def test_a_life_beyond_the_cas_is_measured() -> None:
 def test_unknown_profiles_and_usages_are_named() -> None:
     config = SigningConfig(Profile(usages=("x",)), {"a": PROFILE, "b": PROFILE})
     known = "profile `c` is unknown: cfssl signs with `default` (known: `a`, `b`)"
-    assert silences.profile_silences(config, "c") == (known,)
-    assert silences.profile_silences(config, "a") == ()
-    (alone,) = silences.profile_silences(SigningConfig(), "c")
+    assert mistakes.silent_in_profile(config, "c") == (known,)
+    assert mistakes.silent_in_profile(config, "a") == ()
+    (alone,) = mistakes.silent_in_profile(SigningConfig(), "c")
     assert alone == "profile `c` is unknown: cfssl signs with `default` (known: none)"
-    assert silences.profile_silences(config, "") == (
+    assert mistakes.silent_in_profile(config, "") == (
         "profile `default`: usages: `x` is unknown: cfssl drops it",
     )
 

@@ -31,9 +31,9 @@ SHELVES = {
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
-        "signings / completion rounds / authority batch plan / signer / commandlines differences directories issuer "
-        "likeness once record silences soundness / keystores / fitting / certificates / "
-        "keys pairs pemfiles"
+        "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
+        "differences documentcache issuer mistakes outputdirectory record / keystores pairchecks / "
+        "matching / certificates / keys pairs pemfiles"
     ),
     "keeping": "trialsync / update / change journal refusals / following permitted / adoptionnote patch record / "
     "plan / adoption authorities handmade / description merge / jsonmerge readback",
@@ -54,8 +54,8 @@ LIBRARIES = {
     "click": "cli",
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
-    "cryptography": "signing.certificates signing.fitting signing.issuer signing.keys signing.keystores "
-    "signing.likeness signing.signer",
+    "cryptography": "signing.certificates signing.matching signing.issuer signing.keys signing.keystores "
+    "signing.signer",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     "yaml": "inventory.formats bundles.settings",  # bundles.settings writes the YAML that etcd and Kubernetes read

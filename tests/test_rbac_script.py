@@ -241,7 +241,7 @@ def test_a_root_certificate_with_another_cn_or_ca_enables_nothing(
     start: Start, tmp_path: Path
 ) -> None:
     running = applied(start())
-    ours = authority.load(running.folder, "certs/ca.pem", "certs/ca-key.pem")
+    ours = authority.load_ca(running.folder, "certs/ca.pem", "certs/ca-key.pem")
     other = throwaway.new_ca("another CA")
     wrong_cn = throwaway.client("Root", ours, tmp_path / "wrong-cn")
     wrong_ca = throwaway.client("root", other, tmp_path / "wrong-ca")

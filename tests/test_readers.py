@@ -17,7 +17,8 @@ def refused(text: str, *, config: bool = False) -> str:
 
 def test_reads_names_without_regard_to_case_as_go_does() -> None:
     text = """{"cn": "etcd", "HOSTS": ["a"], "Key": {"ALGO": "rsa", "size": 2050},
-      "Names": [{"o": "x", "oid": {"1.2": "y"}}], "SerialNumber": "7", "CA": {"Expiry": "24h", "pathLen": 1,
+      "Names": [{"o": "x", "oid": {"1.2": "y"}}], "SerialNumber": "7",
+      "CA": {"Expiry": "24h", "pathLen": 1,
       "pathlenzero": true, "backdate": "1h"}, "crl_url": "u"}"""
     assert readers.request(text, "x.json") == Request(
         cn="etcd",
@@ -79,7 +80,8 @@ def test_a_value_of_a_wrong_kind_is_told_with_its_place(fields: str, problem: st
 
 
 def test_numbers_reach_as_far_as_go_s() -> None:
-    text = '{"signing": {"default": {"expiry": "1h", "ca_constraint": {"max_path_len": -9223372036854775808}}}}'
+    constraint = '{"max_path_len": -9223372036854775808}'
+    text = f'{{"signing": {{"default": {{"expiry": "1h", "ca_constraint": {constraint}}}}}}}'
     assert readers.signing_config(text, "x.json").default.constraint == Constraint(
         max_path_length=-(2**63)
     )
@@ -114,12 +116,16 @@ def test_a_field_that_looks_like_a_known_one_is_noticed_and_others_are_ignored_a
 
 
 def test_every_fault_of_a_request_is_told_at_once_with_its_place() -> None:
-    text = """{"CN": 5, "hosts": "x", "key": {"algo": "dsa", "size": "a"}, "names": [{"O": 3, "OID": {"x": "y"}}, 4],
-      "extensions": [1], "delegation_enabled": true, "ca": {"pathlen": -2, "expiry": "3d", "pathlenzero": 1}}"""
+    text = """{"CN": 5, "hosts": "x", "key": {"algo": "dsa", "size": "a"},
+      "names": [{"O": 3, "OID": {"x": "y"}}, 4],
+      "extensions": [1], "delegation_enabled": true,
+      "ca": {"pathlen": -2, "expiry": "3d", "pathlenzero": 1}}"""
     assert refused(text) == (
         "`x.json` can't be used\n"
-        "  x.json: delegation_enabled: cfssl has this field, tls-scaffold's own signer does not support it\n"
-        "  x.json: extensions: cfssl has this field, tls-scaffold's own signer does not support it\n"
+        "  x.json: delegation_enabled: cfssl has this field, tls-scaffold's own signer does "
+        "not support it\n"
+        "  x.json: extensions: cfssl has this field, tls-scaffold's own signer does not "
+        "support it\n"
         "  x.json: CN: `5` is not text in quotes\n"
         '  x.json: hosts: `"x"` is not a list […]\n'
         '  x.json: key.size: `"a"` is not a whole number\n'
@@ -128,7 +134,8 @@ def test_every_fault_of_a_request_is_told_at_once_with_its_place() -> None:
         "  x.json: names[0].O: `3` is not text in quotes\n"
         "  x.json: names[0].OID.x: is not an object identifier such as `2.5.4.15`\n"
         "  x.json: ca.pathlen: `-2` is negative\n"
-        "  x.json: ca.expiry: `3d` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`\n"
+        "  x.json: ca.expiry: `3d` is not a duration as Go writes it: hours such as `8760h`, "
+        "or `1h30m`\n"
         "  x.json: ca.pathlenzero: `1` is not true or false"
     )
 
@@ -168,8 +175,10 @@ def test_what_is_no_request_is_refused_with_its_place(text: str, problem: str) -
 
 def test_reads_a_signing_configuration() -> None:
     text = """{"signing": {"default": {"expiry": "8760h"}, "profiles": {"p": {
-      "usages": ["signing"], "expiry": "1h30m", "backdate": "1m", "not_before": "2026-01-01T00:00:00Z", "not_after":
-      "2027-01-01T00:00:00+02:00", "ca_constraint": {"is_ca": true, "max_path_len": 1, "max_path_len_zero": false},
+      "usages": ["signing"], "expiry": "1h30m", "backdate": "1m",
+      "not_before": "2026-01-01T00:00:00Z", "not_after":
+      "2027-01-01T00:00:00+02:00",
+      "ca_constraint": {"is_ca": true, "max_path_len": 1, "max_path_len_zero": false},
       "crl_url": "c", "ocsp_url": "o", "issuer_urls": ["i"]}}}}"""
     assert readers.signing_config(text, "x.json") == SigningConfig(
         Profile(expiry="8760h"),
@@ -202,7 +211,8 @@ def test_names_of_profiles_keep_their_case_as_keys_of_go_s_maps_do() -> None:
 
 def test_an_empty_list_of_issuers_is_not_an_absent_one() -> None:
     text = """{"signing": {"default": {"expiry": "1h", "issuer_urls": ["i"]}, "profiles": {
-      "none": {"usages": ["signing"], "expiry": "1h", "issuer_urls": []}, "default's": {"usages": ["signing"],
+      "none": {"usages": ["signing"], "expiry": "1h", "issuer_urls": []},
+      "default's": {"usages": ["signing"],
       "expiry": "1h"}}}}"""
     config = readers.signing_config(text, "x.json")
     assert config.profile_or_default("none").issuer_urls == ()
@@ -255,7 +265,9 @@ def test_a_time_of_the_first_year_of_certificates_is_taken() -> None:
 
 
 def test_a_time_that_is_none_counts_as_not_given_for_whoever_reads_on() -> None:
-    text = '{"signing": {"default": {"expiry": "1h", "ca_constraint": {"max_path_len_zero": true}, "not_before": "soon"}}}'
+    constraint = '{"max_path_len_zero": true}'
+    fields = f'"expiry": "1h", "ca_constraint": {constraint}, "not_before": "soon"'
+    text = f'{{"signing": {{"default": {{{fields}}}}}}}'
     config, problems = readers.readable_signing_config(text, "x.json")
     assert config.default == Profile(expiry="1h", constraint=Constraint(max_path_length_zero=True))
     assert problems == (
@@ -288,8 +300,10 @@ def test_without_a_default_profile_cfssls_own_holds() -> None:
 
 
 def test_every_fault_of_a_signing_configuration_is_told_at_once() -> None:
-    text = """{"signing": {"default": {"expiry": "0h", "auth_key": "k", "remote": "r"}, "profiles": {
-      "a": {"usages": ["sign"], "expiry": "365d"}, "b": {"usages": ["signing"], "not_after": "tomorrow"}}}}"""
+    text = """{"signing": {"default": {"expiry": "0h", "auth_key": "k", "remote": "r"},
+      "profiles": {
+      "a": {"usages": ["sign"], "expiry": "365d"},
+      "b": {"usages": ["signing"], "not_after": "tomorrow"}}}}"""
     unsupported = "cfssl has this field, tls-scaffold's own signer does not support it"
     assert refused(text, config=True) == (
         "`x.json` can't be used\n"
@@ -299,7 +313,8 @@ def test_every_fault_of_a_signing_configuration_is_told_at_once() -> None:
         "  x.json: signing.profiles.a.expiry: `365d` is not a duration as Go writes it: "
         "hours such as `8760h`, or `1h30m`\n"
         "  x.json: signing.profiles.a.usages: none that cfssl knows\n"
-        "  x.json: signing.profiles.b.not_after: `tomorrow` is not a time such as `2027-01-31T00:00:00Z`\n"
+        "  x.json: signing.profiles.b.not_after: `tomorrow` is not a time such as "
+        "`2027-01-31T00:00:00Z`\n"
         "  x.json: signing.profiles.b.expiry: is missing: a duration such as `8760h`"
     )
 

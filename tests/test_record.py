@@ -8,7 +8,7 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +21,9 @@ from tls_scaffold.commands.sign import sign, sign_set
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.signing import batch
-from tls_scaffold.signing.completion import record_valid
 from tls_scaffold.signing.record import Record
+from tls_scaffold.signing.recordcompletion import record_valid_pairs
+from tls_scaffold.signing.signer import Signed
 
 pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 SIGNERS = ("cfssl", "tls-scaffold")
@@ -64,7 +65,7 @@ def recorded(folder: Path) -> set[str]:
 
 
 def sign_here(folder: Path, *names: str) -> None:
-    sign(folder, names, force=False, processes=1, progress=lambda _: nullcontext(lambda _: None))
+    sign(folder, names, force=False, threads=1, progress=lambda _: nullcontext(lambda _: None))
 
 
 @pytest.mark.parametrize("words", FLAGS)
@@ -182,7 +183,8 @@ def test_of_several_cas_in_a_record_the_newest_is_told(folder: Factory) -> None:
         (path / "issued" / each).unlink()
     (path / "issued/ca-ffffffffff.pem").write_text("<<<<<<< HEAD\n")
     assert ours(path, code=1).stderr.startswith(
-        "error: the CA of this folder is not in `certs`: `issued/ca-ffffffffff.pem` is its certificate\n\nhint: "
+        "error: the CA of this folder is not in `certs`: `issued/ca-ffffffffff.pem` is its "
+        "certificate\n\nhint: "
     )
 
 
@@ -206,14 +208,14 @@ def test_a_record_that_lacks_what_is_valid_is_completed(signed: Factory) -> None
     for complete in (
         lambda: ours(path),
         lambda: ours(path, "--own-lines"),
-        lambda: record_valid(path),
+        lambda: record_valid_pairs(path),
     ):
         shutil.rmtree(path / "issued")
         (path / "certs/trust.pem").unlink()
         complete()
         assert contents(path) == before
     (path / "issued" / next(iter(recorded(path)))).unlink()
-    record_valid(path)
+    record_valid_pairs(path)
     assert contents(path) == before
 
 
@@ -223,13 +225,13 @@ def test_what_is_not_valid_is_not_recorded_and_keeps_nothing_else_out(signed: Fa
     shutil.rmtree(path / "issued")
     shutil.copy(path / "certs/calico-key.pem", path / "certs/root-key.pem")
     (path / "config/req-csr.json").write_text("{")
-    record_valid(path)
+    record_valid_pairs(path)
     assert {each.partition("-")[0] for each in recorded(path)} == {"ca", "calico"}
     assert recorded(path) < before
     for half in ("ca-key.pem", "ca.pem"):
         (path / "certs" / half).unlink()
         shutil.rmtree(path / "issued", ignore_errors=True)
-        record_valid(path)
+        record_valid_pairs(path)
     assert not (path / "issued").exists()
 
 
@@ -240,7 +242,7 @@ def test_no_key_gets_into_the_record(signed: Factory) -> None:
             file.write((path / f"certs/{name}-key.pem").read_bytes())
     shutil.rmtree(path / "issued")
     (path / "certs/trust.pem").unlink()
-    record_valid(path)
+    record_valid_pairs(path)
     assert {each.partition("-")[0] for each in recorded(path)} == {"etcd1", "root"}
     assert not (path / "certs/trust.pem").exists()
 
@@ -248,10 +250,13 @@ def test_no_key_gets_into_the_record(signed: Factory) -> None:
 def test_a_folder_that_calls_cfssl_itself_has_a_record_of_its_ca_alone(folder: Factory) -> None:
     path = folder(*WORDS)
     (path / "sign.sh").unlink()
-    line = "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | cfssljson -bare certs/a"
+    line = (
+        "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | "
+        "cfssljson -bare certs/a"
+    )
     (path / "Makefile").write_text(f"req:\n\t{line}\n")
     ours(path)
-    record_valid(path)
+    record_valid_pairs(path)
     assert (path / "certs/a.pem").exists()
     assert [each[:3] for each in recorded(path)] == ["ca-"]
 
@@ -264,7 +269,7 @@ def test_a_thousand_are_recorded_in_well_under_a_second(folder: Factory) -> None
     before = recorded(path)
     shutil.rmtree(path / "issued")
     begun = time.process_time()
-    record_valid(path)
+    record_valid_pairs(path)
     took = time.process_time() - begun  # what else the disk has to flush does not count
     assert recorded(path) == before
     assert took < 1  # 0.3 s where nothing else runs
@@ -276,15 +281,15 @@ def test_what_was_edited_while_it_was_signed_is_not_put_in_place(
     path = signed(*WORDS)
     for name in ("calico", "root"):
         (path / f"certs/{name}.pem").unlink()
-    real = batch.sign
+    real = batch.sign_all
 
     def edited(
-        jobs: Sequence[batch.Job], now: datetime, processes: int, progress: Callable[[int], None]
-    ) -> Sequence[Path]:
+        jobs: Sequence[batch.Job], now: datetime, threads: int, progress: Callable[[int], None]
+    ) -> Generator[Signed, None, None]:
         edit(path / "config/req-calico.json", '"CN": "calico"', '"CN": "calico2"')
-        return real(jobs, now, processes, progress)
+        return real(jobs, now, threads, progress)
 
-    monkeypatch.setattr(batch, "sign", edited)
+    monkeypatch.setattr(batch, "sign_all", edited)
     before = {
         name: content for name, content in contents(path).items() if "calico.json" not in name
     }
@@ -308,17 +313,17 @@ def test_the_configuration_counts_as_what_was_edited_and_a_new_ca_does_not(
     folder: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = folder(*WORDS)
-    real = batch.sign
+    real = batch.sign_all
 
     def edited(
-        jobs: Sequence[batch.Job], now: datetime, processes: int, progress: Callable[[int], None]
-    ) -> Sequence[Path]:
+        jobs: Sequence[batch.Job], now: datetime, threads: int, progress: Callable[[int], None]
+    ) -> Generator[Signed, None, None]:
         edit(path / "config/ca-config.json", "8760h", "8761h")
-        return real(jobs, now, processes, progress)
+        return real(jobs, now, threads, progress)
 
-    monkeypatch.setattr(batch, "sign", edited)
+    monkeypatch.setattr(batch, "sign_all", edited)
     assert sign(
-        path, (), force=False, processes=1, progress=lambda _: nullcontext(lambda _: None)
+        path, (), force=False, threads=1, progress=lambda _: nullcontext(lambda _: None)
     ).signed == {"certs/ca.pem": ("missing",)}
     monkeypatch.undo()
     sign_here(path)
@@ -349,7 +354,7 @@ def test_a_new_set_is_made_beside_the_old_one(signed: Factory) -> None:
     )
     before = {name: content for name, content in contents(path).items() if ".work." not in name}
     done = sign_set(
-        path, "certs/.work.AbCdEf/new/", processes=1, progress=lambda _: nullcontext(lambda _: None)
+        path, "certs/.work.AbCdEf/new/", threads=1, progress=lambda _: nullcontext(lambda _: None)
     )
     assert list(done.signed) == [
         "certs/ca.pem",
@@ -420,7 +425,8 @@ def test_each_certificate_is_told_with_its_command_and_who_has_to_reload(folder:
         f"tls-scaffold cfssl {leaf} config/req-csr.json | {json_to} certs/etcd1\n"
         "signed certs/etcd1.pem\n"
         "  etcd1 reads it anew at each handshake\n"
-        f"tls-scaffold cfssl {leaf} -profile client config/req-calico.json | {json_to} certs/calico\n"
+        f"tls-scaffold cfssl {leaf} -profile client config/req-calico.json | {json_to} "
+        "certs/calico\n"
         "signed certs/calico.pem\n"
         "  restart \\x1b[31mcalico\n"
         f"tls-scaffold cfssl {leaf} -profile client config/req-root.json | {json_to} certs/root\n"
@@ -432,7 +438,10 @@ def test_the_commands_that_are_told_do_the_same(folder: Factory) -> None:
     path = folder(*WORDS)
     edit(path / "Makefile", CALICO, CALICO.replace("-profile client", "-cn 'a b' -hostname ''"))
     with (path / "Makefile").open("a") as file:
-        flags = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json -hostname x -profile client"
+        flags = (
+            "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json "
+            "-hostname x -profile client"
+        )
         file.write(
             f"\t$(CFSSL) gencert {flags} -cn y config/req-root.json | $(JSON) -bare certs/pasted\n"
         )
@@ -442,7 +451,7 @@ def test_the_commands_that_are_told_do_the_same(folder: Factory) -> None:
     (path / "certs").mkdir()
     for command in commands:
         assert run("sh", "-c", command, cwd=path).returncode == 0
-    record_valid(path)
+    record_valid_pairs(path)
     assert ours(path).stderr == "nothing to sign: 4 certificates are what their requests ask for\n"
 
 

@@ -69,14 +69,14 @@ from tls_scaffold.cfssl import sans
     ],
 )
 def test_takes_a_host_for_what_go_takes_it_for(host: str, name: tuple[str, str]) -> None:
-    assert sans.classified(host) == name
+    assert sans.classify_host(host) == name
 
 
 @pytest.mark.parametrize("length", [30, 64, 253, 10_000])
 @pytest.mark.parametrize("shape", ["a", "a-b1.", ". ", "a@", '"', '"\\', "<", "a <"])
 def test_any_host_is_told_at_once_however_long(shape: str, length: int) -> None:
     host = (shape * length)[:length]
-    assert sans.classified(host) == ("dns", host)
+    assert sans.classify_host(host) == ("dns", host)
 
 
 def test_names_stand_in_cfssls_order_and_a_ca_keeps_addresses_alone() -> None:

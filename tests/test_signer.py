@@ -25,7 +25,7 @@ IS_NEW = (
     ).returncode
     == 0
 )
-"""Whether the live cfssl is 1.6: 1.2 knows neither ed25519 nor URIs, and leaves OIDs and e-mail addresses out."""
+"""Whether the live cfssl is 1.6: 1.2 knows no ed25519, URIs, OIDs and e-mail addresses."""
 ODD_HOSTS = (
     "",
     "10.0.0.999",
@@ -62,7 +62,7 @@ KEYS = st.sampled_from(
 
 
 def values_differ(names: list[dict[str, Any]]) -> bool:
-    """Whether no attribute has one value twice: `cryptography` neither writes nor reads such names."""
+    """Whether no attribute has one value twice: `cryptography` knows no such names."""
     values = [(word, str(text)) for name in names for word, text in name.items()]
     return len(values) == len(set(values))
 

@@ -1,6 +1,7 @@
 """How the time of `tls-scaffold new` grows from 1,000 users to 10,000.
 
-Run it with the Python that tls-scaffold is installed for: `python tests/benchmarks/rendering.py [ROUNDS]`.
+Run it with the Python that tls-scaffold is installed for:
+`python tests/benchmarks/rendering.py [ROUNDS]`.
 """
 
 import json

@@ -1,4 +1,8 @@
-"""What signing costs, as ratios of medians of one run: `python tests/benchmarks/signing.py [--users N]`."""
+"""What signing costs, as ratios of medians of one run.
+
+Run it with the Python that tls-scaffold is installed for:
+`python tests/benchmarks/signing.py [--users N]`.
+"""
 
 import argparse
 import os
@@ -22,7 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:{BIN}"}
 ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)
-RULE = "\t{cfssl} gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
+RULE = "\tcfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
 PROCESSORS = len(os.sched_getaffinity(0))
 
 
@@ -50,12 +54,9 @@ def new_folder(parent: Path, name: str, users: int, members: int = 1, proxies: i
 
 
 def by_hand(folder: Path) -> None:
-    """Give a folder a Makefile of hack/tls-setup's form: one pipeline a certificate, one after another."""
+    """Give a folder a Makefile of hack/tls-setup's form: one pipeline a certificate, in turn."""
     requests = sorted((folder / "config").glob("req-*.json"))
-    lines = [
-        f"{RULE.format(cfssl='cfssl')} config/{path.name} | cfssljson -bare certs/{path.stem}"
-        for path in requests
-    ]
+    lines = [f"{RULE} config/{path.name} | cfssljson -bare certs/{path.stem}" for path in requests]
     ca = "\tmkdir -p certs\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n"
     (folder / "Makefile").write_text(
         "all: ca req\nca:\n" + ca + "req:\n" + "\n".join(lines) + "\n.PHONY: all ca req\n"
@@ -69,7 +70,8 @@ def make(folder: Path, *words: str) -> None:
 def fresh(folder: Path) -> Path:
     """Return a new copy of a folder without certificates.
 
-    Nothing is deleted before the end: ext4 searches long for places that were not in use a minute ago.
+    Nothing is deleted before the end: ext4 searches long for places that were not in use a minute
+    ago.
     """
     copy = folder.with_name(f"{folder.name}-{len(list(folder.parent.iterdir()))}")
     shutil.copytree(folder, copy)
@@ -149,7 +151,7 @@ def spread(work: Callable[[int], None], count: int) -> None:
 
 
 def staged(template: Path, count: int) -> tuple[float, float]:
-    """Return the time to read, check and sign `count` users of a folder into files, and the time of the flush."""
+    """Return the time to read, check and sign `count` users into files, and that of the flush."""
     folder = fresh(template)
     make(folder, "ca", "SIGNER=tls-scaffold")
     from tls_scaffold.makefiles import makefile
@@ -157,30 +159,29 @@ def staged(template: Path, count: int) -> tuple[float, float]:
     from tls_scaffold.signing import authority, batch, pairs, plan, record, signer
 
     now = signer.utc_now()
-    ca = authority.load(folder, CA, "certs/ca-key.pem")
+    ca = authority.load_ca(folder, CA, "certs/ca-key.pem")
     with pairs.workshop(folder / "certs") as work:
         os.sync()
         begin = time.perf_counter()
         signings = makefile.read(folder)[-count:]
         empty = record.Record(folder, folder)
-        wanted = plan.plan(folder, signings, {CA: ca.certificate}, empty, now, force=True).wanted
+        cas = {CA: ca.certificate}
+        wanted = plan.plan_signing(folder, signings, cas, empty, now, force=True).wanted
         jobs = [
             batch.Job(each.signing.name, each.request, each.profile, ca, work) for each in wanted
         ]
-        folders = batch.sign(jobs, now, PROCESSORS, lambda _: None)
+        list(batch.sign_all(jobs, now, PROCESSORS, lambda _: None))
         signed = time.perf_counter()
-        pairs.flush(set(folders))
+        pairs.flush_files(pairs.files_in([work]))
         flushed = time.perf_counter()
-        staged = [(each, job.name) for each, job in zip(folders, jobs, strict=True)]
-        pairs.place(folder / "certs", staged, lambda _: None)
+        for job in jobs:
+            pairs.move_into_place(work, job.name)
         return signed - begin, flushed - signed
 
 
 def row(what: str, ours: float, other: float, target: str) -> None:
-    print(
-        f"| {what} | {ours:.2f} s | {other:.2f} s | {ours / other:.2f} | {other / ours:.1f} | {target} |",
-        flush=True,
-    )
+    cells = f"{ours:.2f} s | {other:.2f} s | {ours / other:.2f} | {other / ours:.1f}"
+    print(f"| {what} | {cells} | {target} |", flush=True)
 
 
 def many(parent: Path, users: int) -> None:

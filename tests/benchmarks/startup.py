@@ -1,6 +1,7 @@
-"""How long `tls-scaffold --help` takes beside bare click, and `new` beside plain cookiecutter on the same template.
+"""How long `tls-scaffold --help` takes beside bare click, and `new` beside plain cookiecutter.
 
-Run it with the Python that tls-scaffold is installed for: `python tests/benchmarks/startup.py [ROUNDS]`.
+Run it with the Python that tls-scaffold is installed for:
+`python tests/benchmarks/startup.py [ROUNDS]`.
 """
 
 import os
@@ -47,7 +48,7 @@ def seconds(command: tuple[str, ...]) -> float:
 
 
 def main() -> None:
-    """Measure the commands in turn, so that the machine's moods meet all of them, and print the ratios of medians."""
+    """Measure the commands in turn, so that the machine's moods meet all of them."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     for command in COMMANDS.values():
         seconds(command)  # the first run reads from the disk

@@ -1,4 +1,8 @@
-"""What `status` costs beside `openssl x509` run once a certificate: `python tests/benchmarks/status.py [--users N]`."""
+"""What `status` costs beside `openssl x509` run once a certificate.
+
+Run it with the Python that tls-scaffold is installed for:
+`python tests/benchmarks/status.py [--users N]`.
+"""
 
 import argparse
 import os

@@ -266,6 +266,6 @@ def test_no_pem_ends_in_a_traceback(data: bytes, changes: list[tuple[int, int, b
     )
     key = whole.replace(b"CERTIFICATE", b"EC PRIVATE KEY")
     for pem in (data, damaged(whole, changes), damaged(key, changes)):
-        for read in (certificates.read, keys.private_key):
+        for read in (certificates.read, keys.read_private_key):
             with suppress(ScaffoldError):
                 read(pem, "x.pem")

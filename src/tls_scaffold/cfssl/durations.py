@@ -20,11 +20,11 @@ LONGEST = 2**63  # Go counts nanoseconds in 64 bits
 
 
 def parse(text: str) -> timedelta | None:
-    """Return a duration such as `8760h` or `1h30m` as time.ParseDuration of Go reads it; None if it is none."""
+    """Return a duration such as `8760h` as Go's time.ParseDuration reads it; None if it is none."""
     if not WHOLE.fullmatch(text):
         return None
     try:
-        nanoseconds = sum(_part(*part) for part in PART.findall(text))
+        nanoseconds = sum(_nanoseconds_of(*part) for part in PART.findall(text))
     except ValueError:  # Python reads no number of more than 4,300 digits
         return None
     if nanoseconds >= LONGEST:
@@ -32,7 +32,7 @@ def parse(text: str) -> timedelta | None:
     return timedelta(microseconds=(-nanoseconds if text.startswith("-") else nanoseconds) // 1000)
 
 
-def _part(whole: str, decimals: str, unit: str) -> int:
+def _nanoseconds_of(whole: str, decimals: str, unit: str) -> int:
     fraction = int(decimals or "0") * UNITS[unit] // int(10 ** len(decimals))
     return int(whole or "0") * UNITS[unit] + fraction
 

@@ -1,4 +1,4 @@
-"""Words on a command line read as Go's flag package reads them: `-x v`, `-x=v`, `--x v`, `--x=v`."""
+"""Words of a command line as Go's flag package reads them: `-x v`, `-x=v`, `--x v`, `--x=v`."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Flags:
     rest: tuple[str, ...] = ()
 
 
-def parse(
+def parse_flags(
     words: Sequence[str], program: str, texts: Collection[str], switches: Collection[str]
 ) -> Flags:
     """Read flags up to the first word that is none, or `--`; the last of two wins.
@@ -33,7 +33,7 @@ def parse(
             break
         name, equals, value = word.removeprefix("-").removeprefix("-").partition("=")
         if name in switches:
-            _switch(found, name, value if equals else "true")
+            _set_switch(found, name, value if equals else "true")
         elif name not in texts:
             known = ", ".join(f"`-{each}`" for each in (*switches, *texts))
             raise UsageError(
@@ -47,7 +47,7 @@ def parse(
     return found
 
 
-def _switch(found: Flags, name: str, value: str) -> None:
+def _set_switch(found: Flags, name: str, value: str) -> None:
     if value in TRUE:
         found.switches.add(name)
     elif value in FALSE:

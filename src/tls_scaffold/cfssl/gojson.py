@@ -1,4 +1,7 @@
-"""JSON read as Go's encoding/json reads it: names without regard to case, null as absent, in a list as empty."""
+"""JSON read as Go's encoding/json reads it, which is what cfssl sees.
+
+Names go without regard to case, null counts as absent, and in a list as empty.
+"""
 
 import json
 import re
@@ -113,7 +116,7 @@ class Section:
                 self.problem(name, reason)
 
     def misspelt(self, known: Sequence[str]) -> dict[str, str]:
-        """Return the unknown fields that look like a known one, and that one; Go ignores unknown fields."""
+        """Return the unknown fields that look like a known one, and that one: Go ignores them."""
         import difflib
 
         lower = {name.lower(): name for name in known}

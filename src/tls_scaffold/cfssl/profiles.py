@@ -28,7 +28,7 @@ class Constraint:
 
     @property
     def path_length(self) -> int | None:
-        """How many CAs may follow; None for any number, which Go takes a bare 0 for, and for what is no CA."""
+        """How many CAs may follow; None for any number, as Go takes a bare 0, and for no CA."""
         if not self.is_ca:
             return None
         if self.max_path_length > 0 or (self.max_path_length == 0 and self.max_path_length_zero):
@@ -38,9 +38,10 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Profile:
-    """How certificates are signed; an empty `name` is the default profile. Durations and times are Go's texts.
+    """How certificates are signed; an empty `name` is the default profile.
 
-    `issuer_urls` is None where the field is absent: only then those of the default profile count.
+    Durations and times are Go's texts. `issuer_urls` is None where the field is absent: only then
+    those of the default profile count.
     """
 
     name: str = ""
@@ -60,9 +61,10 @@ class Profile:
         return durations.parse(self.expiry) or timedelta()
 
     def validity(self, now: datetime) -> tuple[datetime, datetime]:
-        """Return NotBefore and NotAfter of a certificate signed `now` (UTC), as cfssl computes them.
+        """Return NotBefore and NotAfter of what is signed `now` (UTC), as cfssl computes them.
 
-        Raises ScaffoldError if one is beyond the years that a certificate can name (RFC 5280, 4.1.2.5).
+        Raises ScaffoldError if one is beyond the years that a certificate can name (RFC 5280,
+        4.1.2.5).
         """
         half_up = now + timedelta(seconds=30)
         minute = half_up.replace(second=0, microsecond=0)
@@ -74,23 +76,23 @@ class Profile:
             begin = end = datetime.min.replace(tzinfo=timezone.utc)
         if min(begin.year, end.year) < EARLIEST:
             place = f"profile `{self.name or 'default'}`"
-            raise ScaffoldError(
-                f"{place}: it reaches beyond the years {EARLIEST} to 9999, all that certificates know"
-            )
+            beyond = f"beyond the years {EARLIEST} to 9999, all that certificates know"
+            raise ScaffoldError(f"{place}: it reaches {beyond}")
         return begin, end
 
 
 @dataclass(frozen=True)
 class SigningConfig:
-    """The content of `config/ca-config.json`; without one, cfssl signs with its built-in default."""
+    """The content of `config/ca-config.json`; without one cfssl signs with a default of its own."""
 
     default: Profile = Profile(usages=DEFAULT_USAGES, expiry="8760h")
     profiles: Mapping[str, Profile] = field(default_factory=dict)
 
     def profile_or_default(self, name: str) -> Profile:
-        """Return the profile that cfssl signs with when `name` is asked for, with what it takes over from the default.
+        """Return the profile that cfssl signs with when `name` is asked for.
 
-        "" is the default; for a name that there is not, cfssl takes it in silence.
+        What it leaves open it takes over from the default. "" is the default; for a name that there
+        is not, cfssl takes it in silence.
         """
         chosen = self.profiles.get(name, self.default)
         return replace(
@@ -105,7 +107,7 @@ class SigningConfig:
 
 
 def ca_profile(request: Request) -> Profile:
-    """Return the profile that cfssl signs a CA's own request with: five years unless it says otherwise."""
+    """Return the profile that cfssl signs a CA's own request with: for five years, if not said."""
     authority = request.ca or Authority()
     length = authority.path_length
     return Profile(
@@ -121,9 +123,9 @@ def ca_profile(request: Request) -> Profile:
 
 
 def moment(text: str) -> datetime:
-    """Return a time of RFC 3339, as Go's JSON has them, in UTC and whole seconds, all that certificates know.
+    """Return a time of RFC 3339, as Go's JSON has them, in UTC.
 
-    Raises ValueError if it is no such time.
+    Parts of seconds are left out: certificates know none. Raises ValueError if it is no such time.
     """
     match = MOMENT.fullmatch(text)
     if not match:

@@ -53,14 +53,17 @@ OID = re.compile(
 def request(text: str, place: str) -> Request:
     """Read the text of a request; `place` is its path, for messages.
 
-    Raises ScaffoldError with every problem that makes it unfit to sign: no JSON, values of a wrong type,
-    a key that cfssl refuses too, fields of cfssl that are not supported.
+    Raises ScaffoldError with every problem that makes it unfit to sign: no JSON, values of a wrong
+    type, a key that cfssl refuses too, fields of cfssl that are not supported.
     """
     return _whole(*readable_request(text, place), place)
 
 
 def readable_request(text: str, place: str) -> tuple[Request, tuple[str, ...]]:
-    """Read what can be read of a request, and say what makes it unfit; ScaffoldError only if it is no JSON."""
+    """Read what can be read of a request, and say what makes it unfit.
+
+    Raises ScaffoldError only if it is no JSON.
+    """
     problems: list[str] = []
     section = gojson.document(text, place, problems)
     section.refuse(REFUSED_REQUEST_FIELDS, UNSUPPORTED)
@@ -78,7 +81,7 @@ def readable_request(text: str, place: str) -> tuple[Request, tuple[str, ...]]:
 
 
 def seems_request(text: str) -> bool:
-    """Tell a request, with whatever mistakes in it, from other JSON: a team's own files are not written to."""
+    """Tell a request, with whatever mistakes in it, from other JSON: that is never written to."""
     return _has_any(text, ("CN", "hosts", "key", "names"))
 
 
@@ -98,8 +101,8 @@ def _has_any(text: str, names: tuple[str, ...]) -> bool:
 def signing_config(text: str, place: str) -> SigningConfig:
     """Read the text of a signing configuration; `place` is its path, for messages.
 
-    Raises ScaffoldError with every problem: no JSON, values of a wrong type, a profile without usages or
-    lifetime, durations that Go does not read, fields of cfssl that are not supported.
+    Raises ScaffoldError with every problem: no JSON, values of a wrong type, a profile without
+    usages or lifetime, durations that Go does not read, fields of cfssl that are not supported.
     """
     return _whole(*readable_signing_config(text, place), place)
 

@@ -22,7 +22,7 @@ SUBJECT = {
 WORDS = {oid: word for word, oid in SUBJECT.items()}
 PLACES = {oid: place for place, oid in enumerate(SUBJECT.values())}
 PRINTABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
-"""What Go's encoding/asn1 writes as a PrintableString; a text with anything else becomes a UTF8String."""
+"""What Go's encoding/asn1 writes as a PrintableString; any other text becomes a UTF8String."""
 EMAIL = "1.2.840.113549.1.9.1"
 NAME_WORDS = ("C", "ST", "L", "O", "OU", "E", "SerialNumber")
 
@@ -51,9 +51,9 @@ class Authority:
 class Request:
     """What a certificate is asked for: the content of `config/req-….json` or `config/ca-csr.json`.
 
-    Each of `names` maps cfssl's words (`C`, `ST`, `L`, `O`, `OU`, `E`) or dotted OIDs to texts. `hosts`
-    is None where the field is absent, which cfssl signs like an empty list. `misspelt` names unknown
-    fields that look like known ones: cfssl ignores them.
+    Each of `names` maps cfssl's words (`C`, `ST`, `L`, `O`, `OU`, `E`) or dotted OIDs to texts.
+    `hosts` is None where the field is absent, which cfssl signs like an empty list. `misspelt`
+    names unknown fields that look like known ones: cfssl ignores them.
     """
 
     cn: str = ""
@@ -66,15 +66,16 @@ class Request:
     misspelt: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def overridden(self, cn: str | None, hostname: str | None) -> "Request":
-        """Return the request with what cfssl's flags `-cn` and `-hostname` put in its place, if they are not empty."""
+        """Return the request with what cfssl's flags `-cn` and `-hostname` put in its place."""
         hosts = tuple(hostname.split(",")) if hostname else self.hosts
         return replace(self, cn=cn or self.cn, hosts=hosts) if cn or hostname else self
 
     @cached_property
     def subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """The certificate's subject: for each attribute its OID and its values, which share one RDN.
+        """The certificate's subject: of each attribute the OID and its values, which share one RDN.
 
-        First what Go's pkix.Name knows, in Go's order, then OIDs and e-mail addresses, which cfssl 1.2 leaves out.
+        First what Go's pkix.Name knows, in Go's order, then OIDs and e-mail addresses, which
+        cfssl 1.2 leaves out.
         """
         return tuple(
             sorted(self.csr_subject, key=lambda attribute: PLACES.get(attribute[0], len(PLACES)))
@@ -82,8 +83,8 @@ class Request:
 
     @cached_property
     def csr_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """The CSR's subject, in the same form: OIDs and e-mail addresses stand last, and take others' place."""
-        extra = [(oid, (text,)) for name in self.names for oid, text in _extra(name)]
+        """The CSR's subject: OIDs and e-mail addresses stand last, and take the place of others."""
+        extra = [(oid, (text,)) for name in self.names for oid, text in _extra_attributes(name)]
         taken = {oid for oid, _ in extra}
         return (
             *(attribute for attribute in self.plain_subject if attribute[0] not in taken),
@@ -119,7 +120,7 @@ class Request:
         return json.dumps(self.to_document(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _extra(name: Mapping[str, str]) -> list[tuple[str, str]]:
+def _extra_attributes(name: Mapping[str, str]) -> list[tuple[str, str]]:
     oids = [(oid, text) for oid, text in name.items() if oid not in NAME_WORDS]
     return [*oids, (EMAIL, name["E"])] if name.get("E") else oids
 

@@ -1,4 +1,4 @@
-"""What a request's hosts become in a certificate: DNS names, e-mail addresses, IP addresses and URIs, as in Go."""
+"""What a request's hosts become in a certificate: DNS names, e-mail and IP addresses, URIs."""
 
 import re
 
@@ -16,24 +16,24 @@ DNS_LIKE = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)*\.
 KINDS = ("dns", "email", "ip", "uri")
 
 
-def classified(host: str) -> tuple[str, str]:
+def classify_host(host: str) -> tuple[str, str]:
     """Return what cfssl 1.6.5 takes a host for (one of KINDS) and the value that it signs.
 
-    It asks net.ParseIP, net/mail.ParseAddress and net/url.ParseRequestURI in turn; what none of them
-    takes is a DNS name, unchecked.
+    It asks Go's net.ParseIP, net/mail.ParseAddress and net/url.ParseRequestURI in turn; what none
+    of them takes is a DNS name, unchecked.
     """
     address = canonical_address(host)
     if address:
         return "ip", address
-    mail = _mail(host)
+    mail = _email_address(host)
     if mail:
         return "email", mail
-    uri = gourl.written(host)
+    uri = gourl.canonical_uri(host)
     return ("dns", host) if uri is None else ("uri", uri)
 
 
-def _mail(host: str) -> str:
-    """Return the e-mail address in a host as Go takes it out of its quotes; empty if there is none."""
+def _email_address(host: str) -> str:
+    """Return the e-mail address in a host as Go takes it out of its quotes; empty if none."""
     found = EMAIL.fullmatch(host)
     local, _, domain = (found[1] or found[2] if found else "").rpartition("@")
     if domain.startswith("[") and not canonical_address(domain[1:-1]):
@@ -46,24 +46,24 @@ def _mail(host: str) -> str:
 def alternative_names(
     hosts: tuple[str, ...], *, is_ca: bool = False
 ) -> tuple[tuple[str, str], ...]:
-    """Return kind and value of each subject alternative name, in cfssl's order; a CA keeps only IP addresses."""
-    names = sorted((classified(host) for host in hosts), key=lambda name: KINDS.index(name[0]))
+    """Return kind and value of each SAN, in cfssl's order; a CA keeps only IP addresses."""
+    names = sorted((classify_host(host) for host in hosts), key=lambda name: KINDS.index(name[0]))
     return tuple(name for name in names if name[0] == "ip" or not is_ca)
 
 
 def refusal(host: str) -> str:
     """Say why cfssl refuses to sign a host; empty if it does not."""
-    kind, name = classified(host)
+    kind, name = classify_host(host)
     if not name.isascii():
         return f"`{host}` is not ASCII"
-    if kind == "uri" and not gourl.host_is_a_name(gourl.host(name)):
+    if kind == "uri" and not gourl.is_readable_host(gourl.host_of(name)):
         return f"`{host}` is a URI with a malformed host"
     return ""
 
 
 def problem(host: str) -> str:
     """Say what cfssl signs in silence in place of a host that is malformed; empty if it is not."""
-    kind, _ = classified(host)
+    kind, _ = classify_host(host)
     if not host:
         return "is empty: cfssl signs an empty DNS name"
     if kind == "uri" and "://" not in host:

@@ -41,10 +41,10 @@ _WORDS = {
 
 
 def word(meaning: str) -> str:
-    """Return cfssl's word for a key usage field or an extended usage's OID; the OID itself where it has none."""
+    """Return cfssl's word for a key usage field or an extended usage's OID, else the OID itself."""
     return _WORDS.get(meaning, meaning)
 
 
 def meanings(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what known usages become: key usage fields and OIDs, in their order; unknown ones are left out."""
+    """Return what known usages become, fields and OIDs in their order; others are left out."""
     return tuple(KEY_USAGES.get(each) or EXTENDED_USAGES[each] for each in words if each in KNOWN)

@@ -7,7 +7,7 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.inventory.values import RENEW_DAYS
-from tls_scaffold.signing import fitting, pemfiles
+from tls_scaffold.signing import matching, pemfiles
 
 SOON = timedelta(days=RENEW_DAYS)
 PUT_BACK = "put a copy back, such as everybody has who trusts it; is it lost for good, `make regenerate` makes another CA"
@@ -49,7 +49,7 @@ class SignedByTheCA(Rule):
         )
         for entry in (*view.components, *orphans):
             ca = view.contents.authorities.get(entry.ca)
-            if ca and entry.certificate and not fitting.signed_by(entry.certificate, ca):
+            if ca and entry.certificate and not matching.signed_by(entry.certificate, ca):
                 yield entry.path, f"it is not signed by `{entry.ca}`"
 
 
@@ -65,7 +65,7 @@ class FittingKey(Rule):
         for entry in view.contents.entries:
             if not entry.certificate or entry.key is None or entry.has_locked_key:
                 continue
-            if not fitting.key_fits(entry.certificate, entry.key):
+            if not matching.key_fits(entry.certificate, entry.key):
                 yield entry.key_path, f"it is not the key of `{entry.path}`"
 
 

@@ -42,7 +42,7 @@ def _placed(view: View) -> Iterator[tuple[str, str]]:
 
 
 def _of_another_kind(host: str) -> str:
-    kind, _ = sans.classified(host)
+    kind, _ = sans.classify_host(host)
     words = {"email": "an e-mail address", "uri": "a URI"}
     return (
         f"`{host}` is {words[kind]}, neither an IP address nor a host name" if kind in words else ""

@@ -1,4 +1,4 @@
-"""`tls-scaffold cfssl` and `tls-scaffold cfssljson`: the command lines that folders have for cfssl."""
+"""`tls-scaffold cfssl` and `cfssljson`: the command lines that folders have for cfssl."""
 
 import sys
 from pathlib import Path
@@ -32,7 +32,7 @@ def cfssl(folder: Path, words: tuple[str, ...]) -> None:
 
     from tls_scaffold.commands.gencert import gencert
 
-    answer = gencert(words[1:], folder, _stdin)
+    answer = gencert(words[1:], folder, _read_stdin)
     for each in answer.warnings:
         warn(each)
     give_json(json.dumps(answer.document, sort_keys=True, separators=(",", ":")) + "\n")
@@ -48,11 +48,11 @@ def cfssljson(folder: Path, words: tuple[str, ...]) -> None:
         return
     from tls_scaffold.commands.cfssljson import cfssljson as write
 
-    for each in write(words, folder, _stdin):
+    for each in write(words, folder, _read_stdin):
         warn(each)
 
 
-def _stdin() -> str:
+def _read_stdin() -> str:
     if sys.stdin is None:
         raise ScaffoldError("nothing can be read: standard input is closed")
     try:

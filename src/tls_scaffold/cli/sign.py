@@ -15,7 +15,7 @@ from tls_scaffold.words import visible
 if TYPE_CHECKING:
     from tls_scaffold.signing.rounds import Done
 
-LONG = 20
+WITH_A_BAR = 20  # certificates, from which on a terminal shows how far it is
 
 
 @click.command()
@@ -30,7 +30,7 @@ LONG = 20
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Use N processes  [default: one a processor]",
+    help="Use N threads  [default: one a processor]",
 )
 @option(
     "--into",
@@ -53,56 +53,51 @@ def sign(
 
     Without NAME every component of the Makefile; `ca` alone makes the CA where there is none.
     """
-    from tls_scaffold.commands.sign import sign as run
-    from tls_scaffold.commands.sign import sign_set
+    from tls_scaffold.commands import sign as command
 
     if into:
-        for command in sign_set(
-            folder, into, processes=jobs or 0, progress=_progress
-        ).commands.values():
-            say(visible(command))
+        made = command.sign_set(folder, into, threads=jobs or 0, progress=_progress_bar)
+        for line in made.commands.values():
+            say(visible(line))
         return
-    done = run(
-        folder, names, force=force, own_lines=own_lines, processes=jobs or 0, progress=_progress
+    done = command.sign(
+        folder, names, force=force, own_lines=own_lines, threads=jobs or 0, progress=_progress_bar
     )
     if done.signed:
-        say("\n".join(map(visible, _told(done))))
+        say("\n".join(map(visible, _signed_lines(done))))
     else:
-        talk(f"nothing to sign: {_count(done.kept)}")
+        talk(f"nothing to sign: {_what_is_right(done.kept)}")
     for where, line in done.left:
-        told = f"{where} signs in a way that is not understood, what it asks for is left to make"
-        warn(f"{told}: `{visible(line)}`")
+        what = "signs in a way that is not understood, what it asks for is left to make"
+        warn(f"{where} {what}: `{visible(line)}`")
     for name in done.not_run:
-        told = f"the commands below the line of `{name}` were not run, `make req-{name}` signs it again and runs them"
-        warn(told)
+        what = f"were not run, `make req-{name}` signs it again and runs them"
+        warn(f"the commands below the line of `{name}` {what}")
     if done.problem:
         raise done.problem
 
 
-def _told(done: "Done") -> Iterator[str]:
-    """Yield of each certificate its command, that it is signed, and who has to reload."""
+def _signed_lines(done: "Done") -> Iterator[str]:
+    """Yield of each certificate its command, that it is signed and why, and who has to reload."""
     for path, reasons in done.signed.items():
         yield done.commands[path]
-        yield f"signed {path}{_because(reasons)}"
+        # That something is missing or was asked for is known to whoever asks.
+        told = "; ".join(each for each in reasons if each not in ("missing", "asked for"))
+        yield f"signed {path} ({told})" if told else f"signed {path}"
         if path in done.reloads:
             yield f"  {done.reloads[path]}"
 
 
-def _because(reasons: tuple[str, ...]) -> str:
-    told = "; ".join(reason for reason in reasons if reason not in ("missing", "asked for"))
-    return f" ({told})" if told else ""
-
-
-def _count(kept: int) -> str:
+def _what_is_right(kept: int) -> str:
     if kept == 1:
         return "1 certificate is what its request asks for"
     return f"{kept} certificates are what their requests ask for" if kept else "the CA is there"
 
 
 @contextmanager
-def _progress(length: int) -> Iterator[Callable[[int], None]]:
+def _progress_bar(length: int) -> Iterator[Callable[[int], None]]:
     """Show a bar for a long run on a terminal, and nothing elsewhere."""
-    if length <= LONG or not (sys.stderr and sys.stderr.isatty()):
+    if length <= WITH_A_BAR or not (sys.stderr and sys.stderr.isatty()):
         yield lambda _: None
         return
     with click.progressbar(length=length, label="signing", file=sys.stderr) as bar:

@@ -20,7 +20,7 @@ from tls_scaffold.inventory.membersettings import (
     state_problem,
 )
 from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.signing import certificates, soundness
+from tls_scaffold.signing import certificates, pairchecks
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.words import path_problem
 
@@ -181,10 +181,12 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
         trust.path: trust.text,
         **{f"{each.output}.pem": read[each.name].certificate for each in components},
     }
-    untimely = soundness.untimely({path: text.encode() for path, text in lives.items()}, utc_now())
+    untimely = pairchecks.outside_lifetime(
+        {path: text.encode() for path, text in lives.items()}, utc_now()
+    )
     if untimely:
         raise ScaffoldError(
-            "no bundle is made of what is not valid now", untimely, soundness.IN_TIME
+            "no bundle is made of what is not valid now", untimely, pairchecks.CLOCK_HINT
         )
     return read
 
@@ -197,6 +199,6 @@ def _problems(component: Component, pems: Pems, trust: Trust) -> Iterator[str]:
     missing = [path for path, text in paths.items() if not text]
     yield from (f"{path} is missing" for path in missing)
     if not missing:
-        yield from soundness.faults(
+        yield from pairchecks.pair_faults(
             pems.certificate.encode(), pems.key.encode(), component.output, trust.cas, trust.path
         )

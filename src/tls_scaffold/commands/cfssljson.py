@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,47 +14,44 @@ from tls_scaffold.inventory import formats
 from tls_scaffold.signing import pairs
 
 STDIN = "-"
-ENDINGS = {
+# What cfssl calls the contents of each file: in the answer of `gencert`, and in that of its API.
+FIELDS = {
     pairs.CERTIFICATE: ("cert", "certificate"),
     pairs.KEY: ("key", "private_key"),
     pairs.CSR: ("csr", "certificate_request"),
 }
-"""The files' endings and what cfssl calls their contents: `gencert`, and its API."""
 
 
 def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -> tuple[str, ...]:
     """Do what `cfssljson WORDS` does in `folder`, and return the notes that are to be told.
 
-    Unlike cfssljson it never leaves a certificate beside another one's key, nor a CA replaced: an older CA of
-    that name is moved to `archive/`, and so is a key that may be a CA's. Raises UsageError for flags that it does
-    not take, ScaffoldError if the input is not cfssl's.
+    Unlike cfssljson it never leaves a certificate beside another one's key, nor a CA replaced: an
+    older CA of that name is moved to `archive/`, and so is a key that may be a CA's. Raises
+    UsageError for flags that it does not take, ScaffoldError if the input is not cfssl's.
     """
-    flags = goflags.parse(words, "cfssljson", ("f",), ("bare",))
-    names = [
-        word for word in flags.rest if word != STDIN
-    ]  # cfssljson passes over the `-` that tutorials write
+    flags = goflags.parse_flags(words, "cfssljson", ("f",), ("bare",))
+    # cfssljson passes over the `-` that tutorials write.
+    names = [word for word in flags.rest if word != STDIN]
     if len(names) > 1:
         raise UsageError("`cfssljson` takes one name for its files, after its flags")
     source = flags.texts.get("f", STDIN)
-    text = read_stdin() if source == STDIN else _text(folder / source)
-    document = _result(_document(text), bare="bare" in flags.switches)
-    place, name = posixpath.split(
-        names[0] if names else "cert"
-    )  # `certs/` has files called `certs/.pem` and so on
+    text = read_stdin() if source == STDIN else _read_text(folder / source)
+    document = _unwrap(_parse_input(text), bare="bare" in flags.switches)
+    # The files of `certs/` are called `certs/.pem` and so on.
+    place, name = posixpath.split(names[0] if names else "cert")
     directory = folder / place
-    if not (
-        directory.is_absolute() or ".." in directory.parts
-    ):  # elsewhere is where the caller wants it
+    # What is elsewhere is where the caller wants it.
+    if not (directory.is_absolute() or ".." in directory.parts):
         inside(folder, posixpath.join(place, f"{name}.pem"))
     if not directory.is_dir():
         raise ScaffoldError(f"`{directory}` is not a folder", hint="cfssljson makes none either")
-    contents = _contents(document)
+    contents = _contents_by_ending(document)
     notes = _save_ca(folder, directory, name, contents)
-    pairs.put(directory, name, contents)
+    pairs.put_pair(directory, name, contents)
     return notes
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         with telling(path, "read"):
             return path.read_bytes().decode()
@@ -63,28 +60,30 @@ def _text(path: Path) -> str:
 
 
 def _save_ca(
-    folder: Path, directory: Path, name: str, contents: Mapping[str, bytes]
+    folder: Path, directory: Path, name: str, contents: Collection[str]
 ) -> tuple[str, ...]:
-    """Move what would be replaced to `archive/`, where nothing is ever deleted, if it is a CA or may be one."""
+    """Move what would be replaced to `archive/` if it is a CA or may be one; nothing is deleted."""
     base = f"{directory}/{name}".removeprefix("./")
     replaced = [ending for ending in contents if os.path.lexists(f"{base}{ending}")]
     is_ca = _is_ca(Path(f"{base}{pairs.CERTIFICATE}"))
     holds_key = any(_is_key(Path(f"{base}{ending}")) for ending in (pairs.CERTIFICATE, pairs.CSR))
-    if not (is_ca or holds_key or (is_ca is None and pairs.KEY in replaced)):
+    may_be_ca = is_ca is None and pairs.KEY in replaced
+    if not (is_ca or holds_key or may_be_ca):
         return ()
     parent, top = directory.resolve(), folder.resolve()
-    root, below = (
-        (folder, parent.relative_to(top)) if parent.is_relative_to(top) else (directory, Path())
-    )
+    root, below = directory, Path()
+    if parent.is_relative_to(top):
+        root, below = folder, parent.relative_to(top)
     check(root)
     shelf = archive(root)
     for ending in replaced:
         move_away(root, str(below / f"{name}{ending}"), shelf)
+    where = f"it is in `{shelf}` now"
     if is_ca:
-        told = f"`{base}{pairs.CERTIFICATE}` was a CA: it is in `{shelf}` now, and what it signed is no longer trusted"
-    else:
-        told = f"`{base}{pairs.KEY}` had no certificate that can be read: it is in `{shelf}` now, as it may be a CA's"
-    return (told,)
+        certificate = f"`{base}{pairs.CERTIFICATE}`"
+        return (f"{certificate} was a CA: {where}, and what it signed is no longer trusted",)
+    key = f"`{base}{pairs.KEY}`"
+    return (f"{key} had no certificate that can be read: {where}, as it may be a CA's",)
 
 
 def _is_ca(path: Path) -> bool | None:
@@ -98,14 +97,14 @@ def _is_ca(path: Path) -> bool | None:
 
 
 def _is_key(path: Path) -> bool:
-    """Tell whether what is about to be replaced by a certificate is a key: `-bare certs/ca-key` names one."""
+    """Tell whether what a certificate would replace is a key: `-bare certs/ca-key` names one."""
     try:
         return b" PRIVATE KEY-----" in path.read_bytes()
     except OSError:
         return False
 
 
-def _document(text: str) -> dict[str, Any]:
+def _parse_input(text: str) -> dict[str, Any]:
     if not text.strip():
         raise ScaffoldError(
             "no certificate came in", hint="the command before this one failed, and said why above"
@@ -117,15 +116,15 @@ def _document(text: str) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _result(document: dict[str, Any], *, bare: bool) -> dict[str, Any]:
+def _unwrap(document: dict[str, Any], *, bare: bool) -> dict[str, Any]:
     """Return what is to be written: as it is, or out of the envelope of cfssl's API."""
     if bare:
         return document
     if not document.get("success"):
         errors = document.get("errors")
-        errors = errors if isinstance(errors, list) else []
         messages = [
-            str(each.get("message", each) if isinstance(each, dict) else each) for each in errors
+            str(each.get("message", each) if isinstance(each, dict) else each)
+            for each in (errors if isinstance(errors, list) else [])
         ]
         raise ScaffoldError(
             "the input tells of no success", messages, hint="`-bare` takes what `gencert` prints"
@@ -134,13 +133,13 @@ def _result(document: dict[str, Any], *, bare: bool) -> dict[str, Any]:
     return result if isinstance(result, dict) else {}
 
 
-def _contents(document: dict[str, Any]) -> dict[str, bytes]:
+def _contents_by_ending(document: dict[str, Any]) -> dict[str, bytes]:
     """Return the files' contents by their endings."""
-    texts = {
-        ending: next((document[name] for name in names if document.get(name)), None)
-        for ending, names in ENDINGS.items()
-    }
-    contents = {ending: text.encode() for ending, text in texts.items() if isinstance(text, str)}
+    contents: dict[str, bytes] = {}
+    for ending, names in FIELDS.items():
+        text = next((document[name] for name in names if document.get(name)), None)
+        if isinstance(text, str):
+            contents[ending] = text.encode()
     if not contents:
         raise ScaffoldError("the input holds no `cert`, `key` or `csr`")
     return contents

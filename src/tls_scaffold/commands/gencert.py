@@ -1,4 +1,4 @@
-"""`tls-scaffold cfssl gencert`: one certificate, from the command line that folders have for cfssl."""
+"""`tls-scaffold cfssl gencert`: one certificate, from the command line made for cfssl."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,64 +9,61 @@ from tls_scaffold.cfssl.profiles import SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError, UsageError
-from tls_scaffold.signing import issuer, signer, silences
-from tls_scaffold.signing.keys import private_key
+from tls_scaffold.signing import issuer, mistakes, signer
+from tls_scaffold.signing.keys import read_private_key
 
-TEXTS = ("ca", "ca-key", "config", "profile", "hostname", "cn")
+TEXT_FLAGS = ("ca", "ca-key", "config", "profile", "hostname", "cn")
 SWITCHES = ("initca",)
 STDIN = "-"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What cfssl prints, and what it did in silence."""
+    """What cfssl prints, and what it passed over in silence."""
 
     document: dict[str, str]
     warnings: tuple[str, ...]
 
 
 def gencert(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -> Answer:
-    """Do what `cfssl gencert WORDS` does in `folder`, its silences included: each is a warning in the answer.
+    """Do what `cfssl gencert WORDS` does in `folder`; what it is silent about is a warning.
 
     Raises UsageError for flags that it does not take, ScaffoldError where cfssl refuses too.
     """
-    flags = goflags.parse(words, "cfssl gencert", TEXTS, SWITCHES)
-    place = _request(flags.rest)
-    text = read_stdin() if place == STDIN else _text(folder / place)
-    request = readers.request(text, "standard input" if place == STDIN else place)
+    flags = goflags.parse_flags(words, "cfssl gencert", TEXT_FLAGS, SWITCHES)
+    path = _request_path(flags.rest)
+    text = read_stdin() if path == STDIN else _read_text(folder / path)
+    request = readers.request(text, "standard input" if path == STDIN else path)
     if "initca" in flags.switches:
-        return _ca(
-            request.overridden(flags.texts.get("cn"), None),
-            place,
-            folder,
-            flags.texts.get("ca-key", ""),
-        )
+        request = request.overridden(flags.texts.get("cn"), None)
+        return _make_ca(request, path, folder, flags.texts.get("ca-key", ""))
     request = request.overridden(flags.texts.get("cn"), flags.texts.get("hostname"))
-    return _leaf(request, place, folder, flags.texts)
+    return _sign_leaf(request, path, folder, flags.texts)
 
 
-def _request(words: Sequence[str]) -> str:
+def _request_path(words: Sequence[str]) -> str:
     if len(words) == 1:
         return words[0]
-    spare = [
+    too_many = [
         f"`{word}` is one too many: cfssl 1.2 passes over it, 1.6 refuses it" for word in words[1:]
     ]
     raise UsageError(
         "`cfssl gencert` takes one request, after its flags",
-        spare,
+        too_many,
         "`-` reads it from standard input",
     )
 
 
-def _ca(request: Request, place: str, folder: Path, key_place: str) -> Answer:
-    profile, now = ca_profile(request), signer.utc_now()
-    _refuse(place, silences.refusals(request, profile, now, leaf=False))
-    key = private_key(_bytes(folder / key_place), key_place) if key_place else None
+def _make_ca(request: Request, path: str, folder: Path, key_path: str) -> Answer:
+    now = signer.utc_now()
+    _raise_refusals(path, mistakes.refusals(request, ca_profile(request), now, leaf=False))
+    key = read_private_key(_read_bytes(folder / key_path), key_path) if key_path else None
     signed = signer.new_ca(request, now, key)
-    return _answer(signed, place, silences.silences(request, leaf=False), key_is_new=not key)
+    silent = mistakes.silent_in_request(request, leaf=False)
+    return _make_answer(signed, path, silent, with_key=not key)
 
 
-def _leaf(request: Request, place: str, folder: Path, texts: dict[str, str]) -> Answer:
+def _sign_leaf(request: Request, path: str, folder: Path, texts: dict[str, str]) -> Answer:
     missing = [f"`-{flag}` is missing" for flag in ("ca", "ca-key") if not texts.get(flag)]
     if missing:
         raise UsageError(
@@ -74,43 +71,44 @@ def _leaf(request: Request, place: str, folder: Path, texts: dict[str, str]) -> 
         )
     config = SigningConfig()
     if texts.get("config"):
-        config = readers.signing_config(_text(folder / texts["config"]), texts["config"])
-    profile = config.profile_or_default(texts.get("profile", ""))
+        config = readers.signing_config(_read_text(folder / texts["config"]), texts["config"])
+    name = texts.get("profile", "")
+    profile = config.profile_or_default(name)
     now = signer.utc_now()
-    _refuse(place, silences.refusals(request, profile, now))
-    certificate, key = (_bytes(folder / texts[flag]) for flag in ("ca", "ca-key"))
+    _raise_refusals(path, mistakes.refusals(request, profile, now))
+    certificate, key = (_read_bytes(folder / texts[flag]) for flag in ("ca", "ca-key"))
     ca = issuer.load_ca(certificate, key, texts["ca"], texts["ca-key"])
-    told = (
-        *silences.silences(request),
-        *silences.profile_silences(config, texts.get("profile", "")),
-        *silences.outlives(profile, ca.certificate, now),
+    silent = (
+        *mistakes.silent_in_request(request),
+        *mistakes.silent_in_profile(config, name),
+        *mistakes.outlives_ca(profile, ca.certificate.not_after, now),
     )
-    return _answer(signer.sign(request, profile, ca, now), place, told)
+    return _make_answer(signer.sign(request, profile, ca, now), path, silent, with_key=True)
 
 
-def _answer(
-    signed: signer.Signed, place: str, told: Sequence[str], *, key_is_new: bool = True
+def _make_answer(
+    signed: signer.Signed, path: str, silent: Sequence[str], *, with_key: bool
 ) -> Answer:
     document = {"cert": signed.certificate.decode(), "csr": signed.csr.decode()}
-    if key_is_new:
+    if with_key:
         document["key"] = signed.key.decode()
-    return Answer(document, tuple(f"{place}: {each}" for each in told))
+    return Answer(document, tuple(f"{path}: {each}" for each in silent))
 
 
-def _refuse(place: str, problems: Sequence[str]) -> None:
+def _raise_refusals(path: str, problems: Sequence[str]) -> None:
     if problems:
         raise ScaffoldError(
-            f"`{place}` can't be signed", [f"{place}: {problem}" for problem in problems]
+            f"`{path}` can't be signed", [f"{path}: {problem}" for problem in problems]
         )
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     with telling(path):
         return path.read_bytes()
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
-        return _bytes(path).decode()
+        return _read_bytes(path).decode()
     except UnicodeDecodeError as error:
         raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from None

@@ -21,7 +21,7 @@ from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
 from tls_scaffold.rendering import template
-from tls_scaffold.signing import certificates, soundness
+from tls_scaffold.signing import certificates, pairchecks
 from tls_scaffold.signing.signer import utc_now
 
 MOST_MEMBERS = 3
@@ -141,7 +141,7 @@ def _check(
     problems = []
     for each in components:
         certificate, key = (content(folder, path) for path in _files([each]))
-        problems += soundness.faults(certificate, key, each.output, trust.cas, trust.path)
+        problems += pairchecks.pair_faults(certificate, key, each.output, trust.cas, trust.path)
     if problems:
         hint = "`make req-NAME` signs one again; a CA that was changed can be put back instead"
         raise ScaffoldError("the proof needs the folder's certificates", problems, hint)
@@ -157,10 +157,12 @@ def _check(
     ):
         raise ScaffoldError("the members can't be each other's peers", strangers, bundle.CN_HINT)
     paths = (trust.path, *(f"{each.output}.pem" for each in components))
-    untimely = soundness.untimely({path: content(folder, path) for path in paths}, utc_now())
+    untimely = pairchecks.outside_lifetime(
+        {path: content(folder, path) for path in paths}, utc_now()
+    )
     if untimely:
         raise ScaffoldError(
-            "the proof needs certificates that are valid now", untimely, soundness.IN_TIME
+            "the proof needs certificates that are valid now", untimely, pairchecks.CLOCK_HINT
         )
 
 

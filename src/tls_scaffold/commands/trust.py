@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.paths import CA, TRUST
-from tls_scaffold.signing import soundness
+from tls_scaffold.signing import pairchecks
 from tls_scaffold.signing.certificates import Certificate
 
 PUT_BACK = (
@@ -47,7 +47,7 @@ def _trust(folder: Path, path: str) -> Trust:
     if not (folder / path).exists():
         return Trust(path, "", (), (f"`{path}` is missing",))
     pem = content(folder, path)
-    cas, problems = soundness.authorities(pem, path)
+    cas, problems = pairchecks.read_cas(pem, path)
     return Trust(path, pem.decode(errors="replace"), cas, tuple(problems))
 
 

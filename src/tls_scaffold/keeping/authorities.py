@@ -55,7 +55,7 @@ def copy_problem(folder: Path, base: str) -> str:
         for path in (f"{base}{ending}" for ending in ENDINGS):
             with telling(folder / path, "read"), suppress(FileNotFoundError):
                 plain(folder / path, path, follow=False)
-        found = authority.find(folder, f"{base}.pem", f"{base}-key.pem")
+        found = authority.find_ca(folder, f"{base}.pem", f"{base}-key.pem")
     except ScaffoldError as error:
         return error.summary
     return "" if found else f"`{base}.pem` is missing"
@@ -73,10 +73,10 @@ def _is_key(
     folder: Path, path: str, key: bytes, certificate: bytes, halves: Iterable[bytes]
 ) -> bool:
     """Tell whether a key is that of a CA whose certificate is known, or lies in the same folder under another name."""
-    from tls_scaffold.signing import certificates, fitting
+    from tls_scaffold.signing import certificates, matching
 
     def fits(pem: bytes) -> bool:
-        return fitting.key_seems_to_fit(certificates.read(pem, path), key)
+        return matching.key_seems_to_fit(certificates.read(pem, path), key)
 
     with suppress(ScaffoldError):
         if fits(certificate):

@@ -51,9 +51,9 @@ def carry_out(
 def _record_valid(folder: Path) -> None:
     """Note what is valid: a profile that nobody uses, say, is no reason for cfssl's make to sign all again."""
     if any((folder / CERTS).glob("*.pem")):
-        from tls_scaffold.signing import completion
+        from tls_scaffold.signing import recordcompletion
 
-        completion.record_valid(folder)
+        recordcompletion.record_valid_pairs(folder)
 
 
 def preview(folder: Path, change: Change) -> Plan:

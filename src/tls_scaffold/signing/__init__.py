@@ -1,1 +1,1 @@
-"""Requests and profiles become certificates, as cfssl signs them, and certificates are read back."""
+"""Requests and profiles become certificates, as cfssl signs them; certificates are read back."""

@@ -4,10 +4,11 @@ import warnings
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.requests import WORDS
@@ -15,21 +16,26 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.pemfiles import der_of
 from tls_scaffold.words import Key
 
-# cfssl signs such names, and `silences` tells of them: nobody who reads one back is to be told again
+# cfssl signs such names, and `mistakes` tells of them: nobody who reads one back is told again.
 warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
 
 UNREADABLE = (
-    *(ValueError, TypeError, UnsupportedAlgorithm),
-    *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
 )
-PARTS = ("subject", "issuer", "key", "usages")
+ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True)
 class Certificate:
     """What stands in a certificate, in cfssl's words; times in UTC.
 
-    `subject` and `issuer` are pairs of a word (an OID where there is none) and a text, in their order.
+    `subject` and `issuer` are pairs of a word (an OID where there is none) and a text, in their
+    order.
     """
 
     der: bytes = field(repr=False)
@@ -42,12 +48,12 @@ class Certificate:
     @cached_property
     def subject(self) -> tuple[tuple[str, str], ...]:
         """Whom it is for."""
-        return _pairs(self.parsed.subject)
+        return _words_and_texts(self.parsed.subject)
 
     @cached_property
     def issuer(self) -> tuple[tuple[str, str], ...]:
         """The CA that it names."""
-        return _pairs(self.parsed.issuer)
+        return _words_and_texts(self.parsed.issuer)
 
     @property
     def cn(self) -> str:
@@ -57,14 +63,17 @@ class Certificate:
     @property
     def hosts(self) -> tuple[str, ...]:
         """The subject alternative names, whatever their kind."""
-        return tuple(str(name.value) for name in self._extensions.get("2.5.29.17", ()))
+        names = self._extension(x509.SubjectAlternativeName)
+        return tuple(str(name.value) for name in names or ())
 
-    @property
+    @cached_property
     def usages(self) -> tuple[str, ...]:
         """Key usages and extended usages, as a profile lists them."""
+        bits = self._extension(x509.KeyUsage)
+        extended = self._extension(x509.ExtendedKeyUsage)
         return (
-            *_key_usages(self._extensions.get("2.5.29.15")),
-            *(usages.word(oid.dotted_string) for oid in self._extensions.get("2.5.29.37", ())),
+            *(_key_usages(bits) if bits else ()),
+            *(usages.word(oid.dotted_string) for oid in extended or ()),
         )
 
     @property
@@ -78,7 +87,7 @@ class Certificate:
         return self.parsed.not_valid_after_utc
 
     def has_ended(self, now: datetime) -> bool:
-        """Tell whether its life is over `now` (UTC); its last moment is a part of it (RFC 5280, 4.1.2.5)."""
+        """Tell whether its life, last moment included, is over `now` (UTC; RFC 5280, 4.1.2.5)."""
         return self.not_after < now
 
     @property
@@ -96,86 +105,84 @@ class Certificate:
     @property
     def is_ca(self) -> bool:
         """Whether its constraints say that it may sign others."""
-        constraints = self._extensions.get("2.5.29.19")
+        constraints = self._extension(x509.BasicConstraints)
         return bool(constraints and constraints.ca)
 
     @property
     def may_sign(self) -> bool:
-        """Whether what it signs is taken: X.509 version 1 has no constraints, and Go and OpenSSL trust such a root."""
+        """Whether what it signs is taken: Go and OpenSSL trust a root of X.509 version 1 too."""
         return self.is_ca or self.parsed.version == x509.Version.v1
 
     @property
     def path_length(self) -> int | None:
         """How many CAs may follow it; None for any number."""
-        constraints = self._extensions.get("2.5.29.19")
+        constraints = self._extension(x509.BasicConstraints)
         return constraints.path_length if constraints else None
 
     @property
     def key_id(self) -> bytes:
         """The subject key identifier; empty if there is none."""
-        identifier = self._extensions.get("2.5.29.14")
+        identifier = self._extension(x509.SubjectKeyIdentifier)
         return identifier.digest if identifier else b""
 
     @property
     def issuer_key_id(self) -> bytes:
         """The authority key identifier; empty if there is none."""
-        identifier = self._extensions.get("2.5.29.35")
+        identifier = self._extension(x509.AuthorityKeyIdentifier)
         return (identifier and identifier.key_identifier) or b""
 
     @property
     def crl_urls(self) -> tuple[str, ...]:
         """Where its CRL is to be found."""
-        points = self._extensions.get("2.5.29.31", ())
-        return tuple(str(name.value) for point in points for name in point.full_name or ())
+        points = self._extension(x509.CRLDistributionPoints)
+        return tuple(str(name.value) for point in points or () for name in point.full_name or ())
 
     @property
     def ocsp_urls(self) -> tuple[str, ...]:
         """Who tells whether it is revoked."""
-        return self._access("1.3.6.1.5.5.7.48.1")
+        return self._access_urls(AuthorityInformationAccessOID.OCSP)
 
     @property
     def issuer_urls(self) -> tuple[str, ...]:
         """Where its CA's certificate is to be found."""
-        return self._access("1.3.6.1.5.5.7.48.2")
+        return self._access_urls(AuthorityInformationAccessOID.CA_ISSUERS)
 
     @cached_property
-    def _extensions(self) -> dict[str, Any]:
-        return {
-            extension.oid.dotted_string: extension.value for extension in self.parsed.extensions
-        }
+    def _extensions(self) -> dict[type[x509.ExtensionType], x509.ExtensionType]:
+        return {type(each.value): each.value for each in self.parsed.extensions}
 
-    def _access(self, method: str) -> tuple[str, ...]:
-        found = self._extensions.get("1.3.6.1.5.5.7.1.1", ())
-        return tuple(
-            str(each.access_location.value)
-            for each in found
-            if each.access_method.dotted_string == method
-        )
+    def _extension(self, kind: type[ExtensionT]) -> ExtensionT | None:
+        value = self._extensions.get(kind)
+        return value if isinstance(value, kind) else None
+
+    def _access_urls(self, method: x509.ObjectIdentifier) -> tuple[str, ...]:
+        ways = self._extension(x509.AuthorityInformationAccess) or ()
+        return tuple(str(way.access_location.value) for way in ways if way.access_method == method)
 
 
 def read(pem: bytes, place: str) -> Certificate:
-    """Read a certificate in PEM (the first, if there are several); `place` is its path, for messages.
+    """Read a certificate in PEM, the first of several; `place` is its path, for messages.
 
     Raises ScaffoldError if it is none.
     """
     try:
         certificate = Certificate(der_of(pem, b"CERTIFICATE"))
-        for part in PARTS:  # each is parsed at its first use
-            getattr(certificate, part)
+        # `cryptography` parses each part when it is first asked for.
+        _ = certificate.subject, certificate.issuer, certificate.key, certificate.usages
     except UNREADABLE as error:
         raise ScaffoldError(f"`{place}` is not a certificate", [f"{place}: {error}"]) from None
     return certificate
 
 
 def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
-    """Read every certificate in PEM that a file holds; ScaffoldError as `read`, and if there is none."""
+    """Read every certificate that a PEM file holds; ScaffoldError as `read`."""
     begin = b"-----BEGIN CERTIFICATE-----"
     _, *blocks = pem.split(begin)
     return tuple(read(begin + block, place) for block in blocks) or (read(pem, place),)
 
 
 def is_of_ca(pem: bytes) -> bool:
-    """Tell whether a file's first certificate is a CA's, that of a root of version 1 included; False if it has none."""
+    """Tell whether a file's first certificate is a CA's, a root of version 1 included."""
     try:
         found = read(pem, "")
     except ScaffoldError:
@@ -183,25 +190,23 @@ def is_of_ca(pem: bytes) -> bool:
     return found.is_ca or (found.may_sign and found.parsed.subject == found.parsed.issuer)
 
 
-def _pairs(name: x509.Name) -> tuple[tuple[str, str], ...]:
-    oids = ((attribute.oid.dotted_string, str(attribute.value)) for attribute in name)
-    return tuple((WORDS.get(oid, oid), text) for oid, text in oids)
-
-
-def _key_usages(bits: Any) -> tuple[str, ...]:
-    if not bits:
-        return ()
-    only = ("encipher_only", "decipher_only") if bits.key_agreement else ()
-    fields = (
-        each for each in dict.fromkeys(usages.KEY_USAGES.values()) if not each.endswith("_only")
-    )
-    return tuple(usages.word(each) for each in (*fields, *only) if getattr(bits, each))
-
-
 def is_crl(der: bytes) -> bool:
-    """Tell whether `der` is a certificate revocation list in DER, the one form that every etcd reads."""
+    """Tell whether `der` is a certificate revocation list in DER, the one form every etcd reads."""
     try:
         x509.load_der_x509_crl(der)
     except (ValueError, TypeError):
         return False
     return True
+
+
+def _words_and_texts(name: x509.Name) -> tuple[tuple[str, str], ...]:
+    oids = ((attribute.oid.dotted_string, str(attribute.value)) for attribute in name)
+    return tuple((WORDS.get(oid, oid), text) for oid, text in oids)
+
+
+def _key_usages(bits: x509.KeyUsage) -> tuple[str, ...]:
+    # The library raises where the last two are asked for without `key_agreement`.
+    only = ("encipher_only", "decipher_only") if bits.key_agreement else ()
+    fields = dict.fromkeys(usages.KEY_USAGES.values())
+    usual = [each for each in fields if not each.endswith("_only")]
+    return tuple(usages.word(each) for each in (*usual, *only) if getattr(bits, each))

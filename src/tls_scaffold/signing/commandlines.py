@@ -1,35 +1,31 @@
 """The command that signs one certificate alone, as a make with cfssl shows it."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing.pairs import CERTIFICATE
 
 
-def of_ca(certificate: str, request: str) -> str:
+def ca_command(certificate: str, request: str) -> str:
     """Return the command that makes a CA with its request."""
     return _pipeline(["-initca", request], certificate.removesuffix(CERTIFICATE))
 
 
-def of_component(signing: Signing) -> str:
+def component_command(signing: Signing) -> str:
     """Return the command that signs a component."""
-    ca = ("-ca", signing.ca, "-ca-key", signing.ca_key)
-    config = ("-config", signing.config) if signing.config else ()
-    return _pipeline([*ca, *config, *_flags(signing), signing.request], signing.output)
-
-
-def _flags(signing: Signing) -> Iterator[str]:
+    words = ["-ca", signing.ca, "-ca-key", signing.ca_key]
+    if signing.config:
+        words += ["-config", signing.config]
     if signing.flags is not None:
-        yield from signing.flags
-        return
-    if signing.profile:
-        yield from ("-profile", signing.profile)
-    if signing.hostname is not None:
-        yield from ("-hostname", signing.hostname)
-    if signing.cn is not None:
-        yield from ("-cn", signing.cn)
+        words += signing.flags
+    else:
+        words += ["-profile", signing.profile] if signing.profile else []
+        words += ["-hostname", signing.hostname] if signing.hostname is not None else []
+        words += ["-cn", signing.cn] if signing.cn is not None else []
+    return _pipeline([*words, signing.request], signing.output)
 
 
-def _pipeline(words: list[str], output: str) -> str:
-    return f"tls-scaffold cfssl gencert {shlex.join(words)} | tls-scaffold cfssljson -bare {shlex.quote(output)}"
+def _pipeline(words: Sequence[str], output: str) -> str:
+    base = shlex.quote(output)
+    return f"tls-scaffold cfssl gencert {shlex.join(words)} | tls-scaffold cfssljson -bare {base}"

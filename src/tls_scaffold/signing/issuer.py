@@ -1,13 +1,16 @@
-"""A CA that can sign: its certificate and its key, which fit each other."""
+"""A CA that can sign, or that is yet to be made."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from cryptography import x509
 
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing.certificates import Certificate, read
-from tls_scaffold.signing.keys import PrivateKey, private_key, signature_hash
+from tls_scaffold.signing import certificates
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.keys import PrivateKey, read_private_key, signature_hash
 from tls_scaffold.signing.pemfiles import stands_alone
 
 
@@ -24,25 +27,35 @@ class CA:
         return self.certificate.parsed.subject
 
 
-def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
-    """Return the CA whose certificate and key these PEMs are; the places are their paths, for messages.
+@dataclass(frozen=True)
+class NewCA:
+    """A CA that is yet to be made: the path of its request, the request, and when it will end."""
 
-    Raises ScaffoldError if one can't be read, if the certificate does not stand alone in its file, or if the key does
-    not fit it.
+    request_path: str
+    request: Request
+    not_after: datetime
+
+
+def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
+    """Return the CA whose certificate and key these PEMs are; the places are their paths.
+
+    Raises ScaffoldError if one can't be read, if the certificate does not stand alone in its file,
+    or if the key does not fit it.
     """
-    ca = CA(read(certificate, place), private_key(key, key_place))
+    ca = CA(certificates.read(certificate, place), read_private_key(key, key_place))
     if not stands_alone(certificate):
         raise ScaffoldError(
             f"`{place}` holds more than the CA's certificate",
-            hint="leave the certificate that signs in it, and put others that are trusted into a file of their own",
+            hint="leave the certificate that signs in it,"
+            " and put others that are trusted into a file of their own",
         )
     if ca.key.public_key() != ca.certificate.parsed.public_key():
-        raise unfitting(place, key_place)
-    signature_hash(ca.key)
+        raise mismatch_error(place, key_place)
+    signature_hash(ca.key)  # refuses a curve that can't sign
     return ca
 
 
-def unfitting(place: str, key_place: str) -> ScaffoldError:
+def mismatch_error(place: str, key_place: str) -> ScaffoldError:
     """Return the error for a CA whose two halves, by their paths, are of two CAs."""
     return ScaffoldError(
         f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together"

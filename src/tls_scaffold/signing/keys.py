@@ -22,14 +22,9 @@ Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 PASSWORD = "CFSSL_CA_PK_PASSWORD"  # noqa: S105 - the name of cfssl's variable
 CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
 CURVE_HASHES: dict[int, Hash] = {256: hashes.SHA256(), 384: hashes.SHA384(), 521: hashes.SHA512()}
-RSA_HASHES: tuple[tuple[int, Hash], ...] = (
-    (4096, hashes.SHA512()),
-    (3072, hashes.SHA384()),
-    (0, hashes.SHA256()),
-)
 
 
-def generate(key: Key) -> PrivateKey:
+def make_key(key: Key) -> PrivateKey:
     """Make a private key."""
     if key.algo == "rsa":
         return rsa.generate_private_key(65537, key.size)
@@ -38,7 +33,7 @@ def generate(key: Key) -> PrivateKey:
     return ec.generate_private_key(CURVES[key.size])
 
 
-def pem(key: PrivateKey) -> bytes:
+def pem_of_key(key: PrivateKey) -> bytes:
     """Return a private key in the PEM form that cfssl writes for its type."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -47,33 +42,38 @@ def pem(key: PrivateKey) -> bytes:
 
 
 def signature_hash(key: PrivateKey) -> Hash | None:
-    """Return cfssl's choice: by curve, by RSA bits, none for ed25519; ScaffoldError for a curve of no such choice."""
+    """Return the hash that cfssl signs with: by curve, by RSA bits, none for ed25519.
+
+    Raises ScaffoldError for a curve that cfssl has none for.
+    """
     if isinstance(key, ec.EllipticCurvePrivateKey):
         if key.curve.key_size not in CURVE_HASHES:
             raise ScaffoldError(
                 f"a key on the curve {key.curve.name} can't sign: P-256, P-384 and P-521 can"
             )
         return CURVE_HASHES[key.curve.key_size]
-    if isinstance(key, rsa.RSAPrivateKey):
-        return next(algorithm for bits, algorithm in RSA_HASHES if key.key_size >= bits)
-    return None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        return None
+    if key.key_size >= 4096:  # noqa: PLR2004 - here and below cfssl's steps
+        return hashes.SHA512()
+    return hashes.SHA384() if key.key_size >= 3072 else hashes.SHA256()  # noqa: PLR2004
 
 
-def private_key(pem: bytes, place: str) -> PrivateKey:
+def read_private_key(pem: bytes, place: str) -> PrivateKey:
     """Read a private key; `place` is its path, for messages.
 
-    An encrypted one is opened with CFSSL_CA_PK_PASSWORD, as cfssl does. Raises ScaffoldError if it can't be read.
+    An encrypted one is opened with CFSSL_CA_PK_PASSWORD, as cfssl does. Raises ScaffoldError if it
+    can't be read.
     """
-    usual = pem.replace(b" Ed25519 PRIVATE KEY", b" PRIVATE KEY")  # cfssl's own label for PKCS #8
+    # cfssl has a label of its own for PKCS #8, which OpenSSL does not know.
+    usual = pem.replace(b" Ed25519 PRIVATE KEY", b" PRIVATE KEY")
     password = os.environ.get(PASSWORD, "").encode() if b"ENCRYPTED" in pem else b""
     try:
         return cast("PrivateKey", load_pem_private_key(usual, password or None))
     except TypeError:
         reason = f"it is encrypted: give its password in the environment variable {PASSWORD}"
     except (ValueError, UnsupportedAlgorithm):
-        reason = (
-            f"the password in {PASSWORD} does not open it"
-            if password
-            else "it holds no private key in PEM"
-        )
+        reason = "it holds no private key in PEM"
+        if password:
+            reason = f"the password in {PASSWORD} does not open it"
     raise ScaffoldError(f"`{place}` can't be read as a private key", [f"{place}: {reason}"])

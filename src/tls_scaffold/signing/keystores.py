@@ -1,4 +1,4 @@
-"""Keys and certificates in the forms of Java and others: PKCS #8, and PKCS #12 key stores and trust stores."""
+"""Keys and certificates in the forms of Java and others: PKCS #8, and PKCS #12 stores."""
 
 from collections.abc import Collection, Iterator
 
@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.certificates import Certificate, read
-from tls_scaffold.signing.fitting import signed_by
-from tls_scaffold.signing.keys import private_key
+from tls_scaffold.signing.keys import read_private_key
+from tls_scaffold.signing.matching import signed_by
 
 CA_ALIAS = "ca"
 
@@ -25,13 +25,14 @@ CA_ALIAS = "ca"
 def pkcs8(key_pem: bytes, place: str) -> bytes:
     """Return a private key as PKCS #8 in PEM; `place` is its path, for messages.
 
-    Raises ScaffoldError if it can't be read, and if it is encrypted: the result would be less secret than the key.
+    Raises ScaffoldError if it can't be read, and if it is encrypted: the result would be less
+    secret than the key.
     """
     if b"ENCRYPTED" in key_pem:
         raise ScaffoldError(
             f"`{place}` is encrypted, and as PKCS #8 it would be written without its password"
         )
-    return private_key(key_pem, place).private_bytes(
+    return read_private_key(key_pem, place).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
 
@@ -44,14 +45,16 @@ def key_store(
     cas: Collection[Certificate],
     password: bytes,
 ) -> bytes:
-    """Return a PKCS #12 key store of the pair `output`.pem and its key, with the CAs above it; `name` is its alias.
+    """Return a PKCS #12 key store of the pair `output`.pem with the CAs above it.
 
+    `name` is its alias.
     Raises ScaffoldError if the pair can't be read or is of a kind that PKCS #12 has no place for.
     """
     certificate, key_place = read(certificate_pem, f"{output}.pem"), f"{output}-key.pem"
-    # Java looks for an issuer by its name alone: another CA of the same name, as `make regenerate` makes, would do.
-    above = [ca.parsed for ca in _chain(certificate, cas)]
-    key = private_key(key_pem, key_place)
+    # Java looks for an issuer by its name alone: another CA of the same name would do, such as
+    # `make regenerate` makes.
+    above = [ca.parsed for ca in _chain_above(certificate, cas)]
+    key = read_private_key(key_pem, key_place)
     try:
         return serialize_key_and_certificates(
             name.encode(), key, certificate.parsed, above, BestAvailableEncryption(password)
@@ -61,7 +64,7 @@ def key_store(
 
 
 def trust_store(cas: Collection[Certificate], password: bytes) -> bytes:
-    """Return a PKCS #12 trust store for Java, in which each of these CAs is trusted: `ca`, `ca-2` and so on."""
+    """Return a PKCS #12 trust store for Java with each of these CAs: `ca`, `ca-2` and so on."""
     distinct = list(dict.fromkeys(cas))
     aliases = [CA_ALIAS, *(f"{CA_ALIAS}-{number}" for number in range(2, len(distinct) + 1))]
     trusted = [
@@ -71,7 +74,7 @@ def trust_store(cas: Collection[Certificate], password: bytes) -> bytes:
     return serialize_java_truststore(trusted, BestAvailableEncryption(password))
 
 
-def _chain(certificate: Certificate, cas: Collection[Certificate]) -> Iterator[Certificate]:
+def _chain_above(certificate: Certificate, cas: Collection[Certificate]) -> Iterator[Certificate]:
     """Yield the CA that signed a certificate, the one that signed that, and so on, each once."""
     rest, link = list(dict.fromkeys(cas)), certificate
     while above := [ca for ca in rest if signed_by(link, ca)]:

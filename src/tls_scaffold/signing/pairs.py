@@ -1,7 +1,7 @@
-"""A certificate's three files put in place so that a crash never leaves a certificate beside another one's key."""
+"""A pair's files put in place: a crash never leaves a certificate beside another one's key."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -11,17 +11,18 @@ from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
 
 CERTIFICATE, KEY, CSR = ".pem", "-key.pem", ".csr"
-MODES = {
-    KEY: SECRET,
-    CSR: PUBLIC,
-    CERTIFICATE: PUBLIC,
-}  # in the order in which they are moved: the certificate last
+# In the order in which they are moved: the certificate last.
+MODES = {KEY: SECRET, CSR: PUBLIC, CERTIFICATE: PUBLIC}
+# From so many files on one flush of all that the system holds is faster than one for each.
 MANY = 30
 
 
 @contextmanager
 def workshop(parent: Path) -> Iterator[Path]:
-    """Make the folder in which files of `parent` come into being; nobody else can look into it, and it is cleared."""
+    """Make the folder in which files of `parent` come into being; in the end it is cleared.
+
+    Nobody else can look into it.
+    """
     with ExitStack() as stack:
         with telling(parent):
             parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -29,8 +30,8 @@ def workshop(parent: Path) -> Iterator[Path]:
         yield work
 
 
-def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
-    """Write a certificate's files (contents by ending) into the workshop; they are not on the disk before `flush`."""
+def stage_pair(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
+    """Write a pair's files (contents by ending) into a workshop; they are not flushed yet."""
     with telling(f"{work}/{name}"):
         for ending, content in contents.items():
             create(f"{work}/{name}{ending}", content, MODES[ending], flush=False)
@@ -38,21 +39,15 @@ def stage(work: Path, name: str, contents: Mapping[str, bytes]) -> None:
 
 def files_in(works: Iterable[Path]) -> list[str]:
     """Return the files of workshops."""
-    return [f"{work}/{name}" for work in works for name in os.listdir(work)]  # noqa: PTH208 - as below
+    return [f"{work}/{name}" for work in works for name in os.listdir(work)]  # noqa: PTH208 - no Path for each
 
 
-def flush(works: Iterable[Path]) -> None:
-    """Bring the files of workshops to the disk."""
-    flush_files(files_in(works))
-
-
-def flush_files(paths: Iterable[str]) -> None:
+def flush_files(paths: Sequence[str]) -> None:
     """Bring files to the disk: one by one, or all that the system holds where they are many."""
-    files = list(paths)
-    if len(files) > MANY:
-        os.sync()  # forty times faster than a thousand single flushes; on Linux it returns when all is done
+    if len(paths) > MANY:
+        os.sync()  # a fortieth of the time of 1,000 single flushes; Linux returns when all is done
         return
-    for path in files:
+    for path in paths:
         with telling(path):
             descriptor = os.open(path, os.O_RDONLY)
             try:
@@ -68,45 +63,40 @@ def folders_in(directory: Path) -> frozenset[str]:
     return frozenset()
 
 
-def place(
-    directory: Path, staged: Collection[tuple[Path, str]], tell: Callable[[str], object]
-) -> None:
-    """Move staged files, by workshop and name, into a directory.
+def move_into_place(work: Path, name: str) -> None:
+    """Move a pair's files out of a workshop into the directory that this is in.
 
-    Of each certificate the old one goes first, and the new one comes last: then `tell` is given the name.
+    The old certificate goes first, and the new one comes last: a run that is killed in between
+    leaves a certificate missing, which the next run signs, and never one beside another's key.
     """
-    with telling(directory):
-        for work, name in staged:
-            if os.path.exists(f"{work}/{name}{KEY}"):  # noqa: PTH110 - here and below for a thousand at once
-                with suppress(FileNotFoundError):
-                    os.unlink(f"{directory}/{name}{CERTIFICATE}")  # noqa: PTH108
-            for ending in MODES:
-                with suppress(FileNotFoundError):
-                    os.replace(f"{work}/{name}{ending}", f"{directory}/{name}{ending}")  # noqa: PTH105
-            tell(name)
-        flush_directory(directory)
+    source, target = f"{work}/{name}", f"{work.parent}/{name}"
+    if os.path.exists(f"{source}{KEY}"):  # noqa: PTH110 - here and below for a thousand at once
+        with suppress(FileNotFoundError):
+            os.unlink(f"{target}{CERTIFICATE}")  # noqa: PTH108
+    for ending in MODES:
+        # cfssl's JSON may have less than all three.
+        with suppress(FileNotFoundError):
+            os.replace(f"{source}{ending}", f"{target}{ending}")  # noqa: PTH105
 
 
-def put(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:
-    """Put one certificate's files (contents by ending) into a directory, on the disk before their names are.
+def put_pair(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:
+    """Put one pair's files (contents by ending) into a directory, flushed before they are named.
 
-    Raises ScaffoldError, before anything is moved, if a folder has the name of one, or one is a mount point.
+    Raises ScaffoldError, before anything is moved, if a folder has the name of one, or one is a
+    mount point.
     """
     with workshop(directory) as work:
-        folders = [
-            f"`{directory / name}{each}`"
-            for each in contents
-            if f"{name}{each}" in folders_in(directory)
-        ]
-        fixed = mounted(directory / f"{name}{each}" for each in contents)
-        if fixed:
-            raise ScaffoldError(
-                f"`{fixed[0]}` is a mount point: it can't be replaced", hint=MOUNT_HINT
-            )
-        if folders:
-            raise ScaffoldError(
-                f"{folders[0]} is a folder: it should be a file", hint="move it away"
-            )
-        stage(work, name, contents)
-        flush([work])
-        place(directory, [(work, name)], lambda _: None)
+        paths = [directory / f"{name}{ending}" for ending in contents]
+        for path in mounted(paths):
+            raise ScaffoldError(f"`{path}` is a mount point: it can't be replaced", hint=MOUNT_HINT)
+        folders = folders_in(directory)
+        for path in paths:
+            if path.name in folders:
+                raise ScaffoldError(
+                    f"`{path}` is a folder: it should be a file", hint="move it away"
+                )
+        stage_pair(work, name, contents)
+        flush_files(files_in([work]))
+        with telling(directory):
+            move_into_place(work, name)
+            flush_directory(directory)

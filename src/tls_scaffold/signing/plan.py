@@ -1,9 +1,10 @@
 """What is to be signed in a folder and why; and every reason not to, before anything is written."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
@@ -13,13 +14,15 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import TRUST
-from tls_scaffold.signing import certificates, fitting, likeness, silences
+from tls_scaffold.signing import certificates, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
-from tls_scaffold.signing.directories import Directory
-from tls_scaffold.signing.once import Once
+from tls_scaffold.signing.documentcache import DocumentCache
+from tls_scaffold.signing.issuer import NewCA
+from tls_scaffold.signing.outputdirectory import OutputDirectory
 from tls_scaffold.signing.record import Record
 
+AnyCA: TypeAlias = Certificate | NewCA
 MISSING = "missing"
 FORCED = "asked for"
 
@@ -36,56 +39,43 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be signed; and by their paths the certificates that are right, but not in the record."""
+    """What is to be signed, and what is wrong with it.
 
-    wanted: tuple[Wanted, ...] = ()
-    unrecorded: Mapping[str, bytes] = field(default_factory=dict)
+    `unrecorded` has the certificates that are right but not in the record, by their paths there.
+    """
+
+    wanted: tuple[Wanted, ...]
+    unrecorded: Mapping[str, bytes]
+    problems: tuple[str, ...]
 
 
-def plan(
+def plan_signing(
     folder: Path,
     signings: Iterable[Signing],
-    cas: Mapping[str, Certificate],
+    cas: Mapping[str, AnyCA],
     record: Record,
     now: datetime,
     *,
     force: bool,
 ) -> Plan:
-    """Return which of `signings` are missing or differ from their request or profile by content; all with `force`.
+    """Return which of `signings` are missing or differ from what they ask for; all with `force`.
 
-    `cas` holds the CA's certificate by its path. Raises ScaffoldError with every problem of every request and
-    configuration, those that cfssl would pass over in silence included.
+    `cas` holds their CAs by path. The problems are those of every request and configuration, what
+    cfssl would pass over in silence included.
     """
-    survey = _Survey(folder, cas, record, now, force=force)
+    planner = _Planner(folder, cas, record, now, force=force)
     with telling(folder):
-        found = [each for each in map(survey.look_at, signings) if each]
-    if survey.problems:
-        raise ScaffoldError("nothing is signed", dict.fromkeys(survey.problems))
-    return Plan(tuple(found), survey.unrecorded)
+        wanted = [each for each in map(planner.plan_one, signings) if each]
+    return Plan(tuple(wanted), planner.unrecorded, tuple(dict.fromkeys(planner.problems)))
 
 
-def unrecorded(
-    folder: Path,
-    signings: Iterable[Signing],
-    cas: Mapping[str, Certificate],
-    record: Record,
-    now: datetime,
-) -> Mapping[str, bytes]:
-    """Return what of `signings` is as it is asked for but not in the record, whatever is wrong with others."""
-    survey = _Survey(folder, cas, record, now, force=False)
-    with telling(folder):
-        for each in signings:
-            survey.look_at(each)
-    return survey.unrecorded
-
-
-class _Survey:
-    """Looks at one component after another; what was found out for one holds for the next of its kind."""
+class _Planner:
+    """Looks at one component after another, and reads what they share once."""
 
     def __init__(
         self,
         folder: Path,
-        cas: Mapping[str, Certificate],
+        cas: Mapping[str, AnyCA],
         record: Record,
         now: datetime,
         *,
@@ -93,72 +83,54 @@ class _Survey:
     ) -> None:
         self.problems: list[str] = []
         self.unrecorded: dict[str, bytes] = {}
-        self._folder, self._cas, self._record, self._now, self._force = (
-            folder,
-            cas,
-            record,
-            now,
-            force,
-        )
-        self._requests = Once(folder, readers.readable_request, self.problems)
-        self._configs = Once(folder, readers.readable_signing_config, self.problems)
-        self._directories: dict[str, Directory] = {}
-        self._models: dict[likeness.Kind, _Asked] = {}
+        self._folder, self._cas, self._record = folder, cas, record
+        self._now, self._force = now, force
+        self._requests = DocumentCache(folder, readers.readable_request, self.problems)
+        self._configs = DocumentCache(folder, readers.readable_signing_config, self.problems)
+        self._directories: dict[str, OutputDirectory] = {}
+        self._profiles: dict[tuple[str, str], Profile] = {}
 
-    def look_at(self, signing: Signing) -> Wanted | None:
-        """Return what is to be signed for a component, None for nothing; its problems are added to the others."""
-        request = _content(f"{self._folder}/{signing.request}").decode(errors="replace")
-        kind = likeness.kind(signing, request)
-        asked = self._asked(signing, kind)
-        if not asked:
-            return None
-        self.problems += [*asked.mistakes, *_taken(signing)]
-        pem, key = self._pair(signing)
-        reasons = self._reasons(signing, asked, pem, key)
-        if not reasons:
-            return None
-        if certificates.is_of_ca(pem) and not asked.profile.constraint.is_ca:
-            self.problems.append(
-                f"{signing.name}: `{signing.output}.pem` is a CA's certificate: it is not signed over"
-            )
-        in_the_way = self._directory(signing).problems(signing.output)
-        self.problems += [*asked.obstacles, *(f"{signing.name}: {each}" for each in in_the_way)]
-        return Wanted(signing, asked.request, asked.profile, reasons)
-
-    def _directory(self, signing: Signing) -> Directory:
-        path = signing.output.rpartition("/")[0]
-        if path not in self._directories:
-            self._directories[path] = Directory(self._folder, signing.output)
-        return self._directories[path]
-
-    def _pair(self, signing: Signing) -> tuple[bytes, bytes]:
-        """Return the content of a component's certificate and of its key, empty where there is none."""
-        if not self._directory(signing).is_there:
-            return b"", b""
-        output = f"{self._folder}/{signing.output}"
-        return _content(f"{output}.pem"), _content(f"{output}-key.pem")
-
-    def _asked(self, signing: Signing, kind: likeness.Kind | None) -> "_Asked | None":
-        """Return what a component asks for, whether or not it has it; None if it can't be had."""
-        model = self._models.get(kind) if kind else None
-        if kind and model:
-            return _Asked(replace(model.request, cn=kind.cn), model.profile)
+    def plan_one(self, signing: Signing) -> Wanted | None:
+        """Return what is to be signed for a component, None for nothing; note what is wrong."""
         config = self._configs.read(signing.config) if signing.config else SigningConfig()
         request = self._requests.read(signing.request)
         if not (config and request):
             return None
         request = request.overridden(signing.cn, signing.hostname)
-        profile = config.profile_or_default(signing.profile)
-        obstacles = _obstacles(signing, request, profile, self._cas[signing.ca], self._now)
-        asked = _Asked(
-            request, profile, tuple(_mistakes(signing, request, config)), tuple(obstacles)
-        )
-        if kind and not (asked.mistakes or asked.obstacles):
-            self._models[kind] = asked
-        return asked
+        # These are told even where the certificate is what was asked for in error.
+        self.problems += _silent_mistakes(signing, request)
+        profile = self._profile_of(signing, config)
+        self.problems += _name_problems(signing)
+        directory = self._directory_of(signing)
+        pem = key = b""
+        if directory.is_there:
+            pem = _content_or_empty(f"{self._folder}/{signing.output}.pem")
+            key = _content_or_empty(f"{self._folder}/{signing.output}-key.pem")
+        reasons = self._reasons(signing, request, profile, pem, key)
+        if not reasons:
+            return None
+        self.problems += self._obstacles(signing, request, profile, pem)
+        self.problems += [f"{signing.name}: {each}" for each in directory.problems(signing.output)]
+        return Wanted(signing, request, profile, reasons)
+
+    def _profile_of(self, signing: Signing, config: SigningConfig) -> Profile:
+        """Return the profile of a component; what is wrong with it is noted the first time."""
+        place = signing.config or signing.name
+        name = signing.profile
+        if (place, name) not in self._profiles:
+            self._profiles[place, name] = config.profile_or_default(name)
+            problems = mistakes.silent_in_profile(config, name)
+            self.problems += [f"{place}: {problem}" for problem in problems]
+        return self._profiles[place, name]
+
+    def _directory_of(self, signing: Signing) -> OutputDirectory:
+        path = signing.output.rpartition("/")[0]
+        if path not in self._directories:
+            self._directories[path] = OutputDirectory(self._folder, signing.output)
+        return self._directories[path]
 
     def _reasons(
-        self, signing: Signing, asked: "_Asked", pem: bytes, key: bytes
+        self, signing: Signing, request: Request, profile: Profile, pem: bytes, key: bytes
     ) -> tuple[str, ...]:
         """Say why a component is to be signed; empty if its certificate is what it asks for."""
         if self._force:
@@ -169,26 +141,47 @@ class _Survey:
         path = self._record.path(signing, pem, key) if signing.flags is not None else ""
         if path and self._record.has(path):
             return ()
-        reasons = self._differences(signing, asked, pem, key)
+        reasons = self._differences(signing, request, profile, pem, key)
         if path and not reasons:
             self.unrecorded[path] = pem
         return reasons
 
     def _differences(
-        self, signing: Signing, asked: "_Asked", pem: bytes, key: bytes
+        self, signing: Signing, request: Request, profile: Profile, pem: bytes, key: bytes
     ) -> tuple[str, ...]:
         try:
             certificate = certificates.read(pem, f"{signing.output}.pem")
         except ScaffoldError:
             return ("not a certificate",)
-        if b"ENCRYPTED" not in key and not fitting.key_seems_to_fit(certificate, key):
+        if b"ENCRYPTED" not in key and not matching.key_seems_to_fit(certificate, key):
             return ("does not fit its key",)
-        if not fitting.seems_signed_by(certificate, self._cas[signing.ca]):
+        ca = self._cas[signing.ca]
+        if isinstance(ca, NewCA) or not matching.seems_signed_by(certificate, ca):
             return ("signed by another CA",)
-        return differences(certificate, asked.request, asked.profile)
+        return differences(certificate, request, profile)
+
+    def _obstacles(
+        self, signing: Signing, request: Request, profile: Profile, pem: bytes
+    ) -> Iterator[str]:
+        """Say why a component can't be signed now."""
+        if certificates.is_of_ca(pem) and not profile.constraint.is_ca:
+            path = f"`{signing.output}.pem`"
+            yield f"{signing.name}: {path} is a CA's certificate: it is not signed over"
+        for problem in mistakes.refusals(request, profile, self._now):
+            yield f"{signing.request}: {problem}"
+        for problem in mistakes.outlives_ca(profile, self._cas[signing.ca].not_after, self._now):
+            yield f"{signing.config or signing.name}: {problem}"
 
 
-def _taken(signing: Signing) -> Iterator[str]:
+def _silent_mistakes(signing: Signing, request: Request) -> Iterator[str]:
+    """Say what cfssl passes over in silence."""
+    for flag in signing.unknown:
+        yield f"{signing.name}: cfssl's flag `{flag}` is not supported"
+    for problem in mistakes.silent_in_request(request):
+        yield f"{signing.request}: {problem}"
+
+
+def _name_problems(signing: Signing) -> Iterator[str]:
     """Say that a certificate would take the place of the CA or of a key, or has no name."""
     path = f"{signing.output}.pem"
     if not signing.name:
@@ -199,43 +192,9 @@ def _taken(signing: Signing) -> Iterator[str]:
         yield f"{signing.name}: `{path}` is the name of a key"
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What a component asks for; mistakes in that, and obstacles if it is to be signed now."""
-
-    request: Request
-    profile: Profile
-    mistakes: tuple[str, ...] = ()
-    obstacles: tuple[str, ...] = ()
-
-
-def _content(path: str) -> bytes:
+def _content_or_empty(path: str) -> bytes:
+    """Return what a file holds; none where it is missing or no plain file, of which others tell."""
     try:
         return plain(path, path)
-    except (
-        FileNotFoundError,
-        ScaffoldError,
-    ):  # what is no file of ours counts as missing, and is told of elsewhere
+    except (FileNotFoundError, ScaffoldError):
         return b""
-
-
-def _mistakes(signing: Signing, request: Request, config: SigningConfig) -> Iterator[str]:
-    """Say what cfssl passes over in silence: it is told even where the certificate is what was asked for in error."""
-    yield from (
-        f"{signing.name}: cfssl's flag `{flag}` is not supported" for flag in signing.unknown
-    )
-    yield from (f"{signing.request}: {problem}" for problem in silences.silences(request))
-    for problem in silences.profile_silences(config, signing.profile):
-        yield f"{signing.config or signing.name}: {problem}"
-
-
-def _obstacles(
-    signing: Signing, request: Request, profile: Profile, ca: Certificate, now: datetime
-) -> Iterator[str]:
-    yield from (
-        f"{signing.request}: {problem}" for problem in silences.refusals(request, profile, now)
-    )
-    yield from (
-        f"{signing.config or signing.name}: {problem}"
-        for problem in silences.outlives(profile, ca, now)
-    )

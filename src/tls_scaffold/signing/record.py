@@ -1,14 +1,15 @@
-"""The record `issued/`: each certificate that was ever signed here, in a file of its own that is never changed.
+"""The record `issued/`: each certificate that was ever signed here, in a file of its own.
 
-`sign.sh` keeps the same one. A file of it is called `NAME-INPUTS-RESULT.pem`, that of a CA `ca-RESULT.pem`: ten digits
-of the sum of each file that a pair is made from, and of its own two. So it can be told whether a pair is what was made
-without reading its certificate, and with a shell alone.
+`sign.sh` keeps the same one. A file of it is called `NAME-INPUTS-RESULT.pem`, that of a CA
+`ca-RESULT.pem`: ten digits of the sum of each file that a pair is made from, and of its own two. So
+it can be told whether a pair is what was made without reading its certificate, and with a shell
+alone.
 """
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -21,17 +22,17 @@ from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CONFIG, ISSUED, TRUST
-from tls_scaffold.signing import pairs
-from tls_scaffold.signing.certificates import Certificate, read
+from tls_scaffold.signing import certificates, pairs
+from tls_scaffold.signing.certificates import Certificate
 
 LOST_HINT = "put its ca.pem and ca-key.pem back; `make regenerate` makes another CA"
 SCRIPT = "sign.sh"
-OF_A_CA = re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem")
-MARK = b"PRIVATE KEY-----"
+PATH_OF_CA = re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem")
+KEY_MARK = b"PRIVATE KEY-----"
 
 
 class Record:
-    """The record of a folder, and what its files are called as of one moment: each file is read and summed once.
+    """The record of a folder as of one moment: each file is read and summed once.
 
     CA and record are below `target`: that is the folder itself, or where a new set is made for it.
     """
@@ -42,7 +43,7 @@ class Record:
 
     @cached_property
     def is_kept(self) -> bool:
-        """Whether the folder is of our form: in one that calls cfssl itself nobody would keep the record."""
+        """Whether the folder is of our form: nobody else would keep the record."""
         return (self._folder / SCRIPT).is_file()
 
     @cached_property
@@ -50,46 +51,47 @@ class Record:
         return set(names(self._target, ISSUED, ".pem"))
 
     def inputs(self, signing: Signing) -> str:
-        """Return the digits of what a certificate is made from: cfssl's flags, request, configuration and CA.
+        """Return the digits of what a certificate is made from: flags, request, configuration, CA.
 
         What is missing has none; so those of a CA that is made later come on top of the others.
         """
         flags = "".join(f"{word} " for word in signing.flags or ())
         config, ca = (CONFIG, CA) if signing.flags is not None else (signing.config, signing.ca)
-        files = (
-            self._sum(self._folder, signing.request),
-            self._sum(self._folder, config),
-            self._sum(self._target, ca),
+        return (
+            digits(flags.encode())
+            + self._digits_of(self._folder, signing.request)
+            + self._digits_of(self._folder, config)
+            + self._digits_of(self._target, ca)
         )
-        return digits(flags.encode()) + "".join(files)
 
     def path(self, signing: Signing, certificate: bytes, key: bytes) -> str:
         """Return the path that a pair has in the record."""
         name = signing.output.rpartition("/")[2]
-        return f"{ISSUED}/{name}-{self.inputs(signing)}-{digits(certificate)}{digits(key)}.pem"
+        return f"{ISSUED}/{name}-{self.inputs(signing)}-{digits(certificate, key)}.pem"
 
     def has(self, path: str) -> bool:
         """Tell whether a path was in the record when it was looked at."""
         return path in self._paths
 
     def check_ca(self) -> None:
-        """Raise ScaffoldError if the record has a CA: then `certs/` has lost it, and another one is made for nobody.
+        """Raise ScaffoldError if the record has a CA: then `certs/` has lost it.
 
-        Of several the newest is told.
+        Another one is made for nobody. Of several the newest is told.
         """
-        found = {path: self._certificate(path) for path in self._paths if OF_A_CA.fullmatch(path)}
+        found = {path: self._read_ca(path) for path in self._paths if PATH_OF_CA.fullmatch(path)}
         if not found:
             return
-        path, newest = max(found.items(), key=lambda each: _age(each[1]))
-        told = _description(newest) if newest else ()
+        path, newest = max(found.items(), key=lambda each: _age_of_ca(each[1]))
         raise ScaffoldError(
-            f"the CA of this folder is not in `certs`: `{path}` is its certificate", told, LOST_HINT
+            f"the CA of this folder is not in `certs`: `{path}` is its certificate",
+            _describe_ca(newest) if newest else (),
+            LOST_HINT,
         )
 
     def note_ca(self) -> None:
-        """Note the CA that is there, and give `certs/trust.pem` where others have nothing to trust yet."""
-        pem = _content(self._target / CA)
-        if not pem or MARK in pem:
+        """Note the CA that is there; make `certs/trust.pem` if others have none to trust yet."""
+        pem = _content_or_none(self._target / CA)
+        if not pem or KEY_MARK in pem:
             return
         self.note({ca_path(pem): pem})
         trust = self._target / TRUST
@@ -97,70 +99,75 @@ class Record:
             with telling(trust, "written"):
                 write_file(trust, pem, PUBLIC, temporary=trust.with_name(".trust"))
 
-    def note(self, certificates: Mapping[str, bytes]) -> None:
+    def note(self, pems: Mapping[str, bytes]) -> None:
         """Note certificates by their paths, on the disk before this ends."""
-        with self.noting(certificates) as files:
+        with self.noting(pems.items()) as files:
             pairs.flush_files(files)
 
     @contextmanager
-    def noting(self, certificates: Mapping[str, bytes]) -> Iterator[list[str]]:
-        """Write certificates beside their paths, which they take where the block ends well; what is there stays.
+    def noting(self, pems: Iterable[tuple[str, bytes]]) -> Iterator[list[str]]:
+        """Write certificates beside their paths, which they take where the block ends well.
 
-        The block gets the files that it is to flush: with others at once, a thousand cost no more than one. A file that
-        holds a key too is left out: the record is for everybody.
+        What is there stays. The block gets the files that it is to flush: with others at once, a
+        thousand cost no more than one. A file that holds a key too is left out: the record is for
+        everybody.
         """
-        missing = {
-            path: pem
-            for path, pem in certificates.items()
-            if path not in self._paths and MARK not in pem
-        }
         directory = inside(self._target, f"{ISSUED}/-").parent
-        temporary = {path: str(directory / f".{path.rpartition('/')[2]}") for path in missing}
+        temporary: dict[str, str] = {}
         try:
-            with telling(directory):
-                if missing:
-                    directory.mkdir(exist_ok=True)
-                    directory.chmod(0o755)
-                for path, pem in missing.items():
-                    Path(temporary[path]).unlink(missing_ok=True)
-                    create(temporary[path], pem, PUBLIC, flush=False)
+            for path, pem in pems:
+                if self.has(path) or KEY_MARK in pem:
+                    continue
+                with telling(directory):
+                    if not temporary:
+                        directory.mkdir(exist_ok=True)
+                        directory.chmod(0o755)
+                    # sign.sh calls them so too, and `.gitignore` knows them.
+                    temporary[path] = name = f"{directory}/.{path.rpartition('/')[2]}"
+                    with suppress(FileNotFoundError):  # a run that was killed may have left it
+                        os.unlink(name)  # noqa: PTH108 - no Path for each of a thousand
+                    create(name, pem, PUBLIC, flush=False)
             yield list(temporary.values())
             with telling(directory):
                 for path, name in temporary.items():
-                    Path(name).replace(self._target / path)
-                if missing:
+                    os.replace(name, f"{self._target}/{path}")  # noqa: PTH105
+                if temporary:
                     flush_directory(directory)
-        finally:
+        except BaseException:
             for name in temporary.values():
                 Path(name).unlink(missing_ok=True)
-        self._paths.update(missing)
+            raise
+        self._paths.update(temporary)
 
-    def _certificate(self, path: str) -> Certificate | None:
+    def _read_ca(self, path: str) -> Certificate | None:
         try:
-            return read(_content(self._target / path) or b"", path)
+            return certificates.read(_content_or_none(self._target / path) or b"", path)
         except ScaffoldError:
             return None
 
-    def _sum(self, place: Path, path: str) -> str:
+    def _digits_of(self, place: Path, path: str) -> str:
         if path not in self._sums:
-            content = _content(f"{place}/{path}") if path else None
+            content = _content_or_none(f"{place}/{path}") if path else None
             self._sums[path] = "" if content is None else digits(content)
         return self._sums[path]
 
 
-def _content(path: str | Path) -> bytes | None:
+def _content_or_none(path: str | Path) -> bytes | None:
     try:
         return plain(path, str(path))
     except (OSError, ScaffoldError):
         return None
 
 
-def _age(ca: Certificate | None) -> tuple[float, int, str]:
-    """Return what is greater for a newer CA; within the minute that dates are rounded to its number in the CN tells."""
+def _age_of_ca(ca: Certificate | None) -> tuple[float, int, str]:
+    """Return what is greater for a newer CA.
+
+    Within the minute that dates are rounded to the number in its CN tells.
+    """
     return (ca.not_before.timestamp(), len(ca.cn), ca.cn) if ca else (0, 0, "")
 
 
-def _description(ca: Certificate) -> tuple[str, ...]:
+def _describe_ca(ca: Certificate) -> tuple[str, ...]:
     return (
         f"subject: {', '.join(f'{word}={text}' for word, text in ca.subject)}",
         f"end: {ca.not_after:%Y-%m-%d %H:%M} UTC",

@@ -10,7 +10,7 @@ from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
-from tls_scaffold.signing import fitting
+from tls_scaffold.signing import matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.keys import PASSWORD
@@ -30,8 +30,7 @@ class Entry:
     `kind` is ca, member, proxy or user, and None where nothing asks for it. `absent` says why there is no
     `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't be read.
     `profiles` are those that may have signed it: several where no Makefile says which. `signing` is what
-    asks for it; None for a CA that no line of cfssl makes. `faults` are states with their reasons. `like` is
-    an entry without faults whose certificate differs from this one in nothing but CN, key and dates.
+    asks for it; None for a CA that no line of cfssl makes. `faults` are states with their reasons.
     """
 
     name: str
@@ -47,7 +46,6 @@ class Entry:
     unread: tuple[str, ...] = ()
     signing: Signing | None = None
     faults: tuple[tuple[str, str], ...] = ()
-    like: "Entry | None" = None
 
     @property
     def key_path(self) -> str:
@@ -62,15 +60,13 @@ class Entry:
     @property
     def cn(self) -> str:
         """The certificate's own CN, else the one that its request asks for."""
-        if self.certificate and not self.like:
+        if self.certificate:
             return self.certificate.cn
         return self.request.cn if self.request else ""
 
     @cached_property
     def hosts(self) -> tuple[str, ...]:
         """The certificate's own hosts, else those that its request asks for."""
-        if self.like:
-            return self.like.hosts
         return (
             self.certificate.hosts
             if self.certificate
@@ -80,8 +76,6 @@ class Entry:
     @property
     def key_type(self) -> Key | None:
         """The type of the certificate's own key, else the one that its request asks for."""
-        if self.like:
-            return self.like.key_type
         return (
             self.certificate.key if self.certificate else self.request.key if self.request else None
         )
@@ -145,10 +139,10 @@ def _faults(
     entry: Entry, certificate: Certificate, ca: Certificate | None
 ) -> Iterator[tuple[str, str]]:
     is_open = entry.key is not None and not entry.has_locked_key
-    if is_open and not fitting.key_seems_to_fit(certificate, entry.key or b""):
+    if is_open and not matching.key_seems_to_fit(certificate, entry.key or b""):
         yield MISMATCHED, f"`{entry.key_path}` is not its key"
     is_other_ca = entry.kind is None and certificate.is_ca
-    if ca and not is_other_ca and not fitting.seems_signed_by(certificate, ca):
+    if ca and not is_other_ca and not matching.seems_signed_by(certificate, ca):
         yield MISMATCHED, f"another CA than `{entry.ca}` signed it"
     yield from ((STALE, difference) for difference in _differences(entry, certificate))
 

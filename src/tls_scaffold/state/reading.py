@@ -12,7 +12,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA
-from tls_scaffold.signing import certificates, fitting, likeness, pemfiles
+from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.state.entries import CA_KIND, Entry, is_server, judged, name_of
 
@@ -23,7 +23,6 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._cas: dict[str, Certificate] = {}
-        self._models: dict[likeness.Kind, tuple[likeness.Pattern, Entry]] = {}
         self._request = lru_cache(None)(self._read_request)
         self._config = lru_cache(None)(self._read_config)
 
@@ -62,25 +61,6 @@ class Reader:
 
     def component(self, signing: Signing, component: Component | None) -> Entry:
         """Return the entry of what make signs; an inventory's component says its name and kind."""
-        kind = self._kind(signing)
-        entry = self._like_another(signing, kind) if kind and kind in self._models else None
-        entry = entry or self._in_full(signing)
-        if component:
-            entry = replace(entry, name=component.name, kind=component.kind)
-        if (
-            kind
-            and kind not in self._models
-            and entry.certificate
-            and not entry.faults
-            and entry.key
-        ):
-            pattern = (
-                likeness.pattern(entry.certificate, entry.profiles[0]) if entry.profiles else None
-            )
-            self._models |= {kind: (pattern, entry)} if pattern else {}
-        return _of_a_kind(entry)
-
-    def _in_full(self, signing: Signing) -> Entry:
         request, unread = self._request(signing.request)
         config, trouble = self._config(signing.config)
         entry = Entry(
@@ -93,37 +73,10 @@ class Reader:
             unread=(*unread, *trouble),
             signing=signing,
         )
-        return self._there(entry)
-
-    def _kind(self, signing: Signing) -> likeness.Kind | None:
-        try:
-            return likeness.kind(signing, text(self.folder, signing.request))
-        except ScaffoldError:
-            return None
-
-    def _like_another(self, signing: Signing, kind: likeness.Kind) -> Entry | None:
-        """Return the entry of a certificate that is like one that was found right; None if it is not.
-
-        A thousand users are read in the time of a hundred: the other way takes half a millisecond for each.
-        """
-        pattern, model = self._models[kind]
-        path = f"{signing.output}.pem"
-        try:
-            pem, key = content(self.folder, path), content(self.folder, f"{signing.output}-key.pem")
-        except ScaffoldError:
-            return None
-        if not pattern.fits(kind.cn, pem, key) or not model.request:
-            return None
-        return replace(
-            model,
-            name=signing.name,
-            path=path,
-            certificate=Certificate(pemfiles.der_of(pem, b"CERTIFICATE")),
-            key=key,
-            request=replace(model.request, cn=kind.cn),
-            signing=signing,
-            like=model,
-        )
+        entry = self._there(entry)
+        if component:
+            entry = replace(entry, name=component.name, kind=component.kind)
+        return _of_a_kind(entry)
 
     def kept(self, path: str, request_path: str, config_path: str) -> Entry:
         """Return the entry of what a set without a Makefile asks for: some profile of its configuration signed it."""
@@ -156,7 +109,7 @@ class Reader:
             (
                 path
                 for path, ca in self._cas.items()
-                if fitting.seems_signed_by(entry.certificate, ca)
+                if matching.seems_signed_by(entry.certificate, ca)
             ),
             first,
         )

@@ -1,6 +1,5 @@
-"""A directory that certificates are written to: what there is to know of it, once for all that go there."""
+"""A directory that certificates are written to: looked at once for all that go there."""
 
-import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -11,35 +10,35 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import pairs
 
 
-class Directory:
-    """The directory of an output, a path below `folder` without `.pem`; it is looked at when it is asked about.
+class OutputDirectory:
+    """The directory of an output, a path below `folder` without `.pem`.
 
-    OSError where it can't be looked at.
+    It is looked at when it is asked about: OSError where it can't be.
     """
 
     def __init__(self, folder: Path, output: str) -> None:
         self._folder, self._output = folder, output
-        self._path = os.path.join(folder, output.rpartition("/")[0])  # noqa: PTH118 - for each of a thousand
+        self._path = (folder / output).parent
 
     @cached_property
     def is_there(self) -> bool:
         """Whether there is anything of its name."""
         try:
-            os.lstat(self._path)
+            self._path.lstat()
         except FileNotFoundError:
             return False
         return True
 
     @cached_property
     def _folders(self) -> frozenset[str]:
-        return pairs.folders_in(Path(self._path)) if self.is_there else frozenset()
+        return pairs.folders_in(self._path) if self.is_there else frozenset()
 
     @cached_property
     def _mounted(self) -> frozenset[str]:
-        return mount_points(Path(self._path))
+        return mount_points(self._path)
 
     @cached_property
-    def _outside(self) -> str:
+    def _reason_outside(self) -> str:
         try:
             inside(self._folder, f"{self._output}.pem")
         except ScaffoldError as error:
@@ -48,8 +47,8 @@ class Directory:
 
     def problems(self, output: str) -> Iterator[str]:
         """Say why the files of an output in it can't be written."""
-        if self._outside:
-            yield self._outside
+        if self._reason_outside:
+            yield self._reason_outside
             return
         for ending in pairs.MODES:
             name = f"{output.rpartition('/')[2]}{ending}"

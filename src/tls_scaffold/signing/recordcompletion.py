@@ -9,24 +9,24 @@ from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CA, CA_KEY
 from tls_scaffold.signing import authority, signer
-from tls_scaffold.signing.plan import unrecorded
+from tls_scaffold.signing.plan import plan_signing
 from tls_scaffold.signing.record import Record
 
 
-def record_valid(folder: Path) -> None:
+def record_valid_pairs(folder: Path) -> None:
     """Note in a folder's record its CA, and each pair that is what the component's line asks for.
 
-    The folder's lock is held. What can't be told to be valid is passed over, whatever is wrong with it.
+    The folder's lock is held. What can't be told to be valid is passed over, whatever is wrong with
+    it.
     """
     record = Record(folder, folder)
     if not record.is_kept:
         return
     with suppress(ScaffoldError, FileNotFoundError):
-        ca = authority.find(folder, CA, CA_KEY)
+        ca = authority.find_ca(folder, CA, CA_KEY)
         if ca:
-            signings = makefile.of_lines(
-                plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace")
-            )
-            found = unrecorded(folder, signings, {CA: ca}, record, signer.utc_now())
+            text = plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace")
+            signings = makefile.of_lines(text)
+            plan = plan_signing(folder, signings, {CA: ca}, record, signer.utc_now(), force=False)
             record.note_ca()
-            record.note(found)
+            record.note(plan.unrecorded)

@@ -13,21 +13,21 @@ Document = TypeVar("Document", Request, SigningConfig)
 _Reader = Callable[[str, str], tuple[Document, tuple[str, ...]]]
 
 
-class Once(Generic[Document]):
-    """Documents of a folder, each read once; what is wrong with one is told once."""
+class DocumentCache(Generic[Document]):
+    """Documents of a folder, each read once; what is wrong with one is added to `problems` once."""
 
     def __init__(self, folder: Path, reader: "_Reader[Document]", problems: list[str]) -> None:
         self._folder, self._problems = folder, problems
         self._reader: _Reader[Document] = reader
-        self._known: dict[str, Document | None] = {}
+        self._documents: dict[str, Document | None] = {}
 
     def read(self, path: str) -> Document | None:
-        """Return the document at a path below the folder, as far as it can be read; None if it can't at all."""
-        if path not in self._known:
-            self._known[path] = self._new(path)
-        return self._known[path]
+        """Return the document at a path as far as it can be read; None if it can't at all."""
+        if path not in self._documents:
+            self._documents[path] = self._read_anew(path)
+        return self._documents[path]
 
-    def _new(self, path: str) -> Document | None:
+    def _read_anew(self, path: str) -> Document | None:
         try:
             text = read_text(self._folder, path)
             if text is None:

@@ -6,7 +6,7 @@ import pytest
 
 import certs
 from certs import DAY, NOW
-from tls_scaffold.signing import soundness
+from tls_scaffold.signing import pairchecks
 from tls_scaffold.signing.certificates import Certificate
 
 A, A_KEY = "certs/a.pem", "certs/a-key.pem"
@@ -21,12 +21,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def trusted(folder: Path) -> tuple[Certificate, ...]:
-    return soundness.authorities((folder / "certs/ca.pem").read_bytes(), "certs/ca.pem")[0]
+    return pairchecks.read_cas((folder / "certs/ca.pem").read_bytes(), "certs/ca.pem")[0]
 
 
 def faults(folder: Path, certificate: str, key: str, cas: tuple[Certificate, ...]) -> list[str]:
     pem, key_pem = ((folder / path).read_bytes() for path in (certificate, key))
-    return soundness.faults(pem, key_pem, "certs/a", cas, "certs/ca.pem")
+    return pairchecks.pair_faults(pem, key_pem, "certs/a", cas, "certs/ca.pem")
 
 
 def test_a_certificate_with_its_key_is_sound_where_one_of_the_cas_that_are_trusted_signed_it(
@@ -58,24 +58,24 @@ def test_a_bundle_of_cas_is_read_whole(folder: Path) -> None:
     one = (folder / "certs/ca.pem").read_bytes()
     certs.ca(folder)
     other = (folder / "certs/ca.pem").read_bytes()
-    found, problems = soundness.authorities(one + other, "ca.pem")
+    found, problems = pairchecks.read_cas(one + other, "ca.pem")
     assert ([each.parsed.serial_number for each in found], problems) == (
         [
             each.parsed.serial_number
             for pem in (one, other)
-            for each in soundness.authorities(pem, "")[0]
+            for each in pairchecks.read_cas(pem, "")[0]
         ],
         [],
     )
     told = "`ca.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end"
-    assert soundness.authorities(b"x", "ca.pem") == ((), [told])
+    assert pairchecks.read_cas(b"x", "ca.pem") == ((), [told])
 
 
 def test_what_is_not_valid_now_is_told_with_its_time(folder: Path) -> None:
     pems = {path: (folder / path).read_bytes() for path in (A, "certs/b.pem", "certs/ca.pem")}
     begins = f"`certs/b.pem` is not valid before {NOW + DAY:%Y-%m-%d %H:%M} UTC"
-    assert soundness.untimely(pems, NOW) == [begins]
-    assert soundness.untimely(pems, NOW + DAY) == []
-    assert soundness.untimely(pems, NOW + 2 * DAY) == [
+    assert pairchecks.outside_lifetime(pems, NOW) == [begins]
+    assert pairchecks.outside_lifetime(pems, NOW + DAY) == []
+    assert pairchecks.outside_lifetime(pems, NOW + 2 * DAY) == [
         f"`{A}` expired {NOW + DAY:%Y-%m-%d %H:%M} UTC"
     ]

@@ -1,0 +1,118 @@
+"""One round of signing carried out: make the CA, sign, flush, and only then move into place."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from pathlib import Path
+
+from tls_scaffold.disk.files import flush_directory, make_private, telling
+from tls_scaffold.disk.folder import inside
+from tls_scaffold.disk.parent import check_parent
+from tls_scaffold.disk.workfolders import clear_leftovers
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import CERTS
+from tls_scaffold.signing import authority, batch, issuer, pairs, signer
+from tls_scaffold.signing.record import Record
+from tls_scaffold.signing.rounds import Round
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+Tell = Callable[[str], object]
+
+
+def sign_round(planned: Round, threads: int, progress: Progress, *, tell: Tell) -> None:
+    """Make the CAs and sign what a round wants; the folder's lock is held since it was planned.
+
+    `tell` is given the path of each certificate when it is in its place, so that an error hides
+    none. Raises ScaffoldError where a CA can't sign or the disk refuses; every pair is then an old
+    or a new one, or lacks its certificate, and is signed by the next run.
+    """
+    folder, target = planned.folder, planned.target
+    # What the library can't sign is found out here, before anything is written.
+    new_cas = {
+        path: signer.new_ca(new.request, planned.now) for path, new in planned.new_cas.items()
+    }
+    _clear_leftovers_beside(folder, planned.signings)
+    makes = {path.rpartition("/")[0] for path in planned.done.signed}
+    if CERTS in makes and target == folder:  # a new set is not there to stay
+        with telling(folder):
+            make_private(folder / CERTS)
+    record = Record(folder, target)
+    for path, signed in new_cas.items():
+        check_parent()
+        authority.put_new_ca(target, path, signed)
+        tell(path)
+    if record.is_kept:
+        record.note_ca()
+        record.note(planned.unrecorded)
+    if planned.wanted:
+        cas = {path: authority.load_ca(target, path, key) for path, key in planned.ca_keys.items()}
+        _sign_components(planned, cas, record, threads, progress, tell)
+
+
+def _clear_leftovers_beside(folder: Path, signings: Sequence[Signing]) -> None:
+    """Remove what killed runs left beside outputs outside `certs/`: no other healing sees them."""
+    for directory in {signing.output.rpartition("/")[0] for signing in signings} - {CERTS}:
+        # What lies outside of the folder is not ours.
+        with telling(folder), suppress(ScaffoldError):
+            clear_leftovers(inside(folder, f"{directory or '.'}/-").parent)
+
+
+def _sign_components(
+    planned: Round,
+    cas: Mapping[str, issuer.CA],
+    record: Record,
+    threads: int,
+    progress: Progress,
+    tell: Tell,
+) -> None:
+    """Sign into workshops, flush them all, and only then move the files into place."""
+    target = planned.target
+    with telling(target), suppress(FileNotFoundError):
+        (target / CERTS).chmod(0o700)
+    with ExitStack() as stack:
+        works: dict[str, Path] = {}
+        jobs: list[batch.Job] = []
+        for each in planned.wanted:
+            directory, _, name = each.signing.output.rpartition("/")
+            if directory not in works:
+                works[directory] = stack.enter_context(pairs.workshop(target / directory))
+            ca = cas[each.signing.ca]
+            jobs.append(batch.Job(name, each.request, each.profile, ca, works[directory]))
+        update = stack.enter_context(progress(len(jobs)))
+        signed = batch.sign_all(jobs, planned.now, threads, update)
+        stack.callback(signed.close)
+        # The record's files are written here while the threads sign.
+        with record.noting(_to_note(planned, signed, record)) as record_files:
+            pairs.flush_files([*pairs.files_in(works.values()), *record_files])
+            check_parent()
+            _check_inputs(planned)
+        for each, job in zip(planned.wanted, jobs, strict=True):
+            with telling(target):
+                pairs.move_into_place(job.work, job.name)
+            tell(f"{each.signing.output}.pem")
+        for directory in works:
+            with telling(target):
+                flush_directory(target / directory)
+
+
+def _to_note(
+    planned: Round, signed: Iterable[signer.Signed], record: Record
+) -> Iterator[tuple[str, bytes]]:
+    """Yield what the record is to have, by its paths there, as one after another is signed."""
+    for each, pair in zip(planned.wanted, signed, strict=True):
+        if record.is_kept and each.signing.flags is not None:
+            yield record.path(each.signing, pair.certificate, pair.key), pair.certificate
+
+
+def _check_inputs(planned: Round) -> None:
+    """Raise ScaffoldError if what was signed is not what is asked for any more."""
+    record = Record(planned.folder, planned.target)
+    edited = [
+        f"`{each.signing.output}.pem`: what it is made from has changed"
+        for each in planned.wanted
+        # A CA that was made meanwhile comes on top.
+        if not record.inputs(each.signing).startswith(planned.inputs[each.signing.output])
+    ]
+    if edited:
+        summary, *rest = edited
+        raise ScaffoldError(summary, rest, "sign again")
