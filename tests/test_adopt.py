@@ -11,8 +11,8 @@ import kills
 from conftest import Factory
 from keeping import FOREIGN, change, edit, foreign, kept, kept_contents
 from support import PROGRAMS, make, openssl, read, run, tls_scaffold
-from tls_scaffold.disk import folder as disk
 from tls_scaffold.inventory import intake
+from tls_scaffold.keeping.authorities import copy_ca
 from tls_scaffold.rendering import template
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -867,7 +867,7 @@ def test_a_link_that_leads_nowhere_counts_as_a_ca_that_is_there(tmp_path: Path) 
     (tmp_path / "certs/ca-key.pem").symlink_to("/nowhere/ca-key.pem")
     before = kept_contents(tmp_path)
 
-    disk.take_ca(tmp_path, "ssl/root")
+    copy_ca(tmp_path, "ssl/root")
 
     assert kept_contents(tmp_path) == before
 

@@ -129,7 +129,7 @@ def test_what_would_be_too_large_is_refused_before_anything_is_written(
         data["users"] += [{"name": name(number)} for number in range(125)]
         (path / "tls-scaffold.json").write_text(json.dumps(data))
     before = kept_contents(path)
-    monkeypatch.setattr("tls_scaffold.rendering.documents.LARGEST", MIB // 16)
+    monkeypatch.setattr("tls_scaffold.rendering.documents.LARGEST_FILE", MIB // 16)
 
     done = CliRunner().invoke(cli, ["-C", str(path), *words])
 

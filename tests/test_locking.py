@@ -15,8 +15,8 @@ import pytest
 
 from conftest import Factory
 from support import SMALL, contents, environment, make, run, verify, wait_for
-from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk import locking, workfolders
+from tls_scaffold.disk.folder import lock
 from tls_scaffold.errors import ScaffoldError
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -143,7 +143,7 @@ def test_who_waits_too_long_is_told_and_the_folder_stays_as_it_is(
     held(running, side, path)
     before = contents(path)
 
-    with pytest.raises(ScaffoldError) as error, disk.lock(path, wait=0.2):
+    with pytest.raises(ScaffoldError) as error, lock(path, wait=0.2):
         pass
 
     hint = "run this again when it has ended"
@@ -155,9 +155,9 @@ def test_who_waits_too_long_is_told_and_the_folder_stays_as_it_is(
 def test_a_lock_is_given_back_after_an_error_and_at_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(RuntimeError), disk.lock(tmp_path):
+    with pytest.raises(RuntimeError), lock(tmp_path):
         raise RuntimeError
-    with disk.lock(tmp_path, wait=0):
+    with lock(tmp_path, wait=0):
         pass
     assert caplog.records == []
 
@@ -256,13 +256,13 @@ def test_what_is_no_plain_file_is_no_lock(
     (path / "archive").mkdir(mode=0o700)
     (path / "archive/.gitignore").write_text("*\n")
     (tmp_path / "elsewhere").touch()
-    lock = path / "archive/.lock"
+    lock_file = path / "archive/.lock"
     if kind == "pipe":
-        os.mkfifo(lock)
+        os.mkfifo(lock_file)
     elif kind == "folder":
-        lock.mkdir()
+        lock_file.mkdir()
     else:
-        lock.symlink_to(tmp_path / ("elsewhere" if kind == "link to a file" else "nothing"))
+        lock_file.symlink_to(tmp_path / ("elsewhere" if kind == "link to a file" else "nothing"))
     before = tree(tmp_path)
 
     done = run(*taking(side), cwd=path, SIGNER="cfssl")
@@ -306,12 +306,12 @@ def test_a_command_that_make_did_not_ask_for_outlives_who_started_it(
 ) -> None:
     monkeypatch.delenv("MAKELEVEL", raising=False)
     monkeypatch.setattr("tls_scaffold.disk.parent.STARTED_BY", 1)
-    with disk.lock(tmp_path):
+    with lock(tmp_path):
         pass
     monkeypatch.setenv("MAKELEVEL", "1")
     with (
         pytest.raises(ScaffoldError, match="the make that asked for this is gone"),
-        disk.lock(tmp_path),
+        lock(tmp_path),
     ):
         pass
 
@@ -346,7 +346,7 @@ def test_the_folder_of_a_run_that_is_gone_is_cleared_and_no_other(
     wait_for(lambda: not _can_be_locked(path / "certs/.work.held"))
 
     if side == "python":
-        with disk.lock(path):
+        with lock(path):
             pass
     else:
         assert run(*SIGNING, cwd=path, SIGNER="cfssl").returncode == 0

@@ -866,7 +866,7 @@ REAL: dict[str, Callable[[Factory, Path], Iterator[object]]] = {
 def test_what_a_killed_command_wrote_down_is_finished(
     signed: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    monkeypatch.setattr("tls_scaffold.disk.folder.shelf", lambda _: SHELF)
+    monkeypatch.setattr("tls_scaffold.keeping.update.new_shelf", lambda _: SHELF)
     path, *words = REAL[case](signed, tmp_path)
     assert isinstance(path, Path)
     expected = Path(shutil.copytree(path, tmp_path / "expected", symlinks=True))

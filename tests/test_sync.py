@@ -601,7 +601,7 @@ def test_what_a_killed_command_had_decided_is_done_by_the_same_command_but_not_b
     kept(expected, "add", "--users", "zed")
     old = intake.load(path)
     new = intake.of_data(intake.extended(old.document(), {"users": ["zed"]}))
-    plan = update.preview(path, Change(old, new))
+    plan = update.plan_change(path, Change(old, new))
     entry = journal.Entry(("add", json.dumps({"users": ["zed"]})), plan)
     (path / journal.FILE).write_text(json.dumps(asdict(entry)), encoding="utf-8")
     for words in (
@@ -642,7 +642,7 @@ def test_a_sync_that_finishes_a_killed_one_also_follows_what_was_edited_since(
     path, expected = folder(), folder(name="expected")
     change(path, expiry="4380h")
     now = intake.load(path)
-    entry = journal.Entry(("sync",), update.preview(path, Change(now, now)))
+    entry = journal.Entry(("sync",), update.plan_change(path, Change(now, now)))
     (path / journal.FILE).write_text(json.dumps(asdict(entry)), encoding="utf-8")
     for each in (path, expected):
         change(each, expiry="2190h")

@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import goflags
+from tls_scaffold.disk.archive import make_shelf, move_to_shelf
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.folder import archive, check, inside, move_away
+from tls_scaffold.disk.obstacles import check_folder, inside
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import formats
+from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 from tls_scaffold.signing import pairs
 
 STDIN = "-"
 ENDINGS = {
-    pairs.CERTIFICATE: ("cert", "certificate"),
-    pairs.KEY: ("key", "private_key"),
-    pairs.CSR: ("csr", "certificate_request"),
+    CERTIFICATE_ENDING: ("cert", "certificate"),
+    KEY_ENDING: ("key", "private_key"),
+    CSR_ENDING: ("csr", "certificate_request"),
 }
 """The files' endings and what cfssl calls their contents: `gencert`, and its API."""
 
@@ -68,22 +70,22 @@ def _save_ca(
     """Move what would be replaced to `archive/`, where nothing is ever deleted, if it is a CA or may be one."""
     base = f"{directory}/{name}".removeprefix("./")
     replaced = [ending for ending in contents if os.path.lexists(f"{base}{ending}")]
-    is_ca = _is_ca(Path(f"{base}{pairs.CERTIFICATE}"))
-    holds_key = any(_is_key(Path(f"{base}{ending}")) for ending in (pairs.CERTIFICATE, pairs.CSR))
-    if not (is_ca or holds_key or (is_ca is None and pairs.KEY in replaced)):
+    is_ca = _is_ca(Path(f"{base}{CERTIFICATE_ENDING}"))
+    holds_key = any(_is_key(Path(f"{base}{ending}")) for ending in (CERTIFICATE_ENDING, CSR_ENDING))
+    if not (is_ca or holds_key or (is_ca is None and KEY_ENDING in replaced)):
         return ()
     parent, top = directory.resolve(), folder.resolve()
     root, below = (
         (folder, parent.relative_to(top)) if parent.is_relative_to(top) else (directory, Path())
     )
-    check(root)
-    shelf = archive(root)
+    check_folder(root)
+    shelf = make_shelf(root)
     for ending in replaced:
-        move_away(root, str(below / f"{name}{ending}"), shelf)
+        move_to_shelf(root, str(below / f"{name}{ending}"), shelf)
     if is_ca:
-        told = f"`{base}{pairs.CERTIFICATE}` was a CA: it is in `{shelf}` now, and what it signed is no longer trusted"
+        told = f"`{base}{CERTIFICATE_ENDING}` was a CA: it is in `{shelf}` now, and what it signed is no longer trusted"
     else:
-        told = f"`{base}{pairs.KEY}` had no certificate that can be read: it is in `{shelf}` now, as it may be a CA's"
+        told = f"`{base}{KEY_ENDING}` had no certificate that can be read: it is in `{shelf}` now, as it may be a CA's"
     return (told,)
 
 

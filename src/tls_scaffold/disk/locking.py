@@ -19,9 +19,8 @@ from tls_scaffold.paths import ARCHIVE
 
 FILE = f"{ARCHIVE}/.lock"
 WAIT = 5.0
-_held: set[tuple[int, int]] = (
-    set()
-)  # the files that this process has locked: flock(2) does not tell
+# The files that this process has locked: flock(2) does not tell whose a lock is.
+_held: set[tuple[int, int]] = set()
 
 
 class UnwritableError(ScaffoldError):
@@ -32,23 +31,26 @@ class UnwritableError(ScaffoldError):
 def lock(folder: Path, *, wait: float = WAIT) -> Iterator[None]:
     """Hold `folder` while the block runs.
 
-    Raises ScaffoldError if another has the folder for longer than `wait` seconds, UnwritableError where
-    nothing can be written.
+    Raises ScaffoldError if another has the folder for longer than `wait` seconds, UnwritableError
+    where nothing can be written.
     """
     with telling(folder / FILE, as_error=UnwritableError):
         make_private(folder / ARCHIVE)
-        descriptor = _opened(folder / FILE, os.O_RDWR | os.O_CREAT)
+        descriptor = _open_lock(folder / FILE, os.O_RDWR | os.O_CREAT)
     try:
         with telling(folder / FILE, "locked"):
             wait_for(descriptor, folder, wait)
-        with _noted(descriptor):
+        with _noted_as_held(descriptor):
             yield
     finally:
         os.close(descriptor)
 
 
 def wait_for(descriptor: int, folder: Path, wait: float) -> None:
-    """Take the lock of what a descriptor stands for; ScaffoldError if another has it for longer than `wait` seconds."""
+    """Take the lock of what a descriptor stands for.
+
+    ScaffoldError if another has it for longer than `wait` seconds.
+    """
     deadline = time.monotonic() + wait
     if is_taken(descriptor):
         return
@@ -60,11 +62,12 @@ def wait_for(descriptor: int, folder: Path, wait: float) -> None:
                 f"another run works on the folder `{folder}`",
                 hint="run this again when it has ended",
             )
-        time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  (it spreads the waiting, it hides nothing)
+        # Many that wait are not to try at the same moment, again and again.
+        time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - nothing is hidden by it
 
 
 def is_taken(descriptor: int) -> bool:
-    """Take the lock of what a descriptor stands for, unless another has it; tells whether it is ours."""
+    """Take the lock of what a descriptor stands for, unless another has it; tell if it is ours."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -79,7 +82,7 @@ def others_kept_out(folder: Path) -> Iterator[Callable[[], bool]]:
     Yields what tells whether nobody else has held it since.
     """
     try:
-        descriptor = _opened(folder / FILE, os.O_RDONLY)
+        descriptor = _open_lock(folder / FILE, os.O_RDONLY)
     except FileNotFoundError:  # nobody has ever held it
         yield lambda: not os.path.lexists(folder / FILE)
         return
@@ -87,13 +90,13 @@ def others_kept_out(folder: Path) -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     try:
-        alone = _number(descriptor) in _held or is_taken(descriptor)
-        yield lambda: alone
+        is_alone = _file_number(descriptor) in _held or is_taken(descriptor)
+        yield lambda: is_alone
     finally:
         os.close(descriptor)
 
 
-def _opened(path: Path, flags: int) -> int:
+def _open_lock(path: Path, flags: int) -> int:
     """Open the file that is locked; ScaffoldError if it is a link or no plain file."""
     try:
         # A named pipe would keep an ordinary open waiting for ever.
@@ -102,21 +105,21 @@ def _opened(path: Path, flags: int) -> int:
         if error.errno == errno.ELOOP:
             raise ScaffoldError(f"`{path}` is a link", hint="move it away") from None
         if error.errno in (errno.EISDIR, errno.ENXIO):
-            raise _no_file(path) from None
+            raise _no_plain_file(path) from None
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise _no_file(path)
+        raise _no_plain_file(path)
     return descriptor
 
 
-def _no_file(path: Path) -> ScaffoldError:
+def _no_plain_file(path: Path) -> ScaffoldError:
     return ScaffoldError(f"`{path}` should be a plain file", hint="move it away")
 
 
 @contextmanager
-def _noted(descriptor: int) -> Iterator[None]:
-    number = _number(descriptor)
+def _noted_as_held(descriptor: int) -> Iterator[None]:
+    number = _file_number(descriptor)
     _held.add(number)
     try:
         yield
@@ -124,7 +127,7 @@ def _noted(descriptor: int) -> Iterator[None]:
         _held.discard(number)
 
 
-def _number(descriptor: int) -> tuple[int, int]:
+def _file_number(descriptor: int) -> tuple[int, int]:
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino
 

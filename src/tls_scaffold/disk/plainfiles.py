@@ -1,4 +1,4 @@
-"""Files that others may have put there, read without surprises: no pipe is waited for, no giant is loaded."""
+"""Files that others may have put there, read without surprises: no pipe is waited for, no giant."""
 
 import errno
 import os
@@ -6,11 +6,14 @@ import stat
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import LARGEST
+from tls_scaffold.paths import LARGEST_FILE, MIB
 
 
 def content(folder: Path, path: str) -> bytes:
-    """Return the bytes of `folder`/`path`; ScaffoldError if that is missing, no plain file, or far too large."""
+    """Return the bytes of `folder`/`path`.
+
+    ScaffoldError if that is missing, no plain file, or far too large.
+    """
     try:
         return plain(f"{folder}/{path}", path)
     except FileNotFoundError:
@@ -19,11 +22,13 @@ def content(folder: Path, path: str) -> bytes:
         raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
 
 
-def plain(path: str | Path, place: str, largest: int = LARGEST, *, follow: bool = True) -> bytes:
+def plain(
+    path: str | Path, place: str, largest: int = LARGEST_FILE, *, follow: bool = True
+) -> bytes:
     """Return the bytes of a plain file of `largest` bytes at most; `place` names it in messages.
 
-    Raises ScaffoldError if it is something else, larger, or a link that is not to be followed; OSError if it is
-    missing or can't be read.
+    Raises ScaffoldError if it is something else, larger, or a link that is not to be followed;
+    OSError if it is missing or can't be read.
     """
     try:
         # A named pipe would keep an ordinary open waiting for ever.
@@ -42,7 +47,7 @@ def plain(path: str | Path, place: str, largest: int = LARGEST, *, follow: bool 
     finally:
         os.close(descriptor)
     if len(data) > largest:
-        raise ScaffoldError(f"`{place}` is larger than {largest // 1024**2} MiB")
+        raise ScaffoldError(f"`{place}` is larger than {largest // MIB} MiB")
     return data
 
 
@@ -55,9 +60,9 @@ def text(folder: Path, path: str) -> str:
 
 
 def names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
-    """Return the paths below `folder` of what lies in a directory and ends in `suffix`, sorted; none if it is missing.
+    """Return the paths below `folder` of what lies in a directory and ends in `suffix`, sorted.
 
-    Raises ScaffoldError if the directory can't be looked into.
+    None if it is missing; ScaffoldError if it can't be looked into.
     """
     try:
         found = sorted(

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
 )
 
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing.certificates import Certificate, read
 from tls_scaffold.signing.fitting import signed_by
 from tls_scaffold.signing.keys import private_key
@@ -48,7 +49,7 @@ def key_store(
 
     Raises ScaffoldError if the pair can't be read or is of a kind that PKCS #12 has no place for.
     """
-    certificate, key_place = read(certificate_pem, f"{output}.pem"), f"{output}-key.pem"
+    certificate, key_place = read(certificate_pem, f"{output}.pem"), f"{output}{KEY_ENDING}"
     # Java looks for an issuer by its name alone: another CA of the same name, as `make regenerate` makes, would do.
     above = [ca.parsed for ca in _chain(certificate, cas)]
     key = private_key(key_pem, key_place)

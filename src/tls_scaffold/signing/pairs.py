@@ -6,15 +6,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling
-from tls_scaffold.disk.mounts import MOUNT_HINT, mounted
+from tls_scaffold.disk.obstacles import check_replaceable
 from tls_scaffold.disk.workfolders import work_folder
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 
-CERTIFICATE, KEY, CSR = ".pem", "-key.pem", ".csr"
 MODES = {
-    KEY: SECRET,
-    CSR: PUBLIC,
-    CERTIFICATE: PUBLIC,
+    KEY_ENDING: SECRET,
+    CSR_ENDING: PUBLIC,
+    CERTIFICATE_ENDING: PUBLIC,
 }  # in the order in which they are moved: the certificate last
 MANY = 30
 
@@ -61,13 +60,6 @@ def flush_files(paths: Iterable[str]) -> None:
                 os.close(descriptor)
 
 
-def folders_in(directory: Path) -> frozenset[str]:
-    """Return the names of the folders in a directory; none if it can't be looked into."""
-    with suppress(PermissionError), os.scandir(directory) as entries:
-        return frozenset(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    return frozenset()
-
-
 def place(
     directory: Path, staged: Collection[tuple[Path, str]], tell: Callable[[str], object]
 ) -> None:
@@ -77,9 +69,9 @@ def place(
     """
     with telling(directory):
         for work, name in staged:
-            if os.path.exists(f"{work}/{name}{KEY}"):  # noqa: PTH110 - here and below for a thousand at once
+            if os.path.exists(f"{work}/{name}{KEY_ENDING}"):  # noqa: PTH110 - here and below for a thousand at once
                 with suppress(FileNotFoundError):
-                    os.unlink(f"{directory}/{name}{CERTIFICATE}")  # noqa: PTH108
+                    os.unlink(f"{directory}/{name}{CERTIFICATE_ENDING}")  # noqa: PTH108
             for ending in MODES:
                 with suppress(FileNotFoundError):
                     os.replace(f"{work}/{name}{ending}", f"{directory}/{name}{ending}")  # noqa: PTH105
@@ -93,20 +85,7 @@ def put(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:
     Raises ScaffoldError, before anything is moved, if a folder has the name of one, or one is a mount point.
     """
     with workshop(directory) as work:
-        folders = [
-            f"`{directory / name}{each}`"
-            for each in contents
-            if f"{name}{each}" in folders_in(directory)
-        ]
-        fixed = mounted(directory / f"{name}{each}" for each in contents)
-        if fixed:
-            raise ScaffoldError(
-                f"`{fixed[0]}` is a mount point: it can't be replaced", hint=MOUNT_HINT
-            )
-        if folders:
-            raise ScaffoldError(
-                f"{folders[0]} is a folder: it should be a file", hint="move it away"
-            )
+        check_replaceable(directory, name, contents)
         stage(work, name, contents)
         flush([work])
         place(directory, [(work, name)], lambda _: None)

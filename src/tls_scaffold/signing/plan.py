@@ -9,14 +9,14 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.obstacles import OutputDirectory
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import TRUST
+from tls_scaffold.paths import KEY_ENDING, TRUST
 from tls_scaffold.signing import certificates, fitting, likeness, silences
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
-from tls_scaffold.signing.directories import Directory
 from tls_scaffold.signing.once import Once
 from tls_scaffold.signing.record import Record
 
@@ -102,7 +102,7 @@ class _Survey:
         )
         self._requests = Once(folder, readers.readable_request, self.problems)
         self._configs = Once(folder, readers.readable_signing_config, self.problems)
-        self._directories: dict[str, Directory] = {}
+        self._directories: dict[str, OutputDirectory] = {}
         self._models: dict[likeness.Kind, _Asked] = {}
 
     def look_at(self, signing: Signing) -> Wanted | None:
@@ -125,10 +125,10 @@ class _Survey:
         self.problems += [*asked.obstacles, *(f"{signing.name}: {each}" for each in in_the_way)]
         return Wanted(signing, asked.request, asked.profile, reasons)
 
-    def _directory(self, signing: Signing) -> Directory:
+    def _directory(self, signing: Signing) -> OutputDirectory:
         path = signing.output.rpartition("/")[0]
         if path not in self._directories:
-            self._directories[path] = Directory(self._folder, signing.output)
+            self._directories[path] = OutputDirectory(self._folder, signing.output)
         return self._directories[path]
 
     def _pair(self, signing: Signing) -> tuple[bytes, bytes]:
@@ -136,7 +136,7 @@ class _Survey:
         if not self._directory(signing).is_there:
             return b"", b""
         output = f"{self._folder}/{signing.output}"
-        return _content(f"{output}.pem"), _content(f"{output}-key.pem")
+        return _content(f"{output}.pem"), _content(f"{output}{KEY_ENDING}")
 
     def _asked(self, signing: Signing, kind: likeness.Kind | None) -> "_Asked | None":
         """Return what a component asks for, whether or not it has it; None if it can't be had."""
@@ -195,7 +195,7 @@ def _taken(signing: Signing) -> Iterator[str]:
         yield f"{signing.request}: its certificate `{path}` has no name"
     elif path in (signing.ca, TRUST):
         yield f"{signing.name}: `{path}` is the certificate of the CA"
-    elif signing.output.endswith("-key"):
+    elif path.endswith(KEY_ENDING):
         yield f"{signing.name}: `{path}` is the name of a key"
 
 

@@ -20,7 +20,7 @@ from tls_scaffold.cfssl.requests import PRINTABLE, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.cfssl.usages import KEY_USAGES, meanings
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing import pairs
+from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 from tls_scaffold.signing.issuer import CA
 from tls_scaffold.signing.keys import PrivateKey, generate, pem, signature_hash
 
@@ -38,7 +38,7 @@ class Signed:
     @property
     def contents(self) -> dict[str, bytes]:
         """The contents of its files by their endings."""
-        return {pairs.KEY: self.key, pairs.CSR: self.csr, pairs.CERTIFICATE: self.certificate}
+        return {KEY_ENDING: self.key, CSR_ENDING: self.csr, CERTIFICATE_ENDING: self.certificate}
 
 
 def new_ca(request: Request, now: datetime, key: PrivateKey | None = None) -> Signed:

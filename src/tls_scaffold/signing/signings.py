@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from tls_scaffold.disk.files import make_private, telling
-from tls_scaffold.disk.folder import inside
+from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.parent import check_parent
 from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CERTS
+from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, batch, issuer, pairs
 from tls_scaffold.signing.plan import Wanted
 from tls_scaffold.signing.record import Record
@@ -107,7 +107,7 @@ def _made(wanted: Sequence[Wanted], folders: Sequence[Path], record: Record) -> 
         if each.signing.flags is not None:
             base = work / each.signing.output.rpartition("/")[2]
             certificate, key = (
-                Path(f"{base}{ending}").read_bytes() for ending in (pairs.CERTIFICATE, pairs.KEY)
+                Path(f"{base}{ending}").read_bytes() for ending in (CERTIFICATE_ENDING, KEY_ENDING)
             )
             found[record.path(each.signing, certificate, key)] = certificate
     return found

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing.certificates import Certificate, read, read_all
 from tls_scaffold.signing.fitting import signed_by
 from tls_scaffold.signing.keys import private_key
@@ -24,7 +25,7 @@ def faults(
     certificate_pem: bytes, key_pem: bytes, output: str, cas: Collection[Certificate], ca_path: str
 ) -> list[str]:
     """Say what keeps the certificate `output`.pem and its key from being used where `cas` are trusted, a line each."""
-    path, key_path = f"{output}.pem", f"{output}-key.pem"
+    path, key_path = f"{output}.pem", f"{output}{KEY_ENDING}"
     problems: list[str] = []
     certificate = _read(read, certificate_pem, path, problems)
     key = _read(private_key, key_pem, key_path, problems)

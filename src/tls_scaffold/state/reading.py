@@ -11,7 +11,7 @@ from tls_scaffold.disk.plainfiles import content, text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA
+from tls_scaffold.paths import CA, KEY_ENDING
 from tls_scaffold.signing import certificates, fitting, likeness, pemfiles
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.state.entries import CA_KIND, Entry, is_server, judged, name_of
@@ -109,7 +109,10 @@ class Reader:
         pattern, model = self._models[kind]
         path = f"{signing.output}.pem"
         try:
-            pem, key = content(self.folder, path), content(self.folder, f"{signing.output}-key.pem")
+            pem, key = (
+                content(self.folder, path),
+                content(self.folder, f"{signing.output}{KEY_ENDING}"),
+            )
         except ScaffoldError:
             return None
         if not pattern.fits(kind.cn, pem, key) or not model.request:
