@@ -38,8 +38,8 @@ SHELVES = {
     "keeping": "trialsync / update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
     "jsonmerge readback",
-    "disk": "safekeeping / archive folder / healing newfolder / moving vacancy / workfolders / "
-    "issued locking texts / files obstacles parent plainfiles signals / mounts",
+    "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
+    "issued locking plainfiles / files obstacles parent signals / mounts",
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",

@@ -9,7 +9,7 @@ import pytest
 from keeping import edit
 from support import contents
 from tls_scaffold.disk import files, folder
-from tls_scaffold.disk.archive import make_shelf
+from tls_scaffold.disk.folder import make_shelf
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.keeping import journal
 from tls_scaffold.keeping.authorities import copy_ca

@@ -23,7 +23,8 @@ from conftest import Factory
 from promises.scenarios import kept, wrong_pairs
 from promises.tracing import calls
 from support import BIN, contents, faults, make, run, verify
-from tls_scaffold.disk import archive, mounts, moving
+from tls_scaffold.disk import folder as folders
+from tls_scaffold.disk import mounts, moving
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.rendering import template
 
@@ -575,11 +576,11 @@ def test_other_content_at_the_target_is_never_overwritten(tmp_path: Path) -> Non
 def test_what_was_made_anew_while_a_move_was_half_done_goes_to_a_shelf_of_its_own(
     tmp_path: Path,
 ) -> None:
-    shelf = archive.make_shelf(tmp_path)
+    shelf = folders.make_shelf(tmp_path)
     for content in ("one", "two"):
         (tmp_path / "certs").mkdir(exist_ok=True)
         (tmp_path / "certs/x.pem").write_text(content)
-        archive.move_to_shelf(tmp_path, "certs/x.pem", shelf)
+        folders.move_to_shelf(tmp_path, "certs/x.pem", shelf)
     assert sorted(path.read_text() for path in tmp_path.glob("archive/*/certs/x.pem")) == [
         "one",
         "two",

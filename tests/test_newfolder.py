@@ -396,8 +396,8 @@ def test_what_was_changed_before_it_failed_stays(
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         flush(path)
 
-    flush = files.flush_directory
-    monkeypatch.setattr(newfolder, "flush_directory", full)
+    flush = files.flush_path
+    monkeypatch.setattr(newfolder, "flush_path", full)
 
     with pytest.raises(ScaffoldError, match="No space left"):
         newfolder.make_folder(tmp_path / "c", TREE)

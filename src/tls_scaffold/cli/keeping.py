@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LOST = "edited or out of date, which nobody can tell without the record of the last render"
 SETTLE = "take what you want from each `FILE.new` into `FILE`, then delete `FILE.new`"
+# Where an edit belongs that somebody has made in a file that is replaced whole.
 HOMES = {
     "tls-scaffold.mk": "Makefile",
     "sign.sh": "Makefile",
@@ -22,7 +23,6 @@ HOMES = {
     "COMPONENTS.md": "tls-scaffold.json",
     "Procfile": "tls-scaffold.json",
 }
-"""Where an edit belongs that somebody has made in a file that is replaced whole."""
 dry_run_option = option(
     "--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing"
 )

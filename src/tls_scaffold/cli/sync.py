@@ -1,17 +1,14 @@
 """`tls-scaffold sync` on the command line."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_plan
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import talk
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.words import visible
-
-if TYPE_CHECKING:
-    from tls_scaffold.keeping.plan import Plan
 
 CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` makes them"
 
@@ -48,15 +45,7 @@ def sync(folder: Path, /, *, dry_run: bool, check: bool, reset: tuple[str, ...])
         for note in plan.notes:
             if note.verb == "kept":
                 talk(visible(note_line(note, plan.shelf)))
-    if check:
-        _check_is_done(folder, plan)
-
-
-def _check_is_done(folder: Path, plan: "Plan") -> None:
-    """Raise ScaffoldError with each file that does not follow the inventory."""
-    from tls_scaffold.errors import ScaffoldError
-
-    if not plan.is_done:
+    if check and not plan.is_done:
         paths = [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
         conflicts = [f"{path}: both sides changed it" for path in plan.conflicts]
         unsure = [f"{path}: {LOST}" for path in plan.unsure]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.obstacles import check_folder
+from tls_scaffold.disk.plainfiles import own_text, own_texts
 from tls_scaffold.disk.safekeeping import ca_kept
-from tls_scaffold.disk.texts import own_text, own_texts
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory

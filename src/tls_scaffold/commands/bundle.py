@@ -11,7 +11,7 @@ from tls_scaffold.commands import dist, forms
 from tls_scaffold.commands.forms import Forms
 from tls_scaffold.commands.trust import Trust, read_trust
 from tls_scaffold.disk.folder import lock
-from tls_scaffold.disk.texts import read_text
+from tls_scaffold.disk.plainfiles import read_text
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import (

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import goflags
-from tls_scaffold.disk.archive import make_shelf, move_to_shelf
 from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.folder import make_shelf, move_to_shelf
 from tls_scaffold.disk.obstacles import check_folder, inside
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import formats

@@ -71,7 +71,7 @@ def write_by_way_of(temporary: Path, path: Path, content: str | bytes, mode: int
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    flush_directory(path.parent)
+    flush_path(path.parent)
 
 
 def make_private(path: Path) -> None:
@@ -84,7 +84,7 @@ def make_private(path: Path) -> None:
     rules = path / ".gitignore"
     if not os.path.lexists(rules) or (rules.is_file() and not rules.stat().st_size):
         write(rules, "*\n", SECRET)
-        flush_directory(path.parent)
+        flush_path(path.parent)
 
 
 def usual_mode(path: Path) -> int:
@@ -96,9 +96,9 @@ def usual_mode(path: Path) -> int:
     return (0o777 if path.suffix == ".sh" else 0o666) & ~mask
 
 
-def flush_directory(path: Path) -> None:
-    """Bring the names in a directory to the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def flush_path(path: Path | str) -> None:
+    """Bring a file, or the names in a directory, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -13,18 +13,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk import issued
-from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, make_private, write
+from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_path, make_private, write
 from tls_scaffold.disk.moving import make_directories, move_over
 from tls_scaffold.disk.obstacles import check_no_link
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS, ENDINGS, NEW_SET, STATE, TRUST
 
 CERTIFICATE, KEY, CSR = (f"ca{ending}" for ending in ENDINGS)
 TRUSTED = PurePosixPath(TRUST).name
+# In the order in which they are put there: it is a CA with the last of them.
 CA_FILES = (CSR, TRUSTED, KEY, CERTIFICATE)
-"""In the order in which they are put there: it is a CA with the last of them."""
 IN_A_SET = ("*.pem", "*.csr", CA_REQUEST, "tls-scaffold.json")
 
 
@@ -56,10 +56,10 @@ def finish_set(folder: Path) -> None:
             make_directories((folder / path).parent)
             move_over(made / path, folder / path)
         for directory in {(folder / path).parent for path in paths}:
-            flush_directory(directory)
+            flush_path(directory)
         move_over(new / KEY, folder / CA_KEY)
     shutil.rmtree(new)
-    flush_directory(new.parent)
+    flush_path(new.parent)
 
 
 def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -85,7 +85,7 @@ def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
         create(recorded, files[CERTIFICATE])
         create(work / "of", _key_sum(folder, work))
         for directory in (work / "new" / CERTS, recorded.parent, work / "new", work):
-            flush_directory(directory)
+            flush_path(directory)
         work.rename(folder / NEW_SET)
     finish_set(folder)
 
@@ -97,7 +97,8 @@ def _check_is_ours(folder: Path, new: Path) -> None:
     sum of its key.
     """
     key_sum = _key_sum(folder, new)
-    if not key_sum or _ascii_text(new / "of") != key_sum:
+    said = own_text(folder, f"{NEW_SET}/of") or ""
+    if not key_sum or said.strip() != key_sum:
         raise ScaffoldError(
             f"`{new}` was not made for the CA in `{folder / CERTS}`",
             hint=f"move it away, out of the folder; what is in `{folder / CERTS}` stays",
@@ -114,13 +115,6 @@ def _key_sum(folder: Path, new: Path) -> str:
     # The key of a CA that is there may be kept elsewhere.
     is_elsewhere = os.path.lexists(folder / CA) and (new / "new" / CA).exists()
     return "" if is_elsewhere or os.path.lexists(folder / CA_KEY) else "none"
-
-
-def _ascii_text(path: Path) -> str:
-    try:
-        return plain(path, str(path), follow=False).decode("ascii", "replace").strip()
-    except FileNotFoundError:
-        return ""
 
 
 def _paths_of_set(place: Path) -> Iterator[str]:

@@ -3,7 +3,6 @@
 The kernel lets go of it when its holder is gone, killed or not, in a container or not.
 """
 
-import errno
 import fcntl
 import os
 import random
@@ -37,12 +36,14 @@ def lock(folder: Path, *, wait: float = WAIT) -> Iterator[None]:
     with telling(folder / FILE, as_error=UnwritableError):
         make_private(folder / ARCHIVE)
         descriptor = _open_lock(folder / FILE, os.O_RDWR | os.O_CREAT)
+    number = _file_number(descriptor)
     try:
         with telling(folder / FILE, "locked"):
             wait_for(descriptor, folder, wait)
-        with _noted_as_held(descriptor):
-            yield
+        _held.add(number)
+        yield
     finally:
+        _held.discard(number)
         os.close(descriptor)
 
 
@@ -98,33 +99,11 @@ def others_kept_out(folder: Path) -> Iterator[Callable[[], bool]]:
 
 def _open_lock(path: Path, flags: int) -> int:
     """Open the file that is locked; ScaffoldError if it is a link or no plain file."""
-    try:
-        # A named pipe would keep an ordinary open waiting for ever.
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ScaffoldError(f"`{path}` is a link", hint="move it away") from None
-        if error.errno in (errno.EISDIR, errno.ENXIO):
-            raise _no_plain_file(path) from None
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _no_plain_file(path)
-    return descriptor
-
-
-def _no_plain_file(path: Path) -> ScaffoldError:
-    return ScaffoldError(f"`{path}` should be a plain file", hint="move it away")
-
-
-@contextmanager
-def _noted_as_held(descriptor: int) -> Iterator[None]:
-    number = _file_number(descriptor)
-    _held.add(number)
-    try:
-        yield
-    finally:
-        _held.discard(number)
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        what = "is a link" if path.is_symlink() else "should be a plain file"
+        raise ScaffoldError(f"`{path}` {what}", hint="move it away")
+    # A link that comes in between is not followed, and a named pipe is not waited for.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
 def _file_number(descriptor: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from tls_scaffold.disk.files import SECRET, create, flush_directory
+from tls_scaffold.disk.files import SECRET, create, flush_path
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
 
@@ -39,9 +39,9 @@ def move(source: Path, target: Path) -> None:
         with work_folder(target.parent) as work:
             _copy(source, work / target.name)
             (work / target.name).rename(target)
-    flush_directory(target.parent)
+    flush_path(target.parent)
     remove(source)
-    flush_directory(source.parent)
+    flush_path(source.parent)
 
 
 def move_over(source: Path, target: Path) -> None:
@@ -57,7 +57,7 @@ def move_over(source: Path, target: Path) -> None:
         with work_folder(target.parent) as work:
             _copy(source, work / target.name)
             (work / target.name).replace(target)
-        flush_directory(target.parent)
+        flush_path(target.parent)
         source.unlink()
 
 
@@ -89,7 +89,7 @@ def make_directories(path: Path) -> None:
     if not path.is_dir():
         make_directories(path.parent)
         path.mkdir(exist_ok=True)
-        flush_directory(path.parent)
+        flush_path(path.parent)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -112,12 +112,4 @@ def _copy(source: Path, target: Path) -> None:
     with suppress(OSError):  # root alone may give a file to others
         os.chown(target, status.st_uid, status.st_gid)
     shutil.copystat(source, target)
-    _flush(target)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_path(target)

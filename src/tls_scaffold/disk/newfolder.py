@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from tls_scaffold.disk.files import create, flush_directory, telling, usual_mode
+from tls_scaffold.disk.files import create, flush_path, telling, usual_mode
 from tls_scaffold.disk.locking import WAIT, wait_for
 from tls_scaffold.disk.vacancy import holds, missing_paths, real_place
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import STATE
 
+# What a disk says that has none: FAT, shares, file systems of a program.
 NO_HARD_LINKS = (
     errno.EPERM,
     errno.ENOTSUP,
@@ -25,7 +26,6 @@ NO_HARD_LINKS = (
     errno.EMLINK,
     errno.EXDEV,
 )
-"""What a disk says that has none: FAT, shares, file systems of a program."""
 
 
 def make_folder(target: Path, tree: Mapping[str, str]) -> list[str]:
@@ -84,9 +84,9 @@ def _fill(place: Path, texts: Mapping[str, str]) -> None:
             _put_in_place(place, work, texts, first, undo)
             # A power failure must not leave the last one, the Makefile, alone.
             for folder in {(place / path).parent for path in first}:
-                flush_directory(folder)
+                flush_path(folder)
             _put_in_place(place, work, texts, [last], undo)
-            flush_directory(place)
+            flush_path(place)
 
 
 def _put_in_place(

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tls_scaffold.disk.archive import make_shelf, move_to_shelf
-from tls_scaffold.disk.files import create, telling, write
+from tls_scaffold.disk.files import telling, write
+from tls_scaffold.disk.folder import make_shelf, move_to_shelf
 from tls_scaffold.disk.locking import others_kept_out
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals, uninterrupted
@@ -65,19 +65,27 @@ def _undo_changes(folder: Path, before: Mapping[str, _File], is_alone: Callable[
     changed = [path for path in before if _read_file(folder / path) != before[path]]
     # A component's may be of a run beside us that has ended; it takes nothing away.
     made = [path for path in _paths(folder) if path not in before and _is_of_ca(path)]
-    if is_alone() and (changed or made):
-        told = _put_back(folder, before, changed, made)
-        summary, hint = "; they were put back", PUT_BACK_HINT
-    elif changed:
-        told = _put_aside(folder, before, changed)
-        summary, hint = "", PUT_ASIDE_HINT
-    else:
+    is_ours = is_alone()
+    if not changed and not (made and is_ours):
         return
-    run_anyway = map(visible, anyway.look_through(folder, MAKEFILE).running)
+    shelf = make_shelf(folder)
+    told = []
+    for path in (*changed, *made) if is_ours else ():
+        if os.path.lexists(folder / path):
+            move_to_shelf(folder, path, shelf)
+            told.append(f"`{path}`: what was made is `{(shelf / path).relative_to(folder)}`")
+    for path in changed:
+        target = (folder if is_ours else shelf) / path
+        with telling(target, "written"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write(target, *before[path])
+        if not is_ours:
+            told.append(f"`{path}`: what was there is `{target.relative_to(folder)}`")
     raise ScaffoldError(
-        f"keys or certificates were changed while make was only asked{summary}",
-        (*told, *run_anyway),
-        hint,
+        "keys or certificates were changed while make was only asked"
+        + ("; they were put back" if is_ours else ""),
+        (*told, *map(visible, anyway.look_through(folder, MAKEFILE).running)),
+        PUT_BACK_HINT if is_ours else PUT_ASIDE_HINT,
     )
 
 
@@ -114,30 +122,3 @@ def _paths(folder: Path) -> Iterator[str]:
 def _is_of_ca(path: str) -> bool:
     """Tell by its name whether a file seems to be a CA's: `ca.pem`, `root-ca.key`, `etcdCA.crt`."""
     return bool(OF_A_CA.match(path.rpartition("/")[2]))
-
-
-def _put_back(
-    folder: Path, before: Mapping[str, _File], changed: list[str], made: list[str]
-) -> list[str]:
-    shelf = make_shelf(folder)
-    told = []
-    for path in (*changed, *made):
-        if os.path.lexists(folder / path):
-            move_to_shelf(folder, path, shelf)
-            told.append(f"`{path}`: what was made is `{(shelf / path).relative_to(folder)}`")
-    for path in changed:
-        with telling(folder / path, "written"):
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            write(folder / path, *before[path])
-    return told
-
-
-def _put_aside(folder: Path, before: Mapping[str, _File], changed: list[str]) -> list[str]:
-    shelf = make_shelf(folder)
-    told = []
-    for path in changed:
-        with telling(shelf / path, "written"):
-            (shelf / path).parent.mkdir(parents=True, exist_ok=True)
-            create(shelf / path, *before[path])
-        told.append(f"`{path}`: what was there is `{(shelf / path).relative_to(folder)}`")
-    return told

@@ -22,7 +22,7 @@ PATH = re.compile(rf"(?:{PART}/)*{PART}", re.ASCII)
 LONGEST_PART = 200  # file systems take 255 bytes, and names of ours go on: `-key.pem`, `.new`
 LONGEST = 1000
 SHELF = re.compile(rf"{ARCHIVE}/[0-9]{{8}}T[0-9]{{6}}Zx{{0,200}}", re.ASCII)
-"""What `disk.archive.new_shelf` calls a folder of the archive."""
+"""What `disk.folder.new_shelf` calls a folder of the archive."""
 
 
 def request_problem(text: str) -> str:

@@ -4,14 +4,14 @@ That gives way to what is ours.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tls_scaffold import words
 from tls_scaffold.cfssl import readers
-from tls_scaffold.disk.texts import own_text
+from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields, shown
 from tls_scaffold.inventory.reach import (
@@ -23,7 +23,13 @@ from tls_scaffold.inventory.reach import (
 from tls_scaffold.keeping.description import Seed
 from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.keeping.plan import Plan, Step
-from tls_scaffold.keeping.readback import Problem, parse_table, problems_of, refuse_problems
+from tls_scaffold.keeping.readback import (
+    Problem,
+    parse_table,
+    problems_of,
+    read_texts,
+    refuse_problems,
+)
 from tls_scaffold.makefiles import foreign
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ARCHIVE, CA_OUTPUT, CA_REQUEST, CONFIG, RULES, STATE
@@ -71,14 +77,10 @@ class AdoptionNote:
         """
         sources = dict.fromkeys(seed.source for seed in self.seeds.values())
         moves = [path for path in sources if path not in rendered and (folder / path).exists()]
-        copies = [
-            Step(f"{plan.shelf}/{step.path}", None, step.before)
-            for step in plan.steps
-            if step.before is not None and step.path in (MAKEFILE, *self.seeds)
-        ]
-        steps = [*copies, Step(FILE, own_text(folder, FILE), None)]
+        copies = plan.copies((MAKEFILE, *self.seeds))
+        end = Step(FILE, own_text(folder, FILE), None)
         is_elsewhere = self.ca != CA_OUTPUT and (folder / f"{self.ca}.pem").exists()
-        return plan.with_more(steps, moves, self.ca if is_elsewhere else "")
+        return plan.with_more([*copies, end], moves, self.ca if is_elsewhere else "")
 
 
 def read_note(folder: Path) -> AdoptionNote | None:
@@ -111,9 +113,9 @@ def _check_note(data: Mapping[str, Any]) -> tuple[AdoptionNote, list[Problem]]:
     fields = Fields()
     table = fields.whole("", data, ("lines", "targets", "seeds", "ca"))
     note = AdoptionNote(
-        lines=_read_texts(fields, "lines", table.get("lines"), _line_problem),
+        lines=read_texts(fields, "lines", table.get("lines"), _line_problem),
         targets={
-            fields.text(place, name, _target_problem): _read_texts(
+            fields.text(place, name, _target_problem): read_texts(
                 fields, place, paths, _makes_problem
             )
             for place, name, paths in _entries(fields, "targets", table)
@@ -125,12 +127,6 @@ def _check_note(data: Mapping[str, Any]) -> tuple[AdoptionNote, list[Problem]]:
         ca=fields.text("ca", table.get("ca"), _ca_problem),
     )
     return note, problems_of(fields)
-
-
-def _read_texts(
-    fields: Fields, place: str, value: object, problem: Callable[[str], str]
-) -> tuple[str, ...]:
-    return fields.listed(place, value, lambda at, text: fields.text(at, text, problem))
 
 
 def _entries(

@@ -8,7 +8,7 @@ from pathlib import Path
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.healing import CA_FILES, TRUSTED, put_ca
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA_OUTPUT, CERTIFICATE_ENDING, CERTS, ENDINGS, KEY_ENDING
 
@@ -22,46 +22,43 @@ def is_of_ca(folder: Path, path: str, bases: Iterable[str] = ()) -> bool:
     own = _without_ending(path)
     if own in known:
         return True
-    content = _content(folder / path)
+    content = plain_or_empty(folder / path)
     if not content:
         return False
     halves = [
-        _content(folder / f"{base}{ending}")
+        plain_or_empty(folder / f"{base}{ending}")
         for base in known
         for ending in (CERTIFICATE_ENDING, KEY_ENDING)
     ]
     if content in halves:
         return True
-    certificate = _content(folder / f"{own}{CERTIFICATE_ENDING}")
+    certificate = plain_or_empty(folder / f"{own}{CERTIFICATE_ENDING}")
     if _is_certificate_of_ca(content) or _is_certificate_of_ca(certificate):
         return True
     if b" PRIVATE KEY-----" not in content or _fits(content, certificate, path):
         return False
     # It may be a CA's whose certificate is known, or lies beside it under another name.
-    beside = map(_content, sorted((folder / path).parent.glob("*.pem")))
+    beside = map(plain_or_empty, sorted((folder / path).parent.glob("*.pem")))
     return any(
         _is_certificate_of_ca(pem) and _fits(content, pem, path) for pem in (*halves, *beside)
     )
 
 
-def copy_problem(folder: Path, base: str) -> str:
-    """Say why the files `base`.pem and so on can't be copied as the CA of `certs/`.
+def check_copy(folder: Path, base: str) -> None:
+    """Raise ScaffoldError if the files `base`.pem and so on can't be copied as the CA of `certs/`.
 
-    Empty if they can, or need not.
+    Where that has one, nothing is copied.
     """
     if _has_ca(folder):
-        return ""
+        return
     from tls_scaffold.signing import authority
 
-    certificate, key = f"{base}{CERTIFICATE_ENDING}", f"{base}{KEY_ENDING}"
-    try:
-        for path in (f"{base}{ending}" for ending in ENDINGS):
-            with telling(folder / path, "read"), suppress(FileNotFoundError):
-                plain(folder / path, path, follow=False)
-        found = authority.find(folder, certificate, key)
-    except ScaffoldError as error:
-        return error.summary
-    return "" if found else f"`{certificate}` is missing"
+    for path in (f"{base}{ending}" for ending in ENDINGS):
+        with telling(folder / path, "read"), suppress(FileNotFoundError):
+            plain(folder / path, path, follow=False)
+    certificate = f"{base}{CERTIFICATE_ENDING}"
+    if not authority.find(folder, certificate, f"{base}{KEY_ENDING}"):
+        raise ScaffoldError(f"`{certificate}` is missing")
 
 
 def copy_ca(folder: Path, base: str) -> None:
@@ -112,10 +109,3 @@ def _fits(key: bytes, certificate: bytes, path: str) -> bool:
         return fitting.key_seems_to_fit(certificates.read(certificate, path), key)
     except ScaffoldError:
         return False
-
-
-def _content(path: Path) -> bytes:
-    """Return the bytes of a plain file, none of anything else."""
-    with suppress(OSError, ScaffoldError):
-        return plain(path, str(path))
-    return b""

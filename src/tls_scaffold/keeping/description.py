@@ -12,7 +12,9 @@ from tls_scaffold.cfssl.profiles import CA_EXPIRY
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.inventory.values import CLIENT, LOOPBACK, PEER, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import CERTS
 
+# The inventory's settings by the words that cfssl's requests have for them.
 NAMES = {
     "O": "organization",
     "OU": "organizational_unit",
@@ -20,7 +22,6 @@ NAMES = {
     "ST": "state",
     "C": "country",
 }
-"""The inventory's settings by the words that cfssl's requests have for them."""
 DEFAULTS = Inventory(members=())
 PROXY = "proxy"
 Fields = dict[str, Any]
@@ -64,12 +65,8 @@ def overrides(signing: Signing) -> Fields:
 
     `Request.overridden` does the same with their values.
     """
-    fields: Fields = {}
-    if signing.cn:
-        fields["CN"] = signing.cn
-    if signing.hostname:
-        fields["hosts"] = signing.hostname.split(",")
-    return fields
+    cn = {"CN": signing.cn} if signing.cn else {}
+    return {**cn, "hosts": signing.hostname.split(",")} if signing.hostname else cn
 
 
 def own_hosts(request: Request, signing: Signing) -> list[str]:
@@ -94,27 +91,25 @@ def component_lists(leaves: list[Leaf]) -> Fields:
     }
     servers = [leaf for name, leaf in by_name.items() if name not in peers]
     members = [leaf for leaf in servers if not leaf.name.startswith(PROXY)] or servers
+    proxies = [leaf for leaf in servers if leaf not in members]
     hosts = _hosts_by_name(servers)
     cns = {leaf.cn for leaf in servers}
-    shares_cn = len(cns) == 1
-    lists: Fields = {
+    shared_cn = min(cns) if len(cns) == 1 else ""
+    return {
         "members": [
             {
-                **_server_fields(leaf, hosts[leaf.name], is_member=True, shares_cn=shares_cn),
-                **_peer_fields(leaf, peers.get(f"{PEER}{leaf.name}")),
+                **_server_fields(leaf, hosts[leaf.name], shared_cn, may_lack_hosts=False),
+                **_peer_field(leaf, peers.get(f"{PEER}{leaf.name}")),
             }
             for leaf in members
         ],
         "proxies": [
-            _server_fields(leaf, hosts[leaf.name], is_member=False, shares_cn=shares_cn)
-            for leaf in servers
-            if leaf not in members
+            _server_fields(leaf, hosts[leaf.name], shared_cn, may_lack_hosts=True)
+            for leaf in proxies
         ],
         "users": [_user_fields(leaf) for leaf in leaves if not leaf.is_server],
+        **_unusual(("members_cn", shared_cn, "")),
     }
-    if shares_cn:
-        lists["members_cn"] = min(cns)
-    return lists
 
 
 def _hosts_by_name(servers: list[Leaf]) -> dict[str, list[str]]:
@@ -137,47 +132,49 @@ def _hosts_by_name(servers: list[Leaf]) -> dict[str, list[str]]:
     return hosts
 
 
-def _peer_fields(leaf: Leaf, peer: Leaf | None) -> Fields:
+def _server_fields(leaf: Leaf, hosts: list[str], shared_cn: str, *, may_lack_hosts: bool) -> Fields:
+    # An inventory's member has hosts, or names its request.
+    usual_path = SHARED_REQUEST if hosts or may_lack_hosts else ""
+    return {
+        "name": leaf.name,
+        "hosts": hosts,
+        **_unusual(
+            ("cn", leaf.cn, shared_cn),
+            ("request", leaf.path, usual_path),
+            ("output", leaf.signing.output, f"{CERTS}/{leaf.name}"),
+            ("profile", leaf.signing.profile, ""),
+        ),
+    }
+
+
+def _peer_field(leaf: Leaf, peer: Leaf | None) -> Fields:
     """Return a member's second certificate as its field."""
     if not peer:
         return {}
-    fields: Fields = {}
-    if peer.cn != leaf.cn:
-        fields["cn"] = peer.cn
-    if peer.path != leaf.path:
-        fields["request"] = peer.path
-    fields |= _output_field(peer)
-    if peer.signing.profile != leaf.signing.profile:
-        fields["profile"] = peer.signing.profile
+    fields = _unusual(
+        ("cn", peer.cn, leaf.cn),
+        ("request", peer.path, leaf.path),
+        ("output", peer.signing.output, f"{CERTS}/{peer.name}"),
+        ("profile", peer.signing.profile, leaf.signing.profile),
+    )
     return {"peer": fields}
 
 
-def _server_fields(leaf: Leaf, hosts: list[str], *, is_member: bool, shares_cn: bool) -> Fields:
-    fields: Fields = {"name": leaf.name, "hosts": hosts}
-    if not shares_cn:
-        fields["cn"] = leaf.cn
-    # An inventory's member has hosts, or names its request.
-    if leaf.path != SHARED_REQUEST or (is_member and not hosts):
-        fields["request"] = leaf.path
-    fields |= _output_field(leaf)
-    if leaf.signing.profile:
-        fields["profile"] = leaf.signing.profile
-    return fields
-
-
 def _user_fields(leaf: Leaf) -> Fields:
-    fields: Fields = {"name": leaf.name, "cn": leaf.cn}
-    if leaf.path != f"config/req-{leaf.name}.json":
-        fields["request"] = leaf.path
-    fields |= _output_field(leaf)
-    if leaf.signing.profile != CLIENT:
-        fields["profile"] = leaf.signing.profile
-    return fields
+    return {
+        "name": leaf.name,
+        "cn": leaf.cn,
+        **_unusual(
+            ("request", leaf.path, f"config/req-{leaf.name}.json"),
+            ("output", leaf.signing.output, f"{CERTS}/{leaf.name}"),
+            ("profile", leaf.signing.profile, CLIENT),
+        ),
+    }
 
 
-def _output_field(leaf: Leaf) -> Fields:
-    is_usual = leaf.signing.output == f"certs/{leaf.name}"
-    return {} if is_usual else {"output": leaf.signing.output}
+def _unusual(*fields: tuple[str, str, str]) -> Fields:
+    """Return the fields, of name, value and what is usual, that an inventory has to spell out."""
+    return {name: value for name, value, usual in fields if value != usual}
 
 
 def setting_fields(leaves: list[Leaf], authority: Request, config: str) -> Fields:
@@ -187,21 +184,20 @@ def setting_fields(leaves: list[Leaf], authority: Request, config: str) -> Field
     """
     request = next((leaf.request for leaf in leaves if leaf.is_server), leaves[0].request)
     ca_expiry = _hours(authority.ca.expiry if authority.ca and authority.ca.expiry else CA_EXPIRY)
-    key = str(request.key)
-    fields: Fields = {
-        "key": key if words.key(key) else str(DEFAULTS.key),
+    names = {
+        NAMES[word]: text
+        for word, text in (request.names[0] if request.names else {}).items()
+        if word in NAMES and (word != "C" or re.fullmatch("[A-Z]{2}", text))
+    }
+    return {
+        "key": str(request.key) if words.key(str(request.key)) else str(DEFAULTS.key),
         # An inventory's certificates end before their CA.
         "expiry": f"{min(_expiry(config), ca_expiry - 1)}h",
         "ca_expiry": f"{ca_expiry}h",
         "ca_cn": authority.cn or DEFAULTS.ca_cn,
-        "organization": "",
-        "organizational_unit": "",
-        "locality": "",
+        **dict.fromkeys(("organization", "organizational_unit", "locality"), ""),
+        **names,
     }
-    for word, text in (request.names[0] if request.names else {}).items():
-        if word in NAMES and (word != "C" or re.fullmatch("[A-Z]{2}", text)):
-            fields[NAMES[word]] = text
-    return fields
 
 
 def _expiry(config: str) -> int:

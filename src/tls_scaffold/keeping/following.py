@@ -64,14 +64,16 @@ def plan_files(
         for path, text in draft.texts.items()
         if now.get(path) != text
     ]
-    return Plan(shelf, notes=tuple(draft.notes)).with_more(steps, draft.moves)
+    notes = tuple(Note(verb, path) for path, verb in draft.verbs.items())
+    return Plan(shelf, notes=notes).with_more(steps, draft.moves)
 
 
 @dataclass
 class _Draft:
     """A plan that is being made, and the entries that will be recorded.
 
-    `texts` are what files are to hold, None for one that is taken away.
+    `texts` are what files are to hold, None for one that is taken away; `verbs` what is said of
+    them.
     """
 
     shelf: str
@@ -80,11 +82,7 @@ class _Draft:
     texts: dict[str, str | None] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     moves: list[str] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-
-    def note(self, verb: str, path: str) -> None:
-        """Say something of a file."""
-        self.notes.append(Note(verb, path))
+    verbs: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: str, ours: str) -> None:
         """Give a file the text that is rendered."""
@@ -103,7 +101,7 @@ class _Draft:
         yours, sums = self.yours.get(path), self.record.sums
         if yours is None:
             if path in OURS_IF_SAID and path in sums:
-                self.note("absent", path)
+                self.verbs[path] = "absent"
                 self.entries += recorded(path, ours)
             else:
                 self.write(path, ours)
@@ -112,13 +110,13 @@ class _Draft:
             return
         if yours != ours:
             if path in A_TEAM_MAY_HAVE and self.record and path not in sums:
-                self.note("left", path)
+                self.verbs[path] = "left"
                 return
             is_edited = sum_of(yours) not in sums.get(path, ())
             # What git could not merge has nothing in it that the two sides do not have.
             if is_edited and not conflictmarkers.marked_lines(yours):
                 self.keep_copy(path, yours)
-                self.note("replaced", path)
+                self.verbs[path] = "replaced"
         self.write(path, ours)
 
     def merge(self, path: str, ours: str) -> None:
@@ -135,18 +133,18 @@ class _Draft:
         last = documents.get(beside if is_settled else path, [])
         is_known = not self.record or last or beside in documents
         if not is_known and not says_the_same(yours, ours):
-            self.note("left", path)  # it was there before we first wanted to write it
+            self.verbs[path] = "left"  # it was there before we first wanted to write it
             return
         merged = merge_texts(last, yours, ours)
         if merged.conflict:
             self._put_beside(beside, ours)
             self.entries += [(path, compact(each)) for each in last]
-            self.note("conflict", path)
+            self.verbs[path] = "conflict"
             return
         self.texts[path] = merged.text
         self.entries += recorded(path, ours)
         if not says_the_same(merged.text, ours):
-            self.note("kept", path)
+            self.verbs[path] = "kept"
 
     def _put_beside(self, beside: str, ours: str) -> None:
         yours, last = self.yours.get(beside), self.record.documents.get(beside, [])
@@ -166,12 +164,12 @@ class _Draft:
             return
         if is_as_rendered(yours, self.record.documents[path]):
             self.texts[path] = None
-            self.note("removed", path)
+            self.verbs[path] = "removed"
         elif not readers.seems_request(yours):  # a team's own, whatever the record says
-            self.note("left", path)
+            self.verbs[path] = "left"
         else:
             self.moves.append(path)
-            self.note("archived", path)
+            self.verbs[path] = "archived"
 
     def take_away_settled(self) -> None:
         """Take away each `FILE.new` of ours that no conflict needs any more."""
@@ -181,4 +179,4 @@ class _Draft:
                 continue
             if is_as_rendered(self.yours.get(beside, ""), documents):
                 self.texts[beside] = None
-                self.note("removed", beside)
+                self.verbs[beside] = "removed"

@@ -4,21 +4,25 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any
 
 from tls_scaffold import words
-from tls_scaffold.disk.archive import make_shelf, move_to_shelf
-from tls_scaffold.disk.folder import remove_inside, write_inside
+from tls_scaffold.disk.folder import make_shelf, move_to_shelf, remove_inside, write_inside
 from tls_scaffold.disk.obstacles import check_changeable
-from tls_scaffold.disk.texts import own_text
+from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields
 from tls_scaffold.keeping.authorities import copy_ca
 from tls_scaffold.keeping.permitted import plan_problems
 from tls_scaffold.keeping.plan import BESIDE, VERBS, Note, Plan, Step
-from tls_scaffold.keeping.readback import Problem, parse_table, problems_of, refuse_problems
+from tls_scaffold.keeping.readback import (
+    Problem,
+    parse_table,
+    problems_of,
+    read_texts,
+    refuse_problems,
+)
 from tls_scaffold.paths import LARGEST_FILE, NEW_SET, STATE
 
 FILE = f"{STATE}/pending.json"
@@ -26,7 +30,7 @@ FILE = f"{STATE}/pending.json"
 LARGEST_JOURNAL = 16 * LARGEST_FILE
 AWAY = "move it away and run `tls-scaffold sync`"
 COMMANDS = ("add", "adopt", "remove", "sync")
-PLAN = tuple(each.name for each in fields_of(Plan))
+PLAN = tuple(Plan.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
@@ -153,15 +157,13 @@ def _read_entry(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[Prob
     """
     fields = Fields()
     table = fields.whole("", data, ("command", "plan"))
-    command = fields.listed(
-        "command", table.get("command"), lambda at, word: fields.text(at, word, _word_problem)
-    )
+    command = read_texts(fields, "command", table.get("command"), _word_problem)
     if not command or command[0] not in COMMANDS:
         fields.wrong("command", f"it is none of {', '.join(f'`{name}`' for name in COMMANDS)}")
     entry = Entry(command, _read_plan(fields, table.get("plan")))
     problems = problems_of(fields)
     known = {key for key, _ in problems}
-    more = [each for each in plan_problems(folder, entry.plan) if each.key not in known]
+    more = [each for each in plan_problems(folder, entry.plan) if each[0] not in known]
     return entry, [*problems, *more]
 
 
@@ -177,11 +179,7 @@ def _read_plan(fields: Fields, value: object) -> Plan:
             "plan.notes", plan.get("notes"), lambda at, item: _read_note(fields, at, item)
         ),
         ca=fields.any_text("plan.ca", plan.get("ca")),
-        forgotten=fields.listed(
-            "plan.forgotten",
-            plan.get("forgotten"),
-            lambda at, cn: fields.text(at, cn, words.cn_problem),
-        ),
+        forgotten=read_texts(fields, "plan.forgotten", plan.get("forgotten"), words.cn_problem),
     )
 
 

@@ -72,14 +72,12 @@ def _key(value: Any) -> str:
 def _merge_objects(
     base: Mapping[str, Any], yours: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> dict[str, Any]:
-    merged = {}
-    added = [name for name in ours if name not in yours]
-    for name in _inserted(list(yours), added, list(ours)):
-        values = (side.get(name, MISSING) for side in (base, yours, ours))
-        value = merge_values(*values)
-        if value is not MISSING:
-            merged[name] = value
-    return merged
+    names = _inserted(list(yours), [name for name in ours if name not in yours], list(ours))
+    merged = {
+        name: merge_values(*(side.get(name, MISSING) for side in (base, yours, ours)))
+        for name in names
+    }
+    return {name: value for name, value in merged.items() if value is not MISSING}
 
 
 def _merge_lists(base: list[Any], yours: list[Any], ours: list[Any]) -> list[Any]:

@@ -98,7 +98,8 @@ def _anchors(one: Sequence[str], other: Sequence[str]) -> list[Pair]:
 def _longest_run(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the most of some pairs that both their first and their second numbers sort.
 
-    They come sorted by the first. This is patience sorting: a pair's length is that of the longest run that ends in it.
+    They come sorted by the first. This is patience sorting: a pair's length is that of the longest
+    run that ends in it.
     """
     ends: list[int] = []  # the least number in which a run of each length ends
     lengths: list[int] = []

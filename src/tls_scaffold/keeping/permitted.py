@@ -5,29 +5,30 @@ wrote it: a journal may come with a clone of the folder.
 """
 
 import os
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.cfssl.readers import seems_config, seems_request
+from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.moving import is_in
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.texts import own_text, own_texts
+from tls_scaffold.disk.plainfiles import own_text, own_texts
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, intake
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.reach import RENDERED, SHELF, rendered_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.keeping import adoptionnote
-from tls_scaffold.keeping.adoptionnote import AdoptionNote
-from tls_scaffold.keeping.authorities import copy_problem, is_of_ca
+from tls_scaffold.keeping.adoptionnote import FILE as NOTE
+from tls_scaffold.keeping.adoptionnote import AdoptionNote, parse_note, read_note
+from tls_scaffold.keeping.authorities import check_copy, is_of_ca
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.keeping.readback import Problem
 from tls_scaffold.keeping.record import parse_record
 from tls_scaffold.paths import ENDINGS
-from tls_scaffold.rendering.documents import LAST_RENDER, is_request
+from tls_scaffold.rendering.documents import LAST_RENDER, is_request_text
 
-STATE_FILES = (LAST_RENDER, adoptionnote.FILE)
+STATE_FILES = (LAST_RENDER, NOTE)
 NO_REQUEST = "does not look like a request of cfssl"
 
 
@@ -57,51 +58,43 @@ def plan_problems(folder: Path, plan: Plan) -> Iterator[Problem]:
     can't be read.
     """
     shelf = plan.shelf if SHELF.fullmatch(plan.shelf) else ""
-    if plan.shelf != shelf or (plan.moves and not shelf):
-        example = "such as `archive/20260131T235959Z`"
-        yield Problem("plan.shelf", f"`{shown(plan.shelf)}` is no folder of the archive, {example}")
-    elif shelf and (link := _link_problem(folder, f"{shelf}/{FILE}")):
-        yield Problem("plan.shelf", link)
-    yield from _problems_of_steps(folder, plan.steps, shelf)
+    if wrong := _error_of(_check_shelf, folder, plan, shelf):
+        yield "plan.shelf", wrong
+    again = _repeated(step.path for step in plan.steps)
+    # Where a disk has no cases, `A` may go when `a` comes.
+    again |= _repeated((step.path.lower(), step.after is None) for step in plan.steps)
+    for index, step in enumerate(plan.steps):
+        wrong = _error_of(_check_step, folder, step, shelf)
+        if wrong or index in again:
+            yield f"plan.steps[{index}].path", wrong or f"`{step.path}` stands twice"
     # The plan of a first sync takes the note away, which then is in the plan alone.
     notes = [
-        adoptionnote.parse_note(step.before, adoptionnote.FILE)
+        parse_note(step.before, NOTE)
         for step in plan.steps
-        if step.path == adoptionnote.FILE and step.after is None and step.before
+        if step.path == NOTE and step.after is None and step.before
     ]
-    if plan.ca not in ("", *(note.ca for note in notes)):
-        yield Problem("plan.ca", f"`{shown(plan.ca)}` is not where `adopt` found a CA")
-    elif plan.ca and (wrong := copy_problem(folder, plan.ca)):
-        yield Problem("plan.ca", wrong)
-    if plan.moves:
-        yield from _problems_of_moves(folder, plan, shelf, notes)
-
-
-def _problems_of_steps(folder: Path, steps: Iterable[Step], shelf: str) -> Iterator[Problem]:
-    steps = tuple(steps)
-    # Where a disk has no cases, `A` may go when `a` comes; but neither twice.
-    again = _repeated(step.path for step in steps)
-    again |= _repeated((step.path.lower(), step.after is None) for step in steps)
-    for index, step in enumerate(steps):
-        wrong = _step_problem(step, shelf) or _content_problem(folder, step, shelf)
-        if wrong or index in again:
-            yield Problem(f"plan.steps[{index}].path", wrong or f"`{step.path}` stands twice")
-
-
-def _problems_of_moves(
-    folder: Path, plan: Plan, shelf: str, notes: list[AdoptionNote]
-) -> Iterator[Problem]:
-    allowed = _movable(folder, plan, notes)
-    there = adoptionnote.read_note(folder)
-    bases = [note.ca for note in (*notes, *([there] if there else []))]
+    if wrong := _error_of(_check_ca, folder, plan.ca, notes):
+        yield "plan.ca", wrong
+    if not plan.moves:
+        return
+    allowed, note = _movable(folder, plan, notes), read_note(folder)
+    bases = [each.ca for each in (*notes, note) if each]
     again = _repeated(path.lower() for path in plan.moves)
     for index, path in enumerate(plan.moves):
-        if path not in allowed:
-            wrong = f"`{shown(path)}` goes with nothing that this plan takes out"
-        else:
-            wrong = _move_problem(folder, path, shelf, bases)
+        wrong = f"`{shown(path)}` goes with nothing that this plan takes out"
+        if path in allowed:
+            wrong = _error_of(_check_move, folder, path, shelf, bases)
         if wrong or index in again:
-            yield Problem(f"plan.moves[{index}]", wrong or f"`{path}` stands twice")
+            yield f"plan.moves[{index}]", wrong or f"`{path}` stands twice"
+
+
+def _error_of(check: Callable[..., object], *words: object) -> str:
+    """Return what a check raises, on one line; empty if nothing is wrong."""
+    try:
+        check(*words)
+    except ScaffoldError as error:
+        return ", ".join(error.problems) or error.summary
+    return ""
 
 
 def _repeated(items: Iterable[Hashable]) -> set[int]:
@@ -113,52 +106,48 @@ def _repeated(items: Iterable[Hashable]) -> set[int]:
     return {index for index, item in enumerate(items) if first.setdefault(item, index) != index}
 
 
-def _step_problem(step: Step, shelf: str) -> str:
-    """Say why no plan has a step, told from itself alone; empty if one may."""
-    path = step.path
-    if _is_on_shelf(path, shelf):
-        if step.before is not None or step.after is None:
-            return f"`{shown(path)}` is in the archive, where nothing is changed"
-        return rendered_problem(path.removeprefix(f"{shelf}/").removesuffix(BESIDE))
-    wrong = "" if path in STATE_FILES else rendered_problem(path.removesuffix(BESIDE))
-    if wrong or step.after is not None or path.endswith(BESIDE) or path == adoptionnote.FILE:
-        return wrong
-    if path in (*RENDERED, LAST_RENDER) or not is_request(step.before):
-        return f"`{path}` is not taken away: it is no request as they are rendered"
-    return ""
+def _check_shelf(folder: Path, plan: Plan, shelf: str) -> None:
+    if plan.shelf != shelf or (plan.moves and not shelf):
+        example = "such as `archive/20260131T235959Z`"
+        raise ScaffoldError(f"`{shown(plan.shelf)}` is no folder of the archive, {example}")
+    if shelf:
+        inside(folder, f"{shelf}/{FILE}")
 
 
-def _content_problem(folder: Path, step: Step, shelf: str) -> str:
-    """Say why a step can't be done where it leads: to a link, or to JSON that is no request."""
-    try:
-        there = own_texts(folder, (step.path, step.path + BESIDE))
-    except ScaffoldError as error:
-        return ", ".join(error.problems) or error.summary
-    is_ours = step.path.removesuffix(BESIDE) in (*STATE_FILES, *RENDERED)
-    if is_ours or _is_on_shelf(step.path, shelf):
-        return ""
-    replaced = None if step.after is None else there.get(step.path)
+def _check_ca(folder: Path, ca: str, notes: Iterable[AdoptionNote]) -> None:
+    if ca not in ("", *(note.ca for note in notes)):
+        raise ScaffoldError(f"`{shown(ca)}` is not where `adopt` found a CA")
+    if ca:
+        check_copy(folder, ca)
+
+
+def _check_step(folder: Path, step: Step, shelf: str) -> None:
+    path, ours = step.path, step.path.removesuffix(BESIDE)
+    is_copy = bool(shelf) and path.startswith(f"{shelf}/")
+    if is_copy and (step.before is not None or step.after is None):
+        raise ScaffoldError(f"`{shown(path)}` is in the archive, where nothing is changed")
+    rendered = ours.removeprefix(f"{shelf}/") if is_copy else ours
+    if path not in STATE_FILES and (wrong := rendered_problem(rendered)):
+        raise ScaffoldError(wrong)
+    is_request = ours not in (*STATE_FILES, *RENDERED)
+    is_removal = step.after is None and path == ours and path != NOTE
+    if is_removal and not (is_request and is_request_text(step.before)):
+        raise ScaffoldError(f"`{path}` is not taken away: it is no request as they are rendered")
+    there = own_texts(folder, (path, path + BESIDE))
+    if is_request and not is_copy:
+        _check_requests(step, None if step.after is None else there.get(path))
+
+
+def _check_requests(step: Step, replaced: str | None) -> None:
+    """Raise ScaffoldError for a step with a text that is no request, as a team's own JSON."""
     for text in (step.before, step.after, replaced):
         # A merge in git that is settled had both sides in it.
         sides = () if text is None else conflictmarkers.sides(text) or (text,)
         if not all(map(seems_request, sides)):
-            return f"`{step.path}` {NO_REQUEST}"
-    return ""
+            raise ScaffoldError(f"`{step.path}` {NO_REQUEST}")
 
 
-def _is_on_shelf(path: str, shelf: str) -> bool:
-    return bool(shelf) and path.startswith(f"{shelf}/")
-
-
-def _link_problem(folder: Path, path: str) -> str:
-    try:
-        inside(folder, path)
-    except ScaffoldError as error:
-        return error.summary
-    return ""
-
-
-def _movable(folder: Path, plan: Plan, notes: list[AdoptionNote]) -> set[str]:
+def _movable(folder: Path, plan: Plan, notes: Iterable[AdoptionNote]) -> set[str]:
     """Return what the plan may move away.
 
     That is told by what it says of the folder before, and by what holds when it is done.
@@ -182,21 +171,22 @@ def _inventory(text: str) -> Inventory:
     return intake.from_json(text.removeprefix("\ufeff"))
 
 
-def _move_problem(folder: Path, path: str, shelf: str, bases: Iterable[str]) -> str:
-    """Say why a file can't go to a shelf: nothing there is written over, and no CA is moved."""
-    source, target = folder / path, folder / shelf / path
-    wrong = _link_problem(folder, path) or _link_problem(folder, f"{shelf}/{path}")
-    if wrong or not os.path.lexists(source):
-        return wrong
+def _check_move(folder: Path, path: str, shelf: str, bases: Iterable[str]) -> None:
+    """Raise ScaffoldError unless a file may go to a shelf.
+
+    Nothing there is written over, and no CA is moved.
+    """
+    source, target = inside(folder, path), inside(folder, f"{shelf}/{path}")
+    if not os.path.lexists(source):
+        return
     if is_of_ca(folder, path, bases):
-        return f"`{path}` is a CA's, which is never moved: move it to where you keep it"
-    try:
+        raise ScaffoldError(
+            f"`{path}` is a CA's, which is never moved: move it to where you keep it"
+        )
+    with telling(path, "compared"):
         if os.path.lexists(target) and not is_in(source, target):
-            return f"`{shelf}/{path}` is another file"
-        text = own_text(folder, path) if path.lower().endswith(".json") else None
-    except ScaffoldError as error:
-        return error.summary
-    except OSError as error:
-        return f"`{path}` can't be compared: {error.strerror}"
-    is_right = text is None or seems_request(text) or seems_config(text)
-    return "" if is_right else f"`{path}` {NO_REQUEST}"
+            raise ScaffoldError(f"`{shelf}/{path}` is another file")
+    if path.lower().endswith(".json"):
+        text = own_text(folder, path) or ""
+        if not (seems_request(text) or seems_config(text)):
+            raise ScaffoldError(f"`{path}` {NO_REQUEST}")

@@ -1,6 +1,6 @@
 """A plan: what has to happen in a folder so that it follows its inventory; what is said of it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from tls_scaffold.inventory.values import FILE
@@ -92,6 +92,14 @@ class Plan:
             notes=tuple(all_notes[path] for path in sorted(all_notes)),
             ca=ca or self.ca,
         )
+
+    def copies(self, paths: Collection[str]) -> list[Step]:
+        """Return the steps that keep in the archive what some of the files are before."""
+        return [
+            Step(f"{self.shelf}/{step.path}", None, step.before)
+            for step in self.steps
+            if step.before is not None and step.path in paths
+        ]
 
     def without_record(self) -> "Plan":
         """Return the plan of a folder whose record is lost.

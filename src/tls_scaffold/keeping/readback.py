@@ -1,20 +1,14 @@
 """What is read back from `.tls-scaffold/`: folders are cloned from git, so it is from outside."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.fields import Fields
 
 MOST = 20  # problems that a message has room for
-
-
-class Problem(NamedTuple):
-    """What is wrong with a file of ours, and the key of its field; the record has no keys."""
-
-    key: str
-    message: str
+Problem = tuple[str, str]  # the key of a field, and what is wrong with it; the record has no keys
 
 
 def parse_table(content: str, path: str) -> Mapping[str, Any]:
@@ -27,7 +21,16 @@ def parse_table(content: str, path: str) -> Mapping[str, Any]:
 
 def problems_of(fields: Fields) -> list[Problem]:
     """Return what was wrong with fields that were read."""
-    return [Problem(*line.split(": ", maxsplit=1)) for line in fields.problems]
+    return [
+        (place, message) for place, _, message in (each.partition(": ") for each in fields.problems)
+    ]
+
+
+def read_texts(
+    fields: Fields, place: str, value: object, problem: Callable[[str], str]
+) -> tuple[str, ...]:
+    """Return a list of texts that `problem` has nothing to say about."""
+    return fields.listed(place, value, lambda at, text: fields.text(at, text, problem))
 
 
 def refuse_problems(path: str, summary: str, problems: Iterable[Problem], hint: str) -> None:

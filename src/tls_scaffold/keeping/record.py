@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold.disk.texts import own_text
+from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.conflictmarkers import without_markers
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.reach import output_problem, rendered_problem, request_problem
 from tls_scaffold.keeping.plan import BESIDE
-from tls_scaffold.keeping.readback import Problem, refuse_problems
+from tls_scaffold.keeping.readback import refuse_problems
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line_of
 from tls_scaffold.paths import CA_REQUEST, CONFIG, GENERATED, OURS_IF_SAID
 from tls_scaffold.rendering.documents import LAST_RENDER, Entry, is_request_document
@@ -73,8 +73,7 @@ def parse_record(text: str, place: str) -> Record:
     except ScaffoldError:
         return Record()
     summary = f"`{place}` names what is never rendered, and nothing was done"
-    problems = (Problem("", message) for message in _problems(record))
-    refuse_problems(LAST_RENDER, summary, problems, HINT)
+    refuse_problems(LAST_RENDER, summary, (("", each) for each in _problems(record)), HINT)
     return record
 
 

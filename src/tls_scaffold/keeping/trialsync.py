@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from tls_scaffold.disk.folder import write_inside
-from tls_scaffold.disk.texts import read_text
+from tls_scaffold.disk.plainfiles import read_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.adoptionnote import AdoptionNote

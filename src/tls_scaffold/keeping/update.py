@@ -1,17 +1,15 @@
 """How every command that keeps a folder goes about it: read, plan, and only then write."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold.cfssl.readers import seems_request
-from tls_scaffold.disk.archive import new_shelf
-from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.folder import lock, new_shelf
 from tls_scaffold.disk.obstacles import check_folder
-from tls_scaffold.disk.texts import own_texts
+from tls_scaffold.disk.plainfiles import own_texts
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, rbac
-from tls_scaffold.inventory.rbac import FACTS
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping import journal
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, read_note
@@ -102,10 +100,10 @@ def _assumed_record(folder: Path, change: Change) -> Record:
     record = record_of_entries(
         entry for path, text in rendered.items() for entry in recorded(path, text)
     )
-    documents = dict(record.documents)
-    for path in documents.keys() & now.keys():
-        documents[path] = [base_of_texts(now[path], rendered[path])]
-    return replace(record, documents=documents)
+    there = {
+        path: [base_of_texts(now[path], rendered[path])] for path in record.documents if path in now
+    }
+    return replace(record, documents={**record.documents, **there})
 
 
 def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote | None) -> Plan:
@@ -129,11 +127,13 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     plan = plan_files(now, record, rendered, new_shelf(folder), yours, change.reset)
     makefile = change.edited_makefile(yours.get(MAKEFILE, rendered[MAKEFILE]), record)
     plan = _with_makefile(plan, now, makefile)
-    plan = plan.with_more(_copies(plan, change.reset))
+    # Nothing else has what is rendered anew, nor a request in which git met a conflict.
+    settled = [path for path, text in now.items() if _is_marked_json(path, text)]
+    plan = plan.with_more(plan.copies((*change.reset, *settled)))
     if note:
         plan = note.ended(folder, plan, rendered)
     check_sizes({step.path: step.after for step in plan.steps if step.after is not None})
-    plan = replace(plan, forgotten=rbac.forgotten(now.get(FACTS, ""), rendered[FACTS]))
+    plan = replace(plan, forgotten=rbac.forgotten(now.get(rbac.FACTS, ""), rendered[rbac.FACTS]))
     return _with_strangers(plan, folder, change, {*record.documents, *rendered})
 
 
@@ -159,28 +159,17 @@ def _with_strangers(plan: Plan, folder: Path, change: Change, known: Iterable[st
 
 def _with_merges_settled(texts: Texts, record: Record) -> Texts:
     """Return texts by path, each request that has conflict markers with what both sides have."""
-    settled: dict[str, str] = {}
-    unsettled: dict[str, str] = {}
-    for path, text in texts.items():
-        if path.endswith(".json") and conflictmarkers.marked_lines(text):
-            merged = settle_markers(text, record.documents.get(path, []))
-            if merged is None:
-                unsettled[path] = text
-            else:
-                settled[path] = merged
-    conflictmarkers.refuse(unsettled)
-    return {**texts, **settled}
+    settled = {
+        path: settle_markers(text, record.documents.get(path, []))
+        for path, text in texts.items()
+        if _is_marked_json(path, text)
+    }
+    conflictmarkers.refuse({path: texts[path] for path, text in settled.items() if text is None})
+    return {**texts, **{path: text for path, text in settled.items() if text is not None}}
 
 
-def _copies(plan: Plan, reset: Iterable[str]) -> Iterator[Step]:
-    """Yield the steps that keep in the archive what nothing else has.
-
-    That is what is rendered anew, and a request in which git met a conflict.
-    """
-    for step in plan.steps:
-        is_settled = step.path.endswith(".json") and conflictmarkers.marked_lines(step.before or "")
-        if step.before is not None and (step.path in reset or is_settled):
-            yield Step(f"{plan.shelf}/{step.path}", None, step.before)
+def _is_marked_json(path: str, text: str) -> bool:
+    return path.endswith(".json") and bool(conflictmarkers.marked_lines(text))
 
 
 def _read_texts(folder: Path, paths: Iterable[str]) -> Texts:

@@ -70,7 +70,7 @@ def sum_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def is_request(text: str | None) -> bool:
+def is_request_text(text: str | None) -> bool:
     """Tell the text of a request as it is rendered from any other, a team's own JSON above all."""
     try:
         return is_request_document(json.loads(text or ""))

@@ -12,9 +12,8 @@ from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.healing import TRUSTED, put_ca
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import plain, read_text
 from tls_scaffold.disk.safekeeping import ca_kept
-from tls_scaffold.disk.texts import read_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.paths import (

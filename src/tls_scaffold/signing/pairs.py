@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling
+from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_path, telling
 from tls_scaffold.disk.obstacles import check_replaceable
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
@@ -53,11 +53,7 @@ def flush_files(paths: Iterable[str]) -> None:
         return
     for path in files:
         with telling(path):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            flush_path(path)
 
 
 def place(
@@ -76,7 +72,7 @@ def place(
                 with suppress(FileNotFoundError):
                     os.replace(f"{work}/{name}{ending}", f"{directory}/{name}{ending}")  # noqa: PTH105
             tell(name)
-        flush_directory(directory)
+        flush_path(directory)
 
 
 def put(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:

@@ -13,7 +13,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-from tls_scaffold.disk.files import PUBLIC, create, flush_directory, telling, write_by_way_of
+from tls_scaffold.disk.files import PUBLIC, create, flush_path, telling, write_by_way_of
 from tls_scaffold.disk.issued import DIGITS, ca_path, digits
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import names, plain
@@ -128,7 +128,7 @@ class Record:
                 for path, name in temporary.items():
                     Path(name).replace(self._target / path)
                 if missing:
-                    flush_directory(directory)
+                    flush_path(directory)
         finally:
             for name in temporary.values():
                 Path(name).unlink(missing_ok=True)
