@@ -79,14 +79,17 @@ def run(folder: Path, words: list[str], step: int = 0, moment: float = 0.0) -> i
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every file but the lock's; the archive's times are left out of the names."""
+    """Return the bytes of every file but those that keep git and others out.
+
+    The archive's times are left out of the names.
+    """
     files = {
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
     }
     return {
         TIMES.sub("archive/", name): path.read_bytes()
         for name, path in files.items()
-        if "archive/." not in name
+        if "archive/." not in name and name != ".tls-scaffold/.gitignore"
     }
 
 

@@ -469,6 +469,22 @@ def test_a_gitignore_of_the_team_s_is_never_touched_and_keys_are_kept_out_of_git
     assert (folder / "certs/.gitignore").read_text() == "*\n"
 
 
+def test_what_a_killed_command_left_is_kept_out_of_git_whatever_gitignore_the_team_has(
+    tmp_path: Path,
+) -> None:
+    folder = foreign("calico", tmp_path)
+    (folder / ".gitignore").write_text("# ours\n", encoding="utf-8")
+    run("git", "init", "-q", cwd=folder)
+    kept(folder, "adopt")
+    (folder / ".tls-scaffold/.work.ab3_de7x").mkdir()
+    for name in ("pending.json", ".work.ab3_de7x/Makefile"):
+        (folder / ".tls-scaffold" / name).touch()
+
+    taken = run("git", "status", "--porcelain", "-uall", ".tls-scaffold", cwd=folder).stdout
+
+    assert taken.split() == ["??", ".tls-scaffold/adopted.json", "??", ".tls-scaffold/rendered.tsv"]
+
+
 def test_hosts_from_the_command_line_go_into_a_request_of_their_own(tmp_path: Path) -> None:
     path = foreign("hostname", tmp_path)
     kept(path, "adopt")
@@ -771,9 +787,7 @@ def test_a_folder_that_can_not_be_understood_is_refused_with_what_was_not_read_a
     before = kept_contents(path)
     assert message in kept(path, "adopt", code=1).stderr
     assert kept_contents(path) == before
-    assert sorted(each.name for each in path.iterdir()) == sorted(
-        {"archive", *(name.split("/")[0] for name in before)}
-    )
+    assert {each.name for each in path.iterdir()} == {name.split("/")[0] for name in before}
 
 
 def test_what_there_is_nothing_to_adopt_in_is_told(tmp_path: Path) -> None:

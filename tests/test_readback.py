@@ -24,6 +24,7 @@ from tls_scaffold.keeping.plan import Plan
 
 JOURNAL, ADOPTED = ".tls-scaffold/pending.json", ".tls-scaffold/adopted.json"
 STATE_FILES = (JOURNAL, RECORD, ADOPTED)
+RULES = ".tls-scaffold/.gitignore"
 SHELF = "archive/20260131T235959Z"
 NASTY = (
     *(
@@ -940,7 +941,14 @@ RECORDED = st.lists(st.tuples(PATHS | st.just("req-x"), VALUES).map("\t".join), 
 HOSTILE = st.fixed_dictionaries(
     {}, optional={JOURNAL: journals(PATHS), RECORD: RECORDED, ADOPTED: notes_of_adopt(PATHS)}
 )
-OUR_OWN = {*RENDERED, *STATE_FILES, "config/req-csr.json", "config/req-calico.json", "m.json"}
+OUR_OWN = {
+    *RENDERED,
+    *STATE_FILES,
+    RULES,
+    "config/req-csr.json",
+    "config/req-calico.json",
+    "m.json",
+}
 
 
 def of_others(folder: Path) -> dict[str, bytes | str]:

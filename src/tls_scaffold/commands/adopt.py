@@ -46,13 +46,22 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
     nothing is written.
     """
     check_folder(folder)
+    plan = Plan()
+    if dry_run or not journal.has_pending(folder):
+        plan = _plan(folder)
     if dry_run:
-        return _plan(folder)
+        return plan
+    # All that can be refused is refused before the lock, which makes `archive/` in the folder.
+    if plan:
+        journal.check_plan(folder, journal.Entry(COMMAND, plan))
     with lock(folder):
         pending = journal.finish_pending(folder)
         if pending and pending.command == COMMAND:
             return pending.plan
-        return journal.carry_out(folder, journal.Entry(COMMAND, _plan(folder)))
+        # Another run may have ended meanwhile, or have left its work half done.
+        if not plan or (folder / FILE).exists():
+            plan = _plan(folder)
+        return journal.carry_out(folder, journal.Entry(COMMAND, plan))
 
 
 def _plan(folder: Path) -> Plan:

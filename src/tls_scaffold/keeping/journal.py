@@ -28,6 +28,10 @@ from tls_scaffold.paths import LARGEST_FILE, NEW_SET, STATE
 FILE = f"{STATE}/pending.json"
 # Every text before and after, with escapes, and all of them again in the record's.
 LARGEST_JOURNAL = 16 * LARGEST_FILE
+RULES = f"{STATE}/.gitignore"
+# A folder that was adopted may have a .gitignore of the team's own, which knows nothing of our
+# files. A journal that is committed would be carried out in somebody else's clone.
+RULES_TEXT = "/.gitignore\n/.work.*\n/pending.json\n"
 AWAY = "move it away and run `tls-scaffold sync`"
 COMMANDS = ("add", "adopt", "remove", "sync")
 PLAN = tuple(Plan.__dataclass_fields__)
@@ -48,6 +52,8 @@ def carry_out(folder: Path, entry: Entry) -> Plan:
     not overwritten: ours is put beside it as `FILE.new`. Raises ScaffoldError as `check_plan`.
     """
     check_plan(folder, entry)
+    if not os.path.lexists(folder / RULES):
+        write_inside(folder, RULES, RULES_TEXT)
     write_inside(folder, FILE, _to_json(entry))
     return _finish(folder, entry)
 
