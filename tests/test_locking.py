@@ -1,4 +1,7 @@
-"""One lock for sign.sh and for every command of ours: both wait for each other, and for nobody who is gone."""
+"""One lock for sign.sh and for every command of ours.
+
+Both wait for each other, and for nobody who is gone.
+"""
 
 import os
 import shutil
@@ -39,7 +42,7 @@ of_both = pytest.mark.parametrize("side", BOTH)
 
 
 def taking(side: str, then: str = "pass") -> tuple[str, ...]:
-    """Return a command that takes the lock of a folder where it stands; in Python it then runs a line."""
+    """Return a command that takes the lock of the folder it stands in; Python then runs a line."""
     return (sys.executable, "-c", IN_PYTHON, then) if side == "python" else ("sh", "sign.sh", "ca")
 
 
@@ -57,9 +60,10 @@ COUNT = "number = int(Path('counter').read_text()); Path('counter').write_text(f
 
 
 def holding(side: str, folder: Path, path: str = environment()["PATH"]) -> tuple[str, ...]:
-    """Return a command that holds the lock of a signed folder for long; that there is a file `held` tells since when.
+    """Return a command that holds the lock of a signed folder for long.
 
-    The shell holds it when it puts things in place: it is kept from going on by the first program that it needs then.
+    That there is a file `held` tells since when. The shell holds it when it puts things in place:
+    it is kept from going on by the first program that it needs then.
     """
     if side == "python":
         return taking(side, SLEEP)
@@ -85,7 +89,7 @@ def end(process: "subprocess.Popen[str]") -> None:
 
 
 def tree(folder: Path) -> dict[str, object]:
-    """Return all below a folder but the archive: folders and files with their modes, files with their bytes."""
+    """Return all below a folder but the archive, with modes, and files with their bytes."""
     found: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
@@ -399,7 +403,7 @@ def test_many_signings_at_once_clear_nothing_of_each_other(folder: Factory) -> N
 
 
 def finish(side: str, path: Path) -> tuple[int, str]:
-    """Let one of the two finish what is left in a folder; returns its exit code and what it said."""
+    """Let one of the two finish what is left in a folder; return its exit code and its words."""
     done = run(*taking(side), cwd=path, SIGNER="cfssl")
     return done.returncode, done.stderr
 
@@ -585,5 +589,5 @@ def test_no_file_of_a_set_is_written_through_a_link(decided: Path, tmp_path: Pat
     (decided / "certs/.new/new/ssl").mkdir()
     (decided / "certs/.new/new/ssl/x.pem").write_text("x")
 
-    refused(decided, "ssl` is a link: keys are not written through links", "python")
+    refused(decided, "ssl` is a link: nothing is written through it", "python")
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -18,6 +18,8 @@ CA_REQUEST = "config/ca-csr.json"
 CONFIG = "config/ca-config.json"
 ARCHIVE = "archive"
 STATE = ".tls-scaffold"
+PENDING = f"{STATE}/pending.json"
+ADOPTED = f"{STATE}/adopted.json"
 RULES = "tls-scaffold.mk"
 # What is replaced whole, whatever was done to it.
 GENERATED = (RULES, "sign.sh", "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile")

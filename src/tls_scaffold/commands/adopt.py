@@ -10,7 +10,7 @@ from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.keeping import adoptionnote, journal
+from tls_scaffold.keeping import journal
 from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, note_problems
 from tls_scaffold.keeping.handmade import merge_base
@@ -19,7 +19,7 @@ from tls_scaffold.keeping.record import record_of_entries
 from tls_scaffold.keeping.trialsync import check_first_sync
 from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
-from tls_scaffold.paths import RULES
+from tls_scaffold.paths import ADOPTED, RULES
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
@@ -110,7 +110,7 @@ def _steps(folder: Path) -> list[Step]:
     texts = {
         FILE: inventory.to_json(),
         LAST_RENDER: record_text(entries),
-        adoptionnote.FILE: note.to_json(),
+        ADOPTED: note.to_json(),
     }
     return [Step(path, own_text(folder, path), text) for path, text in texts.items()]
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.disk import issued
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_path, make_private, write
 from tls_scaffold.disk.moving import make_directories, move_over
-from tls_scaffold.disk.obstacles import check_no_link
+from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
@@ -42,20 +42,16 @@ def finish_set(folder: Path) -> None:
     The CA's key, which is beside the rest, goes last: as long as the old one is in its place the
     set is known by it.
     """
-    new = folder / NEW_SET
-    made = new / "new"
-    check_no_link(new)
-    check_no_link(made)
+    made = inside(folder, f"{NEW_SET}/new/-").parent
+    new = made.parent
     if (new / KEY).exists():
         _check_is_ours(folder, new)
-        paths = list(_paths_of_set(made))
-        for parent in {parent for path in paths for parent in PurePosixPath(path).parents}:
-            if parent.name:
-                check_no_link(folder / parent)
-        for path in paths:
-            make_directories((folder / path).parent)
-            move_over(made / path, folder / path)
-        for directory in {(folder / path).parent for path in paths}:
+        # Nothing is moved before all is known to have its place in the folder.
+        targets = {path: inside(folder, path) for path in _paths_of_set(made)}
+        for path, target in targets.items():
+            make_directories(target.parent)
+            move_over(made / path, target)
+        for directory in {target.parent for target in targets.values()}:
             flush_path(directory)
         move_over(new / KEY, folder / CA_KEY)
     shutil.rmtree(new)

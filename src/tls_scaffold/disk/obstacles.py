@@ -37,14 +37,6 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def check_no_link(path: Path) -> None:
-    """Raise ScaffoldError if a path that keys are to be written to or through is a link."""
-    if path.is_symlink():
-        raise ScaffoldError(
-            f"`{path}` is a link: keys are not written through links", hint="move it away"
-        )
-
-
 def inside(folder: Path, path: str) -> Path:
     """Return `folder`/`path`; ScaffoldError if that is outside of it, or reached through a link.
 

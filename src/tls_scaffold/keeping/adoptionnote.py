@@ -32,9 +32,8 @@ from tls_scaffold.keeping.readback import (
 )
 from tls_scaffold.makefiles import foreign
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, CA_OUTPUT, CA_REQUEST, CONFIG, RULES, STATE
+from tls_scaffold.paths import ADOPTED, ARCHIVE, CA_OUTPUT, CA_REQUEST, CONFIG, RULES
 
-FILE = f"{STATE}/adopted.json"
 AGAIN = "move `tls-scaffold.json` and `.tls-scaffold/` away and run `tls-scaffold adopt` again"
 Texts = Mapping[str, str]
 
@@ -78,7 +77,7 @@ class AdoptionNote:
         sources = dict.fromkeys(seed.source for seed in self.seeds.values())
         moves = [path for path in sources if path not in rendered and (folder / path).exists()]
         copies = plan.copies((MAKEFILE, *self.seeds))
-        end = Step(FILE, own_text(folder, FILE), None)
+        end = Step(ADOPTED, own_text(folder, ADOPTED), None)
         is_elsewhere = self.ca != CA_OUTPUT and (folder / f"{self.ca}.pem").exists()
         return plan.with_more([*copies, end], moves, self.ca if is_elsewhere else "")
 
@@ -88,19 +87,19 @@ def read_note(folder: Path) -> AdoptionNote | None:
 
     Raises ScaffoldError for whatever `adopt` can't have written.
     """
-    text = own_text(folder, FILE)
-    return None if text is None else parse_note(text, str(folder / FILE))
+    text = own_text(folder, ADOPTED)
+    return None if text is None else parse_note(text, str(folder / ADOPTED))
 
 
 def parse_note(text: str, place: str) -> AdoptionNote:
     """Return the note in a text as `read_note` does; `place` is what messages call it."""
     try:
-        data = parse_table(text, FILE)
+        data = parse_table(text, ADOPTED)
     except ScaffoldError as error:
         raise ScaffoldError(f"`{place}` is damaged", [error.summary], AGAIN) from error
     note, problems = _check_note(data)
     summary = f"`{place}` is not what `adopt` writes, and nothing was done"
-    refuse_problems(FILE, summary, problems, AGAIN)
+    refuse_problems(ADOPTED, summary, problems, AGAIN)
     return note
 
 

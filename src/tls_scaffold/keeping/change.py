@@ -41,6 +41,7 @@ class Change:
         """
         if self.old == self.new:
             return text
+        # Ours as a whole is better than a merge that does not read back as what was asked for.
         merged = merge_texts([self.old.document()], text, self.new.to_json(), text_of).text
         return merged if intake.from_json(merged) == self.new else self.new.to_json()
 

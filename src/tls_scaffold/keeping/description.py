@@ -29,10 +29,7 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True)
 class Seed:
-    """Where the content of a file of ours comes from.
-
-    `source` is another file, and `fields` are what its signing put over them.
-    """
+    """Where a file of ours comes from: another one, and what its signing put over its fields."""
 
     source: str
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -40,10 +37,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One certificate: what it is called, how and from what it is signed.
-
-    `path` is where its request will be.
-    """
+    """One certificate: how it is called and signed; `path` is where its request will be."""
 
     name: str
     signing: Signing
@@ -53,18 +47,12 @@ class Leaf:
 
     @property
     def cn(self) -> str:
-        """The CN that it is signed for.
-
-        Its name where there is none, as an inventory has no component without.
-        """
+        """The CN that it is signed for; its name if there is none, as each component has one."""
         return self.request.overridden(self.signing.cn, None).cn or self.name
 
 
 def overrides(signing: Signing) -> Fields:
-    """Return the fields of a request that its signing's command line puts others over.
-
-    `Request.overridden` does the same with their values.
-    """
+    """Return the fields of a request that its signing's command line puts others over."""
     cn = {"CN": signing.cn} if signing.cn else {}
     return {**cn, "hosts": signing.hostname.split(",")} if signing.hostname else cn
 
@@ -178,10 +166,7 @@ def _unusual(*fields: tuple[str, str, str]) -> Fields:
 
 
 def setting_fields(leaves: list[Leaf], authority: Request, config: str) -> Fields:
-    """Return the settings that the inventory can name.
-
-    What it can't stays as it is in the files.
-    """
+    """Return the settings that the inventory can name; others stay as they are in the files."""
     request = next((leaf.request for leaf in leaves if leaf.is_server), leaves[0].request)
     ca_expiry = _hours(authority.ca.expiry if authority.ca and authority.ca.expiry else CA_EXPIRY)
     names = {

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import words
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf, remove_inside, write_inside
 from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import own_text
@@ -15,17 +14,17 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields
 from tls_scaffold.keeping.authorities import copy_ca
 from tls_scaffold.keeping.permitted import plan_problems
-from tls_scaffold.keeping.plan import BESIDE, VERBS, Note, Plan, Step
+from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step, read_plan
 from tls_scaffold.keeping.readback import (
     Problem,
     parse_table,
+    printable_problem,
     problems_of,
     read_texts,
     refuse_problems,
 )
-from tls_scaffold.paths import LARGEST_FILE, NEW_SET, STATE
+from tls_scaffold.paths import LARGEST_FILE, NEW_SET, PENDING, STATE
 
-FILE = f"{STATE}/pending.json"
 # Every text before and after, with escapes, and all of them again in the record's.
 LARGEST_JOURNAL = 16 * LARGEST_FILE
 RULES = f"{STATE}/.gitignore"
@@ -34,7 +33,6 @@ RULES = f"{STATE}/.gitignore"
 RULES_TEXT = "/.gitignore\n/.work.*\n/pending.json\n"
 AWAY = "move it away and run `tls-scaffold sync`"
 COMMANDS = ("add", "adopt", "remove", "sync")
-PLAN = tuple(Plan.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def carry_out(folder: Path, entry: Entry) -> Plan:
     check_plan(folder, entry)
     if not os.path.lexists(folder / RULES):
         write_inside(folder, RULES, RULES_TEXT)
-    write_inside(folder, FILE, _to_json(entry))
+    write_inside(folder, PENDING, _to_json(entry))
     return _finish(folder, entry)
 
 
@@ -73,7 +71,7 @@ def check_plan(folder: Path, entry: Entry) -> None:
 
 def has_pending(folder: Path) -> bool:
     """Tell whether a killed command has left something to finish."""
-    return os.path.lexists(folder / FILE)
+    return os.path.lexists(folder / PENDING)
 
 
 def finish_pending(folder: Path) -> Entry | None:
@@ -82,17 +80,17 @@ def finish_pending(folder: Path) -> Entry | None:
     Returns its entry, None if there is none. Raises ScaffoldError, before anything is done, for
     whatever no command of ours can have written.
     """
-    text = own_text(folder, FILE, LARGEST_JOURNAL)
+    text = own_text(folder, PENDING, LARGEST_JOURNAL)
     if text is None:
         return None
     try:
-        data = parse_table(text, FILE)
+        data = parse_table(text, PENDING)
     except ScaffoldError as error:
-        damaged = f"`{folder / FILE}` is damaged: a killed command can't be finished"
+        damaged = f"`{folder / PENDING}` is damaged: a killed command can't be finished"
         raise ScaffoldError(damaged, [error.summary], AWAY) from error
     entry, problems = _read_entry(folder, data)
-    summary = f"`{folder / FILE}` asks for what no command of ours does, and nothing was done"
-    refuse_problems(FILE, summary, problems, AWAY)
+    summary = f"`{folder / PENDING}` asks for what no command of ours does, and nothing was done"
+    refuse_problems(PENDING, summary, problems, AWAY)
     return replace(entry, plan=_finish(folder, entry))
 
 
@@ -102,7 +100,7 @@ def _finish(folder: Path, entry: Entry) -> Plan:
         return _do(folder, entry.plan)
     except ScaffoldError as error:
         command = f"tls-scaffold {entry.command[0]}"
-        way_out = f"to leave the rest of it undone, move `{folder / FILE}` away"
+        way_out = f"to leave the rest of it undone, move `{folder / PENDING}` away"
         then = f"the next command finishes `{command}` then; {way_out}"
         raise ScaffoldError(
             error.summary, error.problems, f"{error.hint or 'mend that'}: {then}"
@@ -119,7 +117,8 @@ def _do(folder: Path, plan: Plan) -> Plan:
         notes |= {note.path: note for note in _do_step(folder, plan.shelf, step)}
     for path in plan.moves:
         move_to_shelf(folder, path, folder / plan.shelf)
-    remove_inside(folder, FILE)
+    # Until here a kill lets the next command do it all again, which changes nothing that is done.
+    remove_inside(folder, PENDING)
     return replace(plan, notes=tuple(notes.values()))
 
 
@@ -144,7 +143,7 @@ def _put_beside(folder: Path, shelf: str, beside: str, ours: str) -> Iterator[No
 
 
 def _changed_paths(plan: Plan) -> Iterator[str]:
-    yield FILE
+    yield PENDING
     yield from (step.path for step in plan.steps)
     for path in plan.moves:
         yield from (path, f"{plan.shelf}/{path}")
@@ -163,50 +162,11 @@ def _read_entry(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[Prob
     """
     fields = Fields()
     table = fields.whole("", data, ("command", "plan"))
-    command = read_texts(fields, "command", table.get("command"), _word_problem)
+    command = read_texts(fields, "command", table.get("command"), printable_problem)
     if not command or command[0] not in COMMANDS:
         fields.wrong("command", f"it is none of {', '.join(f'`{name}`' for name in COMMANDS)}")
-    entry = Entry(command, _read_plan(fields, table.get("plan")))
+    entry = Entry(command, read_plan(fields, "plan", table.get("plan")))
     problems = problems_of(fields)
     known = {key for key, _ in problems}
     more = [each for each in plan_problems(folder, entry.plan) if each[0] not in known]
     return entry, [*problems, *more]
-
-
-def _read_plan(fields: Fields, value: object) -> Plan:
-    plan = fields.whole("plan", value, PLAN)
-    return Plan(
-        shelf=fields.any_text("plan.shelf", plan.get("shelf")),
-        steps=fields.listed(
-            "plan.steps", plan.get("steps"), lambda at, item: _read_step(fields, at, item)
-        ),
-        moves=fields.listed("plan.moves", plan.get("moves"), fields.any_text),
-        notes=fields.listed(
-            "plan.notes", plan.get("notes"), lambda at, item: _read_note(fields, at, item)
-        ),
-        ca=fields.any_text("plan.ca", plan.get("ca")),
-        forgotten=read_texts(fields, "plan.forgotten", plan.get("forgotten"), words.cn_problem),
-    )
-
-
-def _read_step(fields: Fields, place: str, value: object) -> Step:
-    table = fields.whole(place, value, ("path", "before", "after"))
-    before, after = (
-        None if table.get(name) is None else fields.any_text(f"{place}.{name}", table[name])
-        for name in ("before", "after")
-    )
-    return Step(fields.any_text(f"{place}.path", table.get("path")), before, after)
-
-
-def _read_note(fields: Fields, place: str, value: object) -> Note:
-    table = fields.whole(place, value, ("verb", "path"))
-    verb = fields.text(f"{place}.verb", table.get("verb"), _verb_problem)
-    return Note(verb, fields.text(f"{place}.path", table.get("path"), _word_problem))
-
-
-def _verb_problem(text: str) -> str:
-    return "" if text in VERBS else f"`{text}` is unknown"
-
-
-def _word_problem(text: str) -> str:
-    return words.text_problem(text, LARGEST_FILE) if text else "it is empty"

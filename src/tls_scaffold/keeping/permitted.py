@@ -19,16 +19,15 @@ from tls_scaffold.inventory import conflictmarkers, intake
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.reach import RENDERED, SHELF, rendered_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.keeping.adoptionnote import FILE as NOTE
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, parse_note, read_note
 from tls_scaffold.keeping.authorities import check_copy, is_of_ca
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.keeping.readback import Problem
 from tls_scaffold.keeping.record import parse_record
-from tls_scaffold.paths import ENDINGS
+from tls_scaffold.paths import ADOPTED, ENDINGS
 from tls_scaffold.rendering.documents import LAST_RENDER, is_request_text
 
-STATE_FILES = (LAST_RENDER, NOTE)
+STATE_FILES = (LAST_RENDER, ADOPTED)
 NO_REQUEST = "does not look like a request of cfssl"
 
 
@@ -69,9 +68,9 @@ def plan_problems(folder: Path, plan: Plan) -> Iterator[Problem]:
             yield f"plan.steps[{index}].path", wrong or f"`{step.path}` stands twice"
     # The plan of a first sync takes the note away, which then is in the plan alone.
     notes = [
-        parse_note(step.before, NOTE)
+        parse_note(step.before, ADOPTED)
         for step in plan.steps
-        if step.path == NOTE and step.after is None and step.before
+        if step.path == ADOPTED and step.after is None and step.before
     ]
     if wrong := _error_of(_check_ca, folder, plan.ca, notes):
         yield "plan.ca", wrong
@@ -130,7 +129,7 @@ def _check_step(folder: Path, step: Step, shelf: str) -> None:
     if path not in STATE_FILES and (wrong := rendered_problem(rendered)):
         raise ScaffoldError(wrong)
     is_request = ours not in (*STATE_FILES, *RENDERED)
-    is_removal = step.after is None and path == ours and path != NOTE
+    is_removal = step.after is None and path == ours and path != ADOPTED
     if is_removal and not (is_request and is_request_text(step.before)):
         raise ScaffoldError(f"`{path}` is not taken away: it is no request as they are rendered")
     there = own_texts(folder, (path, path + BESIDE))

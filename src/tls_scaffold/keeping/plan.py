@@ -3,10 +3,13 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from tls_scaffold.inventory.fields import Fields
 from tls_scaffold.inventory.values import FILE
+from tls_scaffold.keeping.readback import printable_problem, read_texts
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ARCHIVE
 from tls_scaffold.rendering.documents import LAST_RENDER
+from tls_scaffold.words import cn_problem
 
 BESIDE = ".new"
 VERBS = (
@@ -136,3 +139,36 @@ def _turn(step: Step) -> tuple[int, str]:
     if step.after is None:
         return len(LAST) + 1, step.path
     return LAST.index(step.path) + 1 if step.path in LAST else 0, step.path
+
+
+def read_plan(fields: Fields, place: str, value: object) -> Plan:
+    """Return the plan in JSON's data; whatever is not as a plan is written goes to `fields`."""
+    table = fields.whole(place, value, tuple(Plan.__dataclass_fields__))
+    steps, notes = (f"{place}.{name}" for name in ("steps", "notes"))
+    return Plan(
+        shelf=fields.any_text(f"{place}.shelf", table.get("shelf")),
+        steps=fields.listed(steps, table.get("steps"), lambda at, it: _read_step(fields, at, it)),
+        moves=fields.listed(f"{place}.moves", table.get("moves"), fields.any_text),
+        notes=fields.listed(notes, table.get("notes"), lambda at, it: _read_note(fields, at, it)),
+        ca=fields.any_text(f"{place}.ca", table.get("ca")),
+        forgotten=read_texts(fields, f"{place}.forgotten", table.get("forgotten"), cn_problem),
+    )
+
+
+def _read_step(fields: Fields, place: str, value: object) -> Step:
+    table = fields.whole(place, value, ("path", "before", "after"))
+    before, after = (
+        None if table.get(name) is None else fields.any_text(f"{place}.{name}", table[name])
+        for name in ("before", "after")
+    )
+    return Step(fields.any_text(f"{place}.path", table.get("path")), before, after)
+
+
+def _read_note(fields: Fields, place: str, value: object) -> Note:
+    table = fields.whole(place, value, ("verb", "path"))
+    verb = fields.text(f"{place}.verb", table.get("verb"), _verb_problem)
+    return Note(verb, fields.text(f"{place}.path", table.get("path"), printable_problem))
+
+
+def _verb_problem(text: str) -> str:
+    return "" if text in VERBS else f"`{text}` is unknown"

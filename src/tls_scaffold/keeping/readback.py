@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tls_scaffold import words
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.paths import LARGEST_FILE
 
 MOST = 20  # problems that a message has room for
 Problem = tuple[str, str]  # the key of a field, and what is wrong with it; the record has no keys
@@ -31,6 +33,11 @@ def read_texts(
 ) -> tuple[str, ...]:
     """Return a list of texts that `problem` has nothing to say about."""
     return fields.listed(place, value, lambda at, text: fields.text(at, text, problem))
+
+
+def printable_problem(text: str) -> str:
+    """Say why a text can't be shown as it is, or is none; a path or a word may be of any length."""
+    return words.text_problem(text, LARGEST_FILE) if text else "it is empty"
 
 
 def refuse_problems(path: str, summary: str, problems: Iterable[Problem], hint: str) -> None:

@@ -71,7 +71,7 @@ def parse_record(text: str, place: str) -> Record:
             (key, value) for key, _, value in (line.partition("\t") for line in lines)
         )
     except ScaffoldError:
-        return Record()
+        return Record()  # a damaged record counts as lost: what differs is kept then
     summary = f"`{place}` names what is never rendered, and nothing was done"
     refuse_problems(LAST_RENDER, summary, (("", each) for each in _problems(record)), HINT)
     return record

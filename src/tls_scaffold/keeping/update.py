@@ -45,6 +45,7 @@ def change_folder(
     if dry_run:
         return plan_change(folder, read_change())
     with lock(folder):
+        # The change is read after that: what a killed run had begun is a part of the folder then.
         pending = journal.finish_pending(folder)
         finished = pending.plan if pending and pending.command == command else None
         if finished and not again:
@@ -84,6 +85,7 @@ def plan_change(folder: Path, change: Change) -> Plan:
     record = read_record(folder)
     if record:
         return make_plan(folder, change, record, read_note(folder))
+    # It may be a folder of before the record, or one whose record was not committed.
     assumed = _assumed_record(folder, change)
     return make_plan(folder, change, assumed, read_note(folder)).without_record()
 
