@@ -32,7 +32,10 @@ def signing(name: str, request: str = SHARED, **fields: Any) -> Signing:
 
 
 def described(*signings: Signing, **documents: object) -> Adopted:
-    """Describe a folder: its CA's request is empty unless it is among the documents, which are requests by name."""
+    """Describe a folder by documents, which are requests by name.
+
+    Its CA's request is empty unless it is among them.
+    """
     texts = {
         f"config/{name.replace('_', '-')}.json": json.dumps(each)
         for name, each in documents.items()
@@ -374,7 +377,10 @@ GOOD = {CA_REQUEST: "{}", SHARED: json.dumps(request("etcd", "h"))}
             (
                 (CA, signing(name)),
                 [
-                    f"req-{name}: `certs/{name}.pem`, signed from `{SHARED}`, has no name (is a variable not set?)"
+                    (
+                        f"req-{name}: `certs/{name}.pem`, signed from `{SHARED}`, "
+                        "has no name (is a variable not set?)"
+                    )
                 ],
             )
             for name in ("", "peer-")

@@ -149,7 +149,10 @@ def test_a_base_holds_what_both_sides_have_and_ours_where_they_differ(
 
 
 def test_a_base_may_take_what_your_lists_lack_for_taken_out() -> None:
-    ours = '{"usages": ["signing", "client auth"], "names": [{"O": "x"}], "nested": [{"h": ["x", "y"]}]}'
+    ours = (
+        '{"usages": ["signing", "client auth"], "names": [{"O": "x"}], '
+        '"nested": [{"h": ["x", "y"]}]}'
+    )
     yours = '{"usages": ["signing"], "names": [], "nested": [{"h": ["x"]}]}'
     assert base_of_texts(yours, ours, fill_lists=False) == json.loads(ours)
 

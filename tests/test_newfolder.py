@@ -1,4 +1,7 @@
-"""A new folder is filled in place: nothing of others is touched, and what a kill cut off can be finished."""
+"""A new folder is filled in place.
+
+Nothing of others is touched, and what a kill cut off can be finished.
+"""
 
 import errno
 import os
@@ -29,14 +32,17 @@ IN_ORDER = ["tls-scaffold.json", "config/req-csr.json", "sign.sh", RECORD, "Make
 WORDS = ("--members", "10.0.0.1", "--proxies", "0")
 OTHER = ("--members", "10.0.0.1", "--users", "zed", "--separate-requests")
 OURS = str(BIN / "tls-scaffold")
-# Whatever changes a folder raises one of these: a kill before each stands for every state a kill can leave.
+# Whatever changes a folder raises one of these: a kill before each stands for every state that a
+# kill can leave.
 STOPPED = """
 import os, runpy, signal, sys
 
 place, at, left = sys.argv[1], int(sys.argv[2]), 0
 def hook(event, words):
     global left
-    changes = event in ("os.mkdir", "os.rename", "os.link", "shutil.rmtree", "os.rmdir", "os.remove", "open")
+    changes = event in (
+        "os.mkdir", "os.rename", "os.link", "shutil.rmtree", "os.rmdir", "os.remove", "open"
+    )
     if changes and os.path.abspath(os.fsdecode(words[0])).startswith(place):
         left += 1
         if left == at:
@@ -73,7 +79,7 @@ def said(target: Path) -> str:
 
 
 def everything(folder: Path) -> dict[str, object]:
-    """Return all that `new` could change: what there is, of what kind, whose, since when, and the very same."""
+    """Return all that `new` could change: what there is, of what kind, whose and since when."""
     found: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
@@ -220,7 +226,8 @@ def test_a_folder_with_anything_else_in_it_is_refused_with_what_to_do_instead(
     assert said(target) == (
         f"`{target}` is not empty: nothing was written\n  `x\\n` is in the way\n\n"
         f"hint: `tls-scaffold -C '{target}' sync` updates or finishes a folder of ours, "
-        f"`tls-scaffold adopt '{target}'` takes over one made by hand, `tls-scaffold new DIRECTORY` makes another"
+        f"`tls-scaffold adopt '{target}'` takes over one made by hand, "
+        "`tls-scaffold new DIRECTORY` makes another"
     )
     assert everything(tmp_path) == before
 
@@ -608,7 +615,7 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
             for name in ("same", "other", "sync", "edited")
         }
 
-        # With the same words it is finished, unless it was whole: then nothing is touched, as nowhere in use.
+        # With the same words it is finished, unless it was whole: then nothing is touched.
         before = everything(copies["same"])
         again = run(OURS, "new", str(copies["same"]), *WORDS).returncode
         assert again == int(seen == wanted), at
@@ -616,7 +623,7 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
             everything(copies["same"]) == before if again else contents(copies["same"]) == wanted
         ), at
 
-        # With others nothing of it is written over; where nothing was in place, they are what is made.
+        # With others nothing of it is written over; where nothing was in place, they are made.
         before = everything(copies["other"])
         again = run(OURS, "new", str(copies["other"]), *OTHER).returncode
         assert again == int(bool(seen)), at
@@ -626,7 +633,7 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
             else contents(copies["other"]) == contents(other)
         ), at
 
-        # From the inventory on, `sync` finishes it; until then it tells that this is no folder of ours.
+        # From the inventory on, `sync` finishes it; until then this is no folder of ours.
         kept(copies["sync"], "sync", code=int("tls-scaffold.json" not in seen))
         assert contents(copies["sync"]) == wanted or "tls-scaffold.json" not in seen, at
 

@@ -16,7 +16,8 @@ def test_a_diff_shows_texts_as_git_does_and_moves_by_their_names() -> None:
     assert unified_diff(Plan(SHELF, steps, ("certs/a.pem",))) == (
         "--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+a\n"
         "--- a/old\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n"
-        "--- a/changed\n+++ b/changed\n@@ -1,3 +1,3 @@\n a\n b\u2028c\n-d\n\\ No newline at end of file\n"
+        "--- a/changed\n+++ b/changed\n@@ -1,3 +1,3 @@\n a\n b\u2028c\n"
+        "-d\n\\ No newline at end of file\n"
         "+D\n\\ No newline at end of file\n"
         "--- a/longer\n+++ b/longer\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n"
         "diff --git a/certs/a.pem b/archive/1/certs/a.pem\nsimilarity index 100%\n"
