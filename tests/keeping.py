@@ -1,4 +1,4 @@
-"""What the tests of the commands that keep a folder share: running them, and editing as a user does."""
+"""What the tests of the commands that keep a folder share: running them, editing as users do."""
 
 import json
 import shutil
@@ -24,7 +24,10 @@ class Said:
 
 
 def kept(folder: Path, *words: str, code: int = 0) -> Said:
-    """Run a command of ours on a folder, in this process; its exit code must be `code`, and no traceback come of it."""
+    """Run a command of ours on a folder, in this process.
+
+    Its exit code must be `code`, and no traceback come of it.
+    """
     result = CliRunner().invoke(cli, ["-C", str(folder), *words], catch_exceptions=False)
     assert (result.exit_code, "Traceback" in result.stderr) == (code, False), (
         result.stdout + result.stderr
@@ -52,7 +55,7 @@ def change(folder: Path, **fields: object) -> None:
 
 
 def upgrade(folder: Path, path: str, old: str, new: str) -> None:
-    """Make the record say that `old` was rendered where now `new` is rendered, as after an upgrade."""
+    """Make the record say that `old` was rendered where `new` is now, as after an upgrade."""
     text = (folder / path).read_text(encoding="utf-8")
     assert new in text
     assert old != new

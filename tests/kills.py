@@ -2,8 +2,8 @@
 
     python kills.py FOLDER WORK steps|moments COUNT EVERY SEED COMMAND…
 
-FOLDER is copied to WORK for each kill; of COUNT numbers each EVERY-th is one. Prints, as JSON, a list of what went
-wrong and how many kills hit.
+FOLDER is copied to WORK for each kill; of COUNT numbers each EVERY-th is one. Prints, as JSON, a
+list of what went wrong and how many kills hit.
 """
 
 import json
@@ -24,13 +24,14 @@ from tls_scaffold.cli import cli
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import template
 
-# Whatever changes a folder goes through these: a kill before each stands for every state a kill can leave.
+# Whatever changes a folder goes through these: a kill before each stands for every state that a
+# kill can leave.
 STEPS = ("open", "replace", "rename", "unlink", "mkdir", "rmdir")
 TIMES = re.compile(r"archive/[0-9TZx]+/")
 
 
 def killing(step: int, folder: Path) -> None:
-    """Let this process be killed at the `step`-th of the calls that change something in `folder`."""
+    """Let this process be killed at the `step`-th of the calls that change `folder`."""
     left = [step]
 
     def wrapped(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,26 +80,35 @@ def run(folder: Path, words: list[str], step: int = 0, moment: float = 0.0) -> i
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every file but the lock's; the archive's times are left out of the names."""
+    """Return the bytes of every file but those that keep git and others out.
+
+    The archive's times are left out of the names.
+    """
     files = {
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
     }
     return {
         TIMES.sub("archive/", name): path.read_bytes()
         for name, path in files.items()
-        if "archive/." not in name
+        if "archive/." not in name and name != ".tls-scaffold/.gitignore"
     }
 
 
 def without_issued(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return files by name without the record of what was signed, to which a sync adds what it knows to be valid."""
+    """Return files by name without the record of what was signed.
+
+    A sync adds to that what it knows to be valid.
+    """
     return {name: content for name, content in files.items() if not name.startswith("issued/")}
 
 
 def faults(
     folder: Path, work: Path, words: list[str], expected: list[dict[str, bytes]]
 ) -> list[str]:
-    """Return what is wrong after a kill: the same command, or another, must lead to the new folder or the old one."""
+    """Return what is wrong after a kill.
+
+    The same command, or another, must lead to the new folder or the old one.
+    """
     old, new = expected
     other = work / "other"
     shutil.copytree(folder, other, symlinks=True)

@@ -21,6 +21,7 @@ LOCKS = (
     "archive/.lock",
     "archive/.gitignore",
     "certs/.gitignore",
+    ".tls-scaffold/.gitignore",
 )  # made with the folders, and no one's content
 OUR_VARIABLES = (
     "YES",

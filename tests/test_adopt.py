@@ -11,8 +11,8 @@ import kills
 from conftest import Factory
 from keeping import FOREIGN, change, edit, foreign, kept, kept_contents
 from support import PROGRAMS, make, openssl, read, run, tls_scaffold
-from tls_scaffold.disk import folder as disk
 from tls_scaffold.inventory import intake
+from tls_scaffold.keeping.authorities import copy_ca
 from tls_scaffold.rendering import template
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -33,7 +33,10 @@ HANDMADE = "2015"
 
 @pytest.fixture(autouse=True)
 def _variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Set the variables that today's Makefile names its certificates by, and let cfssljson have its older name too."""
+    """Set the variables that today's Makefile names its certificates by.
+
+    cfssljson has its older name too.
+    """
     for number in range(3):
         monkeypatch.setenv(f"infra{number}", f"10.0.1.1{number}")
     programs = tmp_path / "programs"
@@ -188,9 +191,10 @@ def test_an_expiry_in_other_words_or_beyond_the_ca_s_end_is_rendered_from_the_fi
 
 
 def handmade(path: Path, requests: Mapping[str, object], *commands: str) -> Path:
-    """Make a folder by hand: requests by name, a CA's among them, and a Makefile that signs with these commands.
+    """Make a folder by hand: requests by name, a CA's among them, and a Makefile.
 
-    Words with a colon are signed from the request that stands behind it.
+    That signs with these commands; words with a colon are signed from the request that stands
+    behind it.
     """
     (path / "config").mkdir(parents=True)
     config = {
@@ -200,14 +204,19 @@ def handmade(path: Path, requests: Mapping[str, object], *commands: str) -> Path
     (path / "config/ca-config.json").write_text(json.dumps({"signing": {"default": config}}))
     for name, request in requests.items():
         (path / f"config/{name}.json").write_text(json.dumps(request))
-    sign = "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json config"
-    lines = [
-        f"\t{sign}/{command.partition(':')[2]}.json | cfssljson -bare certs/{command.partition(':')[0]}"
-        if re.fullmatch("[a-z0-9-]+:[a-z0-9-]+", command)
-        else f"\t{command.format(sign=sign)}"
-        for command in commands
-    ]
-    ca = "ca:\n\tmkdir -p certs\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n"
+    sign = (
+        "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem "
+        "-config config/ca-config.json config"
+    )
+    lines = []
+    for command in commands:
+        if re.fullmatch("[a-z0-9-]+:[a-z0-9-]+", command):
+            name, _, request = command.partition(":")
+            lines.append(f"\t{sign}/{request}.json | cfssljson -bare certs/{name}")
+        else:
+            lines.append(f"\t{command.format(sign=sign)}")
+    make_ca = "cfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca"
+    ca = f"ca:\n\tmkdir -p certs\n\t{make_ca}\n"
     (path / "Makefile").write_text(
         f"all: ca req\n{ca}req:\n" + "\n".join(lines) + "\n.PHONY: all ca req\n"
     )
@@ -469,6 +478,22 @@ def test_a_gitignore_of_the_team_s_is_never_touched_and_keys_are_kept_out_of_git
     assert (folder / "certs/.gitignore").read_text() == "*\n"
 
 
+def test_what_a_killed_command_left_is_kept_out_of_git_whatever_gitignore_the_team_has(
+    tmp_path: Path,
+) -> None:
+    folder = foreign("calico", tmp_path)
+    (folder / ".gitignore").write_text("# ours\n", encoding="utf-8")
+    run("git", "init", "-q", cwd=folder)
+    kept(folder, "adopt")
+    (folder / ".tls-scaffold/.work.ab3_de7x").mkdir()
+    for name in ("pending.json", ".work.ab3_de7x/Makefile"):
+        (folder / ".tls-scaffold" / name).touch()
+
+    taken = run("git", "status", "--porcelain", "-uall", ".tls-scaffold", cwd=folder).stdout
+
+    assert taken.split() == ["??", ".tls-scaffold/adopted.json", "??", ".tls-scaffold/rendered.tsv"]
+
+
 def test_hosts_from_the_command_line_go_into_a_request_of_their_own(tmp_path: Path) -> None:
     path = foreign("hostname", tmp_path)
     kept(path, "adopt")
@@ -580,7 +605,10 @@ def test_names_that_a_team_is_used_to_still_sign(tmp_path: Path) -> None:
 def test_a_block_that_was_pasted_after_adopt_is_not_lost(tmp_path: Path) -> None:
     path = foreign(HANDMADE, tmp_path)
     kept(path, "adopt")
-    line = "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | $(JSON) -bare certs/late\n"
+    line = (
+        "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json"
+        " | $(JSON) -bare certs/late\n"
+    )
     edit(path / "Makefile", "\nclean:", f"{line}\nclean:")
     kept(path, "sync")
     assert line in (path / "Makefile").read_text(encoding="utf-8")
@@ -613,10 +641,14 @@ def test_dry_runs_show_what_adopt_and_then_sync_would_change_and_write_nothing(
     assert kept_contents(path) == adopted
 
 
-SIGNS = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json config/req-csr.json | $(JSON) -bare"
+SIGNS = (
+    "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json "
+    "config/req-csr.json | $(JSON) -bare"
+)
 PLAIN = SIGNS.replace("$(JSON)", "cfssljson")
 END, REQUEST = "\nclean:", "config/req-csr.json"
-# What can't be understood: a file, the part of it that is replaced (all of it if empty) and by what, and the message.
+# What can't be understood: a file, the part of it that is replaced (all of it if empty) and by
+# what, and the message.
 SPOILED = {
     "another makefile": (
         "GNUmakefile",
@@ -697,13 +729,19 @@ SPOILED = {
     "a hidden target of all": (
         "Makefile",
         "all: cfssl ca req\n",
-        f"all: cfssl ca req x\nx: ca\n\t$(call do)\n\ndo = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n",
+        (
+            "all: cfssl ca req x\nx: ca\n\t$(call do)\n\n"
+            f"do = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n"
+        ),
         "`certs/y.pem` would be signed 2 times after `sync`, now 1",
     ),
     "a hidden target": (
         "Makefile",
         END,
-        f"\nextra: ca\n\t$(call do)\n\ndo = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n{END}",
+        (
+            "\nextra: ca\n\t$(call do)\n\n"
+            f"do = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n{END}"
+        ),
         "extra: `certs/y.pem` would still be signed by a line of its own after `sync`",
     ),
     "more than signing": (
@@ -771,9 +809,7 @@ def test_a_folder_that_can_not_be_understood_is_refused_with_what_was_not_read_a
     before = kept_contents(path)
     assert message in kept(path, "adopt", code=1).stderr
     assert kept_contents(path) == before
-    assert sorted(each.name for each in path.iterdir()) == sorted(
-        {"archive", *(name.split("/")[0] for name in before)}
-    )
+    assert {each.name for each in path.iterdir()} == {name.split("/")[0] for name in before}
 
 
 def test_what_there_is_nothing_to_adopt_in_is_told(tmp_path: Path) -> None:
@@ -867,7 +903,7 @@ def test_a_link_that_leads_nowhere_counts_as_a_ca_that_is_there(tmp_path: Path) 
     (tmp_path / "certs/ca-key.pem").symlink_to("/nowhere/ca-key.pem")
     before = kept_contents(tmp_path)
 
-    disk.take_ca(tmp_path, "ssl/root")
+    copy_ca(tmp_path, "ssl/root")
 
     assert kept_contents(tmp_path) == before
 
@@ -911,8 +947,8 @@ def test_a_client_with_the_cn_of_the_members_is_told_in_adopts_own_words(tmp_pat
     said = kept(path, "adopt", code=1).stderr
     assert "`both` is the CN of the members: etcd's gateway would act as that user" in said
     assert (
-        "then adopt: certificates lie below the folder, and users, members and the CA have CNs of their own"
-        in said
+        "then adopt: certificates lie below the folder, "
+        "and users, members and the CA have CNs of their own" in said
     )
     assert kept_contents(path) == before
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.keeping.adoption import Adopted, adopted
+from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.description import Seed
 from tls_scaffold.makefiles.gencert import Signing
 
@@ -32,12 +32,15 @@ def signing(name: str, request: str = SHARED, **fields: Any) -> Signing:
 
 
 def described(*signings: Signing, **documents: object) -> Adopted:
-    """Describe a folder: its CA's request is empty unless it is among the documents, which are requests by name."""
+    """Describe a folder by documents, which are requests by name.
+
+    Its CA's request is empty unless it is among them.
+    """
     texts = {
         f"config/{name.replace('_', '-')}.json": json.dumps(each)
         for name, each in documents.items()
     }
-    return adopted((CA, *signings), {CA_REQUEST: "{}", **texts})
+    return describe_folder((CA, *signings), {CA_REQUEST: "{}", **texts})
 
 
 def listed(*signings: Signing, **documents: object) -> dict[str, Any]:
@@ -48,7 +51,7 @@ def listed(*signings: Signing, **documents: object) -> dict[str, Any]:
 
 def refused(signings: tuple[Signing, ...], texts: Mapping[str, str]) -> list[str]:
     with pytest.raises(ScaffoldError) as caught:
-        adopted(signings, texts)
+        describe_folder(signings, texts)
     assert caught.value.summary == "the folder is not understood, and nothing was changed"
     return list(caught.value.problems)
 
@@ -90,7 +93,7 @@ def test_what_has_other_names_and_places_keeps_them() -> None:
         "u.json": "{}",
         "c.json": '{"signing": {"default": {"expiry": "90h30m", "usages": ["signing"]}}}',
     }
-    assert adopted((member, ca, user), texts) == Adopted(
+    assert describe_folder((member, ca, user), texts) == Adopted(
         inventory={
             **SETTINGS,
             "expiry": "90h",
@@ -374,7 +377,10 @@ GOOD = {CA_REQUEST: "{}", SHARED: json.dumps(request("etcd", "h"))}
             (
                 (CA, signing(name)),
                 [
-                    f"req-{name}: `certs/{name}.pem`, signed from `{SHARED}`, has no name (is a variable not set?)"
+                    (
+                        f"req-{name}: `certs/{name}.pem`, signed from `{SHARED}`, "
+                        "has no name (is a variable not set?)"
+                    )
                 ],
             )
             for name in ("", "peer-")
@@ -408,4 +414,4 @@ def test_a_request_that_is_no_json_is_told() -> None:
 
 
 def test_a_ca_may_be_called_what_no_component_may() -> None:
-    assert adopted((CA, signing("a")), GOOD).ca == "certs/ca"
+    assert describe_folder((CA, signing("a")), GOOD).ca == "certs/ca"

@@ -111,7 +111,7 @@ def test_a_shelf_of_the_archive_has_one_form(signed: Factory) -> None:
     [made] = (path / "archive").glob("2*")
     assert SHELF.fullmatch(f"archive/{made.name}")
 
-    ours = disk.archive(path)
+    ours = disk.make_shelf(path)
 
     assert SHELF.fullmatch(f"archive/{ours.name}")
     assert ours.stat().st_mode == made.stat().st_mode

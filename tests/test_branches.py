@@ -24,7 +24,10 @@ def git(folder: Path, *words: str, code: int = 0) -> str:
 
 
 def branched(path: Path, *sides: tuple[str, ...], style: str = "merge") -> set[str]:
-    """Let each of two branches run a command, and merge them; returns the files in which git meets a conflict."""
+    """Let each of two branches run a command, and merge them.
+
+    Returns the files in which git meets a conflict.
+    """
     git(path, "init", "-q", "-b", "main")
     git(path, "add", "-A")
     git(path, "commit", "-qm", "new")
@@ -140,7 +143,7 @@ def test_what_one_branch_took_out_stays_out_where_another_added(folder: Factory)
     assert not (path / "config/req-calico.json").exists()
 
 
-def test_an_edit_in_a_request_that_git_could_not_merge_is_kept_and_the_file_as_it_was_is_in_the_archive(
+def test_an_edit_in_a_request_that_git_could_not_merge_is_kept_and_the_file_is_in_the_archive(
     folder: Factory,
 ) -> None:
     path = folder()

@@ -479,7 +479,7 @@ def test_a_password_file_that_is_none_is_told_and_waited_for_by_nobody(
         ("/dev/zero", "is not a plain file"),
         (tmp_path / "pipe", "is not a plain file"),
         (tmp_path, "is not a plain file"),
-        (tmp_path / "huge", "is larger than 1 MiB"),
+        (tmp_path / "huge", "is larger than 64 MiB"),
         (tmp_path / "missing", "can't be read: No such file or directory"),
     ):
         done = bundle(folder, "--p12", "--p12-password-file", str(path), code=1)

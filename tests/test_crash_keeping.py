@@ -1,4 +1,7 @@
-"""Commands that are killed, at each of their steps and at random moments: nothing is lost, and the next one heals."""
+"""Commands that are killed, at each step and at random moments.
+
+Nothing is lost, and the next one heals.
+"""
 
 import json
 import sys
@@ -36,7 +39,7 @@ def killed(folder: Path, work: Path, how: str, count: int, *words: str, every: i
 
 
 def edited(path: Path, *words: str) -> Path:
-    """Edit a signed folder by hand, so that a command has to merge; for `sync` its inventory too."""
+    """Edit a signed folder by hand, so that a command has to merge; for `sync` its inventory."""
     edit(path / "Makefile", "#RENEW_DAYS = 30", "RENEW_DAYS = 60")
     edit(path / "Makefile", "# Proxies\n", "\t@echo signed etcd3\n# Proxies\n")
     edit(

@@ -192,9 +192,7 @@ def test_requests_of_other_names_keep_them() -> None:
     assert hosts["req-m.json"] == ["localhost", "127.0.0.1", "a", "b"]
 
 
-def test_the_record_has_data_of_json_components_of_the_makefile_and_the_sum_of_any_other_but_not_itself() -> (
-    None
-):
+def test_the_record_has_data_components_and_the_sum_of_any_other_but_not_itself() -> None:
     line = "req-x certs/x.pem: config/x.json ; $(sign) $<"
     tree = {
         "b": "",

@@ -25,20 +25,21 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
     "options terminal verbs",
-    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / "
+    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove sign status sync / "
     "dist forms trust",
     "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
-        "differences documentcache issuer mistakes outputdirectory record / keystores pairchecks / "
+        "differences documentcache issuer mistakes record / keystores pairchecks / "
         "matching / certificates / keys pairs pemfiles"
     ),
-    "keeping": "trialsync / update / change journal refusals / following permitted / adoptionnote patch record / "
-    "plan / adoption authorities handmade / description merge / jsonmerge readback",
-    "disk": "safekeeping / folder / healing / moving newfolder / workfolders / issued locking / "
-    "files mounts parent plainfiles signals",
+    "keeping": "trialsync / update / change journal refusals / following permitted / "
+    "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
+    "jsonmerge readback",
+    "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
+    "issued locking plainfiles / files obstacles parent signals / mounts",
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",

@@ -9,8 +9,10 @@ import pytest
 from keeping import edit
 from support import contents
 from tls_scaffold.disk import files, folder
+from tls_scaffold.disk.folder import make_shelf
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.keeping import journal
+from tls_scaffold.keeping.authorities import copy_ca
 from tls_scaffold.keeping.plan import Note, Plan, Step
 
 
@@ -43,7 +45,7 @@ def test_modes_hold_from_the_first_byte_whatever_the_umask(tmp_path: Path, umask
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "open", opened)
-            folder.write(tmp_path, "x-key.pem", "secret", files.SECRET)
+            folder.write_inside(tmp_path, "x-key.pem", "secret", files.SECRET)
     finally:
         os.umask(old)
     assert [each & 0o077 for each in seen] == [0]
@@ -56,10 +58,10 @@ def test_a_new_file_gets_the_usual_mode_a_script_can_be_run_and_an_old_file_keep
     old = os.umask(0o027)
     try:
         for name in ("Makefile", "sign.sh", "Makefile"):
-            folder.write(tmp_path, name, "x")
+            folder.write_inside(tmp_path, name, "x")
         assert (mode(tmp_path / "Makefile"), mode(tmp_path / "sign.sh")) == (0o640, 0o750)
         (tmp_path / "Makefile").chmod(0o604)
-        folder.write(tmp_path, "Makefile", "y")
+        folder.write_inside(tmp_path, "Makefile", "y")
         assert mode(tmp_path / "Makefile") == 0o604
     finally:
         os.umask(old)
@@ -69,7 +71,7 @@ def test_a_link_is_replaced_and_where_it_leads_stays(tmp_path: Path) -> None:
     (tmp_path / "outside").write_text("outside")
     (tmp_path / "in").mkdir()
     (tmp_path / "in/x").symlink_to(tmp_path / "outside")
-    folder.write(tmp_path / "in", "x", "new")
+    folder.write_inside(tmp_path / "in", "x", "new")
     files.write(tmp_path / "in/y", b"new")
     assert ((tmp_path / "outside").read_text(), (tmp_path / "in/x").read_text()) == (
         "outside",
@@ -91,17 +93,17 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path: Path, path: str) -> 
     (tmp_path / "folder/link").symlink_to(tmp_path)
     before = contents(tmp_path)
     with pytest.raises(ScaffoldError):
-        folder.write(tmp_path / "folder", path, "x")
+        folder.write_inside(tmp_path / "folder", path, "x")
     with pytest.raises(ScaffoldError):
-        folder.remove(tmp_path / "folder", path)
+        folder.remove_inside(tmp_path / "folder", path)
     assert contents(tmp_path) == before
 
 
 def test_each_shelf_of_the_archive_is_new_and_the_archive_is_its_owners(tmp_path: Path) -> None:
-    shelves = [folder.archive(tmp_path) for _ in range(3)]
+    shelves = [make_shelf(tmp_path) for _ in range(3)]
     assert len(set(shelves)) == 3
     assert mode(tmp_path / "archive") == 0o700
-    assert folder.archive(tmp_path, f"archive/{shelves[0].name}") == shelves[0]
+    assert make_shelf(tmp_path, f"archive/{shelves[0].name}") == shelves[0]
 
 
 NO_GIT = b"*\n"
@@ -140,7 +142,7 @@ def test_the_folders_of_keys_are_kept_from_git_and_from_others(tmp_path: Path) -
         with folder.lock(tmp_path):
             pass
         put(tmp_path / "ssl", root="certificate", root_key="key")
-        folder.take_ca(tmp_path, "ssl/root")
+        copy_ca(tmp_path, "ssl/root")
     finally:
         os.umask(old)
     assert (
@@ -164,7 +166,7 @@ def test_a_ca_is_taken_over_whole_and_only_where_there_is_none(tmp_path: Path) -
     (tmp_path / "ssl/root.pem").write_text("certificate")
     (tmp_path / "ssl/root-key.pem").write_text("key")
     (tmp_path / "ssl/root-key.pem").chmod(0o644)
-    folder.take_ca(tmp_path, "ssl/root")
+    copy_ca(tmp_path, "ssl/root")
     assert {
         name: content
         for name, content in contents(tmp_path).items()
@@ -177,7 +179,7 @@ def test_a_ca_is_taken_over_whole_and_only_where_there_is_none(tmp_path: Path) -
     }
     assert (mode(tmp_path / "certs"), mode(tmp_path / "certs/ca-key.pem")) == (0o700, 0o600)
     edit(tmp_path / "ssl/root.pem", "certificate", "another")
-    folder.take_ca(tmp_path, "ssl/root")
+    copy_ca(tmp_path, "ssl/root")
     assert (tmp_path / "certs/ca.pem").read_text() == "certificate"
 
 

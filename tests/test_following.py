@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tls_scaffold.keeping.following import follow
+from tls_scaffold.keeping.following import plan_files
 from tls_scaffold.keeping.plan import Note, Plan, Step
-from tls_scaffold.keeping.record import Record, of_entries
+from tls_scaffold.keeping.record import Record, record_of_entries
 from tls_scaffold.rendering.documents import compact, recorded, sum_of
 
 INVENTORY, RECORD = "tls-scaffold.json", ".tls-scaffold/rendered.tsv"
@@ -34,7 +34,7 @@ def record_of(texts: Texts) -> Record:
     beside = [
         (path, compact(json.loads(text))) for path, text in texts.items() if path.endswith(".new")
     ]
-    return of_entries([*entries, *beside])
+    return record_of_entries([*entries, *beside])
 
 
 def told(plan: Plan) -> dict[str, str]:
@@ -54,7 +54,7 @@ def kept_record(plan: Plan) -> dict[str, str]:
 
 
 def planned(now: Texts, record: Record, rendered: Texts, there: Texts | None = None) -> Plan:
-    return follow(now, record, {**rendered, INVENTORY: "{}"}, SHELF, there)
+    return plan_files(now, record, {**rendered, INVENTORY: "{}"}, SHELF, there)
 
 
 OTHER = {"rbac.sh": "x"}
@@ -89,7 +89,7 @@ def test_what_is_generated_is_replaced_whole_and_an_edited_one_is_in_the_archive
 
 
 def test_one_of_two_sums_that_git_has_merged_was_rendered_last() -> None:
-    record = of_entries([(SCRIPT, sum_of("1")), (SCRIPT, sum_of("0"))])
+    record = record_of_entries([(SCRIPT, sum_of("1")), (SCRIPT, sum_of("0"))])
     assert [told(planned({SCRIPT: now}, record, {SCRIPT: "2"}))[SCRIPT] for now in "01x"] == [
         *("wrote", "wrote", "replaced")
     ]
@@ -276,7 +276,9 @@ def test_a_conflict_puts_ours_beside_yours_until_it_is_settled(
     assert (done(plan), told(plan)) == (after, said)
     assert plan.conflicts == tuple(path for path, verb in said.items() if verb == "conflict")
     expected = zip((REQUEST, BESIDE), kept, strict=True)
-    found = follow(now, record_of(record), {REQUEST: rendered, INVENTORY: "{}", RECORD: ""}, SHELF)
+    found = plan_files(
+        now, record_of(record), {REQUEST: rendered, INVENTORY: "{}", RECORD: ""}, SHELF
+    )
     assert kept_record(found) == {
         path: compact(json.loads(text)) for path, text in expected if text
     }
@@ -293,12 +295,14 @@ def test_a_folder_that_follows_needs_nothing_but_its_record() -> None:
     plan = planned(now, record, {SCRIPT: "1"})
     assert (bool(plan), plan) == (False, Plan(SHELF))
     stale = planned({**now, RECORD: ""}, record, {SCRIPT: "1"})
-    assert (bool(stale), stale.done) == (True, True)
+    assert (bool(stale), stale.is_done) == (True, True)
 
 
 @pytest.mark.parametrize("path", [SCRIPT, CHART, README, REQUEST])
 def test_what_is_reset_becomes_what_is_rendered_and_counts_as_rendered(path: str) -> None:
-    plan = follow({path: X}, record_of({path: A}), {path: B, INVENTORY: "{}"}, SHELF, reset=[path])
+    plan = plan_files(
+        {path: X}, record_of({path: A}), {path: B, INVENTORY: "{}"}, SHELF, reset=[path]
+    )
     assert (done(plan), told(plan)) == ({path: B}, {path: "wrote"})
     assert kept_record(plan) == dict(recorded(path, B))
 

@@ -8,7 +8,7 @@ import pytest
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
-from tls_scaffold.paths import LARGEST
+from tls_scaffold.paths import LARGEST_FILE
 
 DATA = {
     "members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}],
@@ -99,7 +99,7 @@ def test_standard_input_is_read_where_python_has_none(
 def test_a_text_may_be_as_large_as_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "LARGEST", 4)
+    monkeypatch.setattr(formats, "LARGEST_FILE", 4)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1234")))
     (tmp_path / "a").write_bytes(b"1234")
 
@@ -257,7 +257,7 @@ def test_a_number_that_python_will_not_read_is_refused() -> None:
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "latin-1").write_bytes(b"a\xff")
     with (tmp_path / "huge").open("wb") as file:
-        file.truncate(LARGEST + 1)
+        file.truncate(LARGEST_FILE + 1)
     path = str(tmp_path / name)
 
     with pytest.raises(ScaffoldError) as caught:

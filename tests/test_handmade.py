@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tls_scaffold.keeping.handmade import base
-from tls_scaffold.keeping.merge import Merged, merge
+from tls_scaffold.keeping.handmade import merge_base
+from tls_scaffold.keeping.merge import Merged, merge_texts
 from tls_scaffold.paths import CONFIG
 
 REQUEST = "config/req-x.json"
@@ -34,7 +34,7 @@ def lasting(default: Any, **profiles: Any) -> str:
     ],
 )
 def test_hosts_of_ours_join_those_of_a_request(yours: Any, ours: Any, understood: Any) -> None:
-    assert base(REQUEST, json.dumps(yours), json.dumps(ours)) == understood
+    assert merge_base(REQUEST, json.dumps(yours), json.dumps(ours)) == understood
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_their_expiry_is_understood_where_ours_stands_for_it(
     yours: Any, ours: Any, understood: Any
 ) -> None:
     texts = (lasting(default, a=one, b=other) for default, one, other in (yours, ours))
-    assert base(CONFIG, *texts) == json.loads(
+    assert merge_base(CONFIG, *texts) == json.loads(
         lasting(understood[0], a=understood[1], b=understood[2])
     )
 
@@ -62,9 +62,9 @@ def test_their_expiry_is_understood_where_ours_stands_for_it(
 def test_an_expiry_that_was_understood_follows_the_inventory_and_no_other_does() -> None:
     yours = lasting("17520h", client="17520h", short="24h")
     ours = lasting("8760h", client="8760h", short="8760h")
-    old = base(CONFIG, yours, ours)
+    old = merge_base(CONFIG, yours, ours)
     assert (
-        merge([old], yours, ours).text
+        merge_texts([old], yours, ours).text
         == json.dumps(json.loads(lasting("8760h", client="8760h", short="24h")), indent=2) + "\n"
     )
 
@@ -72,7 +72,7 @@ def test_an_expiry_that_was_understood_follows_the_inventory_and_no_other_does()
 def test_usages_that_they_have_not_are_not_added_but_profiles_are() -> None:
     yours = config({"expiry": "2h", "usages": ["signing"]})
     ours = config({"expiry": "2h", "usages": ["signing", "client auth"]}, client={"expiry": "2h"})
-    merged = json.loads(merge([base(CONFIG, yours, ours)], yours, ours).text)["signing"]
+    merged = json.loads(merge_texts([merge_base(CONFIG, yours, ours)], yours, ours).text)["signing"]
     assert merged == {
         "default": {"expiry": "2h", "usages": ["signing"]},
         "profiles": {"client": {"expiry": "2h"}},
@@ -84,4 +84,4 @@ def test_usages_that_they_have_not_are_not_added_but_profiles_are() -> None:
 )
 def test_a_configuration_of_another_form_stays_as_it_is(yours: str) -> None:
     ours = lasting("2h", a="2h")
-    assert merge([base(CONFIG, yours, ours)], yours, ours) == Merged(yours)
+    assert merge_texts([merge_base(CONFIG, yours, ours)], yours, ours) == Merged(yours)

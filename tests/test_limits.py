@@ -129,7 +129,7 @@ def test_what_would_be_too_large_is_refused_before_anything_is_written(
         data["users"] += [{"name": name(number)} for number in range(125)]
         (path / "tls-scaffold.json").write_text(json.dumps(data))
     before = kept_contents(path)
-    monkeypatch.setattr("tls_scaffold.rendering.documents.LARGEST", MIB // 16)
+    monkeypatch.setattr("tls_scaffold.rendering.documents.LARGEST_FILE", MIB // 16)
 
     done = CliRunner().invoke(cli, ["-C", str(path), *words])
 
@@ -142,7 +142,7 @@ def test_what_would_be_too_large_is_refused_before_anything_is_written(
 
 
 def test_new_refuses_a_folder_that_no_command_could_read(tmp_path: Path) -> None:
-    # The file itself is just small enough to be read; with the access written out it would be too large.
+    # The file itself is just small enough to be read; with the access written out it is too large.
     keys = [{"key": f"/{number}/".ljust(500, "y")} for number in range(100)]
     users = [{"name": f"u{number}", "permissions": keys} for number in range(1270)]
     inventory(tmp_path / "i.json", users)

@@ -1,4 +1,7 @@
-"""One lock for sign.sh and for every command of ours: both wait for each other, and for nobody who is gone."""
+"""One lock for sign.sh and for every command of ours.
+
+Both wait for each other, and for nobody who is gone.
+"""
 
 import os
 import shutil
@@ -15,8 +18,8 @@ import pytest
 
 from conftest import Factory
 from support import SMALL, contents, environment, make, run, verify, wait_for
-from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk import locking, workfolders
+from tls_scaffold.disk.folder import lock
 from tls_scaffold.errors import ScaffoldError
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -39,7 +42,7 @@ of_both = pytest.mark.parametrize("side", BOTH)
 
 
 def taking(side: str, then: str = "pass") -> tuple[str, ...]:
-    """Return a command that takes the lock of a folder where it stands; in Python it then runs a line."""
+    """Return a command that takes the lock of the folder it stands in; Python then runs a line."""
     return (sys.executable, "-c", IN_PYTHON, then) if side == "python" else ("sh", "sign.sh", "ca")
 
 
@@ -57,9 +60,10 @@ COUNT = "number = int(Path('counter').read_text()); Path('counter').write_text(f
 
 
 def holding(side: str, folder: Path, path: str = environment()["PATH"]) -> tuple[str, ...]:
-    """Return a command that holds the lock of a signed folder for long; that there is a file `held` tells since when.
+    """Return a command that holds the lock of a signed folder for long.
 
-    The shell holds it when it puts things in place: it is kept from going on by the first program that it needs then.
+    That there is a file `held` tells since when. The shell holds it when it puts things in place:
+    it is kept from going on by the first program that it needs then.
     """
     if side == "python":
         return taking(side, SLEEP)
@@ -85,7 +89,7 @@ def end(process: "subprocess.Popen[str]") -> None:
 
 
 def tree(folder: Path) -> dict[str, object]:
-    """Return all below a folder but the archive: folders and files with their modes, files with their bytes."""
+    """Return all below a folder but the archive, with modes, and files with their bytes."""
     found: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
@@ -143,7 +147,7 @@ def test_who_waits_too_long_is_told_and_the_folder_stays_as_it_is(
     held(running, side, path)
     before = contents(path)
 
-    with pytest.raises(ScaffoldError) as error, disk.lock(path, wait=0.2):
+    with pytest.raises(ScaffoldError) as error, lock(path, wait=0.2):
         pass
 
     hint = "run this again when it has ended"
@@ -155,9 +159,9 @@ def test_who_waits_too_long_is_told_and_the_folder_stays_as_it_is(
 def test_a_lock_is_given_back_after_an_error_and_at_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(RuntimeError), disk.lock(tmp_path):
+    with pytest.raises(RuntimeError), lock(tmp_path):
         raise RuntimeError
-    with disk.lock(tmp_path, wait=0):
+    with lock(tmp_path, wait=0):
         pass
     assert caplog.records == []
 
@@ -256,13 +260,13 @@ def test_what_is_no_plain_file_is_no_lock(
     (path / "archive").mkdir(mode=0o700)
     (path / "archive/.gitignore").write_text("*\n")
     (tmp_path / "elsewhere").touch()
-    lock = path / "archive/.lock"
+    lock_file = path / "archive/.lock"
     if kind == "pipe":
-        os.mkfifo(lock)
+        os.mkfifo(lock_file)
     elif kind == "folder":
-        lock.mkdir()
+        lock_file.mkdir()
     else:
-        lock.symlink_to(tmp_path / ("elsewhere" if kind == "link to a file" else "nothing"))
+        lock_file.symlink_to(tmp_path / ("elsewhere" if kind == "link to a file" else "nothing"))
     before = tree(tmp_path)
 
     done = run(*taking(side), cwd=path, SIGNER="cfssl")
@@ -306,12 +310,12 @@ def test_a_command_that_make_did_not_ask_for_outlives_who_started_it(
 ) -> None:
     monkeypatch.delenv("MAKELEVEL", raising=False)
     monkeypatch.setattr("tls_scaffold.disk.parent.STARTED_BY", 1)
-    with disk.lock(tmp_path):
+    with lock(tmp_path):
         pass
     monkeypatch.setenv("MAKELEVEL", "1")
     with (
         pytest.raises(ScaffoldError, match="the make that asked for this is gone"),
-        disk.lock(tmp_path),
+        lock(tmp_path),
     ):
         pass
 
@@ -346,7 +350,7 @@ def test_the_folder_of_a_run_that_is_gone_is_cleared_and_no_other(
     wait_for(lambda: not _can_be_locked(path / "certs/.work.held"))
 
     if side == "python":
-        with disk.lock(path):
+        with lock(path):
             pass
     else:
         assert run(*SIGNING, cwd=path, SIGNER="cfssl").returncode == 0
@@ -399,7 +403,7 @@ def test_many_signings_at_once_clear_nothing_of_each_other(folder: Factory) -> N
 
 
 def finish(side: str, path: Path) -> tuple[int, str]:
-    """Let one of the two finish what is left in a folder; returns its exit code and what it said."""
+    """Let one of the two finish what is left in a folder; return its exit code and its words."""
     done = run(*taking(side), cwd=path, SIGNER="cfssl")
     return done.returncode, done.stderr
 
@@ -597,5 +601,5 @@ def test_no_file_of_a_set_is_written_through_a_link(decided: Path, tmp_path: Pat
     (decided / "certs/.new/new/ssl").mkdir()
     (decided / "certs/.new/new/ssl/x.pem").write_text("x")
 
-    refused(decided, "ssl` is a link: keys are not written through links", "python")
+    refused(decided, "ssl` is a link: nothing is written through it", "python")
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls_scaffold.keeping.merge import Merged, common, merge, settled, text_of
+from tls_scaffold.keeping.merge import Merged, base_of_texts, json_text, merge_texts, settle_markers
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
@@ -19,15 +19,15 @@ values = st.recursive(
 def merged(base: Any, yours: Any, ours: Any) -> Any:
     """Merge documents; "conflict" if they can't be, and yours are then untouched."""
     text = json.dumps(yours)
-    outcome = merge([base], text, json.dumps(ours))
+    outcome = merge_texts([base], text, json.dumps(ours))
     assert not outcome.conflict or outcome.text == text
     return "conflict" if outcome.conflict else json.loads(outcome.text)
 
 
 def test_what_only_one_side_changed_is_taken_from_that_side() -> None:
-    assert merge([{}], "{}", '{"n": 1}') == Merged('{"n": 1}')
-    assert merge([{}], '{ "n":1}', "{}") == Merged('{ "n":1}')
-    assert merge([{}], "[]", "[]") == Merged("[]")
+    assert merge_texts([{}], "{}", '{"n": 1}') == Merged('{"n": 1}')
+    assert merge_texts([{}], '{ "n":1}', "{}") == Merged('{ "n":1}')
+    assert merge_texts([{}], "[]", "[]") == Merged("[]")
 
 
 @pytest.mark.parametrize(
@@ -104,17 +104,17 @@ def test_one_value_changed_on_both_sides_is_a_conflict(base: Any, yours: Any, ou
 
 @pytest.mark.parametrize("yours", ["", "{", '{"a": 1, "a": 2}', "[" * 100_000, "\ufeff{}"])
 def test_a_file_that_is_no_json_any_more_is_a_conflict_once_ours_changes(yours: str) -> None:
-    assert merge([{}], yours, "{}") == Merged(yours)
-    assert merge([{}], yours, '{"n": 1}') == Merged(yours, conflict=True)
+    assert merge_texts([{}], yours, "{}") == Merged(yours)
+    assert merge_texts([{}], yours, '{"n": 1}') == Merged(yours, conflict=True)
 
 
 def test_merged_json_is_indented_by_two_spaces_and_keeps_every_letter() -> None:
-    outcome = merge([{"a": "x"}], '{"a":"x","b":"ü"}', '{"a": "y"}')
+    outcome = merge_texts([{"a": "x"}], '{"a":"x","b":"ü"}', '{"a": "y"}')
     assert outcome == Merged('{\n  "a": "y",\n  "b": "ü"\n}\n')
 
 
 def test_a_file_that_only_looks_different_keeps_its_looks() -> None:
-    assert merge([{"a": 1, "b": 1}], '{ "b":2,  "a":2 }', '{"a":2,"b":1}') == Merged(
+    assert merge_texts([{"a": 1, "b": 1}], '{ "b":2,  "a":2 }', '{"a":2,"b":1}') == Merged(
         '{ "b":2,  "a":2 }'
     )
 
@@ -122,7 +122,7 @@ def test_a_file_that_only_looks_different_keeps_its_looks() -> None:
 def test_without_a_base_what_differs_is_yours_and_what_only_ours_has_is_added() -> None:
     text = json.dumps({"a": 2, "h": ["x", "u"], "n": [{"O": "u"}], "yours": 1})
     ours = {"a": 1, "h": ["x", "y"], "n": [{"O": "o", "L": "l"}], "ours": 1}
-    outcome = merge([], text, json.dumps(ours))
+    outcome = merge_texts([], text, json.dumps(ours))
     expected = {"a": 2, "h": ["x", "y", "u"], "n": [{"O": "u", "L": "l"}], "ours": 1, "yours": 1}
     assert (json.loads(outcome.text), outcome.conflict) == (expected, False)
 
@@ -131,7 +131,7 @@ def test_without_a_base_what_differs_is_yours_and_what_only_ours_has_is_added() 
 @pytest.mark.parametrize("ours", ["{}", "[1]", "5", "null"])
 def test_without_a_base_a_value_of_another_kind_is_yours(yours: str, ours: str) -> None:
     text = f'{{"a": {yours}}}'
-    assert merge([], text, f'{{"a": {ours}}}') == Merged(text)
+    assert merge_texts([], text, f'{{"a": {ours}}}') == Merged(text)
 
 
 @pytest.mark.parametrize(
@@ -145,22 +145,25 @@ def test_without_a_base_a_value_of_another_kind_is_yours(yours: str, ours: str) 
 def test_a_base_holds_what_both_sides_have_and_ours_where_they_differ(
     yours: str, ours: str, base: Any
 ) -> None:
-    assert common(yours, ours) == base
+    assert base_of_texts(yours, ours) == base
 
 
 def test_a_base_may_take_what_your_lists_lack_for_taken_out() -> None:
-    ours = '{"usages": ["signing", "client auth"], "names": [{"O": "x"}], "nested": [{"h": ["x", "y"]}]}'
+    ours = (
+        '{"usages": ["signing", "client auth"], "names": [{"O": "x"}], '
+        '"nested": [{"h": ["x", "y"]}]}'
+    )
     yours = '{"usages": ["signing"], "names": [], "nested": [{"h": ["x"]}]}'
-    assert common(yours, ours, fill_lists=False) == json.loads(ours)
+    assert base_of_texts(yours, ours, fill_lists=False) == json.loads(ours)
 
 
 def test_of_two_documents_that_git_has_merged_either_was_rendered_last() -> None:
     one, other, new = {"h": ["x"]}, {"h": ["y"]}, '{"h": ["x", "y"]}'
-    assert [merge([one, other], json.dumps(yours), new).text for yours in (one, other)] == [
+    assert [merge_texts([one, other], json.dumps(yours), new).text for yours in (one, other)] == [
         new,
         new,
     ]
-    assert merge([one, other], '{"h": ["z"]}', new).text == text_of({"h": ["x", "y", "z"]})
+    assert merge_texts([one, other], '{"h": ["z"]}', new).text == json_text({"h": ["x", "y", "z"]})
 
 
 def marked(ours: str, theirs: str, base: str = "") -> str:
@@ -172,8 +175,8 @@ def marked(ours: str, theirs: str, base: str = "") -> str:
 @pytest.mark.parametrize("base", ["", '"x"'])
 def test_conflict_markers_are_settled_with_what_both_sides_have(base: str) -> None:
     text = marked('"x", "y"', '"x", "z"', base)
-    assert json.loads(settled(text, []) or "") == {"h": ["x", "z", "y"]}
-    assert json.loads(settled(text, [{"h": ["x", "y"]}, {"h": ["x", "z"]}]) or "") == {
+    assert json.loads(settle_markers(text, []) or "") == {"h": ["x", "z", "y"]}
+    assert json.loads(settle_markers(text, [{"h": ["x", "y"]}, {"h": ["x", "z"]}]) or "") == {
         "h": ["x", "y"]
     }
 
@@ -189,7 +192,7 @@ def test_conflict_markers_are_settled_with_what_both_sides_have(base: str) -> No
     ],
 )
 def test_what_is_no_json_on_both_sides_is_not_settled(text: str) -> None:
-    assert settled(text, []) is None
+    assert settle_markers(text, []) is None
 
 
 @given(values, values)

@@ -1,6 +1,6 @@
-"""Parts of a folder on volumes of their own, files that are mounted one by one, and overlays: as in containers.
+"""Parts of a folder on volumes of their own, files that are mounted one by one, and overlays.
 
-The mounts are real ones; where none can be had the tests say so.
+That is how containers have them. The mounts are real ones; where none can be had the tests say so.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from conftest import Factory
 from promises.scenarios import kept, wrong_pairs
 from promises.tracing import calls
 from support import BIN, contents, faults, make, run, verify
-from tls_scaffold.disk import folder as disk
+from tls_scaffold.disk import folder as folders
 from tls_scaffold.disk import mounts, moving
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.rendering import template
@@ -328,7 +328,10 @@ def test_cfssljson_leaves_a_pair_with_a_mounted_file_whole(
     mounted.bind(path / "certs/calico-key.pem")
     before = contents(path)
 
-    gencert = "tls-scaffold cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-calico.json"
+    gencert = (
+        "tls-scaffold cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem "
+        "config/req-calico.json"
+    )
     done = run("sh", "-c", f"{gencert} | tls-scaffold cfssljson -bare certs/calico", cwd=path)
 
     assert "`certs/calico-key.pem` is a mount point: it can't be replaced" in done.stderr
@@ -351,7 +354,7 @@ def test_a_bundle_that_is_mounted_is_told(signed: Factory, mounted: Mounts) -> N
 
 @pytest.fixture
 def killed_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
-    """Return a function that runs a command in a process that is killed at one of its steps: its exit code."""
+    """Return what runs a command that is killed at one of its steps, and gives its exit code."""
     monkeypatch.setattr(template, "render", kills.remembered(template.render))
 
     def run_killed(path: Path, words: Sequence[str], step: int) -> int:
@@ -479,7 +482,10 @@ HEALING: dict[str, tuple[str, ...]] = {
     "python": (
         sys.executable,
         "-c",
-        "from pathlib import Path; from tls_scaffold.disk import folder\nwith folder.lock(Path()): pass",
+        (
+            "from pathlib import Path; from tls_scaffold.disk import folder\n"
+            "with folder.lock(Path()): pass"
+        ),
     ),
     "make": ("make", "SIGNER=cfssl"),
 }
@@ -490,7 +496,7 @@ HEALING: dict[str, tuple[str, ...]] = {
 def test_a_new_set_is_finished_across_disks_wherever_that_is_killed(
     signed: Factory, mounted: Mounts, pytestconfig: pytest.Config, healer: str, kind: str
 ) -> None:
-    """Of an overlay the lower layer has the set, as an image may; from a volume it goes to another disk in part."""
+    """The lower layer of an overlay has the set, or a volume, from which it goes elsewhere."""
     lower = decided(signed)
     new = contents(lower / "certs/.new/new")
     key = (lower / "certs/.new/ca-key.pem").read_bytes()
@@ -582,11 +588,11 @@ def test_other_content_at_the_target_is_never_overwritten(tmp_path: Path) -> Non
 def test_what_was_made_anew_while_a_move_was_half_done_goes_to_a_shelf_of_its_own(
     tmp_path: Path,
 ) -> None:
-    shelf = disk.archive(tmp_path)
+    shelf = folders.make_shelf(tmp_path)
     for content in ("one", "two"):
         (tmp_path / "certs").mkdir(exist_ok=True)
         (tmp_path / "certs/x.pem").write_text(content)
-        disk.move_away(tmp_path, "certs/x.pem", shelf)
+        folders.move_to_shelf(tmp_path, "certs/x.pem", shelf)
     assert sorted(path.read_text() for path in tmp_path.glob("archive/*/certs/x.pem")) == [
         "one",
         "two",

@@ -1,4 +1,4 @@
-"""`tls-scaffold new` as a command: options, environment, prompts, files, messages and exit codes."""
+"""`tls-scaffold new` as a command: options, environment, prompts, files, messages, exit codes."""
 
 import json
 import os
@@ -94,7 +94,8 @@ def test_the_folder_may_have_another_name_and_place(tmp_path: Path) -> None:
     done = new(tmp_path, "a b/c", "--members", "h", "--proxies", "0")
 
     assert done.stderr == (
-        "made: requests and a Makefile for a CA, 1 member, 0 proxies, 0 users\nwhere: a b/c\nnext: make -C 'a b/c'\n"
+        "made: requests and a Makefile for a CA, 1 member, 0 proxies, 0 users\n"
+        "where: a b/c\nnext: make -C 'a b/c'\n"
     )
     assert (tmp_path / "a b/c/Makefile").exists()
 
@@ -325,7 +326,10 @@ def test_a_name_of_a_folder_that_is_no_unicode_is_shown_as_its_bytes(tmp_path: P
     [
         (
             "i.json",
-            '{"version": 1, "members": [{"name": "m", "hosts": ["a", "b"]}, "c"], "users": ["u=U"], "key": "rsa-2048"}',
+            (
+                '{"version": 1, "members": [{"name": "m", "hosts": ["a", "b"]}, "c"], '
+                '"users": ["u=U"], "key": "rsa-2048"}'
+            ),
         ),
         ("i.yaml", "members:\n- name: m\n  hosts: [a, b]\n- c\nusers: u=U\nkey: rsa-2048\n"),
         ("i.toml", 'members = ["m=a+b", {hosts = ["c"]}]\nusers = "u=U"\nkey = "rsa-2048"\n'),
@@ -434,7 +438,8 @@ def test_every_problem_is_told_on_stderr_with_exit_code_1(tmp_path: Path) -> Non
         "error: 4 problems in the inventory\n"
         "  members[1]: `10.0.0.999` is not an IP address or a host name\n"
         "  users[0].name: `ca` is taken by the CA's own files\n"
-        "  key: `dsa` is not understood; it takes ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519\n"
+        "  key: `dsa` is not understood; "
+        "it takes ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519\n"
         "  users[2].name: `etcd` is the CN of the members: etcd's gateway would act as that user\n"
         "\nhint: `tls-scaffold new --help` says what each option takes\n"
     )
@@ -470,7 +475,8 @@ def test_a_folder_in_use_is_refused_and_untouched(tmp_path: Path) -> None:
         "  `rbac.tsv` is in the way\n"
         "  `tls-scaffold.json` is in the way\n\n"
         "hint: `tls-scaffold -C tls-setup sync` updates or finishes a folder of ours, "
-        "`tls-scaffold adopt tls-setup` takes over one made by hand, `tls-scaffold new DIRECTORY` makes another\n"
+        "`tls-scaffold adopt tls-setup` takes over one made by hand, "
+        "`tls-scaffold new DIRECTORY` makes another\n"
     )
     assert contents(tmp_path) == before
 
@@ -545,7 +551,10 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
 
 
 def on_terminal(cwd: Path, typed: str, *words: str, **variables: str) -> tuple[int, str]:
-    """Run the command on a pseudo-terminal, where `typed` is typed; return the exit code and what was shown."""
+    """Run the command on a pseudo-terminal, where `typed` is typed.
+
+    Returns the exit code and what was shown.
+    """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         (PROGRAM, "new", *words),

@@ -1,4 +1,7 @@
-"""A new folder is filled in place: nothing of others is touched, and what a kill cut off can be finished."""
+"""A new folder is filled in place.
+
+Nothing of others is touched, and what a kill cut off can be finished.
+"""
 
 import errno
 import os
@@ -15,7 +18,7 @@ import pytest
 
 from keeping import RECORD, edit, kept
 from support import BIN, contents, environment, run
-from tls_scaffold.disk import files, newfolder
+from tls_scaffold.disk import files, newfolder, vacancy
 from tls_scaffold.errors import ScaffoldError
 
 TREE = {
@@ -29,14 +32,17 @@ IN_ORDER = ["tls-scaffold.json", "config/req-csr.json", "sign.sh", RECORD, "Make
 WORDS = ("--members", "10.0.0.1", "--proxies", "0")
 OTHER = ("--members", "10.0.0.1", "--users", "zed", "--separate-requests")
 OURS = str(BIN / "tls-scaffold")
-# Whatever changes a folder raises one of these: a kill before each stands for every state a kill can leave.
+# Whatever changes a folder raises one of these: a kill before each stands for every state that a
+# kill can leave.
 STOPPED = """
 import os, runpy, signal, sys
 
 place, at, left = sys.argv[1], int(sys.argv[2]), 0
 def hook(event, words):
     global left
-    changes = event in ("os.mkdir", "os.rename", "os.link", "shutil.rmtree", "os.rmdir", "os.remove", "open")
+    changes = event in (
+        "os.mkdir", "os.rename", "os.link", "shutil.rmtree", "os.rmdir", "os.remove", "open"
+    )
     if changes and os.path.abspath(os.fsdecode(words[0])).startswith(place):
         left += 1
         if left == at:
@@ -65,15 +71,15 @@ def put(folder: Path, *paths: str) -> Path:
 
 def said(target: Path) -> str:
     with pytest.raises(ScaffoldError) as caught:
-        newfolder.create(target, TREE)
+        newfolder.make_folder(target, TREE)
     with pytest.raises(ScaffoldError) as looked:
-        newfolder.missing_paths(target, TREE)
+        vacancy.missing_paths(target, TREE)
     assert str(looked.value) == str(caught.value)
     return str(caught.value)
 
 
 def everything(folder: Path) -> dict[str, object]:
-    """Return all that `new` could change: what there is, of what kind, whose, since when, and the very same."""
+    """Return all that `new` could change: what there is, of what kind, whose and since when."""
     found: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
@@ -113,7 +119,7 @@ def unprivileged() -> Iterator[Path]:
 
 
 def test_a_folder_that_is_not_there_is_made_with_its_parents(tmp_path: Path) -> None:
-    newfolder.create(tmp_path / "a/b/c", TREE)
+    newfolder.make_folder(tmp_path / "a/b/c", TREE)
 
     assert whole(tmp_path / "a/b/c")
     assert entries(tmp_path / "a/b/c") == [
@@ -127,7 +133,7 @@ def test_a_folder_that_is_not_there_is_made_with_its_parents(tmp_path: Path) -> 
 
 
 def test_the_inventory_comes_first_and_the_makefile_last(tmp_path: Path) -> None:
-    assert newfolder.missing_paths(tmp_path / "c", TREE) == IN_ORDER
+    assert vacancy.missing_paths(tmp_path / "c", TREE) == IN_ORDER
 
 
 @pytest.mark.parametrize(
@@ -138,7 +144,7 @@ def test_an_empty_folder_is_filled_and_stays_the_same_folder(here: Path, spelled
     here.chmod(0o2750)
     before = here.stat()
 
-    newfolder.create(Path(spelled.format(here)), TREE)
+    newfolder.make_folder(Path(spelled.format(here)), TREE)
 
     assert whole(here)
     assert (here.stat().st_ino, here.stat().st_mode) == (before.st_ino, before.st_mode)
@@ -147,7 +153,7 @@ def test_an_empty_folder_is_filled_and_stays_the_same_folder(here: Path, spelled
 
 
 def test_a_path_through_what_is_not_there_leads_where_it_says(tmp_path: Path) -> None:
-    newfolder.create(tmp_path / "missing/../c", TREE)
+    newfolder.make_folder(tmp_path / "missing/../c", TREE)
 
     assert whole(tmp_path / "c")
     assert entries(tmp_path) == ["c"]
@@ -164,7 +170,7 @@ def test_a_mount_point_is_filled(tmp_path: Path) -> None:
     if run("mount", "-t", "tmpfs", "tmpfs", str(tmp_path / "c")).returncode:
         pytest.skip("nothing can be mounted here")
     try:
-        newfolder.create(tmp_path / "c", TREE)
+        newfolder.make_folder(tmp_path / "c", TREE)
 
         assert whole(tmp_path / "c")
         assert (tmp_path / "c").is_mount()
@@ -174,7 +180,7 @@ def test_a_mount_point_is_filled(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("umask")
 def test_scripts_may_be_run_and_modes_follow_the_umask(tmp_path: Path) -> None:
-    newfolder.create(tmp_path / "c", TREE)
+    newfolder.make_folder(tmp_path / "c", TREE)
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "c").iterdir()}
     assert {name for name, mode in modes.items() if mode == 0o750} == {
@@ -200,7 +206,7 @@ def test_a_git_repository_is_no_obstacle_and_stays_as_it_is(tmp_path: Path, kind
         git.symlink_to("../elsewhere")
     before = {path: seen for path, seen in everything(target).items() if path.startswith(".git")}
 
-    newfolder.create(target, TREE)
+    newfolder.make_folder(target, TREE)
 
     assert {
         path: seen for path, seen in everything(target).items() if path.startswith(".git")
@@ -220,7 +226,8 @@ def test_a_folder_with_anything_else_in_it_is_refused_with_what_to_do_instead(
     assert said(target) == (
         f"`{target}` is not empty: nothing was written\n  `x\\n` is in the way\n\n"
         f"hint: `tls-scaffold -C '{target}' sync` updates or finishes a folder of ours, "
-        f"`tls-scaffold adopt '{target}'` takes over one made by hand, `tls-scaffold new DIRECTORY` makes another"
+        f"`tls-scaffold adopt '{target}'` takes over one made by hand, "
+        "`tls-scaffold new DIRECTORY` makes another"
     )
     assert everything(tmp_path) == before
 
@@ -237,7 +244,7 @@ def test_of_many_things_in_the_way_some_are_named(tmp_path: Path) -> None:
 def test_a_folder_that_is_whole_is_refused_also_to_the_run_that_would_make_the_same(
     tmp_path: Path,
 ) -> None:
-    newfolder.create(tmp_path, TREE)
+    newfolder.make_folder(tmp_path, TREE)
     before = everything(tmp_path)
 
     assert "is not empty: nothing was written\n  `Makefile` is in the way\n" in said(tmp_path)
@@ -253,8 +260,8 @@ def test_what_a_killed_run_has_put_in_place_is_finished(tmp_path: Path) -> None:
         (work / "config/req-of-other-words.json").write_text("{")
         before = everything(folder)
 
-        assert newfolder.missing_paths(folder, TREE) == IN_ORDER[count:]
-        assert newfolder.create(folder, TREE) == IN_ORDER[count:]
+        assert vacancy.missing_paths(folder, TREE) == IN_ORDER[count:]
+        assert newfolder.make_folder(folder, TREE) == IN_ORDER[count:]
 
         assert whole(folder)
         assert {
@@ -327,7 +334,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str, below: str) -> 
     before = everything(tmp_path)
 
     if kind == "broken link" and below:  # where it leads is made, as a parent
-        newfolder.create(target / "below", TREE)
+        newfolder.make_folder(target / "below", TREE)
         assert whole(tmp_path / "nowhere/below")
         return
     assert "` is not a directory: nothing was written\n" in said(Path(f"{target}{below}"))
@@ -335,7 +342,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str, below: str) -> 
 
 
 @pytest.mark.parametrize("failing", range(1, 6))
-@pytest.mark.parametrize("call", ["create_file", "hardlink_to"])
+@pytest.mark.parametrize("call", ["create", "hardlink_to"])
 @pytest.mark.parametrize(
     "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
 )
@@ -352,7 +359,7 @@ def test_what_fails_leaves_the_target_as_it_was(
     (tmp_path / "c").mkdir()
     put(tmp_path / "c", *(IN_ORDER[:1] if target == "half" else []))
     before = contents(tmp_path), entries(tmp_path), entries(tmp_path / "c")
-    where = newfolder if call == "create_file" else Path
+    where = newfolder if call == "create" else Path
     real, count = getattr(where, call), 0
 
     def fails(*words: object, **more: object) -> object:
@@ -364,14 +371,14 @@ def test_what_fails_leaves_the_target_as_it_was(
 
     monkeypatch.setattr(where, call, fails)
     if failing == 5 and target == "half":
-        newfolder.create(place, TREE)
+        newfolder.make_folder(place, TREE)
         assert whole(place)
         return
 
     with pytest.raises(
         ScaffoldError if isinstance(error, OSError) else KeyboardInterrupt
     ) as caught:
-        newfolder.create(place, TREE)
+        newfolder.make_folder(place, TREE)
 
     assert isinstance(
         error, KeyboardInterrupt
@@ -396,11 +403,11 @@ def test_what_was_changed_before_it_failed_stays(
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         flush(path)
 
-    flush = files.flush_directory
-    monkeypatch.setattr(newfolder, "flush_directory", full)
+    flush = files.flush_path
+    monkeypatch.setattr(newfolder, "flush_path", full)
 
     with pytest.raises(ScaffoldError, match="No space left"):
-        newfolder.create(tmp_path / "c", TREE)
+        newfolder.make_folder(tmp_path / "c", TREE)
 
     wanted = {
         "edited": {"tls-scaffold.json": b"mine"},
@@ -418,7 +425,7 @@ def test_what_comes_into_being_meanwhile_is_not_written_over(
     with pytest.raises(
         ScaffoldError, match="Makefile` has just come into being: it is not written over"
     ):
-        newfolder.create(tmp_path / "c", TREE)
+        newfolder.make_folder(tmp_path / "c", TREE)
 
     assert contents(tmp_path / "c") == {"Makefile": b"mine"}
 
@@ -438,7 +445,7 @@ def test_what_comes_into_being_at_the_last_moment_is_not_written_over(
     with pytest.raises(
         ScaffoldError, match="Makefile` has just come into being: it is not written over"
     ):
-        newfolder.create(tmp_path / "c", TREE)
+        newfolder.make_folder(tmp_path / "c", TREE)
 
     assert contents(tmp_path / "c") == {"Makefile": b"mine"}
 
@@ -447,7 +454,7 @@ def test_what_a_sync_puts_there_just_so_meanwhile_is_kept_whatever_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sync", lambda: put(tmp_path / "c", "tls-scaffold.json", "sign.sh"))
-    newfolder.create(tmp_path / "c", TREE)
+    newfolder.make_folder(tmp_path / "c", TREE)
     assert whole(tmp_path / "c")
 
     def fill_and_refuse() -> None:
@@ -458,7 +465,7 @@ def test_what_a_sync_puts_there_just_so_meanwhile_is_kept_whatever_fails(
     with pytest.raises(
         ScaffoldError, match="Makefile` has just come into being: it is not written over"
     ):
-        newfolder.create(tmp_path / "d", TREE)
+        newfolder.make_folder(tmp_path / "d", TREE)
     assert contents(tmp_path / "d") == {
         "Makefile": b"mine",
         "tls-scaffold.json": TREE["tls-scaffold.json"].encode(),
@@ -473,7 +480,7 @@ def test_a_disk_without_links_is_filled_too(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "hardlink_to", refuses)
-    newfolder.create(tmp_path, TREE)
+    newfolder.make_folder(tmp_path, TREE)
 
     assert whole(tmp_path)
 
@@ -492,7 +499,7 @@ def test_what_another_user_has_there_is_in_the_way(tmp_path: Path, path: str) ->
 
 def test_what_a_new_disk_has_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "lost+found").mkdir(0o700)
-    newfolder.create(tmp_path, TREE)
+    newfolder.make_folder(tmp_path, TREE)
 
     assert entries(tmp_path / "lost+found") == []
     (tmp_path / "lost+found").rmdir()
@@ -505,7 +512,7 @@ def test_a_place_that_can_not_be_written_is_an_error_of_the_disk(unprivileged: P
 
     for target in (unprivileged / "c", unprivileged / "d", unprivileged / "d/e"):
         with pytest.raises(ScaffoldError, match="Permission denied"):
-            newfolder.create(target, TREE)
+            newfolder.make_folder(target, TREE)
 
     assert contents(unprivileged) == {}
     assert entries(unprivileged) == ["c"]
@@ -513,7 +520,7 @@ def test_a_place_that_can_not_be_written_is_an_error_of_the_disk(unprivileged: P
 
 @pytest.mark.parametrize("name", ["[x]*?", "a b", "-n", "ü\n", "x" * 255])
 def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
-    newfolder.create(tmp_path / name, TREE)
+    newfolder.make_folder(tmp_path / name, TREE)
 
     assert whole(tmp_path / name)
     assert entries(tmp_path) == [name]
@@ -545,7 +552,7 @@ def test_nothing_that_stands_beside_the_target_is_touched(tmp_path: Path, name: 
     siblings(tmp_path, target)
     before = everything(tmp_path)
 
-    newfolder.create(target, TREE)
+    newfolder.make_folder(target, TREE)
 
     after = everything(tmp_path)
     assert {path: seen for path, seen in after.items() if path.partition("/")[0] != name} == before
@@ -608,7 +615,7 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
             for name in ("same", "other", "sync", "edited")
         }
 
-        # With the same words it is finished, unless it was whole: then nothing is touched, as nowhere in use.
+        # With the same words it is finished, unless it was whole: then nothing is touched.
         before = everything(copies["same"])
         again = run(OURS, "new", str(copies["same"]), *WORDS).returncode
         assert again == int(seen == wanted), at
@@ -616,7 +623,7 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
             everything(copies["same"]) == before if again else contents(copies["same"]) == wanted
         ), at
 
-        # With others nothing of it is written over; where nothing was in place, they are what is made.
+        # With others nothing of it is written over; where nothing was in place, they are made.
         before = everything(copies["other"])
         again = run(OURS, "new", str(copies["other"]), *OTHER).returncode
         assert again == int(bool(seen)), at
@@ -626,7 +633,7 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
             else contents(copies["other"]) == contents(other)
         ), at
 
-        # From the inventory on, `sync` finishes it; until then it tells that this is no folder of ours.
+        # From the inventory on, `sync` finishes it; until then this is no folder of ours.
         kept(copies["sync"], "sync", code=int("tls-scaffold.json" not in seen))
         assert contents(copies["sync"]) == wanted or "tls-scaffold.json" not in seen, at
 

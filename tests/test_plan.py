@@ -44,14 +44,14 @@ def test_a_plan_takes_more_and_says_it_in_the_order_of_the_files() -> None:
 
 
 def test_a_plan_is_done_when_there_is_nothing_to_do_but_to_note_it() -> None:
-    assert (bool(Plan()), Plan().done) == (False, True)
-    assert (bool(Plan(ca="ssl/ca")), Plan(ca="ssl/ca").done) == (True, False)
+    assert (bool(Plan()), Plan().is_done) == (False, True)
+    assert (bool(Plan(ca="ssl/ca")), Plan(ca="ssl/ca").is_done) == (True, False)
     noted = Plan(SHELF, (Step(RECORD, "1", "2"),))
-    assert (bool(noted), noted.done) == (True, True)
+    assert (bool(noted), noted.is_done) == (True, True)
     others = (
         Plan(steps=(Step("a", None, "1"),)),
         Plan(moves=("m",)),
         Plan(notes=(Note("conflict", "a"),)),
     )
-    assert [plan.done for plan in others] == [False] * 3
-    assert not Plan(notes=(Note("kept", "a"),)).without_record().done
+    assert [plan.is_done for plan in others] == [False] * 3
+    assert not Plan(notes=(Note("kept", "a"),)).without_record().is_done

@@ -1,4 +1,7 @@
-"""What looks like a killed run's, but came with a clone or a pull: nothing of it takes the place of the CA."""
+"""What looks like a killed run's, but came with a clone or a pull.
+
+Nothing of it takes the place of the CA.
+"""
 
 import hashlib
 import shutil
@@ -38,7 +41,10 @@ def plant(path: Path, certs: Path, of: str) -> None:
 
 
 def refused(path: Path, command: str, words: str) -> None:
-    """Run a command: it must refuse in these words and leave every file of the folder and beside it as it is."""
+    """Run a command: it must refuse in these words.
+
+    It leaves every file of the folder and beside it as it is.
+    """
     before = contents(path.parent)
     done = run(*FINISHING[command](path))
     assert done.returncode != 0

@@ -1,4 +1,7 @@
-"""What is read back from `.tls-scaffold/` is data from outside: refused by name, and nothing done, beyond its right."""
+"""What is read back from `.tls-scaffold/` is data from outside.
+
+Beyond its right it is refused by name, and nothing is done.
+"""
 
 import json
 import os
@@ -24,6 +27,7 @@ from tls_scaffold.keeping.plan import Plan
 
 JOURNAL, ADOPTED = ".tls-scaffold/pending.json", ".tls-scaffold/adopted.json"
 STATE_FILES = (JOURNAL, RECORD, ADOPTED)
+RULES = ".tls-scaffold/.gitignore"
 SHELF = "archive/20260131T235959Z"
 NASTY = (
     *(
@@ -121,7 +125,7 @@ def refused(folder: Path, *words: str) -> str:
 
 @pytest.fixture
 def surrounded(signed: Factory, tmp_path: Path) -> Path:
-    """Return a signed folder with a git repository, a team's own files and files of others beside it."""
+    """Return a signed folder with a git repository, a team's own files and others beside it."""
     path = signed("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
     others = (
         "../outside.json",
@@ -548,8 +552,8 @@ def test_a_team_s_json_is_no_request_whatever_the_record_or_the_inventory_say(
     for words in (["sync"], ["sync", "--reset", "package.json"], ["sync", "--dry-run"]):
         said = refused(surrounded, *words)
         assert (
-            "nothing is written over what is no request\n  `package.json` does not look like a request"
-            in said
+            "nothing is written over what is no request\n"
+            "  `package.json` does not look like a request" in said
         )
     (surrounded / RECORD).unlink()
     refused(surrounded, "sync")
@@ -782,7 +786,7 @@ def test_git_ignores_the_journal_and_working_files(folder: Factory, tmp_path: Pa
 
 
 def journal_of(folder: Path, *words: str) -> bytes:
-    """Run a command that ends when its journal is written, as if it were killed; returns the journal."""
+    """Run a command that ends when its journal is written, as if killed; return the journal."""
 
     def ended(_folder: Path, _plan: Plan) -> Plan:
         raise KeyboardInterrupt
@@ -822,7 +826,7 @@ def handmade(tmp_path: Path, name: str) -> Path:
 
 
 def edited(path: Path) -> Path:
-    """Edit a folder by hand, so that a command has to merge, to keep a copy and to put ours beside."""
+    """Edit a folder by hand, so that a command has to merge, keep a copy and put ours beside."""
     edit(path / "Makefile", "req-calico certs/calico.pem: ", "req-calico certs/calico.pem:  ")
     edit(
         path / "config/req-calico.json",
@@ -866,7 +870,7 @@ REAL: dict[str, Callable[[Factory, Path], Iterator[object]]] = {
 def test_what_a_killed_command_wrote_down_is_finished(
     signed: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    monkeypatch.setattr("tls_scaffold.disk.folder.shelf", lambda _: SHELF)
+    monkeypatch.setattr("tls_scaffold.keeping.update.new_shelf", lambda _: SHELF)
     path, *words = REAL[case](signed, tmp_path)
     assert isinstance(path, Path)
     expected = Path(shutil.copytree(path, tmp_path / "expected", symlinks=True))
@@ -940,7 +944,14 @@ RECORDED = st.lists(st.tuples(PATHS | st.just("req-x"), VALUES).map("\t".join), 
 HOSTILE = st.fixed_dictionaries(
     {}, optional={JOURNAL: journals(PATHS), RECORD: RECORDED, ADOPTED: notes_of_adopt(PATHS)}
 )
-OUR_OWN = {*RENDERED, *STATE_FILES, "config/req-csr.json", "config/req-calico.json", "m.json"}
+OUR_OWN = {
+    *RENDERED,
+    *STATE_FILES,
+    RULES,
+    "config/req-csr.json",
+    "config/req-calico.json",
+    "m.json",
+}
 
 
 def of_others(folder: Path) -> dict[str, bytes | str]:

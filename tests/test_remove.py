@@ -181,8 +181,8 @@ def test_bundles_of_what_is_removed_go_to_the_archive_with_their_keys(signed: Fa
     said = kept(path, "remove", "calico").stderr
 
     assert (
-        "warning: etcd keeps the user `calico` and its rights until `etcdctl user delete -- calico`\n"
-        in said
+        "warning: etcd keeps the user `calico` and its rights "
+        "until `etcdctl user delete -- calico`\n" in said
     )
     assert [each.name for each in (path / "dist").iterdir()] == [".gitignore"]
     [archived] = (path / "archive").glob("2*")

@@ -8,7 +8,7 @@ import pytest
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.listed import Member, User
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.keeping.record import Record, parsed
+from tls_scaffold.keeping.record import Record, parse_record
 from tls_scaffold.makefiles.componentlines import component_line
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import compact, last_render, sum_of
@@ -36,7 +36,7 @@ def test_a_record_is_small_and_has_an_entry_a_line() -> None:
 
 def test_what_was_recorded_is_read_back() -> None:
     tree = template.render(INVENTORY)
-    record = parsed(last_render(tree), "")
+    record = parse_record(last_render(tree), "")
     assert record.components == {
         ("m", "certs/m"),
         ("alice", "certs/alice"),
@@ -49,10 +49,10 @@ def test_what_was_recorded_is_read_back() -> None:
 
 def test_where_git_left_conflict_markers_both_sides_count() -> None:
     sides = f"sign.sh\t{SUM}\n", f"sign.sh\t{sum_of('x')}\nconfig/x.json\t{REQUEST}\n"
-    record = parsed(f"<<<<<<< HEAD\n{sides[0]}=======\n{sides[1]}>>>>>>> other\n", "")
+    record = parse_record(f"<<<<<<< HEAD\n{sides[0]}=======\n{sides[1]}>>>>>>> other\n", "")
     assert (
         record
-        == parsed("".join(sides), "")
+        == parse_record("".join(sides), "")
         == Record({"sign.sh": [SUM, sum_of("x")]}, record.documents)
     )
     assert list(record.documents) == ["config/x.json"]
@@ -81,7 +81,7 @@ def test_where_git_left_conflict_markers_both_sides_count() -> None:
     ],
 )
 def test_a_damaged_record_is_a_lost_one(text: str) -> None:
-    assert not parsed(f"rbac.sh\t{SUM}\n{text}\n" if text else "", "")
+    assert not parse_record(f"rbac.sh\t{SUM}\n{text}\n" if text else "", "")
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_a_damaged_record_is_a_lost_one(text: str) -> None:
 )
 def test_what_no_render_can_have_had_is_refused(entry: str) -> None:
     with pytest.raises(ScaffoldError, match="names what is never rendered, and nothing was done"):
-        parsed(f"rbac.sh\t{SUM}\n{entry}\n", str(Path("record")))
+        parse_record(f"rbac.sh\t{SUM}\n{entry}\n", str(Path("record")))

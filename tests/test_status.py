@@ -25,7 +25,7 @@ from tls_scaffold.commands import status as command
 from tls_scaffold.commands.check import check
 from tls_scaffold.commands.status import Report, status
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import LARGEST
+from tls_scaffold.paths import LARGEST_FILE
 from tls_scaffold.state import reading
 from tls_scaffold.state.contents import read
 from tls_scaffold.state.entries import judged
@@ -354,7 +354,7 @@ def test_a_file_that_is_larger_than_any_of_a_folder_is_no_certificate(
     small: Callable[..., Path],
 ) -> None:
     folder = small("alice")
-    os.truncate(folder / "certs/alice.pem", LARGEST + 1)
+    os.truncate(folder / "certs/alice.pem", LARGEST_FILE + 1)
     assert states(folder)["alice"] == (
         "missing",
         ("missing: `certs/alice.pem` is larger than 64 MiB",),

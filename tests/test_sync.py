@@ -18,6 +18,7 @@ from tls_scaffold.inventory.values import VERSION
 from tls_scaffold.keeping import journal, update
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.plan import Note, Plan, Step
+from tls_scaffold.paths import PENDING
 
 GUIDE = """\
 \t$(CFSSL) gencert \\
@@ -50,7 +51,7 @@ GENERATED = {
 EDITS = {"Makefile": MAKEFILE, **DATA, **GENERATED}
 
 
-# Where each is changed on both sides: what was rendered, what is rendered now, what a user made of it.
+# Where each is changed on both sides: what was rendered, what is rendered now, what a user made.
 CLASHES = {
     "config/ca-config.json": ('"expiry": "1h"', '"expiry": "8760h"', '"expiry": "4380h"'),
     "config/ca-csr.json": ('"1h"', '"87600h"', '"43800h"'),
@@ -287,7 +288,10 @@ def test_every_file_changed_on_both_sides_in_one_place_is_left_with_ours_beside_
     yours = (path / name).read_bytes()
     for _ in range(2):
         done = kept(path, "sync", code=1)
-        conflict = f"conflict {name}: both you and tls-scaffold changed the same value; ours is in {name}.new"
+        conflict = (
+            f"conflict {name}: both you and tls-scaffold changed the same value; "
+            f"ours is in {name}.new"
+        )
         assert conflict in done.stderr.splitlines()
         assert (path / name).read_bytes() == yours
         assert (path / f"{name}.new").read_bytes() == ours
@@ -601,9 +605,9 @@ def test_what_a_killed_command_had_decided_is_done_by_the_same_command_but_not_b
     kept(expected, "add", "--users", "zed")
     old = intake.load(path)
     new = intake.of_data(intake.extended(old.document(), {"users": ["zed"]}))
-    plan = update.preview(path, Change(old, new))
+    plan = update.plan_change(path, Change(old, new))
     entry = journal.Entry(("add", json.dumps({"users": ["zed"]})), plan)
-    (path / journal.FILE).write_text(json.dumps(asdict(entry)), encoding="utf-8")
+    (path / PENDING).write_text(json.dumps(asdict(entry)), encoding="utf-8")
     for words in (
         ["sync", "--dry-run"],
         ["sync", "--check"],
@@ -642,8 +646,8 @@ def test_a_sync_that_finishes_a_killed_one_also_follows_what_was_edited_since(
     path, expected = folder(), folder(name="expected")
     change(path, expiry="4380h")
     now = intake.load(path)
-    entry = journal.Entry(("sync",), update.preview(path, Change(now, now)))
-    (path / journal.FILE).write_text(json.dumps(asdict(entry)), encoding="utf-8")
+    entry = journal.Entry(("sync",), update.plan_change(path, Change(now, now)))
+    (path / PENDING).write_text(json.dumps(asdict(entry)), encoding="utf-8")
     for each in (path, expected):
         change(each, expiry="2190h")
     assert kept(path, "sync") == kept(expected, "sync")

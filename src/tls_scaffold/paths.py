@@ -1,19 +1,32 @@
 """What a folder's own files are called, as in etcd's hack/tls-setup, and how large one may be."""
 
+# What `cfssljson -bare OUTPUT` puts behind an output: a certificate's three files.
+CERTIFICATE_ENDING = ".pem"
+KEY_ENDING = "-key.pem"
+CSR_ENDING = ".csr"
+ENDINGS = (CERTIFICATE_ENDING, KEY_ENDING, CSR_ENDING)
+
 CERTS = "certs"
-CA = f"{CERTS}/ca.pem"
+CA_OUTPUT = f"{CERTS}/ca"
+CA = f"{CA_OUTPUT}{CERTIFICATE_ENDING}"
+CA_KEY = f"{CA_OUTPUT}{KEY_ENDING}"
 TRUST = f"{CERTS}/trust.pem"
-CA_KEY = f"{CERTS}/ca-key.pem"
+# A CA, or all certificates with a new one: decided on, and on the way to their places.
+NEW_SET = f"{CERTS}/.new"
 ISSUED = "issued"
 CA_REQUEST = "config/ca-csr.json"
 CONFIG = "config/ca-config.json"
 ARCHIVE = "archive"
 STATE = ".tls-scaffold"
+PENDING = f"{STATE}/pending.json"
+ADOPTED = f"{STATE}/adopted.json"
 RULES = "tls-scaffold.mk"
+# What is replaced whole, whatever was done to it.
 GENERATED = (RULES, "sign.sh", "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile")
-"""What is replaced whole, whatever was done to it."""
+# What is replaced as long as its first line says that tls-scaffold made it.
 OURS_IF_SAID = ("README.md", ".gitignore")
-"""What is replaced as long as its first line says that tls-scaffold made it."""
-LARGEST = (
-    64 * 1024 * 1024
-)  # bytes of a file, read or written; 10,000 users with the longest names need 11 MB
+
+MIB = 1024 * 1024
+# Bytes of a file, read or written: no giant is loaded, and none is made that no command reads. An
+# inventory of 10,000 users with the longest names there are makes files of up to 11 MiB.
+LARGEST_FILE = 64 * MIB

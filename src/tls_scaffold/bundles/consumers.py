@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tls_scaffold.bundles import calico, members
 from tls_scaffold.bundles.settings import Paths, Pems, joined, lines
 from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.paths import KEY_ENDING
 
 HOMES = {"kube-apiserver": "/etc/kubernetes/pki/etcd", "calico": "/etc/calico/certs"}
 
@@ -27,7 +28,7 @@ def files(
         for each in parts(inventory, component)
         for ending, text in (
             (".pem", pems[each.name].certificate),
-            ("-key.pem", pems[each.name].key),
+            (KEY_ENDING, pems[each.name].key),
         )
     }
     own = pems[component.name]

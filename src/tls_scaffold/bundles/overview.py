@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tls_scaffold.inventory.rbac import consumers
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import TRUST
+from tls_scaffold.paths import KEY_ENDING, TRUST
 
 # etcd's transport.TLSInfo reads certificate and key at every handshake, for clients too, the trusted CAs at the start.
 # `sign.sh` prints such a text after it has signed, so none has a `|`.
@@ -57,7 +57,7 @@ def _row(component: Component, takes: str, reader: str) -> Row:
 
 
 def _flags(server: Component, side: str) -> str:
-    return f"--{side}cert-file={server.output}.pem --{side}key-file={server.output}-key.pem"
+    return f"--{side}cert-file={server.output}.pem --{side}key-file={server.output}{KEY_ENDING}"
 
 
 def _client_settings(user: Component, preset: str) -> str:
@@ -67,7 +67,7 @@ def _client_settings(user: Component, preset: str) -> str:
         names = ("ETCD_CA_CERT_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE")
     else:
         names = ("ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
-    paths = (TRUST, f"{user.output}.pem", f"{user.output}-key.pem")
+    paths = (TRUST, f"{user.output}.pem", f"{user.output}{KEY_ENDING}")
     return " ".join(f"{name}={path}" for name, path in zip(names, paths, strict=True))
 
 

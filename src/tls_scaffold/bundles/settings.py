@@ -7,6 +7,7 @@ from typing import Any
 
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.paths import KEY_ENDING
 
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+\[\]-]+", re.ASCII)
 DIST = "dist"
@@ -51,7 +52,7 @@ class Paths:
     @property
     def key(self) -> str:
         """The key of that certificate."""
-        return self(f"{self.name}-key.pem")
+        return self(f"{self.name}{KEY_ENDING}")
 
 
 def joined(inventory: Inventory) -> str:

@@ -14,7 +14,7 @@ from tls_scaffold.disk.plainfiles import names, text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.keeping import record
+from tls_scaffold.keeping.record import read_record
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CA_REQUEST, CONFIG
@@ -120,7 +120,7 @@ class _Looker:
 def _last_rendered(folder: Path) -> set[tuple[str, str]]:
     """Return name and output of each component of the last render; none if its record can't be read."""
     try:
-        return record.read(folder).components
+        return read_record(folder).components
     except ScaffoldError:
         return set()
 

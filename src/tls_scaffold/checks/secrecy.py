@@ -12,10 +12,10 @@ from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE
+from tls_scaffold.paths import ARCHIVE, KEY_ENDING
 from tls_scaffold.signing import certificates, pemfiles
 
-KEYS = "*-key.pem"
+KEYS = f"*{KEY_ENDING}"
 IGNORE = "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and `archive/`"
 NOT_IGNORED = ("--others", "--exclude-standard")
 OTHERS = 0o077
@@ -35,7 +35,7 @@ class SecretKeys(Rule):
         for directory in _directories(view):
             for path in _names(view.folder, directory, ""):
                 mode = _mode(view.folder / path)
-                if mode & OTHERS and (path.endswith("-key.pem") or _holds_key(view.folder, path)):
+                if mode & OTHERS and (path.endswith(KEY_ENDING) or _holds_key(view.folder, path)):
                     yield path, f"its mode is {mode:04o}, wider than 0600"
 
 
@@ -88,7 +88,7 @@ class IgnoredKeys(Rule):
         for path in _listed_by_git(
             view.folder, [*_private_folders(view), KEYS, *keys], *NOT_IGNORED
         ):
-            is_key = path in keys or path.endswith("-key.pem") or _holds_key(view.folder, path)
+            is_key = path in keys or path.endswith(KEY_ENDING) or _holds_key(view.folder, path)
             if is_key or path.startswith(f"{DIST}/"):
                 yield path, "git does not ignore it"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tls_scaffold.cli.keeping import dry_run_option, tell
+from tls_scaffold.cli.keeping import dry_run_option, tell_plan
 from tls_scaffold.cli.options import components, given
 from tls_scaffold.cli.terminal import warn
 
@@ -29,4 +29,4 @@ def add(folder: Path, /, *, dry_run: bool, **words: Any) -> None:
     plan = command.add(folder, chosen, dry_run=dry_run)
     for warning in command.warnings(folder, before):
         warn(warning)
-    tell(plan, dry_run=dry_run)
+    tell_plan(plan, dry_run=dry_run)

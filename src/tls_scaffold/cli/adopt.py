@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.keeping import dry_run_option, tell
+from tls_scaffold.cli.keeping import dry_run_option, tell_plan
 from tls_scaffold.cli.terminal import talk
 
 
@@ -15,11 +15,12 @@ from tls_scaffold.cli.terminal import talk
 def adopt(folder: Path, /, directory: Path, *, dry_run: bool) -> None:
     """Take over a folder that was made by hand.
 
-    DIRECTORY is the current one if left out. Reads its requests, asks make what its Makefile signs, and writes
-    a tls-scaffold.json that describes it; `tls-scaffold sync --dry-run` then shows what `sync` would change.
+    DIRECTORY is the current one if left out. Reads its requests, asks make what its Makefile signs,
+    and writes a tls-scaffold.json that describes it; `tls-scaffold sync --dry-run` then shows what
+    `sync` would change.
     """
     from tls_scaffold.commands import adopt as command
 
-    tell(command.adopt(folder / directory, dry_run=dry_run), dry_run=dry_run)
+    tell_plan(command.adopt(folder / directory, dry_run=dry_run), dry_run=dry_run)
     if not dry_run:
         talk("next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change")

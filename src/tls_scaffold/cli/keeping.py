@@ -14,26 +14,32 @@ if TYPE_CHECKING:
 
 LOST = "edited or out of date, which nobody can tell without the record of the last render"
 SETTLE = "take what you want from each `FILE.new` into `FILE`, then delete `FILE.new`"
-BELONGS = dict.fromkeys(("tls-scaffold.mk", "sign.sh"), "Makefile") | dict.fromkeys(
-    ("rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile"), "tls-scaffold.json"
-)
+# Where an edit belongs that somebody has made in a file that is replaced whole.
+HOMES = {
+    "tls-scaffold.mk": "Makefile",
+    "sign.sh": "Makefile",
+    "rbac.sh": "tls-scaffold.json",
+    "rbac.tsv": "tls-scaffold.json",
+    "COMPONENTS.md": "tls-scaffold.json",
+    "Procfile": "tls-scaffold.json",
+}
 dry_run_option = option(
     "--dry-run", is_flag=True, help="Show what would change as a unified diff, write nothing"
 )
 
 
-def tell(plan: "Plan", *, dry_run: bool) -> None:
-    """Print a line for each file that was written, kept or could not be merged; a conflict ends with exit code 1.
+def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
+    """Print a line for each file that was written, kept or could not be merged.
 
-    With `dry_run` it is the diff of what would change, on stdout.
+    A conflict ends with exit code 1. With `dry_run` it is the diff of what would change, on stdout.
     """
     if dry_run:
-        from tls_scaffold.keeping.patch import unified
+        from tls_scaffold.keeping.patch import unified_diff
 
-        give(unified(plan))
+        give(unified_diff(plan))
         return
     for note in plan.notes:
-        talk(visible(line(note, plan.shelf)))
+        talk(visible(note_line(note, plan.shelf)))
     for cn in plan.forgotten:
         again = f"etcdctl user delete -- {shlex.quote(cn)}"
         warn(f"etcd keeps the user `{cn}` and its rights until `{again}`")
@@ -42,20 +48,21 @@ def tell(plan: "Plan", *, dry_run: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def line(note: "Note", shelf: str) -> str:
+def note_line(note: "Note", shelf: str) -> str:
     """Return what is said about one file."""
-    words = {"unsure": "kept", "absent": "left"}
-    home = BELONGS.get(
-        note.path, "a file of another name, or keep the file and take its first line out"
-    )
-    more = {
-        "replaced": f": it was edited, what it was is in {shelf}; edits belong in {home}",
-        "kept": ": edited by hand",
-        "unsure": f": {LOST}; `tls-scaffold sync --reset {note.path}` takes ours",
-        "left": ": was there before",
-        "absent": f" out: deleted by hand; `tls-scaffold sync --reset {note.path}` brings it back",
-        "merged": ": with what was edited by hand",
-        "archived": f" in {shelf}",
-        "conflict": f": both you and tls-scaffold changed the same value; ours is in {note.path}.new",
+    path, verb = note.path, note.verb
+    home = HOMES.get(path, "a file of another name, or keep the file and take its first line out")
+    reset = f"`tls-scaffold sync --reset {path}`"
+    lines = {
+        "replaced": f"replaced {path}: it was edited, what it was is in {shelf}; "
+        f"edits belong in {home}",
+        "kept": f"kept {path}: edited by hand",
+        "unsure": f"kept {path}: {LOST}; {reset} takes ours",
+        "left": f"left {path}: was there before",
+        "absent": f"left {path} out: deleted by hand; {reset} brings it back",
+        "merged": f"merged {path}: with what was edited by hand",
+        "archived": f"archived {path} in {shelf}",
+        "conflict": f"conflict {path}: both you and tls-scaffold changed the same value; "
+        f"ours is in {path}.new",
     }
-    return f"{words.get(note.verb, note.verb)} {note.path}{more.get(note.verb, '')}"
+    return lines.get(verb, f"{verb} {path}")

@@ -108,7 +108,8 @@ def _summary(made: "Made") -> str:
     counts = ((inventory.members, "member"), (inventory.proxies, "prox"), (inventory.users, "user"))
     parts = ", ".join(f"{len(listed)} {_plural(word, len(listed))}" for listed, word in counts)
     target = str(made.target)
-    return f"made: requests and a Makefile for a CA, {parts}\nwhere: {target}\nnext: make -C {_quoted(target)}"
+    made_parts = f"made: requests and a Makefile for a CA, {parts}"
+    return f"{made_parts}\nwhere: {target}\nnext: make -C {_quoted(target)}"
 
 
 def _plural(word: str, count: int) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.keeping import dry_run_option, tell
+from tls_scaffold.cli.keeping import dry_run_option, tell_plan
 
 
 @click.command()
@@ -14,8 +14,9 @@ from tls_scaffold.cli.keeping import dry_run_option, tell
 def remove(folder: Path, /, names: tuple[str, ...], *, dry_run: bool) -> None:
     """Take components out of the folder.
 
-    Their certificates and keys, and requests that were edited by hand, go to archive/ and are never deleted.
+    Their certificates and keys, and requests that were edited by hand, go to archive/ and are never
+    deleted.
     """
     from tls_scaffold.commands import remove as command
 
-    tell(command.remove(folder, names, dry_run=dry_run), dry_run=dry_run)
+    tell_plan(command.remove(folder, names, dry_run=dry_run), dry_run=dry_run)

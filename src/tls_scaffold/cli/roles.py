@@ -19,17 +19,14 @@ def roles(*, as_json: bool) -> None:
 
     A user of a preset's name takes that preset; `--role NAME=PRESET` gives it to another one.
     """
-    from tls_scaffold.commands import roles as command
+    from tls_scaffold.inventory.presets import PRESETS
 
-    presets = command.roles()
     if as_json:
-        give_json(
-            json.dumps([_document(preset) for preset in presets], indent=2, ensure_ascii=False)
-            + "\n"
-        )
-    else:
-        for number, preset in enumerate(presets):
-            say("\n" * bool(number), Styled(preset.name), _text(preset))
+        documents = [_document(preset) for preset in PRESETS]
+        give_json(json.dumps(documents, indent=2, ensure_ascii=False) + "\n")
+        return
+    for number, preset in enumerate(PRESETS):
+        say("\n" if number else "", Styled(preset.name), _text(preset))
 
 
 def _document(preset: "Preset") -> dict[str, Any]:

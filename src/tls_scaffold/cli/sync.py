@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, line, tell
+from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_plan
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import talk
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.words import visible
 
 CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` makes them"
@@ -23,31 +24,33 @@ CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` m
     "--reset",
     metavar="FILE",
     multiple=True,
-    help="Put a file back as it is rendered, whatever was done to it (what it was goes to archive/)",
+    help="Put a file back as it is rendered, whatever was done to it "
+    "(what it was goes to archive/)",
 )
 @click.pass_obj
 def sync(folder: Path, /, *, dry_run: bool, check: bool, reset: tuple[str, ...]) -> None:
     """Make the folder follow tls-scaffold.json.
 
-    For after that file was edited, two branches were merged, or tls-scaffold was upgraded. Of the Makefile only the
-    lines of components are touched, what is generated is replaced, and what was edited in config/ stays; where
-    both sides changed the same value there, your file stays and ours is written beside it as FILE.new.
+    For after that file was edited, two branches were merged, or tls-scaffold was upgraded. Of the
+    Makefile only the lines of components are touched, what is generated is replaced, and what was
+    edited in config/ stays; where both sides changed the same value there, your file stays and ours
+    is written beside it as FILE.new.
     """
     from tls_scaffold.commands import sync as command
-    from tls_scaffold.errors import ScaffoldError
 
     plan = command.sync(folder, reset=reset, dry_run=dry_run or check)
-    if not check or dry_run:
-        tell(plan, dry_run=dry_run)
-    elif check:
+    if dry_run or not check:
+        tell_plan(plan, dry_run=dry_run)
+    else:
         for note in plan.notes:
             if note.verb == "kept":
-                talk(visible(line(note, plan.shelf)))
-    if check and not plan.done:
+                talk(visible(note_line(note, plan.shelf)))
+    if check and not plan.is_done:
+        paths = [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
+        conflicts = [f"{path}: both sides changed it" for path in plan.conflicts]
+        unsure = [f"{path}: {LOST}" for path in plan.unsure]
         raise ScaffoldError(
             f"`{folder}` does not follow its inventory",
-            [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
-            + [f"{path}: both sides changed it" for path in plan.conflicts]
-            + [f"{path}: {LOST}" for path in plan.unsure],
+            [*paths, *conflicts, *unsure],
             SETTLE if plan.conflicts else CHANGE,
         )

@@ -7,25 +7,24 @@ from typing import Any
 
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.listed import User
-from tls_scaffold.keeping import update
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.plan import Plan
+from tls_scaffold.keeping.update import change_folder
 
 
 def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Plan:
-    """Add the components that `words` name, as `new` takes them; with `dry_run` only return what would be done.
+    """Add the components that `words` name, as `new` takes them.
 
-    Raises ScaffoldError with every problem of the inventory that would come of it.
+    With `dry_run` only return what would be done. Raises ScaffoldError with every problem of the
+    inventory that would come of it.
     """
 
-    def change() -> Change:
+    def read_change() -> Change:
         old = intake.load(folder)
         return Change(old, intake.of_data(intake.extended(old.document(), words)))
 
     command = ("add", json.dumps(words, sort_keys=True))
-    return (
-        update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
-    )
+    return change_folder(folder, command, read_change, dry_run=dry_run)
 
 
 def users(folder: Path) -> tuple[User, ...]:
@@ -34,6 +33,6 @@ def users(folder: Path) -> tuple[User, ...]:
 
 
 def warnings(folder: Path, before: tuple[User, ...]) -> list[str]:
-    """Return what is allowed but seldom meant of the users that are new since `before`, one line each."""
+    """Return what is allowed but seldom meant of the users that are new since `before`."""
     known = set(before)
     return rbac.warnings(user for user in users(folder) if user not in known)

@@ -1,21 +1,25 @@
 """`tls-scaffold adopt`: a folder made by hand gets an inventory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tls_scaffold.disk import folder as files
+from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.obstacles import check_folder
+from tls_scaffold.disk.plainfiles import own_text, own_texts
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.keeping import handmade, journal, record, trialsync
-from tls_scaffold.keeping.adoption import Adopted, adopted
-from tls_scaffold.keeping.adoptionnote import FILE as ADOPTED
+from tls_scaffold.keeping import journal
+from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, note_problems
+from tls_scaffold.keeping.handmade import merge_base
 from tls_scaffold.keeping.plan import Plan, Step
+from tls_scaffold.keeping.record import record_of_entries
+from tls_scaffold.keeping.trialsync import check_first_sync
 from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
-from tls_scaffold.paths import RULES
+from tls_scaffold.paths import ADOPTED, RULES
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
@@ -29,38 +33,49 @@ from tls_scaffold.rendering.documents import (
 COMMAND = ("adopt",)
 SCRIPTS = (RULES, "sign.sh", "rbac.sh", "rbac.tsv")
 CHANGE_FIRST = (
-    "change what is told in the Makefile and the requests, then adopt: certificates lie below the folder, "
-    "and users, members and the CA have CNs of their own"
+    "change what is told in the Makefile and the requests, then adopt: "
+    "certificates lie below the folder, and users, members and the CA have CNs of their own"
 )
 
 
 def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
-    """Describe a folder made by hand in a new `tls-scaffold.json`, and note what was understood of it.
+    """Describe a folder made by hand in a new `tls-scaffold.json`.
 
-    No other file is changed, and with `dry_run` none at all. Raises ScaffoldError with everything that is
-    not understood, and then nothing is written.
+    What was understood of it is noted for the first `sync`. No other file is changed, and with
+    `dry_run` none at all. Raises ScaffoldError with everything that is not understood, and then
+    nothing is written.
     """
+    check_folder(folder)
+    plan = Plan()
+    if dry_run or not journal.has_pending(folder):
+        plan = _plan(folder)
     if dry_run:
-        _check(folder)
-        return Plan().with_more(_steps(folder))
-    files.check(folder)
-    with files.lock(folder):
-        left = journal.finish(folder)
-        if left and left.command == COMMAND:
-            return left.plan
-        _check(folder)
-        return journal.carry_out(folder, journal.Entry(COMMAND, Plan().with_more(_steps(folder))))
+        return plan
+    # All that can be refused is refused before the lock, which makes `archive/` in the folder.
+    if plan:
+        journal.check_plan(folder, journal.Entry(COMMAND, plan))
+    with lock(folder):
+        pending = journal.finish_pending(folder)
+        if pending and pending.command == COMMAND:
+            return pending.plan
+        # Another run may have ended meanwhile, or have left its work half done.
+        if not plan or (folder / FILE).exists():
+            plan = _plan(folder)
+        return journal.carry_out(folder, journal.Entry(COMMAND, plan))
 
 
-def _check(folder: Path) -> None:
-    files.check(folder)
+def _plan(folder: Path) -> Plan:
+    _check_is_handmade(folder)
+    return Plan().with_more(_steps(folder))
+
+
+def _check_is_handmade(folder: Path) -> None:
     if (folder / FILE).exists():
         raise ScaffoldError(
             f"`{folder / FILE}` exists: the folder has its inventory", hint="`tls-scaffold sync`"
         )
-    there = {
-        entry.name for entry in folder.iterdir()
-    }  # `exists` finds `Makefile` itself where names have no case
+    # `exists` finds `Makefile` itself where names have no case.
+    there = {entry.name for entry in folder.iterdir()}
     others = [name for name in gnumake.READ_FIRST if name in there]
     if others:
         raise ScaffoldError(
@@ -70,80 +85,81 @@ def _check(folder: Path) -> None:
         raise ScaffoldError(
             f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder"
         )
-    if f"include {RULES}" in (files.own_text(folder, MAKEFILE) or ""):
-        hint = "put `tls-scaffold.json` back, or make one with `tls-scaffold new` in another folder and copy it"
+    if f"include {RULES}" in (own_text(folder, MAKEFILE) or ""):
         raise ScaffoldError(
-            f"`{folder}` has a Makefile of ours, but its inventory is missing", hint=hint
+            f"`{folder}` has a Makefile of ours, but its inventory is missing",
+            hint="put `tls-scaffold.json` back, "
+            "or make one with `tls-scaffold new` in another folder and copy it",
         )
 
 
-def _steps(folder: Path) -> Iterable[Step]:
+def _steps(folder: Path) -> list[Step]:
     with ca_kept(folder):
         survey = makefile.survey(folder)
         if survey.unread:
             raise ScaffoldError(
                 "the Makefile signs in a way that is not understood", map(str, survey.unread)
             )
-        requests = {
-            path
-            for signing in survey.signings
-            for path in (signing.request, signing.config)
-            if path
-        }
-        read = adopted(survey.signings, files.own_texts(folder, sorted(requests)))
-        inventory = _inventory(read)
+        sources = {path for each in survey.signings for path in (each.request, each.config) if path}
+        adopted = describe_folder(survey.signings, own_texts(folder, sorted(sources)))
+        inventory = _inventory(adopted)
         rendered = template.render(inventory)
-        note = _note(folder, survey, read, rendered[MAKEFILE] + rendered[RULES])
-        entries = tuple(_understood(folder, note, rendered))
-        trialsync.check(folder, inventory, record.of_entries(entries), note, survey)
-    yield Step(FILE, None, inventory.to_json())
-    yield Step(LAST_RENDER, files.own_text(folder, LAST_RENDER), record_text(entries))
-    yield Step(ADOPTED, files.own_text(folder, ADOPTED), note.to_json())
+        note = _note(folder, survey, adopted, rendered[MAKEFILE] + rendered[RULES])
+        entries = tuple(_entries(folder, note, rendered))
+        check_first_sync(folder, inventory, record_of_entries(entries), note, survey)
+    texts = {
+        FILE: inventory.to_json(),
+        LAST_RENDER: record_text(entries),
+        ADOPTED: note.to_json(),
+    }
+    return [Step(path, own_text(folder, path), text) for path, text in texts.items()]
 
 
-def _inventory(read: Adopted) -> Inventory:
+def _inventory(adopted: Adopted) -> Inventory:
     try:
-        return intake.of_data(read.inventory)
+        return intake.of_data(adopted.inventory)
     except ScaffoldError as error:
         summary = "no inventory can describe this folder, and nothing was changed"
         raise ScaffoldError(summary, error.problems, CHANGE_FIRST) from None
 
 
 def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> AdoptionNote:
-    parts = foreign.parts(files.own_text(folder, MAKEFILE) or "", ours)
+    parts = foreign.parts(own_text(folder, MAKEFILE) or "", ours)
     if parts.problems:
         raise ScaffoldError(
             "the Makefile is not understood, and nothing was changed", parts.problems
         )
     leaves = {signing.output for signing in survey.signings if not signing.makes_ca}
-    targets = {
-        name: tuple(f"{output}.pem" for output in survey.makes.get(name, ()) if output in leaves)
-        for name in parts.targets
-    }
+    targets = {}
+    for name in parts.targets:
+        makes = [f"{output}.pem" for output in survey.makes.get(name, ()) if output in leaves]
+        if makes:
+            targets[name] = tuple(makes)
     lines = tuple(dict.fromkeys(parts.understood))
-    found = AdoptionNote(
-        lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca
-    )
-    problems = [problem.partition(": ")[2] for problem in note_problems(found)]
+    note = AdoptionNote(lines, targets, adopted.seeds, adopted.ca)
+    problems = [message for _, message in note_problems(note)]
     if problems:
         hint = "give requests, configuration and CA such names in the Makefile, then adopt"
         raise ScaffoldError(
             "`sync` could not take this folder over, and nothing was changed", problems, hint
         )
-    return found
+    return note
 
 
-def _understood(folder: Path, note: AdoptionNote, rendered: dict[str, str]) -> Iterator[Entry]:
-    """Yield what counts as rendered last: the components, and of requests and configuration what was understood."""
-    now = files.own_texts(folder, rendered)
+def _entries(folder: Path, note: AdoptionNote, rendered: Mapping[str, str]) -> Iterator[Entry]:
+    """Yield what counts as rendered last.
+
+    That is the components, and of requests and configuration what was understood.
+    """
+    now = own_texts(folder, rendered)
     scripts = [path for path in SCRIPTS if path in now and now[path] != rendered[path]]
     if scripts:
         problems = [f"`{path}` has the name of a script of ours" for path in scripts]
         raise ScaffoldError(
             "our scripts have no place in this folder", problems, "give yours another name"
         )
-    there = note.with_what_was_understood(folder, now, rendered)
+    yours = note.with_what_was_understood(folder, now, rendered)
     yield from recorded(MAKEFILE, rendered[MAKEFILE])
     for path, text in rendered.items():
-        if path in there and path.endswith(".json") and path not in NOT_RECORDED:
-            yield path, compact(handmade.base(path, there[path], text))
+        if path in yours and path.endswith(".json") and path not in NOT_RECORDED:
+            yield path, compact(merge_base(path, yours[path], text))

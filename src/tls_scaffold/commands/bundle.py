@@ -10,7 +10,8 @@ from tls_scaffold.bundles.settings import DIST, TAR, Pems
 from tls_scaffold.commands import dist, forms
 from tls_scaffold.commands.forms import Forms
 from tls_scaffold.commands.trust import Trust, read_trust
-from tls_scaffold.disk import folder as disk
+from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.plainfiles import read_text
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import (
@@ -20,6 +21,7 @@ from tls_scaffold.inventory.membersettings import (
     state_problem,
 )
 from tls_scaffold.inventory.values import FILE, Component, Inventory
+from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing import certificates, pairchecks
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.words import path_problem
@@ -75,7 +77,7 @@ def make(
     forms.check_key_form(asked)
     password = forms.read_password(asked)
     inventory = _with(settings, intake.load(folder))
-    with disk.lock(folder):
+    with lock(folder):
         chosen = _owners(inventory, intake.chosen(inventory, names) or inventory.components)
         forms.check(asked, inventory, chosen)
         parts = [part for each in chosen for part in bundle.parts(inventory, each)]
@@ -152,8 +154,8 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
     trust = read_trust(folder)
     read = {
         each.name: Pems(
-            disk.read_text(folder, f"{each.output}.pem") or "",
-            disk.read_text(folder, f"{each.output}-key.pem") or "",
+            read_text(folder, f"{each.output}.pem") or "",
+            read_text(folder, f"{each.output}{KEY_ENDING}") or "",
             trust.text,
         )
         for each in components
@@ -194,7 +196,7 @@ def _pems(folder: Path, inventory: Inventory, components: Sequence[Component]) -
 def _problems(component: Component, pems: Pems, trust: Trust) -> Iterator[str]:
     paths = {
         f"`{component.output}.pem`": pems.certificate,
-        f"`{component.output}-key.pem`": pems.key,
+        f"`{component.output}{KEY_ENDING}`": pems.key,
     }
     missing = [path for path, text in paths.items() if not text]
     yield from (f"{path} is missing" for path in missing)

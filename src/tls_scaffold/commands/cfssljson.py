@@ -8,17 +8,19 @@ from typing import Any
 
 from tls_scaffold.cfssl import goflags
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.folder import archive, check, inside, move_away
+from tls_scaffold.disk.folder import make_shelf, move_to_shelf
+from tls_scaffold.disk.obstacles import check_folder, inside
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import formats
+from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 from tls_scaffold.signing import pairs
 
 STDIN = "-"
 # What cfssl calls the contents of each file: in the answer of `gencert`, and in that of its API.
 FIELDS = {
-    pairs.CERTIFICATE: ("cert", "certificate"),
-    pairs.KEY: ("key", "private_key"),
-    pairs.CSR: ("csr", "certificate_request"),
+    CERTIFICATE_ENDING: ("cert", "certificate"),
+    KEY_ENDING: ("key", "private_key"),
+    CSR_ENDING: ("csr", "certificate_request"),
 }
 
 
@@ -65,24 +67,24 @@ def _save_ca(
     """Move what would be replaced to `archive/` if it is a CA or may be one; nothing is deleted."""
     base = f"{directory}/{name}".removeprefix("./")
     replaced = [ending for ending in contents if os.path.lexists(f"{base}{ending}")]
-    is_ca = _is_ca(Path(f"{base}{pairs.CERTIFICATE}"))
-    holds_key = any(_is_key(Path(f"{base}{ending}")) for ending in (pairs.CERTIFICATE, pairs.CSR))
-    may_be_ca = is_ca is None and pairs.KEY in replaced
+    is_ca = _is_ca(Path(f"{base}{CERTIFICATE_ENDING}"))
+    holds_key = any(_is_key(Path(f"{base}{ending}")) for ending in (CERTIFICATE_ENDING, CSR_ENDING))
+    may_be_ca = is_ca is None and KEY_ENDING in replaced
     if not (is_ca or holds_key or may_be_ca):
         return ()
     parent, top = directory.resolve(), folder.resolve()
     root, below = directory, Path()
     if parent.is_relative_to(top):
         root, below = folder, parent.relative_to(top)
-    check(root)
-    shelf = archive(root)
+    check_folder(root)
+    shelf = make_shelf(root)
     for ending in replaced:
-        move_away(root, str(below / f"{name}{ending}"), shelf)
+        move_to_shelf(root, str(below / f"{name}{ending}"), shelf)
     where = f"it is in `{shelf}` now"
     if is_ca:
-        certificate = f"`{base}{pairs.CERTIFICATE}`"
+        certificate = f"`{base}{CERTIFICATE_ENDING}`"
         return (f"{certificate} was a CA: {where}, and what it signed is no longer trusted",)
-    key = f"`{base}{pairs.KEY}`"
+    key = f"`{base}{KEY_ENDING}`"
     return (f"{key} had no certificate that can be read: {where}, as it may be a CA's",)
 
 

@@ -9,10 +9,9 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.bundles.settings import DIST, TAR
-from tls_scaffold.disk import folder as disk
-from tls_scaffold.disk.files import SECRET, create, telling, write
-from tls_scaffold.disk.mounts import check_changeable
+from tls_scaffold.disk.files import SECRET, create, telling, write_by_way_of
 from tls_scaffold.disk.moving import PRIVATE, remove
+from tls_scaffold.disk.obstacles import check_changeable, inside
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 
@@ -30,7 +29,7 @@ def ready(
     archive. Raises ScaffoldError with whatever else lies in such a bundle, a member's data above all: bundles are
     replaced whole. Of links only the links go.
     """
-    dist = _private(disk.inside(folder, f"{DIST}/x").parent)
+    dist = _private(inside(folder, f"{DIST}/x").parent)
     check_changeable(dist / f"{name}{suffix}" for name in contents for suffix in ("", TAR))
     problems = []
     for name, files in contents.items():
@@ -70,7 +69,7 @@ def _is_other(path: Path, wanted: Callable[[int], bool]) -> bool:
 def _write(target: Path, content: bytes) -> None:
     """Put a file into `dist/` by one rename; what a kill leaves of it holds keys, and the next bundle clears it."""
     with telling(target, "written"), work_folder(target.parent) as work:
-        write(target, content, SECRET, temporary=work / target.name)
+        write_by_way_of(work / target.name, target, content, SECRET)
 
 
 def _strange(bundle: Path, files: Iterable[str]) -> list[str]:

@@ -12,14 +12,13 @@ from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.presets import PRESETS
 from tls_scaffold.inventory.values import PEER, Component, Inventory
-from tls_scaffold.paths import TRUST
+from tls_scaffold.paths import KEY_ENDING, TRUST
 from tls_scaffold.signing import keystores
 from tls_scaffold.signing.certificates import Certificate, read_all
 
 PASSWORD = "TLS_SCAFFOLD_P12_PASSWORD"  # noqa: S105 - the name of the variable
 PASSWORD_OPTION = "--p12-password-file"  # noqa: S105
 SHORTEST = 6  # characters: Java's keytool reads a store with less, but makes none
-LARGEST_FILE = 1024 * 1024
 TRUST_STORE = "truststore.p12"
 AS_SIGNED, PKCS8 = "as-signed", "pkcs8"
 
@@ -50,7 +49,7 @@ def read_password(asked: Forms) -> bytes:
         return b""
     if asked.password_file:
         with telling(asked.password_file, "read"):
-            content = plain(asked.password_file, asked.password_file, LARGEST_FILE)
+            content = plain(asked.password_file, asked.password_file)
     else:
         content = os.environb.get(PASSWORD.encode(), b"")
         if not content:
@@ -113,7 +112,7 @@ def every_path(inventory: Inventory, owner: Component) -> set[str]:
         paths |= consumers.files(inventory, owner, preset, blank).keys()
         paths |= kubeadm.files(inventory, owner, preset, list(blank.values())).keys()
     for name in {*blank, f"{PEER}{owner.name}"} if owner.kind == "member" else blank:
-        paths |= {f"{name}.pem", f"{name}-key.pem", f"{name}.p12"}
+        paths |= {f"{name}.pem", f"{name}{KEY_ENDING}", f"{name}.p12"}
         paths |= kubernetes.files(name, Pems("", "", "")).keys()
     return paths
 
@@ -126,7 +125,7 @@ def as_pkcs8(pems: Mapping[str, Pems], outputs: Mapping[str, str]) -> dict[str, 
     converted, problems = {}, []
     for name, each in pems.items():
         try:
-            key = keystores.pkcs8(each.key.encode(), f"{outputs[name]}-key.pem")
+            key = keystores.pkcs8(each.key.encode(), f"{outputs[name]}{KEY_ENDING}")
         except ScaffoldError as error:
             problems.append(error.summary)
             continue

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold.disk import newfolder
+from tls_scaffold.disk.newfolder import make_folder
+from tls_scaffold.disk.vacancy import missing_paths
 from tls_scaffold.inventory import conflicts, formats, intake, rbac
 from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
 from tls_scaffold.rendering import template
@@ -15,7 +16,10 @@ DEFAULT_PROXIES = 1  # as in hack/tls-setup
 
 @dataclass(frozen=True)
 class Made:
-    """What `new` made, or would make: the folder, its inventory and the paths of the files that were missing there."""
+    """What `new` made, or would make: the folder, its inventory and the files that were missing.
+
+    `files` are their paths below the folder.
+    """
 
     target: Path
     inventory: Inventory
@@ -29,9 +33,10 @@ class Made:
 
 
 def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -> Made:
-    """Render the inventory of `source` (a file, `-`, or empty) with `words` added into the new folder `target`.
+    """Render an inventory into the new folder `target`.
 
-    Raises ScaffoldError with every problem of the inventory, or where `target` is in use.
+    The inventory is that of `source` (a file, `-`, or empty) with `words` added. Raises
+    ScaffoldError with every problem of the inventory, or where `target` is in use.
     """
     data = formats.load(source) if source else {}
     if (
@@ -42,7 +47,7 @@ def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -
         data = {**data, "proxies": DEFAULT_PROXIES}
     inventory = intake.of_data(intake.extended(data, words))
     tree = template.render(inventory)
-    paths = newfolder.missing_paths(target, tree) if dry_run else newfolder.create(target, tree)
+    paths = missing_paths(target, tree) if dry_run else make_folder(target, tree)
     return Made(target, inventory, tuple(sorted(paths)))
 
 

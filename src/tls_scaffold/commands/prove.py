@@ -20,6 +20,7 @@ from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
+from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
 from tls_scaffold.rendering import template
 from tls_scaffold.signing import certificates, pairchecks
 from tls_scaffold.signing.signer import utc_now
@@ -126,7 +127,7 @@ def _identities(folder: Path, inventory: Inventory, trust: Trust) -> dict[str, I
         )
     _check(folder, inventory, trust, needed)
     return {
-        each.name: Identity(_whole(folder, each.output), _whole(folder, f"{each.output}-key"))
+        each.name: Identity(*((folder / path).absolute() for path in _files([each])))
         for each in needed
     }
 
@@ -167,11 +168,11 @@ def _check(
 
 
 def _files(components: list[Component]) -> list[str]:
-    return [f"{each.output}{ending}" for each in components for ending in (".pem", "-key.pem")]
-
-
-def _whole(folder: Path, base: str) -> Path:
-    return (folder / f"{base}.pem").absolute()
+    return [
+        f"{each.output}{ending}"
+        for each in components
+        for ending in (CERTIFICATE_ENDING, KEY_ENDING)
+    ]
 
 
 def _loopback(folder: Path, servers: Sequence[Identity]) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.listed import Member
 from tls_scaffold.inventory.values import PEER, Inventory
-from tls_scaffold.keeping import permitted, update
 from tls_scaffold.keeping.change import Change
+from tls_scaffold.keeping.permitted import paths_of_removed
 from tls_scaffold.keeping.plan import Plan
+from tls_scaffold.keeping.update import change_folder
 
 
 def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan:
@@ -19,35 +20,28 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
     Raises ScaffoldError for names that there are not, and if no member would be left.
     """
 
-    def change() -> Change:
+    def read_change() -> Change:
         old = intake.load(folder)
         intake.chosen(old, names)
         new = _without(old, set(names))
-        moves = tuple(
-            path for path in permitted.taken_out(old, new) if os.path.lexists(folder / path)
-        )
-        return Change(old, new, moves)
+        moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
+        return Change(old, new, tuple(moves))
 
-    command = ("remove", *names)
-    return (
-        update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
-    )
+    return change_folder(folder, ("remove", *names), read_change, dry_run=dry_run)
 
 
 def _without(inventory: Inventory, names: set[str]) -> Inventory:
     servers = (*inventory.members, *inventory.proxies)
+    # No later server is numbered by one of these names: a certificate of it may still be about.
     removed = (
         server.name
         for server in servers
         if server.name in names and server.name not in inventory.removed
     )
+    members = (member for member in inventory.members if member.name not in names)
     new = replace(
         inventory,
-        members=tuple(
-            _member_without(member, names)
-            for member in inventory.members
-            if member.name not in names
-        ),
+        members=tuple(_member_without(member, names) for member in members),
         proxies=tuple(proxy for proxy in inventory.proxies if proxy.name not in names),
         users=tuple(user for user in inventory.users if user.name not in names),
         removed=(*inventory.removed, *removed),
@@ -56,4 +50,5 @@ def _without(inventory: Inventory, names: set[str]) -> Inventory:
 
 
 def _member_without(member: Member, names: set[str]) -> Member:
+    """Return a member without its peer certificate if that is one of those to go."""
     return replace(member, peer=None) if f"{PEER}{member.name}" in names else member

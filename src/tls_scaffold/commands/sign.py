@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tls_scaffold.disk.folder import inside, lock_or_refusal
+from tls_scaffold.disk.folder import lock_or_refusal
+from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError

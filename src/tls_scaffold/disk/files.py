@@ -1,4 +1,4 @@
-"""Files that come into being whole: their mode from the first byte, on the disk before their name is."""
+"""Files that come into being whole: with their mode, and on the disk before their name is."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ SECRET = 0o600
 def telling(
     path: Path | str, done: str = "worked on", as_error: type[ScaffoldError] = ScaffoldError
 ) -> Iterator[None]:
-    """Turn an OSError into a ScaffoldError that names the file, what can't be `done`, and the system's own reason."""
+    """Turn an OSError into a ScaffoldError: the file, what can't be `done`, the system's reason."""
     try:
         yield
     except OSError as error:
@@ -29,11 +29,14 @@ def telling(
 def create(
     path: Path | str, content: str | bytes, mode: int = PUBLIC, *, flush: bool = True
 ) -> None:
-    """Write a new file and flush it to the disk; FileExistsError if anything, even a link, has its name.
+    """Write a new file and flush it to the disk.
 
-    The mode holds from the first byte, whatever the umask. Whoever writes many may `flush` them together later.
+    FileExistsError if anything, even a link, has its name. Whoever writes many may flush them
+    together later.
     """
     rest = memoryview(content.encode() if isinstance(content, str) else content)
+    # A key must not be open to others for a moment, whatever the umask: open(2) gives the owner's
+    # bits alone, and fchmod(2) the others before there is a byte in it.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode & SECRET)
     try:
         os.fchmod(descriptor, mode)
@@ -49,25 +52,18 @@ def create(
         os.close(descriptor)
 
 
-def write(
-    path: Path, content: str | bytes, mode: int = PUBLIC, temporary: Path | None = None
-) -> None:
-    """Put a file in place by one rename; an older file or a link of that name is replaced, never followed.
-
-    `temporary` is where it comes into being, on the same disk; a hidden sibling unless it is given, which no OSError
-    names.
-    """
-    if temporary:
-        _write_by(temporary, path, content, mode)
-        return
+def write(path: Path, content: str | bytes, mode: int = PUBLIC) -> None:
+    """Put a file in place by one rename; an older file or a link of that name is replaced."""
+    hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        _write_by(path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp"), path, content, mode)
+        write_by_way_of(hidden, path, content, mode)
     except OSError as error:
-        error.filename = str(path)
+        error.filename = str(path)  # the user knows nothing of the hidden one
         raise
 
 
-def _write_by(temporary: Path, path: Path, content: str | bytes, mode: int) -> None:
+def write_by_way_of(temporary: Path, path: Path, content: str | bytes, mode: int = PUBLIC) -> None:
+    """Put a file in place as `write` does; it comes into being at `temporary`, on the same disk."""
     try:
         create(temporary, content, mode)
         temporary.replace(path)
@@ -75,33 +71,34 @@ def _write_by(temporary: Path, path: Path, content: str | bytes, mode: int) -> N
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    flush_directory(path.parent)
+    flush_path(path.parent)
 
 
 def make_private(path: Path) -> None:
-    """Make a folder that its owner alone can look into, and git not at all; one that is there gets what keeps git out.
+    """Make a folder that its owner alone can look into, and git not at all.
 
-    An empty `.gitignore`, as a kill or a full disk may leave it, would keep nothing out.
+    One that is there gets the `.gitignore` that keeps git out. An empty one, as a kill of sign.sh
+    or a full disk may leave it, would keep nothing out.
     """
     path.mkdir(mode=0o700, exist_ok=True)
     rules = path / ".gitignore"
     if not os.path.lexists(rules) or (rules.is_file() and not rules.stat().st_size):
         write(rules, "*\n", SECRET)
-        flush_directory(path.parent)
+        flush_path(path.parent)
 
 
 def usual_mode(path: Path) -> int:
-    """Return the mode of a plain file, or the one that a new file of its name gets: scripts can be run."""
+    """Return the mode of a plain file, or the one that a new file of its name gets."""
     if path.is_file() and not path.is_symlink():
         return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0o077)
+    mask = os.umask(0o077)  # the only way to learn the umask is to set one
     os.umask(mask)
     return (0o777 if path.suffix == ".sh" else 0o666) & ~mask
 
 
-def flush_directory(path: Path) -> None:
-    """Bring the names in a directory to the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def flush_path(path: Path | str) -> None:
+    """Bring a file, or the names in a directory, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

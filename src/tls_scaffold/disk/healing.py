@@ -1,7 +1,8 @@
 """What killed runs left in a folder: finished where it was decided, cleared where it was not.
 
-It lies in `certs/`, which git does not carry; `sign.sh` finishes the same in the same way. What looks like it may have
-come with a clone of the folder all the same: it is believed only as far as nobody else can have made it.
+A set that was decided lies in `certs/.new`, which git does not carry; sign.sh's `finish` does the
+same in the same way. What looks like it may have come with a clone of the folder all the same: it
+is believed only as far as nobody else can have made it.
 """
 
 import fnmatch
@@ -12,21 +13,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk import issued
-from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, make_private, write
+from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_path, make_private, write
 from tls_scaffold.disk.moving import make_directories, move_over
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.obstacles import inside
+from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS, ISSUED, STATE
+from tls_scaffold.paths import (
+    CA,
+    CA_KEY,
+    CA_REQUEST,
+    CERTS,
+    ENDINGS,
+    ISSUED,
+    NEW_SET,
+    STATE,
+    TRUST,
+)
 
-CERTIFICATE, KEY, CSR, TRUSTED = "ca.pem", "ca-key.pem", "ca.csr", "trust.pem"
-CA_FILES = (
-    CSR,
-    TRUSTED,
-    KEY,
-    CERTIFICATE,
-)  # in the order in which they are moved: it is a CA with the last of them
-NEW_SET = f"{CERTS}/.new"
+CERTIFICATE, KEY, CSR = (f"ca{ending}" for ending in ENDINGS)
+TRUSTED = PurePosixPath(TRUST).name
+# In the order in which they are put there: it is a CA with the last of them.
+CA_FILES = (CSR, TRUSTED, KEY, CERTIFICATE)
 IN_A_SET = ("*.pem", "*.csr", CA_REQUEST, "tls-scaffold.json")
 
 
@@ -46,33 +54,31 @@ def heal(folder: Path) -> None:
 
 
 def finish_set(folder: Path) -> None:
-    """Put a set that was decided on in place: a first CA, or all that `make regenerate` made, of which the old is kept.
+    """Put a set that was decided on in place: a first CA, or all that `make regenerate` made.
 
-    The CA's key, which is beside the rest, goes last: as long as the old one is in its place the set is known by it.
+    The CA's key, which is beside the rest, goes last: as long as the old one is in its place the
+    set is known by it.
     """
-    new, certs = folder / NEW_SET, folder / CERTS
-    _check_no_link(new)
-    _check_no_link(new / "new")
+    made = inside(folder, f"{NEW_SET}/new/-").parent
+    new = made.parent
     if (new / KEY).exists():
         _check_is_ours(folder, new)
+        # Nothing is moved before all is known to have its place in the folder.
         # A `ca.pem` that is in its place tells that nothing but the key is left, see _key_sum.
-        paths = sorted(_paths(new / "new"), key=lambda path: path == CA)
-        for parent in {
-            parent for path in paths for parent in PurePosixPath(path).parents if parent.name
-        }:
-            _check_no_link(folder / parent)
-        for path in paths:
-            make_directories((folder / path).parent)
-            move_over(new / "new" / path, folder / path)
-        for directory in {(folder / path).parent for path in paths}:
-            flush_directory(directory)
+        paths = sorted(_paths_of_set(made), key=lambda path: path == CA)
+        targets = {path: inside(folder, path) for path in paths}
+        for path, target in targets.items():
+            make_directories(target.parent)
+            move_over(made / path, target)
+        for directory in {target.parent for target in targets.values()}:
+            flush_path(directory)
         move_over(new / KEY, folder / CA_KEY)
     shutil.rmtree(new)
-    flush_directory(certs)
+    flush_path(new.parent)
 
 
 def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Put a new CA in place, whole at once: what each of CA_FILES holds, the record has it too.
+    """Put a new CA in place, whole at once: what each of CA_FILES holds; the record has it too.
 
     Its key may be missing. The folder's lock is held, and there is no CA.
     """
@@ -94,49 +100,40 @@ def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
         create(recorded, files[CERTIFICATE])
         create(work / "of", _key_sum(folder, work))
         for directory in (work / "new" / CERTS, recorded.parent, work / "new", work):
-            flush_directory(directory)
+            flush_path(directory)
         work.rename(folder / NEW_SET)
     finish_set(folder)
-
-
-def _check_no_link(path: Path) -> None:
-    if path.is_symlink():
-        raise ScaffoldError(
-            f"`{path}` is a link: keys are not written through links", hint="move it away"
-        )
 
 
 def _check_is_ours(folder: Path, new: Path) -> None:
     """Raise ScaffoldError unless a new set was decided on beside the CA that stands in `certs`.
 
-    git can bring a whole set with a clone or a pull, which would take the CA's place; but never the sum of its key.
+    git can bring a whole set with a clone or a pull, which would take the CA's place; but never the
+    sum of its key.
     """
     key_sum = _key_sum(folder, new)
-    if not key_sum or _text(new / "of") != key_sum:
-        summary = f"`{new}` was not made for the CA in `{folder / CERTS}`"
+    said = own_text(folder, f"{NEW_SET}/of") or ""
+    if not key_sum or said.strip() != key_sum:
         raise ScaffoldError(
-            summary, hint=f"move it away, out of the folder; what is in `{folder / CERTS}` stays"
+            f"`{new}` was not made for the CA in `{folder / CERTS}`",
+            hint=f"move it away, out of the folder; what is in `{folder / CERTS}` stays",
         )
 
 
 def _key_sum(folder: Path, new: Path) -> str:
-    """Return what a set for the CA in `certs` says that it is made for; empty where none can be."""
+    """Return what a set for the CA in `certs` says that it is made for; empty where none can be.
+
+    It mirrors sign.sh's `key_sum`.
+    """
     if (folder / CA_KEY).exists():
         return hashlib.sha256((folder / CA_KEY).read_bytes()).hexdigest()
     # The key of a CA that is there may be kept elsewhere; of a first set that is half in place
     # nothing but the key is left when its certificate is there.
-    is_elsewhere = os.path.lexists(folder / CA) and any(_paths(new / "new"))
+    is_elsewhere = os.path.lexists(folder / CA) and any(_paths_of_set(new / "new"))
     return "" if is_elsewhere or os.path.lexists(folder / CA_KEY) else "none"
 
 
-def _text(path: Path) -> str:
-    try:
-        return plain(path, str(path), follow=False).decode("ascii", "replace").strip()
-    except FileNotFoundError:
-        return ""
-
-
-def _paths(place: Path) -> Iterator[str]:
+def _paths_of_set(place: Path) -> Iterator[str]:
     """Yield the plain files of a new set, by path below the folder.
 
     Raises ScaffoldError if there is anything that is in no set: links, hidden files, other names.

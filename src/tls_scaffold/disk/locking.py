@@ -3,7 +3,6 @@
 The kernel lets go of it when its holder is gone, killed or not, in a container or not.
 """
 
-import errno
 import fcntl
 import os
 import random
@@ -19,9 +18,8 @@ from tls_scaffold.paths import ARCHIVE
 
 FILE = f"{ARCHIVE}/.lock"
 WAIT = 5.0
-_held: set[tuple[int, int]] = (
-    set()
-)  # the files that this process has locked: flock(2) does not tell
+# The files that this process has locked: flock(2) does not tell whose a lock is.
+_held: set[tuple[int, int]] = set()
 
 
 class UnwritableError(ScaffoldError):
@@ -32,23 +30,28 @@ class UnwritableError(ScaffoldError):
 def lock(folder: Path, *, wait: float = WAIT) -> Iterator[None]:
     """Hold `folder` while the block runs.
 
-    Raises ScaffoldError if another has the folder for longer than `wait` seconds, UnwritableError where
-    nothing can be written.
+    Raises ScaffoldError if another has the folder for longer than `wait` seconds, UnwritableError
+    where nothing can be written.
     """
     with telling(folder / FILE, as_error=UnwritableError):
         make_private(folder / ARCHIVE)
-        descriptor = _opened(folder / FILE, os.O_RDWR | os.O_CREAT)
+        descriptor = _open_lock(folder / FILE, os.O_RDWR | os.O_CREAT)
+    number = _file_number(descriptor)
     try:
         with telling(folder / FILE, "locked"):
             wait_for(descriptor, folder, wait)
-        with _noted(descriptor):
-            yield
+        _held.add(number)
+        yield
     finally:
+        _held.discard(number)
         os.close(descriptor)
 
 
 def wait_for(descriptor: int, folder: Path, wait: float) -> None:
-    """Take the lock of what a descriptor stands for; ScaffoldError if another has it for longer than `wait` seconds."""
+    """Take the lock of what a descriptor stands for.
+
+    ScaffoldError if another has it for longer than `wait` seconds.
+    """
     deadline = time.monotonic() + wait
     if is_taken(descriptor):
         return
@@ -60,11 +63,12 @@ def wait_for(descriptor: int, folder: Path, wait: float) -> None:
                 f"another run works on the folder `{folder}`",
                 hint="run this again when it has ended",
             )
-        time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  (it spreads the waiting, it hides nothing)
+        # Many that wait are not to try at the same moment, again and again.
+        time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - nothing is hidden by it
 
 
 def is_taken(descriptor: int) -> bool:
-    """Take the lock of what a descriptor stands for, unless another has it; tells whether it is ours."""
+    """Take the lock of what a descriptor stands for, unless another has it; tell if it is ours."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -79,7 +83,7 @@ def others_kept_out(folder: Path) -> Iterator[Callable[[], bool]]:
     Yields what tells whether nobody else has held it since.
     """
     try:
-        descriptor = _opened(folder / FILE, os.O_RDONLY)
+        descriptor = _open_lock(folder / FILE, os.O_RDONLY)
     except FileNotFoundError:  # nobody has ever held it
         yield lambda: not os.path.lexists(folder / FILE)
         return
@@ -87,44 +91,22 @@ def others_kept_out(folder: Path) -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     try:
-        alone = _number(descriptor) in _held or is_taken(descriptor)
-        yield lambda: alone
+        is_alone = _file_number(descriptor) in _held or is_taken(descriptor)
+        yield lambda: is_alone
     finally:
         os.close(descriptor)
 
 
-def _opened(path: Path, flags: int) -> int:
+def _open_lock(path: Path, flags: int) -> int:
     """Open the file that is locked; ScaffoldError if it is a link or no plain file."""
-    try:
-        # A named pipe would keep an ordinary open waiting for ever.
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ScaffoldError(f"`{path}` is a link", hint="move it away") from None
-        if error.errno in (errno.EISDIR, errno.ENXIO):
-            raise _no_file(path) from None
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _no_file(path)
-    return descriptor
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        what = "is a link" if path.is_symlink() else "should be a plain file"
+        raise ScaffoldError(f"`{path}` {what}", hint="move it away")
+    # A link that comes in between is not followed, and a named pipe is not waited for.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
-def _no_file(path: Path) -> ScaffoldError:
-    return ScaffoldError(f"`{path}` should be a plain file", hint="move it away")
-
-
-@contextmanager
-def _noted(descriptor: int) -> Iterator[None]:
-    number = _number(descriptor)
-    _held.add(number)
-    try:
-        yield
-    finally:
-        _held.discard(number)
-
-
-def _number(descriptor: int) -> tuple[int, int]:
+def _file_number(descriptor: int) -> tuple[int, int]:
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino
 

@@ -1,4 +1,4 @@
-"""What is moved stays whole: by one rename, or by a copy that is on the disk before the original goes."""
+"""What is moved stays whole: by one rename, or by a copy on the disk before the original goes."""
 
 import errno
 import filecmp
@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from tls_scaffold.disk.files import SECRET, create, flush_directory
+from tls_scaffold.disk.files import SECRET, create, flush_path
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
 
@@ -18,8 +18,8 @@ PRIVATE = 0o700
 def move(source: Path, target: Path) -> None:
     """Move a file, a link or a folder to where nothing is yet, also to another disk.
 
-    A kill leaves the source or the target whole, and the same call ends what it left. Raises OSError, ScaffoldError
-    if something else is at `target`.
+    A kill leaves the source or the target whole, and the same call ends what it left. Raises
+    OSError, and ScaffoldError if something else is at `target`.
     """
     if os.path.lexists(target):
         if not is_in(source, target):
@@ -39,15 +39,15 @@ def move(source: Path, target: Path) -> None:
         with work_folder(target.parent) as work:
             _copy(source, work / target.name)
             (work / target.name).rename(target)
-    flush_directory(target.parent)
+    flush_path(target.parent)
     remove(source)
-    flush_directory(source.parent)
+    flush_path(source.parent)
 
 
 def move_over(source: Path, target: Path) -> None:
     """Move a file to its place, over what is there, also to another disk.
 
-    A kill leaves the source or the target whole, and the same call ends what it left. Raises OSError.
+    A kill leaves the source or the target whole, and the same call ends what it left.
     """
     try:
         source.replace(target)
@@ -57,12 +57,15 @@ def move_over(source: Path, target: Path) -> None:
         with work_folder(target.parent) as work:
             _copy(source, work / target.name)
             (work / target.name).replace(target)
-        flush_directory(target.parent)
+        flush_path(target.parent)
         source.unlink()
 
 
 def is_in(part: Path, whole: Path) -> bool:
-    """Tell whether all that a file or folder holds is in another just so: nothing is lost when the first goes."""
+    """Tell whether all that a file or folder holds is in another just so.
+
+    Then nothing is lost when the first goes.
+    """
     if part.is_symlink() or whole.is_symlink():
         return part.is_symlink() and whole.is_symlink() and part.readlink() == whole.readlink()
     if part.is_dir():
@@ -79,11 +82,14 @@ def remove(path: Path) -> None:
 
 
 def make_directories(path: Path) -> None:
-    """Make a directory and those above it; what is moved there is not lost with their names."""
+    """Make a directory and those above it, their names on the disk.
+
+    Else what is moved there could be lost with them when the power fails.
+    """
     if not path.is_dir():
         make_directories(path.parent)
         path.mkdir(exist_ok=True)
-        flush_directory(path.parent)
+        flush_path(path.parent)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -106,12 +112,4 @@ def _copy(source: Path, target: Path) -> None:
     with suppress(OSError):  # root alone may give a file to others
         os.chown(target, status.st_uid, status.st_gid)
     shutil.copystat(source, target)
-    _flush(target)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_path(target)

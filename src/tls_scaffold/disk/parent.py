@@ -1,6 +1,7 @@
 """Who asked for this run: what make asked for ends with that make.
 
-A killed make leaves its children behind. One that went on would put its work in place when the next make has ended.
+A killed make leaves its children behind. One that went on would put its work in place when the next
+make has ended. sign.sh's `lock` asks the same.
 """
 
 import os

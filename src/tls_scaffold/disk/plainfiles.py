@@ -1,16 +1,23 @@
-"""Files that others may have put there, read without surprises: no pipe is waited for, no giant is loaded."""
+"""Files that others may have put there, read without surprises: no pipe is waited for, no giant."""
 
 import errno
 import os
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import LARGEST
+from tls_scaffold.paths import LARGEST_FILE, MIB
 
 
 def content(folder: Path, path: str) -> bytes:
-    """Return the bytes of `folder`/`path`; ScaffoldError if that is missing, no plain file, or far too large."""
+    """Return the bytes of `folder`/`path`.
+
+    ScaffoldError if that is missing, no plain file, or far too large.
+    """
     try:
         return plain(f"{folder}/{path}", path)
     except FileNotFoundError:
@@ -19,11 +26,13 @@ def content(folder: Path, path: str) -> bytes:
         raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
 
 
-def plain(path: str | Path, place: str, largest: int = LARGEST, *, follow: bool = True) -> bytes:
+def plain(
+    path: str | Path, place: str, largest: int = LARGEST_FILE, *, follow: bool = True
+) -> bytes:
     """Return the bytes of a plain file of `largest` bytes at most; `place` names it in messages.
 
-    Raises ScaffoldError if it is something else, larger, or a link that is not to be followed; OSError if it is
-    missing or can't be read.
+    Raises ScaffoldError if it is something else, larger, or a link that is not to be followed;
+    OSError if it is missing or can't be read.
     """
     try:
         # A named pipe would keep an ordinary open waiting for ever.
@@ -42,22 +51,26 @@ def plain(path: str | Path, place: str, largest: int = LARGEST, *, follow: bool 
     finally:
         os.close(descriptor)
     if len(data) > largest:
-        raise ScaffoldError(f"`{place}` is larger than {largest // 1024**2} MiB")
+        raise ScaffoldError(f"`{place}` is larger than {largest // MIB} MiB")
     return data
+
+
+def plain_or_empty(path: str | Path) -> bytes:
+    """Return the bytes of a plain file, none of anything else and of what can't be read."""
+    with suppress(OSError, ScaffoldError):
+        return plain(path, str(path))
+    return b""
 
 
 def text(folder: Path, path: str) -> str:
     """Return the text of `folder`/`path`; ScaffoldError as `content`, and if it is not UTF-8."""
-    try:
-        return content(folder, path).decode()
-    except UnicodeDecodeError as error:
-        raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from error
+    return _decoded(content(folder, path), path)
 
 
 def names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
-    """Return the paths below `folder` of what lies in a directory and ends in `suffix`, sorted; none if it is missing.
+    """Return the paths below `folder` of what lies in a directory and ends in `suffix`, sorted.
 
-    Raises ScaffoldError if the directory can't be looked into.
+    None if it is missing; ScaffoldError if it can't be looked into.
     """
     try:
         found = sorted(
@@ -68,3 +81,56 @@ def names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
     except OSError as error:
         raise ScaffoldError(f"`{directory}` can't be read: {error.strerror}") from error
     return tuple(name if directory == "." else f"{directory}/{name}" for name in found)
+
+
+def read_text(folder: Path, path: str) -> str | None:
+    """Return the text of a file of the folder, None if there is none.
+
+    Raises ScaffoldError if it is no text, or too large.
+    """
+    return _text(folder / path, LARGEST_FILE, follow=True)
+
+
+def own_text(folder: Path, path: str, largest: int = LARGEST_FILE) -> str | None:
+    """Return the text of a file that is kept, None if there is none.
+
+    What it holds is written again, with the mode of a public file: what a link leads to may be a
+    key. Raises ScaffoldError as `read_text` and `inside`, and if it is a link.
+    """
+    return _text(inside(folder, path), largest, follow=False)
+
+
+def own_texts(folder: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return the text of each file that is there, by path.
+
+    Raises ScaffoldError with every one that `own_text` refuses.
+    """
+    found: dict[str, str] = {}
+    errors: dict[str, ScaffoldError] = {}
+    for path in dict.fromkeys(paths):
+        try:
+            text = own_text(folder, path)
+        except ScaffoldError as error:
+            errors.setdefault(error.summary, error)
+            continue
+        if text is not None:
+            found[path] = text
+    if len(errors) == 1:
+        raise next(iter(errors.values()))
+    if errors:
+        hints = dict.fromkeys(error.hint for error in errors.values() if error.hint)
+        raise ScaffoldError("files of the folder can't be kept", errors, "; ".join(hints))
+    return found
+
+
+def _text(target: Path, largest: int, *, follow: bool) -> str | None:
+    with telling(target, "read"), suppress(FileNotFoundError):
+        return _decoded(plain(target, str(target), largest, follow=follow), str(target))
+    return None
+
+
+def _decoded(data: bytes, place: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ScaffoldError(f"`{place}` is not text in UTF-8 (byte {error.start})") from error

@@ -10,11 +10,12 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack, as Ctrl-C does, so that what was begun is put right."""
+    """Let SIGTERM and SIGHUP unwind the stack, as Ctrl-C does: what was begun is put right."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
+    # What nohup(1) has told a process to ignore stays ignored.
     heeded = [
         number
         for number in (signal.SIGTERM, signal.SIGHUP)

@@ -1,7 +1,7 @@
 """Folders in which files come into being: whoever works in one holds flock(2) on it.
 
-One that nobody holds is left over from a run that was killed. Its name says nothing about whose it is: process numbers
-are not the same in two containers.
+One that nobody holds is left over from a run that was killed. Its name says nothing about whose it
+is: process numbers are not the same in two containers. sign.sh's `workshop` does the same.
 """
 
 import os
@@ -18,7 +18,10 @@ WORK = ".work."
 
 @contextmanager
 def work_folder(place: Path) -> Iterator[Path]:
-    """Make an empty folder in `place`, for its owner alone; what is left in it when the block ends is removed."""
+    """Make an empty folder in `place`, for its owner alone, and hold it while the block runs.
+
+    What is left in it then is removed.
+    """
     work, descriptor = _held_folder(place)
     try:
         yield work
@@ -43,10 +46,10 @@ def clear_leftovers(place: Path) -> None:
     for work in place.glob(f"{WORK}*"):
         # Of a link only the link would go, and a file is none of ours.
         with suppress(FileNotFoundError, NotADirectoryError):
-            _clear(work)
+            _remove_unless_held(work)
 
 
-def _clear(work: Path) -> None:
+def _remove_unless_held(work: Path) -> None:
     descriptor = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if is_taken(descriptor):

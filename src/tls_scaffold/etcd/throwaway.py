@@ -7,6 +7,7 @@ from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing import issuer, signer
 from tls_scaffold.signing.issuer import CA
 from tls_scaffold.signing.signer import Signed
@@ -43,7 +44,7 @@ def linked(identity: Identity, base: Path) -> Identity:
 
 
 def _named(base: Path) -> Identity:
-    return Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem"))
+    return Identity(Path(f"{base}.pem"), Path(f"{base}{KEY_ENDING}"))
 
 
 def _write(signed: Signed, base: Path) -> Identity:

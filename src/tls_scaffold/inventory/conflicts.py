@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from tls_scaffold.inventory.reach import ENDINGS, RENDERED
+from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import CA
+from tls_scaffold.paths import CA_OUTPUT, ENDINGS
 from tls_scaffold.words import CN_LENGTH, canonical_host
 
 Item = TypeVar("Item")
@@ -86,7 +86,7 @@ def _nested_files(inventory: Inventory) -> Iterator[str]:
     files = {path.lower() for path in RENDERED} | {
         component.request.lower() for _, component in placed
     }
-    for output in (CA.removesuffix(".pem"), *(component.output for _, component in placed)):
+    for output in (CA_OUTPUT, *(component.output for _, component in placed)):
         files |= {f"{output}{ending}".lower() for ending in ENDINGS}
     for place, component in placed:
         for field, path in (("request", component.request), ("output", f"{component.output}.pem")):

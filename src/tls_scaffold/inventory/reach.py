@@ -7,15 +7,13 @@ import re
 
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, RULES, TRUST
+from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, KEY_ENDING, RULES, TRUST
 
 RENDERED = (
     *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
     *("rbac.sh", "rbac.tsv", "sign.sh", FILE, RULES),
 )
 """What every render has beside the requests of the components."""
-ENDINGS = (".pem", "-key.pem", ".csr")
-"""What a component, or a CA, has of its output."""
 OUR_REQUESTS = (CA_REQUEST, CONFIG, FILE)
 NO_REQUESTS = (ARCHIVE, CERTS, "data", "dist", "issued")
 NO_OUTPUTS = (ARCHIVE, "config", "data", "dist", "issued")
@@ -24,7 +22,7 @@ PATH = re.compile(rf"(?:{PART}/)*{PART}", re.ASCII)
 LONGEST_PART = 200  # file systems take 255 bytes, and names of ours go on: `-key.pem`, `.new`
 LONGEST = 1000
 SHELF = re.compile(rf"{ARCHIVE}/[0-9]{{8}}T[0-9]{{6}}Zx{{0,200}}", re.ASCII)
-"""What `disk.folder.shelf` calls a folder of the archive."""
+"""What `disk.folder.new_shelf` calls a folder of the archive."""
 
 
 def request_problem(text: str) -> str:
@@ -51,7 +49,11 @@ def output_problem(text: str) -> str:
         return f"`{text}.pem` is called like the certificate of a CA"
     if f"{text}.pem".lower() == TRUST:
         return f"`{TRUST}` is what others trust"
-    return f"`{text}.pem` would be the key of `{text[:-4]}`" if name.endswith("-key") else ""
+    return (
+        f"`{text}.pem` would be the key of `{text[:-4]}`"
+        if f"{name}.pem".endswith(KEY_ENDING)
+        else ""
+    )
 
 
 def rendered_problem(text: str) -> str:

@@ -1,8 +1,8 @@
-"""What a folder made by hand says about its cluster: signings and requests become an inventory."""
+"""What a folder made by hand says about its cluster: its signings and requests as an inventory."""
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,16 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import MEMBERS_CN, PEER
-from tls_scaffold.keeping.description import Leaf, Seed, components, overrides, own_hosts, settings
+from tls_scaffold.keeping.description import (
+    Leaf,
+    Seed,
+    component_lists,
+    overrides,
+    own_hosts,
+    setting_fields,
+)
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA_REQUEST, CONFIG
+from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDING
 
 
 @dataclass(frozen=True)
@@ -28,32 +35,28 @@ class Adopted:
     ca: str
 
 
-def adopted(signings: Iterable[Signing], texts: Mapping[str, str]) -> Adopted:
+def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Adopted:
     """Describe a folder by what its Makefile signs and the texts of its JSON files, by path.
 
     Raises ScaffoldError with everything that is not understood.
     """
     every = tuple(signings)
-    requests, problems = _requests(every, texts)
-    problems += [problem for signing in every for problem in _problems(signing)]
+    requests, problems = _read_requests(every, texts)
+    problems += [problem for signing in every for problem in _signing_problems(signing)]
     authorities = [signing for signing in every if signing.makes_ca]
-    leaves = [signing for signing in every if not signing.makes_ca]
-    problems += _one(authorities, leaves)
+    others = [signing for signing in every if not signing.makes_ca]
+    problems += _authority_problems(authorities, others)
     if problems:
         raise ScaffoldError(
             "the folder is not understood, and nothing was changed", dict.fromkeys(problems)
         )
-    authority = authorities[0]
-    parts = _leaves(leaves, requests)
-    config = leaves[0].config
-    seeds = {CA_REQUEST: Seed(authority.request), CONFIG: Seed(config)} | {
-        leaf.path: Seed(leaf.signing.request, overrides(leaf.signing)) for leaf in parts
-    }
+    authority, config = authorities[0], others[0].config
+    leaves = _leaves(others, requests)
+    seeds = {CA_REQUEST: Seed(authority.request), CONFIG: Seed(config)}
+    seeds |= {leaf.path: Seed(leaf.signing.request, overrides(leaf.signing)) for leaf in leaves}
+    settings = setting_fields(leaves, requests[authority.request], texts.get(config, ""))
     return Adopted(
-        inventory={
-            **settings(parts, requests[authority.request], texts.get(config, "")),
-            **components(parts),
-        },
+        inventory={**settings, **component_lists(leaves)},
         seeds={
             path: seed
             for path, seed in seeds.items()
@@ -63,99 +66,104 @@ def adopted(signings: Iterable[Signing], texts: Mapping[str, str]) -> Adopted:
     )
 
 
-def _requests(
+def _read_requests(
     signings: Iterable[Signing], texts: Mapping[str, str]
 ) -> tuple[dict[str, Request], list[str]]:
     found: dict[str, Request] = {}
     problems: list[str] = []
     for signing in signings:
-        if signing.request not in texts:
-            problems.append(
-                f"{signing.target}: the request `{signing.request}` does not exist in this folder"
-            )
+        path = signing.request
+        if path not in texts:
+            problems.append(f"{signing.target}: the request `{path}` does not exist in this folder")
             continue
         try:
-            found[signing.request], _ = readers.readable_request(
-                texts[signing.request], signing.request
-            )
+            found[path], _ = readers.readable_request(texts[path], path)
         except ScaffoldError as error:
             problems.append(error.summary)
     return found, problems
 
 
-def _problems(signing: Signing) -> Iterable[str]:
+def _signing_problems(signing: Signing) -> Iterator[str]:
     place, name = signing.target, posixpath.basename(signing.output)
     if name in ("", PEER):
-        yield f"{place}: `{signing.output}.pem`, signed from `{signing.request}`, has no name (is a variable not set?)"
+        yield (
+            f"{place}: `{signing.output}.pem`, signed from `{signing.request}`, has no name"
+            " (is a variable not set?)"
+        )
     elif not signing.makes_ca and (problem := words.name_problem(name)):
         yield f"{place}: the certificate `{signing.output}.pem`: {problem}"
     for flag in signing.unknown:
         yield f"{place}: `{flag}` of `cfssl gencert` is not known here"
 
 
-def _one(authorities: list[Signing], leaves: list[Signing]) -> Iterable[str]:
-    if not leaves:
+def _authority_problems(authorities: list[Signing], others: list[Signing]) -> Iterator[str]:
+    """Say what an inventory can't describe: it has one CA, which signs by one configuration."""
+    if not others:
         yield "the Makefile signs no certificate"
     if not authorities:
         yield "the Makefile makes no CA (`cfssl gencert -initca`)"
-    for what, paths in (
-        (
-            "CA",
-            {signing.ca for signing in leaves}
-            | {f"{signing.output}.pem" for signing in authorities},
-        ),
-        (
-            "CA key",
-            {signing.ca_key for signing in leaves}
-            | {f"{signing.output}-key.pem" for signing in authorities},
-        ),
-        ("signing configuration", {signing.config for signing in leaves}),
-    ):
+    made = [signing.output for signing in authorities]
+    paths_of = {
+        "CA": {
+            *(signing.ca for signing in others),
+            *(f"{output}{CERTIFICATE_ENDING}" for output in made),
+        },
+        "CA key": {
+            *(signing.ca_key for signing in others),
+            *(f"{output}{KEY_ENDING}" for output in made),
+        },
+        "signing configuration": {signing.config for signing in others},
+    }
+    for what, paths in paths_of.items():
         if len(paths) > 1:
-            yield f"there is more than one {what}: {', '.join(f'`{path}`' for path in sorted(paths))}"
+            listed = ", ".join(f"`{path}`" for path in sorted(paths))
+            yield f"there is more than one {what}: {listed}"
 
 
 def _leaves(signings: list[Signing], requests: Mapping[str, Request]) -> list[Leaf]:
     servers = {signing.output for signing in _servers(signings, requests)}
-    names = _names(signings)
     return [
         Leaf(
             name,
             signing,
             requests[signing.request],
-            signing.output in servers,
-            f"config/req-{name}.json" if overrides(signing) else signing.request,
+            is_server=signing.output in servers,
+            path=f"config/req-{name}.json" if overrides(signing) else signing.request,
         )
-        for name, signing in zip(names, signings, strict=True)
+        for name, signing in zip(_component_names(signings), signings, strict=True)
     ]
 
 
 def _servers(signings: list[Signing], requests: Mapping[str, Request]) -> list[Signing]:
-    """Tell the servers: those of the CN etcd; else those that share a request with hosts; else all with hosts."""
-    used = Counter(signing.request for signing in signings)
-    with_hosts = [
+    """Tell the servers.
+
+    They are those of the CN etcd, as in hack/tls-setup; else those that share a request with hosts;
+    else all with hosts.
+    """
+    of_cn = [
         each
         for each in signings
-        if any(overrides(each).get("hosts", requests[each.request].hosts or ()))
+        if overrides(each).get("CN", requests[each.request].cn) == MEMBERS_CN
     ]
-    return (
-        [
-            each
-            for each in signings
-            if overrides(each).get("CN", requests[each.request].cn) == MEMBERS_CN
-        ]
-        or [each for each in with_hosts if used[each.request] > 1]
-        or [each for each in with_hosts if own_hosts(requests[each.request], each)]
-    )
+    if of_cn:
+        return of_cn
+    sharing = Counter(signing.request for signing in signings)
+    with_shared_hosts = [
+        each
+        for each in signings
+        if sharing[each.request] > 1
+        and any(overrides(each).get("hosts", requests[each.request].hosts or ()))
+    ]
+    if with_shared_hosts:
+        return with_shared_hosts
+    return [each for each in signings if own_hosts(requests[each.request], each)]
 
 
-def _names(signings: list[Signing]) -> list[str]:
-    """Name each by its certificate, and by the folder of that too where two would be called the same."""
-    counts = Counter(posixpath.basename(signing.output).lower() for signing in signings)
+def _component_names(signings: list[Signing]) -> list[str]:
+    """Name each by its certificate, and by its folder too where two would be called alike."""
+    paths = [posixpath.split(signing.output) for signing in signings]
+    counts = Counter(name.lower() for _, name in paths)
     return [
-        name
-        if counts[name.lower()] == 1
-        else f"{posixpath.basename(posixpath.dirname(signing.output))}-{name}"
-        for signing in signings
-        for name in [posixpath.basename(signing.output)]
+        name if counts[name.lower()] == 1 else f"{posixpath.basename(directory)}-{name}"
+        for directory, name in paths
     ]

@@ -1,4 +1,7 @@
-"""What `adopt` notes for the first `sync`: what it understood of a folder made by hand, which gives way to ours."""
+"""What `adopt` notes for the first `sync`: what it understood of a folder made by hand.
+
+That gives way to what is ours.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,7 +11,7 @@ from typing import Any
 
 from tls_scaffold import words
 from tls_scaffold.cfssl import readers
-from tls_scaffold.disk import folder as files
+from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields, shown
 from tls_scaffold.inventory.reach import (
@@ -17,14 +20,20 @@ from tls_scaffold.inventory.reach import (
     request_problem,
     source_problem,
 )
-from tls_scaffold.keeping import readback
 from tls_scaffold.keeping.description import Seed
+from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.keeping.plan import Plan, Step
+from tls_scaffold.keeping.readback import (
+    Problem,
+    parse_table,
+    problems_of,
+    read_texts,
+    refuse_problems,
+)
 from tls_scaffold.makefiles import foreign
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, RULES, STATE
+from tls_scaffold.paths import ADOPTED, ARCHIVE, CA_OUTPUT, CA_REQUEST, CONFIG, RULES
 
-FILE = f"{STATE}/adopted.json"
 AGAIN = "move `tls-scaffold.json` and `.tls-scaffold/` away and run `tls-scaffold adopt` again"
 Texts = Mapping[str, str]
 
@@ -33,8 +42,8 @@ Texts = Mapping[str, str]
 class AdoptionNote:
     """What `adopt` understood.
 
-    `lines` of the Makefile that ours stands for, `targets` that the team is used to, with what each makes,
-    `seeds` as in adoption.Adopted, and `ca`, where the CA's files are.
+    `lines` of the Makefile that ours stands for, `targets` that the team is used to, with what each
+    makes, `seeds` as in adoption.Adopted, and `ca`, where the CA's files are.
     """
 
     lines: tuple[str, ...] = ()
@@ -44,11 +53,16 @@ class AdoptionNote:
 
     def to_json(self) -> str:
         """Return the text of the file that keeps it."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        return json_text(asdict(self))
 
     def with_what_was_understood(self, folder: Path, now: Texts, rendered: Texts) -> dict[str, str]:
-        """Return the texts that count as there: requests under our paths, our Makefile with the team's own parts."""
-        texts = {**now, **{path: _seeded(folder, path, seed) for path, seed in self.seeds.items()}}
+        """Return the texts that count as there.
+
+        Requests stand under our paths, and in our Makefile are the team's own parts.
+        """
+        texts = dict(now)
+        for path, seed in self.seeds.items():
+            texts[path] = _seeded_text(folder, path, seed)
         if self.lines and MAKEFILE in now:
             texts[MAKEFILE] = foreign.transplant(
                 now[MAKEFILE], rendered[MAKEFILE], rendered[RULES], set(self.lines), self.targets
@@ -56,79 +70,77 @@ class AdoptionNote:
         return texts
 
     def ended(self, folder: Path, plan: Plan, rendered: Texts) -> Plan:
-        """Return the plan with what makes the note needless: old files to the archive, the CA to where ours is."""
+        """Return the plan with what makes the note needless.
+
+        Old files go to the archive, and the CA to where ours is.
+        """
         sources = dict.fromkeys(seed.source for seed in self.seeds.values())
         moves = [path for path in sources if path not in rendered and (folder / path).exists()]
-        copies = [
-            Step(f"{plan.shelf}/{step.path}", None, step.before)
-            for step in plan.steps
-            if step.before is not None and step.path in (MAKEFILE, *self.seeds)
-        ]
-        steps = [*copies, Step(FILE, files.own_text(folder, FILE), None)]
-        ca = self.ca if self.ca != f"{CERTS}/ca" and (folder / f"{self.ca}.pem").exists() else ""
-        return plan.with_more(steps, moves, ca)
+        copies = plan.copies((MAKEFILE, *self.seeds))
+        end = Step(ADOPTED, own_text(folder, ADOPTED), None)
+        is_elsewhere = self.ca != CA_OUTPUT and (folder / f"{self.ca}.pem").exists()
+        return plan.with_more([*copies, end], moves, self.ca if is_elsewhere else "")
 
 
-def read(folder: Path) -> AdoptionNote | None:
-    """Return what `adopt` understood of a folder that has not been synced since; None for any other.
+def read_note(folder: Path) -> AdoptionNote | None:
+    """Return what `adopt` understood of a folder that has not been synced since; None for others.
 
     Raises ScaffoldError for whatever `adopt` can't have written.
     """
-    text = files.own_text(folder, FILE)
-    return None if text is None else parsed(text, str(folder / FILE))
+    text = own_text(folder, ADOPTED)
+    return None if text is None else parse_note(text, str(folder / ADOPTED))
 
 
-def parsed(text: str, place: str) -> AdoptionNote:
-    """Return the note in a text as `read` does; `place` is what messages call it."""
+def parse_note(text: str, place: str) -> AdoptionNote:
+    """Return the note in a text as `read_note` does; `place` is what messages call it."""
     try:
-        data = readback.table(text, FILE)
+        data = parse_table(text, ADOPTED)
     except ScaffoldError as error:
         raise ScaffoldError(f"`{place}` is damaged", [error.summary], AGAIN) from error
+    note, problems = _check_note(data)
+    summary = f"`{place}` is not what `adopt` writes, and nothing was done"
+    refuse_problems(ADOPTED, summary, problems, AGAIN)
+    return note
+
+
+def note_problems(note: AdoptionNote) -> list[Problem]:
+    """Return what would be refused in a note of `adopt` when it is read back."""
+    return _check_note(json.loads(note.to_json()))[1]
+
+
+def _check_note(data: Mapping[str, Any]) -> tuple[AdoptionNote, list[Problem]]:
     fields = Fields()
-    found = _note(fields, data)
-    readback.refuse(
-        FILE, f"`{place}` is not what `adopt` writes, and nothing was done", fields.problems, AGAIN
-    )
-    return found
-
-
-def note_problems(note: AdoptionNote) -> list[str]:
-    """Return what would be refused in a note of `adopt` when it is read back, a line each."""
-    fields = Fields()
-    _note(fields, json.loads(note.to_json()))
-    return fields.problems
-
-
-def _note(fields: Fields, data: Mapping[str, Any]) -> AdoptionNote:
-    read = fields.whole("", data, ("lines", "targets", "seeds", "ca"))
-    targets, seeds = (_each(fields, name, read.get(name)) for name in ("targets", "seeds"))
-    return AdoptionNote(
-        lines=fields.listed(
-            "lines", read.get("lines"), lambda at, line: fields.text(at, line, _line_problem)
-        ),
+    table = fields.whole("", data, ("lines", "targets", "seeds", "ca"))
+    note = AdoptionNote(
+        lines=read_texts(fields, "lines", table.get("lines"), _line_problem),
         targets={
-            fields.text(place, name, _target_problem): fields.listed(
-                place, makes, lambda at, path: fields.text(at, path, _makes_problem)
+            fields.text(place, name, _target_problem): read_texts(
+                fields, place, paths, _makes_problem
             )
-            for place, name, makes in targets
+            for place, name, paths in _entries(fields, "targets", table)
         },
         seeds={
-            fields.text(place, path, _seeded_problem): _seed(fields, place, seed)
-            for place, path, seed in seeds
+            fields.text(place, path, _seeded_problem): _read_seed(fields, place, seed)
+            for place, path, seed in _entries(fields, "seeds", table)
         },
-        ca=fields.text("ca", read.get("ca"), _ca_problem),
+        ca=fields.text("ca", table.get("ca"), _ca_problem),
     )
+    return note, problems_of(fields)
 
 
-def _each(fields: Fields, name: str, value: object) -> Iterator[tuple[str, str, object]]:
-    """Yield what a table holds: its place, its name and itself."""
+def _entries(
+    fields: Fields, name: str, table: Mapping[str, Any]
+) -> Iterator[tuple[str, str, object]]:
+    """Yield what a table in a table holds: its place, its name and itself."""
+    value = table.get(name)
     if not isinstance(value, Mapping):
         fields.wrong(name, f"`{shown(value)}` is not a table of fields")
         return
-    yield from ((f"{name}.{shown(key)}", key, each) for key, each in value.items())
+    for key, each in value.items():
+        yield f"{name}.{shown(key)}", key, each
 
 
-def _seed(fields: Fields, place: str, value: object) -> Seed:
+def _read_seed(fields: Fields, place: str, value: object) -> Seed:
     table = fields.whole(place, value, ("source", "fields"))
     over = fields.table(f"{place}.fields", table.get("fields"), ("CN", "hosts"))
     found: dict[str, Any] = {}
@@ -146,20 +158,16 @@ def _line_problem(text: str) -> str:
 
 
 def _target_problem(text: str) -> str:
-    return (
-        ""
-        if foreign.NAME.fullmatch(text)
-        else f"`{text}` is no name that a target of a Makefile would have"
-    )
+    if foreign.NAME.fullmatch(text):
+        return ""
+    return f"`{text}` is no name that a target of a Makefile would have"
 
 
 def _makes_problem(text: str) -> str:
     # It is written into the Makefile, where any other text could run what it likes.
-    return (
-        output_problem(text.removesuffix(".pem"))
-        if text.endswith(".pem")
-        else f"`{text}` does not end in `.pem`"
-    )
+    if not text.endswith(".pem"):
+        return f"`{text}` does not end in `.pem`"
+    return output_problem(text.removesuffix(".pem"))
 
 
 def _seeded_problem(text: str) -> str:
@@ -167,24 +175,23 @@ def _seeded_problem(text: str) -> str:
 
 
 def _ca_problem(text: str) -> str:
-    return path_problem(text) or (
-        f"`{text}` is in the archive" if text.startswith(f"{ARCHIVE}/") else ""
-    )
+    is_archived = text.startswith(f"{ARCHIVE}/")
+    return path_problem(text) or (f"`{text}` is in the archive" if is_archived else "")
 
 
-def _seeded(folder: Path, path: str, seed: Seed) -> str:
+def _seeded_text(folder: Path, path: str, seed: Seed) -> str:
     source = folder / seed.source
-    text = files.own_text(folder, seed.source)
+    text = own_text(folder, seed.source)
     if text is None:
         raise ScaffoldError(f"`{source}` is gone since `tls-scaffold adopt` read it")
-    seems, what = readers.seems_request, "request"
     if path == CONFIG:
-        seems, what = readers.seems_config, "configuration"
-    if not seems(text):  # anything else, such as a key, is not copied
+        seems_right, what = readers.seems_config(text), "configuration"
+    else:
+        seems_right, what = readers.seems_request(text), "request"
+    if not seems_right:  # anything else, such as a key, is not copied
         raise ScaffoldError(
             f"`{source}` is not copied to `{path}`: it does not look like a {what} of cfssl"
         )
     if not seed.fields:
         return text
-    document = json.loads(text.removeprefix("\ufeff"))
-    return json.dumps({**document, **seed.fields}, indent=2, ensure_ascii=False) + "\n"
+    return json_text({**json.loads(text.removeprefix("\ufeff")), **seed.fields})

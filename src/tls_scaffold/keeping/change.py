@@ -1,11 +1,11 @@
 """An inventory before and after a command, and how the files that a team shares with it follow."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory, text_of
-from tls_scaffold.keeping.merge import merge
+from tls_scaffold.keeping.merge import merge_texts
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.makefiles.componentedits import Edited, edited
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line, component_lines
@@ -16,8 +16,8 @@ from tls_scaffold.makefiles.makefile import MAKEFILE
 class Change:
     """An inventory before and after a command.
 
-    `moves` are the certificates that go to the archive with what it took out, `reset` the files that are
-    rendered anew whatever was done to them.
+    `moves` are the certificates that go to the archive with what it took out, `reset` the files
+    that are rendered anew whatever was done to them.
     """
 
     old: Inventory
@@ -25,29 +25,35 @@ class Change:
     moves: tuple[str, ...] = ()
     reset: tuple[str, ...] = ()
 
-    def requests(self, known: Iterable[str]) -> Iterator[str]:
-        """Yield the requests of what was taken out that are not `known` as ours: the team wrote them by hand."""
-        there = {*known, *(component.request for component in self.new.components)}
-        yield from dict.fromkeys(
-            each.request for each in self.old.components if each.request not in there
-        )
+    def left_requests(self, known: Iterable[str]) -> list[str]:
+        """Return the requests of what was taken out that are not `known` as rendered.
+
+        The team wrote them by hand.
+        """
+        wanted = {*known, *(component.request for component in self.new.components)}
+        before = dict.fromkeys(component.request for component in self.old.components)
+        return [request for request in before if request not in wanted]
 
     def inventory_text(self, text: str) -> str:
-        """Return the text of the new inventory, in the team's own order of fields as far as it can be kept."""
+        """Return the text of the new inventory.
+
+        It has the team's own order of fields as far as that can be kept.
+        """
         if self.old == self.new:
             return text
-        merged = merge([self.old.document()], text, self.new.to_json(), text_of).text
+        # Ours as a whole is better than a merge that does not read back as what was asked for.
+        merged = merge_texts([self.old.document()], text, self.new.to_json(), text_of).text
         return merged if intake.from_json(merged) == self.new else self.new.to_json()
 
-    def makefile(self, text: str, record: Record) -> Edited:
-        """Return a Makefile with the lines of the new components, and nothing else changed in it."""
+    def edited_makefile(self, text: str, record: Record) -> Edited:
+        """Return a Makefile with the lines of the new components, and nothing else changed."""
         components = self.new.components
         wanted = [
             (each.kind, component_line(each.name, each.output, each.request, each.profile))
             for each in components
         ]
-        gone = {*record.lines, *self.new.removed, *(each.name for each in self.old.components)}
+        known = {*record.lines, *self.new.removed, *(each.name for each in self.old.components)}
         rendered: Mapping[str, Iterable[ComponentLine]] = record.lines
         if MAKEFILE in self.reset:  # whatever signs a component counts as rendered
             rendered = {line.name: [line] for line in component_lines(text)}
-        return edited(text, wanted, rendered, gone - {each.name for each in components})
+        return edited(text, wanted, rendered, known - {each.name for each in components})

@@ -12,7 +12,9 @@ from tls_scaffold.cfssl.profiles import CA_EXPIRY
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.inventory.values import CLIENT, LOOPBACK, PEER, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import CERTS
 
+# The inventory's settings by the words that cfssl's requests have for them.
 NAMES = {
     "O": "organization",
     "OU": "organizational_unit",
@@ -22,11 +24,12 @@ NAMES = {
 }
 DEFAULTS = Inventory(members=())
 PROXY = "proxy"
+Fields = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Seed:
-    """Where the content of a file of ours comes from: another file, and the fields that its signing overrode."""
+    """Where a file of ours comes from: another one, and what its signing put over its fields."""
 
     source: str
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -34,22 +37,22 @@ class Seed:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One certificate: what it is called, how and from what it is signed; `path` is where its request will be."""
+    """One certificate: how it is called and signed; `path` is where its request will be."""
 
     name: str
     signing: Signing
     request: Request
-    server: bool
+    is_server: bool
     path: str
 
     @property
     def cn(self) -> str:
-        """The CN that it is signed for; its name where there is none, as an inventory has no component without."""
+        """The CN that it is signed for; its name if there is none, as each component has one."""
         return self.request.overridden(self.signing.cn, None).cn or self.name
 
 
-def overrides(signing: Signing) -> dict[str, Any]:
-    """Return the fields of a request that the command line of its signing puts others over, as `Request.overridden`."""
+def overrides(signing: Signing) -> Fields:
+    """Return the fields of a request that its signing's command line puts others over."""
     cn = {"CN": signing.cn} if signing.cn else {}
     return {**cn, "hosts": signing.hostname.split(",")} if signing.hostname else cn
 
@@ -65,113 +68,120 @@ def own_hosts(request: Request, signing: Signing) -> list[str]:
     ]
 
 
-def components(leaves: list[Leaf]) -> dict[str, Any]:
+def component_lists(leaves: list[Leaf]) -> Fields:
     """Return the inventory's lists of members, proxies and users."""
-    by_name = {leaf.name: leaf for leaf in leaves if leaf.server}
+    by_name = {leaf.name: leaf for leaf in leaves if leaf.is_server}
+    # `peer-10.0.0.1` beside `10.0.0.1` is how etcd's own hack/tls-setup names second certificates.
     peers = {
         name: leaf
         for name, leaf in by_name.items()
-        if name.removeprefix(PEER) in by_name.keys() - {name}
+        if name.startswith(PEER) and name.removeprefix(PEER) in by_name
     }
     servers = [leaf for name, leaf in by_name.items() if name not in peers]
     members = [leaf for leaf in servers if not leaf.name.startswith(PROXY)] or servers
-    owned = _owned(servers)
+    proxies = [leaf for leaf in servers if leaf not in members]
+    hosts = _hosts_by_name(servers)
     cns = {leaf.cn for leaf in servers}
-    own_cn = len(cns) != 1
+    shared_cn = min(cns) if len(cns) == 1 else ""
     return {
         "members": [
             {
-                **_server(leaf, owned[leaf.name], member=True, own_cn=own_cn),
-                **_peer(leaf, peers.get(f"{PEER}{leaf.name}")),
+                **_server_fields(leaf, hosts[leaf.name], shared_cn, may_lack_hosts=False),
+                **_peer_field(leaf, peers.get(f"{PEER}{leaf.name}")),
             }
             for leaf in members
         ],
         "proxies": [
-            _server(leaf, owned[leaf.name], member=False, own_cn=own_cn)
-            for leaf in servers
-            if leaf not in members
+            _server_fields(leaf, hosts[leaf.name], shared_cn, may_lack_hosts=True)
+            for leaf in proxies
         ],
-        "users": [_user(leaf) for leaf in leaves if not leaf.server],
-        **({} if own_cn else {"members_cn": min(cns)}),
+        "users": [_user_fields(leaf) for leaf in leaves if not leaf.is_server],
+        **_unusual(("members_cn", shared_cn, "")),
     }
 
 
-def _peer(leaf: Leaf, peer: Leaf | None) -> dict[str, Any]:
-    """Return a member's second certificate as its field."""
-    if not peer:
-        return {}
-    cn = {} if peer.cn == leaf.cn else {"cn": peer.cn}
-    request = {} if peer.path == leaf.path else {"request": peer.path}
-    profile = (
-        {} if peer.signing.profile == leaf.signing.profile else {"profile": peer.signing.profile}
-    )
-    return {"peer": {**cn, **request, **_output(peer), **profile}}
+def _hosts_by_name(servers: list[Leaf]) -> dict[str, list[str]]:
+    """Tell which hosts are whose.
 
-
-def _owned(servers: list[Leaf]) -> dict[str, list[str]]:
-    """Tell which hosts are whose: those of a request of one's own, or the one that is called like the component.
-
-    The others stay in the shared request, as the team's own.
+    Those of a request of one's own are, and the one that is called like the component. The others
+    stay in the shared request, as the team's own.
     """
-    used = Counter(leaf.path for leaf in servers)
-    given: set[str] = set()
-    owned: dict[str, list[str]] = {}
+    sharing = Counter(leaf.path for leaf in servers)
+    taken: set[str] = set()
+    hosts: dict[str, list[str]] = {}
     for leaf in servers:
-        hosts = own_hosts(leaf.request, leaf.signing)
-        mine = [host for host in hosts if used[leaf.path] == 1 or host == leaf.name]
-        owned[leaf.name] = [host for host in mine if words.canonical_host(host) not in given]
-        given |= {words.canonical_host(host) for host in mine}
-    return owned
+        own = [
+            host
+            for host in own_hosts(leaf.request, leaf.signing)
+            if sharing[leaf.path] == 1 or host == leaf.name
+        ]
+        hosts[leaf.name] = [host for host in own if words.canonical_host(host) not in taken]
+        taken |= {words.canonical_host(host) for host in own}
+    return hosts
 
 
-def _server(leaf: Leaf, hosts: list[str], *, member: bool, own_cn: bool) -> dict[str, Any]:
-    usual = leaf.path == SHARED_REQUEST and (hosts or not member)
-    profile = {"profile": leaf.signing.profile} if leaf.signing.profile else {}
+def _server_fields(leaf: Leaf, hosts: list[str], shared_cn: str, *, may_lack_hosts: bool) -> Fields:
+    # An inventory's member has hosts, or names its request.
+    usual_path = SHARED_REQUEST if hosts or may_lack_hosts else ""
     return {
         "name": leaf.name,
         "hosts": hosts,
-        **({"cn": leaf.cn} if own_cn else {}),
-        **({} if usual else {"request": leaf.path}),
-        **_output(leaf),
-        **profile,
+        **_unusual(
+            ("cn", leaf.cn, shared_cn),
+            ("request", leaf.path, usual_path),
+            ("output", leaf.signing.output, f"{CERTS}/{leaf.name}"),
+            ("profile", leaf.signing.profile, ""),
+        ),
     }
 
 
-def _user(leaf: Leaf) -> dict[str, Any]:
+def _peer_field(leaf: Leaf, peer: Leaf | None) -> Fields:
+    """Return a member's second certificate as its field."""
+    if not peer:
+        return {}
+    fields = _unusual(
+        ("cn", peer.cn, leaf.cn),
+        ("request", peer.path, leaf.path),
+        ("output", peer.signing.output, f"{CERTS}/{peer.name}"),
+        ("profile", peer.signing.profile, leaf.signing.profile),
+    )
+    return {"peer": fields}
+
+
+def _user_fields(leaf: Leaf) -> Fields:
     return {
         "name": leaf.name,
         "cn": leaf.cn,
-        **({} if leaf.path == f"config/req-{leaf.name}.json" else {"request": leaf.path}),
-        **_output(leaf),
-        **({} if leaf.signing.profile == CLIENT else {"profile": leaf.signing.profile}),
+        **_unusual(
+            ("request", leaf.path, f"config/req-{leaf.name}.json"),
+            ("output", leaf.signing.output, f"{CERTS}/{leaf.name}"),
+            ("profile", leaf.signing.profile, CLIENT),
+        ),
     }
 
 
-def _output(leaf: Leaf) -> dict[str, str]:
-    return {} if leaf.signing.output == f"certs/{leaf.name}" else {"output": leaf.signing.output}
+def _unusual(*fields: tuple[str, str, str]) -> Fields:
+    """Return the fields, of name, value and what is usual, that an inventory has to spell out."""
+    return {name: value for name, value, usual in fields if value != usual}
 
 
-def settings(leaves: list[Leaf], authority: Request, config: str) -> dict[str, Any]:
-    """Return the settings that the inventory can name; what it can't stays as it is in the files."""
-    request = next((leaf.request for leaf in leaves if leaf.server), leaves[0].request)
+def setting_fields(leaves: list[Leaf], authority: Request, config: str) -> Fields:
+    """Return the settings that the inventory can name; others stay as they are in the files."""
+    request = next((leaf.request for leaf in leaves if leaf.is_server), leaves[0].request)
     ca_expiry = _hours(authority.ca.expiry if authority.ca and authority.ca.expiry else CA_EXPIRY)
     names = {
         NAMES[word]: text
-        for name in request.names[:1]
-        for word, text in name.items()
-        if word in NAMES
+        for word, text in (request.names[0] if request.names else {}).items()
+        if word in NAMES and (word != "C" or re.fullmatch("[A-Z]{2}", text))
     }
     return {
         "key": str(request.key) if words.key(str(request.key)) else str(DEFAULTS.key),
+        # An inventory's certificates end before their CA.
         "expiry": f"{min(_expiry(config), ca_expiry - 1)}h",
         "ca_expiry": f"{ca_expiry}h",
         "ca_cn": authority.cn or DEFAULTS.ca_cn,
         **dict.fromkeys(("organization", "organizational_unit", "locality"), ""),
-        **{
-            name: text
-            for name, text in names.items()
-            if name != "country" or re.fullmatch("[A-Z]{2}", text)
-        },
+        **names,
     }
 
 

@@ -1,29 +1,38 @@
-"""A plan is carried out whole: written down first, then done, so that the next command ends what a kill cut off."""
+"""A plan is carried out whole: it is written down first, so that the next command can end it."""
 
 import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import words
-from tls_scaffold.disk import folder as files
-from tls_scaffold.disk.mounts import check_changeable
+from tls_scaffold.disk.folder import make_shelf, move_to_shelf, remove_inside, write_inside
+from tls_scaffold.disk.obstacles import check_changeable
+from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.fields import Fields
-from tls_scaffold.keeping import permitted, readback
-from tls_scaffold.keeping.plan import BESIDE, VERBS, Note, Plan, Step
-from tls_scaffold.paths import CERTS, LARGEST, STATE
+from tls_scaffold.keeping.authorities import copy_ca
+from tls_scaffold.keeping.permitted import plan_problems
+from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step, read_plan
+from tls_scaffold.keeping.readback import (
+    Problem,
+    parse_table,
+    printable_problem,
+    problems_of,
+    read_texts,
+    refuse_problems,
+)
+from tls_scaffold.paths import LARGEST_FILE, NEW_SET, PENDING, STATE
 
-FILE = f"{STATE}/pending.json"
-LARGEST_ENTRY = (
-    16 * LARGEST
-)  # every text before and after, with escapes, and all of them again in the record's
+# Every text before and after, with escapes, and all of them again in the record's.
+LARGEST_JOURNAL = 16 * LARGEST_FILE
+RULES = f"{STATE}/.gitignore"
+# A folder that was adopted may have a .gitignore of the team's own, which knows nothing of our
+# files. A journal that is committed would be carried out in somebody else's clone.
+RULES_TEXT = "/.gitignore\n/.work.*\n/pending.json\n"
 AWAY = "move it away and run `tls-scaffold sync`"
-COMMANDS = (("add",), ("adopt",), ("remove",), ("sync",))
-PLAN = tuple(each.name for each in fields_of(Plan))
+COMMANDS = ("add", "adopt", "remove", "sync")
 
 
 @dataclass(frozen=True)
@@ -35,168 +44,129 @@ class Entry:
 
 
 def carry_out(folder: Path, entry: Entry) -> Plan:
-    """Do what the plan says; the folder's lock is held. Returns the plan with what happened in its notes.
+    """Do what the plan says; the folder's lock is held.
 
-    A file that changed since the plan was made is not overwritten: ours is put beside it as `FILE.new`. Raises
-    ScaffoldError, before anything is done, if the plan touches what it may not, or what can't be changed: nothing is
-    begun that the next command would refuse to finish.
+    Returns the plan with what happened in its notes. A file that changed since the plan was made is
+    not overwritten: ours is put beside it as `FILE.new`. Raises ScaffoldError as `check_plan`.
     """
-    text = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
-    _, problems = _parsed(folder, json.loads(text))
+    check_plan(folder, entry)
+    if not os.path.lexists(folder / RULES):
+        write_inside(folder, RULES, RULES_TEXT)
+    write_inside(folder, PENDING, _to_json(entry))
+    return _finish(folder, entry)
+
+
+def check_plan(folder: Path, entry: Entry) -> None:
+    """Raise ScaffoldError if the plan touches what it may not, or what can't be changed.
+
+    Nothing is begun that the next command would refuse to finish.
+    """
+    _, problems = _read_entry(folder, json.loads(_to_json(entry)))
     if problems:
-        messages = [
-            problem.partition(": ")[2] for problem in problems
-        ]  # the user knows nothing of a plan's parts
+        # The user knows nothing of a plan's parts.
+        messages = [message for _, message in problems]
         raise ScaffoldError("nothing was done: this would touch what no command may", messages)
-    check_changeable(folder / path for path in _changed(entry.plan))
-    files.write(folder, FILE, text)
-    return _finished(folder, entry)
+    check_changeable(folder / path for path in _changed_paths(entry.plan))
 
 
-def _changed(plan: Plan) -> Iterator[str]:
-    yield FILE
-    yield from (step.path for step in plan.steps)
-    for path in plan.moves:
-        yield from (path, f"{plan.shelf}/{path}")
-    if plan.ca:
-        yield f"{CERTS}/.new"
+def has_pending(folder: Path) -> bool:
+    """Tell whether a killed command has left something to finish."""
+    return os.path.lexists(folder / PENDING)
 
 
-def finish(folder: Path) -> Entry | None:
-    """Do the rest of a plan that a killed command left; the lock is held. Returns its entry, None if there is none.
+def finish_pending(folder: Path) -> Entry | None:
+    """Do the rest of a plan that a killed command left; the lock is held.
 
-    Raises ScaffoldError, before anything is done, for whatever no command of ours can have written.
+    Returns its entry, None if there is none. Raises ScaffoldError, before anything is done, for
+    whatever no command of ours can have written.
     """
-    text = files.own_text(folder, FILE, LARGEST_ENTRY)
+    text = own_text(folder, PENDING, LARGEST_JOURNAL)
     if text is None:
         return None
     try:
-        data = readback.table(text, FILE)
+        data = parse_table(text, PENDING)
     except ScaffoldError as error:
-        damaged = f"`{folder / FILE}` is damaged: a killed command can't be finished"
+        damaged = f"`{folder / PENDING}` is damaged: a killed command can't be finished"
         raise ScaffoldError(damaged, [error.summary], AWAY) from error
-    entry, problems = _parsed(folder, data)
-    summary = f"`{folder / FILE}` asks for what no command of ours does, and nothing was done"
-    readback.refuse(FILE, summary, problems, AWAY)
-    return replace(entry, plan=_finished(folder, entry))
+    entry, problems = _read_entry(folder, data)
+    summary = f"`{folder / PENDING}` asks for what no command of ours does, and nothing was done"
+    refuse_problems(PENDING, summary, problems, AWAY)
+    return replace(entry, plan=_finish(folder, entry))
 
 
-def _finished(folder: Path, entry: Entry) -> Plan:
+def _finish(folder: Path, entry: Entry) -> Plan:
     """Do a plan; an error tells how to go on without it, as its reason may be one that stays."""
     try:
         return _do(folder, entry.plan)
     except ScaffoldError as error:
         command = f"tls-scaffold {entry.command[0]}"
-        way_out = f"to leave the rest of it undone, move `{folder / FILE}` away"
+        way_out = f"to leave the rest of it undone, move `{folder / PENDING}` away"
         then = f"the next command finishes `{command}` then; {way_out}"
         raise ScaffoldError(
             error.summary, error.problems, f"{error.hint or 'mend that'}: {then}"
         ) from error
 
 
-def pending(folder: Path) -> bool:
-    """Tell whether a killed command has left something to finish."""
-    return os.path.lexists(folder / FILE)
-
-
-def _parsed(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[str]]:
-    """Return the entry in a file's data, and a line `key: what is wrong` for each thing that no command writes.
-
-    Raises ScaffoldError as `permitted.problems`.
-    """
-    fields = Fields()
-    entry = _entry(fields, data)
-    told = {_key(problem) for problem in fields.problems}
-    more = [
-        problem for problem in permitted.problems(folder, entry.plan) if _key(problem) not in told
-    ]
-    return entry, [*fields.problems, *more]
-
-
-def _key(problem: str) -> str:
-    return problem.partition(": ")[0]
-
-
-def _entry(fields: Fields, data: Mapping[str, Any]) -> Entry:
-    table = fields.whole("", data, ("command", "plan"))
-    command = fields.listed(
-        "command", table.get("command"), lambda at, word: fields.text(at, word, _word_problem)
-    )
-    if command[:1] not in COMMANDS:
-        fields.wrong("command", f"it is none of {', '.join(f'`{name}`' for (name,) in COMMANDS)}")
-    plan = fields.whole("plan", table.get("plan"), PLAN)
-    return Entry(
-        command,
-        Plan(
-            shelf=fields.any_text("plan.shelf", plan.get("shelf")),
-            steps=fields.listed(
-                "plan.steps", plan.get("steps"), lambda at, item: _step(fields, at, item)
-            ),
-            moves=fields.listed("plan.moves", plan.get("moves"), fields.any_text),
-            notes=fields.listed(
-                "plan.notes", plan.get("notes"), lambda at, item: _note(fields, at, item)
-            ),
-            ca=fields.any_text("plan.ca", plan.get("ca")),
-            forgotten=fields.listed(
-                "plan.forgotten",
-                plan.get("forgotten"),
-                lambda at, cn: fields.text(at, cn, words.cn_problem),
-            ),
-        ),
-    )
-
-
-def _step(fields: Fields, place: str, value: object) -> Step:
-    table = fields.whole(place, value, ("path", "before", "after"))
-    before, after = (
-        None if table.get(name) is None else fields.any_text(f"{place}.{name}", table[name])
-        for name in ("before", "after")
-    )
-    return Step(fields.any_text(f"{place}.path", table.get("path")), before, after)
-
-
-def _note(fields: Fields, place: str, value: object) -> Note:
-    table = fields.whole(place, value, ("verb", "path"))
-    verb = fields.text(
-        f"{place}.verb",
-        table.get("verb"),
-        lambda word: "" if word in VERBS else f"`{word}` is unknown",
-    )
-    return Note(verb, fields.text(f"{place}.path", table.get("path"), _word_problem))
-
-
-def _word_problem(text: str) -> str:
-    return words.text_problem(text, LARGEST) if text else "it is empty"
-
-
 def _do(folder: Path, plan: Plan) -> Plan:
     if plan.moves or any(step.path.startswith(f"{plan.shelf}/") for step in plan.steps):
-        files.archive(folder, plan.shelf)
+        make_shelf(folder, plan.shelf)
     if plan.ca:
-        files.take_ca(folder, plan.ca)
-    missed = {note.path: note for step in plan.steps for note in _missed(folder, plan.shelf, step)}
+        copy_ca(folder, plan.ca)
+    notes = {note.path: note for note in plan.notes}
+    for step in plan.steps:
+        notes |= {note.path: note for note in _do_step(folder, plan.shelf, step)}
     for path in plan.moves:
-        files.move_away(folder, path, folder / plan.shelf)
-    files.remove(folder, FILE)
-    notes = {note.path: note for note in plan.notes} | missed
+        move_to_shelf(folder, path, folder / plan.shelf)
+    # Until here a kill lets the next command do it all again, which changes nothing that is done.
+    remove_inside(folder, PENDING)
     return replace(plan, notes=tuple(notes.values()))
 
 
-def _missed(folder: Path, shelf: str, step: Step) -> Iterator[Note]:
-    """Give a file its text, or yield what is to be told where it was changed meanwhile, by hand, and stays."""
-    current = files.own_text(folder, step.path)
+def _do_step(folder: Path, shelf: str, step: Step) -> Iterator[Note]:
+    """Give a file its text; where it was changed by hand meanwhile, it stays, and that is told."""
+    current = own_text(folder, step.path)
     if current not in (step.before, step.after):
         yield Note("conflict", step.path)
         if step.after is not None:
             yield from _put_beside(folder, shelf, step.path + BESIDE, step.after)
     elif step.after is None:
-        files.remove(folder, step.path)
+        remove_inside(folder, step.path)
     elif current != step.after:
-        files.write(folder, step.path, step.after)
+        write_inside(folder, step.path, step.after)
 
 
 def _put_beside(folder: Path, shelf: str, beside: str, ours: str) -> Iterator[Note]:
-    if files.own_text(folder, beside) not in (None, ours):
-        files.move_away(folder, beside, files.archive(folder, shelf))
+    if own_text(folder, beside) not in (None, ours):
+        move_to_shelf(folder, beside, make_shelf(folder, shelf))
         yield Note("archived", beside)
-    files.write(folder, beside, ours)
+    write_inside(folder, beside, ours)
+
+
+def _changed_paths(plan: Plan) -> Iterator[str]:
+    yield PENDING
+    yield from (step.path for step in plan.steps)
+    for path in plan.moves:
+        yield from (path, f"{plan.shelf}/{path}")
+    if plan.ca:
+        yield NEW_SET
+
+
+def _to_json(entry: Entry) -> str:
+    return json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+
+
+def _read_entry(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[Problem]]:
+    """Return the entry in a file's data, and each thing in it that no command writes.
+
+    Raises ScaffoldError as `plan_problems`.
+    """
+    fields = Fields()
+    table = fields.whole("", data, ("command", "plan"))
+    command = read_texts(fields, "command", table.get("command"), printable_problem)
+    if not command or command[0] not in COMMANDS:
+        fields.wrong("command", f"it is none of {', '.join(f'`{name}`' for name in COMMANDS)}")
+    entry = Entry(command, read_plan(fields, "plan", table.get("plan")))
+    problems = problems_of(fields)
+    known = {key for key, _ in problems}
+    more = [each for each in plan_problems(folder, entry.plan) if each[0] not in known]
+    return entry, [*problems, *more]

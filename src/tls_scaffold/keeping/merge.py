@@ -1,4 +1,7 @@
-"""Requests and configurations, which a team edits too: merged as data, what was rendered last into what is there."""
+"""Requests and configurations, which a team edits too, are merged as data.
+
+What was rendered last is the base, yours is what is there, and ours is what is rendered now.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -7,7 +10,7 @@ from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, formats
-from tls_scaffold.keeping import jsonmerge
+from tls_scaffold.keeping.jsonmerge import Conflict, base_of_values, is_same, merge_values
 
 
 @dataclass(frozen=True)
@@ -18,48 +21,50 @@ class Merged:
     conflict: bool = False
 
 
-def text_of(document: Any) -> str:
+def json_text(document: Any) -> str:
     """Return the text of merged data."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def merge(
-    last: Sequence[Any], yours: str, ours: str, text_of: Callable[[Any], str] = text_of
+def merge_texts(
+    last: Sequence[Any], yours: str, ours: str, to_text: Callable[[Any], str] = json_text
 ) -> Merged:
     """Merge into the text `yours` what the text `ours` has changed since what was rendered `last`.
 
-    `last` is its data: none, if nothing is known of it, or several, if git has merged two branches. Then whatever
-    differs counts as your edit, and what only ours has is added. `text_of` gives merged data its form.
+    `last` is its data: none, if nothing is known of it, or several, if git has merged two branches.
+    Then whatever differs counts as your edit, and what only ours has is added. `to_text` gives
+    merged data its form.
     """
     new = _data(ours)
     try:
         there = _data(yours)
         if json.dumps(there) in map(json.dumps, last):  # with the fields in the same order
-            return Merged(yours if jsonmerge.same(there, new) else ours)
+            return Merged(yours if is_same(there, new) else ours)
         if _is_any(new, last):
             return Merged(yours)
-        unedited = [each for each in last if jsonmerge.same(each, there)]
-        base = (unedited or last)[0] if unedited or len(last) == 1 else jsonmerge.common(there, new)
-        merged = jsonmerge.merge(base, there, new)
-    except (ScaffoldError, jsonmerge.Conflict):
+        unedited = [each for each in last if is_same(each, there)]
+        known = unedited or (last if len(last) == 1 else [])
+        base = known[0] if known else base_of_values(there, new)
+        merged = merge_values(base, there, new)
+    except (ScaffoldError, Conflict):
         return Merged(yours, conflict=not _is_any(new, last))
-    if jsonmerge.same(merged, there):
+    if is_same(merged, there):
         return Merged(yours)
-    return Merged(ours if json.dumps(merged) == json.dumps(new) else text_of(merged))
+    return Merged(ours if json.dumps(merged) == json.dumps(new) else to_text(merged))
 
 
-def settled(text: str, last: Sequence[Any]) -> str | None:
-    """Return a text with git's conflict markers as one that has what both sides have; None if a side is no JSON.
+def settle_markers(text: str, last: Sequence[Any]) -> str | None:
+    """Return a text with git's conflict markers as one that has what both sides have.
 
-    Where neither side was edited since it was rendered `last`, the first of them will do. Where they differ in one
-    value, that of the first counts.
+    Where neither side was edited since it was rendered `last`, the first of them will do. Where
+    they differ in one value, that of the first counts. None if a side is no JSON.
     """
     try:
         ours, theirs = map(_data, conflictmarkers.sides(text) or ("", ""))
         if _is_any(ours, last) and _is_any(theirs, last):
-            return text_of(ours)
-        return text_of(jsonmerge.merge(jsonmerge.common(ours, theirs), ours, theirs))
-    except (ScaffoldError, jsonmerge.Conflict):
+            return json_text(ours)
+        return json_text(merge_values(base_of_values(ours, theirs), ours, theirs))
+    except (ScaffoldError, Conflict):
         return None
 
 
@@ -76,11 +81,11 @@ def says_the_same(one: str, other: str) -> bool:
     return one == other or is_as_rendered(one, [_data(other)])
 
 
-def common(yours: str, ours: str, *, fill_lists: bool = True) -> Any:
-    """Return the data of a base for a merge where none was recorded: see `jsonmerge.common`."""
+def base_of_texts(yours: str, ours: str, *, fill_lists: bool = True) -> Any:
+    """Return the data of a base for a merge where none was recorded, as `base_of_values`."""
     new = _data(ours)
     try:
-        return jsonmerge.common(_data(yours), new, fill_lists=fill_lists)
+        return base_of_values(_data(yours), new, fill_lists=fill_lists)
     except ScaffoldError:  # whoever merges them says so
         return new
 
@@ -90,4 +95,4 @@ def _data(text: str) -> Any:
 
 
 def _is_any(document: Any, last: Sequence[Any]) -> bool:
-    return any(jsonmerge.same(document, each) for each in last)
+    return any(is_same(document, each) for each in last)

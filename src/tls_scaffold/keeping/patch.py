@@ -13,17 +13,16 @@ NO_NEWLINE = "\\ No newline at end of file\n"
 Pair = tuple[int, int]
 
 
-def unified(plan: Plan) -> str:
-    """Return the diff of everything that the plan would change; a file that only moves is shown by its names."""
-    return "".join(
-        [
-            *(line for step in plan.steps for line in _step(step)),
-            *(_move(plan, path) for path in plan.moves),
-        ]
-    )
+def unified_diff(plan: Plan) -> str:
+    """Return the diff of everything that the plan would change.
+
+    A file that only moves is shown by its names.
+    """
+    lines = [line for step in plan.steps for line in _diff_lines(step)]
+    return "".join([*lines, *(_move_lines(plan, path) for path in plan.moves)])
 
 
-def _step(step: Step) -> Iterator[str]:
+def _diff_lines(step: Step) -> Iterator[str]:
     before, after = (_lines(text or "") for text in (step.before, step.after))
     if before or after:
         yield f"--- {NOTHING if step.before is None else f'a/{step.path}'}\n"
@@ -32,41 +31,49 @@ def _step(step: Step) -> Iterator[str]:
         yield f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@\n"
         for kind, start, end, first, last in group:
             if kind == "equal":
-                yield from (_line(" ", line) for line in before[start:end])
+                yield from (_signed(" ", line) for line in before[start:end])
                 continue
-            yield from (_line("-", line) for line in before[start:end])
-            yield from (_line("+", line) for line in after[first:last])
+            yield from (_signed("-", line) for line in before[start:end])
+            yield from (_signed("+", line) for line in after[first:last])
 
 
-def _line(sign: str, line: str) -> str:
+def _signed(sign: str, line: str) -> str:
     return f"{sign}{line}" if line.endswith("\n") else f"{sign}{line}\n{NO_NEWLINE}"
 
 
 def _range(start: int, end: int) -> str:
-    """Return the lines from `start` up to `end`, as a hunk's head counts them: where there are none, the one before."""
+    """Return the lines from `start` up to `end`, as a hunk's head counts them.
+
+    Where there are none, it is the line before.
+    """
     length = end - start
     begin = start + bool(length)
     return f"{begin}" if length == 1 else f"{begin},{length}"
 
 
 class _Matcher(difflib.SequenceMatcher[str]):
-    """Compares between lines that stand once on both sides: difflib alone would take an hour for 10,000 components."""
+    """Compares between lines that stand once on both sides, as git's patience diff does.
+
+    difflib alone would take an hour for 10,000 components: it looks at all lines for each that
+    differs.
+    """
 
     def get_matching_blocks(self) -> list[difflib.Match]:
-        """Return the parts that are equal, in their order, and the empty one that difflib wants at the end."""
-        one, other = list(self.a), list(self.b)  # type: ignore[attr-defined]  # typeshed leaves them out
+        """Return the parts that are equal, in order, and the empty one that difflib wants last."""
+        one, other = list(self.a), list(self.b)  # type: ignore[attr-defined]  # not in typeshed
         blocks: list[difflib.Match] = []
         at, there = 0, 0
         for end, last in [*_anchors(one, other), (len(one), len(other))]:
             gap = difflib.SequenceMatcher(None, one[at:end], other[there:last], autojunk=False)
             for block in gap.get_matching_blocks()[:-1]:
-                _add(blocks, at + block.a, there + block.b, block.size)
-            _add(blocks, end, last, int(end < len(one)))
+                _append(blocks, at + block.a, there + block.b, block.size)
+            if end < len(one):
+                _append(blocks, end, last, 1)
             at, there = end + 1, last + 1
         return [*blocks, difflib.Match(len(one), len(other), 0)]
 
 
-def _add(blocks: list[difflib.Match], at: int, there: int, size: int) -> None:
+def _append(blocks: list[difflib.Match], at: int, there: int, size: int) -> None:
     """Add an equal part to the others, or to the last of them where it goes on from that."""
     before = blocks[-1] if blocks else None
     if before and before.a + before.size == at and before.b + before.size == there:
@@ -76,18 +83,24 @@ def _add(blocks: list[difflib.Match], at: int, there: int, size: int) -> None:
 
 
 def _anchors(one: Sequence[str], other: Sequence[str]) -> list[Pair]:
-    """Return where the lines stand that both sides have once: as many as are in the same order on both."""
-    counts = Counter(one)
-    twice = {line for line, count in Counter(other).items() if count > 1}
-    there = {line: at for at, line in enumerate(other) if line not in twice}
+    """Return where the lines stand that both sides have once.
+
+    They are as many as are in the same order on both.
+    """
+    counts, others = Counter(one), Counter(other)
+    places = {line: at for at, line in enumerate(other) if others[line] == 1}
     pairs = [
-        (at, there[line]) for at, line in enumerate(one) if counts[line] == 1 and line in there
+        (at, places[line]) for at, line in enumerate(one) if counts[line] == 1 and line in places
     ]
     return _longest_run(pairs)
 
 
 def _longest_run(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the most of some pairs, which are sorted by their first numbers, that their second ones sort too."""
+    """Return the most of some pairs that both their first and their second numbers sort.
+
+    They come sorted by the first. This is patience sorting: a pair's length is that of the longest
+    run that ends in it.
+    """
     ends: list[int] = []  # the least number in which a run of each length ends
     lengths: list[int] = []
     for _, place in pairs:
@@ -108,7 +121,7 @@ def _lines(text: str) -> list[str]:
     return [line for line in re.split("(?<=\n)", text) if line]
 
 
-def _move(plan: Plan, path: str) -> str:
+def _move_lines(plan: Plan, path: str) -> str:
     target = f"{plan.shelf}/{path}"
     names = f"rename from {path}\nrename to {target}\n"
     return f"diff --git a/{path} b/{target}\nsimilarity index 100%\n{names}"

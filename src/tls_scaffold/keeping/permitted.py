@@ -1,173 +1,191 @@
-"""What a plan may touch: a file of ours or a request in its place, and what goes with a component that is taken out.
+"""What a plan may touch: rendered files, requests, and what goes with a component taken out.
 
-The CA's files, folders with hidden names and whatever else is in a folder are not a plan's, whoever wrote it.
+The CA's files, folders with hidden names and whatever else is in a folder are not a plan's, whoever
+wrote it: a journal may come with a clone of the folder.
 """
 
 import os
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.cfssl.readers import seems_config, seems_request
-from tls_scaffold.disk import folder as files
+from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.moving import is_in
+from tls_scaffold.disk.obstacles import inside
+from tls_scaffold.disk.plainfiles import own_text, own_texts
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, intake
 from tls_scaffold.inventory.fields import shown
-from tls_scaffold.inventory.reach import ENDINGS, RENDERED, SHELF, rendered_problem
+from tls_scaffold.inventory.reach import RENDERED, SHELF, rendered_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.keeping import adoptionnote, record
-from tls_scaffold.keeping.authorities import copy_problem, is_of_ca
+from tls_scaffold.keeping.adoptionnote import AdoptionNote, parse_note, read_note
+from tls_scaffold.keeping.authorities import check_copy, is_of_ca
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
-from tls_scaffold.rendering.documents import LAST_RENDER, is_request
+from tls_scaffold.keeping.readback import Problem
+from tls_scaffold.keeping.record import parse_record
+from tls_scaffold.paths import ADOPTED, ENDINGS
+from tls_scaffold.rendering.documents import LAST_RENDER, is_request_text
 
-STATE_FILES = (LAST_RENDER, adoptionnote.FILE)
+STATE_FILES = (LAST_RENDER, ADOPTED)
 NO_REQUEST = "does not look like a request of cfssl"
 
 
-def taken_out(old: Inventory, new: Inventory) -> tuple[str, ...]:
-    """Return the paths of all that goes with the components that `new` has no more: pairs, CSRs and bundles."""
-    kept = {path.lower() for component in new.components for path in _files(component)}
+def paths_of_removed(old: Inventory, new: Inventory) -> tuple[str, ...]:
+    """Return the paths of all that goes with the components that `new` has no more.
+
+    These are pairs, CSRs and bundles.
+    """
+    kept = {path.lower() for component in new.components for path in _files_of(component)}
     return tuple(
         path
         for component in old.components
-        for path in _files(component)
+        for path in _files_of(component)
         if path.lower() not in kept
     )
 
 
-def _files(component: Component) -> Iterator[str]:
-    yield from (f"{component.output}{ending}" for ending in ENDINGS)
-    yield from (f"{DIST}/{component.name}{ending}" for ending in ("", TAR))
+def _files_of(component: Component) -> list[str]:
+    pair = [f"{component.output}{ending}" for ending in ENDINGS]
+    return [*pair, *(f"{DIST}/{component.name}{ending}" for ending in ("", TAR))]
 
 
-def problems(folder: Path, plan: Plan) -> Iterator[str]:
-    """Yield a line `plan.moves[0]: what is wrong` for each thing that no plan for this folder may do.
+def plan_problems(folder: Path, plan: Plan) -> Iterator[Problem]:
+    """Yield each thing that no plan for this folder may do, by its key, as `plan.moves[0]`.
 
-    Raises ScaffoldError where the inventory that holds when it is done, or the note of `adopt`, can't be read.
+    Raises ScaffoldError where the inventory that holds when it is done, or the note of `adopt`,
+    can't be read.
     """
     shelf = plan.shelf if SHELF.fullmatch(plan.shelf) else ""
-    if plan.shelf != shelf or (plan.moves and not shelf):
-        yield f"plan.shelf: `{shown(plan.shelf)}` is no folder of the archive, such as `archive/20260131T235959Z`"
-    elif shelf and (link := _link_problem(folder, f"{shelf}/{FILE}")):
-        yield f"plan.shelf: {link}"
-    again = _again(step.path for step in plan.steps)
-    again |= _again(
-        (step.path.lower(), step.after is None) for step in plan.steps
-    )  # `A` may go where `a` comes
+    if wrong := _error_of(_check_shelf, folder, plan, shelf):
+        yield "plan.shelf", wrong
+    again = _repeated(step.path for step in plan.steps)
+    # Where a disk has no cases, `A` may go when `a` comes.
+    again |= _repeated((step.path.lower(), step.after is None) for step in plan.steps)
     for index, step in enumerate(plan.steps):
-        wrong = _step_problem(step, shelf) or _content_problem(folder, step, shelf)
+        wrong = _error_of(_check_step, folder, step, shelf)
         if wrong or index in again:
-            yield f"plan.steps[{index}].path: {wrong or f'`{step.path}` stands twice'}"
-    ended = [
-        step.before for step in plan.steps if step.path == adoptionnote.FILE and step.after is None
+            yield f"plan.steps[{index}].path", wrong or f"`{step.path}` stands twice"
+    # The plan of a first sync takes the note away, which then is in the plan alone.
+    notes = [
+        parse_note(step.before, ADOPTED)
+        for step in plan.steps
+        if step.path == ADOPTED and step.after is None and step.before
     ]
-    notes = [adoptionnote.parsed(text, adoptionnote.FILE) for text in ended if text]
-    if plan.ca not in ("", *(note.ca for note in notes)):
-        yield f"plan.ca: `{shown(plan.ca)}` is not where `adopt` found a CA"
-    elif plan.ca and (wrong := copy_problem(folder, plan.ca)):
-        yield f"plan.ca: {wrong}"
-    if plan.moves:
-        allowed = _movable(folder, plan, notes)
-        there = adoptionnote.read(folder)
-        bases = [note.ca for note in (*notes, *([there] if there else []))]
-        again = _again(path.lower() for path in plan.moves)
-        for index, path in enumerate(plan.moves):
-            wrong = _move_problem(folder, path, shelf, allowed, bases)
-            if wrong or index in again:
-                yield f"plan.moves[{index}]: {wrong or f'`{path}` stands twice'}"
+    if wrong := _error_of(_check_ca, folder, plan.ca, notes):
+        yield "plan.ca", wrong
+    if not plan.moves:
+        return
+    allowed, note = _movable(folder, plan, notes), read_note(folder)
+    bases = [each.ca for each in (*notes, note) if each]
+    again = _repeated(path.lower() for path in plan.moves)
+    for index, path in enumerate(plan.moves):
+        wrong = f"`{shown(path)}` goes with nothing that this plan takes out"
+        if path in allowed:
+            wrong = _error_of(_check_move, folder, path, shelf, bases)
+        if wrong or index in again:
+            yield f"plan.moves[{index}]", wrong or f"`{path}` stands twice"
 
 
-def _again(items: Iterable[Hashable]) -> set[int]:
-    """Return the places of what stood before already: of two of a path, each could be looked at as the other."""
+def _error_of(check: Callable[..., object], *words: object) -> str:
+    """Return what a check raises, on one line; empty if nothing is wrong."""
+    try:
+        check(*words)
+    except ScaffoldError as error:
+        return ", ".join(error.problems) or error.summary
+    return ""
+
+
+def _repeated(items: Iterable[Hashable]) -> set[int]:
+    """Return the places of what stood before already.
+
+    Of two steps of a path, each could be looked at as the other.
+    """
     first: dict[Hashable, int] = {}
     return {index for index, item in enumerate(items) if first.setdefault(item, index) != index}
 
 
-def _step_problem(step: Step, shelf: str) -> str:
-    path, below = step.path, f"{shelf}/"
-    if shelf and path.startswith(below):
-        if step.before is not None or step.after is None:
-            return f"`{shown(path)}` is in the archive, where nothing is changed"
-        return rendered_problem(path.removeprefix(below).removesuffix(BESIDE))
-    wrong = "" if path in STATE_FILES else rendered_problem(path.removesuffix(BESIDE))
-    if wrong or step.after is not None or path.endswith(BESIDE) or path == adoptionnote.FILE:
-        return wrong
-    if path in (*RENDERED, LAST_RENDER) or not is_request(step.before):
-        return f"`{path}` is not taken away: it is no request as they are rendered"
-    return ""
+def _check_shelf(folder: Path, plan: Plan, shelf: str) -> None:
+    if plan.shelf != shelf or (plan.moves and not shelf):
+        example = "such as `archive/20260131T235959Z`"
+        raise ScaffoldError(f"`{shown(plan.shelf)}` is no folder of the archive, {example}")
+    if shelf:
+        inside(folder, f"{shelf}/{FILE}")
 
 
-def _content_problem(folder: Path, step: Step, shelf: str) -> str:
-    """Say why a step can't be done where it leads: to a link, or to JSON that is no request."""
-    try:
-        there = files.own_texts(folder, (step.path, step.path + BESIDE))
-    except ScaffoldError as error:
-        return ", ".join(error.problems) or error.summary
-    ours = (*STATE_FILES, *RENDERED)
-    if step.path.removesuffix(BESIDE) in ours or (shelf and step.path.startswith(f"{shelf}/")):
-        return ""
-    over = None if step.after is None else there.get(step.path)
-    texts = (text for text in (step.before, step.after, over) if text is not None)
-    # A merge in git that is settled had both sides in it.
-    requests = (each for text in texts for each in conflictmarkers.sides(text) or (text,))
-    return "" if all(map(seems_request, requests)) else f"`{step.path}` {NO_REQUEST}"
+def _check_ca(folder: Path, ca: str, notes: Iterable[AdoptionNote]) -> None:
+    if ca not in ("", *(note.ca for note in notes)):
+        raise ScaffoldError(f"`{shown(ca)}` is not where `adopt` found a CA")
+    if ca:
+        check_copy(folder, ca)
 
 
-def _link_problem(folder: Path, path: str) -> str:
-    try:
-        files.inside(folder, path)
-    except ScaffoldError as error:
-        return error.summary
-    return ""
+def _check_step(folder: Path, step: Step, shelf: str) -> None:
+    path, ours = step.path, step.path.removesuffix(BESIDE)
+    is_copy = bool(shelf) and path.startswith(f"{shelf}/")
+    if is_copy and (step.before is not None or step.after is None):
+        raise ScaffoldError(f"`{shown(path)}` is in the archive, where nothing is changed")
+    rendered = ours.removeprefix(f"{shelf}/") if is_copy else ours
+    if path not in STATE_FILES and (wrong := rendered_problem(rendered)):
+        raise ScaffoldError(wrong)
+    is_request = ours not in (*STATE_FILES, *RENDERED)
+    is_removal = step.after is None and path == ours and path != ADOPTED
+    if is_removal and not (is_request and is_request_text(step.before)):
+        raise ScaffoldError(f"`{path}` is not taken away: it is no request as they are rendered")
+    there = own_texts(folder, (path, path + BESIDE))
+    if is_request and not is_copy:
+        _check_requests(step, None if step.after is None else there.get(path))
 
 
-def _movable(folder: Path, plan: Plan, notes: list[adoptionnote.AdoptionNote]) -> set[str]:
-    """Return what the plan may move away, by what it says of the folder before and what holds when it is done."""
+def _check_requests(step: Step, replaced: str | None) -> None:
+    """Raise ScaffoldError for a step with a text that is no request, as a team's own JSON."""
+    for text in (step.before, step.after, replaced):
+        # A merge in git that is settled had both sides in it.
+        sides = () if text is None else conflictmarkers.sides(text) or (text,)
+        if not all(map(seems_request, sides)):
+            raise ScaffoldError(f"`{step.path}` {NO_REQUEST}")
+
+
+def _movable(folder: Path, plan: Plan, notes: Iterable[AdoptionNote]) -> set[str]:
+    """Return what the plan may move away.
+
+    That is told by what it says of the folder before, and by what holds when it is done.
+    """
     steps = {step.path: step for step in plan.steps}
     change, rendered = steps.get(FILE), steps.get(LAST_RENDER)
-    now = files.own_text(folder, FILE) or ""
+    now = own_text(folder, FILE) or ""
     new = _inventory((change.after or "") if change and change.before == now else now)
     try:
         old = _inventory(change.before or "") if change else new
     except ScaffoldError:
         old = new
-    recorded = record.parsed((rendered and rendered.before) or "", LAST_RENDER)
+    record = parse_record((rendered and rendered.before) or "", LAST_RENDER)
     sources = {seed.source for note in notes for seed in note.seeds.values()}
-    wanted = {
-        path.lower() for path in (*RENDERED, *(component.request for component in new.components))
-    }
-    requests = {*recorded.documents, *sources, *(component.request for component in old.components)}
-    return {*taken_out(old, new), *(path for path in requests if path.lower() not in wanted)}
+    requests = {*record.documents, *sources, *(each.request for each in old.components)}
+    kept = {path.lower() for path in (*RENDERED, *(each.request for each in new.components))}
+    return {*paths_of_removed(old, new), *(path for path in requests if path.lower() not in kept)}
 
 
 def _inventory(text: str) -> Inventory:
     return intake.from_json(text.removeprefix("\ufeff"))
 
 
-def _move_problem(
-    folder: Path, path: str, shelf: str, allowed: set[str], bases: Iterable[str]
-) -> str:
-    if path not in allowed:
-        return f"`{shown(path)}` goes with nothing that this plan takes out"
-    source, target = folder / path, folder / shelf / path
-    wrong = _link_problem(folder, path) or _link_problem(folder, f"{shelf}/{path}")
-    if wrong or not os.path.lexists(source):
-        return wrong
+def _check_move(folder: Path, path: str, shelf: str, bases: Iterable[str]) -> None:
+    """Raise ScaffoldError unless a file may go to a shelf.
+
+    Nothing there is written over, and no CA is moved.
+    """
+    source, target = inside(folder, path), inside(folder, f"{shelf}/{path}")
+    if not os.path.lexists(source):
+        return
     if is_of_ca(folder, path, bases):
-        return f"`{path}` is a CA's, which is never moved: move it to where you keep it"
-    try:
-        if os.path.lexists(target) and not is_in(source, target):
-            return f"`{shelf}/{path}` is another file"
-        text = files.own_text(folder, path) if path.lower().endswith(".json") else None
-    except (OSError, ScaffoldError) as error:
-        return (
-            error.summary
-            if isinstance(error, ScaffoldError)
-            else f"`{path}` can't be compared: {error.strerror}"
+        raise ScaffoldError(
+            f"`{path}` is a CA's, which is never moved: move it to where you keep it"
         )
-    return (
-        ""
-        if text is None or seems_request(text) or seems_config(text)
-        else f"`{path}` {NO_REQUEST}"
-    )
+    with telling(path, "compared"):
+        if os.path.lexists(target) and not is_in(source, target):
+            raise ScaffoldError(f"`{shelf}/{path}` is another file")
+    if path.lower().endswith(".json"):
+        text = own_text(folder, path) or ""
+        if not (seems_request(text) or seems_config(text)):
+            raise ScaffoldError(f"`{path}` {NO_REQUEST}")

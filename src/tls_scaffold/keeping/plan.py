@@ -1,12 +1,15 @@
-"""A plan: what has to happen in a folder so that it follows its inventory, and what is said of each file."""
+"""A plan: what has to happen in a folder so that it follows its inventory; what is said of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from tls_scaffold.inventory.fields import Fields
 from tls_scaffold.inventory.values import FILE
+from tls_scaffold.keeping.readback import printable_problem, read_texts
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ARCHIVE
 from tls_scaffold.rendering.documents import LAST_RENDER
+from tls_scaffold.words import cn_problem
 
 BESIDE = ".new"
 VERBS = (
@@ -45,9 +48,9 @@ class Note:
 class Plan:
     """What to do, in this order, so that every part of it leaves a folder that works.
 
-    The files of `moves` go to the folder `shelf` of the archive, where some steps have put copies of others.
-    `ca` is where a CA (its files without `.pem`) is copied from where `certs/` has none; `forgotten` are CNs
-    that nothing is asked for any more, although etcd may have users of them.
+    The files of `moves` go to the folder `shelf` of the archive, where some steps have put copies
+    of others. `ca` is where a CA (its files without `.pem`) is copied from where `certs/` has none;
+    `forgotten` are CNs that nothing is asked for any more, although etcd may have users of them.
     """
 
     shelf: str = ""
@@ -62,8 +65,8 @@ class Plan:
         return bool(self.steps or self.moves or self.ca)
 
     @property
-    def done(self) -> bool:
-        """Whether the folder follows its inventory already: nothing to do but to note it, no conflict to settle."""
+    def is_done(self) -> bool:
+        """Whether the folder follows its inventory already: nothing to do, or only to note it."""
         steps = [step for step in self.steps if step.path != LAST_RENDER]
         return not (steps or self.moves or self.ca or self.conflicts or self.unsure)
 
@@ -75,23 +78,37 @@ class Plan:
         notes: Iterable[Note] = (),
     ) -> "Plan":
         """Return the plan with more to do, everything in its turn and with a note for each file."""
-        steps = {step.path: step for step in (*self.steps, *steps)}.values()
-        moves = dict.fromkeys((*self.moves, *moves))
+        by_path = {step.path: step for step in (*self.steps, *steps)}
+        moves = tuple(dict.fromkeys((*self.moves, *moves)))
         verbs = dict.fromkeys(moves, "archived")
-        verbs |= {step.path: "removed" if step.after is None else "wrote" for step in steps}
-        told = {note.path: _as_done(note, verbs) for note in (*self.notes, *notes)}
-        every = {**{path: Note(verb, path) for path, verb in verbs.items()}, **told}
-        said = tuple(every[path] for path in sorted(every))
+        for path, step in by_path.items():
+            verbs[path] = "removed" if step.after is None else "wrote"
+        all_notes = {path: Note(verb, path) for path, verb in verbs.items()}
+        for note in (*self.notes, *notes):
+            # What was edited by hand and is kept is merged if something of ours goes into it.
+            is_merged = note.verb == "kept" and note.path in verbs
+            all_notes[note.path] = Note("merged", note.path) if is_merged else note
         return replace(
             self,
-            steps=tuple(sorted(steps, key=_turn)),
-            moves=tuple(moves),
-            notes=said,
+            steps=tuple(sorted(by_path.values(), key=_turn)),
+            moves=moves,
+            notes=tuple(all_notes[path] for path in sorted(all_notes)),
             ca=ca or self.ca,
         )
 
+    def copies(self, paths: Collection[str]) -> list[Step]:
+        """Return the steps that keep in the archive what some of the files are before."""
+        return [
+            Step(f"{self.shelf}/{step.path}", None, step.before)
+            for step in self.steps
+            if step.before is not None and step.path in paths
+        ]
+
     def without_record(self) -> "Plan":
-        """Return the plan of a folder whose record is lost: whether what differs was edited or is old can't be told."""
+        """Return the plan of a folder whose record is lost.
+
+        Whether what differs was edited or is old can't be told.
+        """
         notes = tuple(
             replace(note, verb="unsure") if note.verb == "kept" else note for note in self.notes
         )
@@ -100,26 +117,58 @@ class Plan:
     @property
     def conflicts(self) -> tuple[str, ...]:
         """The files that both sides changed."""
-        return self._told("conflict")
+        return self._paths_with("conflict")
 
     @property
     def unsure(self) -> tuple[str, ...]:
-        """The files that are kept because they differ, although nobody knows whether they were edited."""
-        return self._told("unsure")
+        """The files that are kept as they differ, although nobody knows whether by an edit."""
+        return self._paths_with("unsure")
 
-    def _told(self, verb: str) -> tuple[str, ...]:
+    def _paths_with(self, verb: str) -> tuple[str, ...]:
         return tuple(note.path for note in self.notes if note.verb == verb)
 
 
-def _as_done(note: Note, verbs: Mapping[str, str]) -> Note:
-    """Call merged what was edited by hand and is kept, if something of ours is written into it."""
-    return replace(note, verb="merged") if note.verb == "kept" and note.path in verbs else note
-
-
 def _turn(step: Step) -> tuple[int, str]:
-    """Return when it is a step's turn: copies for the archive go first, and what the Makefile names before that."""
+    """Return when it is a step's turn.
+
+    Copies for the archive go first, then what the Makefile names, and what is taken away goes when
+    nothing speaks of it any more.
+    """
     if step.path.startswith(f"{ARCHIVE}/"):
         return -1, step.path
     if step.after is None:
         return len(LAST) + 1, step.path
     return LAST.index(step.path) + 1 if step.path in LAST else 0, step.path
+
+
+def read_plan(fields: Fields, place: str, value: object) -> Plan:
+    """Return the plan in JSON's data; whatever is not as a plan is written goes to `fields`."""
+    table = fields.whole(place, value, tuple(Plan.__dataclass_fields__))
+    steps, notes = (f"{place}.{name}" for name in ("steps", "notes"))
+    return Plan(
+        shelf=fields.any_text(f"{place}.shelf", table.get("shelf")),
+        steps=fields.listed(steps, table.get("steps"), lambda at, it: _read_step(fields, at, it)),
+        moves=fields.listed(f"{place}.moves", table.get("moves"), fields.any_text),
+        notes=fields.listed(notes, table.get("notes"), lambda at, it: _read_note(fields, at, it)),
+        ca=fields.any_text(f"{place}.ca", table.get("ca")),
+        forgotten=read_texts(fields, f"{place}.forgotten", table.get("forgotten"), cn_problem),
+    )
+
+
+def _read_step(fields: Fields, place: str, value: object) -> Step:
+    table = fields.whole(place, value, ("path", "before", "after"))
+    before, after = (
+        None if table.get(name) is None else fields.any_text(f"{place}.{name}", table[name])
+        for name in ("before", "after")
+    )
+    return Step(fields.any_text(f"{place}.path", table.get("path")), before, after)
+
+
+def _read_note(fields: Fields, place: str, value: object) -> Note:
+    table = fields.whole(place, value, ("verb", "path"))
+    verb = fields.text(f"{place}.verb", table.get("verb"), _verb_problem)
+    return Note(verb, fields.text(f"{place}.path", table.get("path"), printable_problem))
+
+
+def _verb_problem(text: str) -> str:
+    return "" if text in VERBS else f"`{text}` is unknown"

@@ -1,30 +1,56 @@
-"""What is read back from `.tls-scaffold/`: folders are cloned from git, so it is data from outside."""
+"""What is read back from `.tls-scaffold/`: folders are cloned from git, so it is from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tls_scaffold import words
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
+from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.paths import LARGEST_FILE
 
 MOST = 20  # problems that a message has room for
+Problem = tuple[str, str]  # the key of a field, and what is wrong with it; the record has no keys
 
 
-def table(content: str, path: str) -> Mapping[str, Any]:
-    """Return the fields of a file's JSON; ScaffoldError if it is none, or something else than a table."""
+def parse_table(content: str, path: str) -> Mapping[str, Any]:
+    """Return the fields of a file's JSON; ScaffoldError if it is none, or no table."""
     data = formats.parse(content, path, "json")
     if not isinstance(data, Mapping):
         raise ScaffoldError(f"`{path}` is not a table of fields")
     return data
 
 
-def refuse(path: str, summary: str, problems: Sequence[str], hint: str) -> None:
-    """Raise ScaffoldError if there are problems, each a line `key: what is wrong` of the file `path`.
+def problems_of(fields: Fields) -> list[Problem]:
+    """Return what was wrong with fields that were read."""
+    return [
+        (place, message) for place, _, message in (each.partition(": ") for each in fields.problems)
+    ]
+
+
+def read_texts(
+    fields: Fields, place: str, value: object, problem: Callable[[str], str]
+) -> tuple[str, ...]:
+    """Return a list of texts that `problem` has nothing to say about."""
+    return fields.listed(place, value, lambda at, text: fields.text(at, text, problem))
+
+
+def printable_problem(text: str) -> str:
+    """Say why a text can't be shown as it is, or is none; a path or a word may be of any length."""
+    return words.text_problem(text, LARGEST_FILE) if text else "it is empty"
+
+
+def refuse_problems(path: str, summary: str, problems: Iterable[Problem], hint: str) -> None:
+    """Raise ScaffoldError if there are problems in the file `path`.
 
     Of several of one key the first is told.
     """
     firsts: dict[str, str] = {}
-    for problem in problems:
-        firsts.setdefault(problem.partition(": ")[0], f"{path}: {problem}")
-    if firsts:
-        more = [f"and {len(firsts) - MOST} more"] if len(firsts) > MOST else []
-        raise ScaffoldError(summary, [*list(firsts.values())[:MOST], *more], hint)
+    for key, message in problems:
+        place = f"{path}: {key}" if key else path
+        firsts.setdefault(key or message, f"{place}: {message}")
+    told = list(firsts.values())[:MOST]
+    if len(firsts) > MOST:
+        told.append(f"and {len(firsts) - MOST} more")
+    if told:
+        raise ScaffoldError(summary, told, hint)

@@ -1,4 +1,7 @@
-"""The record of the last render, read back: what it names is taken away or merged, so it names rendered files only."""
+"""The record of the last render, read back.
+
+What it names is taken away or merged, so it names rendered files only.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,28 +9,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold.disk import folder as files
+from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.conflictmarkers import without_markers
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.reach import output_problem, rendered_problem, request_problem
-from tls_scaffold.keeping import readback
 from tls_scaffold.keeping.plan import BESIDE
-from tls_scaffold.makefiles.componentlines import ComponentLine, component_lines
+from tls_scaffold.keeping.readback import refuse_problems
+from tls_scaffold.makefiles.componentlines import ComponentLine, component_line_of
 from tls_scaffold.paths import CA_REQUEST, CONFIG, GENERATED, OURS_IF_SAID
 from tls_scaffold.rendering.documents import LAST_RENDER, Entry, is_request_document
 from tls_scaffold.words import name_problem
 
-HINT = "put back the record that git has, or move this one away: without one `tls-scaffold sync` keeps what differs"
+HINT = (
+    "put back the record that git has, or move this one away: "
+    "without one `tls-scaffold sync` keeps what differs"
+)
 SUM = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Record:
-    """What was rendered last, by path; two branches that git has merged may have left several values of one.
+    """What was rendered last, by path.
 
-    `sums` are of the files that are replaced whole, `documents` the data of JSON, also of what was put beside as
+    Two branches that git has merged may have left several values of one. `sums` are of the files
+    that are replaced whole, `documents` the data of JSON, also of what was put beside as
     `FILE.new`; `lines` are the components' in the Makefile, by name.
     """
 
@@ -45,32 +52,32 @@ class Record:
         return {(line.name, line.output) for lines in self.lines.values() for line in lines}
 
 
-def read(folder: Path) -> Record:
+def read_record(folder: Path) -> Record:
     """Return what was rendered last; an empty record if it is lost or damaged.
 
     Raises ScaffoldError with every entry that no render can have had.
     """
-    return parsed(files.own_text(folder, LAST_RENDER) or "", str(folder / LAST_RENDER))
+    return parse_record(own_text(folder, LAST_RENDER) or "", str(folder / LAST_RENDER))
 
 
-def parsed(text: str, place: str) -> Record:
-    """Return the record in a text as `read` does; `place` is what messages call it.
+def parse_record(text: str, place: str) -> Record:
+    """Return the record in a text as `read_record` does; `place` is what messages call it.
 
     Where git has left conflict markers, what both sides have counts.
     """
     lines = (line for line in without_markers(text).split("\n") if line)
     try:
-        record = of_entries(
+        record = record_of_entries(
             (key, value) for key, _, value in (line.partition("\t") for line in lines)
         )
     except ScaffoldError:
-        return Record()
+        return Record()  # a damaged record counts as lost: what differs is kept then
     summary = f"`{place}` names what is never rendered, and nothing was done"
-    readback.refuse(LAST_RENDER, summary, list(_problems(record)), HINT)
+    refuse_problems(LAST_RENDER, summary, (("", each) for each in _problems(record)), HINT)
     return record
 
 
-def of_entries(entries: Iterable[Entry]) -> Record:
+def record_of_entries(entries: Iterable[Entry]) -> Record:
     """Return the record of some entries; ScaffoldError for one that can't be understood."""
     sums: dict[str, list[str]] = {}
     documents: dict[str, list[Any]] = {}
@@ -81,16 +88,13 @@ def of_entries(entries: Iterable[Entry]) -> Record:
         elif SUM.fullmatch(value):
             sums.setdefault(key, []).append(value)
         else:
-            line = _line(f"{key} {value}")
+            # A component's entry is its line in the Makefile, in two halves.
+            text = f"{key} {value}"
+            line = component_line_of(text)
+            if line is None or str(line) != text:
+                raise ScaffoldError(f"`{shown(text)}` is not a component's line")
             lines.setdefault(line.name, []).append(line)
     return Record(sums, documents, lines)
-
-
-def _line(text: str) -> ComponentLine:
-    line = next(component_lines(text), None)
-    if line is None or str(line) != text:
-        raise ScaffoldError(f"`{shown(text)}` is not a component's line")
-    return line
 
 
 def _problems(record: Record) -> Iterator[str]:
@@ -103,11 +107,6 @@ def _problems(record: Record) -> Iterator[str]:
             yield f"`{shown(path)}` is no file that is rendered here"
         elif ours != CONFIG and not all(map(is_request_document, documents)):
             yield f"`{path}` is recorded with data that is no request as they are rendered"
-    for lines in record.lines.values():
-        for line in lines:
-            if (
-                name_problem(line.name)
-                or output_problem(line.output)
-                or rendered_problem(line.request)
-            ):
-                yield f"`{shown(str(line))}` is no component's line as they are rendered"
+    for line in (line for lines in record.lines.values() for line in lines):
+        if name_problem(line.name) or output_problem(line.output) or rendered_problem(line.request):
+            yield f"`{shown(str(line))}` is no component's line as they are rendered"

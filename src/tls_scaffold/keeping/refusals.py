@@ -1,4 +1,4 @@
-"""What is refused before anything is planned: files that are not rendered, or that are somebody else's."""
+"""What is refused before anything is planned: files that are not rendered, or are not ours."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tls_scaffold.cfssl.readers import seems_request
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.reach import ENDINGS, RENDERED
+from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.keeping.authorities import is_of_ca
 from tls_scaffold.keeping.permitted import NO_REQUEST
 from tls_scaffold.keeping.plan import BESIDE
+from tls_scaffold.paths import ENDINGS
 from tls_scaffold.rendering.documents import NOT_RECORDED
 from tls_scaffold.words import meant
 
@@ -23,25 +24,31 @@ def check_reset(paths: Iterable[str], rendered: Mapping[str, str]) -> None:
         if path not in known
     ]
     if problems:
-        raise ScaffoldError(
-            "nothing is put back",
-            problems,
-            "it takes paths in the folder, as `Makefile` or `config/ca-config.json`",
-        )
+        hint = "it takes paths in the folder, as `Makefile` or `config/ca-config.json`"
+        raise ScaffoldError("nothing is put back", problems, hint)
 
 
-def check_requests(now: Mapping[str, str], rendered: Mapping[str, str]) -> None:
-    """Raise ScaffoldError for each request that is there and is something else: a team's JSON has many names."""
+def check_requests(yours: Mapping[str, str], rendered: Mapping[str, str]) -> None:
+    """Raise ScaffoldError for each request that is there and is something else.
+
+    A team's JSON has many names.
+    """
     requests = {path for path in rendered if path not in (*RENDERED, *NOT_RECORDED)}
-    there = [path for path in now if path.removesuffix(BESIDE) in requests]
-    problems = [f"`{path}` {NO_REQUEST}" for path in there if not seems_request(now[path])]
+    problems = [
+        f"`{path}` {NO_REQUEST}"
+        for path, text in yours.items()
+        if path.removesuffix(BESIDE) in requests and not seems_request(text)
+    ]
     if problems:
         hint = "mend it, move it away, or give the component another `request` in the inventory"
         raise ScaffoldError("nothing is written over what is no request", problems, hint)
 
 
 def check_outputs(folder: Path, outputs: Iterable[str], bases: Iterable[str]) -> None:
-    """Raise ScaffoldError where `make` would sign over a CA; `bases` are where one is, without `.pem`, by any name."""
+    """Raise ScaffoldError where `make` would sign over a CA.
+
+    `bases` are where one is, without `.pem`, by any name.
+    """
     paths = [f"{output}{ending}" for output in outputs for ending in ENDINGS]
     problems = [
         f"`{path}` is a CA's"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tls_scaffold.makefiles.makeblocks import groups
-from tls_scaffold.paths import LARGEST
+from tls_scaffold.paths import LARGEST_FILE
 
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")  # as make looks for them
 UNKNOWN = "\0"
@@ -176,7 +176,7 @@ def _text(path: Path) -> str | None:
         if not stat.S_ISREG(path.stat().st_mode):
             return None
         with path.open("rb") as file:
-            return file.read(LARGEST).decode("utf-8", "surrogateescape")
+            return file.read(LARGEST_FILE).decode("utf-8", "surrogateescape")
     except (OSError, ValueError):
         return None
 

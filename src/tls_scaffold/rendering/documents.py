@@ -1,4 +1,4 @@
-"""The JSON files of a folder as text: cfssl's requests and the inventory; and the record of the last render."""
+"""The JSON files of a folder as text, and the record of what was rendered last."""
 
 import hashlib
 import json
@@ -10,18 +10,20 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CA_REQUEST, LARGEST
+from tls_scaffold.paths import CA_REQUEST, LARGEST_FILE, MIB
 from tls_scaffold.words import canonical_host
 
 LAST_RENDER = ".tls-scaffold/rendered.tsv"
 REQUEST_FIELDS = {"CN", "hosts", "key", "names", "ca"}
 NOT_RECORDED = (FILE, LAST_RENDER)
 Entry = tuple[str, str]
-MIB = 1024 * 1024
 
 
 def render(inventory: Inventory) -> dict[str, str]:
-    """Return the text of each JSON file that depends on the components, by its path below the folder."""
+    """Return the text of each JSON file that depends on the components, by its path.
+
+    These are cfssl's requests, and the inventory.
+    """
     requests = {CA_REQUEST: _ca_request(inventory), **_server_requests(inventory)}
     for component in inventory.components:
         if component.kind == "user":
@@ -38,9 +40,10 @@ def last_render(tree: Mapping[str, str]) -> str:
 
 
 def recorded(path: str, text: str) -> Iterator[Entry]:
-    """Yield what is recorded of a rendered file: JSON's data, the Makefile's components, the sum of any other.
+    """Yield what is recorded of a rendered file.
 
-    A component's entry is its line in two halves.
+    That is JSON's data, the Makefile's components, and the sum of any other. A component's entry is
+    its line in two halves.
     """
     if path == MAKEFILE:
         for line in component_lines(text):
@@ -67,7 +70,7 @@ def sum_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def is_request(text: str | None) -> bool:
+def is_request_text(text: str | None) -> bool:
     """Tell the text of a request as it is rendered from any other, a team's own JSON above all."""
     try:
         return is_request_document(json.loads(text or ""))
@@ -81,19 +84,18 @@ def is_request_document(document: Any) -> bool:
 
 
 def check_sizes(texts: Mapping[str, str]) -> None:
-    """Raise ScaffoldError with every file, path to text, that would be larger than what is read back from a folder."""
+    """Raise ScaffoldError with every file, path to text, that would be too large to read back."""
     sizes = {path: len(text.encode()) for path, text in texts.items()}
     problems = [
-        f"`{path}` would have {size / MIB:.1f} MiB, {LARGEST / MIB:g} are allowed"
+        f"`{path}` would have {size / MIB:.1f} MiB, {LARGEST_FILE / MIB:g} are allowed"
         for path, size in sizes.items()
-        if size > LARGEST
+        if size > LARGEST_FILE
     ]
     if problems:
-        hint = "take fewer components, or shorter names and paths"
         raise ScaffoldError(
             "the folder would have files that are too large, and nothing was written",
             problems,
-            hint,
+            "take fewer components, or shorter names and paths",
         )
 
 
@@ -119,6 +121,7 @@ def _request(inventory: Inventory, cn: str, hosts: Iterable[str]) -> Request:
 
 
 def _each_once(hosts: Iterable[str]) -> tuple[str, ...]:
+    """Return hosts as they were first spelled: a certificate has each of them once."""
     found: dict[str, str] = {}
     for host in hosts:
         found.setdefault(canonical_host(host), host)

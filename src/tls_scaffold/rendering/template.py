@@ -1,4 +1,7 @@
-"""Renders the one template: an Inventory becomes the texts of a folder. The only home of cookiecutter and jinja2."""
+"""Renders the one template: an Inventory becomes the texts of a folder.
+
+The only home of cookiecutter and jinja2.
+"""
 
 import json
 import sys
@@ -18,11 +21,11 @@ PREFIX = "tls-scaffold-render-"
 
 
 def render(inventory: Inventory, within: Path | None = None) -> dict[str, str]:
-    """Return the text of every file of the folder that `inventory` describes, by its path below the folder.
+    """Return the text of every file of the folder that `inventory` describes, by its path.
 
-    The same inventory gives the same bytes. The record of the last render is among them. Its working files are in
-    the folder `within` where that is given: whoever removes that removes what a killed render left. Raises
-    ScaffoldError where a file would be too large to be read back.
+    The same inventory gives the same bytes. The record of the last render is among them. Its
+    working files are in the folder `within` where that is given: whoever removes that removes what
+    a killed render left. Raises ScaffoldError where a file would be too large to be read back.
     """
     clear_old(PREFIX)
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=within) as temporary:
@@ -32,6 +35,7 @@ def render(inventory: Inventory, within: Path | None = None) -> dict[str, str]:
             for path in sorted(rendered.rglob("*"))
             if path.is_file()
         }
+    # What the template's hook would write for plain cookiecutter, which can't make JSON itself.
     tree.update(json.loads(tree.pop(CARRIER))["files"])
     tree[LAST_RENDER] = last_render(tree)
     check_sizes(tree)
@@ -39,7 +43,7 @@ def render(inventory: Inventory, within: Path | None = None) -> dict[str, str]:
 
 
 def location() -> Path:
-    """Return the template's folder: beside the package where that is installed, else at the checkout's root."""
+    """Return the template's folder: in the installed package, else at the checkout's root."""
     package = Path(__file__).parents[1]
     for place in (package / NAME, package.parents[1] / NAME):
         if (place / "cookiecutter.json").is_file():
@@ -50,7 +54,7 @@ def location() -> Path:
 
 
 def _run_cookiecutter(inventory: Inventory, into: Path) -> Path:
-    # generate_files instead of cookiecutter.main: it neither reads a cookiecutterrc nor writes a replay file.
+    # Not cookiecutter.main: that reads a cookiecutterrc and writes a replay file.
     from cookiecutter.generate import generate_files
 
     template = location()

@@ -9,13 +9,21 @@ from pathlib import Path
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.folder import inside, read_text
 from tls_scaffold.disk.healing import TRUSTED, put_ca
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.obstacles import inside
+from tls_scaffold.disk.plainfiles import plain, read_text
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
-from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST, CERTS
+from tls_scaffold.paths import (
+    CA,
+    CA_KEY,
+    CA_REQUEST,
+    CERTIFICATE_ENDING,
+    CERTS,
+    ENDINGS,
+    KEY_ENDING,
+)
 from tls_scaffold.signing import certificates, issuer, matching, mistakes, pairs
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
@@ -137,15 +145,15 @@ def check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> 
 
 
 def _check_names_are_free(folder: Path, certificate: str, key: str) -> None:
-    base = certificate.removesuffix(pairs.CERTIFICATE)
-    if certificate == base or key != f"{base}{pairs.KEY}":
+    base = certificate.removesuffix(CERTIFICATE_ENDING)
+    if certificate == base or key != f"{base}{KEY_ENDING}":
         raise ScaffoldError(
             f"`{certificate}` and `{key}` are both missing, and no CA is made under these names",
             hint="put them back; a new CA is `NAME.pem` with its key in `NAME-key.pem`",
         )
     taken = [
         f"`{base}{ending}` is there"
-        for ending in pairs.MODES
+        for ending in ENDINGS
         if os.path.lexists(folder / f"{base}{ending}")
     ]
     if taken:

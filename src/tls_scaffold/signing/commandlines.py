@@ -4,12 +4,12 @@ import shlex
 from collections.abc import Sequence
 
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing.pairs import CERTIFICATE
+from tls_scaffold.paths import CERTIFICATE_ENDING
 
 
 def ca_command(certificate: str, request: str) -> str:
     """Return the command that makes a CA with its request."""
-    return _pipeline(["-initca", request], certificate.removesuffix(CERTIFICATE))
+    return _pipeline(["-initca", request], certificate.removesuffix(CERTIFICATE_ENDING))
 
 
 def component_command(signing: Signing) -> str:

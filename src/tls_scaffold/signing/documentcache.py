@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
-from tls_scaffold.disk.folder import read_text
+from tls_scaffold.disk.plainfiles import read_text
 from tls_scaffold.errors import ScaffoldError
 
 Document = TypeVar("Document", Request, SigningConfig)

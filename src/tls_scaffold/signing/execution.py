@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
-from tls_scaffold.disk.files import flush_directory, make_private, telling
-from tls_scaffold.disk.folder import inside
+from tls_scaffold.disk.files import flush_path, make_private, telling
+from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.parent import check_parent
 from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
@@ -92,7 +92,7 @@ def _sign_components(
             tell(f"{each.signing.output}.pem")
         for directory in works:
             with telling(target):
-                flush_directory(target / directory)
+                flush_path(target / directory)
 
 
 def _to_note(

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_directory, telling
-from tls_scaffold.disk.mounts import MOUNT_HINT, mounted
+from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_path, telling
+from tls_scaffold.disk.obstacles import check_replaceable
 from tls_scaffold.disk.workfolders import work_folder
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 
-CERTIFICATE, KEY, CSR = ".pem", "-key.pem", ".csr"
 # In the order in which they are moved: the certificate last.
-MODES = {KEY: SECRET, CSR: PUBLIC, CERTIFICATE: PUBLIC}
+MODES = {KEY_ENDING: SECRET, CSR_ENDING: PUBLIC, CERTIFICATE_ENDING: PUBLIC}
 # From so many files on one flush of all that the system holds is faster than one for each.
 MANY = 30
 
@@ -49,18 +48,7 @@ def flush_files(paths: Sequence[str]) -> None:
         return
     for path in paths:
         with telling(path):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-
-def folders_in(directory: Path) -> frozenset[str]:
-    """Return the names of the folders in a directory; none if it can't be looked into."""
-    with suppress(PermissionError), os.scandir(directory) as entries:
-        return frozenset(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    return frozenset()
+            flush_path(path)
 
 
 def move_into_place(work: Path, name: str) -> None:
@@ -70,9 +58,9 @@ def move_into_place(work: Path, name: str) -> None:
     leaves a certificate missing, which the next run signs, and never one beside another's key.
     """
     source, target = f"{work}/{name}", f"{work.parent}/{name}"
-    if os.path.exists(f"{source}{KEY}"):  # noqa: PTH110 - here and below for a thousand at once
+    if os.path.exists(f"{source}{KEY_ENDING}"):  # noqa: PTH110 - here and below for a thousand at once
         with suppress(FileNotFoundError):
-            os.unlink(f"{target}{CERTIFICATE}")  # noqa: PTH108
+            os.unlink(f"{target}{CERTIFICATE_ENDING}")  # noqa: PTH108
     for ending in MODES:
         # cfssl's JSON may have less than all three.
         with suppress(FileNotFoundError):
@@ -86,17 +74,9 @@ def put_pair(directory: Path, name: str, contents: Mapping[str, bytes]) -> None:
     mount point.
     """
     with workshop(directory) as work:
-        paths = [directory / f"{name}{ending}" for ending in contents]
-        for path in mounted(paths):
-            raise ScaffoldError(f"`{path}` is a mount point: it can't be replaced", hint=MOUNT_HINT)
-        folders = folders_in(directory)
-        for path in paths:
-            if path.name in folders:
-                raise ScaffoldError(
-                    f"`{path}` is a folder: it should be a file", hint="move it away"
-                )
+        check_replaceable(directory, name, contents)
         stage_pair(work, name, contents)
         flush_files(files_in([work]))
         with telling(directory):
             move_into_place(work, name)
-            flush_directory(directory)
+            flush_path(directory)

@@ -10,16 +10,16 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.obstacles import OutputDirectory
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import TRUST
+from tls_scaffold.paths import KEY_ENDING, TRUST
 from tls_scaffold.signing import certificates, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.documentcache import DocumentCache
 from tls_scaffold.signing.issuer import NewCA
-from tls_scaffold.signing.outputdirectory import OutputDirectory
 from tls_scaffold.signing.record import Record
 
 AnyCA: TypeAlias = Certificate | NewCA
@@ -188,7 +188,7 @@ def _name_problems(signing: Signing) -> Iterator[str]:
         yield f"{signing.request}: its certificate `{path}` has no name"
     elif path in (signing.ca, TRUST):
         yield f"{signing.name}: `{path}` is the certificate of the CA"
-    elif signing.output.endswith("-key"):
+    elif path.endswith(KEY_ENDING):
         yield f"{signing.name}: `{path}` is the name of a key"
 
 

@@ -14,10 +14,9 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-from tls_scaffold.disk.files import PUBLIC, create, flush_directory, telling
-from tls_scaffold.disk.files import write as write_file
-from tls_scaffold.disk.folder import inside
+from tls_scaffold.disk.files import PUBLIC, create, flush_path, telling, write_by_way_of
 from tls_scaffold.disk.issued import DIGITS, ca_path, digits
+from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
@@ -97,7 +96,7 @@ class Record:
         trust = self._target / TRUST
         if not os.path.lexists(trust):
             with telling(trust, "written"):
-                write_file(trust, pem, PUBLIC, temporary=trust.with_name(".trust"))
+                write_by_way_of(trust.with_name(".trust"), trust, pem)
 
     def note(self, pems: Mapping[str, bytes]) -> None:
         """Note certificates by their paths, on the disk before this ends."""
@@ -132,7 +131,7 @@ class Record:
                 for path, name in temporary.items():
                     os.replace(name, f"{self._target}/{path}")  # noqa: PTH105
                 if temporary:
-                    flush_directory(directory)
+                    flush_path(directory)
         except BaseException:
             for name in temporary.values():
                 Path(name).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from tls_scaffold.cfssl.requests import PRINTABLE, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.cfssl.usages import KEY_USAGES, meanings
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing import pairs
+from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 from tls_scaffold.signing.issuer import CA
 from tls_scaffold.signing.keys import PrivateKey, make_key, pem_of_key, signature_hash
 
@@ -41,7 +41,7 @@ class Signed:
     @property
     def contents(self) -> dict[str, bytes]:
         """The contents of its files by their endings."""
-        return {pairs.KEY: self.key, pairs.CSR: self.csr, pairs.CERTIFICATE: self.certificate}
+        return {KEY_ENDING: self.key, CSR_ENDING: self.csr, CERTIFICATE_ENDING: self.certificate}
 
 
 def utc_now() -> datetime:

@@ -14,7 +14,7 @@ from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
-from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, TRUST
+from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, KEY_ENDING, TRUST
 from tls_scaffold.signing import pemfiles
 from tls_scaffold.state.entries import Contents, Entry, is_server
 from tls_scaffold.state.reading import Reader
@@ -131,7 +131,7 @@ def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
     """Yield the paths of what may be certificates; a key lies beside its certificate under a name of its own."""
     for directory in directories:
         yield from (
-            path for path in names(folder, directory, ".pem") if not path.endswith("-key.pem")
+            path for path in names(folder, directory, ".pem") if not path.endswith(KEY_ENDING)
         )
 
 

@@ -10,6 +10,7 @@ from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
+from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing import matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
@@ -50,7 +51,7 @@ class Entry:
     @property
     def key_path(self) -> str:
         """Where its key lies."""
-        return self.path.removesuffix(".pem") + "-key.pem"
+        return self.path.removesuffix(".pem") + KEY_ENDING
 
     @property
     def has_locked_key(self) -> bool:

@@ -1,0 +1,123 @@
+"""Whether a new folder can be made at a place: what of it is there already, and what is in the way.
+
+What a killed run of the same words has left is in nobody's way: it is finished.
+"""
+
+import os
+import re
+import shlex
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from tls_scaffold.disk.workfolders import WORK
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.values import FILE
+from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import STATE
+from tls_scaffold.rendering.documents import LAST_RENDER
+from tls_scaffold.words import visible
+
+ELSEWHERE = "`tls-scaffold new DIRECTORY` makes another"
+HINT = (
+    "`tls-scaffold -C {0} sync` updates or finishes a folder of ours, "
+    f"`tls-scaffold adopt {{0}}` takes over one made by hand, {ELSEWHERE}"
+)
+NAMED = 5  # of what is in the way; a home directory has hundreds
+OTHERS = (".git", "lost+found")  # the second is in every new disk
+# What a run writes before it puts it in place.
+WORK_FOLDER = re.compile(rf"{re.escape(STATE)}/{re.escape(WORK)}[a-z0-9_]{{8}}(?:/|$)")
+# With other words there are requests of other names.
+REQUEST = re.compile(r"config/[^/]+\.json")
+
+
+def missing_paths(target: Path, tree: Mapping[str, str]) -> list[str]:
+    """Return the paths of `tree` (path → text) that `target` lacks, in the order to write them.
+
+    Raises ScaffoldError where `target` is no directory, or has something else in it than OTHERS,
+    files of `tree` as they would be written, and what a killed run was at work on; and where it has
+    the last file already.
+    """
+    place = real_place(target)
+    nearest = next(path for path in (target, place, *place.parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise ScaffoldError(f"`{nearest}` is not a directory: nothing was written", hint=ELSEWHERE)
+    *first, last = sorted(tree, key=_turn)
+    in_the_way = list(_in_the_way(place, tree))
+    if in_the_way or os.path.lexists(place / last):
+        raise _not_empty(target, in_the_way or [last])
+    return [*(path for path in first if not os.path.lexists(place / path)), last]
+
+
+def real_place(target: Path) -> Path:
+    """Return where a path leads: through links, and `..` as the words say it."""
+    return Path(os.path.realpath(target))
+
+
+def holds(path: Path, text: str) -> bool:
+    """Tell whether a plain file has just this text; FileNotFoundError if it is missing."""
+    data, status = text.encode(), path.lstat()
+    return (
+        stat.S_ISREG(status.st_mode) and status.st_size == len(data) and path.read_bytes() == data
+    )
+
+
+def _not_empty(target: Path, in_the_way: list[str]) -> ScaffoldError:
+    problems = [f"`{visible(path)}` is in the way" for path in in_the_way[:NAMED]]
+    if len(in_the_way) > NAMED:
+        problems.append(f"and {len(in_the_way) - NAMED} more")
+    hint = HINT.format(shlex.quote(str(target)))
+    return ScaffoldError(f"`{target}` is not empty: nothing was written", problems, hint)
+
+
+def _turn(path: str) -> tuple[int, str]:
+    """Sort by when a file is to be written.
+
+    With the inventory `sync` can finish the rest. To `sync`, a file that the record of the last
+    render names and that is missing was deleted by hand: so the record comes after the others.
+    Without the Makefile nothing can be signed yet.
+    """
+    return {FILE: 0, LAST_RENDER: 2, MAKEFILE: 3}.get(path, 1), path
+
+
+def _in_the_way(place: Path, tree: Mapping[str, str], below: str = "") -> Iterator[str]:
+    """Yield what this run would not have put there, by path below the folder.
+
+    No link is followed.
+    """
+    folders = {STATE, *(str(parent) for path in tree for parent in PurePosixPath(path).parents)}
+    with suppress(FileNotFoundError):
+        for entry in sorted(os.scandir(place / below), key=lambda each: each.name):
+            path = f"{below}{entry.name}"
+            if path in OTHERS:
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                if not _is_expected(place, path, tree):
+                    yield path
+            elif _when_done(path) in folders:
+                yield from _in_the_way(place, tree, f"{path}/")
+            else:
+                yield f"{path}/"
+
+
+def _when_done(path: str) -> str:
+    """Return where a file that a run is at work on will be once that is done.
+
+    A path in no work folder stays as it is.
+    """
+    return WORK_FOLDER.sub("", path, count=1) or "."
+
+
+def _is_expected(place: Path, path: str, tree: Mapping[str, str]) -> bool:
+    """Tell whether a file is what this run would write, or what a killed run was at work on."""
+    try:
+        if path in tree:
+            return holds(place / path, tree[path])
+        done = _when_done(path)
+        if done == path or not (done in tree or REQUEST.fullmatch(done)):
+            return False
+        status = (place / path).lstat()
+        return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+    except FileNotFoundError:  # of a run that goes on: it is looked at again when that has ended
+        return True
