@@ -280,12 +280,12 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         (
             text(ALICE, '{\n  "CN": "alice",\n  "hosts" []\n}\n'),
             request("alice", comment="cfssl ignores this"),
-            [(f"{ALICE}:3:11", "is not JSON: Expecting ':' delimiter")],
+            [(f"{ALICE}:3:11", f"`{ALICE}` is not JSON: Expecting ':' delimiter")],
         ),
         (
             text("config/notes.json", "[1, 2"),
             text("config/notes.json", "[1, 2]"),
-            [("config/notes.json:1:6", "is not JSON: Expecting ',' delimiter")],
+            [("config/notes.json:1:6", "`config/notes.json` is not JSON: Expecting ',' delimiter")],
         ),
         *(
             (
@@ -1137,8 +1137,8 @@ def test_every_rule_has_its_pair() -> None:
 def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
     for rule in checks.RULES:
         assert rule.level == ("warning" if rule.id in WARNINGS else "error")
-        assert rule.__doc__
-        assert rule.__doc__.endswith(".")
+        assert rule.summary
+        assert rule.summary.endswith(".")
         assert rule.pain
         assert rule.fix
         assert not rule.pain.endswith(".")
@@ -1327,16 +1327,16 @@ COMBINED = both(
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        (mode("certs/haproxy.pem", 0o644), secrecy.SecretKeys),
+        (mode("certs/haproxy.pem", 0o644), secrecy.key_mode),
         pytest.param(
             both(mode("certs/haproxy.pem", 0o600), ignored("certs"), git("certs/haproxy.pem")),
-            secrecy.UntrackedKeys,
+            secrecy.tracked_by_git,
             marks=pytest.mark.needs("git"),
         ),
     ],
 )
 def test_a_key_that_lies_with_its_certificate_in_a_file_of_nobody_s_is_as_secret_as_any(
-    sound: Path, change: Change, rule: type[Rule]
+    sound: Path, change: Change, rule: Rule
 ) -> None:
     COMBINED(sound)
     change(sound)

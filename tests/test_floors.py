@@ -28,7 +28,7 @@ SHELVES = {
     "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / "
     "dist forms trust",
     "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
-    "state": "contents prometheus / reading states / entries timeline",
+    "state": "advice contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "signings / completion rounds / authority batch plan / signer / commandlines differences directories issuer "
@@ -45,8 +45,9 @@ SHELVES = {
     "inventory": "intake / conflicts rbac / components grants presets urls / reach / values / listed / "
     "membersettings / conflictmarkers fields formats",
     "makefiles": (
-        "componentedits foreign places / makefile / gencert gnumake / anyway / harm sources variables / "
-        "componentlines makeblocks sealed standins / shell"
+        "componentedits foreign origins / makefile / maketargets ourmakefile / gencert gnumake / "
+        "dryruneffects / commandeffects maketexts variables / "
+        "blocks componentlines decoys landlock makevalues / shell"
     ),
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""

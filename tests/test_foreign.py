@@ -2,8 +2,9 @@
 
 import pytest
 
+from tls_scaffold.errors import problem_of
+from tls_scaffold.makefiles.blocks import Block, blocks
 from tls_scaffold.makefiles.foreign import Parts, parts, transplant
-from tls_scaffold.makefiles.makeblocks import Block, blocks
 from tls_scaffold.makefiles.variables import MOST, expanded, values
 
 SIGN = "\tcfssl gencert config/x.json | cfssljson -bare certs/x"
@@ -100,24 +101,22 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        pytest.param("req:\n" + SIGN, Parts(understood=["req:", SIGN]), id="signing"),
+        pytest.param("req:\n" + SIGN, Parts(replaced=["req:", SIGN]), id="signing"),
         pytest.param(
             "x y:\n" + SIGN,
-            Parts(understood=["x y:", SIGN], targets=["x", "y"]),
+            Parts(replaced=["x y:", SIGN], targets=["x", "y"]),
             id="signing under names",
         ),
-        pytest.param("x: y", Parts(understood=["x: y"], targets=["x"]), id="a name for others"),
+        pytest.param("x: y", Parts(replaced=["x: y"], targets=["x"]), id="a name for others"),
         pytest.param(
             "req:\n\tmkdir -p certs && cd certs; A=b chmod 600 x || true\n" + SIGN,
-            Parts(
-                understood=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]
-            ),
+            Parts(replaced=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]),
             id="what only helps",
         ),
         *(
             pytest.param(
                 f"req:\n{line}",
-                Parts(understood=["req:", *line.split("\n")]),
+                Parts(replaced=["req:", *line.split("\n")]),
                 id=f"help: {line.strip()}",
             )
             for line in (
@@ -130,46 +129,46 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         ),
         pytest.param(
             "req all:\n\t./y",
-            Parts(understood=["req all:"], recipe=["\t./y"]),
+            Parts(replaced=["req all:"], req_commands=["\t./y"]),
             id="more under both",
         ),
         pytest.param(
             "clean:\n\trm -rf certs",
-            Parts(understood=["clean:", "\trm -rf certs"]),
+            Parts(replaced=["clean:", "\trm -rf certs"]),
             id="a target of ours",
         ),
         pytest.param(
             "certs:\n\tmkdir certs",
-            Parts(understood=["certs:", "\tmkdir certs"], targets=["certs"]),
+            Parts(replaced=["certs:", "\tmkdir certs"], targets=["certs"]),
             id="certs",
         ),
         pytest.param(
             "x:\n\tmkdir y",
-            Parts(own=[Block("rule", ("x:", "\tmkdir y"), ("x",))]),
+            Parts(kept=[Block("rule", ("x:", "\tmkdir y"), ("x",))]),
             id="what helps with something else",
         ),
         pytest.param(
             "x:\n\t./y",
-            Parts(own=[Block("rule", ("x:", "\t./y"), ("x",))]),
+            Parts(kept=[Block("rule", ("x:", "\t./y"), ("x",))]),
             id="a target of the team's own",
         ),
         pytest.param(
             f"req:\n{SIGN}\n\t./publish \\\n\t  x",
-            Parts(understood=["req:", SIGN], recipe=["\t./publish \\\n\t  x"]),
+            Parts(replaced=["req:", SIGN], req_commands=["\t./publish \\\n\t  x"]),
             id="more under req",
         ),
         pytest.param(
             f"req:\n\tfor i in a b; do {SIGN.strip()}; done\n\tfor i in a; do scp $$i b; done",
             Parts(
-                understood=["req:", f"\tfor i in a b; do {SIGN.strip()}; done"],
-                recipe=["\tfor i in a; do scp $$i b; done"],
+                replaced=["req:", f"\tfor i in a b; do {SIGN.strip()}; done"],
+                req_commands=["\tfor i in a; do scp $$i b; done"],
             ),
             id="loops under req",
         ),
         *(
             pytest.param(
                 f"req:\n{SIGN}\n\t{line}",
-                Parts(understood=["req:", SIGN], recipe=[f"\t{line}"]),
+                Parts(replaced=["req:", SIGN], req_commands=[f"\t{line}"]),
                 id=line,
             )
             for line in (
@@ -183,43 +182,46 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         pytest.param(
             f"req:\n{SIGN} & ./upload",
             Parts(
-                understood=["req:"],
+                replaced=["req:"],
                 problems=[
-                    f"req: `{SIGN.strip()} & ./upload` is neither signing nor a target of its own"
+                    problem_of(
+                        "req",
+                        f"`{SIGN.strip()} & ./upload` is neither signing nor a target of its own",
+                    )
                 ],
             ),
             id="something else beside signing",
         ),
         pytest.param(
-            "all:\n\t./y", Parts(understood=["all:"], recipe=["\t./y"]), id="more under all"
+            "all:\n\t./y", Parts(replaced=["all:"], req_commands=["\t./y"]), id="more under all"
         ),
         pytest.param(
             "req:\n\techo x > y",
-            Parts(understood=["req:"], recipe=["\techo x > y"]),
+            Parts(replaced=["req:"], req_commands=["\techo x > y"]),
             id="a file is written",
         ),
         pytest.param(
             "req:\n\techo x >/dev/null 2>y >&2",
-            Parts(understood=["req:", "\techo x >/dev/null 2>y >&2"]),
+            Parts(replaced=["req:", "\techo x >/dev/null 2>y >&2"]),
             id="nothing is written",
         ),
         pytest.param(
             f"x:\n\t./y  \\\n\tz\n{SIGN}",
             Parts(
-                understood=["x:", SIGN],
+                replaced=["x:", SIGN],
                 targets=["x"],
-                problems=["x: `./y z` is neither signing nor a target of its own"],
+                problems=[problem_of("x", "`./y z` is neither signing nor a target of its own")],
             ),
             id="signing and something else",
         ),
         pytest.param(
             "clean x:\n\t./y\ngoals: ; ./z",
             Parts(
-                understood=["clean x:", "goals: ; ./z"],
+                replaced=["clean x:", "goals: ; ./z"],
                 targets=["x"],
                 problems=[
-                    "clean x: `./y` is neither signing nor a target of its own",
-                    "goals: `./z` is neither signing nor a target of its own",
+                    problem_of("clean x", "`./y` is neither signing nor a target of its own"),
+                    problem_of("goals", "`./z` is neither signing nor a target of its own"),
                 ],
             ),
             id="something else under names of ours",
@@ -227,9 +229,11 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         pytest.param(
             f"req:\n\t./y && {SIGN.strip()}",
             Parts(
-                understood=["req:"],
+                replaced=["req:"],
                 problems=[
-                    f"req: `./y && {SIGN.strip()}` is neither signing nor a target of its own"
+                    problem_of(
+                        "req", f"`./y && {SIGN.strip()}` is neither signing nor a target of its own"
+                    )
                 ],
             ),
             id="signing that hangs on something else",
@@ -237,16 +241,20 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         pytest.param(
             f"ifdef A\n{SIGN}\nendif",
             Parts(
-                understood=["ifdef A", SIGN, "endif"],
-                problems=[f"ifdef A: `{SIGN.strip()}` is neither signing nor a target of its own"],
+                replaced=["ifdef A", SIGN, "endif"],
+                problems=[
+                    problem_of(
+                        "ifdef A", f"`{SIGN.strip()}` is neither signing nor a target of its own"
+                    )
+                ],
             ),
             id="signing on a condition",
         ),
         pytest.param(
-            "include x.mk", Parts(own=[Block("other", ("include x.mk",))]), id="an include"
+            "include x.mk", Parts(kept=[Block("other", ("include x.mk",))]), id="an include"
         ),
         pytest.param(
-            "A = 1\n# b", Parts(understood=["A = 1", "# b"]), id="a variable that nothing reads"
+            "A = 1\n# b", Parts(replaced=["A = 1", "# b"]), id="a variable that nothing reads"
         ),
     ],
 )
@@ -261,12 +269,12 @@ def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> N
         "A = $(B)\nB = 1\nC = 1\nCFSSL = x\n\n# why\n# so\nx: z\n\t./y $(A) $(CFSSL)\n\n# no\nD = 1"
     )
     found = parts(text, OURS)
-    assert found.own == [
+    assert found.kept == [
         Block("variable", ("A = $(B)",), ("A",)),
         Block("variable", ("B = 1",), ("B",)),
         Block("rule", ("# why", "# so", "x: z", "\t./y $(A) $(CFSSL)"), ("x",), ("z",)),
     ]
-    assert found.understood == ["C = 1", "CFSSL = x", "", "# why", "# so", "", "# no", "D = 1"]
+    assert found.replaced == ["C = 1", "CFSSL = x", "", "# why", "# so", "", "# no", "D = 1"]
     assert found.problems == []
 
 
@@ -309,28 +317,31 @@ def test_a_command_in_a_variable_signs_as_one_that_is_written_out() -> None:
     held = SIGN.replace("cfssl gencert", "$(GEN)")
     assert held != SIGN
     found = parts(f"GEN = cfssl gencert\nreq:\n{held}", OURS)
-    assert found == Parts(understood=["GEN = cfssl gencert", "req:", held])
+    assert found == Parts(replaced=["GEN = cfssl gencert", "req:", held])
     found = parts(f"GEN = cfssl gencert\nx:\n\t./y\n{held}", OURS)
-    assert found.problems == ["x: `./y` is neither signing nor a target of its own"]
+    assert list(map(str, found.problems)) == ["x: `./y` is neither signing nor a target of its own"]
     found = parts(f"GEN = cfssl gencert\nifdef A\n{held}\nendif", OURS)
-    assert found.problems == [
+    assert list(map(str, found.problems)) == [
         f"ifdef A: `{held.strip()}` is neither signing nor a target of its own"
     ]
 
 
 def test_a_variable_of_ours_that_own_parts_read_is_told_and_one_under_req_stays() -> None:
     found = parts("goals = x\nreq-a = y\nx:\n\t./y $(goals) $(req-a)", OURS)
-    assert found.problems == [
+    assert list(map(str, found.problems)) == [
         "`goals` is a variable of ours too",
         "`req-a` is a variable of ours too",
     ]
     found = parts("A = x\nreq:\n\t./y $(A)", OURS)
-    assert (found.own, found.recipe) == ([Block("variable", ("A = x",), ("A",))], ["\t./y $(A)"])
+    assert (found.kept, found.req_commands) == (
+        [Block("variable", ("A = x",), ("A",))],
+        ["\t./y $(A)"],
+    )
 
 
 def test_a_target_of_ours_that_needs_one_of_the_team_s_keeps_that_alone() -> None:
     found = parts("all req: req x z w\nx w:\n\t./y\nx: z\nz:", OURS)
-    assert found.own == [
+    assert found.kept == [
         Block("rule", ("all req: x w",), ("all", "req"), ("x", "w")),
         Block("rule", ("x w:", "\t./y"), ("x", "w")),
     ]
@@ -339,10 +350,10 @@ def test_a_target_of_ours_that_needs_one_of_the_team_s_keeps_that_alone() -> Non
 
 def test_of_lines_that_were_understood_earlier_no_other_counts() -> None:
     signs = SIGN.replace(" |", " \\\n\t  |")
-    known = parts(f"req:\n{signs}", OURS).understood
+    known = parts(f"req:\n{signs}", OURS).replaced
     late = signs.replace("/x", "/late")
     found = parts(f"req:\n{signs}\n{late}", OURS, known)
-    assert (found.understood, found.recipe, found.problems) == (
+    assert (found.replaced, found.req_commands, found.problems) == (
         ["req:", *signs.split("\n")],
         [late],
         [],

@@ -6,6 +6,7 @@ from pathlib import Path
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.looking import look
+from tls_scaffold.errors import Place, Problem
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
@@ -32,16 +33,19 @@ def test_json_files_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
     assert found.requests["config/f.json"] == Request(hosts=())
     assert found.configs == {"config/b.json": SigningConfig(Profile(expiry="1d"))}
     assert found.unfit == (
-        ("config/a.json: key.size", "`1024` is not in 2048..8192"),
-        (
-            "config/b.json: signing.default.expiry",
+        Problem(Place("config/a.json", key="key.size"), "`1024` is not in 2048..8192"),
+        Problem(
+            Place("config/b.json", key="signing.default.expiry"),
             "`1d` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`",
         ),
     )
     assert found.unread == (
-        ("config/ca-config.json", "`config/ca-config.json` can't be used: `signing` is missing"),
-        ("config/e.json:2:8", "is not JSON: Expecting value"),
-        ("config/g.json", "`config/g.json` is not a plain file"),
+        Problem(
+            Place("config/ca-config.json"),
+            "`config/ca-config.json` can't be used: `signing` is missing",
+        ),
+        Problem(Place("config/e.json", 2, 8), "`config/e.json` is not JSON: Expecting value"),
+        Problem(Place("config/g.json"), "`config/g.json` is not a plain file"),
     )
     assert (found.makefile, found.inventory, found.not_inventory) == ("", None, ())
 
@@ -55,9 +59,9 @@ def test_what_is_wrong_with_an_inventory_is_told_with_its_place(tmp_path: Path) 
     assert (found.requests, found.configs) == ({}, {})
     assert found.unread == ()
     assert found.not_inventory == (
-        (
-            "tls-scaffold.json: expir",
-            "no such field; did you mean `expiry`?",
+        Problem(Place("tls-scaffold.json", key="expir"), "no such field; did you mean `expiry`?"),
+        Problem(
+            Place("tls-scaffold.json", key="members[0]"),
+            "`a: b` is not an IP address or a host name",
         ),
-        ("tls-scaffold.json: members[0]", "`a: b` is not an IP address or a host name"),
     )

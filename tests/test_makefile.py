@@ -12,18 +12,20 @@ from keeping import edit, foreign
 from support import make
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing, signings
-from tls_scaffold.makefiles.gnumake import dry_run, targets
+from tls_scaffold.makefiles.gnumake import dry_run
 from tls_scaffold.makefiles.makefile import (
     Survey,
     Unread,
-    _own_lines,
-    asks_for_all,
+    _script_lines,
     of_goal,
-    of_lines,
-    read,
-    renews,
     survey,
     wanted,
+)
+from tls_scaffold.makefiles.maketargets import targets
+from tls_scaffold.makefiles.ourmakefile import (
+    asks_for_all_by_req,
+    includes_our_rules,
+    signings_of_lines,
 )
 from tls_scaffold.makefiles.shell import uncommented, unquoted
 
@@ -35,6 +37,10 @@ PLAIN = Signing(
     "x", "req", "config/x.json", "certs/x"
 )  # the CA and the configuration of LEAF are the usual ones
 JSON = "| cfssljson -bare certs/x"
+
+
+def read(folder: Path) -> tuple[Signing, ...]:
+    return wanted(folder).signings
 
 
 @pytest.mark.needs("make")
@@ -351,8 +357,8 @@ def test_every_target_counts_where_others_may_sign(
     folder: Factory, more: str, all_of_it: bool
 ) -> None:
     text = (folder() / "Makefile").read_text()
-    assert asks_for_all(text + more) is all_of_it
-    assert not asks_for_all(more)
+    assert asks_for_all_by_req(text + more) is all_of_it
+    assert not asks_for_all_by_req(more)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +370,7 @@ def test_every_target_counts_where_others_may_sign(
     ],
 )
 def test_ours_is_known_by_the_rules_that_it_includes(text: str, there: bool) -> None:
-    assert renews(text) is there
+    assert includes_our_rules(text) is there
 
 
 @pytest.mark.needs("make")
@@ -509,22 +515,22 @@ def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> 
         "sh sign.sh ca && cp certs/ca.pem public.pem",
     )
     for words in (told, verb, "sh sign.sh need certs.pem", "sh sign.sh renew; cat certs/x.pem"):
-        assert _own_lines(words) == ([], []), words
+        assert _script_lines(words) == ([], []), words
         more = f"{words} | sh sign.sh again certs/x.pem config/x.json; true"
-        assert _own_lines(more) == ([Signing("x", "", "config/x.json", "certs/x")], [])
-    assert _own_lines("sh sign.sh ca.pem") == ([], ["sh sign.sh ca.pem"])
+        assert _script_lines(more) == ([Signing("x", "", "config/x.json", "certs/x")], [])
+    assert _script_lines("sh sign.sh ca.pem") == ([], ["sh sign.sh ca.pem"])
     assert len(read(path)) == 2
     for script in ("./sign.sh", "sh ./sign.sh", "X=1 sh sign.sh"):
-        assert _own_lines(f"{script} changed certs/x.pem -profile client config/x.json # x") == (
+        assert _script_lines(f"{script} changed certs/x.pem -profile client config/x.json # x") == (
             [Signing("x", "", "config/x.json", "certs/x", "client")],
             [],
         )
-    assert _own_lines("time sh sign.sh again certs/x.pem config/x.json") == (
+    assert _script_lines("time sh sign.sh again certs/x.pem config/x.json") == (
         [],
         ["time sh sign.sh again certs/x.pem config/x.json"],
     )
     for pair in ("certs/$n.pem config/x.json", "certs/x.pem config/`y`.json"):
-        assert _own_lines(f"n=x; sh sign.sh again {pair}") == (
+        assert _script_lines(f"n=x; sh sign.sh again {pair}") == (
             [],
             [f"n=x; sh sign.sh again {pair}"],
         )
@@ -544,10 +550,12 @@ FLAGS: dict[str, dict[str, Any]] = {
 def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
     request = Signing("x", "", "config/x.json", "certs/x")
     asked = replace(request, **FLAGS[words], flags=tuple(shlex.split(words)))
-    (found,), unread = _own_lines(
+    (found,), unread = _script_lines(
         f"sh sign.sh again certs/x.pem {words} config/x.json".replace("  ", " ")
     )
-    (line,) = of_lines(f"req-x certs/x.pem: config/x.json ; $(sign) {words} $<".replace("  ", " "))
+    (line,) = signings_of_lines(
+        f"req-x certs/x.pem: config/x.json ; $(sign) {words} $<".replace("  ", " ")
+    )
     assert (found, found.flags, unread) == (asked, asked.flags, [])
     assert (line, line.flags) == (replace(asked, target="req-x"), asked.flags)
 
@@ -556,17 +564,7 @@ def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
     "recipe", ["$(sign) -cn $(CN) $<", "$(sign) -cn 'x $<", "$(sign) $< # x", "cp x y", "$(sign)"]
 )
 def test_a_line_that_only_make_can_tell_is_not_told_without_it(recipe: str) -> None:
-    assert of_lines(f"req-x certs/x.pem: config/x.json ; {recipe}") == ()
-
-
-@pytest.mark.needs("make")
-@pytest.mark.parametrize("name", ["patterns", "2015"])
-def test_a_makefile_of_another_name_is_read_as_the_usual_one_is(tmp_path: Path, name: str) -> None:
-    path = foreign(name, tmp_path)
-    before = wanted(path)
-    (path / "Makefile").rename(path / "other.mk")
-    assert wanted(path, "other.mk") == before
-    assert read(path, "other.mk") == before.signings != ()
+    assert signings_of_lines(f"req-x certs/x.pem: config/x.json ; {recipe}") == ()
 
 
 def own(folder: Path, *lines: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tls_scaffold.cfssl.requests import Authority, Request
+from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.state.entries import Contents, Entry
@@ -124,7 +125,7 @@ def test_every_fault_is_a_reason_and_the_worst_is_the_state(
 def test_of_a_certificate_that_is_not_there_its_request_is_shown(
     kind: str | None, request_: Request | None, expected: Row
 ) -> None:
-    assert row(Entry("a", kind, "p", absent="gone", request=request_)) == expected
+    assert row(Entry("a", kind, "p", absent=Problem(Place(), "gone"), request=request_)) == expected
 
 
 def test_what_a_line_may_sign_that_is_not_understood_is_orphaned_as_far_as_is_known() -> None:

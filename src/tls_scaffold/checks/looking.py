@@ -1,7 +1,7 @@
 """Reads a folder into the View that the rules look at; what can't be read becomes a part of it."""
 
 import json
-import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,17 @@ from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import names, text
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping import record
-from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.makefiles.ourmakefile import names_and_outputs
 from tls_scaffold.paths import CA_REQUEST, CONFIG
 from tls_scaffold.state import contents
 from tls_scaffold.state.contents import OWN_REQUEST
 from tls_scaffold.state.entries import Contents
 
-POSITION = re.compile(r"(?:.*: )?line (\d+), column (\d+): (.*)", re.DOTALL)
-MARKED = re.compile(r"(\S+:\d+): (a conflict marker)")
 REQUEST_WORDS = {"cn", "hosts", "key", "names"}
 
 
@@ -45,7 +43,7 @@ def look(folder: Path, now: datetime) -> View:
         unread=tuple(looker.unread),
         unfit=tuple(looker.unfit),
         not_inventory=tuple(looker.not_inventory),
-        rendered=frozenset(makefile.components(text_of_makefile) & _last_rendered(folder)),
+        rendered=frozenset(names_and_outputs(text_of_makefile) & _last_rendered(folder)),
     )
 
 
@@ -54,9 +52,9 @@ class _Looker:
         self.folder = folder
         self.requests: dict[str, Request] = {}
         self.configs: dict[str, SigningConfig] = {}
-        self.unread: list[tuple[str, str]] = []
-        self.unfit: list[tuple[str, str]] = []
-        self.not_inventory: list[tuple[str, str]] = []
+        self.unread: list[Problem] = []
+        self.unfit: list[Problem] = []
+        self.not_inventory: list[Problem] = []
 
     def inventory(self) -> Inventory | None:
         """Return the folder's inventory; None where it has none, or one with problems."""
@@ -65,9 +63,10 @@ class _Looker:
         try:
             return intake.from_json(text(self.folder, FILE).removeprefix("\ufeff"))
         except ScaffoldError as error:
-            problems = [_split(FILE, problem) for problem in error.problems]
-            self.not_inventory += problems
-            self.not_inventory += [] if problems else _told(FILE, error)
+            problems = (
+                replace(each, place=replace(each.place, path=FILE)) for each in error.problems
+            )
+            self.not_inventory += (error.problems and problems) or _told(FILE, error)
             return None
 
     def contents(self, inventory: Inventory | None) -> Contents:
@@ -109,12 +108,12 @@ class _Looker:
     def _document(self, path: str, asked: set[str], configs: set[str]) -> None:
         content = text(self.folder, path)
         kind = _kind(path, asked, {*configs, CONFIG}) or _kind_of(content)
-        problems: tuple[str, ...] = ()
+        problems: tuple[Problem, ...] = ()
         if kind == "config":
             self.configs[path], problems = readers.readable_signing_config(content, path)
         elif kind == "request":
             self.requests[path], problems = readers.readable_request(content, path)
-        self.unfit += (_split(path, problem) for problem in problems)
+        self.unfit += problems
 
 
 def _last_rendered(folder: Path) -> set[tuple[str, str]]:
@@ -144,19 +143,10 @@ def _kind_of(content: str) -> str:
     return "config" if "signing" in words else "request" if words & REQUEST_WORDS else ""
 
 
-def _split(path: str, problem: str) -> tuple[str, str]:
-    """Split `path: key: what` into where and what."""
-    if marked := MARKED.fullmatch(problem):
-        return marked[1], marked[2]
-    key, _, what = problem.removeprefix(f"{path}: ").partition(": ")
-    return (f"{path}: {key}", what) if what else (path, key)
-
-
-def _told(path: str, error: ScaffoldError) -> list[tuple[str, str]]:
-    """Return where and what an error tells; a position in a file belongs to the place."""
-    if error.problems and all(map(MARKED.fullmatch, error.problems)):
-        return [_split(path, problem) for problem in error.problems]
-    found = [POSITION.fullmatch(problem) for problem in error.problems]
-    if error.problems and found[0]:
-        return [(f"{path}:{found[0][1]}:{found[0][2]}", f"is not JSON: {found[0][3]}")]
-    return [(path, error.without(path))]
+def _told(path: str, error: ScaffoldError) -> list[Problem]:
+    """Return what an error about a file tells: a problem for each line that it knows, else one."""
+    if error.problems and all(each.place.line for each in error.problems):
+        return [
+            replace(each, message=f"{error.summary}: {each.message}") for each in error.problems
+        ]
+    return [Problem(Place(path), error.without(path))]

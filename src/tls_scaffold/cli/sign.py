@@ -69,9 +69,9 @@ def sign(
         say("\n".join(map(visible, _told(done))))
     else:
         talk(f"nothing to sign: {_count(done.kept)}")
-    for where, line in done.left:
-        told = f"{where} signs in a way that is not understood, what it asks for is left to make"
-        warn(f"{told}: `{visible(line)}`")
+    for each in done.left:
+        told = "signs in a way that is not understood, what it asks for is left to make"
+        warn(f"{each.place} {told}: `{visible(each.message)}`")
     for name in done.not_run:
         told = f"the commands below the line of `{name}` were not run, `make req-{name}` signs it again and runs them"
         warn(told)

@@ -120,11 +120,11 @@ def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Adoption
         name: tuple(f"{output}.pem" for output in survey.makes.get(name, ()) if output in leaves)
         for name in parts.targets
     }
-    lines = tuple(dict.fromkeys(parts.understood))
+    lines = tuple(dict.fromkeys(parts.replaced))
     found = AdoptionNote(
         lines, {name: makes for name, makes in targets.items() if makes}, adopted.seeds, adopted.ca
     )
-    problems = [problem.partition(": ")[2] for problem in note_problems(found)]
+    problems = [problem.message for problem in note_problems(found)]
     if problems:
         hint = "give requests, configuration and CA such names in the Makefile, then adopt"
         raise ScaffoldError(

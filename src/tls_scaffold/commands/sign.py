@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from tls_scaffold.disk.folder import inside, lock_or_refusal
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.disk.safekeeping import ca_kept
-from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import makefile, sealed
+from tls_scaffold.errors import Problem, ScaffoldError
+from tls_scaffold.makefiles import landlock, makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
+from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.words import meant
 
 if TYPE_CHECKING:
@@ -117,18 +118,18 @@ def _reloads(folder: Path, signed: Iterable[str]) -> dict[str, str]:
 
 def _not_run(text: str, signed: Collection[str]) -> tuple[str, ...]:
     """Return the components that were signed without the commands that stand below their lines in a Makefile."""
-    below = makefile.with_commands_below(text) if signed else {}
+    below = outputs_with_own_commands(text) if signed else {}
     return tuple(name for output, name in below.items() if f"{output}.pem" in signed)
 
 
-def _left(text: str, unread: Collection[Unread]) -> tuple[tuple[str, str], ...]:
-    """Return where in a Makefile each command stands that is left to make, and the command."""
+def _left(text: str, unread: Collection[Unread]) -> tuple[Problem, ...]:
+    """Return each command of a Makefile that is left to make, with its place."""
     if not unread:
         return ()
-    from tls_scaffold.makefiles.places import Places
+    from tls_scaffold.makefiles.origins import Origins
 
-    places = Places(text)
-    return tuple((places.unread(each), each.line) for each in unread)
+    origins = Origins(text)
+    return tuple(Problem(origins.of_unread(each), each.line) for each in unread)
 
 
 class _Reading(Thread):
@@ -147,7 +148,7 @@ class _Reading(Thread):
     def end(self) -> None:
         """End what make still runs, where something else went wrong meanwhile."""
         while self.is_alive():
-            sealed.end_all()
+            landlock.end_all()
             self.join(0.1)
 
     def run(self) -> None:

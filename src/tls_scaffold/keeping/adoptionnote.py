@@ -9,7 +9,7 @@ from typing import Any
 from tls_scaffold import words
 from tls_scaffold.cfssl import readers
 from tls_scaffold.disk import folder as files
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.fields import Fields, shown
 from tls_scaffold.inventory.reach import (
     output_problem,
@@ -92,8 +92,8 @@ def parsed(text: str, place: str) -> AdoptionNote:
     return found
 
 
-def note_problems(note: AdoptionNote) -> list[str]:
-    """Return what would be refused in a note of `adopt` when it is read back, a line each."""
+def note_problems(note: AdoptionNote) -> list[Problem]:
+    """Return what would be refused in a note of `adopt` when it is read back."""
     fields = Fields()
     _note(fields, json.loads(note.to_json()))
     return fields.problems
@@ -148,7 +148,7 @@ def _line_problem(text: str) -> str:
 def _target_problem(text: str) -> str:
     return (
         ""
-        if foreign.NAME.fullmatch(text)
+        if foreign.TARGET.fullmatch(text)
         else f"`{text}` is no name that a target of a Makefile would have"
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 from tls_scaffold import words
 from tls_scaffold.disk import folder as files
 from tls_scaffold.disk.mounts import check_changeable
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.fields import Fields
 from tls_scaffold.keeping import permitted, readback
 from tls_scaffold.keeping.plan import BESIDE, VERBS, Note, Plan, Step
@@ -44,9 +44,8 @@ def carry_out(folder: Path, entry: Entry) -> Plan:
     text = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
     _, problems = _parsed(folder, json.loads(text))
     if problems:
-        messages = [
-            problem.partition(": ")[2] for problem in problems
-        ]  # the user knows nothing of a plan's parts
+        # Without their places: the user knows nothing of a plan's parts.
+        messages = [problem.message for problem in problems]
         raise ScaffoldError("nothing was done: this would touch what no command may", messages)
     check_changeable(folder / path for path in _changed(entry.plan))
     files.write(folder, FILE, text)
@@ -99,22 +98,18 @@ def pending(folder: Path) -> bool:
     return os.path.lexists(folder / FILE)
 
 
-def _parsed(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[str]]:
-    """Return the entry in a file's data, and a line `key: what is wrong` for each thing that no command writes.
+def _parsed(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[Problem]]:
+    """Return the entry in a file's data, and a problem for each thing that no command writes.
 
     Raises ScaffoldError as `permitted.problems`.
     """
     fields = Fields()
     entry = _entry(fields, data)
-    told = {_key(problem) for problem in fields.problems}
+    told = {problem.place for problem in fields.problems}
     more = [
-        problem for problem in permitted.problems(folder, entry.plan) if _key(problem) not in told
+        problem for problem in permitted.problems(folder, entry.plan) if problem.place not in told
     ]
     return entry, [*fields.problems, *more]
-
-
-def _key(problem: str) -> str:
-    return problem.partition(": ")[0]
 
 
 def _entry(fields: Fields, data: Mapping[str, Any]) -> Entry:

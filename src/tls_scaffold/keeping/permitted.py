@@ -11,7 +11,7 @@ from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.cfssl.readers import seems_config, seems_request
 from tls_scaffold.disk import folder as files
 from tls_scaffold.disk.moving import is_in
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError, problem_of
 from tls_scaffold.inventory import conflictmarkers, intake
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.reach import ENDINGS, RENDERED, SHELF, rendered_problem
@@ -41,16 +41,19 @@ def _files(component: Component) -> Iterator[str]:
     yield from (f"{DIST}/{component.name}{ending}" for ending in ("", TAR))
 
 
-def problems(folder: Path, plan: Plan) -> Iterator[str]:
-    """Yield a line `plan.moves[0]: what is wrong` for each thing that no plan for this folder may do.
+def problems(folder: Path, plan: Plan) -> Iterator[Problem]:
+    """Yield a problem for each thing that no plan for this folder may do.
 
     Raises ScaffoldError where the inventory that holds when it is done, or the note of `adopt`, can't be read.
     """
     shelf = plan.shelf if SHELF.fullmatch(plan.shelf) else ""
     if plan.shelf != shelf or (plan.moves and not shelf):
-        yield f"plan.shelf: `{shown(plan.shelf)}` is no folder of the archive, such as `archive/20260131T235959Z`"
+        yield problem_of(
+            "plan.shelf",
+            f"`{shown(plan.shelf)}` is no folder of the archive, such as `archive/20260131T235959Z`",
+        )
     elif shelf and (link := _link_problem(folder, f"{shelf}/{FILE}")):
-        yield f"plan.shelf: {link}"
+        yield problem_of("plan.shelf", link)
     again = _again(step.path for step in plan.steps)
     again |= _again(
         (step.path.lower(), step.after is None) for step in plan.steps
@@ -58,15 +61,15 @@ def problems(folder: Path, plan: Plan) -> Iterator[str]:
     for index, step in enumerate(plan.steps):
         wrong = _step_problem(step, shelf) or _content_problem(folder, step, shelf)
         if wrong or index in again:
-            yield f"plan.steps[{index}].path: {wrong or f'`{step.path}` stands twice'}"
+            yield problem_of(f"plan.steps[{index}].path", wrong or f"`{step.path}` stands twice")
     ended = [
         step.before for step in plan.steps if step.path == adoptionnote.FILE and step.after is None
     ]
     notes = [adoptionnote.parsed(text, adoptionnote.FILE) for text in ended if text]
     if plan.ca not in ("", *(note.ca for note in notes)):
-        yield f"plan.ca: `{shown(plan.ca)}` is not where `adopt` found a CA"
+        yield problem_of("plan.ca", f"`{shown(plan.ca)}` is not where `adopt` found a CA")
     elif plan.ca and (wrong := copy_problem(folder, plan.ca)):
-        yield f"plan.ca: {wrong}"
+        yield problem_of("plan.ca", wrong)
     if plan.moves:
         allowed = _movable(folder, plan, notes)
         there = adoptionnote.read(folder)
@@ -75,7 +78,7 @@ def problems(folder: Path, plan: Plan) -> Iterator[str]:
         for index, path in enumerate(plan.moves):
             wrong = _move_problem(folder, path, shelf, allowed, bases)
             if wrong or index in again:
-                yield f"plan.moves[{index}]: {wrong or f'`{path}` stands twice'}"
+                yield problem_of(f"plan.moves[{index}]", wrong or f"`{path}` stands twice")
 
 
 def _again(items: Iterable[Hashable]) -> set[int]:
@@ -103,7 +106,7 @@ def _content_problem(folder: Path, step: Step, shelf: str) -> str:
     try:
         there = files.own_texts(folder, (step.path, step.path + BESIDE))
     except ScaffoldError as error:
-        return ", ".join(error.problems) or error.summary
+        return ", ".join(map(str, error.problems)) or error.summary
     ours = (*STATE_FILES, *RENDERED)
     if step.path.removesuffix(BESIDE) in ours or (shelf and step.path.startswith(f"{shelf}/")):
         return ""

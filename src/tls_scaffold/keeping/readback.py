@@ -1,9 +1,10 @@
 """What is read back from `.tls-scaffold/`: folders are cloned from git, so it is data from outside."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import formats
 
 MOST = 20  # problems that a message has room for
@@ -17,14 +18,15 @@ def table(content: str, path: str) -> Mapping[str, Any]:
     return data
 
 
-def refuse(path: str, summary: str, problems: Sequence[str], hint: str) -> None:
-    """Raise ScaffoldError if there are problems, each a line `key: what is wrong` of the file `path`.
+def refuse(path: str, summary: str, problems: Sequence[Problem], hint: str) -> None:
+    """Raise ScaffoldError if there are problems, each of a key in the file `path` or with none.
 
     Of several of one key the first is told.
     """
-    firsts: dict[str, str] = {}
+    firsts: dict[str, Problem] = {}
     for problem in problems:
-        firsts.setdefault(problem.partition(": ")[0], f"{path}: {problem}")
+        place = replace(problem.place, path=path)
+        firsts.setdefault(place.key or problem.message, replace(problem, place=place))
     if firsts:
         more = [f"and {len(firsts) - MOST} more"] if len(firsts) > MOST else []
         raise ScaffoldError(summary, [*list(firsts.values())[:MOST], *more], hint)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.disk import folder as files
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.conflictmarkers import without_markers
 from tls_scaffold.inventory.fields import shown
@@ -66,7 +66,9 @@ def parsed(text: str, place: str) -> Record:
     except ScaffoldError:
         return Record()
     summary = f"`{place}` names what is never rendered, and nothing was done"
-    readback.refuse(LAST_RENDER, summary, list(_problems(record)), HINT)
+    readback.refuse(
+        LAST_RENDER, summary, [Problem(Place(), each) for each in _problems(record)], HINT
+    )
     return record
 
 

@@ -15,9 +15,9 @@ from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.keeping.update import plan_of
 from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.blocks import blocks
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import READ_FIRST
-from tls_scaffold.makefiles.makeblocks import blocks
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.rendering import template
 

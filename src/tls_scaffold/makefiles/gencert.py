@@ -82,7 +82,7 @@ def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ..
     return tuple(found), tuple(unread)
 
 
-def of_script(words: Sequence[str]) -> Signing:
+def signing_of_script(words: Sequence[str]) -> Signing:
     """Return what `sign.sh` signs for the words `CERTIFICATE [FLAGS] REQUEST`; ValueError where that can't be told."""
     certificate, *rest = words
     given, (request,) = _flags(rest, SWITCHES)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, Block
+from tls_scaffold.makefiles.blocks import ASSIGNMENT, Block
 
 PLAIN = re.compile(r"\$(?:\$|\(([A-Za-z0-9_.-]+)\)|\{([A-Za-z0-9_.-]+)\}|([A-Za-z0-9_]))")
 COMMENT = re.compile(r"(?<!\\)#.*")

@@ -182,7 +182,7 @@ def _child(work: Callable[[Tell], None], pipe: tuple[int, int]) -> int:
         os.close(reading)  # so that our parent's death breaks the pipe, and ends us
         work(tell)
     except ScaffoldError as error:
-        problem = "; ".join((error.summary, *error.problems))
+        problem = "; ".join((error.summary, *map(str, error.problems)))
     except Exception as error:  # noqa: BLE001 - no exception leaves a child but through the pipe
         problem = f"{type(error).__name__}: {error}"
     finally:

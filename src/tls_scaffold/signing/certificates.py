@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.requests import WORDS
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.signing.pemfiles import der_of
 from tls_scaffold.words import Key
 
@@ -163,7 +163,9 @@ def read(pem: bytes, place: str) -> Certificate:
         for part in PARTS:  # each is parsed at its first use
             getattr(certificate, part)
     except UNREADABLE as error:
-        raise ScaffoldError(f"`{place}` is not a certificate", [f"{place}: {error}"]) from None
+        raise ScaffoldError(
+            f"`{place}` is not a certificate", [Problem(Place(place), str(error))]
+        ) from None
     return certificate
 
 

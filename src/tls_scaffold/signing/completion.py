@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.makefiles.ourmakefile import signings_of_lines
 from tls_scaffold.paths import CA, CA_KEY
 from tls_scaffold.signing import authority, signer
 from tls_scaffold.signing.plan import unrecorded
@@ -24,7 +24,7 @@ def record_valid(folder: Path) -> None:
     with suppress(ScaffoldError, FileNotFoundError):
         ca = authority.find(folder, CA, CA_KEY)
         if ca:
-            signings = makefile.of_lines(
+            signings = signings_of_lines(
                 plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace")
             )
             found = unrecorded(folder, signings, {CA: ca}, record, signer.utc_now())

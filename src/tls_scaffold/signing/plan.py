@@ -10,7 +10,7 @@ from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import TRUST
 from tls_scaffold.signing import certificates, fitting, likeness, silences
@@ -91,7 +91,7 @@ class _Survey:
         *,
         force: bool,
     ) -> None:
-        self.problems: list[str] = []
+        self.problems: list[Problem | str] = []
         self.unrecorded: dict[str, bytes] = {}
         self._folder, self._cas, self._record, self._now, self._force = (
             folder,

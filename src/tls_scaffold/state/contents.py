@@ -14,6 +14,7 @@ from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.makefiles.ourmakefile import asks_for_all_by_req
 from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, TRUST
 from tls_scaffold.signing import pemfiles
 from tls_scaffold.state.entries import Contents, Entry, is_server
@@ -83,7 +84,7 @@ def _check_merged(folder: Path) -> None:
 def _asked_for(folder: Path) -> Survey:
     """Return what a Makefile signs: ours has all under `req`; where others may sign, every target counts."""
     with ca_kept(folder):
-        if makefile.asks_for_all(content(folder, MAKEFILE).decode("utf-8", "replace")):
+        if asks_for_all_by_req(content(folder, MAKEFILE).decode("utf-8", "replace")):
             return makefile.wanted(folder)
         try:
             return makefile.survey(folder)

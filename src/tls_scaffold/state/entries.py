@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.errors import Problem
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import fitting
@@ -39,7 +40,7 @@ class Entry:
     path: str
     ca: str = ""
     certificate: Certificate | None = None
-    absent: str = ""
+    absent: Problem | None = None
     key: bytes | None = None
     keyless: str = ""
     request: Request | None = None

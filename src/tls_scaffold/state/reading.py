@@ -8,7 +8,7 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.plainfiles import content, text
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA
@@ -176,11 +176,11 @@ class Reader:
 
     def _read(self, entry: Entry) -> Entry:
         """Return an entry with the certificate and the key that are on the disk, and why one is missing."""
-        certificate, absent, key, keyless = None, "", None, ""
+        certificate, absent, key, keyless = None, entry.absent, None, ""
         try:
             certificate = certificates.read(content(self.folder, entry.path), entry.path)
         except ScaffoldError as error:
-            absent = error.problems[0] if error.problems else error.summary
+            absent = (*error.problems, Problem(Place(), error.summary))[0]
         try:
             key = content(self.folder, entry.key_path)
         except ScaffoldError as error:

@@ -70,7 +70,7 @@ def _reasons(
     if entry.kind is None:
         yield "orphaned", nobody
     if entry.certificate is None:
-        yield "orphaned" if entry.kind is None else "missing", entry.absent
+        yield "orphaned" if entry.kind is None else "missing", str(entry.absent or "")
         return
     if entry.key is None and entry.kind not in (CA_KIND, None):  # a CA's may be kept elsewhere
         yield "missing", entry.keyless

@@ -1,4 +1,4 @@
-"""Programs that refuse to sign: they stand in front of the real ones while make is only asked."""
+"""Programs that refuse to sign: they stand before the real ones while make is only asked."""
 
 import os
 import shlex
@@ -78,8 +78,8 @@ def has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True)
-class StandIns:
-    """The folder of the programs that stand in, with the real ones' paths; none where no folder could be made.
+class Decoys:
+    """The folder of the programs that refuse, with the real ones' paths; none where no folder could be made.
 
     `writable` is where what make starts may write, temporary files too where `has_temporary` tells so.
     """
@@ -127,8 +127,8 @@ class StandIns:
 
 
 @contextmanager
-def standing_in(*, is_sealed: bool, changes: bool, has_temporary: bool) -> Iterator[StandIns]:
-    """Give a folder of stand-ins for those of the programs that are installed, for as long as the block runs.
+def decoys_on_path(*, is_sealed: bool, changes: bool, has_temporary: bool) -> Iterator[Decoys]:
+    """Give a folder of decoys for those of the programs that are installed, for as long as the block runs.
 
     Where it `is_sealed` openssl may be told to write, as nothing can be written; with `changes` programs that change
     files do nothing. Where nothing can be written, no temporary folder either, there are none.
@@ -137,17 +137,17 @@ def standing_in(*, is_sealed: bool, changes: bool, has_temporary: bool) -> Itera
     try:
         temporary = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
     except OSError:
-        yield StandIns()
+        yield Decoys()
         return
     with temporary as name:
         try:
             directory = Path(os.path.realpath(name))
-            stand_ins = StandIns(
+            decoys = Decoys(
                 directory, _made(directory, is_sealed=is_sealed, changes=changes), has_temporary
             )
         except OSError:
-            stand_ins = StandIns()
-        yield stand_ins
+            decoys = Decoys()
+        yield decoys
 
 
 def _made(directory: Path, *, is_sealed: bool, changes: bool) -> tuple[tuple[str, str], ...]:
@@ -172,7 +172,7 @@ def _made(directory: Path, *, is_sealed: bool, changes: bool) -> tuple[tuple[str
 
 
 def _script(name: str, real: str, called: Path, refused: Sequence[str]) -> str:
-    """Return a stand-in: it lets the real program read, and notes whatever else it was called for.
+    """Return a decoy: it lets the real program read, and notes whatever else it was called for.
 
     Of openssl's flags some may be `refused`, whatever it is called for.
     """

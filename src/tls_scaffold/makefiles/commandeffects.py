@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from tls_scaffold.makefiles.decoys import PROGRAMS, WRITING, has_flag, makes_something
 from tls_scaffold.makefiles.shell import unquoted
-from tls_scaffold.makefiles.standins import PROGRAMS, WRITING, has_flag, makes_something
 
 TOLD_ONLY = re.compile(r"\b(command\s+-[vV]|which|type|hash)(\s+[\w.-]+)+")
 LOOKS = re.compile(
@@ -49,7 +49,7 @@ CALLS_MAKE = re.compile(
 )
 
 
-def signs(text: str) -> bool:
+def signs_something(text: str) -> bool:
     """Tell whether commands make keys or certificates, by the names of what they call."""
     plain = _plain(text)
     if CALLS_SCRIPT.search(plain):
@@ -66,10 +66,10 @@ def calls_signer(text: str) -> bool:
     return any(True for _ in _signers(_plain(text)))
 
 
-def changes(text: str) -> bool:
+def changes_files(text: str) -> bool:
     """Tell whether commands change files, by the names of what they call or by where their output goes."""
     plain = _plain(text)
-    if CHANGES.search(plain) or redirects(text):
+    if CHANGES.search(plain) or redirects_to_file(text):
         return True
     return any(
         program == "openssl" and has_flag(words, WRITING) for program, words in _signers(plain)
@@ -91,7 +91,7 @@ def _signers(plain: str) -> Iterator[tuple[str, list[str]]]:
         yield SIGNERS[match[1]], [word.strip("'\"") for word in match[2].split()]
 
 
-def redirects(text: str) -> bool:
+def redirects_to_file(text: str) -> bool:
     """Tell whether what commands print goes to a file."""
     return any(WRITES.search(unquoted(COMPARES.sub("", line))) for line in text.split("\n"))
 

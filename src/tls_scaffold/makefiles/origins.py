@@ -7,7 +7,8 @@ from fnmatch import translate
 from functools import lru_cache
 from glob import escape
 
-from tls_scaffold.makefiles.makeblocks import ASSIGNMENT, groups
+from tls_scaffold.errors import Place
+from tls_scaffold.makefiles.blocks import ASSIGNMENT, groups
 from tls_scaffold.makefiles.makefile import MAKEFILE, Unread
 from tls_scaffold.makefiles.shell import logical_lines
 
@@ -29,7 +30,7 @@ class Line:
     pattern: re.Pattern[str]
 
 
-class Places:
+class Origins:
     """The text of a Makefile in which commands of its dry run are looked up: its lines are taken apart once."""
 
     def __init__(self, text: str) -> None:
@@ -48,15 +49,14 @@ class Places:
         recipes = tuple(line.number for line in fitting if not line.is_variable)
         return recipes or tuple(line.number for line in fitting)
 
-    def where(self, command: str, word: str) -> tuple[str, ...]:
-        """Return the same as places for a message, `Makefile:12`; the file alone where no line fits."""
-        return tuple(f"{MAKEFILE}:{number}" for number in self.lines_of(command, word)) or (
-            MAKEFILE,
-        )
+    def of_command(self, command: str, word: str) -> tuple[Place, ...]:
+        """Return the same as places; the file alone where no line fits."""
+        numbers = self.lines_of(command, word) or (0,)
+        return tuple(Place(MAKEFILE, number) for number in numbers)
 
-    def unread(self, told: Unread) -> str:
+    def of_unread(self, told: Unread) -> Place:
         """Return where a line stands that was not understood."""
-        return self.where(told.line, "gencert" if "gencert" in told.line else "sign.sh")[0]
+        return self.of_command(told.line, "gencert" if "gencert" in told.line else "sign.sh")[0]
 
 
 def _lines(text: str, word: str) -> Iterator[Line]:

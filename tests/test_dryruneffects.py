@@ -17,15 +17,15 @@ from conftest import Factory
 from keeping import foreign, kept
 from support import contents, make, run, tls_scaffold, wait_for
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import gnumake, sealed
-from tls_scaffold.makefiles.anyway import look_through
+from tls_scaffold.makefiles import gnumake, landlock
+from tls_scaffold.makefiles.dryruneffects import dry_run_effects
 from tls_scaffold.makefiles.gnumake import RunsAnywayError
-from tls_scaffold.makefiles.makefile import of_goal, read
-from tls_scaffold.makefiles.sources import Source
+from tls_scaffold.makefiles.makefile import of_goal, wanted
+from tls_scaffold.makefiles.makevalues import Values
 
 pytestmark = pytest.mark.needs("make")
 needs_landlock = pytest.mark.skipif(
-    sealed.abi() < sealed.WHOLE, reason="this kernel has no Landlock that is whole"
+    landlock.abi() < landlock.WHOLE, reason="this kernel has no Landlock that is whole"
 )
 SIGN = "cfssl gencert -initca csr.json | cfssljson -bare ca"
 WOULD_RUN = "make would run what signs or changes files although it is only asked"
@@ -35,13 +35,13 @@ SUB = f"all:\n\tcd .. && {SIGN}\n"
 @pytest.fixture
 def unsealed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave what make runs to the other guards, as where the kernel has no Landlock."""
-    monkeypatch.setattr(sealed, "abi", lambda: 0)
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
 
 
 def run_unsealed(folder: Path, command: str) -> "subprocess.Popen[str]":
     """Start a command of ours in a process of its own, as where the kernel has no Landlock."""
     program = (
-        "import sys; from tls_scaffold.makefiles import gnumake, sealed; sealed.abi = lambda: 0; "
+        "import sys; from tls_scaffold.makefiles import gnumake, landlock; landlock.abi = lambda: 0; "
         "from tls_scaffold.cli import main; main()"
     )
     words = [sys.executable, "-c", program, "-C", str(folder), command]
@@ -200,7 +200,7 @@ def test_what_would_sign_is_told_by_its_place_before_make_is_asked(
     with pytest.raises(RunsAnywayError) as caught:
         of_goal(written(unchanged, text), "req")
     assert caught.value.summary == WOULD_RUN
-    assert caught.value.problems[0].startswith("Makefile:")
+    assert str(caught.value.problems[0]).startswith("Makefile:")
 
 
 @needs_landlock
@@ -208,8 +208,10 @@ def test_what_would_sign_is_told_however_far_down_it_stands(unchanged: Path) -> 
     written(unchanged, f"{'# of ten thousand users' * 80_000}\nX := $(shell {SIGN})")
 
     with pytest.raises(RunsAnywayError) as caught:
-        read(unchanged)
-    assert [problem.partition(": ")[0] for problem in caught.value.problems] == ["Makefile:2"]
+        wanted(unchanged)
+    assert [problem.partition(": ")[0] for problem in map(str, caught.value.problems)] == [
+        "Makefile:2"
+    ]
 
 
 def test_a_word_beside_a_make_may_be_longer_than_a_file_s_name(unchanged: Path) -> None:
@@ -260,7 +262,7 @@ def test_what_make_would_run_is_told_by_its_place_before_make_is_asked(
     with pytest.raises(RunsAnywayError) as caught:
         of_goal(written(unchanged, text), "req")
     assert caught.value.summary == WOULD_RUN
-    assert caught.value.problems[0].startswith("Makefile:")
+    assert str(caught.value.problems[0]).startswith("Makefile:")
 
 
 @pytest.mark.usefixtures("unsealed")
@@ -289,7 +291,7 @@ def test_what_is_included_and_what_is_called_in_other_folders_is_told_by_its_own
     (folder / "nested.mk").write_text("include sub/signs.mk\n")
     with pytest.raises(RunsAnywayError) as caught:
         of_goal(folder, "req")
-    assert [problem.partition(": `")[0] for problem in caught.value.problems] == [place]
+    assert [problem.partition(": `")[0] for problem in map(str, caught.value.problems)] == [place]
 
 
 @pytest.mark.usefixtures("unsealed")
@@ -454,14 +456,14 @@ def test_temporary_files_are_made_where_the_makefile_says(unchanged: Path, named
 def test_neither_the_makefile_nor_what_it_includes_is_made_anew(unchanged: Path, rule: str) -> None:
     sign = "cfssl gencert x.json | cfssljson -bare x"
     text = f"include there.mk\n-include ./lost.mk\nreq:\n\t{sign}\n" + rule.format("touch made")
-    assert [each.output for each in read(written(unchanged, text))] == ["x"]
+    assert [each.output for each in wanted(written(unchanged, text)).signings] == ["x"]
 
 
 @pytest.mark.usefixtures("unsealed")
 def test_a_file_that_would_be_made_to_be_included_is_told(unchanged: Path) -> None:
     folder = written(unchanged, "M = lost.mk\ninclude $(M)\nlost.mk: ; touch made $@\n")
     with pytest.raises(RunsAnywayError) as caught:
-        read(folder)
+        wanted(folder)
     assert str(caught.value) == (
         "make would make what the Makefile includes although it is only asked\n"
         "  Makefile:2: `lost.mk`\n\nhint: make it first"
@@ -494,15 +496,15 @@ def test_programs_that_sign_are_not_there_while_make_is_asked_and_a_call_is_told
     )
     assert any(
         problem.startswith("`cfssl") and problem.endswith("and refused")
-        for problem in caught.value.problems
+        for problem in map(str, caught.value.problems)
     )
 
 
 @pytest.mark.needs("cfssl", "cfssljson")
 def test_a_call_is_told_with_the_line_that_it_may_come_from(unchanged: Path) -> None:
     with pytest.raises(RunsAnywayError) as caught:
-        read(written(unchanged, "Y := $(shell date)\n\nX := $(shell sh helper.sh)\n"))
-    assert set(caught.value.problems) == {
+        wanted(written(unchanged, "Y := $(shell date)\n\nX := $(shell sh helper.sh)\n"))
+    assert set(map(str, caught.value.problems)) == {
         "`cfssl gencert -initca csr.json` was called, and refused",
         "`cfssljson -bare ca` was called, and refused",
         "Makefile:3: `X := $(shell sh helper.sh)` runs even then",
@@ -566,7 +568,7 @@ def test_only_what_is_started_is_kept_from_writing(tmp_path: Path) -> None:
         "-c",
         f"echo x >{tmp_path}/there/a; echo x >{tmp_path}/b; echo x >/dev/null && echo y",
     ]
-    with sealed.start(words, os.environ, [tmp_path / "there"]) as process:
+    with landlock.start(words, os.environ, [tmp_path / "there"]) as process:
         assert process.communicate()[0] == "y\n"
     assert contents(tmp_path) == {"there/a": b"x\n"}
     (tmp_path / "c").write_text("we can still write")
@@ -575,7 +577,7 @@ def test_only_what_is_started_is_kept_from_writing(tmp_path: Path) -> None:
 
 def test_what_can_not_be_started_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        sealed.start([str(tmp_path / "none")], os.environ, ())
+        landlock.start([str(tmp_path / "none")], os.environ, ())
 
 
 @pytest.mark.needs("cfssl", "cfssljson")
@@ -746,21 +748,23 @@ def test_a_make_that_does_not_end_is_told_once_with_what_it_runs(
     folder = written(unchanged, "X := $(shell sleep 30)\nreq: ; true\n")
     begun = time.monotonic()
     with pytest.raises(RunsAnywayError, match="make does not end") as caught:
-        read(folder)
+        wanted(folder)
     assert time.monotonic() - begun < 1.9
-    assert caught.value.problems == ("Makefile:1: `X := $(shell sleep 30)` runs even then",)
+    assert tuple(map(str, caught.value.problems)) == (
+        "Makefile:1: `X := $(shell sleep 30)` runs even then",
+    )
 
 
 WITHIN_SIXTEEN = """
 import ctypes, os, struct
-from tls_scaffold.makefiles import gnumake, sealed
+from tls_scaffold.makefiles import gnumake, landlock
 libc = ctypes.CDLL(None)
 libc.prctl(38, 1, 0, 0, 0)
 for _ in range(16):
     rules = libc.syscall(444, ctypes.create_string_buffer(struct.pack("=Q", 1 << 12), 8), 8, 0)
     assert libc.syscall(446, rules, 0) == 0
     os.close(rules)
-print(sealed.abi())
+print(landlock.abi())
 """
 
 
@@ -792,12 +796,12 @@ def test_a_thousand_components_are_looked_through_once(
     folder = written(unchanged, f"sign = sh sign.sh $@\nreq:\n{lines}")
     asked: list[str] = []
 
-    def expanded(_: Source, text: str) -> tuple[str, ...]:
+    def expanded(_: Values, text: str) -> tuple[str, ...]:
         asked.append(text)
         return (text,)
 
-    monkeypatch.setattr(Source, "expanded", expanded)
-    assert look_through(folder, "Makefile").commands == ()
+    monkeypatch.setattr(Values, "expanded", expanded)
+    assert dry_run_effects(folder, "Makefile").commands == ()
     assert len(asked) < 10
 
 
@@ -806,6 +810,6 @@ def test_variables_that_name_each_other_without_end_are_no_trap(unchanged: Path)
         f"V{i} = $(V{i + 1})$(V{i + 1})\n" for i in range(40)
     )
     folder = written(unchanged, f"{text}V40 = x\nreq:\n\t$(if ,$(V0)) true\n")
-    assert look_through(folder, "Makefile").commands == ()
+    assert dry_run_effects(folder, "Makefile").commands == ()
     with pytest.raises(ScaffoldError, match="references itself"):
         of_goal(written(folder / "deeper", f"{text}X := $(A)\n"), "req")
