@@ -46,7 +46,7 @@ SHELVES = {
     "membersettings / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile / gencert gnumake / "
-        "dryruneffects / commandeffects maketexts variables / "
+        "dryruneffects / commandeffects maketexts / "
         "blocks componentlines decoys landlock makevalues / shell"
     ),
 }

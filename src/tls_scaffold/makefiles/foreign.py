@@ -1,14 +1,15 @@
 """A Makefile written by hand gives way to ours: what only signs is ours, the rest stays."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from tls_scaffold.errors import Place, Problem, problem_of
 from tls_scaffold.makefiles.blocks import Block, blocks
+from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
+from tls_scaffold.makefiles.makevalues import Values
 from tls_scaffold.makefiles.shell import unquoted
-from tls_scaffold.makefiles.variables import expanded, values
 
 HELPER = re.compile(
     r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|go (get|install)|exit|"
@@ -58,12 +59,12 @@ class Reading:
     for no other line.
     """
 
-    variables: Mapping[str, str]
+    variables: Values
     replaced_before: Collection[str] | None = None
 
     def signs(self, text: str) -> bool:
         """Tell a command that signs, or a line of one."""
-        return "gencert" in expanded(text, self.variables)
+        return any("gencert" in each for each in self.variables.expanded(text))
 
     def own_commands(self, block: Block) -> list[str]:
         """Return the commands of a rule that ours does not stand for, as they stand there."""
@@ -73,13 +74,7 @@ class Reading:
         before = self.replaced_before
         if before is not None and any(line not in before for line in command.split("\n")):
             return False
-        text = re.sub(r"\\\n", " ", expanded(command, self.variables))
-        for commands in APART.split(text):
-            for each in () if "gencert" in commands else commands.split("|"):
-                word = re.sub(r"^do\s+", "", each.strip(" \t@+-(){}"))
-                if word and not _only_helps(word):
-                    return False
-        return True
+        return all(map(_signs_or_helps, self.variables.expanded(command.replace("\\\n", " "))))
 
 
 def parts(text: str, ours: str, replaced_before: Collection[str] | None = None) -> Parts:
@@ -89,7 +84,7 @@ def parts(text: str, ours: str, replaced_before: Collection[str] | None = None) 
     """
     our_names = {name for block in blocks(ours) for name in block.names}
     there = blocks(text)
-    reading = Reading(values(there), replaced_before)
+    reading = Reading(_values(there), replaced_before)
     verdicts = [_verdict(block, our_names, reading) for block in there]
     found = Parts()
     for block, verdict in zip(there, verdicts, strict=True):
@@ -146,6 +141,27 @@ def _verdict(block: Block, our_names: Collection[str], reading: Reading) -> Verd
     if names <= {*SHARED} and not is_entangled:
         return Verdict.MIXED
     return Verdict.PROBLEM if signs or names & set(our_names) else Verdict.KEPT
+
+
+def _values(there: Iterable[Block]) -> Values:
+    """Return what the variables may hold; what a condition decides or a shell tells is not known."""
+    found = Values()
+    for block in there:
+        line = " ".join(line.removesuffix("\\").strip() for line in block.lines)
+        match = ASSIGNMENT.match(line) if block.kind == "variable" else None
+        if match and match[2] != "!":
+            found.add(match[1], COMMENT.sub("", match[3]).strip())
+    return found
+
+
+def _signs_or_helps(text: str) -> bool:
+    """Tell commands each of which signs, or only helps with that."""
+    for commands in APART.split(text):
+        for each in () if "gencert" in commands else commands.split("|"):
+            word = re.sub(r"^do\s+", "", each.strip(" \t@+-(){}"))
+            if word and not _only_helps(word):
+                return False
+    return True
 
 
 def _only_helps(command: str) -> bool:
