@@ -47,7 +47,7 @@ def entry(kind: str | None, *, unread: bool = False, target: str = TARGET) -> En
 
 
 def row(entry: Entry, state: str) -> Row:
-    """Return a row of a state; of those that are told apart for advice, what they are in a table."""
+    """Return a row of a state; one that only advice tells apart is another in a row."""
     shown = {NOT_YET: "expired", UNREADABLE: "missing"}.get(state, state)
     begin = NOW + DAY if state == NOT_YET else NOW - DAY
     return Row("a", entry.path, entry.kind, "", (), "", begin, None, None, shown, ())

@@ -85,7 +85,8 @@ def test_lines_come_in_the_order_of_the_inventory_and_make_what_new_makes() -> N
         *users("a", "b"),
     ]
     assert edited(empty, wanted, {}, ()).text == (
-        f"# Members\n{line('m1')}\n{line('m2')}\n# Proxies\n{line('p')}\n# Users\n{line('a')}\n{line('b')}\n"
+        f"# Members\n{line('m1')}\n{line('m2')}\n# Proxies\n{line('p')}\n# Users\n{line('a')}\n"
+        f"{line('b')}\n"
     )
 
 

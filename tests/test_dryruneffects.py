@@ -1,4 +1,4 @@
-"""What make runs although it is only asked: found in the texts, called by another name, or kept from writing."""
+"""What make runs even in a dry run: found in the texts, called, or kept from writing."""
 
 import fcntl
 import os
@@ -41,7 +41,8 @@ def unsealed(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_unsealed(folder: Path, command: str) -> "subprocess.Popen[str]":
     """Start a command of ours in a process of its own, as where the kernel has no Landlock."""
     program = (
-        "import sys; from tls_scaffold.makefiles import gnumake, landlock; landlock.abi = lambda: 0; "
+        "import sys; from tls_scaffold.makefiles import gnumake, landlock; landlock.abi = "
+        "lambda: 0; "
         "from tls_scaffold.cli import main; main()"
     )
     words = [sys.executable, "-c", program, "-C", str(folder), command]
@@ -49,7 +50,7 @@ def run_unsealed(folder: Path, command: str) -> "subprocess.Popen[str]":
 
 
 def written(folder: Path, text: str) -> Path:
-    """Return a folder with this Makefile, a file that stands for its CA, and what the Makefile may name."""
+    """Return a folder with this Makefile, a file for its CA, and what the Makefile may name."""
     (folder / "sub").mkdir(parents=True)
     files = {
         "Makefile": text if "req:" in text else f"{text}\nreq:\n\ttrue\n",
@@ -134,7 +135,10 @@ SIGNING = [
     f".SHELLFLAGS = -c '{SIGN}'\nX := $(shell x)",
     "SHELL = cfssl\nX := $(shell x)",
     f"MAKE = {SIGN};\nreq:\n\t$(MAKE)",
-    "X := $(shell openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -out ca.pem -subj /CN=x)",
+    (
+        "X := $(shell openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -out ca.pem "
+        "-subj /CN=x)"
+    ),
     "X := $(shell openssl genrsa 2048)",
     "X := $(shell openssl ecparam -name prime256v1 -genkey)",
     "X := $(shell openssl x509 -req -in x -CA ca.pem)",
@@ -371,9 +375,15 @@ HARMLESS = [
         "ifdef NOWHERE\ninclude lost.mk\nendif\n-include lost.mk\nreq: ; true",
         "# $(shell rm ca.pem)\nreq: ; true",
         "SHELL := /bin/bash\nX := $(shell [[ a > b ]] && echo 1)\nreq: ; true",
-        "OPENSSL ?= openssl\nifeq (a,b)\nOPENSSL := /usr/local/bin/openssl\nendif\nV := $(shell $(OPENSSL) version)",
+        (
+            "OPENSSL ?= openssl\nifeq (a,b)\nOPENSSL := /usr/local/bin/openssl\nendif\n"
+            "V := $(shell $(OPENSSL) version)"
+        ),
         "C ?= cfssl\nifdef NOWHERE\nC := bin/cfssl\nendif\nV := $(shell $(C) version)",
-        "ifeq ($(OS),Windows_NT)\nN := NUL\nelse\nN := /dev/null\nendif\nV := $(shell cfssl version 2>$(N))",
+        (
+            "ifeq ($(OS),Windows_NT)\nN := NUL\nelse\nN := /dev/null\nendif\n"
+            "V := $(shell cfssl version 2>$(N))"
+        ),
         'req:\n\t@echo "$(MAKE) req; then cp a b"',
         "override MAKEFLAGS += --no-print-directory\nreq: ; true",
         "include $(CURDIR)/there.mk\nreq: ; true\n%:\n\t@echo unknown $@",
@@ -403,7 +413,10 @@ def test_what_harms_nothing_goes_on(
         "all: req\n\t$(MAKE) ca && date > .done\n",
         "all: req\n\tmkdir -p out/deep && $(MAKE) ca\n",
         "all: req\n\t+mkdir -p out/deep\n\t$(MAKE) ca\n",
-        "OUT := $(shell mkdir -p out && cd out && pwd)\nall: req\n\t@test -n '$(OUT)' && $(MAKE) ca\n",
+        (
+            "OUT := $(shell mkdir -p out && cd out && pwd)\nall: req\n"
+            "\t@test -n '$(OUT)' && $(MAKE) ca\n"
+        ),
         "DIR = install\nall: req\n\tcd $(DIR) && $(MAKE) -f ../Makefile ca\n",
         "V := $(shell $(MAKE) -s -f v.mk v)\nall: req ca\n",
         "ifdef USE\ninclude gen.mk\nendif\ngen.mk:\n\techo A=1 > $@\nall: req ca\n",
@@ -513,7 +526,10 @@ def test_a_call_is_told_with_the_line_that_it_may_come_from(unchanged: Path) -> 
 
 @pytest.mark.needs("cfssl", "cfssljson")
 def test_what_looks_a_program_up_finds_the_one_that_is_there(unchanged: Path) -> None:
-    text = "C := $(shell command -v cfssl)\nreq:\n\t$(C) gencert x.json | env PATH=$(PATH) odd -bare x\n"
+    text = (
+        "C := $(shell command -v cfssl)\nreq:\n\t$(C) gencert x.json | env PATH=$(PATH) odd "
+        "-bare x\n"
+    )
     (told,) = of_goal(written(unchanged, text), "req").unread
     assert (
         told.line
@@ -590,7 +606,10 @@ def test_what_can_not_be_started_is_told(tmp_path: Path) -> None:
         ),
         (
             ("check",),
-            "P = +\nreq: x\nx:\n\t$(P)@cfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n",
+            (
+                "P = +\nreq: x\nx:\n\t$(P)@cfssl gencert -initca config/ca-csr.json | cfssljson "
+                "-bare certs/ca\n"
+            ),
         ),
         (
             ("sign",),
@@ -638,7 +657,7 @@ def test_adopt_changes_no_ca_of_a_folder_made_by_hand(tmp_path: Path, way: str) 
 
 
 def replaced(path: Path, name: str = "certs/ca.pem", then: str = "") -> str:
-    """Give a folder a Makefile that replaces a file of it in a way that only the kernel could have kept it from."""
+    """Give a folder a Makefile that replaces a file in a way that only the kernel stops."""
     (path / "another").write_text("another CA")
     line = f"X := $(shell python3 -c \"import shutil; shutil.copy('another', '{name}'){then}\")"
     with (path / "Makefile").open("a") as file:

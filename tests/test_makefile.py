@@ -109,32 +109,50 @@ def test_a_component_is_called_as_its_target_is(folder: Factory) -> None:
         (f"@cfssl gencert {LEAF} config/x.json {JSON}", {}),
         (f"-cfssl gencert {LEAF} config/x.json {JSON}", {}),
         (
-            f"@env PATH=/go/bin:$PATH cfssl gencert {LEAF} config/x.json | env PATH=/go/bin cfssljson -bare certs/x",
+            (
+                f"@env PATH=/go/bin:$PATH cfssl gencert {LEAF} config/x.json | env PATH=/go/bin "
+                "cfssljson -bare certs/x"
+            ),
             {},
         ),
         (
-            f"X=1 B=2 /usr/bin/cfssl gencert {LEAF} config/x.json | ./bin/cfssl-json --bare=true certs/x",
+            (
+                f"X=1 B=2 /usr/bin/cfssl gencert {LEAF} config/x.json | ./bin/cfssl-json "
+                "--bare=true certs/x"
+            ),
             {},
         ),
         (
-            f"$HOME/go/bin/cfssl gencert {LEAF} config/x.json | $HOME/go/bin/cfssljson -bare certs/x",
+            (
+                f"$HOME/go/bin/cfssl gencert {LEAF} config/x.json | $HOME/go/bin/cfssljson -bare "
+                "certs/x"
+            ),
             {},
         ),
         (f"cfssl gencert {LEAF.replace(' -', ' --')} config/x.json {JSON}", {}),
         (
-            f"cfssl gencert {LEAF.replace(' certs', '=certs').replace(' config', '=config')} config/x.json {JSON}",
+            (
+                f"cfssl gencert {LEAF.replace(' certs', '=certs').replace(' config', '=config')} "
+                f"config/x.json {JSON}"
+            ),
             {},
         ),
         (f"cfssl gencert {QUOTED} config/x.json {JSON}", {}),
         (f"cfssl gencert \\\n\t  {LEAF} \\\n\t  config/x.json {JSON}", {}),
         (
-            f"mkdir -p certs && cfssl gencert {LEAF} config/x.json {JSON}; chmod 600 certs/x-key.pem",
+            (
+                f"mkdir -p certs && cfssl gencert {LEAF} config/x.json {JSON}; chmod 600 "
+                "certs/x-key.pem"
+            ),
             {},
         ),
         (f"cfssl gencert {LEAF} config/x.json 2>/dev/null {JSON} 2>&1", {}),
         (f"cfssl gencert -loglevel 2 {LEAF} config/x.json {JSON}", {}),
         (
-            f"cd sub && cfssl gencert {LEAF.replace(' c', ' ../c')} ../config/x.json | cfssljson -bare ../certs/x",
+            (
+                f"cd sub && cfssl gencert {LEAF.replace(' c', ' ../c')} ../config/x.json | "
+                "cfssljson -bare ../certs/x"
+            ),
             {},
         ),
         (f"cfssl gencert {LEAF} ./config/x.json | cfssljson -bare ./certs/x", {}),
@@ -177,7 +195,10 @@ def test_gencert_is_read_in_every_spelling_of_the_field(
 
 
 def test_several_commands_on_a_line_are_several_signings() -> None:
-    line = f"cfssl gencert -initca ca.json | cfssljson -bare certs/ca && cfssl gencert {LEAF} config/x.json {JSON}"
+    line = (
+        f"cfssl gencert -initca ca.json | cfssljson -bare certs/ca && cfssl gencert {LEAF} "
+        f"config/x.json {JSON}"
+    )
     found, unread = signings(f"echo first\n{line}\n", "all")
     assert [(each.name, each.makes_ca, each.target) for each in found] == [
         ("ca", True, "all"),
@@ -191,7 +212,10 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
     [
         ("for i in a b; do cfssl gencert $i.json | cfssljson -bare $i; done", ["a", "b"]),
         (
-            "set -e; for i in a ; do echo $i && cfssl gencert ${i}.json | cfssljson -bare $i || exit 1; done",
+            (
+                "set -e; for i in a ; do echo $i && cfssl gencert ${i}.json | cfssljson -bare $i "
+                "|| exit 1; done"
+            ),
             ["a"],
         ),
         (
@@ -199,11 +223,17 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
             ["peer-a", "peer-b"],
         ),
         (
-            'for i in a b; do cfssl gencert "$i.json" | cfssljson -bare "$i" && awk \'{print $i}\' x; done',
+            (
+                'for i in a b; do cfssl gencert "$i.json" | cfssljson -bare "$i" && awk \'{print '
+                "$i}' x; done"
+            ),
             ["a", "b"],
         ),
         (
-            "for i in a; do true; done; for j in b; do cfssl gencert a.json | cfssljson -bare $j; done",
+            (
+                "for i in a; do true; done; for j in b; do cfssl gencert a.json | cfssljson -bare "
+                "$j; done"
+            ),
             ["b"],
         ),
         (

@@ -70,7 +70,10 @@ def test_a_command_of_another_makefile_is_found_nowhere() -> None:
 
 
 def test_a_line_of_ours_that_is_not_understood_is_found_too() -> None:
-    text = "req-a certs/a.pem:\n\tX = sign.sh\n\t-@sh sign.sh $@ $$n; true\nb: ; +sh sign.sh b.pem; x\nc: ; sign.sh\n"
+    text = (
+        "req-a certs/a.pem:\n\tX = sign.sh\n\t-@sh sign.sh $@ $$n; true\n"
+        "b: ; +sh sign.sh b.pem; x\nc: ; sign.sh\n"
+    )
     told = {
         "sh sign.sh certs/a.pem $n; true": 3,
         "sh sign.sh b.pem; x": 4,

@@ -215,7 +215,7 @@ def test_loopback_is_missed_where_the_command_line_has_the_hosts() -> None:
 
 
 def configured(**usages: tuple[str, ...]) -> dict[str, SigningConfig]:
-    """Return a configuration of profiles with these usages, whose default one lives for two years."""
+    """Return profiles with these usages; the default one lives for two years."""
     named = {
         name: Profile(name, each, "17520h") for name, each in usages.items() if name != "default"
     }
@@ -341,7 +341,10 @@ def test_nothing_is_said_of_the_default_profile_in_place_of_one_that_can_t_be_re
 
 
 def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
-    makefile = "http_proxy = http://x\nhttps_proxy = $(P)\nx:\n\t  go   get y\n\tcfssl | -bare certs/$(n)\nNO = 1"
+    makefile = (
+        "http_proxy = http://x\nhttps_proxy = $(P)\nx:\n\t  go   get y\n"
+        "\tcfssl | -bare certs/$(n)\nNO = 1"
+    )
     nameless = replace(asked(""), path="certs/.pem")
     nameless = replace(nameless, signing=Signing("", "req", "x.json", "certs/"))
     assert look(makelines.hard_coded_proxy, makefile=makefile) == [
@@ -357,7 +360,10 @@ def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
         Unread("sh sign.sh a b.pem c"),
         Unread("echo a: `z gencert`"),
     )
-    makefile = "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n\tsh sign.sh $(A) b.pem c\n\techo a: `z gencert`"
+    makefile = (
+        "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n"
+        "\tsh sign.sh $(A) b.pem c\n\techo a: `z gencert`"
+    )
     assert look(makelines.not_understood, unread=unread, makefile=makefile) == [
         ("Makefile:2", "all: `x gencert`"),
         ("Makefile", "all: `y gencert`"),

@@ -147,13 +147,15 @@ def test_trouble_stands_first_and_the_rest_in_the_folder_s_order() -> None:
 def test_metrics_are_ordered_by_file_and_escape_their_labels() -> None:
     gone = replace(ROW, path='d\\"\n\udcff', name="ü", kind=None, not_after=None, state="missing")
     assert metrics([gone, ROW]) == (
-        "# HELP tls_scaffold_certificate_not_after_seconds When the certificate expires, in seconds since 1970.\n"
+        "# HELP tls_scaffold_certificate_not_after_seconds When the certificate expires, in "
+        "seconds since 1970.\n"
         "# TYPE tls_scaffold_certificate_not_after_seconds gauge\n"
         "tls_scaffold_certificate_not_after_seconds"
         '{file="certs/a.pem",name="a",kind="member",cn="etcd"} 1827001500\n'
         "# HELP tls_scaffold_certificate_state 1 for the state that the certificate has.\n"
         "# TYPE tls_scaffold_certificate_state gauge\n"
-        'tls_scaffold_certificate_state{file="certs/a.pem",name="a",kind="member",cn="etcd",state="valid"} 1\n'
+        'tls_scaffold_certificate_state{file="certs/a.pem",name="a",kind="member",cn="etcd",'
+        'state="valid"} 1\n'
         "tls_scaffold_certificate_state"
         '{file="d\\\\\\"\\n\\\\xff",name="ü",kind="",cn="etcd",state="missing"} 1\n'
     )

@@ -17,7 +17,7 @@ def life(name: str, begin: int, end: int, state: str = "valid") -> Life:
 
 
 def bars(picture: str) -> dict[str, tuple[float, float, str]]:
-    """Return each bar's left and right end and its colour, by what it shows when it is pointed at."""
+    """Return each bar's ends and its colour, by what it shows when it is pointed at."""
     found = {}
     for bar in parsed(picture).iter(f"{SVG}rect"):
         title = bar.find(f"{SVG}title")

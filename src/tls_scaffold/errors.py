@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Place:
-    """Where something is: a file, there a line and column, or the key of a value such as `hosts[0]`.
+    """Where something is: a file, with line and column, or with a key such as `hosts[0]`.
 
     What stands on the command line has a key alone. Lines and columns count from 1; 0 is none.
     """
@@ -17,7 +17,7 @@ class Place:
     key: str = ""
 
     def __str__(self) -> str:
-        """Return it for a message: `Makefile:12`, `b.json:3:4`, `b.json: hosts[0]`, `members[1]`."""
+        """Return it as `Makefile:12`, `b.json:3:4`, `b.json: hosts[0]` or `members[1]`."""
         position = "".join(f":{number}" for number in (self.line, self.column) if number)
         return ": ".join(part for part in (f"{self.path}{position}", self.key) if part)
 
@@ -53,7 +53,10 @@ class Problem:
 
 
 def problem_of(key: str, message: str) -> Problem:
-    """Return the problem of a value that has a key alone: an option's, or one whose file is told elsewhere."""
+    """Return the problem of a value that has a key alone.
+
+    It is an option's, or its file is told elsewhere.
+    """
     return Problem(Place(key=key), message)
 
 
@@ -84,7 +87,7 @@ class ScaffoldError(Exception):
         return "\n".join(lines)
 
     def without(self, path: str) -> str:
-        """Return summary and problems as one line, without the file `path`, which is told already."""
+        """Return summary and problems as one line, without `path`, which is told already."""
         problems = (
             replace(each, place=replace(each.place, path="")) if each.place.path == path else each
             for each in self.problems

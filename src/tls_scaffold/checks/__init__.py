@@ -23,7 +23,10 @@ from tls_scaffold.words import meant
 @Rule(
     level=WARNING,
     pain="a misspelt id switches nothing off",
-    fix="write the id as a finding shows it, in brackets; `tls-scaffold check --explain x` lists them all",
+    fix=(
+        "write the id as a finding shows it, in brackets; `tls-scaffold check --explain x` lists "
+        "them all"
+    ),
 )
 def unknown_rule(view: View) -> Iterator[Problem]:
     """Every rule that `tls-scaffold.json` switches off is one that there is."""

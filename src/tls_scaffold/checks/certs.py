@@ -11,7 +11,10 @@ from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.signing import fitting, pemfiles
 
 SOON = timedelta(days=RENEW_DAYS)
-PUT_BACK = "put a copy back, such as everybody has who trusts it; is it lost for good, `make regenerate` makes another CA"
+PUT_BACK = (
+    "put a copy back, such as everybody has who trusts it; is it lost for good, `make regenerate` "
+    "makes another CA"
+)
 NEW_CA = (
     "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
 )
@@ -23,14 +26,20 @@ def _put_back_or(view: View, place: Place, fix: str) -> str:
 
 
 def signed_again(view: View, place: Place, fix: str) -> str:
-    """Return what signs a certificate again: `fix` where that has a line of our form, or none is known."""
+    """Return what signs a certificate again.
+
+    That is `fix` where it has a line of our form, or none is known.
+    """
     if view.makefile and not view.renews and view.is_authority(place.path):
         return NEW_CA.format("" if view.inventory else "`tls-scaffold adopt` and ")
     entry = view.leaf(place.path)
     if not entry or not entry.signing or view.has_own_line(entry):
         return fix
     if view.renews and entry.signing.target in ("req", "all"):
-        return "`make` signs it again, as at every run; `make renew` passes over lines of the Makefile that call cfssl"
+        return (
+            "`make` signs it again, as at every run; "
+            "`make renew` passes over lines of the Makefile that call cfssl"
+        )
     return f"`make {entry.signing.target}` signs it again"
 
 
@@ -97,7 +106,10 @@ def half_ca(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="members and clients are told to trust a file that is not there, and make refuses to make another",
+    pain=(
+        "members and clients are told to trust a file that is not there, and make refuses to make "
+        "another"
+    ),
     fix=PUT_BACK,
 )
 def missing_ca(view: View) -> Iterator[Problem]:
@@ -111,8 +123,14 @@ def missing_ca(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="nothing can be signed or renewed: cfssl refuses a file of a CA that holds more than one object",
-    fix="leave the certificate that signs in it, and put others that are trusted into a file of their own",
+    pain=(
+        "nothing can be signed or renewed: cfssl refuses a file of a CA that holds more than one "
+        "object"
+    ),
+    fix=(
+        "leave the certificate that signs in it, and put others that are trusted into a file of "
+        "their own"
+    ),
 )
 def ca_not_alone(view: View) -> Iterator[Problem]:
     """Every CA stands alone in its file."""
@@ -122,7 +140,9 @@ def ca_not_alone(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="without the mark nobody takes what the CA signed; with it a component can sign for anybody",
+    pain=(
+        "without the mark nobody takes what the CA signed; with it a component can sign for anybody"
+    ),
     fix="make the CA with `gencert -initca`; take `ca_constraint` out of the profiles",
 )
 def ca_flag(view: View) -> Iterator[Problem]:
@@ -138,7 +158,9 @@ def ca_flag(view: View) -> Iterator[Problem]:
 @Rule(
     of_certificates=True,
     pain="every connection that uses it fails",
-    fix="`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make regenerate`",
+    fix=(
+        "`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make regenerate`"
+    ),
     fix_at=signed_again,
 )
 def expired(view: View) -> Iterator[Problem]:

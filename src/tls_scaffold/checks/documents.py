@@ -22,7 +22,10 @@ def unreadable(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="no command keeps the folder any more, and `check` knows neither its components nor what is switched off",
+    pain=(
+        "no command keeps the folder any more, and `check` knows neither its components nor what "
+        "is switched off"
+    ),
     fix="mend `tls-scaffold.json` at the place that is named",
 )
 def broken_inventory(view: View) -> Iterator[Problem]:
@@ -40,7 +43,10 @@ def unfit_value(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="cfssl ignores unknown fields: with `host` for `hosts` it signs a certificate without any host",
+    pain=(
+        "cfssl ignores unknown fields: with `host` for `hosts` it signs a certificate without any "
+        "host"
+    ),
     fix="write the field as it is suggested",
 )
 def misspelt_field(view: View) -> Iterator[Problem]:
@@ -72,7 +78,10 @@ def weak_key(view: View) -> Iterator[Problem]:
 @Rule(
     level=WARNING,
     pain="cfssl before 1.6.5 answers `invalid algorithm`, and nothing is signed",
-    fix="take `ecdsa`, or install cfssl 1.6.5 (`make cfssl`), or sign with `make SIGNER=tls-scaffold`",
+    fix=(
+        "take `ecdsa`, or install cfssl 1.6.5 (`make cfssl`), or sign with `make "
+        "SIGNER=tls-scaffold`"
+    ),
 )
 def ed25519_unsupported(view: View) -> Iterator[Problem]:
     """Every type of key that is asked for is one that the installed cfssl can sign."""

@@ -15,7 +15,10 @@ LOOPBACKS = {*LOOPBACK, "::1"}
 
 
 @Rule(
-    pain="cfssl signs a mistyped address such as `10.0.0.999` as a DNS name, and every client refuses the member",
+    pain=(
+        "cfssl signs a mistyped address such as `10.0.0.999` as a DNS name, and every client "
+        "refuses the member"
+    ),
     fix="write the address or the name alone, without scheme, port, network or blanks",
 )
 def bad_host(view: View) -> Iterator[Problem]:
@@ -27,7 +30,7 @@ def bad_host(view: View) -> Iterator[Problem]:
 
 
 def _placed(view: View) -> Iterator[tuple[Place, str]]:
-    """Yield every host with its place: those of the requests, and those that the Makefile gives instead."""
+    """Yield every host with its place, those of requests and those that lines give instead."""
     for path, request in view.requests.items():
         hosts = Place(path, key="hosts")
         yield from ((hosts.item(index), host) for index, host in enumerate(request.hosts or ()))
@@ -47,7 +50,9 @@ def _of_another_kind(host: str) -> str:
 
 
 @Rule(
-    pain='cfssl signs `"hosts": [""]` as an empty DNS name, and Go 1.25.2 refuses such a certificate',
+    pain=(
+        'cfssl signs `"hosts": [""]` as an empty DNS name, and Go 1.25.2 refuses such a certificate'
+    ),
     fix='write `"hosts": []` for a user',
 )
 def empty_host(view: View) -> Iterator[Problem]:
@@ -78,7 +83,10 @@ def missing_address(view: View) -> Iterator[Problem]:
 @Rule(
     level=WARNING,
     of_missing=True,
-    pain="etcd's gateway and `etcdctl` on the machine itself reach the member at `127.0.0.1`, and refuse it",
+    pain=(
+        "etcd's gateway and `etcdctl` on the machine itself reach the member at `127.0.0.1`, and "
+        "refuse it"
+    ),
     fix='add `"localhost"` and `"127.0.0.1"` to `hosts`, then sign again',
 )
 def no_loopback(view: View) -> Iterator[Problem]:

@@ -26,7 +26,10 @@ REQUEST_WORDS = {"cn", "hosts", "key", "names"}
 
 
 def look(folder: Path, now: datetime) -> View:
-    """Read a folder as far as it can be read; ScaffoldError only if it is none, or has nothing to look at."""
+    """Read a folder as far as it can be read.
+
+    Raises ScaffoldError only if it is none, or has nothing to look at.
+    """
     looker = _Looker(folder)
     inventory = looker.inventory()
     found = looker.contents(inventory)
@@ -70,7 +73,7 @@ class _Looker:
             return None
 
     def contents(self, inventory: Inventory | None) -> Contents:
-        """Return what the folder holds; without a Makefile that make can read, what its files say themselves."""
+        """Return what the folder holds; its files say so where make can't read its Makefile."""
         try:
             return contents.read(self.folder, inventory)
         except ScaffoldError as error:
@@ -86,7 +89,7 @@ class _Looker:
         return raw.decode("utf-8", "replace")
 
     def documents(self, found: Contents) -> None:
-        """Read every request and signing configuration, those that the Makefile names and those in `config`."""
+        """Read the requests and configurations that the Makefile names, and those in `config`."""
         signings = [entry.signing for entry in found.entries if entry.signing]
         configs = {
             signing.config for signing in signings if not signing.makes_ca and signing.config
@@ -117,7 +120,7 @@ class _Looker:
 
 
 def _last_rendered(folder: Path) -> set[tuple[str, str]]:
-    """Return name and output of each component of the last render; none if its record can't be read."""
+    """Return name and output of each component of the last render, as far as it is known."""
     try:
         return record.read(folder).components
     except ScaffoldError:
@@ -125,7 +128,7 @@ def _last_rendered(folder: Path) -> set[tuple[str, str]]:
 
 
 def _kind(path: str, asked: set[str], configs: set[str]) -> str:
-    """Tell what a JSON file is that something names, or that has the name of a request; empty for any other."""
+    """Tell what a JSON file is by its name or by what names it; empty for any other."""
     if path in asked:
         return "request"
     if path in configs:
@@ -134,7 +137,7 @@ def _kind(path: str, asked: set[str], configs: set[str]) -> str:
 
 
 def _kind_of(content: str) -> str:
-    """Tell what a JSON file of another name may be; empty for neither a request nor a configuration."""
+    """Tell what a JSON file may be by what it holds; empty for neither."""
     try:
         document: Any = json.loads(content)
     except (ValueError, RecursionError):

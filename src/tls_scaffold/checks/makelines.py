@@ -1,4 +1,4 @@
-"""Rules over how a Makefile is written: names, programs and lines that only their author can use."""
+"""Rules over how a Makefile is written: names, programs, lines that only its author can use."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,10 @@ GO_GET = re.compile(r"\bgo\s+get\b")
 
 
 @Rule(
-    pain="unset, it leaves a file called `certs/.pem`, each overwrites the one before, and make exits with 0",
+    pain=(
+        "unset, it leaves a file called `certs/.pem`, each overwrites the one before, and make "
+        "exits with 0"
+    ),
     fix="write the name into the Makefile, or give the variable a default (`infra0 ?= etcd1`)",
 )
 def unset_variable(view: View) -> Iterator[Problem]:
@@ -64,7 +67,10 @@ def not_understood(view: View) -> Iterator[Problem]:
 
 @Rule(
     pain="make takes the CR for a part of the last word, and sh stops at the first line",
-    fix="`tls-scaffold sync` takes the CRs out, elsewhere `sed -i 's/\\r$//' FILE`; `* text=auto eol=lf` tells git",
+    fix=(
+        "`tls-scaffold sync` takes the CRs out, elsewhere `sed -i 's/\\r$//' FILE`; `* text=auto "
+        "eol=lf` tells git"
+    ),
 )
 def line_ends(view: View) -> Iterator[Problem]:
     """Every line of what make and sh read ends in LF alone."""

@@ -20,7 +20,10 @@ HOURS = {"d": 24, "w": 24 * 7, "y": 24 * 365}
 
 
 @Rule(
-    pain="cfssl drops it in silence as long as another usage is known, and etcd refuses the certificate",
+    pain=(
+        "cfssl drops it in silence as long as another usage is known, and etcd refuses the "
+        "certificate"
+    ),
     fix="write the usage as it is suggested, such as `server auth` or `client auth`",
 )
 def unknown_usage(view: View) -> Iterator[Problem]:
@@ -64,11 +67,17 @@ def default_without_usages(view: View) -> Iterator[Problem]:
 
 @Rule(
     of_missing=True,
-    pain="peers and etcd's gateway use the member's certificate as clients too: `tls: bad certificate`",
-    fix="give the profile `server auth` and `client auth` (a user's: `client auth`), then sign again",
+    pain=(
+        "peers and etcd's gateway use the member's certificate as clients too: `tls: bad "
+        "certificate`"
+    ),
+    fix=(
+        "give the profile `server auth` and `client auth` (a user's: `client auth`), then sign "
+        "again"
+    ),
 )
 def wrong_usages(view: View) -> Iterator[Problem]:
-    """Every server of etcd may be used for both server and client auth, every user for client auth."""
+    """Every server may be used for both server and client auth, every user for client auth."""
     for entry, config in _signed(view):
         profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
         place = _profile_place(entry, profile.name).field("usages")
@@ -105,7 +114,9 @@ def negative_expiry(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="on the day that the CA ends everything stops at once, although the certificates look valid",
+    pain=(
+        "on the day that the CA ends everything stops at once, although the certificates look valid"
+    ),
     fix="shorten the profile's `expiry`, or make a CA that lives longer (`make regenerate`)",
 )
 def outlives_ca(view: View) -> Iterator[Problem]:
@@ -140,7 +151,7 @@ def short_lived_ca(view: View) -> Iterator[Problem]:
 
 
 def _signed(view: View) -> Iterator[tuple[Entry, SigningConfig]]:
-    """Yield what the Makefile signs, each with the signing configuration that is used, if its profile can be read."""
+    """Yield what the Makefile signs with its configuration, if its profile can be read."""
     for entry in view.components:
         if not entry.signing:
             continue
@@ -176,7 +187,10 @@ def _is_sound(expiry: str) -> bool:
 
 
 def _end_of_ca(view: View, entry: Entry) -> datetime | None:
-    """Return when the CA of an entry ends; if it is not made yet, when it would end if it were made now."""
+    """Return when the CA of an entry ends.
+
+    If it is not made yet, when it would end if it were made now.
+    """
     ca = view.contents.authorities.get(entry.ca)
     if ca:
         return ca.not_after

@@ -29,7 +29,10 @@ def to_json(findings: Iterable[Finding]) -> str:
 
 
 def to_sarif(findings: Iterable[Finding], rules: Iterable[Rule], home: str = "") -> str:
-    """Return the findings as a SARIF log, which describes all rules; `home` is where its reader has the folder."""
+    """Return the findings as a SARIF log, which describes all rules.
+
+    `home` is where its reader has the folder.
+    """
     described = [_rule(rule) for rule in rules]
     places = {rule["id"]: index for index, rule in enumerate(described)}
     driver = {"name": "tls-scaffold", "version": __version__, "rules": described}

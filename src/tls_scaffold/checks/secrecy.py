@@ -16,15 +16,22 @@ from tls_scaffold.paths import ARCHIVE
 from tls_scaffold.signing import certificates, pemfiles
 
 KEYS = "*-key.pem"
-IGNORE = "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and `archive/`"
+IGNORE = (
+    "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and "
+    "`archive/`"
+)
 NOT_IGNORED = ("--others", "--exclude-standard")
 OTHERS = 0o077
-# A repository may name programs that git runs by itself, and a foreign one is refused: neither is wanted here.
+# A repository may name programs that git runs by itself, and a foreign one is refused: neither is
+# wanted here.
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
 
 
 @Rule(
-    pain="whoever can log in on the machine can be that member or user, and with the CA's key anybody",
+    pain=(
+        "whoever can log in on the machine can be that member or user, and with the CA's key "
+        "anybody"
+    ),
     fix="`chmod 600` of the key; if others may have read it, sign again",
 )
 def key_mode(view: View) -> Iterator[Problem]:
@@ -80,7 +87,10 @@ def not_ignored_by_git(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="given the base64 that `cfssl gencrl` prints, etcd refuses everybody; it refuses PEM from 3.6 on",
+    pain=(
+        "given the base64 that `cfssl gencrl` prints, etcd refuses everybody; it refuses PEM from "
+        "3.6 on"
+    ),
     fix="`cfssl gencrl … | base64 -d > certs/ca.crl`, or `openssl crl -outform DER`",
 )
 def crl_not_der(view: View) -> Iterator[Problem]:

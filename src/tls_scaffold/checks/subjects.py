@@ -13,7 +13,10 @@ from tls_scaffold.words import CN_LENGTH, visible
 @Rule(
     of_missing=True,
     pain="etcd takes the user's name from the CN: without one it answers `permission denied`",
-    fix="write the etcd user's name (for members `etcd`) into `CN`; an etcd grpc-proxy alone needs it empty",
+    fix=(
+        "write the etcd user's name (for members `etcd`) into `CN`; an etcd grpc-proxy alone needs"
+        " it empty"
+    ),
 )
 def cn_empty(view: View) -> Iterator[Problem]:
     """Every request has a CN."""
@@ -40,7 +43,10 @@ def cn_too_long(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="from 3.5.15 on etcd splits --peer-cert-allowed-cn at commas: a member's CN with one would be two",
+    pain=(
+        "from 3.5.15 on etcd splits --peer-cert-allowed-cn at commas: a member's CN with one would"
+        " be two"
+    ),
     fix="take a CN without a comma, for a user the same name in etcd",
 )
 def comma_in_cn(view: View) -> Iterator[Problem]:
@@ -51,7 +57,10 @@ def comma_in_cn(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="both are one user to etcd: each may do what the other may, and neither can be revoked alone",
+    pain=(
+        "both are one user to etcd: each may do what the other may, and neither can be revoked "
+        "alone"
+    ),
     fix="give each user a request of its own, with a CN of its own",
 )
 def cn_shared(view: View) -> Iterator[Problem]:
@@ -68,7 +77,10 @@ def cn_shared(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="etcd's gateway acts with the members' certificate: whoever reaches it is that user (CVE-2018-16886)",
+    pain=(
+        "etcd's gateway acts with the members' certificate: whoever reaches it is that user "
+        "(CVE-2018-16886)"
+    ),
     fix="give the user another CN, in its request and in etcd",
 )
 def cn_of_members(view: View) -> Iterator[Problem]:
@@ -87,8 +99,14 @@ def cn_of_members(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="members that run from bundles or the Procfile ask their peers for the inventory's CNs, and refuse each other",
-    fix=f"take the CN of `{FILE}`, or put this one there (`members_cn`, `cn`), then `tls-scaffold sync`",
+    pain=(
+        "members that run from bundles or the Procfile ask their peers for the inventory's CNs, "
+        "and refuse each other"
+    ),
+    fix=(
+        f"take the CN of `{FILE}`, or put this one there (`members_cn`, `cn`), then `tls-scaffold "
+        "sync`"
+    ),
 )
 def cn_unasked(view: View) -> Iterator[Problem]:
     """Members show their peers a CN of the inventory."""
@@ -121,8 +139,14 @@ def subject_of_ca(view: View) -> Iterator[Problem]:
 
 @Rule(
     level=WARNING,
-    pain="before 3.5.15 etcd takes one CN of peers alone: with a list members refuse each other, without it users get in",
-    fix="give the members, or the `peer` of each, one CN, then `tls-scaffold sync`, `make` and new bundles",
+    pain=(
+        "before 3.5.15 etcd takes one CN of peers alone: with a list members refuse each other, "
+        "without it users get in"
+    ),
+    fix=(
+        "give the members, or the `peer` of each, one CN, then `tls-scaffold sync`, `make` and new"
+        " bundles"
+    ),
 )
 def open_peer_port(view: View) -> Iterator[Problem]:
     """All members show their peers one CN, which etcd can ask for."""

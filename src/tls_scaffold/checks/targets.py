@@ -18,8 +18,13 @@ MAKES_CA = re.compile(r"-initca\b")
 
 
 @Rule(
-    pain="after a second `make` nothing that was handed out before is trusted, and make exits with 0",
-    fix="give the CA a target of its own name (`certs/ca.pem:`), or let `tls-scaffold adopt` and `sync` do so",
+    pain=(
+        "after a second `make` nothing that was handed out before is trusted, and make exits with 0"
+    ),
+    fix=(
+        "give the CA a target of its own name (`certs/ca.pem:`), or let `tls-scaffold adopt` and "
+        "`sync` do so"
+    ),
 )
 def replaces_ca(view: View) -> Iterator[Problem]:
     """No target replaces a CA that is there."""
@@ -32,7 +37,7 @@ def replaces_ca(view: View) -> Iterator[Problem]:
 
 
 def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
-    """Yield the commands with which make would make a CA although its files are there and up to date."""
+    """Yield the commands by which make would make a CA although it is there and up to date."""
     home = os.path.realpath(view.folder)
     with ca_kept(view.folder):
         text = gnumake.dry_run(view.folder, target, there=(entry.path, entry.key_path))
@@ -42,7 +47,10 @@ def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
 
 
 def _is_guarded(line: str, entry: Entry) -> bool:
-    """Tell a line that makes a CA only where `test` finds none; behind a `cd` its path is another than the folder's."""
+    """Tell a line that makes a CA only where `test` finds none.
+
+    Behind a `cd` its path is another than the folder's.
+    """
     halves = [entry.path, entry.key_path]
     if line.startswith("cd "):
         halves = [half.rpartition("/")[2] for half in halves]
@@ -53,7 +61,10 @@ def _is_guarded(line: str, entry: Entry) -> bool:
 
 
 def _names(line: str, entry: Entry, home: str) -> bool:
-    """Tell whether a command makes this CA, and not another; of one that is not understood its words tell."""
+    """Tell whether a command makes this CA, and not another.
+
+    If it is not understood, its words tell.
+    """
     found, unread = gencert.signings(line, "")
     return any(f"{signing.below(home).output}.pem" == entry.path for signing in found) or any(
         entry.path.removesuffix(".pem") in each for each in unread
@@ -62,7 +73,10 @@ def _names(line: str, entry: Entry, home: str) -> bool:
 
 @Rule(
     pain="make stops at a request that is gone, or signs for somebody who was taken out",
-    fix="take the target's line out of the Makefile, as `tls-scaffold sync` does with what was rendered",
+    fix=(
+        "take the target's line out of the Makefile, as `tls-scaffold sync` does with what was "
+        "rendered"
+    ),
 )
 def gone_component(view: View) -> Iterator[Problem]:
     """Every target is for a component that the inventory still has."""
@@ -124,11 +138,17 @@ def unused_request(view: View) -> Iterator[Problem]:
 
 @Rule(
     level=WARNING,
-    pain="each of these certificates passes for all of the components, or (`localhost` alone) for none of them",
-    fix="`tls-scaffold adopt` keeps account of whose hosts it holds; or give each a request of its own",
+    pain=(
+        "each of these certificates passes for all of the components, or (`localhost` alone) for "
+        "none of them"
+    ),
+    fix=(
+        "`tls-scaffold adopt` keeps account of whose hosts it holds; or give each a request of its"
+        " own"
+    ),
 )
 def shared_request(view: View) -> Iterator[Problem]:
-    """Every request that several components share names the hosts of each, as an inventory tells."""
+    """Every request that components share names the hosts of each, as an inventory tells."""
     # An inventory that can't be read may say so.
     if view.not_inventory:
         return

@@ -26,10 +26,10 @@ SEPARATORS = re.compile(r"[\s:;|]+")
 class View:
     """A folder as the rules see it.
 
-    `requests` and `configs` are by path, `makefile` is its text, empty where there is none. `unread` holds
-    each file that is not what it should be, `unfit` each value that cfssl can't use,
-    and `not_inventory` why an inventory that is there is not `inventory`. `rendered` has the name and the output of
-    each component whose line in the Makefile was put there by the last render.
+    `requests` and `configs` are by path, `makefile` is its text, empty where there is none.
+    `unread` holds each file that is not what it should be, `unfit` each value that cfssl can't use,
+    and `not_inventory` why an inventory that is there is not `inventory`. `rendered` has the name
+    and the output of each component whose line in the Makefile was put there by the last render.
     """
 
     folder: Path
@@ -95,7 +95,7 @@ class View:
 
     @cached_property
     def renews(self) -> bool:
-        """Whether the Makefile is one of ours, whose `make` signs all again that lines of the team's own ask for."""
+        """Whether the Makefile is one of ours: any `make` signs the team's own lines again."""
         return includes_our_rules(self.makefile)
 
     @cached_property
@@ -150,13 +150,13 @@ class View:
         return Origins(self.makefile)
 
     def lines_of(self, entry: Entry) -> tuple[Place, ...]:
-        """Return where the Makefile names the certificate of an entry; the file where no line does."""
+        """Return where the Makefile names an entry's certificate; the file where no line does."""
         found = self._lines_by_word.get(entry.path.removesuffix(".pem"), ())
         return tuple(Place(MAKEFILE, number) for number in found) or (Place(MAKEFILE),)
 
     @cached_property
     def _lines_by_word(self) -> dict[str, list[int]]:
-        """The lines that each word stands in, variables taken for empty and a certificate's ending left out."""
+        """The lines that each word stands in, without variables and certificates' endings."""
         found: dict[str, list[int]] = {}
         for number, line in enumerate(self.makefile.splitlines(), 1):
             for word in SEPARATORS.split(VARIABLE.sub("", line)):

@@ -53,8 +53,8 @@ def status(
 ) -> None:
     """Show the state of every certificate, those in trouble first.
 
-    Exits with 1 when one is not valid. Works on an archived set too: `tls-scaffold -C archive/TIME status`.
-    As FILE, `-` is stdout, in place of the table.
+    Exits with 1 when one is not valid. Works on an archived set too: `tls-scaffold -C archive/TIME
+    status`. As FILE, `-` is stdout, in place of the table.
     """
     if (as_json, prometheus == STDOUT, svg == STDOUT).count(True) > 1:
         raise click.UsageError(

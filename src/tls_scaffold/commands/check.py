@@ -39,7 +39,7 @@ def check(folder: Path, now: datetime) -> Report:
 
 
 def _in_repository(folder: Path) -> str:
-    """Return the path of a folder in its git repository, outside of one from where we run; empty for that itself."""
+    """Return a folder's path in its git repository, or from here; empty for that itself."""
     home = folder.resolve()
     top = next(
         (each for each in (home, *home.parents) if os.path.lexists(each / ".git")), Path.cwd()

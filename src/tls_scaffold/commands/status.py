@@ -26,8 +26,8 @@ FEW = 5  # targets that a line has room for
 class Report:
     """The rows of a folder, those in trouble first, and the commands that mend what they tell.
 
-    `problem` is why the inventory that is there could not be read. `unread` has the commands of
-    the Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
+    `problem` is why the inventory that is there could not be read. `unread` has the commands of the
+    Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     """
 
     rows: tuple[Row, ...]
@@ -66,10 +66,10 @@ class Report:
 
 
 def status(folder: Path, within: timedelta, now: datetime) -> Report:
-    """Look at every certificate of a folder, or of an archived set; what ends `within` that time is expiring.
+    """Look at every certificate of a folder, or of an archived set.
 
-    Without an inventory that can be read the folder itself is asked. Raises ScaffoldError where the folder or its
-    Makefile can't be read.
+    What ends `within` that time is expiring. Without an inventory that can be read the folder
+    itself is asked. Raises ScaffoldError where the folder or its Makefile can't be read.
     """
     inventory, problem = _inventory(folder)
     found = contents.read(folder, inventory)
@@ -91,9 +91,10 @@ def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
 
 
 def write(path: Path, text: str) -> None:
-    """Put a file that the command line named in place, whole, or write into a device or a pipe of that name.
+    """Write a file that the command line named, whole, or into a device or pipe.
 
-    Raises UsageError where the file would be a certificate, a key or a CSR, ScaffoldError where it can't be written.
+    Raises UsageError where the file would be a certificate, a key or a CSR, ScaffoldError where it
+    can't be written.
     """
     if path.suffix.lower() in (".pem", ".csr"):
         raise UsageError(
@@ -107,7 +108,7 @@ def write(path: Path, text: str) -> None:
 
 
 def _is_stream(path: Path) -> bool:
-    """Tell whether a name stands for what is read as it is written: a pipe, a device, or `/dev/stdout`."""
+    """Tell a pipe, a device or `/dev/stdout`: what is read as it is written."""
     if path.is_symlink() and path.parent.resolve().parts[1:2] in (("dev",), ("proc",)):
         return True
     return path.exists() and not path.is_file()

@@ -1,4 +1,4 @@
-"""The text of a Makefile as blocks: rules with their recipes, variables, comments, and whatever else."""
+"""The text of a Makefile as blocks: rules with their recipes, variables, comments and others."""
 
 import re
 from collections.abc import Iterator
@@ -13,9 +13,10 @@ REFERENCE = re.compile(r"\$[({](?:call\s+)?([A-Za-z0-9_.-]+)|\$([A-Za-z0-9_])")
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a Makefile: its lines, and whether that is a `blank`, `comment`, `variable`, `rule` or `other`.
+    """A part of a Makefile.
 
-    `names` are a rule's targets or a variable's name, `needs` a rule's prerequisites.
+    Its `kind` is `blank`, `comment`, `variable`, `rule` or `other`. `names` are a rule's
+    targets or a variable's name, `needs` a rule's prerequisites.
     """
 
     kind: str
@@ -76,7 +77,7 @@ def _until_closed(waiting: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _recipe(waiting: list[tuple[str, ...]]) -> Iterator[str]:
-    """Take the groups that belong to a rule: commands, with the blank lines and comments between them."""
+    """Take a rule's commands, with the blank lines and comments between them."""
     last = 0
     for index, group in enumerate(waiting, 1):
         if group[0].startswith("\t"):

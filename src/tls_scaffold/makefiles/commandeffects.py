@@ -14,7 +14,8 @@ LOOKS = re.compile(
 UNKNOWN = re.compile(r"\$[({][\w.-]+[)}]|\$\$?\w+|\$\$[({]\w+[)}]")
 # What is only printed: nothing in it is run, unless a shell is called in double quotes.
 ECHOED = re.compile(r"\b(echo|printf)\s+(?:-\w+\s+)?(?:'[^']*'|\"(?:(?!\$\$\()[^\"\\`]|\\.)*\")")
-# Where a command begins: behind an operator, a quote of `sh -c`, a word such as `then`, a program that runs another.
+# Where a command begins: behind an operator, a quote of `sh -c`, a word such as `then`, a program
+# that runs another.
 PATH = r"(?:[^\s;&|()<>'\"`]*/)?"
 BEGINS = (
     r"(?:^|[;&|(){}`\n!]|-c\s*['\"]|\b(?:then|do|else|exec|eval|env|sudo|nice|nohup|time|xargs|command)\b|-exec\b)"
@@ -38,7 +39,8 @@ SIGNERS = {
 }
 CALLS_SIGNER = re.compile(rf"{BEGINS}({'|'.join(SIGNERS)})['\"]?((?=[;&|)`\n])|\s[^;&|\n`)]*|$)")
 SHELL = rf"(?:(?:\w*sh|\.|source)\s+(?:-\S+\s+)*)?{PATH}"
-# `changed` alone only tells what differs, which our rules ask for while make reads them; of a certificate it signs.
+# `changed` alone only tells what differs, which our rules ask for while make reads them; of a
+# certificate it signs.
 CALLS_SCRIPT = re.compile(rf"{BEGINS}{SHELL}sign\.sh(?!\s+changed\s*(?:[;&|)`]|$)){ENDS}")
 # By a program whose name is not known here.
 CALLS_GENCERT = re.compile(
@@ -67,7 +69,7 @@ def calls_signer(text: str) -> bool:
 
 
 def changes_files(text: str) -> bool:
-    """Tell whether commands change files, by the names of what they call or by where their output goes."""
+    """Tell whether commands change files, by what they call or where their output goes."""
     plain = _plain(text)
     if CHANGES.search(plain) or redirects_to_file(text):
         return True
@@ -97,7 +99,7 @@ def redirects_to_file(text: str) -> bool:
 
 
 def calls_make(text: str) -> bool:
-    """Tell whether commands call a make that is told neither to print only nor to tell its version."""
+    """Tell whether commands call a make that does more than print or tell its version."""
     return CALLS_MAKE.search(text) is not None
 
 

@@ -34,7 +34,7 @@ def edited(
     rendered: Mapping[str, Iterable[ComponentLine]],
     gone: Collection[str],
 ) -> Edited:
-    """Return the text of a Makefile with a line for each component that is `wanted`, none for `gone`.
+    """Return the text of a Makefile with a line for each `wanted` component, none for `gone`.
 
     `wanted` has each line with its kind, `rendered` by name what was rendered last: how a component
     is signed is changed only where that was not edited.

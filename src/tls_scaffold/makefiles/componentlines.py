@@ -1,4 +1,4 @@
-"""The lines of a Makefile that ask for components, one a component: the one place that reads them."""
+"""The lines of a Makefile that ask for components: the one place that reads them."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ BETWEEN_COMMANDS = re.compile(r"\s*(#.*)?")
 
 @dataclass(frozen=True)
 class ComponentLine:
-    """One line: the component's name, its certificate without `.pem`, its request, and what signs it."""
+    """One line: a component's name, its certificate without `.pem`, its request, its recipe."""
 
     name: str
     output: str

@@ -12,7 +12,8 @@ from pathlib import Path
 from tls_scaffold.temporary import clear_old
 
 PREFIX = "tls-scaffold-asked-"
-# What makes keys and certificates, by the word behind the program's name: always, or with one of some flags.
+# What makes keys and certificates, by the word behind the program's name: always, or with one of
+# some flags.
 MAKING: dict[str, dict[str, tuple[str, ...]]] = {
     "cfssl": dict.fromkeys(
         (
@@ -44,7 +45,8 @@ READING = {
 PROGRAMS = (*MAKING, *READING)
 # With what openssl writes files.
 WRITING = ("-out", "-keyout", "-outdir", "-CAcreateserial", "-writerand")
-# What changes files does nothing where nothing could be changed, so that what is behind it (`&& $(MAKE)`) is told.
+# What changes files does nothing where nothing could be changed, so that what is behind it (`&&
+# $(MAKE)`) is told.
 CHANGING = (
     "rm",
     "rmdir",
@@ -79,9 +81,10 @@ def has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
 
 @dataclass(frozen=True)
 class Decoys:
-    """The folder of the programs that refuse, with the real ones' paths; none where no folder could be made.
+    """The folder of the programs that refuse, with the real ones' paths.
 
-    `writable` is where what make starts may write, temporary files too where `has_temporary` tells so.
+    None where no folder could be made. `writable` is where what make starts may write, temporary
+    files too where `has_temporary` tells so.
     """
 
     directory: Path | None = None
@@ -95,7 +98,7 @@ class Decoys:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the variables with which they are found first, and with which temporary files are made there."""
+        """Return the variables by which the decoys and the folder for temporary files are found."""
         if not self.directory:
             return {}
         path = os.pathsep.join(
@@ -114,7 +117,9 @@ class Decoys:
         return tuple(dict.fromkeys(text.splitlines()))
 
     def with_real_ones(self, text: str) -> str:
-        """Return an output in which a program was looked up (`command -v cfssl`) with the path of the real one.
+        """Return an output of make with the real programs' paths in place of the decoys'.
+
+        A Makefile may look one up (`command -v cfssl`).
 
         And in which the PATH stands, with that as it was.
         """
@@ -128,10 +133,11 @@ class Decoys:
 
 @contextmanager
 def decoys_on_path(*, is_sealed: bool, changes: bool, has_temporary: bool) -> Iterator[Decoys]:
-    """Give a folder of decoys for those of the programs that are installed, for as long as the block runs.
+    """Give a folder of decoys for the installed programs, for as long as the block runs.
 
-    Where it `is_sealed` openssl may be told to write, as nothing can be written; with `changes` programs that change
-    files do nothing. Where nothing can be written, no temporary folder either, there are none.
+    Where it `is_sealed` openssl may be told to write, as nothing can be written; with `changes`
+    programs that change files do nothing. Where nothing can be written, no temporary folder either,
+    there are none.
     """
     clear_old(PREFIX)
     try:

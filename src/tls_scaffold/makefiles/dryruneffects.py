@@ -39,7 +39,7 @@ CHOSEN_MAKEFILE = re.compile(r"(?:-f\s*|--(?:make)?file[= ])([^\s;&|]+)")
 
 @dataclass(frozen=True)
 class Command:
-    """What make runs: the place and the line, the text with variables put in, and what harm it does.
+    """What make runs, where it stands, and what harm it does.
 
     `text` has the commands once for each value of their variables. `signs` also tells that a make
     would not know that it is only asked; `writes_last` tells that what it prints goes to files

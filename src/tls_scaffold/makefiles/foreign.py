@@ -12,8 +12,8 @@ from tls_scaffold.makefiles.makevalues import Values
 from tls_scaffold.makefiles.shell import unquoted
 
 HELPER = re.compile(
-    r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|go (get|install)|exit|"
-    r"for \w+ in|done)(\s|$)",
+    r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|exit|"
+    r"go (get|install)|for \w+ in|done)(\s|$)",
 )
 APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
 RUNS_ANOTHER = re.compile(r"\$\$\(|`")  # a command whose output is put in
@@ -144,7 +144,10 @@ def _verdict(block: Block, our_names: Collection[str], reading: Reading) -> Verd
 
 
 def _values(there: Iterable[Block]) -> Values:
-    """Return what the variables may hold; what a condition decides or a shell tells is not known."""
+    """Return what the variables may hold.
+
+    What a condition decides or a shell tells is not known.
+    """
     found = Values()
     for block in there:
         line = " ".join(line.removesuffix("\\").strip() for line in block.lines)
@@ -172,7 +175,10 @@ def _only_helps(command: str) -> bool:
 
 
 def _kept_parts(there: list[Block], verdicts: list[Verdict]) -> list[Block | None]:
-    """Return what stays of each block: all of it, or only that its targets need others that stay."""
+    """Return what stays of each block.
+
+    All of it, or only that its targets need others that stay.
+    """
     kept_names = {
         name
         for block, verdict in zip(there, verdicts, strict=True)

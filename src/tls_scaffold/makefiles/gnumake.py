@@ -111,7 +111,7 @@ def _check_refused(called: Collection[str], effects: DryRunEffects) -> None:
 
 
 def _with_their_folders(text: str, home: str) -> Iterator[str]:
-    """Yield the lines of a dry run, a command of another folder than `home` behind a `cd` into that."""
+    """Yield the lines of a dry run, commands of other folders than `home` behind a `cd`."""
     folders = [home]
     goes_on = False
     for line in text.split("\n"):

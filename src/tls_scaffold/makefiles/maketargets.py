@@ -15,7 +15,8 @@ NO_TARGET = "no-such-target-of-this-folder"
 def targets(folder: Path) -> tuple[str, ...]:
     """Return the targets that a folder's Makefile writes out, and those that its patterns make.
 
-    A pattern's are those of the files there are; where targets need some of what it makes, these alone.
+    A pattern's are those of the files there are; where targets need some of what it makes, these
+    alone.
     """
     rules = tuple(_rules(run_asked(folder, "-npqr", NO_TARGET).stdout))
     made = {rule.target for rule in rules if rule.has_recipe}

@@ -33,9 +33,10 @@ FUNCTION = re.compile(r"\$[({]")
 
 
 class Line(NamedTuple):
-    """A line with those that it goes on in: where it stands, its text, and what of it is a recipe's command.
+    """A line with those that it goes on in, and what of it is a recipe's command.
 
-    `value` is what it gives to the variable `name`; `is_shells` tells a command that make runs for it (`!=`).
+    `value` is what it gives to the variable `name`; `is_shells` tells a command that make runs for
+    it (`!=`).
     """
 
     place: Place
@@ -108,7 +109,10 @@ def _included(texts: MakeTexts, line: Line) -> Iterator[str]:
 
 
 def _without_functions(text: str) -> str:
-    """Return a text with UNKNOWN for what functions of make's give: their words are no names of files."""
+    """Return a text with UNKNOWN for what functions of make's give.
+
+    Their words are no names of files.
+    """
     text = WILDCARD.sub(r"\1", text)
     while match := FUNCTION.search(text):
         end = match.end() + len(inside(text, match.end() - 1)) + 1

@@ -19,7 +19,7 @@ DOLLAR, ANYTHING = "\1", "\0"
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a Makefile with those that it goes on in, and what a command of the dry run looks like that it makes.
+    """A line of a Makefile, and what a command of the dry run looks like that it makes.
 
     Such a command holds `part`: that tells almost all others apart in a tenth of the time.
     """
@@ -31,7 +31,10 @@ class Line:
 
 
 class Origins:
-    """The text of a Makefile in which commands of its dry run are looked up: its lines are taken apart once."""
+    """The text of a Makefile in which commands of its dry run are looked up.
+
+    Its lines are taken apart once.
+    """
 
     def __init__(self, text: str) -> None:
         self._lines = lru_cache(None)(lambda word: tuple(_lines(text, word)))
@@ -39,8 +42,9 @@ class Origins:
     def lines_of(self, command: str, word: str) -> tuple[int, ...]:
         """Return the numbers of the lines that `command` may come from; none if none fits.
 
-        Only lines with `word` count, and variables only where no recipe fits. What a variable holds is not known here:
-        it may be anything. A command that goes on over several lines is found where its `word` stands.
+        Only lines with `word` count, and variables only where no recipe fits. What a variable holds
+        is not known here: it may be anything. A command that goes on over several lines is found
+        where its `word` stands.
         """
         wanted = " ".join(command.split()) + " "
         fitting = [
@@ -60,7 +64,10 @@ class Origins:
 
 
 def _lines(text: str, word: str) -> Iterator[Line]:
-    """Yield each line that has a word, by the number of the one with the word among those that it goes on in."""
+    """Yield each line that has a word.
+
+    Of lines that go on, the number is that of the one with the word.
+    """
     begun = 1
     for lines in groups(text.split("\n")):
         places = [number for number, line in enumerate(lines, begun) if word in line]

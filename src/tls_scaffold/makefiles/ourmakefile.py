@@ -14,7 +14,8 @@ OTHERS_SIGN = re.compile(
     re.MULTILINE,
 )
 COMMAND = re.compile(r"^\t[ \t]*(?![ \t#]|[@-]*\$[({]sign[)}])\S")
-# Lines of the rendered Makefile that sign nothing. A comment that goes on in the next line hides it.
+# Lines of the rendered Makefile that sign nothing. A comment that goes on in the next line hides
+# it.
 SIGNS_NOTHING = re.compile(
     r"\s*(#(.*[^\\])?)?|all: ca req|include tls-scaffold\.mk|req:"
     r"|(CFSSL|JSON|SIGNER|RENEW_DAYS) *[?:]?= *[A-Za-z0-9 ._/-]*"
@@ -25,12 +26,18 @@ PLAIN_FLAG = re.compile(r"[A-Za-z0-9._/=,:@%+-]+", re.ASCII)
 
 
 def includes_our_rules(text: str) -> bool:
-    """Tell a Makefile of ours: `make`, `renew` and `regenerate` stand in the file that it includes."""
+    """Tell a Makefile of ours.
+
+    Its rules, such as `renew` and `regenerate`, stand in the file that it includes.
+    """
     return INCLUDES_RULES.search(text) is not None
 
 
 def asks_for_all_by_req(text: str) -> bool:
-    """Tell a Makefile of ours whose `req` asks for all that is signed: nothing else in it may sign."""
+    """Tell a Makefile of ours whose `req` asks for all that is signed.
+
+    Nothing else in it may sign.
+    """
     return includes_our_rules(text) and not OTHERS_SIGN.search(text)
 
 

@@ -33,7 +33,10 @@ def unquoted(line: str) -> str:
 
 
 def _outside_quotes(line: str) -> dict[int, str]:
-    """Return the characters, by their places, that are neither quoted nor escaped; a quote is none of them."""
+    """Return the characters, by their places, that are neither quoted nor escaped.
+
+    A quote is none of them.
+    """
     return {at: character for at, (character, holder) in enumerate(_held(line)) if not holder}
 
 
@@ -57,7 +60,7 @@ def _held(line: str) -> Iterator[tuple[str, str]]:
 
 
 def with_literals(line: str) -> str:
-    """Return a line of shell with LITERAL for each `$` that begins no variable, for it is quoted or escaped."""
+    """Return a line of shell with LITERAL for each `$` that is quoted or escaped."""
     return "".join(
         LITERAL if each == "$" and holder in ("'", "\\") else each for each, holder in _held(line)
     )
@@ -71,7 +74,7 @@ def check_plain(words: Iterable[str]) -> None:
 
 
 def pipelines(line: str) -> list[list[list[str]]]:
-    """Split shell text at its operators: a list of pipelines, each a list of commands, each a list of words."""
+    """Split shell text into pipelines, each a list of commands, each a list of words."""
     lexer = shlex.shlex(uncommented(line).lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>")
     lexer.commenters = ""
     lexer.whitespace_split = True
@@ -93,9 +96,10 @@ def pipelines(line: str) -> list[list[list[str]]]:
 
 
 def unrolled(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
-    """Yield pipelines, and for a `for` loop over words that stand there what it runs for each of them.
+    """Yield pipelines; of a `for` loop over words what it runs for each of them.
 
-    Raises ValueError for a loop that does not end, that asks for more than its variable's value, or that changes it.
+    Raises ValueError for a loop that does not end, that asks for more than its variable's value, or
+    that changes it.
     """
     waiting = iter(pipelines)
     for pipeline in waiting:
@@ -141,7 +145,10 @@ def _set(text: str, variable: str, word: str) -> str:
 
 
 def program(command: list[str]) -> list[str]:
-    """Return a command without the variables set before it; ValueError for more than a plain command."""
+    """Return a command without the variables set before it.
+
+    Raises ValueError for more than a plain command.
+    """
     words = list(command)
     if words[:1] == ["env"]:
         words.pop(0)

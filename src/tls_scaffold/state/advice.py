@@ -1,4 +1,4 @@
-"""What to run about certificates that are not valid: a table, and the steps that it gives for a folder."""
+"""What to run about certificates that are not valid: a table, and the steps for a folder."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -51,7 +51,7 @@ ADVICE = {
     ("expiring", COMPONENT, OTHER_LINE): MAKE,
     ("expiring", COMPONENT, FOREIGN): TARGETS,
 }
-"""Nothing is to be run about whatever is not in it, such as orphans and a CA that another one signed."""
+"""Nothing is to be run about anything else, such as orphans."""
 
 Steps = dict[str, list[str]]
 

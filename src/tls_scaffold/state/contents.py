@@ -27,8 +27,8 @@ def read(folder: Path, inventory: Inventory | None) -> Contents:
     """Read what a folder asks for and what lies in it; `inventory` says what its components are.
 
     It works on folders that others made, and on an archived set, which has no Makefile: there its
-    requests and certificates say what belongs to it. Raises ScaffoldError where nothing of this kind is,
-    or where make can't read its Makefile.
+    requests and certificates say what belongs to it. Raises ScaffoldError where nothing of this
+    kind is, or where make can't read its Makefile.
     """
     if not folder.is_dir():
         raise ScaffoldError(f"`{folder}` is not a folder")
@@ -47,7 +47,10 @@ def read(folder: Path, inventory: Inventory | None) -> Contents:
 
 
 def is_archived(folder: Path) -> bool:
-    """Tell a set in the archive of another folder: nothing is signed there, whatever Makefile lies in it."""
+    """Tell a set in the archive of another folder.
+
+    Nothing is signed there, whatever Makefile lies in it.
+    """
     archive = folder.resolve().parent
     kept = any((archive.parent / name).exists() for name in (MAKEFILE, FILE))
     return archive.name == ARCHIVE and kept and not (folder / FILE).exists()
@@ -66,7 +69,7 @@ def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
 
 
 def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
-    """Return what the requests and the certificates of a folder say themselves, without a Makefile."""
+    """Return what a folder's requests and certificates say themselves, without a Makefile."""
     kinds = {f"{each.output}.pem": each.kind for each in inventory.components} if inventory else {}
     return Contents(
         tuple(replace(each, kind=kinds.get(each.path, each.kind)) for each in _of_set(folder))
@@ -74,7 +77,10 @@ def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
 
 
 def _check_merged(folder: Path) -> None:
-    """Raise ScaffoldError where git has left conflict markers: make, and whoever reads JSON, would not call them so."""
+    """Raise ScaffoldError where git has left conflict markers.
+
+    Make, and whoever reads JSON, would not call them so.
+    """
     there = [path for path in (FILE, MAKEFILE, *GENERATED) if (folder / path).is_file()]
     conflictmarkers.refuse(
         {path: content(folder, path).decode("utf-8", "replace") for path in there}
@@ -82,7 +88,10 @@ def _check_merged(folder: Path) -> None:
 
 
 def _asked_for(folder: Path) -> Survey:
-    """Return what a Makefile signs: ours has all under `req`; where others may sign, every target counts."""
+    """Return what a Makefile signs: ours has all under `req`.
+
+    Where others may sign, every target counts.
+    """
     with ca_kept(folder):
         if asks_for_all_by_req(content(folder, MAKEFILE).decode("utf-8", "replace")):
             return makefile.wanted(folder)
@@ -115,7 +124,7 @@ def _entries(
 
 
 def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:
-    """Return the paths of the CAs that sign or are made: of each its request, and the line of cfssl that makes it."""
+    """Return the paths of the CAs that sign or are made, with request and line of each."""
     made = {
         f"{signing.output}.pem": (signing.request, signing)
         for signing in signings
@@ -129,7 +138,10 @@ def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | 
 
 
 def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
-    """Yield the paths of what may be certificates; a key lies beside its certificate under a name of its own."""
+    """Yield the paths of what may be certificates.
+
+    A key lies beside its certificate under a name of its own.
+    """
     for directory in directories:
         yield from (
             path for path in names(folder, directory, ".pem") if not path.endswith("-key.pem")
@@ -137,7 +149,7 @@ def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
 
 
 def _is_of_another_kind(folder: Path, path: str) -> bool:
-    """Tell a file in PEM that holds no certificate: a CRL, a key under a name of its own, parameters."""
+    """Tell a file in PEM that holds no certificate, but a CRL, a key or parameters."""
     try:
         found = pemfiles.labels(content(folder, path))
     except ScaffoldError:
@@ -146,7 +158,10 @@ def _is_of_another_kind(folder: Path, path: str) -> bool:
 
 
 def _directories(folder: Path) -> list[str]:
-    """Return where the certificates of a set lie; what was taken out of other folders keeps its place in an archive."""
+    """Return where the certificates of a set lie.
+
+    What was taken out of other folders keeps its place in an archive.
+    """
     if not is_archived(folder):
         return ["certs"]
     found = {path.parent.relative_to(folder).as_posix() for path in folder.rglob("*.pem")}
@@ -156,9 +171,10 @@ def _directories(folder: Path) -> list[str]:
 
 
 def _of_set(folder: Path) -> Iterator[Entry]:
-    """Yield the entries of a set without a Makefile: requests and certificates are paired by their names.
+    """Yield the entries of a set without a Makefile.
 
-    Without any request nothing can be said to be orphaned.
+    Requests and certificates are paired by their names. Without any request nothing can be said to
+    be orphaned.
     """
     reader = Reader(folder)
     requests = [path for path in names(folder, "config", ".json") if path.startswith(OWN_REQUEST)]

@@ -28,11 +28,12 @@ STALE = "stale"
 class Entry:
     """A certificate that is asked for, or there, or both; paths are relative to the folder.
 
-    `kind` is ca, member, proxy or user, and None where nothing asks for it. `absent` says why there is no
-    `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't be read.
-    `profiles` are those that may have signed it: several where no Makefile says which. `signing` is what
-    asks for it; None for a CA that no line of cfssl makes. `faults` are states with their reasons. `like` is
-    an entry without faults whose certificate differs from this one in nothing but CN, key and dates.
+    `kind` is ca, member, proxy or user, and None where nothing asks for it. `absent` says why there
+    is no `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't
+    be read. `profiles` are those that may have signed it: several where no Makefile says which.
+    `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are states
+    with their reasons. `like` is an entry without faults whose certificate differs from this one in
+    nothing but CN, key and dates.
     """
 
     name: str
@@ -57,7 +58,10 @@ class Entry:
 
     @property
     def has_locked_key(self) -> bool:
-        """Whether its key is encrypted and nobody gave the password: then nothing can be said of it."""
+        """Whether its key is encrypted and nobody gave the password.
+
+        Then nothing can be said of it.
+        """
         return b"ENCRYPTED" in (self.key or b"") and not os.environ.get(PASSWORD)
 
     @property
@@ -89,7 +93,7 @@ class Entry:
 
     @property
     def usages(self) -> tuple[str, ...]:
-        """What it may be used for: the certificate's own usages, else those that its profile asks for."""
+        """The certificate's own usages, else those that its profile asks for."""
         return (
             self.certificate.usages
             if self.certificate
@@ -136,7 +140,10 @@ def is_server(entry: Entry) -> bool:
 
 
 def judged(entry: Entry, ca: Certificate | None) -> Entry:
-    """Return an entry with its faults; `ca` is to have signed it, None for a CA and where that can't be read."""
+    """Return an entry with its faults.
+
+    `ca` is to have signed it, None for a CA and where that can't be read.
+    """
     if not entry.certificate:
         return entry
     return replace(entry, faults=tuple(_faults(entry, entry.certificate, ca)))

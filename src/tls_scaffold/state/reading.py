@@ -18,7 +18,10 @@ from tls_scaffold.state.entries import CA_KIND, Entry, is_server, judged, name_o
 
 
 class Reader:
-    """Reads the entries of one folder, its CAs first; each request and signing configuration is read once."""
+    """Reads the entries of one folder, its CAs first.
+
+    Each request and signing configuration is read once.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -102,9 +105,10 @@ class Reader:
             return None
 
     def _like_another(self, signing: Signing, kind: likeness.Kind) -> Entry | None:
-        """Return the entry of a certificate that is like one that was found right; None if it is not.
+        """Return the entry of a certificate that is like one found right; None if it is not.
 
-        A thousand users are read in the time of a hundred: the other way takes half a millisecond for each.
+        A thousand users are read in the time of a hundred: the other way takes half a millisecond
+        for each.
         """
         pattern, model = self._models[kind]
         path = f"{signing.output}.pem"
@@ -126,7 +130,10 @@ class Reader:
         )
 
     def kept(self, path: str, request_path: str, config_path: str) -> Entry:
-        """Return the entry of what a set without a Makefile asks for: some profile of its configuration signed it."""
+        """Return the entry of what a set without a Makefile asks for.
+
+        Some profile of its configuration signed it.
+        """
         request, unread = self._request(request_path)
         config, trouble = self._config(config_path)
         profiles = (config.default, *config.profiles.values()) if config else ()
@@ -148,7 +155,7 @@ class Reader:
         return entry if orphan else _of_a_kind(entry)
 
     def _signer(self, entry: Entry) -> str:
-        """Return the path of the CA that signed a certificate where nothing says which; the first one if none did."""
+        """Return the path of the CA that signed a certificate; of the first one if none did."""
         first = next(iter(self._cas), CA)
         if not entry.certificate:
             return first
@@ -162,20 +169,20 @@ class Reader:
         )
 
     def is_copy_of_ca(self, entry: Entry) -> bool:
-        """Tell whether a certificate is a CA of the folder once more: where an adopted one was before."""
+        """Tell a copy of a CA of the folder: one lies where an adopted CA was before."""
         return bool(
             entry.certificate and entry.certificate.der in {ca.der for ca in self._cas.values()}
         )
 
     def _there(self, entry: Entry) -> Entry:
-        """Return an entry with the certificate and the key that are on the disk, and what is wrong with them."""
+        """Return an entry with its certificate and key, and what is wrong with them."""
         return self._judged(self._read(entry))
 
     def _judged(self, entry: Entry) -> Entry:
         return judged(entry, self._cas.get(entry.ca))
 
     def _read(self, entry: Entry) -> Entry:
-        """Return an entry with the certificate and the key that are on the disk, and why one is missing."""
+        """Return an entry with its certificate and key, or why one is missing."""
         certificate, absent, key, keyless = None, entry.absent, None, ""
         try:
             certificate = certificates.read(content(self.folder, entry.path), entry.path)

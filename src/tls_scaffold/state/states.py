@@ -1,4 +1,7 @@
-"""The state of each certificate, and the reasons for it: what a folder holds becomes rows, trouble first."""
+"""The state of each certificate, and the reasons for it.
+
+What a folder holds becomes rows, trouble first.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +19,8 @@ DAY = timedelta(days=1)
 class Row:
     """One certificate and its state; what is not known is empty, a date that is not known None.
 
-    `reasons` are texts `state: why`, one for each that is true; none for a valid one. `kind` is None for
-    one that nothing asks for. `days_left` are whole days, negative once it has expired.
+    `reasons` are texts `state: why`, one for each that is true; none for a valid one. `kind` is
+    None for one that nothing asks for. `days_left` are whole days, negative once it has expired.
     """
 
     name: str
