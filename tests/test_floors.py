@@ -27,7 +27,10 @@ SHELVES = {
     "options terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / "
     "dist forms trust",
-    "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
+    "checks": (
+        "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
+        "targets / looking rule / view"
+    ),
     "state": "advice contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
@@ -45,8 +48,9 @@ SHELVES = {
     "inventory": "intake / conflicts rbac / components grants presets urls / reach / values / listed / "
     "membersettings / conflictmarkers fields formats",
     "makefiles": (
-        "componentedits foreign origins / makefile / maketargets ourmakefile / gencert gnumake / "
-        "dryruneffects / commandeffects maketexts / "
+        "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
+        "gencert gnumake / "
+        "dryruneffects / dryruncommands / commandeffects maketexts / "
         "blocks componentlines decoys landlock makevalues / shell"
     ),
 }

@@ -13,9 +13,11 @@ from tls_scaffold import __version__
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.checks import (
+    authorities,
     certs,
     documents,
     hosts,
+    lifetimes,
     makelines,
     profiles,
     run,
@@ -115,7 +117,7 @@ def test_each_half_of_a_ca_that_is_missing_is_told_in_its_own_words() -> None:
     no_key = replace(AUTHORITY, key=None, keyless="no key")
     no_certificate = replace(AUTHORITY, certificate=None, absent=Problem(Place(), "no certificate"))
     neither = replace(AUTHORITY, certificate=None, key=None, absent=Problem(Place(), "nothing"))
-    assert look(certs.half_ca, AUTHORITY, neither, no_key, no_certificate, NOTHING) == [
+    assert look(authorities.half_ca, AUTHORITY, neither, no_key, no_certificate, NOTHING) == [
         ("certs/ca.pem", "no key"),
     ]
     told = {
@@ -123,11 +125,14 @@ def test_each_half_of_a_ca_that_is_missing_is_told_in_its_own_words() -> None:
         "neither": [("certs/ca.pem", "nothing")],
     }
     assert (
-        look(certs.missing_ca, AUTHORITY, no_key, no_certificate, NOTHING) == told["no_certificate"]
+        look(authorities.missing_ca, AUTHORITY, no_key, no_certificate, NOTHING)
+        == told["no_certificate"]
     )
-    assert look(certs.missing_ca, neither, replace(NOTHING, ca="certs/ca.pem")) == []
-    assert look(certs.missing_ca, neither, replace(LIVED, ca="certs/ca.pem")) == told["neither"]
-    assert look(certs.missing_ca, neither, replace(LIVED, ca="other.pem")) == []
+    assert look(authorities.missing_ca, neither, replace(NOTHING, ca="certs/ca.pem")) == []
+    assert (
+        look(authorities.missing_ca, neither, replace(LIVED, ca="certs/ca.pem")) == told["neither"]
+    )
+    assert look(authorities.missing_ca, neither, replace(LIVED, ca="other.pem")) == []
 
 
 def test_users_of_one_cn_are_found_behind_those_of_whom_nothing_is_known() -> None:
@@ -293,18 +298,21 @@ def test_what_would_outlive_its_ca_is_found(
     ]
     configs = configured(client=("client auth",))
     assert (
-        look(profiles.outlives_ca, *entries, configs=configs, requests=requests) == expected * found
+        look(lifetimes.outlives_ca, *entries, configs=configs, requests=requests)
+        == expected * found
     )
 
 
 def test_a_lifetime_that_is_none_outlives_nothing_and_a_ca_of_a_year_lives_long_enough() -> None:
     configs = {CONFIG: SigningConfig(Profile(expiry="0h"))}
-    assert look(profiles.outlives_ca, AUTHORITY, asked("a"), configs=configs, now=END + MONTH) == []
-    assert look(profiles.short_lived_ca, AUTHORITY) == []
+    assert (
+        look(lifetimes.outlives_ca, AUTHORITY, asked("a"), configs=configs, now=END + MONTH) == []
+    )
+    assert look(lifetimes.short_lived_ca, AUTHORITY) == []
 
 
 def test_without_a_configuration_cfssl_s_own_default_is_looked_at() -> None:
-    found = look(profiles.outlives_ca, AUTHORITY, asked("a", config=""), now=BEGIN + MONTH)
+    found = look(lifetimes.outlives_ca, AUTHORITY, asked("a", config=""), now=BEGIN + MONTH)
     assert found == [("Makefile: signing.default.expiry", OUTLIVES)]
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from tls_scaffold.checks import (
+    authorities,
     certs,
     documents,
     hosts,
+    lifetimes,
     makelines,
     profiles,
     secrecy,
@@ -36,7 +38,18 @@ def unknown_rule(view: View) -> Iterator[Problem]:
             yield Problem(Place(FILE, key=f"ignore.{name}"), message)
 
 
-_MODULES = (documents, hosts, subjects, profiles, targets, makelines, certs, secrecy)
+_MODULES = (
+    documents,
+    hosts,
+    subjects,
+    profiles,
+    lifetimes,
+    targets,
+    makelines,
+    certs,
+    authorities,
+    secrecy,
+)
 RULES: tuple[Rule, ...] = (
     *(rule for module in _MODULES for rule in module.RULES),
     unfit_value,

@@ -3,18 +3,13 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tls_scaffold.checks.rule import WARNING, Rule
+from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule
 from tls_scaffold.checks.view import View
-from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import RENEW_DAYS
-from tls_scaffold.signing import fitting, pemfiles
+from tls_scaffold.signing import fitting
 
 SOON = timedelta(days=RENEW_DAYS)
-PUT_BACK = (
-    "put a copy back, such as everybody has who trusts it; is it lost for good, `make regenerate` "
-    "makes another CA"
-)
 NEW_CA = (
     "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
 )
@@ -94,68 +89,6 @@ def missing_key(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    level=WARNING,
-    pain="nothing can be signed or renewed until the key is back; it can't be made anew",
-    fix="put the key back before the next signing; switch this rule off where it is kept elsewhere",
-)
-def half_ca(view: View) -> Iterator[Problem]:
-    """Every CA's key lies beside its certificate."""
-    for entry in view.authorities:
-        if entry.certificate and entry.key is None:
-            yield Problem(Place(entry.path), entry.keyless)
-
-
-@Rule(
-    pain=(
-        "members and clients are told to trust a file that is not there, and make refuses to make "
-        "another"
-    ),
-    fix=PUT_BACK,
-)
-def missing_ca(view: View) -> Iterator[Problem]:
-    """Where a CA's key or certificates that it signed are, its certificate is."""
-    signers = {entry.ca for entry in view.components if entry.certificate}
-    for entry in view.authorities:
-        is_there = (view.folder / entry.path).exists()
-        is_needed = entry.key is not None or entry.path in signers
-        if entry.absent and is_needed and not is_there:
-            yield Problem(Place(entry.path), entry.absent.message)
-
-
-@Rule(
-    pain=(
-        "nothing can be signed or renewed: cfssl refuses a file of a CA that holds more than one "
-        "object"
-    ),
-    fix=(
-        "leave the certificate that signs in it, and put others that are trusted into a file of "
-        "their own"
-    ),
-)
-def ca_not_alone(view: View) -> Iterator[Problem]:
-    """Every CA stands alone in its file."""
-    for entry in view.authorities:
-        if entry.certificate and not pemfiles.stands_alone(content(view.folder, entry.path)):
-            yield Problem(Place(entry.path), "it holds more than the CA's certificate")
-
-
-@Rule(
-    pain=(
-        "without the mark nobody takes what the CA signed; with it a component can sign for anybody"
-    ),
-    fix="make the CA with `gencert -initca`; take `ca_constraint` out of the profiles",
-)
-def ca_flag(view: View) -> Iterator[Problem]:
-    """Every CA, and nothing else, is marked as a CA."""
-    for entry in view.authorities:
-        if entry.certificate and not entry.certificate.is_ca:
-            yield Problem(Place(entry.path), "it is not marked as a CA (basic constraints)")
-    for entry in view.components:
-        if entry.certificate and entry.certificate.is_ca:
-            yield Problem(Place(entry.path), "it is marked as a CA (basic constraints)")
-
-
-@Rule(
     of_certificates=True,
     pain="every connection that uses it fails",
     fix=(
@@ -198,15 +131,4 @@ def expiring(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.path), f"it ends {certificate.not_after:%Y-%m-%d %H:%M} UTC")
 
 
-RULES = (
-    broken_certificate,
-    wrong_ca,
-    wrong_key,
-    missing_key,
-    half_ca,
-    missing_ca,
-    ca_not_alone,
-    ca_flag,
-    expired,
-    expiring,
-)
+RULES = (broken_certificate, wrong_ca, wrong_key, missing_key, expired, expiring)

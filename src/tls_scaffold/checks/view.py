@@ -130,13 +130,22 @@ class View:
         made = {CA_REQUEST, *(entry.signing.request for entry in self.authorities if entry.signing)}
         return {path: request for path, request in self.requests.items() if path in made}
 
+    def signed(self) -> Iterator[tuple[Entry, SigningConfig]]:
+        """Yield what the Makefile signs with its configuration, if its profile can be read."""
+        for entry in self.components:
+            if not entry.signing:
+                continue
+            path, profile = entry.signing.config, entry.signing.profile
+            config = self.configs.get(path) if path else SigningConfig()
+            if config and not (profile and self.is_unfit(profile_place(path, profile))):
+                yield entry, config
+
     def profiles(self) -> Iterator[tuple[Place, Profile]]:
         """Yield every profile with its place."""
         for path, config in self.configs.items():
-            signing = Place(path, key="signing")
-            yield signing.field("default"), config.default
+            yield profile_place(path, ""), config.default
             for name, profile in config.profiles.items():
-                yield signing.field("profiles").field(name), profile
+                yield profile_place(path, name), profile
 
     def lines(self, pattern: "re.Pattern[str]") -> Iterator[Problem]:
         """Yield each line of the Makefile in which a pattern is found, as a problem."""
@@ -162,3 +171,9 @@ class View:
             for word in SEPARATORS.split(VARIABLE.sub("", line)):
                 found.setdefault(word.removesuffix(".pem"), []).append(number)
         return found
+
+
+def profile_place(config: str, name: str) -> Place:
+    """Return where a profile stands; an empty name is the default one's."""
+    signing = Place(config or MAKEFILE, key="signing")
+    return signing.field("profiles").field(name) if name else signing.field("default")

@@ -1,27 +1,15 @@
 """A Makefile written by hand gives way to ours: what only signs is ours, the rest stays."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
 from tls_scaffold.errors import Place, Problem, problem_of
 from tls_scaffold.makefiles.blocks import Block, blocks
-from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
-from tls_scaffold.makefiles.makevalues import Values
-from tls_scaffold.makefiles.shell import unquoted
+from tls_scaffold.makefiles.verdicts import Reading, Verdict, values_of, verdict_of
 
-HELPER = re.compile(
-    r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|exit|"
-    r"go (get|install)|for \w+ in|done)(\s|$)",
-)
-APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
-RUNS_ANOTHER = re.compile(r"\$\$\(|`")  # a command whose output is put in
-WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
 TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 """A name that people call a target by."""
-# What either does besides goes under our `req:`, which takes lines of the team's own.
-SHARED = ("req", "all")
 OUR_VARIABLES = ("CFSSL", "JSON")
 
 
@@ -41,42 +29,6 @@ class Parts:
     problems: list[Problem] = field(default_factory=list)
 
 
-class Verdict(Enum):
-    """What becomes of a block: ours stands for it, or it stays."""
-
-    REPLACED = "ours stands for all of it"
-    KEPT = "it is the team's own"
-    KEPT_IF_READ = "it stays if a block that stays reads it"
-    MIXED = "its commands that are the team's own go under `req:`"
-    PROBLEM = "it signs, or has a name of ours, and does something else too"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How the commands of a Makefile are read: with its `variables` put in.
-
-    With `replaced_before`, the lines that ours stood for when the folder was adopted, it stands
-    for no other line.
-    """
-
-    variables: Values
-    replaced_before: Collection[str] | None = None
-
-    def signs(self, text: str) -> bool:
-        """Tell a command that signs, or a line of one."""
-        return any("gencert" in each for each in self.variables.expanded(text))
-
-    def own_commands(self, block: Block) -> list[str]:
-        """Return the commands of a rule that ours does not stand for, as they stand there."""
-        return [command for command in block.recipe if not self._is_replaced(command)]
-
-    def _is_replaced(self, command: str) -> bool:
-        before = self.replaced_before
-        if before is not None and any(line not in before for line in command.split("\n")):
-            return False
-        return all(map(_signs_or_helps, self.variables.expanded(command.replace("\\\n", " "))))
-
-
 def parts(text: str, ours: str, replaced_before: Collection[str] | None = None) -> Parts:
     """Take a Makefile apart; `ours` is the one that takes its place, with its rules.
 
@@ -84,8 +36,8 @@ def parts(text: str, ours: str, replaced_before: Collection[str] | None = None) 
     """
     our_names = {name for block in blocks(ours) for name in block.names}
     there = blocks(text)
-    reading = Reading(_values(there), replaced_before)
-    verdicts = [_verdict(block, our_names, reading) for block in there]
+    reading = Reading(values_of(there), replaced_before)
+    verdicts = [verdict_of(block, our_names, reading) for block in there]
     found = Parts()
     for block, verdict in zip(there, verdicts, strict=True):
         if verdict is Verdict.MIXED:
@@ -124,54 +76,6 @@ def transplant(
     names = [f".PHONY: {name}\n{name}: {' '.join(makes)}" for name, makes in targets.items()]
     kept = ["\n".join(block.lines).rstrip("\n") for block in found.kept]
     return f"{before}{rule}{commands}{after}" + "".join(f"\n{each}\n" for each in (*names, *kept))
-
-
-def _verdict(block: Block, our_names: Collection[str], reading: Reading) -> Verdict:
-    if block.kind in ("blank", "comment", "variable"):
-        return Verdict.KEPT_IF_READ
-    if block.kind == "other":
-        return Verdict.PROBLEM if any(map(reading.signs, block.lines)) else Verdict.KEPT
-    names = set(block.names)
-    own = reading.own_commands(block)
-    signs = any(map(reading.signs, block.recipe))
-    if not own:
-        helps = signs or not block.recipe or names & {*our_names, "certs"}
-        return Verdict.REPLACED if helps else Verdict.KEPT
-    is_entangled = reading.replaced_before is None and any(map(reading.signs, own))
-    if names <= {*SHARED} and not is_entangled:
-        return Verdict.MIXED
-    return Verdict.PROBLEM if signs or names & set(our_names) else Verdict.KEPT
-
-
-def _values(there: Iterable[Block]) -> Values:
-    """Return what the variables may hold.
-
-    What a condition decides or a shell tells is not known.
-    """
-    found = Values()
-    for block in there:
-        line = " ".join(line.removesuffix("\\").strip() for line in block.lines)
-        match = ASSIGNMENT.match(line) if block.kind == "variable" else None
-        if match and match[2] != "!":
-            found.add(match[1], COMMENT.sub("", match[3]).strip())
-    return found
-
-
-def _signs_or_helps(text: str) -> bool:
-    """Tell commands each of which signs, or only helps with that."""
-    for commands in APART.split(text):
-        for each in () if "gencert" in commands else commands.split("|"):
-            word = re.sub(r"^do\s+", "", each.strip(" \t@+-(){}"))
-            if word and not _only_helps(word):
-                return False
-    return True
-
-
-def _only_helps(command: str) -> bool:
-    """Tell a command that only prepares or tells, and leaves nothing that somebody may need."""
-    if RUNS_ANOTHER.search(command) or WRITES.search(unquoted(command)):
-        return False
-    return HELPER.match(command) is not None
 
 
 def _kept_parts(there: list[Block], verdicts: list[Verdict]) -> list[Block | None]:
