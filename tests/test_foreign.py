@@ -3,8 +3,8 @@
 import pytest
 
 from tls_scaffold.errors import problem_of
-from tls_scaffold.makefiles.blocks import Block, blocks
-from tls_scaffold.makefiles.foreign import Parts, parts, transplant
+from tls_scaffold.makefiles.blocks import Block, split_into_blocks
+from tls_scaffold.makefiles.foreign import Parts, take_apart, transplant
 
 SIGN = "\tcfssl gencert config/x.json | cfssljson -bare certs/x"
 OURS = (
@@ -72,7 +72,7 @@ OURS = (
     ],
 )
 def test_a_makefile_is_taken_apart_and_no_line_is_lost(text: str, found: list[Block]) -> None:
-    assert blocks(text) == found
+    assert split_into_blocks(text) == found
     assert "\n".join(line for block in found for line in block.lines) == text
 
 
@@ -88,12 +88,14 @@ def test_a_makefile_is_taken_apart_and_no_line_is_lost(text: str, found: list[Bl
 def test_a_rule_has_commands_each_with_the_lines_that_it_goes_on_in(
     text: str, recipe: tuple[str, ...]
 ) -> None:
-    (block,) = blocks(text)
+    (block,) = split_into_blocks(text)
     assert block.recipe == recipe
 
 
 def test_a_block_reads_variables_however_they_are_written() -> None:
-    (block,) = blocks("a: $(B) ${C-d.e}\n\techo $F $(if $(G),$@) $(shell ls) $(call H,x)")
+    (block,) = split_into_blocks(
+        "a: $(B) ${C-d.e}\n\techo $F $(if $(G),$@) $(shell ls) $(call H,x)"
+    )
     assert block.references == {"B", "C-d.e", "F", "if", "G", "shell", "H"}
 
 
@@ -260,14 +262,14 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
 def test_what_only_signs_is_understood_and_the_rest_stays_the_team_s_own(
     text: str, found: Parts
 ) -> None:
-    assert parts(text, OURS) == found
+    assert take_apart(text, OURS) == found
 
 
 def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> None:
     text = (
         "A = $(B)\nB = 1\nC = 1\nCFSSL = x\n\n# why\n# so\nx: z\n\t./y $(A) $(CFSSL)\n\n# no\nD = 1"
     )
-    found = parts(text, OURS)
+    found = take_apart(text, OURS)
     assert found.kept == [
         Block("variable", ("A = $(B)",), ("A",)),
         Block("variable", ("B = 1",), ("B",)),
@@ -287,7 +289,7 @@ def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> N
     ],
 )
 def test_a_variable_that_only_helps_is_replaced_whatever_its_value(text: str) -> None:
-    assert parts(f"{text}\nreq:\n\t$(B) certs\n{SIGN}", OURS).req_commands == []
+    assert take_apart(f"{text}\nreq:\n\t$(B) certs\n{SIGN}", OURS).req_commands == []
 
 
 @pytest.mark.parametrize(
@@ -295,29 +297,29 @@ def test_a_variable_that_only_helps_is_replaced_whatever_its_value(text: str) ->
     ["", "B != echo mkdir", "ifdef D\nB = mkdir\nendif", "a: B = mkdir", "B = mkdir\nB = ./x"],
 )
 def test_a_variable_that_may_hold_anything_else_stays(text: str) -> None:
-    assert parts(f"{text}\nreq:\n\t$(B) certs\n{SIGN}", OURS).req_commands == ["\t$(B) certs"]
+    assert take_apart(f"{text}\nreq:\n\t$(B) certs\n{SIGN}", OURS).req_commands == ["\t$(B) certs"]
 
 
 def test_a_command_in_a_variable_signs_as_one_that_is_written_out() -> None:
     held = SIGN.replace("cfssl gencert", "$(GEN)")
     assert held != SIGN
-    found = parts(f"GEN = cfssl gencert\nreq:\n{held}", OURS)
+    found = take_apart(f"GEN = cfssl gencert\nreq:\n{held}", OURS)
     assert found == Parts(replaced=["GEN = cfssl gencert", "req:", held])
-    found = parts(f"GEN = cfssl gencert\nx:\n\t./y\n{held}", OURS)
+    found = take_apart(f"GEN = cfssl gencert\nx:\n\t./y\n{held}", OURS)
     assert list(map(str, found.problems)) == ["x: `./y` is neither signing nor a target of its own"]
-    found = parts(f"GEN = cfssl gencert\nifdef A\n{held}\nendif", OURS)
+    found = take_apart(f"GEN = cfssl gencert\nifdef A\n{held}\nendif", OURS)
     assert list(map(str, found.problems)) == [
         f"ifdef A: `{held.strip()}` is neither signing nor a target of its own"
     ]
 
 
 def test_a_variable_of_ours_that_own_parts_read_is_told_and_one_under_req_stays() -> None:
-    found = parts("goals = x\nreq-a = y\nx:\n\t./y $(goals) $(req-a)", OURS)
+    found = take_apart("goals = x\nreq-a = y\nx:\n\t./y $(goals) $(req-a)", OURS)
     assert list(map(str, found.problems)) == [
         "`goals` is a variable of ours too",
         "`req-a` is a variable of ours too",
     ]
-    found = parts("A = x\nreq:\n\t./y $(A)", OURS)
+    found = take_apart("A = x\nreq:\n\t./y $(A)", OURS)
     assert (found.kept, found.req_commands) == (
         [Block("variable", ("A = x",), ("A",))],
         ["\t./y $(A)"],
@@ -325,7 +327,7 @@ def test_a_variable_of_ours_that_own_parts_read_is_told_and_one_under_req_stays(
 
 
 def test_a_target_of_ours_that_needs_one_of_the_team_s_keeps_that_alone() -> None:
-    found = parts("all req: req x z w\nx w:\n\t./y\nx: z\nz:", OURS)
+    found = take_apart("all req: req x z w\nx w:\n\t./y\nx: z\nz:", OURS)
     assert found.kept == [
         Block("rule", ("all req: x w",), ("all", "req"), ("x", "w")),
         Block("rule", ("x w:", "\t./y"), ("x", "w")),
@@ -335,9 +337,9 @@ def test_a_target_of_ours_that_needs_one_of_the_team_s_keeps_that_alone() -> Non
 
 def test_of_lines_that_were_understood_earlier_no_other_counts() -> None:
     signs = SIGN.replace(" |", " \\\n\t  |")
-    known = parts(f"req:\n{signs}", OURS).replaced
+    known = take_apart(f"req:\n{signs}", OURS).replaced
     late = signs.replace("/x", "/late")
-    found = parts(f"req:\n{signs}\n{late}", OURS, known)
+    found = take_apart(f"req:\n{signs}\n{late}", OURS, known)
     assert (found.replaced, found.req_commands, found.problems) == (
         ["req:", *signs.split("\n")],
         [late],

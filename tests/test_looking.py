@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
-from tls_scaffold.checks.looking import look
+from tls_scaffold.checks.looking import look_at_folder
 from tls_scaffold.errors import Place, Problem
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -27,7 +27,7 @@ def test_json_files_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
         (tmp_path / f"config/{name}.json").write_text(text, encoding="utf-8")
     (tmp_path / "config/g.json").mkdir()
 
-    found = look(tmp_path, NOW)
+    found = look_at_folder(tmp_path, NOW)
 
     assert set(found.requests) == {"config/a.json", "config/ca-csr.json", "config/f.json"}
     assert found.requests["config/f.json"] == Request(hosts=())
@@ -54,7 +54,7 @@ def test_what_is_wrong_with_an_inventory_is_told_with_its_place(tmp_path: Path) 
     (tmp_path / "certs").mkdir()
     (tmp_path / "tls-scaffold.json").write_text('{"members": "a: b", "expir": 1}')
 
-    found = look(tmp_path, NOW)
+    found = look_at_folder(tmp_path, NOW)
 
     assert (found.requests, found.configs) == ({}, {})
     assert found.unread == ()

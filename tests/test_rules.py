@@ -20,7 +20,7 @@ from tls_scaffold.checks import (
     lifetimes,
     makelines,
     profiles,
-    run,
+    run_rules,
     subjects,
     targets,
     unknown_rule,
@@ -402,7 +402,7 @@ def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_tol
     odd = view(
         folder=tmp_path, requests=requests, unfit=tuple(Problem(place, "x") for place in unfit)
     )
-    assert [(each.id, each.where) for each in run(odd)] == [
+    assert [(each.id, each.where) for each in run_rules(odd)] == [
         ("unfit-value", "a: y"),
         ("unfit-value", "a: b"),
         ("empty-host", "b.json: hosts[0]"),
@@ -410,7 +410,7 @@ def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_tol
     ]
     inventory = Inventory(members=(), ignore={"empty-host": "so", "unfit-valu": "so"})
     silent = replace(odd, inventory=inventory)
-    assert [each.id for each in run(silent)] == [
+    assert [each.id for each in run_rules(silent)] == [
         "unfit-value",
         "unfit-value",
         "unknown-rule",
@@ -426,7 +426,7 @@ def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_tol
 
 def test_a_value_that_another_rule_speaks_of_is_told_once(tmp_path: Path) -> None:
     request = Request(cn="b", hosts=("",))
-    found = run(
+    found = run_rules(
         view(
             folder=tmp_path,
             requests={"b.json": request},

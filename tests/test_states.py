@@ -12,7 +12,7 @@ from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.state.entries import Contents, Entry
 from tls_scaffold.state.prometheus import metrics
-from tls_scaffold.state.states import Row, rows
+from tls_scaffold.state.states import Row, status_rows
 
 BEGIN = datetime(2026, 11, 23, 20, 25, tzinfo=timezone.utc)
 END = BEGIN + timedelta(days=365)
@@ -30,7 +30,7 @@ ROW = Row(
 
 
 def row(entry: Entry, now: datetime = NOW) -> Row:
-    (found,) = rows(Contents((entry,)), now, WITHIN)
+    (found,) = status_rows(Contents((entry,)), now, WITHIN)
     return found
 
 
@@ -129,7 +129,7 @@ def test_of_a_certificate_that_is_not_there_its_request_is_shown(
 
 
 def test_what_a_line_may_sign_that_is_not_understood_is_orphaned_as_far_as_is_known() -> None:
-    (found,) = rows(Contents((replace(THERE, kind=None),), (Unread("x"),)), NOW, WITHIN)
+    (found,) = status_rows(Contents((replace(THERE, kind=None),), (Unread("x"),)), NOW, WITHIN)
     assert found.reasons == ("orphaned: no line that is understood asks for it",)
 
 
@@ -141,7 +141,13 @@ def test_trouble_stands_first_and_the_rest_in_the_folder_s_order() -> None:
         replace(THERE, name="y", faults=(("stale", "x"),)),
         replace(THERE, name="x", faults=(("mismatched", "x"),)),
     )
-    assert [each.name for each in rows(Contents(entries), NOW, WITHIN)] == ["x", "y", "z", "b", "a"]
+    assert [each.name for each in status_rows(Contents(entries), NOW, WITHIN)] == [
+        "x",
+        "y",
+        "z",
+        "b",
+        "a",
+    ]
 
 
 def test_metrics_are_ordered_by_file_and_escape_their_labels() -> None:

@@ -27,8 +27,8 @@ from tls_scaffold.commands.status import Report, status
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import LARGEST
 from tls_scaffold.state import reading
-from tls_scaffold.state.contents import read
-from tls_scaffold.state.entries import judged
+from tls_scaffold.state.contents import contents_of_folder
+from tls_scaffold.state.entries import with_faults
 
 pytestmark = pytest.mark.needs("make")
 
@@ -815,7 +815,7 @@ def test_a_folder_with_nothing_to_look_at_is_refused(tmp_path: Path) -> None:
         "hint: `-C DIR` names another folder, `tls-scaffold new` makes one\n"
     )
     with pytest.raises(ScaffoldError, match="is not a folder"):
-        read(tmp_path / "none", None)
+        contents_of_folder(tmp_path / "none", None)
 
 
 def test_a_makefile_that_make_refuses_is_told_in_make_s_words(small: Callable[..., Path]) -> None:
@@ -889,7 +889,7 @@ def test_a_certificate_that_nothing_asks_for_is_judged_once(
     reader = reading.Reader(folder)
     reader.authority("certs/ca.pem", "", None)
     certs.leaf(folder, "left")
-    counted = Mock(wraps=judged)
+    counted = Mock(wraps=with_faults)
     monkeypatch.setattr(reading, "judged", counted)
     assert (reader.loose("certs/left.pem", orphan=True).ca, counted.call_count) == (
         "certs/ca.pem",

@@ -161,7 +161,7 @@ def staged(template: Path, count: int) -> tuple[float, float]:
     with pairs.workshop(folder / "certs") as work:
         os.sync()
         begin = time.perf_counter()
-        signings = makefile.wanted(folder).signings[-count:]
+        signings = makefile.survey_req(folder).signings[-count:]
         empty = record.Record(folder, folder)
         wanted = plan.plan(folder, signings, {CA: ca.certificate}, empty, now, force=True).wanted
         jobs = [

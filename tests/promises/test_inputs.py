@@ -250,13 +250,15 @@ MAKE_TEXT = st.lists(
 
 @given(MAKE_TEXT)
 def test_no_makefile_and_no_output_of_make_ends_in_a_traceback(text: str) -> None:
-    assert "\n".join(line for block in blocks.blocks(text) for line in block.lines) == text
-    parts = foreign.parts(text, "all: req\nreq:\nca:\n")
+    assert (
+        "\n".join(line for block in blocks.split_into_blocks(text) for line in block.lines) == text
+    )
+    parts = foreign.take_apart(text, "all: req\nreq:\nca:\n")
     assert foreign.transplant(
         text, "all: req\nreq:\nca:\n", "", set(parts.replaced), {}
     ).startswith("all: req\n")
     makefile._script_lines(text)
-    assert componentedits.edited(text, (), {}, ()).text == text
+    assert componentedits.follow_components(text, (), {}, ()).text == text
 
 
 @given(st.binary(max_size=80), CHANGES)

@@ -58,7 +58,7 @@ RULES: tuple[Rule, ...] = (
 IDS = tuple(rule.id for rule in RULES)
 
 
-def run(view: View) -> tuple[Finding, ...]:
+def run_rules(view: View) -> tuple[Finding, ...]:
     """Return what the rules find, by file, but for those that the inventory switches off."""
     ignored = view.inventory.ignore if view.inventory else {}
     return tuple(sorted(_findings(view, set(ignored)), key=lambda finding: finding.place.path))

@@ -25,12 +25,12 @@ def signed_again(view: View, place: Place, fix: str) -> str:
 
     That is `fix` where it has a line of our form, or none is known.
     """
-    if view.makefile and not view.renews and view.is_authority(place.path):
+    if view.makefile and not view.has_our_rules and view.is_authority(place.path):
         return NEW_CA.format("" if view.inventory else "`tls-scaffold adopt` and ")
-    entry = view.leaf(place.path)
+    entry = view.component_at(place.path)
     if not entry or not entry.signing or view.has_own_line(entry):
         return fix
-    if view.renews and entry.signing.target in ("req", "all"):
+    if view.has_our_rules and entry.signing.target in ("req", "all"):
         return (
             "`make` signs it again, as at every run; "
             "`make renew` passes over lines of the Makefile that call cfssl"

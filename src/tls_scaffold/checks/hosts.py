@@ -105,7 +105,7 @@ def no_loopback(view: View) -> Iterator[Problem]:
 
 def _is_member(entry: Entry, request: Request, view: View) -> bool:
     """Tell an etcd member from another server that the same CA serves, where no inventory does."""
-    listed = entry.signing is not None and entry.signing.output in view.listed
+    listed = entry.signing is not None and entry.signing.output in view.outputs_of_inventory
     return entry.kind == "member" and (listed if view.inventory else request.cn == MEMBERS_CN)
 
 

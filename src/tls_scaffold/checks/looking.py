@@ -25,7 +25,7 @@ from tls_scaffold.state.entries import Contents
 REQUEST_WORDS = {"cn", "hosts", "key", "names"}
 
 
-def look(folder: Path, now: datetime) -> View:
+def look_at_folder(folder: Path, now: datetime) -> View:
     """Read a folder as far as it can be read.
 
     Raises ScaffoldError only if it is none, or has nothing to look at.
@@ -75,14 +75,14 @@ class _Looker:
     def contents(self, inventory: Inventory | None) -> Contents:
         """Return what the folder holds; its files say so where make can't read its Makefile."""
         try:
-            return contents.read(self.folder, inventory)
+            return contents.contents_of_folder(self.folder, inventory)
         except ScaffoldError as error:
             if not (self.folder / MAKEFILE).exists():
                 raise
             self.unread += [
                 each for each in _told(MAKEFILE, error) if each not in self.not_inventory
             ]
-            return contents.of_set(self.folder, inventory)
+            return contents.contents_of_set(self.folder, inventory)
 
     def makefile(self) -> str:
         raw = (self.folder / MAKEFILE).read_bytes()

@@ -65,7 +65,7 @@ def _names(line: str, entry: Entry, home: str) -> bool:
 
     If it is not understood, its words tell.
     """
-    found, unread = gencert.signings(line, "")
+    found, unread = gencert.signings_in_shell(line, "")
     return any(f"{signing.below(home).output}.pem" == entry.path for signing in found) or any(
         entry.path.removesuffix(".pem") in each for each in unread
     )
@@ -91,7 +91,11 @@ def _is_gone(view: View, entry: Entry) -> bool:
 
     Its line was rendered, or its name was removed, or its request is gone.
     """
-    if view.inventory is None or not entry.signing or entry.signing.output in view.listed:
+    if (
+        view.inventory is None
+        or not entry.signing
+        or entry.signing.output in view.outputs_of_inventory
+    ):
         return False
     rendered = (entry.name, entry.signing.output) in view.rendered
     removed = entry.name in view.inventory.removed

@@ -77,7 +77,7 @@ class View:
         """The paths of the orphans."""
         return frozenset(entry.path for entry in self.orphans)
 
-    def leaf(self, path: str) -> Entry | None:
+    def component_at(self, path: str) -> Entry | None:
         """Return what is asked for at a path, if anything is."""
         return self._leaves.get(path)
 
@@ -94,12 +94,12 @@ class View:
         return frozenset(f"{output}.pem" for _, output in names_and_outputs(self.makefile))
 
     @cached_property
-    def renews(self) -> bool:
+    def has_our_rules(self) -> bool:
         """Whether the Makefile is one of ours: any `make` signs the team's own lines again."""
         return includes_our_rules(self.makefile)
 
     @cached_property
-    def listed(self) -> frozenset[str]:
+    def outputs_of_inventory(self) -> frozenset[str]:
         """The outputs of the inventory's components."""
         return (
             frozenset(each.output for each in self.inventory.components)

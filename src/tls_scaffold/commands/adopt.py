@@ -79,7 +79,7 @@ def _check(folder: Path) -> None:
 
 def _steps(folder: Path) -> Iterable[Step]:
     with ca_kept(folder):
-        survey = makefile.survey(folder)
+        survey = makefile.survey_targets(folder)
         if survey.unread:
             raise ScaffoldError(
                 "the Makefile signs in a way that is not understood", map(str, survey.unread)
@@ -110,7 +110,7 @@ def _inventory(read: Adopted) -> Inventory:
 
 
 def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> AdoptionNote:
-    parts = foreign.parts(files.own_text(folder, MAKEFILE) or "", ours)
+    parts = foreign.take_apart(files.own_text(folder, MAKEFILE) or "", ours)
     if parts.problems:
         raise ScaffoldError(
             "the Makefile is not understood, and nothing was changed", parts.problems

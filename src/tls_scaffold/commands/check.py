@@ -35,7 +35,7 @@ class Report:
 
 def check(folder: Path, now: datetime) -> Report:
     """Return what the rules find in a folder; ScaffoldError where there is nothing to look at."""
-    return Report(checks.run(looking.look(folder, now)), folder)
+    return Report(checks.run_rules(looking.look_at_folder(folder, now)), folder)
 
 
 def _in_repository(folder: Path) -> str:

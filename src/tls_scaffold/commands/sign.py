@@ -148,12 +148,12 @@ class _Reading(Thread):
     def end(self) -> None:
         """End what make still runs, where something else went wrong meanwhile."""
         while self.is_alive():
-            landlock.end_all()
+            landlock.end_all_processes()
             self.join(0.1)
 
     def run(self) -> None:
         try:
-            self._found = _understood(makefile.wanted(self._folder))
+            self._found = _understood(makefile.survey_req(self._folder))
         except BaseException as error:  # noqa: BLE001 - raised again where it can be seen
             self._error = error
 

@@ -62,7 +62,7 @@ class Report:
             for row in ordered
             if row.not_before and row.not_after
         ]
-        return timeline.svg(lives, self.now)
+        return timeline.timeline_svg(lives, self.now)
 
 
 def status(folder: Path, within: timedelta, now: datetime) -> Report:
@@ -72,8 +72,8 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     itself is asked. Raises ScaffoldError where the folder or its Makefile can't be read.
     """
     inventory, problem = _inventory(folder)
-    found = contents.read(folder, inventory)
-    rows = states.rows(found, now, within)
+    found = contents.contents_of_folder(folder, inventory)
+    rows = states.status_rows(found, now, within)
     if not found.has_makefile:
         return Report(rows, (), now, problem)
     text = content(folder, MAKEFILE).decode("utf-8", "replace")

@@ -42,7 +42,7 @@ def ca_kept(folder: Path) -> Iterator[None]:
     ScaffoldError where one was changed, or a CA was made.
     """
     with ended_by_signals():
-        if landlock.holds():  # nothing that make runs can write there
+        if landlock.stops_all_writes():  # nothing that make runs can write there
             yield
             return
         # What a make beside us puts in place meanwhile is not what to put back.

@@ -15,7 +15,7 @@ from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.keeping.update import plan_of
 from tls_scaffold.makefiles import makefile
-from tls_scaffold.makefiles.blocks import blocks
+from tls_scaffold.makefiles.blocks import split_into_blocks
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
@@ -45,7 +45,7 @@ def check(
         left = _left(
             files.read_text(synced, MAKEFILE) or "", template.render(inventory)[MAKEFILE], survey
         )
-        found = {goal: makefile.of_goal(synced, goal) for goal in (*OURS, *left)}
+        found = {goal: makefile.survey_goal(synced, goal) for goal in (*OURS, *left)}
     problems = [problem for goal in OURS for problem in _miscounted(before, found[goal].signings)]
     problems = problems or [
         problem for goal, after in found.items() for problem in _beside_ours(goal, after)
@@ -60,8 +60,8 @@ def check(
 
 def _left(text: str, ours: str, survey: Survey) -> list[str]:
     """Return the targets that signed before, and whose commands are in a Makefile still, though not ours."""
-    there = {name for block in blocks(text) if block.recipe for name in block.names}
-    own = there - {name for block in blocks(ours) for name in block.names}
+    there = {name for block in split_into_blocks(text) if block.recipe for name in block.names}
+    own = there - {name for block in split_into_blocks(ours) for name in block.names}
     return [goal for goal, made in survey.makes.items() if made and goal in own]
 
 

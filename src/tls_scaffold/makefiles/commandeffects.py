@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tls_scaffold.makefiles.decoys import PROGRAMS, WRITING, has_flag, makes_something
-from tls_scaffold.makefiles.shell import unquoted
+from tls_scaffold.makefiles.shell import without_quoted
 
 TOLD_ONLY = re.compile(r"\b(command\s+-[vV]|which|type|hash)(\s+[\w.-]+)+")
 LOOKS = re.compile(
@@ -95,7 +95,7 @@ def _signers(plain: str) -> Iterator[tuple[str, list[str]]]:
 
 def redirects_to_file(text: str) -> bool:
     """Tell whether what commands print goes to a file."""
-    return any(WRITES.search(unquoted(COMPARES.sub("", line))) for line in text.split("\n"))
+    return any(WRITES.search(without_quoted(COMPARES.sub("", line))) for line in text.split("\n"))
 
 
 def calls_make(text: str) -> bool:

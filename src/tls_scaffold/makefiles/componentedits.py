@@ -28,7 +28,7 @@ class Edited:
     lost: tuple[str, ...] = ()
 
 
-def edited(
+def follow_components(
     text: str,
     wanted: Sequence[tuple[str, ComponentLine]],
     rendered: Mapping[str, Iterable[ComponentLine]],

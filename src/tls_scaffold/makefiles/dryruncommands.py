@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles import commandeffects
 from tls_scaffold.makefiles.maketexts import Line, MakeTexts
-from tls_scaffold.makefiles.makevalues import inside
+from tls_scaffold.makefiles.makevalues import text_inside
 
 FUNCTION = re.compile(
     r"(?:\$[({](?:call\s+)?(shell|file|guile)|\$[({]call\s+\$[({]\w+[)}])(?=[\s,])"
@@ -85,7 +85,9 @@ def _joined_recipes(lines: Iterable[Line]) -> Iterator[Line]:
 def _of_functions(texts: MakeTexts, line: Line) -> Iterator[Command]:
     """Yield what the functions in a line run or write."""
     for match in FUNCTION.finditer(line.text):
-        held = inside(line.text, match.start() + 1)[match.end() - match.start() - 2 :].lstrip(", ")
+        held = text_inside(line.text, match.start() + 1)[match.end() - match.start() - 2 :].lstrip(
+            ", "
+        )
         if match[1] == "file":
             if any(text.lstrip().startswith(">") for text in texts.values.expanded(held)):
                 yield Command(line.place, line.text, held, changes=True)
@@ -136,7 +138,7 @@ def _writes_behind_makes(text: str) -> bool:
 def _begins_with_plus(command: str) -> bool:
     rest = command.lstrip(" \t@-")
     while re.match(r"\$[({]", rest):  # of a function nothing is known but what stands in it
-        held = inside(rest, 1)
+        held = text_inside(rest, 1)
         if "+" in held:
             return True
         rest = rest[len(held) + 3 :].lstrip(" \t@-")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tls_scaffold.errors import Place, Problem, problem_of
-from tls_scaffold.makefiles.blocks import Block, blocks
+from tls_scaffold.makefiles.blocks import Block, split_into_blocks
 from tls_scaffold.makefiles.verdicts import Reading, Verdict, values_of, verdict_of
 
 TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -29,13 +29,13 @@ class Parts:
     problems: list[Problem] = field(default_factory=list)
 
 
-def parts(text: str, ours: str, replaced_before: Collection[str] | None = None) -> Parts:
+def take_apart(text: str, ours: str, replaced_before: Collection[str] | None = None) -> Parts:
     """Take a Makefile apart; `ours` is the one that takes its place, with its rules.
 
     `replaced_before` as in `Reading`.
     """
-    our_names = {name for block in blocks(ours) for name in block.names}
-    there = blocks(text)
+    our_names = {name for block in split_into_blocks(ours) for name in block.names}
+    there = split_into_blocks(text)
     reading = Reading(values_of(there), replaced_before)
     verdicts = [verdict_of(block, our_names, reading) for block in there]
     found = Parts()
@@ -70,7 +70,7 @@ def transplant(
 
     `targets` are the names that a team is used to, with what each makes.
     """
-    found = parts(text, ours + rules, replaced_before)
+    found = take_apart(text, ours + rules, replaced_before)
     before, rule, after = re.split(r"^(req:.*\n)", ours, maxsplit=1, flags=re.MULTILINE)
     commands = "".join(f"{command}\n" for command in found.req_commands)
     names = [f".PHONY: {name}\n{name}: {' '.join(makes)}" for name, makes in targets.items()]

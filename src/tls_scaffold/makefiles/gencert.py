@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from tls_scaffold.makefiles.shell import (
     check_plain,
     logical_lines,
-    pipelines,
-    program,
-    uncommented,
-    unrolled,
+    split_pipelines,
+    unroll_loops,
     with_literals,
+    without_assignments,
+    without_comment,
 )
 from tls_scaffold.paths import CA, CA_KEY, CONFIG
 
@@ -63,7 +63,7 @@ class Signing:
         )
 
 
-def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ...]]:
+def signings_in_shell(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ...]]:
     """Return what lines of shell sign, and the lines that sign in a way that is not understood.
 
     `target` is the make target whose lines they are.
@@ -77,7 +77,7 @@ def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ..
             signed = [replace(signing, target=target) for signing in _of_line(line)]
         except ValueError:
             signed = []
-        if not signed and "gencert" in uncommented(line):
+        if not signed and "gencert" in without_comment(line):
             unread.append(" ".join(line.split()))
         found += signed
     return tuple(found), tuple(unread)
@@ -106,8 +106,8 @@ def _unknown(flags: Iterable[str]) -> tuple[str, ...]:
 def _of_line(line: str) -> Iterator[Signing]:
     """Yield the signings of one line; ValueError if one of them can't be told from its words."""
     directory = ""
-    for pipeline in unrolled(pipelines(with_literals(line))):
-        words = [program(command) for command in pipeline]
+    for pipeline in unroll_loops(split_pipelines(with_literals(line))):
+        words = [without_assignments(command) for command in pipeline]
         if pipeline and words[0][:1] == ["cd"]:
             directory = posixpath.join(directory, *words[0][1:2])
         elif any("gencert" in command for command in words):

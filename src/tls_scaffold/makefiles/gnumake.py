@@ -82,7 +82,7 @@ def dry_run(folder: Path, goal: str, there: tuple[str, ...] = ()) -> str:
 
 def _check_harmless(effects: DryRunEffects) -> None:
     """Refuse a Makefile of which make would run what signs or changes files, although asked."""
-    is_sealed = landlock.holds()
+    is_sealed = landlock.stops_all_writes()
     harmful = [each for each in effects.commands if each.signs or (each.changes and not is_sealed)]
     if harmful:
         raise RunsAnywayError(
@@ -149,11 +149,11 @@ def run_asked(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     kept = (f"-o{name}" for name in effects.remade)
     command = [gnu_make, "-C", str(folder), "-f", MAKEFILE, *words]
     with decoys_on_path(
-        is_sealed=landlock.holds(),
+        is_sealed=landlock.stops_all_writes(),
         changes=any(each.changes for each in effects.commands),
         has_temporary=not effects.names_temporary,
     ) as decoys:
-        process = landlock.start(
+        process = landlock.start_confined(
             [*command, *going_on, *kept, *WHATEVER_IS_THERE],
             {**environment, **decoys.environment},
             decoys.writable,
@@ -169,7 +169,7 @@ def run_asked(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
                 ) from error
             finally:
                 # Nothing that it left in the background may change a file later.
-                landlock.end(process)
+                landlock.end_process(process)
         _check_refused(decoys.called(), effects)
         stdout, stderr = (decoys.with_real_ones(text) for text in (stdout, stderr))
     failed = process.returncode or (going_on and FAILED.search(stderr))

@@ -37,7 +37,7 @@ _running: set[Process] = set()
 
 
 @cache
-def abi() -> int:
+def abi_version() -> int:
     """Return which Landlock holds here, 0 for none.
 
     None holds either where a restriction that is tried does not work. So it is where a
@@ -59,12 +59,12 @@ def abi() -> int:
     return sum(worked)
 
 
-def holds() -> bool:
+def stops_all_writes() -> bool:
     """Tell whether what `start` starts can change no file's content, nor remove or replace one."""
-    return abi() >= WHOLE
+    return abi_version() >= WHOLE
 
 
-def start(
+def start_confined(
     words: Sequence[str], environment: Mapping[str, str], writable: Iterable[Path]
 ) -> Process:
     """Start a program that can write nowhere but below `writable`, and return it.
@@ -76,8 +76,8 @@ def start(
 
     def begin() -> None:
         try:
-            if abi():
-                _restrict_thread(abi(), writable)
+            if abi_version():
+                _restrict_thread(abi_version(), writable)
             started.append(
                 subprocess.Popen(
                     words,
@@ -101,17 +101,17 @@ def start(
     return process
 
 
-def end(process: Process) -> None:
+def end_process(process: Process) -> None:
     """End a program that `start` started, and what it left running in its session."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     _running.discard(process)
 
 
-def end_all() -> None:
+def end_all_processes() -> None:
     """End every program that runs, whichever thread started it."""
     for process in tuple(_running):
-        end(process)
+        end_process(process)
 
 
 def _run_in_thread(work: Callable[[], None]) -> None:

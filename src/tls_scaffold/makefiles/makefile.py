@@ -10,16 +10,21 @@ from pathlib import Path
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.componentlines import component_lines
-from tls_scaffold.makefiles.gencert import Signing, signing_of_script, signings
+from tls_scaffold.makefiles.gencert import Signing, signing_of_script, signings_in_shell
 from tls_scaffold.makefiles.gnumake import RunsAnywayError, dry_run
-from tls_scaffold.makefiles.maketargets import targets
+from tls_scaffold.makefiles.maketargets import targets_of_makefile
 from tls_scaffold.makefiles.ourmakefile import (
     includes_our_rules,
-    named,
     names_and_outputs,
     signings_if_ours_alone,
+    with_component_name,
 )
-from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, program
+from tls_scaffold.makefiles.shell import (
+    check_plain,
+    logical_lines,
+    split_pipelines,
+    without_assignments,
+)
 
 MAKEFILE = gnumake.MAKEFILE
 # A line of `sign.sh` as make prints it, with words that need no shell to be told apart.
@@ -68,7 +73,7 @@ class Survey:
         return tuple(each for each in self.unread if "sign.sh" in each.line)
 
 
-def wanted(folder: Path) -> Survey:
+def survey_req(folder: Path) -> Survey:
     """Return what `make req` would sign in a folder, in its order, the CA left out.
 
     Both the folder's own lines and those of the Calico guide that were pasted under `req:` are
@@ -80,26 +85,26 @@ def wanted(folder: Path) -> Survey:
     if ours is not None:
         return Survey(ours)
     try:
-        found = of_goal(folder, "req")
+        found = survey_goal(folder, "req")
     except RunsAnywayError:
         raise
     except ScaffoldError:
-        goals = targets(folder)
+        goals = targets_of_makefile(folder)
         if "req" in goals or not goals:
             raise
-        found = survey(folder)
+        found = survey_targets(folder)
     leaves = tuple(signing for signing in found.signings if not signing.makes_ca)
     return replace(found, signings=leaves)
 
 
-def survey(folder: Path) -> Survey:
+def survey_targets(folder: Path) -> Survey:
     """Return what every target signs, each certificate once, by the most special target."""
     by_output: dict[str, Signing] = {}
     unread: dict[str, Unread] = {}
-    there = targets(folder)
+    there = targets_of_makefile(folder)
     by_req = _targets_asked_by_req(_text(folder)) if there else ()
     goals = [goal for goal in there if goal not in by_req]
-    surveys = {goal: of_goal(folder, goal) for goal in goals}
+    surveys = {goal: survey_goal(folder, goal) for goal in goals}
     for goal in sorted(goals, key=lambda each: (len(surveys[each].signings), each)):
         for signing in surveys[goal].signings:
             by_output.setdefault(signing.output, signing)
@@ -119,14 +124,16 @@ def _targets_asked_by_req(text: str) -> set[str]:
     return {goal for name, output in pairs for goal in (f"req-{name}", f"{output}.pem")}
 
 
-def of_goal(folder: Path, goal: str) -> Survey:
+def survey_goal(folder: Path, goal: str) -> Survey:
     """Return what make would sign for one goal, as often as it would; errors as of `dry_run`."""
     text = dry_run(folder, goal)
     own, strange = _script_lines(text)
     lines = component_lines(_text(folder)) if own else ()
     names = {posixpath.normpath(line.output): line.name for line in lines}
-    ours = (named(signing, names.get(signing.output, signing.name)) for signing in own)
-    pasted, unread = signings(text, goal)
+    ours = (
+        with_component_name(signing, names.get(signing.output, signing.name)) for signing in own
+    )
+    pasted, unread = signings_in_shell(text, goal)
     home = os.path.realpath(folder)
     return Survey(
         (*ours, *(signing.below(home) for signing in pasted)),
@@ -153,8 +160,8 @@ def _script_lines(text: str) -> tuple[list[Signing], list[str]]:
 
 def _signed_by_edited_line(line: str) -> Iterator[Signing]:
     """Yield what a line of `sign.sh` signs that was edited: comments and commands may follow."""
-    for pipeline in pipelines(line):
-        for words in map(program, pipeline):
+    for pipeline in split_pipelines(line):
+        for words in map(without_assignments, pipeline):
             script = [posixpath.basename(word) for word in words]
             if words[:1] == ["cd"]:
                 raise ValueError(line)

@@ -12,7 +12,7 @@ NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
 
 
-def targets(folder: Path) -> tuple[str, ...]:
+def targets_of_makefile(folder: Path) -> tuple[str, ...]:
     """Return the targets that a folder's Makefile writes out, and those that its patterns make.
 
     A pattern's are those of the files there are; where targets need some of what it makes, these

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tls_scaffold.errors import Place
-from tls_scaffold.makefiles.blocks import groups
-from tls_scaffold.makefiles.makevalues import Values, inside
+from tls_scaffold.makefiles.blocks import continued_lines
+from tls_scaffold.makefiles.makevalues import Values, text_inside
 from tls_scaffold.paths import LARGEST
 
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")  # as make looks for them
@@ -115,7 +115,7 @@ def _without_functions(text: str) -> str:
     """
     text = WILDCARD.sub(r"\1", text)
     while match := FUNCTION.search(text):
-        end = match.end() + len(inside(text, match.end() - 1)) + 1
+        end = match.end() + len(text_inside(text, match.end() - 1)) + 1
         text = f"{text[: match.start()]}{UNKNOWN}{text[end:]}"
     return text
 
@@ -133,7 +133,7 @@ def _text(path: Path) -> str | None:
 def _lines(text: str, path: str, prefixes: set[str]) -> Iterator[Line]:
     """Yield the lines of a text that are no comments."""
     number, in_rule, defining, body = 1, False, "", list[str]()
-    for group in groups(text.split("\n")):
+    for group in continued_lines(text.split("\n")):
         where, line = Place(path, number), group[0]
         if len(group) > 1:
             line = "\n".join(group).replace("\\\n", " ")

@@ -72,7 +72,7 @@ def _name(match: "re.Match[str]") -> str:
     return match[1] or match[2] or match[3] or ""
 
 
-def inside(text: str, begun: int) -> str:
+def text_inside(text: str, begun: int) -> str:
     """Return what stands in the parentheses that open at an index of a text."""
     closing = {"(": ")", "{": "}"}[text[begun]]
     depth = 0

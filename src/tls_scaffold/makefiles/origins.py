@@ -8,7 +8,7 @@ from functools import lru_cache
 from glob import escape
 
 from tls_scaffold.errors import Place
-from tls_scaffold.makefiles.blocks import ASSIGNMENT, groups
+from tls_scaffold.makefiles.blocks import ASSIGNMENT, continued_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE, Unread
 from tls_scaffold.makefiles.shell import logical_lines
 
@@ -69,7 +69,7 @@ def _lines(text: str, word: str) -> Iterator[Line]:
     Of lines that go on, the number is that of the one with the word.
     """
     begun = 1
-    for lines in groups(text.split("\n")):
+    for lines in continued_lines(text.split("\n")):
         places = [number for number, line in enumerate(lines, begun) if word in line]
         if places:
             yield _line(places[0], " ".join(logical_lines("\n".join(lines))))

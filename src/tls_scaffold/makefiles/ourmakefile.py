@@ -53,7 +53,7 @@ def signings_of_lines(text: str) -> tuple[Signing, ...]:
         if line.flags is not None:
             words = [f"{line.output}.pem", *line.flags, line.request]
             with suppress(ValueError):
-                found.append(named(signing_of_script(words), line.name))
+                found.append(with_component_name(signing_of_script(words), line.name))
     return tuple(found)
 
 
@@ -86,6 +86,6 @@ def outputs_with_own_commands(text: str) -> dict[str, str]:
     }
 
 
-def named(signing: Signing, name: str) -> Signing:
+def with_component_name(signing: Signing, name: str) -> Signing:
     """Return a signing as that of the component of this name."""
     return replace(signing, name=name, target=f"req-{name}")

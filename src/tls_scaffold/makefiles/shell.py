@@ -18,7 +18,7 @@ def logical_lines(text: str) -> Iterator[str]:
     yield from re.sub(r"\\\n\s*", " ", text).splitlines()
 
 
-def uncommented(line: str) -> str:
+def without_comment(line: str) -> str:
     """Return a line of shell without the comment at its end, which begins where a word would."""
     plain = _outside_quotes(line)
     marks = (at for at, character in plain.items() if character == "#")
@@ -27,7 +27,7 @@ def uncommented(line: str) -> str:
     ]
 
 
-def unquoted(line: str) -> str:
+def without_quoted(line: str) -> str:
     """Return what of a line of shell stands in no quotes."""
     return "".join(_outside_quotes(line).values())
 
@@ -73,9 +73,11 @@ def check_plain(words: Iterable[str]) -> None:
             raise ValueError(word)
 
 
-def pipelines(line: str) -> list[list[list[str]]]:
+def split_pipelines(line: str) -> list[list[list[str]]]:
     """Split shell text into pipelines, each a list of commands, each a list of words."""
-    lexer = shlex.shlex(uncommented(line).lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>")
+    lexer = shlex.shlex(
+        without_comment(line).lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>"
+    )
     lexer.commenters = ""
     lexer.whitespace_split = True
     pipelines: list[list[list[str]]] = [[[]]]
@@ -95,7 +97,7 @@ def pipelines(line: str) -> list[list[list[str]]]:
     return pipelines
 
 
-def unrolled(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
+def unroll_loops(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
     """Yield pipelines; of a `for` loop over words what it runs for each of them.
 
     Raises ValueError for a loop that does not end, that asks for more than its variable's value, or
@@ -144,7 +146,7 @@ def _set(text: str, variable: str, word: str) -> str:
     return plain
 
 
-def program(command: list[str]) -> list[str]:
+def without_assignments(command: list[str]) -> list[str]:
     """Return a command without the variables set before it.
 
     Raises ValueError for more than a plain command.

@@ -8,7 +8,7 @@ from enum import Enum
 from tls_scaffold.makefiles.blocks import Block
 from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
 from tls_scaffold.makefiles.makevalues import Values
-from tls_scaffold.makefiles.shell import unquoted
+from tls_scaffold.makefiles.shell import without_quoted
 
 HELPER = re.compile(
     r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|exit|"
@@ -101,6 +101,6 @@ def _signs_or_helps(text: str) -> bool:
 
 def _only_helps(command: str) -> bool:
     """Tell a command that only prepares or tells, and leaves nothing that somebody may need."""
-    if RUNS_ANOTHER.search(command) or WRITES.search(unquoted(command)):
+    if RUNS_ANOTHER.search(command) or WRITES.search(without_quoted(command)):
         return False
     return HELPER.match(command) is not None

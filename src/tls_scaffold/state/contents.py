@@ -23,7 +23,7 @@ from tls_scaffold.state.reading import Reader
 OWN_REQUEST = "config/req-"
 
 
-def read(folder: Path, inventory: Inventory | None) -> Contents:
+def contents_of_folder(folder: Path, inventory: Inventory | None) -> Contents:
     """Read what a folder asks for and what lies in it; `inventory` says what its components are.
 
     It works on folders that others made, and on an archived set, which has no Makefile: there its
@@ -33,7 +33,7 @@ def read(folder: Path, inventory: Inventory | None) -> Contents:
     if not folder.is_dir():
         raise ScaffoldError(f"`{folder}` is not a folder")
     if os.path.lexists(folder / MAKEFILE) and not is_archived(folder):
-        return of_makefile(folder, inventory)
+        return contents_of_makefile(folder, inventory)
     if (
         not (folder / "certs").is_dir()
         and not (folder / "config").is_dir()
@@ -43,7 +43,7 @@ def read(folder: Path, inventory: Inventory | None) -> Contents:
             f"`{folder}` has no Makefile, no `config` and no `certs`",
             hint="`-C DIR` names another folder, `tls-scaffold new` makes one",
         )
-    return of_set(folder, inventory)
+    return contents_of_set(folder, inventory)
 
 
 def is_archived(folder: Path) -> bool:
@@ -56,7 +56,7 @@ def is_archived(folder: Path) -> bool:
     return archive.name == ARCHIVE and kept and not (folder / FILE).exists()
 
 
-def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
+def contents_of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     """Return what the targets of a folder's Makefile sign, and what lies beside that.
 
     Raises ScaffoldError with make's own words.
@@ -68,7 +68,7 @@ def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     )
 
 
-def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
+def contents_of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
     """Return what a folder's requests and certificates say themselves, without a Makefile."""
     kinds = {f"{each.output}.pem": each.kind for each in inventory.components} if inventory else {}
     return Contents(
@@ -94,13 +94,13 @@ def _asked_for(folder: Path) -> Survey:
     """
     with ca_kept(folder):
         if asks_for_all_by_req(content(folder, MAKEFILE).decode("utf-8", "replace")):
-            return makefile.wanted(folder)
+            return makefile.survey_req(folder)
         try:
-            return makefile.survey(folder)
+            return makefile.survey_targets(folder)
         except RunsAnywayError:
             raise
         except ScaffoldError:  # of one target; what `req` signs may still be told
-            return makefile.wanted(folder)
+            return makefile.survey_req(folder)
 
 
 def _entries(

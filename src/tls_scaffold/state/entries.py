@@ -139,7 +139,7 @@ def is_server(entry: Entry) -> bool:
     return SERVER in entry.usages and any(entry.hosts)
 
 
-def judged(entry: Entry, ca: Certificate | None) -> Entry:
+def with_faults(entry: Entry, ca: Certificate | None) -> Entry:
     """Return an entry with its faults.
 
     `ca` is to have signed it, None for a CA and where that can't be read.

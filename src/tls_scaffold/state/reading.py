@@ -14,7 +14,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, fitting, likeness, pemfiles
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.state.entries import CA_KIND, Entry, is_server, judged, name_of
+from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
 
 
 class Reader:
@@ -179,7 +179,7 @@ class Reader:
         return self._judged(self._read(entry))
 
     def _judged(self, entry: Entry) -> Entry:
-        return judged(entry, self._cas.get(entry.ca))
+        return with_faults(entry, self._cas.get(entry.ca))
 
     def _read(self, entry: Entry) -> Entry:
         """Return an entry with its certificate and key, or why one is missing."""

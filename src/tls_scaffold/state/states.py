@@ -36,7 +36,7 @@ class Row:
     reasons: tuple[str, ...]
 
 
-def rows(contents: Contents, now: datetime, within: timedelta) -> tuple[Row, ...]:
+def status_rows(contents: Contents, now: datetime, within: timedelta) -> tuple[Row, ...]:
     """Return a row for each certificate, those in trouble first and else in the folder's order.
 
     What ends `within` that time after `now` (UTC) is expiring.

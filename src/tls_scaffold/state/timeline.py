@@ -41,7 +41,7 @@ class Life:
     end: datetime
 
 
-def svg(lives: Sequence[Life], today: datetime) -> str:
+def timeline_svg(lives: Sequence[Life], today: datetime) -> str:
     """Return a picture of `lives`, one below the other in their order, with `today` marked.
 
     The CA stands first, so that a life that ends after the CA's is seen to do so.
