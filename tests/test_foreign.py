@@ -4,7 +4,7 @@ import pytest
 
 from tls_scaffold.errors import problem_of
 from tls_scaffold.makefiles.blocks import Block, split_into_blocks
-from tls_scaffold.makefiles.foreign import Parts, take_apart, transplant
+from tls_scaffold.makefiles.foreign import ForeignMakefile, take_apart, transplant
 
 SIGN = "\tcfssl gencert config/x.json | cfssljson -bare certs/x"
 OURS = (
@@ -102,22 +102,26 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        pytest.param("req:\n" + SIGN, Parts(replaced=["req:", SIGN]), id="signing"),
+        pytest.param("req:\n" + SIGN, ForeignMakefile(replaced=["req:", SIGN]), id="signing"),
         pytest.param(
             "x y:\n" + SIGN,
-            Parts(replaced=["x y:", SIGN], targets=["x", "y"]),
+            ForeignMakefile(replaced=["x y:", SIGN], targets=["x", "y"]),
             id="signing under names",
         ),
-        pytest.param("x: y", Parts(replaced=["x: y"], targets=["x"]), id="a name for others"),
+        pytest.param(
+            "x: y", ForeignMakefile(replaced=["x: y"], targets=["x"]), id="a name for others"
+        ),
         pytest.param(
             "req:\n\tmkdir -p certs && cd certs; A=b chmod 600 x || true\n" + SIGN,
-            Parts(replaced=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]),
+            ForeignMakefile(
+                replaced=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]
+            ),
             id="what only helps",
         ),
         *(
             pytest.param(
                 f"req:\n{line}",
-                Parts(replaced=["req:", *line.split("\n")]),
+                ForeignMakefile(replaced=["req:", *line.split("\n")]),
                 id=f"help: {line.strip()}",
             )
             for line in (
@@ -130,37 +134,37 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         ),
         pytest.param(
             "req all:\n\t./y",
-            Parts(replaced=["req all:"], req_commands=["\t./y"]),
+            ForeignMakefile(replaced=["req all:"], req_commands=["\t./y"]),
             id="more under both",
         ),
         pytest.param(
             "clean:\n\trm -rf certs",
-            Parts(replaced=["clean:", "\trm -rf certs"]),
+            ForeignMakefile(replaced=["clean:", "\trm -rf certs"]),
             id="a target of ours",
         ),
         pytest.param(
             "certs:\n\tmkdir certs",
-            Parts(replaced=["certs:", "\tmkdir certs"], targets=["certs"]),
+            ForeignMakefile(replaced=["certs:", "\tmkdir certs"], targets=["certs"]),
             id="certs",
         ),
         pytest.param(
             "x:\n\tmkdir y",
-            Parts(kept=[Block("rule", ("x:", "\tmkdir y"), ("x",))]),
+            ForeignMakefile(kept=[Block("rule", ("x:", "\tmkdir y"), ("x",))]),
             id="what helps with something else",
         ),
         pytest.param(
             "x:\n\t./y",
-            Parts(kept=[Block("rule", ("x:", "\t./y"), ("x",))]),
+            ForeignMakefile(kept=[Block("rule", ("x:", "\t./y"), ("x",))]),
             id="a target of the team's own",
         ),
         pytest.param(
             f"req:\n{SIGN}\n\t./publish \\\n\t  x",
-            Parts(replaced=["req:", SIGN], req_commands=["\t./publish \\\n\t  x"]),
+            ForeignMakefile(replaced=["req:", SIGN], req_commands=["\t./publish \\\n\t  x"]),
             id="more under req",
         ),
         pytest.param(
             f"req:\n\tfor i in a b; do {SIGN.strip()}; done\n\tfor i in a; do scp $$i b; done",
-            Parts(
+            ForeignMakefile(
                 replaced=["req:", f"\tfor i in a b; do {SIGN.strip()}; done"],
                 req_commands=["\tfor i in a; do scp $$i b; done"],
             ),
@@ -169,7 +173,7 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         *(
             pytest.param(
                 f"req:\n{SIGN}\n\t{line}",
-                Parts(replaced=["req:", SIGN], req_commands=[f"\t{line}"]),
+                ForeignMakefile(replaced=["req:", SIGN], req_commands=[f"\t{line}"]),
                 id=line,
             )
             for line in (
@@ -182,7 +186,7 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         ),
         pytest.param(
             f"req:\n{SIGN} & ./upload",
-            Parts(
+            ForeignMakefile(
                 replaced=["req:"],
                 problems=[
                     problem_of(
@@ -194,21 +198,23 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             id="something else beside signing",
         ),
         pytest.param(
-            "all:\n\t./y", Parts(replaced=["all:"], req_commands=["\t./y"]), id="more under all"
+            "all:\n\t./y",
+            ForeignMakefile(replaced=["all:"], req_commands=["\t./y"]),
+            id="more under all",
         ),
         pytest.param(
             "req:\n\techo x > y",
-            Parts(replaced=["req:"], req_commands=["\techo x > y"]),
+            ForeignMakefile(replaced=["req:"], req_commands=["\techo x > y"]),
             id="a file is written",
         ),
         pytest.param(
             "req:\n\techo x >/dev/null 2>y >&2",
-            Parts(replaced=["req:", "\techo x >/dev/null 2>y >&2"]),
+            ForeignMakefile(replaced=["req:", "\techo x >/dev/null 2>y >&2"]),
             id="nothing is written",
         ),
         pytest.param(
             f"x:\n\t./y  \\\n\tz\n{SIGN}",
-            Parts(
+            ForeignMakefile(
                 replaced=["x:", SIGN],
                 targets=["x"],
                 problems=[problem_of("x", "`./y z` is neither signing nor a target of its own")],
@@ -217,7 +223,7 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         ),
         pytest.param(
             "clean x:\n\t./y\ngoals: ; ./z",
-            Parts(
+            ForeignMakefile(
                 replaced=["clean x:", "goals: ; ./z"],
                 targets=["x"],
                 problems=[
@@ -229,7 +235,7 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         ),
         pytest.param(
             f"req:\n\t./y && {SIGN.strip()}",
-            Parts(
+            ForeignMakefile(
                 replaced=["req:"],
                 problems=[
                     problem_of(
@@ -241,7 +247,7 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         ),
         pytest.param(
             f"ifdef A\n{SIGN}\nendif",
-            Parts(
+            ForeignMakefile(
                 replaced=["ifdef A", SIGN, "endif"],
                 problems=[
                     problem_of(
@@ -252,15 +258,19 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             id="signing on a condition",
         ),
         pytest.param(
-            "include x.mk", Parts(kept=[Block("other", ("include x.mk",))]), id="an include"
+            "include x.mk",
+            ForeignMakefile(kept=[Block("other", ("include x.mk",))]),
+            id="an include",
         ),
         pytest.param(
-            "A = 1\n# b", Parts(replaced=["A = 1", "# b"]), id="a variable that nothing reads"
+            "A = 1\n# b",
+            ForeignMakefile(replaced=["A = 1", "# b"]),
+            id="a variable that nothing reads",
         ),
     ],
 )
 def test_what_only_signs_is_understood_and_the_rest_stays_the_team_s_own(
-    text: str, found: Parts
+    text: str, found: ForeignMakefile
 ) -> None:
     assert take_apart(text, OURS) == found
 
@@ -304,7 +314,7 @@ def test_a_command_in_a_variable_signs_as_one_that_is_written_out() -> None:
     held = SIGN.replace("cfssl gencert", "$(GEN)")
     assert held != SIGN
     found = take_apart(f"GEN = cfssl gencert\nreq:\n{held}", OURS)
-    assert found == Parts(replaced=["GEN = cfssl gencert", "req:", held])
+    assert found == ForeignMakefile(replaced=["GEN = cfssl gencert", "req:", held])
     found = take_apart(f"GEN = cfssl gencert\nx:\n\t./y\n{held}", OURS)
     assert list(map(str, found.problems)) == ["x: `./y` is neither signing nor a target of its own"]
     found = take_apart(f"GEN = cfssl gencert\nifdef A\n{held}\nendif", OURS)

@@ -887,11 +887,11 @@ def test_a_certificate_that_nothing_asks_for_is_judged_once(
 ) -> None:
     folder = small()
     reader = reading.Reader(folder)
-    reader.authority("certs/ca.pem", "", None)
+    reader.entry_of_ca("certs/ca.pem", "", None)
     certs.leaf(folder, "left")
     counted = Mock(wraps=with_faults)
-    monkeypatch.setattr(reading, "judged", counted)
-    assert (reader.loose("certs/left.pem", orphan=True).ca, counted.call_count) == (
+    monkeypatch.setattr(reading, "with_faults", counted)
+    assert (reader.entry_unasked("certs/left.pem", orphan=True).ca, counted.call_count) == (
         "certs/ca.pem",
         1,
     )

@@ -15,20 +15,10 @@ PREFIX = "tls-scaffold-asked-"
 # What makes keys and certificates, by the word behind the program's name: always, or with one of
 # some flags.
 MAKING: dict[str, dict[str, tuple[str, ...]]] = {
-    "cfssl": dict.fromkeys(
-        (
-            "gencert",
-            "genkey",
-            "gencsr",
-            "selfsign",
-            "sign",
-            "gencrl",
-            "ocspsign",
-            "serve",
-            "ocspserve",
-        ),
-        (),
-    ),
+    "cfssl": {
+        **dict.fromkeys(("gencert", "genkey", "gencsr", "selfsign", "sign"), ()),
+        **dict.fromkeys(("gencrl", "ocspsign", "serve", "ocspserve"), ()),
+    },
     "openssl": {
         **dict.fromkeys(("genrsa", "genpkey", "gendsa", "ca"), ()),
         **dict.fromkeys(("ecparam", "dsaparam"), ("-genkey",)),
@@ -48,18 +38,8 @@ WRITING = ("-out", "-keyout", "-outdir", "-CAcreateserial", "-writerand")
 # What changes files does nothing where nothing could be changed, so that what is behind it (`&&
 # $(MAKE)`) is told.
 CHANGING = (
-    "rm",
-    "rmdir",
-    "unlink",
-    "mv",
-    "cp",
-    "ln",
-    "install",
-    "truncate",
-    "touch",
-    "chmod",
-    "chown",
-    "chgrp",
+    *("rm", "rmdir", "unlink", "mv", "cp", "ln", "install"),
+    *("truncate", "touch", "chmod", "chown", "chgrp"),
 )
 NOTHING = "#!/bin/sh\nexit 0\n"
 TEE = "#!/bin/sh\nexec cat\n"
@@ -83,7 +63,7 @@ def has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
 class Decoys:
     """The folder of the programs that refuse, with the real ones' paths.
 
-    None where no folder could be made. `writable` is where what make starts may write, temporary
+    There is none where no folder could be made. `writable` is where what make starts may write, temporary
     files too where `has_temporary` tells so.
     """
 
@@ -101,13 +81,9 @@ class Decoys:
         """Return the variables by which the decoys and the folder for temporary files are found."""
         if not self.directory:
             return {}
-        path = os.pathsep.join(
-            filter(None, (str(self.directory / "bin"), os.environ.get("PATH", os.defpath)))
-        )
-        return {
-            "PATH": path,
-            **({"TMPDIR": str(self.directory / "tmp")} if self.has_temporary else {}),
-        }
+        path = f"{self.directory / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        temporary = {"TMPDIR": str(self.directory / "tmp")} if self.has_temporary else {}
+        return {"PATH": path.rstrip(os.pathsep), **temporary}
 
     def called(self) -> tuple[str, ...]:
         """Return the commands that were refused, whatever became of their exit codes."""
@@ -119,14 +95,11 @@ class Decoys:
     def with_real_ones(self, text: str) -> str:
         """Return an output of make with the real programs' paths in place of the decoys'.
 
-        A Makefile may look one up (`command -v cfssl`).
-
-        And in which the PATH stands, with that as it was.
+        A Makefile may look one up (`command -v cfssl`), or show the PATH.
         """
         text = text.replace(f"{self.directory}/bin{os.pathsep}", "")
-        for name, real in sorted(
-            self.real, key=lambda each: -len(each[0])
-        ):  # `cfssl` is in `cfssljson`
+        # The longest first: `cfssl` is in `cfssljson`.
+        for name, real in sorted(self.real, key=lambda each: -len(each[0])):
             text = text.replace(f"{self.directory}/bin/{name}", real)
         return text
 
@@ -157,15 +130,15 @@ def decoys_on_path(*, is_sealed: bool, changes: bool, has_temporary: bool) -> It
 
 
 def _made(directory: Path, *, is_sealed: bool, changes: bool) -> tuple[tuple[str, str], ...]:
+    """Write the decoys into a folder; return the programs that they stand for, by name and path."""
     for name in ("bin", "tmp"):
         (directory / name).mkdir()
     called = directory / "called"
     called.touch()
     names = (*PROGRAMS, *((*CHANGING, "tee") if changes else ()))
     found = ((name, shutil.which(name)) for name in names)
-    real = tuple(
-        (name, path) for name, path in found if path
-    )  # `command -v` finds what is there, and nothing else
+    # So that `command -v` finds what is there, and nothing else.
+    real = tuple((name, path) for name, path in found if path)
     for name, path in real:
         program = directory / "bin" / name
         if name in PROGRAMS:

@@ -14,7 +14,7 @@ OUR_VARIABLES = ("CFSSL", "JSON")
 
 
 @dataclass
-class Parts:
+class ForeignMakefile:
     """What a Makefile consists of, beside ours.
 
     `replaced` are the lines that ours stands for, `targets` the names in them that ours has not;
@@ -29,7 +29,9 @@ class Parts:
     problems: list[Problem] = field(default_factory=list)
 
 
-def take_apart(text: str, ours: str, replaced_before: Collection[str] | None = None) -> Parts:
+def take_apart(
+    text: str, ours: str, replaced_before: Collection[str] | None = None
+) -> ForeignMakefile:
     """Take a Makefile apart; `ours` is the one that takes its place, with its rules.
 
     `replaced_before` as in `Reading`.
@@ -38,7 +40,7 @@ def take_apart(text: str, ours: str, replaced_before: Collection[str] | None = N
     there = split_into_blocks(text)
     reading = Reading(values_of(there), replaced_before)
     verdicts = [verdict_of(block, our_names, reading) for block in there]
-    found = Parts()
+    found = ForeignMakefile()
     for block, verdict in zip(there, verdicts, strict=True):
         if verdict is Verdict.MIXED:
             found.req_commands += reading.own_commands(block)
@@ -103,7 +105,7 @@ def _kept_parts(there: list[Block], verdicts: list[Verdict]) -> list[Block | Non
 
 
 def _keep_variables(
-    there: list[Block], kept: list[Block | None], our_names: Collection[str], found: Parts
+    there: list[Block], kept: list[Block | None], our_names: Collection[str], found: ForeignMakefile
 ) -> None:
     """Keep the variables that the team's own parts read, and those that these read."""
     waiting = [*(block for block in kept if block), Block("rule", tuple(found.req_commands))]

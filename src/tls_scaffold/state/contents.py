@@ -109,16 +109,18 @@ def _entries(
     components = {each.output: each for each in inventory.components} if inventory else {}
     reader = Reader(folder)
     cas = _authorities(signings)
-    yield from (reader.authority(path, request, made) for path, (request, made) in cas.items())
+    yield from (reader.entry_of_ca(path, request, made) for path, (request, made) in cas.items())
     asked = dict.fromkeys(cas)
     for signing in signings:
         if not signing.makes_ca and f"{signing.output}.pem" not in asked:
             asked[f"{signing.output}.pem"] = None
-            yield reader.component(signing, components.get(signing.output))
+            yield reader.entry_of_component(signing, components.get(signing.output))
     places = {str(PurePosixPath(path).parent) for path in asked}
     there = (path for path in _certificates(folder, sorted(places)) if path not in asked)
     loose = (
-        reader.loose(path, orphan=True) for path in there if not _is_of_another_kind(folder, path)
+        reader.entry_unasked(path, orphan=True)
+        for path in there
+        if not _is_of_another_kind(folder, path)
     )
     yield from (entry for entry in loose if not reader.is_copy_of_ca(entry))
 
@@ -188,9 +190,9 @@ def _of_set(folder: Path) -> Iterator[Entry]:
     )
     there = [path for path in found if not _is_of_another_kind(folder, path)]
     if (folder / CA).exists() or (folder / CA_REQUEST).exists():
-        yield reader.authority(CA, CA_REQUEST, None)
+        yield reader.entry_of_ca(CA, CA_REQUEST, None)
     for path in dict.fromkeys((*there, *own)):
-        loose = reader.loose(path, orphan=bool(requests))
+        loose = reader.entry_unasked(path, orphan=bool(requests))
         shared = SHARED_REQUEST if SHARED_REQUEST in requests and is_server(loose) else ""
         request = own.get(path, shared)
-        yield reader.kept(path, request, CONFIG) if request else loose
+        yield reader.entry_of_set(path, request, CONFIG) if request else loose

@@ -44,7 +44,7 @@ class Reader:
         except ScaffoldError as error:
             return None, (error.summary,)
 
-    def authority(self, path: str, request_path: str, signing: Signing | None) -> Entry:
+    def entry_of_ca(self, path: str, request_path: str, signing: Signing | None) -> Entry:
         """Return the entry of a CA; one whose request is not there may have come from elsewhere."""
         asked = bool(request_path) and (self.folder / request_path).exists()
         request, unread = self._request(request_path) if asked else (None, ())
@@ -58,12 +58,12 @@ class Reader:
             unread=unread,
             signing=signing,
         )
-        entry = self._there(entry)
+        entry = self._with_files_and_faults(entry)
         if entry.certificate:
             self._cas[path] = entry.certificate
         return entry
 
-    def component(self, signing: Signing, component: Component | None) -> Entry:
+    def entry_of_component(self, signing: Signing, component: Component | None) -> Entry:
         """Return the entry of what make signs; an inventory's component says its name and kind."""
         kind = self._kind(signing)
         entry = self._like_another(signing, kind) if kind and kind in self._models else None
@@ -96,7 +96,7 @@ class Reader:
             unread=(*unread, *trouble),
             signing=signing,
         )
-        return self._there(entry)
+        return self._with_files_and_faults(entry)
 
     def _kind(self, signing: Signing) -> likeness.Kind | None:
         try:
@@ -129,7 +129,7 @@ class Reader:
             like=model,
         )
 
-    def kept(self, path: str, request_path: str, config_path: str) -> Entry:
+    def entry_of_set(self, path: str, request_path: str, config_path: str) -> Entry:
         """Return the entry of what a set without a Makefile asks for.
 
         Some profile of its configuration signed it.
@@ -146,11 +146,11 @@ class Reader:
             profiles=profiles,
             unread=(*unread, *trouble),
         )
-        return _of_a_kind(self._there(entry))
+        return _of_a_kind(self._with_files_and_faults(entry))
 
-    def loose(self, path: str, *, orphan: bool) -> Entry:
+    def entry_unasked(self, path: str, *, orphan: bool) -> Entry:
         """Return the entry of a certificate without a request; an orphan's has no kind either."""
-        entry = self._read(Entry(name_of(path), None, path))
+        entry = self._with_files(Entry(name_of(path), None, path))
         entry = self._judged(replace(entry, ca=self._signer(entry)))
         return entry if orphan else _of_a_kind(entry)
 
@@ -174,14 +174,14 @@ class Reader:
             entry.certificate and entry.certificate.der in {ca.der for ca in self._cas.values()}
         )
 
-    def _there(self, entry: Entry) -> Entry:
+    def _with_files_and_faults(self, entry: Entry) -> Entry:
         """Return an entry with its certificate and key, and what is wrong with them."""
-        return self._judged(self._read(entry))
+        return self._judged(self._with_files(entry))
 
     def _judged(self, entry: Entry) -> Entry:
         return with_faults(entry, self._cas.get(entry.ca))
 
-    def _read(self, entry: Entry) -> Entry:
+    def _with_files(self, entry: Entry) -> Entry:
         """Return an entry with its certificate and key, or why one is missing."""
         certificate, absent, key, keyless = None, entry.absent, None, ""
         try:
