@@ -200,14 +200,23 @@ def handmade(path: Path, requests: Mapping[str, object], *commands: str) -> Path
     (path / "config/ca-config.json").write_text(json.dumps({"signing": {"default": config}}))
     for name, request in requests.items():
         (path / f"config/{name}.json").write_text(json.dumps(request))
-    sign = "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json config"
+    sign = (
+        "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config "
+        "config/ca-config.json config"
+    )
     lines = [
-        f"\t{sign}/{command.partition(':')[2]}.json | cfssljson -bare certs/{command.partition(':')[0]}"
+        (
+            f"\t{sign}/{command.partition(':')[2]}.json | cfssljson -bare "
+            f"certs/{command.partition(':')[0]}"
+        )
         if re.fullmatch("[a-z0-9-]+:[a-z0-9-]+", command)
         else f"\t{command.format(sign=sign)}"
         for command in commands
     ]
-    ca = "ca:\n\tmkdir -p certs\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n"
+    ca = (
+        "ca:\n\tmkdir -p certs\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare "
+        "certs/ca\n"
+    )
     (path / "Makefile").write_text(
         f"all: ca req\n{ca}req:\n" + "\n".join(lines) + "\n.PHONY: all ca req\n"
     )
@@ -580,7 +589,10 @@ def test_names_that_a_team_is_used_to_still_sign(tmp_path: Path) -> None:
 def test_a_block_that_was_pasted_after_adopt_is_not_lost(tmp_path: Path) -> None:
     path = foreign(HANDMADE, tmp_path)
     kept(path, "adopt")
-    line = "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | $(JSON) -bare certs/late\n"
+    line = (
+        "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | "
+        "$(JSON) -bare certs/late\n"
+    )
     edit(path / "Makefile", "\nclean:", f"{line}\nclean:")
     kept(path, "sync")
     assert line in (path / "Makefile").read_text(encoding="utf-8")
@@ -613,7 +625,10 @@ def test_dry_runs_show_what_adopt_and_then_sync_would_change_and_write_nothing(
     assert kept_contents(path) == adopted
 
 
-SIGNS = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json config/req-csr.json | $(JSON) -bare"
+SIGNS = (
+    "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json "
+    "config/req-csr.json | $(JSON) -bare"
+)
 PLAIN = SIGNS.replace("$(JSON)", "cfssljson")
 END, REQUEST = "\nclean:", "config/req-csr.json"
 # What can't be understood: a file, the part of it that is replaced (all of it if empty) and by what, and the message.
@@ -691,19 +706,28 @@ SPOILED = {
     "a hidden command": (
         "Makefile",
         END,
-        f"\t$(call do)\n\ndo = $(CFSSL) $(name) {SIGNS} certs/y\nname = gencert\n{END}",
+        (
+            f"\t$(call do)\n\ndo = $(CFSSL) $(name) {SIGNS} certs/y\nname = $(subst -,,gen-cert)\n"
+            f"{END}"
+        ),
         "`certs/y.pem` would be signed 2 times after `sync`, now 1",
     ),
     "a hidden target of all": (
         "Makefile",
         "all: cfssl ca req\n",
-        f"all: cfssl ca req x\nx: ca\n\t$(call do)\n\ndo = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n",
+        (
+            "all: cfssl ca req x\nx: ca\n\t$(call do)\n\n"
+            f"do = $(CFSSL) $(call name) {SIGNS} certs/y\nname = $(subst -,,gen-cert)\n"
+        ),
         "`certs/y.pem` would be signed 2 times after `sync`, now 1",
     ),
     "a hidden target": (
         "Makefile",
         END,
-        f"\nextra: ca\n\t$(call do)\n\ndo = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n{END}",
+        (
+            f"\nextra: ca\n\t$(call do)\n\ndo = $(CFSSL) $(call name) {SIGNS} certs/y\n"
+            f"name = $(subst -,,gen-cert)\n{END}"
+        ),
         "extra: `certs/y.pem` would still be signed by a line of its own after `sync`",
     ),
     "more than signing": (
@@ -911,9 +935,9 @@ def test_a_client_with_the_cn_of_the_members_is_told_in_adopts_own_words(tmp_pat
     said = kept(path, "adopt", code=1).stderr
     assert "`both` is the CN of the members: etcd's gateway would act as that user" in said
     assert (
-        "then adopt: certificates lie below the folder, and users, members and the CA have CNs of their own"
-        in said
-    )
+        "then adopt: certificates lie below the folder, and users, members and the CA have CNs "
+        "of their own"
+    ) in said
     assert kept_contents(path) == before
 
 

@@ -678,7 +678,7 @@ def test_whatever_keeps_the_makefile_from_being_read_no_ca_is_made(
 
     path = folder()
     before = contents(path)
-    monkeypatch.setattr(makefile, "wanted", fail)
+    monkeypatch.setattr(makefile, "survey_req", fail)
     with pytest.raises(RuntimeError, match="new thread"):
         sign_command.sign(
             path, [], force=False, processes=1, progress=lambda _: nullcontext(lambda _: None)
