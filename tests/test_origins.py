@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tls_scaffold.errors import Place
 from tls_scaffold.makefiles import origins
-from tls_scaffold.makefiles.blocks import continued_lines
 from tls_scaffold.makefiles.gnumake import dry_run
 from tls_scaffold.makefiles.makefile import Unread
+from tls_scaffold.makefiles.maketexts import lines_of_text
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.shell import logical_lines
 
@@ -90,8 +90,8 @@ def test_a_line_of_ours_that_is_not_understood_is_found_too() -> None:
 def test_a_makefile_is_taken_apart_once_however_many_commands_are_looked_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    counted = Mock(wraps=continued_lines)
-    monkeypatch.setattr(origins, "continued_lines", counted)
+    counted = Mock(wraps=lines_of_text)
+    monkeypatch.setattr(origins, "lines_of_text", counted)
     text = "".join(f"a:\n\tdocker run cfssl gencert {number}\n" for number in range(50))
     found = Origins(text)
     lines = [found.of_unread(Unread(f"docker run cfssl gencert {number}")) for number in range(50)]

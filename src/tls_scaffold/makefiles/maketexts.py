@@ -4,7 +4,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
@@ -79,7 +79,7 @@ def texts_read_by_make(
             continue
         prefixes.update(RECIPE_PREFIX.findall(text) if ".RECIPEPREFIX" in text else ())
         told_path = posixpath.normpath(posixpath.join(told_folder, path))
-        for line in _lines(text, told_path, prefixes):
+        for line in lines_of_text(text, told_path, prefixes):
             found.lines.append(line)
             if line.name:
                 found.values.add(line.name, line.value)
@@ -130,8 +130,8 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _lines(text: str, path: str, prefixes: set[str]) -> Iterator[Line]:
-    """Yield the lines of a text that are no comments."""
+def lines_of_text(text: str, path: str, prefixes: Collection[str] = "\t") -> Iterator[Line]:
+    """Yield the lines of a text that are no comments; `prefixes` begin commands."""
     number, in_rule, defining, body = 1, False, "", list[str]()
     for group in continued_lines(text.split("\n")):
         where, line = Place(path, number), group[0]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from glob import escape
+from itertools import count
 
 from tls_scaffold.errors import Place
-from tls_scaffold.makefiles.blocks import ASSIGNMENT, continued_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE, Unread
-from tls_scaffold.makefiles.shell import logical_lines
+from tls_scaffold.makefiles.maketexts import lines_of_text
 
 REFERENCE = re.compile(r"\$[({][^(){}$]*[)}]|\$[^({]")
 ALONE = re.compile("(?:(?<= )|^)\0 | \0$")
@@ -18,7 +18,7 @@ DOLLAR, ANYTHING = "\1", "\0"
 
 
 @dataclass(frozen=True)
-class Line:
+class Origin:
     """A line of a Makefile, and what a command of the dry run looks like that it makes.
 
     Such a command holds `part`: that tells almost all others apart in a tenth of the time.
@@ -37,7 +37,7 @@ class Origins:
     """
 
     def __init__(self, text: str) -> None:
-        self._lines = lru_cache(None)(lambda word: tuple(_lines(text, word)))
+        self._origins = lru_cache(None)(lambda word: tuple(_origins(text, word)))
 
     def lines_of(self, command: str, word: str) -> tuple[int, ...]:
         """Return the numbers of the lines that `command` may come from; none if none fits.
@@ -48,10 +48,12 @@ class Origins:
         """
         wanted = " ".join(command.split()) + " "
         fitting = [
-            line for line in self._lines(word) if line.part in wanted and line.pattern.match(wanted)
+            line
+            for line in self._origins(word)
+            if line.part in wanted and line.pattern.match(wanted)
         ]
-        recipes = tuple(line.number for line in fitting if not line.is_variable)
-        return recipes or tuple(line.number for line in fitting)
+        recipes = [line for line in fitting if not line.is_variable]
+        return tuple(dict.fromkeys(line.number for line in recipes or fitting))
 
     def of_command(self, command: str, word: str) -> tuple[Place, ...]:
         """Return the same as places; the file alone where no line fits."""
@@ -63,34 +65,22 @@ class Origins:
         return self.of_command(told.line, "gencert" if "gencert" in told.line else "sign.sh")[0]
 
 
-def _lines(text: str, word: str) -> Iterator[Line]:
+def _origins(text: str, word: str) -> Iterator[Origin]:
     """Yield each line that has a word.
 
     Of lines that go on, the number is that of the one with the word.
     """
-    begun = 1
-    for lines in continued_lines(text.split("\n")):
-        places = [number for number, line in enumerate(lines, begun) if word in line]
-        if places:
-            yield _line(places[0], " ".join(logical_lines("\n".join(lines))))
-        begun += len(lines)
+    lines = text.split("\n")
+    for line in lines_of_text(text, MAKEFILE):
+        if word in line.text:
+            number = next(at for at in count(line.place.line) if word in lines[at - 1])
+            parts = _fixed_parts(line.value or line.command or line.text)
+            command = "*".join(map(escape, parts))
+            pattern = translate(f"*{command} *" if line.name else f"{command} ")
+            yield Origin(number, bool(line.name), max(parts, key=len), re.compile(pattern))
 
 
-def _line(number: int, line: str) -> Line:
-    assignment = None if line.startswith("\t") else ASSIGNMENT.match(line)
-    parts = _parts(line[assignment.end() :] if assignment else _command(line))
-    command = "*".join(map(escape, parts))
-    pattern = translate(f"*{command} *" if assignment else f"{command} ")
-    return Line(number, bool(assignment), max(parts, key=len), re.compile(pattern))
-
-
-def _command(line: str) -> str:
-    """Return what of a line make runs: all of it, or what stands behind the `;` of a rule."""
-    head, semicolon, inline = line.partition(";")
-    return inline if semicolon and ":" in head and not line.startswith("\t") else line
-
-
-def _parts(command: str) -> list[str]:
+def _fixed_parts(command: str) -> list[str]:
     """Return the parts of a command between its variables."""
     plain = command.replace("$$", DOLLAR)
     while REFERENCE.search(plain):
