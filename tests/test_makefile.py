@@ -11,6 +11,7 @@ from conftest import Factory
 from keeping import edit, foreign
 from support import make
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing, signings_in_shell
 from tls_scaffold.makefiles.gnumake import dry_run
 from tls_scaffold.makefiles.makefile import (
@@ -583,9 +584,8 @@ def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
     (found,), unread = _script_lines(
         f"sh sign.sh again certs/x.pem {words} config/x.json".replace("  ", " ")
     )
-    (line,) = signings_of_lines(
-        f"req-x certs/x.pem: config/x.json ; $(sign) {words} $<".replace("  ", " ")
-    )
+    text = f"req-x certs/x.pem: config/x.json ; $(sign) {words} $<".replace("  ", " ")
+    (line,) = signings_of_lines(component_lines(text))
     assert (found, found.flags, unread) == (asked, asked.flags, [])
     assert (line, line.flags) == (replace(asked, target="req-x"), asked.flags)
 
@@ -594,7 +594,7 @@ def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
     "recipe", ["$(sign) -cn $(CN) $<", "$(sign) -cn 'x $<", "$(sign) $< # x", "cp x y", "$(sign)"]
 )
 def test_a_line_that_only_make_can_tell_is_not_told_without_it(recipe: str) -> None:
-    assert signings_of_lines(f"req-x certs/x.pem: config/x.json ; {recipe}") == ()
+    assert signings_of_lines(component_lines(f"req-x certs/x.pem: config/x.json ; {recipe}")) == ()
 
 
 def own(folder: Path, *lines: str) -> Path:

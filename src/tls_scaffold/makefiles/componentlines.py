@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 COMPONENT_LINE = re.compile(r"req-([^ :]*) +([^ :]*)\.pem *: *([^ ;]*)[^;]*;? *(.*)", re.ASCII)
 """Name, output, request and recipe. `tls-scaffold.mk` finds name and output by the same form."""
@@ -26,15 +27,20 @@ class ComponentLine:
 
         None for any other recipe, and where make or a shell puts something in.
         """
-        match = OUR_RECIPE.fullmatch(self.recipe)
-        try:
-            return tuple(shlex.split(match[1])) if match else None
-        except ValueError:  # a quote that does not end
-            return None
+        return _flags_of(self.recipe)
 
     def __str__(self) -> str:
         """Return the line as it stands in a Makefile."""
         return f"req-{self.name} {self.output}.pem: {self.request} ; {self.recipe}"
+
+
+@lru_cache  # a thousand components have the same recipe
+def _flags_of(recipe: str) -> tuple[str, ...] | None:
+    match = OUR_RECIPE.fullmatch(recipe)
+    try:
+        return tuple(shlex.split(match[1])) if match else None
+    except ValueError:  # a quote that does not end
+        return None
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """A Makefile of ours, read as text: what make need not be asked about."""
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -46,10 +47,10 @@ def names_and_outputs(text: str) -> set[tuple[str, str]]:
     return {(line.name, line.output) for line in component_lines(text)}
 
 
-def signings_of_lines(text: str) -> tuple[Signing, ...]:
+def signings_of_lines(lines: Iterable[ComponentLine]) -> tuple[Signing, ...]:
     """Return what the lines of our form ask for, as far as that can be told without make."""
     found: list[Signing] = []
-    for line in component_lines(text):
+    for line in lines:
         if line.flags is not None:
             words = [f"{line.output}.pem", *line.flags, line.request]
             with suppress(ValueError):
@@ -68,7 +69,7 @@ def signings_if_ours_alone(text: str) -> tuple[Signing, ...] | None:
     words = [word for line in lines for word in (line.name, line.output, line.request)]
     flags = [word for line in lines for word in line.flags or ()]
     is_plain = all(map(PLAIN_WORD.fullmatch, words)) and all(map(PLAIN_FLAG.fullmatch, flags))
-    found = signings_of_lines(text)
+    found = signings_of_lines(lines)
     # Of two rules for one target make takes the recipe of one and the requests of both.
     outputs, names = {each.output for each in found}, {each.name for each in found}
     are_all_read = len(outputs) == len(names) == len(lines)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import signings_of_lines
 from tls_scaffold.paths import CA, CA_KEY
@@ -24,9 +25,8 @@ def record_valid(folder: Path) -> None:
     with suppress(ScaffoldError, FileNotFoundError):
         ca = authority.find(folder, CA, CA_KEY)
         if ca:
-            signings = signings_of_lines(
-                plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace")
-            )
+            text = plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace")
+            signings = signings_of_lines(component_lines(text))
             found = unrecorded(folder, signings, {CA: ca}, record, signer.utc_now())
             record.note_ca()
             record.note(found)
