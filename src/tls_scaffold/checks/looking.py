@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
@@ -22,8 +21,6 @@ from tls_scaffold.state import contents
 from tls_scaffold.state.contents import OWN_REQUEST
 from tls_scaffold.state.entries import Contents
 
-REQUEST_WORDS = {"cn", "hosts", "key", "names"}
-
 
 def look_at_folder(folder: Path, now: datetime) -> View:
     """Read a folder as far as it can be read.
@@ -34,7 +31,7 @@ def look_at_folder(folder: Path, now: datetime) -> View:
     inventory = looker.inventory()
     found = looker.contents(inventory)
     looker.documents(found)
-    text_of_makefile = looker.makefile() if found.has_makefile else ""
+    text_of_makefile = _text_of_makefile(folder) if found.has_makefile else ""
     return View(
         folder=folder,
         now=now,
@@ -51,6 +48,8 @@ def look_at_folder(folder: Path, now: datetime) -> View:
 
 
 class _Looker:
+    """Reads the parts of a folder one after another, and notes what can't be read."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests: dict[str, Request] = {}
@@ -66,10 +65,10 @@ class _Looker:
         try:
             return intake.from_json(text(self.folder, FILE).removeprefix("\ufeff"))
         except ScaffoldError as error:
-            problems = (
-                replace(each, place=replace(each.place, path=FILE)) for each in error.problems
-            )
-            self.not_inventory += (error.problems and problems) or _told(FILE, error)
+            for each in error.problems:
+                self.not_inventory.append(replace(each, place=replace(each.place, path=FILE)))
+            if not error.problems:
+                self.not_inventory += _told(FILE, error)
             return None
 
     def contents(self, inventory: Inventory | None) -> Contents:
@@ -83,10 +82,6 @@ class _Looker:
                 each for each in _told(MAKEFILE, error) if each not in self.not_inventory
             ]
             return contents.contents_of_set(self.folder, inventory)
-
-    def makefile(self) -> str:
-        raw = (self.folder / MAKEFILE).read_bytes()
-        return raw.decode("utf-8", "replace")
 
     def documents(self, found: Contents) -> None:
         """Read the requests and configurations that the Makefile names, and those in `config`."""
@@ -119,6 +114,10 @@ class _Looker:
         self.unfit += problems
 
 
+def _text_of_makefile(folder: Path) -> str:
+    return (folder / MAKEFILE).read_bytes().decode("utf-8", "replace")
+
+
 def _last_rendered(folder: Path) -> set[tuple[str, str]]:
     """Return name and output of each component of the last render, as far as it is known."""
     try:
@@ -138,12 +137,15 @@ def _kind(path: str, asked: set[str], configs: set[str]) -> str:
 
 def _kind_of(content: str) -> str:
     """Tell what a JSON file may be by what it holds; empty for neither."""
-    try:
-        document: Any = json.loads(content)
-    except (ValueError, RecursionError):
+    if readers.seems_config(content):
+        return "config"
+    if readers.seems_request(content):
         return "request"
-    words = {name.lower() for name in document} if isinstance(document, dict) else set()
-    return "config" if "signing" in words else "request" if words & REQUEST_WORDS else ""
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return "request"  # whose reader says what is wrong
+    return ""
 
 
 def _told(path: str, error: ScaffoldError) -> list[Problem]:

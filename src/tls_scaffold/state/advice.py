@@ -77,10 +77,10 @@ def steps(
         # A new CA is no help where the one that is there can't be compared with its request.
         if row.kind is None or (is_ca and state == "stale" and entry.unread):
             continue
-        line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
-        step = ADVICE.get(
-            (state, CA_KIND if is_ca else COMPONENT, line if is_ours else FOREIGN), ""
-        )
+        line = FOREIGN
+        if is_ours:
+            line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
+        step = ADVICE.get((state, CA_KIND if is_ca else COMPONENT, line), "")
         if is_ca:
             ca_states.add(state)
         targets = [entry.signing.target] if entry.signing and not entry.unread else []
