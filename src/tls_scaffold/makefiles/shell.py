@@ -12,6 +12,9 @@ LITERAL = "\0"
 SHELL_S = re.compile(f"[$`{LITERAL}]")
 COMPOUND = {"for", "while", "until", "if", "case", "do", "then", "else", "{", "("}
 
+Command = list[str]
+Pipeline = list[Command]
+
 
 def logical_lines(text: str) -> Iterator[str]:
     """Yield the lines of `text` with those joined that end in a backslash."""
@@ -73,14 +76,14 @@ def check_plain(words: Iterable[str]) -> None:
             raise ValueError(word)
 
 
-def split_pipelines(line: str) -> list[list[list[str]]]:
+def split_pipelines(line: str) -> list[Pipeline]:
     """Split shell text into pipelines, each a list of commands, each a list of words."""
     lexer = shlex.shlex(
         without_comment(line).lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>"
     )
     lexer.commenters = ""
     lexer.whitespace_split = True
-    pipelines: list[list[list[str]]] = [[[]]]
+    pipelines: list[Pipeline] = [[[]]]
     words = iter(lexer)
     for word in words:
         if not OPERATORS.fullmatch(word):
@@ -97,7 +100,7 @@ def split_pipelines(line: str) -> list[list[list[str]]]:
     return pipelines
 
 
-def unroll_loops(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
+def unroll_loops(pipelines: Iterable[Pipeline]) -> Iterator[Pipeline]:
     """Yield pipelines; of a `for` loop over words what it runs for each of them.
 
     Raises ValueError for a loop that does not end, that asks for more than its variable's value, or
@@ -120,7 +123,7 @@ def unroll_loops(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str
             )
 
 
-def _body(waiting: Iterator[list[list[str]]]) -> list[list[list[str]]]:
+def _body(waiting: Iterator[Pipeline]) -> list[Pipeline]:
     """Take what stands between `do` and `done`."""
     (first, *words), *piped = next(waiting, [["done"]])
     if first != "do":
@@ -133,7 +136,7 @@ def _body(waiting: Iterator[list[list[str]]]) -> list[list[list[str]]]:
     raise ValueError(body)
 
 
-def _assigns(command: list[str], variable: str) -> bool:
+def _assigns(command: Command, variable: str) -> bool:
     assigned = re.compile(rf"{variable}\+?=")
     return any(map(assigned.match, command)) or (command[:1] == ["read"] and variable in command)
 
@@ -146,7 +149,7 @@ def _set(text: str, variable: str, word: str) -> str:
     return plain
 
 
-def without_assignments(command: list[str]) -> list[str]:
+def without_assignments(command: Command) -> Command:
     """Return a command without the variables set before it.
 
     Raises ValueError for more than a plain command.
