@@ -606,8 +606,8 @@ def test_a_block_that_was_pasted_after_adopt_is_not_lost(tmp_path: Path) -> None
     path = foreign(HANDMADE, tmp_path)
     kept(path, "adopt")
     line = (
-        "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json"
-        " | $(JSON) -bare certs/late\n"
+        "\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem config/req-csr.json | "
+        "$(JSON) -bare certs/late\n"
     )
     edit(path / "Makefile", "\nclean:", f"{line}\nclean:")
     kept(path, "sync")
@@ -723,7 +723,10 @@ SPOILED = {
     "a hidden command": (
         "Makefile",
         END,
-        f"\t$(call do)\n\ndo = $(CFSSL) $(name) {SIGNS} certs/y\nname = gencert\n{END}",
+        (
+            f"\t$(call do)\n\ndo = $(CFSSL) $(name) {SIGNS} certs/y\nname = $(subst -,,gen-cert)\n"
+            f"{END}"
+        ),
         "`certs/y.pem` would be signed 2 times after `sync`, now 1",
     ),
     "a hidden target of all": (
@@ -731,7 +734,7 @@ SPOILED = {
         "all: cfssl ca req\n",
         (
             "all: cfssl ca req x\nx: ca\n\t$(call do)\n\n"
-            f"do = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n"
+            f"do = $(CFSSL) $(call name) {SIGNS} certs/y\nname = $(subst -,,gen-cert)\n"
         ),
         "`certs/y.pem` would be signed 2 times after `sync`, now 1",
     ),
@@ -739,8 +742,8 @@ SPOILED = {
         "Makefile",
         END,
         (
-            "\nextra: ca\n\t$(call do)\n\n"
-            f"do = $(CFSSL) $(call name) {SIGNS} certs/y\nname = gencert\n{END}"
+            f"\nextra: ca\n\t$(call do)\n\ndo = $(CFSSL) $(call name) {SIGNS} certs/y\n"
+            f"name = $(subst -,,gen-cert)\n{END}"
         ),
         "extra: `certs/y.pem` would still be signed by a line of its own after `sync`",
     ),
@@ -947,9 +950,9 @@ def test_a_client_with_the_cn_of_the_members_is_told_in_adopts_own_words(tmp_pat
     said = kept(path, "adopt", code=1).stderr
     assert "`both` is the CN of the members: etcd's gateway would act as that user" in said
     assert (
-        "then adopt: certificates lie below the folder, "
-        "and users, members and the CA have CNs of their own" in said
-    )
+        "then adopt: certificates lie below the folder, and users, members and the CA have CNs "
+        "of their own"
+    ) in said
     assert kept_contents(path) == before
 
 

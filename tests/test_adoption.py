@@ -53,7 +53,7 @@ def refused(signings: tuple[Signing, ...], texts: Mapping[str, str]) -> list[str
     with pytest.raises(ScaffoldError) as caught:
         describe_folder(signings, texts)
     assert caught.value.summary == "the folder is not understood, and nothing was changed"
-    return list(caught.value.problems)
+    return list(map(str, caught.value.problems))
 
 
 def request(cn: str, *hosts: str, **fields: object) -> dict[str, object]:

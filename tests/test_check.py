@@ -1,4 +1,4 @@
-"""`tls-scaffold check`: each rule by a folder that passes and one that fails, and folders of the field as they are."""
+"""`tls-scaffold check`: each rule by a folder that passes and one that fails; and the field's."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def found(folder: Path) -> list[tuple[str, str, str, str]]:
 
 @pytest.fixture
 def sound(folder: Factory) -> Path:
-    """Return a folder in which nothing is to be found: a member, two users, certificates as they are asked for."""
+    """Return a folder in which nothing is to be found: a member, two users, certificates."""
     path = folder(*CLUSTER)
     certs.ca(path)
     certs.member(path)
@@ -280,12 +280,12 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         (
             text(ALICE, '{\n  "CN": "alice",\n  "hosts" []\n}\n'),
             request("alice", comment="cfssl ignores this"),
-            [(f"{ALICE}:3:11", "is not JSON: Expecting ':' delimiter")],
+            [(f"{ALICE}:3:11", f"`{ALICE}` is not JSON: Expecting ':' delimiter")],
         ),
         (
             text("config/notes.json", "[1, 2"),
             text("config/notes.json", "[1, 2]"),
-            [("config/notes.json:1:6", "is not JSON: Expecting ',' delimiter")],
+            [("config/notes.json:1:6", "`config/notes.json` is not JSON: Expecting ',' delimiter")],
         ),
         *(
             (
@@ -404,7 +404,10 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [
                 (
                     "{line:-bare certs/b}",
-                    "`10.0.0.1/24` is neither an IP address nor a DNS name: cfssl signs it as a DNS name",
+                    (
+                        "`10.0.0.1/24` is neither an IP address nor a DNS name: cfssl signs it as "
+                        "a DNS name"
+                    ),
                 ),
             ],
         ),
@@ -445,7 +448,10 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
                 request("alice", CN=""),
                 replace(
                     "Makefile",
-                    "req-alice certs/alice.pem: config/req-alice.json ; $(sign) -profile client $<\n",
+                    (
+                        "req-alice certs/alice.pem: config/req-alice.json ; $(sign) -profile "
+                        "client $<\n"
+                    ),
                     "",
                 ),
                 append("Makefile", EXTRA + LINE.format("-profile client -cn alice", "alice")),
@@ -540,7 +546,10 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [
                 (
                     "{line:req-alice certs}",
-                    "`certs/alice.pem` asks for the profile `cleint`, which is unknown; did you mean `client`?",
+                    (
+                        "`certs/alice.pem` asks for the profile `cleint`, which is unknown; did "
+                        "you mean `client`?"
+                    ),
                 ),
             ],
         ),
@@ -726,7 +735,10 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
                 request("carol", CN="carol"),
                 append(
                     "Makefile",
-                    "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) -profile client $<\n",
+                    (
+                        "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) -profile "
+                        "client $<\n"
+                    ),
                 ),
             ),
             [
@@ -788,7 +800,10 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
                 request("carol", CN="carol"),
                 append(
                     "Makefile",
-                    "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) -profile client $<\n",
+                    (
+                        "\nreq-carol certs/carol.pem: config/req-carol.json ; $(sign) -profile "
+                        "client $<\n"
+                    ),
                 ),
             ),
             [("config/req-carol.json", "no target of the Makefile signs it")],
@@ -1137,8 +1152,8 @@ def test_every_rule_has_its_pair() -> None:
 def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
     for rule in checks.RULES:
         assert rule.level == ("warning" if rule.id in WARNINGS else "error")
-        assert rule.__doc__
-        assert rule.__doc__.endswith(".")
+        assert rule.summary
+        assert rule.summary.endswith(".")
         assert rule.pain
         assert rule.fix
         assert not rule.pain.endswith(".")
@@ -1327,16 +1342,16 @@ COMBINED = both(
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        (mode("certs/haproxy.pem", 0o644), secrecy.SecretKeys),
+        (mode("certs/haproxy.pem", 0o644), secrecy.key_mode),
         pytest.param(
             both(mode("certs/haproxy.pem", 0o600), ignored("certs"), git("certs/haproxy.pem")),
-            secrecy.UntrackedKeys,
+            secrecy.tracked_by_git,
             marks=pytest.mark.needs("git"),
         ),
     ],
 )
 def test_a_key_that_lies_with_its_certificate_in_a_file_of_nobody_s_is_as_secret_as_any(
-    sound: Path, change: Change, rule: type[Rule]
+    sound: Path, change: Change, rule: Rule
 ) -> None:
     COMBINED(sound)
     change(sound)
@@ -1375,7 +1390,10 @@ def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> No
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
         f"warning: {line}: go get example.com/x [go-get]",
-        "  fix: `go install github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5`, and the same for `cfssljson`",
+        (
+            "  fix: `go install github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5`, and the same for "
+            "`cfssljson`"
+        ),
         "error: certs: its mode is 0755, wider than 0700 [certs-mode]",
         "  fix: `chmod 700` of the directory",
         f"error: {ALICE}: hosts[1]: {BAD_HOST} [bad-host]",
@@ -1384,7 +1402,8 @@ def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> No
         '  fix: write `"hosts": []` for a user',
     ]
     assert done.stderr == (
-        "3 errors, 1 warning\n\nhint: `tls-scaffold check --explain ID` says more about the rule in brackets\n"
+        "3 errors, 1 warning\n\nhint: `tls-scaffold check --explain ID` says more about the "
+        "rule in brackets\n"
     )
 
 
@@ -1438,7 +1457,10 @@ def test_json_holds_the_documented_fields(sound: Path) -> None:
     [
         (
             "",
-            "`make` signs it again, as at every run; `make renew` passes over lines of the Makefile that call cfssl",
+            (
+                "`make` signs it again, as at every run; `make renew` passes over lines of the "
+                "Makefile that call cfssl"
+            ),
         ),
         ("team:\n", "`make team` signs it again"),
     ],
@@ -1446,7 +1468,10 @@ def test_json_holds_the_documented_fields(sound: Path) -> None:
 def test_what_a_line_of_cfssl_asks_for_is_signed_again_by_its_target(
     target: str, fix: str, sound: Path
 ) -> None:
-    line = "\tcfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json -profile client"
+    line = (
+        "\tcfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config "
+        "config/ca-config.json -profile client"
+    )
     line += " config/req-{0}.json | cfssljson -bare certs/{0}\n"
     lines = target + line.format("soon") + line.format("over")
     makefile = sound / "Makefile"
@@ -1470,7 +1495,10 @@ def test_what_a_line_of_cfssl_asks_for_is_signed_again_by_its_target(
         "certs/soon.pem": fix,
         "certs/over.pem": fix,
         "certs/alice.pem": "`make renew` signs it again; of a CA `make regenerate`",
-        "certs/bob.pem": "`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make regenerate`",
+        "certs/bob.pem": (
+            "`make req-NAME` signs it again, `make renew` all that ends soon; of "
+            "a CA `make regenerate`"
+        ),
     }
 
 
@@ -1549,7 +1577,8 @@ def test_sarif_places_each_finding_and_describes_each_rule(sound: Path) -> None:
         "id": "empty-host",
         "shortDescription": {"text": "No host of a request is empty."},
         "fullDescription": {
-            "text": 'No host of a request is empty. Otherwise: cfssl signs `"hosts": [""]` as an empty DNS name, '
+            "text": 'No host of a request is empty. Otherwise: cfssl signs `"hosts": [""]` as '
+            "an empty DNS name, "
             "and Go 1.25.2 refuses such a certificate"
         },
         "help": {"text": 'write `"hosts": []` for a user'},
@@ -1634,7 +1663,8 @@ def test_a_rule_is_explained() -> None:
     assert done.stdout == (
         "cn-of-members (error)\n\n"
         "No user has the CN of the members.\n\n"
-        "pain: etcd's gateway acts with the members' certificate: whoever reaches it is that user (CVE-2018-16886)\n"
+        "pain: etcd's gateway acts with the members' certificate: whoever reaches it is that "
+        "user (CVE-2018-16886)\n"
         "fix: give the user another CN, in its request and in etcd\n"
     )
 
@@ -1724,8 +1754,8 @@ def test_folders_of_the_field_have_their_known_faults_and_no_others(
     assert found(folder) == faults
     for variable in ("infra0", "infra1", "infra2"):
         assert variable not in run("env").stdout
-    # cfssl counts lives from whole minutes: a CA and a leaf of two minutes end in the wrong order. A busy machine takes
-    # over 15 seconds to sign.
+    # cfssl counts lives from whole minutes: a CA and a leaf of two minutes end in the wrong order.
+    # A busy machine takes over 15 seconds to sign.
     wait_for(lambda: datetime.now(timezone.utc).second < 20, 60)
     make(folder, "ca", "req", umask=0o022)
     (folder / "certs").chmod(0o755)
@@ -1906,7 +1936,8 @@ def test_members_of_several_cns_are_told_by_new_and_by_check(
     document = {"members": members, "proxies": 0, "separate_requests": True}
     (tmp_path / "inventory.json").write_text(json.dumps(document))
     message = (
-        "members have several CNs (`etcd`, `two`): etcd takes a list in --peer-cert-allowed-cn from 3.5.15 on; "
+        "members have several CNs (`etcd`, `two`): etcd takes a list in --peer-cert-allowed-cn "
+        "from 3.5.15 on; "
         "older members with such a list refuse each other"
     )
 

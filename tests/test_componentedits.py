@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls_scaffold.makefiles.componentedits import COMMENTS, Edited, edited
+from tls_scaffold.makefiles.componentedits import COMMENTS, Edited, follow_components
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line, component_lines
 
 CLIENT = "$(sign) -profile client $<"
@@ -28,7 +28,7 @@ def followed(
     text: str, *names: str, gone: tuple[str, ...] = (), rendered: tuple[str, ...] = ()
 ) -> Edited:
     """Let a Makefile follow these users; the lines of `rendered` were rendered last."""
-    return edited(text, users(*names), {name: [line(name)] for name in rendered}, gone)
+    return follow_components(text, users(*names), {name: [line(name)] for name in rendered}, gone)
 
 
 MAKEFILE = f"""\
@@ -65,7 +65,7 @@ def test_a_line_comes_behind_the_last_of_its_kind_or_below_the_comment(
     kind: str, before: str
 ) -> None:
     wanted = [("member", line("m", profile="")), *users("a", "b"), (kind, line("new"))]
-    assert edited(MAKEFILE, wanted, {}, ()).text == MAKEFILE.replace(
+    assert follow_components(MAKEFILE, wanted, {}, ()).text == MAKEFILE.replace(
         before, f"{line('new')}\n{before}"
     )
 
@@ -84,8 +84,9 @@ def test_lines_come_in_the_order_of_the_inventory_and_make_what_new_makes() -> N
         ("proxy", line("p")),
         *users("a", "b"),
     ]
-    assert edited(empty, wanted, {}, ()).text == (
-        f"# Members\n{line('m1')}\n{line('m2')}\n# Proxies\n{line('p')}\n# Users\n{line('a')}\n{line('b')}\n"
+    assert follow_components(empty, wanted, {}, ()).text == (
+        f"# Members\n{line('m1')}\n{line('m2')}\n# Proxies\n{line('p')}\n# Users\n{line('a')}\n"
+        f"{line('b')}\n"
     )
 
 
@@ -145,7 +146,7 @@ def test_certificate_and_request_follow_and_the_recipe_if_it_was_not_edited(
     there: str, after: str
 ) -> None:
     last = {"a": [line("a", profile="")]}
-    assert edited(f"{there}\nb:\n", users("a"), last, ()).text == f"{after}\nb:\n"
+    assert follow_components(f"{there}\nb:\n", users("a"), last, ()).text == f"{after}\nb:\n"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_a_recipe_is_the_team_s_own_where_nothing_tells_what_was_rendered() -> N
 def test_a_recipe_is_ours_if_one_of_two_merged_branches_has_rendered_it() -> None:
     last = {"a": [line("a", profile="peer"), line("a", profile="other")]}
     texts = [str(line("a", profile=profile)) for profile in ("peer", "other", "mine")]
-    assert [edited(text, users("a"), last, ()).text for text in texts] == [
+    assert [follow_components(text, users("a"), last, ()).text for text in texts] == [
         str(line("a"))
     ] * 2 + texts[2:]
 

@@ -42,4 +42,6 @@ def test_each_marker_is_told_with_file_and_line() -> None:
     with pytest.raises(ScaffoldError) as caught:
         refuse({"Makefile": TEXT, "tls-scaffold.json": "{}\n<<<<<<< x\n"})
     places = ["Makefile:2", "Makefile:4", "Makefile:6", "tls-scaffold.json:2"]
-    assert caught.value.problems == tuple(f"{place}: a conflict marker" for place in places)
+    assert tuple(map(str, caught.value.problems)) == tuple(
+        f"{place}: a conflict marker" for place in places
+    )

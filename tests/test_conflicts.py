@@ -16,7 +16,7 @@ ONE_USER = "they would be one etcd user"
 def problems_of(data: Any) -> list[str]:
     with pytest.raises(ScaffoldError) as caught:
         intake.of_data(data)
-    return list(caught.value.problems)
+    return list(map(str, caught.value.problems))
 
 
 def test_parts_that_fit_together_have_no_conflicts() -> None:

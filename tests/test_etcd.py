@@ -55,7 +55,7 @@ def test_a_cluster_that_can_not_start_is_told_in_etcd_s_own_words(
         pass
 
     assert refused.value.summary == "the throw-away etcd cluster did not start"
-    assert "private key does not match public key" in refused.value.problems[0]
+    assert "private key does not match public key" in str(refused.value.problems[0])
     assert mentioning(str(tmp_path / "run")) == []
 
 
@@ -97,7 +97,7 @@ def test_a_port_that_is_always_taken_ends_in_etcd_s_own_words(
         with pytest.raises(ScaffoldError) as refused, live(signed(*WORDS), tmp_path / "run"):
             pass
 
-    assert "address already in use" in refused.value.problems[0]
+    assert "address already in use" in str(refused.value.problems[0])
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "attempt0",
         "attempt1",

@@ -27,8 +27,11 @@ SHELVES = {
     "options terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove rbac remove sign status sync / "
     "dist forms trust",
-    "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
-    "state": "contents prometheus / reading states / entries timeline",
+    "checks": (
+        "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
+        "targets / looking rule / view"
+    ),
+    "state": "advice contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
@@ -46,8 +49,10 @@ SHELVES = {
     "inventory": "intake / conflicts rbac / components grants presets urls / reach / values / listed / "
     "membersettings / conflictmarkers fields formats",
     "makefiles": (
-        "componentedits foreign places / makefile / gencert gnumake / anyway / harm sources variables / "
-        "componentlines makeblocks sealed standins / shell"
+        "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
+        "gencert gnumake / "
+        "dryruneffects / dryruncommands / commandeffects maketexts / "
+        "blocks componentlines decoys landlock makevalues / shell"
     ),
 }
 """The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""

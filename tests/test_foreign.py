@@ -2,9 +2,9 @@
 
 import pytest
 
-from tls_scaffold.makefiles.foreign import Parts, parts, transplant
-from tls_scaffold.makefiles.makeblocks import Block, blocks
-from tls_scaffold.makefiles.variables import MOST, expanded, values
+from tls_scaffold.errors import problem_of
+from tls_scaffold.makefiles.blocks import Block, split_into_blocks
+from tls_scaffold.makefiles.foreign import ForeignMakefile, take_apart, transplant
 
 SIGN = "\tcfssl gencert config/x.json | cfssljson -bare certs/x"
 OURS = (
@@ -72,7 +72,7 @@ OURS = (
     ],
 )
 def test_a_makefile_is_taken_apart_and_no_line_is_lost(text: str, found: list[Block]) -> None:
-    assert blocks(text) == found
+    assert split_into_blocks(text) == found
     assert "\n".join(line for block in found for line in block.lines) == text
 
 
@@ -88,36 +88,40 @@ def test_a_makefile_is_taken_apart_and_no_line_is_lost(text: str, found: list[Bl
 def test_a_rule_has_commands_each_with_the_lines_that_it_goes_on_in(
     text: str, recipe: tuple[str, ...]
 ) -> None:
-    (block,) = blocks(text)
+    (block,) = split_into_blocks(text)
     assert block.recipe == recipe
 
 
 def test_a_block_reads_variables_however_they_are_written() -> None:
-    (block,) = blocks("a: $(B) ${C-d.e}\n\techo $F $(if $(G),$@) $(shell ls) $(call H,x)")
+    (block,) = split_into_blocks(
+        "a: $(B) ${C-d.e}\n\techo $F $(if $(G),$@) $(shell ls) $(call H,x)"
+    )
     assert block.references == {"B", "C-d.e", "F", "if", "G", "shell", "H"}
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        pytest.param("req:\n" + SIGN, Parts(understood=["req:", SIGN]), id="signing"),
+        pytest.param("req:\n" + SIGN, ForeignMakefile(replaced=["req:", SIGN]), id="signing"),
         pytest.param(
             "x y:\n" + SIGN,
-            Parts(understood=["x y:", SIGN], targets=["x", "y"]),
+            ForeignMakefile(replaced=["x y:", SIGN], targets=["x", "y"]),
             id="signing under names",
         ),
-        pytest.param("x: y", Parts(understood=["x: y"], targets=["x"]), id="a name for others"),
+        pytest.param(
+            "x: y", ForeignMakefile(replaced=["x: y"], targets=["x"]), id="a name for others"
+        ),
         pytest.param(
             "req:\n\tmkdir -p certs && cd certs; A=b chmod 600 x || true\n" + SIGN,
-            Parts(
-                understood=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]
+            ForeignMakefile(
+                replaced=["req:", "\tmkdir -p certs && cd certs; A=b chmod 600 x || true", SIGN]
             ),
             id="what only helps",
         ),
         *(
             pytest.param(
                 f"req:\n{line}",
-                Parts(understood=["req:", *line.split("\n")]),
+                ForeignMakefile(replaced=["req:", *line.split("\n")]),
                 id=f"help: {line.strip()}",
             )
             for line in (
@@ -130,46 +134,46 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         ),
         pytest.param(
             "req all:\n\t./y",
-            Parts(understood=["req all:"], recipe=["\t./y"]),
+            ForeignMakefile(replaced=["req all:"], req_commands=["\t./y"]),
             id="more under both",
         ),
         pytest.param(
             "clean:\n\trm -rf certs",
-            Parts(understood=["clean:", "\trm -rf certs"]),
+            ForeignMakefile(replaced=["clean:", "\trm -rf certs"]),
             id="a target of ours",
         ),
         pytest.param(
             "certs:\n\tmkdir certs",
-            Parts(understood=["certs:", "\tmkdir certs"], targets=["certs"]),
+            ForeignMakefile(replaced=["certs:", "\tmkdir certs"], targets=["certs"]),
             id="certs",
         ),
         pytest.param(
             "x:\n\tmkdir y",
-            Parts(own=[Block("rule", ("x:", "\tmkdir y"), ("x",))]),
+            ForeignMakefile(kept=[Block("rule", ("x:", "\tmkdir y"), ("x",))]),
             id="what helps with something else",
         ),
         pytest.param(
             "x:\n\t./y",
-            Parts(own=[Block("rule", ("x:", "\t./y"), ("x",))]),
+            ForeignMakefile(kept=[Block("rule", ("x:", "\t./y"), ("x",))]),
             id="a target of the team's own",
         ),
         pytest.param(
             f"req:\n{SIGN}\n\t./publish \\\n\t  x",
-            Parts(understood=["req:", SIGN], recipe=["\t./publish \\\n\t  x"]),
+            ForeignMakefile(replaced=["req:", SIGN], req_commands=["\t./publish \\\n\t  x"]),
             id="more under req",
         ),
         pytest.param(
             f"req:\n\tfor i in a b; do {SIGN.strip()}; done\n\tfor i in a; do scp $$i b; done",
-            Parts(
-                understood=["req:", f"\tfor i in a b; do {SIGN.strip()}; done"],
-                recipe=["\tfor i in a; do scp $$i b; done"],
+            ForeignMakefile(
+                replaced=["req:", f"\tfor i in a b; do {SIGN.strip()}; done"],
+                req_commands=["\tfor i in a; do scp $$i b; done"],
             ),
             id="loops under req",
         ),
         *(
             pytest.param(
                 f"req:\n{SIGN}\n\t{line}",
-                Parts(understood=["req:", SIGN], recipe=[f"\t{line}"]),
+                ForeignMakefile(replaced=["req:", SIGN], req_commands=[f"\t{line}"]),
                 id=line,
             )
             for line in (
@@ -182,155 +186,159 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
         ),
         pytest.param(
             f"req:\n{SIGN} & ./upload",
-            Parts(
-                understood=["req:"],
+            ForeignMakefile(
+                replaced=["req:"],
                 problems=[
-                    f"req: `{SIGN.strip()} & ./upload` is neither signing nor a target of its own"
+                    problem_of(
+                        "req",
+                        f"`{SIGN.strip()} & ./upload` is neither signing nor a target of its own",
+                    )
                 ],
             ),
             id="something else beside signing",
         ),
         pytest.param(
-            "all:\n\t./y", Parts(understood=["all:"], recipe=["\t./y"]), id="more under all"
+            "all:\n\t./y",
+            ForeignMakefile(replaced=["all:"], req_commands=["\t./y"]),
+            id="more under all",
         ),
         pytest.param(
             "req:\n\techo x > y",
-            Parts(understood=["req:"], recipe=["\techo x > y"]),
+            ForeignMakefile(replaced=["req:"], req_commands=["\techo x > y"]),
             id="a file is written",
         ),
         pytest.param(
             "req:\n\techo x >/dev/null 2>y >&2",
-            Parts(understood=["req:", "\techo x >/dev/null 2>y >&2"]),
+            ForeignMakefile(replaced=["req:", "\techo x >/dev/null 2>y >&2"]),
             id="nothing is written",
         ),
         pytest.param(
             f"x:\n\t./y  \\\n\tz\n{SIGN}",
-            Parts(
-                understood=["x:", SIGN],
+            ForeignMakefile(
+                replaced=["x:", SIGN],
                 targets=["x"],
-                problems=["x: `./y z` is neither signing nor a target of its own"],
+                problems=[problem_of("x", "`./y z` is neither signing nor a target of its own")],
             ),
             id="signing and something else",
         ),
         pytest.param(
             "clean x:\n\t./y\ngoals: ; ./z",
-            Parts(
-                understood=["clean x:", "goals: ; ./z"],
+            ForeignMakefile(
+                replaced=["clean x:", "goals: ; ./z"],
                 targets=["x"],
                 problems=[
-                    "clean x: `./y` is neither signing nor a target of its own",
-                    "goals: `./z` is neither signing nor a target of its own",
+                    problem_of("clean x", "`./y` is neither signing nor a target of its own"),
+                    problem_of("goals", "`./z` is neither signing nor a target of its own"),
                 ],
             ),
             id="something else under names of ours",
         ),
         pytest.param(
             f"req:\n\t./y && {SIGN.strip()}",
-            Parts(
-                understood=["req:"],
+            ForeignMakefile(
+                replaced=["req:"],
                 problems=[
-                    f"req: `./y && {SIGN.strip()}` is neither signing nor a target of its own"
+                    problem_of(
+                        "req", f"`./y && {SIGN.strip()}` is neither signing nor a target of its own"
+                    )
                 ],
             ),
             id="signing that hangs on something else",
         ),
         pytest.param(
             f"ifdef A\n{SIGN}\nendif",
-            Parts(
-                understood=["ifdef A", SIGN, "endif"],
-                problems=[f"ifdef A: `{SIGN.strip()}` is neither signing nor a target of its own"],
+            ForeignMakefile(
+                replaced=["ifdef A", SIGN, "endif"],
+                problems=[
+                    problem_of(
+                        "ifdef A", f"`{SIGN.strip()}` is neither signing nor a target of its own"
+                    )
+                ],
             ),
             id="signing on a condition",
         ),
         pytest.param(
-            "include x.mk", Parts(own=[Block("other", ("include x.mk",))]), id="an include"
+            "include x.mk",
+            ForeignMakefile(kept=[Block("other", ("include x.mk",))]),
+            id="an include",
         ),
         pytest.param(
-            "A = 1\n# b", Parts(understood=["A = 1", "# b"]), id="a variable that nothing reads"
+            "A = 1\n# b",
+            ForeignMakefile(replaced=["A = 1", "# b"]),
+            id="a variable that nothing reads",
         ),
     ],
 )
 def test_what_only_signs_is_understood_and_the_rest_stays_the_team_s_own(
-    text: str, found: Parts
+    text: str, found: ForeignMakefile
 ) -> None:
-    assert parts(text, OURS) == found
+    assert take_apart(text, OURS) == found
 
 
 def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> None:
     text = (
         "A = $(B)\nB = 1\nC = 1\nCFSSL = x\n\n# why\n# so\nx: z\n\t./y $(A) $(CFSSL)\n\n# no\nD = 1"
     )
-    found = parts(text, OURS)
-    assert found.own == [
+    found = take_apart(text, OURS)
+    assert found.kept == [
         Block("variable", ("A = $(B)",), ("A",)),
         Block("variable", ("B = 1",), ("B",)),
         Block("rule", ("# why", "# so", "x: z", "\t./y $(A) $(CFSSL)"), ("x",), ("z",)),
     ]
-    assert found.understood == ["C = 1", "CFSSL = x", "", "# why", "# so", "", "# no", "D = 1"]
+    assert found.replaced == ["C = 1", "CFSSL = x", "", "# why", "# so", "", "# no", "D = 1"]
     assert found.problems == []
 
 
 @pytest.mark.parametrize(
-    ("text", "known"),
+    "text",
     [
-        ("A = x # y\nB = $(A) ${A}$A", {"A": "x", "B": "$(A) ${A}$A"}),
-        ("A = x\nB := $(A) $(C) $$A\nA = y", {"A": "y", "B": "x $(C) $$A"}),
-        (
-            "A ?= x\nA ?= y\nA += \\\n  z\nB += w\nexport C ::= $(A)",
-            {"A": "x z", "B": "w", "C": "x z"},
-        ),
-        ("A = x\nA != date\nifdef D\nA = y\nendif\na: B = x", {}),
+        "A = mkdir # y\nB = $(A) \\\n  -p",
+        "A ?= mkdir\nA ?= echo\nB := ${A}",
+        "export B ::= mkdir",
+        "B = echo\nB += mkdir",
     ],
 )
-def test_what_a_makefile_s_variables_stand_for(text: str, known: dict[str, str]) -> None:
-    assert values(blocks(text)) == known
+def test_a_variable_that_only_helps_is_replaced_whatever_its_value(text: str) -> None:
+    assert take_apart(f"{text}\nreq:\n\t$(B) certs\n{SIGN}", OURS).req_commands == []
 
 
-def test_variables_are_put_in_where_they_are_named_and_an_endless_one_ends() -> None:
-    known = {"A": "x $(B)", "B": "y", "C": "$(C)", "D": "$(E)", "E": "$(D)"}
-    assert expanded("$(A) ${A} $B $$A $$(A) $(N) $(A:x=y) $@ $(C) $(D)", known) == (
-        "x y x y y $$A $$(A) $(N) $(A:x=y) $@ $(C) $(D)"
-    )
-
-
-def test_variables_that_multiply_are_put_in_so_far_and_no_farther() -> None:
-    known = {f"V{number}": f"$(V{number + 1})" * 2 for number in range(40)} | {"V40": "x"}
-    text = expanded("$(V0) $(V40)", known)
-    assert 1000 < len(text) < 10 * MOST
-    assert text.startswith("xx")
-    assert text.endswith(" $(V40)")
-    chain = {f"V{number}": f"$(V{number + 1})" for number in range(5000)}
-    assert expanded("$(V0)", chain).startswith("$(V")
-    doubled = "".join("A := $(A)$(A)\n" for _ in range(60))
-    assert 1000 < len(values(blocks(f"A := x\n{doubled}"))["A"]) < 10 * MOST
+@pytest.mark.parametrize(
+    "text",
+    ["", "B != echo mkdir", "ifdef D\nB = mkdir\nendif", "a: B = mkdir", "B = mkdir\nB = ./x"],
+)
+def test_a_variable_that_may_hold_anything_else_stays(text: str) -> None:
+    assert take_apart(f"{text}\nreq:\n\t$(B) certs\n{SIGN}", OURS).req_commands == ["\t$(B) certs"]
 
 
 def test_a_command_in_a_variable_signs_as_one_that_is_written_out() -> None:
     held = SIGN.replace("cfssl gencert", "$(GEN)")
     assert held != SIGN
-    found = parts(f"GEN = cfssl gencert\nreq:\n{held}", OURS)
-    assert found == Parts(understood=["GEN = cfssl gencert", "req:", held])
-    found = parts(f"GEN = cfssl gencert\nx:\n\t./y\n{held}", OURS)
-    assert found.problems == ["x: `./y` is neither signing nor a target of its own"]
-    found = parts(f"GEN = cfssl gencert\nifdef A\n{held}\nendif", OURS)
-    assert found.problems == [
+    found = take_apart(f"GEN = cfssl gencert\nreq:\n{held}", OURS)
+    assert found == ForeignMakefile(replaced=["GEN = cfssl gencert", "req:", held])
+    found = take_apart(f"GEN = cfssl gencert\nx:\n\t./y\n{held}", OURS)
+    assert list(map(str, found.problems)) == ["x: `./y` is neither signing nor a target of its own"]
+    found = take_apart(f"GEN = cfssl gencert\nifdef A\n{held}\nendif", OURS)
+    assert list(map(str, found.problems)) == [
         f"ifdef A: `{held.strip()}` is neither signing nor a target of its own"
     ]
 
 
 def test_a_variable_of_ours_that_own_parts_read_is_told_and_one_under_req_stays() -> None:
-    found = parts("goals = x\nreq-a = y\nx:\n\t./y $(goals) $(req-a)", OURS)
-    assert found.problems == [
+    found = take_apart("goals = x\nreq-a = y\nx:\n\t./y $(goals) $(req-a)", OURS)
+    assert list(map(str, found.problems)) == [
         "`goals` is a variable of ours too",
         "`req-a` is a variable of ours too",
     ]
-    found = parts("A = x\nreq:\n\t./y $(A)", OURS)
-    assert (found.own, found.recipe) == ([Block("variable", ("A = x",), ("A",))], ["\t./y $(A)"])
+    found = take_apart("A = x\nreq:\n\t./y $(A)", OURS)
+    assert (found.kept, found.req_commands) == (
+        [Block("variable", ("A = x",), ("A",))],
+        ["\t./y $(A)"],
+    )
 
 
 def test_a_target_of_ours_that_needs_one_of_the_team_s_keeps_that_alone() -> None:
-    found = parts("all req: req x z w\nx w:\n\t./y\nx: z\nz:", OURS)
-    assert found.own == [
+    found = take_apart("all req: req x z w\nx w:\n\t./y\nx: z\nz:", OURS)
+    assert found.kept == [
         Block("rule", ("all req: x w",), ("all", "req"), ("x", "w")),
         Block("rule", ("x w:", "\t./y"), ("x", "w")),
     ]
@@ -339,10 +347,10 @@ def test_a_target_of_ours_that_needs_one_of_the_team_s_keeps_that_alone() -> Non
 
 def test_of_lines_that_were_understood_earlier_no_other_counts() -> None:
     signs = SIGN.replace(" |", " \\\n\t  |")
-    known = parts(f"req:\n{signs}", OURS).understood
+    known = take_apart(f"req:\n{signs}", OURS).replaced
     late = signs.replace("/x", "/late")
-    found = parts(f"req:\n{signs}\n{late}", OURS, known)
-    assert (found.understood, found.recipe, found.problems) == (
+    found = take_apart(f"req:\n{signs}\n{late}", OURS, known)
+    assert (found.replaced, found.req_commands, found.problems) == (
         ["req:", *signs.split("\n")],
         [late],
         [],

@@ -11,21 +11,24 @@ from conftest import Factory
 from keeping import edit, foreign
 from support import make
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles.gencert import Signing, signings
-from tls_scaffold.makefiles.gnumake import dry_run, targets
+from tls_scaffold.makefiles.componentlines import component_lines
+from tls_scaffold.makefiles.gencert import Signing, signings_in_shell
+from tls_scaffold.makefiles.gnumake import dry_run
 from tls_scaffold.makefiles.makefile import (
     Survey,
     Unread,
-    _own_lines,
-    asks_for_all,
-    of_goal,
-    of_lines,
-    read,
-    renews,
-    survey,
-    wanted,
+    _script_lines,
+    survey_goal,
+    survey_req,
+    survey_targets,
 )
-from tls_scaffold.makefiles.shell import uncommented, unquoted
+from tls_scaffold.makefiles.maketargets import targets_of_makefile
+from tls_scaffold.makefiles.ourmakefile import (
+    asks_for_all_by_req,
+    includes_our_rules,
+    signings_of_lines,
+)
+from tls_scaffold.makefiles.shell import without_comment, without_quoted
 
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
 QUOTED = LEAF.replace("certs/ca.pem", "'certs/ca.pem'").replace(
@@ -35,6 +38,10 @@ PLAIN = Signing(
     "x", "req", "config/x.json", "certs/x"
 )  # the CA and the configuration of LEAF are the usual ones
 JSON = "| cfssljson -bare certs/x"
+
+
+def read(folder: Path) -> tuple[Signing, ...]:
+    return survey_req(folder).signings
 
 
 @pytest.mark.needs("make")
@@ -53,10 +60,10 @@ def test_what_is_asked_for_does_not_depend_on_what_is_there(
     signed: Factory, folder: Factory, goal: str
 ) -> None:
     path, unsigned = signed(name="signed"), folder(name="unsigned")
-    assert of_goal(path, goal).signings == of_goal(unsigned, goal).signings != ()
+    assert survey_goal(path, goal).signings == survey_goal(unsigned, goal).signings != ()
     (path / "certs").rename(path / "kept")
     (path / "certs").symlink_to("kept")
-    assert of_goal(path, goal).signings == of_goal(unsigned, goal).signings
+    assert survey_goal(path, goal).signings == survey_goal(unsigned, goal).signings
 
 
 @pytest.mark.needs("make")
@@ -103,32 +110,50 @@ def test_a_component_is_called_as_its_target_is(folder: Factory) -> None:
         (f"@cfssl gencert {LEAF} config/x.json {JSON}", {}),
         (f"-cfssl gencert {LEAF} config/x.json {JSON}", {}),
         (
-            f"@env PATH=/go/bin:$PATH cfssl gencert {LEAF} config/x.json | env PATH=/go/bin cfssljson -bare certs/x",
+            (
+                f"@env PATH=/go/bin:$PATH cfssl gencert {LEAF} config/x.json | env PATH=/go/bin "
+                "cfssljson -bare certs/x"
+            ),
             {},
         ),
         (
-            f"X=1 B=2 /usr/bin/cfssl gencert {LEAF} config/x.json | ./bin/cfssl-json --bare=true certs/x",
+            (
+                f"X=1 B=2 /usr/bin/cfssl gencert {LEAF} config/x.json | ./bin/cfssl-json "
+                "--bare=true certs/x"
+            ),
             {},
         ),
         (
-            f"$HOME/go/bin/cfssl gencert {LEAF} config/x.json | $HOME/go/bin/cfssljson -bare certs/x",
+            (
+                f"$HOME/go/bin/cfssl gencert {LEAF} config/x.json | $HOME/go/bin/cfssljson -bare "
+                "certs/x"
+            ),
             {},
         ),
         (f"cfssl gencert {LEAF.replace(' -', ' --')} config/x.json {JSON}", {}),
         (
-            f"cfssl gencert {LEAF.replace(' certs', '=certs').replace(' config', '=config')} config/x.json {JSON}",
+            (
+                f"cfssl gencert {LEAF.replace(' certs', '=certs').replace(' config', '=config')} "
+                f"config/x.json {JSON}"
+            ),
             {},
         ),
         (f"cfssl gencert {QUOTED} config/x.json {JSON}", {}),
         (f"cfssl gencert \\\n\t  {LEAF} \\\n\t  config/x.json {JSON}", {}),
         (
-            f"mkdir -p certs && cfssl gencert {LEAF} config/x.json {JSON}; chmod 600 certs/x-key.pem",
+            (
+                f"mkdir -p certs && cfssl gencert {LEAF} config/x.json {JSON}; chmod 600 "
+                "certs/x-key.pem"
+            ),
             {},
         ),
         (f"cfssl gencert {LEAF} config/x.json 2>/dev/null {JSON} 2>&1", {}),
         (f"cfssl gencert -loglevel 2 {LEAF} config/x.json {JSON}", {}),
         (
-            f"cd sub && cfssl gencert {LEAF.replace(' c', ' ../c')} ../config/x.json | cfssljson -bare ../certs/x",
+            (
+                f"cd sub && cfssl gencert {LEAF.replace(' c', ' ../c')} ../config/x.json | "
+                "cfssljson -bare ../certs/x"
+            ),
             {},
         ),
         (f"cfssl gencert {LEAF} ./config/x.json | cfssljson -bare ./certs/x", {}),
@@ -167,12 +192,15 @@ def test_gencert_is_read_in_every_spelling_of_the_field(
     line: str, expected: dict[str, object]
 ) -> None:
     fields = {**PLAIN.__dict__, **expected}
-    assert signings(line, "req") == ((Signing(**fields),), ())
+    assert signings_in_shell(line, "req") == ((Signing(**fields),), ())
 
 
 def test_several_commands_on_a_line_are_several_signings() -> None:
-    line = f"cfssl gencert -initca ca.json | cfssljson -bare certs/ca && cfssl gencert {LEAF} config/x.json {JSON}"
-    found, unread = signings(f"echo first\n{line}\n", "all")
+    line = (
+        f"cfssl gencert -initca ca.json | cfssljson -bare certs/ca && cfssl gencert {LEAF} "
+        f"config/x.json {JSON}"
+    )
+    found, unread = signings_in_shell(f"echo first\n{line}\n", "all")
     assert [(each.name, each.makes_ca, each.target) for each in found] == [
         ("ca", True, "all"),
         ("x", False, "all"),
@@ -185,7 +213,10 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
     [
         ("for i in a b; do cfssl gencert $i.json | cfssljson -bare $i; done", ["a", "b"]),
         (
-            "set -e; for i in a ; do echo $i && cfssl gencert ${i}.json | cfssljson -bare $i || exit 1; done",
+            (
+                "set -e; for i in a ; do echo $i && cfssl gencert ${i}.json | cfssljson -bare $i "
+                "|| exit 1; done"
+            ),
             ["a"],
         ),
         (
@@ -193,11 +224,17 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
             ["peer-a", "peer-b"],
         ),
         (
-            'for i in a b; do cfssl gencert "$i.json" | cfssljson -bare "$i" && awk \'{print $i}\' x; done',
+            (
+                'for i in a b; do cfssl gencert "$i.json" | cfssljson -bare "$i" && awk \'{print '
+                "$i}' x; done"
+            ),
             ["a", "b"],
         ),
         (
-            "for i in a; do true; done; for j in b; do cfssl gencert a.json | cfssljson -bare $j; done",
+            (
+                "for i in a; do true; done; for j in b; do cfssl gencert a.json | cfssljson -bare "
+                "$j; done"
+            ),
             ["b"],
         ),
         (
@@ -208,7 +245,7 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
     ],
 )
 def test_a_loop_over_words_that_stand_there_signs_for_each(line: str, names: list[str]) -> None:
-    found, unread = signings(line, "req")
+    found, unread = signings_in_shell(line, "req")
     assert ([each.name for each in found], unread) == (names, ())
 
 
@@ -260,7 +297,7 @@ def test_a_loop_over_words_that_stand_there_signs_for_each(line: str, names: lis
     ],
 )
 def test_what_is_not_understood_is_handed_back(line: str) -> None:
-    assert signings(line, "req") == ((), (line,))
+    assert signings_in_shell(line, "req") == ((), (line,))
 
 
 @given(
@@ -271,7 +308,7 @@ def test_what_is_not_understood_is_handed_back(line: str) -> None:
     )
 )
 def test_no_line_ends_in_a_traceback(words: list[str]) -> None:
-    found, unread = signings(" ".join(words), "req")
+    found, unread = signings_in_shell(" ".join(words), "req")
     assert all(isinstance(signing, Signing) for signing in found)
     assert all("gencert" in line for line in unread)
 
@@ -296,7 +333,7 @@ def test_a_folder_made_by_hand_is_read_through_req_or_every_target_that_there_is
         ("admin", "admin-csr.json"),
         ("etcd", "etcd-csr.json"),
     ]
-    assert set(targets(path)) == {
+    assert set(targets_of_makefile(path)) == {
         "certs",
         "clean",
         "certs/ca.pem",
@@ -351,8 +388,8 @@ def test_every_target_counts_where_others_may_sign(
     folder: Factory, more: str, all_of_it: bool
 ) -> None:
     text = (folder() / "Makefile").read_text()
-    assert asks_for_all(text + more) is all_of_it
-    assert not asks_for_all(more)
+    assert asks_for_all_by_req(text + more) is all_of_it
+    assert not asks_for_all_by_req(more)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +401,7 @@ def test_every_target_counts_where_others_may_sign(
     ],
 )
 def test_ours_is_known_by_the_rules_that_it_includes(text: str, there: bool) -> None:
-    assert renews(text) is there
+    assert includes_our_rules(text) is there
 
 
 @pytest.mark.needs("make")
@@ -375,7 +412,7 @@ def test_a_survey_says_what_each_target_makes_and_what_was_not_understood(tmp_pa
         "\nclean:",
         "\nodd:\n\tcfssl gencert x.json\n\tcfssl  gencert y.json\n\nclean:",
     )
-    found = survey(path)
+    found = survey_targets(path)
     assert found.unread == (
         Unread("cfssl gencert x.json", "odd"),
         Unread("cfssl gencert y.json", "odd"),
@@ -451,7 +488,7 @@ def test_a_pattern_that_makes_nothing_of_files_is_no_target(tmp_path: Path) -> N
     (tmp_path / "Makefile").write_text(
         "all: a.pem\n%.pem:\n\ttouch $@\nb/%: c/%/%\n\ttouch $@\nx:\n\techo \\", "utf-8"
     )
-    assert set(targets(tmp_path)) == {"all", "x"}
+    assert set(targets_of_makefile(tmp_path)) == {"all", "x"}
 
 
 @pytest.mark.needs("make")
@@ -474,7 +511,7 @@ def test_what_targets_need_of_a_pattern_is_what_it_makes_else_what_there_are_fil
         (tmp_path / f"config/req-{name}.json").touch()
     rules = "certs/%.pem: config/req-%.json certs/ca.pem\n\ttouch $@\ncerts/ca.pem:\n\ttouch $@\n"
     (tmp_path / "Makefile").write_text(f"{needs}\n{rules}", "utf-8")
-    assert set(targets(tmp_path)) == found | {"certs/ca.pem"}
+    assert set(targets_of_makefile(tmp_path)) == found | {"certs/ca.pem"}
 
 
 @pytest.mark.parametrize(
@@ -489,17 +526,17 @@ def test_what_targets_need_of_a_pattern_is_what_it_makes_else_what_there_are_fil
     ],
 )
 def test_a_comment_begins_where_no_quote_holds_it(line: str, plain: str, outside: str) -> None:
-    assert uncommented(line) == plain
-    assert unquoted(line) == outside
+    assert without_comment(line) == plain
+    assert without_quoted(line) == outside
 
 
 def test_a_line_that_speaks_of_signing_behind_a_quoted_hash_signs() -> None:
-    found, unread = signings(
+    found, unread = signings_in_shell(
         f'echo "# signing" && cfssl gencert {LEAF} config/x.json {JSON}', "req"
     )
     assert ([each.name for each in found], unread) == (["x"], ())
-    assert signings("echo gencert", "req") == ((), ("echo gencert",))
-    assert signings(f"true # cfssl gencert {LEAF} config/x.json {JSON}", "req") == ((), ())
+    assert signings_in_shell("echo gencert", "req") == ((), ("echo gencert",))
+    assert signings_in_shell(f"true # cfssl gencert {LEAF} config/x.json {JSON}", "req") == ((), ())
 
 
 def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> None:
@@ -509,22 +546,22 @@ def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> 
         "sh sign.sh ca && cp certs/ca.pem public.pem",
     )
     for words in (told, verb, "sh sign.sh need certs.pem", "sh sign.sh renew; cat certs/x.pem"):
-        assert _own_lines(words) == ([], []), words
+        assert _script_lines(words) == ([], []), words
         more = f"{words} | sh sign.sh again certs/x.pem config/x.json; true"
-        assert _own_lines(more) == ([Signing("x", "", "config/x.json", "certs/x")], [])
-    assert _own_lines("sh sign.sh ca.pem") == ([], ["sh sign.sh ca.pem"])
+        assert _script_lines(more) == ([Signing("x", "", "config/x.json", "certs/x")], [])
+    assert _script_lines("sh sign.sh ca.pem") == ([], ["sh sign.sh ca.pem"])
     assert len(read(path)) == 2
     for script in ("./sign.sh", "sh ./sign.sh", "X=1 sh sign.sh"):
-        assert _own_lines(f"{script} changed certs/x.pem -profile client config/x.json # x") == (
+        assert _script_lines(f"{script} changed certs/x.pem -profile client config/x.json # x") == (
             [Signing("x", "", "config/x.json", "certs/x", "client")],
             [],
         )
-    assert _own_lines("time sh sign.sh again certs/x.pem config/x.json") == (
+    assert _script_lines("time sh sign.sh again certs/x.pem config/x.json") == (
         [],
         ["time sh sign.sh again certs/x.pem config/x.json"],
     )
     for pair in ("certs/$n.pem config/x.json", "certs/x.pem config/`y`.json"):
-        assert _own_lines(f"n=x; sh sign.sh again {pair}") == (
+        assert _script_lines(f"n=x; sh sign.sh again {pair}") == (
             [],
             [f"n=x; sh sign.sh again {pair}"],
         )
@@ -544,10 +581,11 @@ FLAGS: dict[str, dict[str, Any]] = {
 def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
     request = Signing("x", "", "config/x.json", "certs/x")
     asked = replace(request, **FLAGS[words], flags=tuple(shlex.split(words)))
-    (found,), unread = _own_lines(
+    (found,), unread = _script_lines(
         f"sh sign.sh again certs/x.pem {words} config/x.json".replace("  ", " ")
     )
-    (line,) = of_lines(f"req-x certs/x.pem: config/x.json ; $(sign) {words} $<".replace("  ", " "))
+    text = f"req-x certs/x.pem: config/x.json ; $(sign) {words} $<".replace("  ", " ")
+    (line,) = signings_of_lines(component_lines(text))
     assert (found, found.flags, unread) == (asked, asked.flags, [])
     assert (line, line.flags) == (replace(asked, target="req-x"), asked.flags)
 
@@ -556,17 +594,7 @@ def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
     "recipe", ["$(sign) -cn $(CN) $<", "$(sign) -cn 'x $<", "$(sign) $< # x", "cp x y", "$(sign)"]
 )
 def test_a_line_that_only_make_can_tell_is_not_told_without_it(recipe: str) -> None:
-    assert of_lines(f"req-x certs/x.pem: config/x.json ; {recipe}") == ()
-
-
-@pytest.mark.needs("make")
-@pytest.mark.parametrize("name", ["patterns", "2015"])
-def test_a_makefile_of_another_name_is_read_as_the_usual_one_is(tmp_path: Path, name: str) -> None:
-    path = foreign(name, tmp_path)
-    before = wanted(path)
-    (path / "Makefile").rename(path / "other.mk")
-    assert wanted(path, "other.mk") == before
-    assert read(path, "other.mk") == before.signings != ()
+    assert signings_of_lines(component_lines(f"req-x certs/x.pem: config/x.json ; {recipe}")) == ()
 
 
 def own(folder: Path, *lines: str) -> Path:
@@ -601,7 +629,7 @@ def own(folder: Path, *lines: str) -> Path:
 def test_our_own_lines_are_read_after_somebody_has_edited_them(
     tmp_path: Path, line: str, expected: Signing
 ) -> None:
-    assert wanted(own(tmp_path, line)) == Survey((expected,), ())
+    assert survey_req(own(tmp_path, line)) == Survey((expected,), ())
 
 
 @pytest.mark.needs("make")
@@ -624,7 +652,7 @@ def test_a_line_of_ours_that_can_not_be_told_any_more_is_handed_back(
     tmp_path: Path, line: str
 ) -> None:
     written = line.replace("$", "$$")
-    assert wanted(own(tmp_path, f"{written}  ", "sh sign.sh again z.pem r.json")) == Survey(
+    assert survey_req(own(tmp_path, f"{written}  ", "sh sign.sh again z.pem r.json")) == Survey(
         (Signing("z", "req-z", "r.json", "z"),), (Unread(line),)
     )
 
@@ -638,7 +666,7 @@ def test_lines_that_only_speak_of_the_script_or_of_certificates_sign_nothing(
         "for each in a.pem; do cat $$each; done",
         "./publish b.pem",
     )
-    assert wanted(own(tmp_path, *lines)) == Survey(())
+    assert survey_req(own(tmp_path, *lines)) == Survey(())
 
 
 @pytest.mark.needs("make")
@@ -673,7 +701,7 @@ def test_what_a_make_in_another_folder_signs_lies_below_that(tmp_path: Path) -> 
     (tmp_path / "a b/c").mkdir(parents=True)
     for path, text in texts.items():
         (tmp_path / path).write_text(text, encoding="utf-8")
-    found = wanted(tmp_path)
+    found = survey_req(tmp_path)
     assert [each.output for each in found.signings] == ["a b/x", "a b/d/w", "a b/y", "certs/z"]
     assert [each.request for each in found.signings] == [
         "a b/x.json",
@@ -683,7 +711,7 @@ def test_what_a_make_in_another_folder_signs_lies_below_that(tmp_path: Path) -> 
     ]
     assert found.unread == (Unread("cd 'a b/c' && sh sign.sh again v.pem v.json"),)
     (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
-    assert wanted(tmp_path / "linked") == found
+    assert survey_req(tmp_path / "linked") == found
 
 
 @pytest.mark.needs("make")
@@ -764,7 +792,7 @@ def test_of_our_own_makefile_a_survey_asks_no_component_by_itself(folder: Factor
     )
     (path / "docs").mkdir()
     (path / "docs/Makefile").write_text("all: ; true\n")
-    found = survey(path)
+    found = survey_targets(path)
     assert [each.output for each in found.signings] == [
         "x",
         *(f"certs/{name}" for name in ("etcd1", "proxy1", "a", "b")),

@@ -88,7 +88,7 @@ def by_python(folder: Path, output: str) -> tuple[str, str] | None:
     try:
         check_folder(folder)
     except ScaffoldError as error:
-        return said(error.problems[0], folder)
+        return said(str(error.problems[0]), folder)
     problems = list(OutputDirectory(folder, output).problems(output))
     return said(problems[0], folder) if problems else None
 

@@ -130,13 +130,13 @@ def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:
         User("admin", "root"),
     )
 
-    assert rbac.problems(inventory) == [
+    assert list(map(str, rbac.problems(inventory))) == [
         "users[0].role: `calicoo` is not a preset; did you mean `calico`?",
         "users[1].role: `root` is etcd's own administrator and may do everything: leave this out",
         "users[2].permissions[1]: `/x/` is granted twice",
         "users[4].cn: `tls-scaffold-enable-1` begins like the users that rbac.sh deletes (`tls-scaffold-enable-…`)",
     ]
-    assert rbac.problems(cluster(User("root", "root", permissions=(READ_X,)))) == [
+    assert list(map(str, rbac.problems(cluster(User("root", "root", permissions=(READ_X,)))))) == [
         "users[0].permissions: `root` is etcd's own administrator and may do everything: leave this out"
     ]
 
@@ -145,10 +145,10 @@ def test_a_user_that_holds_the_role_root_by_its_name_needs_no_permissions() -> N
     given = cluster(User("root", "admin", permissions=(READ_X,)))
     other = cluster(User("root", "admin", role="calico", permissions=(READ_X,)))
 
-    assert rbac.problems(given) == [
+    assert list(map(str, rbac.problems(given))) == [
         "users[0].permissions: etcd's user `admin` gets the role root, which may do everything: leave this out"
     ]
-    assert rbac.problems(other) == []
+    assert list(map(str, rbac.problems(other))) == []
 
 
 def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:

@@ -145,9 +145,9 @@ def test_every_fault_of_a_request_is_told_at_once_with_its_place() -> None:
     [
         (
             '{"CN": "a",\n  "hosts": [}',
-            "`x.json` is not JSON\n  x.json: line 2, column 13: Expecting value",
+            "`x.json` is not JSON\n  x.json:2:13: Expecting value",
         ),
-        ("", "`x.json` is not JSON\n  x.json: line 1, column 1: Expecting value"),
+        ("", "`x.json` is not JSON\n  x.json:1:1: Expecting value"),
         ("[1]", "`x.json` holds no object {…}\n  x.json: it begins with `[1]`"),
         ("[" * 100_000, "`x.json` is not JSON\n  x.json: nested too deeply"),
         ("9" * 5000, "`x.json` is not JSON\n  x.json: a number is too long"),
@@ -270,7 +270,7 @@ def test_a_time_that_is_none_counts_as_not_given_for_whoever_reads_on() -> None:
     text = f'{{"signing": {{"default": {{{fields}}}}}}}'
     config, problems = readers.readable_signing_config(text, "x.json")
     assert config.default == Profile(expiry="1h", constraint=Constraint(max_path_length_zero=True))
-    assert problems == (
+    assert tuple(map(str, problems)) == (
         "x.json: signing.default.not_before: `soon` is not a time such as `2027-01-31T00:00:00Z`",
     )
 

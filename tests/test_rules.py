@@ -13,19 +13,22 @@ from tls_scaffold import __version__
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.checks import (
-    KnownRules,
+    authorities,
     certs,
     documents,
     hosts,
+    lifetimes,
     makelines,
     profiles,
-    run,
+    run_rules,
     subjects,
     targets,
+    unknown_rule,
 )
 from tls_scaffold.checks.report import to_json, to_sarif
 from tls_scaffold.checks.rule import Finding, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.listed import Files, Member, User
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles.gencert import Signing
@@ -41,7 +44,9 @@ SIGNED = signer.new_ca(Request(cn="x", ca=Authority("8760h")), BEGIN + timedelta
 CERTIFICATE = certificates.read(SIGNED.certificate, "x.pem")
 CONFIG = "config/ca-config.json"
 LIVED = Entry("l", "user", "certs/l.pem", certificate=CERTIFICATE, key=SIGNED.key)
-NOTHING = Entry("n", "user", "certs/n.pem", absent="certs/n.pem: gone", keyless="no key")
+NOTHING = Entry(
+    "n", "user", "certs/n.pem", absent=Problem(Place("certs/n.pem"), "gone"), keyless="no key"
+)
 AUTHORITY = Entry("ca", "ca", "certs/ca.pem", certificate=CERTIFICATE, key=SIGNED.key)
 
 
@@ -54,7 +59,9 @@ def asked(name: str, kind: str = "user", request: str = "", **fields: Any) -> En
 def look(
     rule: Rule, *entries: Entry, now: datetime = BEGIN, **fields: Any
 ) -> list[tuple[str, str]]:
-    return list(rule.look(view(*entries, now=now, **fields)))
+    """Return where and what a rule finds."""
+    found = rule.look(view(*entries, now=now, **fields))
+    return [(str(each.place), each.message) for each in found]
 
 
 def view(
@@ -91,10 +98,10 @@ def test_a_certificate_lives_from_its_first_second_to_its_last(
 ) -> None:
     entries = (NOTHING, replace(LIVED, path="certs/o.pem", kind=None), LIVED)
     paths = ("certs/o.pem", "certs/l.pem")
-    assert look(certs.Living(), *entries, now=now) == [
+    assert look(certs.expired, *entries, now=now) == [
         (path, told) for path in paths for told in living
     ]
-    assert look(certs.LivingOn(), *entries, now=now) == [
+    assert look(certs.expiring, *entries, now=now) == [
         (path, told) for path in paths for told in living_on
     ]
 
@@ -103,14 +110,14 @@ def test_a_key_that_is_not_its_certificate_s_is_found_behind_what_can_not_be_com
     locked, keyless = replace(LIVED, key=b"ENCRYPTED"), replace(LIVED, key=None)
     wrong = replace(LIVED, path="certs/w.pem", key=b"rubbish")
     found = [("certs/w-key.pem", "it is not the key of `certs/w.pem`")]
-    assert look(certs.FittingKey(), NOTHING, keyless, locked, LIVED, wrong) == found
+    assert look(certs.wrong_key, NOTHING, keyless, locked, LIVED, wrong) == found
 
 
 def test_each_half_of_a_ca_that_is_missing_is_told_in_its_own_words() -> None:
     no_key = replace(AUTHORITY, key=None, keyless="no key")
-    no_certificate = replace(AUTHORITY, certificate=None, absent="no certificate")
-    neither = replace(AUTHORITY, certificate=None, key=None, absent="nothing")
-    assert look(certs.WholeCA(), AUTHORITY, neither, no_key, no_certificate, NOTHING) == [
+    no_certificate = replace(AUTHORITY, certificate=None, absent=Problem(Place(), "no certificate"))
+    neither = replace(AUTHORITY, certificate=None, key=None, absent=Problem(Place(), "nothing"))
+    assert look(authorities.half_ca, AUTHORITY, neither, no_key, no_certificate, NOTHING) == [
         ("certs/ca.pem", "no key"),
     ]
     told = {
@@ -118,19 +125,23 @@ def test_each_half_of_a_ca_that_is_missing_is_told_in_its_own_words() -> None:
         "neither": [("certs/ca.pem", "nothing")],
     }
     assert (
-        look(certs.PresentCA(), AUTHORITY, no_key, no_certificate, NOTHING)
+        look(authorities.missing_ca, AUTHORITY, no_key, no_certificate, NOTHING)
         == told["no_certificate"]
     )
-    assert look(certs.PresentCA(), neither, replace(NOTHING, ca="certs/ca.pem")) == []
-    assert look(certs.PresentCA(), neither, replace(LIVED, ca="certs/ca.pem")) == told["neither"]
-    assert look(certs.PresentCA(), neither, replace(LIVED, ca="other.pem")) == []
+    assert look(authorities.missing_ca, neither, replace(NOTHING, ca="certs/ca.pem")) == []
+    assert (
+        look(authorities.missing_ca, neither, replace(LIVED, ca="certs/ca.pem")) == told["neither"]
+    )
+    assert look(authorities.missing_ca, neither, replace(LIVED, ca="other.pem")) == []
 
 
 def test_users_of_one_cn_are_found_behind_those_of_whom_nothing_is_known() -> None:
     entries = [asked(name) for name in "nmabc"]
     requests = {"a.json": Request(cn="A"), "b.json": Request(cn="A\x1b"), "c.json": Request(cn="A")}
     message = "`certs/c.pem` and `certs/a.pem` both have the CN `A`"
-    assert look(subjects.OwnCN(), NOTHING, *entries, requests=requests) == [("c.json: CN", message)]
+    assert look(subjects.cn_shared, NOTHING, *entries, requests=requests) == [
+        ("c.json: CN", message)
+    ]
 
 
 def test_a_user_may_have_the_cn_of_a_proxy_but_not_of_a_member() -> None:
@@ -144,7 +155,7 @@ def test_a_user_may_have_the_cn_of_a_proxy_but_not_of_a_member() -> None:
     )
     cns = {"m": "M", "p": "P", "a": "P", "b": "M", "c": "", "d": "D"}
     requests = {f"{name}.json": Request(cn=cn) for name, cn in cns.items()}
-    assert look(subjects.NotTheMembersCN(), *entries, requests=requests) == [
+    assert look(subjects.cn_of_members, *entries, requests=requests) == [
         ("b.json: CN", "user `b` has the CN of the members, `M`"),
         ("d.json: CN", "user `d` has the CN of the members, `M`"),
     ]
@@ -154,11 +165,11 @@ def test_hosts_of_the_command_line_are_looked_at_where_they_stand() -> None:
     entry = asked("a", hostname="b c,10.0.0.999,,ok")
     words = "is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
     makefile = "x\n\t-hostname … -bare certs/a"
-    assert look(hosts.WellFormedHosts(), entry, makefile=makefile) == [
+    assert look(hosts.bad_host, entry, makefile=makefile) == [
         ("Makefile:2", f"`b c` {words}"),
         ("Makefile:2", f"`10.0.0.999` {words}"),
     ]
-    assert look(hosts.NoEmptyHost(), entry) == [
+    assert look(hosts.empty_host, entry) == [
         ("Makefile", "the host is empty: cfssl signs an empty DNS name")
     ]
 
@@ -166,7 +177,7 @@ def test_hosts_of_the_command_line_are_looked_at_where_they_stand() -> None:
 def test_a_missing_address_is_found_behind_a_request_that_can_not_be_read() -> None:
     members = tuple(Member(name, (name, "::1"), Files(f"{name}.json")) for name in "ab")
     found = look(
-        hosts.MemberHosts(),
+        hosts.missing_address,
         inventory=Inventory(members=members),
         requests={"b.json": Request(hosts=("0::1",))},
     )
@@ -197,19 +208,19 @@ def test_loopback_is_asked_of_members_alone(
         asked("unread", kind),
         *(asked(name, kind) for name in "ab"),
     )
-    told = look(hosts.Loopback(), *entries, requests=requests, inventory=inventory)
+    told = look(hosts.no_loopback, *entries, requests=requests, inventory=inventory)
     assert told == [(where, NO_LOOPBACK) for where in found]
 
 
 def test_loopback_is_missed_where_the_command_line_has_the_hosts() -> None:
     entry = asked("a", "member", hostname="a")
     requests = {"a.json": Request(cn="etcd", hosts=("localhost",))}
-    found = look(hosts.Loopback(), entry, requests=requests, makefile="certs/a")
+    found = look(hosts.no_loopback, entry, requests=requests, makefile="certs/a")
     assert found == [("Makefile:1", NO_LOOPBACK)]
 
 
 def configured(**usages: tuple[str, ...]) -> dict[str, SigningConfig]:
-    """Return a configuration of profiles with these usages, whose default one lives for two years."""
+    """Return profiles with these usages; the default one lives for two years."""
     named = {
         name: Profile(name, each, "17520h") for name, each in usages.items() if name != "default"
     }
@@ -228,7 +239,7 @@ def test_a_profile_lacks_what_its_component_needs_unless_it_grants_nothing_at_al
     configs = configured(
         any=("any",), default=("client auth",), odd=("sign",), server=("server auth",)
     )
-    assert look(profiles.ServersAndClients(), *entries, configs=configs) == [
+    assert look(profiles.wrong_usages, *entries, configs=configs) == [
         (f"{CONFIG}: signing.default.usages", "`server auth` is missing, which `m` needs"),
         (f"{CONFIG}: signing.profiles.server.usages", "`client auth` is missing, which `u` needs"),
     ]
@@ -242,11 +253,11 @@ def test_unknown_profiles_and_defaults_that_grant_nothing_are_found_where_they_a
     makefile = "certs/a.pem:\n\tcfssl certs/a\ncerts/c:"
     unknown = "`certs/a.pem` asks for the profile `Clent`, which is unknown; did you mean `client`?"
     granting = "is signed with the default profile, which grants no usages"
-    assert look(profiles.KnownProfiles(), *entries, configs=configs, makefile=makefile) == [
+    assert look(profiles.unknown_profile, *entries, configs=configs, makefile=makefile) == [
         ("Makefile:1", unknown),
         ("Makefile:2", unknown),
     ]
-    assert look(profiles.GrantingDefault(), *entries, configs=configs, makefile=makefile) == [
+    assert look(profiles.default_without_usages, *entries, configs=configs, makefile=makefile) == [
         ("Makefile:1", f"`certs/a.pem` {granting}"),
         ("Makefile:2", f"`certs/a.pem` {granting}"),
         ("Makefile:3", f"`certs/c.pem` {granting}"),
@@ -287,7 +298,7 @@ def test_what_would_outlive_its_ca_is_found(
     ]
     configs = configured(client=("client auth",))
     assert (
-        look(profiles.WithinTheCA(), *entries, configs=configs, requests=requests)
+        look(lifetimes.outlives_ca, *entries, configs=configs, requests=requests)
         == expected * found
     )
 
@@ -295,13 +306,13 @@ def test_what_would_outlive_its_ca_is_found(
 def test_a_lifetime_that_is_none_outlives_nothing_and_a_ca_of_a_year_lives_long_enough() -> None:
     configs = {CONFIG: SigningConfig(Profile(expiry="0h"))}
     assert (
-        look(profiles.WithinTheCA(), AUTHORITY, asked("a"), configs=configs, now=END + MONTH) == []
+        look(lifetimes.outlives_ca, AUTHORITY, asked("a"), configs=configs, now=END + MONTH) == []
     )
-    assert look(profiles.LongLivedCA(), AUTHORITY) == []
+    assert look(lifetimes.short_lived_ca, AUTHORITY) == []
 
 
 def test_without_a_configuration_cfssl_s_own_default_is_looked_at() -> None:
-    found = look(profiles.WithinTheCA(), AUTHORITY, asked("a", config=""), now=BEGIN + MONTH)
+    found = look(lifetimes.outlives_ca, AUTHORITY, asked("a", config=""), now=BEGIN + MONTH)
     assert found == [("Makefile: signing.default.expiry", OUTLIVES)]
 
 
@@ -311,7 +322,10 @@ def test_a_cfssl_that_does_not_run_is_held_to_know_every_key(
     (tmp_path / "cfssl").write_text("#!/nowhere\n")
     (tmp_path / "cfssl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert look(documents.KnownKey(), requests={"a.json": Request(key=Key("ed25519", 0))}) == []
+    assert (
+        look(documents.ed25519_unsupported, requests={"a.json": Request(key=Key("ed25519", 0))})
+        == []
+    )
 
 
 def test_nothing_is_said_of_the_default_profile_in_place_of_one_that_can_t_be_read() -> None:
@@ -320,29 +334,32 @@ def test_nothing_is_said_of_the_default_profile_in_place_of_one_that_can_t_be_re
         (f"{CONFIG}: signing.default.usages", "`client auth` is missing, which `a` needs")
     ]
     entry = asked("a", profile="p")
-    assert look(profiles.ServersAndClients(), entry, **fields) == of_default
+    assert look(profiles.wrong_usages, entry, **fields) == of_default
     assert (
         look(
-            profiles.ServersAndClients(),
+            profiles.wrong_usages,
             entry,
-            unfit=((f"{CONFIG}: signing.profiles.p", "x"),),
+            unfit=(Problem(Place(CONFIG, key="signing.profiles.p"), "x"),),
             **fields,
         )
         == []
     )
-    fields["unfit"] = ((f"{CONFIG}: signing.profiles", "x"),)
-    assert look(profiles.ServersAndClients(), asked("a"), **fields) == of_default
+    fields["unfit"] = (Problem(Place(CONFIG, key="signing.profiles"), "x"),)
+    assert look(profiles.wrong_usages, asked("a"), **fields) == of_default
 
 
 def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
-    makefile = "http_proxy = http://x\nhttps_proxy = $(P)\nx:\n\t  go   get y\n\tcfssl | -bare certs/$(n)\nNO = 1"
+    makefile = (
+        "http_proxy = http://x\nhttps_proxy = $(P)\nx:\n\t  go   get y\n"
+        "\tcfssl | -bare certs/$(n)\nNO = 1"
+    )
     nameless = replace(asked(""), path="certs/.pem")
     nameless = replace(nameless, signing=Signing("", "req", "x.json", "certs/"))
-    assert look(makelines.DirectDownloads(), makefile=makefile) == [
+    assert look(makelines.hard_coded_proxy, makefile=makefile) == [
         ("Makefile:1", "http_proxy = http://x")
     ]
-    assert look(makelines.GoInstall(), makefile=makefile) == [("Makefile:4", "go get y")]
-    assert look(makelines.NamedFiles(), nameless, asked("a"), makefile=makefile) == [
+    assert look(makelines.go_get, makefile=makefile) == [("Makefile:4", "go get y")]
+    assert look(makelines.unset_variable, nameless, asked("a"), makefile=makefile) == [
         ("Makefile:5", "writes `certs/.pem`: the variable that is to name it is not set")
     ]
     unread = (
@@ -351,8 +368,11 @@ def test_what_lies_in_the_makefile_is_found_by_its_lines() -> None:
         Unread("sh sign.sh a b.pem c"),
         Unread("echo a: `z gencert`"),
     )
-    makefile = "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n\tsh sign.sh $(A) b.pem c\n\techo a: `z gencert`"
-    assert look(makelines.UnderstoodLines(), unread=unread, makefile=makefile) == [
+    makefile = (
+        "all:\n\tx gencert\n\techo; \\\n\tsh sign.sh $(A) b.pem c\n"
+        "\tsh sign.sh $(A) b.pem c\n\techo a: `z gencert`"
+    )
+    assert look(makelines.not_understood, unread=unread, makefile=makefile) == [
         ("Makefile:2", "all: `x gencert`"),
         ("Makefile", "all: `y gencert`"),
         ("Makefile:5", "sh sign.sh a b.pem c"),
@@ -369,7 +389,7 @@ def test_a_request_is_shared_unless_an_inventory_says_so() -> None:
     )
     inventory = Inventory(members=(), users=(User("u", "u", files=Files(request="s.json")),))
     sharing = "is signed for `a`, `certs/.pem`"
-    rule = targets.RequestsOfTheirOwn()
+    rule = targets.shared_request
     assert look(rule, *entries) == [("s.json", f"{sharing}, `u`")]
     assert look(rule, *entries, inventory=inventory) == [("s.json", sharing)]
 
@@ -378,8 +398,11 @@ def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_tol
     tmp_path: Path,
 ) -> None:
     requests = {"b.json": Request(cn="b", hosts=("",))}
-    odd = view(folder=tmp_path, requests=requests, unfit=(("z", "x"), ("a: y", "z"), ("a: b", "z")))
-    assert [(each.id, each.where) for each in run(odd)] == [
+    unfit = (Place("z"), Place("a", key="y"), Place("a", key="b"))
+    odd = view(
+        folder=tmp_path, requests=requests, unfit=tuple(Problem(place, "x") for place in unfit)
+    )
+    assert [(each.id, each.where) for each in run_rules(odd)] == [
         ("unfit-value", "a: y"),
         ("unfit-value", "a: b"),
         ("empty-host", "b.json: hosts[0]"),
@@ -387,15 +410,15 @@ def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_tol
     ]
     inventory = Inventory(members=(), ignore={"empty-host": "so", "unfit-valu": "so"})
     silent = replace(odd, inventory=inventory)
-    assert [each.id for each in run(silent)] == [
+    assert [each.id for each in run_rules(silent)] == [
         "unfit-value",
         "unfit-value",
         "unknown-rule",
         "unfit-value",
     ]
-    assert list(KnownRules().look(silent)) == [
-        (
-            "tls-scaffold.json: ignore.unfit-valu",
+    assert list(unknown_rule.look(silent)) == [
+        Problem(
+            Place("tls-scaffold.json", key="ignore.unfit-valu"),
             "there is no rule `unfit-valu`; did you mean `unfit-value`?",
         )
     ]
@@ -403,17 +426,21 @@ def test_rules_that_are_switched_off_are_silent_and_one_that_there_is_not_is_tol
 
 def test_a_value_that_another_rule_speaks_of_is_told_once(tmp_path: Path) -> None:
     request = Request(cn="b", hosts=("",))
-    found = run(
-        view(folder=tmp_path, requests={"b.json": request}, unfit=(("b.json: hosts[0]", "x"),))
+    found = run_rules(
+        view(
+            folder=tmp_path,
+            requests={"b.json": request},
+            unfit=(Problem(Place("b.json", key="hosts[0]"), "x"),),
+        )
     )
     assert [each.id for each in found] == ["empty-host"]
 
 
 FINDINGS = (
-    Finding("expired", "error", "certs/ü.pem", "it ended", "renew"),
-    Finding("go-get", "warning", "Makefile:12", "a\x1bb", "mend"),
-    Finding("unreadable", "error", "\udcff:3:4", "x", "mend"),
-    Finding("bad-host", "error", "b.json: hosts[0]", "x", "mend"),
+    Finding("expired", "error", Place("certs/ü.pem"), "it ended", "renew"),
+    Finding("go-get", "warning", Place("Makefile", 12), "a\x1bb", "mend"),
+    Finding("unreadable", "error", Place("\udcff", 3, 4), "x", "mend"),
+    Finding("bad-host", "error", Place("b.json", key="hosts[0]"), "x", "mend"),
 )
 
 
@@ -439,8 +466,8 @@ def result(
     location: dict[str, Any] = {
         "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}
     }
-    if ": " in finding.where:
-        location["logicalLocations"] = [{"fullyQualifiedName": finding.where.partition(": ")[2]}]
+    if finding.place.key:
+        location["logicalLocations"] = [{"fullyQualifiedName": finding.place.key}]
     return {
         "ruleId": finding.id,
         "level": finding.level,
@@ -451,14 +478,14 @@ def result(
 
 
 def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
-    rules: list[Rule] = [makelines.GoInstall(), certs.Living(), hosts.WellFormedHosts()]
+    rules: list[Rule] = [makelines.go_get, certs.expired, hosts.bad_host]
     found = [FINDINGS[0], FINDINGS[1], FINDINGS[3], replace(FINDINGS[2], id="expired")]
     text = to_sarif(found, rules)
     described = [
         {
             "id": rule.id,
-            "shortDescription": {"text": rule.__doc__},
-            "fullDescription": {"text": f"{rule.__doc__} Otherwise: {rule.pain}"},
+            "shortDescription": {"text": rule.summary},
+            "fullDescription": {"text": f"{rule.summary} Otherwise: {rule.pain}"},
             "help": {"text": rule.fix},
             "defaultConfiguration": {"level": rule.level},
         }
@@ -496,14 +523,14 @@ def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
 
 
 def test_a_rule_tells_nothing_twice_and_explains_itself() -> None:
-    rule = makelines.GoInstall()
+    rule = makelines.go_get
     twice = look(rule, makefile="go get a\ngo get a")
     assert [each.where for each in rule.findings(view(makefile="go get a\ngo get a"))] == [
         where for where, _ in twice
     ]
-    assert list(makelines.UnderstoodLines().findings(view(unread=(Unread("x"), Unread("x"))))) == [
-        Finding("not-understood", "warning", "Makefile", "x", makelines.UnderstoodLines.fix)
+    assert list(makelines.not_understood.findings(view(unread=(Unread("x"), Unread("x"))))) == [
+        Finding("not-understood", "warning", Place("Makefile"), "x", makelines.not_understood.fix)
     ]
     assert rule.explanation() == (
-        f"go-get (warning)\n\n{rule.__doc__}\n\npain: {rule.pain}\nfix: {rule.fix}\n"
+        f"go-get (warning)\n\n{rule.summary}\n\npain: {rule.pain}\nfix: {rule.fix}\n"
     )

@@ -268,7 +268,7 @@ def test_every_silence_of_cfssl_is_refused_at_once_before_anything_is_written(
 @pytest.mark.parametrize(
     ("request_text", "problem"),
     [
-        ('{"CN": }', "config/req-calico.json: line 1, column 8: Expecting value"),
+        ('{"CN": }', "config/req-calico.json:1:8: Expecting value"),
         (None, "config/req-calico.json: there is no such file"),
         (
             "{}",
@@ -691,7 +691,7 @@ def test_whatever_keeps_the_makefile_from_being_read_no_ca_is_made(
 
     path = folder()
     before = contents(path)
-    monkeypatch.setattr(makefile, "wanted", fail)
+    monkeypatch.setattr(makefile, "survey_req", fail)
     with pytest.raises(RuntimeError, match="new thread"):
         sign_command.sign(
             path, [], force=False, threads=1, progress=lambda _: nullcontext(lambda _: None)
@@ -904,7 +904,7 @@ def test_what_is_only_planned_makes_no_key(
         raise AssertionError("a key was made")
 
     path = folder()
-    signings = makefile.read(path)
+    signings = makefile.survey_req(path).signings
     monkeypatch.setattr(signer, "make_key", fail)
 
     planned = rounds.plan_round(path, signings, signings, force=False)

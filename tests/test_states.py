@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from tls_scaffold.cfssl.requests import Authority, Request
+from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.state.entries import Contents, Entry
 from tls_scaffold.state.prometheus import metrics
-from tls_scaffold.state.states import Row, rows
+from tls_scaffold.state.states import Row, status_rows
 
 BEGIN = datetime(2026, 11, 23, 20, 25, tzinfo=timezone.utc)
 END = BEGIN + timedelta(days=365)
@@ -29,7 +30,7 @@ ROW = Row(
 
 
 def row(entry: Entry, now: datetime = NOW) -> Row:
-    (found,) = rows(Contents((entry,)), now, WITHIN)
+    (found,) = status_rows(Contents((entry,)), now, WITHIN)
     return found
 
 
@@ -124,11 +125,11 @@ def test_every_fault_is_a_reason_and_the_worst_is_the_state(
 def test_of_a_certificate_that_is_not_there_its_request_is_shown(
     kind: str | None, request_: Request | None, expected: Row
 ) -> None:
-    assert row(Entry("a", kind, "p", absent="gone", request=request_)) == expected
+    assert row(Entry("a", kind, "p", absent=Problem(Place(), "gone"), request=request_)) == expected
 
 
 def test_what_a_line_may_sign_that_is_not_understood_is_orphaned_as_far_as_is_known() -> None:
-    (found,) = rows(Contents((replace(THERE, kind=None),), (Unread("x"),)), NOW, WITHIN)
+    (found,) = status_rows(Contents((replace(THERE, kind=None),), (Unread("x"),)), NOW, WITHIN)
     assert found.reasons == ("orphaned: no line that is understood asks for it",)
 
 
@@ -140,19 +141,27 @@ def test_trouble_stands_first_and_the_rest_in_the_folder_s_order() -> None:
         replace(THERE, name="y", faults=(("stale", "x"),)),
         replace(THERE, name="x", faults=(("mismatched", "x"),)),
     )
-    assert [each.name for each in rows(Contents(entries), NOW, WITHIN)] == ["x", "y", "z", "b", "a"]
+    assert [each.name for each in status_rows(Contents(entries), NOW, WITHIN)] == [
+        "x",
+        "y",
+        "z",
+        "b",
+        "a",
+    ]
 
 
 def test_metrics_are_ordered_by_file_and_escape_their_labels() -> None:
     gone = replace(ROW, path='d\\"\n\udcff', name="ü", kind=None, not_after=None, state="missing")
     assert metrics([gone, ROW]) == (
-        "# HELP tls_scaffold_certificate_not_after_seconds When the certificate expires, in seconds since 1970.\n"
+        "# HELP tls_scaffold_certificate_not_after_seconds When the certificate expires, in "
+        "seconds since 1970.\n"
         "# TYPE tls_scaffold_certificate_not_after_seconds gauge\n"
         "tls_scaffold_certificate_not_after_seconds"
         '{file="certs/a.pem",name="a",kind="member",cn="etcd"} 1827001500\n'
         "# HELP tls_scaffold_certificate_state 1 for the state that the certificate has.\n"
         "# TYPE tls_scaffold_certificate_state gauge\n"
-        'tls_scaffold_certificate_state{file="certs/a.pem",name="a",kind="member",cn="etcd",state="valid"} 1\n'
+        'tls_scaffold_certificate_state{file="certs/a.pem",name="a",kind="member",cn="etcd",'
+        'state="valid"} 1\n'
         "tls_scaffold_certificate_state"
         '{file="d\\\\\\"\\n\\\\xff",name="ü",kind="",cn="etcd",state="missing"} 1\n'
     )

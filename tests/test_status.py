@@ -1,4 +1,4 @@
-"""`tls-scaffold status`: every state with real certificates, in words, JSON, metrics and a picture."""
+"""`tls-scaffold status`: states of real certificates, in words, JSON, metrics and a picture."""
 
 import json
 import os
@@ -27,8 +27,8 @@ from tls_scaffold.commands.status import Report, status
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import LARGEST_FILE
 from tls_scaffold.state import reading
-from tls_scaffold.state.contents import read
-from tls_scaffold.state.entries import judged
+from tls_scaffold.state.contents import contents_of_folder
+from tls_scaffold.state.entries import with_faults
 
 pytestmark = pytest.mark.needs("make")
 
@@ -52,7 +52,7 @@ def states(folder: Path) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 @pytest.fixture
 def small(folder: Factory) -> Callable[..., Path]:
-    """Return a factory: a folder with one member and the users named, whose certificates fit their requests."""
+    """Return a factory of folders with one member and these users, all of them signed."""
 
     def of(*users: str) -> Path:
         path = folder(*CLUSTER, *(["--users", ",".join(users)] if users else []))
@@ -757,7 +757,8 @@ def test_nothing_is_written_over_a_certificate_a_key_or_a_csr(
     done = invoke("-C", str(folder), "status", option, str(folder / name))
     assert done.exit_code == 2
     assert done.stderr == (
-        f"error: `{folder / name}` is called like a certificate, a key or a CSR: nothing is written there\n"
+        f"error: `{folder / name}` is called like a certificate, a key or a CSR: nothing is "
+        "written there\n"
     )
     assert contents(folder) == before
 
@@ -814,7 +815,7 @@ def test_a_folder_with_nothing_to_look_at_is_refused(tmp_path: Path) -> None:
         "hint: `-C DIR` names another folder, `tls-scaffold new` makes one\n"
     )
     with pytest.raises(ScaffoldError, match="is not a folder"):
-        read(tmp_path / "none", None)
+        contents_of_folder(tmp_path / "none", None)
 
 
 def test_a_makefile_that_make_refuses_is_told_in_make_s_words(small: Callable[..., Path]) -> None:
@@ -870,7 +871,8 @@ def test_an_orphan_of_a_second_ca_of_the_folder_is_signed_by_one_of_its_own(
     assert states(folder)["left"][1][0] == "mismatched: another CA than `certs/ca.pem` signed it"
     with (folder / "Makefile").open("a") as file:
         file.write(
-            "\ncerts/peer-ca.pem:\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/peer-ca\n"
+            "\ncerts/peer-ca.pem:\n\tcfssl gencert -initca config/ca-csr.json | cfssljson "
+            "-bare certs/peer-ca\n"
         )
         line = (
             "cfssl gencert -ca certs/peer-ca.pem -ca-key certs/peer-ca-key.pem config/req-csr.json"
@@ -885,11 +887,11 @@ def test_a_certificate_that_nothing_asks_for_is_judged_once(
 ) -> None:
     folder = small()
     reader = reading.Reader(folder)
-    reader.authority("certs/ca.pem", "", None)
+    reader.entry_of_ca("certs/ca.pem", "", None)
     certs.leaf(folder, "left")
-    counted = Mock(wraps=judged)
-    monkeypatch.setattr(reading, "judged", counted)
-    assert (reader.loose("certs/left.pem", orphan=True).ca, counted.call_count) == (
+    counted = Mock(wraps=with_faults)
+    monkeypatch.setattr(reading, "with_faults", counted)
+    assert (reader.entry_unasked("certs/left.pem", orphan=True).ca, counted.call_count) == (
         "certs/ca.pem",
         1,
     )
@@ -946,7 +948,10 @@ def test_of_a_loop_that_is_not_understood_is_told_where_it_stands(
     loop += " -config config/ca-config.json -profile client config/req-$user.json"
     loop += " | cfssljson -bare certs/$user || exit 1; done"
     assert done.stderr.splitlines() == [
-        f"note: Makefile:6 signs in a way that is not understood, what it asks for is not known here: `{loop}`"
+        (
+            "note: Makefile:6 signs in a way that is not understood, what it asks for is not "
+            f"known here: `{loop}`"
+        )
     ]
     assert states(folder)["alice"] == (
         "orphaned",

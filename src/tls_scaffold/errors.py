@@ -1,22 +1,82 @@
-"""The one family of errors that a user may cause, and how it is told."""
+"""The one family of errors that a user may cause: what is wrong, where, and what to do."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is: a file, with line and column, or with a key such as `hosts[0]`.
+
+    What stands on the command line has a key alone. Lines and columns count from 1; 0 is none.
+    """
+
+    path: str = ""
+    line: int = 0
+    column: int = 0
+    key: str = ""
+
+    def __str__(self) -> str:
+        """Return it as `Makefile:12`, `b.json:3:4`, `b.json: hosts[0]` or `members[1]`."""
+        position = "".join(f":{number}" for number in (self.line, self.column) if number)
+        return ": ".join(part for part in (f"{self.path}{position}", self.key) if part)
+
+    def field(self, name: str) -> "Place":
+        """Return the place of a field of what is here."""
+        return replace(self, key=f"{self.key}.{name}" if self.key else name)
+
+    def item(self, index: int) -> "Place":
+        """Return the place of an item of the list that is here."""
+        return replace(self, key=f"{self.key}[{index}]")
+
+    def is_item_of(self, other: "Place") -> bool:
+        """Tell whether this is an item of the list that is at another place."""
+        return self.path == other.path and self.key.startswith(f"{other.key}[")
+
+    def is_within(self, other: "Place") -> bool:
+        """Tell whether this is a place, or one of a field below it."""
+        is_below = not other.key or f"{self.key}.".startswith(f"{other.key}.")
+        return self.path == other.path and is_below
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, and where; the place is empty where the message says it."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        where = str(self.place)
+        return f"{where}: {self.message}" if where else self.message
+
+
+def problem_of(key: str, message: str) -> Problem:
+    """Return the problem of a value that has a key alone.
+
+    It is an option's, or its file is told elsewhere.
+    """
+    return Problem(Place(key=key), message)
 
 
 class ScaffoldError(Exception):
     """Something a user can mend: a summary, every problem found, and a hint.
 
-    `summary` is one line without a trailing period; each problem is one line that begins with
-    its place (`members[1]: …`); `hint` says what to do. The command line prints it and exits with
-    `exit_code`.
+    `summary` is one line without a trailing period; a problem that is given as text has no place.
+    `hint` says what to do. The command line prints it all and exits with `exit_code`.
     """
 
     exit_code = 1
 
-    def __init__(self, summary: str, problems: Iterable[str] = (), hint: str = "") -> None:
+    def __init__(
+        self, summary: str, problems: Iterable[Problem | str] = (), hint: str = ""
+    ) -> None:
         super().__init__(summary)
         self.summary = summary
-        self.problems = tuple(problems)
+        self.problems = tuple(
+            Problem(Place(), each) if isinstance(each, str) else each for each in problems
+        )
         self.hint = hint
 
     def __str__(self) -> str:
@@ -27,10 +87,12 @@ class ScaffoldError(Exception):
         return "\n".join(lines)
 
     def without(self, path: str) -> str:
-        """Return summary and problems as one line, with the place `path` left out: for where it is told already."""
-        return ": ".join(
-            (self.summary, *(problem.removeprefix(f"{path}: ") for problem in self.problems))
+        """Return summary and problems as one line, without `path`, which is told already."""
+        problems = (
+            replace(each, place=replace(each.place, path="")) if each.place.path == path else each
+            for each in self.problems
         )
+        return ": ".join((self.summary, *map(str, problems)))
 
 
 class UsageError(ScaffoldError):

@@ -17,7 +17,7 @@ from conftest import Factory
 from support import openssl, run
 from tls_scaffold.cli import cli
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import componentedits, foreign, makeblocks, makefile
+from tls_scaffold.makefiles import blocks, componentedits, foreign, makefile
 from tls_scaffold.signing import certificates, keys
 from tls_scaffold.words import canonical_address, canonical_host
 
@@ -250,13 +250,15 @@ MAKE_TEXT = st.lists(
 
 @given(MAKE_TEXT)
 def test_no_makefile_and_no_output_of_make_ends_in_a_traceback(text: str) -> None:
-    assert "\n".join(line for block in makeblocks.blocks(text) for line in block.lines) == text
-    parts = foreign.parts(text, "all: req\nreq:\nca:\n")
+    assert (
+        "\n".join(line for block in blocks.split_into_blocks(text) for line in block.lines) == text
+    )
+    parts = foreign.take_apart(text, "all: req\nreq:\nca:\n")
     assert foreign.transplant(
-        text, "all: req\nreq:\nca:\n", "", set(parts.understood), {}
+        text, "all: req\nreq:\nca:\n", "", set(parts.replaced), {}
     ).startswith("all: req\n")
-    makefile._own_lines(text)
-    assert componentedits.edited(text, (), {}, ()).text == text
+    makefile._script_lines(text)
+    assert componentedits.follow_components(text, (), {}, ()).text == text
 
 
 @given(st.binary(max_size=80), CHANGES)

@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 
 Value = TypeVar("Value")
 INT64 = 2**63
-ITEM = re.compile(r"\[\d+\]$")
 HALF = re.compile("[\ud800-\udfff]")  # of a pair of \\u escapes; no encoding has it
 
 
@@ -23,7 +22,7 @@ class Section:
     """
 
     def __init__(
-        self, values: dict[str, Any], place: str, problems: list[str], *, is_map: bool = False
+        self, values: dict[str, Any], place: Place, problems: list[Problem], *, is_map: bool = False
     ) -> None:
         self._key = str if is_map else str.lower
         self._values = {
@@ -60,7 +59,7 @@ class Section:
         """Return a list of strings."""
         texts = self._items(name, str, "text in quotes")
         for index, text in enumerate(texts):
-            self._check_text(f"{name}[{index}]", text)
+            self._check_text(name, text, index)
         return tuple(texts)
 
     def url(self, name: str) -> str:
@@ -73,26 +72,26 @@ class Section:
         """Return a list of such strings."""
         texts = self.texts(name)
         for index, text in enumerate(texts):
-            self._check_ascii(f"{name}[{index}]", text)
+            self._check_ascii(name, text, index)
         return texts
 
     def section(self, name: str) -> "Section | None":
         """Return an object; None if it is absent, or something else."""
         nothing: dict[str, Any] | None = None
         values = self._checked(name, dict, nothing, "an object {…}")
-        return None if values is None else Section(values, self.where(name), self.problems)
+        return None if values is None else Section(values, self.place.field(name), self.problems)
 
     def map(self, name: str) -> "Section":
         """Return an object whose keys are names of the user's own; an empty one if it is absent."""
         empty: dict[str, Any] = {}
         values = self._checked(name, dict, empty, "an object {…}")
-        return Section(values, self.where(name), self.problems, is_map=True)
+        return Section(values, self.place.field(name), self.problems, is_map=True)
 
     def sections(self, name: str) -> "tuple[Section, ...]":
         """Return a list of objects."""
         items: Iterable[dict[str, Any]] = self._items(name, dict, "an object {…}")
         return tuple(
-            Section(values, f"{self.where(name)}[{index}]", self.problems)
+            Section(values, self.place.field(name).item(index), self.problems)
             for index, values in enumerate(items)
         )
 
@@ -100,14 +99,11 @@ class Section:
         """Tell whether something is said of a field already."""
         return self._key(name) in self._told
 
-    def where(self, name: str) -> str:
-        """Return the place of a field, for a message."""
-        return f"{self.place}{'.' if ': ' in self.place else ': '}{name}"
-
-    def problem(self, name: str, text: str) -> None:
-        """Add a problem of a field, or of an item of one."""
-        self._told.add(self._key(field_of(name)))
-        self.problems.append(f"{self.where(name)}: {text}")
+    def problem(self, name: str, text: str, index: int | None = None) -> None:
+        """Add a problem of a field, or of the item of this index in it."""
+        self._told.add(self._key(name))
+        place = self.place.field(name)
+        self.problems.append(Problem(place if index is None else place.item(index), text))
 
     def refuse(self, names: Iterable[str], reason: str) -> None:
         """Add a problem for each of the fields that is there and not empty."""
@@ -132,13 +128,13 @@ class Section:
             self.problem(name, f"`{shown(value)}` is not {what}")
         return default
 
-    def _check_text(self, name: str, text: str) -> None:
+    def _check_text(self, name: str, text: str, index: int | None = None) -> None:
         if HALF.search(text):
-            self.problem(name, f"`{json.dumps(text)}` holds half of a character")
+            self.problem(name, f"`{json.dumps(text)}` holds half of a character", index)
 
-    def _check_ascii(self, name: str, text: str) -> None:
+    def _check_ascii(self, name: str, text: str, index: int | None = None) -> None:
         if not (text.isascii() or HALF.search(text)):
-            self.problem(name, f"`{text}` is not ASCII")
+            self.problem(name, f"`{text}` is not ASCII", index)
 
     def _items(self, name: str, kind: type[Value], what: str) -> list[Value]:
         nothing: list[Any] = []
@@ -148,13 +144,8 @@ class Section:
         ]
         for index, item in enumerate(items):
             if type(item) is not kind:
-                self.problem(f"{name}[{index}]", f"`{shown(item)}` is not {what}")
+                self.problem(name, f"`{shown(item)}` is not {what}", index)
         return [item for item in items if type(item) is kind]
-
-
-def field_of(place: str) -> str:
-    """Return the place of a list for that of one of its items; any other as it is."""
-    return ITEM.sub("", place)
 
 
 def shown(value: object) -> str:
@@ -163,27 +154,27 @@ def shown(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004 - about half a terminal line
 
 
-def document(text: str, place: str, problems: list[str]) -> Section:
-    """Read a document whose value is an object; `place` is its path, for messages.
+def document(text: str, path: str, problems: list[Problem]) -> Section:
+    """Read a document whose value is an object; `path` is for messages.
 
     Raises ScaffoldError with line and column if it is not JSON or no object.
     """
     if text.startswith("\ufeff"):
-        raise ScaffoldError(
-            f"`{place}` is not JSON",
-            [f"{place}: it begins with a byte order mark, which cfssl refuses"],
-        )
+        raise _no_json(Place(path), "it begins with a byte order mark, which cfssl refuses")
     try:
         values = json.loads(text)
     except RecursionError:
-        raise ScaffoldError(f"`{place}` is not JSON", [f"{place}: nested too deeply"]) from None
+        raise _no_json(Place(path), "nested too deeply") from None
     except json.JSONDecodeError as error:
-        at = f"{place}: line {error.lineno}, column {error.colno}: {error.msg}"
-        raise ScaffoldError(f"`{place}` is not JSON", [at]) from None
+        place = Place(path, error.lineno, error.colno)
+        raise _no_json(place, error.msg) from None
     except ValueError:  # Python reads no number of more than 4,300 digits
-        raise ScaffoldError(f"`{place}` is not JSON", [f"{place}: a number is too long"]) from None
+        raise _no_json(Place(path), "a number is too long") from None
     if not isinstance(values, dict):
-        raise ScaffoldError(
-            f"`{place}` holds no object {{…}}", [f"{place}: it begins with `{shown(values)}`"]
-        )
-    return Section(values, place, problems)
+        problem = Problem(Place(path), f"it begins with `{shown(values)}`")
+        raise ScaffoldError(f"`{path}` holds no object {{…}}", [problem])
+    return Section(values, Place(path), problems)
+
+
+def _no_json(place: Place, message: str) -> ScaffoldError:
+    return ScaffoldError(f"`{place.path}` is not JSON", [Problem(place, message)])

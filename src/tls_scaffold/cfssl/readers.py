@@ -10,7 +10,7 @@ from tls_scaffold.cfssl.gojson import Section
 from tls_scaffold.cfssl.profiles import EARLIEST, Constraint, Profile, SigningConfig, moment
 from tls_scaffold.cfssl.requests import DEFAULT_KEY, NAME_WORDS, Authority, Request
 from tls_scaffold.cfssl.usages import meanings
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.words import ECDSA_SIZES, Key
 
 REQUEST_FIELDS = (
@@ -59,12 +59,12 @@ def request(text: str, place: str) -> Request:
     return _whole(*readable_request(text, place), place)
 
 
-def readable_request(text: str, place: str) -> tuple[Request, tuple[str, ...]]:
+def readable_request(text: str, place: str) -> tuple[Request, tuple[Problem, ...]]:
     """Read what can be read of a request, and say what makes it unfit.
 
     Raises ScaffoldError only if it is no JSON.
     """
-    problems: list[str] = []
+    problems: list[Problem] = []
     section = gojson.document(text, place, problems)
     section.refuse(REFUSED_REQUEST_FIELDS, UNSUPPORTED)
     found = Request(
@@ -107,17 +107,16 @@ def signing_config(text: str, place: str) -> SigningConfig:
     return _whole(*readable_signing_config(text, place), place)
 
 
-def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple[str, ...]]:
+def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple[Problem, ...]]:
     """Read what can be read of a signing configuration, and say what makes it unfit.
 
     Raises ScaffoldError if it is no JSON, or has nothing to do with signing.
     """
-    problems: list[str] = []
+    problems: list[Problem] = []
     section = gojson.document(text, place, problems).section("signing")
     if section is None:
-        raise ScaffoldError(
-            f"`{place}` can't be used", problems or [f"{place}: `signing` is missing"]
-        )
+        missing = Problem(Place(place), "`signing` is missing")
+        raise ScaffoldError(f"`{place}` can't be used", problems or [missing])
     default = section.section("default")
     profiles = section.map("profiles")
     sections = {name: profiles.section(name) for name in profiles.names}
@@ -130,7 +129,7 @@ def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple
     return found, tuple(problems)
 
 
-def _whole(found: Document, problems: tuple[str, ...], place: str) -> Document:
+def _whole(found: Document, problems: tuple[Problem, ...], place: str) -> Document:
     if problems:
         raise ScaffoldError(f"`{place}` can't be used", problems)
     return found

@@ -3,61 +3,76 @@
 from collections.abc import Iterator
 
 from tls_scaffold.checks import (
+    authorities,
     certs,
     documents,
     hosts,
+    lifetimes,
     makelines,
     profiles,
     secrecy,
     subjects,
     targets,
 )
-from tls_scaffold.checks.documents import Fit
+from tls_scaffold.checks.documents import unfit_value
 from tls_scaffold.checks.rule import WARNING, Finding, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.words import meant
 
 
-class KnownRules(Rule):
+@Rule(
+    level=WARNING,
+    pain="a misspelt id switches nothing off",
+    fix=(
+        "write the id as a finding shows it, in brackets; `tls-scaffold check --explain x` lists "
+        "them all"
+    ),
+)
+def unknown_rule(view: View) -> Iterator[Problem]:
     """Every rule that `tls-scaffold.json` switches off is one that there is."""
-
-    id = "unknown-rule"
-    level = WARNING
-    pain = "a misspelt id switches nothing off"
-    fix = "write the id as a finding shows it, in brackets; `tls-scaffold check --explain x` lists them all"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each id in `ignore` that no rule has."""
-        for name in view.inventory.ignore if view.inventory else ():
-            if name not in IDS:
-                yield f"{FILE}: ignore.{name}", f"there is no rule `{name}`{meant(name, IDS)}"
+    for name in view.inventory.ignore if view.inventory else ():
+        if name not in IDS:
+            message = f"there is no rule `{name}`{meant(name, IDS)}"
+            yield Problem(Place(FILE, key=f"ignore.{name}"), message)
 
 
-_MODULES = (documents, hosts, subjects, profiles, targets, makelines, certs, secrecy)
+_MODULES = (
+    documents,
+    hosts,
+    subjects,
+    profiles,
+    lifetimes,
+    targets,
+    makelines,
+    certs,
+    authorities,
+    secrecy,
+)
 RULES: tuple[Rule, ...] = (
-    *(rule() for module in _MODULES for rule in module.RULES),
-    Fit(),
-    KnownRules(),
+    *(rule for module in _MODULES for rule in module.RULES),
+    unfit_value,
+    unknown_rule,
 )
 IDS = tuple(rule.id for rule in RULES)
 
 
-def run(view: View) -> tuple[Finding, ...]:
+def run_rules(view: View) -> tuple[Finding, ...]:
     """Return what the rules find, by file, but for those that the inventory switches off."""
     ignored = view.inventory.ignore if view.inventory else {}
-    return tuple(
-        sorted(_findings(view, set(ignored)), key=lambda finding: finding.where.partition(":")[0])
-    )
+    return tuple(sorted(_findings(view, set(ignored)), key=lambda finding: finding.place.path))
 
 
 def _findings(view: View, ignored: set[str]) -> Iterator[Finding]:
-    told: set[str] = set()
+    told: set[Place] = set()
     for rule in RULES:
         # A value that a rule of its own speaks of needs no second word.
         found = [
-            each for each in rule.findings(view) if not (rule.id == Fit.id and each.where in told)
+            each
+            for each in rule.findings(view)
+            if not (rule.id == unfit_value.id and each.place in told)
         ]
-        told |= {finding.where for finding in found}
+        told |= {finding.place for finding in found}
         if rule.id not in ignored:
             yield from found

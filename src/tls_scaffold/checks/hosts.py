@@ -6,6 +6,7 @@ from tls_scaffold.cfssl import sans
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import LOOPBACK, MEMBERS_CN
 from tls_scaffold.state.entries import Entry
 from tls_scaffold.words import canonical_host
@@ -13,27 +14,26 @@ from tls_scaffold.words import canonical_host
 LOOPBACKS = {*LOOPBACK, "::1"}
 
 
-class WellFormedHosts(Rule):
+@Rule(
+    pain=(
+        "cfssl signs a mistyped address such as `10.0.0.999` as a DNS name, and every client "
+        "refuses the member"
+    ),
+    fix="write the address or the name alone, without scheme, port, network or blanks",
+)
+def bad_host(view: View) -> Iterator[Problem]:
     """Every host of a request is an IP address or a host name."""
-
-    id = "bad-host"
-    pain = "cfssl signs a mistyped address such as `10.0.0.999` as a DNS name, and every client refuses the member"
-    fix = "write the address or the name alone, without scheme, port, network or blanks"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each host that is neither."""
-        for place, host in _placed(view):
-            problem = sans.problem(host) or _of_another_kind(host)
-            if host and problem:
-                yield place, problem
+    for place, host in _placed(view):
+        problem = sans.problem(host) or _of_another_kind(host)
+        if host and problem:
+            yield Problem(place, problem)
 
 
-def _placed(view: View) -> Iterator[tuple[str, str]]:
-    """Yield every host with its place: those of the requests, and those that the Makefile gives instead."""
+def _placed(view: View) -> Iterator[tuple[Place, str]]:
+    """Yield every host with its place, those of requests and those that lines give instead."""
     for path, request in view.requests.items():
-        yield from (
-            (f"{path}: hosts[{index}]", host) for index, host in enumerate(request.hosts or ())
-        )
+        hosts = Place(path, key="hosts")
+        yield from ((hosts.item(index), host) for index, host in enumerate(request.hosts or ()))
     for entry in view.components:
         if entry.signing and entry.signing.hostname:
             yield from (
@@ -49,72 +49,64 @@ def _of_another_kind(host: str) -> str:
     )
 
 
-class NoEmptyHost(Rule):
-    """No host of a request is empty."""
-
-    id = "empty-host"
-    pain = (
+@Rule(
+    pain=(
         'cfssl signs `"hosts": [""]` as an empty DNS name, and Go 1.25.2 refuses such a certificate'
-    )
-    fix = 'write `"hosts": []` for a user'
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each empty host."""
-        for place, host in _placed(view):
-            if not host:
-                yield place, "the host is empty: cfssl signs an empty DNS name"
-
-
-class MemberHosts(Rule):
-    """The request of a member or proxy names every host that the inventory gives it."""
-
-    id = "missing-address"
-    of_missing = True
-    pain = "clients and peers that reach the member at this host refuse its certificate"
-    fix = "add the host to `hosts` of the request, then sign again"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each host of the inventory that is missing from the request."""
-        for component in view.inventory.components if view.inventory else ():
-            request = view.requests.get(component.request)
-            if request is None:
-                continue
-            named = {canonical_host(host) for host in request.hosts or ()}
-            for host in component.hosts:
-                if canonical_host(host) not in named:
-                    yield (
-                        f"{component.request}: hosts",
-                        f"`{host}` of {component.kind} `{component.name}` is missing",
-                    )
+    ),
+    fix='write `"hosts": []` for a user',
+)
+def empty_host(view: View) -> Iterator[Problem]:
+    """No host of a request is empty."""
+    for place, host in _placed(view):
+        if not host:
+            yield Problem(place, "the host is empty: cfssl signs an empty DNS name")
 
 
-class Loopback(Rule):
-    """The request of a member names `localhost` or a loopback address."""
+@Rule(
+    of_missing=True,
+    pain="clients and peers that reach the member at this host refuse its certificate",
+    fix="add the host to `hosts` of the request, then sign again",
+)
+def missing_address(view: View) -> Iterator[Problem]:
+    """Every host that the inventory gives a member or proxy stands in its request."""
+    for component in view.inventory.components if view.inventory else ():
+        request = view.requests.get(component.request)
+        if request is None:
+            continue
+        named = {canonical_host(host) for host in request.hosts or ()}
+        for host in component.hosts:
+            if canonical_host(host) not in named:
+                message = f"`{host}` of {component.kind} `{component.name}` is missing"
+                yield Problem(Place(component.request, key="hosts"), message)
 
-    id = "no-loopback"
-    level = WARNING
-    of_missing = True
-    pain = "etcd's gateway and `etcdctl` on the machine itself reach the member at `127.0.0.1`, and refuse it"
-    fix = 'add `"localhost"` and `"127.0.0.1"` to `hosts`, then sign again'
 
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each request of a member without loopback."""
-        for entry in view.servers:
-            if not entry.request or not entry.signing or not _is_member(entry, entry.request, view):
-                continue
-            if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
-                place = (
-                    f"{entry.signing.request}: hosts"
-                    if not entry.signing.hostname
-                    else view.lines_of(entry)[0]
-                )
-                yield place, "names neither `localhost` nor a loopback address"
+@Rule(
+    level=WARNING,
+    of_missing=True,
+    pain=(
+        "etcd's gateway and `etcdctl` on the machine itself reach the member at `127.0.0.1`, and "
+        "refuse it"
+    ),
+    fix='add `"localhost"` and `"127.0.0.1"` to `hosts`, then sign again',
+)
+def no_loopback(view: View) -> Iterator[Problem]:
+    """Every request of a member names `localhost` or a loopback address."""
+    for entry in view.servers:
+        if not entry.request or not entry.signing or not _is_member(entry, entry.request, view):
+            continue
+        if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
+            place = (
+                Place(entry.signing.request, key="hosts")
+                if not entry.signing.hostname
+                else view.lines_of(entry)[0]
+            )
+            yield Problem(place, "names neither `localhost` nor a loopback address")
 
 
 def _is_member(entry: Entry, request: Request, view: View) -> bool:
     """Tell an etcd member from another server that the same CA serves, where no inventory does."""
-    listed = entry.signing is not None and entry.signing.output in view.listed
+    listed = entry.signing is not None and entry.signing.output in view.outputs_of_inventory
     return entry.kind == "member" and (listed if view.inventory else request.cn == MEMBERS_CN)
 
 
-RULES = (WellFormedHosts, NoEmptyHost, MemberHosts, Loopback)
+RULES = (bad_host, empty_host, missing_address, no_loopback)

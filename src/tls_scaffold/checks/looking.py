@@ -1,39 +1,37 @@
 """Reads a folder into the View that the rules look at; what can't be read becomes a part of it."""
 
 import json
-import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import names, text
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.record import read_record
-from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.makefiles.ourmakefile import names_and_outputs
 from tls_scaffold.paths import CA_REQUEST, CONFIG
 from tls_scaffold.state import contents
 from tls_scaffold.state.contents import OWN_REQUEST
 from tls_scaffold.state.entries import Contents
 
-POSITION = re.compile(r"(?:.*: )?line (\d+), column (\d+): (.*)", re.DOTALL)
-MARKED = re.compile(r"(\S+:\d+): (a conflict marker)")
-REQUEST_WORDS = {"cn", "hosts", "key", "names"}
 
+def look_at_folder(folder: Path, now: datetime) -> View:
+    """Read a folder as far as it can be read.
 
-def look(folder: Path, now: datetime) -> View:
-    """Read a folder as far as it can be read; ScaffoldError only if it is none, or has nothing to look at."""
+    Raises ScaffoldError only if it is none, or has nothing to look at.
+    """
     looker = _Looker(folder)
     inventory = looker.inventory()
     found = looker.contents(inventory)
     looker.documents(found)
-    text_of_makefile = looker.makefile() if found.has_makefile else ""
+    text_of_makefile = _text_of_makefile(folder) if found.has_makefile else ""
     return View(
         folder=folder,
         now=now,
@@ -45,18 +43,20 @@ def look(folder: Path, now: datetime) -> View:
         unread=tuple(looker.unread),
         unfit=tuple(looker.unfit),
         not_inventory=tuple(looker.not_inventory),
-        rendered=frozenset(makefile.components(text_of_makefile) & _last_rendered(folder)),
+        rendered=frozenset(names_and_outputs(text_of_makefile) & _last_rendered(folder)),
     )
 
 
 class _Looker:
+    """Reads the parts of a folder one after another, and notes what can't be read."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests: dict[str, Request] = {}
         self.configs: dict[str, SigningConfig] = {}
-        self.unread: list[tuple[str, str]] = []
-        self.unfit: list[tuple[str, str]] = []
-        self.not_inventory: list[tuple[str, str]] = []
+        self.unread: list[Problem] = []
+        self.unfit: list[Problem] = []
+        self.not_inventory: list[Problem] = []
 
     def inventory(self) -> Inventory | None:
         """Return the folder's inventory; None where it has none, or one with problems."""
@@ -65,29 +65,26 @@ class _Looker:
         try:
             return intake.from_json(text(self.folder, FILE).removeprefix("\ufeff"))
         except ScaffoldError as error:
-            problems = [_split(FILE, problem) for problem in error.problems]
-            self.not_inventory += problems
-            self.not_inventory += [] if problems else _told(FILE, error)
+            for each in error.problems:
+                self.not_inventory.append(replace(each, place=replace(each.place, path=FILE)))
+            if not error.problems:
+                self.not_inventory += _told(FILE, error)
             return None
 
     def contents(self, inventory: Inventory | None) -> Contents:
-        """Return what the folder holds; without a Makefile that make can read, what its files say themselves."""
+        """Return what the folder holds; its files say so where make can't read its Makefile."""
         try:
-            return contents.read(self.folder, inventory)
+            return contents.contents_of_folder(self.folder, inventory)
         except ScaffoldError as error:
             if not (self.folder / MAKEFILE).exists():
                 raise
             self.unread += [
                 each for each in _told(MAKEFILE, error) if each not in self.not_inventory
             ]
-            return contents.of_set(self.folder, inventory)
-
-    def makefile(self) -> str:
-        raw = (self.folder / MAKEFILE).read_bytes()
-        return raw.decode("utf-8", "replace")
+            return contents.contents_of_set(self.folder, inventory)
 
     def documents(self, found: Contents) -> None:
-        """Read every request and signing configuration, those that the Makefile names and those in `config`."""
+        """Read the requests and configurations that the Makefile names, and those in `config`."""
         signings = [entry.signing for entry in found.entries if entry.signing]
         configs = {
             signing.config for signing in signings if not signing.makes_ca and signing.config
@@ -109,16 +106,20 @@ class _Looker:
     def _document(self, path: str, asked: set[str], configs: set[str]) -> None:
         content = text(self.folder, path)
         kind = _kind(path, asked, {*configs, CONFIG}) or _kind_of(content)
-        problems: tuple[str, ...] = ()
+        problems: tuple[Problem, ...] = ()
         if kind == "config":
             self.configs[path], problems = readers.readable_signing_config(content, path)
         elif kind == "request":
             self.requests[path], problems = readers.readable_request(content, path)
-        self.unfit += (_split(path, problem) for problem in problems)
+        self.unfit += problems
+
+
+def _text_of_makefile(folder: Path) -> str:
+    return (folder / MAKEFILE).read_bytes().decode("utf-8", "replace")
 
 
 def _last_rendered(folder: Path) -> set[tuple[str, str]]:
-    """Return name and output of each component of the last render; none if its record can't be read."""
+    """Return name and output of each component of the last render, as far as it is known."""
     try:
         return read_record(folder).components
     except ScaffoldError:
@@ -126,7 +127,7 @@ def _last_rendered(folder: Path) -> set[tuple[str, str]]:
 
 
 def _kind(path: str, asked: set[str], configs: set[str]) -> str:
-    """Tell what a JSON file is that something names, or that has the name of a request; empty for any other."""
+    """Tell what a JSON file is by its name or by what names it; empty for any other."""
     if path in asked:
         return "request"
     if path in configs:
@@ -135,28 +136,22 @@ def _kind(path: str, asked: set[str], configs: set[str]) -> str:
 
 
 def _kind_of(content: str) -> str:
-    """Tell what a JSON file of another name may be; empty for neither a request nor a configuration."""
-    try:
-        document: Any = json.loads(content)
-    except (ValueError, RecursionError):
+    """Tell what a JSON file may be by what it holds; empty for neither."""
+    if readers.seems_config(content):
+        return "config"
+    if readers.seems_request(content):
         return "request"
-    words = {name.lower() for name in document} if isinstance(document, dict) else set()
-    return "config" if "signing" in words else "request" if words & REQUEST_WORDS else ""
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return "request"  # whose reader says what is wrong
+    return ""
 
 
-def _split(path: str, problem: str) -> tuple[str, str]:
-    """Split `path: key: what` into where and what."""
-    if marked := MARKED.fullmatch(problem):
-        return marked[1], marked[2]
-    key, _, what = problem.removeprefix(f"{path}: ").partition(": ")
-    return (f"{path}: {key}", what) if what else (path, key)
-
-
-def _told(path: str, error: ScaffoldError) -> list[tuple[str, str]]:
-    """Return where and what an error tells; a position in a file belongs to the place."""
-    if error.problems and all(map(MARKED.fullmatch, error.problems)):
-        return [_split(path, problem) for problem in error.problems]
-    found = [POSITION.fullmatch(problem) for problem in error.problems]
-    if error.problems and found[0]:
-        return [(f"{path}:{found[0][1]}:{found[0][2]}", f"is not JSON: {found[0][3]}")]
-    return [(path, error.without(path))]
+def _told(path: str, error: ScaffoldError) -> list[Problem]:
+    """Return what an error about a file tells: a problem for each line that it knows, else one."""
+    if error.problems and all(each.place.line for each in error.problems):
+        return [
+            replace(each, message=f"{error.summary}: {each.message}") for each in error.problems
+        ]
+    return [Problem(Place(path), error.without(path))]

@@ -2,7 +2,6 @@
 
 import json
 import posixpath
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,20 +11,28 @@ from tls_scaffold.words import visible
 
 VERSION = 1
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-PLACE = re.compile(
-    r"(?P<path>.*?)(?::(?P<line>\d+)(?::(?P<column>\d+))?|: (?P<key>.+))?", re.DOTALL
-)
 
 
 def to_json(findings: Iterable[Finding]) -> str:
     """Return the findings as JSON."""
-    fields = ("id", "level", "where", "message", "fix")
-    listed = [{field: getattr(finding, field) for field in fields} for finding in findings]
+    listed = [
+        {
+            "id": finding.id,
+            "level": finding.level,
+            "where": finding.where,
+            "message": finding.message,
+            "fix": finding.fix,
+        }
+        for finding in findings
+    ]
     return json.dumps({"version": VERSION, "findings": listed}, indent=2) + "\n"
 
 
 def to_sarif(findings: Iterable[Finding], rules: Iterable[Rule], home: str = "") -> str:
-    """Return the findings as a SARIF log, which describes all rules; `home` is where its reader has the folder."""
+    """Return the findings as a SARIF log, which describes all rules.
+
+    `home` is where its reader has the folder.
+    """
     described = [_rule(rule) for rule in rules]
     places = {rule["id"]: index for index, rule in enumerate(described)}
     driver = {"name": "tls-scaffold", "version": __version__, "rules": described}
@@ -37,31 +44,25 @@ def to_sarif(findings: Iterable[Finding], rules: Iterable[Rule], home: str = "")
 def _rule(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
-        "shortDescription": {"text": rule.__doc__},
-        "fullDescription": {"text": f"{rule.__doc__} Otherwise: {rule.pain}"},
+        "shortDescription": {"text": rule.summary},
+        "fullDescription": {"text": f"{rule.summary} Otherwise: {rule.pain}"},
         "help": {"text": rule.fix},
         "defaultConfiguration": {"level": rule.level},
     }
 
 
 def _result(finding: Finding, home: str) -> dict[str, Any]:
-    place = PLACE.fullmatch(finding.where)
-    parts = place.groupdict() if place else {"path": finding.where}
-    region = {
-        field: int(parts[group])
-        for field, group in (("startLine", "line"), ("startColumn", "column"))
-        if parts.get(group)
-    }
-    uri = _uri(posixpath.join(home, parts["path"] or ""))
+    place = finding.place
+    region = {"startLine": place.line or 1}
+    if place.column:
+        region["startColumn"] = place.column
+    artifact = {"uri": _uri(posixpath.join(home, place.path))}
     location: dict[str, Any] = {
-        "physicalLocation": {
-            "artifactLocation": {"uri": uri},
-            "region": region or {"startLine": 1},
-        },
+        "physicalLocation": {"artifactLocation": artifact, "region": region}
     }
-    if parts.get("key"):
-        location["logicalLocations"] = [{"fullyQualifiedName": parts["key"]}]
-    text = f"{finding.where}: {finding.message}; {finding.fix}"
+    if place.key:
+        location["logicalLocations"] = [{"fullyQualifiedName": place.key}]
+    text = f"{place}: {finding.message}; {finding.fix}"
     return {
         "ruleId": finding.id,
         "level": finding.level,

@@ -11,32 +11,36 @@ from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import ARCHIVE, KEY_ENDING
 from tls_scaffold.signing import certificates, pemfiles
 
 KEYS = f"*{KEY_ENDING}"
-IGNORE = "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and `archive/`"
+IGNORE = (
+    "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and "
+    "`archive/`"
+)
 NOT_IGNORED = ("--others", "--exclude-standard")
 OTHERS = 0o077
-# A repository may name programs that git runs by itself, and a foreign one is refused: neither is wanted here.
+# A repository may name programs that git runs by itself, and a foreign one is refused: neither is
+# wanted here.
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
 
 
-class SecretKeys(Rule):
+@Rule(
+    pain=(
+        "whoever can log in on the machine can be that member or user, and with the CA's key "
+        "anybody"
+    ),
+    fix="`chmod 600` of the key; if others may have read it, sign again",
+)
+def key_mode(view: View) -> Iterator[Problem]:
     """Only its owner can read a key: its mode is 0600 at most."""
-
-    id = "key-mode"
-    pain = "whoever can log in on the machine can be that member or user, and with the CA's key anybody"
-    fix = "`chmod 600` of the key; if others may have read it, sign again"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each key that others can read or write."""
-        for directory in _directories(view):
-            for path in _names(view.folder, directory, ""):
-                mode = _mode(view.folder / path)
-                if mode & OTHERS and (path.endswith(KEY_ENDING) or _holds_key(view.folder, path)):
-                    yield path, f"its mode is {mode:04o}, wider than 0600"
+    for directory in _directories(view):
+        for path in _names(view.folder, directory, ""):
+            mode = _mode(view.folder / path)
+            if mode & OTHERS and (path.endswith(KEY_ENDING) or _holds_key(view.folder, path)):
+                yield Problem(Place(path), f"its mode is {mode:04o}, wider than 0600")
 
 
 def _holds_key(folder: Path, path: str) -> bool:
@@ -47,73 +51,62 @@ def _holds_key(folder: Path, path: str) -> bool:
     )
 
 
-class SecretDirectory(Rule):
+@Rule(
+    pain="a key that is ever written with a wider mode is open to everybody at once",
+    fix="`chmod 700` of the directory",
+)
+def certs_mode(view: View) -> Iterator[Problem]:
     """Only its owner can look into the directory of the keys: its mode is 0700 at most."""
-
-    id = "certs-mode"
-    pain = "a key that is ever written with a wider mode is open to everybody at once"
-    fix = "`chmod 700` of the directory"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each directory of certificates that others can look into."""
-        for directory in _directories(view):
-            mode = _mode(view.folder / directory)
-            if directory != "." and mode & OTHERS:
-                yield directory, f"its mode is {mode:04o}, wider than 0700"
+    for directory in _directories(view):
+        mode = _mode(view.folder / directory)
+        if directory != "." and mode & OTHERS:
+            yield Problem(Place(directory), f"its mode is {mode:04o}, wider than 0700")
 
 
-class UntrackedKeys(Rule):
+@Rule(
+    pain="the key is in every clone, and stays in the history after it was deleted",
+    fix=f"`git rm --cached` it, {IGNORE}, and sign anew what was pushed",
+)
+def tracked_by_git(view: View) -> Iterator[Problem]:
     """Git tracks neither a key nor anything in `certs/`, `archive/` or `dist/`."""
-
-    id = "tracked-by-git"
-    pain = "the key is in every clone, and stays in the history after it was deleted"
-    fix = f"`git rm --cached` it, {IGNORE}, and sign anew what was pushed"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each such file that git tracks; without git nothing is found."""
-        for path in _listed_by_git(view.folder, [*_private_folders(view), KEYS]):
-            yield path, "git tracks it"
+    for path in _listed_by_git(view.folder, [*_private_folders(view), KEYS]):
+        yield Problem(Place(path), "git tracks it")
 
 
-class IgnoredKeys(Rule):
+@Rule(
+    pain="the next `git add .` takes the key, and a push gives it away",
+    fix=IGNORE,
+)
+def not_ignored_by_git(view: View) -> Iterator[Problem]:
     """Git ignores every key, and everything in `dist/`."""
-
-    id = "not-ignored-by-git"
-    pain = "the next `git add .` takes the key, and a push gives it away"
-    fix = IGNORE
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each key, and what bundles hold, that git would add; without git nothing is found."""
-        keys = {entry.key_path for entry in view.contents.entries if entry.key}
-        for path in _listed_by_git(
-            view.folder, [*_private_folders(view), KEYS, *keys], *NOT_IGNORED
-        ):
-            is_key = path in keys or path.endswith(KEY_ENDING) or _holds_key(view.folder, path)
-            if is_key or path.startswith(f"{DIST}/"):
-                yield path, "git does not ignore it"
+    keys = {entry.key_path for entry in view.contents.entries if entry.key}
+    for path in _listed_by_git(view.folder, [*_private_folders(view), KEYS, *keys], *NOT_IGNORED):
+        is_key = path in keys or path.endswith(KEY_ENDING) or _holds_key(view.folder, path)
+        if is_key or path.startswith(f"{DIST}/"):
+            yield Problem(Place(path), "git does not ignore it")
 
 
-class DerCRL(Rule):
+@Rule(
+    pain=(
+        "given the base64 that `cfssl gencrl` prints, etcd refuses everybody; it refuses PEM from "
+        "3.6 on"
+    ),
+    fix="`cfssl gencrl … | base64 -d > certs/ca.crl`, or `openssl crl -outform DER`",
+)
+def crl_not_der(view: View) -> Iterator[Problem]:
     """Every certificate revocation list is in DER."""
-
-    id = "crl-not-der"
-    pain = "given the base64 that `cfssl gencrl` prints, etcd refuses everybody; it refuses PEM from 3.6 on"
-    fix = "`cfssl gencrl … | base64 -d > certs/ca.crl`, or `openssl crl -outform DER`"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each file that ends in `.crl` and is none in DER, and each of another name that holds one in PEM."""
-        entries = view.contents.entries
-        others = {
-            path
-            for entry in entries
-            for path in (entry.certificate and entry.path, entry.key and entry.key_path)
-        }
-        for directory in dict.fromkeys((*_directories(view), "config", ".")):
-            for path in _names(view.folder, directory, ""):
-                if path.endswith(".crl") and not certificates.is_crl(_content(view.folder, path)):
-                    yield path, "it is no CRL in DER"
-                elif path not in others and _is_pem_crl(_content(view.folder, path)):
-                    yield path, "it is a CRL in PEM"
+    entries = view.contents.entries
+    others = {
+        path
+        for entry in entries
+        for path in (entry.certificate and entry.path, entry.key and entry.key_path)
+    }
+    for directory in dict.fromkeys((*_directories(view), "config", ".")):
+        for path in _names(view.folder, directory, ""):
+            if path.endswith(".crl") and not certificates.is_crl(_content(view.folder, path)):
+                yield Problem(Place(path), "it is no CRL in DER")
+            elif path not in others and _is_pem_crl(_content(view.folder, path)):
+                yield Problem(Place(path), "it is a CRL in PEM")
 
 
 def _is_pem_crl(raw: bytes) -> bool:
@@ -174,4 +167,4 @@ def _listed_by_git(folder: Path, patterns: list[str], *options: str) -> list[str
     return [name.decode("utf-8", "replace") for name in done.stdout.split(b"\0") if name]
 
 
-RULES = (SecretKeys, SecretDirectory, UntrackedKeys, IgnoredKeys, DerCRL)
+RULES = (key_mode, certs_mode, tracked_by_git, not_ignored_by_git, crl_not_der)

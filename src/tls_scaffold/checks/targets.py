@@ -7,36 +7,37 @@ from collections.abc import Iterator
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.safekeeping import ca_kept
+from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles import gencert, gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.state.entries import Entry
 
-MAKEFILES = ("GNUmakefile", "makefile", MAKEFILE)
 MAKES_CA = re.compile(r"-initca\b")
 
 
-class KeepsTheCA(Rule):
-    """No target replaces a CA that is there."""
-
-    id = "replaces-ca"
-    pain = (
+@Rule(
+    pain=(
         "after a second `make` nothing that was handed out before is trusted, and make exits with 0"
-    )
-    fix = "give the CA a target of its own name (`certs/ca.pem:`), or let `tls-scaffold adopt` and `sync` do so"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each line that makes a CA although it is there."""
-        for entry in view.authorities:
-            target = entry.signing.target if entry.signing and not entry.signing.ca_key else ""
-            for command in _made_again(view, entry, target) if target else ():
-                for where in view.places.where(command, "-initca"):
-                    yield where, f"`make {target}` replaces `{entry.path}` even if it is there"
+    ),
+    fix=(
+        "give the CA a target of its own name (`certs/ca.pem:`), or let `tls-scaffold adopt` and "
+        "`sync` do so"
+    ),
+)
+def replaces_ca(view: View) -> Iterator[Problem]:
+    """No target replaces a CA that is there."""
+    for entry in view.authorities:
+        target = entry.signing.target if entry.signing and not entry.signing.ca_key else ""
+        for command in _made_again(view, entry, target) if target else ():
+            for place in view.origins.of_command(command, "-initca"):
+                message = f"`make {target}` replaces `{entry.path}` even if it is there"
+                yield Problem(place, message)
 
 
 def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
-    """Yield the commands with which make would make a CA although its files are there and up to date."""
+    """Yield the commands by which make would make a CA although it is there and up to date."""
     home = os.path.realpath(view.folder)
     with ca_kept(view.folder):
         text = gnumake.dry_run(view.folder, target, there=(entry.path, entry.key_path))
@@ -46,7 +47,10 @@ def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
 
 
 def _is_guarded(line: str, entry: Entry) -> bool:
-    """Tell a line that makes a CA only where `test` finds none; behind a `cd` its path is another than the folder's."""
+    """Tell a line that makes a CA only where `test` finds none.
+
+    Behind a `cd` its path is another than the folder's.
+    """
     halves = [entry.path, entry.key_path]
     if line.startswith("cd "):
         halves = [half.rpartition("/")[2] for half in halves]
@@ -57,29 +61,29 @@ def _is_guarded(line: str, entry: Entry) -> bool:
 
 
 def _names(line: str, entry: Entry, home: str) -> bool:
-    """Tell whether a command makes this CA, and not another; of one that is not understood its words tell."""
-    found, unread = gencert.signings(line, "")
+    """Tell whether a command makes this CA, and not another.
+
+    If it is not understood, its words tell.
+    """
+    found, unread = gencert.signings_in_shell(line, "")
     return any(f"{signing.below(home).output}.pem" == entry.path for signing in found) or any(
         entry.path.removesuffix(".pem") in each for each in unread
     )
 
 
-class LivingTargets(Rule):
+@Rule(
+    pain="make stops at a request that is gone, or signs for somebody who was taken out",
+    fix=(
+        "take the target's line out of the Makefile, as `tls-scaffold sync` does with what was "
+        "rendered"
+    ),
+)
+def gone_component(view: View) -> Iterator[Problem]:
     """Every target is for a component that the inventory still has."""
-
-    id = "gone-component"
-    pain = "make stops at a request that is gone, or signs for somebody who was taken out"
-    fix = "take the target's line out of the Makefile, as `tls-scaffold sync` does with what was rendered"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each target whose component was removed."""
-        for entry in view.components:
-            if _is_gone(view, entry):
-                for where in view.lines_of(entry):
-                    yield (
-                        where,
-                        f"`{entry.path}` belongs to `{entry.name}`, which the inventory does not have",
-                    )
+    for entry in view.components:
+        if _is_gone(view, entry):
+            message = f"`{entry.path}` belongs to `{entry.name}`, which the inventory does not have"
+            yield from (Problem(place, message) for place in view.lines_of(entry))
 
 
 def _is_gone(view: View, entry: Entry) -> bool:
@@ -87,88 +91,90 @@ def _is_gone(view: View, entry: Entry) -> bool:
 
     Its line was rendered, or its name was removed, or its request is gone.
     """
-    if view.inventory is None or not entry.signing or entry.signing.output in view.listed:
+    if (
+        view.inventory is None
+        or not entry.signing
+        or entry.signing.output in view.outputs_of_inventory
+    ):
         return False
     rendered = (entry.name, entry.signing.output) in view.rendered
     removed = entry.name in view.inventory.removed
     return rendered or removed or not (view.folder / entry.signing.request).exists()
 
 
-class TargetsHaveRequests(Rule):
+@Rule(
+    pain="make stops with `No rule to make target`, or cfssl with `no such file`",
+    fix="write the request, or take the target out",
+)
+def missing_request(view: View) -> Iterator[Problem]:
     """Every target has the request that it signs."""
-
-    id = "missing-request"
-    pain = "make stops with `No rule to make target`, or cfssl with `no such file`"
-    fix = "write the request, or take the target out"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each target whose request is not there."""
-        for entry in (*view.authorities, *view.components):
-            if (
-                not entry.signing
-                or (view.folder / entry.signing.request).exists()
-                or _is_gone(view, entry)
-            ):
-                continue
-            for where in view.lines_of(entry):
-                yield (
-                    where,
-                    f"`{entry.signing.request}`, which `{entry.path}` is signed from, is missing",
-                )
+    for entry in (*view.authorities, *view.components):
+        if (
+            not entry.signing
+            or (view.folder / entry.signing.request).exists()
+            or _is_gone(view, entry)
+        ):
+            continue
+        message = f"`{entry.signing.request}`, which `{entry.path}` is signed from, is missing"
+        yield from (Problem(place, message) for place in view.lines_of(entry))
 
 
-class RequestsHaveTargets(Rule):
+@Rule(
+    pain="somebody waits for a certificate that no `make` will ever sign",
+    fix="add a target (the folder's README shows the line), or move the request away",
+)
+def unused_request(view: View) -> Iterator[Problem]:
     """Every request is signed by a target."""
-
-    id = "unused-request"
-    pain = "somebody waits for a certificate that no `make` will ever sign"
-    fix = "add a target (the folder's README shows the line), or move the request away"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each request that nothing signs; only make knows, so of an archived set nothing is found."""
-        kept = (view.folder / FILE).exists() and not any(
-            (view.folder / name).exists() for name in MAKEFILES
-        )
-        if view.requests and kept:
-            yield MAKEFILE, "is missing: nothing signs the requests in `config`"
-        if not view.contents.has_makefile or view.contents.unread:
-            return
-        signed = {entry.signing.request for entry in view.contents.entries if entry.signing}
-        for path in view.requests:
-            if path not in signed and path not in view.ca_requests:
-                yield path, "no target of the Makefile signs it"
+    # Only make knows, so of an archived set nothing is found.
+    kept = (view.folder / FILE).exists() and not any(
+        (view.folder / name).exists() for name in (*gnumake.READ_FIRST, MAKEFILE)
+    )
+    if view.requests and kept:
+        message = "is missing: nothing signs the requests in `config`"
+        yield Problem(Place(MAKEFILE), message)
+    if not view.contents.has_makefile or view.contents.unread:
+        return
+    signed = {entry.signing.request for entry in view.contents.entries if entry.signing}
+    for path in view.requests:
+        if path not in signed and path not in view.ca_requests:
+            yield Problem(Place(path), "no target of the Makefile signs it")
 
 
-class RequestsOfTheirOwn(Rule):
-    """A request that several components share names the hosts of each, as an inventory tells."""
-
-    id = "shared-request"
-    level = WARNING
-    pain = "each of these certificates passes for all of the components, or (`localhost` alone) for none of them"
-    fix = "`tls-scaffold adopt` keeps account of whose hosts it holds; or give each a request of its own"
-
-    def look(self, view: View) -> Iterator[tuple[str, str]]:
-        """Yield each request that several components share although no inventory says so; an unread one may."""
-        if view.not_inventory:
-            return
-        listed = (
-            {(each.output, each.request) for each in view.inventory.components}
-            if view.inventory
-            else set()
-        )
-        sharing: dict[str, list[str]] = {}
-        for entry in view.components:
-            if entry.signing and (entry.signing.output, entry.signing.request) not in listed:
-                sharing.setdefault(entry.signing.request, []).append(entry.name or entry.path)
-        for path, names in sharing.items():
-            if len(names) > 1:
-                yield path, f"is signed for {', '.join(f'`{name}`' for name in names)}"
+@Rule(
+    level=WARNING,
+    pain=(
+        "each of these certificates passes for all of the components, or (`localhost` alone) for "
+        "none of them"
+    ),
+    fix=(
+        "`tls-scaffold adopt` keeps account of whose hosts it holds; or give each a request of its"
+        " own"
+    ),
+)
+def shared_request(view: View) -> Iterator[Problem]:
+    """Every request that components share names the hosts of each, as an inventory tells."""
+    # An inventory that can't be read may say so.
+    if view.not_inventory:
+        return
+    listed = (
+        {(each.output, each.request) for each in view.inventory.components}
+        if view.inventory
+        else set()
+    )
+    sharing: dict[str, list[str]] = {}
+    for entry in view.components:
+        if entry.signing and (entry.signing.output, entry.signing.request) not in listed:
+            sharing.setdefault(entry.signing.request, []).append(entry.name or entry.path)
+    for path, names in sharing.items():
+        if len(names) > 1:
+            named = ", ".join(f"`{name}`" for name in names)
+            yield Problem(Place(path), f"is signed for {named}")
 
 
 RULES = (
-    KeepsTheCA,
-    LivingTargets,
-    TargetsHaveRequests,
-    RequestsHaveTargets,
-    RequestsOfTheirOwn,
+    replaces_ca,
+    gone_component,
+    missing_request,
+    unused_request,
+    shared_request,
 )

@@ -7,12 +7,13 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from tls_scaffold.cfssl.gojson import field_of
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.makefiles import makefile
-from tls_scaffold.makefiles.places import Places
+from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.makefiles.origins import Origins
+from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.paths import CA_REQUEST
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 
@@ -25,10 +26,10 @@ SEPARATORS = re.compile(r"[\s:;|]+")
 class View:
     """A folder as the rules see it.
 
-    `requests` and `configs` are by path, `makefile` is its text, empty where there is none. `unread` holds, as
-    where and what, each file that is not what it should be, `unfit` each value that cfssl can't use,
-    and `not_inventory` why an inventory that is there is not `inventory`. `rendered` has the name and the output of
-    each component whose line in the Makefile was put there by the last render.
+    `requests` and `configs` are by path, `makefile` is its text, empty where there is none.
+    `unread` holds each file that is not what it should be, `unfit` each value that cfssl can't use,
+    and `not_inventory` why an inventory that is there is not `inventory`. `rendered` has the name
+    and the output of each component whose line in the Makefile was put there by the last render.
     """
 
     folder: Path
@@ -38,9 +39,9 @@ class View:
     requests: dict[str, Request]
     configs: dict[str, SigningConfig]
     makefile: str
-    unread: tuple[tuple[str, str], ...]
-    unfit: tuple[tuple[str, str], ...]
-    not_inventory: tuple[tuple[str, str], ...]
+    unread: tuple[Problem, ...]
+    unfit: tuple[Problem, ...]
+    not_inventory: tuple[Problem, ...]
     rendered: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
@@ -76,7 +77,7 @@ class View:
         """The paths of the orphans."""
         return frozenset(entry.path for entry in self.orphans)
 
-    def leaf(self, path: str) -> Entry | None:
+    def component_at(self, path: str) -> Entry | None:
         """Return what is asked for at a path, if anything is."""
         return self._leaves.get(path)
 
@@ -90,15 +91,15 @@ class View:
 
     @cached_property
     def _own_lines(self) -> frozenset[str]:
-        return frozenset(f"{output}.pem" for _, output in makefile.components(self.makefile))
+        return frozenset(f"{output}.pem" for _, output in names_and_outputs(self.makefile))
 
     @cached_property
-    def renews(self) -> bool:
-        """Whether the Makefile is one of ours, whose `make` signs all again that lines of the team's own ask for."""
-        return makefile.renews(self.makefile)
+    def has_our_rules(self) -> bool:
+        """Whether the Makefile is one of ours: any `make` signs the team's own lines again."""
+        return includes_our_rules(self.makefile)
 
     @cached_property
-    def listed(self) -> frozenset[str]:
+    def outputs_of_inventory(self) -> frozenset[str]:
         """The outputs of the inventory's components."""
         return (
             frozenset(each.output for each in self.inventory.components)
@@ -106,18 +107,13 @@ class View:
             else frozenset()
         )
 
-    def is_unfit(self, where: str) -> bool:
-        """Tell a value that cfssl can't use, or not all of it: `requests` and `configs` may lack what it says."""
-        path, _, key = where.partition(": ")
-        parts = key.split(".")
-        return any(
-            f"{path}: {'.'.join(parts[:count])}" in self._unfit_places
-            for count in range(1, len(parts) + 1)
-        )
+    def is_unfit(self, place: Place) -> bool:
+        """Tell a value that cfssl can't use, or not all of it.
 
-    @cached_property
-    def _unfit_places(self) -> frozenset[str]:
-        return frozenset(field_of(where) for where, _ in self.unfit)
+        `requests` and `configs` may lack what it says.
+        """
+        unfit = (problem.place for problem in self.unfit)
+        return any(place.is_within(each) or each.is_item_of(place) for each in unfit)
 
     @cached_property
     def authorities(self) -> tuple[Entry, ...]:
@@ -134,36 +130,50 @@ class View:
         made = {CA_REQUEST, *(entry.signing.request for entry in self.authorities if entry.signing)}
         return {path: request for path, request in self.requests.items() if path in made}
 
-    def profiles(self) -> Iterator[tuple[str, Profile]]:
+    def signed(self) -> Iterator[tuple[Entry, SigningConfig]]:
+        """Yield what the Makefile signs with its configuration, if its profile can be read."""
+        for entry in self.components:
+            if not entry.signing:
+                continue
+            path, profile = entry.signing.config, entry.signing.profile
+            config = self.configs.get(path) if path else SigningConfig()
+            if config and not (profile and self.is_unfit(profile_place(path, profile))):
+                yield entry, config
+
+    def profiles(self) -> Iterator[tuple[Place, Profile]]:
         """Yield every profile with its place."""
         for path, config in self.configs.items():
-            yield f"{path}: signing.default", config.default
-            yield from (
-                (f"{path}: signing.profiles.{name}", profile)
-                for name, profile in config.profiles.items()
-            )
+            yield profile_place(path, ""), config.default
+            for name, profile in config.profiles.items():
+                yield profile_place(path, name), profile
 
-    def lines(self, pattern: "re.Pattern[str]") -> Iterator[tuple[str, str]]:
-        """Yield where and what, for each line of the Makefile in which a pattern is found."""
+    def lines(self, pattern: "re.Pattern[str]") -> Iterator[Problem]:
+        """Yield each line of the Makefile in which a pattern is found, as a problem."""
         for number, line in enumerate(self.makefile.splitlines(), 1):
             if pattern.search(line):
-                yield f"Makefile:{number}", " ".join(line.split())
+                yield Problem(Place(MAKEFILE, number), " ".join(line.split()))
 
     @cached_property
-    def places(self) -> Places:
+    def origins(self) -> Origins:
         """Where in the Makefile a command of its dry run comes from."""
-        return Places(self.makefile)
+        return Origins(self.makefile)
 
-    def lines_of(self, entry: Entry) -> tuple[str, ...]:
-        """Return where in the Makefile the certificate of an entry is named; the file where no line does so."""
+    def lines_of(self, entry: Entry) -> tuple[Place, ...]:
+        """Return where the Makefile names an entry's certificate; the file where no line does."""
         found = self._lines_by_word.get(entry.path.removesuffix(".pem"), ())
-        return tuple(f"Makefile:{number}" for number in found) or ("Makefile",)
+        return tuple(Place(MAKEFILE, number) for number in found) or (Place(MAKEFILE),)
 
     @cached_property
     def _lines_by_word(self) -> dict[str, list[int]]:
-        """The lines that each word stands in, variables taken for empty and a certificate's ending left out."""
+        """The lines that each word stands in, without variables and certificates' endings."""
         found: dict[str, list[int]] = {}
         for number, line in enumerate(self.makefile.splitlines(), 1):
             for word in SEPARATORS.split(VARIABLE.sub("", line)):
                 found.setdefault(word.removesuffix(".pem"), []).append(number)
         return found
+
+
+def profile_place(config: str, name: str) -> Place:
+    """Return where a profile stands; an empty name is the default one's."""
+    signing = Place(config or MAKEFILE, key="signing")
+    return signing.field("profiles").field(name) if name else signing.field("default")

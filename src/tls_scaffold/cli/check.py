@@ -27,7 +27,8 @@ COLOURS = {"error": "red", "warning": "yellow"}
 def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -> None:
     """Look for mistakes in config/, the Makefile and certs/ before a live cluster finds them.
 
-    Exits with 1 when there are errors. `ignore` in tls-scaffold.json switches rules off, each with a reason.
+    Exits with 1 when there are errors. `ignore` in tls-scaffold.json switches rules off, each with
+    a reason.
     """
     from tls_scaffold.commands import check as command
 
@@ -51,7 +52,8 @@ def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -
 def _text(report: "Report") -> Iterator[str | Styled]:
     for finding in report.findings:
         yield Styled(f"{finding.level}:", COLOURS[finding.level])
-        yield f" {visible(finding.where)}: {visible(finding.message)} [{finding.id}]\n  fix: {visible(finding.fix)}\n"
+        yield f" {visible(finding.where)}: {visible(finding.message)} [{finding.id}]\n"
+        yield f"  fix: {visible(finding.fix)}\n"
 
 
 def _summary(report: "Report") -> str:

@@ -67,9 +67,9 @@ def sign(
         say("\n".join(map(visible, _signed_lines(done))))
     else:
         talk(f"nothing to sign: {_what_is_right(done.kept)}")
-    for where, line in done.left:
+    for each in done.left:
         what = "signs in a way that is not understood, what it asks for is left to make"
-        warn(f"{where} {what}: `{visible(line)}`")
+        warn(f"{each.place} {what}: `{visible(each.message)}`")
     for name in done.not_run:
         what = f"were not run, `make req-{name}` signs it again and runs them"
         warn(f"the commands below the line of `{name}` {what}")

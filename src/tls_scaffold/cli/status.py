@@ -53,8 +53,8 @@ def status(
 ) -> None:
     """Show the state of every certificate, those in trouble first.
 
-    Exits with 1 when one is not valid. Works on an archived set too: `tls-scaffold -C archive/TIME status`.
-    As FILE, `-` is stdout, in place of the table.
+    Exits with 1 when one is not valid. Works on an archived set too: `tls-scaffold -C archive/TIME
+    status`. As FILE, `-` is stdout, in place of the table.
     """
     if (as_json, prometheus == STDOUT, svg == STDOUT).count(True) > 1:
         raise click.UsageError(
@@ -74,9 +74,9 @@ def status(
         give(report.to_prometheus() if prometheus == STDOUT else report.to_svg())
     else:
         say(*_table(report), end="")
-    for where, line in report.unread:
-        told = f"{where} signs in a way that is not understood, what it asks for is not known here"
-        talk(f"note: {told}: `{visible(line)}`")
+    for each in report.unread:
+        told = "signs in a way that is not understood, what it asks for is not known here"
+        talk(f"note: {each.place} {told}: `{visible(each.message)}`")
     if report.advice and not as_json:
         talk("next: " + "\n      ".join(map(visible, report.advice)))
     if report.problem:

@@ -57,7 +57,7 @@ def give_json(text: str) -> None:
 
 def tell_error(error: ScaffoldError) -> None:
     """Print an error: its summary and each of its problems keep to a line of their own."""
-    lines = [visible(error.summary), *(f"  {visible(problem)}" for problem in error.problems)]
+    lines = [visible(error.summary), *(f"  {visible(str(problem))}" for problem in error.problems)]
     hint = ["", f"hint: {error.hint}"] if error.hint else []
     talk(Styled("error:", "red"), " ", "\n".join([*lines, *hint]))
 

@@ -95,7 +95,7 @@ def _check_is_handmade(folder: Path) -> None:
 
 def _steps(folder: Path) -> list[Step]:
     with ca_kept(folder):
-        survey = makefile.survey(folder)
+        survey = makefile.survey_targets(folder)
         if survey.unread:
             raise ScaffoldError(
                 "the Makefile signs in a way that is not understood", map(str, survey.unread)
@@ -124,7 +124,7 @@ def _inventory(adopted: Adopted) -> Inventory:
 
 
 def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> AdoptionNote:
-    parts = foreign.parts(own_text(folder, MAKEFILE) or "", ours)
+    parts = foreign.take_apart(own_text(folder, MAKEFILE) or "", ours)
     if parts.problems:
         raise ScaffoldError(
             "the Makefile is not understood, and nothing was changed", parts.problems
@@ -135,9 +135,9 @@ def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Adoption
         makes = [f"{output}.pem" for output in survey.makes.get(name, ()) if output in leaves]
         if makes:
             targets[name] = tuple(makes)
-    lines = tuple(dict.fromkeys(parts.understood))
+    lines = tuple(dict.fromkeys(parts.replaced))
     note = AdoptionNote(lines, targets, adopted.seeds, adopted.ca)
-    problems = [message for _, message in note_problems(note)]
+    problems = [problem.message for problem in note_problems(note)]
     if problems:
         hint = "give requests, configuration and CA such names in the Makefile, then adopt"
         raise ScaffoldError(

@@ -35,11 +35,11 @@ class Report:
 
 def check(folder: Path, now: datetime) -> Report:
     """Return what the rules find in a folder; ScaffoldError where there is nothing to look at."""
-    return Report(checks.run(looking.look(folder, now)), folder)
+    return Report(checks.run_rules(looking.look_at_folder(folder, now)), folder)
 
 
 def _in_repository(folder: Path) -> str:
-    """Return the path of a folder in its git repository, outside of one from where we run; empty for that itself."""
+    """Return a folder's path in its git repository, or from here; empty for that itself."""
     home = folder.resolve()
     top = next(
         (each for each in (home, *home.parents) if os.path.lexists(each / ".git")), Path.cwd()

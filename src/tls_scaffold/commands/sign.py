@@ -9,10 +9,11 @@ from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.disk.safekeeping import ca_kept
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
-from tls_scaffold.makefiles.places import Places
+from tls_scaffold.makefiles.origins import Origins
+from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.signing.execution import Progress, sign_round
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.rounds import Done, plan_round, split_into_rounds
@@ -85,7 +86,7 @@ def sign_set(folder: Path, into: str, *, threads: int, progress: Progress) -> Do
 def _survey_makefile(folder: Path) -> Survey:
     """Return what make would sign; ScaffoldError if lines of ours are among what can't be read."""
     with ca_kept(folder):
-        survey = makefile.wanted(folder)
+        survey = makefile.survey_req(folder)
     if survey.strange:
         raise ScaffoldError(
             "lines of the Makefile are not understood, and nothing is signed",
@@ -113,16 +114,16 @@ def _who_reloads(folder: Path, signed: Iterable[str]) -> dict[str, str]:
 
 def _commands_not_run(text: str, signed: Collection[str]) -> tuple[str, ...]:
     """Return the signed components that have commands of their own below their lines."""
-    below = makefile.with_commands_below(text) if signed else {}
+    below = outputs_with_own_commands(text) if signed else {}
     return tuple(name for output, name in below.items() if f"{output}.pem" in signed)
 
 
-def _lines_left_to_make(text: str, unread: Collection[Unread]) -> tuple[tuple[str, str], ...]:
-    """Return where in a Makefile each command stands that is left to make, and the command."""
+def _lines_left_to_make(text: str, unread: Collection[Unread]) -> tuple[Problem, ...]:
+    """Return each command of a Makefile that is left to make, with its place."""
     if not unread:
         return ()
-    places = Places(text)
-    return tuple((places.unread(each), each.line) for each in unread)
+    origins = Origins(text)
+    return tuple(Problem(origins.of_unread(each), each.line) for each in unread)
 
 
 def _processor_count() -> int:

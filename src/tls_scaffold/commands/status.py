@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,14 +9,13 @@ from typing import Any
 
 from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
-from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.errors import Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, RENEW_DAYS, Inventory
-from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.makefiles.places import Places
-from tls_scaffold.state import contents, states
-from tls_scaffold.state.entries import CA_KIND, Contents
+from tls_scaffold.makefiles.origins import Origins
+from tls_scaffold.state import advice, contents, states
+from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.states import Row
 
 VERSION = 1
@@ -28,15 +26,15 @@ FEW = 5  # targets that a line has room for
 class Report:
     """The rows of a folder, those in trouble first, and the commands that mend what they tell.
 
-    `problem` is why the inventory that is there could not be read. `unread` has, as where and what, the commands of
-    the Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
+    `problem` is why the inventory that is there could not be read. `unread` has the commands of the
+    Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     """
 
     rows: tuple[Row, ...]
     advice: tuple[str, ...]
     now: datetime
     problem: ScaffoldError | None = None
-    unread: tuple[tuple[str, str], ...] = ()
+    unread: tuple[Problem, ...] = ()
 
     @property
     def is_valid(self) -> bool:
@@ -64,26 +62,25 @@ class Report:
             for row in ordered
             if row.not_before and row.not_after
         ]
-        return timeline.svg(lives, self.now)
+        return timeline.timeline_svg(lives, self.now)
 
 
 def status(folder: Path, within: timedelta, now: datetime) -> Report:
-    """Look at every certificate of a folder, or of an archived set; what ends `within` that time is expiring.
+    """Look at every certificate of a folder, or of an archived set.
 
-    Without an inventory that can be read the folder itself is asked. Raises ScaffoldError where the folder or its
-    Makefile can't be read.
+    What ends `within` that time is expiring. Without an inventory that can be read the folder
+    itself is asked. Raises ScaffoldError where the folder or its Makefile can't be read.
     """
     inventory, problem = _inventory(folder)
-    found = contents.read(folder, inventory)
-    rows = states.rows(found, now, within)
+    found = contents.contents_of_folder(folder, inventory)
+    rows = states.status_rows(found, now, within)
     if not found.has_makefile:
         return Report(rows, (), now, problem)
     text = content(folder, MAKEFILE).decode("utf-8", "replace")
-    places = Places(text)
-    unread = tuple((places.unread(each), each.line) for each in found.unread)
-    return Report(
-        rows, tuple(_advice(folder, text, found, rows, within, now)), now, problem, unread
-    )
+    origins = Origins(text)
+    unread = tuple(Problem(origins.of_unread(each), each.line) for each in found.unread)
+    commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
+    return Report(rows, commands, now, problem, unread)
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
@@ -94,9 +91,10 @@ def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
 
 
 def write(path: Path, text: str) -> None:
-    """Put a file that the command line named in place, whole, or write into a device or a pipe of that name.
+    """Write a file that the command line named, whole, or into a device or pipe.
 
-    Raises UsageError where the file would be a certificate, a key or a CSR, ScaffoldError where it can't be written.
+    Raises UsageError where the file would be a certificate, a key or a CSR, ScaffoldError where it
+    can't be written.
     """
     if path.suffix.lower() in (".pem", ".csr"):
         raise UsageError(
@@ -110,7 +108,7 @@ def write(path: Path, text: str) -> None:
 
 
 def _is_stream(path: Path) -> bool:
-    """Tell whether a name stands for what is read as it is written: a pipe, a device, or `/dev/stdout`."""
+    """Tell a pipe, a device or `/dev/stdout`: what is read as it is written."""
     if path.is_symlink() and path.parent.resolve().parts[1:2] in (("dev",), ("proc",)):
         return True
     return path.exists() and not path.is_file()
@@ -130,73 +128,19 @@ def _document(row: Row) -> dict[str, Any]:
     }
 
 
-def _advice(
-    folder: Path,
-    text: str,
-    found: Contents,
-    rows: tuple[Row, ...],
-    within: timedelta,
-    now: datetime,
-) -> Iterator[str]:
-    """Yield the commands to run; where the CA is at fault nothing that it signs can be mended before.
-
-    First comes the one that names what is wrong with requests and configurations that can't be read. `text` is the
-    Makefile's.
-    """
-    make = "make" if folder == Path() else f"make -C {shlex.quote(str(folder))}"
-    renews = makefile.renews(text)
-    unread = {entry.path for entry in found.entries if entry.unread}
-    if unread:
-        yield (
-            "tls-scaffold check"
-            if folder == Path()
-            else f"tls-scaffold -C {shlex.quote(str(folder))} check"
-        )
-    # A new CA is no help where the one that is there can't be compared with its request.
-    of_cas = {
-        row.state
-        for row in rows
-        if row.kind == CA_KIND and (row.state != "stale" or row.path not in unread)
+def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str, ...]:
+    """Return the command of each step, in the order in which they are to be run."""
+    is_here = folder == Path()
+    make = "make" if is_here else f"make -C {shlex.quote(str(folder))}"
+    scaffold = "tls-scaffold" if is_here else f"tls-scaffold -C {shlex.quote(str(folder))}"
+    days = -(-within // timedelta(days=1))
+    renew_days = f" RENEW_DAYS={days}" if days > RENEW_DAYS else ""
+    targets = list(dict.fromkeys(steps.get(advice.TARGETS, ())))
+    commands = {
+        advice.CHECK: f"{scaffold} check",
+        advice.REGENERATE: f"{make} regenerate",
+        advice.MAKE: make,
+        advice.RENEW: f"{make} renew{renew_days}",
+        advice.TARGETS: f"{make} {' '.join(targets) if len(targets) <= FEW else 'req'}",
     }
-    states_of = {row.path: row.state for row in rows if row.kind not in (CA_KIND, None)}
-    if renews and of_cas & {"expired", "stale", "expiring"}:
-        yield f"{make} regenerate"
-    if of_cas & {"mismatched", "expired"} or (
-        "missing" in of_cas and {*states_of.values()} - {"missing"}
-    ):
-        return
-    not_yet = {row.path for row in rows if row.not_before and row.not_before > now}
-    ends = {path for path, state in states_of.items() if state in ("expired", "expiring")} - not_yet
-    own = {f"{output}.pem" for _, output in makefile.components(text)}
-    gone = {
-        path
-        for path, state in states_of.items()
-        if state == "missing" and not (folder / path).exists()
-    }
-    if renews and (gone or ends - own):
-        yield make
-    if renews and ends & own:
-        days = -(-within // timedelta(days=1))
-        yield f"{make} renew" + (f" RENEW_DAYS={days}" if days > RENEW_DAYS else "")
-    by_hand = ("missing", "mismatched", "stale") + (() if renews else ("expired", "expiring"))
-    done = gone if renews else set()
-    again = _targets(
-        found,
-        {path for path, state in states_of.items() if state in by_hand} - done | not_yet,
-        of_cas,
-    )
-    if again:
-        yield f"{make} {' '.join(again) if len(again) <= FEW else 'req'}"
-
-
-def _targets(found: Contents, paths: set[str], of_cas: set[str]) -> list[str]:
-    """Return the targets that sign some certificates, before them those of a CA that is missing."""
-    made = [
-        entry.signing.target for entry in found.entries if entry.kind == CA_KIND and entry.signing
-    ]
-    signed = [
-        entry.signing.target
-        for entry in found.leaves
-        if entry.signing and entry.path in paths and not entry.unread
-    ]
-    return list(dict.fromkeys([*(made if "missing" in of_cas else []), *signed]))
+    return tuple(command for step, command in commands.items() if step in steps)

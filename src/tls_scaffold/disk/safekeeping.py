@@ -17,10 +17,10 @@ from tls_scaffold.disk.locking import others_kept_out
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals, uninterrupted
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import anyway, sealed
+from tls_scaffold.makefiles import landlock
+from tls_scaffold.makefiles.dryruneffects import dry_run_effects
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ARCHIVE, LARGEST_FILE
-from tls_scaffold.words import visible
 
 KINDS = (".pem", ".key", ".crt", ".cer", ".csr", ".p12", ".pfx")
 OF_A_CA = re.compile(r"(?:.*[^a-z])?(?:root|etcd)?ca(?![a-z])", re.IGNORECASE)
@@ -48,7 +48,7 @@ def ca_kept(folder: Path) -> Iterator[None]:
     were there go to `archive/`. Raises ScaffoldError where one was changed, or a CA was made.
     """
     with ended_by_signals():
-        if sealed.holds():  # nothing that make runs can write there
+        if landlock.stops_all_writes():  # nothing that make runs can write there
             yield
             return
         # What a make beside us puts in place meanwhile is not what to put back.
@@ -84,7 +84,7 @@ def _undo_changes(folder: Path, before: Mapping[str, _File], is_alone: Callable[
     raise ScaffoldError(
         "keys or certificates were changed while make was only asked"
         + ("; they were put back" if is_ours else ""),
-        (*told, *map(visible, anyway.look_through(folder, MAKEFILE).running)),
+        (*told, *dry_run_effects(folder, MAKEFILE).running),
         PUT_BACK_HINT if is_ours else PUT_ASIDE_HINT,
     )
 

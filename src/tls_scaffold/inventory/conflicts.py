@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from tls_scaffold.errors import Problem, problem_of
 from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CA_OUTPUT, ENDINGS
@@ -13,8 +14,8 @@ Item = TypeVar("Item")
 LISTS = (("proxies", "proxy"), ("users", "user"))
 
 
-def conflicts(inventory: Inventory) -> list[str]:
-    """Return a line `place: what is wrong` for each collision between parts that are right by themselves."""
+def conflicts(inventory: Inventory) -> list[Problem]:
+    """Return a problem for each collision between parts that are right by themselves."""
     return [
         *_no_members(inventory),
         *_shared_names(inventory),
@@ -63,12 +64,12 @@ def _again(
             yield place, item, *earlier
 
 
-def _no_members(inventory: Inventory) -> Iterator[str]:
+def _no_members(inventory: Inventory) -> Iterator[Problem]:
     if not inventory.members:
-        yield "members: there are none: a cluster has at least one"
+        yield problem_of("members", "there are none: a cluster has at least one")
 
 
-def _shared_names(inventory: Inventory) -> Iterator[str]:
+def _shared_names(inventory: Inventory) -> Iterator[Problem]:
     for place, component, earlier, other in _again(
         _placed(inventory), lambda each: each.name.lower()
     ):
@@ -77,10 +78,10 @@ def _shared_names(inventory: Inventory) -> Iterator[str]:
             if component.name == other.name
             else f", as `{other.name}` but for upper and lower case"
         )
-        yield f"{place}.name: `{component.name}` is the name of {earlier} too{case}"
+        yield problem_of(f"{place}.name", f"`{component.name}` is the name of {earlier} too{case}")
 
 
-def _nested_files(inventory: Inventory) -> Iterator[str]:
+def _nested_files(inventory: Inventory) -> Iterator[Problem]:
     """Yield what would lie below a file as if that were a folder: the one is in the other's way."""
     placed = list(_placed(inventory))
     files = {path.lower() for path in RENDERED} | {
@@ -93,23 +94,30 @@ def _nested_files(inventory: Inventory) -> Iterator[str]:
             ends = (at for at, character in enumerate(path) if character == "/")
             above = next((path[:end] for end in ends if path[:end].lower() in files), "")
             if above:
-                yield f"{place}.{field}: `{path}` would lie below `{above}`, which is a file"
+                yield problem_of(
+                    f"{place}.{field}", f"`{path}` would lie below `{above}`, which is a file"
+                )
 
 
-def _shared_files(inventory: Inventory) -> Iterator[str]:
+def _shared_files(inventory: Inventory) -> Iterator[Problem]:
     for place, component, earlier, other in _again(
         _placed(inventory), lambda each: each.output.lower()
     ):
         if component.name.lower() != other.name.lower():
-            yield f"{place}.output: `{component.output}.pem` is the certificate of {earlier} too"
+            yield problem_of(
+                f"{place}.output", f"`{component.output}.pem` is the certificate of {earlier} too"
+            )
     for place, component, earlier, other in _again(
         _placed(inventory), lambda each: each.request.lower()
     ):
         if component.name.lower() != other.name.lower() and component.cn != other.cn:
-            yield f"{place}.request: `{component.request}` is the request of {earlier} too, with another CN"
+            yield problem_of(
+                f"{place}.request",
+                f"`{component.request}` is the request of {earlier} too, with another CN",
+            )
 
 
-def _shared_hosts(inventory: Inventory) -> Iterator[str]:
+def _shared_hosts(inventory: Inventory) -> Iterator[Problem]:
     for plural, servers in (("members", inventory.members), ("proxies", inventory.proxies)):
         hosts = (
             (f"{plural}[{index}].hosts[{at}]", host)
@@ -117,10 +125,10 @@ def _shared_hosts(inventory: Inventory) -> Iterator[str]:
             for at, host in enumerate(server.hosts)
         )
         for place, host, earlier, other in _again(hosts, canonical_host):
-            yield f"{place}: `{host}` is the same host as `{other}` in {earlier}"
+            yield problem_of(place, f"`{host}` is the same host as `{other}` in {earlier}")
 
 
-def _shared_ports(inventory: Inventory) -> Iterator[str]:
+def _shared_ports(inventory: Inventory) -> Iterator[Problem]:
     """Yield where the clients and the peers of a member would have one port; each member is on a host of its own."""
     alike: dict[str, int] = {}
     for index, member in enumerate(inventory.members):
@@ -129,12 +137,12 @@ def _shared_ports(inventory: Inventory) -> Iterator[str]:
             own = member.etcd.client_port or member.etcd.peer_port
             alike[f"members[{index}].etcd" if own else "etcd"] = settings.client_port
     yield from (
-        f"{place}: {port} would be the port of clients and of peers"
+        problem_of(place, f"{port} would be the port of clients and of peers")
         for place, port in alike.items()
     )
 
 
-def _listening_on_others(inventory: Inventory) -> Iterator[str]:
+def _listening_on_others(inventory: Inventory) -> Iterator[Problem]:
     """Yield each address that a member would listen on although it is another's."""
     owners = {canonical_host(host): member for member in inventory.members for host in member.hosts}
     for index, member in enumerate(inventory.members):
@@ -147,17 +155,22 @@ def _listening_on_others(inventory: Inventory) -> Iterator[str]:
             for host in listening:
                 owner = owners.get(canonical_host(host), member)
                 if owner != member:
-                    yield f"{place}: `{host}` is a host of `{owner.name}`, not of `{member.name}`"
+                    yield problem_of(
+                        place, f"`{host}` is a host of `{owner.name}`, not of `{member.name}`"
+                    )
 
 
-def _cns(inventory: Inventory) -> Iterator[str]:
+def _cns(inventory: Inventory) -> Iterator[Problem]:
     users = [(f"users[{index}]", user) for index, user in enumerate(inventory.users)]
     for place, user, earlier, other in _again(users, lambda each: each.cn.lower()):
         if user.name.lower() != other.name.lower():
             case = (
                 "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
             )
-            yield f"{place}.cn: `{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user"
+            yield problem_of(
+                f"{place}.cn",
+                f"`{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user",
+            )
     servers = {
         each.cn: place for place, each in reversed([*_placed(inventory)]) if each.kind != "user"
     }
@@ -165,14 +178,25 @@ def _cns(inventory: Inventory) -> Iterator[str]:
     for place, user in users:
         field = "name" if user.name == user.cn else "cn"
         if user.cn in servers:
-            yield f"{place}.{field}: `{user.cn}` is the CN of {servers[user.cn]}: etcd's gateway would act as that user"
+            yield problem_of(
+                f"{place}.{field}",
+                f"`{user.cn}` is the CN of {servers[user.cn]}: etcd's gateway would act as that user",
+            )
         if _is_ca_cn(inventory, user.cn):
-            yield f"{place}.{field}: `{user.cn}` with the same names would be the whole subject of the CA"
+            yield problem_of(
+                f"{place}.{field}",
+                f"`{user.cn}` with the same names would be the whole subject of the CA",
+            )
     for cn, owner in servers.items():
         if _is_ca_cn(inventory, cn):
-            yield f"ca_cn: `{cn}` is the CN of {owner}: they would have the whole subject of the CA"
+            yield problem_of(
+                "ca_cn", f"`{cn}` is the CN of {owner}: they would have the whole subject of the CA"
+            )
     if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
-        yield f"ca_cn: `{inventory.ca_subject_cn}`, with the number of the CA, is longer than {CN_LENGTH} characters"
+        yield problem_of(
+            "ca_cn",
+            f"`{inventory.ca_subject_cn}`, with the number of the CA, is longer than {CN_LENGTH} characters",
+        )
 
 
 def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
@@ -180,9 +204,10 @@ def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
     return re.fullmatch(rf"{re.escape(inventory.ca_cn)}( [1-9][0-9]*)?", cn) is not None
 
 
-def _lifetimes(inventory: Inventory) -> Iterator[str]:
+def _lifetimes(inventory: Inventory) -> Iterator[Problem]:
     if inventory.expiry >= inventory.ca_expiry:
-        yield (
-            f"expiry: `{inventory.expiry}h` is not shorter than the CA's `{inventory.ca_expiry}h`: "
-            "a certificate signed later would outlive its CA"
+        yield problem_of(
+            "expiry",
+            f"`{inventory.expiry}h` is not shorter than the CA's `{inventory.ca_expiry}h`: "
+            "a certificate signed later would outlive its CA",
         )

@@ -5,20 +5,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from tls_scaffold import words
+from tls_scaffold.errors import Problem, problem_of
 
 Value = TypeVar("Value")
 SHOWN = 80
 
 
 class Fields:
-    """Reads fields; every mistake goes to `problems` as a line `place: what is wrong`."""
+    """Reads fields; every mistake goes to `problems`, its place the key of a value."""
 
     def __init__(self) -> None:
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
 
     def wrong(self, place: str, message: str) -> None:
         """Note a mistake."""
-        self.problems.append(f"{place}: {message}")
+        self.problems.append(problem_of(place, message))
 
     def table(
         self, place: str, data: object, allowed: Iterable[str], what: str = "not a table of fields"

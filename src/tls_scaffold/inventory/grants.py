@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from tls_scaffold.errors import Problem, problem_of
 from tls_scaffold.inventory.listed import Permission, User
 from tls_scaffold.words import meant, text_problem, visible
 
@@ -22,8 +23,8 @@ ENDING = re.compile(r"(.*):([A-Za-z]*)", re.DOTALL)
 
 def granted(
     users: Iterable[User], grants: Iterable[str], roles: Iterable[str]
-) -> tuple[tuple[User, ...], list[str]]:
-    """Return the users with what the words give them, and a line `grant[0]: what is wrong` for each bad word.
+) -> tuple[tuple[User, ...], list[Problem]]:
+    """Return the users with what the words give them, and a problem of each bad word.
 
     A word about a prefix that the user has already, or about its role, takes the place of what was there;
     two words about one prefix are a mistake, and so are two presets of one user.
@@ -33,22 +34,22 @@ def granted(
     by_name = {user.name: user for user in listed}
     problems = [
         *(
-            f"grant[{index}]: {wrong}"
+            problem_of(f"grant[{index}]", wrong)
             for index, word in enumerate(grants)
             for wrong in _grant(by_name, word)
         ),
         *(
-            f"grant[{index}]: {wrong}"
+            problem_of(f"grant[{index}]", wrong)
             for index, word in enumerate(grants)
             for wrong in _again(grants[:index], word)
         ),
         *(
-            f"role[{index}]: {wrong}"
+            problem_of(f"role[{index}]", wrong)
             for index, word in enumerate(roles)
             for wrong in _role(by_name, word)
         ),
         *(
-            f"role[{index}]: {wrong}"
+            problem_of(f"role[{index}]", wrong)
             for index, word in enumerate(roles)
             for wrong in _other_role(roles[:index], word)
         ),

@@ -1,12 +1,12 @@
 """Words from the command line, or data from a file, become an Inventory or one error with every problem."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tls_scaffold import words
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError, problem_of
 from tls_scaffold.inventory import components, conflictmarkers, formats, rbac
 from tls_scaffold.inventory.conflicts import conflicts
 from tls_scaffold.inventory.fields import Fields, items, shown
@@ -52,7 +52,7 @@ def of_data(data: object) -> Inventory:
     ScaffoldError with a line for each problem, each with its place (`members[1]`, `users[0].name`).
     """
     if not isinstance(data, Mapping):
-        raise problem_report([f"inventory: `{shown(data)}` is not a table of fields"])
+        raise problem_report([problem_of("inventory", f"`{shown(data)}` is not a table of fields")])
     _check_version(data.get("version", VERSION))
     fields = Fields()
     inventory = _inventory(fields, fields.table("", data, FIELDS))
@@ -97,8 +97,8 @@ def chosen(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]:
     return tuple(known[name] for name in wanted)
 
 
-def problem_report(problems: list[str]) -> ScaffoldError:
-    """Return the error that lists `problems`, each a line `place: what is wrong`."""
+def problem_report(problems: Sequence[Problem | str]) -> ScaffoldError:
+    """Return the error that lists `problems`."""
     count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
     return ScaffoldError(f"{count} in the inventory", problems, HINT)
 
@@ -165,9 +165,8 @@ def _check_version(value: object) -> None:
     Whatever else such an inventory has would be told as mistakes, which they are not.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise problem_report(
-            [f"version: `{shown(value)}` is not the number of a format: it is {VERSION}"]
-        )
+        message = f"`{shown(value)}` is not the number of a format: it is {VERSION}"
+        raise problem_report([problem_of("version", message)])
     if value > VERSION:
         raise ScaffoldError(
             f"the inventory has the format {shown(value)}, and this tls-scaffold knows the format {VERSION}",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from tls_scaffold.errors import Problem, problem_of
 from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.listed import Permission, User
 from tls_scaffold.inventory.presets import ROOT, Preset
@@ -113,31 +114,35 @@ def forgotten(before: str, after: str) -> tuple[str, ...]:
     return tuple(sorted(cn for cn in users - left if not cn_problem(cn)))
 
 
-def problems(inventory: Inventory) -> list[str]:
-    """Return a line `users[0].role: what is wrong` for each role that can't be given."""
+def problems(inventory: Inventory) -> list[Problem]:
+    """Return a problem for each role that can't be given."""
     return [
-        f"users[{index}].{line}"
+        problem_of(f"users[{index}].{field}", message)
         for index, user in enumerate(inventory.users)
-        for line in _user_problems(user)
+        for field, message in _user_problems(user)
     ]
 
 
-def _user_problems(user: User) -> Iterator[str]:
+def _user_problems(user: User) -> Iterator[tuple[str, str]]:
+    """Yield field and message."""
     if user.cn.startswith(TEMPORARY):
-        yield f"cn: `{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY}…`)"
+        yield "cn", f"`{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY}…`)"
     if user.role and (wrong := presets.problem(user.role)):
-        yield f"role: {wrong}"
+        yield "role", wrong
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
         field = "permissions" if user.permissions else "role"
-        yield f"{field}: `{ROOT}` is etcd's own administrator and may do everything: leave this out"
+        yield field, f"`{ROOT}` is etcd's own administrator and may do everything: leave this out"
     elif (
         user.permissions and user.name == ROOT and any(role.name == ROOT for role in roles_of(user))
     ):
-        yield f"permissions: etcd's user `{user.cn}` gets the role root, which may do everything: leave this out"
+        yield (
+            "permissions",
+            f"etcd's user `{user.cn}` gets the role root, which may do everything: leave this out",
+        )
     paths = [(permission.path, permission.prefix) for permission in user.permissions]
     for index, path in enumerate(paths):
         if path in paths[:index]:
-            yield f"permissions[{index}]: `{path[0]}` is granted twice"
+            yield f"permissions[{index}]", f"`{path[0]}` is granted twice"
 
 
 def warnings(users: Iterable[User]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from tls_scaffold import words
 from tls_scaffold.cfssl import readers
 from tls_scaffold.disk.plainfiles import own_text
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.fields import Fields, shown
 from tls_scaffold.inventory.reach import (
     output_problem,
@@ -24,9 +24,7 @@ from tls_scaffold.keeping.description import Seed
 from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.keeping.readback import (
-    Problem,
     parse_table,
-    problems_of,
     read_texts,
     refuse_problems,
 )
@@ -125,7 +123,7 @@ def _check_note(data: Mapping[str, Any]) -> tuple[AdoptionNote, list[Problem]]:
         },
         ca=fields.text("ca", table.get("ca"), _ca_problem),
     )
-    return note, problems_of(fields)
+    return note, fields.problems
 
 
 def _entries(
@@ -158,7 +156,7 @@ def _line_problem(text: str) -> str:
 
 
 def _target_problem(text: str) -> str:
-    if foreign.NAME.fullmatch(text):
+    if foreign.TARGET.fullmatch(text):
         return ""
     return f"`{text}` is no name that a target of a Makefile would have"
 

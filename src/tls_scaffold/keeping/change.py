@@ -7,7 +7,7 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory, text_of
 from tls_scaffold.keeping.merge import merge_texts
 from tls_scaffold.keeping.record import Record
-from tls_scaffold.makefiles.componentedits import Edited, edited
+from tls_scaffold.makefiles.componentedits import Edited, follow_components
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 
@@ -56,4 +56,4 @@ class Change:
         rendered: Mapping[str, Iterable[ComponentLine]] = record.lines
         if MAKEFILE in self.reset:  # whatever signs a component counts as rendered
             rendered = {line.name: [line] for line in component_lines(text)}
-        return edited(text, wanted, rendered, known - {each.name for each in components})
+        return follow_components(text, wanted, rendered, known - {each.name for each in components})

@@ -10,16 +10,14 @@ from typing import Any
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf, remove_inside, write_inside
 from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import own_text
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.fields import Fields
 from tls_scaffold.keeping.authorities import copy_ca
 from tls_scaffold.keeping.permitted import plan_problems
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step, read_plan
 from tls_scaffold.keeping.readback import (
-    Problem,
     parse_table,
     printable_problem,
-    problems_of,
     read_texts,
     refuse_problems,
 )
@@ -64,7 +62,7 @@ def check_plan(folder: Path, entry: Entry) -> None:
     _, problems = _read_entry(folder, json.loads(_to_json(entry)))
     if problems:
         # The user knows nothing of a plan's parts.
-        messages = [message for _, message in problems]
+        messages = [problem.message for problem in problems]
         raise ScaffoldError("nothing was done: this would touch what no command may", messages)
     check_changeable(folder / path for path in _changed_paths(entry.plan))
 
@@ -166,7 +164,6 @@ def _read_entry(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[Prob
     if not command or command[0] not in COMMANDS:
         fields.wrong("command", f"it is none of {', '.join(f'`{name}`' for name in COMMANDS)}")
     entry = Entry(command, read_plan(fields, "plan", table.get("plan")))
-    problems = problems_of(fields)
-    known = {key for key, _ in problems}
-    more = [each for each in plan_problems(folder, entry.plan) if each[0] not in known]
-    return entry, [*problems, *more]
+    known = {problem.place for problem in fields.problems}
+    more = [each for each in plan_problems(folder, entry.plan) if each.place not in known]
+    return entry, [*fields.problems, *more]

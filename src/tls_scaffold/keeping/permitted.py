@@ -14,7 +14,7 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.moving import is_in
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import own_text, own_texts
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError, problem_of
 from tls_scaffold.inventory import conflictmarkers, intake
 from tls_scaffold.inventory.fields import shown
 from tls_scaffold.inventory.reach import RENDERED, SHELF, rendered_problem
@@ -22,7 +22,6 @@ from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, parse_note, read_note
 from tls_scaffold.keeping.authorities import check_copy, is_of_ca
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
-from tls_scaffold.keeping.readback import Problem
 from tls_scaffold.keeping.record import parse_record
 from tls_scaffold.paths import ADOPTED, ENDINGS
 from tls_scaffold.rendering.documents import LAST_RENDER, is_request_text
@@ -58,14 +57,14 @@ def plan_problems(folder: Path, plan: Plan) -> Iterator[Problem]:
     """
     shelf = plan.shelf if SHELF.fullmatch(plan.shelf) else ""
     if wrong := _error_of(_check_shelf, folder, plan, shelf):
-        yield "plan.shelf", wrong
+        yield problem_of("plan.shelf", wrong)
     again = _repeated(step.path for step in plan.steps)
     # Where a disk has no cases, `A` may go when `a` comes.
     again |= _repeated((step.path.lower(), step.after is None) for step in plan.steps)
     for index, step in enumerate(plan.steps):
         wrong = _error_of(_check_step, folder, step, shelf)
         if wrong or index in again:
-            yield f"plan.steps[{index}].path", wrong or f"`{step.path}` stands twice"
+            yield problem_of(f"plan.steps[{index}].path", wrong or f"`{step.path}` stands twice")
     # The plan of a first sync takes the note away, which then is in the plan alone.
     notes = [
         parse_note(step.before, ADOPTED)
@@ -73,7 +72,7 @@ def plan_problems(folder: Path, plan: Plan) -> Iterator[Problem]:
         if step.path == ADOPTED and step.after is None and step.before
     ]
     if wrong := _error_of(_check_ca, folder, plan.ca, notes):
-        yield "plan.ca", wrong
+        yield problem_of("plan.ca", wrong)
     if not plan.moves:
         return
     allowed, note = _movable(folder, plan, notes), read_note(folder)
@@ -84,7 +83,7 @@ def plan_problems(folder: Path, plan: Plan) -> Iterator[Problem]:
         if path in allowed:
             wrong = _error_of(_check_move, folder, path, shelf, bases)
         if wrong or index in again:
-            yield f"plan.moves[{index}]", wrong or f"`{path}` stands twice"
+            yield problem_of(f"plan.moves[{index}]", wrong or f"`{path}` stands twice")
 
 
 def _error_of(check: Callable[..., object], *words: object) -> str:
@@ -92,7 +91,7 @@ def _error_of(check: Callable[..., object], *words: object) -> str:
     try:
         check(*words)
     except ScaffoldError as error:
-        return ", ".join(error.problems) or error.summary
+        return ", ".join(map(str, error.problems)) or error.summary
     return ""
 
 

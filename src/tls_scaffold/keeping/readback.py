@@ -1,16 +1,16 @@
 """What is read back from `.tls-scaffold/`: folders are cloned from git, so it is from outside."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tls_scaffold import words
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.fields import Fields
 from tls_scaffold.paths import LARGEST_FILE
 
 MOST = 20  # problems that a message has room for
-Problem = tuple[str, str]  # the key of a field, and what is wrong with it; the record has no keys
 
 
 def parse_table(content: str, path: str) -> Mapping[str, Any]:
@@ -19,13 +19,6 @@ def parse_table(content: str, path: str) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
         raise ScaffoldError(f"`{path}` is not a table of fields")
     return data
-
-
-def problems_of(fields: Fields) -> list[Problem]:
-    """Return what was wrong with fields that were read."""
-    return [
-        (place, message) for place, _, message in (each.partition(": ") for each in fields.problems)
-    ]
 
 
 def read_texts(
@@ -45,11 +38,11 @@ def refuse_problems(path: str, summary: str, problems: Iterable[Problem], hint: 
 
     Of several of one key the first is told.
     """
-    firsts: dict[str, str] = {}
-    for key, message in problems:
-        place = f"{path}: {key}" if key else path
-        firsts.setdefault(key or message, f"{place}: {message}")
-    told = list(firsts.values())[:MOST]
+    firsts: dict[str, Problem] = {}
+    for problem in problems:
+        place = replace(problem.place, path=path)
+        firsts.setdefault(place.key or problem.message, replace(problem, place=place))
+    told: list[Problem | str] = [*list(firsts.values())[:MOST]]
     if len(firsts) > MOST:
         told.append(f"and {len(firsts) - MOST} more")
     if told:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.disk.plainfiles import own_text
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.conflictmarkers import without_markers
 from tls_scaffold.inventory.fields import shown
@@ -73,7 +73,9 @@ def parse_record(text: str, place: str) -> Record:
     except ScaffoldError:
         return Record()  # a damaged record counts as lost: what differs is kept then
     summary = f"`{place}` names what is never rendered, and nothing was done"
-    refuse_problems(LAST_RENDER, summary, (("", each) for each in _problems(record)), HINT)
+    refuse_problems(
+        LAST_RENDER, summary, [Problem(Place(), each) for each in _problems(record)], HINT
+    )
     return record
 
 

@@ -19,9 +19,9 @@ from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.keeping.update import make_plan
 from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.blocks import split_into_blocks
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import READ_FIRST
-from tls_scaffold.makefiles.makeblocks import blocks
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.rendering import template
 
@@ -51,7 +51,7 @@ def check_first_sync(
         _copy_as_planned(folder, synced, plan)
         ours = template.render(inventory)[MAKEFILE]
         left = _goals_left(read_text(synced, MAKEFILE) or "", ours, survey)
-        found = {goal: makefile.of_goal(synced, goal) for goal in (*OURS, *left)}
+        found = {goal: makefile.survey_goal(synced, goal) for goal in (*OURS, *left)}
     before = _counted(survey.signings)
     problems = [
         problem for goal in OURS for problem in _miscounted(before, _counted(found[goal].signings))
@@ -73,8 +73,8 @@ def _goals_left(text: str, ours: str, survey: Survey) -> list[str]:
 
     Ours are left out.
     """
-    there = {name for block in blocks(text) if block.recipe for name in block.names}
-    own = there - {name for block in blocks(ours) for name in block.names}
+    there = {name for block in split_into_blocks(text) if block.recipe for name in block.names}
+    own = there - {name for block in split_into_blocks(ours) for name in block.names}
     return [goal for goal, made in survey.makes.items() if made and goal in own]
 
 

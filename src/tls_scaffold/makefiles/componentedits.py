@@ -1,22 +1,26 @@
-"""A team's Makefile follows the components: their lines come, change and go, and nothing else in it is touched."""
+"""A team's Makefile follows the components: their lines come, change and go, and nothing else."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tls_scaffold.makefiles.componentlines import LINE, ComponentLine, component_line_of
+from tls_scaffold.makefiles.componentlines import (
+    ComponentLine,
+    Part,
+    changed_line,
+    component_line_of,
+    parts_of,
+)
 
 COMMENTS = {"member": "# Members", "proxy": "# Proxies", "user": "# Users"}
 """The line above the components of each kind, as it is rendered."""
-BETWEEN_COMMANDS = re.compile(r"\s*(#.*)?")
 
 
 @dataclass(frozen=True)
 class Edited:
     """The text of a Makefile that follows.
 
-    `own` names the components that are signed by commands of the team's own, `lost` has the lines that went
-    although they were not as they are rendered.
+    `own` names the components that are signed by commands of the team's own, `lost` has the lines
+    that went although they were not as they are rendered.
     """
 
     text: str
@@ -24,111 +28,68 @@ class Edited:
     lost: tuple[str, ...] = ()
 
 
-@dataclass
-class _Part:
-    """Some lines of a Makefile: a component's with the commands below it, or any other line."""
-
-    lines: list[str]
-    line: ComponentLine | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the component's line is all there is."""
-        return self.lines == [str(self.line)]
-
-
-def edited(
+def follow_components(
     text: str,
     wanted: Sequence[tuple[str, ComponentLine]],
     rendered: Mapping[str, Iterable[ComponentLine]],
     gone: Collection[str],
 ) -> Edited:
-    """Return the text of a Makefile with a line for each component that is `wanted`, and none for those `gone`.
+    """Return the text of a Makefile with a line for each `wanted` component, none for `gone`.
 
-    `wanted` has each line with its kind, `rendered` by name what was rendered last: how a component is signed
-    is changed only where that was not edited.
+    `wanted` has each line with its kind, `rendered` by name what was rendered last: how a component
+    is signed is changed only where that was not edited.
     """
     lines = {line.name: line for _, line in wanted}
-    parts: list[_Part] = []
-    there: dict[str, _Part] = {}
+    parts: list[Part] = []
+    there: dict[str, Part] = {}
     lost: list[str] = []
-    for part in _parts(text.split("\n")):
-        name = part.line.name if part.line else ""
-        if part.line and name in gone:
-            lost += [] if part.is_whole and part.line in rendered.get(name, ()) else part.lines
+    for part in parts_of(text):
+        name = part.component.name if part.component else ""
+        if part.component and name in gone:
+            if not (part.is_as_rendered and part.component in rendered.get(name, ())):
+                lost += part.lines
             continue
         if name in there and part.lines in (there[name].lines, [str(lines[name])]):
             continue  # two branches that were merged have each added it
-        if name in lines and name not in there:
+        if part.component and name in lines and name not in there:
             there[name] = part
-            _change(part, lines[name], {line.recipe for line in rendered.get(name, ())})
+            recipes = {line.recipe for line in rendered.get(name, ())}
+            is_ours = part.component.recipe in recipes
+            part.lines[0] = changed_line(part.lines[0], lines[name], with_recipe=is_ours)
+            part.component = component_line_of(part.lines[0])
         parts.append(part)
     kinds = {line.name: kind for kind, line in wanted}
     _add(parts, [(kind, line) for kind, line in wanted if line.name not in there], kinds)
     own = tuple(
-        name for name, part in there.items() if not part.is_whole or part.line != lines[name]
+        name
+        for name, part in there.items()
+        if not part.is_as_rendered or part.component != lines[name]
     )
     return Edited("\n".join(line for part in parts for line in part.lines), own, tuple(lost))
 
 
-def _parts(lines: Sequence[str]) -> list[_Part]:
-    found: list[_Part] = []
-    at = 0
-    while at < len(lines):
-        line = component_line_of(lines[at])
-        end = _end(lines, at) if line else at + 1
-        found.append(_Part(list(lines[at:end]), line))
-        at = end
-    return found
-
-
-def _end(lines: Sequence[str], at: int) -> int:
-    """Return where the rule that begins at a line ends: behind its last command."""
-    end = at + 1
-    while end < len(lines) and lines[end - 1].endswith("\\"):
-        end += 1
-    for place in range(end, len(lines)):
-        if lines[place].startswith("\t") or lines[place - 1].endswith("\\"):
-            end = place + 1
-        elif not BETWEEN_COMMANDS.fullmatch(lines[place]):
-            break
-    return end
-
-
-def _change(part: _Part, wanted: ComponentLine, recipes: Collection[str]) -> None:
-    """Put certificate, request and, where it is as it was rendered, recipe of `wanted` into a part, in their places."""
-    head = part.lines[0]
-    match = LINE.fullmatch(head)
-    if not match:
-        return
-    news = {
-        2: wanted.output,
-        3: wanted.request,
-        **({4: wanted.recipe} if match[4] in recipes else {}),
-    }
-    for group in sorted(news, reverse=True):
-        head = head[: match.start(group)] + news[group] + head[match.end(group) :]
-    part.lines[0] = head
-    part.line = ComponentLine(match[1], *(news.get(group, match[group]) for group in (2, 3, 4)))
-
-
 def _add(
-    parts: list[_Part], missing: Sequence[tuple[str, ComponentLine]], kinds: Mapping[str, str]
+    parts: list[Part], missing: Sequence[tuple[str, ComponentLine]], kinds: Mapping[str, str]
 ) -> None:
-    """Put lines in: behind the last of their kind, else below its comment, else behind the last component."""
+    """Put lines in, those of a kind together."""
     for kind in dict.fromkeys(kind for kind, _ in missing):
-        of_kind = [
-            at for at, part in enumerate(parts) if part.line and kinds.get(part.line.name) == kind
-        ]
-        comment = [
-            at for at, part in enumerate(parts) if part.lines[0].rstrip() == COMMENTS.get(kind)
-        ]
-        components = [at for at, part in enumerate(parts) if part.line]
-        # The last part is what follows the last line break: nothing, in most files.
-        end = [
-            at for at, part in enumerate(parts) if at < len(parts) - 1 or part.lines != [""]
-        ] or [-1]
-        at = next(places[-1] for places in (of_kind, comment, components, end) if places)
-        parts[at + 1 : at + 1] = [
-            _Part([str(line)], line) for each, line in missing if each == kind
-        ]
+        at = _place_of_kind(parts, kind, kinds)
+        parts[at:at] = [Part([str(line)], line) for each, line in missing if each == kind]
+
+
+def _place_of_kind(parts: Sequence[Part], kind: str, kinds: Mapping[str, str]) -> int:
+    """Return where a component of a kind goes in.
+
+    Behind the last of its kind, else below its comment, else behind the last component.
+    """
+    of_kind = comment = component = 0
+    for at, part in enumerate(parts, 1):
+        if part.component:
+            component = at
+            if kinds.get(part.component.name) == kind:
+                of_kind = at
+        if part.lines[0].rstrip() == COMMENTS.get(kind):
+            comment = at
+    # The last part is what follows the last line break: nothing, in most files.
+    end = len(parts) - 1 if parts and parts[-1].lines == [""] else len(parts)
+    return of_kind or comment or component or end

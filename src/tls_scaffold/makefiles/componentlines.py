@@ -1,18 +1,20 @@
-"""The lines of a Makefile that ask for components, one a component: how one is written, and how it is read."""
+"""The lines of a Makefile that ask for components: the one place that reads them."""
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-LINE = re.compile(r"req-([^ :]*) +([^ :]*)\.pem *: *([^ ;]*)[^;]*;? *(.*)", re.ASCII)
-
+COMPONENT_LINE = re.compile(r"req-([^ :]*) +([^ :]*)\.pem *: *([^ ;]*)[^;]*;? *(.*)", re.ASCII)
+"""Name, output, request and recipe. `tls-scaffold.mk` finds name and output by the same form."""
 OUR_RECIPE = re.compile(r"\$[({]sign[)}]((?: [^$`;&|<>#]*)?) \$<\s*")
+BETWEEN_COMMANDS = re.compile(r"\s*(#.*)?")
 
 
 @dataclass(frozen=True)
 class ComponentLine:
-    """One line: the component's name, its certificate without `.pem`, its request, and what signs it."""
+    """One line: a component's name, its certificate without `.pem`, its request, its recipe."""
 
     name: str
     output: str
@@ -21,23 +23,43 @@ class ComponentLine:
 
     @property
     def flags(self) -> tuple[str, ...] | None:
-        """Cfssl's flags in a recipe of our form; None for any other, and where make or a shell puts something in."""
-        match = OUR_RECIPE.fullmatch(self.recipe)
-        try:
-            return tuple(shlex.split(match[1])) if match else None
-        except ValueError:  # a quote that does not end
-            return None
+        """Cfssl's flags in a recipe of our form.
+
+        None for any other recipe, and where make or a shell puts something in.
+        """
+        return _flags_of(self.recipe)
 
     def __str__(self) -> str:
         """Return the line as it stands in a Makefile."""
         return f"req-{self.name} {self.output}.pem: {self.request} ; {self.recipe}"
 
 
+@lru_cache  # a thousand components have the same recipe
+def _flags_of(recipe: str) -> tuple[str, ...] | None:
+    match = OUR_RECIPE.fullmatch(recipe)
+    try:
+        return tuple(shlex.split(match[1])) if match else None
+    except ValueError:  # a quote that does not end
+        return None
+
+
+@dataclass
+class Part:
+    """Some lines of a Makefile: a component's with the commands below it, or any other line."""
+
+    lines: list[str]
+    component: ComponentLine | None = None
+
+    @property
+    def is_as_rendered(self) -> bool:
+        """Whether the component's line is all there is."""
+        return self.lines == [str(self.component)]
+
+
 def component_line(name: str, output: str, request: str, profile: str) -> ComponentLine:
     """Return the line of a component as it is rendered; the profile may be empty."""
-    return ComponentLine(
-        name, output, request, f"$(sign) -profile {profile} $<" if profile else "$(sign) $<"
-    )
+    recipe = f"$(sign) -profile {profile} $<" if profile else "$(sign) $<"
+    return ComponentLine(name, output, request, recipe)
 
 
 def component_lines(text: str) -> Iterator[ComponentLine]:
@@ -50,5 +72,41 @@ def component_lines(text: str) -> Iterator[ComponentLine]:
 
 def component_line_of(line: str) -> ComponentLine | None:
     """Return the component that a line of a Makefile asks for; None for any other line."""
-    match = LINE.fullmatch(line) if line.startswith("req-") else None
+    match = COMPONENT_LINE.fullmatch(line) if line.startswith("req-") else None
     return ComponentLine(*match.groups()) if match else None
+
+
+def changed_line(line: str, wanted: ComponentLine, *, with_recipe: bool) -> str:
+    """Return a component's line with what `wanted` has, and everything else in it as it stands."""
+    match = COMPONENT_LINE.fullmatch(line)
+    if not match:
+        return line
+    recipe = wanted.recipe if with_recipe else match[4]
+    # From the end on, so that the places of what stands before stay right.
+    for group, text in ((4, recipe), (3, wanted.request), (2, wanted.output)):
+        line = line[: match.start(group)] + text + line[match.end(group) :]
+    return line
+
+
+def parts_of(text: str) -> list[Part]:
+    """Return the text of a Makefile in parts, which have all of its lines."""
+    lines = text.split("\n")
+    found: list[Part] = []
+    at = 0
+    while at < len(lines):
+        component = component_line_of(lines[at])
+        end = _end_of_rule(lines, at) if component else at + 1
+        found.append(Part(lines[at:end], component))
+        at = end
+    return found
+
+
+def _end_of_rule(lines: Sequence[str], at: int) -> int:
+    """Return where the rule that begins at a line ends: behind its last command."""
+    end = at + 1
+    for index in range(at + 1, len(lines)):
+        if lines[index].startswith("\t") or lines[index - 1].endswith("\\"):
+            end = index + 1
+        elif not BETWEEN_COMMANDS.fullmatch(lines[index]):
+            break
+    return end

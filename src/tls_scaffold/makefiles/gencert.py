@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from tls_scaffold.makefiles.shell import (
     check_plain,
     logical_lines,
-    pipelines,
-    program,
-    uncommented,
-    unrolled,
+    split_pipelines,
+    unroll_loops,
     with_literals,
+    without_assignments,
+    without_comment,
 )
 from tls_scaffold.paths import CA, CA_KEY, CONFIG
 
@@ -36,8 +36,9 @@ class Signing:
     """One certificate that make would have signed, with paths relative to the folder.
 
     `target` is the goal that asks for it, `output` has no `.pem`, an empty `profile` is the default
-    one, `unknown` holds flags that are not understood. `name` is what the component is called. `flags` are the words
-    that a line of ours has for cfssl, as they count for the record; None for a line that calls cfssl itself.
+    one, `unknown` holds flags that are not understood. `name` is what the component is called.
+    `flags` are the words that a line of ours has for cfssl, as they count for the record; None for
+    a line that calls cfssl itself.
     """
 
     name: str
@@ -56,14 +57,14 @@ class Signing:
     flags: tuple[str, ...] | None = field(default=None, compare=False)
 
     def below(self, home: str) -> "Signing":
-        """Return the same with paths relative to the folder `home` where a Makefile writes them out in full."""
+        """Return the same with paths relative to `home`, where a Makefile writes them in full."""
         return replace(
             self, **{each: getattr(self, each).removeprefix(f"{home}/") for each in PATHS}
         )
 
 
-def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ...]]:
-    """Return what the lines of shell in `text` sign, and the lines that sign in a way that is not understood.
+def signings_in_shell(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ...]]:
+    """Return what lines of shell sign, and the lines that sign in a way that is not understood.
 
     `target` is the make target whose lines they are.
     """
@@ -76,14 +77,17 @@ def signings(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ..
             signed = [replace(signing, target=target) for signing in _of_line(line)]
         except ValueError:
             signed = []
-        if not signed and "gencert" in uncommented(line):
+        if not signed and "gencert" in without_comment(line):
             unread.append(" ".join(line.split()))
         found += signed
     return tuple(found), tuple(unread)
 
 
-def of_script(words: Sequence[str]) -> Signing:
-    """Return what `sign.sh` signs for the words `CERTIFICATE [FLAGS] REQUEST`; ValueError where that can't be told."""
+def signing_of_script(words: Sequence[str]) -> Signing:
+    """Return what `sign.sh` signs for the words `CERTIFICATE [FLAGS] REQUEST`.
+
+    Raises ValueError where that can't be told.
+    """
     certificate, *rest = words
     given, (request,) = _flags(rest, SWITCHES)
     if not certificate.endswith(".pem") or "initca" in given:
@@ -102,8 +106,8 @@ def _unknown(flags: Iterable[str]) -> tuple[str, ...]:
 def _of_line(line: str) -> Iterator[Signing]:
     """Yield the signings of one line; ValueError if one of them can't be told from its words."""
     directory = ""
-    for pipeline in unrolled(pipelines(with_literals(line))):
-        words = [program(command) for command in pipeline]
+    for pipeline in unroll_loops(split_pipelines(with_literals(line))):
+        words = [without_assignments(command) for command in pipeline]
         if pipeline and words[0][:1] == ["cd"]:
             directory = posixpath.join(directory, *words[0][1:2])
         elif any("gencert" in command for command in words):
@@ -131,7 +135,10 @@ def _base(command: list[str]) -> str:
 
 
 def _flags(words: Iterable[str], switches: set[str]) -> tuple[dict[str, str], list[str]]:
-    """Read Go's flags: `-x v`, `-x=v`, `--x v`, `--x=v`; a switch takes no word. What is left over comes second."""
+    """Read Go's flags: `-x v`, `-x=v`, `--x v`, `--x=v`.
+
+    A switch takes no word. What is left over comes second.
+    """
     flags: dict[str, str] = {}
     rest = list(words)
     while rest and rest[0].startswith("-") and rest[0] != "-":

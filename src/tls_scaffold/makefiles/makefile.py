@@ -1,40 +1,44 @@
-"""What make would sign: the dry runs of the folder's own Makefile, understood."""
+"""What a Makefile signs: read from our own lines, and asked of make where there are others."""
 
 import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles.componentlines import component_line_of, component_lines
-from tls_scaffold.makefiles.gencert import Signing, of_script, signings
-from tls_scaffold.makefiles.gnumake import RunsAnywayError, dry_run, targets
-from tls_scaffold.makefiles.shell import check_plain, logical_lines, pipelines, program
+from tls_scaffold.makefiles import gnumake
+from tls_scaffold.makefiles.componentlines import component_lines
+from tls_scaffold.makefiles.gencert import Signing, signing_of_script, signings_in_shell
+from tls_scaffold.makefiles.gnumake import RunsAnywayError, dry_run
+from tls_scaffold.makefiles.maketargets import targets_of_makefile
+from tls_scaffold.makefiles.ourmakefile import (
+    includes_our_rules,
+    names_and_outputs,
+    signings_if_ours_alone,
+    with_component_name,
+)
+from tls_scaffold.makefiles.shell import (
+    check_plain,
+    logical_lines,
+    split_pipelines,
+    without_assignments,
+)
 
-MAKEFILE = "Makefile"
+MAKEFILE = gnumake.MAKEFILE
 # A line of `sign.sh` as make prints it, with words that need no shell to be told apart.
-LINE = re.compile(
-    r"(?:[A-Z_]+=\S* )*sh sign\.sh ((?:again|changed)(?: [A-Za-z0-9._/=,:@%+-]+)+)", re.ASCII
+SCRIPT_LINE = re.compile(
+    r"(?:[A-Z_]+=\S* )*sh sign\.sh (?:again|changed)((?: [A-Za-z0-9._/=,:@%+-]+)+)", re.ASCII
 )
-ONE_PAIR = ("again", "changed")
+VERBS_OF_ONE_PAIR = ("again", "changed")
 OTHER_VERBS = ("ca", "renew", "regenerate", "clean", "need")
-TELLING = ("echo", "printf")
-COMMAND = re.compile(r"^\t[ \t]*(?![ \t#]|[@-]*\$[({]sign[)}])\S")
-BLANK = re.compile(r"[ \t]*(#.*)?")
-# In a Makefile of ours the rules stand in the file that it includes.
-OUR_RULES = re.compile(r"^include +tls-scaffold\.mk\s*$", re.MULTILINE)
-OTHERS_SIGN = re.compile(
-    r"^[^#\n]*gencert|^[-s]?include\b(?! +tls-scaffold\.mk\s*$)|(?:^\t|;).*\$[({]MAKE[)}]",
-    re.MULTILINE,
-)
+PRINTING = ("echo", "printf")
 
 
 @dataclass(frozen=True)
 class Unread:
-    """A line that signs in a way that is not understood; of a survey, which asks every target, with the first of its.
+    """A line that signs in a way that is not understood, with the first target that shows it.
 
     As text it is what a message shows.
     """
@@ -65,96 +69,42 @@ class Survey:
 
     @property
     def strange(self) -> tuple[Unread, ...]:
-        """The unread lines that run our `sign.sh`: nobody but the own signer could sign what they ask for."""
+        """The unread lines that run our `sign.sh`: only our signer could sign what they ask for."""
         return tuple(each for each in self.unread if "sign.sh" in each.line)
 
 
-def read(folder: Path, makefile: str = "Makefile") -> tuple[Signing, ...]:
-    """Return the signings of `wanted` alone."""
-    return wanted(folder, makefile).signings
-
-
-def wanted(folder: Path, makefile: str = "Makefile") -> Survey:
+def survey_req(folder: Path) -> Survey:
     """Return what `make req` would sign in a folder, in its order, the CA left out.
 
-    Both the folder's own lines and those of the Calico guide that were pasted under `req:` are read;
-    where there is no target `req`, every target. Raises ScaffoldError with make's own words if it is missing
-    or fails.
+    Both the folder's own lines and those of the Calico guide that were pasted under `req:` are
+    read; where there is no target `req`, every target. Raises ScaffoldError with make's own words
+    if it is missing or fails.
     """
+    # Make is asked about foreign lines alone; where there is no file, it says so.
+    ours = signings_if_ours_alone(_text(folder)) if (folder / MAKEFILE).is_file() else None
+    if ours is not None:
+        return Survey(ours)
     try:
-        found = of_goal(folder, "req", makefile)
+        found = survey_goal(folder, "req")
     except RunsAnywayError:
         raise
     except ScaffoldError:
-        goals = targets(folder, makefile)
+        goals = targets_of_makefile(folder)
         if "req" in goals or not goals:
             raise
-        found = survey(folder, makefile)
-    return replace(
-        found, signings=tuple(signing for signing in found.signings if not signing.makes_ca)
-    )
+        found = survey_targets(folder)
+    leaves = tuple(signing for signing in found.signings if not signing.makes_ca)
+    return replace(found, signings=leaves)
 
 
-def renews(text: str) -> bool:
-    """Tell whether the text of a Makefile has the targets of ours that sign again, `renew` and `regenerate`."""
-    return OUR_RULES.search(text) is not None
-
-
-def asks_for_all(text: str) -> bool:
-    """Tell a Makefile whose `req` asks for all that is signed: one of ours, where no line of cfssl's can come in."""
-    return renews(text) and not OTHERS_SIGN.search(text)
-
-
-def components(text: str) -> set[tuple[str, str]]:
-    """Return name and output of each component that has a line of our form in the text of a Makefile."""
-    return {(line.name, line.output) for line in component_lines(text)}
-
-
-def of_lines(text: str) -> tuple[Signing, ...]:
-    """Return what the lines of our form ask for, as far as that can be told without make."""
-    found: list[Signing] = []
-    for line in component_lines(text):
-        if line.flags is not None:
-            with suppress(ValueError):
-                found.append(
-                    _called(of_script([f"{line.output}.pem", *line.flags, line.request]), line.name)
-                )
-    return tuple(found)
-
-
-def with_commands_below(text: str) -> dict[str, str]:
-    """Return the names of the components with commands of their own below their line, by their outputs."""
-    found: dict[str, str] = {}
-    component = None
-    for line in text.split("\n"):
-        own = component_line_of(line)
-        if own:
-            component = own
-        elif component and COMMAND.match(line):
-            found[component.output] = component.name
-        elif not (line.startswith("\t") or BLANK.fullmatch(line)):
-            component = None
-    return found
-
-
-def _asked_by_req(text: str) -> set[str]:
-    """Return the targets of a Makefile of ours that sign nothing but what its `req` signs too."""
-    own = (
-        ((f"req-{name}", f"{output}.pem") for name, output in components(text))
-        if renews(text)
-        else ()
-    )
-    return {goal for pair in own for goal in pair}
-
-
-def survey(folder: Path, makefile: str = "Makefile") -> Survey:
-    """Return what every target of a Makefile signs, each certificate once, by the most special target."""
+def survey_targets(folder: Path) -> Survey:
+    """Return what every target signs, each certificate once, by the most special target."""
     by_output: dict[str, Signing] = {}
     unread: dict[str, Unread] = {}
-    there = targets(folder, makefile)
-    by_req = _asked_by_req(_text(folder / makefile)) if there else ()
+    there = targets_of_makefile(folder)
+    by_req = _targets_asked_by_req(_text(folder)) if there else ()
     goals = [goal for goal in there if goal not in by_req]
-    surveys = {goal: of_goal(folder, goal, makefile) for goal in goals}
+    surveys = {goal: survey_goal(folder, goal) for goal in goals}
     for goal in sorted(goals, key=lambda each: (len(surveys[each].signings), each)):
         for signing in surveys[goal].signings:
             by_output.setdefault(signing.output, signing)
@@ -166,14 +116,24 @@ def survey(folder: Path, makefile: str = "Makefile") -> Survey:
     return Survey(tuple(by_output.values()), tuple(unread.values()), makes)
 
 
-def of_goal(folder: Path, goal: str, makefile: str = "Makefile") -> Survey:
-    """Return what make would sign for one goal, as often as it would. Raises ScaffoldError as `dry_run` does."""
-    text = dry_run(folder, goal, makefile)
-    own, strange = _own_lines(text)
-    lines = component_lines(_text(folder / makefile)) if own else ()
+def _targets_asked_by_req(text: str) -> set[str]:
+    """Return the targets of a Makefile of ours that sign nothing but what its `req` signs too."""
+    if not includes_our_rules(text):
+        return set()
+    pairs = names_and_outputs(text)
+    return {goal for name, output in pairs for goal in (f"req-{name}", f"{output}.pem")}
+
+
+def survey_goal(folder: Path, goal: str) -> Survey:
+    """Return what make would sign for one goal, as often as it would; errors as of `dry_run`."""
+    text = dry_run(folder, goal)
+    own, strange = _script_lines(text)
+    lines = component_lines(_text(folder)) if own else ()
     names = {posixpath.normpath(line.output): line.name for line in lines}
-    ours = (_called(signing, names.get(signing.output, signing.name)) for signing in own)
-    pasted, unread = signings(text, goal)
+    ours = (
+        with_component_name(signing, names.get(signing.output, signing.name)) for signing in own
+    )
+    pasted, unread = signings_in_shell(text, goal)
     home = os.path.realpath(folder)
     return Survey(
         (*ours, *(signing.below(home) for signing in pasted)),
@@ -181,42 +141,41 @@ def of_goal(folder: Path, goal: str, makefile: str = "Makefile") -> Survey:
     )
 
 
-def _called(signing: Signing, name: str) -> Signing:
-    return replace(signing, name=name, target=f"req-{name}")
-
-
-def _own_lines(text: str) -> tuple[list[Signing], list[str]]:
-    """Return what `sign.sh` would sign, named after the certificates, and the lines that can't be told."""
+def _script_lines(text: str) -> tuple[list[Signing], list[str]]:
+    """Return what `sign.sh` would sign, named after the certificates, and the unread lines."""
     found: list[Signing] = []
     unread: list[str] = []
     for line in logical_lines(text):
-        plain = LINE.fullmatch(line)
+        plain = SCRIPT_LINE.fullmatch(line)
         if plain or ("sign.sh" in line and ".pem" in line):
             try:
-                found += [of_script(plain[1].split()[1:])] if plain else _signed_by_script(line)
+                if plain:
+                    found.append(signing_of_script(plain[1].split()))
+                else:
+                    found += _signed_by_edited_line(line)
             except ValueError:
                 unread.append(" ".join(line.split()))
     return found, unread
 
 
-def _signed_by_script(line: str) -> Iterator[Signing]:
-    """Yield the same of a line that somebody has edited: comments and other commands may follow."""
-    for pipeline in pipelines(line):
-        for words in map(program, pipeline):
+def _signed_by_edited_line(line: str) -> Iterator[Signing]:
+    """Yield what a line of `sign.sh` signs that was edited: comments and commands may follow."""
+    for pipeline in split_pipelines(line):
+        for words in map(without_assignments, pipeline):
             script = [posixpath.basename(word) for word in words]
             if words[:1] == ["cd"]:
                 raise ValueError(line)
-            if "sign.sh" not in script or words[0] in TELLING:
+            if "sign.sh" not in script or words[0] in PRINTING:
                 continue
             begun = script.index("sign.sh") + 1
             verb, *rest = words[begun:] or [""]
             if verb in OTHER_VERBS:
                 continue
             check_plain(words)
-            if script[: begun - 1] not in ([], ["sh"]) or verb not in ONE_PAIR:
+            if script[: begun - 1] not in ([], ["sh"]) or verb not in VERBS_OF_ONE_PAIR:
                 raise ValueError(line)
-            yield of_script(rest)
+            yield signing_of_script(rest)
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="surrogateescape")
+def _text(folder: Path) -> str:
+    return (folder / MAKEFILE).read_text(encoding="utf-8", errors="surrogateescape")

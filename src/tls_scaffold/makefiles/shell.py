@@ -12,13 +12,16 @@ LITERAL = "\0"
 SHELL_S = re.compile(f"[$`{LITERAL}]")
 COMPOUND = {"for", "while", "until", "if", "case", "do", "then", "else", "{", "("}
 
+Command = list[str]
+Pipeline = list[Command]
+
 
 def logical_lines(text: str) -> Iterator[str]:
     """Yield the lines of `text` with those joined that end in a backslash."""
     yield from re.sub(r"\\\n\s*", " ", text).splitlines()
 
 
-def uncommented(line: str) -> str:
+def without_comment(line: str) -> str:
     """Return a line of shell without the comment at its end, which begins where a word would."""
     plain = _outside_quotes(line)
     marks = (at for at, character in plain.items() if character == "#")
@@ -27,13 +30,16 @@ def uncommented(line: str) -> str:
     ]
 
 
-def unquoted(line: str) -> str:
+def without_quoted(line: str) -> str:
     """Return what of a line of shell stands in no quotes."""
     return "".join(_outside_quotes(line).values())
 
 
 def _outside_quotes(line: str) -> dict[int, str]:
-    """Return the characters, by their places, that are neither quoted nor escaped; a quote is none of them."""
+    """Return the characters, by their places, that are neither quoted nor escaped.
+
+    A quote is none of them.
+    """
     return {at: character for at, (character, holder) in enumerate(_held(line)) if not holder}
 
 
@@ -57,7 +63,7 @@ def _held(line: str) -> Iterator[tuple[str, str]]:
 
 
 def with_literals(line: str) -> str:
-    """Return a line of shell with LITERAL for each `$` that begins no variable, for it is quoted or escaped."""
+    """Return a line of shell with LITERAL for each `$` that is quoted or escaped."""
     return "".join(
         LITERAL if each == "$" and holder in ("'", "\\") else each for each, holder in _held(line)
     )
@@ -70,12 +76,14 @@ def check_plain(words: Iterable[str]) -> None:
             raise ValueError(word)
 
 
-def pipelines(line: str) -> list[list[list[str]]]:
-    """Split shell text at its operators: a list of pipelines, each a list of commands, each a list of words."""
-    lexer = shlex.shlex(uncommented(line).lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>")
+def split_pipelines(line: str) -> list[Pipeline]:
+    """Split shell text into pipelines, each a list of commands, each a list of words."""
+    lexer = shlex.shlex(
+        without_comment(line).lstrip("@-+ \t"), posix=True, punctuation_chars="|&;()<>"
+    )
     lexer.commenters = ""
     lexer.whitespace_split = True
-    pipelines: list[list[list[str]]] = [[[]]]
+    pipelines: list[Pipeline] = [[[]]]
     words = iter(lexer)
     for word in words:
         if not OPERATORS.fullmatch(word):
@@ -92,10 +100,11 @@ def pipelines(line: str) -> list[list[list[str]]]:
     return pipelines
 
 
-def unrolled(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
-    """Yield pipelines, and for a `for` loop over words that stand there what it runs for each of them.
+def unroll_loops(pipelines: Iterable[Pipeline]) -> Iterator[Pipeline]:
+    """Yield pipelines; of a `for` loop over words what it runs for each of them.
 
-    Raises ValueError for a loop that does not end, that asks for more than its variable's value, or that changes it.
+    Raises ValueError for a loop that does not end, that asks for more than its variable's value, or
+    that changes it.
     """
     waiting = iter(pipelines)
     for pipeline in waiting:
@@ -114,7 +123,7 @@ def unrolled(pipelines: Iterable[list[list[str]]]) -> Iterator[list[list[str]]]:
             )
 
 
-def _body(waiting: Iterator[list[list[str]]]) -> list[list[list[str]]]:
+def _body(waiting: Iterator[Pipeline]) -> list[Pipeline]:
     """Take what stands between `do` and `done`."""
     (first, *words), *piped = next(waiting, [["done"]])
     if first != "do":
@@ -127,7 +136,7 @@ def _body(waiting: Iterator[list[list[str]]]) -> list[list[list[str]]]:
     raise ValueError(body)
 
 
-def _assigns(command: list[str], variable: str) -> bool:
+def _assigns(command: Command, variable: str) -> bool:
     assigned = re.compile(rf"{variable}\+?=")
     return any(map(assigned.match, command)) or (command[:1] == ["read"] and variable in command)
 
@@ -140,8 +149,11 @@ def _set(text: str, variable: str, word: str) -> str:
     return plain
 
 
-def program(command: list[str]) -> list[str]:
-    """Return a command without the variables set before it; ValueError for more than a plain command."""
+def without_assignments(command: Command) -> Command:
+    """Return a command without the variables set before it.
+
+    Raises ValueError for more than a plain command.
+    """
     words = list(command)
     if words[:1] == ["env"]:
         words.pop(0)

@@ -169,7 +169,7 @@ def _request_path(folder: Path, certificate: str) -> str:
     if certificate == CA and (folder / CA_REQUEST).exists():
         return CA_REQUEST
     with ca_kept(folder):
-        survey = makefile.survey(folder)
+        survey = makefile.survey_targets(folder)
     for signing in survey.signings:
         if signing.makes_ca and f"{signing.output}.pem" == certificate:
             return signing.request

@@ -12,7 +12,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.requests import WORDS
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.signing.pemfiles import der_of
 from tls_scaffold.words import Key
 
@@ -170,7 +170,9 @@ def read(pem: bytes, place: str) -> Certificate:
         # `cryptography` parses each part when it is first asked for.
         _ = certificate.subject, certificate.issuer, certificate.key, certificate.usages
     except UNREADABLE as error:
-        raise ScaffoldError(f"`{place}` is not a certificate", [f"{place}: {error}"]) from None
+        raise ScaffoldError(
+            f"`{place}` is not a certificate", [Problem(Place(place), str(error))]
+        ) from None
     return certificate
 
 

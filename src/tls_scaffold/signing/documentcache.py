@@ -7,16 +7,18 @@ from typing import Generic, TypeVar
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.plainfiles import read_text
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 
 Document = TypeVar("Document", Request, SigningConfig)
-_Reader = Callable[[str, str], tuple[Document, tuple[str, ...]]]
+_Reader = Callable[[str, str], tuple[Document, tuple[Problem, ...]]]
 
 
 class DocumentCache(Generic[Document]):
     """Documents of a folder, each read once; what is wrong with one is added to `problems` once."""
 
-    def __init__(self, folder: Path, reader: "_Reader[Document]", problems: list[str]) -> None:
+    def __init__(
+        self, folder: Path, reader: "_Reader[Document]", problems: list[Problem | str]
+    ) -> None:
         self._folder, self._problems = folder, problems
         self._reader: _Reader[Document] = reader
         self._documents: dict[str, Document | None] = {}
@@ -31,7 +33,7 @@ class DocumentCache(Generic[Document]):
         try:
             text = read_text(self._folder, path)
             if text is None:
-                self._problems.append(f"{path}: there is no such file")
+                self._problems.append(Problem(Place(path), "there is no such file"))
                 return None
             document, problems = self._reader(text, path)
         except ScaffoldError as error:

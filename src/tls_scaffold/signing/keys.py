@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.words import Key
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -76,4 +76,6 @@ def read_private_key(pem: bytes, place: str) -> PrivateKey:
         reason = "it holds no private key in PEM"
         if password:
             reason = f"the password in {PASSWORD} does not open it"
-    raise ScaffoldError(f"`{place}` can't be read as a private key", [f"{place}: {reason}"])
+    raise ScaffoldError(
+        f"`{place}` can't be read as a private key", [Problem(Place(place), reason)]
+    )

@@ -12,7 +12,7 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.obstacles import OutputDirectory
 from tls_scaffold.disk.plainfiles import plain
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import KEY_ENDING, TRUST
 from tls_scaffold.signing import certificates, matching, mistakes
@@ -46,7 +46,7 @@ class Plan:
 
     wanted: tuple[Wanted, ...]
     unrecorded: Mapping[str, bytes]
-    problems: tuple[str, ...]
+    problems: tuple[Problem | str, ...]
 
 
 def plan_signing(
@@ -66,7 +66,8 @@ def plan_signing(
     planner = _Planner(folder, cas, record, now, force=force)
     with telling(folder):
         wanted = [each for each in map(planner.plan_one, signings) if each]
-    return Plan(tuple(wanted), planner.unrecorded, tuple(dict.fromkeys(planner.problems)))
+    problems = tuple(dict.fromkeys(planner.problems))
+    return Plan(tuple(wanted), planner.unrecorded, problems)
 
 
 class _Planner:
@@ -81,7 +82,7 @@ class _Planner:
         *,
         force: bool,
     ) -> None:
-        self.problems: list[str] = []
+        self.problems: list[Problem | str] = []
         self.unrecorded: dict[str, bytes] = {}
         self._folder, self._cas, self._record = folder, cas, record
         self._now, self._force = now, force

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.makefiles.ourmakefile import signings_of_lines
 from tls_scaffold.paths import CA, CA_KEY
 from tls_scaffold.signing import authority, signer
 from tls_scaffold.signing.plan import plan_signing
@@ -26,7 +27,7 @@ def record_valid_pairs(folder: Path) -> None:
         ca = authority.find_ca(folder, CA, CA_KEY)
         if ca:
             text = plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace")
-            signings = makefile.of_lines(text)
+            signings = signings_of_lines(component_lines(text))
             plan = plan_signing(folder, signings, {CA: ca}, record, signer.utc_now(), force=False)
             record.note_ca()
             record.note(plan.unrecorded)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST
 from tls_scaffold.signing import authority, commandlines, plan, signer
@@ -18,8 +18,8 @@ class Done:
     """What was signed, by path, each with its reasons; and how many certificates were right.
 
     `commands` has the command that does the same for each, and `reloads` who has to be told of it,
-    by the same paths. `left` has, as where and what, the commands of the Makefile that sign in a
-    way that is not understood; `not_run` the components with commands of their own, which make
+    by the same paths. `left` has the commands of the Makefile that sign in a way that is not
+    understood; `not_run` the components with commands of their own, which make
     would have run had it signed them; `problem` is what ended the signing when something had been
     signed.
     """
@@ -28,7 +28,7 @@ class Done:
     kept: int
     commands: dict[str, str] = field(default_factory=dict)
     reloads: dict[str, str] = field(default_factory=dict)
-    left: tuple[tuple[str, str], ...] = ()
+    left: tuple[Problem, ...] = ()
     not_run: tuple[str, ...] = ()
     problem: ScaffoldError | OSError | None = None
 

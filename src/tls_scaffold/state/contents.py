@@ -14,6 +14,7 @@ from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.makefiles.ourmakefile import asks_for_all_by_req
 from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, KEY_ENDING, TRUST
 from tls_scaffold.signing import pemfiles
 from tls_scaffold.state.entries import Contents, Entry, is_server
@@ -22,17 +23,17 @@ from tls_scaffold.state.reading import Reader
 OWN_REQUEST = "config/req-"
 
 
-def read(folder: Path, inventory: Inventory | None) -> Contents:
+def contents_of_folder(folder: Path, inventory: Inventory | None) -> Contents:
     """Read what a folder asks for and what lies in it; `inventory` says what its components are.
 
     It works on folders that others made, and on an archived set, which has no Makefile: there its
-    requests and certificates say what belongs to it. Raises ScaffoldError where nothing of this kind is,
-    or where make can't read its Makefile.
+    requests and certificates say what belongs to it. Raises ScaffoldError where nothing of this
+    kind is, or where make can't read its Makefile.
     """
     if not folder.is_dir():
         raise ScaffoldError(f"`{folder}` is not a folder")
     if os.path.lexists(folder / MAKEFILE) and not is_archived(folder):
-        return of_makefile(folder, inventory)
+        return contents_of_makefile(folder, inventory)
     if (
         not (folder / "certs").is_dir()
         and not (folder / "config").is_dir()
@@ -42,17 +43,20 @@ def read(folder: Path, inventory: Inventory | None) -> Contents:
             f"`{folder}` has no Makefile, no `config` and no `certs`",
             hint="`-C DIR` names another folder, `tls-scaffold new` makes one",
         )
-    return of_set(folder, inventory)
+    return contents_of_set(folder, inventory)
 
 
 def is_archived(folder: Path) -> bool:
-    """Tell a set in the archive of another folder: nothing is signed there, whatever Makefile lies in it."""
+    """Tell a set in the archive of another folder.
+
+    Nothing is signed there, whatever Makefile lies in it.
+    """
     archive = folder.resolve().parent
     kept = any((archive.parent / name).exists() for name in (MAKEFILE, FILE))
     return archive.name == ARCHIVE and kept and not (folder / FILE).exists()
 
 
-def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
+def contents_of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     """Return what the targets of a folder's Makefile sign, and what lies beside that.
 
     Raises ScaffoldError with make's own words.
@@ -64,8 +68,8 @@ def of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     )
 
 
-def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
-    """Return what the requests and the certificates of a folder say themselves, without a Makefile."""
+def contents_of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
+    """Return what a folder's requests and certificates say themselves, without a Makefile."""
     kinds = {f"{each.output}.pem": each.kind for each in inventory.components} if inventory else {}
     return Contents(
         tuple(replace(each, kind=kinds.get(each.path, each.kind)) for each in _of_set(folder))
@@ -73,7 +77,10 @@ def of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
 
 
 def _check_merged(folder: Path) -> None:
-    """Raise ScaffoldError where git has left conflict markers: make, and whoever reads JSON, would not call them so."""
+    """Raise ScaffoldError where git has left conflict markers.
+
+    Make, and whoever reads JSON, would not call them so.
+    """
     there = [path for path in (FILE, MAKEFILE, *GENERATED) if (folder / path).is_file()]
     conflictmarkers.refuse(
         {path: content(folder, path).decode("utf-8", "replace") for path in there}
@@ -81,16 +88,19 @@ def _check_merged(folder: Path) -> None:
 
 
 def _asked_for(folder: Path) -> Survey:
-    """Return what a Makefile signs: ours has all under `req`; where others may sign, every target counts."""
+    """Return what a Makefile signs: ours has all under `req`.
+
+    Where others may sign, every target counts.
+    """
     with ca_kept(folder):
-        if makefile.asks_for_all(content(folder, MAKEFILE).decode("utf-8", "replace")):
-            return makefile.wanted(folder)
+        if asks_for_all_by_req(content(folder, MAKEFILE).decode("utf-8", "replace")):
+            return makefile.survey_req(folder)
         try:
-            return makefile.survey(folder)
+            return makefile.survey_targets(folder)
         except RunsAnywayError:
             raise
         except ScaffoldError:  # of one target; what `req` signs may still be told
-            return makefile.wanted(folder)
+            return makefile.survey_req(folder)
 
 
 def _entries(
@@ -99,22 +109,24 @@ def _entries(
     components = {each.output: each for each in inventory.components} if inventory else {}
     reader = Reader(folder)
     cas = _authorities(signings)
-    yield from (reader.authority(path, request, made) for path, (request, made) in cas.items())
+    yield from (reader.entry_of_ca(path, request, made) for path, (request, made) in cas.items())
     asked = dict.fromkeys(cas)
     for signing in signings:
         if not signing.makes_ca and f"{signing.output}.pem" not in asked:
             asked[f"{signing.output}.pem"] = None
-            yield reader.component(signing, components.get(signing.output))
+            yield reader.entry_of_component(signing, components.get(signing.output))
     places = {str(PurePosixPath(path).parent) for path in asked}
     there = (path for path in _certificates(folder, sorted(places)) if path not in asked)
     loose = (
-        reader.loose(path, orphan=True) for path in there if not _is_of_another_kind(folder, path)
+        reader.entry_unasked(path, orphan=True)
+        for path in there
+        if not _is_of_another_kind(folder, path)
     )
     yield from (entry for entry in loose if not reader.is_copy_of_ca(entry))
 
 
 def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:
-    """Return the paths of the CAs that sign or are made: of each its request, and the line of cfssl that makes it."""
+    """Return the paths of the CAs that sign or are made, with request and line of each."""
     made = {
         f"{signing.output}.pem": (signing.request, signing)
         for signing in signings
@@ -128,7 +140,10 @@ def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | 
 
 
 def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
-    """Yield the paths of what may be certificates; a key lies beside its certificate under a name of its own."""
+    """Yield the paths of what may be certificates.
+
+    A key lies beside its certificate under a name of its own.
+    """
     for directory in directories:
         yield from (
             path for path in names(folder, directory, ".pem") if not path.endswith(KEY_ENDING)
@@ -136,7 +151,7 @@ def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
 
 
 def _is_of_another_kind(folder: Path, path: str) -> bool:
-    """Tell a file in PEM that holds no certificate: a CRL, a key under a name of its own, parameters."""
+    """Tell a file in PEM that holds no certificate, but a CRL, a key or parameters."""
     try:
         found = pemfiles.labels(content(folder, path))
     except ScaffoldError:
@@ -145,7 +160,10 @@ def _is_of_another_kind(folder: Path, path: str) -> bool:
 
 
 def _directories(folder: Path) -> list[str]:
-    """Return where the certificates of a set lie; what was taken out of other folders keeps its place in an archive."""
+    """Return where the certificates of a set lie.
+
+    What was taken out of other folders keeps its place in an archive.
+    """
     if not is_archived(folder):
         return ["certs"]
     found = {path.parent.relative_to(folder).as_posix() for path in folder.rglob("*.pem")}
@@ -155,9 +173,10 @@ def _directories(folder: Path) -> list[str]:
 
 
 def _of_set(folder: Path) -> Iterator[Entry]:
-    """Yield the entries of a set without a Makefile: requests and certificates are paired by their names.
+    """Yield the entries of a set without a Makefile.
 
-    Without any request nothing can be said to be orphaned.
+    Requests and certificates are paired by their names. Without any request nothing can be said to
+    be orphaned.
     """
     reader = Reader(folder)
     requests = [path for path in names(folder, "config", ".json") if path.startswith(OWN_REQUEST)]
@@ -171,9 +190,9 @@ def _of_set(folder: Path) -> Iterator[Entry]:
     )
     there = [path for path in found if not _is_of_another_kind(folder, path)]
     if (folder / CA).exists() or (folder / CA_REQUEST).exists():
-        yield reader.authority(CA, CA_REQUEST, None)
+        yield reader.entry_of_ca(CA, CA_REQUEST, None)
     for path in dict.fromkeys((*there, *own)):
-        loose = reader.loose(path, orphan=bool(requests))
+        loose = reader.entry_unasked(path, orphan=bool(requests))
         shared = SHARED_REQUEST if SHARED_REQUEST in requests and is_server(loose) else ""
         request = own.get(path, shared)
-        yield reader.kept(path, request, CONFIG) if request else loose
+        yield reader.entry_of_set(path, request, CONFIG) if request else loose

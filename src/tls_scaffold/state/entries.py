@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.errors import Problem
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.paths import KEY_ENDING
@@ -28,10 +29,11 @@ STALE = "stale"
 class Entry:
     """A certificate that is asked for, or there, or both; paths are relative to the folder.
 
-    `kind` is ca, member, proxy or user, and None where nothing asks for it. `absent` says why there is no
-    `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't be read.
-    `profiles` are those that may have signed it: several where no Makefile says which. `signing` is what
-    asks for it; None for a CA that no line of cfssl makes. `faults` are states with their reasons.
+    `kind` is ca, member, proxy or user, and None where nothing asks for it. `absent` says why there
+    is no `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't
+    be read. `profiles` are those that may have signed it: several where no Makefile says which.
+    `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are states
+    with their reasons.
     """
 
     name: str
@@ -39,7 +41,7 @@ class Entry:
     path: str
     ca: str = ""
     certificate: Certificate | None = None
-    absent: str = ""
+    absent: Problem | None = None
     key: bytes | None = None
     keyless: str = ""
     request: Request | None = None
@@ -55,7 +57,10 @@ class Entry:
 
     @property
     def has_locked_key(self) -> bool:
-        """Whether its key is encrypted and nobody gave the password: then nothing can be said of it."""
+        """Whether its key is encrypted and nobody gave the password.
+
+        Then nothing can be said of it.
+        """
         return b"ENCRYPTED" in (self.key or b"") and not os.environ.get(PASSWORD)
 
     @property
@@ -83,7 +88,7 @@ class Entry:
 
     @property
     def usages(self) -> tuple[str, ...]:
-        """What it may be used for: the certificate's own usages, else those that its profile asks for."""
+        """The certificate's own usages, else those that its profile asks for."""
         return (
             self.certificate.usages
             if self.certificate
@@ -129,8 +134,11 @@ def is_server(entry: Entry) -> bool:
     return SERVER in entry.usages and any(entry.hosts)
 
 
-def judged(entry: Entry, ca: Certificate | None) -> Entry:
-    """Return an entry with its faults; `ca` is to have signed it, None for a CA and where that can't be read."""
+def with_faults(entry: Entry, ca: Certificate | None) -> Entry:
+    """Return an entry with its faults.
+
+    `ca` is to have signed it, None for a CA and where that can't be read.
+    """
     if not entry.certificate:
         return entry
     return replace(entry, faults=tuple(_faults(entry, entry.certificate, ca)))

@@ -18,7 +18,8 @@ def metrics(rows: Iterable[Row]) -> str:
     ends = [(row, row.not_after) for row in listed if row.not_after]
     return "".join(
         (
-            f"# HELP {EXPIRY} When the certificate expires, in seconds since 1970.\n# TYPE {EXPIRY} gauge\n",
+            f"# HELP {EXPIRY} When the certificate expires, in seconds since 1970.\n",
+            f"# TYPE {EXPIRY} gauge\n",
             *(f"{EXPIRY}{{{_labels(row)}}} {end.timestamp():.0f}\n" for row, end in ends),
             f"# HELP {STATE} 1 for the state that the certificate has.\n# TYPE {STATE} gauge\n",
             *(f'{STATE}{{{_labels(row)},state="{row.state}"}} 1\n' for row in listed),

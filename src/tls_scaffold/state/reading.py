@@ -8,17 +8,20 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.plainfiles import content, text
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.state.entries import CA_KIND, Entry, is_server, judged, name_of
+from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
 
 
 class Reader:
-    """Reads the entries of one folder, its CAs first; each request and signing configuration is read once."""
+    """Reads the entries of one folder, its CAs first.
+
+    Each request and signing configuration is read once.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,7 +43,7 @@ class Reader:
         except ScaffoldError as error:
             return None, (error.summary,)
 
-    def authority(self, path: str, request_path: str, signing: Signing | None) -> Entry:
+    def entry_of_ca(self, path: str, request_path: str, signing: Signing | None) -> Entry:
         """Return the entry of a CA; one whose request is not there may have come from elsewhere."""
         asked = bool(request_path) and (self.folder / request_path).exists()
         request, unread = self._request(request_path) if asked else (None, ())
@@ -54,12 +57,12 @@ class Reader:
             unread=unread,
             signing=signing,
         )
-        entry = self._there(entry)
+        entry = self._with_files_and_faults(entry)
         if entry.certificate:
             self._cas[path] = entry.certificate
         return entry
 
-    def component(self, signing: Signing, component: Component | None) -> Entry:
+    def entry_of_component(self, signing: Signing, component: Component | None) -> Entry:
         """Return the entry of what make signs; an inventory's component says its name and kind."""
         request, unread = self._request(signing.request)
         config, trouble = self._config(signing.config)
@@ -73,13 +76,16 @@ class Reader:
             unread=(*unread, *trouble),
             signing=signing,
         )
-        entry = self._there(entry)
+        entry = self._with_files_and_faults(entry)
         if component:
             entry = replace(entry, name=component.name, kind=component.kind)
         return _of_a_kind(entry)
 
-    def kept(self, path: str, request_path: str, config_path: str) -> Entry:
-        """Return the entry of what a set without a Makefile asks for: some profile of its configuration signed it."""
+    def entry_of_set(self, path: str, request_path: str, config_path: str) -> Entry:
+        """Return the entry of what a set without a Makefile asks for.
+
+        Some profile of its configuration signed it.
+        """
         request, unread = self._request(request_path)
         config, trouble = self._config(config_path)
         profiles = (config.default, *config.profiles.values()) if config else ()
@@ -92,16 +98,16 @@ class Reader:
             profiles=profiles,
             unread=(*unread, *trouble),
         )
-        return _of_a_kind(self._there(entry))
+        return _of_a_kind(self._with_files_and_faults(entry))
 
-    def loose(self, path: str, *, orphan: bool) -> Entry:
+    def entry_unasked(self, path: str, *, orphan: bool) -> Entry:
         """Return the entry of a certificate without a request; an orphan's has no kind either."""
-        entry = self._read(Entry(name_of(path), None, path))
+        entry = self._with_files(Entry(name_of(path), None, path))
         entry = self._judged(replace(entry, ca=self._signer(entry)))
         return entry if orphan else _of_a_kind(entry)
 
     def _signer(self, entry: Entry) -> str:
-        """Return the path of the CA that signed a certificate where nothing says which; the first one if none did."""
+        """Return the path of the CA that signed a certificate; of the first one if none did."""
         first = next(iter(self._cas), CA)
         if not entry.certificate:
             return first
@@ -115,25 +121,25 @@ class Reader:
         )
 
     def is_copy_of_ca(self, entry: Entry) -> bool:
-        """Tell whether a certificate is a CA of the folder once more: where an adopted one was before."""
+        """Tell a copy of a CA of the folder: one lies where an adopted CA was before."""
         return bool(
             entry.certificate and entry.certificate.der in {ca.der for ca in self._cas.values()}
         )
 
-    def _there(self, entry: Entry) -> Entry:
-        """Return an entry with the certificate and the key that are on the disk, and what is wrong with them."""
-        return self._judged(self._read(entry))
+    def _with_files_and_faults(self, entry: Entry) -> Entry:
+        """Return an entry with its certificate and key, and what is wrong with them."""
+        return self._judged(self._with_files(entry))
 
     def _judged(self, entry: Entry) -> Entry:
-        return judged(entry, self._cas.get(entry.ca))
+        return with_faults(entry, self._cas.get(entry.ca))
 
-    def _read(self, entry: Entry) -> Entry:
-        """Return an entry with the certificate and the key that are on the disk, and why one is missing."""
-        certificate, absent, key, keyless = None, "", None, ""
+    def _with_files(self, entry: Entry) -> Entry:
+        """Return an entry with its certificate and key, or why one is missing."""
+        certificate, absent, key, keyless = None, entry.absent, None, ""
         try:
             certificate = certificates.read(content(self.folder, entry.path), entry.path)
         except ScaffoldError as error:
-            absent = error.problems[0] if error.problems else error.summary
+            absent = (*error.problems, Problem(Place(), error.summary))[0]
         try:
             key = content(self.folder, entry.key_path)
         except ScaffoldError as error:

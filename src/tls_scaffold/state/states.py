@@ -1,4 +1,7 @@
-"""The state of each certificate, and the reasons for it: what a folder holds becomes rows, trouble first."""
+"""The state of each certificate, and the reasons for it.
+
+What a folder holds becomes rows, trouble first.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +19,8 @@ DAY = timedelta(days=1)
 class Row:
     """One certificate and its state; what is not known is empty, a date that is not known None.
 
-    `reasons` are texts `state: why`, one for each that is true; none for a valid one. `kind` is None for
-    one that nothing asks for. `days_left` are whole days, negative once it has expired.
+    `reasons` are texts `state: why`, one for each that is true; none for a valid one. `kind` is
+    None for one that nothing asks for. `days_left` are whole days, negative once it has expired.
     """
 
     name: str
@@ -33,7 +36,7 @@ class Row:
     reasons: tuple[str, ...]
 
 
-def rows(contents: Contents, now: datetime, within: timedelta) -> tuple[Row, ...]:
+def status_rows(contents: Contents, now: datetime, within: timedelta) -> tuple[Row, ...]:
     """Return a row for each certificate, those in trouble first and else in the folder's order.
 
     What ends `within` that time after `now` (UTC) is expiring.
@@ -70,7 +73,7 @@ def _reasons(
     if entry.kind is None:
         yield "orphaned", nobody
     if entry.certificate is None:
-        yield "orphaned" if entry.kind is None else "missing", entry.absent
+        yield "orphaned" if entry.kind is None else "missing", str(entry.absent or "")
         return
     if entry.key is None and entry.kind not in (CA_KIND, None):  # a CA's may be kept elsewhere
         yield "missing", entry.keyless

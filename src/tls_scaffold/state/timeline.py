@@ -25,7 +25,10 @@ STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
 """Months between two marks of the axis."""
 MARKS = 12
 LONGEST = 24
-STYLE = "text{font:13px system-ui,sans-serif;fill:#1d2129}.dim{fill:#5f6672}.end{text-anchor:end}.mid{text-anchor:middle}"
+STYLE = (
+    "text{font:13px "
+    "system-ui,sans-serif;fill:#1d2129}.dim{fill:#5f6672}.end{text-anchor:end}.mid{text-anchor:middle}"
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Life:
     end: datetime
 
 
-def svg(lives: Sequence[Life], today: datetime) -> str:
+def timeline_svg(lives: Sequence[Life], today: datetime) -> str:
     """Return a picture of `lives`, one below the other in their order, with `today` marked.
 
     The CA stands first, so that a life that ends after the CA's is seen to do so.
@@ -56,7 +59,8 @@ def svg(lives: Sequence[Life], today: datetime) -> str:
         ),
         *_today(scale, today, height),
     )
-    size = f'width="{LEFT + WIDTH + RIGHT}" height="{height}" viewBox="0 0 {LEFT + WIDTH + RIGHT} {height}"'
+    width = LEFT + WIDTH + RIGHT
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     return "\n".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
@@ -119,6 +123,9 @@ def _text(name: str) -> str:
 def _today(scale: _Scale, today: datetime, height: int) -> Iterable[str]:
     x = scale.x(today)
     return (
-        f'<line x1="{x}" y1="{TOP - 8}" x2="{x}" y2="{height - 8}" stroke="#1d2129" stroke-dasharray="4 3"/>',
+        (
+            f'<line x1="{x}" y1="{TOP - 8}" x2="{x}" y2="{height - 8}" stroke="#1d2129" '
+            'stroke-dasharray="4 3"/>'
+        ),
         f'<text class="mid" x="{x}" y="18">today, {today:%Y-%m-%d}</text>',
     )

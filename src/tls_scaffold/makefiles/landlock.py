@@ -1,7 +1,8 @@
 """Programs that are started in a way that they can change no file: the kernel forbids it to them.
 
-By Landlock, which asks for no rights: Linux 5.13 has it, 5.19 (ABI 2) tells moves to other folders apart, 6.2 (ABI 3)
-stops `truncate` too. Modes, owners and times of files, other processes and the network are not in its hands.
+By Landlock, which asks for no rights: Linux 5.13 has it, 5.19 (ABI 2) tells moves to other folders
+apart, 6.2 (ABI 3) stops `truncate` too. Modes, owners and times of files, other processes and the
+network are not in its hands.
 """
 
 import ctypes
@@ -24,8 +25,9 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = (
 ASK_FOR_ABI, PATH_BENEATH, NO_NEW_PRIVS = 1, 1, 38
 WHOLE = 3  # the first ABI that stops every way of changing what a file holds
 WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
-# Remove a folder or file, or make one of six kinds. Folders (7) may be made, as make always let them be: a Makefile
-# that does so first (`mkdir -p certs && $(MAKE) req`) could not be asked in a fresh clone.
+# Remove a folder or file, or make one of six kinds. Folders (7) may be made, as make always let
+# them be: a Makefile that does so first (`mkdir -p certs && $(MAKE) req`) could not be asked in a
+# fresh clone.
 OF_FOLDERS = sum(1 << bit for bit in (4, 5, 6, *range(8, 13)))
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 
@@ -35,10 +37,11 @@ _running: set[Process] = set()
 
 
 @cache
-def abi() -> int:
-    """Return which Landlock holds here; 0 where there is none, or where a restriction that is tried does not work.
+def abi_version() -> int:
+    """Return which Landlock holds here, 0 for none.
 
-    So it is where a container forbids it, and within sixteen of other programs.
+    None holds either where a restriction that is tried does not work. So it is where a
+    container forbids it, and within sixteen of other programs.
     """
     if sys.platform != "linux" or os.uname().machine == "alpha":
         return 0
@@ -56,25 +59,25 @@ def abi() -> int:
     return sum(worked)
 
 
-def holds() -> bool:
+def stops_all_writes() -> bool:
     """Tell whether what `start` starts can change no file's content, nor remove or replace one."""
-    return abi() >= WHOLE
+    return abi_version() >= WHOLE
 
 
-def start(
+def start_confined(
     words: Sequence[str], environment: Mapping[str, str], writable: Iterable[Path]
 ) -> Process:
-    """Start a program that can write nowhere but below `writable`, and return it; its outputs are pipes.
+    """Start a program that can write nowhere but below `writable`, and return it.
 
-    It has a session of its own. Where the kernel can't forbid it, it is started all the same. Raises OSError where it
-    can't be started.
+    Its outputs are pipes. It has a session of its own. Where the kernel can't forbid it, it is
+    started all the same. Raises OSError where it can't be started.
     """
     started: list[Process | OSError] = []
 
     def begin() -> None:
         try:
-            if abi():
-                _restrict_thread(abi(), writable)
+            if abi_version():
+                _restrict_thread(abi_version(), writable)
             started.append(
                 subprocess.Popen(
                     words,
@@ -98,28 +101,34 @@ def start(
     return process
 
 
-def end(process: Process) -> None:
+def end_process(process: Process) -> None:
     """End a program that `start` started, and what it left running in its session."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     _running.discard(process)
 
 
-def end_all() -> None:
+def end_all_processes() -> None:
     """End every program that runs, whichever thread started it."""
     for process in tuple(_running):
-        end(process)
+        end_process(process)
 
 
 def _run_in_thread(work: Callable[[], None]) -> None:
-    """Run something in a thread of its own: a restriction holds for one, and for what it starts, until that ends."""
+    """Run something in a thread of its own.
+
+    A restriction holds for one, and for what it starts, until that ends.
+    """
     thread = Thread(target=work)
     thread.start()
     thread.join()
 
 
 def _restrict_thread(version: int, writable: Iterable[Path]) -> None:
-    """Forbid this thread to write anywhere but below `writable`. Raises OSError where that does not work."""
+    """Forbid this thread to write anywhere but below `writable`.
+
+    Raises OSError where that does not work.
+    """
     of_files = WRITE_FILE | (TRUNCATE if version >= WHOLE else 0)
     everything = of_files | OF_FOLDERS | (REFER if version > 1 else 0)
     handled = ctypes.create_string_buffer(struct.pack("=Q", everything), 8)
@@ -152,7 +161,10 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
 
 
 def _call(number: int, *arguments: object) -> int:
-    """Return what a call of the kernel's returns, -1 where it fails; C's library has no names for these."""
+    """Return what a call of the kernel's returns, -1 where it fails.
+
+    C's library has no names for these.
+    """
     words = (ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)
     return int(_libc().syscall(ctypes.c_long(number), *words))
 

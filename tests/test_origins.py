@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls_scaffold.makefiles import places
+from tls_scaffold.errors import Place
+from tls_scaffold.makefiles import origins
 from tls_scaffold.makefiles.gnumake import dry_run
-from tls_scaffold.makefiles.makeblocks import groups
 from tls_scaffold.makefiles.makefile import Unread
-from tls_scaffold.makefiles.places import Places
+from tls_scaffold.makefiles.maketexts import lines_of_text
+from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.shell import logical_lines
 
 MAKEFILE = """\
@@ -55,7 +56,7 @@ def test_each_command_is_found_in_the_line_that_it_comes_from(
         for line in logical_lines(dry_run(tmp_path, goal))
         if "-initca" in line and part in line
     )
-    assert Places(MAKEFILE).lines_of(command, "-initca") == numbers
+    assert Origins(MAKEFILE).lines_of(command, "-initca") == numbers
 
 
 def test_a_command_of_another_makefile_is_found_nowhere() -> None:
@@ -64,12 +65,15 @@ def test_a_command_of_another_makefile_is_found_nowhere() -> None:
         "x.json | cfssljson -bare certs/ca",
         "config/ca.json | cfssljson -bare certs/ca2",
     ):
-        assert Places(other).lines_of(f"cfssl gencert -initca {command}", "-initca") == ()
-    assert Places("").lines_of("x", "x") == ()
+        assert Origins(other).lines_of(f"cfssl gencert -initca {command}", "-initca") == ()
+    assert Origins("").lines_of("x", "x") == ()
 
 
 def test_a_line_of_ours_that_is_not_understood_is_found_too() -> None:
-    text = "req-a certs/a.pem:\n\tX = sign.sh\n\t-@sh sign.sh $@ $$n; true\nb: ; +sh sign.sh b.pem; x\nc: ; sign.sh\n"
+    text = (
+        "req-a certs/a.pem:\n\tX = sign.sh\n\t-@sh sign.sh $@ $$n; true\n"
+        "b: ; +sh sign.sh b.pem; x\nc: ; sign.sh\n"
+    )
     told = {
         "sh sign.sh certs/a.pem $n; true": 3,
         "sh sign.sh b.pem; x": 4,
@@ -78,26 +82,25 @@ def test_a_line_of_ours_that_is_not_understood_is_found_too() -> None:
         "sign.sh y": 0,
     }
     for command, number in told.items():
-        assert Places(text).unread(Unread(command)) == (
-            f"Makefile:{number}" if number else "Makefile"
-        ), command
-    assert Places("a:\n\tgencert sign.sh\n").unread(Unread("gencert sign.sh")) == "Makefile:2"
+        assert Origins(text).of_unread(Unread(command)) == Place("Makefile", number), command
+    both = Origins("a:\n\tgencert sign.sh\n")
+    assert both.of_unread(Unread("gencert sign.sh")) == Place("Makefile", 2)
 
 
 def test_a_makefile_is_taken_apart_once_however_many_commands_are_looked_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    counted = Mock(wraps=groups)
-    monkeypatch.setattr(places, "groups", counted)
+    counted = Mock(wraps=lines_of_text)
+    monkeypatch.setattr(origins, "lines_of_text", counted)
     text = "".join(f"a:\n\tdocker run cfssl gencert {number}\n" for number in range(50))
-    found = Places(text)
-    lines = [found.unread(Unread(f"docker run cfssl gencert {number}")) for number in range(50)]
-    assert lines == [f"Makefile:{2 * number + 2}" for number in range(50)]
+    found = Origins(text)
+    lines = [found.of_unread(Unread(f"docker run cfssl gencert {number}")) for number in range(50)]
+    assert lines == [Place("Makefile", 2 * number + 2) for number in range(50)]
     assert counted.call_count == 1
 
 
 @given(st.text(alphabet="ab$(){}[]*?;:=\\\n\t @-"), st.text(alphabet="ab$[]*? "))
 def test_any_text_is_looked_through(text: str, command: str) -> None:
     assert all(
-        1 <= number <= text.count("\n") + 1 for number in Places(text).lines_of(command, "a")
+        1 <= number <= text.count("\n") + 1 for number in Origins(text).lines_of(command, "a")
     )

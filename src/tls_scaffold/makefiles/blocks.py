@@ -1,4 +1,4 @@
-"""The text of a Makefile as blocks: rules with their recipes, variables, comments, and whatever else."""
+"""The text of a Makefile as blocks: rules with their recipes, variables, comments and others."""
 
 import re
 from collections.abc import Iterator
@@ -13,9 +13,10 @@ REFERENCE = re.compile(r"\$[({](?:call\s+)?([A-Za-z0-9_.-]+)|\$([A-Za-z0-9_])")
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a Makefile: its lines, and whether that is a `blank`, `comment`, `variable`, `rule` or `other`.
+    """A part of a Makefile.
 
-    `names` are a rule's targets or a variable's name, `needs` a rule's prerequisites.
+    Its `kind` is `blank`, `comment`, `variable`, `rule` or `other`. `names` are a rule's
+    targets or a variable's name, `needs` a rule's prerequisites.
     """
 
     kind: str
@@ -26,7 +27,7 @@ class Block:
     @property
     def recipe(self) -> tuple[str, ...]:
         """A rule's commands as they stand in the file, each with the lines that it goes on in."""
-        head, *rest = groups(self.lines)
+        head, *rest = continued_lines(self.lines)
         inline = "\n".join(head).partition(";")[2].strip()
         commands = [f"\t{inline}", *("\n".join(group) for group in rest)]
         return tuple(
@@ -41,10 +42,10 @@ class Block:
         return {first or second for line in self.lines for first, second in REFERENCE.findall(line)}
 
 
-def blocks(text: str) -> list[Block]:
+def split_into_blocks(text: str) -> list[Block]:
     """Take the text of a Makefile apart; the lines of all blocks are those of the text."""
     found: list[Block] = []
-    waiting = list(groups(text.split("\n")))
+    waiting = list(continued_lines(text.split("\n")))
     while waiting:
         lines = list(waiting.pop(0))
         if OPENING.match(lines[0]):
@@ -55,7 +56,7 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def groups(lines: list[str] | tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def continued_lines(lines: list[str] | tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Yield lines in groups, each a line with those that it goes on in."""
     group: list[str] = []
     for line in lines:
@@ -76,7 +77,7 @@ def _until_closed(waiting: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _recipe(waiting: list[tuple[str, ...]]) -> Iterator[str]:
-    """Take the groups that belong to a rule: commands, with the blank lines and comments between them."""
+    """Take a rule's commands, with the blank lines and comments between them."""
     last = 0
     for index, group in enumerate(waiting, 1):
         if group[0].startswith("\t"):
@@ -109,7 +110,7 @@ def _block(lines: tuple[str, ...]) -> Block:
         return Block(kind, lines, (match[1],) if match else ())
     if kind != "rule":
         return Block(kind, lines)
-    head = " ".join(line.removesuffix("\\") for line in next(groups(lines)))
+    head = " ".join(line.removesuffix("\\") for line in next(continued_lines(lines)))
     targets, _, needs = head.partition(":")
     words = needs.lstrip(":").partition(";")[0].partition("#")[0].split()
     return Block(kind, lines, tuple(targets.split()), tuple(word for word in words if word != "|"))

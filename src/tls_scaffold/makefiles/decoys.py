@@ -1,4 +1,4 @@
-"""Programs that refuse to sign: they stand in front of the real ones while make is only asked."""
+"""Programs that refuse to sign: they stand before the real ones while make is only asked."""
 
 import os
 import shlex
@@ -12,22 +12,13 @@ from pathlib import Path
 from tls_scaffold.temporary import clear_old
 
 PREFIX = "tls-scaffold-asked-"
-# What makes keys and certificates, by the word behind the program's name: always, or with one of some flags.
+# What makes keys and certificates, by the word behind the program's name: always, or with one of
+# some flags.
 MAKING: dict[str, dict[str, tuple[str, ...]]] = {
-    "cfssl": dict.fromkeys(
-        (
-            "gencert",
-            "genkey",
-            "gencsr",
-            "selfsign",
-            "sign",
-            "gencrl",
-            "ocspsign",
-            "serve",
-            "ocspserve",
-        ),
-        (),
-    ),
+    "cfssl": {
+        **dict.fromkeys(("gencert", "genkey", "gencsr", "selfsign", "sign"), ()),
+        **dict.fromkeys(("gencrl", "ocspsign", "serve", "ocspserve"), ()),
+    },
     "openssl": {
         **dict.fromkeys(("genrsa", "genpkey", "gendsa", "ca"), ()),
         **dict.fromkeys(("ecparam", "dsaparam"), ("-genkey",)),
@@ -44,20 +35,11 @@ READING = {
 PROGRAMS = (*MAKING, *READING)
 # With what openssl writes files.
 WRITING = ("-out", "-keyout", "-outdir", "-CAcreateserial", "-writerand")
-# What changes files does nothing where nothing could be changed, so that what is behind it (`&& $(MAKE)`) is told.
+# What changes files does nothing where nothing could be changed, so that what is behind it (`&&
+# $(MAKE)`) is told.
 CHANGING = (
-    "rm",
-    "rmdir",
-    "unlink",
-    "mv",
-    "cp",
-    "ln",
-    "install",
-    "truncate",
-    "touch",
-    "chmod",
-    "chown",
-    "chgrp",
+    *("rm", "rmdir", "unlink", "mv", "cp", "ln", "install"),
+    *("truncate", "touch", "chmod", "chown", "chgrp"),
 )
 NOTHING = "#!/bin/sh\nexit 0\n"
 TEE = "#!/bin/sh\nexec cat\n"
@@ -78,10 +60,11 @@ def has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True)
-class StandIns:
-    """The folder of the programs that stand in, with the real ones' paths; none where no folder could be made.
+class Decoys:
+    """The folder of the programs that refuse, with the real ones' paths.
 
-    `writable` is where what make starts may write, temporary files too where `has_temporary` tells so.
+    There is none where no folder could be made. `writable` is where what make starts may write, temporary
+    files too where `has_temporary` tells so.
     """
 
     directory: Path | None = None
@@ -95,16 +78,12 @@ class StandIns:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the variables with which they are found first, and with which temporary files are made there."""
+        """Return the variables by which the decoys and the folder for temporary files are found."""
         if not self.directory:
             return {}
-        path = os.pathsep.join(
-            filter(None, (str(self.directory / "bin"), os.environ.get("PATH", os.defpath)))
-        )
-        return {
-            "PATH": path,
-            **({"TMPDIR": str(self.directory / "tmp")} if self.has_temporary else {}),
-        }
+        path = f"{self.directory / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        temporary = {"TMPDIR": str(self.directory / "tmp")} if self.has_temporary else {}
+        return {"PATH": path.rstrip(os.pathsep), **temporary}
 
     def called(self) -> tuple[str, ...]:
         """Return the commands that were refused, whatever became of their exit codes."""
@@ -114,52 +93,52 @@ class StandIns:
         return tuple(dict.fromkeys(text.splitlines()))
 
     def with_real_ones(self, text: str) -> str:
-        """Return an output in which a program was looked up (`command -v cfssl`) with the path of the real one.
+        """Return an output of make with the real programs' paths in place of the decoys'.
 
-        And in which the PATH stands, with that as it was.
+        A Makefile may look one up (`command -v cfssl`), or show the PATH.
         """
         text = text.replace(f"{self.directory}/bin{os.pathsep}", "")
-        for name, real in sorted(
-            self.real, key=lambda each: -len(each[0])
-        ):  # `cfssl` is in `cfssljson`
+        # The longest first: `cfssl` is in `cfssljson`.
+        for name, real in sorted(self.real, key=lambda each: -len(each[0])):
             text = text.replace(f"{self.directory}/bin/{name}", real)
         return text
 
 
 @contextmanager
-def standing_in(*, is_sealed: bool, changes: bool, has_temporary: bool) -> Iterator[StandIns]:
-    """Give a folder of stand-ins for those of the programs that are installed, for as long as the block runs.
+def decoys_on_path(*, is_sealed: bool, changes: bool, has_temporary: bool) -> Iterator[Decoys]:
+    """Give a folder of decoys for the installed programs, for as long as the block runs.
 
-    Where it `is_sealed` openssl may be told to write, as nothing can be written; with `changes` programs that change
-    files do nothing. Where nothing can be written, no temporary folder either, there are none.
+    Where it `is_sealed` openssl may be told to write, as nothing can be written; with `changes`
+    programs that change files do nothing. Where nothing can be written, no temporary folder either,
+    there are none.
     """
     clear_old(PREFIX)
     try:
         temporary = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
     except OSError:
-        yield StandIns()
+        yield Decoys()
         return
     with temporary as name:
         try:
             directory = Path(os.path.realpath(name))
-            stand_ins = StandIns(
+            decoys = Decoys(
                 directory, _made(directory, is_sealed=is_sealed, changes=changes), has_temporary
             )
         except OSError:
-            stand_ins = StandIns()
-        yield stand_ins
+            decoys = Decoys()
+        yield decoys
 
 
 def _made(directory: Path, *, is_sealed: bool, changes: bool) -> tuple[tuple[str, str], ...]:
+    """Write the decoys into a folder; return the programs that they stand for, by name and path."""
     for name in ("bin", "tmp"):
         (directory / name).mkdir()
     called = directory / "called"
     called.touch()
     names = (*PROGRAMS, *((*CHANGING, "tee") if changes else ()))
     found = ((name, shutil.which(name)) for name in names)
-    real = tuple(
-        (name, path) for name, path in found if path
-    )  # `command -v` finds what is there, and nothing else
+    # So that `command -v` finds what is there, and nothing else.
+    real = tuple((name, path) for name, path in found if path)
     for name, path in real:
         program = directory / "bin" / name
         if name in PROGRAMS:
@@ -172,7 +151,7 @@ def _made(directory: Path, *, is_sealed: bool, changes: bool) -> tuple[tuple[str
 
 
 def _script(name: str, real: str, called: Path, refused: Sequence[str]) -> str:
-    """Return a stand-in: it lets the real program read, and notes whatever else it was called for.
+    """Return a decoy: it lets the real program read, and notes whatever else it was called for.
 
     Of openssl's flags some may be `refused`, whatever it is called for.
     """

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from tls_scaffold.makefiles.shell import unquoted
-from tls_scaffold.makefiles.standins import PROGRAMS, WRITING, has_flag, makes_something
+from tls_scaffold.makefiles.decoys import PROGRAMS, WRITING, has_flag, makes_something
+from tls_scaffold.makefiles.shell import without_quoted
 
 TOLD_ONLY = re.compile(r"\b(command\s+-[vV]|which|type|hash)(\s+[\w.-]+)+")
 LOOKS = re.compile(
@@ -14,7 +14,8 @@ LOOKS = re.compile(
 UNKNOWN = re.compile(r"\$[({][\w.-]+[)}]|\$\$?\w+|\$\$[({]\w+[)}]")
 # What is only printed: nothing in it is run, unless a shell is called in double quotes.
 ECHOED = re.compile(r"\b(echo|printf)\s+(?:-\w+\s+)?(?:'[^']*'|\"(?:(?!\$\$\()[^\"\\`]|\\.)*\")")
-# Where a command begins: behind an operator, a quote of `sh -c`, a word such as `then`, a program that runs another.
+# Where a command begins: behind an operator, a quote of `sh -c`, a word such as `then`, a program
+# that runs another.
 PATH = r"(?:[^\s;&|()<>'\"`]*/)?"
 BEGINS = (
     r"(?:^|[;&|(){}`\n!]|-c\s*['\"]|\b(?:then|do|else|exec|eval|env|sudo|nice|nohup|time|xargs|command)\b|-exec\b)"
@@ -52,7 +53,7 @@ CALLS_MAKE = re.compile(
 )
 
 
-def signs(text: str) -> bool:
+def signs_something(text: str) -> bool:
     """Tell whether commands make keys or certificates, by the names of what they call."""
     plain = _plain(text)
     if CALLS_SCRIPT.search(plain):
@@ -69,10 +70,10 @@ def calls_signer(text: str) -> bool:
     return any(True for _ in _signers(_plain(text)))
 
 
-def changes(text: str) -> bool:
-    """Tell whether commands change files, by the names of what they call or by where their output goes."""
+def changes_files(text: str) -> bool:
+    """Tell whether commands change files, by what they call or where their output goes."""
     plain = _plain(text)
-    if CHANGES.search(plain) or redirects(text):
+    if CHANGES.search(plain) or redirects_to_file(text):
         return True
     return any(
         program == "openssl" and has_flag(words, WRITING) for program, words in _signers(plain)
@@ -94,13 +95,13 @@ def _signers(plain: str) -> Iterator[tuple[str, list[str]]]:
         yield SIGNERS[match[1]], [word.strip("'\"") for word in match[2].split()]
 
 
-def redirects(text: str) -> bool:
+def redirects_to_file(text: str) -> bool:
     """Tell whether what commands print goes to a file."""
-    return any(WRITES.search(unquoted(COMPARES.sub("", line))) for line in text.split("\n"))
+    return any(WRITES.search(without_quoted(COMPARES.sub("", line))) for line in text.split("\n"))
 
 
 def calls_make(text: str) -> bool:
-    """Tell whether commands call a make that is told neither to print only nor to tell its version."""
+    """Tell whether commands call a make that does more than print or tell its version."""
     return CALLS_MAKE.search(text) is not None
 
 

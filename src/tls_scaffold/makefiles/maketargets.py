@@ -1,0 +1,68 @@
+"""The targets of a Makefile, as make itself tells them."""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tls_scaffold.makefiles.gnumake import MAKEFILE, run_asked
+
+RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
+NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
+NO_TARGET = "no-such-target-of-this-folder"
+
+
+def targets_of_makefile(folder: Path) -> tuple[str, ...]:
+    """Return the targets that a folder's Makefile writes out, and those that its patterns make.
+
+    A pattern's are those of the files there are; where targets need some of what it makes, these
+    alone.
+    """
+    rules = tuple(_rules(run_asked(folder, "-npqr", NO_TARGET).stdout))
+    made = {rule.target for rule in rules if rule.has_recipe}
+    asked = {
+        need for rule in rules if not NO_GOAL.search(rule.target) for need in rule.needs
+    } - made
+    return tuple(dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked)))
+
+
+@dataclass
+class _Rule:
+    """A rule of make's database."""
+
+    target: str
+    needs: tuple[str, ...]
+    has_recipe: bool = False
+
+
+def _rules(database: str) -> Iterator[_Rule]:
+    rule: _Rule | None = None
+    a_target = True
+    for line in database.splitlines():
+        match = RULE.match(line)
+        if match and a_target:
+            if rule:
+                yield rule
+            rule = _Rule(match[1], tuple(need for need in match[2].split() if need != "|"))
+        elif rule and line.startswith("\t"):
+            rule.has_recipe = True
+        a_target = not line.startswith("# Not a target")
+    if rule:
+        yield rule
+
+
+def _goals(folder: Path, rule: _Rule, asked: Collection[str]) -> list[str]:
+    if rule.target.startswith(".") or rule.target in (MAKEFILE, NO_TARGET):
+        return []
+    if "%" not in rule.target:
+        return [rule.target]
+    first = rule.needs[0] if rule.needs else ""
+    if first.count("%") != 1:
+        return []
+    before, _, after = first.partition("%")
+    stems = (
+        path.relative_to(folder).as_posix() for path in sorted(folder.glob(f"{before}*{after}"))
+    )
+    found = [rule.target.replace("%", path[len(before) : len(path) - len(after)]) for path in stems]
+    shape = re.compile(re.escape(rule.target).replace("%", ".+"))
+    return [goal for goal in found if goal in asked] if any(map(shape.fullmatch, asked)) else found

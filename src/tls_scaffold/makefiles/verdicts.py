@@ -1,0 +1,106 @@
+"""What becomes of each block of a Makefile written by hand when ours takes its place."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from tls_scaffold.makefiles.blocks import Block
+from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
+from tls_scaffold.makefiles.makevalues import Values
+from tls_scaffold.makefiles.shell import without_quoted
+
+HELPER = re.compile(
+    r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|exit|"
+    r"go (get|install)|for \w+ in|done)(\s|$)",
+)
+APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
+RUNS_ANOTHER = re.compile(r"\$\$\(|`")  # a command whose output is put in
+WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
+# What either does besides goes under our `req:`, which takes lines of the team's own.
+SHARED = ("req", "all")
+
+
+class Verdict(Enum):
+    """What becomes of a block: ours stands for it, or it stays."""
+
+    REPLACED = "ours stands for all of it"
+    KEPT = "it is the team's own"
+    KEPT_IF_READ = "it stays if a block that stays reads it"
+    MIXED = "its commands that are the team's own go under `req:`"
+    PROBLEM = "it signs, or has a name of ours, and does something else too"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the commands of a Makefile are read: with its `variables` put in.
+
+    With `replaced_before`, the lines that ours stood for when the folder was adopted, it stands
+    for no other line.
+    """
+
+    variables: Values
+    replaced_before: Collection[str] | None = None
+
+    def signs(self, text: str) -> bool:
+        """Tell a command that signs, or a line of one."""
+        return any("gencert" in each for each in self.variables.expanded(text))
+
+    def own_commands(self, block: Block) -> list[str]:
+        """Return the commands of a rule that ours does not stand for, as they stand there."""
+        return [command for command in block.recipe if not self._is_replaced(command)]
+
+    def _is_replaced(self, command: str) -> bool:
+        before = self.replaced_before
+        if before is not None and any(line not in before for line in command.split("\n")):
+            return False
+        return all(map(_signs_or_helps, self.variables.expanded(command.replace("\\\n", " "))))
+
+
+def verdict_of(block: Block, our_names: Collection[str], reading: Reading) -> Verdict:
+    """Return what becomes of a block where ours has rules or variables of these names."""
+    if block.kind in ("blank", "comment", "variable"):
+        return Verdict.KEPT_IF_READ
+    if block.kind == "other":
+        return Verdict.PROBLEM if any(map(reading.signs, block.lines)) else Verdict.KEPT
+    names = set(block.names)
+    own = reading.own_commands(block)
+    signs = any(map(reading.signs, block.recipe))
+    if not own:
+        helps = signs or not block.recipe or names & {*our_names, "certs"}
+        return Verdict.REPLACED if helps else Verdict.KEPT
+    is_entangled = reading.replaced_before is None and any(map(reading.signs, own))
+    if names <= {*SHARED} and not is_entangled:
+        return Verdict.MIXED
+    return Verdict.PROBLEM if signs or names & set(our_names) else Verdict.KEPT
+
+
+def values_of(there: Iterable[Block]) -> Values:
+    """Return what the variables may hold.
+
+    What a condition decides or a shell tells is not known.
+    """
+    found = Values()
+    for block in there:
+        line = " ".join(line.removesuffix("\\").strip() for line in block.lines)
+        match = ASSIGNMENT.match(line) if block.kind == "variable" else None
+        if match and match[2] != "!":
+            found.add(match[1], COMMENT.sub("", match[3]).strip())
+    return found
+
+
+def _signs_or_helps(text: str) -> bool:
+    """Tell commands each of which signs, or only helps with that."""
+    for commands in APART.split(text):
+        for each in () if "gencert" in commands else commands.split("|"):
+            word = re.sub(r"^do\s+", "", each.strip(" \t@+-(){}"))
+            if word and not _only_helps(word):
+                return False
+    return True
+
+
+def _only_helps(command: str) -> bool:
+    """Tell a command that only prepares or tells, and leaves nothing that somebody may need."""
+    if RUNS_ANOTHER.search(command) or WRITES.search(without_quoted(command)):
+        return False
+    return HELPER.match(command) is not None

@@ -1,0 +1,105 @@
+"""What to run about certificates that are not valid: a table, and the steps for a folder."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
+from tls_scaffold.state.entries import CA_KIND, Contents
+from tls_scaffold.state.states import Row
+
+UNREADABLE = "unreadable"
+"""Missing, although a file is there: make takes it for the certificate, and signs no other."""
+NOT_YET = "not yet valid"
+
+COMPONENT = "component"
+OUR_LINE = "component line"
+OTHER_LINE = "another line of a Makefile of ours"
+FOREIGN = "line of a foreign Makefile"
+
+CHECK, REGENERATE, MAKE, RENEW, TARGETS = "check", "regenerate", "make", "renew", "targets"
+
+ADVICE = {
+    # (state, what it is, what asks for it): the step that mends it
+    # The target of a CA that a line of cfssl's makes; `make` makes the one of `certs/` by itself.
+    ("missing", CA_KIND, OUR_LINE): TARGETS,
+    ("missing", CA_KIND, FOREIGN): TARGETS,
+    ("expired", CA_KIND, OUR_LINE): REGENERATE,
+    (NOT_YET, CA_KIND, OUR_LINE): REGENERATE,
+    ("stale", CA_KIND, OUR_LINE): REGENERATE,
+    ("expiring", CA_KIND, OUR_LINE): REGENERATE,
+    ("missing", COMPONENT, OUR_LINE): MAKE,
+    ("missing", COMPONENT, OTHER_LINE): MAKE,
+    ("missing", COMPONENT, FOREIGN): TARGETS,
+    (UNREADABLE, COMPONENT, OUR_LINE): TARGETS,
+    (UNREADABLE, COMPONENT, OTHER_LINE): TARGETS,
+    (UNREADABLE, COMPONENT, FOREIGN): TARGETS,
+    ("mismatched", COMPONENT, OUR_LINE): TARGETS,
+    ("mismatched", COMPONENT, OTHER_LINE): TARGETS,
+    ("mismatched", COMPONENT, FOREIGN): TARGETS,
+    ("stale", COMPONENT, OUR_LINE): TARGETS,
+    ("stale", COMPONENT, OTHER_LINE): TARGETS,
+    ("stale", COMPONENT, FOREIGN): TARGETS,
+    (NOT_YET, COMPONENT, OUR_LINE): TARGETS,
+    (NOT_YET, COMPONENT, OTHER_LINE): TARGETS,
+    (NOT_YET, COMPONENT, FOREIGN): TARGETS,
+    ("expired", COMPONENT, OUR_LINE): RENEW,
+    # `make renew` passes over lines that call cfssl; every `make` runs them.
+    ("expired", COMPONENT, OTHER_LINE): MAKE,
+    ("expired", COMPONENT, FOREIGN): TARGETS,
+    ("expiring", COMPONENT, OUR_LINE): RENEW,
+    ("expiring", COMPONENT, OTHER_LINE): MAKE,
+    ("expiring", COMPONENT, FOREIGN): TARGETS,
+}
+"""Nothing is to be run about anything else, such as orphans."""
+
+Steps = dict[str, list[str]]
+
+
+def steps(
+    folder: Path, contents: Contents, rows: Iterable[Row], makefile: str, now: datetime
+) -> Steps:
+    """Return the steps to take, each with the targets that it is about; `makefile` is the text.
+
+    Where the CA is at fault, nothing that it signs can be mended before.
+    """
+    is_ours = includes_our_rules(makefile)
+    own_lines = {f"{output}.pem" for _, output in names_and_outputs(makefile)}
+    by_path = {row.path: row for row in rows}
+    found: Steps = {}
+    ca_states: set[str] = set()
+    if any(entry.unread for entry in contents.entries):
+        found[CHECK] = []  # names what is wrong with requests and configurations
+    for entry in contents.entries:  # the CAs come first
+        row = by_path[entry.path]
+        state = _state_for_advice(folder, row, now)
+        is_ca = row.kind == CA_KIND
+        # A new CA is no help where the one that is there can't be compared with its request.
+        if row.kind is None or (is_ca and state == "stale" and entry.unread):
+            continue
+        line = FOREIGN
+        if is_ours:
+            line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
+        step = ADVICE.get((state, CA_KIND if is_ca else COMPONENT, line), "")
+        if is_ca:
+            ca_states.add(state)
+        targets = [entry.signing.target] if entry.signing and not entry.unread else []
+        if step and (targets or step != TARGETS):
+            found.setdefault(step, []).extend(targets)
+    is_signed = any(row.state != "missing" for row in by_path.values() if _is_component(row))
+    if ca_states & {"mismatched", "expired", NOT_YET} or ("missing" in ca_states and is_signed):
+        return {step: found[step] for step in (CHECK, REGENERATE) if step in found}
+    return found
+
+
+def _is_component(row: Row) -> bool:
+    return row.kind not in (CA_KIND, None)
+
+
+def _state_for_advice(folder: Path, row: Row, now: datetime) -> str:
+    """Return the state of a certificate, told apart where another step mends it."""
+    if row.state == "missing" and row.kind != CA_KIND and (folder / row.path).exists():
+        return UNREADABLE
+    if row.state == "expired" and row.not_before and row.not_before > now:
+        return NOT_YET
+    return row.state

@@ -1,0 +1,124 @@
+"""What `status` advises: the table, row by row, and the steps of a folder."""
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from tls_scaffold.errors import Place, Problem
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.state.advice import (
+    ADVICE,
+    CHECK,
+    COMPONENT,
+    FOREIGN,
+    MAKE,
+    NOT_YET,
+    OTHER_LINE,
+    OUR_LINE,
+    REGENERATE,
+    RENEW,
+    TARGETS,
+    UNREADABLE,
+    steps,
+)
+from tls_scaffold.state.entries import Contents, Entry
+from tls_scaffold.state.states import STATES, Row
+
+NOW = datetime(2026, 11, 28, tzinfo=timezone.utc)
+DAY = timedelta(days=1)
+INCLUDE = "include tls-scaffold.mk\n"
+LINE = "req-a certs/a.pem: config/a.json ; $(sign) $<\n"
+MAKEFILES = {OUR_LINE: INCLUDE + LINE, OTHER_LINE: INCLUDE, FOREIGN: LINE}
+TARGET = "req-a"
+
+
+def entry(kind: str | None, *, unread: bool = False, target: str = TARGET) -> Entry:
+    path = "certs/ca.pem" if kind == "ca" else "certs/a.pem"
+    signing = Signing("a", target, "config/a.json", path.removesuffix(".pem"))
+    return Entry(
+        "a",
+        kind,
+        path,
+        absent=Problem(Place(path), "gone"),
+        unread=("it can't be read",) if unread else (),
+        signing=signing if target else None,
+    )
+
+
+def row(entry: Entry, state: str) -> Row:
+    """Return a row of a state; one that only advice tells apart is another in a row."""
+    shown = {NOT_YET: "expired", UNREADABLE: "missing"}.get(state, state)
+    begin = NOW + DAY if state == NOT_YET else NOW - DAY
+    return Row("a", entry.path, entry.kind, "", (), "", begin, None, None, shown, ())
+
+
+def steps_of(
+    folder: Path, *found: tuple[Entry, str], makefile: str = MAKEFILES[OUR_LINE]
+) -> dict[str, list[str]]:
+    contents = Contents(tuple(entry for entry, _ in found))
+    rows = [row(entry, state) for entry, state in found]
+    return steps(folder, contents, rows, makefile, NOW)
+
+
+@pytest.mark.parametrize(("state", "kind", "line"), ADVICE)
+def test_each_row_of_the_table_gives_its_step(
+    tmp_path: Path, state: str, kind: str, line: str
+) -> None:
+    (tmp_path / "certs").mkdir()
+    if state == UNREADABLE:
+        (tmp_path / "certs/a.pem").touch()
+    found = entry("user" if kind == COMPONENT else kind)
+    step = ADVICE[state, kind, line]
+    assert steps_of(tmp_path, (found, state), makefile=MAKEFILES[line]) == {step: [TARGET]}
+
+
+@pytest.mark.parametrize("line", MAKEFILES)
+def test_every_trouble_of_a_component_has_its_advice(line: str) -> None:
+    mended = {*STATES, NOT_YET, UNREADABLE} - {"valid", "orphaned"}
+    assert {state for state, kind, of in ADVICE if (kind, of) == (COMPONENT, line)} == mended
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("user", "valid"), ("ca", "valid"), (None, "orphaned"), (None, "missing")]
+)
+def test_nothing_is_to_be_run_about_what_is_valid_or_nobody_s(
+    tmp_path: Path, kind: str | None, state: str
+) -> None:
+    assert steps_of(tmp_path, (entry(kind), state)) == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("valid", {RENEW: [TARGET]}),
+        ("expiring", {REGENERATE: ["new-ca"], RENEW: [TARGET]}),
+        ("stale", {REGENERATE: ["new-ca"], RENEW: [TARGET]}),
+        ("expired", {REGENERATE: ["new-ca"]}),
+        (NOT_YET, {REGENERATE: ["new-ca"]}),
+        ("mismatched", {}),
+        ("missing", {}),
+    ],
+)
+def test_nothing_that_a_faulty_ca_signs_can_be_mended_before(
+    tmp_path: Path, state: str, found: dict[str, list[str]]
+) -> None:
+    ca = entry("ca", target="new-ca")
+    assert steps_of(tmp_path, (ca, state), (entry("user"), "expired")) == found
+
+
+def test_a_missing_ca_is_made_first_where_it_has_signed_nothing(tmp_path: Path) -> None:
+    ca = entry("ca", target="new-ca")
+    found = steps_of(
+        tmp_path, (ca, "missing"), (entry("user"), "missing"), makefile=MAKEFILES[FOREIGN]
+    )
+    assert found == {TARGETS: ["new-ca", TARGET]}
+    own_ca = entry("ca", target="")  # which `make` makes by itself
+    assert steps_of(tmp_path, (own_ca, "missing"), (entry("user"), "missing")) == {MAKE: [TARGET]}
+
+
+def test_what_can_not_be_read_is_checked_first_and_signed_by_nothing(tmp_path: Path) -> None:
+    found = steps_of(
+        tmp_path, (entry("ca", unread=True), "stale"), (entry("user", unread=True), "stale")
+    )
+    assert found == {CHECK: []}

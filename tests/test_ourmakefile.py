@@ -1,0 +1,106 @@
+"""Our own Makefile, read without make; and what make has to be asked about."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from tls_scaffold.makefiles.componentlines import component_lines
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.makefile import survey_goal, survey_req
+from tls_scaffold.makefiles.ourmakefile import signings_if_ours_alone
+
+RULES = (
+    Path(__file__).parents[1] / "cookiecutter-template/{{cookiecutter.directory}}/tls-scaffold.mk"
+)
+A, B = (f"req-{name} certs/{name}.pem: config/{name}.json ; $(sign) $<" for name in "ab")
+TEXT = (
+    f"# ours\n#CFSSL = x\nSIGNER = cfssl\n\nall: ca req\ninclude tls-scaffold.mk\n{A}\n{B}\nreq:\n"
+)
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize("users", ["a", "calico,root"])
+def test_make_says_the_same_of_a_folder_of_ours_as_its_text(folder: Factory, users: str) -> None:
+    path = folder("--members", "10.0.0.1,10.0.0.2", "--proxies", "1", "--users", users)
+    assert survey_req(path) == survey_goal(path, "req")
+
+
+def test_a_folder_of_ours_is_read_where_there_is_no_make(
+    folder: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.delenv("MAKE_PROGRAM", raising=False)
+    assert [each.name for each in survey_req(path).signings] == ["etcd1", "calico"]
+
+
+def test_component_lines_are_signings() -> None:
+    assert signings_if_ours_alone(TEXT) == tuple(
+        Signing(name, f"req-{name}", f"config/{name}.json", f"certs/{name}") for name in "ab"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("include tls-scaffold.mk", "include other.mk"),
+        ("include tls-scaffold.mk\n", ""),
+        ("all: ca req", "all: ca req more"),
+        ("req:\n", "req:\n\techo done\n"),
+        ("req:\n", "req: x\n"),
+        ("req:\n", "req:\nx:\n\techo x\n"),
+        ("# ours\n", "# ours \\\n"),
+        ("SIGNER = cfssl", "SIGNER = $(shell date)"),
+        ("SIGNER = cfssl", "sign = cfssl"),
+        ("SIGNER = cfssl", "ifdef X"),
+        ("# ours", "$(info x)"),
+        (f"{A}\n", f"{A}\n\techo a\n"),
+        (f"{A}\n", f"{A} \\\n\n"),
+        (f"{A}\n", f"{A}\r\n"),
+        (A, A.replace("$(sign)", "./sign")),
+        (A, A.replace("$(sign)", "$(sign) -cn $(CN)")),
+        (A, A.replace("$(sign)", "$(sign) -cn 'a b'")),
+        (A, A.replace("$(sign)", "$(sign) -initca")),
+        (A, A.replace("config/a.json", "$(REQUEST)")),
+        (A, A.replace("config/a.json", "")),
+        (A, A.replace("certs/a", "certs/%")),
+        (A, A.replace("certs/a", "certs/b")),
+        (A, A.replace("certs/a", "certs/./b")),
+        (A, A.replace("req-a", "req-b")),
+    ],
+)
+def test_make_is_asked_about_any_other_line(old: str, new: str) -> None:
+    assert old in TEXT
+    assert signings_if_ours_alone(TEXT.replace(old, new, 1)) is None
+
+
+@pytest.mark.needs("sh", "sed")
+def test_make_finds_the_same_component_lines_by_sed(tmp_path: Path) -> None:
+    """Names and outputs are read by a pattern here, and by `sed` in `tls-scaffold.mk`."""
+    lines = (
+        A,
+        "req-b certs/b.pem: config/b.json",
+        "req-c   sub/c.pem   :config/c.json;x",
+        "req-d certs/d.pem:",
+        "req-e:certs/e.pem",
+        "req-f certs/f.pem more.pem: x",
+        "req-g certs/g: x",
+        "req-h",
+        " req-i certs/i.pem: x",
+        "\treq-j certs/j.pem: x",
+        "#req-k certs/k.pem: x",
+        "req: req-l certs/l.pem: x",
+        "req-m certs/m.pem:: x ; y : z",
+    )
+    (tmp_path / "Makefile").write_text("\n".join(lines) + "\n")
+    command = re.search(r"^lines := \$\(shell (sed .*)\)$", RULES.read_text(), re.MULTILINE)
+    assert command
+    done = subprocess.run(
+        ["sh", "-c", command[1]], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    found = [f"req-{line.name}:{line.output}.pem" for line in component_lines("\n".join(lines))]
+    assert done.stdout.split() == found
