@@ -28,6 +28,10 @@ WORDS = (
     *P256[:2],
 )
 ENDPOINTS = "https://10.0.0.1:2379,https://db.example:2379"
+SIGN_AGAIN = (
+    "`make` signs what is missing, `make req-NAME` signs again; "
+    "a CA that was changed can be put back instead"
+)
 NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
 PEMS = {"{name}.pem", "{name}-key.pem", "ca.pem"}
 SECRETS = {"calico-etcd-secrets.yaml", "calico-config.patch.yaml"}
@@ -566,7 +570,7 @@ def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_mad
     assert done.stderr == (
         "error: no bundle is made\n  `certs/ca.pem` is missing\n"
         "  `certs/alice-key.pem` is not the key of `certs/alice.pem`\n  `certs/calico.pem` is missing\n\n"
-        "hint: `make` signs what is missing, `make req-NAME` signs again\n"
+        f"hint: {SIGN_AGAIN}\n"
     )
     assert not (folder / "dist").exists()
 

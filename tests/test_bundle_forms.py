@@ -19,7 +19,7 @@ from clusters import P256
 from conftest import Factory
 from rights import as_somebody
 from support import BIN, Done, contents, make, openssl, run, wait_for
-from tls_scaffold.commands.forms import PASSWORD, Forms, read_password
+from tls_scaffold.commands.bundleoptions import PASSWORD, BundleOptions, read_password
 from tls_scaffold.errors import ScaffoldError
 
 PASSWORD_TEXT = "ge heim; $(x) \"1'"
@@ -495,7 +495,7 @@ def test_a_password_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
         as_somebody(tmp_path) as theirs,
         pytest.raises(ScaffoldError, match="can't be read: Permission denied"),
     ):
-        read_password(Forms(p12=True, password_file=str(theirs / "password")))
+        read_password(BundleOptions(p12=True, password_file=str(theirs / "password")))
 
 
 def test_every_reason_why_bundles_can_not_have_their_forms_is_told_at_once(own: Factory) -> None:

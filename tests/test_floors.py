@@ -26,7 +26,7 @@ SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
     "options terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / "
-    "dist forms trust",
+    "dist forms proofscripts usablepairs / bundleoptions trust",
     "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
@@ -40,10 +40,10 @@ SHELVES = {
     "disk": "safekeeping / folder / healing / moving newfolder / workfolders / issued locking / "
     "files mounts parent plainfiles signals",
     "rendering": "template / documents",
-    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / settings",
+    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
-    "inventory": "intake / conflicts rbac / components grants presets urls / reach / values / listed / "
-    "membersettings / conflictmarkers fields formats",
+    "inventory": "intake / conflicts options rbac / components grants presets urls / reach / values / "
+    "listed / membersettings / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign places / makefile / gencert gnumake / anyway / harm sources variables / "
         "componentlines makeblocks sealed standins / shell"

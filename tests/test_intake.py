@@ -8,8 +8,9 @@ import pytest
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import components, intake
-from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.listed import Files, Member, Peer, Permission, Proxy, User
+from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.words import Key
 
@@ -36,9 +37,9 @@ def one(problem: str) -> str:
     return f"1 problem in the inventory\n  {problem}{HINT}"
 
 
-def problems_of(data: Any) -> list[str]:
+def problems_of(data: Any, options: Options | None = None) -> list[str]:
     with pytest.raises(ScaffoldError) as caught:
-        intake.of_data(data)
+        intake.of_data(data, options or Options())
     return list(caught.value.problems)
 
 
@@ -389,7 +390,7 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         ("version", 0, "version: `0` is not the number of a format: it is 1"),
         ("version", [], "version: `a list` is not the number of a format: it is 1"),
         ("ca_generation", True, "ca_generation: `true` is not a number from 1 to 999"),
-        ("ca_generation", "2", "ca_generation: `2` is not a number from 1 to 999"),
+        ("ca_generation", "2", "ca_generation: `2` is text: write the number without quotes"),
         ("ca_generation", 1000, "ca_generation: `1000` is not a number from 1 to 999"),
         ("proxies", None, "proxies: `null` is not a list"),
         ("proxies", -1, "proxies: `-1` is not a list"),
@@ -547,37 +548,45 @@ def test_an_empty_name_before_the_equals_sign_is_refused() -> None:
 
 def test_options_add_to_the_lists_of_a_file_and_stand_over_its_settings() -> None:
     data = {"members": "a", "proxies": 1, "users": ["u"], "key": "rsa-2048", "expiry": "1y"}
-    added = {"members": ["b,c"], "proxies": 1, "proxy": ["gw"], "users": ["v"], "key": "ed25519"}
+    options = Options(
+        members=("b,c",), proxies=1, proxy=("gw",), users=("v",), key="ed25519", record=False
+    )
 
-    inventory = intake.of_data(intake.extended(data, added))
+    inventory = intake.of_data(data, options)
 
     assert inventory == Inventory(
         members=(Member("etcd1", ("a",)), Member("etcd2", ("b",)), Member("etcd3", ("c",))),
         proxies=(Proxy("proxy1", ()), Proxy("proxy2", ()), Proxy("gw", ())),
         users=(User("u", "u"), User("v", "v")),
         key=Key("ed25519", 0),
+        record=False,
     )
 
 
 def test_a_wrong_list_of_a_file_stays_wrong_when_options_add_to_it() -> None:
-    assert problems_of(intake.extended({"members": 3}, {"members": ["a"]})) == [
+    options = Options(members=("a",))
+
+    assert problems_of({"members": 3}, options) == [
         "members[0]: `3` is neither text nor a table of fields"
     ]
-    assert intake.extended([], {"members": ["a"]}) == []
+    assert problems_of([], options) == ["inventory: `a list` is not a table of fields"]
 
 
 def test_options_start_the_lists_that_a_file_has_not() -> None:
-    words = {"members": ["a"], "users": ["u"], "grant": ["u=/x/"], "role": ["u=calico"]}
+    options = Options(("a",), ("u",), ("u=/x/",), ("u=calico",))
 
-    assert intake.extended({}, words) == words
-    assert intake.extended({"grant": "u=/y/"}, {"grant": ["u=/x/"]}) == {
-        "grant": ["u=/y/", "u=/x/"]
+    assert options.added_to({}) == {
+        "members": ["a"],
+        "users": ["u"],
+        "grant": ["u=/x/"],
+        "role": ["u=calico"],
     }
-    assert intake.extended({"role": "u=root"}, {"role": ["v=root"]}) == {
-        "role": ["u=root", "v=root"]
-    }
-    assert intake.extended({}, {"proxies": 1}) == {"proxies": [{}]}
-    assert intake.extended({"key": "ed25519"}, {}) == {"key": "ed25519"}
+    assert Options(grant=("u=/x/",)).added_to({"grant": "u=/y/"}) == {"grant": ["u=/y/", "u=/x/"]}
+    assert Options(role=("v=root",)).added_to({"role": "u=root"}) == {"role": ["u=root", "v=root"]}
+    assert Options(proxies=1).added_to({}) == {"proxies": [{}]}
+    assert Options(proxies=0).added_to({}) == {}
+    assert Options().added_to({"key": "ed25519"}) == {"key": "ed25519"}
+    assert Options(state="").added_to({"state": "Hessen"}) == {"state": ""}
 
 
 def test_a_word_that_is_no_text_is_told_with_its_place() -> None:
@@ -650,8 +659,8 @@ def test_more_members_than_loopback_has_ports_for_are_refused() -> None:
 
 
 def test_as_many_proxies_as_may_be_are_taken_and_no_more_are_made() -> None:
-    fields = Fields()
+    whole = Field("", {"proxies": 10_000})
 
-    assert len(components.proxies(fields, 10_000, ())) == 10_000
-    assert fields.problems == []
-    assert components.counted(10**12) == [{}] * 10_001
+    assert len(components.read_proxies(whole.table(("proxies",)), ())) == 10_000
+    assert whole.problems == []
+    assert components.proxy_list(10**12) == [{}] * 10_001

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from support import run
-from tls_scaffold.bundles.members import ENVIRONMENT, EVERYWHERE, Urls, files, in_place
+from tls_scaffold.bundles.memberflags import EVERYWHERE, Urls, flags_on_host
+from tls_scaffold.bundles.members import ENVIRONMENT, files
 from tls_scaffold.bundles.procfile import processes
 from tls_scaffold.bundles.settings import variables
 from tls_scaffold.errors import ScaffoldError
@@ -53,13 +54,13 @@ def test_a_member_listens_for_those_on_its_own_machine(
 ) -> None:
     inventory = Inventory((Member("a", hosts), Member("b", hosts)))
 
-    assert in_place(inventory, inventory.members[0])["listen-client-urls"] == clients
+    assert flags_on_host(inventory, inventory.members[0])["listen-client-urls"] == clients
 
 
 def test_a_member_is_found_at_no_host_that_stands_for_every_address() -> None:
     inventory = Inventory((Member("a", ("0.0.0.0", "::", "10.0.0.1")), Member("b", ("::",))))  # noqa: S104
 
-    first, second = (in_place(inventory, member) for member in inventory.members)
+    first, second = (flags_on_host(inventory, member) for member in inventory.members)
 
     assert first["advertise-client-urls"] == "https://10.0.0.1:2379"
     assert second["advertise-client-urls"] == "https://[::]:2379"
@@ -82,7 +83,7 @@ def test_the_inventory_says_where_a_member_listens_and_what_it_starts_from() -> 
     }
     inventory = settings(cluster, own)
 
-    first, second = (in_place(inventory, member) for member in inventory.members)
+    first, second = (flags_on_host(inventory, member) for member in inventory.members)
 
     assert first["listen-client-urls"] == "https://[fd00::1]:5001,https://127.0.0.1:5001"
     assert first["advertise-client-urls"] == "https://10.0.0.1:5001"
@@ -118,7 +119,7 @@ def test_a_member_forgets_after_an_hour_if_nothing_is_said(
 ) -> None:
     inventory = settings(cluster, own)
 
-    flags = in_place(inventory, inventory.members[0])
+    flags = flags_on_host(inventory, inventory.members[0])
 
     assert (flags["auto-compaction-mode"], flags["auto-compaction-retention"]) == (
         "periodic",
@@ -143,9 +144,9 @@ WRONG = "a watch that connects again would find that its revision is gone"
             {"auto_compaction": "99999h"},
             f"etcd.auto_compaction: `99999h` {NO_LIFE}",
         ),
-        ({"client_port": 0}, "etcd.client_port: `0` is not a port: 1 to 65535"),
-        ({"client_port": True}, "etcd.client_port: `true` is not a port: 1 to 65535"),
-        ({"peer_port": "2380"}, "etcd.peer_port: `2380` is text: write the port without quotes"),
+        ({"client_port": 0}, "etcd.client_port: `0` is not a number from 1 to 65535"),
+        ({"client_port": True}, "etcd.client_port: `true` is not a number from 1 to 65535"),
+        ({"peer_port": "2380"}, "etcd.peer_port: `2380` is text: write the number without quotes"),
         ({"data_dir": "data"}, f"etcd.data_dir: `data` {NO_PATH}"),
         (
             {"data_dir": "/a/../b"},
@@ -216,7 +217,7 @@ def test_without_a_data_directory_it_is_said_whose_counts() -> None:
 def test_cns_of_several_members_are_a_list_for_their_peers() -> None:
     inventory = replace(TWO, members=(replace(TWO.members[0], peer=Peer(cn="x y")), TWO.members[1]))
 
-    assert in_place(inventory, inventory.members[0])["peer-cert-allowed-cn"] == "x y,etcd"
+    assert flags_on_host(inventory, inventory.members[0])["peer-cert-allowed-cn"] == "x y,etcd"
     text = files(inventory, inventory.members[0], "")[ENVIRONMENT]
     assert "# ETCD_PEER_CERT_ALLOWED_CN is a list, which etcd takes from 3.5.15 on." in text
     assert 'ETCD_PEER_CERT_ALLOWED_CN="x y,etcd"\n' in text

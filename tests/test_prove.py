@@ -18,6 +18,10 @@ from support import BIN, Done, make, openssl, run, tls_scaffold
 from test_etcd import mentioning
 from tls_scaffold.inventory.presets import PRESETS
 
+SIGN_AGAIN = (
+    "`make` signs what is missing, `make req-NAME` signs again; "
+    "a CA that was changed can be put back instead"
+)
 ONE = ("--members", "10.0.0.1", *P256)
 ALL = (
     "--members",
@@ -330,7 +334,7 @@ def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
         "  `certs/etcd1-key.pem` is missing\n"
         "  `certs/calico.pem` is missing\n"
         "  `certs/calico-key.pem` is missing\n"
-        "\nhint: `make` signs what is missing\n"
+        f"\nhint: {SIGN_AGAIN}\n"
     )
 
 
@@ -355,7 +359,7 @@ def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(
     ):
         assert (said.returncode, said.stdout) == (1, "")
         assert said.stderr == (
-            "error: the proof needs the folder's CA\n"
+            "error: the proof needs the folder's certificates\n"
             f"  `certs/{path}.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
             f"\nhint: {hint}\n"
         )
@@ -383,7 +387,7 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
         "  `certs/etcd1-key.pem` can't be read as a private key: it holds no private key in PEM\n"
         "  `certs/root-key.pem` is not the key of `certs/root.pem`\n"
         "  `certs/bob.pem` is not signed by `certs/trust.pem`\n"
-        "\nhint: `make req-NAME` signs one again; a CA that was changed can be put back instead\n"
+        f"\nhint: {SIGN_AGAIN}\n"
     )
 
 

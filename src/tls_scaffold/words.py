@@ -11,6 +11,14 @@ NAME_LENGTH = 64
 CN_LENGTH = 64  # ub-common-name of RFC 5280, appendix A.1
 LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
 HOST_LENGTH = 253
+NO_HOSTS = (
+    (r"", "it is empty"),
+    (r"(?s).*://.*", "give the host alone, without the scheme"),
+    (r"(?s)(?=.*:).*%.*", "a zone such as `%eth0` has no place in a certificate"),
+    (r"(?s).*/.*", "give one address, not a network"),
+    (r"[^:]+:[0-9]+|\[.*\](:[0-9]+)?", "give the host alone, without brackets and port"),
+)
+"""What is often written in place of a host, and what to do; the first that fits."""
 LIFETIME = re.compile(r"([1-9][0-9]{0,8})(h|d|w|y)", re.ASCII)
 HOURS = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
 PATH = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
@@ -62,17 +70,7 @@ def host_problem(text: str) -> str:
 
 
 def _host_advice(text: str) -> str:
-    if not text:
-        return " (it is empty)"
-    if "://" in text:
-        return " (give the host alone, without the scheme)"
-    if "%" in text and ":" in text:
-        return " (a zone such as `%eth0` has no place in a certificate)"
-    if "/" in text:
-        return " (give one address, not a network)"
-    if re.fullmatch(r"[^:]+:[0-9]+|\[.*\](:[0-9]+)?", text):
-        return " (give the host alone, without brackets and port)"
-    return ""
+    return next((f" ({advice})" for form, advice in NO_HOSTS if re.fullmatch(form, text)), "")
 
 
 def is_host_name(text: str) -> bool:

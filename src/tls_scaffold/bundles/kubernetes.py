@@ -11,9 +11,10 @@ CA_MAP = "etcd-ca"
 
 
 def files(name: str, pems: Pems) -> dict[str, str]:
-    """Return the manifests of a component's pair and of its CA; they name no namespace: `kubectl -n` does.
+    """Return the manifests of a component's pair and of its CA.
 
-    The Secret is what `kubectl create secret tls` makes, and `ca.crt` as cert-manager and ingress controllers have it.
+    They name no namespace: `kubectl -n` does. The Secret is what `kubectl create secret tls` makes,
+    and `ca.crt` as cert-manager and ingress controllers have it.
     """
     contents = {"tls.crt": pems.certificate, "tls.key": pems.key, "ca.crt": pems.ca}
     secret = {
@@ -46,11 +47,11 @@ def object_name(name: str) -> str:
 
 def name_problems(names: Iterable[str]) -> list[str]:
     """Say which components would have Secrets of one name, a line each."""
-    known = defaultdict(list)
+    components = defaultdict(list)
     for name in dict.fromkeys(names):
-        known[object_name(name)].append(f"`{name}`")
+        components[object_name(name)].append(f"`{name}`")
     return [
-        f"{' and '.join(each)} would have one Secret, `{name}`"
-        for name, each in known.items()
-        if len(each) > 1
+        f"{' and '.join(those)} would have one Secret, `{secret}`"
+        for secret, those in components.items()
+        if len(those) > 1
     ]

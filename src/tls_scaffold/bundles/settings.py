@@ -1,13 +1,17 @@
-"""The forms in which consumers take their settings: lines, YAML, paths of the three files, URLs of the members."""
+"""The forms in which consumers take their settings: names, paths of files, lines, variables, YAML."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
 
+Names = tuple[str, str, str, str]
+"""What a client of etcd calls the members' URLs, the CA's certificate, its own, and its key."""
+ETCDCTL: Names = ("ETCDCTL_ENDPOINTS", "ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
+KUBE_APISERVER: Names = ("--etcd-servers", "--etcd-cafile", "--etcd-certfile", "--etcd-keyfile")
+CALICO: Names = ("ETCD_ENDPOINTS", "ETCD_CA_CERT_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE")
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+\[\]-]+", re.ASCII)
 DIST = "dist"
 TAR = ".tar.gz"
@@ -25,38 +29,49 @@ class Pems:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a consumer finds the three files; a folder that is empty leaves them relative to their own.
+    """Where a consumer finds the three files.
 
-    `name` is that of the pair without `.pem`, `trust` that of the CA's certificate.
+    `home` is their folder, empty for the one that the consumer is started in; `name` is that of the
+    pair without `.pem`, `trust` that of the CA's certificate.
     """
 
     name: str
     home: str = ""
     trust: str = "ca.pem"
 
-    def __call__(self, file: str) -> str:
-        """Return the path of one of the files."""
-        return f"{self.home}/{file}" if self.home else file
-
     @property
     def ca(self) -> str:
         """The CA's certificate."""
-        return self(self.trust)
+        return self._path(self.trust)
 
     @property
     def certificate(self) -> str:
         """The component's own certificate."""
-        return self(f"{self.name}.pem")
+        return self._path(f"{self.name}.pem")
 
     @property
     def key(self) -> str:
         """The key of that certificate."""
-        return self(f"{self.name}-key.pem")
+        return self._path(f"{self.name}-key.pem")
+
+    def _path(self, file: str) -> str:
+        return f"{self.home}/{file}" if self.home else file
 
 
-def joined(inventory: Inventory) -> str:
+def joined_endpoints(inventory: Inventory) -> str:
     """Return the members' URLs as every consumer takes them."""
     return ",".join(endpoints(inventory))
+
+
+def client_settings(names: Names, inventory: Inventory, paths: Paths) -> dict[str, str]:
+    """Return what a client is told, under its own names."""
+    values = (joined_endpoints(inventory), paths.ca, paths.certificate, paths.key)
+    return dict(zip(names, values, strict=True))
+
+
+def assignments(settings: Mapping[str, str]) -> str:
+    """Return a line `name=value` for each setting."""
+    return lines(*(f"{name}={value}" for name, value in settings.items()))
 
 
 def lines(*each: str) -> str:
@@ -65,8 +80,8 @@ def lines(*each: str) -> str:
 
 
 def variables(values: Mapping[str, str]) -> str:
-    """Return a line for each variable as a shell and systemd's EnvironmentFile read it, both to the same value."""
-    return lines(*(f"{name}={_quoted(value)}" for name, value in values.items()))
+    """Return a line for each variable, which a shell and systemd's EnvironmentFile read alike."""
+    return assignments({name: _quoted(value) for name, value in values.items()})
 
 
 def _quoted(value: str) -> str:
@@ -76,7 +91,7 @@ def _quoted(value: str) -> str:
     return '"' + re.sub(r'(["\\$`])', r"\\\1", value) + '"'
 
 
-def to_yaml(document: Mapping[str, Any]) -> str:
+def to_yaml(document: Mapping[str, object]) -> str:
     """Return a document as YAML, in its own order; each text on one line, however long."""
     import yaml
 
@@ -84,9 +99,9 @@ def to_yaml(document: Mapping[str, Any]) -> str:
         """Quotes what PyYAML takes for text and others do not: `1e3`, `y`; several lines stay lines."""
 
         def represent_text(self, text: str) -> yaml.ScalarNode:
-            style = (
-                "'" if text in ("y", "n", "Y", "N") or text[:1] in set("+-.0123456789") else None
-            )
+            style = None
+            if text in ("y", "n", "Y", "N") or text.startswith(tuple("+-.0123456789")):
+                style = "'"
             if "\n" in text:
                 style = "|"
             return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)

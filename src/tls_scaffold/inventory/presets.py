@@ -75,8 +75,9 @@ PRESETS = (
         KUBERNETES,
         f"Kubernetes 1.35, {CALICO_VERSION}",
         (_both("/registry/", "every object of the Kubernetes API is kept here"),),
-        root="compaction: `compact_rev_key` lies outside `/registry/`, and from etcd 3.4.42, 3.5.28 and 3.6.9 on "
-        "(CVE-2026-33413) Compact itself needs root; if nobody compacts, etcd fills its quota and goes read-only",
+        root="compaction: `compact_rev_key` lies outside `/registry/`, and from etcd 3.4.42, 3.5.28 "
+        "and 3.6.9 on (CVE-2026-33413) Compact itself needs root; if nobody compacts, etcd fills its "
+        "quota and goes read-only",
     ),
     Preset(
         "calico",

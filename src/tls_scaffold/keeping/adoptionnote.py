@@ -1,7 +1,7 @@
 """What `adopt` notes for the first `sync`: what it understood of a folder made by hand, which gives way to ours."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from tls_scaffold import words
 from tls_scaffold.cfssl import readers
 from tls_scaffold.disk import folder as files
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.fields import Fields, shown
+from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.reach import (
     output_problem,
     path_problem,
@@ -84,61 +84,45 @@ def parsed(text: str, place: str) -> AdoptionNote:
         data = readback.table(text, FILE)
     except ScaffoldError as error:
         raise ScaffoldError(f"`{place}` is damaged", [error.summary], AGAIN) from error
-    fields = Fields()
-    found = _note(fields, data)
+    whole = Field("", data)
+    found = _note(whole)
     readback.refuse(
-        FILE, f"`{place}` is not what `adopt` writes, and nothing was done", fields.problems, AGAIN
+        FILE, f"`{place}` is not what `adopt` writes, and nothing was done", whole.problems, AGAIN
     )
     return found
 
 
 def note_problems(note: AdoptionNote) -> list[str]:
     """Return what would be refused in a note of `adopt` when it is read back, a line each."""
-    fields = Fields()
-    _note(fields, json.loads(note.to_json()))
-    return fields.problems
+    whole = Field("", json.loads(note.to_json()))
+    _note(whole)
+    return whole.problems
 
 
-def _note(fields: Fields, data: Mapping[str, Any]) -> AdoptionNote:
-    read = fields.whole("", data, ("lines", "targets", "seeds", "ca"))
-    targets, seeds = (_each(fields, name, read.get(name)) for name in ("targets", "seeds"))
+def _note(whole: Field) -> AdoptionNote:
+    table = whole.whole_table(("lines", "targets", "seeds", "ca"))
     return AdoptionNote(
-        lines=fields.listed(
-            "lines", read.get("lines"), lambda at, line: fields.text(at, line, _line_problem)
-        ),
+        lines=tuple(line.text(_line_problem) for line in table["lines"].list_items()),
         targets={
-            fields.text(place, name, _target_problem): fields.listed(
-                place, makes, lambda at, path: fields.text(at, path, _makes_problem)
+            name.text(_target_problem): tuple(
+                path.text(_makes_problem) for path in makes.list_items()
             )
-            for place, name, makes in targets
+            for name, makes in table["targets"].entries()
         },
-        seeds={
-            fields.text(place, path, _seeded_problem): _seed(fields, place, seed)
-            for place, path, seed in seeds
-        },
-        ca=fields.text("ca", read.get("ca"), _ca_problem),
+        seeds={path.text(_seeded_problem): _seed(seed) for path, seed in table["seeds"].entries()},
+        ca=table["ca"].text(_ca_problem),
     )
 
 
-def _each(fields: Fields, name: str, value: object) -> Iterator[tuple[str, str, object]]:
-    """Yield what a table holds: its place, its name and itself."""
-    if not isinstance(value, Mapping):
-        fields.wrong(name, f"`{shown(value)}` is not a table of fields")
-        return
-    yield from ((f"{name}.{shown(key)}", key, each) for key, each in value.items())
-
-
-def _seed(fields: Fields, place: str, value: object) -> Seed:
-    table = fields.whole(place, value, ("source", "fields"))
-    over = fields.table(f"{place}.fields", table.get("fields"), ("CN", "hosts"))
+def _seed(field: Field) -> Seed:
+    table = field.whole_table(("source", "fields"))
+    over = table["fields"].table(("CN", "hosts"))
     found: dict[str, Any] = {}
     if "CN" in over:
-        found["CN"] = fields.text(f"{place}.fields.CN", over["CN"], words.cn_problem)
+        found["CN"] = over["CN"].text(words.cn_problem)
     if "hosts" in over:
-        found["hosts"] = list(
-            fields.listed(f"{place}.fields.hosts", over["hosts"], fields.any_text)
-        )
-    return Seed(fields.text(f"{place}.source", table.get("source"), source_problem), found)
+        found["hosts"] = [host.text() for host in over["hosts"].list_items()]
+    return Seed(table["source"].text(source_problem), found)
 
 
 def _line_problem(text: str) -> str:

@@ -12,7 +12,7 @@ from tls_scaffold import words
 from tls_scaffold.disk import folder as files
 from tls_scaffold.disk.mounts import check_changeable
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.inventory.fields import Field
 from tls_scaffold.keeping import permitted, readback
 from tls_scaffold.keeping.plan import BESIDE, VERBS, Note, Plan, Step
 from tls_scaffold.paths import CERTS, LARGEST, STATE
@@ -104,65 +104,54 @@ def _parsed(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[str]]:
 
     Raises ScaffoldError as `permitted.problems`.
     """
-    fields = Fields()
-    entry = _entry(fields, data)
-    told = {_key(problem) for problem in fields.problems}
+    whole = Field("", data)
+    entry = _entry(whole)
+    told = {_key(problem) for problem in whole.problems}
     more = [
         problem for problem in permitted.problems(folder, entry.plan) if _key(problem) not in told
     ]
-    return entry, [*fields.problems, *more]
+    return entry, [*whole.problems, *more]
 
 
 def _key(problem: str) -> str:
     return problem.partition(": ")[0]
 
 
-def _entry(fields: Fields, data: Mapping[str, Any]) -> Entry:
-    table = fields.whole("", data, ("command", "plan"))
-    command = fields.listed(
-        "command", table.get("command"), lambda at, word: fields.text(at, word, _word_problem)
-    )
+def _entry(whole: Field) -> Entry:
+    table = whole.whole_table(("command", "plan"))
+    command = tuple(word.text(_word_problem) for word in table["command"].list_items())
     if command[:1] not in COMMANDS:
-        fields.wrong("command", f"it is none of {', '.join(f'`{name}`' for (name,) in COMMANDS)}")
-    plan = fields.whole("plan", table.get("plan"), PLAN)
+        known = ", ".join(f"`{name}`" for (name,) in COMMANDS)
+        table["command"].refuse(f"it is none of {known}")
+    plan = table["plan"].whole_table(PLAN)
     return Entry(
         command,
         Plan(
-            shelf=fields.any_text("plan.shelf", plan.get("shelf")),
-            steps=fields.listed(
-                "plan.steps", plan.get("steps"), lambda at, item: _step(fields, at, item)
-            ),
-            moves=fields.listed("plan.moves", plan.get("moves"), fields.any_text),
-            notes=fields.listed(
-                "plan.notes", plan.get("notes"), lambda at, item: _note(fields, at, item)
-            ),
-            ca=fields.any_text("plan.ca", plan.get("ca")),
-            forgotten=fields.listed(
-                "plan.forgotten",
-                plan.get("forgotten"),
-                lambda at, cn: fields.text(at, cn, words.cn_problem),
-            ),
+            shelf=plan["shelf"].text(),
+            steps=tuple(_step(each) for each in plan["steps"].list_items()),
+            moves=tuple(each.text() for each in plan["moves"].list_items()),
+            notes=tuple(_note(each) for each in plan["notes"].list_items()),
+            ca=plan["ca"].text(),
+            forgotten=tuple(cn.text(words.cn_problem) for cn in plan["forgotten"].list_items()),
         ),
     )
 
 
-def _step(fields: Fields, place: str, value: object) -> Step:
-    table = fields.whole(place, value, ("path", "before", "after"))
+def _step(field: Field) -> Step:
+    table = field.whole_table(("path", "before", "after"))
     before, after = (
-        None if table.get(name) is None else fields.any_text(f"{place}.{name}", table[name])
-        for name in ("before", "after")
+        None if table[name].value is None else table[name].text() for name in ("before", "after")
     )
-    return Step(fields.any_text(f"{place}.path", table.get("path")), before, after)
+    return Step(table["path"].text(), before, after)
 
 
-def _note(fields: Fields, place: str, value: object) -> Note:
-    table = fields.whole(place, value, ("verb", "path"))
-    verb = fields.text(
-        f"{place}.verb",
-        table.get("verb"),
-        lambda word: "" if word in VERBS else f"`{word}` is unknown",
-    )
-    return Note(verb, fields.text(f"{place}.path", table.get("path"), _word_problem))
+def _note(field: Field) -> Note:
+    table = field.whole_table(("verb", "path"))
+    return Note(table["verb"].text(_verb_problem), table["path"].text(_word_problem))
+
+
+def _verb_problem(text: str) -> str:
+    return "" if text in VERBS else f"`{text}` is unknown"
 
 
 def _word_problem(text: str) -> str:
