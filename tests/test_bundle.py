@@ -585,7 +585,7 @@ def test_what_has_expired_is_not_handed_out(folder: Factory) -> None:
     done = bundle(path, "alice", "root", code=1)
 
     assert done.stderr == (
-        "error: no bundle is made of what is not valid now\n"
+        "error: no bundle is made: certificates are not valid now\n"
         f"  `certs/alice.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n\n"
         "hint: is the clock right? `make renew` and `make req-NAME` sign again, `make regenerate` makes a new CA too\n"
     )

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from tls_scaffold.bundles.consumers import files, parts
-from tls_scaffold.bundles.settings import Paths, Pems, to_yaml
+from tls_scaffold.bundles.settings import Pems, paths_in, to_yaml
 from tls_scaffold.inventory.listed import Member, Peer, Proxy, User
 from tls_scaffold.inventory.values import Inventory
 
@@ -186,7 +186,9 @@ def test_each_consumer_gets_the_files_that_it_reads_in_its_own_words(
 
 
 def test_paths_are_those_of_the_folder_or_of_the_file_alone() -> None:
-    assert [(each.ca, each.certificate, each.key) for each in (Paths("x"), Paths("x", "/y"))] == [
+    assert [
+        (each.ca, each.certificate, each.key) for each in (paths_in("", "x"), paths_in("/y", "x"))
+    ] == [
         ("ca.pem", "x.pem", "x-key.pem"),
         ("/y/ca.pem", "/y/x.pem", "/y/x-key.pem"),
     ]

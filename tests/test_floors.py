@@ -25,8 +25,8 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
     "options terminal verbs",
-    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove roles sign status sync / "
-    "dist forms proofscripts usablepairs / bundleoptions trust",
+    "commands": "add adopt bundle cfssljson check gencert new prove remove roles sign status sync / "
+    "dist forms rbac usablepairs / bundleoptions",
     "checks": "certs documents hosts makelines profiles report secrecy subjects targets / looking rule / view",
     "state": "contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",

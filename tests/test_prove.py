@@ -328,7 +328,7 @@ def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
 
     assert done.returncode == 1
     assert done.stderr == (
-        "error: the proof needs the folder's certificates\n"
+        "error: nothing is proven\n"
         "  `certs/ca.pem` is missing\n"
         "  `certs/etcd1.pem` is missing\n"
         "  `certs/etcd1-key.pem` is missing\n"
@@ -359,7 +359,7 @@ def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(
     ):
         assert (said.returncode, said.stdout) == (1, "")
         assert said.stderr == (
-            "error: the proof needs the folder's certificates\n"
+            "error: nothing is proven\n"
             f"  `certs/{path}.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
             f"\nhint: {hint}\n"
         )
@@ -382,7 +382,7 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "error: the proof needs the folder's certificates\n"
+        "error: nothing is proven\n"
         "  `certs/etcd1.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
         "  `certs/etcd1-key.pem` can't be read as a private key: it holds no private key in PEM\n"
         "  `certs/root-key.pem` is not the key of `certs/root.pem`\n"
@@ -403,7 +403,7 @@ def test_members_whose_certificates_their_peers_would_refuse_are_told_before_etc
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
-        "error: the members can't be each other's peers\n"
+        "error: nothing is proven: the peers of members are known by their CNs\n"
         "  `certs/etcd1.pem` has the CN `members`, and members ask for `etcd`, as `tls-scaffold.json` says\n"
     )
 
@@ -419,7 +419,7 @@ def test_certificates_that_are_not_valid_now_are_told_before_etcd_starts(folder:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "error: the proof needs certificates that are valid now\n"
+        "error: nothing is proven: certificates are not valid now\n"
         f"  `certs/root.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n"
         f"  `certs/alice.pem` is not valid before {certs.NOW + certs.DAY:%Y-%m-%d %H:%M} UTC\n"
         "\nhint: is the clock right? "

@@ -11,6 +11,7 @@ from tls_scaffold.bundles.settings import (
     assignments,
     client_settings,
     joined_endpoints,
+    paths_in,
 )
 from tls_scaffold.inventory.values import Component, Inventory
 
@@ -48,18 +49,18 @@ def parts(inventory: Inventory, component: Component) -> tuple[Component, ...]:
 def _settings(
     inventory: Inventory, component: Component, preset: str, pems: Pems, home: str
 ) -> dict[str, str]:
-    here = Paths(component.name, home)
+    here = paths_in(home, component.name)
     if member := inventory.member(component.name):
         return members.files(inventory, member, home)
     if component.kind == "proxy":
         return {"grpc-proxy.flags": _proxy_flags(inventory, here)}
     made = {"etcdctl.env": assignments(client_settings(ETCDCTL, inventory, here))}
     if preset == "kube-apiserver":
-        there = Paths(component.name, home or HOMES[preset])
+        there = paths_in(home or HOMES[preset], component.name)
         flags = {**client_settings(KUBE_APISERVER, inventory, there), "--etcd-prefix": "/registry"}
         made["kube-apiserver.flags"] = assignments(flags)
     if preset.startswith("calico"):
-        there = Paths(component.name, home or HOMES["calico"])
+        there = paths_in(home or HOMES["calico"], component.name)
         made |= calico.files(inventory, preset, pems, here, there)
     return made
 

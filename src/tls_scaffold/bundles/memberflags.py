@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from tls_scaffold.bundles.settings import Paths
+from tls_scaffold.bundles.settings import Paths, paths_in
 from tls_scaffold.inventory.listed import Member
 from tls_scaffold.inventory.membersettings import EVERY_ADDRESS, STATES, retention
 from tls_scaffold.inventory.urls import own_host, url
@@ -90,7 +90,7 @@ def flags_on_host(inventory: Inventory, member: Member, home: str = "") -> dict[
 def bundled_pairs(inventory: Inventory, member: Member, home: str) -> tuple[Paths, Paths]:
     """Return where a member finds its pairs if its bundle is in the folder `home`."""
     own, peer = inventory.pair(member)
-    return Paths(own.name, home), Paths(peer.name, home)
+    return paths_in(home, own.name), paths_in(home, peer.name)
 
 
 def _urls_on_host(inventory: Inventory, member: Member) -> Urls:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tls_scaffold.bundles.memberflags import FOR_CLIENTS, FOR_PEERS, tls_flags
-from tls_scaffold.bundles.settings import CALICO, ETCDCTL, KUBE_APISERVER, Paths
+from tls_scaffold.bundles.settings import CALICO, ETCDCTL, KUBE_APISERVER, paths_in
 from tls_scaffold.inventory.rbac import preset_names
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import TRUST
@@ -62,7 +62,7 @@ def _rows(inventory: Inventory) -> Iterator[Row]:
 
 def _user_row(user: Component, preset: str) -> Row:
     _, names, again = next(row for row in CLIENTS if preset.startswith(row[0]))
-    paths = Paths(user.output, trust=TRUST)
+    paths = paths_in("", user.output, TRUST)
     files = zip(names[1:], (paths.ca, paths.certificate, paths.key), strict=True)
     return _row(user, " ".join(f"{name}={path}" for name, path in files), again)
 
@@ -72,5 +72,5 @@ def _row(component: Component, takes: str, again: str) -> Row:
 
 
 def _pair_flags(server: Component, side: str) -> str:
-    flags = tls_flags(side, Paths(server.output))
+    flags = tls_flags(side, paths_in("", server.output))
     return " ".join(f"--{name}={flags[name]}" for name in (f"{side}cert-file", f"{side}key-file"))

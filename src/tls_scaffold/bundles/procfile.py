@@ -3,7 +3,7 @@
 import shlex
 
 from tls_scaffold.bundles.memberflags import Urls, member_flags
-from tls_scaffold.bundles.settings import Paths
+from tls_scaffold.bundles.settings import paths_in
 from tls_scaffold.inventory.membersettings import DEFAULTS
 from tls_scaffold.inventory.urls import url
 from tls_scaffold.inventory.values import Inventory
@@ -22,7 +22,7 @@ def processes(inventory: Inventory) -> dict[str, str]:
         if name in commands:
             name = f"{name}--{number}"
         own, peer = inventory.member_pairs[number - 1]
-        pairs = Paths(own.output, trust=TRUST), Paths(peer.output, trust=TRUST)
+        pairs = paths_in("", own.output, TRUST), paths_in("", peer.output, TRUST)
         flags = member_flags(inventory, member, pairs, urls, f"data/{member.name}")
         commands[name] = " ".join(["etcd", *(_argument(*flag) for flag in flags.items())])
     return commands

@@ -29,33 +29,21 @@ class Pems:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a consumer finds the three files.
+    """Where a consumer finds the three files: the CA's certificate, its own, and its key."""
 
-    `home` is their folder, empty for the one that the consumer is started in; `name` is that of the
-    pair without `.pem`, `trust` that of the CA's certificate.
+    ca: str
+    certificate: str
+    key: str
+
+
+def paths_in(home: str, name: str, trust: str = "ca.pem") -> Paths:
+    """Return the paths of a component's files in the folder `home`.
+
+    Where that is empty the consumer is started there. `name` is that of the pair without `.pem`,
+    `trust` that of the CA's certificate.
     """
-
-    name: str
-    home: str = ""
-    trust: str = "ca.pem"
-
-    @property
-    def ca(self) -> str:
-        """The CA's certificate."""
-        return self._path(self.trust)
-
-    @property
-    def certificate(self) -> str:
-        """The component's own certificate."""
-        return self._path(f"{self.name}.pem")
-
-    @property
-    def key(self) -> str:
-        """The key of that certificate."""
-        return self._path(f"{self.name}-key.pem")
-
-    def _path(self, file: str) -> str:
-        return f"{self.home}/{file}" if self.home else file
+    files = (trust, f"{name}.pem", f"{name}-key.pem")
+    return Paths(*(f"{home}/{file}" if home else file for file in files))
 
 
 def joined_endpoints(inventory: Inventory) -> str:

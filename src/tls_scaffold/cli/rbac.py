@@ -29,7 +29,7 @@ def rbac(context: click.Context, *, diff: bool, as_json: bool) -> None:
     else:
         from tls_scaffold.commands import rbac as command
 
-        give(command.script(context.obj))
+        give(command.script_text(context.obj))
 
 
 def _compare(context: click.Context, *, as_json: bool) -> None:

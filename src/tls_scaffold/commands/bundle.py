@@ -13,20 +13,13 @@ from tls_scaffold.commands.bundleoptions import (
     check_options,
     read_password,
 )
-from tls_scaffold.commands.trust import read_trust
-from tls_scaffold.commands.usablepairs import Refusals, usable_pairs
+from tls_scaffold.commands.usablepairs import read_trust, usable_pairs
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 
-REFUSALS = Refusals(
-    unsound="no bundle is made",
-    other_cns="no bundle is made: the peers of members are known by their CNs",
-    not_valid_now="no bundle is made of what is not valid now",
-    known_by_cn=("member", "proxy", "user"),
-)
 NO_OPTIONS = BundleOptions()
 
 
@@ -124,7 +117,7 @@ def _read_pems(
         )
     trust = read_trust(folder)
     parts = [part for owner in owners for part in consumers.parts(inventory, owner)]
-    pairs = usable_pairs(folder, inventory, parts, trust, REFUSALS)
+    pairs = usable_pairs(folder, inventory, parts, trust, "no bundle is made")
     if options.key_form == PKCS8:
         pairs = forms.as_pkcs8(pairs)
     return {component.name: pems for component, pems in pairs.items()}

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tls_scaffold.commands.proofscripts import rendered_script, scripts_to_apply
-from tls_scaffold.commands.trust import Trust, read_trust
-from tls_scaffold.commands.usablepairs import Refusals, usable_pairs
+from tls_scaffold.commands.rbac import render_script, write_script
+from tls_scaffold.commands.usablepairs import Trust, read_trust, usable_pairs
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import bundled, etcdctl, guarded, proofs, throwaway
@@ -17,16 +18,11 @@ from tls_scaffold.etcd.matrix import Attempt, matrix
 from tls_scaffold.etcd.proofs import Check
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.presets import ROOT
+from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Inventory
 from tls_scaffold.signing import certificates
 
 MOST_MEMBERS = 3
-REFUSALS = Refusals(
-    unsound="the proof needs the folder's certificates",
-    other_cns="the members can't be each other's peers",
-    not_valid_now="the proof needs certificates that are valid now",
-    known_by_cn=("member",),  # of users the proof itself tells
-)
 
 
 @dataclass(frozen=True)
@@ -72,8 +68,8 @@ def prove(
     _check_peer_cns(tools, inventory)
     host = _loopback_name(folder, members)
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
-        scripts = list(scripts_to_apply(folder, inventory, into))
-        unedited = rendered_script(inventory, into / "ours", into)
+        scripts = _scripts_to_apply(folder, inventory, into)
+        unedited = render_script(inventory, into / "ours", into)
         ca = (folder / trust.path).absolute()
         root, root_ca = _root(inventory, identities, ca, into)
         stranger = throwaway.client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
@@ -118,10 +114,10 @@ def _check_peer_cns(tools: Tools, inventory: Inventory) -> None:
 def _identities(folder: Path, inventory: Inventory, trust: Trust) -> dict[str, Identity]:
     """Return certificate and key of each member and user, by name; ScaffoldError if one is no good."""
     components = [each for each in inventory.components if each.kind != "proxy"]
-    usable_pairs(folder, inventory, components, trust, REFUSALS)
-    bases = {each.name: (folder / each.output).absolute() for each in components}
+    # Whether a user has the members' CN the proof itself tells.
+    usable_pairs(folder, inventory, components, trust, "nothing is proven", ("member",))
     return {
-        name: Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem")) for name, base in bases.items()
+        each.name: etcdctl.identity_at((folder / each.output).absolute()) for each in components
     }
 
 
@@ -161,3 +157,23 @@ def _root(
     maker = throwaway.new_ca("tls-scaffold prove")
     trusted = throwaway.trusting(maker, ca.read_bytes(), into / "clients-ca.pem")
     return throwaway.client(ROOT, maker, into / "root"), trusted
+
+
+def _scripts_to_apply(folder: Path, inventory: Inventory, into: Path) -> list[Path]:
+    """Return a copy of the folder's own script, and one that makes root if the inventory has none."""
+    own = {name: _read_own(folder / name) for name in (SCRIPT, FACTS)}
+    scripts = [write_script(into / "own", own)]
+    if not rbac.root_component(inventory):
+        scripts.append(render_script(rbac.root_alone(inventory), into / "root-alone", into))
+    return scripts
+
+
+def _read_own(path: Path) -> bytes:
+    with telling(path, "read"):
+        try:
+            return plain(path, str(path))
+        except FileNotFoundError:
+            raise ScaffoldError(
+                f"`{path}` is missing: it is what is to be proven",
+                hint="`tls-scaffold sync` writes it anew",
+            ) from None

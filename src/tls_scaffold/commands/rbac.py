@@ -3,12 +3,14 @@
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import template
 
 
@@ -23,7 +25,24 @@ class Difference:
     words: tuple[str, ...]
 
 
-def script(folder: Path) -> str:
+def render_script(inventory: Inventory, at: Path, within: Path | None = None) -> Path:
+    """Render the script of an inventory, and what it applies, into the new folder `at`.
+
+    `within` is for files on the way. Returns the script's path.
+    """
+    rendered = template.render(inventory, within)
+    return write_script(at, {name: rendered[name].encode() for name in (SCRIPT, FACTS)})
+
+
+def write_script(at: Path, contents: Mapping[str, bytes]) -> Path:
+    """Write the script and, beside it, what it applies; return the script's path."""
+    at.mkdir()
+    for name, content in contents.items():
+        (at / name).write_bytes(content)
+    return at / SCRIPT
+
+
+def script_text(folder: Path) -> str:
     """Return the text of `rbac.sh`; `rbac.tsv` beside it says what it applies."""
     return template.render(intake.load(folder))[SCRIPT]
 
@@ -47,11 +66,9 @@ def differences(folder: Path) -> tuple[Difference, ...]:
     script's own message where etcd does not answer.
     """
     with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as temporary:
-        rendered = template.render(intake.load(folder))
-        for name in (SCRIPT, FACTS):
-            Path(temporary, name).write_text(rendered[name], encoding="utf-8")
+        script = render_script(intake.load(folder), Path(temporary, "rbac"))
         done = subprocess.run(
-            ["sh", Path(temporary, SCRIPT), "--diff"],
+            ["sh", script, "--diff"],
             cwd=folder,
             # A relative TMPDIR would be another folder where the script runs.
             env={**os.environ, "TMPDIR": temporary, "TLS_SCAFFOLD_AS_IT_IS": "1"},

@@ -52,6 +52,11 @@ class Identity:
     key: Path
 
 
+def identity_at(base: Path) -> Identity:
+    """Return the identity whose files are `base`.pem and `base`-key.pem."""
+    return Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem"))
+
+
 @dataclass(frozen=True)
 class Member:
     """A member's name, and what it shows to its clients and, as server and as client, to its peers."""
@@ -59,10 +64,6 @@ class Member:
     name: str
     server: Identity
     peer: Identity
-
-
-def watch_nothing() -> None:
-    """Take it that every member lives."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Cluster:
     peer_ports: tuple[int, ...]
     host: str = HOST
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    watch: Callable[[], None] = watch_nothing
+    watch: Callable[[], None] = lambda: None
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -141,7 +142,7 @@ def run(
     command: Sequence[str | Path],
     environment: Mapping[str, str],
     cwd: Path | None = None,
-    watch: Callable[[], None] = watch_nothing,
+    watch: Callable[[], None] = lambda: None,
 ) -> Done:
     """Run a program to its end with nothing on its standard input.
 

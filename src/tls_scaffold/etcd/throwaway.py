@@ -6,10 +6,9 @@ from pathlib import Path
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
-from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.etcd.etcdctl import Identity, identity_at
 from tls_scaffold.signing import issuer, signer
 from tls_scaffold.signing.issuer import CA
-from tls_scaffold.signing.signer import Signed
 from tls_scaffold.words import Key
 
 KEY = Key("ecdsa", 256)
@@ -31,7 +30,11 @@ def trusting(ca: CA, others: bytes, path: Path) -> Path:
 
 def client(cn: str, ca: CA, base: Path) -> Identity:
     """Sign a client certificate; its files are `base`.pem and `base`-key.pem."""
-    return _write(signer.sign(Request(cn=cn, key=KEY), CLIENT, ca, signer.utc_now()), base)
+    signed = signer.sign(Request(cn=cn, key=KEY), CLIENT, ca, signer.utc_now())
+    identity = identity_at(base)
+    create(identity.certificate, signed.certificate)
+    create(identity.key, signed.key, SECRET)
+    return identity
 
 
 def linked(identity: Identity, base: Path) -> Identity:
@@ -39,18 +42,7 @@ def linked(identity: Identity, base: Path) -> Identity:
 
     No key is copied.
     """
-    links = _named(base)
+    links = identity_at(base)
     links.certificate.symlink_to(identity.certificate)
     links.key.symlink_to(identity.key)
     return links
-
-
-def _named(base: Path) -> Identity:
-    return Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem"))
-
-
-def _write(signed: Signed, base: Path) -> Identity:
-    identity = _named(base)
-    create(identity.certificate, signed.certificate)
-    create(identity.key, signed.key, SECRET)
-    return identity

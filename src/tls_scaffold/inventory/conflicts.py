@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import TypeVar
 
+from tls_scaffold.inventory.fields import problem_of
 from tls_scaffold.inventory.reach import ENDINGS, RENDERED
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CA
@@ -72,7 +73,7 @@ def _shared_names(inventory: Inventory) -> Iterator[str]:
     for place, component, earlier, other in _repeated(placed, lambda each: each.name.lower()):
         differs = f", as `{other.name}` but for upper and lower case"
         case = "" if component.name == other.name else differs
-        yield f"{place}.name: `{component.name}` is the name of {earlier} too{case}"
+        yield problem_of(f"{place}.name", f"`{component.name}` is the name of {earlier} too{case}")
 
 
 def _shared_files(inventory: Inventory) -> Iterator[str]:
@@ -84,11 +85,15 @@ def _shared_files(inventory: Inventory) -> Iterator[str]:
     placed = list(_with_places(inventory))
     for place, component, earlier, other in _repeated(placed, lambda each: each.output.lower()):
         if component.name.lower() != other.name.lower():
-            yield f"{place}.output: `{component.output}.pem` is the certificate of {earlier} too"
+            yield problem_of(
+                f"{place}.output", f"`{component.output}.pem` is the certificate of {earlier} too"
+            )
     for place, component, earlier, other in _repeated(placed, lambda each: each.request.lower()):
         if component.name.lower() != other.name.lower() and component.cn != other.cn:
-            path = component.request
-            yield f"{place}.request: `{path}` is the request of {earlier} too, with another CN"
+            yield problem_of(
+                f"{place}.request",
+                f"`{component.request}` is the request of {earlier} too, with another CN",
+            )
 
 
 def _nested_files(inventory: Inventory) -> Iterator[str]:
@@ -102,7 +107,9 @@ def _nested_files(inventory: Inventory) -> Iterator[str]:
         for field, path in (("request", component.request), ("output", f"{component.output}.pem")):
             for folder in reversed(PurePosixPath(path).parents):
                 if str(folder).lower() in files:
-                    yield f"{place}.{field}: `{path}` would lie below `{folder}`, which is a file"
+                    yield problem_of(
+                        f"{place}.{field}", f"`{path}` would lie below `{folder}`, which is a file"
+                    )
                     break
 
 
@@ -114,7 +121,7 @@ def _shared_hosts(inventory: Inventory) -> Iterator[str]:
             for at, host in enumerate(server.hosts)
         )
         for place, host, earlier, other in _repeated(hosts, canonical_host):
-            yield f"{place}: `{host}` is the same host as `{other}` in {earlier}"
+            yield problem_of(place, f"`{host}` is the same host as `{other}` in {earlier}")
 
 
 def _shared_ports(inventory: Inventory) -> Iterator[str]:
@@ -129,7 +136,7 @@ def _shared_ports(inventory: Inventory) -> Iterator[str]:
             has_own = member.etcd.client_port or member.etcd.peer_port
             shared[f"members[{index}].etcd" if has_own else "etcd"] = settings.client_port
     for place, port in shared.items():
-        yield f"{place}: {port} would be the port of clients and of peers"
+        yield problem_of(place, f"{port} would be the port of clients and of peers")
 
 
 def _listening_on_others(inventory: Inventory) -> Iterator[str]:
@@ -145,7 +152,9 @@ def _listening_on_others(inventory: Inventory) -> Iterator[str]:
             for host in addresses:
                 owner = owners.get(canonical_host(host), member)
                 if owner != member:
-                    yield f"{place}: `{host}` is a host of `{owner.name}`, not of `{member.name}`"
+                    yield problem_of(
+                        place, f"`{host}` is a host of `{owner.name}`, not of `{member.name}`"
+                    )
 
 
 def _shared_user_cns(inventory: Inventory) -> Iterator[str]:
@@ -154,8 +163,9 @@ def _shared_user_cns(inventory: Inventory) -> Iterator[str]:
         if user.name.lower() == other.name.lower():
             continue  # their names are told
         case = "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
-        yield (
-            f"{place}.cn: `{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user"
+        yield problem_of(
+            f"{place}.cn",
+            f"`{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user",
         )
 
 
@@ -174,14 +184,18 @@ def _cns_of_servers_and_ca(inventory: Inventory) -> Iterator[str]:
     for index, user in enumerate(inventory.users):
         cn, place = user.cn, f"users[{index}].{'name' if user.name == user.cn else 'cn'}"
         if cn in owners:
-            gateway = "etcd's gateway would act as that user"
-            yield f"{place}: `{cn}` is the CN of {owners[cn]}: {gateway}"
+            yield problem_of(
+                place, f"`{cn}` is the CN of {owners[cn]}: etcd's gateway would act as that user"
+            )
         if _is_ca_cn(inventory, cn):
-            yield f"{place}: `{cn}` with the same names would be the whole subject of the CA"
+            yield problem_of(
+                place, f"`{cn}` with the same names would be the whole subject of the CA"
+            )
     for cn, owner in owners.items():
         if _is_ca_cn(inventory, cn):
-            subject = "they would have the whole subject of the CA"
-            yield f"ca_cn: `{cn}` is the CN of {owner}: {subject}"
+            yield problem_of(
+                "ca_cn", f"`{cn}` is the CN of {owner}: they would have the whole subject of the CA"
+            )
 
 
 def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
@@ -191,14 +205,13 @@ def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
 
 def _numbers(inventory: Inventory) -> Iterator[str]:
     if not inventory.members:
-        yield "members: there are none: a cluster has at least one"
+        yield problem_of("members", "there are none: a cluster has at least one")
     if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
-        yield (
-            f"ca_cn: `{inventory.ca_subject_cn}`, with the number of the CA, "
-            f"is longer than {CN_LENGTH} characters"
-        )
+        cn = f"`{inventory.ca_subject_cn}`, with the number of the CA"
+        yield problem_of("ca_cn", f"{cn}, is longer than {CN_LENGTH} characters")
     if inventory.expiry >= inventory.ca_expiry:
-        yield (
-            f"expiry: `{inventory.expiry}h` is not shorter than the CA's `{inventory.ca_expiry}h`: "
-            "a certificate signed later would outlive its CA"
+        yield problem_of(
+            "expiry",
+            f"`{inventory.expiry}h` is not shorter than the CA's `{inventory.ca_expiry}h`: "
+            "a certificate signed later would outlive its CA",
         )

@@ -15,9 +15,9 @@ NOT_A_TABLE = "is not a table of fields"
 LONGEST_SHOWN = 80
 
 
-def anything(_text: str) -> str:
-    """Find nothing wrong with a text."""
-    return ""
+def problem_of(place: str, message: str) -> str:
+    """Return the line that tells what is wrong at a place."""
+    return f"{place}: {words.visible(message)}"
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class Field:
 
     def refuse(self, message: str) -> None:
         """Note what is wrong with this field."""
-        self.problems.append(f"{self.place}: {words.visible(message)}")
+        self.problems.append(problem_of(self.place, message))
 
     def refuse_value(self, why: str) -> None:
         """Note why the value can't be taken, with the value before it."""
         self.refuse(f"`{shown(self.value)}` {why}")
 
-    def text(self, problem_of: Callable[[str], str] = anything) -> str:
-        """Return a text; what `problem_of` says of it, if anything, is noted."""
+    def text(self, find_problem: Callable[[str], str] | None = None) -> str:
+        """Return a text; the problem that is found in it, if any, is noted."""
         if not isinstance(self.value, str):
             self.refuse_value("is not text")
             return ""
-        if problem := problem_of(self.value):
-            self.refuse(problem)
+        if find_problem and (message := find_problem(self.value)):
+            self.refuse(message)
         return self.value
 
     def flag(self) -> bool:

@@ -9,7 +9,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, formats, rbac
 from tls_scaffold.inventory.components import read_members, read_proxies, read_users
 from tls_scaffold.inventory.conflicts import conflicts
-from tls_scaffold.inventory.fields import Field, Table, shown
+from tls_scaffold.inventory.fields import Field, Table, problem_of, shown
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.options import Options
@@ -57,7 +57,7 @@ def of_data(data: object, options: Options = NO_OPTIONS) -> Inventory:
     ScaffoldError with a line for each problem, each with its place (`members[1]`, `users[0].name`).
     """
     if not isinstance(data, Mapping):
-        raise problem_report([f"inventory: `{shown(data)}` is not a table of fields"])
+        raise problem_report([problem_of("inventory", f"`{shown(data)}` is not a table of fields")])
     _check_version(data.get("version", VERSION))
     whole = Field("", options.added_to(data))
     inventory = _read_inventory(whole.table(FIELDS))
@@ -116,9 +116,8 @@ def _check_version(value: object) -> None:
     Whatever else such an inventory has would be told as mistakes, which they are not.
     """
     if type(value) is not int or value < 1:  # true is an int of Python's
-        raise problem_report(
-            [f"version: `{shown(value)}` is not the number of a format: it is {VERSION}"]
-        )
+        message = f"`{shown(value)}` is not the number of a format: it is {VERSION}"
+        raise problem_report([problem_of("version", message)])
     if value > VERSION:
         raise ScaffoldError(
             f"the inventory has the format {shown(value)}, "

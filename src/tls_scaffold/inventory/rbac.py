@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tls_scaffold.inventory import presets
+from tls_scaffold.inventory.fields import problem_of
 from tls_scaffold.inventory.listed import Permission, User
 from tls_scaffold.inventory.presets import ROOT, Preset
 from tls_scaffold.inventory.urls import endpoints
@@ -122,29 +123,28 @@ def _cns_of_users(facts: str) -> set[str]:
 def problems(inventory: Inventory) -> list[str]:
     """Return a line `users[0].role: what is wrong` for each role that can't be given."""
     return [
-        f"users[{index}].{line}"
+        problem_of(f"users[{index}].{field}", message)
         for index, user in enumerate(inventory.users)
-        for line in _user_problems(user)
+        for field, message in _user_problems(user)
     ]
 
 
-def _user_problems(user: User) -> Iterator[str]:
+def _user_problems(user: User) -> Iterator[tuple[str, str]]:
+    """Yield field and message."""
     if user.cn.startswith(TEMPORARY_USER):
-        yield f"cn: `{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY_USER}…`)"
+        yield "cn", f"`{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY_USER}…`)"
     if user.role and (wrong := presets.problem(user.role)):
-        yield f"role: {wrong}"
+        yield "role", wrong
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
         field = "permissions" if user.permissions else "role"
-        yield f"{field}: `{ROOT}` is etcd's own administrator and may do everything: leave this out"
+        yield field, f"`{ROOT}` is etcd's own administrator and may do everything: leave this out"
     elif user.permissions and user.name == ROOT and _has_role_root(user):
-        yield (
-            f"permissions: etcd's user `{user.cn}` gets the role root, "
-            "which may do everything: leave this out"
-        )
+        rights = "gets the role root, which may do everything: leave this out"
+        yield "permissions", f"etcd's user `{user.cn}` {rights}"
     paths = [(permission.path, permission.prefix) for permission in user.permissions]
     for index, path in enumerate(paths):
         if path in paths[:index]:
-            yield f"permissions[{index}]: `{path[0]}` is granted twice"
+            yield f"permissions[{index}]", f"`{path[0]}` is granted twice"
 
 
 def warnings(users: Iterable[User]) -> list[str]:
