@@ -17,7 +17,7 @@ CLEANING = "trap 'echo cleaned >cleaned; exit 3' TERM; echo up >up; while :; do 
 PROGRAM = """
 import os, sys
 from tls_scaffold.etcd import guarded
-program = guarded.start(["sh", "-c", sys.argv[1]], os.environ, None)
+program = guarded.start_guarded(["sh", "-c", sys.argv[1]], os.environ, None)
 print(program.process.pid, flush=True)
 program.process.wait()
 """
@@ -33,7 +33,7 @@ def session(leader: int) -> list[str]:
 
 
 def start(script: str, cwd: Path) -> guarded.Guarded:
-    return guarded.start(["sh", "-c", script], os.environ, cwd)
+    return guarded.start_guarded(["sh", "-c", script], os.environ, cwd)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ with guarded.temporary_folder("a b-") as folder:
 """
 AGAIN = """
     script = "trap 'sleep 0.5; mkdir -p \\"$0/again\\"; exit' TERM; echo up; sleep 60 & wait"
-    kept = guarded.start(["sh", "-c", script, str(folder)], os.environ, None)  # else its channel ends at once
+    kept = guarded.start_guarded(["sh", "-c", script, str(folder)], os.environ, None)  # else its channel ends at once
     time.sleep(60)
 """
 

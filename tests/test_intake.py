@@ -603,10 +603,10 @@ def test_two_problems_are_counted_and_nothing_is_told_of_what_could_not_be_read(
 def test_components_are_chosen_by_name_each_once_and_all_that_are_unknown_are_told() -> None:
     inventory = intake.of_data({"members": "a", "users": "calico"})
 
-    calico, etcd1 = intake.chosen(inventory, ["calico", "etcd1", "calico"])
+    calico, etcd1 = intake.components_named(inventory, ["calico", "etcd1", "calico"])
     assert (calico, etcd1) == inventory.components[::-1]
     with pytest.raises(ScaffoldError) as caught:
-        intake.chosen(inventory, ["calico", "calic", "\x1b"])
+        intake.components_named(inventory, ["calico", "calic", "\x1b"])
     assert str(caught.value) == (
         "there is no such component\n  `calic` is not a component; did you mean `calico`?\n"
         "  `\\x1b` is not a component\n\n"

@@ -9,7 +9,7 @@ import pytest
 
 from support import run
 from tls_scaffold.bundles.memberflags import EVERYWHERE, Urls, flags_on_host
-from tls_scaffold.bundles.members import ENVIRONMENT, files
+from tls_scaffold.bundles.members import ENVIRONMENT, member_files
 from tls_scaffold.bundles.procfile import processes
 from tls_scaffold.bundles.settings import variables
 from tls_scaffold.errors import ScaffoldError
@@ -209,19 +209,19 @@ def test_members_who_all_have_one_port_for_both_are_told_once() -> None:
 def test_without_a_data_directory_it_is_said_whose_counts() -> None:
     told = "# No ETCD_DATA_DIR: the unit's own counts."
 
-    assert told in files(TWO, TWO.members[0], "")[ENVIRONMENT]
+    assert told in member_files(TWO, TWO.members[0], "")[ENVIRONMENT]
     named = settings({"data_dir": "/data"})
-    assert told not in files(named, named.members[0], "")[ENVIRONMENT]
+    assert told not in member_files(named, named.members[0], "")[ENVIRONMENT]
 
 
 def test_cns_of_several_members_are_a_list_for_their_peers() -> None:
     inventory = replace(TWO, members=(replace(TWO.members[0], peer=Peer(cn="x y")), TWO.members[1]))
 
     assert flags_on_host(inventory, inventory.members[0])["peer-cert-allowed-cn"] == "x y,etcd"
-    text = files(inventory, inventory.members[0], "")[ENVIRONMENT]
+    text = member_files(inventory, inventory.members[0], "")[ENVIRONMENT]
     assert "# ETCD_PEER_CERT_ALLOWED_CN is a list, which etcd takes from 3.5.15 on." in text
     assert 'ETCD_PEER_CERT_ALLOWED_CN="x y,etcd"\n' in text
-    assert "is a list" not in files(TWO, TWO.members[0], "")[ENVIRONMENT]
+    assert "is a list" not in member_files(TWO, TWO.members[0], "")[ENVIRONMENT]
 
 
 @pytest.mark.parametrize(

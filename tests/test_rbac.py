@@ -5,7 +5,7 @@ import pytest
 from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.listed import Files, Member, Permission, User
 from tls_scaffold.inventory.rbac import Role
-from tls_scaffold.inventory.urls import endpoints, url
+from tls_scaffold.inventory.urls import endpoints, https_url
 from tls_scaffold.inventory.values import Inventory
 
 READ_X = Permission("/x/", "read")
@@ -106,7 +106,7 @@ def test_root_alone_is_the_one_user_whoever_else_there_is() -> None:
     ],
 )
 def test_an_ipv6_address_stands_in_brackets(host: str, expected: str) -> None:
-    assert url(host, 2379) == f"https://{expected}:2379"
+    assert https_url(host, 2379) == f"https://{expected}:2379"
 
 
 def test_users_of_whom_the_script_speaks_no_more_are_told() -> None:

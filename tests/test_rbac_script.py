@@ -243,8 +243,8 @@ def test_a_root_certificate_with_another_cn_or_ca_enables_nothing(
     running = applied(start())
     ours = authority.load(running.folder, "certs/ca.pem", "certs/ca-key.pem")
     other = throwaway.new_ca("another CA")
-    wrong_cn = throwaway.client("Root", ours, tmp_path / "wrong-cn")
-    wrong_ca = throwaway.client("root", other, tmp_path / "wrong-ca")
+    wrong_cn = throwaway.sign_client("Root", ours, tmp_path / "wrong-cn")
+    wrong_ca = throwaway.sign_client("root", other, tmp_path / "wrong-ca")
 
     as_cn = running.script(
         "--enable", ETCDCTL_CERT=str(wrong_cn.certificate), ETCDCTL_KEY=str(wrong_cn.key)

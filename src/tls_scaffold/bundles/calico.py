@@ -21,7 +21,7 @@ CALICOCTL = ("etcdEndpoints", "etcdCACertFile", "etcdCertFile", "etcdKeyFile")
 CNI = ("etcd_endpoints", "etcd_ca_cert_file", "etcd_cert_file", "etcd_key_file")
 
 
-def files(
+def calico_files(
     inventory: Inventory, preset: str, pems: Pems, here: Paths, there: Paths
 ) -> dict[str, str]:
     """Return what the consumer of a Calico preset reads.

@@ -18,7 +18,7 @@ from tls_scaffold.inventory.values import Component, Inventory
 HOMES = {"kube-apiserver": "/etc/kubernetes/pki/etcd", "calico": "/etc/calico/certs"}
 
 
-def files(
+def bundle_files(
     inventory: Inventory,
     component: Component,
     preset: str,
@@ -33,15 +33,15 @@ def files(
     Every member of the inventory has a host.
     """
     pairs = {}
-    for part in parts(inventory, component):
+    for part in bundled_components(inventory, component):
         pairs[f"{part.name}.pem"] = pems[part.name].certificate
         pairs[f"{part.name}-key.pem"] = pems[part.name].key
     own = pems[component.name]
     return {**pairs, "ca.pem": own.ca, **_settings(inventory, component, preset, own, home)}
 
 
-def parts(inventory: Inventory, component: Component) -> tuple[Component, ...]:
-    """Return the components whose files a bundle holds: its own, and a member's second certificate."""
+def bundled_components(inventory: Inventory, component: Component) -> tuple[Component, ...]:
+    """Return the components whose files a bundle holds: a member may have a second one."""
     second = [peer for own, peer in inventory.member_pairs if own == component]
     return tuple(dict.fromkeys((component, *second)))
 
@@ -51,7 +51,7 @@ def _settings(
 ) -> dict[str, str]:
     here = paths_in(home, component.name)
     if member := inventory.member(component.name):
-        return members.files(inventory, member, home)
+        return members.member_files(inventory, member, home)
     if component.kind == "proxy":
         return {"grpc-proxy.flags": _proxy_flags(inventory, here)}
     made = {"etcdctl.env": assignments(client_settings(ETCDCTL, inventory, here))}
@@ -61,7 +61,7 @@ def _settings(
         made["kube-apiserver.flags"] = assignments(flags)
     if preset.startswith("calico"):
         there = paths_in(home or HOMES["calico"], component.name)
-        made |= calico.files(inventory, preset, pems, here, there)
+        made |= calico.calico_files(inventory, preset, pems, here, there)
     return made
 
 

@@ -1,4 +1,4 @@
-"""What kubeadm looks for below /etc/kubernetes: etcd's certificates by its names, `etcd.external`."""
+"""What kubeadm looks for below /etc/kubernetes: etcd's certificates, and its `etcd.external`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,18 +18,19 @@ CLIENT = "pki/apiserver-etcd-client"
 CONFIGURATION = "kubeadm-etcd.yaml"
 # What kubeadm does not give its own etcd: without the first every user opens the peer port.
 OWN_FLAGS = (PEER_CNS, *COMPACTION)
-NOTE = """\
-# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: there can be one only.
-# pki/ of this bundle belongs into {0}/pki.
-"""
+NOTE = (
+    "# Take `etcd` over into the ClusterConfiguration of your own "
+    "that `kubeadm init --config` reads: there can be one only.\n"
+    "# pki/ of this bundle belongs into {0}/pki.\n"
+)
 
 
 def has_place(component: Component, preset: str) -> bool:
-    """Tell whether kubeadm has a place for what a component holds: a member, or its API servers' user."""
+    """Tell whether kubeadm has a place for a component's files: a member's, or its API servers'."""
     return component.kind == "member" or preset == API_SERVER
 
 
-def files(
+def kubeadm_files(
     inventory: Inventory, component: Component, preset: str, pairs: Sequence[Pems], home: str = ""
 ) -> dict[str, str]:
     """Return a component's files by kubeadm's names; none for one that kubeadm has no place for.

@@ -10,7 +10,7 @@ PREFIX = "etcd-"
 CA_MAP = "etcd-ca"
 
 
-def files(name: str, pems: Pems) -> dict[str, str]:
+def kubernetes_files(name: str, pems: Pems) -> dict[str, str]:
     """Return the manifests of a component's pair and of its CA.
 
     They name no namespace: `kubectl -n` does. The Secret is what `kubectl create secret tls` makes,
@@ -39,7 +39,8 @@ def files(name: str, pems: Pems) -> dict[str, str]:
 def object_name(name: str) -> str:
     """Return what a component's Secret is called: `etcd-` and its name as an RFC 1123 subdomain.
 
-    Capitals become small letters and `_` becomes `-`; what a label can't end or begin with is left out.
+    Capitals become small letters and `_` becomes `-`; what a label can't begin or end with is left
+    out.
     """
     labels = (label.strip("-") for label in name.lower().replace("_", "-").split("."))
     return PREFIX + ".".join(filter(None, labels))

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from tls_scaffold.bundles.settings import Paths, paths_in
 from tls_scaffold.inventory.listed import Member
 from tls_scaffold.inventory.membersettings import EVERY_ADDRESS, STATES, retention
-from tls_scaffold.inventory.urls import own_host, url
+from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.words import canonical_address
 
@@ -102,10 +102,10 @@ def _urls_on_host(inventory: Inventory, member: Member) -> Urls:
     for_clients = settings.listen_client or (*addresses, *_loopback_beside(addresses))
     for_peers = settings.listen_peer or addresses
     return Urls(
-        ",".join(url(host, settings.client_port) for host in for_clients),
-        url(own, settings.client_port),
-        ",".join(url(host, settings.peer_port) for host in for_peers),
-        url(own, settings.peer_port),
+        ",".join(https_url(host, settings.client_port) for host in for_clients),
+        https_url(own, settings.client_port),
+        ",".join(https_url(host, settings.peer_port) for host in for_peers),
+        https_url(own, settings.peer_port),
     )
 
 

@@ -29,7 +29,7 @@ CLIENTS = (
 
 @dataclass(frozen=True)
 class Row:
-    """A component as COMPONENTS.md shows it: what takes its files, and who has to take them again."""
+    """A component as COMPONENTS.md shows it: what takes its files, and what is to do then."""
 
     name: str
     kind: str

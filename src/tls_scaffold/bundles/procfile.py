@@ -5,7 +5,7 @@ import shlex
 from tls_scaffold.bundles.memberflags import Urls, member_flags
 from tls_scaffold.bundles.settings import paths_in
 from tls_scaffold.inventory.membersettings import DEFAULTS
-from tls_scaffold.inventory.urls import url
+from tls_scaffold.inventory.urls import https_url
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.paths import TRUST
 
@@ -36,6 +36,6 @@ def _argument(flag: str, value: str) -> str:
 
 
 def _urls(index: int) -> Urls:
-    client = url(LOOPBACK, DEFAULTS.client_port + STEP * index)
-    peer = url(LOOPBACK, DEFAULTS.peer_port + STEP * index)
+    client = https_url(LOOPBACK, DEFAULTS.client_port + STEP * index)
+    peer = https_url(LOOPBACK, DEFAULTS.peer_port + STEP * index)
     return Urls(client, client, peer, peer)

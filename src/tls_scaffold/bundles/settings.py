@@ -1,4 +1,4 @@
-"""The forms in which consumers take their settings: names, paths of files, lines, variables, YAML."""
+"""The forms in which consumers take their settings: names, paths, lines, variables, YAML."""
 
 import re
 from collections.abc import Mapping
@@ -59,12 +59,7 @@ def client_settings(names: Names, inventory: Inventory, paths: Paths) -> dict[st
 
 def assignments(settings: Mapping[str, str]) -> str:
     """Return a line `name=value` for each setting."""
-    return lines(*(f"{name}={value}" for name, value in settings.items()))
-
-
-def lines(*each: str) -> str:
-    """Return the text of these lines."""
-    return "".join(f"{line}\n" for line in each)
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def variables(values: Mapping[str, str]) -> str:
@@ -84,7 +79,7 @@ def to_yaml(document: Mapping[str, object]) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Quotes what PyYAML takes for text and others do not: `1e3`, `y`; several lines stay lines."""
+        """Quotes what PyYAML takes for text and others do not: `1e3`, `y`; lines stay lines."""
 
         def represent_text(self, text: str) -> yaml.ScalarNode:
             style = None

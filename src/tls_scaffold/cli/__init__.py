@@ -76,4 +76,5 @@ def main() -> None:
         tell_error(_error_of_disk(error))
         sys.exit(1)
     finally:
-        gc.freeze()  # a tenth of a small make's time would go into looking for cycles at the very end
+        # Looking for cycles at the very end would take a tenth of a small make's time.
+        gc.freeze()

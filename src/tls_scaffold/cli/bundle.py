@@ -63,12 +63,12 @@ if TYPE_CHECKING:
 )
 @click.pass_context
 def bundle(ctx: click.Context, /, names: tuple[str, ...], **given: Any) -> None:
-    """Make dist/NAME/ for each host or consumer: its own certificate and key, the CA, and what it reads.
+    """Make dist/NAME/ for each host or consumer: certificate and key, the CA, and what it reads.
 
-    Members get etcd's variables and a systemd drop-in, kube-apiserver its flags, Calico its environment
-    and a Secret, calicoctl its configuration, every user an environment file for etcdctl. All
-    components if no NAME is given. Folders are 0700, files 0600. The same folder gives the same
-    bytes, but for PKCS #12 stores, which have a new salt each time.
+    Members get etcd's variables and a systemd drop-in, kube-apiserver its flags, Calico its
+    environment and a Secret, calicoctl its configuration, every user an environment file for
+    etcdctl. All components if no NAME is given. Folders are 0700, files 0600. The same folder gives
+    the same bytes, but for PKCS #12 stores, which have a new salt each time.
     """
     from tls_scaffold.commands import bundle as command
     from tls_scaffold.commands.bundleoptions import BundleOptions

@@ -33,7 +33,7 @@ def filled(_context: click.Context, _parameter: click.Parameter, value: str | No
 
 
 def components(command: Command) -> Command:
-    """Add the options that name components; their values are those of `inventory.options.Options`."""
+    """Add the options that name components; `inventory.options.Options` has their values."""
     # Of decorators the last is the first in the help.
     for add in reversed(COMPONENT_OPTIONS):
         command = add(command)

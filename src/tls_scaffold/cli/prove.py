@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     "directory",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Take etcd and etcdctl from DIR (left out: from the PATH, else from `tls-scaffold[prove]`)",
+    help="Take etcd and etcdctl from DIR "
+    "(left out: from the PATH, else from `tls-scaffold[prove]`)",
 )
 @option("--json", "as_json", is_flag=True, help="Print the matrix and the checks as JSON")
 @click.pass_context
 def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> None:
     """Show on a real etcd that each user may do what it should, and nothing else.
 
-    Starts a throw-away cluster on loopback from the folder's own certificates, with what `bundle` gives
-    the members, applies rbac.sh, and lets each user try to read and to write. What the proof replaces
-    (addresses and ports, data directory, initial state, whom clients are trusted by) is told. Exit 1 on
-    any surprise.
+    Starts a throw-away cluster on loopback from the folder's own certificates, with what `bundle`
+    gives the members, applies rbac.sh, and lets each user try to read and to write. What the proof
+    replaces (addresses and ports, data directory, initial state, whom clients are trusted by) is
+    told. Exit 1 on any surprise.
     """
     from tls_scaffold.commands import prove as command
 

@@ -1,4 +1,4 @@
-"""`tls-scaffold bundle`: a folder for each host or consumer, with its own files and what it reads."""
+"""`tls-scaffold bundle`: a folder for each host or consumer, with its files and what it reads."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,21 +42,24 @@ def make(
 ) -> tuple[Bundle, ...]:
     """Make `dist/NAME/` for each of these components, or for all; an older bundle is replaced.
 
-    Folders are 0700, files 0600. Raises ScaffoldError for names that are none, for certificates that
-    are missing or whose key does not fit, and for forms that can't be had; nothing is written then.
+    Folders are 0700, files 0600. Raises ScaffoldError for names that are none, for certificates
+    that are missing or whose key does not fit, and for forms that can't be had; nothing is written
+    then.
     """
     check_options(options)
     password = read_password(options)
     inventory = _with_options(intake.load(folder), options)
     with disk.lock(folder):
-        owners = _owners(inventory, intake.chosen(inventory, names) or inventory.components)
+        owners = _owners(
+            inventory, intake.components_named(inventory, names) or inventory.components
+        )
         forms.check_forms(options, inventory, owners)
         if options.tar:
             _check_names_of_archives(inventory, owners)
         pems = _read_pems(folder, inventory, owners, options)
         contents = _contents(inventory, owners, pems, options, password)
         by_name = {owner.name: owner for owner in owners}
-        place = dist.ready(
+        place = dist.make_ready(
             folder,
             contents,
             lambda name: forms.every_path(inventory, by_name[name]),
@@ -65,8 +68,8 @@ def make(
         bundles = []
         for owner in owners:
             name, files = owner.name, contents[owner.name]
-            dist.put(place, name, files)
-            archive = dist.archive(place, name, files) if options.tar else None
+            dist.put_bundle(place, name, files)
+            archive = dist.put_archive(place, name, files) if options.tar else None
             member = inventory.member(name)
             settings = inventory.settings(member) if member else None
             bundles.append(Bundle(name, place / name, tuple(files), archive, settings))
@@ -116,7 +119,7 @@ def _read_pems(
             "no bundle is made: clients and peers are to find every member", homeless, hint
         )
     trust = read_trust(folder)
-    parts = [part for owner in owners for part in consumers.parts(inventory, owner)]
+    parts = [part for owner in owners for part in consumers.bundled_components(inventory, owner)]
     pairs = usable_pairs(folder, inventory, parts, trust, "no bundle is made")
     if options.key_form == PKCS8:
         pairs = forms.as_pkcs8(pairs)
@@ -135,6 +138,6 @@ def _contents(
     presets = rbac.preset_names(inventory)
     for owner in owners:
         preset = presets.get(owner.name, "")
-        usual = consumers.files(inventory, owner, preset, pems, options.home)
+        usual = consumers.bundle_files(inventory, owner, preset, pems, options.home)
         contents[owner.name] = {**usual, **contents[owner.name]}
     return contents

@@ -1,4 +1,4 @@
-"""The folder `dist/`: bundles are written whole, and what they did not bring is never taken away."""
+"""The folder `dist/`: bundles are written whole; what none of them brought is never removed."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 
 
-def ready(
+def make_ready(
     folder: Path,
     contents: Mapping[str, Iterable[str]],
     every_path: Callable[[str], Iterable[str]],
@@ -26,8 +26,8 @@ def ready(
 ) -> Path:
     """Return the folder `dist/`, in which these bundles may be written; git takes nothing of it.
 
-    `contents` are the paths of each bundle's files by its name. `every_path` gives those of all files
-    that a bundle of a name may ever hold, `tar` tells whether each gets an archive. Raises
+    `contents` are the paths of each bundle's files by its name. `every_path` gives those of all
+    files that a bundle of a name may ever hold, `tar` tells whether each gets an archive. Raises
     ScaffoldError with whatever else lies in such a bundle, a member's data above all: bundles are
     replaced whole. Of links only the links go.
     """
@@ -114,7 +114,7 @@ def _private(path: Path) -> Path:
     return path
 
 
-def put(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
+def put_bundle(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
     """Write a bundle, path to content, in the place of an older one of the name."""
     aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
     target = dist / name
@@ -142,11 +142,11 @@ def _rename_or_remove(path: Path, new: Path) -> None:
         remove(path)  # a folder from the lower layer of an overlay
 
 
-def archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
+def put_archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
     """Write `NAME.tar.gz`: nothing of this machine or the hour is in it but the files.
 
-    The same files give the same bytes; PKCS #12 stores are never the same, as each is encrypted with
-    a salt of its own.
+    The same files give the same bytes; PKCS #12 stores are never the same, as each is encrypted
+    with a salt of its own.
     """
     import gzip
 
@@ -170,5 +170,5 @@ def archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
 
 
 def _folders(paths: Iterable[str]) -> list[PurePosixPath]:
-    """Return each folder of a bundle, every one after that which it is in, the bundle itself first."""
+    """Return each folder of a bundle, the bundle itself first, every other after its parent."""
     return sorted({folder for path in paths for folder in PurePosixPath(path).parents})

@@ -1,4 +1,4 @@
-"""The further forms in which `bundle` hands out what it has: PKCS #8, PKCS #12, Kubernetes' and kubeadm's."""
+"""Further forms in which `bundle` hands out what it has: PKCS #8 and #12, Kubernetes, kubeadm."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +25,9 @@ def check_forms(options: BundleOptions, inventory: Inventory, owners: Sequence[C
     """
     if options.kubeadm:
         _check_place_in_kubeadm(inventory, owners)
-    parts = [part.name for owner in owners for part in consumers.parts(inventory, owner)]
+    parts = [
+        part.name for owner in owners for part in consumers.bundled_components(inventory, owner)
+    ]
     problems, hints = [], []
     if options.kubernetes and (shared := kubernetes.name_problems(parts)):
         problems += shared
@@ -55,16 +57,16 @@ def every_path(inventory: Inventory, owner: Component) -> set[str]:
     Its preset may have been another when an older bundle was made, and a member may have had a
     second certificate then.
     """
-    parts = [part.name for part in consumers.parts(inventory, owner)]
+    parts = [part.name for part in consumers.bundled_components(inventory, owner)]
     blank = dict.fromkeys(parts, NO_PEMS)
     paths = {TRUST_STORE}
     for preset in ("", *(each.name for each in PRESETS)):
-        paths |= consumers.files(inventory, owner, preset, blank).keys()
-        paths |= kubeadm.files(inventory, owner, preset, list(blank.values())).keys()
+        paths |= consumers.bundle_files(inventory, owner, preset, blank).keys()
+        paths |= kubeadm.kubeadm_files(inventory, owner, preset, list(blank.values())).keys()
     second = [f"{PEER}{owner.name}"] if owner.kind == "member" else []
     for name in (*parts, *second):
         paths |= {f"{name}.pem", f"{name}-key.pem", f"{name}.p12"}
-        paths |= kubernetes.files(name, NO_PEMS).keys()
+        paths |= kubernetes.kubernetes_files(name, NO_PEMS).keys()
     return paths
 
 
@@ -93,7 +95,7 @@ def further_files(
     pems: Mapping[str, Pems],
     password: bytes,
 ) -> dict[str, dict[str, str | bytes]]:
-    """Return the further files of each bundle, all of them before any is written, by its owner's name.
+    """Return the further files of each bundle by its owner's name, before any is written.
 
     `pems` are those of `consumers.files`; `password` is that of the PKCS #12 stores.
     """
@@ -102,7 +104,7 @@ def further_files(
     trust_store = keystores.trust_store(cas, password) if options.p12 else b""
     files_of = {}
     for owner in owners:
-        parts = consumers.parts(inventory, owner)
+        parts = consumers.bundled_components(inventory, owner)
         files: dict[str, str | bytes] = {}
         if options.p12:
             for part in parts:
@@ -110,11 +112,11 @@ def further_files(
             files[TRUST_STORE] = trust_store
         if options.kubernetes:
             for part in parts:
-                files |= kubernetes.files(part.name, pems[part.name])
+                files |= kubernetes.kubernetes_files(part.name, pems[part.name])
         if options.kubeadm:
             preset = presets.get(owner.name, "")
             pairs = [pems[part.name] for part in parts]
-            files |= kubeadm.files(inventory, owner, preset, pairs, options.home)
+            files |= kubeadm.kubeadm_files(inventory, owner, preset, pairs, options.home)
         files_of[owner.name] = files
     return files_of
 

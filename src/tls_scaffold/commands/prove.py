@@ -1,4 +1,4 @@
-"""`tls-scaffold prove`: what each user may do, on a throw-away cluster of the folder's certificates."""
+"""`tls-scaffold prove`: what each user may do, tried on a throw-away cluster."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import bundled, etcdctl, guarded, proofs, throwaway
 from tls_scaffold.etcd import cluster as etcd
-from tls_scaffold.etcd.bench import Bench, apply
+from tls_scaffold.etcd.bench import Bench, apply_script
 from tls_scaffold.etcd.etcdctl import Identity, Member, Tools
 from tls_scaffold.etcd.matrix import Attempt, matrix
 from tls_scaffold.etcd.proofs import Check
@@ -58,7 +58,7 @@ def prove(
     raises.
     """
     inventory = intake.load(folder)
-    tools = etcdctl.find(etcd_directory)
+    tools = etcdctl.find_tools(etcd_directory)
     trust = read_trust(folder)
     identities = _identities(folder, inventory, trust)
     members = [
@@ -72,10 +72,10 @@ def prove(
         unedited = render_script(inventory, into / "ours", into)
         ca = (folder / trust.path).absolute()
         root, root_ca = _root(inventory, identities, ca, into)
-        stranger = throwaway.client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
+        stranger = throwaway.sign_client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
         starting()
         clients_ca = None if root_ca == ca else root_ca
-        bundles = bundled.lay_out(inventory, identities, ca, into / "bundles", clients_ca)
+        bundles = bundled.lay_out_bundles(inventory, identities, ca, into / "bundles", clients_ca)
         with etcd.cluster(tools, members, ca, into, bundles.flags, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(cluster, root, root_ca, members[0], stranger, users)
@@ -95,9 +95,9 @@ def _try_everything(
 ) -> tuple[tuple[Attempt, ...], tuple[Check, ...]]:
     """Apply the scripts, of which the first is the folder's own, enable authentication, and try."""
     for script in scripts:
-        apply(bench, script)
+        apply_script(bench, script)
     own = scripts[0]
-    apply(bench, own, "--enable")
+    apply_script(bench, own, "--enable")
     return matrix(bench, inventory), tuple(proofs.checks(bench, own, inventory, unedited))
 
 
@@ -112,7 +112,7 @@ def _check_peer_cns(tools: Tools, inventory: Inventory) -> None:
 
 
 def _identities(folder: Path, inventory: Inventory, trust: Trust) -> dict[str, Identity]:
-    """Return certificate and key of each member and user, by name; ScaffoldError if one is no good."""
+    """Return certificate and key of each member and user; ScaffoldError if one is no good."""
     components = [each for each in inventory.components if each.kind != "proxy"]
     # Whether a user has the members' CN the proof itself tells.
     usable_pairs(folder, inventory, components, trust, "nothing is proven", ("member",))
@@ -152,15 +152,15 @@ def _root(
     """
     own = rbac.root_component(inventory)
     if own:
-        return throwaway.linked(identities[own.name], into / "root"), ca
+        return throwaway.link_identity(identities[own.name], into / "root"), ca
     # Signed by the folder's CA it would open the live cluster to whoever finds it.
     maker = throwaway.new_ca("tls-scaffold prove")
-    trusted = throwaway.trusting(maker, ca.read_bytes(), into / "clients-ca.pem")
-    return throwaway.client(ROOT, maker, into / "root"), trusted
+    trusted = throwaway.write_trust(maker, ca.read_bytes(), into / "clients-ca.pem")
+    return throwaway.sign_client(ROOT, maker, into / "root"), trusted
 
 
 def _scripts_to_apply(folder: Path, inventory: Inventory, into: Path) -> list[Path]:
-    """Return a copy of the folder's own script, and one that makes root if the inventory has none."""
+    """Return a copy of the folder's own script, and one that makes root where it does not."""
     own = {name: _read_own(folder / name) for name in (SCRIPT, FACTS)}
     scripts = [write_script(into / "own", own)]
     if not rbac.root_component(inventory):

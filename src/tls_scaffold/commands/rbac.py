@@ -1,4 +1,4 @@
-"""`tls-scaffold rbac`: the script that brings etcd in line with the inventory, or what it would change."""
+"""`tls-scaffold rbac`: the script that brings etcd in line, or what it would change there."""
 
 import os
 import subprocess

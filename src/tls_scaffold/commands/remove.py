@@ -21,7 +21,7 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
 
     def change() -> Change:
         old = intake.load(folder)
-        intake.chosen(old, names)
+        intake.components_named(old, names)
         new = _without(old, set(names))
         moves = tuple(
             path for path in permitted.taken_out(old, new) if os.path.lexists(folder / path)

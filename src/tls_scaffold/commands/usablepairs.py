@@ -1,4 +1,4 @@
-"""What bundles and proofs take from a folder: the CAs that others trust, and pairs that fit them."""
+"""What bundles and proofs take from a folder: the CAs that are trusted, and pairs that fit them."""
 
 import os
 from collections.abc import Collection, Iterable
@@ -83,8 +83,8 @@ def usable_pairs(
     """Return what lies in the folder for these components.
 
     Raises ScaffoldError, its first line `summary`, with everything that consumers would only hint
-    at. A certificate is looked at further only if all of them are sound. `known_by_cn` are the kinds
-    of components whose CNs have to be those of the inventory.
+    at. A certificate is looked at further only if all of them are sound. `known_by_cn` are the
+    kinds of components whose CNs have to be those of the inventory.
     """
     pairs: dict[Component, Pems] = {}
     problems = list(trust.problems)

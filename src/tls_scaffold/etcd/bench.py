@@ -30,10 +30,11 @@ class Bench:
     users: Mapping[str, Identity]
 
 
-def apply(bench: Bench, script: Path, *arguments: str) -> str:
-    """Run `rbac.sh` as root; return what it printed, one line a change. ScaffoldError where it fails.
+def apply_script(bench: Bench, script: Path, *arguments: str) -> str:
+    """Run `rbac.sh` as root; return what it printed, one line a change.
 
-    Only enabling asks every member; for the rest one is enough, and a handshake with each takes its time.
+    Raises ScaffoldError where it fails. Only enabling asks every member; for the rest one is
+    enough, and a handshake with each takes its time.
     """
     done = run_script(bench, script, *arguments)
     if done.returncode:

@@ -52,7 +52,7 @@ class Bundles:
         return next(each for each in self.inventory.members if each.name == name)
 
 
-def lay_out(
+def lay_out_bundles(
     inventory: Inventory,
     identities: Mapping[str, Identity],
     ca: Path,
@@ -66,5 +66,5 @@ def lay_out(
     home.mkdir()
     (home / "ca.pem").symlink_to(ca)
     for each in dict.fromkeys(chain.from_iterable(inventory.member_pairs)):
-        throwaway.linked(identities[each.name], home / each.name)
+        throwaway.link_identity(identities[each.name], home / each.name)
     return Bundles(inventory, str(home), clients_ca)

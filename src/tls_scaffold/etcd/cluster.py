@@ -18,7 +18,7 @@ from tls_scaffold.etcd.etcdctl import HOST, Cluster, Member, Tools
 from tls_scaffold.etcd.guarded import Guarded
 
 Flags = Callable[[str, Mapping[str, Urls], Path], Mapping[str, str]]
-"""Gives etcd's flags for a member of that name, in a cluster at these URLs, with its data in that folder."""
+"""Gives etcd's flags for a member of that name, at these URLs, with its data in that folder."""
 START_SECONDS = 30
 ATTEMPTS = 3  # another program may take a free port before etcd does
 
@@ -35,9 +35,9 @@ def cluster(
 ) -> Iterator[Cluster]:
     """Run a cluster of these members, its data and logs in the folder `into`.
 
-    `ca` is what its clients trust, `host` the name of loopback in the members' certificates. `flags`
-    gives what each member is started with, `options` are added to each member's command line.
-    Raises ScaffoldError with etcd's last words if it does not start.
+    `ca` is what its clients trust, `host` the name of loopback in the members' certificates.
+    `flags` gives what each member is started with, `options` are added to each member's command
+    line. Raises ScaffoldError with etcd's last words if it does not start.
     """
     with ExitStack() as stack:
         processes: list[Guarded] = []
@@ -67,7 +67,9 @@ def _start(
             command = [str(running.tools.etcd), *arguments, *options]
             with (folder / "log").open("wb") as log:
                 processes.append(
-                    guarded.start(command, clean, folder, stdout=log, stderr=subprocess.STDOUT)
+                    guarded.start_guarded(
+                        command, clean, folder, stdout=log, stderr=subprocess.STDOUT
+                    )
                 )
         if _comes_up(running, members, processes):
             watch = partial(_raise_if_ended, tuple(processes), folders)

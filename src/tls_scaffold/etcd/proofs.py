@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tls_scaffold.etcd.bench import DENIED, PROBE, Bench, apply, outcome, run_script, script_error
+from tls_scaffold.etcd.bench import (
+    DENIED,
+    PROBE,
+    Bench,
+    apply_script,
+    outcome,
+    run_script,
+    script_error,
+)
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import fact_lines
 from tls_scaffold.inventory.values import Inventory
@@ -91,7 +99,7 @@ def users_are_refused_as_peers(bench: Bench) -> Check:
 def second_run_changes_nothing(bench: Bench, script: Path) -> Check:
     """Run the script once more: it must print no change, and every user and role must stay."""
     before = holdings(bench)
-    wrong = [f"`{line}`" for line in apply(bench, script).splitlines()]
+    wrong = [f"`{line}`" for line in apply_script(bench, script).splitlines()]
     if holdings(bench) != before:
         wrong.append("users or roles differ afterwards")
     return Check("the script run twice changes nothing", "; ".join(wrong))
@@ -100,7 +108,7 @@ def second_run_changes_nothing(bench: Bench, script: Path) -> Check:
 def nothing_but_the_inventory_is_there(bench: Bench, inventory: Inventory, ours: Path) -> Check:
     """Compare as `rbac --diff` does, and name users and roles that it passes over.
 
-    The user root, and its role, are in no inventory that leaves them out, but no proof does without.
+    The user root, and its role, may be in no inventory, but no proof does without.
     """
     done = run_script(bench, ours, "--diff")
     if done.stderr or done.returncode not in (0, 1):

@@ -22,13 +22,13 @@ def new_ca(cn: str) -> CA:
     return issuer.load_ca(made.certificate, made.key, cn, f"the key of {cn}")
 
 
-def trusting(ca: CA, others: bytes, path: Path) -> Path:
-    """Write a file in which `ca` stands before `others`, the PEM of CAs that are trusted as well."""
+def write_trust(ca: CA, others: bytes, path: Path) -> Path:
+    """Write a file with `ca` before `others`, the PEM of CAs that are trusted as well."""
     create(path, ssl.DER_cert_to_PEM_cert(ca.certificate.der).encode() + others)
     return path
 
 
-def client(cn: str, ca: CA, base: Path) -> Identity:
+def sign_client(cn: str, ca: CA, base: Path) -> Identity:
     """Sign a client certificate; its files are `base`.pem and `base`-key.pem."""
     signed = signer.sign(Request(cn=cn, key=KEY), CLIENT, ca, signer.utc_now())
     identity = identity_at(base)
@@ -37,7 +37,7 @@ def client(cn: str, ca: CA, base: Path) -> Identity:
     return identity
 
 
-def linked(identity: Identity, base: Path) -> Identity:
+def link_identity(identity: Identity, base: Path) -> Identity:
     """Link to an identity under another name: what is kept beside its files stays here.
 
     No key is copied.

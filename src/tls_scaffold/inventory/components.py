@@ -1,4 +1,4 @@
-"""Members, proxies and users are read: from a file's tables, and from the words that options take."""
+"""Members, proxies and users are read, from a file's tables or from the words of options."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -22,7 +22,7 @@ def without_markers(text: str) -> str:
 
 
 def sides(text: str) -> tuple[str, str] | None:
-    """Return the text as each side had it; None if there are no markers, or not whole pairs of them."""
+    """Return the text as each side had it; None without markers, or without whole pairs of them."""
     ours: list[str] = []
     theirs: list[str] = []
     part = ""  # the sign that began it; outside a conflict none did

@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 
 def conflicts(inventory: Inventory) -> list[str]:
-    """Return a line `place: what is wrong` for each collision of parts that are right by themselves."""
+    """Return a problem for each collision of parts that are right by themselves."""
     return [
         *_shared_names(inventory),
         *_shared_files(inventory),

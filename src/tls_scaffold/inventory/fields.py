@@ -1,4 +1,4 @@
-"""Data from outside is read field by field: each mistake is noted with its place, and reading goes on.
+"""Data from outside is read field by field: a mistake is noted with its place, and reading goes on.
 
 Whoever reads a wrong field gets a harmless value in its stead, so that one run tells every mistake.
 """
@@ -65,7 +65,7 @@ class Field:
         return 0
 
     def parsed(self, parse: Callable[[str], Value | None], allowed: str) -> Value | None:
-        """Return what `parse` makes of a text: None where it knows none such; `allowed` says what it knows."""
+        """Return what `parse` makes of a text, None for any other than is `allowed`."""
         value = parse(self.value) if isinstance(self.value, str) else None
         if value is None:
             self.refuse_value(f"is not understood; it takes {allowed}")
@@ -88,7 +88,10 @@ class Field:
         return Field(self.place, split_at_commas(self.value), self.problems).list_items()
 
     def entries(self, otherwise: str = NOT_A_TABLE) -> tuple[tuple["Field", "Field"], ...]:
-        """Return name and value of each field of a table whose names are free; both at the value's place."""
+        """Return the names and the values of a table whose names are free.
+
+        Both have the value's place.
+        """
         if not isinstance(self.value, Mapping):
             self.refuse_value(otherwise)
             return ()
@@ -145,7 +148,7 @@ def split_at_commas(value: object) -> list[object]:
 
 
 def shown(value: object) -> str:
-    """Return a value as messages show it: on one line, short, and every character of it to be seen."""
+    """Return a value as messages show it: short, on one line, every character to be seen."""
     if isinstance(value, Mapping | list | tuple | set):
         return "a table" if isinstance(value, Mapping) else "a list"
     if value is None or isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The words of `--grant` and `--role`: they say what a user that is already named may do in etcd."""
+"""The words of `--grant` and `--role`: what a user that is named already may do in etcd."""
 
 import re
 from collections.abc import Iterable, Sequence

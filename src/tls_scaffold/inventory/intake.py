@@ -1,4 +1,4 @@
-"""Data from a file and the words of options become an Inventory, or one error with every problem."""
+"""Data from a file and options become an Inventory, or one error with every problem."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -68,7 +68,7 @@ def of_data(data: object, options: Options = NO_OPTIONS) -> Inventory:
 
 
 def from_json(text: str, place: str = FILE) -> Inventory:
-    """Return the inventory in the text of a `tls-scaffold.json`; `place` names the file in messages."""
+    """Return the inventory in the text of a `tls-scaffold.json`, which messages call `place`."""
     conflictmarkers.refuse({place: text})
     return of_data(formats.parse(text, place, "json"))
 
@@ -86,7 +86,7 @@ def load(folder: Path) -> Inventory:
     return from_json(formats.read(str(folder / FILE)))
 
 
-def chosen(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]:
+def components_named(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]:
     """Return the components of these names, each once.
 
     Raises ScaffoldError with every name that no component has.

@@ -1,4 +1,4 @@
-"""How etcd runs on a member, beyond its certificates: what an inventory says, for all or for one."""
+"""How etcd runs on members, beyond certificates: what an inventory says, for all or for one."""
 
 import re
 from dataclasses import dataclass, fields
@@ -67,7 +67,7 @@ FIELDS = tuple(each.name for each in fields(MemberSettings))
 
 
 def retention(minutes: int) -> str:
-    """Return minutes as etcd and the inventory write them, such as `1h` or `90m`; `off` for none."""
+    """Return minutes as etcd and the inventory write them: `1h`, `90m`; `off` for none."""
     if not minutes:
         return OFF
     return f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"
@@ -128,7 +128,7 @@ def _read_compaction(field: Field) -> int | None:
 
 
 def minutes(text: str) -> int | None:
-    """Return what `1h` or `30m` is in minutes, 0 for `off`; None if it is neither, or more than a year."""
+    """Return what `1h` or `30m` is in minutes, 0 for `off`; None for others, or over a year."""
     if text == OFF:
         return 0
     match = COMPACTION.fullmatch(text)

@@ -1,4 +1,4 @@
-"""What the options of `new` and `add` say of an inventory, before anybody looks whether it can be."""
+"""What the options of `new` and `add` say of an inventory, before it is checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

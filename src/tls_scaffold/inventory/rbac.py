@@ -1,4 +1,4 @@
-"""What each user may do in etcd: its roles, and `rbac.tsv`, which `rbac.sh` brings etcd in line with."""
+"""What each user may do in etcd: its roles, and `rbac.tsv`, which `rbac.sh` applies."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -27,10 +27,10 @@ class Role:
 
 
 def preset_of(user: User) -> Preset | None:
-    """Return the preset that a user takes: the one that its role names, else the one of its own name."""
+    """Return the preset that a user takes: that which its role names, else that of its own name."""
     if user.role:
-        return presets.find(user.role)
-    return presets.find(user.name) or presets.find(ROOT if user.cn == ROOT else "")
+        return presets.find_preset(user.role)
+    return presets.find_preset(user.name) or presets.find_preset(ROOT if user.cn == ROOT else "")
 
 
 def preset_names(inventory: Inventory) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _user_problems(user: User) -> Iterator[tuple[str, str]]:
     """Yield field and message."""
     if user.cn.startswith(TEMPORARY_USER):
         yield "cn", f"`{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY_USER}…`)"
-    if user.role and (wrong := presets.problem(user.role)):
+    if user.role and (wrong := presets.preset_problem(user.role)):
         yield "role", wrong
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
         field = "permissions" if user.permissions else "role"

@@ -9,7 +9,7 @@ from tls_scaffold.words import canonical_address
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
     """Return the URL of each member for clients; of adopted members none may be known."""
     urls = [
-        url(own_host(member), inventory.settings(member).client_port)
+        https_url(own_host(member), inventory.settings(member).client_port)
         for member in inventory.members
         if member.hosts
     ]
@@ -24,7 +24,7 @@ def own_host(member: Member) -> str:
     )
 
 
-def url(host: str, port: int) -> str:
+def https_url(host: str, port: int) -> str:
     """Return the URL of a host's port (RFC 3986: IPv6 addresses in brackets)."""
     address = canonical_address(host)
     return f"https://{f'[{address}]' if ':' in address else address or host}:{port}"

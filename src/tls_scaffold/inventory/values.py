@@ -136,7 +136,7 @@ class Inventory:
 
     @property
     def names(self) -> dict[str, str]:
-        """The subject's names as cfssl calls and etcd's own files order them; empty ones left out."""
+        """The subject's names as cfssl calls them, in the order of etcd's own files; none empty."""
         fields = {
             "O": self.organization,
             "OU": self.organizational_unit,
