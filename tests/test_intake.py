@@ -16,8 +16,10 @@ from tls_scaffold.words import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (
-    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, `ca_expiry`, `ca_cn`, "
-    "`ca_generation`, `organization`, `organizational_unit`, `locality`, `state`, `country`, `separate_requests`, "
+    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, "
+    "`ca_expiry`, `ca_cn`, "
+    "`ca_generation`, `organization`, `organizational_unit`, `locality`, `state`, `country`, "
+    "`separate_requests`, "
     "`members_cn`, `etcd`, `record`, `removed`, `ignore`"
 )
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
@@ -340,7 +342,10 @@ def test_the_number_of_the_ca_is_a_part_of_its_cn() -> None:
         ),
         (
             {"members": "a", "users": [{"name": "u", "CN": "a"}]},
-            "users[0].CN: no such field; there are `name`, `cn`, `role`, `permissions`, `request`, `output`, `profile`",
+            (
+                "users[0].CN: no such field; there are `name`, `cn`, `role`, `permissions`, "
+                "`request`, `output`, `profile`"
+            ),
         ),
         (
             {"members": "a", "users": [{"name": "u", "permission": []}]},
@@ -408,12 +413,18 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         (
             "expiry",
             "10y",
-            "expiry: `87600h` is not shorter than the CA's `87600h`: a certificate signed later would outlive its CA",
+            (
+                "expiry: `87600h` is not shorter than the CA's `87600h`: a certificate signed "
+                "later would outlive its CA"
+            ),
         ),
         (
             "ca_expiry",
             "1y",
-            "expiry: `8760h` is not shorter than the CA's `8760h`: a certificate signed later would outlive its CA",
+            (
+                "expiry: `8760h` is not shorter than the CA's `8760h`: a certificate signed "
+                "later would outlive its CA"
+            ),
         ),
         ("ca_cn", "", "ca_cn: the CN is empty"),
         (
@@ -454,7 +465,10 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         (
             "proxies",
             [{"output": "a/../b"}],
-            "proxies[0].output: `a/../b` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "proxies[0].output: `a/../b` is not a path below the folder of letters, digits, "
+                "`.`, `_`, `-` and `/`"
+            ),
         ),
     ],
 )
@@ -484,19 +498,31 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> Non
         ),
         (
             {"request": "../x"},
-            "request: `../x` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "request: `../x` is not a path below the folder of letters, digits, `.`, `_`, "
+                "`-` and `/`"
+            ),
         ),
         (
             {"request": "/x"},
-            "request: `/x` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "request: `/x` is not a path below the folder of letters, digits, `.`, `_`, `-` "
+                "and `/`"
+            ),
         ),
         (
             {"request": "-f"},
-            "request: `-f` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "request: `-f` is not a path below the folder of letters, digits, `.`, `_`, `-` "
+                "and `/`"
+            ),
         ),
         (
             {"output": "a b"},
-            "output: `a b` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "output: `a b` is not a path below the folder of letters, digits, `.`, `_`, `-` "
+                "and `/`"
+            ),
         ),
         ({"output": 1}, "output: `1` is not text"),
         (
@@ -628,8 +654,10 @@ def test_a_folder_without_an_inventory_is_told_how_to_get_one(tmp_path: Path) ->
         intake.load(tmp_path)
 
     assert str(caught.value) == (
-        f"`{tmp_path}/tls-scaffold.json` does not exist: this is not a folder that tls-scaffold keeps\n\n"
-        "hint: `tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by hand, `-C DIR` goes there"
+        f"`{tmp_path}/tls-scaffold.json` does not exist: this is not a folder that "
+        "tls-scaffold keeps\n\n"
+        "hint: `tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by "
+        "hand, `-C DIR` goes there"
     )
 
 

@@ -14,7 +14,7 @@ from tls_scaffold.inventory.listed import Member, Peer, Proxy, User
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.words import NAME_LENGTH, name_problem
 
-# Kubernetes' own expression for names: staging/src/k8s.io/apimachinery/pkg/util/validation/validation.go
+# Kubernetes' own expression for names: apimachinery's pkg/util/validation/validation.go.
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
 SUBDOMAIN_LENGTH = 253
@@ -55,7 +55,8 @@ data:
     -----END CERTIFICATE-----
 """
 KUBEADM = """\
-# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: there can be one only.
+# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: \
+there can be one only.
 # pki/ of this bundle belongs into {0}/pki.
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
@@ -69,7 +70,8 @@ etcd:
     keyFile: {0}/pki/apiserver-etcd-client.key
 """
 LOCAL = """\
-# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: there can be one only.
+# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: \
+there can be one only.
 # pki/ of this bundle belongs into /etc/kubernetes/pki.
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration

@@ -22,7 +22,10 @@ from tls_scaffold.inventory.values import Inventory
 EVERY = "`0.0.0.0` and `::` are every address: etcd can't listen on another beside"
 NO_LIFE = "is not understood; it takes `1h` or `30m`, 5m to a year, or `off`"
 NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
-WITH_PORT = "`10.0.0.1:2380` is not an IP address or a host name (give the host alone, without brackets and port)"
+WITH_PORT = (
+    "`10.0.0.1:2380` is not an IP address or a host name (give the host alone, "
+    "without brackets and port)"
+)
 TWO = Inventory((Member("a", ("10.0.0.1",)), Member("b", ("10.0.0.2",))))
 
 

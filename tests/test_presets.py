@@ -84,6 +84,7 @@ def test_a_misspelt_preset_is_met_with_the_one_that_was_meant() -> None:
         == "`calico-nod` is not a preset; did you mean `calico-node`?"
     )
     assert presets.preset_problem("zzz") == (
-        "`zzz` is not a preset; there are `root`, `kube-apiserver`, `calico`, `calico-node`, `calico-cni`, "
+        "`zzz` is not a preset; there are `root`, `kube-apiserver`, `calico`, `calico-node`, "
+        "`calico-cni`, "
         "`calico-kube-controllers`, `calicoctl-read-only`, `calicoctl-policy`, `calicoctl`"
     )

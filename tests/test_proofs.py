@@ -34,7 +34,7 @@ pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make", "openssl")
 
 @pytest.fixture
 def start(signed: Factory, tmp_path: Path) -> Iterator[Start]:
-    """Return a function that runs a folder's cluster, with authentication on, and lays out the bench."""
+    """Return a function that runs a folder's cluster with authentication on."""
     with ExitStack() as stack:
 
         def begin(*options: str, stranger: Identity | None = None) -> tuple[Live, Bench]:
@@ -141,7 +141,8 @@ def test_a_cn_that_nobody_should_know_is_noticed_when_it_may_do_something(start:
     check = proofs.unknown_cn_may_do_nothing(bench)
 
     assert check.seen == (
-        "`get tls-scaffold-probe` is allowed; `put tls-scaffold-probe tls-scaffold-probe` is allowed; "
+        "`get tls-scaffold-probe` is allowed; `put tls-scaffold-probe tls-scaffold-probe` is "
+        "allowed; "
         "`user list` is allowed; `role list` is allowed"
     )
 

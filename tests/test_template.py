@@ -1,4 +1,4 @@
-"""The template rendered: which files, the same bytes everywhere, nothing of an input run, nothing of HOME touched."""
+"""The template rendered: which files, the same bytes everywhere, nothing of HOME touched."""
 
 import difflib
 import json
@@ -120,7 +120,7 @@ def test_the_signing_profiles_are_those_of_hack_tls_setup_and_one_for_clients() 
 
 
 def git_takes(folder: Path, **more: object) -> list[str]:
-    """Render a folder, put into it what is made there, and return what `git add .` takes that was not rendered."""
+    """Render a folder, put into it what is made there, and return what `git add .` takes of it."""
     tree = template.render(intake.of_data({**INVENTORY, **more}))
     made = [
         "data/etcd1/member",
@@ -158,11 +158,17 @@ def test_keys_outside_certs_are_kept_out_of_git_by_name(tmp_path: Path) -> None:
     [
         (
             "README.md",
-            "<!-- Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line stands. -->\n",
+            (
+                "<!-- Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line "
+                "stands. -->\n"
+            ),
         ),
         (
             ".gitignore",
-            "# Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line stands.\n",
+            (
+                "# Made by tls-scaffold, replaced by `tls-scaffold sync` as long as this line "
+                "stands.\n"
+            ),
         ),
         ("COMPONENTS.md", "<!-- Made by tls-scaffold, replaced whole by `tls-scaffold sync`: "),
         ("Procfile", "# Made by tls-scaffold, replaced whole by `tls-scaffold sync`: "),
@@ -236,7 +242,10 @@ def test_the_rows_name_the_files_that_are_there() -> None:
         ("peer-n", "--peer-cert-file=pki/n.pem --peer-key-file=pki/n-key.pem"),
         (
             "calico",
-            "ETCD_CA_CERT_FILE=certs/trust.pem ETCD_CERT_FILE=certs/calico.pem ETCD_KEY_FILE=certs/calico-key.pem",
+            (
+                "ETCD_CA_CERT_FILE=certs/trust.pem ETCD_CERT_FILE=certs/calico.pem "
+                "ETCD_KEY_FILE=certs/calico-key.pem"
+            ),
         ),
         ("u", "ETCDCTL_CACERT=certs/trust.pem ETCDCTL_CERT=pki/u.pem ETCDCTL_KEY=pki/u-key.pem"),
     ]
