@@ -1,6 +1,7 @@
 """What etcd is started with on a member, flag by flag, without a folder or an etcd."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from support import run
 from tls_scaffold.bundles.memberflags import EVERYWHERE, Urls, flags_on_host
 from tls_scaffold.bundles.members import ENVIRONMENT, member_files
+from tls_scaffold.bundles.overview import rows as rows_of_overview
 from tls_scaffold.bundles.procfile import processes
 from tls_scaffold.bundles.settings import variables
 from tls_scaffold.errors import ScaffoldError
@@ -18,7 +20,9 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.listed import Files, Member, Peer
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.rendering import template
 
+ROOT = Path(__file__).parents[1]
 EVERY = "`0.0.0.0` and `::` are every address: etcd can't listen on another beside"
 NO_LIFE = "is not understood; it takes `1h` or `30m`, 5m to a year, or `off`"
 NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
@@ -285,6 +289,24 @@ def test_a_member_and_a_cn_may_be_called_as_what_switches_a_flag_on() -> None:
     assert command.startswith("etcd --name true --data-dir data/true ")
     assert " --client-cert-auth --trusted-ca-file " in command
     assert " --peer-cert-allowed-cn true " in command
+
+
+def test_what_people_read_of_a_member_s_flags_is_what_it_is_started_with() -> None:
+    flags = flags_on_host(TWO, TWO.members[0])
+    variables = {f"ETCD_{flag.upper().replace('-', '_')}" for flag in flags}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    overview = (template.location() / "{{cookiecutter.directory}}/COMPONENTS.md").read_text()
+    rows = " ".join(row.takes for row in rows_of_overview(TWO))
+
+    named = set(re.findall(r"\bETCD_[A-Z_]+\b", readme)) - {"ETCD_CONFIG_FILE"}
+    shown = set(
+        re.findall(r"--((?:peer-)?(?:client-)?(?:cert|key|trusted)[a-z-]+)", overview + rows)
+    )
+
+    assert named
+    assert named <= variables
+    assert {"cert-file", "peer-key-file", "peer-cert-allowed-cn"} <= shown
+    assert shown <= flags.keys()
 
 
 def test_a_proof_replaces_the_urls_of_a_member_of_whom_no_host_is_known_too() -> None:

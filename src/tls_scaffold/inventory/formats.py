@@ -43,7 +43,7 @@ def read(path: str) -> str:
         raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from error
 
 
-def load(path: str) -> Any:
+def load(path: str) -> object:
     """Return the data in the file `path` (`-`: standard input).
 
     Its ending tells its format, or else its text.
@@ -53,12 +53,12 @@ def load(path: str) -> Any:
     return parse(text, path, form)
 
 
-def parse(text: str, place: str, form: str) -> Any:
+def parse(text: str, place: str, form: str) -> object:
     """Return the data in `text`; `form` is json, yaml or toml.
 
     Raises ScaffoldError with the position of a mistake.
     """
-    parsers: dict[str, Callable[[str], Any]] = {"json": _json, "yaml": _yaml, "toml": _toml}
+    parsers: dict[str, Callable[[str], object]] = {"json": _json, "yaml": _yaml, "toml": _toml}
     try:
         return parsers[form](text)
     except ValueError as error:
@@ -73,7 +73,7 @@ def _likely_form(text: str) -> str:
     return "toml" if TOML_LINE.match(text) else "yaml"
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> object:
     try:
         data = json.loads(text, object_pairs_hook=_each_field_once)
     except json.JSONDecodeError as error:
@@ -88,7 +88,7 @@ def _json(text: str) -> Any:
     return data
 
 
-def _each_field_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _each_field_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if twice := _doubled_field(name for name, _ in pairs):
         raise ValueError(f"{twice} in one object")
     return dict(pairs)
@@ -99,7 +99,7 @@ def _doubled_field(names: Iterable[str]) -> str:
     return f"the field `{most[0][0]}` stands twice" if most and most[0][1] > 1 else ""
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str) -> object:
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -133,7 +133,7 @@ def _yaml(text: str) -> Any:
         raise ValueError("a value does not fit its `!!` tag") from error
 
 
-def _toml(text: str) -> Any:
+def _toml(text: str) -> object:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
