@@ -687,8 +687,9 @@ def test_more_members_than_loopback_has_ports_for_are_refused() -> None:
 
 
 def test_as_many_proxies_as_may_be_are_taken_and_no_more_are_made() -> None:
-    whole = Field("", {"proxies": 10_000})
+    problems: list[str] = []
+    whole = Field("", {"proxies": 10_000}, problems)
 
     assert len(components.read_proxies(whole.table(("proxies",)), ())) == 10_000
-    assert whole.problems == []
+    assert problems == []
     assert components.proxy_list(10**12) == [{}] * 10_001

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from tls_scaffold.inventory.fields import problem_of
@@ -105,8 +104,10 @@ def _nested_files(inventory: Inventory) -> Iterator[str]:
         files |= {f"{output}{ending}".lower() for ending in ENDINGS}
     for place, component in placed:
         for field, path in (("request", component.request), ("output", f"{component.output}.pem")):
-            for folder in reversed(PurePosixPath(path).parents):
-                if str(folder).lower() in files:
+            parts = path.split("/")
+            for count in range(1, len(parts)):
+                folder = "/".join(parts[:count])
+                if folder.lower() in files:
                     yield problem_of(
                         f"{place}.{field}", f"`{path}` would lie below `{folder}`, which is a file"
                     )

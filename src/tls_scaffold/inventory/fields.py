@@ -5,7 +5,7 @@ Whoever reads a wrong field gets a harmless value in its stead, so that one run 
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from tls_scaffold import words
@@ -25,19 +25,22 @@ class Field:
     """A value from outside and its place, such as `members[1].hosts`; the whole has an empty place.
 
     All fields of one document share the list `problems`, whose lines are `place: what is wrong`.
+    A field that is not there has no such list: nothing is wrong with it.
     """
 
     place: str
     value: object
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] | None
 
     def refuse(self, message: str) -> None:
         """Note what is wrong with this field."""
-        self.problems.append(problem_of(self.place, message))
+        if self.problems is not None:
+            self.problems.append(problem_of(self.place, message))
 
     def refuse_value(self, why: str) -> None:
         """Note why the value can't be taken, with the value before it."""
-        self.refuse(f"`{shown(self.value)}` {why}")
+        if self.problems is not None:
+            self.refuse(f"`{shown(self.value)}` {why}")
 
     def text(self, find_problem: Callable[[str], str] | None = None) -> str:
         """Return a text; the problem that is found in it, if any, is noted."""
@@ -96,47 +99,53 @@ class Field:
             self.refuse_value(otherwise)
             return ()
         return tuple(
-            (self._inner(name, name), self._inner(name, value))
-            for name, value in self.value.items()
+            (self.inner(name, name), self.inner(name, value)) for name, value in self.value.items()
         )
 
     def table(self, names: Collection[str], otherwise: str = NOT_A_TABLE) -> "Table":
         """Return the fields of a table that may have those of these names and no others."""
-        found = Table()
-        for name, inner in self.entries(otherwise):
-            if name.value in names:
-                found[str(name.value)] = inner
-            else:
+        if not isinstance(self.value, Mapping):
+            self.refuse_value(otherwise)
+            return Table()
+        for name in self.value:
+            if name not in names:
                 there = f"; there are {', '.join(f'`{each}`' for each in names)}"
-                inner.refuse(f"no such field{words.meant(str(name.value), names) or there}")
-        return found
+                advice = words.meant(str(name), names) or there
+                self.inner(name, None).refuse(f"no such field{advice}")
+        return Table(
+            {name: self.inner(name, self.value[name]) for name in names if name in self.value}
+        )
 
     def whole_table(self, names: Collection[str]) -> "Table":
         """Return the fields of a table that has all those of these names; a missing one is null."""
         found = self.table(names)
         for name in [name for name in names if name not in found]:
-            found[name] = self._inner(name, None)
+            found[name] = self.inner(name, None)
             if isinstance(self.value, Mapping):
                 found[name].refuse("is missing")
         return found
 
-    def _inner(self, name: object, value: object) -> "Field":
-        key = shown(name)
+    def inner(self, name: object, value: object) -> "Field":
+        """Return a field of the table that this one is."""
+        key = name if isinstance(name, str) and name.isidentifier() else shown(name)
         return Field(f"{self.place}.{key}" if self.place else key, value, self.problems)
 
 
 class Table(dict[str, Field]):
     """The fields that a table has, by their names.
 
-    One that it has not reads as nothing: what is noted of that is noted nowhere.
+    One that it has not reads as nothing.
     """
 
     def __missing__(self, name: str) -> Field:
-        return Field(name, None)
+        return NOTHING
 
     def field(self, name: str, default: object) -> Field:
         """Return a field; one that the table has not reads as the default."""
-        return self.get(name) or Field(name, default)
+        return self.get(name) or Field(name, default, None)
+
+
+NOTHING = Field("", None, None)
 
 
 def split_at_commas(value: object) -> list[object]:

@@ -59,9 +59,9 @@ def of_data(data: object, options: Options = NO_OPTIONS) -> Inventory:
     if not isinstance(data, Mapping):
         raise problem_report([problem_of("inventory", f"`{shown(data)}` is not a table of fields")])
     _check_version(data.get("version", VERSION))
-    whole = Field("", options.added_to(data))
-    inventory = _read_inventory(whole.table(FIELDS))
-    problems = [*whole.problems, *conflicts(inventory), *rbac.problems(inventory)]
+    problems: list[str] = []
+    inventory = _read_inventory(Field("", options.added_to(data), problems).table(FIELDS))
+    problems += [*conflicts(inventory), *rbac.problems(inventory)]
     if problems:
         raise problem_report(problems)
     return inventory

@@ -84,19 +84,19 @@ def parsed(text: str, place: str) -> AdoptionNote:
         data = readback.table(text, FILE)
     except ScaffoldError as error:
         raise ScaffoldError(f"`{place}` is damaged", [error.summary], AGAIN) from error
-    whole = Field("", data)
-    found = _note(whole)
+    problems: list[str] = []
+    found = _note(Field("", data, problems))
     readback.refuse(
-        FILE, f"`{place}` is not what `adopt` writes, and nothing was done", whole.problems, AGAIN
+        FILE, f"`{place}` is not what `adopt` writes, and nothing was done", problems, AGAIN
     )
     return found
 
 
 def note_problems(note: AdoptionNote) -> list[str]:
     """Return what would be refused in a note of `adopt` when it is read back, a line each."""
-    whole = Field("", json.loads(note.to_json()))
-    _note(whole)
-    return whole.problems
+    problems: list[str] = []
+    _note(Field("", json.loads(note.to_json()), problems))
+    return problems
 
 
 def _note(whole: Field) -> AdoptionNote:

@@ -104,13 +104,13 @@ def _parsed(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[str]]:
 
     Raises ScaffoldError as `permitted.problems`.
     """
-    whole = Field("", data)
-    entry = _entry(whole)
-    told = {_key(problem) for problem in whole.problems}
+    problems: list[str] = []
+    entry = _entry(Field("", data, problems))
+    told = {_key(problem) for problem in problems}
     more = [
         problem for problem in permitted.problems(folder, entry.plan) if _key(problem) not in told
     ]
-    return entry, [*whole.problems, *more]
+    return entry, [*problems, *more]
 
 
 def _key(problem: str) -> str:
