@@ -1,6 +1,6 @@
 """Further forms in which `bundle` hands out what it has: PKCS #8 and #12, Kubernetes, kubeadm."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tls_scaffold.bundles import consumers, kubeadm, kubernetes
@@ -12,7 +12,7 @@ from tls_scaffold.inventory.presets import PRESETS
 from tls_scaffold.inventory.values import PEER, Component, Inventory
 from tls_scaffold.paths import TRUST
 from tls_scaffold.signing import keystores
-from tls_scaffold.signing.certificates import Certificate, read_all
+from tls_scaffold.signing.certificates import read_all
 
 TRUST_STORE = "truststore.p12"
 NO_PEMS = Pems("", "", "")
@@ -108,7 +108,9 @@ def further_files(
         files: dict[str, str | bytes] = {}
         if options.p12:
             for part in parts:
-                files[f"{part.name}.p12"] = _key_store(part, pems[part.name], cas, password)
+                pair = (pems[part.name].certificate.encode(), pems[part.name].key.encode())
+                store = keystores.key_store(part.name, *pair, part.output, cas, password)
+                files[f"{part.name}.p12"] = store
             files[TRUST_STORE] = trust_store
         if options.kubernetes:
             for part in parts:
@@ -119,10 +121,3 @@ def further_files(
             files |= kubeadm.kubeadm_files(inventory, owner, preset, pairs, options.home)
         files_of[owner.name] = files
     return files_of
-
-
-def _key_store(
-    component: Component, pems: Pems, cas: Collection[Certificate], password: bytes
-) -> bytes:
-    certificate, key = pems.certificate.encode(), pems.key.encode()
-    return keystores.key_store(component.name, certificate, key, component.output, cas, password)

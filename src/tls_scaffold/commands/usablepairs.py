@@ -101,7 +101,9 @@ def usable_pairs(
     if problems:
         raise ScaffoldError(summary, problems, trust.hint or SIGN_AGAIN)
     problems = [
-        members.cn_problem(inventory, each, _cn_of(pems))
+        members.cn_problem(
+            inventory, each, certificates.read(pems.certificate.encode(), each.output).cn
+        )
         for each, pems in pairs.items()
         if each.kind in known_by_cn
     ]
@@ -114,7 +116,3 @@ def usable_pairs(
         reason = "certificates are not valid now"
         raise ScaffoldError(f"{summary}: {reason}", problems, soundness.IN_TIME)
     return pairs
-
-
-def _cn_of(pems: Pems) -> str:
-    return certificates.read(pems.certificate.encode(), "").cn

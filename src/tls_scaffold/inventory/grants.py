@@ -76,10 +76,8 @@ def _give_roles(users: dict[str, User], fields: Iterable[Field]) -> None:
         elif name not in users:
             field.refuse(_unknown_user(name, users))
         elif given.setdefault(name, role) != role:
-            other = given[name]
-            field.refuse(
-                f"`{name}` is given `{other}` too: a user has one preset (`--grant` adds to it)"
-            )
+            advice = "a user has one preset (`--grant` adds to it)"
+            field.refuse(f"`{name}` is given `{given[name]}` too: {advice}")
         else:
             users[name] = replace(users[name], role=role)
 
