@@ -1,7 +1,6 @@
 """`tls-scaffold add`: more members, proxies and users."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from tls_scaffold.inventory import intake, rbac
@@ -22,7 +21,8 @@ def add(folder: Path, options: Options, *, dry_run: bool = False) -> Plan:
         old = intake.load(folder)
         return Change(old, intake.of_data(old.document(), options))
 
-    command = ("add", json.dumps(asdict(options), sort_keys=True))
+    given = {name: value for name, value in vars(options).items() if value not in (None, ())}
+    command = ("add", json.dumps(given, sort_keys=True))
     return (
         update.preview(folder, change()) if dry_run else update.carry_out(folder, command, change)
     )
