@@ -70,25 +70,17 @@ def _document(proof: "Proof") -> dict[str, object]:
 
 
 def _text(proof: "Proof") -> str:
-    pairs = zip(proof.attempts[::2], proof.attempts[1::2], strict=True)
-    rows = [
-        ("USER", "KEYS", "READ", "WRITE"),
-        *((read.user, read.path, _cell(read), _cell(write)) for read, write in pairs),
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    table = [
-        "  ".join((*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3]))
-        for row in rows
-    ]
-    checks = [
-        f"{'yes' if each.holds else 'NO '}  {each.sentence}{': ' * bool(each.seen)}{each.seen}"
-        for each in proof.checks
-    ]
-    replaced = (
-        f"etcd {proof.version}, {_members(proof)}; "
-        f"each ran as its bundle says, but for {', '.join(proof.replaced)}"
-    )
-    return "\n".join((*table, "", *checks, "", replaced))
+    rows = [("USER", "KEYS", "READ", "WRITE")]
+    for read, write in zip(proof.attempts[::2], proof.attempts[1::2], strict=True):
+        rows.append((read.user, read.path, _cell(read), _cell(write)))
+    users, keys, reads = (max(len(row[column]) for row in rows) for column in range(3))
+    lines = [f"{row[0]:{users}}  {row[1]:{keys}}  {row[2]:{reads}}  {row[3]}" for row in rows]
+    lines.append("")
+    for check in proof.checks:
+        seen = f": {check.seen}" if check.seen else ""
+        lines.append(f"{'yes' if check.holds else 'NO '}  {check.sentence}{seen}")
+    replaced = f"each ran as its bundle says, but for {', '.join(proof.replaced)}"
+    return "\n".join((*lines, "", f"etcd {proof.version}, {_members(proof)}; {replaced}"))
 
 
 def _cell(attempt: "Attempt") -> str:

@@ -87,7 +87,7 @@ def _read_member(field: Field) -> Member:
     field = _as_table(field, "hosts")
     table = field.table(MEMBER_FIELDS, NEITHER)
     if isinstance(field.value, Mapping) and not (table["hosts"].value or table["request"].value):
-        replace(field, place=f"{field.place}.hosts").refuse(
+        field.inner("hosts", None).refuse(
             "a member needs at least one host, or a `request` of its own that has them"
         )
     return Member(
@@ -138,7 +138,7 @@ def _read_user(field: Field) -> User:
     table = field.table(USER_FIELDS, NEITHER)
     if isinstance(field.value, Mapping) and "name" not in table:
         # Unlike a server's it is not made up: it is told as an empty one.
-        table["name"] = Field(f"{field.place}.name", "", field.problems)
+        table["name"] = field.inner("name", "")
     name = table["name"].text(words.name_problem)
     return User(
         name,
