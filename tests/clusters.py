@@ -1,4 +1,4 @@
-"""Live etcd clusters from a folder's certificates, for tests, and the versions of etcd that they are run on."""
+"""Live etcd clusters from a folder's certificates, and the versions of etcd that tests run on."""
 
 import importlib.util
 import os
@@ -64,7 +64,7 @@ class Live:
         return Identity(certs / f"{name}.pem", certs / f"{name}-key.pem")
 
     def variables(self, name: str = "root", **more: str) -> dict[str, Any]:
-        """Return etcdctl's variables for a user of the folder, with the cluster's etcdctl first on the PATH."""
+        """Return etcdctl's variables for a user, with the cluster's etcdctl first on the PATH."""
         wanted = self.cluster.environment(self.identity(name))
         ours = {
             key: text for key, text in wanted.items() if key.startswith("ETCDCTL_") or key == "PATH"

@@ -1,6 +1,7 @@
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from keeping import change, kept
 from support import BIN, contents, make, read, run, verify
 from tls_scaffold.commands.add import add
 from tls_scaffold.commands.new import new
+from tls_scaffold.inventory.options import Options
 
 names = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True).filter(
     lambda name: name not in ("ca", "csr", "etcd")
@@ -101,10 +103,15 @@ def inventories(draw: st.DrawFn) -> dict[str, list[Any]]:
     return {"members": members, "proxy": every[:first], "users": every[first:]}
 
 
+def with_words(options: Options, words: dict[str, list[str]]) -> Options:
+    members, proxy, users = (tuple(words[kind]) for kind in ("members", "proxy", "users"))
+    return replace(options, members=members, proxy=proxy, users=users)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(inventories(), st.data(), st.sampled_from([{}, {"separate_requests": True}]))
+@given(inventories(), st.data(), st.booleans())
 def test_any_split_that_keeps_the_order_of_each_kind_ends_in_the_same_bytes(
-    words: dict[str, list[Any]], data: st.DataObject, options: dict[str, bool]
+    words: dict[str, list[str]], data: st.DataObject, separate: bool
 ) -> None:
     rounds = data.draw(st.integers(2, 4))
     cuts = {
@@ -115,17 +122,17 @@ def test_any_split_that_keeps_the_order_of_each_kind_ends_in_the_same_bytes(
     }
     with tempfile.TemporaryDirectory() as name:
         whole, split = Path(name) / "whole", Path(name) / "split"
-        new(whole, "", {**words, "proxies": 1, **options}, dry_run=False)
+        options = Options(proxies=1, separate_requests=separate or None)
+        new(whole, "", with_words(options, words), dry_run=False)
         for turn in range(rounds):
             part = {
-                kind: listed[([0, *cuts[kind]][turn]) : ([*cuts[kind], len(listed)][turn])]
-                for kind, listed in words.items()
+                kind: of_kind[([0, *cuts[kind]][turn]) : ([*cuts[kind], len(of_kind)][turn])]
+                for kind, of_kind in words.items()
             }
-            given_words = {kind: listed for kind, listed in part.items() if listed}
             if turn == 0:
-                new(split, "", {**given_words, "proxies": 1, **options}, dry_run=False)
-            elif given_words:
-                add(split, given_words)
+                new(split, "", with_words(options, part), dry_run=False)
+            elif any(part.values()):
+                add(split, with_words(Options(), part))
         assert contents(split) == contents(whole)
 
 

@@ -28,6 +28,10 @@ WORDS = (
     *P256[:2],
 )
 ENDPOINTS = "https://10.0.0.1:2379,https://db.example:2379"
+SIGN_AGAIN = (
+    "`make` signs what is missing, `make req-NAME` signs again; "
+    "a CA that was changed can be put back instead"
+)
 NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
 PEMS = {"{name}.pem", "{name}-key.pem", "ca.pem"}
 SECRETS = {"calico-etcd-secrets.yaml", "calico-config.patch.yaml"}
@@ -110,7 +114,8 @@ def test_a_member_s_variables_authenticate_clients_and_peers_by_certificate(
     }
     assert done.stderr == (
         "auto-compaction: 1h (db); a cluster that runs begins to compact by it\n"
-        "data directory: the unit's own (db); where it names none, etcd begins with an empty NAME.etcd "
+        "data directory: the unit's own (db); where it names none, etcd begins with an empty "
+        "NAME.etcd "
         "in its working directory: `--data-dir` names one\n"
         "bundles hold keys: copy each to its own host only, and commit none\n"
     )
@@ -272,7 +277,10 @@ def test_calico_s_secret_is_valid_yaml_with_base64_on_one_line(signed: Factory) 
 
 def test_secrets_of_one_name_are_told_of(signed: Factory) -> None:
     path = signed("--members", "10.0.0.1", "--users", "calico-node,calico-cni,alice", *P256)
-    told = "warning: `calico-node` and `calico-cni` have one Secret by the name that Calico's manifests know: "
+    told = (
+        "warning: `calico-node` and `calico-cni` have one Secret by the name that "
+        "Calico's manifests know: "
+    )
     assert told in bundle(path).stderr
     assert "warning" not in bundle(path, "calico-node", "alice").stderr
 
@@ -389,7 +397,8 @@ def test_what_no_bundle_brings_is_never_taken_away(signed: Factory) -> None:
         "error: no bundle is made\n"
         "  `dist/etcd1` holds what no bundle brings: `log`, `etcd1.etcd/`, `pki/etcd/mine`\n"
         "  `dist/alice` holds what no bundle brings: `etc`, `link`, `notes/`\n\n"
-        "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `dist/`\n"
+        "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, "
+        "not in `dist/`\n"
     )
     assert contents(folder / "dist") == before
 
@@ -407,7 +416,8 @@ def test_what_has_a_bundle_s_name_and_is_none_is_never_taken_away(signed: Factor
         "  `dist/root.tar.gz` is no file, as an archive is\n"
         "  `dist/alice` is no folder, as a bundle is\n"
         "  `dist/db` is no folder, as a bundle is\n\n"
-        "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `dist/`\n"
+        "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, "
+        "not in `dist/`\n"
     )
     assert sorted(os.listdir(folder / "dist")) == ["alice", "db", "root.tar.gz"]  # noqa: PTH208  (hidden names count)
     bundle(folder, "root")
@@ -471,7 +481,7 @@ def test_what_can_not_be_looked_into_is_not_taken_away_either(signed: Factory) -
 
 
 def killed_at_write(folder: Path, number: int, words: list[str]) -> int:
-    """Run a command in a process of its own that is killed before it writes for this time; returns its exit code."""
+    """Run a command that is killed before it writes for this time; return its exit code."""
     child = os.fork()
     if child == 0:
         write, left = os.write, iter(range(number - 1))
@@ -489,7 +499,7 @@ def killed_at_write(folder: Path, number: int, words: list[str]) -> int:
 def test_a_kill_leaves_nothing_that_the_next_bundle_does_not_clear_and_no_rules_without_words(
     signed: Factory,
 ) -> None:
-    """An empty .gitignore would be taken for the user's own ever after, and git would take the keys."""
+    """An empty .gitignore would be taken for the user's own, and git would take the keys."""
     folder, words = signed(*WORDS), ["bundle", "alice", "--tar"]
     number = 1
     while killed_at_write(folder, number, words) == -signal.SIGKILL:
@@ -565,8 +575,9 @@ def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_mad
 
     assert done.stderr == (
         "error: no bundle is made\n  `certs/ca.pem` is missing\n"
-        "  `certs/alice-key.pem` is not the key of `certs/alice.pem`\n  `certs/calico.pem` is missing\n\n"
-        "hint: `make` signs what is missing, `make req-NAME` signs again\n"
+        "  `certs/alice-key.pem` is not the key of `certs/alice.pem`\n  `certs/calico.pem` "
+        "is missing\n\n"
+        f"hint: {SIGN_AGAIN}\n"
     )
     assert not (folder / "dist").exists()
 
@@ -581,9 +592,10 @@ def test_what_has_expired_is_not_handed_out(folder: Factory) -> None:
     done = bundle(path, "alice", "root", code=1)
 
     assert done.stderr == (
-        "error: no bundle is made of what is not valid now\n"
+        "error: no bundle is made: certificates are not valid now\n"
         f"  `certs/alice.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n\n"
-        "hint: is the clock right? `make renew` and `make req-NAME` sign again, `make regenerate` makes a new CA too\n"
+        "hint: is the clock right? `make renew` and `make req-NAME` sign again, `make "
+        "regenerate` makes a new CA too\n"
     )
     assert not (path / "dist").exists()
     bundle(path, "root")
@@ -642,9 +654,11 @@ def test_members_whose_cns_their_peers_do_not_ask_for_are_not_handed_out(signed:
 
     assert done.stderr == (
         "error: no bundle is made: the peers of members are known by their CNs\n"
-        "  `certs/db.pem` has the CN `members`, and members ask for `etcd`, as `tls-scaffold.json` says\n"
+        "  `certs/db.pem` has the CN `members`, and members ask for `etcd`, as "
+        "`tls-scaffold.json` says\n"
         "  `certs/alice.pem` has the members' CN `etcd`: it would open their peer ports\n\n"
-        "hint: give the requests the CNs of `tls-scaffold.json`, or it theirs (`members_cn`, `cn`), "
+        "hint: give the requests the CNs of `tls-scaffold.json`, or it theirs (`members_cn`, "
+        "`cn`), "
         "then `tls-scaffold sync` and `make`\n"
     )
     assert not (folder / "dist").exists()

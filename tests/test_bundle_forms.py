@@ -1,4 +1,4 @@
-"""`tls-scaffold bundle` in further forms: PKCS #8 keys and PKCS #12 stores, as openssl and Java read them."""
+"""`tls-scaffold bundle` in further forms: PKCS #8 and #12, as openssl and Java read them."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ from clusters import P256
 from conftest import Factory
 from rights import as_somebody
 from support import BIN, Done, contents, make, openssl, run, wait_for
-from tls_scaffold.commands.forms import PASSWORD, Forms, read_password
+from tls_scaffold.commands.bundleoptions import PASSWORD, BundleOptions, read_password
 from tls_scaffold.errors import ScaffoldError
 
 PASSWORD_TEXT = "ge heim; $(x) \"1'"
@@ -33,8 +33,10 @@ import java.time.Duration;
 
 class Client {
     public static void main(String[] words) throws Exception {
-        var request = HttpRequest.newBuilder(URI.create(words[0])).timeout(Duration.ofSeconds(30)).build();
-        System.out.println(HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString()).body());
+        var limit = Duration.ofSeconds(30);
+        var request = HttpRequest.newBuilder(URI.create(words[0])).timeout(limit).build();
+        var response = HttpResponse.BodyHandlers.ofString();
+        System.out.println(HttpClient.newHttpClient().send(request, response).body());
     }
 }
 """
@@ -62,7 +64,7 @@ def stores(folder: Path, *words: str, password: str = PASSWORD_TEXT) -> Path:
 
 @pytest.fixture
 def own(folder: Factory) -> Factory:
-    """Return a factory for folders that our own signer has signed: Debian's cfssl knows no ed25519."""
+    """Return a factory of folders that our own signer signed: Debian's cfssl knows no ed25519."""
 
     def new(*words: str, name: str = "tls-setup") -> Path:
         path = folder(*words, name=name)
@@ -164,8 +166,10 @@ def test_a_key_that_is_encrypted_is_handed_out_as_it_is_and_in_no_form_without_a
     done = bundle(folder, "--key-form", "pkcs8", code=1, CFSSL_CA_PK_PASSWORD="secret")
     assert done.stderr == (
         "error: no bundle is made with keys as PKCS #8\n"
-        "  `certs/calico-key.pem` is encrypted, and as PKCS #8 it would be written without its password\n"
-        "  `certs/Alice_B-key.pem` is encrypted, and as PKCS #8 it would be written without its password\n"
+        "  `certs/calico-key.pem` is encrypted, and as PKCS #8 it would be written without "
+        "its password\n"
+        "  `certs/Alice_B-key.pem` is encrypted, and as PKCS #8 it would be written without "
+        "its password\n"
     )
     assert not (folder / "dist").exists()
     bundle(folder, "calico", "--p12", password=PASSWORD_TEXT, CFSSL_CA_PK_PASSWORD="secret")
@@ -250,7 +254,7 @@ def test_a_member_with_a_second_certificate_has_both_key_stores(tmp_path: Path) 
 
 
 def with_peer(tmp_path: Path) -> Path:
-    """Return a signed folder with a member that has a second certificate, and a user whose files lie elsewhere."""
+    """Return a signed folder with a member's second certificate, and a user's files elsewhere."""
     inventory = {
         "members": [
             {"name": "m", "hosts": ["10.0.0.1"], "peer": {}},
@@ -284,7 +288,7 @@ def test_a_pair_that_lies_elsewhere_is_handed_out_by_its_component_s_name(tmp_pa
 
 @pytest.mark.needs("java", "javac", "etcd", "etcdctl")
 @pytest.mark.parametrize("key", ["ecdsa-384", "rsa-2048", "ed25519"])
-def test_etcd_runs_from_kubeadm_s_files_and_a_java_client_talks_to_it_with_the_stores_and_not_without(
+def test_etcd_runs_from_kubeadm_s_files_and_java_talks_to_it_with_the_stores_and_not_without(
     own: Factory, running: Callable[..., object], tmp_path: Path, key: str
 ) -> None:
     folder = own(
@@ -375,7 +379,8 @@ def test_without_a_password_both_ways_to_give_it_are_told(own: Factory) -> None:
     ):
         assert done.stderr == (
             "error: --p12 needs a password for the stores\n\n"
-            "hint: `--p12-password-file FILE` names a file that holds it, or put it into the variable "
+            "hint: `--p12-password-file FILE` names a file that holds it, or put it into the "
+            "variable "
             "TLS_SCAFFOLD_P12_PASSWORD\n"
         )
     assert not (folder / "dist").exists()
@@ -495,7 +500,7 @@ def test_a_password_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
         as_somebody(tmp_path) as theirs,
         pytest.raises(ScaffoldError, match="can't be read: Permission denied"),
     ):
-        read_password(Forms(p12=True, password_file=str(theirs / "password")))
+        read_password(BundleOptions(p12=True, password_file=str(theirs / "password")))
 
 
 def test_every_reason_why_bundles_can_not_have_their_forms_is_told_at_once(own: Factory) -> None:

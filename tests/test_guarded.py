@@ -17,7 +17,7 @@ CLEANING = "trap 'echo cleaned >cleaned; exit 3' TERM; echo up >up; while :; do 
 PROGRAM = """
 import os, sys
 from tls_scaffold.etcd import guarded
-program = guarded.start(["sh", "-c", sys.argv[1]], os.environ, None)
+program = guarded.start_guarded(["sh", "-c", sys.argv[1]], os.environ, None)
 print(program.process.pid, flush=True)
 program.process.wait()
 """
@@ -33,7 +33,7 @@ def session(leader: int) -> list[str]:
 
 
 def start(script: str, cwd: Path) -> guarded.Guarded:
-    return guarded.start(["sh", "-c", script], os.environ, cwd)
+    return guarded.start_guarded(["sh", "-c", script], os.environ, cwd)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,8 @@ with guarded.temporary_folder("a b-") as folder:
 """
 AGAIN = """
     script = "trap 'sleep 0.5; mkdir -p \\"$0/again\\"; exit' TERM; echo up; sleep 60 & wait"
-    kept = guarded.start(["sh", "-c", script, str(folder)], os.environ, None)  # else its channel ends at once
+    # Without a name for it its channel ends at once.
+    kept = guarded.start_guarded(["sh", "-c", script, str(folder)], os.environ, None)
     time.sleep(60)
 """
 
@@ -169,7 +170,10 @@ def test_the_guard_is_there_before_the_folder_and_after_it(
     tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], call: str
 ) -> None:
     other, temporary = other_folder(tmp_path), tmp_path / "temporary files"
-    killed = f"import shutil; from pathlib import Path; real = {'Path' if call == 'mkdir' else 'shutil'}.{call}"
+    killed = (
+        "import shutil; from pathlib import Path; real = "
+        f"{'Path' if call == 'mkdir' else 'shutil'}.{call}"
+    )
     at_once = {"mkdir": "Path.mkdir = lambda *a, **b: (real(*a, **b), os.kill(os.getpid(), 9))"}
     at_once["rmtree"] = "shutil.rmtree = lambda path: os.kill(os.getpid(), 9)"
     program = FOLDER.format(before=f"{killed}\n{at_once[call]}", inside="pass")

@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import components, intake
-from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.listed import Files, Member, Peer, Permission, Proxy, User
+from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.words import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (
-    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, `ca_expiry`, `ca_cn`, "
-    "`ca_generation`, `organization`, `organizational_unit`, `locality`, `state`, `country`, `separate_requests`, "
+    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, "
+    "`ca_expiry`, `ca_cn`, "
+    "`ca_generation`, `organization`, `organizational_unit`, `locality`, `state`, `country`, "
+    "`separate_requests`, "
     "`members_cn`, `etcd`, `record`, `removed`, `ignore`"
 )
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
@@ -36,9 +39,9 @@ def one(problem: str) -> str:
     return f"1 problem in the inventory\n  {problem}{HINT}"
 
 
-def problems_of(data: Any) -> list[str]:
+def problems_of(data: Any, options: Options | None = None) -> list[str]:
     with pytest.raises(ScaffoldError) as caught:
-        intake.of_data(data)
+        intake.of_data(data, options or Options())
     return list(map(str, caught.value.problems))
 
 
@@ -341,7 +344,10 @@ def test_the_number_of_the_ca_is_a_part_of_its_cn() -> None:
         ),
         (
             {"members": "a", "users": [{"name": "u", "CN": "a"}]},
-            "users[0].CN: no such field; there are `name`, `cn`, `role`, `permissions`, `request`, `output`, `profile`",
+            (
+                "users[0].CN: no such field; there are `name`, `cn`, `role`, `permissions`, "
+                "`request`, `output`, `profile`"
+            ),
         ),
         (
             {"members": "a", "users": [{"name": "u", "permission": []}]},
@@ -391,7 +397,7 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         ("version", 0, "version: `0` is not the number of a format: it is 1"),
         ("version", [], "version: `a list` is not the number of a format: it is 1"),
         ("ca_generation", True, "ca_generation: `true` is not a number from 1 to 999"),
-        ("ca_generation", "2", "ca_generation: `2` is not a number from 1 to 999"),
+        ("ca_generation", "2", "ca_generation: `2` is text: write the number without quotes"),
         ("ca_generation", 1000, "ca_generation: `1000` is not a number from 1 to 999"),
         ("proxies", None, "proxies: `null` is not a list"),
         ("proxies", -1, "proxies: `-1` is not a list"),
@@ -409,12 +415,18 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         (
             "expiry",
             "10y",
-            "expiry: `87600h` is not shorter than the CA's `87600h`: a certificate signed later would outlive its CA",
+            (
+                "expiry: `87600h` is not shorter than the CA's `87600h`: a certificate signed "
+                "later would outlive its CA"
+            ),
         ),
         (
             "ca_expiry",
             "1y",
-            "expiry: `8760h` is not shorter than the CA's `8760h`: a certificate signed later would outlive its CA",
+            (
+                "expiry: `8760h` is not shorter than the CA's `8760h`: a certificate signed "
+                "later would outlive its CA"
+            ),
         ),
         ("ca_cn", "", "ca_cn: the CN is empty"),
         (
@@ -455,7 +467,10 @@ def test_data_that_is_no_table_is_refused(data: Any, shown: str) -> None:
         (
             "proxies",
             [{"output": "a/../b"}],
-            "proxies[0].output: `a/../b` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "proxies[0].output: `a/../b` is not a path below the folder of letters, digits, "
+                "`.`, `_`, `-` and `/`"
+            ),
         ),
     ],
 )
@@ -485,19 +500,31 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> Non
         ),
         (
             {"request": "../x"},
-            "request: `../x` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "request: `../x` is not a path below the folder of letters, digits, `.`, `_`, "
+                "`-` and `/`"
+            ),
         ),
         (
             {"request": "/x"},
-            "request: `/x` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "request: `/x` is not a path below the folder of letters, digits, `.`, `_`, `-` "
+                "and `/`"
+            ),
         ),
         (
             {"request": "-f"},
-            "request: `-f` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "request: `-f` is not a path below the folder of letters, digits, `.`, `_`, `-` "
+                "and `/`"
+            ),
         ),
         (
             {"output": "a b"},
-            "output: `a b` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`",
+            (
+                "output: `a b` is not a path below the folder of letters, digits, `.`, `_`, `-` "
+                "and `/`"
+            ),
         ),
         ({"output": 1}, "output: `1` is not text"),
         (
@@ -549,37 +576,45 @@ def test_an_empty_name_before_the_equals_sign_is_refused() -> None:
 
 def test_options_add_to_the_lists_of_a_file_and_stand_over_its_settings() -> None:
     data = {"members": "a", "proxies": 1, "users": ["u"], "key": "rsa-2048", "expiry": "1y"}
-    added = {"members": ["b,c"], "proxies": 1, "proxy": ["gw"], "users": ["v"], "key": "ed25519"}
+    options = Options(
+        members=("b,c",), proxies=1, proxy=("gw",), users=("v",), key="ed25519", record=False
+    )
 
-    inventory = intake.of_data(intake.extended(data, added))
+    inventory = intake.of_data(data, options)
 
     assert inventory == Inventory(
         members=(Member("etcd1", ("a",)), Member("etcd2", ("b",)), Member("etcd3", ("c",))),
         proxies=(Proxy("proxy1", ()), Proxy("proxy2", ()), Proxy("gw", ())),
         users=(User("u", "u"), User("v", "v")),
         key=Key("ed25519", 0),
+        record=False,
     )
 
 
 def test_a_wrong_list_of_a_file_stays_wrong_when_options_add_to_it() -> None:
-    assert problems_of(intake.extended({"members": 3}, {"members": ["a"]})) == [
+    options = Options(members=("a",))
+
+    assert problems_of({"members": 3}, options) == [
         "members[0]: `3` is neither text nor a table of fields"
     ]
-    assert intake.extended([], {"members": ["a"]}) == []
+    assert problems_of([], options) == ["inventory: `a list` is not a table of fields"]
 
 
 def test_options_start_the_lists_that_a_file_has_not() -> None:
-    words = {"members": ["a"], "users": ["u"], "grant": ["u=/x/"], "role": ["u=calico"]}
+    options = Options(("a",), ("u",), ("u=/x/",), ("u=calico",))
 
-    assert intake.extended({}, words) == words
-    assert intake.extended({"grant": "u=/y/"}, {"grant": ["u=/x/"]}) == {
-        "grant": ["u=/y/", "u=/x/"]
+    assert options.added_to({}) == {
+        "members": ["a"],
+        "users": ["u"],
+        "grant": ["u=/x/"],
+        "role": ["u=calico"],
     }
-    assert intake.extended({"role": "u=root"}, {"role": ["v=root"]}) == {
-        "role": ["u=root", "v=root"]
-    }
-    assert intake.extended({}, {"proxies": 1}) == {"proxies": [{}]}
-    assert intake.extended({"key": "ed25519"}, {}) == {"key": "ed25519"}
+    assert Options(grant=("u=/x/",)).added_to({"grant": "u=/y/"}) == {"grant": ["u=/y/", "u=/x/"]}
+    assert Options(role=("v=root",)).added_to({"role": "u=root"}) == {"role": ["u=root", "v=root"]}
+    assert Options(proxies=1).added_to({}) == {"proxies": [{}]}
+    assert Options(proxies=0).added_to({}) == {}
+    assert Options().added_to({"key": "ed25519"}) == {"key": "ed25519"}
+    assert Options(state="").added_to({"state": "Hessen"}) == {"state": ""}
 
 
 def test_a_word_that_is_no_text_is_told_with_its_place() -> None:
@@ -596,10 +631,10 @@ def test_two_problems_are_counted_and_nothing_is_told_of_what_could_not_be_read(
 def test_components_are_chosen_by_name_each_once_and_all_that_are_unknown_are_told() -> None:
     inventory = intake.of_data({"members": "a", "users": "calico"})
 
-    calico, etcd1 = intake.chosen(inventory, ["calico", "etcd1", "calico"])
+    calico, etcd1 = intake.components_named(inventory, ["calico", "etcd1", "calico"])
     assert (calico, etcd1) == inventory.components[::-1]
     with pytest.raises(ScaffoldError) as caught:
-        intake.chosen(inventory, ["calico", "calic", "\x1b"])
+        intake.components_named(inventory, ["calico", "calic", "\x1b"])
     assert str(caught.value) == (
         "there is no such component\n  `calic` is not a component; did you mean `calico`?\n"
         "  `\\x1b` is not a component\n\n"
@@ -621,8 +656,10 @@ def test_a_folder_without_an_inventory_is_told_how_to_get_one(tmp_path: Path) ->
         intake.load(tmp_path)
 
     assert str(caught.value) == (
-        f"`{tmp_path}/tls-scaffold.json` does not exist: this is not a folder that tls-scaffold keeps\n\n"
-        "hint: `tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by hand, `-C DIR` goes there"
+        f"`{tmp_path}/tls-scaffold.json` does not exist: this is not a folder that "
+        "tls-scaffold keeps\n\n"
+        "hint: `tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by "
+        "hand, `-C DIR` goes there"
     )
 
 
@@ -652,8 +689,9 @@ def test_more_members_than_loopback_has_ports_for_are_refused() -> None:
 
 
 def test_as_many_proxies_as_may_be_are_taken_and_no_more_are_made() -> None:
-    fields = Fields()
+    problems: list[Problem] = []
+    whole = Field("", {"proxies": 10_000}, problems)
 
-    assert len(components.proxies(fields, 10_000, ())) == 10_000
-    assert fields.problems == []
-    assert components.counted(10**12) == [{}] * 10_001
+    assert len(components.read_proxies(whole.table(("proxies",)), ())) == 10_000
+    assert problems == []
+    assert components.proxy_list(10**12) == [{}] * 10_001

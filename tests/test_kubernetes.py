@@ -14,7 +14,7 @@ from tls_scaffold.inventory.listed import Member, Peer, Proxy, User
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.words import NAME_LENGTH, name_problem
 
-# Kubernetes' own expression for names: staging/src/k8s.io/apimachinery/pkg/util/validation/validation.go
+# Kubernetes' own expression for names: apimachinery's pkg/util/validation/validation.go.
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
 SUBDOMAIN_LENGTH = 253
@@ -55,7 +55,8 @@ data:
     -----END CERTIFICATE-----
 """
 KUBEADM = """\
-# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: there can be one only.
+# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: \
+there can be one only.
 # pki/ of this bundle belongs into {0}/pki.
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
@@ -69,7 +70,8 @@ etcd:
     keyFile: {0}/pki/apiserver-etcd-client.key
 """
 LOCAL = """\
-# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: there can be one only.
+# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: \
+there can be one only.
 # pki/ of this bundle belongs into /etc/kubernetes/pki.
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
@@ -91,7 +93,7 @@ def component(name: str) -> Component:
 
 
 def test_a_pair_is_a_secret_and_its_ca_a_config_map() -> None:
-    assert kubernetes.files("Alice_B", PEMS) == {
+    assert kubernetes.kubernetes_files("Alice_B", PEMS) == {
         "Alice_B.secret.yaml": SECRET,
         "etcd-ca.configmap.yaml": CA_MAP,
     }
@@ -102,7 +104,7 @@ def test_a_pair_is_a_secret_and_its_ca_a_config_map() -> None:
     ["\ufefftext\r\nin front\r\n" + CA, "no end", " blank\n", "# x\n\n\n" + CA + "\n\n", "\t\n"],
 )
 def test_the_ca_s_text_comes_out_of_the_config_map_as_it_is(ca: str) -> None:
-    manifest = kubernetes.files("x", Pems("", "", ca))["etcd-ca.configmap.yaml"]
+    manifest = kubernetes.kubernetes_files("x", Pems("", "", ca))["etcd-ca.configmap.yaml"]
     assert yaml.safe_load(manifest)["data"] == {"ca.crt": ca}
 
 
@@ -141,7 +143,7 @@ def test_every_two_that_would_have_one_secret_are_told() -> None:
 
 @pytest.mark.parametrize(("home", "below"), [("", "/etc/kubernetes"), ("/srv", "/srv")])
 def test_the_api_servers_user_has_kubeadm_s_names_and_configuration(home: str, below: str) -> None:
-    assert kubeadm.files(INVENTORY, component("api"), "kube-apiserver", [PEMS], home) == {
+    assert kubeadm.kubeadm_files(INVENTORY, component("api"), "kube-apiserver", [PEMS], home) == {
         "pki/etcd/ca.crt": CA,
         "pki/apiserver-etcd-client.crt": "a certificate\n",
         "pki/apiserver-etcd-client.key": "a key\n",
@@ -157,13 +159,13 @@ def test_a_member_shows_its_second_certificate_to_its_peers_or_the_same() -> Non
         "pki/etcd/server.key": "a key\n",
     }
 
-    assert kubeadm.files(INVENTORY, component("a"), "", [PEMS, peer]) == {
+    assert kubeadm.kubeadm_files(INVENTORY, component("a"), "", [PEMS, peer]) == {
         **own,
         "pki/etcd/peer.crt": "another\n",
         "pki/etcd/peer.key": "another key\n",
         "kubeadm-etcd.yaml": LOCAL,
     }
-    assert kubeadm.files(INVENTORY, component("b"), "", [PEMS]) == {
+    assert kubeadm.kubeadm_files(INVENTORY, component("b"), "", [PEMS]) == {
         **own,
         "pki/etcd/peer.crt": "a certificate\n",
         "pki/etcd/peer.key": "a key\n",
@@ -176,4 +178,4 @@ def test_a_member_shows_its_second_certificate_to_its_peers_or_the_same() -> Non
 )
 def test_kubeadm_has_no_place_for_others(name: str, preset: str) -> None:
     assert not kubeadm.has_place(component(name), preset)
-    assert kubeadm.files(INVENTORY, component(name), preset, [PEMS]) == {}
+    assert kubeadm.kubeadm_files(INVENTORY, component(name), preset, [PEMS]) == {}

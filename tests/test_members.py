@@ -1,6 +1,7 @@
 """What etcd is started with on a member, flag by flag, without a folder or an etcd."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 
 from support import run
-from tls_scaffold.bundles.members import ENVIRONMENT, EVERYWHERE, Urls, files, in_place
+from tls_scaffold.bundles.memberflags import EVERYWHERE, Urls, flags_on_host
+from tls_scaffold.bundles.members import ENVIRONMENT, member_files
+from tls_scaffold.bundles.overview import rows as rows_of_overview
 from tls_scaffold.bundles.procfile import processes
 from tls_scaffold.bundles.settings import variables
 from tls_scaffold.errors import ScaffoldError
@@ -17,11 +20,16 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.listed import Files, Member, Peer
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.rendering import template
 
+ROOT = Path(__file__).parents[1]
 EVERY = "`0.0.0.0` and `::` are every address: etcd can't listen on another beside"
 NO_LIFE = "is not understood; it takes `1h` or `30m`, 5m to a year, or `off`"
 NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
-WITH_PORT = "`10.0.0.1:2380` is not an IP address or a host name (give the host alone, without brackets and port)"
+WITH_PORT = (
+    "`10.0.0.1:2380` is not an IP address or a host name (give the host alone, "
+    "without brackets and port)"
+)
 TWO = Inventory((Member("a", ("10.0.0.1",)), Member("b", ("10.0.0.2",))))
 
 
@@ -53,13 +61,13 @@ def test_a_member_listens_for_those_on_its_own_machine(
 ) -> None:
     inventory = Inventory((Member("a", hosts), Member("b", hosts)))
 
-    assert in_place(inventory, inventory.members[0])["listen-client-urls"] == clients
+    assert flags_on_host(inventory, inventory.members[0])["listen-client-urls"] == clients
 
 
 def test_a_member_is_found_at_no_host_that_stands_for_every_address() -> None:
     inventory = Inventory((Member("a", ("0.0.0.0", "::", "10.0.0.1")), Member("b", ("::",))))  # noqa: S104
 
-    first, second = (in_place(inventory, member) for member in inventory.members)
+    first, second = (flags_on_host(inventory, member) for member in inventory.members)
 
     assert first["advertise-client-urls"] == "https://10.0.0.1:2379"
     assert second["advertise-client-urls"] == "https://[::]:2379"
@@ -82,7 +90,7 @@ def test_the_inventory_says_where_a_member_listens_and_what_it_starts_from() -> 
     }
     inventory = settings(cluster, own)
 
-    first, second = (in_place(inventory, member) for member in inventory.members)
+    first, second = (flags_on_host(inventory, member) for member in inventory.members)
 
     assert first["listen-client-urls"] == "https://[fd00::1]:5001,https://127.0.0.1:5001"
     assert first["advertise-client-urls"] == "https://10.0.0.1:5001"
@@ -118,7 +126,7 @@ def test_a_member_forgets_after_an_hour_if_nothing_is_said(
 ) -> None:
     inventory = settings(cluster, own)
 
-    flags = in_place(inventory, inventory.members[0])
+    flags = flags_on_host(inventory, inventory.members[0])
 
     assert (flags["auto-compaction-mode"], flags["auto-compaction-retention"]) == (
         "periodic",
@@ -143,9 +151,9 @@ WRONG = "a watch that connects again would find that its revision is gone"
             {"auto_compaction": "99999h"},
             f"etcd.auto_compaction: `99999h` {NO_LIFE}",
         ),
-        ({"client_port": 0}, "etcd.client_port: `0` is not a port: 1 to 65535"),
-        ({"client_port": True}, "etcd.client_port: `true` is not a port: 1 to 65535"),
-        ({"peer_port": "2380"}, "etcd.peer_port: `2380` is text: write the port without quotes"),
+        ({"client_port": 0}, "etcd.client_port: `0` is not a number from 1 to 65535"),
+        ({"client_port": True}, "etcd.client_port: `true` is not a number from 1 to 65535"),
+        ({"peer_port": "2380"}, "etcd.peer_port: `2380` is text: write the number without quotes"),
         ({"data_dir": "data"}, f"etcd.data_dir: `data` {NO_PATH}"),
         (
             {"data_dir": "/a/../b"},
@@ -210,19 +218,19 @@ def test_members_who_all_have_one_port_for_both_are_told_once() -> None:
 def test_without_a_data_directory_it_is_said_whose_counts() -> None:
     told = "# No ETCD_DATA_DIR: the unit's own counts."
 
-    assert told in files(TWO, TWO.members[0], "")[ENVIRONMENT]
+    assert told in member_files(TWO, TWO.members[0], "")[ENVIRONMENT]
     named = settings({"data_dir": "/data"})
-    assert told not in files(named, named.members[0], "")[ENVIRONMENT]
+    assert told not in member_files(named, named.members[0], "")[ENVIRONMENT]
 
 
 def test_cns_of_several_members_are_a_list_for_their_peers() -> None:
     inventory = replace(TWO, members=(replace(TWO.members[0], peer=Peer(cn="x y")), TWO.members[1]))
 
-    assert in_place(inventory, inventory.members[0])["peer-cert-allowed-cn"] == "x y,etcd"
-    text = files(inventory, inventory.members[0], "")[ENVIRONMENT]
+    assert flags_on_host(inventory, inventory.members[0])["peer-cert-allowed-cn"] == "x y,etcd"
+    text = member_files(inventory, inventory.members[0], "")[ENVIRONMENT]
     assert "# ETCD_PEER_CERT_ALLOWED_CN is a list, which etcd takes from 3.5.15 on." in text
     assert 'ETCD_PEER_CERT_ALLOWED_CN="x y,etcd"\n' in text
-    assert "is a list" not in files(TWO, TWO.members[0], "")[ENVIRONMENT]
+    assert "is a list" not in member_files(TWO, TWO.members[0], "")[ENVIRONMENT]
 
 
 @pytest.mark.parametrize(
@@ -283,6 +291,24 @@ def test_a_member_and_a_cn_may_be_called_as_what_switches_a_flag_on() -> None:
     assert command.startswith("etcd --name true --data-dir data/true ")
     assert " --client-cert-auth --trusted-ca-file " in command
     assert " --peer-cert-allowed-cn true " in command
+
+
+def test_what_people_read_of_a_member_s_flags_is_what_it_is_started_with() -> None:
+    flags = flags_on_host(TWO, TWO.members[0])
+    variables = {f"ETCD_{flag.upper().replace('-', '_')}" for flag in flags}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    overview = (template.location() / "{{cookiecutter.directory}}/COMPONENTS.md").read_text()
+    rows = " ".join(row.takes for row in rows_of_overview(TWO))
+
+    named = set(re.findall(r"\bETCD_[A-Z_]+\b", readme)) - {"ETCD_CONFIG_FILE"}
+    shown = set(
+        re.findall(r"--((?:peer-)?(?:client-)?(?:cert|key|trusted)[a-z-]+)", overview + rows)
+    )
+
+    assert named
+    assert named <= variables
+    assert {"cert-file", "peer-key-file", "peer-cert-allowed-cn"} <= shown
+    assert shown <= flags.keys()
 
 
 def test_a_proof_replaces_the_urls_of_a_member_of_whom_no_host_is_known_too() -> None:

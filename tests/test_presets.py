@@ -78,11 +78,13 @@ def test_each_preset_says_where_it_is_from_and_each_permission_why() -> None:
 
 
 def test_a_misspelt_preset_is_met_with_the_one_that_was_meant() -> None:
-    assert presets.problem("calico") == ""
+    assert presets.preset_problem("calico") == ""
     assert (
-        presets.problem("calico-nod") == "`calico-nod` is not a preset; did you mean `calico-node`?"
+        presets.preset_problem("calico-nod")
+        == "`calico-nod` is not a preset; did you mean `calico-node`?"
     )
-    assert presets.problem("zzz") == (
-        "`zzz` is not a preset; there are `root`, `kube-apiserver`, `calico`, `calico-node`, `calico-cni`, "
+    assert presets.preset_problem("zzz") == (
+        "`zzz` is not a preset; there are `root`, `kube-apiserver`, `calico`, `calico-node`, "
+        "`calico-cni`, "
         "`calico-kube-controllers`, `calicoctl-read-only`, `calicoctl-policy`, `calicoctl`"
     )

@@ -1,4 +1,4 @@
-"""The generated Procfile: a real etcd cluster on loopback, and what its certificates may do there."""
+"""The generated Procfile: a real etcd cluster on loopback, and what certificates may do there."""
 
 import fcntl
 import json

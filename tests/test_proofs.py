@@ -11,7 +11,7 @@ from clusters import P256, Live, live
 from conftest import Factory
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import proofs, throwaway
-from tls_scaffold.etcd.bench import ALLOWED, DENIED, Bench, apply
+from tls_scaffold.etcd.bench import ALLOWED, DENIED, Bench, apply_script
 from tls_scaffold.etcd.etcdctl import Identity, Member
 from tls_scaffold.etcd.matrix import Attempt, matrix
 
@@ -34,13 +34,13 @@ pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make", "openssl")
 
 @pytest.fixture
 def start(signed: Factory, tmp_path: Path) -> Iterator[Start]:
-    """Return a function that runs a folder's cluster, with authentication on, and lays out the bench."""
+    """Return a function that runs a folder's cluster with authentication on."""
     with ExitStack() as stack:
 
         def begin(*options: str, stranger: Identity | None = None) -> tuple[Live, Bench]:
             running = stack.enter_context(live(signed(*WORDS), tmp_path / "run", *options))
             users = {user.name: running.identity(user.name) for user in running.inventory.users}
-            stranger = stranger or throwaway.client(
+            stranger = stranger or throwaway.sign_client(
                 "root", throwaway.new_ca("another CA"), tmp_path / "stranger"
             )
             member = Member("etcd1", running.identity("etcd1"), running.identity("etcd1"))
@@ -115,9 +115,9 @@ def test_a_cluster_that_trusts_another_ca_is_noticed(
     start: Start, tmp_path: Path, signed: Factory
 ) -> None:
     other = throwaway.new_ca("another CA")
-    stranger = throwaway.client("root", other, tmp_path / "stranger")
+    stranger = throwaway.sign_client("root", other, tmp_path / "stranger")
     ours = (signed(*WORDS, name="ours") / "certs/ca.pem").read_bytes()
-    both = throwaway.trusting(other, ours, tmp_path / "both.pem")
+    both = throwaway.write_trust(other, ours, tmp_path / "both.pem")
     _, bench = start(f"--trusted-ca-file={both}", stranger=stranger)
 
     check = proofs.foreign_ca_is_refused(bench)
@@ -141,7 +141,8 @@ def test_a_cn_that_nobody_should_know_is_noticed_when_it_may_do_something(start:
     check = proofs.unknown_cn_may_do_nothing(bench)
 
     assert check.seen == (
-        "`get tls-scaffold-probe` is allowed; `put tls-scaffold-probe tls-scaffold-probe` is allowed; "
+        "`get tls-scaffold-probe` is allowed; `put tls-scaffold-probe tls-scaffold-probe` is "
+        "allowed; "
         "`user list` is allowed; `role list` is allowed"
     )
 
@@ -197,6 +198,6 @@ def test_a_script_that_fails_ends_the_proof_with_its_words(start: Start, tmp_pat
     (tmp_path / "rbac.sh").write_text("echo 'error: no luck' >&2; exit 1\n")
 
     with pytest.raises(ScaffoldError) as failed:
-        apply(bench, tmp_path / "rbac.sh", "--enable")
+        apply_script(bench, tmp_path / "rbac.sh", "--enable")
 
     assert str(failed.value) == "`rbac.sh --enable` failed on the throw-away cluster\n  no luck"

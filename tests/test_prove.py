@@ -18,6 +18,10 @@ from support import BIN, Done, make, openssl, run, tls_scaffold
 from test_etcd import mentioning
 from tls_scaffold.inventory.presets import PRESETS
 
+SIGN_AGAIN = (
+    "`make` signs what is missing, `make req-NAME` signs again; "
+    "a CA that was changed can be put back instead"
+)
 ONE = ("--members", "10.0.0.1", *P256)
 ALL = (
     "--members",
@@ -49,7 +53,7 @@ pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make", "openssl")
 
 
 def prove(folder: Path, *words: str, path: str = SYSTEM, **variables: str) -> Done:
-    """Run the command with only this etcd on the PATH; its temporary folder must be gone afterwards."""
+    """Run the command with only this etcd on the PATH; its temporary folder must be gone then."""
     temporary = folder.parent / "temporary files"
     temporary.mkdir(exist_ok=True)
     places = f"{path}:/usr/bin:/bin"
@@ -61,7 +65,10 @@ def prove(folder: Path, *words: str, path: str = SYSTEM, **variables: str) -> Do
 
 
 def ran(path: str) -> str:
-    return f"etcd {tools(path).version}, members: 1; each ran as its bundle says, but for {', '.join(REPLACED)}"
+    return (
+        f"etcd {tools(path).version}, members: 1; each ran as its bundle says, but for "
+        f"{', '.join(REPLACED)}"
+    )
 
 
 def left(folder: Path) -> list[str]:
@@ -160,7 +167,10 @@ def test_members_of_several_cns_are_proven_where_etcd_takes_a_list(
         assert done.returncode == 0, done.stderr + done.stdout
     else:
         assert (done.returncode, done.stdout) == (1, "")
-        told = "can't run these members: it compares its peers with one CN alone\n  members have several CNs"
+        told = (
+            "can't run these members: it compares its peers with one CN alone\n  members "
+            "have several CNs"
+        )
         assert done.stderr.startswith(
             f"error: etcd {tools(path).version} {told} (`CN 1`, `CN 2`): "
         )
@@ -324,17 +334,20 @@ def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
 
     assert done.returncode == 1
     assert done.stderr == (
-        "error: the proof needs the folder's certificates\n"
+        "error: nothing is proven\n"
         "  `certs/ca.pem` is missing\n"
         "  `certs/etcd1.pem` is missing\n"
         "  `certs/etcd1-key.pem` is missing\n"
         "  `certs/calico.pem` is missing\n"
         "  `certs/calico-key.pem` is missing\n"
-        "\nhint: `make` signs what is missing\n"
+        f"\nhint: {SIGN_AGAIN}\n"
     )
 
 
-PUT_BACK = "put back what it was, or move it away: where `certs/trust.pem` is missing, `make` copies `certs/ca.pem` there"
+PUT_BACK = (
+    "put back what it was, or move it away: where `certs/trust.pem` is missing, "
+    "`make` copies `certs/ca.pem` there"
+)
 
 
 @pytest.mark.parametrize("pem", [b"garbage\n", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nMIIB"])
@@ -355,8 +368,9 @@ def test_a_ca_that_is_none_is_named_and_nothing_of_etcd_s_is_told(
     ):
         assert (said.returncode, said.stdout) == (1, "")
         assert said.stderr == (
-            "error: the proof needs the folder's CA\n"
-            f"  `certs/{path}.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
+            "error: nothing is proven\n"
+            f"  `certs/{path}.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` "
+            "and its end\n"
             f"\nhint: {hint}\n"
         )
 
@@ -378,12 +392,12 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "error: the proof needs the folder's certificates\n"
+        "error: nothing is proven\n"
         "  `certs/etcd1.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end\n"
         "  `certs/etcd1-key.pem` can't be read as a private key: it holds no private key in PEM\n"
         "  `certs/root-key.pem` is not the key of `certs/root.pem`\n"
         "  `certs/bob.pem` is not signed by `certs/trust.pem`\n"
-        "\nhint: `make req-NAME` signs one again; a CA that was changed can be put back instead\n"
+        f"\nhint: {SIGN_AGAIN}\n"
     )
 
 
@@ -399,8 +413,9 @@ def test_members_whose_certificates_their_peers_would_refuse_are_told_before_etc
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
-        "error: the members can't be each other's peers\n"
-        "  `certs/etcd1.pem` has the CN `members`, and members ask for `etcd`, as `tls-scaffold.json` says\n"
+        "error: nothing is proven: the peers of members are known by their CNs\n"
+        "  `certs/etcd1.pem` has the CN `members`, and members ask for `etcd`, as "
+        "`tls-scaffold.json` says\n"
     )
 
 
@@ -415,7 +430,7 @@ def test_certificates_that_are_not_valid_now_are_told_before_etcd_starts(folder:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "error: the proof needs certificates that are valid now\n"
+        "error: nothing is proven: certificates are not valid now\n"
         f"  `certs/root.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n"
         f"  `certs/alice.pem` is not valid before {certs.NOW + certs.DAY:%Y-%m-%d %H:%M} UTC\n"
         "\nhint: is the clock right? "
@@ -497,7 +512,7 @@ def test_a_folder_without_an_etcd_says_how_to_get_one(folder: Factory, tmp_path:
 
 
 def ended(program: "subprocess.Popen[str]", number: int) -> str:
-    """Send a signal, again after ten seconds as a user would, and return what was told on stderr."""
+    """Send a signal, again after ten seconds as a user would; return what was told on stderr."""
     for _ in range(6):
         program.send_signal(number)
         with suppress(subprocess.TimeoutExpired):

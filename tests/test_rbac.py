@@ -5,7 +5,7 @@ import pytest
 from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.listed import Files, Member, Permission, User
 from tls_scaffold.inventory.rbac import Role
-from tls_scaffold.inventory.urls import endpoints, url
+from tls_scaffold.inventory.urls import endpoints, https_url
 from tls_scaffold.inventory.values import Inventory
 
 READ_X = Permission("/x/", "read")
@@ -106,7 +106,7 @@ def test_root_alone_is_the_one_user_whoever_else_there_is() -> None:
     ],
 )
 def test_an_ipv6_address_stands_in_brackets(host: str, expected: str) -> None:
-    assert url(host, 2379) == f"https://{expected}:2379"
+    assert https_url(host, 2379) == f"https://{expected}:2379"
 
 
 def test_users_of_whom_the_script_speaks_no_more_are_told() -> None:
@@ -134,10 +134,16 @@ def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:
         "users[0].role: `calicoo` is not a preset; did you mean `calico`?",
         "users[1].role: `root` is etcd's own administrator and may do everything: leave this out",
         "users[2].permissions[1]: `/x/` is granted twice",
-        "users[4].cn: `tls-scaffold-enable-1` begins like the users that rbac.sh deletes (`tls-scaffold-enable-…`)",
+        (
+            "users[4].cn: `tls-scaffold-enable-1` begins like the users that rbac.sh deletes "
+            "(`tls-scaffold-enable-…`)"
+        ),
     ]
     assert list(map(str, rbac.problems(cluster(User("root", "root", permissions=(READ_X,)))))) == [
-        "users[0].permissions: `root` is etcd's own administrator and may do everything: leave this out"
+        (
+            "users[0].permissions: `root` is etcd's own administrator and may do everything: "
+            "leave this out"
+        )
     ]
 
 
@@ -146,7 +152,10 @@ def test_a_user_that_holds_the_role_root_by_its_name_needs_no_permissions() -> N
     other = cluster(User("root", "admin", role="calico", permissions=(READ_X,)))
 
     assert list(map(str, rbac.problems(given))) == [
-        "users[0].permissions: etcd's user `admin` gets the role root, which may do everything: leave this out"
+        (
+            "users[0].permissions: etcd's user `admin` gets the role root, which may do "
+            "everything: leave this out"
+        )
     ]
     assert list(map(str, rbac.problems(other))) == []
 
@@ -172,7 +181,8 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
     assert rbac.warnings([User("Root", "boss", role="calico"), User("root", "admin")]) == [
         "`Root`: its CN makes it etcd's user `boss`; etcd's own root has the CN root (`NAME=root`)",
         (
-            "`root`: its CN makes it etcd's user `admin` with the role root, which may do everything; "
+            "`root`: its CN makes it etcd's user `admin` with the role root, which may do "
+            "everything; "
             "etcd's own root has the CN root (`NAME=root`)"
         ),
     ]
@@ -180,8 +190,14 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
         "`u0`, `u1`: certificates only, no etcd user (neither role nor permissions)"
     ]
     assert rbac.warnings(plain[:5]) == [
-        "`u0`, `u1`, `u2`, `u3`, `u4`: certificates only, no etcd user (neither role nor permissions)"
+        (
+            "`u0`, `u1`, `u2`, `u3`, `u4`: certificates only, no etcd user (neither role nor "
+            "permissions)"
+        )
     ]
     assert rbac.warnings(plain) == [
-        "`u0`, `u1`, `u2`, `u3`, `u4` and 2 more: certificates only, no etcd user (neither role nor permissions)"
+        (
+            "`u0`, `u1`, `u2`, `u3`, `u4` and 2 more: certificates only, no etcd user (neither "
+            "role nor permissions)"
+        )
     ]

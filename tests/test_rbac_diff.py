@@ -93,7 +93,8 @@ def test_an_etcd_that_is_down_is_an_error_and_no_difference(signed: Factory) -> 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: etcd does not answer at `https://127.0.0.1:1`: context deadline exceeded\n\n"
-        "hint: ETCDCTL_ENDPOINTS names the members; an etcd with certificates of another CA gives no answer either\n"
+        "hint: ETCDCTL_ENDPOINTS names the members; an etcd with certificates of another CA "
+        "gives no answer either\n"
     )
 
 

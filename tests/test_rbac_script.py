@@ -30,7 +30,10 @@ USERS = ("--members", "127.0.0.1", "--users", "root,calico,kube-apiserver,plain"
 ODD = "-x: \"q\" 'p' \\ $(touch pwned) `touch pwned` ö %s {{ 7*7 }} ;&|<>"
 OFF_AGAIN = "authentication is off again"
 SILENT = "gives no answer to this certificate"
-BEGUN = "another run is enabling authentication, or was killed at it: `sh rbac.sh --enable` finishes it\n"
+BEGUN = (
+    "another run is enabling authentication, or was killed at it: `sh rbac.sh --enable` "
+    "finishes it\n"
+)
 SETTINGS = ("endpoint", "certificate")
 BUSY = "error: another run is enabling authentication\n\nhint: run this again when it has ended\n"
 UNASKED = "members that etcd lists can't be asked from here: "
@@ -76,7 +79,10 @@ def wanted(running: Live) -> list[str]:
 def on(*urls: str, unseen: str = "") -> str:
     """Return what the script says when authentication is on, and it works at these URLs."""
     more = f"; nobody has looked at {unseen}" if unseen else ""
-    return f"rbac.sh: authentication is on, and the root certificate works at {', '.join(urls)}{more}\n"
+    return (
+        "rbac.sh: authentication is on, and the root certificate works at "
+        f"{', '.join(urls)}{more}\n"
+    )
 
 
 def changes(done: Done) -> list[str]:
@@ -243,8 +249,8 @@ def test_a_root_certificate_with_another_cn_or_ca_enables_nothing(
     running = applied(start())
     ours = authority.load_ca(running.folder, "certs/ca.pem", "certs/ca-key.pem")
     other = throwaway.new_ca("another CA")
-    wrong_cn = throwaway.client("Root", ours, tmp_path / "wrong-cn")
-    wrong_ca = throwaway.client("root", other, tmp_path / "wrong-ca")
+    wrong_cn = throwaway.sign_client("Root", ours, tmp_path / "wrong-cn")
+    wrong_ca = throwaway.sign_client("root", other, tmp_path / "wrong-ca")
 
     as_cn = running.script(
         "--enable", ETCDCTL_CERT=str(wrong_cn.certificate), ETCDCTL_KEY=str(wrong_cn.key)
@@ -297,7 +303,10 @@ LATE = """
 case "$*" in
 *"auth enable"*) : >"{place}/on" ;;
 *tls-scaffold-probe*)
-    [ ! -e "{place}/on" ] || [ -e "{place}/tried" ] || {{ echo "Error: user name is empty" >&2; exit 1; }} ;;
+    [ ! -e "{place}/on" ] || [ -e "{place}/tried" ] || {{
+        echo "Error: user name is empty" >&2
+        exit 1
+    }} ;;
 *"auth disable"*) : >"{place}/tried"; echo "Error: timed out" >&2; exit 1 ;;
 esac
 exec "$real" "$@"
@@ -320,7 +329,10 @@ def test_a_member_that_takes_the_certificate_after_all_ends_with_authentication_
 def test_one_member_of_three_that_ignores_the_cn_is_enough_to_switch_off_again(
     start: Start,
 ) -> None:
-    lame = 'case "$*" in *--name=etcd3*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
+    lame = (
+        'case "$*" in *--name=etcd3*) exec "$real" "$@" --client-cert-auth=false ;; esac; '
+        'exec "$real" "$@"'
+    )
     running = applied(
         start(words=("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *USERS[2:]), etcd=lame)
     )
@@ -392,7 +404,10 @@ def test_every_member_that_etcd_lists_is_asked_not_only_those_that_are_given(
 def test_a_listed_member_that_ignores_the_cn_is_enough_to_switch_off_again(
     start: Start, path: str, words: tuple[str, ...]
 ) -> None:
-    lame = 'case "$*" in *--name=etcd3*) exec "$real" "$@" --client-cert-auth=false ;; esac; exec "$real" "$@"'
+    lame = (
+        'case "$*" in *--name=etcd3*) exec "$real" "$@" --client-cert-auth=false ;; esac; '
+        'exec "$real" "$@"'
+    )
     running = applied(start(words=THREE, path=path, etcd=lame))
 
     done = running.script(*words, **first_of(running))
@@ -411,13 +426,17 @@ def test_a_listed_member_that_ignores_the_cn_is_enough_to_switch_off_again(
 def test_a_listed_member_that_refuses_the_certificate_enables_nothing(
     start: Start, tmp_path: Path, path: str, words: tuple[str, ...]
 ) -> None:
-    more = '[ $name != etcd3 ] || set -- "$@" "--advertise-client-urls=$peer"'  # peers are refused by their CN
+    # Peers are refused by their CN.
+    more = '[ $name != etcd3 ] || set -- "$@" "--advertise-client-urls=$peer"'
     running = applied(start(words=THREE, path=path, **numbered(tmp_path, more)))
     peer = running.cluster.url(running.cluster.peer_ports[2])
 
     done = running.script(*words, **first_of(running))
 
-    told = f"error: `{peer}` {SILENT}: context deadline exceeded\n\nhint: each is to run with --client-cert-auth"
+    told = (
+        f"error: `{peer}` {SILENT}: context deadline exceeded\n\nhint: each is to run "
+        "with --client-cert-auth"
+    )
     assert (done.returncode, done.stderr.startswith(told)) == (1, True), done.stderr
     assert not running.is_on()
 
@@ -447,7 +466,8 @@ def test_a_listed_member_that_can_not_be_reached_is_named_and_left_out_only_if_t
     assert refused.returncode == 1
     assert refused.stderr == (
         f"error: {UNASKED}{unseen}\n"
-        "\nhint: each is to run with --client-cert-auth and --trusted-ca-file; `make rbac-enable ONLY_GIVEN=1` "
+        "\nhint: each is to run with --client-cert-auth and --trusted-ca-file; `make "
+        "rbac-enable ONLY_GIVEN=1` "
         "(--enable --only-given) does without those that can't be asked\n"
     )
     assert off
@@ -494,7 +514,8 @@ ODD_NAME = (
 RENAMED = """
 import os, sys
 real, own, name, *words = sys.argv[1:]
-words = [word.replace("etcd1=", name + "=").replace("--name=etcd1", "--name=" + name) for word in words]
+words = [word.replace("etcd1=", name + "=") for word in words]
+words = [word.replace("--name=etcd1", "--name=" + name) for word in words]
 os.execv(real, [real, *words, "--advertise-client-urls=https://[::1]:1," + own])
 """
 
@@ -559,7 +580,10 @@ def test_a_listed_member_that_is_silent_is_not_waited_for(
 
 
 def killed(running: Live, *words: str, **variables: str) -> Done:
-    """Run the script, which is to be killed, and wait for the etcdctl that outlives it: the next run would refuse."""
+    """Run the script, which is to be killed, and wait for the etcdctl that outlives it.
+
+    The next run would refuse.
+    """
     done = running.script(*words, **variables)
     wait_for(lambda: not is_locked(running.folder / "certs"), 30)
     return done
@@ -714,7 +738,8 @@ def test_a_way_back_that_no_run_wrote_deletes_nobody(start: Start, text: str) ->
     assert (plain.returncode, BEGUN in plain.stderr) == (0, True)
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: `{way_back}` is not from `sh rbac.sh --enable`\n\nhint: look whose it is; move it aside\n"
+        f"error: `{way_back}` is not from `sh rbac.sh --enable`\n\nhint: look whose it is; "
+        "move it aside\n"
     )
     assert running.users() == ["calico", "kube-apiserver", "root"]
     assert not running.is_on()
@@ -762,7 +787,10 @@ exec "$real" "$@"
     done = running.script("--enable", ETCDCTL_ENDPOINTS=urls)
 
     assert done.returncode == 1
-    told = f"error: `https://learner.invalid:1` {SILENT}: etcdserver: rpc not supported for learner\n\nhint: "
+    told = (
+        f"error: `https://learner.invalid:1` {SILENT}: etcdserver: rpc not supported for "
+        "learner\n\nhint: "
+    )
     assert done.stderr.startswith(told)
 
 
@@ -860,7 +888,8 @@ if [ -e "{once}" ]; then exec "$real" "$@"; fi
 : >"{once}"
 [ "{when}" = before ] || "$real" "$@"
 each=$PPID script=
-until [ -n "$script" ] && [ "${{words#sh rbac.sh}}" = "$words" ]; do # it may have subshells, which are called like it
+# It may have subshells, which are called like it.
+until [ -n "$script" ] && [ "${{words#sh rbac.sh}}" = "$words" ]; do
     words=$(ps -o args= -p $each)
     case $words in "sh rbac.sh"*) script=$each ;; esac
     each=$(ps -o ppid= -p $each)
@@ -1011,7 +1040,10 @@ exec "$real" "$@"
 
 
 class Elsewhere:
-    """A run of `rbac.sh --enable` from a copy of the folder, stopped before or after a step until it is let go."""
+    """A run of `rbac.sh --enable` from a copy of the folder.
+
+    It is stopped before or after a step until it is let go.
+    """
 
     def __init__(self, running: Live, copy: Path, at: str, when: str = "before") -> None:
         shutil.copytree(running.folder, copy)
@@ -1084,7 +1116,10 @@ def test_a_run_whose_work_another_one_undid_does_not_say_that_authentication_is_
 
 def test_no_password_is_ever_on_a_command_line(start: Start, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    record = f'printf "%s\\n" "$*" >>"{log}"; printf "%s\\n" "${{ETCDCTL_USER-}}" >>"{log}.user"; exec "$real" "$@"'
+    record = (
+        f'printf "%s\\n" "$*" >>"{log}"; printf "%s\\n" "${{ETCDCTL_USER-}}" '
+        f'>>"{log}.user"; exec "$real" "$@"'
+    )
     running = applied(start("--client-cert-auth=false", etcdctl=record))
 
     running.script("--enable")
@@ -1216,7 +1251,10 @@ def test_what_it_applies_stands_beside_it_one_fact_a_line(folder: Factory) -> No
 
     first, *lines = (path / "rbac.tsv").read_text(encoding="utf-8").splitlines()
 
-    told = "# Made by tls-scaffold, replaced whole by `tls-scaffold sync`: users and roles are in tls-scaffold.json."
+    told = (
+        "# Made by tls-scaffold, replaced whole by `tls-scaffold sync`: users and roles "
+        "are in tls-scaffold.json."
+    )
     assert first == told
     assert lines == list(fact_lines(intake.load(path)))
     assert (path / "rbac.tsv").read_bytes().endswith(b"\n")

@@ -14,6 +14,7 @@ from keeping import RECORD, change, edit, kept, kept_contents, upgrade
 from support import contents, make, run, tls_scaffold, verify
 from tls_scaffold import __version__
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import VERSION
 from tls_scaffold.keeping import journal, update
 from tls_scaffold.keeping.change import Change
@@ -604,7 +605,7 @@ def test_what_a_killed_command_had_decided_is_done_by_the_same_command_but_not_b
     path, expected = folder(), folder(name="expected")
     kept(expected, "add", "--users", "zed")
     old = intake.load(path)
-    new = intake.of_data(intake.extended(old.document(), {"users": ["zed"]}))
+    new = intake.of_data(old.document(), Options(users=("zed",)))
     plan = update.plan_change(path, Change(old, new))
     entry = journal.Entry(("add", json.dumps({"users": ["zed"]})), plan)
     (path / PENDING).write_text(json.dumps(asdict(entry)), encoding="utf-8")

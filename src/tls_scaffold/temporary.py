@@ -11,14 +11,17 @@ HOUR = 3600
 
 
 def clear_old(prefix: str) -> None:
-    """Remove what is ours, begins with `prefix` and is older than an hour: nothing that we do there takes so long."""
+    """Remove what is ours, begins with `prefix` and is older than an hour.
+
+    Nothing that we do there takes so long.
+    """
     with suppress(OSError):  # where nothing can be written there is no temporary directory either
-        for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-            _clear(old)
+        for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+            _remove_if_old(path)
 
 
-def _clear(old: Path) -> None:
+def _remove_if_old(path: Path) -> None:
     with suppress(OSError):
-        status = old.lstat()
+        status = path.lstat()
         if status.st_uid == os.getuid() and status.st_mtime < time.time() - HOUR:
-            shutil.rmtree(old)
+            shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""What a name, a host, a CN, a lifetime and a key type may look like: decided here, for every door."""
+"""What a name, a host, a CN, a lifetime and a key type may look like, for every door."""
 
 import ipaddress
 import re
@@ -11,6 +11,14 @@ NAME_LENGTH = 64
 CN_LENGTH = 64  # ub-common-name of RFC 5280, appendix A.1
 LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
 HOST_LENGTH = 253
+NO_HOSTS = (
+    (r"", "it is empty"),
+    (r"(?s).*://.*", "give the host alone, without the scheme"),
+    (r"(?s)(?=.*:).*%.*", "a zone such as `%eth0` has no place in a certificate"),
+    (r"(?s).*/.*", "give one address, not a network"),
+    (r"[^:]+:[0-9]+|\[.*\](:[0-9]+)?", "give the host alone, without brackets and port"),
+)
+"""What is often written in place of a host, and what to do; the first that fits."""
 LIFETIME = re.compile(r"([1-9][0-9]{0,8})(h|d|w|y)", re.ASCII)
 HOURS = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
 PATH = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
@@ -46,9 +54,10 @@ def name_problem(text: str) -> str:
 
 
 def label_problem(text: str) -> str:
-    """Say why `text` can't name what has no files of its own, such as a profile; empty if it can."""
+    """Say why `text` can't name what has no files, such as a profile; empty if it can."""
     if not NAME.fullmatch(text):
-        return f"`{text}` is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
+        form = "letters, digits, `.`, `_` and `-`, the first a letter or digit"
+        return f"`{text}` is not a name: {form}"
     if len(text) > NAME_LENGTH:
         return f"`{text}` is longer than {NAME_LENGTH} characters"
     return ""
@@ -62,21 +71,14 @@ def host_problem(text: str) -> str:
 
 
 def _host_advice(text: str) -> str:
-    if not text:
-        return " (it is empty)"
-    if "://" in text:
-        return " (give the host alone, without the scheme)"
-    if "%" in text and ":" in text:
-        return " (a zone such as `%eth0` has no place in a certificate)"
-    if "/" in text:
-        return " (give one address, not a network)"
-    if re.fullmatch(r"[^:]+:[0-9]+|\[.*\](:[0-9]+)?", text):
-        return " (give the host alone, without brackets and port)"
-    return ""
+    return next((f" ({advice})" for form, advice in NO_HOSTS if re.fullmatch(form, text)), "")
 
 
 def is_host_name(text: str) -> bool:
-    """Tell whether `text` is a host name after RFC 1123; one that ends in a number is an address mistyped."""
+    """Tell whether `text` is a host name after RFC 1123.
+
+    One that ends in a number is an address mistyped.
+    """
     labels = text.split(".")
     return (
         len(text) <= HOST_LENGTH
@@ -86,7 +88,7 @@ def is_host_name(text: str) -> bool:
 
 
 def canonical_address(text: str) -> str:
-    """Return an IP address in the one form that compares, as Go's net.ParseIP does; empty if it is none.
+    """Return an IP address in the form that compares, as Go's net.ParseIP does; else nothing.
 
     An IPv4 address mapped into IPv6 is that IPv4 address, and a zone makes it no address.
     """
@@ -106,7 +108,10 @@ def canonical_host(text: str) -> str:
 
 
 def text_problem(text: str, longest: int) -> str:
-    """Say why `text` can't stand in a certificate's subject; empty if it can. `longest` in characters."""
+    """Say why `text` can't stand in a certificate's subject; empty if it can.
+
+    `longest` is in characters.
+    """
     if any(unicodedata.category(character) in INVISIBLE for character in text):
         return f"`{visible(text)}` has control or invisible characters"
     if unicodedata.normalize("NFC", text) != text:
@@ -123,7 +128,7 @@ def text_problem(text: str, longest: int) -> str:
 def cn_problem(text: str) -> str:
     """Say why `text` can't be a component's CN; empty if it can.
 
-    From 3.5.15 on etcd splits --peer-cert-allowed-cn at commas: a member's CN with one would be two.
+    From 3.5.15 on etcd splits --peer-cert-allowed-cn at commas: a CN with one would be two.
     """
     return (
         f"`{text}` has a comma, at which etcd splits lists of CNs"
@@ -138,14 +143,17 @@ def ca_cn_problem(text: str) -> str:
 
 
 def path_problem(text: str) -> str:
-    """Say why `text` can't be a folder of a host as settings name it; empty if it can: it stands there unquoted."""
+    """Say why `text` can't be a folder of a host in settings; empty if it can.
+
+    It stands there unquoted.
+    """
     if not PATH.fullmatch(text):
         return f"`{text}` is not an absolute path of letters, digits, `.`, `_` and `-`"
     return f"`{text}` goes through `.` or `..`" if {".", ".."}.intersection(text.split("/")) else ""
 
 
 def visible(text: str) -> str:
-    """Return `text` with every character that can't be seen or printed, or is a byte of no text, as an escape."""
+    """Return `text` with an escape for each character that can't be seen, or is a stray byte."""
     if text.isprintable():  # nearly all is, and a thousand rows have a million characters
         return text
     return "".join(
@@ -163,12 +171,15 @@ def _escape(character: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` as `visible` does, but with its line ends and tabs: for a whole text of ours."""
+    """Return a whole text of ours as `visible` does, but with its line ends and tabs."""
     return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
 
 
 def hours(text: str) -> int | None:
-    """Return a lifetime such as `90d`, `1y` or `8760h` in hours; None if it is none. A year is 365 days."""
+    """Return a lifetime such as `90d` or `8760h` in hours; None if it is none.
+
+    A year is 365 days.
+    """
     match = LIFETIME.fullmatch(text)
     if not match:
         return None
@@ -188,7 +199,7 @@ def key(text: str) -> Key | None:
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message about a name that is none of the `known`: the likeliest one, empty if none is."""
+    """Return the end of a message about an unknown name: the likeliest one, empty if none is."""
     import difflib
 
     close = difflib.get_close_matches(name, list(known), n=1)

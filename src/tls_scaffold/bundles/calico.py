@@ -2,59 +2,54 @@
 
 import base64
 import json
-from collections.abc import Mapping
-from typing import Any
 
-from tls_scaffold.bundles.settings import HOLDS_KEY, Paths, Pems, joined, lines, to_yaml
+from tls_scaffold.bundles.settings import (
+    CALICO,
+    HOLDS_KEY,
+    Paths,
+    Pems,
+    assignments,
+    client_settings,
+    joined_endpoints,
+    to_yaml,
+)
 from tls_scaffold.inventory.values import Inventory
 
 SECRET = "calico-etcd-secrets.yaml"  # noqa: S105 - a file's name
 SECRET_FOLDER = "/calico-secrets"  # noqa: S105  (where Calico's manifests mount the Secret)
+CALICOCTL = ("etcdEndpoints", "etcdCACertFile", "etcdCertFile", "etcdKeyFile")
+CNI = ("etcd_endpoints", "etcd_ca_cert_file", "etcd_cert_file", "etcd_key_file")
 
 
-def files(
+def calico_files(
     inventory: Inventory, preset: str, pems: Pems, here: Paths, there: Paths
 ) -> dict[str, str]:
-    """Return what the consumer of a Calico preset reads; `here` is the bundle, `there` its usual place on a host."""
-    made = {
-        "calico.env": lines(
-            f"ETCD_ENDPOINTS={joined(inventory)}",
-            f"ETCD_CA_CERT_FILE={there.ca}",
-            f"ETCD_CERT_FILE={there.certificate}",
-            f"ETCD_KEY_FILE={there.key}",
-        )
-    }
+    """Return what the consumer of a Calico preset reads.
+
+    `here` is the bundle, `there` its usual place on a host.
+    """
+    made = {"calico.env": assignments(client_settings(CALICO, inventory, there))}
     if preset == "calico" or preset.startswith("calicoctl"):
         made["calicoctl.cfg"] = to_yaml(_calicoctl(inventory, here))
     if not preset.startswith("calicoctl"):
         made[SECRET] = HOLDS_KEY + to_yaml(_secret(pems))
         made["calico-config.patch.yaml"] = to_yaml({"data": _config_map(inventory)})
     if preset in ("calico", "calico-cni"):
-        made["cni.json"] = json.dumps(_cni(inventory, there), indent=2) + "\n"
+        made["cni.json"] = json.dumps(client_settings(CNI, inventory, there), indent=2) + "\n"
     return made
 
 
-def _calicoctl(inventory: Inventory, paths: Paths) -> dict[str, Any]:
+def _calicoctl(inventory: Inventory, paths: Paths) -> dict[str, object]:
     return {
         "apiVersion": "projectcalico.org/v3",
         "kind": "CalicoAPIConfig",
         "metadata": {},
-        "spec": {
-            "datastoreType": "etcdv3",
-            "etcdEndpoints": joined(inventory),
-            "etcdCACertFile": paths.ca,
-            "etcdCertFile": paths.certificate,
-            "etcdKeyFile": paths.key,
-        },
+        "spec": {"datastoreType": "etcdv3", **client_settings(CALICOCTL, inventory, paths)},
     }
 
 
-def _secret(pems: Pems) -> dict[str, Any]:
-    texts: Mapping[str, str] = {
-        "etcd-ca": pems.ca,
-        "etcd-cert": pems.certificate,
-        "etcd-key": pems.key,
-    }
+def _secret(pems: Pems) -> dict[str, object]:
+    texts = {"etcd-ca": pems.ca, "etcd-cert": pems.certificate, "etcd-key": pems.key}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -66,17 +61,8 @@ def _secret(pems: Pems) -> dict[str, Any]:
 
 def _config_map(inventory: Inventory) -> dict[str, str]:
     return {
-        "etcd_endpoints": joined(inventory),
+        "etcd_endpoints": joined_endpoints(inventory),
         "etcd_ca": f"{SECRET_FOLDER}/etcd-ca",
         "etcd_cert": f"{SECRET_FOLDER}/etcd-cert",
         "etcd_key": f"{SECRET_FOLDER}/etcd-key",
-    }
-
-
-def _cni(inventory: Inventory, paths: Paths) -> dict[str, str]:
-    return {
-        "etcd_endpoints": joined(inventory),
-        "etcd_ca_cert_file": paths.ca,
-        "etcd_cert_file": paths.certificate,
-        "etcd_key_file": paths.key,
     }

@@ -1,9 +1,8 @@
-"""What kubeadm looks for below /etc/kubernetes: the certificates of etcd by its names, and its `etcd.external`."""
+"""What kubeadm looks for below /etc/kubernetes: etcd's certificates, and its `etcd.external`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from tls_scaffold.bundles import members
+from tls_scaffold.bundles.memberflags import COMPACTION, PEER_CNS, flags_on_host
 from tls_scaffold.bundles.settings import Pems, to_yaml
 from tls_scaffold.inventory.listed import Member
 from tls_scaffold.inventory.urls import endpoints
@@ -17,25 +16,27 @@ SERVER = "pki/etcd/server"
 PEER = "pki/etcd/peer"
 CLIENT = "pki/apiserver-etcd-client"
 CONFIGURATION = "kubeadm-etcd.yaml"
-OWN_FLAGS = ("peer-cert-allowed-cn", "auto-compaction-mode", "auto-compaction-retention")
-NOTE = """\
-# Take `etcd` over into the ClusterConfiguration of your own that `kubeadm init --config` reads: there can be one only.
-# pki/ of this bundle belongs into {0}/pki.
-"""
+# What kubeadm does not give its own etcd: without the first every user opens the peer port.
+OWN_FLAGS = (PEER_CNS, *COMPACTION)
+NOTE = (
+    "# Take `etcd` over into the ClusterConfiguration of your own "
+    "that `kubeadm init --config` reads: there can be one only.\n"
+    "# pki/ of this bundle belongs into {0}/pki.\n"
+)
 
 
 def has_place(component: Component, preset: str) -> bool:
-    """Tell whether kubeadm has a place for what a component holds: a member, or its API servers' user."""
+    """Tell whether kubeadm has a place for a component's files: a member's, or its API servers'."""
     return component.kind == "member" or preset == API_SERVER
 
 
-def files(
+def kubeadm_files(
     inventory: Inventory, component: Component, preset: str, pairs: Sequence[Pems], home: str = ""
 ) -> dict[str, str]:
     """Return a component's files by kubeadm's names; none for one that kubeadm has no place for.
 
-    `pairs` holds its certificate and, last, the one that its peers see. `home` is the folder that pki/ will lie in,
-    /etc/kubernetes if empty.
+    `pairs` holds its certificate and, last, the one that its peers see. `home` is the folder that
+    pki/ will lie in, /etc/kubernetes if empty.
     """
     if not has_place(component, preset):
         return {}
@@ -62,13 +63,13 @@ def files(
 
 
 def _local(inventory: Inventory, member: Member, home: str) -> str:
-    """Return what kubeadm has to add to the flags of its own etcd: without it every user opens the peer port."""
-    flags = members.in_place(inventory, member)
+    """Return what kubeadm has to add to the flags of its own etcd."""
+    flags = flags_on_host(inventory, member)
     arguments = [{"name": name, "value": flags[name]} for name in OWN_FLAGS]
     return _configuration({"local": {"extraArgs": arguments}}, home)
 
 
-def _configuration(etcd: Mapping[str, Any], home: str) -> str:
+def _configuration(etcd: Mapping[str, object], home: str) -> str:
     document = {
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "ClusterConfiguration",

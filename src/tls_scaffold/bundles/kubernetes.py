@@ -10,10 +10,11 @@ PREFIX = "etcd-"
 CA_MAP = "etcd-ca"
 
 
-def files(name: str, pems: Pems) -> dict[str, str]:
-    """Return the manifests of a component's pair and of its CA; they name no namespace: `kubectl -n` does.
+def kubernetes_files(name: str, pems: Pems) -> dict[str, str]:
+    """Return the manifests of a component's pair and of its CA.
 
-    The Secret is what `kubectl create secret tls` makes, and `ca.crt` as cert-manager and ingress controllers have it.
+    They name no namespace: `kubectl -n` does. The Secret is what `kubectl create secret tls` makes,
+    and `ca.crt` as cert-manager and ingress controllers have it.
     """
     contents = {"tls.crt": pems.certificate, "tls.key": pems.key, "ca.crt": pems.ca}
     secret = {
@@ -38,7 +39,8 @@ def files(name: str, pems: Pems) -> dict[str, str]:
 def object_name(name: str) -> str:
     """Return what a component's Secret is called: `etcd-` and its name as an RFC 1123 subdomain.
 
-    Capitals become small letters and `_` becomes `-`; what a label can't end or begin with is left out.
+    Capitals become small letters and `_` becomes `-`; what a label can't begin or end with is left
+    out.
     """
     labels = (label.strip("-") for label in name.lower().replace("_", "-").split("."))
     return PREFIX + ".".join(filter(None, labels))
@@ -46,11 +48,11 @@ def object_name(name: str) -> str:
 
 def name_problems(names: Iterable[str]) -> list[str]:
     """Say which components would have Secrets of one name, a line each."""
-    known = defaultdict(list)
+    components = defaultdict(list)
     for name in dict.fromkeys(names):
-        known[object_name(name)].append(f"`{name}`")
+        components[object_name(name)].append(f"`{name}`")
     return [
-        f"{' and '.join(each)} would have one Secret, `{name}`"
-        for name, each in known.items()
-        if len(each) > 1
+        f"{' and '.join(those)} would have one Secret, `{secret}`"
+        for secret, those in components.items()
+        if len(those) > 1
     ]

@@ -1,28 +1,35 @@
-"""Who takes which files of the folder, and what is to do after they were signed again: the rows of COMPONENTS.md."""
+"""Who takes which files, and what is to do after they were signed again: rows of COMPONENTS.md."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tls_scaffold.inventory.rbac import consumers
+from tls_scaffold.bundles.memberflags import FOR_CLIENTS, FOR_PEERS, tls_flags
+from tls_scaffold.bundles.settings import CALICO, ETCDCTL, KUBE_APISERVER, paths_in
+from tls_scaffold.inventory.rbac import preset_names
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import KEY_ENDING, TRUST
+from tls_scaffold.paths import TRUST
 
-# etcd's transport.TLSInfo reads certificate and key at every handshake, for clients too, the trusted CAs at the start.
-# `sign.sh` prints such a text after it has signed, so none has a `|`.
-READS_AGAIN = {
-    "member": "etcd reads it at each new connection: nothing has to be restarted",
-    "proxy": "etcd grpc-proxy reads it at each new connection: nothing has to be restarted",
-    "kube-apiserver": "kube-apiserver reads it at each new connection to etcd: nothing has to be restarted",
-    "calico": "renew its Secret in Kubernetes, then restart Calico's pods",
-    "calicoctl": "calicoctl reads it at each call: nothing has to be restarted",
-    "root": "etcdctl reads it at each call: nothing has to be restarted",
-    "user": "its client reads it at its start: restart that",
-}
+# etcd's transport.TLSInfo reads certificate and key at every handshake, for clients too, and the
+# trusted CAs at the start. `sign.sh` prints such a text after it has signed, so none has a `|`.
+MEMBER_READS = "etcd reads it at each new connection: nothing has to be restarted"
+PROXY_READS = "etcd grpc-proxy reads it at each new connection: nothing has to be restarted"
+CLIENTS = (
+    (
+        "kube-apiserver",
+        KUBE_APISERVER,
+        "kube-apiserver reads it at each new connection to etcd: nothing has to be restarted",
+    ),
+    ("calicoctl", CALICO, "calicoctl reads it at each call: nothing has to be restarted"),
+    ("calico", CALICO, "renew its Secret in Kubernetes, then restart Calico's pods"),
+    ("root", ETCDCTL, "etcdctl reads it at each call: nothing has to be restarted"),
+    ("", ETCDCTL, "its client reads it at its start: restart that"),
+)
+"""How presets begin, what their clients call their settings, and what is to do; the first fits."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A component as COMPONENTS.md shows it: what takes its files, and who has to take them again."""
+    """A component as COMPONENTS.md shows it: what takes its files, and what is to do then."""
 
     name: str
     kind: str
@@ -37,43 +44,33 @@ def rows(inventory: Inventory) -> tuple[Row, ...]:
 
 
 def _rows(inventory: Inventory) -> Iterator[Row]:
-    presets = consumers(inventory)
+    presets = preset_names(inventory)
     for own, peer in inventory.member_pairs:
         if own == peer:
-            yield _row(own, f"{_flags(own, '')} {_flags(own, 'peer-')}", "member")
+            takes = f"{_pair_flags(own, FOR_CLIENTS)} {_pair_flags(own, FOR_PEERS)}"
+            yield _row(own, takes, MEMBER_READS)
         else:
-            yield _row(own, _flags(own, ""), "member")
-            yield _row(peer, _flags(peer, "peer-"), "member")
+            yield _row(own, _pair_flags(own, FOR_CLIENTS), MEMBER_READS)
+            yield _row(peer, _pair_flags(peer, FOR_PEERS), MEMBER_READS)
     for each in inventory.components:
         if each.kind == "proxy":
-            yield _row(each, f"{_flags(each, '')} --trusted-ca-file={TRUST}", "proxy")
+            takes = f"{_pair_flags(each, FOR_CLIENTS)} --trusted-ca-file={TRUST}"
+            yield _row(each, takes, PROXY_READS)
         elif each.kind == "user":
-            preset = presets.get(each.name, "")
-            yield _row(each, _client_settings(each, preset), _reader(preset))
+            yield _user_row(each, presets.get(each.name, ""))
 
 
-def _row(component: Component, takes: str, reader: str) -> Row:
-    return Row(component.name, component.kind, component.cn, takes, READS_AGAIN[reader])
+def _user_row(user: Component, preset: str) -> Row:
+    _, names, again = next(row for row in CLIENTS if preset.startswith(row[0]))
+    paths = paths_in("", user.output, TRUST)
+    files = zip(names[1:], (paths.ca, paths.certificate, paths.key), strict=True)
+    return _row(user, " ".join(f"{name}={path}" for name, path in files), again)
 
 
-def _flags(server: Component, side: str) -> str:
-    return f"--{side}cert-file={server.output}.pem --{side}key-file={server.output}{KEY_ENDING}"
+def _row(component: Component, takes: str, again: str) -> Row:
+    return Row(component.name, component.kind, component.cn, takes, again)
 
 
-def _client_settings(user: Component, preset: str) -> str:
-    if preset == "kube-apiserver":
-        names = ("--etcd-cafile", "--etcd-certfile", "--etcd-keyfile")
-    elif preset.startswith("calico"):
-        names = ("ETCD_CA_CERT_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE")
-    else:
-        names = ("ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
-    paths = (TRUST, f"{user.output}.pem", f"{user.output}{KEY_ENDING}")
-    return " ".join(f"{name}={path}" for name, path in zip(names, paths, strict=True))
-
-
-def _reader(preset: str) -> str:
-    if preset.startswith("calicoctl"):
-        return "calicoctl"
-    if preset.startswith("calico"):
-        return "calico"
-    return preset if preset in READS_AGAIN else "user"
+def _pair_flags(server: Component, side: str) -> str:
+    flags = tls_flags(side, paths_in("", server.output))
+    return " ".join(f"--{name}={flags[name]}" for name in (f"{side}cert-file", f"{side}key-file"))

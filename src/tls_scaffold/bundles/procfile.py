@@ -1,12 +1,11 @@
 """All members on loopback, for a try: the lines of a Procfile."""
 
 import shlex
-from collections.abc import Iterator
 
-from tls_scaffold.bundles.members import Pairs, Start, Urls, flags
-from tls_scaffold.bundles.settings import Paths
+from tls_scaffold.bundles.memberflags import Urls, member_flags
+from tls_scaffold.bundles.settings import paths_in
 from tls_scaffold.inventory.membersettings import DEFAULTS
-from tls_scaffold.inventory.urls import url
+from tls_scaffold.inventory.urls import https_url
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.paths import TRUST
 
@@ -17,29 +16,26 @@ STEP = 100  # between the ports of one member and of the next
 def processes(inventory: Inventory) -> dict[str, str]:
     """Return the command of each member by the name of its process, all in the generated folder."""
     urls = {member.name: _urls(index) for index, member in enumerate(inventory.members)}
-    return dict(_processes(inventory, urls))
-
-
-def _processes(inventory: Inventory, urls: dict[str, Urls]) -> Iterator[tuple[str, str]]:
-    taken = set()
-    for number, (member, (own, peer)) in enumerate(
-        zip(inventory.members, inventory.member_pairs, strict=True), 1
-    ):
+    commands: dict[str, str] = {}
+    for number, member in enumerate(inventory.members, 1):
         name = member.name.replace(".", "-")  # honcho and goreman take no dot
-        name = f"{name}--{number}" if name in taken else name
-        taken.add(name)
-        pairs = Pairs(*(Paths(each.output, trust=TRUST) for each in (own, peer)))
-        given = flags(inventory, member, pairs, urls, Start(f"data/{member.name}"))
-        yield name, " ".join(["etcd", *(_word(flag, word) for flag, word in given.items())])
+        if name in commands:
+            name = f"{name}--{number}"
+        own, peer = inventory.member_pairs[number - 1]
+        pairs = paths_in("", own.output, TRUST), paths_in("", peer.output, TRUST)
+        flags = member_flags(inventory, member, pairs, urls, f"data/{member.name}")
+        commands[name] = " ".join(["etcd", *(_argument(*flag) for flag in flags.items())])
+    return commands
 
 
-def _word(flag: str, word: str) -> str:
-    # By the flag, not by the word: a member and a CN may be called `true` too.
-    return f"--{flag}" if flag.endswith("client-cert-auth") else f"--{flag} {shlex.quote(word)}"
+def _argument(flag: str, value: str) -> str:
+    # By the flag, not by the value: a member and a CN may be called `true` too.
+    if flag.endswith("client-cert-auth"):
+        return f"--{flag}"
+    return f"--{flag} {shlex.quote(value)}"
 
 
 def _urls(index: int) -> Urls:
-    clients, peers = (
-        url(LOOPBACK, port + STEP * index) for port in (DEFAULTS.client_port, DEFAULTS.peer_port)
-    )
-    return Urls(clients, clients, peers, peers)
+    client = https_url(LOOPBACK, DEFAULTS.client_port + STEP * index)
+    peer = https_url(LOOPBACK, DEFAULTS.peer_port + STEP * index)
+    return Urls(client, client, peer, peer)

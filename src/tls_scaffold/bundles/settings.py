@@ -1,14 +1,17 @@
-"""The forms in which consumers take their settings: lines, YAML, paths of the three files, URLs of the members."""
+"""The forms in which consumers take their settings: names, paths, lines, variables, YAML."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.paths import KEY_ENDING
 
+Names = tuple[str, str, str, str]
+"""What a client of etcd calls the members' URLs, the CA's certificate, its own, and its key."""
+ETCDCTL: Names = ("ETCDCTL_ENDPOINTS", "ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
+KUBE_APISERVER: Names = ("--etcd-servers", "--etcd-cafile", "--etcd-certfile", "--etcd-keyfile")
+CALICO: Names = ("ETCD_ENDPOINTS", "ETCD_CA_CERT_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE")
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+\[\]-]+", re.ASCII)
 DIST = "dist"
 TAR = ".tar.gz"
@@ -26,48 +29,42 @@ class Pems:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a consumer finds the three files; a folder that is empty leaves them relative to their own.
+    """Where a consumer finds the three files: the CA's certificate, its own, and its key."""
 
-    `name` is that of the pair without `.pem`, `trust` that of the CA's certificate.
+    ca: str
+    certificate: str
+    key: str
+
+
+def paths_in(home: str, name: str, trust: str = "ca.pem") -> Paths:
+    """Return the paths of a component's files in the folder `home`.
+
+    Where that is empty the consumer is started there. `name` is that of the pair without `.pem`,
+    `trust` that of the CA's certificate.
     """
-
-    name: str
-    home: str = ""
-    trust: str = "ca.pem"
-
-    def __call__(self, file: str) -> str:
-        """Return the path of one of the files."""
-        return f"{self.home}/{file}" if self.home else file
-
-    @property
-    def ca(self) -> str:
-        """The CA's certificate."""
-        return self(self.trust)
-
-    @property
-    def certificate(self) -> str:
-        """The component's own certificate."""
-        return self(f"{self.name}.pem")
-
-    @property
-    def key(self) -> str:
-        """The key of that certificate."""
-        return self(f"{self.name}{KEY_ENDING}")
+    files = (trust, f"{name}.pem", f"{name}-key.pem")
+    return Paths(*(f"{home}/{file}" if home else file for file in files))
 
 
-def joined(inventory: Inventory) -> str:
+def joined_endpoints(inventory: Inventory) -> str:
     """Return the members' URLs as every consumer takes them."""
     return ",".join(endpoints(inventory))
 
 
-def lines(*each: str) -> str:
-    """Return the text of these lines."""
-    return "".join(f"{line}\n" for line in each)
+def client_settings(names: Names, inventory: Inventory, paths: Paths) -> dict[str, str]:
+    """Return what a client is told, under its own names."""
+    values = (joined_endpoints(inventory), paths.ca, paths.certificate, paths.key)
+    return dict(zip(names, values, strict=True))
+
+
+def assignments(settings: Mapping[str, str]) -> str:
+    """Return a line `name=value` for each setting."""
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def variables(values: Mapping[str, str]) -> str:
-    """Return a line for each variable as a shell and systemd's EnvironmentFile read it, both to the same value."""
-    return lines(*(f"{name}={_quoted(value)}" for name, value in values.items()))
+    """Return a line for each variable, which a shell and systemd's EnvironmentFile read alike."""
+    return assignments({name: _quoted(value) for name, value in values.items()})
 
 
 def _quoted(value: str) -> str:
@@ -77,17 +74,17 @@ def _quoted(value: str) -> str:
     return '"' + re.sub(r'(["\\$`])', r"\\\1", value) + '"'
 
 
-def to_yaml(document: Mapping[str, Any]) -> str:
+def to_yaml(document: Mapping[str, object]) -> str:
     """Return a document as YAML, in its own order; each text on one line, however long."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Quotes what PyYAML takes for text and others do not: `1e3`, `y`; several lines stay lines."""
+        """Quotes what PyYAML takes for text and others do not: `1e3`, `y`; lines stay lines."""
 
         def represent_text(self, text: str) -> yaml.ScalarNode:
-            style = (
-                "'" if text in ("y", "n", "Y", "N") or text[:1] in set("+-.0123456789") else None
-            )
+            style = None
+            if text in ("y", "n", "Y", "N") or text.startswith(tuple("+-.0123456789")):
+                style = "'"
             if "\n" in text:
                 style = "|"
             return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)

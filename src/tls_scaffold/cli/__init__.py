@@ -1,4 +1,4 @@
-"""The command line: words in, lines out, and the one place that catches our errors."""
+"""The command line: arguments in, lines out, and the one place that catches our errors."""
 
 import errno
 import gc
@@ -28,11 +28,11 @@ class ScaffoldGroup(Verbs):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            tell_error(_of_the_disk(error))
+            tell_error(_error_of_disk(error))
             ctx.exit(1)
 
 
-def _of_the_disk(error: OSError) -> ScaffoldError:
+def _error_of_disk(error: OSError) -> ScaffoldError:
     where = f"`{error.filename}`: " if error.filename else ""
     return ScaffoldError(f"{where}{error.strerror or error}")
 
@@ -59,11 +59,11 @@ def main() -> None:
     """Run the command line; environment variables begin with TLS_SCAFFOLD_."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a locale without `…` is no reason to fail
+            # A locale without `…` is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        # Not in click's standalone mode: there it prints its errors itself, with the words that it was given.
+        # Not in click's standalone mode: it would print its errors itself, and with them what was
+        # typed, as it is.
         sys.exit(cli.main(prog_name="tls-scaffold", standalone_mode=False))
     except click.ClickException as error:
         tell_usage(error)
@@ -71,10 +71,10 @@ def main() -> None:
     except click.Abort:
         talk("Aborted!")
         sys.exit(1)
-    except (
-        OSError
-    ) as error:  # of --help and --version, which click handles before a command is invoked
-        tell_error(_of_the_disk(error))
+    except OSError as error:
+        # Of --help and --version, which click handles before a command is invoked.
+        tell_error(_error_of_disk(error))
         sys.exit(1)
     finally:
-        gc.freeze()  # a tenth of a small make's time would go into looking for cycles at the very end
+        # Looking for cycles at the very end would take a tenth of a small make's time.
+        gc.freeze()

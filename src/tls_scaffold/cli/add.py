@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tls_scaffold.cli.keeping import dry_run_option, tell_plan
-from tls_scaffold.cli.options import components, given
+from tls_scaffold.cli.options import components
 from tls_scaffold.cli.terminal import warn
 
 
@@ -14,19 +14,19 @@ from tls_scaffold.cli.terminal import warn
 @components
 @dry_run_option
 @click.pass_obj
-def add(folder: Path, /, *, dry_run: bool, **words: Any) -> None:
+def add(folder: Path, /, *, dry_run: bool, **given: Any) -> None:
     """Add members, proxies or users; `make` then signs what is new.
 
     The options are those of `tls-scaffold new`; --proxies N adds N more.
     """
-    chosen = given(words)
-    if not chosen:
-        raise click.UsageError("Nothing to add: give --members, --users, --proxy or --proxies")
-
     from tls_scaffold.commands import add as command
+    from tls_scaffold.inventory.options import Options
 
+    options = Options(**given)
+    if options == Options():
+        raise click.UsageError("Nothing to add: give --members, --users, --proxy or --proxies")
     before = command.users(folder)
-    plan = command.add(folder, chosen, dry_run=dry_run)
+    plan = command.add(folder, options, dry_run=dry_run)
     for warning in command.warnings(folder, before):
         warn(warning)
     tell_plan(plan, dry_run=dry_run)

@@ -1,6 +1,6 @@
 """`tls-scaffold bundle` on the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,7 @@ from tls_scaffold.cli.terminal import say, talk, warn
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.bundle import Bundle
+    from tls_scaffold.inventory.membersettings import MemberSettings
 
 
 @click.command()
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
     "password_file",
     callback=filled,
     metavar="FILE",
-    help="File that holds the stores' password (if left out, the variable TLS_SCAFFOLD_P12_PASSWORD does)",
+    help="File that holds the stores' password "
+    "(if left out, the variable TLS_SCAFFOLD_P12_PASSWORD does)",
 )
 @option(
     "--kubernetes",
@@ -60,62 +62,57 @@ if TYPE_CHECKING:
     help="The files of members and kube-apiserver by kubeadm's names too, in pki/",
 )
 @click.pass_context
-def bundle(
-    ctx: click.Context, /, names: tuple[str, ...], home: str, *, tar: bool, **words: Any
-) -> None:
-    """Make dist/NAME/ for each host or consumer: its own certificate and key, the CA, and what it reads.
+def bundle(ctx: click.Context, /, names: tuple[str, ...], **given: Any) -> None:
+    """Make dist/NAME/ for each host or consumer: certificate and key, the CA, and what it reads.
 
-    Members get etcd's variables and a systemd drop-in, kube-apiserver its flags, Calico its environment
-    and a Secret, calicoctl its configuration, every user an environment file for etcdctl. All
-    components if no NAME is given. Folders are 0700, files 0600. The same folder gives the same
-    bytes, but for PKCS #12 stores, which have a new salt each time.
+    Members get etcd's variables and a systemd drop-in, kube-apiserver its flags, Calico its
+    environment and a Secret, calicoctl its configuration, every user an environment file for
+    etcdctl. All components if no NAME is given. Folders are 0700, files 0600. The same folder gives
+    the same bytes, but for PKCS #12 stores, which have a new salt each time.
     """
     from tls_scaffold.commands import bundle as command
-    from tls_scaffold.commands.forms import Forms
+    from tls_scaffold.commands.bundleoptions import BundleOptions
     from tls_scaffold.errors import UsageError
-    from tls_scaffold.inventory.membersettings import MemberSettings
 
-    password_file_given = ctx.get_parameter_source("password_file") is ParameterSource.COMMANDLINE
-    if password_file_given and not words["p12"]:
+    options = BundleOptions(**given)
+    # From the environment it is there for the runs that need it.
+    is_typed = ctx.get_parameter_source("password_file") is ParameterSource.COMMANDLINE
+    if is_typed and not options.p12:
         raise UsageError("--p12-password-file: the password is for `--p12` alone")
-    settings = MemberSettings(words.pop("data_dir"), words.pop("initial_cluster_state"))
-    asked = Forms(**words)
-    made = command.make(ctx.obj, names, home, settings, tar=tar, asked=asked)
+    made = command.make(ctx.obj, names, options)
     for each in made:
         say(str(each.path))
         if each.archive:
             say(str(each.archive))
-    _warn(made)
-    _tell_members(made)
+    _warn_of_shared_secrets(made)
+    settings = {each.name: each.settings for each in made if each.settings}
+    for warning in command.warnings(ctx.obj) if settings else ():
+        warn(warning)
+    _tell_changes(settings)
     talk("bundles hold keys: copy each to its own host only, and commit none")
 
 
-def _warn(made: "Sequence[Bundle]") -> None:
+def _warn_of_shared_secrets(made: "Sequence[Bundle]") -> None:
     from tls_scaffold.bundles.calico import SECRET
 
-    secrets = [f"`{each.name}`" for each in made if SECRET in each.files]
-    if len(secrets) > 1:
-        told = f"{' and '.join(secrets)} have one Secret by the name that Calico's manifests know"
-        warn(f"{told}: in one Kubernetes cluster the last that is applied counts for all")
-    for warning in dict.fromkeys(
-        warning for each in made if each.member for warning in each.member.warnings
-    ):
-        warn(warning)
-
-
-def _tell_members(made: "Sequence[Bundle]") -> None:
-    """Tell what the bundles of members change where a cluster runs already."""
-    from tls_scaffold.inventory.membersettings import OFF
-
-    told = {each.name: each.member for each in made if each.member}
-    for compaction in dict.fromkeys(each.compaction for each in told.values()):
-        names = " ".join(name for name, each in told.items() if each.compaction == compaction)
-        whose = (
-            "clients have to compact"
-            if compaction == OFF
-            else "a cluster that runs begins to compact by it"
+    owners = [f"`{each.name}`" for each in made if SECRET in each.files]
+    if len(owners) > 1:
+        warn(
+            f"{' and '.join(owners)} have one Secret by the name that Calico's manifests know: "
+            "in one Kubernetes cluster the last that is applied counts for all"
         )
-        talk(f"auto-compaction: {compaction} ({names}); {whose}")
-    if undecided := " ".join(name for name, each in told.items() if not each.data_dir):
+
+
+def _tell_changes(settings: "Mapping[str, MemberSettings]") -> None:
+    """Tell what the bundles of members change where a cluster runs already."""
+    from tls_scaffold.inventory.membersettings import retention
+
+    for minutes in dict.fromkeys(each.auto_compaction or 0 for each in settings.values()):
+        same = [name for name, each in settings.items() if (each.auto_compaction or 0) == minutes]
+        effect = "a cluster that runs begins to compact by it"
+        if not minutes:
+            effect = "clients have to compact"
+        talk(f"auto-compaction: {retention(minutes)} ({' '.join(same)}); {effect}")
+    if undecided := " ".join(name for name, each in settings.items() if not each.data_dir):
         begins = "where it names none, etcd begins with an empty NAME.etcd in its working directory"
         talk(f"data directory: the unit's own ({undecided}); {begins}: `--data-dir` names one")

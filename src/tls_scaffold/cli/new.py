@@ -2,16 +2,18 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tls_scaffold.cli.options import components, given, option
+from tls_scaffold.cli.options import components, option
 from tls_scaffold.cli.terminal import say, talk, warn
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.new import Made
+    from tls_scaffold.inventory.options import Options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SETTINGS = (
@@ -57,20 +59,32 @@ def settings(command: Command) -> Command:
 @option("--dry-run", is_flag=True, help="Show the files that would be written, write nothing")
 @click.pass_obj
 def new(
-    folder: Path, /, directory: Path, source: str, *, no_record: bool, dry_run: bool, **words: Any
+    folder: Path,
+    /,
+    directory: Path,
+    source: str,
+    *,
+    separate_requests: bool,
+    no_record: bool,
+    dry_run: bool,
+    **given: Any,
 ) -> None:
     """Make a folder with everything that the certificates of a cluster need.
 
     DIRECTORY is tls-setup if left out. Then `make` in it makes the CA and signs a certificate for
     each component.
     """
-    chosen = given(words) | ({"record": False} if no_record else {})
-    if not source and "members" not in chosen:
-        chosen |= _asked(chosen)
-
     from tls_scaffold.commands import new as command
+    from tls_scaffold.inventory.options import Options
 
-    made = command.new(folder / directory, source, chosen, dry_run=dry_run)
+    options = Options(
+        **given,
+        separate_requests=True if separate_requests else None,
+        record=False if no_record else None,
+    )
+    if not source and not options.members:
+        options = _ask_for_components(options)
+    made = command.new(folder / directory, source, options, dry_run=dry_run)
     if dry_run:
         say("\n".join(str(made.target / path) for path in made.files))
     else:
@@ -79,23 +93,22 @@ def new(
         talk(_summary(made))
 
 
-def _asked(chosen: dict[str, Any]) -> dict[str, Any]:
+def _ask_for_components(options: "Options") -> "Options":
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(
             "Missing option '--members' (or '--from'): a cluster has at least one member"
         )
     members = click.prompt("Members (addresses or host names, separated by commas)", err=True)
-    answers: dict[str, Any] = {"members": [_unspaced(members)]}
-    if "users" not in chosen:
+    options = replace(options, members=(_unspaced(members),))
+    if not options.users:
         users = click.prompt(
             "Users (names, separated by commas)", default="", show_default=False, err=True
         )
-        answers["users"] = [_unspaced(users)] if users else []
-    if not chosen.keys() & {"proxies", "proxy"}:
-        answers["proxies"] = click.prompt(
-            "Proxies (how many)", default=1, type=click.IntRange(0), err=True
-        )
-    return answers
+        options = replace(options, users=(_unspaced(users),) if users else ())
+    if not options.say_proxies:
+        proxies = click.prompt("Proxies (how many)", default=1, type=click.IntRange(0), err=True)
+        options = replace(options, proxies=proxies)
+    return options
 
 
 def _unspaced(text: str) -> str:

@@ -8,85 +8,81 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Words(click.ParamType):  # type: ignore[type-arg]  # older clicks have no ParamType[str]
-    """Text that may hold several words, split at commas; an environment variable is split there too."""
+class CommaList(click.ParamType):  # type: ignore[type-arg]  # older clicks have no ParamType[str]
+    """Text in which commas may divide several names; an environment variable is split there too."""
 
     name = "text"
     envvar_list_splitter: ClassVar[str] = ","
 
 
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
-    """Return click's option, which may also come from `TLS_SCAFFOLD_` and one of its names in capitals."""
-    words = (name.removeprefix("--") for name in names if name.startswith("--"))
-    variables = [f"TLS_SCAFFOLD_{word.replace('-', '_').upper()}" for word in words]
+    """Return click's option, which may also come from `TLS_SCAFFOLD_` and its name in capitals."""
+    long_names = [name.removeprefix("--") for name in names if name.startswith("--")]
+    variables = [f"TLS_SCAFFOLD_{name.replace('-', '_').upper()}" for name in long_names]
     return click.option(*names, envvar=variables, **settings)
 
 
 def filled(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
-    """Refuse an option that was given nothing, as `--data-dir "$UNSET"` is; one that was left out is empty text."""
+    """Refuse an option that was given nothing, as `--data-dir "$UNSET"` is.
+
+    One that was left out is empty text.
+    """
     if value == "":
         raise click.BadParameter("it is empty")
     return value or ""
 
 
 def components(command: Command) -> Command:
-    """Add the options that name components."""
-    for add in reversed(
-        (
-            option(
-                *("--members", "--member", "members"),
-                type=Words(),
-                multiple=True,
-                metavar="A,B",
-                help="Members: an address or host name each, or NAME=HOST[+HOST…]; may be repeated",
-            ),
-            option(
-                *("--users", "--user", "users"),
-                type=Words(),
-                multiple=True,
-                metavar="U,V",
-                help="Users: a name each, or NAME=CN where the CN differs from the file name; may be repeated",
-            ),
-            option(
-                "--grant",
-                type=Words(),
-                multiple=True,
-                metavar="NAME=PREFIX[:r|w|rw]",
-                help="Let user NAME read (or write, or both) all keys of etcd under PREFIX; may be repeated",
-            ),
-            option(
-                "--role",
-                type=Words(),
-                multiple=True,
-                metavar="NAME=PRESET",
-                help="Give user NAME the role of a preset (`tls-scaffold roles` lists them); may be repeated",
-            ),
-            option(
-                "--proxies",
-                type=click.IntRange(0),
-                metavar="N",
-                help="N proxies, named by number; `new` makes one if nothing is said",
-            ),
-            option(
-                "--proxy",
-                type=Words(),
-                multiple=True,
-                metavar="NAME[=HOST+…]",
-                help="A proxy with a name and hosts of its own; may be repeated",
-            ),
-        )
-    ):
+    """Add the options that name components; `inventory.options.Options` has their values."""
+    # Of decorators the last is the first in the help.
+    for add in reversed(COMPONENT_OPTIONS):
         command = add(command)
     return command
 
 
-def given(words: dict[str, Any]) -> dict[str, Any]:
-    """Return only the options that were given, lists as lists."""
-    lists = {
-        name: list(value) if isinstance(value, tuple) else value for name, value in words.items()
-    }
-    return {
-        name: value
-        for name, value in lists.items()
-        if value not in (None, []) and value is not False
-    }
+COMPONENT_OPTIONS = (
+    option(
+        *("--members", "--member", "members"),
+        type=CommaList(),
+        multiple=True,
+        metavar="A,B",
+        help="Members: an address or host name each, or NAME=HOST[+HOST…]; may be repeated",
+    ),
+    option(
+        *("--users", "--user", "users"),
+        type=CommaList(),
+        multiple=True,
+        metavar="U,V",
+        help="Users: a name each, or NAME=CN where the CN differs from the file name; "
+        "may be repeated",
+    ),
+    option(
+        "--grant",
+        type=CommaList(),
+        multiple=True,
+        metavar="NAME=PREFIX[:r|w|rw]",
+        help="Let user NAME read (or write, or both) all keys of etcd under PREFIX; "
+        "may be repeated",
+    ),
+    option(
+        "--role",
+        type=CommaList(),
+        multiple=True,
+        metavar="NAME=PRESET",
+        help="Give user NAME the role of a preset (`tls-scaffold roles` lists them); "
+        "may be repeated",
+    ),
+    option(
+        "--proxies",
+        type=click.IntRange(0),
+        metavar="N",
+        help="N proxies, named by number; `new` makes one if nothing is said",
+    ),
+    option(
+        "--proxy",
+        type=CommaList(),
+        multiple=True,
+        metavar="NAME[=HOST+…]",
+        help="A proxy with a name and hosts of its own; may be repeated",
+    ),
+)

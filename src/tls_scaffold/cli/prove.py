@@ -3,7 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,16 +21,18 @@ if TYPE_CHECKING:
     "directory",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Take etcd and etcdctl from DIR (left out: from the PATH, else from `tls-scaffold[prove]`)",
+    help="Take etcd and etcdctl from DIR "
+    "(left out: from the PATH, else from `tls-scaffold[prove]`)",
 )
 @option("--json", "as_json", is_flag=True, help="Print the matrix and the checks as JSON")
 @click.pass_context
 def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> None:
     """Show on a real etcd that each user may do what it should, and nothing else.
 
-    Starts a throw-away cluster on loopback from the folder's own certificates, with what `bundle` gives
-    the members, applies rbac.sh, and lets each user try to read and to write. What the proof replaces
-    (addresses and ports, data directory, initial state, whom clients are trusted by) is told. Exit 1 on any surprise.
+    Starts a throw-away cluster on loopback from the folder's own certificates, with what `bundle`
+    gives the members, applies rbac.sh, and lets each user try to read and to write. What the proof
+    replaces (addresses and ports, data directory, initial state, whom clients are trusted by) is
+    told. Exit 1 on any surprise.
     """
     from tls_scaffold.commands import prove as command
 
@@ -55,7 +57,7 @@ def _count(proof: "Proof") -> int:
     return len(proof.attempts) + len(proof.checks)
 
 
-def _document(proof: "Proof") -> dict[str, Any]:
+def _document(proof: "Proof") -> dict[str, object]:
     return {
         "etcd": proof.version,
         "members": proof.members,
@@ -68,22 +70,17 @@ def _document(proof: "Proof") -> dict[str, Any]:
 
 
 def _text(proof: "Proof") -> str:
-    pairs = zip(proof.attempts[::2], proof.attempts[1::2], strict=True)
-    rows = [
-        ("USER", "KEYS", "READ", "WRITE"),
-        *((read.user, read.path, _cell(read), _cell(write)) for read, write in pairs),
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    table = [
-        "  ".join((*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3]))
-        for row in rows
-    ]
-    checks = [
-        f"{'yes' if each.holds else 'NO '}  {each.sentence}{': ' * bool(each.seen)}{each.seen}"
-        for each in proof.checks
-    ]
-    replaced = f"etcd {proof.version}, {_members(proof)}; each ran as its bundle says, but for {', '.join(proof.replaced)}"
-    return "\n".join((*table, "", *checks, "", replaced))
+    rows = [("USER", "KEYS", "READ", "WRITE")]
+    for read, write in zip(proof.attempts[::2], proof.attempts[1::2], strict=True):
+        rows.append((read.user, read.path, _cell(read), _cell(write)))
+    users, keys, reads = (max(len(row[column]) for row in rows) for column in range(3))
+    lines = [f"{row[0]:{users}}  {row[1]:{keys}}  {row[2]:{reads}}  {row[3]}" for row in rows]
+    lines.append("")
+    for check in proof.checks:
+        seen = f": {check.seen}" if check.seen else ""
+        lines.append(f"{'yes' if check.holds else 'NO '}  {check.sentence}{seen}")
+    replaced = f"each ran as its bundle says, but for {', '.join(proof.replaced)}"
+    return "\n".join((*lines, "", f"etcd {proof.version}, {_members(proof)}; {replaced}"))
 
 
 def _cell(attempt: "Attempt") -> str:

@@ -29,22 +29,23 @@ def rbac(context: click.Context, *, diff: bool, as_json: bool) -> None:
     else:
         from tls_scaffold.commands import rbac as command
 
-        give(command.script(context.obj))
+        give(command.script_text(context.obj))
 
 
 def _compare(context: click.Context, *, as_json: bool) -> None:
     from tls_scaffold.commands import rbac as command
 
     folder: Path = context.obj
-    found = command.differences(folder)
+    differences = command.differences(folder)
     if as_json:
-        give_json(json.dumps([vars(each) for each in found], indent=2, ensure_ascii=False) + "\n")
+        documents = [vars(each) for each in differences]
+        give_json(json.dumps(documents, indent=2, ensure_ascii=False) + "\n")
     else:
-        for each in found:
+        for each in differences:
             say(f"{'+' if each.change == 'missing' else '-'} {'  '.join(each.words)}")
     for warning in command.not_compared(folder):
         warn(warning)
-    if found:
+    if differences:
         talk("`make rbac` creates what is missing (+) and takes away what is too much (-)")
         context.exit(1)
     talk("etcd holds what the inventory asks for")

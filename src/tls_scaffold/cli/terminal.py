@@ -1,7 +1,7 @@
 """Whatever the command line prints goes out here: what others wrote never steers the terminal.
 
-The CN of a certificate, a line of a Makefile or a word of etcd's may hold control characters, which clear a screen, set
-its title or turn a text around.
+The CN of a certificate, a line of a Makefile or a word of etcd's may hold control characters, which
+clear a screen, set its title or turn a text around.
 """
 
 import re
@@ -28,7 +28,7 @@ class Styled:
 
 
 def say(*parts: str | Styled, err: bool = False, end: str = "\n") -> None:
-    """Print a text for people, of parts that follow each other: what can't be seen in them is shown as an escape."""
+    """Print a text for people, of parts that follow each other; what can't be seen as an escape."""
     click.echo("".join(map(_shown, parts)) + end, err=err, nl=False)
 
 
@@ -43,7 +43,7 @@ def warn(text: str) -> None:
 
 
 def give(text: str) -> None:
-    """Print a text that a program reads byte for byte, as a diff or a script; on a terminal as any other."""
+    """Print a text that a program reads byte for byte, as a diff; on a terminal as any other."""
     if sys.stdout and sys.stdout.isatty():
         say(text, end="")
     else:

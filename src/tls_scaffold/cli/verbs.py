@@ -1,4 +1,4 @@
-"""The commands by name: what the help says of each, and its module, which is loaded when the command is called."""
+"""The commands by name, with what the help says of each; a module is loaded when it is called."""
 
 from importlib import import_module
 

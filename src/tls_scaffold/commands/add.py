@@ -1,19 +1,18 @@
 """`tls-scaffold add`: more members, proxies and users."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.listed import User
+from tls_scaffold.inventory.options import Options
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.update import change_folder
 
 
-def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Plan:
-    """Add the components that `words` name, as `new` takes them.
+def add(folder: Path, options: Options, *, dry_run: bool = False) -> Plan:
+    """Add the components that the options name.
 
     With `dry_run` only return what would be done. Raises ScaffoldError with every problem of the
     inventory that would come of it.
@@ -21,9 +20,10 @@ def add(folder: Path, words: Mapping[str, Any], *, dry_run: bool = False) -> Pla
 
     def read_change() -> Change:
         old = intake.load(folder)
-        return Change(old, intake.of_data(intake.extended(old.document(), words)))
+        return Change(old, intake.of_data(old.document(), options))
 
-    command = ("add", json.dumps(words, sort_keys=True))
+    given = {name: value for name, value in vars(options).items() if value not in (None, ())}
+    command = ("add", json.dumps(given, sort_keys=True))
     return change_folder(folder, command, read_change, dry_run=dry_run)
 
 

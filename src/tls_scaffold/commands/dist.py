@@ -1,10 +1,10 @@
-"""The folder `dist/`: bundles are written whole, and what they did not bring is never taken away."""
+"""The folder `dist/`: bundles are written whole; what none of them brought is never removed."""
 
 import errno
 import os
 import stat
 import tarfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
@@ -16,17 +16,18 @@ from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 
 
-def ready(
+def make_ready(
     folder: Path,
     contents: Mapping[str, Iterable[str]],
-    brought: Callable[[str], Iterable[str]],
+    every_path: Callable[[str], Iterable[str]],
     *,
     tar: bool,
 ) -> Path:
-    """Return the folder `dist/`, in which bundles of these names and files may be written; git takes nothing of it.
+    """Return the folder `dist/`, in which these bundles may be written; git takes nothing of it.
 
-    `brought` gives the paths of all files that a bundle of a name may ever hold, `tar` tells whether each gets an
-    archive. Raises ScaffoldError with whatever else lies in such a bundle, a member's data above all: bundles are
+    `contents` are the paths of each bundle's files by its name. `every_path` gives those of all
+    files that a bundle of a name may ever hold, `tar` tells whether each gets an archive. Raises
+    ScaffoldError with whatever else lies in such a bundle, a member's data above all: bundles are
     replaced whole. Of links only the links go.
     """
     dist = _private(inside(folder, f"{DIST}/x").parent)
@@ -40,21 +41,23 @@ def ready(
         if not (dist / name).is_dir() or (dist / name).is_symlink():
             continue
         with telling(dist / name, "read"):
-            # All that a bundle may ever hold is worked out only where this one holds more than it will.
-            strange = _strange(dist / name, files) and _strange(dist / name, brought(name))
+            # All that may ever be there takes long to work out, and mostly nothing else is.
+            strange = _strangers(dist / name, files) and _strangers(dist / name, every_path(name))
         if strange:
             named = ", ".join(f"`{path}`" for path in strange)
             problems.append(f"`{DIST}/{name}` holds what no bundle brings: {named}")
     if problems:
-        hint = f"move it away: a bundle is replaced whole. Members run from a copy of theirs, not in `{DIST}/`"
+        hint = (
+            "move it away: a bundle is replaced whole. "
+            f"Members run from a copy of theirs, not in `{DIST}/`"
+        )
         raise ScaffoldError("no bundle is made", problems, hint)
     with telling(dist, "written"):
         clear_leftovers(dist)
     rules = dist / ".gitignore"
     if not os.path.lexists(rules):
-        _write(
-            rules, b"*\n"
-        )  # whole or not at all: one that a kill left empty would keep nothing from git
+        # Whole or not at all: one that a kill left empty would keep nothing from git.
+        _replace(rules, b"*\n")
     return dist
 
 
@@ -66,29 +69,36 @@ def _is_other(path: Path, wanted: Callable[[int], bool]) -> bool:
     return not (wanted(mode) or stat.S_ISLNK(mode))
 
 
-def _write(target: Path, content: bytes) -> None:
-    """Put a file into `dist/` by one rename; what a kill leaves of it holds keys, and the next bundle clears it."""
+def _replace(target: Path, content: bytes) -> None:
+    """Put a file into `dist/` by one rename.
+
+    What a kill leaves of it holds keys, and the next bundle clears it.
+    """
     with telling(target, "written"), work_folder(target.parent) as work:
         write_by_way_of(work / target.name, target, content, SECRET)
 
 
-def _strange(bundle: Path, files: Iterable[str]) -> list[str]:
-    """Return what a bundle holds beside the files of these paths; of what lies in another folder, that folder."""
-    return list(_others(bundle, {PurePosixPath(path) for path in files}))
+def _strangers(bundle: Path, paths: Iterable[str]) -> list[str]:
+    """Return what a bundle holds beside the files of these paths.
 
-
-def _others(bundle: Path, known: Collection[PurePosixPath]) -> Iterator[str]:
-    ways = {parent for path in known for parent in path.parents}
+    Of what lies in another folder, that folder.
+    """
+    known = {PurePosixPath(path) for path in paths}
+    known_folders = {parent for path in known for parent in path.parents}
+    strangers: list[str] = []
     for at, folders, files in os.walk(bundle, onerror=_raise):
         below = PurePosixPath(Path(at).relative_to(bundle).as_posix())
-        links = [each for each in folders if Path(at, each).is_symlink()]
-        yield from sorted(
-            str(below / each) for each in (*files, *links) if below / each not in known
+        links = {name for name in folders if Path(at, name).is_symlink()}
+        real = [name for name in folders if name not in links]
+        strangers += sorted(
+            str(below / name) for name in {*files, *links} if below / name not in known
         )
-        yield from sorted(
-            f"{below / each}/" for each in folders if below / each not in ways and each not in links
+        strangers += sorted(
+            f"{below / name}/" for name in real if below / name not in known_folders
         )
-        folders[:] = [each for each in folders if below / each in ways and each not in links]
+        # Where `os.walk` goes on.
+        folders[:] = [name for name in real if below / name in known_folders]
+    return strangers
 
 
 def _raise(error: OSError) -> None:
@@ -103,7 +113,7 @@ def _private(path: Path) -> Path:
     return path
 
 
-def put(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
+def put_bundle(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
     """Write a bundle, path to content, in the place of an older one of the name."""
     aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
     target = dist / name
@@ -131,10 +141,11 @@ def _rename_or_remove(path: Path, new: Path) -> None:
         remove(path)  # a folder from the lower layer of an overlay
 
 
-def archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
+def put_archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
     """Write `NAME.tar.gz`: nothing of this machine or the hour is in it but the files.
 
-    The same files give the same bytes; PKCS #12 stores are never the same, as each is encrypted with a salt of its own.
+    The same files give the same bytes; PKCS #12 stores are never the same, as each is encrypted
+    with a salt of its own.
     """
     import gzip
 
@@ -153,10 +164,10 @@ def archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> Path:
             entry.size, entry.mode = len(data), SECRET
             tar.addfile(entry, BytesIO(data))
     target = dist / f"{name}{TAR}"
-    _write(target, packed.getvalue())
+    _replace(target, packed.getvalue())
     return target
 
 
 def _folders(paths: Iterable[str]) -> list[PurePosixPath]:
-    """Return each folder of a bundle, the bundle itself first and every other after the one that it is in."""
+    """Return each folder of a bundle, the bundle itself first, every other after its parent."""
     return sorted({folder for path in paths for folder in PurePosixPath(path).parents})

@@ -1,13 +1,13 @@
 """`tls-scaffold new`: a folder from an inventory."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths
 from tls_scaffold.inventory import conflicts, formats, intake, rbac
+from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
 from tls_scaffold.rendering import template
 
@@ -32,20 +32,15 @@ class Made:
         return [*users, *conflicts.several_peer_cns(self.inventory), *_short_lived(self.inventory)]
 
 
-def new(target: Path, source: str, words: Mapping[str, Any], *, dry_run: bool) -> Made:
-    """Render an inventory into the new folder `target`.
+def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
+    """Render the inventory of `source` with that of the options into the new folder `target`.
 
-    The inventory is that of `source` (a file, `-`, or empty) with `words` added. Raises
-    ScaffoldError with every problem of the inventory, or where `target` is in use.
+    `source` is a file, `-` or empty. Raises ScaffoldError with every problem of the inventory, or where `target` is in use.
     """
-    data = formats.load(source) if source else {}
-    if (
-        isinstance(data, Mapping)
-        and "proxies" not in data
-        and not words.keys() & {"proxies", "proxy"}
-    ):
-        data = {**data, "proxies": DEFAULT_PROXIES}
-    inventory = intake.of_data(intake.extended(data, words))
+    data: object = formats.load(source) if source else {}
+    if not options.say_proxies and not (isinstance(data, Mapping) and "proxies" in data):
+        options = replace(options, proxies=DEFAULT_PROXIES)
+    inventory = intake.of_data(data, options)
     tree = template.render(inventory)
     paths = missing_paths(target, tree) if dry_run else make_folder(target, tree)
     return Made(target, inventory, tuple(sorted(paths)))

@@ -22,7 +22,7 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
 
     def read_change() -> Change:
         old = intake.load(folder)
-        intake.chosen(old, names)
+        intake.components_named(old, names)
         new = _without(old, set(names))
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
         return Change(old, new, tuple(moves))

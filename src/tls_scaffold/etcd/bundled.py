@@ -1,12 +1,14 @@
-"""The members of a proof: started with what their bundles say, but for what a throw-away cluster can't have."""
+"""The members of a proof: started with what their bundles say.
+
+But for what a throw-away cluster can't have: addresses and ports, data, and an initial state.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from tls_scaffold.bundles import members
-from tls_scaffold.bundles.members import Start, Urls
+from tls_scaffold.bundles.memberflags import Urls, bundled_pairs, flags_on_host, member_flags
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.etcd.etcdctl import Identity
 from tls_scaffold.inventory.listed import Member
@@ -17,7 +19,7 @@ from tls_scaffold.inventory.values import Inventory
 class Bundles:
     """The bundles of an inventory's members as they would be for the folder `home`.
 
-    `clients_ca` is the file that clients are trusted by in place of the CA's, None where it is the CA's.
+    `clients_ca` is the file that clients are trusted by, None where it is the CA's.
     """
 
     inventory: Inventory
@@ -27,35 +29,42 @@ class Bundles:
     def flags(self, name: str, urls: Mapping[str, Urls], data_dir: Path) -> dict[str, str]:
         """Return etcd's flags for the member of that name, in a new cluster at these URLs."""
         member = self._member(name)
-        shown = members.pairs(self.inventory, member, self.home)
-        trust = {"trusted-ca-file": str(self.clients_ca)} if self.clients_ca else {}
-        return {**members.flags(self.inventory, member, shown, urls, Start(str(data_dir))), **trust}
+        pairs = bundled_pairs(self.inventory, member, self.home)
+        flags = member_flags(self.inventory, member, pairs, urls, str(data_dir))
+        if self.clients_ca:
+            flags["trusted-ca-file"] = str(self.clients_ca)
+        return flags
 
     def replaced(self, started: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
-        """Return the flags, in etcd's words, with which members were started otherwise than their bundles say.
+        """Return the names of the flags that members had other values of than their bundles say.
 
         `started` are the flags of each by the member's name.
         """
-        found: dict[str, None] = {}
-        for name, given in started.items():
-            bundled = members.in_place(self.inventory, self._member(name), self.home)
-            found |= {flag: None for flag, word in given.items() if bundled.get(flag) != word}
-        return tuple(found)
+        replaced: dict[str, None] = {}
+        for name, flags in started.items():
+            bundled = flags_on_host(self.inventory, self._member(name), self.home)
+            for flag, value in flags.items():
+                if bundled.get(flag) != value:
+                    replaced[flag] = None
+        return tuple(replaced)
 
     def _member(self, name: str) -> Member:
         return next(each for each in self.inventory.members if each.name == name)
 
 
-def lay_out(
+def lay_out_bundles(
     inventory: Inventory,
     identities: Mapping[str, Identity],
     ca: Path,
     home: Path,
     clients_ca: Path | None,
 ) -> Bundles:
-    """Make the folder `home` where the members' files have the names that bundles give them; no key is copied."""
+    """Make the folder `home` where the members' files have the names that bundles give them.
+
+    No key is copied: they are links.
+    """
     home.mkdir()
     (home / "ca.pem").symlink_to(ca)
     for each in dict.fromkeys(chain.from_iterable(inventory.member_pairs)):
-        throwaway.linked(identities[each.name], home / each.name)
+        throwaway.link_identity(identities[each.name], home / each.name)
     return Bundles(inventory, str(home), clients_ca)

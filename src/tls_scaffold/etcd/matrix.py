@@ -16,7 +16,10 @@ WORKERS = 4
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try of a user to read or write: what happened and what should; texts `allowed`, `denied` or an error."""
+    """One try of a user to read or write: what happened and what should.
+
+    Both are `allowed`, `denied` or the text of an error.
+    """
 
     user: str
     path: str
@@ -31,7 +34,10 @@ class Attempt:
 
 
 def matrix(bench: Bench, inventory: Inventory) -> tuple[Attempt, ...]:
-    """Let each user try each prefix and key of anybody, and one of nobody: to read all of it, to write in it."""
+    """Let each user try each prefix and key of anybody, and one of nobody.
+
+    It tries to read all of it, and to write in it.
+    """
     held = [
         each for user in inventory.users for role in roles_of(user) for each in role.permissions
     ]
@@ -44,14 +50,9 @@ def matrix(bench: Bench, inventory: Inventory) -> tuple[Attempt, ...]:
     ]
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
-            # one member each, in turn: etcdctl would first shake hands with every member it is told of
-            return tuple(
-                pool.map(
-                    lambda words, url: _attempt(bench, url, *words),
-                    tries,
-                    cycle(bench.cluster.endpoints),
-                )
-            )
+            # One member each, in turn: etcdctl shakes hands with every member that it is told of.
+            endpoints = cycle(bench.cluster.endpoints)
+            return tuple(pool.map(lambda each, at: _attempt(bench, at, *each), tries, endpoints))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -63,16 +64,11 @@ def _attempt(bench: Bench, endpoint: str, user: User, target: Permission, access
     wanted = range_of(target if access == "read" else written)
     expected = ALLOWED if allows(roles_of(user), access, wanted) else DENIED
     if access == "write":
-        words = ["put", "--", written.path, PROBE]
+        arguments = ["put", "--", written.path, PROBE]
     else:
-        words = [
-            "get",
-            f"--prefix={str(target.prefix).lower()}",
-            "--keys-only=true",
-            "--",
-            target.path,
-        ]
-    seen = outcome(bench.cluster, bench.users[user.name], endpoint, *words)
+        prefix = f"--prefix={str(target.prefix).lower()}"
+        arguments = ["get", prefix, "--keys-only=true", "--", target.path]
+    seen = outcome(bench.cluster, bench.users[user.name], endpoint, *arguments)
     return Attempt(
         user.name, f"{target.path}{'*' if target.prefix else ''}", access, seen, expected
     )

@@ -1,4 +1,4 @@
-"""Certificates for one proof, signed in a temporary folder and gone with it, by CAs whose keys are on no disk."""
+"""Certificates for one proof, gone with its folder, signed by CAs whose keys are on no disk."""
 
 import ssl
 from pathlib import Path
@@ -6,11 +6,9 @@ from pathlib import Path
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
-from tls_scaffold.etcd.etcdctl import Identity
-from tls_scaffold.paths import KEY_ENDING
+from tls_scaffold.etcd.etcdctl import Identity, identity_at
 from tls_scaffold.signing import issuer, signer
 from tls_scaffold.signing.issuer import CA
-from tls_scaffold.signing.signer import Signed
 from tls_scaffold.words import Key
 
 KEY = Key("ecdsa", 256)
@@ -24,31 +22,27 @@ def new_ca(cn: str) -> CA:
     return issuer.load_ca(made.certificate, made.key, cn, f"the key of {cn}")
 
 
-def trusting(ca: CA, others: bytes, path: Path) -> Path:
-    """Write a file in which `ca` stands before `others`, the PEM of CAs that are trusted as well."""
+def write_trust(ca: CA, others: bytes, path: Path) -> Path:
+    """Write a file with `ca` before `others`, the PEM of CAs that are trusted as well."""
     create(path, ssl.DER_cert_to_PEM_cert(ca.certificate.der).encode() + others)
     return path
 
 
-def client(cn: str, ca: CA, base: Path) -> Identity:
+def sign_client(cn: str, ca: CA, base: Path) -> Identity:
     """Sign a client certificate; its files are `base`.pem and `base`-key.pem."""
-    return _write(signer.sign(Request(cn=cn, key=KEY), CLIENT, ca, signer.utc_now()), base)
-
-
-def linked(identity: Identity, base: Path) -> Identity:
-    """Link to an identity under another name, so that what is kept beside its files stays here; no key is copied."""
-    links = _named(base)
-    links.certificate.symlink_to(identity.certificate)
-    links.key.symlink_to(identity.key)
-    return links
-
-
-def _named(base: Path) -> Identity:
-    return Identity(Path(f"{base}.pem"), Path(f"{base}{KEY_ENDING}"))
-
-
-def _write(signed: Signed, base: Path) -> Identity:
-    identity = _named(base)
+    signed = signer.sign(Request(cn=cn, key=KEY), CLIENT, ca, signer.utc_now())
+    identity = identity_at(base)
     create(identity.certificate, signed.certificate)
     create(identity.key, signed.key, SECRET)
     return identity
+
+
+def link_identity(identity: Identity, base: Path) -> Identity:
+    """Link to an identity under another name: what is kept beside its files stays here.
+
+    No key is copied.
+    """
+    links = identity_at(base)
+    links.certificate.symlink_to(identity.certificate)
+    links.key.symlink_to(identity.key)
+    return links

@@ -1,1 +1,1 @@
-"""What a cluster is made of: the values, the rules that they keep, and how words and files become them."""
+"""What a cluster is made of: the values, their rules, and how options and files become them."""

@@ -1,60 +1,77 @@
-"""Members, proxies and users as files and options describe them."""
+"""Members, proxies and users are read, from a file's tables or from the words of options."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tls_scaffold import words
-from tls_scaffold.inventory.fields import Fields, shown
-from tls_scaffold.inventory.listed import Files, Member, Peer, Permission, Proxy, Server, User
-from tls_scaffold.inventory.membersettings import member_settings
+from tls_scaffold.inventory.fields import Field, Table
+from tls_scaffold.inventory.listed import (
+    ACCESS,
+    LONGEST_KEY,
+    Files,
+    Member,
+    Peer,
+    Permission,
+    Proxy,
+    Server,
+    User,
+)
+from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.reach import output_problem, request_problem
 
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")
 SERVER_FIELDS = ("name", "hosts", "cn", *FILE_FIELDS)
-NEITHER = "neither text nor a table of fields"
-ACCESS = ("read", "write", "readwrite")
-MOST_MEMBERS = (
-    632  # each takes the next hundred of loopback's ports in the Procfile: 2380, 2480, …, 65480
-)
+MEMBER_FIELDS = (*SERVER_FIELDS, "peer", "etcd")
+USER_FIELDS = ("name", "cn", "role", "permissions", *FILE_FIELDS)
+NEITHER = "is neither text nor a table of fields"
+# Each takes the next hundred of loopback's ports in the Procfile: 2380, 2480, …, 65480.
+MOST_MEMBERS = 632
 MOST_PROXIES = 10_000
 
 
-def members(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Member, ...]:
-    """Return the members in the list `value`; those without a name become `etcd1`, `etcd2`, …, none in `removed`."""
-    read = fields.each("members", value, lambda at, item: _member(fields, at, item))
-    found = _named(read, "etcd", removed)
-    if len(found) > MOST_MEMBERS:
-        fields.wrong(
-            "members", f"there are more than {MOST_MEMBERS}, the most that loopback has ports for"
+def read_members(whole: Table, removed: tuple[str, ...]) -> tuple[Member, ...]:
+    """Return the members; those without a name become `etcd1`, `etcd2`, …, none in `removed`."""
+    read = [_read_member(each) for each in whole["members"].comma_items()]
+    if len(read) > MOST_MEMBERS:
+        whole["members"].refuse(
+            f"there are more than {MOST_MEMBERS}, the most that loopback has ports for"
         )
-    return found
+    return _with_names(read, "etcd", removed)
 
 
-def proxies(fields: Fields, value: object, removed: tuple[str, ...]) -> tuple[Proxy, ...]:
-    """Return the proxies in the list `value`, or as many as it says: `proxy1`, `proxy2`, …, none in `removed`."""
-    read = fields.each("proxies", counted(value), lambda at, item: _proxy(fields, at, item))
-    found = _named(read, "proxy", removed)
-    if len(found) > MOST_PROXIES:
-        fields.wrong("proxies", f"there are more than {MOST_PROXIES}")
-    return found
+def read_proxies(whole: Table, removed: tuple[str, ...]) -> tuple[Proxy, ...]:
+    """Return the proxies; those without a name become `proxy1`, `proxy2`, …, none in `removed`."""
+    field = whole["proxies"]
+    items = replace(field, value=proxy_list(field.value)).comma_items()
+    read = [_read_proxy(each) for each in items]
+    if len(read) > MOST_PROXIES:
+        field.refuse(f"there are more than {MOST_PROXIES}")
+    return _with_names(read, "proxy", removed)
 
 
-def users(fields: Fields, value: object) -> tuple[User, ...]:
-    """Return the users in the list `value`."""
-    return tuple(fields.each("users", value, lambda place, item: _user(fields, place, item)))
+def read_users(whole: Table) -> tuple[User, ...]:
+    """Return the users."""
+    return tuple(_read_user(each) for each in whole["users"].comma_items())
 
 
-def counted(value: object) -> object:
-    """Return as many proxies without a name as a number says, one too many standing for more; else `value`."""
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return [{}] * min(value, MOST_PROXIES + 1) if is_count else value  # type: ignore[call-overload]
+def proxy_list(value: object) -> object:
+    """Return what an inventory says of its proxies; where that is a number, as many without a name.
+
+    Of more than there may be one too many is made: enough to be refused.
+    """
+    if type(value) is int and value >= 0:  # true is an int of Python's
+        return [{}] * min(value, MOST_PROXIES + 1)
+    return value
 
 
-def _named(servers: Iterable[S], prefix: str, removed: tuple[str, ...]) -> tuple[S, ...]:
-    """Give those without a name the next number, one after another and blind for what follows: as `add` would."""
+def _with_names(servers: Iterable[S], prefix: str, removed: tuple[str, ...]) -> tuple[S, ...]:
+    """Give those without a name the next number.
+
+    Names that come later are not looked at: `add` would not know of them either.
+    """
     taken = {name.lower() for name in removed}
     free = (name for number in count(1) if (name := f"{prefix}{number}") not in taken)
     named = []
@@ -64,110 +81,98 @@ def _named(servers: Iterable[S], prefix: str, removed: tuple[str, ...]) -> tuple
     return tuple(named)
 
 
-def _member(fields: Fields, place: str, value: object) -> Member:
-    data = _words(value, "hosts") if isinstance(value, str) else value
-    table = fields.table(place, data, (*SERVER_FIELDS, "peer", "etcd"), NEITHER)
-    if not (table.get("hosts") or table.get("request")) and isinstance(data, Mapping):
-        fields.wrong(
-            f"{place}.hosts",
-            "a member needs at least one host, or a `request` of its own that has them",
+def _read_member(field: Field) -> Member:
+    if isinstance(field.value, str) and "=" not in field.value:
+        return Member("", (field.text(words.host_problem),))
+    field = _as_table(field, "hosts")
+    table = field.table(MEMBER_FIELDS, NEITHER)
+    if isinstance(field.value, Mapping) and not (table["hosts"].value or table["request"].value):
+        field.inner("hosts", None).refuse(
+            "a member needs at least one host, or a `request` of its own that has them"
         )
-    member = _server(fields, place, table, Member, bare=isinstance(value, str) and "=" not in value)
-    return replace(
-        member,
-        peer=_peer(fields, f"{place}.peer", table["peer"]) if "peer" in table else None,
-        etcd=member_settings(fields, f"{place}.etcd", table.get("etcd", {})),
+    return Member(
+        table["name"].text(words.name_problem),
+        _read_hosts(table),
+        _read_files(table),
+        table["cn"].text(words.cn_problem),
+        _read_peer(table["peer"]) if "peer" in table else None,
+        read_member_settings(table.field("etcd", {})),
     )
 
 
-def _peer(fields: Fields, place: str, value: object) -> Peer:
-    table = fields.table(place, value, ("cn", *FILE_FIELDS))
-    return Peer(_files(fields, place, table), _cn(fields, place, table))
+def _read_peer(field: Field) -> Peer:
+    table = field.table(("cn", *FILE_FIELDS))
+    return Peer(_read_files(table), table["cn"].text(words.cn_problem))
 
 
-def _proxy(fields: Fields, place: str, value: object) -> Proxy:
-    data = _words(value, "name") if isinstance(value, str) else value
-    return _server(fields, place, fields.table(place, data, SERVER_FIELDS, NEITHER), Proxy)
-
-
-def _server(
-    fields: Fields, place: str, table: Mapping[str, Any], kind: type[S], *, bare: bool = False
-) -> S:
-    return kind(
-        fields.name(f"{place}.name", table["name"]) if "name" in table else "",
-        _hosts(fields, place, table.get("hosts", []), bare=bare),
-        _files(fields, place, table),
-        _cn(fields, place, table),
+def _read_proxy(field: Field) -> Proxy:
+    table = _as_table(field, "hosts").table(SERVER_FIELDS, NEITHER)
+    return Proxy(
+        table["name"].text(words.name_problem),
+        _read_hosts(table),
+        _read_files(table),
+        table["cn"].text(words.cn_problem),
     )
 
 
-def _cn(fields: Fields, place: str, table: Mapping[str, Any]) -> str:
-    return fields.text(f"{place}.cn", table["cn"], words.cn_problem) if "cn" in table else ""
+def _as_table(field: Field, second: str) -> Field:
+    """Return a word as the table that a file would have; a table as it is.
+
+    The word is `NAME`, or `NAME=` and the second field; hosts have `+` between them.
+    """
+    if not isinstance(field.value, str):
+        return field
+    name, has_second, text = field.value.partition("=")
+    table: dict[str, object] = {"name": name}
+    if has_second:
+        table[second] = text.split("+") if second == "hosts" else text
+    return replace(field, value=table)
 
 
-def _words(text: str, alone: str) -> dict[str, Any]:
-    """Take `NAME=HOST+HOST` apart; a word alone is one of the hosts, or the name."""
-    name, named, hosts = text.partition("=")
-    if named:
-        return {"name": name, "hosts": hosts.split("+")}
-    return {alone: [text] if alone == "hosts" else text}
+def _read_hosts(table: Table) -> tuple[str, ...]:
+    return tuple(each.text(words.host_problem) for each in table["hosts"].list_items())
 
 
-def _hosts(fields: Fields, place: str, value: object, *, bare: bool) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        fields.wrong(f"{place}.hosts", f"`{shown(value)}` is not a list")
-        return ()
-    return tuple(
-        fields.text(place if bare else f"{place}.hosts[{index}]", host, words.host_problem)
-        for index, host in enumerate(value)
-    )
-
-
-def _user(fields: Fields, place: str, value: object) -> User:
-    if isinstance(value, str):
-        name, named, cn = value.partition("=")
-        value = {"name": name, "cn": cn} if named else {"name": name}
-    table = fields.table(place, value, ("name", "cn", "role", "permissions", *FILE_FIELDS), NEITHER)
-    name = fields.name(f"{place}.name", table.get("name", "")) if isinstance(value, Mapping) else ""
-    permissions = fields.each(
-        f"{place}.permissions",
-        table.get("permissions", []),
-        lambda at, item: _permission(fields, at, item),
-    )
+def _read_user(field: Field) -> User:
+    field = _as_table(field, "cn")
+    table = field.table(USER_FIELDS, NEITHER)
+    if isinstance(field.value, Mapping) and "name" not in table:
+        # Unlike a server's it is not made up: it is told as an empty one.
+        table["name"] = field.inner("name", "")
+    name = table["name"].text(words.name_problem)
     return User(
-        name=name,
-        cn=fields.text(f"{place}.cn", table["cn"], words.cn_problem) if "cn" in table else name,
-        role=fields.label(f"{place}.role", table["role"]) if "role" in table else "",
-        permissions=tuple(permissions),
-        files=_files(fields, place, table),
+        name,
+        table["cn"].text(words.cn_problem) if "cn" in table else name,
+        table["role"].text(words.label_problem),
+        tuple(_read_permission(each) for each in table["permissions"].comma_items()),
+        _read_files(table),
     )
 
 
-def _permission(fields: Fields, place: str, value: object) -> Permission:
-    table = fields.table(place, value, ("prefix", "key", "access"))
+def _read_permission(field: Field) -> Permission:
+    table = field.table(("prefix", "key", "access"))
     if ("prefix" in table) == ("key" in table):
-        fields.wrong(place, "needs either `prefix` or `key`")
-    access = table.get("access", "read")
-    if access not in ACCESS:
-        fields.wrong(
-            f"{place}.access", f"`{shown(access)}` is none of `read`, `write`, `readwrite`"
-        )
-    kind = "prefix" if "prefix" in table else "key"
-    path = fields.text(
-        f"{place}.{kind}", table.get(kind, ""), lambda text: words.text_problem(text, 1024)
+        field.refuse("needs either `prefix` or `key`")
+    access = table.field("access", "read")
+    if access.value not in ACCESS:
+        access.refuse_value("is none of `read`, `write`, `readwrite`")
+    if "prefix" in table:
+        return Permission(table["prefix"].text(_path_problem), str(access.value))
+    path = table["key"].text(lambda text: _path_problem(text) if text else "the key is empty")
+    return Permission(path, str(access.value), prefix=False)
+
+
+def _path_problem(text: str) -> str:
+    return words.text_problem(text, LONGEST_KEY)
+
+
+def _read_files(table: Table) -> Files:
+    return Files(
+        table["request"].text(request_problem),
+        table["output"].text(output_problem),
+        table["profile"].text(_profile_problem) if "profile" in table else None,
     )
-    if kind == "key" and table.get("key") == "":
-        fields.wrong(f"{place}.key", "the key is empty")
-    return Permission(path, str(access), prefix=kind == "prefix")
 
 
-def _files(fields: Fields, place: str, table: Mapping[str, Any]) -> Files:
-    paths = {
-        name: fields.text(f"{place}.{name}", table[name], problem)
-        for name, problem in (("request", request_problem), ("output", output_problem))
-        if name in table
-    }
-    profile = table.get("profile")
-    if "profile" in table and profile != "":
-        profile = fields.label(f"{place}.profile", profile)
-    return Files(**paths, profile=profile)
+def _profile_problem(text: str) -> str:
+    return words.label_problem(text) if text else ""  # the empty profile is the default one

@@ -10,10 +10,10 @@ MARKER = re.compile(r"(?:<{7}|\|{7}|>{7})(?: .*)?|={7}")
 
 def marked_lines(text: str) -> list[int]:
     """Return the numbers of the lines that are markers, from 1 on."""
-    found = {number: line[0] for number, line in enumerate(text.split("\n"), 1) if _is_marker(line)}
-    return (
-        list(found) if {"<", ">"} & set(found.values()) else []
-    )  # `=======` alone underlines a heading
+    signs = {number: line[0] for number, line in enumerate(text.split("\n"), 1) if _is_marker(line)}
+    if not {"<", ">"} & set(signs.values()):
+        return []  # `=======` alone underlines a heading
+    return list(signs)
 
 
 def without_markers(text: str) -> str:
@@ -22,23 +22,23 @@ def without_markers(text: str) -> str:
 
 
 def sides(text: str) -> tuple[str, str] | None:
-    """Return the text as each side had it; None if there are no markers, or not whole pairs of them."""
+    """Return the text as each side had it; None without markers, or without whole pairs of them."""
     ours: list[str] = []
     theirs: list[str] = []
-    place = ""
-    # Within a conflict there may be a third part, what was there before both (`merge.conflictStyle` diff3).
-    following = {"": "<", "<": "|=", "|": "=", "=": ">"}
+    part = ""  # the sign that began it; outside a conflict none did
+    # A third part, `|`, is what was there before both (`merge.conflictStyle` diff3).
+    signs_after = {"": "<", "<": "|=", "|": "=", "=": ">"}
     for line in text.split("\n"):
         if _is_marker(line):
-            if line[0] not in following[place]:
+            if line[0] not in signs_after[part]:
                 return None
-            place = line[0].replace(">", "")
+            part = line[0].replace(">", "")
             continue
-        if place in ("", "<"):
+        if part in ("", "<"):
             ours.append(line)
-        if place in ("", "="):
+        if part in ("", "="):
             theirs.append(line)
-    return None if place or not marked_lines(text) else ("\n".join(ours), "\n".join(theirs))
+    return None if part or not marked_lines(text) else ("\n".join(ours), "\n".join(theirs))
 
 
 def _is_marker(line: str) -> bool:
@@ -56,5 +56,6 @@ def refuse(texts: Mapping[str, str]) -> None:
         raise ScaffoldError(
             "a merge in git is not settled",
             problems,
-            "settle `tls-scaffold.json` and `Makefile` by hand, then `tls-scaffold sync` settles the other files",
+            "settle `tls-scaffold.json` and `Makefile` by hand, "
+            "then `tls-scaffold sync` settles the other files",
         )

@@ -4,117 +4,115 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from tls_scaffold.errors import Problem, problem_of
+from tls_scaffold.errors import Problem
+from tls_scaffold.inventory.fields import problem_of
 from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CA_OUTPUT, ENDINGS
 from tls_scaffold.words import CN_LENGTH, canonical_host
 
 Item = TypeVar("Item")
-LISTS = (("proxies", "proxy"), ("users", "user"))
 
 
 def conflicts(inventory: Inventory) -> list[Problem]:
-    """Return a problem for each collision between parts that are right by themselves."""
+    """Return a problem for each collision of parts that are right by themselves."""
     return [
-        *_no_members(inventory),
         *_shared_names(inventory),
         *_shared_files(inventory),
         *_nested_files(inventory),
         *_shared_hosts(inventory),
         *_shared_ports(inventory),
         *_listening_on_others(inventory),
-        *_cns(inventory),
-        *_lifetimes(inventory),
+        *_shared_user_cns(inventory),
+        *_cns_of_servers_and_ca(inventory),
+        *_numbers(inventory),
     ]
 
 
 def several_peer_cns(inventory: Inventory) -> Iterator[str]:
-    """Yield what is allowed but seldom meant of the members' CNs: older etcds compare their peers with one alone."""
+    """Yield a line if the members have several CNs, which is allowed but seldom meant.
+
+    Older etcds compare their peers with one CN alone.
+    """
     if len(inventory.peer_cns) > 1:
         cns = ", ".join(f"`{cn}`" for cn in inventory.peer_cns)
         yield (
-            f"members have several CNs ({cns}): etcd takes a list in --peer-cert-allowed-cn from 3.5.15 on; "
-            "older members with such a list refuse each other"
+            f"members have several CNs ({cns}): etcd takes a list in --peer-cert-allowed-cn "
+            "from 3.5.15 on; older members with such a list refuse each other"
         )
 
 
-def _placed(inventory: Inventory) -> Iterator[tuple[str, Component]]:
+def _with_places(inventory: Inventory) -> Iterator[tuple[str, Component]]:
     for index, pair in enumerate(inventory.member_pairs):
         places = (f"members[{index}]", f"members[{index}].peer")
         yield from zip(places, dict.fromkeys(pair), strict=False)
-    for plural, kind in LISTS:
-        of_kind = (component for component in inventory.components if component.kind == kind)
-        yield from ((f"{plural}[{index}]", component) for index, component in enumerate(of_kind))
+    for plural, kind in (("proxies", "proxy"), ("users", "user")):
+        of_kind = [component for component in inventory.components if component.kind == kind]
+        for index, component in enumerate(of_kind):
+            yield f"{plural}[{index}]", component
 
 
-def _again(
-    items: Iterable[tuple[str, Item]], form: Callable[[Item], str]
+def _repeated(
+    items: Iterable[tuple[str, Item]], key_of: Callable[[Item], str]
 ) -> Iterator[tuple[str, Item, str, Item]]:
-    """Yield each item whose form an earlier one has, with that one: place, item, earlier place, earlier item.
+    """Yield each item whose key an earlier one has, with that: place, item, its place, that one.
 
-    An empty form is that of an item which was refused already, and equals nothing.
+    An empty key is that of an item which was refused already, and equals nothing.
     """
-    seen: dict[str, tuple[str, Item]] = {}
+    first: dict[str, tuple[str, Item]] = {}
     for place, item in items:
-        if not form(item):
-            continue
-        earlier = seen.setdefault(form(item), (place, item))
-        if earlier[0] != place:
-            yield place, item, *earlier
-
-
-def _no_members(inventory: Inventory) -> Iterator[Problem]:
-    if not inventory.members:
-        yield problem_of("members", "there are none: a cluster has at least one")
+        key = key_of(item)
+        if key in first:
+            yield place, item, *first[key]
+        elif key:
+            first[key] = (place, item)
 
 
 def _shared_names(inventory: Inventory) -> Iterator[Problem]:
-    for place, component, earlier, other in _again(
-        _placed(inventory), lambda each: each.name.lower()
-    ):
-        case = (
-            ""
-            if component.name == other.name
-            else f", as `{other.name}` but for upper and lower case"
-        )
+    placed = _with_places(inventory)
+    for place, component, earlier, other in _repeated(placed, lambda each: each.name.lower()):
+        differs = f", as `{other.name}` but for upper and lower case"
+        case = "" if component.name == other.name else differs
         yield problem_of(f"{place}.name", f"`{component.name}` is the name of {earlier} too{case}")
 
 
-def _nested_files(inventory: Inventory) -> Iterator[Problem]:
-    """Yield what would lie below a file as if that were a folder: the one is in the other's way."""
-    placed = list(_placed(inventory))
-    files = {path.lower() for path in RENDERED} | {
-        component.request.lower() for _, component in placed
-    }
-    for output in (CA_OUTPUT, *(component.output for _, component in placed)):
-        files |= {f"{output}{ending}".lower() for ending in ENDINGS}
-    for place, component in placed:
-        for field, path in (("request", component.request), ("output", f"{component.output}.pem")):
-            ends = (at for at, character in enumerate(path) if character == "/")
-            above = next((path[:end] for end in ends if path[:end].lower() in files), "")
-            if above:
-                yield problem_of(
-                    f"{place}.{field}", f"`{path}` would lie below `{above}`, which is a file"
-                )
-
-
 def _shared_files(inventory: Inventory) -> Iterator[Problem]:
-    for place, component, earlier, other in _again(
-        _placed(inventory), lambda each: each.output.lower()
-    ):
+    """Yield files that are two components'.
+
+    Of components of one name nothing is told: that is their mistake. A request may be that of
+    several if their CN is the same, as the members' is.
+    """
+    placed = list(_with_places(inventory))
+    for place, component, earlier, other in _repeated(placed, lambda each: each.output.lower()):
         if component.name.lower() != other.name.lower():
             yield problem_of(
                 f"{place}.output", f"`{component.output}.pem` is the certificate of {earlier} too"
             )
-    for place, component, earlier, other in _again(
-        _placed(inventory), lambda each: each.request.lower()
-    ):
+    for place, component, earlier, other in _repeated(placed, lambda each: each.request.lower()):
         if component.name.lower() != other.name.lower() and component.cn != other.cn:
             yield problem_of(
                 f"{place}.request",
                 f"`{component.request}` is the request of {earlier} too, with another CN",
             )
+
+
+def _nested_files(inventory: Inventory) -> Iterator[Problem]:
+    """Yield what would lie below a file as if that were a folder: the one is in the other's way."""
+    placed = list(_with_places(inventory))
+    files = {path.lower() for path in RENDERED}
+    files |= {component.request.lower() for _, component in placed}
+    for output in (CA_OUTPUT, *(component.output for _, component in placed)):
+        files |= {f"{output}{ending}".lower() for ending in ENDINGS}
+    for place, component in placed:
+        for field, path in (("request", component.request), ("output", f"{component.output}.pem")):
+            parts = path.split("/")
+            for count in range(1, len(parts)):
+                folder = "/".join(parts[:count])
+                if folder.lower() in files:
+                    yield problem_of(
+                        f"{place}.{field}", f"`{path}` would lie below `{folder}`, which is a file"
+                    )
+                    break
 
 
 def _shared_hosts(inventory: Inventory) -> Iterator[Problem]:
@@ -124,22 +122,23 @@ def _shared_hosts(inventory: Inventory) -> Iterator[Problem]:
             for index, server in enumerate(servers)
             for at, host in enumerate(server.hosts)
         )
-        for place, host, earlier, other in _again(hosts, canonical_host):
+        for place, host, earlier, other in _repeated(hosts, canonical_host):
             yield problem_of(place, f"`{host}` is the same host as `{other}` in {earlier}")
 
 
 def _shared_ports(inventory: Inventory) -> Iterator[Problem]:
-    """Yield where the clients and the peers of a member would have one port; each member is on a host of its own."""
-    alike: dict[str, int] = {}
+    """Yield where the clients and the peers of a member would have one port.
+
+    Two members may have the same ports: each is on a host of its own.
+    """
+    shared: dict[str, int] = {}
     for index, member in enumerate(inventory.members):
         settings = inventory.settings(member)
         if settings.client_port == settings.peer_port:
-            own = member.etcd.client_port or member.etcd.peer_port
-            alike[f"members[{index}].etcd" if own else "etcd"] = settings.client_port
-    yield from (
-        problem_of(place, f"{port} would be the port of clients and of peers")
-        for place, port in alike.items()
-    )
+            has_own = member.etcd.client_port or member.etcd.peer_port
+            shared[f"members[{index}].etcd" if has_own else "etcd"] = settings.client_port
+    for place, port in shared.items():
+        yield problem_of(place, f"{port} would be the port of clients and of peers")
 
 
 def _listening_on_others(inventory: Inventory) -> Iterator[Problem]:
@@ -147,12 +146,12 @@ def _listening_on_others(inventory: Inventory) -> Iterator[Problem]:
     owners = {canonical_host(host): member for member in inventory.members for host in member.hosts}
     for index, member in enumerate(inventory.members):
         own, settings = member.etcd, inventory.settings(member)
-        for field, said, listening in (
+        for field, own_addresses, addresses in (
             ("listen_client", own.listen_client, settings.listen_client),
             ("listen_peer", own.listen_peer, settings.listen_peer),
         ):
-            place = f"members[{index}].etcd.{field}" if said else f"etcd.{field}"
-            for host in listening:
+            place = f"members[{index}].etcd.{field}" if own_addresses else f"etcd.{field}"
+            for host in addresses:
                 owner = owners.get(canonical_host(host), member)
                 if owner != member:
                     yield problem_of(
@@ -160,43 +159,45 @@ def _listening_on_others(inventory: Inventory) -> Iterator[Problem]:
                     )
 
 
-def _cns(inventory: Inventory) -> Iterator[Problem]:
+def _shared_user_cns(inventory: Inventory) -> Iterator[Problem]:
     users = [(f"users[{index}]", user) for index, user in enumerate(inventory.users)]
-    for place, user, earlier, other in _again(users, lambda each: each.cn.lower()):
-        if user.name.lower() != other.name.lower():
-            case = (
-                "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
-            )
+    for place, user, earlier, other in _repeated(users, lambda each: each.cn.lower()):
+        if user.name.lower() == other.name.lower():
+            continue  # their names are told
+        case = "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
+        yield problem_of(
+            f"{place}.cn",
+            f"`{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user",
+        )
+
+
+def _cns_of_servers_and_ca(inventory: Inventory) -> Iterator[Problem]:
+    """Yield whose CN would make it a server, or would make its subject the CA's.
+
+    etcd's gateway dials etcd with its member's certificate (CVE-2018-16886). A certificate that has
+    the CA's subject OpenSSL takes for self-signed.
+    """
+    owners: dict[str, str] = {}
+    for place, component in _with_places(inventory):
+        if component.kind != "user":
+            owners.setdefault(component.cn, place)
+    if inventory.members_cn in owners:
+        owners[inventory.members_cn] = "the members"
+    for index, user in enumerate(inventory.users):
+        cn, place = user.cn, f"users[{index}].{'name' if user.name == user.cn else 'cn'}"
+        if cn in owners:
             yield problem_of(
-                f"{place}.cn",
-                f"`{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user",
+                place, f"`{cn}` is the CN of {owners[cn]}: etcd's gateway would act as that user"
             )
-    servers = {
-        each.cn: place for place, each in reversed([*_placed(inventory)]) if each.kind != "user"
-    }
-    servers |= {inventory.members_cn: "the members"} if inventory.members_cn in servers else {}
-    for place, user in users:
-        field = "name" if user.name == user.cn else "cn"
-        if user.cn in servers:
+        if _is_ca_cn(inventory, cn):
             yield problem_of(
-                f"{place}.{field}",
-                f"`{user.cn}` is the CN of {servers[user.cn]}: etcd's gateway would act as that user",
+                place, f"`{cn}` with the same names would be the whole subject of the CA"
             )
-        if _is_ca_cn(inventory, user.cn):
-            yield problem_of(
-                f"{place}.{field}",
-                f"`{user.cn}` with the same names would be the whole subject of the CA",
-            )
-    for cn, owner in servers.items():
+    for cn, owner in owners.items():
         if _is_ca_cn(inventory, cn):
             yield problem_of(
                 "ca_cn", f"`{cn}` is the CN of {owner}: they would have the whole subject of the CA"
             )
-    if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
-        yield problem_of(
-            "ca_cn",
-            f"`{inventory.ca_subject_cn}`, with the number of the CA, is longer than {CN_LENGTH} characters",
-        )
 
 
 def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
@@ -204,7 +205,12 @@ def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
     return re.fullmatch(rf"{re.escape(inventory.ca_cn)}( [1-9][0-9]*)?", cn) is not None
 
 
-def _lifetimes(inventory: Inventory) -> Iterator[Problem]:
+def _numbers(inventory: Inventory) -> Iterator[Problem]:
+    if not inventory.members:
+        yield problem_of("members", "there are none: a cluster has at least one")
+    if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
+        cn = f"`{inventory.ca_subject_cn}`, with the number of the CA"
+        yield problem_of("ca_cn", f"{cn}, is longer than {CN_LENGTH} characters")
     if inventory.expiry >= inventory.ca_expiry:
         yield problem_of(
             "expiry",

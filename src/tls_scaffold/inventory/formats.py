@@ -12,19 +12,22 @@ from tls_scaffold.paths import LARGEST_FILE
 
 SUFFIXES = {"json": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml"}
 TOML_LINE = re.compile(r"\s*(#.*\s*)*(\[|[\w.'\"-]+[ \t]*=)")
-PLAIN = (
+PLAIN_WORDS = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
     ("float", r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", list("-+0123456789")),
     ("merge", r"<<", ["<"]),
 )
-"""What of YAML 1.2's plain words is not text, by the character that it begins with (YAML 1.2.2, 10.3.2)."""
-HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""What is not text among YAML's plain words (YAML 1.2.2, 10.3.2): pattern, and first characters."""
+HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read(path: str) -> str:
-    """Return the text of the file `path`, or of standard input for `-`; ScaffoldError if it can't be read."""
+    """Return the text of the file `path`, or of standard input for `-`.
+
+    Raises ScaffoldError if it can't be read.
+    """
     try:
         if path == "-":  # sys.stdin is None where it was closed
             raw = (sys.stdin.buffer if sys.stdin else open(0, "rb")).read(LARGEST_FILE + 1)  # noqa: SIM115
@@ -40,15 +43,22 @@ def read(path: str) -> str:
         raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from error
 
 
-def load(path: str) -> Any:
-    """Return the data in the file `path` (`-`: standard input), its format told by its ending or its text."""
+def load(path: str) -> object:
+    """Return the data in the file `path` (`-`: standard input).
+
+    Its ending tells its format, or else its text.
+    """
     text = read(path)
-    return parse(text, path, SUFFIXES.get(path.rpartition(".")[2].lower()) or _likely(text))
+    form = SUFFIXES.get(path.rpartition(".")[2].lower()) or _likely_form(text)
+    return parse(text, path, form)
 
 
-def parse(text: str, place: str, form: str) -> Any:
-    """Return the data in `text`; `form` is json, yaml or toml. Raises ScaffoldError with the position of a mistake."""
-    parsers: dict[str, Callable[[str], Any]] = {"json": _json, "yaml": _yaml, "toml": _toml}
+def parse(text: str, place: str, form: str) -> object:
+    """Return the data in `text`; `form` is json, yaml or toml.
+
+    Raises ScaffoldError with the position of a mistake.
+    """
+    parsers: dict[str, Callable[[str], object]] = {"json": _json, "yaml": _yaml, "toml": _toml}
     try:
         return parsers[form](text)
     except ValueError as error:
@@ -57,18 +67,18 @@ def parse(text: str, place: str, form: str) -> Any:
         raise ScaffoldError(f"`{place}` is nested too deeply") from error
 
 
-def _likely(text: str) -> str:
+def _likely_form(text: str) -> str:
     if text.lstrip().startswith("{"):
         return "json"
     return "toml" if TOML_LINE.match(text) else "yaml"
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> object:
     try:
-        data = json.loads(text, object_pairs_hook=_unique)
+        data = json.loads(text, object_pairs_hook=_each_field_once)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} (line {error.lineno}, column {error.colno})") from None
-    if HALF.search(text):
+    if HALF_CHARACTER.search(text):
         try:
             json.dumps(data, ensure_ascii=False).encode()
         except UnicodeEncodeError:
@@ -78,18 +88,18 @@ def _json(text: str) -> Any:
     return data
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if twice := _twice(name for name, _ in pairs):
+def _each_field_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if twice := _doubled_field(name for name, _ in pairs):
         raise ValueError(f"{twice} in one object")
     return dict(pairs)
 
 
-def _twice(names: Iterable[str]) -> str:
+def _doubled_field(names: Iterable[str]) -> str:
     most = Counter(names).most_common(1)
     return f"the field `{most[0][0]}` stands twice" if most and most[0][1] > 1 else ""
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str) -> object:
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -100,14 +110,14 @@ def _yaml(text: str) -> Any:
 
         def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
             node = super().compose_mapping_node(anchor)
-            if twice := _twice(
+            if twice := _doubled_field(
                 name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode)
             ):
                 raise yaml.MarkedYAMLError(problem=twice, problem_mark=node.start_mark)
             return node
 
     Loader.yaml_implicit_resolvers = {}
-    for tag, pattern, begins in PLAIN:
+    for tag, pattern, begins in PLAIN_WORDS:
         Loader.add_implicit_resolver(
             f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{pattern})\Z"), begins
         )
@@ -123,7 +133,7 @@ def _yaml(text: str) -> Any:
         raise ValueError("a value does not fit its `!!` tag") from error
 
 
-def _toml(text: str) -> Any:
+def _toml(text: str) -> object:
     if sys.version_info >= (3, 11):
         import tomllib
     else:

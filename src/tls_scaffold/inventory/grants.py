@@ -1,12 +1,12 @@
-"""The words of `--grant` and `--role`: they say what a user that is already named may do in etcd."""
+"""The words of `--grant` and `--role`: what a user that is named already may do in etcd."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tls_scaffold.errors import Problem, problem_of
-from tls_scaffold.inventory.listed import Permission, User
-from tls_scaffold.words import meant, text_problem, visible
+from tls_scaffold.inventory.fields import Field
+from tls_scaffold.inventory.listed import LONGEST_KEY, Permission, User
+from tls_scaffold.words import meant, text_problem
 
 ACCESS = {
     "r": "read",
@@ -16,94 +16,71 @@ ACCESS = {
     "write": "write",
     "readwrite": "readwrite",
 }
-LONGEST = 1024
-FORM = "NAME=PREFIX[:r|w|rw]"
+# The last colon divides, and only before letters: prefixes may have colons of their own.
 ENDING = re.compile(r"(.*):([A-Za-z]*)", re.DOTALL)
 
 
-def granted(
-    users: Iterable[User], grants: Iterable[str], roles: Iterable[str]
-) -> tuple[tuple[User, ...], list[Problem]]:
-    """Return the users with what the words give them, and a problem of each bad word.
+def with_grants(
+    users: Sequence[User], grants: Iterable[Field], roles: Iterable[Field]
+) -> tuple[User, ...]:
+    """Return the users with what the words of both options give them; bad words are refused.
 
-    A word about a prefix that the user has already, or about its role, takes the place of what was there;
-    two words about one prefix are a mistake, and so are two presets of one user.
+    A word about a prefix that the user has already, or about its role, takes the place of what was
+    there; two words about one prefix are a mistake, and so are two presets of one user.
     """
-    grants, roles = tuple(grants), tuple(roles)
-    listed = tuple(users)
-    by_name = {user.name: user for user in listed}
-    problems = [
-        *(
-            problem_of(f"grant[{index}]", wrong)
-            for index, word in enumerate(grants)
-            for wrong in _grant(by_name, word)
-        ),
-        *(
-            problem_of(f"grant[{index}]", wrong)
-            for index, word in enumerate(grants)
-            for wrong in _again(grants[:index], word)
-        ),
-        *(
-            problem_of(f"role[{index}]", wrong)
-            for index, word in enumerate(roles)
-            for wrong in _role(by_name, word)
-        ),
-        *(
-            problem_of(f"role[{index}]", wrong)
-            for index, word in enumerate(roles)
-            for wrong in _other_role(roles[:index], word)
-        ),
-    ]
-    return tuple(by_name[user.name] for user in listed), problems
+    by_name = {user.name: user for user in users}
+    _give_prefixes(by_name, grants)
+    _give_roles(by_name, roles)
+    return tuple(by_name[user.name] for user in users)
 
 
-def _grant(users: dict[str, User], word: str) -> Iterator[str]:
-    name, path, access = _parts(word)
-    if "=" not in word:
-        yield f"`{visible(word)}` is not {FORM}"
-    elif name not in users:
-        yield _unknown(name, users)
-    elif access not in ACCESS:
-        yield f"`{access}` is none of `r`, `w`, `rw`"
-    elif wrong := text_problem(path, LONGEST):
-        yield wrong
-    else:
-        kept = (each for each in users[name].permissions if not each.prefix or each.path != path)
-        users[name] = replace(users[name], permissions=(*kept, Permission(path, ACCESS[access])))
+def _give_prefixes(users: dict[str, User], fields: Iterable[Field]) -> None:
+    granted = set()
+    for field in fields:
+        word = field.text()
+        if "=" not in word:
+            field.refuse(f"`{word}` is not NAME=PREFIX[:r|w|rw]")
+            continue
+        name, prefix, access = _parts_of_grant(word)
+        if name not in users:
+            field.refuse(_unknown_user(name, users))
+        elif access not in ACCESS:
+            field.refuse(f"`{access}` is none of `r`, `w`, `rw`")
+        elif problem := text_problem(prefix, LONGEST_KEY):
+            field.refuse(problem)
+        elif (name, prefix) in granted:
+            field.refuse(f"`{prefix}` is granted to `{name}` twice (`rw` is both)")
+        else:
+            permission = Permission(prefix, ACCESS[access])
+            others = (
+                each for each in users[name].permissions if not each.prefix or each.path != prefix
+            )
+            users[name] = replace(users[name], permissions=(*others, permission))
+        granted.add((name, prefix))
 
 
-def _again(earlier: Sequence[str], word: str) -> Iterator[str]:
-    name, path, _ = _parts(word)
-    if (name, path) in {_parts(each)[:2] for each in earlier}:
-        yield f"`{visible(path)}` is granted to `{visible(name)}` twice (`rw` is both)"
-
-
-def _parts(word: str) -> tuple[str, str, str]:
-    """Return name, prefix and access of NAME=PREFIX[:r|w|rw]."""
+def _parts_of_grant(word: str) -> tuple[str, str, str]:
+    """Return name, prefix and access of NAME=PREFIX[:ACCESS]."""
     name, _, rest = word.partition("=")
     ending = ENDING.fullmatch(rest)
     return (name, ending[1], ending[2]) if ending else (name, rest, "r")
 
 
-def _role(users: dict[str, User], word: str) -> Iterator[str]:
-    name, named, role = word.partition("=")
-    if not named or not role:
-        yield f"`{visible(word)}` is not NAME=PRESET"
-    elif name not in users:
-        yield _unknown(name, users)
-    else:
-        users[name] = replace(users[name], role=role)
+def _give_roles(users: dict[str, User], fields: Iterable[Field]) -> None:
+    given: dict[str, str] = {}
+    for field in fields:
+        word = field.text()
+        name, _, role = word.partition("=")
+        if not role:
+            field.refuse(f"`{word}` is not NAME=PRESET")
+        elif name not in users:
+            field.refuse(_unknown_user(name, users))
+        elif given.setdefault(name, role) != role:
+            advice = "a user has one preset (`--grant` adds to it)"
+            field.refuse(f"`{name}` is given `{given[name]}` too: {advice}")
+        else:
+            users[name] = replace(users[name], role=role)
 
 
-def _other_role(earlier: Sequence[str], word: str) -> Iterator[str]:
-    name, _, role = word.partition("=")
-    others = [
-        given for owner, _, given in (each.partition("=") for each in earlier) if owner == name
-    ]
-    other = next((given for given in others if given and given != role), "")
-    if role and other:
-        yield f"`{visible(name)}` is given `{visible(other)}` too: a user has one preset (`--grant` adds to it)"
-
-
-def _unknown(name: str, users: Iterable[str]) -> str:
-    return f"`{visible(name)}` is not a user{meant(name, users) or ': name it with `--user`'}"
+def _unknown_user(name: str, users: Iterable[str]) -> str:
+    return f"`{name}` is not a user{meant(name, users) or ': name it with `--user`'}"

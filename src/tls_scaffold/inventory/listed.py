@@ -1,9 +1,11 @@
 """What an inventory lists: members, proxies and users, as they stand in its file."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from tls_scaffold.inventory.membersettings import NOTHING_SAID, MemberSettings
+
+ACCESS = ("read", "write", "readwrite")
+LONGEST_KEY = 1024  # characters of a key of etcd, or of a prefix of keys
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Peer:
     files: Files = Files()
     cn: str = ""
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it as it stands in the inventory file."""
         return {**({"cn": self.cn} if self.cn else {}), **self.files.document()}
 
@@ -64,7 +66,7 @@ class Server:
     files: Files = Files()
     cn: str = ""
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it as it stands in the inventory file."""
         cn = {"cn": self.cn} if self.cn else {}
         return {"name": self.name, "hosts": list(self.hosts), **cn, **self.files.document()}
@@ -72,12 +74,15 @@ class Server:
 
 @dataclass(frozen=True)
 class Member(Server):
-    """An etcd server; `peer` is its second certificate, where it has one, `etcd` what it is started with."""
+    """An etcd server.
+
+    `peer` is its second certificate, where it has one, `etcd` what it is started with.
+    """
 
     peer: Peer | None = None
     etcd: MemberSettings = NOTHING_SAID
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it as it stands in the inventory file."""
         peer = {} if self.peer is None else {"peer": self.peer.document()}
         etcd = self.etcd.document()
@@ -98,16 +103,14 @@ class User:
     permissions: tuple[Permission, ...] = ()
     files: Files = Files()
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it as it stands in the inventory file."""
+        role = {"role": self.role} if self.role else {}
+        permissions = [each.document() for each in self.permissions]
         return {
             "name": self.name,
             "cn": self.cn,
-            **({"role": self.role} if self.role else {}),
-            **(
-                {"permissions": [each.document() for each in self.permissions]}
-                if self.permissions
-                else {}
-            ),
+            **role,
+            **({"permissions": permissions} if permissions else {}),
             **self.files.document(),
         }

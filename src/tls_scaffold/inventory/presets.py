@@ -1,4 +1,4 @@
-"""What the well-known users of etcd need there: one preset each, every permission with its reason."""
+"""What well-known users of etcd need there: one preset each, every permission with its reason."""
 
 from dataclasses import dataclass
 
@@ -42,13 +42,13 @@ class Preset:
         return tuple(reason.permission for reason in self.reasons)
 
 
-def find(name: str) -> Preset | None:
+def find_preset(name: str) -> Preset | None:
     """Return the preset of that name, None if there is none."""
     return _BY_NAME.get(name)
 
 
-def problem(name: str) -> str:
-    """Say that no preset is called `name`, with the one that was probably meant; empty if one is."""
+def preset_problem(name: str) -> str:
+    """Say that no preset is called `name`, and which was meant; empty if one is."""
     if name in _BY_NAME:
         return ""
     advice = meant(name, _BY_NAME) or f"; there are {', '.join(f'`{each}`' for each in _BY_NAME)}"
@@ -75,8 +75,9 @@ PRESETS = (
         KUBERNETES,
         f"Kubernetes 1.35, {CALICO_VERSION}",
         (_both("/registry/", "every object of the Kubernetes API is kept here"),),
-        root="compaction: `compact_rev_key` lies outside `/registry/`, and from etcd 3.4.42, 3.5.28 and 3.6.9 on "
-        "(CVE-2026-33413) Compact itself needs root; if nobody compacts, etcd fills its quota and goes read-only",
+        root="compaction: `compact_rev_key` lies outside `/registry/`, "
+        "and from etcd 3.4.42, 3.5.28 and 3.6.9 on (CVE-2026-33413) Compact itself needs root; "
+        "if nobody compacts, etcd fills its quota and goes read-only",
     ),
     Preset(
         "calico",

@@ -1,10 +1,11 @@
-"""What each user may do in etcd: its roles, and the lines of `rbac.tsv`, which `rbac.sh` brings etcd in line with."""
+"""What each user may do in etcd: its roles, and `rbac.tsv`, which `rbac.sh` applies."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tls_scaffold.errors import Problem, problem_of
+from tls_scaffold.errors import Problem
 from tls_scaffold.inventory import presets
+from tls_scaffold.inventory.fields import problem_of
 from tls_scaffold.inventory.listed import Permission, User
 from tls_scaffold.inventory.presets import ROOT, Preset
 from tls_scaffold.inventory.urls import endpoints
@@ -13,10 +14,9 @@ from tls_scaffold.words import cn_problem
 
 SCRIPT = "rbac.sh"  # the same in every folder
 FACTS = "rbac.tsv"  # what it reads beside itself
-TEMPORARY = (
-    "tls-scaffold-enable-"  # what rbac.sh calls the user that it makes and deletes while enabling
-)
-SHOWN = 5
+# What rbac.sh calls the user that it makes and deletes while it switches authentication on.
+TEMPORARY_USER = "tls-scaffold-enable-"
+MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -28,33 +28,38 @@ class Role:
 
 
 def preset_of(user: User) -> Preset | None:
-    """Return the preset that a user takes: the one that its role names, else the one of its own name."""
+    """Return the preset that a user takes: that which its role names, else that of its own name."""
     if user.role:
-        return presets.find(user.role)
-    return presets.find(user.name) or presets.find(ROOT if user.cn == ROOT else "")
+        return presets.find_preset(user.role)
+    return presets.find_preset(user.name) or presets.find_preset(ROOT if user.cn == ROOT else "")
 
 
-def consumers(inventory: Inventory) -> dict[str, str]:
-    """Return the preset's name of each user that has one, by the user's name: it says who reads its files."""
+def preset_names(inventory: Inventory) -> dict[str, str]:
+    """Return the preset's name of each user that has one, by the user's name.
+
+    It says who reads the user's files.
+    """
     return {user.name: preset.name for user in inventory.users if (preset := preset_of(user))}
 
 
 def roles_of(user: User) -> tuple[Role, ...]:
-    """Return the roles that a user holds in etcd; none for a user that has a certificate and nothing else.
+    """Return the roles that a user holds in etcd; none for one that has a certificate and no more.
 
     A preset gives the role of its name, permissions by hand the role `user-NAME`.
     """
-    return tuple(_roles(user))
-
-
-def _roles(user: User) -> Iterator[Role]:
     preset = preset_of(user)
+    roles = []
     if preset and preset.permissions:
-        yield Role(preset.name, preset.permissions)
+        roles.append(Role(preset.name, preset.permissions))
     if user.permissions:
-        yield Role(f"user-{user.name}", user.permissions)
+        roles.append(Role(f"user-{user.name}", user.permissions))
     if preset and preset.root:
-        yield Role(ROOT)
+        roles.append(Role(ROOT))
+    return tuple(roles)
+
+
+def _has_role_root(user: User) -> bool:
+    return any(role.name == ROOT for role in roles_of(user))
 
 
 def root_component(inventory: Inventory) -> Component | None:
@@ -70,14 +75,14 @@ def root_alone(inventory: Inventory) -> Inventory:
 
 
 def fact_lines(inventory: Inventory) -> tuple[str, ...]:
-    """Return what `rbac.tsv` says of the inventory: lines of words with tabs between them, each line once.
+    """Return the lines of `rbac.tsv`: columns with tabs between them, each line once.
 
-    No word is empty or holds a control character (`inventory` refuses both): `rbac.sh` takes no other line.
+    `rbac.sh` takes no column that is empty or holds a control character: `inventory` refuses both.
     """
-    return tuple(dict.fromkeys("\t".join(words) for words in _lines(inventory)))
+    return tuple(dict.fromkeys("\t".join(columns) for columns in _facts(inventory)))
 
 
-def _lines(inventory: Inventory) -> Iterator[tuple[str, ...]]:
+def _facts(inventory: Inventory) -> Iterator[tuple[str, ...]]:
     yield from (("endpoint", endpoint) for endpoint in endpoints(inventory))
     root = root_component(inventory)
     if root:
@@ -86,32 +91,34 @@ def _lines(inventory: Inventory) -> Iterator[tuple[str, ...]]:
         roles = roles_of(user)
         for role in roles:
             yield "role", role.name
-            yield from (_permission_line(role, permission) for permission in role.permissions)
+            for permission in role.permissions:
+                yield _permission_fact(role, permission)
         if roles:
             yield "user", user.cn
         yield from (("grant", role.name, user.cn) for role in roles)
 
 
-def _permission_line(role: Role, permission: Permission) -> tuple[str, ...]:
+def _permission_fact(role: Role, permission: Permission) -> tuple[str, ...]:
+    columns = ("permission", role.name, permission.access)
     if permission.prefix and not permission.path:
-        return "permission", role.name, permission.access, "all"
-    return (
-        "permission",
-        role.name,
-        permission.access,
-        "prefix" if permission.prefix else "key",
-        permission.path,
-    )
+        return *columns, "all"  # for the empty prefix, which would be an empty column
+    return *columns, "prefix" if permission.prefix else "key", permission.path
 
 
 def forgotten(before: str, after: str) -> tuple[str, ...]:
-    """Return the CNs that the texts of `rbac.tsv` spoke of before and no more after: etcd keeps such users."""
-    users, left = (
-        {line[5:] for line in text.split("\n") if line.startswith("user\t")}
-        for text in (before, after)
-    )
-    # Where the file was edited, anything may stand behind the word.
-    return tuple(sorted(cn for cn in users - left if not cn_problem(cn)))
+    """Return the CNs that are in one text of `rbac.tsv` and no more in the next.
+
+    etcd keeps such users until somebody deletes them there.
+    """
+    users = _cns_of_users(before) - _cns_of_users(after)
+    # Where the file was edited, anything may stand there.
+    return tuple(sorted(cn for cn in users if not cn_problem(cn)))
+
+
+def _cns_of_users(facts: str) -> set[str]:
+    column = "user\t"
+    lines = facts.split("\n")
+    return {line.removeprefix(column) for line in lines if line.startswith(column)}
 
 
 def problems(inventory: Inventory) -> list[Problem]:
@@ -125,20 +132,16 @@ def problems(inventory: Inventory) -> list[Problem]:
 
 def _user_problems(user: User) -> Iterator[tuple[str, str]]:
     """Yield field and message."""
-    if user.cn.startswith(TEMPORARY):
-        yield "cn", f"`{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY}…`)"
-    if user.role and (wrong := presets.problem(user.role)):
+    if user.cn.startswith(TEMPORARY_USER):
+        yield "cn", f"`{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY_USER}…`)"
+    if user.role and (wrong := presets.preset_problem(user.role)):
         yield "role", wrong
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
         field = "permissions" if user.permissions else "role"
         yield field, f"`{ROOT}` is etcd's own administrator and may do everything: leave this out"
-    elif (
-        user.permissions and user.name == ROOT and any(role.name == ROOT for role in roles_of(user))
-    ):
-        yield (
-            "permissions",
-            f"etcd's user `{user.cn}` gets the role root, which may do everything: leave this out",
-        )
+    elif user.permissions and user.name == ROOT and _has_role_root(user):
+        rights = "gets the role root, which may do everything: leave this out"
+        yield "permissions", f"etcd's user `{user.cn}` {rights}"
     paths = [(permission.path, permission.prefix) for permission in user.permissions]
     for index, path in enumerate(paths):
         if path in paths[:index]:
@@ -146,29 +149,30 @@ def _user_problems(user: User) -> Iterator[tuple[str, str]]:
 
 
 def warnings(users: Iterable[User]) -> list[str]:
-    """Return a line for each user root that is not etcd's, and for each prefix that matches more than it says.
+    """Return what is allowed of users but seldom meant, a line each.
 
-    A last one is for all users that may do nothing.
+    That is a user root who is not etcd's, and a prefix that matches more than it says. A last line
+    is for all users that may do nothing.
     """
-    listed = tuple(users)
-    wide = [line for user in listed for line in (*_other_root(user), *_wide_prefixes(user))]
-    without = [f"`{user.name}`" for user in listed if not roles_of(user)]
-    if not without:
-        return wide
-    more = f" and {len(without) - SHOWN} more" if len(without) > SHOWN else ""
-    return [
-        *wide,
-        f"{', '.join(without[:SHOWN])}{more}: certificates only, no etcd user (neither role nor permissions)",
-    ]
+    users = tuple(users)
+    lines = [line for user in users for line in (*_other_root(user), *_wide_prefixes(user))]
+    without = [f"`{user.name}`" for user in users if not roles_of(user)]
+    if without:
+        more = f" and {len(without) - MOST_SHOWN} more" if len(without) > MOST_SHOWN else ""
+        lines.append(
+            f"{', '.join(without[:MOST_SHOWN])}{more}: "
+            "certificates only, no etcd user (neither role nor permissions)"
+        )
+    return lines
 
 
 def _other_root(user: User) -> Iterator[str]:
     if user.name.lower() == ROOT and user.cn != ROOT:
-        given = any(role.name == ROOT for role in roles_of(user))
-        whom = (
-            f"`{user.cn}` with the role root, which may do everything" if given else f"`{user.cn}`"
+        rights = " with the role root, which may do everything" if _has_role_root(user) else ""
+        yield (
+            f"`{user.name}`: its CN makes it etcd's user `{user.cn}`{rights}; "
+            "etcd's own root has the CN root (`NAME=root`)"
         )
-        yield f"`{user.name}`: its CN makes it etcd's user {whom}; etcd's own root has the CN root (`NAME=root`)"
 
 
 def _wide_prefixes(user: User) -> Iterator[str]:
@@ -177,4 +181,7 @@ def _wide_prefixes(user: User) -> Iterator[str]:
             yield f"`{user.name}`: the empty prefix matches every key there is"
         elif permission.prefix and not permission.path.endswith("/"):
             path = permission.path
-            yield f"`{user.name}`: the prefix `{path}` lacks its slash: it matches `{path}…` too, not only `{path}/…`"
+            yield (
+                f"`{user.name}`: the prefix `{path}` lacks its slash: "
+                f"it matches `{path}…` too, not only `{path}/…`"
+            )

@@ -1,6 +1,7 @@
-"""Which paths below a folder are a component's to have, and which a render can have: one rule for every door.
+"""Which paths below a folder a component can have, and a render: one rule for every door.
 
-The inventory comes from outside, and so does what is read back from `.tls-scaffold/`: folders are cloned from git.
+The inventory comes from outside, and so does what is read back from `.tls-scaffold/`: folders are
+cloned from git.
 """
 
 import re
@@ -35,7 +36,10 @@ def request_problem(text: str) -> str:
 
 
 def source_problem(text: str) -> str:
-    """Say why `text` can't be a request or configuration of a folder made by hand, which has them anywhere."""
+    """Say why `text` can't be a request or configuration of a folder made by hand.
+
+    Such a folder has them anywhere.
+    """
     return path_problem(text) or _place_problem(text, (ARCHIVE,)) or _ending_problem(text)
 
 
@@ -66,7 +70,10 @@ def rendered_problem(text: str) -> str:
 
 
 def path_problem(text: str) -> str:
-    """Say why `text` is no path below the folder that we would use; none has hidden parts, none `..`."""
+    """Say why `text` is no path below the folder that we would use.
+
+    None of them has hidden parts or `..`.
+    """
     if not PATH.fullmatch(text):
         return f"`{text}` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"
     if len(text) > LONGEST or max(map(len, text.split("/"))) > LONGEST_PART:

@@ -7,24 +7,24 @@ from tls_scaffold.words import canonical_address
 
 
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
-    """Return the URL of each member for clients, at its first host; of adopted members none may be known."""
-    reached = (member for member in inventory.members if member.hosts)
-    return tuple(
-        dict.fromkeys(
-            url(own_host(member), inventory.settings(member).client_port) for member in reached
-        )
-    )
+    """Return the URL of each member for clients; of adopted members none may be known."""
+    urls = [
+        https_url(own_host(member), inventory.settings(member).client_port)
+        for member in inventory.members
+        if member.hosts
+    ]
+    return tuple(dict.fromkeys(urls))
 
 
 def own_host(member: Member) -> str:
-    """Return the host that others find a member at: its first, but for those that stand for every address."""
+    """Return the host that others find a member at: its first that is not every address."""
     return next(
         (host for host in member.hosts if canonical_address(host) not in EVERY_ADDRESS),
         member.hosts[0],
     )
 
 
-def url(host: str, port: int) -> str:
+def https_url(host: str, port: int) -> str:
     """Return the URL of a host's port (RFC 3986: IPv6 addresses in brackets)."""
     address = canonical_address(host)
     return f"https://{f'[{address}]' if ':' in address else address or host}:{port}"

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from tls_scaffold.inventory.listed import Member, Proxy, Server, User
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
@@ -12,7 +11,6 @@ from tls_scaffold.words import Key
 
 FILE = "tls-scaffold.json"
 VERSION = 1
-LISTED = ("members", "proxies", "users")
 MEMBERS_CN = "etcd"
 PEER = "peer-"
 LOOPBACK = ("localhost", "127.0.0.1")
@@ -24,9 +22,10 @@ DEFAULT_KEY = Key("ecdsa", 384)
 
 @dataclass(frozen=True)
 class Component:
-    """Anything in the folder that gets a certificate, with the paths and the profile that it has there.
+    """Anything in the folder that gets a certificate, with its paths and its profile there.
 
-    `request` and `output` (without `.pem`) are relative to the folder; an empty `profile` is the default one.
+    `request` and `output` (without `.pem`) are relative to the folder; an empty `profile` is the
+    default one.
     """
 
     name: str
@@ -42,7 +41,9 @@ class Component:
 class Inventory:
     """Everything that a folder is rendered from; `expiry` and `ca_expiry` in hours.
 
-    `ca_generation` counts the CAs that the folder has had, `record` tells whether git takes `issued/`.
+    `ca_generation` counts the CAs that the folder has had, `record` tells whether git takes
+    `issued/`. `removed` are names of servers that were removed: a number is given once. `ignore`
+    has the reasons by the rules of `check` that are switched off.
     """
 
     members: tuple[Member, ...]
@@ -76,7 +77,10 @@ class Inventory:
 
     @cached_property
     def member_pairs(self) -> tuple[tuple[Component, Component], ...]:
-        """For each member the component that its clients see and the one that its peers see; mostly they are one."""
+        """For each member the component that its clients see and the one that its peers see.
+
+        Mostly they are one.
+        """
         return tuple(self._pair(member) for member in self.members)
 
     def _pair(self, member: Member) -> tuple[Component, Component]:
@@ -94,7 +98,10 @@ class Inventory:
         )
 
     def settings(self, member: Member) -> MemberSettings:
-        """Return what etcd is started with on a member: what the member says, else the inventory, else the default."""
+        """Return what etcd is started with on a member.
+
+        That is what the member says, else what the inventory says, else the default.
+        """
         return member.etcd.over(self.etcd).over(DEFAULTS)
 
     def member(self, name: str) -> Member | None:
@@ -129,7 +136,7 @@ class Inventory:
 
     @property
     def names(self) -> dict[str, str]:
-        """The subject's names in cfssl's words and in the order of etcd's own files; empty ones left out."""
+        """The subject's names as cfssl calls them, in the order of etcd's own files; none empty."""
         fields = {
             "O": self.organization,
             "OU": self.organizational_unit,
@@ -139,7 +146,7 @@ class Inventory:
         }
         return {name: text for name, text in fields.items() if text}
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return the inventory file's content; what is optional and unset is left out."""
         optional = {
             "state": self.state,
@@ -172,19 +179,23 @@ class Inventory:
         return text_of(self.document())
 
 
-def text_of(document: Mapping[str, Any]) -> str:
-    """Return the text of an inventory file, one component a line: git merges lines, and a person reads them."""
-    fields = (f"  {_to_json(name)}: {_field(name, value)}" for name, value in document.items())
+def text_of(document: Mapping[str, object]) -> str:
+    """Return the text of an inventory file, one component a line.
+
+    Git merges lines, and a person reads them.
+    """
+    fields = []
+    for name, value in document.items():
+        if name in ("members", "proxies", "users") and isinstance(value, list) and value:
+            components = ",\n".join(f"    {_to_json(each)}" for each in value)
+            text = f"[\n{components}\n  ]"
+        else:
+            text = _to_json(value, indent=2).replace("\n", "\n  ")
+        fields.append(f"  {_to_json(name)}: {text}")
     return "{\n" + ",\n".join(fields) + "\n}\n"
 
 
-def _field(name: str, value: Any) -> str:
-    if name in LISTED and value:
-        return "[\n" + ",\n".join(f"    {_to_json(each)}" for each in value) + "\n  ]"
-    return _to_json(value, indent=2).replace("\n", "\n  ")
-
-
-def _to_json(value: Any, indent: int | None = None) -> str:
+def _to_json(value: object, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, ensure_ascii=False)
 
 

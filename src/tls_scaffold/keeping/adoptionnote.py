@@ -4,7 +4,7 @@ That gives way to what is ours.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tls_scaffold import words
 from tls_scaffold.cfssl import readers
 from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import Problem, ScaffoldError
-from tls_scaffold.inventory.fields import Fields, shown
+from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.reach import (
     output_problem,
     path_problem,
@@ -95,7 +95,8 @@ def parse_note(text: str, place: str) -> AdoptionNote:
         data = parse_table(text, ADOPTED)
     except ScaffoldError as error:
         raise ScaffoldError(f"`{place}` is damaged", [error.summary], AGAIN) from error
-    note, problems = _check_note(data)
+    problems: list[Problem] = []
+    note = _read_note(Field("", data, problems))
     summary = f"`{place}` is not what `adopt` writes, and nothing was done"
     refuse_problems(ADOPTED, summary, problems, AGAIN)
     return note
@@ -103,52 +104,35 @@ def parse_note(text: str, place: str) -> AdoptionNote:
 
 def note_problems(note: AdoptionNote) -> list[Problem]:
     """Return what would be refused in a note of `adopt` when it is read back."""
-    return _check_note(json.loads(note.to_json()))[1]
+    problems: list[Problem] = []
+    _read_note(Field("", json.loads(note.to_json()), problems))
+    return problems
 
 
-def _check_note(data: Mapping[str, Any]) -> tuple[AdoptionNote, list[Problem]]:
-    fields = Fields()
-    table = fields.whole("", data, ("lines", "targets", "seeds", "ca"))
-    note = AdoptionNote(
-        lines=read_texts(fields, "lines", table.get("lines"), _line_problem),
+def _read_note(whole: Field) -> AdoptionNote:
+    table = whole.whole_table(("lines", "targets", "seeds", "ca"))
+    return AdoptionNote(
+        lines=read_texts(table["lines"], _line_problem),
         targets={
-            fields.text(place, name, _target_problem): read_texts(
-                fields, place, paths, _makes_problem
-            )
-            for place, name, paths in _entries(fields, "targets", table)
+            name.text(_target_problem): read_texts(paths, _makes_problem)
+            for name, paths in table["targets"].entries()
         },
         seeds={
-            fields.text(place, path, _seeded_problem): _read_seed(fields, place, seed)
-            for place, path, seed in _entries(fields, "seeds", table)
+            path.text(_seeded_problem): _read_seed(seed) for path, seed in table["seeds"].entries()
         },
-        ca=fields.text("ca", table.get("ca"), _ca_problem),
+        ca=table["ca"].text(_ca_problem),
     )
-    return note, fields.problems
 
 
-def _entries(
-    fields: Fields, name: str, table: Mapping[str, Any]
-) -> Iterator[tuple[str, str, object]]:
-    """Yield what a table in a table holds: its place, its name and itself."""
-    value = table.get(name)
-    if not isinstance(value, Mapping):
-        fields.wrong(name, f"`{shown(value)}` is not a table of fields")
-        return
-    for key, each in value.items():
-        yield f"{name}.{shown(key)}", key, each
-
-
-def _read_seed(fields: Fields, place: str, value: object) -> Seed:
-    table = fields.whole(place, value, ("source", "fields"))
-    over = fields.table(f"{place}.fields", table.get("fields"), ("CN", "hosts"))
+def _read_seed(field: Field) -> Seed:
+    table = field.whole_table(("source", "fields"))
+    over = table["fields"].table(("CN", "hosts"))
     found: dict[str, Any] = {}
     if "CN" in over:
-        found["CN"] = fields.text(f"{place}.fields.CN", over["CN"], words.cn_problem)
+        found["CN"] = over["CN"].text(words.cn_problem)
     if "hosts" in over:
-        found["hosts"] = list(
-            fields.listed(f"{place}.fields.hosts", over["hosts"], fields.any_text)
-        )
-    return Seed(fields.text(f"{place}.source", table.get("source"), source_problem), found)
+        found["hosts"] = [host.text() for host in over["hosts"].list_items()]
+    return Seed(table["source"].text(source_problem), found)
 
 
 def _line_problem(text: str) -> str:

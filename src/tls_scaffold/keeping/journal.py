@@ -11,7 +11,7 @@ from tls_scaffold.disk.folder import make_shelf, move_to_shelf, remove_inside, w
 from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import Problem, ScaffoldError
-from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.inventory.fields import Field
 from tls_scaffold.keeping.authorities import copy_ca
 from tls_scaffold.keeping.permitted import plan_problems
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step, read_plan
@@ -158,12 +158,12 @@ def _read_entry(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[Prob
 
     Raises ScaffoldError as `plan_problems`.
     """
-    fields = Fields()
-    table = fields.whole("", data, ("command", "plan"))
-    command = read_texts(fields, "command", table.get("command"), printable_problem)
+    problems: list[Problem] = []
+    table = Field("", data, problems).whole_table(("command", "plan"))
+    command = read_texts(table["command"], printable_problem)
     if not command or command[0] not in COMMANDS:
-        fields.wrong("command", f"it is none of {', '.join(f'`{name}`' for name in COMMANDS)}")
-    entry = Entry(command, read_plan(fields, "plan", table.get("plan")))
-    known = {problem.place for problem in fields.problems}
+        table["command"].refuse(f"it is none of {', '.join(f'`{name}`' for name in COMMANDS)}")
+    entry = Entry(command, read_plan(table["plan"]))
+    known = {problem.place for problem in problems}
     more = [each for each in plan_problems(folder, entry.plan) if each.place not in known]
-    return entry, [*fields.problems, *more]
+    return entry, [*problems, *more]

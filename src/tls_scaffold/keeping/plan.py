@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping.readback import printable_problem, read_texts
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -141,33 +141,30 @@ def _turn(step: Step) -> tuple[int, str]:
     return LAST.index(step.path) + 1 if step.path in LAST else 0, step.path
 
 
-def read_plan(fields: Fields, place: str, value: object) -> Plan:
-    """Return the plan in JSON's data; whatever is not as a plan is written goes to `fields`."""
-    table = fields.whole(place, value, tuple(Plan.__dataclass_fields__))
-    steps, notes = (f"{place}.{name}" for name in ("steps", "notes"))
+def read_plan(field: Field) -> Plan:
+    """Return the plan in a field of what is read back; its mistakes are noted there."""
+    table = field.whole_table(tuple(Plan.__dataclass_fields__))
     return Plan(
-        shelf=fields.any_text(f"{place}.shelf", table.get("shelf")),
-        steps=fields.listed(steps, table.get("steps"), lambda at, it: _read_step(fields, at, it)),
-        moves=fields.listed(f"{place}.moves", table.get("moves"), fields.any_text),
-        notes=fields.listed(notes, table.get("notes"), lambda at, it: _read_note(fields, at, it)),
-        ca=fields.any_text(f"{place}.ca", table.get("ca")),
-        forgotten=read_texts(fields, f"{place}.forgotten", table.get("forgotten"), cn_problem),
+        shelf=table["shelf"].text(),
+        steps=tuple(_read_step(each) for each in table["steps"].list_items()),
+        moves=tuple(each.text() for each in table["moves"].list_items()),
+        notes=tuple(_read_note(each) for each in table["notes"].list_items()),
+        ca=table["ca"].text(),
+        forgotten=read_texts(table["forgotten"], cn_problem),
     )
 
 
-def _read_step(fields: Fields, place: str, value: object) -> Step:
-    table = fields.whole(place, value, ("path", "before", "after"))
+def _read_step(field: Field) -> Step:
+    table = field.whole_table(("path", "before", "after"))
     before, after = (
-        None if table.get(name) is None else fields.any_text(f"{place}.{name}", table[name])
-        for name in ("before", "after")
+        None if table[name].value is None else table[name].text() for name in ("before", "after")
     )
-    return Step(fields.any_text(f"{place}.path", table.get("path")), before, after)
+    return Step(table["path"].text(), before, after)
 
 
-def _read_note(fields: Fields, place: str, value: object) -> Note:
-    table = fields.whole(place, value, ("verb", "path"))
-    verb = fields.text(f"{place}.verb", table.get("verb"), _verb_problem)
-    return Note(verb, fields.text(f"{place}.path", table.get("path"), printable_problem))
+def _read_note(field: Field) -> Note:
+    table = field.whole_table(("verb", "path"))
+    return Note(table["verb"].text(_verb_problem), table["path"].text(printable_problem))
 
 
 def _verb_problem(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from tls_scaffold import words
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import formats
-from tls_scaffold.inventory.fields import Fields
+from tls_scaffold.inventory.fields import Field
 from tls_scaffold.paths import LARGEST_FILE
 
 MOST = 20  # problems that a message has room for
@@ -21,11 +21,9 @@ def parse_table(content: str, path: str) -> Mapping[str, Any]:
     return data
 
 
-def read_texts(
-    fields: Fields, place: str, value: object, problem: Callable[[str], str]
-) -> tuple[str, ...]:
+def read_texts(field: Field, problem: Callable[[str], str]) -> tuple[str, ...]:
     """Return a list of texts that `problem` has nothing to say about."""
-    return fields.listed(place, value, lambda at, text: fields.text(at, text, problem))
+    return tuple(item.text(problem) for item in field.list_items())
 
 
 def printable_problem(text: str) -> str:
