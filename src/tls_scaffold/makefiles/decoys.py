@@ -81,9 +81,9 @@ class Decoys:
         """Return the variables by which the decoys and the folder for temporary files are found."""
         if not self.directory:
             return {}
-        path = f"{self.directory / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        places = (str(self.directory / "bin"), os.environ.get("PATH", os.defpath))
         temporary = {"TMPDIR": str(self.directory / "tmp")} if self.has_temporary else {}
-        return {"PATH": path.rstrip(os.pathsep), **temporary}
+        return {"PATH": os.pathsep.join(filter(None, places)), **temporary}
 
     def called(self) -> tuple[str, ...]:
         """Return the commands that were refused, whatever became of their exit codes."""
