@@ -23,7 +23,7 @@ from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.makefiles.componentlines import component_line
 from tls_scaffold.rendering import documents
-from tls_scaffold.words import printable, visible
+from tls_scaffold.spelling import escaped, escaped_lines
 
 NONE = Inventory(members=())
 
@@ -65,7 +65,7 @@ def hook_documents(answers: Mapping[str, Any]) -> str:
     try:
         content: dict[str, Any] = {"files": documents.render(_inventory(answers))}
     except ScaffoldError as error:
-        content = {"error": printable(str(error))}
+        content = {"error": escaped_lines(str(error))}
     return json.dumps({"package": str(Path(tls_scaffold.__file__).parents[1]), **content})
 
 
@@ -84,7 +84,7 @@ def _typed(members: str, users: str, proxies: str) -> Inventory:
     problems = (
         ()
         if proxies.isascii() and proxies.isdigit()
-        else (f"proxies: `{visible(proxies)}` is not a number",)
+        else (f"proxies: `{escaped(proxies)}` is not a number",)
     )
     count = 0 if problems else int(proxies.lstrip("0")[:9] or 0)
     try:

@@ -3,7 +3,7 @@
 import pytest
 
 from tls_scaffold.etcd.access import Range, allows, range_of
-from tls_scaffold.inventory.listed import Permission
+from tls_scaffold.inventory.clusterparts import Permission
 from tls_scaffold.inventory.rbac import Role
 
 

@@ -16,7 +16,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates, issuer, keys, matching, mistakes, signer
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 NOW = datetime(2026, 11, 23, 20, 30, tzinfo=timezone.utc)
 SMALL = Key("ecdsa", 256)

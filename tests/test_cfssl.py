@@ -6,7 +6,7 @@ import pytest
 from tls_scaffold.cfssl.profiles import Constraint, Profile, SigningConfig, ca_profile, moment
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 NOW = datetime(2026, 11, 23, 20, 30, 29, tzinfo=timezone.utc)
 

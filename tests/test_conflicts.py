@@ -6,8 +6,8 @@ import pytest
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.clusterparts import Member, Proxy, User
 from tls_scaffold.inventory.conflicts import conflicts, several_peer_cns
-from tls_scaffold.inventory.listed import Member, Proxy, User
 from tls_scaffold.inventory.values import Inventory
 
 ONE_USER = "they would be one etcd user"

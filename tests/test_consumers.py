@@ -6,7 +6,7 @@ import pytest
 
 from tls_scaffold.bundles.consumers import bundle_files, bundled_components
 from tls_scaffold.bundles.settings import Pems, paths_in, to_yaml
-from tls_scaffold.inventory.listed import Member, Peer, Proxy, User
+from tls_scaffold.inventory.clusterparts import Member, Peer, Proxy, User
 from tls_scaffold.inventory.values import Inventory
 
 INVENTORY = Inventory(

@@ -3,10 +3,10 @@
 import json
 from dataclasses import replace
 
-from tls_scaffold.inventory.listed import Files, Member, Proxy, User
+from tls_scaffold.inventory.clusterparts import Files, Member, Proxy, User
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import documents
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 SMALL = Inventory(
     members=(

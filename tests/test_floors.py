@@ -20,7 +20,7 @@ ROOMS = """
 3  disk
 2  rendering bundles
 1  cfssl inventory makefiles
-0  errors paths temporary words
+0  errors paths spelling temporary
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
@@ -47,7 +47,7 @@ SHELVES = {
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
     "inventory": "intake / conflicts options rbac / components grants presets urls / reach / values / "
-    "listed / membersettings / conflictmarkers fields formats",
+    "clusterparts / membersettings / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "

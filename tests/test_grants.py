@@ -9,9 +9,9 @@ from conftest import Factory
 from support import tls_scaffold
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.grants import with_grants
-from tls_scaffold.inventory.listed import Permission, User
 
 ALICE = User("alice", "alice")
 

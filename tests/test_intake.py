@@ -8,11 +8,11 @@ import pytest
 
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import components, intake
+from tls_scaffold.inventory.clusterparts import Files, Member, Peer, Permission, Proxy, User
 from tls_scaffold.inventory.fields import Field
-from tls_scaffold.inventory.listed import Files, Member, Peer, Permission, Proxy, User
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tls_scaffold.bundles import kubeadm, kubernetes
 from tls_scaffold.bundles.settings import Pems
-from tls_scaffold.inventory.listed import Member, Peer, Proxy, User
+from tls_scaffold.inventory.clusterparts import Member, Peer, Proxy, User
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.words import NAME_LENGTH, name_problem
+from tls_scaffold.spelling import NAME_LENGTH, name_problem
 
 # Kubernetes' own expression for names: apimachinery's pkg/util/validation/validation.go.
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"

@@ -13,7 +13,7 @@ from conftest import Factory
 from keeping import kept_contents
 from support import BIN, SMALL, Done, contents, environment, make, run, tls_scaffold
 from tls_scaffold.cli import cli
-from tls_scaffold.words import NAME_LENGTH
+from tls_scaffold.spelling import NAME_LENGTH
 
 MIB = 1024 * 1024
 LARGE = ("Makefile", "COMPONENTS.md", "rbac.tsv", "tls-scaffold.json", ".tls-scaffold/rendered.tsv")

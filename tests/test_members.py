@@ -17,7 +17,7 @@ from tls_scaffold.bundles.settings import variables
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.bundled import Bundles
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.listed import Files, Member, Peer
+from tls_scaffold.inventory.clusterparts import Files, Member, Peer
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import template

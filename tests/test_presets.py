@@ -1,7 +1,7 @@
 """What the well-known users need, and how a misspelt preset is told."""
 
 from tls_scaffold.inventory import presets
-from tls_scaffold.inventory.listed import Permission
+from tls_scaffold.inventory.clusterparts import Permission
 from tls_scaffold.inventory.presets import PRESETS
 
 R = "/calico/resources/v3/projectcalico.org/"

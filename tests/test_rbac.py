@@ -3,7 +3,7 @@
 import pytest
 
 from tls_scaffold.inventory import rbac
-from tls_scaffold.inventory.listed import Files, Member, Permission, User
+from tls_scaffold.inventory.clusterparts import Files, Member, Permission, User
 from tls_scaffold.inventory.rbac import Role
 from tls_scaffold.inventory.urls import endpoints, https_url
 from tls_scaffold.inventory.values import Inventory

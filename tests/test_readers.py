@@ -6,7 +6,7 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import Constraint, Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 
 def refused(text: str, *, config: bool = False) -> str:

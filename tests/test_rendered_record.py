@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.listed import Member, User
+from tls_scaffold.inventory.clusterparts import Member, User
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.record import Record, parse_record
 from tls_scaffold.makefiles.componentlines import component_line

@@ -29,13 +29,13 @@ from tls_scaffold.checks.report import to_json, to_sarif
 from tls_scaffold.checks.rule import Finding, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.inventory.listed import Files, Member, User
+from tls_scaffold.inventory.clusterparts import Files, Member, User
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates, signer
+from tls_scaffold.spelling import Key
 from tls_scaffold.state.entries import Contents, Entry
-from tls_scaffold.words import Key
 
 BEGIN = datetime(2026, 11, 23, 20, 25, tzinfo=timezone.utc)
 END = BEGIN + timedelta(days=365)

@@ -19,7 +19,7 @@ from tls_scaffold.cli import cli
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import blocks, componentedits, foreign, makefile
 from tls_scaffold.signing import certificates, keys
-from tls_scaffold.words import canonical_address, canonical_host
+from tls_scaffold.spelling import canonical_address, canonical_host
 
 COMMANDS = [
     "$(touch pwned)",

@@ -18,7 +18,7 @@ from conftest import Factory
 from pictures import parsed
 from support import BIN, SMALL, environment, make, run
 from tls_scaffold.cli import cli
-from tls_scaffold.words import INVISIBLE
+from tls_scaffold.spelling import INVISIBLE
 
 STEERING = "\x1b[31m\x1b]0;pwn\x07\x08\x7f\x9b2J\u202egpj\u2028\u200b\ufeff"
 """Red, a title, a bell, a step back, C1's clear screen, a text turned around: what terminals act on."""

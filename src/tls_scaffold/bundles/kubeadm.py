@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tls_scaffold.bundles.memberflags import COMPACTION, PEER_CNS, flags_on_host
 from tls_scaffold.bundles.settings import Pems, to_yaml
-from tls_scaffold.inventory.listed import Member
+from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
 

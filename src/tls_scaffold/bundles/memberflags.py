@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from tls_scaffold.bundles.settings import Paths, paths_in
-from tls_scaffold.inventory.listed import Member
+from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.membersettings import EVERY_ADDRESS, STATES, retention
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.words import canonical_address
+from tls_scaffold.spelling import canonical_address
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (where a member listens of whom no address is known)
 FOR_CLIENTS, FOR_PEERS = "", "peer-"

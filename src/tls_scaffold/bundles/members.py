@@ -2,9 +2,9 @@
 
 from tls_scaffold.bundles.memberflags import flags_on_host
 from tls_scaffold.bundles.settings import variables
-from tls_scaffold.inventory.listed import Member
+from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.words import visible
+from tls_scaffold.spelling import escaped
 
 ENVIRONMENT = "etcd.env"
 DROP_IN = "etcd.service.d/tls-scaffold.conf"
@@ -61,12 +61,12 @@ def cn_problem(inventory: Inventory, component: Component, cn: str) -> str:
     if shows_peers and cn not in inventory.peer_cns:
         asked = ", ".join(f"`{each}`" for each in inventory.peer_cns)
         return (
-            f"`{component.output}.pem` has the CN `{visible(cn)}`, "
+            f"`{component.output}.pem` has the CN `{escaped(cn)}`, "
             f"and members ask for {asked}, as `{FILE}` says"
         )
     if component.kind == "user" and cn in inventory.peer_cns:
         return (
-            f"`{component.output}.pem` has the members' CN `{visible(cn)}`: "
+            f"`{component.output}.pem` has the members' CN `{escaped(cn)}`: "
             "it would open their peer ports"
         )
     return ""

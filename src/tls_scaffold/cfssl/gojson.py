@@ -47,7 +47,7 @@ class Section:
         """Return an integer, which Go keeps in 64 bits."""
         value = self._checked(name, int, default, "a whole number")
         if not -INT64 <= value < INT64:
-            self.problem(name, f"`{shown(value)}` is too long a number")
+            self.problem(name, f"`{short_text(value)}` is too long a number")
             return default
         return value
 
@@ -125,7 +125,7 @@ class Section:
         if type(value) is kind:
             return value
         if value is not None:
-            self.problem(name, f"`{shown(value)}` is not {what}")
+            self.problem(name, f"`{short_text(value)}` is not {what}")
         return default
 
     def _check_text(self, name: str, text: str, index: int | None = None) -> None:
@@ -144,11 +144,11 @@ class Section:
         ]
         for index, item in enumerate(items):
             if type(item) is not kind:
-                self.problem(name, f"`{shown(item)}` is not {what}", index)
+                self.problem(name, f"`{short_text(item)}` is not {what}", index)
         return [item for item in items if type(item) is kind]
 
 
-def shown(value: object) -> str:
+def short_text(value: object) -> str:
     """Return a value as JSON, cut to what a line of a message can hold."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004 - about half a terminal line
@@ -171,7 +171,7 @@ def document(text: str, path: str, problems: list[Problem]) -> Section:
     except ValueError:  # Python reads no number of more than 4,300 digits
         raise _no_json(Place(path), "a number is too long") from None
     if not isinstance(values, dict):
-        problem = Problem(Place(path), f"it begins with `{shown(values)}`")
+        problem = Problem(Place(path), f"it begins with `{short_text(values)}`")
         raise ScaffoldError(f"`{path}` holds no object {{…}}", [problem])
     return Section(values, Place(path), problems)
 

@@ -11,7 +11,7 @@ from tls_scaffold.cfssl.profiles import EARLIEST, Constraint, Profile, SigningCo
 from tls_scaffold.cfssl.requests import DEFAULT_KEY, NAME_WORDS, Authority, Request
 from tls_scaffold.cfssl.usages import meanings
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.words import ECDSA_SIZES, Key
+from tls_scaffold.spelling import ECDSA_SIZES, Key
 
 REQUEST_FIELDS = (
     "CN",

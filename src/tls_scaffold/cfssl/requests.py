@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 DEFAULT_KEY = Key("ecdsa", 256)
 SUBJECT = {

@@ -3,7 +3,7 @@
 import re
 
 from tls_scaffold.cfssl import gourl
-from tls_scaffold.words import canonical_address
+from tls_scaffold.spelling import canonical_address
 
 ATOM = r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+"
 QUOTED = r'"(?:[^"\\\r\n]|\\.)*"'

@@ -19,7 +19,7 @@ from tls_scaffold.checks.rule import WARNING, Finding, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.words import meant
+from tls_scaffold.spelling import did_you_mean
 
 
 @Rule(
@@ -34,7 +34,7 @@ def unknown_rule(view: View) -> Iterator[Problem]:
     """Every rule that `tls-scaffold.json` switches off is one that there is."""
     for name in view.inventory.ignore if view.inventory else ():
         if name not in IDS:
-            message = f"there is no rule `{name}`{meant(name, IDS)}"
+            message = f"there is no rule `{name}`{did_you_mean(name, IDS)}"
             yield Problem(Place(FILE, key=f"ignore.{name}"), message)
 
 

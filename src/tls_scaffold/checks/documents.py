@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.words import RSA_SIZES
+from tls_scaffold.spelling import RSA_SIZES
 
 PROBE = b'{"CN": "probe", "key": {"algo": "ed25519", "size": 0}}'
 

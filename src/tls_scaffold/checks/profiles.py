@@ -6,8 +6,8 @@ from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import SERVERS, View, profile_place
 from tls_scaffold.errors import Place, Problem
+from tls_scaffold.spelling import did_you_mean
 from tls_scaffold.state.entries import CLIENT, SERVER, Entry
-from tls_scaffold.words import meant
 
 
 @Rule(
@@ -22,7 +22,7 @@ def unknown_usage(view: View) -> Iterator[Problem]:
     for place, profile in view.profiles():
         for usage in profile.usages:
             if usage not in KNOWN:
-                other = meant(usage.lower(), KNOWN)
+                other = did_you_mean(usage.lower(), KNOWN)
                 message = f"`{usage}` is no usage that cfssl knows{other}"
                 yield Problem(place.field("usages"), message)
 
@@ -36,7 +36,7 @@ def unknown_profile(view: View) -> Iterator[Problem]:
     for entry, config in view.signed():
         profile = entry.signing.profile if entry.signing else ""
         if profile and profile not in config.profiles:
-            other = meant(profile.lower(), config.profiles)
+            other = did_you_mean(profile.lower(), config.profiles)
             message = f"`{entry.path}` asks for the profile `{profile}`, which is unknown{other}"
             yield from (Problem(place, message) for place in view.lines_of(entry))
 

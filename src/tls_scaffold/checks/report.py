@@ -7,7 +7,7 @@ from typing import Any
 
 from tls_scaffold import __version__
 from tls_scaffold.checks.rule import Finding, Rule
-from tls_scaffold.words import visible
+from tls_scaffold.spelling import escaped
 
 VERSION = 1
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -66,7 +66,7 @@ def _result(finding: Finding, home: str) -> dict[str, Any]:
     return {
         "ruleId": finding.id,
         "level": finding.level,
-        "message": {"text": visible(text)},
+        "message": {"text": escaped(text)},
         "locations": [location],
     }
 

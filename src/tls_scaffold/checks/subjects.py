@@ -7,7 +7,7 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory import conflicts
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.words import CN_LENGTH, visible
+from tls_scaffold.spelling import CN_LENGTH, escaped
 
 
 @Rule(
@@ -53,7 +53,7 @@ def comma_in_cn(view: View) -> Iterator[Problem]:
     """No CN has a comma: only the CA's may."""
     for path, request in view.requests.items():
         if "," in request.cn and path not in view.ca_requests:
-            yield Problem(Place(path, key="CN"), f"`{visible(request.cn)}` has a comma")
+            yield Problem(Place(path, key="CN"), f"`{escaped(request.cn)}` has a comma")
 
 
 @Rule(
@@ -72,7 +72,7 @@ def cn_shared(view: View) -> Iterator[Problem]:
             continue
         other = first.setdefault(cn, entry.path)
         if other != entry.path:
-            message = f"`{entry.path}` and `{other}` both have the CN `{visible(cn)}`"
+            message = f"`{entry.path}` and `{other}` both have the CN `{escaped(cn)}`"
             yield Problem(Place(entry.signing.request, key="CN"), message)
 
 
@@ -93,7 +93,7 @@ def cn_of_members(view: View) -> Iterator[Problem]:
     for entry in view.users:
         if entry.signing and entry.request and entry.request.cn and entry.request.cn in members:
             message = (
-                f"user `{entry.name}` has the CN of the members, `{visible(entry.request.cn)}`"
+                f"user `{entry.name}` has the CN of the members, `{escaped(entry.request.cn)}`"
             )
             yield Problem(Place(entry.signing.request, key="CN"), message)
 
@@ -117,7 +117,7 @@ def cn_unasked(view: View) -> Iterator[Problem]:
         request = view.requests.get(path)
         if request and request.cn and request.cn not in asked:
             told = ", ".join(f"`{cn}`" for cn in asked)
-            message = f"the CN is `{visible(request.cn)}`, and members ask for {told}"
+            message = f"the CN is `{escaped(request.cn)}`, and members ask for {told}"
             yield Problem(Place(path, key="CN"), message)
 
 

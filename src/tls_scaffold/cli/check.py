@@ -9,7 +9,7 @@ import click
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
-from tls_scaffold.words import visible
+from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.check import Report
@@ -52,8 +52,8 @@ def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -
 def _text(report: "Report") -> Iterator[str | Styled]:
     for finding in report.findings:
         yield Styled(f"{finding.level}:", COLOURS[finding.level])
-        yield f" {visible(finding.where)}: {visible(finding.message)} [{finding.id}]\n"
-        yield f"  fix: {visible(finding.fix)}\n"
+        yield f" {escaped(finding.where)}: {escaped(finding.message)} [{finding.id}]\n"
+        yield f"  fix: {escaped(finding.fix)}\n"
 
 
 def _summary(report: "Report") -> str:

@@ -7,7 +7,7 @@ import click
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import give, talk, warn
-from tls_scaffold.words import visible
+from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.keeping.plan import Note, Plan
@@ -39,7 +39,7 @@ def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
         give(unified_diff(plan))
         return
     for note in plan.notes:
-        talk(visible(note_line(note, plan.shelf)))
+        talk(escaped(note_line(note, plan.shelf)))
     for cn in plan.forgotten:
         again = f"etcdctl user delete -- {shlex.quote(cn)}"
         warn(f"etcd keeps the user `{cn}` and its rights until `{again}`")

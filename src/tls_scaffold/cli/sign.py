@@ -10,7 +10,7 @@ import click
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import say, talk, warn
-from tls_scaffold.words import visible
+from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.signing.rounds import Done
@@ -58,18 +58,18 @@ def sign(
     if into:
         made = command.sign_set(folder, into, threads=jobs or 0, progress=_progress_bar)
         for line in made.commands.values():
-            say(visible(line))
+            say(escaped(line))
         return
     done = command.sign(
         folder, names, force=force, own_lines=own_lines, threads=jobs or 0, progress=_progress_bar
     )
     if done.signed:
-        say("\n".join(map(visible, _signed_lines(done))))
+        say("\n".join(map(escaped, _signed_lines(done))))
     else:
         talk(f"nothing to sign: {_what_is_right(done.kept)}")
     for each in done.left:
         what = "signs in a way that is not understood, what it asks for is left to make"
-        warn(f"{each.place} {what}: `{visible(each.message)}`")
+        warn(f"{each.place} {what}: `{escaped(each.message)}`")
     for name in done.not_run:
         what = f"were not run, `make req-{name}` signs it again and runs them"
         warn(f"the commands below the line of `{name}` {what}")

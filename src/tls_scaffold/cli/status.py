@@ -10,7 +10,7 @@ import click
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
-from tls_scaffold.words import hours, visible
+from tls_scaffold.spelling import escaped, parse_hours
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.status import Report
@@ -25,7 +25,7 @@ WIDEST = 40
 
 
 def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
-    found = 0 if NO_TIME.fullmatch(value) else hours(value)
+    found = 0 if NO_TIME.fullmatch(value) else parse_hours(value)
     if found is None:
         raise click.BadParameter(f"`{value}` is not a time such as `30d`, `2w` or `12h`")
     return found
@@ -76,9 +76,9 @@ def status(
         say(*_table(report), end="")
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
-        talk(f"note: {each.place} {told}: `{visible(each.message)}`")
+        talk(f"note: {each.place} {told}: `{escaped(each.message)}`")
     if report.advice and not as_json:
-        talk("next: " + "\n      ".join(map(visible, report.advice)))
+        talk("next: " + "\n      ".join(map(escaped, report.advice)))
     if report.problem:
         raise report.problem
     sys.exit(0 if report.is_valid else 1)
@@ -91,7 +91,7 @@ def _table(report: "Report") -> Iterator[str | Styled]:
     for row, shown in zip(report.rows, cells[1:], strict=True):
         yield _line(shown, widths)
         yield Styled(row.state, COLOURS.get(row.state, "red"), bold=row.state != "valid")
-        yield "".join(f"\n  {visible(reason)}" for reason in row.reasons) + "\n"
+        yield "".join(f"\n  {escaped(reason)}" for reason in row.reasons) + "\n"
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:
@@ -102,7 +102,7 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 def _cells(row: "Row") -> tuple[str, ...]:
     expires = f"{row.not_after:%Y-%m-%d} ({row.days_left}d)" if row.not_after else "-"
     texts = (row.name, row.kind or "", row.cn, _hosts(row.hosts), row.key, expires, row.state)
-    return tuple(_short(visible(text)) or "-" for text in texts)
+    return tuple(_short(escaped(text)) or "-" for text in texts)
 
 
 def _hosts(hosts: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, te
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import talk
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.words import visible
+from tls_scaffold.spelling import escaped
 
 CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` makes them"
 
@@ -44,7 +44,7 @@ def sync(folder: Path, /, *, dry_run: bool, check: bool, reset: tuple[str, ...])
     else:
         for note in plan.notes:
             if note.verb == "kept":
-                talk(visible(note_line(note, plan.shelf)))
+                talk(escaped(note_line(note, plan.shelf)))
     if check and not plan.is_done:
         paths = [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
         conflicts = [f"{path}: both sides changed it" for path in plan.conflicts]

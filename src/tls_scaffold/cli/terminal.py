@@ -13,7 +13,7 @@ from io import StringIO
 import click
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.words import INVISIBLE, printable, visible
+from tls_scaffold.spelling import INVISIBLE, escaped, escaped_lines
 
 NOT_PLAIN = re.compile(r"[^\n -~]")
 
@@ -57,7 +57,7 @@ def give_json(text: str) -> None:
 
 def tell_error(error: ScaffoldError) -> None:
     """Print an error: its summary and each of its problems keep to a line of their own."""
-    lines = [visible(error.summary), *(f"  {visible(str(problem))}" for problem in error.problems)]
+    lines = [escaped(error.summary), *(f"  {escaped(str(problem))}" for problem in error.problems)]
     hint = ["", f"hint: {error.hint}"] if error.hint else []
     talk(Styled("error:", "red"), " ", "\n".join([*lines, *hint]))
 
@@ -71,8 +71,8 @@ def tell_usage(error: click.ClickException) -> None:
 
 def _shown(part: str | Styled) -> str:
     if isinstance(part, str):
-        return printable(part)
-    return click.style(printable(part.text), fg=part.colour, bold=part.bold)
+        return escaped_lines(part)
+    return click.style(escaped_lines(part.text), fg=part.colour, bold=part.bold)
 
 
 def _json_escape(match: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tls_scaffold.inventory import intake, rbac
-from tls_scaffold.inventory.listed import User
+from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.plan import Plan

@@ -7,7 +7,7 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory.membersettings import state_problem
-from tls_scaffold.words import path_problem
+from tls_scaffold.spelling import path_problem
 
 PASSWORD = "TLS_SCAFFOLD_P12_PASSWORD"  # noqa: S105 - the name of the variable
 PASSWORD_OPTION = "--p12-password-file"  # noqa: S105

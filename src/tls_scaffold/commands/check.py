@@ -9,7 +9,7 @@ from tls_scaffold import checks
 from tls_scaffold.checks import looking, report
 from tls_scaffold.checks.rule import ERROR, Finding
 from tls_scaffold.errors import UsageError
-from tls_scaffold.words import meant
+from tls_scaffold.spelling import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,6 @@ def explain(rule_id: str) -> str:
     if rule:
         return rule.explanation()
     raise UsageError(
-        f"there is no rule `{rule_id}`{meant(rule_id, checks.IDS)}",
+        f"there is no rule `{rule_id}`{did_you_mean(rule_id, checks.IDS)}",
         [f"`{each}`" for each in checks.IDS],
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.listed import Member
+from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import PEER, Inventory
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.permitted import paths_of_removed

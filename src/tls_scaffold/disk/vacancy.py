@@ -17,7 +17,7 @@ from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import STATE
 from tls_scaffold.rendering.documents import LAST_RENDER
-from tls_scaffold.words import visible
+from tls_scaffold.spelling import escaped
 
 ELSEWHERE = "`tls-scaffold new DIRECTORY` makes another"
 HINT = (
@@ -64,7 +64,7 @@ def holds(path: Path, text: str) -> bool:
 
 
 def _not_empty(target: Path, in_the_way: list[str]) -> ScaffoldError:
-    problems = [f"`{visible(path)}` is in the way" for path in in_the_way[:NAMED]]
+    problems = [f"`{escaped(path)}` is in the way" for path in in_the_way[:NAMED]]
     if len(in_the_way) > NAMED:
         problems.append(f"and {len(in_the_way) - NAMED} more")
     hint = HINT.format(shlex.quote(str(target)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tls_scaffold.inventory.listed import Permission
+from tls_scaffold.inventory.clusterparts import Permission
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import Role
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tls_scaffold.bundles.memberflags import Urls, bundled_pairs, flags_on_host, member_flags
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.etcd.etcdctl import Identity
-from tls_scaffold.inventory.listed import Member
+from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import Inventory
 
 

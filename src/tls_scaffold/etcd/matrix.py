@@ -6,7 +6,7 @@ from itertools import cycle
 
 from tls_scaffold.etcd.access import allows, range_of
 from tls_scaffold.etcd.bench import ALLOWED, DENIED, PROBE, Bench, outcome
-from tls_scaffold.inventory.listed import Permission, User
+from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.rbac import roles_of
 from tls_scaffold.inventory.values import Inventory
 

@@ -9,7 +9,7 @@ from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.etcd.etcdctl import Identity, identity_at
 from tls_scaffold.signing import issuer, signer
 from tls_scaffold.signing.issuer import CA
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 KEY = Key("ecdsa", 256)
 # Longer than a proof takes: rbac.sh enables nothing by a root certificate that is about to end.

@@ -5,9 +5,8 @@ from dataclasses import replace
 from itertools import count
 from typing import TypeVar
 
-from tls_scaffold import words
-from tls_scaffold.inventory.fields import Field, Table
-from tls_scaffold.inventory.listed import (
+from tls_scaffold import spelling
+from tls_scaffold.inventory.clusterparts import (
     ACCESS,
     LONGEST_KEY,
     Files,
@@ -18,6 +17,7 @@ from tls_scaffold.inventory.listed import (
     Server,
     User,
 )
+from tls_scaffold.inventory.fields import Field, Table
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.reach import output_problem, request_problem
 
@@ -83,7 +83,7 @@ def _with_names(servers: Iterable[S], prefix: str, removed: tuple[str, ...]) -> 
 
 def _read_member(field: Field) -> Member:
     if isinstance(field.value, str) and "=" not in field.value:
-        return Member("", (field.text(words.host_problem),))
+        return Member("", (field.text(spelling.host_problem),))
     field = _as_table(field, "hosts")
     table = field.table(MEMBER_FIELDS, NEITHER)
     if isinstance(field.value, Mapping) and not (table["hosts"].value or table["request"].value):
@@ -91,10 +91,10 @@ def _read_member(field: Field) -> Member:
             "a member needs at least one host, or a `request` of its own that has them"
         )
     return Member(
-        table["name"].text(words.name_problem),
+        table["name"].text(spelling.name_problem),
         _read_hosts(table),
         _read_files(table),
-        table["cn"].text(words.cn_problem),
+        table["cn"].text(spelling.cn_problem),
         _read_peer(table["peer"]) if "peer" in table else None,
         read_member_settings(table.field("etcd", {})),
     )
@@ -102,16 +102,16 @@ def _read_member(field: Field) -> Member:
 
 def _read_peer(field: Field) -> Peer:
     table = field.table(("cn", *FILE_FIELDS))
-    return Peer(_read_files(table), table["cn"].text(words.cn_problem))
+    return Peer(_read_files(table), table["cn"].text(spelling.cn_problem))
 
 
 def _read_proxy(field: Field) -> Proxy:
     table = _as_table(field, "hosts").table(SERVER_FIELDS, NEITHER)
     return Proxy(
-        table["name"].text(words.name_problem),
+        table["name"].text(spelling.name_problem),
         _read_hosts(table),
         _read_files(table),
-        table["cn"].text(words.cn_problem),
+        table["cn"].text(spelling.cn_problem),
     )
 
 
@@ -130,7 +130,7 @@ def _as_table(field: Field, second: str) -> Field:
 
 
 def _read_hosts(table: Table) -> tuple[str, ...]:
-    return tuple(each.text(words.host_problem) for each in table["hosts"].list_items())
+    return tuple(each.text(spelling.host_problem) for each in table["hosts"].list_items())
 
 
 def _read_user(field: Field) -> User:
@@ -139,11 +139,11 @@ def _read_user(field: Field) -> User:
     if isinstance(field.value, Mapping) and "name" not in table:
         # Unlike a server's it is not made up: it is told as an empty one.
         table["name"] = field.inner("name", "")
-    name = table["name"].text(words.name_problem)
+    name = table["name"].text(spelling.name_problem)
     return User(
         name,
-        table["cn"].text(words.cn_problem) if "cn" in table else name,
-        table["role"].text(words.label_problem),
+        table["cn"].text(spelling.cn_problem) if "cn" in table else name,
+        table["role"].text(spelling.label_problem),
         tuple(_read_permission(each) for each in table["permissions"].comma_items()),
         _read_files(table),
     )
@@ -163,7 +163,7 @@ def _read_permission(field: Field) -> Permission:
 
 
 def _path_problem(text: str) -> str:
-    return words.text_problem(text, LONGEST_KEY)
+    return spelling.text_problem(text, LONGEST_KEY)
 
 
 def _read_files(table: Table) -> Files:
@@ -175,4 +175,4 @@ def _read_files(table: Table) -> Files:
 
 
 def _profile_problem(text: str) -> str:
-    return words.label_problem(text) if text else ""  # the empty profile is the default one
+    return spelling.label_problem(text) if text else ""  # the empty profile is the default one

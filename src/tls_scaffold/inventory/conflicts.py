@@ -9,7 +9,7 @@ from tls_scaffold.inventory.fields import problem_of
 from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CA_OUTPUT, ENDINGS
-from tls_scaffold.words import CN_LENGTH, canonical_host
+from tls_scaffold.spelling import CN_LENGTH, canonical_host
 
 Item = TypeVar("Item")
 

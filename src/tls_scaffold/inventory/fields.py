@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tls_scaffold import words
+from tls_scaffold import spelling
 from tls_scaffold.errors import Place, Problem
 
 Value = TypeVar("Value")
@@ -18,7 +18,7 @@ LONGEST_SHOWN = 80
 
 def problem_of(key: str, message: str) -> Problem:
     """Return what is wrong at a key, such as `members[1]`; what steers a terminal is escaped."""
-    return Problem(Place(key=key), words.visible(message))
+    return Problem(Place(key=key), spelling.escaped(message))
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Field:
     def refuse_value(self, why: str) -> None:
         """Note why the value can't be taken, with the value before it."""
         if self.problems is not None:
-            self.refuse(f"`{shown(self.value)}` {why}")
+            self.refuse(f"`{short_text(self.value)}` {why}")
 
     def text(self, find_problem: Callable[[str], str] | None = None) -> str:
         """Return a text; the problem that is found in it, if any, is noted."""
@@ -111,7 +111,7 @@ class Field:
         for name in self.value:
             if name not in names:
                 there = f"; there are {', '.join(f'`{each}`' for each in names)}"
-                advice = words.meant(str(name), names) or there
+                advice = spelling.did_you_mean(str(name), names) or there
                 self.inner(name, None).refuse(f"no such field{advice}")
         return Table(
             {name: self.inner(name, self.value[name]) for name in names if name in self.value}
@@ -128,7 +128,7 @@ class Field:
 
     def inner(self, name: object, value: object) -> "Field":
         """Return a field of the table that this one is."""
-        key = name if isinstance(name, str) and name.isidentifier() else shown(name)
+        key = name if isinstance(name, str) and name.isidentifier() else short_text(name)
         return Field(f"{self.place}.{key}" if self.place else key, value, self.problems)
 
 
@@ -158,7 +158,7 @@ def split_at_commas(value: object) -> list[object]:
     return parts
 
 
-def shown(value: object) -> str:
+def short_text(value: object) -> str:
     """Return a value as messages show it: short, on one line, every character to be seen."""
     if isinstance(value, Mapping | list | tuple | set):
         return "a table" if isinstance(value, Mapping) else "a list"
@@ -167,4 +167,4 @@ def shown(value: object) -> str:
     # Python refuses to write very long integers in decimal.
     is_long = isinstance(value, int) and value.bit_length() > LONGEST_SHOWN
     text = f"{value:#x}" if is_long else str(value)
-    return words.visible(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…")
+    return spelling.escaped(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…")

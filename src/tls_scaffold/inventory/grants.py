@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from tls_scaffold.inventory.clusterparts import LONGEST_KEY, Permission, User
 from tls_scaffold.inventory.fields import Field
-from tls_scaffold.inventory.listed import LONGEST_KEY, Permission, User
-from tls_scaffold.words import meant, text_problem
+from tls_scaffold.spelling import did_you_mean, text_problem
 
 ACCESS = {
     "r": "read",
@@ -83,4 +83,4 @@ def _give_roles(users: dict[str, User], fields: Iterable[Field]) -> None:
 
 
 def _unknown_user(name: str, users: Iterable[str]) -> str:
-    return f"`{name}` is not a user{meant(name, users) or ': name it with `--user`'}"
+    return f"`{name}` is not a user{did_you_mean(name, users) or ': name it with `--user`'}"

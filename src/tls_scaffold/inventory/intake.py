@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tls_scaffold import words
+from tls_scaffold import spelling
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, formats, rbac
 from tls_scaffold.inventory.components import read_members, read_proxies, read_users
 from tls_scaffold.inventory.conflicts import conflicts
-from tls_scaffold.inventory.fields import Field, Table, problem_of, shown
+from tls_scaffold.inventory.fields import Field, Table, problem_of, short_text
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.options import Options
@@ -57,7 +57,9 @@ def of_data(data: object, options: Options = NO_OPTIONS) -> Inventory:
     ScaffoldError with a line for each problem, each with its place (`members[1]`, `users[0].name`).
     """
     if not isinstance(data, Mapping):
-        raise problem_report([problem_of("inventory", f"`{shown(data)}` is not a table of fields")])
+        raise problem_report(
+            [problem_of("inventory", f"`{short_text(data)}` is not a table of fields")]
+        )
     _check_version(data.get("version", VERSION))
     problems: list[Problem] = []
     inventory = _read_inventory(Field("", options.added_to(data), problems).table(FIELDS))
@@ -94,7 +96,7 @@ def components_named(inventory: Inventory, names: Iterable[str]) -> tuple[Compon
     known = {each.name: each for each in inventory.components}
     wanted = dict.fromkeys(names)
     problems = [
-        f"`{words.visible(name)}` is not a component{words.meant(name, known)}"
+        f"`{spelling.escaped(name)}` is not a component{spelling.did_you_mean(name, known)}"
         for name in wanted
         if name not in known
     ]
@@ -116,28 +118,28 @@ def _check_version(value: object) -> None:
     Whatever else such an inventory has would be told as mistakes, which they are not.
     """
     if type(value) is not int or value < 1:  # true is an int of Python's
-        message = f"`{shown(value)}` is not the number of a format: it is {VERSION}"
+        message = f"`{short_text(value)}` is not the number of a format: it is {VERSION}"
         raise problem_report([problem_of("version", message)])
     if value > VERSION:
         raise ScaffoldError(
-            f"the inventory has the format {shown(value)}, "
+            f"the inventory has the format {short_text(value)}, "
             f"and this tls-scaffold knows the format {VERSION}",
             hint="a newer tls-scaffold wrote it: upgrade this one",
         )
 
 
 def _read_inventory(table: Table) -> Inventory:
-    removed = tuple(each.text(words.name_problem) for each in table["removed"].comma_items())
+    removed = tuple(each.text(spelling.name_problem) for each in table["removed"].comma_items())
     return Inventory(
         members=read_members(table, removed),
         proxies=read_proxies(table, removed),
         users=with_grants(
             read_users(table), table["grant"].comma_items(), table["role"].comma_items()
         ),
-        key=table.field("key", str(DEFAULTS.key)).parsed(words.key, KEYS) or DEFAULTS.key,
+        key=table.field("key", str(DEFAULTS.key)).parsed(spelling.parse_key, KEYS) or DEFAULTS.key,
         expiry=_read_lifetime(table, "expiry", DEFAULTS.expiry),
         ca_expiry=_read_lifetime(table, "ca_expiry", DEFAULTS.ca_expiry),
-        ca_cn=table.field("ca_cn", DEFAULTS.ca_cn).text(words.ca_cn_problem),
+        ca_cn=table.field("ca_cn", DEFAULTS.ca_cn).text(spelling.ca_cn_problem),
         ca_generation=table.field("ca_generation", DEFAULTS.ca_generation).number(GENERATIONS),
         organization=_read_name(table, "organization", DEFAULTS.organization),
         organizational_unit=_read_name(table, "organizational_unit", DEFAULTS.organizational_unit),
@@ -145,7 +147,7 @@ def _read_inventory(table: Table) -> Inventory:
         state=_read_name(table, "state", DEFAULTS.state),
         country=table["country"].text(_country_problem),
         separate_requests=table["separate_requests"].flag(),
-        members_cn=table.field("members_cn", DEFAULTS.members_cn).text(words.cn_problem),
+        members_cn=table.field("members_cn", DEFAULTS.members_cn).text(spelling.cn_problem),
         etcd=read_member_settings(table.field("etcd", {})),
         record=table.field("record", DEFAULTS.record).flag(),
         removed=removed,
@@ -154,12 +156,12 @@ def _read_inventory(table: Table) -> Inventory:
 
 
 def _read_lifetime(table: Table, name: str, default: int) -> int:
-    return table.field(name, f"{default}h").parsed(words.hours, LIFETIMES) or default
+    return table.field(name, f"{default}h").parsed(spelling.parse_hours, LIFETIMES) or default
 
 
 def _read_name(table: Table, name: str, default: str) -> str:
     longest = LONGEST_NAMES[name]
-    return table.field(name, default).text(lambda text: words.text_problem(text, longest))
+    return table.field(name, default).text(lambda text: spelling.text_problem(text, longest))
 
 
 def _country_problem(text: str) -> str:
@@ -176,4 +178,4 @@ def _read_ignored_rules(field: Field) -> dict[str, str]:
 def _reason_problem(text: str) -> str:
     if not text:
         return "needs the reason why this rule is switched off"
-    return words.text_problem(text, LONGEST_REASON)
+    return spelling.text_problem(text, LONGEST_REASON)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, fields
 
-from tls_scaffold import words
+from tls_scaffold import spelling
 from tls_scaffold.inventory.fields import Field
 
 PORTS = range(1, 65536)
@@ -77,7 +77,7 @@ def read_member_settings(field: Field) -> MemberSettings:
     """Return the settings in a table."""
     table = field.table(FIELDS)
     return MemberSettings(
-        data_dir=table["data_dir"].text(words.path_problem),
+        data_dir=table["data_dir"].text(spelling.path_problem),
         initial_cluster_state=table["initial_cluster_state"].text(state_problem),
         client_port=table["client_port"].number(PORTS),
         peer_port=table["peer_port"].number(PORTS),
@@ -94,18 +94,18 @@ def state_problem(text: str) -> str:
 
 def address_problem(text: str) -> str:
     """Say why a member can't listen on `text`; empty if it can. etcd binds to no host name."""
-    if problem := words.host_problem(text):
+    if problem := spelling.host_problem(text):
         return problem
     return (
         ""
-        if words.canonical_address(text)
+        if spelling.canonical_address(text)
         else f"`{text}` is a host name: etcd listens on IP addresses alone"
     )
 
 
 def _read_addresses(field: Field) -> tuple[str, ...]:
     hosts = tuple(each.text(address_problem) for each in field.list_items())
-    addresses = [words.canonical_address(host) for host in hosts]
+    addresses = [spelling.canonical_address(host) for host in hosts]
     if field.value == []:
         field.refuse("is empty: leave it out, or name an address")
     elif not all(addresses):

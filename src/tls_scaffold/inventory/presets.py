@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from tls_scaffold.inventory.listed import Permission
-from tls_scaffold.words import meant
+from tls_scaffold.inventory.clusterparts import Permission
+from tls_scaffold.spelling import did_you_mean
 
 ROOT = "root"
 RESOURCES = "/calico/resources/v3/projectcalico.org/"
@@ -51,7 +51,9 @@ def preset_problem(name: str) -> str:
     """Say that no preset is called `name`, and which was meant; empty if one is."""
     if name in _BY_NAME:
         return ""
-    advice = meant(name, _BY_NAME) or f"; there are {', '.join(f'`{each}`' for each in _BY_NAME)}"
+    advice = (
+        did_you_mean(name, _BY_NAME) or f"; there are {', '.join(f'`{each}`' for each in _BY_NAME)}"
+    )
     return f"`{name}` is not a preset{advice}"
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory import presets
+from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.fields import problem_of
-from tls_scaffold.inventory.listed import Permission, User
 from tls_scaffold.inventory.presets import ROOT, Preset
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.words import cn_problem
+from tls_scaffold.spelling import cn_problem
 
 SCRIPT = "rbac.sh"  # the same in every folder
 FACTS = "rbac.tsv"  # what it reads beside itself

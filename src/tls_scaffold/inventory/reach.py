@@ -6,7 +6,7 @@ cloned from git.
 
 import re
 
-from tls_scaffold.inventory.fields import shown
+from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, KEY_ENDING, RULES, TRUST
 
@@ -65,7 +65,7 @@ def rendered_problem(text: str) -> str:
     return (
         ""
         if text in RENDERED or not request_problem(text)
-        else f"`{shown(text)}` is no file that is rendered here"
+        else f"`{short_text(text)}` is no file that is rendered here"
     )
 
 

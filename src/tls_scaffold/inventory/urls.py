@@ -1,9 +1,9 @@
 """Where the members are reached."""
 
-from tls_scaffold.inventory.listed import Member
+from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.membersettings import EVERY_ADDRESS
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.words import canonical_address
+from tls_scaffold.spelling import canonical_address
 
 
 def endpoints(inventory: Inventory) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tls_scaffold.inventory.listed import Member, Proxy, Server, User
+from tls_scaffold.inventory.clusterparts import Member, Proxy, Server, User
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 FILE = "tls-scaffold.json"
 VERSION = 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tls_scaffold import words
+from tls_scaffold import spelling
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import ScaffoldError
@@ -90,7 +90,7 @@ def _signing_problems(signing: Signing) -> Iterator[str]:
             f"{place}: `{signing.output}.pem`, signed from `{signing.request}`, has no name"
             " (is a variable not set?)"
         )
-    elif not signing.makes_ca and (problem := words.name_problem(name)):
+    elif not signing.makes_ca and (problem := spelling.name_problem(name)):
         yield f"{place}: the certificate `{signing.output}.pem`: {problem}"
     for flag in signing.unknown:
         yield f"{place}: `{flag}` of `cfssl gencert` is not known here"

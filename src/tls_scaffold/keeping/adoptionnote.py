@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold import words
+from tls_scaffold import spelling
 from tls_scaffold.cfssl import readers
 from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import Problem, ScaffoldError
@@ -129,7 +129,7 @@ def _read_seed(field: Field) -> Seed:
     over = table["fields"].table(("CN", "hosts"))
     found: dict[str, Any] = {}
     if "CN" in over:
-        found["CN"] = over["CN"].text(words.cn_problem)
+        found["CN"] = over["CN"].text(spelling.cn_problem)
     if "hosts" in over:
         found["hosts"] = [host.text() for host in over["hosts"].list_items()]
     return Seed(table["source"].text(source_problem), found)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tls_scaffold import words
+from tls_scaffold import spelling
 from tls_scaffold.cfssl import durations, readers
 from tls_scaffold.cfssl.profiles import CA_EXPIRY
 from tls_scaffold.cfssl.requests import Request
@@ -60,11 +60,11 @@ def overrides(signing: Signing) -> Fields:
 def own_hosts(request: Request, signing: Signing) -> list[str]:
     """Return the hosts that a certificate is signed for, but for loopback and what is none."""
     hosts = overrides(signing).get("hosts", request.hosts or ())
-    loopback = {words.canonical_host(host) for host in (*LOOPBACK, "::1")}
+    loopback = {spelling.canonical_host(host) for host in (*LOOPBACK, "::1")}
     return [
         host
         for host in hosts
-        if not words.host_problem(host) and words.canonical_host(host) not in loopback
+        if not spelling.host_problem(host) and spelling.canonical_host(host) not in loopback
     ]
 
 
@@ -115,8 +115,8 @@ def _hosts_by_name(servers: list[Leaf]) -> dict[str, list[str]]:
             for host in own_hosts(leaf.request, leaf.signing)
             if sharing[leaf.path] == 1 or host == leaf.name
         ]
-        hosts[leaf.name] = [host for host in own if words.canonical_host(host) not in taken]
-        taken |= {words.canonical_host(host) for host in own}
+        hosts[leaf.name] = [host for host in own if spelling.canonical_host(host) not in taken]
+        taken |= {spelling.canonical_host(host) for host in own}
     return hosts
 
 
@@ -175,7 +175,7 @@ def setting_fields(leaves: list[Leaf], authority: Request, config: str) -> Field
         if word in NAMES and (word != "C" or re.fullmatch("[A-Z]{2}", text))
     }
     return {
-        "key": str(request.key) if words.key(str(request.key)) else str(DEFAULTS.key),
+        "key": str(request.key) if spelling.parse_key(str(request.key)) else str(DEFAULTS.key),
         # An inventory's certificates end before their CA.
         "expiry": f"{min(_expiry(config), ca_expiry - 1)}h",
         "ca_expiry": f"{ca_expiry}h",

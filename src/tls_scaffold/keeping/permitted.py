@@ -16,7 +16,7 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import own_text, own_texts
 from tls_scaffold.errors import Problem, ScaffoldError, problem_of
 from tls_scaffold.inventory import conflictmarkers, intake
-from tls_scaffold.inventory.fields import shown
+from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.inventory.reach import RENDERED, SHELF, rendered_problem
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, parse_note, read_note
@@ -79,7 +79,7 @@ def plan_problems(folder: Path, plan: Plan) -> Iterator[Problem]:
     bases = [each.ca for each in (*notes, note) if each]
     again = _repeated(path.lower() for path in plan.moves)
     for index, path in enumerate(plan.moves):
-        wrong = f"`{shown(path)}` goes with nothing that this plan takes out"
+        wrong = f"`{short_text(path)}` goes with nothing that this plan takes out"
         if path in allowed:
             wrong = _error_of(_check_move, folder, path, shelf, bases)
         if wrong or index in again:
@@ -107,14 +107,14 @@ def _repeated(items: Iterable[Hashable]) -> set[int]:
 def _check_shelf(folder: Path, plan: Plan, shelf: str) -> None:
     if plan.shelf != shelf or (plan.moves and not shelf):
         example = "such as `archive/20260131T235959Z`"
-        raise ScaffoldError(f"`{shown(plan.shelf)}` is no folder of the archive, {example}")
+        raise ScaffoldError(f"`{short_text(plan.shelf)}` is no folder of the archive, {example}")
     if shelf:
         inside(folder, f"{shelf}/{FILE}")
 
 
 def _check_ca(folder: Path, ca: str, notes: Iterable[AdoptionNote]) -> None:
     if ca not in ("", *(note.ca for note in notes)):
-        raise ScaffoldError(f"`{shown(ca)}` is not where `adopt` found a CA")
+        raise ScaffoldError(f"`{short_text(ca)}` is not where `adopt` found a CA")
     if ca:
         check_copy(folder, ca)
 
@@ -123,7 +123,7 @@ def _check_step(folder: Path, step: Step, shelf: str) -> None:
     path, ours = step.path, step.path.removesuffix(BESIDE)
     is_copy = bool(shelf) and path.startswith(f"{shelf}/")
     if is_copy and (step.before is not None or step.after is None):
-        raise ScaffoldError(f"`{shown(path)}` is in the archive, where nothing is changed")
+        raise ScaffoldError(f"`{short_text(path)}` is in the archive, where nothing is changed")
     rendered = ours.removeprefix(f"{shelf}/") if is_copy else ours
     if path not in STATE_FILES and (wrong := rendered_problem(rendered)):
         raise ScaffoldError(wrong)

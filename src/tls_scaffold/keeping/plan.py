@@ -9,7 +9,7 @@ from tls_scaffold.keeping.readback import printable_problem, read_texts
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ARCHIVE
 from tls_scaffold.rendering.documents import LAST_RENDER
-from tls_scaffold.words import cn_problem
+from tls_scaffold.spelling import cn_problem
 
 BESIDE = ".new"
 VERBS = (

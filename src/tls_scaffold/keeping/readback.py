@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tls_scaffold import words
+from tls_scaffold import spelling
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.fields import Field
@@ -28,7 +28,7 @@ def read_texts(field: Field, problem: Callable[[str], str]) -> tuple[str, ...]:
 
 def printable_problem(text: str) -> str:
     """Say why a text can't be shown as it is, or is none; a path or a word may be of any length."""
-    return words.text_problem(text, LARGEST_FILE) if text else "it is empty"
+    return spelling.text_problem(text, LARGEST_FILE) if text else "it is empty"
 
 
 def refuse_problems(path: str, summary: str, problems: Iterable[Problem], hint: str) -> None:

@@ -13,14 +13,14 @@ from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.conflictmarkers import without_markers
-from tls_scaffold.inventory.fields import shown
+from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.inventory.reach import output_problem, rendered_problem, request_problem
 from tls_scaffold.keeping.plan import BESIDE
 from tls_scaffold.keeping.readback import refuse_problems
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line_of
 from tls_scaffold.paths import CA_REQUEST, CONFIG, GENERATED, OURS_IF_SAID
 from tls_scaffold.rendering.documents import LAST_RENDER, Entry, is_request_document
-from tls_scaffold.words import name_problem
+from tls_scaffold.spelling import name_problem
 
 HINT = (
     "put back the record that git has, or move this one away: "
@@ -94,7 +94,7 @@ def record_of_entries(entries: Iterable[Entry]) -> Record:
             text = f"{key} {value}"
             line = component_line_of(text)
             if line is None or str(line) != text:
-                raise ScaffoldError(f"`{shown(text)}` is not a component's line")
+                raise ScaffoldError(f"`{short_text(text)}` is not a component's line")
             lines.setdefault(line.name, []).append(line)
     return Record(sums, documents, lines)
 
@@ -102,13 +102,13 @@ def record_of_entries(entries: Iterable[Entry]) -> Record:
 def _problems(record: Record) -> Iterator[str]:
     for path in record.sums:
         if path not in (*GENERATED, *OURS_IF_SAID):
-            yield f"`{shown(path)}` is no file that is rendered here"
+            yield f"`{short_text(path)}` is no file that is rendered here"
     for path, documents in record.documents.items():
         ours = path.removesuffix(BESIDE)
         if ours not in (CA_REQUEST, CONFIG) and request_problem(ours):
-            yield f"`{shown(path)}` is no file that is rendered here"
+            yield f"`{short_text(path)}` is no file that is rendered here"
         elif ours != CONFIG and not all(map(is_request_document, documents)):
             yield f"`{path}` is recorded with data that is no request as they are rendered"
     for line in (line for lines in record.lines.values() for line in lines):
         if name_problem(line.name) or output_problem(line.output) or rendered_problem(line.request):
-            yield f"`{shown(str(line))}` is no component's line as they are rendered"
+            yield f"`{short_text(str(line))}` is no component's line as they are rendered"

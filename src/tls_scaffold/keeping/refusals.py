@@ -12,14 +12,14 @@ from tls_scaffold.keeping.permitted import NO_REQUEST
 from tls_scaffold.keeping.plan import BESIDE
 from tls_scaffold.paths import ENDINGS
 from tls_scaffold.rendering.documents import NOT_RECORDED
-from tls_scaffold.words import meant
+from tls_scaffold.spelling import did_you_mean
 
 
 def check_reset(paths: Iterable[str], rendered: Mapping[str, str]) -> None:
     """Raise ScaffoldError for each path to be put back that is not rendered."""
     known = [path for path in rendered if path not in NOT_RECORDED]
     problems = [
-        f"`{path}` is no file that is rendered here{meant(path, known)}"
+        f"`{path}` is no file that is rendered here{did_you_mean(path, known)}"
         for path in paths
         if path not in known
     ]

@@ -18,7 +18,7 @@ from tls_scaffold.makefiles import landlock
 from tls_scaffold.makefiles.decoys import decoys_on_path
 from tls_scaffold.makefiles.dryruneffects import DryRunEffects, dry_run_effects
 from tls_scaffold.makefiles.maketexts import MAKEFILES
-from tls_scaffold.words import visible
+from tls_scaffold.spelling import escaped
 
 *READ_FIRST, MAKEFILE = MAKEFILES  # where the first are, make does not look for ours
 NO_RULE = re.compile(
@@ -102,7 +102,7 @@ def _check_refused(called: Collection[str], effects: DryRunEffects) -> None:
     """Tell what was called that could have signed, and the lines that may have done so."""
     if not called:
         return
-    refused = [f"`{visible(command)}` was called, and refused" for command in called]
+    refused = [f"`{escaped(command)}` was called, and refused" for command in called]
     raise RunsAnywayError(
         "make runs what signs although it is only asked; nothing was signed",
         (*refused, *effects.running),

@@ -11,7 +11,7 @@ from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CA_REQUEST, LARGEST_FILE, MIB
-from tls_scaffold.words import canonical_host
+from tls_scaffold.spelling import canonical_host
 
 LAST_RENDER = ".tls-scaffold/rendered.tsv"
 REQUEST_FIELDS = {"CN", "hosts", "key", "names", "ca"}

@@ -14,7 +14,7 @@ from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.requests import WORDS
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.signing.pemfiles import der_of
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 # cfssl signs such names, and `mistakes` tells of them: nobody who reads one back is told again.
 warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)

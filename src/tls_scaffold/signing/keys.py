@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512

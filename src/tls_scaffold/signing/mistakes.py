@@ -9,7 +9,7 @@ from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.words import CN_LENGTH
+from tls_scaffold.spelling import CN_LENGTH
 
 SUBJECT_WORDS = ("C", "ST", "L", "O", "OU")
 # X.509 gives these two a meaning only beside `key agreement`, and the library signs no others.

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.words import meant
+from tls_scaffold.spelling import did_you_mean
 
 CA_WORD = "ca"
 
@@ -52,5 +52,5 @@ def _signings_by_word(signings: Collection[Signing]) -> dict[str, list[Signing]]
 def _name_problem(name: str, by_word: Mapping[str, Sequence[Signing]]) -> str:
     outputs = [f"`{each.output}`" for each in by_word.get(name, ())]
     if not outputs:
-        return f"`{name}`{meant(name, by_word)}"
+        return f"`{name}`{did_you_mean(name, by_word)}"
     return f"`{name}` may be {' or '.join(outputs)}: say which" if len(outputs) > 1 else ""

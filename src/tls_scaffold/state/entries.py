@@ -16,7 +16,7 @@ from tls_scaffold.signing import matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.keys import PASSWORD
-from tls_scaffold.words import Key
+from tls_scaffold.spelling import Key
 
 CA_KIND = "ca"
 SERVER = "server auth"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from tls_scaffold.spelling import escaped
 from tls_scaffold.state.states import Row
-from tls_scaffold.words import visible
 
 EXPIRY = "tls_scaffold_certificate_not_after_seconds"
 STATE = "tls_scaffold_certificate_state"
@@ -34,5 +34,5 @@ def _labels(row: Row) -> str:
 
 def _escaped(text: str) -> str:
     return r"\n".join(
-        visible(line).replace("\\", r"\\").replace('"', r"\"") for line in text.split("\n")
+        escaped(line).replace("\\", r"\\").replace('"', r"\"") for line in text.split("\n")
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tls_scaffold.words import visible
+from tls_scaffold.spelling import escaped
 
 COLOURS = {
     "mismatched": "#c1272d",
@@ -117,7 +117,7 @@ def _row(life: Life, y: int, scale: _Scale, today: datetime) -> Iterator[str]:
 
 def _text(name: str) -> str:
     """Return a name as text of XML, which has no place for U+FFFE and U+FFFF."""
-    return html.escape(visible(name)).replace("\ufffe", "?").replace("\uffff", "?")
+    return html.escape(escaped(name)).replace("\ufffe", "?").replace("\uffff", "?")
 
 
 def _today(scale: _Scale, today: datetime, height: int) -> Iterable[str]:

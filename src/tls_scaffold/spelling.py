@@ -1,4 +1,4 @@
-"""What a name, a host, a CN, a lifetime and a key type may look like, for every door."""
+"""How names, hosts, CNs, lifetimes and key types are spelled, and how messages spell them."""
 
 import ipaddress
 import re
@@ -113,7 +113,7 @@ def text_problem(text: str, longest: int) -> str:
     `longest` is in characters.
     """
     if any(unicodedata.category(character) in INVISIBLE for character in text):
-        return f"`{visible(text)}` has control or invisible characters"
+        return f"`{escaped(text)}` has control or invisible characters"
     if unicodedata.normalize("NFC", text) != text:
         return (
             f"`{text}` is not in Unicode form NFC: etcd would take its two spellings for two users"
@@ -152,7 +152,7 @@ def path_problem(text: str) -> str:
     return f"`{text}` goes through `.` or `..`" if {".", ".."}.intersection(text.split("/")) else ""
 
 
-def visible(text: str) -> str:
+def escaped(text: str) -> str:
     """Return `text` with an escape for each character that can't be seen, or is a stray byte."""
     if text.isprintable():  # nearly all is, and a thousand rows have a million characters
         return text
@@ -170,12 +170,12 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def printable(text: str) -> str:
-    """Return a whole text of ours as `visible` does, but with its line ends and tabs."""
-    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
+def escaped_lines(text: str) -> str:
+    """Return a whole text of ours as `escaped` does, but with its line ends and tabs."""
+    return "\n".join("\t".join(map(escaped, line.split("\t"))) for line in text.split("\n"))
 
 
-def hours(text: str) -> int | None:
+def parse_hours(text: str) -> int | None:
     """Return a lifetime such as `90d` or `8760h` in hours; None if it is none.
 
     A year is 365 days.
@@ -187,7 +187,7 @@ def hours(text: str) -> int | None:
     return count if count <= LONGEST_HOURS else None
 
 
-def key(text: str) -> Key | None:
+def parse_key(text: str) -> Key | None:
     """Return the key type that a word such as `rsa-4096` names; None if it names none."""
     algo, _, size = text.partition("-")
     sizes = {"ecdsa": ECDSA_SIZES, "rsa": RSA_SIZES}.get(algo, ())
@@ -198,7 +198,7 @@ def key(text: str) -> Key | None:
     return None
 
 
-def meant(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the likeliest one, empty if none is."""
     import difflib
 

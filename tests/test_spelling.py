@@ -2,8 +2,8 @@
 
 import pytest
 
-from tls_scaffold import words
-from tls_scaffold.words import Key
+from tls_scaffold import spelling
+from tls_scaffold.spelling import Key
 
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
 
@@ -12,7 +12,7 @@ NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a lett
     "name", ["a", "0", "etcd1", "kube-apiserver", "a.b_c-d", "key", "ca1", "x-keys", "A" * 64]
 )
 def test_a_name_of_the_allowed_characters_is_taken(name: str) -> None:
-    assert words.name_problem(name) == ""
+    assert spelling.name_problem(name) == ""
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_name_of_the_allowed_characters_is_taken(name: str) -> None:
     ],
 )
 def test_a_name_whose_files_would_be_odd_or_another_s_is_refused(name: str, problem: str) -> None:
-    assert words.name_problem(name) == problem
+    assert spelling.name_problem(name) == problem
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_name_whose_files_would_be_odd_or_another_s_is_refused(name: str, prob
     ],
 )
 def test_an_address_or_a_host_name_is_taken(host: str) -> None:
-    assert words.host_problem(host) == ""
+    assert spelling.host_problem(host) == ""
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_an_address_or_a_host_name_is_taken(host: str) -> None:
     ],
 )
 def test_a_host_that_is_neither_is_refused_with_advice(host: str, advice: str) -> None:
-    assert words.host_problem(host) == f"`{host}` is not an IP address or a host name{advice}"
+    assert spelling.host_problem(host) == f"`{host}` is not an IP address or a host name{advice}"
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_a_host_that_is_neither_is_refused_with_advice(host: str, advice: str) -
     ],
 )
 def test_two_spellings_of_one_host_have_one_form(one: str, other: str) -> None:
-    assert words.canonical_host(one) == words.canonical_host(other) == other
+    assert spelling.canonical_host(one) == spelling.canonical_host(other) == other
 
 
 @pytest.mark.parametrize("host", ["fe80::1%eth0", "host", "10.0.0.256", ""])
 def test_what_is_no_address_has_no_canonical_form(host: str) -> None:
-    assert words.canonical_address(host) == ""
+    assert spelling.canonical_address(host) == ""
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_is_no_address_has_no_canonical_form(host: str) -> None:
     ["calico", "system:kube-apiserver", "Bücher & Söhne", "{{ 7*7 }}", "$(id)`'\"\\", "x" * 64],
 )
 def test_a_cn_may_be_any_text_that_can_be_seen(cn: str) -> None:
-    assert words.cn_problem(cn) == ""
+    assert spelling.cn_problem(cn) == ""
 
 
 @pytest.mark.parametrize(
@@ -154,11 +154,11 @@ def test_a_cn_may_be_any_text_that_can_be_seen(cn: str) -> None:
     ],
 )
 def test_a_cn_that_would_mislead_is_refused(cn: str, problem: str) -> None:
-    assert words.cn_problem(cn) == problem
+    assert spelling.cn_problem(cn) == problem
 
 
 def test_an_empty_text_may_stand_where_a_name_of_the_subject_is_optional() -> None:
-    assert words.text_problem("", 64) == ""
+    assert spelling.text_problem("", 64) == ""
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_an_empty_text_may_stand_where_a_name_of_the_subject_is_optional() -> No
     [("90d", 2160), ("1y", 8760), ("8760h", 8760), ("1w", 168), ("1h", 1), ("290y", 290 * 8760)],
 )
 def test_a_lifetime_is_counted_in_hours(text: str, hours: int) -> None:
-    assert words.hours(text) == hours
+    assert spelling.parse_hours(text) == hours
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_lifetime_is_counted_in_hours(text: str, hours: int) -> None:
     ],
 )
 def test_what_is_no_lifetime_or_longer_than_go_can_count_is_none(text: str) -> None:
-    assert words.hours(text) is None
+    assert spelling.parse_hours(text) is None
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_what_is_no_lifetime_or_longer_than_go_can_count_is_none(text: str) -> N
     ],
 )
 def test_a_key_type_is_read_and_written_as_the_same_word(text: str, key: Key) -> None:
-    assert words.key(text) == key
+    assert spelling.parse_key(text) == key
     assert str(key) == text
 
 
@@ -225,9 +225,9 @@ def test_a_key_type_is_read_and_written_as_the_same_word(text: str, key: Key) ->
     ],
 )
 def test_an_unknown_key_type_is_none(text: str) -> None:
-    assert words.key(text) is None
+    assert spelling.parse_key(text) is None
 
 
 def test_a_name_that_is_none_is_met_with_the_likeliest() -> None:
-    assert words.meant("calic", ("etcd1", "calico")) == "; did you mean `calico`?"
-    assert words.meant("zzz", ("etcd1", "calico")) == ""
+    assert spelling.did_you_mean("calic", ("etcd1", "calico")) == "; did you mean `calico`?"
+    assert spelling.did_you_mean("zzz", ("etcd1", "calico")) == ""
