@@ -1,4 +1,7 @@
-"""Gives the template its filters, first of all the answers to cookiecutter's questions, checked, as an inventory."""
+"""Gives the template its filters.
+
+First of all, the answers to cookiecutter's questions, checked, as an inventory.
+"""
 
 import json
 import shlex
@@ -29,7 +32,11 @@ NONE = Inventory(members=())
 
 
 class InventoryExtension(Extension):
-    """Adds the filters `inventory`, `documents`, `rbac`, `rows`, `processes`, `line`, and `quoted`, for a shell."""
+    """Adds the filters that the template is written with.
+
+    They are `inventory`, `documents`, `rbac`, `rows`, `processes`, `line`, and `quoted`, for a
+    shell.
+    """
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -61,7 +68,10 @@ def inventory(answers: Mapping[str, Any]) -> Inventory:
 
 
 def hook_documents(answers: Mapping[str, Any]) -> str:
-    """Return what the hook needs, as JSON: what is wrong with the answers, or the files that it is to write."""
+    """Return what the hook needs, as JSON.
+
+    That is what is wrong with the answers, or the files that it is to write.
+    """
     try:
         content: dict[str, Any] = {"files": documents.render(_inventory(answers))}
     except ScaffoldError as error:

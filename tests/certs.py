@@ -1,4 +1,7 @@
-"""Certificates with chosen dates, for folders in every state: what cfssl would have signed at another time."""
+"""Certificates with chosen dates, for folders in every state.
+
+They are what cfssl would have signed at another time.
+"""
 
 import re
 from collections.abc import Iterable
@@ -83,7 +86,7 @@ def leaf(  # noqa: PLR0913 - what stands in a certificate
     is_ca: bool = False,
     names_ca_key: bool = True,
 ) -> None:
-    """Write a component as its request and the profile `client` ask for it, unless another is said."""
+    """Write a component as its request and the profile `client` ask, unless another is said."""
     key = key or ec.generate_private_key(ec.SECP384R1())
     issuer = x509.load_pem_x509_certificate((folder / "certs/ca.pem").read_bytes())
     ca_key = load_pem_private_key((folder / "certs/ca-key.pem").read_bytes(), None)

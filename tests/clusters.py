@@ -105,10 +105,8 @@ def live(
     into.mkdir()
     members = [Member(name, each, each) for name, each in identities.items()]
     bundles = Bundles(inventory, str(certs), None)
-    quick = (
-        "--heartbeat-interval=50",
-        "--election-timeout=500",
-    )  # half of the default: starting waits for an election
+    # Half of the default: starting waits for an election.
+    quick = ("--heartbeat-interval=50", "--election-timeout=500")
     given = (with_tools or tools(), members, certs / "ca.pem", into, bundles.flags)
     with etcd.cluster(*given, *quick, *options) as running:
         yield Live(folder, running)

@@ -1,4 +1,7 @@
-"""What all tests share: a folder made by the real command, the programs that a test needs, `--long`."""
+"""What all tests share.
+
+That is a folder made by the real command, the programs that a test needs, and `--long`.
+"""
 
 import os
 import shutil
@@ -133,7 +136,10 @@ def path_without(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def running() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Return a function that starts a program in a session of its own; what still runs is killed at the end."""
+    """Return a function that starts a program in a session of its own.
+
+    What still runs is killed at the end.
+    """
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":

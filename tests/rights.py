@@ -13,7 +13,10 @@ NOBODY = 65534
 
 @contextmanager
 def as_somebody(folder: Path) -> Iterator[Path]:
-    """Yield a copy of a folder that belongs to whom the block runs as: an ordinary user, even in root's tests."""
+    """Yield a copy of a folder that belongs to whom the block runs as.
+
+    That is an ordinary user, even in root's tests.
+    """
     place = Path(tempfile.mkdtemp(prefix="tls-scaffold-rights-"))
     copy = shutil.copytree(folder, place / folder.name, symlinks=True)
     is_root = os.geteuid() == 0

@@ -14,15 +14,10 @@ BIN = Path(sys.executable).parent
 PROGRAMS = os.pathsep.join((os.environ["PATH"], str(BIN)))
 MEMBERS = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "calico,kube-apiserver")
 SMALL = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
-CHOSEN: dict[
-    str, str
-] = {}  # variables that every program gets; the fixture `either_signer` sets SIGNER
-LOCKS = (
-    "archive/.lock",
-    "archive/.gitignore",
-    "certs/.gitignore",
-    ".tls-scaffold/.gitignore",
-)  # made with the folders, and no one's content
+# Variables that every program gets; the fixture `either_signer` sets SIGNER.
+CHOSEN: dict[str, str] = {}
+# Made with the folders, and no one's content.
+LOCKS = ("archive/.lock", "archive/.gitignore", "certs/.gitignore", ".tls-scaffold/.gitignore")
 OUR_VARIABLES = (
     "YES",
     "CFSSL",
@@ -39,7 +34,10 @@ Done = subprocess.CompletedProcess[str]
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return this process's variables without those that steer make, cfssl or us, and with `variables`."""
+    """Return this process's variables and `variables`.
+
+    Those that steer make, cfssl or us are left out of the former.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -63,7 +61,10 @@ def run(*words: str, cwd: Path | None = None, umask: int = -1, **variables: str)
 
 
 def processes() -> dict[int, str]:
-    """Return the command line of each process by its number; one that is ending has none any more."""
+    """Return the command line of each process by its number.
+
+    One that is ending has none any more.
+    """
     found = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
@@ -94,7 +95,10 @@ def make(folder: Path, *words: str, code: int = 0, umask: int = -1, **variables:
 
 
 def without_commands(text: str) -> str:
-    """Return what was printed without the command before each certificate, and who has to reload behind it."""
+    """Return what was printed, but for what stands around each certificate.
+
+    That is the command before it, and who has to reload behind it.
+    """
     lines = text.splitlines(keepends=True)
     return "".join(
         line for line in lines if "cfssl gencert " not in line and not line.startswith("  ")
@@ -166,7 +170,10 @@ def names(folder: Path) -> list[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes | str]:
-    """Return every file below a folder with its bytes, links with where they lead; but for the lock and the like."""
+    """Return every file below a folder with its bytes, links with where they lead.
+
+    The lock and the like are left out.
+    """
     found = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     return {
         str(path.relative_to(folder)): str(path.readlink())
@@ -182,7 +189,10 @@ def modes(folder: Path) -> dict[str, str]:
 
 
 def faults(folder: Path) -> list[str]:
-    """Return what is wrong in certs/ after a make: the quick check of the tests that run it hundreds of times."""
+    """Return what is wrong in certs/ after a make.
+
+    This is the quick check of the tests that run it hundreds of times.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 

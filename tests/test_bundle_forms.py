@@ -203,9 +203,8 @@ def test_java_finds_the_pair_under_its_own_name_and_trusts_the_ca(own: Factory, 
             "truststore.p12",
         )
     ]
-    assert entries(made / "Alice_B.p12", password) == {
-        "alice_b": "PrivateKeyEntry"
-    }  # keytool shows no capitals
+    # keytool shows no capitals.
+    assert entries(made / "Alice_B.p12", password) == {"alice_b": "PrivateKeyEntry"}
     assert entries(made / "truststore.p12", password) == {"ca": "trustedCertEntry"}
     chain = keytool(made / "Alice_B.p12", password, "-rfc")
     assert "Certificate chain length: 2\n" in chain
@@ -222,9 +221,8 @@ def test_of_several_cas_all_are_trusted_and_the_chain_has_the_one_that_signed(ow
     folder, other = own(*SMALL), own(*SMALL, name="other")
     ca = folder / "certs/trust.pem"
     signer, older = ca.read_text(), (other / "certs/ca.pem").read_text()
-    ca.write_text(
-        older + signer + older
-    )  # they have one name: a chain by names alone would end in the first
+    # They have one name: a chain by names alone would end in the first.
+    ca.write_text(older + signer + older)
 
     password = stores(folder, "calico")
 
@@ -357,10 +355,8 @@ def test_etcd_runs_from_kubeadm_s_files_and_java_talks_to_it_with_the_stores_and
 
     assert json.loads(healthy.stdout)["health"] == "true", healthy.stderr
     assert nobody.returncode == trusting_nobody.returncode == 1
-    assert (nobody.stdout, trusting_nobody.stdout) == (
-        "",
-        "",
-    )  # etcd may reset what it refuses before Java is told why
+    # etcd may reset what it refuses before Java is told why.
+    assert (nobody.stdout, trusting_nobody.stdout) == ("", "")
     assert "PKIX path building failed" in trusting_nobody.stderr
 
 
@@ -395,9 +391,8 @@ def test_a_password_without_stores_is_a_usage_error_where_the_option_was_given(
 
     assert done.stderr == "error: --p12-password-file: the password is for `--p12` alone\n"
     assert not (folder / "dist").exists()
-    bundle(
-        folder, "calico", TLS_SCAFFOLD_P12_PASSWORD_FILE=file, password="x"
-    )  # set for other runs
+    # Set for other runs.
+    bundle(folder, "calico", TLS_SCAFFOLD_P12_PASSWORD_FILE=file, password="x")
     assert not list((folder / "dist").rglob("*.p12"))
 
 

@@ -195,9 +195,7 @@ def test_whatever_a_makefile_holds_each_component_has_a_line_and_what_is_not_a_c
     assert {each.name for each in component_lines(found.text)} == set(wanted)
     again = followed(found.text, *wanted, rendered=tuple("abcd"))
     assert again.text == found.text
-    own = (
-        "x: y",
-        "A = 1",
-    )  # a comment, or what goes on in the next line, may belong to a component's commands
+    # A comment, or what goes on in the next line, may belong to a component's commands.
+    own = ("x: y", "A = 1")
     lists = ([each for each in text if each in own] for text in (lines, found.text.split("\n")))
     assert next(lists) == next(lists) or "end \\" in lines

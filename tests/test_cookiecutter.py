@@ -1,4 +1,7 @@
-"""The template under plain cookiecutter, where tls-scaffold is not installed: the very folder of `tls-scaffold new`."""
+"""The template under plain cookiecutter, where tls-scaffold is not installed.
+
+It makes the very folder of `tls-scaffold new`.
+"""
 
 import os
 import pty
@@ -155,7 +158,10 @@ def test_with_tls_scaffold_installed_the_folder_is_the_same(tmp_path: Path) -> N
                 "members[0]: `10.0.0.999` is not an IP address or a host name",
                 "members[1]: `a b` is not an IP address or a host name",
                 "users[0].name: `ca` is taken by the CA's own files",
-                "users[1].name: `$(id)` is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit",
+                (
+                    "users[1].name: `$(id)` is not a name: "
+                    "letters, digits, `.`, `_` and `-`, the first a letter or digit"
+                ),
                 "proxies: `x` is not a number",
             ],
         ),
@@ -166,7 +172,10 @@ def test_with_tls_scaffold_installed_the_folder_is_the_same(tmp_path: Path) -> N
             ("members=a,", "users=etcd"),
             [
                 "members[1]: `` is not an IP address or a host name (it is empty)",
-                "users[0].name: `etcd` is the CN of the members: etcd's gateway would act as that user",
+                (
+                    "users[0].name: `etcd` is the CN of the members: "
+                    "etcd's gateway would act as that user"
+                ),
             ],
         ),
     ],

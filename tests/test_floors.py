@@ -44,10 +44,11 @@ SHELVES = {
     "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles parent signals / mounts",
     "rendering": "template / documents",
-    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / settings",
+    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
+    "settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
-    "inventory": "intake / conflicts options rbac / components grants presets urls / reach / values / "
-    "clusterparts / membersettings / conflictmarkers fields formats",
+    "inventory": "intake / conflicts options rbac / components grants presets urls / reach / "
+    "values / clusterparts / membersettings / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "
@@ -55,16 +56,20 @@ SHELVES = {
         "blocks componentlines decoys landlock makevalues / shell"
     ),
 }
-"""The modules of each room, the highest shelf first; a package's own `__init__` stands on top of them."""
+"""The modules of each room, the highest shelf first.
+
+A package's own `__init__` stands on top of them.
+"""
 LIBRARIES = {
     "click": "cli",
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
-    "cryptography": "signing.certificates signing.matching signing.issuer signing.keys signing.keystores "
-    "signing.signer",
+    "cryptography": "signing.certificates signing.matching signing.issuer signing.keys "
+    "signing.keystores signing.signer",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
-    "yaml": "inventory.formats bundles.settings",  # bundles.settings writes the YAML that etcd and Kubernetes read
+    # bundles.settings writes the YAML that etcd and Kubernetes read.
+    "yaml": "inventory.formats bundles.settings",
 }
 
 PRINTS = re.compile(
@@ -83,7 +88,10 @@ def sources() -> dict[str, Path]:
 
 @cache
 def imported(path: Path) -> set[str]:
-    """Return what a module imports anywhere in it, also for types only: `from a import b` gives `a` and `a.b`."""
+    """Return what a module imports anywhere in it, also for types only.
+
+    `from a import b` gives `a` and `a.b`.
+    """
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

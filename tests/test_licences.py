@@ -21,7 +21,10 @@ def needed(name: str, found: dict[str, Distribution]) -> None:
 
 
 def licences(package: Distribution) -> list[str]:
-    """Return what a distribution says of its licence; the whole text of one is told by its first lines."""
+    """Return what a distribution says of its licence.
+
+    The whole text of one is told by its first lines.
+    """
     names = ("License-Expression", "License", "Classifier")
     said = [(name, text) for name in names for text in package.metadata.get_all(name) or ()]
     words = [

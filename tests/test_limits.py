@@ -64,10 +64,8 @@ def keep(folder: Path) -> None:
 def test_a_folder_whose_files_are_all_above_a_mebibyte_is_signed_looked_at_and_kept(
     tmp_path: Path,
 ) -> None:
-    folder, far = (
-        tmp_path / "t",
-        "/".join(("certs", *("y" * 195,) * 5)),
-    )  # long paths do for more users
+    # Long paths do for more users.
+    folder, far = tmp_path / "t", "/".join(("certs", *("y" * 195,) * 5))
     users = [
         {
             "name": name(number),

@@ -1,4 +1,7 @@
-"""The generated Makefile: every target of its table and what it promises, with the real make, cfssl and openssl."""
+"""The generated Makefile: every target of its table and what it promises.
+
+It runs with the real make, cfssl and openssl.
+"""
 
 import ipaddress
 import itertools

@@ -1,4 +1,7 @@
-"""The generated Makefile under kills, beside other makes and with -j8: pairs that fit, and never a CA too many."""
+"""The generated Makefile under kills, beside other makes and with -j8.
+
+There are pairs that fit, and never a CA too many.
+"""
 
 import itertools
 import os
@@ -156,7 +159,10 @@ def test_a_first_make_that_is_killed_anywhere_is_completed_by_the_next(
 
 
 def whole_ca(folder: Path) -> bytes:
-    """Return the CA that was decided on when the run was killed, wherever it is on its way to its place."""
+    """Return the CA that was decided on when the run was killed.
+
+    It may be anywhere on its way to its place.
+    """
     found = [
         path
         for path in (folder / "certs/.new/new/certs/ca.pem", folder / "certs/ca.pem")
@@ -206,7 +212,8 @@ def test_a_regenerate_that_is_killed_in_its_swap_is_completed_by_any_target(
     template = signed(*SMALL, name="template")
     path = template.with_name("tls-setup")
     old = settled(template / "certs")
-    # Only one process at a time moves files: of programs that run side by side the count would differ.
+    # Only one process at a time moves files: of programs that run side by side the count would
+    # differ.
     moving = replace(killer, counted=("mv",))
     moves = moving.run(0, fresh(template, path), "regenerate")
     for step in range(moves - 6, moves + 1, 2):
@@ -215,12 +222,15 @@ def test_a_regenerate_that_is_killed_in_its_swap_is_completed_by_any_target(
 
 
 def settled(certs: Path) -> dict[str, bytes | str]:
-    """Return what is in certs/ but for what somebody is working in, and what keeps it out of git."""
+    """Return what is in certs/, without what is worked in and what keeps it out of git."""
     return {name: content for name, content in contents(certs).items() if not name.startswith(".")}
 
 
 def check_killed_regenerate(path: Path, goal: str, old: dict[str, bytes | str]) -> bool:
-    """Run a goal after a kill: the old set is as it was, or the new one takes its place. True: it was in its swap."""
+    """Run a goal after a kill: the old set is as it was, or the new one takes its place.
+
+    True: it was in its swap.
+    """
     new = path / "certs/.new"
     if not new.exists():
         ca = (path / "certs/ca.pem").read_bytes()

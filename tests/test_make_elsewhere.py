@@ -1,4 +1,7 @@
-"""Certificates outside `certs/`, as adopted folders have them: the same promises, or a refusal before all else."""
+"""Certificates outside `certs/`, as adopted folders have them.
+
+The same promises hold, or there is a refusal before all else.
+"""
 
 import json
 from pathlib import Path
@@ -13,7 +16,7 @@ pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 
 
 def elsewhere(tmp_path: Path) -> Path:
-    """Return a folder whose users `a` and `b` have certificates of one name in two folders, signed."""
+    """Return a signed folder: users `a` and `b` have certificates of one name in two folders."""
     users = [{"name": name, "cn": name, "output": f"{name}/x"} for name in "ab"]
     (tmp_path / "inventory.json").write_text(
         json.dumps({"members": ["10.0.0.1"], "proxies": 0, "users": users})

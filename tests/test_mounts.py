@@ -321,6 +321,18 @@ def test_a_pair_with_a_mounted_file_is_not_signed_and_stays_whole(
     assert faults(path) == []
 
 
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_mounted_file_of_a_longer_name_is_in_nobody_s_way(
+    signed: Factory, mounted: Mounts, signer: str
+) -> None:
+    path = signed("--members", "10.0.0.1", "--proxies", "0", "--users", "u1,u10")
+    mounted.bind(path / "certs/u10.pem")
+
+    make(path, "req-u1", SIGNER=signer)
+
+    verify(path, "certs/u1.pem")
+
+
 def test_cfssljson_leaves_a_pair_with_a_mounted_file_whole(
     signed: Factory, mounted: Mounts
 ) -> None:

@@ -1,4 +1,7 @@
-"""What is built and installed carries the template, dotfiles and modes included, and nothing else."""
+"""What is built and installed carries the template, and nothing else.
+
+Dotfiles and modes are included.
+"""
 
 import shutil
 import stat
@@ -66,7 +69,10 @@ def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def libraries(place: Path) -> None:
-    """Show a virtual environment the libraries of this one, one by one: an editable install of ours stays out."""
+    """Show a virtual environment the libraries of this one.
+
+    It gets them one by one: an editable install of ours stays out.
+    """
     (into,) = place.glob("lib/python*/site-packages")
     for each in Path(sysconfig.get_path("purelib")).iterdir():
         ours = each.suffix == ".pth" or "tls_scaffold" in each.name or (into / each.name).exists()
@@ -75,7 +81,10 @@ def libraries(place: Path) -> None:
 
 
 def installed(place: Path, *words: str) -> Path:
-    """Install with pip, without looking anywhere else for libraries; return the package's folder."""
+    """Install with pip and return the package's folder.
+
+    It does not look anywhere else for libraries.
+    """
     libraries(place)
     pip = (
         sys.executable,

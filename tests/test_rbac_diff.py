@@ -41,9 +41,8 @@ def test_diff_compares_a_live_cluster_and_changes_nothing(
         running.said("role", "grant-permission", "calico", "read", "--prefix=true", "/other/")
         surplus = rbac(running.folder, "--diff", **variables)
         as_json = rbac(running.folder, "--diff", "--json", **variables)
-        running.said(
-            "role", "grant-permission", "calico", "read", "--prefix=true", "/\udcff/"
-        )  # no UTF-8
+        # No UTF-8.
+        running.said("role", "grant-permission", "calico", "read", "--prefix=true", "/\udcff/")
         bytes_too = rbac(running.folder, "--diff", **variables)
 
     assert (empty.returncode, sorted(empty.stdout.splitlines())) == (

@@ -389,10 +389,8 @@ def test_every_member_that_etcd_lists_is_asked_not_only_those_that_are_given(
     )
 
     wanted = on(*running.cluster.endpoints)
-    for done in (
-        first,
-        second,
-    ):  # the others come in the order of their numbers in etcd, which are by chance
+    # The others come in the order of their numbers in etcd, which are by chance.
+    for done in (first, second):
         assert (done.returncode, sorted(done.stderr.replace(",", "").split())) == (
             0,
             sorted(wanted.replace(",", "").split()),
@@ -482,9 +480,8 @@ def test_a_listed_member_that_can_not_be_reached_is_named_and_left_out_only_if_t
 def test_members_that_nobody_can_ask_yet_are_named(start: Start) -> None:
     running = applied(start(words=THREE))
     added = ("member", "add", "new", "--learner", "--peer-urls=http://127.0.0.1:1")
-    wait_for(
-        lambda: running.ctl(*added).returncode == 0, 30
-    )  # etcd wants to have seen all members for five seconds
+    # etcd wants to have seen all members for five seconds.
+    wait_for(lambda: running.ctl(*added).returncode == 0, 30)
     learner = running.script("--enable", **first_of(running))
     number = next(
         line.split(",")[0]

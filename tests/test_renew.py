@@ -16,7 +16,10 @@ pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
 SIGNERS = ("cfssl", "tls-scaffold")
-NO_SIGNER = "hint: `apt-get install golang-cfssl`, `brew install cfssl`, `make cfssl` where there is Go, or tls-scaffold itself"
+NO_SIGNER = (
+    "hint: `apt-get install golang-cfssl`, `brew install cfssl`, `make cfssl` where there is Go, "
+    "or tls-scaffold itself"
+)
 
 
 def ending_in(days: float) -> datetime:

@@ -331,12 +331,8 @@ def test_nothing_of_home_is_read_or_written(tmp_path: Path, home: str) -> None:
 
     done = run(
         *("strace", "-f", "-qq", "-e", "trace=file", "-o", str(trace)),
-        *(
-            "-E",
-            "COVERAGE_PROCESS_CONFIG",
-            "-E",
-            "COVERAGE_PROCESS_START",
-        ),  # coverage looks around in HOME
+        # Coverage looks around in HOME.
+        *("-E", "COVERAGE_PROCESS_CONFIG", "-E", "COVERAGE_PROCESS_START"),
         *(
             str(Path(sys.executable).parent / "tls-scaffold"),
             "new",

@@ -1,4 +1,7 @@
-"""Writes the files that depend on the components, or refuses the answers: cookiecutter then takes the folder away."""
+"""Writes the files that depend on the components, or refuses the answers.
+
+Where it refuses them, cookiecutter takes the folder away.
+"""
 
 import json
 import sys

@@ -205,10 +205,15 @@ $known" "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another C
     echo "signed certs/ca.pem"
 }
 
-check_mounts() { # check_mounts PATH: a file can't be replaced where one begins so
+check_mounts() { # check_mounts PATH...: one that is mounted alone can't be replaced, nor DIRECTORY/
     at=$(pwd -P)/
-    each=$(at=$at$1 awk '{ gsub(/\\040/, " ", $5) }
-        index($5, ENVIRON["at"]) == 1 { print $5; exit }' /proc/self/mountinfo) || :
+    each=$(at=$at paths=$* awk '{
+        gsub(/\\040/, " ", $5)
+        for (count = split(ENVIRON["paths"], path, " "); count; count--) {
+            full = ENVIRON["at"] path[count]
+            if ($5 == full || full ~ "/$" && index($5, full) == 1) { print $5; exit }
+        }
+    }' /proc/self/mountinfo 2>/dev/null) || :
     [ -z "$each" ] || fail "\`${each#"$at"}\` is a mount point: it can't be replaced"
 }
 
@@ -240,7 +245,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     from=$(inputs "$@") name=${base##*/}
     if [ "$when" = changed ] && [ -f "$base.pem" ] && [ -f "$base-key.pem" ] &&
         [ -e "$record/$name-$from-$(digits "$base.pem" "$base-key.pem").pem" ]; then return; fi
-    check_mounts "$base"
+    check_mounts "$base.pem" "$base-key.pem" "$base.csr"
     workshop
     run_cfssl "$name" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
     [ -n "$into" ] || lock

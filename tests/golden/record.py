@@ -1,4 +1,7 @@
-"""Records what the cfssl on the PATH signs for the inputs of a golden file, in place: `python record.py FILE`."""
+"""Records what the cfssl on the PATH signs for the inputs of a golden file.
+
+It writes into the file itself: `python record.py FILE`.
+"""
 
 import json
 import subprocess

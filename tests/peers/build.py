@@ -1,7 +1,9 @@
-"""Builds the real programs that tests run against: each folder beside this file is a Go module that names them.
+"""Builds the real programs that tests run against.
 
-They lie in the user's cache, under names that change with what a module asks for, so that a checkout may be deleted and
-several may share them. `python tests/peers/build.py` builds what is missing; without Go it says so and ends with 1.
+Each folder beside this file is a Go module that names them. They lie in the user's cache, under
+names that change with what a module asks for, so that a checkout may be deleted and several may
+share them. `python tests/peers/build.py` builds what is missing; without Go it says so and ends
+with 1.
 """
 
 import hashlib
@@ -44,7 +46,8 @@ def main() -> None:
     missing = [module for module in MODULES if not folder(module).is_dir()]
     if missing and not shutil.which("go"):
         sys.exit(
-            f"Go is not installed: not built are {', '.join(missing)}, and the tests that need them skip"
+            f"Go is not installed: not built are {', '.join(missing)}, "
+            "and the tests that need them skip"
         )
     for module in missing:
         print(f"building {module}", file=sys.stderr)  # noqa: T201  (it takes a while)

@@ -1,4 +1,7 @@
-"""What is run in the tests of the promises, and what must hold after it was run, killed or refused, and run again."""
+"""What is run in the tests of the promises, and what must hold then.
+
+It must hold after the command was run, killed or refused, and run again.
+"""
 
 import re
 import shutil
@@ -19,10 +22,10 @@ UNFINISHED = (".work.", "certs/.new/")
 
 @dataclass(frozen=True)
 class Scenario:
-    """A command in a place that holds a folder, and the one that heals what is left when it is stopped.
+    """A command in a place that holds a folder, and the one that heals what it leaves when stopped.
 
-    `prepare` makes the folder, or none; `check` says what is wrong in a place after both: it gets what there was
-    before, what there was when the command was stopped, and the place.
+    `prepare` makes the folder, or none; `check` says what is wrong in a place after both: it gets
+    what there was before, what there was when the command was stopped, and the place.
     """
 
     name: str
@@ -52,7 +55,10 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Seen:
-    """What stood in a place when a command was stopped: its files, and the CA that was whole by then."""
+    """What stood in a place when a command was stopped.
+
+    That is its files, and the CA that was whole by then.
+    """
 
     files: dict[str, bytes | str]
     ca: bytes
@@ -69,7 +75,10 @@ class Seen:
 
 
 def kept(place: Path) -> dict[str, bytes | str]:
-    """Return every file of a place but locks and working files; the archive's times are left out of the names."""
+    """Return every file of a place but locks and working files.
+
+    The archive's times are left out of the names.
+    """
     files = {name: content for name, content in contents(place).items() if not name.endswith(LOCKS)}
     return {
         TIMES.sub("archive/", name): files[name]
@@ -87,7 +96,10 @@ def cas(folder: Path) -> set[bytes]:
 
 
 def wrong_pairs(folder: Path) -> list[str]:
-    """Ask openssl of every component whether its certificate verifies and its key fits, and of every CA the latter."""
+    """Ask openssl of every component whether its certificate verifies and its key fits.
+
+    Of every CA, ask the latter.
+    """
     pairs = [folder / f"certs/{name}.pem" for name in names(folder)]
     archived = [*folder.glob("certs/ca.pem"), *folder.glob("archive/*/certs/ca.pem")]
     return [fault for path in pairs for fault in (fault_of(folder, path), unfit(path)) if fault] + [
@@ -148,7 +160,10 @@ def same_as_undisturbed(scenario: Scenario, before: Path, _seen: Seen, place: Pa
 
 
 def finished_by_new(scenario: Scenario, before: Path, seen: Seen, place: Path) -> list[str]:
-    """Compare likewise; only whole files were seen when it was stopped, and no Makefile before all of them."""
+    """Compare likewise.
+
+    Only whole files were seen when it was stopped, and no Makefile before all of them.
+    """
     through = kept(undisturbed(scenario, before))
     half = not seen.files.items() <= through.items()
     early = f"{FOLDER}/Makefile" in seen.files and seen.files != through
@@ -169,7 +184,10 @@ def certificates(place: Path) -> dict[str, bytes | str]:
 
 
 def same_ca(_scenario: Scenario, before: Path, seen: Seen, place: Path) -> list[str]:
-    """Every pair fits, and the CA is the one there was, or the one that was whole when the command was stopped."""
+    """Every pair fits, and the CA is one that is known.
+
+    It is the one there was, or the one that was whole when the command was stopped.
+    """
     folder = place / FOLDER
     old = cas(before / FOLDER)
     known = old or ({seen.ca} if seen.ca else set())
@@ -178,7 +196,10 @@ def same_ca(_scenario: Scenario, before: Path, seen: Seen, place: Path) -> list[
 
 
 def old_or_new_ca(_scenario: Scenario, before: Path, seen: Seen, place: Path) -> list[str]:
-    """Every pair fits, the old CA is there or in the archive with all that it signed, and at most one other."""
+    """Every pair fits, and no CA is lost.
+
+    The old one is there or in the archive with all that it signed, and at most one other.
+    """
     folder = place / FOLDER
     old, found = cas(before / FOLDER), cas(folder)
     new = {
@@ -200,7 +221,7 @@ def old_or_new_ca(_scenario: Scenario, before: Path, seen: Seen, place: Path) ->
 
 
 def all_in_the_archive(_scenario: Scenario, before: Path, _seen: Seen, place: Path) -> list[str]:
-    """Nothing that was signed is left in its place, and all of it and its record is in the archive."""
+    """Nothing that was signed is left in its place: all of it and its record is in the archive."""
     left = [name for name in contents(place) if "/archive/" not in name and "/config/" not in name]
     archived = [content for name, content in kept(place).items() if "/archive/" in name]
     had = {name: content for name, content in kept(before).items() if signed_or_recorded(name)}

@@ -1,4 +1,7 @@
-"""A crash never leaves a broken pair and never costs the CA: kills at random moments, and at every call that writes."""
+"""A crash never leaves a broken pair and never costs the CA.
+
+Commands are killed at random moments, and at every call that writes.
+"""
 
 import os
 import random
@@ -22,7 +25,10 @@ SURE = 100
 
 
 def killed_after(seconds: float, command: tuple[str, ...], place: Path) -> bool:
-    """Run a command and kill its whole process group after a while; tell whether it was still at work."""
+    """Run a command and kill its whole process group after a while.
+
+    Tell whether it was still at work.
+    """
     process = subprocess.Popen(
         command,
         cwd=place,

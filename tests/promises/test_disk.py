@@ -1,4 +1,7 @@
-"""A full disk or a lost permission loses nothing: no room at any write, no room at all, nothing that may be written."""
+"""A full disk or a lost permission loses nothing.
+
+There is no room at any write, no room at all, or nothing that may be written.
+"""
 
 import os
 import re
@@ -48,7 +51,8 @@ def test_no_room_at_any_write_is_healed_by_the_next_run(
     failed = 0
     for number in range(1, MOST, 1 if pytestconfig.getoption("--long") else 12):
         copy(before, place)
-        # Every process fails at its own number-th call, and at all that follow; it may still say why.
+        # Every process fails at its own number-th call, and at all that follow; it may still say
+        # why.
         inject = f"inject={WRITES}:error=ENOSPC:when={number}+"
         done, _ = traced(scenario.command, place, "-e", f"trace={WRITES}", "-e", inject)
         failed += done.returncode != 0
@@ -100,7 +104,10 @@ def test_a_disk_that_is_nearly_full_loses_nothing(
 
 
 def replaced_in_part(before: Path, place: Path) -> list[str]:
-    """Name each certificate of which some files are gone that there were before, and others are not, or do not fit."""
+    """Name each certificate that was replaced in part.
+
+    Some files of it are gone that there were before, and others are not, or do not fit.
+    """
     old, there = certificates(before), set(certificates(place).values())
     certs = [
         name

@@ -1,4 +1,7 @@
-"""It works where users are: other Pythons, the oldest dependencies, an ordinary user, odd paths; and the same bytes."""
+"""It works where users are, and writes the same bytes.
+
+They have other Pythons, the oldest dependencies, an ordinary user, and odd paths.
+"""
 
 import os
 import re
@@ -35,7 +38,10 @@ NEWEST = "newest"
 
 
 def pythons() -> dict[str, str]:
-    """Return the Pythons of this machine that can be used, by their versions: those on the PATH, and pyenv's."""
+    """Return the Pythons of this machine that can be used, by their versions.
+
+    They are those on the PATH, and pyenv's.
+    """
     home = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     places = [
         *os.environ["PATH"].split(os.pathsep),
@@ -55,7 +61,8 @@ def pythons() -> dict[str, str]:
 
 
 PYTHONS = pythons()
-# In CI the oldest Python with the oldest versions that the ranges admit, and the newest with the newest.
+# In CI the oldest Python with the oldest versions that the ranges admit, and the newest with the
+# newest.
 NEAR = {
     (version, kind)
     for version, kind in zip([*PYTHONS][:: len(PYTHONS) - 1 or 1], ("oldest", NEWEST), strict=False)
@@ -77,7 +84,10 @@ def oldest() -> list[str]:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], Path]]:
-    """Return a function that installs the checkout for a Python, everybody may use it; it returns its programs."""
+    """Return a function that installs the checkout for a Python.
+
+    Everybody may use it; the function returns its programs.
+    """
     place = Path(tempfile.mkdtemp(prefix="tls-scaffold-elsewhere-"))
     place.chmod(0o755)
 

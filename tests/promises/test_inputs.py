@@ -1,4 +1,7 @@
-"""No input runs anything or ends in a traceback: what is accepted comes out of a real certificate unchanged."""
+"""No input runs anything or ends in a traceback.
+
+What is accepted comes out of a real certificate unchanged.
+"""
 
 import json
 import re
@@ -64,11 +67,8 @@ WORDS = ("O", "OU", "L", "ST")
 def examples(config: pytest.Config, short: int, long: int) -> settings:
     """Return the settings of a property test: so many examples in CI, and with --long."""
     count = long if config.getoption("--long") else short
-    phases = (
-        Phase.explicit,
-        Phase.reuse,
-        Phase.generate,
-    )  # with the real programs, shrinking would take hours
+    # With the real programs, shrinking would take hours.
+    phases = (Phase.explicit, Phase.reuse, Phase.generate)
     return settings(max_examples=count, deadline=None, suppress_health_check=CHECKS, phases=phases)
 
 

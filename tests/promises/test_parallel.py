@@ -1,4 +1,7 @@
-"""Parallel runs are safe: `add` at any moment of a make, which may refuse a new set; more in test_make_crash."""
+"""Parallel runs are safe.
+
+`add` may come at any moment of a make, which may refuse a new set; more in test_make_crash.
+"""
 
 import random
 import subprocess

@@ -1,4 +1,7 @@
-"""Nothing is written outside the folder, or in HOME: every call that writes, of every command, is looked at."""
+"""Nothing is written outside the folder, or in HOME.
+
+Every call that writes, of every command, is looked at.
+"""
 
 import posixpath
 import re
@@ -44,7 +47,10 @@ DEVICES = re.compile(r"/dev/(null|tty|pts/\d+|urandom)$")
 
 
 def changed(lines: list[str], start: Path) -> set[str]:
-    """Return every path that a call has changed; relative ones begin where their process stood, at first in `start`."""
+    """Return every path that a call has changed.
+
+    Relative ones begin where their process stood, at first in `start`.
+    """
     found: set[str] = set()
     stands: dict[str, str] = {}
     for line in lines:
@@ -70,7 +76,10 @@ def changed(lines: list[str], start: Path) -> set[str]:
 
 
 def _changed(call: str, words: str) -> list[str]:
-    """Return the paths that a call names, each below the directory whose descriptor stands before it."""
+    """Return the paths that a call names.
+
+    Each is below the directory whose descriptor stands before it.
+    """
     if call in OPENING.split(",") and not re.search(r"O_CREAT|O_TRUNC|O_WRONLY|O_RDWR", words):
         return []
     if call in ("clone", "clone3", "fork", "vfork"):

@@ -1,4 +1,7 @@
-"""Nothing is left of a proof that is killed, and nothing that the folder's CA signed is ever among its files."""
+"""Nothing is left of a proof that is killed.
+
+And nothing that the folder's CA signed is ever among its files.
+"""
 
 import os
 import random
@@ -29,19 +32,18 @@ WORDS = (
     "--key",
     "ecdsa-256",
 )
-FIRST = (
-    "anything",
-    "a key",
-    "root.pem",
-    "an etcd",
-)  # what it is killed at, as soon as that is there
+# What it is killed at, as soon as that is there.
+FIRST = ("anything", "a key", "root.pem", "an etcd")
 Running = Callable[..., "subprocess.Popen[str]"]
 
 pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make", "openssl")
 
 
 class Proof:
-    """A proof that runs, with everything that was ever seen in its temporary folder: contents by their paths."""
+    """A proof that runs, with everything that was ever seen in its temporary folder.
+
+    That is kept as contents by their paths.
+    """
 
     def __init__(self, folder: Path, temporary: Path, running: Running) -> None:
         self._temporary = temporary
@@ -52,7 +54,10 @@ class Proof:
         )
 
     def watch_until(self, moment: str | float) -> None:
-        """Look into its temporary folder again and again until something is there, or so many seconds have passed."""
+        """Look into its temporary folder again and again.
+
+        It ends when something is there, or so many seconds have passed.
+        """
         while self.program.poll() is None:
             self.look()
             if (

@@ -1,4 +1,7 @@
-"""Keys are never readable by others, not for a moment: somebody else tries to read them at every step of a run."""
+"""Keys are never readable by others, not for a moment.
+
+Somebody else tries to read them at every step of a run.
+"""
 
 import os
 import shutil
@@ -20,7 +23,8 @@ pytestmark = [
     pytest.mark.needs("make", "cfssl", "cfssljson", "strace"),
     pytest.mark.skipif(os.geteuid() != 0, reason="not root: nobody else can be asked to look"),
 ]
-# Reads whatever it can below a folder, again and again, and tells of each private key that it has seen.
+# Reads whatever it can below a folder, again and again, and tells of each private key that it has
+# seen.
 WATCHER = """
 import os, sys
 os.setgroups([])

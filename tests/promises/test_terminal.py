@@ -1,4 +1,7 @@
-"""What others wrote never steers a terminal: no control character of a file, a name or an answer comes out."""
+"""What others wrote never steers a terminal.
+
+No control character of a file, a name or an answer comes out.
+"""
 
 import hashlib
 import json
@@ -21,7 +24,10 @@ from tls_scaffold.cli import cli
 from tls_scaffold.spelling import INVISIBLE
 
 STEERING = "\x1b[31m\x1b]0;pwn\x07\x08\x7f\x9b2J\u202egpj\u2028\u200b\ufeff"
-"""Red, a title, a bell, a step back, C1's clear screen, a text turned around: what terminals act on."""
+"""What terminals act on.
+
+Red, a title, a bell, a step back, C1's clear screen, a text turned around.
+"""
 COMMANDS = (
     ("status",),
     ("status", "--json"),
@@ -96,7 +102,8 @@ def in_requests(folder: Path) -> None:
 def in_the_makefile(folder: Path) -> None:
     with (folder / "Makefile").open("a") as file:
         file.write(
-            f"\nreq: odd\nodd:\n\tcfssl gencert -ca {STEERING} '{STEERING}' | cfssljson -bare 'certs/{STEERING}'\n"
+            f"\nreq: odd\nodd:\n\tcfssl gencert -ca {STEERING} '{STEERING}' "
+            f"| cfssljson -bare 'certs/{STEERING}'\n"
         )
         file.write(f"req-x certs/x.pem: config/req-calico.json ; $(sign) {STEERING}\n")
 

@@ -1,4 +1,7 @@
-"""Running a command under strace: stopped at one of the calls that write, refused one of them, or only watched."""
+"""Running a command under strace.
+
+It is stopped at one of the calls that write, refused one of them, or only watched.
+"""
 
 import os
 import re
@@ -14,7 +17,8 @@ from support import Done, environment, run, wait_for
 
 OPENING = "open,openat,creat"
 CHANGING = (
-    "write,pwrite64,writev,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,symlink,symlinkat,"
+    "write,pwrite64,writev,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,"
+    "symlink,symlinkat,"
     "link,linkat,chmod,fchmod,fchmodat,ftruncate,truncate,copy_file_range,sendfile"
 )
 ABSOLUTE = re.compile(r'["<](/[^">]*)[">]')
@@ -35,7 +39,10 @@ def writes_into(line: str, place: Path) -> bool:
 
 
 def calls(command: tuple[str, ...], place: Path, kill_at: int = 0) -> int:
-    """Run a command under strace and return how many calls changed something; kill everything at one of them."""
+    """Run a command under strace and return how many calls changed something.
+
+    Kill everything at one of them where `kill_at` says at which.
+    """
     reading, writing = os.pipe()
     traced = (
         "strace",
@@ -76,7 +83,10 @@ def calls(command: tuple[str, ...], place: Path, kill_at: int = 0) -> int:
 def traced(
     command: tuple[str, ...], cwd: Path, *options: str, **variables: Any
 ) -> tuple[Done, list[str]]:
-    """Run a command under strace with these options to its end; return what it said, and the lines of strace."""
+    """Run a command under strace with these options to its end.
+
+    Return what it said, and the lines of strace.
+    """
     with tempfile.NamedTemporaryFile("r", prefix="strace-", errors="replace") as log:
         done = run(
             "strace",

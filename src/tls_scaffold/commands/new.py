@@ -35,7 +35,8 @@ class Made:
 def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
     """Render the inventory of `source` with that of the options into the new folder `target`.
 
-    `source` is a file, `-` or empty. Raises ScaffoldError with every problem of the inventory, or where `target` is in use.
+    `source` is a file, `-` or empty. Raises ScaffoldError with every problem of the inventory, or
+    where `target` is in use.
     """
     data: object = formats.load(source) if source else {}
     if not options.say_proxies and not (isinstance(data, Mapping) and "proxies" in data):

@@ -63,8 +63,8 @@ def has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
 class Decoys:
     """The folder of the programs that refuse, with the real ones' paths.
 
-    There is none where no folder could be made. `writable` is where what make starts may write, temporary
-    files too where `has_temporary` tells so.
+    There is none where no folder could be made. `writable` is where what make starts may write,
+    temporary files too where `has_temporary` tells so.
     """
 
     directory: Path | None = None

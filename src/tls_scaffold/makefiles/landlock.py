@@ -17,11 +17,8 @@ from functools import cache
 from pathlib import Path
 from threading import Thread
 
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = (
-    444,
-    445,
-    446,
-)  # on every architecture but alpha; others of old have no such
+# On every architecture but alpha; others of old have no such.
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 ASK_FOR_ABI, PATH_BENEATH, NO_NEW_PRIVS = 1, 1, 38
 WHOLE = 3  # the first ABI that stops every way of changing what a file holds
 WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
