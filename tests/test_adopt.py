@@ -253,7 +253,11 @@ def test_no_subject_and_no_key_changes_with_adopt_and_sync(tmp_path: Path) -> No
         document = json.loads((path / f"config/{name}.json").read_text(encoding="utf-8"))
         assert document == requests[name]
     assert "valid" in kept(path, "status").stdout
-    assert kept_contents(path / "certs") == {**before, "trust.pem": before["ca.pem"]}
+    assert kept_contents(path / "certs") == {
+        **before,
+        ".gitignore": b"*\n",
+        "trust.pem": before["ca.pem"],
+    }
 
 
 @pytest.mark.needs("etcd", "etcdctl")
@@ -756,8 +760,8 @@ SPOILED = {
     "a variable of ours": (
         "Makefile",
         END,
-        f"\ngoals = x\ndeploy:\n\tscp $(goals)\n{END}",
-        "`goals` is a variable of ours too",
+        f"\ntls_goals = x\ndeploy:\n\tscp $(tls_goals)\n{END}",
+        "`tls_goals` is a variable of ours too",
     ),
     "a script like ours": (
         "sign.sh",

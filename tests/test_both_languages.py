@@ -29,7 +29,18 @@ LINES = (
     "req-g certs/g.pem:config/g.json ; $(sign) -profile client $<",
     "req-h.example.com certs/h.pem.pem: config/h.json ; $(sign) -profile client $<",
 )
+# Of these, name and output alone are read alike: they say no request, or have other recipes.
+ODD_LINES = (
+    "req-i certs/i.pem: config/i.json",
+    "req-j   sub/j.pem   :config/j.json;x",
+    "req-k certs/k.pem:",
+    "req-m certs/m.pem:: x ; y : z",
+)
 NO_COMPONENTS = (
+    "req-e:certs/e.pem",
+    "req-f certs/f.pem more.pem: x",
+    "req-h",
+    "req: req-l certs/l.pem: x",
     " req-a certs/a.pem: config/a.json ; $(sign) $<",
     "\treq-a certs/a.pem: config/a.json ; $(sign) $<",
     "#req-a certs/a.pem: config/a.json ; $(sign) $<",
@@ -62,6 +73,15 @@ def test_a_component_s_line_is_read_alike(folder: Factory) -> None:
 
     assert of_shell(path) == of_python(text)
     assert len(of_python(text)) == len(LINES) + 1
+
+
+def test_what_is_odd_is_a_component_to_both_or_to_none(folder: Factory) -> None:
+    path = folder(*SMALL)
+    text = "\n".join([*ODD_LINES, *NO_COMPONENTS])
+    (path / "Makefile").write_text(text)
+
+    assert [line[:2] for line in of_shell(path)] == [line[:2] for line in of_python(text)]
+    assert len(of_python(text)) == len(ODD_LINES)
 
 
 def test_of_every_rendered_folder_the_lines_are_read_alike(folder: Factory) -> None:

@@ -1,14 +1,11 @@
 """Our own Makefile, read without make; and what make has to be asked about."""
 
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from conftest import Factory
-from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import survey_goal, survey_req
 from tls_scaffold.makefiles.ourmakefile import signings_if_ours_alone
@@ -76,31 +73,3 @@ def test_component_lines_are_signings() -> None:
 def test_make_is_asked_about_any_other_line(old: str, new: str) -> None:
     assert old in TEXT
     assert signings_if_ours_alone(TEXT.replace(old, new, 1)) is None
-
-
-@pytest.mark.needs("sh", "sed")
-def test_make_finds_the_same_component_lines_by_sed(tmp_path: Path) -> None:
-    """Names and outputs are read by a pattern here, and by `sed` in `tls-scaffold.mk`."""
-    lines = (
-        A,
-        "req-b certs/b.pem: config/b.json",
-        "req-c   sub/c.pem   :config/c.json;x",
-        "req-d certs/d.pem:",
-        "req-e:certs/e.pem",
-        "req-f certs/f.pem more.pem: x",
-        "req-g certs/g: x",
-        "req-h",
-        " req-i certs/i.pem: x",
-        "\treq-j certs/j.pem: x",
-        "#req-k certs/k.pem: x",
-        "req: req-l certs/l.pem: x",
-        "req-m certs/m.pem:: x ; y : z",
-    )
-    (tmp_path / "Makefile").write_text("\n".join(lines) + "\n")
-    command = re.search(r"^lines := \$\(shell (sed .*)\)$", RULES.read_text(), re.MULTILINE)
-    assert command
-    done = subprocess.run(
-        ["sh", "-c", command[1]], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    found = [f"req-{line.name}:{line.output}.pem" for line in component_lines("\n".join(lines))]
-    assert done.stdout.split() == found

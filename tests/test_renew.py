@@ -130,7 +130,7 @@ def test_a_ca_that_expires_is_told_and_left_alone(aged: Callable[..., Path], sig
     folder = aged(ca=20)
     before = contents(folder)
     done = make(folder, "renew", SIGNER=signer)
-    assert "warning: the CA expires soon: `make regenerate`" in done.stderr
+    assert "warning: the CA ends soon, or has ended: `make regenerate`" in done.stderr
     assert signed_again(before, folder) == set()
 
 

@@ -112,8 +112,11 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
         files=$(new_files)
         printf '%s\n' "$files" | grep . | while IFS= read -r each; do
             check_path "$each"
-            case $each in *.pem | *.csr | config/ca-csr.json | tls-scaffold.json) ;;
-            *) fail "\`certs/.new/new/$each\` is in no new set" "move it away" ;; esac
+            case /$each in
+            */.*) ;;
+            *.pem | *.csr | /config/ca-csr.json | /tls-scaffold.json) continue ;;
+            esac
+            fail "\`certs/.new/new/$each\` is in no new set" "move it away"
         done
         printf '%s\n' "$files" | grep . | while IFS= read -r each; do
             case $each in */*) mkdir -p "${each%/*}" ;; esac
@@ -170,10 +173,10 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
 }
 
 ca_is_whole() {
+    hint="put it back; where it is lost for good, \`make regenerate\` makes another CA"
+    [ -d issued ] || hint="put it back, or run the \`make clean\` again that was killed"
     for each in "$ca.pem" "$ca-key.pem"; do
-        [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" \
-            "put it back; \`make clean\` finishes one that was killed. Where it is lost for good,\
- \`make regenerate\` makes another CA"
+        [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" "$hint"
     done
 }
 
@@ -217,9 +220,8 @@ check_mounts() { # check_mounts PATH...: one that is mounted alone can't be repl
     [ -z "$each" ] || fail "\`${each#"$at"}\` is a mount point: it can't be replaced"
 }
 
-check_path() { # check_path PATH: below the folder, of plain names, through no link
-    case /$1 in */.* | *//* | */ | *[!A-Za-z0-9._/-]*)
-        fail "\`$1\` is not a path below the folder of letters, digits, and \`._-/\`" ;; esac
+check_path() { # check_path PATH: below the folder, through no link, and nothing that sh expands
+    case /$1/ in */../* | //* | *[][*?]*) fail "\`$1\` is not a path below the folder" ;; esac
     through=$1
     while [ "$through" != "${through%/*}" ]; do
         through=${through%/*}
@@ -358,7 +360,7 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 }
 
 regenerate() {
-    exists certs/ca.pem || exists certs/ca-key.pem || [ -d issued ] || { make_again all && return; }
+    exists certs/ca.pem || exists certs/ca-key.pem || [ -d issued ] || { make_again all; exit; }
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "$answer" = y ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
