@@ -95,7 +95,7 @@ def test_nothing_is_to_be_run_about_what_is_valid_or_nobody_s(
         ("expiring", {REGENERATE: ["new-ca"], RENEW: [TARGET]}),
         ("stale", {REGENERATE: ["new-ca"], RENEW: [TARGET]}),
         ("expired", {REGENERATE: ["new-ca"]}),
-        (NOT_YET, {REGENERATE: ["new-ca"]}),
+        (NOT_YET, {CHECK: ["new-ca"]}),
         ("mismatched", {}),
         ("missing", {}),
     ],

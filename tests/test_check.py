@@ -147,6 +147,13 @@ def remove(*paths: str) -> Change:
     return change
 
 
+def emptied(path: str) -> Change:
+    def change(folder: Path) -> None:
+        (folder / path).write_bytes(b"")
+
+    return change
+
+
 def mode(path: str, bits: int) -> Change:
     return lambda folder: (folder / path).chmod(bits)
 
@@ -944,6 +951,23 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             together("certs/ca.pem", "certs/alice.pem"),
             text_before("certs/ca.pem"),
             [("certs/ca.pem", "it holds more than the CA's certificate")],
+        ),
+    ],
+    "wrong-trust": [
+        (
+            copy("certs/alice.pem", "certs/trust.pem"),
+            copy("certs/ca.pem", "certs/trust.pem"),
+            [
+                (
+                    "certs/trust.pem",
+                    "`certs/trust.pem` does not hold the CA that signs, `certs/ca.pem`",
+                )
+            ],
+        ),
+        (
+            emptied("certs/trust.pem"),
+            copy("certs/ca.pem", "certs/trust.pem"),
+            [("certs/trust.pem", "`certs/trust.pem` is not a certificate: it is empty")],
         ),
     ],
     "ca-flag": [

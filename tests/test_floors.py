@@ -35,7 +35,7 @@ SHELVES = {
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
-        "differences documentcache issuer mistakes record / keystores pairchecks / "
+        "differences documentcache issuer mistakes record trust / keystores pairchecks / "
         "matching / certificates / keys pairs pemfiles"
     ),
     "keeping": "trialsync / update / change journal refusals / following permitted / "

@@ -882,6 +882,23 @@ def test_an_orphan_of_a_second_ca_of_the_folder_is_signed_by_one_of_its_own(
     assert not [each for each in check(folder, NOW).findings if each.where == "certs/left.pem"]
 
 
+def test_what_others_trust_is_told_where_it_is_not_the_ca_that_signs(
+    small: Callable[..., Path],
+) -> None:
+    folder = small()
+    trust = folder / "certs/trust.pem"
+    shutil.copy(folder / "certs/ca.pem", trust)
+    assert "trust" not in states(folder)
+
+    certs.ca(folder.parent / "other")
+    shutil.copy(folder.parent / "other/certs/ca.pem", trust)
+    reason = "mismatched: `certs/trust.pem` does not hold the CA that signs, `certs/ca.pem`"
+    assert states(folder)["trust"] == ("mismatched", (reason,))
+
+    trust.write_bytes(trust.read_bytes() + (folder / "certs/ca.pem").read_bytes())
+    assert "trust" not in states(folder)
+
+
 def test_a_certificate_that_nothing_asks_for_is_judged_once(
     small: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,10 @@ from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
+from tls_scaffold.paths import TRUST
 from tls_scaffold.signing import pemfiles
+from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
+from tls_scaffold.signing.trust import read_trust
 
 
 @Rule(
@@ -71,4 +74,15 @@ def ca_flag(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.path), "it is marked as a CA (basic constraints)")
 
 
-RULES = (half_ca, missing_ca, ca_not_alone, ca_flag)
+@Rule(
+    pain="whoever is given it refuses everything that the CA signed, or trusts another CA",
+    fix=PUT_TRUST_BACK,
+)
+def wrong_trust(view: View) -> Iterator[Problem]:
+    """Everybody is given the CA that signs to trust."""
+    trust = read_trust(view.folder)
+    if trust.path == TRUST:
+        yield from (Problem(Place(TRUST), problem) for problem in trust.problems)
+
+
+RULES = (half_ca, missing_ca, ca_not_alone, ca_flag, wrong_trust)

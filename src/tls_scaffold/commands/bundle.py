@@ -13,12 +13,13 @@ from tls_scaffold.commands.bundleoptions import (
     check_options,
     read_password,
 )
-from tls_scaffold.commands.usablepairs import read_trust, usable_pairs
+from tls_scaffold.commands.usablepairs import usable_pairs
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.values import FILE, Component, Inventory
+from tls_scaffold.signing.trust import read_trust
 
 NO_OPTIONS = BundleOptions()
 

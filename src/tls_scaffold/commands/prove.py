@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.commands.rbac import render_script, write_script
-from tls_scaffold.commands.usablepairs import Trust, read_trust, usable_pairs
+from tls_scaffold.commands.usablepairs import usable_pairs
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals
@@ -21,6 +21,7 @@ from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Inventory
 from tls_scaffold.signing import certificates
+from tls_scaffold.signing.trust import Trust, read_trust
 
 MOST_MEMBERS = 3
 

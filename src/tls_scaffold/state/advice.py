@@ -25,7 +25,8 @@ ADVICE = {
     ("missing", CA_KIND, OUR_LINE): TARGETS,
     ("missing", CA_KIND, FOREIGN): TARGETS,
     ("expired", CA_KIND, OUR_LINE): REGENERATE,
-    (NOT_YET, CA_KIND, OUR_LINE): REGENERATE,
+    # The clock may be wrong: no new CA for that.
+    (NOT_YET, CA_KIND, OUR_LINE): CHECK,
     ("stale", CA_KIND, OUR_LINE): REGENERATE,
     ("expiring", CA_KIND, OUR_LINE): REGENERATE,
     ("missing", COMPONENT, OUR_LINE): MAKE,

@@ -17,6 +17,7 @@ from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import asks_for_all_by_req
 from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, KEY_ENDING, TRUST
 from tls_scaffold.signing import pemfiles
+from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.entries import Contents, Entry, is_server
 from tls_scaffold.state.reading import Reader
 
@@ -116,13 +117,26 @@ def _entries(
             asked[f"{signing.output}.pem"] = None
             yield reader.entry_of_component(signing, components.get(signing.output))
     places = {str(PurePosixPath(path).parent) for path in asked}
-    there = (path for path in _certificates(folder, sorted(places)) if path not in asked)
+    there = (
+        path
+        for path in _certificates(folder, sorted(places))
+        if path not in asked and path != TRUST
+    )
     loose = (
         reader.entry_unasked(path, orphan=True)
         for path in there
         if not _is_of_another_kind(folder, path)
     )
     yield from (entry for entry in loose if not reader.is_copy_of_ca(entry))
+    yield from _wrong_trust(folder, reader)
+
+
+def _wrong_trust(folder: Path, reader: Reader) -> Iterator[Entry]:
+    """Yield the entry of the file that others trust where it is not what they should trust."""
+    trust = read_trust(folder)
+    if trust.path == TRUST and trust.problems:
+        faults = tuple(("mismatched", problem) for problem in trust.problems)
+        yield replace(reader.entry_unasked(TRUST, orphan=True), faults=faults)
 
 
 def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:

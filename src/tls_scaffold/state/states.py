@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tls_scaffold.paths import TRUST
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 
@@ -70,6 +71,9 @@ def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
 def _reasons(
     entry: Entry, now: datetime, within: timedelta, nobody: str
 ) -> Iterator[tuple[str, str]]:
+    if entry.path == TRUST:  # it is no component's: it has faults, or no entry
+        yield from entry.faults
+        return
     if entry.kind is None:
         yield "orphaned", nobody
     if entry.certificate is None:
