@@ -65,7 +65,7 @@ def recorded(folder: Path) -> set[str]:
 
 
 def sign_here(folder: Path, *names: str) -> None:
-    sign(folder, names, force=False, threads=1, progress=lambda _: nullcontext(lambda _: None))
+    sign(folder, names, force=False, processes=1, progress=lambda _: nullcontext(lambda _: None))
 
 
 @pytest.mark.parametrize("words", FLAGS)
@@ -284,10 +284,10 @@ def test_what_was_edited_while_it_was_signed_is_not_put_in_place(
     real = batch.sign_all
 
     def edited(
-        jobs: Sequence[batch.Job], now: datetime, threads: int, progress: Callable[[int], None]
+        jobs: Sequence[batch.Job], now: datetime, processes: int, progress: Callable[[int], None]
     ) -> Generator[Signed, None, None]:
         edit(path / "config/req-calico.json", '"CN": "calico"', '"CN": "calico2"')
-        return real(jobs, now, threads, progress)
+        return real(jobs, now, processes, progress)
 
     monkeypatch.setattr(batch, "sign_all", edited)
     before = {
@@ -316,14 +316,14 @@ def test_the_configuration_counts_as_what_was_edited_and_a_new_ca_does_not(
     real = batch.sign_all
 
     def edited(
-        jobs: Sequence[batch.Job], now: datetime, threads: int, progress: Callable[[int], None]
+        jobs: Sequence[batch.Job], now: datetime, processes: int, progress: Callable[[int], None]
     ) -> Generator[Signed, None, None]:
         edit(path / "config/ca-config.json", "8760h", "8761h")
-        return real(jobs, now, threads, progress)
+        return real(jobs, now, processes, progress)
 
     monkeypatch.setattr(batch, "sign_all", edited)
     assert sign(
-        path, (), force=False, threads=1, progress=lambda _: nullcontext(lambda _: None)
+        path, (), force=False, processes=1, progress=lambda _: nullcontext(lambda _: None)
     ).signed == {"certs/ca.pem": ("missing",)}
     monkeypatch.undo()
     sign_here(path)
@@ -354,7 +354,7 @@ def test_a_new_set_is_made_beside_the_old_one(signed: Factory) -> None:
     )
     before = {name: content for name, content in contents(path).items() if ".work." not in name}
     done = sign_set(
-        path, "certs/.work.AbCdEf/new/", threads=1, progress=lambda _: nullcontext(lambda _: None)
+        path, "certs/.work.AbCdEf/new/", processes=1, progress=lambda _: nullcontext(lambda _: None)
     )
     assert list(done.signed) == [
         "certs/ca.pem",

@@ -694,7 +694,7 @@ def test_whatever_keeps_the_makefile_from_being_read_no_ca_is_made(
     monkeypatch.setattr(makefile, "survey_req", fail)
     with pytest.raises(RuntimeError, match="new thread"):
         sign_command.sign(
-            path, [], force=False, threads=1, progress=lambda _: nullcontext(lambda _: None)
+            path, [], force=False, processes=1, progress=lambda _: nullcontext(lambda _: None)
         )
     assert contents(path) == before
 
@@ -838,7 +838,7 @@ def test_a_folder_that_may_not_be_written_is_read_and_refused_once_something_is_
             path,
             ("calico",),
             force=force,
-            threads=1,
+            processes=1,
             progress=lambda _: nullcontext(lambda _: None),
         )
 

@@ -87,6 +87,7 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
     parent=$PPID
     read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || kill -0 "$PPID" || parent=gone
     [ "$parent" = "$PPID" ] || fail "the make that asked for this is gone"
+    rm -rf archive/.half # of a run that was killed
     [ ! -d certs/.new ] || finish
 }
 
@@ -273,20 +274,18 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
     components | while read -r _ each _; do check_output "$each"; done
     elsewhere=$(components | awk '$2 !~ "^certs/" { print $2 ".pem", $2 "-key.pem", $2 ".csr" }')
     files=$(ls -d certs $with $elsewhere 2>/dev/null) || :
-    shelf=archive/$(date -u +%Y%m%dT%H%M%SZ)
-    until mkdir "$shelf" 2>/dev/null; do
-        exists "$shelf" || fail "\`archive\` can't be written: nothing was moved there"
-        shelf=${shelf}x
-    done
-    half=$shelf
-    [ -z "$files" ] || tar --exclude 'certs/.work.*' -cf "$shelf/.tar" $files
-    [ -z "$files" ] || tar -xpf "$shelf/.tar" -C "$shelf"
-    rm -f archive/*/.tar "$shelf/certs/.gitignore" # that of a killed run, too
-    [ ! -d certs ] || diff -r certs "$shelf/certs" |
+    half=archive/.half # a shelf is whole from its first moment
+    mkdir "$half" || fail "\`archive\` can't be written: nothing was moved there"
+    [ -z "$files" ] || tar --exclude 'certs/.work.*' -cf "$half/.tar" $files
+    [ -z "$files" ] || tar -xpf "$half/.tar" -C "$half"
+    rm -f "$half/.tar" "$half/certs/.gitignore"
+    [ ! -d certs ] || diff -r certs "$half/certs" |
         { ! grep -v -e ': \.work\.' -e ': \.gitignore$'; } ||
-        fail "the copy of certs/ in \`$shelf\` is not whole"
+        fail "the copy of certs/ in \`archive\` was not whole: nothing was moved there"
     sync
-    half=''
+    shelf=archive/$(date -u +%Y%m%dT%H%M%SZ)
+    while exists "$shelf"; do shelf=${shelf}x; done
+    mv "$half" "$shelf"
 }
 
 clean() { # the record goes first: a clean that is killed is done by the next

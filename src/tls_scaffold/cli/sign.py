@@ -30,7 +30,7 @@ WITH_A_BAR = 20  # certificates, from which on a terminal shows how far it is
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Use N threads  [default: one a processor]",
+    help="Use N processes  [default: one a processor]",
 )
 @option(
     "--into",
@@ -56,12 +56,12 @@ def sign(
     from tls_scaffold.commands import sign as command
 
     if into:
-        made = command.sign_set(folder, into, threads=jobs or 0, progress=_progress_bar)
+        made = command.sign_set(folder, into, processes=jobs or 0, progress=_progress_bar)
         for line in made.commands.values():
             say(escaped(line))
         return
     done = command.sign(
-        folder, names, force=force, own_lines=own_lines, threads=jobs or 0, progress=_progress_bar
+        folder, names, force=force, own_lines=own_lines, processes=jobs or 0, progress=_progress_bar
     )
     if done.signed:
         say("\n".join(map(escaped, _signed_lines(done))))

@@ -13,7 +13,6 @@ PASSWORD = "TLS_SCAFFOLD_P12_PASSWORD"  # noqa: S105 - the name of the variable
 PASSWORD_OPTION = "--p12-password-file"  # noqa: S105
 SHORTEST = 6  # characters: Java's keytool reads a store with less, but makes none
 PRINTABLE = range(0x20, 0x7F)  # in ASCII
-LARGEST_FILE = 1024 * 1024
 AS_SIGNED, PKCS8 = "as-signed", "pkcs8"
 
 
@@ -82,7 +81,7 @@ def read_password(options: BundleOptions) -> bytes:
 def _password_source(options: BundleOptions) -> bytes:
     if options.password_file:
         with telling(options.password_file, "read"):
-            return plain(options.password_file, options.password_file, LARGEST_FILE)
+            return plain(options.password_file, options.password_file)
     content = os.environb.get(PASSWORD.encode(), b"")
     if not content:
         raise UsageError(

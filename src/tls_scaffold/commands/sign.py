@@ -27,7 +27,7 @@ def sign(
     names: Sequence[str],
     *,
     force: bool,
-    threads: int,
+    processes: int,
     progress: Progress,
     own_lines: bool = False,
 ) -> Done:
@@ -57,7 +57,9 @@ def sign(
                     raise refusal
                 done += planned.done
                 if not refusal:
-                    sign_round(planned, threads or _processor_count(), progress, tell=in_place.add)
+                    sign_round(
+                        planned, processes or _processor_count(), progress, tell=in_place.add
+                    )
         except (ScaffoldError, OSError) as error:
             if not in_place:
                 raise
@@ -70,7 +72,7 @@ def sign(
     return replace(done, left=left, not_run=_commands_not_run(text, done.signed))
 
 
-def sign_set(folder: Path, into: str, *, threads: int, progress: Progress) -> Done:
+def sign_set(folder: Path, into: str, *, processes: int, progress: Progress) -> Done:
     """Make a new set in the folder `into` below `folder`: a CA, and all that our lines ask for.
 
     Nothing else is written and no lock taken: whoever puts the set in place does that then.
@@ -79,7 +81,7 @@ def sign_set(folder: Path, into: str, *, threads: int, progress: Progress) -> Do
     target = inside(folder, into)
     own = _survey_makefile(folder).own
     planned = plan_round(folder, own, own, force=True, target=target)
-    sign_round(planned, threads or _processor_count(), progress, tell=lambda _: None)
+    sign_round(planned, processes or _processor_count(), progress, tell=lambda _: None)
     return planned.done
 
 

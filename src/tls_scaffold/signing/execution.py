@@ -19,7 +19,7 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 Tell = Callable[[str], object]
 
 
-def sign_round(planned: Round, threads: int, progress: Progress, *, tell: Tell) -> None:
+def sign_round(planned: Round, processes: int, progress: Progress, *, tell: Tell) -> None:
     """Make the CAs and sign what a round wants; the folder's lock is held since it was planned.
 
     `tell` is given the path of each certificate when it is in its place, so that an error hides
@@ -46,7 +46,7 @@ def sign_round(planned: Round, threads: int, progress: Progress, *, tell: Tell) 
         record.note(planned.unrecorded)
     if planned.wanted:
         cas = {path: authority.load_ca(target, path, key) for path, key in planned.ca_keys.items()}
-        _sign_components(planned, cas, record, threads, progress, tell)
+        _sign_components(planned, cas, record, processes, progress, tell)
 
 
 def _clear_leftovers_beside(folder: Path, signings: Sequence[Signing]) -> None:
@@ -61,7 +61,7 @@ def _sign_components(
     planned: Round,
     cas: Mapping[str, issuer.CA],
     record: Record,
-    threads: int,
+    processes: int,
     progress: Progress,
     tell: Tell,
 ) -> None:
@@ -79,9 +79,9 @@ def _sign_components(
             ca = cas[each.signing.ca]
             jobs.append(batch.Job(name, each.request, each.profile, ca, works[directory]))
         update = stack.enter_context(progress(len(jobs)))
-        signed = batch.sign_all(jobs, planned.now, threads, update)
+        signed = batch.sign_all(jobs, planned.now, processes, update)
         stack.callback(signed.close)
-        # The record's files are written here while the threads sign.
+        # The record's files are written here while the processes sign.
         with record.noting(_to_note(planned, signed, record)) as record_files:
             pairs.flush_files([*pairs.files_in(works.values()), *record_files])
             check_parent()
