@@ -286,6 +286,7 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
     shelf=archive/$(date -u +%Y%m%dT%H%M%SZ)
     while exists "$shelf"; do shelf=${shelf}x; done
     mv "$half" "$shelf"
+    half='' # the next run's is not ours to clear
 }
 
 clean() { # the record goes first: a clean that is killed is done by the next
