@@ -347,16 +347,16 @@ def test_etcd_runs_from_kubeadm_s_files_and_java_talks_to_it_with_the_stores_and
         cwd=tmp_path,
     )
     wait_for(is_healthy, 30)
-    healthy, nobody, trusting_nobody = (
-        java("keyStore", "trustStore"),
-        java("trustStore"),
-        java("keyStore"),
-    )
+    healthy, nobody = java("keyStore", "trustStore"), java("trustStore")
 
     assert json.loads(healthy.stdout)["health"] == "true", healthy.stderr
-    assert nobody.returncode == trusting_nobody.returncode == 1
-    # etcd may reset what it refuses before Java is told why.
-    assert (nobody.stdout, trusting_nobody.stdout) == ("", "")
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    # The connection may be reset before Java has told why it refused: it refuses each time.
+    for _ in range(10):
+        trusting_nobody = java("keyStore")
+        assert (trusting_nobody.returncode, trusting_nobody.stdout) == (1, "")
+        if "PKIX path building failed" in trusting_nobody.stderr:
+            break
     assert "PKIX path building failed" in trusting_nobody.stderr
 
 

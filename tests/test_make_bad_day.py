@@ -241,8 +241,9 @@ def test_the_record_is_written_through_no_link(signed: Factory, outside: Path, s
     path = signed(*SMALL)
     [record] = path.glob("issued/ca-*.pem")
     record.unlink()
-    for name in (f".{record.stem}", f".{record.name}", f"{record.name}.new"):
+    for name in (f".{record.stem}", f".{record.name}", f".draft.{record.stem}"):
         (path / "issued" / name).symlink_to(outside / "doc.pem")
+    (path / f"issued/.draft.{record.name}").symlink_to(outside / "none")
     record.symlink_to(outside / "none")
 
     run("make", cwd=path, SIGNER=signer)

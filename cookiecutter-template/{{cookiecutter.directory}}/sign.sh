@@ -50,11 +50,10 @@ inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
     [ -d "$record" ] || { mkdir -p "$record" && chmod 755 "$record"; }
-    draft=$(mktemp "$record/.draft.XXXXXX") # a name that nobody can have put a link at
-    cat "$1" >"$draft"
-    chmod 644 "$draft"
-    flush "$draft"
-    mv -f "$draft" "$record/$2.pem"
+    # With -C the shell makes the file, or fails: it writes through no link.
+    (umask 022 && set -C && cat "$1" >"$record/.draft.$2")
+    flush "$record/.draft.$2"
+    mv -f "$record/.draft.$2" "$record/$2.pem"
 }
 
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
@@ -74,7 +73,7 @@ LINES
 }
 
 folder() { # folder NAME: make it, for its owner alone and not for git
-    { mkdir -p "$1" && chmod 700 "$1"; } || fail "\`$1\` can't be made or changed"
+    { { [ -d "$1" ] || mkdir -p "$1"; } && chmod 700 "$1"; } || fail "\`$1\` can't be made or changed"
     [ -s "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
 
@@ -87,14 +86,16 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
     parent=$PPID
     read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || kill -0 "$PPID" || parent=gone
     [ "$parent" = "$PPID" ] || fail "the make that asked for this is gone"
-    rm -rf archive/.half # of a run that was killed
+    [ ! -e archive/.half ] || rm -rf archive/.half # of a run that was killed
     [ ! -d certs/.new ] || finish
 }
 
 workshop() { # work = an empty folder in certs/, which is held while this process lives
     lock
     folder certs
-    rm -f issued/.draft.?????? issued/.*.pem # drafts: who makes one holds the lock
+    for each in issued/.draft.* issued/.*.pem; do # who makes a draft holds the lock
+        ! exists "$each" || rm -f "$each"
+    done
     for each in certs/.work.*; do # of runs that were killed
         [ ! -d "$each" ] || { ! flock -n 8 || rm -rf "$each"; } 2>/dev/null 8<"$each" || :
     done
