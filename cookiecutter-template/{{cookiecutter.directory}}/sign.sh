@@ -73,7 +73,8 @@ LINES
 }
 
 folder() { # folder NAME: make it, for its owner alone and not for git
-    { { [ -d "$1" ] || mkdir -p "$1"; } && chmod 700 "$1"; } || fail "\`$1\` can't be made or changed"
+    { { [ -d "$1" ] || mkdir -p "$1"; } && chmod 700 "$1"; } ||
+        fail "\`$1\` can't be made or changed"
     [ -s "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
 
