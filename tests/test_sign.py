@@ -37,7 +37,7 @@ from tls_scaffold.signing import batch, pairs, rounds, signer
 
 Factory = Callable[..., Path]
 COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
-MANY = ",".join(f"u{number}" for number in range(60))
+MANY = ",".join(f"u{number}" for number in range(100))  # so many have children
 # 512 bytes a file: a key fits, a CSR does not; coverage would write in the same process
 NO_ROOM = "ulimit -f 1; trap '' XFSZ; exec env -u COVERAGE_PROCESS_CONFIG -u COVERAGE_PROCESS_START"
 NOTHING = "nothing to sign: 6 certificates are what their requests ask for\n"
@@ -571,12 +571,29 @@ def test_a_line_that_is_not_understood_is_told_as_left_to_make_unless_make_asks_
     assert "warning" not in sign(path, "--own-lines").stderr + sign(path, "calico").stderr
 
 
-def test_many_are_signed_by_several_threads(folder: Factory) -> None:
-    users = [f"u{number}" for number in range(40)]
-    path = folder("--members", "10.0.0.1", "--users", ",".join(users))
+def test_a_child_that_is_killed_is_told_and_waited_for_by_nobody(
+    folder: Factory, running: Callable[..., Any]
+) -> None:
+    path = folder("--members", "10.0.0.1", "--users", MANY, "--key", "rsa-4096")
+    process = running("tls-scaffold", "sign", "--jobs", "2", cwd=path)
+    wait_for(lambda: len(list(path.glob("certs/.work.*/*.pem"))) > 2, 60)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+
+    stderr = process.communicate(timeout=60)[1]
+
+    assert (process.returncode, "error: a child that signs was killed" in stderr) == (1, True)
+    assert list(path.glob("certs/.work.*")) == []
+    assert list(path.glob("certs/u*")) == []
+
+
+def test_many_are_signed_by_several_children(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", MANY)
     assert sign(path, "--jobs", "3").stdout == signed_lines("ca", *names(path))
     assert faults(path) == []
-    assert sign(path).stderr == "nothing to sign: 42 certificates are what their requests ask for\n"
+    assert (
+        sign(path).stderr == "nothing to sign: 102 certificates are what their requests ask for\n"
+    )
 
 
 def test_make_hands_the_folder_over_with_the_same_promises(folder: Factory) -> None:
@@ -644,7 +661,7 @@ def test_nothing_is_signed_any_more_when_a_run_is_killed(
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     left = len(list(path.glob("certs/.work.*/*.pem")))
-    assert left < 120
+    assert left < 200
     make(path, "certs/u1.pem", SIGNER="tls-scaffold")
     made = [f"{name}{ending}" for name in ("ca", "u1") for ending in ("-key.pem", ".csr", ".pem")]
     assert sorted(contents(path / "certs")) == sorted([".gitignore", "trust.pem", *made])

@@ -510,7 +510,7 @@ def test_whoever_closes_stderr_or_ignores_dead_children_gets_certificates_too(
     folder: Factory,
 ) -> None:
     path = folder(
-        "--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(40))
+        "--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(100))
     )
     assert run("sh", "-c", f"{BIN}/tls-scaffold sign --jobs 2 2>&-", cwd=path).returncode == 0
     assert faults(path) == []
@@ -522,7 +522,7 @@ def test_whoever_closes_stderr_or_ignores_dead_children_gets_certificates_too(
     done = run(sys.executable, "-c", ignoring, *words, cwd=path)
     assert done.returncode == 0, done.stderr
     assert faults(path) == []
-    verify(path, "certs/u39.pem")
+    verify(path, "certs/u99.pem")
 
 
 def test_a_run_that_ignores_ctrl_c_goes_on(folder: Factory, running: Callable[..., Any]) -> None:
