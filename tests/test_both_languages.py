@@ -1,7 +1,8 @@
 """What the shell of a folder and Python both know: one test a thing holds them to one answer.
 
-The lock, healing and a second CA have theirs in test_locking, the record and what is signed in
-test_record, the order in which a pair is put in place in promises/test_crashes.
+The lock, healing and a second CA have theirs in test_locking, what is in a file's way in
+test_obstacles, the record and what is signed in test_record, the order in which a pair is put in
+place in promises/test_crashes.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
-from support import SMALL, contents, make, run
+from support import SMALL, make, run
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.inventory.reach import SHELF
 from tls_scaffold.inventory.values import RENEW_DAYS
@@ -96,33 +97,6 @@ def test_of_every_rendered_folder_the_lines_are_read_alike(folder: Factory) -> N
         "a.b",
         "c_d",
     ]
-
-
-def in_the_way(path: Path, what: str) -> str:
-    """Put something where calico's pair can't be written; return what is to be said about it."""
-    target = path / "certs/calico.pem"
-    target.unlink()
-    if what == "folder":
-        target.mkdir()
-        return "`certs/calico.pem` is a folder: it should be a file"
-    elsewhere = path.with_name("elsewhere")
-    elsewhere.mkdir()
-    (path / "sub").symlink_to(elsewhere)
-    makefile = path / "Makefile"
-    makefile.write_text(makefile.read_text().replace("certs/calico.pem", "sub/calico.pem"))
-    return "`sub` is a link"
-
-
-@pytest.mark.parametrize("what", ["folder", "link"])
-def test_where_a_pair_can_t_be_written_is_told_alike(signed: Factory, what: str) -> None:
-    path = signed(*SMALL)
-    said = in_the_way(path, what)
-    before = contents(path)
-    for signer in ("cfssl", "tls-scaffold"):
-        done = run("make", f"SIGNER={signer}", cwd=path)
-        assert (done.returncode, said in done.stderr) == (2, True), (signer, done.stderr)
-        assert not list(path.with_name("elsewhere").glob("*"))
-    assert {name: contents(path)[name] for name in before} == before
 
 
 def test_a_shelf_of_the_archive_has_one_form(signed: Factory) -> None:

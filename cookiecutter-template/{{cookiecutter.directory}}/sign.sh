@@ -117,9 +117,10 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
             check_path "$each"
             case /$each in
             */.*) ;;
-            *.pem | *.csr | /config/ca-csr.json | /tls-scaffold.json) continue ;;
+            *.pem | *.csr | /config/ca-csr.json | /tls-scaffold.json)
+                [ -h "certs/.new/new/$each" ] || [ ! -f "certs/.new/new/$each" ] || continue ;;
             esac
-            fail "\`certs/.new/new/$each\` is in no new set" "move it away"
+            fail "\`certs/.new/new/$each\` is in no set of \`make regenerate\`" "move it away"
         done
         printf '%s\n' "$files" | grep . | while IFS= read -r each; do
             case $each in */*) mkdir -p "${each%/*}" ;; esac
@@ -230,7 +231,6 @@ check_path() { # check_path PATH: below the folder, through no link, and nothing
         through=${through%/*}
         [ ! -h "$through" ] || fail "\`$through\` is a link: no keys are written through it"
     done
-    [ ! -h "certs/.new/new/$1" ] || fail "\`certs/.new/new/$1\` is a link" "move it away"
 }
 
 check_output() { # check_output BASE: where a component's pair may be, in no other's place

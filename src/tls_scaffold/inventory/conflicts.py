@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from tls_scaffold.errors import Problem
-from tls_scaffold.inventory.fields import problem_of
+from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CA_OUTPUT, ENDINGS
@@ -73,7 +73,9 @@ def _shared_names(inventory: Inventory) -> Iterator[Problem]:
     for place, component, earlier, other in _repeated(placed, lambda each: each.name.lower()):
         differs = f", as `{other.name}` but for upper and lower case"
         case = "" if component.name == other.name else differs
-        yield problem_of(f"{place}.name", f"`{component.name}` is the name of {earlier} too{case}")
+        yield escaped_problem(
+            f"{place}.name", f"`{component.name}` is the name of {earlier} too{case}"
+        )
 
 
 def _shared_files(inventory: Inventory) -> Iterator[Problem]:
@@ -85,12 +87,12 @@ def _shared_files(inventory: Inventory) -> Iterator[Problem]:
     placed = list(_with_places(inventory))
     for place, component, earlier, other in _repeated(placed, lambda each: each.output.lower()):
         if component.name.lower() != other.name.lower():
-            yield problem_of(
+            yield escaped_problem(
                 f"{place}.output", f"`{component.output}.pem` is the certificate of {earlier} too"
             )
     for place, component, earlier, other in _repeated(placed, lambda each: each.request.lower()):
         if component.name.lower() != other.name.lower() and component.cn != other.cn:
-            yield problem_of(
+            yield escaped_problem(
                 f"{place}.request",
                 f"`{component.request}` is the request of {earlier} too, with another CN",
             )
@@ -109,7 +111,7 @@ def _nested_files(inventory: Inventory) -> Iterator[Problem]:
             for count in range(1, len(parts)):
                 folder = "/".join(parts[:count])
                 if folder.lower() in files:
-                    yield problem_of(
+                    yield escaped_problem(
                         f"{place}.{field}", f"`{path}` would lie below `{folder}`, which is a file"
                     )
                     break
@@ -123,7 +125,7 @@ def _shared_hosts(inventory: Inventory) -> Iterator[Problem]:
             for at, host in enumerate(server.hosts)
         )
         for place, host, earlier, other in _repeated(hosts, canonical_host):
-            yield problem_of(place, f"`{host}` is the same host as `{other}` in {earlier}")
+            yield escaped_problem(place, f"`{host}` is the same host as `{other}` in {earlier}")
 
 
 def _shared_ports(inventory: Inventory) -> Iterator[Problem]:
@@ -138,7 +140,7 @@ def _shared_ports(inventory: Inventory) -> Iterator[Problem]:
             has_own = member.etcd.client_port or member.etcd.peer_port
             shared[f"members[{index}].etcd" if has_own else "etcd"] = settings.client_port
     for place, port in shared.items():
-        yield problem_of(place, f"{port} would be the port of clients and of peers")
+        yield escaped_problem(place, f"{port} would be the port of clients and of peers")
 
 
 def _listening_on_others(inventory: Inventory) -> Iterator[Problem]:
@@ -154,7 +156,7 @@ def _listening_on_others(inventory: Inventory) -> Iterator[Problem]:
             for host in addresses:
                 owner = owners.get(canonical_host(host), member)
                 if owner != member:
-                    yield problem_of(
+                    yield escaped_problem(
                         place, f"`{host}` is a host of `{owner.name}`, not of `{member.name}`"
                     )
 
@@ -165,7 +167,7 @@ def _shared_user_cns(inventory: Inventory) -> Iterator[Problem]:
         if user.name.lower() == other.name.lower():
             continue  # their names are told
         case = "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"
-        yield problem_of(
+        yield escaped_problem(
             f"{place}.cn",
             f"`{user.cn}` is the CN of {earlier} too{case}: they would be one etcd user",
         )
@@ -186,16 +188,16 @@ def _cns_of_servers_and_ca(inventory: Inventory) -> Iterator[Problem]:
     for index, user in enumerate(inventory.users):
         cn, place = user.cn, f"users[{index}].{'name' if user.name == user.cn else 'cn'}"
         if cn in owners:
-            yield problem_of(
+            yield escaped_problem(
                 place, f"`{cn}` is the CN of {owners[cn]}: etcd's gateway would act as that user"
             )
         if _is_ca_cn(inventory, cn):
-            yield problem_of(
+            yield escaped_problem(
                 place, f"`{cn}` with the same names would be the whole subject of the CA"
             )
     for cn, owner in owners.items():
         if _is_ca_cn(inventory, cn):
-            yield problem_of(
+            yield escaped_problem(
                 "ca_cn", f"`{cn}` is the CN of {owner}: they would have the whole subject of the CA"
             )
 
@@ -207,12 +209,12 @@ def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
 
 def _numbers(inventory: Inventory) -> Iterator[Problem]:
     if not inventory.members:
-        yield problem_of("members", "there are none: a cluster has at least one")
+        yield escaped_problem("members", "there are none: a cluster has at least one")
     if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
         cn = f"`{inventory.ca_subject_cn}`, with the number of the CA"
-        yield problem_of("ca_cn", f"{cn}, is longer than {CN_LENGTH} characters")
+        yield escaped_problem("ca_cn", f"{cn}, is longer than {CN_LENGTH} characters")
     if inventory.expiry >= inventory.ca_expiry:
-        yield problem_of(
+        yield escaped_problem(
             "expiry",
             f"`{inventory.expiry}h` is not shorter than the CA's `{inventory.ca_expiry}h`: "
             "a certificate signed later would outlive its CA",

@@ -16,7 +16,7 @@ NOT_A_TABLE = "is not a table of fields"
 LONGEST_SHOWN = 80
 
 
-def problem_of(key: str, message: str) -> Problem:
+def escaped_problem(key: str, message: str) -> Problem:
     """Return what is wrong at a key, such as `members[1]`; what steers a terminal is escaped."""
     return Problem(Place(key=key), spelling.escaped(message))
 
@@ -36,7 +36,7 @@ class Field:
     def refuse(self, message: str) -> None:
         """Note what is wrong with this field."""
         if self.problems is not None:
-            self.problems.append(problem_of(self.place, message))
+            self.problems.append(escaped_problem(self.place, message))
 
     def refuse_value(self, why: str) -> None:
         """Note why the value can't be taken, with the value before it."""

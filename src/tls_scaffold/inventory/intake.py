@@ -9,7 +9,7 @@ from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, formats, rbac
 from tls_scaffold.inventory.components import read_members, read_proxies, read_users
 from tls_scaffold.inventory.conflicts import conflicts
-from tls_scaffold.inventory.fields import Field, Table, problem_of, short_text
+from tls_scaffold.inventory.fields import Field, Table, escaped_problem, short_text
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.options import Options
@@ -58,7 +58,7 @@ def of_data(data: object, options: Options = NO_OPTIONS) -> Inventory:
     """
     if not isinstance(data, Mapping):
         raise problem_report(
-            [problem_of("inventory", f"`{short_text(data)}` is not a table of fields")]
+            [escaped_problem("inventory", f"`{short_text(data)}` is not a table of fields")]
         )
     _check_version(data.get("version", VERSION))
     problems: list[Problem] = []
@@ -119,7 +119,7 @@ def _check_version(value: object) -> None:
     """
     if type(value) is not int or value < 1:  # true is an int of Python's
         message = f"`{short_text(value)}` is not the number of a format: it is {VERSION}"
-        raise problem_report([problem_of("version", message)])
+        raise problem_report([escaped_problem("version", message)])
     if value > VERSION:
         raise ScaffoldError(
             f"the inventory has the format {short_text(value)}, "

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.clusterparts import Permission, User
-from tls_scaffold.inventory.fields import problem_of
+from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.presets import ROOT, Preset
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
@@ -124,7 +124,7 @@ def _cns_of_users(facts: str) -> set[str]:
 def problems(inventory: Inventory) -> list[Problem]:
     """Return a problem for each role that can't be given."""
     return [
-        problem_of(f"users[{index}].{field}", message)
+        escaped_problem(f"users[{index}].{field}", message)
         for index, user in enumerate(inventory.users)
         for field, message in _user_problems(user)
     ]
