@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from threading import Thread
+from typing import TypeVar
 
 # On every architecture but alpha; others of old have no such.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -29,8 +29,7 @@ OF_FOLDERS = sum(1 << bit for bit in (4, 5, 6, *range(8, 13)))
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 
 Process = subprocess.Popen[str]
-
-_running: set[Process] = set()
+Value = TypeVar("Value")
 
 
 @cache
@@ -45,19 +44,15 @@ def abi_version() -> int:
     offered = _call(CREATE_RULESET, None, 0, ASK_FOR_ABI)
     if offered <= 0:
         return 0
-    worked: list[int] = []
-
-    def attempt() -> None:
-        with suppress(OSError):
-            _restrict_thread(offered, ())
-            worked.append(offered)
-
-    _run_in_thread(attempt)
-    return sum(worked)
+    try:
+        _run_in_thread(lambda: _restrict_thread(offered, ()))
+    except OSError:
+        return 0
+    return offered
 
 
 def stops_all_writes() -> bool:
-    """Tell whether what `start` starts can change no file's content, nor remove or replace one."""
+    """Tell whether a confined program can change no file's content, nor remove or replace one."""
     return abi_version() >= WHOLE
 
 
@@ -69,56 +64,39 @@ def start_confined(
     Its outputs are pipes. It has a session of its own. Where the kernel can't forbid it, it is
     started all the same. Raises OSError where it can't be started.
     """
-    started: list[Process | OSError] = []
 
-    def begin() -> None:
-        try:
-            if abi_version():
-                _restrict_thread(abi_version(), writable)
-            started.append(
-                subprocess.Popen(
-                    words,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    encoding="utf-8",
-                    errors="surrogateescape",
-                    start_new_session=True,
-                )
-            )
-        except OSError as error:
-            started.append(error)
+    def start() -> Process:
+        if abi_version():
+            _restrict_thread(abi_version(), writable)
+        return subprocess.Popen(
+            words,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="surrogateescape",
+            start_new_session=True,
+        )
 
-    _run_in_thread(begin)
-    (process,) = started
-    if isinstance(process, OSError):
-        raise process
-    _running.add(process)
-    return process
+    return _run_in_thread(start)
 
 
 def end_process(process: Process) -> None:
-    """End a program that `start` started, and what it left running in its session."""
+    """End a program that `start_confined` started, and what it left running in its session."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    _running.discard(process)
 
 
-def end_all_processes() -> None:
-    """End every program that runs, whichever thread started it."""
-    for process in tuple(_running):
-        end_process(process)
+def _run_in_thread(work: Callable[[], Value]) -> Value:
+    """Run something in a thread of its own, and return what it returns or raise what it raises.
 
-
-def _run_in_thread(work: Callable[[], None]) -> None:
-    """Run something in a thread of its own.
-
-    A restriction holds for one, and for what it starts, until that ends.
+    A restriction holds for a thread, and for what it starts, until that ends.
     """
-    thread = Thread(target=work)
-    thread.start()
-    thread.join()
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
 
 
 def _restrict_thread(version: int, writable: Iterable[Path]) -> None:
