@@ -67,7 +67,7 @@ def signs_something(text: str) -> bool:
 
 def calls_signer(text: str) -> bool:
     """Tell whether commands call a program that can sign, whatever for."""
-    return any(True for _ in _signers(_plain(text)))
+    return CALLS_SIGNER.search(_plain(text)) is not None
 
 
 def changes_files(text: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 COMPONENT_LINE = re.compile(r"req-([^ :]*) +([^ :]*)\.pem *: *([^ ;]*)[^;]*;? *(.*)", re.ASCII)
-"""Name, output, request and recipe. `tls-scaffold.mk` finds name and output by the same form."""
+"""Name, output, request and recipe. sign.sh's `components` reads lines of the same form."""
 OUR_RECIPE = re.compile(r"\$[({]sign[)}]((?: [^$`;&|<>#]*)?) \$<\s*")
 BETWEEN_COMMANDS = re.compile(r"\s*(#.*)?")
 

@@ -85,9 +85,9 @@ def _joined_recipes(lines: Iterable[Line]) -> Iterator[Line]:
 def _of_functions(texts: MakeTexts, line: Line) -> Iterator[Command]:
     """Yield what the functions in a line run or write."""
     for match in FUNCTION.finditer(line.text):
-        held = text_inside(line.text, match.start() + 1)[match.end() - match.start() - 2 :].lstrip(
-            ", "
-        )
+        inside = text_inside(line.text, match.start() + 1)
+        # Behind `$(` stands the function's name, which the pattern has found too.
+        held = inside[len(match[0]) - len("$(") :].lstrip(", ")
         if match[1] == "file":
             if any(text.lstrip().startswith(">") for text in texts.values.expanded(held)):
                 yield Command(line.place, line.text, held, changes=True)

@@ -1,7 +1,7 @@
 """cfssl's `gencert` on a line of shell, in all the spellings of the field, as a Signing."""
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tls_scaffold.makefiles.shell import (
@@ -24,9 +24,9 @@ FLAGS = {
     "cn": "cn",
 }
 PATHS = ("request", "output", "ca", "ca_key", "config")
-QUIET = {"loglevel"}
-SWITCHES = {"initca"}
-CFSSL = {"cfssl"}
+QUIET = "loglevel"
+INITCA = "initca"
+CFSSL = "cfssl"
 STAND_IN = "tls-scaffold"  # `tls-scaffold cfssl gencert …` does the same
 CFSSLJSON = {"cfssljson", "cfssl-json", "cfssl_json"}
 
@@ -89,18 +89,36 @@ def signing_of_script(words: Sequence[str]) -> Signing:
     Raises ValueError where that can't be told.
     """
     certificate, *rest = words
-    given, (request,) = _flags(rest, SWITCHES)
-    if not certificate.endswith(".pem") or "initca" in given:
+    flags, (request,) = _flags(rest, {INITCA})
+    if not certificate.endswith(".pem") or INITCA in flags:
         raise ValueError(words)
     output = posixpath.normpath(certificate.removesuffix(".pem"))
-    known = {field: given[flag] for flag, field in FLAGS.items() if flag in given}
-    name = posixpath.basename(output)
-    unknown, flags = _unknown(given), tuple(rest[:-1])
-    return Signing(name, "", request, output, **known, makes_ca=False, unknown=unknown, flags=flags)
+    return _signing(request, output, flags, _given_fields(flags), tuple(rest[:-1]))
 
 
-def _unknown(flags: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f"-{flag}" for flag in flags if flag not in {*FLAGS, *QUIET, *SWITCHES})
+def _signing(
+    request: str,
+    output: str,
+    flags: Mapping[str, str],
+    given: Mapping[str, str],
+    words: tuple[str, ...] | None,
+) -> Signing:
+    """Return what cfssl's flags ask for; `given` are its fields that they give."""
+    return Signing(
+        name=posixpath.basename(output),
+        target="",
+        request=request,
+        output=output,
+        **given,
+        makes_ca=INITCA in flags,
+        unknown=tuple(f"-{flag}" for flag in flags if flag not in (*FLAGS, QUIET, INITCA)),
+        flags=words,
+    )
+
+
+def _given_fields(flags: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a signing that flags give."""
+    return {field: flags[flag] for flag, field in FLAGS.items() if flag in flags}
 
 
 def _of_line(line: str) -> Iterator[Signing]:
@@ -119,22 +137,29 @@ def _of_pipeline(commands: list[list[str]], directory: str) -> Signing:
         raise ValueError(commands)
     cfssl, cfssljson = (words[1:] if _base(words) == STAND_IN else words for words in commands)
     check_plain((*cfssl[1:], *cfssljson[1:], directory))
-    if _base(cfssl) not in CFSSL or _base(cfssljson) not in CFSSLJSON or cfssl[1:2] != ["gencert"]:
+    if _base(cfssl) != CFSSL or _base(cfssljson) not in CFSSLJSON or cfssl[1:2] != ["gencert"]:
         raise ValueError(commands)
-    flags, (request,) = _flags(cfssl[2:], switches=SWITCHES)
-    written, rest = _flags(
-        [word for word in cfssljson[1:] if word != "-"], switches={"bare", "stdout"}
-    )
+    flags, (request,) = _flags(cfssl[2:], {INITCA})
+    written, rest = _flags((word for word in cfssljson[1:] if word != "-"), {"bare", "stdout"})
     if "bare" not in written or len(rest) > 1 or request == "-":
         raise ValueError(commands)
-    return _signing(flags, request, rest[0] if rest else "cert", directory)
+
+    def path(text: str) -> str:
+        return posixpath.normpath(posixpath.join(directory, text)) if text else ""
+
+    given = _given_fields(flags)
+    for name in ("ca", "ca_key", "config"):
+        given[name] = path(given.get(name, ""))
+    place, base = posixpath.split(rest[0] if rest else "cert")
+    output = posixpath.join(path(place or "."), base).removeprefix("./")
+    return _signing(path(request), output, flags, given, None)
 
 
 def _base(command: list[str]) -> str:
     return posixpath.basename(command[0]) if command else ""
 
 
-def _flags(words: Iterable[str], switches: set[str]) -> tuple[dict[str, str], list[str]]:
+def _flags(words: Iterable[str], switches: Collection[str]) -> tuple[dict[str, str], list[str]]:
     """Read Go's flags: `-x v`, `-x=v`, `--x v`, `--x=v`.
 
     A switch takes no word. What is left over comes second.
@@ -148,19 +173,3 @@ def _flags(words: Iterable[str], switches: set[str]) -> tuple[dict[str, str], li
         else:
             flags[name] = rest.pop(0) if rest else ""
     return flags, rest
-
-
-def _signing(flags: dict[str, str], request: str, output: str, directory: str) -> Signing:
-    def path(text: str) -> str:
-        return posixpath.normpath(posixpath.join(directory, text)) if text else ""
-
-    known = {field: flags[flag] for flag, field in FLAGS.items() if flag in flags}
-    paths = {field: path(known.pop(field, "")) for field in ("ca", "ca_key", "config")}
-    output = posixpath.join(path(posixpath.dirname(output) or "."), posixpath.basename(output))
-    output = output.removeprefix("./")
-    name = posixpath.basename(output)
-    makes_ca, unknown = "initca" in flags, _unknown(flags)
-    request = path(request)
-    return Signing(
-        name, "", request, output, **known, **paths, makes_ca=makes_ca, unknown=unknown, flags=None
-    )
