@@ -49,6 +49,18 @@ OURS = (
             [Block("other", ("define a", "b: c", "endef")), Block("blank", ("",))],
         ),
         ("ifneq (a,b)\nx:", [Block("other", ("ifneq (a,b)", "x:"))]),
+        *(
+            (f"{head}\nb: c\n{end}\n", [Block("other", (head, "b: c", end)), Block("blank", ("",))])
+            for head, end in (
+                ("override define a", "endef"),
+                ("export override define a", "endef"),
+                ("  define a", "  endef"),
+                ("  ifdef A", "  endif"),
+            )
+        ),
+        ("  A := 1", [Block("variable", ("  A := 1",), ("A",))]),
+        ("private A := 1", [Block("variable", ("private A := 1",), ("A",))]),
+        ("  include x:y", [Block("other", ("  include x:y",))]),
         ("a b: c d | e # f", [Block("rule", ("a b: c d | e # f",), ("a", "b"), ("c", "d", "e"))]),
         ("a:: b; c: d", [Block("rule", ("a:: b; c: d",), ("a",), ("b",))]),
         ("a: b \\\n  c", [Block("rule", ("a: b \\", "  c"), ("a",), ("b", "c"))]),

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-ASSIGNMENT = re.compile(r"(?:export +|override +)*([A-Za-z0-9_.-]+)[ \t]*(?:[?+!]|:{1,3})?=")
-DIRECTIVE = re.compile(r"(-?include|sinclude|export|unexport|vpath|undefine|else|endif|endef)\b")
-OPENING = re.compile(r"(if(eq|neq|def|ndef)|define)\b")
-CLOSING = re.compile(r"(endif|endef)\b")
+# Make passes over blanks before these, and takes some words before a variable's name.
+MODIFIERS = "(?:(?:export|override|private) +)*"
+ASSIGNMENT = re.compile(rf" *{MODIFIERS}([A-Za-z0-9_.-]+)[ \t]*(?:[?+!]|:{{1,3}})?=")
+DIRECTIVE = re.compile(r" *(-?include|sinclude|export|unexport|vpath|undefine|else|endif|endef)\b")
+OPENING = re.compile(rf" *(if(eq|neq|def|ndef)|{MODIFIERS}define)\b")
+CLOSING = re.compile(r" *(endif|endef)\b")
 REFERENCE = re.compile(r"\$[({](?:call\s+)?([A-Za-z0-9_.-]+)|\$([A-Za-z0-9_])")
 
 
