@@ -74,7 +74,10 @@ def _until_closed(waiting: list[tuple[str, ...]]) -> Iterator[str]:
     depth = 1
     while waiting and depth:
         group = waiting.pop(0)
-        depth += bool(OPENING.match(group[0])) - bool(CLOSING.match(group[0]))
+        if OPENING.match(group[0]):
+            depth += 1
+        elif CLOSING.match(group[0]):
+            depth -= 1
         yield from group
 
 

@@ -65,4 +65,6 @@ def _goals(folder: Path, rule: _Rule, asked: Collection[str]) -> list[str]:
     )
     found = [rule.target.replace("%", path[len(before) : len(path) - len(after)]) for path in stems]
     shape = re.compile(re.escape(rule.target).replace("%", ".+"))
-    return [goal for goal in found if goal in asked] if any(map(shape.fullmatch, asked)) else found
+    if any(map(shape.fullmatch, asked)):
+        return [goal for goal in found if goal in asked]
+    return found

@@ -132,7 +132,9 @@ def _text(path: Path) -> str | None:
 
 def lines_of_text(text: str, path: str, prefixes: Collection[str] = "\t") -> Iterator[Line]:
     """Yield the lines of a text that are no comments; `prefixes` begin commands."""
-    number, in_rule, defining, body = 1, False, "", list[str]()
+    number = 1
+    in_rule = False
+    defining, body = "", list[str]()  # a macro's name and lines, from its `define` to its `endef`
     for group in continued_lines(text.split("\n")):
         where, line = Place(path, number), group[0]
         if len(group) > 1:

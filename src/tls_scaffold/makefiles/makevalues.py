@@ -74,10 +74,14 @@ def _name(match: "re.Match[str]") -> str:
 
 def text_inside(text: str, begun: int) -> str:
     """Return what stands in the parentheses that open at an index of a text."""
-    closing = {"(": ")", "{": "}"}[text[begun]]
+    opening = text[begun]
+    closing = {"(": ")", "{": "}"}[opening]
     depth = 0
     for at in range(begun, len(text)):
-        depth += (text[at] == text[begun]) - (text[at] == closing)
+        if text[at] == opening:
+            depth += 1
+        elif text[at] == closing:
+            depth -= 1
         if not depth:
             return text[begun + 1 : at]
     return text[begun + 1 :]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from glob import escape
-from itertools import count
 
 from tls_scaffold.errors import Place
 from tls_scaffold.makefiles.makefile import MAKEFILE, Unread
@@ -73,7 +72,9 @@ def _origins(text: str, word: str) -> Iterator[Origin]:
     lines = text.split("\n")
     for line in lines_of_text(text, MAKEFILE):
         if word in line.text:
-            number = next(at for at in count(line.place.line) if word in lines[at - 1])
+            number = line.place.line
+            while word not in lines[number - 1]:
+                number += 1
             parts = _fixed_parts(line.value or line.command or line.text)
             command = "*".join(map(escape, parts))
             pattern = translate(f"*{command} *" if line.name else f"{command} ")

@@ -23,24 +23,17 @@ def logical_lines(text: str) -> Iterator[str]:
 
 def without_comment(line: str) -> str:
     """Return a line of shell without the comment at its end, which begins where a word would."""
-    plain = _outside_quotes(line)
-    marks = (at for at, character in plain.items() if character == "#")
-    return line[
-        : next((at for at in marks if at == 0 or plain.get(at - 1, "x") in SEPARATORS), None)
-    ]
+    before = " "
+    for at, (character, holder) in enumerate(_held(line)):
+        if character == "#" and not holder and before in SEPARATORS:
+            return line[:at]
+        before = "x" if holder else character
+    return line
 
 
 def without_quoted(line: str) -> str:
-    """Return what of a line of shell stands in no quotes."""
-    return "".join(_outside_quotes(line).values())
-
-
-def _outside_quotes(line: str) -> dict[int, str]:
-    """Return the characters, by their places, that are neither quoted nor escaped.
-
-    A quote is none of them.
-    """
-    return {at: character for at, (character, holder) in enumerate(_held(line)) if not holder}
+    """Return what of a line of shell is neither quoted nor escaped, nor a quote."""
+    return "".join(character for character, holder in _held(line) if not holder)
 
 
 def _held(line: str) -> Iterator[tuple[str, str]]:

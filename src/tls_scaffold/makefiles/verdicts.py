@@ -70,7 +70,7 @@ def verdict_of(block: Block, our_names: Collection[str], reading: Reading) -> Ve
         helps = signs or not block.recipe or names & {*our_names, "certs"}
         return Verdict.REPLACED if helps else Verdict.KEPT
     is_entangled = reading.replaced_before is None and any(map(reading.signs, own))
-    if names <= {*SHARED} and not is_entangled:
+    if names.issubset(SHARED) and not is_entangled:
         return Verdict.MIXED
     return Verdict.PROBLEM if signs or names & set(our_names) else Verdict.KEPT
 
@@ -92,9 +92,11 @@ def values_of(there: Iterable[Block]) -> Values:
 def _signs_or_helps(text: str) -> bool:
     """Tell commands each of which signs, or only helps with that."""
     for commands in APART.split(text):
-        for each in () if "gencert" in commands else commands.split("|"):
-            word = re.sub(r"^do\s+", "", each.strip(" \t@+-(){}"))
-            if word and not _only_helps(word):
+        if "gencert" in commands:
+            continue
+        for each in commands.split("|"):
+            command = re.sub(r"^do\s+", "", each.strip(" \t@+-(){}"))
+            if command and not _only_helps(command):
                 return False
     return True
 
