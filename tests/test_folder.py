@@ -45,7 +45,7 @@ def test_modes_hold_from_the_first_byte_whatever_the_umask(tmp_path: Path, umask
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "open", opened)
-            folder.write_inside(tmp_path, "x-key.pem", "secret", files.SECRET)
+            files.write(tmp_path / "x-key.pem", "secret", files.SECRET)
     finally:
         os.umask(old)
     assert [each & 0o077 for each in seen] == [0]

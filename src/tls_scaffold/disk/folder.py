@@ -43,7 +43,7 @@ def lock(folder: Path, *, wait: float = locking.WAIT) -> Iterator[None]:
 
 
 @contextmanager
-def lock_or_refusal(folder: Path, *, wait: float = locking.WAIT) -> Iterator[ScaffoldError | None]:
+def lock_or_refusal(folder: Path, *, wait: float) -> Iterator[ScaffoldError | None]:
     """Hold `folder` as `lock` does, or yield why nothing can be written in it.
 
     The block then only reads. The other errors of `lock` are raised.
@@ -57,30 +57,29 @@ def lock_or_refusal(folder: Path, *, wait: float = locking.WAIT) -> Iterator[Sca
         yield refusal
 
 
-def write_inside(folder: Path, path: str, content: str | bytes, mode: int | None = None) -> None:
+def write_inside(folder: Path, path: str, content: str) -> None:
     """Put a file of the folder in place, whole, by one rename; a link of that name is replaced.
 
-    Unless `mode` is given it stays, and a new file gets the one that a new folder's files have.
+    Its mode stays, and a new file gets the one that a new folder's files have.
     """
     target = inside(folder, path)
     with telling(target, "written"):
         state = folder / STATE
         state.mkdir(exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        mode = usual_mode(target) if mode is None else mode
         try:
-            _write_in_work_folder(state, target, content, mode)
+            _write_in_work_folder(state, target, content)
         except OSError as error:
             # In a container a part of the folder, as `config`, may be a volume of its own.
             if error.errno != errno.EXDEV:
                 raise
             clear_leftovers(target.parent)
-            _write_in_work_folder(target.parent, target, content, mode)
+            _write_in_work_folder(target.parent, target, content)
 
 
-def _write_in_work_folder(place: Path, target: Path, content: str | bytes, mode: int) -> None:
+def _write_in_work_folder(place: Path, target: Path, content: str) -> None:
     with work_folder(place) as work:
-        write_by_way_of(work / target.name, target, content, mode)
+        write_by_way_of(work / target.name, target, content, usual_mode(target))
 
 
 def remove_inside(folder: Path, path: str) -> None:

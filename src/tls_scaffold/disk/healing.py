@@ -5,7 +5,6 @@ same in the same way. What looks like it may have come with a clone of the folde
 is believed only as far as nobody else can have made it.
 """
 
-import fnmatch
 import hashlib
 import os
 import shutil
@@ -23,7 +22,9 @@ from tls_scaffold.paths import (
     CA,
     CA_KEY,
     CA_REQUEST,
+    CERTIFICATE_ENDING,
     CERTS,
+    CSR_ENDING,
     ENDINGS,
     ISSUED,
     NEW_SET,
@@ -35,7 +36,7 @@ CERTIFICATE, KEY, CSR = (f"ca{ending}" for ending in ENDINGS)
 TRUSTED = PurePosixPath(TRUST).name
 # In the order in which they are put there: it is a CA with the last of them.
 CA_FILES = (CSR, TRUSTED, KEY, CERTIFICATE)
-IN_A_SET = ("*.pem", "*.csr", CA_REQUEST, "tls-scaffold.json")
+PAIR_ENDINGS = (CERTIFICATE_ENDING, CSR_ENDING)  # a key's is a certificate's too
 
 
 def heal(folder: Path) -> None:
@@ -148,13 +149,10 @@ def _paths_of_set(place: Path) -> Iterator[str]:
                 continue
             path = (below / name).as_posix()
             is_plain = (place / path).is_file() and not (place / path).is_symlink()
-            if name.startswith(".") or not is_plain or not _fits(path, IN_A_SET):
+            is_in_a_set = path.endswith(PAIR_ENDINGS) or path in (CA_REQUEST, "tls-scaffold.json")
+            if name.startswith(".") or not is_plain or not is_in_a_set:
                 raise _not_of_a_set(place / path)
             yield path
-
-
-def _fits(path: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatch(path, pattern) for pattern in patterns)
 
 
 def _not_of_a_set(path: Path) -> ScaffoldError:

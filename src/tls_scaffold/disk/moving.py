@@ -21,44 +21,38 @@ def move(source: Path, target: Path) -> None:
     A kill leaves the source or the target whole, and the same call ends what it left. Raises
     OSError, and ScaffoldError if something else is at `target`.
     """
-    if os.path.lexists(target):
-        if not is_in(source, target):
-            raise ScaffoldError(
-                f"both `{source}` and `{target}` are there, and differ",
-                hint="move one of them away",
-            )
+    if not os.path.lexists(target):
+        move_over(source, target)
+    elif is_in(source, target):
+        _remove_copied(source, target)
     else:
-        try:
-            source.rename(target)
-        except OSError as error:
-            # Two disks, two mounts of one disk, or a folder from the lower layer of an overlay.
-            if error.errno != errno.EXDEV:
-                raise
-        else:
-            return
-        with work_folder(target.parent) as work:
-            _copy(source, work / target.name)
-            (work / target.name).rename(target)
-    flush_path(target.parent)
-    remove(source)
-    flush_path(source.parent)
+        raise ScaffoldError(
+            f"both `{source}` and `{target}` are there, and differ", hint="move one of them away"
+        )
 
 
 def move_over(source: Path, target: Path) -> None:
-    """Move a file to its place, over what is there, also to another disk.
+    """Move something to its place, over a file that is there, also to another disk.
 
     A kill leaves the source or the target whole, and the same call ends what it left.
     """
     try:
         source.replace(target)
     except OSError as error:
+        # Two disks, two mounts of one disk, or a folder from the lower layer of an overlay.
         if error.errno != errno.EXDEV:
             raise
         with work_folder(target.parent) as work:
             _copy(source, work / target.name)
             (work / target.name).replace(target)
-        flush_path(target.parent)
-        source.unlink()
+        _remove_copied(source, target)
+
+
+def _remove_copied(source: Path, target: Path) -> None:
+    """Remove what has been copied, when the copy is on the disk."""
+    flush_path(target.parent)
+    remove(source)
+    flush_path(source.parent)
 
 
 def is_in(part: Path, whole: Path) -> bool:

@@ -151,9 +151,11 @@ def check_changeable(paths: Iterable[Path]) -> None:
         if error
     ]
     if fixed or closed:
-        hint = "; ".join([MOUNT_HINT] * bool(fixed) + [CLOSED_HINT] * bool(closed))
+        hints = [hint for hint, found in ((MOUNT_HINT, fixed), (CLOSED_HINT, closed)) if found]
         raise ScaffoldError(
-            "not all that is to change can be: nothing was changed", [*fixed, *closed], hint
+            "not all that is to change can be: nothing was changed",
+            [*fixed, *closed],
+            "; ".join(hints),
         )
 
 

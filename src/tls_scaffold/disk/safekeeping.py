@@ -6,10 +6,10 @@ Where the kernel can keep what make runs from writing, it does; else what was ch
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from tls_scaffold.disk.files import telling, write
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf
@@ -25,6 +25,7 @@ from tls_scaffold.paths import ARCHIVE, LARGEST_FILE
 KINDS = (".pem", ".key", ".crt", ".cer", ".csr", ".p12", ".pfx")
 OF_A_CA = re.compile(r"(?:.*[^a-z])?(?:root|etcd)?ca(?![a-z])", re.IGNORECASE)
 NOT_LOOKED_INTO = (ARCHIVE, ".git")
+CHANGED = "keys or certificates were changed while make was only asked"
 PUT_BACK_HINT = "take what changes them out of these lines: make runs it whenever it is asked"
 PUT_ASIDE_HINT = (
     "others work on the folder, and the change may be theirs: "
@@ -32,7 +33,8 @@ PUT_ASIDE_HINT = (
 )
 
 
-class _File(NamedTuple):
+@dataclass(frozen=True)
+class _File:
     """What a file holds, and its mode."""
 
     content: bytes
@@ -62,31 +64,48 @@ def ca_kept(folder: Path) -> Iterator[None]:
 
 
 def _undo_changes(folder: Path, before: Mapping[str, _File], is_alone: Callable[[], bool]) -> None:
-    changed = [path for path in before if _read_file(folder / path) != before[path]]
+    changed = {path: file for path, file in before.items() if _read_file(folder / path) != file}
     # A component's may be of a run beside us that has ended; it takes nothing away.
     made = [path for path in _paths(folder) if path not in before and _is_of_ca(path)]
-    is_ours = is_alone()
-    if not changed and not (made and is_ours):
+    # Asked last: what was found may be of a run that has begun meanwhile.
+    if (changed or made) and is_alone():
+        told = _put_back(folder, changed, made)
+        summary, hint = f"{CHANGED}; they were put back", PUT_BACK_HINT
+    elif changed:
+        told = _put_aside(folder, changed)
+        summary, hint = CHANGED, PUT_ASIDE_HINT
+    else:
         return
+    raise ScaffoldError(summary, (*told, *dry_run_effects(folder, MAKEFILE).running), hint)
+
+
+def _put_back(folder: Path, changed: Mapping[str, _File], made: Sequence[str]) -> list[str]:
+    """Put files back as they were; return where that is which took their place, or was made."""
     shelf = make_shelf(folder)
     told = []
-    for path in (*changed, *made) if is_ours else ():
+    for path in (*changed, *made):
         if os.path.lexists(folder / path):
             move_to_shelf(folder, path, shelf)
             told.append(f"`{path}`: what was made is `{(shelf / path).relative_to(folder)}`")
-    for path in changed:
-        target = (folder if is_ours else shelf) / path
+    _write_files(folder, changed)
+    return told
+
+
+def _put_aside(folder: Path, changed: Mapping[str, _File]) -> list[str]:
+    """Put files as they were into the archive; return where they are."""
+    shelf = make_shelf(folder)
+    _write_files(shelf, changed)
+    return [
+        f"`{path}`: what was there is `{(shelf / path).relative_to(folder)}`" for path in changed
+    ]
+
+
+def _write_files(place: Path, files: Mapping[str, _File]) -> None:
+    for path, file in files.items():
+        target = place / path
         with telling(target, "written"):
             target.parent.mkdir(parents=True, exist_ok=True)
-            write(target, *before[path])
-        if not is_ours:
-            told.append(f"`{path}`: what was there is `{target.relative_to(folder)}`")
-    raise ScaffoldError(
-        "keys or certificates were changed while make was only asked"
-        + ("; they were put back" if is_ours else ""),
-        (*told, *dry_run_effects(folder, MAKEFILE).running),
-        PUT_BACK_HINT if is_ours else PUT_ASIDE_HINT,
-    )
+            write(target, file.content, file.mode)
 
 
 def _read_files(folder: Path) -> dict[str, _File]:
