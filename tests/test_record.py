@@ -296,8 +296,8 @@ def test_what_was_edited_while_it_was_signed_is_not_put_in_place(
     with pytest.raises(ScaffoldError) as caught:
         sign_here(path)
     assert (
-        str(caught.value)
-        == "`certs/calico.pem`: what it is made from has changed\n\nhint: sign again"
+        str(caught.value) == "what was signed is not what is asked for now\n"
+        "  `certs/calico.pem`: what it is made from has changed\n\nhint: sign again"
     )
     assert {
         name: content for name, content in contents(path).items() if "calico.json" not in name

@@ -232,6 +232,13 @@ def test_unknown_names_are_told_with_the_known_ones(folder: Factory) -> None:
     )
 
 
+def test_of_many_components_the_hint_names_the_first(folder: Factory) -> None:
+    users = ",".join(f"user{number}" for number in range(25))
+    said = refusal(folder("--members", "10.0.0.1", "--proxies", "0", "--users", users), "x")
+
+    assert said.splitlines()[-1].endswith("`user17`, `user18` and 6 more")
+
+
 def test_every_silence_of_cfssl_is_refused_at_once_before_anything_is_written(
     folder: Factory,
 ) -> None:

@@ -55,7 +55,7 @@ def sign_all(
         return
     with pool:
         size = 1 if has_slow_keys else QUICK_AT_ONCE
-        parts = [range(len(jobs))[first : first + size] for first in range(0, len(jobs), size)]
+        parts = [range(first, min(first + size, len(jobs))) for first in range(0, len(jobs), size)]
         for signed in _while_children_live(pool.imap(_sign_part, parts)):
             progress(len(signed))
             yield from signed

@@ -32,8 +32,8 @@ def sign_round(planned: Round, processes: int, progress: Progress, *, tell: Tell
         path: signer.new_ca(new.request, planned.now) for path, new in planned.new_cas.items()
     }
     _clear_leftovers_beside(folder, planned.signings)
-    makes = {path.rpartition("/")[0] for path in planned.done.signed}
-    if CERTS in makes and target == folder:  # a new set is not there to stay
+    signs_in_certs = any(path.rpartition("/")[0] == CERTS for path in planned.done.signed)
+    if signs_in_certs and target == folder:  # a new set is not there to stay
         with telling(folder):
             make_private(folder / CERTS)
     record = Record(folder, target)
@@ -114,5 +114,4 @@ def _check_inputs(planned: Round) -> None:
         if not record.inputs(each.signing).startswith(planned.inputs[each.signing.output])
     ]
     if edited:
-        summary, *rest = edited
-        raise ScaffoldError(summary, rest, "sign again")
+        raise ScaffoldError("what was signed is not what is asked for now", edited, "sign again")

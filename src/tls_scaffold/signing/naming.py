@@ -9,6 +9,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.spelling import did_you_mean
 
 CA_WORD = "ca"
+MOST_NAMED = 20  # in a hint: a folder may have a thousand
 
 
 def signings_of_names(signings: Iterable[Signing], names: Sequence[str]) -> tuple[Signing, ...]:
@@ -24,11 +25,8 @@ def signings_of_names(signings: Iterable[Signing], names: Sequence[str]) -> tupl
     asked = [name for name in names if name != CA_WORD]
     problems = [problem for name in asked if (problem := _name_problem(name, by_word))]
     if problems:
-        components = dict.fromkeys(f"`{each.name}`" for each in by_output.values())
         raise ScaffoldError(
-            "no such component in the Makefile",
-            problems,
-            f"its components are {', '.join(components)}" if components else "it has none",
+            "no such component in the Makefile", problems, _name_components(by_output.values())
         )
     chosen = [by_word[name][0] for name in asked]
     return tuple({each.output: each for each in chosen}.values())
@@ -47,6 +45,14 @@ def _signings_by_word(signings: Collection[Signing]) -> dict[str, list[Signing]]
     # The most exact one wins: adopted folders have a/server.pem and b/server.pem beside a component
     # that is called `server`.
     return {**by_file_name, **by_name, **by_path}
+
+
+def _name_components(signings: Iterable[Signing]) -> str:
+    names = list(dict.fromkeys(f"`{each.name}`" for each in signings))
+    if not names:
+        return "it has none"
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"its components are {', '.join(names[:MOST_NAMED])}{more}"
 
 
 def _name_problem(name: str, by_word: Mapping[str, Sequence[Signing]]) -> str:

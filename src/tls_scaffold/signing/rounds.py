@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from tls_scaffold.errors import Problem, ScaffoldError
@@ -60,7 +61,7 @@ class Round:
     inputs: Mapping[str, str]
     now: datetime
 
-    @property
+    @cached_property
     def done(self) -> Done:
         """What there is to tell when it is carried out."""
         signed: dict[str, tuple[str, ...]] = {}
@@ -88,8 +89,10 @@ def split_into_rounds(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...],
         waiting: list[Signing] = []
         for each in rest:
             # One that would sign itself is a mistake, of which the plan tells.
-            has_to_wait = each.ca in coming and each.ca != f"{each.output}.pem"
-            (waiting if has_to_wait else able).append(each)
+            if each.ca in coming and each.ca != f"{each.output}.pem":
+                waiting.append(each)
+            else:
+                able.append(each)
         if not able:
             cas = {each.ca for each in rest}
             circle = [each for each in rest if f"{each.output}.pem" in cas]
@@ -134,9 +137,16 @@ def plan_round(
     planned = plan.plan_signing(folder, to_plan, cas, record, now, force=force)
     if planned.problems:
         raise ScaffoldError("nothing is signed", planned.problems)
-    new_cas = {path: ca for path, ca in cas.items() if isinstance(ca, NewCA)}
     return Round(
-        folder, target, signings, ca_keys, new_cas, planned.wanted, planned.unrecorded, inputs, now
+        folder=folder,
+        target=target,
+        signings=signings,
+        ca_keys=ca_keys,
+        new_cas={path: ca for path, ca in cas.items() if isinstance(ca, NewCA)},
+        wanted=planned.wanted,
+        unrecorded=planned.unrecorded,
+        inputs=inputs,
+        now=now,
     )
 
 
@@ -169,8 +179,11 @@ def _find_cas(
         record.check_ca()
     cas: dict[str, plan.AnyCA] = {}
     for path, certificate in found.items():
-        outputs = [each.output for each in every if each.ca == path]
-        cas[path] = certificate or authority.plan_new_ca(target, path, ca_keys[path], now, outputs)
+        if certificate:
+            cas[path] = certificate
+        else:
+            outputs = [each.output for each in every if each.ca == path]
+            cas[path] = authority.plan_new_ca(target, path, ca_keys[path], now, outputs)
     return cas
 
 
