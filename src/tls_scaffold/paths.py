@@ -14,6 +14,7 @@ TRUST = f"{CERTS}/trust.pem"
 # A CA, or all certificates with a new one: decided on, and on the way to their places.
 NEW_SET = f"{CERTS}/.new"
 ISSUED = "issued"
+MAKEFILE = "Makefile"
 CA_REQUEST = "config/ca-csr.json"
 CONFIG = "config/ca-config.json"
 ARCHIVE = "archive"

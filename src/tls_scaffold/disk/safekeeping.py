@@ -19,8 +19,7 @@ from tls_scaffold.disk.signals import ended_by_signals, uninterrupted
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import landlock
 from tls_scaffold.makefiles.dryruneffects import dry_run_effects
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, LARGEST_FILE
+from tls_scaffold.paths import ARCHIVE, LARGEST_FILE, MAKEFILE
 
 KINDS = (".pem", ".key", ".crt", ".cer", ".csr", ".p12", ".pfx")
 OF_A_CA = re.compile(r"(?:.*[^a-z])?(?:root|etcd)?ca(?![a-z])", re.IGNORECASE)

@@ -14,8 +14,7 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.disk.workfolders import WORK
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import STATE
+from tls_scaffold.paths import MAKEFILE, STATE
 from tls_scaffold.rendering.documents import LAST_RENDER
 from tls_scaffold.spelling import escaped
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from tls_scaffold.errors import Place
 from tls_scaffold.makefiles.blocks import continued_lines
 from tls_scaffold.makefiles.makevalues import Values, text_inside
-from tls_scaffold.paths import LARGEST_FILE
+from tls_scaffold.paths import LARGEST_FILE, MAKEFILE
 
-MAKEFILES = ("GNUmakefile", "makefile", "Makefile")  # as make looks for them
+MAKEFILES = ("GNUmakefile", "makefile", MAKEFILE)  # as make looks for them
 UNKNOWN = "\0"
 INCLUDE = re.compile(r"(-include|sinclude|include)\s+(.*)")
 DEFINE = re.compile(r"(?:(?:override|export)\s+)*define\s+(\S+)")

@@ -9,8 +9,7 @@ from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
 from tls_scaffold.makefiles.componentlines import component_lines
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CA_REQUEST, LARGEST_FILE, MIB
+from tls_scaffold.paths import CA_REQUEST, LARGEST_FILE, MAKEFILE, MIB
 from tls_scaffold.spelling import canonical_host
 
 LAST_RENDER = ".tls-scaffold/rendered.tsv"
