@@ -135,7 +135,7 @@ def _key_sum(folder: Path, new: Path) -> str:
 
 
 def _paths_of_set(place: Path) -> Iterator[str]:
-    """Yield the plain files of a new set, by path below the folder.
+    """Yield the paths of a new set's files, as they are below the folder.
 
     Raises ScaffoldError if there is anything that is in no set: links, hidden files, other names.
     """

@@ -50,7 +50,7 @@ def missing_paths(target: Path, tree: Mapping[str, str]) -> list[str]:
 
 
 def real_place(target: Path) -> Path:
-    """Return where a path leads: through links, and `..` as the words say it."""
+    """Return where a path leads, through links and `..`, with nothing of them left in it."""
     return Path(os.path.realpath(target))
 
 
@@ -71,7 +71,7 @@ def _not_empty(target: Path, in_the_way: list[str]) -> ScaffoldError:
 
 
 def _turn(path: str) -> tuple[int, str]:
-    """Sort by when a file is to be written.
+    """Return what sorts files by when they are to be written.
 
     With the inventory `sync` can finish the rest. To `sync`, a file that the record of the last
     render names and that is missing was deleted by hand: so the record comes after the others.

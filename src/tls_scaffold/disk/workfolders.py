@@ -1,7 +1,8 @@
 """Folders in which files come into being: whoever works in one holds flock(2) on it.
 
 One that nobody holds is left over from a run that was killed. Its name says nothing about whose it
-is: process numbers are not the same in two containers. sign.sh's `workshop` does the same.
+is: process numbers are not the same in two containers. sign.sh's `workshop` makes and clears them
+alike.
 """
 
 import os

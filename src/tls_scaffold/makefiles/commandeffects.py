@@ -106,5 +106,5 @@ def calls_make(text: str) -> bool:
 
 
 def only_looks(text: str) -> bool:
-    """Tell a command that is one of the plainest, which run nothing else."""
+    """Tell whether a command is one of the plainest, which run nothing else."""
     return LOOKS.match(TOLD_ONLY.sub("true", text)) is not None

@@ -73,12 +73,12 @@ class Decoys:
 
     @property
     def writable(self) -> tuple[Path, ...]:
-        """Return a folder for temporary files, and the file of what was called."""
+        """A folder for temporary files, and the file of what was called."""
         return (self.directory / "tmp", self.directory / "called") if self.directory else ()
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the variables by which the decoys and the folder for temporary files are found."""
+        """The variables by which the decoys and the folder for temporary files are found."""
         if not self.directory:
             return {}
         places = (str(self.directory / "bin"), os.environ.get("PATH", os.defpath))
@@ -108,9 +108,9 @@ class Decoys:
 def decoys_on_path(*, is_sealed: bool, changes: bool, has_temporary: bool) -> Iterator[Decoys]:
     """Give a folder of decoys for the installed programs, for as long as the block runs.
 
-    Where it `is_sealed` openssl may be told to write, as nothing can be written; with `changes`
-    programs that change files do nothing. Where nothing can be written, no temporary folder either,
-    there are none.
+    Where make `is_sealed`, so that it can write nothing, openssl may be told to write; with
+    `changes` programs that change files do nothing. There are no decoys where no temporary folder
+    can be made.
     """
     clear_old(PREFIX)
     try:

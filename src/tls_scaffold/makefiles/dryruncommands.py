@@ -129,7 +129,7 @@ def _of_recipe(texts: MakeTexts, line: Line) -> Command | None:
 
 
 def _writes_behind_makes(text: str) -> bool:
-    """Tell commands that write to files behind the last make that they call, and not before."""
+    """Tell whether commands write to files behind the last make that they call, and not before."""
     end = max((match.end() for match in A_MAKE.finditer(text)), default=len(text))
     redirects = commandeffects.redirects_to_file
     return redirects(text[end:]) and not redirects(text[:end])

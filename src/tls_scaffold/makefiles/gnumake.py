@@ -99,7 +99,7 @@ def _check_harmless(effects: DryRunEffects) -> None:
 
 
 def _check_refused(called: Collection[str], effects: DryRunEffects) -> None:
-    """Tell what was called that could have signed, and the lines that may have done so."""
+    """Refuse a Makefile of which make has called what signs, although it was only asked."""
     if not called:
         return
     refused = [f"`{escaped(command)}` was called, and refused" for command in called]

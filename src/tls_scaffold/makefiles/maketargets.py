@@ -8,7 +8,7 @@ from pathlib import Path
 from tls_scaffold.makefiles.gnumake import MAKEFILE, run_asked
 
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
-NO_GOAL = re.compile(r"%|^\.")  # a pattern, or one of make's own as `.PHONY`
+NO_GOAL = re.compile(r"%|^\.")  # a pattern, or a target of make's own such as `.PHONY`
 NO_TARGET = "no-such-target-of-this-folder"
 
 

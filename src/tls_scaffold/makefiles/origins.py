@@ -18,9 +18,9 @@ DOLLAR, ANYTHING = "\1", "\0"
 
 @dataclass(frozen=True)
 class Origin:
-    """A line of a Makefile, and what a command of the dry run looks like that it makes.
+    """A line of a Makefile, and the pattern of the commands that it makes in a dry run.
 
-    Such a command holds `part`: that tells almost all others apart in a tenth of the time.
+    Each of them holds `part`: to look for that takes a tenth of the time, and rules out nearly all.
     """
 
     number: int
@@ -30,10 +30,7 @@ class Origin:
 
 
 class Origins:
-    """The text of a Makefile in which commands of its dry run are looked up.
-
-    Its lines are taken apart once.
-    """
+    """Finds the lines of a Makefile that commands of its dry run come from."""
 
     def __init__(self, text: str) -> None:
         self._origins = lru_cache(None)(lambda word: tuple(_origins(text, word)))

@@ -27,18 +27,12 @@ PLAIN_FLAG = re.compile(r"[A-Za-z0-9._/=,:@%+-]+", re.ASCII)
 
 
 def includes_our_rules(text: str) -> bool:
-    """Tell a Makefile of ours.
-
-    Its rules, such as `renew` and `regenerate`, stand in the file that it includes.
-    """
+    """Tell whether a Makefile is ours: it includes our rules, such as `renew` and `regenerate`."""
     return INCLUDES_RULES.search(text) is not None
 
 
 def asks_for_all_by_req(text: str) -> bool:
-    """Tell a Makefile of ours whose `req` asks for all that is signed.
-
-    Nothing else in it may sign.
-    """
+    """Tell whether a Makefile is ours, and nothing in it can sign what `req` does not ask for."""
     return includes_our_rules(text) and not OTHERS_SIGN.search(text)
 
 

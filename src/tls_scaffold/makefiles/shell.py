@@ -9,7 +9,7 @@ SEPARATORS = " \t;&|()"
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 LOOP = re.compile("for ([A-Za-z_][A-Za-z0-9_]*) in((?: [A-Za-z0-9_.,:=@/+-]+)*)", re.ASCII)
 LITERAL = "\0"
-SHELL_S = re.compile(f"[$`{LITERAL}]")
+SHELL_READS = re.compile(f"[$`{LITERAL}]")
 COMPOUND = {"for", "while", "until", "if", "case", "do", "then", "else", "{", "("}
 
 Command = list[str]
@@ -63,9 +63,9 @@ def with_literals(line: str) -> str:
 
 
 def check_plain(words: Iterable[str]) -> None:
-    """Raise ValueError where the shell alone knows a word: make has put in its own variables."""
+    """Raise ValueError for a word that the shell would change, as a variable of its own."""
     for word in words:
-        if SHELL_S.search(word):
+        if SHELL_READS.search(word):
             raise ValueError(word)
 
 

@@ -43,7 +43,7 @@ class Reading:
     replaced_before: Collection[str] | None = None
 
     def signs(self, text: str) -> bool:
-        """Tell a command that signs, or a line of one."""
+        """Tell whether a command, or a line of one, signs."""
         return any("gencert" in each for each in self.variables.expanded(text))
 
     def own_commands(self, block: Block) -> list[str]:
@@ -90,7 +90,7 @@ def values_of(there: Iterable[Block]) -> Values:
 
 
 def _signs_or_helps(text: str) -> bool:
-    """Tell commands each of which signs, or only helps with that."""
+    """Tell whether each of some commands signs, or only helps with that."""
     for commands in APART.split(text):
         if "gencert" in commands:
             continue
@@ -102,7 +102,7 @@ def _signs_or_helps(text: str) -> bool:
 
 
 def _only_helps(command: str) -> bool:
-    """Tell a command that only prepares or tells, and leaves nothing that somebody may need."""
+    """Tell whether a command leaves nothing that somebody may need: it only prepares or tells."""
     if RUNS_ANOTHER.search(command) or WRITES.search(without_quoted(command)):
         return False
     return HELPER.match(command) is not None
