@@ -29,6 +29,7 @@ LINES = (
     "req-f certs/f.pem: config/f.json other.json ; $(sign) -profile client $<",
     "req-g certs/g.pem:config/g.json ; $(sign) -profile client $<",
     "req-h.example.com certs/h.pem.pem: config/h.json ; $(sign) -profile client $<",
+    "req-i\tcerts/i.pem\t:\tconfig/i.json\t;\t$(sign)\t-profile client\t$<\t",
 )
 # Of these, name and output alone are read alike: they say no request, or have other recipes.
 ODD_LINES = (

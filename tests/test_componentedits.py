@@ -177,6 +177,45 @@ def test_a_line_that_two_branches_have_added_stands_once() -> None:
     assert followed(f"{mine}\n{mine}2\n", "a").text == f"{mine}\n{mine}2\n"
 
 
+EITHER = f"""\
+# Users
+ifdef PROD
+{line("a", profile="peer")}
+else
+{line("a")}
+endif
+"""
+
+
+@pytest.mark.parametrize("rendered", [(), ("a",)])
+def test_lines_of_which_make_takes_one_stay_as_they_are(rendered: tuple[str, ...]) -> None:
+    assert followed(EITHER, "a", rendered=rendered).text == EITHER
+
+
+def test_nothing_is_added_where_make_may_pass_over_it() -> None:
+    for before in (
+        EITHER,
+        f"# Users\nifdef A\n  ifeq (1,2)\n{line('a')}\n  endif\nendif\n",
+        f"# Users\ndefine x\n{line('a')}\nendef\n",
+        f"ifdef A\n# Users\nendif\n{line('a')}\nifdef B\n{line('c')}\nendif\n",
+    ):
+        names = ("a", "b", "c") if "req-c" in before else ("a", "b")
+        assert followed(before, *names).text == f"{before}{line('b')}\n"
+
+
+def test_a_line_that_stands_once_more_below_a_condition_is_the_component_s() -> None:
+    text = f"ifdef A\n{line('a', profile='peer')}\nendif\n{line('a', request='config/old.json')}\n"
+    assert followed(text, "a").text == text.replace("config/old.json", "config/req-a.json")
+    twice = f"ifdef A\n{line('a')}\nendif\n{line('a')}\n"
+    assert followed(twice, "a", rendered=("a",)).text == twice
+
+
+def test_what_goes_from_a_condition_is_lost() -> None:
+    found = followed(EITHER, gone=("a",), rendered=("a",))
+    assert found.text == "# Users\nifdef PROD\nelse\nendif\n"
+    assert found.lost == (str(line("a", profile="peer")), str(line("a")))
+
+
 names = st.sampled_from("abcd")
 others = st.sampled_from(
     ["", "# Users", "x: y", "\techo", "A = 1", "# req-a certs/a.pem: x ; y", "end \\"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
-from support import BIN, SMALL, contents, environment, make, run, verify
+from support import BIN, SMALL, contents, environment, make, read, run, verify
 
 SYNC = (str(BIN / "tls-scaffold"), "sync")
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -63,6 +63,50 @@ def test_nothing_is_left_out_of_the_archive_by_an_option_of_tar(signed: Factory,
 
     [shelf] = shelves(path)
     assert contents(shelf / "certs") == before
+
+
+def test_quotes_of_ls_hide_nothing_from_the_archive(signed: Factory) -> None:
+    path = signed(*SMALL)
+    before = in_certs(path)
+
+    make(path, "clean", QUOTING_STYLE="c")
+
+    [shelf] = shelves(path)
+    assert contents(shelf / "certs") == before
+
+
+@pytest.mark.needs("busybox")
+@pytest.mark.parametrize("goal", ["clean", "regenerate"])
+def test_a_tar_that_can_leave_nothing_out_will_do(
+    signed: Factory, tmp_path: Path, goal: str
+) -> None:
+    path = signed(*SMALL)
+    before = in_certs(path)
+    (path / "certs/.work.AbCdEf").mkdir()
+
+    make(path, goal, YES="1", PATH=program(tmp_path / "bin", "tar", 'exec busybox tar "$@"'))
+
+    [shelf] = shelves(path)
+    assert contents(shelf / "certs") == before
+
+
+@pytest.mark.needs("git")
+def test_keys_are_kept_out_of_git_while_they_are_removed(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*SMALL)
+    run("git", "init", "-q", cwd=path)
+    # The kill comes when all is gone that a first `rm` takes, in whatever order the disk has it.
+    killed = f"""{shutil.which("rm")} "$@"
+        [ ! -e certs ] || [ -e certs/.gitignore ] || touch "{tmp_path}/open"
+        case "$*" in *certs*) [ ! -d certs ] || [ -e certs/ca.pem ] || kill -9 0 ;; esac"""
+
+    command = ("setsid", "-w", "make", "clean")
+    run(*command, cwd=path, PATH=program(tmp_path / "bin", "rm", killed))
+
+    assert (path / "certs/.gitignore").exists()
+    run("git", "add", "-A", cwd=path)
+    assert "key" not in run("git", "ls-files", cwd=path).stdout
+    make(path, "clean")
+    assert not (path / "certs").exists()
 
 
 def test_nothing_is_removed_that_is_not_in_the_archive(signed: Factory, tmp_path: Path) -> None:
@@ -392,3 +436,71 @@ def test_a_target_that_is_not_there_is_no_success(signed: Factory) -> None:
     done = run("make", "nonsense", cwd=signed(*SMALL), SIGNER="cfssl")
 
     assert (done.returncode, done.stdout) == (2, "")
+
+
+# --- lines of the Makefile that are not of the form of a component's
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize(
+    ("was", "now", "goal"),
+    [
+        ("req-calico certs/calico.pem", "certs/calico.pem req-calico", "req-calico"),
+        ("req-calico certs", "req-web: config/req-calico.json ; $(sign) $<\n&", "req-web"),
+        ("req-calico certs", "req-a/web: config/req-calico.json ; $(sign) $<\n&", "req-a/web"),
+    ],
+)
+def test_no_key_is_written_where_no_component_has_its_own(
+    folder: Factory, signer: str, was: str, now: str, goal: str
+) -> None:
+    path = folder(*SMALL)
+    text = (path / "Makefile").read_text()
+    (path / "Makefile").write_text(text.replace(was, now.replace("&", was)))
+    make(path, "ca")
+    before = contents(path)
+
+    done = run("make", f"SIGNER={signer}", goal, cwd=path)
+
+    assert done.returncode == 2
+    assert goal in done.stderr
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize("prod", [(), ("PROD=1",)])
+def test_of_lines_below_a_condition_make_s_own_counts(
+    folder: Factory, signer: str, prod: tuple[str, ...]
+) -> None:
+    path = folder(*SMALL)
+    text = (path / "Makefile").read_text()
+    [line] = [each for each in text.splitlines() if each.startswith("req-calico")]
+    other = line.replace("-profile client", "-profile client -hostname prod.example")
+    (path / "Makefile").write_text(text.replace(line, f"ifdef PROD\n{other}\nelse\n{line}\nendif"))
+
+    make(path, f"SIGNER={signer}", *prod)
+
+    assert ("DNS:prod.example" in read(path / "certs/calico.pem").sans) == bool(prod)
+    run(*SYNC, cwd=path)
+    before = contents(path)
+    make(path, f"SIGNER={signer}", *prod)
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_new_set_is_made_for_one_whose_ca_and_record_are_lost(
+    signed: Factory, signer: str
+) -> None:
+    path = signed(*SMALL)
+    shutil.rmtree(path / "issued")
+    (path / "certs/ca.pem").unlink()
+    (path / "certs/ca-key.pem").unlink()
+    before = in_certs(path)
+    done = run("make", f"SIGNER={signer}", cwd=path)
+    assert done.returncode == 2
+    assert "`make regenerate`" in done.stderr
+
+    make(path, f"SIGNER={signer}", "regenerate", YES="1")
+
+    [shelf] = shelves(path)
+    assert contents(shelf / "certs") == before
+    verify(path, "certs/calico.pem")

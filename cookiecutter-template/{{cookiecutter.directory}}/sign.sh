@@ -7,7 +7,7 @@
 set -eu
 umask 077
 export LC_ALL=C
-unset CDPATH TAR_OPTIONS # with one cd prints, with the other tar leaves out
+unset CDPATH TAR_OPTIONS QUOTING_STYLE # cd would print, tar leave out, ls put quotes
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
 record=${into}issued ca=${into}certs/ca work='' half='' with=''
@@ -26,11 +26,12 @@ need() { # need PROGRAM
 }
 
 components() { # of each line: name, certificate without .pem, request, flags
-    sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
+    tr '\11' ' ' <Makefile | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
         s/^req-\([^ :]*\)  *\([^ :]*\)\.pem *: *\([^ ;]*\)[^;]*;* *\($(sign)\)* */\1 \2 \3 /
-        s/$< *$//; p; }' Makefile
+        s/$< *$//; p; }'
 }
 
+signed() { ls -d certs/*.pem $(components | awk '{ print $2 ".pem" }') 2>/dev/null || :; }
 own() { need tls-scaffold && exec tls-scaffold sign "$@"; }
 exists() { [ -e "$1" ] || [ -h "$1" ]; }
 flush() { sync "$@" 2>/dev/null || sync; }
@@ -205,7 +206,7 @@ make_ca() { # unless there is one, or was one; where all is done it needs no rig
     done)
     [ -z "$known" ] || fail "the CA of this folder is not in \`certs\`: the record has
 $known" "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
-    each=$(ls -d certs/*.pem $(components | awk '{ print $2 ".pem" }') 2>/dev/null | head -n 1)
+    each=$(signed | head -n 1)
     [ -z "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
         "put ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
     make_set ca
@@ -244,6 +245,8 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
 
 sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or where it would differ
     when=$1 base=${2%.pem}
+    [ "$base" != "$2" ] || fail "no line of the form of a component's asks for \`$2\`" "it reads\
+ \`req-NAME certs/NAME.pem: config/req-NAME.json ; \$(sign) \$<\`"
     shift 2
     check_output "$base"
     ca_is_whole
@@ -278,9 +281,11 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
     files=$(ls -d certs $with $elsewhere 2>/dev/null) || :
     half=archive/.half # a shelf is whole from its first moment
     mkdir "$half" || fail "\`archive\` can't be written: nothing was moved there"
-    [ -z "$files" ] || tar --exclude 'certs/.work.*' -cf "$half/.tar" $files
+    skip='--exclude=certs/.work.*' # busybox may know none
+    tar $skip -cf /dev/null sign.sh 2>/dev/null || skip=''
+    [ -z "$files" ] || tar $skip -cf "$half/.tar" $files
     [ -z "$files" ] || tar -xpf "$half/.tar" -C "$half"
-    rm -f "$half/.tar" "$half/certs/.gitignore"
+    rm -rf "$half/.tar" "$half/certs/.gitignore" "$half"/certs/.work.*
     [ ! -d certs ] || diff -r certs "$half/certs" |
         { ! grep -v -e ': \.work\.' -e ': \.gitignore$'; } ||
         fail "the copy of certs/ in \`archive\` was not whole: nothing was moved there"
@@ -297,7 +302,8 @@ clean() { # the record goes first: a clean that is killed is done by the next
     put_away
     rm -rf issued 2>/dev/null || rm -rf issued/* # a mount point stays, and is empty
     [ -z "$elsewhere" ] || rm -f $elsewhere
-    rm -rf certs 2>/dev/null || rm -rf certs/* certs/.[!.]*
+    rm -rf certs/* certs/.[!.g]* # what keeps keys out of git goes last
+    rm -rf certs 2>/dev/null || rm -rf certs/.[!.]*
     echo "certs/ is now $shelf/certs/"
 }
 
@@ -362,7 +368,7 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 }
 
 regenerate() {
-    exists certs/ca.pem || exists certs/ca-key.pem || [ -d issued ] || { make_again all; exit; }
+    [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "$answer" = y ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"

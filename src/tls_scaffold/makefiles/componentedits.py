@@ -45,13 +45,20 @@ def follow_components(
     lost: list[str] = []
     for part in parts_of(text):
         name = part.component.name if part.component else ""
+        known = there.get(name)
         if part.component and name in gone:
-            if not (part.is_as_rendered and part.component in rendered.get(name, ())):
+            is_ours = part.is_as_rendered and not part.is_conditional
+            if not (is_ours and part.component in rendered.get(name, ())):
                 lost += part.lines
             continue
-        if name in there and part.lines in (there[name].lines, [str(lines[name])]):
-            continue  # two branches that were merged have each added it
-        if part.component and name in lines and name not in there:
+        if part.is_conditional:
+            # One of several, of which make alone knows which one holds.
+            if name in lines:
+                there.setdefault(name, part)
+        elif known and not known.is_conditional:
+            if part.lines in (known.lines, [str(lines[name])]):
+                continue  # two branches that were merged have each added it
+        elif part.component and name in lines:
             there[name] = part
             recipes = {line.recipe for line in rendered.get(name, ())}
             is_ours = part.component.recipe in recipes
@@ -80,7 +87,8 @@ def _add(
 def _place_of_kind(parts: Sequence[Part], kind: str, kinds: Mapping[str, str]) -> int:
     """Return where a component of a kind goes in.
 
-    Behind the last of its kind, else below its comment, else behind the last component.
+    Behind the last of its kind, else below its comment, else behind the last component; never where
+    make may pass over it.
     """
     of_kind = comment = component = 0
     for at, part in enumerate(parts, 1):
@@ -92,4 +100,7 @@ def _place_of_kind(parts: Sequence[Part], kind: str, kinds: Mapping[str, str]) -
             comment = at
     # The last part is what follows the last line break: nothing, in most files.
     end = len(parts) - 1 if parts and parts[-1].lines == [""] else len(parts)
-    return of_kind or comment or component or end
+    place = of_kind or comment or component or end
+    while 0 < place < end and parts[place - 1].is_conditional:
+        place += 1
+    return place

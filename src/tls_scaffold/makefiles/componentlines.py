@@ -6,9 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-COMPONENT_LINE = re.compile(r"req-([^ :]*) +([^ :]*)\.pem *: *([^ ;]*)[^;]*;? *(.*)", re.ASCII)
+from tls_scaffold.makefiles.blocks import CLOSING, OPENING
+
+COMPONENT_LINE = re.compile(
+    r"req-([^ \t:]*)[ \t]+([^ \t:]*)\.pem[ \t]*:[ \t]*([^ \t;]*)[^;]*;?[ \t]*(.*)", re.ASCII
+)
 """Name, output, request and recipe. sign.sh's `components` reads lines of the same form."""
-OUR_RECIPE = re.compile(r"\$[({]sign[)}]((?: [^$`;&|<>#]*)?) \$<\s*")
+OUR_RECIPE = re.compile(r"\$[({]sign[)}]((?:[ \t][^$`;&|<>#]*)?)[ \t]\$<\s*")
 BETWEEN_COMMANDS = re.compile(r"\s*(#.*)?")
 
 
@@ -45,10 +49,14 @@ def _flags_of(recipe: str) -> tuple[str, ...] | None:
 
 @dataclass
 class Part:
-    """Some lines of a Makefile: a component's with the commands below it, or any other line."""
+    """Some lines of a Makefile: a component's with the commands below it, or any other line.
+
+    It `is_conditional` from the line of an `ifdef`, or the like, to the one before its `endif`.
+    """
 
     lines: list[str]
     component: ComponentLine | None = None
+    is_conditional: bool = False
 
     @property
     def is_as_rendered(self) -> bool:
@@ -92,11 +100,15 @@ def parts_of(text: str) -> list[Part]:
     """Return the text of a Makefile in parts, which have all of its lines."""
     lines = text.split("\n")
     found: list[Part] = []
-    at = 0
+    at = depth = 0
     while at < len(lines):
         component = component_line_of(lines[at])
         end = _end_of_rule(lines, at) if component else at + 1
-        found.append(Part(lines[at:end], component))
+        if OPENING.match(lines[at]):
+            depth += 1
+        elif CLOSING.match(lines[at]) and depth:
+            depth -= 1
+        found.append(Part(lines[at:end], component, is_conditional=depth > 0))
         at = end
     return found
 
