@@ -4,6 +4,7 @@ They are what cfssl would have signed at another time.
 """
 
 import re
+from base64 import b64decode, encodebytes
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
@@ -114,6 +115,17 @@ def member(folder: Path, name: str = "etcd1", **fields: object) -> None:
 
 def rsa_key(size: int) -> Key:
     return rsa.generate_private_key(65537, size)
+
+
+def der(path: Path) -> bytes:
+    """Return what the one PEM block of a file holds."""
+    body = re.sub(r"-----(BEGIN|END) [^-]*-----", "", path.read_text())
+    return b64decode(body)
+
+
+def in_pem(der: bytes, label: str = "CERTIFICATE") -> bytes:
+    body = encodebytes(der).decode()
+    return f"-----BEGIN {label}-----\n{body}-----END {label}-----\n".encode()
 
 
 def _builder(

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,7 +18,7 @@ import certs
 from certs import BOTH, CLIENT, DAY, NOW, SERVER, YEAR
 from conftest import Factory
 from rights import as_somebody
-from support import BIN, contents, make, run, tls_scaffold, wait_for
+from support import BIN, contents, make, openssl, run, tls_scaffold, wait_for
 from tls_scaffold import checks
 from tls_scaffold.checks import secrecy
 from tls_scaffold.checks.rule import Rule
@@ -245,6 +246,77 @@ def crl(form: str, path: str = "certs/ca.crl") -> Change:
         )
         signed = builder.sign(key, hashes.SHA384())  # type: ignore[arg-type]
         (folder / path).write_bytes(signed.public_bytes(getattr(Encoding, form)))
+
+    return change
+
+
+ANOTHER_S_KEY = "is not the key of `certs/alice.pem`"
+NO_KEY = "not a private key"
+MARKED = "begins with a byte order mark (of UTF-8), and Go finds no PEM behind one"
+INDENTED = "has blanks before its `-----BEGIN`, or line ends that Go does not know"
+CUT = "is cut off or damaged: Go finds no whole block in it"
+
+
+def self_signed(name: str) -> Change:
+    """Return a change that signs a component with its own key, in the CA's name."""
+
+    def change(folder: Path) -> None:
+        path, key = folder / f"certs/{name}.pem", folder / f"certs/{name}-key.pem"
+        words = ("x509", "-in", str(path), "-signkey", str(key), "-out", str(path))
+        openssl(*words)
+
+    return change
+
+
+def hashed(name: str, digest: str) -> Change:
+    """Return a change that has the folder's CA sign a component again, with another hash."""
+
+    def change(folder: Path) -> None:
+        self_signed(name)(folder)  # openssl takes no other in
+        path, ca = folder / f"certs/{name}.pem", str(folder / "certs/ca")
+        words = ("-CA", f"{ca}.pem", "-CAkey", f"{ca}-key.pem", "-preserve_dates", f"-{digest}")
+        openssl("x509", "-in", str(path), *words, "-out", str(path))
+
+    return change
+
+
+def locked(name: str) -> Change:
+    def change(folder: Path) -> None:
+        path = folder / f"certs/{name}-key.pem"
+        words = ("ec", "-in", str(path), "-aes256", "-passout", "pass:x")
+        path.write_text(openssl(*words))
+
+    return change
+
+
+def flipped(path: str, place: int) -> Change:
+    """Return a change of a bit in the DER of a certificate."""
+
+    def change(folder: Path) -> None:
+        whole = bytearray(certs.der(folder / path))
+        whole[place] ^= 1
+        (folder / path).write_bytes(certs.in_pem(bytes(whole)))
+
+    return change
+
+
+def der(path: str) -> Change:
+    return lambda folder: text(path, certs.der(folder / path))(folder)
+
+
+def in_base64(path: str) -> Change:
+    return lambda folder: text(path, b64encode((folder / path).read_bytes()))(folder)
+
+
+def halved(path: str) -> Change:
+    return lambda folder: os.truncate(folder / path, (folder / path).stat().st_size // 2)
+
+
+def leaf_beside_rsa_key(name: str) -> Change:
+    def change(folder: Path) -> None:
+        kept = (folder / f"certs/{name}.pem").read_bytes()
+        certs.leaf(folder, name, key=certs.rsa_key(2048))
+        (folder / f"certs/{name}.pem").write_bytes(kept)
 
     return change
 
@@ -908,12 +980,54 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             remove("certs/alice.pem", "certs/alice-key.pem"),
             [("certs/alice.pem", "it is empty")],
         ),
+        *(
+            (change, leaf("alice"), [("certs/alice.pem", f"it {reason}")])
+            for change, reason in (
+                (prepend("certs/alice.pem", "\ufeff"), MARKED),
+                (prepend("certs/alice.pem", "  "), INDENTED),
+                (halved("certs/alice.pem"), CUT),
+                (der("certs/alice.pem"), "is in DER, and Go reads PEM alone"),
+                (
+                    copy("certs/alice-key.pem", "certs/alice.pem"),
+                    "holds a private key, not a certificate",
+                ),
+                (crl("PEM", "certs/alice.pem"), "holds a CRL, not a certificate"),
+                (text("certs/alice.pem", "x"), "has no `-----BEGIN CERTIFICATE-----` and its end"),
+            )
+        ),
+        (
+            prepend("certs/ca.pem", "\ufeff"),
+            text_before("certs/ca.pem"),
+            [("certs/ca.pem", f"it {MARKED}")],
+        ),
     ],
     "wrong-ca": [
         (
             by_other_ca("alice"),
             leaf("alice"),
-            [("certs/alice.pem", "it is not signed by `certs/ca.pem`")],
+            [("certs/alice.pem", "another CA than `certs/ca.pem` signed it")],
+        ),
+        (
+            self_signed("alice"),
+            leaf("alice"),
+            [("certs/alice.pem", "it is self-signed, and not signed by `certs/ca.pem`")],
+        ),
+        (
+            flipped("certs/alice.pem", -1),
+            flipped("certs/ca.pem", -1),  # nobody looks at the signature of a root
+            [("certs/alice.pem", "another CA than `certs/ca.pem` signed it")],
+        ),
+    ],
+    "weak-signature": [
+        (
+            hashed("alice", "sha1"),
+            hashed("alice", "sha256"),
+            [
+                (
+                    "certs/alice.pem",
+                    "it is signed with SHA-1, which Go 1.18 and later refuse",
+                )
+            ],
         ),
     ],
     "wrong-key": [
@@ -926,6 +1040,31 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             copy("certs/bob-key.pem", "certs/ca-key.pem"),
             anew(),
             [("certs/ca-key.pem", "it is not the key of `certs/ca.pem`")],
+        ),
+        (
+            locked("alice"),
+            locked("ca"),
+            [
+                (
+                    "certs/alice-key.pem",
+                    "it is encrypted, and etcd and its clients take no password",
+                )
+            ],
+        ),
+        *(
+            (change, leaf("alice"), [("certs/alice-key.pem", f"it {reason}")])
+            for change, reason in (
+                (emptied("certs/alice-key.pem"), "is empty"),
+                (
+                    leaf_beside_rsa_key("alice"),
+                    f"{ANOTHER_S_KEY}: it is of the type rsa-2048, and that has ecdsa-384",
+                ),
+                (copy("certs/alice.pem", "certs/alice-key.pem"), f"holds a certificate, {NO_KEY}"),
+                (prepend("certs/alice-key.pem", "\ufeff"), MARKED),
+                (prepend("certs/alice-key.pem", " "), INDENTED),
+                (halved("certs/alice-key.pem"), CUT),
+                (der("certs/alice-key.pem"), "is in DER, and Go reads PEM alone"),
+            )
         ),
     ],
     "missing-key": [
@@ -1104,6 +1243,14 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("certs/r.txt", "it is a CRL in PEM")],
         ),
         (text("certs/ca.crl", "MIIB"), crl("DER"), [("certs/ca.crl", "it is no CRL in DER")]),
+        *(
+            (
+                both(crl("DER", path), in_base64(path)),
+                crl("DER", path),
+                [(path, "it is a CRL in base64")],
+            )
+            for path in ("certs/revoked.pem", "revoked.txt")
+        ),
         (lambda folder: (folder / "x.crl").mkdir(), crl("DER"), [("x.crl", "it is no CRL in DER")]),
     ],
     "unknown-rule": [
@@ -1320,7 +1467,7 @@ def test_a_target_that_a_team_added_is_no_gone_component_whatever_the_inventory_
             "weak-key",
             "its key `rsa-1024` is weaker than `rsa-2048`",
         ),
-        (by_other_ca("left"), "wrong-ca", "it is not signed by `certs/ca.pem`"),
+        (by_other_ca("left"), "wrong-ca", "another CA than `certs/ca.pem` signed it"),
     ],
 )
 def test_of_a_certificate_that_nothing_asks_for_the_same_is_told_as_a_warning(

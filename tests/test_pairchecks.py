@@ -48,7 +48,7 @@ def test_each_half_that_can_not_be_read_is_told_by_its_name(folder: Path) -> Non
     (folder / "empty").touch()
     cas = trusted(folder)
     no_certificate = f"`{A}` is not a certificate: it is empty"
-    no_key = f"`{A_KEY}` can't be read as a private key: it holds no private key in PEM"
+    no_key = f"`{A_KEY}` can't be read as a private key: it is empty"
     assert faults(folder, "empty", A_KEY, cas) == [no_certificate]
     assert faults(folder, A, "empty", cas) == [no_key]
     assert faults(folder, "empty", "empty", cas) == [no_certificate, no_key]
@@ -67,7 +67,7 @@ def test_a_bundle_of_cas_is_read_whole(folder: Path) -> None:
         ],
         [],
     )
-    told = "`ca.pem` is not a certificate: no `-----BEGIN CERTIFICATE-----` and its end"
+    told = "`ca.pem` is not a certificate: it has no `-----BEGIN CERTIFICATE-----` and its end"
     assert pairchecks.read_cas(b"x", "ca.pem") == ((), [told])
 
 

@@ -321,7 +321,7 @@ def test_of_many_users_alike_each_is_still_looked_at(small: Callable[..., Path])
         "u4": ("expiring", (f"expiring: it ends {minute(NOW + 3 * DAY)}",)),
         "u5": ("stale", ("stale: lifetime: `8759h`, asked `8760h`",)),
         "u6": ("mismatched", ("mismatched: `certs/u6-key.pem` is not its key",)),
-        "u7": ("mismatched", ("mismatched: `certs/u7-key.pem` is not its key",)),
+        "u7": ("mismatched", ("mismatched: `certs/u7-key.pem` is empty",)),
         "u8": ("valid", ()),
         "u9": ("missing", ("missing: `certs/u9.pem` is missing",)),
     }
@@ -335,10 +335,10 @@ def test_of_many_users_alike_each_is_still_looked_at(small: Callable[..., Path])
     ("text", "reason"),
     [
         ("", "certs/alice.pem: it is empty"),
-        ("hello", "certs/alice.pem: no `-----BEGIN CERTIFICATE-----` and its end"),
+        ("hello", "certs/alice.pem: it has no `-----BEGIN CERTIFICATE-----` and its end"),
         (
             "-----BEGIN CERTIFICATE-----\nMIIB",
-            "certs/alice.pem: no `-----BEGIN CERTIFICATE-----` and its end",
+            "certs/alice.pem: it is cut off or damaged: Go finds no whole block in it",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import RENEW_DAYS
-from tls_scaffold.signing import matching
+from tls_scaffold.state.entries import HASH, SIGNER, key_trouble
 
 SOON = timedelta(days=RENEW_DAYS)
 NEW_CA = (
@@ -57,11 +57,26 @@ def broken_certificate(view: View) -> Iterator[Problem]:
 )
 def wrong_ca(view: View) -> Iterator[Problem]:
     """Every certificate is signed by its CA."""
-    orphans = (entry for entry in view.orphans if entry.certificate and not entry.certificate.is_ca)
-    for entry in (*view.components, *orphans):
-        ca = view.contents.authorities.get(entry.ca)
-        if ca and entry.certificate and not matching.signed_by(entry.certificate, ca):
-            yield Problem(Place(entry.path), f"it is not signed by `{entry.ca}`")
+    yield from _faults_about(view, SIGNER)
+
+
+@Rule(
+    of_certificates=True,
+    pain="etcd and its clients refuse it: `x509: cannot verify signature: insecure algorithm`",
+    fix="sign it again (`make req-NAME`)",
+    fix_at=signed_again,
+)
+def weak_signature(view: View) -> Iterator[Problem]:
+    """No certificate is signed with SHA-1 or MD5."""
+    yield from _faults_about(view, HASH)
+
+
+def _faults_about(view: View, about: str) -> Iterator[Problem]:
+    """Yield the faults of certificates that are about one thing, in the words of `status`."""
+    for entry in (*view.components, *view.orphans):
+        for fault in entry.faults:
+            if fault.about == about:
+                yield Problem(Place(entry.path), fault.reason)
 
 
 @Rule(
@@ -69,12 +84,11 @@ def wrong_ca(view: View) -> Iterator[Problem]:
     fix="sign it again, which makes both; of a CA put the right half back",
 )
 def wrong_key(view: View) -> Iterator[Problem]:
-    """Every certificate lies beside its own key."""
+    """Every certificate lies beside its own key, in a form that etcd reads."""
     for entry in view.contents.entries:
-        if not entry.certificate or entry.key is None or entry.has_locked_key:
-            continue
-        if not matching.key_fits(entry.certificate, entry.key):
-            yield Problem(Place(entry.key_path), f"it is not the key of `{entry.path}`")
+        whose = f"the key of `{entry.path}`"
+        if entry.certificate and (reason := key_trouble(entry, entry.certificate, whose)):
+            yield Problem(Place(entry.key_path), f"it {reason}")
 
 
 @Rule(
@@ -131,4 +145,4 @@ def expiring(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.path), f"it ends {certificate.not_after:%Y-%m-%d %H:%M} UTC")
 
 
-RULES = (broken_certificate, wrong_ca, wrong_key, missing_key, expired, expiring)
+RULES = (broken_certificate, wrong_ca, weak_signature, wrong_key, missing_key, expired, expiring)

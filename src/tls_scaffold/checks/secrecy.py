@@ -13,7 +13,7 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import ARCHIVE, KEY_ENDING
-from tls_scaffold.signing import certificates, pemfiles
+from tls_scaffold.signing import certificates, contentkinds, pemfiles
 
 KEYS = f"*{KEY_ENDING}"
 IGNORE = (
@@ -25,6 +25,7 @@ OTHERS = 0o077
 # A repository may name programs that git runs by itself, and a foreign one is refused: neither is
 # wanted here.
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
+CRL_IN_BASE64 = f"{contentkinds.CRL} in base64"
 
 
 @Rule(
@@ -45,10 +46,9 @@ def key_mode(view: View) -> Iterator[Problem]:
 
 def _holds_key(folder: Path, path: str) -> bool:
     """Tell a private key, whatever the name of its file and whatever else that holds."""
-    raw = _content(folder, path)
-    return any(
-        label.endswith(b"PRIVATE KEY") and _block(raw, label) for label in pemfiles.labels(raw)
-    )
+    # Of a key that etcd can't read for blanks or a byte order mark everybody else can still read.
+    found = pemfiles.blocks(pemfiles.tidied(_content(folder, path)))
+    return any(contentkinds.is_private_key(block.label) and block.der for block in found)
 
 
 @Rule(
@@ -105,20 +105,19 @@ def crl_not_der(view: View) -> Iterator[Problem]:
         for path in _names(view.folder, directory, ""):
             if path.endswith(".crl") and not certificates.is_crl(_content(view.folder, path)):
                 yield Problem(Place(path), "it is no CRL in DER")
-            elif path not in others and _is_pem_crl(_content(view.folder, path)):
-                yield Problem(Place(path), "it is a CRL in PEM")
+            elif path not in others and (form := _form_of_crl(_content(view.folder, path))):
+                yield Problem(Place(path), f"it is a CRL in {form}")
 
 
-def _is_pem_crl(raw: bytes) -> bool:
-    return certificates.is_crl(_block(raw, b"X509 CRL"))
+def _form_of_crl(raw: bytes) -> str:
+    """Return the form in which a file holds a CRL that etcd does not read; empty for other files.
 
-
-def _block(raw: bytes, label: bytes) -> bytes:
-    """Return what the PEM block of this label holds; nothing where there is none."""
-    try:
-        return pemfiles.der_of(raw, label)
-    except ValueError:
-        return b""
+    `cfssl gencrl` prints one in base64.
+    """
+    crls = [block.der for block in pemfiles.blocks(raw) if block.label == b"X509 CRL"]
+    if any(map(certificates.is_crl, crls)):
+        return "PEM"
+    return "base64" if contentkinds.kind_of_file(raw) == CRL_IN_BASE64 else ""
 
 
 def _content(folder: Path, path: str) -> bytes:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.certificates import Certificate, read
-from tls_scaffold.signing.keys import read_private_key
+from tls_scaffold.signing.keys import is_encrypted, read_private_key
 from tls_scaffold.signing.matching import signed_by
 
 CA_ALIAS = "ca"
@@ -28,7 +28,7 @@ def pkcs8(key_pem: bytes, place: str) -> bytes:
     Raises ScaffoldError if it can't be read, and if it is encrypted: the result would be less
     secret than the key.
     """
-    if b"ENCRYPTED" in key_pem:
+    if is_encrypted(key_pem):
         raise ScaffoldError(
             f"`{place}` is encrypted, and as PKCS #8 it would be written without its password"
         )

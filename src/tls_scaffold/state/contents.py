@@ -16,9 +16,9 @@ from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import asks_for_all_by_req
 from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, KEY_ENDING, TRUST
-from tls_scaffold.signing import pemfiles
+from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.trust import read_trust
-from tls_scaffold.state.entries import Contents, Entry, is_server
+from tls_scaffold.state.entries import MISMATCHED, Contents, Entry, Fault, is_server
 from tls_scaffold.state.reading import Reader
 
 OWN_REQUEST = "config/req-"
@@ -135,7 +135,7 @@ def _wrong_trust(folder: Path, reader: Reader) -> Iterator[Entry]:
     """Yield the entry of the file that others trust where it is not what they should trust."""
     trust = read_trust(folder)
     if trust.path == TRUST and trust.problems:
-        faults = tuple(("mismatched", problem) for problem in trust.problems)
+        faults = tuple(Fault(MISMATCHED, problem) for problem in trust.problems)
         yield replace(reader.entry_unasked(TRUST, orphan=True), faults=faults)
 
 
@@ -165,12 +165,16 @@ def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
 
 
 def _is_of_another_kind(folder: Path, path: str) -> bool:
-    """Tell a file in PEM that holds no certificate, but a CRL, a key or parameters."""
+    """Tell a file that holds no certificate, in whatever form, but a CRL, a key or parameters."""
     try:
-        found = pemfiles.labels(content(folder, path))
+        pem = content(folder, path)
     except ScaffoldError:
         return False
-    return bool(found) and not any(label.endswith(b"CERTIFICATE") for label in found)
+    labels = pemfiles.labels(pem)
+    if labels:
+        return not any(label.endswith(b"CERTIFICATE") for label in labels)
+    kind = contentkinds.kind_of_file(pem)
+    return bool(kind) and not kind.startswith("a certificate")
 
 
 def _directories(folder: Path) -> list[str]:

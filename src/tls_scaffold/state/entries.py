@@ -15,7 +15,7 @@ from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing import matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
-from tls_scaffold.signing.keys import PASSWORD
+from tls_scaffold.signing.keys import PASSWORD, is_encrypted
 from tls_scaffold.spelling import Key
 
 CA_KIND = "ca"
@@ -23,6 +23,21 @@ SERVER = "server auth"
 CLIENT = "client auth"
 MISMATCHED = "mismatched"
 STALE = "stale"
+SIGNER, HASH = "signer", "hash"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A state that a certificate has, and why, in words.
+
+    `hinders` says whether nobody is to be given the certificate because of it, `about` what it is
+    about where rules ask for that: SIGNER, HASH, or what a Difference is about.
+    """
+
+    state: str
+    reason: str
+    hinders: bool = True
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,8 +47,8 @@ class Entry:
     `kind` is ca, member, proxy or user, and None where nothing asks for it. `absent` says why there
     is no `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't
     be read. `profiles` are those that may have signed it: several where no Makefile says which.
-    `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are states
-    with their reasons.
+    `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are what is
+    wrong between these.
     """
 
     name: str
@@ -48,7 +63,7 @@ class Entry:
     profiles: tuple[Profile, ...] = ()
     unread: tuple[str, ...] = ()
     signing: Signing | None = None
-    faults: tuple[tuple[str, str], ...] = ()
+    faults: tuple[Fault, ...] = ()
 
     @property
     def key_path(self) -> str:
@@ -57,11 +72,12 @@ class Entry:
 
     @property
     def has_locked_key(self) -> bool:
-        """Whether its key is encrypted and nobody gave the password.
+        """Whether it is a CA whose key is encrypted, and nobody gave the password.
 
-        Then nothing can be said of it.
+        Then nothing can be said of the key.
         """
-        return b"ENCRYPTED" in (self.key or b"") and not os.environ.get(PASSWORD)
+        is_of_ca = self.kind == CA_KIND
+        return is_of_ca and is_encrypted(self.key or b"") and not os.environ.get(PASSWORD)
 
     @property
     def cn(self) -> str:
@@ -144,22 +160,44 @@ def with_faults(entry: Entry, ca: Certificate | None) -> Entry:
     return replace(entry, faults=tuple(_faults(entry, entry.certificate, ca)))
 
 
-def _faults(
-    entry: Entry, certificate: Certificate, ca: Certificate | None
-) -> Iterator[tuple[str, str]]:
-    is_open = entry.key is not None and not entry.has_locked_key
-    if is_open and not matching.key_seems_to_fit(certificate, entry.key or b""):
-        yield MISMATCHED, f"`{entry.key_path}` is not its key"
+def key_trouble(entry: Entry, certificate: Certificate, whose: str = "its key") -> str:
+    """Say why the key that lies beside a certificate is no good, in words that follow `it`.
+
+    Empty where it is good, where there is none, and where a CA's is locked. `whose` as in
+    `matching.key_trouble`.
+    """
+    if entry.key is None or entry.has_locked_key:
+        return ""
+    if matching.holds_point(certificate, entry.key):
+        return ""
+    return matching.key_trouble(certificate, entry.key, whose, of_ca=entry.kind == CA_KIND)
+
+
+def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> Iterator[Fault]:
+    if reason := key_trouble(entry, certificate):
+        yield Fault(MISMATCHED, f"`{entry.key_path}` {reason}")
     is_other_ca = entry.kind is None and certificate.is_ca
-    if ca and not is_other_ca and not matching.seems_signed_by(certificate, ca):
-        yield MISMATCHED, f"another CA than `{entry.ca}` signed it"
-    yield from ((STALE, difference) for difference in _differences(entry, certificate))
+    if ca and not is_other_ca:
+        yield from _signature_faults(entry, certificate, ca)
+    yield from _stale_faults(entry, certificate)
 
 
-def _differences(entry: Entry, certificate: Certificate) -> tuple[str, ...]:
-    """Say where a certificate is not what its request and profile ask for; empty if it is."""
+def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -> Iterator[Fault]:
+    """Yield why nobody who trusts `ca` takes a certificate."""
+    if not matching.signed_by(certificate, ca):
+        reason = f"another CA than `{entry.ca}` signed it"
+        if matching.signs_itself(certificate):
+            reason = f"it is self-signed, and not signed by `{entry.ca}`"
+        yield Fault(MISMATCHED, reason, about=SIGNER)
+    elif certificate.weak_hash:
+        reason = f"it is signed with {certificate.weak_hash}, which Go 1.18 and later refuse"
+        yield Fault(MISMATCHED, reason, about=HASH)
+
+
+def _stale_faults(entry: Entry, certificate: Certificate) -> Iterator[Fault]:
+    """Yield where a certificate is not what its request and profile ask for."""
     if not entry.request or not entry.profiles:
-        return entry.unread
-    return min(
-        (differences(certificate, entry.request, profile) for profile in entry.profiles), key=len
-    )
+        yield from (Fault(STALE, reason) for reason in entry.unread)
+        return
+    found = (differences(certificate, entry.request, profile) for profile in entry.profiles)
+    yield from (Fault(STALE, str(each), each.hinders, each.about) for each in min(found, key=len))

@@ -112,11 +112,7 @@ class Reader:
         if not entry.certificate:
             return first
         return next(
-            (
-                path
-                for path, ca in self._cas.items()
-                if matching.seems_signed_by(entry.certificate, ca)
-            ),
+            (path for path, ca in self._cas.items() if matching.signed_by(entry.certificate, ca)),
             first,
         )
 
