@@ -262,8 +262,7 @@ def self_signed(name: str) -> Change:
 
     def change(folder: Path) -> None:
         path, key = folder / f"certs/{name}.pem", folder / f"certs/{name}-key.pem"
-        words = ("x509", "-in", str(path), "-signkey", str(key), "-out", str(path))
-        openssl(*words)
+        openssl("x509", "-in", str(path), "-key", str(key), "-clrext", "-out", str(path))
 
     return change
 
