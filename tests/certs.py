@@ -5,7 +5,7 @@ They are what cfssl would have signed at another time.
 
 import re
 from base64 import b64decode, encodebytes
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
@@ -80,7 +80,7 @@ def leaf(  # noqa: PLR0913 - what stands in a certificate
     *,
     cn: str | None = None,
     hosts: Iterable[str] = (),
-    usages: Iterable[x509.ObjectIdentifier] = (CLIENT,),
+    usages: Collection[x509.ObjectIdentifier] = (CLIENT,),
     begin: datetime = NOW - DAY,
     life: timedelta = YEAR,
     key: Key | None = None,
@@ -94,7 +94,8 @@ def leaf(  # noqa: PLR0913 - what stands in a certificate
     assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
     builder = _builder(subject(name if cn is None else cn), issuer.subject, key, begin, life)
     builder = builder.add_extension(usage(ca=False), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage(list(usages)), critical=False)
+    if usages:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(list(usages)), critical=False)
     builder = builder.add_extension(
         x509.BasicConstraints(ca=is_ca, path_length=None), critical=True
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule
+from tls_scaffold.checks.rule import WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import RENEW_DAYS
@@ -13,18 +13,29 @@ SOON = timedelta(days=RENEW_DAYS)
 NEW_CA = (
     "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
 )
+REPAIR_CA = (
+    "leave its certificate in it as plain PEM, which begins at the beginning of a line, or put a "
+    "copy back, such as everybody has who trusts it"
+)
+RENEWED_ELSEWHERE = (
+    "have it renewed where it was made: with the same name and key all that it signed goes on "
+    "being valid"
+)
 
 
 def _put_back_or(view: View, place: Place, fix: str) -> str:
     """Return what makes a certificate whole: nothing signs a CA again."""
-    return PUT_BACK if view.is_authority(place.path) else fix
+    return REPAIR_CA if view.is_authority(place.path) else fix
 
 
 def signed_again(view: View, place: Place, fix: str) -> str:
     """Return what signs a certificate again.
 
-    That is `fix` where it has a line of our form, or none is known.
+    That is `fix` where it has a line of our form, or none is known. A CA that came from elsewhere
+    nobody here makes anew.
     """
+    if any(ca.path == place.path and ca.came_from_elsewhere for ca in view.authorities):
+        return RENEWED_ELSEWHERE
     if view.makefile and not view.has_our_rules and view.is_authority(place.path):
         return NEW_CA.format("" if view.inventory else "`tls-scaffold adopt` and ")
     entry = view.component_at(place.path)
@@ -57,7 +68,7 @@ def broken_certificate(view: View) -> Iterator[Problem]:
 )
 def wrong_ca(view: View) -> Iterator[Problem]:
     """Every certificate is signed by its CA."""
-    yield from _faults_about(view, SIGNER)
+    yield from faults_about(view, SIGNER)
 
 
 @Rule(
@@ -68,15 +79,7 @@ def wrong_ca(view: View) -> Iterator[Problem]:
 )
 def weak_signature(view: View) -> Iterator[Problem]:
     """No certificate is signed with SHA-1 or MD5."""
-    yield from _faults_about(view, HASH)
-
-
-def _faults_about(view: View, about: str) -> Iterator[Problem]:
-    """Yield the faults of certificates that are about one thing, in the words of `status`."""
-    for entry in (*view.components, *view.orphans):
-        for fault in entry.faults:
-            if fault.about == about:
-                yield Problem(Place(entry.path), fault.reason)
+    yield from faults_about(view, HASH)
 
 
 @Rule(

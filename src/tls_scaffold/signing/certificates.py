@@ -75,12 +75,14 @@ class Certificate:
     @cached_property
     def usages(self) -> tuple[str, ...]:
         """Key usages and extended usages, as a profile lists them."""
-        bits = self._extension(x509.KeyUsage)
         extended = self._extension(x509.ExtendedKeyUsage)
-        return (
-            *(_key_usages(bits) if bits else ()),
-            *(usages.word(oid.dotted_string) for oid in extended or ()),
-        )
+        return (*self.key_usages, *(usages.word(oid.dotted_string) for oid in extended or ()))
+
+    @property
+    def key_usages(self) -> tuple[str, ...]:
+        """The key usages alone; none where it has no such extension, which allows them all."""
+        bits = self._extension(x509.KeyUsage)
+        return _key_usages(bits) if bits else ()
 
     @property
     def is_for_anything(self) -> bool:
@@ -144,6 +146,11 @@ class Certificate:
         """How many CAs may follow it; None for any number."""
         constraints = self._extension(x509.BasicConstraints)
         return constraints.path_length if constraints else None
+
+    @property
+    def name_constraints(self) -> x509.NameConstraints | None:
+        """What a CA may sign for, and what not; None for anything."""
+        return self._extension(x509.NameConstraints)
 
     @property
     def key_id(self) -> bytes:

@@ -11,7 +11,7 @@ from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.signing.certificates import Certificate
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
-CN, HOSTS, USAGES, IS_CA = "CN", "hosts", "usages", "CA"
+CN, NAMES, HOSTS, USAGES, IS_CA = "CN", "names", "hosts", "usages", "CA"
 FOR_ANYTHING = "no extended one, so it may be used for anything"
 
 
@@ -85,9 +85,7 @@ def _differing_subject(certificate: Certificate, request: Request) -> tuple[Diff
         return ()
     return (
         *_differing_values(CN, certificate.cn, request.cn),
-        *_differing_values(
-            "names", _names_without_cn(certificate.subject), _names_without_cn(asked)
-        ),
+        *_differing_values(NAMES, _names_without_cn(certificate.subject), _names_without_cn(asked)),
     )
 
 

@@ -12,18 +12,18 @@ from tls_scaffold.errors import Problem
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.paths import KEY_ENDING
-from tls_scaffold.signing import matching
+from tls_scaffold.signing import caconstraints, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.differences import differences
+from tls_scaffold.signing.differences import CN, IS_CA, NAMES, USAGES, differences
 from tls_scaffold.signing.keys import PASSWORD, is_encrypted
-from tls_scaffold.spelling import Key
+from tls_scaffold.spelling import Key, escaped
 
 CA_KIND = "ca"
 SERVER = "server auth"
 CLIENT = "client auth"
 MISMATCHED = "mismatched"
 STALE = "stale"
-SIGNER, HASH = "signer", "hash"
+KEY, SIGNER, HASH = "key file", "signer", "hash"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Fault:
     """A state that a certificate has, and why, in words.
 
     `hinders` says whether nobody is to be given the certificate because of it, `about` what it is
-    about where rules ask for that: SIGNER, HASH, or what a Difference is about.
+    about where somebody asks for that: KEY, SIGNER, HASH, or what a Difference is about.
     """
 
     state: str
@@ -78,6 +78,19 @@ class Entry:
         """
         is_of_ca = self.kind == CA_KIND
         return is_of_ca and is_encrypted(self.key or b"") and not os.environ.get(PASSWORD)
+
+    @cached_property
+    def came_from_elsewhere(self) -> bool:
+        """Whether a CA was not made from its request here, and nobody here can make it anew.
+
+        It is no root, has no request that can be read, or has another subject, other usages or
+        other constraints than ours would have. The record tells nothing: it has every CA that was
+        ever in its place. Key and lifetime may differ: their request may have been edited since.
+        """
+        if not self.certificate or not matching.signs_itself(self.certificate):
+            return True
+        told = {fault.about for fault in self.faults if fault.state == STALE}
+        return not self.request or bool(told & {CN, NAMES, USAGES, IS_CA})
 
     @property
     def cn(self) -> str:
@@ -175,10 +188,13 @@ def key_trouble(entry: Entry, certificate: Certificate, whose: str = "its key") 
 
 def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> Iterator[Fault]:
     if reason := key_trouble(entry, certificate):
-        yield Fault(MISMATCHED, f"`{entry.key_path}` {reason}")
+        yield Fault(MISMATCHED, f"`{entry.key_path}` {reason}", about=KEY)
     is_other_ca = entry.kind is None and certificate.is_ca
     if ca and not is_other_ca:
         yield from _signature_faults(entry, certificate, ca)
+    if entry.kind == CA_KIND:
+        for refusal in caconstraints.refusals(certificate):
+            yield Fault(MISMATCHED, refusal.words, about=refusal.about)
     yield from _stale_faults(entry, certificate)
 
 
@@ -192,6 +208,9 @@ def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -
     elif certificate.weak_hash:
         reason = f"it is signed with {certificate.weak_hash}, which Go 1.18 and later refuse"
         yield Fault(MISMATCHED, reason, about=HASH)
+    for host in caconstraints.excluded_hosts(ca, certificate.hosts):
+        reason = f"the name constraints of `{entry.ca}` do not allow the host `{escaped(host)}`"
+        yield Fault(MISMATCHED, reason, about=caconstraints.HOSTS)
 
 
 def _stale_faults(entry: Entry, certificate: Certificate) -> Iterator[Fault]:

@@ -11,7 +11,8 @@ from tls_scaffold.paths import TRUST
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
 
-STATES = ("mismatched", "missing", "expired", "stale", "expiring", "orphaned", "valid")
+EXPIRED = "expired"
+STATES = ("mismatched", "missing", EXPIRED, "stale", "expiring", "orphaned", "valid")
 """From the worst on; a certificate has the first of them that is true."""
 DAY = timedelta(days=1)
 
@@ -98,7 +99,7 @@ def _faults(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Iter
 def _dates(certificate: Certificate, now: datetime, within: timedelta) -> Iterator[Fault]:
     end = certificate.not_after
     if certificate.has_ended(now):
-        yield Fault("expired", f"it ended {end:%Y-%m-%d %H:%M} UTC")
+        yield Fault(EXPIRED, f"it ended {end:%Y-%m-%d %H:%M} UTC")
     elif end <= now + within:
         yield Fault("expiring", f"it ends {end:%Y-%m-%d %H:%M} UTC", hinders=False)
     if certificate.not_before > now:
