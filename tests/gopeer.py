@@ -6,12 +6,12 @@ from base64 import b64encode
 from collections.abc import Iterable
 from pathlib import Path
 
-PROGRAM = Path(__file__).parent / "fixtures/go/main.go"
+PROGRAMS = Path(__file__).parent / "fixtures/go"
 OFFLINE = {"GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GO111MODULE": "off"}
 
 
-def build(into: Path) -> Path:
-    words = ("go", "build", "-o", str(into / "peer"), str(PROGRAM))
+def build(into: Path, program: str = "pairs.go") -> Path:
+    words = ("go", "build", "-o", str(into / "peer"), str(PROGRAMS / program))
     subprocess.run(words, env={**os.environ, **OFFLINE}, cwd=into, check=True, timeout=300)
     return into / "peer"
 

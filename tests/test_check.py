@@ -8,11 +8,13 @@ import subprocess
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography import x509
 
 import certs
 from certs import BOTH, CLIENT, DAY, NOW, SERVER, YEAR
@@ -257,6 +259,29 @@ INDENTED = "has blanks before its `-----BEGIN`, or line ends that Go does not kn
 CUT = "is cut off or damaged: Go finds no whole block in it"
 
 
+FD00 = {"name": "etcd1", "hosts": ["fd00:0::1"]}
+BOB_TO_ALICE = ("certs/bob-key.pem", "certs/alice-key.pem")
+
+
+def network(address: str) -> list[x509.GeneralName]:
+    return [x509.IPAddress(ip_network(address))]
+
+
+def below_a_root() -> Change:
+    """Return a change that makes the CA one that a company's signed, and all that it signs anew."""
+
+    def change(folder: Path) -> None:
+        certs.root(folder.parent / "root")
+        anew(above=folder.parent / "root")(folder)
+
+    return change
+
+
+def trusting_the_root(folder: Path) -> None:
+    pems = [folder / "certs/ca.pem", folder.parent / "root/certs/ca.pem"]
+    (folder / "certs/trust.pem").write_bytes(b"".join(path.read_bytes() for path in pems))
+
+
 def self_signed(name: str) -> Change:
     """Return a change that signs a component with its own key, in the CA's name."""
 
@@ -331,6 +356,12 @@ CA_FILE_IN_FULL = CA_IN_FULL.replace("new-ca:", "$(CURDIR)/certs/ca.pem: config/
 GUARDED = CA_LINE.replace("\t$", "\ttest -f certs/ca.pem || $")
 PEER_CA = (
     "\npeer-ca:\n\t$(CFSSL) gencert -initca config/ca-csr.json | $(JSON) -bare certs/peer-ca\n"
+)
+CA_BELOW = (
+    "\nbelow:\n\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem "
+    "-config config/ca-config.json config/above.json | $(JSON) -bare certs/below\n"
+    "\nuser:\n\t$(CFSSL) gencert -ca certs/below.pem -ca-key certs/below-key.pem "
+    "-config config/ca-config.json config/req-alice.json | $(JSON) -bare certs/user\n"
 )
 LONG = "x" * 65
 BAD_HOST = "`10.0.0.999` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
@@ -672,7 +703,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         ),
         (
             leaf("alice", usages=[SERVER]),
-            leaf("alice", usages=[CLIENT]),
+            leaf("alice", usages=()),
             [("certs/alice.pem", "it may not be used for `client auth`")],
         ),
     ],
@@ -885,6 +916,14 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
                 ),
             ),
             [("config/req-carol.json", "no target of the Makefile signs it")],
+        ),
+        (
+            both(
+                copy(ALICE, "config/above.json"),
+                append("Makefile", CA_BELOW.replace("-ca ", "-x ")),
+            ),
+            both(copy(ALICE, "config/above.json"), append("Makefile", CA_BELOW)),
+            [("config/above.json", "no target of the Makefile signs it")],
         ),
     ],
     "shared-request": [
@@ -1108,6 +1147,83 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("certs/trust.pem", "`certs/trust.pem` is not a certificate: it is empty")],
         ),
     ],
+    "ca-key-usage": [
+        (
+            anew(may_sign=False),
+            anew(),
+            [("certs/ca.pem", "its key usage lacks `cert sign`")],
+        ),
+    ],
+    "ca-usages": [
+        (
+            anew(extensions=[x509.ExtendedKeyUsage([usage])]),
+            anew(extensions=[x509.ExtendedKeyUsage(BOTH)]),
+            [
+                (
+                    "certs/ca.pem",
+                    f"its extended key usage leaves out `{other} auth`, for all that it signs",
+                )
+            ],
+        )
+        for usage, other in ((SERVER, "client"), (CLIENT, "server"))
+    ],
+    "ca-hosts": [
+        (
+            anew(extensions=[x509.NameConstraints(None, network("10.0.0.0/8"))]),
+            anew(extensions=[x509.NameConstraints(None, network("10.1.0.0/16"))]),
+            [
+                (
+                    "certs/etcd1.pem",
+                    "the name constraints of `certs/ca.pem` do not allow the host `10.0.0.1`",
+                )
+            ],
+        ),
+    ],
+    "no-root": [
+        (
+            below_a_root(),
+            both(below_a_root(), trusting_the_root),
+            [("certs/ca.pem", "it is no root: `a company` signed it")],
+        ),
+    ],
+    "wrong-cn": [
+        (
+            leaf("alice", cn="bob"),
+            leaf("alice"),
+            [("certs/alice.pem", "its CN is `bob`, asked for is `alice`")],
+        ),
+        (
+            both(copy("certs/bob.pem", "certs/alice.pem"), copy(*BOB_TO_ALICE)),
+            both(leaf("bob"), leaf("alice")),
+            [("certs/alice.pem", "its CN is `bob`, asked for is `alice`")],
+        ),
+        (
+            both(request("alice", CN="eve"), leaf("alice", cn="eve")),
+            both(edit(INVENTORY, users=[{"name": "alice", "cn": "eve"}]), leaf("alice", cn="eve")),
+            [("certs/alice.pem", "its CN is `eve`, asked for is `alice`")],
+        ),
+        (
+            member(cn="root"),
+            both(request("csr", CN="root"), member(cn="root")),  # the request is told
+            [("certs/etcd1.pem", "its CN is `root`, asked for is `etcd`")],
+        ),
+    ],
+    "missing-host": [
+        (
+            member(hosts=("localhost", "127.0.0.1", "10.0.0.2")),
+            both(request("csr", hosts=["localhost"]), member(hosts=["localhost"])),  # is told too
+            [("certs/etcd1.pem", "it is not for `10.0.0.1` of member `etcd1`")],
+        ),
+        (
+            both(edit(INVENTORY, members=[FD00]), request("csr", hosts=["fd00:0::1"])),
+            both(
+                edit(INVENTORY, members=[FD00]),
+                request("csr", hosts=["fd00:0::1"]),
+                member(hosts=["fd00::1"]),
+            ),
+            [("certs/etcd1.pem", "it is not for `fd00:0::1` of member `etcd1`")],
+        ),
+    ],
     "ca-flag": [
         (
             anew(is_ca=False),
@@ -1275,6 +1391,7 @@ WARNINGS = {
         "hard-coded-proxy",
         "go-get",
     ),
+    "no-root",
     *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule"),
 }
 CASES = [

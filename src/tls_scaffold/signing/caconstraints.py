@@ -58,7 +58,8 @@ def _is_allowed(
 ) -> bool:
     kind = x509.IPAddress if _is_address(host) else x509.DNSName
     asked = [name for name in permitted if isinstance(name, kind)]
-    if any(_is_below(host, name) for name in excluded if isinstance(name, kind)):
+    refused = [name for name in excluded if isinstance(name, kind)]
+    if any(_is_below(host, name) or _stands_for(host, name) for name in refused):
         return False
     return not asked or any(_is_below(host, name) for name in asked)
 
@@ -67,10 +68,16 @@ def _is_below(host: str, name: x509.GeneralName) -> bool:
     if isinstance(name, x509.IPAddress):
         network = ip_network(str(name.value), strict=False)
         return ip_address(host) in network
-    parent, own = str(name.value).lower(), host.lower().removeprefix("*.")
+    parent, own = str(name.value).lower(), host.lower()
     if parent.startswith("."):
         return own.endswith(parent)
     return not parent or own == parent or own.endswith(f".{parent}")
+
+
+def _stands_for(host: str, name: x509.GeneralName) -> bool:
+    """Tell whether a wildcard stands for a name, and so for what is excluded."""
+    label, _, parent = str(name.value).lower().partition(".")
+    return bool(label) and host.lower() == f"*.{parent}"
 
 
 def _is_address(host: str) -> bool:

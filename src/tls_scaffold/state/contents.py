@@ -141,12 +141,13 @@ def _wrong_trust(folder: Path, reader: Reader) -> Iterator[Entry]:
 
 def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:
     """Return the paths of the CAs that sign or are made, with request and line of each."""
+    used = [signing.ca or CA for signing in signings if not signing.makes_ca]
+    # A CA that signs others may be signed by one above it.
     made = {
         f"{signing.output}.pem": (signing.request, signing)
         for signing in signings
-        if signing.makes_ca
+        if signing.makes_ca or f"{signing.output}.pem" in used
     }
-    used = [signing.ca or CA for signing in signings if not signing.makes_ca]
     known: dict[str, tuple[str, Signing | None]] = {
         path: (CA_REQUEST if path == CA else "", None) for path in used
     }
