@@ -12,7 +12,6 @@ from tls_scaffold.signing.certificates import Certificate
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 CN, NAMES, HOSTS, USAGES, IS_CA = "CN", "names", "hosts", "usages", "CA"
-FOR_ANYTHING = "no extended one, so it may be used for anything"
 
 
 @dataclass(frozen=True)
@@ -99,13 +98,19 @@ def _names_without_cn(subject: Iterable[tuple[str, str]]) -> str:
 
 def _differing_usages(certificate: Certificate, profile: Profile) -> tuple[Difference, ...]:
     asked, there = _known_usages(profile.usages), _known_usages(certificate.usages)
-    if not certificate.is_for_anything:
-        return _differing_sets(USAGES, asked, there)
-    others = [usage for usage in asked if usage not in usages.EXTENDED_USAGES]
-    found = _differing_sets(USAGES, others, there)
-    if len(others) == len(asked):
-        return found
-    return (*found, Difference(USAGES, FOR_ANYTHING, hinders=False))
+    found = _differing_sets(USAGES, asked, there)
+    # An extension that is not there allows everything that it could name.
+    unnamed = {
+        "key usage": usages.KEY_USAGES if not certificate.key_usages else {},
+        "extended usage": usages.EXTENDED_USAGES if certificate.is_for_anything else {},
+    }
+    for kind, words in unnamed.items():
+        if set(asked) & set(words):
+            allowed = {f"`{word}` missing" for word in words}
+            found = tuple(each for each in found if each.words not in allowed)
+            words_of_all = f"no {kind} is named, so none is ruled out"
+            found = (*found, Difference(USAGES, words_of_all, hinders=False))
+    return found
 
 
 def _known_usages(words: tuple[str, ...]) -> tuple[str, ...]:

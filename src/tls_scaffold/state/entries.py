@@ -219,4 +219,7 @@ def _stale_faults(entry: Entry, certificate: Certificate) -> Iterator[Fault]:
         yield from (Fault(STALE, reason) for reason in entry.unread)
         return
     found = (differences(certificate, entry.request, profile) for profile in entry.profiles)
-    yield from (Fault(STALE, str(each), each.hinders, each.about) for each in min(found, key=len))
+    # What a CA is called and how long it lives is no matter to those who trust it.
+    is_leaf = entry.kind != CA_KIND
+    for each in min(found, key=len):
+        yield Fault(STALE, str(each), hinders=each.hinders and is_leaf, about=each.about)
