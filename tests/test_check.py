@@ -488,22 +488,34 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [(f"{ALICE}: CN", "`5` is not text in quotes")],
         ),
     ],
+    "other-name": [
+        (
+            request("alice", hosts=["a", "a@example.com", "spiffe://td/a", "http://a", "a:1"]),
+            request("alice", hosts=["a", "http://a"]),
+            [
+                (
+                    f"{ALICE}: hosts[1]",
+                    "`a@example.com` becomes an e-mail address in the certificate",
+                ),
+                (f"{ALICE}: hosts[2]", "`spiffe://td/a` becomes a URI in the certificate"),
+            ],
+        ),
+    ],
     "bad-host": [
         (
-            request("alice", hosts=["10.0.0.999", "https://a.example.com", "a@example.com"]),
+            request("alice", hosts=["10.0.0.999", "https://a.example.com"]),
             request(
                 "alice",
-                hosts=["10.0.0.99", "*.example.com", "my_service", "fd00::1", "a.example.com."],
+                hosts=[
+                    *("10.0.0.99", "*.example.com", "my_service", "fd00::1", "a.example.com."),
+                    *("a@example.com", "spiffe://td/a"),  # a warning tells
+                ],
             ),
             [
                 (f"{ALICE}: hosts[0]", BAD_HOST),
                 (
                     f"{ALICE}: hosts[1]",
-                    "`https://a.example.com` is a URI, neither an IP address nor a host name",
-                ),
-                (
-                    f"{ALICE}: hosts[2]",
-                    "`a@example.com` is an e-mail address, neither an IP address nor a host name",
+                    "`https://a.example.com` is a URL, neither an IP address nor a host name",
                 ),
             ],
         ),
@@ -1391,7 +1403,7 @@ WARNINGS = {
         "hard-coded-proxy",
         "go-get",
     ),
-    "no-root",
+    *("no-root", "other-name"),
     *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule"),
 }
 CASES = [
