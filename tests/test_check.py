@@ -1353,6 +1353,14 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("certs/bob-key.pem", "git does not ignore it")],
         ),
     ],
+    "foreign-crl": [
+        (
+            both(crl("DER", path), anew()),
+            both(anew(), crl("DER", path)),
+            [(path, "no CA of this folder signed this CRL")],
+        )
+        for path in ("certs/ca.crl", "revoked")
+    ],
     "crl-not-der": [
         (crl("PEM"), crl("DER"), [("certs/ca.crl", "it is no CRL in DER")]),
         (
@@ -1403,7 +1411,7 @@ WARNINGS = {
         "hard-coded-proxy",
         "go-get",
     ),
-    *("no-root", "other-name"),
+    *("no-root", "other-name", "foreign-crl"),
     *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule"),
 }
 CASES = [

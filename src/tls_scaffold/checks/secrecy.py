@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
-from tls_scaffold.checks.rule import Rule
+from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import ARCHIVE, KEY_ENDING
 from tls_scaffold.signing import certificates, contentkinds, pemfiles
+from tls_scaffold.signing.trust import read_trust
 
 KEYS = f"*{KEY_ENDING}"
 IGNORE = (
@@ -109,6 +110,21 @@ def crl_not_der(view: View) -> Iterator[Problem]:
                 yield Problem(Place(path), f"it is a CRL in {form}")
 
 
+@Rule(
+    level=WARNING,
+    pain=("etcd compares serial numbers alone: those of the CA before stop nobody of this one"),
+    fix="have the CA that signs now make it; where both are trusted, it holds the serials of both",
+)
+def foreign_crl(view: View) -> Iterator[Problem]:
+    """Every certificate revocation list is signed by a CA of the folder, or one that is trusted."""
+    cas = (*view.contents.authorities.values(), *read_trust(view.folder).cas)
+    for directory in dict.fromkeys((*_directories(view), "config", ".")):
+        for path in _names(view.folder, directory, ""):
+            raw = _content(view.folder, path)
+            if cas and certificates.is_crl(raw) and not certificates.is_crl_of(raw, cas):
+                yield Problem(Place(path), "no CA of this folder signed this CRL")
+
+
 def _form_of_crl(raw: bytes) -> str:
     """Return the form in which a file holds a CRL that etcd does not read; empty for other files.
 
@@ -166,4 +182,4 @@ def _listed_by_git(folder: Path, patterns: list[str], *options: str) -> list[str
     return [name.decode("utf-8", "replace") for name in done.stdout.split(b"\0") if name]
 
 
-RULES = (key_mode, certs_mode, tracked_by_git, not_ignored_by_git, crl_not_der)
+RULES = (key_mode, certs_mode, tracked_by_git, not_ignored_by_git, crl_not_der, foreign_crl)

@@ -1,6 +1,7 @@
 """Certificates read back: PEM → subject, SANs, usages, dates."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -266,6 +267,19 @@ def is_crl(der: bytes) -> bool:
     except (ValueError, TypeError):
         return False
     return True
+
+
+def is_crl_of(der: bytes, cas: Iterable[Certificate]) -> bool:
+    """Tell whether one of these CAs signed a CRL in DER."""
+    crl = x509.load_der_x509_crl(der)
+    return any(_signed_crl(ca, crl) for ca in cas)
+
+
+def _signed_crl(ca: Certificate, crl: x509.CertificateRevocationList) -> bool:
+    try:
+        return crl.is_signature_valid(ca.public_key)  # type: ignore[arg-type]
+    except (TypeError, ValueError, UnsupportedAlgorithm):  # a key of another kind signed it
+        return False
 
 
 def _words_and_texts(name: x509.Name) -> tuple[tuple[str, str], ...]:
