@@ -18,7 +18,7 @@ PRIVATE_KEY = b"PRIVATE KEY"
 CRL = "a CRL"
 KINDS = {
     CERTIFICATE: "a certificate",
-    b"TRUSTED CERTIFICATE": "a certificate in a form of OpenSSL's own",
+    b"TRUSTED CERTIFICATE": "an OpenSSL trusted certificate",
     b"CERTIFICATE REQUEST": "a CSR",
     b"NEW CERTIFICATE REQUEST": "a CSR",
     b"X509 CRL": CRL,
