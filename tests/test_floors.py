@@ -29,7 +29,7 @@ SHELVES = {
     "dist forms rbac usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
-        "targets / looking rule / view"
+        "targets / looking mending rule / view"
     ),
     "state": "advice contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",

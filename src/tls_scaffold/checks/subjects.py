@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tls_scaffold.checks.certs import signed_again
+from tls_scaffold.checks.mending import signed_again
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import SERVERS, View
 from tls_scaffold.errors import Place, Problem
