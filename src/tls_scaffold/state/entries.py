@@ -76,8 +76,14 @@ class Entry:
 
         Then nothing can be said of the key.
         """
-        is_of_ca = self.kind == CA_KIND
-        return is_of_ca and is_encrypted(self.key or b"") and not os.environ.get(PASSWORD)
+        is_open = bool(os.environ.get(PASSWORD))
+        return self.is_of_ca and is_encrypted(self.key or b"") and not is_open
+
+    @property
+    def is_of_ca(self) -> bool:
+        """Whether it is a CA, also one that signs nothing here and that nothing asks for."""
+        is_loose = self.kind is None and self.certificate is not None and self.certificate.is_ca
+        return self.kind == CA_KIND or is_loose
 
     @cached_property
     def came_from_elsewhere(self) -> bool:
@@ -183,14 +189,13 @@ def key_trouble(entry: Entry, certificate: Certificate, whose: str = "its key") 
         return ""
     if matching.holds_point(certificate, entry.key):
         return ""
-    return matching.key_trouble(certificate, entry.key, whose, of_ca=entry.kind == CA_KIND)
+    return matching.key_trouble(certificate, entry.key, whose, of_ca=entry.is_of_ca)
 
 
 def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> Iterator[Fault]:
     if reason := key_trouble(entry, certificate):
         yield Fault(MISMATCHED, f"`{entry.key_path}` {reason}", about=KEY)
-    is_other_ca = entry.kind is None and certificate.is_ca
-    if ca and not is_other_ca:
+    if ca and not (entry.kind is None and entry.is_of_ca):
         yield from _signature_faults(entry, certificate, ca)
     if entry.kind == CA_KIND:
         for refusal in caconstraints.refusals(certificate):
