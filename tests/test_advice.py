@@ -1,12 +1,17 @@
 """What `status` advises: the table, row by row, and the steps of a folder."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tls_scaffold.cfssl.profiles import Constraint, Profile
+from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.signing import certificates, issuer, signer
 from tls_scaffold.state.advice import (
     ADVICE,
     CHECK,
@@ -22,7 +27,7 @@ from tls_scaffold.state.advice import (
     UNREADABLE,
     steps,
 )
-from tls_scaffold.state.entries import Contents, Entry
+from tls_scaffold.state.entries import Contents, Entry, Fault
 from tls_scaffold.state.states import STATES, Row
 
 NOW = datetime(2026, 11, 28, tzinfo=timezone.utc)
@@ -31,6 +36,20 @@ INCLUDE = "include tls-scaffold.mk\n"
 LINE = "req-a certs/a.pem: config/a.json ; $(sign) $<\n"
 MAKEFILES = {OUR_LINE: INCLUDE + LINE, OTHER_LINE: INCLUDE, FOREIGN: LINE}
 TARGET = "req-a"
+
+
+REQUEST = Request(cn="a CA", hosts=())
+MADE = signer.new_ca(REQUEST, NOW)
+OURS = certificates.read(MADE.certificate, "ca.pem")
+INTERMEDIATE = certificates.read(
+    signer.sign(
+        replace(REQUEST, cn="intermediate"),
+        Profile("ca", ("cert sign",), "8760h", constraint=Constraint(is_ca=True)),
+        issuer.load_ca(MADE.certificate, MADE.key, "ca.pem", "ca-key.pem"),
+        NOW,
+    ).certificate,
+    "ca.pem",
+)
 
 
 def entry(kind: str | None, *, unread: bool = False, target: str = TARGET) -> Entry:
@@ -43,6 +62,8 @@ def entry(kind: str | None, *, unread: bool = False, target: str = TARGET) -> En
         absent=Problem(Place(path), "gone"),
         unread=("it can't be read",) if unread else (),
         signing=signing if target else None,
+        certificate=OURS if kind == "ca" else None,
+        request=REQUEST if kind == "ca" else None,
     )
 
 
@@ -105,6 +126,40 @@ def test_nothing_that_a_faulty_ca_signs_can_be_mended_before(
 ) -> None:
     ca = entry("ca", target="new-ca")
     assert steps_of(tmp_path, (ca, state), (entry("user"), "expired")) == found
+
+
+@pytest.mark.parametrize("state", ["expired", "expiring", "stale"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"certificate": INTERMEDIATE},
+        {"request": None},
+        *({"faults": (Fault("stale", "x", about=about),)} for about in ("CN", "names", "usages")),
+        {"faults": (Fault("stale", "x", about="CA"),)},
+    ],
+)
+def test_nobody_is_told_to_throw_away_a_ca_that_came_from_elsewhere(
+    tmp_path: Path, state: str, fields: dict[str, Any]
+) -> None:
+    ca = replace(entry("ca", target="new-ca"), **fields)
+    assert steps_of(tmp_path, (ca, state)) == {}
+
+
+@pytest.mark.parametrize("about", ["key", "lifetime"])
+def test_a_ca_whose_request_was_edited_is_still_ours(tmp_path: Path, about: str) -> None:
+    edited = replace(entry("ca", target="new-ca"), faults=(Fault("stale", "x", about=about),))
+    assert steps_of(tmp_path, (edited, "stale")) == {REGENERATE: ["new-ca"]}
+
+
+@pytest.mark.parametrize("half", ["ca.pem", "ca-key.pem"])
+def test_no_target_is_told_that_would_write_over_a_half_of_a_ca(tmp_path: Path, half: str) -> None:
+    """The target of a Makefile by hand makes a CA whatever is there."""
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs" / half).write_text("damaged")
+    ca = replace(entry("ca", target="ca"), certificate=None)
+    assert steps_of(tmp_path, (ca, "missing"), makefile=MAKEFILES[FOREIGN]) == {}
+    (tmp_path / "certs" / half).unlink()
+    assert steps_of(tmp_path, (ca, "missing"), makefile=MAKEFILES[FOREIGN]) == {TARGETS: ["ca"]}
 
 
 def test_a_missing_ca_is_made_first_where_it_has_signed_nothing(tmp_path: Path) -> None:

@@ -575,8 +575,8 @@ def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_mad
 
     assert done.stderr == (
         "error: no bundle is made\n  `certs/ca.pem` is missing\n"
-        "  `certs/alice-key.pem` is not the key of `certs/alice.pem`\n  `certs/calico.pem` "
-        "is missing\n\n"
+        "  `certs/alice.pem` is mismatched: `certs/alice-key.pem` is not its key\n"
+        "  `certs/calico.pem` is missing\n\n"
         f"hint: {SIGN_AGAIN}\n"
     )
     assert not (folder / "dist").exists()
@@ -593,12 +593,99 @@ def test_what_has_expired_is_not_handed_out(folder: Factory) -> None:
 
     assert done.stderr == (
         "error: no bundle is made: certificates are not valid now\n"
-        f"  `certs/alice.pem` expired {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n\n"
-        "hint: is the clock right? `make renew` and `make req-NAME` sign again, `make "
-        "regenerate` makes a new CA too\n"
+        f"  `certs/alice.pem`: it ended {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n\n"
+        "hint: is the clock right? `make renew` and `make req-NAME` sign again\n"
     )
     assert not (path / "dist").exists()
     bundle(path, "root")
+
+
+STALE = "  `certs/alice.pem` is stale: "
+REFUSED = {
+    "another's pair": ({"cn": "root"}, "CN: `root`, asked `alice`"),
+    "a host too many": ({"hosts": ["10.0.0.9"]}, "hosts: `10.0.0.9` not asked for"),
+    "a usage too many": ({"usages": certs.BOTH}, "usages: `server auth` not asked for"),
+    "another usage": (
+        {"usages": [certs.SERVER]},
+        f"usages: `client auth` missing\n{STALE}usages: `server auth` not asked for",
+    ),
+    "a CA": ({"is_ca": True}, "CA: `CA`, asked `no CA`"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_would_pass_for_another_or_be_refused_is_not_handed_out(
+    folder: Factory, case: str
+) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "root,alice")
+    fields, reason = REFUSED[case]
+    certs.ca(path)
+    certs.member(path)
+    certs.leaf(path, "root")
+    certs.leaf(path, "alice", **fields)  # type: ignore[arg-type]
+
+    done = bundle(path, code=1)
+
+    assert done.stderr == (f"error: no bundle is made\n{STALE}{reason}\n\nhint: {SIGN_AGAIN}\n")
+    assert not (path / "dist").exists()
+    assert f"stale: {reason.splitlines()[0]}" in tls_scaffold("-C", str(path), "status").stdout
+    bundle(path, "root", "etcd1")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"life": 2 * certs.DAY},
+        {"key": certs.rsa_key(2048)},
+        {"usages": ()},  # with none of these it may be used for anything
+    ],
+)
+def test_what_is_stale_in_nothing_that_somebody_would_go_wrong_with_is_handed_out(
+    folder: Factory, fields: dict[str, Any]
+) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "alice")
+    certs.ca(path)
+    certs.member(path)
+    certs.leaf(path, "alice", **fields)
+
+    assert "stale" in tls_scaffold("-C", str(path), "status").stdout
+    bundle(path, "alice")
+
+
+def test_what_changed_since_it_was_signed_is_not_handed_out(signed: Factory) -> None:
+    """An address that came into the request, or a CN, and no `make` after it."""
+    folder = signed(*WORDS)
+    path = folder / "config/req-csr.json"
+    request = json.loads(path.read_text())
+    path.write_text(json.dumps({**request, "hosts": [*request["hosts"], "10.0.0.77"]}))
+
+    done = bundle(folder, "etcd1", code=1)
+
+    assert "`certs/etcd1.pem` is stale: hosts: `10.0.0.77` missing\n" in done.stderr
+    make(folder)
+    bundle(folder, "etcd1")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"x", "holds no private key in PEM"),
+        (
+            b"-----BEGIN EC PRIVATE KEY-----\nMHcC",
+            "is cut off or damaged: Go finds no whole block in it",
+        ),
+    ],
+)
+def test_why_a_key_is_none_is_told(signed: Factory, content: bytes, reason: str) -> None:
+    folder = signed(*WORDS)
+    (folder / "certs/alice-key.pem").write_bytes(content)
+
+    done = bundle(folder, "alice", code=1)
+
+    told = f"`certs/alice-key.pem` {reason}"
+    assert f"  `certs/alice.pem` is mismatched: {told}\n" in done.stderr
+    assert f"  mismatched: {told}\n" in tls_scaffold("-C", str(folder), "status").stdout
 
 
 def test_a_ca_that_did_not_sign_is_told_and_no_bundle_is_made(signed: Factory) -> None:
@@ -617,7 +704,7 @@ def test_a_ca_that_did_not_sign_is_told_and_no_bundle_is_made(signed: Factory) -
         )
     ca.write_bytes(strange)
     assert (
-        "`certs/alice.pem` is not signed by `certs/trust.pem`"
+        "`certs/alice.pem` is mismatched: another CA than `certs/ca.pem` signed it"
         in bundle(folder, "alice", code=1).stderr
     )
     trust.write_text("garbage")

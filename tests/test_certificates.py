@@ -52,6 +52,10 @@ def sign(
     return certificates.read(signed.certificate, "x.pem"), signed
 
 
+def in_words(*what: Any) -> tuple[str, ...]:
+    return tuple(map(str, differences(*what)))
+
+
 def test_reads_back_what_was_signed() -> None:
     found, _ = sign()
     assert found.subject == (("C", "DE"), ("O", "One"), ("OU", "a, b"), ("CN", "etcd"))
@@ -103,7 +107,7 @@ def test_a_certificate_without_extensions_has_none(tmp_path: Any) -> None:
     ("pem", "problem"),
     [
         (b"", "x.pem: it is empty"),
-        (b"rubbish", "x.pem: no `-----BEGIN CERTIFICATE-----` and its end"),
+        (b"rubbish", "x.pem: it has no `-----BEGIN CERTIFICATE-----` and its end"),
         (
             b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n",
             "x.pem: error parsing asn1 value",
@@ -127,25 +131,23 @@ def test_tells_whose_key_and_whose_ca() -> None:
         assert not fits(
             found, b"-----BEGIN EC PRIVATE KEY-----\nQUJD\n-----END EC PRIVATE KEY-----\n"
         )
-    for issued in (matching.signed_by, matching.names_as_issuer):
-        assert issued(found, CA.certificate)
-        assert not issued(found, stranger.certificate)
-        assert not issued(CA.certificate, found)
+    assert matching.signed_by(found, CA.certificate)
+    assert not matching.signed_by(found, stranger.certificate)
+    assert not matching.signed_by(CA.certificate, found)
+    assert matching.signs_itself(CA.certificate)
+    assert not matching.signs_itself(found)
 
 
-def test_a_ca_is_told_by_the_key_that_is_named_and_by_its_signature_where_none_is() -> None:
+def test_whatever_bit_of_a_certificate_is_flipped_its_ca_did_not_sign_it() -> None:
+    """Names and key identifiers stay those of the CA for most of them."""
     found, _ = sign()
-    forged = Certificate(found.der[:-1] + bytes([found.der[-1] ^ 1]))
-    assert (
-        matching.signed_by(forged, CA.certificate),
-        matching.seems_signed_by(forged, CA.certificate),
-    ) == (False, True)
-    assert not matching.seems_signed_by(found, new_ca().certificate)
-    namesake, _ = sign(replace(REQUEST, cn="CA"))
-    forged = Certificate(namesake.der[:-1] + bytes([namesake.der[-1] ^ 1]))
-    assert matching.seems_signed_by(namesake, CA.certificate)
-    assert not matching.seems_signed_by(forged, CA.certificate)
-    assert not matching.seems_signed_by(namesake, new_ca().certificate)
+    der = found.der
+    for place in (*range(0, len(der), 7), len(der) - 1):
+        forged = Certificate(der[:place] + bytes([der[place] ^ 1]) + der[place + 1 :])
+        try:
+            assert not matching.signed_by(forged, CA.certificate), place
+        except certificates.UNREADABLE:
+            continue
 
 
 def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(
@@ -176,8 +178,8 @@ def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(
     assert asked.call_args_list == [call(found, pem) for pem in without]
     asked = Mock(return_value=True)
     monkeypatch.setattr(matching, "key_fits", asked)
-    encrypted = signed.key.replace(b"KEY-----\n", b"KEY-----\nProc-Type: 4,ENCRYPTED\n\n", 1)
-    others = [encrypted, key_of(b"x" + point, "PRIVATE KEY"), b""]
+    first = key_of(b"x", "PRIVATE KEY") + signed.key
+    others = [first, key_of(b"x" + point, "PRIVATE KEY"), b""]
     assert all(matching.key_seems_to_fit(found, pem) for pem in others)
     assert asked.call_args_list == [call(found, pem) for pem in others]
 
@@ -258,7 +260,7 @@ def test_keys_of_every_kind_are_read_back(key: Key) -> None:
 def test_says_in_words_where_a_certificate_differs(
     request_: Request, profile: Profile, words: tuple[str, ...]
 ) -> None:
-    assert differences(sign()[0], request_, profile) == words
+    assert in_words(sign()[0], request_, profile) == words
 
 
 @pytest.mark.parametrize(
@@ -287,16 +289,16 @@ def test_an_email_address_and_oids_may_stand_in_the_subject_or_be_left_out(
     signed: dict[str, str], asked: dict[str, str], words: tuple[str, ...]
 ) -> None:
     found, _ = sign(replace(REQUEST, names=({**NAMES[0], **signed},)))
-    assert differences(found, replace(REQUEST, names=({**NAMES[0], **asked},)), PROFILE) == words
+    assert in_words(found, replace(REQUEST, names=({**NAMES[0], **asked},)), PROFILE) == words
 
 
 def test_a_ca_is_compared_with_its_own_request() -> None:
-    assert differences(CA.certificate, CA_REQUEST, ca_profile(CA_REQUEST)) == ()
+    assert in_words(CA.certificate, CA_REQUEST, ca_profile(CA_REQUEST)) == ()
     other = replace(CA_REQUEST, ca=Authority("24h"))
     words = ("lifetime: `87600h`, asked `24h`", "CA: `CA, pathlen 1`, asked `CA`")
-    assert differences(CA.certificate, other, ca_profile(other)) == words
+    assert in_words(CA.certificate, other, ca_profile(other)) == words
     no_ca = replace(ca_profile(CA_REQUEST), constraint=Constraint())
-    assert differences(CA.certificate, CA_REQUEST, no_ca) == ("CA: `CA, pathlen 1`, asked `no CA`",)
+    assert in_words(CA.certificate, CA_REQUEST, no_ca) == ("CA: `CA, pathlen 1`, asked `no CA`",)
 
 
 def test_a_profile_that_makes_cas_keeps_addresses_alone() -> None:
@@ -305,14 +307,13 @@ def test_a_profile_that_makes_cas_keeps_addresses_alone() -> None:
     )
     found, _ = sign(profile=profile)
     assert (found.is_ca, found.path_length, found.hosts) == (True, 0, ("10.0.0.1", "::1"))
-    assert differences(found, REQUEST, profile) == ()
+    assert in_words(found, REQUEST, profile) == ()
 
 
 def test_a_namesake_of_the_ca_gets_no_authority_key_identifier_as_in_go() -> None:
     found, _ = sign(replace(REQUEST, cn="CA"))
     assert found.issuer_key_id == b""
     assert matching.signed_by(found, CA.certificate)
-    assert matching.names_as_issuer(found, CA.certificate)
 
 
 def test_an_encrypted_key_needs_its_password(

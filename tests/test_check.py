@@ -5,19 +5,22 @@ import os
 import re
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography import x509
 
 import certs
 from certs import BOTH, CLIENT, DAY, NOW, SERVER, YEAR
 from conftest import Factory
 from rights import as_somebody
-from support import BIN, contents, make, run, tls_scaffold, wait_for
+from support import BIN, contents, make, openssl, run, tls_scaffold, wait_for
 from tls_scaffold import checks
 from tls_scaffold.checks import secrecy
 from tls_scaffold.checks.rule import Rule
@@ -249,6 +252,99 @@ def crl(form: str, path: str = "certs/ca.crl") -> Change:
     return change
 
 
+ANOTHER_S_KEY = "is not the key of `certs/alice.pem`"
+NO_KEY = "not a private key"
+MARKED = "begins with a byte order mark (of UTF-8), and Go finds no PEM behind one"
+INDENTED = "has blanks before its `-----BEGIN`, or line ends that Go does not know"
+CUT = "is cut off or damaged: Go finds no whole block in it"
+
+
+FD00 = {"name": "etcd1", "hosts": ["fd00:0::1"]}
+BOB_TO_ALICE = ("certs/bob-key.pem", "certs/alice-key.pem")
+
+
+def network(address: str) -> list[x509.GeneralName]:
+    return [x509.IPAddress(ip_network(address))]
+
+
+def below_a_root() -> Change:
+    """Return a change that makes the CA one that a company's signed, and all that it signs anew."""
+
+    def change(folder: Path) -> None:
+        certs.root(folder.parent / "root")
+        anew(above=folder.parent / "root")(folder)
+
+    return change
+
+
+def trusting_the_root(folder: Path) -> None:
+    pems = [folder / "certs/ca.pem", folder.parent / "root/certs/ca.pem"]
+    (folder / "certs/trust.pem").write_bytes(b"".join(path.read_bytes() for path in pems))
+
+
+def self_signed(name: str) -> Change:
+    """Return a change that signs a component with its own key, in the CA's name."""
+
+    def change(folder: Path) -> None:
+        path, key = folder / f"certs/{name}.pem", folder / f"certs/{name}-key.pem"
+        openssl("x509", "-in", str(path), "-key", str(key), "-clrext", "-out", str(path))
+
+    return change
+
+
+def hashed(name: str, digest: str) -> Change:
+    """Return a change that has the folder's CA sign a component again, with another hash."""
+
+    def change(folder: Path) -> None:
+        self_signed(name)(folder)  # openssl takes no other in
+        path, ca = folder / f"certs/{name}.pem", str(folder / "certs/ca")
+        words = ("-CA", f"{ca}.pem", "-CAkey", f"{ca}-key.pem", "-preserve_dates", f"-{digest}")
+        openssl("x509", "-in", str(path), *words, "-out", str(path))
+
+    return change
+
+
+def locked(name: str) -> Change:
+    def change(folder: Path) -> None:
+        path = folder / f"certs/{name}-key.pem"
+        words = ("ec", "-in", str(path), "-aes256", "-passout", "pass:x")
+        path.write_text(openssl(*words))
+
+    return change
+
+
+def flipped(path: str, place: int) -> Change:
+    """Return a change of a bit in the DER of a certificate."""
+
+    def change(folder: Path) -> None:
+        whole = bytearray(certs.der(folder / path))
+        whole[place] ^= 1
+        (folder / path).write_bytes(certs.in_pem(bytes(whole)))
+
+    return change
+
+
+def der(path: str) -> Change:
+    return lambda folder: text(path, certs.der(folder / path))(folder)
+
+
+def in_base64(path: str) -> Change:
+    return lambda folder: text(path, b64encode((folder / path).read_bytes()))(folder)
+
+
+def halved(path: str) -> Change:
+    return lambda folder: os.truncate(folder / path, (folder / path).stat().st_size // 2)
+
+
+def leaf_beside_rsa_key(name: str) -> Change:
+    def change(folder: Path) -> None:
+        kept = (folder / f"certs/{name}.pem").read_bytes()
+        certs.leaf(folder, name, key=certs.rsa_key(2048))
+        (folder / f"certs/{name}.pem").write_bytes(kept)
+
+    return change
+
+
 LINE = (
     "$(CFSSL) gencert {0} -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
     " config/req-alice.json | $(JSON) -bare certs/{1}\n"
@@ -260,6 +356,12 @@ CA_FILE_IN_FULL = CA_IN_FULL.replace("new-ca:", "$(CURDIR)/certs/ca.pem: config/
 GUARDED = CA_LINE.replace("\t$", "\ttest -f certs/ca.pem || $")
 PEER_CA = (
     "\npeer-ca:\n\t$(CFSSL) gencert -initca config/ca-csr.json | $(JSON) -bare certs/peer-ca\n"
+)
+CA_BELOW = (
+    "\nbelow:\n\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem "
+    "-config config/ca-config.json config/above.json | $(JSON) -bare certs/below\n"
+    "\nuser:\n\t$(CFSSL) gencert -ca certs/below.pem -ca-key certs/below-key.pem "
+    "-config config/ca-config.json config/req-alice.json | $(JSON) -bare certs/user\n"
 )
 LONG = "x" * 65
 BAD_HOST = "`10.0.0.999` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
@@ -386,22 +488,34 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [(f"{ALICE}: CN", "`5` is not text in quotes")],
         ),
     ],
+    "other-name": [
+        (
+            request("alice", hosts=["a", "a@example.com", "spiffe://td/a", "http://a", "a:1"]),
+            request("alice", hosts=["a", "http://a"]),
+            [
+                (
+                    f"{ALICE}: hosts[1]",
+                    "`a@example.com` becomes an e-mail address in the certificate",
+                ),
+                (f"{ALICE}: hosts[2]", "`spiffe://td/a` becomes a URI in the certificate"),
+            ],
+        ),
+    ],
     "bad-host": [
         (
-            request("alice", hosts=["10.0.0.999", "https://a.example.com", "a@example.com"]),
+            request("alice", hosts=["10.0.0.999", "https://a.example.com"]),
             request(
                 "alice",
-                hosts=["10.0.0.99", "*.example.com", "my_service", "fd00::1", "a.example.com."],
+                hosts=[
+                    *("10.0.0.99", "*.example.com", "my_service", "fd00::1", "a.example.com."),
+                    *("a@example.com", "spiffe://td/a"),  # a warning tells
+                ],
             ),
             [
                 (f"{ALICE}: hosts[0]", BAD_HOST),
                 (
                     f"{ALICE}: hosts[1]",
-                    "`https://a.example.com` is a URI, neither an IP address nor a host name",
-                ),
-                (
-                    f"{ALICE}: hosts[2]",
-                    "`a@example.com` is an e-mail address, neither an IP address nor a host name",
+                    "`https://a.example.com` is a URL, neither an IP address nor a host name",
                 ),
             ],
         ),
@@ -601,7 +715,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         ),
         (
             leaf("alice", usages=[SERVER]),
-            leaf("alice", usages=[CLIENT]),
+            leaf("alice", usages=()),
             [("certs/alice.pem", "it may not be used for `client auth`")],
         ),
     ],
@@ -815,6 +929,14 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             ),
             [("config/req-carol.json", "no target of the Makefile signs it")],
         ),
+        (
+            both(
+                copy(ALICE, "config/above.json"),
+                append("Makefile", CA_BELOW.replace("-ca ", "-x ")),
+            ),
+            both(copy(ALICE, "config/above.json"), append("Makefile", CA_BELOW)),
+            [("config/above.json", "no target of the Makefile signs it")],
+        ),
     ],
     "shared-request": [
         (
@@ -908,12 +1030,54 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             remove("certs/alice.pem", "certs/alice-key.pem"),
             [("certs/alice.pem", "it is empty")],
         ),
+        *(
+            (change, leaf("alice"), [("certs/alice.pem", f"it {reason}")])
+            for change, reason in (
+                (prepend("certs/alice.pem", "\ufeff"), MARKED),
+                (prepend("certs/alice.pem", "  "), INDENTED),
+                (halved("certs/alice.pem"), CUT),
+                (der("certs/alice.pem"), "is in DER, and Go reads PEM alone"),
+                (
+                    copy("certs/alice-key.pem", "certs/alice.pem"),
+                    "holds a private key, not a certificate",
+                ),
+                (crl("PEM", "certs/alice.pem"), "holds a CRL, not a certificate"),
+                (text("certs/alice.pem", "x"), "has no `-----BEGIN CERTIFICATE-----` and its end"),
+            )
+        ),
+        (
+            prepend("certs/ca.pem", "\ufeff"),
+            text_before("certs/ca.pem"),
+            [("certs/ca.pem", f"it {MARKED}")],
+        ),
     ],
     "wrong-ca": [
         (
             by_other_ca("alice"),
             leaf("alice"),
-            [("certs/alice.pem", "it is not signed by `certs/ca.pem`")],
+            [("certs/alice.pem", "another CA than `certs/ca.pem` signed it")],
+        ),
+        (
+            self_signed("alice"),
+            leaf("alice"),
+            [("certs/alice.pem", "it is self-signed, and not signed by `certs/ca.pem`")],
+        ),
+        (
+            flipped("certs/alice.pem", -1),
+            flipped("certs/ca.pem", -1),  # nobody looks at the signature of a root
+            [("certs/alice.pem", "another CA than `certs/ca.pem` signed it")],
+        ),
+    ],
+    "weak-signature": [
+        (
+            hashed("alice", "sha1"),
+            hashed("alice", "sha256"),
+            [
+                (
+                    "certs/alice.pem",
+                    "it is signed with SHA-1, which Go 1.18 and later refuse",
+                )
+            ],
         ),
     ],
     "wrong-key": [
@@ -926,6 +1090,31 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             copy("certs/bob-key.pem", "certs/ca-key.pem"),
             anew(),
             [("certs/ca-key.pem", "it is not the key of `certs/ca.pem`")],
+        ),
+        (
+            locked("alice"),
+            locked("ca"),
+            [
+                (
+                    "certs/alice-key.pem",
+                    "it is encrypted, and etcd and its clients take no password",
+                )
+            ],
+        ),
+        *(
+            (change, leaf("alice"), [("certs/alice-key.pem", f"it {reason}")])
+            for change, reason in (
+                (emptied("certs/alice-key.pem"), "is empty"),
+                (
+                    leaf_beside_rsa_key("alice"),
+                    f"{ANOTHER_S_KEY}: it is of the type rsa-2048, and that has ecdsa-384",
+                ),
+                (copy("certs/alice.pem", "certs/alice-key.pem"), f"holds a certificate, {NO_KEY}"),
+                (prepend("certs/alice-key.pem", "\ufeff"), MARKED),
+                (prepend("certs/alice-key.pem", " "), INDENTED),
+                (halved("certs/alice-key.pem"), CUT),
+                (der("certs/alice-key.pem"), "is in DER, and Go reads PEM alone"),
+            )
         ),
     ],
     "missing-key": [
@@ -968,6 +1157,83 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             emptied("certs/trust.pem"),
             copy("certs/ca.pem", "certs/trust.pem"),
             [("certs/trust.pem", "`certs/trust.pem` is not a certificate: it is empty")],
+        ),
+    ],
+    "ca-key-usage": [
+        (
+            anew(may_sign=False),
+            anew(),
+            [("certs/ca.pem", "its key usage lacks `cert sign`")],
+        ),
+    ],
+    "ca-usages": [
+        (
+            anew(extensions=[x509.ExtendedKeyUsage([usage])]),
+            anew(extensions=[x509.ExtendedKeyUsage(BOTH)]),
+            [
+                (
+                    "certs/ca.pem",
+                    f"its extended key usage leaves out `{other} auth`, for all that it signs",
+                )
+            ],
+        )
+        for usage, other in ((SERVER, "client"), (CLIENT, "server"))
+    ],
+    "ca-hosts": [
+        (
+            anew(extensions=[x509.NameConstraints(None, network("10.0.0.0/8"))]),
+            anew(extensions=[x509.NameConstraints(None, network("10.1.0.0/16"))]),
+            [
+                (
+                    "certs/etcd1.pem",
+                    "the name constraints of `certs/ca.pem` do not allow the host `10.0.0.1`",
+                )
+            ],
+        ),
+    ],
+    "no-root": [
+        (
+            below_a_root(),
+            both(below_a_root(), trusting_the_root),
+            [("certs/ca.pem", "it is no root: `a company` signed it")],
+        ),
+    ],
+    "wrong-cn": [
+        (
+            leaf("alice", cn="bob"),
+            leaf("alice"),
+            [("certs/alice.pem", "its CN is `bob`, asked for is `alice`")],
+        ),
+        (
+            both(copy("certs/bob.pem", "certs/alice.pem"), copy(*BOB_TO_ALICE)),
+            both(leaf("bob"), leaf("alice")),
+            [("certs/alice.pem", "its CN is `bob`, asked for is `alice`")],
+        ),
+        (
+            both(request("alice", CN="eve"), leaf("alice", cn="eve")),
+            both(edit(INVENTORY, users=[{"name": "alice", "cn": "eve"}]), leaf("alice", cn="eve")),
+            [("certs/alice.pem", "its CN is `eve`, asked for is `alice`")],
+        ),
+        (
+            member(cn="root"),
+            both(request("csr", CN="root"), member(cn="root")),  # the request is told
+            [("certs/etcd1.pem", "its CN is `root`, asked for is `etcd`")],
+        ),
+    ],
+    "missing-host": [
+        (
+            member(hosts=("localhost", "127.0.0.1", "10.0.0.2")),
+            both(request("csr", hosts=["localhost"]), member(hosts=["localhost"])),  # is told too
+            [("certs/etcd1.pem", "it is not for `10.0.0.1` of member `etcd1`")],
+        ),
+        (
+            both(edit(INVENTORY, members=[FD00]), request("csr", hosts=["fd00:0::1"])),
+            both(
+                edit(INVENTORY, members=[FD00]),
+                request("csr", hosts=["fd00:0::1"]),
+                member(hosts=["fd00::1"]),
+            ),
+            [("certs/etcd1.pem", "it is not for `fd00:0::1` of member `etcd1`")],
         ),
     ],
     "ca-flag": [
@@ -1087,6 +1353,14 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("certs/bob-key.pem", "git does not ignore it")],
         ),
     ],
+    "foreign-crl": [
+        (
+            both(crl("DER", path), anew()),
+            both(anew(), crl("DER", path)),
+            [(path, "no CA of this folder signed this CRL")],
+        )
+        for path in ("certs/ca.crl", "revoked")
+    ],
     "crl-not-der": [
         (crl("PEM"), crl("DER"), [("certs/ca.crl", "it is no CRL in DER")]),
         (
@@ -1104,6 +1378,14 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("certs/r.txt", "it is a CRL in PEM")],
         ),
         (text("certs/ca.crl", "MIIB"), crl("DER"), [("certs/ca.crl", "it is no CRL in DER")]),
+        *(
+            (
+                both(crl("DER", path), in_base64(path)),
+                crl("DER", path),
+                [(path, "it is a CRL in base64")],
+            )
+            for path in ("certs/revoked.pem", "revoked.txt")
+        ),
         (lambda folder: (folder / "x.crl").mkdir(), crl("DER"), [("x.crl", "it is no CRL in DER")]),
     ],
     "unknown-rule": [
@@ -1129,6 +1411,7 @@ WARNINGS = {
         "hard-coded-proxy",
         "go-get",
     ),
+    *("no-root", "other-name", "foreign-crl"),
     *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule"),
 }
 CASES = [
@@ -1320,7 +1603,7 @@ def test_a_target_that_a_team_added_is_no_gone_component_whatever_the_inventory_
             "weak-key",
             "its key `rsa-1024` is weaker than `rsa-2048`",
         ),
-        (by_other_ca("left"), "wrong-ca", "it is not signed by `certs/ca.pem`"),
+        (by_other_ca("left"), "wrong-ca", "another CA than `certs/ca.pem` signed it"),
     ],
 )
 def test_of_a_certificate_that_nothing_asks_for_the_same_is_told_as_a_warning(

@@ -29,14 +29,14 @@ SHELVES = {
     "dist forms rbac usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
-        "targets / looking rule / view"
+        "targets / looking mending rule / view"
     ),
     "state": "advice contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
-        "differences documentcache issuer mistakes record trust / keystores pairchecks / "
-        "matching / certificates / keys pairs pemfiles"
+        "differences documentcache issuer mistakes record trust / keystores / "
+        "caconstraints matching / certificates / keys / contentkinds / pairs pemfiles"
     ),
     "keeping": "trialsync / update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
@@ -64,8 +64,8 @@ LIBRARIES = {
     "click": "cli",
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
-    "cryptography": "signing.certificates signing.matching signing.issuer signing.keys "
-    "signing.keystores signing.signer",
+    "cryptography": "signing.caconstraints signing.certificates signing.contentkinds "
+    "signing.issuer signing.keys signing.matching signing.keystores signing.signer",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     # bundles.settings writes the YAML that etcd and Kubernetes read.

@@ -16,30 +16,6 @@ OTHER = b"-----BEGIN X-----\nREVG\n-----END X-----\n"
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----"
 
 
-def test_the_first_block_of_a_label_counts() -> None:
-    assert pemfiles.der_of(ONE + OTHER, b"X") == b"ABC"
-    assert (
-        pemfiles.der_of(b"text\n-----BEGIN Y-----\nx\n-----END Y-----\n" + OTHER + ONE, b"X")
-        == b"DEF"
-    )
-
-
-@pytest.mark.parametrize(
-    ("pem", "told"),
-    [
-        (b"", "it is empty"),
-        (b" \n", "it is empty"),
-        (b"x", "no `-----BEGIN X-----` and its end"),
-        (ONE[:-10], "no `-----BEGIN X-----` and its end"),
-        (ONE[10:], "no `-----BEGIN X-----` and its end"),
-        (CERTIFICATE, "no `-----BEGIN X-----` and its end"),
-    ],
-)
-def test_a_block_that_is_not_whole_is_none(pem: bytes, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        pemfiles.der_of(pem, b"X")
-
-
 def test_labels_are_those_of_the_blocks_that_begin() -> None:
     assert pemfiles.labels(ONE + CERTIFICATE + b"-----BEGIN EC PRIVATE KEY-----") == {
         b"X",

@@ -50,6 +50,9 @@ NOTHING = Entry(
 AUTHORITY = Entry("ca", "ca", "certs/ca.pem", certificate=CERTIFICATE, key=SIGNED.key)
 
 
+LOCKED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nQUJD\n-----END ENCRYPTED PRIVATE KEY-----\n"
+
+
 def asked(name: str, kind: str = "user", request: str = "", **fields: Any) -> Entry:
     """Return a certificate that is asked for, from a request of its own unless another is named."""
     signing = Signing(name, f"req-{name}", request or f"{name}.json", f"certs/{name}", **fields)
@@ -107,10 +110,10 @@ def test_a_certificate_lives_from_its_first_second_to_its_last(
 
 
 def test_a_key_that_is_not_its_certificate_s_is_found_behind_what_can_not_be_compared() -> None:
-    locked, keyless = replace(LIVED, key=b"ENCRYPTED"), replace(LIVED, key=None)
+    locked, keyless = replace(AUTHORITY, key=LOCKED), replace(LIVED, key=None)
     wrong = replace(LIVED, path="certs/w.pem", key=b"rubbish")
-    found = [("certs/w-key.pem", "it is not the key of `certs/w.pem`")]
-    assert look(certs.wrong_key, NOTHING, keyless, locked, LIVED, wrong) == found
+    found = [("certs/w-key.pem", "it holds no private key in PEM")]
+    assert look(certs.wrong_key, NOTHING, keyless, locked, wrong) == found
 
 
 def test_each_half_of_a_ca_that_is_missing_is_told_in_its_own_words() -> None:

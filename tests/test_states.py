@@ -10,7 +10,7 @@ from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.signing import certificates, signer
-from tls_scaffold.state.entries import Contents, Entry
+from tls_scaffold.state.entries import Contents, Entry, Fault
 from tls_scaffold.state.prometheus import metrics
 from tls_scaffold.state.states import Row, status_rows
 
@@ -67,7 +67,11 @@ def test_a_certificate_lives_from_its_first_second_to_its_last(
         ({"kind": "ca", "key": None}, {"kind": "ca"}),
         ({"key": None, "keyless": "no key"}, {"state": "missing", "reasons": ("missing: no key",)}),
         (
-            {"key": None, "keyless": "no key", "faults": (("stale", "x"), ("mismatched", "y"))},
+            {
+                "key": None,
+                "keyless": "no key",
+                "faults": (Fault("stale", "x"), Fault("mismatched", "y")),
+            },
             {"state": "mismatched", "reasons": ("mismatched: y", "missing: no key", "stale: x")},
         ),
     ],
@@ -138,8 +142,8 @@ def test_trouble_stands_first_and_the_rest_in_the_folder_s_order() -> None:
         replace(THERE, name="b"),
         replace(THERE, name="a"),
         replace(THERE, name="z", kind=None),
-        replace(THERE, name="y", faults=(("stale", "x"),)),
-        replace(THERE, name="x", faults=(("mismatched", "x"),)),
+        replace(THERE, name="y", faults=(Fault("stale", "x"),)),
+        replace(THERE, name="x", faults=(Fault("mismatched", "x"),)),
     )
     assert [each.name for each in status_rows(Contents(entries), NOW, WITHIN)] == [
         "x",

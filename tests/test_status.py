@@ -6,16 +6,19 @@ import re
 import shutil
 import stat
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography import x509
 
 import certs
-from certs import BOTH, DAY, NOW, YEAR
+from certs import BOTH, DAY, NOW, SERVER, YEAR
 from conftest import Factory
 from pictures import SVG, parsed
 from rights import as_somebody
@@ -321,7 +324,7 @@ def test_of_many_users_alike_each_is_still_looked_at(small: Callable[..., Path])
         "u4": ("expiring", (f"expiring: it ends {minute(NOW + 3 * DAY)}",)),
         "u5": ("stale", ("stale: lifetime: `8759h`, asked `8760h`",)),
         "u6": ("mismatched", ("mismatched: `certs/u6-key.pem` is not its key",)),
-        "u7": ("mismatched", ("mismatched: `certs/u7-key.pem` is not its key",)),
+        "u7": ("mismatched", ("mismatched: `certs/u7-key.pem` is empty",)),
         "u8": ("valid", ()),
         "u9": ("missing", ("missing: `certs/u9.pem` is missing",)),
     }
@@ -335,10 +338,10 @@ def test_of_many_users_alike_each_is_still_looked_at(small: Callable[..., Path])
     ("text", "reason"),
     [
         ("", "certs/alice.pem: it is empty"),
-        ("hello", "certs/alice.pem: no `-----BEGIN CERTIFICATE-----` and its end"),
+        ("hello", "certs/alice.pem: it has no `-----BEGIN CERTIFICATE-----` and its end"),
         (
             "-----BEGIN CERTIFICATE-----\nMIIB",
-            "certs/alice.pem: no `-----BEGIN CERTIFICATE-----` and its end",
+            "certs/alice.pem: it is cut off or damaged: Go finds no whole block in it",
         ),
     ],
 )
@@ -391,6 +394,93 @@ def test_the_ca_s_key_may_be_kept_elsewhere_or_locked(small: Callable[..., Path]
     assert states(folder)["ca"] == ("valid", ())
     (folder / "certs/ca-key.pem").unlink()
     assert states(folder)["ca"] == ("valid", ())
+
+
+def test_the_key_of_a_ca_that_nothing_asks_for_may_be_locked_too(
+    small: Callable[..., Path],
+) -> None:
+    folder = small()
+    certs.ca(folder.parent / "other")
+    locked = run(
+        *("openssl", "ec", "-aes256", "-passout", "pass:x", "-in"),
+        str(folder.parent / "other/certs/ca-key.pem"),
+    ).stdout
+    shutil.copy(folder.parent / "other/certs/ca.pem", folder / "certs/other.pem")
+    (folder / "certs/other-key.pem").write_text(locked)
+    (folder / "certs/other-key.pem").chmod(0o600)
+    assert states(folder)["other"] == ("orphaned", ("orphaned: nothing asks for it",))
+    assert not check(folder, NOW).findings
+
+
+@pytest.mark.parametrize("form", ["DER", "base64"])
+def test_a_crl_that_is_called_like_a_certificate_is_none(
+    small: Callable[..., Path], form: str
+) -> None:
+    """`cfssl gencrl` prints base64."""
+    folder = small()
+    before = states(folder)
+    crl = folder.parent / "crl.der"
+    base = folder.parent / "base"
+    base.mkdir()
+    for name in ("index.txt", "number"):
+        (base / name).write_text("01\n" if name == "number" else "")
+    (base / "config").write_text(
+        "[ca]\ndefault_ca=x\n[x]\ndatabase=index.txt\ncrlnumber=number\ndefault_md=sha256\n"
+        "default_crl_days=9\n"
+    )
+    words = ("-keyfile", str(folder / "certs/ca-key.pem"), "-cert", str(folder / "certs/ca.pem"))
+    made = run("openssl", "ca", "-gencrl", "-config", "config", *words, "-out", "pem", cwd=base)
+    assert made.returncode == 0, made.stderr
+    run("openssl", "crl", "-in", "pem", "-outform", "DER", "-out", str(crl), cwd=base)
+    content = crl.read_bytes()
+    (folder / "certs/revoked.pem").write_bytes(b64encode(content) if form != "DER" else content)
+    assert states(folder) == before
+    told = [(each.id, each.message) for each in check(folder, NOW).findings]
+    assert told == [("crl-not-der", "it is a CRL in base64")] * (form == "base64")
+
+
+def test_a_company_s_ca_is_left_as_it_is(small: Callable[..., Path]) -> None:
+    """Its end asks for no new one, and neither do status, check and bundle."""
+    folder = small("alice")
+    certs.root(folder.parent / "root")
+    certs.ca(folder, above=folder.parent / "root", begin=NOW - 10 * YEAR + 20 * DAY)
+    certs.member(folder)
+    certs.leaf(folder, "alice")
+    assert states(folder)["ca"][0] == "expiring"
+    assert look(folder).advice == ()
+    found = {each.id: each for each in check(folder, NOW).findings if each.where == "certs/ca.pem"}
+    assert found["no-root"].message == "it is no root: `a company` signed it"
+    assert found.keys() == {"no-root", "expiring"}
+    assert not any("regenerate" in each.fix for each in found.values())
+    assert tls_scaffold("-C", str(folder), "bundle", "alice").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"may_sign": False}, "its key usage lacks `cert sign`"),
+        ({"is_ca": False}, "it is not marked as a CA (basic constraints)"),
+        (
+            {"extensions": [x509.ExtendedKeyUsage([SERVER])]},
+            "its extended key usage leaves out `client auth`, for all that it signs",
+        ),
+    ],
+)
+def test_a_ca_whose_certificates_go_refuses_is_mismatched(
+    small: Callable[..., Path], fields: dict[str, Any], reason: str
+) -> None:
+    folder = small("alice")
+    certs.ca(folder, **fields)
+    certs.member(folder)
+    certs.leaf(folder, "alice")
+    state, reasons = states(folder)["ca"]
+    assert (state, reasons[0]) == ("mismatched", f"mismatched: {reason}")
+    assert look(folder).advice == ()
+    done = tls_scaffold("-C", str(folder), "bundle", "alice")
+    assert (done.returncode, f"`certs/ca.pem` is mismatched: {reason}\n" in done.stderr) == (
+        1,
+        True,
+    )
 
 
 def test_a_ca_key_that_does_not_fit_is_told_and_nothing_is_advised(

@@ -2,14 +2,22 @@
 
 from collections.abc import Iterator
 
-from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule
+from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.paths import TRUST
-from tls_scaffold.signing import pemfiles
+from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.signing.trust import read_trust
+from tls_scaffold.spelling import escaped
+
+# A CA is known by its name and key: with these two another certificate takes its place, and all
+# that it signed goes on being valid.
+SAME_KEY = (
+    "have the CA's certificate made anew, where it was made, with the same name and key and "
+    "without this fault"
+)
 
 
 @Rule(
@@ -62,16 +70,76 @@ def ca_not_alone(view: View) -> Iterator[Problem]:
     pain=(
         "without the mark nobody takes what the CA signed; with it a component can sign for anybody"
     ),
-    fix="make the CA with `gencert -initca`; take `ca_constraint` out of the profiles",
+    fix=f"of a component take `ca_constraint` out of its profile; of a CA {SAME_KEY}",
 )
 def ca_flag(view: View) -> Iterator[Problem]:
-    """Every CA, and nothing else, is marked as a CA."""
-    for entry in view.authorities:
-        if entry.certificate and not entry.certificate.is_ca:
-            yield Problem(Place(entry.path), "it is not marked as a CA (basic constraints)")
+    """Every CA, and nothing else, is marked as a CA, but for roots of X.509 version 1."""
+    yield from _refusals(view, caconstraints.MARK)
     for entry in view.components:
         if entry.certificate and entry.certificate.is_ca:
             yield Problem(Place(entry.path), "it is marked as a CA (basic constraints)")
+
+
+@Rule(
+    pain=(
+        "Go takes nothing that it signed: `x509: invalid signature: parent certificate cannot sign "
+        "this kind of certificate`"
+    ),
+    fix=SAME_KEY,
+)
+def ca_key_usage(view: View) -> Iterator[Problem]:
+    """Every CA whose key usages are named may sign certificates."""
+    yield from _refusals(view, caconstraints.KEY_USAGE)
+
+
+@Rule(
+    pain=(
+        "whatever its certificates say, members and clients refuse them: `x509: certificate "
+        "specifies an incompatible key usage`"
+    ),
+    fix=SAME_KEY,
+)
+def ca_usages(view: View) -> Iterator[Problem]:
+    """Every CA may sign for servers and for clients: it names both extended usages, or none."""
+    yield from _refusals(view, caconstraints.EXTENDED_USAGE)
+
+
+def _refusals(view: View, about: str) -> Iterator[Problem]:
+    for entry in view.authorities:
+        found = (fault for fault in entry.faults if fault.about == about)
+        yield from (Problem(Place(entry.path), fault.reason) for fault in found)
+
+
+@Rule(
+    pain="who reaches it there refuses it: `x509: … is not permitted by any constraint`",
+    fix=f"sign it for hosts that the CA is for; or {SAME_KEY}",
+)
+def ca_hosts(view: View) -> Iterator[Problem]:
+    """Every host of a certificate is one that the name constraints of its CA allow."""
+    yield from faults_about(view, caconstraints.HOSTS)
+
+
+@Rule(
+    level=WARNING,
+    pain=(
+        "etcd and other programs in Go trust it as it is; OpenSSL, and so curl and Python, wants "
+        "the root too: `unable to get issuer certificate`"
+    ),
+    fix=(
+        f"put the root into `{TRUST}` behind it, unless only programs in Go read that; the CA "
+        "itself can stay as it is"
+    ),
+)
+def no_root(view: View) -> Iterator[Problem]:
+    """Every CA is a root, or the root is trusted beside it."""
+    trusted = read_trust(view.folder).cas
+    for entry in view.authorities:
+        ca = entry.certificate
+        if not ca or matching.signs_itself(ca):
+            continue
+        if not any(matching.signed_by(ca, above) for above in trusted):
+            issuer = escaped(dict(ca.issuer).get("CN", "another CA"))
+            yield Problem(Place(entry.path), f"it is no root: `{issuer}` signed it")
 
 
 @Rule(
@@ -85,4 +153,14 @@ def wrong_trust(view: View) -> Iterator[Problem]:
         yield from (Problem(Place(TRUST), problem) for problem in trust.problems)
 
 
-RULES = (half_ca, missing_ca, ca_not_alone, ca_flag, wrong_trust)
+RULES = (
+    half_ca,
+    missing_ca,
+    ca_not_alone,
+    ca_flag,
+    ca_key_usage,
+    ca_usages,
+    ca_hosts,
+    no_root,
+    wrong_trust,
+)

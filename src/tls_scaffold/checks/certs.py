@@ -3,39 +3,23 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule
+from tls_scaffold.checks.mending import signed_again
+from tls_scaffold.checks.rule import WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import RENEW_DAYS
-from tls_scaffold.signing import matching
+from tls_scaffold.state.entries import HASH, SIGNER, key_trouble
 
 SOON = timedelta(days=RENEW_DAYS)
-NEW_CA = (
-    "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
+REPAIR_CA = (
+    "leave its certificate in it as plain PEM, which begins at the beginning of a line, or put a "
+    "copy back, such as everybody has who trusts it"
 )
 
 
 def _put_back_or(view: View, place: Place, fix: str) -> str:
     """Return what makes a certificate whole: nothing signs a CA again."""
-    return PUT_BACK if view.is_authority(place.path) else fix
-
-
-def signed_again(view: View, place: Place, fix: str) -> str:
-    """Return what signs a certificate again.
-
-    That is `fix` where it has a line of our form, or none is known.
-    """
-    if view.makefile and not view.has_our_rules and view.is_authority(place.path):
-        return NEW_CA.format("" if view.inventory else "`tls-scaffold adopt` and ")
-    entry = view.component_at(place.path)
-    if not entry or not entry.signing or view.has_own_line(entry):
-        return fix
-    if view.has_our_rules and entry.signing.target in ("req", "all"):
-        return (
-            "`make` signs it again, as at every run; "
-            "`make renew` passes over lines of the Makefile that call cfssl"
-        )
-    return f"`make {entry.signing.target}` signs it again"
+    return REPAIR_CA if view.is_authority(place.path) else fix
 
 
 @Rule(
@@ -57,11 +41,18 @@ def broken_certificate(view: View) -> Iterator[Problem]:
 )
 def wrong_ca(view: View) -> Iterator[Problem]:
     """Every certificate is signed by its CA."""
-    orphans = (entry for entry in view.orphans if entry.certificate and not entry.certificate.is_ca)
-    for entry in (*view.components, *orphans):
-        ca = view.contents.authorities.get(entry.ca)
-        if ca and entry.certificate and not matching.signed_by(entry.certificate, ca):
-            yield Problem(Place(entry.path), f"it is not signed by `{entry.ca}`")
+    yield from faults_about(view, SIGNER)
+
+
+@Rule(
+    of_certificates=True,
+    pain="etcd and its clients refuse it: `x509: cannot verify signature: insecure algorithm`",
+    fix="sign it again (`make req-NAME`)",
+    fix_at=signed_again,
+)
+def weak_signature(view: View) -> Iterator[Problem]:
+    """No certificate is signed with SHA-1 or MD5."""
+    yield from faults_about(view, HASH)
 
 
 @Rule(
@@ -69,12 +60,11 @@ def wrong_ca(view: View) -> Iterator[Problem]:
     fix="sign it again, which makes both; of a CA put the right half back",
 )
 def wrong_key(view: View) -> Iterator[Problem]:
-    """Every certificate lies beside its own key."""
+    """Every certificate lies beside its own key, in a form that etcd reads."""
     for entry in view.contents.entries:
-        if not entry.certificate or entry.key is None or entry.has_locked_key:
-            continue
-        if not matching.key_fits(entry.certificate, entry.key):
-            yield Problem(Place(entry.key_path), f"it is not the key of `{entry.path}`")
+        whose = f"the key of `{entry.path}`"
+        if entry.certificate and (reason := key_trouble(entry, entry.certificate, whose)):
+            yield Problem(Place(entry.key_path), f"it {reason}")
 
 
 @Rule(
@@ -131,4 +121,4 @@ def expiring(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.path), f"it ends {certificate.not_after:%Y-%m-%d %H:%M} UTC")
 
 
-RULES = (broken_certificate, wrong_ca, wrong_key, missing_key, expired, expiring)
+RULES = (broken_certificate, wrong_ca, weak_signature, wrong_key, missing_key, expired, expiring)

@@ -11,6 +11,7 @@ from tls_scaffold.inventory.values import LOOPBACK, MEMBERS_CN
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state.entries import Entry
 
+URLS = ("http://", "https://")
 LOOPBACKS = {*LOOPBACK, "::1"}
 
 
@@ -42,11 +43,25 @@ def _placed(view: View) -> Iterator[tuple[Place, str]]:
 
 
 def _of_another_kind(host: str) -> str:
-    kind, _ = sans.classify_host(host)
+    is_url = sans.classify_host(host)[0] == "uri" and host.lower().startswith(URLS)
+    return f"`{host}` is a URL, neither an IP address nor a host name" if is_url else ""
+
+
+@Rule(
+    level=WARNING,
+    pain=(
+        "etcd and its clients look at no such name, and cfssl 1.2 signs a URI as a DNS name; it "
+        "hinders nobody"
+    ),
+    fix="take it out, unless another program reads it",
+)
+def other_name(view: View) -> Iterator[Problem]:
+    """No host is an e-mail address or a URI: etcd knows addresses and host names."""
     words = {"email": "an e-mail address", "uri": "a URI"}
-    return (
-        f"`{host}` is {words[kind]}, neither an IP address nor a host name" if kind in words else ""
-    )
+    for place, host in _placed(view):
+        kind = sans.classify_host(host)[0]
+        if kind in words and not (sans.problem(host) or _of_another_kind(host)):
+            yield Problem(place, f"`{host}` becomes {words[kind]} in the certificate")
 
 
 @Rule(
@@ -109,4 +124,4 @@ def _is_member(entry: Entry, request: Request, view: View) -> bool:
     return entry.kind == "member" and (listed if view.inventory else request.cn == MEMBERS_CN)
 
 
-RULES = (bad_host, empty_host, missing_address, no_loopback)
+RULES = (bad_host, other_name, empty_host, missing_address, no_loopback)

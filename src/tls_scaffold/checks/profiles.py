@@ -75,8 +75,10 @@ def wrong_usages(view: View) -> Iterator[Problem]:
         for usage in _lacking(entry, profile.usages) if meanings(profile.usages) else ():
             yield Problem(place, f"`{usage}` is missing, which `{entry.name}` needs")
     for entry in view.components:
-        for usage in _lacking(entry, entry.certificate.usages) if entry.certificate else ():
-            yield Problem(Place(entry.path), f"it may not be used for `{usage}`")
+        # Without any extended usage it may be used for all of them.
+        if entry.certificate and not entry.certificate.is_for_anything:
+            for usage in _lacking(entry, entry.certificate.usages):
+                yield Problem(Place(entry.path), f"it may not be used for `{usage}`")
 
 
 def _config_of(entry: Entry) -> str:

@@ -78,3 +78,11 @@ class Rule:
     def explanation(self) -> str:
         """Return everything that is known of the rule."""
         return f"{self.id} ({self.level})\n\n{self.summary}\n\npain: {self.pain}\nfix: {self.fix}\n"
+
+
+def faults_about(view: View, about: str) -> Iterator[Problem]:
+    """Yield the faults of components and orphans that are about one thing, as `status` has them."""
+    for entry in (*view.components, *view.orphans):
+        for fault in entry.faults:
+            if fault.about == about:
+                yield Problem(Place(entry.path), fault.reason)

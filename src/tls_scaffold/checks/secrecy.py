@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
-from tls_scaffold.checks.rule import Rule
+from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import ARCHIVE, KEY_ENDING
-from tls_scaffold.signing import certificates, pemfiles
+from tls_scaffold.signing import certificates, contentkinds, pemfiles
+from tls_scaffold.signing.trust import read_trust
 
 KEYS = f"*{KEY_ENDING}"
 IGNORE = (
@@ -25,6 +26,7 @@ OTHERS = 0o077
 # A repository may name programs that git runs by itself, and a foreign one is refused: neither is
 # wanted here.
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
+CRL_IN_BASE64 = f"{contentkinds.CRL} in base64"
 
 
 @Rule(
@@ -45,10 +47,9 @@ def key_mode(view: View) -> Iterator[Problem]:
 
 def _holds_key(folder: Path, path: str) -> bool:
     """Tell a private key, whatever the name of its file and whatever else that holds."""
-    raw = _content(folder, path)
-    return any(
-        label.endswith(b"PRIVATE KEY") and _block(raw, label) for label in pemfiles.labels(raw)
-    )
+    # Of a key that etcd can't read for blanks or a byte order mark everybody else can still read.
+    found = pemfiles.blocks(pemfiles.tidied(_content(folder, path)))
+    return any(contentkinds.is_private_key(block.label) and block.der for block in found)
 
 
 @Rule(
@@ -105,20 +106,34 @@ def crl_not_der(view: View) -> Iterator[Problem]:
         for path in _names(view.folder, directory, ""):
             if path.endswith(".crl") and not certificates.is_crl(_content(view.folder, path)):
                 yield Problem(Place(path), "it is no CRL in DER")
-            elif path not in others and _is_pem_crl(_content(view.folder, path)):
-                yield Problem(Place(path), "it is a CRL in PEM")
+            elif path not in others and (form := _form_of_crl(_content(view.folder, path))):
+                yield Problem(Place(path), f"it is a CRL in {form}")
 
 
-def _is_pem_crl(raw: bytes) -> bool:
-    return certificates.is_crl(_block(raw, b"X509 CRL"))
+@Rule(
+    level=WARNING,
+    pain=("etcd compares serial numbers alone: those of the CA before stop nobody of this one"),
+    fix="have the CA that signs now make it; where both are trusted, it holds the serials of both",
+)
+def foreign_crl(view: View) -> Iterator[Problem]:
+    """Every certificate revocation list is signed by a CA of the folder, or one that is trusted."""
+    cas = (*view.contents.authorities.values(), *read_trust(view.folder).cas)
+    for directory in dict.fromkeys((*_directories(view), "config", ".")):
+        for path in _names(view.folder, directory, ""):
+            raw = _content(view.folder, path)
+            if cas and certificates.is_crl(raw) and not certificates.is_crl_of(raw, cas):
+                yield Problem(Place(path), "no CA of this folder signed this CRL")
 
 
-def _block(raw: bytes, label: bytes) -> bytes:
-    """Return what the PEM block of this label holds; nothing where there is none."""
-    try:
-        return pemfiles.der_of(raw, label)
-    except ValueError:
-        return b""
+def _form_of_crl(raw: bytes) -> str:
+    """Return the form in which a file holds a CRL that etcd does not read; empty for other files.
+
+    `cfssl gencrl` prints one in base64.
+    """
+    crls = [block.der for block in pemfiles.blocks(raw) if block.label == b"X509 CRL"]
+    if any(map(certificates.is_crl, crls)):
+        return "PEM"
+    return "base64" if contentkinds.kind_of_file(raw) == CRL_IN_BASE64 else ""
 
 
 def _content(folder: Path, path: str) -> bytes:
@@ -167,4 +182,4 @@ def _listed_by_git(folder: Path, patterns: list[str], *options: str) -> list[str
     return [name.decode("utf-8", "replace") for name in done.stdout.split(b"\0") if name]
 
 
-RULES = (key_mode, certs_mode, tracked_by_git, not_ignored_by_git, crl_not_der)
+RULES = (key_mode, certs_mode, tracked_by_git, not_ignored_by_git, crl_not_der, foreign_crl)

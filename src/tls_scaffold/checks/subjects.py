@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from tls_scaffold.checks.mending import signed_again
 from tls_scaffold.checks.rule import WARNING, Rule
-from tls_scaffold.checks.view import View
+from tls_scaffold.checks.view import SERVERS, View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory import conflicts
-from tls_scaffold.inventory.values import FILE
-from tls_scaffold.spelling import CN_LENGTH, escaped
+from tls_scaffold.inventory.values import FILE, Component
+from tls_scaffold.spelling import CN_LENGTH, canonical_host, escaped
 
 
 @Rule(
@@ -154,6 +155,54 @@ def open_peer_port(view: View) -> Iterator[Problem]:
         yield Problem(Place(FILE, key="members"), message)
 
 
+@Rule(
+    pain=(
+        "etcd takes its holder for whom the CN names: for somebody else, who may do more or less, "
+        "or for a stranger"
+    ),
+    fix="sign it again (`make req-NAME`); look whose pair it is before anybody uses it",
+    fix_at=signed_again,
+)
+def wrong_cn(view: View) -> Iterator[Problem]:
+    """Every certificate has the CN that the inventory, else its request, asks for."""
+    listed = {f"{each.output}.pem": each for each in _components(view)}
+    for entry in view.components:
+        requested = entry.request.cn if entry.request else ""
+        asked = listed[entry.path].cn if entry.path in listed else requested
+        if not entry.certificate or not asked or entry.certificate.cn == asked:
+            continue
+        # Of a member whose request asks for it the request is told.
+        if entry.kind in SERVERS and entry.certificate.cn == requested:
+            continue
+        message = f"its CN is `{escaped(entry.certificate.cn)}`, asked for is `{escaped(asked)}`"
+        yield Problem(Place(entry.path), message)
+
+
+@Rule(
+    pain="clients and peers that reach it at this host refuse it",
+    fix="sign it again (`make req-NAME`), with every host that its request names",
+    fix_at=signed_again,
+)
+def missing_host(view: View) -> Iterator[Problem]:
+    """Every certificate is for the hosts that the inventory gives its component."""
+    for component in _components(view):
+        entry = view.component_at(f"{component.output}.pem")
+        if not entry or not entry.certificate:
+            continue
+        there = {canonical_host(host) for host in entry.certificate.hosts}
+        request = view.requests.get(component.request)
+        named = {canonical_host(host) for host in (request and request.hosts) or component.hosts}
+        for host in component.hosts:
+            # Where the request lacks it too, that is told.
+            if canonical_host(host) in named - there:
+                kind = f"{component.kind} `{component.name}`"
+                yield Problem(Place(entry.path), f"it is not for `{escaped(host)}` of {kind}")
+
+
+def _components(view: View) -> tuple[Component, ...]:
+    return view.inventory.components if view.inventory else ()
+
+
 RULES = (
     cn_empty,
     cn_too_long,
@@ -163,4 +212,6 @@ RULES = (
     cn_unasked,
     subject_of_ca,
     open_peer_port,
+    wrong_cn,
+    missing_host,
 )

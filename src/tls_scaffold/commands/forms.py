@@ -71,21 +71,14 @@ def every_path(inventory: Inventory, owner: Component) -> set[str]:
 
 
 def as_pkcs8(pairs: Mapping[Component, Pems]) -> dict[Component, Pems]:
-    """Return what components hold, with each key as PKCS #8.
-
-    Raises ScaffoldError with every key that can't be written so.
-    """
-    converted, problems = {}, []
-    for component, pems in pairs.items():
-        try:
-            key = keystores.pkcs8(pems.key.encode(), f"{component.output}-key.pem")
-        except ScaffoldError as error:
-            problems.append(error.summary)
-            continue
-        converted[component] = replace(pems, key=key.decode())
-    if problems:
-        raise ScaffoldError("no bundle is made with keys as PKCS #8", problems)
-    return converted
+    """Return what components hold, with each key as PKCS #8."""
+    return {
+        component: replace(
+            pems,
+            key=keystores.pkcs8(pems.key.encode(), f"{component.output}-key.pem").decode(),
+        )
+        for component, pems in pairs.items()
+    }
 
 
 def further_files(

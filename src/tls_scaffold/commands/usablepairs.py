@@ -1,6 +1,6 @@
 """What bundles and proofs take from a folder: the CAs that are trusted, and pairs that fit them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles import members
@@ -9,14 +9,18 @@ from tls_scaffold.disk.plainfiles import text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import KEY_ENDING
-from tls_scaffold.signing import certificates, pairchecks
+from tls_scaffold.signing.matching import signed_by
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.signing.trust import Trust
+from tls_scaffold.state import states
+from tls_scaffold.state.contents import contents_of_folder
+from tls_scaffold.state.entries import KEY, SIGNER, Entry, Fault
 
 SIGN_AGAIN = (
     "`make` signs what is missing, `make req-NAME` signs again; "
     "a CA that was changed can be put back instead"
 )
+CLOCK_HINT = "is the clock right? `make renew` and `make req-NAME` sign again"
 EVERY_KIND = ("member", "proxy", "user")
 
 
@@ -30,37 +34,81 @@ def usable_pairs(
 ) -> dict[Component, Pems]:
     """Return what lies in the folder for these components.
 
-    Raises ScaffoldError, its first line `summary`, with everything that consumers would only hint
-    at. A certificate is looked at further only if all of them are sound. `known_by_cn` are the
-    kinds of components whose CNs have to be those of the inventory.
+    Raises ScaffoldError, its first line `summary`, with everything that `status` says of them and
+    that consumers would only hint at: a certificate that is missing, expired, mismatched, or stale
+    in what somebody would go wrong with. `known_by_cn` are the kinds of components whose CNs have
+    to be those of the inventory.
     """
-    pairs: dict[Component, Pems] = {}
-    problems = list(trust.problems)
-    for each in components:
-        paths = (f"{each.output}.pem", f"{each.output}{KEY_ENDING}")
-        missing = [f"`{path}` is missing" for path in paths if not (folder / path).exists()]
-        problems += missing
-        if not missing:
-            certificate, key = (text(folder, path) for path in paths)
-            problems += pairchecks.pair_faults(
-                certificate.encode(), key.encode(), each.output, trust.cas, trust.path
-            )
-            pairs[each] = Pems(certificate, key, trust.text)
+    known = {entry.path: entry for entry in contents_of_folder(folder, inventory).entries}
+    entries = {each: known.get(f"{each.output}.pem") for each in components}
+    faults = _faults_by_path(entries, known)
+    problems = [
+        *trust.problems,
+        *_told(faults, [state for state in states.STATES if state != states.EXPIRED]),
+        *_untrusted(entries.values(), trust),
+    ]
     if problems:
         raise ScaffoldError(summary, problems, trust.hint or SIGN_AGAIN)
     problems = [
-        members.cn_problem(
-            inventory, each, certificates.read(pems.certificate.encode(), each.output).cn
-        )
-        for each, pems in pairs.items()
-        if each.kind in known_by_cn
+        members.cn_problem(inventory, each, entry.cn)
+        for each, entry in entries.items()
+        if entry and each.kind in known_by_cn
     ]
     if any(problems):
         reason = "the peers of members are known by their CNs"
         raise ScaffoldError(f"{summary}: {reason}", filter(None, problems), members.CN_HINT)
-    lives = {f"{each.output}.pem": pems.certificate.encode() for each, pems in pairs.items()}
-    lives = {trust.path: trust.text.encode(), **lives}
-    if problems := pairchecks.outside_lifetime(lives, utc_now()):
-        reason = "certificates are not valid now"
-        raise ScaffoldError(f"{summary}: {reason}", problems, pairchecks.CLOCK_HINT)
-    return pairs
+    if problems := _told(faults, [states.EXPIRED]):
+        raise ScaffoldError(f"{summary}: certificates are not valid now", problems, CLOCK_HINT)
+    return {each: _pems(folder, each, trust) for each in entries}
+
+
+def _faults_by_path(
+    entries: dict[Component, Entry | None], known: dict[str, Entry]
+) -> dict[str, tuple[Fault, ...]]:
+    """Return why each of these certificates can't be handed out, and why none of their CAs can."""
+    now, found = utc_now(), {}
+    cas = {entry.ca: known.get(entry.ca) for entry in entries.values() if entry}
+    for path, ca in cas.items():
+        if ca and ca.certificate:
+            # Whoever trusts a CA needs no key of it.
+            found[path] = tuple(each for each in states.faults(ca, now) if each.about != KEY)
+    for component, entry in entries.items():
+        path = f"{component.output}.pem"
+        missing = Fault("missing", f"`{path}` is missing")
+        found[path] = states.faults(entry, now) if entry else (missing,)
+    return found
+
+
+def _told(faults: dict[str, tuple[Fault, ...]], of_states: Collection[str]) -> list[str]:
+    """Return a line for each fault of these states that keeps a certificate from being used."""
+    return [
+        _line(path, fault)
+        for path, found in faults.items()
+        for fault in found
+        if fault.hinders and fault.state in of_states
+    ]
+
+
+def _line(path: str, fault: Fault) -> str:
+    if fault.state == "missing":  # whose reason names the file
+        return fault.reason
+    if fault.state == states.EXPIRED:
+        return f"`{path}`: {fault.reason}"
+    return f"`{path}` is {fault.state}: {fault.reason}"
+
+
+def _untrusted(entries: Iterable[Entry | None], trust: Trust) -> Iterator[str]:
+    """Yield what is signed by its CA, and by none that others trust."""
+    for entry in entries:
+        if not (entry and entry.certificate and trust.cas):
+            continue
+        certificate = entry.certificate
+        is_told = any(fault.about == SIGNER for fault in entry.faults)
+        if not is_told and not any(signed_by(certificate, ca) for ca in trust.cas):
+            yield f"`{entry.path}` is not signed by `{trust.path}`"
+
+
+def _pems(folder: Path, component: Component, trust: Trust) -> Pems:
+    paths = (f"{component.output}.pem", f"{component.output}{KEY_ENDING}")
+    certificate, key = (text(folder, path) for path in paths)
+    return Pems(certificate, key, trust.text)

@@ -103,9 +103,10 @@ def _is_certificate_of_ca(pem: bytes) -> bool:
 
 def _fits(key: bytes, certificate: bytes, path: str) -> bool:
     """Tell whether a key is that of a certificate; it is none of what can't be read."""
-    from tls_scaffold.signing import certificates, matching
+    from tls_scaffold.signing import certificates, matching, pemfiles
 
     try:
-        return matching.key_seems_to_fit(certificates.read(certificate, path), key)
+        found = certificates.read(pemfiles.tidied(certificate), path)
+        return matching.key_seems_to_fit(found, pemfiles.tidied(key))
     except ScaffoldError:
         return False

@@ -27,7 +27,7 @@ from tls_scaffold.paths import (
 from tls_scaffold.signing import certificates, issuer, matching, mistakes, pairs
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
-from tls_scaffold.signing.keys import read_private_key
+from tls_scaffold.signing.keys import is_encrypted, read_private_key
 from tls_scaffold.signing.signer import Signed
 
 NAME = "ca"
@@ -58,7 +58,7 @@ def _is_key_of_another(certificate: Certificate, key: Path) -> bool:
     """Tell whether a key can be read and is not a certificate's; a locked one tells nothing."""
     try:
         pem = plain(key, str(key))
-        if b"ENCRYPTED" in pem or matching.key_seems_to_fit(certificate, pem):
+        if is_encrypted(pem) or matching.key_seems_to_fit(certificate, pem):
             return False
         read_private_key(pem, str(key))
     except (OSError, ScaffoldError):

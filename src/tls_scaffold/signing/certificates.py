@@ -1,6 +1,7 @@
 """Certificates read back: PEM → subject, SANs, usages, dates."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -8,12 +9,17 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import (
+    CertificatePublicKeyTypes,
+    PublicKeyTypes,
+)
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.requests import WORDS
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.signing.pemfiles import der_of
+from tls_scaffold.signing.contentkinds import CERTIFICATE, kind_of_der, kind_of_label, why_not
+from tls_scaffold.signing.pemfiles import begun, blocks, tidied
 from tls_scaffold.spelling import Key
 
 # cfssl signs such names, and `mistakes` tells of them: nobody who reads one back is told again.
@@ -27,6 +33,7 @@ UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
+WEAK_HASHES = {"md5": "MD5", "sha1": "SHA-1"}
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
 
@@ -69,12 +76,19 @@ class Certificate:
     @cached_property
     def usages(self) -> tuple[str, ...]:
         """Key usages and extended usages, as a profile lists them."""
-        bits = self._extension(x509.KeyUsage)
         extended = self._extension(x509.ExtendedKeyUsage)
-        return (
-            *(_key_usages(bits) if bits else ()),
-            *(usages.word(oid.dotted_string) for oid in extended or ()),
-        )
+        return (*self.key_usages, *(usages.word(oid.dotted_string) for oid in extended or ()))
+
+    @property
+    def key_usages(self) -> tuple[str, ...]:
+        """The key usages alone; none where it has no such extension, which allows them all."""
+        bits = self._extension(x509.KeyUsage)
+        return _key_usages(bits) if bits else ()
+
+    @property
+    def is_for_anything(self) -> bool:
+        """Whether it names no extended usage, so that Go and OpenSSL take it for any of them."""
+        return not self._extension(x509.ExtendedKeyUsage)
 
     @property
     def not_before(self) -> datetime:
@@ -96,11 +110,26 @@ class Certificate:
         return self.not_after - self.not_before
 
     @cached_property
+    def public_key(self) -> CertificatePublicKeyTypes:
+        """Its key."""
+        return self.parsed.public_key()
+
+    @cached_property
     def key(self) -> Key:
         """The type of its key."""
-        public = self.parsed.public_key()
-        kind = type(public).__name__.removesuffix("PublicKey").lower()
-        return Key({"ec": "ecdsa"}.get(kind, kind), getattr(public, "key_size", 0))
+        return key_type(self.public_key)
+
+    @property
+    def weak_hash(self) -> str:
+        """The hash of its signature where that is broken, `SHA-1` or `MD5`; else empty.
+
+        Go refuses MD5, and SHA-1 from 1.18 on.
+        """
+        try:
+            algorithm = self.parsed.signature_hash_algorithm
+        except UnsupportedAlgorithm:
+            return ""
+        return WEAK_HASHES.get(algorithm.name, "") if algorithm else ""
 
     @property
     def is_ca(self) -> bool:
@@ -118,6 +147,11 @@ class Certificate:
         """How many CAs may follow it; None for any number."""
         constraints = self._extension(x509.BasicConstraints)
         return constraints.path_length if constraints else None
+
+    @property
+    def name_constraints(self) -> x509.NameConstraints | None:
+        """What a CA may sign for, and what not; None for anything."""
+        return self._extension(x509.NameConstraints)
 
     @property
     def key_id(self) -> bytes:
@@ -160,36 +194,70 @@ class Certificate:
         return tuple(str(way.access_location.value) for way in ways if way.access_method == method)
 
 
+def key_type(public: PublicKeyTypes) -> Key:
+    """Return the type of a public key, in cfssl's words."""
+    kind = type(public).__name__.removesuffix("PublicKey").lower()
+    return Key({"ec": "ecdsa"}.get(kind, kind), getattr(public, "key_size", 0))
+
+
 def read(pem: bytes, place: str) -> Certificate:
     """Read a certificate in PEM, the first of several; `place` is its path, for messages.
 
     Raises ScaffoldError if it is none.
     """
+    block = next((block for block in blocks(pem) if block.label == CERTIFICATE), None)
+    if not block:
+        raise _not_a_certificate(place, f"it {why_not(pem, CERTIFICATE)}")
+    return _read_der(block.der, place)
+
+
+def _read_der(der: bytes, place: str) -> Certificate:
     try:
-        certificate = Certificate(der_of(pem, b"CERTIFICATE"))
+        certificate = Certificate(der)
         # `cryptography` parses each part when it is first asked for.
         _ = certificate.subject, certificate.issuer, certificate.key, certificate.usages
     except UNREADABLE as error:
-        raise ScaffoldError(
-            f"`{place}` is not a certificate", [Problem(Place(place), str(error))]
-        ) from None
+        kind = kind_of_der(der)
+        known = kind not in ("", "a certificate")
+        reason = f"it holds {kind} under the label of a certificate" if known else str(error)
+        raise _not_a_certificate(place, reason) from None
     return certificate
 
 
+def _not_a_certificate(place: str, reason: str) -> ScaffoldError:
+    return ScaffoldError(f"`{place}` is not a certificate", [Problem(Place(place), reason)])
+
+
 def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
-    """Read every certificate that a PEM file holds; ScaffoldError as `read`."""
-    begin = b"-----BEGIN CERTIFICATE-----"
-    _, *blocks = pem.split(begin)
-    return tuple(read(begin + block, place) for block in blocks) or (read(pem, place),)
+    """Read every certificate that a PEM file holds; ScaffoldError as `read`.
+
+    Raises it too where the file holds something else: etcd takes each block of such a file for a
+    certificate, and does not start where one is none.
+    """
+    read(pem, place)
+    found = blocks(pem)
+    for block in found:
+        if block.label != CERTIFICATE:
+            kind = kind_of_label(block.label)
+            raise _not_a_certificate(place, f"it holds {kind} too, and etcd wants certificates")
+    if begun(pem, CERTIFICATE) > len(found):
+        reason = "one of its certificates is cut off or damaged: Go passes over it"
+        raise _not_a_certificate(place, reason)
+    return tuple(_read_der(block.der, place) for block in found)
 
 
 def is_of_ca(pem: bytes) -> bool:
-    """Tell whether a file's first certificate is a CA's, a root of version 1 included."""
-    try:
-        found = read(pem, "")
-    except ScaffoldError:
-        return False
-    return found.is_ca or (found.may_sign and found.parsed.subject == found.parsed.issuer)
+    """Tell whether a file's first certificate is a CA's, a root of version 1 included.
+
+    Blanks and a byte order mark keep a CA from being used, and not from being one.
+    """
+    for text in (pem, tidied(pem)):
+        try:
+            found = read(text, "")
+        except ScaffoldError:
+            continue
+        return found.is_ca or (found.may_sign and found.parsed.subject == found.parsed.issuer)
+    return False
 
 
 def is_crl(der: bytes) -> bool:
@@ -199,6 +267,19 @@ def is_crl(der: bytes) -> bool:
     except (ValueError, TypeError):
         return False
     return True
+
+
+def is_crl_of(der: bytes, cas: Iterable[Certificate]) -> bool:
+    """Tell whether one of these CAs signed a CRL in DER."""
+    crl = x509.load_der_x509_crl(der)
+    return any(_signed_crl(ca, crl) for ca in cas)
+
+
+def _signed_crl(ca: Certificate, crl: x509.CertificateRevocationList) -> bool:
+    try:
+        return crl.is_signature_valid(ca.public_key)  # type: ignore[arg-type]
+    except (TypeError, ValueError, UnsupportedAlgorithm):  # a key of another kind signed it
+        return False
 
 
 def _words_and_texts(name: x509.Name) -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,7 @@
 """How a certificate on disk differs from what its request and profile ask for now, in words."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from tls_scaffold.cfssl import durations, usages
@@ -10,10 +11,31 @@ from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.signing.certificates import Certificate
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
+CN, NAMES, HOSTS, USAGES, IS_CA = "CN", "names", "hosts", "usages", "CA"
 
 
-def differences(certificate: Certificate, request: Request, profile: Profile) -> tuple[str, ...]:
-    """Say in words where a certificate is not what its request and profile ask for; empty if it is.
+@dataclass(frozen=True)
+class Difference:
+    """What differs (`hosts`, `lifetime` …), and how, in words.
+
+    `hinders` says whether a consumer would go wrong with it: pass for somebody else, be refused or
+    refuse others. A lifetime, a type of key or another name in the subject keep nobody from using
+    it.
+    """
+
+    about: str
+    words: str
+    hinders: bool
+
+    def __str__(self) -> str:
+        """Return it as `hosts: ...`."""
+        return f"{self.about}: {self.words}"
+
+
+def differences(
+    certificate: Certificate, request: Request, profile: Profile
+) -> tuple[Difference, ...]:
+    """Say where a certificate is not what its request and profile ask for; empty if it is.
 
     `profile` comes from SigningConfig.profile_or_default, or from cfssl.profiles.ca_profile for the
     CA itself. What a command line overrides (`-hostname`, `-cn`) is to be put into `request`
@@ -22,11 +44,9 @@ def differences(certificate: Certificate, request: Request, profile: Profile) ->
     names = alternative_names(request.hosts or (), is_ca=profile.constraint.is_ca)
     return (
         *_differing_subject(certificate, request),
-        *_differing_sets("hosts", (text for _, text in names), certificate.hosts),
+        *_differing_sets(HOSTS, (text for _, text in names), certificate.hosts),
         *_differing_values("key", str(certificate.key), str(request.key)),
-        *_differing_sets(
-            "usages", _known_usages(profile.usages), _known_usages(certificate.usages)
-        ),
+        *_differing_usages(certificate, profile),
         *_differing_lifetime(certificate, profile),
         *_differing_constraint(certificate, profile),
         *_differing_sets("crl_url", filter(None, [profile.crl_url]), certificate.crl_urls),
@@ -35,21 +55,27 @@ def differences(certificate: Certificate, request: Request, profile: Profile) ->
     )
 
 
-def _differing_values(what: str, there: str, asked: str) -> tuple[str, ...]:
-    return () if there == asked else (f"{what}: `{there}`, asked `{asked}`",)
+def _differing_values(what: str, there: str, asked: str) -> tuple[Difference, ...]:
+    return () if there == asked else (_difference(what, f"`{there}`, asked `{asked}`"),)
 
 
-def _differing_sets(what: str, asked: Iterable[str], there: Iterable[str]) -> tuple[str, ...]:
+def _differing_sets(
+    what: str, asked: Iterable[str], there: Iterable[str]
+) -> tuple[Difference, ...]:
     wanted, found = dict.fromkeys(asked), dict.fromkeys(there)
     if wanted.keys() == found.keys():
         return ()
     return (
-        *(f"{what}: `{each}` missing" for each in wanted if each not in found),
-        *(f"{what}: `{each}` not asked for" for each in found if each not in wanted),
+        *(_difference(what, f"`{each}` missing") for each in wanted if each not in found),
+        *(_difference(what, f"`{each}` not asked for") for each in found if each not in wanted),
     )
 
 
-def _differing_subject(certificate: Certificate, request: Request) -> tuple[str, ...]:
+def _difference(about: str, words: str) -> Difference:
+    return Difference(about, words, hinders=about in (CN, HOSTS, USAGES, IS_CA))
+
+
+def _differing_subject(certificate: Certificate, request: Request) -> tuple[Difference, ...]:
     asked, plain = (
         _words_and_texts(subject) for subject in (request.subject, request.plain_subject)
     )
@@ -57,10 +83,8 @@ def _differing_subject(certificate: Certificate, request: Request) -> tuple[str,
     if sorted(certificate.subject) in (asked, plain):
         return ()
     return (
-        *_differing_values("CN", certificate.cn, request.cn),
-        *_differing_values(
-            "names", _names_without_cn(certificate.subject), _names_without_cn(asked)
-        ),
+        *_differing_values(CN, certificate.cn, request.cn),
+        *_differing_values(NAMES, _names_without_cn(certificate.subject), _names_without_cn(asked)),
     )
 
 
@@ -72,12 +96,29 @@ def _names_without_cn(subject: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{word}={text}" for word, text in sorted(subject) if word != "CN")
 
 
+def _differing_usages(certificate: Certificate, profile: Profile) -> tuple[Difference, ...]:
+    asked, there = _known_usages(profile.usages), _known_usages(certificate.usages)
+    found = _differing_sets(USAGES, asked, there)
+    # An extension that is not there allows everything that it could name.
+    unnamed = {
+        "key usage": usages.KEY_USAGES if not certificate.key_usages else {},
+        "extended usage": usages.EXTENDED_USAGES if certificate.is_for_anything else {},
+    }
+    for kind, words in unnamed.items():
+        if set(asked) & set(words):
+            allowed = {f"`{word}` missing" for word in words}
+            found = tuple(each for each in found if each.words not in allowed)
+            words_of_all = f"no {kind} is named, so none is ruled out"
+            found = (*found, Difference(USAGES, words_of_all, hinders=False))
+    return found
+
+
 def _known_usages(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the usages that cfssl knows, of two words for one always the same."""
     return tuple(usages.word(meaning) for meaning in usages.meanings(words))
 
 
-def _differing_lifetime(certificate: Certificate, profile: Profile) -> tuple[str, ...]:
+def _differing_lifetime(certificate: Certificate, profile: Profile) -> tuple[Difference, ...]:
     begin, end = certificate.not_before, certificate.not_after
     if profile.not_before and moment(profile.not_before) != begin:
         return _differing_values("not_before", f"{begin:{TIME}}", profile.not_before)
@@ -94,12 +135,12 @@ def _differing_lifetime(certificate: Certificate, profile: Profile) -> tuple[str
     )
 
 
-def _differing_constraint(certificate: Certificate, profile: Profile) -> tuple[str, ...]:
+def _differing_constraint(certificate: Certificate, profile: Profile) -> tuple[Difference, ...]:
     asked = profile.constraint
     if not (certificate.is_ca or asked.is_ca):
         return ()
     return _differing_values(
-        "CA",
+        IS_CA,
         _constraint_text(certificate.path_length, is_ca=certificate.is_ca),
         _constraint_text(asked.path_length, is_ca=asked.is_ca),
     )

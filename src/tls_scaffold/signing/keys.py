@@ -1,25 +1,36 @@
 """Private keys: made, and written and read in the PEM forms that cfssl and OpenSSL write."""
 
 import os
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_der_private_key,
     load_pem_private_key,
 )
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.signing.contentkinds import (
+    PRIVATE_KEY,
+    is_private_key,
+    kind_of_der,
+    kind_of_label,
+    why_not,
+)
+from tls_scaffold.signing.pemfiles import Block, blocks
 from tls_scaffold.spelling import Key
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
 PASSWORD = "CFSSL_CA_PK_PASSWORD"  # noqa: S105 - the name of cfssl's variable
+GO_CURVES = ("secp224r1", "secp256r1", "secp384r1", "secp521r1")
 CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
 CURVE_HASHES: dict[int, Hash] = {256: hashes.SHA256(), 384: hashes.SHA384(), 521: hashes.SHA512()}
 
@@ -60,22 +71,100 @@ def signature_hash(key: PrivateKey) -> Hash | None:
 
 
 def read_private_key(pem: bytes, place: str) -> PrivateKey:
-    """Read a private key; `place` is its path, for messages.
+    """Read a CA's private key; `place` is its path, for messages.
 
     An encrypted one is opened with CFSSL_CA_PK_PASSWORD, as cfssl does. Raises ScaffoldError if it
     can't be read.
     """
-    # cfssl has a label of its own for PKCS #8, which OpenSSL does not know.
-    usual = pem.replace(b" Ed25519 PRIVATE KEY", b" PRIVATE KEY")
-    password = os.environ.get(PASSWORD, "").encode() if b"ENCRYPTED" in pem else b""
     try:
-        return cast("PrivateKey", load_pem_private_key(usual, password or None))
-    except TypeError:
+        return _loaded(pem, os.environ.get(PASSWORD, "").encode())
+    except LockedKeyError:
         reason = f"it is encrypted: give its password in the environment variable {PASSWORD}"
-    except (ValueError, UnsupportedAlgorithm):
-        reason = "it holds no private key in PEM"
-        if password:
-            reason = f"the password in {PASSWORD} does not open it"
+    except ValueError as error:
+        reason = f"it {error}"
     raise ScaffoldError(
         f"`{place}` can't be read as a private key", [Problem(Place(place), reason)]
     )
+
+
+def read_leaf_key(pem: bytes, place: str) -> PrivateKey:
+    """Read a component's private key as etcd does; `place` is its path, for messages.
+
+    Go's tls.X509KeyPair takes the first block whose label ends in `PRIVATE KEY`, in the forms of
+    PKCS #1, PKCS #8 or SEC 1, and no password. Raises ScaffoldError if it can't be read so.
+    """
+    reason = why_unusable(pem)
+    if reason:
+        raise ScaffoldError(
+            f"`{place}` can't be read as a private key", [Problem(Place(place), f"it {reason}")]
+        )
+    return _loaded(pem, b"")
+
+
+def why_unusable(pem: bytes) -> str:
+    """Say why etcd and its clients can't use a private key, in words that follow `it`."""
+    try:
+        key = _loaded(pem, b"")
+    except LockedKeyError:
+        return "is encrypted, and etcd and its clients take no password"
+    except ValueError as error:
+        return str(error)
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name not in GO_CURVES:
+        return f"is a key on the curve {key.curve.name}, which Go does not know"
+    return ""
+
+
+def is_encrypted(pem: bytes) -> bool:
+    """Tell whether the private key in a PEM file needs a password."""
+    block = key_block(pem)
+    return bool(block and block.is_encrypted)
+
+
+class LockedKeyError(Exception):
+    """A key is encrypted, and there is no password for it."""
+
+
+def _loaded(pem: bytes, password: bytes) -> PrivateKey:
+    """Load the private key of a PEM file.
+
+    Raises LockedKeyError where it needs a password and there is none, and ValueError, in words that
+    follow `it`, where it can't be loaded.
+    """
+    block = key_block(pem)
+    if not block:
+        raise ValueError(why_not(pem, PRIVATE_KEY))
+    try:
+        key = load_der_private_key(block.der, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        if not block.is_encrypted:
+            raise ValueError(_why_unloadable(block)) from None
+        key = _unlocked(pem[block.begin : block.end], password)
+    if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
+        return key
+    kind = type(key).__name__.removesuffix("PrivateKey").lstrip("_")
+    raise ValueError(f"is a private key of a kind that signs no certificate ({kind})")
+
+
+def _unlocked(pem: bytes, password: bytes) -> PrivateKeyTypes:
+    if not password:
+        raise LockedKeyError
+    try:
+        return load_pem_private_key(pem, password)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError(f"is not opened by the password in {PASSWORD}") from None
+
+
+def key_block(pem: bytes) -> Block | None:
+    """Return the first block that Go takes for a private key; None where there is none.
+
+    OpenSSL puts one with parameters before a key on a curve.
+    """
+    return next((block for block in blocks(pem) if is_private_key(block.label)), None)
+
+
+def _why_unloadable(block: Block) -> str:
+    kind = kind_of_label(block.label)
+    if kind == "a private key":
+        kind = kind_of_der(block.der)
+        return f"holds {kind} under the label of a private key" if kind else "is cut off or damaged"
+    return f"holds {kind}, which etcd and cfssl do not read"

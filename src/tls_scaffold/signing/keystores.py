@@ -14,25 +14,19 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
     serialize_key_and_certificates,
 )
 
-from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.certificates import Certificate, read
-from tls_scaffold.signing.keys import read_private_key
+from tls_scaffold.signing.keys import read_leaf_key
 from tls_scaffold.signing.matching import signed_by
 
 CA_ALIAS = "ca"
 
 
 def pkcs8(key_pem: bytes, place: str) -> bytes:
-    """Return a private key as PKCS #8 in PEM; `place` is its path, for messages.
+    """Return a component's private key as PKCS #8 in PEM; `place` is its path, for messages.
 
-    Raises ScaffoldError if it can't be read, and if it is encrypted: the result would be less
-    secret than the key.
+    Raises ScaffoldError if etcd could not read it.
     """
-    if b"ENCRYPTED" in key_pem:
-        raise ScaffoldError(
-            f"`{place}` is encrypted, and as PKCS #8 it would be written without its password"
-        )
-    return read_private_key(key_pem, place).private_bytes(
+    return read_leaf_key(key_pem, place).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
 
@@ -47,20 +41,16 @@ def key_store(
 ) -> bytes:
     """Return a PKCS #12 key store of the pair `output`.pem with the CAs above it.
 
-    `name` is its alias.
-    Raises ScaffoldError if the pair can't be read or is of a kind that PKCS #12 has no place for.
+    `name` is its alias. Raises ScaffoldError if etcd could not read the pair.
     """
-    certificate, key_place = read(certificate_pem, f"{output}.pem"), f"{output}-key.pem"
+    certificate = read(certificate_pem, f"{output}.pem")
     # Java looks for an issuer by its name alone: another CA of the same name would do, such as
     # `make regenerate` makes.
     above = [ca.parsed for ca in _chain_above(certificate, cas)]
-    key = read_private_key(key_pem, key_place)
-    try:
-        return serialize_key_and_certificates(
-            name.encode(), key, certificate.parsed, above, BestAvailableEncryption(password)
-        )
-    except TypeError as error:
-        raise ScaffoldError(f"`{key_place}` can't be in a key store: {error}") from error
+    key = read_leaf_key(key_pem, f"{output}-key.pem")
+    return serialize_key_and_certificates(
+        name.encode(), key, certificate.parsed, above, BestAvailableEncryption(password)
+    )
 
 
 def trust_store(cas: Collection[Certificate], password: bytes) -> bytes:

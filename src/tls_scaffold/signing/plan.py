@@ -154,12 +154,14 @@ class _Planner:
             certificate = certificates.read(pem, f"{signing.output}.pem")
         except ScaffoldError:
             return ("not a certificate",)
-        if b"ENCRYPTED" not in key and not matching.key_seems_to_fit(certificate, key):
+        if not matching.holds_point(certificate, key) and matching.key_trouble(certificate, key):
             return ("does not fit its key",)
         ca = self._cas[signing.ca]
-        if isinstance(ca, NewCA) or not matching.seems_signed_by(certificate, ca):
+        if isinstance(ca, NewCA) or not matching.signed_by(certificate, ca):
             return ("signed by another CA",)
-        return differences(certificate, request, profile)
+        if certificate.weak_hash:
+            return (f"signed with {certificate.weak_hash}",)
+        return tuple(map(str, differences(certificate, request, profile)))
 
     def _obstacles(
         self, signing: Signing, request: Request, profile: Profile, pem: bytes

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA, TRUST
-from tls_scaffold.signing import pairchecks
+from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 
 PUT_BACK = (
@@ -50,9 +51,11 @@ def _read_file(folder: Path, path: str) -> Trust:
     if not (folder / path).exists():
         return Trust(path, "", (), (f"`{path}` is missing",))
     pem = content(folder, path)
-    cas, problems = pairchecks.read_cas(pem, path)
-    hint = PUT_CA_BACK if problems else ""
-    return Trust(path, pem.decode(errors="replace"), cas, tuple(problems), hint)
+    text = pem.decode(errors="replace")
+    try:
+        return Trust(path, text, certificates.read_all(pem, path))
+    except ScaffoldError as error:
+        return Trust(path, text, (), (error.without(path),), PUT_CA_BACK)
 
 
 def _have_common_key(some: Iterable[Certificate], others: Iterable[Certificate]) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
-from tls_scaffold.state.entries import CA_KIND, Contents
+from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 from tls_scaffold.state.states import Row
 
 UNREADABLE = "unreadable"
@@ -73,7 +73,7 @@ def steps(
         found[CHECK] = []  # names what is wrong with requests and configurations
     for entry in contents.entries:  # the CAs come first
         row = by_path[entry.path]
-        state = _state_for_advice(folder, row, now)
+        state = _state_for_advice(folder, entry, row, now)
         is_ca = row.kind == CA_KIND
         # A new CA is no help where the one that is there can't be compared with its request.
         if row.kind is None or (is_ca and state == "stale" and entry.unread):
@@ -82,13 +82,16 @@ def steps(
         if is_ours:
             line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
         step = ADVICE.get((state, CA_KIND if is_ca else COMPONENT, line), "")
+        if step == REGENERATE and entry.came_from_elsewhere:
+            step = ""
         if is_ca:
             ca_states.add(state)
         targets = [entry.signing.target] if entry.signing and not entry.unread else []
         if step and (targets or step != TARGETS):
             found.setdefault(step, []).extend(targets)
     is_signed = any(row.state != "missing" for row in by_path.values() if _is_component(row))
-    if ca_states & {"mismatched", "expired", NOT_YET} or ("missing" in ca_states and is_signed):
+    is_at_fault = ca_states & {"mismatched", "expired", NOT_YET, UNREADABLE}
+    if is_at_fault or ("missing" in ca_states and is_signed):
         return {step: found[step] for step in (CHECK, REGENERATE) if step in found}
     return found
 
@@ -97,9 +100,13 @@ def _is_component(row: Row) -> bool:
     return row.kind not in (CA_KIND, None)
 
 
-def _state_for_advice(folder: Path, row: Row, now: datetime) -> str:
-    """Return the state of a certificate, told apart where another step mends it."""
-    if row.state == "missing" and row.kind != CA_KIND and (folder / row.path).exists():
+def _state_for_advice(folder: Path, entry: Entry, row: Row, now: datetime) -> str:
+    """Return the state of a certificate, told apart where another step mends it.
+
+    The target of a CA in a Makefile of others writes over what is there, be it the key alone.
+    """
+    halves = [row.path, entry.key_path] if row.kind == CA_KIND else [row.path]
+    if row.state == "missing" and any((folder / half).exists() for half in halves):
         return UNREADABLE
     if row.state == "expired" and row.not_before and row.not_before > now:
         return NOT_YET

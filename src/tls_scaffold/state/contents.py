@@ -16,9 +16,9 @@ from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import asks_for_all_by_req
 from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, KEY_ENDING, TRUST
-from tls_scaffold.signing import pemfiles
+from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.trust import read_trust
-from tls_scaffold.state.entries import Contents, Entry, is_server
+from tls_scaffold.state.entries import MISMATCHED, Contents, Entry, Fault, is_server
 from tls_scaffold.state.reading import Reader
 
 OWN_REQUEST = "config/req-"
@@ -135,18 +135,19 @@ def _wrong_trust(folder: Path, reader: Reader) -> Iterator[Entry]:
     """Yield the entry of the file that others trust where it is not what they should trust."""
     trust = read_trust(folder)
     if trust.path == TRUST and trust.problems:
-        faults = tuple(("mismatched", problem) for problem in trust.problems)
+        faults = tuple(Fault(MISMATCHED, problem) for problem in trust.problems)
         yield replace(reader.entry_unasked(TRUST, orphan=True), faults=faults)
 
 
 def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:
     """Return the paths of the CAs that sign or are made, with request and line of each."""
+    used = [signing.ca or CA for signing in signings if not signing.makes_ca]
+    # A CA that signs others may be signed by one above it.
     made = {
         f"{signing.output}.pem": (signing.request, signing)
         for signing in signings
-        if signing.makes_ca
+        if signing.makes_ca or f"{signing.output}.pem" in used
     }
-    used = [signing.ca or CA for signing in signings if not signing.makes_ca]
     known: dict[str, tuple[str, Signing | None]] = {
         path: (CA_REQUEST if path == CA else "", None) for path in used
     }
@@ -165,12 +166,16 @@ def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:
 
 
 def _is_of_another_kind(folder: Path, path: str) -> bool:
-    """Tell a file in PEM that holds no certificate, but a CRL, a key or parameters."""
+    """Tell a file that holds no certificate, in whatever form, but a CRL, a key or parameters."""
     try:
-        found = pemfiles.labels(content(folder, path))
+        pem = content(folder, path)
     except ScaffoldError:
         return False
-    return bool(found) and not any(label.endswith(b"CERTIFICATE") for label in found)
+    labels = pemfiles.labels(pem)
+    if labels:
+        return not any(label.endswith(b"CERTIFICATE") for label in labels)
+    kind = contentkinds.kind_of_file(pem)
+    return bool(kind) and not kind.startswith("a certificate")
 
 
 def _directories(folder: Path) -> list[str]:

@@ -12,17 +12,32 @@ from tls_scaffold.errors import Problem
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.paths import KEY_ENDING
-from tls_scaffold.signing import matching
+from tls_scaffold.signing import caconstraints, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.differences import differences
-from tls_scaffold.signing.keys import PASSWORD
-from tls_scaffold.spelling import Key
+from tls_scaffold.signing.differences import CN, IS_CA, NAMES, USAGES, differences
+from tls_scaffold.signing.keys import PASSWORD, is_encrypted
+from tls_scaffold.spelling import Key, escaped
 
 CA_KIND = "ca"
 SERVER = "server auth"
 CLIENT = "client auth"
 MISMATCHED = "mismatched"
 STALE = "stale"
+KEY, SIGNER, HASH = "key file", "signer", "hash"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A state that a certificate has, and why, in words.
+
+    `hinders` says whether nobody is to be given the certificate because of it, `about` what it is
+    about where somebody asks for that: KEY, SIGNER, HASH, or what a Difference is about.
+    """
+
+    state: str
+    reason: str
+    hinders: bool = True
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,8 +47,8 @@ class Entry:
     `kind` is ca, member, proxy or user, and None where nothing asks for it. `absent` says why there
     is no `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't
     be read. `profiles` are those that may have signed it: several where no Makefile says which.
-    `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are states
-    with their reasons.
+    `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are what is
+    wrong between these.
     """
 
     name: str
@@ -48,7 +63,7 @@ class Entry:
     profiles: tuple[Profile, ...] = ()
     unread: tuple[str, ...] = ()
     signing: Signing | None = None
-    faults: tuple[tuple[str, str], ...] = ()
+    faults: tuple[Fault, ...] = ()
 
     @property
     def key_path(self) -> str:
@@ -57,11 +72,31 @@ class Entry:
 
     @property
     def has_locked_key(self) -> bool:
-        """Whether its key is encrypted and nobody gave the password.
+        """Whether it is a CA whose key is encrypted, and nobody gave the password.
 
-        Then nothing can be said of it.
+        Then nothing can be said of the key.
         """
-        return b"ENCRYPTED" in (self.key or b"") and not os.environ.get(PASSWORD)
+        is_open = bool(os.environ.get(PASSWORD))
+        return self.is_of_ca and is_encrypted(self.key or b"") and not is_open
+
+    @property
+    def is_of_ca(self) -> bool:
+        """Whether it is a CA, also one that signs nothing here and that nothing asks for."""
+        is_loose = self.kind is None and self.certificate is not None and self.certificate.is_ca
+        return self.kind == CA_KIND or is_loose
+
+    @cached_property
+    def came_from_elsewhere(self) -> bool:
+        """Whether a CA was not made from its request here, and nobody here can make it anew.
+
+        It is no root, has no request that can be read, or has another subject, other usages or
+        other constraints than ours would have. The record tells nothing: it has every CA that was
+        ever in its place. Key and lifetime may differ: their request may have been edited since.
+        """
+        if not self.certificate or not matching.signs_itself(self.certificate):
+            return True
+        told = {fault.about for fault in self.faults if fault.state == STALE}
+        return not self.request or bool(told & {CN, NAMES, USAGES, IS_CA})
 
     @property
     def cn(self) -> str:
@@ -144,22 +179,52 @@ def with_faults(entry: Entry, ca: Certificate | None) -> Entry:
     return replace(entry, faults=tuple(_faults(entry, entry.certificate, ca)))
 
 
-def _faults(
-    entry: Entry, certificate: Certificate, ca: Certificate | None
-) -> Iterator[tuple[str, str]]:
-    is_open = entry.key is not None and not entry.has_locked_key
-    if is_open and not matching.key_seems_to_fit(certificate, entry.key or b""):
-        yield MISMATCHED, f"`{entry.key_path}` is not its key"
-    is_other_ca = entry.kind is None and certificate.is_ca
-    if ca and not is_other_ca and not matching.seems_signed_by(certificate, ca):
-        yield MISMATCHED, f"another CA than `{entry.ca}` signed it"
-    yield from ((STALE, difference) for difference in _differences(entry, certificate))
+def key_trouble(entry: Entry, certificate: Certificate, whose: str = "its key") -> str:
+    """Say why the key that lies beside a certificate is no good, in words that follow `it`.
+
+    Empty where it is good, where there is none, and where a CA's is locked. `whose` as in
+    `matching.key_trouble`.
+    """
+    if entry.key is None or entry.has_locked_key:
+        return ""
+    if matching.holds_point(certificate, entry.key):
+        return ""
+    return matching.key_trouble(certificate, entry.key, whose, of_ca=entry.is_of_ca)
 
 
-def _differences(entry: Entry, certificate: Certificate) -> tuple[str, ...]:
-    """Say where a certificate is not what its request and profile ask for; empty if it is."""
+def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> Iterator[Fault]:
+    if reason := key_trouble(entry, certificate):
+        yield Fault(MISMATCHED, f"`{entry.key_path}` {reason}", about=KEY)
+    if ca and not (entry.kind is None and entry.is_of_ca):
+        yield from _signature_faults(entry, certificate, ca)
+    if entry.kind == CA_KIND:
+        for refusal in caconstraints.refusals(certificate):
+            yield Fault(MISMATCHED, refusal.words, about=refusal.about)
+    yield from _stale_faults(entry, certificate)
+
+
+def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -> Iterator[Fault]:
+    """Yield why nobody who trusts `ca` takes a certificate."""
+    if not matching.signed_by(certificate, ca):
+        reason = f"another CA than `{entry.ca}` signed it"
+        if matching.signs_itself(certificate):
+            reason = f"it is self-signed, and not signed by `{entry.ca}`"
+        yield Fault(MISMATCHED, reason, about=SIGNER)
+    elif certificate.weak_hash:
+        reason = f"it is signed with {certificate.weak_hash}, which Go 1.18 and later refuse"
+        yield Fault(MISMATCHED, reason, about=HASH)
+    for host in caconstraints.excluded_hosts(ca, certificate.hosts):
+        reason = f"the name constraints of `{entry.ca}` do not allow the host `{escaped(host)}`"
+        yield Fault(MISMATCHED, reason, about=caconstraints.HOSTS)
+
+
+def _stale_faults(entry: Entry, certificate: Certificate) -> Iterator[Fault]:
+    """Yield where a certificate is not what its request and profile ask for."""
     if not entry.request or not entry.profiles:
-        return entry.unread
-    return min(
-        (differences(certificate, entry.request, profile) for profile in entry.profiles), key=len
-    )
+        yield from (Fault(STALE, reason) for reason in entry.unread)
+        return
+    found = (differences(certificate, entry.request, profile) for profile in entry.profiles)
+    # What a CA is called and how long it lives is no matter to those who trust it.
+    is_leaf = entry.kind != CA_KIND
+    for each in min(found, key=len):
+        yield Fault(STALE, str(each), hinders=each.hinders and is_leaf, about=each.about)

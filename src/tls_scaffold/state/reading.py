@@ -48,10 +48,15 @@ class Reader:
         asked = bool(request_path) and (self.folder / request_path).exists()
         request, unread = self._request(request_path) if asked else (None, ())
         profiles = (ca_profile(request),) if request else ()
+        if signing and not signing.makes_ca:
+            config, trouble = self._config(signing.config)
+            profiles = (config.profile_or_default(signing.profile),) if config else ()
+            unread = (*unread, *trouble)
         entry = Entry(
             name_of(path),
             CA_KIND,
             path,
+            signing.ca if signing and not signing.makes_ca else "",
             request=request,
             profiles=profiles,
             unread=unread,
@@ -112,11 +117,7 @@ class Reader:
         if not entry.certificate:
             return first
         return next(
-            (
-                path
-                for path, ca in self._cas.items()
-                if matching.seems_signed_by(entry.certificate, ca)
-            ),
+            (path for path, ca in self._cas.items() if matching.signed_by(entry.certificate, ca)),
             first,
         )
 

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from tls_scaffold.paths import TRUST
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.state.entries import CA_KIND, Contents, Entry
+from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
 
-STATES = ("mismatched", "missing", "expired", "stale", "expiring", "orphaned", "valid")
+EXPIRED = "expired"
+STATES = ("mismatched", "missing", EXPIRED, "stale", "expiring", "orphaned", "valid")
 """From the worst on; a certificate has the first of them that is true."""
 DAY = timedelta(days=1)
 
@@ -48,9 +49,7 @@ def status_rows(contents: Contents, now: datetime, within: timedelta) -> tuple[R
 
 
 def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
-    reasons = sorted(
-        _reasons(entry, now, within, nobody), key=lambda reason: STATES.index(reason[0])
-    )
+    found = faults(entry, now, within, nobody)
     certificate = entry.certificate
     end = certificate.not_after if certificate else None
     return Row(
@@ -63,33 +62,47 @@ def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
         not_before=certificate.not_before if certificate else None,
         not_after=end,
         days_left=(end - now) // DAY if end else None,
-        state=reasons[0][0] if reasons else "valid",
-        reasons=tuple(f"{state}: {why}" for state, why in reasons),
+        state=found[0].state if found else "valid",
+        reasons=tuple(f"{fault.state}: {fault.reason}" for fault in found),
     )
 
 
-def _reasons(
-    entry: Entry, now: datetime, within: timedelta, nobody: str
-) -> Iterator[tuple[str, str]]:
+def faults(
+    entry: Entry,
+    now: datetime,
+    within: timedelta = timedelta(),
+    nobody: str = "nothing asks for it",
+) -> tuple[Fault, ...]:
+    """Return everything that is wrong with a certificate, the worst first.
+
+    What ends `within` that time after `now` (UTC) is expiring; `nobody` says why it is orphaned.
+    """
+    found = _faults(entry, now, within, nobody)
+    return tuple(sorted(found, key=lambda fault: STATES.index(fault.state)))
+
+
+def _faults(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Iterator[Fault]:
     if entry.path == TRUST:  # it is no component's: it has faults, or no entry
         yield from entry.faults
         return
     if entry.kind is None:
-        yield "orphaned", nobody
+        yield Fault("orphaned", nobody, hinders=False)
     if entry.certificate is None:
-        yield "orphaned" if entry.kind is None else "missing", str(entry.absent or "")
+        yield Fault("orphaned" if entry.kind is None else "missing", str(entry.absent or ""))
         return
     if entry.key is None and entry.kind not in (CA_KIND, None):  # a CA's may be kept elsewhere
-        yield "missing", entry.keyless
+        yield Fault("missing", entry.keyless)
     yield from entry.faults
     yield from _dates(entry.certificate, now, within)
 
 
-def _dates(certificate: Certificate, now: datetime, within: timedelta) -> Iterator[tuple[str, str]]:
+def _dates(certificate: Certificate, now: datetime, within: timedelta) -> Iterator[Fault]:
     end = certificate.not_after
     if certificate.has_ended(now):
-        yield "expired", f"it ended {end:%Y-%m-%d %H:%M} UTC"
+        yield Fault(EXPIRED, f"it ended {end:%Y-%m-%d %H:%M} UTC")
     elif end <= now + within:
-        yield "expiring", f"it ends {end:%Y-%m-%d %H:%M} UTC"
+        yield Fault("expiring", f"it ends {end:%Y-%m-%d %H:%M} UTC", hinders=False)
     if certificate.not_before > now:
-        yield "expired", f"it is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
+        yield Fault(
+            "expired", f"it is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
+        )
