@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from support import openssl
 from tls_scaffold.cfssl import usages
+from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Constraint, Profile, SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Authority, Request
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, ScaffoldError
 from tls_scaffold.signing import certificates, issuer, keys, matching, mistakes, signer
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
@@ -23,6 +24,10 @@ SMALL = Key("ecdsa", 256)
 NAMES = ({"C": "DE", "O": "One", "OU": "a, b"},)
 CA_REQUEST = Request(
     cn="CA", key=SMALL, ca=Authority("87600h", 1), names=NAMES, crl_url="http://c/"
+)
+IGNORED = (
+    IgnoredField(Place("x.json", key="host"), "`hosts`", "it has no hosts"),
+    IgnoredField(Place("x.json", key="owner")),
 )
 REQUEST = Request(
     cn="etcd", hosts=("localhost", "10.0.0.1", "::1", "o@x.y", "https://x/"), key=SMALL, names=NAMES
@@ -435,9 +440,9 @@ def test_a_ca_without_a_subject_is_refused(request_: Request) -> None:
             ("no `CN` and no `hosts`: cfssl signs a certificate that names nobody",),
         ),
         (
-            replace(REQUEST, cn="x" * 65, hosts=("a", ""), crl_url="u", misspelt={"host": "hosts"}),
+            replace(REQUEST, cn="x" * 65, hosts=("a", ""), crl_url="u", ignored=IGNORED),
             (
-                "host: cfssl ignores it; did you mean `hosts`?",
+                "host: cfssl ignores it: it has no hosts; did you mean `hosts`?",
                 "hosts[1]: is empty: cfssl signs an empty DNS name",
                 "crl_url: cfssl ignores it in a component's request; it belongs into the profile",
                 "CN: longer than 64 characters: cfssl signs it, other tools refuse it",

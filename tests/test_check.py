@@ -353,8 +353,71 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     "misspelt-field": [
         (
             request("alice", host=["10.0.0.1"]),
-            request("alice", owner="team"),
-            [(f"{ALICE}: host", "`host` is no field of a request; did you mean `hosts`?")],
+            request("alice", _host=["10.0.0.1"]),
+            [
+                (
+                    f"{ALICE}: host",
+                    "cfssl ignores it: what `hosts` says holds; did you mean `hosts`?",
+                )
+            ],
+        ),
+        (
+            edit("config/ca-csr.json", ca={"expire": "336h"}),
+            edit("config/ca-csr.json", ca={"EXPIRY": "87600h"}),
+            [
+                (
+                    "config/ca-csr.json: ca.expire",
+                    "cfssl ignores it: the CA lives 43800h; did you mean `expiry`?",
+                )
+            ],
+        ),
+        (
+            request("alice", expiry="26280h"),
+            request("alice", comment="lives for three years"),
+            [
+                (
+                    f"{ALICE}: expiry",
+                    (
+                        "cfssl ignores it: a request has no life of its own; did you mean `expiry` "
+                        "of a profile, or `ca.expiry` of a CA?"
+                    ),
+                )
+            ],
+        ),
+        (
+            request("alice", key={"alg": "ecdsa", "size": 384}, names=[{"Org": "x"}]),
+            request("alice", key={"Algo": "ecdsa", "Size": 384}),
+            [
+                (
+                    f"{ALICE}: key.alg",
+                    "cfssl ignores it: the key is `ecdsa`; did you mean `algo`?",
+                ),
+                (f"{ALICE}: names[0].Org", "cfssl ignores it; did you mean `O`?"),
+            ],
+        ),
+        (
+            both(profile("default", is_ca=True), signing(other={"expiry": "1h"})),
+            profile("default", _is_ca=True),
+            [
+                (
+                    f"{CONFIG}: signing.other",
+                    "cfssl ignores it; did you mean `profiles.other`?",
+                ),
+                (
+                    f"{CONFIG}: signing.default.is_ca",
+                    "cfssl ignores it; did you mean `ca_constraint.is_ca`?",
+                ),
+            ],
+        ),
+    ],
+    "ignored-field": [
+        (
+            both(request("alice", owner="team"), profile("client", owner="team")),
+            both(request("alice", _owner="team"), profile("client", _owner="team")),
+            [
+                (f"{CONFIG}: signing.profiles.client.owner", "cfssl ignores it"),
+                (f"{ALICE}: owner", "cfssl ignores it"),
+            ],
         ),
     ],
     "weak-key": [
@@ -1129,7 +1192,7 @@ WARNINGS = {
         "hard-coded-proxy",
         "go-get",
     ),
-    *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule"),
+    *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule", "ignored-field"),
 }
 CASES = [
     pytest.param(rule, *case, id=f"{rule}-{number}")

@@ -46,7 +46,7 @@ SHELVES = {
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
     "settings",
-    "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
+    "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
     "inventory": "intake / conflicts options rbac / components grants presets urls / reach / "
     "values / clusterparts / membersettings / conflictmarkers fields formats",
     "makefiles": (

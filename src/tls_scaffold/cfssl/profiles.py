@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
 from tls_scaffold.cfssl import durations
+from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 
@@ -83,10 +84,14 @@ class Profile:
 
 @dataclass(frozen=True)
 class SigningConfig:
-    """The content of `config/ca-config.json`; without one cfssl signs with a default of its own."""
+    """The content of `config/ca-config.json`; without one cfssl signs with a default of its own.
+
+    `ignored` has the fields that cfssl passes over.
+    """
 
     default: Profile = Profile(usages=DEFAULT_USAGES, expiry="8760h")
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    ignored: tuple[IgnoredField, ...] = field(default=(), compare=False)
 
     def profile_or_default(self, name: str) -> Profile:
         """Return the profile that cfssl signs with when `name` is asked for.

@@ -1,10 +1,11 @@
 """Mistakes in requests and profiles: what cfssl refuses, and what it signs in silence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 
 from tls_scaffold.cfssl import durations, sans
+from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.usages import KNOWN, meanings
@@ -87,10 +88,7 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[str, ...]
 
     A CA's own request (`leaf` false) needs no hosts, and its `crl_url` counts.
     """
-    found = [
-        f"{name}: cfssl ignores it; did you mean `{known}`?"
-        for name, known in request.misspelt.items()
-    ]
+    found = list(_meant_otherwise(request.ignored))
     for index, host in enumerate(request.hosts or ()):
         problem = sans.problem(host)
         if problem:
@@ -114,11 +112,21 @@ def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
         known = ", ".join(f"`{each}`" for each in config.profiles) or "none"
         return (f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})",)
     profile = config.profile_or_default(name)
-    return tuple(
-        f"{_place_of(profile)}: usages: `{usage}` is unknown: cfssl drops it"
-        for usage in profile.usages
-        if usage not in KNOWN
+    return (
+        *_meant_otherwise(config.ignored),
+        *(
+            f"{_place_of(profile)}: usages: `{usage}` is unknown: cfssl drops it"
+            for usage in profile.usages
+            if usage not in KNOWN
+        ),
     )
+
+
+def _meant_otherwise(ignored: Iterable[IgnoredField]) -> Iterator[str]:
+    """Yield what is wrong with ignored fields, but for those that look like nothing known."""
+    for each in ignored:
+        if each.meant:
+            yield f"{each.place.key}: {each.message}"
 
 
 @lru_cache(maxsize=16)
