@@ -1,10 +1,12 @@
 """`tls-scaffold check`: each rule by a folder that passes and one that fails; and the field's."""
 
+import ast
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -23,6 +25,7 @@ from tls_scaffold.checks import secrecy
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.cli import cli
 from tls_scaffold.commands.check import check
+from tls_scaffold.signing import mistakes
 
 pytestmark = pytest.mark.needs("make")
 
@@ -263,6 +266,7 @@ PEER_CA = (
 )
 LONG = "x" * 65
 BAD_HOST = "`10.0.0.999` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
+BEYOND = "it reaches beyond the years 1950 to 9999, all that certificates know"
 ALICE = "config/req-alice.json"
 CONFIG = "config/ca-config.json"
 INVENTORY = "tls-scaffold.json"
@@ -447,6 +451,72 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             request("alice", CN=5),
             request("alice", CN="5"),
             [(f"{ALICE}: CN", "`5` is not text in quotes")],
+        ),
+    ],
+    "ca-profile": [
+        (
+            profile("client", ca_constraint={"is_ca": True}),
+            profile("client", ca_constraint={"is_ca": False, "max_path_len": 1}),
+            [
+                (
+                    f"{CONFIG}: signing.profiles.client.ca_constraint.is_ca",
+                    f"it makes a CA of `{name}`",
+                )
+                for name in ("alice", "bob")
+            ],
+        ),
+        (
+            profile(
+                "default", ca_constraint={"IS_CA": True}, usages=["any", "cert sign", "crl sign"]
+            ),
+            profile("unused", ca_constraint={"is_ca": True}, usages=["any"], expiry="1h"),
+            [(f"{CONFIG}: signing.default.ca_constraint.is_ca", "it makes a CA of `etcd1`")],
+        ),
+    ],
+    "refused": [
+        (
+            request("alice", ca={"expiry": "24h"}),
+            request("alice"),
+            [(f"{ALICE}: ca", "only a CA's own request may have this section")],
+        ),
+        (
+            profile("client", backdate="2500000h"),
+            profile("client", backdate="250000h"),
+            [(f"{CONFIG}: signing.profiles.client", BEYOND)],
+        ),
+        (
+            edit("config/ca-csr.json", ca={"expiry": "2500000h", "backdate": "2500000h"}),
+            edit("config/ca-csr.json", ca={"expiry": "250000h"}),
+            [("config/ca-csr.json: ca", BEYOND)],
+        ),
+    ],
+    "signed-by-cfssl-alone": [
+        (
+            request("alice", crl_url="http://x", names=[{"O": "x"}, {"O": "x"}]),
+            request("alice", names=[{"O": "x"}, {"O": "y"}]),
+            [
+                (
+                    f"{ALICE}: names",
+                    "O `x` stands twice: cfssl signs it, tls-scaffold's own signer can't",
+                ),
+                (
+                    f"{ALICE}: crl_url",
+                    "cfssl ignores it in a component's request; it belongs into the profile",
+                ),
+            ],
+        ),
+        (
+            profile("client", usages=["client auth", "encipher only"]),
+            profile("client", usages=["client auth", "encipher only", "key agreement"]),
+            [
+                (
+                    f"{CONFIG}: signing.profiles.client.usages",
+                    (
+                        "`encipher only` without `key agreement`: cfssl signs it, tls-scaffold's "
+                        "own signer can't"
+                    ),
+                )
+            ],
         ),
     ],
     "bad-host": [
@@ -1193,6 +1263,7 @@ WARNINGS = {
         "go-get",
     ),
     *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule", "ignored-field"),
+    "signed-by-cfssl-alone",
 }
 CASES = [
     pytest.param(rule, *case, id=f"{rule}-{number}")
@@ -1234,6 +1305,67 @@ def test_each_rule_finds_its_fault_and_nothing_else(
 def test_every_rule_has_its_pair() -> None:
     assert set(checks.IDS) == PAIRS.keys() | ELSEWHERE
     assert len(set(checks.IDS)) == len(checks.IDS)
+
+
+REFUSED = {
+    # what `sign` refuses: where `check` tells of it
+    "a leaf's section ca": (request("alice", ca={}), f"{ALICE}: ca"),
+    "no subject": (edit("config/ca-csr.json", CN="", names=None), "config/ca-csr.json: CN"),
+    "a host": (request("alice", hosts=["https://[x]/"]), f"{ALICE}: hosts[0]"),
+    "twice": (request("alice", names=[{"C": "DE"}, {"C": "DE"}]), f"{ALICE}: names"),
+    "no usage": (profile("default", usages=[]), "Makefile"),
+    "a lone usage": (
+        profile("client", usages=["client auth", "decipher only"]),
+        f"{CONFIG}: signing.profiles.client.usages",
+    ),
+    "beyond": (profile("client", backdate="2500000h"), f"{CONFIG}: signing.profiles.client"),
+    "over": (
+        profile("client", not_after="2020-01-01T00:00:00Z"),
+        f"{CONFIG}: signing.profiles.client.not_after",
+    ),
+    "misspelt": (request("alice", host=[]), f"{ALICE}: host"),
+    "misplaced": (profile("client", is_ca=True), f"{CONFIG}: signing.profiles.client.is_ca"),
+    "another kind of host": (request("alice", hosts=["10.0.0.999"]), f"{ALICE}: hosts[0]"),
+    "nobody": (request("alice", CN="", hosts=[]), f"{ALICE}: CN"),
+    "a crl": (request("alice", crl_url="http://x"), f"{ALICE}: crl_url"),
+    "a long CN": (request("alice", CN="x" * 65), f"{ALICE}: CN"),
+    "an unknown usage": (
+        profile("client", usages=["client auth", "x"]),
+        f"{CONFIG}: signing.profiles.client.usages",
+    ),
+    "an unknown profile": (replace("Makefile", "-profile client", "-profile clint"), "Makefile"),
+}
+
+
+@pytest.mark.parametrize(("change", "where"), REFUSED.values(), ids=REFUSED)
+def test_whatever_sign_refuses_is_found(sound: Path, change: Change, where: str) -> None:
+    change(sound)
+    if where.startswith("config/ca-csr"):
+        shutil.rmtree(sound / "certs")
+    refused = invoke("-C", str(sound), "sign", "--force")
+    assert refused.exit_code == 1, refused.output
+    assert any(place.startswith(where) for _, _, place, _ in found(sound)), found(sound)
+
+
+def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Noted(mistakes.Mistake):
+        def __init__(self, key: str, message: str, is_signed: bool = False) -> None:  # noqa: FBT002
+            super().__init__(key, message, is_signed)
+            lines.add(sys._getframe(1).f_lineno)
+
+    lines: set[int] = set()
+    monkeypatch.setattr(mistakes, "Mistake", Noted)
+    for number, (change, _) in enumerate(REFUSED.values()):
+        folder = shutil.copytree(sound, sound.with_name(str(number)))
+        change(folder)
+        mistakes.profile_refusals.cache_clear()
+        found(folder)
+    calls = [
+        node.lineno
+        for node in ast.walk(ast.parse(Path(mistakes.__file__).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Mistake"
+    ]
+    assert sorted(lines) == sorted(calls)
 
 
 def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:

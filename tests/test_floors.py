@@ -28,8 +28,8 @@ SHELVES = {
     "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
     "dist forms rbac usablepairs / bundleoptions",
     "checks": (
-        "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
-        "targets / looking rule / view"
+        "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
+        "subjects targets / looking rule / view"
     ),
     "state": "advice contents prometheus / reading states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",

@@ -345,9 +345,9 @@ SIGNING = "config/ca-config.json: signing.default"
         ),
         (
             {"not_after": "2020-01-01T00:00:00Z"},
-            "config/req-csr.json: profile `default`: not_after `2020-01-01T00:00:00Z`: over (2020",
+            "config/req-csr.json: profile `default`: not_after: `2020-01-01T00:00:00Z` is over",
         ),
-        ({"expiry": "-1h"}, "config/req-csr.json: profile `default`: expiry `-1h`: over ("),
+        ({"expiry": "-1h"}, "config/req-csr.json: profile `default`: expiry: `-1h` is over ("),
         ({"expiry": f"{'9' * 5000}h"}, f"{SIGNING}.expiry: `999"),
         ({"backdate": "2500000h"}, f"config/req-csr.json: profile `default`: {BEYOND}"),
         ({"crl_url": "http://ä/"}, f"{SIGNING}.crl_url: `http://ä/` is not ASCII"),
@@ -370,7 +370,7 @@ def test_a_profile_that_no_certificate_can_follow_is_refused(
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"ca": {"expiry": "-1h"}}, "profile `ca`: expiry `-1h`: over ("),
+        ({"ca": {"expiry": "-1h"}}, "profile `ca`: expiry: `-1h` is over ("),
         ({"ca": {"expiry": "2500000h", "backdate": "2500000h"}}, f"profile `ca`: {BEYOND}"),
         ({"ca": {"pathlen": 10**19}}, f"ca.pathlen: `{10**19}` is too long a number"),
         ({"names": [{"OID": {"0.50": "x"}}]}, "names[0].OID.0.50: is not an object identifier"),

@@ -14,6 +14,7 @@ from tls_scaffold.errors import ScaffoldError
 CA_EXPIRY = "43800h"
 BACKDATE = timedelta(minutes=5)
 EARLIEST = 1950
+TIME = "%Y-%m-%dT%H:%M:%SZ"  # as `moment` reads it
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 CA_USAGES = ("cert sign", "crl sign")
 DEFAULT_USAGES = ("signing", "key encipherment", "server auth", "client auth")
@@ -76,10 +77,17 @@ class Profile:
         except OverflowError:
             begin = end = datetime.min.replace(tzinfo=timezone.utc)
         if min(begin.year, end.year) < EARLIEST:
-            place = f"profile `{self.name or 'default'}`"
             beyond = f"beyond the years {EARLIEST} to 9999, all that certificates know"
-            raise ScaffoldError(f"{place}: it reaches {beyond}")
+            raise ScaffoldError(f"it reaches {beyond}")
         return begin, end
+
+    def ending_by(self, latest: datetime, now: datetime) -> "Profile":
+        """Return the profile, cut so that what it signs `now` ends at `latest` (UTC) at the latest.
+
+        Raises ScaffoldError as `validity`.
+        """
+        _, end = self.validity(now)
+        return self if end <= latest else replace(self, not_after=f"{latest:{TIME}}")
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def broken_inventory(view: View) -> Iterator[Problem]:
 @Rule(
     pain="cfssl refuses it in words that name no file, or takes another value in its place",
     fix="write a value that cfssl knows",
+    after_others=True,
 )
 def unfit_value(view: View) -> Iterator[Problem]:
     """Every value in a request or a signing configuration is one that can be signed."""

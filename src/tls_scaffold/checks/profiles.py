@@ -79,6 +79,19 @@ def wrong_usages(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.path), f"it may not be used for `{usage}`")
 
 
+@Rule(
+    pain="whoever holds its key signs for anybody: a user makes itself root, and etcd believes it",
+    fix="take `is_ca` out of the profile; a CA below this one is signed by a profile of its own",
+)
+def ca_profile(view: View) -> Iterator[Problem]:
+    """No profile makes a CA of a component."""
+    for entry, config in view.signed():
+        profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
+        if profile.constraint.is_ca:
+            place = profile_place(_config_of(entry), profile.name).field("ca_constraint.is_ca")
+            yield Problem(place, f"it makes a CA of `{entry.name}`")
+
+
 def _config_of(entry: Entry) -> str:
     return entry.signing.config if entry.signing else ""
 
@@ -88,4 +101,4 @@ def _lacking(entry: Entry, usages: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
 
 
-RULES = (unknown_usage, unknown_profile, default_without_usages, wrong_usages)
+RULES = (unknown_usage, unknown_profile, default_without_usages, wrong_usages, ca_profile)

@@ -39,7 +39,8 @@ class Rule:
     what to do then, unless `fix_at` knows better at a place. With `of_certificates` it is about the
     certificate in a file: of one that nothing asks for that is a warning. (Who may read the file is
     as grave there as anywhere.) With `of_missing` it is about what a value lacks: nothing is known
-    of that where the value can't be read whole.
+    of that where the value can't be read whole. With `after_others` it keeps silent at a place of
+    which another rule speaks.
     """
 
     pain: str
@@ -47,6 +48,7 @@ class Rule:
     level: str = ERROR
     of_certificates: bool = False
     of_missing: bool = False
+    after_others: bool = False
     fix_at: Callable[[View, Place, str], str] = lambda _view, _place, fix: fix
     look: Callable[[View], Iterable[Problem]] = lambda _: ()
 

@@ -153,13 +153,14 @@ def _faults(
     is_other_ca = entry.kind is None and certificate.is_ca
     if ca and not is_other_ca and not matching.seems_signed_by(certificate, ca):
         yield MISMATCHED, f"another CA than `{entry.ca}` signed it"
-    yield from ((STALE, difference) for difference in _differences(entry, certificate))
+    yield from ((STALE, difference) for difference in _differences(entry, certificate, ca))
 
 
-def _differences(entry: Entry, certificate: Certificate) -> tuple[str, ...]:
+def _differences(entry: Entry, certificate: Certificate, ca: Certificate | None) -> tuple[str, ...]:
     """Say where a certificate is not what its request and profile ask for; empty if it is."""
     if not entry.request or not entry.profiles:
         return entry.unread
+    ca_end = ca.not_after if ca else None
     return min(
-        (differences(certificate, entry.request, profile) for profile in entry.profiles), key=len
+        (differences(certificate, entry.request, each, ca_end) for each in entry.profiles), key=len
     )
