@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.state.entries import CA_KIND, Contents
+from tls_scaffold.state.lives import ends_with_ca
 from tls_scaffold.state.states import Row
 
 UNREADABLE = "unreadable"
@@ -82,6 +83,9 @@ def steps(
         if is_ours:
             line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
         step = ADVICE.get((state, CA_KIND if is_ca else COMPONENT, line), "")
+        # What ends with its CA would be signed for no longer: only another CA helps.
+        if state in ("expiring", "expired") and ends_with_ca(entry, contents.authorities):
+            step = ""
         if is_ca:
             ca_states.add(state)
         targets = [entry.signing.target] if entry.signing and not entry.unread else []

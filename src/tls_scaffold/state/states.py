@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tls_scaffold.paths import TRUST
-from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.state import lives
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 
 STATES = ("mismatched", "missing", "expired", "stale", "expiring", "orphaned", "valid")
@@ -21,7 +21,8 @@ class Row:
     """One certificate and its state; what is not known is empty, a date that is not known None.
 
     `reasons` are texts `state: why`, one for each that is true; none for a valid one. `kind` is
-    None for one that nothing asks for. `days_left` are whole days, negative once it has expired.
+    None for one that nothing asks for. `not_after` is the end of what ends first, the certificate
+    or its CA; `days_left` are whole days until then, negative once it has passed.
     """
 
     name: str
@@ -43,16 +44,18 @@ def status_rows(contents: Contents, now: datetime, within: timedelta) -> tuple[R
     What ends `within` that time after `now` (UTC) is expiring.
     """
     nobody = "no line that is understood asks for it" if contents.unread else "nothing asks for it"
-    found = [_row(entry, now, within, nobody) for entry in contents.entries]
+    found = [
+        _row(entry, lives.chain_end(entry, contents.authorities), now, within, nobody)
+        for entry in contents.entries
+    ]
     return tuple(sorted(found, key=lambda row: STATES.index(row.state)))
 
 
-def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
+def _row(entry: Entry, end: datetime | None, now: datetime, within: timedelta, nobody: str) -> Row:
     reasons = sorted(
-        _reasons(entry, now, within, nobody), key=lambda reason: STATES.index(reason[0])
+        _reasons(entry, end, now, within, nobody), key=lambda reason: STATES.index(reason[0])
     )
     certificate = entry.certificate
-    end = certificate.not_after if certificate else None
     return Row(
         name=entry.name,
         path=entry.path,
@@ -69,7 +72,7 @@ def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
 
 
 def _reasons(
-    entry: Entry, now: datetime, within: timedelta, nobody: str
+    entry: Entry, end: datetime | None, now: datetime, within: timedelta, nobody: str
 ) -> Iterator[tuple[str, str]]:
     if entry.path == TRUST:  # it is no component's: it has faults, or no entry
         yield from entry.faults
@@ -82,14 +85,4 @@ def _reasons(
     if entry.key is None and entry.kind not in (CA_KIND, None):  # a CA's may be kept elsewhere
         yield "missing", entry.keyless
     yield from entry.faults
-    yield from _dates(entry.certificate, now, within)
-
-
-def _dates(certificate: Certificate, now: datetime, within: timedelta) -> Iterator[tuple[str, str]]:
-    end = certificate.not_after
-    if certificate.has_ended(now):
-        yield "expired", f"it ended {end:%Y-%m-%d %H:%M} UTC"
-    elif end <= now + within:
-        yield "expiring", f"it ends {end:%Y-%m-%d %H:%M} UTC"
-    if certificate.not_before > now:
-        yield "expired", f"it is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
+    yield from lives.reasons(entry, entry.certificate, end, now, within)
