@@ -266,6 +266,7 @@ PEER_CA = (
 )
 LONG = "x" * 65
 BAD_HOST = "`10.0.0.999` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
+LAST = NOW - DAY + 10 * YEAR
 BEYOND = "it reaches beyond the years 1950 to 9999, all that certificates know"
 ALICE = "config/req-alice.json"
 CONFIG = "config/ca-config.json"
@@ -648,6 +649,14 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             request("csr", CN="etcd"),
             [("config/req-csr.json: CN", "the CN is `members`, and members ask for `etcd`")],
         ),
+        (
+            request("alice", CN="alcie"),
+            both(
+                request("alice", CN="alcie"),
+                replace("Makefile", "alice.json ; $(sign)", "alice.json ; $(sign) -cn alice"),
+            ),
+            [(f"{ALICE}: CN", "the CN is `alcie`, and that of `alice` is `alice`")],
+        ),
     ],
     "subject-of-ca": [
         (
@@ -774,7 +783,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [
                 (
                     f"{CONFIG}: signing.profiles.client.expiry",
-                    "what is signed now would outlive `certs/ca.pem`",
+                    "what is signed would outlive `certs/ca.pem`",
                 )
             ],
         ),
@@ -784,14 +793,26 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [
                 (
                     f"{CONFIG}: signing.profiles.client.expiry",
-                    "what is signed now would outlive `certs/ca.pem`",
+                    "what is signed would outlive `certs/ca.pem`",
                 )
             ],
         ),
+    ],
+    "ca-ends-first": [
         (
-            leaf("alice", life=11 * YEAR),
-            leaf("alice", life=9 * YEAR),
-            [("certs/alice.pem", "it ends after `certs/ca.pem`")],
+            both(leaf("alice", life=11 * YEAR), leaf("bob", life=12 * YEAR)),
+            both(leaf("alice", life=9 * YEAR), leaf("bob", life=10 * YEAR)),
+            [("certs/ca.pem", f"it ends {LAST:%Y-%m-%d %H:%M} UTC, before what it signs")],
+        ),
+        (
+            anew(begin=NOW - 10 * YEAR + 364 * DAY),
+            anew(begin=NOW - 10 * YEAR + 366 * DAY),
+            [
+                (
+                    "certs/ca.pem",
+                    f"it ends {NOW + 364 * DAY:%Y-%m-%d %H:%M} UTC, before what it signs",
+                )
+            ],
         ),
     ],
     "short-lived-ca": [
@@ -1264,6 +1285,7 @@ WARNINGS = {
     ),
     *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule", "ignored-field"),
     "signed-by-cfssl-alone",
+    "ca-ends-first",
 }
 CASES = [
     pytest.param(rule, *case, id=f"{rule}-{number}")
@@ -1931,7 +1953,7 @@ SHARED = (
     "config/req-csr.json",
     "is signed for `etcd1`, `etcd2`, `etcd3`, `proxy1`",
 )
-OUTLIVES = "what is signed now would outlive `certs/ca.pem`"
+OUTLIVES = "what is signed would outlive `certs/ca.pem`"
 EMPTY = "the host is empty: cfssl signs an empty DNS name"
 AS_THEY_ARE = {
     "2015": [CA_AGAIN, *GO_GET, OPEN_CERTS, SHARED],

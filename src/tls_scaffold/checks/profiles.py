@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.checks.rule import Rule
-from tls_scaffold.checks.view import SERVERS, View, profile_place
+from tls_scaffold.checks.view import View, profile_place
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.spelling import did_you_mean
-from tls_scaffold.state.entries import CLIENT, SERVER, Entry
+from tls_scaffold.state.entries import Entry
+from tls_scaffold.state.expectations import lacking_usages
 
 
 @Rule(
@@ -63,20 +64,38 @@ def default_without_usages(view: View) -> Iterator[Problem]:
         "certificate`"
     ),
     fix=(
-        "give the profile `server auth` and `client auth` (a user's: `client auth`), then sign "
-        "again"
+        "give the profile `server auth` and `client auth` (a user's: `client auth`), or name the "
+        "right one in the line, then sign again"
     ),
 )
 def wrong_usages(view: View) -> Iterator[Problem]:
     """Every server may be used for both server and client auth, every user for client auth."""
     for entry, config in view.signed():
         profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
+        lacking = lacking_usages(entry.kind, profile.usages) if meanings(profile.usages) else ()
+        if lacking and _has_profile_of_others(view, entry):
+            what = f"`{entry.path}` is signed with the profile `{profile.name or 'default'}`"
+            message = f"{what}, which lacks {' and '.join(f'`{each}`' for each in lacking)}"
+            yield from (Problem(place, message) for place in view.lines_of(entry))
+            continue
         place = profile_place(_config_of(entry), profile.name).field("usages")
-        for usage in _lacking(entry, profile.usages) if meanings(profile.usages) else ():
+        for usage in lacking:
             yield Problem(place, f"`{usage}` is missing, which `{entry.name}` needs")
     for entry in view.components:
-        for usage in _lacking(entry, entry.certificate.usages) if entry.certificate else ():
-            yield Problem(Place(entry.path), f"it may not be used for `{usage}`")
+        granted = {usage for profile in entry.profiles for usage in profile.usages}
+        usages = entry.certificate.usages if entry.certificate else ("any",)
+        for usage in lacking_usages(entry.kind, usages):
+            # What its profile does not grant is told at the profile.
+            if not entry.profiles or usage in granted or "any" in granted:
+                yield Problem(Place(entry.path), f"it may not be used for `{usage}`")
+
+
+def _has_profile_of_others(view: View, entry: Entry) -> bool:
+    """Tell whether a line names another profile than the one that the inventory gives it."""
+    components = view.inventory.components if view.inventory else ()
+    profiles = {each.output: each.profile for each in components}
+    signing = entry.signing
+    return signing is not None and profiles.get(signing.output, signing.profile) != signing.profile
 
 
 @Rule(
@@ -94,11 +113,6 @@ def ca_profile(view: View) -> Iterator[Problem]:
 
 def _config_of(entry: Entry) -> str:
     return entry.signing.config if entry.signing else ""
-
-
-def _lacking(entry: Entry, usages: tuple[str, ...]) -> tuple[str, ...]:
-    needed = (SERVER, CLIENT) if entry.kind in SERVERS else (CLIENT,)
-    return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
 
 
 RULES = (unknown_usage, unknown_profile, default_without_usages, wrong_usages, ca_profile)

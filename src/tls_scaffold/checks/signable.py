@@ -20,6 +20,7 @@ FIELDS_OF_CA = {"expiry": "ca.expiry", "not_after": "ca.expiry", "": "ca"}
     pain="both signers refuse it, and nothing is signed",
     fix="mend the value that is named",
     after_others=True,
+    of_missing=True,
 )
 def refused(view: View) -> Iterator[Problem]:
     """Every request and every profile that is signed with is one that both signers take."""
@@ -31,6 +32,7 @@ def refused(view: View) -> Iterator[Problem]:
     pain="cfssl signs something else than what stands there, and tls-scaffold's own signer refuses",
     fix="mend the value that is named",
     after_others=True,
+    of_missing=True,
 )
 def signed_by_cfssl_alone(view: View) -> Iterator[Problem]:
     """Every one of these is a request or a profile that the own signer takes, too."""
@@ -44,7 +46,7 @@ def _mistakes(view: View) -> Iterator[tuple[Problem, Mistake]]:
             *mistakes.request_refusals(request, leaf=False),
             *mistakes.silent_in_request(request, leaf=False),
         )
-        yield from _placed(Place(path), found)
+        yield from _in_request(path, found)
         for each in mistakes.profile_refusals(ca_profile(request), view.now):
             key = FIELDS_OF_CA.get(each.key, each.key)
             yield Problem(Place(path, key=key), each.message), each
@@ -54,11 +56,17 @@ def _mistakes(view: View) -> Iterator[tuple[Problem, Mistake]]:
         path, name = entry.signing.config, entry.signing.profile
         request = entry.request
         found = (*mistakes.request_refusals(request), *mistakes.silent_in_request(request))
-        yield from _placed(Place(entry.signing.request), found)
+        yield from _in_request(entry.signing.request, found)
         profile = config.profile_or_default(name)
         place = profile_place(path, profile.name)
         wrong = mistakes.profile_refusals(profile, view.now)
         yield from _placed(place, (*wrong, *mistakes.unknown_usages(profile)))
+
+
+def _in_request(path: str, found: Iterable[Mistake]) -> Iterator[tuple[Problem, Mistake]]:
+    for each in found:
+        # Who is not named is told at the CN.
+        yield Problem(Place(path, key=each.key or "CN"), each.message), each
 
 
 def _placed(place: Place, found: Iterable[Mistake]) -> Iterator[tuple[Problem, Mistake]]:

@@ -101,7 +101,7 @@ def cn_of_members(view: View) -> Iterator[Problem]:
 @Rule(
     pain=(
         "members that run from bundles or the Procfile ask their peers for the inventory's CNs, "
-        "and refuse each other"
+        "and refuse each other; to etcd a user is whoever its CN names"
     ),
     fix=(
         f"take the CN of `{FILE}`, or put this one there (`members_cn`, `cn`), then `tls-scaffold "
@@ -109,7 +109,7 @@ def cn_of_members(view: View) -> Iterator[Problem]:
     ),
 )
 def cn_unasked(view: View) -> Iterator[Problem]:
-    """Members show their peers a CN of the inventory."""
+    """Members show their peers a CN of the inventory, and each user has its own there."""
     if not view.inventory:
         return
     asked = view.inventory.peer_cns
@@ -119,6 +119,12 @@ def cn_unasked(view: View) -> Iterator[Problem]:
             told = ", ".join(f"`{cn}`" for cn in asked)
             message = f"the CN is `{escaped(request.cn)}`, and members ask for {told}"
             yield Problem(Place(path, key="CN"), message)
+    for user in view.inventory.components:
+        entry = view.component_at(f"{user.output}.pem")
+        request = entry.request if entry and user.kind == "user" else None
+        if request and request.cn and request.cn != user.cn:
+            message = f"the CN is `{escaped(request.cn)}`, and that of `{user.name}` is `{user.cn}`"
+            yield Problem(Place(user.request, key="CN"), message)
 
 
 @Rule(

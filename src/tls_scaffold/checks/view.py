@@ -116,6 +116,16 @@ class View:
         unfit = (problem.place for problem in self.unfit)
         return any(place.is_within(each) or each.is_item_of(place) for each in unfit)
 
+    def is_misspelt(self, place: Place) -> bool:
+        """Tell whether a field that cfssl passes over was meant to be the one at a place."""
+        parent, _, name = place.key.rpartition(".")
+        return any(
+            each.meant == f"`{name}`"
+            and each.place.path == place.path
+            and each.place.key.rpartition(".")[0] == parent
+            for each in self.ignored
+        )
+
     @cached_property
     def authorities(self) -> tuple[Entry, ...]:
         """The CAs."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
-from tls_scaffold.state.entries import CA_KIND, Contents
+from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 from tls_scaffold.state.lives import ends_with_ca
 from tls_scaffold.state.states import Row
 
@@ -83,9 +83,10 @@ def steps(
         if is_ours:
             line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
         step = ADVICE.get((state, CA_KIND if is_ca else COMPONENT, line), "")
-        # What ends with its CA would be signed for no longer: only another CA helps.
-        if state in ("expiring", "expired") and ends_with_ca(entry, contents.authorities):
+        if _is_in_vain(entry, state, contents):
             step = ""
+        if entry.unmet:
+            found[CHECK] = []  # names the request or the line that leaves it out
         if is_ca:
             ca_states.add(state)
         targets = [entry.signing.target] if entry.signing and not entry.unread else []
@@ -95,6 +96,16 @@ def steps(
     if ca_states & {"mismatched", "expired", NOT_YET} or ("missing" in ca_states and is_signed):
         return {step: found[step] for step in (CHECK, REGENERATE) if step in found}
     return found
+
+
+def _is_in_vain(entry: Entry, state: str, contents: Contents) -> bool:
+    """Tell whether a certificate that is signed again would be in the same state.
+
+    That is so where only another CA helps, and where what signed it leaves out what it needs.
+    """
+    if state in ("expiring", "expired"):
+        return ends_with_ca(entry, contents.authorities)
+    return state == "stale" and bool(entry.unmet) and len(entry.unmet) == len(entry.faults)
 
 
 def _is_component(row: Row) -> bool:

@@ -33,7 +33,7 @@ class Entry:
     is no `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't
     be read. `profiles` are those that may have signed it: several where no Makefile says which.
     `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are states
-    with their reasons.
+    with their reasons, `unmet` those reasons that signing again would not mend.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Entry:
     unread: tuple[str, ...] = ()
     signing: Signing | None = None
     faults: tuple[tuple[str, str], ...] = ()
+    unmet: tuple[str, ...] = ()
 
     @property
     def key_path(self) -> str:
