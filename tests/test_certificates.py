@@ -344,7 +344,7 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
     words = f"profile `p`: usages: `decipher only` without `key agreement`: {mistakes.UNABLE}"
     assert mistakes.refusals(REQUEST, profile, NOW) == (words,)
     assert mistakes.refusals(REQUEST, replace(PROFILE, usages=("sign",)), NOW) == (
-        "profile `p`: it grants no usage",
+        "profile `p`: usages: none that cfssl knows",
     )
     assert mistakes.silent_in_request(CA_REQUEST, leaf=False) == ()
 

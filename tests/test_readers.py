@@ -122,16 +122,17 @@ def test_a_field_that_looks_like_a_known_one_is_noticed_and_others_are_ignored_a
 
 
 def test_a_field_that_stands_twice_is_told_whatever_its_case() -> None:
-    """Go takes the last of two texts and mixes two objects."""
-    text = (
-        '{"CN": "a", "CN": "b", "ca": {"expiry": "24h"}, "CA": {"pathlen": 1},'
-        ' "names": [{"OID": {"1.2.3": "x", "1.2.3": "y"}}]}'
-    )
-    assert refused(text) == (
-        "`x.json` can't be used\n"
-        "  x.json: CN: it stands here twice: write it once\n"
-        "  x.json: CA: it stands here as `ca` too: write it once\n"
-        "  x.json: names[0].OID.1.2.3: it stands here twice: write it once"
+    """Go takes the last of two texts, and mixes two objects."""
+    text = '{"CN": "a", "CN": "b", "hosts": ["a"], "Hosts": ["b"], "names": [{"O": "x", "o": "y"}]}'
+    request = readers.request(text, "x.json")
+    assert (request.cn, request.hosts, request.names) == ("b", ("b",), ({"O": "y"},))
+    assert [(each.place.key, each.message) for each in request.ignored] == [
+        ("CN", "cfssl ignores it: `CN` follows, and the last holds"),
+        ("hosts", "cfssl ignores it: `Hosts` follows, and the last holds"),
+        ("names[0].O", "cfssl ignores it: `o` follows, and the last holds"),
+    ]
+    assert refused('{"CN": "a", "ca": {"expiry": "24h"}, "CA": {"pathlen": 1}}') == (
+        "`x.json` can't be used\n  x.json: CA: it stands here as `ca` too: write it once"
     )
 
 

@@ -159,18 +159,24 @@ class Section:
         )
 
     def _tell_repeated(self) -> None:
-        """Add a problem for each field that stands here more than once, in whatever case.
+        """Tell of each field that stands here more than once, in whatever case.
 
-        Go takes the last of two texts and mixes two objects: nobody can mean either.
+        Of two texts or lists Go takes the last. Two objects it mixes, which is a problem.
         """
         found: dict[str, str] = {}
         for name in self.names:
             is_again = self._key(name) in found or name in self._repeated
             if is_again:
-                first = found.get(self._key(name), name)
-                twice = "twice" if first == name else f"as `{first}` too"
-                self.problem(name, f"it stands here {twice}: write it once")
+                self._tell_again(name, found.get(self._key(name), name))
             found.setdefault(self._key(name), name)
+
+    def _tell_again(self, name: str, first: str) -> None:
+        twice = "twice" if first == name else f"as `{first}` too"
+        if isinstance(self._values.get(self._key(name)), Members):
+            self.problem(name, f"it stands here {twice}: write it once")
+        else:
+            place = self.place.field(first)
+            self.ignored.append(IgnoredField(place, "", f"`{name}` follows, and the last holds"))
 
     def _checked(self, name: str, kind: type[Value], default: Value, what: str) -> Value:
         value = self._values.get(self._key(name))

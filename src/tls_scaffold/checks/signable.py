@@ -6,6 +6,7 @@ Of a value that a rule of its own speaks of nothing is said again.
 from collections.abc import Iterable, Iterator
 
 from tls_scaffold.cfssl.profiles import ca_profile
+from tls_scaffold.cfssl.usages import meanings
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View, profile_place
 from tls_scaffold.errors import Place, Problem
@@ -60,6 +61,8 @@ def _mistakes(view: View) -> Iterator[tuple[Problem, Mistake]]:
         profile = config.profile_or_default(name)
         place = profile_place(path, profile.name)
         wrong = mistakes.profile_refusals(profile, view.now)
+        if not meanings(profile.usages):  # which `default_without_usages` or the reader tells
+            wrong = tuple(each for each in wrong if each.key != "usages")
         yield from _placed(place, (*wrong, *mistakes.unknown_usages(profile)))
 
 

@@ -8,6 +8,7 @@ from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory import conflicts
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.spelling import CN_LENGTH, escaped
+from tls_scaffold.state.entries import Entry
 
 
 @Rule(
@@ -71,7 +72,7 @@ def cn_shared(view: View) -> Iterator[Problem]:
         if not cn or not entry.signing:
             continue
         other = first.setdefault(cn, entry.path)
-        if other != entry.path:
+        if other != entry.path and not _is_another(view, entry, view.component_at(other)):
             message = f"`{entry.path}` and `{other}` both have the CN `{escaped(cn)}`"
             yield Problem(Place(entry.signing.request, key="CN"), message)
 
@@ -98,7 +99,19 @@ def cn_of_members(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.signing.request, key="CN"), message)
 
 
+def _is_another(view: View, *entries: Entry | None) -> bool:
+    """Tell whether one of these users has not the CN that is its own: `cn_unasked` tells that."""
+    cns = {each.output: each.cn for each in view.inventory.components} if view.inventory else {}
+    for entry in entries:
+        if entry and entry.signing and entry.request:
+            asked = entry.request.cn
+            if cns.get(entry.signing.output, asked) != asked:
+                return True
+    return False
+
+
 @Rule(
+    after_others=True,
     pain=(
         "members that run from bundles or the Procfile ask their peers for the inventory's CNs, "
         "and refuse each other; to etcd a user is whoever its CN names"

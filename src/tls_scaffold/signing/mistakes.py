@@ -85,7 +85,7 @@ def profile_refusals(profile: Profile, now: datetime) -> tuple[Mistake, ...]:
 
 def _usage_refusals(profile: Profile) -> Iterator[Mistake]:
     if not meanings(profile.usages):
-        yield Mistake("", "it grants no usage")
+        yield Mistake("usages", "none that cfssl knows")
     for usage in NEED_KEY_AGREEMENT:
         if usage in profile.usages and "key agreement" not in profile.usages:
             message = f"`{usage}` without `key agreement`: {UNABLE}"
@@ -116,7 +116,8 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, 
         problem = sans.problem(host)
         if problem:
             found.append(Mistake(f"hosts[{index}]", problem, is_signed=True))
-    if leaf and not (request.cn or request.hosts):
+    is_named = request.cn or request.hosts or _is_meant(request.ignored, "CN", "hosts")
+    if leaf and not is_named:
         message = "no `CN` and no `hosts`: cfssl signs a certificate that names nobody"
         found.append(Mistake("", message, is_signed=True))
     if leaf and request.crl_url:
@@ -126,6 +127,10 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, 
         message = f"longer than {CN_LENGTH} characters: cfssl signs it, other tools refuse it"
         found.append(Mistake("CN", message, is_signed=True))
     return tuple(found)
+
+
+def _is_meant(ignored: Iterable[IgnoredField], *names: str) -> bool:
+    return any(each.meant == f"`{name}`" for each in ignored for name in names)
 
 
 def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:

@@ -28,7 +28,6 @@ ADVICE = {
     ("expired", CA_KIND, OUR_LINE): REGENERATE,
     # The clock may be wrong: no new CA for that.
     (NOT_YET, CA_KIND, OUR_LINE): CHECK,
-    ("stale", CA_KIND, OUR_LINE): REGENERATE,
     ("expiring", CA_KIND, OUR_LINE): REGENERATE,
     ("missing", COMPONENT, OUR_LINE): MAKE,
     ("missing", COMPONENT, OTHER_LINE): MAKE,
