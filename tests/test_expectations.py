@@ -76,6 +76,25 @@ def test_what_cfssl_signs_in_silence_is_not_valid(
     assert tls_scaffold("check", cwd=path).returncode == 1
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        replaced("config/req-csr.json", '"hosts"', '"host"'),
+        replaced("config/req-alice.json", '"alice"', '"root"'),
+        replaced("Makefile", "req-csr.json ; $(sign)", "req-csr.json ; $(sign) -profile client"),
+    ],
+    ids=["hosts", "CN", "profile"],
+)
+def test_what_is_good_is_not_signed_again_from_what_is_not(folder: Factory, edit: Edit) -> None:
+    path = folder(*CLUSTER)
+    make(path, SIGNER="cfssl")
+    edit(path)
+    status = tls_scaffold("status", cwd=path)
+    assert "  stale: " in status.stdout
+    assert status.stderr == "next: tls-scaffold check\n"
+    assert tls_scaffold("check", cwd=path).returncode == 1
+
+
 def test_what_the_request_asks_for_by_now_is_signed_again(folder: Factory) -> None:
     path = folder(*CLUSTER)
     replaced("config/req-csr.json", '"hosts"', '"host"')(path)

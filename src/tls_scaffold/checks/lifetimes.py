@@ -65,8 +65,8 @@ def outlives_ca(view: View) -> Iterator[Problem]:
     level=WARNING,
     pain="on that day everything that the CA signed stops at once, whatever its own dates say",
     fix=(
-        "nothing is to be done at once: before that day everybody has to trust a new CA (`make "
-        "regenerate` makes one), then get a certificate that it signed"
+        "nothing is to be done at once: before that day everybody has to trust a new CA, and then "
+        "to be given what that one signed"
     ),
 )
 def ca_ends_first(view: View) -> Iterator[Problem]:

@@ -72,7 +72,7 @@ def cn_shared(view: View) -> Iterator[Problem]:
         if not cn or not entry.signing:
             continue
         other = first.setdefault(cn, entry.path)
-        if other != entry.path and not _is_another(view, entry, view.component_at(other)):
+        if other != entry.path and not _is_another(view, view.component_at(other)):
             message = f"`{entry.path}` and `{other}` both have the CN `{escaped(cn)}`"
             yield Problem(Place(entry.signing.request, key="CN"), message)
 
@@ -99,15 +99,12 @@ def cn_of_members(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.signing.request, key="CN"), message)
 
 
-def _is_another(view: View, *entries: Entry | None) -> bool:
-    """Tell whether one of these users has not the CN that is its own: `cn_unasked` tells that."""
-    cns = {each.output: each.cn for each in view.inventory.components} if view.inventory else {}
-    for entry in entries:
-        if entry and entry.signing and entry.request:
-            asked = entry.request.cn
-            if cns.get(entry.signing.output, asked) != asked:
-                return True
-    return False
+def _is_another(view: View, entry: Entry | None) -> bool:
+    """Tell whether a user has a CN that is not its own, which `cn_unasked` tells in its place."""
+    if not (view.inventory and entry and entry.signing and entry.request):
+        return False
+    cns = {each.output: each.cn for each in view.inventory.components}
+    return cns.get(entry.signing.output, entry.request.cn) != entry.request.cn
 
 
 @Rule(

@@ -100,11 +100,12 @@ def steps(
 def _is_in_vain(entry: Entry, state: str, contents: Contents) -> bool:
     """Tell whether a certificate that is signed again would be in the same state.
 
-    That is so where only another CA helps, and where what signed it leaves out what it needs.
+    That is so where only another CA helps. Where request or profile leave out what it needs it
+    would be no better, and may be worse.
     """
     if state in ("expiring", "expired"):
         return ends_with_ca(entry, contents.authorities)
-    return state == "stale" and bool(entry.unmet) and len(entry.unmet) == len(entry.faults)
+    return state == "stale" and bool(entry.unmet)
 
 
 def _is_component(row: Row) -> bool:

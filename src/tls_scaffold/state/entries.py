@@ -33,7 +33,7 @@ class Entry:
     is no `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't
     be read. `profiles` are those that may have signed it: several where no Makefile says which.
     `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are states
-    with their reasons, `unmet` those reasons that signing again would not mend.
+    with their reasons, `unmet` says what a component needs and nothing asks for.
     """
 
     name: str

@@ -5,11 +5,10 @@ silence; the certificate is then just what was asked for, and good for nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tls_scaffold.cfssl.usages import KEY_USAGES
 from tls_scaffold.inventory.values import Component
-from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state.entries import CLIENT, SERVER, STALE, Entry
 
@@ -17,17 +16,32 @@ SERVERS = ("member", "proxy")
 UNASKED = "and is not asked for"
 
 
+@dataclass(frozen=True)
+class Need:
+    """One thing that a component needs: in words, whether it is asked for, and whether it is there.
+
+    What can't be read counts as asked for.
+    """
+
+    reason: str
+    is_asked: bool
+    is_there: bool
+
+
 def with_expectations(entry: Entry, component: Component) -> Entry:
     """Return the entry of a component with its name and kind, and what it needs and does not get.
 
-    That is a fault: to sign it again would change nothing.
+    What its certificate lacks is a fault. Whatever is not asked for would be missing after the next
+    signing, too.
     """
     entry = replace(entry, name=component.name, kind=component.kind)
-    if entry.certificate is None:
-        return entry
-    unmet = tuple(_unmet(entry, entry.certificate, component))
-    faults = (*entry.faults, *((STALE, reason) for reason in unmet))
-    return replace(entry, unmet=unmet, faults=faults)
+    needs = tuple(_needs(entry, component))
+    unmet = tuple(need.reason for need in needs if not need.is_asked)
+    lacking = [need.reason for need in needs if not need.is_there]
+    # What is asked for, and is not there, is a difference already.
+    told = [reason for reason in lacking if reason in unmet or not entry.request]
+    faults = [(STALE, reason) for reason in told] if entry.certificate else []
+    return replace(entry, unmet=unmet, faults=(*entry.faults, *faults))
 
 
 def lacking_usages(kind: str | None, usages: tuple[str, ...]) -> tuple[str, ...]:
@@ -36,21 +50,23 @@ def lacking_usages(kind: str | None, usages: tuple[str, ...]) -> tuple[str, ...]
     return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
 
 
-def _unmet(entry: Entry, certificate: Certificate, component: Component) -> Iterator[str]:
-    """Yield what is neither there nor asked for; what is asked for is a difference already."""
-    asked = entry.request
-    cns = {certificate.cn, *([asked.cn] if asked else [])}
-    if component.kind == "user" and component.cn not in cns:
-        yield f"CN: `{certificate.cn}`, but it is for `{component.cn}`"
-    hosts = (*certificate.hosts, *((asked and asked.hosts) or ()))
-    known = {canonical_host(host) for host in hosts}
+def _needs(entry: Entry, component: Component) -> Iterator[Need]:
+    asked, there = entry.request, entry.certificate
+    if component.kind == "user":
+        cn = there.cn if there else ""
+        is_asked = asked is None or asked.cn == component.cn
+        yield Need(f"CN: `{cn}`, but it is for `{component.cn}`", is_asked, cn == component.cn)
+    hosts_asked = {canonical_host(host) for host in (asked and asked.hosts) or ()}
+    hosts_there = {canonical_host(host) for host in there.hosts} if there else set()
     for host in component.hosts:
-        if canonical_host(host) not in known:
-            yield f"hosts: `{host}` of {component.kind} `{component.name}` missing, {UNASKED}"
-    granted = {usage for profile in entry.profiles for usage in profile.usages}
-    # Without an extended usage it may be used for anything.
-    if all(usage in KEY_USAGES for usage in certificate.usages):
-        return
-    for usage in lacking_usages(component.kind, certificate.usages):
-        if usage not in granted:
-            yield f"usages: `{usage}` missing, {UNASKED}"
+        reason = f"hosts: `{host}` of {component.kind} `{component.name}` missing, {UNASKED}"
+        name = canonical_host(host)
+        yield Need(reason, asked is None or name in hosts_asked, name in hosts_there)
+    granted = [usage for profile in entry.profiles for usage in profile.usages]
+    lacking = lacking_usages(component.kind, tuple(granted)) if granted else ()
+    extended = [usage for usage in there.usages if usage not in KEY_USAGES] if there else []
+    # Without an extended usage a certificate may be used for anything.
+    missing = lacking_usages(component.kind, tuple(extended)) if extended else ()
+    for usage in dict.fromkeys((*lacking, *missing)):
+        reason = f"usages: `{usage}` missing, {UNASKED}"
+        yield Need(reason, usage not in lacking, usage not in missing)
