@@ -130,13 +130,17 @@ WRITTEN = '{"signing": {"default": {"expiry": "1h"}, "profiles": {PROFILE}}}'
         WRITTEN.replace("PROFILE", f'"client":{GRANTED}').replace(": ", ":"),
         WRITTEN.replace("PROFILE", f'"client"\n :\t{GRANTED}'),
         WRITTEN.replace("PROFILE", f'"c\\u006cient": {GRANTED}'),
+        WRITTEN.replace("PROFILE", f'"for users" : {GRANTED}'),
+        WRITTEN.replace("PROFILE", f'"for  users": {GRANTED}'),
     ],
-    ids=["in one line", "with blanks", "in escapes"],
+    ids=["in one line", "with blanks", "in escapes", "of two words", "of two words far apart"],
 )
 def test_a_profile_that_is_there_is_found_however_it_is_written(
     folder: Factory, config: str
 ) -> None:
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "alice")
     (path / "config/ca-config.json").write_text(config)
+    name = next(iter(json.loads(config)["signing"]["profiles"]))
+    replaced("Makefile", "-profile client", f"-profile '{name}'")(path)
     make(path, "req-alice", SIGNER="cfssl")
     assert (path / "certs/alice.pem").exists()
