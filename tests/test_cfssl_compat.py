@@ -167,7 +167,7 @@ def test_does_what_cfssl_does_in_silence_with_a_warning_each(of_2015: Path) -> N
     assert done.returncode == 0
     *lines, last = done.stderr.splitlines()
     assert lines == [
-        "warning: x.json: host: cfssl ignores it; did you mean `hosts`?",
+        ("warning: x.json: host: cfssl ignores it: what `hosts` says holds; did you mean `hosts`?"),
         "warning: x.json: no `CN` and no `hosts`: cfssl signs a certificate that names nobody",
         (
             "warning: x.json: crl_url: cfssl ignores it in a component's request; it belongs into "

@@ -1,10 +1,12 @@
 """`tls-scaffold check`: each rule by a folder that passes and one that fails; and the field's."""
 
+import ast
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -26,6 +28,7 @@ from tls_scaffold.checks import secrecy
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.cli import cli
 from tls_scaffold.commands.check import check
+from tls_scaffold.signing import mistakes
 
 pytestmark = pytest.mark.needs("make")
 
@@ -365,6 +368,8 @@ CA_BELOW = (
 )
 LONG = "x" * 65
 BAD_HOST = "`10.0.0.999` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
+LAST = NOW - DAY + 10 * YEAR
+BEYOND = "it reaches beyond the years 1950 to 9999, all that certificates know"
 ALICE = "config/req-alice.json"
 CONFIG = "config/ca-config.json"
 INVENTORY = "tls-scaffold.json"
@@ -455,8 +460,71 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     "misspelt-field": [
         (
             request("alice", host=["10.0.0.1"]),
-            request("alice", owner="team"),
-            [(f"{ALICE}: host", "`host` is no field of a request; did you mean `hosts`?")],
+            request("alice", _host=["10.0.0.1"]),
+            [
+                (
+                    f"{ALICE}: host",
+                    "cfssl ignores it: what `hosts` says holds; did you mean `hosts`?",
+                )
+            ],
+        ),
+        (
+            edit("config/ca-csr.json", ca={"expire": "336h"}),
+            edit("config/ca-csr.json", ca={"EXPIRY": "87600h"}),
+            [
+                (
+                    "config/ca-csr.json: ca.expire",
+                    "cfssl ignores it: the CA lives 43800h; did you mean `expiry`?",
+                )
+            ],
+        ),
+        (
+            request("alice", expiry="26280h"),
+            request("alice", comment="lives for three years"),
+            [
+                (
+                    f"{ALICE}: expiry",
+                    (
+                        "cfssl ignores it: a request has no life of its own; did you mean `expiry` "
+                        "of a profile, or `ca.expiry` of a CA?"
+                    ),
+                )
+            ],
+        ),
+        (
+            request("alice", key={"alg": "ecdsa", "size": 384}, names=[{"Org": "x"}]),
+            request("alice", key={"Algo": "ecdsa", "Size": 384}),
+            [
+                (
+                    f"{ALICE}: key.alg",
+                    "cfssl ignores it: the key is `ecdsa`; did you mean `algo`?",
+                ),
+                (f"{ALICE}: names[0].Org", "cfssl ignores it; did you mean `O`?"),
+            ],
+        ),
+        (
+            both(profile("default", is_ca=True), signing(other={"expiry": "1h"})),
+            profile("default", _is_ca=True),
+            [
+                (
+                    f"{CONFIG}: signing.other",
+                    "cfssl ignores it; did you mean `profiles.other`?",
+                ),
+                (
+                    f"{CONFIG}: signing.default.is_ca",
+                    "cfssl ignores it; did you mean `ca_constraint.is_ca`?",
+                ),
+            ],
+        ),
+    ],
+    "ignored-field": [
+        (
+            both(request("alice", owner="team"), profile("client", owner="team")),
+            both(request("alice", _owner="team"), profile("client", _owner="team")),
+            [
+                (f"{CONFIG}: signing.profiles.client.owner", "cfssl ignores it"),
+                (f"{ALICE}: owner", "cfssl ignores it"),
+            ],
         ),
     ],
     "weak-key": [
@@ -498,6 +566,71 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
                     "`a@example.com` becomes an e-mail address in the certificate",
                 ),
                 (f"{ALICE}: hosts[2]", "`spiffe://td/a` becomes a URI in the certificate"),
+            ],
+        ),
+    ],
+    "ca-profile": [
+        (
+            profile("client", ca_constraint={"is_ca": True}),
+            profile("client", ca_constraint={"is_ca": False, "max_path_len": 1}),
+            [
+                (
+                    f"{CONFIG}: signing.profiles.client.ca_constraint.is_ca",
+                    "it makes a CA of `alice`, `bob`",
+                )
+            ],
+        ),
+        (
+            profile(
+                "default", ca_constraint={"IS_CA": True}, usages=["any", "cert sign", "crl sign"]
+            ),
+            profile("unused", ca_constraint={"is_ca": True}, usages=["any"], expiry="1h"),
+            [(f"{CONFIG}: signing.default.ca_constraint.is_ca", "it makes a CA of `etcd1`")],
+        ),
+    ],
+    "refused": [
+        (
+            request("alice", ca={"expiry": "24h"}),
+            request("alice"),
+            [(f"{ALICE}: ca", "only a CA's own request may have this section")],
+        ),
+        (
+            profile("client", backdate="2500000h"),
+            profile("client", backdate="250000h"),
+            [(f"{CONFIG}: signing.profiles.client", BEYOND)],
+        ),
+        (
+            edit("config/ca-csr.json", ca={"expiry": "2500000h", "backdate": "2500000h"}),
+            edit("config/ca-csr.json", ca={"expiry": "250000h"}),
+            [("config/ca-csr.json: ca", BEYOND)],
+        ),
+    ],
+    "signed-by-cfssl-alone": [
+        (
+            request("alice", crl_url="http://x", names=[{"O": "x"}, {"O": "x"}]),
+            request("alice", names=[{"O": "x"}, {"O": "y"}]),
+            [
+                (
+                    f"{ALICE}: names",
+                    "O `x` stands twice: cfssl signs it, tls-scaffold's own signer can't",
+                ),
+                (
+                    f"{ALICE}: crl_url",
+                    "cfssl ignores it in a component's request; it belongs into the profile",
+                ),
+            ],
+        ),
+        (
+            profile("client", usages=["client auth", "encipher only"]),
+            profile("client", usages=["client auth", "encipher only", "key agreement"]),
+            [
+                (
+                    f"{CONFIG}: signing.profiles.client.usages",
+                    (
+                        "`encipher only` without `key agreement`: cfssl signs it, tls-scaffold's "
+                        "own signer can't"
+                    ),
+                )
             ],
         ),
     ],
@@ -629,6 +762,14 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             request("csr", CN="etcd"),
             [("config/req-csr.json: CN", "the CN is `members`, and members ask for `etcd`")],
         ),
+        (
+            request("alice", CN="alcie"),
+            both(
+                request("alice", CN="alcie"),
+                replace("Makefile", "alice.json ; $(sign)", "alice.json ; $(sign) -cn alice"),
+            ),
+            [(f"{ALICE}: CN", "the CN is `alcie`, and that of `alice` is `alice`")],
+        ),
     ],
     "subject-of-ca": [
         (
@@ -691,8 +832,8 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             ),
             [
                 (
-                    "{line:req-etcd1 certs}",
-                    "`certs/etcd1.pem` is signed with the default profile, which grants no usages",
+                    f"{CONFIG}: signing.default.usages",
+                    "it grants none, and `certs/etcd1.pem` would be signed with it",
                 ),
             ],
         ),
@@ -755,7 +896,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [
                 (
                     f"{CONFIG}: signing.profiles.client.expiry",
-                    "what is signed now would outlive `certs/ca.pem`",
+                    "what is signed would outlive `certs/ca.pem`",
                 )
             ],
         ),
@@ -765,14 +906,26 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [
                 (
                     f"{CONFIG}: signing.profiles.client.expiry",
-                    "what is signed now would outlive `certs/ca.pem`",
+                    "what is signed would outlive `certs/ca.pem`",
                 )
             ],
         ),
+    ],
+    "ca-ends-first": [
         (
-            leaf("alice", life=11 * YEAR),
-            leaf("alice", life=9 * YEAR),
-            [("certs/alice.pem", "it ends after `certs/ca.pem`")],
+            both(leaf("alice", life=11 * YEAR), leaf("bob", life=12 * YEAR)),
+            both(leaf("alice", life=9 * YEAR), leaf("bob", life=10 * YEAR)),
+            [("certs/ca.pem", f"it ends {LAST:%Y-%m-%d %H:%M} UTC, before what it signs")],
+        ),
+        (
+            anew(begin=NOW - 10 * YEAR + 364 * DAY),
+            anew(begin=NOW - 10 * YEAR + 366 * DAY),
+            [
+                (
+                    "certs/ca.pem",
+                    f"it ends {NOW + 364 * DAY:%Y-%m-%d %H:%M} UTC, before what it signs",
+                )
+            ],
         ),
     ],
     "short-lived-ca": [
@@ -1413,6 +1566,9 @@ WARNINGS = {
     ),
     *("no-root", "other-name", "foreign-crl"),
     *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule"),
+    *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule", "ignored-field"),
+    "signed-by-cfssl-alone",
+    "ca-ends-first",
 }
 CASES = [
     pytest.param(rule, *case, id=f"{rule}-{number}")
@@ -1454,6 +1610,67 @@ def test_each_rule_finds_its_fault_and_nothing_else(
 def test_every_rule_has_its_pair() -> None:
     assert set(checks.IDS) == PAIRS.keys() | ELSEWHERE
     assert len(set(checks.IDS)) == len(checks.IDS)
+
+
+REFUSED = {
+    # what `sign` refuses: where `check` tells of it
+    "a leaf's section ca": (request("alice", ca={}), f"{ALICE}: ca"),
+    "no subject": (edit("config/ca-csr.json", CN="", names=None), "config/ca-csr.json: CN"),
+    "a host": (request("alice", hosts=["https://ü/"]), f"{ALICE}: hosts[0]"),
+    "twice": (request("alice", names=[{"C": "DE"}, {"C": "DE"}]), f"{ALICE}: names"),
+    "no usage": (profile("default", usages=[]), f"{CONFIG}: signing.default.usages"),
+    "a lone usage": (
+        profile("client", usages=["client auth", "decipher only"]),
+        f"{CONFIG}: signing.profiles.client.usages",
+    ),
+    "beyond": (profile("client", backdate="2500000h"), f"{CONFIG}: signing.profiles.client"),
+    "over": (
+        profile("client", not_after="2020-01-01T00:00:00Z"),
+        f"{CONFIG}: signing.profiles.client.not_after",
+    ),
+    "misspelt": (request("alice", host=[]), f"{ALICE}: host"),
+    "misplaced": (profile("client", is_ca=True), f"{CONFIG}: signing.profiles.client.is_ca"),
+    "another kind of host": (request("alice", hosts=["10.0.0.999"]), f"{ALICE}: hosts[0]"),
+    "nobody": (request("alice", CN="", hosts=[]), f"{ALICE}: CN"),
+    "a crl": (request("alice", crl_url="http://x"), f"{ALICE}: crl_url"),
+    "a long CN": (request("alice", CN="x" * 65), f"{ALICE}: CN"),
+    "an unknown usage": (
+        profile("client", usages=["client auth", "x"]),
+        f"{CONFIG}: signing.profiles.client.usages",
+    ),
+    "an unknown profile": (replace("Makefile", "-profile client", "-profile clint"), "Makefile"),
+}
+
+
+@pytest.mark.parametrize(("change", "where"), REFUSED.values(), ids=REFUSED)
+def test_whatever_sign_refuses_is_found(sound: Path, change: Change, where: str) -> None:
+    change(sound)
+    if where.startswith("config/ca-csr"):
+        shutil.rmtree(sound / "certs")
+    refused = invoke("-C", str(sound), "sign", "--force")
+    assert refused.exit_code == 1, refused.output
+    assert any(place.startswith(where) for _, _, place, _ in found(sound)), found(sound)
+
+
+def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Noted(mistakes.Mistake):
+        def __init__(self, key: str, message: str, is_signed: bool = False) -> None:  # noqa: FBT002
+            super().__init__(key, message, is_signed)
+            lines.add(sys._getframe(1).f_lineno)
+
+    lines: set[int] = set()
+    monkeypatch.setattr(mistakes, "Mistake", Noted)
+    for number, (change, _) in enumerate(REFUSED.values()):
+        folder = shutil.copytree(sound, sound.with_name(str(number)))
+        change(folder)
+        mistakes.profile_refusals.cache_clear()
+        found(folder)
+    calls = [
+        node.lineno
+        for node in ast.walk(ast.parse(Path(mistakes.__file__).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Mistake"
+    ]
+    assert sorted(lines) == sorted(calls)
 
 
 def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
@@ -2019,7 +2236,7 @@ SHARED = (
     "config/req-csr.json",
     "is signed for `etcd1`, `etcd2`, `etcd3`, `proxy1`",
 )
-OUTLIVES = "what is signed now would outlive `certs/ca.pem`"
+OUTLIVES = "what is signed would outlive `certs/ca.pem`"
 EMPTY = "the host is empty: cfssl signs an empty DNS name"
 AS_THEY_ARE = {
     "2015": [CA_AGAIN, *GO_GET, OPEN_CERTS, SHARED],

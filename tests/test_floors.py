@@ -28,10 +28,10 @@ SHELVES = {
     "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
     "dist forms rbac usablepairs / bundleoptions",
     "checks": (
-        "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
-        "targets / looking mending rule / view"
+        "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
+        "subjects targets / looking mending rule / view"
     ),
-    "state": "advice contents prometheus / reading states / entries timeline",
+    "state": "advice contents prometheus / reading states / expectations lives / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
@@ -46,7 +46,7 @@ SHELVES = {
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
     "settings",
-    "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
+    "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
     "inventory": "intake / conflicts options rbac / components grants presets urls / reach / "
     "values / clusterparts / membersettings / conflictmarkers fields formats",
     "makefiles": (

@@ -8,6 +8,8 @@ from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import Key
 
+DEFAULT = {"expiry": "8760h", "usages": ["any"]}
+
 
 def refused(text: str, *, config: bool = False) -> str:
     with pytest.raises(ScaffoldError) as caught:
@@ -112,7 +114,75 @@ def test_a_field_that_looks_like_a_known_one_is_noticed_and_others_are_ignored_a
     request = readers.request(
         '{"CN": "a", "host": ["b"], "_comment": "c", "name": [], "nodes": 1}', "x.json"
     )
-    assert request.misspelt == {"host": "hosts", "name": "names"}
+    assert [(each.place.key, each.meant) for each in request.ignored] == [
+        ("host", "`hosts`"),
+        ("name", "`names`"),
+        ("nodes", ""),
+    ]
+
+
+def test_a_field_that_stands_twice_is_told_whatever_its_case() -> None:
+    """Go takes the last of two texts, and mixes two objects."""
+    text = '{"CN": "a", "CN": "b", "hosts": ["a"], "Hosts": ["b"], "names": [{"O": "x", "o": "y"}]}'
+    request = readers.request(text, "x.json")
+    assert (request.cn, request.hosts, request.names) == ("b", ("b",), ({"O": "y"},))
+    assert [(each.place.key, each.message) for each in request.ignored] == [
+        ("CN", "cfssl ignores it: `CN` follows, and the last holds"),
+        ("hosts", "cfssl ignores it: `Hosts` follows, and the last holds"),
+        ("names[0].O", "cfssl ignores it: `o` follows, and the last holds"),
+    ]
+    assert refused('{"CN": "a", "ca": {"expiry": "24h"}, "CA": {"pathlen": 1}}') == (
+        "`x.json` can't be used\n  x.json: CA: it stands here as `ca` too: write it once"
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "ignored"),
+    [
+        ({"signing": {"default": DEFAULT}, "default": DEFAULT}, {"default": "`signing.default`"}),
+        ({"signing": {"default": DEFAULT, "profile": {}}}, {"signing.profile": "`profiles`"}),
+        ({"signing": {"default": DEFAULT, "client": {}}}, {"signing.client": "`profiles.client`"}),
+        ({"signing": {"default": DEFAULT, "expiry": "1h"}}, {"signing.expiry": "`default.expiry`"}),
+        (
+            {"signing": {"default": {**DEFAULT, "usage": [], "hosts": [], "owner": 1}}},
+            {
+                "signing.default.usage": "`usages`",
+                "signing.default.hosts": "`hosts` of a request",
+                "signing.default.owner": "",
+            },
+        ),
+        (
+            {"signing": {"default": {**DEFAULT, "ca_constraint": {"max_pathlen": 1}}}},
+            {"signing.default.ca_constraint.max_pathlen": "`max_path_len`"},
+        ),
+        ({"signing": {"default": {**DEFAULT, "cert_store": "x"}}, "auth_keys": {"a": 1}}, {}),
+    ],
+)
+def test_what_cfssl_passes_over_in_a_configuration_is_told_with_what_is_meant(
+    config: dict[str, object], ignored: dict[str, str]
+) -> None:
+    found, _ = readers.readable_signing_config(json.dumps(config), "c.json")
+    assert {each.place.key: each.meant for each in found.ignored} == ignored
+
+
+def test_a_profile_that_misspells_what_it_needs_is_told_once() -> None:
+    profile = {"expiry": "1h", "usage": [""]}
+    text = json.dumps({"signing": {"default": {"expire": "1h"}, "profiles": {"a": profile}}})
+    found, problems = readers.readable_signing_config(text, "c.json")
+    assert [each.place.key for each in found.ignored] == [
+        "signing.default.expire",
+        "signing.profiles.a.usage",
+    ]
+    assert problems == ()
+
+
+def test_the_number_that_go_has_beside_a_lifetime_is_not_taken_for_it() -> None:
+    profile = {"Expiry": "1h", "usages": ["any"]}
+    text = json.dumps({"signing": {"default": DEFAULT, "profiles": {"a": profile}}})
+    _, problems = readers.readable_signing_config(text, "c.json")
+    assert [str(each) for each in problems] == [
+        "c.json: signing.profiles.a.Expiry: cfssl takes it for a number: write `expiry`"
+    ]
 
 
 def test_every_fault_of_a_request_is_told_at_once_with_its_place() -> None:

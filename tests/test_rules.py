@@ -267,7 +267,7 @@ def test_unknown_profiles_and_defaults_that_grant_nothing_are_found_where_they_a
     ]
 
 
-OUTLIVES = "what is signed now would outlive `certs/ca.pem`"
+OUTLIVES = "what is signed would outlive `certs/ca.pem`"
 
 
 @pytest.mark.parametrize(

@@ -420,7 +420,10 @@ def test_what_cfssl_would_ignore_is_refused_although_the_certificate_is_there(
     )
     before = contents(path)
     told = sign(path, code=1).stderr
-    assert "\n  config/req-a2.json: host: cfssl ignores it; did you mean `hosts`?\n" in told
+    assert (
+        "\n  config/req-a2.json: host: cfssl ignores it: what `hosts` says holds; did you mean "
+        "`hosts`?\n" in told
+    )
     assert "usages: `client-auth` is unknown: cfssl drops it\n" in told
     assert contents(path) == before
 

@@ -511,7 +511,7 @@ def test_a_ca_whose_request_can_t_be_read_asks_for_a_look_at_that_and_for_no_new
     ("begin", "advice"),
     [
         (NOW - 10 * YEAR - DAY, ["make -C {0} regenerate"]),
-        (NOW - 10 * YEAR + DAY, ["make -C {0} regenerate", "make -C {0} renew"]),
+        (NOW - 10 * YEAR + DAY, ["make -C {0} regenerate"]),
     ],
 )
 def test_a_ca_at_its_end_asks_for_a_new_one(

@@ -11,20 +11,18 @@ unset CDPATH TAR_OPTIONS QUOTING_STYLE # cd would print, tar leave out, ls put q
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
 record=${into}issued ca=${into}certs/ca work='' half='' with=''
+another="\`make regenerate\` makes another CA, which everybody has to trust first"
 
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
-
 fail() { # fail WHAT [HINT]
     say "error: $1" >&2
     [ $# -lt 2 ] || { echo && say "hint: $2"; } >&2
     exit 1
 }
-
 need() { # need PROGRAM
     command -v "$1" >/dev/null || fail "no signer: \`$1\` is not installed" "\`apt-get install\
  golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go, or tls-scaffold itself"
 }
-
 components() { # of each line: name, certificate without .pem, request, flags
     tr '\11' ' ' <Makefile | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
         s/^req-\([^ :]*\)  *\([^ :]*\)\.pem *: *\([^ ;]*\)[^;]*;* *\($(sign)\)* */\1 \2 \3 /
@@ -47,7 +45,6 @@ inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
     for request; do :; done
     printf %s "${all%"$request"}" | digits - "$request" config/ca-config.json "$ca.pem"
 }
-
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
     [ -d "$record" ] || { mkdir -p "$record" && chmod 755 "$record"; }
@@ -61,8 +58,7 @@ changed() { # the targets of which the pair is not what is recorded, or can't be
     rest=$(digits config/ca-config.json certs/ca.pem) last=none
     components | while read -r _ base request _; do
         for each in "$request" "$base.pem" "$base-key.pem"; do
-            if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi
-        done
+            if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi; done
     done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
         read -r name base _ flags <&3
         [ "$flags" = "$last" ] || { last=$flags && sum=$(printf %s "${flags:+$flags }" | digits); }
@@ -74,11 +70,9 @@ LINES
 }
 
 folder() { # folder NAME: make it, for its owner alone and not for git
-    { { [ -d "$1" ] || mkdir -p "$1"; } && chmod 700 "$1"; } ||
-        fail "\`$1\` can't be made or changed"
+    { mkdir -p "$1" && chmod 700 "$1"; } || fail "\`$1\` can't be made or changed"
     [ -s "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
-
 lock() { # the kernel lets go of it when its holder is gone, killed or not, in a container or not
     folder archive
     exec 9>>archive/.lock
@@ -91,13 +85,10 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
     [ ! -e archive/.half ] || rm -rf archive/.half # of a run that was killed
     [ ! -d certs/.new ] || finish
 }
-
 workshop() { # work = an empty folder in certs/, which is held while this process lives
     lock
     folder certs
-    for each in issued/.draft.* issued/.*.pem; do # who makes a draft holds the lock
-        ! exists "$each" || rm -f "$each"
-    done
+    rm -f issued/.draft.* issued/.*.pem # who makes a draft holds the lock
     for each in certs/.work.*; do # of runs that were killed
         [ ! -d "$each" ] || { ! flock -n 8 || rm -rf "$each"; } 2>/dev/null 8<"$each" || :
     done
@@ -134,36 +125,27 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
     rm -rf certs/.new
     flush certs
 }
-
 new_files() { # of the set that was decided on, by path below the folder
     (cd certs/.new/new && find . ! -type d ! -name .gitignore) | sed 's|^\./||' |
         awk '$0 == "certs/ca.pem" { ca = $0; next } { print } END { if (ca) print ca }'
 }
-
 key_sum() { # of the CA's key; nothing where that of a CA that is there is kept elsewhere
-    if [ -e certs/ca-key.pem ]; then
-        $sha <certs/ca-key.pem | cut -d ' ' -f 1
-    elif ! exists certs/ca-key.pem; then
-        # Of a first set that is half in place nothing but the key is left when its ca.pem is there.
-        ! exists certs/ca.pem || [ -z "$(new_files 2>/dev/null)" ] || return 0
-        echo none
-    fi
+    # Of a first set that is half in place nothing but the key is left when its ca.pem is there.
+    if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1
+    elif ! exists certs/ca-key.pem &&
+        { ! exists certs/ca.pem || [ -z "$(new_files 2>/dev/null)" ]; }; then echo none; fi
 }
 
 run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NAME.csr in $work
     name=$1 cfssl=${CFSSL#@} json=${JSON#@}
     shift
-    need "${cfssl%% *}"
-    need "${json%% *}"
+    need "${cfssl%% *}" && need "${json%% *}"
     say "$cfssl $* | $json -bare certs/$name" | sed "s|${into:-^}||g"
     $cfssl "$@" >"$work/json" 2>"$work/log" || refused "$?"
     (umask 022 && $json -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$?"
-    for each in "$work/$name.pem" "$work/$name-key.pem" "$work/$name.csr"; do
-        [ -s "$each" ] || refused 0
-    done
+    for each in .pem -key.pem .csr; do [ -s "$work/$name$each" ] || refused 0; done
     flush "$work/$name"*
 }
-
 refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson would hide
     [ -d "$work" ] || fail "\`certs\` was moved away meanwhile" "run make again"
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
@@ -181,8 +163,7 @@ ca_is_whole() {
     hint="put it back; where it is lost for good, \`make regenerate\` makes another CA"
     [ -d issued ] || hint="put it back, or run the \`make clean\` again that was killed"
     for each in "$ca.pem" "$ca-key.pem"; do
-        [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" "$hint"
-    done
+        [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" "$hint"; done
 }
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
@@ -224,7 +205,6 @@ check_mounts() { # check_mounts PATH...: one that is mounted alone can't be repl
     }' /proc/self/mountinfo 2>/dev/null) || :
     [ -z "$each" ] || fail "\`${each#"$at"}\` is a mount point: it can't be replaced"
 }
-
 check_path() { # check_path PATH: below the folder, through no link, and nothing that sh expands
     case /$1/ in */../* | //* | *[][*?]*) fail "\`$1\` is not a path below the folder" ;; esac
     through=$1
@@ -233,7 +213,6 @@ check_path() { # check_path PATH: below the folder, through no link, and nothing
         [ ! -h "$through" ] || fail "\`$through\` is a link: no keys are written through it"
     done
 }
-
 check_output() { # check_output BASE: where a component's pair may be, in no other's place
     check_path "$1.pem"
     case $1 in certs/ca | certs/trust | *-key | archive/* | config/* | data/* | dist/* | issued/*)
@@ -241,6 +220,19 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
     done
+}
+
+check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
+    asked=$(printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1)
+    config=$(tr -s ' \t\r\n' '    ' 2>/dev/null <config/ca-config.json) || return 0 # cfssl says why
+    case "$*$config" in *-config* | *\\* | *'  '* | *"\"$asked\":"* | *"\"$asked\" :"*) ;;
+    *) [ -z "$asked" ] || fail "\`$base.pem\` asks for the profile \`$asked\`, which\
+ \`config/ca-config.json\` does not have" "its line in the Makefile names it" ;; esac
+    life=$(printf %s "$config" | tr ',{' '\n\n' |
+        sed -n 's/^ *"expiry" *: *"0*\([0-9]\{1,9\}\)h.*/\1/p' | sort -n | tail -n 1)
+    ends "$ca" "$((${life:-0} * 3600))" || return 0
+    ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
+    say "warning: \`$ca.pem\` ends $(end_of "$ca"), and what is signed now with it" >&2
 }
 
 sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or where it would differ
@@ -254,6 +246,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     if [ "$when" = changed ] && [ -f "$base.pem" ] && [ -f "$base-key.pem" ] &&
         [ -e "$record/$name-$from-$(digits "$base.pem" "$base-key.pem").pem" ]; then return; fi
     check_mounts "$base.pem" "$base-key.pem" "$base.csr"
+    check_silences "$@"
     workshop
     run_cfssl "$name" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
     [ -n "$into" ] || lock
@@ -295,7 +288,6 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
     mv "$half" "$shelf"
     half='' # the next run's is not ours to clear
 }
-
 clean() { # the record goes first: a clean that is killed is done by the next
     lock
     with=$(ls -d issued 2>/dev/null) || [ -d certs ] || { echo "no certs/ to move away" && return; }
@@ -336,11 +328,9 @@ new_ca() { # of a new set
     mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
     note "$ca.pem" "ca-$(digits "$ca.pem")"
 }
-
 make_again() { # make_again GOALS: with the variables that this make was given, not with its flags
     MAKEFLAGS="-- ${OVERRIDES-}" MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$@"
 }
-
 make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one rename decides
     [ -f certs/ca-key.pem ] || ! exists certs/ca-key.pem ||
         fail "\`certs/ca-key.pem\` is not here: it leads elsewhere" "bring it back first"
@@ -381,16 +371,26 @@ regenerate() {
     make_again all # the team's own commands
 }
 
-ends_soon() { [ -f "$1.pem" ] && ! openssl x509 -noout -checkend $seconds -in "$1.pem" >/dev/null; }
-
-renew() { # what ends within RENEW_DAYS
+ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
+    openssl x509 -noout -checkend "$2" -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }expire"
+}
+end_of() { openssl x509 -noout -enddate -in "$1.pem" 2>/dev/null | cut -d = -f 2; }
+renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that would live no longer
     case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
-    ! ends_soon certs/ca || say "warning: the CA ends soon, or has ended: \`make regenerate\`" >&2
-    due=$(components | while read -r name base _; do ! ends_soon "$base" || echo "req-$name"; done)
-    [ -n "$due" ] || { echo "nothing expires within $RENEW_DAYS days" && return; }
+    last=$(end_of certs/ca)
+    [ -n "$last" ] || fail "\`certs/ca.pem\` is missing or broken" "put it back, or \`make\`"
+    ! ends certs/ca 0 || fail "\`certs/ca.pem\` has ended: nobody takes what it signs" "$another"
+    ! ends certs/ca "$seconds" || say "warning: \`certs/ca.pem\` ends $last: $another" >&2
+    all=$(components | while read -r name base _; do
+        if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
+        elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$last" ]; then echo -
+        else echo "req-$name"; fi
+    done)
+    [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
+    due=$(echo "$all" | grep req-) || { echo "nothing expires within $RENEW_DAYS days" && return; }
     make_again $due
 }
 

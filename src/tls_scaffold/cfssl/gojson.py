@@ -5,9 +5,10 @@ Names go without regard to case, null counts as absent, and in a list as empty.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from tls_scaffold.cfssl.fields import IgnoredField, field_meant, is_remark
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 
 Value = TypeVar("Value")
@@ -15,14 +16,33 @@ INT64 = 2**63
 HALF = re.compile("[\ud800-\udfff]")  # of a pair of \\u escapes; no encoding has it
 
 
+class Members(dict[str, Any]):
+    """The members of an object; `repeated` names those that stand in it more than once."""
+
+    def __init__(self, pairs: Iterable[tuple[str, Any]] = ()) -> None:
+        pairs = tuple(pairs)
+        super().__init__(pairs)
+        names = [name for name, _ in pairs]
+        self.repeated = (
+            tuple(name for name in self if names.count(name) > 1) if len(names) > len(self) else ()
+        )
+
+
 class Section:
     """One object of a JSON document; what is wrong with a value goes to `problems`, with its place.
 
-    Go knows a struct's fields whatever their case; the keys of a map (`is_map`) are what they are.
+    What cfssl passes over goes to `ignored`. Go knows a struct's fields whatever their case; the
+    keys of a map (`is_map`) are what they are.
     """
 
     def __init__(
-        self, values: dict[str, Any], place: Place, problems: list[Problem], *, is_map: bool = False
+        self,
+        values: Members,
+        place: Place,
+        problems: list[Problem],
+        ignored: list[IgnoredField],
+        *,
+        is_map: bool = False,
     ) -> None:
         self._key = str if is_map else str.lower
         self._values = {
@@ -31,7 +51,10 @@ class Section:
         self.names = tuple(values)
         self.place = place
         self.problems = problems
+        self.ignored = ignored
+        self._repeated = values.repeated
         self._told: set[str] = set()
+        self._tell_repeated()
 
     def has(self, name: str) -> bool:
         """Tell whether a field is there and not null."""
@@ -77,23 +100,25 @@ class Section:
 
     def section(self, name: str) -> "Section | None":
         """Return an object; None if it is absent, or something else."""
-        nothing: dict[str, Any] | None = None
-        values = self._checked(name, dict, nothing, "an object {…}")
-        return None if values is None else Section(values, self.place.field(name), self.problems)
+        nothing: Members | None = None
+        values = self._checked(name, Members, nothing, "an object {…}")
+        return None if values is None else self._inner(values, self.place.field(name))
 
     def map(self, name: str) -> "Section":
         """Return an object whose keys are names of the user's own; an empty one if it is absent."""
-        empty: dict[str, Any] = {}
-        values = self._checked(name, dict, empty, "an object {…}")
-        return Section(values, self.place.field(name), self.problems, is_map=True)
+        values = self._checked(name, Members, Members(), "an object {…}")
+        return self._inner(values, self.place.field(name), is_map=True)
 
     def sections(self, name: str) -> "tuple[Section, ...]":
         """Return a list of objects."""
-        items: Iterable[dict[str, Any]] = self._items(name, dict, "an object {…}")
+        items: Iterable[Members] = self._items(name, Members, "an object {…}")
         return tuple(
-            Section(values, self.place.field(name).item(index), self.problems)
+            self._inner(values, self.place.field(name).item(index))
             for index, values in enumerate(items)
         )
+
+    def _inner(self, values: Members, place: Place, *, is_map: bool = False) -> "Section":
+        return Section(values, place, self.problems, self.ignored, is_map=is_map)
 
     def is_told(self, name: str) -> bool:
         """Tell whether something is said of a field already."""
@@ -111,14 +136,47 @@ class Section:
             if self._values.get(name):
                 self.problem(name, reason)
 
-    def misspelt(self, known: Sequence[str]) -> dict[str, str]:
-        """Return the unknown fields that look like a known one, and that one: Go ignores them."""
-        import difflib
+    def tell_ignored(self, kind: str, known: tuple[str, ...], instead: Mapping[str, str]) -> None:
+        """Add the fields that cfssl passes over in an object of a `kind`, which has the `known`.
 
-        lower = {name.lower(): name for name in known}
-        unknown = [name for name in self.names if name.lower() not in lower]
-        close = {name: difflib.get_close_matches(name.lower(), lower, 1, 0.8) for name in unknown}
-        return {name: lower[matches[0]] for name, matches in close.items() if matches}
+        `instead` says by what was meant what holds where that is missing.
+        """
+        lower = {name.lower() for name in known}
+        for name in self.names:
+            if name.lower() in lower or is_remark(name):
+                continue
+            is_object = isinstance(self._values.get(self._key(name)), Members)
+            meant = field_meant(name, kind, known, is_object=is_object)
+            holds = instead.get(meant, "")
+            if self.has(meant.strip("`")):
+                holds = f"what {meant} says holds"
+            self.ignored.append(IgnoredField(self.place.field(name), meant, holds))
+
+    def is_meant(self, name: str) -> bool:
+        """Tell whether a field that cfssl passes over was meant to be this one."""
+        return any(
+            each.meant == f"`{name}`" and each.place.is_within(self.place) for each in self.ignored
+        )
+
+    def _tell_repeated(self) -> None:
+        """Tell of each field that stands here more than once, in whatever case.
+
+        Of two texts or lists Go takes the last. Two objects it mixes, which is a problem.
+        """
+        found: dict[str, str] = {}
+        for name in self.names:
+            is_again = self._key(name) in found or name in self._repeated
+            if is_again:
+                self._tell_again(name, found.get(self._key(name), name))
+            found.setdefault(self._key(name), name)
+
+    def _tell_again(self, name: str, first: str) -> None:
+        twice = "twice" if first == name else f"as `{first}` too"
+        if isinstance(self._values.get(self._key(name)), Members):
+            self.problem(name, f"it stands here {twice}: write it once")
+        else:
+            place = self.place.field(first)
+            self.ignored.append(IgnoredField(place, "", f"`{name}` follows, and the last holds"))
 
     def _checked(self, name: str, kind: type[Value], default: Value, what: str) -> Value:
         value = self._values.get(self._key(name))
@@ -162,7 +220,7 @@ def document(text: str, path: str, problems: list[Problem]) -> Section:
     if text.startswith("\ufeff"):
         raise _no_json(Place(path), "it begins with a byte order mark, which cfssl refuses")
     try:
-        values = json.loads(text)
+        values = json.loads(text, object_pairs_hook=Members)
     except RecursionError:
         raise _no_json(Place(path), "nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -170,10 +228,10 @@ def document(text: str, path: str, problems: list[Problem]) -> Section:
         raise _no_json(place, error.msg) from None
     except ValueError:  # Python reads no number of more than 4,300 digits
         raise _no_json(Place(path), "a number is too long") from None
-    if not isinstance(values, dict):
+    if not isinstance(values, Members):
         problem = Problem(Place(path), f"it begins with `{short_text(values)}`")
         raise ScaffoldError(f"`{path}` holds no object {{…}}", [problem])
-    return Section(values, Place(path), problems)
+    return Section(values, Place(path), problems, [])
 
 
 def _no_json(place: Place, message: str) -> ScaffoldError:

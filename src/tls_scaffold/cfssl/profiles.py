@@ -7,12 +7,14 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
 from tls_scaffold.cfssl import durations
+from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 
 CA_EXPIRY = "43800h"
 BACKDATE = timedelta(minutes=5)
 EARLIEST = 1950
+TIME = "%Y-%m-%dT%H:%M:%SZ"  # as `moment` reads it
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 CA_USAGES = ("cert sign", "crl sign")
 DEFAULT_USAGES = ("signing", "key encipherment", "server auth", "client auth")
@@ -75,18 +77,29 @@ class Profile:
         except OverflowError:
             begin = end = datetime.min.replace(tzinfo=timezone.utc)
         if min(begin.year, end.year) < EARLIEST:
-            place = f"profile `{self.name or 'default'}`"
             beyond = f"beyond the years {EARLIEST} to 9999, all that certificates know"
-            raise ScaffoldError(f"{place}: it reaches {beyond}")
+            raise ScaffoldError(f"it reaches {beyond}")
         return begin, end
+
+    def ending_by(self, latest: datetime, now: datetime) -> "Profile":
+        """Return the profile, cut so that what it signs `now` ends at `latest` (UTC) at the latest.
+
+        Raises ScaffoldError as `validity`.
+        """
+        _, end = self.validity(now)
+        return self if end <= latest else replace(self, not_after=f"{latest:{TIME}}")
 
 
 @dataclass(frozen=True)
 class SigningConfig:
-    """The content of `config/ca-config.json`; without one cfssl signs with a default of its own."""
+    """The content of `config/ca-config.json`; without one cfssl signs with a default of its own.
+
+    `ignored` has the fields that cfssl passes over.
+    """
 
     default: Profile = Profile(usages=DEFAULT_USAGES, expiry="8760h")
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    ignored: tuple[IgnoredField, ...] = field(default=(), compare=False)
 
     def profile_or_default(self, name: str) -> Profile:
         """Return the profile that cfssl signs with when `name` is asked for.

@@ -2,28 +2,25 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from tls_scaffold.cfssl import durations, gojson
+from tls_scaffold.cfssl import durations, fields, gojson
 from tls_scaffold.cfssl.gojson import Section
-from tls_scaffold.cfssl.profiles import EARLIEST, Constraint, Profile, SigningConfig, moment
+from tls_scaffold.cfssl.profiles import (
+    CA_EXPIRY,
+    EARLIEST,
+    Constraint,
+    Profile,
+    SigningConfig,
+    moment,
+)
 from tls_scaffold.cfssl.requests import DEFAULT_KEY, NAME_WORDS, Authority, Request
 from tls_scaffold.cfssl.usages import meanings
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.spelling import ECDSA_SIZES, Key
 
-REQUEST_FIELDS = (
-    "CN",
-    "hosts",
-    "key",
-    "names",
-    "serialnumber",
-    "ca",
-    "crl_url",
-    "delegation_enabled",
-    "extensions",
-)
 REFUSED_REQUEST_FIELDS = ("delegation_enabled", "extensions")
 REFUSED_PROFILE_FIELDS = (
     "auth_key",
@@ -44,6 +41,17 @@ REFUSED_PROFILE_FIELDS = (
 UNSUPPORTED = "cfssl has this field, tls-scaffold's own signer does not support it"
 RSA_BITS = range(2048, 8192 + 1)
 Document = TypeVar("Document", Request, SigningConfig)
+WITHOUT = {
+    # what was meant: what holds where that is missing
+    "`hosts`": "without hosts it is good for no server",
+    "`CN`": "without a CN it is no user of etcd",
+    "`key`": f"the key is `{DEFAULT_KEY}`",
+    "`algo`": f"the key is `{DEFAULT_KEY.algo}`",
+    "`size`": f"the key is `{DEFAULT_KEY}`",
+    "`is_ca`": "what is signed is no CA",
+    "`max_path_len`": "any number of CAs may follow",
+    fields.LIFE: "a request has no life of its own",
+}
 UNSET = "0001-01-01T00:00:00Z"  # Go's time of no value
 OID = re.compile(
     r"([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*", re.ASCII
@@ -67,6 +75,7 @@ def readable_request(text: str, place: str) -> tuple[Request, tuple[Problem, ...
     problems: list[Problem] = []
     section = gojson.document(text, place, problems)
     section.refuse(REFUSED_REQUEST_FIELDS, UNSUPPORTED)
+    section.tell_ignored("request", fields.REQUEST, WITHOUT)
     found = Request(
         cn=section.text("CN"),
         hosts=section.texts("hosts") if section.has("hosts") else None,
@@ -75,9 +84,8 @@ def readable_request(text: str, place: str) -> tuple[Request, tuple[Problem, ...
         serial_number=section.text("serialnumber"),
         ca=_authority(section.section("ca")),
         crl_url=section.url("crl_url"),
-        misspelt=section.misspelt(REQUEST_FIELDS),
     )
-    return found, tuple(problems)
+    return replace(found, ignored=tuple(section.ignored)), tuple(problems)
 
 
 def seems_request(text: str) -> bool:
@@ -113,10 +121,13 @@ def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple
     Raises ScaffoldError if it is no JSON, or has nothing to do with signing.
     """
     problems: list[Problem] = []
-    section = gojson.document(text, place, problems).section("signing")
+    document = gojson.document(text, place, problems)
+    document.tell_ignored("config", fields.CONFIG, WITHOUT)
+    section = document.section("signing")
     if section is None:
         missing = Problem(Place(place), "`signing` is missing")
         raise ScaffoldError(f"`{place}` can't be used", problems or [missing])
+    section.tell_ignored("signing", fields.SIGNING, WITHOUT)
     default = section.section("default")
     profiles = section.map("profiles")
     sections = {name: profiles.section(name) for name in profiles.names}
@@ -126,7 +137,7 @@ def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple
         default=_profile(default, "") if default else SigningConfig.default,
         profiles={name: _profile(each, name) for name, each in sections.items() if each},
     )
-    return found, tuple(problems)
+    return replace(found, ignored=tuple(document.ignored)), tuple(problems)
 
 
 def _whole(found: Document, problems: tuple[Problem, ...], place: str) -> Document:
@@ -138,6 +149,7 @@ def _whole(found: Document, problems: tuple[Problem, ...], place: str) -> Docume
 def _key(section: Section | None) -> Key:
     if section is None:
         return DEFAULT_KEY
+    section.tell_ignored("key", fields.KEY, WITHOUT)
     algo, size = section.text("algo", DEFAULT_KEY.algo), section.number("size", DEFAULT_KEY.size)
     if algo == "ed25519":
         return Key(algo, 0)
@@ -157,6 +169,7 @@ def _key(section: Section | None) -> Key:
 
 
 def _name(section: Section) -> Mapping[str, str]:
+    section.tell_ignored("name", fields.NAME, WITHOUT)
     words = {word: section.text(word) for word in NAME_WORDS}
     return {**{word: text for word, text in words.items() if text}, **_oids(section.map("OID"))}
 
@@ -171,6 +184,7 @@ def _oids(section: Section) -> dict[str, str]:
 def _authority(section: Section | None) -> Authority | None:
     if section is None:
         return None
+    section.tell_ignored("ca", fields.AUTHORITY, {"`expiry`": f"the CA lives {CA_EXPIRY}"})
     length = section.number("pathlen")
     if length < 0:
         section.problem("pathlen", f"`{length}` is negative")
@@ -184,6 +198,13 @@ def _authority(section: Section | None) -> Authority | None:
 
 def _profile(section: Section, name: str) -> Profile:
     section.refuse(REFUSED_PROFILE_FIELDS, UNSUPPORTED)
+    section.tell_ignored("profile", fields.PROFILE, {})
+    for number in fields.NUMBERS_OF_PROFILE:
+        if number in section.names:
+            section.problem(number, f"cfssl takes it for a number: write `{number.lower()}`")
+    remote = section.section("auth_remote")
+    if remote:
+        remote.tell_ignored("auth_remote", fields.AUTH_REMOTE, {})
     constraint = section.section("ca_constraint")
     profile = Profile(
         name=name,
@@ -202,15 +223,17 @@ def _profile(section: Section, name: str) -> Profile:
 
 
 def _check_profile(section: Section, profile: Profile) -> None:
-    if not profile.expiry and not section.is_told("expiry"):
+    if not (profile.expiry or section.is_told("expiry") or section.is_meant("expiry")):
         section.problem("expiry", "is missing: a duration such as `8760h`")
     if durations.parse(profile.expiry) == timedelta() and not profile.name:
         section.problem("expiry", f"`{profile.expiry}` is no lifetime for the default profile")
-    if profile.name and not meanings(profile.usages) and not section.is_told("usages"):
+    is_told = section.is_told("usages") or section.is_meant("usages")
+    if profile.name and not meanings(profile.usages) and not is_told:
         section.problem("usages", "none that cfssl knows")
 
 
 def _constraint(section: Section) -> Constraint:
+    section.tell_ignored("ca_constraint", fields.CONSTRAINT, WITHOUT)
     return Constraint(
         is_ca=section.flag("is_ca"),
         max_path_length=section.number("max_path_len"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.spelling import Key
 
 DEFAULT_KEY = Key("ecdsa", 256)
@@ -52,8 +53,8 @@ class Request:
     """What a certificate is asked for: the content of `config/req-….json` or `config/ca-csr.json`.
 
     Each of `names` maps cfssl's words (`C`, `ST`, `L`, `O`, `OU`, `E`) or dotted OIDs to texts.
-    `hosts` is None where the field is absent, which cfssl signs like an empty list. `misspelt`
-    names unknown fields that look like known ones: cfssl ignores them.
+    `hosts` is None where the field is absent, which cfssl signs like an empty list. `ignored` has
+    the fields that cfssl passes over.
     """
 
     cn: str = ""
@@ -63,7 +64,7 @@ class Request:
     serial_number: str = ""
     ca: Authority | None = None
     crl_url: str = ""
-    misspelt: Mapping[str, str] = field(default_factory=dict, compare=False)
+    ignored: tuple[IgnoredField, ...] = field(default=(), compare=False)
 
     def overridden(self, cn: str | None, hostname: str | None) -> "Request":
         """Return the request with what cfssl's flags `-cn` and `-hostname` put in its place."""

@@ -11,6 +11,7 @@ from tls_scaffold.checks import (
     makelines,
     profiles,
     secrecy,
+    signable,
     subjects,
     targets,
 )
@@ -53,6 +54,7 @@ _MODULES = (
 RULES: tuple[Rule, ...] = (
     *(rule for module in _MODULES for rule in module.RULES),
     unfit_value,
+    *signable.RULES,
     unknown_rule,
 )
 IDS = tuple(rule.id for rule in RULES)
@@ -69,9 +71,7 @@ def _findings(view: View, ignored: set[str]) -> Iterator[Finding]:
     for rule in RULES:
         # A value that a rule of its own speaks of needs no second word.
         found = [
-            each
-            for each in rule.findings(view)
-            if not (rule.id == unfit_value.id and each.place in told)
+            each for each in rule.findings(view) if not (rule.after_others and each.place in told)
         ]
         told |= {finding.place for finding in found}
         if rule.id not in ignored:

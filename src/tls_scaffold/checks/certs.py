@@ -8,7 +8,8 @@ from tls_scaffold.checks.rule import WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import RENEW_DAYS
-from tls_scaffold.state.entries import HASH, SIGNER, key_trouble
+from tls_scaffold.state.entries import HASH, SIGNER, Entry, key_trouble
+from tls_scaffold.state.lives import ends_with_ca
 
 SOON = timedelta(days=RENEW_DAYS)
 REPAIR_CA = (
@@ -78,6 +79,13 @@ def missing_key(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.path), entry.keyless)
 
 
+def _ends_with_told_ca(view: View, entry: Entry) -> bool:
+    """Tell what lives as long as its CA, or longer, where that is told to end soon."""
+    ca = view.contents.authorities.get(entry.ca)
+    is_told = ca is not None and ca.not_after <= view.now + SOON
+    return is_told and ends_with_ca(entry, view.contents.authorities)
+
+
 @Rule(
     of_certificates=True,
     pain="every connection that uses it fails",
@@ -89,7 +97,7 @@ def missing_key(view: View) -> Iterator[Problem]:
 def expired(view: View) -> Iterator[Problem]:
     """Every certificate is valid today."""
     for entry in view.contents.entries:
-        if not entry.certificate:
+        if not entry.certificate or _ends_with_told_ca(view, entry):
             continue
         if entry.certificate.has_ended(view.now):
             yield Problem(
@@ -115,6 +123,7 @@ def expiring(view: View) -> Iterator[Problem]:
         certificate = entry.certificate
         if (
             certificate
+            and not _ends_with_told_ca(view, entry)
             and certificate.not_after <= view.now + SOON
             and not certificate.has_ended(view.now)
         ):

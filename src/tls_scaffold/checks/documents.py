@@ -36,6 +36,7 @@ def broken_inventory(view: View) -> Iterator[Problem]:
 @Rule(
     pain="cfssl refuses it in words that name no file, or takes another value in its place",
     fix="write a value that cfssl knows",
+    after_others=True,
 )
 def unfit_value(view: View) -> Iterator[Problem]:
     """Every value in a request or a signing configuration is one that can be signed."""
@@ -47,14 +48,25 @@ def unfit_value(view: View) -> Iterator[Problem]:
         "cfssl ignores unknown fields: with `host` for `hosts` it signs a certificate without any "
         "host"
     ),
-    fix="write the field as it is suggested",
+    fix="write the field as, and where, it is suggested",
 )
 def misspelt_field(view: View) -> Iterator[Problem]:
-    """Every field of a request is one that cfssl knows, or nothing like one."""
-    for path, request in view.requests.items():
-        for name, meant in request.misspelt.items():
-            message = f"`{name}` is no field of a request; did you mean `{meant}`?"
-            yield Problem(Place(path, key=name), message)
+    """Every field of a request or a signing configuration is one that cfssl knows there."""
+    for each in view.ignored:
+        if each.meant:
+            yield Problem(each.place, each.message)
+
+
+@Rule(
+    level=WARNING,
+    pain="cfssl passes over it in silence, and what it asks for never comes",
+    fix="take the field out, or begin its name with `_` if it is a remark",
+)
+def ignored_field(view: View) -> Iterator[Problem]:
+    """Every other field of these files is a remark."""
+    for each in view.ignored:
+        if not each.meant:
+            yield Problem(each.place, each.message)
 
 
 @Rule(
@@ -103,4 +115,11 @@ def _knows_ed25519() -> bool:
     return done.returncode == 0
 
 
-RULES = (unreadable, broken_inventory, misspelt_field, weak_key, ed25519_unsupported)
+RULES = (
+    unreadable,
+    broken_inventory,
+    misspelt_field,
+    ignored_field,
+    weak_key,
+    ed25519_unsupported,
+)

@@ -1,6 +1,7 @@
 """Rules over the hosts of the requests: what becomes a subject alternative name."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from tls_scaffold.cfssl import sans
 from tls_scaffold.cfssl.requests import Request
@@ -84,15 +85,29 @@ def empty_host(view: View) -> Iterator[Problem]:
 )
 def missing_address(view: View) -> Iterator[Problem]:
     """Every host that the inventory gives a member or proxy stands in its request."""
+    bare: dict[str, list[str]] = {}
     for component in view.inventory.components if view.inventory else ():
         request = view.requests.get(component.request)
         if request is None:
             continue
+        if component.hosts and not request.hosts:
+            bare.setdefault(component.request, []).extend(component.hosts)
+            continue
         named = {canonical_host(host) for host in request.hosts or ()}
+        malformed = [host for host in request.hosts or () if sans.problem(host)]
         for host in component.hosts:
-            if canonical_host(host) not in named:
+            if canonical_host(host) not in named and not _stands_in_any(malformed, host):
                 message = f"`{host}` of {component.kind} `{component.name}` is missing"
                 yield Problem(Place(component.request, key="hosts"), message)
+    for path, hosts in bare.items():
+        listed = ", ".join(f"`{host}`" for host in dict.fromkeys(hosts))
+        yield Problem(Place(path, key="hosts"), f"it names no host, and should name {listed}")
+
+
+def _stands_in_any(malformed: Iterable[str], host: str) -> bool:
+    """Tell a host that is there with a port or the like, of which `bad_host` speaks."""
+    alone = re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])")
+    return any(alone.search(each) for each in malformed)
 
 
 @Rule(
@@ -109,6 +124,8 @@ def no_loopback(view: View) -> Iterator[Problem]:
     for entry in view.servers:
         if not entry.request or not entry.signing or not _is_member(entry, entry.request, view):
             continue
+        if view.inventory and not entry.request.hosts:
+            continue  # it names nothing at all, which `missing_address` tells
         if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
             place = (
                 Place(entry.signing.request, key="hosts")

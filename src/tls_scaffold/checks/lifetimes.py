@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from tls_scaffold.cfssl import durations
-from tls_scaffold.cfssl.profiles import ca_profile
+from tls_scaffold.cfssl.profiles import BACKDATE, Profile, SigningConfig, ca_profile
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View, profile_place
-from tls_scaffold.errors import Place, Problem
+from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.inventory.values import RENEW_DAYS
+from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.state.entries import Entry
 
 YEAR = timedelta(days=365)
+SOON = timedelta(days=RENEW_DAYS)
 LONG = re.compile(r"\s*([0-9]+)\s*(d|w|y|days?|weeks?|years?)\s*", re.IGNORECASE)
 HOURS = {"d": 24, "w": 24 * 7, "y": 24 * 365}
 
@@ -45,20 +48,54 @@ def negative_expiry(view: View) -> Iterator[Problem]:
     pain=(
         "on the day that the CA ends everything stops at once, although the certificates look valid"
     ),
-    fix="shorten the profile's `expiry`, or make a CA that lives longer (`make regenerate`)",
+    fix="shorten the profile's `expiry`; of a CA that is not made yet `ca.expiry` may be longer",
 )
 def outlives_ca(view: View) -> Iterator[Problem]:
-    """Everything that is signed now ends before its CA does."""
+    """No profile gives a longer life than its CA has from its first day on."""
     for entry, config in view.signed():
-        profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
-        end = _end_of_ca(view, entry)
-        if end and _is_sound(profile.expiry) and profile.validity(view.now)[1] >= end:
+        profile = _profile_of(entry, config)
+        life = _life_of_ca(view, entry)
+        end = _end(profile, life[0]) if life else None
+        if life and end and end >= life[1]:
             place = profile_place(_config_of(entry), profile.name).field("expiry")
-            yield Problem(place, f"what is signed now would outlive `{entry.ca}`")
-    for entry in view.components:
-        ca = view.contents.authorities.get(entry.ca)
-        if ca and entry.certificate and entry.certificate.not_after > ca.not_after:
-            yield Problem(Place(entry.path), f"it ends after `{entry.ca}`")
+            yield Problem(place, f"what is signed would outlive `{entry.ca}`")
+
+
+@Rule(
+    level=WARNING,
+    pain="on that day everything that the CA signed stops at once, whatever its own dates say",
+    fix=(
+        "nothing is to be done at once: before that day everybody has to trust a new CA, and then "
+        "to be given what that one signed"
+    ),
+)
+def ca_ends_first(view: View) -> Iterator[Problem]:
+    """Every CA lives longer than what it signs now, and than what it signed."""
+    for authority in view.authorities:
+        ca = authority.certificate
+        # One that has ended, or does so in 30 days, is told as such.
+        if ca is None or ca.not_after <= view.now + SOON:
+            continue
+        signed = [entry for entry in view.components if entry.ca == authority.path]
+        there = [entry for entry in signed if _ends_after(entry, ca)]
+        if there or any(
+            _would_end_after(view, entry, config, ca) for entry, config in view.signed()
+        ):
+            message = f"it ends {ca.not_after:%Y-%m-%d %H:%M} UTC, before what it signs"
+            yield Problem(Place(authority.path), message)
+
+
+def _ends_after(entry: Entry, ca: Certificate) -> bool:
+    return entry.certificate is not None and entry.certificate.not_after > ca.not_after
+
+
+def _would_end_after(view: View, entry: Entry, config: SigningConfig, ca: Certificate) -> bool:
+    """Tell whether what is signed now would end after its CA, but what was signed first did not."""
+    if view.contents.authorities.get(entry.ca) != ca:
+        return False
+    profile = _profile_of(entry, config)
+    first, now = _end(profile, ca.not_before + BACKDATE), _end(profile, view.now)
+    return bool(first and now and first < ca.not_after < now)
 
 
 @Rule(
@@ -95,17 +132,29 @@ def _is_sound(expiry: str) -> bool:
     return (durations.parse(expiry) or timedelta()) > timedelta()
 
 
-def _end_of_ca(view: View, entry: Entry) -> datetime | None:
-    """Return when the CA of an entry ends.
+def _profile_of(entry: Entry, config: SigningConfig) -> Profile:
+    return config.profile_or_default(entry.signing.profile if entry.signing else "")
 
-    If it is not made yet, when it would end if it were made now.
+
+def _end(profile: Profile, now: datetime) -> datetime | None:
+    """Return when what is signed `now` ends; None for a life that is none, told elsewhere."""
+    try:
+        return profile.validity(now)[1] if _is_sound(profile.expiry) else None
+    except ScaffoldError:
+        return None
+
+
+def _life_of_ca(view: View, entry: Entry) -> tuple[datetime, datetime] | None:
+    """Return when the CA of an entry was made, and when it ends.
+
+    If it is not made yet, as if it were made now.
     """
     ca = view.contents.authorities.get(entry.ca)
     if ca:
-        return ca.not_after
+        return ca.not_before + BACKDATE, ca.not_after
     request = next((view.ca_requests[path] for path in view.ca_requests), None)
-    profile = ca_profile(request) if request else None
-    return profile.validity(view.now)[1] if profile and _is_sound(profile.expiry) else None
+    end = _end(ca_profile(request), view.now) if request else None
+    return (view.now, end) if end else None
 
 
-RULES = (expiry_unit, negative_expiry, outlives_ca, short_lived_ca)
+RULES = (expiry_unit, negative_expiry, outlives_ca, ca_ends_first, short_lived_ca)

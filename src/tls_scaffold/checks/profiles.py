@@ -1,13 +1,16 @@
 """Rules over profiles: for what certificates are signed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.checks.rule import Rule
-from tls_scaffold.checks.view import SERVERS, View, profile_place
+from tls_scaffold.checks.view import View, profile_place
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.spelling import did_you_mean
-from tls_scaffold.state.entries import CLIENT, SERVER, Entry
+from tls_scaffold.state.entries import Entry
+from tls_scaffold.state.expectations import lacking_usages
+
+FEW = 3  # names that a line has room for
 
 
 @Rule(
@@ -35,7 +38,8 @@ def unknown_profile(view: View) -> Iterator[Problem]:
     """Every profile that the Makefile names is in the signing configuration."""
     for entry, config in view.signed():
         profile = entry.signing.profile if entry.signing else ""
-        if profile and profile not in config.profiles:
+        profiles = Place(_config_of(entry), key="signing.profiles")
+        if profile and profile not in config.profiles and not view.is_misspelt(profiles):
             other = did_you_mean(profile.lower(), config.profiles)
             message = f"`{entry.path}` asks for the profile `{profile}`, which is unknown{other}"
             yield from (Problem(place, message) for place in view.lines_of(entry))
@@ -47,13 +51,22 @@ def unknown_profile(view: View) -> Iterator[Problem]:
 )
 def default_without_usages(view: View) -> Iterator[Problem]:
     """Any default profile that something is signed with grants usages."""
+    meant: dict[Place, list[str]] = {}
+    asked = _profiles_of_inventory(view)
     for entry, config in view.signed():
+        place = profile_place(_config_of(entry), "").field("usages")
         named = entry.signing.profile if entry.signing else ""
-        if view.is_unfit(profile_place(_config_of(entry), "").field("usages")):
+        if named in config.profiles or meanings(config.default.usages):
             continue
-        if named not in config.profiles and not meanings(config.default.usages):
+        if view.is_unfit(place) or view.is_misspelt(place):
+            continue
+        if entry.path in asked and not asked[entry.path]:
+            meant.setdefault(place, []).append(entry.path)
+        else:
             message = f"`{entry.path}` is signed with the default profile, which grants no usages"
-            yield from (Problem(place, message) for place in view.lines_of(entry))
+            yield from (Problem(line, message) for line in view.lines_of(entry))
+    for place, paths in meant.items():
+        yield Problem(place, f"it grants none, and {_listed(paths)} would be signed with it")
 
 
 @Rule(
@@ -63,31 +76,82 @@ def default_without_usages(view: View) -> Iterator[Problem]:
         "certificate`"
     ),
     fix=(
-        "give the profile `server auth` and `client auth` (a user's: `client auth`), then sign "
-        "again"
+        "give the profile `server auth` and `client auth` (a user's: `client auth`), or name the "
+        "right one in the line, then sign again"
     ),
 )
 def wrong_usages(view: View) -> Iterator[Problem]:
     """Every server may be used for both server and client auth, every user for client auth."""
+    needed: dict[tuple[Place, str], list[str]] = {}
     for entry, config in view.signed():
         profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
+        lacking = lacking_usages(entry.kind, profile.usages) if meanings(profile.usages) else ()
+        if lacking and _has_profile_of_others(view, entry):
+            what = f"`{entry.path}` is signed with the profile `{profile.name or 'default'}`"
+            message = f"{what}, which lacks {' and '.join(f'`{each}`' for each in lacking)}"
+            yield from (Problem(place, message) for place in view.lines_of(entry))
+            continue
         place = profile_place(_config_of(entry), profile.name).field("usages")
-        for usage in _lacking(entry, profile.usages) if meanings(profile.usages) else ():
-            yield Problem(place, f"`{usage}` is missing, which `{entry.name}` needs")
+        unknown = [usage for usage in profile.usages if usage not in KNOWN]
+        for usage in lacking:
+            # `unknown_usage` tells of one that is misspelt.
+            if not any(did_you_mean(each.lower(), [usage]) for each in unknown):
+                needed.setdefault((place, usage), []).append(entry.name)
+    for (place, usage), names in needed.items():
+        need = "needs" if len(names) == 1 else "need"
+        yield Problem(place, f"`{usage}` is missing, which {_listed(names)} {need}")
+    yield from _unusable_certificates(view)
+
+
+def _unusable_certificates(view: View) -> Iterator[Problem]:
+    """Yield what a certificate may not be used for, but for what is told at its profile."""
     for entry in view.components:
         # Without any extended usage it may be used for all of them.
-        if entry.certificate and not entry.certificate.is_for_anything:
-            for usage in _lacking(entry, entry.certificate.usages):
+        if entry.certificate is None or entry.certificate.is_for_anything:
+            continue
+        granted = {usage for profile in entry.profiles for usage in profile.usages}
+        for usage in lacking_usages(entry.kind, entry.certificate.usages):
+            if not entry.profiles or usage in granted or "any" in granted:
                 yield Problem(Place(entry.path), f"it may not be used for `{usage}`")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names in backticks, of many the first few."""
+    shown = ", ".join(f"`{name}`" for name in names[:FEW])
+    more = len(names) - FEW
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _has_profile_of_others(view: View, entry: Entry) -> bool:
+    """Tell whether a line names another profile than the one that the inventory gives it."""
+    named = entry.signing.profile if entry.signing else ""
+    return _profiles_of_inventory(view).get(entry.path, named) != named
+
+
+def _profiles_of_inventory(view: View) -> dict[str, str]:
+    """Return the profile that the inventory gives to each component, by its certificate."""
+    components = view.inventory.components if view.inventory else ()
+    return {f"{each.output}.pem": each.profile for each in components}
+
+
+@Rule(
+    pain="whoever holds its key signs for anybody: a user makes itself root, and etcd believes it",
+    fix="take `is_ca` out of the profile; a CA below this one is signed by a profile of its own",
+)
+def ca_profile(view: View) -> Iterator[Problem]:
+    """No profile makes a CA of a component."""
+    signed: dict[Place, list[str]] = {}
+    for entry, config in view.signed():
+        profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
+        if profile.constraint.is_ca:
+            place = profile_place(_config_of(entry), profile.name).field("ca_constraint.is_ca")
+            signed.setdefault(place, []).append(entry.name)
+    for place, names in signed.items():
+        yield Problem(place, f"it makes a CA of {_listed(names)}")
 
 
 def _config_of(entry: Entry) -> str:
     return entry.signing.config if entry.signing else ""
 
 
-def _lacking(entry: Entry, usages: tuple[str, ...]) -> tuple[str, ...]:
-    needed = (SERVER, CLIENT) if entry.kind in SERVERS else (CLIENT,)
-    return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
-
-
-RULES = (unknown_usage, unknown_profile, default_without_usages, wrong_usages)
+RULES = (unknown_usage, unknown_profile, default_without_usages, wrong_usages, ca_profile)

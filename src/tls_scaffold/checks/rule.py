@@ -39,7 +39,8 @@ class Rule:
     what to do then, unless `fix_at` knows better at a place. With `of_certificates` it is about the
     certificate in a file: of one that nothing asks for that is a warning. (Who may read the file is
     as grave there as anywhere.) With `of_missing` it is about what a value lacks: nothing is known
-    of that where the value can't be read whole.
+    of that where the value can't be read whole, or stands under another name. With `after_others`
+    it keeps silent at a place of which another rule speaks.
     """
 
     pain: str
@@ -47,6 +48,7 @@ class Rule:
     level: str = ERROR
     of_certificates: bool = False
     of_missing: bool = False
+    after_others: bool = False
     fix_at: Callable[[View, Place, str], str] = lambda _view, _place, fix: fix
     look: Callable[[View], Iterable[Problem]] = lambda _: ()
 
@@ -68,7 +70,7 @@ class Rule:
         """Yield each thing that is not so as a finding, none twice."""
         for problem in dict.fromkeys(self.look(view)):
             place = problem.place
-            if self.of_missing and view.is_unfit(place):
+            if self.of_missing and (view.is_unfit(place) or view.is_misspelt(place)):
                 continue
             level, fix = self.level, self.fix_at(view, place, self.fix)
             if self.of_certificates and place.path in view.orphaned:

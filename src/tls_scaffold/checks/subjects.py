@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from tls_scaffold.checks.mending import signed_again
 from tls_scaffold.checks.rule import WARNING, Rule
-from tls_scaffold.checks.view import SERVERS, View
+from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory import conflicts
 from tls_scaffold.inventory.values import FILE, Component
 from tls_scaffold.spelling import CN_LENGTH, canonical_host, escaped
+from tls_scaffold.state.entries import Entry
 
 
 @Rule(
@@ -72,7 +73,7 @@ def cn_shared(view: View) -> Iterator[Problem]:
         if not cn or not entry.signing:
             continue
         other = first.setdefault(cn, entry.path)
-        if other != entry.path:
+        if other != entry.path and not _is_another(view, view.component_at(other)):
             message = f"`{entry.path}` and `{other}` both have the CN `{escaped(cn)}`"
             yield Problem(Place(entry.signing.request, key="CN"), message)
 
@@ -99,10 +100,19 @@ def cn_of_members(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.signing.request, key="CN"), message)
 
 
+def _is_another(view: View, entry: Entry | None) -> bool:
+    """Tell whether a user has a CN that is not its own, which `cn_unasked` tells in its place."""
+    if not (view.inventory and entry and entry.signing and entry.request):
+        return False
+    cns = {each.output: each.cn for each in view.inventory.components}
+    return cns.get(entry.signing.output, entry.request.cn) != entry.request.cn
+
+
 @Rule(
+    after_others=True,
     pain=(
         "members that run from bundles or the Procfile ask their peers for the inventory's CNs, "
-        "and refuse each other"
+        "and refuse each other; to etcd a user is whoever its CN names"
     ),
     fix=(
         f"take the CN of `{FILE}`, or put this one there (`members_cn`, `cn`), then `tls-scaffold "
@@ -110,7 +120,7 @@ def cn_of_members(view: View) -> Iterator[Problem]:
     ),
 )
 def cn_unasked(view: View) -> Iterator[Problem]:
-    """Members show their peers a CN of the inventory."""
+    """Members show their peers a CN of the inventory, and each user has its own there."""
     if not view.inventory:
         return
     asked = view.inventory.peer_cns
@@ -120,6 +130,12 @@ def cn_unasked(view: View) -> Iterator[Problem]:
             told = ", ".join(f"`{cn}`" for cn in asked)
             message = f"the CN is `{escaped(request.cn)}`, and members ask for {told}"
             yield Problem(Place(path, key="CN"), message)
+    for user in view.inventory.components:
+        entry = view.component_at(f"{user.output}.pem")
+        request = entry.request if entry and user.kind == "user" else None
+        if request and request.cn and request.cn != user.cn:
+            message = f"the CN is `{escaped(request.cn)}`, and that of `{user.name}` is `{user.cn}`"
+            yield Problem(Place(user.request, key="CN"), message)
 
 
 @Rule(
@@ -171,8 +187,8 @@ def wrong_cn(view: View) -> Iterator[Problem]:
         asked = listed[entry.path].cn if entry.path in listed else requested
         if not entry.certificate or not asked or entry.certificate.cn == asked:
             continue
-        # Of a member whose request asks for it the request is told.
-        if entry.kind in SERVERS and entry.certificate.cn == requested:
+        # Where its request asks for it, the request is told.
+        if entry.certificate.cn == requested:
             continue
         message = f"its CN is `{escaped(entry.certificate.cn)}`, asked for is `{escaped(asked)}`"
         yield Problem(Place(entry.path), message)

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Place, Problem
@@ -115,6 +116,16 @@ class View:
         unfit = (problem.place for problem in self.unfit)
         return any(place.is_within(each) or each.is_item_of(place) for each in unfit)
 
+    def is_misspelt(self, place: Place) -> bool:
+        """Tell whether a field that cfssl passes over was meant to be the one at a place."""
+        parent, _, name = place.key.rpartition(".")
+        return any(
+            each.meant == f"`{name}`"
+            and each.place.path == place.path
+            and each.place.key.rpartition(".")[0] == parent
+            for each in self.ignored
+        )
+
     @cached_property
     def authorities(self) -> tuple[Entry, ...]:
         """The CAs."""
@@ -139,6 +150,13 @@ class View:
             config = self.configs.get(path) if path else SigningConfig()
             if config and not (profile and self.is_unfit(profile_place(path, profile))):
                 yield entry, config
+
+    @cached_property
+    def ignored(self) -> tuple[IgnoredField, ...]:
+        """The fields that cfssl passes over."""
+        in_requests = [field for each in self.requests.values() for field in each.ignored]
+        in_configs = [field for each in self.configs.values() for field in each.ignored]
+        return (*in_requests, *in_configs)
 
     def profiles(self) -> Iterator[tuple[Place, Profile]]:
         """Yield every profile with its place."""

@@ -59,6 +59,8 @@ def sign(
         made = command.sign_set(folder, into, processes=jobs or 0, progress=_progress_bar)
         for line in made.commands.values():
             say(escaped(line))
+        for warning in made.warnings:
+            warn(escaped(warning))
         return
     done = command.sign(
         folder, names, force=force, own_lines=own_lines, processes=jobs or 0, progress=_progress_bar
@@ -67,6 +69,8 @@ def sign(
         say("\n".join(map(escaped, _signed_lines(done))))
     else:
         talk(f"nothing to sign: {_what_is_right(done.kept)}")
+    for warning in done.warnings:
+        warn(escaped(warning))
     for each in done.left:
         what = "signs in a way that is not understood, what it asks for is left to make"
         warn(f"{each.place} {what}: `{escaped(each.message)}`")

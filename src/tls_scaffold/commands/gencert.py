@@ -1,6 +1,6 @@
 """`tls-scaffold cfssl gencert`: one certificate, from the command line made for cfssl."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def _make_ca(request: Request, path: str, folder: Path, key_path: str) -> Answer
     _raise_refusals(path, mistakes.refusals(request, ca_profile(request), now, leaf=False))
     key = read_private_key(_read_bytes(folder / key_path), key_path) if key_path else None
     signed = signer.new_ca(request, now, key)
-    silent = mistakes.silent_in_request(request, leaf=False)
+    silent = map(str, mistakes.silent_in_request(request, leaf=False))
     return _make_answer(signed, path, silent, with_key=not key)
 
 
@@ -78,8 +78,11 @@ def _sign_leaf(request: Request, path: str, folder: Path, texts: dict[str, str])
     _raise_refusals(path, mistakes.refusals(request, profile, now))
     certificate, key = (_read_bytes(folder / texts[flag]) for flag in ("ca", "ca-key"))
     ca = issuer.load_ca(certificate, key, texts["ca"], texts["ca-key"])
+    ended = mistakes.ended_ca(texts["ca"], ca.certificate.not_after, now)
+    if ended:
+        raise ScaffoldError(ended)
     silent = (
-        *mistakes.silent_in_request(request),
+        *map(str, mistakes.silent_in_request(request)),
         *mistakes.silent_in_profile(config, name),
         *mistakes.outlives_ca(profile, ca.certificate.not_after, now),
     )
@@ -87,7 +90,7 @@ def _sign_leaf(request: Request, path: str, folder: Path, texts: dict[str, str])
 
 
 def _make_answer(
-    signed: signer.Signed, path: str, silent: Sequence[str], *, with_key: bool
+    signed: signer.Signed, path: str, silent: Iterable[str], *, with_key: bool
 ) -> Answer:
     document = {"cert": signed.certificate.decode(), "csr": signed.csr.decode()}
     if with_key:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tls_scaffold.cfssl import durations, usages
-from tls_scaffold.cfssl.profiles import Profile, moment
+from tls_scaffold.cfssl.profiles import TIME, Profile, moment
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.signing.certificates import Certificate
 
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 CN, NAMES, HOSTS, USAGES, IS_CA = "CN", "names", "hosts", "usages", "CA"
 
 
@@ -33,13 +32,14 @@ class Difference:
 
 
 def differences(
-    certificate: Certificate, request: Request, profile: Profile
+    certificate: Certificate, request: Request, profile: Profile, ca_end: datetime | None = None
 ) -> tuple[Difference, ...]:
     """Say where a certificate is not what its request and profile ask for; empty if it is.
 
     `profile` comes from SigningConfig.profile_or_default, or from cfssl.profiles.ca_profile for the
     CA itself. What a command line overrides (`-hostname`, `-cn`) is to be put into `request`
-    before. Serial number, dates of signing, the order of names and the issuer do not count.
+    before. Serial number, dates of signing, the order of names and the issuer do not count. A life
+    that was cut to the last moment of the CA, `ca_end` (UTC), is the one that was asked for.
     """
     names = alternative_names(request.hosts or (), is_ca=profile.constraint.is_ca)
     return (
@@ -47,7 +47,7 @@ def differences(
         *_differing_sets(HOSTS, (text for _, text in names), certificate.hosts),
         *_differing_values("key", str(certificate.key), str(request.key)),
         *_differing_usages(certificate, profile),
-        *_differing_lifetime(certificate, profile),
+        *_differing_lifetime(certificate, profile, ca_end),
         *_differing_constraint(certificate, profile),
         *_differing_sets("crl_url", filter(None, [profile.crl_url]), certificate.crl_urls),
         *_differing_sets("ocsp_url", filter(None, [profile.ocsp_url]), certificate.ocsp_urls),
@@ -118,12 +118,17 @@ def _known_usages(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(usages.word(meaning) for meaning in usages.meanings(words))
 
 
-def _differing_lifetime(certificate: Certificate, profile: Profile) -> tuple[Difference, ...]:
+def _differing_lifetime(
+    certificate: Certificate, profile: Profile, ca_end: datetime | None
+) -> tuple[Difference, ...]:
     begin, end = certificate.not_before, certificate.not_after
     if profile.not_before and moment(profile.not_before) != begin:
         return _differing_values("not_before", f"{begin:{TIME}}", profile.not_before)
+    asked_end = moment(profile.not_after) if profile.not_after else begin + profile.lifetime
+    if end == ca_end and asked_end > end:
+        return ()
     if profile.not_after:
-        if moment(profile.not_after) == end:
+        if asked_end == end:
             return ()
         return _differing_values("not_after", f"{end:{TIME}}", profile.not_after)
     # A certificate knows whole seconds.

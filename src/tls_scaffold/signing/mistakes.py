@@ -1,10 +1,15 @@
-"""Mistakes in requests and profiles: what cfssl refuses, and what it signs in silence."""
+"""Mistakes in requests and profiles: what cfssl refuses, and what it signs in silence.
 
-from collections.abc import Iterator
+`sign` refuses them all, and `check` finds them all: both ask here.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from tls_scaffold.cfssl import durations, sans
+from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.usages import KNOWN, meanings
@@ -17,6 +22,23 @@ NEED_KEY_AGREEMENT = ("encipher only", "decipher only")
 UNABLE = "cfssl signs it, tls-scaffold's own signer can't"
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that keeps a request or a profile from being signed here.
+
+    `key` is the field that is wrong, empty for the whole. `is_signed` tells that cfssl signs it all
+    the same.
+    """
+
+    key: str
+    message: str
+    is_signed: bool = False
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        return f"{self.key}: {self.message}" if self.key else self.message
+
+
 def refusals(
     request: Request, profile: Profile, now: datetime, *, leaf: bool = True
 ) -> tuple[str, ...]:
@@ -25,23 +47,26 @@ def refusals(
     `profile` is what it is signed with. A CA's own request (`leaf` false) needs a subject, and its
     section `ca` counts.
     """
-    return (*_request_refusals(request, leaf=leaf), *_profile_refusals(profile, now))
+    in_profile = [f"{_place_of(profile)}: {each}" for each in profile_refusals(profile, now)]
+    return (*map(str, request_refusals(request, leaf=leaf)), *in_profile)
 
 
-def _request_refusals(request: Request, *, leaf: bool) -> Iterator[str]:
+def request_refusals(request: Request, *, leaf: bool = True) -> Iterator[Mistake]:
+    """Yield what a request asks for that is refused; see `refusals`."""
     if leaf and request.ca:
-        yield "ca: only a CA's own request may have this section"
+        yield Mistake("ca", "only a CA's own request may have this section")
     if not leaf and not _has_subject(request):
-        yield "no subject: `CN` and `names` are empty"
+        yield Mistake("", "no subject: `CN` and `names` are empty")
     for index, host in enumerate(request.hosts or ()):
         reason = sans.refusal(host)
         if reason:
-            yield f"hosts[{index}]: {reason}"
+            yield Mistake(f"hosts[{index}]", reason)
     # `cryptography` neither writes nor reads a name that has one value twice.
     for oid, texts in request.subject:
         for text in dict.fromkeys(texts):
             if texts.count(text) > 1:
-                yield f"names: {WORDS.get(oid, oid)} `{text}` stands twice: {UNABLE}"
+                message = f"{WORDS.get(oid, oid)} `{text}` stands twice: {UNABLE}"
+                yield Mistake("names", message, is_signed=True)
 
 
 def _has_subject(request: Request) -> bool:
@@ -53,59 +78,59 @@ def _has_subject(request: Request) -> bool:
 
 
 @lru_cache(maxsize=16)  # a thousand users have one profile
-def _profile_refusals(profile: Profile, now: datetime) -> tuple[str, ...]:
+def profile_refusals(profile: Profile, now: datetime) -> tuple[Mistake, ...]:
+    """Return what a profile asks for that is refused `now`; see `refusals`."""
     return (*_usage_refusals(profile), *_lifetime_refusals(profile, now))
 
 
-def _usage_refusals(profile: Profile) -> Iterator[str]:
+def _usage_refusals(profile: Profile) -> Iterator[Mistake]:
     if not meanings(profile.usages):
-        yield f"{_place_of(profile)}: it grants no usage"
+        yield Mistake("usages", "none that cfssl knows")
     for usage in NEED_KEY_AGREEMENT:
         if usage in profile.usages and "key agreement" not in profile.usages:
-            yield f"{_place_of(profile)}: usages: `{usage}` without `key agreement`: {UNABLE}"
+            message = f"`{usage}` without `key agreement`: {UNABLE}"
+            yield Mistake("usages", message, is_signed=True)
 
 
-def _lifetime_refusals(profile: Profile, now: datetime) -> Iterator[str]:
+def _lifetime_refusals(profile: Profile, now: datetime) -> Iterator[Mistake]:
     try:
         begin, end = profile.validity(now)
     except ScaffoldError as error:
-        yield error.summary
+        yield Mistake("", error.summary)
         return
     # An expiry that is no duration is told of by the reader of the configuration.
     if begin >= end and (profile.not_after or durations.parse(profile.expiry) is not None):
-        field = (
-            f"not_after `{profile.not_after}`"
-            if profile.not_after
-            else f"expiry `{profile.expiry}`"
-        )
+        key = "not_after" if profile.not_after else "expiry"
+        text = profile.not_after or profile.expiry
         life = f"over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
-        yield f"{_place_of(profile)}: {field}: {life}: {UNABLE}"
+        yield Mistake(key, f"`{text}` is {life}: {UNABLE}", is_signed=True)
 
 
-def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[str, ...]:
+def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, ...]:
     """Say what cfssl would sign in silence, although nobody can mean it; empty for a sound request.
 
     A CA's own request (`leaf` false) needs no hosts, and its `crl_url` counts.
     """
-    found = [
-        f"{name}: cfssl ignores it; did you mean `{known}`?"
-        for name, known in request.misspelt.items()
-    ]
+    found = list(_meant_otherwise(request.ignored))
     for index, host in enumerate(request.hosts or ()):
         problem = sans.problem(host)
         if problem:
-            found.append(f"hosts[{index}]: {problem}")
-    if leaf and not (request.cn or request.hosts):
-        found.append("no `CN` and no `hosts`: cfssl signs a certificate that names nobody")
+            found.append(Mistake(f"hosts[{index}]", problem, is_signed=True))
+    is_named = request.cn or request.hosts or _is_meant(request.ignored, "CN", "hosts")
+    if leaf and not is_named:
+        message = "no `CN` and no `hosts`: cfssl signs a certificate that names nobody"
+        found.append(Mistake("", message, is_signed=True))
     if leaf and request.crl_url:
-        found.append(
-            "crl_url: cfssl ignores it in a component's request; it belongs into the profile"
-        )
+        message = "cfssl ignores it in a component's request; it belongs into the profile"
+        found.append(Mistake("crl_url", message, is_signed=True))
     if len(request.cn) > CN_LENGTH:
-        found.append(
-            f"CN: longer than {CN_LENGTH} characters: cfssl signs it, other tools refuse it"
-        )
+        message = f"longer than {CN_LENGTH} characters: cfssl signs it, other tools refuse it"
+        found.append(Mistake("CN", message, is_signed=True))
     return tuple(found)
+
+
+def _is_meant(ignored: Iterable[IgnoredField], *names: str) -> bool:
+    return any(each.meant == f"`{name}`" for each in ignored for name in names)
 
 
 def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
@@ -114,10 +139,33 @@ def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
         known = ", ".join(f"`{each}`" for each in config.profiles) or "none"
         return (f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})",)
     profile = config.profile_or_default(name)
+    unknown = [f"{_place_of(profile)}: {each}" for each in unknown_usages(profile)]
+    return (*map(str, _meant_otherwise(config.ignored)), *unknown)
+
+
+def unknown_usages(profile: Profile) -> tuple[Mistake, ...]:
+    """Return the usages of a profile that cfssl drops."""
     return tuple(
-        f"{_place_of(profile)}: usages: `{usage}` is unknown: cfssl drops it"
+        Mistake("usages", f"`{usage}` is unknown: cfssl drops it", is_signed=True)
         for usage in profile.usages
         if usage not in KNOWN
+    )
+
+
+def _meant_otherwise(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
+    """Yield the ignored fields as mistakes, but for those that look like nothing known."""
+    for each in ignored:
+        if each.meant:
+            yield Mistake(each.place.key, each.message, is_signed=True)
+
+
+def ended_ca(path: str, end: datetime, now: datetime) -> str:
+    """Say that a CA, whose certificate is at `path`, has ended by `now`; empty if it has not.
+
+    cfssl signs with such a CA in silence, and nobody takes what it signed.
+    """
+    return (
+        f"`{path}` ended {end:%Y-%m-%d %H:%M} UTC: nobody takes what it signs" if end < now else ""
     )
 
 

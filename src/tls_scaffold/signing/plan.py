@@ -42,11 +42,13 @@ class Plan:
     """What is to be signed, and what is wrong with it.
 
     `unrecorded` has the certificates that are right but not in the record, by their paths there.
+    `warnings` say what is signed all the same, but otherwise than somebody may expect.
     """
 
     wanted: tuple[Wanted, ...]
     unrecorded: Mapping[str, bytes]
     problems: tuple[Problem | str, ...]
+    warnings: tuple[str, ...]
 
 
 def plan_signing(
@@ -67,7 +69,7 @@ def plan_signing(
     with telling(folder):
         wanted = [each for each in map(planner.plan_one, signings) if each]
     problems = tuple(dict.fromkeys(planner.problems))
-    return Plan(tuple(wanted), planner.unrecorded, problems)
+    return Plan(tuple(wanted), planner.unrecorded, problems, tuple(planner.warnings))
 
 
 class _Planner:
@@ -83,6 +85,7 @@ class _Planner:
         force: bool,
     ) -> None:
         self.problems: list[Problem | str] = []
+        self.warnings: dict[str, None] = {}
         self.unrecorded: dict[str, bytes] = {}
         self._folder, self._cas, self._record = folder, cas, record
         self._now, self._force = now, force
@@ -110,6 +113,7 @@ class _Planner:
         reasons = self._reasons(signing, request, profile, pem, key)
         if not reasons:
             return None
+        profile = self._cut_to_ca(signing, profile)
         self.problems += self._obstacles(signing, request, profile, pem)
         self.problems += [f"{signing.name}: {each}" for each in directory.problems(signing.output)]
         return Wanted(signing, request, profile, reasons)
@@ -161,7 +165,23 @@ class _Planner:
             return ("signed by another CA",)
         if certificate.weak_hash:
             return (f"signed with {certificate.weak_hash}",)
-        return tuple(map(str, differences(certificate, request, profile)))
+        return tuple(map(str, differences(certificate, request, profile, ca.not_after)))
+
+    def _cut_to_ca(self, signing: Signing, profile: Profile) -> Profile:
+        """Return the profile, cut to the life of its CA, which is noted the first time."""
+        end = self._cas[signing.ca].not_after
+        try:
+            cut = profile.ending_by(end, self._now)
+        except ScaffoldError:  # of which `refusals` tells
+            return profile
+        ended = mistakes.ended_ca(signing.ca, end, self._now)
+        if ended:
+            self.problems.append(ended)
+            return profile
+        if cut is not profile:
+            what = f"`{signing.ca}` ends {end:%Y-%m-%d %H:%M} UTC, and what is signed now with it"
+            self.warnings[what] = None
+        return cut
 
     def _obstacles(
         self, signing: Signing, request: Request, profile: Profile, pem: bytes
@@ -172,8 +192,6 @@ class _Planner:
             yield f"{signing.name}: {path} is a CA's certificate: it is not signed over"
         for problem in mistakes.refusals(request, profile, self._now):
             yield f"{signing.request}: {problem}"
-        for problem in mistakes.outlives_ca(profile, self._cas[signing.ca].not_after, self._now):
-            yield f"{signing.config or signing.name}: {problem}"
 
 
 def _silent_mistakes(signing: Signing, request: Request) -> Iterator[str]:

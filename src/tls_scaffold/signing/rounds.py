@@ -21,8 +21,8 @@ class Done:
     `commands` has the command that does the same for each, and `reloads` who has to be told of it,
     by the same paths. `left` has the commands of the Makefile that sign in a way that is not
     understood; `not_run` the components with commands of their own, which make
-    would have run had it signed them; `problem` is what ended the signing when something had been
-    signed.
+    would have run had it signed them; `warnings` what is otherwise than somebody may expect;
+    `problem` is what ended the signing when something had been signed.
     """
 
     signed: dict[str, tuple[str, ...]]
@@ -31,6 +31,7 @@ class Done:
     reloads: dict[str, str] = field(default_factory=dict)
     left: tuple[Problem, ...] = ()
     not_run: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     problem: ScaffoldError | OSError | None = None
 
     def __add__(self, other: "Done") -> "Done":
@@ -39,6 +40,7 @@ class Done:
             {**self.signed, **other.signed},
             self.kept + other.kept,
             {**self.commands, **other.commands},
+            warnings=(*self.warnings, *other.warnings),
         )
 
 
@@ -60,6 +62,7 @@ class Round:
     unrecorded: Mapping[str, bytes]
     inputs: Mapping[str, str]
     now: datetime
+    warnings: tuple[str, ...] = ()
 
     @cached_property
     def done(self) -> Done:
@@ -73,7 +76,8 @@ class Round:
             path = f"{each.signing.output}.pem"
             signed[path] = each.reasons
             commands[path] = commandlines.component_command(each.signing)
-        return Done(signed, len(self.signings) - len(self.wanted), commands)
+        kept = len(self.signings) - len(self.wanted)
+        return Done(signed, kept, commands, warnings=self.warnings)
 
 
 def split_into_rounds(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...], ...]:
@@ -136,7 +140,7 @@ def plan_round(
     ]
     planned = plan.plan_signing(folder, to_plan, cas, record, now, force=force)
     if planned.problems:
-        raise ScaffoldError("nothing is signed", planned.problems)
+        raise ScaffoldError("nothing is signed", planned.problems, _hint_for_ended(cas, now))
     return Round(
         folder=folder,
         target=target,
@@ -147,7 +151,15 @@ def plan_round(
         unrecorded=planned.unrecorded,
         inputs=inputs,
         now=now,
+        warnings=planned.warnings,
     )
+
+
+def _hint_for_ended(cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
+    """Return what helps where the folder's own CA has ended; empty where it has not."""
+    if CA not in cas or cas[CA].not_after >= now:
+        return ""
+    return "`make regenerate` makes another CA, which everybody has to trust (`certs/trust.pem`)"
 
 
 def _cas_without_components(folder: Path, every: Sequence[Signing]) -> dict[str, str]:

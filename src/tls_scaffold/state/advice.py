@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
+from tls_scaffold.state.lives import ends_with_ca
 from tls_scaffold.state.states import Row
 
 UNREADABLE = "unreadable"
@@ -27,7 +28,6 @@ ADVICE = {
     ("expired", CA_KIND, OUR_LINE): REGENERATE,
     # The clock may be wrong: no new CA for that.
     (NOT_YET, CA_KIND, OUR_LINE): CHECK,
-    ("stale", CA_KIND, OUR_LINE): REGENERATE,
     ("expiring", CA_KIND, OUR_LINE): REGENERATE,
     ("missing", COMPONENT, OUR_LINE): MAKE,
     ("missing", COMPONENT, OTHER_LINE): MAKE,
@@ -84,6 +84,10 @@ def steps(
         step = ADVICE.get((state, CA_KIND if is_ca else COMPONENT, line), "")
         if step == REGENERATE and entry.came_from_elsewhere:
             step = ""
+        if _is_in_vain(entry, state, contents):
+            step = ""
+        if entry.unmet:
+            found[CHECK] = []  # names the request or the line that leaves it out
         if is_ca:
             ca_states.add(state)
         targets = [entry.signing.target] if entry.signing and not entry.unread else []
@@ -94,6 +98,17 @@ def steps(
     if is_at_fault or ("missing" in ca_states and is_signed):
         return {step: found[step] for step in (CHECK, REGENERATE) if step in found}
     return found
+
+
+def _is_in_vain(entry: Entry, state: str, contents: Contents) -> bool:
+    """Tell whether a certificate that is signed again would be in the same state.
+
+    That is so where only another CA helps. Where request or profile leave out what it needs it
+    would be no better, and may be worse.
+    """
+    if state in ("expiring", "expired"):
+        return ends_with_ca(entry, contents.authorities)
+    return state == "stale" and bool(entry.unmet)
 
 
 def _is_component(row: Row) -> bool:

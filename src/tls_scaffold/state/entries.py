@@ -48,7 +48,7 @@ class Entry:
     is no `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't
     be read. `profiles` are those that may have signed it: several where no Makefile says which.
     `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are what is
-    wrong between these.
+    wrong between these, `unmet` says what a component needs and nothing asks for.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Entry:
     unread: tuple[str, ...] = ()
     signing: Signing | None = None
     faults: tuple[Fault, ...] = ()
+    unmet: tuple[str, ...] = ()
 
     @property
     def key_path(self) -> str:
@@ -200,7 +201,7 @@ def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> I
     if entry.kind == CA_KIND:
         for refusal in caconstraints.refusals(certificate):
             yield Fault(MISMATCHED, refusal.words, about=refusal.about)
-    yield from _stale_faults(entry, certificate)
+    yield from _stale_faults(entry, certificate, ca)
 
 
 def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -> Iterator[Fault]:
@@ -218,12 +219,15 @@ def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -
         yield Fault(MISMATCHED, reason, about=caconstraints.HOSTS)
 
 
-def _stale_faults(entry: Entry, certificate: Certificate) -> Iterator[Fault]:
+def _stale_faults(
+    entry: Entry, certificate: Certificate, ca: Certificate | None
+) -> Iterator[Fault]:
     """Yield where a certificate is not what its request and profile ask for."""
     if not entry.request or not entry.profiles:
         yield from (Fault(STALE, reason) for reason in entry.unread)
         return
-    found = (differences(certificate, entry.request, profile) for profile in entry.profiles)
+    ca_end = ca.not_after if ca else None
+    found = (differences(certificate, entry.request, each, ca_end) for each in entry.profiles)
     # What a CA is called and how long it lives is no matter to those who trust it.
     is_leaf = entry.kind != CA_KIND
     for each in min(found, key=len):

@@ -15,6 +15,7 @@ from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
+from tls_scaffold.state.expectations import with_expectations
 
 
 class Reader:
@@ -83,7 +84,7 @@ class Reader:
         )
         entry = self._with_files_and_faults(entry)
         if component:
-            entry = replace(entry, name=component.name, kind=component.kind)
+            entry = with_expectations(entry, component)
         return _of_a_kind(entry)
 
     def entry_of_set(self, path: str, request_path: str, config_path: str) -> Entry:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tls_scaffold.paths import TRUST
-from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.state import lives
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
 
 EXPIRED = "expired"
@@ -22,7 +22,8 @@ class Row:
     """One certificate and its state; what is not known is empty, a date that is not known None.
 
     `reasons` are texts `state: why`, one for each that is true; none for a valid one. `kind` is
-    None for one that nothing asks for. `days_left` are whole days, negative once it has expired.
+    None for one that nothing asks for. `not_after` is the end of what ends first, the certificate
+    or its CA; `days_left` are whole days until then, negative once it has passed.
     """
 
     name: str
@@ -44,14 +45,16 @@ def status_rows(contents: Contents, now: datetime, within: timedelta) -> tuple[R
     What ends `within` that time after `now` (UTC) is expiring.
     """
     nobody = "no line that is understood asks for it" if contents.unread else "nothing asks for it"
-    found = [_row(entry, now, within, nobody) for entry in contents.entries]
+    found = [
+        _row(entry, lives.chain_end(entry, contents.authorities), now, within, nobody)
+        for entry in contents.entries
+    ]
     return tuple(sorted(found, key=lambda row: STATES.index(row.state)))
 
 
-def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
-    found = faults(entry, now, within, nobody)
+def _row(entry: Entry, end: datetime | None, now: datetime, within: timedelta, nobody: str) -> Row:
+    found = faults(entry, now, end, within, nobody)
     certificate = entry.certificate
-    end = certificate.not_after if certificate else None
     return Row(
         name=entry.name,
         path=entry.path,
@@ -70,18 +73,22 @@ def _row(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Row:
 def faults(
     entry: Entry,
     now: datetime,
+    end: datetime | None = None,
     within: timedelta = timedelta(),
     nobody: str = "nothing asks for it",
 ) -> tuple[Fault, ...]:
     """Return everything that is wrong with a certificate, the worst first.
 
-    What ends `within` that time after `now` (UTC) is expiring; `nobody` says why it is orphaned.
+    `end` is that of its chain where this is to count, as in `lives.chain_end`. What ends `within`
+    that time after `now` (UTC) is expiring; `nobody` says why it is orphaned.
     """
-    found = _faults(entry, now, within, nobody)
+    found = _faults(entry, end, now, within, nobody)
     return tuple(sorted(found, key=lambda fault: STATES.index(fault.state)))
 
 
-def _faults(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Iterator[Fault]:
+def _faults(
+    entry: Entry, end: datetime | None, now: datetime, within: timedelta, nobody: str
+) -> Iterator[Fault]:
     if entry.path == TRUST:  # it is no component's: it has faults, or no entry
         yield from entry.faults
         return
@@ -93,16 +100,4 @@ def _faults(entry: Entry, now: datetime, within: timedelta, nobody: str) -> Iter
     if entry.key is None and entry.kind not in (CA_KIND, None):  # a CA's may be kept elsewhere
         yield Fault("missing", entry.keyless)
     yield from entry.faults
-    yield from _dates(entry.certificate, now, within)
-
-
-def _dates(certificate: Certificate, now: datetime, within: timedelta) -> Iterator[Fault]:
-    end = certificate.not_after
-    if certificate.has_ended(now):
-        yield Fault(EXPIRED, f"it ended {end:%Y-%m-%d %H:%M} UTC")
-    elif end <= now + within:
-        yield Fault("expiring", f"it ends {end:%Y-%m-%d %H:%M} UTC", hinders=False)
-    if certificate.not_before > now:
-        yield Fault(
-            "expired", f"it is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
-        )
+    yield from lives.faults(entry, entry.certificate, end, now, within)

@@ -1,0 +1,74 @@
+"""What the inventory knows that a component needs, and what signed it leaves out.
+
+cfssl signs a request in which `hosts` is misspelt, or a line with the profile of others, in
+silence; the certificate is then just what was asked for, and good for nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tls_scaffold.inventory.values import Component
+from tls_scaffold.signing.differences import CN, HOSTS, USAGES
+from tls_scaffold.spelling import canonical_host
+from tls_scaffold.state.entries import CLIENT, SERVER, STALE, Entry, Fault
+
+SERVERS = ("member", "proxy")
+UNASKED = "and is not asked for"
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that a component needs: whether it is asked for, and whether it is there.
+
+    `about` and `words` are as in Difference. What can't be read counts as asked for.
+    """
+
+    about: str
+    words: str
+    is_asked: bool
+    is_there: bool
+
+
+def with_expectations(entry: Entry, component: Component) -> Entry:
+    """Return the entry of a component with its name and kind, and what it needs and does not get.
+
+    What its certificate lacks is a fault. Whatever is not asked for would be missing after the next
+    signing, too.
+    """
+    entry = replace(entry, name=component.name, kind=component.kind)
+    needs = tuple(_needs(entry, component))
+    unmet = tuple(f"{need.about}: {need.words}" for need in needs if not need.is_asked)
+    # What is asked for, and is not there, is a difference already.
+    faults = tuple(
+        Fault(STALE, f"{need.about}: {need.words}", about=need.about)
+        for need in needs
+        if entry.certificate and not need.is_there and not (need.is_asked and entry.request)
+    )
+    return replace(entry, unmet=unmet, faults=(*entry.faults, *faults))
+
+
+def lacking_usages(kind: str | None, usages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the usages that a component of a kind needs, members on both ends of a connection."""
+    needed = (SERVER, CLIENT) if kind in SERVERS else (CLIENT,)
+    return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
+
+
+def _needs(entry: Entry, component: Component) -> Iterator[Need]:
+    asked, there = entry.request, entry.certificate
+    if component.kind == "user":
+        cn = there.cn if there else ""
+        is_asked = asked is None or asked.cn == component.cn
+        yield Need(CN, f"`{cn}`, but it is for `{component.cn}`", is_asked, cn == component.cn)
+    hosts_asked = {canonical_host(host) for host in (asked and asked.hosts) or ()}
+    hosts_there = {canonical_host(host) for host in there.hosts} if there else set()
+    for host in component.hosts:
+        words = f"`{host}` of {component.kind} `{component.name}` missing, {UNASKED}"
+        name = canonical_host(host)
+        yield Need(HOSTS, words, asked is None or name in hosts_asked, name in hosts_there)
+    granted = [usage for profile in entry.profiles for usage in profile.usages]
+    lacking = lacking_usages(component.kind, tuple(granted)) if granted else ()
+    is_limited = there is not None and not there.is_for_anything
+    missing = lacking_usages(component.kind, there.usages) if there and is_limited else ()
+    for usage in dict.fromkeys((*lacking, *missing)):
+        words = f"`{usage}` missing, {UNASKED}"
+        yield Need(USAGES, words, usage not in lacking, usage not in missing)

@@ -1,0 +1,55 @@
+"""Until when a certificate is of use: what ends first, it or the CA that signed it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.state.entries import SIGNER, Entry, Fault
+
+MINUTE = "%Y-%m-%d %H:%M UTC"
+
+
+def chain_end(entry: Entry, cas: Mapping[str, Certificate]) -> datetime | None:
+    """Return the end (UTC) of what ends first, a certificate or its CA; None if there is none.
+
+    `cas` has the folder's CAs by path. A CA counts only for what it signed and somebody asks for.
+    """
+    certificate = entry.certificate
+    if certificate is None:
+        return None
+    ca = cas.get(entry.ca) if entry.kind is not None else None
+    is_of_another = any(fault.about == SIGNER for fault in entry.faults)
+    if ca is None or is_of_another:
+        return certificate.not_after
+    return min(certificate.not_after, ca.not_after)
+
+
+def ends_with_ca(entry: Entry, cas: Mapping[str, Certificate]) -> bool:
+    """Tell whether a certificate lives as long as its CA or longer: to renew it is no help."""
+    ca, certificate = cas.get(entry.ca), entry.certificate
+    return bool(ca and certificate and ca.not_after <= certificate.not_after)
+
+
+def faults(
+    entry: Entry,
+    certificate: Certificate,
+    end: datetime | None,
+    now: datetime,
+    within: timedelta,
+) -> Iterator[Fault]:
+    """Yield what follows from the life of an entry's `certificate`.
+
+    `end` is that of its chain; what ends `within` that time after `now` is expiring.
+    """
+    own_end = certificate.not_after
+    end = end or own_end
+    what = f"its CA `{entry.ca}`" if end < own_end else "it"
+    if end < now:
+        yield Fault("expired", f"{what} ended {end:{MINUTE}}")
+    elif end <= now + within:
+        yield Fault("expiring", f"{what} ends {end:{MINUTE}}", hinders=False)
+    elif end < own_end:
+        reason = f"{what} ends {end:{MINUTE}}, before the certificate ({own_end:{MINUTE}})"
+        yield Fault("valid", reason, hinders=False)
+    if certificate.not_before > now:
+        yield Fault("expired", f"it is not valid before {certificate.not_before:{MINUTE}}")
