@@ -149,7 +149,7 @@ def test_nobody_is_told_to_throw_away_a_ca_that_came_from_elsewhere(
 @pytest.mark.parametrize("about", ["key", "lifetime"])
 def test_a_ca_whose_request_was_edited_is_still_ours(tmp_path: Path, about: str) -> None:
     edited = replace(entry("ca", target="new-ca"), faults=(Fault("stale", "x", about=about),))
-    assert steps_of(tmp_path, (edited, "stale")) == {REGENERATE: ["new-ca"]}
+    assert steps_of(tmp_path, (edited, "expiring")) == {REGENERATE: ["new-ca"]}
 
 
 @pytest.mark.parametrize("half", ["ca.pem", "ca-key.pem"])

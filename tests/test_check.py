@@ -1363,9 +1363,9 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("certs/alice.pem", "its CN is `bob`, asked for is `alice`")],
         ),
         (
-            both(request("alice", CN="eve"), leaf("alice", cn="eve")),
-            both(edit(INVENTORY, users=[{"name": "alice", "cn": "eve"}]), leaf("alice", cn="eve")),
-            [("certs/alice.pem", "its CN is `eve`, asked for is `alice`")],
+            both(request("alice", CN="eve"), leaf("alice", cn="bob")),
+            both(request("alice", CN="eve"), leaf("alice", cn="eve")),  # the request is told
+            [("certs/alice.pem", "its CN is `bob`, asked for is `alice`")],
         ),
         (
             member(cn="root"),

@@ -53,7 +53,7 @@ SHELVES = {
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "
         "dryruneffects / dryruncommands / commandeffects maketexts / "
-        "blocks componentlines decoys landlock makevalues / shell"
+        "componentlines decoys landlock makevalues / blocks / shell"
     ),
 }
 """The modules of each room, the highest shelf first.

@@ -82,9 +82,9 @@ def steps(
         if is_ours:
             line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
         step = ADVICE.get((state, CA_KIND if is_ca else COMPONENT, line), "")
-        if step == REGENERATE and entry.came_from_elsewhere:
-            step = ""
-        if _is_in_vain(entry, state, contents):
+        if _is_in_vain(entry, state, contents) or (
+            step == REGENERATE and entry.came_from_elsewhere
+        ):
             step = ""
         if entry.unmet:
             found[CHECK] = []  # names the request or the line that leaves it out
