@@ -47,6 +47,7 @@ def new_ca(request: Request = CA_REQUEST) -> issuer.CA:
     return issuer.load_ca(signed.certificate, signed.key, "ca.pem", "ca-key.pem")
 
 
+P256 = ("-pkeyopt", "ec_paramgen_curve:P-256")
 CA = new_ca()
 
 
@@ -153,6 +154,39 @@ def test_whatever_bit_of_a_certificate_is_flipped_its_ca_did_not_sign_it() -> No
             assert not matching.signed_by(forged, CA.certificate), place
         except certificates.UNREADABLE:
             continue
+
+
+@pytest.mark.parametrize(
+    ("kind", "digest", "weak"),
+    [
+        ("RSA", "md5", "MD5"),
+        ("RSA", "sha1", "SHA-1"),
+        ("RSA", "sha256", ""),
+        ("EC", "sha1", "SHA-1"),
+        ("EC", "sha512", ""),
+    ],
+)
+def test_a_broken_hash_is_told_and_its_signature_verified_all_the_same(
+    tmp_path: Any, kind: str, digest: str, weak: str
+) -> None:
+    new = ("-newkey", "rsa:2048") if kind == "RSA" else ("-newkey", "ec", *P256)
+    for name in ("ca", "other"):
+        paths = ("-keyout", str(tmp_path / f"{name}.key"), "-out", str(tmp_path / f"{name}.pem"))
+        openssl("req", "-x509", *new, "-nodes", "-subj", "/CN=ca", *paths)
+    csr, pem = str(tmp_path / "csr"), str(tmp_path / "x.pem")
+    openssl("req", *new, "-nodes", "-subj", "/CN=x", "-keyout", f"{csr}.key", "-out", csr)
+    by = ("-CA", str(tmp_path / "ca.pem"), "-CAkey", str(tmp_path / "ca.key"), "-CAcreateserial")
+    openssl("x509", "-req", "-in", csr, *by, f"-{digest}", "-out", pem)
+    found, ca, other = (
+        certificates.read((tmp_path / name).read_bytes(), name)
+        for name in ("x.pem", "ca.pem", "other.pem")
+    )
+    assert found.weak_hash == weak
+    assert matching.signed_by(found, ca)
+    assert not matching.signed_by(found, other)
+    assert not matching.signed_by(found, found)
+    damaged = Certificate(found.der[:-1] + bytes([found.der[-1] ^ 1]))
+    assert not matching.signed_by(damaged, ca)
 
 
 def test_the_point_in_an_ec_key_s_pem_is_what_tells_and_none_else(

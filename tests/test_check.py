@@ -362,7 +362,7 @@ PEER_CA = (
 )
 CA_BELOW = (
     "\nbelow:\n\t$(CFSSL) gencert -ca certs/ca.pem -ca-key certs/ca-key.pem "
-    "-config config/ca-config.json config/above.json | $(JSON) -bare certs/below\n"
+    "-config config/ca-config.json config/req-above.json | $(JSON) -bare certs/below\n"
     "\nuser:\n\t$(CFSSL) gencert -ca certs/below.pem -ca-key certs/below-key.pem "
     "-config config/ca-config.json config/req-alice.json | $(JSON) -bare certs/user\n"
 )
@@ -1083,12 +1083,9 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("config/req-carol.json", "no target of the Makefile signs it")],
         ),
         (
-            both(
-                copy(ALICE, "config/above.json"),
-                append("Makefile", CA_BELOW.replace("-ca ", "-x ")),
-            ),
-            both(copy(ALICE, "config/above.json"), append("Makefile", CA_BELOW)),
-            [("config/above.json", "no target of the Makefile signs it")],
+            copy(ALICE, "config/req-above.json"),
+            both(copy(ALICE, "config/req-above.json"), append("Makefile", CA_BELOW)),
+            [("config/req-above.json", "no target of the Makefile signs it")],
         ),
     ],
     "shared-request": [

@@ -20,6 +20,7 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.documentcache import DocumentCache
 from tls_scaffold.signing.issuer import NewCA
+from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.signing.record import Record
 
 AnyCA: TypeAlias = Certificate | NewCA
@@ -158,7 +159,9 @@ class _Planner:
             certificate = certificates.read(pem, f"{signing.output}.pem")
         except ScaffoldError:
             return ("not a certificate",)
-        if not matching.holds_point(certificate, key) and matching.key_trouble(certificate, key):
+        # A key that its owner encrypted is no use to etcd, and its owner's all the same.
+        is_settled = is_encrypted(key) or matching.holds_point(certificate, key)
+        if not is_settled and matching.key_trouble(certificate, key):
             return ("does not fit its key",)
         ca = self._cas[signing.ca]
         if isinstance(ca, NewCA) or not matching.signed_by(certificate, ca):
