@@ -226,7 +226,7 @@ check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by,
     asked=$(printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1)
     config=$(tr -s ' \t\r\n' '    ' 2>/dev/null <config/ca-config.json) || return 0 # cfssl says why
     case "$*$config" in *-config* | *\\* | *'  '* | *"\"$asked\":"* | *"\"$asked\" :"*) ;;
-    *) [ -z "$asked" ] || fail "\`$base.pem\` asks for the profile \`$asked\`, which\
+    *'"signing"'*) [ -z "$asked" ] || fail "\`$base.pem\` asks for the profile \`$asked\`, which\
  \`config/ca-config.json\` does not have" "its line in the Makefile names it" ;; esac
     life=$(printf %s "$config" | tr ',{' '\n\n' |
         sed -n 's/^ *"expiry" *: *"0*\([0-9]\{1,9\}\)h.*/\1/p' | sort -n | tail -n 1)
