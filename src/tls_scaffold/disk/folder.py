@@ -77,8 +77,8 @@ def write_inside(folder: Path, path: str, content: str) -> None:
             _write_in_work_folder(target.parent, target, content)
 
 
-def _write_in_work_folder(place: Path, target: Path, content: str) -> None:
-    with work_folder(place) as work:
+def _write_in_work_folder(parent: Path, target: Path, content: str) -> None:
+    with work_folder(parent) as work:
         write_by_way_of(work / target.name, target, content, usual_mode(target))
 
 
@@ -104,10 +104,10 @@ def make_shelf(folder: Path, shelf: str = "") -> Path:
     """
     with telling(folder / ARCHIVE, "made"):
         make_private(folder / ARCHIVE)
-        place = folder / (shelf or new_shelf(folder))
-        place.mkdir(0o700, exist_ok=bool(shelf))
-        flush_path(place.parent)
-    return place
+        made = folder / (shelf or new_shelf(folder))
+        made.mkdir(0o700, exist_ok=bool(shelf))
+        flush_path(made.parent)
+    return made
 
 
 def move_to_shelf(folder: Path, path: str, shelf: Path) -> None:
