@@ -21,7 +21,6 @@ from tls_scaffold.disk.files import (
 from tls_scaffold.disk.healing import heal
 from tls_scaffold.disk.moving import is_in, make_directories, move
 from tls_scaffold.disk.obstacles import check_folder, inside
-from tls_scaffold.disk.parent import check_parent
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE, STATE
@@ -36,7 +35,7 @@ def lock(folder: Path, *, wait: float = locking.WAIT) -> Iterator[None]:
     """
     check_folder(folder)
     with locking.lock(folder, wait=wait):
-        check_parent()
+        locking.check_parent()
         with telling(folder):
             heal(folder)
         yield
