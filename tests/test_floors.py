@@ -42,7 +42,7 @@ SHELVES = {
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
     "jsonmerge readback",
     "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
-    "issued locking plainfiles / files obstacles parent signals / mounts",
+    "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
     "settings",

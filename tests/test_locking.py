@@ -309,7 +309,7 @@ def test_a_command_that_make_did_not_ask_for_outlives_who_started_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MAKELEVEL", raising=False)
-    monkeypatch.setattr("tls_scaffold.disk.parent.STARTED_BY", 1)
+    monkeypatch.setattr("tls_scaffold.disk.locking.STARTED_BY", 1)
     with lock(tmp_path):
         pass
     monkeypatch.setenv("MAKELEVEL", "1")

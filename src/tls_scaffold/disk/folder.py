@@ -21,7 +21,6 @@ from tls_scaffold.disk.files import (
 from tls_scaffold.disk.healing import heal
 from tls_scaffold.disk.moving import is_in, make_directories, move
 from tls_scaffold.disk.obstacles import check_folder, inside
-from tls_scaffold.disk.parent import check_parent
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE, STATE
@@ -36,7 +35,7 @@ def lock(folder: Path, *, wait: float = locking.WAIT) -> Iterator[None]:
     """
     check_folder(folder)
     with locking.lock(folder, wait=wait):
-        check_parent()
+        locking.check_parent()
         with telling(folder):
             heal(folder)
         yield
@@ -77,8 +76,8 @@ def write_inside(folder: Path, path: str, content: str) -> None:
             _write_in_work_folder(target.parent, target, content)
 
 
-def _write_in_work_folder(place: Path, target: Path, content: str) -> None:
-    with work_folder(place) as work:
+def _write_in_work_folder(parent: Path, target: Path, content: str) -> None:
+    with work_folder(parent) as work:
         write_by_way_of(work / target.name, target, content, usual_mode(target))
 
 
@@ -104,10 +103,10 @@ def make_shelf(folder: Path, shelf: str = "") -> Path:
     """
     with telling(folder / ARCHIVE, "made"):
         make_private(folder / ARCHIVE)
-        place = folder / (shelf or new_shelf(folder))
-        place.mkdir(0o700, exist_ok=bool(shelf))
-        flush_path(place.parent)
-    return place
+        made = folder / (shelf or new_shelf(folder))
+        made.mkdir(0o700, exist_ok=bool(shelf))
+        flush_path(made.parent)
+    return made
 
 
 def move_to_shelf(folder: Path, path: str, shelf: Path) -> None:

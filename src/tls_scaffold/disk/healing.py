@@ -46,8 +46,8 @@ def heal(folder: Path) -> None:
     certs = folder / CERTS
     if certs.is_dir() and not certs.is_symlink():
         make_private(certs)  # keys that were put back into a clone would get into git
-    for place in (folder, folder / CERTS, folder / STATE):
-        clear_leftovers(place)
+    for directory in (folder, folder / CERTS, folder / STATE):
+        clear_leftovers(directory)
     record = folder / ISSUED
     if not record.is_symlink():
         for draft in (*record.glob(".draft.*"), *record.glob(".*.pem")):
@@ -134,24 +134,24 @@ def _key_sum(folder: Path, new: Path) -> str:
     return "" if is_elsewhere or os.path.lexists(folder / CA_KEY) else "none"
 
 
-def _paths_of_set(place: Path) -> Iterator[str]:
+def _paths_of_set(directory: Path) -> Iterator[str]:
     """Yield the paths of a new set's files, as they are below the folder.
 
     Raises ScaffoldError if there is anything that is in no set: links, hidden files, other names.
     """
-    for at, folders, files in os.walk(place):
-        below = Path(at).relative_to(place)
+    for at, folders, files in os.walk(directory):
+        below = Path(at).relative_to(directory)
         for name in folders:
-            if name.startswith(".") or (place / below / name).is_symlink():
-                raise _not_of_a_set(place / below / name)
+            if name.startswith(".") or (directory / below / name).is_symlink():
+                raise _not_of_a_set(directory / below / name)
         for name in files:
             if name == ".gitignore":  # made together with certs/: the one that is there stays
                 continue
             path = (below / name).as_posix()
-            is_plain = (place / path).is_file() and not (place / path).is_symlink()
+            is_plain = (directory / path).is_file() and not (directory / path).is_symlink()
             is_in_a_set = path.endswith(PAIR_ENDINGS) or path in (CA_REQUEST, "tls-scaffold.json")
             if name.startswith(".") or not is_plain or not is_in_a_set:
-                raise _not_of_a_set(place / path)
+                raise _not_of_a_set(directory / path)
             yield path
 
 

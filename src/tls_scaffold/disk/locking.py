@@ -1,6 +1,7 @@
-"""The lock of a folder: flock(2) on the file `archive/.lock`, which `sign.sh` takes alike.
+"""Who may work in a folder: sign.sh's `lock` takes the same lock, and asks the same of make.
 
-The kernel lets go of it when its holder is gone, killed or not, in a container or not.
+The lock is flock(2) on the file `archive/.lock`. The kernel lets go of it when its holder is gone,
+killed or not, in a container or not.
 """
 
 import fcntl
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tls_scaffold import STARTED_BY
 from tls_scaffold.disk.files import make_private, telling
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE
@@ -45,6 +47,16 @@ def lock(folder: Path, *, wait: float = WAIT) -> Iterator[None]:
     finally:
         _held.discard(number)
         os.close(descriptor)
+
+
+def check_parent() -> None:
+    """Raise ScaffoldError if make asked for this run, and is gone.
+
+    A killed make leaves its children behind. One that went on would put its work in place when the
+    next make has ended.
+    """
+    if "MAKELEVEL" in os.environ and os.getppid() != STARTED_BY:
+        raise ScaffoldError("the make that asked for this is gone")
 
 
 def wait_for(descriptor: int, folder: Path, wait: float) -> None:

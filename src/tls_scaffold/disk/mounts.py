@@ -16,13 +16,13 @@ def mount_points(directory: Path) -> frozenset[str]:
     None where the directory is missing.
     """
     try:
-        place = directory.resolve(strict=True)
+        real = directory.resolve(strict=True)
     except OSError:
         return frozenset()
     try:
-        return frozenset(point.parts[0] for point in _points_below(PurePosixPath(place)))
+        return frozenset(point.parts[0] for point in _points_below(PurePosixPath(real)))
     except (OSError, ValueError, KeyError):  # this system has no /proc
-        return _other_devices(place)
+        return _other_devices(real)
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class _Mount:
         return self.root / path.relative_to(self.point)
 
 
-def _points_below(place: PurePosixPath) -> Iterator[PurePosixPath]:
+def _points_below(directory: PurePosixPath) -> Iterator[PurePosixPath]:
     """Yield what is a mount point below a directory, on whichever path.
 
     The kernel keeps it in its place on all of them. Device numbers alone do not tell:
     `mount --bind` gives a folder the one that it had.
     """
     mounts = dict(map(_read_line, Path("/proc/self/mountinfo").read_bytes().splitlines()))
-    own = mounts[_mount_of(place)]
-    here = own.on_device(place)
+    own = mounts[_mount_of(directory)]
+    here = own.on_device(directory)
     for mount in mounts.values():
         parent = mounts.get(mount.parent)
         if parent and parent.device == own.device:
@@ -68,9 +68,9 @@ def _unescaped(text: bytes) -> PurePosixPath:
     return PurePosixPath(os.fsdecode(ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), text)))
 
 
-def _mount_of(place: PurePosixPath) -> int:
+def _mount_of(directory: PurePosixPath) -> int:
     """Return the number of the mount that a directory is seen through."""
-    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         text = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
     finally:
@@ -78,9 +78,9 @@ def _mount_of(place: PurePosixPath) -> int:
     return int(text.partition("mnt_id:")[2].partition("\n")[0])
 
 
-def _other_devices(place: Path) -> frozenset[str]:
-    with suppress(OSError), os.scandir(place) as entries:
-        device = place.stat().st_dev
+def _other_devices(directory: Path) -> frozenset[str]:
+    with suppress(OSError), os.scandir(directory) as entries:
+        device = directory.stat().st_dev
         return frozenset(
             entry.name for entry in entries if entry.stat(follow_symlinks=False).st_dev != device
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import create, flush_path, telling, usual_mode
 from tls_scaffold.disk.locking import WAIT, wait_for
-from tls_scaffold.disk.vacancy import holds, missing_paths, real_place
+from tls_scaffold.disk.vacancy import holds, missing_paths, real_folder
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import STATE
@@ -36,24 +36,24 @@ def make_folder(target: Path, tree: Mapping[str, str]) -> list[str]:
     another run works on it, and where the disk refuses.
     """
     missing_paths(target, tree)  # so that a refusal comes before a folder is made
-    place = real_place(target)
-    with telling(place, "written"), _undone_on_failure() as undo:
-        _make_directories(place, undo)
-        with _held(place):
+    folder = real_folder(target)
+    with telling(folder, "written"), _undone_on_failure() as undo:
+        _make_directories(folder, undo)
+        with _held(folder):
             paths = missing_paths(target, tree)
-            _fill(place, {path: tree[path] for path in paths})
+            _fill(folder, {path: tree[path] for path in paths})
     return paths
 
 
 @contextmanager
-def _held(place: Path) -> Iterator[None]:
+def _held(folder: Path) -> Iterator[None]:
     """Keep other runs of `new` out.
 
     The folder itself is held, as nothing is in it yet that could be locked.
     """
-    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        wait_for(descriptor, place, WAIT)
+        wait_for(descriptor, folder, WAIT)
         yield
     finally:
         os.close(descriptor)
@@ -67,33 +67,33 @@ def _undone_on_failure() -> Iterator[ExitStack]:
         undo.pop_all()
 
 
-def _fill(place: Path, texts: Mapping[str, str]) -> None:
+def _fill(folder: Path, texts: Mapping[str, str]) -> None:
     """Give a folder files that it lacks, in the order of `texts`; the folder is held.
 
     All are on the disk before one is in place: a power failure leaves no half of a file.
     """
     with _undone_on_failure() as undo:
-        _make_directories(place / STATE, undo)
-        clear_leftovers(place / STATE)
-        with work_folder(place / STATE) as work:
+        _make_directories(folder / STATE, undo)
+        clear_leftovers(folder / STATE)
+        with work_folder(folder / STATE) as work:
             for path, text in texts.items():
                 (work / path).parent.mkdir(parents=True, exist_ok=True)
                 create(work / path, text, usual_mode(work / path), flush=False)
             os.sync()  # one for all is many times faster than one for each
             *first, last = texts
-            _put_in_place(place, work, texts, first, undo)
+            _put_in_place(folder, work, texts, first, undo)
             # A power failure must not leave the last one, the Makefile, alone.
-            for folder in {(place / path).parent for path in first}:
-                flush_path(folder)
-            _put_in_place(place, work, texts, [last], undo)
-            flush_path(place)
+            for directory in {(folder / path).parent for path in first}:
+                flush_path(directory)
+            _put_in_place(folder, work, texts, [last], undo)
+            flush_path(folder)
 
 
 def _put_in_place(
-    place: Path, work: Path, texts: Mapping[str, str], paths: Iterable[str], undo: ExitStack
+    folder: Path, work: Path, texts: Mapping[str, str], paths: Iterable[str], undo: ExitStack
 ) -> None:
     for path in paths:
-        target = place / path
+        target = folder / path
         _make_directories(target.parent, undo)
         if os.path.lexists(target) or not _link_or_rename(work / path, target):
             # A `sync` may finish the folder at the same time: what it wrote just so is its own.

@@ -99,9 +99,9 @@ def _put_aside(folder: Path, changed: Mapping[str, _File]) -> list[str]:
     ]
 
 
-def _write_files(place: Path, files: Mapping[str, _File]) -> None:
+def _write_files(directory: Path, files: Mapping[str, _File]) -> None:
     for path, file in files.items():
-        target = place / path
+        target = directory / path
         with telling(target, "written"):
             target.parent.mkdir(parents=True, exist_ok=True)
             write(target, file.content, file.mode)
@@ -128,11 +128,11 @@ def _read_file(path: Path) -> _File | None:
 
 
 def _paths(folder: Path) -> Iterator[str]:
-    for place, directories, names in os.walk(folder):
-        if place == str(folder):
+    for at, directories, names in os.walk(folder):
+        if at == str(folder):
             directories[:] = [each for each in directories if each not in NOT_LOOKED_INTO]
         for name in names:
-            path = Path(place, name)
+            path = Path(at, name)
             if name.lower().endswith(KINDS) and not path.is_symlink():
                 yield path.relative_to(folder).as_posix()
 

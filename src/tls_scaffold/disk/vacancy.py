@@ -38,18 +38,18 @@ def missing_paths(target: Path, tree: Mapping[str, str]) -> list[str]:
     files of `tree` as they would be written, and what a killed run was at work on; and where it has
     the last file already.
     """
-    place = real_place(target)
-    nearest = next(path for path in (target, place, *place.parents) if os.path.lexists(path))
+    folder = real_folder(target)
+    nearest = next(path for path in (target, folder, *folder.parents) if os.path.lexists(path))
     if not nearest.is_dir():
         raise ScaffoldError(f"`{nearest}` is not a directory: nothing was written", hint=ELSEWHERE)
     *first, last = sorted(tree, key=_turn)
-    in_the_way = list(_in_the_way(place, tree))
-    if in_the_way or os.path.lexists(place / last):
+    in_the_way = list(_in_the_way(folder, tree))
+    if in_the_way or os.path.lexists(folder / last):
         raise _not_empty(target, in_the_way or [last])
-    return [*(path for path in first if not os.path.lexists(place / path)), last]
+    return [*(path for path in first if not os.path.lexists(folder / path)), last]
 
 
-def real_place(target: Path) -> Path:
+def real_folder(target: Path) -> Path:
     """Return where a path leads, through links and `..`, with nothing of them left in it."""
     return Path(os.path.realpath(target))
 
@@ -80,22 +80,22 @@ def _turn(path: str) -> tuple[int, str]:
     return {FILE: 0, LAST_RENDER: 2, MAKEFILE: 3}.get(path, 1), path
 
 
-def _in_the_way(place: Path, tree: Mapping[str, str], below: str = "") -> Iterator[str]:
+def _in_the_way(folder: Path, tree: Mapping[str, str], below: str = "") -> Iterator[str]:
     """Yield what this run would not have put there, by path below the folder.
 
     No link is followed.
     """
     folders = {STATE, *(str(parent) for path in tree for parent in PurePosixPath(path).parents)}
     with suppress(FileNotFoundError):
-        for entry in sorted(os.scandir(place / below), key=lambda each: each.name):
+        for entry in sorted(os.scandir(folder / below), key=lambda each: each.name):
             path = f"{below}{entry.name}"
             if path in OTHERS:
                 continue
             if not entry.is_dir(follow_symlinks=False):
-                if not _is_expected(place, path, tree):
+                if not _is_expected(folder, path, tree):
                     yield path
             elif _when_done(path) in folders:
-                yield from _in_the_way(place, tree, f"{path}/")
+                yield from _in_the_way(folder, tree, f"{path}/")
             else:
                 yield f"{path}/"
 
@@ -108,15 +108,15 @@ def _when_done(path: str) -> str:
     return WORK_FOLDER.sub("", path, count=1) or "."
 
 
-def _is_expected(place: Path, path: str, tree: Mapping[str, str]) -> bool:
+def _is_expected(folder: Path, path: str, tree: Mapping[str, str]) -> bool:
     """Tell whether a file is what this run would write, or what a killed run was at work on."""
     try:
         if path in tree:
-            return holds(place / path, tree[path])
+            return holds(folder / path, tree[path])
         done = _when_done(path)
         if done == path or not (done in tree or REQUEST.fullmatch(done)):
             return False
-        status = (place / path).lstat()
+        status = (folder / path).lstat()
         return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
     except FileNotFoundError:  # of a run that goes on: it is looked at again when that has ended
         return True

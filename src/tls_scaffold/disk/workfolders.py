@@ -18,12 +18,12 @@ WORK = ".work."
 
 
 @contextmanager
-def work_folder(place: Path) -> Iterator[Path]:
-    """Make an empty folder in `place`, for its owner alone, and hold it while the block runs.
+def work_folder(parent: Path) -> Iterator[Path]:
+    """Make an empty folder in `parent`, for its owner alone, and hold it while the block runs.
 
     What is left in it then is removed.
     """
-    work, descriptor = _held_folder(place)
+    work, descriptor = _held_folder(parent)
     try:
         yield work
     finally:
@@ -31,9 +31,9 @@ def work_folder(place: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _held_folder(place: Path) -> tuple[Path, int]:
+def _held_folder(parent: Path) -> tuple[Path, int]:
     while True:
-        work = Path(tempfile.mkdtemp(prefix=WORK, dir=place))
+        work = Path(tempfile.mkdtemp(prefix=WORK, dir=parent))
         with suppress(FileNotFoundError):
             descriptor = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
             # Another run may clear it as long as it is not held yet.
@@ -42,9 +42,9 @@ def _held_folder(place: Path) -> tuple[Path, int]:
             os.close(descriptor)
 
 
-def clear_leftovers(place: Path) -> None:
-    """Remove the work folders in `place` in which nobody works any more."""
-    for work in place.glob(f"{WORK}*"):
+def clear_leftovers(parent: Path) -> None:
+    """Remove the work folders in `parent` in which nobody works any more."""
+    for work in parent.glob(f"{WORK}*"):
         # Of a link only the link would go, and a file is none of ours.
         with suppress(FileNotFoundError, NotADirectoryError):
             _remove_unless_held(work)

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
 from tls_scaffold.disk.files import flush_path, make_private, telling
+from tls_scaffold.disk.locking import check_parent
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.parent import check_parent
 from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
