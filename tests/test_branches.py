@@ -185,7 +185,7 @@ def test_markers_that_are_left_where_a_person_has_to_settle_them_are_told_with_t
         ["check"],
         ["add", "--user", "zed"],
     ):
-        done = kept(path, *words, code=1)
+        done = kept(path, *words, code=3)
         for number in marked_lines(text):
             assert f"{name}:{number}: " in done.stdout + done.stderr, words
     assert kept_contents(path) == before
@@ -198,9 +198,9 @@ def test_markers_in_what_is_generated_are_told_by_what_only_looks(folder: Factor
         file.write("<<<<<<< HEAD\na:\n=======\nb:\n>>>>>>> other\n")
     lines = len((path / "tls-scaffold.mk").read_text().splitlines())
     for words in (["status"], ["check"]):
-        done = kept(path, *words, code=1)
+        done = kept(path, *words, code=3)
         assert f"tls-scaffold.mk:{lines}: " in done.stdout + done.stderr
-    kept(path, "sync", "--check", code=1)
+    kept(path, "sync", "--check", code=4)
     assert kept(path, "sync").stderr == "wrote tls-scaffold.mk\n"
     assert not list(path.glob("archive/2*"))
 
@@ -209,4 +209,4 @@ def test_a_request_whose_markers_are_no_pairs_is_left_to_a_person(folder: Factor
     path = folder()
     with (path / "config/req-calico.json").open("a") as file:
         file.write(">>>>>>> other\n")
-    assert "  config/req-calico.json:16: a conflict marker\n" in kept(path, "sync", code=1).stderr
+    assert "  config/req-calico.json:16: a conflict marker\n" in kept(path, "sync", code=3).stderr

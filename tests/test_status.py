@@ -207,9 +207,9 @@ def test_a_folder_in_which_all_is_valid_exits_with_0_and_says_nothing_to_run(
     ("begin", "within", "state", "code"),
     [
         (NOW - YEAR + 31 * DAY, "30d", "valid", 0),
-        (NOW - YEAR + 29 * DAY, "30d", "expiring", 1),
+        (NOW - YEAR + 29 * DAY, "30d", "expiring", 5),
         (NOW - YEAR + 29 * DAY, "28d", "valid", 0),
-        (NOW - YEAR + 29 * DAY, "5w", "expiring", 1),
+        (NOW - YEAR + 29 * DAY, "5w", "expiring", 5),
         (NOW - YEAR + 29 * DAY, "0", "valid", 0),
         (NOW - YEAR + 29 * DAY, "0d", "valid", 0),
         (NOW - YEAR - DAY, "0", "expired", 1),

@@ -81,7 +81,7 @@ def test_an_edited_inventory_is_followed_as_if_the_folder_were_new(
         key="rsa-2048",
         separate_requests=True,
     )
-    assert kept(path, "sync", "--check", code=1).stderr.startswith(
+    assert kept(path, "sync", "--check", code=4).stderr.startswith(
         f"error: `{path}` does not follow its inventory\n"
     )
     kept(path, "sync")
@@ -146,7 +146,7 @@ def test_what_is_generated_is_replaced_and_an_edited_one_is_in_the_archive(
     path, fresh = folder(), folder(name="fresh")
     edit(path / name, *GENERATED[name])
     edited = (path / name).read_bytes()
-    said = kept(path, "sync", "--check", code=1).stderr
+    said = kept(path, "sync", "--check", code=4).stderr
     assert said.splitlines()[1:] == [f"  {name}", "", said.splitlines()[-1]]
     assert (path / name).read_bytes() == edited
 
@@ -172,7 +172,7 @@ def test_what_another_version_generates_otherwise_is_replaced_without_a_word_of_
     path, fresh = folder(), folder(name="fresh")
     upgrade(path, name, *GENERATED[name][::-1])
     edit(path / name, *GENERATED[name])
-    assert f"  {name}" in kept(path, "sync", "--check", code=1).stderr.splitlines()
+    assert f"  {name}" in kept(path, "sync", "--check", code=4).stderr.splitlines()
     assert sorted(kept(path, "sync").stderr.splitlines()) == sorted(
         [f"wrote {RECORD}", f"wrote {name}"]
     )
@@ -230,7 +230,7 @@ def test_check_is_red_where_a_component_s_line_is_not_what_the_inventory_says(
     path = folder()
     before = (path / "Makefile").read_text()
     edit(path / "Makefile", old, new)
-    assert kept(path, "sync", "--check", code=1).stderr.splitlines()[1] == "  Makefile"
+    assert kept(path, "sync", "--check", code=4).stderr.splitlines()[1] == "  Makefile"
     assert kept(path, "sync").stderr == "wrote Makefile\n"
     text = (path / "Makefile").read_text()
     assert (after in text, text.count("req-calico"), len(text)) == (
@@ -251,7 +251,7 @@ def test_check_is_red_for_a_component_that_is_gone_and_a_note_for_an_edit_of_the
     assert kept(path, "sync").stderr == told
     users = [{"name": "kube-apiserver", "cn": "kube-apiserver"}]
     change(path, users=users)
-    assert "  Makefile" in kept(path, "sync", "--check", code=1).stderr.splitlines()
+    assert "  Makefile" in kept(path, "sync", "--check", code=4).stderr.splitlines()
     kept(path, "sync")
     assert "calico" not in (path / "Makefile").read_text()
 
@@ -288,7 +288,7 @@ def test_every_file_changed_on_both_sides_in_one_place_is_left_with_ours_beside_
     edit(path / name, rendered, edited)
     yours = (path / name).read_bytes()
     for _ in range(2):
-        done = kept(path, "sync", code=1)
+        done = kept(path, "sync", code=3)
         conflict = (
             f"conflict {name}: both you and tls-scaffold changed the same value; "
             f"ours is in {name}.new"
@@ -296,7 +296,7 @@ def test_every_file_changed_on_both_sides_in_one_place_is_left_with_ours_beside_
         assert conflict in done.stderr.splitlines()
         assert (path / name).read_bytes() == yours
         assert (path / f"{name}.new").read_bytes() == ours
-    assert kept(path, "sync", "--check", code=1).stderr.count(name) == 1
+    assert kept(path, "sync", "--check", code=3).stderr.count(name) == 1
     (path / f"{name}.new").unlink()
     assert "conflict" not in kept(path, "sync").stderr
     assert (path / name).read_bytes() == yours
@@ -310,7 +310,7 @@ def test_a_conflict_settled_by_taking_ours_takes_its_copy_away(folder: Factory) 
     path = folder()
     upgrade(path, NAME, *CLASHES[NAME][:2])
     edit(path / NAME, *CLASHES[NAME][1:])
-    kept(path, "sync", code=1)
+    kept(path, "sync", code=3)
     edit(path / NAME, *CLASHES[NAME][:0:-1])
     assert f"removed {NAME}.new" in kept(path, "sync").stderr.splitlines()
     assert contents(path) == contents(folder(name="new"))
@@ -324,7 +324,7 @@ def test_a_file_of_the_teams_that_is_called_like_our_copy_goes_to_the_archive(
     (path / f"{NAME}.new").write_text(mine, encoding="utf-8")
     upgrade(path, NAME, *CLASHES[NAME][:2])
     edit(path / NAME, *CLASHES[NAME][1:])
-    kept(path, "sync", code=1)
+    kept(path, "sync", code=3)
     (archived,) = path.glob(f"archive/*/{NAME}.new")
     assert archived.read_text(encoding="utf-8") == mine
 
@@ -333,9 +333,9 @@ def test_notes_that_a_user_makes_in_our_copy_stay_while_ours_is_the_same(folder:
     path = folder()
     upgrade(path, NAME, *CLASHES[NAME][:2])
     edit(path / NAME, *CLASHES[NAME][1:])
-    kept(path, "sync", code=1)
+    kept(path, "sync", code=3)
     edit(path / f"{NAME}.new", '"CN": "calico"', '"CN": "zed"')
-    kept(path, "sync", code=1)
+    kept(path, "sync", code=3)
     assert '"CN": "zed"' in (path / f"{NAME}.new").read_text(encoding="utf-8")
 
 
@@ -389,7 +389,7 @@ def test_without_its_record_a_folder_counts_what_differs_as_edited_and_says_so(
     edit(path / "config/ca-config.json", *EDITS["config/ca-config.json"])
     edited = contents(path)
     lost = "edited or out of date, which nobody can tell without the record of the last render"
-    assert kept(path, "sync", "--check", code=1).stderr.splitlines()[1:4] == [
+    assert kept(path, "sync", "--check", code=3).stderr.splitlines()[1:4] == [
         f"  {RECORD}",
         f"  Makefile: {lost}",
         f"  config/ca-config.json: {lost}",
@@ -472,7 +472,7 @@ def test_reset_puts_a_file_back_as_it_is_rendered(folder: Factory, name: str, st
     if state == "deleted":
         (path / name).unlink()
     if state in ("conflict", "settled"):
-        kept(path, "sync", code=1)
+        kept(path, "sync", code=3)
         assert (path / f"{name}.new").exists()
     if state == "settled":
         (path / f"{name}.new").unlink()
@@ -701,7 +701,7 @@ def test_without_its_record_a_conflict_stays_one_until_it_is_settled(folder: Fac
     change(path, expiry="100h")
     shutil.rmtree(path / ".tls-scaffold")
     for _ in range(2):
-        assert "conflict config/ca-config.json" in kept(path, "sync", code=1).stderr
+        assert "conflict config/ca-config.json" in kept(path, "sync", code=3).stderr
     broken.write_text(good)
     kept(path, "sync", "--dry-run")
     (path / "config/ca-config.json.new").rename(broken)
@@ -724,7 +724,7 @@ def test_half_a_character_in_a_request_is_a_conflict_and_no_traceback(folder: Fa
     path = folder()
     edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "note": "\\ud800"')
     change(path, organization="Acme")
-    assert "conflict config/req-calico.json" in kept(path, "sync", code=1).stderr
+    assert "conflict config/req-calico.json" in kept(path, "sync", code=3).stderr
 
 
 def test_line_ends_of_windows_are_no_edit_and_sync_takes_them_out(folder: Factory) -> None:
@@ -740,7 +740,7 @@ def test_line_ends_of_windows_are_no_edit_and_sync_takes_them_out(folder: Factor
         " rbac.tsv",
         " sign.sh",
     ]
-    kept(path, "sync", "--check", code=1)
+    kept(path, "sync", "--check", code=4)
     done = kept(path, "remove", "calico")
     kept(plain, "remove", "calico")
     assert "archived" not in done.stderr
@@ -780,7 +780,7 @@ def test_names_that_both_sides_changed_are_a_conflict(folder: Factory) -> None:
         document["names"] = json.loads(names)
         (path / "config/req-calico.json").write_text(json.dumps(document, indent=2) + "\n")
         change(path, organization="Acme")
-        assert "conflict config/req-calico.json" in kept(path, "sync", code=1).stderr
+        assert "conflict config/req-calico.json" in kept(path, "sync", code=3).stderr
         assert json.loads((path / "config/req-calico.json").read_text()) == document
 
 

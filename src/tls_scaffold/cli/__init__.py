@@ -12,7 +12,7 @@ import click
 from tls_scaffold import __version__
 from tls_scaffold.cli.terminal import talk, tell_error, tell_usage
 from tls_scaffold.cli.verbs import Verbs
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import ExitCode, ScaffoldError
 
 
 class ScaffoldGroup(Verbs):
@@ -29,7 +29,7 @@ class ScaffoldGroup(Verbs):
             if error.errno == errno.EPIPE:
                 raise
             tell_error(_error_of_disk(error))
-            ctx.exit(1)
+            ctx.exit(ExitCode.REFUSED)
 
 
 def _error_of_disk(error: OSError) -> ScaffoldError:
@@ -70,11 +70,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         talk("Aborted!")
-        sys.exit(1)
+        sys.exit(ExitCode.REFUSED)
     except OSError as error:
         # Of --help and --version, which click handles before a command is invoked.
         tell_error(_error_of_disk(error))
-        sys.exit(1)
+        sys.exit(ExitCode.REFUSED)
     finally:
         # Looking for cycles at the very end would take a tenth of a small make's time.
         gc.freeze()

@@ -9,6 +9,7 @@ import click
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
+from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -
     else:
         say(*_text(report), end="")
         talk(_summary(report))
-    sys.exit(1 if report.errors else 0)
+    sys.exit(ExitCode.REFUSED if report.errors else ExitCode.DONE)
 
 
 def _text(report: "Report") -> Iterator[str | Styled]:

@@ -7,6 +7,7 @@ import click
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import give, talk, warn
+from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ dry_run_option = option(
 def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
     """Print a line for each file that was written, kept or could not be merged.
 
-    A conflict ends with exit code 1. With `dry_run` it is the diff of what would change, on stdout.
+    A conflict ends with exit code 3. With `dry_run` it is the diff of what would change, on stdout.
     """
     if dry_run:
         from tls_scaffold.keeping.patch import unified_diff
@@ -45,7 +46,7 @@ def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
         warn(f"etcd keeps the user `{cn}` and its rights until `{again}`")
     if plan.conflicts:
         talk(f"\nhint: {SETTLE}")
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(ExitCode.CONFLICT)
 
 
 def note_line(note: "Note", shelf: str) -> str:

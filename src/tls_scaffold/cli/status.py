@@ -53,7 +53,8 @@ def status(
 ) -> None:
     """Show the state of every certificate, those in trouble first.
 
-    Exits with 1 when one is not valid. Works on an archived set too: `tls-scaffold -C archive/TIME
+    Exits with 1 when one is broken, 4 when one is not as asked for, 5 when they only expire soon.
+    Works on an archived set too: `tls-scaffold -C archive/TIME
     status`. As FILE, `-` is stdout, in place of the table.
     """
     if (as_json, prometheus == STDOUT, svg == STDOUT).count(True) > 1:
@@ -81,7 +82,7 @@ def status(
         talk("next: " + "\n      ".join(map(escaped, report.advice)))
     if report.problem:
         raise report.problem
-    sys.exit(0 if report.is_valid else 1)
+    sys.exit(report.exit_code)
 
 
 def _table(report: "Report") -> Iterator[str | Styled]:

@@ -7,7 +7,7 @@ import click
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_plan
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import talk
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import ConflictError, DriftedError
 from tls_scaffold.spelling import escaped
 
 CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` makes them"
@@ -18,7 +18,7 @@ CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` m
 @option(
     "--check",
     is_flag=True,
-    help="Write nothing; exit 1 if the folder does not follow its inventory",
+    help="Write nothing; exit 4 if the folder does not follow its inventory",
 )
 @option(
     "--reset",
@@ -49,7 +49,8 @@ def sync(folder: Path, /, *, dry_run: bool, check: bool, reset: tuple[str, ...])
         paths = [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
         conflicts = [f"{path}: both sides changed it" for path in plan.conflicts]
         unsure = [f"{path}: {LOST}" for path in plan.unsure]
-        raise ScaffoldError(
+        error = ConflictError if conflicts or unsure else DriftedError
+        raise error(
             f"`{folder}` does not follow its inventory",
             [*paths, *conflicts, *unsure],
             SETTLE if plan.conflicts else CHANGE,

@@ -9,7 +9,7 @@ from typing import Any
 
 from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
-from tls_scaffold.errors import Problem, ScaffoldError, UsageError
+from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, RENEW_DAYS, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -19,6 +19,13 @@ from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.states import Row
 
 VERSION = 1
+EXIT_CODES = {
+    "stale": ExitCode.DRIFTED,
+    "orphaned": ExitCode.DRIFTED,
+    "expiring": ExitCode.EXPIRING,
+    "valid": ExitCode.DONE,
+}
+"""By the worst state; the others are of certificates that are broken."""
 FEW = 5  # targets that a line has room for
 
 
@@ -37,9 +44,10 @@ class Report:
     unread: tuple[Problem, ...] = ()
 
     @property
-    def is_valid(self) -> bool:
-        """Whether every certificate is valid."""
-        return all(row.state == "valid" for row in self.rows)
+    def exit_code(self) -> ExitCode:
+        """How `status` ends: by the worst of the states."""
+        worst = self.rows[0].state if self.rows else "valid"
+        return EXIT_CODES.get(worst, ExitCode.REFUSED)
 
     def to_json(self) -> str:
         """Return the rows as JSON: one object a component, the CA among them."""
