@@ -26,7 +26,7 @@ SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
     "options terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
-    "dist forms rbac usablepairs / bundleoptions",
+    "dist forms rbac results usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
         "targets / looking rule / view"
@@ -38,7 +38,7 @@ SHELVES = {
         "differences documentcache issuer mistakes record trust / keystores pairchecks / "
         "matching / certificates / keys pairs pemfiles"
     ),
-    "keeping": "trialsync / update / change journal refusals / following permitted / "
+    "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
     "jsonmerge readback",
     "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
@@ -47,7 +47,8 @@ SHELVES = {
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
     "settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
-    "inventory": "intake / conflicts options rbac / components grants presets urls / reach / "
+    "inventory": "desired / intake / present / conflicts options rbac / components grants "
+    "presets urls / reach / "
     "values / clusterparts / membersettings / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "

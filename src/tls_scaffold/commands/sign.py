@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import content
@@ -17,6 +18,7 @@ from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.signing.execution import Progress, sign_round
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.rounds import Done, plan_round, split_into_rounds
+from tls_scaffold.spelling import escaped
 
 LOCK_SECONDS = 60.0
 COMPONENTS = "COMPONENTS.md"
@@ -70,6 +72,30 @@ def sign(
         return done
     left = () if own_lines else _lines_left_to_make(text, survey.unread)
     return replace(done, left=left, not_run=_commands_not_run(text, done.signed))
+
+
+def warnings(done: Done) -> list[str]:
+    """Return what was left undone, a line each."""
+    left = "signs in a way that is not understood, what it asks for is left to make"
+    return [
+        *(f"{each.place} {left}: `{escaped(each.message)}`" for each in done.left),
+        *(
+            f"the commands below the line of `{name}` were not run, `make req-{name}` signs it "
+            "again and runs them"
+            for name in done.not_run
+        ),
+    ]
+
+
+def result(folder: Path, done: Done) -> Result:
+    """Return what was signed in the shape that all commands share."""
+    return Result(
+        "sign",
+        str(folder),
+        changed=bool(done.signed),
+        signed=tuple(done.signed),
+        warnings=tuple(warnings(done)),
+    )
 
 
 def sign_set(folder: Path, into: str, *, processes: int, progress: Progress) -> Done:

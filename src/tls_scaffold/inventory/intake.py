@@ -50,10 +50,11 @@ HINT = "`tls-scaffold new --help` says what each option takes"
 NO_OPTIONS = Options()
 
 
-def of_data(data: object, options: Options = NO_OPTIONS) -> Inventory:
+def of_data(data: object, options: Options = NO_OPTIONS, known: Inventory = DEFAULTS) -> Inventory:
     """Return the inventory that `data` (what a JSON, YAML or TOML file holds) and options describe.
 
-    A component may be the text that its option takes; `proxies` may be a number. Raises
+    A component may be the text that its option takes; `proxies` may be a number. Servers without a
+    name keep the one that they have in the inventory `known`. Raises
     ScaffoldError with a line for each problem, each with its place (`members[1]`, `users[0].name`).
     """
     if not isinstance(data, Mapping):
@@ -62,7 +63,7 @@ def of_data(data: object, options: Options = NO_OPTIONS) -> Inventory:
         )
     _check_version(data.get("version", VERSION))
     problems: list[Problem] = []
-    inventory = _read_inventory(Field("", options.added_to(data), problems).table(FIELDS))
+    inventory = _read_inventory(Field("", options.added_to(data), problems).table(FIELDS), known)
     problems += [*conflicts(inventory), *rbac.problems(inventory)]
     if problems:
         raise problem_report(problems)
@@ -128,11 +129,12 @@ def _check_version(value: object) -> None:
         )
 
 
-def _read_inventory(table: Table) -> Inventory:
+def _read_inventory(table: Table, known: Inventory) -> Inventory:
     removed = tuple(each.text(spelling.name_problem) for each in table["removed"].comma_items())
+    gone = (*known.removed, *removed)
     return Inventory(
-        members=read_members(table, removed),
-        proxies=read_proxies(table, removed),
+        members=read_members(table, gone, known.members),
+        proxies=read_proxies(table, gone, known.proxies),
         users=with_grants(
             read_users(table), table["grant"].comma_items(), table["role"].comma_items()
         ),
