@@ -31,7 +31,7 @@ SHELVES = {
         "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
         "targets / looking rule / view"
     ),
-    "state": "advice contents prometheus / reading states / entries timeline",
+    "state": "advice contents prometheus / reading removed states / entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
@@ -41,7 +41,7 @@ SHELVES = {
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
     "jsonmerge readback",
-    "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
+    "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles parent signals / mounts",
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "

@@ -72,8 +72,8 @@ $(components)
 LINES
 }
 
-folder() { # folder NAME: make it, for its owner alone and not for git
-    { { [ -d "$1" ] || mkdir -p "$1"; } && chmod 700 "$1"; } ||
+folder() { # folder NAME [MODE]: make it, for its owner alone and not for git
+    { { [ -d "$1" ] || mkdir -p "$1"; } && chmod "${2:-700}" "$1"; } ||
         fail "\`$1\` can't be made or changed"
     [ -s "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
@@ -93,7 +93,8 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
 
 workshop() { # work = an empty folder in certs/, which is held while this process lives
     lock
-    folder certs
+    group=$(sed -n 's/.*"key_group": *"\([^-"\\][^"\\]*\)".*/\1/p' tls-scaffold.json 2>&-) || :
+    folder certs "${group:+u=rwx,g-w,o=}"
     for each in issued/.draft.* issued/.*.pem; do # who makes a draft holds the lock
         ! exists "$each" || rm -f "$each"
     done
@@ -149,17 +150,20 @@ key_sum() { # of the CA's key; nothing where that of a CA that is there is kept 
     fi
 }
 
+share() { # share BASE: its key with the group that the inventory names, unless it is a CA's
+    [ -z "$group" ] || { openssl x509 -noout -text -in "$1.pem" | grep -q CA:FALSE &&
+        chgrp "$group" certs "$1-key.pem" && chmod 750 certs && chmod 640 "$1-key.pem"
+    } 2>/dev/null || say "warning: group \`$group\` can't be let read the key of \`$name\`" >&2
+}
+
 run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NAME.csr in $work
     name=$1 cfssl=${CFSSL#@} json=${JSON#@}
     shift
-    need "${cfssl%% *}"
-    need "${json%% *}"
+    need "${cfssl%% *}" && need "${json%% *}"
     say "$cfssl $* | $json -bare certs/$name" | sed "s|${into:-^}||g"
     $cfssl "$@" >"$work/json" 2>"$work/log" || refused "$?"
     (umask 022 && $json -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$?"
-    for each in "$work/$name.pem" "$work/$name-key.pem" "$work/$name.csr"; do
-        [ -s "$each" ] || refused 0
-    done
+    for each in .pem -key.pem .csr; do [ -s "$work/$name$each" ] || refused 0; done
     flush "$work/$name"*
 }
 
@@ -261,6 +265,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     case $base in */*) place=${base%/*} ;; *) place=. ;; esac
     [ -d "$into$place" ] || mkdir -p "$into$place"
     note "$work/$name.pem" "$name-$from-$(digits "$work/$name.pem" "$work/$name-key.pem")"
+    share "$work/$name"
     # The certificate goes first and comes last: after a kill it is missing, and make signs again.
     rm -f "$into$base.pem" "$into$base-key.pem" "$into$base.csr"
     for each in -key.pem .csr .pem; do mv -f "$work/$name$each" "$into$base$each"; done

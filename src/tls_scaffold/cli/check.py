@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.options import option
+from tls_scaffold.cli.options import filled, option
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
@@ -24,8 +24,16 @@ COLOURS = {"error": "red", "warning": "yellow"}
 @option(
     "--explain", "rule", metavar="ID", help="Say what a rule asks for and why, and look at nothing"
 )
+@option(
+    "--key-group",
+    callback=filled,
+    metavar="GROUP",
+    help="Let this group read components' keys (left out: the inventory's `key_group`)",
+)
 @click.pass_obj
-def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -> None:
+def check(
+    folder: Path, /, rule: str | None, key_group: str, *, as_json: bool, as_sarif: bool
+) -> None:
     """Look for mistakes in config/, the Makefile and certs/ before a live cluster finds them.
 
     Exits with 1 when there are errors. `ignore` in tls-scaffold.json switches rules off, each with
@@ -41,7 +49,7 @@ def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -
 
     from datetime import datetime, timezone
 
-    report = command.check(folder, datetime.now(timezone.utc))
+    report = command.check(folder, datetime.now(timezone.utc), key_group)
     if as_json or as_sarif:
         give_json(report.to_json() if as_json else report.to_sarif())
     else:

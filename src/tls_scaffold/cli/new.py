@@ -30,6 +30,7 @@ SETTINGS = (
     ("--organizational-unit", "OU", "OU of every subject (etcd cluster)"),
     ("--locality", "L", "L of every subject (the internet)"),
     ("--state", "ST", "ST of every subject (none)"),
+    ("--key-group", "GROUP", "Group that may read keys beside their owner (none)"),
     ("--country", "C", "C of every subject, two letters (none)"),
 )
 

@@ -62,6 +62,8 @@ def sign(
         made = command.sign_set(folder, into, processes=jobs or 0, progress=_progress_bar)
         for line in made.commands.values():
             say(escaped(line))
+        for warning in command.warnings(made):
+            warn(warning)
         return
     done = command.sign(folder, names, **how, processes=jobs or 0, progress=_progress_bar)
     problem = error_of_disk(done.problem) if isinstance(done.problem, OSError) else done.problem

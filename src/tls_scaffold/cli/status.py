@@ -21,6 +21,7 @@ NO_TIME = re.compile("0[hdwy]?")
 STDOUT = "-"
 HEADINGS = ("NAME", "KIND", "CN", "HOSTS", "KEY", "EXPIRES", "STATE")
 SHOWN_HOSTS = 2
+SHOWN_REMOVED = 10
 WIDEST = 40
 
 
@@ -78,11 +79,19 @@ def status(
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
         talk(f"note: {each.place} {told}: `{escaped(each.message)}`")
+    for line in _notes_on_removed(report):
+        talk(f"note: {escaped(line)}")
     if report.advice and not as_json:
         talk("next: " + "\n      ".join(map(escaped, report.advice)))
     if report.problem:
         raise report.problem
     sys.exit(report.exit_code)
+
+
+def _notes_on_removed(report: "Report") -> Iterator[str]:
+    yield from (each.sentence for each in report.removed[:SHOWN_REMOVED])
+    if (more := len(report.removed) - SHOWN_REMOVED) > 0:
+        yield f"{more} more of components that are gone are valid: `--json` lists them"
 
 
 def _table(report: "Report") -> Iterator[str | Styled]:

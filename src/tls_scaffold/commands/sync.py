@@ -3,19 +3,22 @@
 import os
 import posixpath
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold.commands.results import Outcome, outcome_of
+from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.desired import desired_inventory, other_ca_problems, read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.keeping.authorities import is_of_ca
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.permitted import paths_of_removed
 from tls_scaffold.keeping.update import change_folder
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CA, CA_KEY, ISSUED
+from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED, KEY_ENDING
 
 NO_OPTIONS = Options()
 
@@ -33,7 +36,7 @@ def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> O
         return Change(inventory, inventory, reset=paths)
 
     plan = change_folder(folder, ("sync", *paths), read_change, dry_run=dry_run, again=True)
-    return outcome_of("sync", folder, plan, dry_run=dry_run)
+    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
 
 
 def sync_from(
@@ -56,7 +59,18 @@ def sync_from(
 
     command = ("sync", "--from", wish.digest)
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
-    return outcome_of("sync", folder, plan, dry_run=dry_run)
+    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
+
+
+def _with_shared_keys(outcome: Outcome) -> Outcome:
+    """Let the group that the inventory names read the keys that are there already; no CA's."""
+    folder = outcome.folder
+    if outcome.dry_run or not (group := group_of_keys(folder)):
+        return outcome
+    keys = [f"{each.output}{KEY_ENDING}" for each in intake.load(folder).components]
+    own = [folder / key for key in keys if not is_of_ca(folder, key)]
+    problem = share_keys(folder, group, own) if (folder / CERTS).is_dir() else ""
+    return replace(outcome, warnings=(*outcome.warnings, *filter(None, [problem])))
 
 
 def is_ours(folder: Path) -> bool:

@@ -13,7 +13,7 @@ from tls_scaffold.inventory.fields import Field, Table, escaped_problem, short_t
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.options import Options
-from tls_scaffold.inventory.values import FILE, VERSION, Component, Inventory
+from tls_scaffold.inventory.values import FILE, GROUP_NAME, VERSION, Component, Inventory
 
 DEFAULTS = Inventory(members=())
 # In characters: RFC 5280, appendix A.1.
@@ -40,6 +40,7 @@ FIELDS = (
     "members_cn",
     "etcd",
     "record",
+    "key_group",
     "removed",
     "ignore",
 )
@@ -152,6 +153,7 @@ def _read_inventory(table: Table, known: Inventory) -> Inventory:
         members_cn=table.field("members_cn", DEFAULTS.members_cn).text(spelling.cn_problem),
         etcd=read_member_settings(table.field("etcd", {})),
         record=table.field("record", DEFAULTS.record).flag(),
+        key_group=table["key_group"].text(_group_problem) if "key_group" in table else "",
         removed=removed,
         ignore=_read_ignored_rules(table.field("ignore", {})),
     )
@@ -170,6 +172,12 @@ def _country_problem(text: str) -> str:
     if re.fullmatch("([A-Z]{2})?", text):
         return ""
     return f"`{text}` is not a country's two capital letters"
+
+
+def _group_problem(text: str) -> str:
+    if not text or re.fullmatch(GROUP_NAME, text):
+        return ""
+    return f"`{spelling.escaped(text)}` is not the name of a group, or its number"
 
 
 def _read_ignored_rules(field: Field) -> dict[str, str]:

@@ -20,7 +20,8 @@ class Done:
     `commands` has the command that does the same for each, and `reloads` who has to be told of it,
     by the same paths. `left` has the commands of the Makefile that sign in a way that is not
     understood; `not_run` the components with commands of their own, which make
-    would have run had it signed them; `problem` is what ended the signing when something had been
+    would have run had it signed them; `unshared` is why keys are not open to the group that may
+    read them; `problem` is what ended the signing when something had been
     signed.
     """
 
@@ -30,6 +31,7 @@ class Done:
     reloads: dict[str, str] = field(default_factory=dict)
     left: tuple[Problem, ...] = ()
     not_run: tuple[str, ...] = ()
+    unshared: tuple[str, ...] = ()
     problem: ScaffoldError | OSError | None = None
 
     def __add__(self, other: "Done") -> "Done":
