@@ -68,7 +68,7 @@ def targets_to_run(plan: Plan) -> tuple[str, ...]:
     )
     facts = _step(plan, rbac.FACTS)
     known = set((facts.before or "").splitlines()) if facts else set()
-    new = (facts.after or "").splitlines() if facts else []
+    new = (facts.after or "").splitlines() if facts and facts.before else []
     has_rights = any(
         line not in known and not line.startswith(("#", ENDPOINT, "certificate\t")) for line in new
     )
