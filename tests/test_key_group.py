@@ -97,6 +97,8 @@ def test_a_group_that_the_user_is_not_in_is_told_likewise_by_cfssl_s_script(
 def test_a_group_that_the_user_is_not_in_is_told_likewise_by_the_own_signer(
     folder: Factory,
 ) -> None:
+    # A Python in root's home can load nothing more in the block.
+    kept(folder(*WORDS, name="loaded"), "sign")
     with as_somebody(folder(*WORDS, "--key-group", GROUP)) as path:
         check_private(path, 0, kept(path, "sign").stderr)
 
