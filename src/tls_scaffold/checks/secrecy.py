@@ -52,7 +52,7 @@ def key_mode(view: View) -> Iterator[Problem]:
                 mode, owners, KEY_FOR_GROUP, group if path in may_be_shared else None
             )
             if is_open and (path.endswith(KEY_ENDING) or _holds_key(view.folder, path)):
-                yield Problem(Place(path), _too_wide(mode, owners, 0o600))
+                yield Problem(Place(path), _too_wide(view, mode, owners, 0o600))
 
 
 def _holds_key(folder: Path, path: str) -> bool:
@@ -73,7 +73,7 @@ def certs_mode(view: View) -> Iterator[Problem]:
     for directory in _directories(view):
         mode, owners = _mode_and_group(view.folder / directory)
         if directory != "." and _is_open(mode, owners, FOLDER_FOR_GROUP, group):
-            yield Problem(Place(directory), _too_wide(mode, owners, 0o700))
+            yield Problem(Place(directory), _too_wide(view, mode, owners, 0o700))
 
 
 def _is_open(mode: int, owners: int, for_group: int, group: int | None) -> bool:
@@ -82,10 +82,10 @@ def _is_open(mode: int, owners: int, for_group: int, group: int | None) -> bool:
     return bool(mode & OTHERS & ~allowed)
 
 
-def _too_wide(mode: int, owners: int, narrow: int) -> str:
+def _too_wide(view: View, mode: int, owners: int, narrow: int) -> str:
     told = f"its mode is {mode:04o}, wider than {narrow:04o}"
-    is_groups_alone = not mode & OTHERS & ~FOLDER_FOR_GROUP
-    return f"{told}; its group is `{name_of_group(owners)}`" if is_groups_alone else told
+    is_of_group = view.key_group and not mode & OTHERS & ~FOLDER_FOR_GROUP
+    return f"{told}; its group is `{name_of_group(owners)}`" if is_of_group else told
 
 
 @Rule(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.options import option
-from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
+from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk, tell_error
 from tls_scaffold.spelling import escaped, parse_hours
 
 if TYPE_CHECKING:
@@ -83,8 +83,9 @@ def status(
         talk(f"note: {escaped(line)}")
     if report.advice and not as_json:
         talk("next: " + "\n      ".join(map(escaped, report.advice)))
-    if report.problem:
-        raise report.problem
+    if report.problem:  # beside what is on stdout already
+        tell_error(report.problem)
+        sys.exit(report.problem.exit_code)
     sys.exit(report.exit_code)
 
 
