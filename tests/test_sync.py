@@ -802,3 +802,29 @@ def test_a_diff_counts_lines_as_git_does(folder: Factory) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_warning_has_the_same_words_whichever_command_gives_it(
+    folder: Factory, tmp_path: Path
+) -> None:
+    text = (
+        "members: [a=10.0.0.1, {name: b, hosts: [10.0.0.2], cn: other}]\n"
+        "users: [zed, {name: app, permissions: [{prefix: /app}]}]\n"
+        "expiry: 10d\nproxies: 0\nseparate_requests: true\n"
+    )
+    source = tmp_path / "wish.yaml"
+    source.write_text(text, encoding="utf-8")
+
+    def warned(place: Path, *words: str) -> set[str]:
+        lines = kept(place, *words).stderr.splitlines()
+        return {line for line in lines if line.startswith("warning: ")}
+
+    expected = warned(tmp_path, "new", "--from", str(source), "made")
+    assert len(expected) == 4
+    assert warned(tmp_path, "new", "--from", str(source), "other", "--dry-run") == expected
+    path = folder("--members", "a=10.0.0.1", "--proxies", "0")
+    for words in (("sync", "--from", str(source), "--dry-run"), ("sync", "--from", str(source))):
+        assert warned(path, *words) == expected
+    by_hand = folder("--members", "a=10.0.0.1", "--proxies", "0", name="by-hand")
+    shutil.copy(path / "tls-scaffold.json", by_hand)
+    assert warned(by_hand, "sync") == expected

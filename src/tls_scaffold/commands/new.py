@@ -1,6 +1,5 @@
 """`tls-scaffold new`: a folder from an inventory."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from tls_scaffold.disk.vacancy import missing_paths
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.desired import read_wish
 from tls_scaffold.inventory.options import Options
-from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import template
 
 
@@ -30,7 +29,11 @@ class Made:
     def warnings(self) -> list[str]:
         """What is allowed but seldom meant, one line each."""
         users = rbac.warnings(self.inventory.users)
-        return [*users, *conflicts.several_peer_cns(self.inventory), *_short_lived(self.inventory)]
+        return [
+            *users,
+            *conflicts.several_peer_cns(self.inventory),
+            *conflicts.short_lived(self.inventory),
+        ]
 
     @property
     def next(self) -> str:
@@ -61,9 +64,3 @@ def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
     tree = template.render(inventory)
     paths = missing_paths(target, tree) if dry_run else make_folder(target, tree)
     return Made(target, inventory, tuple(sorted(paths)), dry_run)
-
-
-def _short_lived(inventory: Inventory) -> Iterator[str]:
-    if inventory.expiry <= RENEW_DAYS * 24:
-        days = f"the {RENEW_DAYS} days of `status` and `make renew`"
-        yield f"a life of {inventory.expiry} hours is within {days}: always expiring"

@@ -17,7 +17,7 @@ from tls_scaffold.inventory.values import FILE, PEER, Inventory
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING
+from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 
@@ -36,6 +36,7 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
     return (
         *rbac.warnings(user for user in inventory.users if user.name in added),
         *(conflicts.several_peer_cns(inventory) if added & _server_names(inventory) else ()),
+        *(conflicts.short_lived(inventory) if _step(plan, CONFIG) else ()),
         *_left_members(plan, gone),
         *_left_certificates(folder, plan, [before[name] for name in sorted(gone)], inventory),
         *(user_kept(cn) for cn in plan.forgotten),
