@@ -43,11 +43,17 @@ def tell_outcome(outcome: "Outcome", *, as_json: bool) -> None:
         tell_plan(plan, dry_run=outcome.dry_run)
         for warning in outcome.warnings:
             warn(warning)
-        if plan.conflicts and not outcome.dry_run:
-            talk(f"\nhint: {SETTLE}")
-        elif outcome.next and not outcome.dry_run:
+        if outcome.next and not outcome.dry_run:
             tell_next(outcome.next)
-    if plan.conflicts and not outcome.dry_run:
+    if not outcome.dry_run:
+        end_on_conflicts(plan, hint="" if as_json else SETTLE)
+
+
+def end_on_conflicts(plan: "Plan", hint: str = SETTLE) -> None:
+    """End with exit code 3 if a person has to settle something, for which there is a hint."""
+    if plan.conflicts:
+        if hint:
+            talk(f"\nhint: {hint}")
         click.get_current_context().exit(ExitCode.CONFLICT)
 
 
