@@ -167,7 +167,7 @@ def test_an_inventory_in_short_words_is_written_out_when_something_is_taken_from
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("--user", "calico"), 1, "users[2].name: `calico` is the name of users[0] too"),
+        (("--user", "calico=x"), 1, "users[2].name: `calico` is the name of users[0] too"),
         (("--member", "10.0.0.999,x_y"), 1, "2 problems in the inventory"),
         (("--user", "{{ 7*7 }}"), 1, "`{{ 7*7 }}` is not a name"),
         (("--user", "$(shell touch x)"), 1, "is not a name"),
@@ -194,8 +194,10 @@ def test_a_dry_run_of_add_shows_the_diff_and_writes_nothing(folder: Factory) -> 
     assert (
         "+req-zed certs/zed.pem: config/req-zed.json ; $(sign) -profile client $<\n" in done.stdout
     )
-    assert done.stderr == ""
+    told = "warning: `zed`: certificates only, no etcd user (neither role nor permissions)\n"
+    assert done.stderr == told
     assert contents(path) == before
+    assert told in kept(path, "add", "--user", "zed").stderr
 
 
 @pytest.mark.parametrize("variable", ["TLS_SCAFFOLD_USERS", "TLS_SCAFFOLD_USER"])
@@ -208,17 +210,94 @@ def test_options_come_from_the_environment_too(
     assert (path / "config/req-yak.json").exists()
 
 
-def test_each_file_that_was_written_is_told_in_a_line(folder: Factory) -> None:
-    done = kept(folder(), "add", "--user", "zed")
+def test_what_a_person_would_look_at_is_told_in_a_line_each_and_what_to_do_then(
+    folder: Factory,
+) -> None:
+    path = folder()
+    done = kept(path, "add", "--user", "zed")
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
-        "warning: `zed`: certificates only, no etcd user (neither role nor permissions)",
-        "wrote .tls-scaffold/rendered.tsv",
-        "wrote COMPONENTS.md",
         "wrote Makefile",
         "wrote config/req-zed.json",
         "wrote tls-scaffold.json",
+        "wrote what is generated: 2 files",
+        "warning: `zed`: certificates only, no etcd user (neither role nor permissions)",
+        f"next: make -C {path}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "targets"),
+    [
+        (("add", "--user", "app", "--grant", "app=/app/"), ["", " rbac"]),
+        (("add", "--grant", "calico=/app/"), [" rbac"]),
+        (("add", "--member", "10.0.0.9"), [""]),
+        (("remove", "calico"), []),
+        (("remove", "etcd3"), [""]),
+    ],
+)
+def test_the_next_step_is_the_one_that_is_left(
+    folder: Factory, words: tuple[str, ...], targets: list[str]
+) -> None:
+    path = folder()
+    lines = kept(path, *words).stderr.splitlines()
+    commands = [line[6:] for line in lines if line.startswith(("next: ", "      "))]
+    assert commands == [f"make -C {path}{target}" for target in targets]
+
+
+def test_in_the_folder_itself_the_next_step_is_make_alone(folder: Factory) -> None:
+    done = run("tls-scaffold", "add", "--user", "zed", cwd=folder())
+    assert done.stderr.endswith("next: make\n")
+
+
+SAME = (
+    ("--user", "calico"),
+    ("--user", "calico=calico,kube-apiserver"),
+    ("--member", "10.0.0.1,etcd2=10.0.0.2"),
+    ("--proxy", "proxy1"),
+    ("--user", "calico", "--member", "10.0.0.3"),
+)
+
+
+@pytest.mark.parametrize("words", SAME)
+def test_what_is_there_just_so_is_said_and_nothing_changes(
+    folder: Factory, words: tuple[str, ...]
+) -> None:
+    path = folder()
+    kept(path, "sync")
+    before = {each: each.stat().st_mtime_ns for each in path.rglob("*")}
+    done = kept(path, "add", *words)
+    there = [word for text in words[1::2] for word in text.split(",")]
+    assert sorted(done.stderr.splitlines()) == sorted(
+        f"`{each}` is there already" for each in there
+    )
+    assert {each: each.stat().st_mtime_ns for each in path.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--user", "calico=other"),
+        ("--member", "etcd1=10.0.0.9"),
+        ("--member", "other=10.0.0.1"),
+        ("--member", "etcd1=10.0.0.1+10.0.0.9"),
+        ("--proxy", "proxy1=edge.example.com"),
+        ("--user", "zed,zed"),
+    ],
+)
+def test_what_is_there_otherwise_is_refused(folder: Factory, words: tuple[str, ...]) -> None:
+    path = folder()
+    before = contents(path)
+    kept(path, "add", *words, code=1)
+    assert contents(path) == before
+
+
+def test_what_is_there_is_left_and_the_rest_is_added(folder: Factory) -> None:
+    path = folder()
+    done = kept(path, "add", "--users", "calico,zed", "--grant", "zed=/zed/")
+    assert done.stderr.startswith("`calico` is there already\nwrote Makefile\n")
+    again = kept(path, "add", "--users", "calico,zed", "--grant", "zed=/zed/")
+    assert again.stderr == "`calico` is there already\n`zed` is there already\n"
 
 
 def test_two_adds_at_once_both_happen(folder: Factory, running: Callable[..., Any]) -> None:

@@ -622,9 +622,8 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
     path = foreign(HANDMADE, tmp_path)
     done = kept(tmp_path, "adopt", HANDMADE)
     assert done.stderr.splitlines() == [
-        "wrote .tls-scaffold/adopted.json",
-        "wrote .tls-scaffold/rendered.tsv",
         "wrote tls-scaffold.json",
+        "wrote what is generated: 2 files",
         "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change",
     ]
     assert (path / "tls-scaffold.json").exists()

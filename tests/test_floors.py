@@ -26,28 +26,30 @@ SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
     "options terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
-    "dist forms rbac usablepairs / bundleoptions",
+    "dist forms rbac results usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
     ),
-    "state": "advice contents prometheus / reading states / expectations lives / entries timeline",
+    "state": "advice contents prometheus / reading removed states / expectations lives / "
+    "entries timeline",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
         "differences documentcache issuer mistakes record trust / keystores / "
         "caconstraints matching / certificates / keys / contentkinds / pairs pemfiles"
     ),
-    "keeping": "trialsync / update / change journal refusals / following permitted / "
+    "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
     "jsonmerge readback",
-    "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
+    "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
     "settings",
     "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
-    "inventory": "intake / conflicts options rbac / components grants presets urls / reach / "
+    "inventory": "desired / intake / present / conflicts options rbac / components grants "
+    "presets urls / reach / "
     "values / clusterparts / membersettings / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "

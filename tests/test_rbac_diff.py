@@ -46,7 +46,7 @@ def test_diff_compares_a_live_cluster_and_changes_nothing(
         bytes_too = rbac(running.folder, "--diff", **variables)
 
     assert (empty.returncode, sorted(empty.stdout.splitlines())) == (
-        1,
+        4,
         [
             "+ grant  calico  calico",
             "+ grant  root  root",
@@ -63,19 +63,19 @@ def test_diff_compares_a_live_cluster_and_changes_nothing(
         "etcd holds what the inventory asks for\n",
     )
     assert (surplus.returncode, surplus.stdout) == (
-        1,
+        4,
         "- permission  calico  read  prefix  /other/\n",
     )
     assert (
         bytes_too.returncode,
         "- permission  calico  read  prefix  /\\xff/" in bytes_too.stdout,
-    ) == (1, True)
+    ) == (4, True)
     assert (
         surplus.stderr
         == "`make rbac` creates what is missing (+) and takes away what is too much (-)\n"
     )
     assert (as_json.returncode, json.loads(as_json.stdout)) == (
-        1,
+        4,
         [{"change": "surplus", "words": ["permission", "calico", "read", "prefix", "/other/"]}],
     )
 

@@ -143,7 +143,7 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     done = invoke("-C", str(every_state), "status", "--json")
     document = json.loads(done.stdout)
     by_name = {component["name"]: component for component in document["components"]}
-    assert list(document) == ["version", "components"]
+    assert list(document) == ["version", "components", "removed"]
     assert document["version"] == 1
     assert done.stderr == ""
     assert [component["name"] for component in document["components"]] == [
@@ -210,9 +210,9 @@ def test_a_folder_in_which_all_is_valid_exits_with_0_and_says_nothing_to_run(
     ("begin", "within", "state", "code"),
     [
         (NOW - YEAR + 31 * DAY, "30d", "valid", 0),
-        (NOW - YEAR + 29 * DAY, "30d", "expiring", 1),
+        (NOW - YEAR + 29 * DAY, "30d", "expiring", 5),
         (NOW - YEAR + 29 * DAY, "28d", "valid", 0),
-        (NOW - YEAR + 29 * DAY, "5w", "expiring", 1),
+        (NOW - YEAR + 29 * DAY, "5w", "expiring", 5),
         (NOW - YEAR + 29 * DAY, "0", "valid", 0),
         (NOW - YEAR + 29 * DAY, "0d", "valid", 0),
         (NOW - YEAR - DAY, "0", "expired", 1),

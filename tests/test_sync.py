@@ -81,7 +81,7 @@ def test_an_edited_inventory_is_followed_as_if_the_folder_were_new(
         key="rsa-2048",
         separate_requests=True,
     )
-    assert kept(path, "sync", "--check", code=1).stderr.startswith(
+    assert kept(path, "sync", "--check", code=4).stderr.startswith(
         f"error: `{path}` does not follow its inventory\n"
     )
     kept(path, "sync")
@@ -102,7 +102,7 @@ def test_a_dry_run_shows_a_diff_that_makes_the_very_same_changes(folder: Factory
     copy = Path(shutil.copytree(path, path.parent / "copy"))
     done = kept(path, "sync", "--dry-run")
     assert contents(path) == contents(copy)
-    assert done.stderr == ""
+    assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == ["warning:"] * 3
     subprocess.run(["git", "init", "-q", "."], cwd=copy, check=True)
     subprocess.run(["git", "apply", "-"], input=done.stdout, text=True, cwd=copy, check=True)
     shutil.rmtree(copy / ".git")
@@ -146,7 +146,7 @@ def test_what_is_generated_is_replaced_and_an_edited_one_is_in_the_archive(
     path, fresh = folder(), folder(name="fresh")
     edit(path / name, *GENERATED[name])
     edited = (path / name).read_bytes()
-    said = kept(path, "sync", "--check", code=1).stderr
+    said = kept(path, "sync", "--check", code=4).stderr
     assert said.splitlines()[1:] == [f"  {name}", "", said.splitlines()[-1]]
     assert (path / name).read_bytes() == edited
 
@@ -172,10 +172,8 @@ def test_what_another_version_generates_otherwise_is_replaced_without_a_word_of_
     path, fresh = folder(), folder(name="fresh")
     upgrade(path, name, *GENERATED[name][::-1])
     edit(path / name, *GENERATED[name])
-    assert f"  {name}" in kept(path, "sync", "--check", code=1).stderr.splitlines()
-    assert sorted(kept(path, "sync").stderr.splitlines()) == sorted(
-        [f"wrote {RECORD}", f"wrote {name}"]
-    )
+    assert f"  {name}" in kept(path, "sync", "--check", code=4).stderr.splitlines()
+    assert kept(path, "sync").stderr == "wrote what is generated: 2 files\n"
     assert kept_contents(path) == contents(fresh)
 
 
@@ -230,8 +228,8 @@ def test_check_is_red_where_a_component_s_line_is_not_what_the_inventory_says(
     path = folder()
     before = (path / "Makefile").read_text()
     edit(path / "Makefile", old, new)
-    assert kept(path, "sync", "--check", code=1).stderr.splitlines()[1] == "  Makefile"
-    assert kept(path, "sync").stderr == "wrote Makefile\n"
+    assert kept(path, "sync", "--check", code=4).stderr.splitlines()[1] == "  Makefile"
+    assert kept(path, "sync").stderr == f"wrote Makefile\nnext: make -C {path}\n"
     text = (path / "Makefile").read_text()
     assert (after in text, text.count("req-calico"), len(text)) == (
         True,
@@ -251,7 +249,7 @@ def test_check_is_red_for_a_component_that_is_gone_and_a_note_for_an_edit_of_the
     assert kept(path, "sync").stderr == told
     users = [{"name": "kube-apiserver", "cn": "kube-apiserver"}]
     change(path, users=users)
-    assert "  Makefile" in kept(path, "sync", "--check", code=1).stderr.splitlines()
+    assert "  Makefile" in kept(path, "sync", "--check", code=4).stderr.splitlines()
     kept(path, "sync")
     assert "calico" not in (path / "Makefile").read_text()
 
@@ -288,7 +286,7 @@ def test_every_file_changed_on_both_sides_in_one_place_is_left_with_ours_beside_
     edit(path / name, rendered, edited)
     yours = (path / name).read_bytes()
     for _ in range(2):
-        done = kept(path, "sync", code=1)
+        done = kept(path, "sync", code=3)
         conflict = (
             f"conflict {name}: both you and tls-scaffold changed the same value; "
             f"ours is in {name}.new"
@@ -296,7 +294,7 @@ def test_every_file_changed_on_both_sides_in_one_place_is_left_with_ours_beside_
         assert conflict in done.stderr.splitlines()
         assert (path / name).read_bytes() == yours
         assert (path / f"{name}.new").read_bytes() == ours
-    assert kept(path, "sync", "--check", code=1).stderr.count(name) == 1
+    assert kept(path, "sync", "--check", code=3).stderr.count(name) == 1
     (path / f"{name}.new").unlink()
     assert "conflict" not in kept(path, "sync").stderr
     assert (path / name).read_bytes() == yours
@@ -310,7 +308,7 @@ def test_a_conflict_settled_by_taking_ours_takes_its_copy_away(folder: Factory) 
     path = folder()
     upgrade(path, NAME, *CLASHES[NAME][:2])
     edit(path / NAME, *CLASHES[NAME][1:])
-    kept(path, "sync", code=1)
+    kept(path, "sync", code=3)
     edit(path / NAME, *CLASHES[NAME][:0:-1])
     assert f"removed {NAME}.new" in kept(path, "sync").stderr.splitlines()
     assert contents(path) == contents(folder(name="new"))
@@ -324,7 +322,7 @@ def test_a_file_of_the_teams_that_is_called_like_our_copy_goes_to_the_archive(
     (path / f"{NAME}.new").write_text(mine, encoding="utf-8")
     upgrade(path, NAME, *CLASHES[NAME][:2])
     edit(path / NAME, *CLASHES[NAME][1:])
-    kept(path, "sync", code=1)
+    kept(path, "sync", code=3)
     (archived,) = path.glob(f"archive/*/{NAME}.new")
     assert archived.read_text(encoding="utf-8") == mine
 
@@ -333,9 +331,9 @@ def test_notes_that_a_user_makes_in_our_copy_stay_while_ours_is_the_same(folder:
     path = folder()
     upgrade(path, NAME, *CLASHES[NAME][:2])
     edit(path / NAME, *CLASHES[NAME][1:])
-    kept(path, "sync", code=1)
+    kept(path, "sync", code=3)
     edit(path / f"{NAME}.new", '"CN": "calico"', '"CN": "zed"')
-    kept(path, "sync", code=1)
+    kept(path, "sync", code=3)
     assert '"CN": "zed"' in (path / f"{NAME}.new").read_text(encoding="utf-8")
 
 
@@ -389,17 +387,17 @@ def test_without_its_record_a_folder_counts_what_differs_as_edited_and_says_so(
     edit(path / "config/ca-config.json", *EDITS["config/ca-config.json"])
     edited = contents(path)
     lost = "edited or out of date, which nobody can tell without the record of the last render"
-    assert kept(path, "sync", "--check", code=1).stderr.splitlines()[1:4] == [
+    assert kept(path, "sync", "--check", code=3).stderr.splitlines()[1:4] == [
         f"  {RECORD}",
         f"  Makefile: {lost}",
         f"  config/ca-config.json: {lost}",
     ]
     assert kept(path, "sync").stderr.splitlines() == [
-        f"wrote {RECORD}",
         *(
             f"kept {name}: {lost}; `tls-scaffold sync --reset {name}` takes ours"
             for name in ("Makefile", "config/ca-config.json")
         ),
+        "wrote what is generated: 1 file",
     ]
     assert {**kept_contents(path), RECORD: b""} == {**edited, RECORD: b""}
     assert contents(path)[RECORD] == contents(folder(name="new"))[RECORD]
@@ -472,7 +470,7 @@ def test_reset_puts_a_file_back_as_it_is_rendered(folder: Factory, name: str, st
     if state == "deleted":
         (path / name).unlink()
     if state in ("conflict", "settled"):
-        kept(path, "sync", code=1)
+        kept(path, "sync", code=3)
         assert (path / f"{name}.new").exists()
     if state == "settled":
         (path / f"{name}.new").unlink()
@@ -512,7 +510,11 @@ def test_only_what_is_rendered_is_reset(folder: Factory, name: str) -> None:
 def test_a_file_that_was_taken_out_comes_back(folder: Factory, name: str) -> None:
     path, fresh = folder(), folder(name="fresh")
     (path / name).unlink()
-    assert kept(path, "sync").stderr == f"wrote {name}\n"
+    is_read_by_make = name == "Makefile" or name.startswith("config/")
+    told = f"wrote {name}\nnext: make -C {path}\n"
+    assert kept(path, "sync").stderr == (
+        told if is_read_by_make else "wrote what is generated: 1 file\n"
+    )
     assert kept_contents(path) == contents(fresh)
 
 
@@ -651,7 +653,8 @@ def test_a_sync_that_finishes_a_killed_one_also_follows_what_was_edited_since(
     (path / PENDING).write_text(json.dumps(asdict(entry)), encoding="utf-8")
     for each in (path, expected):
         change(each, expiry="2190h")
-    assert kept(path, "sync") == kept(expected, "sync")
+    done, other = kept(path, "sync"), kept(expected, "sync")
+    assert done.stderr.replace(str(path), "") == other.stderr.replace(str(expected), "")
     assert contents(path) == contents(expected)
     kept(path, "sync", "--check")
 
@@ -701,7 +704,7 @@ def test_without_its_record_a_conflict_stays_one_until_it_is_settled(folder: Fac
     change(path, expiry="100h")
     shutil.rmtree(path / ".tls-scaffold")
     for _ in range(2):
-        assert "conflict config/ca-config.json" in kept(path, "sync", code=1).stderr
+        assert "conflict config/ca-config.json" in kept(path, "sync", code=3).stderr
     broken.write_text(good)
     kept(path, "sync", "--dry-run")
     (path / "config/ca-config.json.new").rename(broken)
@@ -724,7 +727,7 @@ def test_half_a_character_in_a_request_is_a_conflict_and_no_traceback(folder: Fa
     path = folder()
     edit(path / "config/req-calico.json", '"hosts": []', '"hosts": [], "note": "\\ud800"')
     change(path, organization="Acme")
-    assert "conflict config/req-calico.json" in kept(path, "sync", code=1).stderr
+    assert "conflict config/req-calico.json" in kept(path, "sync", code=3).stderr
 
 
 def test_line_ends_of_windows_are_no_edit_and_sync_takes_them_out(folder: Factory) -> None:
@@ -740,7 +743,7 @@ def test_line_ends_of_windows_are_no_edit_and_sync_takes_them_out(folder: Factor
         " rbac.tsv",
         " sign.sh",
     ]
-    kept(path, "sync", "--check", code=1)
+    kept(path, "sync", "--check", code=4)
     done = kept(path, "remove", "calico")
     kept(plain, "remove", "calico")
     assert "archived" not in done.stderr
@@ -780,7 +783,7 @@ def test_names_that_both_sides_changed_are_a_conflict(folder: Factory) -> None:
         document["names"] = json.loads(names)
         (path / "config/req-calico.json").write_text(json.dumps(document, indent=2) + "\n")
         change(path, organization="Acme")
-        assert "conflict config/req-calico.json" in kept(path, "sync", code=1).stderr
+        assert "conflict config/req-calico.json" in kept(path, "sync", code=3).stderr
         assert json.loads((path / "config/req-calico.json").read_text()) == document
 
 
@@ -799,3 +802,29 @@ def test_a_diff_counts_lines_as_git_does(folder: Factory) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_warning_has_the_same_words_whichever_command_gives_it(
+    folder: Factory, tmp_path: Path
+) -> None:
+    text = (
+        "members: [a=10.0.0.1, {name: b, hosts: [10.0.0.2], cn: other}]\n"
+        "users: [zed, {name: app, permissions: [{prefix: /app}]}]\n"
+        "expiry: 10d\nproxies: 0\nseparate_requests: true\n"
+    )
+    source = tmp_path / "wish.yaml"
+    source.write_text(text, encoding="utf-8")
+
+    def warned(place: Path, *words: str) -> set[str]:
+        lines = kept(place, *words).stderr.splitlines()
+        return {line for line in lines if line.startswith("warning: ")}
+
+    expected = warned(tmp_path, "new", "--from", str(source), "made")
+    assert len(expected) == 4
+    assert warned(tmp_path, "new", "--from", str(source), "other", "--dry-run") == expected
+    path = folder("--members", "a=10.0.0.1", "--proxies", "0")
+    for words in (("sync", "--from", str(source), "--dry-run"), ("sync", "--from", str(source))):
+        assert warned(path, *words) == expected
+    by_hand = folder("--members", "a=10.0.0.1", "--proxies", "0", name="by-hand")
+    shutil.copy(path / "tls-scaffold.json", by_hand)
+    assert warned(by_hand, "sync") == expected

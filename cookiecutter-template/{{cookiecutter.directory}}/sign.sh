@@ -19,10 +19,12 @@ fail() { # fail WHAT [HINT]
     [ $# -lt 2 ] || { echo && say "hint: $2"; } >&2
     exit 1
 }
+
 need() { # need PROGRAM
     command -v "$1" >/dev/null || fail "no signer: \`$1\` is not installed" "\`apt-get install\
  golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go, or tls-scaffold itself"
 }
+
 components() { # of each line: name, certificate without .pem, request, flags
     tr '\11' ' ' <Makefile | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
         s/^req-\([^ :]*\)  *\([^ :]*\)\.pem *: *\([^ ;]*\)[^;]*;* *\($(sign)\)* */\1 \2 \3 /
@@ -45,6 +47,7 @@ inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
     for request; do :; done
     printf %s "${all%"$request"}" | digits - "$request" config/ca-config.json "$ca.pem"
 }
+
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
     [ -d "$record" ] || { mkdir -p "$record" && chmod 755 "$record"; }
@@ -58,7 +61,8 @@ changed() { # the targets of which the pair is not what is recorded, or can't be
     rest=$(digits config/ca-config.json certs/ca.pem) last=none
     components | while read -r _ base request _; do
         for each in "$request" "$base.pem" "$base-key.pem"; do
-            if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi; done
+            if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi
+        done
     done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
         read -r name base _ flags <&3
         [ "$flags" = "$last" ] || { last=$flags && sum=$(printf %s "${flags:+$flags }" | digits); }
@@ -69,10 +73,11 @@ $(components)
 LINES
 }
 
-folder() { # folder NAME: make it, for its owner alone and not for git
-    { mkdir -p "$1" && chmod 700 "$1"; } || fail "\`$1\` can't be made or changed"
+folder() { # folder NAME [MODE]: make it, for its owner alone and not for git
+    { mkdir -p "$1" && chmod "${2:-700}" "$1"; } || fail "\`$1\` can't be made or changed"
     [ -s "$1/.gitignore" ] || echo '*' >"$1/.gitignore"
 }
+
 lock() { # the kernel lets go of it when its holder is gone, killed or not, in a container or not
     folder archive
     exec 9>>archive/.lock
@@ -85,9 +90,11 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
     [ ! -e archive/.half ] || rm -rf archive/.half # of a run that was killed
     [ ! -d certs/.new ] || finish
 }
+
 workshop() { # work = an empty folder in certs/, which is held while this process lives
     lock
-    folder certs
+    group=$(sed -n 's/.*"key_group": *"\([^-"\\][^"\\]*\)".*/\1/p' tls-scaffold.json 2>&-) || :
+    folder certs "${group:+u=rwx,g-w,o=}"
     rm -f issued/.draft.* issued/.*.pem # who makes a draft holds the lock
     for each in certs/.work.*; do # of runs that were killed
         [ ! -d "$each" ] || { ! flock -n 8 || rm -rf "$each"; } 2>/dev/null 8<"$each" || :
@@ -125,15 +132,23 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
     rm -rf certs/.new
     flush certs
 }
+
 new_files() { # of the set that was decided on, by path below the folder
     (cd certs/.new/new && find . ! -type d ! -name .gitignore) | sed 's|^\./||' |
         awk '$0 == "certs/ca.pem" { ca = $0; next } { print } END { if (ca) print ca }'
 }
+
 key_sum() { # of the CA's key; nothing where that of a CA that is there is kept elsewhere
     # Of a first set that is half in place nothing but the key is left when its ca.pem is there.
     if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1
     elif ! exists certs/ca-key.pem &&
         { ! exists certs/ca.pem || [ -z "$(new_files 2>/dev/null)" ]; }; then echo none; fi
+}
+
+share() { # share BASE: its key with the group that the inventory names, unless it is a CA's
+    [ -z "$group" ] || { openssl x509 -noout -text -in "$1.pem" | grep -q CA:FALSE &&
+        chgrp "$group" certs "$1-key.pem" && chmod 750 certs && chmod 640 "$1-key.pem"
+    } 2>/dev/null || say "warning: group \`$group\` can't be let read the key of \`$name\`" >&2
 }
 
 run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NAME.csr in $work
@@ -146,6 +161,7 @@ run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NA
     for each in .pem -key.pem .csr; do [ -s "$work/$name$each" ] || refused 0; done
     flush "$work/$name"*
 }
+
 refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson would hide
     [ -d "$work" ] || fail "\`certs\` was moved away meanwhile" "run make again"
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
@@ -163,7 +179,8 @@ ca_is_whole() {
     hint="put it back; where it is lost for good, \`make regenerate\` makes another CA"
     [ -d issued ] || hint="put it back, or run the \`make clean\` again that was killed"
     for each in "$ca.pem" "$ca-key.pem"; do
-        [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" "$hint"; done
+        [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" "$hint"
+    done
 }
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
@@ -205,6 +222,7 @@ check_mounts() { # check_mounts PATH...: one that is mounted alone can't be repl
     }' /proc/self/mountinfo 2>/dev/null) || :
     [ -z "$each" ] || fail "\`${each#"$at"}\` is a mount point: it can't be replaced"
 }
+
 check_path() { # check_path PATH: below the folder, through no link, and nothing that sh expands
     case /$1/ in */../* | //* | *[][*?]*) fail "\`$1\` is not a path below the folder" ;; esac
     through=$1
@@ -213,6 +231,7 @@ check_path() { # check_path PATH: below the folder, through no link, and nothing
         [ ! -h "$through" ] || fail "\`$through\` is a link: no keys are written through it"
     done
 }
+
 check_output() { # check_output BASE: where a component's pair may be, in no other's place
     check_path "$1.pem"
     case $1 in certs/ca | certs/trust | *-key | archive/* | config/* | data/* | dist/* | issued/*)
@@ -257,6 +276,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     case $base in */*) place=${base%/*} ;; *) place=. ;; esac
     [ -d "$into$place" ] || mkdir -p "$into$place"
     note "$work/$name.pem" "$name-$from-$(digits "$work/$name.pem" "$work/$name-key.pem")"
+    share "$work/$name"
     # The certificate goes first and comes last: after a kill it is missing, and make signs again.
     rm -f "$into$base.pem" "$into$base-key.pem" "$into$base.csr"
     for each in -key.pem .csr .pem; do mv -f "$work/$name$each" "$into$base$each"; done
@@ -288,6 +308,7 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
     mv "$half" "$shelf"
     half='' # the next run's is not ours to clear
 }
+
 clean() { # the record goes first: a clean that is killed is done by the next
     lock
     with=$(ls -d issued 2>/dev/null) || [ -d certs ] || { echo "no certs/ to move away" && return; }
@@ -328,9 +349,11 @@ new_ca() { # of a new set
     mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
     note "$ca.pem" "ca-$(digits "$ca.pem")"
 }
+
 make_again() { # make_again GOALS: with the variables that this make was given, not with its flags
     MAKEFLAGS="-- ${OVERRIDES-}" MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$@"
 }
+
 make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one rename decides
     [ -f certs/ca-key.pem ] || ! exists certs/ca-key.pem ||
         fail "\`certs/ca-key.pem\` is not here: it leads elsewhere" "bring it back first"
@@ -374,6 +397,7 @@ regenerate() {
 ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
     openssl x509 -noout -checkend "$2" -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }expire"
 }
+
 end_of() { openssl x509 -noout -enddate -in "$1.pem" 2>/dev/null | cut -d = -f 2; }
 renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that would live no longer
     case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)

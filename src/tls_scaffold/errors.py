@@ -2,6 +2,33 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ends, for scripts: the table of the README and of `--help`."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    CONFLICT = 3
+    DRIFTED = 4
+    EXPIRING = 5
+
+    @property
+    def meaning(self) -> str:
+        """What a command that ends so has to say."""
+        return MEANINGS[self]
+
+
+MEANINGS = {
+    ExitCode.DONE: "done, or all is well",
+    ExitCode.REFUSED: "refused, failed, or something is broken",
+    ExitCode.USAGE: "the command line is wrong",
+    ExitCode.CONFLICT: "both sides changed the same: a person has to settle it",
+    ExitCode.DRIFTED: "the folder, a certificate or etcd is not what is asked for",
+    ExitCode.EXPIRING: "all is as asked for, and something expires soon",
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +94,7 @@ class ScaffoldError(Exception):
     `hint` says what to do. The command line prints it all and exits with `exit_code`.
     """
 
-    exit_code = 1
+    exit_code = ExitCode.REFUSED
 
     def __init__(
         self, summary: str, problems: Iterable[Problem | str] = (), hint: str = ""
@@ -98,4 +125,16 @@ class ScaffoldError(Exception):
 class UsageError(ScaffoldError):
     """The command line itself is wrong."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
+
+
+class ConflictError(ScaffoldError):
+    """Two sides changed the same, and a person has to settle it."""
+
+    exit_code = ExitCode.CONFLICT
+
+
+class DriftedError(ScaffoldError):
+    """The folder does not follow its inventory."""
+
+    exit_code = ExitCode.DRIFTED

@@ -3,6 +3,7 @@
 It must hold after the command was run, killed or refused, and run again.
 """
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -307,12 +308,28 @@ def _ours(name: str, prepare: Callable[[Factory], Path], *words: str) -> Scenari
     return Scenario(name, command, command, prepare, same_as_undisturbed)
 
 
+WISH = f"{FOLDER}/wish.json"
+
+
+def _wished(factory: Factory) -> Path:
+    folder = _edited(factory)
+    wish = {"members": ["10.0.0.1", "10.0.0.9"], "proxies": 0, "users": ["zed"], "key": "ecdsa-256"}
+    (folder / "wish.json").write_text(json.dumps(wish), encoding="utf-8")
+    return folder
+
+
+def _sync_from() -> Scenario:
+    command = (OURS, "-C", FOLDER, "sync", "--from", WISH)
+    return Scenario("sync --from", command, command, _wished, same_as_undisturbed)
+
+
 NEW = (OURS, "new", FOLDER, *WORDS)
 SIGNERS = ("cfssl", "tls-scaffold")
 SCENARIOS = (
     Scenario("new", NEW, NEW, _nothing, finished_by_new),
     _ours("add", _edited, "--user", "zed", "--member", "10.0.0.9"),
     _ours("sync", _behind),
+    _sync_from(),
     _ours("remove", _edited, "calico"),
     _ours("bundle", _bundled, "--tar", "--kubernetes"),
     *(_make("make", "all", signer, _unsigned, same_ca) for signer in SIGNERS),

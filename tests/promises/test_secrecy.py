@@ -3,6 +3,7 @@
 Somebody else tries to read them at every step of a run.
 """
 
+import grp
 import os
 import shutil
 import subprocess
@@ -46,6 +47,7 @@ while not os.path.exists(sys.argv[2]):
                 seen.add(path)
                 print(path, flush=True)
 """
+SHARING = [each for each in grp.getgrall() if 0 < each.gr_gid < NOBODY]
 SLOWLY = ("-e", f"trace={CHANGING}", "-e", f"inject={CHANGING}:delay_enter=3ms:delay_exit=3ms")
 STORES = ("env", "TLS_SCAFFOLD_P12_PASSWORD=opensesame")
 COMMANDS = {
@@ -87,9 +89,9 @@ def open_place() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-def watching(place: Path, stop: Path) -> "subprocess.Popen[str]":
-    """Start somebody who looks for keys in a place until there is a file `stop`."""
-    words = [sys.executable, "-c", WATCHER, str(place), str(stop), str(NOBODY)]
+def watching(place: Path, stop: Path, who: int = NOBODY) -> "subprocess.Popen[str]":
+    """Start somebody, by user and group, who looks for keys in a place until there is `stop`."""
+    words = [sys.executable, "-c", WATCHER, str(place), str(stop), str(who)]
     watcher = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment())
     assert watcher.stdout
     assert watcher.stdout.readline() == "looking\n"
@@ -120,6 +122,29 @@ def test_nobody_else_can_read_a_key_at_any_step(
             for path in place.rglob(f"*{ending}")
         ]
         assert {oct(path.stat().st_mode & 0o777) for path in keys} == {"0o600"}, oct(umask)
+
+
+@pytest.mark.skipif(not SHARING, reason="no group but root's")
+@pytest.mark.parametrize("name", [name for name in COMMANDS if "," in name])
+def test_the_group_that_may_read_keys_sees_whole_ones_of_components_alone(
+    folder: Factory, open_place: Path, name: str
+) -> None:
+    words = (*WORDS, "--key-group", SHARING[0].gr_name)
+    template = folder(*words, signed=name not in ("make, cfssl", "make, tls-scaffold"))
+    for who in (SHARING[0].gr_gid, NOBODY):
+        place = copy(template, open_place / FOLDER)
+        stop = open_place / "stop"
+        stop.unlink(missing_ok=True)
+        watcher = watching(place, stop, who)
+        done = run("strace", "-f", "-o", "/dev/null", *SLOWLY, *COMMANDS[name], cwd=open_place)
+        stop.touch()
+        seen = watcher.communicate(timeout=30)[0].split()
+        assert done.returncode == 0, done.stderr
+        keys = {str(place / f"certs/{each}-key.pem") for each in ("etcd1", "calico")}
+        assert set(seen) <= (keys if who != NOBODY else set())
+        found = {path: oct((place / path).stat().st_mode & 0o777) for path in keys}
+        assert set(found.values()) == {"0o640"}
+        assert oct((place / "certs/ca-key.pem").stat().st_mode & 0o777) == "0o600"
 
 
 def test_keys_that_were_wide_open_are_not_when_they_are_signed_again(signed: Factory) -> None:

@@ -22,8 +22,8 @@ from tls_scaffold.state.contents import OWN_REQUEST
 from tls_scaffold.state.entries import Contents
 
 
-def look_at_folder(folder: Path, now: datetime) -> View:
-    """Read a folder as far as it can be read.
+def look_at_folder(folder: Path, now: datetime, key_group: str = "") -> View:
+    """Read a folder as far as it can be read; `key_group` may read keys, or the inventory's.
 
     Raises ScaffoldError only if it is none, or has nothing to look at.
     """
@@ -44,6 +44,7 @@ def look_at_folder(folder: Path, now: datetime) -> View:
         unfit=tuple(looker.unfit),
         not_inventory=tuple(looker.not_inventory),
         rendered=frozenset(names_and_outputs(text_of_makefile) & _last_rendered(folder)),
+        key_group=key_group or (inventory.key_group if inventory else ""),
     )
 
 

@@ -11,6 +11,7 @@ from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
+from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import ARCHIVE, KEY_ENDING
 from tls_scaffold.signing import certificates, contentkinds, pemfiles
@@ -23,6 +24,7 @@ IGNORE = (
 )
 NOT_IGNORED = ("--others", "--exclude-standard")
 OTHERS = 0o077
+KEY_FOR_GROUP, FOLDER_FOR_GROUP = 0o040, 0o050
 # A repository may name programs that git runs by itself, and a foreign one is refused: neither is
 # wanted here.
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
@@ -34,15 +36,25 @@ CRL_IN_BASE64 = f"{contentkinds.CRL} in base64"
         "whoever can log in on the machine can be that member or user, and with the CA's key "
         "anybody"
     ),
-    fix="`chmod 600` of the key; if others may have read it, sign again",
+    fix="`chmod 600` of the key, or `key_group` in `tls-scaffold.json` for one group that may read "
+    "components' keys; if others may have read it, sign again",
 )
 def key_mode(view: View) -> Iterator[Problem]:
-    """Only its owner can read a key: its mode is 0600 at most."""
+    """Only its owner, and the group `key_group`, can read a key; the CA's its owner alone."""
+    may_be_shared = {
+        entry.key_path
+        for entry in view.contents.leaves
+        if not (entry.certificate and entry.certificate.is_ca)
+    }
+    group = number_of_group(view.key_group) if view.key_group else None
     for directory in _directories(view):
         for path in _names(view.folder, directory, ""):
-            mode = _mode(view.folder / path)
-            if mode & OTHERS and (path.endswith(KEY_ENDING) or _holds_key(view.folder, path)):
-                yield Problem(Place(path), f"its mode is {mode:04o}, wider than 0600")
+            mode, owners = _mode_and_group(view.folder / path)
+            is_open = _is_open(
+                mode, owners, KEY_FOR_GROUP, group if path in may_be_shared else None
+            )
+            if is_open and (path.endswith(KEY_ENDING) or _holds_key(view.folder, path)):
+                yield Problem(Place(path), _too_wide(view, mode, owners, 0o600))
 
 
 def _holds_key(folder: Path, path: str) -> bool:
@@ -57,11 +69,24 @@ def _holds_key(folder: Path, path: str) -> bool:
     fix="`chmod 700` of the directory",
 )
 def certs_mode(view: View) -> Iterator[Problem]:
-    """Only its owner can look into the directory of the keys: its mode is 0700 at most."""
+    """Only its owner, and the group `key_group`, can look into the directory of the keys."""
+    group = number_of_group(view.key_group) if view.key_group else None
     for directory in _directories(view):
-        mode = _mode(view.folder / directory)
-        if directory != "." and mode & OTHERS:
-            yield Problem(Place(directory), f"its mode is {mode:04o}, wider than 0700")
+        mode, owners = _mode_and_group(view.folder / directory)
+        if directory != "." and _is_open(mode, owners, FOLDER_FOR_GROUP, group):
+            yield Problem(Place(directory), _too_wide(view, mode, owners, 0o700))
+
+
+def _is_open(mode: int, owners: int, for_group: int, group: int | None) -> bool:
+    """Tell whether a mode lets in anybody but the owner and, as far as it may, the `group`."""
+    allowed = for_group if group is not None and owners == group else 0
+    return bool(mode & OTHERS & ~allowed)
+
+
+def _too_wide(view: View, mode: int, owners: int, narrow: int) -> str:
+    told = f"its mode is {mode:04o}, wider than {narrow:04o}"
+    is_of_group = view.key_group and not mode & OTHERS & ~FOLDER_FOR_GROUP
+    return f"{told}; its group is `{name_of_group(owners)}`" if is_of_group else told
 
 
 @Rule(
@@ -162,11 +187,12 @@ def _names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
         return ()
 
 
-def _mode(path: Path) -> int:
+def _mode_and_group(path: Path) -> tuple[int, int]:
     try:
-        return stat.S_IMODE(path.stat().st_mode)
+        status = path.stat()
     except OSError:
-        return 0
+        return 0, 0
+    return stat.S_IMODE(status.st_mode), status.st_gid
 
 
 def _listed_by_git(folder: Path, patterns: list[str], *options: str) -> list[str]:

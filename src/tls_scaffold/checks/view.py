@@ -30,7 +30,8 @@ class View:
     `requests` and `configs` are by path, `makefile` is its text, empty where there is none.
     `unread` holds each file that is not what it should be, `unfit` each value that cfssl can't use,
     and `not_inventory` why an inventory that is there is not `inventory`. `rendered` has the name
-    and the output of each component whose line in the Makefile was put there by the last render.
+    and the output of each component whose line in the Makefile was put there by the last render;
+    `key_group` is the group that may read their keys.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class View:
     unfit: tuple[Problem, ...]
     not_inventory: tuple[Problem, ...]
     rendered: frozenset[tuple[str, str]] = frozenset()
+    key_group: str = ""
 
     @cached_property
     def components(self) -> tuple[Entry, ...]:

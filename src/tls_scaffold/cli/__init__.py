@@ -6,13 +6,15 @@ import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from tls_scaffold import __version__
-from tls_scaffold.cli.terminal import talk, tell_error, tell_usage
+from tls_scaffold.cli.options import JSON
+from tls_scaffold.cli.terminal import error_of_disk, give_error, talk, tell_error, tell_usage
 from tls_scaffold.cli.verbs import Verbs
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 
 
 class ScaffoldGroup(Verbs):
@@ -20,21 +22,31 @@ class ScaffoldGroup(Verbs):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the chosen command; a ScaffoldError becomes `error: …` and its exit code."""
+        # A command that can't be parsed has not noted by itself what it was asked for.
+        words = [*ctx.args]
         try:
             return super().invoke(ctx)
         except ScaffoldError as error:
-            tell_error(error)
-            ctx.exit(error.exit_code)
+            self._end(ctx, error, words)
+        except click.UsageError as error:
+            if _wants_json(ctx, words):
+                give_error(UsageError(error.format_message()))
+            raise
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            tell_error(_error_of_disk(error))
-            ctx.exit(1)
+            self._end(ctx, error_of_disk(error), words)
+
+    @staticmethod
+    def _end(ctx: click.Context, error: ScaffoldError, words: list[str]) -> NoReturn:
+        if _wants_json(ctx, words):
+            give_error(error)
+        tell_error(error)
+        ctx.exit(error.exit_code)
 
 
-def _error_of_disk(error: OSError) -> ScaffoldError:
-    where = f"`{error.filename}`: " if error.filename else ""
-    return ScaffoldError(f"{where}{error.strerror or error}")
+def _wants_json(ctx: click.Context, words: list[str]) -> bool:
+    return "--json" in words or bool(ctx.meta.get(JSON))
 
 
 @click.group(cls=ScaffoldGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,11 +82,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         talk("Aborted!")
-        sys.exit(1)
+        sys.exit(ExitCode.REFUSED)
     except OSError as error:
         # Of --help and --version, which click handles before a command is invoked.
-        tell_error(_error_of_disk(error))
-        sys.exit(1)
+        tell_error(error_of_disk(error))
+        sys.exit(ExitCode.REFUSED)
     finally:
         # Looking for cycles at the very end would take a tenth of a small make's time.
         gc.freeze()

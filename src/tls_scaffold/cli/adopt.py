@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.keeping import dry_run_option, tell_plan
+from tls_scaffold.cli.keeping import dry_run_option, end_on_conflicts, tell_plan
 from tls_scaffold.cli.terminal import talk
 
 
@@ -21,6 +21,8 @@ def adopt(folder: Path, /, directory: Path, *, dry_run: bool) -> None:
     """
     from tls_scaffold.commands import adopt as command
 
-    tell_plan(command.adopt(folder / directory, dry_run=dry_run), dry_run=dry_run)
+    plan = command.adopt(folder / directory, dry_run=dry_run)
+    tell_plan(plan, dry_run=dry_run)
     if not dry_run:
+        end_on_conflicts(plan)
         talk("next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change")

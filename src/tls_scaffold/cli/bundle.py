@@ -1,16 +1,15 @@
 """`tls-scaffold bundle` on the command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from tls_scaffold.cli.options import filled, option
-from tls_scaffold.cli.terminal import say, talk, warn
+from tls_scaffold.cli.options import filled, json_option, option
+from tls_scaffold.cli.terminal import give_json, say, talk, warn
 
 if TYPE_CHECKING:
-    from tls_scaffold.commands.bundle import Bundle
     from tls_scaffold.inventory.membersettings import MemberSettings
 
 
@@ -61,8 +60,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="The files of members and kube-apiserver by kubeadm's names too, in pki/",
 )
+@json_option
 @click.pass_context
-def bundle(ctx: click.Context, /, names: tuple[str, ...], **given: Any) -> None:
+def bundle(ctx: click.Context, /, names: tuple[str, ...], *, as_json: bool, **given: Any) -> None:
     """Make dist/NAME/ for each host or consumer: certificate and key, the CA, and what it reads.
 
     Members get etcd's variables and a systemd drop-in, kube-apiserver its flags, Calico its
@@ -80,27 +80,18 @@ def bundle(ctx: click.Context, /, names: tuple[str, ...], **given: Any) -> None:
     if is_typed and not options.p12:
         raise UsageError("--p12-password-file: the password is for `--p12` alone")
     made = command.make(ctx.obj, names, options)
+    warnings = command.warnings(ctx.obj, made)
+    if as_json:
+        give_json(command.result(ctx.obj, made, warnings).to_json())
+        return
     for each in made:
         say(str(each.path))
         if each.archive:
             say(str(each.archive))
-    _warn_of_shared_secrets(made)
-    settings = {each.name: each.settings for each in made if each.settings}
-    for warning in command.warnings(ctx.obj) if settings else ():
+    for warning in warnings:
         warn(warning)
-    _tell_changes(settings)
+    _tell_changes({each.name: each.settings for each in made if each.settings})
     talk("bundles hold keys: copy each to its own host only, and commit none")
-
-
-def _warn_of_shared_secrets(made: "Sequence[Bundle]") -> None:
-    from tls_scaffold.bundles.calico import SECRET
-
-    owners = [f"`{each.name}`" for each in made if SECRET in each.files]
-    if len(owners) > 1:
-        warn(
-            f"{' and '.join(owners)} have one Secret by the name that Calico's manifests know: "
-            "in one Kubernetes cluster the last that is applied counts for all"
-        )
 
 
 def _tell_changes(settings: "Mapping[str, MemberSettings]") -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.options import option
+from tls_scaffold.cli.options import filled, option
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
+from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
@@ -23,8 +24,16 @@ COLOURS = {"error": "red", "warning": "yellow"}
 @option(
     "--explain", "rule", metavar="ID", help="Say what a rule asks for and why, and look at nothing"
 )
+@option(
+    "--key-group",
+    callback=filled,
+    metavar="GROUP",
+    help="Let this group read components' keys (left out: the inventory's `key_group`)",
+)
 @click.pass_obj
-def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -> None:
+def check(
+    folder: Path, /, rule: str | None, key_group: str, *, as_json: bool, as_sarif: bool
+) -> None:
     """Look for mistakes in config/, the Makefile and certs/ before a live cluster finds them.
 
     Exits with 1 when there are errors. `ignore` in tls-scaffold.json switches rules off, each with
@@ -40,13 +49,13 @@ def check(folder: Path, /, rule: str | None, *, as_json: bool, as_sarif: bool) -
 
     from datetime import datetime, timezone
 
-    report = command.check(folder, datetime.now(timezone.utc))
+    report = command.check(folder, datetime.now(timezone.utc), key_group)
     if as_json or as_sarif:
         give_json(report.to_json() if as_json else report.to_sarif())
     else:
         say(*_text(report), end="")
         talk(_summary(report))
-    sys.exit(1 if report.errors else 0)
+    sys.exit(ExitCode.REFUSED if report.errors else ExitCode.DONE)
 
 
 def _text(report: "Report") -> Iterator[str | Styled]:

@@ -1,15 +1,16 @@
 """What the commands that keep a folder share on the command line: how they tell what they did."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 import click
 
 from tls_scaffold.cli.options import option
-from tls_scaffold.cli.terminal import give, talk, warn
+from tls_scaffold.cli.terminal import give, give_json, talk, warn
+from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
+    from tls_scaffold.commands.results import Outcome
     from tls_scaffold.keeping.plan import Note, Plan
 
 LOST = "edited or out of date, which nobody can tell without the record of the last render"
@@ -28,24 +29,63 @@ dry_run_option = option(
 )
 
 
-def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
-    """Print a line for each file that was written, kept or could not be merged.
+def tell_outcome(outcome: "Outcome", *, as_json: bool) -> None:
+    """Print what was done, or in a dry run the diff of what would be; what it leads to; what next.
 
-    A conflict ends with exit code 1. With `dry_run` it is the diff of what would change, on stdout.
+    With `as_json` all of that is one document on stdout. A conflict ends with exit code 3.
+    """
+    plan = outcome.plan
+    if as_json:
+        give_json(outcome.result().to_json())
+    else:
+        for word in outcome.present:
+            talk(f"`{escaped(word)}` is there already")
+        tell_plan(plan, dry_run=outcome.dry_run)
+        for warning in outcome.warnings:
+            warn(warning)
+        if outcome.next and not outcome.dry_run:
+            tell_next(outcome.next)
+    if not outcome.dry_run:
+        end_on_conflicts(plan, hint="" if as_json else SETTLE)
+
+
+def end_on_conflicts(plan: "Plan", hint: str = SETTLE) -> None:
+    """End with exit code 3 if a person has to settle something, for which there is a hint."""
+    if plan.conflicts:
+        if hint:
+            talk(f"\nhint: {hint}")
+        click.get_current_context().exit(ExitCode.CONFLICT)
+
+
+def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
+    """Print a line for each file that a person would look at, and one for all that are generated.
+
+    With `dry_run` it is the diff of what would change, on stdout.
     """
     if dry_run:
         from tls_scaffold.keeping.patch import unified_diff
 
         give(unified_diff(plan))
         return
+    generated = [note for note in plan.notes if _is_generated(note)]
     for note in plan.notes:
-        talk(escaped(note_line(note, plan.shelf)))
-    for cn in plan.forgotten:
-        again = f"etcdctl user delete -- {shlex.quote(cn)}"
-        warn(f"etcd keeps the user `{cn}` and its rights until `{again}`")
-    if plan.conflicts:
-        talk(f"\nhint: {SETTLE}")
-        click.get_current_context().exit(1)
+        if note not in generated:
+            talk(escaped(note_line(note, plan.shelf)))
+    if generated:
+        talk(f"wrote what is generated: {len(generated)} file{'s' * (len(generated) > 1)}")
+
+
+def tell_next(commands: "tuple[str, ...]") -> None:
+    """Print the commands to run, in their order."""
+    talk("next: " + "\n      ".join(map(escaped, commands)))
+
+
+def _is_generated(note: "Note") -> bool:
+    """Tell a file that follows from others, and that nobody has to look at."""
+    from tls_scaffold.paths import GENERATED, OURS_IF_SAID, STATE
+
+    known = (*GENERATED, *OURS_IF_SAID)
+    return note.verb == "wrote" and (note.path in known or note.path.startswith(f"{STATE}/"))
 
 
 def note_line(note: "Note", shelf: str) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tls_scaffold.cli.options import components, option
-from tls_scaffold.cli.terminal import say, talk, warn
+from tls_scaffold.cli.keeping import tell_outcome
+from tls_scaffold.cli.options import components, json_option, option
+from tls_scaffold.cli.terminal import give_json, say, talk, warn
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.new import Made
@@ -29,6 +30,7 @@ SETTINGS = (
     ("--organizational-unit", "OU", "OU of every subject (etcd cluster)"),
     ("--locality", "L", "L of every subject (the internet)"),
     ("--state", "ST", "ST of every subject (none)"),
+    ("--key-group", "GROUP", "Group that may read keys beside their owner (none)"),
     ("--country", "C", "C of every subject, two letters (none)"),
 )
 
@@ -57,6 +59,7 @@ def settings(command: Command) -> Command:
     "--no-record", is_flag=True, help="Keep issued/ out of git: each clone may make a CA of its own"
 )
 @option("--dry-run", is_flag=True, help="Show the files that would be written, write nothing")
+@json_option
 @click.pass_obj
 def new(
     folder: Path,
@@ -64,19 +67,20 @@ def new(
     directory: Path,
     source: str,
     *,
-    separate_requests: bool,
-    no_record: bool,
     dry_run: bool,
+    as_json: bool,
     **given: Any,
 ) -> None:
     """Make a folder with everything that the certificates of a cluster need.
 
     DIRECTORY is tls-setup if left out. Then `make` in it makes the CA and signs a certificate for
-    each component.
+    each component. A folder of ours is brought to the inventory of --from, as by `sync --from`.
     """
     from tls_scaffold.commands import new as command
+    from tls_scaffold.commands.sync import is_ours, sync_from
     from tls_scaffold.inventory.options import Options
 
+    separate_requests, no_record = given.pop("separate_requests"), given.pop("no_record")
     options = Options(
         **given,
         separate_requests=True if separate_requests else None,
@@ -84,12 +88,19 @@ def new(
     )
     if not source and not options.members:
         options = _ask_for_components(options)
+    if source and is_ours(folder / directory):
+        outcome = sync_from(folder / directory, source, options, dry_run=dry_run)
+        tell_outcome(outcome, as_json=as_json)
+        return
     made = command.new(folder / directory, source, options, dry_run=dry_run)
+    if as_json:
+        give_json(made.result().to_json())
+        return
+    for warning in made.warnings:
+        warn(warning)
     if dry_run:
         say("\n".join(str(made.target / path) for path in made.files))
     else:
-        for warning in made.warnings:
-            warn(warning)
         talk(_summary(made))
 
 
@@ -122,15 +133,9 @@ def _summary(made: "Made") -> str:
     parts = ", ".join(f"{len(listed)} {_plural(word, len(listed))}" for listed, word in counts)
     target = str(made.target)
     made_parts = f"made: requests and a Makefile for a CA, {parts}"
-    return f"{made_parts}\nwhere: {target}\nnext: make -C {_quoted(target)}"
+    return f"{made_parts}\nwhere: {target}\nnext: {made.next}"
 
 
 def _plural(word: str, count: int) -> str:
     one, many = {"prox": ("proxy", "proxies")}.get(word, (word, f"{word}s"))
     return one if count == 1 else many
-
-
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, TypeVar
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+JSON = "tls_scaffold.json"  # what a context notes where stdout takes JSON
 
 
 class CommaList(click.ParamType):  # type: ignore[type-arg]  # older clicks have no ParamType[str]
@@ -30,6 +31,24 @@ def filled(_context: click.Context, _parameter: click.Parameter, value: str | No
     if value == "":
         raise click.BadParameter("it is empty")
     return value or ""
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`: what was done, and an error too, is one document on stdout."""
+    return option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        is_eager=True,
+        callback=_noted,
+        help="Print what was done as JSON, an error too",
+    )(command)
+
+
+def _noted(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click's form
+    """Note for whoever tells an error that stdout takes JSON, be it by the environment."""
+    context.meta[JSON] = value
+    return value
 
 
 def components(command: Command) -> Command:

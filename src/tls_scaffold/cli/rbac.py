@@ -7,13 +7,14 @@ import click
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
+from tls_scaffold.errors import ExitCode
 
 
 @click.command()
 @option(
     "--diff",
     is_flag=True,
-    help="Compare a live cluster with the inventory; exit 1 where they differ",
+    help="Compare a live cluster with the inventory; exit 4 where they differ",
 )
 @option("--json", "as_json", is_flag=True, help="With --diff: print the differences as JSON")
 @click.pass_context
@@ -47,5 +48,5 @@ def _compare(context: click.Context, *, as_json: bool) -> None:
         warn(warning)
     if differences:
         talk("`make rbac` creates what is missing (+) and takes away what is too much (-)")
-        context.exit(1)
+        context.exit(ExitCode.DRIFTED)
     talk("etcd holds what the inventory asks for")

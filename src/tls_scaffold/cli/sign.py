@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.options import option
-from tls_scaffold.cli.terminal import say, talk, warn
+from tls_scaffold.cli.options import json_option, option
+from tls_scaffold.cli.terminal import error_of_disk, give_json, say, talk, tell_error, warn
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
@@ -39,15 +40,17 @@ WITH_A_BAR = 20  # certificates, from which on a terminal shows how far it is
     hidden=True,
     help="Make a new set there, for `make regenerate`",
 )
+@json_option
 @click.pass_obj
 def sign(
     folder: Path,
+    /,
     names: tuple[str, ...],
     jobs: int | None,
     into: str,
     *,
-    force: bool,
-    own_lines: bool,
+    as_json: bool,
+    **how: bool,
 ) -> None:
     """Sign what is missing or differs from its request, as make would with cfssl.
 
@@ -59,26 +62,29 @@ def sign(
         made = command.sign_set(folder, into, processes=jobs or 0, progress=_progress_bar)
         for line in made.commands.values():
             say(escaped(line))
-        for warning in made.warnings:
-            warn(escaped(warning))
+        for warning in command.warnings(made):
+            warn(warning)
         return
-    done = command.sign(
-        folder, names, force=force, own_lines=own_lines, processes=jobs or 0, progress=_progress_bar
-    )
+    done = command.sign(folder, names, **how, processes=jobs or 0, progress=_progress_bar)
+    problem = error_of_disk(done.problem) if isinstance(done.problem, OSError) else done.problem
+    if as_json:
+        give_json(replace(command.result(folder, done), error=problem).to_json())
+    else:
+        _tell(done)
+    if problem:
+        tell_error(problem)
+        click.get_current_context().exit(problem.exit_code)
+
+
+def _tell(done: "Done") -> None:
+    from tls_scaffold.commands import sign as command
+
     if done.signed:
         say("\n".join(map(escaped, _signed_lines(done))))
     else:
         talk(f"nothing to sign: {_what_is_right(done.kept)}")
-    for warning in done.warnings:
-        warn(escaped(warning))
-    for each in done.left:
-        what = "signs in a way that is not understood, what it asks for is left to make"
-        warn(f"{each.place} {what}: `{escaped(each.message)}`")
-    for name in done.not_run:
-        what = f"were not run, `make req-{name}` signs it again and runs them"
-        warn(f"the commands below the line of `{name}` {what}")
-    if done.problem:
-        raise done.problem
+    for warning in command.warnings(done):
+        warn(warning)
 
 
 def _signed_lines(done: "Done") -> Iterator[str]:

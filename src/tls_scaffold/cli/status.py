@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.options import option
-from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
+from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk, tell_error
 from tls_scaffold.spelling import escaped, parse_hours
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ NO_TIME = re.compile("0[hdwy]?")
 STDOUT = "-"
 HEADINGS = ("NAME", "KIND", "CN", "HOSTS", "KEY", "EXPIRES", "STATE")
 SHOWN_HOSTS = 2
+SHOWN_REMOVED = 10
 WIDEST = 40
 
 
@@ -53,7 +54,8 @@ def status(
 ) -> None:
     """Show the state of every certificate, those in trouble first.
 
-    Exits with 1 when one is not valid. Works on an archived set too: `tls-scaffold -C archive/TIME
+    Exits with 1 when one is broken, 4 when one is not as asked for, 5 when they only expire soon.
+    Works on an archived set too: `tls-scaffold -C archive/TIME
     status`. As FILE, `-` is stdout, in place of the table.
     """
     if (as_json, prometheus == STDOUT, svg == STDOUT).count(True) > 1:
@@ -77,11 +79,20 @@ def status(
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
         talk(f"note: {each.place} {told}: `{escaped(each.message)}`")
+    for line in _notes_on_removed(report):
+        talk(f"note: {escaped(line)}")
     if report.advice and not as_json:
         talk("next: " + "\n      ".join(map(escaped, report.advice)))
-    if report.problem:
-        raise report.problem
-    sys.exit(0 if report.is_valid else 1)
+    if report.problem:  # beside what is on stdout already
+        tell_error(report.problem)
+        sys.exit(report.problem.exit_code)
+    sys.exit(report.exit_code)
+
+
+def _notes_on_removed(report: "Report") -> Iterator[str]:
+    yield from (each.sentence for each in report.removed[:SHOWN_REMOVED])
+    if (more := len(report.removed) - SHOWN_REMOVED) > 0:
+        yield f"{more} more of components that are gone are valid: `--json` lists them"
 
 
 def _table(report: "Report") -> Iterator[str | Styled]:

@@ -1,14 +1,18 @@
 """`tls-scaffold sync` on the command line."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_plan
-from tls_scaffold.cli.options import option
+from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_outcome
+from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.terminal import talk
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import ConflictError, DriftedError
 from tls_scaffold.spelling import escaped
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.results import Outcome
 
 CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` makes them"
 
@@ -18,7 +22,15 @@ CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` m
 @option(
     "--check",
     is_flag=True,
-    help="Write nothing; exit 1 if the folder does not follow its inventory",
+    help="Write nothing; exit 4 if the folder does not follow its inventory",
+)
+@option(
+    "--from",
+    "source",
+    type=click.Path(),
+    default="",
+    metavar="FILE",
+    help="Bring the folder to the inventory in FILE (JSON, YAML or TOML, or -)",
 )
 @option(
     "--reset",
@@ -27,30 +39,56 @@ CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` m
     help="Put a file back as it is rendered, whatever was done to it "
     "(what it was goes to archive/)",
 )
+@json_option
 @click.pass_obj
-def sync(folder: Path, /, *, dry_run: bool, check: bool, reset: tuple[str, ...]) -> None:
-    """Make the folder follow tls-scaffold.json.
+def sync(
+    folder: Path,
+    /,
+    source: str,
+    reset: tuple[str, ...],
+    *,
+    dry_run: bool,
+    check: bool,
+    as_json: bool,
+) -> None:
+    """Make the folder follow tls-scaffold.json, or with --from another inventory.
 
     For after that file was edited, two branches were merged, or tls-scaffold was upgraded. Of the
     Makefile only the lines of components are touched, what is generated is replaced, and what was
     edited in config/ stays; where both sides changed the same value there, your file stays and ours
-    is written beside it as FILE.new.
+    is written beside it as FILE.new. With --from components that FILE lacks are removed, others
+    added; a second run changes nothing.
     """
     from tls_scaffold.commands import sync as command
 
-    plan = command.sync(folder, reset=reset, dry_run=dry_run or check)
-    if dry_run or not check:
-        tell_plan(plan, dry_run=dry_run)
+    if source and reset:
+        raise click.UsageError("`--from` and `--reset` exclude each other")
+    if source:
+        outcome = command.sync_from(folder, source, dry_run=dry_run or check)
     else:
-        for note in plan.notes:
+        outcome = command.sync(folder, reset=reset, dry_run=dry_run or check)
+    if as_json or dry_run or not check:
+        tell_outcome(outcome, as_json=as_json)
+    else:
+        for note in outcome.plan.notes:
             if note.verb == "kept":
-                talk(escaped(note_line(note, plan.shelf)))
-    if check and not plan.is_done:
-        paths = [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
-        conflicts = [f"{path}: both sides changed it" for path in plan.conflicts]
-        unsure = [f"{path}: {LOST}" for path in plan.unsure]
-        raise ScaffoldError(
-            f"`{folder}` does not follow its inventory",
-            [*paths, *conflicts, *unsure],
-            SETTLE if plan.conflicts else CHANGE,
-        )
+                talk(escaped(note_line(note, outcome.plan.shelf)))
+    if check and not outcome.plan.is_done:
+        error = _drift(outcome, source)
+        if as_json:
+            click.get_current_context().exit(error.exit_code)
+        raise error
+
+
+def _drift(outcome: "Outcome", source: str) -> DriftedError | ConflictError:
+    """Return what the folder does not follow."""
+    plan = outcome.plan
+    paths = [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
+    conflicts = [f"{path}: both sides changed it" for path in plan.conflicts]
+    unsure = [f"{path}: {LOST}" for path in plan.unsure]
+    error = ConflictError if conflicts or unsure else DriftedError
+    return error(
+        f"`{outcome.folder}` does not follow {f'`{source}`' if source else 'its inventory'}",
+        [*paths, *conflicts, *unsure],
+        SETTLE if plan.conflicts else CHANGE,
+    )

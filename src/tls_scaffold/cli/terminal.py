@@ -62,6 +62,19 @@ def tell_error(error: ScaffoldError) -> None:
     talk(Styled("error:", "red"), " ", "\n".join([*lines, *hint]))
 
 
+def error_of_disk(error: OSError) -> ScaffoldError:
+    """Return what the system refused as an error of ours."""
+    where = f"`{error.filename}`: " if error.filename else ""
+    return ScaffoldError(f"{where}{error.strerror or error}")
+
+
+def give_error(error: ScaffoldError) -> None:
+    """Print an error as a JSON document on stdout, for programs; people are told beside that."""
+    from tls_scaffold.commands.results import error_to_json
+
+    give_json(error_to_json(error))
+
+
 def tell_usage(error: click.ClickException) -> None:
     """Print what click says of a wrong command line, which may quote it."""
     text = StringIO()

@@ -4,6 +4,8 @@ from importlib import import_module
 
 import click
 
+from tls_scaffold.errors import ExitCode
+
 VERBS = {
     "add": "Add members, proxies or users",
     "adopt": "Take over a folder that was made by hand",
@@ -38,7 +40,9 @@ class Verbs(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands from what stands here."""
+        """Write how commands end, and the list of commands from what stands here."""
         del ctx
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(f"{code:d}", code.meaning) for code in ExitCode])
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tls_scaffold.bundles import consumers
+from tls_scaffold.bundles.calico import SECRET
 from tls_scaffold.bundles.settings import DIST, TAR, Pems
 from tls_scaffold.commands import dist, forms
 from tls_scaffold.commands.bundleoptions import (
@@ -13,6 +14,7 @@ from tls_scaffold.commands.bundleoptions import (
     check_options,
     read_password,
 )
+from tls_scaffold.commands.results import Result
 from tls_scaffold.commands.usablepairs import usable_pairs
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.errors import ScaffoldError
@@ -77,9 +79,31 @@ def make(
         return tuple(bundles)
 
 
-def warnings(folder: Path) -> list[str]:
-    """Return what is allowed of members but seldom meant, a line each."""
-    return list(conflicts.several_peer_cns(intake.load(folder)))
+def warnings(folder: Path, made: Sequence[Bundle]) -> list[str]:
+    """Return what is allowed of bundles but seldom meant, a line each."""
+    lines = []
+    owners = [f"`{each.name}`" for each in made if SECRET in each.files]
+    if len(owners) > 1:
+        lines.append(
+            f"{' and '.join(owners)} have one Secret by the name that Calico's manifests know: "
+            "in one Kubernetes cluster the last that is applied counts for all"
+        )
+    if any(each.settings for each in made):
+        lines += conflicts.several_peer_cns(intake.load(folder))
+    return lines
+
+
+def result(folder: Path, made: Sequence[Bundle], told: Sequence[str]) -> Result:
+    """Return what was made, and the warnings that were `told`, in the shape of all commands."""
+    paths = [
+        str(path.relative_to(folder.resolve() if path.is_absolute() else folder))
+        for each in made
+        for path in (*(each.path / name for name in each.files), each.archive)
+        if path
+    ]
+    return Result(
+        "bundle", str(folder), changed=True, written=tuple(sorted(paths)), warnings=tuple(told)
+    )
 
 
 def _with_options(inventory: Inventory, options: BundleOptions) -> Inventory:

@@ -33,9 +33,12 @@ class Report:
         return report.to_sarif(self.findings, checks.RULES, _in_repository(self.folder))
 
 
-def check(folder: Path, now: datetime) -> Report:
-    """Return what the rules find in a folder; ScaffoldError where there is nothing to look at."""
-    return Report(checks.run_rules(looking.look_at_folder(folder, now)), folder)
+def check(folder: Path, now: datetime, key_group: str = "") -> Report:
+    """Return what the rules find in a folder; the group `key_group` may read components' keys.
+
+    Raises ScaffoldError where there is nothing to look at.
+    """
+    return Report(checks.run_rules(looking.look_at_folder(folder, now, key_group)), folder)
 
 
 def _in_repository(folder: Path) -> str:

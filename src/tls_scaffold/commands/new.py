@@ -1,17 +1,16 @@
 """`tls-scaffold new`: a folder from an inventory."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from tls_scaffold.commands.results import Result, make_command
 from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths
-from tls_scaffold.inventory import conflicts, formats, intake, rbac
+from tls_scaffold.inventory import conflicts, intake, rbac
+from tls_scaffold.inventory.desired import read_wish
 from tls_scaffold.inventory.options import Options
-from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import template
-
-DEFAULT_PROXIES = 1  # as in hack/tls-setup
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,34 @@ class Made:
     target: Path
     inventory: Inventory
     files: tuple[str, ...]
+    dry_run: bool = False
 
     @property
     def warnings(self) -> list[str]:
         """What is allowed but seldom meant, one line each."""
         users = rbac.warnings(self.inventory.users)
-        return [*users, *conflicts.several_peer_cns(self.inventory), *_short_lived(self.inventory)]
+        return [
+            *users,
+            *conflicts.several_peer_cns(self.inventory),
+            *conflicts.short_lived(self.inventory),
+        ]
+
+    @property
+    def next(self) -> str:
+        """The command that signs what was asked for."""
+        return make_command(self.target)
+
+    def result(self) -> Result:
+        """Return it in the shape that all commands share."""
+        return Result(
+            "new",
+            str(self.target),
+            dry_run=self.dry_run,
+            changed=True,
+            written=self.files,
+            warnings=tuple(self.warnings),
+            next=(self.next,),
+        )
 
 
 def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
@@ -38,16 +59,8 @@ def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
     `source` is a file, `-` or empty. Raises ScaffoldError with every problem of the inventory, or
     where `target` is in use.
     """
-    data: object = formats.load(source) if source else {}
-    if not options.say_proxies and not (isinstance(data, Mapping) and "proxies" in data):
-        options = replace(options, proxies=DEFAULT_PROXIES)
-    inventory = intake.of_data(data, options)
+    wish = read_wish(source, options)
+    inventory = intake.of_data(wish.data, wish.options)
     tree = template.render(inventory)
     paths = missing_paths(target, tree) if dry_run else make_folder(target, tree)
-    return Made(target, inventory, tuple(sorted(paths)))
-
-
-def _short_lived(inventory: Inventory) -> Iterator[str]:
-    if inventory.expiry <= RENEW_DAYS * 24:
-        days = f"the {RENEW_DAYS} days of `status` and `make renew`"
-        yield f"a life of {inventory.expiry} hours is within {days}: always expiring"
+    return Made(target, inventory, tuple(sorted(paths)), dry_run)

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands.results import Outcome, outcome_of
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import PEER, Inventory
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.permitted import paths_of_removed
-from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.update import change_folder
 
 
-def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan:
+def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Outcome:
     """Take the components `names` out of a folder; with `dry_run` only return what would be done.
 
     Raises ScaffoldError for names that there are not, and if no member would be left.
@@ -27,7 +27,8 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Plan
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
         return Change(old, new, tuple(moves))
 
-    return change_folder(folder, ("remove", *names), read_change, dry_run=dry_run)
+    plan = change_folder(folder, ("remove", *names), read_change, dry_run=dry_run)
+    return outcome_of("remove", folder, plan, dry_run=dry_run)
 
 
 def _without(inventory: Inventory, names: set[str]) -> Inventory:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import content
@@ -14,9 +15,10 @@ from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
-from tls_scaffold.signing.execution import Progress, sign_round
+from tls_scaffold.signing.execution import Progress, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.rounds import Done, plan_round, split_into_rounds
+from tls_scaffold.spelling import escaped
 
 LOCK_SECONDS = 60.0
 COMPONENTS = "COMPONENTS.md"
@@ -50,6 +52,8 @@ def sign(
         text = "" if names else content(folder, MAKEFILE).decode("utf-8", "replace")
         done = Done({}, 0)
         in_place: set[str] = set()
+        unshared: dict[str, None] = {}
+        told = Told(in_place.add, unshared.setdefault)
         try:
             for each in split_into_rounds(chosen):
                 planned = plan_round(folder, each, survey.signings, force=force)
@@ -57,19 +61,43 @@ def sign(
                     raise refusal
                 done += planned.done
                 if not refusal:
-                    sign_round(
-                        planned, processes or _processor_count(), progress, tell=in_place.add
-                    )
+                    sign_round(planned, processes or _processor_count(), progress, told=told)
         except (ScaffoldError, OSError) as error:
             if not in_place:
                 raise
             signed = {path: reasons for path, reasons in done.signed.items() if path in in_place}
             done = replace(done, signed=signed, problem=error)
-    done = replace(done, reloads=_who_reloads(folder, done.signed))
+    done = replace(done, reloads=_who_reloads(folder, done.signed), unshared=tuple(unshared))
     if names:
         return done
     left = () if own_lines else _lines_left_to_make(text, survey.unread)
     return replace(done, left=left, not_run=_commands_not_run(text, done.signed))
+
+
+def warnings(done: Done) -> list[str]:
+    """Return what is otherwise than somebody may expect, and what was left undone, a line each."""
+    left = "signs in a way that is not understood, what it asks for is left to make"
+    return [
+        *map(escaped, done.warnings),
+        *done.unshared,
+        *(f"{each.place} {left}: `{escaped(each.message)}`" for each in done.left),
+        *(
+            f"the commands below the line of `{name}` were not run, `make req-{name}` signs it "
+            "again and runs them"
+            for name in done.not_run
+        ),
+    ]
+
+
+def result(folder: Path, done: Done) -> Result:
+    """Return what was signed in the shape that all commands share."""
+    return Result(
+        "sign",
+        str(folder),
+        changed=bool(done.signed),
+        signed=tuple(done.signed),
+        warnings=tuple(warnings(done)),
+    )
 
 
 def sign_set(folder: Path, into: str, *, processes: int, progress: Progress) -> Done:
@@ -81,8 +109,10 @@ def sign_set(folder: Path, into: str, *, processes: int, progress: Progress) -> 
     target = inside(folder, into)
     own = _survey_makefile(folder).own
     planned = plan_round(folder, own, own, force=True, target=target)
-    sign_round(planned, processes or _processor_count(), progress, tell=lambda _: None)
-    return planned.done
+    unshared: dict[str, None] = {}
+    told = Told(lambda _: None, unshared.setdefault)
+    sign_round(planned, processes or _processor_count(), progress, told=told)
+    return replace(planned.done, unshared=tuple(unshared))
 
 
 def _survey_makefile(folder: Path) -> Survey:

@@ -9,16 +9,24 @@ from typing import Any
 
 from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
-from tls_scaffold.errors import Problem, ScaffoldError, UsageError
+from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, RENEW_DAYS, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.state import advice, contents, states
 from tls_scaffold.state.entries import CA_KIND
-from tls_scaffold.state.states import Row
+from tls_scaffold.state.removed import Removed, still_valid
+from tls_scaffold.state.states import DAY, Row
 
 VERSION = 1
+EXIT_CODES = {
+    "stale": ExitCode.DRIFTED,
+    "orphaned": ExitCode.DRIFTED,
+    "expiring": ExitCode.EXPIRING,
+    "valid": ExitCode.DONE,
+}
+"""By the worst state; the others are of certificates that are broken."""
 FEW = 5  # targets that a line has room for
 
 
@@ -28,6 +36,7 @@ class Report:
 
     `problem` is why the inventory that is there could not be read. `unread` has the commands of the
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
+    `removed` are certificates of components that are gone, which are valid still.
     """
 
     rows: tuple[Row, ...]
@@ -35,22 +44,28 @@ class Report:
     now: datetime
     problem: ScaffoldError | None = None
     unread: tuple[Problem, ...] = ()
+    removed: tuple[Removed, ...] = ()
 
     @property
-    def is_valid(self) -> bool:
-        """Whether every certificate is valid."""
-        return all(row.state == "valid" for row in self.rows)
+    def exit_code(self) -> ExitCode:
+        """How `status` ends: by the worst of the states."""
+        worst = self.rows[0].state if self.rows else "valid"
+        return EXIT_CODES.get(worst, ExitCode.REFUSED)
 
     def to_json(self) -> str:
         """Return the rows as JSON: one object a component, the CA among them."""
-        document = {"version": VERSION, "components": [_document(row) for row in self.rows]}
+        document = {
+            "version": VERSION,
+            "components": [_document(row) for row in self.rows],
+            "removed": [_removed_document(each, self.now) for each in self.removed],
+        }
         return json.dumps(document, indent=2) + "\n"
 
     def to_prometheus(self) -> str:
         """Return metrics in the text format of node_exporter."""
         from tls_scaffold.state import prometheus
 
-        return prometheus.metrics(self.rows)
+        return prometheus.metrics(self.rows, self.removed)
 
     def to_svg(self) -> str:
         """Return a picture of the certificates' lives, the CA's first."""
@@ -80,7 +95,8 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     origins = Origins(text)
     unread = tuple(Problem(origins.of_unread(each), each.line) for each in found.unread)
     commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
-    return Report(rows, commands, now, problem, unread)
+    removed = still_valid(folder, inventory, found, now) if inventory else ()
+    return Report(rows, commands, now, problem, unread, removed)
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
@@ -125,6 +141,17 @@ def _document(row: Row) -> dict[str, Any]:
         "days_left": row.days_left,
         "state": row.state,
         "reasons": list(row.reasons),
+    }
+
+
+def _removed_document(removed: Removed, now: datetime) -> dict[str, Any]:
+    return {
+        "name": removed.name,
+        "cn": removed.cn,
+        "file": removed.path,
+        "opens_peers": removed.opens_peers,
+        "not_after": f"{removed.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        "days_left": (removed.not_after - now) // DAY,
     }
 
 

@@ -1,16 +1,29 @@
-"""`tls-scaffold sync`: the folder follows its inventory."""
+"""`tls-scaffold sync`: the folder follows its inventory, or the one of another file."""
 
+import os
 import posixpath
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands.results import Outcome, outcome_of
+from tls_scaffold.disk.sharing import group_of_keys, share_keys
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.desired import desired_inventory, other_ca_problems, read_wish
+from tls_scaffold.inventory.options import Options
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.keeping.authorities import is_of_ca
 from tls_scaffold.keeping.change import Change
-from tls_scaffold.keeping.plan import Plan
+from tls_scaffold.keeping.permitted import paths_of_removed
 from tls_scaffold.keeping.update import change_folder
+from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED, KEY_ENDING
+
+NO_OPTIONS = Options()
 
 
-def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> Plan:
+def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> Outcome:
     """Make a folder follow its inventory; with `dry_run` only return what would be done.
 
     The files `reset`, by path below the folder, become what is rendered, and what they were goes to
@@ -22,4 +35,56 @@ def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> P
         inventory = intake.load(folder)
         return Change(inventory, inventory, reset=paths)
 
-    return change_folder(folder, ("sync", *paths), read_change, dry_run=dry_run, again=True)
+    plan = change_folder(folder, ("sync", *paths), read_change, dry_run=dry_run, again=True)
+    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
+
+
+def sync_from(
+    folder: Path, source: str, options: Options = NO_OPTIONS, *, dry_run: bool = False
+) -> Outcome:
+    """Bring a folder of ours to the inventory of the file `source` (`-`: stdin), with options.
+
+    What that lacks is archived as by `remove`. A second run changes nothing. Raises ScaffoldError,
+    before anything is written, with every problem of the file, where no member would stay, and
+    where the folder has a CA and the file asks for another.
+    """
+    wish = read_wish(source, options)
+
+    def read_change() -> Change:
+        old = intake.load(folder)
+        new = desired_inventory(wish, old)
+        _check_ca_stays(folder, old, new)
+        moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
+        return Change(old, new, tuple(moves))
+
+    command = ("sync", "--from", wish.digest)
+    plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
+    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
+
+
+def _with_shared_keys(outcome: Outcome) -> Outcome:
+    """Let the group that the inventory names read the keys that are there already; no CA's."""
+    folder = outcome.folder
+    if outcome.dry_run or not (group := group_of_keys(folder)):
+        return outcome
+    keys = [f"{each.output}{KEY_ENDING}" for each in intake.load(folder).components]
+    own = [folder / key for key in keys if not is_of_ca(folder, key)]
+    problem = share_keys(folder, group, own) if (folder / CERTS).is_dir() else ""
+    return replace(outcome, warnings=(*outcome.warnings, *filter(None, [problem])))
+
+
+def is_ours(folder: Path) -> bool:
+    """Tell a folder that `new` has finished."""
+    return all((folder / name).is_file() for name in (FILE, MAKEFILE))
+
+
+def _check_ca_stays(folder: Path, old: Inventory, new: Inventory) -> None:
+    paths = (folder / CA, folder / CA_KEY, *(folder / ISSUED).glob("ca-*.pem"))
+    problems = other_ca_problems(old, new)
+    if problems and any(map(os.path.lexists, paths)):
+        raise ScaffoldError(
+            "the CA is never replaced on the way, and nothing was changed",
+            problems,
+            f"leave that out of the file; for another CA change `{FILE}`, `tls-scaffold sync` and "
+            "`make regenerate`, and have everybody trust it first",
+        )

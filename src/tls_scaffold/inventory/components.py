@@ -1,6 +1,6 @@
 """Members, proxies and users are read, from a file's tables or from the words of options."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import TypeVar
@@ -32,24 +32,31 @@ MOST_MEMBERS = 632
 MOST_PROXIES = 10_000
 
 
-def read_members(whole: Table, removed: tuple[str, ...]) -> tuple[Member, ...]:
-    """Return the members; those without a name become `etcd1`, `etcd2`, …, none in `removed`."""
+def read_members(
+    whole: Table, removed: tuple[str, ...], known: Iterable[Server] = ()
+) -> tuple[Member, ...]:
+    """Return the members; those without a name become `etcd1`, `etcd2`, …, none in `removed`.
+
+    One that is `known` at the same first host keeps the name that it has there.
+    """
     read = [_read_member(each) for each in whole["members"].comma_items()]
     if len(read) > MOST_MEMBERS:
         whole["members"].refuse(
             f"there are more than {MOST_MEMBERS}, the most that loopback has ports for"
         )
-    return _with_names(read, "etcd", removed)
+    return _with_names(read, "etcd", removed, known)
 
 
-def read_proxies(whole: Table, removed: tuple[str, ...]) -> tuple[Proxy, ...]:
-    """Return the proxies; those without a name become `proxy1`, `proxy2`, …, none in `removed`."""
+def read_proxies(
+    whole: Table, removed: tuple[str, ...], known: Iterable[Server] = ()
+) -> tuple[Proxy, ...]:
+    """Return the proxies; those without a name become `proxy1`, `proxy2`, …, as members do."""
     field = whole["proxies"]
     items = replace(field, value=proxy_list(field.value)).comma_items()
     read = [_read_proxy(each) for each in items]
     if len(read) > MOST_PROXIES:
         field.refuse(f"there are more than {MOST_PROXIES}")
-    return _with_names(read, "proxy", removed)
+    return _with_names(read, "proxy", removed, known)
 
 
 def read_users(whole: Table) -> tuple[User, ...]:
@@ -67,18 +74,32 @@ def proxy_list(value: object) -> object:
     return value
 
 
-def _with_names(servers: Iterable[S], prefix: str, removed: tuple[str, ...]) -> tuple[S, ...]:
-    """Give those without a name the next number.
+def _with_names(
+    servers: Sequence[S], prefix: str, removed: tuple[str, ...], known: Iterable[Server]
+) -> tuple[S, ...]:
+    """Give those without a name the one that is known, or the next number.
 
     Names that come later are not looked at: `add` would not know of them either.
     """
-    taken = {name.lower() for name in removed}
+    said = {server.name for server in servers}
+    names_of: dict[str, list[str]] = {}
+    for each in known:
+        if each.name not in said:
+            names_of.setdefault(_first_host(each), []).append(each.name)
+    taken = {name.lower() for name in (*removed, *(each.name for each in known))}
     free = (name for number in count(1) if (name := f"{prefix}{number}") not in taken)
     named = []
     for server in servers:
-        named.append(server if server.name else replace(server, name=next(free)))
+        name = server.name or next(iter(names_of.get(_first_host(server), ())), "")
+        if name and not server.name:
+            names_of[_first_host(server)].remove(name)
+        named.append(replace(server, name=name or next(free)))
         taken.add(named[-1].name.lower())
     return tuple(named)
+
+
+def _first_host(server: Server) -> str:
+    return spelling.canonical_host(server.hosts[0]) if server.hosts else ""
 
 
 def _read_member(field: Field) -> Member:

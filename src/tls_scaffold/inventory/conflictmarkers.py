@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.errors import ConflictError, Place, Problem
 
 MARKER = re.compile(r"(?:<{7}|\|{7}|>{7})(?: .*)?|={7}")
 
@@ -46,14 +46,14 @@ def _is_marker(line: str) -> bool:
 
 
 def refuse(texts: Mapping[str, str]) -> None:
-    """Raise ScaffoldError, with file and line, if a text has markers; `texts` has them by path."""
+    """Raise ConflictError, with file and line, if a text has markers; `texts` has them by path."""
     problems = [
         Problem(Place(path, number), "a conflict marker")
         for path, text in texts.items()
         for number in marked_lines(text)
     ]
     if problems:
-        raise ScaffoldError(
+        raise ConflictError(
             "a merge in git is not settled",
             problems,
             "settle `tls-scaffold.json` and `Makefile` by hand, "

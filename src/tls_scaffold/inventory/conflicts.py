@@ -7,7 +7,7 @@ from typing import TypeVar
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.reach import RENDERED
-from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.inventory.values import RENEW_DAYS, Component, Inventory
 from tls_scaffold.paths import CA_OUTPUT, ENDINGS
 from tls_scaffold.spelling import CN_LENGTH, canonical_host
 
@@ -40,6 +40,13 @@ def several_peer_cns(inventory: Inventory) -> Iterator[str]:
             f"members have several CNs ({cns}): etcd takes a list in --peer-cert-allowed-cn "
             "from 3.5.15 on; older members with such a list refuse each other"
         )
+
+
+def short_lived(inventory: Inventory) -> Iterator[str]:
+    """Yield a line if certificates are to live so short that all are always due for renewal."""
+    if inventory.expiry <= RENEW_DAYS * 24:
+        days = f"the {RENEW_DAYS} days of `status` and `make renew`"
+        yield f"a life of {inventory.expiry} hours is within {days}: always expiring"
 
 
 def _with_places(inventory: Inventory) -> Iterator[tuple[str, Component]]:

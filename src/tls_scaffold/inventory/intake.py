@@ -13,7 +13,7 @@ from tls_scaffold.inventory.fields import Field, Table, escaped_problem, short_t
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.options import Options
-from tls_scaffold.inventory.values import FILE, VERSION, Component, Inventory
+from tls_scaffold.inventory.values import FILE, GROUP_NAME, VERSION, Component, Inventory
 
 DEFAULTS = Inventory(members=())
 # In characters: RFC 5280, appendix A.1.
@@ -40,6 +40,7 @@ FIELDS = (
     "members_cn",
     "etcd",
     "record",
+    "key_group",
     "removed",
     "ignore",
 )
@@ -50,10 +51,11 @@ HINT = "`tls-scaffold new --help` says what each option takes"
 NO_OPTIONS = Options()
 
 
-def of_data(data: object, options: Options = NO_OPTIONS) -> Inventory:
+def of_data(data: object, options: Options = NO_OPTIONS, known: Inventory = DEFAULTS) -> Inventory:
     """Return the inventory that `data` (what a JSON, YAML or TOML file holds) and options describe.
 
-    A component may be the text that its option takes; `proxies` may be a number. Raises
+    A component may be the text that its option takes; `proxies` may be a number. Servers without a
+    name keep the one that they have in the inventory `known`. Raises
     ScaffoldError with a line for each problem, each with its place (`members[1]`, `users[0].name`).
     """
     if not isinstance(data, Mapping):
@@ -62,7 +64,7 @@ def of_data(data: object, options: Options = NO_OPTIONS) -> Inventory:
         )
     _check_version(data.get("version", VERSION))
     problems: list[Problem] = []
-    inventory = _read_inventory(Field("", options.added_to(data), problems).table(FIELDS))
+    inventory = _read_inventory(Field("", options.added_to(data), problems).table(FIELDS), known)
     problems += [*conflicts(inventory), *rbac.problems(inventory)]
     if problems:
         raise problem_report(problems)
@@ -128,11 +130,12 @@ def _check_version(value: object) -> None:
         )
 
 
-def _read_inventory(table: Table) -> Inventory:
+def _read_inventory(table: Table, known: Inventory) -> Inventory:
     removed = tuple(each.text(spelling.name_problem) for each in table["removed"].comma_items())
+    gone = (*known.removed, *removed)
     return Inventory(
-        members=read_members(table, removed),
-        proxies=read_proxies(table, removed),
+        members=read_members(table, gone, known.members),
+        proxies=read_proxies(table, gone, known.proxies),
         users=with_grants(
             read_users(table), table["grant"].comma_items(), table["role"].comma_items()
         ),
@@ -150,6 +153,7 @@ def _read_inventory(table: Table) -> Inventory:
         members_cn=table.field("members_cn", DEFAULTS.members_cn).text(spelling.cn_problem),
         etcd=read_member_settings(table.field("etcd", {})),
         record=table.field("record", DEFAULTS.record).flag(),
+        key_group=table["key_group"].text(_group_problem) if "key_group" in table else "",
         removed=removed,
         ignore=_read_ignored_rules(table.field("ignore", {})),
     )
@@ -168,6 +172,12 @@ def _country_problem(text: str) -> str:
     if re.fullmatch("([A-Z]{2})?", text):
         return ""
     return f"`{text}` is not a country's two capital letters"
+
+
+def _group_problem(text: str) -> str:
+    if not text or re.fullmatch(GROUP_NAME, text):
+        return ""
+    return f"`{spelling.escaped(text)}` is not the name of a group, or its number"
 
 
 def _read_ignored_rules(field: Field) -> dict[str, str]:

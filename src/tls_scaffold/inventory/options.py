@@ -33,6 +33,7 @@ class Options:
     country: str | None = None
     separate_requests: bool | None = None
     record: bool | None = None
+    key_group: str | None = None
 
     @property
     def say_proxies(self) -> bool:

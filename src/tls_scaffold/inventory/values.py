@@ -17,6 +17,8 @@ LOOPBACK = ("localhost", "127.0.0.1")
 SHARED_REQUEST = "config/req-csr.json"
 CLIENT = "client"
 RENEW_DAYS = 30  # as the Makefile's
+# Of a group that may read keys, or its number; sign.sh finds it by the same form.
+GROUP_NAME = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}"
 DEFAULT_KEY = Key("ecdsa", 384)
 
 
@@ -42,8 +44,9 @@ class Inventory:
     """Everything that a folder is rendered from; `expiry` and `ca_expiry` in hours.
 
     `ca_generation` counts the CAs that the folder has had, `record` tells whether git takes
-    `issued/`. `removed` are names of servers that were removed: a number is given once. `ignore`
-    has the reasons by the rules of `check` that are switched off.
+    `issued/`, `key_group` which group may read keys (empty: their owner alone). `removed` are names
+    of servers that were removed: a number is given once. `ignore` has the reasons by the rules of
+    `check` that are switched off.
     """
 
     members: tuple[Member, ...]
@@ -63,6 +66,7 @@ class Inventory:
     members_cn: str = MEMBERS_CN
     etcd: MemberSettings = NOTHING_SAID
     record: bool = True
+    key_group: str = ""
     removed: tuple[str, ...] = ()
     ignore: dict[str, str] = field(default_factory=dict)
 
@@ -154,6 +158,7 @@ class Inventory:
             "separate_requests": self.separate_requests,
             "members_cn": "" if self.members_cn == MEMBERS_CN else self.members_cn,
             "etcd": self.etcd.document(),
+            "key_group": self.key_group,
             "removed": list(self.removed),
             "ignore": dict(self.ignore),
         }

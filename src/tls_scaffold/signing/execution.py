@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.disk.files import flush_path, make_private, telling
 from tls_scaffold.disk.locking import check_parent
 from tls_scaffold.disk.obstacles import inside
+from tls_scaffold.disk.sharing import group_of_keys, keep_private, share_keys
 from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CERTS
+from tls_scaffold.paths import CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, batch, issuer, pairs, signer
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.rounds import Round
@@ -19,12 +21,21 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 Tell = Callable[[str], object]
 
 
-def sign_round(planned: Round, processes: int, progress: Progress, *, tell: Tell) -> None:
+@dataclass(frozen=True)
+class Told:
+    """What is called while a round is carried out: with each path that is signed, each warning."""
+
+    signed: Tell
+    warning: Tell
+
+
+def sign_round(planned: Round, processes: int, progress: Progress, *, told: Told) -> None:
     """Make the CAs and sign what a round wants; the folder's lock is held since it was planned.
 
-    `tell` is given the path of each certificate when it is in its place, so that an error hides
-    none. Raises ScaffoldError where a CA can't sign or the disk refuses; every pair is then an old
-    or a new one, or lacks its certificate, and is signed by the next run.
+    `told` is given the path of each certificate when it is in its place, so that an error hides
+    none, and why keys are not as the inventory asks. Raises ScaffoldError where a CA can't sign or
+    the disk refuses; every pair is then an old or a new one, or lacks its certificate, and is
+    signed by the next run.
     """
     folder, target = planned.folder, planned.target
     # What the library can't sign is found out here, before anything is written.
@@ -40,13 +51,13 @@ def sign_round(planned: Round, processes: int, progress: Progress, *, tell: Tell
     for path, signed in new_cas.items():
         check_parent()
         authority.put_new_ca(target, path, signed)
-        tell(path)
+        told.signed(path)
     if record.is_kept:
         record.note_ca()
         record.note(planned.unrecorded)
     if planned.wanted:
         cas = {path: authority.load_ca(target, path, key) for path, key in planned.ca_keys.items()}
-        _sign_components(planned, cas, record, processes, progress, tell)
+        _sign_components(planned, cas, record, processes, progress, told)
 
 
 def _clear_leftovers_beside(folder: Path, signings: Sequence[Signing]) -> None:
@@ -63,12 +74,12 @@ def _sign_components(
     record: Record,
     processes: int,
     progress: Progress,
-    tell: Tell,
+    told: Told,
 ) -> None:
     """Sign into workshops, flush them all, and only then move the files into place."""
-    target = planned.target
+    target, group = planned.target, group_of_keys(planned.folder)
     with telling(target), suppress(FileNotFoundError):
-        (target / CERTS).chmod(0o700)
+        keep_private(target / CERTS, group)
     with ExitStack() as stack:
         works: dict[str, Path] = {}
         jobs: list[batch.Job] = []
@@ -86,13 +97,23 @@ def _sign_components(
             pairs.flush_files([*pairs.files_in(works.values()), *record_files])
             check_parent()
             _check_inputs(planned)
+            _share_keys(planned, jobs, group, told.warning)
         for each, job in zip(planned.wanted, jobs, strict=True):
             with telling(target):
                 pairs.move_into_place(job.work, job.name)
-            tell(f"{each.signing.output}.pem")
+            told.signed(f"{each.signing.output}.pem")
         for directory in works:
             with telling(target):
                 flush_path(target / directory)
+
+
+def _share_keys(planned: Round, jobs: Iterable[batch.Job], group: str, warn: Tell) -> None:
+    """Let the group read the new keys before they are in place; a CA's is its owner's alone."""
+    keys = [
+        job.work / f"{job.name}{KEY_ENDING}" for job in jobs if not job.profile.constraint.is_ca
+    ]
+    if group and keys and (problem := share_keys(planned.folder, group, keys)):
+        warn(problem)
 
 
 def _to_note(

@@ -21,7 +21,8 @@ class Done:
     `commands` has the command that does the same for each, and `reloads` who has to be told of it,
     by the same paths. `left` has the commands of the Makefile that sign in a way that is not
     understood; `not_run` the components with commands of their own, which make
-    would have run had it signed them; `warnings` what is otherwise than somebody may expect;
+    would have run had it signed them; `warnings` what is otherwise than somebody may expect,
+    `unshared` why keys are not open to the group that may read them;
     `problem` is what ended the signing when something had been signed.
     """
 
@@ -32,6 +33,7 @@ class Done:
     left: tuple[Problem, ...] = ()
     not_run: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    unshared: tuple[str, ...] = ()
     problem: ScaffoldError | OSError | None = None
 
     def __add__(self, other: "Done") -> "Done":

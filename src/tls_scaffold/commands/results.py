@@ -1,0 +1,129 @@
+"""What a command did, in one shape for all of them: for programs, as JSON."""
+
+import json
+import shlex
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.keeping import consequences
+from tls_scaffold.keeping.plan import Plan
+from tls_scaffold.paths import ARCHIVE
+
+VERSION = 1
+KEPT = ("kept", "merged", "unsure", "left", "absent")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was done, or would be in a dry run; paths are below the folder, and every key is there.
+
+    `archived` are the paths of what went to the folder `archive`, or of which a copy did; `kept`
+    what stays as a team has it, `present` the words of `add` that ask for what is there already.
+    `next` has the commands to run, `error` is what ended it when something had been done.
+    """
+
+    command: str
+    folder: str
+    dry_run: bool = False
+    changed: bool = False
+    written: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    archived: tuple[str, ...] = ()
+    archive: str | None = None
+    conflicts: tuple[str, ...] = ()
+    signed: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    next: tuple[str, ...] = ()
+    error: ScaffoldError | None = None
+
+    def to_json(self) -> str:
+        """Return it as a JSON document."""
+        error = _error_document(self.error) if self.error else None
+        return _text_of({**asdict(replace(self, error=None)), "error": error})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `add`, `remove` or `sync` did, or would do: its plan, and what that leads to.
+
+    `present` are the words that ask for what is there already.
+    """
+
+    command: str
+    folder: Path
+    plan: Plan
+    warnings: tuple[str, ...]
+    dry_run: bool
+    present: tuple[str, ...] = ()
+
+    @property
+    def next(self) -> tuple[str, ...]:
+        """The commands to run then; a conflict has to be settled first."""
+        if self.plan.conflicts:
+            return ()
+        return tuple(
+            make_command(self.folder, target) for target in consequences.targets_to_run(self.plan)
+        )
+
+    def result(self) -> Result:
+        """Return it in the shape that all commands share."""
+        plan = self.plan
+        own = [step for step in plan.steps if not step.path.startswith(f"{ARCHIVE}/")]
+        copies = [
+            step.path.removeprefix(f"{plan.shelf}/")
+            for step in plan.steps
+            if step.path.startswith(f"{ARCHIVE}/")
+        ]
+        archived = tuple(sorted({*copies, *plan.moves}))
+        return Result(
+            self.command,
+            str(self.folder),
+            dry_run=self.dry_run,
+            changed=bool(plan),
+            written=tuple(sorted(step.path for step in own if step.after is not None)),
+            removed=tuple(sorted(step.path for step in own if step.after is None)),
+            kept=tuple(note.path for note in plan.notes if note.verb in KEPT),
+            archived=archived,
+            archive=plan.shelf if archived else None,
+            conflicts=plan.conflicts,
+            present=self.present,
+            warnings=self.warnings,
+            next=self.next,
+        )
+
+
+def outcome_of(
+    command: str, folder: Path, plan: Plan, *, dry_run: bool, present: Iterable[str] = ()
+) -> Outcome:
+    """Return what came of a command that keeps a folder."""
+    inventory = consequences.inventory_after(folder, plan)
+    warnings = consequences.warnings(folder, plan, inventory)
+    return Outcome(command, folder, plan, warnings, dry_run, tuple(present))
+
+
+def make_command(folder: Path, target: str = "") -> str:
+    """Return the command that makes a target in a folder, as it is typed here."""
+    place = "" if folder == Path() else f" -C {shlex.quote(str(folder))}"
+    return f"make{place} {target}".rstrip()
+
+
+def error_to_json(error: ScaffoldError) -> str:
+    """Return an error as a JSON document: its problems have their places in parts."""
+    return _text_of({"error": _error_document(error)})
+
+
+def _error_document(error: ScaffoldError) -> dict[str, object]:
+    return {
+        "summary": error.summary,
+        "problems": [{**asdict(each.place), "message": each.message} for each in error.problems],
+        "hint": error.hint,
+        "exit_code": int(error.exit_code),
+    }
+
+
+def _text_of(document: dict[str, object]) -> str:
+    return json.dumps({"version": VERSION, **document}, indent=2, ensure_ascii=False) + "\n"

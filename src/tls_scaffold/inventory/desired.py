@@ -1,0 +1,87 @@
+"""The inventory that a file and options ask of a folder, one that is there already among them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from tls_scaffold.errors import Problem, ScaffoldError
+from tls_scaffold.inventory import formats, intake
+from tls_scaffold.inventory.fields import escaped_problem
+from tls_scaffold.inventory.options import Options
+from tls_scaffold.inventory.values import Inventory
+
+DEFAULT_PROXIES = 1  # as in hack/tls-setup
+CA_FIELDS = (
+    "key",
+    "ca_expiry",
+    "ca_cn",
+    "ca_generation",
+    "organization",
+    "organizational_unit",
+    "locality",
+    "state",
+    "country",
+)
+"""What the CA's own request is made from: another value asks for another CA."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a file holds, as it was read once, and the options beside it."""
+
+    data: object
+    options: Options
+
+    @property
+    def digest(self) -> str:
+        """A sum by which two of them are known to be the same."""
+        text = json.dumps([self.data, vars(self.options)], default=str, sort_keys=True)
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read_wish(source: str, options: Options) -> Wish:
+    """Read a file (`-` is stdin, empty is none); without a word on proxies there is one.
+
+    Raises ScaffoldError where it can't be read.
+    """
+    data: object = formats.load(source) if source else {}
+    if not options.say_proxies and not (isinstance(data, Mapping) and "proxies" in data):
+        options = replace(options, proxies=DEFAULT_PROXIES)
+    return Wish(data, options)
+
+
+def desired_inventory(wish: Wish, old: Inventory) -> Inventory:
+    """Return the inventory that a folder with the inventory `old` is to have.
+
+    Servers without a name keep those that they have in the folder. What is not said of the CA and
+    of the record stays; the names of servers that go are not given again. Raises ScaffoldError with
+    every problem, and where no member would stay.
+    """
+    if not isinstance(wish.data, Mapping):
+        return intake.of_data(wish.data, wish.options)
+    stated = wish.options.added_to(wish.data)
+    kept = {name: old.document()[name] for name in CA_FIELDS if name in old.document()}
+    kept |= {} if old.record else {"record": False}
+    new = intake.of_data({**kept, **stated}, known=old)
+    names = {each.name for each in (*new.members, *new.proxies)}
+    if not {each.name for each in old.members} & names:
+        raise ScaffoldError(
+            "no member of the folder would stay",
+            [f"`{each.name}` would be removed" for each in old.members],
+            "a cluster loses its data with its last member: replace one member after another",
+        )
+    gone = [each.name for each in (*old.members, *old.proxies) if each.name not in names]
+    return replace(new, removed=tuple(dict.fromkeys((*old.removed, *new.removed, *gone))))
+
+
+def other_ca_problems(old: Inventory, new: Inventory) -> list[Problem]:
+    """Return a problem for each field by which the CA would have to be another one."""
+    before, after = (
+        {name: each.document().get(name, "") for name in CA_FIELDS} for each in (old, new)
+    )
+    return [
+        escaped_problem(name, f"`{after[name]}` asks for another CA: this one has `{before[name]}`")
+        for name in CA_FIELDS
+        if before[name] != after[name]
+    ]

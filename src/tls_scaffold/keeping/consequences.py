@@ -1,0 +1,172 @@
+"""What a plan leads to beyond the files that it writes: what is told, and what has to be run.
+
+All is read from the plan, so that a dry run, the run and the one that finishes it say the same.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import conflicts, intake, rbac
+from tls_scaffold.inventory.urls import https_url, own_host
+from tls_scaffold.inventory.values import FILE, PEER, Inventory
+from tls_scaffold.keeping.plan import BESIDE, Plan, Step
+from tls_scaffold.makefiles.componentlines import ComponentLine, component_lines
+from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG
+from tls_scaffold.signing import certificates
+from tls_scaffold.signing.certificates import Certificate
+
+COMPONENTS = "COMPONENTS.md"
+ENDPOINT = "endpoint\t"
+MEMBER_ID = "`etcdctl member list` shows the ID"
+
+
+def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
+    """Return what is allowed but has effects that nobody sees in the folder, a line each.
+
+    `inventory` is what holds when the plan is done.
+    """
+    before, after = _lines_before(plan), _lines_after(plan)
+    added, gone = after.keys() - before.keys(), before.keys() - after.keys()
+    return (
+        *rbac.warnings(user for user in inventory.users if user.name in added),
+        *(conflicts.several_peer_cns(inventory) if added & _server_names(inventory) else ()),
+        *(conflicts.short_lived(inventory) if _step(plan, CONFIG) else ()),
+        *_left_members(plan, gone),
+        *_left_certificates(folder, plan, [before[name] for name in sorted(gone)], inventory),
+        *(user_kept(cn) for cn in plan.forgotten),
+        *_moved_members(plan, inventory),
+    )
+
+
+def user_kept(cn: str) -> str:
+    """Return the sentence on an etcd user that nothing is asked for any more."""
+    again = f"etcdctl user delete -- {shlex.quote(cn)}"
+    return f"etcd keeps the user `{cn}` and its rights until `{again}`"
+
+
+def what_it_opens(cn: str, usages: tuple[str, ...], inventory: Inventory) -> str:
+    """Return what a certificate that nobody asks for any more is good for."""
+    if "server auth" in usages and cn in inventory.peer_cns:
+        return f"opens the peer port as CN `{cn}`"
+    return f"is accepted as CN `{cn}`"
+
+
+def targets_to_run(plan: Plan) -> tuple[str, ...]:
+    """Return the targets of make that are left to run, in their order; empty text is the usual."""
+    before, after = _lines_before(plan), _lines_after(plan)
+    steps = [step for step in plan.steps if not step.path.startswith(f"{ARCHIVE}/")]
+    requests = [
+        step for step in steps if step.path.startswith("config/") and step.after is not None
+    ]
+    is_to_sign = any(not step.path.endswith(BESIDE) for step in requests) or any(
+        before.get(name) != line for name, line in after.items()
+    )
+    facts = _step(plan, rbac.FACTS)
+    known = set((facts.before or "").splitlines()) if facts else set()
+    new = (facts.after or "").splitlines() if facts and facts.before else []
+    has_rights = any(
+        line not in known and not line.startswith(("#", ENDPOINT, "certificate\t")) for line in new
+    )
+    return (*([""] if is_to_sign or plan.ca else []), *(["rbac"] if has_rights else []))
+
+
+def inventory_after(folder: Path, plan: Plan) -> Inventory:
+    """Return the inventory that holds when a plan is done."""
+    step = _step(plan, FILE)
+    return intake.from_json(step.after) if step and step.after else intake.load(folder)
+
+
+def _step(plan: Plan, path: str) -> Step | None:
+    return next((step for step in plan.steps if step.path == path), None)
+
+
+def _lines_before(plan: Plan) -> Mapping[str, ComponentLine]:
+    step = _step(plan, MAKEFILE)
+    return {line.name: line for line in component_lines((step and step.before) or "")}
+
+
+def _lines_after(plan: Plan) -> Mapping[str, ComponentLine]:
+    step = _step(plan, MAKEFILE)
+    return {line.name: line for line in component_lines((step and step.after) or "")}
+
+
+def _server_names(inventory: Inventory) -> set[str]:
+    return {each.name for each in inventory.components if each.kind != "user"}
+
+
+def _left_members(plan: Plan, gone: set[str]) -> Iterator[str]:
+    """Yield what is to be done in etcd about each member that was taken out."""
+    table = _step(plan, COMPONENTS)
+    rows = ((table and table.before) or "").partition("\n## Proxies")[0].splitlines()
+    for name in sorted(gone):
+        if not name.startswith(PEER) and any(row.startswith(f"| {name} | ") for row in rows):
+            yield (
+                f"etcd counts on the member `{name}` until `etcdctl member remove ID`: "
+                f"{MEMBER_ID}; then stop it"
+            )
+
+
+def _left_certificates(
+    folder: Path, plan: Plan, gone: list[ComponentLine], inventory: Inventory
+) -> Iterator[str]:
+    """Yield how long the certificate of each component that was taken out is valid."""
+    for line in gone:
+        certificate = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
+        if certificate and not certificate.has_ended(datetime.now(timezone.utc)):
+            opens = what_it_opens(certificate.cn, certificate.usages, inventory)
+            end = f"{certificate.not_after:%Y-%m-%d %H:%M} UTC"
+            yield f"the certificate of `{line.name}` {opens} until {end}"
+
+
+def _certificate(folder: Path, plan: Plan, path: str) -> Certificate | None:
+    """Return a certificate where it was before a plan or is after it; None if it can't be read."""
+    for place in (path, f"{plan.shelf}/{path}"):
+        with suppress(ScaffoldError):
+            return certificates.read(content(folder, place), place)
+    return None
+
+
+def _moved_members(plan: Plan, inventory: Inventory) -> Iterator[str]:
+    """Yield what to do, in its order, about each member that is at another address now."""
+    for name, (old, new) in _moved_urls(plan, inventory).items():
+        yield (
+            f"`{name}` was at {old} and is at {new} for its peers: sign, give every member its new "
+            f"certificate, then `etcdctl member update ID --peer-urls={new}` ({MEMBER_ID}), "
+            f"and start `{name}` there"
+        )
+
+
+def _moved_urls(plan: Plan, inventory: Inventory) -> dict[str, tuple[str, str]]:
+    """Return the URLs for peers, before and after, of each member that has another one now."""
+    members = [member for member in inventory.members if member.hosts]
+    new = {each.name: _peer_url(inventory, each.name) for each in members}
+    old: dict[str, str] = {}
+    step, facts = _step(plan, FILE), _step(plan, rbac.FACTS)
+    if step and step.before:
+        with suppress(ScaffoldError):
+            last = intake.from_json(step.before)
+            old = {each.name: _peer_url(last, each.name) for each in last.members if each.hosts}
+    elif facts and facts.before:
+        # The inventory was edited by hand: where members were, only what was rendered can tell.
+        hosts = _hosts_of_endpoints(facts.before)
+        ports = [inventory.settings(each).peer_port for each in members]
+        if len(hosts) == len(members):
+            urls = map(https_url, hosts, ports)
+            old = {each.name: url for each, url in zip(members, urls, strict=True)}
+    return {name: (old[name], url) for name, url in new.items() if old.get(name, url) != url}
+
+
+def _peer_url(inventory: Inventory, name: str) -> str:
+    member = next(each for each in inventory.members if each.name == name)
+    return https_url(own_host(member), inventory.settings(member).peer_port)
+
+
+def _hosts_of_endpoints(facts: str) -> list[str]:
+    urls = [line.removeprefix(ENDPOINT) for line in facts.splitlines() if line.startswith(ENDPOINT)]
+    return [url.removeprefix("https://").rpartition(":")[0].strip("[]") for url in urls]
