@@ -40,15 +40,16 @@ SHELVES = {
     ),
     "keeping": "trialsync / update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
-    "jsonmerge readback",
+    "adoptedhosts jsonmerge readback",
     "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles parent signals / mounts",
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
     "settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
-    "inventory": "intake / conflicts options rbac / components grants presets urls / reach / "
-    "values / clusterparts / membersettings / conflictmarkers fields formats",
+    "inventory": "intake / conflicts options rbac / hostconflicts / "
+    "components grants presets urls / reach / values / clusterparts / membersettings / "
+    "conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 NAME_LENGTH = 64
 CN_LENGTH = 64  # ub-common-name of RFC 5280, appendix A.1
-LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
+# With `_`, which RFC 1123 has not: names of Docker have it, and Go verifies them.
+LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
+WILDCARD = "*."
 HOST_LENGTH = 253
 NO_HOSTS = (
     (r"", "it is empty"),
@@ -17,6 +19,8 @@ NO_HOSTS = (
     (r"(?s)(?=.*:).*%.*", "a zone such as `%eth0` has no place in a certificate"),
     (r"(?s).*/.*", "give one address, not a network"),
     (r"[^:]+:[0-9]+|\[.*\](:[0-9]+)?", "give the host alone, without brackets and port"),
+    (r"[A-Za-z0-9._-]+\.", "leave out the last dot: in a certificate it would be another name"),
+    (r"[A-Za-z0-9.*_-]*\*[A-Za-z0-9._-]*", "a `*` is a whole first label, as in `*.etcd.example`"),
 )
 """What is often written in place of a host, and what to do; the first that fits."""
 LIFETIME = re.compile(r"([1-9][0-9]{0,8})(h|d|w|y)", re.ASCII)
@@ -64,8 +68,11 @@ def label_problem(text: str) -> str:
 
 
 def host_problem(text: str) -> str:
-    """Say why `text` is neither an IP address nor an RFC 1123 host name; empty if it is one."""
-    if canonical_address(text) or is_host_name(text):
+    """Say why `text` is neither an IP address nor a host name; empty if it is one.
+
+    A wildcard is one whose left-most label is `*` (RFC 6125, section 6.4.3).
+    """
+    if canonical_address(text) or is_host_name(text.removeprefix(WILDCARD)):
         return ""
     return f"`{text}` is not an IP address or a host name{_host_advice(text)}"
 
@@ -75,7 +82,7 @@ def _host_advice(text: str) -> str:
 
 
 def is_host_name(text: str) -> bool:
-    """Tell whether `text` is a host name after RFC 1123.
+    """Tell whether `text` is a host name after RFC 1123, in which `_` may stand too.
 
     One that ends in a number is an address mistyped.
     """
@@ -85,6 +92,11 @@ def is_host_name(text: str) -> bool:
         and all(LABEL.fullmatch(label) for label in labels)
         and not re.fullmatch(r"[0-9]+|0[xX][0-9a-fA-F]*", labels[-1])
     )
+
+
+def is_wildcard(host: str) -> bool:
+    """Tell whether a host stands for many: it is what a certificate names, and no place."""
+    return host.startswith(WILDCARD)
 
 
 def canonical_address(text: str) -> str:
