@@ -23,8 +23,8 @@ ROOMS = """
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
-    "options terminal verbs",
+    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
+    "keeping questions / lists options terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
     "dist forms rbac usablepairs / bundleoptions",
     "checks": (

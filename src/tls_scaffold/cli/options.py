@@ -14,6 +14,11 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]  # older clicks have
     name = "text"
     envvar_list_splitter: ClassVar[str] = ","
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return it without the blanks that people put behind commas."""
+        del param, ctx
+        return ",".join(word.strip() for word in value.split(","))
+
 
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     """Return click's option, which may also come from `TLS_SCAFFOLD_` and its name in capitals."""

@@ -5,16 +5,19 @@ clear a screen, set its title or turn a text around.
 """
 
 import re
+import shlex
 import sys
 import unicodedata
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 
 import click
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import INVISIBLE, escaped, escaped_lines
 
+EXTRA_WORDS = re.compile(r"Got unexpected extra arguments? \(([^ )]+)")
 NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
@@ -67,6 +70,9 @@ def tell_usage(error: click.ClickException) -> None:
     text = StringIO()
     error.show(text)
     say(text.getvalue(), err=True, end="")
+    words = EXTRA_WORDS.match(error.message)
+    if words and Path(words[1]).is_dir():
+        talk(f"\nhint: `-C {shlex.quote(words[1])}` works on that folder")
 
 
 def _shown(part: str | Styled) -> str:

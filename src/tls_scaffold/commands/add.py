@@ -10,6 +10,8 @@ from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.update import change_folder
 
+HINT = "`tls-scaffold add --help` says what each option takes"
+
 
 def add(folder: Path, options: Options, *, dry_run: bool = False) -> Plan:
     """Add the components that the options name.
@@ -20,7 +22,7 @@ def add(folder: Path, options: Options, *, dry_run: bool = False) -> Plan:
 
     def read_change() -> Change:
         old = intake.load(folder)
-        return Change(old, intake.of_data(old.document(), options))
+        return Change(old, intake.of_data(old.document(), options, HINT))
 
     given = {name: value for name, value in vars(options).items() if value not in (None, ())}
     command = ("add", json.dumps(given, sort_keys=True))
