@@ -93,12 +93,15 @@ def every_state(small: Callable[..., Path]) -> Path:
     return folder
 
 
-def test_the_table_shows_every_state_with_its_reasons_and_trouble_first(every_state: Path) -> None:
+def test_the_table_shows_every_state_with_its_reasons_and_trouble_first(
+    every_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     done = invoke("-C", str(every_state), "status")
     valid, ca_end = date(NOW - DAY + YEAR), date(NOW - DAY + 10 * YEAR)
     soon = NOW + 10 * DAY + timedelta(hours=1)
     ended = NOW - DAY
-    key, mine = "ecdsa-384", "localhost, 127.0.0.1, +1"
+    key, mine = "ecdsa-384", "10.0.0.1, localhost, 127.0.0.1"
     rows = [
         ("NAME", "KIND", "CN", "HOSTS", "KEY", "EXPIRES", "STATE"),
         ("mismatched", "user", "mismatched", "-", key, f"{valid} (363d)", "mismatched"),
@@ -121,7 +124,7 @@ def test_the_table_shows_every_state_with_its_reasons_and_trouble_first(every_st
         ("etcd1", "member", "etcd", mine, key, f"{valid} (363d)", "valid"),
         ("valid", "user", "valid", "-", key, f"{valid} (363d)", "valid"),
     ]
-    widths = (10, 6, 16, 24, 9, 18)
+    widths = (10, 6, 16, 30, 9, 18)
     expected = [
         row if isinstance(row, str) else "  ".join([*map(str.ljust, row, widths), row[-1]])
         for row in rows

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 NAME_LENGTH = 64
@@ -137,6 +138,7 @@ def canonical_address(text: str) -> str:
     return str(mapped or address)
 
 
+@lru_cache(maxsize=4096)  # members that share a request have each other's hosts
 def canonical_host(text: str) -> str:
     """Return the form under which two spellings of one host are equal."""
     return canonical_address(text) or text.lower()
