@@ -58,9 +58,9 @@ def test_no_line_is_wider_than_the_terminal(width: int, rows: tuple[Row, ...]) -
 
 def test_80_columns_have_the_first_host_and_short_names_whole() -> None:
     assert table(80, *ROWS, etcd1=("10.0.0.2",))[:4] == [
-        "NAME              CN              HOSTS           EXPIRES              STATE",
-        "etcd1             etcd            10.0.0.2, +3    2027-11-27 (364d)    valid",
-        "kube-apiserver    kube-apiserver  -               2027-11-27 (364d)    mismatched",
+        "NAME              CN              HOSTS          EXPIRES              STATE",
+        "etcd1             etcd            10.0.0.2, +3   2027-11-27 (364d)    valid",
+        "kube-apiserver    kube-apiserver  -              2027-11-27 (364d)    mismatched",
         "  mismatched: `certs/kube-apiserver.pem` is something or other",
     ]
 

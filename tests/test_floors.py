@@ -31,7 +31,7 @@ SHELVES = {
         "authorities certs documents hosts lifetimes makelines profiles report secrecy subjects "
         "targets / looking rule / view"
     ),
-    "state": "advice contents prometheus / reading states / entries timeline",
+    "state": "advice contents prometheus / reading states / entries timeline / timescale",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "

@@ -22,6 +22,7 @@ from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.states import Row
 
 VERSION = 1
+RENEWAL = timedelta(days=RENEW_DAYS)
 FEW = 5  # targets that a line has room for
 
 
@@ -40,6 +41,7 @@ class Report:
     problem: ScaffoldError | None = None
     unread: tuple[Problem, ...] = ()
     own_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    within: timedelta = RENEWAL
 
     @property
     def is_valid(self) -> bool:
@@ -70,16 +72,14 @@ class Report:
         return prometheus.metrics(self.rows)
 
     def to_svg(self) -> str:
-        """Return a picture of the certificates' lives, the CA's first."""
+        """Return a picture of the certificates' lives, in the order of the table."""
         from tls_scaffold.state import timeline
 
-        ordered = sorted(self.rows, key=lambda row: (row.kind != CA_KIND, row.path))
         lives = [
-            timeline.Life(row.name, row.state, row.not_before, row.not_after)
-            for row in ordered
-            if row.not_before and row.not_after
+            timeline.Life(row.name, row.state, row.not_before, row.not_after, row.kind == CA_KIND)
+            for row in self.rows
         ]
-        return timeline.timeline_svg(lives, self.now)
+        return timeline.timeline_svg(lives, self.now, self.within)
 
 
 def _rank(host: str, own: Sequence[str]) -> int:
@@ -100,12 +100,12 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     components = inventory.components if inventory else ()
     own_hosts = {f"{each.output}{CERTIFICATE_ENDING}": each.hosts for each in components}
     if not found.has_makefile:
-        return Report(rows, (), now, problem, own_hosts=own_hosts)
+        return Report(rows, (), now, problem, own_hosts=own_hosts, within=within)
     text = content(folder, MAKEFILE).decode("utf-8", "replace")
     origins = Origins(text)
     unread = tuple(Problem(origins.of_unread(each), each.line) for each in found.unread)
     commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
-    return Report(rows, commands, now, problem, unread, own_hosts)
+    return Report(rows, commands, now, problem, unread, own_hosts, within)
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
