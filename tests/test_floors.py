@@ -24,7 +24,7 @@ ROOMS = """
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "keeping questions statustable / columns lists options terminal verbs",
+    "keeping questions statustable / lists options / columns completion terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
     "dist forms rbac usablepairs / bundleoptions",
     "checks": (

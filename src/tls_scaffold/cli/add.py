@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tls_scaffold.cli.completion import offering, preset_names
 from tls_scaffold.cli.keeping import dry_run_option, tell_plan
 from tls_scaffold.cli.lists import refuse_more_of_a_list
 from tls_scaffold.cli.options import components
@@ -13,7 +14,7 @@ from tls_scaffold.cli.terminal import warn
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[USER]…")
+@click.argument("names", nargs=-1, metavar="[USER]…", shell_complete=offering(preset_names))
 @components
 @dry_run_option
 @click.pass_obj

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tls_scaffold.cli.completion import key_types, offering
 from tls_scaffold.cli.lists import refuse_more_of_a_list
 from tls_scaffold.cli.options import components, option
 from tls_scaffold.cli.terminal import say, talk, warn
@@ -39,7 +40,8 @@ SETTINGS = (
 def settings(command: Command) -> Command:
     """Add the options that are one text each."""
     for name, metavar, text in reversed(SETTINGS):
-        command = option(name, metavar=metavar, help=text)(command)
+        values = offering(key_types) if name == "--key" else None
+        command = option(name, metavar=metavar, shell_complete=values, help=text)(command)
     return command
 
 

@@ -5,6 +5,8 @@ from typing import Any, ClassVar, TypeVar
 
 import click
 
+from tls_scaffold.cli.completion import offering, preset_names
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -58,6 +60,7 @@ COMPONENT_OPTIONS = (
         type=CommaList(),
         multiple=True,
         metavar="U,V",
+        shell_complete=offering(preset_names),
         help="Users: a name each, or NAME=CN where the CN differs from the file name; "
         "may be repeated",
     ),
@@ -74,6 +77,7 @@ COMPONENT_OPTIONS = (
         type=CommaList(),
         multiple=True,
         metavar="NAME=PRESET",
+        shell_complete=offering(preset_names),
         help="Give user NAME the role of a preset (`tls-scaffold roles` lists them); "
         "may be repeated",
     ),

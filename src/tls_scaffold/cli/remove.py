@@ -4,11 +4,14 @@ from pathlib import Path
 
 import click
 
+from tls_scaffold.cli.completion import component_names, offering
 from tls_scaffold.cli.keeping import dry_run_option, tell_plan
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="NAME…", shell_complete=offering(component_names)
+)
 @dry_run_option
 @click.pass_obj
 def remove(folder: Path, /, names: tuple[str, ...], *, dry_run: bool) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from tls_scaffold.cli.completion import offering, rendered_files
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_plan
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import talk
@@ -24,6 +25,7 @@ CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` m
     "--reset",
     metavar="FILE",
     multiple=True,
+    shell_complete=offering(rendered_files),
     help="Put a file back as it is rendered, whatever was done to it "
     "(what it was goes to archive/)",
 )
