@@ -270,6 +270,26 @@ def test_folders_before_and_behind_a_command_lead_on_from_each_other(tmp_path: P
     assert shown[0] == shown[1] != ""
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (
+            ("--members", "a", "new"),
+            "a command's options stand behind its name, as in `tls-scaffold new --members A,B`",
+        ),
+        (
+            ("new", "-members", "a"),
+            "options have two dashes, as `--members`; `-C` and `-h` alone have one",
+        ),
+    ],
+)
+def test_an_option_in_a_wrong_place_or_form_is_told_so(words: tuple[str, ...], hint: str) -> None:
+    done = run(PROGRAM, *words)
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"\n\nhint: {hint}\n")
+
+
 def test_a_folder_without_its_option_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "it's").mkdir()
 

@@ -162,7 +162,10 @@ def test_with_tls_scaffold_installed_the_folder_is_the_same(tmp_path: Path) -> N
             ("members=10.0.0.999,a b", "users=ca,$(id)", "proxies=x"),
             [
                 "members[0]: `10.0.0.999` is not an IP address or a host name",
-                "members[1]: `a b` is not an IP address or a host name",
+                (
+                    "members[1]: `a b` is not an IP address or a host name "
+                    "(commas divide several, without blanks)"
+                ),
                 "users[0].name: `ca` is taken by the CA's own files",
                 (
                     "users[1].name: `$(id)` is not a name: "

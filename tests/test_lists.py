@@ -95,6 +95,28 @@ def test_blanks_behind_commas_are_no_mistake(tmp_path: Path) -> None:
     assert one == other
 
 
+def test_commas_divide_names_behind_a_command_too(signed: Factory) -> None:
+    path = str(signed())
+
+    bundled = tls_scaffold("-C", path, "bundle", "calico,etcd1")
+    signed_again = tls_scaffold("-C", path, "sign", "--force", "calico,etcd1")
+    removed = tls_scaffold("-C", path, "remove", "calico,kube-apiserver")
+
+    assert (bundled.returncode, len(bundled.stdout.splitlines())) == (0, 2)
+    assert signed_again.stdout.count("signed certs/") == 2
+    assert removed.returncode == 0
+    assert "req-calico" not in (Path(path) / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["bundle", "sign", "remove"])
+@pytest.mark.parametrize("word", ["", ",", "calico,"])
+def test_an_empty_name_does_not_mean_all(folder: Factory, command: str, word: str) -> None:
+    done = tls_scaffold("-C", str(folder()), command, word)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "``" in done.stderr
+
+
 def test_words_behind_add_are_users(folder: Factory) -> None:
     one, other = folder(name="one"), folder(name="other")
 

@@ -6,6 +6,7 @@ from tls_scaffold import spelling
 from tls_scaffold.spelling import Key
 
 WHOLE_LABEL = " (a `*` is a whole first label, as in `*.etcd.example`)"
+SEVERAL = " (commas divide several, without blanks)"
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
 
 
@@ -93,8 +94,8 @@ def test_an_address_or_a_host_name_is_taken(host: str) -> None:
         (" ", ""),
         (" 10.0.0.2", ""),
         ("10.0.0.2 ", ""),
-        ("a b", ""),
-        ("a\nb", ""),
+        *((host, SEVERAL) for host in ("a b", "a\nb", "10.0.0.1;10.0.0.2", "10.0.0.1 10.0.0.2")),
+        *((host, " (give each address by itself)") for host in ("10.0.0.1-3", "10.0.0.1-10.0.0.3")),
         ("-a", ""),
         ("a-", ""),
         ("a..b", ""),

@@ -21,6 +21,8 @@ NO_HOSTS = (
     (r"(?s)(?=.*:).*%.*", "a zone such as `%eth0` has no place in a certificate"),
     (r"(?s).*/.*", "give one address, not a network"),
     (r"[^:]+:[0-9]+|\[.*\](:[0-9]+)?", "give the host alone, without brackets and port"),
+    (r"[\w.:*-]+([;\s]+[\w.:*-]+)+", "commas divide several, without blanks"),
+    (r"[0-9.]+-[0-9.]+", "give each address by itself"),
     (r"[A-Za-z0-9._-]+\.", "leave out the last dot: in a certificate it would be another name"),
     (r"[A-Za-z0-9.*_-]*\*[A-Za-z0-9._-]*", "a `*` is a whole first label, as in `*.etcd.example`"),
 )
@@ -86,11 +88,12 @@ def _host_advice(text: str) -> str:
 def is_host_name(text: str) -> bool:
     """Tell whether `text` is a host name after RFC 1123, in which `_` may stand too.
 
-    One that ends in a number is an address mistyped.
+    One that ends in a number is an address mistyped, or several (`10.0.0.1-3`).
     """
     labels = text.split(".")
     return (
         len(text) <= HOST_LENGTH
+        and not ADDRESS_LIKE.fullmatch(text)
         and all(LABEL.fullmatch(label) for label in labels)
         and not re.fullmatch(r"[0-9]+|0[xX][0-9a-fA-F]*", labels[-1])
     )

@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from tls_scaffold.cli.completion import component_names, offering, one_of
-from tls_scaffold.cli.options import filled, option
+from tls_scaffold.cli.options import divided, filled, option
 from tls_scaffold.cli.terminal import say, talk, warn
 
 if TYPE_CHECKING:
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=offering(component_names))
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[NAME]…",
+    callback=divided,
+    shell_complete=offering(component_names),
+)
 @option("--tar", is_flag=True, help="Make an archive of each folder too: dist/NAME.tar.gz")
 @option(
     "--at",

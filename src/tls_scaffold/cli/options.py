@@ -39,6 +39,16 @@ def filled(_context: click.Context, _parameter: click.Parameter, value: str | No
     return value or ""
 
 
+def divided(
+    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return names that stand behind a command: commas divide them as behind an option.
+
+    An empty one stays, and is refused: without a name a command would take all.
+    """
+    return tuple(name for word in value for name in word.split(","))
+
+
 def components(command: Command) -> Command:
     """Add the options that name components; `inventory.options.Options` has their values."""
     # Of decorators the last is the first in the help.

@@ -6,11 +6,17 @@ import click
 
 from tls_scaffold.cli.completion import component_names, offering
 from tls_scaffold.cli.keeping import dry_run_option, tell_plan
+from tls_scaffold.cli.options import divided
 
 
 @click.command()
 @click.argument(
-    "names", nargs=-1, required=True, metavar="NAME…", shell_complete=offering(component_names)
+    "names",
+    nargs=-1,
+    required=True,
+    metavar="NAME…",
+    callback=divided,
+    shell_complete=offering(component_names),
 )
 @dry_run_option
 @click.pass_obj

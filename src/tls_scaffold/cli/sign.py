@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.completion import names_to_sign, offering
-from tls_scaffold.cli.options import option
+from tls_scaffold.cli.options import divided, option
 from tls_scaffold.cli.terminal import say, talk, warn
 from tls_scaffold.spelling import escaped
 
@@ -20,7 +20,13 @@ WITH_A_BAR = 20  # certificates, from which on a terminal shows how far it is
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=offering(names_to_sign))
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[NAME]…",
+    callback=divided,
+    shell_complete=offering(names_to_sign),
+)
 @option("--force", is_flag=True, help="Sign the named components, or all, even if nothing differs")
 @option(
     "--own-lines",
