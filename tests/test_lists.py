@@ -6,7 +6,7 @@ import pytest
 
 from conftest import Factory
 from support import tls_scaffold
-from tls_scaffold.spelling import looks_like_hosts
+from tls_scaffold.cli.lists import looks_like_hosts
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,17 @@ def test_hosts_are_told_from_names(word: str) -> None:
     "word",
     [
         *("etcd-tls", "tls-setup", "etcd1", "certs.d", "prod.example", "v1.2.3", "2026.11.28"),
-        *("./10.0.0.2", "/srv/10.0.0.2", "../etcd1.example.com", "a/10.0.0.0/24x", ".", ".."),
+        *(
+            "./10.0.0.2",
+            "/srv/10.0.0.2",
+            "../etcd1.example.com",
+            "10.0.0.2/",
+            "etcd1/",
+            "etcd1/24",
+            "a/10",
+            ".",
+            "..",
+        ),
         *("alice=Alice", "alice=Alice B", "a,b", "", "-", "C:tls", "a b"),
     ],
 )
@@ -79,9 +89,11 @@ def test_a_list_names_no_folder(tmp_path: Path, word: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("folder", ["./10.0.0.2", "etcd-tls", "certs.d", "prod.example", "./a,b"])
+@pytest.mark.parametrize(
+    "folder", ["./10.0.0.2", "etcd-tls", "etcd2/", "certs.d", "prod.example", "./a,b"]
+)
 def test_a_folder_may_be_called_so_all_the_same(tmp_path: Path, folder: str) -> None:
-    done = tls_scaffold("new", folder, "--members", "10.0.0.1", cwd=tmp_path)
+    done = tls_scaffold("new", folder, "--members", "etcd1", cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / folder / "Makefile").exists()

@@ -104,28 +104,6 @@ def is_wildcard(host: str) -> bool:
     return host.startswith(WILDCARD)
 
 
-def looks_like_hosts(word: str) -> bool:
-    """Tell whether a word is a host, or has several, rather than the name of a folder or a user.
-
-    That is an address (with a port, a network's length or a scheme, or mistyped) or a host name
-    with a domain below another: `etcd1.example.com`, but neither `certs.d` nor `prod.example`. It
-    may stand behind `NAME=`. What else has a slash is a path.
-    """
-    listed = re.split(r"[,+]", word.partition("=")[2] or word)
-    return any(map(_looks_like_host, listed))
-
-
-def _looks_like_host(word: str) -> bool:
-    host = re.sub(r"^[A-Za-z]+://|(/[0-9]+|:[0-9]+)?/?$", "", word)
-    if "/" in host:
-        return False
-    address = canonical_address(word) or canonical_address(host.strip("[]"))
-    if address or ADDRESS_LIKE.fullmatch(host):
-        return True
-    is_long = host != word or is_wildcard(host) or host.count(".") > 1
-    return is_long and is_host_name(host.removeprefix(WILDCARD))
-
-
 def canonical_address(text: str) -> str:
     """Return an IP address in the form that compares, as Go's net.ParseIP does; else nothing.
 

@@ -6,12 +6,21 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tls_scaffold.errors import UsageError
-from tls_scaffold.spelling import escaped, looks_like_hosts
+from tls_scaffold.spelling import (
+    ADDRESS_LIKE,
+    WILDCARD,
+    canonical_address,
+    escaped,
+    is_host_name,
+    is_wildcard,
+)
 
 if TYPE_CHECKING:
     from tls_scaffold.inventory.options import Options
 
 NUMBER = re.compile("[0-9]+")
+SCHEME = re.compile("[A-Za-z]+://")
+PORT = re.compile(":[0-9]+$")
 
 
 def refuse_more_of_a_list(words: Sequence[str], options: "Options", instead: str) -> None:
@@ -31,6 +40,33 @@ def refuse_more_of_a_list(words: Sequence[str], options: "Options", instead: str
                 f"`{escaped(more[0])}` looks like one of the {name}, and would be {instead}",
                 hint=f"commas divide them, no blanks: `--{name} {escaped(shlex.quote(listed))}`",
             )
+
+
+def looks_like_hosts(word: str) -> bool:
+    """Tell whether a word is a host, or has several, rather than the name of a folder or a user.
+
+    That is an address (with a port, a network's length or a scheme, or mistyped) or a host name
+    with a domain below another: `etcd1.example.com`, but neither `certs.d` nor `prod.example`. It
+    may stand behind `NAME=`. What else has a slash is a path.
+    """
+    listed = re.split(r"[,+]", word.partition("=")[2] or word)
+    return any(map(_looks_like_host, listed))
+
+
+def _looks_like_host(word: str) -> bool:
+    address, _, length = word.partition("/")
+    if length.isdigit() and canonical_address(address):
+        return True
+    bare = SCHEME.sub("", word, count=1)
+    if bare != word:
+        bare = bare.rstrip("/")
+    host = PORT.sub("", bare)
+    if canonical_address(word) or canonical_address(host.strip("[]")):
+        return True
+    is_long = host != word or is_wildcard(host) or host.count(".") > 1
+    return ADDRESS_LIKE.fullmatch(host) is not None or (
+        is_long and is_host_name(host.removeprefix(WILDCARD))
+    )
 
 
 def _goes_on(word: str, there: Iterable[str]) -> bool:
