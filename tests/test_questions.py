@@ -51,6 +51,11 @@ class Terminal:
     def answer(self, text: str) -> None:
         os.write(self.ours, text.encode())
 
+    def interrupt(self) -> None:
+        """Interrupt it until it hears: between its question and its reading no signal is seen."""
+        while not select.select([self.ours], [], [], 0.2)[0]:
+            self.process.send_signal(signal.SIGINT)
+
     def end(self) -> tuple[int, str]:
         shown = self.shown_until("")
         os.close(self.ours)
@@ -171,7 +176,7 @@ def test_an_abort_leaves_nothing(
         on.answer(text)
     on.shown_until(questions[len(answered)])
     if way == "interrupt":
-        on.process.send_signal(signal.SIGINT)
+        on.interrupt()
     else:
         on.answer("\x04")
     code, shown = on.end()
