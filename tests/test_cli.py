@@ -290,6 +290,30 @@ def test_an_option_in_a_wrong_place_or_form_is_told_so(words: tuple[str, ...], h
     assert done.stderr.endswith(f"\n\nhint: {hint}\n")
 
 
+def test_signing_in_a_wrong_folder_makes_nothing_there(tmp_path: Path) -> None:
+    done = run(PROGRAM, "sign", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        (
+            "error: `.` has no Makefile\n\n"
+            "hint: `-C DIR` names another folder, `tls-scaffold new` makes one\n"
+        ),
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_in_a_folder_s_inventory_is_to_be_mended_there(tmp_path: Path) -> None:
+    (tmp_path / "tls-scaffold.json").write_text('{"version": 1, "members": []}')
+
+    assert run(PROGRAM, "sync", cwd=tmp_path).stderr == (
+        "error: 1 problem in the inventory\n"
+        "  members: there are none: a cluster has at least one\n\n"
+        "hint: mend `tls-scaffold.json`\n"
+    )
+
+
 def test_a_folder_without_its_option_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "it's").mkdir()
 
