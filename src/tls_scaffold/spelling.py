@@ -21,7 +21,7 @@ NO_HOSTS = (
     (r"(?s)(?=.*:).*%.*", "a zone such as `%eth0` has no place in a certificate"),
     (r"(?s).*/.*", "give one address, not a network"),
     (r"[^:]+:[0-9]+|\[.*\](:[0-9]+)?", "give the host alone, without brackets and port"),
-    (r"[\w.:*-]+([;\s]+[\w.:*-]+)+", "commas divide several, without blanks"),
+    (r"[\w.:*-]*\w([;\s]+[\w.:*-]*\w)+", "commas divide several, without blanks"),
     (r"[0-9.]+-[0-9.]+", "give each address by itself"),
     (r"[A-Za-z0-9._-]+\.", "leave out the last dot: in a certificate it would be another name"),
     (r"[A-Za-z0-9.*_-]*\*[A-Za-z0-9._-]*", "a `*` is a whole first label, as in `*.etcd.example`"),
