@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
@@ -29,18 +30,20 @@ from tls_scaffold.rendering import documents
 from tls_scaffold.spelling import escaped, escaped_lines
 
 NONE = Inventory(members=())
+HINT = "commas divide members and users: 10.0.0.1,10.0.0.2 and calico,kube-apiserver"
 
 
 class InventoryExtension(Extension):
     """Adds the filters that the template is written with.
 
-    They are `inventory`, `documents`, `rbac`, `rows`, `processes`, `line`, and `quoted`, for a
-    shell.
+    They are `inventory`, `refused`, `documents`, `rbac`, `rows`, `processes`, `line`, and `quoted`,
+    for a shell.
     """
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.filters["inventory"] = inventory
+        environment.filters["refused"] = refuse_answers
         environment.filters["documents"] = hook_documents
         environment.filters["rbac"] = rbac.fact_lines
         environment.filters["rows"] = overview.rows
@@ -65,6 +68,19 @@ def inventory(answers: Mapping[str, Any]) -> Inventory:
         return _inventory(answers)
     except ScaffoldError:
         return NONE
+
+
+def refuse_answers(answers: Mapping[str, Any]) -> str:
+    """Return nothing, or stop cookiecutter behind its last question, where nothing is made yet.
+
+    Of a hook that fails it prints a traceback. Before 2.0 it does not ask here: the hook refuses.
+    """
+    try:
+        _inventory(answers)
+    except ScaffoldError as error:
+        sys.stderr.write(f"error: {escaped_lines(str(error))}\n")
+        raise FailedHookException("nothing was made") from None
+    return ""
 
 
 def hook_documents(answers: Mapping[str, Any]) -> str:
@@ -98,9 +114,9 @@ def _typed(members: str, users: str, proxies: str) -> Inventory:
     )
     count = 0 if problems else int(proxies.lstrip("0")[:9] or 0)
     try:
-        inventory = intake.of_data({**named, "proxies": count})
+        inventory = intake.of_data({**named, "proxies": count}, hint=HINT)
     except ScaffoldError as error:
-        raise intake.problem_report([*error.problems, *problems]) from error
+        raise intake.problem_report([*error.problems, *problems], HINT) from error
     if problems:
-        raise intake.problem_report([*problems])
+        raise intake.problem_report([*problems], HINT)
     return inventory

@@ -168,7 +168,7 @@ def test_an_inventory_in_short_words_is_written_out_when_something_is_taken_from
     ("words", "code", "message"),
     [
         (("--user", "calico=x"), 1, "users[2].name: `calico` is the name of users[0] too"),
-        (("--member", "10.0.0.999,x_y"), 1, "2 problems in the inventory"),
+        (("--member", "10.0.0.999,x..y"), 1, "2 problems in the inventory"),
         (("--user", "{{ 7*7 }}"), 1, "`{{ 7*7 }}` is not a name"),
         (("--user", "$(shell touch x)"), 1, "is not a name"),
         (("--user", "etcd"), 1, "is the CN of the members"),

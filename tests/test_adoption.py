@@ -193,7 +193,7 @@ def test_servers_that_share_a_request_are_told_from_clients_with_hosts_of_their_
     assert [each["name"] for each in found["users"]] == ["c"]
 
 
-def test_a_host_belongs_to_whom_it_is_called_like_or_whose_request_it_is_and_to_one_alone() -> None:
+def test_a_server_is_found_at_the_host_it_is_called_like_or_has_alone() -> None:
     found = listed(
         signing("m1"),
         signing("m2"),
@@ -206,8 +206,27 @@ def test_a_host_belongs_to_whom_it_is_called_like_or_whose_request_it_is_and_to_
     assert found["members"] == [
         {"name": "m1", "hosts": ["m1"]},
         {"name": "m2", "hosts": ["m2"]},
-        {"name": "m3", "hosts": ["10.0.0.3", "10.0.0.1"], "request": "config/own.json"},
-        {"name": "m4", "hosts": ["10.0.0.4"], "request": "config/last.json"},
+        {"name": "m3", "hosts": ["10.0.0.1", "10.0.0.3"], "request": "config/own.json"},
+        {"name": "m4", "hosts": ["10.0.0.4", "10.0.0.3"], "request": "config/last.json"},
+    ]
+
+
+def test_what_several_servers_have_is_behind_what_each_has_alone() -> None:
+    found = listed(
+        signing("a", "config/a.json"),
+        signing("b", "config/b.json"),
+        signing("c", "config/c.json"),
+        signing("d", "config/d.json"),
+        a=request("etcd", "lb.example", "*.etcd.svc", "10.0.0.1"),
+        b=request("etcd", "LB.example", "10.0.0.2", "*.etcd.svc"),
+        c=request("etcd", "*.etcd.svc"),
+        d=request("etcd", "lb.example"),
+    )
+    assert [(each["name"], each["hosts"]) for each in found["members"]] == [
+        ("a", ["10.0.0.1", "*.etcd.svc"]),
+        ("b", ["10.0.0.2", "*.etcd.svc"]),
+        ("c", []),
+        ("d", ["lb.example"]),
     ]
 
 

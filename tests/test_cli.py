@@ -16,7 +16,7 @@ import tls_scaffold.cli as package
 from support import BIN, environment, run
 from tls_scaffold import __version__
 from tls_scaffold.cli import ScaffoldGroup, cli
-from tls_scaffold.cli.verbs import VERBS
+from tls_scaffold.cli.verbs import ELSEWHERE, VERBS
 from tls_scaffold.errors import ScaffoldError, UsageError
 
 PROGRAM = str(BIN / "tls-scaffold")
@@ -216,7 +216,111 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     done = run(PROGRAM, "nwe")
 
     assert done.returncode == 2
-    assert "No such command 'nwe'" in done.stderr
+    assert done.stderr == (
+        "error: there is no command `nwe`; did you mean `new`?\n\n"
+        "hint: `tls-scaffold --help` lists them\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        *(
+            ("init", "tls-scaffold new"),
+            ("ls", "tls-scaffold status"),
+            ("rm", "tls-scaffold remove"),
+        ),
+        *(("help", "tls-scaffold --help"), ("renew", "make renew")),
+    ],
+)
+def test_what_others_call_a_command_leads_to_it(word: str, meant: str) -> None:
+    assert f"`{word}`; did you mean `{meant}`?" in run(PROGRAM, word).stderr
+
+
+def test_every_other_word_leads_to_what_there_is() -> None:
+    for word, meant in ELSEWHERE.items():
+        assert word not in VERBS
+        first, *rest = meant.split()
+        assert first == "make" or rest[0] in (*VERBS, "--help", "--version"), word
+
+
+@pytest.mark.parametrize(
+    "path", [each for each in COMMANDS if "cfssl" not in each[0]], ids=" ".join
+)
+def test_the_folder_may_be_named_behind_every_command_too(
+    tmp_path: Path, path: tuple[str, ...]
+) -> None:
+    (tmp_path / "x").write_text("")
+
+    done = run(PROGRAM, *path, "-C", "x", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "Invalid value for '-C': Directory 'x' is a file" in done.stderr
+
+
+def test_folders_before_and_behind_a_command_lead_on_from_each_other(tmp_path: Path) -> None:
+    made = run(PROGRAM, "-C", "a", "new", "c", "--members", "m", "-C", "b", cwd=tmp_path)
+    assert made.returncode == 0
+    assert (tmp_path / "a/b/c/Makefile").exists()
+
+    shown = [
+        run(PROGRAM, *words, cwd=tmp_path).stdout
+        for words in (("-C", "a/b/c", "status"), ("status", "-C", "a/b/c"))
+    ]
+    assert shown[0] == shown[1] != ""
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (
+            ("--members", "a", "new"),
+            "a command's options stand behind its name, as in `tls-scaffold new --members A,B`",
+        ),
+        (
+            ("new", "-members", "a"),
+            "options have two dashes, as `--members`; `-C` and `-h` alone have one",
+        ),
+    ],
+)
+def test_an_option_in_a_wrong_place_or_form_is_told_so(words: tuple[str, ...], hint: str) -> None:
+    done = run(PROGRAM, *words)
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"\n\nhint: {hint}\n")
+
+
+def test_signing_in_a_wrong_folder_makes_nothing_there(tmp_path: Path) -> None:
+    done = run(PROGRAM, "sign", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        (
+            "error: `.` has no Makefile\n\n"
+            "hint: `-C DIR` names another folder, `tls-scaffold new` makes one\n"
+        ),
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_in_a_folder_s_inventory_is_to_be_mended_there(tmp_path: Path) -> None:
+    (tmp_path / "tls-scaffold.json").write_text('{"version": 1, "members": []}')
+
+    assert run(PROGRAM, "sync", cwd=tmp_path).stderr == (
+        "error: 1 problem in the inventory\n"
+        "  members: there are none: a cluster has at least one\n\n"
+        "hint: mend `tls-scaffold.json`\n"
+    )
+
+
+def test_a_folder_without_its_option_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "it's").mkdir()
+
+    done = run(PROGRAM, "status", "it's", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("\n\nhint: `-C 'it'\"'\"'s'` works on that folder\n")
 
 
 def test_a_folder_that_is_a_file_is_a_usage_error(tmp_path: Path) -> None:

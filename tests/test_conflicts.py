@@ -11,6 +11,8 @@ from tls_scaffold.inventory.conflicts import conflicts, several_peer_cns
 from tls_scaffold.inventory.values import Inventory
 
 ONE_USER = "they would be one etcd user"
+OWN_FIRST = "each has one of its own first, and behind it what several share"
+AT_FIRST = f"members[0].hosts[0]: {OWN_FIRST}"
 
 
 def problems_of(data: Any) -> list[str]:
@@ -109,21 +111,36 @@ def test_names_cns_and_lifetimes_that_collide_are_refused(data: Any, problem: st
 @pytest.mark.parametrize(
     ("members", "problem"),
     [
-        ("a,a", "members[1].hosts[0]: `a` is the same host as `a` in members[0].hosts[0]"),
-        ("a,A", "members[1].hosts[0]: `A` is the same host as `a` in members[0].hosts[0]"),
-        (
-            "::1,0:0::1",
-            "members[1].hosts[0]: `0:0::1` is the same host as `::1` in members[0].hosts[0]",
-        ),
+        ("a,a", f"members[1].hosts[0]: `a` is the same host as `a` in {AT_FIRST}"),
+        ("a,A", f"members[1].hosts[0]: `A` is the same host as `a` in {AT_FIRST}"),
+        ("::1,0:0::1", f"members[1].hosts[0]: `0:0::1` is the same host as `::1` in {AT_FIRST}"),
         (
             "FD00::A,fd00::a",
-            "members[1].hosts[0]: `fd00::a` is the same host as `FD00::A` in members[0].hosts[0]",
+            f"members[1].hosts[0]: `fd00::a` is the same host as `FD00::A` in {AT_FIRST}",
         ),
         (
             "10.0.0.1,::ffff:10.0.0.1",
+            f"members[1].hosts[0]: `::ffff:10.0.0.1` is the same host as `10.0.0.1` in {AT_FIRST}",
+        ),
+        ("x=a+lb,y=b+A", f"members[1].hosts[1]: `A` is the same host as `a` in {AT_FIRST}"),
+        ("x=lb+a,y=b+lb", f"members[1].hosts[1]: `lb` is the same host as `lb` in {AT_FIRST}"),
+        (
+            "x=a+b,y=b",
+            f"members[0].hosts[1]: `b` is the same host as `b` in members[1].hosts[0]: {OWN_FIRST}",
+        ),
+        (
+            "x=0.0.0.0+*.a.b+a,y=a",
+            f"members[1].hosts[0]: `a` is the same host as `a` in members[0].hosts[2]: {OWN_FIRST}",
+        ),
+        (
+            "x=a+*.b.c+*.B.c",
+            "members[0].hosts[2]: `*.B.c` is the same host as `*.b.c` in members[0].hosts[1]",
+        ),
+        (
+            "*.a.b",
             (
-                "members[1].hosts[0]: `::ffff:10.0.0.1` is the same host as `10.0.0.1` in "
-                "members[0].hosts[0]"
+                "members[0].hosts[0]: `*.a.b` stands for many hosts: "
+                "a member needs one of its own before it"
             ),
         ),
         ("x=a+b+a", "members[0].hosts[2]: `a` is the same host as `a` in members[0].hosts[0]"),
@@ -163,8 +180,28 @@ def test_members_of_several_cns_need_an_etcd_that_takes_a_list() -> None:
 
 def test_proxies_are_compared_with_each_other_too() -> None:
     assert problems_of({"members": "m", "proxies": ["a=x", "b=X"]}) == [
-        "proxies[1].hosts[0]: `X` is the same host as `x` in proxies[0].hosts[0]"
+        f"proxies[1].hosts[0]: `X` is the same host as `x` in proxies[0].hosts[0]: {OWN_FIRST}"
     ]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        "a=10.0.0.1+lb.example,b=10.0.0.2+LB.example",
+        "a=10.0.0.1+10.0.0.100,b=10.0.0.2+10.0.0.100",
+        "a=*.etcd.svc+a.etcd.svc,b=b.etcd.svc+*.etcd.svc",
+        "a=10.0.0.1+localhost+0.0.0.0,b=10.0.0.2+localhost+0.0.0.0",
+        "stack_etcd1,stack_etcd2",
+    ],
+)
+def test_what_stands_behind_a_member_s_own_host_may_be_several_members(members: str) -> None:
+    assert len(intake.of_data({"members": members}).members) == 2
+
+
+def test_proxies_may_have_nothing_but_a_wildcard() -> None:
+    data = {"members": "m", "proxies": ["a=*.etcd.svc", "b=*.etcd.svc"]}
+
+    assert [each.hosts for each in intake.of_data(data).proxies] == [("*.etcd.svc",)] * 2
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ ROOMS = """
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / keeping / "
-    "options terminal verbs",
+    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
+    "keeping questions statustable / lists options / columns completion terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
     "dist forms rbac results usablepairs / bundleoptions",
     "checks": (
@@ -32,7 +32,7 @@ SHELVES = {
         "subjects targets / looking mending rule / view"
     ),
     "state": "advice contents prometheus / reading removed states / expectations lives / "
-    "entries timeline",
+    "entries timeline / timescale",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
@@ -41,16 +41,16 @@ SHELVES = {
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
-    "jsonmerge readback",
+    "adoptedhosts jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
     "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
     "settings",
     "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
-    "inventory": "desired / intake / present / conflicts options rbac / components grants "
-    "presets urls / reach / "
-    "values / clusterparts / membersettings / conflictmarkers fields formats",
+    "inventory": "desired / intake / present / conflicts options rbac / hostconflicts / "
+    "components grants presets urls / reach / values / clusterparts / membersettings / "
+    "conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "

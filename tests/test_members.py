@@ -59,9 +59,37 @@ def settings(etcd: dict[str, Any], own: dict[str, Any] | None = None) -> Invento
 def test_a_member_listens_for_those_on_its_own_machine(
     hosts: tuple[str, ...], clients: str
 ) -> None:
-    inventory = Inventory((Member("a", hosts), Member("b", hosts)))
+    inventory = Inventory((Member("a", hosts), Member("b", ("b.example",))))
 
     assert flags_on_host(inventory, inventory.members[0])["listen-client-urls"] == clients
+
+
+@pytest.mark.parametrize(
+    ("shared", "clients", "peers"),
+    [
+        # A virtual address is one member's at a time: the others would not start.
+        ("10.0.0.100", "https://10.0.0.1:2379,https://127.0.0.1:2379", "https://10.0.0.1:2380"),
+        ("127.0.0.1", "https://10.0.0.1:2379,https://127.0.0.1:2379", "https://10.0.0.1:2380"),
+        ("lb.example", "https://10.0.0.1:2379,https://127.0.0.1:2379", "https://10.0.0.1:2380"),
+        ("*.etcd.svc", "https://10.0.0.1:2379,https://127.0.0.1:2379", "https://10.0.0.1:2380"),
+        (EVERYWHERE, "https://0.0.0.0:2379", "https://0.0.0.0:2380"),
+    ],
+)
+def test_what_several_members_have_is_no_address_to_listen_on_or_to_be_found_at(
+    shared: str, clients: str, peers: str
+) -> None:
+    members = Member("a", (shared, "10.0.0.1")), Member("b", ("10.0.0.2", shared))
+    if not shared.startswith("*"):
+        members = Member("a", ("10.0.0.1", shared)), members[1]
+    inventory = Inventory(members)
+
+    flags = flags_on_host(inventory, inventory.members[0])
+
+    assert flags["listen-client-urls"] == clients
+    assert flags["listen-peer-urls"] == peers
+    assert flags["advertise-client-urls"] == "https://10.0.0.1:2379"
+    assert flags["initial-cluster"] == "a=https://10.0.0.1:2380,b=https://10.0.0.2:2380"
+    assert endpoints(inventory) == ("https://10.0.0.1:2379", "https://10.0.0.2:2379")
 
 
 def test_a_member_is_found_at_no_host_that_stands_for_every_address() -> None:

@@ -2,12 +2,33 @@
 
 import json
 
-from support import tls_scaffold
+import pytest
+
+from support import BIN, run, tls_scaffold
 from tls_scaffold.inventory.presets import PRESETS
+
+ROLES = str(BIN / "tls-scaffold")
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "120"])
+def test_it_fits_the_terminal_and_says_the_same_on_each(columns: str) -> None:
+    wide = run(ROLES, "roles", COLUMNS="1000").stdout
+    done = run(ROLES, "roles", COLUMNS=columns)
+
+    # The longest prefix and the longest address of a source are no words to divide.
+    assert max(map(len, done.stdout.splitlines())) <= max(int(columns), 75)
+    assert done.stdout.split() == wide.split()
+
+
+def test_a_pipe_has_80_columns() -> None:
+    lines = run(ROLES, "roles", COLUMNS="").stdout.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert lines == run(ROLES, "roles", COLUMNS="80").stdout.splitlines()
 
 
 def test_it_lists_each_preset_with_source_permissions_and_reasons() -> None:
-    done = tls_scaffold("roles")
+    done = run(ROLES, "roles", COLUMNS="1000")
 
     assert done.returncode == 0
     blocks = done.stdout.strip().split("\n\n")

@@ -5,6 +5,8 @@ import pytest
 from tls_scaffold import spelling
 from tls_scaffold.spelling import Key
 
+WHOLE_LABEL = " (a `*` is a whole first label, as in `*.etcd.example`)"
+SEVERAL = " (commas divide several, without blanks)"
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
 
 
@@ -61,6 +63,10 @@ def test_a_name_whose_files_would_be_odd_or_another_s_is_refused(name: str, prob
             "3com.example",
             "1.2.3.example",
             "xn--bcher-kva.example",
+            "stack_etcd1",
+            "_x.a_",
+            "*.etcd.default.svc",
+            "*.local",
         ),
         *("a" * 63, ".".join(["a" * 63] * 3 + ["a" * 61])),
     ],
@@ -88,14 +94,13 @@ def test_an_address_or_a_host_name_is_taken(host: str) -> None:
         (" ", ""),
         (" 10.0.0.2", ""),
         ("10.0.0.2 ", ""),
-        ("a b", ""),
-        ("a\nb", ""),
-        ("a_b", ""),
-        ("*.example.com", ""),
+        *((host, SEVERAL) for host in ("a b", "a\nb", "10.0.0.1;10.0.0.2", "10.0.0.1 10.0.0.2")),
+        *((host, " (give each address by itself)") for host in ("10.0.0.1-3", "10.0.0.1-10.0.0.3")),
         ("-a", ""),
         ("a-", ""),
         ("a..b", ""),
-        ("example.com.", ""),
+        ("example.com.", " (leave out the last dot: in a certificate it would be another name)"),
+        *((host, WHOLE_LABEL) for host in ("*", "a.*.b", "w*.a.b", "*.*.a", "**.a", "*.", "*.1")),
         ("bücher.example", ""),
         ("\u0661\u0660.0.0.1", ""),
         (":::", ""),

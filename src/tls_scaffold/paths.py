@@ -26,6 +26,7 @@ RULES = "tls-scaffold.mk"
 GENERATED = (RULES, "sign.sh", "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile")
 # What is replaced as long as its first line says that tls-scaffold made it.
 OURS_IF_SAID = ("README.md", ".gitignore")
+SAYS_SO = "made by tls-scaffold"
 
 MIB = 1024 * 1024
 # Bytes of a file, read or written: no giant is loaded, and none is made that no command reads. An

@@ -5,11 +5,15 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 NAME_LENGTH = 64
 CN_LENGTH = 64  # ub-common-name of RFC 5280, appendix A.1
-LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
+# With `_`, which RFC 1123 has not: names of Docker have it, and Go verifies them.
+LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
+WILDCARD = "*."
+ADDRESS_LIKE = re.compile(r"[0-9]+(\.[0-9]+){3}(-[0-9.]+)?", re.ASCII)
 HOST_LENGTH = 253
 NO_HOSTS = (
     (r"", "it is empty"),
@@ -17,6 +21,10 @@ NO_HOSTS = (
     (r"(?s)(?=.*:).*%.*", "a zone such as `%eth0` has no place in a certificate"),
     (r"(?s).*/.*", "give one address, not a network"),
     (r"[^:]+:[0-9]+|\[.*\](:[0-9]+)?", "give the host alone, without brackets and port"),
+    (r"[\w.:*-]*\w([;\s]+[\w.:*-]*\w)+", "commas divide several, without blanks"),
+    (r"[0-9.]+-[0-9.]+", "give each address by itself"),
+    (r"[A-Za-z0-9._-]+\.", "leave out the last dot: in a certificate it would be another name"),
+    (r"[A-Za-z0-9.*_-]*\*[A-Za-z0-9._-]*", "a `*` is a whole first label, as in `*.etcd.example`"),
 )
 """What is often written in place of a host, and what to do; the first that fits."""
 LIFETIME = re.compile(r"([1-9][0-9]{0,8})(h|d|w|y)", re.ASCII)
@@ -64,8 +72,11 @@ def label_problem(text: str) -> str:
 
 
 def host_problem(text: str) -> str:
-    """Say why `text` is neither an IP address nor an RFC 1123 host name; empty if it is one."""
-    if canonical_address(text) or is_host_name(text):
+    """Say why `text` is neither an IP address nor a host name; empty if it is one.
+
+    A wildcard is one whose left-most label is `*` (RFC 6125, section 6.4.3).
+    """
+    if canonical_address(text) or is_host_name(text.removeprefix(WILDCARD)):
         return ""
     return f"`{text}` is not an IP address or a host name{_host_advice(text)}"
 
@@ -75,16 +86,22 @@ def _host_advice(text: str) -> str:
 
 
 def is_host_name(text: str) -> bool:
-    """Tell whether `text` is a host name after RFC 1123.
+    """Tell whether `text` is a host name after RFC 1123, in which `_` may stand too.
 
-    One that ends in a number is an address mistyped.
+    One that ends in a number is an address mistyped, or several (`10.0.0.1-3`).
     """
     labels = text.split(".")
     return (
         len(text) <= HOST_LENGTH
+        and not ADDRESS_LIKE.fullmatch(text)
         and all(LABEL.fullmatch(label) for label in labels)
         and not re.fullmatch(r"[0-9]+|0[xX][0-9a-fA-F]*", labels[-1])
     )
+
+
+def is_wildcard(host: str) -> bool:
+    """Tell whether a host stands for many: it is what a certificate names, and no place."""
+    return host.startswith(WILDCARD)
 
 
 def canonical_address(text: str) -> str:
@@ -102,6 +119,7 @@ def canonical_address(text: str) -> str:
     return str(mapped or address)
 
 
+@lru_cache(maxsize=4096)  # members that share a request have each other's hosts
 def canonical_host(text: str) -> str:
     """Return the form under which two spellings of one host are equal."""
     return canonical_address(text) or text.lower()

@@ -98,7 +98,7 @@ def _urls_on_host(inventory: Inventory, member: Member) -> Urls:
         # Of adopted members nobody may know where they are; no bundle is made of them.
         return Urls("", "", "", "")
     settings, own = inventory.settings(member), own_host(member)
-    addresses = _addresses(member)
+    addresses = _addresses(inventory, member)
     for_clients = settings.listen_client or (*addresses, *_loopback_beside(addresses))
     for_peers = settings.listen_peer or addresses
     return Urls(
@@ -109,13 +109,18 @@ def _urls_on_host(inventory: Inventory, member: Member) -> Urls:
     )
 
 
-def _addresses(member: Member) -> tuple[str, ...]:
-    """Return the addresses among a member's hosts, for it to listen on."""
+def _addresses(inventory: Inventory, member: Member) -> tuple[str, ...]:
+    """Return the addresses among a member's hosts, for it to listen on.
+
+    One that other members have too is a virtual one, or a load balancer's: a member that does not
+    have it at the moment would not start.
+    """
     addresses = [address for host in member.hosts if (address := canonical_address(host))]
     for address in addresses:
         if address in EVERY_ADDRESS:
             return (address,)  # etcd can bind no other beside it
-    return tuple(addresses) or (EVERYWHERE,)
+    own = tuple(address for address in addresses if address not in inventory.shared_hosts)
+    return own or (EVERYWHERE,)
 
 
 def _loopback_beside(addresses: tuple[str, ...]) -> tuple[str, ...]:

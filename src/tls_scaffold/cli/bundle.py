@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tls_scaffold.cli.options import filled, json_option, option
+from tls_scaffold.cli.completion import component_names, offering, one_of
+from tls_scaffold.cli.options import divided, filled, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
 
 if TYPE_CHECKING:
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[NAME]…",
+    callback=divided,
+    shell_complete=offering(component_names),
+)
 @option("--tar", is_flag=True, help="Make an archive of each folder too: dist/NAME.tar.gz")
 @option(
     "--at",
@@ -33,12 +40,14 @@ if TYPE_CHECKING:
     "--initial-cluster-state",
     callback=filled,
     metavar="new|existing",
+    shell_complete=one_of("new", "existing"),
     help="What members join (left out: the inventory's, new)",
 )
 @option(
     "--key-form",
     default="as-signed",
     metavar="as-signed|pkcs8",
+    shell_complete=one_of("as-signed", "pkcs8"),
     help="Keys as PKCS #8, as Java and others want them, or as they were signed (default)",
 )
 @option("--p12", is_flag=True, help="PKCS #12 stores for Java too: NAME.p12 and truststore.p12")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tls_scaffold.cli.completion import offering, rule_ids
 from tls_scaffold.cli.options import filled, option
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
 from tls_scaffold.errors import ExitCode
@@ -22,7 +23,11 @@ COLOURS = {"error": "red", "warning": "yellow"}
 @option("--json", "as_json", is_flag=True, help="Print the findings as JSON")
 @option("--sarif", "as_sarif", is_flag=True, help="Print them as SARIF, for code hosts")
 @option(
-    "--explain", "rule", metavar="ID", help="Say what a rule asks for and why, and look at nothing"
+    "--explain",
+    "rule",
+    metavar="ID",
+    shell_complete=offering(rule_ids),
+    help="Say what a rule asks for and why, and look at nothing",
 )
 @option(
     "--key-group",

@@ -2,20 +2,24 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tls_scaffold.cli.completion import key_types, offering
 from tls_scaffold.cli.keeping import tell_outcome
+from tls_scaffold.cli.lists import refuse_more_of_a_list
 from tls_scaffold.cli.options import components, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.errors import UsageError
+from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.new import Made
     from tls_scaffold.inventory.options import Options
 
+DIRECTORY = "tls-setup"
 Command = TypeVar("Command", bound=Callable[..., Any])
 SETTINGS = (
     (
@@ -38,12 +42,13 @@ SETTINGS = (
 def settings(command: Command) -> Command:
     """Add the options that are one text each."""
     for name, metavar, text in reversed(SETTINGS):
-        command = option(name, metavar=metavar, help=text)(command)
+        values = offering(key_types) if name == "--key" else None
+        command = option(name, metavar=metavar, shell_complete=values, help=text)(command)
     return command
 
 
 @click.command()
-@click.argument("directory", default="tls-setup", type=click.Path(path_type=Path))
+@click.argument("directories", nargs=-1, metavar="[DIRECTORY]", type=click.Path())
 @components
 @option(
     "--from",
@@ -64,7 +69,7 @@ def settings(command: Command) -> Command:
 def new(
     folder: Path,
     /,
-    directory: Path,
+    directories: tuple[str, ...],
     source: str,
     *,
     dry_run: bool,
@@ -86,13 +91,14 @@ def new(
         separate_requests=True if separate_requests else None,
         record=False if no_record else None,
     )
+    target = folder / _one_directory(directories, options)
     if not source and not options.members:
-        options = _ask_for_components(options)
-    if source and is_ours(folder / directory):
-        outcome = sync_from(folder / directory, source, options, dry_run=dry_run)
+        options = _ask(target, options)
+    if source and is_ours(target):
+        outcome = sync_from(target, source, options, dry_run=dry_run)
         tell_outcome(outcome, as_json=as_json)
         return
-    made = command.new(folder / directory, source, options, dry_run=dry_run)
+    made = command.new(target, source, options, dry_run=dry_run)
     if as_json:
         give_json(made.result().to_json())
         return
@@ -101,30 +107,38 @@ def new(
     if dry_run:
         say("\n".join(str(made.target / path) for path in made.files))
     else:
+        for path in made.left:
+            talk(f"left {path}: was there before")
+        if made.not_ignored:
+            lines = " ".join(f"`{line}`" for line in made.not_ignored)
+            talk(f"  git takes less if the .gitignore has these lines too: {lines}")
         talk(_summary(made))
 
 
-def _ask_for_components(options: "Options") -> "Options":
+def _one_directory(directories: tuple[str, ...], options: "Options") -> str:
+    refuse_more_of_a_list(directories, options, "the folder (`./NAME` is one)")
+    for each in directories:
+        if ("," in each or "=" in each) and "/" not in each:
+            raise UsageError(
+                f"`{escaped(each)}` looks like a list, and would be the folder (`./NAME` is one)",
+                hint="lists stand behind their options: `--members A,B`, `--users NAME=CN`",
+            )
+    if len(directories) > 1:
+        raise click.UsageError(f"Got unexpected extra argument ({directories[1]})")
+    return directories[0] if directories else DIRECTORY
+
+
+def _ask(target: Path, options: "Options") -> "Options":
+    """Ask for what is missing, where there is somebody to ask and a place to make the folder."""
+    from tls_scaffold.cli.questions import ask_for_components
+    from tls_scaffold.disk.vacancy import refuse_occupied
+
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(
             "Missing option '--members' (or '--from'): a cluster has at least one member"
         )
-    members = click.prompt("Members (addresses or host names, separated by commas)", err=True)
-    options = replace(options, members=(_unspaced(members),))
-    if not options.users:
-        users = click.prompt(
-            "Users (names, separated by commas)", default="", show_default=False, err=True
-        )
-        options = replace(options, users=(_unspaced(users),) if users else ())
-    if not options.say_proxies:
-        proxies = click.prompt("Proxies (how many)", default=1, type=click.IntRange(0), err=True)
-        options = replace(options, proxies=proxies)
-    return options
-
-
-def _unspaced(text: str) -> str:
-    """Return what was typed without the blanks that people put behind commas."""
-    return ",".join(word.strip() for word in text.split(","))
+    refuse_occupied(target)
+    return ask_for_components(options)
 
 
 def _summary(made: "Made") -> str:

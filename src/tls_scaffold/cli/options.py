@@ -5,6 +5,8 @@ from typing import Any, ClassVar, TypeVar
 
 import click
 
+from tls_scaffold.cli.completion import offering, preset_names
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 JSON = "tls_scaffold.json"  # what a context notes where stdout takes JSON
 
@@ -14,6 +16,11 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]  # older clicks have
 
     name = "text"
     envvar_list_splitter: ClassVar[str] = ","
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return it without the blanks that people put behind commas."""
+        del param, ctx
+        return ",".join(word.strip() for word in value.split(","))
 
 
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
@@ -51,6 +58,16 @@ def _noted(context: click.Context, _parameter: click.Parameter, value: bool) -> 
     return value
 
 
+def divided(
+    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return names that stand behind a command: commas divide them as behind an option.
+
+    An empty one stays, and is refused: without a name a command would take all.
+    """
+    return tuple(name for word in value for name in word.split(","))
+
+
 def components(command: Command) -> Command:
     """Add the options that name components; `inventory.options.Options` has their values."""
     # Of decorators the last is the first in the help.
@@ -72,6 +89,7 @@ COMPONENT_OPTIONS = (
         type=CommaList(),
         multiple=True,
         metavar="U,V",
+        shell_complete=offering(preset_names),
         help="Users: a name each, or NAME=CN where the CN differs from the file name; "
         "may be repeated",
     ),
@@ -88,6 +106,7 @@ COMPONENT_OPTIONS = (
         type=CommaList(),
         multiple=True,
         metavar="NAME=PRESET",
+        shell_complete=offering(preset_names),
         help="Give user NAME the role of a preset (`tls-scaffold roles` lists them); "
         "may be repeated",
     ),

@@ -4,12 +4,20 @@ from pathlib import Path
 
 import click
 
+from tls_scaffold.cli.completion import component_names, offering
 from tls_scaffold.cli.keeping import dry_run_option, tell_outcome
-from tls_scaffold.cli.options import json_option
+from tls_scaffold.cli.options import divided, json_option
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@click.argument(
+    "names",
+    nargs=-1,
+    required=True,
+    metavar="NAME…",
+    callback=divided,
+    shell_complete=offering(component_names),
+)
 @dry_run_option
 @json_option
 @click.pass_obj

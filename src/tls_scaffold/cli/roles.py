@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tls_scaffold.cli.columns import terminal_width, wrapped
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import Styled, give_json, say
 
@@ -26,7 +27,7 @@ def roles(*, as_json: bool) -> None:
         give_json(json.dumps(documents, indent=2, ensure_ascii=False) + "\n")
         return
     for number, preset in enumerate(PRESETS):
-        say("\n" if number else "", Styled(preset.name), _text(preset))
+        say("\n" if number else "", Styled(preset.name), _text(preset, terminal_width()))
 
 
 def _document(preset: "Preset") -> dict[str, Any]:
@@ -40,13 +41,25 @@ def _document(preset: "Preset") -> dict[str, Any]:
     }
 
 
-def _text(preset: "Preset") -> str:
+def _text(preset: "Preset", width: int) -> str:
+    """Return what a preset may do: a line for each where that fits, else its reason below it."""
     rows = [
         (reason.permission.access, f"{reason.permission.path}*", reason.why)
         for reason in preset.reasons
     ]
     if preset.root:
         rows.append(("root", "(the role root)", preset.root))
-    width = max(len(path) for _, path, _ in rows)
-    lines = [f"  {access:9}  {path:{width}}  {why}" for access, path, why in rows]
-    return "\n".join((f"  ({preset.version}; {preset.source})", *lines))
+    accesses, paths = (max(len(row[column]) for row in rows) for column in (0, 1))
+    lines = [f"  {access:{accesses}}  {path:{paths}}  {why}" for access, path, why in rows]
+    if max(map(len, lines)) > width:
+        indent = " " * (accesses + 4)
+        lines = []
+        for access, path, why in rows:
+            first = f"  {access:{accesses}}  {path}"
+            if len(first) > width:
+                first = f"  {access}\n    {path}"
+            lines.append(f"{first}\n{wrapped(why, width, indent)}")
+    source = f"  ({preset.version}; {preset.source})"
+    if len(preset.name + source) > width:
+        source = f"\n{wrapped(source.strip(), width, '  ')}"
+    return "\n".join((source, *lines))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.options import json_option, option
+from tls_scaffold.cli.completion import names_to_sign, offering
+from tls_scaffold.cli.options import divided, json_option, option
 from tls_scaffold.cli.terminal import error_of_disk, give_json, say, talk, tell_error, warn
 from tls_scaffold.spelling import escaped
 
@@ -20,7 +21,13 @@ WITH_A_BAR = 20  # certificates, from which on a terminal shows how far it is
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[NAME]…",
+    callback=divided,
+    shell_complete=offering(names_to_sign),
+)
 @option("--force", is_flag=True, help="Sign the named components, or all, even if nothing differs")
 @option(
     "--own-lines",

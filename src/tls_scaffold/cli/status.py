@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tls_scaffold.cli.columns import terminal_width
 from tls_scaffold.cli.options import option
-from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk, tell_error
+from tls_scaffold.cli.statustable import status_table
+from tls_scaffold.cli.terminal import give, give_json, say, talk, tell_error
 from tls_scaffold.spelling import escaped, parse_hours
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.status import Report
-    from tls_scaffold.state.states import Row
 
-COLOURS = {"valid": "green", "expiring": "yellow", "stale": "yellow", "orphaned": "cyan"}
 NO_TIME = re.compile("0[hdwy]?")
 STDOUT = "-"
-HEADINGS = ("NAME", "KIND", "CN", "HOSTS", "KEY", "EXPIRES", "STATE")
-SHOWN_HOSTS = 2
 SHOWN_REMOVED = 10
-WIDEST = 40
 
 
 def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
@@ -40,6 +37,7 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
     metavar="TIME",
     help="What ends within TIME is expiring (30d)",
 )
+@option("--failed", is_flag=True, help="Show only what is not valid, in the table and as JSON")
 @option("--json", "as_json", is_flag=True, help="Print the table as JSON")
 @option(
     "--prometheus",
@@ -50,13 +48,21 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
 @option("--svg", type=click.Path(), metavar="FILE", help="Draw the certificates' lives into FILE")
 @click.pass_obj
 def status(
-    folder: Path, /, within: int, prometheus: str | None, svg: str | None, *, as_json: bool
+    folder: Path,
+    /,
+    within: int,
+    prometheus: str | None,
+    svg: str | None,
+    *,
+    failed: bool,
+    as_json: bool,
 ) -> None:
     """Show the state of every certificate, those in trouble first.
 
     Exits with 1 when one is broken, 4 when one is not as asked for, 5 when they only expire soon.
-    Works on an archived set too: `tls-scaffold -C archive/TIME
-    status`. As FILE, `-` is stdout, in place of the table.
+    The table is as wide as the terminal, or as COLUMNS says, 80 in a pipe; --json has what that
+    leaves no room for. Works on an archived set too: `tls-scaffold -C archive/TIME status`. As
+    FILE, `-` is stdout, in place of the table.
     """
     if (as_json, prometheus == STDOUT, svg == STDOUT).count(True) > 1:
         raise click.UsageError(
@@ -70,12 +76,15 @@ def status(
     for path, render in ((prometheus, report.to_prometheus), (svg, report.to_svg)):
         if path and path != STDOUT:
             command.write(Path(path), render())
+    shown = report.in_trouble() if failed else report
     if as_json:
-        give_json(report.to_json())
+        give_json(shown.to_json())
     elif STDOUT in (prometheus, svg):
         give(report.to_prometheus() if prometheus == STDOUT else report.to_svg())
+    elif failed and not shown.rows:
+        talk(f"nothing is wrong with {len(report.rows)} certificates")
     else:
-        say(*_table(report), end="")
+        say(*status_table(shown, terminal_width()), end="")
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
         talk(f"note: {each.place} {told}: `{escaped(each.message)}`")
@@ -93,33 +102,3 @@ def _notes_on_removed(report: "Report") -> Iterator[str]:
     yield from (each.sentence for each in report.removed[:SHOWN_REMOVED])
     if (more := len(report.removed) - SHOWN_REMOVED) > 0:
         yield f"{more} more of components that are gone are valid: `--json` lists them"
-
-
-def _table(report: "Report") -> Iterator[str | Styled]:
-    cells = [HEADINGS, *(_cells(row) for row in report.rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
-    yield f"{_line(HEADINGS, widths)}{HEADINGS[-1]}\n"
-    for row, shown in zip(report.rows, cells[1:], strict=True):
-        yield _line(shown, widths)
-        yield Styled(row.state, COLOURS.get(row.state, "red"), bold=row.state != "valid")
-        yield "".join(f"\n  {escaped(reason)}" for reason in row.reasons) + "\n"
-
-
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    """Return all cells of a line but the last."""
-    return "".join(f"{cell:{width}}  " for cell, width in zip(cells[:-1], widths, strict=False))
-
-
-def _cells(row: "Row") -> tuple[str, ...]:
-    expires = f"{row.not_after:%Y-%m-%d} ({row.days_left}d)" if row.not_after else "-"
-    texts = (row.name, row.kind or "", row.cn, _hosts(row.hosts), row.key, expires, row.state)
-    return tuple(_short(escaped(text)) or "-" for text in texts)
-
-
-def _hosts(hosts: tuple[str, ...]) -> str:
-    more = len(hosts) - SHOWN_HOSTS
-    return ", ".join((*hosts[:SHOWN_HOSTS], *([f"+{more}"] if more > 0 else [])))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tls_scaffold.cli.completion import offering, rendered_files
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_outcome
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.terminal import talk
@@ -36,6 +37,7 @@ CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` m
     "--reset",
     metavar="FILE",
     multiple=True,
+    shell_complete=offering(rendered_files),
     help="Put a file back as it is rendered, whatever was done to it "
     "(what it was goes to archive/)",
 )

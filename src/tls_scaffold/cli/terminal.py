@@ -5,16 +5,19 @@ clear a screen, set its title or turn a text around.
 """
 
 import re
+import shlex
 import sys
 import unicodedata
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 
 import click
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import INVISIBLE, escaped, escaped_lines
 
+EXTRA_WORDS = re.compile(r"Got unexpected extra arguments? \(([^ )]+)")
 NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
@@ -80,6 +83,22 @@ def tell_usage(error: click.ClickException) -> None:
     text = StringIO()
     error.show(text)
     say(text.getvalue(), err=True, end="")
+    if hint := _usage_hint(error):
+        talk(f"\nhint: {hint}")
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    """Return what click does not know: how a wrong command line was probably meant."""
+    words = EXTRA_WORDS.match(error.message)
+    if words and Path(words[1]).is_dir():
+        return f"`-C {shlex.quote(words[1])}` works on that folder"
+    if not isinstance(error, click.NoSuchOption):
+        return ""
+    if not error.option_name.startswith("--"):
+        return "options have two dashes, as `--members`; `-C` and `-h` alone have one"
+    if error.ctx and error.ctx.parent is None:
+        return "a command's options stand behind its name, as in `tls-scaffold new --members A,B`"
+    return ""
 
 
 def _shown(part: str | Styled) -> str:

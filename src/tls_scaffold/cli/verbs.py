@@ -1,10 +1,12 @@
 """The commands by name, with what the help says of each; a module is loaded when it is called."""
 
 from importlib import import_module
+from pathlib import Path
 
 import click
 
-from tls_scaffold.errors import ExitCode
+from tls_scaffold.errors import ExitCode, UsageError
+from tls_scaffold.spelling import did_you_mean, escaped
 
 VERBS = {
     "add": "Add members, proxies or users",
@@ -23,6 +25,24 @@ VERBS = {
     "sync": "Make the folder follow tls-scaffold.json",
 }
 MODULES = {"cfssljson": "cfssl"}
+WITH_FLAGS_OF_THEIR_OWN = ("cfssl", "cfssljson")
+# What others call it: cfssl, easy-rsa, kubeadm, git.
+ELSEWHERE = {
+    **dict.fromkeys(("create", "generate", "init"), "tls-scaffold new"),
+    **dict.fromkeys(("import",), "tls-scaffold adopt"),
+    **dict.fromkeys(("del", "delete", "rm"), "tls-scaffold remove"),
+    **dict.fromkeys(("info", "list", "ls", "show"), "tls-scaffold status"),
+    **dict.fromkeys(("lint", "validate", "verify"), "tls-scaffold check"),
+    **dict.fromkeys(("apply", "reset", "update"), "tls-scaffold sync"),
+    **dict.fromkeys(("export",), "tls-scaffold bundle"),
+    **dict.fromkeys(("gencert", "issue"), "tls-scaffold sign"),
+    "presets": "tls-scaffold roles",
+    "help": "tls-scaffold --help",
+    "version": "tls-scaffold --version",
+    "make": "make",
+    "renew": "make renew",
+    "regenerate": "make regenerate",
+}
 
 
 class Verbs(click.Group):
@@ -36,8 +56,27 @@ class Verbs(click.Group):
         """Return a command, loaded now if it was not before; None if there is none."""
         if cmd_name in VERBS and cmd_name not in self.commands:
             module = import_module(f"tls_scaffold.cli.{MODULES.get(cmd_name, cmd_name)}")
-            self.add_command(getattr(module, cmd_name))
+            command = getattr(module, cmd_name)
+            if cmd_name not in WITH_FLAGS_OF_THEIR_OWN:
+                command.params.append(_folder_option())
+            self.add_command(command)
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named; UsageError, with what may be meant, if there is none.
+
+        While completing there is nobody to tell it.
+        """
+        word = args[0]
+        if word.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, word):
+            return super().resolve_command(ctx, args)
+        meant = ELSEWHERE.get(word)
+        guess = f"; did you mean `{meant}`?" if meant else did_you_mean(word, VERBS)
+        raise UsageError(
+            f"there is no command `{escaped(word)}`{guess}", hint="`tls-scaffold --help` lists them"
+        )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write how commands end, and the list of commands from what stands here."""
@@ -46,3 +85,21 @@ class Verbs(click.Group):
             formatter.write_dl([(f"{code:d}", code.meaning) for code in ExitCode])
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _folder_option() -> click.Option:
+    """Return `-C DIR` as it stands behind a command, where people type it too."""
+    return click.Option(
+        ["-C", "folder_behind"],
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        expose_value=False,
+        callback=_go_on_to,
+        help="Work on the folder DIR instead of the current one",
+    )
+
+
+def _go_on_to(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    """Go on from where `-C` before the command leads, as git does where it is given twice."""
+    if value is not None:
+        ctx.obj = (ctx.obj or Path()) / value

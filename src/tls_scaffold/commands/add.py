@@ -10,6 +10,8 @@ from tls_scaffold.inventory.present import without_present
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.update import change_folder
 
+HINT = "`tls-scaffold add --help` says what each option takes"
+
 
 def add(folder: Path, options: Options, *, dry_run: bool = False) -> Outcome:
     """Add the components that the options name; what is there just so already stays.
@@ -23,7 +25,7 @@ def add(folder: Path, options: Options, *, dry_run: bool = False) -> Outcome:
         old = intake.load(folder)
         missing, there = without_present(options, old)
         present.extend(there)
-        return Change(old, intake.of_data(old.document(), missing))
+        return Change(old, intake.of_data(old.document(), missing, hint=HINT))
 
     given = {name: value for name, value in vars(options).items() if value not in (None, ())}
     command = ("add", json.dumps(given, sort_keys=True))

@@ -1,29 +1,38 @@
 """`tls-scaffold new`: a folder from an inventory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.commands.results import Result, make_command
 from tls_scaffold.disk.newfolder import make_folder
-from tls_scaffold.disk.vacancy import missing_paths
+from tls_scaffold.disk.vacancy import missing_paths, texts_of_others
+from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.desired import read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.rendering import template
+from tls_scaffold.rendering.documents import LAST_RENDER, last_render
+
+IGNORED = ".gitignore"
 
 
 @dataclass(frozen=True)
 class Made:
     """What `new` made, or would make: the folder, its inventory and the files that were missing.
 
-    `files` are their paths below the folder.
+    `files` are their paths below the folder. `left` were there before and are not ours;
+    `not_ignored` are the lines that our `.gitignore` would have had, and that one has not.
     """
 
     target: Path
     inventory: Inventory
     files: tuple[str, ...]
     dry_run: bool = False
+    left: tuple[str, ...] = ()
+    not_ignored: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> list[str]:
@@ -61,6 +70,41 @@ def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
     """
     wish = read_wish(source, options)
     inventory = intake.of_data(wish.data, wish.options)
-    tree = template.render(inventory)
+    rendered = template.render(inventory)
+    others = texts_of_others(target)
+    tree = {path: text for path, text in rendered.items() if path not in others}
+    if others:  # `sync` does not record what is not ours either
+        del tree[LAST_RENDER]
+        tree[LAST_RENDER] = last_render(tree)
+    not_ignored = _lines_without(rendered[IGNORED], others.get(IGNORED, rendered[IGNORED]))
+    _refuse_open_keys(not_ignored)
     paths = missing_paths(target, tree) if dry_run else make_folder(target, tree)
-    return Made(target, inventory, tuple(sorted(paths)), dry_run)
+    written = tuple(sorted(paths))
+    return Made(target, inventory, written, dry_run, tuple(others), not_ignored)
+
+
+def mistakes(options: Options) -> tuple[Problem, ...]:
+    """Return what would be refused of the options, were they all that there is."""
+    try:
+        intake.of_data({}, options)
+    except ScaffoldError as error:
+        return error.problems
+    return ()
+
+
+def _lines_without(ours: str, theirs: str) -> tuple[str, ...]:
+    """Return the patterns of our `.gitignore` that another one has not."""
+    there = {line.strip().strip("/") for line in theirs.splitlines()}
+    lines = (line for line in ours.splitlines() if line and not line.startswith("#"))
+    return tuple(line for line in lines if line.strip("/") not in there)
+
+
+def _refuse_open_keys(not_ignored: Iterable[str]) -> None:
+    """Refuse a folder of which git would take keys: `certs/` keeps itself out, no other does."""
+    keys = [line for line in not_ignored if line.endswith(KEY_ENDING)]
+    if keys:
+        raise ScaffoldError(
+            f"the `{IGNORED}` that is there would let git take keys: nothing was written",
+            [f"it has no line `{line}`" for line in keys],
+            f"add the lines to `{IGNORED}`",
+        )

@@ -13,6 +13,7 @@ from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
+from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.signing.execution import Progress, Told, sign_round
@@ -45,6 +46,7 @@ def sign(
     that is signed here itself, say) is in the answer beside that. Lines that call cfssl in a way
     that is not understood are told where every component is asked for.
     """
+    _require_makefile(folder)
     with lock_or_refusal(folder, wait=LOCK_SECONDS) as refusal:
         survey = _survey_makefile(folder)
         chosen = signings_of_names(survey.own if own_lines else survey.signings, names)
@@ -113,6 +115,15 @@ def sign_set(folder: Path, into: str, *, processes: int, progress: Progress) -> 
     told = Told(lambda _: None, unshared.setdefault)
     sign_round(planned, processes or _processor_count(), progress, told=told)
     return replace(planned.done, unshared=tuple(unshared))
+
+
+def _require_makefile(folder: Path) -> None:
+    """Refuse a folder in which make would read nothing, before anything is made in it."""
+    if folder.is_dir() and not any(os.path.lexists(folder / name) for name in MAKEFILES):
+        raise ScaffoldError(
+            f"`{folder}` has no Makefile",
+            hint="`-C DIR` names another folder, `tls-scaffold new` makes one",
+        )
 
 
 def _survey_makefile(folder: Path) -> Survey:

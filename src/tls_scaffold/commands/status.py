@@ -2,7 +2,8 @@
 
 import json
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import FILE, RENEW_DAYS, Inventory
+from tls_scaffold.inventory.values import FILE, LOOPBACK, RENEW_DAYS, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
+from tls_scaffold.paths import CERTIFICATE_ENDING
+from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, contents, states
 from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.removed import Removed, still_valid
@@ -27,6 +30,7 @@ EXIT_CODES = {
     "valid": ExitCode.DONE,
 }
 """By the worst state; the others are of certificates that are broken."""
+RENEWAL = timedelta(days=RENEW_DAYS)
 FEW = 5  # targets that a line has room for
 
 
@@ -37,6 +41,7 @@ class Report:
     `problem` is why the inventory that is there could not be read. `unread` has the commands of the
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     `removed` are certificates of components that are gone, which are valid still.
+    `own_hosts` are those that the inventory gives the component whose certificate is at a path.
     """
 
     rows: tuple[Row, ...]
@@ -45,12 +50,26 @@ class Report:
     problem: ScaffoldError | None = None
     unread: tuple[Problem, ...] = ()
     removed: tuple[Removed, ...] = ()
+    own_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    within: timedelta = RENEWAL
 
     @property
     def exit_code(self) -> ExitCode:
         """How `status` ends: by the worst of the states."""
         worst = self.rows[0].state if self.rows else "valid"
         return EXIT_CODES.get(worst, ExitCode.REFUSED)
+
+    def in_trouble(self) -> "Report":
+        """Return the report without what is valid."""
+        return replace(self, rows=tuple(row for row in self.rows if row.state != "valid"))
+
+    def hosts_of(self, row: Row) -> tuple[str, ...]:
+        """Return the hosts of a row, the component's own first and loopback last.
+
+        Members often share a request: without that all of them would begin alike.
+        """
+        own = [canonical_host(host) for host in self.own_hosts.get(row.path, ())]
+        return tuple(sorted(row.hosts, key=lambda host: _rank(canonical_host(host), own)))
 
     def to_json(self) -> str:
         """Return the rows as JSON: one object a component, the CA among them."""
@@ -68,16 +87,20 @@ class Report:
         return prometheus.metrics(self.rows, self.removed)
 
     def to_svg(self) -> str:
-        """Return a picture of the certificates' lives, the CA's first."""
+        """Return a picture of the certificates' lives, in the order of the table."""
         from tls_scaffold.state import timeline
 
-        ordered = sorted(self.rows, key=lambda row: (row.kind != CA_KIND, row.path))
         lives = [
-            timeline.Life(row.name, row.state, row.not_before, row.not_after)
-            for row in ordered
-            if row.not_before and row.not_after
+            timeline.Life(row.name, row.state, row.not_before, row.not_after, row.kind == CA_KIND)
+            for row in self.rows
         ]
-        return timeline.timeline_svg(lives, self.now)
+        return timeline.timeline_svg(lives, self.now, self.within)
+
+
+def _rank(host: str, own: Sequence[str]) -> int:
+    if host in own:
+        return own.index(host)
+    return len(own) + (host in (*LOOPBACK, "::1"))
 
 
 def status(folder: Path, within: timedelta, now: datetime) -> Report:
@@ -89,14 +112,16 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     inventory, problem = _inventory(folder)
     found = contents.contents_of_folder(folder, inventory)
     rows = states.status_rows(found, now, within)
+    components = inventory.components if inventory else ()
+    own_hosts = {f"{each.output}{CERTIFICATE_ENDING}": each.hosts for each in components}
     if not found.has_makefile:
-        return Report(rows, (), now, problem)
+        return Report(rows, (), now, problem, own_hosts=own_hosts, within=within)
     text = content(folder, MAKEFILE).decode("utf-8", "replace")
     origins = Origins(text)
     unread = tuple(Problem(origins.of_unread(each), each.line) for each in found.unread)
     commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
-    return Report(rows, commands, now, problem, unread, removed)
+    return Report(rows, commands, now, problem, unread, removed, own_hosts, within)
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:

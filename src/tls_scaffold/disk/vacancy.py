@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.workfolders import WORK
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.paths import MAKEFILE, STATE
+from tls_scaffold.paths import MAKEFILE, OURS_IF_SAID, SAYS_SO, STATE
 from tls_scaffold.rendering.documents import LAST_RENDER
 from tls_scaffold.spelling import escaped
 
@@ -24,7 +25,13 @@ HINT = (
     f"`tls-scaffold adopt {{0}}` takes over one made by hand, {ELSEWHERE}"
 )
 NAMED = 5  # of what is in the way; a home directory has hundreds
-OTHERS = (".git", "lost+found")  # the second is in every new disk
+# What a new disk has, and what code hosts and people put into a repository before anything else.
+OTHERS = (
+    "lost+found",
+    *(".git", ".gitattributes", ".gitkeep", ".editorconfig", ".pre-commit-config.yaml"),
+    *(".github", ".gitlab", ".gitlab-ci.yml", "CODEOWNERS"),
+    *("LICENSE", "LICENSE.md", "LICENSE.txt", "COPYING", "README", "README.rst", "README.txt"),
+)
 # What a run writes before it puts it in place.
 WORK_FOLDER = re.compile(rf"{re.escape(STATE)}/{re.escape(WORK)}[a-z0-9_]{{8}}(?:/|$)")
 # With other words there are requests of other names.
@@ -36,17 +43,49 @@ def missing_paths(target: Path, tree: Mapping[str, str]) -> list[str]:
 
     Raises ScaffoldError where `target` is no directory, or has something else in it than OTHERS,
     files of `tree` as they would be written, and what a killed run was at work on; and where it has
-    the last file already.
+    the last file already. What `tree` leaves to others (`texts_of_others`) may be there.
     """
-    folder = real_folder(target)
-    nearest = next(path for path in (target, folder, *folder.parents) if os.path.lexists(path))
-    if not nearest.is_dir():
-        raise ScaffoldError(f"`{nearest}` is not a directory: nothing was written", hint=ELSEWHERE)
+    folder = _directory(target)
     *first, last = sorted(tree, key=_turn)
     in_the_way = list(_in_the_way(folder, tree))
     if in_the_way or os.path.lexists(folder / last):
         raise _not_empty(target, in_the_way or [last])
     return [*(path for path in first if not os.path.lexists(folder / path)), last]
+
+
+def refuse_occupied(target: Path) -> None:
+    """Raise ScaffoldError where no folder can be made at `target`, whatever it is made from."""
+    folder = _directory(target)
+    ours = {path.partition("/")[0] for path in (*RENDERED, LAST_RENDER)}
+    with suppress(FileNotFoundError):
+        names = sorted(each.name for each in folder.iterdir())
+        in_the_way = [name for name in names if name not in (*OTHERS, *ours)]
+        if in_the_way or MAKEFILE in names:
+            raise _not_empty(target, in_the_way or [MAKEFILE])
+
+
+def texts_of_others(target: Path) -> dict[str, str]:
+    """Return what is at `target` of the files that are only ours if they say so, path to text.
+
+    They stay as they are, as everything does that was there before.
+    """
+    texts = {}
+    for path in OURS_IF_SAID:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if stat.S_ISREG((target / path).lstat().st_mode):
+                text = (target / path).read_text(encoding="utf-8", errors="replace")
+                if SAYS_SO not in text.partition("\n")[0].lower():
+                    texts[path] = text
+    return texts
+
+
+def _directory(target: Path) -> Path:
+    """Return where a path leads; ScaffoldError where that is, or is below, something else."""
+    folder = real_folder(target)
+    nearest = next(path for path in (target, folder, *folder.parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise ScaffoldError(f"`{nearest}` is not a directory: nothing was written", hint=ELSEWHERE)
+    return folder
 
 
 def real_folder(target: Path) -> Path:
@@ -90,6 +129,9 @@ def _in_the_way(folder: Path, tree: Mapping[str, str], below: str = "") -> Itera
         for entry in sorted(os.scandir(folder / below), key=lambda each: each.name):
             path = f"{below}{entry.name}"
             if path in OTHERS:
+                continue
+            # What is left to others is a plain file: `sync` follows no link.
+            if path in OURS_IF_SAID and path not in tree and entry.is_file(follow_symlinks=False):
                 continue
             if not entry.is_dir(follow_symlinks=False):
                 if not _is_expected(folder, path, tree):

@@ -1,17 +1,15 @@
 """What can't stand together in one inventory: names, files, hosts and CNs that collide."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.fields import escaped_problem
+from tls_scaffold.inventory.hostconflicts import host_conflicts, repeated
 from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import RENEW_DAYS, Component, Inventory
 from tls_scaffold.paths import CA_OUTPUT, ENDINGS
-from tls_scaffold.spelling import CN_LENGTH, canonical_host
-
-Item = TypeVar("Item")
+from tls_scaffold.spelling import CN_LENGTH
 
 
 def conflicts(inventory: Inventory) -> list[Problem]:
@@ -20,9 +18,7 @@ def conflicts(inventory: Inventory) -> list[Problem]:
         *_shared_names(inventory),
         *_shared_files(inventory),
         *_nested_files(inventory),
-        *_shared_hosts(inventory),
-        *_shared_ports(inventory),
-        *_listening_on_others(inventory),
+        *host_conflicts(inventory),
         *_shared_user_cns(inventory),
         *_cns_of_servers_and_ca(inventory),
         *_numbers(inventory),
@@ -59,25 +55,9 @@ def _with_places(inventory: Inventory) -> Iterator[tuple[str, Component]]:
             yield f"{plural}[{index}]", component
 
 
-def _repeated(
-    items: Iterable[tuple[str, Item]], key_of: Callable[[Item], str]
-) -> Iterator[tuple[str, Item, str, Item]]:
-    """Yield each item whose key an earlier one has, with that: place, item, its place, that one.
-
-    An empty key is that of an item which was refused already, and equals nothing.
-    """
-    first: dict[str, tuple[str, Item]] = {}
-    for place, item in items:
-        key = key_of(item)
-        if key in first:
-            yield place, item, *first[key]
-        elif key:
-            first[key] = (place, item)
-
-
 def _shared_names(inventory: Inventory) -> Iterator[Problem]:
     placed = _with_places(inventory)
-    for place, component, earlier, other in _repeated(placed, lambda each: each.name.lower()):
+    for place, component, earlier, other in repeated(placed, lambda each: each.name.lower()):
         differs = f", as `{other.name}` but for upper and lower case"
         case = "" if component.name == other.name else differs
         yield escaped_problem(
@@ -92,12 +72,12 @@ def _shared_files(inventory: Inventory) -> Iterator[Problem]:
     several if their CN is the same, as the members' is.
     """
     placed = list(_with_places(inventory))
-    for place, component, earlier, other in _repeated(placed, lambda each: each.output.lower()):
+    for place, component, earlier, other in repeated(placed, lambda each: each.output.lower()):
         if component.name.lower() != other.name.lower():
             yield escaped_problem(
                 f"{place}.output", f"`{component.output}.pem` is the certificate of {earlier} too"
             )
-    for place, component, earlier, other in _repeated(placed, lambda each: each.request.lower()):
+    for place, component, earlier, other in repeated(placed, lambda each: each.request.lower()):
         if component.name.lower() != other.name.lower() and component.cn != other.cn:
             yield escaped_problem(
                 f"{place}.request",
@@ -124,53 +104,9 @@ def _nested_files(inventory: Inventory) -> Iterator[Problem]:
                     break
 
 
-def _shared_hosts(inventory: Inventory) -> Iterator[Problem]:
-    for plural, servers in (("members", inventory.members), ("proxies", inventory.proxies)):
-        hosts = (
-            (f"{plural}[{index}].hosts[{at}]", host)
-            for index, server in enumerate(servers)
-            for at, host in enumerate(server.hosts)
-        )
-        for place, host, earlier, other in _repeated(hosts, canonical_host):
-            yield escaped_problem(place, f"`{host}` is the same host as `{other}` in {earlier}")
-
-
-def _shared_ports(inventory: Inventory) -> Iterator[Problem]:
-    """Yield where the clients and the peers of a member would have one port.
-
-    Two members may have the same ports: each is on a host of its own.
-    """
-    shared: dict[str, int] = {}
-    for index, member in enumerate(inventory.members):
-        settings = inventory.settings(member)
-        if settings.client_port == settings.peer_port:
-            has_own = member.etcd.client_port or member.etcd.peer_port
-            shared[f"members[{index}].etcd" if has_own else "etcd"] = settings.client_port
-    for place, port in shared.items():
-        yield escaped_problem(place, f"{port} would be the port of clients and of peers")
-
-
-def _listening_on_others(inventory: Inventory) -> Iterator[Problem]:
-    """Yield each address that a member would listen on although it is another's."""
-    owners = {canonical_host(host): member for member in inventory.members for host in member.hosts}
-    for index, member in enumerate(inventory.members):
-        own, settings = member.etcd, inventory.settings(member)
-        for field, own_addresses, addresses in (
-            ("listen_client", own.listen_client, settings.listen_client),
-            ("listen_peer", own.listen_peer, settings.listen_peer),
-        ):
-            place = f"members[{index}].etcd.{field}" if own_addresses else f"etcd.{field}"
-            for host in addresses:
-                owner = owners.get(canonical_host(host), member)
-                if owner != member:
-                    yield escaped_problem(
-                        place, f"`{host}` is a host of `{owner.name}`, not of `{member.name}`"
-                    )
-
-
 def _shared_user_cns(inventory: Inventory) -> Iterator[Problem]:
     users = [(f"users[{index}]", user) for index, user in enumerate(inventory.users)]
-    for place, user, earlier, other in _repeated(users, lambda each: each.cn.lower()):
+    for place, user, earlier, other in repeated(users, lambda each: each.cn.lower()):
         if user.name.lower() == other.name.lower():
             continue  # their names are told
         case = "" if user.cn == other.cn else f" (as `{other.cn}`, but for upper and lower case)"

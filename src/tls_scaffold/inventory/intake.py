@@ -51,30 +51,32 @@ HINT = "`tls-scaffold new --help` says what each option takes"
 NO_OPTIONS = Options()
 
 
-def of_data(data: object, options: Options = NO_OPTIONS, known: Inventory = DEFAULTS) -> Inventory:
+def of_data(
+    data: object, options: Options = NO_OPTIONS, known: Inventory = DEFAULTS, *, hint: str = HINT
+) -> Inventory:
     """Return the inventory that `data` (what a JSON, YAML or TOML file holds) and options describe.
 
     A component may be the text that its option takes; `proxies` may be a number. Servers without a
-    name keep the one that they have in the inventory `known`. Raises
-    ScaffoldError with a line for each problem, each with its place (`members[1]`, `users[0].name`).
+    name keep the one that they have in the inventory `known`. Raises ScaffoldError with a line for
+    each problem, each with its place (`members[1]`, `users[0].name`), and the hint.
     """
     if not isinstance(data, Mapping):
         raise problem_report(
-            [escaped_problem("inventory", f"`{short_text(data)}` is not a table of fields")]
+            [escaped_problem("inventory", f"`{short_text(data)}` is not a table of fields")], hint
         )
-    _check_version(data.get("version", VERSION))
+    _check_version(data.get("version", VERSION), hint)
     problems: list[Problem] = []
     inventory = _read_inventory(Field("", options.added_to(data), problems).table(FIELDS), known)
     problems += [*conflicts(inventory), *rbac.problems(inventory)]
     if problems:
-        raise problem_report(problems)
+        raise problem_report(problems, hint)
     return inventory
 
 
 def from_json(text: str, place: str = FILE) -> Inventory:
     """Return the inventory in the text of a `tls-scaffold.json`, which messages call `place`."""
     conflictmarkers.refuse({place: text})
-    return of_data(formats.parse(text, place, "json"))
+    return of_data(formats.parse(text, place, "json"), hint=f"mend `{place}`")
 
 
 def load(folder: Path) -> Inventory:
@@ -108,20 +110,20 @@ def components_named(inventory: Inventory, names: Iterable[str]) -> tuple[Compon
     return tuple(known[name] for name in wanted)
 
 
-def problem_report(problems: Sequence[Problem | str]) -> ScaffoldError:
+def problem_report(problems: Sequence[Problem | str], hint: str = HINT) -> ScaffoldError:
     """Return the error that lists `problems`."""
     count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
-    return ScaffoldError(f"{count} in the inventory", problems, HINT)
+    return ScaffoldError(f"{count} in the inventory", problems, hint)
 
 
-def _check_version(value: object) -> None:
+def _check_version(value: object, hint: str) -> None:
     """Raise ScaffoldError unless this is the number of the format that is known here.
 
     Whatever else such an inventory has would be told as mistakes, which they are not.
     """
     if type(value) is not int or value < 1:  # true is an int of Python's
         message = f"`{short_text(value)}` is not the number of a format: it is {VERSION}"
-        raise problem_report([escaped_problem("version", message)])
+        raise problem_report([escaped_problem("version", message)], hint)
     if value > VERSION:
         raise ScaffoldError(
             f"the inventory has the format {short_text(value)}, "

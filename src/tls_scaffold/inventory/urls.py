@@ -1,9 +1,9 @@
 """Where the members are reached."""
 
-from tls_scaffold.inventory.clusterparts import Member
+from tls_scaffold.inventory.clusterparts import Server
 from tls_scaffold.inventory.membersettings import EVERY_ADDRESS
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.spelling import canonical_address
+from tls_scaffold.spelling import canonical_address, is_wildcard
 
 
 def endpoints(inventory: Inventory) -> tuple[str, ...]:
@@ -16,12 +16,14 @@ def endpoints(inventory: Inventory) -> tuple[str, ...]:
     return tuple(dict.fromkeys(urls))
 
 
-def own_host(member: Member) -> str:
-    """Return the host that others find a member at: its first that is not every address."""
-    return next(
-        (host for host in member.hosts if canonical_address(host) not in EVERY_ADDRESS),
-        member.hosts[0],
-    )
+def own_host(server: Server) -> str:
+    """Return the host that others find a server at: its first that is not every address.
+
+    A wildcard is none; empty where the server has no other.
+    """
+    places = [host for host in server.hosts if not is_wildcard(host)]
+    named = [host for host in places if canonical_address(host) not in EVERY_ADDRESS]
+    return next(iter((*named, *places)), "")
 
 
 def https_url(host: str, port: int) -> str:

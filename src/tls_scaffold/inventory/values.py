@@ -1,13 +1,14 @@
 """What a cluster is made of: members, proxies and users, checked whole, every mistake at once."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tls_scaffold.inventory.clusterparts import Member, Proxy, Server, User
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
-from tls_scaffold.spelling import Key
+from tls_scaffold.spelling import Key, canonical_host
 
 FILE = "tls-scaffold.json"
 VERSION = 1
@@ -100,6 +101,14 @@ class Inventory:
             output=files.output or f"certs/{name}",
             profile=component.profile if files.profile is None else files.profile,
         )
+
+    @cached_property
+    def shared_hosts(self) -> frozenset[str]:
+        """The hosts that several members have, such as a load balancer's, in one spelling each."""
+        owners: Counter[str] = Counter()
+        for member in self.members:
+            owners.update({canonical_host(host) for host in member.hosts})
+        return frozenset(host for host, count in owners.items() if count > 1)
 
     def settings(self, member: Member) -> MemberSettings:
         """Return what etcd is started with on a member.

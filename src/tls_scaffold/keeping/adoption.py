@@ -11,14 +11,8 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import MEMBERS_CN, PEER
-from tls_scaffold.keeping.description import (
-    Leaf,
-    Seed,
-    component_lists,
-    overrides,
-    own_hosts,
-    setting_fields,
-)
+from tls_scaffold.keeping.adoptedhosts import overrides, own_hosts
+from tls_scaffold.keeping.description import Leaf, Seed, component_lists, setting_fields
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDING
 

@@ -10,7 +10,8 @@ from tls_scaffold import spelling
 from tls_scaffold.cfssl import durations, readers
 from tls_scaffold.cfssl.profiles import CA_EXPIRY
 from tls_scaffold.cfssl.requests import Request
-from tls_scaffold.inventory.values import CLIENT, LOOPBACK, PEER, SHARED_REQUEST, Inventory
+from tls_scaffold.inventory.values import CLIENT, PEER, SHARED_REQUEST, Inventory
+from tls_scaffold.keeping.adoptedhosts import own_first, own_hosts
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTS
 
@@ -49,23 +50,6 @@ class Leaf:
     def cn(self) -> str:
         """The CN that it is signed for; its name if there is none, as each component has one."""
         return self.request.overridden(self.signing.cn, None).cn or self.name
-
-
-def overrides(signing: Signing) -> Fields:
-    """Return the fields of a request that its signing's command line puts others over."""
-    cn = {"CN": signing.cn} if signing.cn else {}
-    return {**cn, "hosts": signing.hostname.split(",")} if signing.hostname else cn
-
-
-def own_hosts(request: Request, signing: Signing) -> list[str]:
-    """Return the hosts that a certificate is signed for, but for loopback and what is none."""
-    hosts = overrides(signing).get("hosts", request.hosts or ())
-    loopback = {spelling.canonical_host(host) for host in (*LOOPBACK, "::1")}
-    return [
-        host
-        for host in hosts
-        if not spelling.host_problem(host) and spelling.canonical_host(host) not in loopback
-    ]
 
 
 def component_lists(leaves: list[Leaf]) -> Fields:
@@ -107,17 +91,14 @@ def _hosts_by_name(servers: list[Leaf]) -> dict[str, list[str]]:
     stay in the shared request, as the team's own.
     """
     sharing = Counter(leaf.path for leaf in servers)
-    taken: set[str] = set()
     hosts: dict[str, list[str]] = {}
     for leaf in servers:
-        own = [
+        hosts[leaf.name] = [
             host
             for host in own_hosts(leaf.request, leaf.signing)
             if sharing[leaf.path] == 1 or host == leaf.name
         ]
-        hosts[leaf.name] = [host for host in own if spelling.canonical_host(host) not in taken]
-        taken |= {spelling.canonical_host(host) for host in own}
-    return hosts
+    return own_first(hosts)
 
 
 def _server_fields(leaf: Leaf, hosts: list[str], shared_cn: str, *, may_lack_hosts: bool) -> Fields:

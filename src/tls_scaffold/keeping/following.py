@@ -13,7 +13,7 @@ from tls_scaffold.keeping.merge import is_as_rendered, merge_texts, says_the_sam
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import GENERATED, OURS_IF_SAID
+from tls_scaffold.paths import GENERATED, OURS_IF_SAID, SAYS_SO
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
     NOT_RECORDED,
@@ -24,7 +24,6 @@ from tls_scaffold.rendering.documents import (
     sum_of,
 )
 
-SAYS_SO = "made by tls-scaffold"
 A_TEAM_MAY_HAVE = ("Procfile", "COMPONENTS.md")  # and had them before we first wanted to write them
 Texts = Mapping[str, str]
 

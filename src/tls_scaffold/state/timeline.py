@@ -1,11 +1,22 @@
 """The lives of certificates on one time line, as an SVG picture that a browser shows."""
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tls_scaffold.spelling import escaped
+from tls_scaffold.state.timescale import (
+    DAY,
+    LEFT,
+    MONTH,
+    WIDTH,
+    Scale,
+    Span,
+    marks,
+    scale_of,
+    shifted,
+)
 
 COLOURS = {
     "mismatched": "#c1272d",
@@ -16,41 +27,46 @@ COLOURS = {
     "orphaned": "#8a8f98",
     "valid": "#2f7d4f",
 }
+INK = "#1d2129"
+SOON = "#fff1cc"
 ROW = 24
-TOP = 56
-LEFT = 200
-WIDTH = 720
-RIGHT = 170
-STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
-"""Months between two marks of the axis."""
-MARKS = 12
+TOP = 96
+BOTTOM = 36
+RIGHT = 190
 LONGEST = 24
 STYLE = (
-    "text{font:13px "
-    "system-ui,sans-serif;fill:#1d2129}.dim{fill:#5f6672}.end{text-anchor:end}.mid{text-anchor:middle}"
+    "text{font:13px system-ui,sans-serif;fill:#1d2129}.dim{fill:#5f6672}.end{text-anchor:end}"
+    ".mid{text-anchor:middle}.ca{font-weight:bold}"
 )
 
 
 @dataclass(frozen=True)
 class Life:
-    """One certificate: its label, its state, and from when to when it lives (UTC)."""
+    """One certificate: its label, its state, and from when to when it lives (UTC).
+
+    One that can't be read, or is not there, has no times.
+    """
 
     name: str
     state: str
-    begin: datetime
-    end: datetime
+    begin: datetime | None
+    end: datetime | None
+    is_ca: bool = False
 
 
-def timeline_svg(lives: Sequence[Life], today: datetime) -> str:
+def timeline_svg(lives: Sequence[Life], today: datetime, within: timedelta = MONTH) -> str:
     """Return a picture of `lives`, one below the other in their order, with `today` marked.
 
-    The CA stands first, so that a life that ends after the CA's is seen to do so.
+    What ends `within` that time is seen to do so. The picture is as long as the leaves live: what
+    lives much longer, as a CA does, runs out of it and has its end in words.
     """
-    scale = _Scale(
-        min((today, *(life.begin for life in lives))), max((today, *(life.end for life in lives)))
-    )
-    height = TOP + ROW * len(lives) + 16
+    spans = [Span(each.begin, each.end, each.is_ca) for each in lives if each.begin and each.end]
+    scale = scale_of(spans, today, within)
+    height = TOP + ROW * len(lives) + BOTTOM
     parts = (
+        *_legend(),
+        *_stripes(len(lives)),
+        *_soon(scale, today, within, height),
         *_axis(scale, height),
         *(
             line
@@ -58,6 +74,7 @@ def timeline_svg(lives: Sequence[Life], today: datetime) -> str:
             for line in _row(life, TOP + ROW * index, scale, today)
         ),
         *_today(scale, today, height),
+        *_ends_of_cas(lives, scale, height),
     )
     width = LEFT + WIDTH + RIGHT
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
@@ -73,46 +90,80 @@ def timeline_svg(lives: Sequence[Life], today: datetime) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Turns a moment into a place from left to right."""
+def _legend() -> Iterator[str]:
+    entries = (
+        (0, "valid", COLOURS["valid"]),
+        (90, "expiring, stale", COLOURS["expiring"]),
+        (240, "expired, mismatched", COLOURS["expired"]),
+        (420, "orphaned", COLOURS["orphaned"]),
+    )
+    for shift, text, colour in entries:
+        x = LEFT + shift
+        yield f'<rect x="{x}" y="12" width="14" height="14" rx="3" fill="{colour}"/>'
+        yield f'<text class="dim" x="{x + 20}" y="24">{text}</text>'
+    x = LEFT + 530
+    frame = f'fill="none" stroke="{INK}" stroke-width="2"'
+    yield f'<rect x="{x}" y="13" width="12" height="12" rx="3" {frame}/>'
+    yield f'<text class="dim" x="{x + 20}" y="24">CA; an arrow: goes on</text>'
 
-    begin: datetime
-    end: datetime
 
-    def x(self, moment: datetime) -> float:
-        span = max(self.end - self.begin, timedelta(days=1))
-        return round(LEFT + WIDTH * ((moment - self.begin) / span), 1)
+def _stripes(count: int) -> Iterator[str]:
+    """Yield what leads the eye from a name to its bar and its state, where there are many."""
+    for index in range(1, count, 2):
+        y, width = TOP + ROW * index, LEFT + WIDTH + RIGHT
+        yield f'<rect y="{y}" width="{width}" height="{ROW}" fill="#f6f7f9"/>'
 
 
-def _axis(scale: _Scale, height: int) -> Iterator[str]:
-    for mark in _marks(scale.begin, scale.end):
+def _soon(scale: Scale, today: datetime, within: timedelta, height: int) -> Iterator[str]:
+    left, right = scale.x(today), scale.x(shifted(today, within))
+    days = f"{within // DAY} days" if within >= DAY else f"{within // timedelta(hours=1)} hours"
+    size = f'width="{right - left:.1f}" height="{height - TOP - BOTTOM + 16}"'
+    yield f'<rect x="{left}" y="{TOP - 8}" {size} fill="{SOON}"/>'
+    yield f'<text class="dim" x="{right + 4:.1f}" y="52">{days}</text>'
+    yield f'<line x1="{right}" y1="40" x2="{right}" y2="{height - 28}" stroke="#d98200"/>'
+
+
+def _axis(scale: Scale, height: int) -> Iterator[str]:
+    for mark in marks(scale.begin, scale.end):
         x = scale.x(mark)
         label = f"{mark:%Y}" if mark.month == 1 else f"{mark:%Y-%m}"
-        yield f'<line x1="{x}" y1="{TOP - 8}" x2="{x}" y2="{height - 8}" stroke="#e3e6ea"/>'
-        yield f'<text class="dim mid" x="{x}" y="{TOP - 14}">{label}</text>'
+        yield f'<line x1="{x}" y1="{TOP - 8}" x2="{x}" y2="{height - 28}" stroke="#d5d9df"/>'
+        # Below too: of many rows the first ones are out of sight.
+        for y in (TOP - 14, height - 12):
+            yield f'<text class="dim mid" x="{x}" y="{y}">{label}</text>'
 
 
-def _marks(begin: datetime, end: datetime) -> list[datetime]:
-    """Return the beginnings of months that are marked: as many as have room beside each other."""
-    first, last = begin.year * 12 + begin.month, end.year * 12 + end.month - 1
-    step = next((step for step in STEPS if (last - first) // step < MARKS), STEPS[-1])
-    months = range(-(-first // step) * step, last + 1, step)
-    return [datetime(month // 12, month % 12 + 1, 1, tzinfo=begin.tzinfo) for month in months]
-
-
-def _row(life: Life, y: int, scale: _Scale, today: datetime) -> Iterator[str]:
-    left, right = scale.x(life.begin), scale.x(life.end)
+def _row(life: Life, y: int, scale: Scale, today: datetime) -> Iterator[str]:
     name = _text(life.name)
-    days = (life.end - today) // timedelta(days=1)
-    tip = f"{life.begin:%Y-%m-%d} to {life.end:%Y-%m-%d}, {life.state}"
     shown = name if len(life.name) <= LONGEST else f"{_text(life.name[: LONGEST - 1])}…"
-    yield f'<text class="end" x="{LEFT - 12}" y="{y + 16}">{shown}</text>'
+    kind, marked = ("ca ", " (CA)") if life.is_ca else ("", "")
+    yield f'<text class="{kind}end" x="{LEFT - 12}" y="{y + 16}">{shown}{marked}</text>'
+    label = life.state
+    if life.begin and life.end:
+        goes_on = life.end > scale.end
+        days = (life.end - today) // DAY
+        label += f", to {life.end:%Y-%m-%d}" if goes_on else f", {days} days"
+        yield from _bar(life, life.begin, life.end, name, y, scale)
+    yield f'<text class="dim" x="{LEFT + WIDTH + 14}" y="{y + 16}">{label}</text>'
+
+
+def _bar(
+    life: Life, begin: datetime, end: datetime, name: str, y: int, scale: Scale
+) -> Iterator[str]:
+    left, right = scale.x(begin), scale.x(end)
+    colour = COLOURS[life.state]
+    stroke = f' stroke="{INK}" stroke-width="2"' if life.is_ca else ""
+    tip = f"{begin:%Y-%m-%d} to {end:%Y-%m-%d}, {life.state}"
+    size = f'width="{max(right - left, 2):.1f}" height="14" rx="3"'
     yield (
-        f'<rect x="{left}" y="{y + 5}" width="{max(right - left, 2):.1f}" height="14" rx="3" '
-        f'fill="{COLOURS[life.state]}"><title>{name}: {tip}</title></rect>'
+        f'<rect x="{left}" y="{y + 5}" {size} fill="{colour}"{stroke}>'
+        f"<title>{name}: {tip}</title></rect>"
     )
-    yield f'<text class="dim" x="{LEFT + WIDTH + 10}" y="{y + 16}">{life.state}, {days} days</text>'
+    if end > scale.end:
+        x = LEFT + WIDTH
+        yield f'<path d="M{x} {y + 3}l9 9l-9 9z" fill="{colour}"{stroke}/>'
+    if begin < scale.begin:
+        yield f'<path d="M{LEFT} {y + 3}l-9 9l9 9z" fill="{colour}"{stroke}/>'
 
 
 def _text(name: str) -> str:
@@ -120,12 +171,22 @@ def _text(name: str) -> str:
     return html.escape(escaped(name)).replace("\ufffe", "?").replace("\uffff", "?")
 
 
-def _today(scale: _Scale, today: datetime, height: int) -> Iterable[str]:
+def _today(scale: Scale, today: datetime, height: int) -> Iterator[str]:
     x = scale.x(today)
-    return (
-        (
-            f'<line x1="{x}" y1="{TOP - 8}" x2="{x}" y2="{height - 8}" stroke="#1d2129" '
-            'stroke-dasharray="4 3"/>'
-        ),
-        f'<text class="mid" x="{x}" y="18">today, {today:%Y-%m-%d}</text>',
+    yield (
+        f'<line x1="{x}" y1="40" x2="{x}" y2="{height - 28}" stroke="{INK}" '
+        'stroke-dasharray="4 3"/>'
     )
+    yield f'<text class="end" x="{x - 4:.1f}" y="52">today, {today:%Y-%m-%d}</text>'
+
+
+def _ends_of_cas(lives: Sequence[Life], scale: Scale, height: int) -> Iterator[str]:
+    """Yield a line where a CA ends: nothing that it signed lives on."""
+    for end in {each.end for each in lives if each.is_ca and each.end}:
+        if scale.begin < end < scale.end:
+            x = scale.x(end)
+            yield (
+                f'<line x1="{x}" y1="56" x2="{x}" y2="{height - 28}" '
+                f'stroke="{COLOURS["expired"]}" stroke-width="2"/>'
+            )
+            yield f'<text class="mid" x="{x}" y="68">CA ends, {end:%Y-%m-%d}</text>'

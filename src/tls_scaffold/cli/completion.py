@@ -1,0 +1,98 @@
+"""What a shell offers for values: components, rules, presets, kinds of keys, files.
+
+It is called while a line is being typed, in any folder: where something is wrong, nothing is
+offered and nothing printed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tls_scaffold.inventory.values import Component
+
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def offering(values: Callable[[click.Context], Iterable[str]]) -> Complete:
+    """Return what click calls for the values that go on from what is typed.
+
+    What stands before a comma or an equals sign stays; what is there already is not offered again.
+    """
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        cut = max(incomplete.rfind(","), incomplete.rfind("=")) + 1
+        before, begun = incomplete[:cut], incomplete[cut:]
+        typed = ctx.params.get(parameter.name or "") or ()
+        there = {*typed, *before.rstrip(",").split(",")}
+        try:
+            found = [each for each in values(ctx) if each.startswith(begun) and each not in there]
+        except Exception:  # noqa: BLE001  a line that is being typed is no place for an error
+            return []
+        return [f"{before}{each}" for each in found]
+
+    return complete
+
+
+def component_names(ctx: click.Context) -> Iterator[str]:
+    """Yield the names of the folder's components."""
+    return (each.name for each in _components(ctx))
+
+
+def names_to_sign(ctx: click.Context) -> Iterator[str]:
+    """Yield what can be signed."""
+    yield from ("ca", *component_names(ctx))
+
+
+def rendered_files(ctx: click.Context) -> Iterator[str]:
+    """Yield the files that are rendered, but for the inventory, which they are rendered from."""
+    from tls_scaffold.inventory.reach import RENDERED
+    from tls_scaffold.inventory.values import FILE
+
+    requests = (each.request for each in _components(ctx))
+    yield from dict.fromkeys(each for each in (*RENDERED, *requests) if each != FILE)
+
+
+def preset_names(_ctx: click.Context) -> Iterator[str]:
+    """Yield the names of the presets, which users may have too."""
+    from tls_scaffold.inventory.presets import PRESETS
+
+    return (preset.name for preset in PRESETS)
+
+
+def rule_ids(_ctx: click.Context) -> Iterable[str]:
+    """Return the rules of `check`."""
+    from tls_scaffold.checks import IDS
+
+    return IDS
+
+
+def key_types(_ctx: click.Context) -> Iterator[str]:
+    """Yield the kinds of keys."""
+    from tls_scaffold.spelling import ECDSA_SIZES, RSA_SIZES
+
+    yield from (f"ecdsa-{size}" for size in ECDSA_SIZES)
+    yield from (f"rsa-{size}" for size in RSA_SIZES)
+    yield "ed25519"
+
+
+def one_of(*values: str) -> Complete:
+    """Return what offers one of these words."""
+    return offering(lambda _: values)
+
+
+def _components(ctx: click.Context) -> "tuple[Component, ...]":
+    from tls_scaffold.inventory import intake
+
+    return intake.load(_folder(ctx)).components
+
+
+def _folder(ctx: click.Context) -> Path:
+    """Return the folder that `-C` leads to, before and behind the command.
+
+    While completing the group is not called, which else would hand it on.
+    """
+    before = ctx.parent.params.get("folder") if ctx.parent else None
+    return (before or Path()) / (ctx.obj or Path())
