@@ -85,17 +85,21 @@ def status(
         talk(f"nothing is wrong with {len(report.rows)} certificates")
     else:
         say(*status_table(shown, terminal_width()), end="")
-    for each in report.unread:
-        told = "signs in a way that is not understood, what it asks for is not known here"
-        talk(f"note: {each.place} {told}: `{escaped(each.message)}`")
-    for line in _notes_on_removed(report):
-        talk(f"note: {escaped(line)}")
+    _tell_notes(report)
     if report.advice and not as_json:
         talk("next: " + "\n      ".join(map(escaped, report.advice)))
     if report.problem:  # beside what is on stdout already
         tell_error(report.problem)
         sys.exit(report.problem.exit_code)
     sys.exit(report.exit_code)
+
+
+def _tell_notes(report: "Report") -> None:
+    for each in report.unread:
+        told = "signs in a way that is not understood, what it asks for is not known here"
+        talk(f"note: {each.place} {told}: `{escaped(each.message)}`")
+    for line in _notes_on_removed(report):
+        talk(f"note: {escaped(line)}")
 
 
 def _notes_on_removed(report: "Report") -> Iterator[str]:
