@@ -53,12 +53,16 @@ def negative_expiry(view: View) -> Iterator[Problem]:
 def outlives_ca(view: View) -> Iterator[Problem]:
     """No profile gives a longer life than its CA has from its first day on."""
     for entry, config in view.signed():
-        profile = _profile_of(entry, config)
-        life = _life_of_ca(view, entry)
-        end = _end(profile, life[0]) if life else None
-        if life and end and end >= life[1]:
-            place = profile_place(_config_of(entry), profile.name).field("expiry")
+        if _outlives(view, entry, config):
+            name = _profile_of(entry, config).name
+            place = profile_place(_config_of(entry), name).field("expiry")
             yield Problem(place, f"what is signed would outlive `{entry.ca}`")
+
+
+def _outlives(view: View, entry: Entry, config: SigningConfig) -> bool:
+    life = _life_of_ca(view, entry)
+    end = _end(_profile_of(entry, config), life[0]) if life else None
+    return bool(life and end and end >= life[1])
 
 
 @Rule(
@@ -76,26 +80,15 @@ def ca_ends_first(view: View) -> Iterator[Problem]:
         # One that has ended, or does so in 30 days, is told as such.
         if ca is None or ca.not_after <= view.now + SOON:
             continue
-        signed = [entry for entry in view.components if entry.ca == authority.path]
-        there = [entry for entry in signed if _ends_after(entry, ca)]
-        if there or any(
-            _would_end_after(view, entry, config, ca) for entry, config in view.signed()
-        ):
+        signed = [(entry, config) for entry, config in view.signed() if entry.ca == authority.path]
+        if any(_outlives(view, entry, config) for entry, config in signed):
+            continue  # which is told as the cause
+        ends = [_end(_profile_of(entry, config), view.now) for entry, config in signed]
+        there = [entry.certificate for entry in view.components if entry.ca == authority.path]
+        ends += [certificate.not_after for certificate in there if certificate]
+        if any(end and end > ca.not_after for end in ends):
             message = f"it ends {ca.not_after:%Y-%m-%d %H:%M} UTC, before what it signs"
             yield Problem(Place(authority.path), message)
-
-
-def _ends_after(entry: Entry, ca: Certificate) -> bool:
-    return entry.certificate is not None and entry.certificate.not_after > ca.not_after
-
-
-def _would_end_after(view: View, entry: Entry, config: SigningConfig, ca: Certificate) -> bool:
-    """Tell whether what is signed now would end after its CA, but what was signed first did not."""
-    if view.contents.authorities.get(entry.ca) != ca:
-        return False
-    profile = _profile_of(entry, config)
-    first, now = _end(profile, ca.not_before + BACKDATE), _end(profile, view.now)
-    return bool(first and now and first < ca.not_after < now)
 
 
 @Rule(
