@@ -44,11 +44,12 @@ SHELVES = {
     "disk": "safekeeping / folder / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles parent signals / mounts",
     "rendering": "template / documents",
-    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
+    "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
-    "inventory": "intake / conflicts options rbac / components grants presets urls / reach / "
-    "values / clusterparts / membersettings / conflictmarkers fields formats",
+    "inventory": "intake / conflicts options rbac / components grants urls / reach / "
+    "values / presets / calicopresets clientpresets kubernetespresets / presetparts / "
+    "clusterparts / membersettings / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "

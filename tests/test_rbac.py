@@ -54,7 +54,13 @@ def test_permissions_by_hand_make_a_role_of_the_user_s_own() -> None:
 
 
 def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory() -> None:
-    permissions = (READ_X, Permission("/k", "write", prefix=False), Permission("", "readwrite"))
+    permissions = (
+        READ_X,
+        Permission("/k", "write", prefix=False),
+        Permission("", "readwrite"),
+        Permission("/a", "read", prefix=False, end="/b"),
+        Permission("/a", "write", prefix=False, end=""),
+    )
     inventory = cluster(
         User("admin", "root", files=Files(output="ssl/admin")),
         User("one", "1", role="calico"),
@@ -80,6 +86,8 @@ def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory()
         "permission\tuser-own\tread\tprefix\t/x/",
         "permission\tuser-own\twrite\tkey\t/k",
         "permission\tuser-own\treadwrite\tall",
+        "permission\tuser-own\tread\trange\t/a\t/b",
+        "permission\tuser-own\twrite\tfrom\t/a",
         "user\to $(x)",
         "grant\tuser-own\to $(x)",
     )
@@ -173,12 +181,16 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
     )
     plain = [User(f"u{number}", "u") for number in range(7)]
 
-    assert rbac.warnings([wide, User("calico", "calico")]) == [
+    assert rbac.warnings([wide, User("typha", "typha"), User("monitoring", "m")]) == [
         "`a`: the empty prefix matches every key there is",
         "`a`: the prefix `/x` lacks its slash: it matches `/x…` too, not only `/x/…`",
+        (
+            "`a`: who may read the key `/k` may also watch every key behind it on etcd before "
+            "3.5.33, 3.6.14 and 3.7.1"
+        ),
     ]
     assert rbac.warnings([User("root", "root"), User("admin", "root")]) == []
-    assert rbac.warnings([User("Root", "boss", role="calico"), User("root", "admin")]) == [
+    assert rbac.warnings([User("Root", "boss", role="typha"), User("root", "admin")]) == [
         "`Root`: its CN makes it etcd's user `boss`; etcd's own root has the CN root (`NAME=root`)",
         (
             "`root`: its CN makes it etcd's user `admin` with the role root, which may do "
@@ -199,5 +211,46 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
         (
             "`u0`, `u1`, `u2`, `u3`, `u4` and 2 more: certificates only, no etcd user (neither "
             "role nor permissions)"
+        )
+    ]
+
+
+def test_what_a_preset_asks_of_whoever_gives_it_is_said() -> None:
+    kube, restricted, calico, patroni = (
+        rbac.warnings([User(name, name)])
+        for name in ("kube-apiserver", "kube-apiserver-restricted", "calico", "patroni")
+    )
+
+    assert kube == [
+        (
+            "`kube-apiserver`: holds etcd's role root, so whoever has its key may do everything in "
+            "etcd (`tls-scaffold roles` says why); "
+            "the preset `kube-apiserver-restricted` does without"
+        )
+    ]
+    assert restricted == [
+        (
+            "`kube-apiserver-restricted`: set `--etcd-compaction-interval=0`: without root it "
+            "can't compact: the members do (`auto_compaction`)"
+        ),
+        (
+            "`kube-apiserver-restricted`: it asks the members for their Status, which etcd "
+            "3.4.42 to 3.4.45, 3.5.28 to 3.5.31 and 3.6.0 to 3.6.11 give to root alone"
+        ),
+    ]
+    assert calico[0].startswith("`calico`: set `COMPACTION_PERIOD=0`: ")
+    assert patroni[0].startswith("`patroni`: it comes through etcd's HTTP gateway")
+    assert "may try passwords" in patroni[0]
+
+
+def test_a_user_is_told_of_the_preset_of_its_name_that_it_does_not_take() -> None:
+    assert rbac.warnings([User("backup", "backup")]) == [
+        "`backup`: not given the preset of its name, which only `--role backup=backup` does",
+        "`backup`: certificates only, no etcd user (neither role nor permissions)",
+    ]
+    assert rbac.warnings([User("backup", "backup", role="backup")]) == [
+        (
+            "`backup`: holds etcd's role root, so whoever has its key may do everything in "
+            "etcd (`tls-scaffold roles` says why)"
         )
     ]

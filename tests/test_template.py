@@ -247,7 +247,7 @@ def test_the_rows_name_the_files_that_are_there() -> None:
             "calico",
             (
                 "ETCD_CA_CERT_FILE=certs/trust.pem ETCD_CERT_FILE=certs/calico.pem "
-                "ETCD_KEY_FILE=certs/calico-key.pem"
+                "ETCD_KEY_FILE=certs/calico-key.pem COMPACTION_PERIOD=0"
             ),
         ),
         ("u", "ETCDCTL_CACERT=certs/trust.pem ETCDCTL_CERT=pki/u.pem ETCDCTL_KEY=pki/u-key.pem"),

@@ -132,7 +132,7 @@ change() { # change SIGN: what a line says: kind, first, second, third, fourth a
     +role) ctl role add -- "$first" ;;
     +grant) ctl user grant-role -- "$second" "$first" ;;
     -grant) ctl user revoke-role -- "$second" "$first" ;;
-    +permission) ctl role grant-permission "$form" -- "$first" "$second" "$fourth" ;;
+    +permission) ctl role grant-permission "$form" -- "$first" "$second" "$fourth" ${end:+"$end"} ;;
     -permission) ctl role revoke-permission "$form" -- "$first" "$fourth" ${end:+"$end"} ;;
     esac
 }
@@ -250,7 +250,7 @@ case $#:$* in
 esac
 [ -f "$facts" ] || fail "\`$facts\` is missing" "\`tls-scaffold sync\` writes it"
 word="${tab}[^[:cntrl:]]+"
-grant="permission$word$tab(read|write|readwrite)$tab(all|(prefix|key)$word)"
+grant="permission$word$tab(read|write|readwrite)$tab(all|(prefix|key|from)$word|range$word$word)"
 line="#.*|(endpoint|certificate|role|user)$word|grant$word$word|$grant"
 wrong=$(tr '\000' '\001' <"$facts" | grep -n -v -x -E -e "$line" | sed 's/:.*//; q')
 [ -z "$wrong" ] || fail "\`$facts\`: line $wrong is nothing that tls-scaffold writes there" \

@@ -7,7 +7,8 @@ from tls_scaffold.errors import Problem
 from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.fields import escaped_problem
-from tls_scaffold.inventory.presets import ROOT, Preset
+from tls_scaffold.inventory.presetparts import NOBODY, Preset
+from tls_scaffold.inventory.presets import ROOT, preset_of
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.spelling import cn_problem
@@ -17,6 +18,8 @@ FACTS = "rbac.tsv"  # what it reads beside itself
 # What rbac.sh calls the user that it makes and deletes while it switches authentication on.
 TEMPORARY_USER = "tls-scaffold-enable-"
 MOST_SHOWN = 5
+# GHSA-xg4h-6gfc-h4m8: a watch without an end is let through where its first key may be read.
+WATCH_SEES_MORE = "etcd before 3.5.33, 3.6.14 and 3.7.1"
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,6 @@ class Role:
 
     name: str
     permissions: tuple[Permission, ...] = ()
-
-
-def preset_of(user: User) -> Preset | None:
-    """Return the preset that a user takes: that which its role names, else that of its own name."""
-    if user.role:
-        return presets.find_preset(user.role)
-    return presets.find_preset(user.name) or presets.find_preset(ROOT if user.cn == ROOT else "")
 
 
 def preset_names(inventory: Inventory) -> dict[str, str]:
@@ -102,7 +98,11 @@ def _permission_fact(role: Role, permission: Permission) -> tuple[str, ...]:
     columns = ("permission", role.name, permission.access)
     if permission.prefix and not permission.path:
         return *columns, "all"  # for the empty prefix, which would be an empty column
-    return *columns, "prefix" if permission.prefix else "key", permission.path
+    if permission.end is None:
+        return *columns, "prefix" if permission.prefix else "key", permission.path
+    if permission.end:
+        return *columns, "range", permission.path, permission.end
+    return *columns, "from", permission.path
 
 
 def forgotten(before: str, after: str) -> tuple[str, ...]:
@@ -142,21 +142,20 @@ def _user_problems(user: User) -> Iterator[tuple[str, str]]:
     elif user.permissions and user.name == ROOT and _has_role_root(user):
         rights = "gets the role root, which may do everything: leave this out"
         yield "permissions", f"etcd's user `{user.cn}` {rights}"
-    paths = [(permission.path, permission.prefix) for permission in user.permissions]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
-            yield f"permissions[{index}]", f"`{path[0]}` is granted twice"
+    keys = [permission.keys for permission in user.permissions]
+    for index, each in enumerate(keys):
+        if each in keys[:index]:
+            yield f"permissions[{index}]", f"`{user.permissions[index].path}` is granted twice"
 
 
 def warnings(users: Iterable[User]) -> list[str]:
-    """Return what is allowed of users but seldom meant, a line each.
+    """Return what is allowed of users but seldom meant, or what others have to know, a line each.
 
-    That is a user root who is not etcd's, and a prefix that matches more than it says. A last line
-    is for all users that may do nothing.
+    A last line is for all users that may do nothing.
     """
     users = tuple(users)
-    lines = [line for user in users for line in (*_other_root(user), *_wide_prefixes(user))]
-    without = [f"`{user.name}`" for user in users if not roles_of(user)]
+    lines = [line for user in users for line in _warnings_of(user)]
+    without = [f"`{user.name}`" for user in users if lacks_roles(user)]
     if without:
         more = f" and {len(without) - MOST_SHOWN} more" if len(without) > MOST_SHOWN else ""
         lines.append(
@@ -164,6 +163,38 @@ def warnings(users: Iterable[User]) -> list[str]:
             "certificates only, no etcd user (neither role nor permissions)"
         )
     return lines
+
+
+def lacks_roles(user: User) -> bool:
+    """Tell whether etcd gets nothing of a user although no preset says that it is to be so."""
+    preset = preset_of(user)
+    return not roles_of(user) and (preset is None or preset.login != NOBODY)
+
+
+def _warnings_of(user: User) -> Iterator[str]:
+    yield from _other_root(user)
+    yield from _wide_ranges(user)
+    preset = preset_of(user)
+    if preset:
+        yield from (f"`{user.name}`: {line}" for line in _preset_warnings(preset))
+    elif named := presets.find_preset(user.name):
+        yield (
+            f"`{user.name}`: not given the preset of its name, which only "
+            f"`--role {user.name}={named.name}` does"
+        )
+
+
+def _preset_warnings(preset: Preset) -> Iterator[str]:
+    if preset.root and preset.name != ROOT:
+        instead = (
+            f"; the preset `{preset.without_root}` does without" if preset.without_root else ""
+        )
+        yield (
+            "holds etcd's role root, so whoever has its key may do everything in etcd "
+            f"(`tls-scaffold roles` says why){instead}"
+        )
+    yield from (f"set `{setting}`: {setting.why}" for setting in preset.settings)
+    yield from preset.warnings
 
 
 def _other_root(user: User) -> Iterator[str]:
@@ -175,7 +206,7 @@ def _other_root(user: User) -> Iterator[str]:
         )
 
 
-def _wide_prefixes(user: User) -> Iterator[str]:
+def _wide_ranges(user: User) -> Iterator[str]:
     for permission in user.permissions:
         if permission.prefix and not permission.path:
             yield f"`{user.name}`: the empty prefix matches every key there is"
@@ -184,4 +215,9 @@ def _wide_prefixes(user: User) -> Iterator[str]:
             yield (
                 f"`{user.name}`: the prefix `{path}` lacks its slash: "
                 f"it matches `{path}…` too, not only `{path}/…`"
+            )
+        elif not permission.prefix and permission.end is None and permission.access != "write":
+            yield (
+                f"`{user.name}`: who may read the key `{permission.path}` may also watch every key "
+                f"behind it on {WATCH_SEES_MORE}"
             )
