@@ -18,7 +18,12 @@ from transactions import LEASE, REVISION, SCRIPTS, Step, Version
 
 pytestmark = pytest.mark.needs("cfssl", "make", "openssl")
 SECONDS = 30
-REFUSALS = ("permission denied", "user name not found", "user not found")
+PASSWORDS = {
+    preset.name: f"{preset.name}:secret-of-{preset.name}"
+    for preset in PRESETS
+    if preset.login == PASSWORD
+}
+REFUSALS = ("authentication failed", "permission denied", "user name not found", "user not found")
 
 
 def _on(path: str, name: str, *marks: pytest.MarkDecorator) -> object:
@@ -44,17 +49,19 @@ def test_each_preset_has_a_script_of_its_software() -> None:
 def test_each_user_may_do_what_its_software_does_and_no_more(
     signed: Factory, tmp_path: Path, path: str
 ) -> None:
-    names = [preset.name for preset in PRESETS if preset.login != PASSWORD]
-    roles = chain.from_iterable(("--role", f"{name}={name}") for name in names)
-    folder = signed("--members", "127.0.0.1", "--users", ",".join(names), *roles, *P256)
+    roles = chain.from_iterable(("--role", f"{name}={name}") for name in SCRIPTS)
+    folder = signed("--members", "127.0.0.1", "--users", ",".join(SCRIPTS), *roles, *P256)
+    passwords = "\n".join(PASSWORDS.values())
     with live(folder, tmp_path / "cluster", with_tools=tools(path)) as running:
         version = tuple(int(part) for part in running.cluster.tools.version.split("."))
         for words in ((), ("--enable",)):
-            done = running.script(*words)
+            done = running.script(*words, TLS_SCAFFOLD_PASSWORDS=passwords)
             assert done.returncode == 0, done.stderr
         _seed(running)
         with ThreadPoolExecutor(4) as pool:
-            told = pool.map(lambda name: list(_surprises(running, name, version, tmp_path)), names)
+            told = pool.map(
+                lambda name: list(_surprises(running, name, version, tmp_path)), SCRIPTS
+            )
             surprises = list(chain.from_iterable(told))
 
     assert not surprises, "\n".join(surprises)
@@ -83,6 +90,8 @@ def _outcome(running: Live, name: str, step: Step, known: dict[str, str]) -> str
         words, text = [word.replace(place, value) for word in words], text.replace(place, value)
     command = [str(running.cluster.tools.etcdctl), *words]
     environment = {**os.environ, **running.variables(name)}
+    if name in PASSWORDS:
+        environment["ETCDCTL_USER"] = PASSWORDS[name]
     if step.is_watch:
         return _outcome_of_watch(command, environment)
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """Who takes which files, and what is to do after they were signed again: rows of COMPONENTS.md."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tls_scaffold.bundles.consumers import FLAGS
 from tls_scaffold.bundles.memberflags import FOR_CLIENTS, FOR_PEERS, tls_flags
@@ -21,6 +21,7 @@ from tls_scaffold.paths import TRUST
 MEMBER_READS = "etcd reads it at each new connection: nothing has to be restarted"
 PROXY_READS = "etcd grpc-proxy reads it at each new connection: nothing has to be restarted"
 AT_START = "its client reads it at its start: restart that"
+NO_CN = "none: it has a password, for etcd's HTTP gateway"
 CLIENTS = (
     (
         "kube-apiserver",
@@ -75,7 +76,8 @@ def _user_row(user: Component, preset: str) -> Row:
     paths = paths_in("", user.output, TRUST)
     files = zip(names[1:], (paths.ca, paths.certificate, paths.key), strict=True)
     words = [f"{name}={value}" for name, value in (*files, *further_settings(preset).items())]
-    return _row(user, " ".join(words), again)
+    row = _row(user, " ".join(words), again)
+    return row if user.cn else replace(row, cn=NO_CN)
 
 
 def _row(component: Component, takes: str, again: str) -> Row:

@@ -6,7 +6,7 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory import conflicts
-from tls_scaffold.inventory.values import FILE
+from tls_scaffold.inventory.values import FILE, Component
 from tls_scaffold.spelling import CN_LENGTH, escaped
 
 
@@ -14,8 +14,8 @@ from tls_scaffold.spelling import CN_LENGTH, escaped
     of_missing=True,
     pain="etcd takes the user's name from the CN: without one it answers `permission denied`",
     fix=(
-        "write the etcd user's name (for members `etcd`) into `CN`; an etcd grpc-proxy alone needs"
-        " it empty"
+        "write the etcd user's name (for members `etcd`) into `CN`; an etcd grpc-proxy and users of"
+        " the HTTP gateway (`--role NAME=gateway`) alone need it empty"
     ),
 )
 def cn_empty(view: View) -> Iterator[Problem]:
@@ -24,9 +24,14 @@ def cn_empty(view: View) -> Iterator[Problem]:
     named = {
         entry.signing.request for entry in view.components if entry.signing and entry.signing.cn
     }
+    by_password = {each.request for each in _components(view) if not each.cn}
     for path, request in view.requests.items():
-        if not request.cn.strip() and path not in named:
+        if not request.cn.strip() and path not in named | by_password:
             yield Problem(Place(path, key="CN"), "the CN is empty")
+
+
+def _components(view: View) -> tuple[Component, ...]:
+    return view.inventory.components if view.inventory else ()
 
 
 @Rule(

@@ -19,10 +19,10 @@ def preset_of(user: User) -> Preset | None:
     """Return the preset that a user takes: that which its role names, else that of its own name."""
     if user.role:
         return find_preset(user.role)
+    if user.cn == ROOT:
+        return find_preset(ROOT)
     named = find_preset(user.name)
-    if named and named.by_name:
-        return named
-    return find_preset(ROOT) if user.cn == ROOT else None
+    return named if named and named.by_name else None
 
 
 def comes_by_password(user: User) -> bool:

@@ -8,7 +8,7 @@ from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.presetparts import NOBODY, Preset
-from tls_scaffold.inventory.presets import ROOT, preset_of
+from tls_scaffold.inventory.presets import ROOT, comes_by_password, preset_of
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.spelling import cn_problem
@@ -91,6 +91,8 @@ def _facts(inventory: Inventory) -> Iterator[tuple[str, ...]]:
                 yield _permission_fact(role, permission)
         if roles:
             yield "user", user.cn
+        if roles and comes_by_password(user):
+            yield "gateway", user.cn
         yield from (("grant", role.name, user.cn) for role in roles)
 
 
@@ -134,6 +136,8 @@ def _user_problems(user: User) -> Iterator[tuple[str, str]]:
     """Yield field and message."""
     if user.cn.startswith(TEMPORARY_USER):
         yield "cn", f"`{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY_USER}…`)"
+    if ":" in user.cn and comes_by_password(user):
+        yield "cn", f"`{user.cn}` has a colon, behind which etcd takes the password"
     if user.role and (wrong := presets.preset_problem(user.role)):
         yield "role", wrong
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
