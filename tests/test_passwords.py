@@ -225,7 +225,7 @@ print("done")
 """
 
 
-@pytest.mark.needs("patroni")
+@pytest.mark.needs("patroni", "timeout")
 @pytest.mark.parametrize("path", VERSIONS)
 def test_patroni_itself_works_by_its_preset(start: Any, tmp_path: Path, path: str) -> None:
     running = start(path, TLS_SCAFFOLD_PASSWORDS=GIVEN)
@@ -252,3 +252,14 @@ def test_patroni_itself_works_by_its_preset(start: Any, tmp_path: Path, path: st
 
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     assert patroni(SECRET, "/elsewhere/").returncode
+
+
+def test_a_proof_tries_users_of_the_gateway_by_passwords_of_its_own(signed: Factory) -> None:
+    folder = signed(*USERS, *OTHERS, "--user", "nobody", "--role", "nobody=gateway")
+
+    done = tls_scaffold("-C", str(folder), "prove")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = [line.split() for line in done.stdout.splitlines()]
+    seen = {(row[0], row[1]) for row in table if len(row) > 2}
+    assert ("patroni", "/service/*") in seen

@@ -223,19 +223,18 @@ def test_what_a_preset_asks_of_whoever_gives_it_is_said() -> None:
 
     assert kube == [
         (
-            "`kube-apiserver`: holds etcd's role root, so whoever has its key may do everything in "
-            "etcd (`tls-scaffold roles` says why); "
-            "the preset `kube-apiserver-restricted` does without"
+            "`kube-apiserver`: holds etcd's role root: its key opens everything in etcd; "
+            "`kube-apiserver-restricted` does without"
         )
     ]
     assert restricted == [
         (
-            "`kube-apiserver-restricted`: set `--etcd-compaction-interval=0`: without root it "
-            "can't compact: the members do (`auto_compaction`)"
+            "`kube-apiserver-restricted`: set `--etcd-compaction-interval=0`: "
+            "it can't compact without root: members do"
         ),
         (
-            "`kube-apiserver-restricted`: it asks the members for their Status, which etcd "
-            "3.4.42 to 3.4.45, 3.5.28 to 3.5.31 and 3.6.0 to 3.6.11 give to root alone"
+            "`kube-apiserver-restricted`: it asks the members for their Status, which etcd 3.4.42 "
+            "to 3.4.45, 3.5.28 to 3.5.31 and 3.6.0 to 3.6.11 give to root alone"
         ),
     ]
     assert calico[0].startswith("`calico`: set `COMPACTION_PERIOD=0`: ")
@@ -249,8 +248,5 @@ def test_a_user_is_told_of_the_preset_of_its_name_that_it_does_not_take() -> Non
         "`backup`: certificates only, no etcd user (neither role nor permissions)",
     ]
     assert rbac.warnings([User("backup", "backup", role="backup")]) == [
-        (
-            "`backup`: holds etcd's role root, so whoever has its key may do everything in "
-            "etcd (`tls-scaffold roles` says why)"
-        )
+        "`backup`: holds etcd's role root: its key opens everything in etcd"
     ]

@@ -41,7 +41,7 @@ def test_it_says_who_holds_the_role_root_and_who_does_without() -> None:
     assert "the preset `kube-apiserver-restricted` does without the role root" in server
     assert "root)" not in restricted
     assert (
-        "\n  set        --etcd-compaction-interval=0  without root it can't compact" in restricted
+        "\n  set        --etcd-compaction-interval=0  it can't compact without root" in restricted
     )
     assert "3.5.28 to 3.5.31" in restricted
 
@@ -67,9 +67,8 @@ def test_programs_may_read_it_as_json() -> None:
             {
                 "name": "COMPACTION_PERIOD",
                 "value": "0",
-                "why": "kube-controllers can't compact without root: the members do "
-                "(`auto_compaction`); in a KubeControllersConfiguration it is "
-                "`etcdV3CompactionPeriod: 0s`",
+                "why": "kube-controllers can't compact without root: members do",
+                "elsewhere": "`etcdV3CompactionPeriod: 0s` in a KubeControllersConfiguration",
             }
         ],
         "login": "certificate",

@@ -52,6 +52,7 @@ def _text(preset: "Preset") -> str:
     if preset.root:
         rows.append(("root", "(the role root)", preset.root))
     rows += [("set", str(setting), setting.why) for setting in preset.settings]
+    rows += [("or", "", setting.elsewhere) for setting in preset.settings if setting.elsewhere]
     rows += [("note", "", note) for note in _notes(preset)]
     width = max(len(path) for _, path, _ in rows)
     lines = [f"  {access:9}  {path:{width}}  {why}" for access, path, why in rows]

@@ -71,5 +71,7 @@ def _attempt(bench: Bench, endpoint: str, user: User, target: Permission, access
             form = "--from-key=true"
         keys = [target.path, target.end] if target.end else [target.path]
         arguments = ["get", form, "--keys-only=true", "--", *keys]
-    seen = outcome(bench.cluster, bench.users[user.name], endpoint, *arguments)
+    password = bench.passwords.get(user.cn)
+    login = {"ETCDCTL_USER": f"{user.cn}:{password}"} if password else {}
+    seen = outcome(bench.cluster, bench.users[user.name], endpoint, *arguments, **login)
     return Attempt(user.name, str(target), access, seen, expected)

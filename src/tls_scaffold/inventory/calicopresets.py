@@ -10,8 +10,8 @@ VERSIONS = "Calico 3.25 to 3.32 and main of August 2026"
 NO_COMPACTION = Setting(
     "COMPACTION_PERIOD",
     "0",
-    "kube-controllers can't compact without root: the members do (`auto_compaction`); in "
-    "a KubeControllersConfiguration it is `etcdV3CompactionPeriod: 0s`",
+    "kube-controllers can't compact without root: members do",
+    "`etcdV3CompactionPeriod: 0s` in a KubeControllersConfiguration",
 )
 TIERS = both(
     f"{RESOURCES}tiers/",

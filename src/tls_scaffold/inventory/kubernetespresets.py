@@ -41,7 +41,7 @@ PRESETS = (
             Setting(
                 "--etcd-compaction-interval",
                 "0",
-                "without root it can't compact: the members do (`auto_compaction`)",
+                "it can't compact without root: members do",
             ),
         ),
         asks_status=True,

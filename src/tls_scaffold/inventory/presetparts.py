@@ -21,11 +21,15 @@ class Reason:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the software itself has to be told so that the permissions are enough for it."""
+    """What the software itself has to be told so that the permissions are enough for it.
+
+    `elsewhere` is how the same is said in another place, where there is one.
+    """
 
     name: str
     value: str
     why: str
+    elsewhere: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"

@@ -190,13 +190,8 @@ def _warnings_of(user: User) -> Iterator[str]:
 
 def _preset_warnings(preset: Preset) -> Iterator[str]:
     if preset.root and preset.name != ROOT:
-        instead = (
-            f"; the preset `{preset.without_root}` does without" if preset.without_root else ""
-        )
-        yield (
-            "holds etcd's role root, so whoever has its key may do everything in etcd "
-            f"(`tls-scaffold roles` says why){instead}"
-        )
+        instead = f"; `{preset.without_root}` does without" if preset.without_root else ""
+        yield f"holds etcd's role root: its key opens everything in etcd{instead}"
     yield from (f"set `{setting}`: {setting.why}" for setting in preset.settings)
     yield from preset.warnings
 
