@@ -47,7 +47,7 @@ SHELVES = {
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
     "cfssl": "readers / profiles / requests sans / durations goflags gojson gourl usages",
-    "inventory": "intake / conflicts options rbac / components grants urls / reach / "
+    "inventory": "intake userwarnings / conflicts options rbac / components grants urls / reach / "
     "values / presets / calicopresets clientpresets kubernetespresets / presetparts / "
     "clusterparts / membersettings / conflictmarkers fields formats",
     "makefiles": (

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tls_scaffold.inventory import rbac
+from tls_scaffold.inventory import rbac, userwarnings
 from tls_scaffold.inventory.clusterparts import Files, Member, Permission, User
+from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.rbac import Role
 from tls_scaffold.inventory.urls import endpoints, https_url
 from tls_scaffold.inventory.values import Inventory
@@ -181,7 +182,7 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
     )
     plain = [User(f"u{number}", "u") for number in range(7)]
 
-    assert rbac.warnings([wide, User("typha", "typha"), User("monitoring", "m")]) == [
+    assert userwarnings.warnings([wide, User("typha", "typha"), User("monitoring", "m")]) == [
         "`a`: the empty prefix matches every key there is",
         "`a`: the prefix `/x` lacks its slash: it matches `/x…` too, not only `/x/…`",
         (
@@ -189,8 +190,8 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
             "3.5.33, 3.6.14 and 3.7.1"
         ),
     ]
-    assert rbac.warnings([User("root", "root"), User("admin", "root")]) == []
-    assert rbac.warnings([User("Root", "boss", role="typha"), User("root", "admin")]) == [
+    assert userwarnings.warnings([User("root", "root"), User("admin", "root")]) == []
+    assert userwarnings.warnings([User("Root", "boss", role="typha"), User("root", "admin")]) == [
         "`Root`: its CN makes it etcd's user `boss`; etcd's own root has the CN root (`NAME=root`)",
         (
             "`root`: its CN makes it etcd's user `admin` with the role root, which may do "
@@ -198,16 +199,16 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
             "etcd's own root has the CN root (`NAME=root`)"
         ),
     ]
-    assert rbac.warnings(plain[:2]) == [
+    assert userwarnings.warnings(plain[:2]) == [
         "`u0`, `u1`: certificates only, no etcd user (neither role nor permissions)"
     ]
-    assert rbac.warnings(plain[:5]) == [
+    assert userwarnings.warnings(plain[:5]) == [
         (
             "`u0`, `u1`, `u2`, `u3`, `u4`: certificates only, no etcd user (neither role nor "
             "permissions)"
         )
     ]
-    assert rbac.warnings(plain) == [
+    assert userwarnings.warnings(plain) == [
         (
             "`u0`, `u1`, `u2`, `u3`, `u4` and 2 more: certificates only, no etcd user (neither "
             "role nor permissions)"
@@ -217,7 +218,7 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
 
 def test_what_a_preset_asks_of_whoever_gives_it_is_said() -> None:
     kube, restricted, calico, patroni = (
-        rbac.warnings([User(name, name)])
+        userwarnings.warnings([User(name, name)])
         for name in ("kube-apiserver", "kube-apiserver-restricted", "calico", "patroni")
     )
 
@@ -242,11 +243,27 @@ def test_what_a_preset_asks_of_whoever_gives_it_is_said() -> None:
     assert "may try passwords" in patroni[0]
 
 
+def test_it_is_said_where_nobody_compacts() -> None:
+    members = [Member(name, ("h",), etcd=MemberSettings(auto_compaction=0)) for name in "ab"]
+    users = (User("typha", "t"), User("calico", "c"), User("kube-apiserver", "k"))
+    off, on = Inventory(members=tuple(members), users=users), cluster(*users)
+    partly = Inventory(members=(members[0], Member("b", ("h",))), users=users)
+
+    assert list(userwarnings.uncompacted(off, users)) == [
+        (
+            "`calico`: can't compact, and `auto_compaction` of the members is off: etcd fills its "
+            "quota and goes read-only"
+        )
+    ]
+    assert [*userwarnings.uncompacted(on, users), *userwarnings.uncompacted(partly, users)] == []
+    assert list(userwarnings.uncompacted(off, users[:1])) == []
+
+
 def test_a_user_is_told_of_the_preset_of_its_name_that_it_does_not_take() -> None:
-    assert rbac.warnings([User("backup", "backup")]) == [
+    assert userwarnings.warnings([User("backup", "backup")]) == [
         "`backup`: not given the preset of its name, which only `--role backup=backup` does",
         "`backup`: certificates only, no etcd user (neither role nor permissions)",
     ]
-    assert rbac.warnings([User("backup", "backup", role="backup")]) == [
+    assert userwarnings.warnings([User("backup", "backup", role="backup")]) == [
         "`backup`: holds etcd's role root: its key opens everything in etcd"
     ]

@@ -20,7 +20,7 @@ CONFIGURATION = "kubeadm-etcd.yaml"
 # What kubeadm does not give its own etcd: without the first every user opens the peer port.
 OWN_FLAGS = (PEER_CNS, *COMPACTION)
 NOTE = (
-    "# Take `etcd` over into the ClusterConfiguration of your own "
+    "# Take {1} over into the ClusterConfiguration of your own "
     "that `kubeadm init --config` reads: there can be one only.\n"
     "# pki/ of this bundle belongs into {0}/pki.\n"
 )
@@ -80,13 +80,14 @@ def _local(inventory: Inventory, member: Member, home: str) -> str:
 def _configuration(
     etcd: Mapping[str, object], home: str, further: Mapping[str, object] | None = None
 ) -> str:
+    taken = {"etcd": etcd, **(further or {})}
     document = {
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "ClusterConfiguration",
-        "etcd": etcd,
-        **(further or {}),
+        **taken,
     }
-    return NOTE.format(home) + to_yaml(document)
+    words = " and ".join(f"`{name}`" for name in taken)
+    return NOTE.format(home, words) + to_yaml(document)
 
 
 def _pair(base: str, pems: Pems) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory import intake, userwarnings
 from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.keeping.change import Change
@@ -35,4 +35,6 @@ def users(folder: Path) -> tuple[User, ...]:
 def warnings(folder: Path, before: tuple[User, ...]) -> list[str]:
     """Return what is allowed but seldom meant of the users that are new since `before`."""
     known = set(before)
-    return rbac.warnings(user for user in users(folder) if user not in known)
+    inventory = intake.load(folder)
+    added = [user for user in inventory.users if user not in known]
+    return [*userwarnings.warnings(added), *userwarnings.uncompacted(inventory, added)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths
-from tls_scaffold.inventory import conflicts, formats, intake, rbac
+from tls_scaffold.inventory import conflicts, formats, intake, userwarnings
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
 from tls_scaffold.rendering import template
@@ -28,8 +28,14 @@ class Made:
     @property
     def warnings(self) -> list[str]:
         """What is allowed but seldom meant, one line each."""
-        users = rbac.warnings(self.inventory.users)
-        return [*users, *conflicts.several_peer_cns(self.inventory), *_short_lived(self.inventory)]
+        users = userwarnings.warnings(self.inventory.users)
+        uncompacted = userwarnings.uncompacted(self.inventory, self.inventory.users)
+        return [
+            *users,
+            *uncompacted,
+            *conflicts.several_peer_cns(self.inventory),
+            *_short_lived(self.inventory),
+        ]
 
 
 def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:

@@ -1,13 +1,13 @@
 """What each user may do in etcd: its roles, and `rbac.tsv`, which `rbac.sh` applies."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.fields import escaped_problem
-from tls_scaffold.inventory.presetparts import NOBODY, Preset
+from tls_scaffold.inventory.presetparts import NOBODY
 from tls_scaffold.inventory.presets import ROOT, comes_by_password, preset_of
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
@@ -17,9 +17,6 @@ SCRIPT = "rbac.sh"  # the same in every folder
 FACTS = "rbac.tsv"  # what it reads beside itself
 # What rbac.sh calls the user that it makes and deletes while it switches authentication on.
 TEMPORARY_USER = "tls-scaffold-enable-"
-MOST_SHOWN = 5
-# GHSA-xg4h-6gfc-h4m8: a watch without an end is let through where its first key may be read.
-WATCH_SEES_MORE = "etcd before 3.5.33, 3.6.14 and 3.7.1"
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,14 @@ def roles_of(user: User) -> tuple[Role, ...]:
     return tuple(roles)
 
 
-def _has_role_root(user: User) -> bool:
+def lacks_roles(user: User) -> bool:
+    """Tell whether etcd gets nothing of a user although no preset says that it is to be so."""
+    preset = preset_of(user)
+    return not roles_of(user) and (preset is None or preset.login != NOBODY)
+
+
+def has_role_root(user: User) -> bool:
+    """Tell whether a user holds the role root."""
     return any(role.name == ROOT for role in roles_of(user))
 
 
@@ -143,80 +147,10 @@ def _user_problems(user: User) -> Iterator[tuple[str, str]]:
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
         field = "permissions" if user.permissions else "role"
         yield field, f"`{ROOT}` is etcd's own administrator and may do everything: leave this out"
-    elif user.permissions and user.name == ROOT and _has_role_root(user):
+    elif user.permissions and user.name == ROOT and has_role_root(user):
         rights = "gets the role root, which may do everything: leave this out"
         yield "permissions", f"etcd's user `{user.cn}` {rights}"
     keys = [permission.keys for permission in user.permissions]
     for index, each in enumerate(keys):
         if each in keys[:index]:
             yield f"permissions[{index}]", f"`{user.permissions[index].path}` is granted twice"
-
-
-def warnings(users: Iterable[User]) -> list[str]:
-    """Return what is allowed of users but seldom meant, or what others have to know, a line each.
-
-    A last line is for all users that may do nothing.
-    """
-    users = tuple(users)
-    lines = [line for user in users for line in _warnings_of(user)]
-    without = [f"`{user.name}`" for user in users if lacks_roles(user)]
-    if without:
-        more = f" and {len(without) - MOST_SHOWN} more" if len(without) > MOST_SHOWN else ""
-        lines.append(
-            f"{', '.join(without[:MOST_SHOWN])}{more}: "
-            "certificates only, no etcd user (neither role nor permissions)"
-        )
-    return lines
-
-
-def lacks_roles(user: User) -> bool:
-    """Tell whether etcd gets nothing of a user although no preset says that it is to be so."""
-    preset = preset_of(user)
-    return not roles_of(user) and (preset is None or preset.login != NOBODY)
-
-
-def _warnings_of(user: User) -> Iterator[str]:
-    yield from _other_root(user)
-    yield from _wide_ranges(user)
-    preset = preset_of(user)
-    if preset:
-        yield from (f"`{user.name}`: {line}" for line in _preset_warnings(preset))
-    elif named := presets.find_preset(user.name):
-        yield (
-            f"`{user.name}`: not given the preset of its name, which only "
-            f"`--role {user.name}={named.name}` does"
-        )
-
-
-def _preset_warnings(preset: Preset) -> Iterator[str]:
-    if preset.root and preset.name != ROOT:
-        instead = f"; `{preset.without_root}` does without" if preset.without_root else ""
-        yield f"holds etcd's role root: its key opens everything in etcd{instead}"
-    yield from (f"set `{setting}`: {setting.why}" for setting in preset.settings)
-    yield from preset.warnings
-
-
-def _other_root(user: User) -> Iterator[str]:
-    if user.name.lower() == ROOT and user.cn != ROOT:
-        rights = " with the role root, which may do everything" if _has_role_root(user) else ""
-        yield (
-            f"`{user.name}`: its CN makes it etcd's user `{user.cn}`{rights}; "
-            "etcd's own root has the CN root (`NAME=root`)"
-        )
-
-
-def _wide_ranges(user: User) -> Iterator[str]:
-    for permission in user.permissions:
-        if permission.prefix and not permission.path:
-            yield f"`{user.name}`: the empty prefix matches every key there is"
-        elif permission.prefix and not permission.path.endswith("/"):
-            path = permission.path
-            yield (
-                f"`{user.name}`: the prefix `{path}` lacks its slash: "
-                f"it matches `{path}…` too, not only `{path}/…`"
-            )
-        elif not permission.prefix and permission.end is None and permission.access != "write":
-            yield (
-                f"`{user.name}`: who may read the key `{permission.path}` may also watch every key "
-                f"behind it on {WATCH_SEES_MORE}"
-            )
