@@ -98,6 +98,20 @@ def test_only_users_of_the_gateway_get_a_password_and_root_never(start: Any) -> 
     assert running.script("--set-password", "root").returncode == 1
 
 
+def test_no_line_in_the_folder_gives_root_a_password(start: Any) -> None:
+    running = start()
+    with (running.folder / "rbac.tsv").open("a") as facts:
+        facts.write("gateway\troot\n")
+    given = f"{GIVEN}root:never\n"
+
+    for words in ((), ("--enable",)):
+        assert running.script(*words, TLS_SCAFFOLD_PASSWORDS=given).returncode == 0
+
+    assert running.script("--set-password", "root", TLS_SCAFFOLD_PASSWORDS=given).returncode == 1
+    refused = running.ctl("get", "x", user="patroni", ETCDCTL_USER="root:never")
+    assert "authentication failed" in refused.stderr
+
+
 def test_no_password_is_in_the_folder_on_a_command_line_or_in_another_program_s_environment(
     start: Any, tmp_path: Path
 ) -> None:
@@ -163,8 +177,9 @@ def test_a_password_that_etcd_would_cut_or_that_is_missing_makes_no_user(
     assert "patroni" not in running.users()
 
 
-def test_a_user_that_was_made_without_a_password_is_told(start: Any) -> None:
-    running = start()
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_user_that_was_made_without_a_password_is_told(start: Any, path: str) -> None:
+    running = start(path)
     running.said("user", "add", "--no-password", "patroni")
     assert running.script(TLS_SCAFFOLD_PASSWORDS=GIVEN).returncode == 0
     assert running.script("--enable").returncode == 0

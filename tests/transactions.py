@@ -460,6 +460,8 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
         *FOREIGN,
     ),
     "openstack": (
+        STATUS,
+        replace(compact()[-1], allowed=before_root_alone_compacts),
         get(f"{R}clusterinformations/default"),
         put(f"{R}clusterinformations/default"),
         put(f"{R}felixconfigurations/default"),

@@ -184,6 +184,14 @@ PRESETS = (
             both("/calico/openstack/", "which of several Neutron servers is the first"),
             read("/calico/felix/v2/", "the status of ports and of agents"),
         ),
+        settings=(
+            Setting(
+                "etcd_compaction_period_mins",
+                "0",
+                "in `[calico]` of `neutron.conf`: it can't compact without root: members do",
+            ),
+        ),
+        asks_status=True,
         login=PASSWORD,
         by_name=False,
     ),
