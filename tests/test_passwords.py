@@ -15,7 +15,7 @@ import pytest
 
 from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
 from conftest import Factory
-from support import Done, openssl, run, tls_scaffold
+from support import BIN, Done, openssl, run, tls_scaffold
 
 USERS = ("--members", "127.0.0.1", "--users", "root,patroni,calico", *P256)
 OTHERS = ("--user", "curl", "--role", "curl=gateway", "--grant", "curl=/curl/:rw")
@@ -158,6 +158,7 @@ def test_passwords_come_from_a_file_too(start: Any, tmp_path: Path, mode: int) -
 
     assert done.returncode == 0, done.stderr
     assert ("everybody may read" in done.stderr) is (mode == 0o644)
+    assert running.script("--diff", TLS_SCAFFOLD_PASSWORD_FILE=str(file)).stderr == ""
     assert running.script("--enable").returncode == 0
     ask(running, "curl", OTHER, "kv/put", key="/curl/a", value="v")
 
@@ -272,7 +273,8 @@ def test_patroni_itself_works_by_its_preset(start: Any, tmp_path: Path, path: st
 def test_a_proof_tries_users_of_the_gateway_by_passwords_of_its_own(signed: Factory) -> None:
     folder = signed(*USERS, *OTHERS, "--user", "nobody", "--role", "nobody=gateway")
 
-    done = tls_scaffold("-C", str(folder), "prove")
+    words = (str(BIN / "tls-scaffold"), "-C", str(folder), "prove")
+    done = run(*words, TLS_SCAFFOLD_PASSWORD_FILE="no-such-file")
 
     assert done.returncode == 0, done.stdout + done.stderr
     table = [line.split() for line in done.stdout.splitlines()]

@@ -267,7 +267,7 @@ for file in "$ETCDCTL_CACERT" "$ETCDCTL_CERT" "$ETCDCTL_KEY"; do
     grep -q -e '^-----BEGIN ' -- "$file" 2>/dev/null ||
         fail "\`$file\` is missing, or no PEM" "\`make\` signs what is missing"
 done
-file=${TLS_SCAFFOLD_PASSWORD_FILE-}
+case ${1-} in --diff | --enable) file='' ;; *) file=${TLS_SCAFFOLD_PASSWORD_FILE-} ;; esac
 [ -z "$file" ] || passwords=$(cat -- "$file") || fail "\`$file\` can't be read"
 [ -z "$file" ] || [ -z "$(find -L "$file" -perm -004)" ] || say "everybody may read \`$file\`"
 state=$(dirname -- "$ETCDCTL_KEY")/.rbac-enable

@@ -53,6 +53,7 @@ def run_script(bench: Bench, script: Path, *arguments: str) -> Done:
     variables = {"ETCDCTL_CACERT": str(bench.root_ca), "TMPDIR": str(script.parent.absolute())}
     lines = [f"{user}:{password}" for user, password in bench.passwords.items()]
     variables["TLS_SCAFFOLD_PASSWORDS"] = "\n".join(lines)
+    variables["TLS_SCAFFOLD_PASSWORD_FILE"] = ""  # the caller's has the real ones
     if "--enable" not in arguments:
         variables["ETCDCTL_ENDPOINTS"] = bench.cluster.endpoints[0]
     return bench.cluster.run(bench.root, ["sh", script, *arguments], variables, script.parent)
