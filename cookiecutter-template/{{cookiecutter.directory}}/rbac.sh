@@ -96,13 +96,13 @@ enabling authentication, or was killed at it: \`sh rbac.sh --enable\` finishes i
     fi
     cmp -s "$work/wanted" "$work/actual" || fail "etcd still differs from the inventory" \
         "\`sh rbac.sh --diff\` shows where; a role of odd permissions can be deleted and made anew"
+    sed -n "s/^gateway$tab//p" "$facts" >"$work/todo"
+    while IFS= read -r name; do set_password none "$name"; done <"$work/todo"
     say "etcd holds what the inventory asks for"
 }
-
 carry_out() { # carry_out SIGN: create (+) or take away (-) what the lines say, and print each
     while IFS=$tab read -r kind first second third fourth end; do
-        # What can't be taken away does not keep up the rest.
-        (change "$1" >/dev/null) || { [ "$1" = - ] || return 1; continue; }
+        (change "$1" >/dev/null) || { [ "$1" = - ] || return 1; continue; } # the rest is taken away
         line="$1 $kind$tab$first$tab$second$tab$third$tab$fourth$tab$end$tab$tab"
         printf '%s\n' "${line%%"$tab$tab"*}" | shown
     done
@@ -120,19 +120,19 @@ change() { # change SIGN: what a line says: kind, first, second, third, fourth a
     -permission) ctl role revoke-permission "$form" -- "$first" "$fourth" ${end:+"$end"} ;;
     esac
 }
-
 by_password() { [ "$1" != root ] && grep -q -x -F -e "gateway$tab$1" "$facts"; }
-set_password() { # set_password add|passwd USER: etcdctl reads up to a blank, bcrypt 72 bytes
+set_password() { # set_password add|passwd|none USER: what is given is tried, too, as far as one can
     password=$(printf '%s\n' "$passwords" | user=$2: awk 'index($0, ENVIRON["user"]) == 1 {
         print substr($0, length(ENVIRON["user"]) + 1); exit }')
+    [ "$1$password" != none ] || return 0 # etcdctl reads up to a blank, and bcrypt takes 72 bytes
     printf '%s\n' "$password" | grep -q -x '[!-~]\{1,72\}' || fail "no password for \`$2\`, or not \
-of 1 to 72 ASCII characters without blanks" "give a line \`$2:PASSWORD\` in \
-TLS_SCAFFOLD_PASSWORDS, or in the file that TLS_SCAFFOLD_PASSWORD_FILE names"
-    printf '%s\n' "$password" | ctl user "$1" --interactive=false -- "$2" >/dev/null || exit
-    say "\`$2\` has this password; whoever has a certificate without a CN may try others"
+of 1 to 72 ASCII characters without blanks" "TLS_SCAFFOLD_PASSWORDS has lines USER:PASSWORD"
+    [ "$1" = none ] || { printf '%s\n' "$password" | ctl user "$1" --interactive=false -- "$2" &&
+        say "\`$2\`: whoever has a certificate without a CN may try passwords"; } >/dev/null || exit
     ! is_on || (export ETCDCTL_USER="$2:$password" && call get -- tls-scaffold-probe >/dev/null) ||
-        ! grep -q 'authentication failed' "$work/error" || fail "etcd does not take it: $(why)" \
-        "a user that was made without a password gets none: \`etcdctl user delete\` it, then again"
+        ! grep -q 'authentication failed' "$work/error" || fail "etcd does not take this password \
+of \`$2\`: $(why)" "\`sh rbac.sh --set-password\` sets it; a user that was made without one gets \
+none until \`etcdctl user delete\` makes room for it"
 }
 
 # The way back is a temporary user of the role root: $state keeps its name and password from before
