@@ -14,6 +14,8 @@ from tls_scaffold.inventory.rbac import Role
         (Permission("/é", "read"), Range("/é".encode(), "/ê".encode())),
         (Permission("", "read"), Range(b"", None)),
         (Permission("/a", "read", prefix=False), Range(b"/a", b"/a\0")),
+        (Permission("/a", "read", prefix=False, end="/é"), Range(b"/a", "/é".encode())),
+        (Permission("/a", "read", prefix=False, end=""), Range(b"/a", None)),
     ],
 )
 def test_a_permission_is_about_a_range_of_keys(permission: Permission, keys: Range) -> None:

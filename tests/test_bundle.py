@@ -34,6 +34,7 @@ SIGN_AGAIN = (
 )
 NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
 PEMS = {"{name}.pem", "{name}-key.pem", "ca.pem"}
+CONTROLLERS = "calico-kube-controllers.patch.yaml"
 SECRETS = {"calico-etcd-secrets.yaml", "calico-config.patch.yaml"}
 
 pytestmark = pytest.mark.needs("cfssl", "make")
@@ -63,9 +64,12 @@ def variables(path: Path) -> dict[str, str]:
         ("root", {"etcdctl.env"}),
         ("alice", {"etcdctl.env"}),
         ("kube-apiserver", {"etcdctl.env", "kube-apiserver.flags"}),
-        ("calico", {"etcdctl.env", "calico.env", "cni.json", "calicoctl.cfg", *SECRETS}),
+        (
+            "calico",
+            {"etcdctl.env", "calico.env", "cni.json", "calicoctl.cfg", CONTROLLERS, *SECRETS},
+        ),
         ("calico-node", {"etcdctl.env", "calico.env", *SECRETS}),
-        ("calico-kube-controllers", {"etcdctl.env", "calico.env", *SECRETS}),
+        ("calico-kube-controllers", {"etcdctl.env", "calico.env", CONTROLLERS, *SECRETS}),
         ("calico-cni", {"etcdctl.env", "calico.env", "cni.json", *SECRETS}),
         ("calicoctl", {"etcdctl.env", "calico.env", "calicoctl.cfg"}),
     ],

@@ -121,6 +121,30 @@ CNI = f"""\
   "etcd_key_file": "{{0}}u-key.pem"
 }}}}
 """
+OFF = "COMPACTION_PERIOD=0\n"
+CONTROLLERS = "calico-kube-controllers.patch.yaml"
+DEPLOYMENT = """\
+spec:
+  template:
+    spec:
+      containers:
+      - name: calico-kube-controllers
+        env:
+        - name: COMPACTION_PERIOD
+          value: '0'
+"""
+FLANNEL = f"""\
+--etcd-endpoints={URLS}
+--etcd-cafile={{0}}ca.pem
+--etcd-certfile={{0}}u.pem
+--etcd-keyfile={{0}}u-key.pem
+"""
+TYPHA = f"""\
+TYPHA_ETCDENDPOINTS={URLS}
+TYPHA_ETCDCAFILE={{0}}ca.pem
+TYPHA_ETCDCERTFILE={{0}}u.pem
+TYPHA_ETCDKEYFILE={{0}}u-key.pem
+"""
 SECRETS = {"calico-etcd-secrets.yaml": SECRET, "calico-config.patch.yaml": PATCH}
 API_FOLDER, CALICO_FOLDER = "/etc/kubernetes/pki/etcd/", "/etc/calico/certs/"
 
@@ -169,10 +193,24 @@ def test_a_proxy_is_told_where_the_members_are(home: str) -> None:
             "calico",
             CALICO_FOLDER,
             {"calicoctl.cfg": CALICOCTL},
-            {"calico.env": CALICO, "cni.json": CNI, **SECRETS},
+            {"calico.env": CALICO + OFF, "cni.json": CNI, CONTROLLERS: DEPLOYMENT, **SECRETS},
         ),
         ("calico-cni", CALICO_FOLDER, {}, {"calico.env": CALICO, "cni.json": CNI, **SECRETS}),
         ("calico-node", CALICO_FOLDER, {}, {"calico.env": CALICO, **SECRETS}),
+        (
+            "calico-kube-controllers",
+            CALICO_FOLDER,
+            {},
+            {"calico.env": CALICO + OFF, CONTROLLERS: DEPLOYMENT, **SECRETS},
+        ),
+        (
+            "kube-apiserver-restricted",
+            API_FOLDER,
+            {},
+            {"kube-apiserver.flags": API_SERVER + "--etcd-compaction-interval=0\n"},
+        ),
+        ("flannel", "/etc/flannel/", {}, {"flannel.flags": FLANNEL}),
+        ("typha", CALICO_FOLDER, {}, {"typha.env": TYPHA}),
         ("calicoctl-policy", CALICO_FOLDER, {"calicoctl.cfg": CALICOCTL}, {"calico.env": CALICO}),
     ],
 )

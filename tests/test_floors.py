@@ -45,12 +45,13 @@ SHELVES = {
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
-    "bundles": "consumers kubeadm overview procfile / calico kubernetes members / memberflags / "
+    "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
     "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
-    "inventory": "desired / intake / present / conflicts options rbac / hostconflicts / "
-    "components grants presets urls / reach / values / clusterparts / membersettings / "
-    "conflictmarkers fields formats",
+    "inventory": "desired / intake userwarnings / present / conflicts options rbac / "
+    "hostconflicts / components grants urls / reach / values / presets / "
+    "calicopresets clientpresets kubernetespresets / presetparts / "
+    "clusterparts / membersettings / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "

@@ -1,6 +1,7 @@
 """The words of --grant and --role."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,44 @@ def test_a_grant_is_a_prefix_and_what_may_be_done_there(word: str, path: str, ac
     assert permissions(word) == (Permission(path, access),)
 
 
+@pytest.mark.parametrize(
+    ("word", "start", "end", "access"),
+    [
+        ("alice=/a..:rw", "/a", "", "readwrite"),
+        ("alice=/a../b", "/a", "/b", "read"),
+        ("alice=/a../b:c:w", "/a", "/b:c", "write"),
+        ("alice=a=..b..c", "a=", "b..c", "read"),
+    ],
+)
+def test_a_grant_may_be_a_range(word: str, start: str, end: str, access: str) -> None:
+    assert permissions(word) == (Permission(start, access, prefix=False, end=end),)
+
+
+def test_a_later_grant_of_a_range_takes_the_place_of_the_same_one_alone() -> None:
+    user = replace(ALICE, permissions=permissions("alice=/a../b", "alice=/a..", "alice=/a"))
+
+    assert permissions("alice=/a../b:rw", user=user) == (
+        Permission("/a", "read", prefix=False, end=""),
+        Permission("/a", "read"),
+        Permission("/a", "readwrite", prefix=False, end="/b"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("alice=..", "a range needs its first key (the empty prefix matches every key)"),
+        ("alice=../b", "a range needs its first key (the empty prefix matches every key)"),
+        ("alice=/b../a", "`/a` does not come after `/b`: no key is between them"),
+        ("alice=/a../a:rw", "`/a` does not come after `/a`: no key is between them"),
+        ("alice=/a..\n", "`\\n` has control or invisible characters"),
+        (f"alice=/a..{'b' * 1025}", f"`{'b' * 1025}` is longer than 1024 characters"),
+    ],
+)
+def test_a_range_without_keys_is_refused(word: str, problem: str) -> None:
+    assert granted([ALICE], [word], [])[1] == [f"grant[0]: {problem}"]
+
+
 def test_a_later_grant_of_the_same_prefix_takes_the_place_of_the_earlier() -> None:
     key = Permission("/x/", "write", prefix=False)
 
@@ -79,7 +118,7 @@ def test_every_bad_word_is_told_with_its_place() -> None:
 
     assert users == (ALICE,)
     assert problems == [
-        "grant[0]: `alice` is not NAME=PREFIX[:r|w|rw]",
+        "grant[0]: `alice` is not NAME=PREFIX[:r|w|rw] or NAME=FROM..TO[:r|w|rw]",
         "grant[1]: `alic` is not a user; did you mean `alice`?",
         "grant[2]: `zzz` is not a user: name it with `--user`",
         "grant[3]: `q` is none of `r`, `w`, `rw`",
@@ -193,7 +232,7 @@ def test_add_warns_of_what_is_new_alone(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1", "--users", "plain")
 
     done = tls_scaffold(
-        "-C", str(path), "add", "--users", "calico,carol,dave", "--grant", "carol=/c"
+        "-C", str(path), "add", "--users", "typha,carol,dave", "--grant", "carol=/c"
     )
 
     assert [line for line in done.stderr.splitlines() if line.startswith("warning:")] == [
@@ -230,7 +269,7 @@ def test_new_warns_of_wide_prefixes_and_of_users_that_may_do_nothing(folder: Fac
             "--members",
             "10.0.0.1",
             "--users",
-            "a,b,calico",
+            "a,b,typha",
             "--grant",
             "a=/x",
             "--grant",

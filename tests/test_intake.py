@@ -483,12 +483,25 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> Non
     [
         ({"role": 1}, "role: `1` is not text"),
         ({"permissions": {}}, "permissions: `a table` is not a list"),
-        ({"permissions": [{}]}, "permissions[0]: needs either `prefix` or `key`"),
+        ({"permissions": [{}]}, "permissions[0]: needs either `prefix`, `key` or `from`"),
         (
             {"permissions": [{"prefix": "/", "key": "/"}]},
-            "permissions[0]: needs either `prefix` or `key`",
+            "permissions[0]: needs either `prefix`, `key` or `from`",
         ),
         ({"permissions": [{"key": ""}]}, "permissions[0].key: the key is empty"),
+        (
+            {"permissions": [{"key": "/", "to": "/a"}]},
+            "permissions[0].to: goes with `from`",
+        ),
+        (
+            {"permissions": [{"from": "/b", "to": "/a"}]},
+            "permissions[0].from: `/a` does not come after `/b`: no key is between them",
+        ),
+        ({"permissions": [{"from": "/b", "to": 1}]}, "permissions[0].to: `1` is not text"),
+        (
+            {"permissions": [{"from": ""}]},
+            "permissions[0].from: a range needs its first key (the empty prefix matches every key)",
+        ),
         (
             {"permissions": [{"prefix": "a\nb"}]},
             r"permissions[0].prefix: `a\nb` has control or invisible characters",

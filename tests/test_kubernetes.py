@@ -151,6 +151,16 @@ def test_the_api_servers_user_has_kubeadm_s_names_and_configuration(home: str, b
     }
 
 
+def test_an_api_server_without_root_is_told_not_to_compact() -> None:
+    made = kubeadm.kubeadm_files(INVENTORY, component("api"), "kube-apiserver-restricted", [PEMS])
+
+    told = made["kubeadm-etcd.yaml"]
+    assert told.startswith("# Take `etcd` and `apiServer` over into the ClusterConfiguration ")
+    assert yaml.safe_load(told)["apiServer"] == {
+        "extraArgs": [{"name": "etcd-compaction-interval", "value": "0"}]
+    }
+
+
 def test_a_member_shows_its_second_certificate_to_its_peers_or_the_same() -> None:
     peer = Pems("another\n", "another key\n", CA)
     own = {

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tls_scaffold.inventory import rbac
+from tls_scaffold.inventory import rbac, userwarnings
 from tls_scaffold.inventory.clusterparts import Files, Member, Permission, User
+from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.rbac import Role
 from tls_scaffold.inventory.urls import endpoints, https_url
 from tls_scaffold.inventory.values import Inventory
@@ -54,7 +55,13 @@ def test_permissions_by_hand_make_a_role_of_the_user_s_own() -> None:
 
 
 def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory() -> None:
-    permissions = (READ_X, Permission("/k", "write", prefix=False), Permission("", "readwrite"))
+    permissions = (
+        READ_X,
+        Permission("/k", "write", prefix=False),
+        Permission("", "readwrite"),
+        Permission("/a", "read", prefix=False, end="/b"),
+        Permission("/a", "write", prefix=False, end=""),
+    )
     inventory = cluster(
         User("admin", "root", files=Files(output="ssl/admin")),
         User("one", "1", role="calico"),
@@ -80,6 +87,8 @@ def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory()
         "permission\tuser-own\tread\tprefix\t/x/",
         "permission\tuser-own\twrite\tkey\t/k",
         "permission\tuser-own\treadwrite\tall",
+        "permission\tuser-own\tread\trange\t/a\t/b",
+        "permission\tuser-own\twrite\tfrom\t/a",
         "user\to $(x)",
         "grant\tuser-own\to $(x)",
     )
@@ -173,12 +182,16 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
     )
     plain = [User(f"u{number}", "u") for number in range(7)]
 
-    assert rbac.warnings([wide, User("calico", "calico")]) == [
+    assert userwarnings.warnings([wide, User("typha", "typha"), User("monitoring", "m")]) == [
         "`a`: the empty prefix matches every key there is",
         "`a`: the prefix `/x` lacks its slash: it matches `/x…` too, not only `/x/…`",
+        (
+            "`a`: who may read the key `/k` may also watch every key behind it on etcd before "
+            "3.5.33, 3.6.14 and 3.7.1"
+        ),
     ]
-    assert rbac.warnings([User("root", "root"), User("admin", "root")]) == []
-    assert rbac.warnings([User("Root", "boss", role="calico"), User("root", "admin")]) == [
+    assert userwarnings.warnings([User("root", "root"), User("admin", "root")]) == []
+    assert userwarnings.warnings([User("Root", "boss", role="typha"), User("root", "admin")]) == [
         "`Root`: its CN makes it etcd's user `boss`; etcd's own root has the CN root (`NAME=root`)",
         (
             "`root`: its CN makes it etcd's user `admin` with the role root, which may do "
@@ -186,18 +199,71 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
             "etcd's own root has the CN root (`NAME=root`)"
         ),
     ]
-    assert rbac.warnings(plain[:2]) == [
+    assert userwarnings.warnings(plain[:2]) == [
         "`u0`, `u1`: certificates only, no etcd user (neither role nor permissions)"
     ]
-    assert rbac.warnings(plain[:5]) == [
+    assert userwarnings.warnings(plain[:5]) == [
         (
             "`u0`, `u1`, `u2`, `u3`, `u4`: certificates only, no etcd user (neither role nor "
             "permissions)"
         )
     ]
-    assert rbac.warnings(plain) == [
+    assert userwarnings.warnings(plain) == [
         (
             "`u0`, `u1`, `u2`, `u3`, `u4` and 2 more: certificates only, no etcd user (neither "
             "role nor permissions)"
         )
+    ]
+
+
+def test_what_a_preset_asks_of_whoever_gives_it_is_said() -> None:
+    kube, restricted, calico, patroni = (
+        userwarnings.warnings([User(name, name)])
+        for name in ("kube-apiserver", "kube-apiserver-restricted", "calico", "patroni")
+    )
+
+    assert kube == [
+        (
+            "`kube-apiserver`: holds etcd's role root: its key opens everything in etcd; "
+            "`kube-apiserver-restricted` does without"
+        )
+    ]
+    assert restricted == [
+        (
+            "`kube-apiserver-restricted`: set `--etcd-compaction-interval=0`: "
+            "it can't compact without root: members do"
+        ),
+        (
+            "`kube-apiserver-restricted`: it asks the members for their Status, which etcd 3.4.42 "
+            "to 3.4.45, 3.5.28 to 3.5.31 and 3.6.0 to 3.6.11 give to root alone"
+        ),
+    ]
+    assert calico[0].startswith("`calico`: set `COMPACTION_PERIOD=0`: ")
+    assert patroni[0].startswith("`patroni`: it comes through etcd's HTTP gateway")
+    assert "may try passwords" in patroni[0]
+
+
+def test_it_is_said_where_nobody_compacts() -> None:
+    members = [Member(name, ("h",), etcd=MemberSettings(auto_compaction=0)) for name in "ab"]
+    users = (User("typha", "t"), User("calico", "c"), User("kube-apiserver", "k"))
+    off, on = Inventory(members=tuple(members), users=users), cluster(*users)
+    partly = Inventory(members=(members[0], Member("b", ("h",))), users=users)
+
+    assert list(userwarnings.uncompacted(off, users)) == [
+        (
+            "`calico`: can't compact, and `auto_compaction` of the members is off: etcd fills its "
+            "quota and goes read-only"
+        )
+    ]
+    assert [*userwarnings.uncompacted(on, users), *userwarnings.uncompacted(partly, users)] == []
+    assert list(userwarnings.uncompacted(off, users[:1])) == []
+
+
+def test_a_user_is_told_of_the_preset_of_its_name_that_it_does_not_take() -> None:
+    assert userwarnings.warnings([User("backup", "backup")]) == [
+        "`backup`: not given the preset of its name, which only `--role backup=backup` does",
+        "`backup`: certificates only, no etcd user (neither role nor permissions)",
+    ]
+    assert userwarnings.warnings([User("backup", "backup", role="backup")]) == [
+        "`backup`: holds etcd's role root: its key opens everything in etcd"
     ]

@@ -1211,12 +1211,15 @@ def test_unknown_words_are_a_usage_error(folder: Factory) -> None:
         ["--nonsense"],
         ["--diff", "--enable"],
         ["--only-given"],
+        ["--set-password"],
+        ["--set-password", ""],
+        ["--set-password", "a", "b"],
         ["--enable --only-given"],
     ):
         done = run("sh", "rbac.sh", *words, cwd=path)
         assert (done.returncode, done.stderr) == (
             2,
-            "usage: sh rbac.sh [--diff | --enable [--only-given]]\n",
+            "usage: sh rbac.sh [--diff | --enable [--only-given] | --set-password USER]\n",
         )
 
 
@@ -1268,6 +1271,10 @@ PLANTED = {
     "an empty word": b"role\t",
     "another access": b"permission\troot\tadmin\tprefix\t/",
     "another form": b"permission\troot\tread\trange\t/",
+    "a range without an end": b"permission\troot\tread\trange\t/a",
+    "a third key": b"permission\troot\tread\trange\t/a\t/b\t/c",
+    "no first key": b"permission\troot\tread\tfrom",
+    "nobody at the gateway": b"gateway\t",
     "a path behind all": b"permission\troot\tread\tall\t/",
     "no path": b"permission\troot\tread\tprefix",
     "a zero byte": b"role\tro\0ot",

@@ -125,6 +125,7 @@ def test_every_option_that_the_readme_names_exists() -> None:
         "--long",
         "--enable",
         "--only-given",
+        "--set-password",
         "--env-file",
     }
 

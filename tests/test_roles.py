@@ -36,15 +36,35 @@ def test_it_lists_each_preset_with_source_permissions_and_reasons() -> None:
     for block, preset in zip(blocks, PRESETS, strict=True):
         title, *rows = block.splitlines()
         assert title == f"{preset.name}  ({preset.version}; {preset.source})"
-        assert len(rows) == len(preset.reasons) + bool(preset.root)
+        others = (*([preset.root] if preset.root else []), *preset.settings, *preset.warnings)
+        assert len(rows) >= len(preset.reasons) + len(others)
         for row, reason in zip(rows, preset.reasons, strict=False):
             access, path, why = row.split(maxsplit=2)
             assert (access, path, why) == (
                 reason.permission.access,
-                f"{reason.permission.path}*",
+                str(reason.permission),
                 reason.why,
             )
-    assert blocks[1].splitlines()[-1].startswith("  root       (the role root)  compaction: ")
+        for setting in preset.settings:
+            assert f"  set        {setting}" in block
+        for note in preset.warnings:
+            assert f"  {note}" in block
+
+
+def test_it_says_who_holds_the_role_root_and_who_does_without() -> None:
+    told = tls_scaffold("roles").stdout
+
+    server, restricted = (
+        next(block for block in told.split("\n\n") if block.startswith(f"{name}  "))
+        for name in ("kube-apiserver", "kube-apiserver-restricted")
+    )
+    assert "\n  root       (the role root)  compaction: " in server
+    assert "the preset `kube-apiserver-restricted` does without the role root" in server
+    assert "root)" not in restricted
+    assert (
+        "\n  set        --etcd-compaction-interval=0  it can't compact without root" in restricted
+    )
+    assert "3.5.28 to 3.5.31" in restricted
 
 
 def test_programs_may_read_it_as_json() -> None:
@@ -54,7 +74,7 @@ def test_programs_may_read_it_as_json() -> None:
     assert presets["calico"] == {
         "name": "calico",
         "source": "docs.tigera.io/calico/latest/reference/etcd-rbac/kubernetes",
-        "version": "Calico 3.32",
+        "version": "Calico 3.25 to 3.32 and main of August 2026",
         "permissions": [
             {
                 "prefix": "/calico/",
@@ -63,4 +83,16 @@ def test_programs_may_read_it_as_json() -> None:
             }
         ],
         "root": "",
+        "without_root": "",
+        "settings": [
+            {
+                "name": "COMPACTION_PERIOD",
+                "value": "0",
+                "why": "kube-controllers can't compact without root: members do",
+                "elsewhere": "`etcdV3CompactionPeriod: 0s` in a KubeControllersConfiguration",
+            }
+        ],
+        "login": "certificate",
+        "asks_status": False,
+        "by_name": True,
     }

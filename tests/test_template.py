@@ -234,6 +234,17 @@ def test_each_component_has_a_row_and_the_last_cell_says_who_reads_its_files_aga
     assert not any("|" in text for text in texts)
 
 
+def test_the_rows_say_what_else_is_to_be_set_and_who_has_no_cn() -> None:
+    users = ["kube-apiserver-restricted", "patroni", "flannel"]
+    inventory = intake.of_data({"members": "a", "users": users})
+
+    restricted, patroni, flannel = (row for row in overview.rows(inventory) if row.kind == "user")
+
+    assert restricted.takes.endswith("restricted-key.pem --etcd-compaction-interval=0")
+    assert (restricted.cn, patroni.cn) == ("kube-apiserver-restricted", overview.NO_CN)
+    assert flannel.takes.startswith("--etcd-cafile=certs/trust.pem --etcd-certfile=")
+
+
 def test_the_rows_name_the_files_that_are_there() -> None:
     members = [{"name": "n", "hosts": ["n"], "peer": {"output": "pki/n"}}]
     inventory = intake.of_data(
@@ -247,7 +258,7 @@ def test_the_rows_name_the_files_that_are_there() -> None:
             "calico",
             (
                 "ETCD_CA_CERT_FILE=certs/trust.pem ETCD_CERT_FILE=certs/calico.pem "
-                "ETCD_KEY_FILE=certs/calico-key.pem"
+                "ETCD_KEY_FILE=certs/calico-key.pem COMPACTION_PERIOD=0"
             ),
         ),
         ("u", "ETCDCTL_CACERT=certs/trust.pem ETCDCTL_CERT=pki/u.pem ETCDCTL_KEY=pki/u-key.pem"),

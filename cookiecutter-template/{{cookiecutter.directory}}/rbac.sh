@@ -5,9 +5,10 @@
 #   sh rbac.sh           apply; each change is printed, and a second run changes nothing
 #   sh rbac.sh --diff    print what would change (+ missing in etcd, - too much there); exit 1 then
 #   sh rbac.sh --enable  switch authentication on; it stays on only if the root certificate alone
-#                        works then at every member that etcd lists (--only-given behind it does
-#                        without those that are not in ETCDCTL_ENDPOINTS and give no answer)
-# ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY are used where they are set.
+#       works then at every member that etcd lists (--only-given: but those not given, and silent)
+#   sh rbac.sh --set-password USER  give a user of etcd's HTTP gateway another password
+# ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY are used where they are set. Lines
+# USER:PASSWORD stand in TLS_SCAFFOLD_PASSWORDS or the file that TLS_SCAFFOLD_PASSWORD_FILE names.
 # shellcheck disable=SC2030,SC2031  # in a subshell, for one command
 set -euf
 umask 077
@@ -15,6 +16,7 @@ export LC_ALL=C
 # 3 is the API since etcd 3.4, and 3.6 complains where it is said. etcdctl stops where a variable
 # and a flag say the same thing, and a password would win over the certificate.
 unset ETCDCTL_API ETCDCTL_USER ETCDCTL_PASSWORD ETCDCTL_WRITE_OUT ETCDCTL_HEX ETCDCTL_DISCOVERY_SRV
+passwords=${TLS_SCAFFOLD_PASSWORDS-} && unset TLS_SCAFFOLD_PASSWORDS # no child sees them all
 facts=$(dirname -- "$0")/rbac.tsv # it is read as text, and never run
 temporary=tls-scaffold-enable-    # what the names of temporary users begin with
 way_back='' only_given='' stopped=''
@@ -26,33 +28,22 @@ shown() { # others wrote what etcd holds: it steers no terminal (tls-scaffold se
     tr '\001-\010\013-\037\177' '[?*]' | sed "s/$(printf '\302')[$(printf '\200-\237')]/?/g"
 }
 
-say() {
-    printf 'rbac.sh: %s\n' "$1" | shown >&2
-}
-
+say() { printf 'rbac.sh: %s\n' "$1" | shown >&2; }
 fail() { # tell what is wrong and how to go on
     printf 'error: %s\n' "$1" | shown >&2
     [ $# -lt 2 ] || printf '\nhint: %s\n' "$2" | shown >&2
     exit 1
 }
-
 why() { # etcdctl's own last words
     sed -n 's/^Error: *//p; /flags/s/.*| //p' "$work/error" | tail -n1 | grep . || echo no answer
 }
-
 limited() { # limited SECONDS COMMAND: macOS has no timeout(1), Go ends at no alarm
-    if command -v perl >/dev/null; then
-        perl -e '$SIG{ALRM} = sub { kill 15, $child }; alarm shift; $child = fork || exec @ARGV;
-            waitpid $child, 0; exit($? >> 8 || $?)' "$@"
-    else
-        timeout "$@"
-    fi
+    command -v perl >/dev/null || { timeout "$@" && return || return; }
+    perl -e '$SIG{ALRM} = sub { kill 15, $child }; alarm shift; $child = fork || exec @ARGV;
+        waitpid $child, 0; exit($? >> 8 || $?)' "$@"
 }
-
-call() { # etcdctl; the commands about users would wait for ever for an etcd that is gone
-    limited 60 etcdctl "$@" 2>"$work/error"
-}
-
+# The commands about users would wait for ever for an etcd that is gone.
+call() { limited 60 etcdctl "$@" 2>"$work/error"; }
 ctl() { # etcdctl, or the end of this run
     call "$@" || fail "etcdctl $1 $2 failed at \`$ETCDCTL_ENDPOINTS\`: $(why)" \
         "ETCDCTL_ENDPOINTS names the members, ETCDCTL_CERT and ETCDCTL_KEY are root's certificate"
@@ -71,7 +62,6 @@ compare() { # leave in $work: wanted, actual, missing and surplus, all sorted li
     comm -23 "$work/wanted" "$work/actual" >"$work/missing"
     comm -13 "$work/wanted" "$work/actual" >"$work/surplus"
 }
-
 user_holds() { # JSON, since the plain list can't tell the roles `a b` from `a` and `b`
     ctl user get -w json -- "$1" >"$work/got"
     backslash=$(printf '\001') # stands for one while JSON's other escapes are read
@@ -80,7 +70,6 @@ user_holds() { # JSON, since the plain list can't tell the roles `a b` from `a` 
             -e 's/\\"/"/g' -e "s/$backslash/\\\\/g" |
         user=$1 awk '{ print "grant\t" $0 "\t" ENVIRON["user"] }'
 }
-
 role_holds() { # root's permissions are etcd's own affair
     [ "$1" != root ] || return 0
     ctl role get -- "$1" >"$work/got"
@@ -107,34 +96,43 @@ enabling authentication, or was killed at it: \`sh rbac.sh --enable\` finishes i
     fi
     cmp -s "$work/wanted" "$work/actual" || fail "etcd still differs from the inventory" \
         "\`sh rbac.sh --diff\` shows where; a role of odd permissions can be deleted and made anew"
+    sed -n "s/^gateway$tab//p" "$facts" >"$work/todo"
+    while IFS= read -r name; do set_password none "$name"; done <"$work/todo"
     say "etcd holds what the inventory asks for"
 }
-
 carry_out() { # carry_out SIGN: create (+) or take away (-) what the lines say, and print each
     while IFS=$tab read -r kind first second third fourth end; do
-        if (change "$1" >/dev/null); then
-            line="$1 $kind$tab$first$tab$second$tab$third$tab$fourth$tab$end$tab$tab"
-            printf '%s\n' "${line%%"$tab$tab"*}" | shown
-        elif [ "$1" = + ]; then # what can't be taken away does not keep up the rest
-            return 1
-        fi
+        (change "$1" >/dev/null) || { [ "$1" = - ] || return 1; continue; } # the rest is taken away
+        line="$1 $kind$tab$first$tab$second$tab$third$tab$fourth$tab$end$tab$tab"
+        printf '%s\n' "${line%%"$tab$tab"*}" | shown
     done
 }
-
 change() { # change SIGN: what a line says: kind, first, second, third, fourth and end
-    case $third in
-    all | from) form=--from-key=true ;;
-    prefix) form=--prefix=true ;;
-    *) form=--prefix=false ;;
-    esac
+    form=--prefix=false
+    case $third in all | from) form=--from-key=true ;; prefix) form=--prefix=true ;; esac
     case $1$kind in
-    +user) ctl user add --no-password -- "$first" ;;
+    +user) if by_password "$first"; then set_password add "$first"
+        else ctl user add --no-password -- "$first"; fi ;;
     +role) ctl role add -- "$first" ;;
     +grant) ctl user grant-role -- "$second" "$first" ;;
     -grant) ctl user revoke-role -- "$second" "$first" ;;
-    +permission) ctl role grant-permission "$form" -- "$first" "$second" "$fourth" ;;
+    +permission) ctl role grant-permission "$form" -- "$first" "$second" "$fourth" ${end:+"$end"} ;;
     -permission) ctl role revoke-permission "$form" -- "$first" "$fourth" ${end:+"$end"} ;;
     esac
+}
+by_password() { [ "$1" != root ] && grep -q -x -F -e "gateway$tab$1" "$facts"; }
+set_password() { # set_password add|passwd|none USER: what is given is tried, too, as far as one can
+    password=$(printf '%s\n' "$passwords" | user=$2: awk 'index($0, ENVIRON["user"]) == 1 {
+        print substr($0, length(ENVIRON["user"]) + 1); exit }')
+    [ "$1$password" != none ] || return 0 # etcdctl reads up to a blank, and bcrypt takes 72 bytes
+    printf '%s\n' "$password" | grep -q -x '[!-~]\{1,72\}' || fail "no password for \`$2\`, or not \
+of 1 to 72 ASCII characters without blanks" "TLS_SCAFFOLD_PASSWORDS has lines USER:PASSWORD"
+    [ "$1" = none ] || { printf '%s\n' "$password" | ctl user "$1" --interactive=false -- "$2" &&
+        say "\`$2\`: whoever has a certificate without a CN may try passwords"; } >/dev/null || exit
+    ! is_on || (export ETCDCTL_USER="$2:$password" && call get -- tls-scaffold-probe >/dev/null) ||
+        ! grep -q 'authentication failed' "$work/error" || fail "etcd does not take this password \
+of \`$2\`: $(why)" "\`sh rbac.sh --set-password\` sets it; a user that was made without one gets \
+none until \`etcdctl user delete\` makes room for it"
 }
 
 # The way back is a temporary user of the role root: $state keeps its name and password from before
@@ -220,7 +218,6 @@ to be: $(why)" "run this again; \`$state\` keeps the way back"
     way_back=''
     [ -z "$verdict" ] || fail "$verdict; authentication is off again" "$hint"
 }
-
 settled() { # is authentication either on and safe, or off, and the way back gone?
     if ! is_on; then
         remove_users "^${way_back%:*}\$" # other runs need theirs
@@ -244,14 +241,14 @@ remove_users() { # remove_users PATTERN; fails where another run removes them ju
 }
 
 case $#:$* in
-0: | 1:--diff | 1:--enable) ;;
+0: | 1:--diff | 1:--enable | 2:--set-password\ ?*) ;;
 '2:--enable --only-given') only_given=$2 ;;
-*) printf 'usage: sh rbac.sh [--diff | --enable [--only-given]]\n' >&2 && exit 2 ;;
+*) echo 'usage: sh rbac.sh [--diff | --enable [--only-given] | --set-password USER]' >&2; exit 2 ;;
 esac
 [ -f "$facts" ] || fail "\`$facts\` is missing" "\`tls-scaffold sync\` writes it"
 word="${tab}[^[:cntrl:]]+"
-grant="permission$word$tab(read|write|readwrite)$tab(all|(prefix|key)$word)"
-line="#.*|(endpoint|certificate|role|user)$word|grant$word$word|$grant"
+grant="permission$word$tab(read|write|readwrite)$tab(all|(prefix|key|from)$word|range$word$word)"
+line="#.*|(endpoint|certificate|role|user|gateway)$word|grant$word$word|$grant"
 wrong=$(tr '\000' '\001' <"$facts" | grep -n -v -x -E -e "$line" | sed 's/:.*//; q')
 [ -z "$wrong" ] || fail "\`$facts\`: line $wrong is nothing that tls-scaffold writes there" \
     "\`tls-scaffold sync\` writes it anew"
@@ -270,6 +267,9 @@ for file in "$ETCDCTL_CACERT" "$ETCDCTL_CERT" "$ETCDCTL_KEY"; do
     grep -q -e '^-----BEGIN ' -- "$file" 2>/dev/null ||
         fail "\`$file\` is missing, or no PEM" "\`make\` signs what is missing"
 done
+case ${1-} in --diff | --enable) file='' ;; *) file=${TLS_SCAFFOLD_PASSWORD_FILE-} ;; esac
+[ -z "$file" ] || passwords=$(cat -- "$file") || fail "\`$file\` can't be read"
+[ -z "$file" ] || [ -z "$(find -L "$file" -perm -004)" ] || say "everybody may read \`$file\`"
 state=$(dirname -- "$ETCDCTL_KEY")/.rbac-enable
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -290,11 +290,11 @@ call get -- tls-scaffold-probe >"$work/got" || grep -q etcdserver: "$work/error"
     fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)" "ETCDCTL_ENDPOINTS names the \
 members; an etcd with certificates of another CA gives no answer either"
 case ${1-} in
---diff)
-    compare
+--diff) compare
     { sort -r "$work/missing" | sed 's/^/+ /' && sed 's/^/- /' "$work/surplus"; } | shown
-    cmp -s "$work/wanted" "$work/actual"
-    ;;
+    cmp -s "$work/wanted" "$work/actual" ;;
 --enable) switch_on ;;
+--set-password) by_password "$2" || fail "\`$2\` is no user of etcd's HTTP gateway"
+    set_password passwd "$2" ;;
 *) apply ;;
 esac

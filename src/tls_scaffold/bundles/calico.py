@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 
 from tls_scaffold.bundles.settings import (
     CALICO,
@@ -10,6 +11,7 @@ from tls_scaffold.bundles.settings import (
     Pems,
     assignments,
     client_settings,
+    further_settings,
     joined_endpoints,
     to_yaml,
 )
@@ -28,12 +30,16 @@ def calico_files(
 
     `here` is the bundle, `there` its usual place on a host.
     """
-    made = {"calico.env": assignments(client_settings(CALICO, inventory, there))}
+    further = further_settings(preset)
+    variables = {**client_settings(CALICO, inventory, there), **further}
+    made = {"calico.env": assignments(variables)}
     if preset == "calico" or preset.startswith("calicoctl"):
         made["calicoctl.cfg"] = to_yaml(_calicoctl(inventory, here))
     if not preset.startswith("calicoctl"):
         made[SECRET] = HOLDS_KEY + to_yaml(_secret(pems))
         made["calico-config.patch.yaml"] = to_yaml({"data": _config_map(inventory)})
+    if further:
+        made["calico-kube-controllers.patch.yaml"] = to_yaml(_deployment(further))
     if preset in ("calico", "calico-cni"):
         made["cni.json"] = json.dumps(client_settings(CNI, inventory, there), indent=2) + "\n"
     return made
@@ -57,6 +63,13 @@ def _secret(pems: Pems) -> dict[str, object]:
         "metadata": {"name": "calico-etcd-secrets", "namespace": "kube-system"},
         "data": {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()},
     }
+
+
+def _deployment(variables: Mapping[str, str]) -> dict[str, object]:
+    """Return a patch for `kubectl -n kube-system patch deployment calico-kube-controllers`."""
+    environment = [{"name": name, "value": value} for name, value in variables.items()]
+    container = {"name": "calico-kube-controllers", "env": environment}
+    return {"spec": {"template": {"spec": {"containers": [container]}}}}
 
 
 def _config_map(inventory: Inventory) -> dict[str, str]:

@@ -5,17 +5,35 @@ from collections.abc import Mapping
 from tls_scaffold.bundles import calico, members
 from tls_scaffold.bundles.settings import (
     ETCDCTL,
+    EXTERNAL_DNS,
+    FELIX,
+    FLANNEL,
+    K3S,
     KUBE_APISERVER,
+    TRAEFIK,
+    TYPHA,
     Paths,
     Pems,
     assignments,
     client_settings,
+    further_settings,
     joined_endpoints,
     paths_in,
 )
 from tls_scaffold.inventory.values import Component, Inventory
 
-HOMES = {"kube-apiserver": "/etc/kubernetes/pki/etcd", "calico": "/etc/calico/certs"}
+API_SERVER_HOME, CALICO_HOME = "/etc/kubernetes/pki/etcd", "/etc/calico/certs"
+FLAGS = {
+    "kube-apiserver": ("kube-apiserver.flags", KUBE_APISERVER, API_SERVER_HOME),
+    "kube-apiserver-restricted": ("kube-apiserver.flags", KUBE_APISERVER, API_SERVER_HOME),
+    "k3s": ("k3s.flags", K3S, "/etc/rancher/k3s"),
+    "felix": ("felix.env", FELIX, CALICO_HOME),
+    "typha": ("typha.env", TYPHA, CALICO_HOME),
+    "external-dns": ("external-dns.env", EXTERNAL_DNS, "/etc/external-dns"),
+    "flannel": ("flannel.flags", FLANNEL, "/etc/flannel"),
+    "traefik": ("traefik.flags", TRAEFIK, "/etc/traefik"),
+}
+"""What consumers read that take their settings one a line: file, names, and the usual folder."""
 
 
 def bundle_files(
@@ -55,12 +73,13 @@ def _settings(
     if component.kind == "proxy":
         return {"grpc-proxy.flags": _proxy_flags(inventory, here)}
     made = {"etcdctl.env": assignments(client_settings(ETCDCTL, inventory, here))}
-    if preset == "kube-apiserver":
-        there = paths_in(home or HOMES[preset], component.name)
-        flags = {**client_settings(KUBE_APISERVER, inventory, there), "--etcd-prefix": "/registry"}
-        made["kube-apiserver.flags"] = assignments(flags)
+    if preset in FLAGS:
+        file, names, usual = FLAGS[preset]
+        flags = client_settings(names, inventory, paths_in(home or usual, component.name))
+        prefix = {"--etcd-prefix": "/registry"} if names == KUBE_APISERVER else {}
+        made[file] = assignments({**flags, **prefix, **further_settings(preset)})
     if preset.startswith("calico"):
-        there = paths_in(home or HOMES["calico"], component.name)
+        there = paths_in(home or CALICO_HOME, component.name)
         made |= calico.calico_files(inventory, preset, pems, here, there)
     return made
 

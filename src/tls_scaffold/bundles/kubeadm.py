@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from tls_scaffold.bundles.memberflags import COMPACTION, PEER_CNS, flags_on_host
-from tls_scaffold.bundles.settings import Pems, to_yaml
+from tls_scaffold.bundles.settings import Pems, further_settings, to_yaml
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
 
 HOME = "/etc/kubernetes"
 API_SERVER = "kube-apiserver"  # the preset of the user that it is for
+API_SERVERS = (API_SERVER, "kube-apiserver-restricted")
 # The names of kubeadm's cmd/kubeadm/app/constants/constants.go, below its certificatesDir.
 CA = "pki/etcd/ca.crt"
 SERVER = "pki/etcd/server"
@@ -19,7 +20,7 @@ CONFIGURATION = "kubeadm-etcd.yaml"
 # What kubeadm does not give its own etcd: without the first every user opens the peer port.
 OWN_FLAGS = (PEER_CNS, *COMPACTION)
 NOTE = (
-    "# Take `etcd` over into the ClusterConfiguration of your own "
+    "# Take {1} over into the ClusterConfiguration of your own "
     "that `kubeadm init --config` reads: there can be one only.\n"
     "# pki/ of this bundle belongs into {0}/pki.\n"
 )
@@ -27,7 +28,7 @@ NOTE = (
 
 def has_place(component: Component, preset: str) -> bool:
     """Tell whether kubeadm has a place for a component's files: a member's, or its API servers'."""
-    return component.kind == "member" or preset == API_SERVER
+    return component.kind == "member" or preset in API_SERVERS
 
 
 def kubeadm_files(
@@ -58,8 +59,15 @@ def kubeadm_files(
     return {
         CA: own.ca,
         **_pair(CLIENT, own),
-        CONFIGURATION: _configuration({"external": external}, home),
+        CONFIGURATION: _configuration({"external": external}, home, _api_server(preset)),
     }
+
+
+def _api_server(preset: str) -> dict[str, object]:
+    """Return what the API server has to be told besides."""
+    further = further_settings(preset).items()
+    arguments = [{"name": name.lstrip("-"), "value": value} for name, value in further]
+    return {"apiServer": {"extraArgs": arguments}} if arguments else {}
 
 
 def _local(inventory: Inventory, member: Member, home: str) -> str:
@@ -69,13 +77,17 @@ def _local(inventory: Inventory, member: Member, home: str) -> str:
     return _configuration({"local": {"extraArgs": arguments}}, home)
 
 
-def _configuration(etcd: Mapping[str, object], home: str) -> str:
+def _configuration(
+    etcd: Mapping[str, object], home: str, further: Mapping[str, object] | None = None
+) -> str:
+    taken = {"etcd": etcd, **(further or {})}
     document = {
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "ClusterConfiguration",
-        "etcd": etcd,
+        **taken,
     }
-    return NOTE.format(home) + to_yaml(document)
+    words = " and ".join(f"`{name}`" for name in taken)
+    return NOTE.format(home, words) + to_yaml(document)
 
 
 def _pair(base: str, pems: Pems) -> dict[str, str]:

@@ -1,10 +1,17 @@
 """Who takes which files, and what is to do after they were signed again: rows of COMPONENTS.md."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tls_scaffold.bundles.consumers import FLAGS
 from tls_scaffold.bundles.memberflags import FOR_CLIENTS, FOR_PEERS, tls_flags
-from tls_scaffold.bundles.settings import CALICO, ETCDCTL, KUBE_APISERVER, paths_in
+from tls_scaffold.bundles.settings import (
+    CALICO,
+    ETCDCTL,
+    KUBE_APISERVER,
+    further_settings,
+    paths_in,
+)
 from tls_scaffold.inventory.rbac import preset_names
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import TRUST
@@ -13,6 +20,8 @@ from tls_scaffold.paths import TRUST
 # trusted CAs at the start. `sign.sh` prints such a text after it has signed, so none has a `|`.
 MEMBER_READS = "etcd reads it at each new connection: nothing has to be restarted"
 PROXY_READS = "etcd grpc-proxy reads it at each new connection: nothing has to be restarted"
+AT_START = "its client reads it at its start: restart that"
+NO_CN = "none: it has a password, for etcd's HTTP gateway"
 CLIENTS = (
     (
         "kube-apiserver",
@@ -22,7 +31,9 @@ CLIENTS = (
     ("calicoctl", CALICO, "calicoctl reads it at each call: nothing has to be restarted"),
     ("calico", CALICO, "renew its Secret in Kubernetes, then restart Calico's pods"),
     ("root", ETCDCTL, "etcdctl reads it at each call: nothing has to be restarted"),
-    ("", ETCDCTL, "its client reads it at its start: restart that"),
+    ("backup", ETCDCTL, "etcdctl reads it at each call: nothing has to be restarted"),
+    *((preset, names, AT_START) for preset, (_, names, _) in FLAGS.items()),
+    ("", ETCDCTL, AT_START),
 )
 """How presets begin, what their clients call their settings, and what is to do; the first fits."""
 
@@ -64,7 +75,9 @@ def _user_row(user: Component, preset: str) -> Row:
     _, names, again = next(row for row in CLIENTS if preset.startswith(row[0]))
     paths = paths_in("", user.output, TRUST)
     files = zip(names[1:], (paths.ca, paths.certificate, paths.key), strict=True)
-    return _row(user, " ".join(f"{name}={path}" for name, path in files), again)
+    words = [f"{name}={value}" for name, value in (*files, *further_settings(preset).items())]
+    row = _row(user, " ".join(words), again)
+    return row if user.cn else replace(row, cn=NO_CN)
 
 
 def _row(component: Component, takes: str, again: str) -> Row:

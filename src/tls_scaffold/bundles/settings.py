@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tls_scaffold.inventory.presets import find_preset
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
 
@@ -12,6 +13,32 @@ Names = tuple[str, str, str, str]
 ETCDCTL: Names = ("ETCDCTL_ENDPOINTS", "ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
 KUBE_APISERVER: Names = ("--etcd-servers", "--etcd-cafile", "--etcd-certfile", "--etcd-keyfile")
 CALICO: Names = ("ETCD_ENDPOINTS", "ETCD_CA_CERT_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE")
+EXTERNAL_DNS: Names = ("ETCD_URLS", "ETCD_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE")
+FELIX: Names = (
+    "FELIX_ETCDENDPOINTS",
+    "FELIX_ETCDCAFILE",
+    "FELIX_ETCDCERTFILE",
+    "FELIX_ETCDKEYFILE",
+)
+FLANNEL: Names = ("--etcd-endpoints", "--etcd-cafile", "--etcd-certfile", "--etcd-keyfile")
+K3S: Names = (
+    "--datastore-endpoint",
+    "--datastore-cafile",
+    "--datastore-certfile",
+    "--datastore-keyfile",
+)
+TRAEFIK: Names = (
+    "--providers.etcd.endpoints",
+    "--providers.etcd.tls.ca",
+    "--providers.etcd.tls.cert",
+    "--providers.etcd.tls.key",
+)
+TYPHA: Names = (
+    "TYPHA_ETCDENDPOINTS",
+    "TYPHA_ETCDCAFILE",
+    "TYPHA_ETCDCERTFILE",
+    "TYPHA_ETCDKEYFILE",
+)
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+\[\]-]+", re.ASCII)
 DIST = "dist"
 TAR = ".tar.gz"
@@ -55,6 +82,12 @@ def client_settings(names: Names, inventory: Inventory, paths: Paths) -> dict[st
     """Return what a client is told, under its own names."""
     values = (joined_endpoints(inventory), paths.ca, paths.certificate, paths.key)
     return dict(zip(names, values, strict=True))
+
+
+def further_settings(preset: str) -> dict[str, str]:
+    """Return what a preset's software has to be told besides, so that its permissions suffice."""
+    found = find_preset(preset)
+    return {setting.name: setting.value for setting in found.settings} if found else {}
 
 
 def assignments(settings: Mapping[str, str]) -> str:

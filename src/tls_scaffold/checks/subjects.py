@@ -16,8 +16,8 @@ from tls_scaffold.state.entries import Entry
     of_missing=True,
     pain="etcd takes the user's name from the CN: without one it answers `permission denied`",
     fix=(
-        "write the etcd user's name (for members `etcd`) into `CN`; an etcd grpc-proxy alone needs"
-        " it empty"
+        "write the etcd user's name (for members `etcd`) into `CN`; an etcd grpc-proxy and users of"
+        " the HTTP gateway (`--role NAME=gateway`) alone need it empty"
     ),
 )
 def cn_empty(view: View) -> Iterator[Problem]:
@@ -26,8 +26,9 @@ def cn_empty(view: View) -> Iterator[Problem]:
     named = {
         entry.signing.request for entry in view.components if entry.signing and entry.signing.cn
     }
+    by_password = {each.request for each in _components(view) if not each.cn}
     for path, request in view.requests.items():
-        if not request.cn.strip() and path not in named:
+        if not request.cn.strip() and path not in named | by_password:
             yield Problem(Place(path, key="CN"), "the CN is empty")
 
 
@@ -185,7 +186,8 @@ def wrong_cn(view: View) -> Iterator[Problem]:
     for entry in view.components:
         requested = entry.request.cn if entry.request else ""
         asked = listed[entry.path].cn if entry.path in listed else requested
-        if not entry.certificate or not asked or entry.certificate.cn == asked:
+        is_said = asked or entry.path in listed  # a user of the HTTP gateway has none
+        if not entry.certificate or not is_said or entry.certificate.cn == asked:
             continue
         # Where its request asks for it, the request is told.
         if entry.certificate.cn == requested:

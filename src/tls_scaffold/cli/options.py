@@ -98,8 +98,8 @@ COMPONENT_OPTIONS = (
         type=CommaList(),
         multiple=True,
         metavar="NAME=PREFIX[:r|w|rw]",
-        help="Let user NAME read (or write, or both) all keys of etcd under PREFIX; "
-        "may be repeated",
+        help="Let user NAME read (or write, or both) all keys of etcd under PREFIX, or, as "
+        "FROM..TO, those from FROM to before TO (without TO: all that follow); may be repeated",
     ),
     option(
         "--role",

@@ -10,13 +10,13 @@ from tls_scaffold.cli.options import option
 from tls_scaffold.cli.terminal import Styled, give_json, say
 
 if TYPE_CHECKING:
-    from tls_scaffold.inventory.presets import Preset
+    from tls_scaffold.inventory.presetparts import Preset
 
 
 @click.command()
 @option("--json", "as_json", is_flag=True, help="Print the presets as JSON")
 def roles(*, as_json: bool) -> None:
-    """List the presets: what each may do in etcd, why, and where that is written.
+    """List the presets: what each may do in etcd, why, and by which versions of its software.
 
     A user of a preset's name takes that preset; `--role NAME=PRESET` gives it to another one.
     """
@@ -38,17 +38,24 @@ def _document(preset: "Preset") -> dict[str, Any]:
         "version": preset.version,
         "permissions": permissions,
         "root": preset.root,
+        "without_root": preset.without_root,
+        "settings": [vars(setting) for setting in preset.settings],
+        "login": preset.login,
+        "asks_status": preset.asks_status,
+        "by_name": preset.by_name,
     }
 
 
 def _text(preset: "Preset", width: int) -> str:
     """Return what a preset may do: a line for each where that fits, else its reason below it."""
     rows = [
-        (reason.permission.access, f"{reason.permission.path}*", reason.why)
-        for reason in preset.reasons
+        (reason.permission.access, str(reason.permission), reason.why) for reason in preset.reasons
     ]
     if preset.root:
         rows.append(("root", "(the role root)", preset.root))
+    rows += [("set", str(setting), setting.why) for setting in preset.settings]
+    rows += [("or", "", setting.elsewhere) for setting in preset.settings if setting.elsewhere]
+    rows += [("note", "", note) for note in _notes(preset)]
     accesses, paths = (max(len(row[column]) for row in rows) for column in (0, 1))
     lines = [f"  {access:{accesses}}  {path:{paths}}  {why}" for access, path, why in rows]
     if max(map(len, lines)) > width:
@@ -63,3 +70,14 @@ def _text(preset: "Preset", width: int) -> str:
     if len(preset.name + source) > width:
         source = f"\n{wrapped(source.strip(), width, '  ')}"
     return "\n".join((source, *lines))
+
+
+def _notes(preset: "Preset") -> list[str]:
+    notes = list(preset.warnings)
+    if preset.login == "nobody":
+        notes.append("no etcd user: /metrics and /health answer every certificate of the CA")
+    if preset.without_root:
+        notes.append(f"the preset `{preset.without_root}` does without the role root")
+    if not preset.by_name:
+        notes.append(f"given by `--role NAME={preset.name}` alone, not by a user's name")
+    return notes

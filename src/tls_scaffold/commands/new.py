@@ -8,7 +8,7 @@ from tls_scaffold.commands.results import Result, make_command
 from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths, texts_of_others
 from tls_scaffold.errors import Problem, ScaffoldError
-from tls_scaffold.inventory import conflicts, intake, rbac
+from tls_scaffold.inventory import conflicts, intake, userwarnings
 from tls_scaffold.inventory.desired import read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Inventory
@@ -37,9 +37,10 @@ class Made:
     @property
     def warnings(self) -> list[str]:
         """What is allowed but seldom meant, one line each."""
-        users = rbac.warnings(self.inventory.users)
+        users = userwarnings.warnings(self.inventory.users)
         return [
             *users,
+            *userwarnings.uncompacted(self.inventory, self.inventory.users),
             *conflicts.several_peer_cns(self.inventory),
             *conflicts.short_lived(self.inventory),
         ]

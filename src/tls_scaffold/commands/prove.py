@@ -1,5 +1,6 @@
 """`tls-scaffold prove`: what each user may do, tried on a throw-away cluster."""
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from tls_scaffold.etcd.etcdctl import Identity, Member, Tools
 from tls_scaffold.etcd.matrix import Attempt, matrix
 from tls_scaffold.etcd.proofs import Check
 from tls_scaffold.inventory import conflicts, intake, rbac
-from tls_scaffold.inventory.presets import ROOT
+from tls_scaffold.inventory.presets import ROOT, comes_by_password
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.values import LOOPBACK, Inventory
 from tls_scaffold.signing import certificates
@@ -79,7 +80,8 @@ def prove(
         bundles = bundled.lay_out_bundles(inventory, identities, ca, into / "bundles", clients_ca)
         with etcd.cluster(tools, members, ca, into, bundles.flags, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
-            bench = Bench(cluster, root, root_ca, members[0], stranger, users)
+            passwords = _passwords(inventory)
+            bench = Bench(cluster, root, root_ca, members[0], stranger, users, passwords)
             attempts, checks = _try_everything(bench, inventory, scripts, unedited)
     return Proof(
         version=tools.version,
@@ -158,6 +160,12 @@ def _root(
     maker = throwaway.new_ca("tls-scaffold prove")
     trusted = throwaway.write_trust(maker, ca.read_bytes(), into / "clients-ca.pem")
     return throwaway.sign_client(ROOT, maker, into / "root"), trusted
+
+
+def _passwords(inventory: Inventory) -> dict[str, str]:
+    """Return a password for each user of etcd's HTTP gateway: the real one is nobody's to know."""
+    users = [user for user in inventory.users if comes_by_password(user) and rbac.roles_of(user)]
+    return {user.cn: secrets.token_hex(24) for user in users}
 
 
 def _scripts_to_apply(folder: Path, inventory: Inventory, into: Path) -> list[Path]:

@@ -52,7 +52,7 @@ def not_compared(folder: Path) -> list[str]:
 
     What etcd has of them stays.
     """
-    names = [f"`{user.name}`" for user in intake.load(folder).users if not rbac.roles_of(user)]
+    names = [f"`{user.name}`" for user in intake.load(folder).users if rbac.lacks_roles(user)]
     if not names:
         return []
     reason = "neither role nor permissions: what etcd has of them is not compared"

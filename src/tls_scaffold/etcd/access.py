@@ -23,6 +23,8 @@ def range_of(permission: Permission) -> Range:
     UTF-8 never ends in 0xff); a single key before the key with a zero byte after it.
     """
     key = permission.path.encode()
+    if permission.end is not None:
+        return Range(key, permission.end.encode() or None)
     if not permission.prefix:
         return Range(key, key + b"\0")
     return Range(key, key[:-1] + bytes([key[-1] + 1])) if key else Range(b"", None)

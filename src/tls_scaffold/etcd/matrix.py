@@ -41,7 +41,7 @@ def matrix(bench: Bench, inventory: Inventory) -> tuple[Attempt, ...]:
     held = [
         each for user in inventory.users for role in roles_of(user) for each in role.permissions
     ]
-    targets = {(each.path, each.prefix): each for each in (*held, OUTSIDE)}.values()
+    targets = {each.keys: each for each in (*held, OUTSIDE)}.values()
     tries = [
         (user, target, access)
         for user in inventory.users
@@ -66,9 +66,12 @@ def _attempt(bench: Bench, endpoint: str, user: User, target: Permission, access
     if access == "write":
         arguments = ["put", "--", written.path, PROBE]
     else:
-        prefix = f"--prefix={str(target.prefix).lower()}"
-        arguments = ["get", prefix, "--keys-only=true", "--", target.path]
-    seen = outcome(bench.cluster, bench.users[user.name], endpoint, *arguments)
-    return Attempt(
-        user.name, f"{target.path}{'*' if target.prefix else ''}", access, seen, expected
-    )
+        form = f"--prefix={str(target.prefix).lower()}"
+        if target.end == "":
+            form = "--from-key=true"
+        keys = [target.path, target.end] if target.end else [target.path]
+        arguments = ["get", form, "--keys-only=true", "--", *keys]
+    password = bench.passwords.get(user.cn)
+    login = {"ETCDCTL_USER": f"{user.cn}:{password}"} if password else {}
+    seen = outcome(bench.cluster, bench.users[user.name], endpoint, *arguments, **login)
+    return Attempt(user.name, str(target), access, seen, expected)

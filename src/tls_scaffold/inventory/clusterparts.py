@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tls_scaffold.inventory.membersettings import NOTHING_SAID, MemberSettings
+from tls_scaffold.spelling import text_problem
 
 ACCESS = ("read", "write", "readwrite")
 LONGEST_KEY = 1024  # characters of a key of etcd, or of a prefix of keys
@@ -10,15 +11,47 @@ LONGEST_KEY = 1024  # characters of a key of etcd, or of a prefix of keys
 
 @dataclass(frozen=True)
 class Permission:
-    """What a user may do with a key or, with `prefix`, with every key that begins with `path`."""
+    """What a user may do with a key or, with `prefix`, with every key that begins with `path`.
+
+    With an `end`, which no prefix has, it is about the keys from `path` up to, but without, `end`;
+    about all that follow where that is empty.
+    """
 
     path: str
     access: str
     prefix: bool = True
+    end: str | None = None
+
+    @property
+    def keys(self) -> tuple[str, bool, str | None]:
+        """What it is about, whatever may be done there."""
+        return self.path, self.prefix, self.end
+
+    def __str__(self) -> str:
+        """Return the keys as they are shown."""
+        if self.end is not None:
+            return f"{self.path}..{self.end}"
+        return f"{self.path}*" if self.prefix else self.path
 
     def document(self) -> dict[str, str]:
         """Return the permission as it stands in the inventory file."""
+        if self.end is not None:
+            return {"from": self.path, "to": self.end, "access": self.access}
         return {"prefix" if self.prefix else "key": self.path, "access": self.access}
+
+
+def range_problem(start: str, end: str) -> str:
+    """Say why there are no keys from `start` to before `end`; empty if there are.
+
+    An empty `end` is none.
+    """
+    if problem := text_problem(start, LONGEST_KEY) or text_problem(end, LONGEST_KEY):
+        return problem
+    if not start:
+        return "a range needs its first key (the empty prefix matches every key)"
+    if end and end.encode() <= start.encode():
+        return f"`{end}` does not come after `{start}`: no key is between them"
+    return ""
 
 
 @dataclass(frozen=True)

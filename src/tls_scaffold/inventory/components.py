@@ -16,6 +16,7 @@ from tls_scaffold.inventory.clusterparts import (
     Proxy,
     Server,
     User,
+    range_problem,
 )
 from tls_scaffold.inventory.fields import Field, Table
 from tls_scaffold.inventory.membersettings import read_member_settings
@@ -171,16 +172,27 @@ def _read_user(field: Field) -> User:
 
 
 def _read_permission(field: Field) -> Permission:
-    table = field.table(("prefix", "key", "access"))
-    if ("prefix" in table) == ("key" in table):
-        field.refuse("needs either `prefix` or `key`")
+    table = field.table(("prefix", "key", "from", "to", "access"))
+    if sum(name in table for name in ("prefix", "key", "from")) != 1:
+        field.refuse("needs either `prefix`, `key` or `from`")
     access = table.field("access", "read")
     if access.value not in ACCESS:
         access.refuse_value("is none of `read`, `write`, `readwrite`")
+    if "to" in table and "from" not in table:
+        table["to"].refuse("goes with `from`")
+    if "from" in table:
+        return _read_range(table["from"], table.field("to", ""), str(access.value))
     if "prefix" in table:
         return Permission(table["prefix"].text(_path_problem), str(access.value))
     path = table["key"].text(lambda text: _path_problem(text) if text else "the key is empty")
     return Permission(path, str(access.value), prefix=False)
+
+
+def _read_range(start: Field, end: Field, access: str) -> Permission:
+    """Return the permission for the keys from one text up to another; all that follow if empty."""
+    last = end.text()
+    first = start.text(lambda text: range_problem(text, last))
+    return Permission(first, access, prefix=False, end=last)
 
 
 def _path_problem(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tls_scaffold.inventory.clusterparts import LONGEST_KEY, Permission, User
+from tls_scaffold.inventory.clusterparts import LONGEST_KEY, Permission, User, range_problem
 from tls_scaffold.inventory.fields import Field
 from tls_scaffold.spelling import did_you_mean, text_problem
 
@@ -25,8 +25,8 @@ def with_grants(
 ) -> tuple[User, ...]:
     """Return the users with what the words of both options give them; bad words are refused.
 
-    A word about a prefix that the user has already, or about its role, takes the place of what was
-    there; two words about one prefix are a mistake, and so are two presets of one user.
+    A word about keys that the user has already, or about its role, takes the place of what was
+    there; two words about the same keys are a mistake, and so are two presets of one user.
     """
     by_name = {user.name: user for user in users}
     _give_prefixes(by_name, grants)
@@ -39,28 +39,41 @@ def _give_prefixes(users: dict[str, User], fields: Iterable[Field]) -> None:
     for field in fields:
         word = field.text()
         if "=" not in word:
-            field.refuse(f"`{word}` is not NAME=PREFIX[:r|w|rw]")
+            field.refuse(f"`{word}` is not NAME=PREFIX[:r|w|rw] or NAME=FROM..TO[:r|w|rw]")
             continue
-        name, prefix, access = _parts_of_grant(word)
+        name, keys, access = _parts_of_grant(word)
+        permission = _permission(keys, ACCESS.get(access, ""))
         if name not in users:
             field.refuse(_unknown_user(name, users))
         elif access not in ACCESS:
             field.refuse(f"`{access}` is none of `r`, `w`, `rw`")
-        elif problem := text_problem(prefix, LONGEST_KEY):
+        elif problem := _problem(permission):
             field.refuse(problem)
-        elif (name, prefix) in granted:
-            field.refuse(f"`{prefix}` is granted to `{name}` twice (`rw` is both)")
+        elif (name, keys) in granted:
+            field.refuse(f"`{keys}` is granted to `{name}` twice (`rw` is both)")
         else:
-            permission = Permission(prefix, ACCESS[access])
-            others = (
-                each for each in users[name].permissions if not each.prefix or each.path != prefix
-            )
+            others = (each for each in users[name].permissions if each.keys != permission.keys)
             users[name] = replace(users[name], permissions=(*others, permission))
-        granted.add((name, prefix))
+        granted.add((name, keys))
+
+
+def _permission(keys: str, access: str) -> Permission:
+    """Return the permission for a prefix, or for the range FROM..TO; nothing behind it is no end.
+
+    A prefix or a key with two dots in it is for the inventory's file.
+    """
+    start, dots, end = keys.partition("..")
+    return Permission(start, access, prefix=False, end=end) if dots else Permission(keys, access)
+
+
+def _problem(permission: Permission) -> str:
+    if permission.end is None:
+        return text_problem(permission.path, LONGEST_KEY)
+    return range_problem(permission.path, permission.end)
 
 
 def _parts_of_grant(word: str) -> tuple[str, str, str]:
-    """Return name, prefix and access of NAME=PREFIX[:ACCESS]."""
+    """Return name, keys and access of NAME=KEYS[:ACCESS]."""
     name, _, rest = word.partition("=")
     ending = ENDING.fullmatch(rest)
     return (name, ending[1], ending[2]) if ending else (name, rest, "r")

@@ -1,13 +1,14 @@
 """What each user may do in etcd: its roles, and `rbac.tsv`, which `rbac.sh` applies."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.fields import escaped_problem
-from tls_scaffold.inventory.presets import ROOT, Preset
+from tls_scaffold.inventory.presetparts import NOBODY
+from tls_scaffold.inventory.presets import ROOT, comes_by_password, preset_of
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.spelling import cn_problem
@@ -16,7 +17,6 @@ SCRIPT = "rbac.sh"  # the same in every folder
 FACTS = "rbac.tsv"  # what it reads beside itself
 # What rbac.sh calls the user that it makes and deletes while it switches authentication on.
 TEMPORARY_USER = "tls-scaffold-enable-"
-MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,6 @@ class Role:
 
     name: str
     permissions: tuple[Permission, ...] = ()
-
-
-def preset_of(user: User) -> Preset | None:
-    """Return the preset that a user takes: that which its role names, else that of its own name."""
-    if user.role:
-        return presets.find_preset(user.role)
-    return presets.find_preset(user.name) or presets.find_preset(ROOT if user.cn == ROOT else "")
 
 
 def preset_names(inventory: Inventory) -> dict[str, str]:
@@ -58,7 +51,14 @@ def roles_of(user: User) -> tuple[Role, ...]:
     return tuple(roles)
 
 
-def _has_role_root(user: User) -> bool:
+def lacks_roles(user: User) -> bool:
+    """Tell whether etcd gets nothing of a user although no preset says that it is to be so."""
+    preset = preset_of(user)
+    return not roles_of(user) and (preset is None or preset.login != NOBODY)
+
+
+def has_role_root(user: User) -> bool:
+    """Tell whether a user holds the role root."""
     return any(role.name == ROOT for role in roles_of(user))
 
 
@@ -95,6 +95,8 @@ def _facts(inventory: Inventory) -> Iterator[tuple[str, ...]]:
                 yield _permission_fact(role, permission)
         if roles:
             yield "user", user.cn
+        if roles and comes_by_password(user):
+            yield "gateway", user.cn
         yield from (("grant", role.name, user.cn) for role in roles)
 
 
@@ -102,7 +104,11 @@ def _permission_fact(role: Role, permission: Permission) -> tuple[str, ...]:
     columns = ("permission", role.name, permission.access)
     if permission.prefix and not permission.path:
         return *columns, "all"  # for the empty prefix, which would be an empty column
-    return *columns, "prefix" if permission.prefix else "key", permission.path
+    if permission.end is None:
+        return *columns, "prefix" if permission.prefix else "key", permission.path
+    if permission.end:
+        return *columns, "range", permission.path, permission.end
+    return *columns, "from", permission.path
 
 
 def forgotten(before: str, after: str) -> tuple[str, ...]:
@@ -134,54 +140,17 @@ def _user_problems(user: User) -> Iterator[tuple[str, str]]:
     """Yield field and message."""
     if user.cn.startswith(TEMPORARY_USER):
         yield "cn", f"`{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY_USER}…`)"
+    if ":" in user.cn and comes_by_password(user):
+        yield "cn", f"`{user.cn}` has a colon, behind which etcd takes the password"
     if user.role and (wrong := presets.preset_problem(user.role)):
         yield "role", wrong
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):
         field = "permissions" if user.permissions else "role"
         yield field, f"`{ROOT}` is etcd's own administrator and may do everything: leave this out"
-    elif user.permissions and user.name == ROOT and _has_role_root(user):
+    elif user.permissions and user.name == ROOT and has_role_root(user):
         rights = "gets the role root, which may do everything: leave this out"
         yield "permissions", f"etcd's user `{user.cn}` {rights}"
-    paths = [(permission.path, permission.prefix) for permission in user.permissions]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
-            yield f"permissions[{index}]", f"`{path[0]}` is granted twice"
-
-
-def warnings(users: Iterable[User]) -> list[str]:
-    """Return what is allowed of users but seldom meant, a line each.
-
-    That is a user root who is not etcd's, and a prefix that matches more than it says. A last line
-    is for all users that may do nothing.
-    """
-    users = tuple(users)
-    lines = [line for user in users for line in (*_other_root(user), *_wide_prefixes(user))]
-    without = [f"`{user.name}`" for user in users if not roles_of(user)]
-    if without:
-        more = f" and {len(without) - MOST_SHOWN} more" if len(without) > MOST_SHOWN else ""
-        lines.append(
-            f"{', '.join(without[:MOST_SHOWN])}{more}: "
-            "certificates only, no etcd user (neither role nor permissions)"
-        )
-    return lines
-
-
-def _other_root(user: User) -> Iterator[str]:
-    if user.name.lower() == ROOT and user.cn != ROOT:
-        rights = " with the role root, which may do everything" if _has_role_root(user) else ""
-        yield (
-            f"`{user.name}`: its CN makes it etcd's user `{user.cn}`{rights}; "
-            "etcd's own root has the CN root (`NAME=root`)"
-        )
-
-
-def _wide_prefixes(user: User) -> Iterator[str]:
-    for permission in user.permissions:
-        if permission.prefix and not permission.path:
-            yield f"`{user.name}`: the empty prefix matches every key there is"
-        elif permission.prefix and not permission.path.endswith("/"):
-            path = permission.path
-            yield (
-                f"`{user.name}`: the prefix `{path}` lacks its slash: "
-                f"it matches `{path}…` too, not only `{path}/…`"
-            )
+    keys = [permission.keys for permission in user.permissions]
+    for index, each in enumerate(keys):
+        if each in keys[:index]:
+            yield f"permissions[{index}]", f"`{user.permissions[index].path}` is granted twice"

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from tls_scaffold.inventory.clusterparts import Member, Proxy, Server, User
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
+from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.spelling import Key, canonical_host
 
 FILE = "tls-scaffold.json"
@@ -214,12 +215,22 @@ def _to_json(value: object, indent: int | None = None) -> str:
 
 
 def _user(user: User) -> Component:
+    by_password = comes_by_password(user)
     return Component(
         name=user.name,
         kind="user",
-        cn=user.cn,
-        hosts=(),
+        # etcd's HTTP gateway refuses a certificate with a CN.
+        cn="" if by_password else user.cn,
+        hosts=(_host_for(user.name),) if by_password else (),
         request=user.files.request or f"config/req-{user.name}.json",
         output=user.files.output or f"certs/{user.name}",
         profile=CLIENT if user.files.profile is None else user.files.profile,
     )
+
+
+def _host_for(name: str) -> str:
+    """Return a DNS name that tells whose certificate it is where no CN does.
+
+    A label has 63 characters at most, and an address would be one of a server.
+    """
+    return "user-" + ".".join(filter(None, name[:50].rstrip("-._").split(".")))

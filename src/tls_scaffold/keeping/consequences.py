@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import conflicts, intake, rbac
+from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import FILE, PEER, Inventory
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
@@ -33,8 +33,10 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
     """
     before, after = _lines_before(plan), _lines_after(plan)
     added, gone = after.keys() - before.keys(), before.keys() - after.keys()
+    new_users = [user for user in inventory.users if user.name in added]
     return (
-        *rbac.warnings(user for user in inventory.users if user.name in added),
+        *userwarnings.warnings(new_users),
+        *userwarnings.uncompacted(inventory, new_users),
         *(conflicts.several_peer_cns(inventory) if added & _server_names(inventory) else ()),
         *(conflicts.short_lived(inventory) if _step(plan, CONFIG) else ()),
         *_left_members(plan, gone),

@@ -26,7 +26,7 @@ def render(inventory: Inventory) -> dict[str, str]:
     requests = {CA_REQUEST: _ca_request(inventory), **_server_requests(inventory)}
     for component in inventory.components:
         if component.kind == "user":
-            requests[component.request] = _request(inventory, component.cn, ())
+            requests[component.request] = _request(inventory, component.cn, component.hosts)
     return {
         **{path: request.to_json() for path, request in requests.items()},
         FILE: inventory.to_json(),
