@@ -36,7 +36,7 @@ SHELVES = {
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
-        "differences documentcache issuer mistakes record trust / keystores / "
+        "differences documentcache issuer linemistakes mistakes record trust / keystores / "
         "caconstraints matching / certificates / keys / contentkinds / pairs pemfiles"
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "

@@ -151,11 +151,11 @@ share() { # share BASE: its key with the group that the inventory names, unless 
     } 2>/dev/null || say "warning: group \`$group\` can't be let read the key of \`$name\`" >&2
 }
 
-run_cfssl() { # run_cfssl NAME ARGUMENTS...: leave NAME.pem, NAME-key.pem and NAME.csr in $work
-    name=$1 cfssl=${CFSSL#@} json=${JSON#@}
+run_cfssl() { # run_cfssl BASE ARGUMENTS...: leave the three files of BASE's last part in $work
+    base=$1 name=${1##*/} cfssl=${CFSSL#@} json=${JSON#@}
     shift
     need "${cfssl%% *}" && need "${json%% *}"
-    say "$cfssl $* | $json -bare certs/$name" | sed "s|${into:-^}||g"
+    say "$cfssl $* | $json -bare $base" | sed "s|${into:-^}||g"
     $cfssl "$@" >"$work/json" 2>"$work/log" || refused "$?"
     (umask 022 && $json -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$?"
     for each in .pem -key.pem .csr; do [ -s "$work/$name$each" ] || refused 0; done
@@ -234,7 +234,7 @@ check_path() { # check_path PATH: below the folder, through no link, and nothing
 
 check_output() { # check_output BASE: where a component's pair may be, in no other's place
     check_path "$1.pem"
-    case $1 in certs/ca | certs/trust | *-key | archive/* | config/* | data/* | dist/* | issued/*)
+    case $1 in ca | */ca | certs/trust | *-key | archive/* | config/* | data/* | dist/* | issued/*)
         fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
@@ -244,7 +244,7 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
 check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
     asked=$(printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1)
     config=$(tr -s ' \t\r\n' '    ' 2>/dev/null <config/ca-config.json) || return 0 # cfssl says why
-    case "$*$config" in *-config* | *\\* | *'  '* | *"\"$asked\":"* | *"\"$asked\" :"*) ;;
+    case "$*$config" in *\\* | *'  '* | *"\"$asked\":"* | *"\"$asked\" :"*) ;;
     *'"signing"'*) [ -z "$asked" ] || fail "\`$base.pem\` asks for the profile \`$asked\`, which\
  \`config/ca-config.json\` does not have" "its line in the Makefile names it" ;; esac
     life=$(printf %s "$config" | tr ',{' '\n\n' |
@@ -260,6 +260,8 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
  \`req-NAME certs/NAME.pem: config/req-NAME.json ; \$(sign) \$<\`"
     shift 2
     check_output "$base"
+    case " $*" in *' '-ca[\ =-]* | *' '--ca[\ =-]* | *' '-config[\ =]* | *' '--config[\ =]*)
+        fail "the line of \`$base.pem\` names another CA or configuration than the folder's" ;; esac
     ca_is_whole
     from=$(inputs "$@") name=${base##*/}
     if [ "$when" = changed ] && [ -f "$base.pem" ] && [ -f "$base-key.pem" ] &&
@@ -267,7 +269,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     check_mounts "$base.pem" "$base-key.pem" "$base.csr"
     check_silences "$@"
     workshop
-    run_cfssl "$name" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
+    run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
     [ -n "$into" ] || lock
     if [ "$from" != "$(inputs "$@")" ]; then # edited meanwhile
         rm -rf "$work"
@@ -283,7 +285,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     [ -z "$into" ] || return 0
     flush . "$place" issued
     say "signed $base.pem"
-    each=$(sed -n "s/^| $name |.* | \(.*\) |\$/  \1/p" COMPONENTS.md 2>/dev/null) || :
+    each=$(grep -sF -e "=$base.pem " -e "=$base.pem\`" COMPONENTS.md | sed 's/.* | \(.*\) |$/  \1/')
     [ -z "$each" ] || say "$each"
 }
 
@@ -344,7 +346,7 @@ new_ca() { # of a new set
     workshop
     request=config/ca-csr.json
     [ ! -e "$into$request" ] || request=$into$request
-    run_cfssl ca gencert -initca "$request"
+    run_cfssl certs/ca gencert -initca "$request"
     cp -p "$work/ca.pem" "$work/trust.pem"
     mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
     note "$ca.pem" "ca-$(digits "$ca.pem")"

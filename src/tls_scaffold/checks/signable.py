@@ -11,6 +11,7 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View, profile_place
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.signing import mistakes
+from tls_scaffold.signing.linemistakes import line_problems
 from tls_scaffold.signing.mistakes import Mistake
 
 # A CA's own request is signed with what its section `ca` says.
@@ -24,8 +25,13 @@ FIELDS_OF_CA = {"expiry": "ca.expiry", "not_after": "ca.expiry", "": "ca"}
     of_missing=True,
 )
 def refused(view: View) -> Iterator[Problem]:
-    """Every request and every profile that is signed with is one that both signers take."""
+    """Every request, profile and line that is signed with is one that both signers take."""
     yield from (problem for problem, mistake in _mistakes(view) if not mistake.is_signed)
+    for entry in view.components:
+        for message in line_problems(entry.signing) if entry.signing else ():
+            yield from (
+                Problem(place, f"`{entry.path}`: {message}") for place in view.lines_of(entry)
+            )
 
 
 @Rule(

@@ -1,6 +1,7 @@
 """`tls-scaffold sign`: what make would sign with cfssl, in one process and by content."""
 
 import os
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from tls_scaffold.spelling import escaped
 
 LOCK_SECONDS = 60.0
 COMPONENTS = "COMPONENTS.md"
+FLAG_VALUES = re.compile(r"=([^ `]+\.pem)(?=[ `])")
 
 
 def sign(
@@ -141,18 +143,19 @@ def _survey_makefile(folder: Path) -> Survey:
 
 
 def _who_reloads(folder: Path, signed: Iterable[str]) -> dict[str, str]:
-    """Return who has to be told of each new certificate: the last cell of its COMPONENTS.md row."""
+    """Return who has to be told of each new certificate: the last cell of its COMPONENTS.md row.
+
+    The row is the one that has the certificate among its flags, as for `sign.sh`.
+    """
     try:
         table = content(folder, COMPONENTS).decode("utf-8", "replace") if signed else ""
     except ScaffoldError:
         return {}
-    by_name: dict[str, str] = {}
+    by_path: dict[str, str] = {}
     for line in table.splitlines():
-        name, *cells = line.strip().strip("|").split(" | ")
-        if line.startswith("| ") and cells:
-            by_name[name.strip()] = cells[-1].strip()
-    reloads = {path: by_name.get(Path(path).stem, "") for path in signed}
-    return {path: who for path, who in reloads.items() if who}
+        who = line.strip(" |").split(" | ")[-1].strip()
+        by_path |= dict.fromkeys(FLAG_VALUES.findall(line), who)
+    return {path: by_path[path] for path in signed if path in by_path}
 
 
 def _commands_not_run(text: str, signed: Collection[str]) -> tuple[str, ...]:

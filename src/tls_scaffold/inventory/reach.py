@@ -45,8 +45,12 @@ def source_problem(text: str) -> str:
 
 def output_problem(text: str) -> str:
     """Say why `text` can't be a certificate's path without `.pem`; empty if it can."""
-    wrong = path_problem(text) or _place_problem(text, NO_OUTPUTS)
-    if wrong:
+    return path_problem(text) or output_place_problem(text)
+
+
+def output_place_problem(text: str) -> str:
+    """Say in whose place a certificate of the path `text`, without `.pem`, would be; else empty."""
+    if wrong := _place_problem(text, NO_OUTPUTS):
         return wrong
     name = text.rpartition("/")[2].lower()
     if name == "ca":  # in any folder: the CA of one made by hand may lie there

@@ -14,13 +14,13 @@ from tls_scaffold.disk.obstacles import OutputDirectory
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import KEY_ENDING, TRUST
 from tls_scaffold.signing import certificates, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.documentcache import DocumentCache
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted
+from tls_scaffold.signing.linemistakes import line_problems
 from tls_scaffold.signing.record import Record
 
 AnyCA: TypeAlias = Certificate | NewCA
@@ -103,9 +103,12 @@ class _Planner:
             return None
         request = request.overridden(signing.cn, signing.hostname)
         # These are told even where the certificate is what was asked for in error.
-        self.problems += _silent_mistakes(signing, request)
+        self.problems += [
+            f"{signing.request}: {problem}" for problem in mistakes.silent_in_request(request)
+        ]
         profile = self._profile_of(signing, config)
-        self.problems += _name_problems(signing)
+        named = signing.name or signing.request
+        self.problems += [f"{named}: {problem}" for problem in line_problems(signing)]
         directory = self._directory_of(signing)
         pem = key = b""
         if directory.is_there:
@@ -195,25 +198,6 @@ class _Planner:
             yield f"{signing.name}: {path} is a CA's certificate: it is not signed over"
         for problem in mistakes.refusals(request, profile, self._now):
             yield f"{signing.request}: {problem}"
-
-
-def _silent_mistakes(signing: Signing, request: Request) -> Iterator[str]:
-    """Say what cfssl passes over in silence."""
-    for flag in signing.unknown:
-        yield f"{signing.name}: cfssl's flag `{flag}` is not supported"
-    for problem in mistakes.silent_in_request(request):
-        yield f"{signing.request}: {problem}"
-
-
-def _name_problems(signing: Signing) -> Iterator[str]:
-    """Say that a certificate would take the place of the CA or of a key, or has no name."""
-    path = f"{signing.output}.pem"
-    if not signing.name:
-        yield f"{signing.request}: its certificate `{path}` has no name"
-    elif path in (signing.ca, TRUST):
-        yield f"{signing.name}: `{path}` is the certificate of the CA"
-    elif path.endswith(KEY_ENDING):
-        yield f"{signing.name}: `{path}` is the name of a key"
 
 
 def _content_or_empty(path: str) -> bytes:

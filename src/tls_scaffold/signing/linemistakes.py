@@ -1,0 +1,35 @@
+"""Mistakes in the line of a Makefile that asks for a certificate: flags, and where it would be."""
+
+from collections.abc import Iterator
+
+from tls_scaffold.inventory.reach import output_place_problem
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import CA, CA_KEY, CONFIG, KEY_ENDING, TRUST
+
+
+def line_problems(signing: Signing) -> Iterator[str]:
+    """Say why nothing is signed for a line of a Makefile, in words that follow its name."""
+    for flag in signing.unknown:
+        yield f"cfssl's flag `{flag}` is not supported"
+    path = f"{signing.output}.pem"
+    if not signing.name:
+        yield f"its certificate `{path}` has no name"
+    elif path in (signing.ca, TRUST):
+        yield f"`{path}` is the certificate of the CA"
+    elif path.endswith(KEY_ENDING):
+        yield f"`{path}` is the name of a key"
+    elif signing.flags is not None:
+        yield from _own_line_problems(signing)
+
+
+def _own_line_problems(signing: Signing) -> Iterator[str]:
+    """Say what a line with `$(sign)` may not ask for; sign.sh refuses the same.
+
+    The record goes by the folder's own configuration and CA.
+    """
+    for flag, usual in (("ca", CA), ("ca_key", CA_KEY), ("config", CONFIG)):
+        given = getattr(signing, flag)
+        if given != usual:
+            yield f"`-{flag.replace('_', '-')} {given}` is not the folder's, which `$(sign)` takes"
+    if problem := output_place_problem(signing.output):
+        yield problem
