@@ -10,7 +10,6 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View, profile_place
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.values import RENEW_DAYS
-from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.state.entries import Entry
 
 YEAR = timedelta(days=365)

@@ -111,7 +111,7 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, 
 
     A CA's own request (`leaf` false) needs no hosts, and its `crl_url` counts.
     """
-    found = list(_meant_otherwise(request.ignored))
+    found = list(_misspelt_fields(request.ignored))
     for index, host in enumerate(request.hosts or ()):
         problem = sans.problem(host)
         if problem:
@@ -140,7 +140,7 @@ def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
         return (f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})",)
     profile = config.profile_or_default(name)
     unknown = [f"{_place_of(profile)}: {each}" for each in unknown_usages(profile)]
-    return (*map(str, _meant_otherwise(config.ignored)), *unknown)
+    return (*map(str, _misspelt_fields(config.ignored)), *unknown)
 
 
 def unknown_usages(profile: Profile) -> tuple[Mistake, ...]:
@@ -152,10 +152,10 @@ def unknown_usages(profile: Profile) -> tuple[Mistake, ...]:
     )
 
 
-def _meant_otherwise(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
-    """Yield the ignored fields as mistakes, but for those that look like nothing known."""
+def _misspelt_fields(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
+    """Yield the misspelt fields as mistakes; what else is ignored is what `check` tells."""
     for each in ignored:
-        if each.meant:
+        if each.is_misspelt:
             yield Mistake(each.place.key, each.message, is_signed=True)
 
 
