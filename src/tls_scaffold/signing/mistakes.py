@@ -116,8 +116,10 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, 
         problem = sans.problem(host)
         if problem:
             found.append(Mistake(f"hosts[{index}]", problem, is_signed=True))
-    is_named = request.cn or request.hosts or _is_meant(request.ignored, "CN", "hosts")
-    if leaf and not is_named:
+    # A name that stands under a misspelt field is told there.
+    meant = {each.meant for each in request.ignored}
+    is_named = request.cn or request.hosts or "`CN`" in meant
+    if leaf and not (is_named or (request.hosts is None and "`hosts`" in meant)):
         message = "no `CN` and no `hosts`: cfssl signs a certificate that names nobody"
         found.append(Mistake("", message, is_signed=True))
     if leaf and request.crl_url:
@@ -127,10 +129,6 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, 
         message = f"longer than {CN_LENGTH} characters: cfssl signs it, other tools refuse it"
         found.append(Mistake("CN", message, is_signed=True))
     return tuple(found)
-
-
-def _is_meant(ignored: Iterable[IgnoredField], *names: str) -> bool:
-    return any(each.meant == f"`{name}`" for each in ignored for name in names)
 
 
 def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
