@@ -26,7 +26,7 @@ CA_REQUEST = Request(
     cn="CA", key=SMALL, ca=Authority("87600h", 1), names=NAMES, crl_url="http://c/"
 )
 IGNORED = (
-    IgnoredField(Place("x.json", key="host"), "`hosts`", "it has no hosts"),
+    IgnoredField(Place("x.json", key="host"), "`hosts`", "it has no hosts", is_misspelt=True),
     IgnoredField(Place("x.json", key="owner")),
 )
 REQUEST = Request(

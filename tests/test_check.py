@@ -1626,7 +1626,10 @@ REFUSED = {
         f"{CONFIG}: signing.profiles.client.not_after",
     ),
     "misspelt": (request("alice", host=[]), f"{ALICE}: host"),
-    "misplaced": (profile("client", is_ca=True), f"{CONFIG}: signing.profiles.client.is_ca"),
+    "misspelt in a profile": (
+        profile("client", backdat="1h"),
+        f"{CONFIG}: signing.profiles.client.backdat",
+    ),
     "another kind of host": (request("alice", hosts=["10.0.0.999"]), f"{ALICE}: hosts[0]"),
     "nobody": (request("alice", CN="", hosts=[]), f"{ALICE}: CN"),
     "a crl": (request("alice", crl_url="http://x"), f"{ALICE}: crl_url"),

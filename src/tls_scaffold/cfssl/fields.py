@@ -130,12 +130,14 @@ class IgnoredField:
     """A field that cfssl passes over in silence: where, what was meant, and what holds instead.
 
     `meant` is a known field, or the place where such a field belongs. It is empty where it looks
-    like nothing that cfssl knows: then the field may be there on purpose.
+    like nothing that cfssl knows: then the field may be there on purpose. `is_misspelt` tells a
+    field that is in its place, but for its spelling.
     """
 
     place: Place
     meant: str = ""
     instead: str = ""
+    is_misspelt: bool = False
 
     @property
     def message(self) -> str:

@@ -150,7 +150,8 @@ class Section:
             holds = instead.get(meant, "")
             if self.has(meant.strip("`")):
                 holds = f"what {meant} says holds"
-            self.ignored.append(IgnoredField(self.place.field(name), meant, holds))
+            is_misspelt = meant.strip("`") in known
+            self.ignored.append(IgnoredField(self.place.field(name), meant, holds, is_misspelt))
 
     def is_meant(self, name: str) -> bool:
         """Tell whether a field that cfssl passes over was meant to be this one."""

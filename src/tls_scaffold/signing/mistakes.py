@@ -111,13 +111,15 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, 
 
     A CA's own request (`leaf` false) needs no hosts, and its `crl_url` counts.
     """
-    found = list(_meant_otherwise(request.ignored))
+    found = list(_misspelt_fields(request.ignored))
     for index, host in enumerate(request.hosts or ()):
         problem = sans.problem(host)
         if problem:
             found.append(Mistake(f"hosts[{index}]", problem, is_signed=True))
-    is_named = request.cn or request.hosts or _is_meant(request.ignored, "CN", "hosts")
-    if leaf and not is_named:
+    # A name that stands under a misspelt field is told there.
+    meant = {each.meant for each in request.ignored}
+    is_named = request.cn or request.hosts or "`CN`" in meant
+    if leaf and not (is_named or (request.hosts is None and "`hosts`" in meant)):
         message = "no `CN` and no `hosts`: cfssl signs a certificate that names nobody"
         found.append(Mistake("", message, is_signed=True))
     if leaf and request.crl_url:
@@ -129,10 +131,6 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, 
     return tuple(found)
 
 
-def _is_meant(ignored: Iterable[IgnoredField], *names: str) -> bool:
-    return any(each.meant == f"`{name}`" for each in ignored for name in names)
-
-
 def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
     """Say what cfssl would pass over in silence when a profile is asked for by its name."""
     if name and name not in config.profiles:
@@ -140,7 +138,7 @@ def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
         return (f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})",)
     profile = config.profile_or_default(name)
     unknown = [f"{_place_of(profile)}: {each}" for each in unknown_usages(profile)]
-    return (*map(str, _meant_otherwise(config.ignored)), *unknown)
+    return (*map(str, _misspelt_fields(config.ignored)), *unknown)
 
 
 def unknown_usages(profile: Profile) -> tuple[Mistake, ...]:
@@ -152,10 +150,10 @@ def unknown_usages(profile: Profile) -> tuple[Mistake, ...]:
     )
 
 
-def _meant_otherwise(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
-    """Yield the ignored fields as mistakes, but for those that look like nothing known."""
+def _misspelt_fields(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
+    """Yield the misspelt fields as mistakes; what else is ignored is what `check` tells."""
     for each in ignored:
-        if each.meant:
+        if each.is_misspelt:
             yield Mistake(each.place.key, each.message, is_signed=True)
 
 
