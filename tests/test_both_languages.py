@@ -5,6 +5,7 @@ test_obstacles, the record and what is signed in test_record, the order in which
 place in promises/test_crashes.
 """
 
+import json
 import os
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
-from support import SMALL, make, run
+from support import BIN, SMALL, contents, make, run
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.inventory.reach import SHELF
 from tls_scaffold.inventory.values import RENEW_DAYS
@@ -127,3 +128,70 @@ def test_a_taken_shelf_is_followed_alike(signed: Factory, tmp_path: Path) -> Non
 
 def test_both_look_as_many_days_ahead(folder: Factory) -> None:
     assert f"\nRENEW_DAYS ?= {RENEW_DAYS}\n" in (folder() / "tls-scaffold.mk").read_text()
+
+
+def with_line(path: Path, line: str) -> None:
+    with (path / "Makefile").open("a") as file:
+        file.write(f"{line}\n")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        *(f"{place}/x" for place in ("archive", "config", "data", "dist", "issued")),
+        *("ca", "sub/ca", "certs/ca", "certs/trust", "certs/x-key", "../x", "sub/../x"),
+    ],
+)
+def test_both_signers_refuse_the_same_places(folder: Factory, output: str) -> None:
+    path = folder(*SMALL)
+    make(path, "ca")
+    with_line(path, f"req-x {output}.pem: config/req-calico.json ; $(sign) -profile client $<")
+    before = contents(path)
+
+    for signer in ("cfssl", "tls-scaffold"):
+        done = run("make", f"SIGNER={signer}", "req-x", cwd=path)
+        assert done.returncode == 2
+        assert output in done.stderr
+        assert contents(path) == before
+
+
+@pytest.mark.parametrize("flag", ["-config config/ca-config.json2", "--config=x", "-ca a/ca.pem"])
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_line_with_the_folder_s_own_ca_names_no_other(
+    folder: Factory, signer: str, flag: str
+) -> None:
+    path = folder(*SMALL)
+    make(path, "ca")
+    text = (path / "Makefile").read_text()
+    (path / "Makefile").write_text(text.replace("-profile client", f"-profile client {flag}"))
+    before = contents(path)
+
+    done = run("make", f"SIGNER={signer}", "req-calico", cwd=path)
+
+    assert done.returncode == 2
+    assert "calico" in done.stderr
+    assert contents(path) == before
+    check = run(str(BIN / "tls-scaffold"), "check", cwd=path)
+    assert check.returncode == 1
+    assert "is not the folder's, which `$(sign)` takes" in " ".join(check.stdout.split())
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_the_command_shown_and_who_reloads_are_those_of_the_certificate(
+    folder: Factory, signer: str
+) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "a.b,axb,root")
+    inventory = json.loads((path / "tls-scaffold.json").read_text())
+    inventory["users"][0]["output"] = "elsewhere/root"
+    (path / "tls-scaffold.json").write_text(json.dumps(inventory))
+    run(str(BIN / "tls-scaffold"), "sync", cwd=path)
+
+    done = make(path, SIGNER=signer)
+
+    lines = done.stdout.splitlines()
+    assert sum(line.endswith("-bare elsewhere/root") for line in lines) == 1
+    at_start = "  its client reads it at its start: restart that"
+    for name in ("elsewhere/root", "certs/axb"):
+        at = lines.index(f"signed {name}.pem")
+        assert lines[at + 1] == at_start
+        assert lines[at + 2 : at + 3] != [at_start]

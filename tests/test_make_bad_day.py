@@ -504,3 +504,26 @@ def test_a_new_set_is_made_for_one_whose_ca_and_record_are_lost(
     [shelf] = shelves(path)
     assert contents(shelf / "certs") == before
     verify(path, "certs/calico.pem")
+
+
+def test_a_component_that_make_passes_over_is_told(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1,10.0.0.2", "--proxies", "0", "--user", "calico")
+    lines = []
+    for line in (path / "Makefile").read_text().splitlines():
+        is_hidden = line.startswith(("req-etcd2", "req-calico"))
+        lines += ["ifdef WITH", line, "endif"] if is_hidden else [line]
+    (path / "Makefile").write_text("\n".join(lines) + "\n")
+    make(path, SIGNER="cfssl")
+
+    status = run(str(BIN / "tls-scaffold"), "status", cwd=path)
+
+    assert status.returncode == 1
+    for name in ("etcd2", "calico"):
+        reason = f"`certs/{name}.pem` is missing, and no target of the Makefile signs it"
+        assert f"missing: {reason}" in " ".join(status.stdout.split())
+    assert "next: tls-scaffold check\n" in status.stderr
+    check = run(str(BIN / "tls-scaffold"), "check", cwd=path)
+    assert "Makefile: no target signs `etcd2` of the inventory" in " ".join(check.stdout.split())
+    assert "config/req-calico.json: no target of the Makefile signs it" in check.stdout
+    bundle = run(str(BIN / "tls-scaffold"), "bundle", "calico", cwd=path)
+    assert "`certs/calico.pem` is missing" in bundle.stderr

@@ -124,7 +124,7 @@ def missing_request(view: View) -> Iterator[Problem]:
     fix="add a target (the folder's README shows the line), or move the request away",
 )
 def unused_request(view: View) -> Iterator[Problem]:
-    """Every request is signed by a target."""
+    """Every request, and every component of the inventory, is signed by a target."""
     # Only make knows, so of an archived set nothing is found.
     kept = (view.folder / FILE).exists() and not any(
         (view.folder / name).exists() for name in (*gnumake.READ_FIRST, MAKEFILE)
@@ -138,6 +138,12 @@ def unused_request(view: View) -> Iterator[Problem]:
     for path in view.requests:
         if path not in signed and path not in view.ca_requests:
             yield Problem(Place(path), "no target of the Makefile signs it")
+    # Of one whose request is told above nothing is said twice.
+    components = view.inventory.components if view.inventory else ()
+    shared = {f"{each.output}.pem" for each in components if each.request in signed}
+    for entry in view.components:
+        if not entry.signing and entry.path in shared:
+            yield Problem(Place(MAKEFILE), f"no target signs `{entry.name}` of the inventory")
 
 
 @Rule(

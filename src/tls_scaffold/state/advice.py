@@ -108,6 +108,8 @@ def _is_in_vain(entry: Entry, state: str, contents: Contents) -> bool:
     """
     if state in ("expiring", "expired"):
         return ends_with_ca(entry, contents.authorities)
+    if state == "missing":
+        return bool(entry.unmet) and entry.signing is None
     return state == "stale" and bool(entry.unmet)
 
 

@@ -64,9 +64,7 @@ def contents_of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     """
     _check_merged(folder)
     found = _asked_for(folder)
-    return Contents(
-        tuple(_entries(folder, found.signings, inventory)), found.unread, has_makefile=True
-    )
+    return Contents(tuple(_entries(folder, found, inventory)), found.unread, has_makefile=True)
 
 
 def contents_of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
@@ -104,18 +102,22 @@ def _asked_for(folder: Path) -> Survey:
             return makefile.survey_req(folder)
 
 
-def _entries(
-    folder: Path, signings: Iterable[Signing], inventory: Inventory | None
-) -> Iterator[Entry]:
+def _entries(folder: Path, found: Survey, inventory: Inventory | None) -> Iterator[Entry]:
     components = {each.output: each for each in inventory.components} if inventory else {}
     reader = Reader(folder)
-    cas = _authorities(signings)
+    cas = _authorities(found.signings)
     yield from (reader.entry_of_ca(path, request, made) for path, (request, made) in cas.items())
     asked = dict.fromkeys(cas)
-    for signing in signings:
+    for signing in found.signings:
         if not signing.makes_ca and f"{signing.output}.pem" not in asked:
             asked[f"{signing.output}.pem"] = None
             yield reader.entry_of_component(signing, components.get(signing.output))
+    # What a line asks for that is not understood, nobody knows.
+    for component in components.values() if not found.unread else ():
+        # One whose certificate is there is among the orphans.
+        path = f"{component.output}.pem"
+        if path not in asked and not (folder / path).exists():
+            yield reader.entry_unsigned(component)
     places = {str(PurePosixPath(path).parent) for path in asked}
     there = (
         path

@@ -87,6 +87,16 @@ class Reader:
             entry = with_expectations(entry, component)
         return _of_a_kind(entry)
 
+    def entry_unsigned(self, component: Component) -> Entry:
+        """Return the entry of a component of the inventory that no target of a Makefile signs.
+
+        Its line may have been taken out, or stand below a condition that does not hold.
+        """
+        path = f"{component.output}.pem"
+        reason = f"`{path}` is missing, and no target of the Makefile signs it"
+        absent = Problem(Place(), reason)
+        return Entry(component.name, component.kind, path, absent=absent, unmet=(reason,))
+
     def entry_of_set(self, path: str, request_path: str, config_path: str) -> Entry:
         """Return the entry of what a set without a Makefile asks for.
 
