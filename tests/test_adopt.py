@@ -981,3 +981,12 @@ def test_temporary_files_in_the_folder_itself_are_no_part_of_it(
     for words in (["adopt"], ["sync"], ["add", "--user", "zoe"], ["sync", "--check"]):
         assert tls_scaffold("-C", str(path), *words).returncode == 0
     assert [*path.glob("**/tls-scaffold-*")] == []
+
+
+def test_a_comment_that_names_our_rules_is_no_include(tmp_path: Path) -> None:
+    requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1")}
+    path = handmade(tmp_path / "own", requests, "{sign}/members.json | cfssljson -bare certs/m1")
+    with (path / "Makefile").open("a") as file:
+        file.write("# we may include tls-scaffold.mk one day\n")
+
+    kept(path, "adopt")

@@ -19,6 +19,7 @@ from tls_scaffold.keeping.record import record_of_entries
 from tls_scaffold.keeping.trialsync import check_first_sync
 from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.makefiles.ourmakefile import includes_our_rules
 from tls_scaffold.paths import ADOPTED, RULES
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import (
@@ -85,7 +86,7 @@ def _check_is_handmade(folder: Path) -> None:
         raise ScaffoldError(
             f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder"
         )
-    if f"include {RULES}" in (own_text(folder, MAKEFILE) or ""):
+    if includes_our_rules(own_text(folder, MAKEFILE) or ""):
         raise ScaffoldError(
             f"`{folder}` has a Makefile of ours, but its inventory is missing",
             hint="put `tls-scaffold.json` back, "

@@ -47,7 +47,11 @@ def plain(
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ScaffoldError(f"`{place}` is not a plain file")
-        data = os.read(descriptor, min(status.st_size, largest) + 1)
+        size = min(status.st_size, largest) + 1
+        data = os.read(descriptor, size)
+        # A file system behind a network may answer with a part.
+        while len(data) < size - 1 and (more := os.read(descriptor, size - len(data))):
+            data += more
     finally:
         os.close(descriptor)
     if len(data) > largest:
