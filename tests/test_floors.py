@@ -37,7 +37,8 @@ SHELVES = {
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
         "differences documentcache issuer linemistakes mistakes record trust / keystores / "
-        "caconstraints matching / certificates / keys / contentkinds / pairs pemfiles"
+        "caconstraints matching revocationlists / certificates / keys / contentkinds / "
+        "pairs pemfiles"
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
@@ -68,7 +69,8 @@ LIBRARIES = {
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
     "cryptography": "signing.caconstraints signing.certificates signing.contentkinds "
-    "signing.issuer signing.keys signing.matching signing.keystores signing.signer",
+    "signing.issuer signing.keys signing.matching signing.keystores signing.revocationlists "
+    "signing.signer",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     # bundles.settings writes the YAML that etcd and Kubernetes read.

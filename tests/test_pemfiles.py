@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from tls_scaffold.signing import certificates, pemfiles
+from tls_scaffold.signing import pemfiles, revocationlists
 
 ONE = b"-----BEGIN X-----\nQUJD\n-----END X-----\n"
 OTHER = b"-----BEGIN X-----\nREVG\n-----END X-----\n"
@@ -49,6 +49,6 @@ def test_a_revocation_list_is_one_in_der() -> None:
     crl = builder.next_update(now + timedelta(days=1)).sign(
         ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()
     )
-    assert certificates.is_crl(crl.public_bytes(Encoding.DER))
-    assert not certificates.is_crl(crl.public_bytes(Encoding.PEM))
-    assert not certificates.is_crl(b"")
+    assert revocationlists.is_crl(crl.public_bytes(Encoding.DER))
+    assert not revocationlists.is_crl(crl.public_bytes(Encoding.PEM))
+    assert not revocationlists.is_crl(b"")

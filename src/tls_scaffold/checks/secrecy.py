@@ -14,7 +14,7 @@ from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import ARCHIVE, KEY_ENDING
-from tls_scaffold.signing import certificates, contentkinds, pemfiles
+from tls_scaffold.signing import contentkinds, pemfiles, revocationlists
 from tls_scaffold.signing.trust import read_trust
 
 KEYS = f"*{KEY_ENDING}"
@@ -129,7 +129,7 @@ def crl_not_der(view: View) -> Iterator[Problem]:
     }
     for directory in dict.fromkeys((*_directories(view), "config", ".")):
         for path in _names(view.folder, directory, ""):
-            if path.endswith(".crl") and not certificates.is_crl(_content(view.folder, path)):
+            if path.endswith(".crl") and not revocationlists.is_crl(_content(view.folder, path)):
                 yield Problem(Place(path), "it is no CRL in DER")
             elif path not in others and (form := _form_of_crl(_content(view.folder, path))):
                 yield Problem(Place(path), f"it is a CRL in {form}")
@@ -146,7 +146,7 @@ def foreign_crl(view: View) -> Iterator[Problem]:
     for directory in dict.fromkeys((*_directories(view), "config", ".")):
         for path in _names(view.folder, directory, ""):
             raw = _content(view.folder, path)
-            if cas and certificates.is_crl(raw) and not certificates.is_crl_of(raw, cas):
+            if cas and revocationlists.is_crl(raw) and not revocationlists.is_crl_of(raw, cas):
                 yield Problem(Place(path), "no CA of this folder signed this CRL")
 
 
@@ -156,7 +156,7 @@ def _form_of_crl(raw: bytes) -> str:
     `cfssl gencrl` prints one in base64.
     """
     crls = [block.der for block in pemfiles.blocks(raw) if block.label == b"X509 CRL"]
-    if any(map(certificates.is_crl, crls)):
+    if any(map(revocationlists.is_crl, crls)):
         return "PEM"
     return "base64" if contentkinds.kind_of_file(raw) == CRL_IN_BASE64 else ""
 

@@ -1,7 +1,6 @@
 """Certificates read back: PEM → subject, SANs, usages, dates."""
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -258,28 +257,6 @@ def is_of_ca(pem: bytes) -> bool:
             continue
         return found.is_ca or (found.may_sign and found.parsed.subject == found.parsed.issuer)
     return False
-
-
-def is_crl(der: bytes) -> bool:
-    """Tell whether `der` is a certificate revocation list in DER, the one form every etcd reads."""
-    try:
-        x509.load_der_x509_crl(der)
-    except (ValueError, TypeError):
-        return False
-    return True
-
-
-def is_crl_of(der: bytes, cas: Iterable[Certificate]) -> bool:
-    """Tell whether one of these CAs signed a CRL in DER."""
-    crl = x509.load_der_x509_crl(der)
-    return any(_signed_crl(ca, crl) for ca in cas)
-
-
-def _signed_crl(ca: Certificate, crl: x509.CertificateRevocationList) -> bool:
-    try:
-        return crl.is_signature_valid(ca.public_key)  # type: ignore[arg-type]
-    except (TypeError, ValueError, UnsupportedAlgorithm):  # a key of another kind signed it
-        return False
 
 
 def _words_and_texts(name: x509.Name) -> tuple[tuple[str, str], ...]:
