@@ -21,8 +21,8 @@ fail() { # fail WHAT [HINT]
 }
 
 need() { # need PROGRAM
-    command -v "$1" >/dev/null || fail "no signer: \`$1\` is not installed" "\`apt-get install\
- golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go, or tls-scaffold itself"
+    command -v "$1" >/dev/null || fail "\`$1\` is not installed" "cfssl and cfssljson sign (\`apt-get\
+ install golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go), or tls-scaffold"
 }
 
 components() { # of each line: name, certificate without .pem, request, flags
@@ -386,7 +386,7 @@ regenerate() {
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
-        [ "$answer" = y ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
+        [ "${answer#[yY]}" != "$answer" ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
     make_set .tls-set
     components | while read -r _ base _; do say "signed $base.pem"; done
     echo "whoever uses one of them has to be restarted, with the new certs/trust.pem"

@@ -47,7 +47,7 @@ def hard_coded_proxy(view: View) -> Iterator[Problem]:
 @Rule(
     level=WARNING,
     pain="since Go 1.17 `go get` installs no programs: `make cfssl` ends without cfssl",
-    fix="`go install github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5`, and the same for `cfssljson`",
+    fix="`go install PATH@VERSION`, as `go install github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5`",
 )
 def go_get(view: View) -> Iterator[Problem]:
     """Programs are installed with `go install`."""

@@ -38,8 +38,8 @@ CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` m
     metavar="FILE",
     multiple=True,
     shell_complete=offering(rendered_files),
-    help="Put a file back as it is rendered, whatever was done to it "
-    "(what it was goes to archive/)",
+    help="Put a file back as it is rendered, whatever was done to it, of the Makefile the lines of "
+    "components (what it was goes to archive/)",
 )
 @json_option
 @click.pass_obj

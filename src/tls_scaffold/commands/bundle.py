@@ -88,6 +88,10 @@ def warnings(folder: Path, made: Sequence[Bundle]) -> list[str]:
             f"{' and '.join(owners)} have one Secret by the name that Calico's manifests know: "
             "in one Kubernetes cluster the last that is applied counts for all"
         )
+    for each in made:
+        older = each.path.with_name(f"{each.name}{TAR}")
+        if not each.archive and older.exists():
+            lines.append(f"`{DIST}/{older.name}` is of an older bundle: `--tar` makes it anew")
     if any(each.settings for each in made):
         lines += conflicts.several_peer_cns(intake.load(folder))
     return lines

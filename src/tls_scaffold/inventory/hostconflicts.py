@@ -7,9 +7,10 @@ from typing import TypeVar
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.clusterparts import Server
 from tls_scaffold.inventory.fields import escaped_problem
+from tls_scaffold.inventory.membersettings import EVERY_ADDRESS
 from tls_scaffold.inventory.urls import own_host
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.spelling import canonical_host, is_wildcard
+from tls_scaffold.spelling import canonical_address, canonical_host, is_wildcard
 
 Item = TypeVar("Item")
 OWN_FIRST = "each has one of its own first, and behind it what several share"
@@ -68,9 +69,13 @@ def _shared_hosts(plural: str, servers: Sequence[Server]) -> Iterator[Problem]:
 
 def _nowhere(inventory: Inventory) -> Iterator[Problem]:
     for index, member in enumerate(inventory.members):
-        if member.hosts and all(map(is_wildcard, member.hosts)):
+        if member.hosts and all(map(_is_many, member.hosts)):
             message = "stands for many hosts: a member needs one of its own before it"
             yield escaped_problem(f"members[{index}].hosts[0]", f"`{member.hosts[0]}` {message}")
+
+
+def _is_many(host: str) -> bool:
+    return is_wildcard(host) or canonical_address(host) in EVERY_ADDRESS
 
 
 def _shared_ports(inventory: Inventory) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ All is read from the plan, so that a dry run, the run and the one that finishes 
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -39,6 +39,7 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
         *userwarnings.uncompacted(inventory, new_users),
         *(conflicts.several_peer_cns(inventory) if added & _server_names(inventory) else ()),
         *(conflicts.short_lived(inventory) if _step(plan, CONFIG) else ()),
+        *_new_members(plan, added, inventory),
         *_left_members(plan, gone),
         *_left_certificates(folder, plan, [before[name] for name in sorted(gone)], inventory),
         *(user_kept(cn) for cn in plan.forgotten),
@@ -100,6 +101,19 @@ def _lines_after(plan: Plan) -> Mapping[str, ComponentLine]:
 
 def _server_names(inventory: Inventory) -> set[str]:
     return {each.name for each in inventory.components if each.kind != "user"}
+
+
+def _new_members(plan: Plan, added: Collection[str], inventory: Inventory) -> Iterator[str]:
+    """Yield what is to be done in etcd about each member that joins those that are there."""
+    there = _server_names(inventory) - added
+    for member in inventory.members:
+        if member.name in added and member.hosts and any(there) and _step(plan, FILE):
+            url = _peer_url(inventory, member.name)
+            yield (
+                f"a cluster that runs is told of `{member.name}` first: `etcdctl member add "
+                f"{member.name} --peer-urls={url}`, then `tls-scaffold bundle "
+                f"--initial-cluster-state existing {member.name}`"
+            )
 
 
 def _left_members(plan: Plan, gone: set[str]) -> Iterator[str]:
