@@ -283,6 +283,8 @@ def test_what_is_there_just_so_is_said_and_nothing_changes(
         ("--member", "etcd1=10.0.0.1+10.0.0.9"),
         ("--proxy", "proxy1=edge.example.com"),
         ("--user", "zed,zed"),
+        ("--proxy", ""),
+        ("--member", "=10.0.0.1"),
     ],
 )
 def test_what_is_there_otherwise_is_refused(folder: Factory, words: tuple[str, ...]) -> None:
