@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import Factory
-from keeping import edit, kept
+from keeping import change, edit, kept
 from support import make, openssl
 from tls_scaffold.commands import status as command
 
@@ -110,6 +110,21 @@ def test_a_member_at_another_address_tells_what_to_do_in_its_order(
         "and start `etcd2` there"
     )
     assert warned(kept(path, "sync").stderr) == []
+
+
+def test_members_in_another_order_are_where_they_were(folder: Factory) -> None:
+    path = folder(*WORDS)
+    members = json.loads((path / "tls-scaffold.json").read_text())["members"]
+    change(path, members=members[::-1])
+    assert warned(kept(path, "sync").stderr) == []
+
+
+def test_a_member_in_the_place_of_another_was_nowhere_before(folder: Factory) -> None:
+    path = folder(*WORDS)
+    members = json.loads((path / "tls-scaffold.json").read_text())["members"]
+    change(path, members=[{"name": "etcd3", "hosts": ["10.0.0.3"]}, members[0]])
+    (line,) = warned(kept(path, "sync").stderr)
+    assert line.startswith("etcd counts on the member `etcd2` until")
 
 
 def test_older_certificates_of_what_is_there_are_no_news(signed: Factory) -> None:

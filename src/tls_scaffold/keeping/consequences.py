@@ -104,14 +104,24 @@ def _server_names(inventory: Inventory) -> set[str]:
 
 def _left_members(plan: Plan, gone: set[str]) -> Iterator[str]:
     """Yield what is to be done in etcd about each member that was taken out."""
-    table = _step(plan, COMPONENTS)
-    rows = ((table and table.before) or "").partition("\n## Proxies")[0].splitlines()
+    members = _members_before(plan)
     for name in sorted(gone):
-        if not name.startswith(PEER) and any(row.startswith(f"| {name} | ") for row in rows):
+        if name in members:
             yield (
                 f"etcd counts on the member `{name}` until `etcdctl member remove ID`: "
                 f"{MEMBER_ID}; then stop it"
             )
+
+
+def _members_before(plan: Plan) -> list[str]:
+    """Return the names of the members in their order before a plan that changes these; else none.
+
+    They are the rows of the first table of COMPONENTS.md; some folders have two for a member.
+    """
+    table = _step(plan, COMPONENTS)
+    rows = ((table and table.before) or "").partition("\n## Proxies")[0].splitlines()
+    names = [row.removeprefix("| ").partition(" | ")[0] for row in rows if row.startswith("| ")]
+    return [name for name in names[1:] if not name.startswith(PEER)]  # the first is the heading
 
 
 def _left_certificates(
@@ -157,10 +167,13 @@ def _moved_urls(plan: Plan, inventory: Inventory) -> dict[str, tuple[str, str]]:
     elif facts and facts.before:
         # The inventory was edited by hand: where members were, only what was rendered can tell.
         hosts = _hosts_of_endpoints(facts.before)
-        ports = [inventory.settings(each).peer_port for each in members]
-        if len(hosts) == len(members):
-            urls = map(https_url, hosts, ports)
-            old = {each.name: url for each, url in zip(members, urls, strict=True)}
+        names = _members_before(plan) or [each.name for each in members]
+        ports = {each.name: inventory.settings(each).peer_port for each in members}
+        if len(hosts) == len(names):
+            was_at = dict(zip(names, hosts, strict=True))
+            old = {
+                name: https_url(host, ports[name]) for name, host in was_at.items() if name in ports
+            }
     return {name: (old[name], url) for name, url in new.items() if old.get(name, url) != url}
 
 
