@@ -143,6 +143,15 @@ def test_another_cn_of_the_same_name_is_news(signed: Factory) -> None:
     assert [(each["name"], each["cn"]) for each in listed(path)] == [("bob", "bob")]
 
 
+def test_the_cn_that_a_user_of_the_gateway_had_is_news_and_none_is_not(signed: Factory) -> None:
+    path = signed(*WORDS)
+    edit(path / "tls-scaffold.json", '"cn": "calico"', '"cn": "calico", "role": "gateway"')
+    kept(path, "sync")
+    make(path, SIGNER="cfssl")
+    make(path, "req-calico", SIGNER="cfssl")
+    assert [(each["name"], each["cn"]) for each in listed(path)] == [("calico", "calico")]
+
+
 def test_it_is_told_in_every_form_and_changes_no_exit_code(signed: Factory) -> None:
     path = signed(*WORDS)
     kept(path, "remove", "bob", "etcd2")
