@@ -52,11 +52,11 @@ def user_kept(cn: str) -> str:
     return f"etcd keeps the user `{cn}` and its rights until `{again}`"
 
 
-def what_it_opens(cn: str, usages: tuple[str, ...], inventory: Inventory) -> str:
+def _what_it_opens(certificate: Certificate, inventory: Inventory) -> str:
     """Return what a certificate that nobody asks for any more is good for."""
-    if "server auth" in usages and cn in inventory.peer_cns:
-        return f"opens the peer port as CN `{cn}`"
-    return f"is accepted as CN `{cn}`"
+    if certificate.is_for_clients and certificate.cn in inventory.peer_cns:
+        return f"opens the peer port as CN `{certificate.cn}`"
+    return f"is accepted as CN `{certificate.cn}`"
 
 
 def targets_to_run(plan: Plan) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ def _left_certificates(
     for line in gone:
         certificate = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
         if certificate and not certificate.has_ended(datetime.now(timezone.utc)):
-            opens = what_it_opens(certificate.cn, certificate.usages, inventory)
+            opens = _what_it_opens(certificate, inventory)
             end = f"{certificate.not_after:%Y-%m-%d %H:%M} UTC"
             yield f"the certificate of `{line.name}` {opens} until {end}"
 

@@ -14,7 +14,7 @@ from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import blocks
 from tls_scaffold.signing.trust import read_trust
-from tls_scaffold.state.entries import SERVER, Contents, name_of
+from tls_scaffold.state.entries import Contents, name_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def still_valid(
         if not certificate.has_ended(now) and any(
             matching.signed_by(certificate, each) for each in cas
         ):
-            opens = SERVER in certificate.usages and certificate.cn in inventory.peer_cns
+            opens = certificate.is_for_clients and certificate.cn in inventory.peer_cns
             end = certificate.not_after
             found[certificate.der] = Removed(name, path, certificate.cn, end, opens)
     return tuple(sorted(found.values(), key=lambda each: (each.name, each.not_after, each.path)))
