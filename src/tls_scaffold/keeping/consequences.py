@@ -12,6 +12,7 @@ from pathlib import Path
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
+from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import FILE, PEER, Inventory
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
@@ -33,7 +34,10 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
     """
     before, after = _lines_before(plan), _lines_after(plan)
     added, gone = after.keys() - before.keys(), before.keys() - after.keys()
-    new_users = [user for user in inventory.users if user.name in added]
+    known = _users_before(plan)
+    new_users = [
+        user for user in inventory.users if user.name in added or known.get(user.name, user) != user
+    ]
     return (
         *userwarnings.warnings(new_users),
         *userwarnings.uncompacted(inventory, new_users),
@@ -86,6 +90,15 @@ def inventory_after(folder: Path, plan: Plan) -> Inventory:
 
 def _step(plan: Plan, path: str) -> Step | None:
     return next((step for step in plan.steps if step.path == path), None)
+
+
+def _users_before(plan: Plan) -> dict[str, User]:
+    """Return the users before a plan that changes the inventory, by name; else none."""
+    step = _step(plan, FILE)
+    with suppress(ScaffoldError):
+        before = intake.from_json(step.before) if step and step.before else None
+        return {user.name: user for user in before.users} if before else {}
+    return {}
 
 
 def _lines_before(plan: Plan) -> Mapping[str, ComponentLine]:
