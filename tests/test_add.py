@@ -283,6 +283,8 @@ def test_what_is_there_just_so_is_said_and_nothing_changes(
         ("--member", "etcd1=10.0.0.1+10.0.0.9"),
         ("--proxy", "proxy1=edge.example.com"),
         ("--user", "zed,zed"),
+        ("--proxy", ""),
+        ("--member", "=10.0.0.1"),
     ],
 )
 def test_what_is_there_otherwise_is_refused(folder: Factory, words: tuple[str, ...]) -> None:
@@ -336,3 +338,19 @@ def test_a_new_user_changes_few_lines_beside_its_request(folder: Factory) -> Non
     ]
     assert sum(int(added) + int(removed) for added, removed, _ in counts) <= 12
     assert "config/req-alice.json" not in {name for _, _, name in counts}  # it is new
+
+
+def test_what_a_user_gets_later_is_warned_of_as_what_a_new_one_gets(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "app,bob,zed")
+    words = ("add", "--role", "app=kube-apiserver", "--grant", "bob=:rw")
+    dry = kept(path, *words, "--dry-run").stderr
+    said = kept(path, *words).stderr
+    assert [line for line in said.splitlines() if line.startswith("warning: ")] == [
+        (
+            "warning: `app`: holds etcd's role root: its key opens everything in etcd; "
+            "`kube-apiserver-restricted` does without"
+        ),
+        "warning: `bob`: the empty prefix matches every key there is",
+    ]
+    assert all(line in said for line in dry.splitlines())
+    assert "warning: " not in kept(path, "add", "--members", "10.0.0.2").stderr

@@ -140,6 +140,7 @@ def with_line(path: Path, line: str) -> None:
     [
         *(f"{place}/x" for place in ("archive", "config", "data", "dist", "issued")),
         *("ca", "sub/ca", "certs/ca", "certs/trust", "certs/x-key", "../x", "sub/../x"),
+        *("certs/CA", "certs/x-Key", "Archive/x"),
     ],
 )
 def test_both_signers_refuse_the_same_places(folder: Factory, output: str) -> None:
@@ -155,7 +156,13 @@ def test_both_signers_refuse_the_same_places(folder: Factory, output: str) -> No
         assert contents(path) == before
 
 
-@pytest.mark.parametrize("flag", ["-config config/ca-config.json2", "--config=x", "-ca a/ca.pem"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        *("-config config/ca-config.json2", "--config=x", "-ca a/ca.pem"),
+        *("-ca certs/ca.pem", "--ca-key=certs/ca-key.pem", "-config config/ca-config.json"),
+    ],
+)
 @pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
 def test_a_line_with_the_folder_s_own_ca_names_no_other(
     folder: Factory, signer: str, flag: str
@@ -173,7 +180,7 @@ def test_a_line_with_the_folder_s_own_ca_names_no_other(
     assert contents(path) == before
     check = run(str(BIN / "tls-scaffold"), "check", cwd=path)
     assert check.returncode == 1
-    assert "is not the folder's, which `$(sign)` takes" in " ".join(check.stdout.split())
+    assert "has no place in it: `$(sign)` takes the folder's own" in " ".join(check.stdout.split())
 
 
 @pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])

@@ -157,6 +157,23 @@ def test_whatever_bit_of_a_certificate_is_flipped_its_ca_did_not_sign_it() -> No
 
 
 @pytest.mark.parametrize(
+    ("usages", "is_for_clients"),
+    [
+        (("client auth",), True),
+        (("server auth", "client auth"), True),
+        (("any",), True),
+        (("signing",), True),
+        (("server auth",), False),
+    ],
+)
+def test_servers_take_from_clients_what_is_for_clients_or_for_anything(
+    usages: tuple[str, ...], is_for_clients: bool
+) -> None:
+    found, _ = sign(profile=replace(PROFILE, usages=usages))
+    assert found.is_for_clients is is_for_clients
+
+
+@pytest.mark.parametrize(
     ("kind", "digest", "weak"),
     [
         ("RSA", "md5", "MD5"),

@@ -82,8 +82,11 @@ def test_what_cfssl_signs_in_silence_is_not_valid(
         replaced("config/req-csr.json", '"hosts"', '"host"'),
         replaced("config/req-alice.json", '"alice"', '"root"'),
         replaced("Makefile", "req-csr.json ; $(sign)", "req-csr.json ; $(sign) -profile client"),
+        replaced(
+            "config/ca-config.json", '"client": {', '"client": {"ca_constraint": {"is_ca": true},'
+        ),
     ],
-    ids=["hosts", "CN", "profile"],
+    ids=["hosts", "CN", "profile", "a CA"],
 )
 def test_what_is_good_is_not_signed_again_from_what_is_not(folder: Factory, edit: Edit) -> None:
     path = folder(*CLUSTER)

@@ -75,6 +75,16 @@ def test_a_group_that_is_not_there_is_told_and_all_is_signed_and_private(
 
 
 @needs_signers
+@pytest.mark.parametrize("number", [2**32 - 1, 2**32, 10**31])
+def test_a_number_that_is_no_group_s_opens_nothing(signed: Factory, number: int) -> None:
+    path = signed(*WORDS)
+    before = access(path, "certs", "certs/calico-key.pem")
+    change(path, key_group=str(number))
+    assert f"there is no group `{number}`" in kept(path, "sync").stderr
+    assert access(path, "certs", "certs/calico-key.pem") == before
+
+
+@needs_signers
 def test_a_group_that_the_user_is_not_in_is_told_likewise_by_cfssl_s_script(
     folder: Factory,
 ) -> None:

@@ -52,3 +52,9 @@ def test_a_revocation_list_is_one_in_der() -> None:
     assert revocationlists.is_crl(crl.public_bytes(Encoding.DER))
     assert not revocationlists.is_crl(crl.public_bytes(Encoding.PEM))
     assert not revocationlists.is_crl(b"")
+
+
+def test_a_file_of_blanks_is_tidied_in_no_time() -> None:
+    blanks = b"x" + b" \t" * 500_000 + b"x"
+    assert pemfiles.tidied(blanks) == blanks
+    assert pemfiles.tidied(b"\xef\xbb\xbf \n a \r\n\tb\rc ") == b"a\nb\nc"

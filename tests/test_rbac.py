@@ -178,6 +178,8 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
             Permission("/x", "read"),
             Permission("/y/", "read"),
             Permission("/k", "read", prefix=False),
+            Permission("/r", "write", prefix=False, end="/s"),
+            Permission("/r", "write", prefix=False, end=""),
         ),
     )
     plain = [User(f"u{number}", "u") for number in range(7)]
@@ -189,6 +191,7 @@ def test_wide_prefixes_and_users_without_rights_are_warned_of() -> None:
             "`a`: who may read the key `/k` may also watch every key behind it on etcd before "
             "3.5.33, 3.6.14 and 3.7.1"
         ),
+        "`a`: the range `/r..` has no end: it has every key that comes after `/r`",
     ]
     assert userwarnings.warnings([User("root", "root"), User("admin", "root")]) == []
     assert userwarnings.warnings([User("Root", "boss", role="typha"), User("root", "admin")]) == [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import Factory
-from keeping import edit, kept
+from keeping import change, edit, kept
 from support import make, openssl
 from tls_scaffold.commands import status as command
 
@@ -112,6 +112,21 @@ def test_a_member_at_another_address_tells_what_to_do_in_its_order(
     assert warned(kept(path, "sync").stderr) == []
 
 
+def test_members_in_another_order_are_where_they_were(folder: Factory) -> None:
+    path = folder(*WORDS)
+    members = json.loads((path / "tls-scaffold.json").read_text())["members"]
+    change(path, members=members[::-1])
+    assert warned(kept(path, "sync").stderr) == []
+
+
+def test_a_member_in_the_place_of_another_was_nowhere_before(folder: Factory) -> None:
+    path = folder(*WORDS)
+    members = json.loads((path / "tls-scaffold.json").read_text())["members"]
+    change(path, members=[{"name": "etcd3", "hosts": ["10.0.0.3"]}, members[0]])
+    (line,) = warned(kept(path, "sync").stderr)
+    assert line.startswith("etcd counts on the member `etcd2` until")
+
+
 def test_older_certificates_of_what_is_there_are_no_news(signed: Factory) -> None:
     path = signed(*WORDS)
     make(path, "req", SIGNER="cfssl")
@@ -126,6 +141,15 @@ def test_another_cn_of_the_same_name_is_news(signed: Factory) -> None:
     kept(path, "sync")
     make(path, SIGNER="cfssl")
     assert [(each["name"], each["cn"]) for each in listed(path)] == [("bob", "bob")]
+
+
+def test_the_cn_that_a_user_of_the_gateway_had_is_news_and_none_is_not(signed: Factory) -> None:
+    path = signed(*WORDS)
+    edit(path / "tls-scaffold.json", '"cn": "calico"', '"cn": "calico", "role": "gateway"')
+    kept(path, "sync")
+    make(path, SIGNER="cfssl")
+    make(path, "req-calico", SIGNER="cfssl")
+    assert [(each["name"], each["cn"]) for each in listed(path)] == [("calico", "calico")]
 
 
 def test_it_is_told_in_every_form_and_changes_no_exit_code(signed: Factory) -> None:

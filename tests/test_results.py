@@ -154,8 +154,12 @@ def test_the_environment_asks_for_json_too(
     folder: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TLS_SCAFFOLD_JSON", "1")
-    done = kept(folder(*WORDS), "remove", "nobody", code=1)
+    path = folder(*WORDS)
+    done = kept(path, "remove", "nobody", code=1)
     assert json.loads(done.stdout)["error"]["exit_code"] == 1
+    for words in (("status",), ("check",), ("rbac", "--diff")):
+        done = kept(path / "none", *words, code=1)
+        assert json.loads(done.stdout)["error"]["exit_code"] == 1
 
 
 def test_a_signing_that_is_refused_is_an_error_in_json(folder: Factory) -> None:

@@ -234,7 +234,9 @@ check_path() { # check_path PATH: below the folder, through no link, and nothing
 
 check_output() { # check_output BASE: where a component's pair may be, in no other's place
     check_path "$1.pem"
-    case $1 in ca | */ca | certs/trust | *-key | archive/* | config/* | data/* | dist/* | issued/*)
+    # Where upper and lower case are one, as on macOS, CA.pem is the CA.
+    case $(printf %s "$1" | tr A-Z a-z) in ca | */ca | certs/trust | *-key | archive/* | \
+        config/* | data/* | dist/* | issued/*)
         fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
@@ -261,7 +263,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     shift 2
     check_output "$base"
     case " $*" in *' '-ca[\ =-]* | *' '--ca[\ =-]* | *' '-config[\ =]* | *' '--config[\ =]*)
-        fail "the line of \`$base.pem\` names another CA or configuration than the folder's" ;; esac
+        fail "the line of \`$base.pem\` names a CA or a configuration: it takes the folder's" ;; esac
     ca_is_whole
     from=$(inputs "$@") name=${base##*/}
     if [ "$when" = changed ] && [ -f "$base.pem" ] && [ -f "$base-key.pem" ] &&

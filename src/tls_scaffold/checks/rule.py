@@ -83,8 +83,8 @@ class Rule:
 
 
 def faults_about(view: View, about: str) -> Iterator[Problem]:
-    """Yield the faults of components and orphans that are about one thing, as `status` has them."""
-    for entry in (*view.components, *view.orphans):
+    """Yield the faults of certificates that are about one thing, as `status` has them."""
+    for entry in (*view.authorities, *view.components, *view.orphans):
         for fault in entry.faults:
             if fault.about == about:
                 yield Problem(Place(entry.path), fault.reason)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.completion import offering, rule_ids
-from tls_scaffold.cli.options import filled, option
+from tls_scaffold.cli.options import filled, json_option_for, option
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
@@ -20,7 +20,7 @@ COLOURS = {"error": "red", "warning": "yellow"}
 
 
 @click.command()
-@option("--json", "as_json", is_flag=True, help="Print the findings as JSON")
+@json_option_for("Print the findings as JSON")
 @option("--sarif", "as_sarif", is_flag=True, help="Print them as SARIF, for code hosts")
 @option(
     "--explain",

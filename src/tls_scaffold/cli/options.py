@@ -40,22 +40,18 @@ def filled(_context: click.Context, _parameter: click.Parameter, value: str | No
     return value or ""
 
 
-def json_option(command: Command) -> Command:
-    """Add `--json`: what was done, and an error too, is one document on stdout."""
-    return option(
-        "--json",
-        "as_json",
-        is_flag=True,
-        is_eager=True,
-        callback=_noted,
-        help="Print what was done as JSON, an error too",
-    )(command)
+def json_option_for(text: str) -> Callable[[Command], Command]:
+    """Return `--json` with this help: what is told, and an error too, is JSON on stdout."""
+    return option("--json", "as_json", is_flag=True, is_eager=True, callback=_noted, help=text)
 
 
 def _noted(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click's form
     """Note for whoever tells an error that stdout takes JSON, be it by the environment."""
     context.meta[JSON] = value
     return value
+
+
+json_option = json_option_for("Print what was done as JSON, an error too")
 
 
 def divided(

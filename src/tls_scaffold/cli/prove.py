@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.options import option
+from tls_scaffold.cli.options import json_option_for, option
 from tls_scaffold.cli.terminal import give_json, say, talk
+from tls_scaffold.errors import ExitCode
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.prove import Proof
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     help="Take etcd and etcdctl from DIR "
     "(left out: from the PATH, else from `tls-scaffold[prove]`)",
 )
-@option("--json", "as_json", is_flag=True, help="Print the matrix and the checks as JSON")
+@json_option_for("Print the matrix and the checks as JSON")
 @click.pass_context
 def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> None:
     """Show on a real etcd that each user may do what it should, and nothing else.
@@ -44,7 +45,7 @@ def prove(context: click.Context, directory: Path | None, *, as_json: bool) -> N
         say(_text(proof))
     if proof.surprises:
         talk(f"{proof.surprises} of {_count(proof)} went otherwise than they should")
-        context.exit(1)
+        context.exit(ExitCode.REFUSED)
     talk(f"all {_count(proof)} went as they should, on etcd {proof.version}, {_members(proof)}")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.options import option
+from tls_scaffold.cli.options import json_option_for, option
 from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
 from tls_scaffold.errors import ExitCode
 
@@ -16,7 +16,7 @@ from tls_scaffold.errors import ExitCode
     is_flag=True,
     help="Compare a live cluster with the inventory; exit 4 where they differ",
 )
-@option("--json", "as_json", is_flag=True, help="With --diff: print the differences as JSON")
+@json_option_for("With --diff: print the differences as JSON")
 @click.pass_context
 def rbac(context: click.Context, *, diff: bool, as_json: bool) -> None:
     """Print the script that brings etcd's users, roles and permissions in line with the inventory.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tls_scaffold.cli.columns import terminal_width, wrapped
-from tls_scaffold.cli.options import option
+from tls_scaffold.cli.options import json_option_for
 from tls_scaffold.cli.terminal import Styled, give_json, say
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@option("--json", "as_json", is_flag=True, help="Print the presets as JSON")
+@json_option_for("Print the presets as JSON")
 def roles(*, as_json: bool) -> None:
     """List the presets: what each may do in etcd, why, and by which versions of its software.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.columns import terminal_width
-from tls_scaffold.cli.options import option
+from tls_scaffold.cli.options import json_option_for, option
 from tls_scaffold.cli.statustable import status_table
 from tls_scaffold.cli.terminal import give, give_json, say, talk, tell_error
 from tls_scaffold.spelling import escaped, parse_hours
@@ -38,7 +38,7 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
     help="What ends within TIME is expiring (30d)",
 )
 @option("--failed", is_flag=True, help="Show only what is not valid, in the table and as JSON")
-@option("--json", "as_json", is_flag=True, help="Print the table as JSON")
+@json_option_for("Print the table as JSON")
 @option(
     "--prometheus",
     type=click.Path(),

@@ -1,5 +1,6 @@
 """`tls-scaffold sync` on the command line."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from tls_scaffold.spelling import escaped
 if TYPE_CHECKING:
     from tls_scaffold.commands.results import Outcome
 
-CHANGE = "`tls-scaffold sync --dry-run` shows the changes, `tls-scaffold sync` makes them"
+CHANGE = "`tls-scaffold sync{0} --dry-run` shows the changes, `tls-scaffold sync{0}` makes them"
 
 
 @click.command()
@@ -88,9 +89,10 @@ def _drift(outcome: "Outcome", source: str) -> DriftedError | ConflictError:
     paths = [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
     conflicts = [f"{path}: both sides changed it" for path in plan.conflicts]
     unsure = [f"{path}: {LOST}" for path in plan.unsure]
+    change = CHANGE.format(f" --from {shlex.quote(source)}" if source else "")
     error = ConflictError if conflicts or unsure else DriftedError
     return error(
         f"`{outcome.folder}` does not follow {f'`{source}`' if source else 'its inventory'}",
         [*paths, *conflicts, *unsure],
-        SETTLE if plan.conflicts else CHANGE,
+        SETTLE if plan.conflicts else change,
     )

@@ -20,6 +20,7 @@ from tls_scaffold.paths import CERTS
 SHARED = 0o640
 SHARED_FOLDER = 0o750
 PRIVATE_FOLDER = 0o700
+NO_GROUP = 2**32 - 1  # chown(2) takes it for "leave the group as it is"
 
 
 def group_of_keys(folder: Path) -> str:
@@ -39,7 +40,8 @@ def number_of_group(group: str) -> int | None:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
-        return int(group) if group.isdecimal() else None
+        number = int(group) if group.isdecimal() else NO_GROUP
+        return number if number < NO_GROUP else None
 
 
 def name_of_group(number: int) -> str:
@@ -75,7 +77,10 @@ def keep_private(certs: Path, group: str) -> None:
     """Keep others out of `certs/`; the group that may read keys stays in it."""
     status = certs.stat()
     is_shared = bool(group) and status.st_gid == number_of_group(group)
-    certs.chmod(status.st_mode & SHARED_FOLDER | PRIVATE_FOLDER if is_shared else PRIVATE_FOLDER)
+    mode = PRIVATE_FOLDER
+    if is_shared:
+        mode |= status.st_mode & SHARED_FOLDER
+    certs.chmod(mode)
 
 
 def _share(path: Path, group: int, mode: int) -> None:

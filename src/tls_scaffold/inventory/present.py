@@ -34,10 +34,12 @@ def without_present(options: Options, inventory: Inventory) -> tuple[Options, tu
 
 
 def _has_server(word: str, servers: tuple[Server, ...], field: str) -> bool:
+    name, equals, _ = word.partition("=")
+    is_named = field == "proxies" or bool(equals)
+    if is_named and not name.strip():
+        return False  # the reader would give it the name of the first one
     table = Table({field: Field(field, [word], None)})
-    # A word that gives no name must not get one here.
     reader = read_members if field == "members" else read_proxies
-    is_named = field == "proxies" or "=" in word
     wanted = reader(table, ())[0]
     return any(
         _same_hosts(each, wanted) and (not is_named or each.name == wanted.name) for each in servers

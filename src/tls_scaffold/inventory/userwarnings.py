@@ -82,6 +82,11 @@ def _wide_ranges(user: User) -> Iterator[str]:
                 f"`{user.name}`: the prefix `{path}` lacks its slash: "
                 f"it matches `{path}…` too, not only `{path}/…`"
             )
+        elif permission.end == "":
+            yield (
+                f"`{user.name}`: the range `{permission}` has no end: "
+                f"it has every key that comes after `{permission.path}`"
+            )
         elif not permission.prefix and permission.end is None and permission.access != "write":
             yield (
                 f"`{user.name}`: who may read the key `{permission.path}` may also watch every key "

@@ -12,6 +12,7 @@ from pathlib import Path
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
+from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import FILE, PEER, Inventory
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
@@ -33,7 +34,10 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
     """
     before, after = _lines_before(plan), _lines_after(plan)
     added, gone = after.keys() - before.keys(), before.keys() - after.keys()
-    new_users = [user for user in inventory.users if user.name in added]
+    known = _users_before(plan)
+    new_users = [
+        user for user in inventory.users if user.name in added or known.get(user.name, user) != user
+    ]
     return (
         *userwarnings.warnings(new_users),
         *userwarnings.uncompacted(inventory, new_users),
@@ -53,11 +57,11 @@ def user_kept(cn: str) -> str:
     return f"etcd keeps the user `{cn}` and its rights until `{again}`"
 
 
-def what_it_opens(cn: str, usages: tuple[str, ...], inventory: Inventory) -> str:
+def _what_it_opens(certificate: Certificate, inventory: Inventory) -> str:
     """Return what a certificate that nobody asks for any more is good for."""
-    if "server auth" in usages and cn in inventory.peer_cns:
-        return f"opens the peer port as CN `{cn}`"
-    return f"is accepted as CN `{cn}`"
+    if certificate.is_for_clients and certificate.cn in inventory.peer_cns:
+        return f"opens the peer port as CN `{certificate.cn}`"
+    return f"is accepted as CN `{certificate.cn}`"
 
 
 def targets_to_run(plan: Plan) -> tuple[str, ...]:
@@ -89,6 +93,15 @@ def _step(plan: Plan, path: str) -> Step | None:
     return next((step for step in plan.steps if step.path == path), None)
 
 
+def _users_before(plan: Plan) -> dict[str, User]:
+    """Return the users before a plan that changes the inventory, by name; else none."""
+    step = _step(plan, FILE)
+    with suppress(ScaffoldError):
+        before = intake.from_json(step.before) if step and step.before else None
+        return {user.name: user for user in before.users} if before else {}
+    return {}
+
+
 def _lines_before(plan: Plan) -> Mapping[str, ComponentLine]:
     step = _step(plan, MAKEFILE)
     return {line.name: line for line in component_lines((step and step.before) or "")}
@@ -118,14 +131,24 @@ def _new_members(plan: Plan, added: Collection[str], inventory: Inventory) -> It
 
 def _left_members(plan: Plan, gone: set[str]) -> Iterator[str]:
     """Yield what is to be done in etcd about each member that was taken out."""
-    table = _step(plan, COMPONENTS)
-    rows = ((table and table.before) or "").partition("\n## Proxies")[0].splitlines()
+    members = _members_before(plan)
     for name in sorted(gone):
-        if not name.startswith(PEER) and any(row.startswith(f"| {name} | ") for row in rows):
+        if name in members:
             yield (
                 f"etcd counts on the member `{name}` until `etcdctl member remove ID`: "
                 f"{MEMBER_ID}; then stop it"
             )
+
+
+def _members_before(plan: Plan) -> list[str]:
+    """Return the names of the members in their order before a plan that changes these; else none.
+
+    They are the rows of the first table of COMPONENTS.md; some folders have two for a member.
+    """
+    table = _step(plan, COMPONENTS)
+    rows = ((table and table.before) or "").partition("\n## Proxies")[0].splitlines()
+    names = [row.removeprefix("| ").partition(" | ")[0] for row in rows if row.startswith("| ")]
+    return [name for name in names[1:] if not name.startswith(PEER)]  # the first is the heading
 
 
 def _left_certificates(
@@ -135,7 +158,7 @@ def _left_certificates(
     for line in gone:
         certificate = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
         if certificate and not certificate.has_ended(datetime.now(timezone.utc)):
-            opens = what_it_opens(certificate.cn, certificate.usages, inventory)
+            opens = _what_it_opens(certificate, inventory)
             end = f"{certificate.not_after:%Y-%m-%d %H:%M} UTC"
             yield f"the certificate of `{line.name}` {opens} until {end}"
 
@@ -171,10 +194,13 @@ def _moved_urls(plan: Plan, inventory: Inventory) -> dict[str, tuple[str, str]]:
     elif facts and facts.before:
         # The inventory was edited by hand: where members were, only what was rendered can tell.
         hosts = _hosts_of_endpoints(facts.before)
-        ports = [inventory.settings(each).peer_port for each in members]
-        if len(hosts) == len(members):
-            urls = map(https_url, hosts, ports)
-            old = {each.name: url for each, url in zip(members, urls, strict=True)}
+        names = _members_before(plan) or [each.name for each in members]
+        ports = {each.name: inventory.settings(each).peer_port for each in members}
+        if len(hosts) == len(names):
+            was_at = dict(zip(names, hosts, strict=True))
+            old = {
+                name: https_url(host, ports[name]) for name, host in was_at.items() if name in ports
+            }
     return {name: (old[name], url) for name, url in new.items() if old.get(name, url) != url}
 
 

@@ -90,6 +90,11 @@ class Certificate:
         return not self._extension(x509.ExtendedKeyUsage)
 
     @property
+    def is_for_clients(self) -> bool:
+        """Whether a server takes it from a client, as etcd's peer port does from a member."""
+        return self.is_for_anything or "client auth" in self.usages or "any" in self.usages
+
+    @property
     def not_before(self) -> datetime:
         """The first moment of its life."""
         return self.parsed.not_valid_before_utc

@@ -98,19 +98,19 @@ def _names_without_cn(subject: Iterable[tuple[str, str]]) -> str:
 
 def _differing_usages(certificate: Certificate, profile: Profile) -> tuple[Difference, ...]:
     asked, there = _known_usages(profile.usages), _known_usages(certificate.usages)
-    found = _differing_sets(USAGES, asked, there)
     # An extension that is not there allows everything that it could name.
-    unnamed = {
-        "key usage": usages.KEY_USAGES if not certificate.key_usages else {},
-        "extended usage": usages.EXTENDED_USAGES if certificate.is_for_anything else {},
-    }
-    for kind, words in unnamed.items():
-        if set(asked) & set(words):
-            allowed = {f"`{word}` missing" for word in words}
-            found = tuple(each for each in found if each.words not in allowed)
-            words_of_all = f"no {kind} is named, so none is ruled out"
-            found = (*found, Difference(USAGES, words_of_all, hinders=False))
-    return found
+    unnamed = []
+    if not certificate.key_usages:
+        unnamed.append(("key usage", usages.KEY_USAGES))
+    if certificate.is_for_anything:
+        unnamed.append(("extended usage", usages.EXTENDED_USAGES))
+    allowed = []
+    for kind, words in unnamed:
+        if any(word in words for word in asked):
+            reason = f"no {kind} is named, so none is ruled out"
+            allowed.append(Difference(USAGES, reason, hinders=False))
+        asked = tuple(word for word in asked if word not in words)
+    return (*_differing_sets(USAGES, asked, there), *allowed)
 
 
 def _known_usages(words: tuple[str, ...]) -> tuple[str, ...]:

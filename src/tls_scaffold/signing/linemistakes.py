@@ -1,10 +1,13 @@
 """Mistakes in the line of a Makefile that asks for a certificate: flags, and where it would be."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from tls_scaffold.inventory.reach import output_place_problem
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEY, CONFIG, KEY_ENDING, TRUST
+from tls_scaffold.paths import KEY_ENDING, TRUST
+
+FOLDERS_OWN = re.compile(r"--?(ca-key|ca|config)(?:=|$)")
 
 
 def line_problems(signing: Signing) -> Iterator[str]:
@@ -19,17 +22,16 @@ def line_problems(signing: Signing) -> Iterator[str]:
     elif path.endswith(KEY_ENDING):
         yield f"`{path}` is the name of a key"
     elif signing.flags is not None:
-        yield from _own_line_problems(signing)
+        yield from _own_line_problems(signing, signing.flags)
 
 
-def _own_line_problems(signing: Signing) -> Iterator[str]:
+def _own_line_problems(signing: Signing, words: Sequence[str]) -> Iterator[str]:
     """Say what a line with `$(sign)` may not ask for; sign.sh refuses the same.
 
     The record goes by the folder's own configuration and CA.
     """
-    for flag, usual in (("ca", CA), ("ca_key", CA_KEY), ("config", CONFIG)):
-        given = getattr(signing, flag)
-        if given != usual:
-            yield f"`-{flag.replace('_', '-')} {given}` is not the folder's, which `$(sign)` takes"
+    for word in words:
+        if found := FOLDERS_OWN.match(word):
+            yield f"`-{found[1]}` has no place in it: `$(sign)` takes the folder's own"
     if problem := output_place_problem(signing.output):
         yield problem

@@ -11,7 +11,6 @@ LABEL = re.compile(rb"-----BEGIN ([A-Za-z0-9 ]+)-----")
 # Go's base64.StdEncoding, to which encoding/pem gives the body without its blanks.
 BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 LINE_END = re.compile(rb"[ \t]*(?:\r?\n|\Z)")
-BLANKS = re.compile(rb"[ \t]*\r?(?:\n|\Z)[ \t]*")
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,8 @@ def tidied(pem: bytes) -> bytes:
 
     Go does not read it before, OpenSSL does, and a key in it is as secret.
     """
-    return BLANKS.sub(b"\n", pem.removeprefix(BYTE_ORDER_MARK).lstrip()).replace(b"\r", b"\n")
+    lines = pem.removeprefix(BYTE_ORDER_MARK).lstrip().splitlines()
+    return b"\n".join(line.strip(b" \t") for line in lines)
 
 
 def stands_alone(pem: bytes) -> bool:

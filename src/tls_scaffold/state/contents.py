@@ -1,7 +1,7 @@
 """What a folder holds: what make would sign there, and what lies in it besides."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -153,7 +153,20 @@ def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | 
     known: dict[str, tuple[str, Signing | None]] = {
         path: (CA_REQUEST if path == CA else "", None) for path in used
     }
-    return {**known, **made} or {CA: (CA_REQUEST, None)}
+    found = {**known, **made} or {CA: (CA_REQUEST, None)}
+    # One below another follows it: only then is it known whether that one signed it.
+    lines = {path: line for path, (_, line) in found.items()}
+    return {path: found[path] for path in sorted(found, key=lambda path: _depth(path, lines))}
+
+
+def _depth(path: str, lines: Mapping[str, Signing | None]) -> int:
+    """Return how many CAs are above a CA; `lines` has those of all by path."""
+    above: set[str] = set()
+    line = lines.get(path)
+    while line and not line.makes_ca and line.ca not in above:
+        above.add(line.ca)
+        line = lines.get(line.ca)
+    return len(above)
 
 
 def _certificates(folder: Path, directories: Iterable[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tls_scaffold.inventory.values import Component
-from tls_scaffold.signing.differences import CN, HOSTS, USAGES
+from tls_scaffold.signing.differences import CN, HOSTS, IS_CA, USAGES
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state.entries import CLIENT, SERVER, STALE, Entry, Fault
 
@@ -65,6 +65,11 @@ def _needs(entry: Entry, component: Component) -> Iterator[Need]:
         words = f"`{host}` of {component.kind} `{component.name}` missing, {UNASKED}"
         name = canonical_host(host)
         yield Need(HOSTS, words, asked is None or name in hosts_asked, name in hosts_there)
+    makes_ca = bool(entry.profiles) and all(each.constraint.is_ca for each in entry.profiles)
+    is_ca = there is not None and there.is_ca
+    if makes_ca or is_ca:
+        words = f"`{component.name}` is to be none, and its profile makes it one"
+        yield Need(IS_CA, words, not makes_ca, not is_ca)
     granted = [usage for profile in entry.profiles for usage in profile.usages]
     lacking = lacking_usages(component.kind, tuple(granted)) if granted else ()
     is_limited = there is not None and not there.is_for_anything

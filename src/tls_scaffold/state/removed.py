@@ -1,7 +1,7 @@
 """What was removed and is still valid: whoever has such a certificate is let in until it ends."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import blocks
 from tls_scaffold.signing.trust import read_trust
-from tls_scaffold.state.entries import SERVER, Contents, name_of
+from tls_scaffold.state.entries import Contents, name_of
 
 
 @dataclass(frozen=True)
@@ -51,46 +51,52 @@ def still_valid(
     """
     cas = read_trust(folder).cas
     shown = {each.certificate.der for each in contents.entries if each.certificate}
-    marks = _marks_by_name(inventory, contents)
+    cns = _cns_by_name(inventory, contents)
     found: dict[bytes, Removed] = {}
     for name, path in (*_recorded(folder), *_archived(folder)):
         raw = plain_or_empty(folder / path)
-        certificate = _certificate(raw, marks.get(name, set()))
-        if not certificate or certificate.der in (*found, *shown) or certificate.is_ca:
+        certificate = _certificate(raw, cns.get(name, ()))
+        if not certificate or certificate.der in found or certificate.der in shown:
+            continue
+        if certificate.is_ca or certificate.cn in cns.get(name, ()):
             continue
         if not certificate.has_ended(now) and any(
             matching.signed_by(certificate, each) for each in cas
         ):
-            opens = SERVER in certificate.usages and certificate.cn in inventory.peer_cns
+            opens = certificate.is_for_clients and certificate.cn in inventory.peer_cns
             end = certificate.not_after
             found[certificate.der] = Removed(name, path, certificate.cn, end, opens)
     return tuple(sorted(found.values(), key=lambda each: (each.name, each.not_after, each.path)))
 
 
-def _marks_by_name(inventory: Inventory, contents: Contents) -> dict[str, set[bytes]]:
-    """Return how the CNs of each component that is there stand in its certificates.
-
-    To find these bytes takes a twentieth of the time of parsing: a folder may have thousands.
-    """
-    cns = [(name_of(each.output), each.cn) for each in inventory.components]
-    cns += [(name_of(each.path), each.cn) for each in contents.entries if each.kind]
-    marks: dict[str, set[bytes]] = {}
-    for name, cn in cns:
-        text = cn.encode()
-        # The length stands before a text of up to 127 bytes (X.690, 8.1.3.4).
-        marks.setdefault(name, set()).add(bytes([len(text)]) + text if len(text) < 128 else text)  # noqa: PLR2004
-    return marks
+def _cns_by_name(inventory: Inventory, contents: Contents) -> dict[str, set[str]]:
+    """Return the CNs of each component that is there."""
+    cns: dict[str, set[str]] = {}
+    for component in inventory.components:
+        cns.setdefault(name_of(component.output), set()).add(component.cn)
+    for entry in contents.entries:
+        if entry.kind:
+            cns.setdefault(name_of(entry.path), set()).add(entry.cn)
+    return cns
 
 
-def _certificate(raw: bytes, known: set[bytes]) -> Certificate | None:
-    """Return a certificate, None if it has a CN that is known or can't be read."""
+def _certificate(raw: bytes, known: Collection[str]) -> Certificate | None:
+    """Return a certificate, None if it seems to have a CN that is known or can't be read."""
     ders = [each.der for each in blocks(raw) if each.label == b"CERTIFICATE"]
-    if not ders or any(mark in ders[0] for mark in known):
+    # To find these bytes takes a twentieth of the time of parsing: a folder may have thousands.
+    if not ders or any(_mark(cn) in ders[0] for cn in known if cn):
         return None
     try:
         return certificates.read(raw, "")
     except ScaffoldError:
         return None
+
+
+def _mark(cn: str) -> bytes:
+    """Return how a CN stands in a certificate."""
+    text = cn.encode()
+    # The length stands before a text of up to 127 bytes (X.690, 8.1.3.4).
+    return bytes([len(text)]) + text if len(text) < 128 else text  # noqa: PLR2004
 
 
 def _recorded(folder: Path) -> Iterator[tuple[str, str]]:
