@@ -11,6 +11,7 @@ from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import escaped
+from tls_scaffold.state.entries import STALE
 
 # A CA is known by its name and key: with these two another certificate takes its place, and all
 # that it signed goes on being valid.
@@ -44,7 +45,7 @@ def missing_ca(view: View) -> Iterator[Problem]:
     signers = {entry.ca for entry in view.components if entry.certificate}
     for entry in view.authorities:
         is_there = (view.folder / entry.path).exists()
-        is_needed = entry.key is not None or entry.path in signers
+        is_needed = entry.key is not None or entry.path in signers or entry.unmet
         if entry.absent and is_needed and not is_there:
             yield Problem(Place(entry.path), entry.absent.message)
 
@@ -153,6 +154,24 @@ def wrong_trust(view: View) -> Iterator[Problem]:
         yield from (Problem(Place(TRUST), problem) for problem in trust.problems)
 
 
+@Rule(
+    level=WARNING,
+    pain="it goes on signing as it is: no run makes another because its request was edited",
+    fix=(
+        "take the change back where it was made (`tls-scaffold.json`, `config/ca-csr.json`), or "
+        "`make regenerate`, whose new CA everybody has to trust before they meet it"
+    ),
+)
+def ca_differs(view: View) -> Iterator[Problem]:
+    """Every CA that was made here is what its request asks for."""
+    for entry in view.authorities:
+        if entry.came_from_elsewhere or entry.unread:
+            continue
+        for fault in entry.faults:
+            if fault.state == STALE:
+                yield Problem(Place(entry.path), fault.reason)
+
+
 RULES = (
     half_ca,
     missing_ca,
@@ -162,5 +181,6 @@ RULES = (
     ca_usages,
     ca_hosts,
     no_root,
+    ca_differs,
     wrong_trust,
 )

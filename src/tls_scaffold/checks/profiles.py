@@ -31,7 +31,7 @@ def unknown_usage(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    pain="cfssl signs with `default` instead, without a word",
+    pain="cfssl signs with `default` instead, without a word; a line with `$(sign)` is refused",
     fix="write a profile that `ca-config.json` has, or add this one",
 )
 def unknown_profile(view: View) -> Iterator[Problem]:

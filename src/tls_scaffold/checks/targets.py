@@ -12,6 +12,7 @@ from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles import gencert, gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.shell import logical_lines
+from tls_scaffold.paths import RULES as RULES_FILE
 from tls_scaffold.state.entries import Entry
 
 MAKES_CA = re.compile(r"-initca\b")
@@ -121,7 +122,7 @@ def missing_request(view: View) -> Iterator[Problem]:
 
 @Rule(
     pain="somebody waits for a certificate that no `make` will ever sign",
-    fix="add a target (the folder's README shows the line), or move the request away",
+    fix="`tls-scaffold sync` adds the lines of the inventory; or move the request away",
 )
 def unused_request(view: View) -> Iterator[Problem]:
     """Every request, and every component of the inventory, is signed by a target."""
@@ -134,16 +135,33 @@ def unused_request(view: View) -> Iterator[Problem]:
         yield Problem(Place(MAKEFILE), message)
     if not view.contents.has_makefile or view.contents.unread:
         return
+    if (view.folder / RULES_FILE).exists() and not view.has_our_rules:
+        yield Problem(Place(MAKEFILE), f"it lacks the line `include {RULES_FILE}`")
+        return
     signed = {entry.signing.request for entry in view.contents.entries if entry.signing}
-    for path in view.requests:
-        if path not in signed and path not in view.ca_requests:
-            yield Problem(Place(path), "no target of the Makefile signs it")
+    unused = [path for path in view.requests if path not in signed and path not in view.ca_requests]
+    yield from (Problem(Place(path), "no target of the Makefile signs it") for path in unused)
     # Of one whose request is told above nothing is said twice.
     components = view.inventory.components if view.inventory else ()
-    shared = {f"{each.output}.pem" for each in components if each.request in signed}
+    told = {f"{each.output}.pem" for each in components if each.request in unused}
     for entry in view.components:
-        if not entry.signing and entry.path in shared:
+        if not entry.signing and entry.path not in told:
             yield Problem(Place(MAKEFILE), f"no target signs `{entry.name}` of the inventory")
+
+
+@Rule(
+    pain=(
+        "one is signed over by the other at every `make`, with another profile perhaps, and "
+        "whoever was given the first has a key that is gone"
+    ),
+    fix="take one of the two out: the pasted line, or the component (`tls-scaffold remove`)",
+)
+def signed_twice(view: View) -> Iterator[Problem]:
+    """Every certificate is signed by one line."""
+    for entry in view.components:
+        if entry.path in view.contents.twice:
+            message = f"`{entry.path}` is signed more than once by one `make`"
+            yield from (Problem(place, message) for place in view.lines_of(entry))
 
 
 @Rule(
@@ -182,5 +200,6 @@ RULES = (
     gone_component,
     missing_request,
     unused_request,
+    signed_twice,
     shared_request,
 )

@@ -58,6 +58,7 @@ class Made:
             dry_run=self.dry_run,
             changed=True,
             written=self.files,
+            kept=self.left,
             warnings=tuple(self.warnings),
             next=(self.next,),
         )

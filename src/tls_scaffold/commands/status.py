@@ -29,7 +29,7 @@ EXIT_CODES = {
     "expiring": ExitCode.EXPIRING,
     "valid": ExitCode.DONE,
 }
-"""By the worst state; the others are of certificates that are broken."""
+"""By states; the others are of certificates that are broken."""
 RENEWAL = timedelta(days=RENEW_DAYS)
 FEW = 5  # targets that a line has room for
 
@@ -55,9 +55,10 @@ class Report:
 
     @property
     def exit_code(self) -> ExitCode:
-        """How `status` ends: by the worst of the states."""
-        worst = self.rows[0].state if self.rows else "valid"
-        return EXIT_CODES.get(worst, ExitCode.REFUSED)
+        """How `status` ends: by what is worst, as what is broken, and then what has drifted."""
+        found = {EXIT_CODES.get(row.state, ExitCode.REFUSED) for row in self.rows}
+        worst_first = (ExitCode.REFUSED, ExitCode.DRIFTED, ExitCode.EXPIRING)
+        return next((code for code in worst_first if code in found), ExitCode.DONE)
 
     def in_trouble(self) -> "Report":
         """Return the report without what is valid."""
@@ -189,6 +190,7 @@ def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str
     renew_days = f" RENEW_DAYS={days}" if days > RENEW_DAYS else ""
     targets = list(dict.fromkeys(steps.get(advice.TARGETS, ())))
     commands = {
+        advice.SYNC: f"{scaffold} sync",
         advice.CHECK: f"{scaffold} check",
         advice.REGENERATE: f"{make} regenerate",
         advice.MAKE: make,

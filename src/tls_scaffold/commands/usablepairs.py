@@ -17,7 +17,8 @@ from tls_scaffold.state.contents import contents_of_folder
 from tls_scaffold.state.entries import KEY, SIGNER, Entry, Fault
 
 SIGN_AGAIN = (
-    "`make` signs what is missing, `make req-NAME` signs again; "
+    "`make` signs what is missing, `make req-NAME` signs again (`tls-scaffold sync` first where "
+    "the inventory was edited); "
     "a CA that was changed can be put back instead"
 )
 CLOCK_HINT = "is the clock right? `make renew` and `make req-NAME` sign again"

@@ -3,8 +3,11 @@
 All is read from the plan, so that a dry run, the run and the one that finishes it say the same.
 """
 
+import json
+import re
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,6 +27,8 @@ from tls_scaffold.signing.certificates import Certificate
 
 COMPONENTS = "COMPONENTS.md"
 ENDPOINT = "endpoint\t"
+PEER_CNS = re.compile(r"--peer-cert-allowed-cn=([^\s`;]+)")
+NO_SETTINGS = {"members", "proxies", "users", "removed"}
 MEMBER_ID = "`etcdctl member list` shows the ID"
 
 
@@ -48,6 +53,8 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
         *_left_certificates(folder, plan, [before[name] for name in sorted(gone)], inventory),
         *(user_kept(cn) for cn in plan.forgotten),
         *_moved_members(plan, inventory),
+        *_changed_peer_cns(plan, inventory),
+        *_settings_left_out(plan),
     )
 
 
@@ -57,11 +64,13 @@ def user_kept(cn: str) -> str:
     return f"etcd keeps the user `{cn}` and its rights until `{again}`"
 
 
-def _what_it_opens(certificate: Certificate, inventory: Inventory) -> str:
-    """Return what a certificate that nobody asks for any more is good for."""
-    if certificate.is_for_clients and certificate.cn in inventory.peer_cns:
-        return f"opens the peer port as CN `{certificate.cn}`"
-    return f"is accepted as CN `{certificate.cn}`"
+def what_it_opens(cn: str, inventory: Inventory, *, is_for_clients: bool) -> str:
+    """Return what a certificate of this CN that nobody asks for any more is good for."""
+    if not cn:
+        return "lets its holder try passwords at etcd's HTTP gateway"
+    if is_for_clients and cn in inventory.peer_cns:
+        return f"opens the peer port as CN `{cn}`"
+    return f"is accepted as CN `{cn}`"
 
 
 def targets_to_run(plan: Plan) -> tuple[str, ...]:
@@ -116,7 +125,30 @@ def _server_names(inventory: Inventory) -> set[str]:
     return {each.name for each in inventory.components if each.kind != "user"}
 
 
-def _new_members(plan: Plan, added: Collection[str], inventory: Inventory) -> Iterator[str]:
+def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
+    """Yield what members need that show each other another CN than they asked for till now."""
+    table = _step(plan, COMPONENTS)
+    said = PEER_CNS.search((table and table.before) or "")
+    if said and said[1] != ",".join(inventory.peer_cns):
+        yield (
+            f"members asked their peers for the CN `{said[1]}`: on a cluster that runs let them "
+            "take both CNs before the first of them shows the new one"
+        )
+
+
+def _settings_left_out(plan: Plan) -> Iterator[str]:
+    """Yield each setting of the inventory that another inventory did not have."""
+    step = _step(plan, FILE)
+    if not (step and step.before and step.after):
+        return
+    with suppress(ScaffoldError):
+        before, after = (intake.from_json(text).document() for text in (step.before, step.after))
+        for name in before.keys() - after.keys() - NO_SETTINGS:
+            value = json.dumps(before[name], ensure_ascii=False)
+            yield f"`{name}` is left out now, and was {value}: the usual holds"
+
+
+def _new_members(plan: Plan, added: AbstractSet[str], inventory: Inventory) -> Iterator[str]:
     """Yield what is to be done in etcd about each member that joins those that are there."""
     there = _server_names(inventory) - added
     for member in inventory.members:
@@ -158,7 +190,9 @@ def _left_certificates(
     for line in gone:
         certificate = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
         if certificate and not certificate.has_ended(datetime.now(timezone.utc)):
-            opens = _what_it_opens(certificate, inventory)
+            opens = what_it_opens(
+                certificate.cn, inventory, is_for_clients=certificate.is_for_clients
+            )
             end = f"{certificate.not_after:%Y-%m-%d %H:%M} UTC"
             yield f"the certificate of `{line.name}` {opens} until {end}"
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import TypeVar
 
 # On every architecture but alpha; others of old have no such.
@@ -93,10 +94,23 @@ def _run_in_thread(work: Callable[[], Value]) -> Value:
 
     A restriction holds for a thread, and for what it starts, until that ends.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    results: list[Value] = []
+    errors: list[OSError] = []
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(work).result()
+    def run() -> None:
+        try:
+            results.append(work())
+        except OSError as error:
+            errors.append(error)
+
+    # Not an executor of the library's: that loads modules when it is first asked for, where files
+    # may be out of reach.
+    thread = Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def _restrict_thread(version: int, writable: Iterable[Path]) -> None:

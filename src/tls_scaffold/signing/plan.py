@@ -184,6 +184,10 @@ class _Planner:
         if ended:
             self.problems.append(ended)
             return profile
+        if cut.validity(self._now)[0] >= end:
+            begins = "would begin when its CA has ended"
+            self.problems.append(f"{signing.request}: profile `{profile.name}`: it {begins}")
+            return profile
         if cut is not profile:
             what = f"`{signing.ca}` ends {end:%Y-%m-%d %H:%M} UTC, and what is signed now with it"
             self.warnings[what] = None

@@ -30,6 +30,11 @@ PATH_OF_CA = re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem")
 KEY_MARK = b"PRIVATE KEY-----"
 
 
+def has_ca_on_record(folder: Path) -> bool:
+    """Tell whether a folder had a CA once: then no run makes another where it is missing."""
+    return any(map(PATH_OF_CA.fullmatch, names(folder, ISSUED, ".pem")))
+
+
 class Record:
     """The record of a folder as of one moment: each file is read and summed once.
 

@@ -19,6 +19,7 @@ OTHER_LINE = "another line of a Makefile of ours"
 FOREIGN = "line of a foreign Makefile"
 
 CHECK, REGENERATE, MAKE, RENEW, TARGETS = "check", "regenerate", "make", "renew", "targets"
+SYNC = "sync"
 
 ADVICE = {
     # (state, what it is, what asks for it): the step that mends it
@@ -29,6 +30,8 @@ ADVICE = {
     # The clock may be wrong: no new CA for that.
     (NOT_YET, CA_KIND, OUR_LINE): CHECK,
     ("expiring", CA_KIND, OUR_LINE): REGENERATE,
+    # It signs as before: which side is to give way, `check` tells.
+    ("stale", CA_KIND, OUR_LINE): CHECK,
     ("missing", COMPONENT, OUR_LINE): MAKE,
     ("missing", COMPONENT, OTHER_LINE): MAKE,
     ("missing", COMPONENT, FOREIGN): TARGETS,
@@ -81,13 +84,11 @@ def steps(
         line = FOREIGN
         if is_ours:
             line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
-        step = ADVICE.get((state, CA_KIND if is_ca else COMPONENT, line), "")
-        if _is_in_vain(entry, state, contents) or (
-            step == REGENERATE and entry.came_from_elsewhere
-        ):
-            step = ""
+        step = _step_for(entry, state, line, contents)
         if entry.unmet:
-            found[CHECK] = []  # names the request or the line that leaves it out
+            # Either the Makefile has no line for it, or `check` names what leaves it out.
+            lacks_line = not is_ca and entry.signing is None and row.path not in own_lines
+            found[SYNC if lacks_line else CHECK] = []
         if is_ca:
             ca_states.add(state)
         targets = [entry.signing.target] if entry.signing and not entry.unread else []
@@ -95,9 +96,17 @@ def steps(
             found.setdefault(step, []).extend(targets)
     is_signed = any(row.state != "missing" for row in by_path.values() if _is_component(row))
     is_at_fault = ca_states & {"mismatched", "expired", NOT_YET, UNREADABLE}
-    if is_at_fault or ("missing" in ca_states and is_signed):
+    is_lost = any(entry.kind == CA_KIND and entry.unmet for entry in contents.entries)
+    if is_at_fault or is_lost or ("missing" in ca_states and is_signed):
         return {step: found[step] for step in (CHECK, REGENERATE) if step in found}
     return found
+
+
+def _step_for(entry: Entry, state: str, line: str, contents: Contents) -> str:
+    """Return the step of the table; empty where there is none, or it would be no help."""
+    step = ADVICE.get((state, CA_KIND if entry.kind == CA_KIND else COMPONENT, line), "")
+    is_another_s = step == REGENERATE and entry.came_from_elsewhere
+    return "" if is_another_s or _is_in_vain(entry, state, contents) else step
 
 
 def _is_in_vain(entry: Entry, state: str, contents: Contents) -> bool:

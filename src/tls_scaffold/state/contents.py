@@ -1,6 +1,7 @@
 """What a folder holds: what make would sign there, and what lies in it besides."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -64,7 +65,12 @@ def contents_of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     """
     _check_merged(folder)
     found = _asked_for(folder)
-    return Contents(tuple(_entries(folder, found, inventory)), found.unread, has_makefile=True)
+    return Contents(
+        tuple(_entries(folder, found, inventory)),
+        found.unread,
+        has_makefile=True,
+        twice=_signed_twice(found),
+    )
 
 
 def contents_of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
@@ -100,6 +106,13 @@ def _asked_for(folder: Path) -> Survey:
             raise
         except ScaffoldError:  # of one target; what `req` signs may still be told
             return makefile.survey_req(folder)
+
+
+def _signed_twice(found: Survey) -> tuple[str, ...]:
+    """Return the paths of what one target signs more than once: the last that signs it wins."""
+    times = (Counter(outputs) for outputs in found.makes.values())
+    twice = {output for each in times for output, count in each.items() if count > 1}
+    return tuple(f"{output}.pem" for output in sorted(twice))
 
 
 def _entries(folder: Path, found: Survey, inventory: Inventory | None) -> Iterator[Entry]:

@@ -138,12 +138,14 @@ class Entry:
 class Contents:
     """The certificates of a folder: its CAs, then what make would sign in its order, then the rest.
 
-    `unread` are the lines of its Makefile that sign in a way that is not understood.
+    `unread` are the lines of its Makefile that sign in a way that is not understood, `twice` the
+    paths that one run of make signs more than once.
     """
 
     entries: tuple[Entry, ...]
     unread: tuple[Unread, ...] = ()
     has_makefile: bool = False
+    twice: tuple[str, ...] = ()
 
     @cached_property
     def authorities(self) -> dict[str, Certificate]:

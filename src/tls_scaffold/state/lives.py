@@ -9,19 +9,18 @@ from tls_scaffold.state.entries import SIGNER, Entry, Fault
 MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
-def chain_end(entry: Entry, cas: Mapping[str, Certificate]) -> datetime | None:
-    """Return the end (UTC) of what ends first, a certificate or its CA; None if there is none.
+def chain_end(entry: Entry, cas: Mapping[str, Entry]) -> datetime | None:
+    """Return the end (UTC) of what ends first, a certificate or a CA above it; None if none is.
 
     `cas` has the folder's CAs by path. A CA counts only for what it signed and somebody asks for.
     """
-    certificate = entry.certificate
-    if certificate is None:
-        return None
-    ca = cas.get(entry.ca) if entry.kind is not None else None
-    is_of_another = any(fault.about == SIGNER for fault in entry.faults)
-    if ca is None or is_of_another:
-        return certificate.not_after
-    return min(certificate.not_after, ca.not_after)
+    ends = []
+    link: Entry | None = entry
+    while link and link.certificate and link.certificate.not_after not in ends:
+        ends.append(link.certificate.not_after)
+        is_of_another = any(fault.about == SIGNER for fault in link.faults)
+        link = None if link.kind is None or is_of_another else cas.get(link.ca)
+    return min(ends, default=None)
 
 
 def ends_with_ca(entry: Entry, cas: Mapping[str, Certificate]) -> bool:

@@ -14,8 +14,11 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
 from tls_scaffold.state.expectations import with_expectations
+
+PUT_BACK = "put its ca.pem and ca-key.pem back; only if the key is lost for good `make regenerate`"
 
 
 class Reader:
@@ -66,12 +69,19 @@ class Reader:
         entry = self._with_files_and_faults(entry)
         if entry.certificate:
             self._cas[path] = entry.certificate
+        elif path == CA and entry.absent and has_ca_on_record(self.folder):
+            reason = f"{entry.absent}, and the record has one: {PUT_BACK}"
+            entry = replace(entry, absent=Problem(Place(), reason), unmet=(reason,))
         return entry
 
     def entry_of_component(self, signing: Signing, component: Component | None) -> Entry:
         """Return the entry of what make signs; an inventory's component says its name and kind."""
         request, unread = self._request(signing.request)
         config, trouble = self._config(signing.config)
+        is_known = not config or signing.profile in ("", *config.profiles)
+        if signing.flags is not None and not is_known:
+            # On a line of ours neither signer takes the default one in its place.
+            config, trouble = None, (f"profile `{signing.profile}` is unknown",)
         entry = Entry(
             signing.name,
             None,

@@ -9,6 +9,7 @@ from pathlib import Path
 from tls_scaffold.disk.plainfiles import names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.keeping.consequences import what_it_opens
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, ISSUED, KEY_ENDING
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
@@ -21,7 +22,8 @@ from tls_scaffold.state.entries import Contents, name_of
 class Removed:
     """A certificate of a component that is gone, its copy in the folder, and when it ends.
 
-    `opens_peers` tells whether members take it for one of them.
+    `opens_peers` tells whether members take it for one of them, `good_for` what it does still,
+    `is_gone` whether the component is, and not its CN alone.
     """
 
     name: str
@@ -29,15 +31,16 @@ class Removed:
     cn: str
     not_after: datetime
     opens_peers: bool
+    good_for: str
+    is_gone: bool
 
     @property
     def sentence(self) -> str:
         """What it is still good for, and how long."""
-        good_for = "opens the peer port" if self.opens_peers else "is accepted"
-        end = f"{self.not_after:%Y-%m-%d %H:%M} UTC"
-        return (
-            f"`{self.name}` is gone, and its certificate {good_for} as CN `{self.cn}` until {end}"
-        )
+        whose = f"an older certificate of `{self.name}`"
+        if self.is_gone:
+            whose = f"`{self.name}` is gone, and its certificate"
+        return f"{whose} {self.good_for} until {self.not_after:%Y-%m-%d %H:%M} UTC"
 
 
 def still_valid(
@@ -63,9 +66,16 @@ def still_valid(
         if not certificate.has_ended(now) and any(
             matching.signed_by(certificate, each) for each in cas
         ):
-            opens = certificate.is_for_clients and certificate.cn in inventory.peer_cns
-            end = certificate.not_after
-            found[certificate.der] = Removed(name, path, certificate.cn, end, opens)
+            is_for_clients = certificate.is_for_clients
+            found[certificate.der] = Removed(
+                name,
+                path,
+                certificate.cn,
+                certificate.not_after,
+                opens_peers=is_for_clients and certificate.cn in inventory.peer_cns,
+                good_for=what_it_opens(certificate.cn, inventory, is_for_clients=is_for_clients),
+                is_gone=name not in cns,
+            )
     return tuple(sorted(found.values(), key=lambda each: (each.name, each.not_after, each.path)))
 
 

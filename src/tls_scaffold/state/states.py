@@ -45,9 +45,9 @@ def status_rows(contents: Contents, now: datetime, within: timedelta) -> tuple[R
     What ends `within` that time after `now` (UTC) is expiring.
     """
     nobody = "no line that is understood asks for it" if contents.unread else "nothing asks for it"
+    cas = {entry.path: entry for entry in contents.entries if entry.kind == CA_KIND}
     found = [
-        _row(entry, lives.chain_end(entry, contents.authorities), now, within, nobody)
-        for entry in contents.entries
+        _row(entry, lives.chain_end(entry, cas), now, within, nobody) for entry in contents.entries
     ]
     return tuple(sorted(found, key=lambda row: STATES.index(row.state)))
 
