@@ -115,7 +115,7 @@ def test_nothing_is_to_be_run_about_what_is_valid_or_nobody_s(
         ("valid", {RENEW: [TARGET]}),
         ("expiring", {REGENERATE: ["new-ca"], RENEW: [TARGET]}),
         # It signs as before: no CA is thrown away because its request was edited.
-        ("stale", {RENEW: [TARGET]}),
+        ("stale", {CHECK: ["new-ca"], RENEW: [TARGET]}),
         ("expired", {REGENERATE: ["new-ca"]}),
         (NOT_YET, {CHECK: ["new-ca"]}),
         ("mismatched", {}),
@@ -143,7 +143,7 @@ def test_nobody_is_told_to_throw_away_a_ca_that_came_from_elsewhere(
     tmp_path: Path, state: str, fields: dict[str, Any]
 ) -> None:
     ca = replace(entry("ca", target="new-ca"), **fields)
-    assert steps_of(tmp_path, (ca, state)) == {}
+    assert REGENERATE not in steps_of(tmp_path, (ca, state))
 
 
 @pytest.mark.parametrize("about", ["key", "lifetime"])

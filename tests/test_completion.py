@@ -49,7 +49,14 @@ COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
         ("add ", PRESET_NAMES),
         ("add --role bob=calico-n", ["bob=calico-node"]),
         ("add --role a=root,bob=ro", ["a=root,bob=root"]),
-        ("add --users calico,cali", [f"calico,{name}" for name in PRESET_NAMES[3:]]),
+        (
+            "add --users calico,cali",
+            [
+                f"calico,{name}"
+                for name in PRESET_NAMES
+                if name.startswith("calico") and name != "calico"
+            ],
+        ),
         ("new --key ecdsa-", ["ecdsa-256", "ecdsa-384", "ecdsa-521"]),
         ("new --key e", ["ecdsa-256", "ecdsa-384", "ecdsa-521", "ed25519"]),
         ("sync --reset M", ["Makefile"]),

@@ -413,8 +413,8 @@ def test_each_certificate_is_told_with_its_command_and_who_has_to_reload(folder:
     path = folder(*WORDS)
     (path / "COMPONENTS.md").write_text(
         "# Components\n\n| name | files | after signing |\n|---|---|---|\n"
-        "| etcd1 | `certs/etcd1.pem` | etcd1 reads it anew at each handshake |\n"
-        "| calico | x | restart \x1b[31mcalico |\n"
+        "| etcd1 | `--cert-file=certs/etcd1.pem` | etcd1 reads it anew at each handshake |\n"
+        "| calico | `x=certs/calico.pem y=z` | restart \x1b[31mcalico |\n"
     )
     json_to = "tls-scaffold cfssljson -bare"
     leaf = "gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"

@@ -229,7 +229,8 @@ def test_check_is_red_where_a_component_s_line_is_not_what_the_inventory_says(
     before = (path / "Makefile").read_text()
     edit(path / "Makefile", old, new)
     assert kept(path, "sync", "--check", code=4).stderr.splitlines()[1] == "  Makefile"
-    assert kept(path, "sync").stderr == f"wrote Makefile\nnext: make -C {path}\n"
+    wrote, *_, following = kept(path, "sync").stderr.splitlines()
+    assert (wrote, following) == ("wrote Makefile", f"next: make -C {path}")
     text = (path / "Makefile").read_text()
     assert (after in text, text.count("req-calico"), len(text)) == (
         True,
@@ -511,9 +512,10 @@ def test_a_file_that_was_taken_out_comes_back(folder: Factory, name: str) -> Non
     path, fresh = folder(), folder(name="fresh")
     (path / name).unlink()
     is_read_by_make = name == "Makefile" or name.startswith("config/")
-    told = f"wrote {name}\nnext: make -C {path}\n"
-    assert kept(path, "sync").stderr == (
-        told if is_read_by_make else "wrote what is generated: 1 file\n"
+    told = [f"wrote {name}", f"next: make -C {path}"]
+    lines = kept(path, "sync").stderr.splitlines()
+    assert [line for line in lines if not line.startswith("warning: ")] == (
+        told if is_read_by_make else ["wrote what is generated: 1 file"]
     )
     assert kept_contents(path) == contents(fresh)
 
@@ -817,7 +819,13 @@ def test_a_warning_has_the_same_words_whichever_command_gives_it(
 
     def warned(place: Path, *words: str) -> set[str]:
         lines = kept(place, *words).stderr.splitlines()
-        return {line for line in lines if line.startswith("warning: ")}
+        # What a change means for a cluster that runs a new folder has no word for.
+        about_changes = ("`etcdctl member add", "members asked their peers")
+        return {
+            line
+            for line in lines
+            if line.startswith("warning: ") and not any(each in line for each in about_changes)
+        }
 
     expected = warned(tmp_path, "new", "--from", str(source), "made")
     assert len(expected) == 4

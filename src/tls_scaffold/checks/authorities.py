@@ -158,18 +158,17 @@ def wrong_trust(view: View) -> Iterator[Problem]:
     level=WARNING,
     pain="it goes on signing as it is: no run makes another because its request was edited",
     fix=(
-        "take the change back where it was made (`tls-scaffold.json`, `config/ca-csr.json`), or "
-        "`make regenerate`, whose new CA everybody has to trust before they meet it"
+        "take the change back where it was made (`tls-scaffold.json`, `config/ca-csr.json`); a CA "
+        "that came from elsewhere stays as it is"
     ),
 )
 def ca_differs(view: View) -> Iterator[Problem]:
-    """Every CA that was made here is what its request asks for."""
+    """Every CA is what its request asks for."""
     for entry in view.authorities:
-        if entry.came_from_elsewhere or entry.unread:
-            continue
-        for fault in entry.faults:
-            if fault.state == STALE:
-                yield Problem(Place(entry.path), fault.reason)
+        # Of one below another `no_root` tells.
+        if entry.request and entry.certificate and matching.signs_itself(entry.certificate):
+            stale = (fault for fault in entry.faults if fault.state == STALE)
+            yield from (Problem(Place(entry.path), fault.reason) for fault in stale)
 
 
 RULES = (

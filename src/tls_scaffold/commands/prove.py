@@ -117,8 +117,7 @@ def _check_peer_cns(tools: Tools, inventory: Inventory) -> None:
 def _identities(folder: Path, inventory: Inventory, trust: Trust) -> dict[str, Identity]:
     """Return certificate and key of each member and user; ScaffoldError if one is no good."""
     components = [each for each in inventory.components if each.kind != "proxy"]
-    # Whether a user has the members' CN the proof itself tells.
-    usable_pairs(folder, inventory, components, trust, "nothing is proven", ("member",))
+    usable_pairs(folder, inventory, components, trust, "nothing is proven", for_proof=True)
     return {
         each.name: etcdctl.identity_at((folder / each.output).absolute()) for each in components
     }

@@ -9,6 +9,7 @@ from tls_scaffold.disk.plainfiles import text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import KEY_ENDING
+from tls_scaffold.signing.differences import HOSTS
 from tls_scaffold.signing.matching import signed_by
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.signing.trust import Trust
@@ -22,7 +23,6 @@ SIGN_AGAIN = (
     "a CA that was changed can be put back instead"
 )
 CLOCK_HINT = "is the clock right? `make renew` and `make req-NAME` sign again"
-EVERY_KIND = ("member", "proxy", "user")
 
 
 def usable_pairs(
@@ -31,18 +31,32 @@ def usable_pairs(
     components: Iterable[Component],
     trust: Trust,
     summary: str,
-    known_by_cn: Collection[str] = EVERY_KIND,
+    *,
+    for_proof: bool = False,
 ) -> dict[Component, Pems]:
     """Return what lies in the folder for these components.
 
     Raises ScaffoldError, its first line `summary`, with everything that `status` says of them and
     that consumers would only hint at: a certificate that is missing, expired, mismatched, or stale
-    in what somebody would go wrong with. `known_by_cn` are the kinds of components whose CNs have
-    to be those of the inventory.
+    in what somebody would go wrong with. A proof runs on loopback, where members need no address
+    of their own, and itself tells which user has the members' CN.
     """
     known = {entry.path: entry for entry in contents_of_folder(folder, inventory).entries}
     entries = {each: known.get(f"{each.output}.pem") for each in components}
+    cn_problems = [
+        members.cn_problem(inventory, each, entry.cn)
+        for each, entry in entries.items()
+        if entry and entry.certificate and (each.kind == "member" or not for_proof)
+    ]
+    if any(cn_problems):
+        reason = "the peers of members are known by their CNs"
+        raise ScaffoldError(f"{summary}: {reason}", filter(None, cn_problems), members.CN_HINT)
     faults = _faults_by_path(entries, known)
+    if for_proof:
+        faults = {
+            path: tuple(fault for fault in found if fault.about != HOSTS)
+            for path, found in faults.items()
+        }
     problems = [
         *trust.problems,
         *_told(faults, [state for state in states.STATES if state != states.EXPIRED]),
@@ -50,14 +64,6 @@ def usable_pairs(
     ]
     if problems:
         raise ScaffoldError(summary, problems, trust.hint or SIGN_AGAIN)
-    problems = [
-        members.cn_problem(inventory, each, entry.cn)
-        for each, entry in entries.items()
-        if entry and each.kind in known_by_cn
-    ]
-    if any(problems):
-        reason = "the peers of members are known by their CNs"
-        raise ScaffoldError(f"{summary}: {reason}", filter(None, problems), members.CN_HINT)
     if problems := _told(faults, [states.EXPIRED]):
         raise ScaffoldError(f"{summary}: certificates are not valid now", problems, CLOCK_HINT)
     return {each: _pems(folder, each, trust) for each in entries}

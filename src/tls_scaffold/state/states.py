@@ -12,7 +12,7 @@ from tls_scaffold.state import lives
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
 
 EXPIRED = "expired"
-STATES = ("mismatched", "missing", EXPIRED, "stale", "expiring", "orphaned", "valid")
+STATES = ("mismatched", "missing", EXPIRED, "stale", "orphaned", "expiring", "valid")
 """From the worst on; a certificate has the first of them that is true."""
 DAY = timedelta(days=1)
 
