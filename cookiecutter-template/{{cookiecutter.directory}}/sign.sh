@@ -246,7 +246,8 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
 check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
     asked=$(printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1)
     config=$(tr -s ' \t\r\n' '    ' 2>/dev/null <config/ca-config.json) || return 0 # cfssl says why
-    case "$*$config" in *\\* | *'  '* | *"\"$asked\":"* | *"\"$asked\" :"*) ;;
+    known='"'[Pp][Rr][Oo][Ff][Ii][Ll][Ee][Ss]'"'
+    case "$*$config" in *\\* | *'  '* | *$known*"\"$asked\":"* | *$known*"\"$asked\" :"*) ;;
     *'"signing"'*) [ -z "$asked" ] || fail "\`$base.pem\` asks for the profile \`$asked\`, which\
  \`config/ca-config.json\` does not have" "its line in the Makefile names it" ;; esac
     life=$(printf %s "$config" | tr ',{' '\n\n' |

@@ -8,7 +8,7 @@ from tls_scaffold.checks.rule import WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import RENEW_DAYS
-from tls_scaffold.state.entries import HASH, SIGNER, Entry, key_trouble
+from tls_scaffold.state.entries import GO, HASH, SIGNER, Entry, key_trouble
 from tls_scaffold.state.lives import ends_with_ca
 
 SOON = timedelta(days=RENEW_DAYS)
@@ -54,6 +54,17 @@ def wrong_ca(view: View) -> Iterator[Problem]:
 def weak_signature(view: View) -> Iterator[Problem]:
     """No certificate is signed with SHA-1 or MD5."""
     yield from faults_about(view, HASH)
+
+
+@Rule(
+    of_certificates=True,
+    pain="etcd and its clients, which are written in Go, refuse it, and OpenSSL may take it",
+    fix="sign it again (`make req-NAME`); have a CA's certificate made anew where it was made",
+    fix_at=signed_again,
+)
+def unknown_to_go(view: View) -> Iterator[Problem]:
+    """Every certificate has a key and critical extensions that Go knows."""
+    yield from faults_about(view, GO)
 
 
 @Rule(

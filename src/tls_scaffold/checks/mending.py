@@ -6,6 +6,7 @@ from tls_scaffold.errors import Place
 NEW_CA = (
     "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
 )
+CLOCK = "is the clock right? it counts from then on; `make req-NAME` signs a component's again"
 RENEWED_ELSEWHERE = (
     "have it renewed where it was made: with the same name and key all that it signed goes on "
     "being valid"
@@ -20,6 +21,9 @@ def signed_again(view: View, place: Place, fix: str) -> str:
     """
     if any(ca.path == place.path and ca.came_from_elsewhere for ca in view.authorities):
         return RENEWED_ELSEWHERE
+    certificates = (each.certificate for each in view.contents.entries if each.path == place.path)
+    if any(certificate and certificate.not_before > view.now for certificate in certificates):
+        return CLOCK
     if view.makefile and not view.has_our_rules and view.is_authority(place.path):
         return NEW_CA.format("" if view.inventory else "`tls-scaffold adopt` and ")
     entry = view.component_at(place.path)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import (
     CertificatePublicKeyTypes,
     PublicKeyTypes,
@@ -32,6 +33,21 @@ UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
+TLS_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+HANDLED_EXTENSIONS = (
+    x509.AuthorityInformationAccess,
+    x509.AuthorityKeyIdentifier,
+    x509.BasicConstraints,
+    x509.CertificatePolicies,
+    x509.CRLDistributionPoints,
+    x509.ExtendedKeyUsage,
+    x509.InhibitAnyPolicy,
+    x509.KeyUsage,
+    x509.PolicyConstraints,
+    x509.SubjectAlternativeName,
+    x509.SubjectKeyIdentifier,
+)
+HANDLED_NAMES = (x509.DNSName, x509.IPAddress, x509.RFC822Name, x509.UniformResourceIdentifier)
 WEAK_HASHES = {"md5": "MD5", "sha1": "SHA-1"}
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
@@ -136,6 +152,18 @@ class Certificate:
         return WEAK_HASHES.get(algorithm.name, "") if algorithm else ""
 
     @property
+    def unknown_to_go(self) -> str:
+        """What Go, and so etcd, refuses it for, in words after `it`; empty if for nothing."""
+        key = self.public_key
+        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in TLS_CURVES:
+            return f"has a key on the curve {key.curve.name}, which Go's TLS does not take"
+        for each in self.parsed.extensions:
+            if each.critical and not _is_handled(each.value):
+                oid = each.oid.dotted_string
+                return f"has the critical extension {oid}, which Go does not handle"
+        return ""
+
+    @property
     def is_ca(self) -> bool:
         """Whether its constraints say that it may sign others."""
         constraints = self._extension(x509.BasicConstraints)
@@ -198,6 +226,14 @@ class Certificate:
         return tuple(str(way.access_location.value) for way in ways if way.access_method == method)
 
 
+def _is_handled(extension: x509.ExtensionType) -> bool:
+    """Tell whether Go's crypto/x509 handles an extension, as it has to if that is critical."""
+    if isinstance(extension, x509.NameConstraints):
+        names = (*(extension.permitted_subtrees or ()), *(extension.excluded_subtrees or ()))
+        return all(isinstance(name, HANDLED_NAMES) for name in names)
+    return isinstance(extension, HANDLED_EXTENSIONS)
+
+
 def key_type(public: PublicKeyTypes) -> Key:
     """Return the type of a public key, in cfssl's words."""
     kind = type(public).__name__.removesuffix("PublicKey").lower()
@@ -248,6 +284,16 @@ def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
         reason = "one of its certificates is cut off or damaged: Go passes over it"
         raise _not_a_certificate(place, reason)
     return tuple(_read_der(block.der, place) for block in found)
+
+
+def check_others(pem: bytes, place: str) -> None:
+    """Raise ScaffoldError if a certificate behind the first of a file can't be read.
+
+    Who shows the file shows them all, and Go's clients read each.
+    """
+    others = [block for block in blocks(pem) if block.label == CERTIFICATE][1:]
+    for block in others:
+        _read_der(block.der, place)
 
 
 def is_of_ca(pem: bytes) -> bool:

@@ -1,7 +1,7 @@
 """How a certificate on disk differs from what its request and profile ask for now, in words."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tls_scaffold.cfssl import durations, usages
@@ -110,7 +110,10 @@ def _differing_usages(certificate: Certificate, profile: Profile) -> tuple[Diffe
             reason = f"no {kind} is named, so none is ruled out"
             allowed.append(Difference(USAGES, reason, hinders=False))
         asked = tuple(word for word in asked if word not in words)
-    return (*_differing_sets(USAGES, asked, there), *allowed)
+    found = _differing_sets(USAGES, asked, there)
+    if "any" in there:
+        found = tuple(replace(each, hinders=False) for each in found)
+    return (*found, *allowed)
 
 
 def _known_usages(words: tuple[str, ...]) -> tuple[str, ...]:

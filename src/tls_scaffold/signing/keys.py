@@ -31,6 +31,7 @@ Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
 PASSWORD = "CFSSL_CA_PK_PASSWORD"  # noqa: S105 - the name of cfssl's variable
 GO_CURVES = ("secp224r1", "secp256r1", "secp384r1", "secp521r1")
+EXPLICIT_CURVE = bytes.fromhex("06072a8648ce3d0101")  # prime-field (RFC 3279, 2.3.5)
 CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
 CURVE_HASHES: dict[int, Hash] = {256: hashes.SHA256(), 384: hashes.SHA384(), 521: hashes.SHA512()}
 
@@ -109,8 +110,12 @@ def why_unusable(pem: bytes) -> str:
         return "is encrypted, and etcd and its clients take no password"
     except ValueError as error:
         return str(error)
-    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name not in GO_CURVES:
-        return f"is a key on the curve {key.curve.name}, which Go does not know"
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        if key.curve.name not in GO_CURVES:
+            return f"is a key on the curve {key.curve.name}, which Go does not know"
+        block = key_block(pem)
+        if block and EXPLICIT_CURVE in block.der:
+            return f"spells out its curve {key.curve.name}, and Go reads its name alone"
     return ""
 
 

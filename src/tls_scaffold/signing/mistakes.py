@@ -104,6 +104,12 @@ def _lifetime_refusals(profile: Profile, now: datetime) -> Iterator[Mistake]:
         text = profile.not_after or profile.expiry
         life = f"over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
         yield Mistake(key, f"`{text}` is {life}: {UNABLE}", is_signed=True)
+    elif end <= now and durations.parse(profile.expiry) is not None:
+        ended = f"what is signed is over at once ({end:%Y-%m-%d %H:%M} UTC): nobody takes it"
+        yield Mistake("not_after" if profile.not_after else "expiry", ended)
+    elif begin > now:
+        begun = f"what is signed begins {begin:%Y-%m-%d %H:%M} UTC: nobody takes it before"
+        yield Mistake("not_before", begun)
 
 
 def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, ...]:

@@ -163,8 +163,7 @@ class _Planner:
         except ScaffoldError:
             return ("not a certificate",)
         # A key that its owner encrypted is no use to etcd, and its owner's all the same.
-        is_settled = is_encrypted(key) or matching.holds_point(certificate, key)
-        if not is_settled and matching.key_trouble(certificate, key):
+        if not is_encrypted(key) and matching.key_trouble(certificate, key):
             return ("does not fit its key",)
         ca = self._cas[signing.ca]
         if isinstance(ca, NewCA) or not matching.signed_by(certificate, ca):

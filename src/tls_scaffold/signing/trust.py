@@ -1,8 +1,9 @@
 """What a folder's members and clients trust: the certificates of `certs/trust.pem`."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
@@ -14,6 +15,7 @@ from tls_scaffold.signing.certificates import Certificate
 PUT_BACK = (
     f"put back what it was, or move it away: where `{TRUST}` is missing, `make` copies `{CA}` there"
 )
+MINUTE = "%Y-%m-%d %H:%M UTC"
 PUT_CA_BACK = "put the CA back; is it lost? `make regenerate` makes another"
 
 
@@ -42,8 +44,12 @@ def read_trust(folder: Path) -> Trust:
         return _read_file(folder, CA)
     trust, ca = _read_file(folder, TRUST), _read_file(folder, CA)
     problems = trust.problems
-    if trust.cas and ca.cas and not _have_common_key(trust.cas, ca.cas):
-        problems = (f"`{TRUST}` does not hold the CA that signs, `{CA}`",)
+    if trust.cas and ca.cas:
+        same = _with_common_key(trust.cas, ca.cas)
+        if not same:
+            problems = (f"`{TRUST}` does not hold the CA that signs, `{CA}`",)
+        elif not {each.der for each in same} & {each.der for each in ca.cas}:
+            problems = tuple(_unusable(same, datetime.now(timezone.utc)))
     return replace(trust, problems=problems, hint=PUT_BACK if problems else "")
 
 
@@ -58,8 +64,23 @@ def _read_file(folder: Path, path: str) -> Trust:
         return Trust(path, text, (), (error.without(path),), PUT_CA_BACK)
 
 
-def _have_common_key(some: Iterable[Certificate], others: Iterable[Certificate]) -> bool:
+def _with_common_key(
+    some: Iterable[Certificate], others: Iterable[Certificate]
+) -> tuple[Certificate, ...]:
     # By their keys: a CA's certificate may have been renewed since it was laid out, or signed by a
     # CA above it.
     keys = [each.parsed.public_key() for each in others]
-    return any(each.parsed.public_key() in keys for each in some)
+    return tuple(each for each in some if each.parsed.public_key() in keys)
+
+
+def _unusable(cas: Iterable[Certificate], now: datetime) -> Iterator[str]:
+    """Yield why none of a CA's certificates is one that others can trust; nothing if one is."""
+    reasons = []
+    for each in cas:
+        if each.has_ended(now):
+            reasons.append(f"the CA's certificate in `{TRUST}` ended {each.not_after:{MINUTE}}")
+        elif each.unknown_to_go:
+            reasons.append(f"the CA's certificate in `{TRUST}` {each.unknown_to_go}")
+        else:
+            return
+    yield from reasons

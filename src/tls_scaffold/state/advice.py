@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
+from tls_scaffold.signing import caconstraints
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 from tls_scaffold.state.lives import ends_with_ca
 from tls_scaffold.state.states import Row
@@ -117,6 +118,9 @@ def _is_in_vain(entry: Entry, state: str, contents: Contents) -> bool:
     """
     if state in ("expiring", "expired"):
         return ends_with_ca(entry, contents.authorities)
+    if state == "mismatched":
+        # What a CA may not sign for, another certificate of it is no better for.
+        return any(fault.about == caconstraints.HOSTS for fault in entry.faults)
     if state == "missing":
         return bool(entry.unmet) and entry.signing is None
     return state == "stale" and bool(entry.unmet)

@@ -23,7 +23,7 @@ SERVER = "server auth"
 CLIENT = "client auth"
 MISMATCHED = "mismatched"
 STALE = "stale"
-KEY, SIGNER, HASH = "key file", "signer", "hash"
+KEY, SIGNER, HASH, GO = "key file", "signer", "hash", "Go"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Fault:
     """A state that a certificate has, and why, in words.
 
     `hinders` says whether nobody is to be given the certificate because of it, `about` what it is
-    about where somebody asks for that: KEY, SIGNER, HASH, or what a Difference is about.
+    about where somebody asks for that: KEY, SIGNER, HASH, GO, or what a Difference is about.
     """
 
     state: str
@@ -190,8 +190,6 @@ def key_trouble(entry: Entry, certificate: Certificate, whose: str = "its key") 
     """
     if entry.key is None or entry.has_locked_key:
         return ""
-    if matching.holds_point(certificate, entry.key):
-        return ""
     return matching.key_trouble(certificate, entry.key, whose, of_ca=entry.is_of_ca)
 
 
@@ -200,6 +198,8 @@ def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> I
         yield Fault(MISMATCHED, f"`{entry.key_path}` {reason}", about=KEY)
     if ca and not (entry.kind is None and entry.is_of_ca):
         yield from _signature_faults(entry, certificate, ca)
+    if reason := certificate.unknown_to_go:
+        yield Fault(MISMATCHED, f"it {reason}", about=GO)
     if entry.kind == CA_KIND:
         for refusal in caconstraints.refusals(certificate):
             yield Fault(MISMATCHED, refusal.words, about=refusal.about)

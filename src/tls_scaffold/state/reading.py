@@ -1,6 +1,8 @@
 """Reads the entries of one folder: certificate, key, request and profile of each."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA
-from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing import certificates, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
@@ -29,6 +31,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._now = datetime.now(timezone.utc)
         self._cas: dict[str, Certificate] = {}
         self._request = lru_cache(None)(self._read_request)
         self._config = lru_cache(None)(self._read_config)
@@ -95,7 +98,14 @@ class Reader:
         entry = self._with_files_and_faults(entry)
         if component:
             entry = with_expectations(entry, component)
-        return _of_a_kind(entry)
+        return _of_a_kind(replace(entry, unmet=(*entry.unmet, *self._refusals(entry))))
+
+    def _refusals(self, entry: Entry) -> Iterator[str]:
+        """Yield why an entry's request is not signed, or not as anybody can mean it."""
+        if entry.request and entry.profiles:
+            profile = entry.profiles[0]
+            yield from map(str, mistakes.refusals(entry.request, profile, self._now))
+            yield from map(str, mistakes.silent_in_request(entry.request))
 
     def entry_unsigned(self, component: Component) -> Entry:
         """Return the entry of a component of the inventory that no target of a Makefile signs.
@@ -159,7 +169,9 @@ class Reader:
         """Return an entry with its certificate and key, or why one is missing."""
         certificate, absent, key, keyless = None, entry.absent, None, ""
         try:
-            certificate = certificates.read(content(self.folder, entry.path), entry.path)
+            pem = content(self.folder, entry.path)
+            certificate = certificates.read(pem, entry.path)
+            certificates.check_others(pem, entry.path)
         except ScaffoldError as error:
             absent = (*error.problems, Problem(Place(), error.summary))[0]
         try:
