@@ -597,7 +597,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         ),
         (
             profile("client", backdate="2500000h"),
-            profile("client", backdate="250000h"),
+            profile("client", backdate="2500h"),
             [(f"{CONFIG}: signing.profiles.client", BEYOND)],
         ),
         (
@@ -641,7 +641,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             request(
                 "alice",
                 hosts=[
-                    *("10.0.0.99", "*.example.com", "my_service", "fd00::1", "a.example.com."),
+                    *("10.0.0.99", "*.example.com", "my_service", "fd00::1"),
                     *("a@example.com", "spiffe://td/a"),  # a warning tells
                 ],
             ),
@@ -1643,6 +1643,15 @@ REFUSED = {
         profile("client", not_after="2020-01-01T00:00:00Z"),
         f"{CONFIG}: signing.profiles.client.not_after",
     ),
+    "over at once": (
+        profile("client", backdate="9000h"),
+        f"{CONFIG}: signing.profiles.client.expiry",
+    ),
+    "not yet": (
+        profile("client", not_before="2035-01-01T00:00:00Z", not_after="2036-01-01T00:00:00Z"),
+        f"{CONFIG}: signing.profiles.client.not_before",
+    ),
+    "a dot": (request("alice", hosts=["localhost."]), f"{ALICE}: hosts[0]"),
     "misspelt": (request("alice", host=[]), f"{ALICE}: host"),
     "misspelt in a profile": (
         profile("client", backdat="1h"),

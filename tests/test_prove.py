@@ -19,7 +19,8 @@ from test_etcd import mentioning
 from tls_scaffold.inventory.presets import PRESETS
 
 SIGN_AGAIN = (
-    "`make` signs what is missing, `make req-NAME` signs again; "
+    "`make` signs what is missing, `make req-NAME` signs again (`tls-scaffold sync` first where "
+    "the inventory was edited); "
     "a CA that was changed can be put back instead"
 )
 ONE = ("--members", "10.0.0.1", *P256)

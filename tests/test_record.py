@@ -261,7 +261,7 @@ def test_a_folder_that_calls_cfssl_itself_has_a_record_of_its_ca_alone(folder: F
     assert [each[:3] for each in recorded(path)] == ["ca-"]
 
 
-def test_a_thousand_are_recorded_in_well_under_a_second(folder: Factory) -> None:
+def test_a_thousand_are_verified_and_recorded_in_few_seconds(folder: Factory) -> None:
     path = folder(
         "--members", "10.0.0.1", "--users", ",".join(f"u{number}" for number in range(1000))
     )
@@ -272,7 +272,8 @@ def test_a_thousand_are_recorded_in_well_under_a_second(folder: Factory) -> None
     record_valid_pairs(path)
     took = time.process_time() - begun  # what else the disk has to flush does not count
     assert recorded(path) == before
-    assert took < 1  # 0.3 s where nothing else runs
+    # 1.8 s where it was measured: each signature is verified, and each key loaded.
+    assert took < 4
 
 
 def test_what_was_edited_while_it_was_signed_is_not_put_in_place(

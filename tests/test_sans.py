@@ -98,7 +98,6 @@ def test_names_stand_in_cfssls_order_and_a_ca_keeps_addresses_alone() -> None:
         "localhost",
         "*.example.com",
         "my_host",
-        "a.b.",
         "10.0.0.1",
         "o@x.y",
         "https://x/y",

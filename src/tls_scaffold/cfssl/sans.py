@@ -68,10 +68,10 @@ def problem(host: str) -> str:
         return "is empty: cfssl signs an empty DNS name"
     if kind == "uri" and "://" not in host:
         return f"`{host}` is not a host: cfssl signs it as a URI"
-    if kind == "dns" and host.endswith("."):
-        return f"`{host}` ends in a dot: in a certificate that is another name, for nobody"
     if kind == "dns" and not _looks_like_dns(host):
         return f"`{host}` is neither an IP address nor a DNS name: cfssl signs it as a DNS name"
+    if kind == "dns" and host.endswith("."):
+        return f"`{host}` ends in a dot: in a certificate that is another name, for nobody"
     return ""
 
 

@@ -160,7 +160,7 @@ def signed_twice(view: View) -> Iterator[Problem]:
     """Every certificate is signed by one line."""
     for entry in view.components:
         # Where a variable is to name several, `unset_variable` tells.
-        if entry.path in view.contents.twice and not entry.path.endswith("/.pem"):
+        if entry.path in view.contents.twice and not entry.path.endswith(("/.pem", "-.pem")):
             message = f"`{entry.path}` is signed more than once by one `make`"
             yield from (Problem(place, message) for place in view.lines_of(entry))
 

@@ -91,32 +91,34 @@ def read_private_key(pem: bytes, place: str) -> PrivateKey:
 def read_leaf_key(pem: bytes, place: str) -> PrivateKey:
     """Read a component's private key as etcd does; `place` is its path, for messages.
 
-    Go's tls.X509KeyPair takes the first block whose label ends in `PRIVATE KEY`, in the forms of
-    PKCS #1, PKCS #8 or SEC 1, and no password. Raises ScaffoldError if it can't be read so.
+    Raises ScaffoldError if it can't be read so.
     """
-    reason = why_unusable(pem)
-    if reason:
+    try:
+        return usable_key(pem)
+    except ValueError as error:
         raise ScaffoldError(
-            f"`{place}` can't be read as a private key", [Problem(Place(place), f"it {reason}")]
-        )
-    return _loaded(pem, b"")
+            f"`{place}` can't be read as a private key", [Problem(Place(place), f"it {error}")]
+        ) from None
 
 
-def why_unusable(pem: bytes) -> str:
-    """Say why etcd and its clients can't use a private key, in words that follow `it`."""
+def usable_key(pem: bytes) -> PrivateKey:
+    """Return a private key as etcd and its clients read it.
+
+    Go's tls.X509KeyPair takes the first block whose label ends in `PRIVATE KEY`, in the forms of
+    PKCS #1, PKCS #8 or SEC 1, and no password. Raises ValueError with why it can't be used, in
+    words that follow `it`.
+    """
     try:
         key = _loaded(pem, b"")
     except LockedKeyError:
-        return "is encrypted, and etcd and its clients take no password"
-    except ValueError as error:
-        return str(error)
+        raise ValueError("is encrypted, and etcd and its clients take no password") from None
     if isinstance(key, ec.EllipticCurvePrivateKey):
         if key.curve.name not in GO_CURVES:
-            return f"is a key on the curve {key.curve.name}, which Go does not know"
+            raise ValueError(f"is a key on the curve {key.curve.name}, which Go does not know")
         block = key_block(pem)
         if block and EXPLICIT_CURVE in block.der:
-            return f"spells out its curve {key.curve.name}, and Go reads its name alone"
-    return ""
+            raise ValueError(f"spells out its curve {key.curve.name}, and Go reads its name alone")
+    return key
 
 
 def is_encrypted(pem: bytes) -> bool:

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.certificates import Certificate, key_type
-from tls_scaffold.signing.keys import key_block, read_private_key, why_unusable
+from tls_scaffold.signing.keys import key_block, read_private_key, usable_key
 
 EC_POINT_SIZES = (65, 97, 133)  # bytes of an uncompressed point on P-256, P-384 and P-521
 UNCOMPRESSED = 4  # the first byte of such a point (SEC 1, 2.3.3)
@@ -56,12 +56,12 @@ def key_trouble(
     cfssl, which opens an encrypted one with CFSSL_CA_PK_PASSWORD. `whose` says of what it should be
     the key.
     """
-    if not of_ca and (reason := why_unusable(pem)):
-        return reason
     try:
-        key = read_private_key(pem, "")
+        key = read_private_key(pem, "") if of_ca else usable_key(pem)
     except ScaffoldError as error:
         return error.problems[0].message.removeprefix("it ")
+    except ValueError as error:
+        return str(error)
     return _difference(certificate, key.public_key(), whose)
 
 
