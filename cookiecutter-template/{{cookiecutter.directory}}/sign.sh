@@ -184,8 +184,8 @@ ca_is_whole() {
 }
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
-    ! exists certs/.new && ! exists archive/.half && [ "$(echo certs/.work.*)" = 'certs/.work.*' ] &&
-        [ -s certs/.gitignore ] && exists certs/trust.pem &&
+    ! exists certs/.new && ! exists archive/.half &&
+        [ "$(echo certs/.work.*)" = 'certs/.work.*' ] && [ -s certs/.gitignore ] && exists certs/trust.pem &&
         exists "issued/ca-$(digits certs/ca.pem).pem" && return
     workshop
     lock

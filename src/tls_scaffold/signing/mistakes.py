@@ -103,7 +103,8 @@ def _lifetime_refusals(profile: Profile, now: datetime) -> Iterator[Mistake]:
         key = "not_after" if profile.not_after else "expiry"
         text = profile.not_after or profile.expiry
         life = f"over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
-        yield Mistake(key, f"`{text}` is {life}: {UNABLE}", is_signed=True)
+        # What cfssl signs of it may begin later; what is over now nobody takes.
+        yield Mistake(key, f"`{text}` is {life}: {UNABLE}", is_signed=end > now)
     elif end <= now and durations.parse(profile.expiry) is not None:
         ended = f"what is signed is over at once ({end:%Y-%m-%d %H:%M} UTC): nobody takes it"
         yield Mistake("not_after" if profile.not_after else "expiry", ended)
