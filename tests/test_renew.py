@@ -18,8 +18,8 @@ pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
 SIGNERS = ("cfssl", "tls-scaffold")
 NO_SIGNER = (
-    "hint: `apt-get install golang-cfssl`, `brew install cfssl`, `make cfssl` where there is Go, "
-    "or tls-scaffold itself"
+    "hint: cfssl and cfssljson sign (`apt-get install golang-cfssl`, `brew install cfssl`, "
+    "`make cfssl` by Go), or tls-scaffold"
 )
 
 
@@ -215,7 +215,7 @@ def test_renewal_without_any_signer_names_the_ways_to_one(
     before = contents(folder)
     done = make(folder, "renew", code=2, PATH=path_without("cfssl", "cfssljson", "tls-scaffold"))
     *told, ended = done.stderr.splitlines()
-    assert told[0] == "error: no signer: `tls-scaffold` is not installed"
+    assert told[0] == "error: `tls-scaffold` is not installed"
     assert told[1:3] == ["", NO_SIGNER]
     assert ended.startswith("make: *** ")
     assert signed_again(before, folder) == set()

@@ -21,8 +21,8 @@ fail() { # fail WHAT [HINT]
 }
 
 need() { # need PROGRAM
-    command -v "$1" >/dev/null || fail "\`$1\` is not installed" "cfssl and cfssljson sign (\`apt-get\
- install golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` where there is Go), or tls-scaffold"
+    command -v "$1" >/dev/null || fail "\`$1\` is not installed" "cfssl and cfssljson sign\
+ (\`apt-get install golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` by Go), or tls-scaffold"
 }
 
 components() { # of each line: name, certificate without .pem, request, flags
@@ -185,7 +185,8 @@ ca_is_whole() {
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
-        [ "$(echo certs/.work.*)" = 'certs/.work.*' ] && [ -s certs/.gitignore ] && exists certs/trust.pem &&
+        [ "$(echo certs/.work.*)" = 'certs/.work.*' ] &&
+        [ -s certs/.gitignore ] && exists certs/trust.pem &&
         exists "issued/ca-$(digits certs/ca.pem).pem" && return
     workshop
     lock
@@ -246,7 +247,7 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
 check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
     asked=$(printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1)
     config=$(tr -s ' \t\r\n' '    ' 2>/dev/null <config/ca-config.json) || return 0 # cfssl says why
-    known='"'[Pp][Rr][Oo][Ff][Ii][Ll][Ee][Ss]'"'
+    known='"[Pp][Rr][Oo][Ff][Ii][Ll][Ee][Ss]"'
     case "$*$config" in *\\* | *'  '* | *$known*"\"$asked\":"* | *$known*"\"$asked\" :"*) ;;
     *'"signing"'*) [ -z "$asked" ] || fail "\`$base.pem\` asks for the profile \`$asked\`, which\
  \`config/ca-config.json\` does not have" "its line in the Makefile names it" ;; esac
@@ -264,7 +265,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     shift 2
     check_output "$base"
     case " $*" in *' '-ca[\ =-]* | *' '--ca[\ =-]* | *' '-config[\ =]* | *' '--config[\ =]*)
-        fail "the line of \`$base.pem\` names a CA or a configuration: it takes the folder's" ;; esac
+        fail "the line of \`$base.pem\` names a CA or configuration: it takes the folder's" ;; esac
     ca_is_whole
     from=$(inputs "$@") name=${base##*/}
     if [ "$when" = changed ] && [ -f "$base.pem" ] && [ -f "$base-key.pem" ] &&
@@ -389,7 +390,8 @@ regenerate() {
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
-        [ "${answer#[yY]}" != "$answer" ]; } || fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
+        [ "${answer#[yY]}" != "$answer" ]; } ||
+        fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
     make_set .tls-set
     components | while read -r _ base _; do say "signed $base.pem"; done
     echo "whoever uses one of them has to be restarted, with the new certs/trust.pem"
