@@ -1691,6 +1691,7 @@ def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPat
         folder = shutil.copytree(sound, sound.with_name(str(number)))
         change(folder)
         mistakes.profile_refusals.cache_clear()
+        mistakes.untimely_lives.cache_clear()
         found(folder)
     calls = [
         node.lineno

@@ -54,7 +54,9 @@ def _mistakes(view: View) -> Iterator[tuple[Problem, Mistake]]:
             *mistakes.silent_in_request(request, leaf=False),
         )
         yield from _in_request(path, found)
-        for each in mistakes.profile_refusals(ca_profile(request), view.now):
+        profile = ca_profile(request)
+        lives = mistakes.untimely_lives(profile, view.now)
+        for each in (*mistakes.profile_refusals(profile, view.now), *lives):
             key = FIELDS_OF_CA.get(each.key, each.key)
             yield Problem(Place(path, key=key), each.message), each
     for entry, config in view.signed():
@@ -66,7 +68,8 @@ def _mistakes(view: View) -> Iterator[tuple[Problem, Mistake]]:
         yield from _in_request(entry.signing.request, found)
         profile = config.profile_or_default(name)
         place = profile_place(path, profile.name)
-        wrong = mistakes.profile_refusals(profile, view.now)
+        lives = mistakes.untimely_lives(profile, view.now)
+        wrong = (*mistakes.profile_refusals(profile, view.now), *lives)
         if not meanings(profile.usages):  # which `default_without_usages` or the reader tells
             wrong = tuple(each for each in wrong if each.key != "usages")
         yield from _placed(place, (*wrong, *mistakes.unknown_usages(profile)))

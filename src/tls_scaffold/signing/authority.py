@@ -102,7 +102,7 @@ def plan_new_ca(
     request = readers.request(text, path)
     profile = ca_profile(request)
     problems = (
-        *mistakes.refusals(request, profile, now, leaf=False),
+        *mistakes.own_refusals(request, profile, now, leaf=False),
         *mistakes.silent_in_request(request, leaf=False),
     )
     if problems:

@@ -51,6 +51,14 @@ def refusals(
     return (*map(str, request_refusals(request, leaf=leaf)), *in_profile)
 
 
+def own_refusals(
+    request: Request, profile: Profile, now: datetime, *, leaf: bool = True
+) -> tuple[str, ...]:
+    """Say why our signer refuses to sign a request: as `refusals`, and what nobody would take."""
+    lives = [f"{_place_of(profile)}: {each}" for each in untimely_lives(profile, now)]
+    return (*refusals(request, profile, now, leaf=leaf), *lives)
+
+
 def request_refusals(request: Request, *, leaf: bool = True) -> Iterator[Mistake]:
     """Yield what a request asks for that is refused; see `refusals`."""
     if leaf and request.ca:
@@ -105,12 +113,24 @@ def _lifetime_refusals(profile: Profile, now: datetime) -> Iterator[Mistake]:
         life = f"over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
         # What cfssl signs of it may begin later; what is over now nobody takes.
         yield Mistake(key, f"`{text}` is {life}: {UNABLE}", is_signed=end > now)
-    elif end <= now and durations.parse(profile.expiry) is not None:
+
+
+@lru_cache(maxsize=16)
+def untimely_lives(profile: Profile, now: datetime) -> tuple[Mistake, ...]:
+    """Return why nobody takes what is signed with a profile `now`, although cfssl signs it."""
+    try:
+        begin, end = profile.validity(now)
+    except ScaffoldError:  # of which `refusals` tells
+        return ()
+    if begin >= end or durations.parse(profile.expiry) is None:
+        return ()
+    if end <= now:
         ended = f"what is signed is over at once ({end:%Y-%m-%d %H:%M} UTC): nobody takes it"
-        yield Mistake("not_after" if profile.not_after else "expiry", ended)
-    elif begin > now:
+        return (Mistake("not_after" if profile.not_after else "expiry", ended),)
+    if begin > now:
         begun = f"what is signed begins {begin:%Y-%m-%d %H:%M} UTC: nobody takes it before"
-        yield Mistake("not_before", begun)
+        return (Mistake("not_before", begun),)
+    return ()
 
 
 def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, ...]:

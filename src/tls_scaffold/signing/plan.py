@@ -199,7 +199,7 @@ class _Planner:
         if certificates.is_of_ca(pem) and not profile.constraint.is_ca:
             path = f"`{signing.output}.pem`"
             yield f"{signing.name}: {path} is a CA's certificate: it is not signed over"
-        for problem in mistakes.refusals(request, profile, self._now):
+        for problem in mistakes.own_refusals(request, profile, self._now):
             yield f"{signing.request}: {problem}"
 
 

@@ -104,7 +104,7 @@ class Reader:
         """Yield why an entry's request is not signed, or not as anybody can mean it."""
         if entry.request and entry.profiles:
             profile = entry.profiles[0]
-            yield from map(str, mistakes.refusals(entry.request, profile, self._now))
+            yield from map(str, mistakes.own_refusals(entry.request, profile, self._now))
             yield from map(str, mistakes.silent_in_request(entry.request))
 
     def entry_unsigned(self, component: Component) -> Entry:
