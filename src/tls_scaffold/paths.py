@@ -28,6 +28,12 @@ GENERATED = (RULES, "sign.sh", "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile
 OURS_IF_SAID = ("README.md", ".gitignore")
 SAYS_SO = "made by tls-scaffold"
 
+
+def says_ours(text: str) -> bool:
+    """Tell whether the first line of a file says that tls-scaffold made it."""
+    return SAYS_SO in text.partition("\n")[0].lower()
+
+
 MIB = 1024 * 1024
 # Bytes of a file, read or written: no giant is loaded, and none is made that no command reads. An
 # inventory of 10,000 users with the longest names there are makes files of up to 11 MiB.

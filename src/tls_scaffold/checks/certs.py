@@ -1,17 +1,14 @@
 """Rules over the certificates: whether etcd and its clients will take them."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from tls_scaffold.checks.mending import signed_again
 from tls_scaffold.checks.rule import WARNING, Rule, faults_about
-from tls_scaffold.checks.view import View
+from tls_scaffold.checks.view import SOON, View
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.state.entries import GO, HASH, SIGNER, Entry, key_trouble
 from tls_scaffold.state.lives import ends_with_ca
 
-SOON = timedelta(days=RENEW_DAYS)
 REPAIR_CA = (
     "leave its certificate in it as plain PEM, which begins at the beginning of a line, or put a "
     "copy back, such as everybody has who trusts it"

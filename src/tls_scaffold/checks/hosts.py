@@ -8,12 +8,11 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.inventory.values import LOOPBACK, MEMBERS_CN
+from tls_scaffold.inventory.values import LOOPBACKS, MEMBERS_CN
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state.entries import Entry
 
 URLS = ("http://", "https://")
-LOOPBACKS = {*LOOPBACK, "::1"}
 
 
 @Rule(

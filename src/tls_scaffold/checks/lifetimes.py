@@ -7,13 +7,11 @@ from datetime import datetime, timedelta
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import BACKDATE, Profile, SigningConfig, ca_profile
 from tls_scaffold.checks.rule import WARNING, Rule
-from tls_scaffold.checks.view import View, profile_place
+from tls_scaffold.checks.view import SOON, View, profile_place
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.state.entries import Entry
 
 YEAR = timedelta(days=365)
-SOON = timedelta(days=RENEW_DAYS)
 LONG = re.compile(r"\s*([0-9]+)\s*(d|w|y|days?|weeks?|years?)\s*", re.IGNORECASE)
 HOURS = {"d": 24, "w": 24 * 7, "y": 24 * 365}
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -11,14 +11,15 @@ from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.paths import CA_REQUEST
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
+from tls_scaffold.state.expectations import SERVERS
 
-SERVERS = ("member", "proxy")
+SOON = timedelta(days=RENEW_DAYS)
 VARIABLE = re.compile(r"\$[({][^(){}$]*[)}]")
 SEPARATORS = re.compile(r"[\s:;|]+")
 

@@ -12,7 +12,7 @@ from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import FILE, LOOPBACK, RENEW_DAYS, Inventory
+from tls_scaffold.inventory.values import FILE, LOOPBACKS, RENEW_DAYS, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CERTIFICATE_ENDING
@@ -101,7 +101,7 @@ class Report:
 def _rank(host: str, own: Sequence[str]) -> int:
     if host in own:
         return own.index(host)
-    return len(own) + (host in (*LOOPBACK, "::1"))
+    return len(own) + (host in LOOPBACKS)
 
 
 def status(folder: Path, within: timedelta, now: datetime) -> Report:

@@ -15,7 +15,7 @@ from tls_scaffold.disk.workfolders import WORK
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.paths import MAKEFILE, OURS_IF_SAID, SAYS_SO, STATE
+from tls_scaffold.paths import MAKEFILE, OURS_IF_SAID, STATE, says_ours
 from tls_scaffold.rendering.documents import LAST_RENDER
 from tls_scaffold.spelling import escaped
 
@@ -74,7 +74,7 @@ def texts_of_others(target: Path) -> dict[str, str]:
         with suppress(FileNotFoundError, NotADirectoryError):
             if stat.S_ISREG((target / path).lstat().st_mode):
                 text = (target / path).read_text(encoding="utf-8", errors="replace")
-                if SAYS_SO not in text.partition("\n")[0].lower():
+                if not says_ours(text):
                     texts[path] = text
     return texts
 

@@ -16,6 +16,7 @@ VERSION = 1
 MEMBERS_CN = "etcd"
 PEER = "peer-"
 LOOPBACK = ("localhost", "127.0.0.1")
+LOOPBACKS = frozenset((*LOOPBACK, "::1"))
 SHARED_REQUEST = "config/req-csr.json"
 CLIENT = "client"
 RENEW_DAYS = 30  # as the Makefile's

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tls_scaffold.cfssl.requests import Request
-from tls_scaffold.inventory.values import LOOPBACK
+from tls_scaffold.inventory.values import LOOPBACKS
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.spelling import canonical_host, host_problem, is_wildcard
 
@@ -19,7 +19,7 @@ def overrides(signing: Signing) -> dict[str, Any]:
 def own_hosts(request: Request, signing: Signing) -> list[str]:
     """Return the hosts that a certificate is signed for, but for loopback and what is none."""
     hosts = overrides(signing).get("hosts", request.hosts or ())
-    loopback = {canonical_host(host) for host in (*LOOPBACK, "::1")}
+    loopback = {canonical_host(host) for host in LOOPBACKS}
     return [
         host for host in hosts if not host_problem(host) and canonical_host(host) not in loopback
     ]

@@ -107,6 +107,6 @@ def _fits(key: bytes, certificate: bytes, path: str) -> bool:
 
     try:
         found = certificates.read(pemfiles.tidied(certificate), path)
-        return matching.key_seems_to_fit(found, pemfiles.tidied(key))
+        return matching.key_fits(found, pemfiles.tidied(key))
     except ScaffoldError:
         return False

@@ -13,7 +13,7 @@ from tls_scaffold.keeping.merge import is_as_rendered, merge_texts, says_the_sam
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import GENERATED, OURS_IF_SAID, SAYS_SO
+from tls_scaffold.paths import GENERATED, OURS_IF_SAID, says_ours
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
     NOT_RECORDED,
@@ -105,7 +105,7 @@ class _Draft:
             else:
                 self.write(path, ours)
             return
-        if path in OURS_IF_SAID and SAYS_SO not in yours.partition("\n")[0].lower():
+        if path in OURS_IF_SAID and not says_ours(yours):
             return
         if yours != ours:
             if path in A_TEAM_MAY_HAVE and self.record and path not in sums:

@@ -58,7 +58,7 @@ def _is_key_of_another(certificate: Certificate, key: Path) -> bool:
     """Tell whether a key can be read and is not a certificate's; a locked one tells nothing."""
     try:
         pem = plain(key, str(key))
-        if is_encrypted(pem) or matching.key_seems_to_fit(certificate, pem):
+        if is_encrypted(pem) or matching.key_fits(certificate, pem):
             return False
         read_private_key(pem, str(key))
     except (OSError, ScaffoldError):

@@ -6,10 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.certificates import Certificate, key_type
-from tls_scaffold.signing.keys import key_block, read_private_key, usable_key
-
-EC_POINT_SIZES = (65, 97, 133)  # bytes of an uncompressed point on P-256, P-384 and P-521
-UNCOMPRESSED = 4  # the first byte of such a point (SEC 1, 2.3.3)
+from tls_scaffold.signing.keys import read_private_key, usable_key
 
 
 def signed_by(certificate: Certificate, ca: Certificate) -> bool:
@@ -79,25 +76,3 @@ def key_fits(certificate: Certificate, pem: bytes) -> bool:
     An encrypted key is opened with CFSSL_CA_PK_PASSWORD, as cfssl does.
     """
     return not key_trouble(certificate, pem, of_ca=True)
-
-
-def key_seems_to_fit(certificate: Certificate, pem: bytes) -> bool:
-    """Tell whether an EC key's PEM names the certificate's public key; of others as `key_fits`.
-
-    Where it fits it takes a tenth of the time of `key_fits`, and it finds every key that was
-    swapped, cut or lost. A PEM may hold no public key, or a compressed one.
-    """
-    return holds_point(certificate, pem) or key_fits(certificate, pem)
-
-
-def holds_point(certificate: Certificate, pem: bytes) -> bool:
-    """Tell whether the PEM of an EC key, in the form of SEC 1, holds a certificate's public key."""
-    block = key_block(pem)
-    if not block or block.label != b"EC PRIVATE KEY":
-        return False
-    # The point stands last in the structure (RFC 5915, 3). What is encrypted holds none.
-    for size in EC_POINT_SIZES:
-        point = block.der[-size:]
-        if len(block.der) > size and point[0] == UNCOMPRESSED and point in certificate.der:
-            return True
-    return False
