@@ -22,9 +22,15 @@ ASK_AND_KILL = "trap '' TERM; kill -TERM 0; sleep 1; kill -KILL 0"
 # A guard beside the program notices by the channel's end that we are gone.
 # It keeps the channel as 3, and so does the program: some shells take no number of two digits.
 GUARDED = f'exec 3<&0 </dev/null; (cat <&3; {ASK_AND_KILL}) >/dev/null 2>&1 & exec "$@"'
-# Again and again: what we started may live a second longer, and an etcd that starts makes its
-# missing folders anew.
-REMOVE = 'read -r nothing; for each in 1 2 3 4; do rm -rf "$0"; sleep 1; done'
+# Until it stays away: what we started may live on for seconds where a machine is busy, and an etcd
+# that starts makes its missing folders anew.
+REMOVE = """read -r nothing
+gone=0 rounds=0
+while [ $gone -lt 3 ] && [ $rounds -lt 60 ]; do
+    if [ -e "$0" ]; then rm -rf "$0"; gone=0; else gone=$((gone + 1)); fi
+    rounds=$((rounds + 1))
+    sleep 1
+done"""
 
 
 @dataclass(frozen=True)
