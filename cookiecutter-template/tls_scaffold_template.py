@@ -23,7 +23,7 @@ except ImportError:  # plain cookiecutter: the package stands in the same checko
 
 from tls_scaffold.bundles import overview, procfile
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory import asked, intake, rbac
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.makefiles.componentlines import component_line
 from tls_scaffold.rendering import documents
@@ -36,8 +36,8 @@ HINT = "commas divide members and users: 10.0.0.1,10.0.0.2 and calico,kube-apise
 class InventoryExtension(Extension):
     """Adds the filters that the template is written with.
 
-    They are `inventory`, `refused`, `documents`, `rbac`, `rows`, `processes`, `line`, and `quoted`,
-    for a shell.
+    They are `inventory`, `refused`, `documents`, `rbac`, `rows`, `own_profiles`, `processes`,
+    `line`, and `quoted`, for a shell.
     """
 
     def __init__(self, environment: Environment) -> None:
@@ -47,6 +47,7 @@ class InventoryExtension(Extension):
         environment.filters["documents"] = hook_documents
         environment.filters["rbac"] = rbac.fact_lines
         environment.filters["rows"] = overview.rows
+        environment.filters["own_profiles"] = asked.own_profiles
         environment.filters["processes"] = procfile.processes
         environment.filters["line"] = line
         environment.filters["quoted"] = shlex.quote

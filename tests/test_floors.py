@@ -49,10 +49,10 @@ SHELVES = {
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
     "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
-    "inventory": "desired / intake userwarnings / present / conflicts options rbac / "
-    "hostconflicts / components grants urls / reach / values / presets / "
+    "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
+    "hostconflicts / asked components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
-    "clusterparts / membersettings / conflictmarkers fields formats",
+    "clusterparts / membersettings terms / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "

@@ -16,8 +16,8 @@ from tls_scaffold.spelling import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (
-    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `key`, `expiry`, "
-    "`ca_expiry`, `ca_cn`, "
+    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `set`, `key`, "
+    "`expiry`, `ca_expiry`, `ca_cn`, "
     "`ca_generation`, `organization`, `organizational_unit`, `locality`, `state`, `country`, "
     "`separate_requests`, "
     "`members_cn`, `etcd`, `record`, `key_group`, `removed`, `ignore`"
@@ -346,7 +346,7 @@ def test_the_number_of_the_ca_is_a_part_of_its_cn() -> None:
             {"members": "a", "users": [{"name": "u", "CN": "a"}]},
             (
                 "users[0].CN: no such field; there are `name`, `cn`, `role`, `permissions`, "
-                "`request`, `output`, `profile`"
+                "`hosts`, `names`, `key`, `expiry`, `usages`, `request`, `output`, `profile`"
             ),
         ),
         (

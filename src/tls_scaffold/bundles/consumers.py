@@ -20,6 +20,7 @@ from tls_scaffold.bundles.settings import (
     joined_endpoints,
     paths_in,
 )
+from tls_scaffold.inventory.terms import CLIENT_AUTH
 from tls_scaffold.inventory.values import Component, Inventory
 
 API_SERVER_HOME, CALICO_HOME = "/etc/kubernetes/pki/etcd", "/etc/calico/certs"
@@ -72,6 +73,8 @@ def _settings(
         return members.member_files(inventory, member, home)
     if component.kind == "proxy":
         return {"grpc-proxy.flags": _proxy_flags(inventory, here)}
+    if CLIENT_AUTH not in component.usages:
+        return {}  # it speaks to no member
     made = {"etcdctl.env": assignments(client_settings(ETCDCTL, inventory, here))}
     if preset in FLAGS:
         file, names, usual = FLAGS[preset]

@@ -13,6 +13,7 @@ from tls_scaffold.bundles.settings import (
     paths_in,
 )
 from tls_scaffold.inventory.rbac import preset_names
+from tls_scaffold.inventory.terms import CLIENT_AUTH
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import TRUST
 
@@ -21,6 +22,7 @@ from tls_scaffold.paths import TRUST
 MEMBER_READS = "etcd reads it at each new connection: nothing has to be restarted"
 PROXY_READS = "etcd grpc-proxy reads it at each new connection: nothing has to be restarted"
 AT_START = "its client reads it at its start: restart that"
+SERVES = "its server reads it at its start: restart that"
 NO_CN = "none: it has a password, for etcd's HTTP gateway"
 CLIENTS = (
     (
@@ -72,6 +74,12 @@ def _rows(inventory: Inventory) -> Iterator[Row]:
 
 
 def _user_row(user: Component, preset: str) -> Row:
+    if CLIENT_AUTH not in user.usages:
+        here = paths_in("", user.output, TRUST)
+        # As kube-apiserver and the kubelet call them.
+        flags = {"tls-cert-file": here.certificate, "tls-private-key-file": here.key}
+        takes = " ".join(f"--{name}={path}" for name, path in flags.items())
+        return _row(user, takes, SERVES)
     _, names, again = next(row for row in CLIENTS if preset.startswith(row[0]))
     paths = paths_in("", user.output, TRUST)
     files = zip(names[1:], (paths.ca, paths.certificate, paths.key), strict=True)

@@ -83,7 +83,7 @@ def empty_host(view: View) -> Iterator[Problem]:
     fix="add the host to `hosts` of the request, then sign again",
 )
 def missing_address(view: View) -> Iterator[Problem]:
-    """Every host that the inventory gives a member or proxy stands in its request."""
+    """Every host that the inventory gives a component stands in its request."""
     bare: dict[str, list[str]] = {}
     for component in view.inventory.components if view.inventory else ():
         request = view.requests.get(component.request)

@@ -52,7 +52,7 @@ def unknown_profile(view: View) -> Iterator[Problem]:
 def default_without_usages(view: View) -> Iterator[Problem]:
     """Any default profile that something is signed with grants usages."""
     meant: dict[Place, list[str]] = {}
-    asked = _profiles_of_inventory(view)
+    asked = view.asked_components
     for entry, config in view.signed():
         place = profile_place(_config_of(entry), "").field("usages")
         named = entry.signing.profile if entry.signing else ""
@@ -60,7 +60,7 @@ def default_without_usages(view: View) -> Iterator[Problem]:
             continue
         if view.is_unfit(place) or view.is_misspelt(place):
             continue
-        if entry.path in asked and not asked[entry.path]:
+        if entry.path in asked and not asked[entry.path].profile:
             meant.setdefault(place, []).append(entry.path)
         else:
             message = f"`{entry.path}` is signed with the default profile, which grants no usages"
@@ -81,11 +81,11 @@ def default_without_usages(view: View) -> Iterator[Problem]:
     ),
 )
 def wrong_usages(view: View) -> Iterator[Problem]:
-    """Every server may be used for both server and client auth, every user for client auth."""
+    """Every member and proxy may be used for server and client auth, every user for its usages."""
     needed: dict[tuple[Place, str], list[str]] = {}
     for entry, config in view.signed():
         profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
-        lacking = lacking_usages(entry.kind, profile.usages) if meanings(profile.usages) else ()
+        lacking = _lacking(view, entry, profile.usages) if meanings(profile.usages) else ()
         if lacking and _has_profile_of_others(view, entry):
             what = f"`{entry.path}` is signed with the profile `{profile.name or 'default'}`"
             message = f"{what}, which lacks {' and '.join(f'`{each}`' for each in lacking)}"
@@ -110,9 +110,13 @@ def _unusable_certificates(view: View) -> Iterator[Problem]:
         if entry.certificate is None or entry.certificate.is_for_anything:
             continue
         granted = {usage for profile in entry.profiles for usage in profile.usages}
-        for usage in lacking_usages(entry.kind, entry.certificate.usages):
+        for usage in _lacking(view, entry, entry.certificate.usages):
             if not entry.profiles or usage in granted or "any" in granted:
                 yield Problem(Place(entry.path), f"it may not be used for `{usage}`")
+
+
+def _lacking(view: View, entry: Entry, usages: tuple[str, ...]) -> tuple[str, ...]:
+    return lacking_usages(view.usages_needed(entry), usages)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -125,13 +129,8 @@ def _listed(names: Sequence[str]) -> str:
 def _has_profile_of_others(view: View, entry: Entry) -> bool:
     """Tell whether a line names another profile than the one that the inventory gives it."""
     named = entry.signing.profile if entry.signing else ""
-    return _profiles_of_inventory(view).get(entry.path, named) != named
-
-
-def _profiles_of_inventory(view: View) -> dict[str, str]:
-    """Return the profile that the inventory gives to each component, by its certificate."""
-    components = view.inventory.components if view.inventory else ()
-    return {f"{each.output}.pem": each.profile for each in components}
+    asked = view.asked_components.get(entry.path)
+    return asked is not None and asked.profile != named
 
 
 @Rule(

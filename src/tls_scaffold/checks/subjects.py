@@ -7,6 +7,7 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory import conflicts
+from tls_scaffold.inventory.terms import CLIENT_AUTH
 from tls_scaffold.inventory.values import FILE, Component
 from tls_scaffold.spelling import CN_LENGTH, canonical_host, escaped
 from tls_scaffold.state.entries import Entry
@@ -71,7 +72,8 @@ def cn_shared(view: View) -> Iterator[Problem]:
     first: dict[str, str] = {}
     for entry in view.users:
         cn = entry.request.cn if entry.request else ""
-        if not cn or not entry.signing:
+        # A certificate for servers alone is no user of etcd.
+        if not cn or not entry.signing or CLIENT_AUTH not in view.usages_needed(entry):
             continue
         other = first.setdefault(cn, entry.path)
         if other != entry.path and not _is_another(view, view.component_at(other)):

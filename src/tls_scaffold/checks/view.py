@@ -11,7 +11,8 @@ from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
+from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT_AUTH
+from tls_scaffold.inventory.values import RENEW_DAYS, Component, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
@@ -101,6 +102,18 @@ class View:
     def has_our_rules(self) -> bool:
         """Whether the Makefile is one of ours: any `make` signs the team's own lines again."""
         return includes_our_rules(self.makefile)
+
+    @cached_property
+    def asked_components(self) -> dict[str, Component]:
+        """The inventory's components by the paths of their certificates."""
+        components = self.inventory.components if self.inventory else ()
+        return {f"{each.output}.pem": each for each in components}
+
+    def usages_needed(self, entry: Entry) -> tuple[str, ...]:
+        """Return what an entry's certificate is for: its kind tells where no inventory does."""
+        if component := self.asked_components.get(entry.path):
+            return component.usages
+        return BOTH_ENDS if entry.kind in SERVERS else (CLIENT_AUTH,)
 
     @cached_property
     def outputs_of_inventory(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ offered and nothing printed.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
-def offering(values: Callable[[click.Context], Iterable[str]]) -> Complete:
+def offering(values: Callable[[click.Context], Iterable[str]], signs: str = ",=") -> Complete:
     """Return what click calls for the values that go on from what is typed.
 
-    What stands before a comma or an equals sign stays; what is there already is not offered again.
+    What stands before one of the signs stays; what is there already is not offered again.
     """
 
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        cut = max(incomplete.rfind(","), incomplete.rfind("=")) + 1
+        cut = max(map(incomplete.rfind, signs)) + 1
         before, begun = incomplete[:cut], incomplete[cut:]
         typed = ctx.params.get(parameter.name or "") or ()
         there = {*typed, *before.rstrip(",").split(",")}
@@ -62,6 +63,39 @@ def preset_names(_ctx: click.Context) -> Iterator[str]:
     return (preset.name for preset in PRESETS)
 
 
+def set_words(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return what goes on from a word of --set: a component, a field of it, or its value."""
+    named, has_value, _ = incomplete.rpartition(",")[2].partition("=")
+    _, has_name, field = named.partition(":")
+    if has_value:
+        return offering(lambda _: _values_to_set(field), ",:=+")(ctx, parameter, incomplete)
+    values = _fields_to_set if has_name else _names_to_set
+    return offering(values, ",:=+")(ctx, parameter, incomplete)
+
+
+def _names_to_set(ctx: click.Context) -> Iterator[str]:
+    from tls_scaffold.errors import ScaffoldError
+    from tls_scaffold.inventory.values import PEER
+
+    typed = [word for words in ctx.params.get("users") or () for word in words.split(",")]
+    yield from (f"{word.partition('=')[0]}:" for word in typed)
+    with suppress(ScaffoldError):  # `new` makes the folder
+        # A member's second certificate has what is set for its first.
+        names = (each.name for each in _components(ctx) if not each.name.startswith(PEER))
+        yield from (f"{name}:" for name in names)
+
+
+def _fields_to_set(_ctx: click.Context) -> Iterator[str]:
+    from tls_scaffold.inventory.setwords import SETTABLE
+
+    return (f"{field}=" for field in SETTABLE)
+
+
+def _values_to_set(field: str) -> Iterable[str]:
+    usages = ("server", "client") if field == "usages" else ()
+    return key_types() if field == "key" else usages
+
+
 def rule_ids(_ctx: click.Context) -> Iterable[str]:
     """Return the rules of `check`."""
     from tls_scaffold.checks import IDS
@@ -69,7 +103,7 @@ def rule_ids(_ctx: click.Context) -> Iterable[str]:
     return IDS
 
 
-def key_types(_ctx: click.Context) -> Iterator[str]:
+def key_types(_ctx: click.Context | None = None) -> Iterator[str]:
     """Yield the kinds of keys."""
     from tls_scaffold.spelling import ECDSA_SIZES, RSA_SIZES
 

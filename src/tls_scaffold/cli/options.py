@@ -5,7 +5,7 @@ from typing import Any, ClassVar, TypeVar
 
 import click
 
-from tls_scaffold.cli.completion import offering, preset_names
+from tls_scaffold.cli.completion import offering, preset_names, set_words
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 JSON = "tls_scaffold.json"  # what a context notes where stdout takes JSON
@@ -105,6 +105,16 @@ COMPONENT_OPTIONS = (
         shell_complete=offering(preset_names),
         help="Give user NAME the role of a preset (`tls-scaffold roles` lists them); "
         "may be repeated",
+    ),
+    option(
+        "--set",
+        type=CommaList(),
+        multiple=True,
+        metavar="NAME:FIELD=VALUE",
+        shell_complete=set_words,
+        help="What the certificate of component NAME has for itself: key, expiry, a name of the "
+        "subject (O, OU, L, ST, C; empty for none); a user's hosts (A+B) and usages "
+        "(server+client); may be repeated",
     ),
     option(
         "--proxies",

@@ -21,8 +21,8 @@ def ask_for_components(options: "Options") -> "Options":
     from tls_scaffold.commands.new import mistakes
     from tls_scaffold.inventory.intake import problem_report
 
-    # What is granted may be to users who are yet to be named.
-    known = mistakes(replace(options, grant=(), role=()))
+    # What is granted and set may be for users who are yet to be named.
+    known = mistakes(replace(options, grant=(), role=(), set=()))
     wrong = [problem for problem in known if problem.place.key != "members"]
     if wrong:
         raise problem_report(wrong)

@@ -8,6 +8,7 @@ from tls_scaffold.bundles.settings import Pems
 from tls_scaffold.commands.bundleoptions import BundleOptions
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import rbac
+from tls_scaffold.inventory.clusterparts import AS_ALL
 from tls_scaffold.inventory.presets import PRESETS
 from tls_scaffold.inventory.values import PEER, Component, Inventory
 from tls_scaffold.paths import TRUST
@@ -57,6 +58,8 @@ def every_path(inventory: Inventory, owner: Component) -> set[str]:
     Its preset may have been another when an older bundle was made, and a member may have had a
     second certificate then.
     """
+    if owner.kind == "user":
+        owner = replace(owner, terms=AS_ALL)  # its usages may have been others, too
     parts = [part.name for part in consumers.bundled_components(inventory, owner)]
     blank = dict.fromkeys(parts, NO_PEMS)
     paths = {TRUST_STORE}

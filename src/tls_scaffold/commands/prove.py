@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tls_scaffold.commands.rbac import render_script, write_script
@@ -59,7 +59,7 @@ def prove(
     the cluster or the script does not get that far. Everything started is gone when this returns or
     raises.
     """
-    inventory = intake.load(folder)
+    inventory = _clients_alone(intake.load(folder))
     tools = etcdctl.find_tools(etcd_directory)
     trust = read_trust(folder)
     identities = _identities(folder, inventory, trust)
@@ -102,6 +102,11 @@ def _try_everything(
     own = scripts[0]
     apply_script(bench, own, "--enable")
     return matrix(bench, inventory), tuple(proofs.checks(bench, own, inventory, unedited))
+
+
+def _clients_alone(inventory: Inventory) -> Inventory:
+    """Return the inventory without users whose certificates are for servers alone."""
+    return replace(inventory, users=tuple(user for user in inventory.users if user.is_client))
 
 
 def _check_peer_cns(tools: Tools, inventory: Inventory) -> None:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from tls_scaffold.inventory.membersettings import NOTHING_SAID, MemberSettings
+from tls_scaffold.inventory.terms import CLIENT_AUTH, Terms
 from tls_scaffold.spelling import text_problem
 
 ACCESS = ("read", "write", "readwrite")
 LONGEST_KEY = 1024  # characters of a key of etcd, or of a prefix of keys
+AS_ALL = Terms()
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,17 @@ class Server:
     hosts: tuple[str, ...]
     files: Files = Files()
     cn: str = ""
+    terms: Terms = AS_ALL
 
     def document(self) -> dict[str, object]:
         """Return it as it stands in the inventory file."""
-        cn = {"cn": self.cn} if self.cn else {}
-        return {"name": self.name, "hosts": list(self.hosts), **cn, **self.files.document()}
+        return {
+            "name": self.name,
+            "hosts": list(self.hosts),
+            **({"cn": self.cn} if self.cn else {}),
+            **self.terms.document(),
+            **self.files.document(),
+        }
 
 
 @dataclass(frozen=True)
@@ -128,13 +136,23 @@ class Proxy(Server):
 
 @dataclass(frozen=True)
 class User:
-    """A client identity: its CN is the etcd user."""
+    """A client identity: its CN is the etcd user.
+
+    Some have hosts of their own, as servers that are no part of etcd.
+    """
 
     name: str
     cn: str
     role: str = ""
     permissions: tuple[Permission, ...] = ()
     files: Files = Files()
+    hosts: tuple[str, ...] = ()
+    terms: Terms = AS_ALL
+
+    @property
+    def is_client(self) -> bool:
+        """Whether its certificate opens a connection to etcd: not if it is for servers alone."""
+        return not self.terms.usages or CLIENT_AUTH in self.terms.usages
 
     def document(self) -> dict[str, object]:
         """Return it as it stands in the inventory file."""
@@ -145,5 +163,7 @@ class User:
             "cn": self.cn,
             **role,
             **({"permissions": permissions} if permissions else {}),
+            **({"hosts": list(self.hosts)} if self.hosts else {}),
+            **self.terms.document(),
             **self.files.document(),
         }

@@ -21,12 +21,16 @@ from tls_scaffold.inventory.clusterparts import (
 from tls_scaffold.inventory.fields import Field, Table
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.reach import output_problem, request_problem
+from tls_scaffold.inventory.terms import TERM_FIELDS, read_terms
 
 S = TypeVar("S", bound=Server)
 FILE_FIELDS = ("request", "output", "profile")
-SERVER_FIELDS = ("name", "hosts", "cn", *FILE_FIELDS)
+SERVER_FIELDS = ("name", "hosts", "cn", *TERM_FIELDS, *FILE_FIELDS)
 MEMBER_FIELDS = (*SERVER_FIELDS, "peer", "etcd")
-USER_FIELDS = ("name", "cn", "role", "permissions", *FILE_FIELDS)
+USER_FIELDS = (
+    *("name", "cn", "role", "permissions", "hosts"),
+    *(*TERM_FIELDS, "usages", *FILE_FIELDS),
+)
 NEITHER = "is neither text nor a table of fields"
 # Each takes the next hundred of loopback's ports in the Procfile: 2380, 2480, …, 65480.
 MOST_MEMBERS = 632
@@ -114,9 +118,10 @@ def _read_member(field: Field) -> Member:
         )
     return Member(
         table["name"].text(spelling.name_problem),
-        _read_hosts(table),
+        read_hosts(table["hosts"]),
         _read_files(table),
         table["cn"].text(spelling.cn_problem),
+        read_terms(table),
         _read_peer(table["peer"]) if "peer" in table else None,
         read_member_settings(table.field("etcd", {})),
     )
@@ -131,9 +136,10 @@ def _read_proxy(field: Field) -> Proxy:
     table = _as_table(field, "hosts").table(SERVER_FIELDS, NEITHER)
     return Proxy(
         table["name"].text(spelling.name_problem),
-        _read_hosts(table),
+        read_hosts(table["hosts"]),
         _read_files(table),
         table["cn"].text(spelling.cn_problem),
+        read_terms(table),
     )
 
 
@@ -151,8 +157,9 @@ def _as_table(field: Field, second: str) -> Field:
     return replace(field, value=table)
 
 
-def _read_hosts(table: Table) -> tuple[str, ...]:
-    return tuple(each.text(spelling.host_problem) for each in table["hosts"].list_items())
+def read_hosts(field: Field) -> tuple[str, ...]:
+    """Return a list of hosts."""
+    return tuple(each.text(spelling.host_problem) for each in field.list_items())
 
 
 def _read_user(field: Field) -> User:
@@ -168,6 +175,8 @@ def _read_user(field: Field) -> User:
         table["role"].text(spelling.label_problem),
         tuple(_read_permission(each) for each in table["permissions"].comma_items()),
         _read_files(table),
+        read_hosts(table["hosts"]),
+        read_terms(table),
     )
 
 

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 
 from tls_scaffold.errors import Problem
+from tls_scaffold.inventory.asked import key_of, names_of
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.hostconflicts import host_conflicts, repeated
 from tls_scaffold.inventory.reach import RENDERED
+from tls_scaffold.inventory.terms import profile_name
 from tls_scaffold.inventory.values import RENEW_DAYS, Component, Inventory
 from tls_scaffold.paths import CA_OUTPUT, ENDINGS
 from tls_scaffold.spelling import CN_LENGTH
@@ -21,6 +23,7 @@ def conflicts(inventory: Inventory) -> list[Problem]:
         *host_conflicts(inventory),
         *_shared_user_cns(inventory),
         *_cns_of_servers_and_ca(inventory),
+        *_profiles_said_twice(inventory),
         *_numbers(inventory),
     ]
 
@@ -39,10 +42,16 @@ def several_peer_cns(inventory: Inventory) -> Iterator[str]:
 
 
 def short_lived(inventory: Inventory) -> Iterator[str]:
-    """Yield a line if certificates are to live so short that all are always due for renewal."""
-    if inventory.expiry <= RENEW_DAYS * 24:
-        days = f"the {RENEW_DAYS} days of `status` and `make renew`"
-        yield f"a life of {inventory.expiry} hours is within {days}: always expiring"
+    """Yield a line for each life that is so short that its certificates are always due."""
+    lives: dict[int, list[str]] = {inventory.expiry: []}
+    for each in inventory.components:
+        if each.terms.expiry:
+            lives.setdefault(each.terms.expiry, []).append(f"`{each.name}`")
+    days = f"the {RENEW_DAYS} days of `status` and `make renew`"
+    for hours, names in lives.items():
+        if hours <= RENEW_DAYS * 24:
+            whose = "" if hours == inventory.expiry else f"{', '.join(names)}: "
+            yield f"{whose}a life of {hours} hours is within {days}: always expiring"
 
 
 def _with_places(inventory: Inventory) -> Iterator[tuple[str, Component]]:
@@ -69,7 +78,7 @@ def _shared_files(inventory: Inventory) -> Iterator[Problem]:
     """Yield files that are two components'.
 
     Of components of one name nothing is told: that is their mistake. A request may be that of
-    several if their CN is the same, as the members' is.
+    several if it asks the same for all of them, as the members' does.
     """
     placed = list(_with_places(inventory))
     for place, component, earlier, other in repeated(placed, lambda each: each.output.lower()):
@@ -78,11 +87,21 @@ def _shared_files(inventory: Inventory) -> Iterator[Problem]:
                 f"{place}.output", f"`{component.output}.pem` is the certificate of {earlier} too"
             )
     for place, component, earlier, other in repeated(placed, lambda each: each.request.lower()):
-        if component.name.lower() != other.name.lower() and component.cn != other.cn:
+        differing = _differing(inventory, component, other)
+        if component.name.lower() != other.name.lower() and differing:
             yield escaped_problem(
                 f"{place}.request",
-                f"`{component.request}` is the request of {earlier} too, with another CN",
+                f"`{component.request}` is the request of {earlier} too, with {differing}",
             )
+
+
+def _differing(inventory: Inventory, component: Component, other: Component) -> str:
+    """Say why two components can't share a request; empty if they can."""
+    if component.cn != other.cn:
+        return "another CN"
+    if names_of(inventory, component) != names_of(inventory, other):
+        return "other names"
+    return "" if key_of(inventory, component) == key_of(inventory, other) else "another kind of key"
 
 
 def _nested_files(inventory: Inventory) -> Iterator[Problem]:
@@ -105,7 +124,9 @@ def _nested_files(inventory: Inventory) -> Iterator[Problem]:
 
 
 def _shared_user_cns(inventory: Inventory) -> Iterator[Problem]:
-    users = [(f"users[{index}]", user) for index, user in enumerate(inventory.users)]
+    users = [
+        (f"users[{index}]", user) for index, user in enumerate(inventory.users) if user.is_client
+    ]
     for place, user, earlier, other in repeated(users, lambda each: each.cn.lower()):
         if user.name.lower() == other.name.lower():
             continue  # their names are told
@@ -123,6 +144,12 @@ def _cns_of_servers_and_ca(inventory: Inventory) -> Iterator[Problem]:
     the CA's subject OpenSSL takes for self-signed.
     """
     owners: dict[str, str] = {}
+    # With other names the subject is another, whatever the CN.
+    named_as_ca = [
+        each for each in inventory.components if names_of(inventory, each) == (inventory.names,)
+    ]
+    users_as_ca = {each.name for each in named_as_ca if each.kind == "user"}
+    cns_as_ca = {each.cn for each in named_as_ca if each.kind != "user"}
     for place, component in _with_places(inventory):
         if component.kind != "user":
             owners.setdefault(component.cn, place)
@@ -134,12 +161,12 @@ def _cns_of_servers_and_ca(inventory: Inventory) -> Iterator[Problem]:
             yield escaped_problem(
                 place, f"`{cn}` is the CN of {owners[cn]}: etcd's gateway would act as that user"
             )
-        if _is_ca_cn(inventory, cn):
+        if user.name in users_as_ca and _is_ca_cn(inventory, cn):
             yield escaped_problem(
                 place, f"`{cn}` with the same names would be the whole subject of the CA"
             )
     for cn, owner in owners.items():
-        if _is_ca_cn(inventory, cn):
+        if cn in cns_as_ca and _is_ca_cn(inventory, cn):
             yield escaped_problem(
                 "ca_cn", f"`{cn}` is the CN of {owner}: they would have the whole subject of the CA"
             )
@@ -150,15 +177,33 @@ def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
     return re.fullmatch(rf"{re.escape(inventory.ca_cn)}( [1-9][0-9]*)?", cn) is not None
 
 
+def _profiles_said_twice(inventory: Inventory) -> Iterator[Problem]:
+    """Yield where a profile of the folder's own is named, and fields ask for another one."""
+    for place, component in _with_places(inventory):
+        terms = component.terms
+        own = profile_name(component.usages, terms.expiry)
+        if terms.have_own_profile and component.profile != own:
+            field = "expiry" if terms.expiry else "usages"
+            yield escaped_problem(
+                f"{place}.profile",
+                f"`{component.profile}` says what `{field}` says too: leave out one of them",
+            )
+
+
 def _numbers(inventory: Inventory) -> Iterator[Problem]:
     if not inventory.members:
         yield escaped_problem("members", "there are none: a cluster has at least one")
     if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
         cn = f"`{inventory.ca_subject_cn}`, with the number of the CA"
         yield escaped_problem("ca_cn", f"{cn}, is longer than {CN_LENGTH} characters")
-    if inventory.expiry >= inventory.ca_expiry:
-        yield escaped_problem(
-            "expiry",
-            f"`{inventory.expiry}h` is not shorter than the CA's `{inventory.ca_expiry}h`: "
-            "a certificate signed later would outlive its CA",
-        )
+    lives = {"expiry": inventory.expiry}
+    for place, component in _with_places(inventory):
+        if component.terms.expiry and not place.endswith(".peer"):
+            lives[f"{place}.expiry"] = component.terms.expiry
+    for place, hours in lives.items():
+        if hours >= inventory.ca_expiry:
+            yield escaped_problem(
+                place,
+                f"`{hours}h` is not shorter than the CA's `{inventory.ca_expiry}h`: "
+                "a certificate signed later would outlive its CA",
+            )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from tls_scaffold.errors import Problem
-from tls_scaffold.inventory.clusterparts import Server
+from tls_scaffold.inventory.clusterparts import Server, User
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.membersettings import EVERY_ADDRESS
 from tls_scaffold.inventory.urls import own_host
@@ -21,6 +21,7 @@ def host_conflicts(inventory: Inventory) -> list[Problem]:
     return [
         *_shared_hosts("members", inventory.members),
         *_shared_hosts("proxies", inventory.proxies),
+        *_repeated_hosts("users", inventory.users),
         *_nowhere(inventory),
         *_shared_ports(inventory),
         *_listening_on_others(inventory),
@@ -55,16 +56,25 @@ def _shared_hosts(plural: str, servers: Sequence[Server]) -> Iterator[Problem]:
         if own:
             place = f"{plural}[{index}].hosts[{server.hosts.index(own)}]"
             owners.setdefault(canonical_host(own), (index, own, place))
+    yield from _repeated_hosts(plural, servers)
     for index, server in enumerate(servers):
-        hosts = [(f"{plural}[{index}].hosts[{at}]", host) for at, host in enumerate(server.hosts)]
-        for place, host, earlier, other in repeated(hosts, canonical_host):
-            yield escaped_problem(place, f"`{host}` is the same host as `{other}` in {earlier}")
-        for place, host in hosts:
+        for place, host in _placed_hosts(plural, index, server):
             owner, other, earlier = owners.get(canonical_host(host), (index, host, place))
             if owner != index:
                 yield escaped_problem(
                     place, f"`{host}` is the same host as `{other}` in {earlier}: {OWN_FIRST}"
                 )
+
+
+def _repeated_hosts(plural: str, parts: Sequence[Server | User]) -> Iterator[Problem]:
+    for index, part in enumerate(parts):
+        hosts = _placed_hosts(plural, index, part)
+        for place, host, earlier, other in repeated(hosts, canonical_host):
+            yield escaped_problem(place, f"`{host}` is the same host as `{other}` in {earlier}")
+
+
+def _placed_hosts(plural: str, index: int, part: Server | User) -> list[tuple[str, str]]:
+    return [(f"{plural}[{index}].hosts[{at}]", host) for at, host in enumerate(part.hosts)]
 
 
 def _nowhere(inventory: Inventory) -> Iterator[Problem]:

@@ -13,11 +13,18 @@ from tls_scaffold.inventory.fields import Field, Table, escaped_problem, short_t
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.options import Options
-from tls_scaffold.inventory.values import FILE, GROUP_NAME, VERSION, Component, Inventory
+from tls_scaffold.inventory.setwords import with_set_words
+from tls_scaffold.inventory.terms import name_text_problem, read_expiry, read_key
+from tls_scaffold.inventory.values import (
+    FILE,
+    GROUP_NAME,
+    NAME_FIELDS,
+    VERSION,
+    Component,
+    Inventory,
+)
 
 DEFAULTS = Inventory(members=())
-# In characters: RFC 5280, appendix A.1.
-LONGEST_NAMES = {"organization": 64, "organizational_unit": 64, "locality": 128, "state": 128}
 LONGEST_REASON = 1024
 FIELDS = (
     "version",
@@ -26,6 +33,7 @@ FIELDS = (
     "users",
     "grant",
     "role",
+    "set",
     "key",
     "expiry",
     "ca_expiry",
@@ -45,8 +53,6 @@ FIELDS = (
     "ignore",
 )
 GENERATIONS = range(1, 1000)
-KEYS = "ecdsa-256, -384, -521, rsa-2048 … -8192, ed25519"
-LIFETIMES = "`90d`, `1y` or `8760h`"
 HINT = "`tls-scaffold new --help` says what each option takes"
 NO_OPTIONS = Options()
 
@@ -135,13 +141,17 @@ def _check_version(value: object, hint: str) -> None:
 def _read_inventory(table: Table, known: Inventory) -> Inventory:
     removed = tuple(each.text(spelling.name_problem) for each in table["removed"].comma_items())
     gone = (*known.removed, *removed)
+    members, proxies, users = with_set_words(
+        read_members(table, gone, known.members),
+        read_proxies(table, gone, known.proxies),
+        read_users(table),
+        table["set"].comma_items(),
+    )
     return Inventory(
-        members=read_members(table, gone, known.members),
-        proxies=read_proxies(table, gone, known.proxies),
-        users=with_grants(
-            read_users(table), table["grant"].comma_items(), table["role"].comma_items()
-        ),
-        key=table.field("key", str(DEFAULTS.key)).parsed(spelling.parse_key, KEYS) or DEFAULTS.key,
+        members=members,
+        proxies=proxies,
+        users=with_grants(users, table["grant"].comma_items(), table["role"].comma_items()),
+        key=read_key(table["key"]) or DEFAULTS.key,
         expiry=_read_lifetime(table, "expiry", DEFAULTS.expiry),
         ca_expiry=_read_lifetime(table, "ca_expiry", DEFAULTS.ca_expiry),
         ca_cn=table.field("ca_cn", DEFAULTS.ca_cn).text(spelling.ca_cn_problem),
@@ -150,7 +160,7 @@ def _read_inventory(table: Table, known: Inventory) -> Inventory:
         organizational_unit=_read_name(table, "organizational_unit", DEFAULTS.organizational_unit),
         locality=_read_name(table, "locality", DEFAULTS.locality),
         state=_read_name(table, "state", DEFAULTS.state),
-        country=table["country"].text(_country_problem),
+        country=_read_name(table, "country", DEFAULTS.country),
         separate_requests=table["separate_requests"].flag(),
         members_cn=table.field("members_cn", DEFAULTS.members_cn).text(spelling.cn_problem),
         etcd=read_member_settings(table.field("etcd", {})),
@@ -162,18 +172,12 @@ def _read_inventory(table: Table, known: Inventory) -> Inventory:
 
 
 def _read_lifetime(table: Table, name: str, default: int) -> int:
-    return table.field(name, f"{default}h").parsed(spelling.parse_hours, LIFETIMES) or default
+    return read_expiry(table[name]) or default
 
 
 def _read_name(table: Table, name: str, default: str) -> str:
-    longest = LONGEST_NAMES[name]
-    return table.field(name, default).text(lambda text: spelling.text_problem(text, longest))
-
-
-def _country_problem(text: str) -> str:
-    if re.fullmatch("([A-Z]{2})?", text):
-        return ""
-    return f"`{text}` is not a country's two capital letters"
+    word = NAME_FIELDS[name]
+    return table.field(name, default).text(lambda text: name_text_problem(word, text))
 
 
 def _group_problem(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tls_scaffold.inventory.components import proxy_list
 from tls_scaffold.inventory.fields import split_at_commas
 
-LISTS = ("members", "users", "grant", "role", "proxy", "proxies")
+LISTS = ("members", "users", "grant", "role", "set", "proxy", "proxies")
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Options:
     users: tuple[str, ...] = ()
     grant: tuple[str, ...] = ()
     role: tuple[str, ...] = ()
+    set: tuple[str, ...] = ()
     proxy: tuple[str, ...] = ()
     proxies: int | None = None
     key: str | None = None
@@ -44,7 +45,7 @@ class Options:
         """Return an inventory's data with these words added to its lists, and these settings."""
         settings = {name: value for name, value in vars(self).items() if name not in LISTS}
         added = {**data, **{name: value for name, value in settings.items() if value is not None}}
-        for name in ("members", "users", "grant", "role"):
+        for name in ("members", "users", "grant", "role", "set"):
             if getattr(self, name):
                 added[name] = [*split_at_commas(data.get(name, [])), *getattr(self, name)]
         if self.proxies or self.proxy:

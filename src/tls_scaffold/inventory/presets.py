@@ -16,9 +16,14 @@ def find_preset(name: str) -> Preset | None:
 
 
 def preset_of(user: User) -> Preset | None:
-    """Return the preset that a user takes: that which its role names, else that of its own name."""
+    """Return the preset that a user takes: that which its role names, else that of its own name.
+
+    By its name alone no certificate for servers takes one: nobody comes to etcd with it.
+    """
     if user.role:
         return find_preset(user.role)
+    if not user.is_client:
+        return None
     if user.cn == ROOT:
         return find_preset(ROOT)
     named = find_preset(user.name)

@@ -9,6 +9,7 @@ from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.presetparts import NOBODY
 from tls_scaffold.inventory.presets import ROOT, comes_by_password, preset_of
+from tls_scaffold.inventory.terms import CLIENT_AUTH
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.spelling import cn_problem
@@ -52,9 +53,10 @@ def roles_of(user: User) -> tuple[Role, ...]:
 
 
 def lacks_roles(user: User) -> bool:
-    """Tell whether etcd gets nothing of a user although no preset says that it is to be so."""
+    """Tell whether etcd gets nothing of a user although nothing says that it is to be so."""
     preset = preset_of(user)
-    return not roles_of(user) and (preset is None or preset.login != NOBODY)
+    is_to_be_so = not user.is_client or (preset is not None and preset.login == NOBODY)
+    return not roles_of(user) and not is_to_be_so
 
 
 def has_role_root(user: User) -> bool:
@@ -64,9 +66,8 @@ def has_role_root(user: User) -> bool:
 
 def root_component(inventory: Inventory) -> Component | None:
     """Return the component whose CN is root, None where the inventory has none."""
-    return next(
-        (each for each in inventory.components if each.kind == "user" and each.cn == ROOT), None
-    )
+    users = (each for each in inventory.components if each.kind == "user")
+    return next((each for each in users if each.cn == ROOT and CLIENT_AUTH in each.usages), None)
 
 
 def root_alone(inventory: Inventory) -> Inventory:
@@ -142,6 +143,9 @@ def _user_problems(user: User) -> Iterator[tuple[str, str]]:
         yield "cn", f"`{user.cn}` begins like the users that rbac.sh deletes (`{TEMPORARY_USER}…`)"
     if ":" in user.cn and comes_by_password(user):
         yield "cn", f"`{user.cn}` has a colon, behind which etcd takes the password"
+    if not user.is_client and (user.role or user.permissions):
+        field = "role" if user.role else "permissions"
+        yield field, f"its usages lack `{CLIENT_AUTH}`: etcd lets nobody in with its certificate"
     if user.role and (wrong := presets.preset_problem(user.role)):
         yield "role", wrong
     if user.cn == ROOT and (user.permissions or user.role not in ("", ROOT)):

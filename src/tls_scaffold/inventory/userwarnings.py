@@ -48,7 +48,7 @@ def _warnings_of(user: User) -> Iterator[str]:
     preset = preset_of(user)
     if preset:
         yield from (f"`{user.name}`: {line}" for line in _preset_warnings(preset))
-    elif named := presets.find_preset(user.name):
+    elif user.is_client and (named := presets.find_preset(user.name)):
         yield (
             f"`{user.name}`: not given the preset of its name, which only "
             f"`--role {user.name}={named.name}` does"

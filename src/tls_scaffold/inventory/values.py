@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tls_scaffold.inventory.clusterparts import Member, Proxy, Server, User
+from tls_scaffold.inventory.clusterparts import AS_ALL, Member, Proxy, Server, User
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
 from tls_scaffold.inventory.presets import comes_by_password
+from tls_scaffold.inventory.terms import (
+    BOTH_ENDS,
+    CLIENT,
+    CLIENT_AUTH,
+    Terms,
+    profile_name,
+)
 from tls_scaffold.spelling import Key, canonical_host
 
 FILE = "tls-scaffold.json"
@@ -18,11 +25,18 @@ PEER = "peer-"
 LOOPBACK = ("localhost", "127.0.0.1")
 LOOPBACKS = frozenset((*LOOPBACK, "::1"))
 SHARED_REQUEST = "config/req-csr.json"
-CLIENT = "client"
 RENEW_DAYS = 30  # as the Makefile's
 # Of a group that may read keys, or its number; sign.sh finds it by the same form.
 GROUP_NAME = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}"
 DEFAULT_KEY = Key("ecdsa", 384)
+# The inventory's fields for what cfssl calls names, in the order of etcd's own files.
+NAME_FIELDS = {
+    "organization": "O",
+    "organizational_unit": "OU",
+    "locality": "L",
+    "state": "ST",
+    "country": "C",
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +44,7 @@ class Component:
     """Anything in the folder that gets a certificate, with its paths and its profile there.
 
     `request` and `output` (without `.pem`) are relative to the folder; an empty `profile` is the
-    default one.
+    default one. `terms` are what it says for itself.
     """
 
     name: str
@@ -40,6 +54,12 @@ class Component:
     request: str
     output: str
     profile: str
+    terms: Terms = AS_ALL
+
+    @property
+    def usages(self) -> tuple[str, ...]:
+        """What its certificate is for; members are at both ends of connections."""
+        return self.terms.usages or ((CLIENT_AUTH,) if self.kind == "user" else BOTH_ENDS)
 
 
 @dataclass(frozen=True)
@@ -133,7 +153,8 @@ class Inventory:
         return tuple(dict.fromkeys(peer.cn for _, peer in self.member_pairs))
 
     def _server(self, kind: str, server: Server) -> Component:
-        own = f"config/req-{server.name}.json" if self.separate_requests else SHARED_REQUEST
+        has_own = self.separate_requests or server.terms.change_request
+        own = f"config/req-{server.name}.json" if has_own else SHARED_REQUEST
         return Component(
             name=server.name,
             kind=kind,
@@ -141,7 +162,8 @@ class Inventory:
             hosts=server.hosts,
             request=server.files.request or own,
             output=server.files.output or f"certs/{server.name}",
-            profile=server.files.profile or "",
+            profile=server.files.profile or _own_profile(server.terms, BOTH_ENDS, ""),
+            terms=server.terms,
         )
 
     @property
@@ -151,15 +173,9 @@ class Inventory:
 
     @property
     def names(self) -> dict[str, str]:
-        """The subject's names as cfssl calls them, in the order of etcd's own files; none empty."""
-        fields = {
-            "O": self.organization,
-            "OU": self.organizational_unit,
-            "L": self.locality,
-            "ST": self.state,
-            "C": self.country,
-        }
-        return {name: text for name, text in fields.items() if text}
+        """The names of every subject that has none of its own, as cfssl calls them; none empty."""
+        texts = {word: getattr(self, field) for field, word in NAME_FIELDS.items()}
+        return {word: text for word, text in texts.items() if text}
 
     def document(self) -> dict[str, object]:
         """Return the inventory file's content; what is optional and unset is left out."""
@@ -217,16 +233,23 @@ def _to_json(value: object, indent: int | None = None) -> str:
 
 def _user(user: User) -> Component:
     by_password = comes_by_password(user)
+    own = _own_profile(user.terms, user.terms.usages or (CLIENT_AUTH,), CLIENT)
+    profile = own if user.files.profile is None else user.files.profile
     return Component(
         name=user.name,
         kind="user",
         # etcd's HTTP gateway refuses a certificate with a CN.
         cn="" if by_password else user.cn,
-        hosts=(_host_for(user.name),) if by_password else (),
+        hosts=user.hosts or ((_host_for(user.name),) if by_password else ()),
         request=user.files.request or f"config/req-{user.name}.json",
         output=user.files.output or f"certs/{user.name}",
-        profile=CLIENT if user.files.profile is None else user.files.profile,
+        profile=profile,
+        terms=user.terms,
     )
+
+
+def _own_profile(terms: Terms, usages: tuple[str, ...], usual: str) -> str:
+    return profile_name(usages, terms.expiry) if terms.have_own_profile else usual
 
 
 def _host_for(name: str) -> str:

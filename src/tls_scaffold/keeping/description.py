@@ -10,7 +10,8 @@ from tls_scaffold import spelling
 from tls_scaffold.cfssl import durations, readers
 from tls_scaffold.cfssl.profiles import CA_EXPIRY
 from tls_scaffold.cfssl.requests import Request
-from tls_scaffold.inventory.values import CLIENT, PEER, SHARED_REQUEST, Inventory
+from tls_scaffold.inventory.terms import CLIENT
+from tls_scaffold.inventory.values import PEER, SHARED_REQUEST, Inventory
 from tls_scaffold.keeping.adoptedhosts import own_first, own_hosts
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTS

@@ -21,7 +21,7 @@ from tls_scaffold.keeping.record import Record, read_record, record_of_entries
 from tls_scaffold.keeping.refusals import check_outputs, check_requests, check_reset
 from tls_scaffold.makefiles.componentedits import Edited
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CERTS
+from tls_scaffold.paths import CERTS, CONFIG
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import check_sizes, recorded
 
@@ -48,13 +48,14 @@ def change_folder(
         # The change is read after that: what a killed run had begun is a part of the folder then.
         pending = journal.finish_pending(folder)
         finished = pending.plan if pending and pending.command == command else None
-        if finished and not again:
-            return finished
-        plan = plan_change(folder, read_change())
-        done = finished or plan
-        if plan:
-            done = journal.carry_out(folder, journal.Entry(command, plan))
-        if again and not done.conflicts:
+        done = None if again else finished
+        if not done:
+            plan = plan_change(folder, read_change())
+            done = finished or plan
+            if plan:
+                done = journal.carry_out(folder, journal.Entry(command, plan))
+        changes_config = any(step.path == CONFIG for step in done.steps)
+        if (again or changes_config) and not done.conflicts:
             _record_valid(folder)
         return done
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
+from tls_scaffold.inventory.asked import key_of, names_of
+from tls_scaffold.inventory.values import FILE, LOOPBACK, Component, Inventory
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.paths import CA_REQUEST, LARGEST_FILE, MAKEFILE, MIB
 from tls_scaffold.spelling import canonical_host
@@ -26,7 +27,7 @@ def render(inventory: Inventory) -> dict[str, str]:
     requests = {CA_REQUEST: _ca_request(inventory), **_server_requests(inventory)}
     for component in inventory.components:
         if component.kind == "user":
-            requests[component.request] = _request(inventory, component.cn, component.hosts)
+            requests[component.request] = _request(inventory, component, component.hosts)
     return {
         **{path: request.to_json() for path, request in requests.items()},
         FILE: inventory.to_json(),
@@ -106,17 +107,25 @@ def _ca_request(inventory: Inventory) -> Request:
 
 
 def _server_requests(inventory: Inventory) -> dict[str, Request]:
-    hosts: dict[tuple[str, str], list[str]] = {}
+    sharing: dict[str, list[Component]] = {}
     for component in inventory.components:
         if component.kind != "user":
-            hosts.setdefault((component.request, component.cn), []).extend(component.hosts)
-    return {
-        path: _request(inventory, cn, (*LOOPBACK, *listed)) for (path, cn), listed in hosts.items()
-    }
+            sharing.setdefault(component.request, []).append(component)
+    requests = {}
+    for path, owners in sharing.items():
+        hosts = (*LOOPBACK, *(host for each in owners for host in each.hosts))
+        requests[path] = _request(inventory, owners[0], hosts)
+    return requests
 
 
-def _request(inventory: Inventory, cn: str, hosts: Iterable[str]) -> Request:
-    return Request(cn=cn, hosts=_each_once(hosts), key=inventory.key, names=(inventory.names,))
+def _request(inventory: Inventory, component: Component, hosts: Iterable[str]) -> Request:
+    """Return the request of a component; of several that share it any will do."""
+    return Request(
+        cn=component.cn,
+        hosts=_each_once(hosts),
+        key=key_of(inventory, component),
+        names=names_of(inventory, component),
+    )
 
 
 def _each_once(hosts: Iterable[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Problem
+from tls_scaffold.inventory.terms import SERVER_AUTH
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.paths import KEY_ENDING
@@ -19,8 +20,6 @@ from tls_scaffold.signing.keys import PASSWORD, is_encrypted
 from tls_scaffold.spelling import Key, escaped
 
 CA_KIND = "ca"
-SERVER = "server auth"
-CLIENT = "client auth"
 MISMATCHED = "mismatched"
 STALE = "stale"
 KEY, SIGNER, HASH, GO = "key file", "signer", "hash", "Go"
@@ -169,7 +168,7 @@ def name_of(path: str) -> str:
 
 def is_server(entry: Entry) -> bool:
     """Tell a server without an inventory: it has hosts, and may be used as one."""
-    return SERVER in entry.usages and any(entry.hosts)
+    return SERVER_AUTH in entry.usages and any(entry.hosts)
 
 
 def with_faults(entry: Entry, ca: Certificate | None) -> Entry:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tls_scaffold.inventory.values import Component
-from tls_scaffold.signing.differences import CN, HOSTS, IS_CA, USAGES
+from tls_scaffold.signing.differences import CN, HOSTS, IS_CA, NAMES, USAGES
 from tls_scaffold.spelling import canonical_host
-from tls_scaffold.state.entries import CLIENT, SERVER, STALE, Entry, Fault
+from tls_scaffold.state.entries import STALE, Entry, Fault
 
 SERVERS = ("member", "proxy")
 UNASKED = "and is not asked for"
@@ -47,10 +47,15 @@ def with_expectations(entry: Entry, component: Component) -> Entry:
     return replace(entry, unmet=unmet, faults=(*entry.faults, *faults))
 
 
-def lacking_usages(kind: str | None, usages: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the usages that a component of a kind needs, members on both ends of a connection."""
-    needed = (SERVER, CLIENT) if kind in SERVERS else (CLIENT,)
+def lacking_usages(needed: tuple[str, ...], usages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the usages of those needed that are not among others; `any` is all of them."""
     return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
+
+
+def _own_names(component: Component) -> Iterator[tuple[str, str]]:
+    """Yield the names that a component says for itself: others know it by them, as by its CN."""
+    for word, texts in component.terms.names:
+        yield from ((word, text) for text in texts)
 
 
 def _needs(entry: Entry, component: Component) -> Iterator[Need]:
@@ -65,15 +70,20 @@ def _needs(entry: Entry, component: Component) -> Iterator[Need]:
         words = f"`{host}` of {component.kind} `{component.name}` missing, {UNASKED}"
         name = canonical_host(host)
         yield Need(HOSTS, words, asked is None or name in hosts_asked, name in hosts_there)
+    for word, text in _own_names(component):
+        words = f"`{word}={text}` of {component.kind} `{component.name}` missing, {UNASKED}"
+        is_asked = asked is None or any(name.get(word) == text for name in asked.names)
+        is_there = there is not None and (word, text) in there.subject
+        yield Need(NAMES, words, is_asked, is_there)
     makes_ca = bool(entry.profiles) and all(each.constraint.is_ca for each in entry.profiles)
     is_ca = there is not None and there.is_ca
     if makes_ca or is_ca:
         words = f"`{component.name}` is to be none, and its profile makes it one"
         yield Need(IS_CA, words, not makes_ca, not is_ca)
     granted = [usage for profile in entry.profiles for usage in profile.usages]
-    lacking = lacking_usages(component.kind, tuple(granted)) if granted else ()
+    lacking = lacking_usages(component.usages, tuple(granted)) if granted else ()
     is_limited = there is not None and not there.is_for_anything
-    missing = lacking_usages(component.kind, there.usages) if there and is_limited else ()
+    missing = lacking_usages(component.usages, there.usages) if there and is_limited else ()
     for usage in dict.fromkeys((*lacking, *missing)):
         words = f"`{usage}` missing, {UNASKED}"
         yield Need(USAGES, words, usage not in lacking, usage not in missing)
