@@ -76,8 +76,8 @@ def default_without_usages(view: View) -> Iterator[Problem]:
         "certificate`"
     ),
     fix=(
-        "give the profile `server auth` and `client auth` (a user's: `client auth`), or name the "
-        "right one in the line, then sign again"
+        "give the profile `server auth` and `client auth` (a user's: `client auth`, or the usages "
+        "that it has in the inventory), or name the right one in the line, then sign again"
     ),
 )
 def wrong_usages(view: View) -> Iterator[Problem]:

@@ -101,6 +101,8 @@ def _differing(inventory: Inventory, component: Component, other: Component) -> 
         return "another CN"
     if names_of(inventory, component) != names_of(inventory, other):
         return "other names"
+    if "user" in (component.kind, other.kind) and component.hosts != other.hosts:
+        return "other hosts"
     return "" if key_of(inventory, component) == key_of(inventory, other) else "another kind of key"
 
 
