@@ -59,6 +59,13 @@ COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
         ),
         ("new --key ecdsa-", ["ecdsa-256", "ecdsa-384", "ecdsa-521"]),
         ("new --key e", ["ecdsa-256", "ecdsa-384", "ecdsa-521", "ed25519"]),
+        ("add --set cali", ["calico:"]),
+        ("add --user bob --set b", ["bob:"]),
+        ("add --set etcd1:k", ["etcd1:key="]),
+        ("add --set calico:O=x,calico:key=ecdsa-5", ["calico:O=x,calico:key=ecdsa-521"]),
+        ("add --set calico:usages=server+", ["calico:usages=server+client"]),
+        ("add --set calico:expiry=", []),
+        ("new --user bob --set bob:ex", ["bob:expiry="]),
         ("sync --reset M", ["Makefile"]),
         (
             "sync --reset config/",

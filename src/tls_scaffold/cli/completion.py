@@ -65,10 +65,11 @@ def preset_names(_ctx: click.Context) -> Iterator[str]:
 
 def set_words(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return what goes on from a word of --set: a component, a field of it, or its value."""
-    named, has_value, _ = incomplete.rpartition(",")[2].partition("=")
+    named, has_value, value = incomplete.rpartition(",")[2].partition("=")
     _, has_name, field = named.partition(":")
     if has_value:
-        return offering(lambda _: _values_to_set(field), ",:=+")(ctx, parameter, incomplete)
+        left = [each for each in _values_to_set(field) if each not in value.split("+")[:-1]]
+        return offering(lambda _: left, ",:=+")(ctx, parameter, incomplete)
     values = _fields_to_set if has_name else _names_to_set
     return offering(values, ",:=+")(ctx, parameter, incomplete)
 

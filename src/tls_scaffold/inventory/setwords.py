@@ -121,4 +121,4 @@ def _with_names(terms: Terms, words: Iterable[SetWord]) -> Terms:
 
 def _listed(field: Field) -> Field:
     """Return a value whose parts have `+` between them as the list that a file would have."""
-    return replace(field, value=str(field.value).split("+"))
+    return replace(field, value=str(field.value).split("+") if field.value else [])
