@@ -186,9 +186,10 @@ def _profiles_said_twice(inventory: Inventory) -> Iterator[Problem]:
         own = profile_name(component.usages, terms.expiry)
         if terms.have_own_profile and component.profile != own:
             field = "expiry" if terms.expiry else "usages"
+            named = component.profile or "default"
             yield escaped_problem(
                 f"{place}.profile",
-                f"`{component.profile}` says what `{field}` says too: leave out one of them",
+                f"`{named}` says what `{field}` says too: leave out one of them",
             )
 
 

@@ -37,6 +37,10 @@ def with_expectations(entry: Entry, component: Component) -> Entry:
     """
     entry = replace(entry, name=component.name, kind=component.kind)
     needs = tuple(_needs(entry, component))
+    if any(need.about == NAMES and not need.is_there for need in needs):
+        # Another name in the subject is no matter, unless somebody is known by it.
+        told = (replace(each, hinders=each.hinders or each.about == NAMES) for each in entry.faults)
+        entry = replace(entry, faults=tuple(told))
     unmet = tuple(f"{need.about}: {need.words}" for need in needs if not need.is_asked)
     # What is asked for, and is not there, is a difference already.
     faults = tuple(
