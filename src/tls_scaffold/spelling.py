@@ -3,7 +3,7 @@
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -214,6 +214,13 @@ def parse_key(text: str) -> Key | None:
     if re.fullmatch(r"[0-9]{3,4}", size, re.ASCII) and int(size) in sizes:
         return Key(algo, int(size))
     return None
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names in backticks, of many the first `most`."""
+    shown = ", ".join(f"`{name}`" for name in names[:most])
+    more = len(names) - most
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,12 +1,12 @@
 """Rules over profiles: for what certificates are signed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import View, profile_place
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.spelling import did_you_mean
+from tls_scaffold.spelling import did_you_mean, listed
 from tls_scaffold.state.entries import Entry
 from tls_scaffold.state.expectations import lacking_usages
 
@@ -66,7 +66,7 @@ def default_without_usages(view: View) -> Iterator[Problem]:
             message = f"`{entry.path}` is signed with the default profile, which grants no usages"
             yield from (Problem(line, message) for line in view.lines_of(entry))
     for place, paths in meant.items():
-        yield Problem(place, f"it grants none, and {_listed(paths)} would be signed with it")
+        yield Problem(place, f"it grants none, and {listed(paths, FEW)} would be signed with it")
 
 
 @Rule(
@@ -99,7 +99,7 @@ def wrong_usages(view: View) -> Iterator[Problem]:
                 needed.setdefault((place, usage), []).append(entry.name)
     for (place, usage), names in needed.items():
         need = "needs" if len(names) == 1 else "need"
-        yield Problem(place, f"`{usage}` is missing, which {_listed(names)} {need}")
+        yield Problem(place, f"`{usage}` is missing, which {listed(names, FEW)} {need}")
     yield from _unusable_certificates(view)
 
 
@@ -117,13 +117,6 @@ def _unusable_certificates(view: View) -> Iterator[Problem]:
 
 def _lacking(view: View, entry: Entry, usages: tuple[str, ...]) -> tuple[str, ...]:
     return lacking_usages(view.usages_needed(entry), usages)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return names in backticks, of many the first few."""
-    shown = ", ".join(f"`{name}`" for name in names[:FEW])
-    more = len(names) - FEW
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _has_profile_of_others(view: View, entry: Entry) -> bool:
@@ -146,7 +139,7 @@ def ca_profile(view: View) -> Iterator[Problem]:
             place = profile_place(_config_of(entry), profile.name).field("ca_constraint.is_ca")
             signed.setdefault(place, []).append(entry.name)
     for place, names in signed.items():
-        yield Problem(place, f"it makes a CA of {_listed(names)}")
+        yield Problem(place, f"it makes a CA of {listed(names, FEW)}")
 
 
 def _config_of(entry: Entry) -> str:

@@ -11,7 +11,9 @@ from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.terms import profile_name
 from tls_scaffold.inventory.values import RENEW_DAYS, Component, Inventory
 from tls_scaffold.paths import CA_OUTPUT, ENDINGS
-from tls_scaffold.spelling import CN_LENGTH
+from tls_scaffold.spelling import CN_LENGTH, listed
+
+MOST_SHOWN = 5  # names in a warning
 
 
 def conflicts(inventory: Inventory) -> list[Problem]:
@@ -46,11 +48,11 @@ def short_lived(inventory: Inventory) -> Iterator[str]:
     lives: dict[int, list[str]] = {inventory.expiry: []}
     for each in inventory.components:
         if each.terms.expiry:
-            lives.setdefault(each.terms.expiry, []).append(f"`{each.name}`")
+            lives.setdefault(each.terms.expiry, []).append(each.name)
     days = f"the {RENEW_DAYS} days of `status` and `make renew`"
     for hours, names in lives.items():
         if hours <= RENEW_DAYS * 24:
-            whose = "" if hours == inventory.expiry else f"{', '.join(names)}: "
+            whose = "" if hours == inventory.expiry else f"{listed(names, MOST_SHOWN)}: "
             yield f"{whose}a life of {hours} hours is within {days}: always expiring"
 
 

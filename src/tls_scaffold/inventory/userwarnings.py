@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 
 from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.clusterparts import User
+from tls_scaffold.inventory.conflicts import MOST_SHOWN
 from tls_scaffold.inventory.presetparts import Preset
 from tls_scaffold.inventory.presets import ROOT, preset_of
 from tls_scaffold.inventory.rbac import has_role_root, lacks_roles
 from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.spelling import listed
 
-MOST_SHOWN = 5
 # GHSA-xg4h-6gfc-h4m8: a watch without an end is let through where its first key may be read.
 WATCH_SEES_MORE = "etcd before 3.5.33, 3.6.14 and 3.7.1"
 
@@ -21,11 +22,10 @@ def warnings(users: Iterable[User]) -> list[str]:
     """
     users = tuple(users)
     lines = [line for user in users for line in _warnings_of(user)]
-    without = [f"`{user.name}`" for user in users if lacks_roles(user)]
+    without = [user.name for user in users if lacks_roles(user)]
     if without:
-        more = f" and {len(without) - MOST_SHOWN} more" if len(without) > MOST_SHOWN else ""
         lines.append(
-            f"{', '.join(without[:MOST_SHOWN])}{more}: "
+            f"{listed(without, MOST_SHOWN)}: "
             "certificates only, no etcd user (neither role nor permissions)"
         )
     return lines
