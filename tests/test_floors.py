@@ -36,9 +36,9 @@ SHELVES = {
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
-        "differences documentcache issuer linemistakes mistakes record trust / keystores / "
-        "caconstraints matching revocationlists / certificates / keys / contentkinds / "
-        "pairs pemfiles"
+        "csrs differences documentcache issuer linemistakes mistakes record trust / keystores / "
+        "caconstraints extensions matching revocationlists / certificates / keys / contentkinds / "
+        "pairs pemfiles x509names"
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
@@ -48,7 +48,8 @@ SHELVES = {
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
-    "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
+    "cfssl": "readers / profilereaders / profiles / requests sans gojson / durations fields "
+    "goflags gourl usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac / "
     "hostconflicts / components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
@@ -69,8 +70,9 @@ LIBRARIES = {
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
     "cryptography": "signing.caconstraints signing.certificates signing.contentkinds "
-    "signing.issuer signing.keys signing.matching signing.keystores signing.revocationlists "
-    "signing.signer",
+    "signing.csrs signing.extensions signing.issuer signing.keys signing.matching "
+    "signing.keystores signing.revocationlists signing.signer signing.x509names",
+    "re2": "cfssl.whitelist",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     # bundles.settings writes the YAML that etcd and Kubernetes read.

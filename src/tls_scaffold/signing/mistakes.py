@@ -13,6 +13,7 @@ from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.usages import KNOWN, meanings
+from tls_scaffold.cfssl.whitelist import allows, pattern_problem
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import CN_LENGTH
 
@@ -48,7 +49,8 @@ def refusals(
     section `ca` counts.
     """
     in_profile = [f"{_place_of(profile)}: {each}" for each in profile_refusals(profile, now)]
-    return (*map(str, request_refusals(request, leaf=leaf)), *in_profile)
+    in_request = (*request_refusals(request, leaf=leaf), *unlisted_in_request(request, profile))
+    return (*map(str, in_request), *in_profile)
 
 
 def own_refusals(
@@ -75,6 +77,29 @@ def request_refusals(request: Request, *, leaf: bool = True) -> Iterator[Mistake
             if texts.count(text) > 1:
                 message = f"{WORDS.get(oid, oid)} `{text}` stands twice: {UNABLE}"
                 yield Mistake("names", message, is_signed=True)
+
+
+def unlisted_in_request(request: Request, profile: Profile) -> tuple[Mistake, ...]:
+    """Return the names of a request that its profile's `name_whitelist` does not let pass."""
+    hosts = (sans.classify_host(host) for host in request.hosts or ())
+    named = [(f"hosts[{index}]", kind, name) for index, (kind, name) in enumerate(hosts)]
+    return unlisted(profile, [("CN", "", request.cn), *named])
+
+
+def unlisted(profile: Profile, named: Iterable[tuple[str, str, str]]) -> tuple[Mistake, ...]:
+    """Return which of the names, each with its place and kind, `name_whitelist` does not let pass.
+
+    IP addresses need not match, and an empty CN names nobody.
+    """
+    pattern = profile.name_whitelist
+    if not pattern or pattern_problem(pattern):  # of which the configuration's reader tells
+        return ()
+    reason = f"does not match `{pattern}`, the `name_whitelist` of {_place_of(profile)}"
+    return tuple(
+        Mistake(place, f"`{name}` {reason}")
+        for place, kind, name in named
+        if kind != "ip" and (name or place != "CN") and not allows(pattern, name)
+    )
 
 
 def _has_subject(request: Request) -> bool:
