@@ -11,8 +11,8 @@ import pytest
 import records
 from peers import build as peers
 from support import PROGRAMS, Done, run
+from tls_scaffold.commands import standin
 from tls_scaffold.commands.cfssljson import cfssljson
-from tls_scaffold.commands.gencert import gencert
 from tls_scaffold.errors import ScaffoldError
 
 BUILT = str(peers.folder("cfssl"))
@@ -117,9 +117,9 @@ def own_refusal(folder: Path) -> str:
     """Sign with the own signer, and return why it refused to."""
     try:
         for name, words in (("ca", ["-initca"]), ("leaf", FLAGS.split())):
-            answer = gencert([*words, f"{name}.json"], folder, str)
-            (folder / f"{name}.out").write_text(json.dumps(answer.document))
-            cfssljson(["-bare", "-f", f"{name}.out", name], folder, str)
+            answer = standin.answer(["gencert", *words, f"{name}.json"], folder, bytes)
+            (folder / f"{name}.out").write_text(answer.text)
+            cfssljson(["-bare", "-f", f"{name}.out", name], folder, bytes)
     except ScaffoldError as error:
         return str(error)
     return ""

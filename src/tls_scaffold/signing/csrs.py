@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import IN_ORDER, SINGLE, SUBJECT, Request, Subject
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.signing.certificates import UNREADABLE, Certificate
+from tls_scaffold.signing.certificates import UNREADABLE, Certificate, names_in
 from tls_scaffold.signing.contentkinds import CSR as LABEL
 from tls_scaffold.signing.contentkinds import kind_of_label, why_not
-from tls_scaffold.signing.extensions import Names, names_in
+from tls_scaffold.signing.extensions import Names
 from tls_scaffold.signing.keys import GO_CURVES
 from tls_scaffold.signing.pemfiles import blocks
 

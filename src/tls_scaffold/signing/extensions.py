@@ -88,18 +88,6 @@ def as_it_stands(extension: x509.ExtensionType) -> x509.UnrecognizedExtension:
     return x509.UnrecognizedExtension(extension.oid, extension.public_bytes())
 
 
-def names_in(extension: x509.SubjectAlternativeName) -> Names:
-    """Return the alternative names that Go reads of an extension; others it passes over."""
-    kinds: dict[type, str] = {
-        x509.DNSName: "dns",
-        x509.RFC822Name: "email",
-        x509.IPAddress: "ip",
-        x509.UniformResourceIdentifier: "uri",
-    }
-    found = ((kinds.get(type(each), ""), str(each.value)) for each in extension)
-    return kept_names((name for name in found if name[0]), is_ca=False)
-
-
 def _usual(
     profile: Profile,
     public_key: CertificatePublicKeyTypes,
