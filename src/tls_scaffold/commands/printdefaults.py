@@ -52,6 +52,6 @@ def print_defaults(call: Call) -> Answer:
         )
     template = TEMPLATES.get(call.words[0])
     if template is None:
-        names = "".join(f"\t{name}\n" for name in TEMPLATES)
+        names = "".join(f"  {name}\n" for name in TEMPLATES)
         return Answer(f"Default configurations are available for:\n{names}")
     return Answer(json.dumps(template, indent=4) + "\n\n")
