@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 import records
 from peers import build as peers
-from support import PROGRAMS, Done, run
+from support import PROGRAMS, Done, run, tls_scaffold, without_commands
 from tls_scaffold.commands import standin
 from tls_scaffold.commands.cfssljson import cfssljson
 from tls_scaffold.errors import ScaffoldError
@@ -160,3 +161,61 @@ def test_a_field_is_signed_or_refused_as_both_cfssls_do(case: str, tmp_path: Pat
 @pytest.mark.parametrize("case", NEWER_ALONE)
 def test_a_field_is_signed_or_refused_as_cfssl_1_6_does(case: str, tmp_path: Path) -> None:
     compare(tmp_path, NEWER_ALONE[case], NEWER)
+
+
+def write_folder(folder: Path, profile: dict[str, Any], request: dict[str, Any]) -> Path:
+    """A folder that a team made, in which `sign`, `status` and `check` work."""
+    write_inputs(folder, profile, request)
+    (folder / "Makefile").write_text(
+        "all:\n\tcfssl gencert -initca ca.json | cfssljson -bare ca\n"
+        f"\tcfssl gencert {FLAGS} leaf.json | cfssljson -bare leaf\n"
+    )
+    return folder
+
+
+def test_check_finds_what_sign_refuses_for_a_name_that_is_not_listed(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "own", {"name_whitelist": "^etcd$|^10"}, {})
+    reason = "does not match `^etcd$|^10`, the `name_whitelist` of profile `default`"
+    done = tls_scaffold("sign", cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: nothing is signed\n  leaf.json: hosts[0]: `a.example.com` {reason}\n"
+    )
+    found = json.loads(tls_scaffold("check", "--json", cwd=folder).stdout)["findings"]
+    assert [
+        (each["id"], each["where"], each["message"]) for each in found if "does not" in str(each)
+    ] == [("refused", "leaf.json: hosts[0]", f"`a.example.com` {reason}")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "other"),
+    [("policies", POLICIES, POLICIES[:1]), ("ocsp_no_check", True, False)],
+)
+def test_a_certificate_without_what_its_profile_asks_for_is_stale(
+    field: str, value: object, other: object, tmp_path: Path
+) -> None:
+    folder = write_folder(tmp_path / "own", {}, {})
+    assert tls_scaffold("sign", cwd=folder).returncode == 0
+    said = []
+    for fields in ({field: value}, {field: value}, {field: other}, {}):
+        config = {"signing": {"default": {**DEFAULT, **fields}}}
+        (folder / "config.json").write_text(json.dumps(config))
+        said.append(without_commands(tls_scaffold("sign", cwd=folder).stdout))
+    differs = "others than asked for" if other else "not asked for"
+    assert said == [
+        f"signed leaf.pem ({field}: missing)\n",
+        "",
+        f"signed leaf.pem ({field}: {differs})\n",
+        f"signed leaf.pem ({field}: not asked for)\n" if other else "",
+    ]
+
+
+def test_what_is_needed_for_a_pattern_is_told_where_it_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "re2", None)
+    own = write_inputs(tmp_path / "own", {"name_whitelist": "x"}, {})
+    assert own_refusal(own) == (
+        "`config.json` can't be used\n  config.json: signing.default.name_whitelist: to read it "
+        "the package `google-re2` is needed, which is not installed"
+    )

@@ -18,6 +18,11 @@ from tls_scaffold.signing.certificates import Certificate
 KEY_USAGE_FIELDS = tuple(dict.fromkeys(KEY_USAGES.values()))
 DELEGATION = x509.ObjectIdentifier("1.3.6.1.4.1.44363.44")  # Cloudflare's delegated credentials
 NULL = b"\x05\x00"
+# What a certificate has by its profile's field of this name alone.
+OF_PROFILE_ALONE = {
+    ExtensionOID.CERTIFICATE_POLICIES: "policies",
+    ExtensionOID.OCSP_NO_CHECK: "ocsp_no_check",
+}
 Extension: TypeAlias = tuple[x509.ExtensionType, bool]
 """An extension, and whether it is critical."""
 Names: TypeAlias = tuple[tuple[str, str], ...]

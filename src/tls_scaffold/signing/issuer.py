@@ -1,12 +1,13 @@
 """A CA that can sign, or that is yet to be made."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from cryptography import x509
 
 from tls_scaffold.cfssl import durations
+from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.cfssl.requests import NAME_WORDS, Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates
@@ -35,6 +36,11 @@ class NewCA:
     request_path: str
     request: Request
     not_after: datetime
+
+    @property
+    def lifetime(self) -> timedelta:
+        """How long it will live in all."""
+        return ca_profile(self.request).lifetime
 
 
 def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:

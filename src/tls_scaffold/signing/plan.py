@@ -173,8 +173,13 @@ class _Planner:
         return tuple(map(str, differences(certificate, request, profile, ca.not_after)))
 
     def _cut_to_ca(self, signing: Signing, profile: Profile) -> Profile:
-        """Return the profile, cut to the life of its CA, which is noted the first time."""
-        end = self._cas[signing.ca].not_after
+        """Return the profile, cut to the life of its CA, which is noted the first time.
+
+        Where a team gives longer lives than any CA of theirs has, or wrote the whole line, they get
+        what cfssl signs, and are told.
+        """
+        ca = self._cas[signing.ca]
+        end = ca.not_after
         try:
             cut = profile.ending_by(end, self._now)
         except ScaffoldError:  # of which `refusals` tells
@@ -182,6 +187,11 @@ class _Planner:
         ended = mistakes.ended_ca(signing.ca, end, self._now)
         if ended:
             self.problems.append(ended)
+            return profile
+        if cut is not profile and (signing.flags is None or profile.lifetime > ca.lifetime):
+            place = signing.config or signing.name
+            for each in mistakes.outlives_ca(profile, end, self._now):
+                self.warnings[f"{place}: {each}"] = None
             return profile
         if cut.validity(self._now)[0] >= end:
             begins = "would begin when its CA has ended"
