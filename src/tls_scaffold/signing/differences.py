@@ -147,9 +147,12 @@ def _differing_lifetime(
 
 def _differing_extensions(certificate: Certificate, profile: Profile) -> Iterator[Difference]:
     """Yield the extensions of a profile's own that differ; cfssl 1.2 copies none of a CSR's."""
-    asked = {each.oid: each for each, _ in of_profile_alone(profile)}
-    found = certificate.parsed.extensions
-    there = {each.oid: each.value for each in found if each.oid in OF_PROFILE_ALONE}
+    asked = {each.oid: each.public_bytes() for each, _ in of_profile_alone(profile)}
+    there = {
+        each.oid: each.value.public_bytes()
+        for each in certificate.parsed.extensions
+        if each.oid in OF_PROFILE_ALONE
+    }
     for oid, name in OF_PROFILE_ALONE.items():
         if oid in asked and oid not in there:
             yield _difference(name, "missing")
