@@ -26,7 +26,7 @@ SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
     "keeping questions statustable / lists options / columns completion terminal verbs",
     "commands": "add adopt bundle cfssljson check new prove remove sign standin status sync / "
-    "certinfo gencert gencrl printdefaults signcsr / cfsslcalls / "
+    "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
     "dist forms rbac results usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "

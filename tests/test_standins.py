@@ -14,7 +14,9 @@ from cryptography import x509
 import records
 from peers import build as peers
 from support import BIN, Done, openssl, run
+from tls_scaffold.cfssl.profilereaders import REFUSED_PROFILE_FIELDS
 from tls_scaffold.commands import standin
+from tls_scaffold.commands.cfsslusage import COMMANDS
 
 BUILT = str(peers.folder("cfssl"))
 OWN, NEWER = str(BIN / "tls-scaffold") + " cfssl", f"{BUILT}/cfssl"
@@ -357,3 +359,12 @@ def test_cfssljson_prints_what_it_would_write(words: str, tmp_path: Path) -> Non
     }
     assert told[f"{OWN}json"] == told["cfssljson"] != ""
     assert [path.name for path in tmp_path.iterdir()] == ["in.json"]
+
+
+def test_the_readme_names_every_command_and_all_that_is_refused() -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    section = text.split("### In place of cfssl\n")[1].split("\n### ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert set(re.findall("`([a-z-]+)`", "".join(rows))) == set(COMMANDS)
+    (refused,) = re.findall(r"(?s)- Sign with a profile's (.*?), by a server", text)
+    assert set(re.findall("`(\\w+)`", refused)) == set(REFUSED_PROFILE_FIELDS)

@@ -26,12 +26,14 @@ def cfssl(folder: Path, words: tuple[str, ...]) -> None:
 
     `-loglevel 2` leaves out the log, `-loglevel 3` warnings too.
     """
+    if words[:1] in HELP:
+        from tls_scaffold.commands.cfsslusage import usage
+
+        say(click.get_current_context().get_help())
+        say(f"\n{usage()}", end="")
+        return
     from tls_scaffold.commands import standin
 
-    if words[:1] in HELP:
-        say(click.get_current_context().get_help())
-        say(f"\n{standin.usage()}", end="")
-        return
     answer = standin.answer(words, folder, _read_stdin)
     for each in answer.warnings:
         warn(each)

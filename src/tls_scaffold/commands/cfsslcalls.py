@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import readers
-from tls_scaffold.cfssl.goflags import FlagSet
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
@@ -17,21 +16,6 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates, issuer
 from tls_scaffold.signing.signer import Signed
 
-# All that cfssl 1.6.5 knows. Each of its commands takes each of them, and uses what it needs.
-FLAGS = FlagSet(
-    texts=(
-        *("hostname", "cert", "csr", "ca", "ca-key", "tls-cert", "tls-key", "mutual-tls-ca"),
-        *("mutual-tls-cn", "tls-remote-ca", "mutual-tls-client-cert", "mutual-tls-client-key"),
-        *("key", "intermediates", "ca-bundle", "int-bundle", "address", "min-tls-version"),
-        *("config", "profile", "int-dir", "flavor", "metadata", "domain", "ip", "remote", "label"),
-        *("authkey", "responder", "responder-key", "status", "reason", "revoked-at", "family"),
-        *("scanner", "csv", "responses", "path", "crl", "password", "usage", "pgp-private"),
-        *("pgp-name", "serial", "cn", "aki", "db-config", "disable"),
-    ),
-    numbers=("port", "num-workers", "max-hosts", "loglevel"),
-    durations=("interval", "timeout", "expiry"),
-    switches=("initca", "renewca", "list"),
-)
 STDIN = "-"
 INFO, WARNING = 1, 2  # the levels of cfssl's log
 # Go's encoding/json writes them so.

@@ -1,52 +1,27 @@
-"""`tls-scaffold cfssl`: the commands of cfssl that there are, and their flags."""
+"""`tls-scaffold cfssl`: one of cfssl's commands, with its flags."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.cfssl.goflags import parse_flags
 from tls_scaffold.commands.certinfo import show
-from tls_scaffold.commands.cfsslcalls import FLAGS, INFO, WARNING, Answer, Call
+from tls_scaffold.commands.cfsslcalls import INFO, WARNING, Answer, Call
+from tls_scaffold.commands.cfsslusage import COMMANDS, FLAGS, usage
 from tls_scaffold.commands.gencert import gencert, genkey
 from tls_scaffold.commands.gencrl import gencrl
 from tls_scaffold.commands.printdefaults import print_defaults, version
 from tls_scaffold.commands.signcsr import selfsign, sign
 from tls_scaffold.errors import ScaffoldError
 
-
-@dataclass(frozen=True)
-class Command:
-    """One command: what it does, how it is called, and the flags that it goes by."""
-
-    run: Callable[[Call], Answer]
-    usages: tuple[str, ...]
-    flags: tuple[str, ...] = ()
-
-
-SIGNING = ("ca", "ca-key", "config", "profile", "hostname")
-COMMANDS = {
-    "gencert": Command(
-        gencert,
-        (
-            "-initca [-ca-key KEY] [-cn CN] REQUEST",
-            "-ca CERT -ca-key KEY [-config CONFIG] [-profile PROFILE] [-hostname HOSTS] REQUEST",
-            "-renewca -ca CERT -ca-key KEY",
-        ),
-        ("initca", "renewca", *SIGNING, "cn", "crl"),
-    ),
-    "genkey": Command(genkey, ("[-initca] REQUEST",), ("initca", "config")),
-    "sign": Command(
-        sign,
-        ("-ca CERT -ca-key KEY [-config CONFIG] [-profile PROFILE] [-hostname HOSTS] CSR [NAMES]",),
-        (*SIGNING, "csr"),
-    ),
-    "selfsign": Command(
-        selfsign, ("[-config CONFIG] [-profile PROFILE] HOST REQUEST",), ("config", "profile")
-    ),
-    "certinfo": Command(show, ("-cert FILE", "-csr FILE"), ("cert", "csr")),
-    "gencrl": Command(gencrl, ("SERIALS CERT KEY [SECONDS]",)),
-    "print-defaults": Command(print_defaults, ("config", "csr")),
-    "version": Command(version, ("",)),
+RUN: dict[str, Callable[[Call], Answer]] = {
+    "gencert": gencert,
+    "genkey": genkey,
+    "sign": sign,
+    "selfsign": selfsign,
+    "certinfo": show,
+    "gencrl": gencrl,
+    "print-defaults": print_defaults,
+    "version": version,
 }
 # What cfssl would go elsewhere for, by the commands that do.
 ELSEWHERE = {
@@ -81,20 +56,9 @@ def answer(words: Sequence[str], folder: Path, read_stdin: Callable[[], bytes]) 
     call = Call(name, flags.texts, frozenset(flags.switches), flags.rest, folder, read_stdin)
     _ = call.config  # which cfssl reads for every command
     level = flags.numbers.get("loglevel", INFO)
-    found = command.run(call)
+    found = RUN[name](call)
     return Answer(
         found.text,
         found.warnings if level <= WARNING else (),
         found.log if level <= INFO else (),
     )
-
-
-def usage(name: str = "") -> str:
-    """Return how a command is called; all of them if none is named."""
-    lines = [
-        f"tls-scaffold cfssl {each} {words}".rstrip()
-        for each, command in COMMANDS.items()
-        if name in ("", each)
-        for words in command.usages
-    ]
-    return "Usage:\n" + "".join(f"  {line}\n" for line in lines)
