@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tls_scaffold.cli.completion import cfssl_words
 from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
 from tls_scaffold.errors import ScaffoldError
 
@@ -19,7 +20,13 @@ HELP = [("-h",), ("-help",), ("--help",)]
 
 
 @click.command(context_settings=AS_GO, add_help_option=False)
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND [FLAGS] [WORDS]")
+@click.argument(
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="COMMAND [FLAGS] [WORDS]",
+    shell_complete=cfssl_words,
+)
 @click.pass_obj
 def cfssl(folder: Path, words: tuple[str, ...]) -> None:
     """Stand in for cfssl, with its own flags: JSON on stdout, its log on stderr.
