@@ -37,9 +37,9 @@ SHELVES = {
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
-        "revocationlists / commandlines csrs differences documentcache issuer linemistakes "
-        "mistakes record trust / keystores / caconstraints extensions matching / certificates / "
-        "keys / contentkinds / pairs pemfiles x509names"
+        "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
+        "linemistakes mistakes record trust / keystores / caconstraints extensions matching / "
+        "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "

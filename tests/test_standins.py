@@ -1,6 +1,7 @@
 """Each command of the stand-in beside the real cfssl of both versions."""
 
 import json
+import random
 import re
 import shlex
 from base64 import b64decode
@@ -16,7 +17,9 @@ from peers import build as peers
 from support import BIN, Done, openssl, run
 from tls_scaffold.cfssl.profilereaders import REFUSED_PROFILE_FIELDS
 from tls_scaffold.commands import standin
+from tls_scaffold.commands.cfssljson import cfssljson
 from tls_scaffold.commands.cfsslusage import COMMANDS
+from tls_scaffold.errors import ScaffoldError
 
 BUILT = str(peers.folder("cfssl"))
 OWN, NEWER = str(BIN / "tls-scaffold") + " cfssl", f"{BUILT}/cfssl"
@@ -368,3 +371,68 @@ def test_the_readme_names_every_command_and_all_that_is_refused() -> None:
     assert set(re.findall("`([a-z-]+)`", "".join(rows))) == set(COMMANDS)
     (refused,) = re.findall(r"(?s)- Sign with a profile's (.*?), by a server", text)
     assert set(re.findall("`(\\w+)`", refused)) == set(REFUSED_PROFILE_FIELDS)
+
+
+TEMPLATES = [
+    *(words.split(" < ")[0].split() for words in (*SIGNED, *SIGNED_BY_1_6)),
+    *(words.split() for words in REFUSED),
+    *([f"certinfo -{kind}", path] for kind, path in (("cert", "ca.pem"), ("csr", "rsa.csr"))),
+    ["gencrl", "names.json", "ca.pem", "ca-key.pem", "60"],
+]
+ODD: tuple[Any, ...] = (
+    *(None, 5, -1, 2**70, 1e308, True, "", [], {}, [[]], [{}], [None], {"a": {}}),
+    *("\ud800", "é", "\u202e", "a" * 300, "1.2", "9.9.9", "-1h", "99999999h", "(", "1." + "9" * 50),
+    *([{"Id": [2, 5, 29, 17], "Value": "MAA="}], [{"Id": [1, 2**80]}], [{"ID": "1.2"}], ["://"]),
+)
+
+
+def spoil_json(chance: random.Random, value: Any) -> Any:
+    if chance.random() < 0.1:
+        return chance.choice(ODD)
+    if isinstance(value, dict):
+        spoilt = {name: spoil_json(chance, each) for name, each in value.items()}
+        names = ("extensions", "delegation_enabled", "names", "hosts", "serialnumber", "key")
+        return {**spoilt, chance.choice(names): chance.choice(ODD)} if not value else spoilt
+    return [spoil_json(chance, each) for each in value] if isinstance(value, list) else value
+
+
+def spoil(chance: random.Random, content: bytes) -> bytes:
+    """Return what a file may hold by mistake or on purpose instead of its content."""
+    kind = chance.randrange(4)
+    if kind == 0:
+        return content[: chance.randrange(len(content) + 1)]
+    if kind == 1:
+        return content + chance.choice([b"\0", b"\xff", content, b"-----BEGIN CERTIFICATE-----\n"])
+    if content.startswith(b"{"):
+        return json.dumps(spoil_json(chance, json.loads(content))).encode()
+    lines = content.splitlines() or [b""]
+    der = bytearray(b"".join(lines[1:-1]) or b"x")
+    for _ in range(kind):
+        der[chance.randrange(len(der))] = chance.choice(b"ABCDabcd0123+/=\n")
+    return b"\n".join([lines[0], bytes(der), lines[-1], b""])
+
+
+def test_no_input_ends_in_a_traceback(
+    given: Path, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """Whatever is in the files and on the command line is answered, or refused in our words."""
+    inputs = {path.name: path.read_bytes() for path in given.iterdir()}
+    ends = {"answered": 0, "refused": 0}
+    for seed in range(4000 if pytestconfig.getoption("--long") else 120):
+        chance = random.Random(seed)  # noqa: S311 - the same draws each time
+        for name, content in inputs.items():
+            is_spoilt = chance.random() < 0.3
+            (tmp_path / name).write_bytes(spoil(chance, content) if is_spoilt else content)
+        words = list(chance.choice(TEMPLATES))
+        if chance.random() < 0.3:
+            odd = ("", "-", ".", "é", "\udcff", "env:", "file:", "--", "-=", "x" * 300, "ca.pem")
+            words.insert(chance.randrange(len(words) + 1), chance.choice([*odd, *inputs]))
+        stdin = spoil(chance, inputs[chance.choice(sorted(inputs))])
+        try:
+            text = standin.answer(words, tmp_path, lambda content=stdin: content).text  # type: ignore[misc]
+            answered = spoil(chance, text.encode())
+            cfssljson(["-bare", "made"], tmp_path, lambda content=answered: content)  # type: ignore[misc]
+            ends["answered"] += 1
+        except (ScaffoldError, OSError):
+            ends["refused"] += 1
+    assert min(ends.values()) > 0

@@ -68,7 +68,7 @@ def _sign_leaf(call: Call, request: Request, place: str) -> Answer:
         raise ScaffoldError(ended)
     silent = (
         *map(str, mistakes.silent_in_request(request)),
-        *mistakes.silent_in_profile(config, name),
+        *map(str, mistakes.silent_in_profile(config, name)),
         *mistakes.outlives_ca(profile, ca.certificate.not_after, now),
     )
     signed = signer.sign(request, profile, ca, now)

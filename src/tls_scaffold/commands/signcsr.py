@@ -25,7 +25,7 @@ def sign(call: Call) -> Answer:
     config, name = call.config or SigningConfig(), call.text("profile")
     profile = config.profile_or_default(name)
     hosts = tuple(call.text("hostname").split(",")) if call.text("hostname") else None
-    silent = [*mistakes.silent_in_profile(config, name)]
+    silent = [*map(str, mistakes.silent_in_profile(config, name))]
     if hosts and profile.copy_extensions and csr.names:
         silent.append("`-hostname` is passed over: the profile copies the names of the CSR")
         hosts = None

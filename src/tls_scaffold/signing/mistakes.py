@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -28,12 +28,14 @@ class Mistake:
     """One thing that keeps a request or a profile from being signed here.
 
     `key` is the field that is wrong, empty for the whole. `is_signed` tells that cfssl signs it all
-    the same.
+    the same; then `rule` is the one of `check` that a team may switch off for it to be signed here
+    too, empty where it can't be.
     """
 
     key: str
     message: str
     is_signed: bool = False
+    rule: str = ""
 
     def __str__(self) -> str:
         """Return it as one line."""
@@ -167,36 +169,41 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, 
     for index, host in enumerate(request.hosts or ()):
         problem = sans.problem(host)
         if problem:
-            found.append(Mistake(f"hosts[{index}]", problem, is_signed=True))
+            rule = "bad-host" if host else "empty-host"
+            found.append(Mistake(f"hosts[{index}]", problem, is_signed=True, rule=rule))
     # A name that stands under a misspelt field is told there.
     meant = {each.meant for each in request.ignored}
     is_named = request.cn or request.hosts or "`CN`" in meant
     if leaf and not (is_named or (request.hosts is None and "`hosts`" in meant)):
         message = "no `CN` and no `hosts`: cfssl signs a certificate that names nobody"
-        found.append(Mistake("", message, is_signed=True))
+        found.append(Mistake("", message, is_signed=True, rule="cn-empty"))
     if leaf and request.crl_url:
         message = "cfssl ignores it in a component's request; it belongs into the profile"
-        found.append(Mistake("crl_url", message, is_signed=True))
+        found.append(Mistake("crl_url", message, is_signed=True, rule="signed-by-cfssl-alone"))
     if len(request.cn) > CN_LENGTH:
         message = f"longer than {CN_LENGTH} characters: cfssl signs it, other tools refuse it"
-        found.append(Mistake("CN", message, is_signed=True))
+        found.append(Mistake("CN", message, is_signed=True, rule="cn-too-long"))
     return tuple(found)
 
 
-def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
+def silent_in_profile(config: SigningConfig, name: str) -> tuple[Mistake, ...]:
     """Say what cfssl would pass over in silence when a profile is asked for by its name."""
     if name and name not in config.profiles:
         known = ", ".join(f"`{each}`" for each in config.profiles) or "none"
-        return (f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})",)
+        message = f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})"
+        return (Mistake("", message, is_signed=True),)
     profile = config.profile_or_default(name)
-    unknown = [f"{_place_of(profile)}: {each}" for each in unknown_usages(profile)]
-    return (*map(str, _misspelt_fields(config.ignored)), *unknown)
+    usages = f"{_place_of(profile)}: usages"
+    unknown = (replace(each, key=usages) for each in unknown_usages(profile))
+    return (*_misspelt_fields(config.ignored), *unknown)
 
 
 def unknown_usages(profile: Profile) -> tuple[Mistake, ...]:
     """Return the usages of a profile that cfssl drops."""
     return tuple(
-        Mistake("usages", f"`{usage}` is unknown: cfssl drops it", is_signed=True)
+        Mistake(
+            "usages", f"`{usage}` is unknown: cfssl drops it", is_signed=True, rule="unknown-usage"
+        )
         for usage in profile.usages
         if usage not in KNOWN
     )
@@ -206,7 +213,7 @@ def _misspelt_fields(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
     """Yield the misspelt fields as mistakes; what else is ignored is what `check` tells."""
     for each in ignored:
         if each.is_misspelt:
-            yield Mistake(each.place.key, each.message, is_signed=True)
+            yield Mistake(each.place.key, each.message, is_signed=True, rule="misspelt-field")
 
 
 def ended_ca(path: str, end: datetime, now: datetime) -> str:
