@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.signing import certificates, issuer
+from tls_scaffold.signing import certificates, issuer, mistakes
 from tls_scaffold.signing.signer import Signed
 
 STDIN = "-"
@@ -100,6 +101,14 @@ class Call:
         certificate, key = map(self.read_named, flags)
         return issuer.load_ca(certificate, key, *map(self.text, flags))
 
+    def signing_ca(self, now: datetime) -> issuer.CA:
+        """Return the CA that is to sign `now`; ScaffoldError where nobody takes what it signs."""
+        ca = self.load_ca()
+        ended = mistakes.ended_ca(self.text("ca"), ca.certificate.not_after, now)
+        if ended:
+            raise ScaffoldError(ended)
+        return ca
+
     def one_word(self, what: str) -> str:
         """Return the one word behind the flags; `what` says what it is."""
         if len(self.words) == 1:
@@ -139,7 +148,8 @@ def answer_signed(
 ) -> Answer:
     """Return the answer with what was signed, in the form that cfssljson reads."""
     parts = {"cert": signed.certificate, "csr": signed.csr, "key": signed.key}
-    document = {name: part.decode() for name, part in parts.items() if part}
+    # Around a CSR of others anything may stand; Go too puts a mark for what is not UTF-8.
+    document = {name: part.decode(errors="replace") for name, part in parts.items() if part}
     log: tuple[str, ...] = ()
     if signed.certificate and is_logged:
         number = certificates.read(signed.certificate, "").parsed.serial_number

@@ -61,11 +61,9 @@ def _sign_leaf(call: Call, request: Request, place: str) -> Answer:
     profile = config.profile_or_default(name)
     if call.text("crl"):
         profile = replace(profile, crl_url=call.text("crl"))
-    ca, now = call.load_ca(), signer.utc_now()
+    now = signer.utc_now()
     refuse(place, mistakes.refusals(request, profile, now))
-    ended = mistakes.ended_ca(call.text("ca"), ca.certificate.not_after, now)
-    if ended:
-        raise ScaffoldError(ended)
+    ca = call.signing_ca(now)
     silent = (
         *map(str, mistakes.silent_in_request(request)),
         *map(str, mistakes.silent_in_profile(config, name)),

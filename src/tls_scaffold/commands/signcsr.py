@@ -29,11 +29,8 @@ def sign(call: Call) -> Answer:
     if hosts and profile.copy_extensions and csr.names:
         silent.append("`-hostname` is passed over: the profile copies the names of the CSR")
         hosts = None
-    ca, now = call.load_ca(), signer.utc_now()
-    end = ca.certificate.not_after
-    ended = mistakes.ended_ca(call.text("ca"), end, now)
-    if ended:
-        raise ScaffoldError(ended)
+    now = signer.utc_now()
+    ca = call.signing_ca(now)
     own_hosts = tuple(text for _, text in csr.names)
     named = Request(
         cn=(subject and subject.cn) or csr.cn, hosts=own_hosts if hosts is None else hosts
@@ -45,7 +42,7 @@ def sign(call: Call) -> Answer:
     refuse(place_of(path), problems)
     silent += [
         *map(str, mistakes.silent_in_request(named)),
-        *mistakes.outlives_ca(profile, end, now),
+        *mistakes.outlives_ca(profile, ca.certificate.not_after, now),
     ]
     signed = signer.sign_csr(csr, profile, ca, now, hosts=hosts, subject=subject)
     return answer_signed(signed, [f"{place_of(path)}: {each}" for each in silent])

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -193,13 +193,12 @@ def silent_in_profile(config: SigningConfig, name: str) -> tuple[Mistake, ...]:
         message = f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})"
         return (Mistake("", message, is_signed=True),)
     profile = config.profile_or_default(name)
-    usages = f"{_place_of(profile)}: usages"
-    unknown = (replace(each, key=usages) for each in unknown_usages(profile))
+    unknown = unknown_usages(profile, f"{_place_of(profile)}: usages")
     return (*_misspelt_fields(config.ignored), *unknown)
 
 
-def unknown_usages(profile: Profile) -> tuple[Mistake, ...]:
-    """Return the usages of a profile that cfssl drops."""
+def unknown_usages(profile: Profile, key: str = "usages") -> tuple[Mistake, ...]:
+    """Return the usages of a profile that cfssl drops; `key` is where they are told."""
     return tuple(
         Mistake(
             "usages", f"`{usage}` is unknown: cfssl drops it", is_signed=True, rule="unknown-usage"
