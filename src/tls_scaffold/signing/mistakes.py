@@ -199,13 +199,9 @@ def silent_in_profile(config: SigningConfig, name: str) -> tuple[Mistake, ...]:
 
 def unknown_usages(profile: Profile, key: str = "usages") -> tuple[Mistake, ...]:
     """Return the usages of a profile that cfssl drops; `key` is where they are told."""
-    return tuple(
-        Mistake(
-            "usages", f"`{usage}` is unknown: cfssl drops it", is_signed=True, rule="unknown-usage"
-        )
-        for usage in profile.usages
-        if usage not in KNOWN
-    )
+    unknown = [usage for usage in profile.usages if usage not in KNOWN]
+    messages = [f"`{usage}` is unknown: cfssl drops it" for usage in unknown]
+    return tuple(Mistake(key, each, is_signed=True, rule="unknown-usage") for each in messages)
 
 
 def _misspelt_fields(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
