@@ -67,7 +67,7 @@ def signed(folder: Path) -> dict[str, Any]:
         "leaf": certificate(leaf, ca),
         "key_pem": first_line(folder / "leaf-key.pem"),
         "ca_key_pem": first_line(folder / "ca-key.pem"),
-        "csr_extensions": [EXTENSIONS[each.oid.dotted_string] for each in csr.extensions],
+        "csr_extensions": [kind_of(each) for each in csr.extensions],
     }
 
 
@@ -113,7 +113,7 @@ def key(public: Any) -> list[Any]:
 def extension(
     found: x509.Extension[Any], parsed: x509.Certificate, issuer: x509.Certificate
 ) -> dict[str, Any]:
-    kind = EXTENSIONS[found.oid.dotted_string]
+    kind = kind_of(found)
     return {
         "id": kind,
         "critical": found.critical,
@@ -121,12 +121,17 @@ def extension(
     }
 
 
+def kind_of(found: x509.Extension[Any]) -> str:
+    """Return the word for an extension; of one without a word the OID."""
+    return EXTENSIONS.get(found.oid.dotted_string, found.oid.dotted_string)
+
+
 def _value(kind: str, value: Any, parsed: x509.Certificate, issuer: x509.Certificate) -> Any:
     if kind == "key_identifier":
         assert value.digest == _sha1(parsed)
     if kind == "authority_key_identifier":
         assert value.key_identifier == _sha1(issuer)
-    return VALUES[kind](value)
+    return VALUES[kind](value) if kind in VALUES else value.public_bytes().hex()
 
 
 VALUES: dict[str, Callable[[Any], Any]] = {

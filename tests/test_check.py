@@ -1651,6 +1651,7 @@ REFUSED = {
         profile("client", not_before="2035-01-01T00:00:00Z", not_after="2036-01-01T00:00:00Z"),
         f"{CONFIG}: signing.profiles.client.not_before",
     ),
+    "a name that is not listed": (profile("client", name_whitelist="^bob$"), f"{ALICE}: CN"),
     "a dot": (request("alice", hosts=["localhost."]), f"{ALICE}: hosts[0]"),
     "misspelt": (request("alice", host=[]), f"{ALICE}: host"),
     "misspelt in a profile": (
@@ -1681,8 +1682,10 @@ def test_whatever_sign_refuses_is_found(sound: Path, change: Change, where: str)
 
 def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Noted(mistakes.Mistake):
-        def __init__(self, key: str, message: str, is_signed: bool = False) -> None:  # noqa: FBT002
-            super().__init__(key, message, is_signed)
+        def __init__(
+            self, key: str, message: str, *, is_signed: bool = False, rule: str = ""
+        ) -> None:
+            super().__init__(key, message, is_signed, rule)
             lines.add(sys._getframe(1).f_lineno)
 
     lines: set[int] = set()
@@ -1693,6 +1696,7 @@ def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPat
         mistakes.profile_refusals.cache_clear()
         mistakes.untimely_lives.cache_clear()
         found(folder)
+        invoke("-C", str(folder), "sign", "--force")
     calls = [
         node.lineno
         for node in ast.walk(ast.parse(Path(mistakes.__file__).read_text(encoding="utf-8")))

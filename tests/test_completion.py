@@ -74,6 +74,8 @@ COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
                 *("config/req-calico.json", "config/req-kube-apiserver.json"),
             ],
         ),
+        ("cfssl gen", ["gencert", "genkey", "gencrl"]),
+        ("cfssl sign config/re", ["config/re"]),  # by which the shell looks for files
         ("sync --reset tls-scaffold.j", []),
         ("sync --reset Makefile --reset M", []),
     ],

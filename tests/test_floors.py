@@ -25,7 +25,8 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
     "keeping questions statustable / lists options / columns completion terminal verbs",
-    "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
+    "commands": "add adopt bundle cfssljson check new prove remove sign standin status sync / "
+    "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
     "dist forms rbac results usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
@@ -35,10 +36,10 @@ SHELVES = {
     "entries timeline / timescale",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
-        "differences documentcache issuer linemistakes mistakes record trust / keystores / "
-        "caconstraints matching revocationlists / certificates / keys / contentkinds / "
-        "pairs pemfiles"
+        "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
+        "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
+        "linemistakes mistakes record trust / keystores / caconstraints extensions matching / "
+        "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
@@ -48,7 +49,8 @@ SHELVES = {
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
-    "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
+    "cfssl": "readers / profilereaders / profiles / requests sans gojson / goflags / durations "
+    "fields gourl usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
     "hostconflicts / asked components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
@@ -68,9 +70,11 @@ LIBRARIES = {
     "click": "cli",
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
-    "cryptography": "signing.caconstraints signing.certificates signing.contentkinds "
-    "signing.issuer signing.keys signing.matching signing.keystores signing.revocationlists "
-    "signing.signer",
+    "cryptography": "signing.caconstraints signing.certificates signing.certinfo "
+    "signing.contentkinds "
+    "signing.csrs signing.extensions signing.issuer signing.keys signing.matching "
+    "signing.keystores signing.revocationlists signing.signer signing.x509names",
+    "re2": "cfssl.whitelist",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     # bundles.settings writes the YAML that etcd and Kubernetes read.

@@ -1,6 +1,7 @@
 """The last year of a CA's life: what it signs ends with it, which both signers tell."""
 
 import json
+import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -11,13 +12,15 @@ import pytest
 import certs
 from certs import DAY, NOW, YEAR
 from conftest import Factory
-from support import contents, make, run, tls_scaffold
+from peers import build as peers
+from support import PROGRAMS, contents, make, run, tls_scaffold
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
 
 pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
+BUILT = str(peers.folder("cfssl"))
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
 SIGNERS = ("cfssl", "tls-scaffold")
 SIGN = "-ca certs/ca.pem -ca-key certs/ca-key.pem"
@@ -173,3 +176,71 @@ def test_the_end_of_a_ca_is_told_once(folder: Factory) -> None:
     assert {each["state"] for each in rows(path).values()} == {"expired"}
     done = run("openssl", "x509", "-noout", "-checkend", "0", "-in", "certs/ca.pem", cwd=path)
     assert done.returncode == 1
+
+
+HANDMADE = """all: ca req
+ca:
+\tmkdir -p certs
+\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca
+req:
+\tcfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json \\
+\t  -profile peer config/m.json | cfssljson -bare certs/m
+"""
+TEN_YEARS = timedelta(hours=87600)
+
+
+def handmade(folder: Path) -> Path:
+    """A folder as many are: what it signs for ten years has a CA of cfssl's five."""
+    peer = {"expiry": "87600h", "usages": ["signing", "server auth", "client auth"]}
+    key = {"algo": "ecdsa", "size": 256}
+    documents = {
+        "ca-csr": {"CN": "Site CA", "key": key},
+        "ca-config": {"signing": {"default": {"expiry": "87600h"}, "profiles": {"peer": peer}}},
+        "m": {"CN": "etcd", "hosts": ["localhost", "10.9.0.1"], "key": key},
+    }
+    (folder / "config").mkdir(parents=True)
+    for name, document in documents.items():
+        (folder / f"config/{name}.json").write_text(json.dumps(document))
+    (folder / "Makefile").write_text(HANDMADE)
+    return folder
+
+
+@pytest.mark.needs("cfssl", "cfssljson", within=BUILT)
+@pytest.mark.parametrize("path", [PROGRAMS, f"{BUILT}{os.pathsep}{PROGRAMS}"])
+def test_a_folder_that_is_not_ours_gives_the_lives_that_cfssl_gives(
+    path: str, tmp_path: Path
+) -> None:
+    signed = {name: handmade(tmp_path / name) for name in ("make", "sign")}
+    make(signed["make"], PATH=path)
+    done = tls_scaffold("sign", cwd=signed["sign"])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(
+        "warning: config/ca-config.json: profile `peer`: would outlive the CA by 43800h (the CA "
+    )
+    for folder in signed.values():
+        assert read(folder / "certs/m.pem").lifetime == TEN_YEARS
+        assert {each["state"] for each in rows(folder).values()} == {"valid"}
+        assert tls_scaffold("sign", cwd=folder).stderr.startswith("nothing to sign")
+
+
+def test_an_adopted_folder_gives_the_lives_that_it_gave(tmp_path: Path) -> None:
+    path = handmade(tmp_path / "folder")
+    for words in (("adopt",), ("sync",)):
+        done = tls_scaffold(*words, cwd=path)
+        assert done.returncode == 0, done.stderr
+    make(path, SIGNER="tls-scaffold")
+    assert read(path / "certs/m.pem").lifetime == TEN_YEARS
+    assert {each["state"] for each in rows(path).values()} == {"valid"}
+
+
+def test_a_folder_that_is_not_ours_signs_beyond_the_end_of_its_ca(tmp_path: Path) -> None:
+    path = handmade(tmp_path / "folder")
+    edit_profile(path, "peer", expiry="8760h")
+    certs.ca(path, begin=NOW - 10 * YEAR + 100 * DAY)
+    done = tls_scaffold("sign", cwd=path)
+    assert "profile `peer`: would outlive the CA by " in done.stderr
+    assert read(path / "certs/m.pem").lifetime == YEAR
+    certs.ca(path, begin=NOW - 11 * YEAR)
+    done = tls_scaffold("sign", "--force", cwd=path)
+    assert done.returncode == 1
+    assert "nobody takes what it signs" in done.stderr

@@ -188,14 +188,10 @@ def test_the_number_that_go_has_beside_a_lifetime_is_not_taken_for_it() -> None:
 def test_every_fault_of_a_request_is_told_at_once_with_its_place() -> None:
     text = """{"CN": 5, "hosts": "x", "key": {"algo": "dsa", "size": "a"},
       "names": [{"O": 3, "OID": {"x": "y"}}, 4],
-      "extensions": [1], "delegation_enabled": true,
+      "extensions": [1, {"Id": [3], "Value": "?"}], "delegation_enabled": 1,
       "ca": {"pathlen": -2, "expiry": "3d", "pathlenzero": 1}}"""
     assert refused(text) == (
         "`x.json` can't be used\n"
-        "  x.json: delegation_enabled: cfssl has this field, tls-scaffold's own signer does "
-        "not support it\n"
-        "  x.json: extensions: cfssl has this field, tls-scaffold's own signer does not "
-        "support it\n"
         "  x.json: CN: `5` is not text in quotes\n"
         '  x.json: hosts: `"x"` is not a list […]\n'
         '  x.json: key.size: `"a"` is not a whole number\n'
@@ -206,7 +202,11 @@ def test_every_fault_of_a_request_is_told_at_once_with_its_place() -> None:
         "  x.json: ca.pathlen: `-2` is negative\n"
         "  x.json: ca.expiry: `3d` is not a duration as Go writes it: hours such as `8760h`, "
         "or `1h30m`\n"
-        "  x.json: ca.pathlenzero: `1` is not true or false"
+        "  x.json: ca.pathlenzero: `1` is not true or false\n"
+        "  x.json: extensions[0]: `1` is not an object {…}\n"
+        "  x.json: extensions[0].Id: is not an object identifier such as `[2, 5, 29, 17]`\n"
+        "  x.json: extensions[0].Value: is not base64, in which the extension's DER is to be\n"
+        "  x.json: delegation_enabled: `1` is not true or false"
     )
 
 

@@ -21,12 +21,16 @@ REQUEST = (
     "delegation_enabled",
     "extensions",
 )
+SUBJECT = ("CN", "names", "SerialNumber")
+EXTENSION = ("Id", "Critical", "Value")
 KEY = ("algo", "size")
 NAME = ("C", "ST", "L", "O", "OU", "E", "SerialNumber", "OID")
 AUTHORITY = ("expiry", "pathlen", "pathlenzero", "backdate")
 CONFIG = ("signing", "ocsp", "auth_keys", "remotes")
 SIGNING = ("default", "profiles")
 CONSTRAINT = ("is_ca", "max_path_len", "max_path_len_zero")
+POLICY = ("ID", "Qualifiers")
+QUALIFIER = ("Type", "Value")
 AUTH_REMOTE = ("remote", "auth_key")
 PROFILE = (
     "usages",

@@ -13,6 +13,9 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 
 Value = TypeVar("Value")
 INT64 = 2**63
+OID = re.compile(
+    r"([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*", re.ASCII
+)  # X.660, A.2
 HALF = re.compile("[\ud800-\udfff]")  # of a pair of \\u escapes; no encoding has it
 
 
@@ -84,6 +87,10 @@ class Section:
         for index, text in enumerate(texts):
             self._check_text(name, text, index)
         return tuple(texts)
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """Return a list of integers."""
+        return tuple(self._items(name, int, "a whole number"))
 
     def url(self, name: str) -> str:
         """Return a string that certificates hold as an IA5String: ASCII alone."""

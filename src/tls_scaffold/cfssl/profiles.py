@@ -16,6 +16,7 @@ BACKDATE = timedelta(minutes=5)
 EARLIEST = 1950
 TIME = "%Y-%m-%dT%H:%M:%SZ"  # as `moment` reads it
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+NOTICE, PRACTICE = "id-qt-unotice", "id-qt-cps"  # the kinds of a policy's qualifiers
 CA_USAGES = ("cert sign", "crl sign")
 DEFAULT_USAGES = ("signing", "key encipherment", "server auth", "client auth")
 
@@ -39,11 +40,21 @@ class Constraint:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """One of a profile's `policies`: its OID, and the kind and text of each qualifier."""
+
+    oid: str
+    qualifiers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Profile:
     """How certificates are signed; an empty `name` is the default profile.
 
     Durations and times are Go's texts. `issuer_urls` is None where the field is absent: only then
-    those of the default profile count.
+    those of the default profile count. `copy_extensions` takes over what a CSR asks for, and
+    `name_whitelist` is the pattern that CN and hosts have to match; no profile has these from the
+    default one.
     """
 
     name: str = ""
@@ -56,6 +67,10 @@ class Profile:
     crl_url: str = ""
     ocsp_url: str = ""
     issuer_urls: tuple[str, ...] | None = None
+    policies: tuple[Policy, ...] = ()
+    ocsp_no_check: bool = False
+    copy_extensions: bool = False
+    name_whitelist: str = ""
 
     @cached_property
     def lifetime(self) -> timedelta:

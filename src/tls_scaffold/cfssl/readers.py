@@ -1,44 +1,24 @@
 """cfssl's documents read from text: every problem of a file at once, each with its place."""
 
-import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import TypeVar
 
-from tls_scaffold.cfssl import durations, fields, gojson
-from tls_scaffold.cfssl.gojson import Section
-from tls_scaffold.cfssl.profiles import (
-    CA_EXPIRY,
-    EARLIEST,
-    Constraint,
-    Profile,
-    SigningConfig,
-    moment,
+from tls_scaffold.cfssl import fields, gojson
+from tls_scaffold.cfssl.gojson import OID, Section
+from tls_scaffold.cfssl.profilereaders import read_duration, read_profile
+from tls_scaffold.cfssl.profiles import CA_EXPIRY, SigningConfig
+from tls_scaffold.cfssl.requests import (
+    DEFAULT_KEY,
+    NAME_WORDS,
+    Authority,
+    RawExtension,
+    Request,
 )
-from tls_scaffold.cfssl.requests import DEFAULT_KEY, NAME_WORDS, Authority, Request
-from tls_scaffold.cfssl.usages import meanings
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.spelling import ECDSA_SIZES, Key
 
-REFUSED_REQUEST_FIELDS = ("delegation_enabled", "extensions")
-REFUSED_PROFILE_FIELDS = (
-    "auth_key",
-    "prev_auth_key",
-    "remote",
-    "auth_remote",
-    "policies",
-    "ocsp_no_check",
-    "name_whitelist",
-    "CSRWhitelist",
-    "ExtensionWhitelist",
-    "allowed_extensions",
-    "copy_extensions",
-    "ct_log_servers",
-    "ClientProvidesSerialNumbers",
-    "lint_error_level",
-)
-UNSUPPORTED = "cfssl has this field, tls-scaffold's own signer does not support it"
 RSA_BITS = range(2048, 8192 + 1)
 Document = TypeVar("Document", Request, SigningConfig)
 WITHOUT = {
@@ -48,14 +28,8 @@ WITHOUT = {
     "`key`": f"the key is `{DEFAULT_KEY}`",
     "`algo`": f"the key is `{DEFAULT_KEY.algo}`",
     "`size`": f"the key is `{DEFAULT_KEY}`",
-    "`is_ca`": "what is signed is no CA",
-    "`max_path_len`": "any number of CAs may follow",
     fields.LIFE: "a request has no life of its own",
 }
-UNSET = "0001-01-01T00:00:00Z"  # Go's time of no value
-OID = re.compile(
-    r"([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*", re.ASCII
-)  # X.660, A.2
 
 
 def request(text: str, place: str) -> Request:
@@ -74,7 +48,6 @@ def readable_request(text: str, place: str) -> tuple[Request, tuple[Problem, ...
     """
     problems: list[Problem] = []
     section = gojson.document(text, place, problems)
-    section.refuse(REFUSED_REQUEST_FIELDS, UNSUPPORTED)
     section.tell_ignored("request", fields.REQUEST, WITHOUT)
     found = Request(
         cn=section.text("CN"),
@@ -84,8 +57,27 @@ def readable_request(text: str, place: str) -> tuple[Request, tuple[Problem, ...
         serial_number=section.text("serialnumber"),
         ca=_authority(section.section("ca")),
         crl_url=section.url("crl_url"),
+        extensions=tuple(map(_raw_extension, section.sections("extensions"))),
+        delegation_enabled=section.flag("delegation_enabled"),
     )
     return replace(found, ignored=tuple(section.ignored)), tuple(problems)
+
+
+def subject(text: str, place: str) -> Request:
+    """Read the text of the file that `cfssl sign` takes a subject from, as a request of it alone.
+
+    Raises ScaffoldError as `request`.
+    """
+    problems: list[Problem] = []
+    section = gojson.document(text, place, problems)
+    section.tell_ignored("request", fields.SUBJECT, WITHOUT)
+    found = Request(
+        cn=section.text("CN"),
+        names=tuple(_name(name) for name in section.sections("names")),
+        serial_number=section.text("SerialNumber"),
+        ignored=tuple(section.ignored),
+    )
+    return _whole(found, tuple(problems), place)
 
 
 def seems_request(text: str) -> bool:
@@ -134,8 +126,8 @@ def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple
     for name in [name for name in sections if not profiles.has(name)]:
         profiles.problem(name, "`null` is not an object {…}")
     found = SigningConfig(
-        default=_profile(default, "") if default else SigningConfig.default,
-        profiles={name: _profile(each, name) for name, each in sections.items() if each},
+        default=read_profile(default, "") if default else SigningConfig.default,
+        profiles={name: read_profile(each, name) for name, each in sections.items() if each},
     )
     return replace(found, ignored=tuple(document.ignored)), tuple(problems)
 
@@ -181,6 +173,19 @@ def _oids(section: Section) -> dict[str, str]:
     return {oid: section.text(oid) for oid in section.names}
 
 
+def _raw_extension(section: Section) -> RawExtension:
+    section.tell_ignored("extension", fields.EXTENSION, {})
+    oid = ".".join(map(str, section.numbers("Id")))
+    if not OID.fullmatch(oid):
+        section.problem("Id", "is not an object identifier such as `[2, 5, 29, 17]`")
+    try:
+        value = b64decode(section.text("Value"), validate=True)
+    except ValueError:
+        section.problem("Value", "is not base64, in which the extension's DER is to be")
+        value = b""
+    return RawExtension(oid, value, section.flag("Critical"))
+
+
 def _authority(section: Section | None) -> Authority | None:
     if section is None:
         return None
@@ -189,76 +194,8 @@ def _authority(section: Section | None) -> Authority | None:
     if length < 0:
         section.problem("pathlen", f"`{length}` is negative")
     return Authority(
-        expiry=_duration(section, "expiry"),
+        expiry=read_duration(section, "expiry"),
         path_length=length,
         path_length_zero=section.flag("pathlenzero"),
-        backdate=_duration(section, "backdate"),
+        backdate=read_duration(section, "backdate"),
     )
-
-
-def _profile(section: Section, name: str) -> Profile:
-    section.refuse(REFUSED_PROFILE_FIELDS, UNSUPPORTED)
-    section.tell_ignored("profile", fields.PROFILE, {})
-    for number in fields.NUMBERS_OF_PROFILE:
-        if number in section.names:
-            section.problem(number, f"cfssl takes it for a number: write `{number.lower()}`")
-    remote = section.section("auth_remote")
-    if remote:
-        remote.tell_ignored("auth_remote", fields.AUTH_REMOTE, {})
-    constraint = section.section("ca_constraint")
-    profile = Profile(
-        name=name,
-        usages=section.texts("usages"),
-        expiry=_duration(section, "expiry"),
-        backdate=_duration(section, "backdate"),
-        not_before=_moment(section, "not_before"),
-        not_after=_moment(section, "not_after"),
-        constraint=_constraint(constraint) if constraint else Constraint(),
-        crl_url=section.url("crl_url"),
-        ocsp_url=section.url("ocsp_url"),
-        issuer_urls=section.urls("issuer_urls") if section.has("issuer_urls") else None,
-    )
-    _check_profile(section, profile)
-    return profile
-
-
-def _check_profile(section: Section, profile: Profile) -> None:
-    if not (profile.expiry or section.is_told("expiry") or section.is_meant("expiry")):
-        section.problem("expiry", "is missing: a duration such as `8760h`")
-    if durations.parse(profile.expiry) == timedelta() and not profile.name:
-        section.problem("expiry", f"`{profile.expiry}` is no lifetime for the default profile")
-    is_told = section.is_told("usages") or section.is_meant("usages")
-    if profile.name and not meanings(profile.usages) and not is_told:
-        section.problem("usages", "none that cfssl knows")
-
-
-def _constraint(section: Section) -> Constraint:
-    section.tell_ignored("ca_constraint", fields.CONSTRAINT, WITHOUT)
-    return Constraint(
-        is_ca=section.flag("is_ca"),
-        max_path_length=section.number("max_path_len"),
-        max_path_length_zero=section.flag("max_path_len_zero"),
-    )
-
-
-def _duration(section: Section, name: str) -> str:
-    text = section.text(name)
-    if text and durations.parse(text) is None:
-        section.problem(
-            name, f"`{text}` is not a duration as Go writes it: hours such as `8760h`, or `1h30m`"
-        )
-    return text
-
-
-def _moment(section: Section, name: str) -> str:
-    text = section.text(name)
-    try:
-        time = moment(text) if section.has(name) else None
-    except (ValueError, OverflowError):
-        section.problem(name, f"`{text}` is not a time such as `2027-01-31T00:00:00Z`")
-        return ""
-    if text == UNSET:
-        return ""
-    if time and time.year < EARLIEST:
-        section.problem(name, f"`{text}` is before {EARLIEST}, where a certificate's years begin")
-    return text

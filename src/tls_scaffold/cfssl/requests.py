@@ -1,10 +1,11 @@
 """cfssl's requests: `config/req-….json` and `config/ca-csr.json`."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.spelling import Key
@@ -20,8 +21,15 @@ SUBJECT = {
     "serialNumber": "2.5.4.5",
 }
 """What a subject may hold, in the order of Go's pkix.Name: our word → OID."""
+Subject: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Of each attribute the OID and its values, which share one RDN."""
 WORDS = {oid: word for word, oid in SUBJECT.items()}
-PLACES = {oid: place for place, oid in enumerate(SUBJECT.values())}
+STREET, POSTAL_CODE = "2.5.4.9", "2.5.4.17"  # no request has them, but a CSR of others may
+COMMON = tuple(SUBJECT.values())
+IN_ORDER = (*COMMON[:3], STREET, POSTAL_CODE, *COMMON[3:])
+"""The attributes that Go's pkix.Name has fields for, in its order."""
+PLACES = {oid: place for place, oid in enumerate(IN_ORDER)}
+SINGLE = (SUBJECT["CN"], SUBJECT["serialNumber"])  # of which Go keeps the last alone
 PRINTABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
 """What Go's encoding/asn1 writes as a PrintableString; any other text becomes a UTF8String."""
 EMAIL = "1.2.840.113549.1.9.1"
@@ -49,12 +57,27 @@ class Authority:
 
 
 @dataclass(frozen=True)
+class RawExtension:
+    """An extension that a request spells out: its OID, and its value in DER."""
+
+    oid: str
+    value: bytes
+    critical: bool = False
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as Go's JSON has it."""
+        numbers = [int(number) for number in self.oid.split(".")]
+        return {"Id": numbers, "Critical": self.critical, "Value": b64encode(self.value).decode()}
+
+
+@dataclass(frozen=True)
 class Request:
     """What a certificate is asked for: the content of `config/req-….json` or `config/ca-csr.json`.
 
     Each of `names` maps cfssl's words (`C`, `ST`, `L`, `O`, `OU`, `E`) or dotted OIDs to texts.
     `hosts` is None where the field is absent, which cfssl signs like an empty list. `ignored` has
-    the fields that cfssl passes over.
+    the fields that cfssl passes over. `extensions` go into the CSR, and from there into a
+    certificate where the profile copies them; `delegation_enabled` is one that goes into both.
     """
 
     cn: str = ""
@@ -64,6 +87,8 @@ class Request:
     serial_number: str = ""
     ca: Authority | None = None
     crl_url: str = ""
+    extensions: tuple[RawExtension, ...] = ()
+    delegation_enabled: bool = False
     ignored: tuple[IgnoredField, ...] = field(default=(), compare=False)
 
     def overridden(self, cn: str | None, hostname: str | None) -> "Request":
@@ -72,7 +97,7 @@ class Request:
         return replace(self, cn=cn or self.cn, hosts=hosts) if cn or hostname else self
 
     @cached_property
-    def subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def subject(self) -> Subject:
         """The certificate's subject: of each attribute the OID and its values, which share one RDN.
 
         First what Go's pkix.Name knows, in Go's order, then OIDs and e-mail addresses, which
@@ -83,7 +108,7 @@ class Request:
         )
 
     @cached_property
-    def csr_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def csr_subject(self) -> Subject:
         """The CSR's subject: OIDs and e-mail addresses stand last, and take the place of others."""
         extra = [(oid, (text,)) for name in self.names for oid, text in _extra_attributes(name)]
         taken = {oid for oid, _ in extra}
@@ -93,7 +118,7 @@ class Request:
         )
 
     @cached_property
-    def plain_subject(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def plain_subject(self) -> Subject:
         """The subject without OIDs and e-mail addresses, as cfssl 1.2 signs it."""
         single = {"CN": (self.cn,), "serialNumber": (self.serial_number,)}
         values = {
@@ -113,6 +138,8 @@ class Request:
             "serialnumber": self.serial_number or None,
             "ca": self.ca.to_document() if self.ca else None,
             "crl_url": self.crl_url or None,
+            "delegation_enabled": self.delegation_enabled or None,
+            "extensions": [each.to_document() for each in self.extensions] or None,
         }
         return {name: value for name, value in fields.items() if value is not None}
 

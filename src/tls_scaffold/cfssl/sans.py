@@ -1,6 +1,7 @@
 """What a request's hosts become in a certificate: DNS names, e-mail and IP addresses, URIs."""
 
 import re
+from collections.abc import Iterable
 
 from tls_scaffold.cfssl import gourl
 from tls_scaffold.spelling import canonical_address
@@ -47,8 +48,13 @@ def alternative_names(
     hosts: tuple[str, ...], *, is_ca: bool = False
 ) -> tuple[tuple[str, str], ...]:
     """Return kind and value of each SAN, in cfssl's order; a CA keeps only IP addresses."""
-    names = sorted((classify_host(host) for host in hosts), key=lambda name: KINDS.index(name[0]))
-    return tuple(name for name in names if name[0] == "ip" or not is_ca)
+    return kept_names(map(classify_host, hosts), is_ca=is_ca)
+
+
+def kept_names(names: Iterable[tuple[str, str]], *, is_ca: bool) -> tuple[tuple[str, str], ...]:
+    """Return kinds and values that a certificate keeps, in cfssl's order; a CA only addresses."""
+    kept = (name for name in names if name[0] == "ip" or not is_ca)
+    return tuple(sorted(kept, key=lambda name: KINDS.index(name[0])))
 
 
 def refusal(host: str) -> str:

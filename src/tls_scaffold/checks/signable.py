@@ -64,9 +64,13 @@ def _mistakes(view: View) -> Iterator[tuple[Problem, Mistake]]:
             continue
         path, name = entry.signing.config, entry.signing.profile
         request = entry.request
-        found = (*mistakes.request_refusals(request), *mistakes.silent_in_request(request))
-        yield from _in_request(entry.signing.request, found)
         profile = config.profile_or_default(name)
+        found = (
+            *mistakes.request_refusals(request),
+            *mistakes.unlisted_in_request(request, profile),
+            *mistakes.silent_in_request(request),
+        )
+        yield from _in_request(entry.signing.request, found)
         place = profile_place(path, profile.name)
         lives = mistakes.untimely_lives(profile, view.now)
         wrong = (*mistakes.profile_refusals(profile, view.now), *lives)

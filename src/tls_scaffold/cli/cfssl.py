@@ -1,13 +1,15 @@
 """`tls-scaffold cfssl` and `cfssljson`: the command lines that folders have for cfssl."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tls_scaffold.cli.terminal import give_json, say, warn
-from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.cli.completion import cfssl_words
+from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
+from tls_scaffold.errors import ScaffoldError
 
 AS_GO: dict[str, Any] = {
     "ignore_unknown_options": True,
@@ -18,28 +20,39 @@ HELP = [("-h",), ("-help",), ("--help",)]
 
 
 @click.command(context_settings=AS_GO, add_help_option=False)
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="gencert [FLAGS] REQUEST")
+@click.argument(
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="COMMAND [FLAGS] [WORDS]",
+    shell_complete=cfssl_words,
+)
 @click.pass_obj
 def cfssl(folder: Path, words: tuple[str, ...]) -> None:
-    """Stand in for cfssl: `gencert`, with cfssl's own flags, JSON on stdout."""
+    """Stand in for cfssl, with its own flags: JSON on stdout, its log on stderr.
+
+    `-loglevel 2` leaves out the log, `-loglevel 3` warnings too.
+    """
     if words[:1] in HELP:
+        from tls_scaffold.commands.cfsslusage import usage
+
         say(click.get_current_context().get_help())
+        say(f"\n{usage()}", end="")
         return
-    if words[:1] != ("gencert",):
-        named = f"has no `{words[0]}`" if words else "needs a command"
-        raise UsageError(f"`tls-scaffold cfssl` {named}", hint="it does `gencert` alone")
-    import json
+    from tls_scaffold.commands import standin
 
-    from tls_scaffold.commands.gencert import gencert
-
-    answer = gencert(words[1:], folder, _read_stdin)
+    answer = standin.answer(words, folder, _read_stdin)
     for each in answer.warnings:
         warn(each)
-    give_json(json.dumps(answer.document, sort_keys=True, separators=(",", ":")) + "\n")
+    for each in answer.log:
+        talk(f"{datetime.now().astimezone():%Y/%m/%d %H:%M:%S} [INFO] {each}")
+    give_json(answer.text)
 
 
 @click.command(context_settings=AS_GO, add_help_option=False)
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-bare] [-f FILE] NAME")
+@click.argument(
+    "words", nargs=-1, type=click.UNPROCESSED, metavar="[-bare] [-stdout] [-f FILE] [NAME]"
+)
 @click.pass_obj
 def cfssljson(folder: Path, words: tuple[str, ...]) -> None:
     """Stand in for cfssljson: NAME.pem, NAME-key.pem and NAME.csr from cfssl's JSON on stdin."""
@@ -48,14 +61,13 @@ def cfssljson(folder: Path, words: tuple[str, ...]) -> None:
         return
     from tls_scaffold.commands.cfssljson import cfssljson as write
 
-    for each in write(words, folder, _read_stdin):
+    done = write(words, folder, _read_stdin)
+    for each in done.warnings:
         warn(each)
+    give(done.text)
 
 
-def _read_stdin() -> str:
+def _read_stdin() -> bytes:
     if sys.stdin is None:
         raise ScaffoldError("nothing can be read: standard input is closed")
-    try:
-        return sys.stdin.buffer.read().decode()
-    except UnicodeDecodeError as error:
-        raise ScaffoldError(f"standard input is not text in UTF-8 (byte {error.start})") from None
+    return sys.stdin.buffer.read()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from tls_scaffold.inventory.values import Component
@@ -111,6 +112,17 @@ def key_types(_ctx: click.Context | None = None) -> Iterator[str]:
     yield from (f"ecdsa-{size}" for size in ECDSA_SIZES)
     yield from (f"rsa-{size}" for size in RSA_SIZES)
     yield "ed25519"
+
+
+def cfssl_words(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return cfssl's commands for the first word, and files for those behind it."""
+    from tls_scaffold.commands.cfsslusage import COMMANDS
+
+    if ctx.params.get(parameter.name or ""):
+        return [CompletionItem(incomplete, type="file")]
+    return [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
 
 
 def one_of(*values: str) -> Complete:

@@ -12,7 +12,7 @@ VERBS = {
     "add": "Add members, proxies or users",
     "adopt": "Take over a folder that was made by hand",
     "bundle": "Make a folder of files for each host or consumer",
-    "cfssl": "Stand in for cfssl: `gencert` with its own flags",
+    "cfssl": "Stand in for cfssl: its commands with its own flags",
     "cfssljson": "Stand in for cfssljson: JSON into three files",
     "check": "Look for mistakes before a live cluster finds them",
     "new": "Make a folder for the certificates of a cluster",

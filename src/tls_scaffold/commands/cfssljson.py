@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import goflags
+from tls_scaffold.commands.cfsslcalls import STDIN, Answer, not_utf8
+from tls_scaffold.commands.printdefaults import version_text
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf
 from tls_scaffold.disk.obstacles import check_folder, inside
-from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 from tls_scaffold.signing import pairs
 
-STDIN = "-"
+FLAGS = goflags.FlagSet(texts=("f",), switches=("bare", "stdout", "version"))
+USAGE = "[-bare] [-stdout] [-f FILE] [NAME]"
 # What cfssl calls the contents of each file: in the answer of `gencert`, and in that of its API.
 FIELDS = {
     CERTIFICATE_ENDING: ("cert", "certificate"),
@@ -24,21 +27,28 @@ FIELDS = {
 }
 
 
-def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str]) -> tuple[str, ...]:
-    """Do what `cfssljson WORDS` does in `folder`, and return the notes that are to be told.
+def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], bytes]) -> Answer:
+    """Do what `cfssljson WORDS` does in `folder`, and return what is to be printed and told.
 
     Unlike cfssljson it never leaves a certificate beside another one's key, nor a CA replaced: an
     older CA of that name is moved to `archive/`, and so is a key that may be a CA's. Raises
     UsageError for flags that it does not take, ScaffoldError if the input is not cfssl's.
     """
-    flags = goflags.parse_flags(words, "cfssljson", ("f",), ("bare",))
+    flags = goflags.parse_flags(words, "cfssljson", FLAGS)
+    if flags.asks_help:
+        return Answer(f"Usage:\n  tls-scaffold cfssljson {USAGE}\n")
+    if "version" in flags.switches:
+        return Answer(version_text())
     # cfssljson passes over the `-` that tutorials write.
     names = [word for word in flags.rest if word != STDIN]
     if len(names) > 1:
-        raise UsageError("`cfssljson` takes one name for its files, after its flags")
+        raise ScaffoldError("`cfssljson` takes one name for its files, after its flags")
     source = flags.texts.get("f", STDIN)
-    text = read_stdin() if source == STDIN else _read_text(folder / source)
+    text = _read_text(folder, source, read_stdin)
     document = _unwrap(_parse_input(text), bare="bare" in flags.switches)
+    contents = _contents_by_ending(document)
+    if "stdout" in flags.switches:
+        return Answer("".join(f"{each.decode()}\n" for each in contents.values()))
     # The files of `certs/` are called `certs/.pem` and so on.
     place, name = posixpath.split(names[0] if names else "cert")
     directory = folder / place
@@ -47,18 +57,19 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], str])
         inside(folder, posixpath.join(place, f"{name}.pem"))
     if not directory.is_dir():
         raise ScaffoldError(f"`{directory}` is not a folder", hint="cfssljson makes none either")
-    contents = _contents_by_ending(document)
     notes = _save_ca(folder, directory, name, contents)
     pairs.put_pair(directory, name, contents)
-    return notes
+    return Answer("", notes)
 
 
-def _read_text(path: Path) -> str:
+def _read_text(folder: Path, source: str, read_stdin: Callable[[], bytes]) -> str:
     try:
-        with telling(path, "read"):
-            return path.read_bytes().decode()
+        if source == STDIN:
+            return read_stdin().decode()
+        with telling(folder / source, "read"):
+            return (folder / source).read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from None
+        raise not_utf8(source, error) from None
 
 
 def _save_ca(

@@ -17,6 +17,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.requests import WORDS
+from tls_scaffold.cfssl.sans import kept_names
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.signing.contentkinds import CERTIFICATE, kind_of_der, kind_of_label, why_not
 from tls_scaffold.signing.pemfiles import begun, blocks, tidied
@@ -47,7 +48,13 @@ HANDLED_EXTENSIONS = (
     x509.SubjectAlternativeName,
     x509.SubjectKeyIdentifier,
 )
-HANDLED_NAMES = (x509.DNSName, x509.IPAddress, x509.RFC822Name, x509.UniformResourceIdentifier)
+NAME_KINDS: dict[type, str] = {
+    x509.DNSName: "dns",
+    x509.RFC822Name: "email",
+    x509.IPAddress: "ip",
+    x509.UniformResourceIdentifier: "uri",
+}
+HANDLED_NAMES = tuple(NAME_KINDS)
 WEAK_HASHES = {"md5": "MD5", "sha1": "SHA-1"}
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
@@ -87,6 +94,12 @@ class Certificate:
         """The subject alternative names, whatever their kind."""
         names = self._extension(x509.SubjectAlternativeName)
         return tuple(str(name.value) for name in names or ())
+
+    @property
+    def alternative_names(self) -> tuple[tuple[str, str], ...]:
+        """Those that Go reads, each with its kind, one of `sans.KINDS`, in cfssl's order."""
+        names = self._extension(x509.SubjectAlternativeName)
+        return names_in(names) if names else ()
 
     @cached_property
     def usages(self) -> tuple[str, ...]:
@@ -224,6 +237,12 @@ class Certificate:
     def _access_urls(self, method: x509.ObjectIdentifier) -> tuple[str, ...]:
         ways = self._extension(x509.AuthorityInformationAccess) or ()
         return tuple(str(way.access_location.value) for way in ways if way.access_method == method)
+
+
+def names_in(extension: x509.SubjectAlternativeName) -> tuple[tuple[str, str], ...]:
+    """Return the alternative names that Go reads of an extension; others it passes over."""
+    found = ((NAME_KINDS.get(type(each), ""), str(each.value)) for each in extension)
+    return kept_names((name for name in found if name[0]), is_ca=False)
 
 
 def _is_handled(extension: x509.ExtensionType) -> bool:

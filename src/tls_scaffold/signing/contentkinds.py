@@ -15,11 +15,12 @@ from tls_scaffold.signing.pemfiles import BASE64, BYTE_ORDER_MARK, blocks, label
 
 CERTIFICATE = b"CERTIFICATE"
 PRIVATE_KEY = b"PRIVATE KEY"
+CSR = b"CERTIFICATE REQUEST"
 CRL = "a CRL"
 KINDS = {
     CERTIFICATE: "a certificate",
     b"TRUSTED CERTIFICATE": "an OpenSSL trusted certificate",
-    b"CERTIFICATE REQUEST": "a CSR",
+    CSR: "a CSR",
     b"NEW CERTIFICATE REQUEST": "a CSR",
     b"X509 CRL": CRL,
     b"PUBLIC KEY": "a public key",
@@ -97,9 +98,9 @@ def kind_of_file(content: bytes) -> str:
 
 
 def why_not(content: bytes, wanted: bytes) -> str:
-    """Say why Go finds no certificate or private key in a file, in words that follow `it`.
+    """Say why Go finds no certificate, private key or CSR in a file, in words that follow `it`.
 
-    `wanted` is CERTIFICATE or PRIVATE_KEY.
+    `wanted` is CERTIFICATE, PRIVATE_KEY or CSR.
     """
     if not content.strip(b" \t\r\n\0"):
         return "is empty"
@@ -118,10 +119,10 @@ def _other_kind(content: bytes, wanted: bytes) -> str:
         return f"is in {kind.rpartition(' in ')[2]}, and Go reads PEM alone"
     if kind:
         return f"holds {kind}, not {name}"
-    if wanted == CERTIFICATE:
-        return "has no `-----BEGIN CERTIFICATE-----` and its end"
+    if wanted in KINDS:
+        return f"has no `-----BEGIN {wanted.decode()}-----` and its end"
     return "holds no private key in PEM"
 
 
 def _is_wanted(label: bytes, wanted: bytes) -> bool:
-    return label == CERTIFICATE if wanted == CERTIFICATE else is_private_key(label)
+    return is_private_key(label) if wanted == PRIVATE_KEY else label == wanted

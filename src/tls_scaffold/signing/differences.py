@@ -1,6 +1,6 @@
 """How a certificate on disk differs from what its request and profile ask for now, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from tls_scaffold.cfssl.profiles import TIME, Profile, moment
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.extensions import OF_PROFILE_ALONE, of_profile_alone
 
 CN, NAMES, HOSTS, USAGES, IS_CA = "CN", "names", "hosts", "usages", "CA"
 
@@ -52,6 +53,7 @@ def differences(
         *_differing_sets("crl_url", filter(None, [profile.crl_url]), certificate.crl_urls),
         *_differing_sets("ocsp_url", filter(None, [profile.ocsp_url]), certificate.ocsp_urls),
         *_differing_sets("issuer_urls", profile.issuer_urls or (), certificate.issuer_urls),
+        *_differing_extensions(certificate, profile),
     )
 
 
@@ -141,6 +143,23 @@ def _differing_lifetime(
     return _differing_values(
         "lifetime", durations.text(certificate.lifetime), durations.text(lifetime)
     )
+
+
+def _differing_extensions(certificate: Certificate, profile: Profile) -> Iterator[Difference]:
+    """Yield the extensions of a profile's own that differ; cfssl 1.2 copies none of a CSR's."""
+    asked = {each.oid: each.public_bytes() for each, _ in of_profile_alone(profile)}
+    there = {
+        each.oid: each.value.public_bytes()
+        for each in certificate.parsed.extensions
+        if each.oid in OF_PROFILE_ALONE
+    }
+    for oid, name in OF_PROFILE_ALONE.items():
+        if oid in asked and oid not in there:
+            yield _difference(name, "missing")
+        elif oid in there and oid not in asked:
+            yield _difference(name, "not asked for")
+        elif asked.get(oid) != there.get(oid):
+            yield _difference(name, "others than asked for")
 
 
 def _differing_constraint(certificate: Certificate, profile: Profile) -> tuple[Difference, ...]:

@@ -1,12 +1,14 @@
 """A CA that can sign, or that is yet to be made."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from cryptography import x509
 
-from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.cfssl import durations
+from tls_scaffold.cfssl.profiles import ca_profile
+from tls_scaffold.cfssl.requests import NAME_WORDS, Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
@@ -35,6 +37,11 @@ class NewCA:
     request: Request
     not_after: datetime
 
+    @property
+    def lifetime(self) -> timedelta:
+        """How long it will live in all."""
+        return ca_profile(self.request).lifetime
+
 
 def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
     """Return the CA whose certificate and key these PEMs are; the places are their paths.
@@ -59,4 +66,32 @@ def mismatch_error(place: str, key_place: str) -> ScaffoldError:
     """Return the error for a CA whose two halves, by their paths, are of two CAs."""
     return ScaffoldError(
         f"`{key_place}` is not the key of `{place}`", hint="put back the two that belong together"
+    )
+
+
+def request_of_ca(certificate: Certificate) -> Request:
+    """Return the request that gives a CA its certificate again, as `cfssl gencert -renewca` does.
+
+    A URL of its CRL is not among it, nor a name of a kind that no request has a word for.
+    """
+    values: dict[str, list[str]] = {}
+    for word, text in certificate.subject:
+        values.setdefault(word, []).append(text)
+    single = {word: values.pop(word, [""])[-1] for word in ("CN", "serialNumber")}
+    usual = {word: texts for word, texts in values.items() if word in NAME_WORDS}
+    count = max(map(len, usual.values()), default=0)
+    length = certificate.path_length
+    return Request(
+        cn=single["CN"],
+        hosts=certificate.hosts or None,
+        names=tuple(
+            {word: texts[at] for word, texts in usual.items() if at < len(texts)}
+            for at in range(count)
+        ),
+        serial_number=single["serialNumber"],
+        ca=Authority(
+            expiry=durations.text(certificate.lifetime),
+            path_length=length or 0,
+            path_length_zero=length == 0,
+        ),
     )

@@ -13,6 +13,7 @@ from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.usages import KNOWN, meanings
+from tls_scaffold.cfssl.whitelist import allows, pattern_problem
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import CN_LENGTH
 
@@ -27,12 +28,14 @@ class Mistake:
     """One thing that keeps a request or a profile from being signed here.
 
     `key` is the field that is wrong, empty for the whole. `is_signed` tells that cfssl signs it all
-    the same.
+    the same; then `rule` is the one of `check` that a team may switch off for it to be signed here
+    too, empty where it can't be.
     """
 
     key: str
     message: str
     is_signed: bool = False
+    rule: str = ""
 
     def __str__(self) -> str:
         """Return it as one line."""
@@ -48,7 +51,8 @@ def refusals(
     section `ca` counts.
     """
     in_profile = [f"{_place_of(profile)}: {each}" for each in profile_refusals(profile, now)]
-    return (*map(str, request_refusals(request, leaf=leaf)), *in_profile)
+    in_request = (*request_refusals(request, leaf=leaf), *unlisted_in_request(request, profile))
+    return (*map(str, in_request), *in_profile)
 
 
 def own_refusals(
@@ -75,6 +79,29 @@ def request_refusals(request: Request, *, leaf: bool = True) -> Iterator[Mistake
             if texts.count(text) > 1:
                 message = f"{WORDS.get(oid, oid)} `{text}` stands twice: {UNABLE}"
                 yield Mistake("names", message, is_signed=True)
+
+
+def unlisted_in_request(request: Request, profile: Profile) -> tuple[Mistake, ...]:
+    """Return the names of a request that its profile's `name_whitelist` does not let pass."""
+    hosts = (sans.classify_host(host) for host in request.hosts or ())
+    named = [(f"hosts[{index}]", kind, name) for index, (kind, name) in enumerate(hosts)]
+    return unlisted(profile, [("CN", "", request.cn), *named])
+
+
+def unlisted(profile: Profile, named: Iterable[tuple[str, str, str]]) -> tuple[Mistake, ...]:
+    """Return which of the names, each with its place and kind, `name_whitelist` does not let pass.
+
+    IP addresses need not match, and an empty CN names nobody.
+    """
+    pattern = profile.name_whitelist
+    if not pattern or pattern_problem(pattern):  # of which the configuration's reader tells
+        return ()
+    reason = f"does not match `{pattern}`, the `name_whitelist` of {_place_of(profile)}"
+    return tuple(
+        Mistake(place, f"`{name}` {reason}")
+        for place, kind, name in named
+        if kind != "ip" and (name or place != "CN") and not allows(pattern, name)
+    )
 
 
 def _has_subject(request: Request) -> bool:
@@ -142,46 +169,46 @@ def silent_in_request(request: Request, *, leaf: bool = True) -> tuple[Mistake, 
     for index, host in enumerate(request.hosts or ()):
         problem = sans.problem(host)
         if problem:
-            found.append(Mistake(f"hosts[{index}]", problem, is_signed=True))
+            rule = "bad-host" if host else "empty-host"
+            found.append(Mistake(f"hosts[{index}]", problem, is_signed=True, rule=rule))
     # A name that stands under a misspelt field is told there.
     meant = {each.meant for each in request.ignored}
     is_named = request.cn or request.hosts or "`CN`" in meant
     if leaf and not (is_named or (request.hosts is None and "`hosts`" in meant)):
         message = "no `CN` and no `hosts`: cfssl signs a certificate that names nobody"
-        found.append(Mistake("", message, is_signed=True))
+        found.append(Mistake("", message, is_signed=True, rule="cn-empty"))
     if leaf and request.crl_url:
         message = "cfssl ignores it in a component's request; it belongs into the profile"
-        found.append(Mistake("crl_url", message, is_signed=True))
+        found.append(Mistake("crl_url", message, is_signed=True, rule="signed-by-cfssl-alone"))
     if len(request.cn) > CN_LENGTH:
         message = f"longer than {CN_LENGTH} characters: cfssl signs it, other tools refuse it"
-        found.append(Mistake("CN", message, is_signed=True))
+        found.append(Mistake("CN", message, is_signed=True, rule="cn-too-long"))
     return tuple(found)
 
 
-def silent_in_profile(config: SigningConfig, name: str) -> tuple[str, ...]:
+def silent_in_profile(config: SigningConfig, name: str) -> tuple[Mistake, ...]:
     """Say what cfssl would pass over in silence when a profile is asked for by its name."""
     if name and name not in config.profiles:
         known = ", ".join(f"`{each}`" for each in config.profiles) or "none"
-        return (f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})",)
+        message = f"profile `{name}` is unknown: cfssl signs with `default` (known: {known})"
+        return (Mistake("", message, is_signed=True),)
     profile = config.profile_or_default(name)
-    unknown = [f"{_place_of(profile)}: {each}" for each in unknown_usages(profile)]
-    return (*map(str, _misspelt_fields(config.ignored)), *unknown)
+    unknown = unknown_usages(profile, f"{_place_of(profile)}: usages")
+    return (*_misspelt_fields(config.ignored), *unknown)
 
 
-def unknown_usages(profile: Profile) -> tuple[Mistake, ...]:
-    """Return the usages of a profile that cfssl drops."""
-    return tuple(
-        Mistake("usages", f"`{usage}` is unknown: cfssl drops it", is_signed=True)
-        for usage in profile.usages
-        if usage not in KNOWN
-    )
+def unknown_usages(profile: Profile, key: str = "usages") -> tuple[Mistake, ...]:
+    """Return the usages of a profile that cfssl drops; `key` is where they are told."""
+    unknown = [usage for usage in profile.usages if usage not in KNOWN]
+    messages = [f"`{usage}` is unknown: cfssl drops it" for usage in unknown]
+    return tuple(Mistake(key, each, is_signed=True, rule="unknown-usage") for each in messages)
 
 
 def _misspelt_fields(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
     """Yield the misspelt fields as mistakes; what else is ignored is what `check` tells."""
     for each in ignored:
         if each.is_misspelt:
-            yield Mistake(each.place.key, each.message, is_signed=True)
+            yield Mistake(each.place.key, each.message, is_signed=True, rule="misspelt-field")
 
 
 def ended_ca(path: str, end: datetime, now: datetime) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,9 +19,11 @@ from tls_scaffold.signing import certificates, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.documentcache import DocumentCache
+from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.signing.linemistakes import line_problems
+from tls_scaffold.signing.mistakes import Mistake
 from tls_scaffold.signing.record import Record
 
 AnyCA: TypeAlias = Certificate | NewCA
@@ -103,9 +106,7 @@ class _Planner:
             return None
         request = request.overridden(signing.cn, signing.hostname)
         # These are told even where the certificate is what was asked for in error.
-        self.problems += [
-            f"{signing.request}: {problem}" for problem in mistakes.silent_in_request(request)
-        ]
+        self._note(signing.request, mistakes.silent_in_request(request))
         profile = self._profile_of(signing, config)
         named = signing.name or signing.request
         self.problems += [f"{named}: {problem}" for problem in line_problems(signing)]
@@ -122,14 +123,25 @@ class _Planner:
         self.problems += [f"{signing.name}: {each}" for each in directory.problems(signing.output)]
         return Wanted(signing, request, profile, reasons)
 
+    def _note(self, place: str, found: Iterable[Mistake]) -> None:
+        """Note what cfssl signs in silence: no problem where the team ignores the rule for it."""
+        for each in found:
+            if each.rule in self._ignored:
+                self.warnings[f"{place}: {each}"] = None
+            else:
+                self.problems.append(f"{place}: {each}")
+
+    @cached_property
+    def _ignored(self) -> frozenset[str]:
+        return ignored_rules(self._folder)
+
     def _profile_of(self, signing: Signing, config: SigningConfig) -> Profile:
         """Return the profile of a component; what is wrong with it is noted the first time."""
         place = signing.config or signing.name
         name = signing.profile
         if (place, name) not in self._profiles:
             self._profiles[place, name] = config.profile_or_default(name)
-            problems = mistakes.silent_in_profile(config, name)
-            self.problems += [f"{place}: {problem}" for problem in problems]
+            self._note(place, mistakes.silent_in_profile(config, name))
         return self._profiles[place, name]
 
     def _directory_of(self, signing: Signing) -> OutputDirectory:
@@ -173,8 +185,13 @@ class _Planner:
         return tuple(map(str, differences(certificate, request, profile, ca.not_after)))
 
     def _cut_to_ca(self, signing: Signing, profile: Profile) -> Profile:
-        """Return the profile, cut to the life of its CA, which is noted the first time."""
-        end = self._cas[signing.ca].not_after
+        """Return the profile, cut to the life of its CA, which is noted the first time.
+
+        Where a team gives longer lives than any CA of theirs has, or wrote the whole line, they get
+        what cfssl signs, and are told.
+        """
+        ca = self._cas[signing.ca]
+        end = ca.not_after
         try:
             cut = profile.ending_by(end, self._now)
         except ScaffoldError:  # of which `refusals` tells
@@ -182,6 +199,11 @@ class _Planner:
         ended = mistakes.ended_ca(signing.ca, end, self._now)
         if ended:
             self.problems.append(ended)
+            return profile
+        if cut is not profile and (signing.flags is None or profile.lifetime > ca.lifetime):
+            place = signing.config or signing.name
+            for each in mistakes.outlives_ca(profile, end, self._now):
+                self.warnings[f"{place}: {each}"] = None
             return profile
         if cut.validity(self._now)[0] >= end:
             begins = "would begin when its CA has ended"

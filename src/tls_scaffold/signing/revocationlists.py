@@ -1,11 +1,40 @@
-"""Certificate revocation lists: whether a file is one, and whose."""
+"""Certificate revocation lists: made, or whether a file is one, and whose."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.issuer import CA
+from tls_scaffold.signing.keys import signature_hash
+
+
+def make_crl(serial_numbers: Iterable[int], ca: CA, now: datetime, life: timedelta) -> bytes:
+    """Return a CRL in DER that names what a CA revokes `now`, as `cfssl gencrl` makes it.
+
+    It has no number, and is to be made again before its life is over.
+    """
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(ca.name)
+        .last_update(now)
+        .next_update(now + life)
+    )
+    if ca.certificate.key_id:
+        named = x509.AuthorityKeyIdentifier(ca.certificate.key_id, None, None)
+        builder = builder.add_extension(named, critical=False)
+    for number in serial_numbers:
+        revoked = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now)
+        builder = builder.add_revoked_certificate(revoked.build())
+    # Go's crypto/x509 chooses SHA-256 for any key of RSA, where cfssl says nothing.
+    is_rsa = isinstance(ca.key, rsa.RSAPrivateKey)
+    algorithm = hashes.SHA256() if is_rsa else signature_hash(ca.key)
+    return builder.sign(ca.key, algorithm).public_bytes(Encoding.DER)
 
 
 def is_crl(der: bytes) -> bool:

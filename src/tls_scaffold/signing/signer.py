@@ -1,33 +1,36 @@
-"""Request + profile + CA → key, CSR and certificate in PEM, as cfssl 1.6.5 makes them.
+"""Request or CSR + profile + CA → key, CSR and certificate in PEM, as cfssl 1.6.5 makes them.
 
 Nothing is written here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import secrets
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import TypeAlias
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.name import _ASN1Type
-from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from tls_scaffold.cfssl.profiles import Profile, ca_profile
-from tls_scaffold.cfssl.requests import PRINTABLE, Request
+from tls_scaffold.cfssl import durations
+from tls_scaffold.cfssl.profiles import BACKDATE, Constraint, Profile, ca_profile
+from tls_scaffold.cfssl.requests import Request, Subject
 from tls_scaffold.cfssl.sans import alternative_names
-from tls_scaffold.cfssl.usages import KEY_USAGES, meanings
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
-from tls_scaffold.signing.issuer import CA
+from tls_scaffold.signing import extensions
+from tls_scaffold.signing.csrs import CSR
+from tls_scaffold.signing.extensions import Extension, Names
+from tls_scaffold.signing.issuer import CA, request_of_ca
 from tls_scaffold.signing.keys import PrivateKey, make_key, pem_of_key, signature_hash
+from tls_scaffold.signing.x509names import x509_name
 
-KEY_USAGE_FIELDS = tuple(dict.fromkeys(KEY_USAGES.values()))
-Extension: TypeAlias = tuple[x509.ExtensionType, bool]
-"""An extension, and whether it is critical."""
+Life: TypeAlias = tuple[datetime, datetime]
+"""The first and the last moment of a certificate."""
+SELF_SIGNED_LIFE = "2190h"  # cfssl's three months
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,16 @@ class Signed:
         return {KEY_ENDING: self.key, CSR_ENDING: self.csr, CERTIFICATE_ENDING: self.certificate}
 
 
+@dataclass(frozen=True)
+class _Holder:
+    """Whom a certificate is for, by a request or a CSR; `brought` is taken over from the CSR."""
+
+    subject: Subject
+    public_key: CertificatePublicKeyTypes
+    names: Names
+    brought: tuple[Extension, ...] = ()
+
+
 def utc_now() -> datetime:
     """Return the time that certificates signed now count from."""
     return datetime.now(timezone.utc)
@@ -54,134 +67,160 @@ def new_ca(request: Request, now: datetime, key: PrivateKey | None = None) -> Si
 
     Raises ScaffoldError for what can't stand in a certificate.
     """
-    with _as_scaffold_error(request):
-        return _sign_certificate(
-            request, ca_profile(request), key or make_key(request.key), None, now
-        )
+    with _as_scaffold_error(request.cn):
+        return _sign_request(request, ca_profile(request), key or make_key(request.key), None, now)
 
 
 def sign(request: Request, profile: Profile, ca: CA, now: datetime) -> Signed:
-    """Make a key, its CSR, and a certificate signed by `ca`; ScaffoldError as `new_ca`."""
-    with _as_scaffold_error(request):
-        return _sign_certificate(request, profile, make_key(request.key), ca, now)
+    """Make a key, its CSR, and a certificate signed by `ca`; ScaffoldError as `new_ca`.
+
+    With a profile that makes CAs that is a CA below `ca`.
+    """
+    with _as_scaffold_error(request.cn):
+        return _sign_request(request, profile, make_key(request.key), ca, now)
+
+
+def sign_csr(
+    csr: CSR,
+    profile: Profile,
+    ca: CA,
+    now: datetime,
+    *,
+    hosts: tuple[str, ...] | None = None,
+    subject: Request | None = None,
+) -> Signed:
+    """Sign what a CSR asks for with `ca`, as `cfssl sign` does; ScaffoldError as `new_ca`.
+
+    `hosts` take the place of its names, and what a request says of the subject that of its own.
+    `csrs.refusals` says what is not signed.
+    """
+    with _as_scaffold_error(csr.cn):
+        holder = _Holder(
+            csr.subject if subject is None else csr.subject_with(subject),
+            csr.public_key,
+            csr.names if hosts is None else alternative_names(hosts),
+            extensions.brought_along(csr.parsed.extensions, profile),
+        )
+        certificate = _sign_holder(holder, profile, ca, ca.key, profile.validity(now))
+    return Signed(certificate.public_bytes(Encoding.PEM), csr.pem)
+
+
+def self_sign(request: Request, profile: Profile, now: datetime) -> Signed:
+    """Make a key, its CSR, and a certificate that it signs itself, as `cfssl selfsign` does.
+
+    Of the profile only usages, expiry, `issuer_urls` and whether it is a CA count, and what the CSR
+    asks for is taken over whole. ScaffoldError as `new_ca`.
+    """
+    key = make_key(request.key)
+    with _as_scaffold_error(request.cn):
+        csr = _sign_csr(request, key)
+        brought = tuple((extensions.as_it_stands(e.value), e.critical) for e in csr.extensions)
+        plain = Profile(
+            usages=profile.usages,
+            constraint=Constraint(is_ca=profile.constraint.is_ca),
+            issuer_urls=profile.issuer_urls,
+        )
+        life = profile.lifetime or durations.parse(SELF_SIGNED_LIFE) or timedelta()
+        holder = _Holder(request.plain_subject, key.public_key(), (), brought)
+        serial_number = secrets.randbelow(2**63)
+        certificate = _sign_holder(
+            holder, plain, None, key, (now - BACKDATE, now + life), serial_number
+        )
+    return _in_pem(certificate, csr, key)
+
+
+def renew_ca(ca: CA, now: datetime) -> Signed:
+    """Give a CA a certificate for as long a life from `now` on, under its key.
+
+    As with `cfssl gencert -renewca` it is made anew of what a request may ask for; there is no CSR.
+    ScaffoldError as `new_ca`.
+    """
+    signed = new_ca(request_of_ca(ca.certificate), now, ca.key)
+    return replace(signed, csr=b"", key=b"")
+
+
+def new_csr(request: Request) -> Signed:
+    """Make a key and its CSR, and no certificate; ScaffoldError as `new_ca`."""
+    with _as_scaffold_error(request.cn):
+        key = make_key(request.key)
+        csr = _sign_csr(request, key)
+    return Signed(b"", csr.public_bytes(Encoding.PEM), pem_of_key(key))
 
 
 @contextmanager
-def _as_scaffold_error(request: Request) -> Iterator[None]:
+def _as_scaffold_error(cn: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OverflowError, TypeError) as error:
-        raise ScaffoldError(f"`{request.cn}` can't be signed", [str(error)]) from error
+        raise ScaffoldError(f"`{cn}` can't be signed", [str(error)]) from error
 
 
-def _sign_certificate(
+def _sign_request(
     request: Request, profile: Profile, key: PrivateKey, ca: CA | None, now: datetime
 ) -> Signed:
-    subject = _x509_name(request.subject)
-    begin, end = _validity(profile, now)
+    csr = _sign_csr(request, key)
+    brought: tuple[Extension, ...] = ()
+    if profile.copy_extensions or request.delegation_enabled:  # else it is not worth a look
+        brought = extensions.brought_along(csr.extensions, profile)
+    names = alternative_names(request.hosts or ())
+    holder = _Holder(request.subject, key.public_key(), names, brought)
+    signing_key = ca.key if ca else key
+    certificate = _sign_holder(holder, profile, ca, signing_key, _validity(profile, now))
+    return _in_pem(certificate, csr, key)
+
+
+def _sign_holder(
+    holder: _Holder,
+    profile: Profile,
+    ca: CA | None,
+    key: PrivateKey,
+    life: Life,
+    serial_number: int | None = None,
+) -> x509.Certificate:
+    """Sign with `key`; without a CA it is the holder's own."""
+    subject = x509_name(holder.subject)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(ca.name if ca else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(end)
+        .public_key(holder.public_key)
+        .serial_number(serial_number or x509.random_serial_number())
+        .not_valid_before(life[0])
+        .not_valid_after(life[1])
     )
     # Go's crypto/x509 writes no authority key identifier where subject and issuer have one name.
-    issuer = ca if ca and ca.name != subject else None
-    for extension, critical in _extensions(request, profile, key, issuer):
-        builder = builder.add_extension(extension, critical=critical)
-    signing_key = ca.key if ca else key
-    certificate = builder.sign(signing_key, signature_hash(signing_key))
-    return Signed(
-        certificate=certificate.public_bytes(Encoding.PEM),
-        csr=_sign_csr(request, key).public_bytes(Encoding.PEM),
-        key=pem_of_key(key),
+    issuer = ca.certificate if ca and ca.name != subject else None
+    given = extensions.of_certificate(
+        profile,
+        holder.public_key,
+        holder.names,
+        holder.brought,
+        issuer,
+        has_subject=bool(holder.subject),
     )
+    for extension, critical in given:
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.sign(key, signature_hash(key))
 
 
 @lru_cache(maxsize=16)
-def _validity(profile: Profile, now: datetime) -> tuple[datetime, datetime]:
+def _validity(profile: Profile, now: datetime) -> Life:
     return profile.validity(now)
 
 
 def _sign_csr(request: Request, key: PrivateKey) -> x509.CertificateSigningRequest:
-    """Return the CSR; unlike the certificate it has all of a CA's hosts, and its own order."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(_x509_name(request.csr_subject))
-    if request.hosts:
-        names = _alternative_names(alternative_names(request.hosts))
-        builder = builder.add_extension(names, critical=False)
-    if request.ca:
-        length = ca_profile(request).constraint.path_length
-        builder = builder.add_extension(
-            x509.BasicConstraints(ca=True, path_length=length), critical=True
-        )
+    """Return the CSR, whose subject has an order of its own."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509_name(request.csr_subject))
+    for extension, critical in extensions.of_csr(request):
+        builder = builder.add_extension(extension, critical=critical)
     return builder.sign(key, signature_hash(key))
 
 
-@lru_cache(maxsize=16)  # certificate and CSR nearly always have the same
-def _x509_name(subject: tuple[tuple[str, tuple[str, ...]], ...]) -> x509.Name:
-    return x509.Name(
-        x509.RelativeDistinguishedName([_name_attribute(oid, text) for text in texts])
-        for oid, texts in subject
+def _in_pem(
+    certificate: x509.Certificate, csr: x509.CertificateSigningRequest, key: PrivateKey
+) -> Signed:
+    return Signed(
+        certificate=certificate.public_bytes(Encoding.PEM),
+        csr=csr.public_bytes(Encoding.PEM),
+        key=pem_of_key(key),
     )
-
-
-@lru_cache(maxsize=1024)
-def _name_attribute(oid: str, text: str) -> "x509.NameAttribute[str]":
-    # cfssl chooses a string type by the text; the library's public API, by the attribute.
-    kind = _ASN1Type.PrintableString if PRINTABLE.issuperset(text) else _ASN1Type.UTF8String
-    return x509.NameAttribute(x509.ObjectIdentifier(oid), text, kind, _validate=False)
-
-
-def _extensions(
-    request: Request, profile: Profile, key: PrivateKey, issuer: CA | None
-) -> Iterator[Extension]:
-    """Yield the extensions in the order of Go's crypto/x509; `issuer` is whose key is named."""
-    yield from _usage_extensions(profile.usages)
-    constraint = profile.constraint
-    yield x509.BasicConstraints(ca=constraint.is_ca, path_length=constraint.path_length), True
-    yield x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
-    if issuer and issuer.certificate.key_id:
-        yield x509.AuthorityKeyIdentifier(issuer.certificate.key_id, None, None), False
-    if profile.ocsp_url or profile.issuer_urls:
-        yield _authority_access(profile), False
-    names = alternative_names(request.hosts or (), is_ca=constraint.is_ca)
-    if names:
-        # They are critical where there is no subject (RFC 5280, 4.2.1.6).
-        yield _alternative_names(names), not request.subject
-    if profile.crl_url:
-        place = x509.UniformResourceIdentifier(profile.crl_url)
-        point = x509.DistributionPoint([place], None, None, None)
-        yield x509.CRLDistributionPoints([point]), False
-
-
-@lru_cache(maxsize=16)
-def _usage_extensions(words: tuple[str, ...]) -> tuple[Extension, ...]:
-    asked = meanings(words)
-    fields = {each: each in asked for each in KEY_USAGE_FIELDS}
-    extended = [x509.ObjectIdentifier(oid) for oid in asked if oid not in fields]
-    return (
-        *([(x509.KeyUsage(**fields), True)] if any(fields.values()) else []),
-        *([(x509.ExtendedKeyUsage(extended), False)] if extended else []),
-    )
-
-
-def _authority_access(profile: Profile) -> x509.AuthorityInformationAccess:
-    oids = AuthorityInformationAccessOID
-    urls = [(oids.OCSP, profile.ocsp_url)] if profile.ocsp_url else []
-    urls += [(oids.CA_ISSUERS, url) for url in profile.issuer_urls or ()]
-    return x509.AuthorityInformationAccess(
-        [x509.AccessDescription(oid, x509.UniformResourceIdentifier(url)) for oid, url in urls]
-    )
-
-
-def _alternative_names(names: Iterable[tuple[str, str]]) -> x509.SubjectAlternativeName:
-    makers: dict[str, Callable[[str], x509.GeneralName]] = {
-        "dns": x509.DNSName,
-        "email": x509.RFC822Name,
-        "ip": lambda text: x509.IPAddress(ip_address(text)),
-        "uri": x509.UniformResourceIdentifier,
-    }
-    return x509.SubjectAlternativeName([makers[kind](text) for kind, text in names])

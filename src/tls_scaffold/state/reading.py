@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from tls_scaffold.cfssl import readers
@@ -16,6 +16,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
 from tls_scaffold.state.expectations import with_expectations
@@ -105,7 +106,13 @@ class Reader:
         if entry.request and entry.profiles:
             profile = entry.profiles[0]
             yield from map(str, mistakes.own_refusals(entry.request, profile, self._now))
-            yield from map(str, mistakes.silent_in_request(entry.request))
+            for each in mistakes.silent_in_request(entry.request):
+                if each.rule not in self._ignored:
+                    yield str(each)
+
+    @cached_property
+    def _ignored(self) -> frozenset[str]:
+        return ignored_rules(self.folder)
 
     def entry_unsigned(self, component: Component) -> Entry:
         """Return the entry of a component of the inventory that no target of a Makefile signs.
