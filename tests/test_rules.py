@@ -31,8 +31,7 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.clusterparts import Files, Member, User
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import Unread
+from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.spelling import Key
 from tls_scaffold.state.entries import Contents, Entry

@@ -714,7 +714,7 @@ def test_whatever_keeps_the_makefile_from_being_read_no_ca_is_made(
 
     path = folder()
     before = contents(path)
-    monkeypatch.setattr(makefile, "survey_req", fail)
+    monkeypatch.setattr(makefile, "survey_makefile", fail)
     with pytest.raises(RuntimeError, match="new thread"):
         sign_command.sign(
             path, [], force=False, processes=1, progress=lambda _: nullcontext(lambda _: None)
@@ -927,7 +927,7 @@ def test_what_is_only_planned_makes_no_key(
         raise AssertionError("a key was made")
 
     path = folder()
-    signings = makefile.survey_req(path).signings
+    signings = makefile.survey_makefile(path).signings
     monkeypatch.setattr(signer, "make_key", fail)
 
     planned = rounds.plan_round(path, signings, signings, force=False)

@@ -13,13 +13,14 @@ from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles import makefile
-from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
+from tls_scaffold.makefiles.gencert import Signing, Unread
+from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.signing.execution import Progress, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
-from tls_scaffold.signing.rounds import Done, plan_round, split_into_rounds
+from tls_scaffold.signing.rounds import Done, Round, plan_round, split_into_rounds
 from tls_scaffold.spelling import escaped
 
 LOCK_SECONDS = 60.0
@@ -51,7 +52,7 @@ def sign(
     _require_makefile(folder)
     with lock_or_refusal(folder, wait=LOCK_SECONDS) as refusal:
         survey = _survey_makefile(folder)
-        chosen = signings_of_names(survey.own if own_lines else survey.signings, names)
+        chosen = signings_of_names(_signable(survey, names, own_lines=own_lines), names)
         # Nothing is read any more behind the signing: an error there would hide what was signed.
         text = "" if names else content(folder, MAKEFILE).decode("utf-8", "replace")
         done = Done({}, 0)
@@ -61,6 +62,7 @@ def sign(
         try:
             for each in split_into_rounds(chosen):
                 planned = plan_round(folder, each, survey.signings, force=force)
+                _check_cas_are_known(survey, planned)
                 if refusal and planned.done.signed:
                     raise refusal
                 done += planned.done
@@ -76,6 +78,25 @@ def sign(
         return done
     left = () if own_lines else _lines_left_to_make(text, survey.unread)
     return replace(done, left=left, not_run=_commands_not_run(text, done.signed))
+
+
+def _check_cas_are_known(survey: Survey, planned: Round) -> None:
+    """Refuse to make a CA that a line makes which can't be followed."""
+    made = {f"{each.output}.pem" for each in survey.signings if each.makes_ca or each.flags}
+    unknown = [path for path in planned.new_cas if path not in made]
+    if survey.unread and unknown and not survey.own:
+        raise ScaffoldError(
+            f"no line that can be followed makes the CA `{unknown[0]}`, and nothing is signed",
+            map(str, survey.unread),
+            "`make` makes the CA; then `tls-scaffold sign` signs with it",
+        )
+
+
+def _signable(survey: Survey, names: Sequence[str], *, own_lines: bool) -> tuple[Signing, ...]:
+    """Return what can be asked for: by its name also what plain `make` does not sign."""
+    if own_lines:
+        return survey.own
+    return survey.signings if names else survey.asked
 
 
 def warnings(done: Done) -> list[str]:
@@ -131,7 +152,7 @@ def _require_makefile(folder: Path) -> None:
 def _survey_makefile(folder: Path) -> Survey:
     """Return what make would sign; ScaffoldError if lines of ours are among what can't be read."""
     with ca_kept(folder):
-        survey = makefile.survey_req(folder)
+        survey = makefile.survey_makefile(folder)
     if survey.strange:
         raise ScaffoldError(
             "lines of the Makefile are not understood, and nothing is signed",

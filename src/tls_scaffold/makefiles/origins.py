@@ -8,8 +8,9 @@ from functools import lru_cache
 from glob import escape
 
 from tls_scaffold.errors import Place
-from tls_scaffold.makefiles.makefile import MAKEFILE, Unread
+from tls_scaffold.makefiles.gencert import Unread
 from tls_scaffold.makefiles.maketexts import lines_of_text
+from tls_scaffold.paths import MAKEFILE
 
 REFERENCE = re.compile(r"\$[({][^(){}$]*[)}]|\$[^({]")
 ALONE = re.compile("(?:(?<= )|^)\0 | \0$")

@@ -9,8 +9,7 @@ from pathlib import PurePosixPath
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Problem
-from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import Unread
+from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing import caconstraints, matching
 from tls_scaffold.signing.certificates import Certificate
