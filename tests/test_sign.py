@@ -746,7 +746,8 @@ def test_a_ca_whose_request_is_no_good_is_not_made(
     assert refusal(path).startswith(told)
 
 
-OTHER_FORM = """ca:
+OTHER_FORM = """all: ca req
+ca:
 \tcfssl gencert -initca root.json | cfssljson -bare ssl/root
 req:
 \tcfssl gencert -ca=ssl/root.pem -ca-key=ssl/root-key.pem a.json | cfssljson -bare {output}

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tls_scaffold.spelling import escaped
 
 LOCK_SECONDS = 60.0
 COMPONENTS = "COMPONENTS.md"
+MOST_TOLD = 10
 FLAG_VALUES = re.compile(r"=([^ `]+\.pem)(?=[ `])")
 
 
@@ -76,7 +77,10 @@ def sign(
     done = replace(done, reloads=_who_reloads(folder, done.signed), unshared=tuple(unshared))
     if names:
         return done
-    left = () if own_lines else _lines_left_to_make(text, survey.unread)
+    unread = [each for each in survey.unread if not each.on_request]
+    left = () if own_lines else _lines_left_to_make(text, unread)
+    if not own_lines and not survey.asked and not done.signed:
+        done = replace(done, warnings=(*done.warnings, *_on_request(survey)))
     return replace(done, left=left, not_run=_commands_not_run(text, done.signed))
 
 
@@ -92,6 +96,15 @@ def _check_cas_are_known(survey: Survey, planned: Round) -> None:
         )
 
 
+def _on_request(survey: Survey) -> Iterator[str]:
+    """Say what can be asked for where plain `make` signs nothing."""
+    if survey.signings:
+        named = ", ".join(f"`{each.name}`" for each in survey.signings[:MOST_TOLD])
+        more = ", …" if len(survey.signings) > MOST_TOLD else ""
+        nothing = f"plain `make` (`{survey.default}`) signs nothing"
+        yield f"{nothing}: name what other targets sign, {named}{more}"
+
+
 def _signable(survey: Survey, names: Sequence[str], *, own_lines: bool) -> tuple[Signing, ...]:
     """Return what can be asked for: by its name also what plain `make` does not sign."""
     if own_lines:
@@ -105,7 +118,7 @@ def warnings(done: Done) -> list[str]:
     return [
         *map(escaped, done.warnings),
         *done.unshared,
-        *(f"{each.place} {left}: `{escaped(each.message)}`" for each in done.left),
+        *(f"{each.place} {left}: {escaped(each.message)}" for each in done.left),
         *(
             f"the commands below the line of `{name}` were not run, `make req-{name}` signs it "
             "again and runs them"
@@ -190,7 +203,7 @@ def _lines_left_to_make(text: str, unread: Collection[Unread]) -> tuple[Problem,
     if not unread:
         return ()
     origins = Origins(text)
-    return tuple(Problem(origins.of_unread(each), each.line) for each in unread)
+    return tuple(origins.told_unread(each) for each in unread)
 
 
 def _processor_count() -> int:

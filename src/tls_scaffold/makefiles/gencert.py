@@ -62,12 +62,14 @@ class Signing:
 class Unread:
     """A line that signs in a way that can't be followed, with the first target that shows it.
 
-    As text it is what a message shows; `why` follows the line there.
+    As text it is what a message shows; `why` follows the line there. One is `on_request` that
+    plain `make` does not come to.
     """
 
     line: str
     goal: str = ""
     why: str = field(default="", compare=False)
+    on_request: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         """Return the line, behind its target if there is one."""

@@ -87,8 +87,10 @@ def survey_makefile(folder: Path) -> Survey:
     asked = dict.fromkeys([REQ, targets.default] if includes_our_rules(text) else [targets.default])
     first = [by_goal[goal] for goal in asked if goal in by_goal]
     unread: dict[str, Unread] = {}
-    for each in (each for found in (*first, *by_goal.values()) for each in found.unread):
+    for each in (each for found in first for each in found.unread):
         unread.setdefault(each.line, each)
+    for each in (each for found in by_goal.values() for each in found.unread):
+        unread.setdefault(each.line, replace(each, on_request=True))
     return Survey(
         tuple(_each_once(first, by_goal)),
         tuple(unread.values()),

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from tls_scaffold.errors import Problem, ScaffoldError
+from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEY, KEY_ENDING
 from tls_scaffold.signing import authority, commandlines, plan, signer
@@ -35,6 +35,13 @@ class Done:
     warnings: tuple[str, ...] = ()
     unshared: tuple[str, ...] = ()
     problem: ScaffoldError | OSError | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How `sign` ends: not well where something is left undone."""
+        if self.problem:
+            return getattr(self.problem, "exit_code", ExitCode.REFUSED)
+        return ExitCode.REFUSED if self.left else ExitCode.DONE
 
     def __add__(self, other: "Done") -> "Done":
         """Return what two rounds signed and kept."""

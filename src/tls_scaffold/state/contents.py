@@ -106,7 +106,11 @@ def _entries(folder: Path, found: Survey, inventory: Inventory | None) -> Iterat
     asked = dict.fromkeys(cas)
     for signing in found.signings:
         if not signing.makes_ca and f"{signing.output}.pem" not in asked:
-            asked[f"{signing.output}.pem"] = None
+            path = f"{signing.output}.pem"
+            asked[path] = None
+            if reader.makes_ca(signing) and signing.output not in components:
+                yield reader.entry_of_ca(path, signing.request, signing)
+                continue
             yield reader.entry_of_component(signing, components.get(signing.output))
     # What a line asks for that is not understood, nobody knows.
     for component in components.values() if not found.unread else ():
