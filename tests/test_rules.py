@@ -531,7 +531,7 @@ def test_a_rule_tells_nothing_twice_and_explains_itself() -> None:
         where for where, _ in twice
     ]
     assert list(makelines.not_understood.findings(view(unread=(Unread("x"), Unread("x"))))) == [
-        Finding("not-understood", "warning", Place("Makefile"), "x", makelines.not_understood.fix)
+        Finding("not-understood", "error", Place("Makefile"), "x", makelines.not_understood.fix)
     ]
     assert rule.explanation() == (
         f"go-get (warning)\n\n{rule.summary}\n\npain: {rule.pain}\nfix: {rule.fix}\n"

@@ -130,33 +130,32 @@ class MadeFiles:
         found = list(self._found(patterns))
         into = target.rstrip("/")
         is_folder = target != into or into in (".", *self.folders) or self.is_folder(into)
-        is_folder = is_folder or len({each for _, each in found}) > 1 or len(patterns) > 1
+        is_folder = is_folder or len({source for _, source in found}) > 1 or len(patterns) > 1
         if not found and patterns and not is_folder:  # a file that was there before
             self.texts[into] = self.texts.get(into, 0) + 1
         # All that goes goes at once: `mv` of a certificate and its key leaves no half behind.
-        gone = [(path, tail, self.made.get(path)) for path, tail in found]
+        gone = [(path, source, self.made.get(path)) for path, source in found]
         for path, _, _ in gone if not keep else ():
             self.made.pop(path, None)
             self.texts[path] = self.texts.get(path, 0) + 1
-        for _, tail, made in gone:
-            place = (
-                posixpath.normpath(posixpath.join(into, tail)) if is_folder or "/" in tail else into
-            )
+        for path, source, made in gone:
+            base = posixpath.join(into, posixpath.basename(source)) if is_folder else into
+            place = posixpath.normpath(f"{base}{path.removeprefix(source)}")
             if made:
                 self._place(place, made)
             else:
                 self.texts[place] = self.texts.get(place, 0) + 1
 
     def _found(self, patterns: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Yield the files that paths name, or hold, and what each is called below a new place."""
+        """Yield the files that paths name, or hold, each with the path that names it."""
         for pattern in patterns:
             plain = pattern.rstrip("/")
             shape = re.compile(r"[*?\[]").search(plain)
             for path in {**self.made, **self.texts}:
                 if path == plain or (shape and _fits(path, plain)):
-                    yield path, posixpath.basename(path)
+                    yield path, path
                 elif path.startswith(f"{plain}/"):
-                    yield path, path[len(posixpath.dirname(plain)) :].lstrip("/")
+                    yield path, plain
 
 
 def _fits(path: str, pattern: str) -> bool:
