@@ -180,12 +180,13 @@ def signed_by_survey(found: Survey) -> dict[str, tuple[str, ...]]:
     """Return the same as a survey tells it."""
     requests = {f"{each.output}.pem": each.request for each in found.signings}
     return {
-        each.output: (
+        output: (
             PurePosixPath(each.request).name,
             PurePosixPath(requests.get(each.ca, "-")).name,
             each.profile,
         )
         for each in found.asked
+        for output in (each.output, *each.copies)  # of which `sign` tells
     }
 
 

@@ -100,7 +100,7 @@ def test_a_request_that_another_command_makes_counts_where_it_is_there(tmp_path:
 
 
 def scaffold(folder: Path, *words: str, **variables: str) -> Done:
-    return run(str(BIN / "tls-scaffold"), *words, cwd=folder, **variables)
+    return run(str(BIN / "tls-scaffold"), *words, cwd=folder, umask=-1, **variables)
 
 
 def folder_of(path: Path, text: str) -> Path:

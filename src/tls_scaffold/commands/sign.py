@@ -74,6 +74,7 @@ def sign(
                 raise
             signed = {path: reasons for path, reasons in done.signed.items() if path in in_place}
             done = replace(done, signed=signed, problem=error)
+    done = replace(done, warnings=(*done.warnings, *_copies_left(chosen, done.signed)))
     done = replace(done, reloads=_who_reloads(folder, done.signed), unshared=tuple(unshared))
     if names:
         return done
@@ -94,6 +95,14 @@ def _check_cas_are_known(survey: Survey, planned: Round) -> None:
             map(str, survey.unread),
             "`make` makes the CA; then `tls-scaffold sign` signs with it",
         )
+
+
+def _copies_left(signings: Iterable[Signing], signed: Collection[str]) -> Iterator[str]:
+    """Say which copies of what was signed other commands of make's would have renewed."""
+    for each in signings:
+        if each.copies and f"{each.output}.pem" in signed:
+            places = ", ".join(f"`{copy}.pem`" for copy in each.copies)
+            yield f"`{each.output}.pem` has a copy that only `make` puts there: {places}"
 
 
 def _on_request(survey: Survey) -> Iterator[str]:

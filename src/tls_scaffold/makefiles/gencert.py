@@ -51,6 +51,8 @@ class Signing:
     unset: tuple[str, ...] = field(default=(), compare=False)
     """The variables that are to name the certificate, and are not set."""
     line: str = field(default="", compare=False)
+    copies: tuple[str, ...] = field(default=(), compare=False)
+    """Where other commands of make's put a copy of the pair, without `.pem`."""
 
     @property
     def has_ca(self) -> bool:

@@ -80,15 +80,23 @@ class MadeFiles:
             raise UnclearError(f"`{pair.changed_by}` may move it or change it")
         first = f"{pair.output}{CERTIFICATE_ENDING}"
         places = sorted(self._places((pair, CERTIFICATE)), key=lambda path: (path != first, path))
-        for path in places:
-            base = path.removesuffix(CERTIFICATE_ENDING)
-            key = self.made.get(f"{base}{KEY_ENDING}")
-            if path != base and key == (pair.key, KEY):
-                return base
+        bases = self.bases_of(pair)
+        if bases:
+            return bases[0]
         if not places:
             raise UnclearError(f"`{first}` is taken away again")
         keys = ", ".join(f"`{path}`" for path in self._places((pair.key, KEY))) or "nowhere"
         raise UnclearError(f"it ends as `{places[0]}`, its key as {keys}: {FORM}")
+
+    def bases_of(self, pair: Pair) -> list[str]:
+        """Return where a certificate lies with its key beside it, without `.pem`; first its own."""
+        found = [
+            base
+            for path in self._places((pair, CERTIFICATE))
+            if (base := path.removesuffix(CERTIFICATE_ENDING)) != path
+            and self.made.get(f"{base}{KEY_ENDING}") == (pair.key, KEY)
+        ]
+        return sorted(found, key=lambda base: (base != pair.output, base))
 
     def _places(self, made: Made) -> list[str]:
         return [path for path, each in self.made.items() if each == made]

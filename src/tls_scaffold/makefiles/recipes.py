@@ -153,7 +153,8 @@ class _Recipe:
             above = self._files.output_of(pair.ca)
             ca, key = f"{above}{CERTIFICATE_ENDING}", f"{above}{KEY_ENDING}"
             signing = replace(signing, ca=ca, ca_key=key)
-        yield replace(signing, line=pair.line)
+        copies = (base for base in self._files.bases_of(pair) if base != output)
+        yield replace(signing, line=pair.line, copies=tuple(copies))
 
     def _check_request(self, pair: Pair) -> None:
         """Raise UnclearError for a request that another command makes, and that is not there."""
