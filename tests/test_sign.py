@@ -326,7 +326,9 @@ def test_a_certificate_without_a_name_is_refused(folder: Factory) -> None:
     )
     text = (path / "Makefile").read_text()
     (path / "Makefile").write_text(text.replace(rule, f"{rule}\t{line}\n"))
-    assert "  config/req-csr.json: its certificate `certs/.pem` has no name\n" in refusal(path)
+    assert "  config/req-csr.json: `certs/.pem` is named by `none`, which is not set: " in refusal(
+        path
+    )
 
 
 BEYOND = "it reaches beyond the years 1950 to 9999, all that certificates know"

@@ -21,7 +21,8 @@ class Pair:
     """A key with its CSR, and with its certificate where there is a `signing`.
 
     `request_number` counts the commands that had written the request before, `key_of` is the pair
-    that has the key, and `ca` the one that signed it, where that is made here too.
+    that has the key, and `ca` the one that signed it, where that is made here too; `has_ca_key`
+    says whether its line names the key of that.
     """
 
     request: str
@@ -29,6 +30,7 @@ class Pair:
     signing: Signing | None = None
     output: str = ""
     ca: "Pair | None" = None
+    has_ca_key: bool = False
     request_number: int = 0
     key_of: "Pair | None" = None
     is_signed_anew: bool = False

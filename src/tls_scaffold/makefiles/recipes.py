@@ -11,7 +11,7 @@ from pathlib import Path
 from tls_scaffold.makefiles import cfssllines
 from tls_scaffold.makefiles.cfssllines import Call, UnclearError
 from tls_scaffold.makefiles.gencert import Signing, Unread
-from tls_scaffold.makefiles.madefiles import CSR, MadeFiles, Pair
+from tls_scaffold.makefiles.madefiles import CSR, KEY, MadeFiles, Pair
 from tls_scaffold.makefiles.maketexts import text_of_file
 from tls_scaffold.makefiles.shell import logical_lines, without_comment
 from tls_scaffold.makefiles.shellsteps import (
@@ -151,8 +151,8 @@ class _Recipe:
         signing = replace(pair.signing, output=output, name=posixpath.basename(output))
         if pair.ca:
             above = self._files.output_of(pair.ca)
-            ca, key = f"{above}{CERTIFICATE_ENDING}", f"{above}{KEY_ENDING}"
-            signing = replace(signing, ca=ca, ca_key=key)
+            key = f"{above}{KEY_ENDING}" if pair.has_ca_key else signing.ca_key
+            signing = replace(signing, ca=f"{above}{CERTIFICATE_ENDING}", ca_key=key)
         copies = (base for base in self._files.bases_of(pair) if base != output)
         yield replace(signing, line=pair.line, copies=tuple(copies))
 
@@ -241,6 +241,8 @@ class _Recipe:
             pair.signing = replace(signing, signs_csr=call.verb == "sign")
             above = self._files.made.get(signing.ca)
             pair.ca = above[0] if above and not signing.makes_ca else None
+            key = self._files.made.get(signing.ca_key)
+            pair.has_ca_key = bool(pair.ca and key == (pair.ca.key, KEY))
         self._is_understood = True
         self._pairs.append(pair)
         self._files.put_pair(pair, output)
