@@ -87,10 +87,9 @@ def survey_makefile(folder: Path) -> Survey:
     asked = dict.fromkeys([REQ, targets.default] if includes_our_rules(text) else [targets.default])
     first = [by_goal[goal] for goal in asked if goal in by_goal]
     unread: dict[str, Unread] = {}
-    for each in (each for found in first for each in found.unread):
-        unread.setdefault(each.line, each)
+    asked_lines = {each.line for found in first for each in found.unread}
     for each in (each for found in by_goal.values() for each in found.unread):
-        unread.setdefault(each.line, replace(each, on_request=True))
+        unread.setdefault(each.line, replace(each, on_request=each.line not in asked_lines))
     return Survey(
         tuple(_each_once(first, by_goal)),
         tuple(unread.values()),
