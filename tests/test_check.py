@@ -1141,8 +1141,10 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [
                 (
                     "{line:certs/${infra0}}",
-                    "`certs/.pem` is named by `infra0`, which is not set: "
-                    "`infra0=NAME tls-scaffold …`",
+                    (
+                        "`certs/.pem` is named by `infra0`, which is not set: "
+                        "`infra0=NAME tls-scaffold …`"
+                    ),
                 )
             ],
         ),
