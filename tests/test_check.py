@@ -951,7 +951,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     ],
     "replaces-ca": [
         (
-            append("Makefile", GUARDED.replace("-f certs/ca.pem", "-f config/ca-csr.json")),
+            append("Makefile", GUARDED.replace("-f certs/ca.pem", "-f certs/another.pem")),
             append("Makefile", GUARDED),
             [("{line:-initca}", "`make new-ca` replaces `certs/ca.pem` even if it is there")],
         ),
@@ -1141,7 +1141,10 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [
                 (
                     "{line:certs/${infra0}}",
-                    "writes `certs/.pem`: the variable that is to name it is not set",
+                    (
+                        "`certs/.pem` is named by `infra0`, which is not set: "
+                        "`infra0=NAME tls-scaffold …`"
+                    ),
                 )
             ],
         ),
@@ -1580,8 +1583,8 @@ WARNINGS = {
         "go-get",
     ),
     *("no-root", "other-name", "foreign-crl", "ca-differs"),
-    *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule"),
-    *("shared-request", "not-understood", "half-ca", "expiring", "unknown-rule", "ignored-field"),
+    *("shared-request", "half-ca", "expiring", "unknown-rule"),
+    *("shared-request", "half-ca", "expiring", "unknown-rule", "ignored-field"),
     "signed-by-cfssl-alone",
     "ca-ends-first",
 }

@@ -20,7 +20,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import gnumake, landlock
 from tls_scaffold.makefiles.dryruneffects import dry_run_effects
 from tls_scaffold.makefiles.gnumake import RunsAnywayError
-from tls_scaffold.makefiles.makefile import survey_goal, survey_req
+from tls_scaffold.makefiles.makefile import survey_goal, survey_makefile
 from tls_scaffold.makefiles.makevalues import Values
 
 pytestmark = pytest.mark.needs("make")
@@ -212,7 +212,7 @@ def test_what_would_sign_is_told_however_far_down_it_stands(unchanged: Path) -> 
     written(unchanged, f"{'# of ten thousand users' * 80_000}\nX := $(shell {SIGN})")
 
     with pytest.raises(RunsAnywayError) as caught:
-        survey_req(unchanged)
+        survey_makefile(unchanged)
     assert [problem.partition(": ")[0] for problem in map(str, caught.value.problems)] == [
         "Makefile:2"
     ]
@@ -407,8 +407,8 @@ def test_what_harms_nothing_goes_on(
     "text",
     [
         "all: req\n\t$(MAKE) ca && touch .done\n",
-        "all: req\n\t$(MAKE) ca; rm -f *.pem\n",
-        "all: req\n\trm -f *.pem && $(MAKE) ca\n",
+        "all: req\n\t$(MAKE) ca; rm -f *.old\n",
+        "all: req\n\trm -f *.old && $(MAKE) ca\n",
         "all: req\n\t$(MAKE) ca | tee build.log\n",
         "all: req\n\t$(MAKE) ca && date > .done\n",
         "all: req\n\tmkdir -p out/deep && $(MAKE) ca\n",
@@ -469,14 +469,14 @@ def test_temporary_files_are_made_where_the_makefile_says(unchanged: Path, named
 def test_neither_the_makefile_nor_what_it_includes_is_made_anew(unchanged: Path, rule: str) -> None:
     sign = "cfssl gencert x.json | cfssljson -bare x"
     text = f"include there.mk\n-include ./lost.mk\nreq:\n\t{sign}\n" + rule.format("touch made")
-    assert [each.output for each in survey_req(written(unchanged, text)).signings] == ["x"]
+    assert [each.output for each in survey_makefile(written(unchanged, text)).signings] == ["x"]
 
 
 @pytest.mark.usefixtures("unsealed")
 def test_a_file_that_would_be_made_to_be_included_is_told(unchanged: Path) -> None:
     folder = written(unchanged, "M = lost.mk\ninclude $(M)\nlost.mk: ; touch made $@\n")
     with pytest.raises(RunsAnywayError) as caught:
-        survey_req(folder)
+        survey_makefile(folder)
     assert str(caught.value) == (
         "make would make what the Makefile includes although it is only asked\n"
         "  Makefile:2: `lost.mk`\n\nhint: make it first"
@@ -516,7 +516,7 @@ def test_programs_that_sign_are_not_there_while_make_is_asked_and_a_call_is_told
 @pytest.mark.needs("cfssl", "cfssljson")
 def test_a_call_is_told_with_the_line_that_it_may_come_from(unchanged: Path) -> None:
     with pytest.raises(RunsAnywayError) as caught:
-        survey_req(written(unchanged, "Y := $(shell date)\n\nX := $(shell sh helper.sh)\n"))
+        survey_makefile(written(unchanged, "Y := $(shell date)\n\nX := $(shell sh helper.sh)\n"))
     assert set(map(str, caught.value.problems)) == {
         "`cfssl gencert -initca csr.json` was called, and refused",
         "`cfssljson -bare ca` was called, and refused",
@@ -767,7 +767,7 @@ def test_a_make_that_does_not_end_is_told_once_with_what_it_runs(
     folder = written(unchanged, "X := $(shell sleep 30)\nreq: ; true\n")
     begun = time.monotonic()
     with pytest.raises(RunsAnywayError, match="make does not end") as caught:
-        survey_req(folder)
+        survey_makefile(folder)
     assert time.monotonic() - begun < 1.9
     assert tuple(map(str, caught.value.problems)) == (
         "Makefile:1: `X := $(shell sleep 30)` runs even then",

@@ -56,10 +56,10 @@ SHELVES = {
     "calicopresets clientpresets kubernetespresets / presetparts / "
     "clusterparts / membersettings terms / conflictmarkers fields formats",
     "makefiles": (
-        "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
-        "gencert gnumake / "
-        "dryruneffects / dryruncommands / commandeffects maketexts / "
-        "componentlines decoys landlock makevalues / blocks / shell"
+        "componentedits foreign origins / makefile / maketargets ourmakefile recipes verdicts / "
+        "gnumake madefiles unsetnames / cfssllines / gencert / "
+        "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
+        "componentlines decoys landlock makevalues shellwords / blocks / shell"
     ),
 }
 """The modules of each room, the highest shelf first.

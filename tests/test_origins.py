@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tls_scaffold.errors import Place
 from tls_scaffold.makefiles import origins
+from tls_scaffold.makefiles.gencert import Unread
 from tls_scaffold.makefiles.gnumake import dry_run
-from tls_scaffold.makefiles.makefile import Unread
 from tls_scaffold.makefiles.maketexts import lines_of_text
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.shell import logical_lines
@@ -53,7 +53,7 @@ def test_each_command_is_found_in_the_line_that_it_comes_from(
     (tmp_path / "Makefile").write_text(MAKEFILE)
     command = next(
         line
-        for line in logical_lines(dry_run(tmp_path, goal))
+        for line in logical_lines(dry_run(tmp_path, goal).text)
         if "-initca" in line and part in line
     )
     assert Origins(MAKEFILE).lines_of(command, "-initca") == numbers

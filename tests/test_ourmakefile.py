@@ -7,7 +7,7 @@ import pytest
 
 from conftest import Factory
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import survey_goal, survey_req
+from tls_scaffold.makefiles.makefile import survey_goal, survey_makefile
 from tls_scaffold.makefiles.ourmakefile import signings_if_ours_alone
 
 RULES = (
@@ -23,7 +23,7 @@ TEXT = (
 @pytest.mark.parametrize("users", ["a", "calico,root"])
 def test_make_says_the_same_of_a_folder_of_ours_as_its_text(folder: Factory, users: str) -> None:
     path = folder("--members", "10.0.0.1,10.0.0.2", "--proxies", "1", "--users", users)
-    assert survey_req(path) == survey_goal(path, "req")
+    assert survey_makefile(path) == survey_goal(path, "req")
 
 
 def test_a_folder_of_ours_is_read_where_there_is_no_make(
@@ -32,7 +32,7 @@ def test_a_folder_of_ours_is_read_where_there_is_no_make(
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.delenv("MAKE_PROGRAM", raising=False)
-    assert [each.name for each in survey_req(path).signings] == ["etcd1", "calico"]
+    assert [each.name for each in survey_makefile(path).signings] == ["etcd1", "calico"]
 
 
 def test_component_lines_are_signings() -> None:

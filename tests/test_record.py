@@ -81,7 +81,7 @@ def test_both_signers_keep_one_record(folder: Factory, signer: str, words: str) 
             (path / f"{each.output}.pem").read_bytes(),
             (path / f"{each.output}-key.pem").read_bytes(),
         )
-        for each in makefile.survey_req(path).signings
+        for each in makefile.survey_makefile(path).signings
     ]
     ca = hashlib.sha256((path / "certs/ca.pem").read_bytes()).hexdigest()[:10]
     names = {record.path(*pair).removeprefix("issued/") for pair in pairs}

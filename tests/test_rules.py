@@ -31,8 +31,7 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.clusterparts import Files, Member, User
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import Unread
+from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.spelling import Key
 from tls_scaffold.state.entries import Contents, Entry
@@ -532,7 +531,7 @@ def test_a_rule_tells_nothing_twice_and_explains_itself() -> None:
         where for where, _ in twice
     ]
     assert list(makelines.not_understood.findings(view(unread=(Unread("x"), Unread("x"))))) == [
-        Finding("not-understood", "warning", Place("Makefile"), "x", makelines.not_understood.fix)
+        Finding("not-understood", "error", Place("Makefile"), "x", makelines.not_understood.fix)
     ]
     assert rule.explanation() == (
         f"go-get (warning)\n\n{rule.summary}\n\npain: {rule.pain}\nfix: {rule.fix}\n"

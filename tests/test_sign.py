@@ -325,7 +325,9 @@ def test_a_certificate_without_a_name_is_refused(folder: Factory) -> None:
     )
     text = (path / "Makefile").read_text()
     (path / "Makefile").write_text(text.replace(rule, f"{rule}\t{line}\n"))
-    assert "  config/req-csr.json: its certificate `certs/.pem` has no name\n" in refusal(path)
+    assert "  config/req-csr.json: `certs/.pem` is named by `none`, which is not set: " in refusal(
+        path
+    )
 
 
 BEYOND = "it reaches beyond the years 1950 to 9999, all that certificates know"
@@ -570,9 +572,9 @@ def test_a_line_that_is_not_understood_is_told_as_left_to_make_unless_make_asks_
         f"Makefile:{number} signs in a way that is not understood, what it asks for is left to make"
     )
     warning = f"warning: {told}: `{line}`\n"
-    done = sign(path)
+    done = sign(path, code=1)
     assert ("signed certs/calico.pem\n" in done.stdout, done.stderr) == (True, warning)
-    assert sign(path).stderr.endswith(f"are what their requests ask for\n{warning}")
+    assert sign(path, code=1).stderr.endswith(f"are what their requests ask for\n{warning}")
     assert "warning" not in sign(path, "--own-lines").stderr + sign(path, "calico").stderr
 
 
@@ -713,7 +715,7 @@ def test_whatever_keeps_the_makefile_from_being_read_no_ca_is_made(
 
     path = folder()
     before = contents(path)
-    monkeypatch.setattr(makefile, "survey_req", fail)
+    monkeypatch.setattr(makefile, "survey_makefile", fail)
     with pytest.raises(RuntimeError, match="new thread"):
         sign_command.sign(
             path, [], force=False, processes=1, progress=lambda _: nullcontext(lambda _: None)
@@ -745,7 +747,8 @@ def test_a_ca_whose_request_is_no_good_is_not_made(
     assert refusal(path).startswith(told)
 
 
-OTHER_FORM = """ca:
+OTHER_FORM = """all: ca req
+ca:
 \tcfssl gencert -initca root.json | cfssljson -bare ssl/root
 req:
 \tcfssl gencert -ca=ssl/root.pem -ca-key=ssl/root-key.pem a.json | cfssljson -bare {output}
@@ -926,7 +929,7 @@ def test_what_is_only_planned_makes_no_key(
         raise AssertionError("a key was made")
 
     path = folder()
-    signings = makefile.survey_req(path).signings
+    signings = makefile.survey_makefile(path).signings
     monkeypatch.setattr(signer, "make_key", fail)
 
     planned = rounds.plan_round(path, signings, signings, force=False)

@@ -70,7 +70,8 @@ def hand_made(folder: Path, *lines: str) -> Path:
     (folder / "config/ca-csr.json").write_text(json.dumps({"CN": "Root"}))
     (folder / "config/ca-config.json").write_text(json.dumps(CONFIG))
     text = (
-        "ca:\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\nreq:\n"
+        "all: ca req\nca:\n"
+        "\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\nreq:\n"
         + "".join(lines)
     )
     (folder / "Makefile").write_text(text)

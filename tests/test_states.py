@@ -8,7 +8,7 @@ import pytest
 
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.makefiles.makefile import Unread
+from tls_scaffold.makefiles.gencert import Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.state.entries import Contents, Entry, Fault
 from tls_scaffold.state.prometheus import metrics

@@ -163,7 +163,7 @@ def staged(template: Path, count: int) -> tuple[float, float]:
     with pairs.workshop(folder / "certs") as work:
         os.sync()
         begin = time.perf_counter()
-        signings = makefile.survey_req(folder).signings[-count:]
+        signings = makefile.survey_makefile(folder).signings[-count:]
         empty = record.Record(folder, folder)
         cas = {CA: ca.certificate}
         wanted = plan.plan_signing(folder, signings, cas, empty, now, force=True).wanted

@@ -10,6 +10,7 @@ from tls_scaffold.disk import plainfiles
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.signing.linemistakes import unset_problem
 
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
 VARIABLE = re.compile(r"\$[({\w]")
@@ -27,7 +28,10 @@ def unset_variable(view: View) -> Iterator[Problem]:
     """Every certificate has a name, whatever variables are set."""
     by_variable = {problem.place for problem in view.lines(VARIABLE)}
     for entry in view.components:
-        if entry.signing and entry.signing.output.endswith(("/", "-")):
+        if entry.signing and entry.signing.unset:
+            for place in view.lines_of(entry):
+                yield Problem(place, unset_problem(entry.signing))
+        elif entry.signing and entry.signing.output.endswith(("/", "-")):
             places = [each for each in view.lines_of(entry) if each in by_variable]
             for place in places or [Place(MAKEFILE)]:
                 message = f"writes `{entry.path}`: the variable that is to name it is not set"
@@ -55,7 +59,6 @@ def go_get(view: View) -> Iterator[Problem]:
 
 
 @Rule(
-    level=WARNING,
     pain="what such a line signs is checked by no rule, and `status` does not know of it",
     fix="write it as `$(CFSSL) gencert … REQUEST | $(JSON) -bare certs/NAME`",
 )

@@ -1,6 +1,5 @@
 """Rules over the Makefile: what its targets sign, and what they would destroy."""
 
-import os
 import re
 from collections.abc import Iterator
 
@@ -9,8 +8,9 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.makefiles import gencert, gnumake
+from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.makefiles.recipes import Surroundings, signings_in_shell
 from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.paths import RULES as RULES_FILE
 from tls_scaffold.state.entries import Entry
@@ -39,11 +39,11 @@ def replaces_ca(view: View) -> Iterator[Problem]:
 
 def _made_again(view: View, entry: Entry, target: str) -> Iterator[str]:
     """Yield the commands by which make would make a CA although it is there and up to date."""
-    home = os.path.realpath(view.folder)
     with ca_kept(view.folder):
-        text = gnumake.dry_run(view.folder, target, there=(entry.path, entry.key_path))
-    for line in logical_lines(text):
-        if MAKES_CA.search(line) and not _is_guarded(line, entry) and _names(line, entry, home):
+        asked = gnumake.dry_run(view.folder, target, there=(entry.path, entry.key_path))
+    around = Surroundings(view.folder)
+    for line in logical_lines(asked.text):
+        if MAKES_CA.search(line) and not _is_guarded(line, entry) and _names(line, entry, around):
             yield line
 
 
@@ -61,14 +61,14 @@ def _is_guarded(line: str, entry: Entry) -> bool:
     )
 
 
-def _names(line: str, entry: Entry, home: str) -> bool:
+def _names(line: str, entry: Entry, around: Surroundings) -> bool:
     """Tell whether a command makes this CA, and not another.
 
     If it is not understood, its words tell.
     """
-    found, unread = gencert.signings_in_shell(line, "")
-    return any(f"{signing.below(home).output}.pem" == entry.path for signing in found) or any(
-        entry.path.removesuffix(".pem") in each for each in unread
+    found, unread = signings_in_shell(line, "", around)
+    return any(f"{signing.output}.pem" == entry.path for signing in found) or any(
+        entry.path.removesuffix(".pem") in each.line for each in unread
     )
 
 

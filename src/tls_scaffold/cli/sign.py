@@ -80,7 +80,7 @@ def sign(
         _tell(done)
     if problem:
         tell_error(problem)
-        click.get_current_context().exit(problem.exit_code)
+    click.get_current_context().exit(done.exit_code)
 
 
 def _tell(done: "Done") -> None:

@@ -97,7 +97,7 @@ def status(
 def _tell_notes(report: "Report") -> None:
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
-        talk(f"note: {each.place} {told}: `{escaped(each.message)}`")
+        talk(f"note: {each.place} {told}: {escaped(each.message)}")
     for line in _notes_on_removed(report):
         talk(f"note: {escaped(line)}")
 

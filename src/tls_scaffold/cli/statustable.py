@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from tls_scaffold.commands.status import Report
     from tls_scaffold.state.states import Row
 
-COLOURS = {"valid": "green", "expiring": "yellow", "stale": "yellow", "orphaned": "cyan"}
+COLOURS = {
+    "valid": "green",
+    "on request": "cyan",
+    "expiring": "yellow",
+    "stale": "yellow",
+    "orphaned": "cyan",
+}
 HEADINGS = ("NAME", "KIND", "CN", "HOSTS", "KEY", "EXPIRES", "STATE")
 # What is done in turn until a table fits: a column is left out (0), or made as narrow as that.
 NARROWER = (

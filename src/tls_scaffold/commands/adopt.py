@@ -96,7 +96,7 @@ def _check_is_handmade(folder: Path) -> None:
 
 def _steps(folder: Path) -> list[Step]:
     with ca_kept(folder):
-        survey = makefile.survey_targets(folder)
+        survey = makefile.survey_makefile(folder)
         if survey.unread:
             raise ScaffoldError(
                 "the Makefile signs in a way that is not understood", map(str, survey.unread)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,17 +13,19 @@ from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles import makefile
-from tls_scaffold.makefiles.makefile import MAKEFILE, Survey, Unread
+from tls_scaffold.makefiles.gencert import Signing, Unread
+from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.signing.execution import Progress, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
-from tls_scaffold.signing.rounds import Done, plan_round, split_into_rounds
+from tls_scaffold.signing.rounds import Done, Round, plan_round, split_into_rounds
 from tls_scaffold.spelling import escaped
 
 LOCK_SECONDS = 60.0
 COMPONENTS = "COMPONENTS.md"
+MOST_TOLD = 10
 FLAG_VALUES = re.compile(r"=([^ `]+\.pem)(?=[ `])")
 
 
@@ -51,7 +53,7 @@ def sign(
     _require_makefile(folder)
     with lock_or_refusal(folder, wait=LOCK_SECONDS) as refusal:
         survey = _survey_makefile(folder)
-        chosen = signings_of_names(survey.own if own_lines else survey.signings, names)
+        chosen = signings_of_names(_signable(survey, names, own_lines=own_lines), names)
         # Nothing is read any more behind the signing: an error there would hide what was signed.
         text = "" if names else content(folder, MAKEFILE).decode("utf-8", "replace")
         done = Done({}, 0)
@@ -61,6 +63,7 @@ def sign(
         try:
             for each in split_into_rounds(chosen):
                 planned = plan_round(folder, each, survey.signings, force=force)
+                _check_cas_are_known(survey, planned)
                 if refusal and planned.done.signed:
                     raise refusal
                 done += planned.done
@@ -71,11 +74,51 @@ def sign(
                 raise
             signed = {path: reasons for path, reasons in done.signed.items() if path in in_place}
             done = replace(done, signed=signed, problem=error)
+    done = replace(done, warnings=(*done.warnings, *_copies_left(chosen, done.signed)))
     done = replace(done, reloads=_who_reloads(folder, done.signed), unshared=tuple(unshared))
     if names:
         return done
-    left = () if own_lines else _lines_left_to_make(text, survey.unread)
+    unread = [each for each in survey.unread if not each.on_request]
+    left = () if own_lines else _lines_left_to_make(text, unread)
+    if not own_lines and not survey.asked and not done.signed:
+        done = replace(done, warnings=(*done.warnings, *_on_request(survey)))
     return replace(done, left=left, not_run=_commands_not_run(text, done.signed))
+
+
+def _check_cas_are_known(survey: Survey, planned: Round) -> None:
+    """Refuse to make a CA that a line makes which can't be followed."""
+    made = {f"{each.output}.pem" for each in survey.signings if each.makes_ca or each.flags}
+    unknown = [path for path in planned.new_cas if path not in made]
+    if survey.unread and unknown and not survey.own:
+        raise ScaffoldError(
+            f"no line that can be followed makes the CA `{unknown[0]}`, and nothing is signed",
+            map(str, survey.unread),
+            "`make` makes the CA; then `tls-scaffold sign` signs with it",
+        )
+
+
+def _copies_left(signings: Iterable[Signing], signed: Collection[str]) -> Iterator[str]:
+    """Say which copies of what was signed other commands of make's would have renewed."""
+    for each in signings:
+        if each.copies and f"{each.output}.pem" in signed:
+            places = ", ".join(f"`{copy}.pem`" for copy in each.copies)
+            yield f"`{each.output}.pem` has a copy that only `make` puts there: {places}"
+
+
+def _on_request(survey: Survey) -> Iterator[str]:
+    """Say what can be asked for where plain `make` signs nothing."""
+    if survey.signings:
+        named = ", ".join(f"`{each.name}`" for each in survey.signings[:MOST_TOLD])
+        more = ", …" if len(survey.signings) > MOST_TOLD else ""
+        nothing = f"plain `make` (`{survey.default}`) signs nothing"
+        yield f"{nothing}: name what other targets sign, {named}{more}"
+
+
+def _signable(survey: Survey, names: Sequence[str], *, own_lines: bool) -> tuple[Signing, ...]:
+    """Return what can be asked for: by its name also what plain `make` does not sign."""
+    if own_lines:
+        return survey.own
+    return survey.signings if names else survey.asked
 
 
 def warnings(done: Done) -> list[str]:
@@ -84,7 +127,7 @@ def warnings(done: Done) -> list[str]:
     return [
         *map(escaped, done.warnings),
         *done.unshared,
-        *(f"{each.place} {left}: `{escaped(each.message)}`" for each in done.left),
+        *(f"{each.place} {left}: {escaped(each.message)}" for each in done.left),
         *(
             f"the commands below the line of `{name}` were not run, `make req-{name}` signs it "
             "again and runs them"
@@ -131,7 +174,7 @@ def _require_makefile(folder: Path) -> None:
 def _survey_makefile(folder: Path) -> Survey:
     """Return what make would sign; ScaffoldError if lines of ours are among what can't be read."""
     with ca_kept(folder):
-        survey = makefile.survey_req(folder)
+        survey = makefile.survey_makefile(folder)
     if survey.strange:
         raise ScaffoldError(
             "lines of the Makefile are not understood, and nothing is signed",
@@ -169,7 +212,7 @@ def _lines_left_to_make(text: str, unread: Collection[Unread]) -> tuple[Problem,
     if not unread:
         return ()
     origins = Origins(text)
-    return tuple(Problem(origins.of_unread(each), each.line) for each in unread)
+    return tuple(origins.told_unread(each) for each in unread)
 
 
 def _processor_count() -> int:

@@ -20,7 +20,7 @@ from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, contents, states
 from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.removed import Removed, still_valid
-from tls_scaffold.state.states import DAY, Row
+from tls_scaffold.state.states import DAY, ON_REQUEST, Row
 
 VERSION = 1
 EXIT_CODES = {
@@ -28,6 +28,7 @@ EXIT_CODES = {
     "orphaned": ExitCode.DRIFTED,
     "expiring": ExitCode.EXPIRING,
     "valid": ExitCode.DONE,
+    ON_REQUEST: ExitCode.DONE,
 }
 """By states; the others are of certificates that are broken."""
 RENEWAL = timedelta(days=RENEW_DAYS)
@@ -57,12 +58,15 @@ class Report:
     def exit_code(self) -> ExitCode:
         """How `status` ends: by what is worst, as what is broken, and then what has drifted."""
         found = {EXIT_CODES.get(row.state, ExitCode.REFUSED) for row in self.rows}
+        if self.unread:  # what it asks for is not known to be as asked for
+            found.add(ExitCode.DRIFTED)
         worst_first = (ExitCode.REFUSED, ExitCode.DRIFTED, ExitCode.EXPIRING)
         return next((code for code in worst_first if code in found), ExitCode.DONE)
 
     def in_trouble(self) -> "Report":
         """Return the report without what is valid."""
-        return replace(self, rows=tuple(row for row in self.rows if row.state != "valid"))
+        rows = (row for row in self.rows if row.state not in ("valid", ON_REQUEST))
+        return replace(self, rows=tuple(rows))
 
     def hosts_of(self, row: Row) -> tuple[str, ...]:
         """Return the hosts of a row, the component's own first and loopback last.
@@ -119,7 +123,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         return Report(rows, (), now, problem, own_hosts=own_hosts, within=within)
     text = content(folder, MAKEFILE).decode("utf-8", "replace")
     origins = Origins(text)
-    unread = tuple(Problem(origins.of_unread(each), each.line) for each in found.unread)
+    unread = tuple(map(origins.told_unread, found.unread))
     commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
     return Report(rows, commands, now, problem, unread, removed, own_hosts, within)

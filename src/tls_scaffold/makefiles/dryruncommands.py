@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles import commandeffects
-from tls_scaffold.makefiles.maketexts import Line, MakeTexts
+from tls_scaffold.makefiles.maketexts import Line, MakeTexts, has_one_shell
 from tls_scaffold.makefiles.makevalues import text_inside
 
 FUNCTION = re.compile(
@@ -49,8 +49,7 @@ class Command:
 def commands_run(texts: MakeTexts) -> Iterator[Command]:
     """Yield what make runs of the texts even in a dry run."""
     known: dict[str, Command | None] = {}
-    one_shell = any(line.text.startswith(".ONESHELL") for line in texts.lines)
-    for line in _joined_recipes(texts.lines) if one_shell else texts.lines:
+    for line in _joined_recipes(texts.lines) if has_one_shell(texts) else texts.lines:
         if "$" in line.text and FUNCTION.search(line.text):
             yield from _of_functions(texts, line)
         if line.is_shells or line.name in RUN_BY_MAKE:

@@ -1,21 +1,13 @@
-"""cfssl's `gencert` on a line of shell, in all the spellings of the field, as a Signing."""
+"""What one line of cfssl's signs: as a Signing, or as a line that can't be followed."""
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from tls_scaffold.makefiles.shell import (
-    check_plain,
-    logical_lines,
-    split_pipelines,
-    unroll_loops,
-    with_literals,
-    without_assignments,
-    without_comment,
-)
 from tls_scaffold.paths import CA, CA_KEY, CONFIG
 
-FLAGS = {
+FIELDS = {
     "ca": "ca",
     "ca-key": "ca_key",
     "config": "config",
@@ -23,12 +15,10 @@ FLAGS = {
     "hostname": "hostname",
     "cn": "cn",
 }
-PATHS = ("request", "output", "ca", "ca_key", "config")
+"""The fields of a signing that flags give."""
 QUIET = "loglevel"
 INITCA = "initca"
-CFSSL = "cfssl"
-STAND_IN = "tls-scaffold"  # `tls-scaffold cfssl gencert …` does the same
-CFSSLJSON = {"cfssljson", "cfssl-json", "cfssl_json"}
+NO = ("false", "f", "0", "F", "FALSE", "False")  # what Go takes for it
 
 
 @dataclass(frozen=True)
@@ -38,7 +28,7 @@ class Signing:
     `target` is the goal that asks for it, `output` has no `.pem`, an empty `profile` is the default
     one, `unknown` holds flags that are not understood. `name` is what the component is called.
     `flags` are the words that a line of ours has for cfssl, as they count for the record; None for
-    a line that calls cfssl itself.
+    a line that calls cfssl itself. One is `on_request` that plain `make` does not sign.
     """
 
     name: str
@@ -52,35 +42,45 @@ class Signing:
     hostname: str | None = None
     cn: str | None = None
     makes_ca: bool = False
+    # `cfssl sign` takes a CSR of what `genkey`, or `gencert -initca`, made of the request.
+    signs_csr: bool = False
     unknown: tuple[str, ...] = ()
-    # Whether two lines ask for the same is not told by their words.
+    # Whether two lines ask for the same is not told by these.
     flags: tuple[str, ...] | None = field(default=None, compare=False)
+    on_request: bool = field(default=False, compare=False)
+    unset: tuple[str, ...] = field(default=(), compare=False)
+    """The variables that are to name the certificate, and are not set."""
+    line: str = field(default="", compare=False)
+    copies: tuple[str, ...] = field(default=(), compare=False)
+    """Where other commands of make's put a copy of the pair, without `.pem`."""
 
-    def below(self, home: str) -> "Signing":
-        """Return the same with paths relative to `home`, where a Makefile writes them in full."""
-        return replace(
-            self, **{each: getattr(self, each).removeprefix(f"{home}/") for each in PATHS}
-        )
+    @property
+    def has_ca(self) -> bool:
+        """Whether its line names a CA with its key, without which cfssl signs nothing."""
+        return bool(self.ca and self.ca_key)
 
 
-def signings_in_shell(text: str, target: str) -> tuple[tuple[Signing, ...], tuple[str, ...]]:
-    """Return what lines of shell sign, and the lines that sign in a way that is not understood.
+@dataclass(frozen=True)
+class Unread:
+    """A line that signs in a way that can't be followed, with the first target that shows it.
 
-    `target` is the make target whose lines they are.
+    As text it is what a message shows; `why` follows the line there. One is `on_request` that
+    plain `make` does not come to.
     """
-    found: list[Signing] = []
-    unread: list[str] = []
-    for line in logical_lines(text):
-        if "gencert" not in line:
-            continue
-        try:
-            signed = [replace(signing, target=target) for signing in _of_line(line)]
-        except ValueError:
-            signed = []
-        if not signed and "gencert" in without_comment(line):
-            unread.append(" ".join(line.split()))
-        found += signed
-    return tuple(found), tuple(unread)
+
+    line: str
+    goal: str = ""
+    why: str = field(default="", compare=False)
+    on_request: bool = field(default=False, compare=False)
+
+    def __str__(self) -> str:
+        """Return the line, behind its target if there is one."""
+        return f"{self.goal}: {self.told}" if self.goal else self.told if self.why else self.line
+
+    @property
+    def told(self) -> str:
+        """The line, and why it can't be followed."""
+        return f"`{self.line}`: {self.why}" if self.why else f"`{self.line}`"
 
 
 def signing_of_script(words: Sequence[str]) -> Signing:
@@ -89,19 +89,19 @@ def signing_of_script(words: Sequence[str]) -> Signing:
     Raises ValueError where that can't be told.
     """
     certificate, *rest = words
-    flags, (request,) = _flags(rest, {INITCA})
+    flags, (request,) = read_flags(rest, {INITCA})
     if not certificate.endswith(".pem") or INITCA in flags:
         raise ValueError(words)
     output = posixpath.normpath(certificate.removesuffix(".pem"))
-    return _signing(request, output, flags, _given_fields(flags), tuple(rest[:-1]))
+    return signing_of_flags(request, output, flags, given_fields(flags), tuple(rest[:-1]))
 
 
-def _signing(
+def signing_of_flags(
     request: str,
     output: str,
     flags: Mapping[str, str],
-    given: Mapping[str, str],
-    words: tuple[str, ...] | None,
+    given: Mapping[str, Any],
+    words: tuple[str, ...] | None = None,
 ) -> Signing:
     """Return what cfssl's flags ask for; `given` are its fields that they give."""
     return Signing(
@@ -111,64 +111,28 @@ def _signing(
         output=output,
         **given,
         makes_ca=INITCA in flags,
-        unknown=tuple(f"-{flag}" for flag in flags if flag not in (*FLAGS, QUIET, INITCA)),
+        unknown=tuple(f"-{flag}" for flag in flags if flag not in (*FIELDS, QUIET, INITCA)),
         flags=words,
     )
 
 
-def _given_fields(flags: Mapping[str, str]) -> dict[str, str]:
+def given_fields(flags: Mapping[str, str]) -> dict[str, str]:
     """Return the fields of a signing that flags give."""
-    return {field: flags[flag] for flag, field in FLAGS.items() if flag in flags}
+    return {name: flags[flag] for flag, name in FIELDS.items() if flag in flags}
 
 
-def _of_line(line: str) -> Iterator[Signing]:
-    """Yield the signings of one line; ValueError if one of them can't be told from its words."""
-    directory = ""
-    for pipeline in unroll_loops(split_pipelines(with_literals(line))):
-        words = [without_assignments(command) for command in pipeline]
-        if pipeline and words[0][:1] == ["cd"]:
-            directory = posixpath.join(directory, *words[0][1:2])
-        elif any("gencert" in command for command in words):
-            yield _of_pipeline(words, directory)
-
-
-def _of_pipeline(commands: list[list[str]], directory: str) -> Signing:
-    if len(commands) != 2:  # noqa: PLR2004  (cfssl and cfssljson)
-        raise ValueError(commands)
-    cfssl, cfssljson = (words[1:] if _base(words) == STAND_IN else words for words in commands)
-    check_plain((*cfssl[1:], *cfssljson[1:], directory))
-    if _base(cfssl) != CFSSL or _base(cfssljson) not in CFSSLJSON or cfssl[1:2] != ["gencert"]:
-        raise ValueError(commands)
-    flags, (request,) = _flags(cfssl[2:], {INITCA})
-    written, rest = _flags((word for word in cfssljson[1:] if word != "-"), {"bare", "stdout"})
-    if "bare" not in written or len(rest) > 1 or request == "-":
-        raise ValueError(commands)
-
-    def path(text: str) -> str:
-        return posixpath.normpath(posixpath.join(directory, text)) if text else ""
-
-    given = _given_fields(flags)
-    for name in ("ca", "ca_key", "config"):
-        given[name] = path(given.get(name, ""))
-    place, base = posixpath.split(rest[0] if rest else "cert")
-    output = posixpath.join(path(place or "."), base).removeprefix("./")
-    return _signing(path(request), output, flags, given, None)
-
-
-def _base(command: list[str]) -> str:
-    return posixpath.basename(command[0]) if command else ""
-
-
-def _flags(words: Iterable[str], switches: Collection[str]) -> tuple[dict[str, str], list[str]]:
+def read_flags(words: Iterable[str], switches: Collection[str]) -> tuple[dict[str, str], list[str]]:
     """Read Go's flags: `-x v`, `-x=v`, `--x v`, `--x=v`.
 
-    A switch takes no word. What is left over comes second.
+    A switch takes no word, and is left out where it is turned off. What is left over comes second.
     """
     flags: dict[str, str] = {}
     rest = list(words)
     while rest and rest[0].startswith("-") and rest[0] != "-":
         name, equals, value = rest.pop(0).lstrip("-").partition("=")
-        if equals or name in switches:
+        if name in switches and equals and value in NO:
+            flags.pop(name, None)
+        elif equals or name in switches:
             flags[name] = value
         else:
             flags[name] = rest.pop(0) if rest else ""

@@ -11,9 +11,10 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, ScaffoldError
 from tls_scaffold.makefiles import landlock
 from tls_scaffold.makefiles.decoys import decoys_on_path
 from tls_scaffold.makefiles.dryruneffects import DryRunEffects, dry_run_effects
@@ -44,6 +45,7 @@ HANGS_HINT = (
     "look for what waits in what make runs even then: `$(shell …)`, "
     "and lines with a `+` or `$(MAKE)`"
 )
+UNSET = re.compile(r"^(\S+?):(\d+): warning: undefined variable [`'](\S+)'$", re.MULTILINE)
 FAILED = re.compile(r"^\S+: \*\*\* ", re.MULTILINE)
 
 
@@ -54,8 +56,16 @@ class RunsAnywayError(ScaffoldError):
     """
 
 
-def dry_run(folder: Path, goal: str, there: tuple[str, ...] = ()) -> str:
-    """Return the commands that make would run for `goal`, signed by cfssl.
+@dataclass(frozen=True)
+class DryRun:
+    """The commands that make would run, and the variables that it found unset, with places."""
+
+    text: str
+    unset: tuple[tuple[Place, str], ...] = ()
+
+
+def dry_run(folder: Path, goal: str, there: tuple[str, ...] = ()) -> DryRun:
+    """Return the commands that make would run for `goal`, signed by cfssl; empty, the default one.
 
     It would start from nothing, or with `there` up to date: targets of a path in the folder, or of
     the full path. A missing request counts as there: whoever reads it says so; in another folder it
@@ -66,18 +76,21 @@ def dry_run(folder: Path, goal: str, there: tuple[str, ...] = ()) -> str:
     home = os.path.realpath(folder)
     old = [path for each in there for path in (each, f"{home}/{each}")]
     # One group of short flags: make 3.81 would hide it behind long ones from our Makefile.
-    words = ("-nrk" if there else "-nBrk", ONE_BY_ONE, goal, *(f"-o{path}" for path in old))
+    goals = (goal,) if goal else ()
+    words = ("-nrk" if there else "-nBrk", ONE_BY_ONE, *goals, *(f"-o{path}" for path in old))
+    words = (*words, "--warn-undefined-variables")
     done = run_asked(folder, *words)
     missing = dict.fromkeys(NO_RULE.findall(done.stderr))
     if missing:
         done = run_asked(folder, *words, *(f"-o{path}" for path in missing))
     if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
+        said = [line for line in UNSET.sub("", done.stderr).splitlines() if line.strip()]
         raise ScaffoldError(
             f"make can't read `{folder / MAKEFILE}`",
             said or [f"it ended with {done.returncode}"],
         )
-    return "\n".join(_with_their_folders(done.stdout, home))
+    unset = ((Place(path, int(line)), name) for path, line, name in UNSET.findall(done.stderr))
+    return DryRun("\n".join(_with_their_folders(done.stdout, home)), tuple(dict.fromkeys(unset)))
 
 
 def _check_harmless(effects: DryRunEffects) -> None:
@@ -134,7 +147,10 @@ def run_asked(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
     The words are to say that it is only asked.
     """
-    gnu_make = os.environ.get("MAKE_PROGRAM") or shutil.which("gmake") or shutil.which("make")
+    named = os.environ.get("MAKE_PROGRAM")
+    # With its path: so `$(MAKE)`, which tells what it would do, is printed as no `make` is.
+    names = [named] if named else ["gmake", "make"]
+    gnu_make = next(filter(None, map(shutil.which, names)), named)
     if not gnu_make:
         raise ScaffoldError(
             "`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools"

@@ -1,32 +1,32 @@
 """What a Makefile signs: read from our own lines, and asked of make where there are others."""
 
-import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.componentlines import component_lines
-from tls_scaffold.makefiles.gencert import Signing, signing_of_script, signings_in_shell
+from tls_scaffold.makefiles.gencert import Signing, Unread, signing_of_script
 from tls_scaffold.makefiles.gnumake import RunsAnywayError, dry_run
-from tls_scaffold.makefiles.maketargets import targets_of_makefile
+from tls_scaffold.makefiles.maketargets import Targets, targets_of_makefile
+from tls_scaffold.makefiles.maketexts import has_one_shell, texts_read_by_make
 from tls_scaffold.makefiles.ourmakefile import (
+    asks_for_all_by_req,
     includes_our_rules,
     names_and_outputs,
     signings_if_ours_alone,
     with_component_name,
 )
-from tls_scaffold.makefiles.shell import (
-    check_plain,
-    logical_lines,
-    split_pipelines,
-    without_assignments,
-)
+from tls_scaffold.makefiles.recipes import Surroundings, signings_in_shell
+from tls_scaffold.makefiles.shell import logical_lines
+from tls_scaffold.makefiles.shellsteps import is_plain, steps_of, without_prefixes
+from tls_scaffold.makefiles.unsetnames import UnsetNames
 
 MAKEFILE = gnumake.MAKEFILE
+REQ = "req"
 # A line of `sign.sh` as make prints it, with words that need no shell to be told apart.
 SCRIPT_LINE = re.compile(
     r"(?:[A-Z_]+=\S* )*sh sign\.sh (?:again|changed)((?: [A-Za-z0-9._/=,:@%+-]+)+)", re.ASCII
@@ -37,35 +37,28 @@ PRINTING = ("echo", "printf")
 
 
 @dataclass(frozen=True)
-class Unread:
-    """A line that signs in a way that is not understood, with the first target that shows it.
-
-    As text it is what a message shows.
-    """
-
-    line: str
-    goal: str = ""
-
-    def __str__(self) -> str:
-        """Return the line, behind its target if there is one."""
-        return f"{self.goal}: `{self.line}`" if self.goal else self.line
-
-
-@dataclass(frozen=True)
 class Survey:
-    """What a Makefile signs, and the lines that sign in a way that is not understood.
+    """What a Makefile signs, and the lines that sign in a way that can't be followed.
 
-    `makes` has the certificates, without `.pem`, of each target that signs.
+    First comes what plain `make` signs, by its `default` goal, then what other targets sign on
+    request; each certificate once, by the most special target. `makes` has the certificates,
+    without `.pem`, of each target that signs, as often as it does.
     """
 
     signings: tuple[Signing, ...]
     unread: tuple[Unread, ...] = ()
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    default: str = ""
+
+    @property
+    def asked(self) -> tuple[Signing, ...]:
+        """What plain `make` signs."""
+        return tuple(signing for signing in self.signings if not signing.on_request)
 
     @property
     def own(self) -> tuple[Signing, ...]:
         """What lines of our form ask for: make runs all others, which call cfssl, by itself."""
-        return tuple(signing for signing in self.signings if signing.flags is not None)
+        return tuple(signing for signing in self.asked if signing.flags is not None)
 
     @property
     def strange(self) -> tuple[Unread, ...]:
@@ -73,47 +66,91 @@ class Survey:
         return tuple(each for each in self.unread if "sign.sh" in each.line)
 
 
-def survey_req(folder: Path) -> Survey:
-    """Return what `make req` would sign in a folder, in its order, the CA left out.
+def survey_makefile(folder: Path) -> Survey:
+    """Return what a folder's Makefile signs: `sign`, `status`, `check` and `adopt` go by it.
 
-    Both the folder's own lines and those of the Calico guide that were pasted under `req:` are
-    read; where there is no target `req`, every target. Raises ScaffoldError with make's own words
-    if it is missing or fails.
+    Ours has all under `req`. Where others may sign make is asked about every target. Raises
+    ScaffoldError with make's own words if it is missing, or fails for what plain `make` makes.
     """
     # Make is asked about foreign lines alone; where there is no file, it says so.
-    ours = signings_if_ours_alone(_text(folder)) if (folder / MAKEFILE).is_file() else None
+    text = _text(folder) if (folder / MAKEFILE).is_file() else ""
+    ours = signings_if_ours_alone(text)
     if ours is not None:
         return Survey(ours)
-    try:
-        found = survey_goal(folder, "req")
-    except RunsAnywayError:
-        raise
-    except ScaffoldError:
-        goals = targets_of_makefile(folder)
-        if "req" in goals or not goals:
-            raise
-        found = survey_targets(folder)
-    leaves = tuple(signing for signing in found.signings if not signing.makes_ca)
-    return replace(found, signings=leaves)
-
-
-def survey_targets(folder: Path) -> Survey:
-    """Return what every target signs, each certificate once, by the most special target."""
-    by_output: dict[str, Signing] = {}
+    if asks_for_all_by_req(text):
+        return survey_goal(folder, REQ)
+    targets = targets_of_makefile(folder)
+    if not targets.default:
+        dry_run(folder, "")  # make says why
+    by_goal = _surveys_by_goal(folder, targets, _targets_asked_by_req(text))
+    # Of ours plain `make` asks for `req`, whatever stands before it.
+    asked = dict.fromkeys([REQ, targets.default] if includes_our_rules(text) else [targets.default])
+    first = [by_goal[goal] for goal in asked if goal in by_goal]
     unread: dict[str, Unread] = {}
-    there = targets_of_makefile(folder)
-    by_req = _targets_asked_by_req(_text(folder)) if there else ()
-    goals = [goal for goal in there if goal not in by_req]
-    surveys = {goal: survey_goal(folder, goal) for goal in goals}
-    for goal in sorted(goals, key=lambda each: (len(surveys[each].signings), each)):
-        for signing in surveys[goal].signings:
-            by_output.setdefault(signing.output, signing)
-        for each in surveys[goal].unread:
-            unread.setdefault(each.line, replace(each, goal=goal))
-    makes = {
-        goal: tuple(signing.output for signing in found.signings) for goal, found in surveys.items()
-    }
-    return Survey(tuple(by_output.values()), tuple(unread.values()), makes)
+    asked_lines = {each.line for found in first for each in found.unread}
+    for each in (each for found in by_goal.values() for each in found.unread):
+        unread.setdefault(each.line, replace(each, on_request=each.line not in asked_lines))
+    return Survey(
+        tuple(_each_once(first, by_goal)),
+        tuple(unread.values()),
+        {
+            goal: tuple(signing.output for signing in found.signings)
+            for goal, found in by_goal.items()
+        },
+        targets.default,
+    )
+
+
+def _surveys_by_goal(
+    folder: Path, targets: Targets, left_out: Collection[str]
+) -> dict[str, Survey]:
+    """Return what each target signs, those that sign least first.
+
+    One that make can't make is an unread line itself, but for the default goal.
+    """
+    found: dict[str, Survey] = {}
+    around = _surroundings(folder, targets.goals)
+    for goal in dict.fromkeys((targets.default, *targets.goals)):
+        if goal in left_out:
+            continue
+        try:
+            found[goal] = survey_goal(folder, goal, around)
+        except RunsAnywayError:
+            raise
+        except ScaffoldError as error:
+            if goal in (targets.default, REQ):
+                raise
+            said = str(error.problems[-1]) if error.problems else error.summary
+            found[goal] = Survey((), (Unread(said, goal, "make can't tell what it does"),))
+    return dict(
+        sorted(
+            found.items(),
+            key=lambda each: (len(each[1].signings), each[0] == targets.default, each[0]),
+        )
+    )
+
+
+def _each_once(asked: Iterable[Survey], by_goal: Mapping[str, Survey]) -> Iterator[Signing]:
+    """Yield each certificate once, as plain `make` signs it, else by the most special target."""
+    by_output: dict[str, Signing] = {}
+    for found in asked:
+        by_output |= {signing.output: signing for signing in found.signings}
+    for signing in by_output.values():
+        special = (
+            each.target
+            for found in by_goal.values()
+            for each in found.signings
+            if each == replace(signing, target=each.target)
+        )
+        yield replace(signing, target=next(special, signing.target))
+    for found in by_goal.values():
+        last = {signing.output: signing for signing in found.signings}
+        yield from (
+            replace(signing, on_request=True)
+            for output, signing in last.items()
+            if output not in by_output
+        )
+        by_output = {**last, **by_output}
 
 
 def _targets_asked_by_req(text: str) -> set[str]:
@@ -124,21 +161,26 @@ def _targets_asked_by_req(text: str) -> set[str]:
     return {goal for name, output in pairs for goal in (f"req-{name}", f"{output}.pem")}
 
 
-def survey_goal(folder: Path, goal: str) -> Survey:
+def survey_goal(folder: Path, goal: str, around: Surroundings | None = None) -> Survey:
     """Return what make would sign for one goal, as often as it would; errors as of `dry_run`."""
-    text = dry_run(folder, goal)
-    own, strange = _script_lines(text)
+    asked = dry_run(folder, goal)
+    own, strange = _script_lines(asked.text)
     lines = component_lines(_text(folder)) if own else ()
     names = {posixpath.normpath(line.output): line.name for line in lines}
     ours = (
         with_component_name(signing, names.get(signing.output, signing.name)) for signing in own
     )
-    pasted, unread = signings_in_shell(text, goal)
-    home = os.path.realpath(folder)
+    unset = UnsetNames(folder, asked.unset)
+    pasted, unread = signings_in_shell(asked.text, goal, around or _surroundings(folder, ()))
     return Survey(
-        (*ours, *(signing.below(home) for signing in pasted)),
-        tuple(map(Unread, (*strange, *unread))),
+        (*ours, *(replace(each, unset=unset.of_command(each.line)) for each in pasted)),
+        (*map(Unread, strange), *unread),
     )
+
+
+def _surroundings(folder: Path, makeable: Collection[str]) -> Surroundings:
+    texts = texts_read_by_make(folder, MAKEFILE, "")
+    return Surroundings(folder, makeable, has_one_shell(texts))
 
 
 def _script_lines(text: str) -> tuple[list[Signing], list[str]]:
@@ -160,19 +202,20 @@ def _script_lines(text: str) -> tuple[list[Signing], list[str]]:
 
 def _signed_by_edited_line(line: str) -> Iterator[Signing]:
     """Yield what a line of `sign.sh` signs that was edited: comments and commands may follow."""
-    for pipeline in split_pipelines(line):
-        for words in map(without_assignments, pipeline):
+    for step in steps_of(line, lambda _: False):
+        for command in step.commands:
+            words = without_prefixes(command.words)
             script = [posixpath.basename(word) for word in words]
-            if words[:1] == ["cd"]:
-                raise ValueError(line)
             if "sign.sh" not in script or words[0] in PRINTING:
                 continue
             begun = script.index("sign.sh") + 1
-            verb, *rest = words[begun:] or [""]
+            verb, *rest = words[begun:] or ("",)
             if verb in OTHER_VERBS:
                 continue
-            check_plain(words)
-            if script[: begun - 1] not in ([], ["sh"]) or verb not in VERBS_OF_ONE_PAIR:
+            is_told = is_plain(words) and step.is_sure and not step.directory
+            if not is_told or script[: begun - 1] not in ([], ["sh"]):
+                raise ValueError(line)
+            if verb not in VERBS_OF_ONE_PAIR:
                 raise ValueError(line)
             yield signing_of_script(rest)
 

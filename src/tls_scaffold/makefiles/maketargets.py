@@ -9,21 +9,33 @@ from tls_scaffold.makefiles.gnumake import MAKEFILE, run_asked
 
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or a target of make's own such as `.PHONY`
+DEFAULT_GOAL = re.compile(r"^\.DEFAULT_GOAL :?= ?(\S+)$", re.MULTILINE)
 NO_TARGET = "no-such-target-of-this-folder"
 
 
-def targets_of_makefile(folder: Path) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Targets:
+    """The targets of a Makefile, and the one that plain `make` makes; empty where there is none."""
+
+    goals: tuple[str, ...]
+    default: str
+
+
+def targets_of_makefile(folder: Path) -> Targets:
     """Return the targets that a folder's Makefile writes out, and those that its patterns make.
 
     A pattern's are those of the files there are; where targets need some of what it makes, these
     alone.
     """
-    rules = tuple(_rules(run_asked(folder, "-npqr", NO_TARGET).stdout))
+    database = run_asked(folder, "-npqr", NO_TARGET).stdout
+    rules = tuple(_rules(database))
     made = {rule.target for rule in rules if rule.has_recipe}
     asked = {
         need for rule in rules if not NO_GOAL.search(rule.target) for need in rule.needs
     } - made
-    return tuple(dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked)))
+    goals = dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked))
+    default = DEFAULT_GOAL.search(database)
+    return Targets(tuple(goals), default[1] if default else "")
 
 
 @dataclass

@@ -74,7 +74,7 @@ def texts_read_by_make(
     waiting, seen, prefixes = [makefile], {makefile}, {"\t"}
     while waiting:
         path = waiting.pop(0)
-        text = _text(folder / path)
+        text = text_of_file(folder / path)
         if text is None:
             continue
         prefixes.update(RECIPE_PREFIX.findall(text) if ".RECIPEPREFIX" in text else ())
@@ -88,6 +88,11 @@ def texts_read_by_make(
                     seen.add(name)
                     waiting.append(name)
     return found
+
+
+def has_one_shell(texts: MakeTexts) -> bool:
+    """Tell whether one shell runs all commands of a recipe."""
+    return any(line.text.startswith(".ONESHELL") for line in texts.lines)
 
 
 def _included(texts: MakeTexts, line: Line) -> Iterator[str]:
@@ -120,7 +125,8 @@ def _without_functions(text: str) -> str:
     return text
 
 
-def _text(path: Path) -> str | None:
+def text_of_file(path: Path) -> str | None:
+    """Return the text of a plain file; None where it can't be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return None

@@ -7,9 +7,10 @@ from fnmatch import translate
 from functools import lru_cache
 from glob import escape
 
-from tls_scaffold.errors import Place
-from tls_scaffold.makefiles.makefile import MAKEFILE, Unread
+from tls_scaffold.errors import Place, Problem
+from tls_scaffold.makefiles.gencert import Unread
 from tls_scaffold.makefiles.maketexts import lines_of_text
+from tls_scaffold.paths import MAKEFILE
 
 REFERENCE = re.compile(r"\$[({][^(){}$]*[)}]|\$[^({]")
 ALONE = re.compile("(?:(?<= )|^)\0 | \0$")
@@ -58,7 +59,17 @@ class Origins:
 
     def of_unread(self, told: Unread) -> Place:
         """Return where a line stands that was not understood."""
-        return self.of_command(told.line, "gencert" if "gencert" in told.line else "sign.sh")[0]
+        words = ("gencert", "sign.sh", "cfssl", "openssl", "make")
+        return self.of_command(told.line, next((word for word in words if word in told.line), ""))[
+            0
+        ]
+
+    def told_unread(self, told: Unread) -> Problem:
+        """Return a line that was not understood with its place, else with its target."""
+        place = self.of_unread(told)
+        if not place.line and told.goal:
+            place = place.field(told.goal)
+        return Problem(place, told.told)
 
 
 def _origins(text: str, word: str) -> Iterator[Origin]:

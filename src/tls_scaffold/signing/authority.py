@@ -1,7 +1,7 @@
 """A folder's CA: found whole, or made where there is none; never replaced."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +12,12 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.healing import TRUSTED, put_ca
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import plain, read_text
-from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import (
     CA,
     CA_KEY,
+    CA_OUTPUT,
     CA_REQUEST,
     CERTIFICATE_ENDING,
     CERTS,
@@ -28,6 +28,7 @@ from tls_scaffold.signing import certificates, issuer, matching, mistakes, pairs
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted, read_private_key
+from tls_scaffold.signing.linemistakes import line_problems
 from tls_scaffold.signing.signer import Signed
 
 NAME = "ca"
@@ -85,23 +86,25 @@ def _read_half(folder: Path, path: str, other: str) -> bytes:
 
 
 def plan_new_ca(
-    folder: Path, certificate: str, key: str, now: datetime, outputs: Iterable[str]
+    folder: Path, certificate: str, key: str, now: datetime, every: Sequence[Signing]
 ) -> NewCA:
-    """Return the CA that is to be made by the request that the folder has for it.
+    """Return the CA that is to be made by the request that the Makefile has for it.
 
-    `outputs` (without `.pem`) is what it is to sign: where some of that is there, a CA is lost.
+    `every` is what the Makefile signs: where some of what this CA is to sign is there, it is lost.
     Raises ScaffoldError then, with everything that is wrong with the request, and if something, a
     link that leads nowhere included, has the name of one of its files.
     """
-    check_no_orphans(folder, certificate, outputs)
+    check_no_orphans(folder, certificate, every)
     _check_names_are_free(folder, certificate, key)
-    path = _request_path(folder, certificate)
+    maker = _maker(certificate, every)
+    path = maker.request
     text = read_text(folder, path)
     if text is None:
         raise ScaffoldError(f"`{path}` is missing: the CA's own request")
-    request = readers.request(text, path)
+    request = readers.request(text, path).overridden(maker.cn, None)
     profile = ca_profile(request)
     problems = (
+        *line_problems(maker),
         *mistakes.own_refusals(request, profile, now, leaf=False),
         *mistakes.silent_in_request(request, leaf=False),
     )
@@ -126,10 +129,27 @@ def put_new_ca(folder: Path, certificate: str, signed: Signed) -> None:
     pairs.put_pair(target.parent, target.stem, signed.contents)
 
 
-def check_no_orphans(folder: Path, certificate: str, outputs: Iterable[str]) -> None:
-    """Raise ScaffoldError if something of `outputs` (without `.pem`) is there without its CA."""
+def _maker(certificate: str, every: Sequence[Signing]) -> Signing:
+    """Return what makes a CA: a line of the Makefile, or our own request for the CA of `certs/`."""
+    made = {f"{each.output}{CERTIFICATE_ENDING}": each for each in every if each.makes_ca}
+    if certificate in made:
+        return made[certificate]
+    if certificate == CA:
+        return Signing(NAME, NAME, CA_REQUEST, CA_OUTPUT, ca="", ca_key="", makes_ca=True)
+    raise ScaffoldError(
+        f"`{certificate}` is missing, and no line of the Makefile makes this CA",
+        hint=f"put `{certificate}` and its key there: no other CA signs in its place",
+    )
+
+
+def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -> None:
+    """Raise ScaffoldError if something is there that this CA is to have signed, but not the CA."""
     is_own = certificate == CA
-    if is_own and any((folder / CERTS).glob("*.pem")):
+    outputs = [each.output for each in every if each.ca == certificate]
+    others = {f"{each.output}.pem" for each in every if each.ca != certificate}
+    others |= {f"{each.output}-key.pem" for each in every if each.ca != certificate}
+    there = {path.relative_to(folder).as_posix() for path in (folder / CERTS).glob("*.pem")}
+    if is_own and there - others:
         raise ScaffoldError(
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
             hint=f"put ca.pem and ca-key.pem back; {ANOTHER}",
@@ -162,15 +182,3 @@ def _check_names_are_free(folder: Path, certificate: str, key: str) -> None:
             taken,
             hint="put the CA back" + (f"; {ANOTHER}" if certificate == CA else ""),
         )
-
-
-def _request_path(folder: Path, certificate: str) -> str:
-    """Return the path of the CA's request: ours, or the one that the folder's Makefile names."""
-    if certificate == CA and (folder / CA_REQUEST).exists():
-        return CA_REQUEST
-    with ca_kept(folder):
-        survey = makefile.survey_targets(folder)
-    for signing in survey.signings:
-        if signing.makes_ca and f"{signing.output}.pem" == certificate:
-            return signing.request
-    return CA_REQUEST

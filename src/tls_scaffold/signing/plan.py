@@ -1,14 +1,14 @@
 """What is to be signed in a folder and why; and every reason not to, before anything is written."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
 from tls_scaffold.cfssl import readers
-from tls_scaffold.cfssl.profiles import Profile, SigningConfig
+from tls_scaffold.cfssl.profiles import Profile, SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.obstacles import OutputDirectory
@@ -118,6 +118,10 @@ class _Planner:
         reasons = self._reasons(signing, request, profile, pem, key)
         if not reasons:
             return None
+        if profile.constraint.is_ca and (pem or key):
+            # A CA is never signed over; whether it is what was asked for, `status` tells.
+            self.problems += self._halves(signing, pem)
+            return None
         profile = self._cut_to_ca(signing, profile)
         self.problems += self._obstacles(signing, request, profile, pem)
         self.problems += [f"{signing.name}: {each}" for each in directory.problems(signing.output)]
@@ -221,8 +225,30 @@ class _Planner:
         if certificates.is_of_ca(pem) and not profile.constraint.is_ca:
             path = f"`{signing.output}.pem`"
             yield f"{signing.name}: {path} is a CA's certificate: it is not signed over"
-        for problem in mistakes.own_refusals(request, profile, self._now):
-            yield f"{signing.request}: {problem}"
+        if signing.signs_csr and request.ca:
+            if problem := self._csr_problem(signing, request, profile):
+                yield f"{signing.request}: ca: {problem}"
+            request = replace(request, ca=None)
+        for each in mistakes.own_refusals(request, profile, self._now):
+            yield f"{signing.request}: {each}"
+
+    def _csr_problem(self, signing: Signing, request: Request, profile: Profile) -> str:
+        """Say why cfssl signs no CSR that asks to be a CA's; empty where it does."""
+        if not profile.constraint.is_ca:
+            return "only a profile with `is_ca` signs what has this section"
+        ca = self._cas[signing.ca]
+        above = ca.path_length if isinstance(ca, Certificate) else None
+        asked = ca_profile(request).constraint.path_length
+        is_longer = asked is not None and above is not None and asked >= above
+        if above == 0 or is_longer:
+            return f"`{signing.ca}` may have no such CA below it (path length {above})"
+        return ""
+
+    def _halves(self, signing: Signing, pem: bytes) -> Iterator[str]:
+        """Say that a CA has lost its certificate, where its key is there."""
+        if not pem:
+            path = f"{signing.output}.pem"
+            yield f"{signing.name}: `{path}` is missing (but its key exists): put it back"
 
 
 def _content_or_empty(path: str) -> bytes:

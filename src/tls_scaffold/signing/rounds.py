@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from tls_scaffold.errors import Problem, ScaffoldError
+from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST
+from tls_scaffold.paths import CA, CA_KEY, KEY_ENDING
 from tls_scaffold.signing import authority, commandlines, plan, signer
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.record import Record
@@ -35,6 +35,13 @@ class Done:
     warnings: tuple[str, ...] = ()
     unshared: tuple[str, ...] = ()
     problem: ScaffoldError | OSError | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How `sign` ends: not well where something is left undone."""
+        if self.problem:
+            return getattr(self.problem, "exit_code", ExitCode.REFUSED)
+        return ExitCode.REFUSED if self.left else ExitCode.DONE
 
     def __add__(self, other: "Done") -> "Done":
         """Return what two rounds signed and kept."""
@@ -90,7 +97,7 @@ def split_into_rounds(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...],
     rounds: list[tuple[Signing, ...]] = []
     rest: Sequence[Signing] = signings
     while rest:
-        coming = {f"{each.output}.pem" for each in rest}
+        coming = {f"{each.output}.pem" for each in rest if not each.makes_ca}
         able: list[Signing] = []
         waiting: list[Signing] = []
         for each in rest:
@@ -119,12 +126,14 @@ def plan_round(
 ) -> Round:
     """Find out which of `signings` are missing or differ, and which CA is to be made for them.
 
-    With `force` all are signed. Of `every` signing of the folder nothing may be there where a CA is
-    made. `target` is the folder below it in which a new set is made, with a CA of its own. Nothing
-    is written. Raises ScaffoldError with every problem.
+    With `force` all are signed. `every` signing of the Makefile says how a CA is made, and what of
+    it may be there. `target` is the folder below it in which a new set is made, with a CA of its
+    own. Nothing is written. Raises ScaffoldError with every problem.
     """
     now, target = signer.utc_now(), target or folder
-    nameless = [f"{each.name}: `{each.request}`" for each in signings if not each.ca]
+    makers = [each for each in signings if each.makes_ca]
+    signings = [each for each in signings if not each.makes_ca]
+    nameless = [f"{each.name}: `{each.request}`" for each in signings if not each.has_ca]
     if nameless:
         raise ScaffoldError(
             "lines of the Makefile name no CA", nameless, f"`-ca {CA} -ca-key {CA_KEY}` does"
@@ -132,7 +141,9 @@ def plan_round(
     # Summed before anything is read: what is edited from now on is not what was signed.
     record = Record(folder, target)
     inputs = {each.output: record.inputs(each) for each in signings}
-    ca_keys = {each.ca: each.ca_key for each in signings} or _cas_without_components(folder, every)
+    ca_keys = {f"{each.output}.pem": f"{each.output}{KEY_ENDING}" for each in makers}
+    ca_keys |= {each.ca: each.ca_key for each in signings}
+    ca_keys = ca_keys or _cas_without_components(every)
     cas = _find_cas(target, ca_keys, every, record, now)
     used_cas = {each.ca for each in every}
     to_plan = [
@@ -164,14 +175,17 @@ def _hint_for_ended(cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
     return "`make regenerate` makes another CA, which everybody has to trust (`certs/trust.pem`)"
 
 
-def _cas_without_components(folder: Path, every: Sequence[Signing]) -> dict[str, str]:
+def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:
     """Return the CAs to make where no component is asked for, with their keys.
 
-    That is ours, or in a folder of another form those it names.
+    That is ours for lines of ours, or those that lines of others make, or name.
     """
+    if any(each.flags is not None for each in every):
+        return {CA: CA_KEY}
+    made = [each.output for each in every if each.makes_ca and not each.on_request]
     signed = {f"{each.output}.pem" for each in every}
     named = {each.ca: each.ca_key for each in every if each.ca and each.ca not in signed}
-    return named if named and not (folder / CA_REQUEST).exists() else {CA: CA_KEY}
+    return {f"{each}.pem": f"{each}{KEY_ENDING}" for each in made} | named or {CA: CA_KEY}
 
 
 def _find_cas(
@@ -185,7 +199,7 @@ def _find_cas(
     found = {path: authority.find_ca(target, path, key) for path, key in ca_keys.items()}
     for each in every:
         path = f"{each.output}.pem"
-        if path in found and not found[path]:
+        if not each.makes_ca and path in found and not found[path]:
             raise ScaffoldError(
                 f"the CA `{path}` is missing", hint=f"`tls-scaffold sign {each.output}` does it"
             )
@@ -196,8 +210,7 @@ def _find_cas(
         if certificate:
             cas[path] = certificate
         else:
-            outputs = [each.output for each in every if each.ca == path]
-            cas[path] = authority.plan_new_ca(target, path, ca_keys[path], now, outputs)
+            cas[path] = authority.plan_new_ca(target, path, ca_keys[path], now, every)
     return cas
 
 
@@ -213,5 +226,5 @@ def _is_finished_ca(folder: Path, signing: Signing, every: Sequence[Signing]) ->
         return False
     if authority.find_ca(folder, path, signed_by_it[0].ca_key):
         return True
-    authority.check_no_orphans(folder, path, [each.output for each in signed_by_it])
+    authority.check_no_orphans(folder, path, every)
     return False

@@ -13,9 +13,7 @@ from tls_scaffold.inventory import conflictmarkers
 from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.gnumake import RunsAnywayError
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
-from tls_scaffold.makefiles.ourmakefile import asks_for_all_by_req
 from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, KEY_ENDING, TRUST
 from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.trust import read_trust
@@ -64,7 +62,8 @@ def contents_of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     Raises ScaffoldError with make's own words.
     """
     _check_merged(folder)
-    found = _asked_for(folder)
+    with ca_kept(folder):
+        found = makefile.survey_makefile(folder)
     return Contents(
         tuple(_entries(folder, found, inventory)),
         found.unread,
@@ -92,22 +91,6 @@ def _check_merged(folder: Path) -> None:
     )
 
 
-def _asked_for(folder: Path) -> Survey:
-    """Return what a Makefile signs: ours has all under `req`.
-
-    Where others may sign, every target counts.
-    """
-    with ca_kept(folder):
-        if asks_for_all_by_req(content(folder, MAKEFILE).decode("utf-8", "replace")):
-            return makefile.survey_req(folder)
-        try:
-            return makefile.survey_targets(folder)
-        except RunsAnywayError:
-            raise
-        except ScaffoldError:  # of one target; what `req` signs may still be told
-            return makefile.survey_req(folder)
-
-
 def _signed_twice(found: Survey) -> tuple[str, ...]:
     """Return the paths of what one target signs more than once: the last that signs it wins."""
     times = (Counter(outputs) for outputs in found.makes.values())
@@ -123,7 +106,11 @@ def _entries(folder: Path, found: Survey, inventory: Inventory | None) -> Iterat
     asked = dict.fromkeys(cas)
     for signing in found.signings:
         if not signing.makes_ca and f"{signing.output}.pem" not in asked:
-            asked[f"{signing.output}.pem"] = None
+            path = f"{signing.output}.pem"
+            asked[path] = None
+            if reader.makes_ca(signing) and signing.output not in components:
+                yield reader.entry_of_ca(path, signing.request, signing)
+                continue
             yield reader.entry_of_component(signing, components.get(signing.output))
     # What a line asks for that is not understood, nobody knows.
     for component in components.values() if not found.unread else ():

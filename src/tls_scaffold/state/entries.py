@@ -10,8 +10,7 @@ from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.terms import SERVER_AUTH
-from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import Unread
+from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing import caconstraints, matching
 from tls_scaffold.signing.certificates import Certificate
@@ -64,11 +63,19 @@ class Entry:
     signing: Signing | None = None
     faults: tuple[Fault, ...] = ()
     unmet: tuple[str, ...] = ()
+    is_there: bool = False
+    """Whether there is a file at its path, be it a certificate or not."""
 
     @property
     def key_path(self) -> str:
         """Where its key lies."""
         return self.path.removesuffix(".pem") + KEY_ENDING
+
+    @property
+    def waits_for_request(self) -> bool:
+        """Whether neither half is there of what plain `make` does not sign."""
+        is_nowhere = self.certificate is None and self.key is None and not self.is_there
+        return self.signing is not None and self.signing.on_request and is_nowhere
 
     @property
     def has_locked_key(self) -> bool:

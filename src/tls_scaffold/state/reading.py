@@ -1,5 +1,6 @@
 """Reads the entries of one folder: certificate, key, request and profile of each."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -17,6 +18,7 @@ from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.ignoredrules import ignored_rules
+from tls_scaffold.signing.linemistakes import unset_problem
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
 from tls_scaffold.state.expectations import with_expectations
@@ -99,7 +101,14 @@ class Reader:
         entry = self._with_files_and_faults(entry)
         if component:
             entry = with_expectations(entry, component)
+        if entry.absent and signing.unset:
+            entry = replace(entry, absent=Problem(Place(), unset_problem(signing)))
         return _of_a_kind(replace(entry, unmet=(*entry.unmet, *self._refusals(entry))))
+
+    def makes_ca(self, signing: Signing) -> bool:
+        """Tell a CA that a CA signs, although it signs nothing here."""
+        config, _ = self._config(signing.config)
+        return bool(config and config.profile_or_default(signing.profile).constraint.is_ca)
 
     def _refusals(self, entry: Entry) -> Iterator[str]:
         """Yield why an entry's request is not signed, or not as anybody can mean it."""
@@ -185,7 +194,15 @@ class Reader:
             key = content(self.folder, entry.key_path)
         except ScaffoldError as error:
             keyless = error.summary
-        return replace(entry, certificate=certificate, absent=absent, key=key, keyless=keyless)
+        is_there = os.path.lexists(self.folder / entry.path)
+        return replace(
+            entry,
+            certificate=certificate,
+            absent=absent,
+            key=key,
+            keyless=keyless,
+            is_there=is_there,
+        )
 
 
 def _of_a_kind(entry: Entry) -> Entry:

@@ -12,7 +12,8 @@ from tls_scaffold.state import lives
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
 
 EXPIRED = "expired"
-STATES = ("mismatched", "missing", EXPIRED, "stale", "orphaned", "expiring", "valid")
+ON_REQUEST = "on request"  # not there, and no plain `make` signs it
+STATES = ("mismatched", "missing", EXPIRED, "stale", "orphaned", "expiring", ON_REQUEST, "valid")
 """From the worst on; a certificate has the first of them that is true."""
 DAY = timedelta(days=1)
 
@@ -94,6 +95,10 @@ def _faults(
         return
     if entry.kind is None:
         yield Fault("orphaned", nobody, hinders=False)
+    if entry.waits_for_request:
+        target = entry.signing.target if entry.signing else ""
+        yield Fault(ON_REQUEST, f"`make {target}` signs it", hinders=True)
+        return
     if entry.certificate is None:
         yield Fault("orphaned" if entry.kind is None else "missing", str(entry.absent or ""))
         return

@@ -25,6 +25,7 @@ COLOURS = {
     "stale": "#d98200",
     "expiring": "#d98200",
     "orphaned": "#8a8f98",
+    "on request": "#8a8f98",
     "valid": "#2f7d4f",
 }
 INK = "#1d2129"

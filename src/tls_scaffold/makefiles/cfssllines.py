@@ -1,0 +1,122 @@
+"""Pipelines that call cfssl and cfssljson, in all the spellings of the field."""
+
+import posixpath
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tls_scaffold.makefiles.gencert import (
+    INITCA,
+    QUIET,
+    Signing,
+    given_fields,
+    read_flags,
+    signing_of_flags,
+)
+from tls_scaffold.makefiles.shellsteps import is_plain, without_prefixes
+from tls_scaffold.makefiles.shellsyntax import Command
+
+STAND_IN = "tls-scaffold"  # `tls-scaffold cfssl gencert …` does the same
+RELEASE = r"([_-]v?\d[\w.]*)?([_-](linux|darwin)[_-]\w+)?"
+CFSSL = re.compile(rf"cfssl{RELEASE}")
+CFSSLJSON = re.compile(rf"cfssl[-_]?json{RELEASE}")
+VERBS = ("gencert", "genkey", "sign", "selfsign")
+OPENSSL = {"ca": (), "req": ("-x509",), "x509": ("-req", "-signkey", "-CA", "-key")}
+OF_STDIN = "it takes its request from another command: write that into a file, which it names"
+Path = Callable[[str], str]
+
+
+class UnclearError(ValueError):
+    """A line signs in a way that can't be followed, and it is known why."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of cfssl that makes a key, a CSR or a certificate.
+
+    `source` is the request, of `sign` the CSR. `fields` are those of the signing, with paths.
+    """
+
+    verb: str
+    source: str
+    flags: dict[str, str]
+    fields: dict[str, str]
+
+    @property
+    def signs(self) -> bool:
+        """Whether there is a certificate in what it answers."""
+        return self.verb != "genkey" or INITCA in self.flags
+
+    def signing(self, request: str, output: str) -> Signing:
+        """Return what it signs where its answer goes to an output."""
+        return signing_of_flags(request, output, self.flags, self.fields)
+
+
+def program_of(command: Command) -> tuple[str, ...]:
+    """Return a command's program, without its folder, and its words."""
+    words = without_prefixes(command.words)
+    if words[:1] and posixpath.basename(words[0]) == STAND_IN:
+        words = words[1:]
+    return (posixpath.basename(words[0]), *words[1:]) if words else ("",)
+
+
+def calls_cfssl(program: str) -> bool:
+    """Tell cfssl's name."""
+    return CFSSL.fullmatch(program) is not None
+
+
+def calls_cfssljson(program: str) -> bool:
+    """Tell the name of what writes cfssl's answer to files."""
+    return CFSSLJSON.fullmatch(program) is not None
+
+
+def signs_by_openssl(words: Sequence[str]) -> bool:
+    """Tell a call of openssl that signs a certificate."""
+    flags = OPENSSL.get(words[1]) if words[:1] == ("openssl",) and len(words) > 1 else None
+    return flags is not None and (not flags or any(flag in words for flag in flags))
+
+
+def verb_of(words: Sequence[str]) -> str:
+    """Return what cfssl is called for; its own flags may stand before."""
+    _, rest = read_flags(words[1:], ())
+    return rest[0] if rest else ""
+
+
+def call_of(words: Sequence[str], source: str, path: Path) -> Call:
+    """Return what cfssl is called for; `source` is the file on its standard input, if one is.
+
+    `path` makes paths those of the folder. Raises ValueError for what can't be followed.
+    """
+    before, (verb, *rest) = read_flags(words[1:], ())
+    if not is_plain(rest) or set(before) - {QUIET}:
+        raise ValueError(words)
+    flags, names = read_flags(rest, {INITCA, "renewca"})
+    if verb == "selfsign":
+        raise UnclearError("what `cfssl selfsign` makes has no CA, and nobody trusts it")
+    if "renewca" in flags:
+        raise UnclearError("it signs a CA again in its place, which nothing here does")
+    if verb == "sign" and "csr" in flags:
+        names = [flags.pop("csr")]
+    if len(names) != 1:
+        raise ValueError(words)
+    name = source if names[0] == "-" else names[0]
+    if not name:
+        raise UnclearError(OF_STDIN)
+    fields = given_fields(flags)
+    for each in ("ca", "ca_key", "config"):
+        fields[each] = path(fields.get(each, ""))
+    return Call(verb, path(name), flags, fields)
+
+
+def written_by(words: Sequence[str], path: Path) -> tuple[str, str]:
+    """Return where cfssljson writes, without an ending, and the file that it reads, if one.
+
+    Raises ValueError where it writes no files.
+    """
+    flags, rest = read_flags((word for word in words[1:] if word != "-"), {"bare", "stdout"})
+    if "bare" not in flags or len(rest) > 1 or not is_plain(rest):
+        raise ValueError(words)
+    place, base = posixpath.split(rest[0] if rest else "cert")
+    output = posixpath.join(path(place or "."), base).removeprefix("./")
+    read = flags.get("f", "")
+    return output, "" if read in ("", "-") else path(read)
