@@ -41,8 +41,8 @@ SHELVES = {
         "pairs pemfiles"
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
-    "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
-    "adoptedhosts jsonmerge readback",
+    "adoptionnote patch record / plan / adoption authorities neededprofiles / "
+    "adoptedservers description merge / adoptedhosts jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
