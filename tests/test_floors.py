@@ -57,7 +57,7 @@ SHELVES = {
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "
         "dryruneffects / dryruncommands / commandeffects maketexts / "
-        "componentlines decoys landlock makevalues / blocks / shell"
+        "componentlines decoys landlock makevalues / blocks usedtargets / shell"
     ),
 }
 """The modules of each room, the highest shelf first.

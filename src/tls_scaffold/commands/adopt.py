@@ -131,9 +131,9 @@ def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Adoption
     leaves = {signing.output for signing in survey.signings if not signing.makes_ca}
     targets = {}
     for name in parts.targets:
-        makes = [f"{output}.pem" for output in survey.makes.get(name, ()) if output in leaves]
-        if makes:
-            targets[name] = tuple(makes)
+        made = survey.makes.get(name, ())
+        if made or name in parts.needed:
+            targets[name] = tuple(f"{output}.pem" for output in made if output in leaves)
     lines = tuple(dict.fromkeys(parts.replaced))
     note = AdoptionNote(lines, targets, adopted.seeds, adopted.ca)
     problems = [problem.message for problem in note_problems(note)]
