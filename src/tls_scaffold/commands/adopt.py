@@ -116,7 +116,7 @@ def _steps(folder: Path) -> list[Step]:
 
 def _inventory(adopted: Adopted) -> Inventory:
     try:
-        return intake.of_data(adopted.inventory)
+        return intake.of_data(adopted.inventory, users_are_enough=True)
     except ScaffoldError as error:
         summary = "no inventory can describe this folder, and nothing was changed"
         raise ScaffoldError(summary, error.problems, CHANGE_FIRST) from None
