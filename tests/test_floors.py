@@ -42,7 +42,7 @@ SHELVES = {
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan / adoption authorities neededprofiles / "
-    "adoptedservers description merge / adoptedhosts jsonmerge readback",
+    "adoptedservers description merge / adoptedhosts severalcas jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
