@@ -90,6 +90,7 @@ def test_a_folder_in_our_own_form_needs_no_words_of_its_own() -> None:
         },
         seeds={},
         ca="certs/ca",
+        config=found.config,
     )
 
 
@@ -106,7 +107,8 @@ def test_what_has_other_names_and_places_keeps_them() -> None:
             {"signing": {"default": {"expiry": "90h30m"}, "profiles": {"server": BOTH}}}
         ),
     }
-    assert describe_folder((member, ca, user), texts) == Adopted(
+    found = describe_folder((member, ca, user), texts)
+    assert found == Adopted(
         inventory={
             **SETTINGS,
             "expiry": "90h",
@@ -129,6 +131,7 @@ def test_what_has_other_names_and_places_keeps_them() -> None:
         },
         seeds={CA_REQUEST: Seed("root.json"), CONFIG: Seed("c.json")},
         ca="ssl/root",
+        config=found.config,
     )
 
 

@@ -24,9 +24,10 @@ ROOMS = """
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "keeping questions statustable / lists options / columns completion terminal verbs",
+    "adoptiontable keeping questions statustable / plansummary lists options / "
+    "columns completion terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
-    "dist forms rbac results usablepairs / bundleoptions",
+    "adopted dist forms rbac usablepairs / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
@@ -40,7 +41,8 @@ SHELVES = {
         "caconstraints matching revocationlists / certificates / keys / contentkinds / "
         "pairs pemfiles"
     ),
-    "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
+    "keeping": "trialsync / samesignings consequences update / change journal refusals / "
+    "following permitted / "
     "adoptionnote patch record / plan / adoption authorities neededprofiles / "
     "adoptedservers description merge / adoptedhosts severalcas jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "

@@ -1,8 +1,10 @@
 """`tls-scaffold adopt`: a folder made by hand gets an inventory."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands.adopted import Adoption, Understood, taken_certificates, what_stays
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_text, own_texts
@@ -18,6 +20,7 @@ from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.keeping.record import record_of_entries
 from tls_scaffold.keeping.trialsync import check_first_sync
 from tls_scaffold.makefiles import foreign, gnumake, makefile
+from tls_scaffold.makefiles.foreign import ForeignMakefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
 from tls_scaffold.paths import ADOPTED, CONFIG, RULES
@@ -37,7 +40,7 @@ CHANGE_FIRST = (
 )
 
 
-def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
+def adopt(folder: Path, *, dry_run: bool = False) -> Adoption:
     """Describe a folder made by hand in a new `tls-scaffold.json`.
 
     What was understood of it is noted for the first `sync`. No other file is changed, and with
@@ -45,27 +48,23 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
     nothing is written.
     """
     check_folder(folder)
-    plan = Plan()
+    plan, understood = Plan(), None
     if dry_run or not journal.has_pending(folder):
-        plan = _plan(folder)
+        plan, understood = _understand(folder)
     if dry_run:
-        return plan
+        return Adoption(folder, plan, understood, dry_run)
     # All that can be refused is refused before the lock, which makes `archive/` in the folder.
     if plan:
         journal.check_plan(folder, journal.Entry(COMMAND, plan))
     with lock(folder):
         pending = journal.finish_pending(folder)
         if pending and pending.command == COMMAND:
-            return pending.plan
+            return Adoption(folder, pending.plan, None, dry_run)
         # Another run may have ended meanwhile, or have left its work half done.
         if not plan or (folder / FILE).exists():
-            plan = _plan(folder)
-        return journal.carry_out(folder, journal.Entry(COMMAND, plan))
-
-
-def _plan(folder: Path) -> Plan:
-    _check_is_handmade(folder)
-    return Plan().with_more(_steps(folder))
+            plan, understood = _understand(folder)
+        done = journal.carry_out(folder, journal.Entry(COMMAND, plan))
+        return Adoption(folder, done, understood, dry_run)
 
 
 def _check_is_handmade(folder: Path) -> None:
@@ -92,7 +91,9 @@ def _check_is_handmade(folder: Path) -> None:
         )
 
 
-def _steps(folder: Path) -> list[Step]:
+def _understand(folder: Path) -> tuple[Plan, Understood]:
+    """Return what is to be written about a folder, and what it was understood to be."""
+    _check_is_handmade(folder)
     with ca_kept(folder):
         survey = makefile.survey_targets(folder)
         if survey.unread:
@@ -100,18 +101,27 @@ def _steps(folder: Path) -> list[Step]:
                 "the Makefile signs in a way that is not understood", map(str, survey.unread)
             )
         sources = {path for each in survey.signings for path in (each.request, each.config) if path}
-        adopted = describe_folder(survey.signings, own_texts(folder, sorted(sources)))
+        texts = own_texts(folder, sorted(sources))
+        adopted = describe_folder(survey.signings, texts)
         inventory = _inventory(adopted)
         rendered = template.render(inventory)
-        note = _note(folder, survey, adopted, rendered[MAKEFILE] + rendered[RULES])
+        parts = _parts(folder, rendered[MAKEFILE] + rendered[RULES])
+        note = _note(parts, survey, adopted)
         entries = tuple(_entries(folder, note, inventory))
-        check_first_sync(folder, inventory, record_of_entries(entries), note, survey)
-    texts = {
+        record = record_of_entries(entries)
+        first_sync = check_first_sync(folder, inventory, record, note, survey)
+    understood = Understood(
+        tuple(taken_certificates(folder, inventory, survey.signings)),
+        tuple(what_stays(inventory, note, parts, survey.signings, adopted.config)),
+        replace(first_sync, steps=tuple(step for step in first_sync.steps if step.path != FILE)),
+    )
+    written = {
         FILE: inventory.to_json(),
         LAST_RENDER: record_text(entries),
         ADOPTED: note.to_json(),
     }
-    return [Step(path, own_text(folder, path), text) for path, text in texts.items()]
+    steps = [Step(path, own_text(folder, path), text) for path, text in written.items()]
+    return Plan().with_more(steps), understood
 
 
 def _inventory(adopted: Adopted) -> Inventory:
@@ -122,12 +132,17 @@ def _inventory(adopted: Adopted) -> Inventory:
         raise ScaffoldError(summary, error.problems, CHANGE_FIRST) from None
 
 
-def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> AdoptionNote:
+def _parts(folder: Path, ours: str) -> ForeignMakefile:
+    """Take the folder's Makefile apart; ScaffoldError for what is neither signing nor its own."""
     parts = foreign.take_apart(own_text(folder, MAKEFILE) or "", ours)
     if parts.problems:
         raise ScaffoldError(
             "the Makefile is not understood, and nothing was changed", parts.problems
         )
+    return parts
+
+
+def _note(parts: ForeignMakefile, survey: Survey, adopted: Adopted) -> AdoptionNote:
     leaves = {signing.output for signing in survey.signings if not signing.makes_ca}
     targets = {}
     for name in parts.targets:

@@ -25,12 +25,14 @@ from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDIN
 class Adopted:
     """The inventory as data, and what of the folder stands in other places than ours.
 
-    `seeds` are files of ours by path; `ca` is the path of the CA's files without `.pem`.
+    `seeds` are files of ours by path; `ca` is the path of the CA's files without `.pem`, `config`
+    what all is signed by.
     """
 
     inventory: dict[str, Any]
     seeds: dict[str, Seed]
     ca: str
+    config: SigningConfig
 
 
 def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Adopted:
@@ -68,6 +70,7 @@ def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Ad
             if seed.source and (seed.source != path or seed.fields)
         },
         ca=authority.output,
+        config=config,
     )
 
 
