@@ -52,7 +52,7 @@ def _tell_understood(understood: "Understood") -> None:
     for line in adoption_table(understood.taken, terminal_width()):
         talk(line.rstrip())
     if not any(each.kind == "member" for each in understood.taken):
-        talk("members: none, this is a folder of users alone: no certificate is a server's")
+        talk("members: none, all are users: none has hosts and a profile with `server auth`")
     for line in understood.stays:
         talk(f"stays: {escaped(line)}")
     talk("`tls-scaffold sync` would then:")

@@ -13,6 +13,7 @@ from tls_scaffold.keeping.adoptionnote import AdoptionNote
 from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.makefiles.foreign import ForeignMakefile
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.usedtargets import USED_TARGET
 from tls_scaffold.paths import CA_OUTPUT, CERTIFICATE_ENDING, CONFIG
 
 CA_KIND = "ca"
@@ -122,7 +123,7 @@ def what_stays(
             f"it, `{CA_OUTPUT}{CERTIFICATE_ENDING}`"
         )
     own = [name for block in parts.kept if block.kind == "rule" for name in block.names]
-    names = [name for name in (*note.targets, *own) if not name.startswith(".")]
+    names = list(filter(USED_TARGET.fullmatch, (*note.targets, *own)))
     if names:
         listed = ", ".join(f"`{name}`" for name in dict.fromkeys(names))
         yield f"the Makefile's targets {listed}"
