@@ -511,6 +511,23 @@ def test_several_cas_are_refused_with_the_way_to_a_folder_each() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("profile", "ca"), [("intermediate", "certs/ca.pem"), ("", "certs/mid.pem")]
+)
+def test_a_ca_below_a_ca_is_refused_and_nobody_is_led_to_divide_the_folder(
+    profile: str, ca: str
+) -> None:
+    middle = signing("mid", "config/mid.json", profile=profile)
+    leaf = signing("m", ca=ca, ca_key=ca.replace(".pem", "-key.pem"))
+    maker = {**BOTH, "ca_constraint": {"is_ca": True}}
+    config = {"signing": {"default": BOTH, "profiles": {"intermediate": maker}}}
+    texts = {**GOOD, "config/mid.json": "{}", CONFIG: json.dumps(config)}
+    with pytest.raises(ScaffoldError) as caught:
+        describe_folder((CA, middle, leaf), texts)
+    assert str(caught.value.problems[0]) == "`certs/mid.pem` is a CA that `certs/ca.pem` signs"
+    assert caught.value.hint.startswith("an inventory has one CA, which signs itself; the folder ")
+
+
 def test_requests_beside_certificates_go_where_requests_are() -> None:
     texts = {
         "certs/m.json": json.dumps(request("etcd", "h")),

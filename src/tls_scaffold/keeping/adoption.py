@@ -16,7 +16,14 @@ from tls_scaffold.inventory.values import PEER
 from tls_scaffold.keeping.adoptedhosts import overrides
 from tls_scaffold.keeping.adoptedservers import find_servers
 from tls_scaffold.keeping.description import Leaf, Seed, component_lists, setting_fields
-from tls_scaffold.keeping.severalcas import certificates_by_ca, folder_each, told_by_ca
+from tls_scaffold.keeping.severalcas import (
+    ONE_ROOT,
+    cas_below_cas,
+    certificates_by_ca,
+    config_of,
+    folder_each,
+    told_by_ca,
+)
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDING
 
@@ -46,18 +53,17 @@ def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Ad
     authorities = [signing for signing in every if signing.makes_ca]
     others = [signing for signing in every if not signing.makes_ca]
     problems += _authority_problems(authorities, others)
-    by_ca = certificates_by_ca(authorities, others)
-    has_several_cas = len(authorities) > 1
-    if has_several_cas:
+    below = list(cas_below_cas(every, texts))
+    hint = ONE_ROOT if below else ""
+    if not below and len(authorities) > 1:
+        by_ca = certificates_by_ca(authorities, others)
         problems += told_by_ca(by_ca)
-    if problems:
-        raise ScaffoldError(
-            "the folder is not understood, and nothing was changed",
-            dict.fromkeys(problems),
-            folder_each(by_ca) if has_several_cas else "",
-        )
+        hint = folder_each(by_ca)
+    if problems or below:
+        summary = "the folder is not understood, and nothing was changed"
+        raise ScaffoldError(summary, dict.fromkeys((*below, *problems)), hint)
     authority, config_path = authorities[0], others[0].config
-    config = _signing_config(texts.get(config_path, ""))
+    config = config_of(texts, config_path)
     leaves = _leaves([_with_true_profile(each, config) for each in others], requests, config)
     seeds = {CA_REQUEST: Seed(authority.request), CONFIG: Seed(config_path)}
     seeds |= {leaf.path: Seed(leaf.signing.request, overrides(leaf.signing)) for leaf in leaves}
@@ -126,10 +132,6 @@ def _authority_problems(authorities: list[Signing], others: list[Signing]) -> It
         if len(paths) > 1:
             listed = ", ".join(f"`{path}`" for path in sorted(paths))
             yield f"there is more than one {what}: {listed}"
-
-
-def _signing_config(text: str) -> SigningConfig:
-    return readers.readable_signing_config(text, CONFIG)[0] if text else SigningConfig()
 
 
 def _with_true_profile(signing: Signing, config: SigningConfig) -> Signing:

@@ -4,12 +4,38 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from tls_scaffold.cfssl import readers
+from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTIFICATE_ENDING
 from tls_scaffold.spelling import escaped
 
 SHOWN = 3
 NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+ONE_ROOT = (
+    "an inventory has one CA, which signs itself; the folder works as it is: `tls-scaffold sign`, "
+    "`status` and `check` know CAs below CAs"
+)
+
+
+def config_of(texts: Mapping[str, str], path: str) -> SigningConfig:
+    """Return the signing configuration at a path; cfssl's own where a line names none."""
+    text = texts.get(path, "")
+    return readers.readable_signing_config(text, path)[0] if text else SigningConfig()
+
+
+def cas_below_cas(signings: Iterable[Signing], texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield each CA that another CA of the Makefile signs: its profile, or what it signs, tells."""
+    every = tuple(signings)
+    signers = {signing.ca for signing in every}
+    for each in every:
+        if each.makes_ca:
+            continue
+        profile = config_of(texts, each.config).profile_or_default(each.profile)
+        if profile.constraint.is_ca or _path(each) in signers:
+            yield f"`{_path(each)}` is a CA that `{each.ca}` signs"
 
 
 def certificates_by_ca(

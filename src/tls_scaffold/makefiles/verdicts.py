@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tls_scaffold.makefiles.blocks import Block
-from tls_scaffold.makefiles.gencert import CFSSL, CFSSLJSON
 from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
 from tls_scaffold.makefiles.makevalues import Values
 from tls_scaffold.makefiles.shell import without_quoted
@@ -19,7 +18,8 @@ APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
 RUNS_ANOTHER = re.compile(r"\$\$\(|`")  # a command whose output is put in
 WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
 FETCHES = re.compile(r"go (get|install)|(sudo )?(apt|apt-get|brew|dnf|yum) |command -v|which ")
-TOOLS = {CFSSL, *CFSSLJSON}
+# Targets of these names get the programs.
+TOOLS = {"cfssl", "cfssljson", "cfssl-json", "cfssl_json"}
 # What either does besides goes under our `req:`, which takes lines of the team's own.
 SHARED = ("req", "all")
 
