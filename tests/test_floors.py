@@ -59,7 +59,7 @@ SHELVES = {
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "
         "dryruneffects / dryruncommands / commandeffects maketexts / "
-        "componentlines decoys landlock makevalues / blocks usedtargets / shell"
+        "componentlines decoys landlock makevalues / blocks movedfiles usedtargets / shell"
     ),
 }
 """The modules of each room, the highest shelf first.

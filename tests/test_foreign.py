@@ -316,6 +316,32 @@ def test_a_target_that_fetches_cfssl_is_ours_and_one_that_fetches_more_waits_to_
     assert found.kept[0].lines == ("all: own",)
 
 
+def test_what_is_moved_to_where_ours_writes_it_is_ours_and_what_is_moved_away_is_refused() -> None:
+    ours = f"{OURS}req-m ssl/m.pem: config/m.json\n"
+    sign = "\tcfssl gencert config/m.json | cfssljson -bare out/m"
+    moves = "\tmkdir -p ssl && mv out/m.pem out/m-key.pem ssl/\n\t@mv -f out/*.csr ssl"
+    found = take_apart(f"req:\n{sign}\n{moves}\n", ours)
+    assert (found.req_commands, found.problems) == ([], [])
+
+    away = take_apart("req:\n\tmv -f ssl/m.pem ssl/m.crt\n\tmv list.txt old.txt\n", ours)
+    assert away.problems == [
+        problem_of(
+            "req",
+            "`mv -f ssl/m.pem ssl/m.crt` moves what is signed: it would be missing, and signed "
+            "again at each make; `cp` leaves it there",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["cfssl genkey -initca x.json", "cfssl sign -ca ca.pem x.csr", "cfssl selfsign h x.json"],
+)
+def test_all_commands_of_cfssl_that_sign_are_known(command: str) -> None:
+    found = take_apart(f"x:\n\t{command} | cfssljson -bare certs/x\n", OURS)
+    assert (found.targets, found.kept, found.problems) == (["x"], [], [])
+
+
 @pytest.mark.parametrize(
     ("name", "makes", "rule"),
     [

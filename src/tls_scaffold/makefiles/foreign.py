@@ -1,11 +1,14 @@
 """A Makefile written by hand gives way to ours: what only signs is ours, the rest stays."""
 
+import posixpath
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from tls_scaffold.errors import Place, Problem, problem_of
 from tls_scaffold.makefiles.blocks import Block, split_into_blocks
+from tls_scaffold.makefiles.movedfiles import moved_files, written_elsewhere
 from tls_scaffold.makefiles.usedtargets import USED_TARGET, used_target_rule
 from tls_scaffold.makefiles.verdicts import Reading, Verdict, fetches_tools, values_of, verdict_of
 from tls_scaffold.paths import CA_OUTPUT
@@ -40,12 +43,17 @@ def take_apart(
     """
     our_names = {name for block in split_into_blocks(ours) for name in block.names}
     there = split_into_blocks(text)
-    reading = Reading(values_of(there), replaced_before)
+    variables = values_of(there)
+    commands = [
+        text for block in there for each in block.recipe for text in variables.expanded(each)
+    ]
+    reading = Reading(variables, replaced_before, written_elsewhere(commands, our_names))
     verdicts = [verdict_of(block, our_names, reading) for block in there]
     found = ForeignMakefile()
     for block, verdict in zip(there, verdicts, strict=True):
         if verdict is Verdict.MIXED:
             found.req_commands += reading.own_commands(block)
+    found.problems += _lost_by_moving(found.req_commands, reading, our_names)
     kept = _kept_parts(there, verdicts)
     _keep_variables(there, kept, our_names, found)
     for block, verdict, own in zip(there, verdicts, kept, strict=True):
@@ -127,6 +135,20 @@ def _keep_variables(
                 for name in block.names
                 if name in our_names
             ]
+
+
+def _lost_by_moving(
+    commands: list[str], reading: Reading, our_names: Collection[str]
+) -> Iterator[Problem]:
+    """Yield each command that would take away at each make what is signed then."""
+    names = {posixpath.basename(name) for name in (*our_names, *reading.moved)}
+    for command in commands:
+        texts = reading.variables.expanded(command)
+        moved = {posixpath.basename(each) for text in texts for each in moved_files(text)}
+        if any(fnmatchcase(name, each) for each in moved for name in names):
+            told = " ".join(command.replace("\\\n", " ").split())
+            reason = "moves what is signed: it would be missing, and signed again at each make"
+            yield problem_of("req", f"`{told}` {reason}; `cp` leaves it there")
 
 
 def _problems(block: Block, commands: list[str]) -> list[Problem]:
