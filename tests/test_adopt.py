@@ -640,6 +640,10 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
         "etcd3   member  etcd              default  certs/etcd3.pem   localhost",
         "proxy1  proxy   etcd              default  certs/proxy1.pem  localhost",
         (
+            "missing: certs/ca.pem, certs/etcd1.pem, certs/etcd2.pem, certs/etcd3.pem, "
+            "certs/proxy1.pem: `make` signs them after `sync`"
+        ),
+        (
             "stays: 4 of 4 certificates: names, hosts, key, usages and lifetime were compared with "
             "what `sync` would leave"
         ),

@@ -126,6 +126,7 @@ def test_after_adopt_and_sync_a_folder_is_what_it_was_and_signs_what_it_would_ha
 
     document = json.loads(kept(path, "adopt", "--json").stdout)
     assert {each["name"]: each["kind"] for each in document["taken"][1:]} == PATTERNS[pattern]
+    assert all(each["is_there"] for each in document["taken"])
     kept(path, "sync")
 
     assert states(path, expiring(pattern)) == told

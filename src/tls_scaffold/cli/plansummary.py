@@ -31,14 +31,15 @@ def summary_lines(plan: "Plan") -> Iterator[str]:
         f"keep in {plan.shelf}": archived,
         "copy to certs/ the CA": [f"{plan.ca}.pem"] if plan.ca else [],
     }
-    yield from (f"  {verb}: {_listed(paths)}" for verb, paths in lines.items() if paths)
+    yield from (f"  {verb}: {listed(paths)}" for verb, paths in lines.items() if paths)
 
 
 def _is_record(path: str) -> bool:
     return path.startswith(f"{STATE}/")
 
 
-def _listed(paths: Iterable[str]) -> str:
+def listed(paths: Iterable[str]) -> str:
+    """Return the first of some paths with commas, and how many more there are."""
     names = sorted(map(escaped, paths))
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{', '.join(names[:SHOWN])}{more}"

@@ -25,7 +25,7 @@ class Taken:
     """One certificate of a folder made by hand: what it was taken for, and how it is signed.
 
     An empty `profile` is the default one; `hosts` are those that stand in its request, or on its
-    command line.
+    command line. One that is not `is_there` is what the first `make` after `sync` signs.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Taken:
     profile: str
     certificate: str
     request: str
+    is_there: bool
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,9 @@ def taken_certificates(
     texts = own_texts(folder, sorted({each.request for each in by_output.values()}))
     for signing in by_output.values():
         if signing.makes_ca:
-            yield _taken("ca", CA_KIND, signing, texts)
+            yield _taken(folder, "ca", CA_KIND, signing, texts)
     for each in inventory.components:
-        yield _taken(each.name, each.kind, by_output[each.output], texts)
+        yield _taken(folder, each.name, each.kind, by_output[each.output], texts)
 
 
 def what_stays(
@@ -129,7 +130,7 @@ def what_stays(
         yield f"the Makefile's targets {listed}"
 
 
-def _taken(name: str, kind: str, signing: Signing, texts: Mapping[str, str]) -> Taken:
+def _taken(folder: Path, name: str, kind: str, signing: Signing, texts: Mapping[str, str]) -> Taken:
     request, _ = readers.readable_request(texts.get(signing.request, "{}"), signing.request)
     asked = request.overridden(signing.cn, signing.hostname)
     return Taken(
@@ -140,4 +141,5 @@ def _taken(name: str, kind: str, signing: Signing, texts: Mapping[str, str]) -> 
         profile=signing.profile,
         certificate=f"{signing.output}{CERTIFICATE_ENDING}",
         request=signing.request,
+        is_there=(folder / f"{signing.output}{CERTIFICATE_ENDING}").exists(),
     )

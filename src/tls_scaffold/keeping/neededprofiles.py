@@ -25,15 +25,13 @@ def needed_config(ours: str, yours: str | None, components: Iterable[Component])
         return ours
     wanted = {component.profile for component in components}
     rendered = _signing(formats.parse(ours, CONFIG, "json"))
-    profiles = _needed(rendered["profiles"], there.get("profiles"), wanted)
-    default = rendered["default"]
+    needed = dict(rendered)
+    needed["profiles"] = _needed(rendered.get("profiles", {}), there.get("profiles"), wanted)
     if "" not in wanted:
-        default = _needed(default, there.get("default"), set())
-    if (default, profiles) == (rendered["default"], rendered["profiles"]):
-        return ours
+        needed["default"] = _needed(rendered.get("default", {}), there.get("default"), set())
     # An empty table would be a change of ours, and is none.
-    parts = {"default": default, "profiles": profiles}
-    return json_text({"signing": {name: part for name, part in parts.items() if part}})
+    needed = {name: part for name, part in needed.items() if part}
+    return ours if needed == rendered else json_text({"signing": needed})
 
 
 def _needed(ours: dict[str, Any], theirs: Any, wanted: Collection[str]) -> dict[str, Any]:
