@@ -353,6 +353,13 @@ def test_clients_that_share_a_request_are_users_and_members_have_hosts(tmp_path:
     assert [member["name"] for member in inventory(other)["members"]] == ["m1", "m2"]
 
 
+def test_a_user_without_a_cn_is_told_as_status_will_miss_it(tmp_path: Path) -> None:
+    requests = {"ca-csr": CA_REQUEST, "m1": server("m1", "10.0.0.1"), "nobody": {"hosts": []}}
+    path = handmade(tmp_path / "own", requests, "m1:m1", "nobody:nobody")
+    said = kept(path, "adopt", "--dry-run").stderr
+    assert "stays: `certs/nobody.pem` without a CN, which `status` misses after `sync`" in said
+
+
 def test_a_command_that_signing_hangs_on_is_told(tmp_path: Path) -> None:
     requests = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1")}
     signing = "{sign}/members.json | cfssljson -bare certs/m1"

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tls_scaffold.commands.adopted import Adoption, Understood, taken_certificates, what_stays
+from tls_scaffold.commands.adopted import (
+    Adoption,
+    Understood,
+    taken_certificates,
+    what_stays,
+    without_cn,
+)
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_text, own_texts
@@ -110,9 +116,11 @@ def _understand(folder: Path) -> tuple[Plan, Understood]:
         entries = tuple(_entries(folder, note, inventory))
         record = record_of_entries(entries)
         first_sync = check_first_sync(folder, inventory, record, note, survey)
+    taken = tuple(taken_certificates(folder, inventory, survey.signings))
+    stays = what_stays(inventory, note, parts, survey.signings, adopted.config)
     understood = Understood(
-        tuple(taken_certificates(folder, inventory, survey.signings)),
-        tuple(what_stays(inventory, note, parts, survey.signings, adopted.config)),
+        taken,
+        (*stays, *without_cn(taken)),
         replace(first_sync, steps=tuple(step for step in first_sync.steps if step.path != FILE)),
     )
     written = {

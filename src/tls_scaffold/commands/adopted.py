@@ -130,6 +130,16 @@ def what_stays(
         yield f"the Makefile's targets {listed}"
 
 
+def without_cn(taken: Iterable[Taken]) -> Iterator[str]:
+    """Yield each user without a CN: the inventory has one for everybody, and `status` looks."""
+    for each in taken:
+        if each.kind == "user" and not each.cn:
+            yield (
+                f"`{each.certificate}` without a CN, which `status` misses after `sync`: etcd "
+                "knows its users by it"
+            )
+
+
 def _taken(folder: Path, name: str, kind: str, signing: Signing, texts: Mapping[str, str]) -> Taken:
     request, _ = readers.readable_request(texts.get(signing.request, "{}"), signing.request)
     asked = request.overridden(signing.cn, signing.hostname)
