@@ -56,6 +56,7 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Adoption:
     check_folder(folder)
     plan, understood = Plan(), None
     if dry_run or not journal.has_pending(folder):
+        _check_is_handmade(folder)
         plan, understood = _understand(folder)
     if dry_run:
         return Adoption(folder, plan, understood, dry_run)
@@ -65,9 +66,10 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Adoption:
     with lock(folder):
         pending = journal.finish_pending(folder)
         if pending and pending.command == COMMAND:
-            return Adoption(folder, pending.plan, None, dry_run)
+            return Adoption(folder, pending.plan, _understand(folder)[1], dry_run)
         # Another run may have ended meanwhile, or have left its work half done.
         if not plan or (folder / FILE).exists():
+            _check_is_handmade(folder)
             plan, understood = _understand(folder)
         done = journal.carry_out(folder, journal.Entry(COMMAND, plan))
         return Adoption(folder, done, understood, dry_run)
@@ -99,7 +101,6 @@ def _check_is_handmade(folder: Path) -> None:
 
 def _understand(folder: Path) -> tuple[Plan, Understood]:
     """Return what is to be written about a folder, and what it was understood to be."""
-    _check_is_handmade(folder)
     with ca_kept(folder):
         survey = makefile.survey_targets(folder)
         if survey.unread:

@@ -50,12 +50,14 @@ def change_folder(
         pending = journal.finish_pending(folder)
         finished = pending.plan if pending and pending.command == command else None
         if finished and not again:
-            return finished
-        plan = plan_change(folder, read_change())
-        done = finished or plan
-        if plan:
-            done = journal.carry_out(folder, journal.Entry(command, plan))
-        has_new_config = any(step.path == CONFIG for step in done.steps)
+            done = finished
+        else:
+            plan = plan_change(folder, read_change())
+            done = finished or plan
+            if plan:
+                done = journal.carry_out(folder, journal.Entry(command, plan))
+        steps = (*done.steps, *(pending.plan.steps if pending else ()))
+        has_new_config = any(step.path == CONFIG for step in steps)
         if (again or has_new_config) and not done.conflicts:
             _record_valid(folder)
         return done
