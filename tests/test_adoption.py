@@ -26,6 +26,16 @@ SETTINGS = {
     "locality": "",
 }
 
+BOTH = {"expiry": "8760h", "usages": ["signing", "server auth", "client auth"]}
+CLIENT = {"expiry": "8760h", "usages": ["signing", "client auth"]}
+SERVER = {"expiry": "8760h", "usages": ["signing", "server auth"]}
+CONFIGURATION = {
+    "signing": {
+        "default": BOTH,
+        "profiles": {"peer": BOTH, "client": CLIENT, "server": SERVER},
+    }
+}
+
 
 def signing(name: str, request: str = SHARED, **fields: Any) -> Signing:
     return Signing(name, f"req-{name}", request, f"certs/{name}", **fields)
@@ -66,6 +76,7 @@ def test_a_folder_in_our_own_form_needs_no_words_of_its_own() -> None:
         signing("etcd1"),
         signing("proxy1"),
         user,
+        ca_config=CONFIGURATION,
         req_csr=request("etcd", "etcd1", "10.0.0.1"),
         req_u={"CN": "U"},
     )
@@ -79,6 +90,7 @@ def test_a_folder_in_our_own_form_needs_no_words_of_its_own() -> None:
         },
         seeds={},
         ca="certs/ca",
+        config=found.config,
     )
 
 
@@ -91,9 +103,12 @@ def test_what_has_other_names_and_places_keeps_them() -> None:
         "root.json": json.dumps(CN),
         "m.json": json.dumps(request("kube-etcd", "10.0.0.1")),
         "u.json": "{}",
-        "c.json": '{"signing": {"default": {"expiry": "90h30m", "usages": ["signing"]}}}',
+        "c.json": json.dumps(
+            {"signing": {"default": {"expiry": "90h30m"}, "profiles": {"server": BOTH}}}
+        ),
     }
-    assert describe_folder((member, ca, user), texts) == Adopted(
+    found = describe_folder((member, ca, user), texts)
+    assert found == Adopted(
         inventory={
             **SETTINGS,
             "expiry": "90h",
@@ -116,6 +131,7 @@ def test_what_has_other_names_and_places_keeps_them() -> None:
         },
         seeds={CA_REQUEST: Seed("root.json"), CONFIG: Seed("c.json")},
         ca="ssl/root",
+        config=found.config,
     )
 
 
@@ -182,6 +198,46 @@ def test_hosts_of_the_command_line_make_a_server_and_take_that_away() -> None:
     )
     found = listed(*signings, x={"CN": "x"}, y=request("y", "h"))
     assert [each["name"] for each in found["members"]] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("profiles", "servers"),
+    [
+        (("server", "client", "client"), ["a"]),
+        (("client", "client", "server"), ["c"]),
+        (("", "client", "client"), ["a"]),
+        (("client", "client", "client"), []),
+    ],
+)
+def test_a_server_is_among_those_whose_profile_lets_them_serve(
+    profiles: tuple[str, ...], servers: list[str]
+) -> None:
+    signings = [
+        signing(name, f"config/{name}.json", profile=profile)
+        for name, profile in zip("abc", profiles, strict=True)
+    ]
+    found = listed(
+        *signings, ca_config=CONFIGURATION, a=request("x"), b=request("y", "h"), c=request("z")
+    )
+    assert [each["name"] for each in found["members"]] == servers
+
+
+def test_a_profile_that_grants_less_than_is_needed_is_named_and_one_that_is_missing_is_not() -> (
+    None
+):
+    found = listed(
+        signing("a", "config/a.json", profile="server"),
+        signing("b", "config/b.json", profile="client"),
+        signing("c", "config/c.json", profile="clinet"),
+        ca_config={"signing": {"default": SERVER, "profiles": {"client": CLIENT, "server": BOTH}}},
+        a=request("etcd", "h"),
+        b={"CN": "b"},
+        c={"CN": "c"},
+    )
+    assert found["members"][0]["profile"] == "server"
+    assert [user.get("profile") for user in found["users"]] == [None, ""]
+    lesser = listed(signing("a"), ca_config={"signing": {"default": SERVER}}, req_csr=request("e"))
+    assert lesser["members"][0]["profile"] == ""
 
 
 def test_servers_that_share_a_request_are_told_from_clients_with_hosts_of_their_own() -> None:
@@ -257,6 +313,7 @@ def test_a_second_certificate_for_peers_is_a_part_of_its_member() -> None:
         signing("b", profile="server"),
         replace(signing("peer-b", "config/p.json", profile="peer"), output="ssl/peer-b"),
         signing("peer-c"),
+        ca_config=CONFIGURATION,
         req_csr=request("etcd", "a", "b"),
         p=request("etcd"),
     )
@@ -426,6 +483,67 @@ def test_a_folder_that_is_not_understood_is_refused_with_every_reason(
     signings: tuple[Signing, ...], problems: list[str]
 ) -> None:
     assert refused(signings, GOOD) == problems
+
+
+def test_several_cas_are_refused_with_the_way_to_a_folder_each() -> None:
+    kube = Signing("ca", "kube", "config/kube.json", "certs/kube/ca", makes_ca=True)
+    front = Signing("front", "kube", "config/front.json", "certs/front;rm -rf", makes_ca=True)
+    user = signing("u", ca="certs/kube/ca.pem", ca_key="certs/kube/ca-key.pem")
+    texts = {**GOOD, kube.request: "{}", front.request: "{}"}
+    with pytest.raises(ScaffoldError) as caught:
+        describe_folder((CA, kube, front, signing("m"), user), texts)
+    assert list(map(str, caught.value.problems))[2:] == [
+        "`certs/ca.pem` signs `certs/m.pem`",
+        "`certs/kube/ca.pem` signs `certs/u.pem`",
+        "`certs/front;rm -rf.pem` signs nothing here",
+    ]
+    assert caught.value.hint.splitlines() == [
+        "one folder a CA; in this one:",
+        '  mkdir "$PWD-kube" && cp -Rp . "$PWD-kube"',
+        (
+            "    there keep of the Makefile what makes `certs/kube/ca.pem`, `certs/u.pem`, "
+            "and take out the rest"
+        ),
+        '  mkdir "$PWD-front-rm--rf" && cp -Rp . "$PWD-front-rm--rf"',
+        "    there keep of the Makefile what makes `certs/front;rm -rf.pem`, and take out the rest",
+        "  here take out of the Makefile all but what makes `certs/ca.pem`, `certs/m.pem`",
+        "  then `tls-scaffold adopt` in each",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("profile", "ca"), [("intermediate", "certs/ca.pem"), ("", "certs/mid.pem")]
+)
+def test_a_ca_below_a_ca_is_refused_and_nobody_is_led_to_divide_the_folder(
+    profile: str, ca: str
+) -> None:
+    middle = signing("mid", "config/mid.json", profile=profile)
+    leaf = signing("m", ca=ca, ca_key=ca.replace(".pem", "-key.pem"))
+    maker = {**BOTH, "ca_constraint": {"is_ca": True}}
+    config = {"signing": {"default": BOTH, "profiles": {"intermediate": maker}}}
+    texts = {**GOOD, "config/mid.json": "{}", CONFIG: json.dumps(config)}
+    with pytest.raises(ScaffoldError) as caught:
+        describe_folder((CA, middle, leaf), texts)
+    assert str(caught.value.problems[0]) == "`certs/mid.pem` is a CA that `certs/ca.pem` signs"
+    assert caught.value.hint.startswith("an inventory has one CA, which signs itself; the folder ")
+
+
+def test_requests_beside_certificates_go_where_requests_are() -> None:
+    texts = {
+        "certs/m.json": json.dumps(request("etcd", "h")),
+        "certs/a/x.json": "{}",
+        "certs/b/x.json": "{}",
+    }
+    names = (("m", "certs/m.json"), ("n", "certs/m.json"), ("a", "certs/a/x.json"))
+    signings = [signing(*each) for each in (*names, ("b", "certs/b/x.json"))]
+    found = describe_folder((CA, *signings), {CA_REQUEST: "{}", **texts})
+    assert found.seeds == {
+        "config/m.json": Seed("certs/m.json"),
+        "config/req-a.json": Seed("certs/a/x.json"),
+        "config/req-b.json": Seed("certs/b/x.json"),
+    }
+    assert [each["request"] for each in found.inventory["members"]] == ["config/m.json"] * 2
+    assert all("request" not in each for each in found.inventory["users"])
 
 
 def test_a_request_that_is_no_json_is_told() -> None:

@@ -24,10 +24,11 @@ ROOMS = """
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "keeping questions statustable / lists options / columns completion terminal verbs",
+    "adoptiontable keeping questions statustable / plansummary lists options / "
+    "columns completion terminal verbs",
     "commands": "add adopt bundle cfssljson check new prove remove sign standin status sync / "
     "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
-    "dist forms rbac results usablepairs / bundleoptions",
+    "adopted dist forms rbac usablepairs / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
@@ -41,9 +42,10 @@ SHELVES = {
         "linemistakes mistakes record trust / keystores / caconstraints extensions matching / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
-    "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
-    "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
-    "adoptedhosts jsonmerge readback",
+    "keeping": "trialsync / samesignings consequences update / change journal refusals / "
+    "following permitted / "
+    "adoptionnote patch record / plan / adoption authorities neededprofiles / "
+    "adoptedservers description merge / adoptedhosts severalcas jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
@@ -59,7 +61,8 @@ SHELVES = {
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes verdicts / "
         "gnumake madefiles unsetnames / cfssllines / gencert / "
         "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
-        "componentlines decoys landlock makevalues shellwords / blocks / shell"
+        "componentlines decoys landlock makevalues shellwords / blocks movedfiles usedtargets / "
+        "shell"
     ),
 }
 """The modules of each room, the highest shelf first.

@@ -12,13 +12,12 @@ from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT_AUTH
-from tls_scaffold.inventory.values import RENEW_DAYS, Component, Inventory
+from tls_scaffold.inventory.values import RENEW_DAYS, SERVER_KINDS, Component, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.paths import CA_REQUEST
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
-from tls_scaffold.state.expectations import SERVERS
 
 SOON = timedelta(days=RENEW_DAYS)
 VARIABLE = re.compile(r"\$[({][^(){}$]*[)}]")
@@ -63,12 +62,12 @@ class View:
     @cached_property
     def users(self) -> tuple[Entry, ...]:
         """The components that are clients only."""
-        return tuple(entry for entry in self.components if entry.kind not in SERVERS)
+        return tuple(entry for entry in self.components if entry.kind not in SERVER_KINDS)
 
     @cached_property
     def servers(self) -> tuple[Entry, ...]:
         """The members and proxies."""
-        return tuple(entry for entry in self.components if entry.kind in SERVERS)
+        return tuple(entry for entry in self.components if entry.kind in SERVER_KINDS)
 
     @cached_property
     def orphans(self) -> tuple[Entry, ...]:
@@ -113,7 +112,7 @@ class View:
         """Return what an entry's certificate is for: its kind tells where no inventory does."""
         if component := self.asked_components.get(entry.path):
             return component.usages
-        return BOTH_ENDS if entry.kind in SERVERS else (CLIENT_AUTH,)
+        return BOTH_ENDS if entry.kind in SERVER_KINDS else (CLIENT_AUTH,)
 
     @cached_property
     def outputs_of_inventory(self) -> frozenset[str]:

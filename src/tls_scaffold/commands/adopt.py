@@ -1,8 +1,16 @@
 """`tls-scaffold adopt`: a folder made by hand gets an inventory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands.adopted import (
+    Adoption,
+    Understood,
+    taken_certificates,
+    what_stays,
+    without_cn,
+)
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_text, own_texts
@@ -13,20 +21,19 @@ from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping import journal
 from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, note_problems
-from tls_scaffold.keeping.handmade import merge_base
+from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.keeping.record import record_of_entries
 from tls_scaffold.keeping.trialsync import check_first_sync
 from tls_scaffold.makefiles import foreign, gnumake, makefile
+from tls_scaffold.makefiles.foreign import ForeignMakefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
-from tls_scaffold.paths import ADOPTED, RULES
+from tls_scaffold.paths import ADOPTED, CONFIG, RULES
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
-    NOT_RECORDED,
     Entry,
-    compact,
     record_text,
     recorded,
 )
@@ -39,7 +46,7 @@ CHANGE_FIRST = (
 )
 
 
-def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
+def adopt(folder: Path, *, dry_run: bool = False) -> Adoption:
     """Describe a folder made by hand in a new `tls-scaffold.json`.
 
     What was understood of it is noted for the first `sync`. No other file is changed, and with
@@ -47,27 +54,25 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
     nothing is written.
     """
     check_folder(folder)
-    plan = Plan()
+    plan, understood = Plan(), None
     if dry_run or not journal.has_pending(folder):
-        plan = _plan(folder)
+        _check_is_handmade(folder)
+        plan, understood = _understand(folder)
     if dry_run:
-        return plan
+        return Adoption(folder, plan, understood, dry_run)
     # All that can be refused is refused before the lock, which makes `archive/` in the folder.
     if plan:
         journal.check_plan(folder, journal.Entry(COMMAND, plan))
     with lock(folder):
         pending = journal.finish_pending(folder)
         if pending and pending.command == COMMAND:
-            return pending.plan
+            return Adoption(folder, pending.plan, _understand(folder)[1], dry_run)
         # Another run may have ended meanwhile, or have left its work half done.
         if not plan or (folder / FILE).exists():
-            plan = _plan(folder)
-        return journal.carry_out(folder, journal.Entry(COMMAND, plan))
-
-
-def _plan(folder: Path) -> Plan:
-    _check_is_handmade(folder)
-    return Plan().with_more(_steps(folder))
+            _check_is_handmade(folder)
+            plan, understood = _understand(folder)
+        done = journal.carry_out(folder, journal.Entry(COMMAND, plan))
+        return Adoption(folder, done, understood, dry_run)
 
 
 def _check_is_handmade(folder: Path) -> None:
@@ -94,7 +99,8 @@ def _check_is_handmade(folder: Path) -> None:
         )
 
 
-def _steps(folder: Path) -> list[Step]:
+def _understand(folder: Path) -> tuple[Plan, Understood]:
+    """Return what is to be written about a folder, and what it was understood to be."""
     with ca_kept(folder):
         survey = makefile.survey_makefile(folder)
         if survey.unread:
@@ -102,40 +108,56 @@ def _steps(folder: Path) -> list[Step]:
                 "the Makefile signs in a way that is not understood", map(str, survey.unread)
             )
         sources = {path for each in survey.signings for path in (each.request, each.config) if path}
-        adopted = describe_folder(survey.signings, own_texts(folder, sorted(sources)))
+        texts = own_texts(folder, sorted(sources))
+        adopted = describe_folder(survey.signings, texts)
         inventory = _inventory(adopted)
         rendered = template.render(inventory)
-        note = _note(folder, survey, adopted, rendered[MAKEFILE] + rendered[RULES])
-        entries = tuple(_entries(folder, note, rendered))
-        check_first_sync(folder, inventory, record_of_entries(entries), note, survey)
-    texts = {
+        parts = _parts(folder, rendered[MAKEFILE] + rendered[RULES])
+        note = _note(parts, survey, adopted)
+        entries = tuple(_entries(folder, note, inventory))
+        record = record_of_entries(entries)
+        first_sync = check_first_sync(folder, inventory, record, note, survey)
+    taken = tuple(taken_certificates(folder, inventory, survey.signings))
+    stays = what_stays(inventory, note, parts, survey.signings, adopted.config)
+    understood = Understood(
+        taken,
+        (*stays, *without_cn(taken)),
+        replace(first_sync, steps=tuple(step for step in first_sync.steps if step.path != FILE)),
+    )
+    written = {
         FILE: inventory.to_json(),
         LAST_RENDER: record_text(entries),
         ADOPTED: note.to_json(),
     }
-    return [Step(path, own_text(folder, path), text) for path, text in texts.items()]
+    steps = [Step(path, own_text(folder, path), text) for path, text in written.items()]
+    return Plan().with_more(steps), understood
 
 
 def _inventory(adopted: Adopted) -> Inventory:
     try:
-        return intake.of_data(adopted.inventory)
+        return intake.of_data(adopted.inventory, users_are_enough=True)
     except ScaffoldError as error:
         summary = "no inventory can describe this folder, and nothing was changed"
         raise ScaffoldError(summary, error.problems, CHANGE_FIRST) from None
 
 
-def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> AdoptionNote:
+def _parts(folder: Path, ours: str) -> ForeignMakefile:
+    """Take the folder's Makefile apart; ScaffoldError for what is neither signing nor its own."""
     parts = foreign.take_apart(own_text(folder, MAKEFILE) or "", ours)
     if parts.problems:
         raise ScaffoldError(
             "the Makefile is not understood, and nothing was changed", parts.problems
         )
+    return parts
+
+
+def _note(parts: ForeignMakefile, survey: Survey, adopted: Adopted) -> AdoptionNote:
     leaves = {signing.output for signing in survey.signings if not signing.makes_ca}
     targets = {}
     for name in parts.targets:
-        makes = [f"{output}.pem" for output in survey.makes.get(name, ()) if output in leaves]
-        if makes:
-            targets[name] = tuple(makes)
+        made = survey.makes.get(name, ())
+        if made or name in parts.needed:
+            targets[name] = tuple(f"{output}.pem" for output in made if output in leaves)
     lines = tuple(dict.fromkeys(parts.replaced))
     note = AdoptionNote(lines, targets, adopted.seeds, adopted.ca)
     problems = [problem.message for problem in note_problems(note)]
@@ -147,11 +169,12 @@ def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Adoption
     return note
 
 
-def _entries(folder: Path, note: AdoptionNote, rendered: Mapping[str, str]) -> Iterator[Entry]:
-    """Yield what counts as rendered last.
+def _entries(folder: Path, note: AdoptionNote, inventory: Inventory) -> Iterator[Entry]:
+    """Yield what counts as rendered last: all that we render in the place of files of the team.
 
-    That is the components, and of requests and configuration what was understood.
+    So whatever differs there counts as the team's own edit, and stays.
     """
+    rendered = template.render(inventory)
     now = own_texts(folder, rendered)
     scripts = [path for path in SCRIPTS if path in now and now[path] != rendered[path]]
     if scripts:
@@ -160,7 +183,7 @@ def _entries(folder: Path, note: AdoptionNote, rendered: Mapping[str, str]) -> I
             "our scripts have no place in this folder", problems, "give yours another name"
         )
     yours = note.with_what_was_understood(folder, now, rendered)
-    yield from recorded(MAKEFILE, rendered[MAKEFILE])
+    rendered[CONFIG] = needed_config(rendered[CONFIG], yours.get(CONFIG), inventory.components)
     for path, text in rendered.items():
-        if path in yours and path.endswith(".json") and path not in NOT_RECORDED:
-            yield path, compact(merge_base(path, yours[path], text))
+        if path == MAKEFILE or (path in yours and path.endswith(".json")):
+            yield from recorded(path, text)

@@ -65,6 +65,11 @@ class OwnProfile:
     expiry: int
 
 
+def lacking_usages(needed: tuple[str, ...], usages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the usages of those needed that are not among others; `any` is all of them."""
+    return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
+
+
 def profile_name(usages: Texts, expiry: int) -> str:
     """Return the name of the profile for these usages, and for a life in hours if that is said."""
     name = PROFILES[usages]

@@ -25,6 +25,7 @@ PEER = "peer-"
 LOOPBACK = ("localhost", "127.0.0.1")
 LOOPBACKS = frozenset((*LOOPBACK, "::1"))
 SHARED_REQUEST = "config/req-csr.json"
+SERVER_KINDS = ("member", "proxy")
 RENEW_DAYS = 30  # as the Makefile's
 # Of a group that may read keys, or its number; sign.sh finds it by the same form.
 GROUP_NAME = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}"
@@ -44,7 +45,8 @@ class Component:
     """Anything in the folder that gets a certificate, with its paths and its profile there.
 
     `request` and `output` (without `.pem`) are relative to the folder; an empty `profile` is the
-    default one. `terms` are what it says for itself.
+    default one. `terms` are what it says for itself. With `has_named_profile` the inventory names
+    the profile: what that grants is all it asks for.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Component:
     output: str
     profile: str
     terms: Terms = AS_ALL
+    has_named_profile: bool = False
 
     @property
     def usages(self) -> tuple[str, ...]:
@@ -122,6 +125,7 @@ class Inventory:
             request=files.request or component.request,
             output=files.output or f"certs/{name}",
             profile=component.profile if files.profile is None else files.profile,
+            has_named_profile=component.has_named_profile or files.profile is not None,
         )
 
     @cached_property
@@ -164,6 +168,7 @@ class Inventory:
             output=server.files.output or f"certs/{server.name}",
             profile=server.files.profile or _own_profile(server.terms, BOTH_ENDS, ""),
             terms=server.terms,
+            has_named_profile=server.files.profile is not None,
         )
 
     @property
@@ -245,6 +250,7 @@ def _user(user: User) -> Component:
         output=user.files.output or f"certs/{user.name}",
         profile=profile,
         terms=user.terms,
+        has_named_profile=user.files.profile is not None,
     )
 
 

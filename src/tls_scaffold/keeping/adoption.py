@@ -2,17 +2,28 @@
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tls_scaffold import spelling
 from tls_scaffold.cfssl import readers
+from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.values import MEMBERS_CN, PEER
-from tls_scaffold.keeping.adoptedhosts import overrides, own_hosts
+from tls_scaffold.inventory.reach import request_problem
+from tls_scaffold.inventory.values import PEER
+from tls_scaffold.keeping.adoptedhosts import overrides
+from tls_scaffold.keeping.adoptedservers import find_servers
 from tls_scaffold.keeping.description import Leaf, Seed, component_lists, setting_fields
+from tls_scaffold.keeping.severalcas import (
+    ONE_ROOT,
+    cas_below_cas,
+    certificates_by_ca,
+    config_of,
+    folder_each,
+    told_by_ca,
+)
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDING
 
@@ -21,12 +32,14 @@ from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDIN
 class Adopted:
     """The inventory as data, and what of the folder stands in other places than ours.
 
-    `seeds` are files of ours by path; `ca` is the path of the CA's files without `.pem`.
+    `seeds` are files of ours by path; `ca` is the path of the CA's files without `.pem`, `config`
+    what all is signed by.
     """
 
     inventory: dict[str, Any]
     seeds: dict[str, Seed]
     ca: str
+    config: SigningConfig
 
 
 def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Adopted:
@@ -40,15 +53,21 @@ def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Ad
     authorities = [signing for signing in every if signing.makes_ca]
     others = [signing for signing in every if not signing.makes_ca]
     problems += _authority_problems(authorities, others)
-    if problems:
-        raise ScaffoldError(
-            "the folder is not understood, and nothing was changed", dict.fromkeys(problems)
-        )
-    authority, config = authorities[0], others[0].config
-    leaves = _leaves(others, requests)
-    seeds = {CA_REQUEST: Seed(authority.request), CONFIG: Seed(config)}
+    below = list(cas_below_cas(every, texts))
+    hint = ONE_ROOT if below else ""
+    if not below and len(authorities) > 1:
+        by_ca = certificates_by_ca(authorities, others)
+        problems += told_by_ca(by_ca)
+        hint = folder_each(by_ca)
+    if problems or below:
+        summary = "the folder is not understood, and nothing was changed"
+        raise ScaffoldError(summary, dict.fromkeys((*below, *problems)), hint)
+    authority, config_path = authorities[0], others[0].config
+    config = config_of(texts, config_path)
+    leaves = _leaves([_with_true_profile(each, config) for each in others], requests, config)
+    seeds = {CA_REQUEST: Seed(authority.request), CONFIG: Seed(config_path)}
     seeds |= {leaf.path: Seed(leaf.signing.request, overrides(leaf.signing)) for leaf in leaves}
-    settings = setting_fields(leaves, requests[authority.request], texts.get(config, ""))
+    settings = setting_fields(leaves, requests[authority.request], config)
     return Adopted(
         inventory={**settings, **component_lists(leaves)},
         seeds={
@@ -57,6 +76,7 @@ def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Ad
             if seed.source and (seed.source != path or seed.fields)
         },
         ca=authority.output,
+        config=config,
     )
 
 
@@ -120,43 +140,42 @@ def _authority_problems(authorities: list[Signing], others: list[Signing]) -> It
             yield f"there is more than one {what}: {listed}"
 
 
-def _leaves(signings: list[Signing], requests: Mapping[str, Request]) -> list[Leaf]:
-    servers = {signing.output for signing in _servers(signings, requests)}
+def _with_true_profile(signing: Signing, config: SigningConfig) -> Signing:
+    """Return a signing with the profile that cfssl signs with: the default for one there is not."""
+    return signing if signing.profile in config.profiles else replace(signing, profile="")
+
+
+def _leaves(
+    signings: list[Signing], requests: Mapping[str, Request], config: SigningConfig
+) -> list[Leaf]:
+    servers = {signing.output for signing in find_servers(signings, requests, config)}
     return [
         Leaf(
             name,
             signing,
             requests[signing.request],
             is_server=signing.output in servers,
-            path=f"config/req-{name}.json" if overrides(signing) else signing.request,
+            path=_request_path(name, signing, requests),
+            usages=config.profile_or_default(signing.profile).usages,
         )
         for name, signing in zip(_component_names(signings), signings, strict=True)
     ]
 
 
-def _servers(signings: list[Signing], requests: Mapping[str, Request]) -> list[Signing]:
-    """Tell the servers.
+def _request_path(name: str, signing: Signing, requests: Collection[str]) -> str:
+    """Return where the request of a component will be: where it is, as far as one may be there.
 
-    They are those of the CN etcd, as in hack/tls-setup; else those that share a request with hosts;
-    else all with hosts.
+    Beside certificates none may be, and what a command line says goes into a request of one's own.
     """
-    of_cn = [
-        each
-        for each in signings
-        if overrides(each).get("CN", requests[each.request].cn) == MEMBERS_CN
-    ]
-    if of_cn:
-        return of_cn
-    sharing = Counter(signing.request for signing in signings)
-    with_shared_hosts = [
-        each
-        for each in signings
-        if sharing[each.request] > 1
-        and any(overrides(each).get("hosts", requests[each.request].hosts or ()))
-    ]
-    if with_shared_hosts:
-        return with_shared_hosts
-    return [each for each in signings if own_hosts(requests[each.request], each)]
+    own = f"config/req-{name}.json"
+    if overrides(signing):
+        return own
+    if not request_problem(signing.request):
+        return signing.request
+    name_of_file = posixpath.basename(signing.request)
+    is_free = [posixpath.basename(path) for path in requests].count(name_of_file) == 1
+    beside = f"config/{name_of_file}"
+    return beside if is_free and not request_problem(beside) else own
 
 
 def _component_names(signings: list[Signing]) -> list[str]:

@@ -1,15 +1,18 @@
 """A Makefile written by hand gives way to ours: what only signs is ours, the rest stays."""
 
+import posixpath
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from tls_scaffold.errors import Place, Problem, problem_of
 from tls_scaffold.makefiles.blocks import Block, split_into_blocks
-from tls_scaffold.makefiles.verdicts import Reading, Verdict, values_of, verdict_of
+from tls_scaffold.makefiles.movedfiles import moved_files, written_elsewhere
+from tls_scaffold.makefiles.usedtargets import USED_TARGET, used_target_rule
+from tls_scaffold.makefiles.verdicts import Reading, Verdict, fetches_tools, values_of, verdict_of
+from tls_scaffold.paths import CA_OUTPUT
 
-TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-"""A name that people call a target by."""
 OUR_VARIABLES = ("CFSSL", "JSON")
 
 
@@ -18,7 +21,8 @@ class ForeignMakefile:
     """What a Makefile consists of, beside ours.
 
     `replaced` are the lines that ours stands for, `targets` the names in them that ours has not;
-    `req_commands` are the team's own commands, which go under `req:`, and `kept` its own blocks.
+    `req_commands` are the team's own commands, which go under `req:`, and `kept` its own blocks,
+    which need the targets `needed`.
     `problems` are commands that are neither.
     """
 
@@ -26,6 +30,7 @@ class ForeignMakefile:
     targets: list[str] = field(default_factory=list)
     req_commands: list[str] = field(default_factory=list)
     kept: list[Block] = field(default_factory=list)
+    needed: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -38,12 +43,17 @@ def take_apart(
     """
     our_names = {name for block in split_into_blocks(ours) for name in block.names}
     there = split_into_blocks(text)
-    reading = Reading(values_of(there), replaced_before)
+    variables = values_of(there)
+    commands = [
+        text for block in there for each in block.recipe for text in variables.expanded(each)
+    ]
+    reading = Reading(variables, replaced_before, written_elsewhere(commands, our_names))
     verdicts = [verdict_of(block, our_names, reading) for block in there]
     found = ForeignMakefile()
     for block, verdict in zip(there, verdicts, strict=True):
         if verdict is Verdict.MIXED:
             found.req_commands += reading.own_commands(block)
+    found.problems += _lost_by_moving(found.req_commands, reading, our_names)
     kept = _kept_parts(there, verdicts)
     _keep_variables(there, kept, our_names, found)
     for block, verdict, own in zip(there, verdicts, kept, strict=True):
@@ -55,9 +65,10 @@ def take_apart(
         own_lines = {line for command in commands for line in command.split("\n")}
         found.replaced += [line for line in block.lines if line not in own_lines]
         if block.kind == "rule":
-            names = (name for name in block.names if name not in our_names)
-            found.targets += filter(TARGET.fullmatch, names)
+            names = [name for name in reading.names_of(block) if name not in our_names]
+            found.targets += filter(USED_TARGET.fullmatch, names)
     found.kept = _with_comments(there, kept)
+    found.needed = {name for block in found.kept for name in reading.needs_of(block)}
     return found
 
 
@@ -67,15 +78,17 @@ def transplant(
     rules: str,
     replaced_before: Collection[str],
     targets: Mapping[str, Collection[str]],
+    ca: str = CA_OUTPUT,
 ) -> str:
     """Return our Makefile, which includes `rules`, with what is the team's own in `text`.
 
-    `targets` are the names that a team is used to, with what each makes.
+    `targets` are the names that a team is used to, with what each makes; `ca` is where its CA's
+    files are.
     """
     found = take_apart(text, ours + rules, replaced_before)
     before, rule, after = re.split(r"^(req:.*\n)", ours, maxsplit=1, flags=re.MULTILINE)
     commands = "".join(f"{command}\n" for command in found.req_commands)
-    names = [f".PHONY: {name}\n{name}: {' '.join(makes)}" for name, makes in targets.items()]
+    names = [used_target_rule(name, makes, ca) for name, makes in targets.items()]
     kept = ["\n".join(block.lines).rstrip("\n") for block in found.kept]
     return f"{before}{rule}{commands}{after}" + "".join(f"\n{each}\n" for each in (*names, *kept))
 
@@ -85,10 +98,11 @@ def _kept_parts(there: list[Block], verdicts: list[Verdict]) -> list[Block | Non
 
     All of it, or only that its targets need others that stay.
     """
+    # What fetches cfssl stays a target, but nothing waits for it: signing takes what is there.
     kept_names = {
         name
         for block, verdict in zip(there, verdicts, strict=True)
-        if verdict is Verdict.KEPT and block.kind == "rule"
+        if verdict is Verdict.KEPT and block.kind == "rule" and not fetches_tools(block)
         for name in block.names
     }
     kept: list[Block | None] = []
@@ -121,6 +135,20 @@ def _keep_variables(
                 for name in block.names
                 if name in our_names
             ]
+
+
+def _lost_by_moving(
+    commands: list[str], reading: Reading, our_names: Collection[str]
+) -> Iterator[Problem]:
+    """Yield each command that would take away at each make what is signed then."""
+    names = {posixpath.basename(name) for name in (*our_names, *reading.moved)}
+    for command in commands:
+        texts = reading.variables.expanded(command)
+        moved = {posixpath.basename(each) for text in texts for each in moved_files(text)}
+        if any(fnmatchcase(name, each) for each in moved for name in names):
+            told = " ".join(command.replace("\\\n", " ").split())
+            reason = "moves what is signed: it would be missing, and signed again at each make"
+            yield problem_of("req", f"`{told}` {reason}; `cp` leaves it there")
 
 
 def _problems(block: Block, commands: list[str]) -> list[Problem]:

@@ -8,6 +8,7 @@ from enum import Enum
 from tls_scaffold.makefiles.blocks import Block
 from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
 from tls_scaffold.makefiles.makevalues import Values
+from tls_scaffold.makefiles.movedfiles import only_moves
 from tls_scaffold.makefiles.shell import without_quoted
 
 HELPER = re.compile(
@@ -17,6 +18,11 @@ HELPER = re.compile(
 APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
 RUNS_ANOTHER = re.compile(r"\$\$\(|`")  # a command whose output is put in
 WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
+# cfssl's commands that make keys and certificates.
+SIGNS = re.compile(r"gencert|genkey|selfsign|cfssl\s+sign\s")
+FETCHES = re.compile(r"go (get|install)|(sudo )?(apt|apt-get|brew|dnf|yum) |command -v|which ")
+# Targets of these names get the programs.
+TOOLS = {"cfssl", "cfssljson", "cfssl-json", "cfssl_json"}
 # What either does besides goes under our `req:`, which takes lines of the team's own.
 SHARED = ("req", "all")
 
@@ -36,15 +42,29 @@ class Reading:
     """How the commands of a Makefile are read: with its `variables` put in.
 
     With `replaced_before`, the lines that ours stood for when the folder was adopted, it stands
-    for no other line.
+    for no other line. `moved` are files that have another name in the end than cfssljson gave them:
+    ours writes them there at once.
     """
 
     variables: Values
     replaced_before: Collection[str] | None = None
+    moved: Collection[str] = ()
 
     def signs(self, text: str) -> bool:
         """Tell whether a command, or a line of one, signs."""
-        return any("gencert" in each for each in self.variables.expanded(text))
+        return any(map(SIGNS.search, self.variables.expanded(text)))
+
+    def names_of(self, block: Block) -> list[str]:
+        """Return the targets of a rule."""
+        return self._words(block.names)
+
+    def needs_of(self, block: Block) -> list[str]:
+        """Return the prerequisites of a rule."""
+        return self._words(block.needs)
+
+    def _words(self, words: Iterable[str]) -> list[str]:
+        texts = (text for word in words for text in self.variables.expanded(word))
+        return list(dict.fromkeys(word for text in texts for word in text.split()))
 
     def own_commands(self, block: Block) -> list[str]:
         """Return the commands of a rule that ours does not stand for, as they stand there."""
@@ -54,7 +74,19 @@ class Reading:
         before = self.replaced_before
         if before is not None and any(line not in before for line in command.split("\n")):
             return False
-        return all(map(_signs_or_helps, self.variables.expanded(command.replace("\\\n", " "))))
+        texts = self.variables.expanded(command.replace("\\\n", " "))
+        return all(map(self._signs_or_helps, texts))
+
+    def _signs_or_helps(self, text: str) -> bool:
+        """Tell whether each of some commands signs, or only helps with that."""
+        for commands in APART.split(text):
+            if SIGNS.search(commands) or only_moves(commands, self.moved):
+                continue
+            for each in commands.split("|"):
+                command = re.sub(r"^do\s+", "", each.strip(" \t@+-(){}"))
+                if command and not _only_helps(command):
+                    return False
+        return True
 
 
 def verdict_of(block: Block, our_names: Collection[str], reading: Reading) -> Verdict:
@@ -64,6 +96,8 @@ def verdict_of(block: Block, our_names: Collection[str], reading: Reading) -> Ve
     if block.kind == "other":
         return Verdict.PROBLEM if any(map(reading.signs, block.lines)) else Verdict.KEPT
     names = set(block.names)
+    if names and names <= TOOLS & set(our_names):
+        return Verdict.REPLACED
     own = reading.own_commands(block)
     signs = any(map(reading.signs, block.recipe))
     if not own:
@@ -73,6 +107,12 @@ def verdict_of(block: Block, our_names: Collection[str], reading: Reading) -> Ve
     if names.issubset(SHARED) and not is_entangled:
         return Verdict.MIXED
     return Verdict.PROBLEM if signs or names & set(our_names) else Verdict.KEPT
+
+
+def fetches_tools(block: Block) -> bool:
+    """Tell a rule that only gets cfssl or its like, as those of hack/tls-setup did at each make."""
+    commands = [command.strip(" \t@+-") for command in block.recipe]
+    return bool(commands) and (TOOLS.issuperset(block.names) or all(map(FETCHES.match, commands)))
 
 
 def values_of(there: Iterable[Block]) -> Values:
@@ -87,18 +127,6 @@ def values_of(there: Iterable[Block]) -> Values:
         if match and match[2] != "!":
             found.add(match[1], COMMENT.sub("", match[3]).strip())
     return found
-
-
-def _signs_or_helps(text: str) -> bool:
-    """Tell whether each of some commands signs, or only helps with that."""
-    for commands in APART.split(text):
-        if "gencert" in commands:
-            continue
-        for each in commands.split("|"):
-            command = re.sub(r"^do\s+", "", each.strip(" \t@+-(){}"))
-            if command and not _only_helps(command):
-                return False
-    return True
 
 
 def _only_helps(command: str) -> bool:

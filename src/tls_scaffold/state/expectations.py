@@ -7,12 +7,12 @@ silence; the certificate is then just what was asked for, and good for nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from tls_scaffold.inventory.terms import lacking_usages
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.signing.differences import CN, HOSTS, IS_CA, NAMES, USAGES
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state.entries import STALE, Entry, Fault
 
-SERVERS = ("member", "proxy")
 UNASKED = "and is not asked for"
 
 
@@ -51,11 +51,6 @@ def with_expectations(entry: Entry, component: Component) -> Entry:
     return replace(entry, unmet=unmet, faults=(*entry.faults, *faults))
 
 
-def lacking_usages(needed: tuple[str, ...], usages: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the usages of those needed that are not among others; `any` is all of them."""
-    return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
-
-
 def _own_names(component: Component) -> Iterator[tuple[str, str]]:
     """Yield the names that a component says for itself: others know it by them, as by its CN."""
     for word, texts in component.terms.names:
@@ -84,6 +79,10 @@ def _needs(entry: Entry, component: Component) -> Iterator[Need]:
     if makes_ca or is_ca:
         words = f"`{component.name}` is to be none, and its profile makes it one"
         yield Need(IS_CA, words, not makes_ca, not is_ca)
+    if component.has_named_profile and [each.name for each in entry.profiles] == [
+        component.profile
+    ]:
+        return
     granted = [usage for profile in entry.profiles for usage in profile.usages]
     lacking = lacking_usages(component.usages, tuple(granted)) if granted else ()
     is_limited = there is not None and not there.is_for_anything
