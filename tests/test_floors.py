@@ -18,15 +18,15 @@ ROOMS = """
 5  keeping
 4  signing
 3  disk
-2  rendering bundles
+2  rendering bundles scripts
 1  cfssl inventory makefiles
 0  errors paths spelling temporary
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
     "keeping questions statustable / lists options / columns completion terminal verbs",
-    "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
-    "dist forms rbac results usablepairs / bundleoptions",
+    "commands": "adoptscript / "
+    "add adopt bundle cfssljson check gencert new prove remove sign status sync / dist forms rbac results usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
@@ -41,13 +41,15 @@ SHELVES = {
         "pairs pemfiles"
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
-    "adoptionnote patch record / plan / adoption authorities handmade / description merge / "
-    "adoptedhosts jsonmerge readback",
+    "adoptionnote patch record / plan scriptrequests / adoption authorities handmade / "
+    "description merge / adoptedhosts jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
+    "scripts": "survey / following / assigning builtins programs / state / tools / "
+    "conditions ledger / expansion / scope / arithmetic grammar / nodes / words",
     "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac / "
     "hostconflicts / components grants urls / reach / values / presets / "

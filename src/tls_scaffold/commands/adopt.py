@@ -1,6 +1,6 @@
 """`tls-scaffold adopt`: a folder made by hand gets an inventory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tls_scaffold.disk.folder import lock
@@ -46,10 +46,18 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
     `dry_run` none at all. Raises ScaffoldError with everything that is not understood, and then
     nothing is written.
     """
+    return write(folder, lambda: _plan(folder), dry_run=dry_run)
+
+
+def write(folder: Path, make_plan: Callable[[], Plan], *, dry_run: bool) -> Plan:
+    """Carry out the plan of an adoption, or what a killed one has left; only return it if dry.
+
+    `make_plan` raises ScaffoldError where the folder can't be adopted, or is already.
+    """
     check_folder(folder)
     plan = Plan()
     if dry_run or not journal.has_pending(folder):
-        plan = _plan(folder)
+        plan = make_plan()
     if dry_run:
         return plan
     # All that can be refused is refused before the lock, which makes `archive/` in the folder.
@@ -61,7 +69,7 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Plan:
             return pending.plan
         # Another run may have ended meanwhile, or have left its work half done.
         if not plan or (folder / FILE).exists():
-            plan = _plan(folder)
+            plan = make_plan()
         return journal.carry_out(folder, journal.Entry(COMMAND, plan))
 
 
@@ -70,11 +78,16 @@ def _plan(folder: Path) -> Plan:
     return Plan().with_more(_steps(folder))
 
 
-def _check_is_handmade(folder: Path) -> None:
+def check_has_no_inventory(folder: Path) -> None:
+    """Raise ScaffoldError for a folder that is kept already."""
     if (folder / FILE).exists():
         raise ScaffoldError(
             f"`{folder / FILE}` exists: the folder has its inventory", hint="`tls-scaffold sync`"
         )
+
+
+def _check_is_handmade(folder: Path) -> None:
+    check_has_no_inventory(folder)
     # `exists` finds `Makefile` itself where names have no case.
     there = {entry.name for entry in folder.iterdir()}
     others = [name for name in gnumake.READ_FIRST if name in there]
@@ -103,10 +116,13 @@ def _steps(folder: Path) -> list[Step]:
             )
         sources = {path for each in survey.signings for path in (each.request, each.config) if path}
         adopted = describe_folder(survey.signings, own_texts(folder, sorted(sources)))
-        inventory = _inventory(adopted)
+        inventory = inventory_of(adopted)
         rendered = template.render(inventory)
         note = _note(folder, survey, adopted, rendered[MAKEFILE] + rendered[RULES])
-        entries = tuple(_entries(folder, note, rendered))
+        entries = (
+            *recorded(MAKEFILE, rendered[MAKEFILE]),
+            *last_rendered(folder, note, rendered, {}),
+        )
         check_first_sync(folder, inventory, record_of_entries(entries), note, survey)
     texts = {
         FILE: inventory.to_json(),
@@ -116,7 +132,8 @@ def _steps(folder: Path) -> list[Step]:
     return [Step(path, own_text(folder, path), text) for path, text in texts.items()]
 
 
-def _inventory(adopted: Adopted) -> Inventory:
+def inventory_of(adopted: Adopted) -> Inventory:
+    """Return the inventory that describes a folder; ScaffoldError where none can."""
     try:
         return intake.of_data(adopted.inventory)
     except ScaffoldError as error:
@@ -147,12 +164,14 @@ def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Adoption
     return note
 
 
-def _entries(folder: Path, note: AdoptionNote, rendered: Mapping[str, str]) -> Iterator[Entry]:
-    """Yield what counts as rendered last.
+def last_rendered(
+    folder: Path, note: AdoptionNote, rendered: Mapping[str, str], written: Mapping[str, str]
+) -> Iterator[Entry]:
+    """Yield what of requests and configuration counts as rendered last: what was understood.
 
-    That is the components, and of requests and configuration what was understood.
+    `written` are texts that are on their way into the folder.
     """
-    now = own_texts(folder, rendered)
+    now = {**own_texts(folder, rendered), **written}
     scripts = [path for path in SCRIPTS if path in now and now[path] != rendered[path]]
     if scripts:
         problems = [f"`{path}` has the name of a script of ours" for path in scripts]
@@ -160,7 +179,6 @@ def _entries(folder: Path, note: AdoptionNote, rendered: Mapping[str, str]) -> I
             "our scripts have no place in this folder", problems, "give yours another name"
         )
     yours = note.with_what_was_understood(folder, now, rendered)
-    yield from recorded(MAKEFILE, rendered[MAKEFILE])
     for path, text in rendered.items():
         if path in yours and path.endswith(".json") and path not in NOT_RECORDED:
             yield path, compact(merge_base(path, yours[path], text))

@@ -124,7 +124,7 @@ def _leaves(signings: list[Signing], requests: Mapping[str, Request]) -> list[Le
             is_server=signing.output in servers,
             path=f"config/req-{name}.json" if overrides(signing) else signing.request,
         )
-        for name, signing in zip(_component_names(signings), signings, strict=True)
+        for name, signing in zip(component_names(signings), signings, strict=True)
     ]
 
 
@@ -153,7 +153,7 @@ def _servers(signings: list[Signing], requests: Mapping[str, Request]) -> list[S
     return [each for each in signings if own_hosts(requests[each.request], each)]
 
 
-def _component_names(signings: list[Signing]) -> list[str]:
+def component_names(signings: list[Signing]) -> list[str]:
     """Name each by its certificate, and by its folder too where two would be called alike."""
     paths = [posixpath.split(signing.output) for signing in signings]
     counts = Counter(name.lower() for _, name in paths)
