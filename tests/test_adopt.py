@@ -131,7 +131,7 @@ def test_todays_folder_is_members_at_their_addresses_with_a_second_certificate_f
     }
     kept(path, "sync")
     make(path, SIGNER="cfssl")
-    addresses = {f"IP Address:10.0.1.1{last}" for last in range(5)} | {"IP Address:127.0.0.1"}
+    addresses = {f"IP Address:10.0.1.1{last}" for last in range(5)}
     assert set(read(path / "certs/peer-10.0.1.10.pem").sans) == {"DNS:localhost", *addresses}
 
     text = template.render(intake.load(path))["Procfile"]
@@ -153,41 +153,52 @@ def test_todays_folder_is_members_at_their_addresses_with_a_second_certificate_f
     ]
 
 
-def test_an_expiry_as_long_as_the_ca_s_follows_the_inventory_from_the_first_sync_on(
+def test_a_lifetime_stays_as_it_is_and_follows_the_inventory_when_that_is_changed(
     tmp_path: Path,
 ) -> None:
-    path = foreign("today", tmp_path)
+    path = foreign(HANDMADE, tmp_path)
+    before = (path / "config/ca-config.json").read_bytes()
     kept(path, "adopt")
-    assert json.loads((path / "tls-scaffold.json").read_text())["expiry"] == "875999h"
-    for expiry in ("875999h", "8000h"):
-        change(path, expiry=expiry)
-        kept(path, "sync")
-        config = json.loads((path / "config/ca-config.json").read_text())
-        assert config["signing"]["default"]["expiry"] == expiry
+    kept(path, "sync")
+    assert (path / "config/ca-config.json").read_bytes() == before
+    change(path, expiry="8000h")
+    kept(path, "sync")
+    config = json.loads((path / "config/ca-config.json").read_text())
+    assert config["signing"]["default"]["expiry"] == "8000h"
 
 
-@pytest.mark.parametrize(
-    ("theirs", "synced"),
-    [("8760h0m0s", "8760h"), ("876000h", "43799h"), ("90m", "90m"), ("soon", "soon")],
-)
-def test_an_expiry_in_other_words_or_beyond_the_ca_s_end_is_rendered_from_the_first_sync_on(
-    theirs: str, synced: str, tmp_path: Path
+@pytest.mark.parametrize("theirs", ["8760h0m0s", "876000h", "90m", "soon"])
+def test_a_lifetime_that_an_inventory_has_no_words_for_stays_and_a_change_of_it_is_a_conflict(
+    theirs: str, tmp_path: Path
 ) -> None:
-    requests = {
-        "ca-csr": CA_REQUEST,
-        "members": server("etcd", "10.0.0.1"),
-        "alice": {"CN": "alice"},
-    }
-    path = handmade(tmp_path / "tls", requests, "etcd1:members", "alice:alice")
+    path = handmade(tmp_path / "tls", TWO, "etcd1:members", "alice:alice")
     config = json.loads((path / "config/ca-config.json").read_text())["signing"]["default"]
     own = {"client": {**config, "expiry": theirs}, "own": {**config, "expiry": "100h"}}
     text = json.dumps({"signing": {"default": {**config, "expiry": theirs}, "profiles": own}})
     (path / "config/ca-config.json").write_text(text)
     kept(path, "adopt")
     kept(path, "sync")
-    signing = json.loads((path / "config/ca-config.json").read_text())["signing"]
-    expiries = [each["expiry"] for each in (signing["default"], *signing["profiles"].values())]
-    assert expiries == [synced, synced, "100h"]
+    assert (path / "config/ca-config.json").read_text() == text
+    change(path, expiry="8000h")
+    assert "conflict config/ca-config.json" in kept(path, "sync", code=3).stderr
+    assert (path / "config/ca-config.json").read_text() == text
+
+
+def test_the_first_user_that_asks_for_a_profile_brings_it_and_nobody_else_is_signed_again(
+    tmp_path: Path,
+) -> None:
+    path = handmade(tmp_path / "tls", TWO, "etcd1:members", "alice:alice")
+    make(path)
+    kept(path, "adopt")
+    kept(path, "sync")
+    kept(path, "add", "--user", "zed")
+    profiles = json.loads((path / "config/ca-config.json").read_text())["signing"]["profiles"]
+    assert [*profiles] == ["client"]
+    before = kept_contents(path / "certs")
+    make(path, SIGNER="cfssl")
+    after = kept_contents(path / "certs")
+    assert {name: after[name] for name in before} == before
+    assert read(path / "certs/zed.pem").extended == ("TLS Web Client Authentication",)
 
 
 def handmade(path: Path, requests: Mapping[str, object], *commands: str) -> Path:
@@ -234,6 +245,9 @@ def server(cn: str, *hosts: str) -> dict[str, object]:
         "key": {"algo": "ecdsa", "size": 256},
         "names": names,
     }
+
+
+TWO = {"ca-csr": CA_REQUEST, "members": server("etcd", "10.0.0.1"), "alice": {"CN": "alice"}}
 
 
 def test_no_subject_and_no_key_changes_with_adopt_and_sync(tmp_path: Path) -> None:
@@ -395,7 +409,7 @@ def test_an_adopt_that_was_killed_is_finished_by_the_next(
     assert step > 5
 
 
-def test_the_guides_folder_is_described_and_its_empty_hosts_go(tmp_path: Path) -> None:
+def test_the_guides_folder_is_described_and_its_empty_hosts_stay(tmp_path: Path) -> None:
     path = foreign("calico", tmp_path)
     kept(path, "adopt")
     shared = {"hosts": [], "request": "config/req-csr.json"}
@@ -410,7 +424,7 @@ def test_the_guides_folder_is_described_and_its_empty_hosts_go(tmp_path: Path) -
     make(path, SIGNER="cfssl")
     calico = read(path / "certs/calico.pem")
     assert (calico.sans, calico.extended) == (
-        (),
+        ("DNS:",),
         ("TLS Web Server Authentication", "TLS Web Client Authentication"),
     )
 
@@ -503,10 +517,7 @@ def test_hosts_from_the_command_line_go_into_a_request_of_their_own(tmp_path: Pa
     kept(path, "adopt")
     kept(path, "sync")
     make(path, SIGNER="cfssl")
-    assert set(read(path / "ssl/one.pem").sans) == {
-        *("DNS:localhost", "DNS:one.example.com"),
-        *("IP Address:10.0.0.1", "IP Address:127.0.0.1"),
-    }
+    assert set(read(path / "ssl/one.pem").sans) == {"DNS:one.example.com", "IP Address:10.0.0.1"}
 
 
 def test_what_was_not_understood_stays_the_teams_own_and_the_old_makefile_goes_to_the_archive(

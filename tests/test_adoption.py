@@ -26,6 +26,16 @@ SETTINGS = {
     "locality": "",
 }
 
+BOTH = {"expiry": "8760h", "usages": ["signing", "server auth", "client auth"]}
+CLIENT = {"expiry": "8760h", "usages": ["signing", "client auth"]}
+SERVER = {"expiry": "8760h", "usages": ["signing", "server auth"]}
+CONFIGURATION = {
+    "signing": {
+        "default": BOTH,
+        "profiles": {"peer": BOTH, "client": CLIENT, "server": SERVER},
+    }
+}
+
 
 def signing(name: str, request: str = SHARED, **fields: Any) -> Signing:
     return Signing(name, f"req-{name}", request, f"certs/{name}", **fields)
@@ -66,6 +76,7 @@ def test_a_folder_in_our_own_form_needs_no_words_of_its_own() -> None:
         signing("etcd1"),
         signing("proxy1"),
         user,
+        ca_config=CONFIGURATION,
         req_csr=request("etcd", "etcd1", "10.0.0.1"),
         req_u={"CN": "U"},
     )
@@ -91,7 +102,9 @@ def test_what_has_other_names_and_places_keeps_them() -> None:
         "root.json": json.dumps(CN),
         "m.json": json.dumps(request("kube-etcd", "10.0.0.1")),
         "u.json": "{}",
-        "c.json": '{"signing": {"default": {"expiry": "90h30m", "usages": ["signing"]}}}',
+        "c.json": json.dumps(
+            {"signing": {"default": {"expiry": "90h30m"}, "profiles": {"server": BOTH}}}
+        ),
     }
     assert describe_folder((member, ca, user), texts) == Adopted(
         inventory={
@@ -184,6 +197,46 @@ def test_hosts_of_the_command_line_make_a_server_and_take_that_away() -> None:
     assert [each["name"] for each in found["members"]] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("profiles", "servers"),
+    [
+        (("server", "client", "client"), ["a"]),
+        (("client", "client", "server"), ["c"]),
+        (("", "client", "client"), ["a"]),
+        (("client", "client", "client"), []),
+    ],
+)
+def test_a_server_is_among_those_whose_profile_lets_them_serve(
+    profiles: tuple[str, ...], servers: list[str]
+) -> None:
+    signings = [
+        signing(name, f"config/{name}.json", profile=profile)
+        for name, profile in zip("abc", profiles, strict=True)
+    ]
+    found = listed(
+        *signings, ca_config=CONFIGURATION, a=request("x"), b=request("y", "h"), c=request("z")
+    )
+    assert [each["name"] for each in found["members"]] == servers
+
+
+def test_a_profile_that_grants_less_than_is_needed_is_named_and_one_that_is_missing_is_not() -> (
+    None
+):
+    found = listed(
+        signing("a", "config/a.json", profile="server"),
+        signing("b", "config/b.json", profile="client"),
+        signing("c", "config/c.json", profile="clinet"),
+        ca_config={"signing": {"default": SERVER, "profiles": {"client": CLIENT, "server": BOTH}}},
+        a=request("etcd", "h"),
+        b={"CN": "b"},
+        c={"CN": "c"},
+    )
+    assert found["members"][0]["profile"] == "server"
+    assert [user.get("profile") for user in found["users"]] == [None, ""]
+    lesser = listed(signing("a"), ca_config={"signing": {"default": SERVER}}, req_csr=request("e"))
+    assert lesser["members"][0]["profile"] == ""
+
+
 def test_servers_that_share_a_request_are_told_from_clients_with_hosts_of_their_own() -> None:
     shared = [signing(name) for name in ("a", "b")]
     found = listed(
@@ -257,6 +310,7 @@ def test_a_second_certificate_for_peers_is_a_part_of_its_member() -> None:
         signing("b", profile="server"),
         replace(signing("peer-b", "config/p.json", profile="peer"), output="ssl/peer-b"),
         signing("peer-c"),
+        ca_config=CONFIGURATION,
         req_csr=request("etcd", "a", "b"),
         p=request("etcd"),
     )

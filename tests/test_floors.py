@@ -26,7 +26,8 @@ SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
     "keeping questions statustable / lists options / columns completion terminal verbs",
     "commands": "adoptscript / "
-    "add adopt bundle cfssljson check gencert new prove remove sign status sync / dist forms rbac results usablepairs / bundleoptions",
+    "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
+    "dist forms rbac results usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
@@ -41,8 +42,8 @@ SHELVES = {
         "pairs pemfiles"
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
-    "adoptionnote patch record / plan scriptrequests / adoption authorities handmade / "
-    "description merge / adoptedhosts jsonmerge readback",
+    "adoptionnote patch record / plan scriptrequests / adoption authorities neededprofiles / "
+    "adoptedservers description merge / adoptedhosts jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",

@@ -172,13 +172,49 @@ def test_a_server_may_have_a_cn_and_a_member_a_second_certificate_for_its_peers(
     assert intake.from_json(inventory.to_json()) == inventory
     assert inventory.components == (
         Component("a", "member", "A", ("h",), "a.json", "certs/a", ""),
-        Component("peer-a", "member", "P", ("h",), "p.json", "ssl/p", "peer"),
+        Component("peer-a", "member", "P", ("h",), "p.json", "ssl/p", "peer", has_own_profile=True),
         Component("b", "member", "etcd", (), "b.json", "certs/b", ""),
         Component("peer-b", "member", "etcd", (), "b.json", "certs/peer-b", ""),
-        Component("c", "member", "etcd", ("i",), "config/req-csr.json", "certs/c", "p"),
-        Component("peer-c", "member", "etcd", ("i",), "config/req-csr.json", "certs/peer-c", ""),
-        Component("d", "member", "etcd", ("j",), "config/req-csr.json", "certs/d", "p"),
-        Component("peer-d", "member", "etcd", ("j",), "config/req-csr.json", "certs/peer-d", "p"),
+        Component(
+            "c",
+            "member",
+            "etcd",
+            ("i",),
+            "config/req-csr.json",
+            "certs/c",
+            "p",
+            has_own_profile=True,
+        ),
+        Component(
+            "peer-c",
+            "member",
+            "etcd",
+            ("i",),
+            "config/req-csr.json",
+            "certs/peer-c",
+            "",
+            has_own_profile=True,
+        ),
+        Component(
+            "d",
+            "member",
+            "etcd",
+            ("j",),
+            "config/req-csr.json",
+            "certs/d",
+            "p",
+            has_own_profile=True,
+        ),
+        Component(
+            "peer-d",
+            "member",
+            "etcd",
+            ("j",),
+            "config/req-csr.json",
+            "certs/peer-d",
+            "p",
+            has_own_profile=True,
+        ),
         Component("gw", "proxy", "G", (), "g.json", "certs/gw", ""),
     )
 
@@ -194,7 +230,7 @@ def test_each_component_has_its_own_files_where_they_are_asked_for() -> None:
         Component("etcd1", "member", "etcd", ("h",), "config/req-etcd1.json", "certs/etcd1", ""),
         Component("proxy1", "proxy", "etcd", (), "config/req-proxy1.json", "certs/proxy1", ""),
         Component("u", "user", "u", (), "config/req-u.json", "certs/u", "client"),
-        Component("v", "user", "v", (), "v.json", "ssl/v", ""),
+        Component("v", "user", "v", (), "v.json", "ssl/v", "", has_own_profile=True),
     )
 
 

@@ -6,9 +6,9 @@ from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import View, profile_place
 from tls_scaffold.errors import Place, Problem
+from tls_scaffold.inventory.values import lacking_usages
 from tls_scaffold.spelling import did_you_mean
 from tls_scaffold.state.entries import Entry
-from tls_scaffold.state.expectations import lacking_usages
 
 FEW = 3  # names that a line has room for
 

@@ -11,13 +11,12 @@ from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
+from tls_scaffold.inventory.values import RENEW_DAYS, SERVER_KINDS, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.paths import CA_REQUEST
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
-from tls_scaffold.state.expectations import SERVERS
 
 SOON = timedelta(days=RENEW_DAYS)
 VARIABLE = re.compile(r"\$[({][^(){}$]*[)}]")
@@ -62,12 +61,12 @@ class View:
     @cached_property
     def users(self) -> tuple[Entry, ...]:
         """The components that are clients only."""
-        return tuple(entry for entry in self.components if entry.kind not in SERVERS)
+        return tuple(entry for entry in self.components if entry.kind not in SERVER_KINDS)
 
     @cached_property
     def servers(self) -> tuple[Entry, ...]:
         """The members and proxies."""
-        return tuple(entry for entry in self.components if entry.kind in SERVERS)
+        return tuple(entry for entry in self.components if entry.kind in SERVER_KINDS)
 
     @cached_property
     def orphans(self) -> tuple[Entry, ...]:

@@ -13,20 +13,18 @@ from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping import journal
 from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, note_problems
-from tls_scaffold.keeping.handmade import merge_base
+from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.keeping.record import record_of_entries
 from tls_scaffold.keeping.trialsync import check_first_sync
 from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
-from tls_scaffold.paths import ADOPTED, RULES
+from tls_scaffold.paths import ADOPTED, CONFIG, RULES
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
-    NOT_RECORDED,
     Entry,
-    compact,
     record_text,
     recorded,
 )
@@ -119,10 +117,7 @@ def _steps(folder: Path) -> list[Step]:
         inventory = inventory_of(adopted)
         rendered = template.render(inventory)
         note = _note(folder, survey, adopted, rendered[MAKEFILE] + rendered[RULES])
-        entries = (
-            *recorded(MAKEFILE, rendered[MAKEFILE]),
-            *last_rendered(folder, note, rendered, {}),
-        )
+        entries = tuple(last_rendered(folder, note, inventory, {}))
         check_first_sync(folder, inventory, record_of_entries(entries), note, survey)
     texts = {
         FILE: inventory.to_json(),
@@ -165,12 +160,14 @@ def _note(folder: Path, survey: Survey, adopted: Adopted, ours: str) -> Adoption
 
 
 def last_rendered(
-    folder: Path, note: AdoptionNote, rendered: Mapping[str, str], written: Mapping[str, str]
+    folder: Path, note: AdoptionNote, inventory: Inventory, written: Mapping[str, str]
 ) -> Iterator[Entry]:
-    """Yield what of requests and configuration counts as rendered last: what was understood.
+    """Yield what counts as rendered last: all that we render in the place of files of the team.
 
-    `written` are texts that are on their way into the folder.
+    So whatever differs there counts as the team's own edit, and stays. `written` are texts that are
+    on their way into the folder.
     """
+    rendered = template.render(inventory)
     now = {**own_texts(folder, rendered), **written}
     scripts = [path for path in SCRIPTS if path in now and now[path] != rendered[path]]
     if scripts:
@@ -179,6 +176,7 @@ def last_rendered(
             "our scripts have no place in this folder", problems, "give yours another name"
         )
     yours = note.with_what_was_understood(folder, now, rendered)
+    rendered[CONFIG] = needed_config(rendered[CONFIG], yours.get(CONFIG), inventory.components)
     for path, text in rendered.items():
-        if path in yours and path.endswith(".json") and path not in NOT_RECORDED:
-            yield path, compact(merge_base(path, yours[path], text))
+        if path in yours and (path == MAKEFILE or path.endswith(".json")):
+            yield from recorded(path, text)

@@ -19,7 +19,6 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ADOPTED, MIB
-from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, record_text
 from tls_scaffold.scripts.ledger import Signed
 from tls_scaffold.scripts.survey import ScriptSurvey, Surroundings, survey_script
@@ -111,7 +110,7 @@ def _plan(folder: Path, survey: ScriptSurvey) -> Plan:
     note = AdoptionNote((), {}, adopted.seeds, adopted.ca)
     if wrong := note_problems(note):
         raise ScaffoldError(NOT_CHANGED, [each.message for each in wrong], CHANGE_FIRST)
-    entries = last_rendered(folder, note, template.render(inventory), own.texts)
+    entries = last_rendered(folder, note, inventory, own.texts)
     new = {
         **own.texts,
         FILE: inventory.to_json(),

@@ -19,6 +19,7 @@ LOOPBACK = ("localhost", "127.0.0.1")
 LOOPBACKS = frozenset((*LOOPBACK, "::1"))
 SHARED_REQUEST = "config/req-csr.json"
 CLIENT = "client"
+SERVER_KINDS = ("member", "proxy")
 RENEW_DAYS = 30  # as the Makefile's
 # Of a group that may read keys, or its number; sign.sh finds it by the same form.
 GROUP_NAME = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}"
@@ -30,7 +31,7 @@ class Component:
     """Anything in the folder that gets a certificate, with its paths and its profile there.
 
     `request` and `output` (without `.pem`) are relative to the folder; an empty `profile` is the
-    default one.
+    default one. With `has_own_profile` the inventory names it: what that grants is all it asks for.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Component:
     request: str
     output: str
     profile: str
+    has_own_profile: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Inventory:
             request=files.request or component.request,
             output=files.output or f"certs/{name}",
             profile=component.profile if files.profile is None else files.profile,
+            has_own_profile=component.has_own_profile or files.profile is not None,
         )
 
     @cached_property
@@ -142,6 +145,7 @@ class Inventory:
             request=server.files.request or own,
             output=server.files.output or f"certs/{server.name}",
             profile=server.files.profile or "",
+            has_own_profile=server.files.profile is not None,
         )
 
     @property
@@ -195,6 +199,12 @@ class Inventory:
         return text_of(self.document())
 
 
+def lacking_usages(kind: str | None, usages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the usages that a component of a kind needs, members on both ends of a connection."""
+    needed = ("server auth", "client auth") if kind in SERVER_KINDS else ("client auth",)
+    return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
+
+
 def text_of(document: Mapping[str, object]) -> str:
     """Return the text of an inventory file, one component a line.
 
@@ -226,6 +236,7 @@ def _user(user: User) -> Component:
         request=user.files.request or f"config/req-{user.name}.json",
         output=user.files.output or f"certs/{user.name}",
         profile=CLIENT if user.files.profile is None else user.files.profile,
+        has_own_profile=user.files.profile is not None,
     )
 
 

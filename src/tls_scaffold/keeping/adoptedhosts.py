@@ -16,13 +16,16 @@ def overrides(signing: Signing) -> dict[str, Any]:
     return {**cn, "hosts": signing.hostname.split(",")} if signing.hostname else cn
 
 
+def hosts_of(request: Request, signing: Signing) -> list[str]:
+    """Return the hosts that a certificate is signed for, but for what is none."""
+    hosts = overrides(signing).get("hosts", request.hosts or ())
+    return [host for host in hosts if not host_problem(host)]
+
+
 def own_hosts(request: Request, signing: Signing) -> list[str]:
     """Return the hosts that a certificate is signed for, but for loopback and what is none."""
-    hosts = overrides(signing).get("hosts", request.hosts or ())
     loopback = {canonical_host(host) for host in LOOPBACKS}
-    return [
-        host for host in hosts if not host_problem(host) and canonical_host(host) not in loopback
-    ]
+    return [host for host in hosts_of(request, signing) if canonical_host(host) not in loopback]
 
 
 def own_first(hosts: Mapping[str, list[str]]) -> dict[str, list[str]]:

@@ -3,15 +3,17 @@
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tls_scaffold import spelling
 from tls_scaffold.cfssl import readers
+from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.values import MEMBERS_CN, PEER
-from tls_scaffold.keeping.adoptedhosts import overrides, own_hosts
+from tls_scaffold.inventory.values import PEER
+from tls_scaffold.keeping.adoptedhosts import overrides
+from tls_scaffold.keeping.adoptedservers import find_servers
 from tls_scaffold.keeping.description import Leaf, Seed, component_lists, setting_fields
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDING
@@ -44,11 +46,12 @@ def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Ad
         raise ScaffoldError(
             "the folder is not understood, and nothing was changed", dict.fromkeys(problems)
         )
-    authority, config = authorities[0], others[0].config
-    leaves = _leaves(others, requests)
-    seeds = {CA_REQUEST: Seed(authority.request), CONFIG: Seed(config)}
+    authority, config_path = authorities[0], others[0].config
+    config = _signing_config(texts.get(config_path, ""))
+    leaves = _leaves([_with_true_profile(each, config) for each in others], requests, config)
+    seeds = {CA_REQUEST: Seed(authority.request), CONFIG: Seed(config_path)}
     seeds |= {leaf.path: Seed(leaf.signing.request, overrides(leaf.signing)) for leaf in leaves}
-    settings = setting_fields(leaves, requests[authority.request], texts.get(config, ""))
+    settings = setting_fields(leaves, requests[authority.request], config)
     return Adopted(
         inventory={**settings, **component_lists(leaves)},
         seeds={
@@ -114,8 +117,19 @@ def _authority_problems(authorities: list[Signing], others: list[Signing]) -> It
             yield f"there is more than one {what}: {listed}"
 
 
-def _leaves(signings: list[Signing], requests: Mapping[str, Request]) -> list[Leaf]:
-    servers = {signing.output for signing in _servers(signings, requests)}
+def _signing_config(text: str) -> SigningConfig:
+    return readers.readable_signing_config(text, CONFIG)[0] if text else SigningConfig()
+
+
+def _with_true_profile(signing: Signing, config: SigningConfig) -> Signing:
+    """Return a signing with the profile that cfssl signs with: the default for one there is not."""
+    return signing if signing.profile in config.profiles else replace(signing, profile="")
+
+
+def _leaves(
+    signings: list[Signing], requests: Mapping[str, Request], config: SigningConfig
+) -> list[Leaf]:
+    servers = {signing.output for signing in find_servers(signings, requests, config)}
     return [
         Leaf(
             name,
@@ -123,34 +137,10 @@ def _leaves(signings: list[Signing], requests: Mapping[str, Request]) -> list[Le
             requests[signing.request],
             is_server=signing.output in servers,
             path=f"config/req-{name}.json" if overrides(signing) else signing.request,
+            usages=config.profile_or_default(signing.profile).usages,
         )
         for name, signing in zip(component_names(signings), signings, strict=True)
     ]
-
-
-def _servers(signings: list[Signing], requests: Mapping[str, Request]) -> list[Signing]:
-    """Tell the servers.
-
-    They are those of the CN etcd, as in hack/tls-setup; else those that share a request with hosts;
-    else all with hosts.
-    """
-    of_cn = [
-        each
-        for each in signings
-        if overrides(each).get("CN", requests[each.request].cn) == MEMBERS_CN
-    ]
-    if of_cn:
-        return of_cn
-    sharing = Counter(signing.request for signing in signings)
-    with_shared_hosts = [
-        each
-        for each in signings
-        if sharing[each.request] > 1
-        and any(overrides(each).get("hosts", requests[each.request].hosts or ()))
-    ]
-    if with_shared_hosts:
-        return with_shared_hosts
-    return [each for each in signings if own_hosts(requests[each.request], each)]
 
 
 def component_names(signings: list[Signing]) -> list[str]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tls_scaffold import spelling
-from tls_scaffold.cfssl import durations, readers
-from tls_scaffold.cfssl.profiles import CA_EXPIRY
+from tls_scaffold.cfssl import durations
+from tls_scaffold.cfssl.profiles import CA_EXPIRY, SigningConfig
 from tls_scaffold.cfssl.requests import Request
-from tls_scaffold.inventory.values import CLIENT, PEER, SHARED_REQUEST, Inventory
+from tls_scaffold.inventory.values import CLIENT, PEER, SHARED_REQUEST, Inventory, lacking_usages
 from tls_scaffold.keeping.adoptedhosts import own_first, own_hosts
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTS
@@ -38,13 +38,17 @@ class Seed:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One certificate: how it is called and signed; `path` is where its request will be."""
+    """One certificate: how it is called and signed.
+
+    `path` is where its request will be, `usages` are those of its profile.
+    """
 
     name: str
     signing: Signing
     request: Request
     is_server: bool
     path: str
+    usages: tuple[str, ...]
 
     @property
     def cn(self) -> str:
@@ -111,8 +115,8 @@ def _server_fields(leaf: Leaf, hosts: list[str], shared_cn: str, *, may_lack_hos
             ("cn", leaf.cn, shared_cn),
             ("request", leaf.path, usual_path),
             ("output", leaf.signing.output, f"{CERTS}/{leaf.name}"),
-            ("profile", leaf.signing.profile, ""),
         ),
+        **_profile_field(leaf, "member", ""),
     }
 
 
@@ -124,9 +128,8 @@ def _peer_field(leaf: Leaf, peer: Leaf | None) -> Fields:
         ("cn", peer.cn, leaf.cn),
         ("request", peer.path, leaf.path),
         ("output", peer.signing.output, f"{CERTS}/{peer.name}"),
-        ("profile", peer.signing.profile, leaf.signing.profile),
     )
-    return {"peer": fields}
+    return {"peer": {**fields, **_profile_field(peer, "member", leaf.signing.profile)}}
 
 
 def _user_fields(leaf: Leaf) -> Fields:
@@ -136,9 +139,19 @@ def _user_fields(leaf: Leaf) -> Fields:
         **_unusual(
             ("request", leaf.path, f"config/req-{leaf.name}.json"),
             ("output", leaf.signing.output, f"{CERTS}/{leaf.name}"),
-            ("profile", leaf.signing.profile, CLIENT),
         ),
+        **_profile_field(leaf, "user", CLIENT),
     }
+
+
+def _profile_field(leaf: Leaf, kind: str, usual: str) -> Fields:
+    """Return the profile of a component, where it is not the usual one.
+
+    Or where that grants less than a component of this kind needs: what a profile grants that an
+    inventory names is all that is asked for.
+    """
+    is_usual = leaf.signing.profile == usual and not lacking_usages(kind, leaf.usages)
+    return {} if is_usual else {"profile": leaf.signing.profile}
 
 
 def _unusual(*fields: tuple[str, str, str]) -> Fields:
@@ -146,7 +159,7 @@ def _unusual(*fields: tuple[str, str, str]) -> Fields:
     return {name: value for name, value, usual in fields if value != usual}
 
 
-def setting_fields(leaves: list[Leaf], authority: Request, config: str) -> Fields:
+def setting_fields(leaves: list[Leaf], authority: Request, config: SigningConfig) -> Fields:
     """Return the settings that the inventory can name; others stay as they are in the files."""
     request = next((leaf.request for leaf in leaves if leaf.is_server), leaves[0].request)
     ca_expiry = _hours(authority.ca.expiry if authority.ca and authority.ca.expiry else CA_EXPIRY)
@@ -158,19 +171,12 @@ def setting_fields(leaves: list[Leaf], authority: Request, config: str) -> Field
     return {
         "key": str(request.key) if spelling.parse_key(str(request.key)) else str(DEFAULTS.key),
         # An inventory's certificates end before their CA.
-        "expiry": f"{min(_expiry(config), ca_expiry - 1)}h",
+        "expiry": f"{min(_hours(config.default.expiry), ca_expiry - 1)}h",
         "ca_expiry": f"{ca_expiry}h",
         "ca_cn": authority.cn or DEFAULTS.ca_cn,
         **dict.fromkeys(("organization", "organizational_unit", "locality"), ""),
         **names,
     }
-
-
-def _expiry(config: str) -> int:
-    if not config:
-        return DEFAULTS.expiry
-    found, _ = readers.readable_signing_config(config, "ca-config.json")
-    return _hours(found.default.expiry)
 
 
 def _hours(text: str) -> int:

@@ -16,12 +16,13 @@ from tls_scaffold.keeping.adoptionnote import AdoptionNote, read_note
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.following import plan_files
 from tls_scaffold.keeping.merge import base_of_texts, settle_markers
+from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record, read_record, record_of_entries
 from tls_scaffold.keeping.refusals import check_outputs, check_requests, check_reset
 from tls_scaffold.makefiles.componentedits import Edited
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CERTS
+from tls_scaffold.paths import CERTS, CONFIG
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import check_sizes, recorded
 
@@ -54,7 +55,8 @@ def change_folder(
         done = finished or plan
         if plan:
             done = journal.carry_out(folder, journal.Entry(command, plan))
-        if again and not done.conflicts:
+        has_new_config = any(step.path == CONFIG for step in done.steps)
+        if (again or has_new_config) and not done.conflicts:
             _record_valid(folder)
         return done
 
@@ -126,6 +128,9 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     rendered[FILE] = change.inventory_text(now.get(FILE, ""))
     if note:
         yours = note.with_what_was_understood(folder, yours, rendered)
+    if CONFIG not in change.reset:
+        components = change.new.components
+        rendered[CONFIG] = needed_config(rendered[CONFIG], yours.get(CONFIG), components)
     plan = plan_files(now, record, rendered, new_shelf(folder), yours, change.reset)
     makefile = change.edited_makefile(yours.get(MAKEFILE, rendered[MAKEFILE]), record)
     plan = _with_makefile(plan, now, makefile)

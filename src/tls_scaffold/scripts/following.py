@@ -47,6 +47,7 @@ from tls_scaffold.scripts.state import (
 )
 from tls_scaffold.scripts.words import ScriptError, plain_text
 
+CHANGERS = ("sed", "perl", "mv", "cp", "tee", "install", "ln")
 SOURCES = (".", "source")
 SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
 
@@ -292,6 +293,8 @@ class Follower:
         """Go on behind a command that is not known."""
         state, name = self.state, plain_text(node.words[0]) if node.words else ""
         state.place = state.at(node.line)
+        if name in CHANGERS:
+            state.lose_files((plain_text(each) for each in node.words[1:]), f"`{name}` changes it")
         if mentions_cfssl(node):
             state.reached.add(state.place)
             state.cannot_follow(error.reason)

@@ -31,12 +31,10 @@ def run_program(state: State, words: list[str], stdin: Output | None) -> Result:
         return _cfssl(state, words, stdin)
     if CFSSLJSON.fullmatch(name):
         return _cfssljson(state, words, stdin)
-    if name in ("mv", "cp"):
-        return _move(state, words)
-    if name == "tee":
-        return _tee(state, words, stdin)
     if name in ("sed", "perl") and any(map(IN_PLACE.match, words[1:])):
         return _change_in_place(state, words)
+    if name in FILERS:
+        return FILERS[name](state, words, stdin)
     printed = _printed(state, name, words, stdin)
     if printed is not None:
         return Result(printed)
@@ -131,7 +129,7 @@ def _change_in_place(state: State, words: list[str]) -> Result:
     return Result()
 
 
-def _move(state: State, words: list[str]) -> Result:
+def _move(state: State, words: list[str], _stdin: Output | None) -> Result:
     is_copy = posixpath.basename(words[0]) == "cp"
     plain = [each for each in words[1:] if not each.startswith("-")]
     *sources, target = [state.path(each) for each in plain] or [""]
@@ -143,3 +141,6 @@ def _move(state: State, words: list[str]) -> Result:
         if is_copy or not is_ours:
             state.leave()
     return Result()
+
+
+FILERS = {"mv": _move, "cp": _move, "tee": _tee}

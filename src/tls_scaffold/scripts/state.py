@@ -103,6 +103,12 @@ class State:
         for name in names:
             self.scope.variables[name] = Unknown(f"`${name}` is not known: {reason}")
 
+    def lose_files(self, names: Iterable[str | None], reason: str) -> None:
+        """Take files that are there for unknown."""
+        for path in [self.path(each) for each in names if each and not self.lost]:
+            if self.ledger.exists(path):
+                self.ledger.files[path] = Unknown(reason)
+
     def skip(self, nodes: Iterable[Node], reason: str) -> None:
         """Tell the lines of cfssl in commands that may be run or not, and forget what they set."""
         for command in self.commands_below(tuple(nodes)):

@@ -7,12 +7,11 @@ silence; the certificate is then just what was asked for, and good for nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tls_scaffold.inventory.values import Component
+from tls_scaffold.inventory.values import Component, lacking_usages
 from tls_scaffold.signing.differences import CN, HOSTS, IS_CA, USAGES
 from tls_scaffold.spelling import canonical_host
-from tls_scaffold.state.entries import CLIENT, SERVER, STALE, Entry, Fault
+from tls_scaffold.state.entries import STALE, Entry, Fault
 
-SERVERS = ("member", "proxy")
 UNASKED = "and is not asked for"
 
 
@@ -47,12 +46,6 @@ def with_expectations(entry: Entry, component: Component) -> Entry:
     return replace(entry, unmet=unmet, faults=(*entry.faults, *faults))
 
 
-def lacking_usages(kind: str | None, usages: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the usages that a component of a kind needs, members on both ends of a connection."""
-    needed = (SERVER, CLIENT) if kind in SERVERS else (CLIENT,)
-    return tuple(usage for usage in needed if usage not in usages and "any" not in usages)
-
-
 def _needs(entry: Entry, component: Component) -> Iterator[Need]:
     asked, there = entry.request, entry.certificate
     if component.kind == "user":
@@ -70,6 +63,8 @@ def _needs(entry: Entry, component: Component) -> Iterator[Need]:
     if makes_ca or is_ca:
         words = f"`{component.name}` is to be none, and its profile makes it one"
         yield Need(IS_CA, words, not makes_ca, not is_ca)
+    if component.has_own_profile and [each.name for each in entry.profiles] == [component.profile]:
+        return
     granted = [usage for profile in entry.profiles for usage in profile.usages]
     lacking = lacking_usages(component.kind, tuple(granted)) if granted else ()
     is_limited = there is not None and not there.is_for_anything
