@@ -183,3 +183,26 @@ def test_a_line_that_can_not_be_known_is_told_with_its_number_and_the_rest_is_ad
     (told,) = [line for line in warned.splitlines() if line.startswith("  gen.sh:")]
     assert told.startswith(f"  gen.sh:{number}: `")
     assert reason in told
+
+
+def test_a_folder_with_a_script_alone_leads_to_the_script(tmp_path: Path) -> None:
+    path = scripted("plain", tmp_path / "tls")
+    way = "tls-scaffold adopt --from-script gen.sh"
+    refused = kept(path, "adopt", code=1).stderr
+    assert f"`gen.sh` calls cfssl\n\nhint: `{way}`" in refused
+    found = kept(path, "check", code=1)
+    assert "error: gen.sh: it calls cfssl, and only a Makefile is looked at" in found.stdout
+    assert f"fix: `{way}`" in found.stdout
+    run_script(path)
+    told = kept(path, "status").stderr
+    assert "no Makefile was looked at: there is none" in told
+    assert f"`gen.sh` calls cfssl: `{way}`" in told
+
+    (path / "gen.sh").unlink()
+    (path / "certs").chmod(0o700)
+    assert "nothing found, and no Makefile was looked at" in kept(path, "check").stderr
+    shutil.rmtree(path / "config")
+    shutil.rmtree(path / "certs")
+    shutil.copy(SCRIPTS / "heredocs.sh", path / "gen.sh")
+    for command in ("status", "check"):
+        assert f"hint: `{way}`" in kept(path, command, code=1).stderr

@@ -25,25 +25,25 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
     "keeping questions statustable / lists options / columns completion terminal verbs",
-    "commands": "adoptscript / "
+    "commands": "adoptpki adoptscript / "
     "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
     "dist forms rbac results usablepairs / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
     ),
-    "state": "advice contents prometheus / reading removed states / expectations lives / "
-    "entries timeline / timescale",
+    "state": "advice contents prometheus / cfsslscripts reading removed states / "
+    "expectations lives / entries timeline / timescale",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
         "differences documentcache issuer linemistakes mistakes record trust / keystores / "
-        "caconstraints matching revocationlists / certificates / keys / contentkinds / "
+        "caconstraints matching pairing revocationlists / certificates / keys / contentkinds / "
         "pairs pemfiles"
     ),
     "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
     "adoptionnote patch record / plan scriptrequests / adoption authorities neededprofiles / "
-    "adoptedservers description merge / adoptedhosts jsonmerge readback",
+    "adoptedservers description pki / merge pkifolder / adoptedhosts jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
@@ -72,8 +72,8 @@ LIBRARIES = {
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
     "cryptography": "signing.caconstraints signing.certificates signing.contentkinds "
-    "signing.issuer signing.keys signing.matching signing.keystores signing.revocationlists "
-    "signing.signer",
+    "signing.issuer signing.keys signing.matching signing.pairing signing.keystores "
+    "signing.revocationlists signing.signer",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     # bundles.settings writes the YAML that etcd and Kubernetes read.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +15,7 @@ from tls_scaffold.spelling import escaped
 if TYPE_CHECKING:
     from tls_scaffold.commands.adoptscript import ScriptAdopted
     from tls_scaffold.errors import Problem
-
-NEXT = "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change"
+    from tls_scaffold.keeping.plan import Plan
 
 
 @click.command()
@@ -35,35 +34,52 @@ NEXT = "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would
     metavar="WORD",
     help="A word that the script would be called with; once for each",
 )
+@option(
+    "--pki",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Take certificates that are in DIR, such as kubeadm's or easy-rsa's pki/",
+)
+@option("--ca", default="", metavar="FILE", help="Which CA of DIR is meant, where it has several")
 @dry_run_option
 @click.pass_obj
-def adopt(
-    folder: Path,
-    /,
-    directory: Path,
-    script: Path | None,
-    arguments: tuple[str, ...],
-    *,
-    dry_run: bool,
-) -> None:
+def adopt(folder: Path, /, directory: Path, *, dry_run: bool, **given: Any) -> None:
     """Take over a folder that was made by hand.
 
     DIRECTORY is the current one if left out. Reads its requests, asks make what its Makefile signs,
     and writes a tls-scaffold.json that describes it; `tls-scaffold sync --dry-run` then shows what
     `sync` would change. Exits with 4 when lines of the script could not be followed.
     """
-    if script:
-        _adopt_script(folder / directory, script, arguments, dry_run=dry_run)
+    _check_options(**given)
+    target = folder / directory
+    if given["script"]:
+        _adopt_script(target, given["script"], given["arguments"], dry_run=dry_run)
         return
-    if arguments:
-        raise UsageError("`--argument` goes with `--from-script`")
+    if given["pki"]:
+        _adopt_pki(target, given["pki"], given["ca"], dry_run=dry_run)
+        return
     from tls_scaffold.commands import adopt as command
 
-    plan = command.adopt(folder / directory, dry_run=dry_run)
+    plan = command.adopt(target, dry_run=dry_run)
     tell_plan(plan, dry_run=dry_run)
+    _end(plan, dry_run=dry_run)
+
+
+def _check_options(
+    script: Path | None, arguments: tuple[str, ...], pki: Path | None, ca: str
+) -> None:
+    if script and pki:
+        raise UsageError("`--from-script` and `--pki` exclude each other")
+    if arguments and not script:
+        raise UsageError("`--argument` goes with `--from-script`")
+    if ca and not pki:
+        raise UsageError("`--ca` goes with `--pki`")
+
+
+def _end(plan: "Plan", *, dry_run: bool) -> None:
     if not dry_run:
         end_on_conflicts(plan)
-        talk(NEXT)
+        talk("next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change")
 
 
 def _adopt_script(folder: Path, script: Path, arguments: tuple[str, ...], *, dry_run: bool) -> None:
@@ -72,11 +88,24 @@ def _adopt_script(folder: Path, script: Path, arguments: tuple[str, ...], *, dry
     adopted = command.adopt_script(folder, script, arguments, dry_run=dry_run)
     tell_plan(adopted.plan, dry_run=dry_run)
     _tell_script(adopted)
-    if not dry_run:
-        end_on_conflicts(adopted.plan)
-        talk(NEXT)
+    _end(adopted.plan, dry_run=dry_run)
     if adopted.unread:
         click.get_current_context().exit(ExitCode.DRIFTED)
+
+
+def _adopt_pki(folder: Path, pki: Path, ca: str, *, dry_run: bool) -> None:
+    from datetime import datetime, timezone
+
+    from tls_scaffold.commands import adoptpki as command
+
+    adopted = command.adopt_pki(folder, pki, ca, datetime.now(timezone.utc), dry_run=dry_run)
+    tell_plan(adopted.plan, dry_run=dry_run)
+    for path, source in adopted.copied.items():
+        talk(escaped(f"{'would copy' if dry_run else 'copied'} {source} to {path}"))
+    if adopted.left:
+        talk("note: not taken")
+        _tell_lines(adopted.left)
+    _end(adopted.plan, dry_run=dry_run)
 
 
 def _tell_script(adopted: "ScriptAdopted") -> None:

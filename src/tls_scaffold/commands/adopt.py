@@ -28,6 +28,7 @@ from tls_scaffold.rendering.documents import (
     record_text,
     recorded,
 )
+from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 
 COMMAND = ("adopt",)
 SCRIPTS = (RULES, "sign.sh", "rbac.sh", "rbac.tsv")
@@ -94,15 +95,25 @@ def _check_is_handmade(folder: Path) -> None:
             f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`"
         )
     if not (folder / MAKEFILE).is_file():
-        raise ScaffoldError(
-            f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder"
-        )
+        raise _without_makefile(folder)
     if includes_our_rules(own_text(folder, MAKEFILE) or ""):
         raise ScaffoldError(
             f"`{folder}` has a Makefile of ours, but its inventory is missing",
             hint="put `tls-scaffold.json` back, "
             "or make one with `tls-scaffold new` in another folder and copy it",
         )
+
+
+def _without_makefile(folder: Path) -> ScaffoldError:
+    scripts = scripts_with_cfssl(folder)
+    hint = "`tls-scaffold new` makes a folder"
+    if scripts:
+        hint = f"`{way_to_adopt(scripts[0])}` reads what it signs, and does not run it"
+    return ScaffoldError(
+        f"`{folder}` has no `{MAKEFILE}` to take over",
+        [f"`{name}` calls cfssl" for name in scripts],
+        hint,
+    )
 
 
 def _steps(folder: Path) -> list[Step]:
