@@ -90,6 +90,7 @@ def test_a_folder_in_our_own_form_needs_no_words_of_its_own() -> None:
         },
         seeds={},
         ca="certs/ca",
+        config=found.config,
     )
 
 
@@ -106,7 +107,8 @@ def test_what_has_other_names_and_places_keeps_them() -> None:
             {"signing": {"default": {"expiry": "90h30m"}, "profiles": {"server": BOTH}}}
         ),
     }
-    assert describe_folder((member, ca, user), texts) == Adopted(
+    found = describe_folder((member, ca, user), texts)
+    assert found == Adopted(
         inventory={
             **SETTINGS,
             "expiry": "90h",
@@ -129,6 +131,7 @@ def test_what_has_other_names_and_places_keeps_them() -> None:
         },
         seeds={CA_REQUEST: Seed("root.json"), CONFIG: Seed("c.json")},
         ca="ssl/root",
+        config=found.config,
     )
 
 
@@ -480,6 +483,50 @@ def test_a_folder_that_is_not_understood_is_refused_with_every_reason(
     signings: tuple[Signing, ...], problems: list[str]
 ) -> None:
     assert refused(signings, GOOD) == problems
+
+
+def test_several_cas_are_refused_with_the_way_to_a_folder_each() -> None:
+    kube = Signing("ca", "kube", "config/kube.json", "certs/kube/ca", makes_ca=True)
+    front = Signing("front", "kube", "config/front.json", "certs/front;rm -rf", makes_ca=True)
+    user = signing("u", ca="certs/kube/ca.pem", ca_key="certs/kube/ca-key.pem")
+    texts = {**GOOD, kube.request: "{}", front.request: "{}"}
+    with pytest.raises(ScaffoldError) as caught:
+        describe_folder((CA, kube, front, signing("m"), user), texts)
+    assert list(map(str, caught.value.problems))[2:] == [
+        "`certs/ca.pem` signs `certs/m.pem`",
+        "`certs/kube/ca.pem` signs `certs/u.pem`",
+        "`certs/front;rm -rf.pem` signs nothing here",
+    ]
+    assert caught.value.hint.splitlines() == [
+        "one folder a CA; in this one:",
+        '  mkdir "$PWD-kube" && cp -Rp . "$PWD-kube"',
+        (
+            "    there keep of the Makefile what makes `certs/kube/ca.pem`, `certs/u.pem`, "
+            "and take out the rest"
+        ),
+        '  mkdir "$PWD-front-rm--rf" && cp -Rp . "$PWD-front-rm--rf"',
+        "    there keep of the Makefile what makes `certs/front;rm -rf.pem`, and take out the rest",
+        "  here take out of the Makefile all but what makes `certs/ca.pem`, `certs/m.pem`",
+        "  then `tls-scaffold adopt` in each",
+    ]
+
+
+def test_requests_beside_certificates_go_where_requests_are() -> None:
+    texts = {
+        "certs/m.json": json.dumps(request("etcd", "h")),
+        "certs/a/x.json": "{}",
+        "certs/b/x.json": "{}",
+    }
+    names = (("m", "certs/m.json"), ("n", "certs/m.json"), ("a", "certs/a/x.json"))
+    signings = [signing(*each) for each in (*names, ("b", "certs/b/x.json"))]
+    found = describe_folder((CA, *signings), {CA_REQUEST: "{}", **texts})
+    assert found.seeds == {
+        "config/m.json": Seed("certs/m.json"),
+        "config/req-a.json": Seed("certs/a/x.json"),
+        "config/req-b.json": Seed("certs/b/x.json"),
+    }
+    assert [each["request"] for each in found.inventory["members"]] == ["config/m.json"] * 2
+    assert all("request" not in each for each in found.inventory["users"])
 
 
 def test_a_request_that_is_no_json_is_told() -> None:

@@ -24,10 +24,11 @@ ROOMS = """
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "keeping questions statustable / lists options / columns completion terminal verbs",
-    "commands": "adoptpki adoptscript / "
-    "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
-    "dist forms rbac results usablepairs / bundleoptions",
+    "adoptiontable keeping questions statustable / plansummary lists options / "
+    "columns completion terminal verbs",
+    "commands": "adopt adoptpki adoptscript / adopting "
+    "add bundle cfssljson check gencert new prove remove sign status sync / "
+    "adopted dist forms rbac usablepairs / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
@@ -41,9 +42,10 @@ SHELVES = {
         "caconstraints matching pairing revocationlists / certificates / keys / contentkinds / "
         "pairs pemfiles"
     ),
-    "keeping": "trialsync / consequences update / change journal refusals / following permitted / "
-    "adoptionnote patch record / plan scriptrequests / adoption authorities neededprofiles / "
-    "adoptedservers description pki / merge pkifolder / adoptedhosts jsonmerge readback",
+    "keeping": "trialsync / samesignings consequences update / change journal refusals / "
+    "following permitted / adoptionnote patch record / plan scriptrequests / "
+    "adoption authorities neededprofiles / adoptedservers description pki / merge pkifolder / "
+    "adoptedhosts severalcas jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
@@ -60,7 +62,7 @@ SHELVES = {
         "componentedits foreign origins / makefile / maketargets ourmakefile verdicts / "
         "gencert gnumake / "
         "dryruneffects / dryruncommands / commandeffects maketexts / "
-        "componentlines decoys landlock makevalues / blocks / shell"
+        "componentlines decoys landlock makevalues / blocks usedtargets / shell"
     ),
 }
 """The modules of each room, the highest shelf first.

@@ -5,6 +5,7 @@ import pytest
 from tls_scaffold.errors import problem_of
 from tls_scaffold.makefiles.blocks import Block, split_into_blocks
 from tls_scaffold.makefiles.foreign import ForeignMakefile, take_apart, transplant
+from tls_scaffold.makefiles.usedtargets import used_target_rule
 
 SIGN = "\tcfssl gencert config/x.json | cfssljson -bare certs/x"
 OURS = (
@@ -285,6 +286,49 @@ def test_what_only_signs_is_understood_and_the_rest_stays_the_team_s_own(
     text: str, found: ForeignMakefile
 ) -> None:
     assert take_apart(text, OURS) == found
+
+
+def test_targets_that_signed_are_known_by_what_make_calls_them_and_so_is_what_others_need() -> None:
+    text = f"D = ssl\n$(D)/a.pem $D/b.pem: x.json\n{SIGN}\ndeploy: $(D)/a.pem | $(D)\n\t./y\n"
+    found = take_apart(text, OURS)
+    assert (found.targets, found.needed) == (["ssl/a.pem", "ssl/b.pem"], {"ssl/a.pem", "ssl"})
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "\tgo get -u github.com/cloudflare/cfssl/cmd/cfssl",
+        "\tcurl -o cfssl https://cfssl.example && chmod +x cfssl",
+    ],
+)
+def test_a_target_that_fetches_cfssl_is_ours_and_one_that_fetches_more_waits_to_be_asked(
+    recipe: str,
+) -> None:
+    ours = f"{OURS}cfssl:\n\tgo install cfssl\n"
+    more = "cfssljson:\n\tcurl -o cfssljson https://cfssl.example\ntools:\n\tgo install goreman"
+    found = take_apart(
+        f"all: cfssl cfssljson tools own\ncfssl:\n{recipe}\n{more}\nown:\n\t./y", ours
+    )
+    assert (found.problems, [block.names for block in found.kept]) == (
+        [],
+        [("all",), ("cfssljson",), ("tools",), ("own",)],
+    )
+    assert found.kept[0].lines == ("all: own",)
+
+
+@pytest.mark.parametrize(
+    ("name", "makes", "rule"),
+    [
+        ("leaves", ("ssl/a.pem", "ssl/b.pem"), ".PHONY: leaves\nleaves: ssl/a.pem ssl/b.pem"),
+        ("initca", (), ".PHONY: initca\ninitca: ca"),
+        ("certs/ca.pem", (), "certs/ca.pem: | ca ;"),
+        ("ssl/a-key.pem", ("ssl/a.pem",), "ssl/a-key.pem: ssl/a.pem ;"),
+    ],
+)
+def test_a_target_that_a_team_is_used_to_makes_what_it_made(
+    name: str, makes: tuple[str, ...], rule: str
+) -> None:
+    assert used_target_rule(name, makes, "ssl/ca") == rule
 
 
 def test_variables_that_own_parts_read_stay_too_and_those_that_these_read() -> None:

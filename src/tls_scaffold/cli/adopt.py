@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tls_scaffold.cli.keeping import dry_run_option, end_on_conflicts, tell_plan
-from tls_scaffold.cli.options import option
-from tls_scaffold.cli.terminal import talk, warn
+from tls_scaffold.cli.adoptiontable import adoption_table
+from tls_scaffold.cli.columns import terminal_width
+from tls_scaffold.cli.keeping import dry_run_option, end_on_conflicts, tell_plan, tell_summary
+from tls_scaffold.cli.options import json_option, option
+from tls_scaffold.cli.terminal import give_json, talk, warn
 from tls_scaffold.errors import ExitCode, UsageError
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
+    from tls_scaffold.commands.adopted import Adoption, Understood
     from tls_scaffold.commands.adoptscript import ScriptAdopted
     from tls_scaffold.errors import Problem
     from tls_scaffold.keeping.plan import Plan
+
+NEXT = "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change"
 
 
 @click.command()
@@ -42,27 +47,30 @@ if TYPE_CHECKING:
 )
 @option("--ca", default="", metavar="FILE", help="Which CA of DIR is meant, where it has several")
 @dry_run_option
+@json_option
 @click.pass_obj
-def adopt(folder: Path, /, directory: Path, *, dry_run: bool, **given: Any) -> None:
+def adopt(folder: Path, /, directory: Path, *, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Take over a folder that was made by hand.
 
     DIRECTORY is the current one if left out. Reads its requests, asks make what its Makefile signs,
-    and writes a tls-scaffold.json that describes it; `tls-scaffold sync --dry-run` then shows what
-    `sync` would change. Exits with 4 when lines of the script could not be followed.
+    and writes a tls-scaffold.json that describes it, and nothing else; tells what it took each
+    certificate for, and what `tls-scaffold sync` would write. No certificate changes, then or
+    later, unless the inventory is edited. With --from-script or --pki it also writes requests, and
+    copies certificates. Exits with 4 when lines of the script could not be followed.
     """
     _check_options(**given)
-    target = folder / directory
-    if given["script"]:
-        _adopt_script(target, given["script"], given["arguments"], dry_run=dry_run)
-        return
-    if given["pki"]:
-        _adopt_pki(target, given["pki"], given["ca"], dry_run=dry_run)
+    if given["script"] or given["pki"]:
+        _adopt_others(folder / directory, dry_run=dry_run, as_json=as_json, **given)
         return
     from tls_scaffold.commands import adopt as command
 
-    plan = command.adopt(target, dry_run=dry_run)
-    tell_plan(plan, dry_run=dry_run)
-    _end(plan, dry_run=dry_run)
+    done = command.adopt(folder / directory, dry_run=dry_run)
+    if as_json:
+        give_json(done.to_json())
+    else:
+        _tell(done)
+    if not dry_run:
+        end_on_conflicts(done.plan)
 
 
 def _check_options(
@@ -76,36 +84,79 @@ def _check_options(
         raise UsageError("`--ca` goes with `--pki`")
 
 
-def _end(plan: "Plan", *, dry_run: bool) -> None:
-    if not dry_run:
-        end_on_conflicts(plan)
-        talk("next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change")
+def _adopt_others(
+    folder: Path,
+    script: Path | None,
+    arguments: tuple[str, ...],
+    pki: Path | None,
+    ca: str,
+    **how: bool,
+) -> None:
+    """Adopt what a script signs, or certificates that are there."""
+    if script:
+        _adopt_script(folder, script, arguments, **how)
+    elif pki:
+        _adopt_pki(folder, pki, ca, **how)
 
 
-def _adopt_script(folder: Path, script: Path, arguments: tuple[str, ...], *, dry_run: bool) -> None:
+def _adopt_script(
+    folder: Path, script: Path, arguments: tuple[str, ...], *, dry_run: bool, as_json: bool
+) -> None:
     from tls_scaffold.commands import adoptscript as command
 
     adopted = command.adopt_script(folder, script, arguments, dry_run=dry_run)
-    tell_plan(adopted.plan, dry_run=dry_run)
-    _tell_script(adopted)
-    _end(adopted.plan, dry_run=dry_run)
+    if as_json:
+        give_json(adopted.to_json())
+    else:
+        tell_plan(adopted.plan, dry_run=dry_run)
+        _tell_script(adopted)
+    _end(adopted.plan, dry_run=dry_run, as_json=as_json)
     if adopted.unread:
         click.get_current_context().exit(ExitCode.DRIFTED)
 
 
-def _adopt_pki(folder: Path, pki: Path, ca: str, *, dry_run: bool) -> None:
+def _adopt_pki(folder: Path, pki: Path, ca: str, *, dry_run: bool, as_json: bool) -> None:
     from datetime import datetime, timezone
 
     from tls_scaffold.commands import adoptpki as command
 
     adopted = command.adopt_pki(folder, pki, ca, datetime.now(timezone.utc), dry_run=dry_run)
-    tell_plan(adopted.plan, dry_run=dry_run)
-    for path, source in adopted.copied.items():
-        talk(escaped(f"{'would copy' if dry_run else 'copied'} {source} to {path}"))
-    if adopted.left:
-        talk("note: not taken")
-        _tell_lines(adopted.left)
-    _end(adopted.plan, dry_run=dry_run)
+    if as_json:
+        give_json(adopted.to_json())
+    else:
+        tell_plan(adopted.plan, dry_run=dry_run)
+        for path, source in adopted.copied.items():
+            talk(escaped(f"{'would copy' if dry_run else 'copied'} {source} to {path}"))
+        if adopted.left:
+            talk("note: not taken")
+            _tell_lines(adopted.left)
+    _end(adopted.plan, dry_run=dry_run, as_json=as_json)
+
+
+def _end(plan: "Plan", *, dry_run: bool, as_json: bool) -> None:
+    if not dry_run:
+        end_on_conflicts(plan)
+        if not as_json:
+            talk(NEXT)
+
+
+def _tell(done: "Adoption") -> None:
+    if done.understood:
+        _tell_understood(done.understood)
+    tell_plan(done.plan, dry_run=done.dry_run)
+    if not done.dry_run:
+        talk(NEXT)
+
+
+def _tell_understood(understood: "Understood") -> None:
+    for line in adoption_table(understood.taken, terminal_width()):
+        talk(line.rstrip())
+    if not any(each.kind == "member" for each in understood.taken):
+        talk("members: none, all are users: none has hosts and a profile with `server auth`")
+    for line in understood.stays:
+        talk(f"stays: {escaped(line)}")
+    talk("`tls-scaffold sync` would then:")
+    tell_summary(understood.first_sync)
 
 
 def _tell_script(adopted: "ScriptAdopted") -> None:

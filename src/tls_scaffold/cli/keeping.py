@@ -40,6 +40,9 @@ def tell_outcome(outcome: "Outcome", *, as_json: bool) -> None:
     else:
         for word in outcome.present:
             talk(f"`{escaped(word)}` is there already")
+        if outcome.command == "sync" and outcome.dry_run and plan:
+            talk("`sync` would:")
+            tell_summary(plan)
         tell_plan(plan, dry_run=outcome.dry_run)
         for warning in outcome.warnings:
             warn(warning)
@@ -73,6 +76,14 @@ def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
             talk(escaped(note_line(note, plan.shelf)))
     if generated:
         talk(f"wrote what is generated: {len(generated)} file{'s' * (len(generated) > 1)}")
+
+
+def tell_summary(plan: "Plan") -> None:
+    """Print what a plan would do in a few lines."""
+    from tls_scaffold.cli.plansummary import summary_lines
+
+    for line in summary_lines(plan):
+        talk(line)
 
 
 def tell_next(commands: "tuple[str, ...]") -> None:

@@ -25,7 +25,8 @@ def add(folder: Path, options: Options, *, dry_run: bool = False) -> Outcome:
         old = intake.load(folder)
         missing, there = without_present(options, old)
         present.extend(there)
-        return Change(old, intake.of_data(old.document(), missing, hint=HINT))
+        new = intake.of_data(old.document(), missing, hint=HINT, users_are_enough=not old.members)
+        return Change(old, new)
 
     given = {name: value for name, value in vars(options).items() if value not in (None, ())}
     command = ("add", json.dumps(given, sort_keys=True))

@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.commands.adopt import check_has_no_inventory, inventory_of, last_rendered, write
+from tls_scaffold.commands.adopted import NEXT
+from tls_scaffold.commands.adopting import check_has_no_inventory, plan_without_makefile, write
+from tls_scaffold.commands.results import Outcome
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.healing import put_ca
 from tls_scaffold.disk.obstacles import check_folder
-from tls_scaffold.disk.plainfiles import own_text, own_texts, plain
+from tls_scaffold.disk.plainfiles import own_texts, plain
 from tls_scaffold.errors import Problem, ScaffoldError
-from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping.adoption import describe_folder
-from tls_scaffold.keeping.adoptionnote import AdoptionNote
 from tls_scaffold.keeping.pki import Described, describe_pki
 from tls_scaffold.keeping.pkifolder import Pair, read_pki
-from tls_scaffold.keeping.plan import Plan, Step
+from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.paths import (
-    ADOPTED,
     CA_OUTPUT,
     CERTIFICATE_ENDING,
     CERTS,
     KEY_ENDING,
     MAKEFILE,
 )
-from tls_scaffold.rendering.documents import LAST_RENDER, record_text
 from tls_scaffold.signing.pairs import put_pair
+
+CHANGE_FIRST = "take a copy of the folder without what is told"
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,17 @@ class PkiAdopted:
     `left` are certificates and keys that are not taken, and why.
     """
 
+    folder: Path
     plan: Plan
+    dry_run: bool
     copied: Mapping[str, str]
     left: tuple[Problem, ...]
+
+    def to_json(self) -> str:
+        """Return it as a JSON document, in the shape that all commands share, and more."""
+        done = Outcome("adopt", self.folder, self.plan, (), self.dry_run).result()
+        further = {"copied": dict(self.copied), "left": list(map(str, self.left))}
+        return done.to_json({"next": [NEXT], **further})
 
 
 def adopt_pki(
@@ -61,13 +69,13 @@ def adopt_pki(
     missing = [output for output, pair in pairs.items() if not _is_in_place(folder, output, pair)]
     copied = {f"{output}{CERTIFICATE_ENDING}": pair.path for output, pair in pairs.items()}
     if dry_run:
-        return PkiAdopted(plan, copied, found.left)
+        return PkiAdopted(folder, plan, dry_run, copied, found.left)
     # The inventory comes last: without their certificates, `make` would sign its components anew.
     with lock(folder):
         for output in missing:
             _put(folder, output, pairs[output])
     plan = write(folder, lambda: _plan(folder, found), dry_run=False)
-    return PkiAdopted(plan, copied, found.left)
+    return PkiAdopted(folder, plan, dry_run, copied, found.left)
 
 
 def _check_is_new(folder: Path) -> None:
@@ -86,17 +94,7 @@ def _plan(folder: Path, found: Described) -> Plan:
     if taken := list(_taken(folder, found.texts)):
         raise ScaffoldError("the folder has other requests already, and nothing was done", taken)
     adopted = describe_folder(found.signings, found.texts)
-    inventory = inventory_of(adopted)
-    note = AdoptionNote((), {}, adopted.seeds, adopted.ca)
-    entries = last_rendered(folder, note, inventory, found.texts)
-    new = {
-        **found.texts,
-        FILE: inventory.to_json(),
-        LAST_RENDER: record_text(entries),
-        ADOPTED: note.to_json(),
-    }
-    steps = [Step(path, own_text(folder, path), text) for path, text in new.items()]
-    return Plan().with_more(step for step in steps if step.before != step.after)
+    return plan_without_makefile(folder, adopted, found.texts, CHANGE_FIRST)
 
 
 def _taken(folder: Path, texts: Mapping[str, str]) -> Iterator[str]:

@@ -6,20 +6,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tls_scaffold.commands.adopt import check_has_no_inventory, inventory_of, last_rendered, write
+from tls_scaffold.commands.adopted import NEXT
+from tls_scaffold.commands.adopting import check_has_no_inventory, plan_without_makefile, write
+from tls_scaffold.commands.results import Outcome
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import own_text, own_texts, plain
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping.adoption import describe_folder
-from tls_scaffold.keeping.adoptionnote import AdoptionNote, note_problems
-from tls_scaffold.keeping.plan import Plan, Step
+from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.scriptrequests import with_own_requests
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ADOPTED, MIB
-from tls_scaffold.rendering.documents import LAST_RENDER, record_text
+from tls_scaffold.paths import MIB
 from tls_scaffold.scripts.ledger import Signed
 from tls_scaffold.scripts.survey import ScriptSurvey, Surroundings, survey_script
 
@@ -35,10 +34,22 @@ class ScriptAdopted:
     `unread` are lines of cfssl that could not be followed, `left` commands that stay in the script.
     """
 
+    folder: Path
     plan: Plan
+    dry_run: bool
     certificates: tuple[str, ...]
     unread: tuple[Problem, ...]
     left: tuple[Problem, ...]
+
+    def to_json(self) -> str:
+        """Return it as a JSON document, in the shape that all commands share, and more."""
+        done = Outcome("adopt", self.folder, self.plan, (), self.dry_run).result()
+        further = {
+            "certificates": list(self.certificates),
+            "unread": list(map(str, self.unread)),
+            "left": list(map(str, self.left)),
+        }
+        return done.to_json({"next": [NEXT], **further})
 
 
 def adopt_script(
@@ -54,7 +65,7 @@ def adopt_script(
     plan = write(folder, lambda: _plan(folder, survey), dry_run=dry_run)
     certificates = tuple(f"{each.signing.output}.pem" for each in survey.signed)
     left = (*survey.left, *_moved(survey.signed))
-    return ScriptAdopted(plan, certificates, survey.unread, left)
+    return ScriptAdopted(folder, plan, dry_run, certificates, survey.unread, left)
 
 
 def _check_has_no_makefile(folder: Path) -> None:
@@ -106,19 +117,7 @@ def _plan(folder: Path, survey: ScriptSurvey) -> Plan:
     paths = {path for each in own.signings for path in (each.request, each.config) if path}
     texts = {**own_texts(folder, sorted(paths - own.texts.keys())), **own.texts}
     adopted = describe_folder(own.signings, texts)
-    inventory = inventory_of(adopted)
-    note = AdoptionNote((), {}, adopted.seeds, adopted.ca)
-    if wrong := note_problems(note):
-        raise ScaffoldError(NOT_CHANGED, [each.message for each in wrong], CHANGE_FIRST)
-    entries = last_rendered(folder, note, inventory, own.texts)
-    new = {
-        **own.texts,
-        FILE: inventory.to_json(),
-        LAST_RENDER: record_text(entries),
-        ADOPTED: note.to_json(),
-    }
-    steps = [Step(path, own_text(folder, path), text) for path, text in new.items()]
-    return Plan().with_more(step for step in steps if step.before != step.after)
+    return plan_without_makefile(folder, adopted, own.texts, CHANGE_FIRST)
 
 
 def _signing_problems(signings: Iterable[Signing]) -> Iterator[str]:

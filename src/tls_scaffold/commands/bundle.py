@@ -21,6 +21,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.values import FILE, Component, Inventory
+from tls_scaffold.paths import CERTS, TRUST
 from tls_scaffold.signing.trust import read_trust
 
 NO_OPTIONS = BundleOptions()
@@ -142,6 +143,12 @@ def _read_pems(
         for member in inventory.members
         if not member.hosts
     ]
+    if not inventory.members:
+        raise ScaffoldError(
+            "no bundle is made: clients are to find every member",
+            [f"`{FILE}` has no members: this folder is for users alone"],
+            f"certificates and keys are in `{CERTS}/`; clients trust `{TRUST}`",
+        )
     if homeless:
         hint = f"give each member its `hosts` in `{FILE}`, then `tls-scaffold sync` and `make`"
         raise ScaffoldError(

@@ -20,7 +20,7 @@ from tls_scaffold.etcd.proofs import Check
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.presets import ROOT, comes_by_password
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
-from tls_scaffold.inventory.values import LOOPBACK, Inventory
+from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.trust import Trust, read_trust
 
@@ -60,6 +60,11 @@ def prove(
     raises.
     """
     inventory = intake.load(folder)
+    if not inventory.members:
+        raise ScaffoldError(
+            "nothing is proven: the cluster of a proof runs with the certificates of members",
+            [f"`{FILE}` has none: this folder is for users alone"],
+        )
     tools = etcdctl.find_tools(etcd_directory)
     trust = read_trust(folder)
     identities = _identities(folder, inventory, trust)

@@ -47,7 +47,7 @@ def _without(inventory: Inventory, names: set[str]) -> Inventory:
         users=tuple(user for user in inventory.users if user.name not in names),
         removed=(*inventory.removed, *removed),
     )
-    return intake.of_data(new.document(), hint="")
+    return intake.of_data(new.document(), hint="", users_are_enough=not inventory.members)
 
 
 def _member_without(member: Member, names: set[str]) -> Member:

@@ -2,9 +2,10 @@
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.keeping import consequences
@@ -12,6 +13,7 @@ from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.paths import ARCHIVE
 
 VERSION = 1
+NOTHING: Mapping[str, object] = MappingProxyType({})
 KEPT = ("kept", "merged", "unsure", "left", "absent")
 
 
@@ -40,10 +42,10 @@ class Result:
     next: tuple[str, ...] = ()
     error: ScaffoldError | None = None
 
-    def to_json(self) -> str:
-        """Return it as a JSON document."""
+    def to_json(self, further: Mapping[str, object] = NOTHING) -> str:
+        """Return it as a JSON document, with what one command has `further`."""
         error = _error_document(self.error) if self.error else None
-        return _text_of({**asdict(replace(self, error=None)), "error": error})
+        return _text_of({**asdict(replace(self, error=None)), **further, "error": error})
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,12 @@ def conflicts(inventory: Inventory) -> list[Problem]:
     ]
 
 
+def missing_members(inventory: Inventory, *, users_are_enough: bool) -> Iterator[Problem]:
+    """Yield a problem if there is no member; a folder that was adopted may have users alone."""
+    if not (inventory.members or (users_are_enough and inventory.users)):
+        yield escaped_problem("members", "there are none: a cluster has at least one")
+
+
 def several_peer_cns(inventory: Inventory) -> Iterator[str]:
     """Yield a line if the members have several CNs, which is allowed but seldom meant.
 
@@ -151,8 +157,6 @@ def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
 
 
 def _numbers(inventory: Inventory) -> Iterator[Problem]:
-    if not inventory.members:
-        yield escaped_problem("members", "there are none: a cluster has at least one")
     if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
         cn = f"`{inventory.ca_subject_cn}`, with the number of the CA"
         yield escaped_problem("ca_cn", f"{cn}, is longer than {CN_LENGTH} characters")

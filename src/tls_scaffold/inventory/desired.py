@@ -63,9 +63,9 @@ def desired_inventory(wish: Wish, old: Inventory) -> Inventory:
     stated = wish.options.added_to(wish.data)
     kept = {name: old.document()[name] for name in CA_FIELDS if name in old.document()}
     kept |= {} if old.record else {"record": False}
-    new = intake.of_data({**kept, **stated}, known=old)
+    new = intake.of_data({**kept, **stated}, known=old, users_are_enough=not old.members)
     names = {each.name for each in (*new.members, *new.proxies)}
-    if not {each.name for each in old.members} & names:
+    if old.members and not {each.name for each in old.members} & names:
         raise ScaffoldError(
             "no member of the folder would stay",
             [f"`{each.name}` would be removed" for each in old.members],

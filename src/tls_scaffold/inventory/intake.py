@@ -8,7 +8,7 @@ from tls_scaffold import spelling
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, formats, rbac
 from tls_scaffold.inventory.components import read_members, read_proxies, read_users
-from tls_scaffold.inventory.conflicts import conflicts
+from tls_scaffold.inventory.conflicts import conflicts, missing_members
 from tls_scaffold.inventory.fields import Field, Table, escaped_problem, short_text
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
@@ -52,13 +52,19 @@ NO_OPTIONS = Options()
 
 
 def of_data(
-    data: object, options: Options = NO_OPTIONS, known: Inventory = DEFAULTS, *, hint: str = HINT
+    data: object,
+    options: Options = NO_OPTIONS,
+    known: Inventory = DEFAULTS,
+    *,
+    hint: str = HINT,
+    users_are_enough: bool = False,
 ) -> Inventory:
     """Return the inventory that `data` (what a JSON, YAML or TOML file holds) and options describe.
 
     A component may be the text that its option takes; `proxies` may be a number. Servers without a
-    name keep the one that they have in the inventory `known`. Raises ScaffoldError with a line for
-    each problem, each with its place (`members[1]`, `users[0].name`), and the hint.
+    name keep the one that they have in the inventory `known`. Without members it is one only where
+    `users_are_enough`. Raises ScaffoldError with a line for each problem, each with its place
+    (`members[1]`, `users[0].name`), and the hint.
     """
     if not isinstance(data, Mapping):
         raise problem_report(
@@ -67,7 +73,11 @@ def of_data(
     _check_version(data.get("version", VERSION), hint)
     problems: list[Problem] = []
     inventory = _read_inventory(Field("", options.added_to(data), problems).table(FIELDS), known)
-    problems += [*conflicts(inventory), *rbac.problems(inventory)]
+    problems += [
+        *conflicts(inventory),
+        *missing_members(inventory, users_are_enough=users_are_enough),
+        *rbac.problems(inventory),
+    ]
     if problems:
         raise problem_report(problems, hint)
     return inventory
@@ -76,7 +86,8 @@ def of_data(
 def from_json(text: str, place: str = FILE) -> Inventory:
     """Return the inventory in the text of a `tls-scaffold.json`, which messages call `place`."""
     conflictmarkers.refuse({place: text})
-    return of_data(formats.parse(text, place, "json"), hint=f"mend `{place}`")
+    data = formats.parse(text, place, "json")
+    return of_data(data, hint=f"mend `{place}`", users_are_enough=True)
 
 
 def load(folder: Path) -> Inventory:

@@ -35,7 +35,7 @@ def uncompacted(inventory: Inventory, users: Iterable[User]) -> Iterator[str]:
     """Yield a line if users leave compaction to the members, and no member does it."""
     left = [f"`{user.name}`" for user in users if (preset := preset_of(user)) and preset.settings]
     kept = [inventory.settings(member).auto_compaction for member in inventory.members]
-    if left and not any(kept):
+    if left and kept and not any(kept):
         yield (
             f"{', '.join(left)}: can't compact, and `auto_compaction` of the members is off: etcd "
             "fills its quota and goes read-only"

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,12 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.reach import request_problem
 from tls_scaffold.inventory.values import PEER
 from tls_scaffold.keeping.adoptedhosts import overrides
 from tls_scaffold.keeping.adoptedservers import find_servers
 from tls_scaffold.keeping.description import Leaf, Seed, component_lists, setting_fields
+from tls_scaffold.keeping.severalcas import certificates_by_ca, folder_each, told_by_ca
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDING
 
@@ -23,12 +25,14 @@ from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDIN
 class Adopted:
     """The inventory as data, and what of the folder stands in other places than ours.
 
-    `seeds` are files of ours by path; `ca` is the path of the CA's files without `.pem`.
+    `seeds` are files of ours by path; `ca` is the path of the CA's files without `.pem`, `config`
+    what all is signed by.
     """
 
     inventory: dict[str, Any]
     seeds: dict[str, Seed]
     ca: str
+    config: SigningConfig
 
 
 def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Adopted:
@@ -42,9 +46,15 @@ def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Ad
     authorities = [signing for signing in every if signing.makes_ca]
     others = [signing for signing in every if not signing.makes_ca]
     problems += _authority_problems(authorities, others)
+    by_ca = certificates_by_ca(authorities, others)
+    has_several_cas = len(authorities) > 1
+    if has_several_cas:
+        problems += told_by_ca(by_ca)
     if problems:
         raise ScaffoldError(
-            "the folder is not understood, and nothing was changed", dict.fromkeys(problems)
+            "the folder is not understood, and nothing was changed",
+            dict.fromkeys(problems),
+            folder_each(by_ca) if has_several_cas else "",
         )
     authority, config_path = authorities[0], others[0].config
     config = _signing_config(texts.get(config_path, ""))
@@ -60,6 +70,7 @@ def describe_folder(signings: Iterable[Signing], texts: Mapping[str, str]) -> Ad
             if seed.source and (seed.source != path or seed.fields)
         },
         ca=authority.output,
+        config=config,
     )
 
 
@@ -136,11 +147,27 @@ def _leaves(
             signing,
             requests[signing.request],
             is_server=signing.output in servers,
-            path=f"config/req-{name}.json" if overrides(signing) else signing.request,
+            path=_request_path(name, signing, requests),
             usages=config.profile_or_default(signing.profile).usages,
         )
         for name, signing in zip(component_names(signings), signings, strict=True)
     ]
+
+
+def _request_path(name: str, signing: Signing, requests: Collection[str]) -> str:
+    """Return where the request of a component will be: where it is, as far as one may be there.
+
+    Beside certificates none may be, and what a command line says goes into a request of one's own.
+    """
+    own = f"config/req-{name}.json"
+    if overrides(signing):
+        return own
+    if not request_problem(signing.request):
+        return signing.request
+    name_of_file = posixpath.basename(signing.request)
+    is_free = [posixpath.basename(path) for path in requests].count(name_of_file) == 1
+    beside = f"config/{name_of_file}"
+    return beside if is_free and not request_problem(beside) else own
 
 
 def component_names(signings: list[Signing]) -> list[str]:

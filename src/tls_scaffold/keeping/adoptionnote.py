@@ -4,6 +4,7 @@ That gives way to what is ours.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ from tls_scaffold.keeping.readback import (
 )
 from tls_scaffold.makefiles import foreign
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.makefiles.usedtargets import USED_TARGET
 from tls_scaffold.paths import ADOPTED, ARCHIVE, CA_OUTPUT, CA_REQUEST, CONFIG, RULES
 
 AGAIN = "move `tls-scaffold.json` and `.tls-scaffold/` away and run `tls-scaffold adopt` again"
@@ -63,17 +65,28 @@ class AdoptionNote:
             texts[path] = _seeded_text(folder, path, seed)
         if self.lines and MAKEFILE in now:
             texts[MAKEFILE] = foreign.transplant(
-                now[MAKEFILE], rendered[MAKEFILE], rendered[RULES], set(self.lines), self.targets
+                now[MAKEFILE],
+                rendered[MAKEFILE],
+                rendered[RULES],
+                set(self.lines),
+                self.targets,
+                self.ca,
             )
         return texts
 
     def ended(self, folder: Path, plan: Plan, rendered: Texts) -> Plan:
         """Return the plan with what makes the note needless.
 
-        Old files go to the archive, and the CA to where ours is.
+        Old files go to the archive, but for those that the team's own lines name, and the CA to
+        where ours is.
         """
+        makefile = next((step.after or "" for step in plan.steps if step.path == MAKEFILE), "")
         sources = dict.fromkeys(seed.source for seed in self.seeds.values())
-        moves = [path for path in sources if path not in rendered and (folder / path).exists()]
+        moves = [
+            path
+            for path in sources
+            if path not in rendered and (folder / path).exists() and not _names(makefile, path)
+        ]
         copies = plan.copies((MAKEFILE, *self.seeds))
         end = Step(ADOPTED, own_text(folder, ADOPTED), None)
         is_elsewhere = self.ca != CA_OUTPUT and (folder / f"{self.ca}.pem").exists()
@@ -140,7 +153,7 @@ def _line_problem(text: str) -> str:
 
 
 def _target_problem(text: str) -> str:
-    if foreign.TARGET.fullmatch(text):
+    if USED_TARGET.fullmatch(text):
         return ""
     return f"`{text}` is no name that a target of a Makefile would have"
 
@@ -159,6 +172,11 @@ def _seeded_problem(text: str) -> str:
 def _ca_problem(text: str) -> str:
     is_archived = text.startswith(f"{ARCHIVE}/")
     return path_problem(text) or (f"`{text}` is in the archive" if is_archived else "")
+
+
+def _names(makefile: str, path: str) -> bool:
+    """Tell whether the text of a Makefile has this path, and not only as a part of another."""
+    return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w./-])", makefile) is not None
 
 
 def _seeded_text(folder: Path, path: str, seed: Seed) -> str:

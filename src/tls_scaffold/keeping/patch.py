@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tls_scaffold.keeping.plan import Plan, Step
+from tls_scaffold.paths import ARCHIVE, STATE
 
 NOTHING = "/dev/null"
 NO_NEWLINE = "\\ No newline at end of file\n"
@@ -14,11 +15,13 @@ Pair = tuple[int, int]
 
 
 def unified_diff(plan: Plan) -> str:
-    """Return the diff of everything that the plan would change.
+    """Return the diff of everything that the plan would change, but for our own records.
 
-    A file that only moves is shown by its names.
+    A file that only moves is shown by its names. What is kept of files as they were comes last.
     """
-    lines = [line for step in plan.steps for line in _diff_lines(step)]
+    steps = [step for step in plan.steps if not step.path.startswith(f"{STATE}/")]
+    steps.sort(key=lambda step: step.path.startswith(f"{ARCHIVE}/"))
+    lines = [line for step in steps for line in _diff_lines(step)]
     return "".join([*lines, *(_move_lines(plan, path) for path in plan.moves)])
 
 

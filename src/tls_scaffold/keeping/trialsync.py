@@ -17,6 +17,7 @@ from tls_scaffold.keeping.adoptionnote import AdoptionNote
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.record import Record
+from tls_scaffold.keeping.samesignings import signed_otherwise
 from tls_scaffold.keeping.update import make_plan
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.blocks import split_into_blocks
@@ -38,12 +39,12 @@ def check_first_sync(
     record: Record,
     note: AdoptionNote,
     survey: Survey,
-) -> None:
+) -> Plan:
     """Ask make whether a folder would sign the same after its first sync, by our lines alone.
 
-    `record` is what counts as rendered last, `survey` what the folder's own Makefile signs. Raises
-    ScaffoldError with every certificate that would be signed by another line, or another number of
-    times.
+    `record` is what counts as rendered last, `survey` what the folder's own Makefile signs. Returns
+    what that sync would do. Raises ScaffoldError with every certificate that would be another, or
+    would be signed by another line, or another number of times.
     """
     plan = make_plan(folder, Change(inventory, inventory), record, note)
     with tempfile.TemporaryDirectory(prefix="tls-scaffold-") as name:
@@ -52,6 +53,7 @@ def check_first_sync(
         ours = template.render(inventory)[MAKEFILE]
         left = _goals_left(read_text(synced, MAKEFILE) or "", ours, survey)
         found = {goal: makefile.survey_goal(synced, goal) for goal in (*OURS, *left)}
+        others = list(signed_otherwise(folder, survey.signings, synced, found["req"].signings))
     before = _counted(survey.signings)
     problems = [
         problem for goal in OURS for problem in _miscounted(before, _counted(found[goal].signings))
@@ -66,6 +68,11 @@ def check_first_sync(
             dict.fromkeys(problems),
             SIGNED_TWICE,
         )
+    if others:
+        raise ScaffoldError(
+            "certificates would be others after `sync`, and nothing was changed", others
+        )
+    return plan
 
 
 def _goals_left(text: str, ours: str, survey: Survey) -> list[str]:

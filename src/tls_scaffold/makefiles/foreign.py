@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from tls_scaffold.errors import Place, Problem, problem_of
 from tls_scaffold.makefiles.blocks import Block, split_into_blocks
-from tls_scaffold.makefiles.verdicts import Reading, Verdict, values_of, verdict_of
+from tls_scaffold.makefiles.usedtargets import USED_TARGET, used_target_rule
+from tls_scaffold.makefiles.verdicts import Reading, Verdict, fetches_tools, values_of, verdict_of
+from tls_scaffold.paths import CA_OUTPUT
 
-TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-"""A name that people call a target by."""
 OUR_VARIABLES = ("CFSSL", "JSON")
 
 
@@ -18,7 +18,8 @@ class ForeignMakefile:
     """What a Makefile consists of, beside ours.
 
     `replaced` are the lines that ours stands for, `targets` the names in them that ours has not;
-    `req_commands` are the team's own commands, which go under `req:`, and `kept` its own blocks.
+    `req_commands` are the team's own commands, which go under `req:`, and `kept` its own blocks,
+    which need the targets `needed`.
     `problems` are commands that are neither.
     """
 
@@ -26,6 +27,7 @@ class ForeignMakefile:
     targets: list[str] = field(default_factory=list)
     req_commands: list[str] = field(default_factory=list)
     kept: list[Block] = field(default_factory=list)
+    needed: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -55,9 +57,10 @@ def take_apart(
         own_lines = {line for command in commands for line in command.split("\n")}
         found.replaced += [line for line in block.lines if line not in own_lines]
         if block.kind == "rule":
-            names = (name for name in block.names if name not in our_names)
-            found.targets += filter(TARGET.fullmatch, names)
+            names = [name for name in reading.names_of(block) if name not in our_names]
+            found.targets += filter(USED_TARGET.fullmatch, names)
     found.kept = _with_comments(there, kept)
+    found.needed = {name for block in found.kept for name in reading.needs_of(block)}
     return found
 
 
@@ -67,15 +70,17 @@ def transplant(
     rules: str,
     replaced_before: Collection[str],
     targets: Mapping[str, Collection[str]],
+    ca: str = CA_OUTPUT,
 ) -> str:
     """Return our Makefile, which includes `rules`, with what is the team's own in `text`.
 
-    `targets` are the names that a team is used to, with what each makes.
+    `targets` are the names that a team is used to, with what each makes; `ca` is where its CA's
+    files are.
     """
     found = take_apart(text, ours + rules, replaced_before)
     before, rule, after = re.split(r"^(req:.*\n)", ours, maxsplit=1, flags=re.MULTILINE)
     commands = "".join(f"{command}\n" for command in found.req_commands)
-    names = [f".PHONY: {name}\n{name}: {' '.join(makes)}" for name, makes in targets.items()]
+    names = [used_target_rule(name, makes, ca) for name, makes in targets.items()]
     kept = ["\n".join(block.lines).rstrip("\n") for block in found.kept]
     return f"{before}{rule}{commands}{after}" + "".join(f"\n{each}\n" for each in (*names, *kept))
 
@@ -85,10 +90,11 @@ def _kept_parts(there: list[Block], verdicts: list[Verdict]) -> list[Block | Non
 
     All of it, or only that its targets need others that stay.
     """
+    # What fetches cfssl stays a target, but nothing waits for it: signing takes what is there.
     kept_names = {
         name
         for block, verdict in zip(there, verdicts, strict=True)
-        if verdict is Verdict.KEPT and block.kind == "rule"
+        if verdict is Verdict.KEPT and block.kind == "rule" and not fetches_tools(block)
         for name in block.names
     }
     kept: list[Block | None] = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tls_scaffold.makefiles.blocks import Block
+from tls_scaffold.makefiles.gencert import CFSSL, CFSSLJSON
 from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
 from tls_scaffold.makefiles.makevalues import Values
 from tls_scaffold.makefiles.shell import without_quoted
@@ -17,6 +18,8 @@ HELPER = re.compile(
 APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
 RUNS_ANOTHER = re.compile(r"\$\$\(|`")  # a command whose output is put in
 WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
+FETCHES = re.compile(r"go (get|install)|(sudo )?(apt|apt-get|brew|dnf|yum) |command -v|which ")
+TOOLS = {CFSSL, *CFSSLJSON}
 # What either does besides goes under our `req:`, which takes lines of the team's own.
 SHARED = ("req", "all")
 
@@ -46,6 +49,18 @@ class Reading:
         """Tell whether a command, or a line of one, signs."""
         return any("gencert" in each for each in self.variables.expanded(text))
 
+    def names_of(self, block: Block) -> list[str]:
+        """Return the targets of a rule."""
+        return self._words(block.names)
+
+    def needs_of(self, block: Block) -> list[str]:
+        """Return the prerequisites of a rule."""
+        return self._words(block.needs)
+
+    def _words(self, words: Iterable[str]) -> list[str]:
+        texts = (text for word in words for text in self.variables.expanded(word))
+        return list(dict.fromkeys(word for text in texts for word in text.split()))
+
     def own_commands(self, block: Block) -> list[str]:
         """Return the commands of a rule that ours does not stand for, as they stand there."""
         return [command for command in block.recipe if not self._is_replaced(command)]
@@ -64,6 +79,8 @@ def verdict_of(block: Block, our_names: Collection[str], reading: Reading) -> Ve
     if block.kind == "other":
         return Verdict.PROBLEM if any(map(reading.signs, block.lines)) else Verdict.KEPT
     names = set(block.names)
+    if names and names <= TOOLS & set(our_names):
+        return Verdict.REPLACED
     own = reading.own_commands(block)
     signs = any(map(reading.signs, block.recipe))
     if not own:
@@ -73,6 +90,12 @@ def verdict_of(block: Block, our_names: Collection[str], reading: Reading) -> Ve
     if names.issubset(SHARED) and not is_entangled:
         return Verdict.MIXED
     return Verdict.PROBLEM if signs or names & set(our_names) else Verdict.KEPT
+
+
+def fetches_tools(block: Block) -> bool:
+    """Tell a rule that only gets cfssl or its like, as those of hack/tls-setup did at each make."""
+    commands = [command.strip(" \t@+-") for command in block.recipe]
+    return bool(commands) and (TOOLS.issuperset(block.names) or all(map(FETCHES.match, commands)))
 
 
 def values_of(there: Iterable[Block]) -> Values:

@@ -1,0 +1,44 @@
+"""A plan in a few lines that a person can judge, before its diff."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from tls_scaffold.paths import ARCHIVE, GENERATED, OURS_IF_SAID, STATE
+from tls_scaffold.spelling import escaped
+
+if TYPE_CHECKING:
+    from tls_scaffold.keeping.plan import Plan
+
+SHOWN = 6
+STAYS = ("kept", "left", "unsure")
+
+
+def summary_lines(plan: "Plan") -> Iterator[str]:
+    """Yield what a plan would do to the files of a folder, a line for each kind of thing."""
+    steps = [step for step in plan.steps if not _is_record(step.path)]
+    copies = [step.path for step in steps if step.path.startswith(f"{ARCHIVE}/")]
+    own = [step for step in steps if step.path not in (*GENERATED, *OURS_IF_SAID, *copies)]
+    generated = [step.path for step in steps if step.path in (*GENERATED, *OURS_IF_SAID)]
+    archived = (*(path.removeprefix(f"{plan.shelf}/") for path in copies), *plan.moves)
+    stays = [note.path for note in plan.notes if note.verb in STAYS]
+    lines = {
+        "write": [step.path for step in own if step.before is None],
+        "change": [step.path for step in own if None not in (step.before, step.after)],
+        "take away": [step.path for step in own if step.after is None],
+        "leave as they are": stays,
+        "ask you about": plan.conflicts,
+        "write what is generated": generated,
+        f"keep in {plan.shelf}": archived,
+        "copy to certs/ the CA": [f"{plan.ca}.pem"] if plan.ca else [],
+    }
+    yield from (f"  {verb}: {_listed(paths)}" for verb, paths in lines.items() if paths)
+
+
+def _is_record(path: str) -> bool:
+    return path.startswith(f"{STATE}/")
+
+
+def _listed(paths: Iterable[str]) -> str:
+    names = sorted(map(escaped, paths))
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
