@@ -206,3 +206,94 @@ def test_a_folder_with_a_script_alone_leads_to_the_script(tmp_path: Path) -> Non
     shutil.copy(SCRIPTS / "heredocs.sh", path / "gen.sh")
     for command in ("status", "check"):
         assert f"hint: `{way}`" in kept(path, command, code=1).stderr
+
+
+DOCUMENT = Path(__file__).parents[1] / "docs/adopting-scripts.md"
+
+
+def test_what_the_recorder_of_the_documentation_has_written_down_is_adopted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "tls"
+    (path / "recorder").mkdir(parents=True)
+    recorder = DOCUMENT.read_text(encoding="utf-8").partition("```sh\n")[2].partition("```")[0]
+    for name in ("cfssl", "cfssljson"):
+        (path / "recorder" / name).write_text(recorder, encoding="utf-8")
+        (path / "recorder" / name).chmod(0o755)
+    shutil.copy(SCRIPTS / "unreadable.sh", path / "gen.sh")
+    assert kept(path, "adopt", "--from-script", str(path / "gen.sh"), code=1).stderr.count(
+        "gen.sh:"
+    )
+    log = path / "cfssl.log"
+    recording = f"{path / 'recorder'}:{PROGRAMS}"
+    done = run("bash", "gen.sh", cwd=path, PATH=recording, CFSSL_LOG=str(log))
+    assert done.returncode == 0, done.stderr
+    before = certificates(path)
+    assert {Path(file).stem for file in before} == {"ca", "a", "b", "c"}
+
+    said = kept(path, "adopt", "--from-script", str(log)).stderr
+    assert "understood 4 certificates" in said
+    kept(path, "sync")
+    assert {line.split()[-1] for line in kept(path, "status").stdout.splitlines()[1:]} == {"valid"}
+    for file in before:
+        if Path(file).stem != "ca":
+            (path / file).unlink()
+    make(path, SIGNER="cfssl")
+    again = certificates(path)
+    assert {file: again[file] for file in before} == before
+
+
+def test_json_tells_what_a_script_signs_and_what_was_not_followed(tmp_path: Path) -> None:
+    lines = (f"{SIGN} m.json | cfssljson -bare {name}" for name in ("m", "$X"))
+    script = "\n".join((MAKE_CA.strip(), *lines, "ls | scp x y"))
+    path = written(tmp_path / "tls", script)
+    words = ("--from-script", str(path / "gen.sh"), "--json")
+    document = json.loads(kept(path, "adopt", *words, code=4).stdout)
+    assert document["certificates"] == ["ca.pem", "m.pem"]
+    assert [each.partition(": ")[0] for each in document["unread"]] == ["gen.sh:3"]
+    assert [each.partition(": ")[0] for each in document["left"]] == ["gen.sh:4"]
+    assert document["written"] == [
+        ".tls-scaffold/adopted.json",
+        ".tls-scaffold/rendered.tsv",
+        "tls-scaffold.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("while true; do :; done", "gen.sh:1: the script does not come to an end"),
+        ("f() { f; f; }\nf\n", "gen.sh:1: the script does not come to an end"),
+        ("a=x\n" + "a=$a$a\n" * 99 + "echo $a | cfssl gencert - | cfssljson -bare x", "too long"),
+        ("( " * 5000, "nested too deep"),
+        ("$(" * 5000, "is missing"),
+        ("echo 'x", "gen.sh:1: `'` is missing"),
+        ("cat <<EOF\n", "gen.sh:1: the here-document has no end `EOF`"),
+        ("if true; then", "gen.sh:1: `fi` is missing"),
+        ("echo {1..99999999} | cfssl gencert - | cfssljson -bare x", "too many words"),
+        ("echo $((9**9**9)) | cfssl gencert - | cfssljson -bare x", "is not followed"),
+        ("\0\x1b[31m", r"gen.sh:1: `\x00\x1b[31m`: stays in the script"),
+        (f"{MAKE_CA}{SIGN} m.json | cfssljson -bare ../x", "/x.pem` is not below the folder"),
+        (f"cd /etc\n{MAKE_CA}", "`/etc/ca.pem` is not below the folder"),
+        (f"{SIGN} m.json | cfssljson -bare x", "the script makes no CA"),
+        (f"{MAKE_CA}echo '[]' | {SIGN} - | cfssljson -bare x", "it is none of cfssl"),
+    ],
+)
+def test_no_script_does_harm_or_ends_in_a_traceback(
+    script: str, message: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "tls", script)
+    before = kept_contents(path)
+    assert message in kept(path, "adopt", "--from-script", str(path / "gen.sh"), code=1).stderr
+    assert kept_contents(path) == before
+
+
+def test_nothing_of_a_script_is_run(tmp_path: Path) -> None:
+    runs = "touch run1\nx=$(touch run2)\n`touch run3`\neval touch run4\n"
+    script = f"{runs}{MAKE_CA}{SIGN} m.json | cfssljson -bare m\n"
+    path = written(tmp_path / "tls", script)
+    kept(path, "adopt", "--from-script", str(path / "gen.sh"))
+    assert not list(path.glob("run*"))
+    (path / "Makefile").write_text("all:\n")
+    (path / "tls-scaffold.json").unlink()
+    assert "has a `Makefile`" in kept(path, "adopt", "--from-script", "x", code=1).stderr

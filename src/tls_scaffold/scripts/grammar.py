@@ -213,7 +213,7 @@ class _Parser:
             self._expect("then")
             branches.append((condition, self.statements("elif", "else", "fi")))
             word = self._reserved()
-            self._expect(word)
+            self._expect(word or "fi")
             if word == "else":
                 branches.append(((), self.statements("fi")))
                 self._expect("fi")
