@@ -28,6 +28,9 @@ BESIDE: dict[str, dict[str, object]] = {
     },
 }
 
+SIGN = "cfssl gencert -ca ca.pem -ca-key ca-key.pem"
+MAKE_CA = "cfssl gencert -initca ca.json | cfssljson -bare ca\n"
+
 
 def scripted(name: str, target: Path) -> Path:
     """Make a folder with a script, and with what that finds beside it."""
@@ -119,6 +122,18 @@ def test_a_script_that_was_never_run_is_adopted_and_its_folder_signs_the_same(
     assert {file: certificates(path)[file] for file in expected} == expected
 
 
+def test_a_script_that_goes_home_is_adopted_in_the_folder_that_it_signs_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    script = tmp_path / "gen.sh"
+    script.write_text(f"mkdir ~/tls\ncd ~/tls\n{MAKE_CA}{SIGN} m.json | cfssljson -bare m\n")
+    path = written(tmp_path / "tls", "")
+    assert "ca.pem m.pem" in kept(path, "adopt", "--from-script", str(script)).stderr
+    refused = kept(path, "adopt", "--from-script", str(script), code=1).stderr
+    assert "exists: the folder has its inventory" in refused
+
+
 def test_an_argument_and_a_variable_that_are_given_are_put_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,8 +144,6 @@ def test_an_argument_and_a_variable_that_are_given_are_put_in(
     assert json.loads((path / "config/ca-csr.json").read_text())["CN"] == "Given CA"
 
 
-SIGN = "cfssl gencert -ca ca.pem -ca-key ca-key.pem"
-MAKE_CA = "cfssl gencert -initca ca.json | cfssljson -bare ca\n"
 # What can't be known of a script: its lines, the number of the line that is told, and why.
 UNKNOWN = {
     "a command": (
@@ -161,6 +174,7 @@ UNKNOWN = {
     "no cfssljson": (f"{SIGN} m.json > x.out", 3, "nothing gives to cfssljson"),
     "a container": (f"docker run cfssl/{SIGN} m.json | cfssljson -bare x", 3, "`docker`"),
     "text as commands": (f'eval "{SIGN} m.json | cfssljson -bare x"', 3, "commands of text"),
+    "a file of what is printed": (f"{SIGN} <(cat m.json) | cfssljson -bare x", 3, "`<(…)`"),
     "an end": (f"exit 0\n{SIGN} m.json | cfssljson -bare x", 4, "the script ends in line 3"),
     "a folder": (f'cd "$NOWHERE"\n{SIGN} m.json | cfssljson -bare x', 4, "in which folder that is"),
     "a profile that is read": (

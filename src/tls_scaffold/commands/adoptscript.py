@@ -24,7 +24,10 @@ from tls_scaffold.scripts.survey import ScriptSurvey, Surroundings, survey_scrip
 
 LARGEST_SCRIPT = MIB
 NOT_CHANGED = "the script is not understood, and nothing was changed"
-CHANGE_FIRST = "change what is told in the script, or in a copy of it, and adopt from that"
+CHANGE_FIRST = (
+    "change what is told in the script, or in a copy of it, and adopt from that; "
+    "`-C DIR` names the folder that it signs in"
+)
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,10 @@ def expanded_fields(word: Word, scope: Scope) -> list[str]:
 
 def expanded_text(word: Word, scope: Scope) -> str:
     """Return a word as one text, as in an assignment or a here-document."""
-    texts = [" ".join(_values(part, scope)) for part in word]
+    texts = [" ".join(_values(part, scope)) for part in _with_home(word)]
     text = "".join(texts)
     if len(text) > MOST_CHARACTERS:
         raise Unknown("the text is too long")
-    if _is_home(word):
-        raise Unknown("`~` is known only where the script runs")
     return text
 
 
@@ -64,8 +62,13 @@ def glob_escaped(text: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", text)
 
 
-def _is_home(word: Word) -> bool:
-    return bool(word) and word[0] == Text("~")
+def _with_home(word: Word) -> Word:
+    """Return a word with the home of whoever adopts for a `~` at its beginning."""
+    if word[:1] != (Text("~"),):
+        return word
+    if word[1:2] not in ((), (Text("/"),)):
+        raise Unknown("the home of somebody else is known only where the script runs")
+    return (Parameter("HOME", quoted=True), *word[1:])
 
 
 def _with_braces(word: Word) -> Iterator[Word]:
@@ -110,10 +113,8 @@ def _chosen(text: str, inside: Word) -> Iterator[Word]:
 
 def _split(word: Word, scope: Scope) -> Iterator[list[Held]]:
     """Yield the words that a word with values in it falls into."""
-    if _is_home(word):
-        raise Unknown("`~` is known only where the script runs")
     current: list[Held] | None = None
-    for part in word:
+    for part in _with_home(word):
         for piece in _pieces(part, scope):
             if piece is None:
                 if current is not None:
@@ -171,6 +172,8 @@ def _files(held: list[Held], scope: Scope) -> list[str]:
 def _values(part: Part, scope: Scope) -> list[str]:
     if isinstance(part, Text):
         return [part.text]
+    if isinstance(part, Substitution) and part.is_file:
+        raise Unknown("`<(…)` is not followed")
     if isinstance(part, Substitution):
         return [scope.run(part.text, part.line).rstrip("\n")]
     if isinstance(part, Arithmetic):

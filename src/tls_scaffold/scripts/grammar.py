@@ -28,6 +28,7 @@ from tls_scaffold.scripts.words import (
     Word,
     plain_text,
     quoted_text,
+    take_process,
     take_word,
 )
 
@@ -306,7 +307,7 @@ class _Parser:
                 count = 2 if self.source.starts("&&", "||") else 1
                 words.append((Text(self.source.take(count)),))
             elif self.source.starts("<(", ">("):
-                raise ScriptError(self.source.line, "`<(…)` is not followed")
+                words.append(take_process(self.source))
             elif self.source.is_at_end() or self.source.starts(*ENDS_WORD):
                 if is_test and not self.source.is_at_end() and self.source.starts("\n"):
                     self._newline()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 # Other on each machine, or at each run.
 OF_THE_MACHINE = frozenset(
-    ("HOSTNAME", "HOSTTYPE", "RANDOM", "SECONDS", "UID", "EUID", "PPID", "BASHPID", "USER", "HOME")
+    ("HOSTNAME", "HOSTTYPE", "RANDOM", "SECONDS", "UID", "EUID", "PPID", "BASHPID", "USER")
 )
 SPECIAL = "?!-$_"
 ALL = ("@", "*")
@@ -50,6 +50,8 @@ class Scope:
             return self.arguments
         if name in ("#", "0") or name.isdigit():
             return self._argument(name)
+        if name == "BASH_SOURCE":
+            return [self.name]
         if name in self.variables:
             found = self.variables[name]
             if isinstance(found, Unknown):

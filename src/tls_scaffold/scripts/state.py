@@ -162,6 +162,8 @@ def together(outputs: Iterable[Output]) -> Output:
 def mentions_cfssl(command: Command) -> bool:
     """Tell whether a command is one of cfssl's, as far as its words tell without their values."""
     words = [*command.words]
+    if [plain_text(each) for each in words[:2]] in (["command", "-v"], ["command", "-V"]):
+        return False
     while words[1:] and plain_text(words[0]) in RUNNERS:
         words = words[1:]
         while words[1:] and (_shape(words[0]).startswith("-") or "=" in _shape(words[0])):

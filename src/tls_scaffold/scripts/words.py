@@ -46,11 +46,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Substitution:
-    """What commands print, such as `$(seq 3)`: their text in the script."""
+    """What commands print, such as `$(seq 3)`, or a file of that, `<(…)`: their text as written."""
 
     text: str
     line: int
     quoted: bool = False
+    is_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,13 @@ def take_word(source: Characters) -> Word:
         else:
             parts.append(Text(source.take()))
     return tuple(parts)
+
+
+def take_process(source: Characters) -> Word:
+    """Take `<(…)` or `>(…)`."""
+    line = source.line
+    source.take()
+    return (Substitution(_held(source, "(", ")"), line, quoted=True, is_file=True),)
 
 
 def word_of(text: str, line: int) -> Word:
