@@ -51,7 +51,7 @@ SHELVES = {
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
-    "scripts": "survey / following / assigning builtins programs / state / tools / "
+    "scripts": "survey / following / calling / assigning builtins programs / state / tools / "
     "conditions ledger / expansion / scope / arithmetic grammar / nodes / words",
     "cfssl": "readers / profiles / requests sans gojson / durations fields goflags gourl usages",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac / "
