@@ -9,7 +9,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import GENERATED
 
 ENDINGS = (".sh", ".bash")
-CALLS_CFSSL = re.compile(rb"cfssl.*\bgen(cert|key)\b|CFSSL.*\bgen(cert|key)\b")
+CALLS_CFSSL = re.compile(rb"cfssl[^\s;&|]*\s+(?:\\\s+)?gen(?:cert|key)\b", re.IGNORECASE)
 
 
 def scripts_with_cfssl(folder: Path) -> tuple[str, ...]:
