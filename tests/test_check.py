@@ -1173,6 +1173,16 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         )
         for name, words in (("Makefile", "# the end"), ("sign.sh", "exit"), ("rbac.sh", "exit"))
     ],
+    "only-a-script": [
+        (
+            both(
+                remove("Makefile", "tls-scaffold.json"),
+                text("gen.sh", "cfssl gencert -initca x.json | cfssljson -bare ca\n"),
+            ),
+            both(remove("Makefile", "tls-scaffold.json"), text("gen.sh", "echo cfssl; genkey x\n")),
+            [("gen.sh", "it calls cfssl, and only a Makefile is looked at: there is none")],
+        )
+    ],
     "another-makefile": [
         (
             text(name, "all:\n"),

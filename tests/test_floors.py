@@ -18,7 +18,7 @@ ROOMS = """
 5  keeping
 4  signing
 3  disk
-2  rendering bundles
+2  rendering bundles scripts
 1  cfssl inventory makefiles
 0  errors paths spelling temporary
 """
@@ -26,31 +26,35 @@ SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
     "adoptiontable keeping questions statustable / plansummary lists options / "
     "columns completion terminal verbs",
-    "commands": "add adopt bundle cfssljson check new prove remove sign standin status sync / "
+    "commands": "adopt adoptpki adoptscript / adopting "
+    "add bundle cfssljson check new prove remove sign standin status sync / "
     "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
     "adopted dist forms rbac usablepairs / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
     ),
-    "state": "advice contents prometheus / reading removed states / expectations lives / "
-    "entries timeline / timescale",
+    "state": "advice contents prometheus / cfsslscripts reading removed states / "
+    "expectations lives / entries timeline / timescale",
     "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
         "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
-        "linemistakes mistakes record trust / keystores / caconstraints extensions matching / "
+        "linemistakes mistakes record trust / keystores / "
+        "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
     "keeping": "trialsync / samesignings consequences update / change journal refusals / "
-    "following permitted / "
-    "adoptionnote patch record / plan / adoption authorities neededprofiles / "
-    "adoptedservers description merge / adoptedhosts severalcas jsonmerge readback",
+    "following permitted / adoptionnote patch record / plan scriptrequests / "
+    "adoption authorities neededprofiles / adoptedservers description pki / merge pkifolder / "
+    "adoptedhosts severalcas jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
+    "scripts": "survey / following / calling / assigning builtins programs / state / tools / "
+    "conditions ledger / expansion / scope / arithmetic grammar / nodes / words",
     "cfssl": "readers / profilereaders / profiles / requests sans gojson / goflags / durations "
     "fields gourl usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
@@ -74,7 +78,7 @@ LIBRARIES = {
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
     "cryptography": "signing.caconstraints signing.certificates signing.certinfo "
-    "signing.contentkinds "
+    "signing.contentkinds signing.pairing "
     "signing.csrs signing.extensions signing.issuer signing.keys signing.matching "
     "signing.keystores signing.revocationlists signing.signer signing.x509names",
     "re2": "cfssl.whitelist",

@@ -11,6 +11,7 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.signing.linemistakes import unset_problem
+from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
 VARIABLE = re.compile(r"\$[({\w]")
@@ -95,4 +96,27 @@ def another_makefile(view: View) -> Iterator[Problem]:
             yield Problem(Place(name), f"make reads it instead of `{MAKEFILE}`")
 
 
-RULES = (unset_variable, hard_coded_proxy, go_get, not_understood, line_ends, another_makefile)
+@Rule(
+    pain="nothing of what the script signs is looked at: no request of it, no profile and no name",
+    fix="`tls-scaffold adopt --from-script FILE` reads it, and never runs it",
+    fix_at=lambda _view, place, _fix: f"`{way_to_adopt(place.path)}`: it is read, never run",
+)
+def only_a_script(view: View) -> Iterator[Problem]:
+    """Every folder that signs has a Makefile."""
+    if view.contents.has_makefile or view.inventory or view.not_inventory:
+        return
+    for name in scripts_with_cfssl(view.folder):
+        yield Problem(
+            Place(name), "it calls cfssl, and only a Makefile is looked at: there is none"
+        )
+
+
+RULES = (
+    only_a_script,
+    unset_variable,
+    hard_coded_proxy,
+    go_get,
+    not_understood,
+    line_ends,
+    another_makefile,
+)

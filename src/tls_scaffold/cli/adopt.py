@@ -1,35 +1,68 @@
 """`tls-scaffold adopt` on the command line."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tls_scaffold.cli.adoptiontable import adoption_table
 from tls_scaffold.cli.columns import terminal_width
 from tls_scaffold.cli.keeping import dry_run_option, end_on_conflicts, tell_plan, tell_summary
-from tls_scaffold.cli.options import json_option
+from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.plansummary import listed
-from tls_scaffold.cli.terminal import give_json, talk
+from tls_scaffold.cli.terminal import give_json, talk, warn
+from tls_scaffold.errors import ExitCode, UsageError
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.adopted import Adoption, Understood
+    from tls_scaffold.commands.adoptscript import ScriptAdopted
+    from tls_scaffold.errors import Problem
+    from tls_scaffold.keeping.plan import Plan
+
+NEXT = "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change"
 
 
 @click.command()
 @click.argument("directory", default=".", type=click.Path(path_type=Path))
+@option(
+    "--from-script",
+    "script",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read what a shell script signs with cfssl, without running it",
+)
+@option(
+    "--argument",
+    "arguments",
+    multiple=True,
+    metavar="WORD",
+    help="A word that the script would be called with; once for each",
+)
+@option(
+    "--pki",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Take certificates that are in DIR, such as kubeadm's or easy-rsa's pki/",
+)
+@option("--ca", default="", metavar="FILE", help="Which CA of DIR is meant, where it has several")
 @dry_run_option
 @json_option
 @click.pass_obj
-def adopt(folder: Path, /, directory: Path, *, dry_run: bool, as_json: bool) -> None:
+def adopt(folder: Path, /, directory: Path, *, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Take over a folder that was made by hand.
 
     DIRECTORY is the current one if left out. Reads its requests, asks make what its Makefile signs,
     and writes a tls-scaffold.json that describes it, and nothing else; tells what it took each
     certificate for, and what `tls-scaffold sync` would write. No certificate changes, then or
-    later, unless the inventory is edited.
+    later, unless the inventory is edited. With --from-script or --pki it also writes requests, and
+    copies certificates. Exits with 4 when lines of the script could not be followed.
     """
+    _check_options(**given)
+    if given["script"] or given["pki"]:
+        _adopt_others(folder / directory, dry_run=dry_run, as_json=as_json, **given)
+        return
     from tls_scaffold.commands import adopt as command
 
     done = command.adopt(folder / directory, dry_run=dry_run)
@@ -41,12 +74,79 @@ def adopt(folder: Path, /, directory: Path, *, dry_run: bool, as_json: bool) -> 
         end_on_conflicts(done.plan)
 
 
+def _check_options(
+    script: Path | None, arguments: tuple[str, ...], pki: Path | None, ca: str
+) -> None:
+    if script and pki:
+        raise UsageError("`--from-script` and `--pki` exclude each other")
+    if arguments and not script:
+        raise UsageError("`--argument` goes with `--from-script`")
+    if ca and not pki:
+        raise UsageError("`--ca` goes with `--pki`")
+
+
+def _adopt_others(
+    folder: Path,
+    script: Path | None,
+    arguments: tuple[str, ...],
+    pki: Path | None,
+    ca: str,
+    **how: bool,
+) -> None:
+    """Adopt what a script signs, or certificates that are there."""
+    if script:
+        _adopt_script(folder, script, arguments, **how)
+    elif pki:
+        _adopt_pki(folder, pki, ca, **how)
+
+
+def _adopt_script(
+    folder: Path, script: Path, arguments: tuple[str, ...], *, dry_run: bool, as_json: bool
+) -> None:
+    from tls_scaffold.commands import adoptscript as command
+
+    adopted = command.adopt_script(folder, script, arguments, dry_run=dry_run)
+    if as_json:
+        give_json(adopted.to_json())
+    else:
+        tell_plan(adopted.plan, dry_run=dry_run)
+        _tell_script(adopted)
+    _end(adopted.plan, dry_run=dry_run, as_json=as_json)
+    if adopted.unread:
+        click.get_current_context().exit(ExitCode.DRIFTED)
+
+
+def _adopt_pki(folder: Path, pki: Path, ca: str, *, dry_run: bool, as_json: bool) -> None:
+    from datetime import datetime, timezone
+
+    from tls_scaffold.commands import adoptpki as command
+
+    adopted = command.adopt_pki(folder, pki, ca, datetime.now(timezone.utc), dry_run=dry_run)
+    if as_json:
+        give_json(adopted.to_json())
+    else:
+        tell_plan(adopted.plan, dry_run=dry_run)
+        for path, source in adopted.copied.items():
+            talk(escaped(f"{'would copy' if dry_run else 'copied'} {source} to {path}"))
+        if adopted.left:
+            talk("note: not taken")
+            _tell_lines(adopted.left)
+    _end(adopted.plan, dry_run=dry_run, as_json=as_json)
+
+
+def _end(plan: "Plan", *, dry_run: bool, as_json: bool) -> None:
+    if not dry_run:
+        end_on_conflicts(plan)
+        if not as_json:
+            talk(NEXT)
+
+
 def _tell(done: "Adoption") -> None:
     if done.understood:
         _tell_understood(done.understood)
     tell_plan(done.plan, dry_run=done.dry_run)
     if not done.dry_run:
-        talk("next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change")
+        talk(NEXT)
 
 
 def _tell_understood(understood: "Understood") -> None:
@@ -61,3 +161,19 @@ def _tell_understood(understood: "Understood") -> None:
         talk(f"stays: {escaped(line)}")
     talk("`tls-scaffold sync` would then:")
     tell_summary(understood.first_sync)
+
+
+def _tell_script(adopted: "ScriptAdopted") -> None:
+    listed = " ".join(map(escaped, adopted.certificates))
+    talk(f"understood {len(adopted.certificates)} certificates: {listed}")
+    if adopted.unread:
+        warn("what these lines sign is not in the inventory")
+        _tell_lines(adopted.unread)
+    if adopted.left:
+        talk("note: what make will not do")
+        _tell_lines(adopted.left)
+
+
+def _tell_lines(problems: "Iterable[Problem]") -> None:
+    for problem in problems:
+        talk(f"  {escaped(str(problem))}")

@@ -16,6 +16,7 @@ from tls_scaffold.spelling import escaped
 if TYPE_CHECKING:
     from tls_scaffold.commands.check import Report
 
+NOTHING_WITHOUT_MAKEFILE = "nothing found, and no Makefile was looked at: there is none"
 COLOURS = {"error": "red", "warning": "yellow"}
 
 
@@ -72,7 +73,7 @@ def _text(report: "Report") -> Iterator[str | Styled]:
 
 def _summary(report: "Report") -> str:
     if not report.findings:
-        return "nothing found"
+        return "nothing found" if report.has_makefile else NOTHING_WITHOUT_MAKEFILE
     warnings = len(report.findings) - report.errors
     counts = ", ".join(
         _count(*each) for each in ((report.errors, "error"), (warnings, "warning")) if each[0]

@@ -1,6 +1,5 @@
 """`tls-scaffold adopt`: a folder made by hand gets an inventory."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +10,18 @@ from tls_scaffold.commands.adopted import (
     what_stays,
     without_cn,
 )
-from tls_scaffold.disk.folder import lock
-from tls_scaffold.disk.obstacles import check_folder
+from tls_scaffold.commands.adopting import (
+    check_has_no_inventory,
+    inventory_of,
+    last_rendered,
+    write,
+)
 from tls_scaffold.disk.plainfiles import own_text, own_texts
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.keeping import journal
+from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, note_problems
-from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.keeping.record import record_of_entries
 from tls_scaffold.keeping.trialsync import check_first_sync
@@ -29,17 +29,14 @@ from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.foreign import ForeignMakefile
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
-from tls_scaffold.paths import ADOPTED, CONFIG, RULES
+from tls_scaffold.paths import ADOPTED, RULES
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
-    Entry,
     record_text,
-    recorded,
 )
+from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 
-COMMAND = ("adopt",)
-SCRIPTS = (RULES, "sign.sh", "rbac.sh", "rbac.tsv")
 CHANGE_FIRST = (
     "change what is told in the Makefile and the requests, then adopt: "
     "certificates lie below the folder, and users, members and the CA have CNs of their own"
@@ -53,33 +50,22 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Adoption:
     `dry_run` none at all. Raises ScaffoldError with everything that is not understood, and then
     nothing is written.
     """
-    check_folder(folder)
-    plan, understood = Plan(), None
-    if dry_run or not journal.has_pending(folder):
+    understood: list[Understood] = []
+
+    def make_plan() -> Plan:
         _check_is_handmade(folder)
-        plan, understood = _understand(folder)
-    if dry_run:
-        return Adoption(folder, plan, understood, dry_run)
-    # All that can be refused is refused before the lock, which makes `archive/` in the folder.
-    if plan:
-        journal.check_plan(folder, journal.Entry(COMMAND, plan))
-    with lock(folder):
-        pending = journal.finish_pending(folder)
-        if pending and pending.command == COMMAND:
-            return Adoption(folder, pending.plan, _understand(folder)[1], dry_run)
-        # Another run may have ended meanwhile, or have left its work half done.
-        if not plan or (folder / FILE).exists():
-            _check_is_handmade(folder)
-            plan, understood = _understand(folder)
-        done = journal.carry_out(folder, journal.Entry(COMMAND, plan))
-        return Adoption(folder, done, understood, dry_run)
+        plan, last = _understand(folder)
+        understood.append(last)
+        return plan
+
+    plan = write(folder, make_plan, dry_run=dry_run)
+    # What a killed run had written is finished without a new plan.
+    last = understood[-1] if understood else _understand(folder)[1]
+    return Adoption(folder, plan, last, dry_run)
 
 
 def _check_is_handmade(folder: Path) -> None:
-    if (folder / FILE).exists():
-        raise ScaffoldError(
-            f"`{folder / FILE}` exists: the folder has its inventory", hint="`tls-scaffold sync`"
-        )
+    check_has_no_inventory(folder)
     # `exists` finds `Makefile` itself where names have no case.
     there = {entry.name for entry in folder.iterdir()}
     others = [name for name in gnumake.READ_FIRST if name in there]
@@ -88,15 +74,25 @@ def _check_is_handmade(folder: Path) -> None:
             f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`"
         )
     if not (folder / MAKEFILE).is_file():
-        raise ScaffoldError(
-            f"`{folder}` has no `{MAKEFILE}` to take over", hint="`tls-scaffold new` makes a folder"
-        )
+        raise _without_makefile(folder)
     if includes_our_rules(own_text(folder, MAKEFILE) or ""):
         raise ScaffoldError(
             f"`{folder}` has a Makefile of ours, but its inventory is missing",
             hint="put `tls-scaffold.json` back, "
             "or make one with `tls-scaffold new` in another folder and copy it",
         )
+
+
+def _without_makefile(folder: Path) -> ScaffoldError:
+    scripts = scripts_with_cfssl(folder)
+    hint = "`tls-scaffold new` makes a folder"
+    if scripts:
+        hint = f"`{way_to_adopt(scripts[0])}` reads what it signs, and does not run it"
+    return ScaffoldError(
+        f"`{folder}` has no `{MAKEFILE}` to take over",
+        [f"`{name}` calls cfssl" for name in scripts],
+        hint,
+    )
 
 
 def _understand(folder: Path) -> tuple[Plan, Understood]:
@@ -110,11 +106,11 @@ def _understand(folder: Path) -> tuple[Plan, Understood]:
         sources = {path for each in survey.signings for path in (each.request, each.config) if path}
         texts = own_texts(folder, sorted(sources))
         adopted = describe_folder(survey.signings, texts)
-        inventory = _inventory(adopted)
+        inventory = inventory_of(adopted, CHANGE_FIRST)
         rendered = template.render(inventory)
         parts = _parts(folder, rendered[MAKEFILE] + rendered[RULES])
         note = _note(parts, survey, adopted)
-        entries = tuple(_entries(folder, note, inventory))
+        entries = tuple(last_rendered(folder, note, inventory, {}))
         record = record_of_entries(entries)
         first_sync = check_first_sync(folder, inventory, record, note, survey)
     taken = tuple(taken_certificates(folder, inventory, survey.signings))
@@ -131,14 +127,6 @@ def _understand(folder: Path) -> tuple[Plan, Understood]:
     }
     steps = [Step(path, own_text(folder, path), text) for path, text in written.items()]
     return Plan().with_more(steps), understood
-
-
-def _inventory(adopted: Adopted) -> Inventory:
-    try:
-        return intake.of_data(adopted.inventory, users_are_enough=True)
-    except ScaffoldError as error:
-        summary = "no inventory can describe this folder, and nothing was changed"
-        raise ScaffoldError(summary, error.problems, CHANGE_FIRST) from None
 
 
 def _parts(folder: Path, ours: str) -> ForeignMakefile:
@@ -167,23 +155,3 @@ def _note(parts: ForeignMakefile, survey: Survey, adopted: Adopted) -> AdoptionN
             "`sync` could not take this folder over, and nothing was changed", problems, hint
         )
     return note
-
-
-def _entries(folder: Path, note: AdoptionNote, inventory: Inventory) -> Iterator[Entry]:
-    """Yield what counts as rendered last: all that we render in the place of files of the team.
-
-    So whatever differs there counts as the team's own edit, and stays.
-    """
-    rendered = template.render(inventory)
-    now = own_texts(folder, rendered)
-    scripts = [path for path in SCRIPTS if path in now and now[path] != rendered[path]]
-    if scripts:
-        problems = [f"`{path}` has the name of a script of ours" for path in scripts]
-        raise ScaffoldError(
-            "our scripts have no place in this folder", problems, "give yours another name"
-        )
-    yours = note.with_what_was_understood(folder, now, rendered)
-    rendered[CONFIG] = needed_config(rendered[CONFIG], yours.get(CONFIG), inventory.components)
-    for path, text in rendered.items():
-        if path == MAKEFILE or (path in yours and path.endswith(".json")):
-            yield from recorded(path, text)

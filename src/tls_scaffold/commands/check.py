@@ -14,10 +14,11 @@ from tls_scaffold.spelling import did_you_mean
 
 @dataclass(frozen=True)
 class Report:
-    """What the rules found, by file, in a folder."""
+    """What the rules found, by file, in a folder, and whether that has a Makefile."""
 
     findings: tuple[Finding, ...]
     folder: Path = Path()
+    has_makefile: bool = True
 
     @property
     def errors(self) -> int:
@@ -38,7 +39,8 @@ def check(folder: Path, now: datetime, key_group: str = "") -> Report:
 
     Raises ScaffoldError where there is nothing to look at.
     """
-    return Report(checks.run_rules(looking.look_at_folder(folder, now, key_group)), folder)
+    view = looking.look_at_folder(folder, now, key_group)
+    return Report(checks.run_rules(view), folder, has_makefile=bool(view.makefile))
 
 
 def _in_repository(folder: Path) -> str:

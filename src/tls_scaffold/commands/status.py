@@ -17,7 +17,7 @@ from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CERTIFICATE_ENDING
 from tls_scaffold.spelling import canonical_host
-from tls_scaffold.state import advice, contents, states
+from tls_scaffold.state import advice, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.removed import Removed, still_valid
 from tls_scaffold.state.states import DAY, ON_REQUEST, Row
@@ -42,6 +42,7 @@ class Report:
     `problem` is why the inventory that is there could not be read. `unread` has the commands of the
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     `removed` are certificates of components that are gone, which are valid still.
+    Without a Makefile, `scripts` are those in the folder that call cfssl.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
     """
 
@@ -53,6 +54,8 @@ class Report:
     removed: tuple[Removed, ...] = ()
     own_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     within: timedelta = RENEWAL
+    scripts: tuple[str, ...] = ()
+    has_makefile: bool = True
 
     @property
     def exit_code(self) -> ExitCode:
@@ -120,7 +123,10 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     components = inventory.components if inventory else ()
     own_hosts = {f"{each.output}{CERTIFICATE_ENDING}": each.hosts for each in components}
     if not found.has_makefile:
-        return Report(rows, (), now, problem, own_hosts=own_hosts, within=within)
+        bare = Report(rows, (), now, problem, own_hosts=own_hosts, within=within)
+        is_kept = inventory is not None or contents.is_archived(folder)
+        scripts = () if is_kept else cfsslscripts.scripts_with_cfssl(folder)
+        return replace(bare, scripts=scripts, has_makefile=is_kept)
     text = content(folder, MAKEFILE).decode("utf-8", "replace")
     origins = Origins(text)
     unread = tuple(map(origins.told_unread, found.unread))

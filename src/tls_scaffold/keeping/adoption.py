@@ -158,7 +158,7 @@ def _leaves(
             path=_request_path(name, signing, requests),
             usages=config.profile_or_default(signing.profile).usages,
         )
-        for name, signing in zip(_component_names(signings), signings, strict=True)
+        for name, signing in zip(component_names(signings), signings, strict=True)
     ]
 
 
@@ -178,7 +178,7 @@ def _request_path(name: str, signing: Signing, requests: Collection[str]) -> str
     return beside if is_free and not request_problem(beside) else own
 
 
-def _component_names(signings: list[Signing]) -> list[str]:
+def component_names(signings: list[Signing]) -> list[str]:
     """Name each by its certificate, and by its folder too where two would be called alike."""
     paths = [posixpath.split(signing.output) for signing in signings]
     counts = Counter(name.lower() for _, name in paths)

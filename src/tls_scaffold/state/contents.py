@@ -17,6 +17,7 @@ from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, KEY_ENDING, TRUST
 from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.trust import read_trust
+from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 from tls_scaffold.state.entries import MISMATCHED, Contents, Entry, Fault, is_server
 from tls_scaffold.state.reading import Reader
 
@@ -39,9 +40,12 @@ def contents_of_folder(folder: Path, inventory: Inventory | None) -> Contents:
         and not (folder / "config").is_dir()
         and not is_archived(folder)
     ):
+        scripts = scripts_with_cfssl(folder)
+        hint = "`-C DIR` names another folder, `tls-scaffold new` makes one"
         raise ScaffoldError(
             f"`{folder}` has no Makefile, no `config` and no `certs`",
-            hint="`-C DIR` names another folder, `tls-scaffold new` makes one",
+            [f"`{name}` calls cfssl" for name in scripts],
+            f"`{way_to_adopt(scripts[0])}` makes one of what it signs" if scripts else hint,
         )
     return contents_of_set(folder, inventory)
 

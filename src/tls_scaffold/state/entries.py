@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from tls_scaffold.cfssl.profiles import Profile
+from tls_scaffold.cfssl.profiles import CA_USAGES, Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.terms import SERVER_AUTH
@@ -103,7 +103,8 @@ class Entry:
         if not self.certificate or not matching.signs_itself(self.certificate):
             return True
         told = {fault.about for fault in self.faults if fault.state == STALE}
-        return not self.request or bool(told & {CN, NAMES, USAGES, IS_CA})
+        has_other_usages = _has_usages_of_its_own(self, self.certificate)
+        return not self.request or has_other_usages or bool(told & {CN, NAMES, USAGES, IS_CA})
 
     @property
     def cn(self) -> str:
@@ -227,6 +228,14 @@ def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -
         yield Fault(MISMATCHED, reason, about=caconstraints.HOSTS)
 
 
+def _has_usages_of_its_own(entry: Entry, certificate: Certificate) -> bool:
+    """Tell a CA made from a request that can sign, by other key usages than cfssl gives it."""
+    is_made = entry.kind == CA_KIND and (entry.signing is None or entry.signing.makes_ca)
+    others = set(certificate.key_usages) != set(CA_USAGES)
+    can_sign = "cert sign" in certificate.key_usages and certificate.is_for_anything
+    return is_made and can_sign and others
+
+
 def _stale_faults(
     entry: Entry, certificate: Certificate, ca: Certificate | None
 ) -> Iterator[Fault]:
@@ -239,4 +248,7 @@ def _stale_faults(
     # What a CA is called and how long it lives is no matter to those who trust it.
     is_leaf = entry.kind != CA_KIND
     for each in min(found, key=len):
+        # No request of a CA can ask for usages: others' tools name more than cfssl does.
+        if each.about == USAGES and _has_usages_of_its_own(entry, certificate):
+            continue
         yield Fault(STALE, str(each), hinders=each.hinders and is_leaf, about=each.about)

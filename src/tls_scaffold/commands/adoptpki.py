@@ -1,0 +1,133 @@
+"""`tls-scaffold adopt --pki`: certificates that others made become those of a folder."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tls_scaffold.commands.adopted import NEXT
+from tls_scaffold.commands.adopting import check_has_no_inventory, plan_without_makefile, write
+from tls_scaffold.commands.results import Outcome
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.healing import put_ca
+from tls_scaffold.disk.obstacles import check_folder
+from tls_scaffold.disk.plainfiles import own_texts, plain
+from tls_scaffold.errors import Problem, ScaffoldError
+from tls_scaffold.keeping.adoption import describe_folder
+from tls_scaffold.keeping.pki import Described, describe_pki
+from tls_scaffold.keeping.pkifolder import Pair, read_pki
+from tls_scaffold.keeping.plan import Plan
+from tls_scaffold.makefiles.gnumake import READ_FIRST
+from tls_scaffold.paths import (
+    CA_OUTPUT,
+    CERTIFICATE_ENDING,
+    CERTS,
+    KEY_ENDING,
+    MAKEFILE,
+)
+from tls_scaffold.signing.pairs import put_pair
+
+CHANGE_FIRST = "take a copy of the folder without what is told"
+
+
+@dataclass(frozen=True)
+class PkiAdopted:
+    """What was written, or would be: the plan, and certificates that were copied, new to old path.
+
+    `left` are certificates and keys that are not taken, and why.
+    """
+
+    folder: Path
+    plan: Plan
+    dry_run: bool
+    copied: Mapping[str, str]
+    left: tuple[Problem, ...]
+
+    def to_json(self) -> str:
+        """Return it as a JSON document, in the shape that all commands share, and more."""
+        done = Outcome("adopt", self.folder, self.plan, (), self.dry_run).result()
+        further = {"copied": dict(self.copied), "left": list(map(str, self.left))}
+        return done.to_json({"next": [NEXT], **further})
+
+
+def adopt_pki(
+    folder: Path, directory: Path, ca: str, now: datetime, *, dry_run: bool = False
+) -> PkiAdopted:
+    """Describe the certificates of one CA in a new `tls-scaffold.json`, and copy them to `certs/`.
+
+    `directory` is only read. Raises ScaffoldError, before anything is written, where the folder is
+    kept already, or has other files in the places of these.
+    """
+    check_folder(folder)
+    _check_is_new(folder)
+    found = describe_pki(read_pki(directory), ca, now)
+    plan = _plan(folder, found)
+    pairs = {CA_OUTPUT: found.ca}
+    pairs |= {f"{CERTS}/{name}": pair for name, pair in found.pairs.items()}
+    missing = [output for output, pair in pairs.items() if not _is_in_place(folder, output, pair)]
+    copied = {f"{output}{CERTIFICATE_ENDING}": pair.path for output, pair in pairs.items()}
+    if dry_run:
+        return PkiAdopted(folder, plan, dry_run, copied, found.left)
+    # The inventory comes last: without their certificates, `make` would sign its components anew.
+    with lock(folder):
+        for output in missing:
+            _put(folder, output, pairs[output])
+    plan = write(folder, lambda: _plan(folder, found), dry_run=False)
+    return PkiAdopted(folder, plan, dry_run, copied, found.left)
+
+
+def _check_is_new(folder: Path) -> None:
+    check_has_no_inventory(folder)
+    there = [name for name in (MAKEFILE, *READ_FIRST) if os.path.lexists(folder / name)]
+    if there:
+        raise ScaffoldError(
+            f"`{folder}` has a `{there[0]}`",
+            hint="`tls-scaffold -C DIR adopt --pki …` writes into another folder, "
+            "`tls-scaffold adopt` takes over what a Makefile signs",
+        )
+
+
+def _plan(folder: Path, found: Described) -> Plan:
+    check_has_no_inventory(folder)
+    if taken := list(_taken(folder, found.texts)):
+        raise ScaffoldError("the folder has other requests already, and nothing was done", taken)
+    adopted = describe_folder(found.signings, found.texts)
+    return plan_without_makefile(folder, adopted, found.texts, CHANGE_FIRST)
+
+
+def _taken(folder: Path, texts: Mapping[str, str]) -> Iterator[str]:
+    for path, there in own_texts(folder, texts).items():
+        if there != texts[path]:
+            yield f"`{path}` is there, with another text"
+
+
+def _contents(pair: Pair) -> dict[str, bytes]:
+    return {KEY_ENDING: pair.key, CERTIFICATE_ENDING: pair.pem}
+
+
+def _is_in_place(folder: Path, output: str, pair: Pair) -> bool:
+    """Tell whether a pair is there already, as a killed run left it; refuse any other file."""
+    there = {}
+    for ending, content in _contents(pair).items():
+        path = f"{output}{ending}"
+        if os.path.lexists(folder / path):
+            with telling(folder / path, "read"):
+                there[ending] = plain(folder / path, path, follow=False) == content
+    if not all(there.values()):
+        raise ScaffoldError(
+            f"`{output}{CERTIFICATE_ENDING}` or its key is there, and is another one",
+            hint="adopt into an empty folder: `tls-scaffold -C DIR adopt --pki …`",
+        )
+    return len(there) == len(_contents(pair))
+
+
+def _put(folder: Path, output: str, pair: Pair) -> None:
+    name = output.removeprefix(f"{CERTS}/")
+    with telling(folder / CERTS, "written"):
+        if output == CA_OUTPUT:
+            contents = {f"{name}{ending}": each for ending, each in _contents(pair).items()}
+            put_ca(folder, {**contents, "trust.pem": pair.pem})
+        else:
+            put_pair(folder / CERTS, name, _contents(pair))

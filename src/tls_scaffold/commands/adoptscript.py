@@ -1,0 +1,151 @@
+"""`tls-scaffold adopt --from-script`: what a shell script signs gets an inventory."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tls_scaffold.commands.adopted import NEXT
+from tls_scaffold.commands.adopting import check_has_no_inventory, plan_without_makefile, write
+from tls_scaffold.commands.results import Outcome
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.plainfiles import own_text, own_texts, plain
+from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.keeping.adoption import describe_folder
+from tls_scaffold.keeping.plan import Plan
+from tls_scaffold.keeping.scriptrequests import with_own_requests
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.gnumake import READ_FIRST
+from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import MIB
+from tls_scaffold.scripts.ledger import Signed
+from tls_scaffold.scripts.survey import ScriptSurvey, Surroundings, survey_script
+
+LARGEST_SCRIPT = MIB
+NOT_CHANGED = "the script is not understood, and nothing was changed"
+CHANGE_FIRST = (
+    "change what is told in the script, or in a copy of it, and adopt from that; "
+    "`-C DIR` names the folder that it signs in"
+)
+
+
+@dataclass(frozen=True)
+class ScriptAdopted:
+    """What was written for a script, or would be: `certificates` are what it signs, by path.
+
+    `unread` are lines of cfssl that could not be followed, `left` commands that stay in the script.
+    """
+
+    folder: Path
+    plan: Plan
+    dry_run: bool
+    certificates: tuple[str, ...]
+    unread: tuple[Problem, ...]
+    left: tuple[Problem, ...]
+
+    def to_json(self) -> str:
+        """Return it as a JSON document, in the shape that all commands share, and more."""
+        done = Outcome("adopt", self.folder, self.plan, (), self.dry_run).result()
+        further = {
+            "certificates": list(self.certificates),
+            "unread": list(map(str, self.unread)),
+            "left": list(map(str, self.left)),
+        }
+        return done.to_json({"next": [NEXT], **further})
+
+
+def adopt_script(
+    folder: Path, script: Path, arguments: Iterable[str], *, dry_run: bool = False
+) -> ScriptAdopted:
+    """Describe what a shell script would sign in a folder in a new `tls-scaffold.json`.
+
+    The script is read, never run. Beside what `adopt` writes, the requests that the script writes
+    itself are put into `config/`. Raises ScaffoldError as `adopt`.
+    """
+    _check_has_no_makefile(folder)
+    survey = _survey(folder, script, arguments)
+    plan = write(folder, lambda: _plan(folder, survey), dry_run=dry_run)
+    certificates = tuple(f"{each.signing.output}.pem" for each in survey.signed)
+    left = (*survey.left, *_moved(survey.signed))
+    return ScriptAdopted(folder, plan, dry_run, certificates, survey.unread, left)
+
+
+def _check_has_no_makefile(folder: Path) -> None:
+    check_has_no_inventory(folder)
+    there = [name for name in (MAKEFILE, *READ_FIRST) if os.path.lexists(folder / name)]
+    if there:
+        raise ScaffoldError(
+            f"`{folder}` has a `{there[0]}`: what that signs counts",
+            hint="`tls-scaffold adopt` takes it over; "
+            "where it only runs the script, move it away first",
+        )
+
+
+def _survey(folder: Path, script: Path, arguments: Iterable[str]) -> ScriptSurvey:
+    home = os.path.realpath(folder)
+    with telling(script, "read"):
+        data = plain(script, str(script), LARGEST_SCRIPT)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise ScaffoldError(f"`{script}` is not text in UTF-8 (byte {error.start})") from error
+
+    def read(path: str) -> str | None:
+        with suppress(ScaffoldError):
+            if path.startswith(f"{home}/"):
+                return own_text(folder, path.removeprefix(f"{home}/"), LARGEST_SCRIPT)
+        return None
+
+    def is_there(path: str) -> bool:
+        return path == home or (path.startswith(f"{home}/") and os.path.lexists(path))
+
+    survey = survey_script(
+        text, os.path.realpath(script), home, arguments, Surroundings(read, is_there, os.environ)
+    )
+    if not survey.signed:
+        nothing = Problem(Place(), f"`{script}` has no line of cfssl that is run")
+        told = (*survey.unread, *survey.left) or (nothing,)
+        raise ScaffoldError(NOT_CHANGED, told, CHANGE_FIRST)
+    return survey
+
+
+def _plan(folder: Path, survey: ScriptSurvey) -> Plan:
+    check_has_no_inventory(folder)
+    own = with_own_requests(survey.signed)
+    problems: list[Problem | str] = [*own.problems, *_signing_problems(own.signings)]
+    problems += _taken(folder, own.texts)
+    if problems:
+        raise ScaffoldError(NOT_CHANGED, problems, CHANGE_FIRST)
+    paths = {path for each in own.signings for path in (each.request, each.config) if path}
+    texts = {**own_texts(folder, sorted(paths - own.texts.keys())), **own.texts}
+    adopted = describe_folder(own.signings, texts)
+    return plan_without_makefile(folder, adopted, own.texts, CHANGE_FIRST)
+
+
+def _signing_problems(signings: Iterable[Signing]) -> Iterator[str]:
+    """Say what no inventory can describe, in the words of a script."""
+    every = [*signings]
+    if not any(each.makes_ca for each in every):
+        yield "the script makes no CA that could be followed (`cfssl gencert -initca`)"
+    if all(each.makes_ca for each in every):
+        yield "the script signs no certificate but CAs that could be followed"
+    for each in every:
+        if each.output.startswith(("/", "..")):
+            yield f"{each.target}: `{each.output}.pem` is not below the folder"
+
+
+def _taken(folder: Path, texts: Mapping[str, str]) -> Iterator[str]:
+    """Say which files that are there differ from what the script would write now."""
+    for path, there in own_texts(folder, texts).items():
+        if there.strip() != texts[path].strip():
+            yield f"`{path}` is there, and the script writes another request: move one away"
+
+
+def _moved(signed: Iterable[Signed]) -> Iterator[Problem]:
+    """Tell the certificates whose files have other names in the end than a component's can have."""
+    for each in signed:
+        if any(each.moved):
+            name = f"{each.signing.output}.pem"
+            there = each.moved[0] or each.moved[1]
+            yield Problem(each.place, f"`{name}` is moved to `{there}`, and make signs it anew")

@@ -1,0 +1,1 @@
+"""Shell scripts that call cfssl, read and never run: what they would sign."""

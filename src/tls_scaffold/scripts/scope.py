@@ -1,0 +1,84 @@
+"""The values that words of a script are read with; what a script itself can't tell."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+# Other on each machine, or at each run.
+OF_THE_MACHINE = frozenset(
+    ("HOSTNAME", "HOSTTYPE", "RANDOM", "SECONDS", "UID", "EUID", "PPID", "BASHPID", "USER")
+)
+SPECIAL = "?!-$_"
+ALL = ("@", "*")
+
+
+class Unknown(Exception):  # noqa: N818  (no mistake of anybody: what is read only can't be known)
+    """A value that the script does not tell: why, in words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+Plain = str | list[str] | dict[str, str]
+Value = Plain | Unknown
+BLANKS = " \t\n"
+
+
+@dataclass
+class Scope:
+    """The values that words are read with: variables, and what the script or a function is given.
+
+    `environment` has what whoever adopts has set; `run` returns what commands print, and `matching`
+    the files that the script has made and that a pattern matches.
+    """
+
+    variables: dict[str, Value]
+    arguments: list[str]
+    environment: Mapping[str, str]
+    name: str = ""
+    in_function: bool = False
+    run: Callable[[str, int], str] = field(default=lambda _text, _line: "", repr=False)
+    matching: Callable[[str], list[str]] = field(default=lambda _pattern: [], repr=False)
+
+    def value(self, name: str) -> Plain | None:
+        """Return the value of a variable or argument; None where it has none.
+
+        Raises Unknown for one that can't be told.
+        """
+        if name in ALL:
+            return self.arguments
+        if name in ("#", "0") or name.isdigit():
+            return self._argument(name)
+        if name == "BASH_SOURCE":
+            return [self.name]
+        if name in self.variables:
+            found = self.variables[name]
+            if isinstance(found, Unknown):
+                raise found
+            return found
+        if name == "PWD":
+            return self.run("pwd", 0).strip("\n")
+        if name in OF_THE_MACHINE or name in SPECIAL:
+            raise Unknown(f"`${name}` is known only where the script runs")
+        return self.environment.get(name)
+
+    def _argument(self, name: str) -> str | None:
+        if name == "#":
+            return str(len(self.arguments))
+        given = dict(enumerate([self.name, *self.arguments]))
+        return given.get(int(name))
+
+    def split(self, text: str, most: int = -1) -> list[str]:
+        """Split a text at what `IFS` says, at most that many times."""
+        separators = self.variables.get("IFS", BLANKS)
+        if not isinstance(separators, str) or not separators.strip():
+            return text.split(None, most)
+        return re.split(f"[{re.escape(separators)}]", text.strip("\n"), maxsplit=max(most, 0))
+
+    def missing(self, name: str) -> Unknown:
+        """Return why a value is not known that nothing gives."""
+        if name.isdigit():
+            where = "the function's" if self.in_function else "the script's"
+            return Unknown(f"`${name}`, {where} argument, is not given")
+        return Unknown(f"`${name}` is set nowhere in the script")

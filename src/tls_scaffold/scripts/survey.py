@@ -1,0 +1,97 @@
+"""What a shell script signs, told without running it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.scripts.following import Follower
+from tls_scaffold.scripts.ledger import Ledger, Signed
+from tls_scaffold.scripts.scope import BLANKS, Scope
+from tls_scaffold.scripts.state import State
+from tls_scaffold.scripts.words import ScriptError
+
+
+@dataclass(frozen=True)
+class ScriptSurvey:
+    """The certificates that a script signs in the end, with paths relative to the folder.
+
+    `unread` are its lines of cfssl that could not be followed, `left` commands that do something
+    else.
+    """
+
+    signed: tuple[Signed, ...]
+    unread: tuple[Problem, ...]
+    left: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a script may look at, by whole paths: texts of files, and whether something is there.
+
+    `environment` has the variables that whoever adopts has set.
+    """
+
+    read: Callable[[str], str | None]
+    is_there: Callable[[str], bool]
+    environment: Mapping[str, str]
+
+
+def survey_script(
+    text: str, place: str, folder: str, arguments: Iterable[str], around: Surroundings
+) -> ScriptSurvey:
+    """Return what a script would sign that is run in a folder.
+
+    `place` and `folder` are whole paths. Raises ScaffoldError where it can't be read to its end.
+    """
+    ledger = Ledger(around.read, around.is_there)
+    scope = Scope({"IFS": BLANKS}, [*arguments], around.environment, name=place)
+    follower = Follower(State(ledger, scope, folder, Place(place)))
+    state = follower.state
+    try:
+        follower.follow(text)
+    except ScriptError as error:
+        raise ScaffoldError(
+            "the script can't be read to its end, and nothing was changed",
+            [Problem(Place(_below(state.place.path, folder), error.line), error.reason)],
+            "take out what is told, in a copy of the script, and adopt from that",
+        ) from None
+    told_already = {*state.unread, *(each.place for each in ledger.signed)}
+    left = {at: reason for at, reason in state.left.items() if at not in told_already}
+    return ScriptSurvey(
+        tuple(_signed_below(each, folder) for each in ledger.result()),
+        tuple(_told(state.unread, {place: text}, around.read, folder)),
+        tuple(_told(left, {place: text}, around.read, folder)),
+    )
+
+
+def _told(
+    told: Mapping[Place, str],
+    texts: Mapping[str, str],
+    read: Callable[[str], str | None],
+    folder: str,
+) -> Iterator[Problem]:
+    """Yield places in their order, with the line that stands there and what is told of it."""
+    for place, reason in sorted(told.items(), key=lambda each: (each[0].path, each[0].line)):
+        text = texts[place.path] if place.path in texts else read(place.path) or ""
+        line = [*text.split("\n"), *[""] * place.line][place.line - 1]
+        yield Problem(_shown(place, folder), f"`{' '.join(line.split())}`: {reason}")
+
+
+def _signed_below(signed: Signed, folder: str) -> Signed:
+    signing = replace(
+        signed.signing,
+        request=_below(signed.signing.request, folder),
+        output=_below(signed.signing.output, folder),
+        ca=_below(signed.signing.ca, folder),
+        ca_key=_below(signed.signing.ca_key, folder),
+        config=_below(signed.signing.config, folder),
+    )
+    return replace(signed, signing=signing, place=_shown(signed.place, folder))
+
+
+def _shown(place: Place, folder: str) -> Place:
+    return replace(place, path=_below(place.path, folder))
+
+
+def _below(path: str, folder: str) -> str:
+    return path.removeprefix(f"{folder}/")
