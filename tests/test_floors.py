@@ -24,7 +24,7 @@ ROOMS = """
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "keeping questions statustable / lists options / columns completion terminal verbs",
+    "keeping prooftable questions statustable / lists options / columns completion terminal verbs",
     "commands": "add adopt bundle cfssljson check gencert new prove remove sign status sync / "
     "dist forms rbac results usablepairs / bundleoptions",
     "checks": (
@@ -33,7 +33,8 @@ SHELVES = {
     ),
     "state": "advice contents prometheus / reading removed states / expectations lives / "
     "entries timeline / timescale",
-    "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
+    "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
+    "bench calls / access etcdctl extra logs / guarded rpc_pb2 tls versions",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
         "differences documentcache issuer linemistakes mistakes record trust / keystores / "
@@ -71,6 +72,8 @@ LIBRARIES = {
     "cryptography": "signing.caconstraints signing.certificates signing.contentkinds "
     "signing.issuer signing.keys signing.matching signing.keystores signing.revocationlists "
     "signing.signer",
+    "google": "etcd.rpc_pb2 etcd.calls",
+    "grpclib": "etcd.calls",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     # bundles.settings writes the YAML that etcd and Kubernetes read.
