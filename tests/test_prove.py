@@ -118,10 +118,10 @@ def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
     assert {line.split("  ")[0] for line in without_keys if line[0] != " "} >= {"everybody", "a, b"}
     assert (checks, last) == (CHECKS, [ran(path)])
     told = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
-    assert [line.split()[1] for line in told] == HOLES.get(path, [])
+    assert [line.split()[1].rstrip(":") for line in told] == HOLES.get(path, [])
     assert all("; fixed in etcd 3." in line for line in told)
-    version = tools(path).version
-    assert f" went as they should, on etcd {version}, members: 1" in done.stderr.splitlines()[-1]
+    assert f" went as they should, on etcd {tools(path).version}, members: 1\n" in done.stderr
+    assert ("let through that a newer etcd refuses" in done.stderr) == (path in HOLES)
 
 
 @pytest.mark.parametrize("user", ["root", "app"])
@@ -209,7 +209,7 @@ def test_three_members_and_the_presets_of_kubernetes_and_calico_together(
     assert done.returncode == 0, done.stderr + done.stdout
     proof = json.loads(done.stdout)
     assert (proof["members"], proof["untried"], proof["surprises"]) == (3, ["etcd4"], 0)
-    assert ", members: 3 (not tried: etcd4)" in done.stderr.splitlines()[-1]
+    assert ", members: 3 (not tried: etcd4)\n" in done.stderr
     assert [check["holds"] for check in proof["checks"]] == [True] * 6
     assert [each["name"] for each in proof["warnings"]] == HOLES.get(path, [])
     prefixes = {reason.permission.path for preset in TOGETHER for reason in preset.reasons}
@@ -302,6 +302,116 @@ def test_a_script_that_does_nothing_is_noticed_where_the_inventory_has_no_root(
     assert re.match(r"\d+ of \d+ went otherwise than they should", done.stderr.splitlines()[-1])
     (folder / "rbac.sh").write_bytes(b"exit 3\n")
     assert "`rbac.sh` failed on the throw-away cluster" in prove(folder).stderr
+
+
+NEWEST = str(VERSIONS[-1].values[0])
+
+
+@pytest.mark.needs("etcd", "etcdctl", within=NEWEST)
+def test_users_who_may_compact_or_watch_more_than_they_should_are_told_first(
+    signed: Factory,
+) -> None:
+    folder = signed(*ONE, "--users", "root,a,b", "--grant", "a=/a/:rw", "--grant", "b=/b/:r")
+    text = (folder / "rbac.tsv").read_text(encoding="utf-8")
+    planted = ("permission\tuser-b\tread\tfrom\t/b/", "grant\troot\ta")
+    (folder / "rbac.tsv").write_text(text + "\n".join(planted) + "\n", encoding="utf-8")
+
+    done = prove(folder, path=NEWEST)
+
+    assert done.returncode == 1, done.stderr
+    told = " ".join(" ".join(blocks(done)[0]).split())
+    assert "NO a: allowed (expected: denied): defragment, hash, " in told
+    assert "compact, disarm alarms, list leases, " in told
+    assert "NO b, /b/*: allowed (expected: denied): watch with an open end NO" in told
+    assert "`permission user-b read from /b/` is too much" in told
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [
+        ("--peer-cert-allowed-cn=", "takes root for a member; port"),
+        ("--client-cert-auth=false", "user name is empty; authentication is off again"),
+    ],
+)
+def test_a_member_that_is_not_started_as_it_should_be_is_noticed(
+    signed: Factory, tmp_path: Path, flag: str, told: str
+) -> None:
+    folder = signed("--members", "10.0.0.1,10.0.0.2,10.0.0.3", *P256, "--users", "root,app")
+    adding = f'case "$*" in *--name=etcd3*) set -- "$@" {flag} ;; esac; exec $real "$@"'
+    programs = wrapped(tools(), tmp_path / "wrapped", "etcd", adding)
+    directory = wrapped(programs, tmp_path / "wrapped", "etcdctl", 'exec $real "$@"').etcd.parent
+
+    done = prove(folder, "--etcd", str(directory))
+
+    assert done.returncode == 1
+    assert told in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize(
+    ("flag", "cause"),
+    [
+        ("--no-such-flag=1", "flag provided but not defined: -no-such-flag"),
+        ("--cert-file=/nowhere.pem", "open /nowhere.pem: no such file or directory"),
+        ("--initial-cluster=x=https://127.0.0.1:1", "in the initial cluster configuration"),
+    ],
+)
+def test_a_cluster_that_does_not_start_tells_the_cause(
+    signed: Factory, tmp_path: Path, path: str, flag: str, cause: str
+) -> None:
+    adding = f'[ $# -lt 2 ] || set -- "$@" {flag}; exec $real "$@"'
+    programs = wrapped(tools(path), tmp_path / "wrapped", "etcd", adding)
+    directory = wrapped(programs, tmp_path / "wrapped", "etcdctl", 'exec $real "$@"').etcd.parent
+
+    done = prove(signed(*ONE, "--users", "root"), "--etcd", str(directory))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    error, problem = done.stderr.splitlines()[1:]
+    assert error == "error: the throw-away etcd cluster did not start"
+    assert problem.startswith("  etcd1: ")
+    assert problem.endswith(cause)
+
+
+@pytest.mark.parametrize("key", ["ed25519", "ecdsa-521"])
+def test_whatever_key_etcd_takes_can_be_proven_and_one_user_alone(
+    folder: Factory, key: str
+) -> None:
+    words = ("--members", "10.0.0.1", "--proxies", "0", "--key", key, "--users", "app,patroni")
+    made = folder(*words, "--grant", "app=/app/:rw")
+    make(made, SIGNER="tls-scaffold")
+
+    done = prove(made, "--json", "--user", "app")
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    proof = json.loads(done.stdout)
+    tried = {each["user"] for each in proof["attempts"]}
+    assert tried == {"app", "(members)", "(no user of etcd)"}
+    assert {each["keys"] for each in proof["attempts"] if each["user"] == "app"} == {
+        *("", "/app/*", "/service/*", "/tls-scaffold-nobody/*"),
+    }
+    passwords = "the HTTP gateway takes its users by their passwords alone"
+    assert {"sentence": passwords, "seen": "", "holds": True} in proof["checks"]
+
+
+def test_who_is_no_user_is_told(folder: Factory) -> None:
+    made = folder(*ONE, "--users", "app")
+
+    member, nobody = prove(made, "--user", "etcd1"), prove(made, "--user", "apq")
+
+    assert member.stderr == "error: there is no such user\n  `etcd1` is a member\n"
+    assert "`apq` is not a component; did you mean `app`?" in nobody.stderr
+
+
+def test_without_grpc_it_says_how_to_get_it(folder: Factory, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['grpclib'] = None\n")
+
+    done = prove(folder(*ONE), PYTHONPATH=str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: what speaks gRPC to etcd is not installed\n  Python finds no `grpclib`\n\n"
+        "hint: `pip install 'tls-scaffold[prove]'` (in a checkout `pip install '.[prove]'`)\n"
+    )
 
 
 def test_the_way_back_of_a_killed_enable_on_the_live_cluster_stays(signed: Factory) -> None:

@@ -63,17 +63,22 @@ def prove(
         say(text(proof))
     for hole, count in proof.let_through.items():
         fixed = ", ".join(hole.fixed)
-        warn(f"{hole.name} ({count} attempts): {hole.sentence}; fixed in etcd {fixed}")
-    where = f"etcd {proof.version}, {proof.of_members}"
+        warn(f"{hole.name}: {hole.sentence}; fixed in etcd {fixed} (attempts: {count})")
+    _tell_verdict(proof)
     if proof.surprises:
-        talk(f"{proof.surprises} of {proof.count} went otherwise than they should, on {where}")
         context.exit(ExitCode.REFUSED)
-    but = (
-        f", but for the warnings: a newer etcd refuses {holes}"
-        if (holes := sum(proof.let_through.values()))
-        else ""
-    )
-    talk(f"all {proof.count} went as they should, on {where}{but}")
+
+
+def _tell_verdict(proof: "Proof") -> None:
+    where = f"on etcd {proof.version}, {proof.of_members}"
+    holes = sum(proof.let_through.values())
+    if proof.surprises:
+        talk(f"{proof.surprises} of {proof.count} went otherwise than they should, {where}")
+    elif holes:
+        talk(f"{proof.count - holes} of {proof.count} went as they should, {where}")
+        talk(f"{holes} were let through that a newer etcd refuses: see the warnings")
+    else:
+        talk(f"all {proof.count} went as they should, {where}")
 
 
 def _document(proof: "Proof") -> dict[str, object]:
