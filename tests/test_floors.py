@@ -34,7 +34,7 @@ SHELVES = {
     "state": "advice contents prometheus / reading removed states / expectations lives / "
     "entries timeline / timescale",
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
-    "bench calls / access etcdctl extra logs / guarded rpc_pb2 tls versions",
+    "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / commandlines "
         "differences documentcache issuer linemistakes mistakes record trust / keystores / "
@@ -72,7 +72,7 @@ LIBRARIES = {
     "cryptography": "signing.caconstraints signing.certificates signing.contentkinds "
     "signing.issuer signing.keys signing.matching signing.keystores signing.revocationlists "
     "signing.signer",
-    "google": "etcd.rpc_pb2 etcd.calls",
+    "google": "etcd.rpc_pb2 etcd.calls etcd.methods",
     "grpclib": "etcd.calls",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",

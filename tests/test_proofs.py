@@ -114,8 +114,8 @@ def test_the_matrix_notices_a_role_that_gives_too_little_or_too_much(start: Star
         Attempt("alice", "/tls-scaffold-nobody/*", "put", ALLOWED, DENIED),
     ]
     assert {each.operation for each in surprises(attempts) if each.user == "calico"} >= {
-        *("put", "put that returns the value before", "compare and swap"),
-        *("delete", "delete that returns the value", "delete all"),
+        *("put", "put with prev_kv", "compare and swap"),
+        *("delete", "delete with prev_kv", "delete all"),
     }
     assert {each.operation for each in surprises(attempts) if each.user == "alice"} >= {
         *("put", "delete", "delete all"),

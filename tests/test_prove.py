@@ -1,9 +1,11 @@
 """`tls-scaffold prove`, from outside."""
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -114,7 +116,7 @@ def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
         "plain  /b/*                    denied   denied",
         "plain  /tls-scaffold-nobody/*  denied   denied",
     ]
-    assert operations[0].startswith("tried with each: get, put, put that returns the value before,")
+    assert operations[0].startswith("tried with each: get, put, put with prev_kv,")
     assert {line.split("  ")[0] for line in without_keys if line[0] != " "} >= {"everybody", "a, b"}
     assert (checks, last) == (CHECKS, [ran(path)])
     told = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
@@ -391,6 +393,75 @@ def test_whatever_key_etcd_takes_can_be_proven_and_one_user_alone(
     }
     passwords = "the HTTP gateway takes its users by their passwords alone"
     assert {"sentence": passwords, "seen": "", "holds": True} in proof["checks"]
+
+
+ENDS = [
+    each
+    if each in (VERSIONS[0], VERSIONS[-1])
+    else pytest.param(*each.values, id=each.id, marks=(*each.marks, pytest.mark.long))
+    for each in VERSIONS
+]
+
+
+@pytest.mark.parametrize("path", ENDS)
+def test_whatever_keys_a_permission_is_about_are_proven(
+    folder: Factory, tmp_path: Path, path: str
+) -> None:
+    permissions = {
+        "all": [{"prefix": "", "access": "readwrite"}],
+        "key": [{"key": "/k", "access": "read"}],
+        "range": [{"from": "/r", "to": "/t", "access": "readwrite"}],
+        "from": [{"from": "/f", "to": "", "access": "read"}],
+        "two": [{"prefix": "/w/", "access": "write"}, {"key": "/wé", "access": "readwrite"}],
+    }
+    users = [{"name": name, "permissions": each} for name, each in permissions.items()]
+    inventory = {"members": ["10.0.0.1"], "users": ["root", *users], "proxies": 0}
+    (tmp_path / "all.json").write_text(json.dumps({**inventory, "key": "ecdsa-256"}))
+    made = folder("--from", str(tmp_path / "all.json"))
+    make(made, SIGNER="cfssl")
+
+    done = prove(made, "--json", path=path)
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    attempts = json.loads(done.stdout)["attempts"]
+    assert all(each["holds"] for each in attempts)
+    held = {
+        (each["user"], each["keys"], each["operation"])
+        for each in attempts
+        if each["seen"] == "allowed" and not each["hole"]
+    }
+    names = ("*", "/k", "/r../t", "/f..", "/w/*", "/wé", "/tls-scaffold-nobody/*")
+    reads = {name: {keys for keys in names if (name, keys, "get") in held} for name in permissions}
+    writes = {name: {keys for keys in names if (name, keys, "put") in held} for name in permissions}
+    assert reads == {
+        "all": set(names),
+        "key": {"/k"},
+        "range": {"/r../t"},
+        "from": set(names) - {"*"},
+        "two": {"/wé"},
+    }
+    assert writes == {
+        "all": set(names),
+        "key": set(),
+        "range": {"/r../t"},
+        "from": set(),
+        "two": {"/w/*", "/wé"},
+    }
+
+
+def test_a_terminal_shows_how_much_is_done_until_it_is() -> None:
+    program = (
+        "from tls_scaffold.cli.terminal import counting\n"
+        "with counting('tried') as told: told(1, 4), told(1, 4), told(4, 4)\n"
+    )
+    reader, terminal = os.openpty()
+    subprocess.run([sys.executable, "-c", program], stderr=terminal, check=True)
+    os.close(terminal)
+
+    assert os.read(reader, 1000) == b"\rtried 25 %\rtried 100 %\r           \r"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+    os.close(reader)
 
 
 def test_who_is_no_user_is_told(folder: Factory) -> None:

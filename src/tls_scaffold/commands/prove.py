@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from tls_scaffold.signing import certificates
 from tls_scaffold.signing.trust import Trust, read_trust
 
 MOST_MEMBERS = 3
-NOBODY = "tls-scaffold-nobody"
 
 
 @dataclass(frozen=True)
@@ -70,15 +69,6 @@ class Proof:
         return {hole: count[hole.name] for hole in HOLES if count[hole.name]}
 
 
-@dataclass(frozen=True)
-class Clients:
-    """Root, a file with the CAs whose clients are trusted, and who is no user of etcd."""
-
-    root: Identity
-    trusted: Path
-    nobody: Identity | None = None
-
-
 def prove(
     folder: Path,
     names: Sequence[str] = (),
@@ -108,7 +98,7 @@ def prove(
         scripts = _scripts_to_apply(folder, inventory, into)
         unedited = render_script(inventory, into / "ours", into)
         ca = (folder / trust.path).absolute()
-        clients = _clients(inventory, identities, ca, into)
+        clients = throwaway.clients(inventory, identities, ca, into)
         stranger = throwaway.sign_client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
         starting()
         clients_ca = None if clients.trusted == ca else clients.trusted
@@ -191,23 +181,6 @@ def _loopback_name(folder: Path, members: Iterable[Member]) -> str:
         ],
         f"put {' and '.join(LOOPBACK)} into the hosts of their requests, then `make`",
     )
-
-
-def _clients(
-    inventory: Inventory, identities: Mapping[str, Identity], ca: Path, into: Path
-) -> Clients:
-    """Return who comes beside users and members.
-
-    Root's files are in `into`: beside them `rbac.sh` keeps, and looks for, its way back.
-    """
-    own = rbac.root_component(inventory)
-    if own:
-        return Clients(throwaway.link_identity(identities[own.name], into / "root"), ca)
-    # Signed by the folder's CA it would open the live cluster to whoever finds it.
-    maker = throwaway.new_ca("tls-scaffold prove")
-    trusted = throwaway.write_trust(maker, ca.read_bytes(), into / "clients-ca.pem")
-    root = throwaway.sign_client(ROOT, maker, into / "root")
-    return Clients(root, trusted, throwaway.sign_client(NOBODY, maker, into / "nobody"))
 
 
 def _logins(inventory: Inventory) -> dict[str, tuple[str, str]]:

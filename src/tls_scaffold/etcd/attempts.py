@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tls_scaffold.etcd import calls
-from tls_scaffold.etcd.calls import ALLOWED, DENIED, Call, Caller
+from tls_scaffold.etcd.calls import ALLOWED, DENIED, Caller
 from tls_scaffold.etcd.etcdctl import Cluster
+from tls_scaffold.etcd.methods import Call
 from tls_scaffold.etcd.versions import Hole
 
 Progress = Callable[[int, int], object]

@@ -16,6 +16,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import rpc_pb2 as rpc
 from tls_scaffold.etcd import tls
 from tls_scaffold.etcd.etcdctl import HOST, Cluster, Identity
+from tls_scaffold.etcd.methods import BOTH_STREAM, SNAPSHOT, UNARY, Call
 
 ALLOWED, DENIED = "allowed", "denied"
 # etcd's words depend on the version and on what is asked, and the codes beside them even more.
@@ -36,42 +37,6 @@ GRPC_WORDS = " desc = "  # before the words of the error, where etcd quotes a wh
 SECONDS = 10
 ATTEMPTS = 5
 AT_ONCE = 64
-UNARY = {
-    "KV/Range": rpc.RangeResponse,
-    "KV/Put": rpc.PutResponse,
-    "KV/DeleteRange": rpc.DeleteRangeResponse,
-    "KV/Txn": rpc.TxnResponse,
-    "KV/Compact": rpc.CompactionResponse,
-    "Lease/LeaseGrant": rpc.LeaseGrantResponse,
-    "Lease/LeaseRevoke": rpc.LeaseRevokeResponse,
-    "Lease/LeaseTimeToLive": rpc.LeaseTimeToLiveResponse,
-    "Lease/LeaseLeases": rpc.LeaseLeasesResponse,
-    "Cluster/MemberList": rpc.MemberListResponse,
-    "Maintenance/Alarm": rpc.AlarmResponse,
-    "Maintenance/Status": rpc.StatusResponse,
-    "Maintenance/Defragment": rpc.DefragmentResponse,
-    "Maintenance/Hash": rpc.HashResponse,
-    "Maintenance/HashKV": rpc.HashKVResponse,
-    "Auth/AuthStatus": rpc.AuthStatusResponse,
-    "Auth/Authenticate": rpc.AuthenticateResponse,
-    "Auth/UserGet": rpc.AuthUserGetResponse,
-    "Auth/UserList": rpc.AuthUserListResponse,
-    "Auth/RoleGet": rpc.AuthRoleGetResponse,
-    "Auth/RoleList": rpc.AuthRoleListResponse,
-}
-SNAPSHOT = "Maintenance/Snapshot"
-BOTH_STREAM = {
-    "Watch/Watch": rpc.WatchResponse,
-    "Lease/LeaseKeepAlive": rpc.LeaseKeepAliveResponse,
-}
-
-
-@dataclass(frozen=True)
-class Call:
-    """A method of etcd's API, such as `KV/Range`, and its request."""
-
-    method: str
-    request: Message
 
 
 @dataclass(frozen=True)
@@ -176,6 +141,8 @@ class _Line:
             return Answer(None, error.message or error.status.name)
         except (StreamTerminatedError, ProtocolError, OSError, asyncio.TimeoutError) as error:
             return Answer(None, str(error) or type(error).__name__)
+        if reply is None:
+            return Answer(None, "no reply")
         if isinstance(reply, rpc.WatchResponse) and reply.canceled:
             reason = reply.cancel_reason.rpartition(GRPC_WORDS)[2]
             return Answer(reply, reason or "canceled")
@@ -203,7 +170,7 @@ class _Line:
             parts = await UnaryStreamMethod(self.channel, path, kind, rpc.SnapshotResponse)(
                 call.request, timeout=SECONDS, metadata=metadata
             )
-            return parts[0]
+            return next(iter(parts), None)
         both: StreamStreamMethod[Message, Message] = StreamStreamMethod(
             self.channel, path, kind, BOTH_STREAM[call.method]
         )

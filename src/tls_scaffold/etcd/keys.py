@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tls_scaffold.etcd import rpc_pb2 as rpc
 from tls_scaffold.etcd.access import Range, allows, range_of
 from tls_scaffold.etcd.bench import PROBE
-from tls_scaffold.etcd.calls import Call
+from tls_scaffold.etcd.methods import Call
 from tls_scaffold.etcd.versions import NESTED, OPEN_WATCH, PUT_IN_TRANSACTION, Hole
 from tls_scaffold.inventory.clusterparts import Permission
 from tls_scaffold.inventory.rbac import Role
@@ -145,12 +145,12 @@ OPERATIONS = (
     Operation(GET, ((READ, _whole),), lambda to: Call("KV/Range", _get(to.whole))),
     Operation(PUT, (WRITES_KEY,), lambda to: Call("KV/Put", put(to.key))),
     Operation(
-        "put that returns the value before",
+        "put with prev_kv",
         (READS_KEY, WRITES_KEY),
         lambda to: Call("KV/Put", put(to.key, prev_kv=True)),
     ),
     Operation(
-        "put that returns the value before, in a transaction",
+        "put with prev_kv in a transaction",
         (READS_KEY, WRITES_KEY),
         lambda to: Call("KV/Txn", txn(put(to.key, prev_kv=True))),
         PUT_IN_TRANSACTION,
@@ -179,7 +179,7 @@ OPERATIONS = (
     ),
     Operation("delete", (WRITES_KEY,), lambda to: _delete(to.key)),
     Operation(
-        "delete that returns the value",
+        "delete with prev_kv",
         (READS_KEY, WRITES_KEY),
         lambda to: _delete(to.key, prev_kv=True),
     ),

@@ -11,6 +11,7 @@ from tls_scaffold.etcd.bench import PROBE, Bench
 from tls_scaffold.etcd.calls import Caller
 from tls_scaffold.etcd.etcdctl import Identity
 from tls_scaffold.etcd.keys import Target
+from tls_scaffold.etcd.methods import Call
 from tls_scaffold.etcd.rights import Holder, Leases
 from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.rbac import Role, roles_of
@@ -114,6 +115,6 @@ def _prepare(bench: Bench, count: int) -> None:
     """Let root make the leases that others try, and revisions that can be compacted."""
     root = Caller(bench.root, bench.cluster.client_ports[0])
     asked = [call for number in range(count) for call in rights.prepare(_leases(number))]
-    seed = calls.Call("KV/Put", keys.put(Range(PROBE.encode(), None)))
+    seed = Call("KV/Put", keys.put(Range(PROBE.encode(), None)))
     (answers,) = calls.ask(bench.cluster, [(root, [seed, seed, *asked])])
     calls.check(answers)

@@ -7,8 +7,8 @@ from tls_scaffold.etcd import rpc_pb2 as rpc
 from tls_scaffold.etcd import versions
 from tls_scaffold.etcd.access import Range, allows
 from tls_scaffold.etcd.attempts import Try
-from tls_scaffold.etcd.calls import SNAPSHOT, Call
 from tls_scaffold.etcd.keys import READ, WRITE, put, txn
+from tls_scaffold.etcd.methods import SNAPSHOT, Call
 from tls_scaffold.etcd.versions import LEASED_KEYS, MAINTENANCE, PUT_IN_TRANSACTION, Hole
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import Role
@@ -140,7 +140,7 @@ def _foreign_leases(holder: Holder, leases: Leases, version: str) -> Iterator[Tr
     tied, to_own = put(holder.key, lease=leases.holding), holder.may(WRITE, holder.key)
     yield Try("tie a key to a foreign lease", Call("KV/Put", tied), writes and to_own)
     yield Try(
-        "tie a key to a foreign lease, in a transaction",
+        "tie a key to a foreign lease in a transaction",
         Call("KV/Txn", txn(tied)),
         writes and to_own,
         _open(PUT_IN_TRANSACTION, version) if to_own else None,
