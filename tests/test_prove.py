@@ -51,7 +51,7 @@ REPLACED = [
 CHECKS = [
     "yes  a certificate of another CA is refused",
     "yes  none but a member's certificate is taken on the peer port",
-    "yes  the HTTP gateway takes no certificate with a CN",
+    "yes  the HTTP gateway takes nobody by a certificate",
     "yes  the script run twice changes nothing",
     "yes  users, roles and permissions are those of the inventory",
     "yes  every member is healthy",
@@ -391,7 +391,7 @@ def test_whatever_key_etcd_takes_can_be_proven_and_one_user_alone(
     assert {each["keys"] for each in proof["attempts"] if each["user"] == "app"} == {
         *("", "/app/*", "/service/*", "/tls-scaffold-nobody/*"),
     }
-    passwords = "the HTTP gateway takes its users by their passwords alone"
+    passwords = "the HTTP gateway takes its users by their passwords"
     assert {"sentence": passwords, "seen": "", "holds": True} in proof["checks"]
 
 

@@ -32,9 +32,16 @@ REFUSALS = {
 }
 # Whoever gets this has been let through: somebody else was faster.
 DONE_BEFORE = "etcdserver: mvcc: required revision has been compacted"
-OLD_REVISION = "etcdserver: revision of auth store is old"
+# What passes by itself: users have just changed, or a busy machine let a leader's time run out.
+PASSING = (
+    "etcdserver: revision of auth store is old",
+    "etcdserver: request timed out",
+    "etcdserver: leader changed",
+    "etcdserver: no leader",
+)
+PAUSE = 0.2
 GRPC_WORDS = " desc = "  # before the words of the error, where etcd quotes a whole one
-SECONDS = 10
+SECONDS = 30
 ATTEMPTS = 5
 AT_ONCE = 64
 
@@ -127,11 +134,12 @@ class _Line:
         self._metadata: Mapping[str, str] | None = None
 
     async def answer(self, call: Call) -> Answer:
-        """Return the answer to a call, asked again where users and roles have just changed."""
+        """Return the answer to a call, asked again where what it says passes by itself."""
         for _ in range(ATTEMPTS):
             answer = await self._answer(call)
-            if answer.error != OLD_REVISION:
+            if not answer.error.startswith(PASSING):
                 break
+            await asyncio.sleep(PAUSE)
         return answer
 
     async def _answer(self, call: Call) -> Answer:

@@ -21,6 +21,7 @@ from tls_scaffold.etcd.logs import first_cause
 Flags = Callable[[str, Mapping[str, Urls], Path], Mapping[str, str]]
 """Gives etcd's flags for a member of that name, at these URLs, with its data in that folder."""
 START_SECONDS = 30
+UNUSABLE_SECONDS = 5  # for a pair that we can't load to end etcd too
 ATTEMPTS = 3  # another program may take a free port before etcd does
 
 
@@ -96,13 +97,22 @@ def _urls(running: Cluster, client: int, peer: int) -> Urls:
 def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[Guarded]) -> bool:
     deadline = time.monotonic() + START_SECONDS
     waiting = dict(zip(running.client_ports, members, strict=True))
+    unusable: ScaffoldError | None = None
     while waiting and time.monotonic() < deadline:
         if any(each.process.poll() is not None for each in processes):
             return False
         for port, member in list(waiting.items()):
-            if running.accepts(port, member.server):
+            try:
+                accepted = running.accepts(port, member.server)
+            except ScaffoldError as error:
+                # etcd mostly can't use it either, and says why when it ends.
+                deadline = deadline if unusable else time.monotonic() + UNUSABLE_SECONDS
+                unusable, accepted = error, False
+            if accepted:
                 del waiting[port]
         time.sleep(0.05 if waiting else 0)
+    if unusable:
+        raise unusable
     return not waiting
 
 
