@@ -24,7 +24,7 @@ ROOMS = """
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "adoptiontable keeping questions statustable / plansummary lists options / "
+    "adoptiontable keeping prooftable questions statustable / plansummary lists options / "
     "columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
     "add bundle cfssljson check new prove remove sign standin status sync / "
@@ -36,7 +36,8 @@ SHELVES = {
     ),
     "state": "advice contents prometheus / cfsslscripts reading removed states / "
     "expectations lives / entries timeline / timescale",
-    "etcd": "bundled cluster proofs / matrix throwaway / bench / access etcdctl / guarded",
+    "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
+    "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
         "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
@@ -82,6 +83,8 @@ LIBRARIES = {
     "signing.csrs signing.extensions signing.issuer signing.keys signing.matching "
     "signing.keystores signing.revocationlists signing.signer signing.x509names",
     "re2": "cfssl.whitelist",
+    "google": "etcd.rpc_pb2 etcd.calls etcd.methods",
+    "grpclib": "etcd.calls",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     # bundles.settings writes the YAML that etcd and Kubernetes read.

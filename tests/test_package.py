@@ -43,7 +43,8 @@ def listed(folder: Path) -> dict[str, bool]:
 
 
 WANTED = listed(CHECKOUT / TEMPLATE)
-MODULES = {path for path in listed(CHECKOUT / "src/tls_scaffold") if path.endswith(".py")} | {
+KINDS = (".py", ".pyi", ".proto")
+MODULES = {path for path in listed(CHECKOUT / "src/tls_scaffold") if path.endswith(KINDS)} | {
     "py.typed"
 }
 

@@ -1,8 +1,11 @@
 """`tls-scaffold prove`, from outside."""
 
 import json
+import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,9 +15,9 @@ from typing import Any
 import pytest
 
 import certs
-from clusters import P256, SYSTEM, VERSIONS, tools, wrapped
+from clusters import DISTRIBUTION, P256, SYSTEM, VERSIONS, tools, wrapped
 from conftest import Factory
-from support import BIN, Done, make, openssl, run, tls_scaffold
+from support import BIN, Done, make, openssl, run, tls_scaffold, wait_for
 from test_etcd import mentioning
 from tls_scaffold.inventory.presets import PRESETS
 
@@ -47,8 +50,8 @@ REPLACED = [
 ]
 CHECKS = [
     "yes  a certificate of another CA is refused",
-    "yes  a certificate whose CN is no user of etcd may do nothing",
-    "yes  a user's certificate is refused on the peer port",
+    "yes  none but a member's certificate is taken on the peer port",
+    "yes  the HTTP gateway takes nobody by a certificate",
     "yes  the script run twice changes nothing",
     "yes  users, roles and permissions are those of the inventory",
     "yes  every member is healthy",
@@ -76,6 +79,19 @@ def ran(path: str) -> str:
     )
 
 
+# The holes of etcd that each version of VERSIONS has.
+OF_ALL_KEYS = ["CVE-2026-33343", "CVE-2026-33413", "CVE-2026-44283", "GHSA-xg4h-6gfc-h4m8"]
+HOLES: dict[str, list[str]] = {
+    SYSTEM: [*OF_ALL_KEYS, "CVE-2023-32082"],
+    DISTRIBUTION: [*OF_ALL_KEYS, "CVE-2023-32082"],
+}
+
+
+def blocks(done: Done) -> list[list[str]]:
+    """Return the lines of what was printed, by the empty lines between."""
+    return [block.splitlines() for block in done.stdout.split("\n\n")]
+
+
 def left(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
@@ -87,8 +103,8 @@ def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
     done = prove(signed(*ONE, "--users", "a,b,plain", *grants), path=path)
 
     assert done.returncode == 0, done.stderr + done.stdout
-    lines = done.stdout.splitlines()
-    assert lines[:-9] == [
+    table, operations, without_keys, checks, last = blocks(done)
+    assert table == [
         "USER   KEYS                    READ     WRITE",
         "a      /a/*                    allowed  allowed",
         "a      /b/*                    allowed  denied",
@@ -100,9 +116,14 @@ def test_one_member_and_permissions_by_hand(signed: Factory, path: str) -> None:
         "plain  /b/*                    denied   denied",
         "plain  /tls-scaffold-nobody/*  denied   denied",
     ]
-    assert lines[-9:] == ["", *CHECKS, "", ran(path)]
-    assert "all 24 went as they should" in done.stderr
-    assert "members: 1" in done.stderr
+    assert operations[0].startswith("tried with each: get, put, put with prev_kv,")
+    assert {line.split("  ")[0] for line in without_keys if line[0] != " "} >= {"everybody", "a, b"}
+    assert (checks, last) == (CHECKS, [ran(path)])
+    told = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert [line.split()[1].rstrip(":") for line in told] == HOLES.get(path, [])
+    assert all("; fixed in etcd 3." in line for line in told)
+    assert f" went as they should, on etcd {tools(path).version}, members: 1\n" in done.stderr
+    assert ("let through that a newer etcd refuses" in done.stderr) == (path in HOLES)
 
 
 @pytest.mark.parametrize("user", ["root", "app"])
@@ -190,29 +211,35 @@ def test_three_members_and_the_presets_of_kubernetes_and_calico_together(
     assert done.returncode == 0, done.stderr + done.stdout
     proof = json.loads(done.stdout)
     assert (proof["members"], proof["untried"], proof["surprises"]) == (3, ["etcd4"], 0)
-    assert done.stderr.endswith(", members: 3 (not tried: etcd4)\n")
+    assert ", members: 3 (not tried: etcd4)\n" in done.stderr
     assert [check["holds"] for check in proof["checks"]] == [True] * 6
+    assert [each["name"] for each in proof["warnings"]] == HOLES.get(path, [])
     prefixes = {reason.permission.path for preset in TOGETHER for reason in preset.reasons}
+    with_keys = [each for each in proof["attempts"] if each["keys"]]
     tried = {
-        (each["user"], each["path"].removesuffix("*"), each["access"]) for each in proof["attempts"]
+        (each["user"], each["keys"].removesuffix("*"), each["operation"]) for each in with_keys
     }
+    operations = {each["operation"] for each in with_keys}
+    assert len(operations) == 12
     assert tried == {
-        (preset.name, path, access)
+        (preset.name, path, operation)
         for preset in TOGETHER
         for path in (*prefixes, "/tls-scaffold-nobody/")
-        for access in ("read", "write")
+        for operation in operations
     }
     held = {
-        (each["user"], each["path"], each["access"])
-        for each in proof["attempts"]
+        (each["user"], each["keys"], each["operation"])
+        for each in with_keys
         if each["seen"] == "allowed"
     }
     for preset in TOGETHER:
         for reason in preset.reasons:
             path, access = f"{reason.permission.path}*", reason.permission.access
-            assert (preset.name, path, "read") in held
+            assert (preset.name, path, "get") in held
+            assert (preset.name, path, "watch") in held
             if access == "readwrite":
-                assert (preset.name, path, "write") in held
+                assert (preset.name, path, "put") in held
+                assert (preset.name, path, "delete all") in held
 
 
 def test_a_role_that_is_broken_in_the_folder_s_own_file_is_noticed(signed: Factory) -> None:
@@ -229,7 +256,8 @@ def test_a_role_that_is_broken_in_the_folder_s_own_file_is_noticed(signed: Facto
         "calico  /calico/*               allowed  denied (expected: allowed)"
         in done.stdout.splitlines()
     )
-    assert done.stderr.splitlines()[-1] == "2 of 14 went otherwise than they should"
+    assert blocks(done)[0][0].startswith("NO   calico, /calico/*: denied (expected: allowed): put,")
+    assert re.match(r"\d+ of \d+ went otherwise than they should", done.stderr.splitlines()[-1])
 
 
 @pytest.mark.parametrize("users", [("--users", "root"), ()], ids=["root", "no-root"])
@@ -272,12 +300,189 @@ def test_a_script_that_does_nothing_is_noticed_where_the_inventory_has_no_root(
         "app   /app/*                  allowed  denied (expected: allowed)"
         in done.stdout.splitlines()
     )
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (
-        1,
-        "2 of 10 went otherwise than they should",
-    )
+    assert done.returncode == 1
+    assert re.match(r"\d+ of \d+ went otherwise than they should", done.stderr.splitlines()[-1])
     (folder / "rbac.sh").write_bytes(b"exit 3\n")
     assert "`rbac.sh` failed on the throw-away cluster" in prove(folder).stderr
+
+
+NEWEST = str(VERSIONS[-1].values[0])
+
+
+@pytest.mark.needs("etcd", "etcdctl", within=NEWEST)
+def test_users_who_may_compact_or_watch_more_than_they_should_are_told_first(
+    signed: Factory,
+) -> None:
+    folder = signed(*ONE, "--users", "root,a,b", "--grant", "a=/a/:rw", "--grant", "b=/b/:r")
+    text = (folder / "rbac.tsv").read_text(encoding="utf-8")
+    planted = ("permission\tuser-b\tread\tfrom\t/b/", "grant\troot\ta")
+    (folder / "rbac.tsv").write_text(text + "\n".join(planted) + "\n", encoding="utf-8")
+
+    done = prove(folder, path=NEWEST)
+
+    assert done.returncode == 1, done.stderr
+    told = " ".join(" ".join(blocks(done)[0]).split())
+    assert "NO a: allowed (expected: denied): defragment, hash, " in told
+    assert "compact, disarm alarms, list leases, " in told
+    assert "NO b, /b/*: allowed (expected: denied): watch with an open end NO" in told
+    assert "`permission user-b read from /b/` is too much" in told
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [
+        ("--peer-cert-allowed-cn=", "takes root for a member; port"),
+        ("--client-cert-auth=false", "user name is empty; authentication is off again"),
+    ],
+)
+def test_a_member_that_is_not_started_as_it_should_be_is_noticed(
+    signed: Factory, tmp_path: Path, flag: str, told: str
+) -> None:
+    folder = signed("--members", "10.0.0.1,10.0.0.2,10.0.0.3", *P256, "--users", "root,app")
+    adding = f'case "$*" in *--name=etcd3*) set -- "$@" {flag} ;; esac; exec $real "$@"'
+    programs = wrapped(tools(), tmp_path / "wrapped", "etcd", adding)
+    directory = wrapped(programs, tmp_path / "wrapped", "etcdctl", 'exec $real "$@"').etcd.parent
+
+    done = prove(folder, "--etcd", str(directory))
+
+    assert done.returncode == 1
+    assert told in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize(
+    ("flag", "cause"),
+    [
+        ("--no-such-flag=1", "flag provided but not defined: -no-such-flag"),
+        ("--cert-file=/nowhere.pem", "open /nowhere.pem: no such file or directory"),
+        ("--initial-cluster=x=https://127.0.0.1:1", "in the initial cluster configuration"),
+    ],
+)
+def test_a_cluster_that_does_not_start_tells_the_cause(
+    signed: Factory, tmp_path: Path, path: str, flag: str, cause: str
+) -> None:
+    adding = f'[ $# -lt 2 ] || set -- "$@" {flag}; exec $real "$@"'
+    programs = wrapped(tools(path), tmp_path / "wrapped", "etcd", adding)
+    directory = wrapped(programs, tmp_path / "wrapped", "etcdctl", 'exec $real "$@"').etcd.parent
+
+    done = prove(signed(*ONE, "--users", "root"), "--etcd", str(directory))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    error, problem = done.stderr.splitlines()[1:]
+    assert error == "error: the throw-away etcd cluster did not start"
+    assert problem.startswith("  etcd1: ")
+    assert problem.endswith(cause)
+
+
+@pytest.mark.parametrize("key", ["ed25519", "ecdsa-521"])
+def test_whatever_key_etcd_takes_can_be_proven_and_one_user_alone(
+    folder: Factory, key: str
+) -> None:
+    words = ("--members", "10.0.0.1", "--proxies", "0", "--key", key, "--users", "app,patroni")
+    made = folder(*words, "--grant", "app=/app/:rw")
+    make(made, SIGNER="tls-scaffold")
+
+    done = prove(made, "--json", "--user", "app")
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    proof = json.loads(done.stdout)
+    tried = {each["user"] for each in proof["attempts"]}
+    assert tried == {"app", "(members)", "(no user of etcd)"}
+    assert {each["keys"] for each in proof["attempts"] if each["user"] == "app"} == {
+        *("", "/app/*", "/service/*", "/tls-scaffold-nobody/*"),
+    }
+    passwords = "the HTTP gateway takes its users by their passwords"
+    assert {"sentence": passwords, "seen": "", "holds": True} in proof["checks"]
+
+
+ENDS = [
+    each
+    if each in (VERSIONS[0], VERSIONS[-1])
+    else pytest.param(*each.values, id=each.id, marks=(*each.marks, pytest.mark.long))
+    for each in VERSIONS
+]
+
+
+@pytest.mark.parametrize("path", ENDS)
+def test_whatever_keys_a_permission_is_about_are_proven(
+    folder: Factory, tmp_path: Path, path: str
+) -> None:
+    permissions = {
+        "all": [{"prefix": "", "access": "readwrite"}],
+        "key": [{"key": "/k", "access": "read"}],
+        "range": [{"from": "/r", "to": "/t", "access": "readwrite"}],
+        "from": [{"from": "/f", "to": "", "access": "read"}],
+        "two": [{"prefix": "/w/", "access": "write"}, {"key": "/wé", "access": "readwrite"}],
+    }
+    users = [{"name": name, "permissions": each} for name, each in permissions.items()]
+    inventory = {"members": ["10.0.0.1"], "users": ["root", *users], "proxies": 0}
+    (tmp_path / "all.json").write_text(json.dumps({**inventory, "key": "ecdsa-256"}))
+    made = folder("--from", str(tmp_path / "all.json"))
+    make(made, SIGNER="cfssl")
+
+    done = prove(made, "--json", path=path)
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    attempts = json.loads(done.stdout)["attempts"]
+    assert all(each["holds"] for each in attempts)
+    held = {
+        (each["user"], each["keys"], each["operation"])
+        for each in attempts
+        if each["seen"] == "allowed" and not each["hole"]
+    }
+    names = ("*", "/k", "/r../t", "/f..", "/w/*", "/wé", "/tls-scaffold-nobody/*")
+    reads = {name: {keys for keys in names if (name, keys, "get") in held} for name in permissions}
+    writes = {name: {keys for keys in names if (name, keys, "put") in held} for name in permissions}
+    assert reads == {
+        "all": set(names),
+        "key": {"/k"},
+        "range": {"/r../t"},
+        "from": set(names) - {"*"},
+        "two": {"/wé"},
+    }
+    assert writes == {
+        "all": set(names),
+        "key": set(),
+        "range": {"/r../t"},
+        "from": set(),
+        "two": {"/w/*", "/wé"},
+    }
+
+
+def test_a_terminal_shows_how_much_is_done_until_it_is() -> None:
+    program = (
+        "from tls_scaffold.cli.terminal import counting\n"
+        "with counting('tried') as told: told(1, 4), told(1, 4), told(4, 4)\n"
+    )
+    reader, terminal = os.openpty()
+    subprocess.run([sys.executable, "-c", program], stderr=terminal, check=True)
+    os.close(terminal)
+
+    assert os.read(reader, 1000) == b"\rtried 25 %\rtried 100 %\r           \r"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+    os.close(reader)
+
+
+def test_who_is_no_user_is_told(folder: Factory) -> None:
+    made = folder(*ONE, "--users", "app")
+
+    member, nobody = prove(made, "--user", "etcd1"), prove(made, "--user", "apq")
+
+    assert member.stderr == "error: there is no such user\n  `etcd1` is a member\n"
+    assert "`apq` is not a component; did you mean `app`?" in nobody.stderr
+
+
+def test_without_grpc_it_says_how_to_get_it(folder: Factory, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['grpclib'] = None\n")
+
+    done = prove(folder(*ONE), PYTHONPATH=str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: what speaks gRPC to etcd is not installed\n  Python finds no `grpclib`\n\n"
+        "hint: `pip install 'tls-scaffold[prove]'` (in a checkout `pip install '.[prove]'`)\n"
+    )
 
 
 def test_the_way_back_of_a_killed_enable_on_the_live_cluster_stays(signed: Factory) -> None:
@@ -303,7 +508,7 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-@pytest.mark.parametrize("at", ["role add", "put --"])
+@pytest.mark.parametrize("at", ["role add", "user delete"])
 def test_a_member_that_ends_in_the_middle_ends_the_proof_with_its_name(
     signed: Factory, tmp_path: Path, at: str
 ) -> None:
@@ -515,7 +720,7 @@ def test_the_ca_s_key_may_lie_elsewhere(signed: Factory, path: str, users: tuple
     done = prove(folder, path=path)
 
     assert done.returncode == 0, done.stderr + done.stdout
-    assert ("a user's certificate is refused on the peer port" in done.stdout) == bool(users)
+    assert "none but a member's certificate is taken on the peer port" in done.stdout
 
 
 def test_a_folder_without_an_etcd_says_how_to_get_one(folder: Factory, tmp_path: Path) -> None:
@@ -544,12 +749,9 @@ def test_everything_is_gone_when_it_is_interrupted_or_killed(
     program = running(
         str(BIN / "tls-scaffold"), "prove", cwd=folder, PATH=SYSTEM + ":/bin", TMPDIR=str(temporary)
     )
-    deadline = time.monotonic() + 60
-    while not (
-        mentioning(str(temporary)) and any("put -- " in each for each in mentioning("etcdctl"))
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    # Everything is tried as soon as authentication is on.
+    wait_for(lambda: any("--enable" in each for each in mentioning(str(temporary))), 60)
+    wait_for(lambda: not any("--enable" in each for each in mentioning(str(temporary))), 60)
 
     told = ended(program, number)
 

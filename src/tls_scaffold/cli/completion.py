@@ -43,6 +43,11 @@ def component_names(ctx: click.Context) -> Iterator[str]:
     return (each.name for each in _components(ctx))
 
 
+def user_names(ctx: click.Context) -> Iterator[str]:
+    """Yield the names of the folder's users."""
+    return (each.name for each in _components(ctx) if each.kind == "user")
+
+
 def names_to_sign(ctx: click.Context) -> Iterator[str]:
     """Yield what can be signed."""
     yield from ("ca", *component_names(ctx))

@@ -8,6 +8,8 @@ import re
 import shlex
 import sys
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -38,6 +40,28 @@ def say(*parts: str | Styled, err: bool = False, end: str = "\n") -> None:
 def talk(*parts: str | Styled) -> None:
     """Print on stderr what is said about the work."""
     say(*parts, err=True)
+
+
+@contextmanager
+def counting(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal's stderr how many of how many are done, on a line that is gone at the end.
+
+    What this yields is told.
+    """
+    is_seen = bool(sys.stderr and sys.stderr.isatty())
+    shown = ""
+
+    def told(done: int, of: int) -> None:
+        nonlocal shown
+        if is_seen and f"{label} {100 * done // of} %" != shown:
+            shown = f"{label} {100 * done // of} %"
+            click.echo(f"\r{shown}", err=True, nl=False)
+
+    try:
+        yield told
+    finally:
+        if shown:
+            click.echo(f"\r{' ' * len(shown)}\r", err=True, nl=False)
 
 
 def warn(text: str) -> None:

@@ -1,7 +1,8 @@
 """`tls-scaffold prove`: what each user may do, tried on a throw-away cluster."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcd import bundled, etcdctl, guarded, proofs, throwaway
+from tls_scaffold.etcd import bundled, doors, etcdctl, guarded, proofs, throwaway
 from tls_scaffold.etcd import cluster as etcd
-from tls_scaffold.etcd.bench import Bench, apply_script
+from tls_scaffold.etcd.attempts import Attempt, Progress
+from tls_scaffold.etcd.bench import Bench, Check, apply_script
 from tls_scaffold.etcd.etcdctl import Identity, Member, Tools
-from tls_scaffold.etcd.matrix import Attempt, matrix
-from tls_scaffold.etcd.proofs import Check
+from tls_scaffold.etcd.matrix import matrix
+from tls_scaffold.etcd.versions import HOLES, Hole
 from tls_scaffold.inventory import conflicts, intake, rbac
+from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.presets import ROOT, comes_by_password
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
@@ -48,16 +51,37 @@ class Proof:
         attempts = sum(not each.holds for each in self.attempts)
         return attempts + sum(not each.holds for each in self.checks)
 
+    @property
+    def count(self) -> int:
+        """How many attempts and checks there were."""
+        return len(self.attempts) + len(self.checks)
+
+    @property
+    def of_members(self) -> str:
+        """How many members ran, and which did not."""
+        untried = f" (not tried: {', '.join(self.untried)})" if self.untried else ""
+        return f"members: {self.members}{untried}"
+
+    @property
+    def let_through(self) -> dict[Hole, int]:
+        """How many attempts each hole of this etcd let through."""
+        count = Counter(each.hole for each in self.attempts)
+        return {hole: count[hole.name] for hole in HOLES if count[hole.name]}
+
 
 def prove(
-    folder: Path, etcd_directory: Path | None = None, starting: Callable[[], object] = lambda: None
+    folder: Path,
+    names: Sequence[str] = (),
+    etcd_directory: Path | None = None,
+    starting: Callable[[], object] = lambda: None,
+    progress: Progress = lambda _done, _of: None,
 ) -> Proof:
     """Start a cluster, apply the folder's `rbac.sh`, switch authentication on, and try everything.
 
-    `starting` is called when all that is needed is there, before the cluster starts, which takes
-    seconds. Raises ScaffoldError where there is no etcd, where certificates are missing, or where
-    the cluster or the script does not get that far. Everything started is gone when this returns or
-    raises.
+    With `names` only these users try. `starting` is called when all that is needed is there, before
+    the cluster starts, which takes seconds. Raises ScaffoldError where there is no etcd, where
+    certificates are missing, or where the cluster or the script does not get that far. Everything
+    started is gone when this returns or raises.
     """
     inventory = _clients_alone(intake.load(folder))
     if not inventory.members:
@@ -65,6 +89,7 @@ def prove(
             "nothing is proven: the cluster of a proof runs with the certificates of members",
             [f"`{FILE}` has none: this folder is for users alone"],
         )
+    chosen = _chosen(inventory, names)
     tools = etcdctl.find_tools(etcd_directory)
     trust = read_trust(folder)
     identities = _identities(folder, inventory, trust)
@@ -78,18 +103,23 @@ def prove(
         scripts = _scripts_to_apply(folder, inventory, into)
         unedited = render_script(inventory, into / "ours", into)
         ca = (folder / trust.path).absolute()
-        root, root_ca = _root(inventory, identities, ca, into)
+        clients = throwaway.clients(inventory, identities, ca, into)
         stranger = throwaway.sign_client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
         starting()
-        clients_ca = None if root_ca == ca else root_ca
+        clients_ca = None if clients.trusted == ca else clients.trusted
         bundles = bundled.lay_out_bundles(inventory, identities, ca, into / "bundles", clients_ca)
         with etcd.cluster(tools, members, ca, into, bundles.flags, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
-            passwords = _passwords(inventory)
-            bench = Bench(cluster, root, root_ca, members[0], stranger, users, passwords)
-            attempts, checks = _try_everything(bench, inventory, scripts, unedited)
+            bench = Bench(
+                *(cluster, clients.root, clients.trusted, members[0], stranger, users),
+                logins=_logins(inventory),
+                nobody=clients.nobody,
+            )
+            _apply(bench, scripts)
+            attempts = matrix(bench, inventory, chosen, progress)
+            checks = (*doors.checks(bench), *proofs.checks(bench, scripts[0], inventory, unedited))
     return Proof(
-        version=tools.version,
+        version=bench.version,
         members=len(members),
         untried=tuple(member.name for member in inventory.members[MOST_MEMBERS:]),
         replaced=bundles.replaced(cluster.flags),
@@ -98,15 +128,23 @@ def prove(
     )
 
 
-def _try_everything(
-    bench: Bench, inventory: Inventory, scripts: Sequence[Path], unedited: Path
-) -> tuple[tuple[Attempt, ...], tuple[Check, ...]]:
-    """Apply the scripts, of which the first is the folder's own, enable authentication, and try."""
+def _chosen(inventory: Inventory, names: Sequence[str]) -> tuple[User, ...]:
+    """Return the users of these names, or all; ScaffoldError for what is no user."""
+    if not names:
+        return inventory.users
+    components = intake.components_named(inventory, names)
+    if others := [each for each in components if each.kind != "user"]:
+        problems = [f"`{each.name}` is a {each.kind}" for each in others]
+        raise ScaffoldError("there is no such user", problems)
+    wanted = {each.name for each in components}
+    return tuple(user for user in inventory.users if user.name in wanted)
+
+
+def _apply(bench: Bench, scripts: Sequence[Path]) -> None:
+    """Apply the scripts, of which the first is the folder's own, and enable authentication."""
     for script in scripts:
         apply_script(bench, script)
-    own = scripts[0]
-    apply_script(bench, own, "--enable")
-    return matrix(bench, inventory), tuple(proofs.checks(bench, own, inventory, unedited))
+    apply_script(bench, scripts[0], "--enable")
 
 
 def _clients_alone(inventory: Inventory) -> Inventory:
@@ -155,26 +193,10 @@ def _loopback_name(folder: Path, members: Iterable[Member]) -> str:
     )
 
 
-def _root(
-    inventory: Inventory, identities: Mapping[str, Identity], ca: Path, into: Path
-) -> tuple[Identity, Path]:
-    """Return root's identity, and a file with the CAs whose clients are trusted, root's among them.
-
-    Its files are in `into`: beside them `rbac.sh` keeps, and looks for, its way back.
-    """
-    own = rbac.root_component(inventory)
-    if own:
-        return throwaway.link_identity(identities[own.name], into / "root"), ca
-    # Signed by the folder's CA it would open the live cluster to whoever finds it.
-    maker = throwaway.new_ca("tls-scaffold prove")
-    trusted = throwaway.write_trust(maker, ca.read_bytes(), into / "clients-ca.pem")
-    return throwaway.sign_client(ROOT, maker, into / "root"), trusted
-
-
-def _passwords(inventory: Inventory) -> dict[str, str]:
-    """Return a password for each user of etcd's HTTP gateway: the real one is nobody's to know."""
+def _logins(inventory: Inventory) -> dict[str, tuple[str, str]]:
+    """Return CN and a password of each user of etcd's HTTP gateway: the real one stays unknown."""
     users = [user for user in inventory.users if comes_by_password(user) and rbac.roles_of(user)]
-    return {user.cn: secrets.token_hex(24) for user in users}
+    return {user.name: (user.cn, secrets.token_hex(24)) for user in users}
 
 
 def _scripts_to_apply(folder: Path, inventory: Inventory, into: Path) -> list[Path]:

@@ -1,8 +1,8 @@
 """A running cluster, and everybody who is to try something there."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
@@ -10,12 +10,19 @@ from tls_scaffold.etcd.etcdctl import Cluster, Done, Identity, Member
 from tls_scaffold.inventory.rbac import SCRIPT
 
 PROBE = "tls-scaffold-probe"
-ALLOWED, DENIED = "allowed", "denied"
-REFUSALS = {
-    "etcdserver: permission denied",
-    "etcdserver: user name not found",
-    "etcdserver: user name is empty",  # a certificate without a CN, and no password
-}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A sentence about the cluster, whether it holds, and what was seen where it does not."""
+
+    sentence: str
+    seen: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds."""
+        return not self.seen
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,8 @@ class Bench:
     """A running cluster and who knocks at it; `stranger` has a certificate of another CA.
 
     `root_ca` is a file in which the CA that signed root's stands beside the members'; they can be
-    one. `passwords` are those of the users of etcd's HTTP gateway, by their names in etcd.
+    one. `logins` are CN and password of each user of the HTTP gateway, by its name. `nobody` has a
+    certificate that members trust, and no user in etcd.
     """
 
     cluster: Cluster
@@ -32,7 +40,13 @@ class Bench:
     member: Member
     stranger: Identity
     users: Mapping[str, Identity]
-    passwords: Mapping[str, str] = field(default_factory=dict)
+    logins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    nobody: Identity | None = None
+
+    @cached_property
+    def version(self) -> str:
+        """The version of etcd that runs."""
+        return self.cluster.tools.version
 
 
 def apply_script(bench: Bench, script: Path, *arguments: str) -> str:
@@ -51,7 +65,7 @@ def run_script(bench: Bench, script: Path, *arguments: str) -> Done:
     """Run `rbac.sh`, or another script of its kind, as root."""
     # A relative directory would be another one where the script runs.
     variables = {"ETCDCTL_CACERT": str(bench.root_ca), "TMPDIR": str(script.parent.absolute())}
-    lines = [f"{user}:{password}" for user, password in bench.passwords.items()]
+    lines = [f"{user}:{password}" for user, password in bench.logins.values()]
     variables["TLS_SCAFFOLD_PASSWORDS"] = "\n".join(lines)
     variables["TLS_SCAFFOLD_PASSWORD_FILE"] = ""  # the caller's has the real ones
     if "--enable" not in arguments:
@@ -65,16 +79,3 @@ def script_error(done: Done, *arguments: str) -> ScaffoldError:
         f"`{' '.join([SCRIPT, *arguments])}` failed on the throw-away cluster",
         done.stderr.removeprefix("error: ").split("\n\n")[0].splitlines(),
     )
-
-
-def outcome(
-    cluster: Cluster, identity: Identity, endpoint: str, *arguments: str, **variables: str
-) -> str:
-    """Return what a command of etcdctl comes to: ALLOWED, DENIED or the text of another error."""
-    done = cluster.etcdctl(identity, *arguments, ETCDCTL_ENDPOINTS=endpoint, **variables)
-    if done.returncode == 0:
-        return ALLOWED
-    errors = re.findall(r"^Error: *(.*)$", done.stderr, re.MULTILINE)
-    if REFUSALS.intersection(errors):
-        return DENIED
-    return " ".join(errors or done.stderr.split("\n")[-2:])

@@ -16,10 +16,12 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import guarded
 from tls_scaffold.etcd.etcdctl import HOST, Cluster, Member, Tools
 from tls_scaffold.etcd.guarded import Guarded
+from tls_scaffold.etcd.logs import first_cause
 
 Flags = Callable[[str, Mapping[str, Urls], Path], Mapping[str, str]]
 """Gives etcd's flags for a member of that name, at these URLs, with its data in that folder."""
 START_SECONDS = 30
+UNUSABLE_SECONDS = 5  # for a pair that we can't load to end etcd too
 ATTEMPTS = 3  # another program may take a free port before etcd does
 
 
@@ -37,7 +39,7 @@ def cluster(
 
     `ca` is what its clients trust, `host` the name of loopback in the members' certificates.
     `flags` gives what each member is started with, `options` are added to each member's command
-    line. Raises ScaffoldError with etcd's last words if it does not start.
+    line. Raises ScaffoldError with the cause that etcd's logs tell if it does not start.
     """
     with ExitStack() as stack:
         processes: list[Guarded] = []
@@ -74,11 +76,12 @@ def _start(
         if _comes_up(running, members, processes):
             watch = partial(_raise_if_ended, tuple(processes), folders)
             return replace(running, flags=started, watch=watch)
+        # The others only wait for one that has ended.
+        causes = _causes(processes, folders) or [_cause(folder) for folder in folders]
         _end(processes)
-        last_lines = [line for folder in folders if (line := _last_log_line(folder))]
-        if not any("address already in use" in line for line in last_lines):
+        if not any("address already in use" in cause for cause in causes):
             break
-    raise ScaffoldError("the throw-away etcd cluster did not start", last_lines)
+    raise ScaffoldError("the throw-away etcd cluster did not start", causes)
 
 
 def _urls(running: Cluster, client: int, peer: int) -> Urls:
@@ -94,25 +97,41 @@ def _urls(running: Cluster, client: int, peer: int) -> Urls:
 def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[Guarded]) -> bool:
     deadline = time.monotonic() + START_SECONDS
     waiting = dict(zip(running.client_ports, members, strict=True))
+    unusable: ScaffoldError | None = None
     while waiting and time.monotonic() < deadline:
         if any(each.process.poll() is not None for each in processes):
             return False
         for port, member in list(waiting.items()):
-            if running.accepts(port, member.server):
+            try:
+                accepted = running.accepts(port, member.server)
+            except ScaffoldError as error:
+                # etcd mostly can't use it either, and says why when it ends.
+                deadline = deadline if unusable else time.monotonic() + UNUSABLE_SECONDS
+                unusable, accepted = error, False
+            if accepted:
                 del waiting[port]
         time.sleep(0.05 if waiting else 0)
+    if unusable:
+        raise unusable
     return not waiting
 
 
 def _raise_if_ended(processes: Sequence[Guarded], folders: Sequence[Path]) -> None:
-    """Raise ScaffoldError with the name and the last words of each member that has ended."""
-    last_lines = [
-        _last_log_line(folder) or folder.name
+    """Raise ScaffoldError with the name of each member that has ended, and why."""
+    if causes := _causes(processes, folders):
+        raise ScaffoldError("a member of the throw-away etcd cluster has ended", causes)
+
+
+def _causes(processes: Sequence[Guarded], folders: Sequence[Path]) -> list[str]:
+    return [
+        _cause(folder)
         for each, folder in zip(processes, folders, strict=True)
         if each.process.poll() is not None
     ]
-    if last_lines:
-        raise ScaffoldError("a member of the throw-away etcd cluster has ended", last_lines)
+
+
+def _cause(folder: Path) -> str:
+    return f"{folder.name}: {first_cause(folder / 'log')}"
 
 
 def _end(members: list[Guarded]) -> None:
@@ -129,8 +148,3 @@ def _free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind((HOST, 0))
         return [each.getsockname()[1] for each in sockets]
-
-
-def _last_log_line(folder: Path) -> str:
-    lines = (folder / "log").read_text(errors="replace").splitlines()
-    return f"{folder.name}: {lines[-1]}" if lines else ""

@@ -2,18 +2,17 @@
 
 import importlib.util
 import os
-import re
 import shutil
 import socket
-import ssl
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcd import guarded
+from tls_scaffold.etcd import guarded, tls, versions
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.5
@@ -39,9 +38,8 @@ class Tools:
 
     @property
     def knows_several_peer_cns(self) -> bool:
-        """Whether --peer-cert-allowed-cn is a list: from 3.5.15 on (etcd's pull request 18160)."""
-        numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", self.version)
-        return numbers is not None and tuple(map(int, numbers.groups())) >= (3, 5, 15)
+        """Whether --peer-cert-allowed-cn is a list."""
+        return versions.knows_several_peer_cns(self.version)
 
 
 @dataclass(frozen=True)
@@ -122,20 +120,25 @@ class Cluster:
 
     def accepts(self, port: int, identity: Identity) -> bool:
         """Tell whether the member on `port` talks HTTP over TLS with this certificate."""
-        context = ssl.create_default_context(cafile=self.ca)
-        # As etcd does: what is trusted need not be self-signed.
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        request = f"GET /version HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode()
+        return self.reply(port, identity, "GET", "/version") is not None
+
+    def reply(
+        self, port: int, identity: Identity, method: str, path: str, body: str = ""
+    ) -> tuple[int, str] | None:
+        """Return status and text that the member on `port` replies by HTTP; None if nothing."""
+        context = tls.client_context(self.ca, identity.certificate, identity.key)
         try:
-            context.load_cert_chain(identity.certificate, identity.key)
             with (
                 socket.create_connection((HOST, port), timeout=5) as plain,
                 context.wrap_socket(plain, server_hostname=self.host) as channel,
             ):
-                channel.sendall(request)
-                return channel.recv(8).startswith(b"HTTP/")
-        except OSError:  # ssl.SSLError is one
-            return False
+                connection = HTTPConnection(self.host)
+                connection.sock = channel
+                connection.request(method, path, body)
+                answer = connection.getresponse()
+                return answer.status, answer.read().decode(errors="replace")
+        except (OSError, HTTPException):  # ssl.SSLError is one
+            return None
 
 
 def run_watched(

@@ -1,17 +1,23 @@
 """Certificates for one proof, gone with its folder, signed by CAs whose keys are on no disk."""
 
 import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.etcd.etcdctl import Identity, identity_at
+from tls_scaffold.inventory import rbac
+from tls_scaffold.inventory.presets import ROOT
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.signing import issuer, signer
 from tls_scaffold.signing.issuer import CA
 from tls_scaffold.spelling import Key
 
 KEY = Key("ecdsa", 256)
+NOBODY = "tls-scaffold-nobody"
 # Longer than a proof takes: rbac.sh enables nothing by a root certificate that is about to end.
 CLIENT = Profile(usages=("signing", "key encipherment", "client auth"), expiry="8760h")
 
@@ -46,3 +52,29 @@ def link_identity(identity: Identity, base: Path) -> Identity:
     links.certificate.symlink_to(identity.certificate)
     links.key.symlink_to(identity.key)
     return links
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Root, a file with the CAs whose clients are trusted, and who is no user of etcd."""
+
+    root: Identity
+    trusted: Path
+    nobody: Identity | None = None
+
+
+def clients(
+    inventory: Inventory, identities: Mapping[str, Identity], ca: Path, into: Path
+) -> Clients:
+    """Return who comes beside users and members.
+
+    Root's files are in `into`: beside them `rbac.sh` keeps, and looks for, its way back.
+    """
+    own = rbac.root_component(inventory)
+    if own:
+        return Clients(link_identity(identities[own.name], into / "root"), ca)
+    # Signed by the folder's CA it would open the live cluster to whoever finds it.
+    maker = new_ca("tls-scaffold prove")
+    trusted = write_trust(maker, ca.read_bytes(), into / "clients-ca.pem")
+    root = sign_client(ROOT, maker, into / "root")
+    return Clients(root, trusted, sign_client(NOBODY, maker, into / "nobody"))

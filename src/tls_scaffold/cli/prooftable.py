@@ -1,0 +1,110 @@
+"""What a proof saw, as a text for people: what went wrong first."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.prove import Proof
+    from tls_scaffold.etcd.attempts import Attempt
+
+WIDTH = 100
+READ, WRITE = "get", "put"  # what the two columns show; surprises are told above
+
+
+def text(proof: "Proof") -> str:
+    """Return the whole text."""
+    replaced = f"each ran as its bundle says, but for {', '.join(proof.replaced)}"
+    blocks = (
+        list(_surprises(proof)),
+        list(_table(proof)),
+        list(_operations(proof)),
+        list(_without_keys(proof)),
+        [f"yes  {each.sentence}" for each in proof.checks if each.holds],
+        [f"etcd {proof.version}, {proof.of_members}; {replaced}"],
+    )
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _surprises(proof: "Proof") -> Iterator[str]:
+    """Yield what went otherwise than it should, what is alike of one user in one line."""
+    found: dict[str, list[str]] = {}
+    for each in proof.attempts:
+        if not each.holds:
+            who = f"{each.user}, {each.keys}" if each.keys else each.user
+            about = f"{who}: {each.seen} (expected: {each.expected})"
+            found.setdefault(about, []).append(each.operation)
+    for about, operations in found.items():
+        yield from _wrapped("NO   ", f"{about}: {', '.join(operations)}")
+    for check in proof.checks:
+        if not check.holds:
+            yield f"NO   {check.sentence}: {check.seen}"
+
+
+def _table(proof: "Proof") -> Iterator[str]:
+    rows = [("USER", "KEYS", "READ", "WRITE")]
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for each in proof.attempts:
+        if each.keys:
+            cells.setdefault((each.user, each.keys), {})[each.operation] = _cell(each)
+    rows += [(user, keys, of[READ], of[WRITE]) for (user, keys), of in cells.items()]
+    if len(rows) > 1:
+        yield from _columns(rows)
+
+
+def _operations(proof: "Proof") -> Iterator[str]:
+    """Yield what else was tried with each row's keys: it goes as read and write say."""
+    tried = dict.fromkeys(each.operation for each in proof.attempts if each.keys)
+    if tried:
+        yield from _wrapped("", f"tried with each: {', '.join(tried)}")
+
+
+def _without_keys(proof: "Proof") -> Iterator[str]:
+    """Yield who may do what is about no keys."""
+    allowed: dict[str, dict[str, None]] = {}
+    everybody: dict[str, None] = {}
+    for each in proof.attempts:
+        if not each.keys:
+            everybody[each.user] = None
+            allowed.setdefault(each.operation, {})
+            if each.seen == "allowed":
+                allowed[each.operation][each.user] = None
+    of_users: dict[str, list[str]] = {}
+    for operation, users in allowed.items():
+        of_users.setdefault(_named([*users], [*everybody]), []).append(operation)
+    width = max(map(len, of_users), default=0)
+    for names, operations in of_users.items():
+        yield from _wrapped(f"{names:{width}}  ", ", ".join(operations))
+
+
+def _named(users: Sequence[str], everybody: Sequence[str]) -> str:
+    if not users:
+        return "nobody"
+    others = [each for each in everybody if each not in users]
+    if not others:
+        return "everybody"
+    if len(others) < len(users):
+        return f"all but {', '.join(others)}"
+    return ", ".join(users)
+
+
+def _cell(attempt: "Attempt") -> str:
+    return attempt.seen if attempt.holds else f"{attempt.seen} (expected: {attempt.expected})"
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def _wrapped(before: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=before,
+        subsequent_indent=" " * len(before),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,107 @@
+"""Who is let in at all: which certificates the ports of members, and the HTTP gateway, take."""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+
+from tls_scaffold.etcd.bench import PROBE, Bench, Check
+from tls_scaffold.etcd.calls import REFUSALS
+from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.signing import certificates
+
+IGNORED_CN = "CommonName of client sending a request against gateway"
+
+
+def checks(bench: Bench) -> Iterator[Check]:
+    """Yield a proof for each kind of door."""
+    yield foreign_ca_is_refused(bench)
+    yield only_members_are_peers(bench)
+    yield gateway_takes_no_certificate(bench)
+    if bench.logins:
+        yield gateway_takes_passwords(bench)
+
+
+def foreign_ca_is_refused(bench: Bench) -> Check:
+    """Knock at each member with a certificate of another CA.
+
+    Root's shows that it would have been answered.
+    """
+    cluster = bench.cluster
+    wrong = [
+        f"port {port} answers it"
+        for port in cluster.client_ports
+        if cluster.accepts(port, bench.stranger)
+    ]
+    wrong += [
+        f"port {port} does not answer root"
+        for port in cluster.client_ports
+        if not cluster.accepts(port, bench.root)
+    ]
+    return Check("a certificate of another CA is refused", "; ".join(wrong))
+
+
+def only_members_are_peers(bench: Bench) -> Check:
+    """Knock at each peer port with each kind of certificate but the members'.
+
+    The member's shows that it would have been answered.
+    """
+    cluster = bench.cluster
+    refused = {**_clients(bench), "a certificate of another CA": bench.stranger}
+    wrong = [
+        f"port {port} takes {name} for a member"
+        for port in cluster.peer_ports
+        for name, identity in refused.items()
+        if cluster.accepts(port, identity)
+    ]
+    wrong += [
+        f"port {port} refuses the member"
+        for port in cluster.peer_ports
+        if not cluster.accepts(port, bench.member.peer)
+    ]
+    return Check("none but a member's certificate is taken on the peer port", "; ".join(wrong))
+
+
+def gateway_takes_no_certificate(bench: Bench) -> Check:
+    """Read through each member's HTTP gateway with every certificate, and no password."""
+    named = {**_clients(bench), "the members' certificate": bench.member.server}
+    wrong = [
+        f"port {port} answers {name} with {_shown(reply)}"
+        for port in bench.cluster.client_ports
+        for name, identity in named.items()
+        if not _refuses(identity, reply := _read(bench, port, identity))
+    ]
+    return Check("the HTTP gateway takes nobody by a certificate", "; ".join(wrong))
+
+
+def gateway_takes_passwords(bench: Bench) -> Check:
+    """Log in at each member's HTTP gateway with every password."""
+    wrong = []
+    for port in bench.cluster.client_ports:
+        for name, (user, password) in bench.logins.items():
+            login = json.dumps({"name": user, "password": password})
+            path = "/v3/auth/authenticate"
+            reply = bench.cluster.reply(port, bench.users[name], "POST", path, login)
+            if not reply or "token" not in reply[1]:
+                wrong.append(f"port {port} answers {name} with {_shown(reply)}")
+    return Check("the HTTP gateway takes its users by their passwords", "; ".join(wrong))
+
+
+def _clients(bench: Bench) -> Mapping[str, Identity]:
+    nobody = {"a certificate of no user": bench.nobody} if bench.nobody else {}
+    return {**bench.users, "root": bench.root, **nobody}
+
+
+def _read(bench: Bench, port: int, identity: Identity) -> tuple[int, str] | None:
+    key = base64.b64encode(PROBE.encode()).decode()
+    return bench.cluster.reply(port, identity, "POST", "/v3/kv/range", json.dumps({"key": key}))
+
+
+def _refuses(identity: Identity, reply: tuple[int, str] | None) -> bool:
+    """Tell whether this reply is the refusal of a certificate: one with a CN is not even read."""
+    certificate = certificates.read(identity.certificate.read_bytes(), str(identity.certificate))
+    words = {IGNORED_CN} if certificate.cn else REFUSALS
+    return reply is not None and any(each in reply[1] for each in words)
+
+
+def _shown(reply: tuple[int, str] | None) -> str:
+    return f"{reply[0]} {reply[1]}" if reply else "nothing"
