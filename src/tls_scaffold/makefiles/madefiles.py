@@ -111,9 +111,11 @@ class MadeFiles:
 
     def lose(self, text: str, line: str) -> None:
         """Note that a command that can't be followed may move what its text names."""
+        words = text.split()
         for path, (pair, _) in self.made.items():
             folder = posixpath.dirname(path)
-            if path in text or (folder in text if folder else "*" in text):
+            named = folder in text if folder else any(_may_name(word, path) for word in words)
+            if path in text or named:
                 pair.changed_by = line
 
     def change(self, words: Sequence[str], path_of: Callable[[str], str], line: str) -> None:
@@ -166,6 +168,11 @@ class MadeFiles:
                     yield path, path
                 elif path.startswith(f"{plain}/"):
                     yield path, plain
+
+
+def _may_name(word: str, path: str) -> bool:
+    """Tell whether the shell may take a word for a path: by a pattern, or by what it puts in."""
+    return _fits(path, word) or any(sign in word for sign in "$`")
 
 
 def _fits(path: str, pattern: str) -> bool:
