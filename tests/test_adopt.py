@@ -663,7 +663,6 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
         ),
         "  keep in archive/TIME: Makefile",
         "wrote tls-scaffold.json",
-        "wrote what is generated: 2 files",
         "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change",
     ]
     assert (path / "tls-scaffold.json").exists()
