@@ -220,7 +220,7 @@ def test_what_a_person_would_look_at_is_told_in_a_line_each_and_what_to_do_then(
         "wrote Makefile",
         "wrote config/req-zed.json",
         "wrote tls-scaffold.json",
-        "wrote what is generated: 2 files",
+        "wrote what is generated: 1 file",
         "warning: `zed`: certificates only, no etcd user (neither role nor permissions)",
         f"next: make -C {path}",
     ]

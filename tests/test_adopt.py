@@ -663,7 +663,6 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
         ),
         "  keep in archive/TIME: Makefile",
         "wrote tls-scaffold.json",
-        "wrote what is generated: 2 files",
         "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change",
     ]
     assert (path / "tls-scaffold.json").exists()
@@ -877,10 +876,8 @@ def test_variables_that_are_not_set_are_told(
     for number in range(3):
         monkeypatch.delenv(f"infra{number}")
     error = kept(path, "adopt", code=1).stderr
-    assert (
-        "req: `certs/.pem`, signed from `config/req-csr.json`, has no name (is a variable not set?)"
-        in error
-    )
+    named = "is named by `infra0`, which nobody has set: `infra0=NAME tls-scaffold adopt`"
+    assert f"req: `certs/.pem` {named}" in error
     assert "req: `certs/peer-.pem`, signed" in error
 
 

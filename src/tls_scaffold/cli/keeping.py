@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.options import option
+from tls_scaffold.cli.plansummary import is_record, listed, summary_lines
 from tls_scaffold.cli.terminal import give, give_json, talk, warn
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tls_scaffold.commands.results import Outcome
     from tls_scaffold.keeping.plan import Note, Plan
 
+SINGLY = 3  # of the files that are kept
 LOST = "edited or out of date, which nobody can tell without the record of the last render"
 SETTLE = "take what you want from each `FILE.new` into `FILE`, then delete `FILE.new`"
 # Where an edit belongs that somebody has made in a file that is replaced whole.
@@ -63,6 +65,7 @@ def end_on_conflicts(plan: "Plan", hint: str = SETTLE) -> None:
 def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
     """Print a line for each file that a person would look at, and one for all that are generated.
 
+    In a folder that was made by hand every request is kept at every command: one line names many.
     With `dry_run` it is the diff of what would change, on stdout.
     """
     if dry_run:
@@ -70,9 +73,13 @@ def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
 
         give(unified_diff(plan))
         return
-    generated = [note for note in plan.notes if _is_generated(note)]
-    for note in plan.notes:
-        if note not in generated:
+    told = [note for note in plan.notes if not is_record(note.path)]
+    generated = [note for note in told if _is_generated(note)]
+    kept = [note for note in told if note.verb == "kept"]
+    if len(kept) > SINGLY:
+        talk(f"kept, edited by hand: {listed(note.path for note in kept)}")
+    for note in told:
+        if note not in generated and (note not in kept or len(kept) <= SINGLY):
             talk(escaped(note_line(note, plan.shelf)))
     if generated:
         talk(f"wrote what is generated: {len(generated)} file{'s' * (len(generated) > 1)}")
@@ -80,8 +87,6 @@ def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
 
 def tell_summary(plan: "Plan") -> None:
     """Print what a plan would do in a few lines."""
-    from tls_scaffold.cli.plansummary import summary_lines
-
     for line in summary_lines(plan):
         talk(line)
 
@@ -93,10 +98,9 @@ def tell_next(commands: "tuple[str, ...]") -> None:
 
 def _is_generated(note: "Note") -> bool:
     """Tell a file that follows from others, and that nobody has to look at."""
-    from tls_scaffold.paths import GENERATED, OURS_IF_SAID, STATE
+    from tls_scaffold.paths import GENERATED, OURS_IF_SAID
 
-    known = (*GENERATED, *OURS_IF_SAID)
-    return note.verb == "wrote" and (note.path in known or note.path.startswith(f"{STATE}/"))
+    return note.verb == "wrote" and note.path in (*GENERATED, *OURS_IF_SAID)
 
 
 def note_line(note: "Note", shelf: str) -> str:

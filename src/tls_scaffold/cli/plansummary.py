@@ -15,7 +15,7 @@ STAYS = ("kept", "left", "unsure")
 
 def summary_lines(plan: "Plan") -> Iterator[str]:
     """Yield what a plan would do to the files of a folder, a line for each kind of thing."""
-    steps = [step for step in plan.steps if not _is_record(step.path)]
+    steps = [step for step in plan.steps if not is_record(step.path)]
     copies = [step.path for step in steps if step.path.startswith(f"{ARCHIVE}/")]
     own = [step for step in steps if step.path not in (*GENERATED, *OURS_IF_SAID, *copies)]
     generated = [step.path for step in steps if step.path in (*GENERATED, *OURS_IF_SAID)]
@@ -34,7 +34,8 @@ def summary_lines(plan: "Plan") -> Iterator[str]:
     yield from (f"  {verb}: {listed(paths)}" for verb, paths in lines.items() if paths)
 
 
-def _is_record(path: str) -> bool:
+def is_record(path: str) -> bool:
+    """Tell a file in which tls-scaffold keeps what it rendered: nobody has to look at it."""
     return path.startswith(f"{STATE}/")
 
 

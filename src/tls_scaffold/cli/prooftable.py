@@ -19,6 +19,7 @@ def text(proof: "Proof") -> str:
         list(_surprises(proof)),
         list(_table(proof)),
         list(_operations(proof)),
+        list(_let_through(proof)),
         list(_without_keys(proof)),
         [f"yes  {each.sentence}" for each in proof.checks if each.holds],
         [f"etcd {proof.version}, {proof.of_members}; {replaced}"],
@@ -42,21 +43,45 @@ def _surprises(proof: "Proof") -> Iterator[str]:
 
 
 def _table(proof: "Proof") -> Iterator[str]:
-    rows = [("USER", "KEYS", "READ", "WRITE")]
+    """Yield a row for each user and what it may do, with all keys that it may do that with."""
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for each in proof.attempts:
         if each.keys:
             cells.setdefault((each.user, each.keys), {})[each.operation] = _cell(each)
-    rows += [(user, keys, of[READ], of[WRITE]) for (user, keys), of in cells.items()]
-    if len(rows) > 1:
-        yield from _columns(rows)
+    keys: dict[str, dict[tuple[str, str, str], list[str]]] = {}
+    for (user, path), of in cells.items():
+        keys.setdefault(user, {}).setdefault((user, of[READ], of[WRITE]), []).append(path)
+    # What a user may do stands before what it may not.
+    rows = {
+        row: of_user[row]
+        for of_user in keys.values()
+        for row in sorted(of_user, key=lambda row: row[1:] == ("denied", "denied"))
+    }
+    if rows:
+        heading, *befores = _columns([("USER", "READ", "WRITE"), *rows])
+        yield f"{heading}KEYS"
+        for before, paths in zip(befores, rows.values(), strict=True):
+            yield from _wrapped(before, ", ".join(paths))
 
 
 def _operations(proof: "Proof") -> Iterator[str]:
     """Yield what else was tried with each row's keys: it goes as read and write say."""
     tried = dict.fromkeys(each.operation for each in proof.attempts if each.keys)
     if tried:
-        yield from _wrapped("", f"tried with each: {', '.join(tried)}")
+        yield from _wrapped("", f"tried by each, with each of these keys: {', '.join(tried)}")
+
+
+def _let_through(proof: "Proof") -> Iterator[str]:
+    """Yield what goes further than the table says in this version of etcd, by its holes."""
+    everybody = dict.fromkeys(each.user for each in proof.attempts)
+    if proof.let_through:
+        yield f"HOLES of etcd {proof.version}, which let this through all the same:"
+    for hole in proof.let_through:
+        through = [each for each in proof.attempts if each.hole == hole.name]
+        operations = dict.fromkeys(each.operation for each in through)
+        users = dict.fromkeys(each.user for each in through)
+        who = _named([*users], [*everybody])
+        yield from _wrapped(f"{hole.name}  ", f"{', '.join(operations)}: {who}")
 
 
 def _without_keys(proof: "Proof") -> Iterator[str]:
@@ -73,6 +98,8 @@ def _without_keys(proof: "Proof") -> Iterator[str]:
     for operation, users in allowed.items():
         of_users.setdefault(_named([*users], [*everybody]), []).append(operation)
     width = max(map(len, of_users), default=0)
+    if of_users:
+        yield "what concerns no keys, and who was let do it:"
     for names, operations in of_users.items():
         yield from _wrapped(f"{names:{width}}  ", ", ".join(operations))
 
@@ -95,8 +122,8 @@ def _cell(attempt: "Attempt") -> str:
 def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+        cells = (f"{cell:{width}}  " for cell, width in zip(row, widths, strict=True))
+        yield "".join(cells)
 
 
 def _wrapped(before: str, text: str) -> list[str]:
