@@ -104,9 +104,9 @@ def live(
     }
     into.mkdir()
     members = [Member(name, each, each) for name, each in identities.items()]
-    bundles = Bundles(inventory, str(certs), None)
+    bundles = Bundles(inventory, str(certs), None, no_fsync=False)
     # Half of the default: starting waits for an election.
-    quick = ("--heartbeat-interval=50", "--election-timeout=500")
+    quick = ("--heartbeat-interval=50", "--election-timeout=500", "--unsafe-no-fsync")
     given = (with_tools or tools(), members, certs / "ca.pem", into, bundles.flags)
     with etcd.cluster(*given, *quick, *options) as running:
         yield Live(folder, running)

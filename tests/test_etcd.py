@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import P256, VERSIONS, live, tools
+from clusters import P256, VERSIONS, live, tools, wrapped
 from conftest import Factory
 from support import processes
 from tls_scaffold.errors import ScaffoldError
@@ -73,6 +73,21 @@ def test_a_member_that_does_not_come_up_in_time_is_told(
     assert mentioning(str(tmp_path / "run")) == []
 
 
+def test_a_member_that_says_nothing_is_told_too(
+    signed: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(etcd, "START_SECONDS", 0.1)
+    silent = wrapped(tools(), tmp_path / "wrapped", "etcd", "exec sleep 60")
+
+    with (
+        pytest.raises(ScaffoldError) as refused,
+        live(signed(*WORDS), tmp_path / "run", with_tools=silent),
+    ):
+        pass
+
+    assert list(map(str, refused.value.problems)) == ["etcd1: no answer, and nothing in its log"]
+
+
 def test_a_port_that_somebody_takes_in_between_is_given_up_for_another(
     signed: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,7 +132,7 @@ certs = Path(sys.argv[1]) / "certs"
 own = Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")
 with ended_by_signals(), guarded.temporary_folder("run-") as into, etcd.cluster(
     *(etcdctl.find_tools(), [Member("etcd1", own, own)], certs / "ca.pem", into),
-    Bundles(intake.load(certs.parent), str(certs), None).flags,
+    Bundles(intake.load(certs.parent), str(certs), None, no_fsync=False).flags,
 ):
     print("up", flush=True)
     time.sleep(60)

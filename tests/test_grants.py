@@ -67,11 +67,16 @@ def test_a_grant_may_be_a_range(word: str, start: str, end: str, access: str) ->
 
 
 def test_a_later_grant_of_a_range_takes_the_place_of_the_same_one_alone() -> None:
-    user = replace(ALICE, permissions=permissions("alice=/a../b", "alice=/a..", "alice=/a"))
+    user = replace(ALICE, permissions=permissions("alice=/a../c", "alice=/a..", "alice=/a"))
 
-    assert permissions("alice=/a../b:rw", user=user) == (
+    assert permissions("alice=/a../c:rw", user=user) == (
         Permission("/a", "read", prefix=False, end=""),
         Permission("/a", "read"),
+        Permission("/a", "readwrite", prefix=False, end="/c"),
+    )
+    assert permissions("alice=/a../b:rw", user=user) == (
+        Permission("/a", "read", prefix=False, end="/c"),
+        Permission("/a", "read", prefix=False, end=""),
         Permission("/a", "readwrite", prefix=False, end="/b"),
     )
 
@@ -132,7 +137,10 @@ def test_every_bad_word_is_told_with_its_place() -> None:
 def test_two_words_about_one_prefix_are_a_mistake() -> None:
     _, problems = granted(
         [ALICE, User("bob", "b")],
-        ["alice=/x/", "bob=/x/", "alice=/x:w", "alice=/x/:rw", "\x1b=\n", "\x1b=\n:w"],
+        [
+            *("alice=/x/", "bob=/x/", "alice=/x:w", "alice=/x/:rw", "\x1b=\n", "\x1b=\n:w"),
+            *("alice=/x/../x0:rw", "bob=\ud800..a"),
+        ],
         [],
     )
 
@@ -141,6 +149,8 @@ def test_two_words_about_one_prefix_are_a_mistake() -> None:
         "grant[3]: `/x/` is granted to `alice` twice (`rw` is both)",
         f"grant[4]: {unknown}",
         f"grant[5]: {unknown}",
+        "grant[6]: `/x/../x0` is granted to `alice` twice (`rw` is both)",
+        r"grant[7]: `\ud800` has control or invisible characters",
     ]
 
 

@@ -342,7 +342,7 @@ def test_what_people_read_of_a_member_s_flags_is_what_it_is_started_with() -> No
 def test_a_proof_replaces_the_urls_of_a_member_of_whom_no_host_is_known_too() -> None:
     inventory = Inventory((Member("a", (), files=Files(request="a.json")),))
 
-    bundles = Bundles(inventory, "/home", None)
+    bundles = Bundles(inventory, "/home", None, no_fsync=False)
 
     replaced = bundles.replaced({"a": bundles.flags("a", {"a": Urls(*"abcd")}, Path("data"))})
 

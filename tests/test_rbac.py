@@ -59,8 +59,10 @@ def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory()
         READ_X,
         Permission("/k", "write", prefix=False),
         Permission("", "readwrite"),
-        Permission("/a", "read", prefix=False, end="/b"),
+        Permission("/a", "read", prefix=False, end="/c"),
         Permission("/a", "write", prefix=False, end=""),
+        Permission("/é", "read", prefix=False, end="/ê"),
+        Permission("/ÿ", "read", prefix=False, end="/Ā"),
     )
     inventory = cluster(
         User("admin", "root", files=Files(output="ssl/admin")),
@@ -87,8 +89,10 @@ def test_the_script_s_lines_hold_each_thing_once_in_the_order_of_the_inventory()
         "permission\tuser-own\tread\tprefix\t/x/",
         "permission\tuser-own\twrite\tkey\t/k",
         "permission\tuser-own\treadwrite\tall",
-        "permission\tuser-own\tread\trange\t/a\t/b",
+        "permission\tuser-own\tread\trange\t/a\t/c",
         "permission\tuser-own\twrite\tfrom\t/a",
+        "permission\tuser-own\tread\tprefix\t/é",
+        "permission\tuser-own\tread\trange\t/ÿ\t/Ā",
         "user\to $(x)",
         "grant\tuser-own\to $(x)",
     )
@@ -137,6 +141,7 @@ def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:
         User("fine", "fine", role="root"),
         User("t", "tls-scaffold-enable-1"),
         User("admin", "root"),
+        User("c", "c", permissions=(READ_X, Permission("/x/", "write", prefix=False, end="/x0"))),
     )
 
     assert list(map(str, rbac.problems(inventory))) == [
@@ -147,6 +152,7 @@ def test_every_role_that_can_not_be_given_is_told_with_its_place() -> None:
             "users[4].cn: `tls-scaffold-enable-1` begins like the users that rbac.sh deletes "
             "(`tls-scaffold-enable-…`)"
         ),
+        "users[6].permissions[1]: `/x/` is granted twice",
     ]
     assert list(map(str, rbac.problems(cluster(User("root", "root", permissions=(READ_X,)))))) == [
         (

@@ -182,6 +182,16 @@ def test_a_change_by_hand_is_shown_and_corrected(start: Start) -> None:
     assert running.script("--diff").returncode == 0
 
 
+def test_a_range_that_is_all_of_a_prefix_is_found_again(start: Start) -> None:
+    grants = ("--grant", "plain=/r../s:rw", "--grant", "plain=/é../ê", "--grant", "plain=/r../t")
+    running = applied(start(words=(*USERS, *grants)))
+
+    second, difference = running.script(), running.script("--diff")
+
+    assert (second.returncode, second.stdout) == (0, "")
+    assert (difference.returncode, difference.stdout) == (0, "")
+
+
 def test_it_leaves_users_and_roles_alone_that_it_does_not_know(start: Start) -> None:
     running = applied(start())
     running.said("user", "add", "stranger", "--no-password")

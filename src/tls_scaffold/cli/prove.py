@@ -44,8 +44,8 @@ def prove(
     Starts a throw-away cluster on loopback from the folder's own certificates, with what `bundle`
     gives the members, applies rbac.sh, and lets users, members and strangers try whatever etcd's
     API can do. What the proof replaces (addresses and ports, data directory, initial state, whom
-    clients are trusted by) is told. Exit 1 on any surprise; what only this version of etcd lets
-    through is a warning.
+    clients are trusted by, waiting for the disk) is told. Exit 1 on any surprise; what only this
+    version of etcd lets through is a warning.
     """
     from tls_scaffold.etcd.extra import require_grpc
 

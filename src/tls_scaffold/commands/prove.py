@@ -107,7 +107,10 @@ def prove(
         stranger = throwaway.sign_client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
         starting()
         clients_ca = None if clients.trusted == ca else clients.trusted
-        bundles = bundled.lay_out_bundles(inventory, identities, ca, into / "bundles", clients_ca)
+        bundles = bundled.lay_out_bundles(
+            *(inventory, identities, ca, into / "bundles", clients_ca),
+            no_fsync=tools.knows_no_fsync,
+        )
         with etcd.cluster(tools, members, ca, into, bundles.flags, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tls_scaffold.inventory.clusterparts import Permission
+from tls_scaffold.inventory.clusterparts import Permission, prefix_end
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import Role
 
@@ -19,15 +19,14 @@ class Range:
 def range_of(permission: Permission) -> Range:
     """Return the keys that a permission is about.
 
-    A prefix ends before the next text of its length (etcd's clientv3 `GetPrefixRangeEnd`; text in
-    UTF-8 never ends in 0xff); a single key before the key with a zero byte after it.
+    A single key ends before the key with a zero byte after it.
     """
     key = permission.path.encode()
     if permission.end is not None:
         return Range(key, permission.end.encode() or None)
     if not permission.prefix:
         return Range(key, key + b"\0")
-    return Range(key, key[:-1] + bytes([key[-1] + 1])) if key else Range(b"", None)
+    return Range(key, prefix_end(permission.path))
 
 
 def allows(roles: Iterable[Role], access: str, wanted: Range) -> bool:

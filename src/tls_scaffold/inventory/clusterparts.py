@@ -26,7 +26,12 @@ class Permission:
 
     @property
     def keys(self) -> tuple[str, bool, str | None]:
-        """What it is about, whatever may be done there."""
+        """What it is about, whatever may be done there.
+
+        etcd knows ranges alone, so that one which is all of a prefix is that prefix.
+        """
+        if self.end and self.end.encode() == prefix_end(self.path):
+            return self.path, True, None
         return self.path, self.prefix, self.end
 
     def __str__(self) -> str:
@@ -40,6 +45,16 @@ class Permission:
         if self.end is not None:
             return {"from": self.path, "to": self.end, "access": self.access}
         return {"prefix" if self.prefix else "key": self.path, "access": self.access}
+
+
+def prefix_end(prefix: str) -> bytes | None:
+    """Return the key before which the keys with this prefix end; None where they do not.
+
+    That is etcd's clientv3 `GetPrefixRangeEnd`: the next text of its length. UTF-8 never ends in
+    0xff.
+    """
+    key = prefix.encode()
+    return key[:-1] + bytes([key[-1] + 1]) if key else None
 
 
 def range_problem(start: str, end: str) -> str:

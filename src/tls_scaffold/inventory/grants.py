@@ -49,12 +49,12 @@ def _give_prefixes(users: dict[str, User], fields: Iterable[Field]) -> None:
             field.refuse(f"`{access}` is none of `r`, `w`, `rw`")
         elif problem := _problem(permission):
             field.refuse(problem)
-        elif (name, keys) in granted:
+        elif (name, permission.keys) in granted:
             field.refuse(f"`{keys}` is granted to `{name}` twice (`rw` is both)")
         else:
             others = (each for each in users[name].permissions if each.keys != permission.keys)
             users[name] = replace(users[name], permissions=(*others, permission))
-        granted.add((name, keys))
+            granted.add((name, permission.keys))
 
 
 def _permission(keys: str, access: str) -> Permission:

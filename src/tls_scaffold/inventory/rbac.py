@@ -103,13 +103,12 @@ def _facts(inventory: Inventory) -> Iterator[tuple[str, ...]]:
 
 def _permission_fact(role: Role, permission: Permission) -> tuple[str, ...]:
     columns = ("permission", role.name, permission.access)
-    if permission.prefix and not permission.path:
-        return *columns, "all"  # for the empty prefix, which would be an empty column
-    if permission.end is None:
-        return *columns, "prefix" if permission.prefix else "key", permission.path
-    if permission.end:
-        return *columns, "range", permission.path, permission.end
-    return *columns, "from", permission.path
+    path, prefix, end = permission.keys
+    if prefix:  # the empty one would be an empty column
+        return *columns, *(("prefix", path) if path else ("all",))
+    if end is None:
+        return *columns, "key", path
+    return *columns, *(("range", path, end) if end else ("from", path))
 
 
 def forgotten(before: str, after: str) -> tuple[str, ...]:
