@@ -1,6 +1,7 @@
 """Running the real programs on a folder, and reading its certificates with openssl's eyes."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 BIN = Path(sys.executable).parent
 PROGRAMS = os.pathsep.join((os.environ["PATH"], str(BIN)))
@@ -79,6 +81,24 @@ def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def group_is_there(group: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
+
+
+def kill_group(process: "subprocess.Popen[Any]") -> int:
+    """Kill a program with all that it has begun; return its exit code when all have ended.
+
+    On a busy machine some of them die later, and hold till then what they work in.
+    """
+    os.killpg(process.pid, signal.SIGKILL)
+    code = process.wait()
+    wait_for(lambda: not group_is_there(process.pid), 60)
+    return code
 
 
 def tls_scaffold(*words: str, cwd: Path | None = None) -> Done:

@@ -18,6 +18,7 @@ from support import (
     Done,
     contents,
     faults,
+    kill_group,
     make,
     modes,
     names,
@@ -909,7 +910,7 @@ def test_killed_anywhere_the_next_make_leaves_every_pair_whole(
                 shutil.rmtree(path / name, ignore_errors=True)
         process = running("make", "req", cwd=path, SIGNER="tls-scaffold")
         time.sleep(random.uniform(0.1, 0.7))  # noqa: S311 - any moment will do
-        os.killpg(process.pid, signal.SIGKILL)
+        kill_group(process)
         process.communicate()
         make(path, SIGNER="tls-scaffold")
         assert faults(path) == []

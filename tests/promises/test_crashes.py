@@ -3,7 +3,6 @@
 Commands are killed at random moments, and at every call that writes.
 """
 
-import os
 import random
 import signal
 import subprocess
@@ -15,8 +14,8 @@ import pytest
 
 from conftest import Factory
 from promises.scenarios import SCENARIOS, Scenario, Seen, copy
-from promises.tracing import calls, group_is_there
-from support import environment, wait_for
+from promises.tracing import calls
+from support import environment, kill_group
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -39,10 +38,7 @@ def killed_after(seconds: float, command: tuple[str, ...], place: Path) -> bool:
         start_new_session=True,
     )
     time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGKILL)
-    code = process.wait()
-    wait_for(lambda: not group_is_there(process.pid), 60)
-    return code == -signal.SIGKILL
+    return kill_group(process) == -signal.SIGKILL
 
 
 def duration(scenario: Scenario, before: Path, place: Path) -> float:

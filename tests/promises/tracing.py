@@ -9,11 +9,10 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from support import Done, environment, run, wait_for
+from support import Done, environment, group_is_there, run, wait_for
 
 OPENING = "open,openat,creat"
 CHANGING = (
@@ -116,10 +115,3 @@ def lines(descriptor: int) -> Iterator[str]:
         if rest and not told:
             yield rest.decode(errors="replace")
             told = True
-
-
-def group_is_there(group: int) -> bool:
-    with suppress(ProcessLookupError):
-        os.killpg(group, 0)
-        return True
-    return False
