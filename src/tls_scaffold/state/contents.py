@@ -34,7 +34,9 @@ def contents_of_folder(folder: Path, inventory: Inventory | None) -> Contents:
     """
     if not folder.is_dir():
         raise ScaffoldError(f"`{folder}` is not a folder")
-    has_makefile = any(os.path.lexists(folder / name) for name in MAKEFILES)
+    # Of a folder of ours `check` tells by what name its Makefile went.
+    names = (MAKEFILE,) if (folder / FILE).exists() else MAKEFILES
+    has_makefile = any(os.path.lexists(folder / name) for name in names)
     if has_makefile and not is_archived(folder):
         return contents_of_makefile(folder, inventory)
     if (
