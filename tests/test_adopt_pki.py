@@ -209,8 +209,19 @@ def test_a_folder_whose_ca_can_not_sign_is_refused_and_nothing_is_written(
     spoil, message = REFUSED[case]
     spoil(pki)
     path.mkdir()
-    assert message in kept(path, "adopt", "--pki", str(pki), "--ca", "ca.crt", code=1).stderr
+    for words in ((), ("--ca", "ca.crt")):
+        assert message in kept(path, "adopt", "--pki", str(pki), *words, code=1).stderr
     assert not any(path.iterdir())
+
+
+def test_of_copies_of_a_certificate_one_is_taken_that_has_a_name(tmp_path: Path) -> None:
+    pki, path = tmp_path / "pki", tmp_path / "tls"
+    make_ca(pki, "ca")
+    issue(pki, "m", "ca", "/CN=etcd", SERVES, ASKS, hosts="DNS:m")
+    shutil.copy(pki / "m.crt", pki / "-first of all.crt")
+    path.mkdir()
+    kept(path, "adopt", "--pki", str(pki))
+    assert (path / "certs/m.pem").read_text() == (pki / "m.crt").read_text()
 
 
 def test_no_ca_and_no_key_is_written_over(tmp_path: Path, signed: Factory) -> None:

@@ -186,7 +186,9 @@ def signed_by_survey(found: Survey) -> dict[str, tuple[str, ...]]:
             each.profile,
         )
         for each in found.asked
-        for output in (each.output, *each.copies)  # of which `sign` tells
+        # With the copies, of which `sign` tells.
+        for path in (f"{each.output}.pem", *each.copies)
+        if (output := path.removesuffix(".pem")) != path
     }
 
 

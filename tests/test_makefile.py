@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from conftest import Factory
 from keeping import edit, foreign
-from support import make
+from support import BIN, make, run
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing, Unread
@@ -28,6 +28,7 @@ from tls_scaffold.makefiles.ourmakefile import (
 from tls_scaffold.makefiles.recipes import signings_in_shell
 from tls_scaffold.makefiles.shell import without_comment, without_quoted
 
+OURS = str(BIN / "tls-scaffold")
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
 QUOTED = LEAF.replace("certs/ca.pem", "'certs/ca.pem'").replace(
     "config/ca-config.json", '"config/ca-config.json"'
@@ -816,3 +817,41 @@ def test_the_make_that_is_named_is_asked_else_gnu_make_by_its_own_name(
     if chosen == "mine":
         monkeypatch.setenv("MAKE_PROGRAM", str(tmp_path / "mine"))
     assert [each.output for each in read(tmp_path)] == [chosen]
+
+
+@pytest.mark.needs("make")
+def test_what_a_macro_holds_is_no_target(tmp_path: Path) -> None:
+    text = "define sign\nreq-$(1): ; x\nexample: ; x\nendef\nall: req-a\n$(eval $(call sign,a))\n"
+    (tmp_path / "Makefile").write_text(text)
+    found = targets_of_makefile(tmp_path)
+    assert (set(found.goals), found.default) == ({"all", "req-a", "example"}, "all")
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
+    ("makefile", "hint"),
+    [
+        ("all: ;\n", "put everything into `Makefile`, or move one of the two away"),
+        (None, "rename it to `Makefile`"),
+    ],
+)
+@pytest.mark.parametrize("command", ["sign", "status", "adopt"])
+def test_where_make_reads_another_file_no_answer_comes_from_makefile(
+    tmp_path: Path, command: str, makefile: str | None, hint: str
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "GNUmakefile").write_text("all: ;\n")
+    if makefile:
+        (tmp_path / "Makefile").write_text(makefile)
+    done = run(OURS, command, cwd=tmp_path)
+    said = "error: make reads `GNUmakefile` instead of `Makefile`"
+    assert (done.returncode, done.stderr) == (1, f"{said}\n\nhint: {hint}\n")
+
+
+@pytest.mark.needs("make")
+def test_copies_under_other_names_are_known_beside_what_is_signed(tmp_path: Path) -> None:
+    signs = f"\tcfssl gencert {LEAF} config/x.json {JSON}\n"
+    copies = "\tmkdir -p out\n\tcp certs/x.pem out/x.crt\n\tcp certs/x.pem certs/x-key.pem out\n"
+    (tmp_path / "Makefile").write_text(f"all:\n{signs}{copies}")
+    (found,) = read(tmp_path)
+    assert (found.output, found.copies) == ("certs/x", ("out/x.crt", "out/x.pem"))

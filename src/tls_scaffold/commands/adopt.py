@@ -66,13 +66,7 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Adoption:
 
 def _check_is_handmade(folder: Path) -> None:
     check_has_no_inventory(folder)
-    # `exists` finds `Makefile` itself where names have no case.
-    there = {entry.name for entry in folder.iterdir()}
-    others = [name for name in gnumake.READ_FIRST if name in there]
-    if others:
-        raise ScaffoldError(
-            f"make reads `{others[0]}` instead of `{MAKEFILE}`", hint=f"rename it to `{MAKEFILE}`"
-        )
+    gnumake.check_is_read(folder)
     if not (folder / MAKEFILE).is_file():
         raise _without_makefile(folder)
     if includes_our_rules(own_text(folder, MAKEFILE) or ""):

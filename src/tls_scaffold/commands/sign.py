@@ -101,7 +101,7 @@ def _copies_left(signings: Iterable[Signing], signed: Collection[str]) -> Iterat
     """Say which copies of what was signed other commands of make's would have renewed."""
     for each in signings:
         if each.copies and f"{each.output}.pem" in signed:
-            places = ", ".join(f"`{copy}.pem`" for copy in each.copies)
+            places = ", ".join(f"`{copy}`" for copy in each.copies)
             yield f"`{each.output}.pem` has a copy that only `make` puts there: {places}"
 
 

@@ -98,7 +98,7 @@ def _choose_ca(pki: Pki, chosen: str) -> Pair:
             if any(pair is not each and _has_signed(each, pair) for pair in pki.pairs)
         ]
         of_etcd = [each for each in roots if posixpath.dirname(each.path) == ETCD]
-        found = of_etcd or signing or roots
+        found = of_etcd or signing or roots or authorities
     if len(found) == 1 and found[0].key:
         return found[0]
     if len(found) == 1:

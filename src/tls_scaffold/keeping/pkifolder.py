@@ -4,6 +4,7 @@ It is only read.
 """
 
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE, is_private_key, kind_of_label
 from tls_scaffold.signing.pairing import keys_of_certificates
 from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.spelling import name_problem
 
 MOST_FILES = 10_000
 # What else these tools keep: lists, settings, CSRs.
@@ -132,8 +134,13 @@ def _key(path: str, keys: dict[str, bytes]) -> tuple[str, bytes]:
 
 def _leave_copies(found: dict[str, Certificate]) -> None:
     """Leave of several files with the same certificate the one that people know by name."""
+
+    def fitness(path: str) -> tuple[bool, bool, str]:
+        stem = posixpath.splitext(posixpath.basename(path))[0]
+        return COPIES in path.split("/"), bool(name_problem(stem)), path
+
     first: dict[bytes, str] = {}
-    for path in sorted(found, key=lambda each: (COPIES in each.split("/"), each)):
+    for path in sorted(found, key=fitness):
         if first.setdefault(found[path].der, path) != path:
             del found[path]
 

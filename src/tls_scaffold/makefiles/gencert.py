@@ -52,7 +52,7 @@ class Signing:
     """The variables that are to name the certificate, and are not set."""
     line: str = field(default="", compare=False)
     copies: tuple[str, ...] = field(default=(), compare=False)
-    """Where other commands of make's put a copy of the pair, without `.pem`."""
+    """Where other commands of make's put copies of the certificate."""
 
     @property
     def has_ca(self) -> bool:

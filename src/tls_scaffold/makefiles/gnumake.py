@@ -64,6 +64,19 @@ class DryRun:
     unset: tuple[tuple[Place, str], ...] = ()
 
 
+def check_is_read(folder: Path) -> None:
+    """Refuse a folder in which make reads another file than `Makefile`."""
+    # `exists` finds `Makefile` itself where names have no case.
+    there = {entry.name for entry in folder.iterdir()}
+    others = [name for name in READ_FIRST if name in there]
+    if others:
+        both = f"put everything into `{MAKEFILE}`, or move one of the two away"
+        raise ScaffoldError(
+            f"make reads `{others[0]}` instead of `{MAKEFILE}`",
+            hint=both if MAKEFILE in there else f"rename it to `{MAKEFILE}`",
+        )
+
+
 def dry_run(folder: Path, goal: str, there: tuple[str, ...] = ()) -> DryRun:
     """Return the commands that make would run for `goal`, signed by cfssl; empty, the default one.
 

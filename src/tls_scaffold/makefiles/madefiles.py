@@ -100,6 +100,11 @@ class MadeFiles:
         ]
         return sorted(found, key=lambda base: (base != pair.output, base))
 
+    def copies_of(self, pair: Pair, output: str) -> list[str]:
+        """Return where a certificate lies beside `output`, which is without `.pem`."""
+        own = f"{output}{CERTIFICATE_ENDING}"
+        return sorted(path for path in self._places((pair, CERTIFICATE)) if path != own)
+
     def _places(self, made: Made) -> list[str]:
         return [path for path, each in self.made.items() if each == made]
 

@@ -70,10 +70,13 @@ def survey_makefile(folder: Path) -> Survey:
     """Return what a folder's Makefile signs: `sign`, `status`, `check` and `adopt` go by it.
 
     Ours has all under `req`. Where others may sign make is asked about every target. Raises
-    ScaffoldError with make's own words if it is missing, or fails for what plain `make` makes.
+    ScaffoldError with make's own words if it is missing, or fails for what plain `make` makes; and
+    where make would read another file than one that is not ours.
     """
     # Make is asked about foreign lines alone; where there is no file, it says so.
     text = _text(folder) if (folder / MAKEFILE).is_file() else ""
+    if not includes_our_rules(text):
+        gnumake.check_is_read(folder)
     ours = signings_if_ours_alone(text)
     if ours is not None:
         return Survey(ours)

@@ -10,6 +10,7 @@ from tls_scaffold.makefiles.gnumake import MAKEFILE, run_asked
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or a target of make's own such as `.PHONY`
 DEFAULT_GOAL = re.compile(r"^\.DEFAULT_GOAL :?= ?(\S+)$", re.MULTILINE)
+MACRO_BEGINS, MACRO_ENDS = re.compile(r"define\b"), re.compile(r"endef\b")
 NO_TARGET = "no-such-target-of-this-folder"
 
 
@@ -27,7 +28,7 @@ def targets_of_makefile(folder: Path) -> Targets:
     A pattern's are those of the files there are; where targets need some of what it makes, these
     alone.
     """
-    database = run_asked(folder, "-npqr", NO_TARGET).stdout
+    database = "\n".join(_without_macros(run_asked(folder, "-npqr", NO_TARGET).stdout))
     rules = tuple(_rules(database))
     made = {rule.target for rule in rules if rule.has_recipe}
     asked = {
@@ -36,6 +37,18 @@ def targets_of_makefile(folder: Path) -> Targets:
     goals = dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked))
     default = DEFAULT_GOAL.search(database)
     return Targets(tuple(goals), default[1] if default else "")
+
+
+def _without_macros(database: str) -> Iterator[str]:
+    """Yield the lines of make's database but for the texts of macros, which may look like rules."""
+    depth = 0
+    for line in database.splitlines():
+        if MACRO_BEGINS.match(line):
+            depth += 1
+        if not depth:
+            yield line
+        if depth and MACRO_ENDS.match(line):
+            depth -= 1
 
 
 @dataclass

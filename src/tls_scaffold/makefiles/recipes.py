@@ -153,7 +153,7 @@ class _Recipe:
             above = self._files.output_of(pair.ca)
             key = f"{above}{KEY_ENDING}" if pair.has_ca_key else signing.ca_key
             signing = replace(signing, ca=f"{above}{CERTIFICATE_ENDING}", ca_key=key)
-        copies = (base for base in self._files.bases_of(pair) if base != output)
+        copies = self._files.copies_of(pair, output)
         yield replace(signing, line=pair.line, copies=tuple(copies))
 
     def _check_request(self, pair: Pair) -> None:

@@ -34,8 +34,8 @@ def expanded_fields(word: Word, scope: Scope) -> list[str]:
     for braced in _with_braces(word):
         for held in _split(braced, scope):
             found += _files(held, scope)
-    if len(found) > MOST_WORDS:
-        raise Unknown("too many words")
+        if len(found) > MOST_WORDS:  # not later: braces in braces have no end
+            raise Unknown("too many words")
     return found
 
 

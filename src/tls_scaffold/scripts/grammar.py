@@ -20,8 +20,10 @@ from tls_scaffold.scripts.nodes import (
     While,
 )
 from tls_scaffold.scripts.words import (
+    DEEPEST,
     ENDS_WORD,
     NAME,
+    TOO_DEEP,
     Characters,
     ScriptError,
     Text,
@@ -32,7 +34,6 @@ from tls_scaffold.scripts.words import (
     take_word,
 )
 
-DEEPEST = 60  # commands in commands: Python's own stack is not endless
 ASSIGNS = re.compile(rf"({NAME})(?:\[([^\]=]*)\])?(\+?)=")
 REDIRECTS = re.compile(r"(\d*)(<<<|<<-|<<|<&|>&|&>>|&>|>>|>\||<>|<(?!\()|>(?!\())")
 DEFINES = re.compile(
@@ -62,7 +63,7 @@ class _Parser:
         """Take commands up to one of the words or characters that end them, which stays."""
         self.depth += 1
         if self.depth > DEEPEST:
-            raise ScriptError(self.source.line, "commands are nested too deep")
+            raise ScriptError(self.source.line, TOO_DEEP)
         found: list[Node] = []
         while not self._at_end(ends):
             found.append(self._chain())

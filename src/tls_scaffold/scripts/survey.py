@@ -8,7 +8,7 @@ from tls_scaffold.scripts.following import Follower
 from tls_scaffold.scripts.ledger import Ledger, Signed
 from tls_scaffold.scripts.scope import BLANKS, Scope
 from tls_scaffold.scripts.state import State
-from tls_scaffold.scripts.words import ScriptError
+from tls_scaffold.scripts.words import TOO_DEEP, ScriptError
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,12 @@ def survey_script(
     state = follower.state
     try:
         follower.follow(text)
-    except ScriptError as error:
+    except (ScriptError, RecursionError) as error:
+        # Words in words go through so many functions that no count of one kind holds them all.
+        end = error if isinstance(error, ScriptError) else ScriptError(state.place.line, TOO_DEEP)
         raise ScaffoldError(
             "the script can't be read to its end, and nothing was changed",
-            [Problem(Place(_below(state.place.path, folder), error.line), error.reason)],
+            [Problem(Place(_below(state.place.path, folder), end.line), end.reason)],
             "take out what is told, in a copy of the script, and adopt from that",
         ) from None
     told_already = {*state.unread, *(each.place for each in ledger.signed)}

@@ -11,6 +11,8 @@ BRACED = re.compile(
     re.DOTALL,
 )
 BLANKS = " \t"
+DEEPEST = 60  # commands in commands: Python's own stack is not endless
+TOO_DEEP = "commands are nested too deep"
 ENDS_WORD = " \t\n;&|()<>"
 ESCAPED_IN_QUOTES = '$`"\\'
 ANSI = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
@@ -215,7 +217,7 @@ def _braced(inside: str, line: int, *, quoted: bool) -> Parameter:
 
 def _held(source: Characters, opening: str, closing: str) -> str:
     """Take what stands between two brackets, past those in quotes and in others of their kind."""
-    line, start, depth = source.line, source.at + 1, 0
+    line, start, depth, deepest = source.line, source.at + 1, 0, 0
     while not source.is_at_end():
         if source.starts("\\"):
             source.take(2)
@@ -231,6 +233,9 @@ def _held(source: Characters, opening: str, closing: str) -> str:
             continue
         character = source.take()
         depth += (character == opening) - (character == closing)
+        deepest = max(depth, deepest)
+        if not depth and deepest > DEEPEST:
+            raise ScriptError(line, TOO_DEEP)
         if not depth:
             return source.text[start : source.at - 1]
     raise ScriptError(line, f"`{closing}` is missing")

@@ -14,6 +14,7 @@ from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, KEY_ENDING, TRUST
 from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.trust import read_trust
@@ -33,7 +34,10 @@ def contents_of_folder(folder: Path, inventory: Inventory | None) -> Contents:
     """
     if not folder.is_dir():
         raise ScaffoldError(f"`{folder}` is not a folder")
-    if os.path.lexists(folder / MAKEFILE) and not is_archived(folder):
+    # Of a folder of ours `check` tells by what name its Makefile went.
+    names = (MAKEFILE,) if (folder / FILE).exists() else MAKEFILES
+    has_makefile = any(os.path.lexists(folder / name) for name in names)
+    if has_makefile and not is_archived(folder):
         return contents_of_makefile(folder, inventory)
     if (
         not (folder / "certs").is_dir()
