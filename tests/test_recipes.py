@@ -88,6 +88,11 @@ def test_what_can_not_be_held_or_followed_is_told_with_the_reason(
     assert any(why in each.why for each in unread), unread
 
 
+def test_a_line_that_is_nested_too_deep_is_told_and_ends_in_no_traceback() -> None:
+    line = f"{'(' * 1000}{SIGNS_X}{')' * 1000}"
+    assert [each.line for each in signings_in_shell(line, "all")[1]] == [line]
+
+
 def test_a_request_that_another_command_makes_counts_where_it_is_there(tmp_path: Path) -> None:
     text = f"sed s/A/b/ t.json > x.json\n{SIGNS_X}"
     around = Surroundings(tmp_path, makeable=("x.json",))

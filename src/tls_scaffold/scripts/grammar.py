@@ -22,6 +22,7 @@ from tls_scaffold.scripts.nodes import (
 from tls_scaffold.scripts.words import (
     ENDS_WORD,
     NAME,
+    TOO_DEEP,
     Characters,
     ScriptError,
     Text,
@@ -46,7 +47,10 @@ ENDING = ("then", "elif", "else", "fi", "do", "done", "esac", "}")
 def parse(text: str, line: int = 1) -> tuple[Node, ...]:
     """Return the commands of a script; ScriptError where they can't be told."""
     parser = _Parser(Characters(text.replace("\r\n", "\n"), line))
-    found = parser.statements()
+    try:
+        found = parser.statements()
+    except RecursionError:  # words in words have no count of their own
+        raise ScriptError(parser.source.line, TOO_DEEP) from None
     if not parser.source.is_at_end():
         raise ScriptError(parser.source.line, f"`{parser.source.take()}` is not understood here")
     return found
@@ -62,7 +66,7 @@ class _Parser:
         """Take commands up to one of the words or characters that end them, which stays."""
         self.depth += 1
         if self.depth > DEEPEST:
-            raise ScriptError(self.source.line, "commands are nested too deep")
+            raise ScriptError(self.source.line, TOO_DEEP)
         found: list[Node] = []
         while not self._at_end(ends):
             found.append(self._chain())

@@ -8,7 +8,7 @@ from tls_scaffold.scripts.following import Follower
 from tls_scaffold.scripts.ledger import Ledger, Signed
 from tls_scaffold.scripts.scope import BLANKS, Scope
 from tls_scaffold.scripts.state import State
-from tls_scaffold.scripts.words import ScriptError
+from tls_scaffold.scripts.words import TOO_DEEP, ScriptError
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,23 @@ def survey_script(
     try:
         follower.follow(text)
     except ScriptError as error:
-        raise ScaffoldError(
-            "the script can't be read to its end, and nothing was changed",
-            [Problem(Place(_below(state.place.path, folder), error.line), error.reason)],
-            "take out what is told, in a copy of the script, and adopt from that",
-        ) from None
+        raise _unreadable(Place(state.place.path, error.line), error.reason, folder) from None
+    except RecursionError:  # functions that call each other from deep inside
+        raise _unreadable(state.place, TOO_DEEP, folder) from None
     told_already = {*state.unread, *(each.place for each in ledger.signed)}
     left = {at: reason for at, reason in state.left.items() if at not in told_already}
     return ScriptSurvey(
         tuple(_signed_below(each, folder) for each in ledger.result()),
         tuple(_told(state.unread, {place: text}, around.read, folder)),
         tuple(_told(left, {place: text}, around.read, folder)),
+    )
+
+
+def _unreadable(place: Place, reason: str, folder: str) -> ScaffoldError:
+    return ScaffoldError(
+        "the script can't be read to its end, and nothing was changed",
+        [Problem(_shown(place, folder), reason)],
+        "take out what is told, in a copy of the script, and adopt from that",
     )
 
 

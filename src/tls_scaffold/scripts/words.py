@@ -13,6 +13,7 @@ BRACED = re.compile(
 BLANKS = " \t"
 ENDS_WORD = " \t\n;&|()<>"
 ESCAPED_IN_QUOTES = '$`"\\'
+TOO_DEEP = "commands are nested too deep"
 ANSI = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 
 
