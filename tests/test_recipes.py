@@ -132,6 +132,21 @@ def extensions(certificate: Path) -> list[str]:
     return openssl(*words).splitlines()
 
 
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_a_new_ca_that_may_have_none_below_it_signs_none_as_with_cfssl(tmp_path: Path) -> None:
+    text = f"all: ; mkdir -p certs && {MAKES_CA}\n\t{MID}\n\t{SIGNS_MID}\n"
+    own, theirs = (folder_of(tmp_path / name, text) for name in ("own", "theirs"))
+    for path in (own / "ca.json", own / "mid.json"):
+        request = {**json.loads(path.read_text()), "ca": {"pathlen": 0, "pathlenzero": True}}
+        path.write_text(json.dumps(request))
+        shutil.copy(path, theirs)
+    done = scaffold(own, "sign")
+    assert (done.returncode, list(own.glob("certs/*.pem"))) == (1, [])
+    assert "mid.json: ca: it asks for a CA, and the one that signs may have none" in done.stderr
+    done = run("make", "-C", str(theirs))
+    assert "Policy violation request" in done.stderr
+
+
 @pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 @pytest.mark.parametrize(
     "mid",
