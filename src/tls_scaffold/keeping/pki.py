@@ -18,7 +18,7 @@ from tls_scaffold.paths import CA_OUTPUT, CA_REQUEST, CERTS, CONFIG
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.matching import signed_by, signs_itself
 from tls_scaffold.signing.pairing import has_odd_names
-from tls_scaffold.spelling import name_problem
+from tls_scaffold.spelling import listed, name_problem
 
 ETCD = "etcd"  # where kubeadm has etcd's own CA
 MOST_CHOICES = 10
@@ -104,8 +104,8 @@ def _choose_ca(pki: Pki, chosen: str) -> Pair:
     if len(found) == 1:
         summary = f"the key of the CA `{found[0].path}` is not there, or can't be used"
         raise ScaffoldError(summary, _about(pki, found[0]), "without it nothing can be signed")
-    listed = ", ".join(f"`{each.path}`" for each in authorities[:MOST_CHOICES]) or "none"
-    summary = f"which CA is meant can't be told: there are {len(authorities)} ({listed})"
+    there = listed([each.path for each in authorities], MOST_CHOICES) or "none"
+    summary = f"which CA is meant can't be told: there are {len(authorities)} ({there})"
     raise ScaffoldError(summary, pki.others if not authorities else (), "`--ca FILE` names one")
 
 
