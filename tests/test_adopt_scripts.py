@@ -208,11 +208,14 @@ def test_a_folder_with_a_script_alone_leads_to_the_script(tmp_path: Path) -> Non
     assert "error: gen.sh: it calls cfssl, and only a Makefile is looked at" in found.stdout
     assert f"fix: `{way}`" in found.stdout
     run_script(path)
+    shutil.copy(path / "gen.sh", path / "gen $(id).sh")
     told = kept(path, "status").stderr
     assert "no Makefile was looked at: there is none" in told
     assert f"`gen.sh` calls cfssl: `{way}`" in told
+    assert "`tls-scaffold adopt --from-script 'gen $(id).sh'` reads" in told
 
-    (path / "gen.sh").unlink()
+    for script in path.glob("*.sh"):
+        script.unlink()
     (path / "certs").chmod(0o700)
     assert "nothing found, and no Makefile was looked at" in kept(path, "check").stderr
     shutil.rmtree(path / "config")
