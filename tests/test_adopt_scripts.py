@@ -292,6 +292,7 @@ def test_json_tells_what_a_script_signs_and_what_was_not_followed(tmp_path: Path
         ("if true; then", "gen.sh:1: `fi` is missing"),
         ("echo {1..99999999} | cfssl gencert - | cfssljson -bare x", "too many words"),
         ("echo $((9**9**9)) | cfssl gencert - | cfssljson -bare x", "is not followed"),
+        ("echo $((1if 2else 3)) | cfssl gencert - | cfssljson -bare x", "is not followed"),
         ("\0\x1b[31m", r"gen.sh:1: `\x00\x1b[31m`: stays in the script"),
         (f"{MAKE_CA}{SIGN} m.json | cfssljson -bare ../x", "/x.pem` is not below the folder"),
         (f"cd /etc\n{MAKE_CA}", "`/etc/ca.pem` is not below the folder"),
@@ -304,7 +305,9 @@ def test_no_script_does_harm_or_ends_in_a_traceback(
 ) -> None:
     path = written(tmp_path / "tls", script)
     before = kept_contents(path)
-    assert message in kept(path, "adopt", "--from-script", str(path / "gen.sh"), code=1).stderr
+    told = kept(path, "adopt", "--from-script", str(path / "gen.sh"), code=1).stderr
+    assert message in told
+    assert "SyntaxWarning" not in told
     assert kept_contents(path) == before
 
 
