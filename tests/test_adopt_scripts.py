@@ -208,11 +208,14 @@ def test_a_folder_with_a_script_alone_leads_to_the_script(tmp_path: Path) -> Non
     assert "error: gen.sh: it calls cfssl, and only a Makefile is looked at" in found.stdout
     assert f"fix: `{way}`" in found.stdout
     run_script(path)
+    shutil.copy(path / "gen.sh", path / "gen $(id).sh")
     told = kept(path, "status").stderr
     assert "no Makefile was looked at: there is none" in told
     assert f"`gen.sh` calls cfssl: `{way}`" in told
+    assert "`tls-scaffold adopt --from-script 'gen $(id).sh'` reads" in told
 
-    (path / "gen.sh").unlink()
+    for script in path.glob("*.sh"):
+        script.unlink()
     (path / "certs").chmod(0o700)
     assert "nothing found, and no Makefile was looked at" in kept(path, "check").stderr
     shutil.rmtree(path / "config")
@@ -282,14 +285,18 @@ def test_json_tells_what_a_script_signs_and_what_was_not_followed(tmp_path: Path
         ("( " * 5000, "nested too deep"),
         ("$(" * 5000, "is missing"),
         ("$(" * 5000 + ")" * 5000, "gen.sh:1: commands are nested too deep"),
-        ('"$(' * 500 + ')"' * 500, "gen.sh: commands are nested too deep"),
-        ('${x:-"' * 500 + '"}' * 500, "gen.sh: commands are nested too deep"),
+        ('"$(' * 500 + ')"' * 500, "gen.sh:1: commands are nested too deep"),
+        ('${x:-"' * 500 + '"}' * 500, "gen.sh:1: commands are nested too deep"),
         (f"for i in {'{a,b,c,d,e}' * 12}; do {SIGN} m.json; done", "too many words"),
+        (f"x={'$(' * 200}ls{')' * 200}\n{MAKE_CA}", "gen.sh:1: commands are nested too deep"),
+        (f"""x={'"$(' * 400}ls{')"' * 400}""", "gen.sh:1: commands are nested too deep"),
+        (f"f() {{\n{'if f; then ' * 50}:{'; fi' * 50}\n}}\nf", "gen.sh:2: commands are nested"),
         ("echo 'x", "gen.sh:1: `'` is missing"),
         ("cat <<EOF\n", "gen.sh:1: the here-document has no end `EOF`"),
         ("if true; then", "gen.sh:1: `fi` is missing"),
         ("echo {1..99999999} | cfssl gencert - | cfssljson -bare x", "too many words"),
         ("echo $((9**9**9)) | cfssl gencert - | cfssljson -bare x", "is not followed"),
+        ("echo $((1if 2else 3)) | cfssl gencert - | cfssljson -bare x", "is not followed"),
         ("\0\x1b[31m", r"gen.sh:1: `\x00\x1b[31m`: stays in the script"),
         (f"{MAKE_CA}{SIGN} m.json | cfssljson -bare ../x", "/x.pem` is not below the folder"),
         (f"cd /etc\n{MAKE_CA}", "`/etc/ca.pem` is not below the folder"),
@@ -302,7 +309,9 @@ def test_no_script_does_harm_or_ends_in_a_traceback(
 ) -> None:
     path = written(tmp_path / "tls", script)
     before = kept_contents(path)
-    assert message in kept(path, "adopt", "--from-script", str(path / "gen.sh"), code=1).stderr
+    told = kept(path, "adopt", "--from-script", str(path / "gen.sh"), code=1).stderr
+    assert message in told
+    assert "SyntaxWarning" not in told
     assert kept_contents(path) == before
 
 

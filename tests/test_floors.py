@@ -66,8 +66,8 @@ SHELVES = {
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes verdicts / "
         "gnumake madefiles unsetnames / cfssllines / gencert / "
         "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
-        "componentlines decoys landlock makevalues shellwords / blocks movedfiles usedtargets / "
-        "shell"
+        "componentlines decoys landlock makevalues shellwords / "
+        "blocks filers movedfiles usedtargets / shell"
     ),
 }
 """The modules of each room, the highest shelf first.

@@ -88,6 +88,11 @@ def test_what_can_not_be_held_or_followed_is_told_with_the_reason(
     assert any(why in each.why for each in unread), unread
 
 
+def test_a_line_that_is_nested_too_deep_is_told_and_ends_in_no_traceback() -> None:
+    line = f"{'(' * 1000}{SIGNS_X}{')' * 1000}"
+    assert [each.line for each in signings_in_shell(line, "all")[1]] == [line]
+
+
 def test_a_request_that_another_command_makes_counts_where_it_is_there(tmp_path: Path) -> None:
     text = f"sed s/A/b/ t.json > x.json\n{SIGNS_X}"
     around = Surroundings(tmp_path, makeable=("x.json",))
@@ -125,6 +130,21 @@ def extensions(certificate: Path) -> list[str]:
     fields = "basicConstraints,keyUsage,extendedKeyUsage,subjectAltName"
     words = ("x509", "-noout", "-subject", "-issuer", "-ext", fields, "-in", str(certificate))
     return openssl(*words).splitlines()
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_a_new_ca_that_may_have_none_below_it_signs_none_as_with_cfssl(tmp_path: Path) -> None:
+    text = f"all: ; mkdir -p certs && {MAKES_CA}\n\t{MID}\n\t{SIGNS_MID}\n"
+    own, theirs = (folder_of(tmp_path / name, text) for name in ("own", "theirs"))
+    for path in (own / "ca.json", own / "mid.json"):
+        request = {**json.loads(path.read_text()), "ca": {"pathlen": 0, "pathlenzero": True}}
+        path.write_text(json.dumps(request))
+        shutil.copy(path, theirs)
+    done = scaffold(own, "sign")
+    assert (done.returncode, list(own.glob("certs/*.pem"))) == (1, [])
+    assert "mid.json: ca: it asks for a CA, and the one that signs may have none" in done.stderr
+    done = run("make", "-C", str(theirs))
+    assert "Policy violation request" in done.stderr
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")

@@ -22,11 +22,18 @@ STATE = ".tls-scaffold"
 PENDING = f"{STATE}/pending.json"
 ADOPTED = f"{STATE}/adopted.json"
 RULES = "tls-scaffold.mk"
+# The request of one component; that of all members and proxies is `req-csr.json`.
+OWN_REQUEST = "config/req-"
 # What is replaced whole, whatever was done to it.
 GENERATED = (RULES, "sign.sh", "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile")
 # What is replaced as long as its first line says that tls-scaffold made it.
 OURS_IF_SAID = ("README.md", ".gitignore")
 SAYS_SO = "made by tls-scaffold"
+
+
+def own_request(name: str) -> str:
+    """Return where a component has a request of its own, if nobody says otherwise."""
+    return f"{OWN_REQUEST}{name}.json"
 
 
 def says_ours(text: str) -> bool:

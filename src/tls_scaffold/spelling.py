@@ -216,9 +216,9 @@ def parse_key(text: str) -> Key | None:
     return None
 
 
-def listed(names: Sequence[str], most: int) -> str:
-    """Return names in backticks, of many the first `most`."""
-    shown = ", ".join(f"`{name}`" for name in names[:most])
+def listed(names: Sequence[str], most: int, quote: str = "`") -> str:
+    """Return names in backticks, or what `quote` is, with commas; of many the first `most`."""
+    shown = ", ".join(f"{quote}{escaped(name)}{quote}" for name in names[:most])
     more = len(names) - most
     return f"{shown} and {more} more" if more > 0 else shown
 

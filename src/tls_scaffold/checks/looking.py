@@ -16,9 +16,8 @@ from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.record import read_record
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import names_and_outputs
-from tls_scaffold.paths import CA_REQUEST, CONFIG
+from tls_scaffold.paths import CA_REQUEST, CONFIG, OWN_REQUEST
 from tls_scaffold.state import contents
-from tls_scaffold.state.contents import OWN_REQUEST
 from tls_scaffold.state.entries import Contents
 
 

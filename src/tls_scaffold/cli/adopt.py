@@ -10,7 +10,7 @@ from tls_scaffold.cli.adoptiontable import adoption_table
 from tls_scaffold.cli.columns import terminal_width
 from tls_scaffold.cli.keeping import dry_run_option, end_on_conflicts, tell_plan, tell_summary
 from tls_scaffold.cli.options import json_option, option
-from tls_scaffold.cli.plansummary import listed
+from tls_scaffold.cli.plansummary import few_paths
 from tls_scaffold.cli.terminal import give_json, talk, warn
 from tls_scaffold.errors import ExitCode, UsageError
 from tls_scaffold.spelling import escaped
@@ -156,7 +156,7 @@ def _tell_understood(understood: "Understood") -> None:
         talk("members: none, all are users: none has hosts and a profile with `server auth`")
     missing = [each.certificate for each in understood.taken if not each.is_there]
     if missing:
-        talk(f"missing: {listed(missing)}: `make` signs them after `sync`")
+        talk(f"missing: {few_paths(missing)}: `make` signs them after `sync`")
     for line in understood.stays:
         talk(f"stays: {escaped(line)}")
     talk("`tls-scaffold sync` would then:")

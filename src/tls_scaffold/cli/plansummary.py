@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tls_scaffold.paths import ARCHIVE, GENERATED, OURS_IF_SAID, STATE
-from tls_scaffold.spelling import escaped
+from tls_scaffold.spelling import listed
 
 if TYPE_CHECKING:
     from tls_scaffold.keeping.plan import Plan
@@ -31,7 +31,7 @@ def summary_lines(plan: "Plan") -> Iterator[str]:
         f"keep in {plan.shelf}": archived,
         "copy to certs/ the CA": [f"{plan.ca}.pem"] if plan.ca else [],
     }
-    yield from (f"  {verb}: {listed(paths)}" for verb, paths in lines.items() if paths)
+    yield from (f"  {verb}: {few_paths(paths)}" for verb, paths in lines.items() if paths)
 
 
 def is_record(path: str) -> bool:
@@ -39,8 +39,6 @@ def is_record(path: str) -> bool:
     return path.startswith(f"{STATE}/")
 
 
-def listed(paths: Iterable[str]) -> str:
-    """Return the first of some paths with commas, and how many more there are."""
-    names = sorted(map(escaped, paths))
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"
+def few_paths(paths: Iterable[str]) -> str:
+    """Return the first of some paths in their order, and how many more there are."""
+    return listed(sorted(paths), SHOWN, quote="")

@@ -95,11 +95,13 @@ def status(
 
 
 def _tell_notes(report: "Report") -> None:
+    from tls_scaffold.state.cfsslscripts import way_to_adopt
+
     if not report.has_makefile:
         talk("note: no Makefile was looked at: there is none")
     for name in report.scripts:
-        told = f"`tls-scaffold adopt --from-script {name}` reads what it signs"
-        talk(f"note: `{escaped(name)}` calls cfssl: {escaped(told)}")
+        told = f"`{way_to_adopt(name)}` reads what it signs"
+        talk(escaped(f"note: `{name}` calls cfssl: {told}"))
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
         talk(f"note: {each.place} {told}: {escaped(each.message)}")

@@ -1,5 +1,6 @@
 """What every way to adopt has in common: an inventory is written, and what counts as rendered."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tls_scaffold.keeping.adoption import Adopted
 from tls_scaffold.keeping.adoptionnote import AdoptionNote, note_problems
 from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import Plan, Step
+from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ADOPTED, CONFIG, RULES
 from tls_scaffold.rendering import template
@@ -53,6 +55,13 @@ def check_has_no_inventory(folder: Path) -> None:
         raise ScaffoldError(
             f"`{folder / FILE}` exists: the folder has its inventory", hint="`tls-scaffold sync`"
         )
+
+
+def check_has_no_makefile(folder: Path, why: str, hint: str) -> None:
+    """Raise ScaffoldError, which says `why`, for a folder with a file that make reads."""
+    there = [name for name in (MAKEFILE, *READ_FIRST) if os.path.lexists(folder / name)]
+    if there:
+        raise ScaffoldError(f"`{folder}` has a `{there[0]}`{why}", hint=hint)
 
 
 def inventory_of(adopted: Adopted, change_first: str) -> Inventory:

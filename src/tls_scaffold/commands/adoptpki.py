@@ -7,7 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.commands.adopted import NEXT
-from tls_scaffold.commands.adopting import check_has_no_inventory, plan_without_makefile, write
+from tls_scaffold.commands.adopting import (
+    check_has_no_inventory,
+    check_has_no_makefile,
+    plan_without_makefile,
+    write,
+)
 from tls_scaffold.commands.results import Outcome
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import lock
@@ -19,17 +24,19 @@ from tls_scaffold.keeping.adoption import describe_folder
 from tls_scaffold.keeping.pki import Described, describe_pki
 from tls_scaffold.keeping.pkifolder import Pair, read_pki
 from tls_scaffold.keeping.plan import Plan
-from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.paths import (
     CA_OUTPUT,
     CERTIFICATE_ENDING,
     CERTS,
     KEY_ENDING,
-    MAKEFILE,
 )
 from tls_scaffold.signing.pairs import put_pair
 
 CHANGE_FIRST = "take a copy of the folder without what is told"
+ELSEWHERE = (
+    "`tls-scaffold -C DIR adopt --pki …` writes into another folder, "
+    "`tls-scaffold adopt` takes over what a Makefile signs"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,8 @@ def adopt_pki(
     kept already, or has other files in the places of these.
     """
     check_folder(folder)
-    _check_is_new(folder)
+    check_has_no_inventory(folder)
+    check_has_no_makefile(folder, "", ELSEWHERE)
     found = describe_pki(read_pki(directory), ca, now)
     plan = _plan(folder, found)
     pairs = {CA_OUTPUT: found.ca}
@@ -76,17 +84,6 @@ def adopt_pki(
             _put(folder, output, pairs[output])
     plan = write(folder, lambda: _plan(folder, found), dry_run=False)
     return PkiAdopted(folder, plan, dry_run, copied, found.left)
-
-
-def _check_is_new(folder: Path) -> None:
-    check_has_no_inventory(folder)
-    there = [name for name in (MAKEFILE, *READ_FIRST) if os.path.lexists(folder / name)]
-    if there:
-        raise ScaffoldError(
-            f"`{folder}` has a `{there[0]}`",
-            hint="`tls-scaffold -C DIR adopt --pki …` writes into another folder, "
-            "`tls-scaffold adopt` takes over what a Makefile signs",
-        )
 
 
 def _plan(folder: Path, found: Described) -> Plan:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.commands.adopted import NEXT
-from tls_scaffold.commands.adopting import check_has_no_inventory, plan_without_makefile, write
+from tls_scaffold.commands.adopting import (
+    check_has_no_inventory,
+    check_has_no_makefile,
+    plan_without_makefile,
+    write,
+)
 from tls_scaffold.commands.results import Outcome
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import own_text, own_texts, plain
@@ -16,14 +21,13 @@ from tls_scaffold.keeping.adoption import describe_folder
 from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.scriptrequests import with_own_requests
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.gnumake import READ_FIRST
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import MIB
 from tls_scaffold.scripts.ledger import Signed
 from tls_scaffold.scripts.survey import ScriptSurvey, Surroundings, survey_script
 
 LARGEST_SCRIPT = MIB
 NOT_CHANGED = "the script is not understood, and nothing was changed"
+TAKE_OVER = "`tls-scaffold adopt` takes it over; where it only runs the script, move it away first"
 CHANGE_FIRST = (
     "change what is told in the script, or in a copy of it, and adopt from that; "
     "`-C DIR` names the folder that it signs in"
@@ -63,23 +67,13 @@ def adopt_script(
     The script is read, never run. Beside what `adopt` writes, the requests that the script writes
     itself are put into `config/`. Raises ScaffoldError as `adopt`.
     """
-    _check_has_no_makefile(folder)
+    check_has_no_inventory(folder)
+    check_has_no_makefile(folder, ": what that signs counts", TAKE_OVER)
     survey = _survey(folder, script, arguments)
     plan = write(folder, lambda: _plan(folder, survey), dry_run=dry_run)
     certificates = tuple(f"{each.signing.output}.pem" for each in survey.signed)
     left = (*survey.left, *_moved(survey.signed))
     return ScriptAdopted(folder, plan, dry_run, certificates, survey.unread, left)
-
-
-def _check_has_no_makefile(folder: Path) -> None:
-    check_has_no_inventory(folder)
-    there = [name for name in (MAKEFILE, *READ_FIRST) if os.path.lexists(folder / name)]
-    if there:
-        raise ScaffoldError(
-            f"`{folder}` has a `{there[0]}`: what that signs counts",
-            hint="`tls-scaffold adopt` takes it over; "
-            "where it only runs the script, move it away first",
-        )
 
 
 def _survey(folder: Path, script: Path, arguments: Iterable[str]) -> ScriptSurvey:

@@ -16,6 +16,7 @@ from tls_scaffold.inventory.terms import (
     Terms,
     profile_name,
 )
+from tls_scaffold.paths import own_request
 from tls_scaffold.spelling import Key, canonical_host
 
 FILE = "tls-scaffold.json"
@@ -158,7 +159,7 @@ class Inventory:
 
     def _server(self, kind: str, server: Server) -> Component:
         has_own = self.separate_requests or server.terms.change_request
-        own = f"config/req-{server.name}.json" if has_own else SHARED_REQUEST
+        own = own_request(server.name) if has_own else SHARED_REQUEST
         return Component(
             name=server.name,
             kind=kind,
@@ -246,7 +247,7 @@ def _user(user: User) -> Component:
         # etcd's HTTP gateway refuses a certificate with a CN.
         cn="" if by_password else user.cn,
         hosts=user.hosts or ((_host_for(user.name),) if by_password else ()),
-        request=user.files.request or f"config/req-{user.name}.json",
+        request=user.files.request or own_request(user.name),
         output=user.files.output or f"certs/{user.name}",
         profile=profile,
         terms=user.terms,

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.inventory.terms import SERVER_AUTH, lacking_usages
 from tls_scaffold.inventory.values import MEMBERS_CN
 from tls_scaffold.keeping.adoptedhosts import hosts_of, own_hosts
 from tls_scaffold.makefiles.gencert import Signing
-
-SERVING = ("server auth", "any")
 
 
 def find_servers(
@@ -49,4 +48,4 @@ def find_servers(
 
 def _may_serve(config: SigningConfig, signing: Signing) -> bool:
     usages = config.profile_or_default(signing.profile).usages
-    return any(usage in SERVING for usage in usages)
+    return not lacking_usages((SERVER_AUTH,), usages)

@@ -25,7 +25,7 @@ from tls_scaffold.keeping.severalcas import (
     told_by_ca,
 )
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDING
+from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDING, own_request
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _request_path(name: str, signing: Signing, requests: Collection[str]) -> str
 
     Beside certificates none may be, and what a command line says goes into a request of one's own.
     """
-    own = f"config/req-{name}.json"
+    own = own_request(name)
     if overrides(signing):
         return own
     if not request_problem(signing.request):

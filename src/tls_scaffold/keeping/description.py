@@ -11,19 +11,13 @@ from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import CA_EXPIRY, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT, CLIENT_AUTH, lacking_usages
-from tls_scaffold.inventory.values import PEER, SHARED_REQUEST, Inventory
+from tls_scaffold.inventory.values import NAME_FIELDS, PEER, SHARED_REQUEST, Inventory
 from tls_scaffold.keeping.adoptedhosts import own_first, own_hosts
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CERTS
+from tls_scaffold.paths import CERTS, own_request
 
 # The inventory's settings by the words that cfssl's requests have for them.
-NAMES = {
-    "O": "organization",
-    "OU": "organizational_unit",
-    "L": "locality",
-    "ST": "state",
-    "C": "country",
-}
+NAMES = {word: setting for setting, word in NAME_FIELDS.items()}
 DEFAULTS = Inventory(members=())
 PROXY = "proxy"
 Fields = dict[str, Any]
@@ -138,7 +132,7 @@ def _user_fields(leaf: Leaf) -> Fields:
         "name": leaf.name,
         "cn": leaf.cn,
         **_unusual(
-            ("request", leaf.path, f"config/req-{leaf.name}.json"),
+            ("request", leaf.path, own_request(leaf.name)),
             ("output", leaf.signing.output, f"{CERTS}/{leaf.name}"),
         ),
         **_profile_field(leaf, (CLIENT_AUTH,), CLIENT),

@@ -10,20 +10,20 @@ from typing import Any
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.cfssl.usages import KNOWN
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.inventory.terms import SERVER_AUTH
 from tls_scaffold.inventory.values import PEER
 from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.keeping.pkifolder import Pair, Pki
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA_OUTPUT, CA_REQUEST, CERTS, CONFIG
+from tls_scaffold.paths import CA_OUTPUT, CA_REQUEST, CERTS, CONFIG, own_request
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.matching import signed_by, signs_itself
 from tls_scaffold.signing.pairing import has_odd_names
-from tls_scaffold.spelling import name_problem
+from tls_scaffold.spelling import listed, name_problem
 
 ETCD = "etcd"  # where kubeadm has etcd's own CA
 MOST_CHOICES = 10
 HOUR = timedelta(hours=1)
-SERVES = "server auth"
 Group = tuple[tuple[str, ...], int]
 
 
@@ -67,23 +67,16 @@ def describe_pki(pki: Pki, chosen: str, now: datetime) -> Described:
     texts = {
         CA_REQUEST: _ca_request(ca.certificate).to_json(),
         CONFIG: json_text(_config(groups)),
-        **{
-            _request_path(name): _request(each.certificate).to_json()
-            for name, each in pairs.items()
-        },
+        **{own_request(name): _request(each.certificate).to_json() for name, each in pairs.items()},
     }
     signings = (
         Signing("ca", ca.path, CA_REQUEST, CA_OUTPUT, makes_ca=True),
         *(
-            Signing(name, pair.path, _request_path(name), f"{CERTS}/{name}", groups[_group(pair)])
+            Signing(name, pair.path, own_request(name), f"{CERTS}/{name}", groups[_group(pair)])
             for name, pair in pairs.items()
         ),
     )
     return Described(ca, pairs, signings, texts, problems)
-
-
-def _request_path(name: str) -> str:
-    return f"config/req-{name}.json"
 
 
 def _choose_ca(pki: Pki, chosen: str) -> Pair:
@@ -104,8 +97,8 @@ def _choose_ca(pki: Pki, chosen: str) -> Pair:
     if len(found) == 1:
         summary = f"the key of the CA `{found[0].path}` is not there, or can't be used"
         raise ScaffoldError(summary, _about(pki, found[0]), "without it nothing can be signed")
-    listed = ", ".join(f"`{each.path}`" for each in authorities[:MOST_CHOICES]) or "none"
-    summary = f"which CA is meant can't be told: there are {len(authorities)} ({listed})"
+    there = listed([each.path for each in authorities], MOST_CHOICES) or "none"
+    summary = f"which CA is meant can't be told: there are {len(authorities)} ({there})"
     raise ScaffoldError(summary, pki.others if not authorities else (), "`--ca FILE` names one")
 
 
@@ -205,10 +198,10 @@ def _group(pair: Pair) -> Group:
 def _profiles(pairs: Iterable[Pair]) -> dict[Group, str]:
     """Return the name of the profile of each kind of usages and lifetime; one is the default."""
     counts = Counter(map(_group, pairs))
-    ordered = sorted(counts, key=lambda each: (SERVES not in each[0], -counts[each], each))
+    ordered = sorted(counts, key=lambda each: (SERVER_AUTH not in each[0], -counts[each], each))
     names: dict[Group, str] = {}
     for group in ordered:
-        base = "" if not names else "server" if SERVES in group[0] else "client"
+        base = "" if not names else "server" if SERVER_AUTH in group[0] else "client"
         taken = [each for each in names.values() if each.rstrip("-0123456789") == base]
         names[group] = f"{base}-{len(taken) + 1}" if taken else base
     return names

@@ -37,7 +37,7 @@ REVOKED = re.compile(r"R\t[^\t]*\t[^\t]*\t([0-9A-Fa-f]+)\t.*")
 class Pair:
     """A certificate and its key, in PEM without text around, each with its path in the folder.
 
-    `key` is empty where there is none that can be used, and `locked` tells that it is encrypted.
+    `key` is empty where there is none that can be used.
     """
 
     path: str

@@ -10,7 +10,7 @@ from tls_scaffold.keeping.adoptedhosts import overrides
 from tls_scaffold.keeping.adoption import component_names
 from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA_REQUEST, CONFIG
+from tls_scaffold.paths import CA_REQUEST, CONFIG, own_request
 from tls_scaffold.scripts.ledger import Signed
 
 
@@ -36,7 +36,7 @@ def with_own_requests(signed: Iterable[Signed]) -> OwnRequests:
     for each, name in zip(every, names, strict=True):
         signing = replace(each.signing, target=str(each.place))
         if each.request is not None:
-            path = CA_REQUEST if signing.makes_ca else f"config/req-{name}.json"
+            path = CA_REQUEST if signing.makes_ca else own_request(name)
             text = _request_text(each.request, signing)
             problems += _text_problems(texts, path, text, each.place)
             texts[path] = text or ""

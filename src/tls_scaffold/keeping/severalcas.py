@@ -8,12 +8,10 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTIFICATE_ENDING
-from tls_scaffold.spelling import escaped
+from tls_scaffold.spelling import listed
 
 SHOWN = 3
 NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
-
-
 ONE_ROOT = (
     "an inventory has one CA, which signs itself; the folder works as it is: `tls-scaffold sign`, "
     "`status` and `check` know CAs below CAs"
@@ -51,7 +49,8 @@ def certificates_by_ca(
 def told_by_ca(by_ca: Mapping[str, list[str]]) -> Iterator[str]:
     """Yield what each CA signs."""
     for ca, paths in by_ca.items():
-        yield f"`{ca}` signs {_listed(paths[1:])}" if paths[1:] else f"`{ca}` signs nothing here"
+        signed = listed(paths[1:], SHOWN) or "nothing here"
+        yield f"`{ca}` signs {signed}"
 
 
 def folder_each(by_ca: Mapping[str, list[str]]) -> str:
@@ -61,10 +60,10 @@ def folder_each(by_ca: Mapping[str, list[str]]) -> str:
     for ca in further:
         copy = f'"$PWD-{_suffix(ca)}"'
         lines.append(f"  mkdir {copy} && cp -Rp . {copy}")
-        lines.append(
-            f"    there keep of the Makefile what makes {_listed(by_ca[ca])}, and take out the rest"
-        )
-    lines.append(f"  here take out of the Makefile all but what makes {_listed(by_ca[first])}")
+        made = listed(by_ca[ca], SHOWN)
+        lines.append(f"    there keep of the Makefile what makes {made}, and take out the rest")
+    made = listed(by_ca[first], SHOWN)
+    lines.append(f"  here take out of the Makefile all but what makes {made}")
     lines.append("  then `tls-scaffold adopt` in each")
     return "\n".join(lines)
 
@@ -78,9 +77,3 @@ def _suffix(ca: str) -> str:
     name = posixpath.basename(ca).removesuffix(CERTIFICATE_ENDING)
     words = [name] if name != "ca" else [posixpath.basename(posixpath.dirname(ca)), name]
     return NO_NAME.sub("-", words[0] or name)
-
-
-def _listed(paths: list[str]) -> str:
-    shown = ", ".join(f"`{escaped(path)}`" for path in paths[:SHOWN])
-    more = len(paths) - SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from tls_scaffold.makefiles.cfssllines import UnclearError
+from tls_scaffold.makefiles.filers import WITH_A_WORD, read_filing
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 
 CERTIFICATE, KEY, CSR = "certificate", "key", "CSR"
-WITH_A_WORD = {"install": "mogtS", "mv": "tS", "cp": "tS"}
-"""The flags of a program that take the word after them."""
 FORM = "a pair is held as `NAME.pem` with `NAME-key.pem`: `cp` in place of `mv` leaves it there"
 
 
@@ -125,17 +124,17 @@ class MadeFiles:
 
     def change(self, words: Sequence[str], path_of: Callable[[str], str], line: str) -> None:
         """Take over what a command moves, copies or removes."""
-        program, *rest = words
-        flags, names = _flags_and_names(rest, WITH_A_WORD.get(program, ""))
-        paths = [f"{path_of(name)}{'/' if name.endswith('/') else ''}" for name in names]
-        if program == "mkdir" or (program == "install" and "d" in flags):
+        program, filing = words[0], read_filing(words)
+        paths = [f"{path_of(name)}{'/' if name.endswith('/') else ''}" for name in filing.sources]
+        if program == "mkdir" or (program == "install" and "d" in filing.flags):
             self.folders.update(path.rstrip("/") for path in paths)
         elif program == "rm":
             self._remove(paths)
-        elif program in ("mv", "cp", "install"):
-            target = f"{path_of(flags['t'])}/" if "t" in flags else paths.pop() if paths else ""
-            self._move(paths, target, keep=program != "mv")
-        elif program == "sed" and "i" in "".join(flags) and paths:
+        elif program in WITH_A_WORD:
+            target = path_of(filing.target)
+            is_folder = filing.into_folder or target == "." or self._is_folder(target)
+            self._move(paths, target, is_folder=is_folder, keep=program != "mv")
+        elif program == "sed" and "i" in "".join(filing.flags) and paths:
             self.write(paths[-1], line, adds=False)
 
     def _remove(self, patterns: Iterable[str]) -> None:
@@ -143,11 +142,12 @@ class MadeFiles:
             self.made.pop(path, None)
             self.texts[path] = self.texts.get(path, 0) + 1
 
-    def _move(self, patterns: Sequence[str], target: str, *, keep: bool) -> None:
+    def _is_folder(self, path: str) -> bool:
+        return path in self.folders or self.is_folder(path)
+
+    def _move(self, patterns: Sequence[str], into: str, *, is_folder: bool, keep: bool) -> None:
         found = list(self._found(patterns))
-        into = target.rstrip("/")
-        is_folder = target != into or into in (".", *self.folders) or self.is_folder(into)
-        is_folder = is_folder or len({source for _, source in found}) > 1 or len(patterns) > 1
+        is_folder = is_folder or len({source for _, source in found}) > 1
         if not found and patterns and not is_folder:  # a file that was there before
             self.texts[into] = self.texts.get(into, 0) + 1
         # All that goes goes at once: `mv` of a certificate and its key leaves no half behind.
@@ -182,23 +182,3 @@ def _may_name(word: str, path: str) -> bool:
 
 def _fits(path: str, pattern: str) -> bool:
     return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
-
-
-def _flags_and_names(words: Sequence[str], taking: str) -> tuple[dict[str, str], list[str]]:
-    """Return short flags with their words, and what is left; long flags are passed over."""
-    flags: dict[str, str] = {}
-    names: list[str] = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("-") or word == "-":
-            names.append(word)
-            continue
-        for at, letter in enumerate(word[1:], 1):
-            flags[letter] = ""
-            if letter in taking:
-                flags[letter] = word[at + 1 :] or (rest.pop(0) if rest else "")
-                break
-            if letter == "-":
-                break
-    return flags, names

@@ -69,6 +69,8 @@ def steps_of(line: str, is_there: Callable[[str], bool]) -> Iterable[Step]:
         yield from walker.items(read_shell(line.lstrip("@-+ \t")), _Scope())
     except _EndedError:
         return
+    except RecursionError:
+        raise ValueError(line) from None
 
 
 def is_plain(words: Iterable[str]) -> bool:

@@ -3,6 +3,7 @@
 import ast
 import operator
 import re
+import warnings
 from collections.abc import Callable
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -48,7 +49,10 @@ def calculate(text: str, get: Get, put: Set) -> int:
     # A number that begins with 0 is octal in a shell, and an error in Python.
     plain = re.sub(r"/+", "//", text.strip()).replace("&&", " and ").replace("||", " or ")
     try:
-        return _value(ast.parse(plain, mode="eval").body, get)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of `1if`, which Python still takes
+            parsed = ast.parse(plain, mode="eval")
+        return _value(parsed.body, get)
     except (SyntaxError, TypeError, MemoryError) as error:
         raise ValueError(text) from error
 

@@ -4,19 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from tls_scaffold.makefiles.shellsteps import SHELLS
 from tls_scaffold.scripts.assigning import assign, declare
 from tls_scaffold.scripts.builtins import BUILTINS, is_test
-from tls_scaffold.scripts.expansion import (
-    expanded_fields,
-    expanded_text,
-)
+from tls_scaffold.scripts.expansion import expanded_fields, expanded_text
 from tls_scaffold.scripts.grammar import DECLARING, parse
 from tls_scaffold.scripts.ledger import Output
-from tls_scaffold.scripts.nodes import (
-    Command,
-    Node,
-    Redirect,
-)
+from tls_scaffold.scripts.nodes import Command, Node, Redirect
 from tls_scaffold.scripts.programs import run_program
 from tls_scaffold.scripts.scope import Unknown
 from tls_scaffold.scripts.state import (
@@ -34,7 +28,6 @@ from tls_scaffold.scripts.words import plain_text
 
 CHANGERS = ("sed", "perl", "mv", "cp", "tee", "install", "ln")
 SOURCES = (".", "source")
-SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
 
 
 @dataclass

@@ -74,7 +74,7 @@ def _with_home(word: Word) -> Word:
 def _with_braces(word: Word) -> Iterator[Word]:
     """Yield the words that `{a,b}` and `{1..3}` stand for."""
     plain = "".join(
-        part.text if isinstance(part, Text) and not part.quoted else "\0" * 1 for part in word
+        part.text if isinstance(part, Text) and not part.quoted else "\0" for part in word
     )
     # A part that is not plain text counts as one character, so that places stay right.
     if any(isinstance(part, Text) and not part.quoted and len(part.text) > 1 for part in word):

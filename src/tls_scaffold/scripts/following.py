@@ -38,7 +38,7 @@ from tls_scaffold.scripts.state import (
     mentions_cfssl,
     together,
 )
-from tls_scaffold.scripts.words import ScriptError
+from tls_scaffold.scripts.words import ScriptError, Word
 
 
 @dataclass
@@ -191,8 +191,8 @@ class Follower(Caller):
                 self.state.pass_over(body)
         return self.run(chosen)
 
-    def _fits(self, subject: str, patterns: Iterable[tuple[object, ...]]) -> bool:
-        found = [pattern_text(each, self.state.scope) for each in patterns]  # type: ignore[arg-type]
+    def _fits(self, subject: str, patterns: Iterable[Word]) -> bool:
+        found = [pattern_text(each, self.state.scope) for each in patterns]
         return any(fnmatch.fnmatchcase(subject, each) for each in found)
 
     # Loops

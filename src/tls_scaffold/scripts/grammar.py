@@ -47,7 +47,10 @@ ENDING = ("then", "elif", "else", "fi", "do", "done", "esac", "}")
 def parse(text: str, line: int = 1) -> tuple[Node, ...]:
     """Return the commands of a script; ScriptError where they can't be told."""
     parser = _Parser(Characters(text.replace("\r\n", "\n"), line))
-    found = parser.statements()
+    try:
+        found = parser.statements()
+    except RecursionError:  # words in words have no count of their own
+        raise ScriptError(parser.source.line, TOO_DEEP) from None
     if not parser.source.is_at_end():
         raise ScriptError(parser.source.line, f"`{parser.source.take()}` is not understood here")
     return found

@@ -3,6 +3,7 @@
 import posixpath
 import re
 
+from tls_scaffold.makefiles.filers import WITH_A_WORD, read_filing
 from tls_scaffold.scripts import tools
 from tls_scaffold.scripts.expansion import joined
 from tls_scaffold.scripts.ledger import Answer, Output
@@ -130,12 +131,14 @@ def _change_in_place(state: State, words: list[str]) -> Result:
 
 
 def _move(state: State, words: list[str], _stdin: Output | None) -> Result:
-    is_copy = posixpath.basename(words[0]) == "cp"
-    plain = [each for each in words[1:] if not each.startswith("-")]
-    *sources, target = [state.path(each) for each in plain] or [""]
-    into = len(sources) > 1 or state.ledger.is_folder(target)
-    into = into or (bool(plain) and plain[-1].endswith("/"))
-    for source in sources:
+    program = posixpath.basename(words[0])
+    filing, is_copy = read_filing([program, *words[1:]]), program != "mv"
+    if program == "install" and "d" in filing.flags:
+        state.ledger.folders.update(map(state.path, filing.sources))
+        return Result()
+    target = state.path(filing.target)
+    into = filing.into_folder or state.ledger.is_folder(target)
+    for source in map(state.path, filing.sources):
         end = joined(target, posixpath.basename(source)) if into else target
         is_ours = state.ledger.move(source, end, is_copy=is_copy)
         if is_copy or not is_ours:
@@ -143,4 +146,4 @@ def _move(state: State, words: list[str], _stdin: Output | None) -> Result:
     return Result()
 
 
-FILERS = {"mv": _move, "cp": _move, "tee": _tee}
+FILERS = {**dict.fromkeys(WITH_A_WORD, _move), "tee": _tee}

@@ -49,20 +49,24 @@ def survey_script(
     state = follower.state
     try:
         follower.follow(text)
-    except (ScriptError, RecursionError) as error:
-        # Words in words go through so many functions that no count of one kind holds them all.
-        end = error if isinstance(error, ScriptError) else ScriptError(state.place.line, TOO_DEEP)
-        raise ScaffoldError(
-            "the script can't be read to its end, and nothing was changed",
-            [Problem(Place(_below(state.place.path, folder), end.line), end.reason)],
-            "take out what is told, in a copy of the script, and adopt from that",
-        ) from None
+    except ScriptError as error:
+        raise _unreadable(Place(state.place.path, error.line), error.reason, folder) from None
+    except RecursionError:  # functions that call each other from deep inside
+        raise _unreadable(state.place, TOO_DEEP, folder) from None
     told_already = {*state.unread, *(each.place for each in ledger.signed)}
     left = {at: reason for at, reason in state.left.items() if at not in told_already}
     return ScriptSurvey(
         tuple(_signed_below(each, folder) for each in ledger.result()),
         tuple(_told(state.unread, {place: text}, around.read, folder)),
         tuple(_told(left, {place: text}, around.read, folder)),
+    )
+
+
+def _unreadable(place: Place, reason: str, folder: str) -> ScaffoldError:
+    return ScaffoldError(
+        "the script can't be read to its end, and nothing was changed",
+        [Problem(_shown(place, folder), reason)],
+        "take out what is told, in a copy of the script, and adopt from that",
     )
 
 

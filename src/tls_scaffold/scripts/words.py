@@ -10,7 +10,6 @@ BRACED = re.compile(
     rf"(?P<flag>[#!]?)(?P<name>{NAME}|[0-9]+|[@*#?$!-])(?:\[(?P<index>[^\]]*)\])?(?P<rest>.*)",
     re.DOTALL,
 )
-BLANKS = " \t"
 DEEPEST = 60  # commands in commands: Python's own stack is not endless
 TOO_DEEP = "commands are nested too deep"
 ENDS_WORD = " \t\n;&|()<>"
@@ -69,10 +68,7 @@ Word = tuple[Part, ...]
 
 
 class Characters:
-    """A text that is read from its start to its end, with the number of the line.
-
-    `blanks`, `rest_of_line` and others take what they return.
-    """
+    """A text that is read from its start to its end, with the number of the line."""
 
     def __init__(self, text: str, line: int = 1) -> None:
         self.text = text

@@ -118,12 +118,19 @@ def _not_a_csr(place: str, reason: str) -> ScaffoldError:
 def refusals(csr: CSR, profile: Profile, ca: Certificate) -> Iterator[str]:
     """Say why cfssl does not sign a CSR with a profile and a CA."""
     asked = csr.constraint
-    if not (asked and asked.ca):
-        return
+    if asked and asked.ca:
+        yield from ca_refusals(asked.path_length, profile, ca.path_length)
+
+
+def ca_refusals(length: int | None, profile: Profile, above: int | None) -> Iterator[str]:
+    """Say why cfssl does not sign what asks for a CA with this path length.
+
+    `above` is that of the CA that signs; None is without a limit.
+    """
     if not profile.constraint.is_ca:
         yield f"it asks for a CA, which profile `{profile.name or 'default'}` does not make"
-    elif ca.path_length == 0:
+    elif above == 0:
         yield "it asks for a CA, and the one that signs may have none below it (pathlen 0)"
-    elif ca.path_length and asked.path_length and asked.path_length >= ca.path_length:
-        lengths = f"pathlen {asked.path_length}, and the one that signs has {ca.path_length}"
+    elif above and length and length >= above:
+        lengths = f"pathlen {length}, and the one that signs has {above}"
         yield f"it asks for a CA with {lengths}: it has to be less"

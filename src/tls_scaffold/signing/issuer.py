@@ -42,6 +42,11 @@ class NewCA:
         """How long it will live in all."""
         return ca_profile(self.request).lifetime
 
+    @property
+    def path_length(self) -> int | None:
+        """How many CAs may follow one below the other; None is without a limit."""
+        return ca_profile(self.request).constraint.path_length
+
 
 def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
     """Return the CA whose certificate and key these PEMs are; the places are their paths.

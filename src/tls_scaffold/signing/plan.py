@@ -15,7 +15,7 @@ from tls_scaffold.disk.obstacles import OutputDirectory
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing import certificates, matching, mistakes
+from tls_scaffold.signing import certificates, csrs, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.documentcache import DocumentCache
@@ -226,23 +226,12 @@ class _Planner:
             path = f"`{signing.output}.pem`"
             yield f"{signing.name}: {path} is a CA's certificate: it is not signed over"
         if signing.signs_csr and request.ca:
-            if problem := self._csr_problem(signing, request, profile):
+            length = ca_profile(request).constraint.path_length
+            for problem in csrs.ca_refusals(length, profile, self._cas[signing.ca].path_length):
                 yield f"{signing.request}: ca: {problem}"
             request = replace(request, ca=None)
         for each in mistakes.own_refusals(request, profile, self._now):
             yield f"{signing.request}: {each}"
-
-    def _csr_problem(self, signing: Signing, request: Request, profile: Profile) -> str:
-        """Say why cfssl signs no CSR that asks to be a CA's; empty where it does."""
-        if not profile.constraint.is_ca:
-            return "only a profile with `is_ca` signs what has this section"
-        ca = self._cas[signing.ca]
-        above = ca.path_length if isinstance(ca, Certificate) else None
-        asked = ca_profile(request).constraint.path_length
-        is_longer = asked is not None and above is not None and asked >= above
-        if above == 0 or is_longer:
-            return f"`{signing.ca}` may have no such CA below it (path length {above})"
-        return ""
 
     def _halves(self, signing: Signing, pem: bytes) -> Iterator[str]:
         """Say that a CA has lost its certificate, where its key is there."""

@@ -15,14 +15,21 @@ from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
-from tls_scaffold.paths import ARCHIVE, CA, CA_REQUEST, CONFIG, GENERATED, KEY_ENDING, TRUST
+from tls_scaffold.paths import (
+    ARCHIVE,
+    CA,
+    CA_REQUEST,
+    CONFIG,
+    GENERATED,
+    KEY_ENDING,
+    OWN_REQUEST,
+    TRUST,
+)
 from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 from tls_scaffold.state.entries import MISMATCHED, Contents, Entry, Fault, is_server
 from tls_scaffold.state.reading import Reader
-
-OWN_REQUEST = "config/req-"
 
 
 def contents_of_folder(folder: Path, inventory: Inventory | None) -> Contents:
