@@ -678,12 +678,23 @@ def test_a_dry_run_is_from_nothing_or_with_what_is_there(tmp_path: Path) -> None
         lines = dry_run(tmp_path, "all", there=there).text.splitlines()
         return [line for line in lines if "directory" not in line]
 
+    assert commands() == ["touch a", "touch b", "echo x C"]
+    (tmp_path / "tls-scaffold.mk").touch()
     assert commands() == ["touch a", "touch b", "echo cfssl C"]
     assert commands("a") == ["echo cfssl C"]
     (tmp_path / "Makefile").write_text(
         text.replace("a b", "$(CURDIR)/a $(CURDIR)/b"), encoding="utf-8"
     )
     assert commands("a") == ["echo cfssl C"]
+
+
+@pytest.mark.needs("make")
+def test_a_variable_of_the_team_s_own_names_its_ca_whatever_ours_is_called(tmp_path: Path) -> None:
+    sign = "cfssl gencert -ca certs/$(SIGNER).pem -ca-key certs/$(SIGNER)-key.pem x.json"
+    text = f"SIGNER = mid\nall:\n\t{sign} | cfssljson -bare x\n"
+    (tmp_path / "Makefile").write_text(text, encoding="utf-8")
+    (found,) = survey_makefile(tmp_path).signings
+    assert (found.ca, found.ca_key) == ("certs/mid.pem", "certs/mid-key.pem")
 
 
 @pytest.mark.needs("make")

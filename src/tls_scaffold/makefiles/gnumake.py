@@ -19,6 +19,7 @@ from tls_scaffold.makefiles import landlock
 from tls_scaffold.makefiles.decoys import decoys_on_path
 from tls_scaffold.makefiles.dryruneffects import DryRunEffects, dry_run_effects
 from tls_scaffold.makefiles.maketexts import MAKEFILES
+from tls_scaffold.paths import RULES
 from tls_scaffold.spelling import escaped
 
 *READ_FIRST, MAKEFILE = MAKEFILES  # where the first are, make does not look for ours
@@ -30,9 +31,9 @@ NOT_PASSED_ON = (
     *("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "MAKEFILES"),
     *("SIGNER", "CFSSL", "JSON", "YES", "TLS_SCAFFOLD_INTO"),
 )
-# By cfssl, so that each certificate has a line; and all, where our rules would ask `sign.sh` what
-# has changed.
-WHATEVER_IS_THERE = ("SIGNER=cfssl", "again=all")
+# Each certificate has a line of its own by cfssl alone, whatever is there. A Makefile that is not
+# ours may have a variable of this name, and name its CA by it.
+BY_CFSSL = {"SIGNER": "cfssl"}
 MOVES = re.compile(r"\S+: (Entering|Leaving) directory [`'](.*)'")
 # Whatever MAKEFLAGS a Makefile sets: what several makes say at once can't be told apart.
 ONE_BY_ONE = "-j1"
@@ -171,7 +172,9 @@ def run_asked(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     effects = dry_run_effects(folder, MAKEFILE)
     _check_harmless(effects)
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
-    environment |= {"LC_ALL": "C", "PWD": os.path.realpath(folder)}
+    environment |= {"LC_ALL": "C", "PWD": os.path.realpath(folder), **BY_CFSSL}
+    has_our_rules = (folder / RULES).is_file()
+    chosen = [f"{name}={value}" for name, value in BY_CFSSL.items()] if has_our_rules else []
     # What is written after a make has told all fails where nothing can be written.
     going_on = ("-i",) if any(each.writes_last for each in effects.commands) else ()
     # Neither the Makefile nor what it includes is made anew, which make would do even now.
@@ -183,7 +186,7 @@ def run_asked(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         has_temporary=not effects.names_temporary,
     ) as decoys:
         process = landlock.start_confined(
-            [*command, *going_on, *kept, *WHATEVER_IS_THERE],
+            [*command, *going_on, *kept, *chosen],
             {**environment, **decoys.environment},
             decoys.writable,
         )
