@@ -224,6 +224,19 @@ def test_of_copies_of_a_certificate_one_is_taken_that_has_a_name(tmp_path: Path)
     assert (path / "certs/m.pem").read_text() == (pki / "m.crt").read_text()
 
 
+def test_what_would_be_called_like_another_is_left_and_told(tmp_path: Path) -> None:
+    pki, path = tmp_path / "pki", tmp_path / "tls"
+    make_ca(pki, "ca")
+    for name in ("a/b", "c/b", "x/A-b"):
+        (pki / name).parent.mkdir()
+        issue(pki, name, "ca", f"/CN={name[0]}", SERVES, ASKS, hosts=f"DNS:{name[0]}")
+    path.mkdir()
+    told = kept(path, "adopt", "--pki", str(pki)).stderr
+    assert "x/A-b.crt: it would be called `A-b`, as `a/b.crt` is" in told
+    assert (path / "certs/a-b.pem").read_text() == (pki / "a/b.crt").read_text()
+    assert not (path / "certs/A-b.pem").exists()
+
+
 def test_no_ca_and_no_key_is_written_over(tmp_path: Path, signed: Factory) -> None:
     pki, path = tmp_path / "pki", tmp_path / "tls"
     make_ca(pki, "ca")

@@ -55,7 +55,8 @@ def describe_pki(pki: Pki, chosen: str, now: datetime) -> Described:
             left[pair.path] = reason
         elif pair is not ca:
             leaves.append(pair)
-    pairs = _by_name(leaves)
+    pairs, doubles = _by_name(leaves)
+    left |= doubles
     for name, pair in list(pairs.items()):
         if wrong := name_problem(name):
             left[pair.path] = wrong
@@ -133,23 +134,30 @@ def _why_left(pair: Pair, ca: Pair, pki: Pki, now: datetime) -> str:
     return next((reason for applies, reason in reasons if applies), "")
 
 
-def _by_name(pairs: Iterable[Pair]) -> dict[str, Pair]:
+def _by_name(pairs: Iterable[Pair]) -> tuple[dict[str, Pair], dict[str, str]]:
     """Name each by its file, and by its folder too where two would be called alike.
 
-    A `peer` beside a `server`, as kubeadm has it, is the server's second certificate.
+    A `peer` beside a `server`, as kubeadm has it, is the server's second certificate. Second come
+    the paths of those that would be called like another all the same, and why they are left.
     """
     stems = {each.path: posixpath.splitext(each.path)[0].removesuffix("-cert") for each in pairs}
     counts = Counter(posixpath.basename(stem).lower() for stem in stems.values())
     beside = set(stems.values())
     found: dict[str, Pair] = {}
+    doubles: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for each in pairs:
         directory, name = posixpath.split(stems[each.path])
         if counts[name.lower()] > 1 and directory:
             name = f"{posixpath.basename(directory)}-{name}"
         elif name == "peer" and posixpath.join(directory, "server") in beside:
             name = f"{PEER}server"
-        found[name] = each
-    return found
+        owner = owners.setdefault(name.lower(), each.path)
+        if owner == each.path:
+            found[name] = each
+        else:
+            doubles[each.path] = f"it would be called `{name}`, as `{owner}` is"
+    return found, doubles
 
 
 def _request(certificate: Certificate) -> Request:
