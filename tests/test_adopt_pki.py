@@ -231,7 +231,14 @@ def test_what_would_be_called_like_another_is_left_and_told(tmp_path: Path) -> N
         (pki / name).parent.mkdir()
         issue(pki, name, "ca", f"/CN={name[0]}", SERVES, ASKS, hosts=f"DNS:{name[0]}")
     path.mkdir()
+    assert "missing: " not in kept(path, "adopt", "--pki", str(pki), "--dry-run").stderr
     told = kept(path, "adopt", "--pki", str(pki)).stderr
+    assert [line.split()[:3] for line in told.splitlines()[:4]] == [
+        ["NAME", "KIND", "CN"],
+        ["ca", "ca", "ca-pki"],
+        ["a-b", "member", "a"],
+        ["c-b", "member", "c"],
+    ]
     assert "x/A-b.crt: it would be called `A-b`, as `a/b.crt` is" in told
     assert (path / "certs/a-b.pem").read_text() == (pki / "a/b.crt").read_text()
     assert not (path / "certs/A-b.pem").exists()

@@ -1,5 +1,6 @@
 import json
 import shutil
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,7 @@ def test_what_bash_signs_with_cfssl_is_adopted_stays_valid_and_would_be_signed_a
     assert len(before) > 1
 
     said = kept(path, "adopt", "--from-script", str(path / "gen.sh")).stderr
-    understood = next(line for line in said.splitlines() if line.startswith("understood"))
-    assert sorted(understood.partition(": ")[2].split()) == sorted(before)
+    assert sorted(rows_of_table(said).values()) == sorted(before)
     after = kept_contents(path)
     assert {file: content for file, content in after.items() if file in there} == there
     new = after.keys() - there.keys()
@@ -129,7 +129,8 @@ def test_a_script_that_goes_home_is_adopted_in_the_folder_that_it_signs_in(
     script = tmp_path / "gen.sh"
     script.write_text(f"mkdir ~/tls\ncd ~/tls\n{MAKE_CA}{SIGN} m.json | cfssljson -bare m\n")
     path = written(tmp_path / "tls", "")
-    assert "ca.pem m.pem" in kept(path, "adopt", "--from-script", str(script)).stderr
+    said = kept(path, "adopt", "--from-script", str(script)).stderr
+    assert rows_of_table(said) == {"ca": "ca.pem", "m": "m.pem"}
     refused = kept(path, "adopt", "--from-script", str(script), code=1).stderr
     assert "exists: the folder has its inventory" in refused
 
@@ -185,6 +186,15 @@ UNKNOWN = {
 }
 
 
+def rows_of_table(said: str) -> dict[str, str]:
+    """Return the certificates in the table that adopt prints first, by their names."""
+    heading, *lines = said.splitlines()
+    assert heading.split() == ["NAME", "KIND", "CN", "PROFILE", "CERTIFICATE", "HOSTS"]
+    at = heading.index("CERTIFICATE")
+    rows = takewhile(lambda line: line[at - 2 : at] == "  ", lines)
+    return {line.split()[0]: line[at:].split()[0] for line in rows}
+
+
 @pytest.mark.parametrize("case", sorted(UNKNOWN))
 def test_a_line_that_can_not_be_known_is_told_with_its_number_and_the_rest_is_adopted(
     case: str, tmp_path: Path
@@ -192,7 +202,7 @@ def test_a_line_that_can_not_be_known_is_told_with_its_number_and_the_rest_is_ad
     lines, number, reason = UNKNOWN[case]
     path = written(tmp_path / "tls", f"{MAKE_CA}{SIGN} m.json | cfssljson -bare m\n{lines}\n")
     said = kept(path, "adopt", "--from-script", str(path / "gen.sh"), code=4).stderr
-    assert "understood 2 certificates: ca.pem m.pem" in said
+    assert rows_of_table(said) == {"ca": "ca.pem", "m": "m.pem"}
     warned = said.partition("warning: ")[2].partition("note: ")[0]
     (told,) = [line for line in warned.splitlines() if line.startswith("  gen.sh:")]
     assert told.startswith(f"  gen.sh:{number}: `")
@@ -249,7 +259,7 @@ def test_what_the_recorder_of_the_documentation_has_written_down_is_adopted(
     assert {Path(file).stem for file in before} == {"ca", "a", "b", "c"}
 
     said = kept(path, "adopt", "--from-script", str(log)).stderr
-    assert "understood 4 certificates" in said
+    assert rows_of_table(said).keys() == {"ca", "a", "b", "c"}
     kept(path, "sync")
     assert {line.split()[-1] for line in kept(path, "status").stdout.splitlines()[1:]} == {"valid"}
     for file in before:
@@ -266,7 +276,10 @@ def test_json_tells_what_a_script_signs_and_what_was_not_followed(tmp_path: Path
     path = written(tmp_path / "tls", script)
     words = ("--from-script", str(path / "gen.sh"), "--json")
     document = json.loads(kept(path, "adopt", *words, code=4).stdout)
-    assert document["certificates"] == ["ca.pem", "m.pem"]
+    assert [(each["kind"], each["certificate"]) for each in document["taken"]] == [
+        ("ca", "ca.pem"),
+        ("member", "m.pem"),
+    ]
     assert [each.partition(": ")[0] for each in document["unread"]] == ["gen.sh:3"]
     assert [each.partition(": ")[0] for each in document["left"]] == ["gen.sh:4"]
     assert document["written"] == [

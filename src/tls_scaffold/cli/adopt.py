@@ -1,6 +1,6 @@
 """`tls-scaffold adopt` on the command line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from tls_scaffold.errors import ExitCode, UsageError
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
-    from tls_scaffold.commands.adopted import Adoption, Understood
+    from tls_scaffold.commands.adopted import Adoption, Taken, Understood
     from tls_scaffold.commands.adoptscript import ScriptAdopted
     from tls_scaffold.errors import Problem
     from tls_scaffold.keeping.plan import Plan
@@ -109,6 +109,7 @@ def _adopt_script(
     if as_json:
         give_json(adopted.to_json())
     else:
+        _tell_taken(adopted.taken)
         tell_plan(adopted.plan, dry_run=dry_run)
         _tell_script(adopted)
     _end(adopted.plan, dry_run=dry_run, as_json=as_json)
@@ -125,6 +126,7 @@ def _adopt_pki(folder: Path, pki: Path, ca: str, *, dry_run: bool, as_json: bool
     if as_json:
         give_json(adopted.to_json())
     else:
+        _tell_taken(adopted.taken)
         tell_plan(adopted.plan, dry_run=dry_run)
         for path, source in adopted.copied.items():
             talk(escaped(f"{'would copy' if dry_run else 'copied'} {source} to {path}"))
@@ -149,14 +151,18 @@ def _tell(done: "Adoption") -> None:
         talk(NEXT)
 
 
-def _tell_understood(understood: "Understood") -> None:
-    for line in adoption_table(understood.taken, terminal_width()):
+def _tell_taken(taken: "Sequence[Taken]") -> None:
+    for line in adoption_table(taken, terminal_width()):
         talk(line.rstrip())
-    if not any(each.kind == "member" for each in understood.taken):
+    if not any(each.kind == "member" for each in taken):
         talk("members: none, all are users: none has hosts and a profile with `server auth`")
-    missing = [each.certificate for each in understood.taken if not each.is_there]
+    missing = [each.certificate for each in taken if not each.is_there]
     if missing:
         talk(f"missing: {few_paths(missing)}: `make` signs them after `sync`")
+
+
+def _tell_understood(understood: "Understood") -> None:
+    _tell_taken(understood.taken)
     for line in understood.stays:
         talk(f"stays: {escaped(line)}")
     talk("`tls-scaffold sync` would then:")
@@ -164,8 +170,6 @@ def _tell_understood(understood: "Understood") -> None:
 
 
 def _tell_script(adopted: "ScriptAdopted") -> None:
-    listed = " ".join(map(escaped, adopted.certificates))
-    talk(f"understood {len(adopted.certificates)} certificates: {listed}")
     if adopted.unread:
         warn("what these lines sign is not in the inventory")
         _tell_lines(adopted.unread)

@@ -107,7 +107,7 @@ def _understand(folder: Path) -> tuple[Plan, Understood]:
         entries = tuple(last_rendered(folder, note, inventory, {}))
         record = record_of_entries(entries)
         first_sync = check_first_sync(folder, inventory, record, note, survey)
-    taken = tuple(taken_certificates(folder, inventory, survey.signings))
+    taken = tuple(taken_certificates(folder, inventory, survey.signings, texts))
     stays = what_stays(inventory, note, parts, survey.signings, adopted.config)
     understood = Understood(
         taken,

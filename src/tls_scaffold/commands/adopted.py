@@ -7,7 +7,6 @@ from pathlib import Path
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.commands.results import Outcome
-from tls_scaffold.disk.plainfiles import own_texts
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.adoptionnote import AdoptionNote
 from tls_scaffold.keeping.plan import Plan
@@ -81,11 +80,13 @@ class Adoption:
 
 
 def taken_certificates(
-    folder: Path, inventory: Inventory, signings: Iterable[Signing]
+    folder: Path, inventory: Inventory, signings: Iterable[Signing], texts: Mapping[str, str]
 ) -> Iterator[Taken]:
-    """Yield what each certificate was taken for, the CA first and then as in the inventory."""
+    """Yield what each certificate was taken for, the CA first and then as in the inventory.
+
+    `texts` are the requests by their paths.
+    """
     by_output = {signing.output: signing for signing in signings}
-    texts = own_texts(folder, sorted({each.request for each in by_output.values()}))
     for signing in by_output.values():
         if signing.makes_ca:
             yield _taken(folder, "ca", CA_KIND, signing, texts)

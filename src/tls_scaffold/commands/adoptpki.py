@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.commands.adopted import NEXT
+from tls_scaffold.commands.adopted import NEXT, Taken, taken_certificates
 from tls_scaffold.commands.adopting import (
     check_has_no_inventory,
     check_has_no_makefile,
+    inventory_of,
     plan_without_makefile,
     write,
 )
@@ -43,19 +44,25 @@ ELSEWHERE = (
 class PkiAdopted:
     """What was written, or would be: the plan, and certificates that were copied, new to old path.
 
-    `left` are certificates and keys that are not taken, and why.
+    `taken` tells what each was taken for; `left` are certificates and keys that are not taken, and
+    why.
     """
 
     folder: Path
     plan: Plan
     dry_run: bool
+    taken: tuple[Taken, ...]
     copied: Mapping[str, str]
     left: tuple[Problem, ...]
 
     def to_json(self) -> str:
         """Return it as a JSON document, in the shape that all commands share, and more."""
         done = Outcome("adopt", self.folder, self.plan, (), self.dry_run).result()
-        further = {"copied": dict(self.copied), "left": list(map(str, self.left))}
+        further = {
+            "taken": [asdict(each) for each in self.taken],
+            "copied": dict(self.copied),
+            "left": list(map(str, self.left)),
+        }
         return done.to_json({"next": [NEXT], **further})
 
 
@@ -76,14 +83,23 @@ def adopt_pki(
     pairs |= {f"{CERTS}/{name}": pair for name, pair in found.pairs.items()}
     missing = [output for output, pair in pairs.items() if not _is_in_place(folder, output, pair)]
     copied = {f"{output}{CERTIFICATE_ENDING}": pair.path for output, pair in pairs.items()}
+    taken = tuple(_taken_for(folder, found))
     if dry_run:
-        return PkiAdopted(folder, plan, dry_run, copied, found.left)
+        return PkiAdopted(folder, plan, dry_run, taken, copied, found.left)
     # The inventory comes last: without their certificates, `make` would sign its components anew.
     with lock(folder):
         for output in missing:
             _put(folder, output, pairs[output])
     plan = write(folder, lambda: _plan(folder, found), dry_run=False)
-    return PkiAdopted(folder, plan, dry_run, copied, found.left)
+    return PkiAdopted(folder, plan, dry_run, taken, copied, found.left)
+
+
+def _taken_for(folder: Path, found: Described) -> Iterator[Taken]:
+    """Yield what each certificate is taken for; all will be there, since they are copied."""
+    adopted = describe_folder(found.signings, found.texts)
+    inventory = inventory_of(adopted, CHANGE_FIRST)
+    for each in taken_certificates(folder, inventory, found.signings, found.texts):
+        yield replace(each, is_there=True)
 
 
 def _plan(folder: Path, found: Described) -> Plan:

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tls_scaffold.commands.adopted import NEXT
+from tls_scaffold.commands.adopted import NEXT, Taken, taken_certificates
 from tls_scaffold.commands.adopting import (
     check_has_no_inventory,
     check_has_no_makefile,
+    inventory_of,
     plan_without_makefile,
     write,
 )
@@ -17,9 +18,9 @@ from tls_scaffold.commands.results import Outcome
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import own_text, own_texts, plain
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.keeping.adoption import describe_folder
+from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.plan import Plan
-from tls_scaffold.keeping.scriptrequests import with_own_requests
+from tls_scaffold.keeping.scriptrequests import OwnRequests, with_own_requests
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import MIB
 from tls_scaffold.scripts.ledger import Signed
@@ -36,7 +37,7 @@ CHANGE_FIRST = (
 
 @dataclass(frozen=True)
 class ScriptAdopted:
-    """What was written for a script, or would be: `certificates` are what it signs, by path.
+    """What was written for a script, or would be, and what each certificate was taken for.
 
     `unread` are lines of cfssl that could not be followed, `left` commands that stay in the script.
     """
@@ -44,7 +45,7 @@ class ScriptAdopted:
     folder: Path
     plan: Plan
     dry_run: bool
-    certificates: tuple[str, ...]
+    taken: tuple[Taken, ...]
     unread: tuple[Problem, ...]
     left: tuple[Problem, ...]
 
@@ -52,7 +53,7 @@ class ScriptAdopted:
         """Return it as a JSON document, in the shape that all commands share, and more."""
         done = Outcome("adopt", self.folder, self.plan, (), self.dry_run).result()
         further = {
-            "certificates": list(self.certificates),
+            "taken": [asdict(each) for each in self.taken],
             "unread": list(map(str, self.unread)),
             "left": list(map(str, self.left)),
         }
@@ -70,10 +71,12 @@ def adopt_script(
     check_has_no_inventory(folder)
     check_has_no_makefile(folder, ": what that signs counts", TAKE_OVER)
     survey = _survey(folder, script, arguments)
+    own, adopted, texts = _describe(folder, survey)
+    inventory = inventory_of(adopted, CHANGE_FIRST)
+    taken = tuple(taken_certificates(folder, inventory, own.signings, texts))
     plan = write(folder, lambda: _plan(folder, survey), dry_run=dry_run)
-    certificates = tuple(f"{each.signing.output}.pem" for each in survey.signed)
     left = (*survey.left, *_moved(survey.signed))
-    return ScriptAdopted(folder, plan, dry_run, certificates, survey.unread, left)
+    return ScriptAdopted(folder, plan, dry_run, taken, survey.unread, left)
 
 
 def _survey(folder: Path, script: Path, arguments: Iterable[str]) -> ScriptSurvey:
@@ -106,6 +109,12 @@ def _survey(folder: Path, script: Path, arguments: Iterable[str]) -> ScriptSurve
 
 def _plan(folder: Path, survey: ScriptSurvey) -> Plan:
     check_has_no_inventory(folder)
+    own, adopted, _ = _describe(folder, survey)
+    return plan_without_makefile(folder, adopted, own.texts, CHANGE_FIRST)
+
+
+def _describe(folder: Path, survey: ScriptSurvey) -> tuple[OwnRequests, Adopted, dict[str, str]]:
+    """Return what a script signs, what that is as a folder, and all its requests by path."""
     own = with_own_requests(survey.signed)
     problems: list[Problem | str] = [*own.problems, *_signing_problems(own.signings)]
     problems += _taken(folder, own.texts)
@@ -113,8 +122,7 @@ def _plan(folder: Path, survey: ScriptSurvey) -> Plan:
         raise ScaffoldError(NOT_CHANGED, problems, CHANGE_FIRST)
     paths = {path for each in own.signings for path in (each.request, each.config) if path}
     texts = {**own_texts(folder, sorted(paths - own.texts.keys())), **own.texts}
-    adopted = describe_folder(own.signings, texts)
-    return plan_without_makefile(folder, adopted, own.texts, CHANGE_FIRST)
+    return own, describe_folder(own.signings, texts), texts
 
 
 def _signing_problems(signings: Iterable[Signing]) -> Iterator[str]:
