@@ -86,6 +86,10 @@ def test_a_later_grant_of_a_range_takes_the_place_of_the_same_one_alone() -> Non
     [
         ("alice=..", "a range needs its first key (the empty prefix matches every key)"),
         ("alice=../b", "a range needs its first key (the empty prefix matches every key)"),
+        (
+            "alice=/a../b, c",
+            "where etcdctl prints a range, `, ` stands between its ends: neither can hold it",
+        ),
         ("alice=/b../a", "`/a` does not come after `/b`: no key is between them"),
         ("alice=/a../a:rw", "`/a` does not come after `/a`: no key is between them"),
         ("alice=/a..\n", "`\\n` has control or invisible characters"),

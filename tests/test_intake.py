@@ -528,6 +528,21 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> Non
         ),
         ({"permissions": [{"key": ""}]}, "permissions[0].key: the key is empty"),
         (
+            {"permissions": [{"key": "[/x, /y)"}]},
+            "permissions[0].key: `[/x, /y)` reads as a range where etcdctl prints it",
+        ),
+        (
+            {"permissions": [{"key": "[/x, <open ended>"}]},
+            "permissions[0].key: `[/x, <open ended>` reads as a range where etcdctl prints it",
+        ),
+        (
+            {"permissions": [{"from": "/a", "to": "/b, c"}]},
+            (
+                "permissions[0].from: where etcdctl prints a range, `, ` stands between its ends: "
+                "neither can hold it"
+            ),
+        ),
+        (
             {"permissions": [{"key": "/", "to": "/a"}]},
             "permissions[0].to: goes with `from`",
         ),

@@ -1,5 +1,6 @@
 """What an inventory lists: members, proxies and users, as they stand in its file."""
 
+import re
 from dataclasses import dataclass
 
 from tls_scaffold.inventory.membersettings import NOTHING_SAID, MemberSettings
@@ -8,6 +9,8 @@ from tls_scaffold.spelling import text_problem
 
 ACCESS = ("read", "write", "readwrite")
 LONGEST_KEY = 1024  # characters of a key of etcd, or of a prefix of keys
+# As etcdctl prints a range, by which rbac.sh knows one: `[/a, /b)`, or `[/a, <open ended>`.
+PRINTED_RANGE = re.compile(r"\[.*, (.*\)|<open ended>)", re.DOTALL)
 AS_ALL = Terms()
 
 
@@ -57,6 +60,15 @@ def prefix_end(prefix: str) -> bytes | None:
     return key[:-1] + bytes([key[-1] + 1]) if key else None
 
 
+def key_problem(key: str) -> str:
+    """Say why a permission can't be about this one key; empty if it can."""
+    if not key:
+        return "the key is empty"
+    if PRINTED_RANGE.fullmatch(key):
+        return f"`{key}` reads as a range where etcdctl prints it"
+    return text_problem(key, LONGEST_KEY)
+
+
 def range_problem(start: str, end: str) -> str:
     """Say why there are no keys from `start` to before `end`; empty if there are.
 
@@ -64,6 +76,8 @@ def range_problem(start: str, end: str) -> str:
     """
     if problem := text_problem(start, LONGEST_KEY) or text_problem(end, LONGEST_KEY):
         return problem
+    if any(", " in each for each in (start, end)):
+        return "where etcdctl prints a range, `, ` stands between its ends: neither can hold it"
     if not start:
         return "a range needs its first key (the empty prefix matches every key)"
     if end and end.encode() <= start.encode():

@@ -16,6 +16,7 @@ from tls_scaffold.inventory.clusterparts import (
     Proxy,
     Server,
     User,
+    key_problem,
     range_problem,
 )
 from tls_scaffold.inventory.fields import Field, Table
@@ -193,8 +194,7 @@ def _read_permission(field: Field) -> Permission:
         return _read_range(table["from"], table.field("to", ""), str(access.value))
     if "prefix" in table:
         return Permission(table["prefix"].text(_path_problem), str(access.value))
-    path = table["key"].text(lambda text: _path_problem(text) if text else "the key is empty")
-    return Permission(path, str(access.value), prefix=False)
+    return Permission(table["key"].text(key_problem), str(access.value), prefix=False)
 
 
 def _read_range(start: Field, end: Field, access: str) -> Permission:
