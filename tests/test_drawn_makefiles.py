@@ -38,6 +38,7 @@ echo "$verb $rest" >"$out.csr"
 """
 DRAWS, LONG_DRAWS = 40, 1200
 NAMES = ("a", "b", "c", "d")
+LEAVES = "MORE := $(wildcard lea*.mk)\ninclude $(MORE)"
 
 
 class Drawing:
@@ -49,17 +50,22 @@ class Drawing:
         self.goals: list[str] = []
         self.signer = "certs/ca"
 
-    def text(self) -> str:
+    def texts(self) -> dict[str, str]:
+        """Return the Makefile and what it includes, by their names."""
         self.rule("ca", self.ca())
         if self.draw.random() < 0.4:
             self.rule("mid", self.middle(), "ca")
             self.signer = self.draw.choice(("certs/ca", "certs/mid"))
         needs = PurePosixPath(self.signer).name
         for name in self.draw.sample(NAMES, self.draw.randint(1, 4)):
+            if self.draw.random() < 0.15:
+                self.rule(f"req-{name}", "@:", f"{needs} certs/{name}-by.pem")
+                continue
             form = self.draw.choice(
                 (self.plain, self.moved, self.loop, self.shell, self.canned, self.by_csr, self.odd)
             )
             self.rule(f"req-{name}", form(name), needs)
+        self.rules.append(self.pattern_rule())
         wanted = self.draw.sample(self.goals, self.draw.randint(1, len(self.goals)))
         first = self.draw.choice(
             ("all: {}\n", "help:\n\t@echo help\n.DEFAULT_GOAL := all\nall: {}\n")
@@ -68,7 +74,17 @@ class Drawing:
         ending = self.draw.choice(("", f"\t{self.gencert('last')}\n", "\t$(MAKE) late\n"))
         late = f"late: ; {self.gencert('late')}\n"
         start = first.format(" ".join(sorted(wanted, key=self.goals.index)))
-        return f"{head}{start}{ending}\n{''.join(self.rules)}{late}"
+        at = self.draw.choice((len(self.rules), self.draw.randrange(len(self.rules))))
+        include = self.draw.choice(("include leaves.mk", "-include leaves.mk none.mk", LEAVES))
+        own = "".join(self.rules[:at])
+        return {
+            "Makefile": f"{head}{start}{ending}\n{own}{late}{include}\n",
+            "leaves.mk": "".join(self.rules[at:]),
+        }
+
+    def pattern_rule(self) -> str:
+        signs = self.gencert("%", "certs/$*-by").replace("%.json", "$<")
+        return f"certs/%-by.pem: %.json\n\t{signs}\n"
 
     def rule(self, name: str, lines: str, needs: str = "") -> None:
         self.goals.append(name)
@@ -206,8 +222,9 @@ def test_what_make_signs_is_surveyed_or_told(tmp_path: Path, pytestconfig: pytes
     for seed in draws[:count]:
         folder = tmp_path / str(seed)
         folder.mkdir()
-        text = Drawing(seed).text()
-        (folder / "Makefile").write_text(text)
+        texts = Drawing(seed).texts()
+        for name, text in texts.items():
+            (folder / name).write_text(text)
         for name in ("ca", "mid", *NAMES):
             (folder / f"{name}.json").write_text(f"{name}.json\n")
         found = survey_makefile(folder)
@@ -217,7 +234,7 @@ def test_what_make_signs_is_surveyed_or_told(tmp_path: Path, pytestconfig: pytes
         signed, surveyed = signed_by_make(folder), signed_by_survey(found)
         lines = [each for each in found.unread if not each.on_request]
         told += bool(lines)
-        said = f"seed {seed}\n{text}\n{done.stdout}\n{found.unread}"
+        said = f"seed {seed}\n{texts}\n{done.stdout}\n{found.unread}"
         assert surveyed.items() <= signed.items(), f"more than make signs: {said}"
         if not lines:
             assert surveyed == signed, f"less than make signs, and not told: {said}"
