@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.options import option
-from tls_scaffold.cli.plansummary import SHOWN, is_record, summary_lines
+from tls_scaffold.cli.plansummary import few_paths, is_record, summary_lines
 from tls_scaffold.cli.terminal import give, give_json, talk, warn
 from tls_scaffold.errors import ExitCode
-from tls_scaffold.spelling import escaped, listed
+from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.results import Outcome
@@ -77,7 +77,7 @@ def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
     generated = [note for note in told if _is_generated(note)]
     kept = [note for note in told if note.verb == "kept"]
     if len(kept) > SINGLY:
-        talk(f"kept, edited by hand: {listed([note.path for note in kept], SHOWN)}")
+        talk(f"kept, edited by hand: {few_paths([note.path for note in kept])}")
     for note in told:
         if note not in generated and (note not in kept or len(kept) <= SINGLY):
             talk(escaped(note_line(note, plan.shelf)))

@@ -169,6 +169,9 @@ def run_asked(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         raise ScaffoldError(
             "`make` is not installed", hint="`apt-get install make`, or Xcode's command line tools"
         )
+    # Make would read a device to its end, which `/dev/zero` has not.
+    if (folder / MAKEFILE).exists() and not (folder / MAKEFILE).is_file():
+        raise ScaffoldError(f"`{MAKEFILE}` is not a plain file")
     effects = dry_run_effects(folder, MAKEFILE)
     _check_harmless(effects)
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}

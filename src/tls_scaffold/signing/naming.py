@@ -48,7 +48,8 @@ def _signings_by_word(signings: Collection[Signing]) -> dict[str, list[Signing]]
 
 
 def _name_components(signings: Iterable[Signing]) -> str:
-    names = list(dict.fromkeys(f"`{each.name}`" for each in signings))
+    leaves = (each for each in signings if not each.makes_ca)
+    names = list(dict.fromkeys(f"`{each.name}`" for each in leaves))
     if not names:
         return "it has none"
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
