@@ -876,9 +876,10 @@ def test_variables_that_are_not_set_are_told(
     for number in range(3):
         monkeypatch.delenv(f"infra{number}")
     error = kept(path, "adopt", code=1).stderr
-    named = "is named by `infra0`, which nobody has set: `infra0=NAME tls-scaffold adopt`"
-    assert f"req: `certs/.pem` {named}" in error
-    assert "req: `certs/peer-.pem`, signed" in error
+    names = "`infra0` and `infra1` and `infra2`, which are not set"
+    way = "`infra0=NAME infra1=NAME infra2=NAME tls-scaffold adopt`"
+    for path_of_pair in ("certs/", "certs/peer-"):
+        assert f"req: `{path_of_pair}.pem` is named by {names}: {way}\n" in error
 
 
 def test_without_make_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

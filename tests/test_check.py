@@ -2298,21 +2298,12 @@ AS_THEY_ARE = {
                 "error",
                 "unset-variable",
                 f"Makefile:{line}",
-                message,
-            )
-            for message, lines in (
                 (
-                    (
-                        "`certs/.pem` is named by `infra0`, which is not set: "
-                        "`infra0=NAME tls-scaffold …`"
-                    ),
-                    (22, 28, 34),
-                ),
-                (
-                    "writes `certs/peer-.pem`: the variable that is to name it is not set",
-                    (40, 46, 52),
+                    f"`certs/{prefix}.pem` is named by `infra0` and `infra1` and `infra2`, which "
+                    "are not set: `infra0=NAME infra1=NAME infra2=NAME tls-scaffold …`"
                 ),
             )
+            for prefix, lines in (("", (22, 28, 34)), ("peer-", (40, 46, 52)))
             for line in lines
         ),
         *(("warning", "hard-coded-proxy", where, PROXY + what) for _, _, where, what in GO_GET),

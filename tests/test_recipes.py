@@ -218,6 +218,10 @@ def test_a_variable_that_names_a_certificate_and_is_not_set_is_told(tmp_path: Pa
             True,
         )
     assert not (folder / "certs").exists()
+    named = signs.replace("x.json", "${infra0}.json")
+    (folder / "Makefile").write_text(f"all:\n\t{MAKES_CA}\n\t{named}\n")
+    assert "`infra0=NAME tls-scaffold" in scaffold(folder, "sign").stderr
+    (folder / "Makefile").write_text(f"all:\n\t{MAKES_CA}\n\t{signs}\n")
     assert scaffold(folder, "sign", infra0="m1").returncode == 0
     assert (folder / "certs/m1-etcd.pem").exists()
 

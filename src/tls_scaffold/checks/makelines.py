@@ -10,7 +10,6 @@ from tls_scaffold.disk import plainfiles
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.signing.linemistakes import unset_problem
 from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
@@ -31,7 +30,7 @@ def unset_variable(view: View) -> Iterator[Problem]:
     for entry in view.components:
         if entry.signing and entry.signing.unset:
             for place in view.lines_of(entry):
-                yield Problem(place, unset_problem(entry.signing))
+                yield Problem(place, entry.signing.unset_problem())
         elif entry.signing and entry.signing.output.endswith(("/", "-")):
             places = [each for each in view.lines_of(entry) if each in by_variable]
             for place in places or [Place(MAKEFILE)]:

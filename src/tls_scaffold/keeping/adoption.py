@@ -100,10 +100,7 @@ def _read_requests(
 def _signing_problems(signing: Signing) -> Iterator[str]:
     place, name = signing.target, posixpath.basename(signing.output)
     if signing.unset:
-        given = " ".join(f"{each}=NAME" for each in signing.unset)
-        names = ", ".join(f"`{each}`" for each in signing.unset)
-        unset = f"`{signing.output}.pem` is named by {names}, which nobody has set"
-        yield f"{place}: {unset}: `{given} tls-scaffold adopt`"
+        yield f"{place}: {signing.unset_problem('adopt')}"
         return
     if name in ("", PEER):
         yield (

@@ -54,6 +54,14 @@ class Signing:
     copies: tuple[str, ...] = field(default=(), compare=False)
     """Where other commands of make's put copies of the certificate."""
 
+    def unset_problem(self, command: str = "…") -> str:
+        """Say which variables that are to name it are not set, and how to set them for a command."""
+        names = " and ".join(f"`{name}`" for name in self.unset)
+        given = " ".join(f"{name}=NAME" for name in self.unset)
+        is_not = "is not set" if len(self.unset) == 1 else "are not set"
+        way = f"`{given} tls-scaffold {command}`"
+        return f"`{self.output}.pem` is named by {names}, which {is_not}: {way}"
+
     @property
     def has_ca(self) -> bool:
         """Whether its line names a CA with its key, without which cfssl signs nothing."""

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tls_scaffold.errors import Place, ScaffoldError
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import landlock
 from tls_scaffold.makefiles.decoys import decoys_on_path
 from tls_scaffold.makefiles.dryruneffects import DryRunEffects, dry_run_effects
@@ -46,7 +46,7 @@ HANGS_HINT = (
     "look for what waits in what make runs even then: `$(shell …)`, "
     "and lines with a `+` or `$(MAKE)`"
 )
-UNSET = re.compile(r"^(\S+?):(\d+): warning: undefined variable [`'](\S+)'$", re.MULTILINE)
+UNSET = re.compile(r"^(\S+?):\d+: warning: undefined variable [`'](\S+)'$", re.MULTILINE)
 FAILED = re.compile(r"^\S+: \*\*\* ", re.MULTILINE)
 
 
@@ -59,10 +59,10 @@ class RunsAnywayError(ScaffoldError):
 
 @dataclass(frozen=True)
 class DryRun:
-    """The commands that make would run, and the variables that it found unset, with places."""
+    """The commands that make would run, and the variables that it found unset, by their files."""
 
     text: str
-    unset: tuple[tuple[Place, str], ...] = ()
+    unset: tuple[tuple[str, str], ...] = ()
 
 
 def check_is_read(folder: Path) -> None:
@@ -103,7 +103,7 @@ def dry_run(folder: Path, goal: str, there: tuple[str, ...] = ()) -> DryRun:
             f"make can't read `{folder / MAKEFILE}`",
             said or [f"it ended with {done.returncode}"],
         )
-    unset = ((Place(path, int(line)), name) for path, line, name in UNSET.findall(done.stderr))
+    unset = UNSET.findall(done.stderr)
     return DryRun("\n".join(_with_their_folders(done.stdout, home)), tuple(dict.fromkeys(unset)))
 
 

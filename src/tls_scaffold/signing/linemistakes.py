@@ -16,7 +16,7 @@ def line_problems(signing: Signing) -> Iterator[str]:
         yield f"cfssl's flag `{flag}` is not supported"
     path = f"{signing.output}.pem"
     if signing.unset:
-        yield unset_problem(signing)
+        yield signing.unset_problem()
     elif not signing.name:
         yield f"its certificate `{path}` has no name"
     elif path in (signing.ca, TRUST):
@@ -27,14 +27,6 @@ def line_problems(signing: Signing) -> Iterator[str]:
         yield f"it is made with the key in `{signing.ca_key}`, which only cfssl does"
     elif signing.flags is not None:
         yield from _own_line_problems(signing, signing.flags)
-
-
-def unset_problem(signing: Signing) -> str:
-    """Say which variables that are to name a certificate are not set, and how to set them."""
-    names = " and ".join(f"`{name}`" for name in signing.unset)
-    given = " ".join(f"{name}=NAME" for name in signing.unset)
-    is_not = "is not set" if len(signing.unset) == 1 else "are not set"
-    return f"`{signing.output}.pem` is named by {names}, which {is_not}: `{given} tls-scaffold …`"
 
 
 def _own_line_problems(signing: Signing, words: Sequence[str]) -> Iterator[str]:

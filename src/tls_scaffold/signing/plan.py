@@ -100,6 +100,9 @@ class _Planner:
 
     def plan_one(self, signing: Signing) -> Wanted | None:
         """Return what is to be signed for a component, None for nothing; note what is wrong."""
+        named = signing.name or signing.request
+        # Before its files are read: what names the certificate mostly names its request, too.
+        self.problems += [f"{named}: {problem}" for problem in line_problems(signing)]
         config = self._configs.read(signing.config) if signing.config else SigningConfig()
         request = self._requests.read(signing.request)
         if not (config and request):
@@ -108,8 +111,6 @@ class _Planner:
         # These are told even where the certificate is what was asked for in error.
         self._note(signing.request, mistakes.silent_in_request(request))
         profile = self._profile_of(signing, config)
-        named = signing.name or signing.request
-        self.problems += [f"{named}: {problem}" for problem in line_problems(signing)]
         directory = self._directory_of(signing)
         pem = key = b""
         if directory.is_there:

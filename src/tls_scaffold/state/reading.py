@@ -18,7 +18,6 @@ from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.ignoredrules import ignored_rules
-from tls_scaffold.signing.linemistakes import unset_problem
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
 from tls_scaffold.state.expectations import with_expectations
@@ -102,7 +101,7 @@ class Reader:
         if component:
             entry = with_expectations(entry, component)
         if entry.absent and signing.unset:
-            entry = replace(entry, absent=Problem(Place(), unset_problem(signing)))
+            entry = replace(entry, absent=Problem(Place(), signing.unset_problem()))
         return _of_a_kind(replace(entry, unmet=(*entry.unmet, *self._refusals(entry))))
 
     def makes_ca(self, signing: Signing) -> bool:
