@@ -212,8 +212,10 @@ def test_a_line_that_can_not_be_known_is_told_with_its_number_and_the_rest_is_ad
 def test_a_folder_with_a_script_alone_leads_to_the_script(tmp_path: Path) -> None:
     path = scripted("plain", tmp_path / "tls")
     way = "tls-scaffold adopt --from-script gen.sh"
+    (path / "renew.sh").write_text("cfssl sign -ca ca.pem m.csr | cfssljson -bare m\n")
+    (path / "vpn.sh").write_text("# cfssl is not used: wg genkey >wg.key\n")
     refused = kept(path, "adopt", code=1).stderr
-    assert f"`gen.sh` calls cfssl\n\nhint: `{way}`" in refused
+    assert f"`gen.sh` calls cfssl\n  `renew.sh` calls cfssl\n\nhint: `{way}`" in refused
     found = kept(path, "check", code=1)
     assert "error: gen.sh: it calls cfssl, and only a Makefile is looked at" in found.stdout
     assert f"fix: `{way}`" in found.stdout

@@ -452,3 +452,25 @@ def test_ours_takes_over_what_is_the_team_s_own() -> None:
     assert transplant(f"req:\n{SIGN}", OURS, "", known, {}) == OURS
     with_rules = transplant("clean:\n\trm x\n", OURS, "clean:\n", ["clean:", "\trm x"], {})
     assert with_rules == OURS
+
+
+@pytest.mark.parametrize(
+    "command", ["wg genkey >wg.key", "./selfsign.sh", "echo sign here >note", "ssh-keygen -f key"]
+)
+def test_commands_of_others_that_make_keys_are_the_team_s_own(command: str) -> None:
+    found = take_apart(f"req:\n{SIGN}\n\t{command}\n", OURS)
+    assert (found.req_commands, found.problems) == ([f"\t{command}"], [])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "$(CFSSL) genkey -initca x.json | cfssljson -bare x",
+        "cfssl -loglevel 2 sign x.csr | cfssljson -bare x",
+        "/opt/cfssl_1.6.5 selfsign x x.json | cfssljson -bare x",
+    ],
+)
+def test_every_command_of_cfssl_that_makes_keys_or_certificates_is_ours(command: str) -> None:
+    found = take_apart(f"req:\n{SIGN}\n\t{command}\n", OURS)
+    assert (found.req_commands, found.problems) == ([], [])
+    assert f"\t{command}" in found.replaced

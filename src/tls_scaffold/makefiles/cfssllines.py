@@ -21,6 +21,13 @@ RELEASE = r"([_-]v?\d[\w.]*)?([_-](linux|darwin)[_-]\w+)?"
 CFSSL = re.compile(rf"cfssl{RELEASE}")
 CFSSLJSON = re.compile(rf"cfssl[-_]?json{RELEASE}")
 VERBS = ("gencert", "genkey", "sign", "selfsign")
+FLAGS_BEFORE = r"(?:-\S+\s+(?:\d+\s+)?)*"
+# The name is mostly in a variable of its own; others have a `genkey` too, `wg` one.
+BY_NAME = rf"\b(?i:cfssl)[^\s;&|]*\s+(?:\\\s+)?{FLAGS_BEFORE}(?:{'|'.join(VERBS)})\b"
+CALLS_CFSSL = re.compile(BY_NAME)
+"""Text that calls cfssl by its name to make keys, CSRs or certificates."""
+SIGNS = re.compile(rf"\bgencert\b|{BY_NAME}")
+"""Text that does so, under whatever name."""
 OPENSSL = {"ca": (), "req": ("-x509",), "x509": ("-req", "-signkey", "-CA", "-key")}
 OF_STDIN = "it takes its request from another command: write that into a file, which it names"
 Path = Callable[[str], str]

@@ -55,7 +55,7 @@ class Signing:
     """Where other commands of make's put copies of the certificate."""
 
     def unset_problem(self, command: str = "…") -> str:
-        """Say which variables that are to name it are not set, and how to set them for a command."""
+        """Say which variables that are to name it are not set, and the way to set them."""
         names = " and ".join(f"`{name}`" for name in self.unset)
         given = " ".join(f"{name}=NAME" for name in self.unset)
         is_not = "is not set" if len(self.unset) == 1 else "are not set"

@@ -24,9 +24,7 @@ from tls_scaffold.makefiles.shellsteps import (
 from tls_scaffold.makefiles.shellsyntax import Command
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 
-BY_CFSSL = r"\bgencert\b|\bselfsign\b|\bcfssl\S*['\"]?\s+(-\S+\s+)*(sign|genkey)\b"
-CFSSL_SIGNS = re.compile(BY_CFSSL)
-SIGNS = re.compile(rf"{BY_CFSSL}|\bopenssl\s+(ca|req|x509)\b")
+SIGNS = re.compile(rf"{cfssllines.SIGNS.pattern}|\bopenssl\s+(ca|req|x509)\b")
 MOVES = re.compile(r"\b(mv|rm|rename|mmv|unlink|shred|tar)\b")
 READING = ("openssl", "grep", "test", "[", "which", "type", "command", "pgrep")
 PRINTING = ("echo", "printf", ":", "true", "#")
@@ -282,7 +280,7 @@ class _Recipe:
         if (
             script
             and not is_ours
-            and CFSSL_SIGNS.search(self._around.text(self._path(step.directory, script)))
+            and cfssllines.SIGNS.search(self._around.text(self._path(step.directory, script)))
         ):
             raise UnclearError(f"`{script}` signs, and is not read here")
         self._has_called_make |= words[0] in MAKES

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tls_scaffold.makefiles.blocks import Block
+from tls_scaffold.makefiles.cfssllines import SIGNS
 from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
 from tls_scaffold.makefiles.makevalues import Values
 from tls_scaffold.makefiles.movedfiles import only_moves
@@ -18,8 +19,6 @@ HELPER = re.compile(
 APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
 RUNS_ANOTHER = re.compile(r"\$\$\(|`")  # a command whose output is put in
 WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
-# cfssl's commands that make keys and certificates.
-SIGNS = re.compile(r"gencert|genkey|selfsign|cfssl\s+sign\s")
 FETCHES = re.compile(r"go (get|install)|(sudo )?(apt|apt-get|brew|dnf|yum) |command -v|which ")
 # Targets of these names get the programs.
 TOOLS = {"cfssl", "cfssljson", "cfssl-json", "cfssl_json"}

@@ -1,15 +1,14 @@
 """Shell scripts of a folder that call cfssl: without a Makefile, they say what is signed."""
 
-import re
 import shlex
 from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.cfssllines import CALLS_CFSSL
 from tls_scaffold.paths import GENERATED
 
 ENDINGS = (".sh", ".bash")
-CALLS_CFSSL = re.compile(rb"cfssl[^\s;&|]*\s+(?:\\\s+)?gen(?:cert|key)\b", re.IGNORECASE)
 
 
 def scripts_with_cfssl(folder: Path) -> tuple[str, ...]:
@@ -25,6 +24,6 @@ def way_to_adopt(script: str) -> str:
 
 def _calls_cfssl(folder: Path, name: str) -> bool:
     try:
-        return CALLS_CFSSL.search(content(folder, name)) is not None
+        return CALLS_CFSSL.search(content(folder, name).decode("latin-1")) is not None
     except ScaffoldError:
         return False
