@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tls_scaffold.errors import Problem
     from tls_scaffold.keeping.plan import Plan
 
-NEXT = "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change"
-
 
 @click.command()
 @click.argument("directory", default=".", type=click.Path(path_type=Path))
@@ -140,7 +138,13 @@ def _end(plan: "Plan", *, dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         end_on_conflicts(plan)
         if not as_json:
-            talk(NEXT)
+            _tell_next()
+
+
+def _tell_next() -> None:
+    from tls_scaffold.commands.adopted import NEXT
+
+    talk(f"next: `{NEXT}` shows what `tls-scaffold sync` would change")
 
 
 def _tell(done: "Adoption") -> None:
@@ -148,7 +152,7 @@ def _tell(done: "Adoption") -> None:
         _tell_understood(done.understood)
     tell_plan(done.plan, dry_run=done.dry_run)
     if not done.dry_run:
-        talk(NEXT)
+        _tell_next()
 
 
 def _tell_taken(taken: "Sequence[Taken]") -> None:

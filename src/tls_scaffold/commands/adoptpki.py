@@ -21,7 +21,7 @@ from tls_scaffold.disk.healing import put_ca
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_texts, plain
 from tls_scaffold.errors import Problem, ScaffoldError
-from tls_scaffold.keeping.adoption import describe_folder
+from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.pki import Described, describe_pki
 from tls_scaffold.keeping.pkifolder import Pair, read_pki
 from tls_scaffold.keeping.plan import Plan
@@ -78,35 +78,30 @@ def adopt_pki(
     check_has_no_inventory(folder)
     check_has_no_makefile(folder, "", ELSEWHERE)
     found = describe_pki(read_pki(directory), ca, now)
-    plan = _plan(folder, found)
+    adopted = describe_folder(found.signings, found.texts)
+    plan = _plan(folder, found, adopted)
     pairs = {CA_OUTPUT: found.ca}
     pairs |= {f"{CERTS}/{name}": pair for name, pair in found.pairs.items()}
     missing = [output for output, pair in pairs.items() if not _is_in_place(folder, output, pair)]
     copied = {f"{output}{CERTIFICATE_ENDING}": pair.path for output, pair in pairs.items()}
-    taken = tuple(_taken_for(folder, found))
+    inventory = inventory_of(adopted, CHANGE_FIRST)
+    each_taken = taken_certificates(folder, inventory, found.signings, found.texts)
+    # They are not there in a dry run, and will be, since they are copied.
+    taken = tuple(replace(each, is_there=True) for each in each_taken)
     if dry_run:
         return PkiAdopted(folder, plan, dry_run, taken, copied, found.left)
     # The inventory comes last: without their certificates, `make` would sign its components anew.
     with lock(folder):
         for output in missing:
             _put(folder, output, pairs[output])
-    plan = write(folder, lambda: _plan(folder, found), dry_run=False)
+    plan = write(folder, lambda: _plan(folder, found, adopted), dry_run=False)
     return PkiAdopted(folder, plan, dry_run, taken, copied, found.left)
 
 
-def _taken_for(folder: Path, found: Described) -> Iterator[Taken]:
-    """Yield what each certificate is taken for; all will be there, since they are copied."""
-    adopted = describe_folder(found.signings, found.texts)
-    inventory = inventory_of(adopted, CHANGE_FIRST)
-    for each in taken_certificates(folder, inventory, found.signings, found.texts):
-        yield replace(each, is_there=True)
-
-
-def _plan(folder: Path, found: Described) -> Plan:
+def _plan(folder: Path, found: Described, adopted: Adopted) -> Plan:
     check_has_no_inventory(folder)
     if taken := list(_taken(folder, found.texts)):
         raise ScaffoldError("the folder has other requests already, and nothing was done", taken)
-    adopted = describe_folder(found.signings, found.texts)
     return plan_without_makefile(folder, adopted, found.texts, CHANGE_FIRST)
 
 

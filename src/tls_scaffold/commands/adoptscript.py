@@ -74,7 +74,12 @@ def adopt_script(
     own, adopted, texts = _describe(folder, survey)
     inventory = inventory_of(adopted, CHANGE_FIRST)
     taken = tuple(taken_certificates(folder, inventory, own.signings, texts))
-    plan = write(folder, lambda: _plan(folder, survey), dry_run=dry_run)
+
+    def make_plan() -> Plan:
+        check_has_no_inventory(folder)
+        return plan_without_makefile(folder, adopted, own.texts, CHANGE_FIRST)
+
+    plan = write(folder, make_plan, dry_run=dry_run)
     left = (*survey.left, *_moved(survey.signed))
     return ScriptAdopted(folder, plan, dry_run, taken, survey.unread, left)
 
@@ -105,12 +110,6 @@ def _survey(folder: Path, script: Path, arguments: Iterable[str]) -> ScriptSurve
         told = (*survey.unread, *survey.left) or (nothing,)
         raise ScaffoldError(NOT_CHANGED, told, CHANGE_FIRST)
     return survey
-
-
-def _plan(folder: Path, survey: ScriptSurvey) -> Plan:
-    check_has_no_inventory(folder)
-    own, adopted, _ = _describe(folder, survey)
-    return plan_without_makefile(folder, adopted, own.texts, CHANGE_FIRST)
 
 
 def _describe(folder: Path, survey: ScriptSurvey) -> tuple[OwnRequests, Adopted, dict[str, str]]:
