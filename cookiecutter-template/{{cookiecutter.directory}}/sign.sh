@@ -255,7 +255,7 @@ check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by,
         sed -n 's/^ *"expiry" *: *"0*\([0-9]\{1,9\}\)h.*/\1/p' | sort -n | tail -n 1)
     ends "$ca" "$((${life:-0} * 3600))" || return 0
     ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
-    say "warning: \`$ca.pem\` ends $(end_of "$ca"), and what is signed now with it" >&2
+    say "warning: \`$ca.pem\` ends $(end_of "$ca"): nobody takes what it signed then" >&2
 }
 
 sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or where it would differ

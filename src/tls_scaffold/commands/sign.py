@@ -21,7 +21,7 @@ from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.signing.execution import Progress, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.rounds import Done, Round, plan_round, split_into_rounds
-from tls_scaffold.spelling import escaped
+from tls_scaffold.spelling import escaped, listed
 
 LOCK_SECONDS = 60.0
 COMPONENTS = "COMPONENTS.md"
@@ -108,10 +108,9 @@ def _copies_left(signings: Iterable[Signing], signed: Collection[str]) -> Iterat
 def _on_request(survey: Survey) -> Iterator[str]:
     """Say what can be asked for where plain `make` signs nothing."""
     if survey.signings:
-        named = ", ".join(f"`{each.name}`" for each in survey.signings[:MOST_TOLD])
-        more = ", …" if len(survey.signings) > MOST_TOLD else ""
+        named = listed([each.name for each in survey.signings], MOST_TOLD)
         nothing = f"plain `make` (`{survey.default}`) signs nothing"
-        yield f"{nothing}: name what other targets sign, {named}{more}"
+        yield f"{nothing}: name what other targets sign, {named}"
 
 
 def _signable(survey: Survey, names: Sequence[str], *, own_lines: bool) -> tuple[Signing, ...]:

@@ -1,6 +1,6 @@
 """Calls of etcd's API over gRPC: what many callers are answered, asked at the same time.
 
-grpclib takes Python's own TLS: that of grpcio (BoringSSL) shakes hands with no Ed25519 or P-521.
+grpclib takes Python's own TLS, which shakes hands with every kind of key that a folder may have.
 """
 
 import asyncio

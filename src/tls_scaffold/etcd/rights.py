@@ -9,6 +9,7 @@ from tls_scaffold.etcd.access import Range, allows
 from tls_scaffold.etcd.attempts import Try
 from tls_scaffold.etcd.keys import READ, WRITE, put, txn
 from tls_scaffold.etcd.methods import SNAPSHOT, Call
+from tls_scaffold.etcd.throwaway import NOBODY
 from tls_scaffold.etcd.versions import LEASED_KEYS, MAINTENANCE, PUT_IN_TRANSACTION, Hole
 from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import Role
@@ -83,7 +84,7 @@ def _for_everybody(leases: Leases) -> Iterator[Try]:
 
 
 def _of_users(holder: Holder, version: str) -> Iterator[Try]:
-    own = Call("Auth/UserGet", rpc.AuthUserGetRequest(name=holder.user or "tls-scaffold-nobody"))
+    own = Call("Auth/UserGet", rpc.AuthUserGetRequest(name=holder.user or NOBODY))
     yield Try("get the own user", own, right=holder.user is not None)
     for role in holder.roles:
         call = Call("Auth/RoleGet", rpc.AuthRoleGetRequest(role=role.name))

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.spelling import did_you_mean
+from tls_scaffold.spelling import did_you_mean, listed
 
 CA_WORD = "ca"
 MOST_NAMED = 20  # in a hint: a folder may have a thousand
@@ -48,12 +48,8 @@ def _signings_by_word(signings: Collection[Signing]) -> dict[str, list[Signing]]
 
 
 def _name_components(signings: Iterable[Signing]) -> str:
-    leaves = (each for each in signings if not each.makes_ca)
-    names = list(dict.fromkeys(f"`{each.name}`" for each in leaves))
-    if not names:
-        return "it has none"
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"its components are {', '.join(names[:MOST_NAMED])}{more}"
+    names = list(dict.fromkeys(each.name for each in signings if not each.makes_ca))
+    return f"its components are {listed(names, MOST_NAMED)}" if names else "it has none"
 
 
 def _name_problem(name: str, by_word: Mapping[str, Sequence[Signing]]) -> str:
