@@ -67,7 +67,7 @@ SHELVES = {
         "gnumake madefiles unsetnames / cfssllines / gencert / "
         "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
         "componentlines decoys landlock makevalues shellwords / "
-        "blocks filers movedfiles usedtargets / shell"
+        "blocks movedfiles usedtargets / filers shell"
     ),
 }
 """The modules of each room, the highest shelf first.

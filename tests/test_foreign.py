@@ -474,3 +474,9 @@ def test_every_command_of_cfssl_that_makes_keys_or_certificates_is_ours(command:
     found = take_apart(f"req:\n{SIGN}\n\t{command}\n", OURS)
     assert (found.req_commands, found.problems) == ([], [])
     assert f"\t{command}" in found.replaced
+
+
+@pytest.mark.parametrize("command", ["mv certs/a.pem out/", "mv -t out certs/a.pem"])
+def test_a_move_that_would_take_away_what_is_signed_is_told(command: str) -> None:
+    (problem,) = take_apart(f"req:\n{SIGN}\n\t{command}\n", OURS).problems
+    assert str(problem).startswith(f"req: `{command}` moves what is signed")

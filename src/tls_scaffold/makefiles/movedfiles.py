@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
+from tls_scaffold.makefiles.filers import read_filing
 from tls_scaffold.paths import CERTIFICATE_ENDING, ENDINGS
 
 WRITTEN = re.compile(r"-bare[ =]+([^\s;&|<>]+)")
@@ -28,7 +29,7 @@ def written_elsewhere(commands: Iterable[str], outputs: Collection[str]) -> froz
 def moved_files(command: str) -> Iterator[str]:
     """Yield what a command moves: paths, or patterns of a shell."""
     for words in MOVE.findall(command):
-        yield from [word for word in words.split() if not word.startswith("-")][:-1]
+        yield from read_filing(["mv", *words.split()]).sources
 
 
 def only_moves(command: str, files: Collection[str]) -> bool:
