@@ -82,8 +82,13 @@ def make_private(path: Path) -> None:
     """
     path.mkdir(mode=0o700, exist_ok=True)
     rules = path / ".gitignore"
-    if not os.path.lexists(rules) or (rules.is_file() and not rules.stat().st_size):
-        write(rules, "*\n", SECRET)
+    if rules.is_file() and not rules.stat().st_size:
+        rules.unlink(missing_ok=True)
+    if not os.path.lexists(rules):
+        # Not by way of another name: what a kill left of that, nothing here would take away.
+        with suppress(FileExistsError):  # another run was faster
+            create(rules, "*\n", SECRET)
+        flush_path(path)
         flush_path(path.parent)
 
 
