@@ -405,7 +405,7 @@ def test_an_adopt_that_was_killed_is_finished_by_the_next(
     through = foreign("2015", tmp_path / "through")
     kept(through, "adopt")
     wanted = kills.contents(through)
-    for step in itertools.count(1, 1 if pytestconfig.getoption("--long") else 3):
+    for step in itertools.count(1, 1 if pytestconfig.getoption("--long") else 9):
         copy = Path(shutil.copytree(path, tmp_path / f"copy{step}"))
         code = kills.run(copy, ["adopt"], step=step)
         if kills.contents(copy) != wanted:

@@ -25,7 +25,8 @@ from tls_scaffold.errors import ScaffoldError
 PASSWORD_TEXT = "ge heim; $(x) \"1'"
 SMALL = ("--members", "10.0.0.1", "--users", "calico,kube-apiserver,Alice_B", *P256)
 ALL_FORMS = ("--key-form", "pkcs8", "--kubernetes", "--kubeadm")
-KEYS = ("ecdsa-256", "ecdsa-384", "ecdsa-521", "rsa-2048", "ed25519")
+OTHER_KEYS = ("ecdsa-256", "ecdsa-521", "rsa-2048")
+KEYS = ("ecdsa-384", "ed25519", *OTHER_KEYS)
 JAVA_CLIENT = """\
 import java.net.URI;
 import java.net.http.*;
@@ -170,7 +171,10 @@ def test_a_key_that_is_encrypted_is_handed_out_in_no_form(
 
 
 @pytest.mark.needs("keytool")
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(
+    "key",
+    ["ecdsa-384", "ed25519", *(pytest.param(key, marks=pytest.mark.long) for key in OTHER_KEYS)],
+)
 def test_java_finds_the_pair_under_its_own_name_and_trusts_the_ca(own: Factory, key: str) -> None:
     folder = own("--members", "10.0.0.1", "--proxies", "0", "--users", "Alice_B", "--key", key)
 
@@ -269,7 +273,13 @@ def test_a_pair_that_lies_elsewhere_is_handed_out_by_its_component_s_name(tmp_pa
 
 
 @pytest.mark.needs("java", "javac", "etcd", "etcdctl")
-@pytest.mark.parametrize("key", ["ecdsa-384", "rsa-2048", "ed25519"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "ecdsa-384",
+        *(pytest.param(key, marks=pytest.mark.long) for key in ("rsa-2048", "ed25519")),
+    ],
+)
 def test_etcd_runs_from_kubeadm_s_files_and_java_talks_to_it_with_the_stores_and_not_without(
     own: Factory, running: Callable[..., object], tmp_path: Path, key: str
 ) -> None:

@@ -417,7 +417,7 @@ def test_a_journal_that_is_moved_away_leaves_a_folder_that_works_and_nothing_is_
     secrets = sorted(
         content for name, content in contents(before).items() if name.startswith("certs/")
     )
-    for step in range(1, 500, 1 if pytestconfig.getoption("--long") else 9):
+    for step in range(1, 500, 1 if pytestconfig.getoption("--long") else 25):
         path = shutil.copytree(before, tmp_path / f"copy{step}", symlinks=True)
         code = killed_at(path, words, step)
         if (path / PENDING).exists():
@@ -472,8 +472,8 @@ def test_a_remove_that_is_killed_at_any_write_is_finished_by_the_next_on_two_dis
 
 
 def chosen(config: pytest.Config, count: int) -> range:
-    """Return the calls to kill at: each with --long, else eight."""
-    return range(1, count + 1, 1 if config.getoption("--long") else max(1, count // 8))
+    """Return the calls to kill at: each with --long, else four."""
+    return range(1, count + 1, 1 if config.getoption("--long") else max(1, count // 4))
 
 
 def decided(signed: Factory) -> Path:
