@@ -6,12 +6,13 @@ from pathlib import Path
 
 from tls_scaffold.commands import remoteca
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import content, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.intake import of_data
 from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.paths import CA
 from tls_scaffold.signing import broughtca, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 
@@ -32,22 +33,31 @@ def settled(inventory: Inventory, held: CustodyWords) -> tuple[Inventory, Brough
     return replace(inventory, ca=_pinned(inventory.ca, brought)), brought
 
 
-def changed(
-    old: Inventory, held: CustodyWords, brought: BroughtCA | None
-) -> tuple[Inventory, BroughtCA | None]:
+def changed(old: Inventory, held: CustodyWords, brought: BroughtCA | None) -> Inventory:
     """Return the inventory of a folder whose CA is held otherwise from now on.
 
     Every mistake of the options is told as one of the inventory; raises ScaffoldError with them.
     """
-    if not held.are_said and (old.ca.sha256 or old.ca.key is not KeyPlace.REMOTE):
-        return old, brought
+    if not held.are_said and not brought:
+        return old
     custody = held.changed(old.ca)
-    if not custody.sha256:
-        brought = brought or _fetched(custody)
     if brought:
-        custody = _pinned(custody, brought)
+        custody = _placed(custody, brought)
     new = replace(old, ca=custody, peer_ca=old.peer_ca or bool(held.peer_ca))
-    return of_data(new.document(), users_are_enough=True), brought
+    return of_data(new.document(), users_are_enough=True)
+
+
+def brought_to(folder: Path, inventory: Inventory, held: CustodyWords) -> BroughtCA | None:
+    """Return what is brought to a folder that is there: a CA, or the key of the one that it has.
+
+    Raises ScaffoldError where that can be no CA of etcd's, or where the key is another's.
+    """
+    if held.key and not held.certificate:
+        there = content(folder, CA)
+        return broughtca.key_of(there, _content(held.key), CA, held.key)
+    custody = held.changed(inventory.ca)
+    is_unpinned = custody.key is KeyPlace.REMOTE and not custody.sha256
+    return read_brought(held) or (_fetched(custody) if is_unpinned else None)
 
 
 def read_brought(held: CustodyWords) -> BroughtCA | None:
@@ -80,13 +90,19 @@ def _fetched(custody: Custody) -> BroughtCA | None:
 
 
 def _pinned(custody: Custody, brought: BroughtCA) -> Custody:
-    """Return the custody with the pin of the CA that is brought, and where its key is."""
+    """Return the custody of a new folder with the pin of the CA that is brought to it."""
     if custody.sha256 and custody.sha256 != brought.sha256:
         raise ScaffoldError(
             "the CA that is brought is another than the inventory has",
             [f"its SHA-256 is {brought.sha256}, and `ca.sha256` says {custody.sha256}"],
         )
-    key = custody.key
-    if brought.is_encrypted and key is KeyPlace.FOLDER:
-        key = KeyPlace.ENCRYPTED
-    return replace(custody, sha256=brought.sha256, key=key)
+    return _placed(custody, brought)
+
+
+def _placed(custody: Custody, brought: BroughtCA) -> Custody:
+    """Return the custody with the pin of what is brought, and whether its key is encrypted."""
+    if brought.certificate:
+        custody = replace(custody, sha256=brought.sha256)
+    if brought.is_encrypted and custody.key is KeyPlace.FOLDER:
+        custody = replace(custody, key=KeyPlace.ENCRYPTED)
+    return custody
