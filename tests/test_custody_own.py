@@ -1,5 +1,6 @@
 """A CA that was brought: taken as it is, never made, compared with a request or replaced here."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -559,6 +560,7 @@ def test_a_change_killed_at_any_of_its_steps_loses_nothing_and_heals(
         if kills.run(copy, ["sync", *words], step=step) == 0:
             break
         hits += 1
+        assert open_keys(copy) == [], step
         # Each file of a CA is somewhere, and what make finds is whole.
         there = {path.read_bytes() for path in copy.rglob("*") if path.is_file()}
         lost = {name for name, content in old.items() if content not in there}
@@ -573,8 +575,41 @@ def test_a_change_killed_at_any_of_its_steps_loses_nothing_and_heals(
     assert hits > 2
 
 
+def open_keys(folder: Path) -> list[Path]:
+    """Return the files with a private key that others than their owner may read."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.stat().st_mode & 0o077)
+    return [path for path in files if b" PRIVATE KEY-----" in path.read_bytes()]
+
+
 def certs_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "certs").glob("*.*")}
+
+
+def test_a_new_one_killed_at_any_of_its_steps_is_finished(
+    tmp_path: Path, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template, "render", kills.remembered(template.render))
+    file = str(written(tmp_path / "ca.pem", ROOT, MIDDLE, SIGNER))
+    words = ("--ca", file, "--ca-key", str(written_key(tmp_path / "ca.key", SIGNER)))
+    place = tmp_path / "place"
+    place.mkdir()
+    assert kills.run(place, ["new", "x", *WORDS, *words]) == 0
+    whole, hits = contents(place), 0
+    for step in range(5, 500, 1 if pytestconfig.getoption("--long") else 23):
+        shutil.rmtree(place / "x")
+        if kills.run(place, ["new", "x", *WORDS, *words], step=step) == 0:
+            break
+        hits += 1
+        assert open_keys(place) == [], step
+        if kills.run(place, ["new", "x", *WORDS, *words]):
+            sync(place / "x", *words)
+        there = contents(place)
+        assert {name: there.get(name) for name in whole} == whole, step
+        assert {name for name in there.keys() - whole.keys() if "archive/" not in name} <= {
+            "x/.tls-scaffold/.gitignore",
+            "x/issued/ca-" + hashlib.sha256(SIGNER.pem).hexdigest()[:10] + ".pem",
+        }, step
+    assert hits > 3
 
 
 # --- the page

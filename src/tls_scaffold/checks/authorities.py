@@ -6,8 +6,9 @@ from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.paths import TRUST
+from tls_scaffold.paths import CA, TRUST
 from tls_scaffold.signing import caconstraints, matching, pemfiles
+from tls_scaffold.signing.broughtca import pin_of
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import escaped
@@ -172,6 +173,21 @@ def ca_differs(view: View) -> Iterator[Problem]:
             yield from (Problem(Place(entry.path), fault.reason) for fault in stale)
 
 
+@Rule(
+    pain="what is signed from now on is another CA's than the one that was reviewed",
+    fix=(
+        "put the CA's certificate back that the inventory names; if it is the next one of the same "
+        "CA, `tls-scaffold sync --ca FILE` takes it over"
+    ),
+)
+def unpinned_ca(view: View) -> Iterator[Problem]:
+    """Where the inventory has a SHA-256, it is that of the CA's certificate."""
+    pin = view.inventory.ca.sha256 if view.inventory else ""
+    ca = view.contents.authorities.get(CA)
+    if pin and ca and pin_of(ca) != pin:
+        yield Problem(Place(CA), f"its SHA-256 is {pin_of(ca)}, and `ca.sha256` says {pin}")
+
+
 RULES = (
     half_ca,
     missing_ca,
@@ -183,4 +199,5 @@ RULES = (
     no_root,
     ca_differs,
     wrong_trust,
+    unpinned_ca,
 )
