@@ -338,6 +338,11 @@ def test_no_other_ca_is_made_in_its_place(own: Path, tmp_path: Path) -> None:
         assert "it is not in `certs`" in done.stderr
         assert "regenerate" not in done.stderr
     assert not (own / "certs/ca.pem").exists()
+    for command in ("status", "check"):
+        done = tls_scaffold("-C", str(own), command)
+        assert done.returncode == 1
+        assert "sync --ca FILE --ca-key FILE` brings it again" in " ".join(done.stdout.split())
+        assert "regenerate" not in done.stdout + done.stderr
 
 
 def test_nothing_compares_it_with_a_request(own: Path) -> None:

@@ -40,8 +40,8 @@ SHELVES = {
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch broughtca plan / signer / "
-        "certinfo revocationlists / commandlines csrs custodies differences documentcache "
-        "ignoredrules issuer linemistakes mistakes record trust / chains keystores / "
+        "certinfo revocationlists / commandlines csrs differences documentcache ignoredrules "
+        "issuer linemistakes mistakes record trust / chains custodies keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),

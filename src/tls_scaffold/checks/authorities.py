@@ -9,6 +9,7 @@ from tls_scaffold.errors import Place, Problem
 from tls_scaffold.paths import CA, TRUST
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.broughtca import pin_of
+from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import escaped
@@ -26,9 +27,12 @@ SAME_KEY = (
     level=WARNING,
     pain="nothing can be signed or renewed until the key is back; it can't be made anew",
     fix="put the key back before the next signing; switch this rule off where it is kept elsewhere",
+    fix_at=lambda view, _place, fix: BRING_KEY if view.has_own_ca else fix,
 )
 def half_ca(view: View) -> Iterator[Problem]:
-    """Every CA's key lies beside its certificate."""
+    """Every CA's key lies beside its certificate, unless the inventory says where it is."""
+    if view.inventory and not view.inventory.ca.has_key_here:
+        return
     for entry in view.authorities:
         if entry.certificate and entry.key is None:
             yield Problem(Place(entry.path), entry.keyless)
@@ -40,6 +44,7 @@ def half_ca(view: View) -> Iterator[Problem]:
         "another"
     ),
     fix=PUT_BACK,
+    fix_at=lambda view, _place, fix: BRING_CA if view.has_own_ca else fix,
 )
 def missing_ca(view: View) -> Iterator[Problem]:
     """Where a CA's key or certificates that it signed are, its certificate is."""

@@ -76,7 +76,7 @@ def sync_from(
         new = custodyfiles.changed(desired, held, brought)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
-        return Change(old, new, tuple(moves), (), held.are_said, brought)
+        return Change(old, new, tuple(moves), (), held.are_said or old.ca != new.ca, brought)
 
     said = [custodyfiles.digest(held)] if held.are_said else []
     command = ("sync", "--from", wish.digest, *said)
