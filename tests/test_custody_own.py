@@ -152,6 +152,10 @@ def test_the_chain_stands_behind_each_leaf_and_everybody_takes_it(
     for name in LEAVES:
         assert pems(path / f"certs/{name}.pem")[1:] == [text(SIGNER), text(MIDDLE)]
     check_pairs(path)
+    # To whom an intermediate is enough that is Go, and nobody else: so the root is asked for.
+    pair = str(path / "certs/app.pem")
+    done = run("openssl", "verify", "-CAfile", str(path / "certs/ca.pem"), pair)
+    assert "unable to get issuer certificate" in done.stdout + done.stderr
     # What one signer made is right to the other: the chain is among what it is made from.
     before = serials(path)
     for signer in ("cfssl", "tls-scaffold"):
@@ -450,6 +454,21 @@ def test_its_next_certificate_signs_nothing_again(own: Path, tmp_path: Path) -> 
     kept = contents(own)
     sync(own, "--ca", str(tmp_path / "new.pem"))
     assert contents(own) == kept
+
+
+def test_the_same_ca_may_come_out_from_below_its_root(own: Path, tmp_path: Path) -> None:
+    before = serials(own)
+    alone = company("Example etcd CA", key=SIGNER.key)
+
+    said = sync(own, "--ca", str(written(tmp_path / "alone.pem", alone)))
+
+    assert "nothing was signed: copy them to where they are used" in said
+    assert not (own / "certs/chain.pem").exists()
+    assert pems(own / "certs/trust.pem") == pems(own / "certs/ca.pem") == [text(alone)]
+    assert len(pems(own / "certs/app.pem")) == 1
+    make(own, SIGNER="cfssl")
+    assert serials(own) == before
+    check_pairs(own)
 
 
 def below_root(folder: Path, tmp_path: Path) -> Path:

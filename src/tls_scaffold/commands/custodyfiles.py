@@ -91,7 +91,7 @@ def warnings(custody: Custody, key: bytes, notes: Iterable[Note] = ()) -> Iterat
     gone = {note.path for note in notes if note.verb == "archived"}
     if TRUST in written:
         yield f"`{TRUST}` is another one now: hand it out to everybody"
-    if CHAIN in written:
+    if CHAIN in written | gone:
         yield (
             "the chain behind the certificates is another one now, and nothing was signed: copy "
             "them to where they are used"

@@ -124,7 +124,7 @@ def _with_its_ca(
 def mistakes(options: Options) -> tuple[Problem, ...]:
     """Return what would be refused of the options, were they all that there is."""
     try:
-        intake.of_data({}, options)
+        intake.of_data({}, options, needs_pin=False)
     except ScaffoldError as error:
         return error.problems
     return ()
