@@ -14,7 +14,7 @@ from tls_scaffold.disk.files import PUBLIC, SECRET, make_private, telling, write
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf
 from tls_scaffold.disk.healing import put_ca_again
 from tls_scaffold.disk.obstacles import check_changeable, inside
-from tls_scaffold.disk.plainfiles import names, plain_or_empty
+from tls_scaffold.disk.plainfiles import content, names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.paths import CA, CA_KEY, CERTS, CHAIN, ISSUED, TRUST
@@ -58,9 +58,6 @@ class CAFiles:
         return bool(self.written or self.gone or self.notes)
 
 
-NOTHING = CAFiles()
-
-
 def plan_ca_files(
     folder: Path, old: Custody, new: Custody, brought: BroughtCA | None, texts: Mapping[str, bytes]
 ) -> CAFiles:
@@ -69,10 +66,10 @@ def plan_ca_files(
     `texts` are the files that change at the same time, by path, as `config/ca-config.json`. Raises
     ScaffoldError where what is brought is another CA, and where a key that is to be here is not.
     """
-    now = {path: plain_or_empty(folder / path) for path in (CA, CHAIN, TRUST, CA_KEY)}
+    now = {path: _content(folder, path) for path in (CA, CHAIN, TRUST, CA_KEY)}
     wanted = dict(now)
     if brought and brought.certificate:
-        _check_is_same(folder, now[CA], brought)
+        _check_is_same(folder, brought)
         wanted |= {CA: brought.certificate, CHAIN: brought.chain}
         wanted[TRUST] = _trust_after(now[TRUST], brought.trust)
     if wanted[CA] or now[CA_KEY]:  # of a CA that is yet to be made no key can be missed
@@ -85,6 +82,11 @@ def plan_ca_files(
     changed = {**texts, **{path: wanted[path] for path in (CA, CHAIN)}, **leaves}
     notes = recordcompletion.notes_after(folder, changed) if now[CA] else {}
     return CAFiles({**leaves, **written}, gone, notes)
+
+
+def _content(folder: Path, path: str) -> bytes:
+    """Return what a file holds, nothing where there is none; ScaffoldError if it can't be read."""
+    return content(folder, path) if os.path.lexists(folder / path) else b""
 
 
 def put_in_place(folder: Path, files: CAFiles, shelf: str) -> None:
@@ -123,26 +125,27 @@ def take_away(folder: Path, files: CAFiles, shelf: str) -> None:
 
 def _keep_copies(folder: Path, files: CAFiles, shelf: str) -> None:
     for path in (CA, CHAIN, TRUST, CA_KEY):
-        content = plain_or_empty(folder / path)
+        there = plain_or_empty(folder / path)
         # The same key in another form is not lost, and one in the clear is to be nowhere else.
-        is_kept = path == CA_KEY and _is_same_key(content, files.written.get(path, b""))
-        if path in files.written and content and not is_kept:
+        is_kept = path == CA_KEY and _is_same_key(there, files.written.get(path, b""))
+        if path in files.written and there and not is_kept:
             target = make_shelf(folder, shelf) / path
-            if plain_or_empty(target) != content:
+            if plain_or_empty(target) != there:
                 with telling(target, "written"):
                     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    write(target, content, SECRET if path == CA_KEY else PUBLIC)
+                    write(target, there, SECRET if path == CA_KEY else PUBLIC)
 
 
-def _check_is_same(folder: Path, there: bytes, brought: BroughtCA) -> None:
+def _check_is_same(folder: Path, brought: BroughtCA) -> None:
     """Raise ScaffoldError if a folder has, or had, a CA that is another than what is brought.
 
     With the same name and key it is the same one: all that it signed goes on being valid.
     """
     new = certificates.read(brought.certificate, CA)
-    known = [CA] if there else [*filter(PATH_OF_CA.fullmatch, names(folder, ISSUED, ".pem"))]
-    cas = list(_readable(folder, known))
-    if known and not any(_is_same(each, new) for each in cas):
+    recorded = filter(PATH_OF_CA.fullmatch, names(folder, ISSUED, ".pem"))
+    # One that is broken is told by the record.
+    cas = [*_readable(folder, [CA])] or [*_readable(folder, recorded)]
+    if cas and not any(_is_same(each, new) for each in cas):
         told = [f"this folder's is {_described(each)}" for each in cas[-1:]]
         told.append(f"what is brought is {_described(new)}")
         if any(each.public_key == new.public_key for each in cas):
