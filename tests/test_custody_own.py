@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -23,6 +24,7 @@ from conftest import Factory
 from peers import build as peers
 from support import contents, make, openssl, run, tls_scaffold
 from test_bundled_clusters import Cluster, Running, bundled
+from tls_scaffold.keeping import journal
 from tls_scaffold.rendering import template
 
 WORDS = ("--members", "127.0.0.1", "--users", "app,root", "--grant", "app=/app/:rw", *P256)
@@ -445,6 +447,7 @@ def test_its_next_certificate_signs_nothing_again(own: Path, tmp_path: Path) -> 
     for signer in ("cfssl", "tls-scaffold"):
         done = make(own, SIGNER=signer)
         assert "gencert" not in done.stdout
+        assert "nothing to sign: " in done.stdout + done.stderr
     assert serials(own) == before
     check_pairs(own)
     assert tls_scaffold("-C", str(own), "status").returncode == 0
@@ -597,6 +600,24 @@ def test_a_change_killed_at_any_of_its_steps_loses_nothing_and_heals(
         assert serials(copy) == before, step
         shutil.rmtree(copy)
     assert hits > 2
+
+
+def test_killed_between_the_ca_and_the_inventory_nothing_is_signed_again(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = serials(own)
+    words = ["sync", "--ca", str(written(tmp_path / "new.pem", renewed(), MIDDLE, ROOT))]
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "carry_out", lambda *_: os._exit(9))
+        assert kills.run(own, words) == 9
+
+    assert pems(own / "certs/ca.pem") != [text(SIGNER)]
+    make(own, SIGNER="cfssl")
+    assert serials(own) == before
+    check_pairs(own)
+    assert "[unpinned-ca]" in tls_scaffold("-C", str(own), "check").stdout
+    assert kills.run(own, words) == 0
+    assert tls_scaffold("-C", str(own), "check").stdout == ""
 
 
 def open_keys(folder: Path) -> list[Path]:
