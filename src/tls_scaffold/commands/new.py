@@ -1,22 +1,25 @@
 """`tls-scaffold new`: a folder from an inventory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tls_scaffold.commands.results import Result, make_command
+from tls_scaffold.disk.healing import put_ca
 from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths, texts_of_others
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, userwarnings
+from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.desired import read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.paths import KEY_ENDING
+from tls_scaffold.paths import CA_KEY, CERTS, KEY_ENDING
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, last_render
 
 IGNORED = ".gitignore"
+NOTHING_SAID = CustodyWords()
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Made:
     dry_run: bool = False
     left: tuple[str, ...] = ()
     not_ignored: tuple[str, ...] = ()
+    of_custody: tuple[str, ...] = ()
+    """What is left to do where the CA was brought."""
 
     @property
     def warnings(self) -> list[str]:
@@ -43,6 +48,7 @@ class Made:
             *userwarnings.uncompacted(self.inventory, self.inventory.users),
             *conflicts.several_peer_cns(self.inventory),
             *conflicts.short_lived(self.inventory),
+            *self.of_custody,
         ]
 
     @property
@@ -64,14 +70,23 @@ class Made:
         )
 
 
-def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
+def new(
+    target: Path,
+    source: str,
+    options: Options,
+    held: CustodyWords = NOTHING_SAID,
+    *,
+    dry_run: bool,
+) -> Made:
     """Render the inventory of `source` with that of the options into the new folder `target`.
 
-    `source` is a file, `-` or empty. Raises ScaffoldError with every problem of the inventory, or
-    where `target` is in use.
+    `source` is a file, `-` or empty; `held` names the files of a CA that is brought. Raises
+    ScaffoldError with every problem of the inventory, where the CA can't be one of etcd's, or where
+    `target` is in use.
     """
     wish = read_wish(source, options)
-    inventory = intake.of_data(wish.data, wish.options)
+    inventory = intake.of_data(wish.data, wish.options, needs_pin=False)
+    inventory, files, of_custody = _with_its_ca(inventory, held)
     rendered = template.render(inventory)
     others = texts_of_others(target)
     tree = {path: text for path, text in rendered.items() if path not in others}
@@ -80,15 +95,36 @@ def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
         tree[LAST_RENDER] = last_render(tree)
     not_ignored = _lines_without(rendered[IGNORED], others.get(IGNORED, rendered[IGNORED]))
     _refuse_open_keys(not_ignored)
-    paths = missing_paths(target, tree) if dry_run else make_folder(target, tree)
-    written = tuple(sorted(paths))
-    return Made(target, inventory, written, dry_run, tuple(others), not_ignored)
+
+    def put_ca_there(folder: Path) -> None:
+        if files:
+            put_ca(folder, files)
+
+    paths = missing_paths(target, tree)
+    if not dry_run:
+        paths = make_folder(target, tree, put_ca_there)
+    written = tuple(sorted([*paths, *(f"{CERTS}/{name}" for name in files)]))
+    return Made(target, inventory, written, dry_run, tuple(others), not_ignored, of_custody)
+
+
+def _with_its_ca(
+    inventory: Inventory, held: CustodyWords
+) -> tuple[Inventory, Mapping[str, bytes], tuple[str, ...]]:
+    """Return the inventory with the pin of its CA, what is brought to `certs/`, and warnings."""
+    if not held.are_said and inventory.ca.is_plain:
+        return inventory, {}, ()
+    from tls_scaffold.commands import custodyfiles  # which few folders are made with
+
+    inventory, brought = custodyfiles.settled(inventory, held)
+    files = brought.files() if brought else {}
+    key = files.get(PurePosixPath(CA_KEY).name, b"")
+    return inventory, files, tuple(custodyfiles.warnings(inventory.ca, key))
 
 
 def mistakes(options: Options) -> tuple[Problem, ...]:
     """Return what would be refused of the options, were they all that there is."""
     try:
-        intake.of_data({}, options)
+        intake.of_data({}, options, needs_pin=False)
     except ScaffoldError as error:
         return error.problems
     return ()

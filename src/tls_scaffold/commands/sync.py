@@ -4,12 +4,16 @@ import os
 import posixpath
 from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tls_scaffold.commands.results import Outcome, outcome_of
+from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.desired import desired_inventory, other_ca_problems, read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import FILE, Inventory
@@ -20,27 +24,48 @@ from tls_scaffold.keeping.update import change_folder
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED, KEY_ENDING
 
+if TYPE_CHECKING:
+    from tls_scaffold.signing.broughtca import BroughtCA
+
 NO_OPTIONS = Options()
+NOTHING_SAID = CustodyWords()
 
 
-def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> Outcome:
+def sync(
+    folder: Path,
+    *,
+    reset: Iterable[str] = (),
+    held: CustodyWords = NOTHING_SAID,
+    dry_run: bool = False,
+) -> Outcome:
     """Make a folder follow its inventory; with `dry_run` only return what would be done.
 
     The files `reset`, by path below the folder, become what is rendered, and what they were goes to
-    the archive. Raises ScaffoldError for one that is not rendered.
+    the archive. `held` says who is to hold the CA from now on. Raises ScaffoldError for a file that
+    is not rendered, and where that would take another CA.
     """
     paths = tuple(dict.fromkeys(map(posixpath.normpath, reset)))
 
     def read_change() -> Change:
-        inventory = intake.load(folder)
-        return Change(inventory, inventory, reset=paths)
+        old = intake.load(folder)
+        if not held.are_said:
+            return Change(old, old, reset=paths)
+        new, brought = _with_its_ca(folder, old, held)
+        return Change(old, new, (), paths, says_custody=True, brought=brought)
 
-    plan = change_folder(folder, ("sync", *paths), read_change, dry_run=dry_run, again=True)
-    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
+    command = ("sync", *paths, *_sum_of(held))
+    plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
+    outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
+    return _with_shared_keys(_with_custody_told(outcome, held))
 
 
 def sync_from(
-    folder: Path, source: str, options: Options = NO_OPTIONS, *, dry_run: bool = False
+    folder: Path,
+    source: str,
+    options: Options = NO_OPTIONS,
+    held: CustodyWords = NOTHING_SAID,
+    *,
+    dry_run: bool = False,
 ) -> Outcome:
     """Bring a folder of ours to the inventory of the file `source` (`-`: stdin), with options.
 
@@ -52,14 +77,46 @@ def sync_from(
 
     def read_change() -> Change:
         old = intake.load(folder)
-        new = desired_inventory(wish, old)
+        desired = desired_inventory(wish, old)
+        new, brought = _with_its_ca(folder, desired, held)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
-        return Change(old, new, tuple(moves))
+        return Change(old, new, tuple(moves), (), held.are_said or old.ca != new.ca, brought)
 
-    command = ("sync", "--from", wish.digest)
+    command = ("sync", "--from", wish.digest, *_sum_of(held))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
-    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
+    outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
+    return _with_shared_keys(_with_custody_told(outcome, held))
+
+
+def _with_its_ca(
+    folder: Path, inventory: Inventory, held: CustodyWords
+) -> "tuple[Inventory, BroughtCA | None]":
+    """Return the inventory with what options say of its CA, and what they bring to the folder."""
+    if not held.are_said and (inventory.ca.is_plain or inventory.ca.sha256):
+        return inventory, None
+    from tls_scaffold.commands import custodyfiles  # which few changes are made with
+
+    brought = custodyfiles.brought_to(folder, inventory, held)
+    return custodyfiles.changed(inventory, held, brought), brought
+
+
+def _sum_of(held: CustodyWords) -> tuple[str, ...]:
+    """Return a sum by which two runs with the same options are known; none where none is said."""
+    if not held.are_said:
+        return ()
+    return (sha256(repr(held).encode("utf-8", "surrogatepass")).hexdigest(),)
+
+
+def _with_custody_told(outcome: Outcome, held: CustodyWords) -> Outcome:
+    """Tell what is left to do where options changed who holds the CA."""
+    if outcome.dry_run or not held.are_said:
+        return outcome
+    from tls_scaffold.commands import custodyfiles
+
+    custody, key = intake.load(outcome.folder).ca, plain_or_empty(outcome.folder / CA_KEY)
+    told = custodyfiles.warnings(custody, key, outcome.plan.notes)
+    return replace(outcome, warnings=(*outcome.warnings, *told))
 
 
 def _with_shared_keys(outcome: Outcome) -> Outcome:
@@ -81,7 +138,7 @@ def is_ours(folder: Path) -> bool:
 def _check_ca_stays(folder: Path, old: Inventory, new: Inventory) -> None:
     paths = (folder / CA, folder / CA_KEY, *(folder / ISSUED).glob("ca-*.pem"))
     problems = other_ca_problems(old, new)
-    if problems and any(map(os.path.lexists, paths)):
+    if problems and not new.ca.own and any(map(os.path.lexists, paths)):
         raise ScaffoldError(
             "the CA is never replaced on the way, and nothing was changed",
             problems,

@@ -24,6 +24,7 @@ from tls_scaffold.paths import (
     CA_REQUEST,
     CERTIFICATE_ENDING,
     CERTS,
+    CHAIN,
     CSR_ENDING,
     ENDINGS,
     ISSUED,
@@ -34,8 +35,9 @@ from tls_scaffold.paths import (
 
 CERTIFICATE, KEY, CSR = (f"ca{ending}" for ending in ENDINGS)
 TRUSTED = PurePosixPath(TRUST).name
+BEHIND_LEAVES = PurePosixPath(CHAIN).name
 # In the order in which they are put there: it is a CA with the last of them.
-CA_FILES = (CSR, TRUSTED, KEY, CERTIFICATE)
+CA_FILES = (CSR, TRUSTED, BEHIND_LEAVES, KEY, CERTIFICATE)
 PAIR_ENDINGS = (CERTIFICATE_ENDING, CSR_ENDING)  # a key's is a certificate's too
 
 
@@ -102,6 +104,22 @@ def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
         create(work / "of", _key_sum(folder, work))
         for directory in (work / "new" / CERTS, recorded.parent, work / "new", work):
             flush_path(directory)
+        work.rename(folder / NEW_SET)
+    finish_set(folder)
+
+
+def put_ca_again(folder: Path, files: Mapping[str, bytes], key: bytes) -> None:
+    """Put files of a CA that is there in place, and others by path with them, all at once.
+
+    `key` is what is to be in the place of its key, which is there. The folder's lock is held.
+    """
+    with work_folder(folder / CERTS) as work:
+        for path, content in files.items():
+            make_directories((work / "new" / path).parent)
+            create(work / "new" / path, content)
+        create(work / KEY, key, SECRET)
+        create(work / "of", _key_sum(folder, work))
+        os.sync()
         work.rename(folder / NEW_SET)
     finish_set(folder)
 

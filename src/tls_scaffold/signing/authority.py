@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tls_scaffold.paths import (
     ENDINGS,
     KEY_ENDING,
 )
-from tls_scaffold.signing import certificates, issuer, matching, mistakes, pairs
+from tls_scaffold.signing import certificates, chains, custodies, issuer, matching, mistakes, pairs
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted, read_private_key
@@ -32,7 +33,6 @@ from tls_scaffold.signing.linemistakes import line_problems
 from tls_scaffold.signing.signer import Signed
 
 NAME = "ca"
-ANOTHER = "`make regenerate` makes another CA"
 
 
 def find_ca(folder: Path, certificate: str, key: str) -> Certificate | None:
@@ -68,17 +68,21 @@ def _is_key_of_another(certificate: Certificate, key: Path) -> bool:
 
 
 def load_ca(folder: Path, certificate: str, key: str) -> issuer.CA:
-    """Return the CA of these paths; ScaffoldError if a half is missing, or fits not the other."""
-    return issuer.load_ca(
+    """Return the CA of these paths; ScaffoldError if a half is missing, or fits not the other.
+
+    That of `certs/` has the chain that stands behind what it signs, if it has one.
+    """
+    ca = issuer.load_ca(
         _read_half(folder, certificate, key), _read_half(folder, key, certificate), certificate, key
     )
+    return replace(ca, chain=chains.read_chain(folder)) if certificate == CA else ca
 
 
 def _read_half(folder: Path, path: str, other: str) -> bytes:
     with telling(folder / path):
         if (folder / path).is_file():
             return (folder / path).read_bytes()
-    lost = f" (is it lost? {ANOTHER})" if path in (CA, CA_KEY) else ""
+    lost = custodies.lost_hint(folder) if path in (CA, CA_KEY) else ""
     raise ScaffoldError(
         f"`{path}` is missing (but `{other}` exists)",
         hint=f"put it back: it is never made anew beside the other half{lost}",
@@ -94,6 +98,8 @@ def plan_new_ca(
     Raises ScaffoldError then, with everything that is wrong with the request, and if something, a
     link that leads nowhere included, has the name of one of its files.
     """
+    if certificate == CA:
+        custodies.check_makes_ca(folder)
     check_no_orphans(folder, certificate, every)
     _check_names_are_free(folder, certificate, key)
     maker = _maker(certificate, every)
@@ -152,7 +158,7 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
     if is_own and there - others:
         raise ScaffoldError(
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
-            hint=f"put ca.pem and ca-key.pem back; {ANOTHER}",
+            hint=f"put ca.pem and ca-key.pem back; {custodies.ANOTHER}",
         )
     for path in (f"{output}.pem" for output in outputs):
         # Not `exists`: where it can't be looked, nobody knows that nothing is there.
@@ -160,7 +166,8 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
             (folder / path).stat()
             raise ScaffoldError(
                 f"`{path}` is there, but not the CA that signed it",
-                hint="put the CA's certificate and key back" + (f"; {ANOTHER}" if is_own else ""),
+                hint="put the CA's certificate and key back"
+                + (f"; {custodies.ANOTHER}" if is_own else ""),
             )
 
 
@@ -180,5 +187,5 @@ def _check_names_are_free(folder: Path, certificate: str, key: str) -> None:
         raise ScaffoldError(
             f"`{certificate}` is missing, and a new CA would overwrite what is there",
             taken,
-            hint="put the CA back" + (f"; {ANOTHER}" if certificate == CA else ""),
+            hint="put the CA back" + (f"; {custodies.ANOTHER}" if certificate == CA else ""),
         )

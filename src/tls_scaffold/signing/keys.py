@@ -53,6 +53,15 @@ def pem_of_key(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 
+def encrypted_key(pem: bytes) -> bytes:
+    """Return a CA's private key encrypted with a password, in the form that cfssl opens.
+
+    Raises ScaffoldError where there is no password to encrypt it with.
+    """
+    del pem
+    raise ScaffoldError("a CA's key can't be encrypted here yet: nothing was changed")
+
+
 def signature_hash(key: PrivateKey) -> Hash | None:
     """Return the hash that cfssl signs with: by curve, by RSA bits, none for ed25519.
 
@@ -78,14 +87,23 @@ def read_private_key(pem: bytes, place: str) -> PrivateKey:
     can't be read.
     """
     try:
-        return _loaded(pem, os.environ.get(PASSWORD, "").encode())
+        return opened_key(pem, place)
     except LockedKeyError:
         reason = f"it is encrypted: give its password in the environment variable {PASSWORD}"
+        raise _unreadable(place, reason) from None
+
+
+def opened_key(pem: bytes, place: str) -> PrivateKey:
+    """Read a CA's private key as `read_private_key`; LockedKeyError where there is no password."""
+    try:
+        return _loaded(pem, os.environ.get(PASSWORD, "").encode())
     except ValueError as error:
-        reason = f"it {error}"
-    raise ScaffoldError(
-        f"`{place}` can't be read as a private key", [Problem(Place(place), reason)]
-    )
+        raise _unreadable(place, f"it {error}") from None
+
+
+def _unreadable(place: str, reason: str) -> ScaffoldError:
+    problem = Problem(Place(place), reason)
+    return ScaffoldError(f"`{place}` can't be read as a private key", [problem])
 
 
 def read_leaf_key(pem: bytes, place: str) -> PrivateKey:
@@ -96,9 +114,7 @@ def read_leaf_key(pem: bytes, place: str) -> PrivateKey:
     try:
         return usable_key(pem)
     except ValueError as error:
-        raise ScaffoldError(
-            f"`{place}` can't be read as a private key", [Problem(Place(place), f"it {error}")]
-        ) from None
+        raise _unreadable(place, f"it {error}") from None
 
 
 def usable_key(pem: bytes) -> PrivateKey:
