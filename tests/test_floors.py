@@ -24,18 +24,19 @@ ROOMS = """
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
+    "cli": "add adopt bundle cfssl check explain new prove rbac remove roles sign status sync / "
     "adoptiontable keeping livetable prooftable questions statustable / plansummary lists "
     "options / columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
-    "add bundle cfssljson check new prove remove sign standin status sync / "
+    "add bundle cfssljson check explain new prove remove sign standin status sync / "
     "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
     "adopted dist forms live rbac usablepairs / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report running secrecy "
         "signable subjects targets / looking mending rule / view"
     ),
-    "live": "metrics / served / known looks / server / endpoints handshake",
+    "live": "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
+    "server / causes endpoints handshake loglines",
     "state": "advice bundleages contents prometheus / cfsslscripts reading removed states / "
     "expectations lives / entries timeline / timescale",
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "

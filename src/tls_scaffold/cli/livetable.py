@@ -60,14 +60,15 @@ def _options(given: dict[str, Any]) -> "LiveOptions":
     from tls_scaffold.commands.live import LiveOptions
 
     return LiveOptions(
-        _divided(given["endpoints"]),
-        _divided(given["peer_endpoints"]),
+        divided_endpoints(given["endpoints"]),
+        divided_endpoints(given["peer_endpoints"]),
         given["live_user"],
         given["timeout"],
     )
 
 
-def _divided(texts: tuple[str, ...]) -> tuple[str, ...]:
+def divided_endpoints(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of options in which commas divide several."""
     return tuple(word for text in texts for word in text.split(",") if word)
 
 
