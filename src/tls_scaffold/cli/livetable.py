@@ -122,10 +122,11 @@ def begin_look(folder: Path, options: "LiveOptions") -> "Begun":
 
 def live_table(report: "LiveReport", width: int) -> Iterator[str | Styled]:
     """Yield the parts of the table of ports, in columns that fit into a width."""
-    cells = [_cells(row) for row in report.rows]
+    rows = report.worst_first
+    cells = [_cells(row) for row in rows]
     widths = _widths(cells, width)
     yield f"\n{_line(dict(zip(HEADINGS, HEADINGS, strict=True)), widths)}{HEADINGS[-1]}\n"
-    for row, shown in zip(report.rows, cells, strict=True):
+    for row, shown in zip(rows, cells, strict=True):
         yield _line(shown, widths)
         yield Styled(row.state, COLOURS.get(row.state, "red"), bold=row.state != HEADINGS[-1])
         for line in (*row.reasons, *_told(row)):

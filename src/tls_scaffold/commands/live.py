@@ -108,7 +108,7 @@ def _caller(folder: Path, inventory: Inventory | None, user: str) -> Caller:
 def document(report: LiveReport) -> dict[str, Any]:
     """Return what was seen as a part of the JSON of `status`."""
     return {
-        "ports": [_row_document(row) for row in report.rows],
+        "ports": [_row_document(row) for row in report.worst_first],
         "restart": list(report.restart_list),
         "user": report.user or None,
     }

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tls_scaffold.errors import ExitCode
+from tls_scaffold.live.causes import SERVER_PAIR
+from tls_scaffold.live.diagnosis import INTERNAL
 from tls_scaffold.live.endpoints import Port
 from tls_scaffold.live.handshake import CaName, Shake
 from tls_scaffold.live.known import Known
@@ -62,11 +64,19 @@ class LiveRow:
 
 @dataclass(frozen=True)
 class LiveReport:
-    """The rows of all ports that were looked at, with whose pair etcd was asked, if with one."""
+    """The rows of all ports that were looked at, with whose pair etcd was asked, if with one.
+
+    What ends `within` that time ends soon.
+    """
 
     rows: tuple[LiveRow, ...]
     user: str = ""
     within: timedelta = timedelta()
+
+    @property
+    def worst_first(self) -> tuple[LiveRow, ...]:
+        """The rows, those in trouble first and else in the order of the ports."""
+        return tuple(sorted(self.rows, key=lambda row: STATES.index(row.state)))
 
     @property
     def restart_list(self) -> tuple[str, ...]:
@@ -92,9 +102,8 @@ class LiveReport:
 
 
 def live_rows(looks: Iterable[Look], known: Known, now: datetime) -> tuple[LiveRow, ...]:
-    """Return a row for each port, those in trouble first and else in their order."""
-    rows = [_row(look, known, now) for look in looks]
-    return tuple(sorted(rows, key=lambda row: STATES.index(row.state)))
+    """Return a row for each port, in their order."""
+    return tuple(_row(look, known, now) for look in looks)
 
 
 def _row(look: Look, known: Known, now: datetime) -> LiveRow:
@@ -102,6 +111,8 @@ def _row(look: Look, known: Known, now: datetime) -> LiveRow:
     output = known.outputs.get((port.member, port.side), "")
     if not shake.speaks_tls:
         why = shake.unreachable or f"no TLS: {shake.failure or shake.alert}"
+        if shake.alert == INTERNAL:
+            why = f"{SERVER_PAIR.what} (TLS alert `{INTERNAL}`)"
         return LiveRow(port, UNREACHABLE, (f"{UNREACHABLE}: {why}",), output=output)
     leaf = shake.served[0]
     serves = known.owner_of(leaf) or _path_in_record(leaf, known)

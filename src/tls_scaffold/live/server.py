@@ -19,7 +19,8 @@ from tls_scaffold.live.handshake import Pair
 
 ON, OFF = "on", "off"
 # etcd looks at no certificate here, and names nobody: only where all may read is it answered.
-NOBODY = "user name is empty"
+# Of a certificate with a CN etcd says so first.
+NOBODY = ("user name is empty", "CommonName of client sending a request against gateway")
 # The range counts what is no more than one key, and asks no other member.
 QUESTION = json.dumps(
     {"key": base64.b64encode(b"\0").decode(), "count_only": True, "serializable": True}
@@ -78,7 +79,7 @@ def _ask(channel: ssl.SSLSocket, host: str) -> Server:
     authentication = ""
     if status == 200:  # noqa: PLR2004 - HTTP's
         authentication = OFF
-    elif NOBODY in text:
+    elif any(words in text for words in NOBODY):
         authentication = ON
     return Server(version, authentication)
 
