@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from clusters import SYSTEM, tools
 from peers import build as peers
@@ -136,7 +137,7 @@ class Running:
     def ctl(self, *words: str, files: Sequence[Path] = (), url: str = "", wait: str = "1s") -> Done:
         """Run etcdctl, which trusts the first file and comes with the others."""
         names = ("ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
-        variables = dict(zip(names, map(str, files), strict=False))
+        variables: dict[str, Any] = dict(zip(names, map(str, files), strict=False))
         return run(
             str(self.tools.etcdctl),
             f"--endpoints={url or f'https://{HOST}:{self.client}'}",

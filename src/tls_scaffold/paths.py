@@ -13,6 +13,8 @@ CA_KEY = f"{CA_OUTPUT}{KEY_ENDING}"
 TRUST = f"{CERTS}/trust.pem"
 # Where a second CA signs what members show each other: what they trust there.
 PEER_TRUST = f"{CERTS}/peer-trust.pem"
+# What members refuse, in DER: `--client-crl-file`.
+CRL = f"{CERTS}/crl.der"
 # A CA, or all certificates with a new one: decided on, and on the way to their places.
 NEW_SET = f"{CERTS}/.new"
 ISSUED = "issued"

@@ -10,14 +10,14 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import Cause
 from tls_scaffold.live.endpoints import Port
-from tls_scaffold.live.handshake import Pair, Shake
+from tls_scaffold.live.handshake import HUNG_UP, Pair, Shake
 from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.signing import certificates, contentkinds, keys, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.spelling import canonical_address, is_wildcard
 
 INTERNAL = "internal error"
-HUNG_UP = "hung up"
+LOST = (HUNG_UP, "connection reset by peer", "broken pipe")
 MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
@@ -43,8 +43,11 @@ def port_faults(port: Port, shake: Shake, known: Known, now: datetime) -> Iterat
             )
         return
     leaf, *behind = shake.served
-    for cause, knows in _faults_of_server(port.host, leaf, tuple(behind), known, port.side, now):
+    of_pair = tuple(_faults_of_server(port.host, leaf, tuple(behind), known, port.side, now))
+    for cause, knows in of_pair:
         yield Found(cause, f"{where} serves a certificate {knows}", port.member)
+    if any(cause == causes.SERVER_CA for cause, _ in of_pair):
+        return  # it may be no member at all: nothing is said of how that was started
     if not shake.asks:
         yield Found(causes.NO_CLIENT_AUTH, f"{where} asks for no certificate", port.member)
         return
@@ -127,11 +130,12 @@ def client_faults(
     found = list(certificate_faults(chain, known, side, now))
     if found:
         yield from found
-    elif HUNG_UP in shake.failure:
+    elif shake.failure in LOST:
         # etcd looks into its list after the handshake, and says nothing.
         told = "the handshake goes through, and then the member hangs up, as for revoked ones"
         yield causes.REVOKED, told
-        yield causes.CRL_UNREADABLE, told
+        if not known.has_revoked(chain[0]):
+            yield causes.CRL_UNREADABLE, told
     elif not without.cas:
         yield causes.TRUST_UNREADABLE, "the member asks for certificates of no CA"
 

@@ -89,6 +89,14 @@ def _port(word: str, side: str, known: Iterable[Port]) -> Port:
     return there if there.member else _named(there, known)
 
 
+def place_of(address: str) -> tuple[str, int] | None:
+    """Return what is the same for two spellings of an address such as `10.0.0.1:2379`."""
+    host, _, port = address.rpartition(":")
+    if not port.isascii() or not port.isdigit():
+        return None
+    return canonical_host(host.strip("[]")), int(port)
+
+
 def _named(port: Port, known: Iterable[Port]) -> Port:
     """Return a port with the name of the member that it can only be; else as it is."""
     same = {each.member for each in known if each.side == port.side and each.place == port.place}

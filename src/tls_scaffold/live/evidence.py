@@ -19,7 +19,7 @@ from tls_scaffold.live.diagnosis import (
     key_faults,
     port_faults,
 )
-from tls_scaffold.live.endpoints import CLIENT, Port
+from tls_scaffold.live.endpoints import CLIENT, Port, place_of
 from tls_scaffold.live.handshake import Pair, Shake, shake_hands
 from tls_scaffold.live.known import Known
 from tls_scaffold.live.loglines import Entry
@@ -74,8 +74,13 @@ class Evidence:
         if entry and entry.port:
             looks = tuple(each for each in looks if each.port.side == entry.port)
         if entry and entry.at:
-            return tuple(each for each in looks if each.port.address == entry.at)
+            place = place_of(entry.at)
+            return tuple(each for each in looks if each.port.place == place)
         return looks
+
+    def is_known(self, address: str) -> bool:
+        """Tell whether an address that stands in a log is one of those that may be looked at."""
+        return place_of(address) in {port.place for port in self.ports}
 
     def of_ports(self, entry: Entry | None = None) -> tuple[Found, ...]:
         """Return what is wrong with the ports that a line may be about."""

@@ -41,6 +41,8 @@ def explain_text(text: str, evidence: Evidence) -> tuple[Explanation, ...]:
     weak: list[tuple[Entry, Symptom]] = []
     for entry in found:
         symptom = symptom_of(entry, evidence.now)
+        if entry.at and evidence.ports and not evidence.is_known(entry.at):
+            continue  # it went to somebody else: what mends that is not known here
         if symptom and symptom.is_weak:
             weak.append((entry, symptom))
         elif symptom and (entry.at, symptom.fits) not in explained:
@@ -114,7 +116,9 @@ def _verdict(  # noqa: PLR0911 - a table of who tells what
     if cause == causes.CA_USAGE:
         return evidence.of_ca or False
     if cause == causes.PLAIN:
-        return _of_plain(entry, evidence)
+        return None
+    if cause == causes.SAME_SUBJECT and causes.CLIENT_TRUST in symptom.fits:
+        return _of_port(cause, entry, symptom, evidence)
     if cause in (*OF_SERVER, *TRUSTS, causes.SERVER_PAIR, causes.NO_CLIENT_AUTH):
         return _of_port(cause, entry, symptom, evidence)
     if cause == causes.CLIENT_TRUST:
@@ -180,13 +184,6 @@ def _of_user(cause: Cause, evidence: Evidence) -> Found | bool | None:
     name = evidence.visitor.name if evidence.visitor else ""
     wanted = {IS_USER: "knows that user", IS_NO_USER: "knows no user of that CN"}
     return Found(cause, f"etcd, asked with that certificate, {wanted[state]}", name)
-
-
-def _of_plain(entry: Entry, evidence: Evidence) -> Found | None:
-    looks = evidence.about(entry) if entry.at else ()
-    if looks and all(each.shake.speaks_tls for each in looks):
-        return Found(causes.PLAIN, f"{entry.at} speaks TLS, and hangs up on what does not")
-    return None
 
 
 def _writer(entry: Entry) -> str:

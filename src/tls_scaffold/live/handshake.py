@@ -22,6 +22,7 @@ REQUEST = b"certificate request"  # in OpenSSL's name of the step that reads one
 ALERT = "alert "  # in OpenSSL's words of what the other side has sent
 NO_PORT = "connection refused"
 SILENT = "no answer"
+HUNG_UP = "the other side hung up"
 # cfssl's label of such a key, which Go reads and OpenSSL does not; the content is PKCS #8.
 ED25519_LABEL = b"Ed25519 PRIVATE KEY"
 
@@ -145,6 +146,8 @@ class _Caller:
                 step()
             except SSL.WantReadError:
                 pass
+            except SSL.ZeroReturnError:
+                return HUNG_UP
             except SSL.Error as error:
                 with suppress(OSError):
                     self._send(line)
@@ -162,7 +165,7 @@ class _Caller:
             except OSError as error:
                 return (error.strerror or str(error)).lower()
             if not data:
-                return "the other side hung up"
+                return HUNG_UP
             self._tls.bio_write(data)
 
     def _send(self, line: socket.socket) -> None:

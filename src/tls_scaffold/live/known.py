@@ -10,8 +10,8 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live.endpoints import CLIENT, PEER
-from tls_scaffold.paths import CERTIFICATE_ENDING, PEER_TRUST
-from tls_scaffold.signing import certificates, matching
+from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, PEER_TRUST
+from tls_scaffold.signing import certificates, matching, revocationlists
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import blocks
 from tls_scaffold.signing.trust import read_trust
@@ -54,6 +54,10 @@ class Known:
             if ders := _ders(self.folder / path):
                 found.setdefault(ders[0], Recorded(name, path))
         return found
+
+    def has_revoked(self, leaf: Certificate) -> bool:
+        """Tell whether the folder's list of revoked certificates, if it has one, names this one."""
+        return revocationlists.names_serial(plain_or_empty(self.folder / CRL), leaf)
 
     def owner_of(self, leaf: Certificate) -> str:
         """Return the path of the folder's certificate that this is; empty if it is none."""

@@ -11,7 +11,10 @@ from tls_scaffold.live.loglines import BARE, CLIENT, MEMBER, MEMBER_START, Entry
 
 AFTER = r"x509: certificate has expired or is not yet valid: current time \S+ is after (\S+)"
 BEFORE = r"x509: certificate has expired or is not yet valid: current time \S+ is before \S+"
-SAME_NAME = r"verification (?:failure|error).{0,4} while trying to verify candidate authority"
+SAME_NAME = (
+    r"(?:x509: [\w/ :]{0,30})?verification (?:failure|error).{0,4} while trying to verify "
+    r"candidate authority"
+)
 UNKNOWN = r"x509: certificate signed by unknown authority"
 USAGE = r"x509: certificate specifies an incompatible key usage"
 NO_PEM = r"tls: failed to find any PEM data in (?:certificate|key) input"
@@ -28,6 +31,9 @@ REFUSALS = (
     "bad certificate|unknown certificate authority|unknown certificate|expired certificate|"
     "unsupported certificate"
 )
+# What people copy along with the words of an error.
+BEFORE_BARE = r"[\"']?(?:[Ee]rror: )?(?:tls: failed to verify (?:client )?certificate: )?"
+BEHIND_BARE = r"(?: \(possibly .*\)| certificate \"[^\"]*\"\)?)?[\"'.]?"
 TRUSTS = (causes.TRUST_UNREADABLE, causes.MEMBER_TRUST)
 LOST = r"write tcp \S+->\S+: (?:write: )?(?:broken pipe|connection reset by peer)"
 NOTHING_SAID = (
@@ -93,7 +99,11 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         Symptom(USAGE, (causes.SERVER_USAGE,)),
         _sure(SAME_NAME, causes.SAME_SUBJECT),
         Symptom(UNKNOWN, (causes.SERVER_CA, causes.CLIENT_TRUST)),
-        Symptom(r"error reading server preface: EOF", (causes.PLAIN,)),
+        # Of its list of revoked ones a member says nothing either: it hangs up as on plain HTTP.
+        Symptom(
+            r"error reading server preface: EOF",
+            (causes.PLAIN, causes.REVOKED, causes.CRL_UNREADABLE),
+        ),
         Symptom(r"etcdserver: permission denied", (causes.WRONG_PREFIX, causes.NO_USER)),
         Symptom(r"etcdserver: user name is empty", (causes.NO_CLIENT_AUTH, causes.NO_USER)),
         _sure(GATEWAY, causes.GATEWAY),
@@ -128,11 +138,11 @@ def _first(origin: str, text: str) -> Symptom | None:
 
 def _bare(entry: Entry) -> Symptom | None:
     """Return what fits a text that is nothing but the words that stand in the table."""
+    strong = [each for origin in (MEMBER, CLIENT) for each in BY_ORIGIN[origin] if not each.is_weak]
     found = [
         each
-        for origin in (MEMBER, CLIENT)
-        for each in BY_ORIGIN[origin]
-        if not each.is_weak and re.fullmatch(f"(?:{each.pattern}).{{0,80}}", entry.error)
+        for each in strong
+        if re.fullmatch(f"{BEFORE_BARE}(?:{each.pattern}){BEHIND_BARE}", entry.error)
     ]
     fits = tuple(dict.fromkeys(cause for each in found for cause in each.fits))
     is_certain = len(fits) == 1 and any(each.is_certain for each in found)
