@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 
 from faults import BOM, Lab, Seen, encrypted, end_of_start, new_lab, through_the_gateway, with_bom
-from runningmembers import NEWEST, started
-from support import tls_scaffold
+from runningmembers import HOST, NEWEST, started
+from support import PROGRAMS, run, tls_scaffold
 from tls_scaffold.live import causes
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.needs("etcd", "etcdctl", within=NEWEST["3.5"])
 VERSIONS = ("3.4", "3.5", *(pytest.param(each, marks=pytest.mark.long) for each in ("3.6", "3.7")))
-OPEN = {"no-client-cert-auth"}
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -207,6 +206,20 @@ def test_a_member_that_looks_at_no_certificate(lab: Lab) -> None:
     seen = lab.come(to=one, came=lab.own("root"))
     found = lab.explain(seen.client, at=one)
     assert (ids(found), found["code"]) == (["no-client-cert-auth"], 0), seen.client
+
+
+def test_what_refuses_the_rbac_script_is_named(lab: Lab) -> None:
+    certificate, key = lab.pair("ended")
+    done = run(
+        *("tls-scaffold", "rbac", "--diff"),
+        cwd=lab.folder,
+        PATH=f"{lab.well.tools.etcdctl.parent}:{PROGRAMS}",
+        ETCDCTL_ENDPOINTS=f"https://{HOST}:{lab.well.client}",
+        ETCDCTL_CERT=str(certificate),
+        ETCDCTL_KEY=str(key),
+    )
+    assert done.returncode == 1
+    assert "  the client's certificate has ended (client-expired): `make renew`; " in done.stderr
 
 
 def test_the_page_has_all_that_is_known() -> None:

@@ -25,8 +25,8 @@ ROOMS = """
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check explain new prove rbac remove roles sign status sync / "
-    "adoptiontable custody keeping livetable prooftable questions statustable / plansummary lists "
-    "options / columns completion terminal verbs",
+    "adoptiontable causes custody keeping livetable prooftable questions statustable / plansummary "
+    "lists options / columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
     "add bundle cfssljson check explain new prove remove sign standin status sync / "
     "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "

@@ -12,16 +12,22 @@ from typing import Any
 from tls_scaffold.commands.live import LiveOptions, pair_of, ports_of
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.etcd import extra
-from tls_scaffold.inventory import intake
+from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import is_command
 from tls_scaffold.live.diagnosis import Found, file_faults
 from tls_scaffold.live.endpoints import ENDPOINT, endpoint_problem
 from tls_scaffold.live.evidence import IS_NO_USER, IS_USER, Evidence, Visitor
-from tls_scaffold.live.explanation import Explanation, about_ports, explain_text
+from tls_scaffold.live.explanation import (
+    Explanation,
+    about_ports,
+    explain_entries,
+    explain_text,
+)
 from tls_scaffold.live.handshake import Pair
 from tls_scaffold.live.known import read_known
+from tls_scaffold.live.loglines import CLIENT, CLIENT_PORT, MEMBER_START, Entry
 from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.trust import read_trust
@@ -35,11 +41,12 @@ NOT_SAID = LiveOptions()
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """Where may be looked, and with whose pair: that of a component, or files."""
+    """Where may be looked, if anybody may, and with whose pair: that of a component, or files."""
 
     live: LiveOptions = NOT_SAID
     certificate: str = ""
     key: str = ""
+    looks: bool = True
 
 
 @dataclass(frozen=True)
@@ -127,20 +134,37 @@ def is_endpoint(word: str) -> bool:
     return is_meant
 
 
-def explained(folder: Path, text: str, options: ExplainOptions, now: datetime) -> tuple[str, ...]:
-    """Return a line for each cause of what another program printed; none where it is not known.
+def explained_to_client(folder: Path, told: Iterable[str], now: datetime) -> tuple[str, ...]:
+    """Return a line for each cause of what `rbac.sh` tells of etcdctl; none where it is not known.
 
-    For commands that fail: nothing that goes wrong here is told, beside what they have to tell.
+    It comes with the pair, and goes to the members, that etcdctl's variables name, or else with
+    root's to the inventory's.
     """
+    reasons = [line.rpartition("`: ")[2].removeprefix("Error: ") for line in told]
+    entries = [Entry(CLIENT, reason, CLIENT_PORT) for reason in reasons]
+    return _explained(folder, entries, _options_of_environment(folder), now)
+
+
+def explained_of_start(folder: Path, told: Iterable[str], now: datetime) -> tuple[str, ...]:
+    """Return a line for each cause of why members of a proof did not start.
+
+    Those of the inventory have no part in it, and are not looked at.
+    """
+    entries = [Entry(MEMBER_START, line.partition(": ")[2]) for line in told]
+    return _explained(folder, entries, ExplainOptions(looks=False), now)
+
+
+def _explained(
+    folder: Path, entries: Sequence[Entry], options: ExplainOptions, now: datetime
+) -> tuple[str, ...]:
     try:
-        answer = explain(folder, "", text, options, now)
-    except ScaffoldError:
+        found = explain_entries(entries, _evidence(folder, options, now))
+    except ScaffoldError:  # the command has its own error to tell
         return ()
-    if not answer.causes:
-        return ()
+    answer = Answer(found, folder, "")
     fits = "" if answer.exit_code == ExitCode.DONE else "it may be: "
     return tuple(
-        f"{fits}{each.cause.what} ({each.cause.id}); {'; '.join(answer.mends(each))}"
+        f"{fits}{each.cause.what} ({each.cause.id}): {'; '.join(answer.mends(each))}"
         for each in answer.causes
     )
 
@@ -174,7 +198,7 @@ def _inventory(folder: Path) -> Inventory | None:
 def _evidence(folder: Path, options: ExplainOptions, now: datetime) -> Evidence:
     inventory = _inventory(folder)
     try:
-        ports = ports_of(inventory, options.live)
+        ports = ports_of(inventory, options.live) if options.looks else ()
     except UsageError:
         raise
     except ScaffoldError:
@@ -247,12 +271,14 @@ def known_table() -> str:
     return causes.table()
 
 
-def options_of_environment(user: str = "") -> ExplainOptions:
-    """Return where etcdctl's variables say that etcd is, and with whose pair it comes."""
+def _options_of_environment(folder: Path) -> ExplainOptions:
     said = os.environ.get("ETCDCTL_ENDPOINTS", "")
     endpoints: Sequence[str] = [each for each in said.split(",") if each]
     if any(endpoint_problem(each) for each in endpoints):
         endpoints = ()
-    pair = [os.environ.get(f"ETCDCTL_{each}", "") for each in ("CERT", "KEY")]
-    certificate, key = pair if all(pair) else ("", "")
-    return ExplainOptions(LiveOptions(tuple(endpoints), user=user), certificate, key)
+    certificate, key = (os.environ.get(f"ETCDCTL_{each}", "") for each in ("CERT", "KEY"))
+    if certificate and key:
+        return ExplainOptions(LiveOptions(tuple(endpoints)), certificate, key)
+    inventory = _inventory(folder)
+    root = rbac.root_component(inventory) if inventory else None
+    return ExplainOptions(LiveOptions(tuple(endpoints), user=root.name if root else ""))

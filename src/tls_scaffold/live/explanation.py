@@ -37,6 +37,11 @@ def explain_text(text: str, evidence: Evidence) -> tuple[Explanation, ...]:
     lines = [line for line in text.splitlines() if line.strip()]
     if not found and len(lines) == 1:
         found = [bare(lines[0])]
+    return explain_entries(found, evidence)
+
+
+def explain_entries(found: Iterable[Entry], evidence: Evidence) -> tuple[Explanation, ...]:
+    """Return what each different thing that lines say comes to."""
     explained: dict[tuple[str, tuple[Cause, ...]], Explanation] = {}
     weak: list[tuple[Entry, Symptom]] = []
     for entry in found:
