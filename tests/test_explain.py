@@ -134,6 +134,19 @@ def test_rights(lab: Lab) -> None:
     assert (ids(found), found["code"]) == ([], 1)
 
 
+def test_a_list_of_revoked_ones_that_can_t_be_read(lab: Lab) -> None:
+    crl = lab.into / "crl.der"
+    kept = crl.read_bytes()
+    try:
+        for spoil in (lambda: crl.write_bytes(b"junk"), lambda: crl.write_bytes(b""), crl.unlink):
+            spoil()
+            seen = lab.come(came=lab.own("root"))
+            found = lab.explain(seen.member)
+            assert (ids(found), found["code"]) == (["crl-unreadable"], 0), seen.member
+    finally:
+        crl.write_bytes(kept)
+
+
 def test_a_certificate_that_comes_by_the_gateway(lab: Lab) -> None:
     seen = through_the_gateway(lab)
     found = lab.explain(seen.client)

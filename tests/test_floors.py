@@ -36,7 +36,7 @@ SHELVES = {
         "signable subjects targets / looking mending rule / view"
     ),
     "live": "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
-    "server / causes endpoints handshake loglines",
+    "server / handshake / causes endpoints loglines shakes",
     "state": "advice bundleages contents prometheus / cfsslscripts reading removed states / "
     "expectations lives / entries timeline / timescale",
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "

@@ -25,9 +25,9 @@ from tls_scaffold.live.explanation import (
     explain_entries,
     explain_text,
 )
-from tls_scaffold.live.handshake import Pair
 from tls_scaffold.live.known import read_known
 from tls_scaffold.live.loglines import CLIENT, CLIENT_PORT, MEMBER_START, Entry
+from tls_scaffold.live.shakes import Pair
 from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.trust import read_trust

@@ -10,10 +10,10 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.live import server
 from tls_scaffold.live.endpoints import CLIENT, PEER, Port, given_ports, inventory_ports
-from tls_scaffold.live.handshake import Pair
 from tls_scaffold.live.known import read_known
 from tls_scaffold.live.looks import SECONDS, Caller, Looking
 from tls_scaffold.live.served import LiveReport, LiveRow, live_rows
+from tls_scaffold.live.shakes import Pair
 from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
 from tls_scaffold.signing.trust import read_trust
 

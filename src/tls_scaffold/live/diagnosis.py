@@ -10,8 +10,8 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import Cause
 from tls_scaffold.live.endpoints import Port
-from tls_scaffold.live.handshake import HUNG_UP, Pair, Shake
 from tls_scaffold.live.known import Known, is_trusted
+from tls_scaffold.live.shakes import HUNG_UP, Pair, Shake
 from tls_scaffold.signing import certificates, contentkinds, keys, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.spelling import canonical_address, is_wildcard

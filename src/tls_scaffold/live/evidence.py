@@ -20,10 +20,10 @@ from tls_scaffold.live.diagnosis import (
     port_faults,
 )
 from tls_scaffold.live.endpoints import CLIENT, Port, place_of
-from tls_scaffold.live.handshake import Pair, Shake, shake_hands
 from tls_scaffold.live.known import Known
 from tls_scaffold.live.loglines import Entry
 from tls_scaffold.live.looks import Look, Looking
+from tls_scaffold.live.shakes import Pair, Shake
 
 IS_USER, IS_NO_USER = "a user", "no user"
 
@@ -62,6 +62,8 @@ class Evidence:
         """What each port for clients shows the visitor."""
         if not self.visitor:
             return ()
+        from tls_scaffold.live.handshake import shake_hands  # not before somebody looks
+
         return tuple(
             (look, shake_hands(look.port.host, look.port.port, self.seconds, self.visitor.pair))
             for look in self.looks

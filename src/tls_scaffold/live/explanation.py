@@ -53,6 +53,7 @@ def explain_entries(found: Iterable[Entry], evidence: Evidence) -> tuple[Explana
         elif symptom and (entry.at, symptom.fits) not in explained:
             explained[entry.at, symptom.fits] = _explain(entry, symptom, evidence)
     if not explained and weak:
+        weak.sort(key=lambda each: not each[0].at)
         explanation = _explain(*weak[0], evidence)
         return (explanation,) if explanation.found else ()
     return _without_echoes(explained.values())
@@ -77,7 +78,10 @@ def _explain(entry: Entry, symptom: Symptom, evidence: Evidence) -> Explanation:
     confirmed, possible = _sifted(entry, symptom, evidence)
     if confirmed:
         both = _with_rival(confirmed, possible)
-        return Explanation(both, is_sure=len({f.cause for f in both}) == 1, fields=_fields(entry))
+        is_one = len({found.cause for found in both}) == 1
+        # Words that fit everything are about a port's fault only where they name that port.
+        is_sure = is_one and (not symptom.is_weak or bool(entry.at))
+        return Explanation(both, is_sure=is_sure, fields=_fields(entry))
     if symptom.is_weak:
         return Explanation((), is_sure=False)
     if len(possible) == 1 and len(symptom.fits) > 1:
@@ -145,6 +149,8 @@ def _of_port(
     if found := _first(evidence.of_ports(entry), cause):
         return found
     if not evidence.is_complete(entry):
+        return None
+    if cause == causes.NO_CLIENT_AUTH:  # with a trust file alone it asks, and looks at no CN
         return None
     # What a client misses in a certificate by a name of its own, no look of ours shows.
     is_by_other_name = cause == causes.SERVER_HOST and causes.CLIENT_TRUST in symptom.fits

@@ -8,12 +8,11 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 from OpenSSL import SSL, crypto
 
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.live.shakes import HUNG_UP, SILENT, CaName, Pair, Shake
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.spelling import canonical_address
 
@@ -21,54 +20,8 @@ BLOCK = 65536
 REQUEST = b"certificate request"  # in OpenSSL's name of the step that reads one
 ALERT = "alert "  # in OpenSSL's words of what the other side has sent
 NO_PORT = "connection refused"
-SILENT = "no answer"
-HUNG_UP = "the other side hung up"
 # cfssl's label of such a key, which Go reads and OpenSSL does not; the content is PKCS #8.
 ED25519_LABEL = b"Ed25519 PRIVATE KEY"
-
-
-@dataclass(frozen=True)
-class CaName:
-    """The subject of a CA that a server asks for: as it stands in a certificate, and as text."""
-
-    der: bytes
-    text: str
-
-
-@dataclass(frozen=True)
-class Shake:
-    """What a handshake showed.
-
-    `unreachable` says why there was no connection, `failure` why no TLS came of it or was broken
-    off by us, `alert` what the other side refused with, in OpenSSL's words, such as `certificate
-    required`. `served` has the leaf first; `asks` tells whether it wants a client's certificate.
-    """
-
-    served: tuple[Certificate, ...] = ()
-    cas: tuple[CaName, ...] = ()
-    asks: bool = False
-    version: str = ""
-    unreachable: str = ""
-    failure: str = ""
-    alert: str = ""
-
-    @property
-    def speaks_tls(self) -> bool:
-        """Whether the other side has shown a certificate."""
-        return bool(self.served)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the handshake went through and nothing was refused after it."""
-        return bool(self.served) and not (self.alert or self.failure)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A certificate with what stands behind it, and its key, both as files."""
-
-    certificate: Path
-    key: Path
 
 
 def shake_hands(host: str, port: int, seconds: float, pair: Pair | None = None) -> Shake:

@@ -60,6 +60,7 @@ class Entry:
 
     `port` is the side that it is about, empty where the line does not tell; `at` the address that
     the writer was connected to, to be compared and never connected to. `fields` are for people.
+    With `is_after` a member had shaken hands already: it knows what the certificate is for.
     """
 
     origin: str
@@ -67,6 +68,7 @@ class Entry:
     port: str = ""
     at: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    is_after: bool = False
 
 
 def entries(text: str) -> Iterator[Entry]:
@@ -125,7 +127,7 @@ def _of_fields(found: Mapping[str, Any]) -> Entry | None:
     fields = {label: texts[name] for name, label in FIELDS.items() if texts.get(name)}
     if said.startswith("rejected connection") and caller.startswith("embed/"):
         port = next((each for each in (CLIENT_PORT, PEER_PORT) if f"on {each} " in said), "")
-        return Entry(MEMBER, error, port, fields=fields)
+        return Entry(MEMBER, error, port, fields=fields, is_after="dns-names" in found)
     if said == "cannot find a user for permission check" and caller.startswith("auth/"):
         return Entry(MEMBER, said, fields=fields)
     if said == "failed to apply request" and caller.startswith("etcdserver/"):
@@ -160,7 +162,9 @@ def _old_entry(line: str) -> Entry | None:
         except ValueError:
             error = found["error"]
         named = {"who came": found["remote"], "server name asked for": found["server"]}
-        return Entry(MEMBER, error, fields={name: text for name, text in named.items() if text})
+        fields = {name: text for name, text in named.items() if text}
+        is_after = ", DNSNames [" in line[found.end() :]
+        return Entry(MEMBER, error, fields=fields, is_after=is_after)
     if found := OLD_FATAL.search(line):
         return Entry(MEMBER_START, found["error"])
     if found := OLD_APPLY.search(line):

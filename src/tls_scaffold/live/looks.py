@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.endpoints import CLIENT, Port
-from tls_scaffold.live.handshake import SILENT, Pair, Shake, shake_hands
 from tls_scaffold.live.server import Server
+from tls_scaffold.live.shakes import SILENT, Pair, Shake
 
 SECONDS = 1.2
 SPARE = 0.2  # for what a thread does between two waits
@@ -63,6 +63,8 @@ class Looking:
         if not port.host:
             self._found[port] = Look(port, Shake(unreachable="the inventory names no host"))
             return
+        from tls_scaffold.live.handshake import shake_hands  # not before somebody looks
+
         with self._turns:
             begun = time.monotonic()
             look = Look(port, shake_hands(port.host, port.port, self._seconds))

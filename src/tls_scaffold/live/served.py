@@ -12,10 +12,10 @@ from tls_scaffold.errors import ExitCode
 from tls_scaffold.live.causes import SERVER_PAIR
 from tls_scaffold.live.diagnosis import INTERNAL
 from tls_scaffold.live.endpoints import Port
-from tls_scaffold.live.handshake import CaName, Shake
 from tls_scaffold.live.known import Known
 from tls_scaffold.live.looks import Look
 from tls_scaffold.live.server import Server
+from tls_scaffold.live.shakes import CaName, Shake
 from tls_scaffold.signing.certificates import Certificate
 
 UNREACHABLE = "unreachable"

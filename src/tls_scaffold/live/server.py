@@ -5,17 +5,18 @@ Over HTTP, which every etcd from 3.4 on speaks on its port for clients, unless t
 
 import base64
 import json
-import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcd import tls
 from tls_scaffold.etcd.versions import HOLES, Hole
-from tls_scaffold.live.handshake import Pair
+from tls_scaffold.live.shakes import Pair
+
+if TYPE_CHECKING:
+    import ssl
+    from http.client import HTTPConnection
 
 ON, OFF = "on", "off"
 # etcd looks at no certificate here, and names nobody: only where all may read is it answered.
@@ -50,6 +51,13 @@ def asking(ca: Path, pair: Pair) -> Callable[[str, int, float], Server]:
 
     Raises ScaffoldError where OpenSSL does not take these files.
     """
+    # Not before somebody asks: `status` without a look is to begin at once.
+    import socket
+    import ssl
+    from http.client import HTTPException
+
+    from tls_scaffold.etcd import tls
+
     context = tls.client_context(ca, pair.certificate, pair.key)
 
     def ask(host: str, port: int, seconds: float) -> Server:
@@ -69,7 +77,9 @@ def asking(ca: Path, pair: Pair) -> Callable[[str, int, float], Server]:
     return ask
 
 
-def _ask(channel: ssl.SSLSocket, host: str) -> Server:
+def _ask(channel: "ssl.SSLSocket", host: str) -> Server:
+    from http.client import HTTPConnection
+
     connection = HTTPConnection(host)
     connection.sock = channel
     _, text = _reply(connection, "GET", "/version", "")
@@ -84,7 +94,7 @@ def _ask(channel: ssl.SSLSocket, host: str) -> Server:
     return Server(version, authentication)
 
 
-def _reply(connection: HTTPConnection, method: str, path: str, body: str) -> tuple[int, str]:
+def _reply(connection: "HTTPConnection", method: str, path: str, body: str) -> tuple[int, str]:
     connection.request(method, path, body)
     answer = connection.getresponse()
     return answer.status, answer.read(LARGEST).decode(errors="replace")

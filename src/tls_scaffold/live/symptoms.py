@@ -1,7 +1,7 @@
 """What may be wrong where a log says this or that: the causes that fit, before anybody looks."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,6 +61,9 @@ def _sure(pattern: str, cause: Cause) -> Symptom:
     return Symptom(pattern, (cause,), is_certain=True)
 
 
+NO_FILE = r"^open .*: (?:no such file or directory|permission denied)$"
+# Where it has shaken hands with a client, a member looks into its list of revoked ones.
+AFTER_HANDSHAKE = (_sure(f"^asn1: |^x509: malformed crl|{NO_FILE}", causes.CRL_UNREADABLE),)
 BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
     MEMBER: (
         _sure(r"tls: client didn't provide a certificate", causes.NO_CERTIFICATE),
@@ -71,6 +74,7 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         Symptom(USAGE, (causes.CLIENT_USAGE, causes.CA_USAGE)),
         _sure(r"certificate serial [0-9a-f]+ revoked", causes.REVOKED),
         _sure(UNFIT, causes.SERVER_PAIR),
+        _sure(NO_FILE, causes.SERVER_PAIR),
         _sure(r"tls: first record does not look like a TLS handshake", causes.PLAIN),
         Symptom(
             f"^{REMOTE}(?:{REFUSALS})$", (*OF_SERVER, causes.SAME_SUBJECT, causes.CLIENT_TRUST)
@@ -123,7 +127,8 @@ def symptom_of(entry: Entry, now: datetime) -> Symptom | None:
     """
     if entry.origin == BARE:
         return _bare(entry)
-    found = _first(entry.origin, entry.error)
+    first = AFTER_HANDSHAKE if entry.is_after else ()
+    found = _first((*first, *BY_ORIGIN[entry.origin]), entry.error)
     if not found:
         return None
     ended = re.search(AFTER, entry.error)
@@ -132,8 +137,8 @@ def symptom_of(entry: Entry, now: datetime) -> Symptom | None:
     return found
 
 
-def _first(origin: str, text: str) -> Symptom | None:
-    return next((each for each in BY_ORIGIN[origin] if re.search(each.pattern, text)), None)
+def _first(symptoms: Iterable[Symptom], text: str) -> Symptom | None:
+    return next((each for each in symptoms if re.search(each.pattern, text)), None)
 
 
 def _bare(entry: Entry) -> Symptom | None:
