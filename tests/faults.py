@@ -65,13 +65,14 @@ class Lab:
         to: Running | None = None,
         ca: Path | None = None,
         scheme: str = "https",
+        wait: str = "1s",
     ) -> Seen:
         """Let etcdctl come to a member, and note what both say."""
         at = to or self.well
         at.said()
         files: Sequence[Path] = (ca or self.trust, *came) if scheme == "https" else ()
         url = f"{scheme}://{HOST}:{at.client}"
-        done = at.ctl(*(words or ("get", "x")), files=files, url=url)
+        done = at.ctl(*(words or ("get", "x")), files=files, url=url, wait=wait)
         return Seen(at.said(), done.stdout + done.stderr, came)
 
     @contextmanager

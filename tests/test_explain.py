@@ -87,14 +87,14 @@ def test_a_key_that_does_not_fit(lab: Lab) -> None:
 
 
 def test_a_client_without_tls(lab: Lab) -> None:
-    seen = lab.come(scheme="http")
+    seen = lab.come(scheme="http", wait="3s")
     by_log, by_client = lab.explain(seen.member), lab.explain(seen.client)
     assert (ids(by_log), by_log["code"]) == (["plain-http"], 0)
     if lab.version == "3.4":  # whose client says nothing
         assert ids(by_client) == []
         return
     # A revoked client says the same: of one that is let in it can only be this.
-    assert ids(by_client) == ["plain-http", "revoked", "crl-unreadable"]
+    assert ids(by_client) == ["plain-http", "revoked", "crl-unreadable"], seen.client
     by_client = lab.explain(seen.client, "--user", "root")
     assert (ids(by_client), by_client["code"]) == (["plain-http"], 0)
 

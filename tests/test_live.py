@@ -265,9 +265,10 @@ def test_a_user_s_certificate_tells_version_authentication_and_holes(
         found = tls_scaffold("check", "--live", "--json", *words, cwd=level.folder)
         findings = json.loads(found.stdout)["findings"]
         assert found.returncode == 0
-        here = first.endpoint.partition("=")[2]
-        ids = {each["id"] for each in findings if here in each["message"]}
-        assert ids == {"live-authentication"}
+        for one, expected in ((first, "live-authentication"), (old, "live-version")):
+            here = one.endpoint.partition("=")[2]
+            ids = {each["id"] for each in findings if here in each["message"]}
+            assert ids == {expected}
 
 
 def test_no_certificate_is_asked_for_by_a_member_that_lets_everybody_in(
@@ -329,7 +330,9 @@ def test_metrics_of_members_come_with_a_look_alone(level: Scene) -> None:
 
 def test_check_finds_what_was_left_behind(level: Scene) -> None:
     level.members[0].lay_out(level.old / "etcd1.pem")
-    words = ("check", "--live", "--json", *with_ports(level.members))
+    with closing(socket.create_server((HOST, 0))) as dead:
+        words = ("check", "--live", "--json", *with_ports(level.members))
+        words = (*words, "--endpoints", f"etcd9={HOST}:{dead.getsockname()[1]}")
     (level.folder / "certs/trust.pem").write_bytes(level.own_ca + level.next_ca)
 
     done = tls_scaffold(*words, cwd=level.folder)
@@ -338,6 +341,7 @@ def test_check_finds_what_was_left_behind(level: Scene) -> None:
     assert done.returncode == 1
     assert sorted(set(found)) == [
         ("live-pair", "certs/etcd1.pem"),
+        ("live-reachable", "tls-scaffold.json"),
         *(("live-trust", f"certs/{name}.pem") for name in NAMES),
     ]
     assert tls_scaffold("check", cwd=level.folder).returncode == 0
