@@ -135,7 +135,12 @@ def live_table(report: "LiveReport", width: int) -> Iterator[str | Styled]:
 
 
 def _told(row: "LiveRow") -> Iterator[str]:
-    """Yield what etcd itself told whoever came with a certificate."""
+    """Yield what no state tells: why clients refuse it, and what etcd told whoever asked."""
+    from tls_scaffold.live.causes import SERVER_EARLY, SERVER_HOST, SERVER_USAGE
+
+    for found in row.causes:
+        if found.cause in (SERVER_EARLY, SERVER_HOST, SERVER_USAGE):
+            yield f"{found.cause.id}: {found.knows}"
     told = row.server
     if told.version:
         authentication = f", authentication is {told.authentication or 'not told'}"

@@ -129,6 +129,7 @@ def _row_document(row: LiveRow) -> dict[str, Any]:
         "trusts": [ca.text for ca in row.cas],
         "state": row.state,
         "reasons": list(row.reasons),
+        "causes": [each.cause.id for each in row.causes],
         "version": told.version or None,
         "authentication": told.authentication or None,
         "untold": told.trouble or None,

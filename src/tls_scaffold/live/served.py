@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.live.causes import SERVER_PAIR
-from tls_scaffold.live.diagnosis import INTERNAL
+from tls_scaffold.live.diagnosis import INTERNAL, Found, port_faults
 from tls_scaffold.live.endpoints import Port
 from tls_scaffold.live.known import Known
 from tls_scaffold.live.looks import Look
@@ -36,7 +36,7 @@ class LiveRow:
     `serves` is where the folder has it, in `certs/`, `issued/` or `archive/`; empty where it has
     not. `output` is where the folder has what it should serve. `cas` are the subjects that it asks
     for. `reasons` are texts `state: why`, one for each that is true. `days_left` are whole days to
-    the leaf's end.
+    the leaf's end. `causes` are why clients are refused there, or let in, as `explain` knows them.
     """
 
     port: Port
@@ -50,6 +50,7 @@ class LiveRow:
     days_left: int | None = None
     is_over: bool = False
     server: Server = field(default=UNSAID)
+    causes: tuple[Found, ...] = ()
 
     @property
     def member(self) -> str:
@@ -109,11 +110,13 @@ def live_rows(looks: Iterable[Look], known: Known, now: datetime) -> tuple[LiveR
 def _row(look: Look, known: Known, now: datetime) -> LiveRow:
     shake, port = look.shake, look.port
     output = known.outputs.get((port.member, port.side), "")
+    causes = tuple(port_faults(port, shake, known, now))
     if not shake.speaks_tls:
         why = shake.unreachable or f"no TLS: {shake.failure or shake.alert}"
         if shake.alert == INTERNAL:
             why = f"{SERVER_PAIR.what} (TLS alert `{INTERNAL}`)"
-        return LiveRow(port, UNREACHABLE, (f"{UNREACHABLE}: {why}",), output=output)
+        told = (f"{UNREACHABLE}: {why}",)
+        return LiveRow(port, UNREACHABLE, told, output=output, causes=causes)
     leaf = shake.served[0]
     serves = known.owner_of(leaf) or _path_in_record(leaf, known)
     faults = [
@@ -133,6 +136,7 @@ def _row(look: Look, known: Known, now: datetime) -> LiveRow:
         days_left=(leaf.not_after - now) // DAY,
         is_over=leaf.has_ended(now),
         server=server,
+        causes=causes,
     )
 
 
