@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.commands.live import LiveOptions, pair_of, ports_of
+from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.etcd import extra
 from tls_scaffold.inventory import intake, rbac
@@ -33,6 +34,7 @@ from tls_scaffold.signing import certificates
 from tls_scaffold.signing.trust import read_trust
 
 VERSION = 1
+PEM_SUFFIXES = (".pem", ".crt", ".cer", ".der", ".key")
 UNKNOWN_USER = "user name not found"
 
 
@@ -111,18 +113,32 @@ def explain(
 ) -> Answer:
     """Return the causes of what `word` is, or of the lines of `text` where that is given.
 
-    A word is a port (`HOST:PORT`), the path of a certificate or key, or a line of a log. Raises
+    A word is a port (`HOST:PORT`), the path of a certificate, a key or a log, or a line. Raises
     UsageError where it is none of these, ScaffoldError where a pair to come with can't be used.
     """
     if text is None and is_endpoint(word):
         options = replace(options, live=replace(options.live, endpoints=(word,)))
         return _of_ports(folder, options, now)
-    if text is None and Path(word).is_file():
-        return _of_file(folder, Path(word), now)
+    if text is None and _is_file(word):
+        if _is_pem(Path(word)):
+            return _of_file(folder, Path(word), now)
+        text = plain_or_empty(word).decode(errors="replace")
     evidence = _evidence(folder, options, now)
     said = word if text is None else text
     found = explain_text(said, evidence)
     return Answer(found, folder, "what it says", _seen(evidence))
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):  # a line is no path: too long, or with a zero byte
+        return False
+
+
+def _is_pem(path: Path) -> bool:
+    """Tell a certificate or a key, also one that is spoiled, from a log."""
+    return path.suffix.lower() in PEM_SUFFIXES or b"-----BEGIN " in plain_or_empty(path)
 
 
 def is_endpoint(word: str) -> bool:

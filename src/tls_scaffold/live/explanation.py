@@ -79,8 +79,9 @@ def _explain(entry: Entry, symptom: Symptom, evidence: Evidence) -> Explanation:
     if confirmed:
         both = _with_rival(confirmed, possible)
         is_one = len({found.cause for found in both}) == 1
-        # Words that fit everything are about a port's fault only where they name that port.
-        is_sure = is_one and (not symptom.is_weak or bool(entry.at))
+        # Words that fit everything are about what is seen only where they name that port, or where
+        # that client itself has been tried.
+        is_sure = is_one and bool(not symptom.is_weak or entry.at or evidence.visitor)
         return Explanation(both, is_sure=is_sure, fields=_fields(entry))
     if symptom.is_weak:
         return Explanation((), is_sure=False)

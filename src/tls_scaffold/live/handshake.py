@@ -14,14 +14,13 @@ from OpenSSL import SSL, crypto
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.shakes import HUNG_UP, SILENT, CaName, Pair, Shake
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.keys import usable_key
 from tls_scaffold.spelling import canonical_address
 
 BLOCK = 65536
 REQUEST = b"certificate request"  # in OpenSSL's name of the step that reads one
 ALERT = "alert "  # in OpenSSL's words of what the other side has sent
 NO_PORT = "connection refused"
-# cfssl's label of such a key, which Go reads and OpenSSL does not; the content is PKCS #8.
-ED25519_LABEL = b"Ed25519 PRIVATE KEY"
 
 
 def shake_hands(host: str, port: int, seconds: float, pair: Pair | None = None) -> Shake:
@@ -130,12 +129,11 @@ class _Caller:
 def _load(context: SSL.Context, pair: Pair) -> None:
     try:
         context.use_certificate_chain_file(str(pair.certificate))
-        pem = pair.key.read_bytes().replace(ED25519_LABEL, b"PRIVATE KEY")
-        # A password is asked for at no terminal.
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, pem, b"")
-        context.use_privatekey(key)
+        context.use_privatekey(usable_key(pair.key.read_bytes()))
         context.check_privatekey()
-    except (SSL.Error, crypto.Error, OSError) as error:
+    except ValueError as error:
+        raise ScaffoldError(f"`{pair.key}` {error}") from None
+    except (SSL.Error, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else _words(error)
         raise ScaffoldError(
             f"`{pair.certificate}` and its key can't be used", [f"OpenSSL: {reason}"]

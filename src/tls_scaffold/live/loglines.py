@@ -130,7 +130,7 @@ def _of_fields(found: Mapping[str, Any]) -> Entry | None:
         return Entry(MEMBER, error, port, fields=fields, is_after="dns-names" in found)
     if said == "cannot find a user for permission check" and caller.startswith("auth/"):
         return Entry(MEMBER, said, fields=fields)
-    if said == "failed to apply request" and caller.startswith("etcdserver/"):
+    if said == "failed to apply request" and caller.startswith(("etcdserver/", "txn/")):
         return Entry(MEMBER, error, fields={**fields, **_user_in(texts.get("request", ""))})
     if said in START and caller.startswith(("embed/", "etcdmain/")):
         return Entry(MEMBER_START, error, fields=fields)
