@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.completion import offering, rule_ids
-from tls_scaffold.cli.livetable import begin_look, live_options
+from tls_scaffold.cli.livetable import begin_look, live_options, tell_look
 from tls_scaffold.cli.options import filled, json_option_for, option
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
 from tls_scaffold.errors import ExitCode
@@ -68,7 +68,7 @@ def check(
     begun = begin_look(folder, live) if live else None
     report = command.check(folder, datetime.now(timezone.utc), key_group, begun)
     if begun:
-        talk(f"note: {begun.leaves}")
+        tell_look()
     if as_json or as_sarif:
         give_json(report.to_json() if as_json else report.to_sarif())
     else:

@@ -181,11 +181,16 @@ def _line(cells: dict[str, str], widths: dict[str, int]) -> str:
     )
 
 
-def tell_live(report: "LiveReport") -> None:
-    """Say who has to restart, what a look leaves behind, and which words help."""
+def tell_look() -> None:
+    """Say what a look leaves behind."""
     from tls_scaffold.commands.live import LEAVES_A_LINE
 
     talk(f"note: {LEAVES_A_LINE}")
+
+
+def tell_live(report: "LiveReport") -> None:
+    """Say what a look leaves behind, and who has to restart."""
+    tell_look()
     if report.restart_list:
         names = ", ".join(f"`{escaped(name)}`" for name in report.restart_list)
         talk(f"restart, one after another: {names}")

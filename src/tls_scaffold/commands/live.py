@@ -45,11 +45,6 @@ class Begun:
     looking: Looking
     user: str
 
-    @property
-    def leaves(self) -> str:
-        """What the look leaves behind."""
-        return LEAVES_A_LINE
-
     def report(self, now: datetime, within: timedelta = timedelta()) -> LiveReport:
         """Return what was seen; what ends `within` that time ends soon."""
         known = read_known(self.folder, self.inventory)
