@@ -1600,7 +1600,12 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         ),
     ],
 }
-ELSEWHERE = {"ed25519-unsupported", "open-peer-port"}
+ELSEWHERE = {
+    *("ed25519-unsupported", "open-peer-port"),
+    # With members that run, in tests/test_live.py.
+    *("bundle-is-current", "live-reachable", "live-pair", "live-trust"),
+    *("live-authentication", "live-version"),
+}
 WARNINGS = {
     *(
         "no-loopback",
@@ -1615,6 +1620,7 @@ WARNINGS = {
     *("shared-request", "half-ca", "expiring", "unknown-rule", "ignored-field"),
     "signed-by-cfssl-alone",
     "ca-ends-first",
+    *("bundle-is-current", "live-authentication", "live-version"),
 }
 CASES = [
     pytest.param(rule, *case, id=f"{rule}-{number}")

@@ -20,7 +20,7 @@ from tls_scaffold.cli.verbs import ELSEWHERE, VERBS
 from tls_scaffold.errors import ScaffoldError, UsageError
 
 PROGRAM = str(BIN / "tls-scaffold")
-HEAVY = ("cookiecutter", "cryptography", "jinja2", "merge3", "requests", "rich", "yaml")
+HEAVY = ("OpenSSL", "cookiecutter", "cryptography", "jinja2", "merge3", "requests", "rich", "yaml")
 LOADED = """
 import json, sys
 from tls_scaffold.cli import main

@@ -10,10 +10,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src/tls_scaffold"
 ROOMS = """
-10 __main__
-9  cli
-8  commands
-7  checks
+11 __main__
+10 cli
+9  commands
+8  checks
+7  live
 6  state etcd
 5  keeping
 4  signing
@@ -23,18 +24,20 @@ ROOMS = """
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "adoptiontable custody keeping prooftable questions statustable / plansummary lists options / "
-    "columns completion terminal verbs",
+    "cli": "add adopt bundle cfssl check explain new prove rbac remove roles sign status sync / "
+    "adoptiontable causes custody keeping livetable prooftable questions statustable / plansummary "
+    "lists options / columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
-    "add bundle cfssljson check new prove remove sign standin status sync / "
+    "add bundle cfssljson check explain new prove remove sign standin status sync / "
     "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
-    "adopted dist forms rbac usablepairs / results / bundleoptions",
+    "adopted dist forms live rbac usablepairs / results / bundleoptions",
     "checks": (
-        "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
-        "subjects targets / looking mending rule / view"
+        "authorities certs documents hosts lifetimes makelines profiles report running secrecy "
+        "signable subjects targets / looking mending rule / view"
     ),
-    "state": "advice contents prometheus / cfsslscripts reading removed states / "
+    "live": "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
+    "server / handshake / causes endpoints loglines shakes",
+    "state": "advice bundleages contents prometheus / cfsslscripts reading removed states / "
     "expectations lives / entries timeline / timescale",
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
@@ -77,6 +80,7 @@ A package's own `__init__` stands on top of them.
 LIBRARIES = {
     "click": "cli",
     "cookiecutter": "rendering.template",
+    "OpenSSL": "live.handshake",
     "jinja2": "rendering.template",
     "cryptography": "signing.caconstraints signing.certificates signing.certinfo "
     "signing.contentkinds signing.pairing "

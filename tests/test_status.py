@@ -146,7 +146,7 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     done = invoke("-C", str(every_state), "status", "--json")
     document = json.loads(done.stdout)
     by_name = {component["name"]: component for component in document["components"]}
-    assert list(document) == ["version", "components", "removed"]
+    assert list(document) == ["version", "components", "removed", "stale_bundles"]
     assert document["version"] == 1
     assert done.stderr == ""
     assert [component["name"] for component in document["components"]] == [

@@ -11,6 +11,10 @@ CA_OUTPUT = f"{CERTS}/ca"
 CA = f"{CA_OUTPUT}{CERTIFICATE_ENDING}"
 CA_KEY = f"{CA_OUTPUT}{KEY_ENDING}"
 TRUST = f"{CERTS}/trust.pem"
+# Where a second CA signs what members show each other: what they trust there.
+PEER_TRUST = f"{CERTS}/peer-trust.pem"
+# What members refuse, in DER: `--client-crl-file`.
+CRL = f"{CERTS}/crl.der"
 # What stands behind each leaf where the CA is below another one: its issuer first, no root.
 CHAIN = f"{CERTS}/chain.pem"
 # A CA, or all certificates with a new one: decided on, and on the way to their places.

@@ -10,6 +10,7 @@ from tls_scaffold.checks import (
     lifetimes,
     makelines,
     profiles,
+    running,
     secrecy,
     signable,
     subjects,
@@ -50,6 +51,7 @@ _MODULES = (
     certs,
     authorities,
     secrecy,
+    running,
 )
 RULES: tuple[Rule, ...] = (
     *(rule for module in _MODULES for rule in module.RULES),

@@ -13,6 +13,7 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT_AUTH
 from tls_scaffold.inventory.values import RENEW_DAYS, SERVER_KINDS, Component, Inventory
+from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
@@ -32,7 +33,7 @@ class View:
     `unread` holds each file that is not what it should be, `unfit` each value that cfssl can't use,
     and `not_inventory` why an inventory that is there is not `inventory`. `rendered` has the name
     and the output of each component whose line in the Makefile was put there by the last render;
-    `key_group` is the group that may read their keys.
+    `key_group` is the group that may read their keys, `live` what was seen of running members.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class View:
     not_inventory: tuple[Problem, ...]
     rendered: frozenset[tuple[str, str]] = frozenset()
     key_group: str = ""
+    live: LiveReport | None = None
 
     @cached_property
     def components(self) -> tuple[Entry, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.completion import offering, rule_ids
+from tls_scaffold.cli.livetable import begin_look, live_options, tell_look
 from tls_scaffold.cli.options import filled, json_option_for, option
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
 from tls_scaffold.errors import ExitCode
@@ -15,6 +16,7 @@ from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.check import Report
+    from tls_scaffold.commands.live import LiveOptions
 
 NOTHING_WITHOUT_MAKEFILE = "nothing found, and no Makefile was looked at: there is none"
 COLOURS = {"error": "red", "warning": "yellow"}
@@ -36,9 +38,17 @@ COLOURS = {"error": "red", "warning": "yellow"}
     metavar="GROUP",
     help="Let this group read components' keys (left out: the inventory's `key_group`)",
 )
+@live_options
 @click.pass_obj
 def check(
-    folder: Path, /, rule: str | None, key_group: str, *, as_json: bool, as_sarif: bool
+    folder: Path,
+    /,
+    rule: str | None,
+    key_group: str,
+    live: "LiveOptions | None",
+    *,
+    as_json: bool,
+    as_sarif: bool,
 ) -> None:
     """Look for mistakes in config/, the Makefile and certs/ before a live cluster finds them.
 
@@ -55,7 +65,10 @@ def check(
 
     from datetime import datetime, timezone
 
-    report = command.check(folder, datetime.now(timezone.utc), key_group)
+    begun = begin_look(folder, live) if live else None
+    report = command.check(folder, datetime.now(timezone.utc), key_group, begun)
+    if begun:
+        tell_look()
     if as_json or as_sarif:
         give_json(report.to_json() if as_json else report.to_sarif())
     else:

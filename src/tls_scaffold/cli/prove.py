@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tls_scaffold.cli.causes import naming_causes
 from tls_scaffold.cli.completion import offering, user_names
 from tls_scaffold.cli.options import CommaList, divided, json_option_for, option
 from tls_scaffold.cli.terminal import counting, give_json, say, talk, warn
@@ -52,7 +53,7 @@ def prove(
     require_grpc()
     from tls_scaffold.commands import prove as command
 
-    with counting("tried") as progress:
+    with counting("tried") as progress, naming_causes(context.obj, of_live_members=False):
         starting = partial(talk, "starting a throw-away cluster")
         proof = command.prove(context.obj, names, directory, starting, progress)
     if as_json:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from tls_scaffold.cli.causes import naming_causes
 from tls_scaffold.cli.options import json_option_for, option
 from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
 from tls_scaffold.errors import ExitCode
@@ -37,7 +38,8 @@ def _compare(context: click.Context, *, as_json: bool) -> None:
     from tls_scaffold.commands import rbac as command
 
     folder: Path = context.obj
-    differences = command.differences(folder)
+    with naming_causes(folder, of_live_members=True):
+        differences = command.differences(folder)
     if as_json:
         documents = [vars(each) for each in differences]
         give_json(json.dumps(documents, indent=2, ensure_ascii=False) + "\n")

@@ -3,18 +3,21 @@
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tls_scaffold.cli.columns import terminal_width
+from tls_scaffold.cli.livetable import begin_look, live_options, live_table, tell_live
 from tls_scaffold.cli.options import json_option_for, option
 from tls_scaffold.cli.statustable import status_table
 from tls_scaffold.cli.terminal import give, give_json, say, talk, tell_error
 from tls_scaffold.spelling import escaped, parse_hours
 
 if TYPE_CHECKING:
+    from tls_scaffold.commands.live import LiveOptions
     from tls_scaffold.commands.status import Report
 
 NO_TIME = re.compile("0[hdwy]?")
@@ -46,13 +49,15 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
     help="Write metrics for node_exporter to FILE",
 )
 @option("--svg", type=click.Path(), metavar="FILE", help="Draw the certificates' lives into FILE")
+@live_options
 @click.pass_obj
-def status(
+def status(  # noqa: PLR0913 - its options
     folder: Path,
     /,
     within: int,
     prometheus: str | None,
     svg: str | None,
+    live: "LiveOptions | None",
     *,
     failed: bool,
     as_json: bool,
@@ -62,7 +67,8 @@ def status(
     Exits with 1 when one is broken, 4 when one is not as asked for, 5 when they only expire soon.
     The table is as wide as the terminal, or as COLUMNS says, 80 in a pipe; --json has what that
     leaves no room for. Works on an archived set too: `tls-scaffold -C archive/TIME status`. As
-    FILE, `-` is stdout, in place of the table.
+    FILE, `-` is stdout, in place of the table. With --live, members are looked at too, without a
+    certificate: 1 where one is unreachable, 4 where one has to be given files or to restart.
     """
     if (as_json, prometheus == STDOUT, svg == STDOUT).count(True) > 1:
         raise click.UsageError(
@@ -72,7 +78,11 @@ def status(
 
     from tls_scaffold.commands import status as command
 
-    report = command.status(folder, timedelta(hours=within), datetime.now(timezone.utc))
+    now = datetime.now(timezone.utc)
+    begun = begin_look(folder, live) if live else None
+    report = command.status(folder, timedelta(hours=within), now)
+    if begun:
+        report = replace(report, live=begun.report(now, timedelta(hours=within)))
     for path, render in ((prometheus, report.to_prometheus), (svg, report.to_svg)):
         if path and path != STDOUT:
             command.write(Path(path), render())
@@ -81,10 +91,8 @@ def status(
         give_json(shown.to_json())
     elif STDOUT in (prometheus, svg):
         give(report.to_prometheus() if prometheus == STDOUT else report.to_svg())
-    elif failed and not shown.rows:
-        talk(f"nothing is wrong with {len(report.rows)} certificates")
     else:
-        say(*status_table(shown, terminal_width()), end="")
+        _show(report, shown)
     _tell_notes(report)
     if report.advice and not as_json:
         talk("next: " + "\n      ".join(map(escaped, report.advice)))
@@ -92,6 +100,20 @@ def status(
         tell_error(report.problem)
         sys.exit(report.problem.exit_code)
     sys.exit(report.exit_code)
+
+
+def _show(report: "Report", shown: "Report") -> None:
+    """Print the tables of what is shown of a report."""
+    if report.rows and not shown.rows:
+        talk(f"nothing is wrong with {len(report.rows)} certificates")
+    else:
+        say(*status_table(shown, terminal_width()), end="")
+    if not (shown.live and report.live):
+        return
+    if report.live.rows and not shown.live.rows:
+        talk(f"each of {len(report.live.rows)} ports serves the folder's")
+    else:
+        say(*live_table(shown.live, terminal_width()), end="")
 
 
 def _tell_notes(report: "Report") -> None:
@@ -105,6 +127,11 @@ def _tell_notes(report: "Report") -> None:
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
         talk(f"note: {each.place} {told}: {escaped(each.message)}")
+    for name in report.stale_bundles:
+        told = f"holds other certificates than `certs/`: `tls-scaffold bundle {name}` makes it anew"
+        talk(f"note: {escaped(f'`dist/{name}` {told}')}")
+    if report.live:
+        tell_live(report.live)
     for line in _notes_on_removed(report):
         talk(f"note: {escaped(line)}")
 

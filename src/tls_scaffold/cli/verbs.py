@@ -15,6 +15,7 @@ VERBS = {
     "cfssl": "Stand in for cfssl: its commands with its own flags",
     "cfssljson": "Stand in for cfssljson: JSON into three files",
     "check": "Look for mistakes before a live cluster finds them",
+    "explain": "Say what causes a line of a log, and what mends it",
     "new": "Make a folder for the certificates of a cluster",
     "prove": "Show on a real etcd what each user may do",
     "rbac": "Print the script that brings etcd's users in line",

@@ -1,13 +1,14 @@
 """`tls-scaffold check`: what the rules find in a folder, before a live cluster does."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold import checks
 from tls_scaffold.checks import looking, report
 from tls_scaffold.checks.rule import ERROR, Finding
+from tls_scaffold.commands import live
 from tls_scaffold.errors import UsageError
 from tls_scaffold.spelling import did_you_mean
 
@@ -34,12 +35,17 @@ class Report:
         return report.to_sarif(self.findings, checks.RULES, _in_repository(self.folder))
 
 
-def check(folder: Path, now: datetime, key_group: str = "") -> Report:
+def check(
+    folder: Path, now: datetime, key_group: str = "", begun: live.Begun | None = None
+) -> Report:
     """Return what the rules find in a folder; the group `key_group` may read components' keys.
 
-    Raises ScaffoldError where there is nothing to look at.
+    `begun` is the look at running members, where that was asked for. Raises ScaffoldError where
+    there is nothing to look at.
     """
     view = looking.look_at_folder(folder, now, key_group)
+    if begun:
+        view = replace(view, live=begun.report(now))
     return Report(checks.run_rules(view), folder, has_makefile=bool(view.makefile))
 
 

@@ -8,16 +8,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tls_scaffold.commands import live
 from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, LOOPBACKS, RENEW_DAYS, Inventory
+from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CERTIFICATE_ENDING
 from tls_scaffold.spelling import canonical_host
-from tls_scaffold.state import advice, cfsslscripts, contents, states
+from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.removed import Removed, still_valid
 from tls_scaffold.state.states import DAY, ON_REQUEST, Row
@@ -44,6 +46,8 @@ class Report:
     `removed` are certificates of components that are gone, which are valid still.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
+    `live` is what was seen of running members, where that was asked for; `stale_bundles` are those
+    that hold other certificates than `certs/`.
     """
 
     rows: tuple[Row, ...]
@@ -56,6 +60,8 @@ class Report:
     within: timedelta = RENEWAL
     scripts: tuple[str, ...] = ()
     has_makefile: bool = True
+    live: LiveReport | None = None
+    stale_bundles: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -63,13 +69,16 @@ class Report:
         found = {EXIT_CODES.get(row.state, ExitCode.REFUSED) for row in self.rows}
         if self.unread:  # what it asks for is not known to be as asked for
             found.add(ExitCode.DRIFTED)
+        if self.live:
+            found |= self.live.exit_codes
         worst_first = (ExitCode.REFUSED, ExitCode.DRIFTED, ExitCode.EXPIRING)
         return next((code for code in worst_first if code in found), ExitCode.DONE)
 
     def in_trouble(self) -> "Report":
         """Return the report without what is valid."""
         rows = (row for row in self.rows if row.state not in ("valid", ON_REQUEST))
-        return replace(self, rows=tuple(rows))
+        live = self.live and replace(self.live, rows=self.live.in_trouble())
+        return replace(self, rows=tuple(rows), live=live)
 
     def hosts_of(self, row: Row) -> tuple[str, ...]:
         """Return the hosts of a row, the component's own first and loopback last.
@@ -85,14 +94,18 @@ class Report:
             "version": VERSION,
             "components": [_document(row) for row in self.rows],
             "removed": [_removed_document(each, self.now) for each in self.removed],
+            "stale_bundles": list(self.stale_bundles),
+            **({"live": live.document(self.live)} if self.live else {}),
         }
         return json.dumps(document, indent=2) + "\n"
 
     def to_prometheus(self) -> str:
         """Return metrics in the text format of node_exporter."""
+        from tls_scaffold.live import metrics
         from tls_scaffold.state import prometheus
 
-        return prometheus.metrics(self.rows, self.removed)
+        seen = metrics.live_metrics(self.live.rows) if self.live else ""
+        return prometheus.metrics(self.rows, self.removed) + seen
 
     def to_svg(self) -> str:
         """Return a picture of the certificates' lives, in the order of the table."""
@@ -132,7 +145,10 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     unread = tuple(map(origins.told_unread, found.unread))
     commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
-    return Report(rows, commands, now, problem, unread, removed, own_hosts, within)
+    stale = bundleages.stale_bundles(folder, inventory) if inventory else ()
+    return Report(
+        *(rows, commands, now, problem, unread, removed, own_hosts, within), stale_bundles=stale
+    )
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:

@@ -6,6 +6,7 @@ grpclib takes Python's own TLS, which shakes hands with every kind of key that a
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from google.protobuf.message import Message
 from grpclib.client import Channel, StreamStreamMethod, UnaryStreamMethod, UnaryUnaryMethod
@@ -113,6 +114,33 @@ async def _ask(
     finally:
         for line in lines.values():
             line.channel.close()
+
+
+def ask_for_user(
+    host: str, port: int, seconds: float, ca: Path, identity: Identity, name: str
+) -> Answer:
+    """Return what an etcd, wherever it is, answers `identity` about the user of a name.
+
+    Raises ScaffoldError where OpenSSL does not take the files.
+    """
+    return asyncio.run(_ask_for_user(host, port, seconds, (ca, identity), name))
+
+
+async def _ask_for_user(
+    host: str, port: int, seconds: float, files: tuple[Path, Identity], name: str
+) -> Answer:
+    ca, identity = files
+    context = tls.client_context(ca, identity.certificate, identity.key)
+    context.set_alpn_protocols(["h2"])
+    channel = Channel(host, port, ssl=context)
+    call = Call("Auth/UserGet", rpc.AuthUserGetRequest(name=name))
+    try:
+        line = _Line(Caller(identity, port), channel)
+        return await asyncio.wait_for(line.answer(call), seconds)
+    except asyncio.TimeoutError:
+        return Answer(None, "no answer")
+    finally:
+        channel.close()
 
 
 def _channels(cluster: Cluster, callers: Iterable[Caller]) -> Iterable[tuple[Caller, Channel]]:

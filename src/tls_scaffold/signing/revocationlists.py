@@ -52,6 +52,19 @@ def is_crl_of(der: bytes, cas: Iterable[Certificate]) -> bool:
     return any(_signed_crl(ca, crl) for ca in cas)
 
 
+def names_serial(der: bytes, certificate: Certificate) -> bool:
+    """Tell whether a CRL in DER names a certificate's number; False where it is none.
+
+    etcd looks at numbers alone, whoever signed the list.
+    """
+    try:
+        crl = x509.load_der_x509_crl(der)
+    except (ValueError, TypeError):
+        return False
+    number = certificate.parsed.serial_number
+    return crl.get_revoked_certificate_by_serial_number(number) is not None
+
+
 def _signed_crl(ca: Certificate, crl: x509.CertificateRevocationList) -> bool:
     try:
         return crl.is_signature_valid(ca.public_key)  # type: ignore[arg-type]

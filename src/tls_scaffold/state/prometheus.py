@@ -35,7 +35,7 @@ def metrics(rows: Iterable[Row], removed: Iterable[Removed] = ()) -> str:
 def _removed_lines(removed: Iterable[Removed]) -> Iterator[str]:
     lines = []
     for each in removed:
-        labels = _joined({"file": each.path, "name": each.name, "cn": each.cn})
+        labels = joined_labels({"file": each.path, "name": each.name, "cn": each.cn})
         lines.append(f"{REMOVED}{{{labels}}} {each.not_after.timestamp():.0f}\n")
     if lines:
         yield f"# HELP {REMOVED} When the certificate of a component that is gone expires.\n"
@@ -44,10 +44,11 @@ def _removed_lines(removed: Iterable[Removed]) -> Iterator[str]:
 
 
 def _labels(row: Row) -> str:
-    return _joined({"file": row.path, "name": row.name, "kind": row.kind or "", "cn": row.cn})
+    return joined_labels({"file": row.path, "name": row.name, "kind": row.kind or "", "cn": row.cn})
 
 
-def _joined(labels: Mapping[str, str]) -> str:
+def joined_labels(labels: Mapping[str, str]) -> str:
+    """Return labels as they stand in a metric's braces."""
     return ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
 
 

@@ -56,7 +56,7 @@ def still_valid(
     shown = {each.certificate.der for each in contents.entries if each.certificate}
     cns = _cns_by_name(inventory, contents)
     found: dict[bytes, Removed] = {}
-    for name, path in (*_recorded(folder), *_archived(folder)):
+    for name, path in (*recorded_paths(folder), *archived_paths(folder)):
         raw = plain_or_empty(folder / path)
         certificate = _certificate(raw, cns.get(name, ()))
         if not certificate or certificate.der in found or certificate.der in shown:
@@ -109,7 +109,7 @@ def _mark(cn: str) -> bytes:
     return bytes([len(text)]) + text if len(text) < 128 else text  # noqa: PLR2004
 
 
-def _recorded(folder: Path) -> Iterator[tuple[str, str]]:
+def recorded_paths(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield name and path of each certificate of a component in the record."""
     for path in names(folder, ISSUED, CERTIFICATE_ENDING):
         name, *sums = path.removeprefix(f"{ISSUED}/").rsplit("-", 2)
@@ -117,7 +117,7 @@ def _recorded(folder: Path) -> Iterator[tuple[str, str]]:
             yield name, path
 
 
-def _archived(folder: Path) -> Iterator[tuple[str, str]]:
+def archived_paths(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield name and path of each certificate in the archive; no link is followed."""
     for place, directories, files in os.walk(folder / ARCHIVE):
         directories[:] = [each for each in directories if not each.startswith(".")]

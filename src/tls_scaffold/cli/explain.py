@@ -1,0 +1,140 @@
+"""`tls-scaffold explain` on the command line."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tls_scaffold.cli.columns import terminal_width, wrapped
+from tls_scaffold.cli.completion import component_names, offering
+from tls_scaffold.cli.livetable import LONGEST_WAIT, divided_endpoints
+from tls_scaffold.cli.options import CommaList, filled, json_option_for, option
+from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
+from tls_scaffold.errors import UsageError
+from tls_scaffold.spelling import escaped
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.explain import Answer
+
+STDIN = "-"
+LARGEST = 16 * 1024 * 1024
+
+
+@click.command()
+@click.argument("word", required=False, metavar="[LINE|HOST:PORT|FILE.pem]")
+@option("--file", type=click.Path(), metavar="FILE", help="Explain the lines of FILE (- is stdin)")
+@option(
+    "--endpoints",
+    type=CommaList(),
+    multiple=True,
+    metavar="A,B",
+    help="Look at these ports for clients, HOST:PORT or NAME=HOST:PORT each, in place of the "
+    "inventory's; may be repeated",
+)
+@option(
+    "--peer-endpoints",
+    type=CommaList(),
+    multiple=True,
+    metavar="A,B",
+    help="Look at these ports for peers",
+)
+@option(
+    "--user",
+    "live_user",
+    callback=filled,
+    metavar="NAME",
+    shell_complete=offering(component_names),
+    help="Come with the certificate of this component of the folder",
+)
+@option("--cert", callback=filled, metavar="FILE", help="Come with this certificate")
+@option("--key", "key_file", callback=filled, metavar="FILE", help="The key of --cert")
+@option(
+    "--timeout",
+    type=click.FloatRange(0.1, LONGEST_WAIT),
+    default=1.2,
+    metavar="SECONDS",
+    help="How long a port may take to answer (1.2)",
+)
+@option("--list", "is_list", is_flag=True, help="Print all that is known, and explain nothing")
+@json_option_for("Print the causes as JSON")
+@click.pass_obj
+def explain(  # noqa: PLR0913 - its options
+    folder: Path,
+    /,
+    *,
+    word: str | None,
+    file: str | None,
+    endpoints: tuple[str, ...],
+    peer_endpoints: tuple[str, ...],
+    live_user: str,
+    cert: str,
+    key_file: str,
+    timeout: float,
+    is_list: bool,
+    as_json: bool,
+) -> None:
+    """Say what causes a line of a log, or what is wrong with a port or a certificate.
+
+    A line comes as the argument, several by --file or stdin. It is never printed again, and where
+    it alone can't tell, members are looked at: those of the inventory or of --endpoints, never an
+    address that stands in it. Exits with 0 where one cause is found, 1 where none is or several
+    fit.
+    """
+    from datetime import datetime, timezone
+
+    from tls_scaffold.commands import explain as command
+    from tls_scaffold.commands.live import LiveOptions
+
+    if is_list:
+        give(command.known_table())
+        return
+    text = _text(word, file)
+    live = LiveOptions(
+        divided_endpoints(endpoints), divided_endpoints(peer_endpoints), live_user, timeout
+    )
+    options = command.ExplainOptions(live, cert, key_file)
+    answer = command.explain(folder, word or "", text, options, datetime.now(timezone.utc))
+    if as_json:
+        give_json(answer.to_json())
+    else:
+        say(*_shown(answer, terminal_width()), end="")
+    if not answer.causes:
+        talk(f"no cause is known for {answer.about}; `tls-scaffold explain --list` has all")
+    elif answer.exit_code:
+        talk("it can't be told which of these it is: `--user NAME` or `--cert` may tell")
+    sys.exit(answer.exit_code)
+
+
+def _text(word: str | None, file: str | None) -> str | None:
+    """Return the lines to explain; None where the word is what is to be explained."""
+    if word is not None and file is not None:
+        raise UsageError("a line is the argument, or stands in `--file`")
+    if word is not None and word != STDIN:
+        return None
+    if file is None and word is None and sys.stdin.isatty():
+        raise UsageError(
+            "nothing is given to explain", hint="`tls-scaffold explain --help` says what may be"
+        )
+    if file in (None, STDIN):
+        return sys.stdin.buffer.read(LARGEST).decode(errors="replace")
+    from tls_scaffold.disk.files import telling
+    from tls_scaffold.disk.plainfiles import plain
+
+    with telling(Path(str(file)), "read"):
+        return plain(str(file), str(file)).decode(errors="replace")
+
+
+def _shown(answer: "Answer", width: int) -> Iterator[str | Styled]:
+    for found in answer.causes:
+        yield Styled(f"{found.cause.id}:", "yellow")
+        yield f" {escaped(found.cause.what)}\n"
+        yield f"{wrapped(escaped(f'known from: {found.knows}'), width, '  ')}\n"
+        for step in answer.mends(found):
+            yield f"{wrapped(escaped(f'mend: {step}'), width, '  ')}\n"
+    for fields in (each.fields for each in answer.explanations if each.fields):
+        told = ", ".join(f"{name}: {text}" for name, text in fields.items())
+        yield f"{wrapped(escaped(f'the line has {told}'), width, '  ')}\n"
+    for line in answer.seen:
+        yield f"  looked at {escaped(line)}\n"

@@ -1,0 +1,196 @@
+"""`--live` on the command line: its options, the table of running members, and what is said."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from tls_scaffold.cli.columns import GAP, padded, shortened, text_width, wrapped
+from tls_scaffold.cli.completion import component_names, offering
+from tls_scaffold.cli.options import CommaList, Command, filled, option
+from tls_scaffold.cli.terminal import Styled, talk
+from tls_scaffold.spelling import escaped
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.live import Begun, LiveOptions
+    from tls_scaffold.live.served import LiveReport, LiveRow
+
+COLOURS = {"serves the folder's": "green", "to be replaced": "yellow", "restart needed": "yellow"}
+HEADINGS = ("MEMBER", "PORT", "ADDRESS", "SERVES", "EXPIRES", "TLS", "STATE")
+# What is done in turn until the table fits: a column is left out (0), or made as narrow as that.
+NARROWER = (("TLS", 0), ("SERVES", 24), ("ADDRESS", 21), ("SERVES", 0), ("MEMBER", 12), ("PORT", 0))
+LONGEST_WAIT = 60
+
+
+def live_options(command: Command) -> Command:
+    """Add the options of a look; the command gets them as `live`, None without `--live`."""
+    collected = _collecting(command)
+    for add in reversed(LIVE_OPTIONS):
+        collected = add(collected)
+    return collected
+
+
+def _collecting(command: Command) -> Command:
+    from functools import wraps
+
+    @wraps(command)
+    def collected(*words: Any, **values: Any) -> Any:
+        names = ("endpoints", "peer_endpoints", "live_user", "timeout")
+        given = {name: values.pop(name) for name in names}
+        if not values.pop("is_live"):
+            _check_live(names)
+            return command(*words, live=None, **values)
+        return command(*words, live=_options(given), **values)
+
+    return collected  # type: ignore[return-value]  # it stands for the command
+
+
+def _check_live(names: tuple[str, ...]) -> None:
+    """Refuse what goes with `--live`; the environment may say it for all commands."""
+    context = click.get_current_context()
+    sources = map(context.get_parameter_source, names)
+    if ParameterSource.COMMANDLINE in sources:
+        said = "`--endpoints`, `--peer-endpoints`, `--user` and `--timeout`"
+        raise click.UsageError(f"{said} go with `--live`")
+
+
+def _options(given: dict[str, Any]) -> "LiveOptions":
+    from tls_scaffold.commands.live import LiveOptions
+
+    return LiveOptions(
+        divided_endpoints(given["endpoints"]),
+        divided_endpoints(given["peer_endpoints"]),
+        given["live_user"],
+        given["timeout"],
+    )
+
+
+def divided_endpoints(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of options in which commas divide several."""
+    return tuple(word for text in texts for word in text.split(",") if word)
+
+
+LIVE_OPTIONS: tuple[Callable[[Command], Command], ...] = (
+    option(
+        "--live",
+        "is_live",
+        is_flag=True,
+        help="Look at the running members too: what they serve, and which CAs they have loaded",
+    ),
+    option(
+        "--endpoints",
+        type=CommaList(),
+        multiple=True,
+        metavar="A,B",
+        help="With --live: look at these ports for clients, HOST:PORT or NAME=HOST:PORT each, in "
+        "place of the inventory's; may be repeated",
+    ),
+    option(
+        "--peer-endpoints",
+        type=CommaList(),
+        multiple=True,
+        metavar="A,B",
+        help="With --live: look at these ports for peers",
+    ),
+    option(
+        "--user",
+        "live_user",
+        callback=filled,
+        metavar="NAME",
+        shell_complete=offering(component_names),
+        help="With --live: ask etcd's version with the certificate of this user, and whether "
+        "authentication is on",
+    ),
+    option(
+        "--timeout",
+        type=click.FloatRange(0.1, LONGEST_WAIT),
+        default=1.2,
+        metavar="SECONDS",
+        help="With --live: how long a port may take to answer (1.2)",
+    ),
+)
+
+
+def begin_look(folder: Path, options: "LiveOptions") -> "Begun":
+    """Begin to look while the folder is being read."""
+    from tls_scaffold.commands import live
+
+    return live.begin(folder, options)
+
+
+def live_table(report: "LiveReport", width: int) -> Iterator[str | Styled]:
+    """Yield the parts of the table of ports, in columns that fit into a width."""
+    rows = report.worst_first
+    cells = [_cells(row) for row in rows]
+    widths = _widths(cells, width)
+    yield f"\n{_line(dict(zip(HEADINGS, HEADINGS, strict=True)), widths)}{HEADINGS[-1]}\n"
+    for row, shown in zip(rows, cells, strict=True):
+        yield _line(shown, widths)
+        yield Styled(row.state, COLOURS.get(row.state, "red"), bold=row.state != HEADINGS[-1])
+        for line in (*row.reasons, *_told(row)):
+            yield f"\n{wrapped(escaped(line), width, '  ')}"
+        yield "\n"
+
+
+def _told(row: "LiveRow") -> Iterator[str]:
+    """Yield what no state tells: why clients refuse it, and what etcd told whoever asked."""
+    from tls_scaffold.live.causes import SERVER_EARLY, SERVER_HOST, SERVER_USAGE
+
+    for found in row.causes:
+        if found.cause in (SERVER_EARLY, SERVER_HOST, SERVER_USAGE):
+            yield f"{found.cause.id}: {found.knows}"
+    told = row.server
+    if told.version:
+        authentication = f", authentication is {told.authentication or 'not told'}"
+        yield f"etcd {told.version}{authentication}"
+    elif told.trouble:
+        yield f"etcd told nothing: {told.trouble}"
+    for hole in told.holes:
+        yield f"{hole.name}: {hole.sentence}"
+
+
+def _cells(row: "LiveRow") -> dict[str, str]:
+    end = f"{row.leaf.not_after:%Y-%m-%d} ({row.days_left}d)" if row.leaf else ""
+    texts = (row.member, row.port.side, row.port.address, row.serves, end, row.tls, row.state)
+    return {heading: escaped(text) or "-" for heading, text in zip(HEADINGS, texts, strict=True)}
+
+
+def _widths(cells: list[dict[str, str]], width: int) -> dict[str, int]:
+    widths = {
+        heading: max(len(heading), *(text_width(each[heading]) for each in cells), 0)
+        for heading in HEADINGS
+    }
+    for heading, least in NARROWER:
+        excess = sum(widths.values()) + len(GAP) * (len(widths) - 1) - width
+        if excess <= 0:
+            break
+        if not least:
+            widths.pop(heading, None)
+        elif heading in widths:
+            widths[heading] = min(widths[heading], max(least, widths[heading] - excess))
+    return widths
+
+
+def _line(cells: dict[str, str], widths: dict[str, int]) -> str:
+    return "".join(
+        padded(shortened(cells[heading], columns), columns) + GAP
+        for heading, columns in widths.items()
+        if heading != HEADINGS[-1]
+    )
+
+
+def tell_look() -> None:
+    """Say what a look leaves behind."""
+    from tls_scaffold.commands.live import LEAVES_A_LINE
+
+    talk(f"note: {LEAVES_A_LINE}")
+
+
+def tell_live(report: "LiveReport") -> None:
+    """Say what a look leaves behind, and who has to restart."""
+    tell_look()
+    if report.restart_list:
+        names = ", ".join(f"`{escaped(name)}`" for name in report.restart_list)
+        talk(f"restart, one after another: {names}")

@@ -1,0 +1,300 @@
+"""`tls-scaffold explain`: the cause of what a log says, or of what a port or a file shows."""
+
+import json
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold.commands.live import LiveOptions, pair_of, ports_of
+from tls_scaffold.disk.plainfiles import plain_or_empty
+from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
+from tls_scaffold.etcd import extra
+from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.live import causes
+from tls_scaffold.live.causes import is_command
+from tls_scaffold.live.diagnosis import Found, file_faults
+from tls_scaffold.live.endpoints import ENDPOINT, endpoint_problem
+from tls_scaffold.live.evidence import IS_NO_USER, IS_USER, Evidence, Visitor
+from tls_scaffold.live.explanation import (
+    Explanation,
+    about_ports,
+    explain_entries,
+    explain_text,
+)
+from tls_scaffold.live.known import read_known
+from tls_scaffold.live.loglines import CLIENT, CLIENT_PORT, MEMBER_START, Entry
+from tls_scaffold.live.shakes import Pair
+from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
+from tls_scaffold.signing import certificates
+from tls_scaffold.signing.trust import read_trust
+
+VERSION = 1
+PEM_SUFFIXES = (".pem", ".crt", ".cer", ".der", ".key")
+UNKNOWN_USER = "user name not found"
+
+
+NOT_SAID = LiveOptions()
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """Where may be looked, if anybody may, and with whose pair: that of a component, or files."""
+
+    live: LiveOptions = NOT_SAID
+    certificate: str = ""
+    key: str = ""
+    looks: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found: each explanation, what was asked, and what was looked at."""
+
+    explanations: tuple[Explanation, ...]
+    folder: Path
+    about: str
+    seen: tuple[str, ...] = ()
+    others: tuple[str, ...] = field(default=())
+
+    @property
+    def causes(self) -> tuple[Found, ...]:
+        """Every cause that fits, each once."""
+        found = {each.cause.id: each for one in self.explanations for each in one.found}
+        return tuple(found.values())
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """DONE where there is one cause, and nothing else can be; else REFUSED."""
+        is_one = len(self.causes) == 1 and all(each.is_sure for each in self.explanations)
+        return ExitCode.DONE if is_one else ExitCode.REFUSED
+
+    def mends(self, found: Found) -> tuple[str, ...]:
+        """Return what mends a cause, its commands as they are run on this folder."""
+        name = found.name or "NAME"
+        return tuple(
+            f"`{self._command(step.format(name=name))}`" if is_command(step) else step
+            for step in found.cause.mend
+        )
+
+    def _command(self, command: str) -> str:
+        if self.folder == Path() or command.startswith("openssl"):
+            return command
+        program, _, words = command.partition(" ")
+        return f"{program} -C {shlex.quote(str(self.folder))} {words}".rstrip()
+
+    def to_json(self) -> str:
+        """Return all of it as JSON."""
+        document: dict[str, Any] = {
+            "version": VERSION,
+            "sure": self.exit_code == ExitCode.DONE,
+            "causes": [
+                {
+                    "id": each.cause.id,
+                    "what": each.cause.what,
+                    "knows": each.knows,
+                    "component": each.name or None,
+                    "mend": list(self.mends(each)),
+                }
+                for each in self.causes
+            ],
+            "fields": [dict(each.fields) for each in self.explanations],
+            "seen": list(self.seen),
+        }
+        return json.dumps(document, indent=2) + "\n"
+
+
+def explain(
+    folder: Path, word: str, text: str | None, options: ExplainOptions, now: datetime
+) -> Answer:
+    """Return the causes of what `word` is, or of the lines of `text` where that is given.
+
+    A word is a port (`HOST:PORT`), the path of a certificate, a key or a log, or a line. Raises
+    UsageError where it is none of these, ScaffoldError where a pair to come with can't be used.
+    """
+    if text is None and is_endpoint(word):
+        options = replace(options, live=replace(options.live, endpoints=(word,)))
+        return _of_ports(folder, options, now)
+    if text is None and _is_file(word):
+        if _is_pem(Path(word)):
+            return _of_file(folder, Path(word), now)
+        text = plain_or_empty(word).decode(errors="replace")
+    evidence = _evidence(folder, options, now)
+    said = word if text is None else text
+    found = explain_text(said, evidence)
+    return Answer(found, folder, "what it says", _seen(evidence))
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):  # a line is no path: too long, or with a zero byte
+        return False
+
+
+def _is_pem(path: Path) -> bool:
+    """Tell a certificate or a key, also one that is spoiled, from a log."""
+    return path.suffix.lower() in PEM_SUFFIXES or b"-----BEGIN " in plain_or_empty(path)
+
+
+def is_endpoint(word: str) -> bool:
+    """Tell whether a word names a port: with a number, or a scheme, and nothing else in it."""
+    found = ENDPOINT.fullmatch(word)
+    is_meant = bool(found and (found["port"] or found["scheme"]))
+    if is_meant and (problem := endpoint_problem(word)):
+        raise UsageError(problem)
+    return is_meant
+
+
+def explained_to_client(folder: Path, told: Iterable[str], now: datetime) -> tuple[str, ...]:
+    """Return a line for each cause of what `rbac.sh` tells of etcdctl; none where it is not known.
+
+    It comes with the pair, and goes to the members, that etcdctl's variables name, or else with
+    root's to the inventory's.
+    """
+    reasons = [line.rpartition("`: ")[2].removeprefix("Error: ") for line in told]
+    entries = [Entry(CLIENT, reason, CLIENT_PORT) for reason in reasons]
+    return _explained(folder, entries, _options_of_environment(folder), now)
+
+
+def explained_of_start(folder: Path, told: Iterable[str], now: datetime) -> tuple[str, ...]:
+    """Return a line for each cause of why members of a proof did not start.
+
+    Those of the inventory have no part in it, and are not looked at.
+    """
+    entries = [Entry(MEMBER_START, line.partition(": ")[2]) for line in told]
+    return _explained(folder, entries, ExplainOptions(looks=False), now)
+
+
+def _explained(
+    folder: Path, entries: Sequence[Entry], options: ExplainOptions, now: datetime
+) -> tuple[str, ...]:
+    try:
+        found = explain_entries(entries, _evidence(folder, options, now))
+    except ScaffoldError:  # the command has its own error to tell
+        return ()
+    answer = Answer(found, folder, "")
+    fits = "" if answer.exit_code == ExitCode.DONE else "it may be: "
+    return tuple(
+        f"{fits}{each.cause.what} ({each.cause.id}): {'; '.join(answer.mends(each))}"
+        for each in answer.causes
+    )
+
+
+def _of_ports(folder: Path, options: ExplainOptions, now: datetime) -> Answer:
+    evidence = _evidence(folder, options, now)
+    found = tuple(about_ports(evidence))
+    is_sure = len({each.cause for each in found}) == 1
+    explanations = (Explanation(found, is_sure),) if found else ()
+    return Answer(explanations, folder, "the port", _seen(evidence))
+
+
+def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
+    inventory = _inventory(folder)
+    known = read_known(folder, inventory)
+    name = path.name.removesuffix(KEY_ENDING).removesuffix(CERTIFICATE_ENDING)
+    known_names = {each.name for each in inventory.components} if inventory else set()
+    whose = name if name in known_names else ""
+    found = tuple(Found(cause, knows, whose) for cause, knows in file_faults(path, known, now))
+    explanations = (Explanation(found, len({each.cause for each in found}) == 1),) if found else ()
+    return Answer(explanations, folder, f"`{path}`")
+
+
+def _inventory(folder: Path) -> Inventory | None:
+    try:
+        return intake.load(folder) if (folder / FILE).exists() else None
+    except ScaffoldError:
+        return None
+
+
+def _evidence(folder: Path, options: ExplainOptions, now: datetime) -> Evidence:
+    inventory = _inventory(folder)
+    try:
+        ports = ports_of(inventory, options.live) if options.looks else ()
+    except UsageError:
+        raise
+    except ScaffoldError:
+        ports = ()  # a line may need no look
+    visitor = _visitor(folder, inventory, options)
+    keys: Iterable[Path] = (visitor.pair.key,) if visitor else ()
+    if not visitor and inventory:
+        paths = (folder / f"{each.output}{KEY_ENDING}" for each in inventory.components)
+        keys = tuple(path for path in paths if path.is_file())
+    known = read_known(folder, inventory)
+    return Evidence(ports, known, now, options.live.seconds, tuple(keys), visitor)
+
+
+def _visitor(folder: Path, inventory: Inventory | None, options: ExplainOptions) -> Visitor | None:
+    if bool(options.certificate) != bool(options.key):
+        raise UsageError("`--cert` and `--key` go together")
+    if options.certificate and options.live.user:
+        raise UsageError("`--user` names a pair of the folder, `--cert` and `--key` another")
+    if options.certificate:
+        name, pair = "", Pair(Path(options.certificate), Path(options.key))
+    elif options.live.user:
+        component, pair = pair_of(folder, inventory, options.live.user)
+        name = component.name
+    else:
+        return None
+    trust = folder / read_trust(folder).path
+
+    def asks(host: str, port: int, seconds: float) -> str:
+        return _user_state(host, port, seconds, trust, pair)
+
+    return Visitor(name, pair, asks)
+
+
+def _user_state(host: str, port: int, seconds: float, trust: Path, pair: Pair) -> str:
+    """Ask etcd about the user that a pair's CN names: everybody may ask for oneself.
+
+    Nothing is returned where gRPC is not installed, or etcd does not say.
+    """
+    try:
+        extra.require_grpc()
+        from tls_scaffold.etcd import calls
+        from tls_scaffold.etcd.etcdctl import Identity
+
+        cn = certificates.read(pair.certificate.read_bytes(), str(pair.certificate)).cn
+        identity = Identity(pair.certificate, pair.key)
+        answer = calls.ask_for_user(host, port, seconds, trust, identity, cn)
+    except (ScaffoldError, OSError):
+        return ""
+    if UNKNOWN_USER in answer.error:
+        return IS_NO_USER
+    return IS_USER if answer.outcome == calls.ALLOWED else ""
+
+
+def _seen(evidence: Evidence) -> tuple[str, ...]:
+    """Return a line for each port that was looked at; none where nobody had to look."""
+    if "looks" not in vars(evidence):
+        return ()
+    lines = []
+    for look in evidence.looks:
+        shake, port = look.shake, look.port
+        told = shake.unreachable or (f"no TLS: {shake.failure or shake.alert}")
+        if shake.speaks_tls:
+            told = f"serves `{dict(shake.served[0].subject).get('CN', '')}`, {shake.version}"
+        lines.append(f"{port.member or port.side} {port.address}: {told}")
+    return tuple(lines)
+
+
+def known_table() -> str:
+    """Return all that is known, as a table."""
+    return causes.table()
+
+
+def _options_of_environment(folder: Path) -> ExplainOptions:
+    said = os.environ.get("ETCDCTL_ENDPOINTS", "")
+    endpoints: Sequence[str] = [each for each in said.split(",") if each]
+    if any(endpoint_problem(each) for each in endpoints):
+        endpoints = ()
+    certificate, key = (os.environ.get(f"ETCDCTL_{each}", "") for each in ("CERT", "KEY"))
+    if certificate and key:
+        return ExplainOptions(LiveOptions(tuple(endpoints)), certificate, key)
+    inventory = _inventory(folder)
+    root = rbac.root_component(inventory) if inventory else None
+    return ExplainOptions(LiveOptions(tuple(endpoints), user=root.name if root else ""))

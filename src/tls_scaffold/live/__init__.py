@@ -1,0 +1,1 @@
+"""Running members, looked at from outside: what they serve, whom they trust, what went wrong."""

@@ -1,0 +1,309 @@
+"""What `tls-scaffold explain` knows: the one table of causes, of its answers and of its page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+NOTHING = ""
+REFUSED = "`remote error: tls: bad certificate`"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One thing that may be wrong: what it is, what both ends say of it, and what mends it.
+
+    `member` and `client` are what stands in etcd's log and what a client from 3.5 on is told, for
+    people. `{name}` in `mend` is the component that it is about; each item is a command, or a
+    sentence where there is none. What begins with `make` or `tls-scaffold` is run on the folder.
+    """
+
+    id: str
+    what: str
+    member: str
+    client: str
+    mend: tuple[str, ...]
+
+
+NO_CERTIFICATE = Cause(
+    "no-client-certificate",
+    "a client came without a certificate (a look of `status --live` or a port scan does, too)",
+    "`tls: client didn't provide a certificate`",
+    "`remote error: tls: certificate required`",
+    ("tls-scaffold bundle {name}", "give the client that certificate and key"),
+)
+CLIENT_EXPIRED = Cause(
+    "client-expired",
+    "the client's certificate has ended",
+    "`x509: certificate has expired or is not yet valid: current time … is after …`",
+    "`remote error: tls: expired certificate`, or `broken pipe`",
+    ("make renew", "tls-scaffold bundle {name}", "give the client its new pair"),
+)
+CLIENT_EARLY = Cause(
+    "client-not-yet-valid",
+    "the client's certificate is not valid yet: a clock is wrong, the member's or the signer's",
+    "`x509: certificate has expired or is not yet valid: current time … is before …`",
+    "`remote error: tls: expired certificate`, or `broken pipe`",
+    ("set the clocks right; the certificate is valid then",),
+)
+CLIENT_CA = Cause(
+    "client-other-ca",
+    "the client's certificate is signed by a CA that the member does not trust",
+    "`x509: certificate signed by unknown authority`",
+    "`remote error: tls: unknown certificate authority`, or `broken pipe`",
+    ("tls-scaffold bundle {name}", "give the client the pair that this folder's CA has signed"),
+)
+CLIENT_USAGE = Cause(
+    "client-usage",
+    "the client's certificate is not for clients: it has no `client auth`",
+    "`x509: certificate specifies an incompatible key usage`",
+    REFUSED,
+    ("tls-scaffold check", "make req-{name}", "tls-scaffold bundle {name}"),
+)
+CA_USAGE = Cause(
+    "ca-usage",
+    "the CA's certificate has extended usages, and `client auth` is not among them: "
+    "every client is refused",
+    "`x509: certificate specifies an incompatible key usage` for every client",
+    REFUSED,
+    ("make regenerate", "leave extended usages out of the CA's request"),
+)
+SAME_SUBJECT = Cause(
+    "same-subject",
+    "two CAs have one subject and different keys: the certificate is of the one, and the other "
+    "is trusted",
+    "`x509: … verification failure while trying to verify candidate authority certificate`",
+    "`remote error: tls: unknown certificate authority` or `bad certificate`",
+    (
+        "make regenerate",
+        "or lay out the trust file and the pairs of one and the same CA, and restart the members",
+    ),
+)
+REVOKED = Cause(
+    "revoked",
+    "the certificate is on the list of revoked ones (`--client-crl-file`, `--peer-crl-file`)",
+    "the serial, and `revoked`",
+    "`context deadline exceeded`",
+    ("make req-{name}", "tls-scaffold bundle {name}", "give the client its new pair"),
+)
+CRL_UNREADABLE = Cause(
+    "crl-unreadable",
+    "the member can't read its list of revoked certificates: it refuses everybody, root too",
+    "`asn1: …` or `x509: malformed crl`, or that the CRL's file is missing",
+    "`context deadline exceeded`",
+    ("put a CRL in DER in its place: etcd reads it at each handshake",),
+)
+SERVER_EXPIRED = Cause(
+    "server-expired",
+    "the certificate that the member serves has ended",
+    f"only {REFUSED}",
+    "`x509: certificate has expired or is not yet valid: current time … is after …`",
+    ("make renew", "tls-scaffold bundle {name}", "lay it out: etcd reads it at each handshake"),
+)
+SERVER_EARLY = Cause(
+    "server-not-yet-valid",
+    "the certificate that the member serves is not valid yet: a clock is wrong",
+    f"only {REFUSED}",
+    "`x509: certificate has expired or is not yet valid: current time … is before …`",
+    ("set the clocks right; the certificate is valid then",),
+)
+SERVER_HOST = Cause(
+    "server-host",
+    "the member's certificate does not hold the address that the client uses",
+    f"only {REFUSED}",
+    "`x509: certificate is valid for …, not …`, `… doesn't contain any IP SANs`",
+    (
+        "put that address into the member's `hosts` in `tls-scaffold.json`",
+        "tls-scaffold sync",
+        "make",
+        "tls-scaffold bundle {name}",
+    ),
+)
+SERVER_USAGE = Cause(
+    "server-usage",
+    "the member's certificate is not for servers: it has no `server auth`",
+    f"only {REFUSED}",
+    "`x509: certificate specifies an incompatible key usage`",
+    ("tls-scaffold check", "make req-{name}", "tls-scaffold bundle {name}"),
+)
+SERVER_CA = Cause(
+    "server-other-ca",
+    "the member's certificate is signed by another CA than this folder's `certs/trust.pem` has",
+    f"only {REFUSED}",
+    "`x509: certificate signed by unknown authority`",
+    ("tls-scaffold bundle {name}", "lay it out: etcd reads a pair at each handshake"),
+)
+CLIENT_TRUST = Cause(
+    "client-trust",
+    "the client trusts another CA than the one that signed the member's certificate",
+    f"only {REFUSED}",
+    "`x509: certificate signed by unknown authority`",
+    ("give the client `certs/trust.pem` as its CA (`--cacert`; `ca.pem` in bundles)",),
+)
+SERVER_PAIR = Cause(
+    "server-pair",
+    "the member can't use its own pair: mostly certificate and key were replaced one after the "
+    "other, and do not fit",
+    "`tls: private key does not match public key`",
+    "`remote error: tls: internal error`",
+    ("tls-scaffold bundle {name}", "lay out certificate and key of one bundle together"),
+)
+CLIENT_PAIR = Cause(
+    "client-pair",
+    "the client's key does not fit its certificate",
+    NOTHING,
+    "`tls: private key does not match public key`",
+    ("tls-scaffold bundle {name}", "give the client certificate and key of one bundle"),
+)
+PLAIN = Cause(
+    "plain-http",
+    "something without TLS came to a TLS port: `http://` in a client's endpoints, or a plain "
+    "health check",
+    "`tls: first record does not look like a TLS handshake`",
+    "`error reading server preface: EOF`",
+    ("write `https://` into the client's endpoints",),
+)
+WRONG_PREFIX = Cause(
+    "wrong-prefix",
+    "the certificate is right, and its user has no permission for these keys",
+    "`auth: permission denied`, of a write",
+    "`etcdserver: permission denied`",
+    (
+        "tls-scaffold rbac --diff",
+        "grant it in `tls-scaffold.json`, then `tls-scaffold sync` and `make rbac`",
+    ),
+)
+NO_USER = Cause(
+    "no-user",
+    "the certificate's CN is no user of etcd, or it has none",
+    "nothing, or `cannot find a user for permission check`, `invalid user name … for permission "
+    "checking`",
+    "`etcdserver: permission denied`",
+    ("tls-scaffold rbac --diff", "make rbac"),
+)
+GATEWAY = Cause(
+    "gateway",
+    "a certificate with a CN came by etcd's HTTP gateway, which takes nobody by a certificate",
+    "`CommonName of client sending a request against gateway will be ignored`",
+    "HTTP 400, with these words",
+    ("use gRPC (etcdctl does), or a user with a password and a certificate without a CN",),
+)
+NO_CLIENT_AUTH = Cause(
+    "no-client-cert-auth",
+    "the member runs without `--client-cert-auth`: it looks at no CN, and takes any client",
+    NOTHING,
+    "`etcdserver: user name is empty`",
+    ("tls-scaffold bundle {name}", "start the member with the flags of its bundle"),
+)
+NO_PEM = Cause(
+    "no-pem",
+    "a file holds no PEM that etcd finds: a byte order mark or blanks before its `-----BEGIN`, "
+    "DER, or nothing",
+    "`tls: failed to find any PEM data in key input`, at start",
+    "`tls: failed to find any PEM data in certificate input`",
+    ("tls-scaffold bundle {name}", "copy files as they are, not through an editor or a console"),
+)
+TRUST_UNREADABLE = Cause(
+    "trust-unreadable",
+    "the member found no CA in its trust file when it started (a byte order mark or blanks "
+    "before `-----BEGIN`): it trusts nobody",
+    "`x509: certificate signed by unknown authority` for everybody",
+    "`remote error: tls: unknown certificate authority`",
+    ("tls-scaffold bundle {name}", "lay out its `ca.pem` as it is, then restart the member"),
+)
+MEMBER_TRUST = Cause(
+    "member-trust",
+    "the member has not loaded the CAs of `certs/trust.pem`: it reads that file at its start alone",
+    "`x509: certificate signed by unknown authority`",
+    "`remote error: tls: unknown certificate authority`",
+    ("tls-scaffold bundle {name}", "lay out its `ca.pem`, then restart the member"),
+)
+ENCRYPTED_KEY = Cause(
+    "encrypted-key",
+    "the key is encrypted: etcd and its clients take no password for it",
+    "`tls: failed to parse private key`, at start",
+    "`tls: failed to parse private key`",
+    ("openssl pkey -in KEY -out NEW", "or sign it again: make req-{name}"),
+)
+DAMAGED_KEY = Cause(
+    "damaged-key",
+    "the key is cut off or damaged",
+    "`tls: failed to parse private key`, at start",
+    "`tls: failed to parse private key`",
+    ("make req-{name}", "tls-scaffold bundle {name}"),
+)
+
+CLOCK = Cause(
+    "clock",
+    "the clock of whoever says that a certificate has ended is wrong: by this machine's it lives",
+    "`x509: certificate has expired or is not yet valid: current time … is after …`, with an end "
+    "that is still to come",
+    "the same",
+    ("set that machine's clock right",),
+)
+
+CAUSES = (
+    NO_CERTIFICATE,
+    CLIENT_EXPIRED,
+    CLIENT_EARLY,
+    CLIENT_CA,
+    CLIENT_USAGE,
+    CA_USAGE,
+    SAME_SUBJECT,
+    REVOKED,
+    CRL_UNREADABLE,
+    SERVER_EXPIRED,
+    SERVER_EARLY,
+    SERVER_HOST,
+    SERVER_USAGE,
+    SERVER_CA,
+    CLIENT_TRUST,
+    SERVER_PAIR,
+    CLIENT_PAIR,
+    PLAIN,
+    WRONG_PREFIX,
+    NO_USER,
+    GATEWAY,
+    NO_CLIENT_AUTH,
+    NO_PEM,
+    TRUST_UNREADABLE,
+    MEMBER_TRUST,
+    ENCRYPTED_KEY,
+    DAMAGED_KEY,
+    CLOCK,
+)
+
+# Where a port does not let a client in, it is one of these.
+OF_CLIENT = (
+    NO_CERTIFICATE,
+    CLIENT_EXPIRED,
+    CLIENT_EARLY,
+    CLIENT_CA,
+    CLIENT_USAGE,
+    CA_USAGE,
+    SAME_SUBJECT,
+    REVOKED,
+    CRL_UNREADABLE,
+    TRUST_UNREADABLE,
+    MEMBER_TRUST,
+)
+# Where a client does not go on with what a port serves.
+OF_SERVER = (SERVER_EXPIRED, SERVER_EARLY, SERVER_HOST, SERVER_USAGE, SERVER_CA)
+
+
+def table() -> str:
+    """Return all that is known as a table in Markdown, as it stands in `docs/explain.md`."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in _cells())
+
+
+def _cells() -> Iterator[tuple[str, ...]]:
+    yield "cause", "what it is", "etcd's log", "a client from 3.5 on", "what mends it"
+    yield ("---",) * 5
+    for each in CAUSES:
+        mend = "; ".join(
+            f"`{step.format(name='NAME')}`" if is_command(step) else step for step in each.mend
+        )
+        yield f"`{each.id}`", each.what, each.member, each.client, mend
+
+
+def is_command(step: str) -> bool:
+    """Tell a command from a sentence."""
+    return step.startswith(("make", "tls-scaffold ", "openssl "))

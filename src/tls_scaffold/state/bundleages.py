@@ -1,0 +1,69 @@
+"""Which bundles in `dist/` hold other certificates than `certs/`: nobody made them anew."""
+
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+from tls_scaffold.bundles.consumers import bundled_components
+from tls_scaffold.bundles.settings import DIST, TAR
+from tls_scaffold.disk.plainfiles import plain_or_empty
+from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.paths import CERTIFICATE_ENDING, MIB
+from tls_scaffold.signing.trust import read_trust
+
+CA_FILE = f"ca{CERTIFICATE_ENDING}"
+
+
+def stale_bundles(folder: Path, inventory: Inventory) -> tuple[str, ...]:
+    """Return the bundles, by their paths in `dist/`, with a certificate that `certs/` has not.
+
+    A file that a bundle lacks is no matter here: its form may have none. Of an archive the files of
+    the same names count.
+    """
+    if not (folder / DIST).is_dir():
+        return ()
+    return tuple(_stale(folder, inventory))
+
+
+def _stale(folder: Path, inventory: Inventory) -> Iterator[str]:
+    trust = read_trust(folder).text.encode(errors="surrogateescape")
+    for owner in inventory.components:
+        bundle, archive = folder / DIST / owner.name, folder / DIST / f"{owner.name}{TAR}"
+        if not bundle.is_dir() and not archive.is_file():
+            continue
+        wanted = {**_certificates(folder, inventory, owner), CA_FILE: trust}
+        laid_out = {name: plain_or_empty(bundle / name) for name in wanted}
+        if _differ(laid_out, wanted):
+            yield owner.name
+        elif _differ(_packed(archive, owner.name, wanted), wanted):
+            yield f"{owner.name}{TAR}"
+
+
+def _certificates(folder: Path, inventory: Inventory, owner: Component) -> dict[str, bytes]:
+    return {
+        f"{part.name}{CERTIFICATE_ENDING}": plain_or_empty(
+            folder / f"{part.output}{CERTIFICATE_ENDING}"
+        )
+        for part in bundled_components(inventory, owner)
+    }
+
+
+def _differ(found: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> bool:
+    return any(pem and wanted[name] and pem != wanted[name] for name, pem in found.items())
+
+
+def _packed(archive: Path, name: str, wanted: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files of these names in an archive; none where it is none."""
+    found = {}
+    with (
+        suppress(tarfile.TarError, OSError, EOFError),
+        tarfile.open(fileobj=BytesIO(plain_or_empty(archive))) as tar,
+    ):
+        for each in tar:
+            file = each.name.removeprefix(f"{name}/")
+            if each.isfile() and file in wanted and each.size < MIB:
+                content = tar.extractfile(each)
+                found[file] = content.read() if content else b""
+    return found

@@ -1,0 +1,217 @@
+"""Members that run from files of their own, which a test leaves behind, replaces and spoils."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clusters import SYSTEM, tools
+from peers import build as peers
+from support import Done, environment, run
+from tls_scaffold.etcd.etcdctl import Tools
+
+HOST = "127.0.0.1"
+NEWEST = {minor: str(peers.folder(f"etcd-{minor}")) for minor in ("3.5", "3.6", "3.7")}
+
+
+def tools_of(version: str) -> Tools:
+    return tools(SYSTEM if version == "3.4" else NEWEST[version])
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind((HOST, 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@dataclass
+class Running:
+    """A member, its folder with `pair.pem`, `pair-key.pem` and `ca.pem`, and its two ports."""
+
+    name: str
+    place: Path
+    tools: Tools
+    client: int
+    peer: int
+    cluster: str = ""
+    flags: tuple[str, ...] = ()
+    with_client_auth: bool = True
+    process: "subprocess.Popen[bytes] | None" = None
+    read: int = 0
+
+    @property
+    def log(self) -> Path:
+        return self.place / "log"
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.name}={HOST}:{self.client}"
+
+    @property
+    def peer_endpoint(self) -> str:
+        return f"{self.name}={HOST}:{self.peer}"
+
+    def lay_out(self, certificate: Path, key: Path | None = None) -> None:
+        """Replace the pair, certificate and key at the same moment as far as clients notice."""
+        key = key or certificate.with_name(f"{certificate.stem}-key.pem")
+        for source, name in ((key, "pair-key.pem"), (certificate, "pair.pem")):
+            shutil.copy(source, self.place / f".{name}")
+            (self.place / f".{name}").rename(self.place / name)
+
+    def trust(self, pem: bytes) -> None:
+        (self.place / "ca.pem").write_bytes(pem)
+
+    def start(self, *, wait: bool = True) -> None:
+        at, ca = f"https://{HOST}", str(self.place / "ca.pem")
+        pair = str(self.place / "pair.pem"), str(self.place / "pair-key.pem")
+        clients = ("--client-cert-auth", f"--trusted-ca-file={ca}") if self.with_client_auth else ()
+        words = (
+            str(self.tools.etcd),
+            f"--name={self.name}",
+            f"--data-dir={self.place / 'data'}",
+            f"--listen-client-urls={at}:{self.client}",
+            f"--advertise-client-urls={at}:{self.client}",
+            f"--listen-peer-urls={at}:{self.peer}",
+            f"--initial-advertise-peer-urls={at}:{self.peer}",
+            f"--initial-cluster={self.cluster or f'{self.name}={at}:{self.peer}'}",
+            f"--cert-file={pair[0]}",
+            f"--key-file={pair[1]}",
+            f"--peer-cert-file={pair[0]}",
+            f"--peer-key-file={pair[1]}",
+            "--peer-client-cert-auth",
+            f"--peer-trusted-ca-file={ca}",
+            *clients,
+            "--heartbeat-interval=50",
+            "--election-timeout=500",
+            "--unsafe-no-fsync",
+            *self.flags,
+        )
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                words, stdout=log, stderr=subprocess.STDOUT, cwd=self.place, env=environment()
+            )
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until the port for clients shows what etcd has to show, or etcd has ended."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end and self.process and self.process.poll() is None:
+            shown = subprocess.run(
+                ("openssl", "s_client", "-connect", f"{HOST}:{self.client}"),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=10,
+            )
+            if b"BEGIN CERTIFICATE" in shown.stdout:
+                return
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def said(self) -> str:
+        """Return what the log has since the last time."""
+        time.sleep(0.2)
+        text = self.log.read_text(errors="replace")
+        new, self.read = text[self.read :], len(text)
+        return new
+
+    def ctl(self, *words: str, files: Sequence[Path] = (), url: str = "", wait: str = "1s") -> Done:
+        """Run etcdctl, which trusts the first file and comes with the others."""
+        names = ("ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
+        variables: dict[str, Any] = dict(zip(names, map(str, files), strict=False))
+        return run(
+            str(self.tools.etcdctl),
+            f"--endpoints={url or f'https://{HOST}:{self.client}'}",
+            f"--dial-timeout={wait}",
+            f"--command-timeout={wait}",
+            *words,
+            ETCDCTL_API="3",
+            **variables,
+        )
+
+
+@dataclass
+class Started:
+    """What a test has started, to be ended."""
+
+    members: list[Running] = field(default_factory=list)
+
+
+@contextmanager
+def started() -> Iterator[Started]:
+    """Yield what members are noted in; at the end each of them is ended."""
+    noted = Started()
+    try:
+        yield noted
+    finally:
+        for member in noted.members:
+            member.stop()
+
+
+def member(
+    noted: Started,
+    into: Path,
+    name: str,
+    version: str,
+    *flags: str,
+    with_client_auth: bool = True,
+) -> Running:
+    """Return a member of a cluster of its own, not started yet."""
+    place = into / f"{name}-{len(noted.members)}"
+    place.mkdir(parents=True)
+    client, peer = free_ports(2)
+    running = Running(
+        name,
+        place,
+        tools_of(version),
+        client,
+        peer,
+        flags=flags,
+        with_client_auth=with_client_auth,
+    )
+    noted.members.append(running)
+    return running
+
+
+def cluster_of(
+    noted: Started, into: Path, folder: Path, names: Sequence[str], version: str
+) -> None:
+    """Start a cluster of the folder's members from copies of their files."""
+    begun = [member(noted, into, name, version) for name in names]
+    addresses = ",".join(f"{each.name}=https://{HOST}:{each.peer}" for each in begun)
+    for each in begun:
+        each.cluster = addresses
+        each.lay_out(folder / f"certs/{each.name}.pem")
+        each.trust((folder / "certs/trust.pem").read_bytes())
+        each.start(wait=False)
+    for each in begun:
+        each.wait()
+
+
+def with_ports(members: Sequence[Running]) -> tuple[str, ...]:
+    """Return the options of a look at these members."""
+    return (
+        "--endpoints",
+        ",".join(each.endpoint for each in members),
+        "--peer-endpoints",
+        ",".join(each.peer_endpoint for each in members),
+    )
