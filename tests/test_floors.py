@@ -17,7 +17,7 @@ ROOMS = """
 6  state etcd
 5  keeping
 4  signing
-3  disk
+3  disk remote
 2  rendering bundles scripts
 1  cfssl inventory makefiles
 0  errors paths spelling temporary
@@ -39,7 +39,8 @@ SHELVES = {
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
+        "execution recordcompletion / naming rounds / authority batch plan / remotesigner / "
+        "answers signer / authkeys certinfo "
         "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
         "linemistakes mistakes record trust / keystores / "
         "caconstraints extensions matching pairing / "
@@ -54,10 +55,11 @@ SHELVES = {
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
+    "remote": "servers / wire / protocol",
     "scripts": "survey / following / calling / assigning builtins programs / state / tools / "
     "conditions ledger / expansion / scope / arithmetic grammar / nodes / words",
-    "cfssl": "readers / profilereaders / profiles / requests sans gojson / goflags / durations "
-    "fields gourl usages whitelist",
+    "cfssl": "readers / profilereaders / profiles / remotes / requests sans gojson / goflags / "
+    "durations fields gourl serverurls usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
     "hostconflicts / asked components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
@@ -78,7 +80,7 @@ LIBRARIES = {
     "click": "cli",
     "cookiecutter": "rendering.template",
     "jinja2": "rendering.template",
-    "cryptography": "signing.caconstraints signing.certificates signing.certinfo "
+    "cryptography": "signing.answers signing.caconstraints signing.certificates signing.certinfo "
     "signing.contentkinds signing.pairing "
     "signing.csrs signing.extensions signing.issuer signing.keys signing.matching "
     "signing.keystores signing.revocationlists signing.signer signing.x509names",

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.fields import IgnoredField
+from tls_scaffold.cfssl.remotes import Remote
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 
@@ -54,7 +55,7 @@ class Profile:
     Durations and times are Go's texts. `issuer_urls` is None where the field is absent: only then
     those of the default profile count. `copy_extensions` takes over what a CSR asks for, and
     `name_whitelist` is the pattern that CN and hosts have to match; no profile has these from the
-    default one.
+    default one. `remote` signs in place of a CA that is here.
     """
 
     name: str = ""
@@ -71,6 +72,7 @@ class Profile:
     ocsp_no_check: bool = False
     copy_extensions: bool = False
     name_whitelist: str = ""
+    remote: Remote | None = None
 
     @cached_property
     def lifetime(self) -> timedelta:
