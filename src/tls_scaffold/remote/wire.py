@@ -103,6 +103,8 @@ def _reason(error: Exception, seconds: float, *, is_late: bool) -> str:
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"it does not speak TLS as it should: {error.reason or error}"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "it closed the connection without an answer"
     if isinstance(error, OSError) and not isinstance(error, http.client.HTTPException):
         return error.strerror or str(error)
     return f"it does not speak HTTP ({type(error).__name__})"

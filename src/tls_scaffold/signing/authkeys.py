@@ -47,13 +47,13 @@ def _find(reference: str, folder: Path) -> tuple[str, str]:
     """Return where a key is, in words, and its text."""
     name = reference.partition(":")[2]
     if reference.startswith(FILE):
-        with telling(folder / name):
+        with telling(name, "read"):
             return f"`{name}`", plain(folder / name, name).decode("ascii", "replace")
     if reference.startswith(VARIABLE):
         if name not in os.environ:
             raise ScaffoldError(
                 f"the variable `{name}` with the key for the signing servers is not set",
-                hint=f"`{name}=… make`, or export it; it is kept in no file of the folder",
+                hint=f"`{name}=... make`, or export it; it is kept in no file of the folder",
             )
         return f"the variable `{name}`", os.environ[name]
     return "the key in the configuration", reference

@@ -50,7 +50,7 @@ def read_tls_context(path: str, folder: Path) -> ssl.SSLContext | None:
     """
     if not path:
         return None
-    with telling(folder / path):
+    with telling(path, "read"):
         content = plain(folder / path, path)
     try:
         return tls_context(content)
