@@ -24,11 +24,11 @@ ROOMS = """
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "adoptiontable keeping prooftable questions statustable / plansummary lists options / "
+    "adoptiontable custody keeping prooftable questions statustable / plansummary lists options / "
     "columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
     "add bundle cfssljson check new prove remove sign standin status sync / "
-    "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
+    "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
     "adopted dist forms rbac usablepairs / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
@@ -39,8 +39,8 @@ SHELVES = {
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch plan / remotesigner / "
-        "answers signer / authkeys certinfo "
+        "execution recordcompletion / naming rounds / authority batch broughtca plan / "
+        "remotesigner / answers signer / authkeys certinfo "
         "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
         "linemistakes mistakes record trust / keystores / "
         "caconstraints extensions matching pairing / "
@@ -61,9 +61,9 @@ SHELVES = {
     "cfssl": "readers / profilereaders / profiles / remotes / requests sans gojson / goflags / "
     "durations fields gourl serverurls usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
-    "hostconflicts / asked components grants urls / reach / values / presets / "
+    "custodywords hostconflicts / asked components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
-    "clusterparts / membersettings terms / conflictmarkers fields formats",
+    "clusterparts / custody membersettings terms / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes verdicts / "
         "gnumake madefiles unsetnames / cfssllines / gencert / "
