@@ -39,9 +39,9 @@ SHELVES = {
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch broughtca plan / "
+        "execution recordcompletion / naming rounds / authority batch broughtca pins plan / "
         "remotesigner / answers signer / authkeys certinfo "
-        "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
+        "revocationlists / commandlines csrs custodies differences documentcache ignoredrules issuer "
         "linemistakes mistakes record trust / keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"

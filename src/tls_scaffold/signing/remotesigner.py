@@ -81,7 +81,7 @@ class RemoteSigner:
 
     Without that nobody knows who should have signed an answer. `label` chooses the CA of a server
     that has several, `context` says how https is verified, and paths of keys are seen from
-    `folder`.
+    `folder`. `chain` is what stands behind each certificate.
     """
 
     certificate: Certificate | None
@@ -89,6 +89,7 @@ class RemoteSigner:
     label: str = ""
     context: ssl.SSLContext | None = None
     seconds: float = SECONDS
+    chain: bytes = b""
     _servers: dict[tuple[str, ...], Servers] = field(default_factory=dict)
     _keys: dict[str, bytes] = field(default_factory=dict, repr=False)
 
@@ -109,7 +110,7 @@ class RemoteSigner:
         made = signer.new_csr(request)
         csr = csrs.read(made.csr, "the CSR")
         pem = self.sign_csr(csr, csr.names, profile, now)
-        return Signed(pem, made.csr, made.key)
+        return Signed(pem + self.chain, made.csr, made.key)
 
     def sign_csr(
         self, csr: CSR, names: Names, profile: Profile, now: datetime, **more: Any
