@@ -40,9 +40,9 @@ SHELVES = {
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch broughtca pins plan / "
-        "remotesigner / answers signer / authkeys certinfo "
-        "revocationlists / commandlines csrs custodies differences documentcache ignoredrules issuer "
-        "linemistakes mistakes record trust / keystores / "
+        "remotesigner / answers signer / authkeys certinfo revocationlists / commandlines csrs "
+        "custodies differences documentcache ignoredrules issuer linemistakes mistakes record "
+        "trust / chains keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),

@@ -13,7 +13,7 @@ from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CERTS, KEY_ENDING
-from tls_scaffold.signing import authority, batch, issuer, pairs, signer
+from tls_scaffold.signing import authority, batch, chains, issuer, pairs, signer
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.remotesigner import RemoteSigner, read_tls_context, seconds_allowed
 from tls_scaffold.signing.rounds import Round
@@ -91,7 +91,7 @@ def _remote_signers(planned: Round) -> dict[str, RemoteSigner]:
                 label=custody.label if is_ours else "",
                 context=read_tls_context(custody.remote_ca, planned.folder),
                 seconds=seconds_allowed(),
-                chain=authority.read_chain(planned.target) if is_ours else b"",
+                chain=chains.read_chain(planned.target) if is_ours else b"",
             )
         if remote:
             found[path].prepare(remote)

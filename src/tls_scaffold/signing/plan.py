@@ -17,7 +17,7 @@ from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CONFIG
-from tls_scaffold.signing import certificates, csrs, matching, mistakes
+from tls_scaffold.signing import certificates, chains, csrs, matching, mistakes
 from tls_scaffold.signing.authkeys import is_given
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
@@ -153,6 +153,10 @@ class _Planner:
                 self.problems.append(f"{place}: {each}")
 
     @cached_property
+    def _chain(self) -> tuple[Certificate, ...]:
+        return chains.chain_of(self._folder)
+
+    @cached_property
     def _ignored(self) -> frozenset[str]:
         return ignored_rules(self._folder)
 
@@ -203,6 +207,8 @@ class _Planner:
             return ("signed by another CA",)
         if certificate.weak_hash:
             return (f"signed with {certificate.weak_hash}",)
+        if signing.ca == CA and not chains.has_behind(pem, self._chain):
+            return (chains.NOT_BEHIND,)
         return tuple(map(str, differences(certificate, request, profile, ca.not_after)))
 
     @cached_property

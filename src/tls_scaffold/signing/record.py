@@ -102,6 +102,11 @@ class Record:
             return
         self.note({ca_path(pem): pem})
         trust = self._target / TRUST
+        if os.path.lexists(self._target / CHAIN) and not os.path.lexists(trust):
+            raise ScaffoldError(
+                f"`{TRUST}`, the root that everybody trusts, is missing",
+                hint="put it back; `tls-scaffold sync --ca FILE` brings it again",
+            )
         if not os.path.lexists(trust):
             with telling(trust, "written"):
                 write_by_way_of(trust.with_name(".trust"), trust, pem)

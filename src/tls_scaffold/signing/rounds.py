@@ -10,9 +10,8 @@ from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
 from tls_scaffold.inventory.custody import PLAIN, Custody
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEY, KEY_ENDING
-from tls_scaffold.signing import authority, commandlines, plan, signer
+from tls_scaffold.signing import authority, commandlines, custodies, plan, signer
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.custodies import check_makes_ca, custody_of
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.pins import check_pin
 from tls_scaffold.signing.record import Record
@@ -157,7 +156,7 @@ def plan_round(
     ca_keys |= {each.ca: each.ca_key for each in signings}
     ca_keys = ca_keys or _cas_without_components(every)
     cas = _find_cas(target, ca_keys, every, record, now)
-    custody, own = custody_of(folder), cas.get(CA)
+    custody, own = custodies.custody_of(folder), cas.get(CA)
     if isinstance(own, Certificate):
         check_pin(own, custody)
     used_cas = {each.ca for each in every}
@@ -168,7 +167,9 @@ def plan_round(
     ]
     planned = plan.plan_signing(folder, to_plan, cas, record, now, force=force)
     if planned.problems:
-        raise ScaffoldError("nothing is signed", planned.problems, _hint_for_ended(cas, now))
+        raise ScaffoldError(
+            "nothing is signed", planned.problems, _hint_for_ended(folder, cas, now)
+        )
     return Round(
         folder=folder,
         target=target,
@@ -185,11 +186,11 @@ def plan_round(
     )
 
 
-def _hint_for_ended(cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
+def _hint_for_ended(folder: Path, cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
     """Return what helps where the folder's own CA has ended; empty where it has not."""
     if CA not in cas or cas[CA].not_after >= now:
         return ""
-    return "`make regenerate` makes another CA, which everybody has to trust (`certs/trust.pem`)"
+    return custodies.another_hint(folder)
 
 
 def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:
@@ -221,7 +222,7 @@ def _find_cas(
                 f"the CA `{path}` is missing", hint=f"`tls-scaffold sign {each.output}` does it"
             )
     if CA in found and not found[CA]:
-        check_makes_ca(target)
+        custodies.check_makes_ca(target)
         record.check_ca()
     cas: dict[str, plan.AnyCA] = {}
     for path, certificate in found.items():
