@@ -262,14 +262,14 @@ def test_https_is_verified_by_the_cas_that_are_named(ca: CA, tmp_path: Path) -> 
         assert sign(ca, url, context=context)
         assert "its certificate is not trusted" in refused(ca, url)
         assert "not trusted" in refused(ca, url, context=tls_context(ca.certificate.read_bytes()))
-        found, said = fetch_ca([url], LABEL, context)
+        found = fetch_ca([url], LABEL, context)
         (tmp_path / "config.json").write_text(config(url))
         given = ("cfssl", "gencert", "-config", "config.json", "-label", LABEL, "-loglevel", "2")
         cas = ("-tls-remote-ca", str(web.certificate), "-ca", str(ca.certificate))
         line = (str(BIN / "tls-scaffold"), *given, *cas, "request.json")
         done = run(*line, cwd=tmp_path, CFSSL_AUTH=KEY)
-    assert said == url
-    assert found == certificates.read(ca.certificate.read_bytes(), "")
+    assert found.server == url
+    assert found.certificate == certificates.read(ca.certificate.read_bytes(), "")
     assert done.stderr == ""
     assert "BEGIN CERTIFICATE" in json.loads(done.stdout)["cert"]
 
@@ -297,9 +297,9 @@ def test_the_stand_in_takes_a_server_from_its_command_line(server: str, tmp_path
 
 
 def test_a_ca_is_asked_for_its_certificate(server: str) -> None:
-    found, said = fetch_ca([f"http://127.0.0.1:{free_port()}", server], LABEL, None)
+    found = fetch_ca([f"http://127.0.0.1:{free_port()}", server], LABEL, None)
 
-    assert (said, found.cn) == (server, "a company's CA")
+    assert (found.server, found.certificate.cn) == (server, "a company's CA")
     with pytest.raises(ScaffoldError, match="bad label`: it does not have this label"):
         fetch_ca([server], "nobody's", None)
 

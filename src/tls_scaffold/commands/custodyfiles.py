@@ -12,12 +12,14 @@ from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.intake import of_data
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.signing import broughtca, signer
+from tls_scaffold.signing import broughtca, pins, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 
 
-def settled(inventory: Inventory, held: CustodyWords) -> tuple[Inventory, BroughtCA | None]:
-    """Return a new folder's inventory with the pin of its CA, and the CA that is brought to it.
+def settled(
+    inventory: Inventory, held: CustodyWords, folder: Path
+) -> tuple[Inventory, BroughtCA | None]:
+    """Return the inventory of a new folder with its CA's pin, and the CA that is brought to it.
 
     Raises ScaffoldError where that can be no CA of etcd's, or is another than the inventory's pin.
     """
@@ -26,24 +28,29 @@ def settled(inventory: Inventory, held: CustodyWords) -> tuple[Inventory, Brough
             "`--ca-key` names the key of a CA, and no certificate of it is named",
             hint="`--ca FILE` brings the certificate",
         )
-    brought = read_brought(held) or _fetched(inventory.ca)
+    brought = read_brought(held)
+    if not brought and inventory.ca.key is KeyPlace.REMOTE:
+        brought = remoteca.fetch_certificate(inventory.ca, folder)
     if not brought:
         return inventory, None
     return replace(inventory, ca=_pinned(inventory.ca, brought)), brought
 
 
 def changed(
-    old: Inventory, held: CustodyWords, brought: BroughtCA | None
+    folder: Path, old: Inventory, held: CustodyWords, brought: BroughtCA | None
 ) -> tuple[Inventory, BroughtCA | None]:
     """Return the inventory of a folder whose CA is held otherwise from now on.
 
-    Every mistake of the options is told as one of the inventory; raises ScaffoldError with them.
+    A remote CA is asked for its certificate where that is not pinned yet, or not to be found. Every
+    mistake of the options is told as one of the inventory; raises ScaffoldError with them.
     """
-    if not held.are_said and (old.ca.sha256 or old.ca.key is not KeyPlace.REMOTE):
+    is_remote = old.ca.key is KeyPlace.REMOTE
+    is_unknown = is_remote and (not old.ca.sha256 or remoteca.lacks_ca(folder, old.ca))
+    if not held.are_said and not is_unknown:
         return old, brought
     custody = held.changed(old.ca)
-    if not custody.sha256:
-        brought = brought or _fetched(custody)
+    if custody.key is KeyPlace.REMOTE and not brought and (is_unknown or not is_remote):
+        brought = remoteca.fetch_certificate(pins.with_known_pin(folder, custody), folder)
     if brought:
         custody = _pinned(custody, brought)
     new = replace(old, ca=custody, peer_ca=old.peer_ca or bool(held.peer_ca))
@@ -70,13 +77,6 @@ def digest(held: CustodyWords) -> str:
 def _content(path: str) -> bytes:
     with telling(path, "read"):
         return plain(Path(path), path)
-
-
-def _fetched(custody: Custody) -> BroughtCA | None:
-    if custody.key is not KeyPlace.REMOTE:
-        return None
-    pem = remoteca.fetch_certificate(custody)
-    return broughtca.take_apart(pem, b"", signer.utc_now(), custody.remotes[0])
 
 
 def _pinned(custody: Custody, brought: BroughtCA) -> Custody:

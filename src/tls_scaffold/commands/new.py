@@ -84,7 +84,7 @@ def new(
     """
     wish = read_wish(source, options)
     inventory = intake.of_data(wish.data, wish.options, needs_pin=False)
-    inventory, brought = custodyfiles.settled(inventory, held)
+    inventory, brought = custodyfiles.settled(inventory, held, target)
     rendered = template.render(inventory)
     others = texts_of_others(target)
     tree = {path: text for path, text in rendered.items() if path not in others}

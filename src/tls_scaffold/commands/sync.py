@@ -44,7 +44,7 @@ def sync(
 
     def read_change() -> Change:
         old = intake.load(folder)
-        new, _ = custodyfiles.changed(old, held, brought)
+        new, _ = custodyfiles.changed(folder, old, held, brought)
         return Change(old, new, reset=paths)
 
     command = ("sync", *paths, *([custodyfiles.digest(held)] if held.are_said else []))
@@ -71,7 +71,7 @@ def sync_from(
 
     def read_change() -> Change:
         old = intake.load(folder)
-        new, _ = custodyfiles.changed(desired_inventory(wish, old), held, brought)
+        new, _ = custodyfiles.changed(folder, desired_inventory(wish, old), held, brought)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
         return Change(old, new, tuple(moves))

@@ -58,10 +58,17 @@ def read_tls_context(path: str, folder: Path) -> ssl.SSLContext | None:
         raise ScaffoldError(f"`{path}` {error}") from None
 
 
-def fetch_ca(
-    servers: Sequence[str], label: str, context: ssl.SSLContext | None
-) -> tuple[Certificate, str]:
-    """Return the certificate that servers say the CA with a label has, and which server said so.
+@dataclass(frozen=True)
+class FetchedCA:
+    """The certificate that a server says its CA has, read and in PEM, and the server's URL."""
+
+    certificate: Certificate
+    pem: bytes
+    server: str
+
+
+def fetch_ca(servers: Sequence[str], label: str, context: ssl.SSLContext | None) -> FetchedCA:
+    """Return the certificate that servers say the CA with a label has.
 
     Nothing vouches for it: somebody has to compare its fingerprint. Raises ScaffoldError where no
     server gives one, or what it gives is no CA's.
@@ -69,10 +76,11 @@ def fetch_ca(
     asked = f"the certificate of the CA `{label}`" if label else "the certificate of its CA"
     answer = Servers(servers, seconds_allowed(), context).ask(ask_for_info(label), asked)
     place = f"what {answer.server} gives"
-    ca = certificates.read(answer.certificate.encode(), place)
+    pem = answer.certificate.encode("ascii", "replace")
+    ca = certificates.read(pem, place)
     if not ca.may_sign:
         raise ScaffoldError(f"`{answer.server}` gives a certificate that is not a CA's")
-    return ca, answer.server
+    return FetchedCA(ca, pem, answer.server)
 
 
 @dataclass
