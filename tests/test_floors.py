@@ -48,8 +48,8 @@ SHELVES = {
     ),
     "keeping": "trialsync / samesignings consequences update / change journal refusals / "
     "following permitted / adoptionnote patch record / plan scriptrequests / "
-    "adoption authorities neededprofiles / adoptedservers description pki / merge pkifolder / "
-    "adoptedhosts severalcas jsonmerge readback",
+    "adoption authorities cafiles neededprofiles / adoptedservers description pki / "
+    "merge pkifolder / adoptedhosts severalcas jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",

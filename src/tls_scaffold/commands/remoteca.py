@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.custody import Custody, KeyPlace
-from tls_scaffold.signing import broughtca, pins, signer
+from tls_scaffold.inventory.custody import Custody
+from tls_scaffold.signing import broughtca, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.remotesigner import fetch_ca, read_tls_context
@@ -49,8 +49,3 @@ def fetch_certificate(custody: Custody, folder: Path) -> BroughtCA:
             "see what that server is, and who is on the way to it",
         )
     return broughtca.take_apart(found.pem, b"", signer.utc_now(), found.server)
-
-
-def lacks_ca(folder: Path, custody: Custody) -> bool:
-    """Tell whether a remote CA's certificate has to be fetched again: make finds it nowhere."""
-    return custody.key is KeyPlace.REMOTE and not pins.can_be_found(folder, custody)

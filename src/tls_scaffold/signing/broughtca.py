@@ -25,7 +25,8 @@ Line = tuple[Certificate, ...]
 class BroughtCA:
     """A CA, in PEM: the certificate that signs, the chain behind leaves, what others trust.
 
-    `chain` is empty where it is below no other CA, `key` where that was not brought.
+    `chain` is empty where it is below no other CA, `key` where that was not brought, and all but
+    `key` where that alone was.
     `has_unread_key` tells of an encrypted key without its password: nobody knows whose it is.
     """
 
@@ -86,6 +87,21 @@ def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str
         chain=b"".join(map(_pem, path[:-1])),
         trust=_pem(path[-1]),
         # What may stand before the key, the parameters of its curve, cfssl 1.2.0 can't read.
+        key=key[block.begin : block.end] if block else b"",
+        is_encrypted=bool(block and block.is_encrypted),
+        has_unread_key=has_unread_key,
+    )
+
+
+def key_of(pem: bytes, key: bytes, place: str, key_place: str) -> BroughtCA:
+    """Return the key of a CA that is there already, whose certificate in PEM is `pem`.
+
+    Raises ScaffoldError where it is the key of another.
+    """
+    _, has_unread_key = _with_this_key((certificates.read(pem, place),), key, place, key_place)
+    block = key_block(key)
+    return BroughtCA(
+        *(b"", b"", b""),
         key=key[block.begin : block.end] if block else b"",
         is_encrypted=bool(block and block.is_encrypted),
         has_unread_key=has_unread_key,
