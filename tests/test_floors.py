@@ -31,8 +31,8 @@ SHELVES = {
     "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
     "adopted dist forms rbac usablepairs / results / bundleoptions",
     "checks": (
-        "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
-        "subjects targets / looking mending rule / view"
+        "authorities certs custodies documents hosts lifetimes makelines profiles report secrecy "
+        "signable subjects targets / looking mending rule / view"
     ),
     "state": "advice contents prometheus / cfsslscripts reading removed states / "
     "expectations lives / entries timeline / timescale",

@@ -111,12 +111,14 @@ class Profile:
 class SigningConfig:
     """The content of `config/ca-config.json`; without one cfssl signs with a default of its own.
 
-    `ignored` has the fields that cfssl passes over.
+    `ignored` has the fields that cfssl passes over, `auth_keys` where the keys for servers are, by
+    name: or the keys themselves, if somebody wrote them there.
     """
 
     default: Profile = Profile(usages=DEFAULT_USAGES, expiry="8760h")
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     ignored: tuple[IgnoredField, ...] = field(default=(), compare=False)
+    auth_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def profile_or_default(self, name: str) -> Profile:
         """Return the profile that cfssl signs with when `name` is asked for.

@@ -132,6 +132,7 @@ def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple
         profiles={
             name: read_profile(each, name, directory) for name, each in sections.items() if each
         },
+        auth_keys=directory.auth_keys,
     )
     return replace(found, ignored=tuple(document.ignored)), tuple(problems)
 

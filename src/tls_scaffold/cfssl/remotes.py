@@ -1,7 +1,7 @@
 """Who signs for a profile on another machine: cfssl's `auth_remote`, `auth_keys` and `remotes`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tls_scaffold.cfssl import fields
 from tls_scaffold.cfssl.gojson import Section
@@ -18,7 +18,7 @@ class Remote:
     """
 
     servers: tuple[str, ...]
-    auth_key: str = ""
+    auth_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Directory:
     """What a configuration says of servers and keys, by the names that profiles use."""
 
     servers: Mapping[str, tuple[str, ...]]
-    auth_keys: Mapping[str, str]
+    auth_keys: Mapping[str, str] = field(repr=False)
 
 
 def read_directory(document: Section) -> Directory:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tls_scaffold.checks import (
     authorities,
     certs,
+    custodies,
     documents,
     hosts,
     lifetimes,
@@ -49,6 +50,7 @@ _MODULES = (
     makelines,
     certs,
     authorities,
+    custodies,
     secrecy,
 )
 RULES: tuple[Rule, ...] = (

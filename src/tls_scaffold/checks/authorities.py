@@ -6,7 +6,8 @@ from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.paths import TRUST
+from tls_scaffold.inventory.custody import PLAIN
+from tls_scaffold.paths import CA, TRUST
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.signing.trust import read_trust
@@ -28,7 +29,10 @@ SAME_KEY = (
 )
 def half_ca(view: View) -> Iterator[Problem]:
     """Every CA's key lies beside its certificate."""
+    custody = view.inventory.ca if view.inventory else PLAIN
     for entry in view.authorities:
+        if entry.path == CA and not custody.has_key_here:
+            continue
         if entry.certificate and entry.key is None:
             yield Problem(Place(entry.path), entry.keyless)
 
