@@ -25,7 +25,7 @@ from support import environment, run, wait_for
 
 PEERS = peers.folder("cfssl")
 KEY, ROOT_KEY = "00112233445566778899AABBCCDDEEFF", "A0B1C2D3E4F5A0B1C2D3E4F5A0B1C2D3"
-KEYS = {"CFSSL_AUTH": KEY, "CFSSL_AUTH_ROOT": ROOT_KEY}
+KEYS: dict[str, Any] = {"CFSSL_AUTH": KEY, "CFSSL_AUTH_ROOT": ROOT_KEY}
 LABEL = "etcd"
 BOTH = ["signing", "key encipherment", "server auth", "client auth"]
 CLIENT = ["signing", "key encipherment", "client auth"]

@@ -1,20 +1,25 @@
 """The files of a CA that options name, read and checked before anything is written."""
 
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from tls_scaffold.commands import remoteca
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import content, plain
+from tls_scaffold.disk.plainfiles import content, plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.intake import of_data
-from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.paths import CA
+from tls_scaffold.inventory.values import LOOPBACK, SERVER_KINDS, Inventory
+from tls_scaffold.keeping.plan import Note
+from tls_scaffold.paths import CA, CA_KEY, CHAIN, TRUST
 from tls_scaffold.signing import broughtca, pins, signer
 from tls_scaffold.signing.broughtca import BroughtCA
+from tls_scaffold.signing.custodies import BRING_KEY
+from tls_scaffold.signing.keys import PASSWORD, encrypted_key, is_encrypted
 
 
 def settled(
@@ -34,6 +39,11 @@ def settled(
         brought = remoteca.fetch_certificate(inventory.ca, folder)
     if not brought:
         return inventory, None
+    _check_hosts(inventory, brought, held.certificate or ", ".join(inventory.ca.remotes))
+    if brought.key and not inventory.ca.has_key_here:
+        raise ScaffoldError("a key was brought, and the inventory says that it is elsewhere")
+    if brought.key and inventory.ca.key is KeyPlace.ENCRYPTED and not brought.is_encrypted:
+        brought = replace(brought, key=encrypted_key(brought.key), is_encrypted=True)
     return replace(inventory, ca=_pinned(inventory.ca, brought)), brought
 
 
@@ -46,6 +56,7 @@ def changed(old: Inventory, held: CustodyWords, brought: BroughtCA | None) -> In
         return old
     custody = held.changed(old.ca)
     if brought:
+        _check_hosts(old, brought, held.certificate or ", ".join(custody.remotes))
         custody = _placed(custody, brought)
     new = replace(old, ca=custody, peer_ca=old.peer_ca or bool(held.peer_ca))
     return of_data(new.document(), users_are_enough=True)
@@ -82,9 +93,39 @@ def read_brought(held: CustodyWords) -> BroughtCA | None:
     return broughtca.take_apart(certificate, key, signer.utc_now(), held.certificate, held.key)
 
 
+def warnings(folder: Path, custody: Custody, notes: Iterable[Note] = ()) -> Iterator[str]:
+    """Yield what is left to do for a person when who holds the CA was said or changed."""
+    written = {note.path for note in notes if note.verb == "wrote"}
+    gone = {note.path for note in notes if note.verb == "archived"}
+    if TRUST in written:
+        yield f"`{TRUST}` is another one now: hand it out to everybody"
+    if CHAIN in written:
+        yield (
+            "the chain behind the certificates is another one now, and nothing was signed: copy "
+            "them to where they are used"
+        )
+    if CA_KEY in gone:
+        yield f"`{CA_KEY}` went to archive/: move it from there to where it is kept now"
+    key = plain_or_empty(folder / CA_KEY)
+    if custody.own and custody.has_key_here and not key:
+        yield f"its key was not brought, and without it nothing is signed: {BRING_KEY}"
+    if custody.own and is_encrypted(key) and not os.environ.get(PASSWORD):
+        yield f"the CA's key is encrypted, and whose it is was not looked at: set {PASSWORD}"
+
+
 def digest(held: CustodyWords) -> str:
     """Return a sum by which two runs with the same options are known to be the same."""
     return sha256(repr(held).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _check_hosts(inventory: Inventory, brought: BroughtCA, place: str) -> None:
+    """Raise ScaffoldError where a CA may not sign for a host that a component has."""
+    hosts = dict.fromkeys(host for each in inventory.components for host in each.hosts)
+    servers = [each for each in inventory.components if each.kind in SERVER_KINDS]
+    asked = (*(LOOPBACK if servers else ()), *hosts)
+    reasons = list(brought.refused_hosts(asked)) if brought.certificate else []
+    if reasons:
+        raise broughtca.unfit(place, reasons)
 
 
 def _content(path: str) -> bytes:

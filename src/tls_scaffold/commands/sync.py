@@ -48,7 +48,8 @@ def sync(
 
     command = ("sync", *paths, *([custodyfiles.digest(held)] if held.are_said else []))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
-    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
+    outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
+    return _with_shared_keys(_with_custody_told(outcome, held))
 
 
 def sync_from(
@@ -79,7 +80,17 @@ def sync_from(
     said = [custodyfiles.digest(held)] if held.are_said else []
     command = ("sync", "--from", wish.digest, *said)
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
-    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
+    outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
+    return _with_shared_keys(_with_custody_told(outcome, held))
+
+
+def _with_custody_told(outcome: Outcome, held: CustodyWords) -> Outcome:
+    """Tell what is left to do where options changed who holds the CA."""
+    if outcome.dry_run or not held.are_said:
+        return outcome
+    custody = intake.load(outcome.folder).ca
+    told = custodyfiles.warnings(outcome.folder, custody, outcome.plan.notes)
+    return replace(outcome, warnings=(*outcome.warnings, *told))
 
 
 def _with_shared_keys(outcome: Outcome) -> Outcome:

@@ -142,10 +142,13 @@ def _check_is_same(folder: Path, there: bytes, brought: BroughtCA) -> None:
     known = [CA] if there else [*filter(PATH_OF_CA.fullmatch, names(folder, ISSUED, ".pem"))]
     cas = list(_readable(folder, known))
     if known and not any(_is_same(each, new) for each in cas):
-        told = [f"`{path}` is {_described(each)}" for path, each in zip(known, cas, strict=False)]
+        told = [f"this folder's is {_described(each)}" for each in cas[-1:]]
+        told.append(f"what is brought is {_described(new)}")
+        if any(each.public_key == new.public_key for each in cas):
+            told.append("both have one key, but their names are not the same, byte by byte")
         raise ScaffoldError(
             "what is brought is another CA than this folder's: nothing was changed",
-            [*told[-1:], f"what is brought is {_described(new)}"],
+            told,
             OTHER_CA_HINT,
         )
 
@@ -157,7 +160,9 @@ def _readable(folder: Path, paths: Iterable[str]) -> Iterator[Certificate]:
 
 
 def _is_same(one: Certificate, other: Certificate) -> bool:
-    return one.public_key == other.public_key and one.parsed.subject == other.parsed.subject
+    """Tell whether what one CA signed is the other's too: Go compares names byte by byte."""
+    names = (each.parsed.subject.public_bytes() for each in (one, other))
+    return one.public_key == other.public_key and len(set(names)) == 1
 
 
 def _described(ca: Certificate) -> str:
