@@ -131,7 +131,7 @@ def test_each_refusal_of_a_server_says_who_said_what(ca: CA, server: str) -> Non
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is empty"),
+        ("", "is not set"),
         ("zz", "is not hexadecimal"),
         ("0", "is not hexadecimal"),
         (None, "is not set"),

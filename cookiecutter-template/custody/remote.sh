@@ -111,8 +111,8 @@ check_key() { # check_key REFERENCE: whether there is a key, in hexadecimal; it 
         usual=$(held auth_key)
         [ "$1" != "${usual:-env:CFSSL_AUTH}" ] || fail "$place with the key for the signing servers\
  is not set" "\`${1#*:}=... make\`, or export it; it is kept in no file of the folder"
-        say "warning: \`$base.pem\` is not signed: $place with the key for its profile \`$asked\` is\
- not set" >&2
+        say "warning: \`$base.pem\` is not signed: $place with the key for its profile\
+ \`$asked\` is not set" >&2
         exit
     fi
     case $((${#key} % 2)):$key in
@@ -167,7 +167,8 @@ reasons() { # what cfssl tells of a server, and what its few words stand for
     'bad request') word="$word\`: it does not have this label, or its \`name_whitelist\` does not\
  let a name pass: its log tells" ;;
     'invalid profile') word="$word\`: it does not have this profile" ;;
-    'not authorised') word="$word\`: this machine's address is not among the \`nets\` of this label" ;;
+    'not authorised') word="$word\`: this machine's address is not among the \`nets\` of this\
+ label" ;;
     'authorisation required') word="$word\`: this profile has no auth key there" ;;
     *) word="$word\`" ;;
     esac
@@ -233,7 +234,8 @@ answer_faults() { # a line for each; what others wrote into the answer is never 
 }
 
 subject_of() { # subject_of x509|req FILE: what stands in it, sorted; signs in values are escaped
-    openssl "$1" -noout -subject -nameopt sep_multiline,esc_2253,esc_ctrl,esc_msb,utf8,oid -in "$2" |
+    openssl "$1" -noout -subject -in "$2" \
+        -nameopt sep_multiline,esc_2253,esc_ctrl,esc_msb,utf8,oid |
         sed '1d; s/^ *//' | sort
 }
 
@@ -266,8 +268,10 @@ key_usages() {
         if ($0 !~ /^030[23]0[0-7][0-9A-F]*$/) print "strange"
         for (at = 7; at <= length($0); at++) {
             digit = index("0123456789ABCDEF", substr($0, at, 1)) - 1
-            for (bit = 0; bit < 4; bit++) if (int(digit / 2 ^ (3 - bit)) % 2)
-                print (at - 7) * 4 + bit
+            for (bit = 0; bit < 4; bit++) {
+                worth = substr("8421", bit + 1, 1) + 0
+                if (digit >= worth) { digit -= worth; print (at - 7) * 4 + bit }
+            }
         }
     }'
 }

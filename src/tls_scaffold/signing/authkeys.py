@@ -50,7 +50,7 @@ def _find(reference: str, folder: Path) -> tuple[str, str]:
         with telling(name, "read"):
             return f"`{name}`", plain(folder / name, name).decode("ascii", "replace")
     if reference.startswith(VARIABLE):
-        if name not in os.environ:
+        if not is_given(reference, folder):
             raise ScaffoldError(
                 f"the variable `{name}` with the key for the signing servers is not set",
                 hint=f"`{name}=... make`, or export it; it is kept in no file of the folder",
