@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ from support import (
     verify,
 )
 from test_bundled_clusters import Cluster, Running, bundled
+from test_questions import Terminal
 
 USERS = ("--users", "app,root", "--grant", "app=/app/:rw", *P256)
 FIRST: dict[str, Any] = {"CFSSL_AUTH": KEY}
@@ -183,6 +185,22 @@ def test_a_ca_is_fetched_shown_and_pinned(service: Service, tmp_path: Path) -> N
     for name in ("ca.pem", "trust.pem"):
         assert (path / "certs" / name).read_bytes() == service.ca.certificate.read_bytes()
     assert not (path / "certs/ca-key.pem").exists()
+
+
+QUESTION = "is that the CA? [y/N]: "
+
+
+def test_on_a_terminal_somebody_says_whether_it_is_the_ca(service: Service, tmp_path: Path) -> None:
+    given = ("tls-setup", "--members", "10.0.0.1", *words(service.url))
+    for answer, code in (("n", 1), ("y", 0)):
+        terminal = Terminal(tmp_path, *given)
+        shown = terminal.shown_until(QUESTION)
+        assert f"SHA-256 fingerprint: {service.ca.pin}" in shown
+        os.write(terminal.ours, f"{answer}\n".encode())
+        terminal.shown_until("")
+        assert terminal.process.wait(60) == code
+        os.close(terminal.ours)
+        assert (tmp_path / "tls-setup").exists() == (answer == "y")
 
 
 def test_a_ca_that_is_brought_is_not_asked_for(service: Service, tmp_path: Path) -> None:
@@ -555,7 +573,42 @@ def test_check_knows_what_is_told_to_everybody(signed: Path) -> None:
     assert ROOT_KEY not in tls_scaffold("-C", str(signed), "check").stdout
 
 
-# --- secrecy, kills, other shells
+# --- the page
+
+
+def test_the_page_s_commands_do_what_it_says(service: Service, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs/ca-remote.md").read_text(encoding="utf-8")
+    server = "http://10.0.0.9:8888"
+    text = text.replace(f"{server},http://10.0.0.10:8888", service.url).replace(server, service.url)
+    text = text.replace("CFSSL_AUTH=…", f"CFSSL_AUTH={KEY}").replace("KEY\n", f"{service.ca.key}\n")
+    text = text.replace("CFSSL_AUTH_ROOT=…", f"CFSSL_AUTH_ROOT={ROOT_KEY}")
+    blocks = [block.split("```")[0] for block in text.split("```console\n")[1:]]
+    (new_line, told), keyed, moved = _run_of(blocks[0]), *(_run_of(each)[0] for each in blocks[1:])
+
+    done = run("bash", "-c", new_line, cwd=tmp_path)
+    assert _without_values(done.stderr) == _without_values(told)
+    done = run("bash", "-c", f"{new_line} --ca-sha256 {service.ca.pin}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for line in (*keyed.splitlines(), *reversed(moved.splitlines())):
+        done = run("bash", "-c", line, cwd=tmp_path / "tls-setup")
+        assert done.returncode == 0, (line, done.stderr)
+    assert set(states(tmp_path / "tls-setup").values()) == {"valid"}
+
+
+def _run_of(block: str) -> tuple[str, str]:
+    """Return the commands of a block, a line each, and what they print."""
+    lines = block.splitlines(keepends=True)
+    commands = "".join(line.removeprefix("$ ") for line in lines if line.startswith("$ "))
+    return commands.rstrip("\n"), "".join(line for line in lines if not line.startswith("$ "))
+
+
+def _without_values(text: str) -> str:
+    for pattern in ("[0-9a-f]{64}", "[0-9]{4}-[0-9-]+ [0-9:]+ UTC", "CN=.*"):
+        text = re.sub(pattern, "", text)
+    return text
+
+
+# --- secrecy, kills, other shells, many
 
 
 @pytest.mark.needs("strace")
@@ -624,6 +677,22 @@ def test_the_answer_is_checked_with_the_tools_of_busybox(
             done = run("make", "req-etcd1", cwd=signed, **how)
             assert done.returncode == 2
             assert f"\n  {word or 'issuer'}: " in done.stderr
+
+
+@pytest.mark.long
+def test_a_thousand_users_are_signed_at_once(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "users").write_text(
+        json.dumps({"members": ["127.0.0.1"], "users": [f"u{each}" for each in range(1000)]})
+    )
+    given = ("--from", str(tmp_path / "users"), "--key", "ecdsa-256", *words(service.url))
+    path = tmp_path / "tls-setup"
+    assert tls_scaffold("new", str(path), *given, "--ca-sha256", service.ca.pin).returncode == 0
+    begun = time.monotonic()
+    make(path, SIGNER="tls-scaffold", **FIRST)
+    took = time.monotonic() - begun
+
+    assert faults(path) == []
+    assert took < 60
 
 
 @pytest.mark.needs("shellcheck")
