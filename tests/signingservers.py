@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -302,7 +303,10 @@ def refusal(text: str) -> dict[str, Any]:
 
 @contextmanager
 def liar() -> Iterator[Liar]:
-    """Run such a server; an answer is a document, or bytes that are the whole HTTP answer."""
+    """Run such a server; an answer is a document, or the whole HTTP answer in bytes.
+
+    A list of bytes comes piece by piece, ten a second.
+    """
     state = Liar("", lambda _: refusal("nothing"))
 
     class Handler(BaseHTTPRequestHandler):
@@ -313,8 +317,10 @@ def liar() -> Iterator[Liar]:
             state.asked.append((self.path, body))
             answer = state.answer(body)
             with suppress(OSError):
-                if isinstance(answer, bytes):
-                    self.wfile.write(answer)
+                if isinstance(answer, (bytes, list)):
+                    for piece in [answer] if isinstance(answer, bytes) else answer:
+                        self.wfile.write(piece)
+                        time.sleep(0.1 if isinstance(answer, list) else 0)
                     return
                 text = json.dumps(answer).encode()
                 self.send_response(200 if answer.get("success") else 400)

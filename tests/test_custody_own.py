@@ -1,5 +1,6 @@
 """A CA that was brought: taken as it is, never made, compared with a request or replaced here."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -151,6 +152,10 @@ def test_the_chain_stands_behind_each_leaf_and_everybody_takes_it(
     for name in LEAVES:
         assert pems(path / f"certs/{name}.pem")[1:] == [text(SIGNER), text(MIDDLE)]
     check_pairs(path)
+    # To whom an intermediate is enough that is Go, and nobody else: so the root is asked for.
+    pair = str(path / "certs/app.pem")
+    done = run("openssl", "verify", "-CAfile", str(path / "certs/ca.pem"), pair)
+    assert "unable to get issuer certificate" in done.stdout + done.stderr
     # What one signer made is right to the other: the chain is among what it is made from.
     before = serials(path)
     for signer in ("cfssl", "tls-scaffold"):
@@ -337,6 +342,11 @@ def test_no_other_ca_is_made_in_its_place(own: Path, tmp_path: Path) -> None:
         assert "it is not in `certs`" in done.stderr
         assert "regenerate" not in done.stderr
     assert not (own / "certs/ca.pem").exists()
+    for command in ("status", "check"):
+        done = tls_scaffold("-C", str(own), command)
+        assert done.returncode == 1
+        assert "sync --ca FILE --ca-key FILE` brings it again" in " ".join(done.stdout.split())
+        assert "regenerate" not in done.stdout + done.stderr
 
 
 def test_nothing_compares_it_with_a_request(own: Path) -> None:
@@ -444,6 +454,21 @@ def test_its_next_certificate_signs_nothing_again(own: Path, tmp_path: Path) -> 
     kept = contents(own)
     sync(own, "--ca", str(tmp_path / "new.pem"))
     assert contents(own) == kept
+
+
+def test_the_same_ca_may_come_out_from_below_its_root(own: Path, tmp_path: Path) -> None:
+    before = serials(own)
+    alone = company("Example etcd CA", key=SIGNER.key)
+
+    said = sync(own, "--ca", str(written(tmp_path / "alone.pem", alone)))
+
+    assert "nothing was signed: copy them to where they are used" in said
+    assert not (own / "certs/chain.pem").exists()
+    assert pems(own / "certs/trust.pem") == pems(own / "certs/ca.pem") == [text(alone)]
+    assert len(pems(own / "certs/app.pem")) == 1
+    make(own, SIGNER="cfssl")
+    assert serials(own) == before
+    check_pairs(own)
 
 
 def below_root(folder: Path, tmp_path: Path) -> Path:
@@ -559,6 +584,7 @@ def test_a_change_killed_at_any_of_its_steps_loses_nothing_and_heals(
         if kills.run(copy, ["sync", *words], step=step) == 0:
             break
         hits += 1
+        assert open_keys(copy) == [], step
         # Each file of a CA is somewhere, and what make finds is whole.
         there = {path.read_bytes() for path in copy.rglob("*") if path.is_file()}
         lost = {name for name, content in old.items() if content not in there}
@@ -573,8 +599,41 @@ def test_a_change_killed_at_any_of_its_steps_loses_nothing_and_heals(
     assert hits > 2
 
 
+def open_keys(folder: Path) -> list[Path]:
+    """Return the files with a private key that others than their owner may read."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.stat().st_mode & 0o077)
+    return [path for path in files if b" PRIVATE KEY-----" in path.read_bytes()]
+
+
 def certs_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "certs").glob("*.*")}
+
+
+def test_a_new_one_killed_at_any_of_its_steps_is_finished(
+    tmp_path: Path, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template, "render", kills.remembered(template.render))
+    file = str(written(tmp_path / "ca.pem", ROOT, MIDDLE, SIGNER))
+    words = ("--ca", file, "--ca-key", str(written_key(tmp_path / "ca.key", SIGNER)))
+    place = tmp_path / "place"
+    place.mkdir()
+    assert kills.run(place, ["new", "x", *WORDS, *words]) == 0
+    whole, hits = contents(place), 0
+    for step in range(5, 500, 1 if pytestconfig.getoption("--long") else 23):
+        shutil.rmtree(place / "x")
+        if kills.run(place, ["new", "x", *WORDS, *words], step=step) == 0:
+            break
+        hits += 1
+        assert open_keys(place) == [], step
+        if kills.run(place, ["new", "x", *WORDS, *words]):
+            sync(place / "x", *words)
+        there = contents(place)
+        assert {name: there.get(name) for name in whole} == whole, step
+        assert {name for name in there.keys() - whole.keys() if "archive/" not in name} <= {
+            "x/.tls-scaffold/.gitignore",
+            "x/issued/ca-" + hashlib.sha256(SIGNER.pem).hexdigest()[:10] + ".pem",
+        }, step
+    assert hits > 3
 
 
 # --- the page

@@ -450,7 +450,7 @@ def test_another_ca_than_the_pinned_one_signs_nothing(
     done = tls_scaffold("-C", str(signed), "sign", "app")
     assert "is not the CA that `tls-scaffold.json` pins" in done.stderr
     assert states(signed)["ca"] == "mismatched"
-    assert "wrong-pin" in findings(signed)
+    assert "unpinned-ca" in findings(signed)
 
 
 @two_signers

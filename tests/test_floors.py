@@ -41,8 +41,8 @@ SHELVES = {
     "signing": (
         "execution recordcompletion / naming rounds / authority batch broughtca pins plan / "
         "remotesigner / answers signer / authkeys certinfo revocationlists / commandlines csrs "
-        "custodies differences documentcache ignoredrules issuer linemistakes mistakes record "
-        "trust / chains keystores / "
+        "differences documentcache ignoredrules issuer linemistakes mistakes record trust / "
+        "chains custodies keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),

@@ -217,6 +217,27 @@ def test_a_slow_server_is_left_for_the_next_one(ca: CA, server: str) -> None:
         assert "no answer within 0.5 s" in refused(ca, slow.url, seconds=0.5)
 
 
+def test_an_answer_that_comes_drop_by_drop_is_not_waited_for(ca: CA) -> None:
+    with liar() as dripping:
+        dripping.always([b"HTTP/1.1 200 OK\r\n\r\n", *[b"x"] * 100])
+        begun = time.monotonic()
+        assert "no answer within 0.5 s" in refused(ca, dripping.url, seconds=0.5)
+        assert time.monotonic() - begun < 8
+
+
+def test_a_server_that_was_down_is_asked_last_from_then_on() -> None:
+    from tls_scaffold.remote.protocol import ask_for_info
+    from tls_scaffold.remote.servers import Servers
+
+    with liar() as broken, liar() as sound:
+        broken.always(b"")
+        sound.always(certificate("x"))
+        servers = Servers([broken.url, sound.url], 5)
+        for _ in range(3):
+            assert servers.ask(ask_for_info(LABEL), "it").server == sound.url
+    assert (len(broken.asked), len(sound.asked)) == (1, 3)
+
+
 def test_only_the_servers_that_are_named_hear_of_it(ca: CA) -> None:
     with liar() as first, liar() as second:
         for code in (302, 307):

@@ -1,23 +1,13 @@
-"""Rules over who holds the CA: its pin, a key where none is to be, and the way to its servers."""
+"""Rules over a CA whose key is elsewhere: its key, the key for its servers, the way to them."""
 
 from collections.abc import Iterator
 
 from tls_scaffold.cfssl.serverurls import is_readable_by_others
-from tls_scaffold.checks.rule import WARNING, Rule, faults_about
+from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.paths import CA, CA_KEY
 from tls_scaffold.signing.authkeys import is_reference
-from tls_scaffold.state.entries import PIN
-
-
-@Rule(
-    pain="what another CA signed nobody takes, and who put it there may sign for everybody",
-    fix=f"put back the `{CA}` that is pinned; only who has the CA's key says what the pin is",
-)
-def wrong_pin(view: View) -> Iterator[Problem]:
-    """Every CA that is pinned is the one whose SHA-256 the inventory has."""
-    yield from faults_about(view, PIN)
 
 
 @Rule(
@@ -64,4 +54,4 @@ def open_auth_key(view: View) -> Iterator[Problem]:
                 yield Problem(place, "it is the key itself")
 
 
-RULES = (wrong_pin, ca_key_here, open_remote, open_auth_key)
+RULES = (ca_key_here, open_remote, open_auth_key)
