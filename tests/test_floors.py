@@ -18,7 +18,7 @@ ROOMS = """
 6  state etcd
 5  keeping
 4  signing
-3  disk
+3  disk remote
 2  rendering bundles scripts
 1  cfssl inventory makefiles
 0  errors paths spelling temporary
@@ -32,7 +32,8 @@ SHELVES = {
     "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
     "adopted dist forms live rbac usablepairs / results / bundleoptions",
     "checks": (
-        "authorities certs documents hosts lifetimes makelines profiles report running secrecy "
+        "authorities certs custodies documents hosts lifetimes makelines profiles report running "
+        "secrecy "
         "signable subjects targets / looking mending rule / view"
     ),
     "live": "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
@@ -42,9 +43,10 @@ SHELVES = {
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch broughtca plan / signer / "
-        "certinfo revocationlists / commandlines csrs differences documentcache ignoredrules "
-        "issuer linemistakes mistakes record trust / chains custodies keystores / "
+        "execution recordcompletion / naming rounds / authority batch broughtca pins plan / "
+        "remotesigner / answers signer / authkeys certinfo revocationlists / commandlines csrs "
+        "differences documentcache ignoredrules issuer linemistakes mistakes record trust / "
+        "chains custodies keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
@@ -57,10 +59,11 @@ SHELVES = {
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
+    "remote": "servers / wire / protocol",
     "scripts": "survey / following / calling / assigning builtins programs / state / tools / "
     "conditions ledger / expansion / scope / arithmetic grammar / nodes / words",
-    "cfssl": "readers / profilereaders / profiles / requests sans gojson / goflags / durations "
-    "fields gourl usages whitelist",
+    "cfssl": "readers / profilereaders / profiles / remotes / requests sans gojson / goflags / "
+    "durations fields gourl serverurls usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
     "custodywords hostconflicts / asked components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
@@ -82,7 +85,7 @@ LIBRARIES = {
     "cookiecutter": "rendering.template",
     "OpenSSL": "live.handshake",
     "jinja2": "rendering.template",
-    "cryptography": "signing.caconstraints signing.certificates signing.certinfo "
+    "cryptography": "signing.answers signing.caconstraints signing.certificates signing.certinfo "
     "signing.contentkinds signing.pairing "
     "signing.csrs signing.extensions signing.issuer signing.keys signing.matching "
     "signing.keystores signing.revocationlists signing.signer signing.x509names",

@@ -372,7 +372,7 @@ def test_the_readme_names_every_command_and_all_that_is_refused() -> None:
     section = text.split("### In place of cfssl\n")[1].split("\n### ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert set(re.findall("`([a-z-]+)`", "".join(rows))) == set(COMMANDS)
-    (refused,) = re.findall(r"(?s)- Sign with a profile's (.*?), by a server", text)
+    (refused,) = re.findall(r"(?s)- Sign with a profile's (.*?), or into a", text)
     assert set(re.findall("`(\\w+)`", refused)) == set(REFUSED_PROFILE_FIELDS)
 
 

@@ -32,6 +32,7 @@ CONSTRAINT = ("is_ca", "max_path_len", "max_path_len_zero")
 POLICY = ("ID", "Qualifiers")
 QUALIFIER = ("Type", "Value")
 AUTH_REMOTE = ("remote", "auth_key")
+AUTH_KEY = ("type", "key")
 PROFILE = (
     "usages",
     "issuer_urls",

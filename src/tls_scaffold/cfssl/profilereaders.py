@@ -13,6 +13,7 @@ from tls_scaffold.cfssl.profiles import (
     Profile,
     moment,
 )
+from tls_scaffold.cfssl.remotes import Directory, read_remote
 from tls_scaffold.cfssl.usages import meanings
 from tls_scaffold.cfssl.whitelist import pattern_problem
 
@@ -20,7 +21,6 @@ REFUSED_PROFILE_FIELDS = (
     "auth_key",
     "prev_auth_key",
     "remote",
-    "auth_remote",
     "CSRWhitelist",
     "ct_log_servers",
     "ClientProvidesSerialNumbers",
@@ -35,16 +35,16 @@ WITHOUT = {
 UNSET = "0001-01-01T00:00:00Z"  # Go's time of no value
 
 
-def read_profile(section: Section, name: str) -> Profile:
-    """Return what can be read of a profile; an empty `name` is the default one's."""
+def read_profile(section: Section, name: str, directory: Directory) -> Profile:
+    """Return what can be read of a profile; an empty `name` is the default one's.
+
+    `directory` has the servers and keys that it may name.
+    """
     section.refuse(REFUSED_PROFILE_FIELDS, UNSUPPORTED)
     section.tell_ignored("profile", fields.PROFILE, {})
     for number in fields.NUMBERS_OF_PROFILE:
         if number in section.names:
             section.problem(number, f"cfssl takes it for a number: write `{number.lower()}`")
-    remote = section.section("auth_remote")
-    if remote:
-        remote.tell_ignored("auth_remote", fields.AUTH_REMOTE, {})
     constraint = section.section("ca_constraint")
     profile = Profile(
         name=name,
@@ -61,6 +61,7 @@ def read_profile(section: Section, name: str) -> Profile:
         ocsp_no_check=section.flag("ocsp_no_check"),
         copy_extensions=section.flag("copy_extensions"),
         name_whitelist=section.text("name_whitelist"),
+        remote=read_remote(section, directory),
     )
     _check_whitelists(section, profile)
     _check_profile(section, profile)
@@ -97,6 +98,8 @@ def _check_whitelists(section: Section, profile: Profile) -> None:
 
 
 def _check_profile(section: Section, profile: Profile) -> None:
+    if profile.remote:  # the server has them; here they only say what its answer may be
+        return
     if not (profile.expiry or section.is_told("expiry") or section.is_meant("expiry")):
         section.problem("expiry", "is missing: a duration such as `8760h`")
     if durations.parse(profile.expiry) == timedelta() and not profile.name:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.fields import IgnoredField
+from tls_scaffold.cfssl.remotes import Remote
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 
@@ -54,7 +55,7 @@ class Profile:
     Durations and times are Go's texts. `issuer_urls` is None where the field is absent: only then
     those of the default profile count. `copy_extensions` takes over what a CSR asks for, and
     `name_whitelist` is the pattern that CN and hosts have to match; no profile has these from the
-    default one.
+    default one. `remote` signs in place of a CA that is here.
     """
 
     name: str = ""
@@ -71,6 +72,7 @@ class Profile:
     ocsp_no_check: bool = False
     copy_extensions: bool = False
     name_whitelist: str = ""
+    remote: Remote | None = None
 
     @cached_property
     def lifetime(self) -> timedelta:
@@ -109,12 +111,14 @@ class Profile:
 class SigningConfig:
     """The content of `config/ca-config.json`; without one cfssl signs with a default of its own.
 
-    `ignored` has the fields that cfssl passes over.
+    `ignored` has the fields that cfssl passes over, `auth_keys` where the keys for servers are, by
+    name: or the keys themselves, if somebody wrote them there.
     """
 
     default: Profile = Profile(usages=DEFAULT_USAGES, expiry="8760h")
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     ignored: tuple[IgnoredField, ...] = field(default=(), compare=False)
+    auth_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def profile_or_default(self, name: str) -> Profile:
         """Return the profile that cfssl signs with when `name` is asked for.

@@ -9,6 +9,7 @@ from tls_scaffold.cfssl import fields, gojson
 from tls_scaffold.cfssl.gojson import OID, Section
 from tls_scaffold.cfssl.profilereaders import read_duration, read_profile
 from tls_scaffold.cfssl.profiles import CA_EXPIRY, SigningConfig
+from tls_scaffold.cfssl.remotes import read_directory
 from tls_scaffold.cfssl.requests import (
     DEFAULT_KEY,
     NAME_WORDS,
@@ -125,9 +126,13 @@ def readable_signing_config(text: str, place: str) -> tuple[SigningConfig, tuple
     sections = {name: profiles.section(name) for name in profiles.names}
     for name in [name for name in sections if not profiles.has(name)]:
         profiles.problem(name, "`null` is not an object {…}")
+    directory = read_directory(document)
     found = SigningConfig(
-        default=read_profile(default, "") if default else SigningConfig.default,
-        profiles={name: read_profile(each, name) for name, each in sections.items() if each},
+        default=read_profile(default, "", directory) if default else SigningConfig.default,
+        profiles={
+            name: read_profile(each, name, directory) for name, each in sections.items() if each
+        },
+        auth_keys=directory.auth_keys,
     )
     return replace(found, ignored=tuple(document.ignored)), tuple(problems)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tls_scaffold.checks import (
     authorities,
     certs,
+    custodies,
     documents,
     hosts,
     lifetimes,
@@ -50,6 +51,7 @@ _MODULES = (
     makelines,
     certs,
     authorities,
+    custodies,
     secrecy,
     running,
 )

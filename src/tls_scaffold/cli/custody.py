@@ -1,16 +1,21 @@
 """The options that say who holds the CA, for `new` and `sync`."""
 
+import sys
 from collections.abc import Callable, MutableMapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tls_scaffold.cli.options import CommaList, filled, option
+from tls_scaffold.cli.terminal import talk
 from tls_scaffold.errors import UsageError
+from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.inventory.custodywords import CustodyWords
 
+Outcome = TypeVar("Outcome")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -38,6 +43,11 @@ OPTIONS = (
         "--ca-auth-key",
         metavar="REF",
         help="Where the key for it is: env:NAME or file:PATH (env:CFSSL_AUTH)",
+    ),
+    option(
+        "--ca-sha256",
+        metavar="HEX",
+        help="The SHA-256 fingerprint of the CA's certificate, which is asked for otherwise",
     ),
     option("--ca-remote-ca", metavar="FILE", help="What its https is checked with, a PEM file"),
     option("--ca-offline", is_flag=True, help="The CA's key is on another machine: carry requests"),
@@ -76,6 +86,7 @@ def take_custody(given: MutableMapping[str, Any]) -> "CustodyWords":
         label=given.pop("ca_label") or "",
         auth_key=given.pop("ca_auth_key") or "",
         remote_ca=given.pop("ca_remote_ca") or "",
+        sha256=(given.pop("ca_sha256") or "").replace(":", "").lower(),
         offline=given.pop("ca_offline"),
         here=given.pop("ca_here", False),
         peer_ca=given.pop("peer_ca") or None,
@@ -84,3 +95,24 @@ def take_custody(given: MutableMapping[str, Any]) -> "CustodyWords":
     if mistakes:
         raise UsageError("the options of the CA can't stand together", mistakes)
     return words
+
+
+def confirmed(run: Callable[["CustodyWords"], Outcome], held: "CustodyWords") -> Outcome:
+    """Return what a command gives; where a CA's certificate was fetched, somebody has to say yes.
+
+    Without a terminal the error tells its fingerprint, and the option that says it.
+    """
+    from tls_scaffold.commands.remoteca import UnconfirmedCAError
+
+    try:
+        return run(held)
+    except UnconfirmedCAError as error:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise
+        talk(escaped(error.summary))
+        for problem in error.problems:
+            talk(f"  {escaped(str(problem))}")
+        if not click.confirm("is that the CA?", err=True):
+            raise
+        # It is asked again, and has to give the same.
+        return run(replace(held, sha256=error.sha256))

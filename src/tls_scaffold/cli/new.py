@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tls_scaffold.cli.completion import key_types, offering
-from tls_scaffold.cli.custody import custody, take_custody
+from tls_scaffold.cli.custody import confirmed, custody, take_custody
 from tls_scaffold.cli.keeping import tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
 from tls_scaffold.cli.options import components, json_option, option
@@ -18,6 +19,7 @@ from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.new import Made
+    from tls_scaffold.inventory.custodywords import CustodyWords
     from tls_scaffold.inventory.options import Options
 
 DIRECTORY = "tls-setup"
@@ -100,10 +102,17 @@ def new(
     if not source and not options.members:
         options = _ask(target, options)
     if source and is_ours(target):
-        outcome = sync_from(target, source, options, held, dry_run=dry_run)
+        outcome = confirmed(
+            lambda words: sync_from(target, source, options, words, dry_run=dry_run), held
+        )
         tell_outcome(outcome, as_json=as_json)
         return
-    made = command.new(target, source, options, held, dry_run=dry_run)
+
+    def make(words: "CustodyWords") -> "Made":
+        said = replace(options, ca=words.fields() or None)
+        return command.new(target, source, said, words, dry_run=dry_run)
+
+    made = confirmed(make, held)
     if as_json:
         give_json(made.result().to_json())
         return

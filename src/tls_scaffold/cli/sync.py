@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tls_scaffold.cli.completion import offering, rendered_files
-from tls_scaffold.cli.custody import custody, take_custody
+from tls_scaffold.cli.custody import confirmed, custody, take_custody
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_outcome
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.terminal import talk
@@ -72,9 +72,15 @@ def sync(
         raise click.UsageError("`--from` and `--reset` exclude each other")
     held = take_custody(given)
     if source:
-        outcome = command.sync_from(folder, source, held=held, dry_run=dry_run or check)
+        outcome = confirmed(
+            lambda words: command.sync_from(folder, source, held=words, dry_run=dry_run or check),
+            held,
+        )
     else:
-        outcome = command.sync(folder, reset=reset, held=held, dry_run=dry_run or check)
+        outcome = confirmed(
+            lambda words: command.sync(folder, reset=reset, held=words, dry_run=dry_run or check),
+            held,
+        )
     if as_json or dry_run or not check:
         tell_outcome(outcome, as_json=as_json)
     else:

@@ -3,18 +3,21 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import readers
-from tls_scaffold.cfssl.profiles import SigningConfig
+from tls_scaffold.cfssl.profiles import Profile, SigningConfig
+from tls_scaffold.cfssl.remotes import Remote
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.cfssl.serverurls import server_url
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates, issuer, mistakes
+from tls_scaffold.signing.remotesigner import RemoteSigner, read_tls_context, seconds_allowed
 from tls_scaffold.signing.signer import Signed
 
 STDIN = "-"
@@ -108,6 +111,34 @@ class Call:
         if ended:
             raise ScaffoldError(ended)
         return ca
+
+    def profile(self) -> Profile:
+        """Return the profile that is asked for, with the server that `-remote` names in its place.
+
+        Raises ScaffoldError where that is no address of one.
+        """
+        config = self.config or SigningConfig()
+        profile = config.profile_or_default(self.text("profile"))
+        if profile.remote:  # which is asked for a profile that is unknown here, too
+            profile = replace(profile, name=self.text("profile"))
+        if not self.text("remote"):
+            return profile
+        try:
+            servers = tuple(server_url(each.strip()) for each in self.text("remote").split(","))
+        except ValueError as error:
+            raise ScaffoldError(f"`-remote {self.text('remote')}`", [str(error)]) from None
+        # Of the configuration's the key counts still.
+        remote = replace(profile.remote or Remote(()), servers=servers)
+        return replace(profile, name=self.text("profile"), remote=remote)
+
+    def remote_signer(self) -> RemoteSigner:
+        """Return who has certificates signed elsewhere; with `-ca` answers have to be that CA's."""
+        path = self.text("ca")
+        certificate = certificates.read(self.read_named("ca"), path) if path else None
+        context = read_tls_context(self.text("tls-remote-ca"), self.folder)
+        return RemoteSigner(
+            certificate, self.folder, self.text("label"), context, seconds_allowed()
+        )
 
     def one_word(self, what: str) -> str:
         """Return the one word behind the flags; `what` says what it is."""

@@ -29,19 +29,26 @@ class Command:
     flags: tuple[str, ...] = ()
 
 
-SIGNING = ("ca", "ca-key", "config", "profile", "hostname")
+SIGNING = ("ca", "ca-key", "config", "profile", "hostname", "remote", "label", "tls-remote-ca")
+CHOSEN = "[-profile PROFILE] [-hostname HOSTS]"
+# By a server that the configuration or `-remote` names; `-ca` is what its answer has to be of.
+ELSEWHERE = "[-remote URL] [-label LABEL] [-tls-remote-ca CAS] [-ca CERT]"
 COMMANDS = {
     "gencert": Command(
         (
             "-initca [-ca-key KEY] [-cn CN] REQUEST",
-            "-ca CERT -ca-key KEY [-config CONFIG] [-profile PROFILE] [-hostname HOSTS] REQUEST",
+            f"-ca CERT -ca-key KEY [-config CONFIG] {CHOSEN} REQUEST",
+            f"-config CONFIG {ELSEWHERE} {CHOSEN} REQUEST",
             "-renewca -ca CERT -ca-key KEY",
         ),
         ("initca", "renewca", *SIGNING, "cn", "crl"),
     ),
     "genkey": Command(("[-initca] REQUEST",), ("initca", "config")),
     "sign": Command(
-        ("-ca CERT -ca-key KEY [-config CONFIG] [-profile PROFILE] [-hostname HOSTS] CSR [NAMES]",),
+        (
+            f"-ca CERT -ca-key KEY [-config CONFIG] {CHOSEN} CSR [NAMES]",
+            f"-config CONFIG {ELSEWHERE} {CHOSEN} CSR",
+        ),
         (*SIGNING, "csr"),
     ),
     "selfsign": Command(

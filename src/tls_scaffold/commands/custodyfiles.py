@@ -15,14 +15,16 @@ from tls_scaffold.inventory.intake import of_data
 from tls_scaffold.inventory.values import LOOPBACK, SERVER_KINDS, Inventory
 from tls_scaffold.keeping.plan import Note
 from tls_scaffold.paths import CA, CA_KEY, CHAIN, TRUST
-from tls_scaffold.signing import broughtca, signer
+from tls_scaffold.signing import broughtca, pins, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.custodies import BRING_KEY
 from tls_scaffold.signing.keys import PASSWORD, encrypted_key, is_encrypted
 
 
-def settled(inventory: Inventory, held: CustodyWords) -> tuple[Inventory, BroughtCA | None]:
-    """Return a new folder's inventory with the pin of its CA, and the CA that is brought to it.
+def settled(
+    inventory: Inventory, held: CustodyWords, folder: Path
+) -> tuple[Inventory, BroughtCA | None]:
+    """Return the inventory of a new folder with its CA's pin, and the CA that is brought to it.
 
     Raises ScaffoldError where that can be no CA of etcd's, or is another than the inventory's pin.
     """
@@ -31,10 +33,12 @@ def settled(inventory: Inventory, held: CustodyWords) -> tuple[Inventory, Brough
             "`--ca-key` names the key of a CA, and no certificate of it is named",
             hint="`--ca FILE` brings the certificate",
         )
-    brought = read_brought(held) or _fetched(inventory.ca)
+    brought = read_brought(held)
+    if not brought and inventory.ca.key is KeyPlace.REMOTE:
+        brought = remoteca.fetch_certificate(inventory.ca, folder)
     if not brought:
         return inventory, None
-    _check_hosts(inventory, brought, held.certificate)
+    _check_hosts(inventory, brought, held.certificate or ", ".join(inventory.ca.remotes))
     if brought.key and not inventory.ca.has_key_here:
         raise ScaffoldError("a key was brought, and the inventory says that it is elsewhere")
     if brought.key and inventory.ca.key is KeyPlace.ENCRYPTED and not brought.is_encrypted:
@@ -51,7 +55,7 @@ def changed(old: Inventory, held: CustodyWords, brought: BroughtCA | None) -> In
         return old
     custody = held.changed(old.ca)
     if brought:
-        _check_hosts(old, brought, held.certificate)
+        _check_hosts(old, brought, held.certificate or ", ".join(custody.remotes))
         custody = _placed(custody, brought)
     new = replace(old, ca=custody, peer_ca=old.peer_ca or bool(held.peer_ca))
     return of_data(new.document(), users_are_enough=True)
@@ -60,14 +64,20 @@ def changed(old: Inventory, held: CustodyWords, brought: BroughtCA | None) -> In
 def brought_to(folder: Path, inventory: Inventory, held: CustodyWords) -> BroughtCA | None:
     """Return what is brought to a folder that is there: a CA, or the key of the one that it has.
 
-    Raises ScaffoldError where that can be no CA of etcd's, or where the key is another's.
+    A remote CA is asked for its certificate where that is not pinned yet, or not to be found any
+    more. Raises ScaffoldError where that can be no CA of etcd's, or where the key is another's.
     """
     if held.key and not held.certificate:
         there = content(folder, CA)
         return broughtca.key_of(there, _content(held.key), CA, held.key)
     custody = held.changed(inventory.ca)
-    is_unpinned = custody.key is KeyPlace.REMOTE and not custody.sha256
-    return read_brought(held) or (_fetched(custody) if is_unpinned else None)
+    brought = read_brought(held)
+    if brought or custody.key is not KeyPlace.REMOTE:
+        return brought
+    is_known = inventory.ca.key is KeyPlace.REMOTE and bool(inventory.ca.sha256)
+    if is_known and pins.can_be_found(folder, custody):
+        return None
+    return remoteca.fetch_certificate(pins.with_known_pin(folder, custody), folder)
 
 
 def read_brought(held: CustodyWords) -> BroughtCA | None:
@@ -117,13 +127,6 @@ def _check_hosts(inventory: Inventory, brought: BroughtCA, place: str) -> None:
 def _content(path: str) -> bytes:
     with telling(path, "read"):
         return plain(Path(path), path)
-
-
-def _fetched(custody: Custody) -> BroughtCA | None:
-    if custody.key is not KeyPlace.REMOTE:
-        return None
-    pem = remoteca.fetch_certificate(custody)
-    return broughtca.take_apart(pem, b"", signer.utc_now(), custody.remotes[0])
 
 
 def _pinned(custody: Custody, brought: BroughtCA) -> Custody:

@@ -57,17 +57,17 @@ def _make_ca(request: Request, place: str, key: PrivateKey | None) -> Answer:
 
 
 def _sign_leaf(call: Call, request: Request, place: str) -> Answer:
-    config, name = call.config or SigningConfig(), call.text("profile")
-    profile = config.profile_or_default(name)
+    config, profile = call.config or SigningConfig(), call.profile()
     if call.text("crl"):
         profile = replace(profile, crl_url=call.text("crl"))
     now = signer.utc_now()
     refuse(place, mistakes.refusals(request, profile, now))
-    ca = call.signing_ca(now)
-    silent = (
-        *map(str, mistakes.silent_in_request(request)),
-        *map(str, mistakes.silent_in_profile(config, name)),
-        *mistakes.outlives_ca(profile, ca.certificate.not_after, now),
-    )
-    signed = signer.sign(request, profile, ca, now)
+    silent = [*map(str, mistakes.silent_in_request(request))]
+    if profile.remote:
+        signed = call.remote_signer().sign(request, profile, now)
+    else:
+        silent += map(str, mistakes.silent_in_profile(config, call.text("profile")))
+        ca = call.signing_ca(now)
+        silent += mistakes.outlives_ca(profile, ca.certificate.not_after, now)
+        signed = signer.sign(request, profile, ca, now)
     return answer_signed(signed, [f"{place}: {each}" for each in silent])

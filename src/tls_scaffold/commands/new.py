@@ -86,7 +86,7 @@ def new(
     """
     wish = read_wish(source, options)
     inventory = intake.of_data(wish.data, wish.options, needs_pin=False)
-    inventory, files, of_custody = _with_its_ca(inventory, held)
+    inventory, files, of_custody = _with_its_ca(inventory, held, target)
     rendered = template.render(inventory)
     others = texts_of_others(target)
     tree = {path: text for path, text in rendered.items() if path not in others}
@@ -108,14 +108,14 @@ def new(
 
 
 def _with_its_ca(
-    inventory: Inventory, held: CustodyWords
+    inventory: Inventory, held: CustodyWords, target: Path
 ) -> tuple[Inventory, Mapping[str, bytes], tuple[str, ...]]:
     """Return the inventory with the pin of its CA, what is brought to `certs/`, and warnings."""
     if not held.are_said and inventory.ca.is_plain:
         return inventory, {}, ()
     from tls_scaffold.commands import custodyfiles  # which few folders are made with
 
-    inventory, brought = custodyfiles.settled(inventory, held)
+    inventory, brought = custodyfiles.settled(inventory, held, target)
     files = brought.files() if brought else {}
     key = files.get(PurePosixPath(CA_KEY).name, b"")
     return inventory, files, tuple(custodyfiles.warnings(inventory.ca, key))

@@ -1,15 +1,51 @@
 """A remote CA asked for its certificate, once, before it is pinned."""
 
+from pathlib import Path
+
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody
+from tls_scaffold.signing import broughtca, signer
+from tls_scaffold.signing.broughtca import BroughtCA
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.remotesigner import fetch_ca, read_tls_context
 
 
-def fetch_certificate(custody: Custody) -> bytes:
-    """Return the certificate of a remote CA in PEM, as the first of its servers that answers gives.
+class UnconfirmedCAError(ScaffoldError):
+    """A server gives a certificate for the CA, and nobody has said that it is the right one.
 
-    Raises ScaffoldError with what each of them said where none does.
+    `sha256` is its sum: the same command with that takes it.
     """
-    raise ScaffoldError(
-        f"`{custody.remotes[0]}` can't be asked for its certificate yet",
-        hint="bring it by `--ca FILE`",
-    )
+
+    def __init__(self, server: str, ca: Certificate, sha256: str) -> None:
+        subject = ", ".join(f"{word}={text}" for word, text in ca.subject)
+        super().__init__(
+            f"`{server}` gives a certificate for the CA that nobody has confirmed",
+            [
+                f"subject: {subject}",
+                f"end: {ca.not_after:%Y-%m-%d %H:%M} UTC",
+                f"SHA-256 fingerprint: {sha256}",
+            ],
+            "compare it with what whoever has the CA's key says: the same command with"
+            f" `--ca-sha256 {sha256}` takes it, `--ca FILE` brings it",
+        )
+        self.sha256 = sha256
+
+
+def fetch_certificate(custody: Custody, folder: Path) -> BroughtCA:
+    """Return the CA of which the servers of a custody have the key, as one of them gives it.
+
+    `folder` is where paths are seen from. Raises ScaffoldError with what each of them said where
+    none does, UnconfirmedCAError where it is not pinned, and where it can be no CA of etcd's.
+    """
+    context = read_tls_context(custody.remote_ca, folder)
+    found = fetch_ca(custody.remotes, custody.label, context)
+    pin = broughtca.pin_of(found.certificate)
+    if not custody.sha256:
+        raise UnconfirmedCAError(found.server, found.certificate, pin)
+    if pin != custody.sha256:
+        raise ScaffoldError(
+            f"`{found.server}` gives a certificate of another CA than is pinned",
+            [f"its SHA-256 is {pin}, and {custody.sha256} is pinned"],
+            "see what that server is, and who is on the way to it",
+        )
+    return broughtca.take_apart(found.pem, b"", signer.utc_now(), found.server)

@@ -20,6 +20,7 @@ from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.signing.execution import Progress, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
+from tls_scaffold.signing.pins import restore_pinned_ca
 from tls_scaffold.signing.rounds import Done, Round, plan_round, split_into_rounds
 from tls_scaffold.spelling import escaped, listed
 
@@ -52,6 +53,8 @@ def sign(
     """
     _require_makefile(folder)
     with lock_or_refusal(folder, wait=LOCK_SECONDS) as refusal:
+        if not refusal:
+            restore_pinned_ca(folder)
         survey = _survey_makefile(folder)
         chosen = signings_of_names(_signable(survey, names, own_lines=own_lines), names)
         # Nothing is read any more behind the signing: an error there would hide what was signed.
@@ -64,6 +67,7 @@ def sign(
             for each in split_into_rounds(chosen):
                 planned = plan_round(folder, each, survey.signings, force=force)
                 _check_cas_are_known(survey, planned)
+                _check_nothing_waits(names, planned)
                 if refusal and planned.done.signed:
                     raise refusal
                 done += planned.done
@@ -97,6 +101,12 @@ def _check_cas_are_known(survey: Survey, planned: Round) -> None:
         )
 
 
+def _check_nothing_waits(names: Sequence[str], planned: Round) -> None:
+    """Refuse what was asked for by its name where the key of its own profile is not here."""
+    if names and planned.waiting:
+        raise ScaffoldError("what was asked for can't be signed", planned.waiting)
+
+
 def _copies_left(signings: Iterable[Signing], signed: Collection[str]) -> Iterator[str]:
     """Say which copies of what was signed other commands of make's would have renewed."""
     for each in signings:
@@ -126,6 +136,7 @@ def warnings(done: Done) -> list[str]:
     return [
         *map(escaped, done.warnings),
         *done.unshared,
+        *done.waiting,
         *(f"{each.place} {left}: {escaped(each.message)}" for each in done.left),
         *(
             f"the commands below the line of `{name}` were not run, `make req-{name}` signs it "

@@ -5,9 +5,12 @@ from dataclasses import replace
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.commands.cfsslcalls import Answer, Call, answer_signed, place_of, refuse
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import csrs, mistakes, signer
+from tls_scaffold.signing.csrs import CSR
+from tls_scaffold.signing.signer import Signed
 
 SELF_SIGNED = "nobody can tell a self-signed certificate from somebody else's: for tests alone"
 
@@ -22,10 +25,11 @@ def sign(call: Call) -> Answer:
     subject = None
     if subject_path:
         subject = readers.subject(call.read_text(subject_path), subject_path)
-    config, name = call.config or SigningConfig(), call.text("profile")
-    profile = config.profile_or_default(name)
+    config, profile = call.config or SigningConfig(), call.profile()
     hosts = tuple(call.text("hostname").split(",")) if call.text("hostname") else None
-    silent = [*map(str, mistakes.silent_in_profile(config, name))]
+    if profile.remote:
+        return _sign_elsewhere(call, csr, profile, hosts, has_subject=subject is not None)
+    silent = [*map(str, mistakes.silent_in_profile(config, call.text("profile")))]
     if hosts and profile.copy_extensions and csr.names:
         silent.append("`-hostname` is passed over: the profile copies the names of the CSR")
         hosts = None
@@ -46,6 +50,19 @@ def sign(call: Call) -> Answer:
     ]
     signed = signer.sign_csr(csr, profile, ca, now, hosts=hosts, subject=subject)
     return answer_signed(signed, [f"{place_of(path)}: {each}" for each in silent])
+
+
+def _sign_elsewhere(
+    call: Call, csr: CSR, profile: Profile, hosts: tuple[str, ...] | None, *, has_subject: bool
+) -> Answer:
+    """Have a server sign a CSR, with other names if there are `hosts`."""
+    path = place_of(call.words[0] if call.words else call.text("csr"))
+    if has_subject:
+        raise ScaffoldError(f"`{path}`: a server signs with the subject of the CSR alone here")
+    names = csr.names if hosts is None else alternative_names(hosts)
+    more = {"hosts": list(hosts)} if hosts else {}
+    pem = call.remote_signer().sign_csr(csr, names, profile, signer.utc_now(), **more)
+    return answer_signed(Signed(pem, csr.pem))
 
 
 def _paths(call: Call) -> tuple[str, str]:

@@ -25,7 +25,6 @@ RUN: dict[str, Callable[[Call], Answer]] = {
 }
 # What cfssl would go elsewhere for, by the commands that do.
 ELSEWHERE = {
-    "remote": (("gencert", "sign"), "has a server sign"),
     "db-config": (("gencert", "sign", "certinfo"), "keeps certificates in a database"),
     "domain": (("certinfo",), "asks a server for its certificate"),
 }

@@ -13,6 +13,7 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.desired import desired_inventory, other_ca_problems, read_wish
 from tls_scaffold.inventory.options import Options
@@ -48,10 +49,9 @@ def sync(
 
     def read_change() -> Change:
         old = intake.load(folder)
-        if not held.are_said:
-            return Change(old, old, reset=paths)
         new, brought = _with_its_ca(folder, old, held)
-        return Change(old, new, (), paths, says_custody=True, brought=brought)
+        says_custody = held.are_said or brought is not None
+        return Change(old, new, (), paths, says_custody, brought)
 
     command = ("sync", *paths, *_sum_of(held))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
@@ -92,8 +92,11 @@ def sync_from(
 def _with_its_ca(
     folder: Path, inventory: Inventory, held: CustodyWords
 ) -> "tuple[Inventory, BroughtCA | None]":
-    """Return the inventory with what options say of its CA, and what they bring to the folder."""
-    if not held.are_said and (inventory.ca.is_plain or inventory.ca.sha256):
+    """Return the inventory with what options say of its CA, and what they bring to the folder.
+
+    A remote CA's certificate is fetched where it is not to be found any more.
+    """
+    if not held.are_said and inventory.ca.key is not KeyPlace.REMOTE:
         return inventory, None
     from tls_scaffold.commands import custodyfiles  # which few changes are made with
 

@@ -1,6 +1,7 @@
 """What the requests and profiles of single components ask for: their own terms, else all's."""
 
-from tls_scaffold.inventory.terms import CLIENT, OwnProfile
+from tls_scaffold.inventory.custody import ROOT
+from tls_scaffold.inventory.terms import CLIENT, CLIENT_AUTH, OwnProfile
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.spelling import Key
 
@@ -27,10 +28,15 @@ def key_of(inventory: Inventory, component: Component) -> Key:
 
 
 def own_profiles(inventory: Inventory) -> tuple[OwnProfile, ...]:
-    """Return the signing profiles beside the default one and `client`, by their names."""
+    """Return the signing profiles beside the default one and `client`, by their names.
+
+    That of etcd's root is there before the user is: so nothing else is signed again for its sake.
+    """
     found = {
         each.profile: OwnProfile(each.profile, each.usages, each.terms.expiry or inventory.expiry)
         for each in inventory.components
         if each.terms.have_own_profile and each.profile != CLIENT
     }
+    if inventory.ca.has_root_profile:
+        found.setdefault(ROOT, OwnProfile(ROOT, (CLIENT_AUTH,), inventory.expiry))
     return tuple(found[name] for name in sorted(found))

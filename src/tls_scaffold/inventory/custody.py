@@ -12,6 +12,10 @@ from tls_scaffold.inventory.fields import Field, Table, escaped_problem
 AUTH_KEY = "env:CFSSL_AUTH"
 """Where the key for a remote CA is, if nothing is said."""
 AUTH_FORM = "`env:NAME`, an environment variable, or `file:PATH`"
+ROOT = "root"
+"""etcd's user who may do everything, and the profile that signs for it where a remote CA does."""
+ROOT_AUTH_KEY = "env:CFSSL_AUTH_ROOT"
+"""Where the key for that profile is, which ordinary runs of make do not have."""
 REMOTE_FORM = "`http://HOST:8888` or `https://HOST:8888`"
 LONGEST_PORT = 65535
 SCHEME_AND_REST = re.compile(r"(https?)://([^/?#@\\]+)/?", re.ASCII)
@@ -66,6 +70,16 @@ class Custody:
     def has_key_here(self) -> bool:
         """Whether the key is in the folder, encrypted or not: the folder itself signs."""
         return self.key in (KeyPlace.FOLDER, KeyPlace.ENCRYPTED)
+
+    @property
+    def auth_keys(self) -> dict[str, str]:
+        """Where the keys for a remote CA are, by the names that profiles use for them."""
+        return {"folder": self.auth_key, ROOT: ROOT_AUTH_KEY}
+
+    @property
+    def has_root_profile(self) -> bool:
+        """Whether a profile of its own, by a key of its own, signs for etcd's root."""
+        return self.key is KeyPlace.REMOTE
 
     @property
     def makes_ca(self) -> bool:

@@ -21,6 +21,7 @@ class CustodyWords:
     label: str = ""
     auth_key: str = ""
     remote_ca: str = ""
+    sha256: str = ""
     offline: bool = False
     here: bool = False
     peer_ca: bool | None = None
@@ -63,6 +64,7 @@ class CustodyWords:
             "--ca-label": self.label,
             "--ca-auth-key": self.auth_key,
             "--ca-remote-ca": self.remote_ca,
+            "--ca-sha256": self.sha256,
         }
         if not self.remotes:
             for name in (name for name, text in of_remote.items() if text):
@@ -81,6 +83,7 @@ class CustodyWords:
             "label": self.label,
             "auth_key": self.auth_key,
             "remote_ca": self.remote_ca,
+            "sha256": self.sha256,
         }
         return {**found, **{name: value for name, value in texts.items() if value}}
 
@@ -97,5 +100,5 @@ class CustodyWords:
             label=self.label,
             auth_key=(self.auth_key or AUTH_KEY) if place is KeyPlace.REMOTE else "",
             remote_ca=self.remote_ca,
-            sha256=old.sha256,
+            sha256=self.sha256 or old.sha256,
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tls_scaffold.inventory.clusterparts import AS_ALL, Member, Proxy, Server, User
-from tls_scaffold.inventory.custody import PLAIN, Custody
+from tls_scaffold.inventory.custody import PLAIN, ROOT, Custody
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
 from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.terms import (
@@ -107,7 +107,7 @@ class Inventory:
         return (
             *(component for pair in self.member_pairs for component in dict.fromkeys(pair)),
             *(self._server("proxy", proxy) for proxy in self.proxies),
-            *(_user(user) for user in self.users),
+            *(_user(user, has_root_profile=self.ca.has_root_profile) for user in self.users),
         )
 
     @cached_property
@@ -243,9 +243,11 @@ def _to_json(value: object, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, ensure_ascii=False)
 
 
-def _user(user: User) -> Component:
+def _user(user: User, *, has_root_profile: bool) -> Component:
     by_password = comes_by_password(user)
     own = _own_profile(user.terms, user.terms.usages or (CLIENT_AUTH,), CLIENT)
+    if has_root_profile and user.cn == ROOT:
+        own = ROOT
     profile = own if user.files.profile is None else user.files.profile
     return Component(
         name=user.name,

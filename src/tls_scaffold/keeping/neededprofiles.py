@@ -5,6 +5,7 @@ from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
+from tls_scaffold.inventory.custody import ROOT
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.paths import CONFIG
@@ -24,14 +25,18 @@ def needed_config(ours: str, yours: str | None, components: Iterable[Component])
     except ScaffoldError:  # whoever merges them says so
         return ours
     wanted = {component.profile for component in components}
-    rendered = _signing(formats.parse(ours, CONFIG, "json"))
+    document = formats.parse(ours, CONFIG, "json")
+    rendered = _signing(document)
+    others = dict(document) if isinstance(document, dict) else {}
+    if "remotes" in others:  # root's is there before the user is
+        wanted.add(ROOT)
     needed = dict(rendered)
     needed["profiles"] = _needed(rendered.get("profiles", {}), there.get("profiles"), wanted)
     if "" not in wanted:
         needed["default"] = _needed(rendered.get("default", {}), there.get("default"), set())
     # An empty table would be a change of ours, and is none.
     needed = {name: part for name, part in needed.items() if part}
-    return ours if needed == rendered else json_text({"signing": needed})
+    return ours if needed == rendered else json_text({**others, "signing": needed})
 
 
 def _needed(ours: dict[str, Any], theirs: Any, wanted: Collection[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import issuer, pairs, signer
+from tls_scaffold.signing.remotesigner import RemoteSigner
 from tls_scaffold.signing.signer import Signed
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # Quick keys: 96 of ecdsa-256 take 28 ms with two children, 29 without, and fewer are quicker
 # without. A key of RSA takes longer than to start a child.
 PAYS_QUICK, PAYS_SLOW = 96, 2
+REMOTE_AT_ONCE = 16  # threads: what is done elsewhere is waited for
 QUICK_AT_ONCE = 8  # a child takes so many: to ask for each would cost as much as to sign it
 PATIENCE = 1.0  # seconds until it is looked whether all children live
 
@@ -31,7 +33,7 @@ class Job:
     name: str
     request: Request
     profile: Profile
-    ca: issuer.CA
+    ca: issuer.CA | RemoteSigner
     work: Path
 
 
@@ -44,6 +46,9 @@ def sign_all(
     written. Whoever takes less than all has to close the generator: then no file is written any
     more.
     """
+    if any(isinstance(job.ca, RemoteSigner) for job in jobs):
+        yield from _in_threads(jobs, now, progress)
+        return
     has_slow_keys = any(job.request.key.algo == "rsa" for job in jobs)
     pool = None
     if processes > 1 and len(jobs) >= (PAYS_SLOW if has_slow_keys else PAYS_QUICK):
@@ -59,6 +64,22 @@ def sign_all(
         for signed in _while_children_live(pool.imap(_sign_part, parts)):
             progress(len(signed))
             yield from signed
+
+
+def _in_threads(
+    jobs: Sequence[Job], now: datetime, progress: Callable[[int], None]
+) -> Iterator[Signed]:
+    """Sign by servers, several at once; the first that fails ends it, and those not begun."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(REMOTE_AT_ONCE) as threads:
+        try:
+            waiting = [threads.submit(_sign_one, job, now) for job in jobs]
+            for each in waiting:
+                yield each.result()
+                progress(1)
+        finally:
+            threads.shutdown(wait=True, cancel_futures=True)
 
 
 def _start_children(jobs: Sequence[Job], now: datetime, count: int) -> "Pool | None":
@@ -115,6 +136,9 @@ def _sign_part(numbers: range) -> list[Signed]:
 
 
 def _sign_one(job: Job, now: datetime) -> Signed:
-    signed = signer.sign(job.request, job.profile, job.ca, now)
+    if isinstance(job.ca, RemoteSigner):
+        signed = job.ca.sign(job.request, job.profile, now)
+    else:
+        signed = signer.sign(job.request, job.profile, job.ca, now)
     pairs.stage_pair(job.work, job.name, signed.contents)
     return signed

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
+from tls_scaffold.inventory.custody import Custody
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTIFICATE_ENDING
 
@@ -14,7 +15,18 @@ def ca_command(certificate: str, request: str) -> str:
 
 def component_command(signing: Signing) -> str:
     """Return the command that signs a component."""
-    words = ["-ca", signing.ca, "-ca-key", signing.ca_key]
+    return _signing_command(["-ca", signing.ca, "-ca-key", signing.ca_key], signing)
+
+
+def remote_command(signing: Signing, custody: Custody) -> str:
+    """Return the command that has a component signed by servers."""
+    words = ["-ca", signing.ca]
+    words += ["-label", custody.label] if custody.label else []
+    words += ["-tls-remote-ca", custody.remote_ca] if custody.remote_ca else []
+    return _signing_command(words, signing)
+
+
+def _signing_command(words: list[str], signing: Signing) -> str:
     if signing.config:
         words += ["-config", signing.config]
     if signing.flags is not None:

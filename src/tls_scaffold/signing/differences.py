@@ -138,7 +138,9 @@ def _differing_lifetime(
         return _differing_values("not_after", f"{end:{TIME}}", profile.not_after)
     # A certificate knows whole seconds.
     lifetime = timedelta(seconds=int(profile.lifetime.total_seconds()))
-    if certificate.lifetime == lifetime:
+    # A server decides by itself, and may give less.
+    is_less = profile.remote is not None and certificate.lifetime < lifetime
+    if certificate.lifetime == lifetime or is_less:
         return ()
     return _differing_values(
         "lifetime", durations.text(certificate.lifetime), durations.text(lifetime)

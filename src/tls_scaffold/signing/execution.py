@@ -12,9 +12,10 @@ from tls_scaffold.disk.sharing import group_of_keys, keep_private, share_keys
 from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CERTS, KEY_ENDING
-from tls_scaffold.signing import authority, batch, issuer, pairs, signer
+from tls_scaffold.paths import CA, CERTS, KEY_ENDING
+from tls_scaffold.signing import authority, batch, chains, issuer, pairs, signer
 from tls_scaffold.signing.record import Record
+from tls_scaffold.signing.remotesigner import RemoteSigner, read_tls_context, seconds_allowed
 from tls_scaffold.signing.rounds import Round
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -39,6 +40,7 @@ def sign_round(planned: Round, processes: int, progress: Progress, *, told: Told
     """
     folder, target = planned.folder, planned.target
     # What the library can't sign is found out here, before anything is written.
+    remote = _remote_signers(planned)
     new_cas = {
         path: signer.new_ca(new.request, planned.now) for path, new in planned.new_cas.items()
     }
@@ -56,8 +58,44 @@ def sign_round(planned: Round, processes: int, progress: Progress, *, told: Told
         record.note_ca()
         record.note(planned.unrecorded)
     if planned.wanted:
-        cas = {path: authority.load_ca(target, path, key) for path, key in planned.ca_keys.items()}
-        _sign_components(planned, cas, record, processes, progress, told)
+        _sign_components(planned, _signers(planned, remote), record, processes, progress, told)
+
+
+def _signers(
+    planned: Round, remote: Mapping[str, RemoteSigner]
+) -> dict[str, issuer.CA | RemoteSigner]:
+    """Return who signs each certificate, by its output."""
+    local: dict[str, issuer.CA] = {}
+    found: dict[str, issuer.CA | RemoteSigner] = {}
+    for each in planned.wanted:
+        path = each.signing.ca
+        if each.profile.remote:
+            found[each.signing.output] = remote[path]
+            continue
+        if path not in local:
+            local[path] = authority.load_ca(planned.target, path, planned.ca_keys[path])
+        found[each.signing.output] = local[path]
+    return found
+
+
+def _remote_signers(planned: Round) -> dict[str, RemoteSigner]:
+    """Return who has signed elsewhere what is to be, with the keys for that, by the CAs' paths."""
+    custody, found = planned.custody, dict[str, RemoteSigner]()
+    for each in planned.wanted:
+        path, remote = each.signing.ca, each.profile.remote
+        if remote and path not in found:
+            is_ours = path == CA
+            found[path] = RemoteSigner(
+                certificate=authority.find_ca(planned.target, path, planned.ca_keys[path]),
+                folder=planned.folder,
+                label=custody.label if is_ours else "",
+                context=read_tls_context(custody.remote_ca, planned.folder),
+                seconds=seconds_allowed(),
+                chain=chains.read_chain(planned.target) if is_ours else b"",
+            )
+        if remote:
+            found[path].prepare(remote)
+    return found
 
 
 def _clear_leftovers_beside(folder: Path, signings: Sequence[Signing]) -> None:
@@ -70,7 +108,7 @@ def _clear_leftovers_beside(folder: Path, signings: Sequence[Signing]) -> None:
 
 def _sign_components(
     planned: Round,
-    cas: Mapping[str, issuer.CA],
+    signers: Mapping[str, issuer.CA | RemoteSigner],
     record: Record,
     processes: int,
     progress: Progress,
@@ -87,7 +125,7 @@ def _sign_components(
             directory, _, name = each.signing.output.rpartition("/")
             if directory not in works:
                 works[directory] = stack.enter_context(pairs.workshop(target / directory))
-            ca = cas[each.signing.ca]
+            ca = signers[each.signing.output]
             jobs.append(batch.Job(name, each.request, each.profile, ca, works[directory]))
         update = stack.enter_context(progress(len(jobs)))
         signed = batch.sign_all(jobs, planned.now, processes, update)

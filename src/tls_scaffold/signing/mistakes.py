@@ -119,7 +119,7 @@ def profile_refusals(profile: Profile, now: datetime) -> tuple[Mistake, ...]:
 
 
 def _usage_refusals(profile: Profile) -> Iterator[Mistake]:
-    if not meanings(profile.usages):
+    if not meanings(profile.usages) and not (profile.remote and not profile.usages):
         yield Mistake("usages", "none that cfssl knows")
     for usage in NEED_KEY_AGREEMENT:
         if usage in profile.usages and "key agreement" not in profile.usages:

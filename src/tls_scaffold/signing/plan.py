@@ -14,10 +14,13 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.obstacles import OutputDirectory
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import Problem, ScaffoldError
+from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA
+from tls_scaffold.paths import CA, CONFIG
 from tls_scaffold.signing import certificates, chains, csrs, matching, mistakes
+from tls_scaffold.signing.authkeys import is_given
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.documentcache import DocumentCache
 from tls_scaffold.signing.ignoredrules import ignored_rules
@@ -47,11 +50,14 @@ class Plan:
     """What is to be signed, and what is wrong with it.
 
     `unrecorded` has the certificates that are right but not in the record, by their paths there.
-    `warnings` say what is signed all the same, but otherwise than somebody may expect.
+    `waiting` says what is not signed because the key for its own profile, which ordinary runs do
+    not have, is not here. `warnings` say what is signed all the same, but otherwise than somebody
+    may expect.
     """
 
     wanted: tuple[Wanted, ...]
     unrecorded: Mapping[str, bytes]
+    waiting: tuple[str, ...]
     problems: tuple[Problem | str, ...]
     warnings: tuple[str, ...]
 
@@ -74,7 +80,13 @@ def plan_signing(
     with telling(folder):
         wanted = [each for each in map(planner.plan_one, signings) if each]
     problems = tuple(dict.fromkeys(planner.problems))
-    return Plan(tuple(wanted), planner.unrecorded, problems, tuple(planner.warnings))
+    return Plan(
+        tuple(wanted),
+        planner.unrecorded,
+        tuple(planner.waiting),
+        problems,
+        tuple(planner.warnings),
+    )
 
 
 class _Planner:
@@ -92,6 +104,7 @@ class _Planner:
         self.problems: list[Problem | str] = []
         self.warnings: dict[str, None] = {}
         self.unrecorded: dict[str, bytes] = {}
+        self.waiting: list[str] = []
         self._folder, self._cas, self._record = folder, cas, record
         self._now, self._force = now, force
         self._requests = DocumentCache(folder, readers.readable_request, self.problems)
@@ -125,6 +138,8 @@ class _Planner:
             self.problems += self._halves(signing, pem)
             return None
         profile = self._cut_to_ca(signing, profile)
+        if self._waits(signing, profile):
+            return None
         self.problems += self._obstacles(signing, request, profile, pem)
         self.problems += [f"{signing.name}: {each}" for each in directory.problems(signing.output)]
         return Wanted(signing, request, profile, reasons)
@@ -196,11 +211,37 @@ class _Planner:
             return (chains.NOT_BEHIND,)
         return tuple(map(str, differences(certificate, request, profile, ca.not_after)))
 
+    @cached_property
+    def _custody(self) -> Custody:
+        return custody_of(self._folder)
+
+    def _waits(self, signing: Signing, profile: Profile) -> bool:
+        """Tell whether a certificate has to wait for the key of its own profile, and note it.
+
+        Of what is signed elsewhere the key that the folder always needs is not meant: without that
+        nothing is signed.
+        """
+        if signing.ca == CA and self._custody.key is KeyPlace.REMOTE and not profile.remote:
+            named = f"profile `{profile.name or 'default'}`"
+            self.problems.append(f"{signing.config or CONFIG}: {named} has no `auth_remote`")
+        if profile.remote and isinstance(self._cas[signing.ca], NewCA):
+            theirs = "it is the certificate of the servers' CA"
+            self.problems.append(f"`{signing.ca}` is missing: {theirs}, and is not made here")
+        key = profile.remote.auth_key if profile.remote else ""
+        if not key or key == self._custody.auth_key or is_given(key, self._folder):
+            return False
+        place = key.partition(":")[2]
+        what = "with the key for its profile"
+        self.waiting.append(
+            f"`{signing.output}.pem` is not signed: `{place}` {what} `{profile.name}` is not there"
+        )
+        return True
+
     def _cut_to_ca(self, signing: Signing, profile: Profile) -> Profile:
         """Return the profile, cut to the life of its CA, which is noted the first time.
 
         Where a team gives longer lives than any CA of theirs has, or wrote the whole line, they get
-        what cfssl signs, and are told.
+        what cfssl signs, and are told; so they do where cfssl's own servers sign.
         """
         ca = self._cas[signing.ca]
         end = ca.not_after
@@ -212,7 +253,8 @@ class _Planner:
         if ended:
             self.problems.append(ended)
             return profile
-        if cut is not profile and (signing.flags is None or profile.lifetime > ca.lifetime):
+        is_as_said = signing.flags is None or profile.remote or profile.lifetime > ca.lifetime
+        if cut is not profile and is_as_said:
             place = signing.config or signing.name
             for each in mistakes.outlives_ca(profile, end, self._now):
                 self.warnings[f"{place}: {each}"] = None

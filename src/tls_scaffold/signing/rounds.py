@@ -7,10 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
+from tls_scaffold.inventory.custody import PLAIN, Custody
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEY, KEY_ENDING
 from tls_scaffold.signing import authority, commandlines, custodies, plan, signer
+from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
+from tls_scaffold.signing.pins import check_pin
 from tls_scaffold.signing.record import Record
 
 
@@ -22,6 +25,7 @@ class Done:
     by the same paths. `left` has the commands of the Makefile that sign in a way that is not
     understood; `not_run` the components with commands of their own, which make
     would have run had it signed them; `warnings` what is otherwise than somebody may expect,
+    `waiting` says of what is signed by a key of its own that this is not here, and
     `unshared` why keys are not open to the group that may read them;
     `problem` is what ended the signing when something had been signed.
     """
@@ -34,6 +38,7 @@ class Done:
     not_run: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     unshared: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     problem: ScaffoldError | OSError | None = None
 
     @property
@@ -50,6 +55,7 @@ class Done:
             self.kept + other.kept,
             {**self.commands, **other.commands},
             warnings=(*self.warnings, *other.warnings),
+            waiting=(*self.waiting, *other.waiting),
         )
 
 
@@ -59,7 +65,7 @@ class Round:
 
     All goes into `target`. `ca_keys` holds the path of each CA's key by that of its certificate,
     `new_cas` the CAs that are to be made by the same, `inputs` the digits of what each certificate
-    is made from, by outputs.
+    is made from, by outputs. `custody` says who holds the CA of `certs/`.
     """
 
     folder: Path
@@ -72,6 +78,8 @@ class Round:
     inputs: Mapping[str, str]
     now: datetime
     warnings: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    custody: Custody = PLAIN
 
     @cached_property
     def done(self) -> Done:
@@ -84,9 +92,12 @@ class Round:
         for each in self.wanted:
             path = f"{each.signing.output}.pem"
             signed[path] = each.reasons
-            commands[path] = commandlines.component_command(each.signing)
-        kept = len(self.signings) - len(self.wanted)
-        return Done(signed, kept, commands, warnings=self.warnings)
+            if each.profile.remote:
+                commands[path] = commandlines.remote_command(each.signing, self.custody)
+            else:
+                commands[path] = commandlines.component_command(each.signing)
+        kept = len(self.signings) - len(self.wanted) - len(self.waiting)
+        return Done(signed, kept, commands, warnings=self.warnings, waiting=self.waiting)
 
 
 def split_into_rounds(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...], ...]:
@@ -145,6 +156,9 @@ def plan_round(
     ca_keys |= {each.ca: each.ca_key for each in signings}
     ca_keys = ca_keys or _cas_without_components(every)
     cas = _find_cas(target, ca_keys, every, record, now)
+    custody, own = custodies.custody_of(folder), cas.get(CA)
+    if isinstance(own, Certificate):
+        check_pin(own, custody)
     used_cas = {each.ca for each in every}
     to_plan = [
         each
@@ -167,6 +181,8 @@ def plan_round(
         inputs=inputs,
         now=now,
         warnings=planned.warnings,
+        waiting=planned.waiting,
+        custody=custody,
     )
 
 

@@ -19,10 +19,13 @@ from tls_scaffold.signing import certificates, chains, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import BRING_CA, custody_of
 from tls_scaffold.signing.ignoredrules import ignored_rules
+from tls_scaffold.signing.pins import pin_problem
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.state.entries import (
     BEHIND,
     CA_KIND,
+    MISMATCHED,
+    PIN,
     STALE,
     Entry,
     Fault,
@@ -84,6 +87,9 @@ class Reader:
         entry = self._with_files_and_faults(entry)
         if entry.certificate:
             self._cas[path] = entry.certificate
+            if path == CA and (wrong := pin_problem(entry.certificate, custody_of(self.folder))):
+                fault = Fault(MISMATCHED, wrong, about=PIN)
+                entry = replace(entry, faults=(*entry.faults, fault))
         elif path == CA and entry.absent:
             entry = self._with_way_to_ca(entry, entry.absent)
         return entry

@@ -1,0 +1,133 @@
+"""Whether what a signing server answers is what it was asked for: nothing else takes its place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tls_scaffold.cfssl import durations
+from tls_scaffold.cfssl.profiles import Profile
+from tls_scaffold.cfssl.requests import WORDS
+from tls_scaffold.cfssl.usages import meanings, word
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.csrs import CSR
+from tls_scaffold.signing.extensions import Names
+from tls_scaffold.signing.pemfiles import stands_alone
+
+# A clock of a server may be a little ahead.
+AHEAD = timedelta(minutes=5)
+LEAST_LIFE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a server was asked for: a CSR and the names it is for, by a profile, `now`, of `ca`.
+
+    `ca` is the certificate that is pinned, None where nobody knows it; what the profile leaves open
+    is not checked.
+    """
+
+    csr: CSR
+    names: Names
+    profile: Profile
+    ca: Certificate | None
+    now: datetime
+
+
+def checked_answer(pem: str, asked: Asked, server: str) -> bytes:
+    """Return the certificate of an answer in PEM, and nothing else that may stand in it.
+
+    Raises ScaffoldError with all that it is not asked for; `server` is who gave it.
+    """
+    try:
+        certificate = certificates.read(pem.encode(), "the answer")
+        problems = [*_faults(certificate, asked)]
+    except (ScaffoldError, ValueError) as error:
+        reason = error.without("the answer") if isinstance(error, ScaffoldError) else str(error)
+        raise _refused(asked, server, [reason]) from None
+    if not stands_alone(pem.encode()):
+        problems.append("more than one certificate stands in it")
+    if problems:
+        raise _refused(asked, server, problems)
+    return certificate.parsed.public_bytes(Encoding.PEM)
+
+
+def _refused(asked: Asked, server: str, problems: list[str]) -> ScaffoldError:
+    return ScaffoldError(
+        f"`{server}` answers for `{asked.csr.cn}` with what was not asked for",
+        problems,
+        "it is not put in place: see what that server is, and who is on the way to it",
+    )
+
+
+def _faults(certificate: Certificate, asked: Asked) -> Iterator[str]:
+    """Yield each way in which a certificate is not what was asked for."""
+    if certificate.public_key != asked.csr.public_key:
+        yield "key: it is for another key than that of the CSR"
+    if asked.ca and not matching.signed_by(certificate, asked.ca):
+        yield "issuer: the CA that this folder pins did not sign it"
+    if certificate.weak_hash:
+        yield f"signature: it is signed with {certificate.weak_hash}"
+    if certificate.may_sign:
+        yield "CA: it is the certificate of a CA"
+    if certificate.unknown_to_go:
+        yield f"extensions: it {certificate.unknown_to_go}"
+    yield from _differing_subject(certificate, asked.csr)
+    yield from _differing("hosts", map(str_of_name, asked.names), _names_of(certificate))
+    if asked.profile.usages:
+        yield from _differing("usages", _usages(asked.profile.usages), _usages(certificate.usages))
+    yield from _untimely(certificate, asked)
+
+
+def _differing_subject(certificate: Certificate, csr: CSR) -> Iterator[str]:
+    wanted = [f"{WORDS.get(oid, oid)}={text}" for oid, texts in csr.subject for text in texts]
+    found = [f"{name}={text}" for name, text in certificate.subject]
+    if sorted(wanted) != sorted(found):
+        yield from _differing("subject", wanted, found)
+        if set(wanted) == set(found):
+            yield "subject: a part of it stands there another number of times"
+
+
+def _names_of(certificate: Certificate) -> list[str]:
+    """Return every alternative name, of kinds that Go does not read too."""
+    names = certificate.alternative_names
+    try:
+        extension = certificate.parsed.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except x509.ExtensionNotFound:
+        return []
+    others = [each for each in extension.value if type(each) not in certificates.NAME_KINDS]
+    return [*map(str_of_name, names), *(f"another name: {each.value}" for each in others)]
+
+
+def str_of_name(name: tuple[str, str]) -> str:
+    """Return an alternative name with its kind, as `dns:localhost`."""
+    return ":".join(name)
+
+
+def _usages(words: tuple[str, ...]) -> list[str]:
+    return [word(meaning) for meaning in meanings(words)]
+
+
+def _differing(what: str, wanted: "map[str] | list[str]", found: list[str]) -> Iterator[str]:
+    asked, there = dict.fromkeys(wanted), dict.fromkeys(found)
+    yield from (f"{what}: `{each}` is missing" for each in asked if each not in there)
+    yield from (f"{what}: `{each}` was not asked for" for each in there if each not in asked)
+
+
+def _untimely(certificate: Certificate, asked: Asked) -> Iterator[str]:
+    begin, end, now = certificate.not_before, certificate.not_after, asked.now
+    if begin > now + AHEAD:
+        yield f"life: it begins {begin:%Y-%m-%d %H:%M} UTC, and now it is {now:%Y-%m-%d %H:%M}"
+    wanted = asked.profile.lifetime
+    least = min(LEAST_LIFE, wanted) if wanted else LEAST_LIFE
+    if end < now + least - AHEAD:
+        yield f"life: it ends {end:%Y-%m-%d %H:%M} UTC, in less than {durations.text(least)}"
+    if wanted and certificate.lifetime > wanted:
+        lives = durations.text(certificate.lifetime)
+        yield f"life: it is `{lives}`, and `{durations.text(wanted)}` was asked for"

@@ -1,0 +1,81 @@
+"""Whether the CA of a folder is the one that its inventory pins, and that one out of the record."""
+
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.healing import TRUSTED, put_ca
+from tls_scaffold.disk.plainfiles import names, plain
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.custody import Custody, KeyPlace
+from tls_scaffold.paths import CA, CERTS, ISSUED
+from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.custodies import custody_of
+from tls_scaffold.signing.record import PATH_OF_CA
+
+
+def pin_problem(ca: Certificate, custody: Custody) -> str:
+    """Say that a CA is another than the one that is pinned; empty if it is that, or none is."""
+    found = sha256(ca.der).hexdigest()
+    if not custody.sha256 or found == custody.sha256:
+        return ""
+    return (
+        f"`{CA}` is not the CA that `tls-scaffold.json` pins: its SHA-256 is `{found}`, and"
+        f" `{custody.sha256}` is pinned"
+    )
+
+
+def check_pin(ca: Certificate, custody: Custody) -> None:
+    """Raise ScaffoldError if a CA is another than the one that is pinned."""
+    if problem := pin_problem(ca, custody):
+        raise ScaffoldError(problem, hint="put the one that is pinned back: nothing is signed")
+
+
+def with_known_pin(folder: Path, custody: Custody) -> Custody:
+    """Return a custody that pins the CA that a folder has, where it pins none yet."""
+    if custody.sha256:
+        return custody
+    try:
+        ca = certificates.read(plain(folder / CA, CA), CA)
+    except (OSError, ScaffoldError):
+        return custody
+    return replace(custody, sha256=sha256(ca.der).hexdigest())
+
+
+def can_be_found(folder: Path, custody: Custody) -> bool:
+    """Tell whether the CA's certificate is in its place, or can be put there from the record."""
+    return (folder / CA).exists() or _pinned_in_record(folder, custody) is not None
+
+
+def restore_pinned_ca(folder: Path) -> bool:
+    """Put a remote CA's certificate back where the record has it, as after a clone.
+
+    Returns whether it was. The folder's lock is held.
+    """
+    custody = custody_of(folder)
+    if custody.key is not KeyPlace.REMOTE or (folder / CA).exists():
+        return False
+    pem = _pinned_in_record(folder, custody)
+    if pem:
+        with telling(folder / CERTS, "written"):
+            put_ca(folder, {TRUSTED: pem, PurePosixPath(CA).name: pem})
+    return bool(pem)
+
+
+def _pinned_in_record(folder: Path, custody: Custody) -> bytes | None:
+    """Return the certificate of the CA that is pinned, out of the record.
+
+    That of one below another CA is not enough: what everybody trusts is not known then.
+    """
+    for path in filter(PATH_OF_CA.fullmatch, names(folder, ISSUED, ".pem")):
+        try:
+            with telling(path, "read"):
+                pem = plain(folder / path, path)
+            ca = certificates.read(pem, path)
+        except ScaffoldError:
+            continue
+        if sha256(ca.der).hexdigest() == custody.sha256 and matching.signs_itself(ca):
+            return pem
+    return None
