@@ -18,18 +18,19 @@ ROOMS = """
 5  keeping
 4  signing
 3  disk
-2  rendering bundles scripts
+2  rendering bundles scripts multiroot
 1  cfssl inventory makefiles
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
+    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign signerconfig status sync / "
     "adoptiontable keeping prooftable questions statustable / plansummary lists options / "
     "columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
-    "add bundle cfssljson check new prove remove sign standin status sync / "
+    "add bundle cfssljson check new prove remove sign signerconfig standin status sync / "
     "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
-    "adopted dist forms rbac usablepairs / results / bundleoptions",
+    "adopted dist forms rbac signerchanges usablepairs / results servedfolders signerfolder signerplaces / "
+    "bundleoptions signerkeys",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
@@ -52,6 +53,7 @@ SHELVES = {
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
+    "multiroot": "notes policies rootsfile",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
     "scripts": "survey / following / calling / assigning builtins programs / state / tools / "

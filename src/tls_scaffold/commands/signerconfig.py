@@ -1,0 +1,164 @@
+"""`tls-scaffold signer-config`: what multirootca needs to sign for folders, a label each."""
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.servedfolders import Found, read_served
+from tls_scaffold.commands.signerchanges import SignerPlan, decide
+from tls_scaffold.commands.signerfolder import (
+    RECORD,
+    Written,
+    put_away,
+    read_signer_folder,
+    record_text,
+    write_texts,
+)
+from tls_scaffold.commands.signerplaces import ServerPlaces
+from tls_scaffold.disk import locking
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.obstacles import check_folder
+from tls_scaffold.disk.plainfiles import own_text
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.values import FILE
+from tls_scaffold.multiroot.notes import NOT_CHECKED, RESTART
+
+PRIVATE = 0o700
+
+
+@dataclass(frozen=True)
+class SignerOutcome:
+    """What was done in a signing service's folder, or would be; `shelf` is where files went."""
+
+    into: Path
+    found: Found
+    decision: SignerPlan
+    dry_run: bool
+    shelf: str = ""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything that multirootca reads is another, or would be."""
+        return bool(self.decision.plan)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be known of it."""
+        edited = ", ".join(f"`{label}`" for label in self.decision.edited)
+        by_hand = (f"edits by hand stay in what is signed for {edited}",) if edited else ()
+        return (*self.decision.warnings, *by_hand)
+
+    @property
+    def next(self) -> tuple[str, ...]:
+        """The commands to run then: missing keys are made, and the server started again."""
+        make_keys = key_command(self.decision.missing)
+        return (*((make_keys,) if make_keys else ()), *((RESTART,) if self.is_changed else ()))
+
+    def to_json(self) -> str:
+        """Return it in the shape that all commands share, with the labels and their profiles."""
+        plan = self.decision.plan
+        result = Result(
+            "signer-config",
+            str(self.into),
+            dry_run=self.dry_run,
+            changed=self.is_changed,
+            written=tuple(sorted(step.path for step in plan.steps)),
+            kept=tuple(f"{label}.json" for label in self.decision.edited),
+            archived=plan.moves,
+            archive=self.shelf or None,
+            warnings=(*self.warnings, *NOT_CHECKED),
+            next=self.next,
+        )
+        labels = [
+            {
+                "label": each.label,
+                "source": each.source,
+                "profiles": {
+                    policy.profile or "default": sorted(policy.names) for policy in each.policies
+                },
+            }
+            for each in self.found.served
+        ]
+        further = {
+            "labels": labels,
+            "others": list(self.decision.others),
+            "left_out": list(self.found.left_out),
+        }
+        return result.to_json(further)
+
+
+def configure(
+    base: Path,
+    named: Sequence[Path],
+    above: Sequence[Path],
+    into: Path,
+    places: ServerPlaces,
+    *,
+    label: str = "",
+    remove: Sequence[str] = (),
+    dry_run: bool = False,
+) -> SignerOutcome:
+    """Write what multirootca needs for folders, or inventory files, into a folder of its own.
+
+    Those of other folders stay there. Paths are as seen from `base`. Raises ScaffoldError where
+    anything can't be: then nothing was written.
+    """
+    places.check()
+    found = read_served(base, named, above, label)
+    into = base / into
+    if (into / FILE).exists():
+        raise ScaffoldError(f"`{into}` is a folder for certificates: give the server one of its own")
+    decision = decide(read_signer_folder(into), found.served, places, remove)
+    if dry_run:
+        return SignerOutcome(into, found, decision, dry_run)
+    with telling(into, "made"):
+        into.mkdir(PRIVATE, exist_ok=True)
+    check_folder(into)
+    with locking.lock(into):
+        decision = decide(read_signer_folder(into), found.served, places, remove)
+        shelf = _write(into, decision)
+    return SignerOutcome(into, found, decision, dry_run, shelf)
+
+
+def key_command(paths: Iterable[str]) -> str:
+    """Return the command that makes keys which are missing, readable by their owner alone.
+
+    cfssl 1.2.0 takes none with a line feed behind it.
+    """
+    words = " ".join(shlex.quote(path) for path in paths)
+    if not words:
+        return ""
+    folders = " ".join(dict.fromkeys(shlex.quote(str(Path(path).parent)) for path in paths))
+    make = "openssl rand -hex 32 | tr -d '\\n' >\"$key\""
+    return f"(umask 077; mkdir -p {folders}; for key in {words}; do {make}; done)"
+
+
+def _write(into: Path, decision: SignerPlan) -> str:
+    """Write what was decided, and return the shelf of what was put away.
+
+    A run that is killed is followed by one that knows either text for its own: the record has both
+    until all are in place.
+    """
+    before = read_signer_folder(into).written
+    after = record_text(decision.home, decision.written)
+    if decision.plan:
+        both = {**before, **_with_both(before, decision.written)}
+        write_texts(into, {RECORD: record_text(decision.home, both)})
+        write_texts(into, {step.path: step.after or "" for step in decision.plan.steps})
+    shelf = put_away(into, decision.plan.moves)
+    if own_text(into, RECORD) != after:
+        write_texts(into, {RECORD: after})
+    return shelf
+
+
+def _with_both(
+    before: Mapping[str, Written], after: Mapping[str, Written]
+) -> dict[str, Written]:
+    return {
+        label: replace(
+            each, rendered=(*(before[label].rendered if label in before else ()), *each.rendered)
+        )
+        for label, each in after.items()
+    }

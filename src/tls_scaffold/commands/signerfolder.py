@@ -1,0 +1,146 @@
+"""A signing service's folder as it is now: its files, and the record of what was written there."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold.disk.files import SECRET, telling, write_by_way_of
+from tls_scaffold.disk.folder import make_shelf, move_to_shelf
+from tls_scaffold.disk.obstacles import inside
+from tls_scaffold.disk.plainfiles import own_text
+from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import formats
+from tls_scaffold.keeping.jsonmerge import Conflict, is_same, merge_values
+from tls_scaffold.keeping.merge import json_text
+from tls_scaffold.multiroot import rootsfile
+from tls_scaffold.multiroot.rootsfile import LABEL, RootsFile
+from tls_scaffold.paths import STATE
+
+ROOTS = "roots.ini"
+RECORD = f"{STATE}/signer.json"
+VERSION = 1
+OPEN = 0o777
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written for a label: for which folder, and the configuration.
+
+    `rendered` has two of them after a run that was killed: either may be in the file.
+    """
+
+    source: str
+    rendered: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class SignerFolder:
+    """The texts of a signing service's folder; `home` is where the server has it."""
+
+    path: Path
+    home: str = ""
+    roots: RootsFile = field(default_factory=RootsFile)
+    written: Mapping[str, Written] = field(default_factory=dict)
+    roots_text: str | None = None
+
+    def config_text(self, label: str) -> str | None:
+        """Return the text of a label's configuration, None where there is none."""
+        return own_text(self.path, config_name(label))
+
+
+def config_name(label: str) -> str:
+    """Return the name of a label's signing configuration."""
+    return f"{label}.json"
+
+
+def read_signer_folder(path: Path) -> SignerFolder:
+    """Return what there is of a folder; an empty one where it is missing.
+
+    Raises ScaffoldError where a file is not what it should be.
+    """
+    if not path.exists():
+        return SignerFolder(path)
+    roots = own_text(path, ROOTS)
+    record = own_text(path, RECORD)
+    home, written = _parse_record(record, str(path / RECORD)) if record else ("", {})
+    parsed = rootsfile.parse(roots or "", str(path / ROOTS))
+    return SignerFolder(path, home, parsed, written, roots)
+
+
+def merged_config(yours: str | None, ours: Mapping[str, Any], rendered: tuple[Any, ...]) -> str:
+    """Return the text of a configuration in which what was edited by hand stays.
+
+    `rendered` is what was written last. Raises Conflict where both sides changed the same, or where
+    it is another and nothing tells who changed it.
+    """
+    if yours is None:
+        return json_text(ours)
+    try:
+        there = json.loads(yours)
+    except (ValueError, RecursionError):
+        raise Conflict from None
+    if is_same(there, ours):
+        return yours
+    if not rendered:
+        raise Conflict
+    is_unedited = any(is_same(there, each) for each in rendered)
+    merged = merge_values(there if is_unedited else rendered[-1], there, ours)
+    return yours if is_same(merged, there) else json_text(merged)
+
+
+def record_text(home: str, written: Mapping[str, Written]) -> str:
+    """Return the text of the record."""
+    labels = {
+        label: {"source": each.source, "rendered": list(each.rendered)}
+        for label, each in sorted(written.items())
+    }
+    return json_text({"version": VERSION, "home": home, "labels": labels})
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Put files of the folder in place, each by one rename; a new one is for its owner alone."""
+    state = folder / STATE
+    with telling(folder, "written"):
+        state.mkdir(0o700, exist_ok=True)
+        clear_leftovers(state)
+        with work_folder(state) as work:
+            for path, text in texts.items():
+                target = inside(folder, path)
+                mode = target.stat().st_mode & OPEN if target.is_file() else SECRET
+                write_by_way_of(work / target.name, target, text, mode)
+
+
+def put_away(folder: Path, paths: Iterable[str]) -> str:
+    """Move files of the folder to a new shelf of its archive, and return that; "" without files."""
+    there = [path for path in paths if os.path.lexists(folder / path)]
+    if not there:
+        return ""
+    shelf = make_shelf(folder)
+    for path in there:
+        move_to_shelf(folder, path, shelf)
+    return shelf.relative_to(folder).as_posix()
+
+
+def _parse_record(text: str, path: str) -> tuple[str, dict[str, Written]]:
+    document = formats.parse(text, path, "json")
+    labels = document.get("labels") if isinstance(document, dict) else None
+    home = document.get("home") if isinstance(document, dict) else None
+    if not (isinstance(labels, dict) and isinstance(home, str)):
+        raise _damaged(path)
+    written = {}
+    for label, each in labels.items():
+        source = each.get("source") if isinstance(each, dict) else None
+        rendered = each.get("rendered") if isinstance(each, dict) else None
+        if not (LABEL.fullmatch(label) and isinstance(source, str) and isinstance(rendered, list)):
+            raise _damaged(path)
+        written[label] = Written(source, tuple(rendered))
+    return home, written
+
+
+def _damaged(path: str) -> ScaffoldError:
+    hint = "move it away: then what differs from what would be written is refused"
+    return ScaffoldError(f"`{path}` is no record of `signer-config`", hint=hint)
