@@ -23,14 +23,15 @@ ROOMS = """
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign signerconfig status sync / "
+    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign signerconfig "
+    "status sync / "
     "adoptiontable keeping prooftable questions statustable / plansummary lists options / "
     "columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
     "add bundle cfssljson check new prove remove sign signerconfig standin status sync / "
     "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
-    "adopted dist forms rbac signerchanges usablepairs / results servedfolders signerfolder signerplaces / "
-    "bundleoptions signerkeys",
+    "adopted dist forms rbac signerchanges usablepairs / "
+    "results servedfolders signerfolder / bundleoptions signeroptions / signerkeys",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
@@ -50,8 +51,8 @@ SHELVES = {
     "following permitted / adoptionnote patch record / plan scriptrequests / "
     "adoption authorities neededprofiles / adoptedservers description pki / merge pkifolder / "
     "adoptedhosts severalcas jsonmerge readback",
-    "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
-    "issued locking plainfiles / files obstacles signals / mounts",
+    "disk": "safekeeping / folder ourfolders sharing / healing newfolder / moving vacancy / "
+    "workfolders / issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
     "multiroot": "notes policies rootsfile",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "

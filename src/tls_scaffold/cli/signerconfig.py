@@ -1,7 +1,7 @@
 """`tls-scaffold signer-config` on the command line."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -90,20 +90,7 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 @click.pass_obj
-def signerconfig(
-    base: Path,
-    /,
-    named: tuple[Path, ...],
-    above: tuple[Path, ...],
-    into: Path,
-    label: str,
-    nets: tuple[str, ...],
-    remove: tuple[str, ...],
-    *,
-    dry_run: bool,
-    as_json: bool,
-    **places: str,
-) -> None:
+def signerconfig(base: Path, /, into: Path, *, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Write what cfssl's multirootca needs to sign for one folder or a thousand.
 
     DIR is a folder of ours, or an inventory file as `new --from` takes it; the current folder if
@@ -112,22 +99,9 @@ def signerconfig(
     stays, edits by hand stay or are refused, and a second run changes nothing.
     """
     from tls_scaffold.commands.signerconfig import configure
-    from tls_scaffold.commands.signerplaces import ServerPlaces
+    from tls_scaffold.commands.signeroptions import SignerOptions
 
-    if label and (above or len(named) > 1):
-        raise click.UsageError("`--label` is that of a single DIR")
-    if not (named or above or remove):
-        named = (Path(),)
-    outcome = configure(
-        base,
-        named,
-        above,
-        into,
-        ServerPlaces(nets=nets, **places),
-        label=label,
-        remove=remove,
-        dry_run=dry_run,
-    )
+    outcome = configure(base, into, SignerOptions(**given), dry_run=dry_run)
     if as_json:
         give_json(outcome.to_json())
     else:
@@ -157,6 +131,7 @@ def _tell(outcome: "SignerOutcome") -> None:
     if outcome.next and not outcome.dry_run:
         for command in outcome.next:
             talk(f"next: {escaped(command)}")
+    if outcome.is_changed:
         talk(READ_AT_START)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import durations, usages
+from tls_scaffold.commands.signeroptions import SignerOptions
 from tls_scaffold.disk.ourfolders import folders_below
 from tls_scaffold.disk.plainfiles import read_text
 from tls_scaffold.errors import Place, Problem, ScaffoldError
@@ -16,8 +17,8 @@ from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.multiroot.policies import (
-    Signs,
     SigningPolicy,
+    Signs,
     profiles_elsewhere,
     root_problems,
     signing_policies,
@@ -27,8 +28,8 @@ from tls_scaffold.paths import CONFIG
 
 SUMMARY = "multirootca can't be told to sign for these"
 HINT = (
-    "each folder has a label of its own, `--ca-label` of `tls-scaffold new` and `sync`: several may "
-    "have one CA all the same"
+    "each folder has a label of its own, `--ca-label` of `tls-scaffold new` and `sync`: "
+    "several may have one CA all the same"
 )
 
 
@@ -40,7 +41,6 @@ class Served:
     source: str
     policies: tuple[SigningPolicy, ...]
     sha256: str = ""
-
 
     @property
     def cns(self) -> frozenset[str]:
@@ -56,19 +56,19 @@ class Found:
     left_out: tuple[str, ...] = ()
 
 
-def read_served(base: Path, named: Iterable[Path], above: Iterable[Path], label: str) -> Found:
+def read_served(base: Path, options: SignerOptions) -> Found:
     """Return the folders and inventory files that are named, and the folders below directories.
 
-    Of the latter those whose key is not remote are left out. `label` is that of a single one whose
-    inventory has none. Raises ScaffoldError with every problem: an inventory that can't be read, a
-    label that is none of multirootca's or that two have, a profile that nothing describes.
+    Of the latter those whose key is not remote are left out. Raises ScaffoldError with every
+    problem: an inventory that can't be read, a label that is none of multirootca's or that two
+    have, a profile that nothing describes.
     """
     problems: list[Problem | str] = []
     served: list[Served] = []
     left_out = []
-    names = dict.fromkeys(base / each for each in named)
+    names = dict.fromkeys(base / each for each in options.sources)
     below: dict[Path, None] = {}
-    for directory in above:
+    for directory in options.above:
         found, closed = folders_below(base / directory)
         below.update(dict.fromkeys(each for each in found if each not in names))
         problems += map(str, closed)
@@ -78,7 +78,7 @@ def read_served(base: Path, named: Iterable[Path], above: Iterable[Path], label:
             if source in below and inventory.ca.key is not KeyPlace.REMOTE:
                 left_out.append(str(source))
                 continue
-            served.append(_served(source, inventory, label))
+            served.append(_served(source, inventory, options.label))
         except ScaffoldError as error:
             problems += _with_place(error, source)
     problems += _shared_labels(served)

@@ -17,8 +17,8 @@ from tls_scaffold.commands.signerfolder import (
     config_name,
     merged_config,
 )
-from tls_scaffold.commands.signerkeys import Holders, look_at_keys
-from tls_scaffold.commands.signerplaces import ServerPlaces
+from tls_scaffold.commands.signerkeys import look_at_keys
+from tls_scaffold.commands.signeroptions import SignerOptions
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ConflictError, Place, Problem, ScaffoldError
 from tls_scaffold.keeping.jsonmerge import Conflict, is_same
@@ -28,6 +28,8 @@ from tls_scaffold.multiroot.rootsfile import RootsFile
 from tls_scaffold.signing import pemfiles
 from tls_scaffold.spelling import did_you_mean, escaped
 
+SHOWN = 5  # of the CNs that labels have in common
+BOTH_CHANGED = "both sides changed the same in what multirootca reads"
 SETTLE = (
     "what was edited by hand is not written over: move the file away, run this again, and put into "
     "the new one what is to stay"
@@ -52,35 +54,33 @@ class SignerPlan:
     missing: tuple[str, ...] = ()
 
 
-def decide(
-    state: SignerFolder, served: Sequence[Served], places: ServerPlaces, remove: Sequence[str]
-) -> SignerPlan:
+def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions) -> SignerPlan:
     """Return what has to change.
 
     Raises ScaffoldError with every problem: a section or label that is another's, a CA that is not
     the one of the inventory, keys that two have. ConflictError where both sides changed the same.
     """
-    home = places.home or state.home or os.path.abspath(state.path)  # noqa: PTH100 - no link of it
-    problems = [
+    home = options.home or state.home or os.path.abspath(state.path)  # noqa: PTH100 - no link of it
+    problems: list[Problem | str] = [
         *_foreign_sections(state, served, home),
         *_moved_labels(state, served),
-        *_unknown_labels(state, served, remove),
+        *_unknown_labels(state, served, options.remove),
     ]
     _refuse(state, problems)
     # A section that was taken out by hand, or by a run that was killed then, takes the rest along.
     lost = state.written.keys() - state.roots.sections.keys() - {each.label for each in served}
-    gone = sorted({*remove, *lost})
-    roots = state.roots
+    gone = sorted({*options.remove, *lost})
+    sections = state.roots.sections
+    values: dict[str, dict[str, str]] = {}
     written = {label: each for label, each in state.written.items() if label not in gone}
     texts: dict[str, str | None] = {}
     documents: dict[str, Any] = {}
     conflicts, edited = [], []
     for each in served:
         there = state.config_text(each.label)
-        section = roots.sections.get(each.label)
-        values = places.root_values(each.label, home, section.values if section else {})
-        roots = roots.with_values(each.label, values)
-        auth_keys = places.auth_keys(each.label, home, _auth_keys(there))
+        old = sections[each.label].values if each.label in sections else {}
+        values[each.label] = options.root_values(each.label, home, old)
+        auth_keys = options.auth_keys(each.label, home, _auth_keys(there))
         ours = config_document(each.policies, auth_keys)
         known = state.written.get(each.label)
         try:
@@ -95,11 +95,13 @@ def decide(
         source = os.path.abspath(each.source)  # noqa: PTH100 - the path, whatever links it has
         written[each.label] = Written(source, (ours,))
     if conflicts:
-        raise ConflictError("both sides changed the same in what multirootca reads", conflicts, SETTLE)
-    for label in state.roots.sections.keys() & set(gone):
-        roots = roots.without(label)
+        raise ConflictError(BOTH_CHANGED, conflicts, SETTLE)
     others = [label for label in written if label not in documents]
-    roots = _at_home(roots, others, state.home, home)
+    for label in others:
+        if sections[label].values.get("config") == f"{state.home}/{config_name(label)}":
+            # The configurations of others come along to where the folder is now.
+            values[label] = {"config": f"{home}/{config_name(label)}"}
+    roots = state.roots.changed(values, gone)
     documents.update({label: _document(state.config_text(label)) for label in others})
     keys = look_at_keys(dict(_references(documents)))
     _refuse(state, [*keys.problems, *_other_cas(roots, served)])
@@ -157,8 +159,8 @@ def _moved_labels(state: SignerFolder, served: Iterable[Served]) -> Iterator[str
         source = os.path.abspath(each.source)  # noqa: PTH100 - as it was recorded
         if known and known.source != source and still_asks_for(Path(known.source), each.label):
             yield (
-                f"label `{each.label}` is that of `{known.source}`, and `{each.source}` asks for it "
-                "too: each could sign the names of the other"
+                f"label `{each.label}` is that of `{known.source}`, and `{each.source}` asks for "
+                "it too: each could sign the names of the other"
             )
 
 
@@ -172,15 +174,6 @@ def _unknown_labels(
             yield f"label `{label}` is to go, and `{sources[label]}` asks for it"
         elif label not in there:
             yield f"there is no label `{escaped(label)}`{did_you_mean(label, there)}"
-
-
-def _at_home(roots: RootsFile, labels: Iterable[str], before: str, home: str) -> RootsFile:
-    """Return the list with the configurations of other labels where the folder is now."""
-    for label in labels:
-        section = roots.sections.get(label)
-        if section and section.values.get("config") == f"{before}/{config_name(label)}":
-            roots = roots.with_values(label, {"config": f"{home}/{config_name(label)}"})
-    return roots
 
 
 def _document(text: str | None) -> Any:
@@ -215,7 +208,7 @@ def _other_cas(roots: RootsFile, served: Iterable[Served]) -> Iterator[str]:
         path = roots.sections[each.label].values["certificate"]
         block = next(iter(pemfiles.blocks(plain_or_empty(path))), None)
         if block and each.sha256 and hashlib.sha256(block.der).hexdigest() != each.sha256:
-            yield f"`{path}` is not the CA that `{each.source}` is signed by: its SHA-256 is another"
+            yield f"`{path}` is another CA than `{each.source}` has: so does its SHA-256 say"
 
 
 def _shared_cas(roots: RootsFile, served: Iterable[Served]) -> Iterator[str]:
@@ -230,8 +223,9 @@ def _shared_cas(roots: RootsFile, served: Iterable[Served]) -> Iterator[str]:
                 counts[cn] += 1
         both = sorted(cn for cn, count in counts.items() if count > 1)
         if both:
-            told = ", ".join(f"`{cn}`" for cn in both[:5]) + (" …" if len(both) > 5 else "")
+            told = ", ".join(f"`{cn}`" for cn in both[:SHOWN])
+            told += ", …" if both[SHOWN:] else ""
             yield (
-                f"`{path}` is the CA of {len(sharing)} labels of which several have the CNs {told}: "
-                "what one of them signs opens the clusters of the others"
+                f"`{path}` is the CA of {len(sharing)} labels, and several have the CNs {told}: "
+                "what is signed for one of them opens the clusters of the others"
             )

@@ -1,7 +1,7 @@
 """`tls-scaffold signer-config`: what multirootca needs to sign for folders, a label each."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tls_scaffold.commands.signerfolder import (
     record_text,
     write_texts,
 )
-from tls_scaffold.commands.signerplaces import ServerPlaces
+from tls_scaffold.commands.signeroptions import SignerOptions
 from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.obstacles import check_folder
@@ -53,8 +53,8 @@ class SignerOutcome:
     @property
     def next(self) -> tuple[str, ...]:
         """The commands to run then: missing keys are made, and the server started again."""
-        make_keys = key_command(self.decision.missing)
-        return (*((make_keys,) if make_keys else ()), *((RESTART,) if self.is_changed else ()))
+        keys = key_command(self.decision.missing)
+        return tuple(filter(None, (keys, RESTART if self.is_changed else "")))
 
     def to_json(self) -> str:
         """Return it in the shape that all commands share, with the labels and their profiles."""
@@ -90,34 +90,26 @@ class SignerOutcome:
 
 
 def configure(
-    base: Path,
-    named: Sequence[Path],
-    above: Sequence[Path],
-    into: Path,
-    places: ServerPlaces,
-    *,
-    label: str = "",
-    remove: Sequence[str] = (),
-    dry_run: bool = False,
+    base: Path, into: Path, options: SignerOptions, *, dry_run: bool = False
 ) -> SignerOutcome:
     """Write what multirootca needs for folders, or inventory files, into a folder of its own.
 
     Those of other folders stay there. Paths are as seen from `base`. Raises ScaffoldError where
     anything can't be: then nothing was written.
     """
-    places.check()
-    found = read_served(base, named, above, label)
+    options.check()
+    found = read_served(base, options)
     into = base / into
     if (into / FILE).exists():
-        raise ScaffoldError(f"`{into}` is a folder for certificates: give the server one of its own")
-    decision = decide(read_signer_folder(into), found.served, places, remove)
+        raise ScaffoldError(f"`{into}` is a folder for certificates: the server needs its own")
+    decision = decide(read_signer_folder(into), found.served, options)
     if dry_run:
         return SignerOutcome(into, found, decision, dry_run)
     with telling(into, "made"):
         into.mkdir(PRIVATE, exist_ok=True)
     check_folder(into)
     with locking.lock(into):
-        decision = decide(read_signer_folder(into), found.served, places, remove)
+        decision = decide(read_signer_folder(into), found.served, options)
         shelf = _write(into, decision)
     return SignerOutcome(into, found, decision, dry_run, shelf)
 
@@ -125,14 +117,18 @@ def configure(
 def key_command(paths: Iterable[str]) -> str:
     """Return the command that makes keys which are missing, readable by their owner alone.
 
-    cfssl 1.2.0 takes none with a line feed behind it.
+    It writes over none (`set -C`). cfssl 1.2.0 takes no key with a line feed behind it.
     """
-    words = " ".join(shlex.quote(path) for path in paths)
-    if not words:
-        return ""
-    folders = " ".join(dict.fromkeys(shlex.quote(str(Path(path).parent)) for path in paths))
-    make = "openssl rand -hex 32 | tr -d '\\n' >\"$key\""
-    return f"(umask 077; mkdir -p {folders}; for key in {words}; do {make}; done)"
+    names: dict[str, list[str]] = {}
+    for path in map(Path, paths):
+        names.setdefault(str(path.parent), []).append(path.name)
+    loops = (
+        f"mkdir -p {shlex.quote(folder)} && cd {shlex.quote(folder)} && "
+        f"for key in {' '.join(map(shlex.quote, keys))}; "
+        "do openssl rand -hex 32 | tr -d '\\n' >\"$key\"; done"
+        for folder, keys in names.items()
+    )
+    return f"(umask 077; set -C; {'; '.join(loops)})" if names else ""
 
 
 def _write(into: Path, decision: SignerPlan) -> str:
@@ -153,9 +149,7 @@ def _write(into: Path, decision: SignerPlan) -> str:
     return shelf
 
 
-def _with_both(
-    before: Mapping[str, Written], after: Mapping[str, Written]
-) -> dict[str, Written]:
+def _with_both(before: Mapping[str, Written], after: Mapping[str, Written]) -> dict[str, Written]:
     return {
         label: replace(
             each, rendered=(*(before[label].rendered if label in before else ()), *each.rendered)

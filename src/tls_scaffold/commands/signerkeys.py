@@ -87,7 +87,8 @@ def _shared(what: str, holders: list[tuple[str, str]]) -> str:
 def _key_problem(content: bytes) -> str:
     """Say why a key is none; empty if it is one. cfssl takes an empty one, as anybody may have."""
     key = content.strip()
-    if not key:
+    # HMAC fills a short key up with zeros (RFC 2104): one of zeros alone is the empty one.
+    if not key.strip(b"0"):
         return "is empty: cfssl would sign for everybody"
     if not HEXADECIMAL.fullmatch(key):
         return "is no key: hexadecimal digits, two a byte"

@@ -5,7 +5,7 @@ of cfssl's multiroot/config/config.go, 1.6.5; 1.2.0 has no others.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote, unquote
@@ -52,38 +52,39 @@ class RootsFile:
         """The sections by their labels, in their order."""
         return {label: self._section(begin, end) for label, begin, end in self._spans()}
 
-    def with_values(self, label: str, values: Mapping[str, str]) -> "RootsFile":
-        """Return the list with these values in a section; it is made where there is none."""
-        section = self.sections.get(label)
-        lines = list(self.lines)
-        if section is None:
-            gap = [""] if lines and lines[-1].strip() else []
-            fields = [f"{name} = {value}" for name, value in values.items()]
-            return RootsFile((*lines, *gap, f"[{label}]", *fields))
-        added = []
-        for name, value in values.items():
-            if name not in section.lines:
-                added.append(f"{name} = {value}")
-            elif section.values[name] != value:
-                lines[section.lines[name]] = f"{name} = {value}"
-        lines[section.last + 1 : section.last + 1] = added
-        return RootsFile(tuple(lines))
+    def changed(
+        self, values: Mapping[str, Mapping[str, str]], gone: Collection[str] = ()
+    ) -> "RootsFile":
+        """Return the list with these values in sections, by labels, and without those that go.
 
-    def without(self, label: str) -> "RootsFile":
-        """Return the list without a section, from its header to its last field."""
-        section = self.sections[label]
-        rest = self.lines[section.last + 1 :]
-        if section.header and not self.lines[section.header - 1].strip():
-            # One empty line stood between two sections, and one is to stand there now.
-            while rest and not rest[0].strip():
-                rest = rest[1:]
-        return RootsFile((*self.lines[: section.header], *rest))
+        A section that there is not is made at the end.
+        """
+        lines = list(self.lines)
+        # From the end, so that the numbers of the lines before it stay.
+        for label, section in reversed(self.sections.items()):
+            if label in gone:
+                # With the empty lines behind it, by which it stood apart.
+                end = section.last + 1
+                while end < len(lines) and not lines[end].strip():
+                    end += 1
+                del lines[section.header : end]
+                continue
+            wanted = values.get(label, {})
+            new = [each for each in wanted.items() if each[0] not in section.lines]
+            lines[section.last + 1 : section.last + 1] = map(_line, new)
+            for name, value in wanted.items():
+                if name in section.lines and section.values[name] != value:
+                    lines[section.lines[name]] = _line((name, value))
+        for label in sorted(values.keys() - self.sections.keys()):
+            lines += [""] if lines and lines[-1].strip() else []
+            lines += [f"[{label}]", *map(_line, values[label].items())]
+        return RootsFile(tuple(lines))
 
     def _spans(self) -> Iterator[tuple[str, int, int]]:
         """Yield label, header and end of each section."""
         headers = [(at, found[1]) for at, found in self._headers()]
-        ends = [at for at, _ in headers[1:]] + [len(self.lines)]
-        for (begin, label), end in zip(headers, ends, strict=True):
+        ends = [*(at for at, _ in headers[1:]), len(self.lines)]
+        for (begin, label), end in zip(headers, ends, strict=False):
             yield label, begin, end
 
     def _headers(self) -> Iterator[tuple[int, re.Match[str]]]:
@@ -141,6 +142,10 @@ def key_url(path: str) -> str:
 def path_of_url(url: str) -> str:
     """Return the path that a private key's URL names; empty for one that is of another kind."""
     return unquote(url.removeprefix(FILE_URL)) if url.startswith(f"{FILE_URL}/") else ""
+
+
+def _line(field: tuple[str, str]) -> str:
+    return f"{field[0]} = {field[1]}"
 
 
 def _unquoted(value: str) -> str:

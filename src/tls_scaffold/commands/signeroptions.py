@@ -1,8 +1,9 @@
-"""Where a signing service has what: CA, keys and its own files, by patterns with a label in them."""
+"""What is asked of `signer-config`: for whom to sign, and where the server has what."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
+from pathlib import Path
 
 from tls_scaffold.commands.signerkeys import reference_problem
 from tls_scaffold.errors import UsageError
@@ -16,14 +17,20 @@ AUTH_KEYS = {ORDINARY: "keys/{label}.key", ROOT: "keys/{label}-root.key"}
 
 
 @dataclass(frozen=True)
-class ServerPlaces:
-    """What a command line says of the server; what is empty stays as it is, or is as usual.
+class SignerOptions:
+    """What a command line says of folders and of the server.
 
-    `home` is where the server has the folder. In the others `{label}` stands for the label:
-    certificate and private key of the CA, and references to the keys that open it. Of `nets` alone
-    it takes requests.
+    `named` are folders and inventory files, `above` directories with folders, `label` that of a
+    single one which has none yet; the labels of `remove` are to go. What is empty of the rest stays
+    as it is, or is as usual: `home` is where the server has its folder, and in the others `{label}`
+    stands for the label: certificate and private key of the CA, and references to the keys that
+    open it. Of `nets` alone it takes requests.
     """
 
+    named: tuple[Path, ...] = ()
+    above: tuple[Path, ...] = ()
+    label: str = ""
+    remove: tuple[str, ...] = ()
     home: str = ""
     certificate: str = ""
     private: str = ""
@@ -33,6 +40,8 @@ class ServerPlaces:
 
     def check(self) -> None:
         """Raise UsageError for the first that can't be meant."""
+        if self.label and (self.above or len(self.named) > 1):
+            raise UsageError("--label: it is that of a single DIR")
         for option, path in (
             ("--at", self.home),
             ("--certificate", self.certificate),
@@ -49,6 +58,11 @@ class ServerPlaces:
         for net in self.nets:
             if problem := net_problem(net):
                 raise UsageError(f"--nets: {problem}")
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The folders and files that are named: the current folder where nothing is asked for."""
+        return self.named if self.named or self.above or self.remove else (Path(),)
 
     def root_values(self, label: str, home: str, old: Mapping[str, str]) -> dict[str, str]:
         """Return the fields of a label's section, in which `old` is now."""
