@@ -177,11 +177,14 @@ def make_key(path: Path) -> bytes:
     return bytes.fromhex(key)
 
 
-def client_config(path: Path, remotes: str, profiles: tuple[str, ...]) -> Path:
-    """Write what a folder's own cfssl asks by: the form of `config/ca-config.json`."""
+def client_config(path: Path, remotes: str, profiles: tuple[str, ...], **wishes: Any) -> Path:
+    """Write what a folder's own cfssl asks by: the form of `config/ca-config.json`.
+
+    Of `wishes` each profile has some more, which are the server's to say.
+    """
 
     def asked(key: str) -> dict[str, Any]:
-        return {"auth_remote": {"remote": "ca", "auth_key": key}}
+        return {"auth_remote": {"remote": "ca", "auth_key": key}, **wishes}
 
     keys = {"ordinary": "env:CFSSL_AUTH", "root": "env:CFSSL_AUTH_ROOT"}
     document = {

@@ -25,11 +25,11 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign signerconfig "
     "status sync / "
-    "adoptiontable keeping prooftable questions statustable / plansummary lists options / "
+    "adoptiontable custody keeping prooftable questions statustable / plansummary lists options / "
     "columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
     "add bundle cfssljson check new prove remove sign signerconfig standin status sync / "
-    "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
+    "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
     "adopted dist forms rbac signerchanges usablepairs / "
     "results servedfolders signerfolder / bundleoptions signeroptions / signerkeys",
     "checks": (
@@ -41,9 +41,9 @@ SHELVES = {
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
-        "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
-        "linemistakes mistakes record trust / keystores / "
+        "execution recordcompletion / naming rounds / authority batch broughtca plan / signer / "
+        "certinfo revocationlists / commandlines csrs differences documentcache ignoredrules "
+        "issuer linemistakes mistakes record trust / keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
@@ -62,9 +62,9 @@ SHELVES = {
     "cfssl": "readers / profilereaders / profiles / requests sans gojson / goflags / durations "
     "fields gourl usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
-    "hostconflicts / asked components grants urls / reach / values / presets / "
+    "custodywords hostconflicts / asked components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
-    "clusterparts / membersettings terms / conflictmarkers fields formats",
+    "clusterparts / custody membersettings terms / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes verdicts / "
         "gnumake madefiles unsetnames / cfssllines / gencert / "
