@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,7 +26,8 @@ from cryptography.x509.oid import NameOID
 
 from clusters import SYSTEM
 from peers import build as peers
-from support import Done, environment, run, tls_scaffold, wait_for
+from support import Done, environment, run, wait_for
+from tls_scaffold.cli import cli
 
 NEWEST = str(peers.folder("cfssl"))
 PATHS = {"1.2.0": SYSTEM, "1.6.5": NEWEST}
@@ -204,6 +206,12 @@ def client_config(path: Path, remotes: str, profiles: tuple[str, ...], **wishes:
 
 
 def configured(*words: str, cwd: Path, code: int = 0) -> Done:
-    done = tls_scaffold("signer-config", *words, cwd=cwd)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+    """Run `tls-scaffold signer-config` in a folder, in this process; it must end with `code`."""
+    before = Path.cwd()
+    os.chdir(cwd)
+    try:
+        done = CliRunner().invoke(cli, ["signer-config", *words])
+    finally:
+        os.chdir(before)
+    assert done.exit_code == code, done.output
+    return Done(words, done.exit_code, done.stdout, done.stderr)

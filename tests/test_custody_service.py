@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -67,7 +68,8 @@ class Service:
         variables = {"CFSSL_AUTH": self.keys[key].hex(), "CFSSL_AUTH_ROOT": root}
         for made in (self.at / "work").glob("a*"):
             made.unlink()
-        return run("sh", "-c", words, cwd=self.at, **{**variables, **more})
+        given: dict[str, Any] = {**variables, **more}
+        return run("sh", "-c", words, cwd=self.at, **given)
 
     @property
     def made(self) -> Path:

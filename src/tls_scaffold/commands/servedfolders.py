@@ -150,10 +150,11 @@ def _profiles(source: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _with_place(error: ScaffoldError, source: Path) -> Iterator[Problem | str]:
-    """Yield the problems of one folder with its path; a summary alone tells it mostly."""
+    """Yield the problems of one folder with its path; a summary may have it already."""
     path = str(source / FILE) if source.is_dir() else str(source)
     if not error.problems:
-        yield error.summary
+        is_placed = str(source) in error.summary
+        yield error.summary if is_placed else Problem(Place(path), error.summary)
     for problem in error.problems:
         place = problem.place
         at = str(source / place.path) if place.path == CONFIG else path

@@ -92,8 +92,7 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
         documents[each.label] = json.loads(text)
         if not is_same(documents[each.label], ours):
             edited.append(each.label)
-        source = os.path.abspath(each.source)  # noqa: PTH100 - the path, whatever links it has
-        written[each.label] = Written(source, (ours,))
+        written[each.label] = Written(state.place_of(each.source), (ours,))
     if conflicts:
         raise ConflictError(BOTH_CHANGED, conflicts, SETTLE)
     others = [label for label in written if label not in documents]
@@ -156,11 +155,13 @@ def _moved_labels(state: SignerFolder, served: Iterable[Served]) -> Iterator[str
     """Yield what is wrong where a label was written for a folder that is there and has it still."""
     for each in served:
         known = state.written.get(each.label)
-        source = os.path.abspath(each.source)  # noqa: PTH100 - as it was recorded
-        if known and known.source != source and still_asks_for(Path(known.source), each.label):
+        if not known or known.source == state.place_of(each.source):
+            continue
+        source = state.source_at(known.source)
+        if still_asks_for(Path(source), each.label):
             yield (
-                f"label `{each.label}` is that of `{known.source}`, and `{each.source}` asks for "
-                "it too: each could sign the names of the other"
+                f"label `{each.label}` is that of `{source}`, and `{each.source}` asks for it too: "
+                "each could sign the names of the other"
             )
 
 

@@ -28,7 +28,7 @@ OPEN = 0o777
 
 @dataclass(frozen=True)
 class Written:
-    """What was written for a label: for which folder, and the configuration.
+    """What was written for a label: for which folder (from the service's), and the configuration.
 
     `rendered` has two of them after a run that was killed: either may be in the file.
     """
@@ -46,6 +46,14 @@ class SignerFolder:
     roots: RootsFile = field(default_factory=RootsFile)
     written: Mapping[str, Written] = field(default_factory=dict)
     roots_text: str | None = None
+
+    def place_of(self, source: str) -> str:
+        """Return where a folder is, as it is recorded: what moves with this one stays the same."""
+        return os.path.relpath(source, self.path)
+
+    def source_at(self, place: str) -> str:
+        """Return the path of a folder of which that is recorded."""
+        return os.path.normpath(os.path.join(os.path.abspath(self.path), place))  # noqa: PTH100, PTH118 - links in it stay
 
     def config_text(self, label: str) -> str | None:
         """Return the text of a label's configuration, None where there is none."""
@@ -85,7 +93,7 @@ def merged_config(yours: str | None, ours: Mapping[str, Any], rendered: tuple[An
         raise Conflict from None
     if is_same(there, ours):
         return yours
-    if not rendered:
+    if not rendered or not isinstance(there, dict):
         raise Conflict
     is_unedited = any(is_same(there, each) for each in rendered)
     merged = merge_values(there if is_unedited else rendered[-1], there, ours)

@@ -77,7 +77,7 @@ def profiles_elsewhere(inventory: Inventory) -> tuple[str, ...]:
     """Return the profiles that components name and that no inventory describes, by their names."""
     known = rendered_profiles(inventory)
     asked = {_ordinary_profile(each) for each in inventory.components}
-    return tuple(sorted(asked - known.keys()))
+    return tuple(sorted(asked - known.keys() - {ROOT}))
 
 
 def signing_policies(
