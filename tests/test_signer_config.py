@@ -681,53 +681,58 @@ def test_it_works_from_elsewhere_and_in_a_folder(remote: Make, tmp_path: Path) -
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("every", "again"), [(3, 0), (9, 7), pytest.param(1, 3, marks=pytest.mark.long)]
+)
 def test_a_run_that_is_killed_at_any_of_its_steps_is_finished_by_the_next(
-    remote: Make, tmp_path: Path, every: int
+    remote: Make, tmp_path: Path, every: int, again: int
 ) -> None:
     for label in ("a", "b", "c"):
         remote(label)
     at = tmp_path / "all"
     configured("--all", ".", "--into", "server", cwd=at)
     shutil.rmtree(at / "c")
-    for label in ("a", "b"):
-        change(at / label, users=[{"name": "zed"}], members=["10.0.0.9", "new.example"])
     edited = (at / "server/a.json").read_text().replace('"8760h"', '"24h"', 1)
     (at / "server/a.json").write_text(edited)
-    words = ("--all", ".", "--remove", "c", "--into", "server")
-    assert kill_all(at, tmp_path / "work", words, every) >= 10 // every
-
-
-def kill_all(at: Path, work: Path, words: tuple[str, ...], every: int) -> int:
-    """Kill at each step; the next run must end where one that is not killed ends."""
-    whole = work / "whole"
-    shutil.copytree(at, whole / "all", symlinks=True)
-    configured(*words, cwd=whole / "all")
-    wanted = {name: text for name, text in contents(whole / "all/server").items() if is_ours(name)}
+    wanted = finished(shutil.copytree(at, tmp_path / "whole"), "last")
+    assert '"24h"' in wanted["a.json"]
     hits = 0
-    for step in range(1, 200, every):
-        place = work / str(step)
-        shutil.copytree(at, place / "all", symlinks=True)
-        if kills.run(place / "all", ["signer-config", *words], step=step) != -signal.SIGKILL:
-            assert hits
+    for step in range(1, 100, every):
+        once = shutil.copytree(at, tmp_path / f"once-{step}")
+        if not is_killed(once, "first", step):
             break
-        hits += 1
-        configured(*without_removal(place, words), cwd=place / "all")
-        found = contents(place / "all/server")
-        ours = {name: text for name, text in found.items() if is_ours(name)}
-        replaced = {name: str(text).replace(str(place), str(whole)) for name, text in ours.items()}
-        assert replaced == {name: str(text) for name, text in wanted.items()}, step
-        assert [name for name in found if ".work." in name] == []
-        assert [name for name in found if re.fullmatch("archive/[^/]*/c.json", name)]
-    return hits
+        for second in range(1, 100, again or 100):
+            twice = shutil.copytree(once, tmp_path / f"twice-{step}-{second}")
+            if again and not is_killed(twice, "second", second):
+                break
+            assert finished(twice, "last") == wanted, (step, second)
+            hits += 1
+    assert hits >= 20 // every
 
 
-def is_ours(name: str) -> bool:
-    return name in ("a.json", "b.json", "c.json", "roots.ini")
+def follow(at: Path, word: str) -> None:
+    """Let the folders `a` and `b` ask for other names, and for those no more that they had."""
+    for label in ("a", "b"):
+        change(at / label, users=[{"name": word}], members=["10.0.0.9", f"{word}.example"])
 
 
-def without_removal(place: Path, words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the same words; where the label is gone already it can't be named again."""
-    record = (place / "all/server/.tls-scaffold/signer.json").read_text()
-    is_gone = '"c"' not in record
-    return tuple(word for word in words if not (is_gone and word in ("--remove", "c")))
+def words_for(at: Path) -> tuple[str, ...]:
+    """Return what takes `c` out too; where it is gone already it can't be named again."""
+    is_gone = '"c"' not in (at / "server/.tls-scaffold/signer.json").read_text()
+    return ("--all", ".", "--into", "server", *(() if is_gone else ("--remove", "c")))
+
+
+def is_killed(at: Path, word: str, step: int) -> bool:
+    follow(at, word)
+    return kills.run(at, ["signer-config", *words_for(at)], step=step) == -signal.SIGKILL
+
+
+def finished(at: Path, word: str) -> dict[str, str]:
+    """Return what a run leaves for the server, which is whole."""
+    follow(at, word)
+    configured(*words_for(at), cwd=at)
+    found = contents(at / "server")
+    assert [name for name in found if ".work." in name] == []
+    assert [name for name in found if re.fullmatch("archive/[^/]*/c.json", name)]
+    names = ("a.json", "b.json", "c.json", "roots.ini")
+    return {name: str(found[name]) for name in names if name in found}

@@ -82,9 +82,8 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
         values[each.label] = options.root_values(each.label, home, old)
         auth_keys = options.auth_keys(each.label, home, _auth_keys(there))
         ours = config_document(each.policies, auth_keys)
-        known = state.written.get(each.label)
         try:
-            text = merged_config(there, ours, known.rendered if known else ())
+            text = merged_config(there, ours, state.written.get(each.label))
         except Conflict:
             conflicts.append(f"`{state.path / config_name(each.label)}`")
             continue
@@ -92,7 +91,7 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
         documents[each.label] = json.loads(text)
         if not is_same(documents[each.label], ours):
             edited.append(each.label)
-        written[each.label] = Written(state.place_of(each.source), (ours,))
+        written[each.label] = Written(state.place_of(each.source), ours)
     if conflicts:
         raise ConflictError(BOTH_CHANGED, conflicts, SETTLE)
     others = [label for label in written if label not in documents]

@@ -1,8 +1,8 @@
 """`tls-scaffold signer-config`: what multirootca needs to sign for folders, a label each."""
 
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.commands.results import Result
@@ -11,6 +11,7 @@ from tls_scaffold.commands.signerchanges import SignerPlan, decide
 from tls_scaffold.commands.signerfolder import (
     RECORD,
     Written,
+    config_name,
     put_away,
     read_signer_folder,
     record_text,
@@ -24,6 +25,7 @@ from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.multiroot.notes import NOT_CHECKED, RESTART
+from tls_scaffold.rendering.documents import sum_of
 
 PRIVATE = 0o700
 
@@ -134,25 +136,27 @@ def key_command(paths: Iterable[str]) -> str:
 def _write(into: Path, decision: SignerPlan) -> str:
     """Write what was decided, and return the shelf of what was put away.
 
-    A run that is killed is followed by one that knows either text for its own: the record has both
-    until all are in place.
+    A run that is killed is followed by one that knows what each configuration is made from: until
+    all are in place the record has it for what was there and for what follows.
     """
     before = read_signer_folder(into).written
-    after = record_text(decision.home, decision.written)
+    steps = {step.path: step for step in decision.plan.steps}
+    texts = {path: step.after or "" for path, step in steps.items()}
     if decision.plan:
-        both = {**before, **_with_both(before, decision.written)}
-        write_texts(into, {RECORD: record_text(decision.home, both)})
-        write_texts(into, {step.path: step.after or "" for step in decision.plan.steps})
+        both = {
+            label: Written(
+                each.source,
+                before[label].base_of(steps[name].before or "") if label in before else None,
+                each.rendered,
+                sum_of(texts[name]),
+            )
+            for label, each in decision.written.items()
+            if (name := config_name(label)) in steps
+        }
+        write_texts(into, {RECORD: record_text(decision.home, {**before, **both})})
+        write_texts(into, texts)
     shelf = put_away(into, decision.plan.moves)
+    after = record_text(decision.home, decision.written)
     if own_text(into, RECORD) != after:
         write_texts(into, {RECORD: after})
     return shelf
-
-
-def _with_both(before: Mapping[str, Written], after: Mapping[str, Written]) -> dict[str, Written]:
-    return {
-        label: replace(
-            each, rendered=(*(before[label].rendered if label in before else ()), *each.rendered)
-        )
-        for label, each in after.items()
-    }

@@ -19,10 +19,12 @@ from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.multiroot import rootsfile
 from tls_scaffold.multiroot.rootsfile import LABEL, RootsFile
 from tls_scaffold.paths import STATE
+from tls_scaffold.rendering.documents import sum_of
 
 ROOTS = "roots.ini"
 RECORD = f"{STATE}/signer.json"
 VERSION = 1
+FIELDS = ("source", "rendered", "following", "sum")  # of a label in the record
 OPEN = 0o777
 
 
@@ -30,11 +32,19 @@ OPEN = 0o777
 class Written:
     """What was written for a label: for which folder (from the service's), and the configuration.
 
-    `rendered` has two of them after a run that was killed: either may be in the file.
+    `rendered` is that as it was asked for, without edits by hand; None where there was none.
+    `following` is what a run that was killed had decided on, and `sum` that of the text which it
+    wrote, or had no time to write.
     """
 
     source: str
-    rendered: tuple[Any, ...]
+    rendered: Any = None
+    following: Any = None
+    sum: str = ""
+
+    def base_of(self, text: str) -> Any:
+        """Return what was asked for when a configuration was written last: its text tells which."""
+        return self.following if self.sum and sum_of(text) == self.sum else self.rendered
 
 
 @dataclass(frozen=True)
@@ -79,11 +89,11 @@ def read_signer_folder(path: Path) -> SignerFolder:
     return SignerFolder(path, home, parsed, written, roots)
 
 
-def merged_config(yours: str | None, ours: Mapping[str, Any], rendered: tuple[Any, ...]) -> str:
+def merged_config(yours: str | None, ours: Mapping[str, Any], known: Written | None) -> str:
     """Return the text of a configuration in which what was edited by hand stays.
 
-    `rendered` is what was written last. Raises Conflict where both sides changed the same, or where
-    it is another and nothing tells who changed it.
+    Raises Conflict where both sides changed the same, or where it is another than `ours` and
+    nothing is known of who wrote it.
     """
     if yours is None:
         return json_text(ours)
@@ -93,17 +103,17 @@ def merged_config(yours: str | None, ours: Mapping[str, Any], rendered: tuple[An
         raise Conflict from None
     if is_same(there, ours):
         return yours
-    if not rendered or not isinstance(there, dict):
+    base = known.base_of(yours) if known else None
+    if base is None or not isinstance(there, dict):
         raise Conflict
-    is_unedited = any(is_same(there, each) for each in rendered)
-    merged = merge_values(there if is_unedited else rendered[-1], there, ours)
+    merged = merge_values(base, there, ours)
     return yours if is_same(merged, there) else json_text(merged)
 
 
 def record_text(home: str, written: Mapping[str, Written]) -> str:
     """Return the text of the record."""
     labels = {
-        label: {"source": each.source, "rendered": list(each.rendered)}
+        label: {name: value for name, value in vars(each).items() if value}
         for label, each in sorted(written.items())
     }
     return json_text({"version": VERSION, "home": home, "labels": labels})
@@ -141,11 +151,11 @@ def _parse_record(text: str, path: str) -> tuple[str, dict[str, Written]]:
         raise _damaged(path)
     written = {}
     for label, each in labels.items():
-        source = each.get("source") if isinstance(each, dict) else None
-        rendered = each.get("rendered") if isinstance(each, dict) else None
-        if not (LABEL.fullmatch(label) and isinstance(source, str) and isinstance(rendered, list)):
+        fields = each if isinstance(each, dict) else {}
+        one = Written(**{"source": "", **{name: fields[name] for name in FIELDS if name in fields}})
+        if not (LABEL.fullmatch(label) and isinstance(one.source, str) and one.source):
             raise _damaged(path)
-        written[label] = Written(source, tuple(rendered))
+        written[label] = one
     return home, written
 
 
