@@ -76,7 +76,7 @@ def rendered_profiles(inventory: Inventory) -> dict[str, Signs]:
 def profiles_elsewhere(inventory: Inventory) -> tuple[str, ...]:
     """Return the profiles that components name and that no inventory describes, by their names."""
     known = rendered_profiles(inventory)
-    asked = {_ordinary_profile(each) for each in inventory.components}
+    asked = {each.profile for each in inventory.components}
     return tuple(sorted(asked - known.keys() - {ROOT}))
 
 
@@ -88,14 +88,16 @@ def signing_policies(
     `elsewhere` says how the profiles sign of which `profiles_elsewhere` has the names. cfssl needs
     a default profile: one that nobody asks for signs nothing.
     """
-    known = {**rendered_profiles(inventory), **elsewhere}
+    rendered = rendered_profiles(inventory)
+    # A folder may have root signed by its own profile, or as other users are.
+    known = {ROOT: rendered[CLIENT], **rendered, **elsewhere}
     names = _names_by_request(inventory)
     asked: defaultdict[str, set[str]] = defaultdict(set)
     cns: defaultdict[str, set[str]] = defaultdict(set)
     signs = {"": Signs((), NO_LIFE)}
     for component in inventory.components:
         profile = profile_of(component)
-        signs[profile] = known[_ordinary_profile(component)]
+        signs[profile] = known[component.profile]
         # Components that share a request get the hosts of all.
         asked[profile] |= names[component.request] - ({ROOT} - {component.cn})
         cns[profile] |= {component.cn} - {""}
@@ -138,13 +140,6 @@ def config_document(
         },
         "auth_keys": {name: {"type": "standard", "key": auth_keys[name]} for name in used},
     }
-
-
-def _ordinary_profile(component: Component) -> str:
-    """Return the profile that signs a component where root has none of its own."""
-    if component.cn == ROOT and component.profile == ROOT:
-        return CLIENT
-    return component.profile
 
 
 def _names_by_request(inventory: Inventory) -> Mapping[str, set[str]]:
