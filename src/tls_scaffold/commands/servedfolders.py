@@ -2,12 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import durations, usages
+from tls_scaffold.commands.signerkeys import listed
 from tls_scaffold.commands.signeroptions import SignerOptions
 from tls_scaffold.disk.ourfolders import folders_below
 from tls_scaffold.disk.plainfiles import read_text
@@ -16,6 +17,7 @@ from tls_scaffold.inventory import desired, intake
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.keeping.readback import MOST
 from tls_scaffold.multiroot.policies import (
     SigningPolicy,
     Signs,
@@ -83,7 +85,7 @@ def read_served(base: Path, options: SignerOptions) -> Found:
             problems += _with_place(error, source)
     problems += _shared_labels(served)
     if problems:
-        raise ScaffoldError(SUMMARY, problems, HINT)
+        raise ScaffoldError(SUMMARY, some_of(problems), HINT)
     return Found(tuple(served), tuple(left_out))
 
 
@@ -168,8 +170,14 @@ def _shared_labels(served: Iterable[Served]) -> Iterator[str]:
         sources[each.label].append(each.source)
     for label, places in sources.items():
         if len(places) > 1:
-            told = ", ".join(f"`{place}`" for place in places)
+            told = listed(f"`{place}`" for place in places)
             yield f"label `{label}` is that of {told}: each could sign the names of the others"
+
+
+def some_of(problems: Sequence[Problem | str]) -> list[Problem | str]:
+    """Return as many problems as a message has room for, and how many more there are."""
+    more = len(problems) - MOST
+    return [*problems[:MOST], *([f"and {more} more"] if more > 0 else [])]
 
 
 def still_asks_for(source: Path, label: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold.commands.servedfolders import Served, still_asks_for
+from tls_scaffold.commands.servedfolders import Served, some_of, still_asks_for
 from tls_scaffold.commands.signerfolder import (
     ROOTS,
     SignerFolder,
@@ -17,7 +17,7 @@ from tls_scaffold.commands.signerfolder import (
     config_name,
     merged_config,
 )
-from tls_scaffold.commands.signerkeys import look_at_keys
+from tls_scaffold.commands.signerkeys import listed, look_at_keys
 from tls_scaffold.commands.signeroptions import SignerOptions
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ConflictError, Place, Problem, ScaffoldError
@@ -28,7 +28,6 @@ from tls_scaffold.multiroot.rootsfile import RootsFile
 from tls_scaffold.signing import pemfiles
 from tls_scaffold.spelling import did_you_mean, escaped
 
-SHOWN = 5  # of the CNs that labels have in common
 BOTH_CHANGED = "both sides changed the same in what multirootca reads"
 SETTLE = (
     "what was edited by hand is not written over: move the file away, run this again, and put into "
@@ -40,14 +39,14 @@ SETTLE = (
 class SignerPlan:
     """What to write, and what is to be said of it.
 
-    `written` is the record for afterwards. `edited` are labels whose configuration has edits by
-    hand that stay, `others` those of folders that were not looked at, `missing` the files of keys
-    that are not there yet.
+    `written` are the records for afterwards, and `gone` labels that have none then. `edited` are
+    labels whose configuration has edits by hand that stay, `others` those of folders that were not
+    looked at, `missing` the files of keys that are not there yet.
     """
 
     plan: Plan
-    home: str
     written: Mapping[str, Written]
+    gone: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -60,20 +59,21 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
     Raises ScaffoldError with every problem: a section or label that is another's, a CA that is not
     the one of the inventory, keys that two have. ConflictError where both sides changed the same.
     """
-    home = options.home or state.home or os.path.abspath(state.path)  # noqa: PTH100 - no link of it
+    home = options.home or _home(state)
     problems: list[Problem | str] = [
         *_foreign_sections(state, served, home),
         *_moved_labels(state, served),
         *_unknown_labels(state, served, options.remove),
     ]
     _refuse(state, problems)
-    # A section that was taken out by hand, or by a run that was killed then, takes the rest along.
-    lost = state.written.keys() - state.roots.sections.keys() - {each.label for each in served}
-    gone = sorted({*options.remove, *lost})
     sections = state.roots.sections
+    asking = {each.label for each in served}
+    # A section that was taken out by hand, or by a run that was killed then, takes the rest along.
+    gone = sorted({*options.remove, *(state.labels - sections.keys() - asking)})
+    others = sorted(state.labels - asking - set(gone))
     values: dict[str, dict[str, str]] = {}
-    written = {label: each for label, each in state.written.items() if label not in gone}
-    texts: dict[str, str | None] = {}
+    written: dict[str, Written] = {}
+    texts: dict[str, str] = {}
     documents: dict[str, Any] = {}
     conflicts, edited = [], []
     for each in served:
@@ -83,7 +83,7 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
         auth_keys = options.auth_keys(each.label, home, _auth_keys(there))
         ours = config_document(each.policies, auth_keys)
         try:
-            text = merged_config(there, ours, state.written.get(each.label))
+            text = merged_config(there, ours, state.written(each.label))
         except Conflict:
             conflicts.append(f"`{state.path / config_name(each.label)}`")
             continue
@@ -94,11 +94,8 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
         written[each.label] = Written(state.place_of(each.source), ours)
     if conflicts:
         raise ConflictError(BOTH_CHANGED, conflicts, SETTLE)
-    others = [label for label in written if label not in documents]
-    for label in others:
-        if sections[label].values.get("config") == f"{state.home}/{config_name(label)}":
-            # The configurations of others come along to where the folder is now.
-            values[label] = {"config": f"{home}/{config_name(label)}"}
+    if options.home:
+        values.update({label: {"config": f"{home}/{config_name(label)}"} for label in others})
     roots = state.roots.changed(values, gone)
     documents.update({label: _document(state.config_text(label)) for label in others})
     keys = look_at_keys(dict(_references(documents)))
@@ -110,8 +107,8 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
                 config_name(label) for label in gone if state.config_text(label) is not None
             ),
         ),
-        home,
         written,
+        tuple(gone),
         tuple(edited),
         tuple(others),
         (*keys.warnings, *_shared_cas(roots, served)),
@@ -119,14 +116,21 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
     )
 
 
+def _home(state: SignerFolder) -> str:
+    """Return where the server has the folder: as the sections say, else where it is."""
+    for label, section in state.roots.sections.items():
+        home, _, name = section.values.get("config", "").rpartition("/")
+        if label in state.labels and name == config_name(label):
+            return home
+    return os.path.abspath(state.path)  # noqa: PTH100 - links in it stay
+
+
 def _refuse(state: SignerFolder, problems: Sequence[Problem | str]) -> None:
     if problems:
-        raise ScaffoldError(f"nothing is written to `{state.path}`", problems)
+        raise ScaffoldError(f"nothing is written to `{state.path}`", some_of(problems))
 
 
-def _steps(
-    state: SignerFolder, texts: Mapping[str, str | None], roots: RootsFile
-) -> Iterator[Step]:
+def _steps(state: SignerFolder, texts: Mapping[str, str], roots: RootsFile) -> Iterator[Step]:
     """Yield each file that changes; the list of roots, which names the others, is the last."""
     for name, text in texts.items():
         before = state.config_text(name.removesuffix(".json"))
@@ -142,7 +146,7 @@ def _foreign_sections(
     """Yield a problem for each section that somebody wrote by hand for a label of these folders."""
     for each in served:
         section = state.roots.sections.get(each.label)
-        if section is None or each.label in state.written:
+        if section is None or each.label in state.labels:
             continue
         if section.values.get("config") != f"{home}/{config_name(each.label)}":
             place = Place(str(state.path / ROOTS), section.header + 1)
@@ -153,7 +157,7 @@ def _foreign_sections(
 def _moved_labels(state: SignerFolder, served: Iterable[Served]) -> Iterator[str]:
     """Yield what is wrong where a label was written for a folder that is there and has it still."""
     for each in served:
-        known = state.written.get(each.label)
+        known = state.written(each.label)
         if not known or known.source == state.place_of(each.source):
             continue
         source = state.source_at(known.source)
@@ -167,7 +171,7 @@ def _moved_labels(state: SignerFolder, served: Iterable[Served]) -> Iterator[str
 def _unknown_labels(
     state: SignerFolder, served: Iterable[Served], remove: Iterable[str]
 ) -> Iterator[str]:
-    there = {*state.roots.sections, *state.written}
+    there = {*state.roots.sections, *state.labels}
     sources = {each.label: each.source for each in served}
     for label in remove:
         if label in sources:
@@ -223,8 +227,7 @@ def _shared_cas(roots: RootsFile, served: Iterable[Served]) -> Iterator[str]:
                 counts[cn] += 1
         both = sorted(cn for cn, count in counts.items() if count > 1)
         if both:
-            told = ", ".join(f"`{cn}`" for cn in both[:SHOWN])
-            told += ", …" if both[SHOWN:] else ""
+            told = listed(f"`{cn}`" for cn in both)
             yield (
                 f"`{path}` is the CA of {len(sharing)} labels, and several have the CNs {told}: "
                 "what is signed for one of them opens the clusters of the others"

@@ -9,21 +9,24 @@ from tls_scaffold.commands.results import Result
 from tls_scaffold.commands.servedfolders import Found, read_served
 from tls_scaffold.commands.signerchanges import SignerPlan, decide
 from tls_scaffold.commands.signerfolder import (
-    RECORD,
+    SignerFolder,
     Written,
     config_name,
     put_away,
     read_signer_folder,
+    record_name,
     record_text,
     write_texts,
 )
 from tls_scaffold.commands.signeroptions import SignerOptions
 from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.folder import remove_inside
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import FILE
+from tls_scaffold.keeping.plan import Step
 from tls_scaffold.multiroot.notes import NOT_CHECKED, RESTART
 from tls_scaffold.rendering.documents import sum_of
 
@@ -139,24 +142,32 @@ def _write(into: Path, decision: SignerPlan) -> str:
     A run that is killed is followed by one that knows what each configuration is made from: until
     all are in place the record has it for what was there and for what follows.
     """
-    before = read_signer_folder(into).written
+    state = read_signer_folder(into)
     steps = {step.path: step for step in decision.plan.steps}
-    texts = {path: step.after or "" for path, step in steps.items()}
-    if decision.plan:
-        both = {
-            label: Written(
-                each.source,
-                before[label].base_of(steps[name].before or "") if label in before else None,
-                each.rendered,
-                sum_of(texts[name]),
-            )
-            for label, each in decision.written.items()
-            if (name := config_name(label)) in steps
-        }
-        write_texts(into, {RECORD: record_text(decision.home, {**before, **both})})
-        write_texts(into, texts)
+    both = {
+        record_name(label): record_text(_with_both(state, label, each, steps[config_name(label)]))
+        for label, each in decision.written.items()
+        if config_name(label) in steps
+    }
+    if steps:
+        write_texts(into, both)
+        write_texts(into, {path: step.after or "" for path, step in steps.items()})
     shelf = put_away(into, decision.plan.moves)
-    after = record_text(decision.home, decision.written)
-    if own_text(into, RECORD) != after:
-        write_texts(into, {RECORD: after})
+    after = {record_name(label): record_text(each) for label, each in decision.written.items()}
+    changed = {path: text for path, text in after.items() if own_text(into, path) != text}
+    if changed:
+        write_texts(into, changed)
+    for label in decision.gone:
+        remove_inside(into, record_name(label))
     return shelf
+
+
+def _with_both(state: SignerFolder, label: str, written: Written, step: Step) -> Written:
+    """Return a record that knows what a configuration is made from, before and after it changes."""
+    known = state.written(label)
+    return Written(
+        written.source,
+        known.base_of(step.before or "") if known else None,
+        written.rendered,
+        sum_of(step.after or ""),
+    )

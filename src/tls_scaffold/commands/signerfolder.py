@@ -10,7 +10,7 @@ from typing import Any
 from tls_scaffold.disk.files import SECRET, telling, write_by_way_of
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import own_text
+from tls_scaffold.disk.plainfiles import names, own_text
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
@@ -22,9 +22,8 @@ from tls_scaffold.paths import STATE
 from tls_scaffold.rendering.documents import sum_of
 
 ROOTS = "roots.ini"
-RECORD = f"{STATE}/signer.json"
-VERSION = 1
-FIELDS = ("source", "rendered", "following", "sum")  # of a label in the record
+RECORDS = f"{STATE}/labels"
+FIELDS = ("source", "rendered", "following", "sum")  # of a label in its record
 OPEN = 0o777
 
 
@@ -49,30 +48,40 @@ class Written:
 
 @dataclass(frozen=True)
 class SignerFolder:
-    """The texts of a signing service's folder; `home` is where the server has it."""
+    """A signing service's folder: the list of roots, and the labels that were written there."""
 
     path: Path
-    home: str = ""
     roots: RootsFile = field(default_factory=RootsFile)
-    written: Mapping[str, Written] = field(default_factory=dict)
     roots_text: str | None = None
+    labels: frozenset[str] = frozenset()
 
     def place_of(self, source: str) -> str:
         """Return where a folder is, as it is recorded: what moves with this one stays the same."""
         return os.path.relpath(source, self.path)
 
     def source_at(self, place: str) -> str:
-        """Return the path of a folder of which that is recorded."""
-        return os.path.normpath(os.path.join(os.path.abspath(self.path), place))  # noqa: PTH100, PTH118 - links in it stay
+        """Return the path of a folder of which that is recorded; links in it stay."""
+        whole = os.path.join(os.path.abspath(self.path), place)  # noqa: PTH100, PTH118
+        return os.path.normpath(whole)
 
     def config_text(self, label: str) -> str | None:
         """Return the text of a label's configuration, None where there is none."""
         return own_text(self.path, config_name(label))
 
+    def written(self, label: str) -> Written | None:
+        """Return what was written for a label; ScaffoldError where its record is none of ours."""
+        text = own_text(self.path, record_name(label))
+        return None if text is None else _parse_record(text, str(self.path / record_name(label)))
+
 
 def config_name(label: str) -> str:
     """Return the name of a label's signing configuration."""
     return f"{label}.json"
+
+
+def record_name(label: str) -> str:
+    """Return the path of a label's record: a file each, as whitelists may be long."""
+    return f"{RECORDS}/{label}.json"
 
 
 def read_signer_folder(path: Path) -> SignerFolder:
@@ -82,11 +91,11 @@ def read_signer_folder(path: Path) -> SignerFolder:
     """
     if not path.exists():
         return SignerFolder(path)
+    inside(path, record_name("x"))
     roots = own_text(path, ROOTS)
-    record = own_text(path, RECORD)
-    home, written = _parse_record(record, str(path / RECORD)) if record else ("", {})
-    parsed = rootsfile.parse(roots or "", str(path / ROOTS))
-    return SignerFolder(path, home, parsed, written, roots)
+    recorded = (Path(each).stem for each in names(path, RECORDS, ".json"))
+    labels = frozenset(each for each in recorded if LABEL.fullmatch(each))
+    return SignerFolder(path, rootsfile.parse(roots or "", str(path / ROOTS)), roots, labels)
 
 
 def merged_config(yours: str | None, ours: Mapping[str, Any], known: Written | None) -> str:
@@ -110,20 +119,16 @@ def merged_config(yours: str | None, ours: Mapping[str, Any], known: Written | N
     return yours if is_same(merged, there) else json_text(merged)
 
 
-def record_text(home: str, written: Mapping[str, Written]) -> str:
-    """Return the text of the record."""
-    labels = {
-        label: {name: value for name, value in vars(each).items() if value}
-        for label, each in sorted(written.items())
-    }
-    return json_text({"version": VERSION, "home": home, "labels": labels})
+def record_text(written: Written) -> str:
+    """Return the text of a label's record."""
+    return json_text({name: value for name, value in vars(written).items() if value})
 
 
 def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
     """Put files of the folder in place, each by one rename; a new one is for its owner alone."""
     state = folder / STATE
     with telling(folder, "written"):
-        state.mkdir(0o700, exist_ok=True)
+        (folder / RECORDS).mkdir(0o700, parents=True, exist_ok=True)
         clear_leftovers(state)
         with work_folder(state) as work:
             for path, text in texts.items():
@@ -143,22 +148,11 @@ def put_away(folder: Path, paths: Iterable[str]) -> str:
     return shelf.relative_to(folder).as_posix()
 
 
-def _parse_record(text: str, path: str) -> tuple[str, dict[str, Written]]:
+def _parse_record(text: str, path: str) -> Written:
     document = formats.parse(text, path, "json")
-    labels = document.get("labels") if isinstance(document, dict) else None
-    home = document.get("home") if isinstance(document, dict) else None
-    if not (isinstance(labels, dict) and isinstance(home, str)):
-        raise _damaged(path)
-    written = {}
-    for label, each in labels.items():
-        fields = each if isinstance(each, dict) else {}
-        one = Written(**{"source": "", **{name: fields[name] for name in FIELDS if name in fields}})
-        if not (LABEL.fullmatch(label) and isinstance(one.source, str) and one.source):
-            raise _damaged(path)
-        written[label] = one
-    return home, written
-
-
-def _damaged(path: str) -> ScaffoldError:
-    hint = "move it away: then what differs from what would be written is refused"
-    return ScaffoldError(f"`{path}` is no record of `signer-config`", hint=hint)
+    fields = document if isinstance(document, dict) else {}
+    found = Written(**{"source": "", **{name: fields[name] for name in FIELDS if name in fields}})
+    if not (isinstance(found.source, str) and found.source and isinstance(found.sum, str)):
+        hint = "move it away: then what differs from what would be written is refused"
+        raise ScaffoldError(f"`{path}` is no record of `signer-config`", hint=hint)
+    return found

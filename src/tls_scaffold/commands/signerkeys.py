@@ -6,8 +6,9 @@ No key is shown, kept or written.
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import plain
@@ -16,6 +17,7 @@ from tls_scaffold.errors import ScaffoldError
 HEXADECIMAL = re.compile(rb"(?:[0-9A-Fa-f]{2})*")
 SHORTEST = 16  # bytes: 128 bits
 LARGEST = 1 << 16
+SHOWN = 5  # of the labels that have something in common
 OTHERS = 0o077
 FILE_REFERENCE, VARIABLE_REFERENCE = "file:", "env:"
 VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -79,8 +81,14 @@ def look_at_keys(references: Holders) -> KeyReport:
     return KeyReport(tuple(problems), tuple(warnings), tuple(missing))
 
 
+def listed(words: Iterable[str]) -> str:
+    """Return words with commas between them: the first few of many."""
+    first = list(islice(words, SHOWN + 1))
+    return ", ".join([*first[:SHOWN], *(["…"] if first[SHOWN:] else [])])
+
+
 def _shared(what: str, holders: list[tuple[str, str]]) -> str:
-    told = ", ".join(f"`{label}` ({name})" for label, name in holders)
+    told = listed(f"`{label}` ({name})" for label, name in holders)
     return f"{told} have {what}: whoever holds it signs the names of all of them"
 
 
