@@ -1,6 +1,5 @@
 """Many small folders, each with a label of its own, and two signing services of the same roots."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,16 +13,20 @@ from multiroots import (
     Server,
     client_config,
     configured,
+    free_port,
     make_ca,
     make_key,
-    make_remote,
     multirootca,
 )
 from support import Done, faults, names, run, tls_scaffold
+from tls_scaffold.rendering.template import location
 
 LABEL, USER = "fleetlabel", "fleetuser"
+FIRST, SECOND = "http://first.example:8888", "http://second.example:8888"
 PARALLEL = 4
-# Until the folder's own custody.sh asks a server: what cfssl alone needs for it.
+# Where a folder's own custody.sh asks no server yet: what cfssl alone needs for it.
+NOT_YET = "can't be asked here yet"
+IS_THERE = NOT_YET not in (location() / "custody/remote.sh").read_text()
 BY_HAND = """\
 ca_is_whole() { [ -f "$ca.pem" ]; }
 sign_pair() { run_cfssl "$base" gencert -config config/ca-config.json -label LABEL "$@"; }
@@ -37,10 +40,11 @@ class Fleet:
     folders: dict[str, Path]
     keys: dict[str, str]
     servers: tuple[Server, Server]
+    signer: str = "cfssl"
 
     def make(self, label: str) -> Done:
         """Run make in one folder, with its key."""
-        given: dict[str, Any] = {"CFSSL_AUTH": self.keys[label]}
+        given: dict[str, Any] = {"CFSSL_AUTH": self.keys[label], "SIGNER": self.signer}
         return run("make", cwd=self.folders[label], **given)
 
     def make_all(self) -> dict[str, Done]:
@@ -83,52 +87,50 @@ class Fleet:
 
 
 @contextmanager
-def fleet(at: Path, count: int, version: str = "1.6.5") -> Iterator[Fleet]:
+def fleet(at: Path, count: int, version: str = "1.6.5", signer: str = "cfssl") -> Iterator[Fleet]:
     """Make folders of one member and one user each, and run two servers of one configuration."""
-    pin = make_ca(at / "server/ca")
+    make_ca(at / "server/ca")
+    files = at / "server/ca"
+    pattern = at / LABEL
+    words = ("--members", "10.0.0.1", "--users", USER, *P256, "--ca", str(files / "ca.pem"))
+    remote = ("--ca-remote", f"{FIRST},{SECOND}", "--ca-label", LABEL)
+    done = tls_scaffold("new", str(pattern), *words, *remote)
+    assert done.returncode == 0, done.stderr
+    labels = [f"f{number}" for number in range(count)]
+    folders = {label: at / f"folders/{label}" for label in labels}
+    urls = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
+    for number, label in enumerate(labels):
+        # Half of them ask the one first, the others the other.
+        first, second = urls[:: (-1) ** number]
+        told = {LABEL: label, USER: f"user-{label}", FIRST: first, SECOND: second}
+        copy_with(pattern, folders[label], told)
+        if not IS_THERE:
+            (folders[label] / "custody.sh").write_text(BY_HAND.replace("LABEL", label))
+            client_config(
+                folders[label] / "config/ca-config.json", f"{first},{second}", ("client",)
+            )
+    ca = ("--certificate", str(files / "ca.pem"), "--private", str(files / "ca-key.pem"))
+    configured("--all", "folders", "--into", "server", *ca, cwd=at)
+    keys = {label: make_key(at / f"server/keys/{label}.key").hex() for label in labels}
+    roots = at / "server/roots.ini"
     with ExitStack() as running:
-        folders = {f"f{number}": at / f"folders/f{number}" for number in range(count)}
-        pattern = at / LABEL
-        words = ("--members", "10.0.0.1", "--users", USER, *P256)
-        done = tls_scaffold("new", str(pattern), *words)
-        assert done.returncode == 0, done.stderr
-        make_remote(pattern, LABEL, pin)
-        for label, folder in folders.items():
-            copy_as(pattern, folder, label)
-        files = at / "server/ca"
-        ca = ("--certificate", str(files / "ca.pem"), "--private", str(files / "ca-key.pem"))
-        configured("--all", "folders", "--into", "server", *ca, cwd=at)
-        keys = {label: make_key(at / f"server/keys/{label}.key").hex() for label in folders}
-        servers = tuple(
-            running.enter_context(multirootca(at, version, at / "server/roots.ini"))
-            for _ in range(2)
+        one, other = (
+            running.enter_context(multirootca(at, version, roots, port=int(url.rpartition(":")[2])))
+            for url in urls
         )
-        for number, (label, folder) in enumerate(folders.items()):
-            # Half of them ask the one first, the others the other.
-            remotes = ",".join(server.url for server in (servers[:: (-1) ** number]))
-            let_ask(folder, label, remotes, files / "ca.pem")
-        yield Fleet(folders, keys, (servers[0], servers[1]))
+        yield Fleet(folders, keys, (one, other), signer)
 
 
-def copy_as(pattern: Path, folder: Path, label: str) -> None:
-    """Copy a folder with a label and a user of its own."""
+def copy_with(pattern: Path, folder: Path, texts: dict[str, str]) -> None:
+    """Copy a folder with other texts in its files and their names."""
+
+    def changed(text: str) -> str:
+        for old, new in texts.items():
+            text = text.replace(old, new)
+        return text
+
     shutil.copytree(pattern, folder)
     for path in [*folder.rglob("*")]:
-        if path.is_file() and path.suffix != ".pem":
-            text = path.read_text()
-            path.write_text(text.replace(LABEL, label).replace(USER, f"user-{label}"))
-        if USER in path.name:
-            path.rename(path.with_name(path.name.replace(USER, f"user-{label}")))
-
-
-def let_ask(folder: Path, label: str, remotes: str, ca: Path) -> None:
-    """Let a folder ask servers: what `sync` will do in full is done by hand."""
-    path = folder / "tls-scaffold.json"
-    document = json.loads(path.read_text())
-    document["ca"]["remotes"] = remotes.split(",")
-    path.write_text(json.dumps(document))
-    client_config(folder / "config/ca-config.json", remotes, ("client",))
-    (folder / "custody.sh").write_text(BY_HAND.replace("LABEL", label))
-    (folder / "certs").mkdir()
-    for name in ("ca.pem", "trust.pem"):
-        shutil.copy(ca, folder / "certs" / name)
+        if path.is_file():
+            path.write_text(changed(path.read_text()))
+            path.rename(path.with_name(changed(path.name)))

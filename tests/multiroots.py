@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
@@ -101,9 +101,9 @@ class Server:
 
 
 @contextmanager
-def serving(into: Path, *words: str, **variables: str) -> Iterator[Server]:
-    """Run a program of cfssl's that serves; `PORT` in its words stands for a free port."""
-    port = free_port()
+def serving(into: Path, *words: str, port: int = 0, **variables: str) -> Iterator[Server]:
+    """Run a program of cfssl's that serves; `PORT` in its words stands for a port, a free one."""
+    port = port or free_port()
     log = into / f"server-{port}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -123,10 +123,12 @@ def serving(into: Path, *words: str, **variables: str) -> Iterator[Server]:
         process.wait()
 
 
-def multirootca(into: Path, version: str, roots: Path, **variables: str) -> Any:
+def multirootca(
+    into: Path, version: str, roots: Path, *, port: int = 0, **variables: str
+) -> AbstractContextManager[Server]:
     """Run multirootca; a context with the Server."""
     words = (program("multirootca", version), "-a", "127.0.0.1:PORT", "-roots", str(roots))
-    return serving(into, *words, **variables)
+    return serving(into, *words, port=port, **variables)
 
 
 def csr(cn: str, *sans: x509.GeneralName, o: str = "", is_ca: bool = False) -> str:

@@ -5,19 +5,21 @@ from threading import Thread
 
 import pytest
 
-from fleet import PARALLEL, fleet
-from multiroots import SERVERS
+from fleet import IS_THERE, PARALLEL, fleet
 from support import wait_for
 
-pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson")
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "multirootca")
+ASKING = [("1.2.0", "cfssl"), ("1.6.5", "cfssl")]
+# The own signer asks as soon as folders do by themselves.
+ASKING += [("1.6.5", "tls-scaffold")] if IS_THERE else []
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.long)])
-@pytest.mark.parametrize("version", SERVERS)
+@pytest.mark.parametrize(("version", "signer"), ASKING)
 def test_no_folder_has_a_broken_or_doubled_pair_when_a_server_is_killed_midway(
-    tmp_path: Path, version: str, count: int
+    tmp_path: Path, version: str, signer: str, count: int
 ) -> None:
-    with fleet(tmp_path, count, version) as all_folders:
+    with fleet(tmp_path, count, version, signer) as all_folders:
         first, second = all_folders.servers
 
         def kill_midway() -> None:
