@@ -37,6 +37,7 @@ from tls_scaffold.multiroot import notes
 from tls_scaffold.multiroot.policies import profile_of
 
 NAMES = ("default", "client", "client-720h", "root")
+REFUSAL = "does not match policy whitelist"
 ODD = r"a.b+c (x|y) [z]* \d$ {2}^?"
 
 
@@ -323,3 +324,32 @@ def test_requests_from_beyond_the_networks_are_refused(
         with multirootca(tmp_path, version, tmp_path / "server/roots.ini") as server:
             found = server.sign(service.keys["prod"], **asked)
             assert isinstance(found, x509.Certificate) == is_signed, found
+
+
+@pytest.mark.parametrize("version", SERVERS)
+def test_a_label_gets_another_key_while_the_old_one_still_opens_it(
+    service: Service, version: str, tmp_path: Path
+) -> None:
+    files = service.at / "server/ca"
+    ca = ("--certificate", str(files / "ca.pem"), "--private", str(files / "ca-key.pem"))
+    configured(str(service.folder), "--into", "server", *ca, cwd=tmp_path)
+    names = ("prod", "prod-root", "new")
+    keys = {name: make_key(tmp_path / f"server/keys/{name}.key") for name in names}
+    path = tmp_path / "server/prod.json"
+    document = json.loads(path.read_text())
+    # As the page says: by hand, and it stays.
+    document["auth_keys"]["last"] = dict(document["auth_keys"]["ordinary"])
+    document["auth_keys"]["ordinary"]["key"] = f"file:{tmp_path}/server/keys/new.key"
+    document["signing"]["profiles"]["client"]["prev_auth_key"] = "last"
+    path.write_text(json.dumps(document))
+    assert configured(str(service.folder), "--into", "server", cwd=tmp_path).stdout == ""
+    asked = {"certificate_request": csr("web"), "profile": "client", "label": "prod"}
+    with multirootca(tmp_path, version, tmp_path / "server/roots.ini") as server:
+        assert isinstance(server.sign(keys["new"], **asked), x509.Certificate)
+        assert "invalid token" in str(server.sign(keys["prod-root"], **asked))
+        # 1.2.0 knows one key at a time.
+        old = server.sign(keys["prod"], **asked)
+        assert isinstance(old, x509.Certificate) == (version == "1.6.5"), old
+        asked["certificate_request"] = csr("mallory")
+        assert "bad request" in str(server.sign(keys["new"], **asked))
+        assert REFUSAL in server.log.read_text()
