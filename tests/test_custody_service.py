@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -353,3 +354,30 @@ def test_a_label_gets_another_key_while_the_old_one_still_opens_it(
         asked["certificate_request"] = csr("mallory")
         assert "bad request" in str(server.sign(keys["new"], **asked))
         assert REFUSAL in server.log.read_text()
+
+
+@pytest.mark.parametrize("version", SERVERS)
+def test_what_the_page_says_of_lists_keys_and_requests_that_are_heard_holds(
+    service: Service, version: str, tmp_path: Path
+) -> None:
+    server = service.servers[version]
+    # The same request again is signed again.
+    asked = {"certificate_request": csr("web"), "profile": "client", "label": "prod"}
+    found = [server.sign(service.keys["prod"], **asked) for _ in range(2)]
+    serials = {each.serial_number for each in found if isinstance(each, x509.Certificate)}
+    assert len(serials) == 2
+    connection = HTTPConnection("127.0.0.1", server.port)
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    told = answer.read().decode()
+    connection.close()
+    assert ('requests_total{operation="sign",signer="prod"}' in told) == (version == "1.6.5")
+    # An encrypted key of a CA keeps all from starting, whether its password is there or not.
+    key, encrypted = service.at / "server/ca/ca-key.pem", tmp_path / "ca-key.pem"
+    openssl("ec", "-aes256", "-passout", "pass:secret", "-in", str(key), "-out", str(encrypted))
+    roots = (service.at / "server/roots.ini").read_text().replace(str(key), str(encrypted))
+    (tmp_path / "roots.ini").write_text(roots)
+    words = (program("multirootca", version), "-roots", str(tmp_path / "roots.ini"))
+    done = run("timeout", "20", *words, "-a", "127.0.0.1:0", CFSSL_CA_PK_PASSWORD="secret")
+    assert done.returncode == 1
+    assert "FATAL" in done.stderr
