@@ -1,6 +1,7 @@
 """`tls-scaffold signer-config`: what it writes for multirootca, what it keeps, what it refuses."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -303,6 +304,7 @@ def test_edits_by_hand_stay(remote: Make, tmp_path: Path) -> None:
     other = "# the other service\n[x]\nprivate = file:///k\ncertificate = /c\nconfig = /x.json\n\n"
     mine = roots(tmp_path).replace("private =", "dbconfig = /db.json\nprivate =")
     mine = mine.replace(f"{at}/ca/prod.pem", "/srv/other.pem")
+    mine = mine.replace(f"config = {at}/prod.json", f"  config='{at}/prod.json'")
     (at / "roots.ini").write_text(f"{other}# ours\n{mine}# the end\n")
     document = config(tmp_path)
     key = {"type": "standard", "key": "file:/srv/last.key"}
@@ -465,6 +467,48 @@ def test_where_the_server_has_what_is_said_once(remote: Make, tmp_path: Path) ->
         "/opt/ca/prod.json",
         "/opt/ca/stage.json",
     ]
+
+
+def test_sections_change_together_and_each_stays_itself(remote: Make, tmp_path: Path) -> None:
+    for label in ("a", "b", "c"):
+        remote(label)
+    configured("--all", "all", "--into", "server", cwd=tmp_path)
+    (tmp_path / "server/roots.ini").write_text(f"# first\n\n{roots(tmp_path)}\n# last\n")
+    shutil.rmtree(tmp_path / "all/b")
+    given = ("--remove", "b", "--nets", "10.0.0.0/8", "--certificate", "/srv/{label}.pem")
+    configured("--all", "all", "--into", "server", *given, cwd=tmp_path)
+    at = tmp_path / "server"
+    assert (
+        roots(tmp_path)
+        == "# first\n\n"
+        + "\n".join(
+            f"[{label}]\n"
+            f"private = file://{at}/ca/{label}-key.pem\n"
+            f"certificate = /srv/{label}.pem\n"
+            f"config = {at}/{label}.json\n"
+            "nets = 10.0.0.0/8\n"
+            for label in ("a", "c")
+        )
+        + "\n# last\n"
+    )
+
+
+def test_a_directory_that_can_t_be_looked_into_is_told(
+    remote: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote()
+    (tmp_path / "all/shut").mkdir()
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    # What runs the tests may look into everything.
+    monkeypatch.setattr(os, "scandir", refusing)
+    text = refused("--all", "all", "--into", "server", cwd=tmp_path)
+    assert "`all/shut` can't be looked into: Permission denied" in text
 
 
 BAD_OPTIONS = {

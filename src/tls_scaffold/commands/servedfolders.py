@@ -73,7 +73,7 @@ def read_served(base: Path, options: SignerOptions) -> Found:
     for directory in options.above:
         found, closed = folders_below(base / directory)
         below.update(dict.fromkeys(each for each in found if each not in names))
-        problems += map(str, closed)
+        problems += map(str, closed.values())
     for source in (*names, *below):
         try:
             inventory = _inventory(source)

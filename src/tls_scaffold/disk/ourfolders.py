@@ -12,7 +12,7 @@ from tls_scaffold.paths import ARCHIVE, CERTS, STATE
 NOT_LOOKED_INTO = (".git", ARCHIVE, "dist", CERTS, STATE)
 
 
-def folders_below(directory: Path) -> tuple[tuple[Path, ...], tuple[ScaffoldError, ...]]:
+def folders_below(directory: Path) -> tuple[tuple[Path, ...], dict[Path, ScaffoldError]]:
     """Return each folder with an inventory in a directory or below it, and what can't be looked at.
 
     No link is followed, but for one that `directory` is itself. A folder in a folder is found too.
@@ -20,13 +20,14 @@ def folders_below(directory: Path) -> tuple[tuple[Path, ...], tuple[ScaffoldErro
     """
     if not directory.is_dir():
         raise ScaffoldError(f"`{directory}` is not a folder")
-    closed: list[ScaffoldError] = []
-    return tuple(_found(directory, closed)), tuple(closed)
+    closed: dict[Path, ScaffoldError] = {}
+    return tuple(_found(directory, closed)), closed
 
 
-def _found(directory: Path, closed: list[ScaffoldError]) -> Iterator[Path]:
+def _found(directory: Path, closed: dict[Path, ScaffoldError]) -> Iterator[Path]:
     def note(error: OSError) -> None:
-        closed.append(ScaffoldError(f"`{error.filename}` can't be looked into: {error.strerror}"))
+        told = f"`{error.filename}` can't be looked into: {error.strerror}"
+        closed[Path(error.filename)] = ScaffoldError(told)
 
     for at, directories, _ in os.walk(directory, onerror=note):
         directories[:] = sorted(each for each in directories if each not in NOT_LOOKED_INTO)

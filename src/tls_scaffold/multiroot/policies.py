@@ -99,7 +99,7 @@ def signing_policies(
         profile = profile_of(component)
         signs[profile] = known[component.profile]
         # Components that share a request get the hosts of all.
-        asked[profile] |= names[component.request] - ({ROOT} - {component.cn})
+        asked[profile] |= names[component.request]
         cns[profile] |= {component.cn} - {""}
     return tuple(
         SigningPolicy(name, signs[name], frozenset(asked[name]), frozenset(cns[name]))
