@@ -19,62 +19,86 @@ ROOMS = """
 5  keeping
 4  signing
 3  disk remote
-2  rendering bundles scripts
+2  rendering bundles scripts multiroot
 1  cfssl inventory makefiles
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check explain new prove rbac remove roles sign status sync / "
-    "adoptiontable causes custody keeping livetable prooftable questions statustable / plansummary "
-    "lists options / columns completion terminal verbs",
-    "commands": "adopt adoptpki adoptscript / adopting "
-    "add bundle cfssljson check explain new prove remove sign standin status sync / "
-    "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
-    "adopted dist forms live rbac usablepairs / results / bundleoptions",
+    "cli": (
+        "add adopt bundle cfssl check explain new prove rbac remove roles sign "
+        "signerconfig status sync / adoptiontable causes custody keeping livetable "
+        "prooftable questions statustable / lists options plansummary / columns "
+        "completion terminal verbs"
+    ),
+    "commands": (
+        "adopt adoptpki adoptscript / add adopting bundle cfssljson check explain new "
+        "prove remove sign signerconfig standin status sync / certinfo custodyfiles "
+        "gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
+        "adopted dist forms live rbac signerchanges usablepairs / results servedfolders "
+        "signerfolder / bundleoptions signeroptions / signerkeys"
+    ),
     "checks": (
-        "authorities certs custodies documents hosts lifetimes makelines profiles report running "
-        "secrecy "
-        "signable subjects targets / looking mending rule / view"
+        "authorities certs custodies documents hosts lifetimes makelines profiles "
+        "report running secrecy signable subjects targets / looking mending rule / view"
     ),
-    "live": "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
-    "server / handshake / causes endpoints loglines shakes",
-    "state": "advice bundleages contents prometheus / cfsslscripts reading removed states / "
-    "expectations lives / entries timeline / timescale",
-    "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
-    "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
+    "live": (
+        "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
+        "server / handshake / causes endpoints loglines shakes"
+    ),
+    "state": (
+        "advice bundleages contents prometheus / cfsslscripts reading removed states / "
+        "expectations lives / entries timeline / timescale"
+    ),
+    "etcd": (
+        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
+        "bench calls / access etcdctl extra logs / guarded methods tls versions / "
+        "rpc_pb2"
+    ),
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch broughtca pins plan / "
-        "remotesigner / answers signer / authkeys certinfo revocationlists / commandlines csrs "
-        "differences documentcache ignoredrules issuer linemistakes mistakes record trust / "
-        "chains custodies keystores / "
-        "caconstraints extensions matching pairing / "
-        "certificates / keys / contentkinds / pairs pemfiles x509names"
+        "execution recordcompletion / naming rounds / authority batch broughtca pins "
+        "plan / remotesigner / answers signer / authkeys certinfo revocationlists / "
+        "commandlines csrs differences documentcache ignoredrules issuer linemistakes "
+        "mistakes record trust / chains custodies keystores / caconstraints extensions "
+        "matching pairing / certificates / keys / contentkinds / pairs pemfiles "
+        "x509names"
     ),
-    "keeping": "trialsync / samesignings consequences update / change journal refusals / "
-    "following permitted / adoptionnote patch record / plan scriptrequests / "
-    "adoption authorities cafiles neededprofiles / adoptedservers description pki / "
-    "merge pkifolder / adoptedhosts severalcas jsonmerge readback",
-    "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
-    "issued locking plainfiles / files obstacles signals / mounts",
+    "keeping": (
+        "trialsync / consequences samesignings update / change journal refusals / "
+        "following permitted / adoptionnote patch record / plan scriptrequests / "
+        "adoption authorities cafiles neededprofiles / adoptedservers description pki / "
+        "merge pkifolder / adoptedhosts jsonmerge readback severalcas"
+    ),
+    "disk": (
+        "safekeeping / folder ourfolders sharing / healing newfolder / moving vacancy / "
+        "workfolders / issued locking plainfiles / files obstacles signals / mounts"
+    ),
     "rendering": "template / documents",
-    "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
-    "settings",
-    "remote": "servers / wire / protocol",
-    "scripts": "survey / following / calling / assigning builtins programs / state / tools / "
-    "conditions ledger / expansion / scope / arithmetic grammar / nodes / words",
-    "cfssl": "readers / profilereaders / profiles / remotes / requests sans gojson / goflags / "
-    "durations fields gourl serverurls usages whitelist",
-    "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
-    "custodywords hostconflicts / asked components grants urls / reach / values / presets / "
-    "calicopresets clientpresets kubernetespresets / presetparts / "
-    "clusterparts / custody membersettings terms / conflictmarkers fields formats",
-    "makefiles": (
-        "componentedits foreign origins / makefile / maketargets ourmakefile recipes verdicts / "
-        "gnumake madefiles unsetnames / cfssllines / gencert / "
-        "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
-        "componentlines decoys landlock makevalues shellwords / "
-        "blocks movedfiles usedtargets / filers shell"
+    "bundles": (
+        "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / settings"
     ),
+    "remote": "servers / wire / protocol",
+    "scripts": (
+        "survey / following / calling / assigning builtins programs / state / tools / "
+        "conditions ledger / expansion / scope / arithmetic grammar / nodes / words"
+    ),
+    "cfssl": (
+        "readers / profilereaders / profiles / remotes / gojson requests sans / goflags "
+        "/ durations fields gourl serverurls usages whitelist"
+    ),
+    "inventory": (
+        "desired / intake userwarnings / present / conflicts options rbac setwords / "
+        "custodywords hostconflicts / asked components grants urls / reach / values / "
+        "presets / calicopresets clientpresets kubernetespresets / presetparts / "
+        "clusterparts / custody membersettings terms / conflictmarkers fields formats"
+    ),
+    "makefiles": (
+        "componentedits foreign origins / makefile / maketargets ourmakefile recipes "
+        "verdicts / gnumake madefiles unsetnames / cfssllines / gencert / dryruneffects "
+        "/ dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
+        "componentlines decoys landlock makevalues shellwords / blocks movedfiles "
+        "usedtargets / filers shell"
+    ),
+    "multiroot": "notes policies rootsfile",
 }
 """The modules of each room, the highest shelf first.
 
@@ -85,17 +109,19 @@ LIBRARIES = {
     "cookiecutter": "rendering.template",
     "OpenSSL": "live.handshake",
     "jinja2": "rendering.template",
-    "cryptography": "signing.answers signing.caconstraints signing.certificates signing.certinfo "
-    "signing.contentkinds signing.pairing "
-    "signing.csrs signing.extensions signing.issuer signing.keys signing.matching "
-    "signing.keystores signing.revocationlists signing.signer signing.x509names",
+    "cryptography": (
+        "signing.answers signing.caconstraints signing.certificates signing.certinfo "
+        "signing.contentkinds signing.csrs signing.extensions signing.issuer "
+        "signing.keys signing.keystores signing.matching signing.pairing "
+        "signing.revocationlists signing.signer signing.x509names"
+    ),
     "re2": "cfssl.whitelist",
-    "google": "etcd.rpc_pb2 etcd.calls etcd.methods",
+    "google": "etcd.calls etcd.methods etcd.rpc_pb2",
     "grpclib": "etcd.calls",
     "tomli": "inventory.formats",
     "tomllib": "inventory.formats",
     # bundles.settings writes the YAML that etcd and Kubernetes read.
-    "yaml": "inventory.formats bundles.settings",
+    "yaml": "bundles.settings inventory.formats",
 }
 
 PRINTS = re.compile(

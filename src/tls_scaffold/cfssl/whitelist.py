@@ -3,8 +3,13 @@
 Python's own patterns have another syntax, and some of them take for ever.
 """
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+
+SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
+"""What Go's regexp.QuoteMeta puts a backslash before; Python's `re.escape` quotes more."""
 
 
 def pattern_problem(pattern: str) -> str:
@@ -34,3 +39,13 @@ def _compiled(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False  # it would write on stderr by itself
     return re2.compile(pattern, options)
+
+
+def exact_pattern(names: Iterable[str]) -> str:
+    """Return the pattern that these names alone match, each of them whole.
+
+    Without names it is one that no name matches: cfssl takes an empty pattern for none. Python's
+    `$` also matches before a line feed at the end, Go's without flags does not.
+    """
+    quoted = (SPECIAL.sub(r"\\\g<0>", name) for name in sorted(set(names)))
+    return f"^({'|'.join(quoted)})$"

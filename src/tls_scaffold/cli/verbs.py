@@ -22,10 +22,11 @@ VERBS = {
     "remove": "Take components out of the folder",
     "roles": "List the presets of permissions",
     "sign": "Sign what is missing or differs from its request",
+    "signer-config": "Write what multirootca needs to sign for folders",
     "status": "Show the state of every certificate",
     "sync": "Make the folder follow tls-scaffold.json",
 }
-MODULES = {"cfssljson": "cfssl"}
+MODULES = {"cfssljson": "cfssl", "signer-config": "signerconfig"}
 WITH_FLAGS_OF_THEIR_OWN = ("cfssl", "cfssljson")
 # What others call it: cfssl, easy-rsa, kubeadm, git.
 ELSEWHERE = {
@@ -57,7 +58,7 @@ class Verbs(click.Group):
         """Return a command, loaded now if it was not before; None if there is none."""
         if cmd_name in VERBS and cmd_name not in self.commands:
             module = import_module(f"tls_scaffold.cli.{MODULES.get(cmd_name, cmd_name)}")
-            command = getattr(module, cmd_name)
+            command = getattr(module, cmd_name.replace("-", ""))
             if cmd_name not in WITH_FLAGS_OF_THEIR_OWN:
                 command.params.append(_folder_option())
             self.add_command(command)

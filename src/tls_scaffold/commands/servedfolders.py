@@ -1,0 +1,190 @@
+"""The folders that a signing service is to sign for, read and checked together."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tls_scaffold.cfssl import durations, usages
+from tls_scaffold.commands.signerkeys import listed
+from tls_scaffold.commands.signeroptions import SignerOptions
+from tls_scaffold.disk.ourfolders import folders_below
+from tls_scaffold.disk.plainfiles import read_text
+from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.inventory import desired, intake
+from tls_scaffold.inventory.custody import KeyPlace
+from tls_scaffold.inventory.options import Options
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.keeping.readback import MOST
+from tls_scaffold.multiroot.policies import (
+    SigningPolicy,
+    Signs,
+    profiles_elsewhere,
+    root_problems,
+    signing_policies,
+)
+from tls_scaffold.multiroot.rootsfile import LABEL, LABEL_FORM
+from tls_scaffold.paths import CONFIG
+
+SUMMARY = "multirootca can't be told to sign for these"
+HINT = (
+    "each folder has a label of its own, `--ca-label` of `tls-scaffold new` and `sync`: "
+    "several may have one CA all the same"
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A folder (or an inventory file) by its label, what is signed for it, and its CA's pin."""
+
+    label: str
+    source: str
+    policies: tuple[SigningPolicy, ...]
+    sha256: str = ""
+
+    @property
+    def cns(self) -> frozenset[str]:
+        """The CNs that are signed for it."""
+        return frozenset().union(*(policy.cns for policy in self.policies))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The folders to sign for, and those that were left out: their CA's key is elsewhere."""
+
+    served: tuple[Served, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def read_served(base: Path, options: SignerOptions) -> Found:
+    """Return the folders and inventory files that are named, and the folders below directories.
+
+    Of the latter those whose key is not remote are left out. Raises ScaffoldError with every
+    problem: an inventory that can't be read, a label that is none of multirootca's or that two
+    have, a profile that nothing describes.
+    """
+    problems: list[Problem | str] = []
+    served: list[Served] = []
+    left_out = []
+    names = dict.fromkeys(base / each for each in options.sources)
+    below: dict[Path, None] = {}
+    for directory in options.above:
+        found, closed = folders_below(base / directory)
+        below.update(dict.fromkeys(each for each in found if each not in names))
+        problems += map(str, closed.values())
+    for source in (*names, *below):
+        try:
+            inventory = _inventory(source)
+            if source in below and inventory.ca.key is not KeyPlace.REMOTE:
+                left_out.append(str(source))
+                continue
+            served.append(_served(source, inventory, options.label))
+        except ScaffoldError as error:
+            problems += _with_place(error, source)
+    problems += _shared_labels(served)
+    if problems:
+        raise ScaffoldError(SUMMARY, some_of(problems), HINT)
+    return Found(tuple(served), tuple(left_out))
+
+
+def _inventory(source: Path) -> Inventory:
+    if source.is_dir():
+        return intake.load(source)
+    wish = desired.read_wish(str(source), Options())
+    return intake.of_data(wish.data, wish.options, users_are_enough=True)
+
+
+def _served(source: Path, inventory: Inventory, given: str) -> Served:
+    label = inventory.ca.label or given
+    place = Place(key="ca.label")
+    problems = list(root_problems(inventory))
+    if given and inventory.ca.label not in ("", given):
+        problems.append(Problem(place, f"it is `{inventory.ca.label}`, and not `{given}`"))
+    if not label:
+        problems.append(Problem(place, "is missing: multirootca knows a folder by its label"))
+    elif not LABEL.fullmatch(label):
+        message = f"`{label}` is no label of multirootca's: {LABEL_FORM} alone"
+        problems.append(Problem(place, message))
+    elsewhere = _signs_elsewhere(source, profiles_elsewhere(inventory), problems)
+    if problems:
+        raise ScaffoldError(SUMMARY, problems)
+    policies = signing_policies(inventory, elsewhere)
+    return Served(label, str(source), policies, inventory.ca.sha256)
+
+
+def _signs_elsewhere(
+    source: Path, names: Iterable[str], problems: list[Problem]
+) -> dict[str, Signs]:
+    """Return how the folder's own configuration signs by profiles that no inventory describes.
+
+    Where there is no such profile, or one that says only who is asked for it, that is a problem.
+    """
+    found = {}
+    described = _profiles(source) if names else {}
+    for name in names:
+        profile = described.get(name, {})
+        granted = profile.get("usages")
+        words = granted if isinstance(granted, list) else []
+        texts = tuple(each for each in words if isinstance(each, str))
+        expiry = profile.get("expiry")
+        life = durations.parse(expiry) if isinstance(expiry, str) else None
+        if not life or not usages.meanings(texts):
+            message = f"neither `{FILE}` nor `{CONFIG}` says what the profile `{name}` grants"
+            problems.append(Problem(Place(CONFIG, key=f"signing.profiles.{name}"), message))
+        else:
+            found[name] = Signs(texts, str(expiry))
+    return found
+
+
+def _profiles(source: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return the profiles of a folder's configuration, as far as they are what they should be."""
+    text = read_text(source, CONFIG) if source.is_dir() else None
+    try:
+        document = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    signing = document.get("signing") if isinstance(document, dict) else None
+    profiles = signing.get("profiles") if isinstance(signing, dict) else None
+    named = profiles.items() if isinstance(profiles, dict) else ()
+    return {name: each for name, each in named if isinstance(each, dict)}
+
+
+def _with_place(error: ScaffoldError, source: Path) -> Iterator[Problem | str]:
+    """Yield the problems of one folder with its path; a summary may have it already."""
+    path = str(source / FILE) if source.is_dir() else str(source)
+    if not error.problems:
+        is_placed = str(source) in error.summary
+        yield error.summary if is_placed else Problem(Place(path), error.summary)
+    for problem in error.problems:
+        place = problem.place
+        at = str(source / place.path) if place.path == CONFIG else path
+        yield replace(problem, place=replace(place, path=at))
+
+
+def _shared_labels(served: Iterable[Served]) -> Iterator[str]:
+    """Yield what is wrong where folders share a label: each would sign the names of the others."""
+    sources = defaultdict(list)
+    for each in served:
+        sources[each.label].append(each.source)
+    for label, places in sources.items():
+        if len(places) > 1:
+            told = listed(f"`{place}`" for place in places)
+            yield f"label `{label}` is that of {told}: each could sign the names of the others"
+
+
+def some_of(problems: Sequence[Problem | str]) -> list[Problem | str]:
+    """Return as many problems as a message has room for, and how many more there are."""
+    more = len(problems) - MOST
+    return [*problems[:MOST], *([f"and {more} more"] if more > 0 else [])]
+
+
+def still_asks_for(source: Path, label: str) -> bool:
+    """Tell whether there is a folder, or a file, that has this label; one with mistakes may."""
+    if not source.exists():
+        return False
+    try:
+        return _inventory(source).ca.label == label
+    except ScaffoldError:
+        return True
