@@ -75,7 +75,7 @@ def sign(
             signed = {path: reasons for path, reasons in done.signed.items() if path in in_place}
             done = replace(done, signed=signed, problem=error)
     done = replace(done, warnings=(*done.warnings, *_copies_left(chosen, done.signed)))
-    done = replace(done, reloads=_who_reloads(folder, done.signed), unshared=tuple(unshared))
+    done = replace(done, reloads=who_reloads(folder, done.signed), unshared=tuple(unshared))
     if names:
         return done
     unread = [each for each in survey.unread if not each.on_request]
@@ -184,7 +184,7 @@ def _survey_makefile(folder: Path) -> Survey:
     return survey
 
 
-def _who_reloads(folder: Path, signed: Iterable[str]) -> dict[str, str]:
+def who_reloads(folder: Path, signed: Iterable[str]) -> dict[str, str]:
     """Return who has to be told of each new certificate: the last cell of its COMPONENTS.md row.
 
     The row is the one that has the certificate among its flags, as for `sign.sh`.
