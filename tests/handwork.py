@@ -41,15 +41,15 @@ class Machine:
     def pin(self) -> str:
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.ca.read_text())).hexdigest()
 
-    def run(self, *words: str, **variables: str) -> Done:
+    def run(self, *words: str, **variables: Any) -> Done:
         return run(*words, cwd=self.place, **variables)
 
-    def sign(self, pack: Path, *words: str, yes: bool = True, **variables: str) -> Done:
+    def sign(self, pack: Path, *words: str, yes: bool = True, **variables: Any) -> Done:
         """Sign a pack with tls-scaffold."""
         given = ("--ca", "ca.pem", "--ca-key", "ca-key.pem", *(("--yes",) if yes else ()))
         return self.run(OURS, "requests", "sign", str(pack), *given, *words, **variables)
 
-    def signed(self, pack: Path, *words: str, **variables: str) -> Path:
+    def signed(self, pack: Path, *words: str, **variables: Any) -> Path:
         """Sign a pack with tls-scaffold, and return the answers."""
         done = self.sign(pack, *words, **variables)
         assert done.returncode == 0, done.stderr
@@ -83,7 +83,7 @@ def machine(place: Path, **changes: Any) -> Machine:
     return Machine(place)
 
 
-def ours(folder: Path, *words: str, **variables: str) -> Done:
+def ours(folder: Path, *words: str, **variables: Any) -> Done:
     """Run `tls-scaffold requests` on a folder."""
     return run(OURS, "-C", str(folder), "requests", *words, **variables)
 

@@ -23,25 +23,29 @@ ROOMS = """
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "adoptiontable keeping prooftable questions statustable / plansummary lists options / "
+    "cli": "add adopt bundle cfssl check new prove rbac remove requests roles sign status sync / "
+    "adoptiontable custody prooftable questions statustable waitingtable / keeping / "
+    "plansummary lists options / "
     "columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
-    "add bundle cfssljson check new prove remove sign standin status sync / "
-    "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
-    "adopted dist forms rbac usablepairs / results / bundleoptions",
+    "add bundle cfssljson check new prove remove requestexport requestimport requestmaking "
+    "requestsigning sign standin status sync / "
+    "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
+    "adopted dist forms handfolders packfiles rbac reloads usablepairs / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
     ),
     "state": "advice contents prometheus / cfsslscripts reading removed states / "
-    "expectations lives / entries timeline / timescale",
+    "expectations lives waiting / entries timeline / timescale",
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
-        "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
-        "linemistakes mistakes record trust / keystores / "
+        "execution placement recordcompletion / answers naming rounds waitingplan / "
+        "authority awaiting batch broughtca handsigning plan / signer / "
+        "certinfo packs revocationlists / manifests / "
+        "commandlines csrs differences documentcache ignoredrules "
+        "issuer linemistakes mistakes record trust / keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
@@ -50,7 +54,7 @@ SHELVES = {
     "adoption authorities neededprofiles / adoptedservers description pki / merge pkifolder / "
     "adoptedhosts severalcas jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
-    "issued locking plainfiles / files obstacles signals / mounts",
+    "issued locking plainfiles plaintars / files obstacles signals / mounts",
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
@@ -59,9 +63,9 @@ SHELVES = {
     "cfssl": "readers / profilereaders / profiles / requests sans gojson / goflags / durations "
     "fields gourl usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
-    "hostconflicts / asked components grants urls / reach / values / presets / "
+    "custodywords hostconflicts / asked components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
-    "clusterparts / membersettings terms / conflictmarkers fields formats",
+    "clusterparts / custody membersettings terms / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes verdicts / "
         "gnumake madefiles unsetnames / cfssllines / gencert / "

@@ -92,7 +92,7 @@ ask() { # ask NAME BASE REQUEST [FLAGS]: a new key and CSR; what waited goes to 
     need "${cfssl%% *}" && need "${json%% *}"
     say "$cfssl genkey $request | $json -bare awaiting/$name"
     cp "$request" "$work/$name.json"
-    $cfssl genkey "$work/$name.json" >"$work/json" 2>"$work/log" || refused "$?"
+    $cfssl genkey "$work/$name.json" </dev/null >"$work/json" 2>"$work/log" || refused "$?"
     (umask 022 && $json -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$?"
     for each in -key.pem .csr; do [ -s "$work/$name$each" ] || refused 0; done
     flush "$work/$name"*
@@ -113,6 +113,8 @@ ask() { # ask NAME BASE REQUEST [FLAGS]: a new key and CSR; what waited goes to 
 
 csr() { # keys and CSRs; what waits already, of today's request, stays: a pack may be on its way
     check_days
+    [ "$SIGNER" = cfssl ] || { need tls-scaffold &&
+        exec tls-scaffold requests make --renew-days "$RENEW_DAYS"; }
     asking
     command -v openssl >/dev/null ||
         say "warning: openssl is not installed: what ends soon is not asked for" >&2
@@ -124,7 +126,7 @@ csr() { # keys and CSRs; what waits already, of today's request, stays: a pack m
             "awaiting/$name-key.pem"
         case $names in *" $name "*) ;; *) continue ;; esac
         waits "$name" "$base" "$request" || ask "$name" "$base" "$request" $flags
-    done 3<&- <<LINES
+    done <<LINES
 $(components)
 LINES
     names=$(waiting | tr '\n' ' ')

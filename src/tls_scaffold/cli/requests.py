@@ -10,14 +10,13 @@ import click
 from tls_scaffold.cli.keeping import tell_next
 from tls_scaffold.cli.options import divided, filled, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.waitingtable import MOST_TOLD, count_waiting, tell_made
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import escaped, listed
 
 if TYPE_CHECKING:
-    from tls_scaffold.commands.requestmaking import Made
     from tls_scaffold.commands.requestsigning import Looked
 
-MOST_TOLD = 20
 FILE = click.Path(path_type=Path, dir_okay=False)
 names_argument = click.argument("names", nargs=-1, metavar="[NAME]…", callback=divided)
 
@@ -60,28 +59,6 @@ def make(
         give_json(made.result().to_json())
     else:
         tell_made(made)
-
-
-def tell_made(made: "Made") -> None:
-    """Print what was made, what waits, and what comes next."""
-    for name, reasons in made.made.items():
-        told = [each for each in reasons if each not in ("missing", "asked for")]
-        why = f" ({'; '.join(map(escaped, told))})" if told else ""
-        say(f"made awaiting/{escaped(name)}.csr{why}")
-    for warning in made.warnings:
-        warn(escaped(warning))
-    if made.replaced:
-        older = listed(made.replaced, MOST_TOLD)
-        warn(f"what waited before went to archive/, packs that have it are of no use now: {older}")
-    if made.waiting:
-        talk(f"{_count(len(made.waiting))} for a signature: {listed(made.waiting, MOST_TOLD)}")
-        tell_next(made.next)
-    else:
-        talk("nothing to ask for: all is as asked for")
-
-
-def _count(number: int) -> str:
-    return "1 request waits" if number == 1 else f"{number} requests wait"
 
 
 @requests.command("export")
@@ -217,7 +194,7 @@ def import_(
     if done.in_place:
         talk(f"in place already: {listed(done.in_place, MOST_TOLD)}")
     if done.waiting:
-        talk(f"{_count(len(done.waiting))} still: {listed(done.waiting, MOST_TOLD)}")
+        talk(f"{count_waiting(len(done.waiting))} still: {listed(done.waiting, MOST_TOLD)}")
 
 
 def _is_confirmed(subject: str, sha256: str) -> bool:

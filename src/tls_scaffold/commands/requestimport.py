@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tls_scaffold.commands import handfolders
 from tls_scaffold.commands.packfiles import read_file
+from tls_scaffold.commands.reloads import who_reloads
 from tls_scaffold.commands.results import Result
-from tls_scaffold.commands.sign import who_reloads
 from tls_scaffold.disk.files import make_private, telling
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.healing import put_ca

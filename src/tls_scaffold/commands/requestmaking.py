@@ -1,5 +1,7 @@
 """`make csr` and `tls-scaffold requests make`: keys and CSRs for what needs a new certificate."""
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +11,8 @@ from tls_scaffold.commands import handfolders
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import check_parent
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.paths import waiting_paths
 from tls_scaffold.signing import awaiting, signer
 from tls_scaffold.signing.naming import signings_of_names
@@ -16,6 +20,7 @@ from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.waitingplan import WaitingPlan, plan_waiting
 
 LOCK_SECONDS = 60.0
+NUMBER_OF_DAYS = re.compile(r"0|[1-9][0-9]{0,4}")
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,17 @@ class Made:
             warnings=self.warnings,
             next=self.next,
         )
+
+
+def renewal() -> timedelta:
+    """Return within what time what ends is asked for again: make's `RENEW_DAYS`, else 30 days.
+
+    Raises ScaffoldError if that is no number of days.
+    """
+    text = os.environ.get("RENEW_DAYS") or str(RENEW_DAYS)
+    if not NUMBER_OF_DAYS.fullmatch(text):
+        raise ScaffoldError("RENEW_DAYS takes a number of days, up to 99999")
+    return timedelta(days=int(text))
 
 
 def make_requests(
