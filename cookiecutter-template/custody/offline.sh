@@ -91,7 +91,7 @@ ask() { # ask NAME BASE REQUEST [FLAGS]: a new key and CSR; what waited goes to 
     check_silences "$@"
     need "${cfssl%% *}" && need "${json%% *}"
     say "$cfssl genkey $request | $json -bare awaiting/$name"
-    cp "$request" "$work/$name.json"
+    (umask 022 && cp "$request" "$work/$name.json")
     $cfssl genkey "$work/$name.json" </dev/null >"$work/json" 2>"$work/log" || refused "$?"
     (umask 022 && $json -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$?"
     for each in -key.pem .csr; do [ -s "$work/$name$each" ] || refused 0; done

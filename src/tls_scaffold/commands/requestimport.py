@@ -18,7 +18,7 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.update import change_folder
-from tls_scaffold.paths import CA, CERTS
+from tls_scaffold.paths import CA, CA_OUTPUT, CERTS, CSR_ENDING
 from tls_scaffold.signing import answers, awaiting, broughtca, certificates, packs, placement
 from tls_scaffold.signing.answers import Answers
 from tls_scaffold.signing.broughtca import BroughtCA
@@ -97,6 +97,7 @@ def import_pack(
     with lock(folder):
         look = _look(folder, data, path, names, now)
     brings_ca = look.new_ca is not None
+    has_made_it = os.path.lexists(folder / f"{CA_OUTPUT}{CSR_ENDING}")
     if look.new_ca:
         _check_confirmed(look.ca, look.new_ca.sha256, ca_sha256, confirm)
     elif ca_sha256 and ca_sha256 != packs.sum_of_certificate(look.ca):
@@ -110,7 +111,7 @@ def import_pack(
         if record.is_kept:
             record.note_ca()
     if not look.inventory.ca.sha256:
-        _pin(folder, look.ca)
+        _pin(folder, look.ca, is_own=not has_made_it)
     with lock(folder):
         # Somebody else may have worked here meanwhile.
         look = _look(folder, data, path, names, now)
@@ -206,12 +207,16 @@ def _check_confirmed(ca: Certificate, found: str, asked: str, confirm: Confirm) 
         )
 
 
-def _pin(folder: Path, ca: Certificate) -> None:
-    """Write the SHA-256 of the CA's certificate into the inventory, which is reviewed."""
+def _pin(folder: Path, ca: Certificate, *, is_own: bool) -> None:
+    """Write the SHA-256 of the CA's certificate into the inventory, which is reviewed.
+
+    One that was not made here `is_own`: no request of the folder is compared with it.
+    """
+    pin = packs.sum_of_certificate(ca)
 
     def read_change() -> Change:
         old = intake.load(folder)
-        new = replace(old, ca=replace(old.ca, sha256=packs.sum_of_certificate(ca)))
+        new = replace(old, ca=replace(old.ca, own=is_own or old.ca.own, sha256=pin))
         return Change(old, new)
 
-    change_folder(folder, ("requests", "pin"), read_change, dry_run=False, again=True)
+    change_folder(folder, ("sync", "--ca-sha256", pin), read_change, dry_run=False, again=True)

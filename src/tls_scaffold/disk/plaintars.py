@@ -21,6 +21,7 @@ KINDS = {
     tarfile.DIRTYPE: "a folder",
 }
 UNREADABLE = (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError)
+END = bytes(2 * tarfile.BLOCKSIZE)
 HINT = "pack plain files without folders: `tar -cf FILE manifest.json *.csr *.pem`"
 
 
@@ -46,6 +47,9 @@ def unpacked(data: bytes, place: str, largest: int = MIB) -> dict[str, bytes]:
     """
     files: dict[str, bytes] = {}
     problems: dict[str, None] = {}
+    if data and not data.endswith(END):
+        # What was cut between two files looks whole else.
+        raise ScaffoldError(f"`{place}` is not a plain tar, or was cut off", hint=HINT)
     try:
         # Not compressed: how much comes out of it is known before it is read.
         with tarfile.open(fileobj=BytesIO(data), mode="r:") as tar:
