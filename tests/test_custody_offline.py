@@ -17,6 +17,7 @@ pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 CLUSTER = ("--members", "127.0.0.1", "--users", "root,alice", *P256, "--ca-offline")
 NAMES = ("etcd1", "root", "alice")
 NEWEST_CFSSL = f"{peers.folder('cfssl')}:{PROGRAMS}"
+VERSIONS = ("newest 3.5", "newest 3.6")
 ENDINGS = (".csr", ".json", "-key.pem")
 with_either_signer = pytest.mark.usefixtures("either_signer")
 
@@ -69,23 +70,21 @@ def by_new_cfssl(hand: Machine, pack: Path) -> Path:
     return hand.signed_by_cfssl(pack, NEWEST_CFSSL)
 
 
-@pytest.mark.parametrize("version", ["newest 3.5", "newest 3.6"])
 @pytest.mark.parametrize(
     ("signer", "sign"),
     [("tls-scaffold", by_ours), ("cfssl", by_old_cfssl), ("cfssl", by_new_cfssl)],
     ids=["tls-scaffold", "cfssl 1.2.0", "cfssl 1.6.5"],
 )
+@pytest.mark.needs("etcd", "etcdctl", within=BUILT["newest 3.5"])
+@pytest.mark.needs("etcd", "etcdctl", within=BUILT["newest 3.6"])
+@pytest.mark.needs("cfssl", within=str(peers.folder("cfssl")))
 def test_from_new_to_a_live_etcd_and_a_user_s_put(
     folder: Factory,
     hand: Machine,
     tmp_path: Path,
     signer: str,
     sign: Callable[[Machine, Path], Path],
-    version: str,
 ) -> None:
-    for each in (BUILT[version], str(peers.folder("cfssl"))):
-        if not Path(each).is_dir():
-            pytest.skip("`python tests/peers/build.py` builds it")
     path = folder(*CLUSTER)
     before = make(path, "csr", SIGNER=signer)
     assert not list(path.glob("certs/*.pem"))
@@ -107,9 +106,10 @@ def test_from_new_to_a_live_etcd_and_a_user_s_put(
     assert inventory["ca"] == {"own": True, "key": "offline", "sha256": hand.pin}
     assert make(path).stdout == "nothing to sign: all is as asked for\n"
     assert {each for name, each in states(path).items() if name != "ca"} == {"valid"}
-    with live(path, tmp_path / "data", with_tools=tools(BUILT[version])) as running:
-        assert running.said("put", "/a", "b", user="alice") == "OK\n"
-        assert running.said("get", "--print-value-only", "/a", user="root") == "b\n"
+    for version in VERSIONS:
+        with live(path, tmp_path / version, with_tools=tools(BUILT[version])) as running:
+            assert running.said("put", "/a", "b", user="alice") == "OK\n"
+            assert running.said("get", "--print-value-only", "/a", user="root") == "b\n"
 
 
 @with_either_signer

@@ -98,7 +98,7 @@ def import_pack(
         look = _look(folder, data, path, names, now)
     brings_ca = look.new_ca is not None
     has_made_it = os.path.lexists(folder / f"{CA_OUTPUT}{CSR_ENDING}")
-    if look.new_ca:
+    if look.new_ca and not look.inventory.ca.sha256:
         _check_confirmed(look.ca, look.new_ca.sha256, ca_sha256, confirm)
     elif ca_sha256 and ca_sha256 != packs.sum_of_certificate(look.ca):
         raise _another_ca(look.ca, ca_sha256)
