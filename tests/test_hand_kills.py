@@ -108,7 +108,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return places in each state, which tests copy."""
     root = tmp_path_factory.mktemp("kills")
     before = root / "new"
-    hand = machine((before / "ca") if before.mkdir() is None else before)
+    before.mkdir()
+    hand = machine(before / "ca")
     done = tls_scaffold("new", str(before / "tls-setup"), *CLUSTER)
     assert done.returncode == 0, done.stderr
     found = {"new": before}

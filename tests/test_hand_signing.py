@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,13 +145,14 @@ def test_it_asks_before_it_signs(place: Path, hand: Machine) -> None:
 
 def test_the_ca_s_own_profiles_win_and_are_shown(place: Path, hand: Machine) -> None:
     usages = ["signing", "client auth"]
-    client = {"usages": usages, "expiry": "720h"}
-    config = {"signing": {"default": {**client, "usages": ["server auth"]}, "profiles": {}}}
+    client: dict[str, Any] = {"usages": usages, "expiry": "720h"}
+    profiles: dict[str, Any] = {}
+    config = {"signing": {"default": {**client, "usages": ["server auth"]}, "profiles": profiles}}
     (hand.place / "own.json").write_text(json.dumps(config))
     done = hand.sign(place / "p.tar", "--config", "own.json")
     assert done.returncode == 1
     assert "alice: the CA's configuration has no profile `client`" in done.stderr
-    config["signing"]["profiles"]["client"] = client
+    profiles["client"] = client
     (hand.place / "own.json").write_text(json.dumps(config))
     done = hand.sign(place / "p.tar", "--config", "own.json")
     assert "         - by the CA's configuration, usages: `key encipherment` less" in done.stdout
@@ -169,8 +171,8 @@ def test_what_a_ca_may_not_or_should_not_sign_is_refused(place: Path, hand: Mach
     files = files_of(place / "p.tar")
     before = contents(place)
 
-    def refused(*words: str, by: Machine = hand, **variables: str) -> str:
-        done = by.sign(place / "p.tar", *words, **variables)
+    def refused(*words: str, by: Machine = hand) -> str:
+        done = by.sign(place / "p.tar", *words)
         assert done.returncode == 1
         assert done.stderr.count("error:") == 1
         assert "Traceback" not in done.stderr
@@ -199,7 +201,7 @@ def test_what_a_ca_may_not_or_should_not_sign_is_refused(place: Path, hand: Mach
     assert contents(place) == before
 
 
-def asking_more(place: Path, words: Sequence[str], **extra: str) -> Path:
+def asking_more(place: Path, words: Sequence[str], **extra: Any) -> Path:
     """Write a pack with the CSR of alice made anew by openssl, and a manifest that agrees."""
     files = files_of(place / "p.tar")
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "k.pem")
@@ -225,7 +227,7 @@ def test_a_csr_that_asks_for_more_than_names_is_refused(place: Path, hand: Machi
         "extendedKeyUsage=serverAuth": "it asks for the extension 2.5.29.37",
     }.items():
         words = ("-subj", "/CN=alice", "-addext", extension)
-        pack = asking_more(place, words, subject=subject)  # type: ignore[arg-type]
+        pack = asking_more(place, words, subject=subject)
         done = hand.sign(pack)
         assert done.returncode == 1
         assert f"alice: {told}" in done.stderr
