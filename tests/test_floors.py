@@ -44,15 +44,15 @@ SHELVES = {
         "execution placement recordcompletion / answers naming rounds waitingplan / "
         "authority awaiting batch broughtca handsigning plan / signer / "
         "certinfo packs revocationlists / manifests / "
-        "commandlines csrs differences documentcache ignoredrules "
-        "issuer linemistakes mistakes record trust / keystores / "
+        "commandlines csrs custodies differences documentcache "
+        "ignoredrules issuer linemistakes mistakes record trust / chains keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
     "keeping": "trialsync / samesignings consequences update / change journal refusals / "
     "following permitted / adoptionnote patch record / plan scriptrequests / "
-    "adoption authorities neededprofiles / adoptedservers description pki / merge pkifolder / "
-    "adoptedhosts severalcas jsonmerge readback",
+    "adoption authorities cafiles neededprofiles / adoptedservers description pki / "
+    "merge pkifolder / adoptedhosts severalcas jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles plaintars / files obstacles signals / mounts",
     "rendering": "template / documents",
