@@ -308,9 +308,9 @@ def test_a_folder_may_change_to_it_and_nothing_is_signed_again(
     assert done.returncode == 0, done.stderr
     place = tmp_path / "ca"
     place.mkdir()
-    for name in ("ca.pem", "ca-key.pem"):
-        shutil.copy(path / "certs" / name, place / name)
-    (path / "certs/ca-key.pem").unlink()
+    shutil.copy(path / "certs/ca.pem", place / "ca.pem")
+    (key,) = (path / "archive").glob("*/certs/ca-key.pem")
+    key.rename(place / "ca-key.pem")
     for signer in ("cfssl", "tls-scaffold"):
         done = make(path, SIGNER=signer)
         assert "nothing to" in done.stdout + done.stderr

@@ -10,15 +10,13 @@ from tls_scaffold.commands import handfolders
 from tls_scaffold.commands.packfiles import read_file
 from tls_scaffold.commands.reloads import who_reloads
 from tls_scaffold.commands.results import Result
-from tls_scaffold.disk.files import make_private, telling
 from tls_scaffold.disk.folder import lock
-from tls_scaffold.disk.healing import put_ca
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.update import change_folder
-from tls_scaffold.paths import CA, CA_OUTPUT, CERTS, CSR_ENDING
+from tls_scaffold.paths import CA
 from tls_scaffold.signing import answers, awaiting, broughtca, certificates, packs, placement
 from tls_scaffold.signing.answers import Answers
 from tls_scaffold.signing.broughtca import BroughtCA
@@ -97,24 +95,18 @@ def import_pack(
     with lock(folder):
         look = _look(folder, data, path, names, now)
     brings_ca = look.new_ca is not None
-    has_made_it = os.path.lexists(folder / f"{CA_OUTPUT}{CSR_ENDING}")
     if look.new_ca and not look.inventory.ca.sha256:
         _check_confirmed(look.ca, look.new_ca.sha256, ca_sha256, confirm)
     elif ca_sha256 and ca_sha256 != packs.sum_of_certificate(look.ca):
         raise _another_ca(look.ca, ca_sha256)
-    with lock(folder):
-        if look.new_ca:
-            with telling(folder / CERTS, "written"):
-                make_private(folder / CERTS)
-                put_ca(folder, look.new_ca.files())
-        record = Record(folder, folder)
-        if record.is_kept:
-            record.note_ca()
-    if not look.inventory.ca.sha256:
-        _pin(folder, look.ca, is_own=not has_made_it)
+    if look.new_ca or not look.inventory.ca.sha256:
+        _pin(folder, look)
     with lock(folder):
         # Somebody else may have worked here meanwhile.
         look = _look(folder, data, path, names, now)
+        record = Record(folder, folder)
+        if record.is_kept:
+            record.note_ca()
         warning = placement.place_answers(folder, look.answers.to_place)
         signings = handfolders.signings_by_name(folder)
         awaiting.clear_answered(folder, signings.values())
@@ -207,16 +199,17 @@ def _check_confirmed(ca: Certificate, found: str, asked: str, confirm: Confirm) 
         )
 
 
-def _pin(folder: Path, ca: Certificate, *, is_own: bool) -> None:
-    """Write the SHA-256 of the CA's certificate into the inventory, which is reviewed.
+def _pin(folder: Path, look: _Look) -> None:
+    """Bring the CA's certificate, and write its SHA-256 into the inventory, which is reviewed.
 
-    One that was not made here `is_own`: no request of the folder is compared with it.
+    With a CA that comes so no request of the folder is compared.
     """
-    pin = packs.sum_of_certificate(ca)
+    pin = packs.sum_of_certificate(look.ca)
 
     def read_change() -> Change:
         old = intake.load(folder)
-        new = replace(old, ca=replace(old.ca, own=is_own or old.ca.own, sha256=pin))
-        return Change(old, new)
+        is_own = old.ca.own or look.new_ca is not None
+        new = replace(old, ca=replace(old.ca, own=is_own, sha256=pin))
+        return Change(old, new, brought=look.new_ca)
 
     change_folder(folder, ("sync", "--ca-sha256", pin), read_change, dry_run=False, again=True)

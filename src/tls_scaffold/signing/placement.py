@@ -8,7 +8,7 @@ from tls_scaffold.disk.files import flush_path, make_private, telling
 from tls_scaffold.disk.obstacles import check_replaceable
 from tls_scaffold.disk.sharing import group_of_keys, keep_private, share_keys
 from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, CSR_ENDING, KEY_ENDING
-from tls_scaffold.signing import authority, pairs
+from tls_scaffold.signing import chains, pairs
 from tls_scaffold.signing.answers import Answer
 from tls_scaffold.signing.awaiting import remove_answered
 from tls_scaffold.signing.record import Record
@@ -22,7 +22,7 @@ def place_answers(folder: Path, answers: Sequence[Answer]) -> str:
     Raises ScaffoldError where the disk refuses.
     """
     record, group = Record(folder, folder), group_of_keys(folder)
-    chain = authority.read_chain(folder)
+    chain = chains.read_chain(folder)
     warning = ""
     with telling(folder):
         make_private(folder / CERTS)
