@@ -105,7 +105,9 @@ def test_from_new_to_a_live_etcd_and_a_user_s_put(
     inventory = json.loads((path / "tls-scaffold.json").read_text())
     assert inventory["ca"] == {"own": True, "key": "offline", "sha256": hand.pin}
     assert make(path).stdout == "nothing to sign: all is as asked for\n"
-    assert {each for name, each in states(path).items() if name != "ca"} == {"valid"}
+    assert set(states(path).values()) == {"valid"}
+    assert tls_scaffold("-C", str(path), "status").returncode == 0
+    assert tls_scaffold("-C", str(path), "check").stdout == ""
     for version in VERSIONS:
         with live(path, tmp_path / version, with_tools=tools(BUILT[version])) as running:
             assert running.said("put", "/a", "b", user="alice") == "OK\n"

@@ -6,7 +6,7 @@ from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.paths import TRUST
+from tls_scaffold.paths import CA, TRUST
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.signing.trust import read_trust
@@ -27,8 +27,11 @@ SAME_KEY = (
     fix="put the key back before the next signing; switch this rule off where it is kept elsewhere",
 )
 def half_ca(view: View) -> Iterator[Problem]:
-    """Every CA's key lies beside its certificate."""
+    """Every CA's key lies beside its certificate, or the inventory says that it is elsewhere."""
+    is_elsewhere = view.inventory is not None and not view.inventory.ca.has_key_here
     for entry in view.authorities:
+        if entry.path == CA and is_elsewhere:
+            continue
         if entry.certificate and entry.key is None:
             yield Problem(Place(entry.path), entry.keyless)
 

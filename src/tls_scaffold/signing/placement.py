@@ -17,7 +17,7 @@ from tls_scaffold.signing.record import Record
 def place_answers(folder: Path, answers: Sequence[Answer]) -> str:
     """Put pairs in place as signed ones are: all aside and on the disk before one is moved.
 
-    What waited goes last: a run that is killed is ended by the same one again. The folder's lock is
+    What waited goes last, when all is there: a killed run is ended by the same one again. The folder's lock is
     held. Returns why keys are not open to the group that may read them; empty if nothing is.
     Raises ScaffoldError where the disk refuses.
     """
@@ -46,11 +46,14 @@ def place_answers(folder: Path, answers: Sequence[Answer]) -> str:
             places = [_place(each) for each in answers]
             keys = [works[directory] / f"{name}{KEY_ENDING}" for directory, name in places]
             warning = share_keys(folder, group, keys) if group else ""
-        for each, (directory, name) in zip(answers, places, strict=True):
+        for directory, name in places:
             with telling(folder):
                 pairs.move_into_place(works[directory], name)
+        for directory in works:
+            with telling(folder):
                 flush_path(folder / (directory or "."))
-            remove_answered(folder, each.signing)
+    for each in answers:
+        remove_answered(folder, each.signing)
     return warning
 
 
