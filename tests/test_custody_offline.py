@@ -344,7 +344,30 @@ def test_the_documented_sum_is_the_pin(hand: Machine) -> None:
     assert done.stdout.split()[0] == hand.pin
 
 
-def test_a_locked_folder_is_not_worked_on(folder: Factory) -> None:
+@pytest.mark.needs("shellcheck")
+def test_the_script_passes_shellcheck(folder: Factory) -> None:
+    path = folder(*CLUSTER)
+    done = run("shellcheck", "--shell=sh", "--severity=warning", "custody.sh", cwd=path)
+    assert (done.returncode, done.stdout) == (0, "")
+    text = (path / "custody.sh").read_text(encoding="ascii")
+    assert [line for line in text.splitlines() if len(line) > 100] == []
+
+
+def test_a_folder_in_the_way_is_told_before_anything_is_written(
+    trusted: Path, hand: Machine, tmp_path: Path
+) -> None:
+    make(trusted, "req-alice", "req-root")
+    signed = hand.signed(exported(trusted, tmp_path / "p.tar"), "--record", str(tmp_path / "r"))
+    (trusted / "certs/alice.pem").unlink()
+    (trusted / "certs/alice.pem").mkdir()
+    before = contents(trusted)
+    done = ours(trusted, "import", str(signed))
+    assert done.returncode == 1
+    assert "alice: `certs/alice.pem` is a folder: it should be a file" in done.stderr
+    assert contents(trusted) == before
+
+
+def test_links_are_not_followed(folder: Factory) -> None:
     path = folder(*CLUSTER)
     (path / "awaiting").symlink_to(path / "config")
     for signer in ("cfssl", "tls-scaffold"):

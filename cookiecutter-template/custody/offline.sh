@@ -21,7 +21,9 @@ regenerate() {
         "make the new one there; \`tls-scaffold sync --ca FILE\` brings its certificate"
 }
 
-renew() { fail "the key of this folder's CA is on another machine: nothing is signed here" "$asks"; }
+renew() {
+    fail "the key of this folder's CA is on another machine: nothing is signed here" "$asks"
+}
 
 renew_ca() {
     fail "the key of this folder's CA is on another machine: its certificate is renewed there" \

@@ -8,6 +8,7 @@ from pathlib import Path
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.disk.obstacles import OutputDirectory
 from tls_scaffold.disk.plainfiles import plain_or_empty, text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
@@ -130,6 +131,8 @@ class _Checker:
         differing = [*disagreements(asked, asked_of(asked.name, csr, profile))]
         if differing:
             yield f"the manifest is not what the folder asks for: {listed(differing, 8)}"
+        output = self.signing.output
+        yield from OutputDirectory(self.folder, output).problems(output)
         yield from self._problems_of_certificate(pem, waiting, request, profile)
 
     def _not_waiting(self, asked: Asked) -> str:

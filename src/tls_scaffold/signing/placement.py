@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tls_scaffold.disk.files import flush_path, make_private, telling
-from tls_scaffold.disk.obstacles import check_replaceable
 from tls_scaffold.disk.sharing import group_of_keys, keep_private, share_keys
 from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, CSR_ENDING, KEY_ENDING
 from tls_scaffold.signing import chains, pairs
@@ -17,9 +16,9 @@ from tls_scaffold.signing.record import Record
 def place_answers(folder: Path, answers: Sequence[Answer]) -> str:
     """Put pairs in place as signed ones are: all aside and on the disk before one is moved.
 
-    What waited goes last, when all is there: a killed run is ended by the same one again. The folder's lock is
-    held. Returns why keys are not open to the group that may read them; empty if nothing is.
-    Raises ScaffoldError where the disk refuses.
+    What waited goes last, when all is there: a killed run is ended by the same one again. The
+    folder's lock is held. Returns why keys are not open to the group that may read them; empty if
+    they are. Raises ScaffoldError where the disk refuses.
     """
     record, group = Record(folder, folder), group_of_keys(folder)
     chain = chains.read_chain(folder)
@@ -33,7 +32,6 @@ def place_answers(folder: Path, answers: Sequence[Answer]) -> str:
             directory, name = _place(each)
             if directory not in works:
                 works[directory] = stack.enter_context(pairs.workshop(folder / directory))
-            check_replaceable(folder / directory, name, (CERTIFICATE_ENDING, KEY_ENDING))
             contents = {
                 KEY_ENDING: each.waiting.key,
                 CSR_ENDING: each.waiting.csr_pem,
