@@ -169,3 +169,41 @@ def test_what_was_killed_at_any_write_is_ended_by_the_same_again(
         assert done.returncode == 0, (number, done.stderr)
         scenario.then(place)
     assert killed > len(numbers) // 2
+
+
+def left_by_a_kill(place: Path, *endings: str) -> Path:
+    """Put files of `root` in their places that wait still, as a kill of an import leaves them."""
+    folder = place / "tls-setup"
+    hand = Machine(place / "ca")
+    imported(folder, place / "p-signed.tar", "etcd1", "--ca-sha256", hand.pin)
+    for ending in endings:
+        shutil.copy(folder / f"awaiting/root{ending}", folder / f"certs/root{ending}")
+    return folder
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_key_in_its_place_without_its_certificate_waits_still(
+    places: dict[str, Path], tmp_path: Path, signer: str
+) -> None:
+    place = shutil.copytree(places["signed"], tmp_path / "place", symlinks=True)
+    folder = left_by_a_kill(place, "-key.pem", ".csr")
+    before = contents(folder / "awaiting")
+    make(folder, "csr", SIGNER=signer)
+    assert contents(folder / "awaiting") == before
+    imported(folder, place / "p-signed.tar")
+    answered(place)
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_what_is_in_its_place_waits_no_more(
+    places: dict[str, Path], tmp_path: Path, signer: str
+) -> None:
+    place = shutil.copytree(places["signed"], tmp_path / "place", symlinks=True)
+    folder = left_by_a_kill(place)
+    waiting = shutil.copytree(folder / "awaiting", tmp_path / "awaiting")
+    imported(folder, place / "p-signed.tar")
+    for ending in (".csr", ".json", "-key.pem"):
+        shutil.copy(waiting / f"root{ending}", folder / f"awaiting/root{ending}")
+    done = make(folder, "csr", SIGNER=signer)
+    assert "nothing to ask for" in done.stdout + done.stderr
+    answered(place)
