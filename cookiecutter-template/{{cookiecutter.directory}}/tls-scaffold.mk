@@ -27,8 +27,8 @@ tls_named := ca csr renew regenerate clean rbac rbac-enable prove status check c
   $(tls_requests)
 tls_again := $(filter req .tls-set,$(tls_goals))$(findstring B,$(tls_flags))
 tls_busy := $(filter-out $(tls_named) $(tls_certificates),$(tls_goals))
-tls_as_it_is = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
-tls_look = $(or $(shell RENEW_DAYS="$(RENEW_DAYS)" sh sign.sh changed || echo failed),$(tls_as_it_is))
+tls_idle = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
+tls_look = $(or $(shell RENEW_DAYS="$(RENEW_DAYS)" sh sign.sh changed || echo failed),$(tls_idle))
 ifeq ($(SIGNER),cfssl)
 tls_wanted := $(if $(tls_again),$(tls_requests),$(if $(tls_busy),$(tls_look)))
 else
