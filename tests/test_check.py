@@ -374,6 +374,17 @@ BEYOND = "it reaches beyond the years 1950 to 9999, all that certificates know"
 ALICE = "config/req-alice.json"
 CONFIG = "config/ca-config.json"
 INVENTORY = "tls-scaffold.json"
+
+
+def pin(folder: Path) -> str:
+    said = openssl("x509", "-noout", "-fingerprint", "-sha256", "-in", f"{folder}/certs/ca.pem")
+    return said.partition("=")[2].strip().replace(":", "").lower()
+
+
+def pinned() -> Change:
+    return lambda folder: edit(INVENTORY, ca={"own": True, "sha256": pin(folder)})(folder)
+
+
 RENDERED = ".tls-scaffold/rendered.tsv"
 NEVER = "9999999h"
 
@@ -1340,6 +1351,13 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             [("certs/trust.pem", "`certs/trust.pem` is not a certificate: it is empty")],
         ),
     ],
+    "unpinned-ca": [
+        (
+            edit(INVENTORY, ca={"own": True, "sha256": "0" * 64}),
+            pinned(),
+            [("certs/ca.pem", "its SHA-256 is {pin}, and `ca.sha256` says " + "0" * 64)],
+        ),
+    ],
     "ca-key-usage": [
         (
             anew(may_sign=False),
@@ -1606,6 +1624,8 @@ CASES = [
 
 
 def placed(folder: Path, where: str) -> str:
+    if "{pin}" in where:
+        return where.replace("{pin}", pin(folder))
     line = re.fullmatch(r"\{line:(.*)\}", where)
     return makefile_line(folder, line[1]) if line else where.replace("{0}", str(folder))
 

@@ -1,6 +1,8 @@
 """A CA that was brought: taken as it is, never made, compared with a request or replaced here."""
 
+import hashlib
 import json
+import re
 import shutil
 import socket
 import ssl
@@ -21,6 +23,7 @@ from conftest import Factory
 from peers import build as peers
 from support import contents, make, openssl, run, tls_scaffold
 from test_bundled_clusters import Cluster, Running, bundled
+from tls_scaffold.rendering import template
 
 WORDS = ("--members", "127.0.0.1", "--users", "app,root", "--grant", "app=/app/:rw", *P256)
 CFSSL_165 = str(peers.folder("cfssl"))
@@ -99,7 +102,7 @@ def check_pairs(folder: Path) -> None:
 # --- what is taken
 
 
-@pytest.mark.parametrize("order", permutations((ROOT, MIDDLE, SIGNER)), ids=lambda _: "")
+@pytest.mark.parametrize("order", [*permutations((ROOT, MIDDLE, SIGNER))], ids=lambda _: "")
 @pytest.mark.parametrize("has_key", [True, False])
 def test_a_file_holds_the_ca_and_those_above_it_in_any_order(
     tmp_path: Path, order: tuple[Company, ...], has_key: bool
@@ -131,24 +134,28 @@ def test_a_root_needs_no_chain(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "programs",
     [
-        {"SIGNER": "cfssl"},
-        {"SIGNER": "tls-scaffold"},
+        ("SIGNER=cfssl",),
+        ("SIGNER=tls-scaffold",),
         pytest.param(
-            {"CFSSL": f"{CFSSL_165}/cfssl", "JSON": f"{CFSSL_165}/cfssljson", "SIGNER": "cfssl"},
+            ("SIGNER=cfssl", f"CFSSL={CFSSL_165}/cfssl", f"JSON={CFSSL_165}/cfssljson"),
             marks=pytest.mark.needs("cfssl", within=CFSSL_165),
         ),
     ],
     ids=["cfssl 1.2.0", "own signer", "cfssl 1.6.5"],
 )
 def test_the_chain_stands_behind_each_leaf_and_everybody_takes_it(
-    tmp_path: Path, programs: dict[str, str]
+    tmp_path: Path, programs: tuple[str, ...]
 ) -> None:
     path = brought(tmp_path, MIDDLE, ROOT, SIGNER, key=SIGNER)
-    make(path, **programs)
+    make(path, *programs)
 
     for name in LEAVES:
         assert pems(path / f"certs/{name}.pem")[1:] == [text(SIGNER), text(MIDDLE)]
     check_pairs(path)
+    # To whom an intermediate is enough that is Go, and nobody else: so the root is asked for.
+    pair = str(path / "certs/app.pem")
+    done = run("openssl", "verify", "-CAfile", str(path / "certs/ca.pem"), pair)
+    assert "unable to get issuer certificate" in done.stdout + done.stderr
     # What one signer made is right to the other: the chain is among what it is made from.
     before = serials(path)
     for signer in ("cfssl", "tls-scaffold"):
@@ -208,10 +215,6 @@ REFUSED = {
         (ROOT, flat := company("Flat", ROOT, length=0), company("S", flat)),
         "`O=Example Company, CN=Flat` lets 0 CAs follow below it, and there are 1",
     ),
-    "SHA-1": (
-        (ROOT, company("Weak", ROOT, digest=hashes.SHA1())),  # noqa: S303
-        "is signed with SHA-1, which Go and OpenSSL refuse",
-    ),
     "a short key": (
         (ROOT, company("Short", ROOT, key=rsa.generate_private_key(65537, 1024))),  # noqa: S505
         "has a key of 1024 bits of RSA: OpenSSL takes 2048",
@@ -247,6 +250,29 @@ def test_what_can_be_no_ca_of_etcd_is_refused_with_the_reason(tmp_path: Path, na
     assert contents(tmp_path) == before
 
 
+def test_a_weak_signature_is_refused(tmp_path: Path) -> None:
+    written(tmp_path / "root.pem", ROOT)
+    written_key(tmp_path / "root.key", ROOT)
+    (tmp_path / "extensions").write_text("basicConstraints=critical,CA:true\n")
+    request = ("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
+    openssl(
+        *(*request, "-subj", "/CN=Weak", "-keyout", f"{tmp_path}/x.key", "-out"),
+        f"{tmp_path}/x.csr",
+    )
+    openssl(
+        *("x509", "-req", "-sha1", "-in", f"{tmp_path}/x.csr", "-CA", f"{tmp_path}/root.pem"),
+        *("-CAkey", f"{tmp_path}/root.key", "-set_serial", "9", "-out", f"{tmp_path}/weak.pem"),
+        *("-extfile", f"{tmp_path}/extensions"),
+    )
+    (tmp_path / "ca.pem").write_bytes((tmp_path / "weak.pem").read_bytes() + ROOT.pem)
+
+    done = tls_scaffold("new", str(tmp_path / "x"), *WORDS, "--ca", str(tmp_path / "ca.pem"))
+
+    assert done.returncode == 1
+    assert "`CN=Weak` is signed with SHA-1, which Go and OpenSSL refuse" in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
 @pytest.mark.parametrize(
     ("certificate", "key", "reason"),
     [
@@ -264,10 +290,10 @@ def test_files_that_do_not_belong_together_are_refused(
 ) -> None:
     (tmp_path / "ca.pem").write_bytes(certificate)
     (tmp_path / "ca.key").write_bytes(key)
-    words = ("--ca", str(tmp_path / "ca.pem"))
-    words += ("--ca-key", str(tmp_path / "ca.key")) if key else ()
+    with_key = ("--ca-key", str(tmp_path / "ca.key")) if key else ()
 
-    done = tls_scaffold("new", str(tmp_path / "x"), *WORDS, *words)
+    words = ("new", str(tmp_path / "x"), *WORDS, "--ca", str(tmp_path / "ca.pem"), *with_key)
+    done = tls_scaffold(*words)
 
     assert (done.returncode, reason in done.stderr) == (1, True), done.stderr
     assert not (tmp_path / "x").exists()
@@ -316,6 +342,11 @@ def test_no_other_ca_is_made_in_its_place(own: Path, tmp_path: Path) -> None:
         assert "it is not in `certs`" in done.stderr
         assert "regenerate" not in done.stderr
     assert not (own / "certs/ca.pem").exists()
+    for command in ("status", "check"):
+        done = tls_scaffold("-C", str(own), command)
+        assert done.returncode == 1
+        assert "sync --ca FILE --ca-key FILE` brings it again" in " ".join(done.stdout.split())
+        assert "regenerate" not in done.stdout + done.stderr
 
 
 def test_nothing_compares_it_with_a_request(own: Path) -> None:
@@ -425,6 +456,21 @@ def test_its_next_certificate_signs_nothing_again(own: Path, tmp_path: Path) -> 
     assert contents(own) == kept
 
 
+def test_the_same_ca_may_come_out_from_below_its_root(own: Path, tmp_path: Path) -> None:
+    before = serials(own)
+    alone = company("Example etcd CA", key=SIGNER.key)
+
+    said = sync(own, "--ca", str(written(tmp_path / "alone.pem", alone)))
+
+    assert "nothing was signed: copy them to where they are used" in said
+    assert not (own / "certs/chain.pem").exists()
+    assert pems(own / "certs/trust.pem") == pems(own / "certs/ca.pem") == [text(alone)]
+    assert len(pems(own / "certs/app.pem")) == 1
+    make(own, SIGNER="cfssl")
+    assert serials(own) == before
+    check_pairs(own)
+
+
 def below_root(folder: Path, tmp_path: Path) -> Path:
     """Return a file with our CA's certificate as the company signs it by its CSR, and the root."""
     root, key = (
@@ -518,36 +564,92 @@ def test_a_clone_gets_only_the_ca_that_the_record_has(own: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("words", [("--ca",), ("--ca-offline",)], ids=["next", "offline"])
 def test_a_change_killed_at_any_of_its_steps_loses_nothing_and_heals(
-    own: Path, tmp_path: Path, pytestconfig: pytest.Config, words: tuple[str, ...]
+    own: Path,
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
 ) -> None:
+    monkeypatch.setattr(template, "render", kills.remembered(template.render))
     if words == ("--ca",):
         words = ("--ca", str(written(tmp_path / "new.pem", renewed(), MIDDLE, ROOT)))
-    else:
-        (own / "certs/ca-key.pem").chmod(0o600)
     before, old = serials(own), certs_of(own)
     finished = Path(shutil.copytree(own, tmp_path / "finished", symlinks=True))
     assert kills.run(finished, ["sync", *words]) == 0
     new = certs_of(finished)
+    kills.run(finished, ["sync", *words])  # renders what is remembered from here on
     hits = 0
-    for step in range(1, 500, 1 if pytestconfig.getoption("--long") else 5):
+    for step in range(9, 500, 1 if pytestconfig.getoption("--long") else 29):
         copy = Path(shutil.copytree(own, tmp_path / "copy", symlinks=True))
         if kills.run(copy, ["sync", *words], step=step) == 0:
             break
         hits += 1
+        assert open_keys(copy) == [], step
         # Each file of a CA is somewhere, and what make finds is whole.
         there = {path.read_bytes() for path in copy.rglob("*") if path.is_file()}
         lost = {name for name, content in old.items() if content not in there}
         assert {name for name in lost if "ca" in name or "key" in name} == set(), step
         make(copy, SIGNER="cfssl")
-        assert serials(copy) == before, step
         check_pairs(copy)
         assert kills.run(copy, ["sync", *words]) == 0, step
         assert certs_of(copy) == new, step
         make(copy, SIGNER="cfssl")
         assert serials(copy) == before, step
         shutil.rmtree(copy)
-    assert hits > 5
+    assert hits > 2
+
+
+def open_keys(folder: Path) -> list[Path]:
+    """Return the files with a private key that others than their owner may read."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.stat().st_mode & 0o077)
+    return [path for path in files if b" PRIVATE KEY-----" in path.read_bytes()]
 
 
 def certs_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "certs").glob("*.*")}
+
+
+def test_a_new_one_killed_at_any_of_its_steps_is_finished(
+    tmp_path: Path, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template, "render", kills.remembered(template.render))
+    file = str(written(tmp_path / "ca.pem", ROOT, MIDDLE, SIGNER))
+    words = ("--ca", file, "--ca-key", str(written_key(tmp_path / "ca.key", SIGNER)))
+    place = tmp_path / "place"
+    place.mkdir()
+    assert kills.run(place, ["new", "x", *WORDS, *words]) == 0
+    whole, hits = contents(place), 0
+    for step in range(5, 500, 1 if pytestconfig.getoption("--long") else 23):
+        shutil.rmtree(place / "x")
+        if kills.run(place, ["new", "x", *WORDS, *words], step=step) == 0:
+            break
+        hits += 1
+        assert open_keys(place) == [], step
+        if kills.run(place, ["new", "x", *WORDS, *words]):
+            sync(place / "x", *words)
+        there = contents(place)
+        assert {name: there.get(name) for name in whole} == whole, step
+        assert {name for name in there.keys() - whole.keys() if "archive/" not in name} <= {
+            "x/.tls-scaffold/.gitignore",
+            "x/issued/ca-" + hashlib.sha256(SIGNER.pem).hexdigest()[:10] + ".pem",
+        }, step
+    assert hits > 3
+
+
+# --- the page
+
+
+PAGE = (Path(__file__).parents[1] / "docs/ca-own.md").read_text(encoding="utf-8")
+
+
+def test_the_page_s_commands_do_what_it_says(tmp_path: Path) -> None:
+    written(tmp_path / "company.pem", ROOT, SIGNER, MIDDLE)
+    written(tmp_path / "company-next.pem", ROOT, renewed(), MIDDLE)
+    written_key(tmp_path / "etcd-ca-key.pem", SIGNER)
+    blocks = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+
+    for line in "".join(blocks).split("$ ")[1:]:
+        command, _, output = line.partition("\n")
+        done = run("sh", "-c", command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert output in done.stdout

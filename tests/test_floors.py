@@ -44,8 +44,8 @@ SHELVES = {
         "execution placement recordcompletion / answers naming rounds waitingplan / "
         "authority awaiting batch broughtca handsigning plan / signer / "
         "certinfo packs revocationlists / manifests / "
-        "commandlines csrs custodies differences documentcache "
-        "ignoredrules issuer linemistakes mistakes record trust / chains keystores / "
+        "commandlines csrs differences documentcache ignoredrules "
+        "issuer linemistakes mistakes record trust / chains custodies keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),

@@ -8,6 +8,8 @@ from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.paths import CA, TRUST
 from tls_scaffold.signing import caconstraints, matching, pemfiles
+from tls_scaffold.signing.broughtca import pin_of
+from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import escaped
@@ -25,13 +27,13 @@ SAME_KEY = (
     level=WARNING,
     pain="nothing can be signed or renewed until the key is back; it can't be made anew",
     fix="put the key back before the next signing; switch this rule off where it is kept elsewhere",
+    fix_at=lambda view, _place, fix: BRING_KEY if view.has_own_ca else fix,
 )
 def half_ca(view: View) -> Iterator[Problem]:
-    """Every CA's key lies beside its certificate, or the inventory says that it is elsewhere."""
-    is_elsewhere = view.inventory is not None and not view.inventory.ca.has_key_here
+    """Every CA's key lies beside its certificate, unless the inventory says where it is."""
+    if view.inventory and not view.inventory.ca.has_key_here:
+        return
     for entry in view.authorities:
-        if entry.path == CA and is_elsewhere:
-            continue
         if entry.certificate and entry.key is None:
             yield Problem(Place(entry.path), entry.keyless)
 
@@ -42,6 +44,7 @@ def half_ca(view: View) -> Iterator[Problem]:
         "another"
     ),
     fix=PUT_BACK,
+    fix_at=lambda view, _place, fix: BRING_CA if view.has_own_ca else fix,
 )
 def missing_ca(view: View) -> Iterator[Problem]:
     """Where a CA's key or certificates that it signed are, its certificate is."""
@@ -136,7 +139,7 @@ def ca_hosts(view: View) -> Iterator[Problem]:
 )
 def no_root(view: View) -> Iterator[Problem]:
     """Every CA is a root, or the root is trusted beside it."""
-    trusted = read_trust(view.folder).cas
+    trusted = read_trust(view.folder).signers
     for entry in view.authorities:
         ca = entry.certificate
         if not ca or matching.signs_itself(ca):
@@ -149,6 +152,7 @@ def no_root(view: View) -> Iterator[Problem]:
 @Rule(
     pain="whoever is given it refuses everything that the CA signed, or trusts another CA",
     fix=PUT_TRUST_BACK,
+    fix_at=lambda view, _place, fix: read_trust(view.folder).hint or fix,
 )
 def wrong_trust(view: View) -> Iterator[Problem]:
     """Everybody is given the CA that signs to trust."""
@@ -174,6 +178,21 @@ def ca_differs(view: View) -> Iterator[Problem]:
             yield from (Problem(Place(entry.path), fault.reason) for fault in stale)
 
 
+@Rule(
+    pain="what is signed from now on is another CA's than the one that was reviewed",
+    fix=(
+        "put the CA's certificate back that the inventory names; if it is the next one of the same "
+        "CA, `tls-scaffold sync --ca FILE` takes it over"
+    ),
+)
+def unpinned_ca(view: View) -> Iterator[Problem]:
+    """Where the inventory has a SHA-256, it is that of the CA's certificate."""
+    pin = view.inventory.ca.sha256 if view.inventory else ""
+    ca = view.contents.authorities.get(CA)
+    if pin and ca and pin_of(ca) != pin:
+        yield Problem(Place(CA), f"its SHA-256 is {pin_of(ca)}, and `ca.sha256` says {pin}")
+
+
 RULES = (
     half_ca,
     missing_ca,
@@ -185,4 +204,5 @@ RULES = (
     no_root,
     ca_differs,
     wrong_trust,
+    unpinned_ca,
 )

@@ -141,6 +141,11 @@ class View:
             for each in self.ignored
         )
 
+    @property
+    def has_own_ca(self) -> bool:
+        """Whether the folder's CA was brought, so that nothing here makes another."""
+        return bool(self.inventory and self.inventory.ca.own)
+
     @cached_property
     def authorities(self) -> tuple[Entry, ...]:
         """The CAs."""

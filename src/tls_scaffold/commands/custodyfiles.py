@@ -3,12 +3,11 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 from tls_scaffold.commands import remoteca
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import content, plain, plain_or_empty
+from tls_scaffold.disk.plainfiles import content, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
@@ -83,29 +82,26 @@ def read_brought(held: CustodyWords) -> BroughtCA | None:
     return broughtca.take_apart(certificate, key, signer.utc_now(), held.certificate, held.key)
 
 
-def warnings(folder: Path, custody: Custody, notes: Iterable[Note] = ()) -> Iterator[str]:
-    """Yield what is left to do for a person when who holds the CA was said or changed."""
+def warnings(custody: Custody, key: bytes, notes: Iterable[Note] = ()) -> Iterator[str]:
+    """Yield what is left to do for a person when who holds the CA was said or changed.
+
+    `key` is what is in the place of the CA's key, `notes` what became of files.
+    """
     written = {note.path for note in notes if note.verb == "wrote"}
     gone = {note.path for note in notes if note.verb == "archived"}
     if TRUST in written:
         yield f"`{TRUST}` is another one now: hand it out to everybody"
-    if CHAIN in written:
+    if CHAIN in written | gone:
         yield (
             "the chain behind the certificates is another one now, and nothing was signed: copy "
             "them to where they are used"
         )
     if CA_KEY in gone:
         yield f"`{CA_KEY}` went to archive/: move it from there to where it is kept now"
-    key = plain_or_empty(folder / CA_KEY)
     if custody.own and custody.has_key_here and not key:
         yield f"its key was not brought, and without it nothing is signed: {BRING_KEY}"
     if custody.own and is_encrypted(key) and not os.environ.get(PASSWORD):
         yield f"the CA's key is encrypted, and whose it is was not looked at: set {PASSWORD}"
-
-
-def digest(held: CustodyWords) -> str:
-    """Return a sum by which two runs with the same options are known to be the same."""
-    return sha256(repr(held).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _check_hosts(inventory: Inventory, brought: BroughtCA, place: str) -> None:

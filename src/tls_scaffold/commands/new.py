@@ -1,10 +1,9 @@
 """`tls-scaffold new`: a folder from an inventory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from tls_scaffold.commands import custodyfiles
 from tls_scaffold.commands.results import Result, make_command
 from tls_scaffold.disk.healing import put_ca
 from tls_scaffold.disk.newfolder import make_folder
@@ -15,7 +14,7 @@ from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.desired import read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.paths import CERTS, KEY_ENDING
+from tls_scaffold.paths import CA_KEY, CERTS, KEY_ENDING
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, last_render
 
@@ -87,7 +86,7 @@ def new(
     """
     wish = read_wish(source, options)
     inventory = intake.of_data(wish.data, wish.options, needs_pin=False)
-    inventory, brought = custodyfiles.settled(inventory, held)
+    inventory, files, of_custody = _with_its_ca(inventory, held)
     rendered = template.render(inventory)
     others = texts_of_others(target)
     tree = {path: text for path, text in rendered.items() if path not in others}
@@ -96,7 +95,6 @@ def new(
         tree[LAST_RENDER] = last_render(tree)
     not_ignored = _lines_without(rendered[IGNORED], others.get(IGNORED, rendered[IGNORED]))
     _refuse_open_keys(not_ignored)
-    files = brought.files() if brought else {}
 
     def put_ca_there(folder: Path) -> None:
         if files:
@@ -106,14 +104,27 @@ def new(
     if not dry_run:
         paths = make_folder(target, tree, put_ca_there)
     written = tuple(sorted([*paths, *(f"{CERTS}/{name}" for name in files)]))
-    of_custody = () if dry_run else tuple(custodyfiles.warnings(target, inventory.ca))
     return Made(target, inventory, written, dry_run, tuple(others), not_ignored, of_custody)
+
+
+def _with_its_ca(
+    inventory: Inventory, held: CustodyWords
+) -> tuple[Inventory, Mapping[str, bytes], tuple[str, ...]]:
+    """Return the inventory with the pin of its CA, what is brought to `certs/`, and warnings."""
+    if not held.are_said and inventory.ca.is_plain:
+        return inventory, {}, ()
+    from tls_scaffold.commands import custodyfiles  # which few folders are made with
+
+    inventory, brought = custodyfiles.settled(inventory, held)
+    files = brought.files() if brought else {}
+    key = files.get(PurePosixPath(CA_KEY).name, b"")
+    return inventory, files, tuple(custodyfiles.warnings(inventory.ca, key))
 
 
 def mistakes(options: Options) -> tuple[Problem, ...]:
     """Return what would be refused of the options, were they all that there is."""
     try:
-        intake.of_data({}, options)
+        intake.of_data({}, options, needs_pin=False)
     except ScaffoldError as error:
         return error.problems
     return ()

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.keeping import consequences
 from tls_scaffold.keeping.plan import Plan
-from tls_scaffold.paths import ARCHIVE
+from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING
 
 VERSION = 1
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -80,17 +80,18 @@ class Outcome:
             for step in plan.steps
             if step.path.startswith(f"{ARCHIVE}/")
         ]
-        gone = (note.path for note in plan.notes if note.verb == "archived")
+        # The files of a CA are no texts, and so no steps.
+        pems = [note for note in plan.notes if note.path.endswith(CERTIFICATE_ENDING)]
+        gone = (note.path for note in pems if note.verb == "archived")
         archived = tuple(sorted({*copies, *plan.moves, *gone}))
         written = {step.path for step in own if step.after is not None}
-        # The files of a CA are no texts, and so no steps.
-        written |= {note.path for note in plan.notes if note.verb == "wrote"}
+        written |= {note.path for note in pems if note.verb == "wrote"}
         return Result(
             self.command,
             str(self.folder),
             dry_run=self.dry_run,
             changed=bool(plan or written or archived),
-            written=tuple(sorted(written - {step.path for step in own if step.after is None})),
+            written=tuple(sorted(written)),
             removed=tuple(sorted(step.path for step in own if step.after is None)),
             kept=tuple(note.path for note in plan.notes if note.verb in KEPT),
             archived=archived,

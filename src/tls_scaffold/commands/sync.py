@@ -4,10 +4,12 @@ import os
 import posixpath
 from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tls_scaffold.commands import custodyfiles
 from tls_scaffold.commands.results import Outcome, outcome_of
+from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -21,6 +23,9 @@ from tls_scaffold.keeping.permitted import paths_of_removed
 from tls_scaffold.keeping.update import change_folder
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED, KEY_ENDING
+
+if TYPE_CHECKING:
+    from tls_scaffold.signing.broughtca import BroughtCA
 
 NO_OPTIONS = Options()
 NOTHING_SAID = CustodyWords()
@@ -43,10 +48,12 @@ def sync(
 
     def read_change() -> Change:
         old = intake.load(folder)
-        brought = custodyfiles.brought_to(folder, old, held) if held.are_said else None
-        return Change(old, custodyfiles.changed(old, held, brought), (), paths, brought)
+        if not held.are_said:
+            return Change(old, old, reset=paths)
+        new, brought = _with_its_ca(folder, old, held)
+        return Change(old, new, (), paths, says_custody=True, brought=brought)
 
-    command = ("sync", *paths, *([custodyfiles.digest(held)] if held.are_said else []))
+    command = ("sync", *paths, *_sum_of(held))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
     outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
     return _with_shared_keys(_with_custody_told(outcome, held))
@@ -71,25 +78,44 @@ def sync_from(
     def read_change() -> Change:
         old = intake.load(folder)
         desired = desired_inventory(wish, old)
-        brought = custodyfiles.brought_to(folder, desired, held)
-        new = custodyfiles.changed(desired, held, brought)
+        new, brought = _with_its_ca(folder, desired, held)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
-        return Change(old, new, tuple(moves), brought=brought)
+        return Change(old, new, tuple(moves), (), held.are_said or old.ca != new.ca, brought)
 
-    said = [custodyfiles.digest(held)] if held.are_said else []
-    command = ("sync", "--from", wish.digest, *said)
+    command = ("sync", "--from", wish.digest, *_sum_of(held))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
     outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
     return _with_shared_keys(_with_custody_told(outcome, held))
+
+
+def _with_its_ca(
+    folder: Path, inventory: Inventory, held: CustodyWords
+) -> "tuple[Inventory, BroughtCA | None]":
+    """Return the inventory with what options say of its CA, and what they bring to the folder."""
+    if not held.are_said and (inventory.ca.is_plain or inventory.ca.sha256):
+        return inventory, None
+    from tls_scaffold.commands import custodyfiles  # which few changes are made with
+
+    brought = custodyfiles.brought_to(folder, inventory, held)
+    return custodyfiles.changed(inventory, held, brought), brought
+
+
+def _sum_of(held: CustodyWords) -> tuple[str, ...]:
+    """Return a sum by which two runs with the same options are known; none where none is said."""
+    if not held.are_said:
+        return ()
+    return (sha256(repr(held).encode("utf-8", "surrogatepass")).hexdigest(),)
 
 
 def _with_custody_told(outcome: Outcome, held: CustodyWords) -> Outcome:
     """Tell what is left to do where options changed who holds the CA."""
     if outcome.dry_run or not held.are_said:
         return outcome
-    custody = intake.load(outcome.folder).ca
-    told = custodyfiles.warnings(outcome.folder, custody, outcome.plan.notes)
+    from tls_scaffold.commands import custodyfiles
+
+    custody, key = intake.load(outcome.folder).ca, plain_or_empty(outcome.folder / CA_KEY)
+    told = custodyfiles.warnings(custody, key, outcome.plan.notes)
     return replace(outcome, warnings=(*outcome.warnings, *told))
 
 

@@ -129,7 +129,8 @@ def _check_step(folder: Path, step: Step, shelf: str) -> None:
     if path not in STATE_FILES and (wrong := rendered_problem(rendered)):
         raise ScaffoldError(wrong)
     # The CA's goes where a CA of the team's own takes the place of ours.
-    is_request = ours == CA_REQUEST or ours not in (*STATE_FILES, *RENDERED)
+    goes = step.after is None and ours == CA_REQUEST
+    is_request = goes or ours not in (*STATE_FILES, *RENDERED)
     is_removal = step.after is None and path == ours and path != ADOPTED
     if is_removal and path != CUSTODY and not (is_request and is_request_text(step.before)):
         raise ScaffoldError(f"`{path}` is not taken away: it is no request as they are rendered")

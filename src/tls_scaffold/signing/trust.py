@@ -11,6 +11,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA, CHAIN, TRUST
 from tls_scaffold.signing import certificates, chains
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.custodies import custody_of
 
 PUT_BACK = (
     f"put back what it was, or move it away: where `{TRUST}` is missing, `make` copies `{CA}` there"
@@ -76,7 +77,8 @@ def _read_file(folder: Path, path: str) -> Trust:
     try:
         return Trust(path, text, certificates.read_all(pem, path))
     except ScaffoldError as error:
-        return Trust(path, text, (), (error.without(path),), PUT_CA_BACK)
+        hint = BRING_AGAIN if custody_of(folder).own else PUT_CA_BACK
+        return Trust(path, text, (), (error.without(path),), hint)
 
 
 def _with_common_key(

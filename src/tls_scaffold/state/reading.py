@@ -84,11 +84,18 @@ class Reader:
         entry = self._with_files_and_faults(entry)
         if entry.certificate:
             self._cas[path] = entry.certificate
-        elif path == CA and entry.absent and has_ca_on_record(self.folder):
-            put_back = BRING_CA if custody_of(self.folder).own else PUT_BACK
-            reason = f"{entry.absent}, and the record has one: {put_back}"
-            entry = replace(entry, absent=Problem(Place(), reason), unmet=(reason,))
+        elif path == CA and entry.absent:
+            entry = self._with_way_to_ca(entry, entry.absent)
         return entry
+
+    def _with_way_to_ca(self, entry: Entry, absent: Problem) -> Entry:
+        """Return the entry of a CA that is not there with what brings it, where none is made."""
+        is_own, is_known = custody_of(self.folder).own, has_ca_on_record(self.folder)
+        if not (is_own or is_known):
+            return entry
+        known = ", and the record has one" if is_known else ""
+        reason = f"{absent}{known}: {BRING_CA if is_own else PUT_BACK}"
+        return replace(entry, absent=Problem(Place(), reason), unmet=(reason,))
 
     def entry_of_component(self, signing: Signing, component: Component | None) -> Entry:
         """Return the entry of what make signs; an inventory's component says its name and kind."""
