@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from clusters import P256
-from handwork import Machine, changed, exported, files_of, imported, machine, ours
+from handwork import DOCS, Machine, changed, exported, files_of, imported, machine, ours
 from promises.tracing import traced
 from support import BIN, contents, environment, make, openssl, run, tls_scaffold
 
@@ -411,3 +412,21 @@ def test_json_tells_what_was_done(place: Path, hand: Machine) -> None:
     done = json.loads(ours(folder, *words).stdout)
     assert done["signed"] == ["certs/etcd1.pem", "certs/root.pem", "certs/alice.pem"]
     assert done["changed"] is True
+
+
+def test_the_documented_way_there_and_back(place: Path, hand: Machine) -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    asking, signing, taking = (
+        "\n".join(line.removeprefix("$ ") for line in block.splitlines()) for block in blocks
+    )
+    done = run("sh", "-eu", "-c", asking, cwd=place / "ca")
+    assert done.returncode == 0, done.stderr
+    folder = hand.place / "tls-setup"
+    (folder / "requests.tar").rename(hand.place / "requests.tar")
+    code, shown = on_terminal(("sh", "-c", signing), hand.place, "y\n")
+    assert code == 0, shown
+    (hand.place / "requests-signed.tar").rename(folder / "requests-signed.tar")
+    code, shown = on_terminal(("sh", "-c", taking), folder, "y\n")
+    assert code == 0, shown
+    assert tls_scaffold("-C", str(folder), "status").returncode == 0

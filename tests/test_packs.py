@@ -258,16 +258,16 @@ def test_a_configuration_that_was_changed_with_its_sum_is_told_by_the_folder(
     first_desk: Desk, tmp_path: Path
 ) -> None:
     files = files_of(first_desk.pack)
-    files["ca-config.json"] = files["ca-config.json"].replace(b"8760h", b"87600h")
+    files["ca-config.json"] = files["ca-config.json"].replace(b"8760h", b"17520h")
     manifest = json.loads(files["manifest.json"])
     manifest["config_sha256"] = hashlib.sha256(files["ca-config.json"]).hexdigest()
-    manifest["requests"][0]["expiry"] = "87600h"
+    manifest["requests"][0]["expiry"] = "17520h"
     files["manifest.json"] = json.dumps(manifest).encode()
     bad = packed(tmp_path / "bad.tar", files)
     assert first_desk.sign(bad)[0] == 0  # who signs sees what it asks for
     said = told_once(*first_desk.import_(tmp_path / "bad-signed.tar"))
     assert "alice: the manifest is not what the folder asks for: `expiry`" in said
-    assert "alice: lifetime: `87600h`, asked `8760h`" in said
+    assert "alice: lifetime: `17520h`, asked `8760h`" in said
 
 
 def test_a_csr_that_was_exchanged_is_told(first_desk: Desk, tmp_path: Path) -> None:
