@@ -16,6 +16,8 @@ from tls_scaffold.state.advice import (
     ADVICE,
     CHECK,
     COMPONENT,
+    CSR,
+    EXPORT,
     FOREIGN,
     MAKE,
     NOT_YET,
@@ -25,10 +27,11 @@ from tls_scaffold.state.advice import (
     RENEW,
     TARGETS,
     UNREADABLE,
+    carried,
     steps,
 )
 from tls_scaffold.state.entries import Contents, Entry, Fault
-from tls_scaffold.state.states import STATES, Row
+from tls_scaffold.state.states import AWAITING, STATES, Row
 
 NOW = datetime(2026, 11, 28, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -94,9 +97,25 @@ def test_each_row_of_the_table_gives_its_step(
     assert steps_of(tmp_path, (found, state), makefile=MAKEFILES[line]) == {step: [TARGET]}
 
 
+NOT_MENDED = {"valid", "orphaned", "on request", AWAITING}  # whoever waits has to carry it
+
+
+def test_what_waits_for_a_signature_is_to_be_carried(tmp_path: Path) -> None:
+    waiting = replace(entry("user"), awaiting="waits")
+    for state in (AWAITING, "expired", "stale"):
+        assert steps_of(tmp_path, (waiting, state)) == {EXPORT: [TARGET]}
+        assert carried(steps_of(tmp_path, (waiting, state))) == {EXPORT: [TARGET]}
+
+
+def test_where_another_machine_signs_a_csr_is_the_way() -> None:
+    for step in (MAKE, RENEW, TARGETS):
+        assert carried({CHECK: [], REGENERATE: [], step: [TARGET]}) == {CHECK: [], CSR: []}
+    assert carried({REGENERATE: []}) == {}
+
+
 @pytest.mark.parametrize("line", MAKEFILES)
 def test_every_trouble_of_a_component_has_its_advice(line: str) -> None:
-    mended = {*STATES, NOT_YET, UNREADABLE} - {"valid", "orphaned", "on request"}
+    mended = {*STATES, NOT_YET, UNREADABLE} - NOT_MENDED
     assert {state for state, kind, of in ADVICE if (kind, of) == (COMPONENT, line)} == mended
 
 

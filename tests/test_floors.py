@@ -25,17 +25,18 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "add adopt bundle cfssl check explain new prove rbac remove roles sign "
-        "signerconfig status sync / adoptiontable causes custody keeping livetable "
-        "prooftable questions statustable / lists options plansummary / columns "
-        "completion terminal verbs"
+        "add adopt bundle cfssl check explain new prove rbac remove requests roles sign "
+        "signerconfig status sync / adoptiontable causes custody livetable "
+        "prooftable questions statustable waitingtable / keeping / lists options plansummary / "
+        "columns completion terminal verbs"
     ),
     "commands": (
         "adopt adoptpki adoptscript / add adopting bundle cfssljson check explain new "
-        "prove remove sign signerconfig standin status sync / certinfo custodyfiles "
-        "gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
-        "adopted dist forms live rbac signerchanges usablepairs / results servedfolders "
-        "signerfolder / bundleoptions signeroptions / signerkeys"
+        "prove remove requestexport requestimport requestmaking requestsigning sign "
+        "signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
+        "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
+        "handfolders live packfiles rbac reloads signerchanges usablepairs / results "
+        "servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
@@ -47,7 +48,7 @@ SHELVES = {
     ),
     "state": (
         "advice bundleages contents prometheus / cfsslscripts reading removed states / "
-        "expectations lives / entries timeline / timescale"
+        "expectations lives waiting / entries timeline / timescale"
     ),
     "etcd": (
         "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
@@ -55,12 +56,12 @@ SHELVES = {
         "rpc_pb2"
     ),
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch broughtca pins "
-        "plan / remotesigner / answers signer / authkeys certinfo revocationlists / "
-        "commandlines csrs differences documentcache ignoredrules issuer linemistakes "
-        "mistakes record trust / chains custodies keystores / caconstraints extensions "
-        "matching pairing / certificates / keys / contentkinds / pairs pemfiles "
-        "x509names"
+        "execution placement recordcompletion / naming packanswers rounds waitingplan / authority "
+        "awaiting batch broughtca handsigning pins plan / remotesigner / answers signer "
+        "/ authkeys certinfo packs revocationlists / manifests / commandlines csrs "
+        "differences documentcache ignoredrules issuer linemistakes mistakes record "
+        "trust / chains custodies keystores / caconstraints extensions matching pairing "
+        "/ certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "
@@ -70,7 +71,8 @@ SHELVES = {
     ),
     "disk": (
         "safekeeping / folder ourfolders sharing / healing newfolder / moving vacancy / "
-        "workfolders / issued locking plainfiles / files obstacles signals / mounts"
+        "workfolders / issued locking plainfiles plaintars / files obstacles signals / "
+        "mounts"
     ),
     "rendering": "template / documents",
     "bundles": (

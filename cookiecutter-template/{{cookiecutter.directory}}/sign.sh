@@ -183,7 +183,9 @@ ca_is_whole() {
     done
 }
 
-# What custody.sh may do in another way; the three files are left in $work.
+# What custody.sh may do in another way; of the last two the three files are left in $work.
+wanted() { changed; } # the targets that plain make has to make
+csr() { fail "this folder's requests are carried to no other machine" "\`make\` signs them"; }
 sign_pair() { # sign_pair [FLAGS] REQUEST
     run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
 }
@@ -458,7 +460,8 @@ done
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;
-*:clean:1 | *:renew:1 | *:regenerate:1 | *:changed:1) "$1" ;;
+*:clean:1 | *:renew:1 | *:regenerate:1 | *:csr:1) "$1" ;;
+*:changed:1) wanted ;;
 cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
 tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;

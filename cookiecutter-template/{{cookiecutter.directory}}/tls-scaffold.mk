@@ -11,7 +11,7 @@ RENEW_DAYS ?= 30
 # By other names: make runs a recipe that names $(MAKE) even with -n, and exports neither.
 MAKE_PROGRAM := $(MAKE)
 OVERRIDES = $(MAKEOVERRIDES)
-export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM OVERRIDES YES
+export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM OVERRIDES YES tls_goals
 tls_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 $(if $(findstring t,$(tls_flags)),$(error make -t signs nothing))
 
@@ -23,12 +23,12 @@ tls_certificates := $(foreach each,$(tls_lines),$(lastword $(subst :, ,$(each)))
 # What is to be signed is told by what files hold, not by their times: sign.sh compares sums,
 # tls-scaffold looks at the certificates, and signs all in one process.
 tls_goals := $(or $(MAKECMDGOALS),all)
-tls_named := ca renew regenerate clean rbac rbac-enable prove status check cfssl help \
+tls_named := ca csr renew regenerate clean rbac rbac-enable prove status check cfssl help \
   $(tls_requests)
 tls_again := $(filter req .tls-set,$(tls_goals))$(findstring B,$(tls_flags))
 tls_busy := $(filter-out $(tls_named) $(tls_certificates),$(tls_goals))
-tls_as_it_is = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
-tls_look = $(or $(shell sh sign.sh changed || echo failed),$(tls_as_it_is))
+tls_idle = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
+tls_look = $(or $(shell RENEW_DAYS="$(RENEW_DAYS)" sh sign.sh changed || echo failed),$(tls_idle))
 ifeq ($(SIGNER),cfssl)
 tls_wanted := $(if $(tls_again),$(tls_requests),$(if $(tls_busy),$(tls_look)))
 else
@@ -52,11 +52,12 @@ $(tls_certificates): .tls-always
 all: ## sign what is missing, or is not as asked for
 req: ## sign all again
 ca: ## make the CA if there is none
+csr: ## make keys and CSRs for a CA whose key is on another machine
 renew: ## sign again what expires within RENEW_DAYS (30) days
 regenerate: ## make a new CA and sign everything with it; the old set goes to archive/
 clean: ## move certs/ and the record to archive/: a CA's key is never deleted
 ca: $(filter .tls-sign,$(tls_wanted))
-ca renew regenerate clean:
+ca csr renew regenerate clean:
 	@sh sign.sh $@
 rbac: ## bring etcd's users, roles and permissions in line
 	@sh rbac.sh

@@ -20,6 +20,10 @@ CHAIN = f"{CERTS}/chain.pem"
 # A CA, or all certificates with a new one: decided on, and on the way to their places.
 NEW_SET = f"{CERTS}/.new"
 ISSUED = "issued"
+# Keys and CSRs that wait for a signature from another machine.
+AWAITING = "awaiting"
+# In the order in which they go: without the CSR nothing waits. The second is a copy of the request.
+WAITING_ENDINGS = (CSR_ENDING, ".json", KEY_ENDING)
 MAKEFILE = "Makefile"
 CA_REQUEST = "config/ca-csr.json"
 CONFIG = "config/ca-config.json"
@@ -27,6 +31,8 @@ ARCHIVE = "archive"
 STATE = ".tls-scaffold"
 PENDING = f"{STATE}/pending.json"
 ADOPTED = f"{STATE}/adopted.json"
+# By which a pack that is carried to another machine and back is known again.
+FOLDER_ID = f"{STATE}/id"
 RULES = "tls-scaffold.mk"
 # The request of one component; that of all members and proxies is `req-csr.json`.
 OWN_REQUEST = "config/req-"
@@ -42,6 +48,11 @@ SAYS_SO = "made by tls-scaffold"
 def own_request(name: str) -> str:
     """Return where a component has a request of its own, if nobody says otherwise."""
     return f"{OWN_REQUEST}{name}.json"
+
+
+def waiting_paths(name: str) -> tuple[str, ...]:
+    """Return the paths of all that waits for a component until another machine has signed."""
+    return tuple(f"{AWAITING}/{name}{ending}" for ending in WAITING_ENDINGS)
 
 
 def says_ours(text: str) -> bool:

@@ -1,5 +1,6 @@
 """cfssl's signing configuration, `config/ca-config.json`, and its profiles."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,15 @@ class Constraint:
     max_path_length: int = 0
     max_path_length_zero: bool = False
 
+    def to_document(self) -> dict[str, object]:
+        """Return it as it stands in a configuration; what is unset is left out."""
+        fields = {
+            "is_ca": self.is_ca,
+            "max_path_len": self.max_path_length,
+            "max_path_len_zero": self.max_path_length_zero,
+        }
+        return {name: value for name, value in fields.items() if value}
+
     @property
     def path_length(self) -> int | None:
         """How many CAs may follow; None for any number, as Go takes a bare 0, and for no CA."""
@@ -46,6 +56,11 @@ class Policy:
 
     oid: str
     qualifiers: tuple[tuple[str, str], ...] = ()
+
+    def to_document(self) -> dict[str, object]:
+        """Return it as it stands in a configuration."""
+        qualifiers = [{"Type": kind, "Value": text} for kind, text in self.qualifiers]
+        return {"ID": self.oid, **({"Qualifiers": qualifiers} if qualifiers else {})}
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,25 @@ class Profile:
     copy_extensions: bool = False
     name_whitelist: str = ""
     remote: Remote | None = None
+
+    def to_document(self) -> dict[str, object]:
+        """Return the profile as it stands in a configuration; what is unset is left out."""
+        fields = {
+            "usages": list(self.usages),
+            "expiry": self.expiry,
+            "backdate": self.backdate,
+            "not_before": self.not_before,
+            "not_after": self.not_after,
+            "ca_constraint": self.constraint.to_document(),
+            "crl_url": self.crl_url,
+            "ocsp_url": self.ocsp_url,
+            "issuer_urls": list(self.issuer_urls or ()),
+            "policies": [each.to_document() for each in self.policies],
+            "ocsp_no_check": self.ocsp_no_check,
+            "copy_extensions": self.copy_extensions,
+            "name_whitelist": self.name_whitelist,
+        }
+        return {name: value for name, value in fields.items() if value}
 
     @cached_property
     def lifetime(self) -> timedelta:
@@ -119,6 +153,12 @@ class SigningConfig:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     ignored: tuple[IgnoredField, ...] = field(default=(), compare=False)
     auth_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def to_json(self) -> str:
+        """Return the text of the file."""
+        profiles = {name: each.to_document() for name, each in self.profiles.items()}
+        signing = {"default": self.default.to_document(), "profiles": profiles}
+        return json.dumps({"signing": signing}, indent=2, ensure_ascii=False) + "\n"
 
     def profile_or_default(self, name: str) -> Profile:
         """Return the profile that cfssl signs with when `name` is asked for.

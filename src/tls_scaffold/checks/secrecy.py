@@ -13,7 +13,7 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.paths import ARCHIVE, KEY_ENDING
+from tls_scaffold.paths import ARCHIVE, AWAITING, KEY_ENDING
 from tls_scaffold.signing import contentkinds, pemfiles, revocationlists
 from tls_scaffold.signing.trust import read_trust
 
@@ -47,7 +47,7 @@ def key_mode(view: View) -> Iterator[Problem]:
         if not (entry.certificate and entry.certificate.is_ca)
     }
     group = number_of_group(view.key_group) if view.key_group else None
-    for directory in _directories(view):
+    for directory in (*_directories(view), AWAITING):
         for path in _names(view.folder, directory, ""):
             mode, owners = _mode_and_group(view.folder / path)
             is_open = _is_open(
@@ -71,9 +71,10 @@ def _holds_key(folder: Path, path: str) -> bool:
 def certs_mode(view: View) -> Iterator[Problem]:
     """Only its owner, and the group `key_group`, can look into the directory of the keys."""
     group = number_of_group(view.key_group) if view.key_group else None
-    for directory in _directories(view):
+    for directory in (*_directories(view), AWAITING):
         mode, owners = _mode_and_group(view.folder / directory)
-        if directory != "." and _is_open(mode, owners, FOLDER_FOR_GROUP, group):
+        sharing = None if directory == AWAITING else group
+        if directory != "." and _is_open(mode, owners, FOLDER_FOR_GROUP, sharing):
             yield Problem(Place(directory), _too_wide(view, mode, owners, 0o700))
 
 
@@ -94,7 +95,7 @@ def _too_wide(view: View, mode: int, owners: int, narrow: int) -> str:
     fix=f"`git rm --cached` it, {IGNORE}, and sign anew what was pushed",
 )
 def tracked_by_git(view: View) -> Iterator[Problem]:
-    """Git tracks neither a key nor anything in `certs/`, `archive/` or `dist/`."""
+    """Git tracks neither a key nor anything in `certs/`, `awaiting/`, `archive/` or `dist/`."""
     for path in _listed_by_git(view.folder, [*_private_folders(view), KEYS]):
         yield Problem(Place(path), "git tracks it")
 
@@ -177,7 +178,7 @@ def _directories(view: View) -> list[str]:
 
 def _private_folders(view: View) -> list[str]:
     """Return the folders of which git is to take nothing."""
-    return [*(each for each in _directories(view) if each != "."), ARCHIVE, DIST]
+    return [*(each for each in _directories(view) if each != "."), AWAITING, ARCHIVE, DIST]
 
 
 def _names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import click
 from tls_scaffold.cli.completion import names_to_sign, offering
 from tls_scaffold.cli.options import divided, json_option, option
 from tls_scaffold.cli.terminal import error_of_disk, give_json, say, talk, tell_error, warn
+from tls_scaffold.cli.waitingtable import tell_made
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def sign(
 
     Without NAME every component of the Makefile; `ca` alone makes the CA where there is none.
     """
+    from tls_scaffold.commands import handfolders
     from tls_scaffold.commands import sign as command
 
     if into:
@@ -71,6 +73,9 @@ def sign(
             say(escaped(line))
         for warning in command.warnings(made):
             warn(warning)
+        return
+    if handfolders.is_signed_by_hand(folder):
+        _ask_elsewhere(folder, names, force=how["force"], as_json=as_json)
         return
     done = command.sign(folder, names, **how, processes=jobs or 0, progress=_progress_bar)
     problem = error_of_disk(done.problem) if isinstance(done.problem, OSError) else done.problem
@@ -81,6 +86,17 @@ def sign(
     if problem:
         tell_error(problem)
     click.get_current_context().exit(done.exit_code)
+
+
+def _ask_elsewhere(folder: Path, names: tuple[str, ...], *, force: bool, as_json: bool) -> None:
+    """Make keys and CSRs where the CA's key is on another machine: more can't be done here."""
+    from tls_scaffold.commands.requestmaking import make_requests, renewal
+
+    made = make_requests(folder, names, renewal(), force=force)
+    if as_json:
+        give_json(made.result().to_json())
+    else:
+        tell_made(made)
 
 
 def _tell(done: "Done") -> None:

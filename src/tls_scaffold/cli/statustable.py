@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COLOURS = {
     "valid": "green",
     "on request": "cyan",
+    "awaiting signature": "yellow",
     "expiring": "yellow",
     "stale": "yellow",
     "orphaned": "cyan",

@@ -20,6 +20,7 @@ VERBS = {
     "prove": "Show on a real etcd what each user may do",
     "rbac": "Print the script that brings etcd's users in line",
     "remove": "Take components out of the folder",
+    "requests": "Carry requests to the CA's machine and back",
     "roles": "List the presets of permissions",
     "sign": "Sign what is missing or differs from its request",
     "signer-config": "Write what multirootca needs to sign for folders",
@@ -60,7 +61,8 @@ class Verbs(click.Group):
             module = import_module(f"tls_scaffold.cli.{MODULES.get(cmd_name, cmd_name)}")
             command = getattr(module, cmd_name.replace("-", ""))
             if cmd_name not in WITH_FLAGS_OF_THEIR_OWN:
-                command.params.append(_folder_option())
+                for each in (command, *getattr(command, "commands", {}).values()):
+                    each.params.append(_folder_option())
             self.add_command(command)
         return super().get_command(ctx, cmd_name)
 

@@ -1,11 +1,11 @@
 """`tls-scaffold sign`: what make would sign with cfssl, in one process and by content."""
 
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands.reloads import who_reloads
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.disk.obstacles import inside
@@ -25,9 +25,7 @@ from tls_scaffold.signing.rounds import Done, Round, plan_round, split_into_roun
 from tls_scaffold.spelling import escaped, listed
 
 LOCK_SECONDS = 60.0
-COMPONENTS = "COMPONENTS.md"
 MOST_TOLD = 10
-FLAG_VALUES = re.compile(r"=([^ `]+\.pem)(?=[ `])")
 
 
 def sign(
@@ -79,7 +77,7 @@ def sign(
             signed = {path: reasons for path, reasons in done.signed.items() if path in in_place}
             done = replace(done, signed=signed, problem=error)
     done = replace(done, warnings=(*done.warnings, *_copies_left(chosen, done.signed)))
-    done = replace(done, reloads=_who_reloads(folder, done.signed), unshared=tuple(unshared))
+    done = replace(done, reloads=who_reloads(folder, done.signed), unshared=tuple(unshared))
     if names:
         return done
     unread = [each for each in survey.unread if not each.on_request]
@@ -193,22 +191,6 @@ def _survey_makefile(folder: Path) -> Survey:
             " more commands go on lines below it",
         )
     return survey
-
-
-def _who_reloads(folder: Path, signed: Iterable[str]) -> dict[str, str]:
-    """Return who has to be told of each new certificate: the last cell of its COMPONENTS.md row.
-
-    The row is the one that has the certificate among its flags, as for `sign.sh`.
-    """
-    try:
-        table = content(folder, COMPONENTS).decode("utf-8", "replace") if signed else ""
-    except ScaffoldError:
-        return {}
-    by_path: dict[str, str] = {}
-    for line in table.splitlines():
-        who = line.strip(" |").split(" | ")[-1].strip()
-        by_path |= dict.fromkeys(FLAG_VALUES.findall(line), who)
-    return {path: by_path[path] for path in signed if path in by_path}
 
 
 def _commands_not_run(text: str, signed: Collection[str]) -> tuple[str, ...]:

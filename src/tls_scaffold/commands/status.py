@@ -13,6 +13,7 @@ from tls_scaffold.disk import files
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import FILE, LOOPBACKS, RENEW_DAYS, Inventory
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -22,7 +23,7 @@ from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.removed import Removed, still_valid
-from tls_scaffold.state.states import DAY, ON_REQUEST, Row
+from tls_scaffold.state.states import AWAITING, DAY, ON_REQUEST, Row
 
 VERSION = 1
 EXIT_CODES = {
@@ -31,6 +32,7 @@ EXIT_CODES = {
     "expiring": ExitCode.EXPIRING,
     "valid": ExitCode.DONE,
     ON_REQUEST: ExitCode.DONE,
+    AWAITING: ExitCode.DRIFTED,
 }
 """By states; the others are of certificates that are broken."""
 RENEWAL = timedelta(days=RENEW_DAYS)
@@ -143,7 +145,10 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     text = content(folder, MAKEFILE).decode("utf-8", "replace")
     origins = Origins(text)
     unread = tuple(map(origins.told_unread, found.unread))
-    commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
+    steps = advice.steps(folder, found, rows, text, now)
+    if inventory and inventory.ca.key is KeyPlace.OFFLINE:
+        steps = advice.carried(steps)
+    commands = _commands(steps, folder, within)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
     stale = bundleages.stale_bundles(folder, inventory) if inventory else ()
     return Report(
@@ -221,6 +226,8 @@ def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str
         advice.REGENERATE: f"{make} regenerate",
         advice.MAKE: make,
         advice.RENEW: f"{make} renew{renew_days}",
+        advice.CSR: f"{make} csr{renew_days}",
+        advice.EXPORT: f"{scaffold} requests export FILE",
         advice.TARGETS: f"{make} {' '.join(targets) if len(targets) <= FEW else 'req'}",
     }
     return tuple(command for step, command in commands.items() if step in steps)

@@ -13,9 +13,18 @@ from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.mounts import mount_points
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CERTS, ENDINGS, ISSUED, NEW_SET, STATE
+from tls_scaffold.paths import (
+    ARCHIVE,
+    AWAITING,
+    CERTIFICATE_ENDING,
+    CERTS,
+    ENDINGS,
+    ISSUED,
+    NEW_SET,
+    STATE,
+)
 
-NO_LINKS = (CERTS, NEW_SET, ARCHIVE, ISSUED, STATE)
+NO_LINKS = (CERTS, NEW_SET, ARCHIVE, ISSUED, STATE, AWAITING)
 NO_LINKS_HINT = "move it away, or put a folder in its place"
 MOUNT_HINT = "mount the folder that it is in instead"
 CLOSED_HINT = "make the folder writable"

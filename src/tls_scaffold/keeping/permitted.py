@@ -23,7 +23,7 @@ from tls_scaffold.keeping.adoptionnote import AdoptionNote, parse_note, read_not
 from tls_scaffold.keeping.authorities import check_copy, is_of_ca
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.keeping.record import parse_record
-from tls_scaffold.paths import ADOPTED, CA_REQUEST, CUSTODY, ENDINGS
+from tls_scaffold.paths import ADOPTED, CA_REQUEST, CUSTODY, ENDINGS, waiting_paths
 from tls_scaffold.rendering.documents import LAST_RENDER, is_request_text
 
 STATE_FILES = (LAST_RENDER, ADOPTED)
@@ -33,7 +33,7 @@ NO_REQUEST = "does not look like a request of cfssl"
 def paths_of_removed(old: Inventory, new: Inventory) -> tuple[str, ...]:
     """Return the paths of all that goes with the components that `new` has no more.
 
-    These are pairs, CSRs and bundles.
+    These are pairs, CSRs, bundles and what waits for a signature.
     """
     kept = {path.lower() for component in new.components for path in _files_of(component)}
     return tuple(
@@ -46,7 +46,8 @@ def paths_of_removed(old: Inventory, new: Inventory) -> tuple[str, ...]:
 
 def _files_of(component: Component) -> list[str]:
     pair = [f"{component.output}{ending}" for ending in ENDINGS]
-    return [*pair, *(f"{DIST}/{component.name}{ending}" for ending in ("", TAR))]
+    bundles = [f"{DIST}/{component.name}{ending}" for ending in ("", TAR)]
+    return [*pair, *bundles, *waiting_paths(component.name)]
 
 
 def plan_problems(folder: Path, plan: Plan) -> Iterator[Problem]:

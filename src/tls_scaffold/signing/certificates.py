@@ -4,6 +4,7 @@ import warnings
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from hashlib import sha256
 from typing import TypeVar
 
 from cryptography import x509
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.types import (
     CertificatePublicKeyTypes,
     PublicKeyTypes,
 )
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from tls_scaffold.cfssl import usages
@@ -153,6 +155,11 @@ class Certificate:
         return key_type(self.public_key)
 
     @property
+    def key_sum(self) -> str:
+        """The SHA-256 of its public key."""
+        return sum_of_public_key(self.public_key)
+
+    @property
     def weak_hash(self) -> str:
         """The hash of its signature where that is broken, `SHA-1` or `MD5`; else empty.
 
@@ -251,6 +258,12 @@ def _is_handled(extension: x509.ExtensionType) -> bool:
         names = (*(extension.permitted_subtrees or ()), *(extension.excluded_subtrees or ()))
         return all(isinstance(name, HANDLED_NAMES) for name in names)
     return isinstance(extension, HANDLED_EXTENSIONS)
+
+
+def sum_of_public_key(public: PublicKeyTypes) -> str:
+    """Return the SHA-256 of a public key in DER, in hexadecimal digits."""
+    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return sha256(der).hexdigest()
 
 
 def key_type(public: PublicKeyTypes) -> Key:

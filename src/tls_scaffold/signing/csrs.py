@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from typing import TypeVar
 
 from cryptography import x509
@@ -12,7 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.requests import IN_ORDER, SINGLE, SUBJECT, Request, Subject
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.signing.certificates import UNREADABLE, Certificate, names_in
+from tls_scaffold.signing.certificates import (
+    UNREADABLE,
+    Certificate,
+    names_in,
+    sum_of_public_key,
+)
 from tls_scaffold.signing.contentkinds import CSR as LABEL
 from tls_scaffold.signing.contentkinds import kind_of_label, why_not
 from tls_scaffold.signing.extensions import Names
@@ -77,6 +83,25 @@ class CSR:
     def constraint(self) -> x509.BasicConstraints | None:
         """Whether it asks for a CA."""
         return self._extension(x509.BasicConstraints)
+
+    @property
+    def sum(self) -> str:
+        """The SHA-256 of its DER, whatever text holds it."""
+        return sha256(self.der).hexdigest()
+
+    @property
+    def key_sum(self) -> str:
+        """The SHA-256 of its public key."""
+        return sum_of_public_key(self.public_key)
+
+    @property
+    def other_extensions(self) -> tuple[str, ...]:
+        """The OIDs of what it asks for beside alternative names, and not to be a CA."""
+        return tuple(
+            each.oid.dotted_string
+            for each in self.parsed.extensions
+            if not isinstance(each.value, x509.SubjectAlternativeName | x509.BasicConstraints)
+        )
 
     def _extension(self, kind: type[ExtensionT]) -> ExtensionT | None:
         try:

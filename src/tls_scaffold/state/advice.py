@@ -21,6 +21,8 @@ FOREIGN = "line of a foreign Makefile"
 
 CHECK, REGENERATE, MAKE, RENEW, TARGETS = "check", "regenerate", "make", "renew", "targets"
 SYNC = "sync"
+CSR, EXPORT = "csr", "export"
+"""Where another machine has the CA's key."""
 
 ADVICE = {
     # (state, what it is, what asks for it): the step that mends it
@@ -103,8 +105,17 @@ def steps(
     return found
 
 
+def carried(found: Steps) -> Steps:
+    """Return the steps of a folder whose CA's key is on another machine: it asks, and signs not."""
+    signing = {MAKE, RENEW, TARGETS} & found.keys()
+    kept = {step: found[step] for step in (SYNC, CHECK, EXPORT) if step in found}
+    return {**kept, CSR: []} if signing else kept
+
+
 def _step_for(entry: Entry, state: str, line: str, contents: Contents) -> str:
     """Return the step of the table; empty where there is none, or it would be no help."""
+    if entry.awaiting and entry.kind != CA_KIND:  # whatever else is wrong with what is there
+        return EXPORT
     step = ADVICE.get((state, CA_KIND if entry.kind == CA_KIND else COMPONENT, line), "")
     is_another_s = step == REGENERATE and entry.came_from_elsewhere
     return "" if is_another_s or _is_in_vain(entry, state, contents) else step

@@ -10,6 +10,7 @@ from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
@@ -30,6 +31,7 @@ from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 from tls_scaffold.state.entries import MISMATCHED, Contents, Entry, Fault, is_server
 from tls_scaffold.state.reading import Reader
+from tls_scaffold.state.waiting import with_waiting
 
 
 def contents_of_folder(folder: Path, inventory: Inventory | None) -> Contents:
@@ -114,6 +116,15 @@ def _signed_twice(found: Survey) -> tuple[str, ...]:
 
 
 def _entries(folder: Path, found: Survey, inventory: Inventory | None) -> Iterator[Entry]:
+    entries = _entries_as_they_lie(folder, found, inventory)
+    if inventory and inventory.ca.key is KeyPlace.OFFLINE:
+        return with_waiting(folder, entries)
+    return entries
+
+
+def _entries_as_they_lie(
+    folder: Path, found: Survey, inventory: Inventory | None
+) -> Iterator[Entry]:
     components = {each.output: each for each in inventory.components} if inventory else {}
     reader = Reader(folder)
     cas = _authorities(found.signings)

@@ -66,6 +66,8 @@ class Entry:
     unmet: tuple[str, ...] = ()
     is_there: bool = False
     """Whether there is a file at its path, be it a certificate or not."""
+    awaiting: str = ""
+    """What of it waits for a signature from another machine, in words; empty if nothing does."""
 
     @property
     def key_path(self) -> str:

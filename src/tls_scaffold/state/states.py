@@ -13,7 +13,11 @@ from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
 
 EXPIRED = "expired"
 ON_REQUEST = "on request"  # not there, and no plain `make` signs it
-STATES = ("mismatched", "missing", EXPIRED, "stale", "orphaned", "expiring", ON_REQUEST, "valid")
+AWAITING = "awaiting signature"  # a key and a CSR are there, and another machine has to sign
+STATES = (
+    *("mismatched", "missing", EXPIRED, AWAITING),
+    *("stale", "orphaned", "expiring", ON_REQUEST, "valid"),
+)
 """From the worst on; a certificate has the first of them that is true."""
 DAY = timedelta(days=1)
 
@@ -99,6 +103,11 @@ def _faults(
         target = entry.signing.target if entry.signing else ""
         yield Fault(ON_REQUEST, f"`make {target}` signs it", hinders=True)
         return
+    if entry.awaiting:
+        is_missing = entry.certificate is None or entry.key is None
+        yield Fault(AWAITING, entry.awaiting, hinders=is_missing)
+        if entry.certificate is None and not entry.is_there:
+            return
     if entry.certificate is None:
         yield Fault("orphaned" if entry.kind is None else "missing", str(entry.absent or ""))
         return

@@ -22,6 +22,7 @@ COLOURS = {
     "mismatched": "#c1272d",
     "missing": "#c1272d",
     "expired": "#c1272d",
+    "awaiting signature": "#d98200",
     "stale": "#d98200",
     "expiring": "#d98200",
     "orphaned": "#8a8f98",

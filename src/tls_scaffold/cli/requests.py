@@ -1,0 +1,205 @@
+"""`tls-scaffold requests`: what waits for a signature is carried to the CA's machine and back."""
+
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tls_scaffold.cli.keeping import tell_next
+from tls_scaffold.cli.options import divided, filled, json_option, option
+from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.waitingtable import MOST_TOLD, count_waiting, tell_made
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.spelling import escaped, listed
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.requestsigning import Looked
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+names_argument = click.argument("names", nargs=-1, metavar="[NAME]…", callback=divided)
+
+
+@click.group()
+def requests() -> None:
+    """Carry requests to the machine that has the CA's key, and its answers back.
+
+    For a folder whose CA's key is on another machine (`new --ca-offline`). Here `make csr` and
+    `requests export FILE`, on that machine `requests sign FILE`, and here again `requests import
+    FILE`. Keys never leave the folder.
+    """
+
+
+@requests.command("make")
+@names_argument
+@option("--force", is_flag=True, help="Make new ones for the named components, or all")
+@option(
+    "--renew-days",
+    type=click.IntRange(0, 99999),
+    default=30,
+    metavar="DAYS",
+    help="Also for what ends within DAYS (30)",
+)
+@json_option
+@click.pass_obj
+def make(
+    folder: Path, /, names: tuple[str, ...], renew_days: int, *, force: bool, as_json: bool
+) -> None:
+    """Make keys and CSRs for what is missing, changed or ends soon; `make csr` does it too.
+
+    What waits already, from the request of today, stays: it may be in a pack that is on its way.
+    """
+    from datetime import timedelta
+
+    from tls_scaffold.commands.requestmaking import make_requests
+
+    made = make_requests(folder, names, timedelta(days=renew_days), force=force)
+    if as_json:
+        give_json(made.result().to_json())
+    else:
+        tell_made(made)
+
+
+@requests.command("export")
+@click.argument("file", type=FILE)
+@names_argument
+@json_option
+@click.pass_obj
+def export(folder: Path, /, file: Path, names: tuple[str, ...], *, as_json: bool) -> None:
+    """Pack the CSRs that wait, or those of NAME, into FILE, a tar; no key is in it.
+
+    An older pack of this folder is replaced, and no other file.
+    """
+    from tls_scaffold.commands.requestexport import export as export_pack
+
+    done = export_pack(folder, file, names, datetime.now(timezone.utc))
+    if as_json:
+        give_json(done.result().to_json())
+        return
+    count = len(done.names)
+    what = "1 request" if count == 1 else f"{count} requests"
+    say(f"packed {what} into {escaped(str(file))}: {listed(done.names, MOST_TOLD)}")
+    tell_next(done.next)
+
+
+@requests.command("sign")
+@click.argument("file", type=FILE)
+@option("--ca", type=FILE, required=True, metavar="FILE", help="The CA's certificate")
+@option("--ca-key", type=FILE, required=True, metavar="FILE", help="Its private key")
+@option(
+    "--config",
+    type=click.Path(),
+    default=None,
+    callback=filled,
+    metavar="FILE",
+    help="Profiles of the CA's own, by their names, in place of those that are asked for",
+)
+@option(
+    "--out",
+    type=click.Path(),
+    default=None,
+    callback=filled,
+    metavar="FILE",
+    help="Where the answers go (NAME-signed.tar beside NAME.tar)",
+)
+@option(
+    "--record",
+    type=click.Path(),
+    default=None,
+    callback=filled,
+    metavar="DIR",
+    help="Where each signed pack is kept, to show what differs next time (issued/ of the folder)",
+)
+@option("--yes", is_flag=True, help="Sign without asking")
+@click.pass_obj
+def sign(folder: Path, /, file: Path, ca: Path, ca_key: Path, *, yes: bool, **more: str) -> None:
+    """Sign a pack on the machine that has the CA's key.
+
+    Shows first what differs from what this CA last signed for the folder that asks. The hosts are
+    the asker's wish: who signs has to know whether they are theirs. A key that is encrypted is
+    opened with CFSSL_CA_PK_PASSWORD.
+    """
+    from tls_scaffold.commands import requestsigning as command
+
+    now = datetime.now(timezone.utc)
+    looked = command.look(folder, command.Wish(file, ca, ca_key, **more), now)
+    _tell_looked(looked)
+    if not yes:
+        _ask_to_sign(looked)
+    noted = command.sign(looked, now)
+    say(f"signed {len(looked.reviewed)} into {escaped(str(looked.target))}")
+    talk(f"recorded in {escaped(str(noted))}")
+    talk(
+        f"next: carry {escaped(str(looked.target))} back, and there"
+        f" `tls-scaffold requests import {escaped(looked.target.name)}`"
+    )
+
+
+def _tell_looked(looked: "Looked") -> None:
+    from tls_scaffold.commands.requestsigning import lines_of
+
+    manifest = looked.pack.manifest
+    say(f"asked by `{escaped(manifest.folder_name)}`, id {manifest.folder_id}, {manifest.time}")
+    subject = ", ".join(f"{word}={text}" for word, text in looked.ca.certificate.subject)
+    say(f"signed by {escaped(subject)}, which ends {looked.ca.certificate.not_after:%Y-%m-%d}")
+    for line in lines_of(looked.reviewed):
+        say(escaped(line))
+
+
+def _ask_to_sign(looked: "Looked") -> None:
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise ScaffoldError("nobody is here to be asked: nothing is signed", hint="`--yes` signs")
+    count = len(looked.reviewed)
+    if not click.confirm(f"sign {'this' if count == 1 else f'these {count}'}?", err=True):
+        raise ScaffoldError("nothing is signed")
+
+
+@requests.command("import")
+@click.argument("file", type=FILE)
+@names_argument
+@option(
+    "--ca-sha256",
+    default=None,
+    callback=filled,
+    metavar="DIGITS",
+    help="Take the CA that comes with the first pack if this is the SHA-256 of its certificate",
+)
+@json_option
+@click.pass_obj
+def import_(
+    folder: Path, /, file: Path, names: tuple[str, ...], ca_sha256: str, *, as_json: bool
+) -> None:
+    """Put the certificates of a signed pack, or those of NAME, in their places.
+
+    Each is checked first: key, names, usages, life, and that the folder's CA signed it. Where one
+    is wrong, nothing is put in place. What a killed run began, the same one ends.
+    """
+    from tls_scaffold.commands.requestimport import import_pack
+
+    digits = ca_sha256.replace(":", "").lower()
+    now = datetime.now(timezone.utc)
+    done = import_pack(folder, file, names, now, ca_sha256=digits, confirm=_is_confirmed)
+    if as_json:
+        give_json(done.result().to_json())
+        return
+    if done.brings_ca:
+        talk("the CA's certificate is in certs/ca.pem, and its SHA-256 in tls-scaffold.json")
+    for path in done.paths:
+        say(f"signed {escaped(path)}")
+        if path in done.reloads:
+            say(f"  {escaped(done.reloads[path])}")
+    for warning in done.warnings:
+        warn(warning)
+    if done.in_place:
+        talk(f"in place already: {listed(done.in_place, MOST_TOLD)}")
+    if done.waiting:
+        talk(f"{count_waiting(len(done.waiting))} still: {listed(done.waiting, MOST_TOLD)}")
+
+
+def _is_confirmed(subject: str, sha256: str) -> bool:
+    """Ask whether the CA that a pack brings is the right one; false where nobody is here."""
+    if not (sys.stdin and sys.stdin.isatty()):
+        return False
+    talk(f"the pack brings the CA {escaped(subject)}\nSHA-256 {sha256}")
+    return click.confirm("is that the SHA-256 that its owner told you?", err=True)
