@@ -24,12 +24,15 @@ ROOMS = """
 """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "adoptiontable keeping prooftable questions statustable / plansummary lists options / "
+    "severalstates / "
+    "adoptiontable folderstable keeping prooftable questions / "
+    "plansummary lists options statusnotes statustable / "
     "columns completion terminal verbs",
-    "commands": "adopt adoptpki adoptscript / adopting "
+    "commands": "severalchecks severalstates / "
+    "adopt adoptpki adoptscript / adopting "
     "add bundle cfssljson check new prove remove sign standin status sync / "
     "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
-    "adopted dist forms rbac usablepairs / results / bundleoptions",
+    "adopted dist forms rbac usablepairs / severalfolders / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
@@ -49,8 +52,8 @@ SHELVES = {
     "following permitted / adoptionnote patch record / plan scriptrequests / "
     "adoption authorities neededprofiles / adoptedservers description pki / merge pkifolder / "
     "adoptedhosts severalcas jsonmerge readback",
-    "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
-    "issued locking plainfiles / files obstacles signals / mounts",
+    "disk": "safekeeping / folder ourfolders sharing / healing newfolder / moving vacancy / "
+    "workfolders / issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",

@@ -79,20 +79,22 @@ class Report:
         own = [canonical_host(host) for host in self.own_hosts.get(row.path, ())]
         return tuple(sorted(row.hosts, key=lambda host: _rank(canonical_host(host), own)))
 
-    def to_json(self) -> str:
-        """Return the rows as JSON: one object a component, the CA among them."""
-        document = {
-            "version": VERSION,
+    def document(self) -> dict[str, Any]:
+        """Return the rows as data for JSON: one object a component, the CA among them."""
+        return {
             "components": [_document(row) for row in self.rows],
             "removed": [_removed_document(each, self.now) for each in self.removed],
         }
-        return json.dumps(document, indent=2) + "\n"
+
+    def to_json(self) -> str:
+        """Return the rows as JSON, with the version of its form."""
+        return json.dumps({"version": VERSION, **self.document()}, indent=2) + "\n"
 
     def to_prometheus(self) -> str:
         """Return metrics in the text format of node_exporter."""
         from tls_scaffold.state import prometheus
 
-        return prometheus.metrics(self.rows, self.removed)
+        return prometheus.metrics([prometheus.Measured(self.rows, self.removed)])
 
     def to_svg(self) -> str:
         """Return a picture of the certificates' lives, in the order of the table."""
