@@ -25,13 +25,13 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
     "severalstates / "
-    "adoptiontable folderstable keeping prooftable questions / "
+    "adoptiontable custody folderstable keeping prooftable questions / "
     "plansummary lists options statusnotes statustable / "
     "columns completion terminal verbs",
     "commands": "severalchecks severalstates / "
     "adopt adoptpki adoptscript / adopting "
     "add bundle cfssljson check new prove remove sign standin status sync / "
-    "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
+    "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
     "adopted dist forms rbac usablepairs / severalfolders / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
@@ -42,9 +42,9 @@ SHELVES = {
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
-        "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
-        "linemistakes mistakes record trust / keystores / "
+        "execution recordcompletion / naming rounds / authority batch broughtca plan / signer / "
+        "certinfo revocationlists / commandlines csrs differences documentcache ignoredrules "
+        "issuer linemistakes mistakes record trust / keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
@@ -62,9 +62,9 @@ SHELVES = {
     "cfssl": "readers / profilereaders / profiles / requests sans gojson / goflags / durations "
     "fields gourl usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
-    "hostconflicts / asked components grants urls / reach / values / presets / "
+    "custodywords hostconflicts / asked components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
-    "clusterparts / membersettings terms / conflictmarkers fields formats",
+    "clusterparts / custody membersettings terms / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes verdicts / "
         "gnumake madefiles unsetnames / cfssllines / gencert / "
