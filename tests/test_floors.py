@@ -23,14 +23,15 @@ ROOMS = """
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
+    "cli": "add adopt backup bundle cfssl check new prove rbac remove restore roles "
+    "sign status sync / "
     "severalstates / "
     "adoptiontable custody folderstable keeping prooftable questions / "
     "plansummary lists options statusnotes statustable / "
-    "columns completion terminal verbs",
-    "commands": "severalchecks severalstates / "
+    "columns completion passphrases / terminal verbs",
+    "commands": "restore / severalchecks severalstates restoreplan / "
     "adopt adoptpki adoptscript / adopting "
-    "add bundle cfssljson check new prove remove sign standin status sync / "
+    "add backup bundle cfssljson check new prove remove sign standin status sync / "
     "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
     "adopted dist forms rbac usablepairs / severalfolders / results / bundleoptions",
     "checks": (
@@ -42,18 +43,19 @@ SHELVES = {
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch broughtca plan / signer / "
-        "certinfo revocationlists / commandlines csrs differences documentcache ignoredrules "
-        "issuer linemistakes mistakes record trust / keystores / "
+        "backedup execution recordcompletion / naming rounds / authority batch broughtca plan / "
+        "signer / certinfo revocationlists / commandlines csrs differences documentcache "
+        "ignoredrules issuer linemistakes mistakes record trust / keystores / "
         "caconstraints extensions matching pairing / "
-        "certificates / keys / contentkinds / pairs pemfiles x509names"
+        "certificates / keys / contentkinds / agefiles pairs pemfiles x509names"
     ),
     "keeping": "trialsync / samesignings consequences update / change journal refusals / "
     "following permitted / adoptionnote patch record / plan scriptrequests / "
     "adoption authorities neededprofiles / adoptedservers description pki / merge pkifolder / "
     "adoptedhosts severalcas jsonmerge readback",
-    "disk": "safekeeping / folder ourfolders sharing / healing newfolder / moving vacancy / "
-    "workfolders / issued locking plainfiles / files obstacles signals / mounts",
+    "disk": "backupfiles safekeeping / folder ourfolders sharing statefiles / healing newfolder / "
+    "moving vacancy / workfolders / issued locking plainfiles tarballs / files obstacles signals / "
+    "mounts",
     "rendering": "template / documents",
     "bundles": "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / "
     "settings",
@@ -85,6 +87,7 @@ LIBRARIES = {
     "signing.contentkinds signing.pairing "
     "signing.csrs signing.extensions signing.issuer signing.keys signing.matching "
     "signing.keystores signing.revocationlists signing.signer signing.x509names",
+    "pyrage": "signing.agefiles",
     "re2": "cfssl.whitelist",
     "google": "etcd.rpc_pb2 etcd.calls etcd.methods",
     "grpclib": "etcd.calls",

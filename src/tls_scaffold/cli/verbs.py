@@ -11,6 +11,7 @@ from tls_scaffold.spelling import did_you_mean, escaped
 VERBS = {
     "add": "Add members, proxies or users",
     "adopt": "Take over a folder that was made by hand",
+    "backup": "Put the folder's state into one encrypted file",
     "bundle": "Make a folder of files for each host or consumer",
     "cfssl": "Stand in for cfssl: its commands with its own flags",
     "cfssljson": "Stand in for cfssljson: JSON into three files",
@@ -19,6 +20,7 @@ VERBS = {
     "prove": "Show on a real etcd what each user may do",
     "rbac": "Print the script that brings etcd's users in line",
     "remove": "Take components out of the folder",
+    "restore": "Bring a folder's state back from a backup",
     "roles": "List the presets of permissions",
     "sign": "Sign what is missing or differs from its request",
     "status": "Show the state of every certificate",
