@@ -10,12 +10,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pyrage
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import backup_kills
 from conftest import Factory
@@ -23,7 +24,7 @@ from keeping import edit
 from promises.test_secrecy import SLOWLY, watching
 from promises.tracing import traced
 from rights import as_somebody
-from support import BIN, SMALL, Done, contents, environment, faults, make, modes, run
+from support import BIN, SMALL, contents, environment, faults, make, modes, run
 from tls_scaffold.cli import cli
 from tls_scaffold.disk import tarballs
 from tls_scaffold.errors import ScaffoldError
@@ -47,17 +48,17 @@ class Place:
         self.key.write_text(f"# created for a test\n{identity}\n")
         self.file = top / "etcd.age"
 
-    def ours(self, *words: str, code: int = 0) -> Done:
-        done = run(PROGRAM, *words, cwd=self.top)
-        assert "Traceback" not in done.stderr
-        assert done.returncode == code, done.stdout + done.stderr
+    def ours(self, *words: str, code: int = 0) -> Result:
+        """Run a command of ours in this process, as many times as there is bad input."""
+        done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
+        assert done.exit_code == code, done.stdout + done.stderr
         return done
 
-    def backup(self, *words: str, code: int = 0) -> Done:
+    def backup(self, *words: str, code: int = 0) -> Result:
         to = words or ("--to", self.recipient)
         return self.ours("-C", str(self.folder), "backup", str(self.file), *to, code=code)
 
-    def restore(self, *words: str, code: int = 0) -> Done:
+    def restore(self, *words: str, code: int = 0) -> Result:
         return self.ours("restore", str(self.file), *words, "--identity", str(self.key), code=code)
 
     def sealed(self, *entries: tuple[tarfile.TarInfo, bytes]) -> None:
@@ -83,8 +84,9 @@ def opened(place: Place) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def place(signed: Factory) -> Place:
+def place(signed: Factory, monkeypatch: pytest.MonkeyPatch) -> Place:
     folder = signed(*WORDS)
+    monkeypatch.chdir(folder.parent)
     return Place(folder.parent, folder)
 
 
@@ -132,19 +134,20 @@ def test_a_new_folder_is_what_the_old_one_was(place: Place, signer: str) -> None
     make(place.folder, "regenerate", SIGNER=signer)
     place.backup()
 
-    done = place.restore("new/clusters/one")
+    told = place.restore("new/clusters/one").stderr
 
     new = place.top / "new/clusters/one"
     expected = {name: text for name, text in state(place.folder).items() if name[:4] not in BESIDE}
     assert state(new) == expected
-    assert "into `new/clusters/one`\n" in done.stderr
+    assert "into `new/clusters/one`\n" in told
     assert modes(new / "certs") == modes(place.folder / "certs")
     assert oct((new / "certs").stat().st_mode & 0o777) == "0o700"
     assert oct((new / "archive").stat().st_mode & 0o777) == "0o700"
     keys = list(new.rglob("*-key.pem"))
     assert len(keys) == 6
     assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
-    assert "nothing to sign" in make(new, SIGNER=signer).stdout
+    done = make(new, SIGNER=signer)
+    assert "nothing to sign" in done.stdout + done.stderr
     assert faults(new) == []
     assert run(PROGRAM, "-C", str(new), "status").returncode == 0
     # Once more is nothing.
@@ -324,8 +327,7 @@ def test_who_may_open_it_has_to_be_said(place: Place) -> None:
         assert told in done.stderr
         assert secret not in done.stdout + done.stderr
         assert not place.file.exists()
-    done = run(PROGRAM, "-C", str(place.folder), "backup", str(place.file))
-    assert done.returncode == 2
+    done = place.ours("-C", str(place.folder), "backup", str(place.file), code=2)
     assert "hint: say who may open it: `--to age1…`" in done.stderr
 
 
@@ -552,16 +554,22 @@ def test_it_waits_for_whoever_works_on_the_folder(place: Place) -> None:
 def test_every_backup_beside_a_make_holds_whole_pairs(
     place: Place, running: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
-    loop = "for each in 1 2 3 4 5 6; do make -s req; done"
-    process = running("sh", "-c", loop, cwd=place.folder)
+    process = running("sh", "-c", "while make -s req; do :; done", cwd=place.folder)
     seen = set()
-    for number in range(5):
+    for number in range(20):
         place.file = place.top / f"{number}.age"
-        place.backup()
+        words = ["-C", str(place.folder), "backup", str(place.file), "--to", place.recipient]
+        done = CliRunner().invoke(cli, words)
+        if done.exit_code:  # a busy machine may let make have it for all the time that we wait
+            assert "another run works on the folder" in done.stderr
+            assert not place.file.exists()
+            continue
         place.restore(f"new{number}")
         assert faults(place.top / f"new{number}") == []
         seen.add((place.top / f"new{number}/certs/calico.pem").read_bytes())
-    assert process.wait(120) == 0
+        if len(seen) > 2:
+            break
+    assert process.poll() is None
     assert len(seen) > 1
 
 
@@ -585,22 +593,23 @@ def test_neither_passphrase_nor_key_is_written_or_told_in_the_clear(place: Place
 @pytest.mark.needs("strace")
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: nobody else can be asked to look")
 def test_nobody_else_reads_a_key_or_the_backup_at_any_step(place: Place) -> None:
-    place.top.chmod(0o755)
-    for each in (place.top, *place.top.parents):
-        each.chmod(each.stat().st_mode | 0o005)
-    shutil.rmtree(place.folder / "archive")
-    stop = place.top / "stop"
-    watcher = watching(place.top, stop)
-    backup = ("-C", str(place.folder), "backup", str(place.file), "--to", place.recipient)
-    back = ("restore", str(place.file), "new", "--identity", str(place.key))
-    for words in (backup, back):
-        traced_words = ("strace", "-f", "-o", "/dev/null", *SLOWLY, PROGRAM, *words)
-        assert run(*traced_words, cwd=place.top, umask=0).returncode == 0
-    stop.touch()
-    assert watcher.communicate(timeout=30)[0] == ""
-    assert modes(place.top)["etcd.age"] == "0o600"
-    assert oct((place.top / "new").stat().st_mode & 0o777) == "0o777"
-    assert modes(place.top / "new/certs") == modes(place.folder / "certs")
+    with tempfile.TemporaryDirectory(prefix="tls-scaffold-open-") as name:
+        top = Path(name)
+        top.chmod(0o755)
+        folder = shutil.copytree(place.folder, top / "tls-setup")
+        shutil.rmtree(folder / "archive")
+        watcher = watching(top, top / "stop")
+        file = str(top / "etcd.age")
+        backup = ("-C", str(folder), "backup", file, "--to", place.recipient)
+        back = ("restore", file, "new", "--identity", str(place.key))
+        for words in (backup, back):
+            slowly = ("strace", "-f", "-o", "/dev/null", *SLOWLY, PROGRAM, *words)
+            assert run(*slowly, cwd=top, umask=0).returncode == 0
+        (top / "stop").touch()
+        assert watcher.communicate(timeout=120)[0] == ""
+        assert modes(top)["etcd.age"] == "0o600"
+        assert modes(top)["new"] == "0o777"
+        assert modes(top / "new/certs") == modes(folder / "certs")
 
 
 def test_what_an_ordinary_user_may_not_read_or_write_is_told(place: Place) -> None:
@@ -611,20 +620,11 @@ def test_what_an_ordinary_user_may_not_read_or_write_is_told(place: Place) -> No
     place.backup()
     words = ("restore", str(place.file), str(place.top / "w"), "--identity", str(place.key))
     assert asked(*words)[0] == 0  # all modules are loaded
-    assert (
-        asked("-C", str(place.folder), "backup", str(place.file), "--to", place.recipient)[0] == 0
-    )
-    (place.folder / "shut").mkdir()
+    to = ("--to", place.recipient)
+    assert asked("-C", str(place.folder), "backup", str(place.file), *to)[0] == 0
     with as_somebody(place.folder) as folder:
-        target = folder / "shut/x.age"
-        inside = (
-            "-C",
-            str(folder),
-            "backup",
-            str(folder.parent / "x.age"),
-            "--to",
-            place.recipient,
-        )
+        target = folder.parent / "x.age"
+        inside = ("-C", str(folder), "backup", str(target), *to)
         (folder / "certs/calico-key.pem").chmod(0)
         code, told = asked(*inside)
         assert code == 1

@@ -77,4 +77,4 @@ def _lock(to: tuple[str, ...], passphrase_file: str) -> "Lock":
 
 def _is_key(word: str) -> bool:
     """Tell a public key, or a private one that is typed by mistake, from the path of a file."""
-    return word.lower().startswith(KEYS) and not Path(word).is_file()
+    return word.lower().startswith(KEYS)
