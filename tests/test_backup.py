@@ -543,6 +543,20 @@ def test_no_bytes_end_in_a_traceback() -> None:
     assert refused > 100
 
 
+def test_status_notes_that_the_ca_of_today_is_in_no_backup(place: Place) -> None:
+    def noted() -> bool:
+        return "has another CA than `certs/ca.pem`" in place.ours("status", "tls-setup").stderr
+
+    assert not noted()
+    place.backup()
+    make(place.folder, "req-calico")
+    assert not noted()
+    make(place.folder, "regenerate")
+    assert noted()
+    (place.folder / NOTE).write_text('{"backups": [{"sha256": 5}]}')
+    assert not noted()
+
+
 def test_it_waits_for_whoever_works_on_the_folder(place: Place) -> None:
     with (place.folder / "archive/.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

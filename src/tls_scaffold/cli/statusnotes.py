@@ -23,6 +23,8 @@ def notes_on(report: "Report") -> Iterator[str]:
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
         yield f"{each.place} {told}: {escaped(each.message)}"
+    if report.backup:
+        yield report.backup
     yield from (escaped(each.sentence) for each in report.removed[:SHOWN_REMOVED])
     if (more := len(report.removed) - SHOWN_REMOVED) > 0:
         yield f"{more} more of components that are gone are valid: `--json` lists them"

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.disk import files
+from tls_scaffold.disk.backupfiles import note_on_backups
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, LOOPBACKS, RENEW_DAYS, Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
-from tls_scaffold.paths import CERTIFICATE_ENDING
+from tls_scaffold.paths import CA, CERTIFICATE_ENDING
+from tls_scaffold.signing.broughtca import pin_of
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, cfsslscripts, contents, states
-from tls_scaffold.state.entries import CA_KIND
+from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.removed import Removed, still_valid
 from tls_scaffold.state.states import DAY, ON_REQUEST, Row
 
@@ -43,6 +45,7 @@ class Report:
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     `removed` are certificates of components that are gone, which are valid still.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
+    `backup` says that no backup which was made here has the CA of today; empty if there is no need.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
     """
 
@@ -56,6 +59,7 @@ class Report:
     within: timedelta = RENEWAL
     scripts: tuple[str, ...] = ()
     has_makefile: bool = True
+    backup: str = ""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -134,7 +138,13 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     unread = tuple(map(origins.told_unread, found.unread))
     commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
-    return Report(rows, commands, now, problem, unread, removed, own_hosts, within)
+    known = Report(rows, commands, now, problem, unread, removed, own_hosts, within)
+    return replace(known, backup=note_on_backups(folder, _pin_of_ca(found)))
+
+
+def _pin_of_ca(found: Contents) -> str:
+    ca = next((each.certificate for each in found.entries if each.path == CA), None)
+    return pin_of(ca) if ca else ""
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:

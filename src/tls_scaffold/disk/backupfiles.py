@@ -20,12 +20,14 @@ from tls_scaffold.disk.files import SECRET, create, flush_path, telling, write_b
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.statefiles import NEW_NOTE, NOTE
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import CA
 
 LARGEST_BACKUP = 1024**3
 KEPT = 50
 VERSION = 1
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 SUM = re.compile("[0-9a-f]{64}")
+DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T")
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,20 @@ def read_notes(folder: Path) -> tuple[Noted, ...]:
     with suppress(ValueError, TypeError, KeyError, RecursionError):
         listed = json.loads(plain_or_empty(folder / NOTE) or b"{}")["backups"]
         found = tuple(Noted(**each) for each in listed)
-        if all(SUM.fullmatch(each.sha256) for each in found):
+        if all(SUM.fullmatch(each.sha256) and DATE.match(each.time) for each in found):
             return found
     return ()
+
+
+def note_on_backups(folder: Path, ca: str) -> str:
+    """Say that no backup which was made here has the CA of today, by its pin; else nothing.
+
+    Where none was ever made here, others may keep the folder: then nothing is said.
+    """
+    done = [each for each in read_notes(folder) if each.done]
+    if not done or not ca or any(each.ca == ca for each in done):
+        return ""
+    return f"the last backup, of {done[-1].time[:10]}, has another CA than `{CA}`: make one"
 
 
 def check_target(folder: Path, target: Path) -> None:
