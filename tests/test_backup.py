@@ -670,7 +670,14 @@ def test_a_kill_at_any_write_is_healed_by_the_same_again(
         make(place.folder, "req-calico", "req-etcd1")
     every = 1 if pytestconfig.getoption("--long") else {"backup": 4}.get(what, 17)
     words = (sys.executable, str(Path(backup_kills.__file__)), str(place.top), what, str(every))
-    done = run(*words, place.recipient)
+    done = subprocess.run(
+        [*words, place.recipient],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["wrong"] == []
