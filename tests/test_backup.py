@@ -557,6 +557,31 @@ def test_status_notes_that_the_ca_of_today_is_in_no_backup(place: Place) -> None
     assert not noted()
 
 
+def test_keys_that_the_inventory_has_elsewhere_are_in_it(place: Place) -> None:
+    document = json.loads((place.folder / "tls-scaffold.json").read_text())
+    document["users"][0] |= {"output": "clients/calico", "request": "clients/calico.json"}
+    (place.folder / "clients").mkdir()
+    for name in ("calico.pem", "calico-key.pem", "calico.csr"):
+        (place.folder / f"certs/{name}").rename(place.folder / f"clients/{name}")
+    (place.folder / "clients/other.pem").write_text("nobody's")
+    (place.folder / "config/req-calico.json").rename(place.folder / "clients/calico.json")
+    (place.folder / "tls-scaffold.json").write_text(json.dumps(document))
+    (place.folder / "clients/link").symlink_to("other.pem")
+    (place.folder / "certs/link.pem").symlink_to("ca.pem")
+
+    assert place.backup().stderr.startswith("warning: `certs/link.pem` is left out: it is a link")
+    place.restore("new")
+    clients = place.top / "new/clients"
+    assert sorted(path.name for path in clients.iterdir()) == [
+        *("calico-key.pem", "calico.csr", "calico.json", "calico.pem"),
+    ]
+    assert modes(clients)["calico-key.pem"] == "0o600"
+
+    (place.folder / "tls-scaffold.json").write_text("{")
+    assert "`tls-scaffold.json` has mistakes" in place.backup().stderr
+    assert not [name for name in opened(place) if name.startswith("clients/")]
+
+
 def test_it_waits_for_whoever_works_on_the_folder(place: Place) -> None:
     with (place.folder / "archive/.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

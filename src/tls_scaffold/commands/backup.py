@@ -47,13 +47,14 @@ def backup(folder: Path, target: Path, lock: agefiles.Lock, now: datetime) -> Ma
     with folder_lock(folder):
         finish_pending(folder)
         check_target(folder, target)
-        state = read_state(folder, paths_elsewhere(_inventory(folder)), agefiles.is_age_file)
+        inventory = _inventory(folder)
+        state = read_state(folder, paths_elsewhere(inventory), agefiles.is_age_file)
         pem = next((each.content for each in state.files if each.path == CA), b"")
         sealed = agefiles.encrypt(packed((_manifest(now), *state.files)), lock)
         if len(sealed) > LARGEST_BACKUP:
             raise ScaffoldError(f"the backup is larger than {LARGEST_BACKUP // MIB} MiB")
         put_backup(folder, target, sealed, now, _pin(pem))
-    return Made(target, len(state.files), tuple(_warnings(folder, target, state)))
+    return Made(target, len(state.files), tuple(_warnings(folder, target, inventory, state)))
 
 
 def paths_elsewhere(inventory: Inventory | None) -> tuple[str, ...]:
@@ -99,7 +100,11 @@ def _pin(pem: bytes) -> str:
     return ""
 
 
-def _warnings(folder: Path, target: Path, state: State) -> Iterable[str]:
+def _warnings(
+    folder: Path, target: Path, inventory: Inventory | None, state: State
+) -> Iterable[str]:
+    if not inventory:
+        yield f"`{FILE}` has mistakes: what it names outside of `certs/` and `config/` is not in it"
     if target.parent.resolve() == folder.resolve():
         yield f"`{target}` is in the folder itself: copy it to where that is not lost with it"
     for path in state.left_out:
