@@ -30,6 +30,8 @@ def unfit(folder: Path) -> list[str]:
             public = load_pem_private_key(key.read_bytes(), None).public_key()
             if public != x509.load_pem_x509_certificate(path.read_bytes()).public_key():
                 found.append(f"does not fit its key: {path.name}")
+        elif path.stem != "trust" and not path.stem.endswith("-key"):
+            found.append(f"has no key: {path.name}")
     return found
 
 

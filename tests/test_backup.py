@@ -26,6 +26,7 @@ from promises.tracing import traced
 from rights import as_somebody
 from support import BIN, SMALL, contents, environment, faults, make, modes, run
 from tls_scaffold.cli import cli
+from tls_scaffold.commands.restoreplan import plan_restore
 from tls_scaffold.disk import tarballs
 from tls_scaffold.errors import ScaffoldError
 
@@ -400,6 +401,24 @@ def test_a_ca_that_was_renewed_keeps_its_newest_certificate(place: Place) -> Non
     assert (certs / "ca-key.pem").exists()
 
 
+def test_what_comes_last_is_what_the_others_are_known_by(place: Place) -> None:
+    """A kill leaves no certificate without its key, no CA that no record has, no half folder."""
+    files = [
+        tarballs.Packed(path, (place.folder / path).read_bytes())
+        for path in sorted(state(place.folder), reverse=True)
+    ]
+    for target in (place.top / "new", cloned(place)):
+        paths = [each.path for each in plan_restore(target, files).files]
+        for output in ("certs/ca", "certs/etcd1", "certs/calico"):
+            endings = [paths.index(f"{output}{each}") for each in ("-key.pem", ".csr", ".pem")]
+            assert endings == sorted(endings)
+        assert paths.index("certs/ca-key.pem") < paths.index("certs/etcd1-key.pem")
+    made = [each.path for each in plan_restore(place.top / "new", files).files]
+    assert made[-2:] == ["Makefile", "tls-scaffold.json"]
+    recorded = [made.index(path) for path in made if path.startswith("issued/")]
+    assert max(recorded) < made.index("certs/ca-key.pem")
+
+
 def entry(name: str, kind: bytes = tarfile.REGTYPE, **fields: object) -> tarfile.TarInfo:
     made = tarfile.TarInfo(name)
     made.type = kind
@@ -428,6 +447,8 @@ def test_what_is_no_backup_of_a_folder_is_refused_and_nothing_is_written(place: 
         ([(entry("certs", tarfile.REGTYPE), b"x")], "lies in a file"),
         ([(entry("certs/ca.pem"), b"x")], "`certs/ca.pem` stands there twice"),
         ([(entry(".git/hooks/post-checkout"), b"x")], "is no file of a folder of ours"),
+        ([(entry(".git"), b"gitdir: elsewhere")], "`.git` is no file of a folder of ours"),
+        ([(entry("config/.GIT/config"), b"x")], "is no file of a folder of ours"),
         ([(entry("certs/.new/ca-key.pem"), b"x")], "is no file of a folder of ours"),
         ([(entry("src/main.c"), b"x")], "is no file of a folder of ours"),
         ([(entry(".tls-scaffold/pending.json"), b"x")], "is no file of a folder of ours"),
