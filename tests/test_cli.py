@@ -324,7 +324,7 @@ def test_a_mistake_in_a_folder_s_inventory_is_to_be_mended_there(tmp_path: Path)
 def test_a_folder_without_its_option_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "it's").mkdir()
 
-    done = run(PROGRAM, "status", "it's", cwd=tmp_path)
+    done = run(PROGRAM, "sync", "it's", cwd=tmp_path)
 
     assert done.returncode == 2
     assert done.stderr.endswith("\n\nhint: `-C 'it'\"'\"'s'` works on that folder\n")

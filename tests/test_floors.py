@@ -25,17 +25,19 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "add adopt bundle cfssl check explain new prove rbac remove requests roles sign "
-        "signerconfig status sync / adoptiontable causes custody livetable "
-        "prooftable questions statustable waitingtable / keeping / lists options plansummary / "
-        "columns completion terminal verbs"
+        "add adopt backup bundle cfssl check explain new prove rbac remove requests "
+        "restore roles sign signerconfig status sync / severalstates / adoptiontable "
+        "causes custody folderstable livetable prooftable questions "
+        "waitingtable / keeping / lists options plansummary statusnotes statustable / columns "
+        "completion passphrases / terminal verbs"
     ),
     "commands": (
-        "adopt adoptpki adoptscript / add adopting bundle cfssljson check explain new "
-        "prove remove requestexport requestimport requestmaking requestsigning sign "
-        "signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
-        "handfolders live packfiles rbac reloads signerchanges usablepairs / results "
+        "restore / restoreplan severalchecks severalstates / adopt adoptpki adoptscript "
+        "/ add adopting backup bundle cfssljson check explain new prove remove "
+        "requestexport requestimport requestmaking requestsigning sign signerconfig "
+        "standin status sync / certinfo custodyfiles gencert gencrl printdefaults "
+        "signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms handfolders live "
+        "packfiles rbac reloads signerchanges usablepairs / severalfolders / results "
         "servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
@@ -56,12 +58,13 @@ SHELVES = {
         "rpc_pb2"
     ),
     "signing": (
-        "execution placement recordcompletion / naming packanswers rounds waitingplan / authority "
-        "awaiting batch broughtca handsigning pins plan / remotesigner / answers signer "
-        "/ authkeys certinfo packs revocationlists / manifests / commandlines csrs "
-        "differences documentcache ignoredrules issuer linemistakes mistakes record "
-        "trust / chains custodies keystores / caconstraints extensions matching pairing "
-        "/ certificates / keys / contentkinds / pairs pemfiles x509names"
+        "backedup execution placement recordcompletion / naming packanswers rounds "
+        "waitingplan / authority awaiting batch broughtca handsigning pins plan / "
+        "remotesigner / answers signer / authkeys certinfo packs revocationlists / "
+        "manifests / commandlines csrs differences documentcache ignoredrules issuer "
+        "linemistakes mistakes record trust / chains custodies keystores / "
+        "caconstraints extensions matching pairing / certificates / keys / contentkinds "
+        "/ agefiles pairs pemfiles x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "
@@ -70,9 +73,9 @@ SHELVES = {
         "merge pkifolder / adoptedhosts jsonmerge readback severalcas"
     ),
     "disk": (
-        "safekeeping / folder ourfolders sharing / healing newfolder / moving vacancy / "
-        "workfolders / issued locking plainfiles plaintars / files obstacles signals / "
-        "mounts"
+        "backupfiles safekeeping / folder ourfolders sharing statefiles / healing "
+        "newfolder / moving vacancy / workfolders / issued locking plainfiles plaintars "
+        "tarballs / files obstacles signals / mounts"
     ),
     "rendering": "template / documents",
     "bundles": (
@@ -124,6 +127,7 @@ LIBRARIES = {
     "tomllib": "inventory.formats",
     # bundles.settings writes the YAML that etcd and Kubernetes read.
     "yaml": "bundles.settings inventory.formats",
+    "pyrage": "signing.agefiles",
 }
 
 PRINTS = re.compile(

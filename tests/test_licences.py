@@ -9,12 +9,14 @@ COPYLEFT = re.compile(r"\b[AL]?GPL|GNU (?:Affero |Lesser |Library )?General Publ
 
 
 def needed(name: str, found: dict[str, Distribution]) -> None:
-    """Find what a distribution needs to run, with the extra `prove`, and what that needs."""
+    """Find what a distribution needs to run, with its extras, and what that needs."""
     for text in requires(name) or ():
         requirement = Requirement(text)
         key = requirement.name.lower().replace("_", "-")
-        extra = {"extra": "prove" if name == "tls-scaffold" else ""}
-        if key not in found and (requirement.marker is None or requirement.marker.evaluate(extra)):
+        extras = ("prove", "backup") if name == "tls-scaffold" else ("",)
+        marker = requirement.marker
+        is_needed = marker is None or any(marker.evaluate({"extra": each}) for each in extras)
+        if key not in found and is_needed:
             found[key] = distribution(requirement.name)
             needed(requirement.name, found)
 
@@ -39,7 +41,7 @@ def test_no_dependency_has_a_licence_that_asks_the_same_of_its_users() -> None:
     assert {"click", "cookiecutter", "cryptography", "jinja2", "pyyaml", "python-slugify"} <= set(
         found
     )
-    assert {"grpclib", "protobuf", "h2", "multidict"} <= set(found)
+    assert {"grpclib", "protobuf", "h2", "multidict", "pyrage"} <= set(found)
     said = {name: licences(package) for name, package in found.items()}
     assert [name for name, words in said.items() if not words] == []
     # `text-unidecode` may be taken under the Artistic License instead.

@@ -482,7 +482,7 @@ def result(
 def test_findings_as_sarif_name_their_rule_and_their_place() -> None:
     rules: list[Rule] = [makelines.go_get, certs.expired, hosts.bad_host]
     found = [FINDINGS[0], FINDINGS[1], FINDINGS[3], replace(FINDINGS[2], id="expired")]
-    text = to_sarif(found, rules)
+    text = to_sarif([("", found)], rules)
     described = [
         {
             "id": rule.id,

@@ -11,7 +11,7 @@ from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles.gencert import Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.state.entries import Contents, Entry, Fault
-from tls_scaffold.state.prometheus import metrics
+from tls_scaffold.state.prometheus import Measured, metrics
 from tls_scaffold.state.states import Row, status_rows
 
 BEGIN = datetime(2026, 11, 23, 20, 25, tzinfo=timezone.utc)
@@ -156,7 +156,7 @@ def test_trouble_stands_first_and_the_rest_in_the_folder_s_order() -> None:
 
 def test_metrics_are_ordered_by_file_and_escape_their_labels() -> None:
     gone = replace(ROW, path='d\\"\n\udcff', name="ü", kind=None, not_after=None, state="missing")
-    assert metrics([gone, ROW]) == (
+    assert metrics([Measured([gone, ROW])]) == (
         "# HELP tls_scaffold_certificate_not_after_seconds When the certificate expires, in "
         "seconds since 1970.\n"
         "# TYPE tls_scaffold_certificate_not_after_seconds gauge\n"

@@ -50,11 +50,12 @@ class Place:
 
     def field(self, name: str) -> "Place":
         """Return the place of a field of what is here."""
-        return replace(self, key=f"{self.key}.{name}" if self.key else name)
+        key = f"{self.key}.{name}" if self.key else name
+        return Place(self.path, self.line, self.column, key)  # `replace` takes ten times as long
 
     def item(self, index: int) -> "Place":
         """Return the place of an item of the list that is here."""
-        return replace(self, key=f"{self.key}[{index}]")
+        return Place(self.path, self.line, self.column, f"{self.key}[{index}]")
 
     def is_item_of(self, other: "Place") -> bool:
         """Tell whether this is an item of the list that is at another place."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from tls_scaffold.cfssl import gourl
 from tls_scaffold.spelling import canonical_address
@@ -17,6 +18,7 @@ DNS_LIKE = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)*\.
 KINDS = ("dns", "email", "ip", "uri")
 
 
+@lru_cache(maxsize=4096)  # a fleet's folders, and each look at one, ask for the same again
 def classify_host(host: str) -> tuple[str, str]:
     """Return what cfssl 1.6.5 takes a host for (one of KINDS) and the value that it signs.
 

@@ -15,7 +15,12 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 def to_json(findings: Iterable[Finding]) -> str:
     """Return the findings as JSON."""
-    listed = [
+    return json.dumps({"version": VERSION, "findings": documents(findings)}, indent=2) + "\n"
+
+
+def documents(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """Return the findings as data for JSON."""
+    return [
         {
             "id": finding.id,
             "level": finding.level,
@@ -25,18 +30,21 @@ def to_json(findings: Iterable[Finding]) -> str:
         }
         for finding in findings
     ]
-    return json.dumps({"version": VERSION, "findings": listed}, indent=2) + "\n"
 
 
-def to_sarif(findings: Iterable[Finding], rules: Iterable[Rule], home: str = "") -> str:
-    """Return the findings as a SARIF log, which describes all rules.
+def to_sarif(by_home: Iterable[tuple[str, Iterable[Finding]]], rules: Iterable[Rule]) -> str:
+    """Return findings as a SARIF log, which describes all rules.
 
-    `home` is where its reader has the folder.
+    Those of each folder stand behind the path by which its reader has it.
     """
     described = [_rule(rule) for rule in rules]
     places = {rule["id"]: index for index, rule in enumerate(described)}
     driver = {"name": "tls-scaffold", "version": __version__, "rules": described}
-    results = [{**_result(finding, home), "ruleIndex": places[finding.id]} for finding in findings]
+    results = [
+        {**_result(finding, home), "ruleIndex": places[finding.id]}
+        for home, findings in by_home
+        for finding in findings
+    ]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 

@@ -1,28 +1,40 @@
 """`tls-scaffold check` on the command line."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from tls_scaffold.cli.completion import offering, rule_ids
 from tls_scaffold.cli.livetable import begin_look, live_options, tell_look
-from tls_scaffold.cli.options import filled, json_option_for, option
-from tls_scaffold.cli.terminal import Styled, give_json, say, talk
+from tls_scaffold.cli.options import (
+    SeveralFolders,
+    filled,
+    folders_asked_for,
+    json_option_for,
+    option,
+    several_folders,
+)
+from tls_scaffold.cli.terminal import Styled, give_json, say, talk, tell_error_of_folder
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
+    from tls_scaffold.checks.rule import Finding
     from tls_scaffold.commands.check import Report
     from tls_scaffold.commands.live import LiveOptions
+    from tls_scaffold.commands.severalchecks import SeveralFindings
 
 NOTHING_WITHOUT_MAKEFILE = "nothing found, and no Makefile was looked at: there is none"
+HINT = "hint: `tls-scaffold check --explain ID` says more about the rule in brackets"
 COLOURS = {"error": "red", "warning": "yellow"}
 
 
 @click.command()
+@several_folders
 @json_option_for("Print the findings as JSON")
 @option("--sarif", "as_sarif", is_flag=True, help="Print them as SARIF, for code hosts")
 @option(
@@ -52,8 +64,8 @@ def check(
 ) -> None:
     """Look for mistakes in config/, the Makefile and certs/ before a live cluster finds them.
 
-    Exits with 1 when there are errors. `ignore` in tls-scaffold.json switches rules off, each with
-    a reason.
+    With FOLDERs, or --all, in several folders. Exits with 1 when there are errors. `ignore` in
+    tls-scaffold.json switches rules off in its folder, each with a reason.
     """
     from tls_scaffold.commands import check as command
 
@@ -65,6 +77,10 @@ def check(
 
     from datetime import datetime, timezone
 
+    if asked := folders_asked_for():
+        if live:
+            raise click.UsageError("`--live` looks at the members of one folder: `-C DIR` names it")
+        _check_several(folder, asked, key_group, as_json=as_json, as_sarif=as_sarif)
     begun = begin_look(folder, live) if live else None
     report = command.check(folder, datetime.now(timezone.utc), key_group, begun)
     if begun:
@@ -72,28 +88,61 @@ def check(
     if as_json or as_sarif:
         give_json(report.to_json() if as_json else report.to_sarif())
     else:
-        say(*_text(report), end="")
+        say(*_text(report.findings), end="")
         talk(_summary(report))
     sys.exit(ExitCode.REFUSED if report.errors else ExitCode.DONE)
 
 
-def _text(report: "Report") -> Iterator[str | Styled]:
-    for finding in report.findings:
+def _check_several(
+    base: Path, asked: SeveralFolders, key_group: str, *, as_json: bool, as_sarif: bool
+) -> NoReturn:
+    from datetime import datetime, timezone
+
+    from tls_scaffold.commands import severalchecks
+    from tls_scaffold.commands.severalfolders import folders_and_closed
+
+    folders, closed = folders_and_closed(base, asked.named, asked.above)
+    found = severalchecks.findings_of(folders, closed, datetime.now(timezone.utc), key_group)
+    if as_json or as_sarif:
+        give_json(found.to_json() if as_json else found.to_sarif())
+    else:
+        for each in found.folders:
+            if each.error:
+                tell_error_of_folder(each.folder, each.error)
+            say(*_text(each.findings, each.folder), end="")
+        talk(_summary_of_several(found))
+    sys.exit(found.exit_code)
+
+
+def _text(findings: "Iterable[Finding]", folder: Path = Path()) -> Iterator[str | Styled]:
+    for finding in findings:
+        where = str(replace(finding.place, path=str(folder / finding.place.path)))
         yield Styled(f"{finding.level}:", COLOURS[finding.level])
-        yield f" {escaped(finding.where)}: {escaped(finding.message)} [{finding.id}]\n"
+        yield f" {escaped(where)}: {escaped(finding.message)} [{finding.id}]\n"
         yield f"  fix: {escaped(finding.fix)}\n"
 
 
 def _summary(report: "Report") -> str:
     if not report.findings:
         return "nothing found" if report.has_makefile else NOTHING_WITHOUT_MAKEFILE
-    warnings = len(report.findings) - report.errors
-    counts = ", ".join(
-        _count(*each) for each in ((report.errors, "error"), (warnings, "warning")) if each[0]
-    )
-    return (
-        f"{counts}\n\nhint: `tls-scaffold check --explain ID` says more about the rule in brackets"
-    )
+    return f"{_counts(report.errors, len(report.findings) - report.errors)}\n\n{HINT}"
+
+
+def _summary_of_several(found: "SeveralFindings") -> str:
+    folders = _count(len(found.folders), "folder")
+    unread = sum(each.error is not None for each in found.folders)
+    missed = f", {unread} can't be read" if unread else ""
+    if not any(each.findings for each in found.folders):
+        return f"nothing found in {folders}{missed}"
+    errors = sum(each.report.errors for each in found.folders)
+    warnings = sum(len(each.findings) for each in found.folders) - errors
+    troubled = sum(bool(each.findings) for each in found.folders)
+    return f"{_counts(errors, warnings)} in {troubled} of {folders}{missed}\n\n{HINT}"
+
+
+def _counts(errors: int, warnings: int) -> str:
+    counts = ((errors, "error"), (warnings, "warning"))
+    return ", ".join(_count(*each) for each in counts if each[0])
 
 
 def _count(count: int, word: str) -> str:

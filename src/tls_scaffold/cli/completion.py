@@ -130,6 +130,21 @@ def cfssl_words(
     return [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
 
 
+def directories(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the directories that go on from what is typed, below the folder that `-C` leads to."""
+    base = _folder(ctx)
+    if base == Path():  # what the shell knows itself, it offers better
+        return [CompletionItem(incomplete, type="dir")]
+    begun, slash, _ = incomplete.rpartition("/")
+    with suppress(OSError):
+        found = sorted(each.name for each in (base / f"{begun}{slash}").iterdir() if each.is_dir())
+        paths = (f"{begun}{slash}{name}" for name in found)
+        return [CompletionItem(path) for path in paths if path.startswith(incomplete)]
+    return []
+
+
 def one_of(*values: str) -> Complete:
     """Return what offers one of these words."""
     return offering(lambda _: values)

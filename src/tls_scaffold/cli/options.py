@@ -1,13 +1,16 @@
 """The options that several commands share, each of which may come from the environment too."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import click
 
-from tls_scaffold.cli.completion import offering, preset_names, set_words
+from tls_scaffold.cli.completion import directories, offering, preset_names, set_words
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+FOLDERS = "tls_scaffold.folders"
 JSON = "tls_scaffold.json"  # what a context notes where stdout takes JSON
 
 
@@ -49,6 +52,58 @@ def _noted(context: click.Context, _parameter: click.Parameter, value: bool) -> 
     """Note for whoever tells an error that stdout takes JSON, be it by the environment."""
     context.meta[JSON] = value
     return value
+
+
+@dataclass(frozen=True)
+class SeveralFolders:
+    """The folders that a command line names, and the directories below which all are asked for."""
+
+    named: tuple[Path, ...] = ()
+    above: tuple[Path, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether several folders are asked for, and not the one of `-C` alone."""
+        return bool(self.named or self.above)
+
+
+def several_folders(command: Command) -> Command:
+    """Let a command take several folders: as arguments, and all that are below a directory.
+
+    `folders_asked_for` has them then.
+    """
+    above = option(
+        "--all",
+        "above",
+        type=click.Path(path_type=Path, file_okay=False),
+        multiple=True,
+        metavar="DIR",
+        expose_value=False,
+        callback=_put_aside,
+        help="Look at every folder of ours in DIR and below; may be repeated",
+    )
+    named = click.argument(
+        "named",
+        nargs=-1,
+        metavar="[FOLDER]…",
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        callback=_put_aside,
+        shell_complete=directories,
+    )
+    return named(above(command))
+
+
+def _put_aside(
+    context: click.Context, parameter: click.Parameter, value: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    context.meta[f"{FOLDERS}.{parameter.name}"] = value
+    return value
+
+
+def folders_asked_for() -> SeveralFolders:
+    """Return the folders that the command line of the running command names."""
+    meta = click.get_current_context().meta
+    return SeveralFolders(meta[f"{FOLDERS}.named"], meta[f"{FOLDERS}.above"])
 
 
 json_option = json_option_for("Print what was done as JSON, an error too")

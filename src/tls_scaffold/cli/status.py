@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,9 @@ import click
 
 from tls_scaffold.cli.columns import terminal_width
 from tls_scaffold.cli.livetable import begin_look, live_options, live_table, tell_live
-from tls_scaffold.cli.options import json_option_for, option
+from tls_scaffold.cli.options import folders_asked_for, json_option_for, option, several_folders
+from tls_scaffold.cli.severalstates import tell_states
+from tls_scaffold.cli.statusnotes import notes_on
 from tls_scaffold.cli.statustable import status_table
 from tls_scaffold.cli.terminal import give, give_json, say, talk, tell_error
 from tls_scaffold.spelling import escaped, parse_hours
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 NO_TIME = re.compile("0[hdwy]?")
 STDOUT = "-"
-SHOWN_REMOVED = 10
 
 
 def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
@@ -33,6 +33,7 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
 
 
 @click.command()
+@several_folders
 @option(
     "--within",
     callback=_hours,
@@ -64,6 +65,9 @@ def status(  # noqa: PLR0913 - its options
 ) -> None:
     """Show the state of every certificate, those in trouble first.
 
+    With FOLDERs, or --all, of several folders: what is in trouble in full, the rest of each in a
+    line; the worst of all decides how it ends.
+
     Exits with 1 when one is broken, 4 when one is not as asked for, 5 when they only expire soon.
     The table is as wide as the terminal, or as COLUMNS says, 80 in a pipe; --json has what that
     leaves no room for. Works on an archived set too: `tls-scaffold -C archive/TIME status`. As
@@ -74,6 +78,12 @@ def status(  # noqa: PLR0913 - its options
         raise click.UsageError(
             "`--json`, `--prometheus -` and `--svg -` exclude each other: stdout takes one of them"
         )
+    if asked := folders_asked_for():
+        if svg:
+            raise click.UsageError("`--svg` draws one folder: `-C DIR` names it")
+        if live:
+            raise click.UsageError("`--live` looks at the members of one folder: `-C DIR` names it")
+        sys.exit(tell_states(folder, asked, within, prometheus, failed=failed, as_json=as_json))
     from datetime import datetime, timedelta, timezone
 
     from tls_scaffold.commands import status as command
@@ -86,20 +96,20 @@ def status(  # noqa: PLR0913 - its options
     for path, render in ((prometheus, report.to_prometheus), (svg, report.to_svg)):
         if path and path != STDOUT:
             command.write(Path(path), render())
+        elif path:
+            give(render())
+    if STDOUT not in (prometheus, svg):
+        _tell_table(report, failed=failed, as_json=as_json)
+    _tell_beside(report, with_advice=not as_json)
+    sys.exit(report.problem.exit_code if report.problem else report.exit_code)
+
+
+def _tell_table(report: "Report", *, failed: bool, as_json: bool) -> None:
     shown = report.in_trouble() if failed else report
     if as_json:
         give_json(shown.to_json())
-    elif STDOUT in (prometheus, svg):
-        give(report.to_prometheus() if prometheus == STDOUT else report.to_svg())
     else:
         _show(report, shown)
-    _tell_notes(report)
-    if report.advice and not as_json:
-        talk("next: " + "\n      ".join(map(escaped, report.advice)))
-    if report.problem:  # beside what is on stdout already
-        tell_error(report.problem)
-        sys.exit(report.problem.exit_code)
-    sys.exit(report.exit_code)
 
 
 def _show(report: "Report", shown: "Report") -> None:
@@ -116,27 +126,12 @@ def _show(report: "Report", shown: "Report") -> None:
         say(*live_table(shown.live, terminal_width()), end="")
 
 
-def _tell_notes(report: "Report") -> None:
-    from tls_scaffold.state.cfsslscripts import way_to_adopt
-
-    if not report.has_makefile:
-        talk("note: no Makefile was looked at: there is none")
-    for name in report.scripts:
-        told = f"`{way_to_adopt(name)}` reads what it signs"
-        talk(escaped(f"note: `{name}` calls cfssl: {told}"))
-    for each in report.unread:
-        told = "signs in a way that is not understood, what it asks for is not known here"
-        talk(f"note: {each.place} {told}: {escaped(each.message)}")
-    for name in report.stale_bundles:
-        told = f"holds other certificates than `certs/`: `tls-scaffold bundle {name}` makes it anew"
-        talk(f"note: {escaped(f'`dist/{name}` {told}')}")
+def _tell_beside(report: "Report", *, with_advice: bool) -> None:
+    for note in notes_on(report):
+        talk(f"note: {note}")
     if report.live:
         tell_live(report.live)
-    for line in _notes_on_removed(report):
-        talk(f"note: {escaped(line)}")
-
-
-def _notes_on_removed(report: "Report") -> Iterator[str]:
-    yield from (each.sentence for each in report.removed[:SHOWN_REMOVED])
-    if (more := len(report.removed) - SHOWN_REMOVED) > 0:
-        yield f"{more} more of components that are gone are valid: `--json` lists them"
+    if report.advice and with_advice:
+        talk("next: " + "\n      ".join(map(escaped, report.advice)))
+    if report.problem:
+        tell_error(report.problem)

@@ -1,6 +1,7 @@
 """The table of `status`: as much of each certificate as the terminal has room for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tls_scaffold.cli.columns import (
@@ -36,48 +37,68 @@ NARROWER = (
     ("NAME", 24),
     ("CN", 16),
     ("KIND", 0),
+    ("FOLDER", 24),
     ("HOSTS", 15),
     ("CN", 14),
     ("NAME", 16),
     ("HOSTS", 10),
     ("CN", 10),
     ("HOSTS", 0),
+    ("FOLDER", 16),
     ("CN", 0),
+    ("FOLDER", 10),
     ("NAME", 8),
 )
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of a table: its cells by their headings, hosts, its state, and the reasons for it.
+
+    Hosts are listed as far as there is room, in place of the cell.
+    """
+
+    cells: Mapping[str, str]
+    state: str
+    hosts: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
 def status_table(report: "Report", width: int) -> Iterator[str | Styled]:
     """Yield the parts of the table, in columns that fit into a width."""
-    hosts = [tuple(map(escaped, report.hosts_of(row))) for row in report.rows]
-    cells = [_cells(row) for row in report.rows]
-    widths = _widths(cells, hosts, width)
-    heads = {heading: heading for heading in HEADINGS}
+    return table_of([line_of(row, report) for row in report.rows], HEADINGS, width)
+
+
+def line_of(row: "Row", report: "Report") -> Line:
+    """Return the line of one certificate."""
+    expires = f"{row.not_after:%Y-%m-%d} ({row.days_left}d)" if row.not_after else ""
+    texts = (row.name, row.kind or "", row.cn, "", row.key, expires, row.state)
+    cells = {heading: escaped(text) or "-" for heading, text in zip(HEADINGS, texts, strict=True)}
+    return Line(cells, row.state, tuple(map(escaped, report.hosts_of(row))), row.reasons)
+
+
+def table_of(lines: Sequence[Line], headings: Sequence[str], width: int) -> Iterator[str | Styled]:
+    """Yield the parts of a table of these headings, the state last, that fits into a width."""
+    widths = _widths(lines, headings, width)
+    heads = {heading: heading for heading in headings}
     yield f"{_line(heads, widths)}{HEADINGS[-1]}\n"
-    for row, shown, listed in zip(report.rows, cells, hosts, strict=True):
-        if listed:
-            shown["HOSTS"] = listed_within(listed, widths.get("HOSTS", 0))
+    for line in lines:
+        shown = dict(line.cells)
+        if line.hosts:
+            shown["HOSTS"] = listed_within(line.hosts, widths.get("HOSTS", 0))
         yield _line(shown, widths)
-        yield Styled(row.state, COLOURS.get(row.state, "red"), bold=row.state != "valid")
-        reasons = (wrapped(escaped(reason), width, "  ") for reason in row.reasons)
+        yield Styled(line.state, COLOURS.get(line.state, "red"), bold=line.state != "valid")
+        reasons = (wrapped(escaped(reason), width, "  ") for reason in line.reasons)
         yield "".join(f"\n{reason}" for reason in reasons) + "\n"
 
 
-def _cells(row: "Row") -> dict[str, str]:
-    expires = f"{row.not_after:%Y-%m-%d} ({row.days_left}d)" if row.not_after else ""
-    texts = (row.name, row.kind or "", row.cn, "", row.key, expires, row.state)
-    return {heading: escaped(text) or "-" for heading, text in zip(HEADINGS, texts, strict=True)}
-
-
-def _widths(
-    cells: Sequence[dict[str, str]], hosts: Sequence[tuple[str, ...]], width: int
-) -> dict[str, int]:
+def _widths(lines: Sequence[Line], headings: Sequence[str], width: int) -> dict[str, int]:
     """Return how wide each column is that is shown; hosts take what the others leave."""
     widths = {
-        heading: max(len(heading), *(text_width(each[heading]) for each in cells), 0)
-        for heading in HEADINGS
+        heading: max(len(heading), *(text_width(each.cells[heading]) for each in lines), 0)
+        for heading in headings
     }
-    all_hosts = max((_joined_width(each) for each in hosts), default=0)
+    all_hosts = max((_joined_width(each.hosts) for each in lines), default=0)
     widths["HOSTS"] = max(len("HOSTS"), all_hosts)
     for heading, least in NARROWER:
         excess = sum(widths.values()) + len(GAP) * (len(widths) - 1) - width
@@ -94,7 +115,7 @@ def _joined_width(hosts: tuple[str, ...]) -> int:
     return sum(text_width(host) + 2 for host in hosts) - 2 if hosts else 0
 
 
-def _line(cells: dict[str, str], widths: dict[str, int]) -> str:
+def _line(cells: Mapping[str, str], widths: dict[str, int]) -> str:
     """Return all cells of a line but the last."""
     return "".join(
         padded(shortened(cells[heading], columns), columns) + GAP

@@ -89,6 +89,12 @@ def tell_error(error: ScaffoldError) -> None:
     talk(Styled("error:", "red"), " ", "\n".join([*lines, *hint]))
 
 
+def tell_error_of_folder(folder: Path, error: ScaffoldError) -> None:
+    """Print the error of one folder of several, which may name a file in it without the folder."""
+    told = f"{folder}: {error.summary}"
+    tell_error(ScaffoldError(told, error.problems, error.hint))
+
+
 def error_of_disk(error: OSError) -> ScaffoldError:
     """Return what the system refused as an error of ours."""
     where = f"`{error.filename}`: " if error.filename else ""

@@ -11,6 +11,7 @@ from tls_scaffold.spelling import did_you_mean, escaped
 VERBS = {
     "add": "Add members, proxies or users",
     "adopt": "Take over a folder that was made by hand",
+    "backup": "Put the folder's state into one encrypted file",
     "bundle": "Make a folder of files for each host or consumer",
     "cfssl": "Stand in for cfssl: its commands with its own flags",
     "cfssljson": "Stand in for cfssljson: JSON into three files",
@@ -21,6 +22,7 @@ VERBS = {
     "rbac": "Print the script that brings etcd's users in line",
     "remove": "Take components out of the folder",
     "requests": "Carry requests to the CA's machine and back",
+    "restore": "Bring a folder's state back from a backup",
     "roles": "List the presets of permissions",
     "sign": "Sign what is missing or differs from its request",
     "signer-config": "Write what multirootca needs to sign for folders",

@@ -32,7 +32,7 @@ class Report:
 
     def to_sarif(self) -> str:
         """Return the findings for code hosts, which know a file by its path in the repository."""
-        return report.to_sarif(self.findings, checks.RULES, _in_repository(self.folder))
+        return report.to_sarif([(in_repository(self.folder), self.findings)], checks.RULES)
 
 
 def check(
@@ -49,7 +49,7 @@ def check(
     return Report(checks.run_rules(view), folder, has_makefile=bool(view.makefile))
 
 
-def _in_repository(folder: Path) -> str:
+def in_repository(folder: Path) -> str:
     """Return a folder's path in its git repository, or from here; empty for that itself."""
     home = folder.resolve()
     top = next(

@@ -44,7 +44,7 @@ class Result:
 
     def to_json(self, further: Mapping[str, object] = NOTHING) -> str:
         """Return it as a JSON document, with what one command has `further`."""
-        error = _error_document(self.error) if self.error else None
+        error = error_document(self.error) if self.error else None
         return _text_of({**asdict(replace(self, error=None)), **further, "error": error})
 
 
@@ -120,10 +120,11 @@ def make_command(folder: Path, target: str = "") -> str:
 
 def error_to_json(error: ScaffoldError) -> str:
     """Return an error as a JSON document: its problems have their places in parts."""
-    return _text_of({"error": _error_document(error)})
+    return _text_of({"error": error_document(error)})
 
 
-def _error_document(error: ScaffoldError) -> dict[str, object]:
+def error_document(error: ScaffoldError) -> dict[str, object]:
+    """Return an error as data for JSON."""
     return {
         "summary": error.summary,
         "problems": [{**asdict(each.place), "message": each.message} for each in error.problems],

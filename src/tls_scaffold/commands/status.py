@@ -10,6 +10,7 @@ from typing import Any
 
 from tls_scaffold.commands import live
 from tls_scaffold.disk import files
+from tls_scaffold.disk.backupfiles import note_on_backups
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
@@ -18,10 +19,11 @@ from tls_scaffold.inventory.values import FILE, LOOPBACKS, RENEW_DAYS, Inventory
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
-from tls_scaffold.paths import CERTIFICATE_ENDING
+from tls_scaffold.paths import CA, CERTIFICATE_ENDING
+from tls_scaffold.signing.broughtca import pin_of
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
-from tls_scaffold.state.entries import CA_KIND
+from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.removed import Removed, still_valid
 from tls_scaffold.state.states import AWAITING, DAY, ON_REQUEST, Row
 
@@ -47,6 +49,7 @@ class Report:
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     `removed` are certificates of components that are gone, which are valid still.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
+    `backup` says that no backup which was made here has the CA of today; empty if there is no need.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
     `live` is what was seen of running members, where that was asked for; `stale_bundles` are those
     that hold other certificates than `certs/`.
@@ -64,6 +67,7 @@ class Report:
     has_makefile: bool = True
     live: LiveReport | None = None
     stale_bundles: tuple[str, ...] = ()
+    backup: str = ""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -90,16 +94,18 @@ class Report:
         own = [canonical_host(host) for host in self.own_hosts.get(row.path, ())]
         return tuple(sorted(row.hosts, key=lambda host: _rank(canonical_host(host), own)))
 
-    def to_json(self) -> str:
-        """Return the rows as JSON: one object a component, the CA among them."""
-        document = {
-            "version": VERSION,
+    def document(self) -> dict[str, Any]:
+        """Return the rows as data for JSON: one object a component, the CA among them."""
+        return {
             "components": [_document(row) for row in self.rows],
             "removed": [_removed_document(each, self.now) for each in self.removed],
             "stale_bundles": list(self.stale_bundles),
             **({"live": live.document(self.live)} if self.live else {}),
         }
-        return json.dumps(document, indent=2) + "\n"
+
+    def to_json(self) -> str:
+        """Return the rows as JSON, with the version of its form."""
+        return json.dumps({"version": VERSION, **self.document()}, indent=2) + "\n"
 
     def to_prometheus(self) -> str:
         """Return metrics in the text format of node_exporter."""
@@ -107,7 +113,7 @@ class Report:
         from tls_scaffold.state import prometheus
 
         seen = metrics.live_metrics(self.live.rows) if self.live else ""
-        return prometheus.metrics(self.rows, self.removed) + seen
+        return prometheus.metrics([prometheus.Measured(self.rows, self.removed)]) + seen
 
     def to_svg(self) -> str:
         """Return a picture of the certificates' lives, in the order of the table."""
@@ -151,9 +157,14 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     commands = _commands(steps, folder, within)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
     stale = bundleages.stale_bundles(folder, inventory) if inventory else ()
-    return Report(
-        *(rows, commands, now, problem, unread, removed, own_hosts, within), stale_bundles=stale
-    )
+    known = Report(rows, commands, now, problem, unread, removed, own_hosts, within)
+    backup = note_on_backups(folder, _pin_of_ca(found))
+    return replace(known, backup=backup, stale_bundles=stale)
+
+
+def _pin_of_ca(found: Contents) -> str:
+    ca = next((each.certificate for each in found.entries if each.path == CA), None)
+    return pin_of(ca) if ca else ""
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:

@@ -10,6 +10,8 @@ MARKER = re.compile(r"(?:<{7}|\|{7}|>{7})(?: .*)?|={7}")
 
 def marked_lines(text: str) -> list[int]:
     """Return the numbers of the lines that are markers, from 1 on."""
+    if "<<<<<<<" not in text and ">>>>>>>" not in text:  # many times faster than line by line
+        return []
     signs = {number: line[0] for number, line in enumerate(text.split("\n"), 1) if _is_marker(line)}
     if not {"<", ">"} & set(signs.values()):
         return []  # `=======` alone underlines a heading

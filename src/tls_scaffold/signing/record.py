@@ -93,7 +93,7 @@ class Record:
         found = {path: self._read_ca(path) for path in self._paths if PATH_OF_CA.fullmatch(path)}
         if not found:
             return
-        path, newest = max(found.items(), key=lambda each: _age_of_ca(each[1]))
+        path, newest = max(found.items(), key=lambda each: age_of_ca(each[1]))
         raise ScaffoldError(
             f"the CA of this folder is not in `certs`: `{path}` is its certificate",
             _describe_ca(newest) if newest else (),
@@ -176,7 +176,7 @@ def _content_or_none(path: str | Path) -> bytes | None:
         return None
 
 
-def _age_of_ca(ca: Certificate | None) -> tuple[float, int, str]:
+def age_of_ca(ca: Certificate | None) -> tuple[float, int, str]:
     """Return what is greater for a newer CA.
 
     Within the minute that dates are rounded to the number in its CN tells.

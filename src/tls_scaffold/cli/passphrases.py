@@ -1,0 +1,52 @@
+"""Passphrases: typed on a terminal, or read from a file; never from the command line."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from tls_scaffold.cli.terminal import Styled, talk
+from tls_scaffold.errors import ScaffoldError, UsageError
+
+SHORTEST = 8
+
+
+def read_passphrase(path: str) -> str:
+    """Return the passphrase in a file, its one line.
+
+    Raises ScaffoldError, which does not quote it, where it is none.
+    """
+    from tls_scaffold.disk.files import telling
+
+    with telling(path, "read"):
+        raw = Path(path).read_bytes()  # also from a pipe: `--passphrase-file <(pass show etcd)`
+    try:
+        text = raw.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ScaffoldError(f"the passphrase in `{path}` is not text in UTF-8") from None
+    if problem := _problem(text):
+        raise ScaffoldError(f"the passphrase in `{path}` can't be one: {problem}")
+    return text
+
+
+def ask_for_passphrase(label: str, *, twice: bool, otherwise: str) -> str:
+    """Return the passphrase that is typed, without being shown; a new one is typed `twice`.
+
+    Raises UsageError, with what can be done `otherwise`, where nobody can be asked.
+    """
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise UsageError("there is no terminal to ask for a passphrase on", hint=otherwise)
+    while True:
+        text = str(click.prompt(label, hide_input=True, confirmation_prompt=twice, err=True))
+        problem = _problem(text) if twice else ""
+        if not problem:
+            return text
+        talk(Styled("error:", "red"), f" it can't be one: {problem}")
+
+
+def _problem(text: str) -> str:
+    if "\n" in text:
+        return "it has more than one line"
+    if len(text) < SHORTEST:
+        return f"it is shorter than {SHORTEST} characters"
+    return ""

@@ -1,0 +1,157 @@
+"""`tls-scaffold restore` on the command line."""
+
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tls_scaffold.cli.options import filled, json_option, option
+from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
+from tls_scaffold.cli.terminal import give_json, talk, warn
+from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.spelling import escaped
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.restore import Restored
+    from tls_scaffold.commands.restoreplan import RestorePlan
+    from tls_scaffold.signing.agefiles import Key
+
+TYPED = "`--passphrase-file FILE` names a file that holds it"
+BY_KEY = "`--identity FILE` names the file of a private key, as `age-keygen` writes it"
+SHOWN = 20
+
+
+@click.command()
+@click.argument("source", metavar="FILE", type=click.Path())
+@click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False))
+@option(
+    "--identity",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Open it with the private key in FILE; may be repeated",
+)
+@option(
+    "--passphrase-file",
+    "passphrase_file",
+    callback=filled,
+    type=click.Path(),
+    metavar="FILE",
+    help="Open it with the passphrase in FILE (left out: it is asked for)",
+)
+@option("--yes", is_flag=True, help="Replace what is there without asking; it goes to archive/")
+@option("--dry-run", is_flag=True, help="Show what would be done, write nothing")
+@json_option
+@click.pass_obj
+def restore(
+    folder: Path,
+    /,
+    source: str,
+    directory: Path | None,
+    identity: tuple[str, ...],
+    passphrase_file: str,
+    **how: bool,
+) -> None:
+    """Bring a folder's state back from a backup.
+
+    Into a new DIRECTORY all of it. A folder of ours that is there (left out: the current one) gets
+    what git does not have: certs/ and its keys, archive/, and what its record lacks. What differs
+    there goes to archive/ first. A CA that is another than the folder's is refused.
+    """
+    from tls_scaffold.commands import restore as command
+
+    place = folder / directory if directory else folder
+    raw = command.read_backup(source)
+    files = command.files_in(raw, _key(raw, source, identity, passphrase_file), source)
+    done = command.restore(
+        place, files, lambda plan: _agreed(plan, is_sure=how["yes"]), dry_run=how["dry_run"]
+    )
+    if how["as_json"]:
+        _give(done, dry_run=how["dry_run"])
+    else:
+        _tell(done, dry_run=how["dry_run"])
+
+
+def _key(raw: bytes, source: str, identity: tuple[str, ...], passphrase_file: str) -> "Key":
+    from tls_scaffold.disk.files import telling
+    from tls_scaffold.signing.agefiles import Key, asks_for_passphrase, identities_in
+
+    if not asks_for_passphrase(raw):
+        if not identity:
+            raise UsageError(f"`{source}` is opened by a private key", hint=BY_KEY)
+        found = []
+        for path in identity:
+            with telling(path, "read"):
+                found.append(identities_in(Path(path).read_bytes(), path))
+        return Key(identities=tuple(chain.from_iterable(found)))
+    if identity and not passphrase_file:
+        raise UsageError(f"`{source}` is opened by a passphrase, not by a key", hint=TYPED)
+    if passphrase_file:
+        return Key(passphrase=read_passphrase(passphrase_file))
+    asked = ask_for_passphrase("Passphrase", twice=False, otherwise=TYPED)
+    return Key(passphrase=asked)
+
+
+def _agreed(plan: "RestorePlan", *, is_sure: bool) -> bool:
+    """Ask whether what is there may be replaced, if anything is and nobody has said so."""
+    import sys
+
+    if not plan.replaced or is_sure:
+        return True
+    talk("it replaces, and `archive/` gets what is there:")
+    for path in _few(plan.replaced):
+        talk(f"  {escaped(path)}")
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise ScaffoldError(
+            f"it replaces {len(plan.replaced)} files, and there is no terminal to ask on: "
+            "nothing was written",
+            hint="`--yes` replaces them, `--dry-run` shows it all",
+        )
+    click.confirm("Replace them?", abort=True, err=True)
+    return True
+
+
+def _tell(done: "Restored", *, dry_run: bool) -> None:
+    plan = done.plan
+    for remark in plan.remarks:
+        warn(escaped(remark))
+    for path in _few(plan.stays):
+        talk(f"stays: {escaped(path)} differs from the backup's")
+    for path in _few(plan.absent):
+        talk(f"left out: {escaped(path)} is for git to bring")
+    would = "would restore" if dry_run else "restored"
+    if not plan.files:
+        talk(f"nothing to restore: `{escaped(str(done.folder))}` has it all")
+        return
+    if dry_run:
+        for file in plan.files:
+            verb = "replace" if file.path in plan.replaced else "bring"
+            talk(f"  {verb} {escaped(file.path)}")
+    talk(f"{would} {len(plan.files)} files into `{escaped(str(done.folder))}`")
+    if plan.replaced:
+        where = f"in `{done.shelf}`" if done.shelf else "to go to `archive`"
+        talk(f"{len(plan.replaced)} that were there are {where}")
+
+
+def _give(done: "Restored", *, dry_run: bool) -> None:
+    from tls_scaffold.commands.results import Result
+
+    plan = done.plan
+    result = Result(
+        "restore",
+        str(done.folder),
+        dry_run=dry_run,
+        changed=bool(plan.files) and not dry_run,
+        written=tuple(sorted(each.path for each in plan.files)),
+        kept=tuple(sorted(plan.stays)),
+        archived=tuple(sorted(plan.replaced)),
+        archive=done.shelf or None,
+        warnings=plan.remarks,
+    )
+    give_json(result.to_json())
+
+
+def _few(paths: tuple[str, ...]) -> list[str]:
+    more = [f"… and {len(paths) - SHOWN} more"] if len(paths) > SHOWN else []
+    return [*paths[:SHOWN], *more]

@@ -1,0 +1,69 @@
+"""`tls-scaffold status` of several folders on the command line."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tls_scaffold.cli.columns import terminal_width
+from tls_scaffold.cli.folderstable import folders_table
+from tls_scaffold.cli.options import SeveralFolders
+from tls_scaffold.cli.statusnotes import notes_on
+from tls_scaffold.cli.terminal import give, give_json, say, talk
+from tls_scaffold.errors import ExitCode
+from tls_scaffold.spelling import escaped
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.severalstates import SeveralStates
+
+STDOUT = "-"
+
+
+def tell_states(
+    base: Path,
+    asked: SeveralFolders,
+    within: int,
+    prometheus: str | None,
+    *,
+    failed: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Print several folders as one table or document, and what there is to say of each.
+
+    What ends `within` so many hours is expiring. Returns how `status` ends; raises ScaffoldError
+    where no folder is found.
+    """
+    from datetime import datetime, timedelta, timezone
+
+    from tls_scaffold.commands import status as command
+    from tls_scaffold.commands.severalfolders import folders_and_closed
+    from tls_scaffold.commands.severalstates import states_of
+
+    folders, closed = folders_and_closed(base, asked.named, asked.above)
+    states = states_of(folders, closed, timedelta(hours=within), datetime.now(timezone.utc))
+    if prometheus and prometheus != STDOUT:
+        command.write(Path(prometheus), states.to_prometheus())
+    if as_json:
+        give_json(states.to_json(failed=failed))
+    elif prometheus == STDOUT:
+        give(states.to_prometheus())
+    else:
+        _tell_table(states, failed=failed)
+    _tell_beside(states, with_advice=not as_json)
+    return states.exit_code
+
+
+def _tell_table(states: "SeveralStates", *, failed: bool) -> None:
+    if not failed or states.in_trouble().folders:
+        say(*folders_table(states, terminal_width(), failed=failed), end="")
+
+
+def _tell_beside(states: "SeveralStates", *, with_advice: bool) -> None:
+    for each in states.folders:
+        for note in notes_on(each.report) if each.report else ():
+            talk(f"note: {escaped(each.name)}: {note}")
+    counts = Counter(each.state for each in states.folders)
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    talk(f"{len(states.folders)} folder{'' if len(states.folders) == 1 else 's'}: {told}")
+    advice = [each for folder in states.folders if folder.report for each in folder.report.advice]
+    if advice and with_advice:
+        talk("next: " + "\n      ".join(map(escaped, advice)))

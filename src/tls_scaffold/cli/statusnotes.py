@@ -1,0 +1,33 @@
+"""What `status` notes beside its table, of one folder."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tls_scaffold.spelling import escaped
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.status import Report
+
+SHOWN_REMOVED = 10
+
+
+def notes_on(report: "Report") -> Iterator[str]:
+    """Yield what a report has beside its certificates, a line each."""
+    from tls_scaffold.state.cfsslscripts import way_to_adopt
+
+    if not report.has_makefile:
+        yield "no Makefile was looked at: there is none"
+    for name in report.scripts:
+        told = f"`{way_to_adopt(name)}` reads what it signs"
+        yield escaped(f"`{name}` calls cfssl: {told}")
+    for each in report.unread:
+        told = "signs in a way that is not understood, what it asks for is not known here"
+        yield f"{each.place} {told}: {escaped(each.message)}"
+    for name in report.stale_bundles:
+        told = f"holds other certificates than `certs/`: `tls-scaffold bundle {name}` makes it anew"
+        yield escaped(f"`dist/{name}` {told}")
+    if report.backup:
+        yield report.backup
+    yield from (escaped(each.sentence) for each in report.removed[:SHOWN_REMOVED])
+    if (more := len(report.removed) - SHOWN_REMOVED) > 0:
+        yield f"{more} more of components that are gone are valid: `--json` lists them"

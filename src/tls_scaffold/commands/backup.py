@@ -1,0 +1,113 @@
+"""`tls-scaffold backup`: the whole state of a folder in one encrypted file."""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tls_scaffold import __version__
+from tls_scaffold.disk.backupfiles import LARGEST_BACKUP, check_target, put_backup
+from tls_scaffold.disk.folder import lock as folder_lock
+from tls_scaffold.disk.plainfiles import plain_or_empty
+from tls_scaffold.disk.statefiles import WHOLE, State, read_state
+from tls_scaffold.disk.tarballs import Packed, packed
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.keeping.journal import finish_pending
+from tls_scaffold.paths import CA, ENDINGS, MIB
+from tls_scaffold.signing import agefiles, certificates
+from tls_scaffold.signing.broughtca import pin_of
+
+MANIFEST = "tls-scaffold-backup.json"
+"""The first file of a backup: it says what it is, and is no file of the folder."""
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Made:
+    """A backup that was made: its file, how many files it holds, and what there is to say."""
+
+    target: Path
+    count: int
+    warnings: tuple[str, ...] = ()
+
+
+def backup(folder: Path, target: Path, lock: agefiles.Lock, now: datetime) -> Made:
+    """Put the state of a folder into the file `target`, encrypted; nothing else is written.
+
+    The folder is held meanwhile, so that no half of a pair is in it. Raises ScaffoldError where
+    that is no folder of ours, where something of it can't be read, and where `target` is something
+    else than an older backup of this folder.
+    """
+    agefiles.require_library()
+    _check_place(folder, target)
+    with folder_lock(folder):
+        finish_pending(folder)
+        check_target(folder, target)
+        inventory = _inventory(folder)
+        state = read_state(folder, paths_elsewhere(inventory), agefiles.is_age_file)
+        pem = next((each.content for each in state.files if each.path == CA), b"")
+        sealed = agefiles.encrypt(packed((_manifest(now), *state.files)), lock)
+        if len(sealed) > LARGEST_BACKUP:
+            raise ScaffoldError(f"the backup is larger than {LARGEST_BACKUP // MIB} MiB")
+        put_backup(folder, target, sealed, now, _pin(pem))
+    return Made(target, len(state.files), tuple(_warnings(folder, target, inventory, state)))
+
+
+def paths_elsewhere(inventory: Inventory | None) -> tuple[str, ...]:
+    """Return the files of components that an inventory has outside of a folder's usual places."""
+    found: list[str] = []
+    for each in inventory.components if inventory else ():
+        found += (f"{each.output}{ending}" for ending in ENDINGS)
+        found.append(each.request)
+    return tuple(path for path in dict.fromkeys(found) if path.partition("/")[0] not in WHOLE)
+
+
+def _check_place(folder: Path, target: Path) -> None:
+    if not (folder / FILE).exists():
+        intake.load(folder)  # which says what is missing
+    home, place = folder.resolve(), target.parent.resolve() / target.name
+    if place.is_relative_to(home) and len(place.relative_to(home).parts) > 1:
+        raise ScaffoldError(
+            f"`{target}` is in the folder that it would be a backup of",
+            hint="name a file outside, on another disk at best",
+        )
+
+
+def _inventory(folder: Path) -> Inventory | None:
+    with suppress(ScaffoldError):  # what is wrong with it `check` tells: it is kept as it is
+        return intake.load(folder)
+    return None
+
+
+def _manifest(now: datetime) -> Packed:
+    document = {
+        "version": VERSION,
+        "made": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "by": f"tls-scaffold {__version__}",
+        "restore": "tls-scaffold restore FILE [DIRECTORY]; or unpack it: age -d FILE | tar x",
+    }
+    text = json.dumps(document, indent=2) + "\n"
+    return Packed(MANIFEST, text.encode(), 0o600, int(now.timestamp()))
+
+
+def _pin(pem: bytes) -> str:
+    with suppress(ScaffoldError):
+        return pin_of(certificates.read(pem, CA))
+    return ""
+
+
+def _warnings(
+    folder: Path, target: Path, inventory: Inventory | None, state: State
+) -> Iterable[str]:
+    if not inventory:
+        yield f"`{FILE}` has mistakes: what it names outside of `certs/` and `config/` is not in it"
+    if target.parent.resolve() == folder.resolve():
+        yield f"`{target}` is in the folder itself: copy it to where that is not lost with it"
+    for path in state.left_out:
+        yield f"`{path}` is left out: it is a link, or no plain file"
+    if not plain_or_empty(folder / CA):
+        yield f"`{CA}` is not in it: there is none"

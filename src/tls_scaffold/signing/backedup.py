@@ -1,0 +1,102 @@
+"""Pairs and CAs of a backup looked at: whether each key fits, who signed, what the record knows."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from tls_scaffold.disk.issued import digits
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import (
+    ARCHIVE,
+    CERTIFICATE_ENDING,
+    CERTS,
+    CSR_ENDING,
+    ENDINGS,
+    ISSUED,
+    KEY_ENDING,
+)
+from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.keys import is_encrypted
+from tls_scaffold.signing.record import PATH_OF_CA, age_of_ca
+
+CAS = (f"{CERTS}/ca", f"{CERTS}/peer-ca")
+"""The outputs of a folder's own CAs."""
+ORDER = (KEY_ENDING, CSR_ENDING, CERTIFICATE_ENDING)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is wrong with a backup: problems for which nothing of it is taken, and what is told."""
+
+    problems: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def output_of(path: str) -> str:
+    """Return the output that a path is one of three files of; the path itself for other files."""
+    ending = next((each for each in (KEY_ENDING, *ENDINGS) if path.endswith(each)), "")
+    return path.removesuffix(ending) if PurePosixPath(path).name != ending else path
+
+
+def certificate_in(files: Mapping[str, bytes], output: str) -> Certificate | None:
+    """Return the certificate of an output among files, None if there is none that can be read."""
+    try:
+        return certificates.read(files[f"{output}{CERTIFICATE_ENDING}"], output)
+    except (KeyError, ScaffoldError):
+        return None
+
+
+def newest_ca(files: Mapping[str, bytes]) -> tuple[bytes, Certificate] | None:
+    """Return the CA among the files of a record that was made last, as PEM and taken apart."""
+    found = []
+    for path, pem in files.items():
+        if PATH_OF_CA.fullmatch(path):
+            with suppress(ScaffoldError):
+                found.append((pem, certificates.read(pem, path)))
+    return max(found, key=lambda each: age_of_ca(each[1]), default=None)
+
+
+def judge(files: Mapping[str, bytes], recorded: Collection[str]) -> Judgement:
+    """Look at every pair among files, by path; `recorded` are the paths of a record."""
+    cas = [ca for output in CAS if (ca := certificate_in(files, output))]
+    problems: list[str] = []
+    remarks: list[str] = []
+    for output in CAS:
+        if trouble := _trouble_of_ca(files, output):
+            problems.append(f"`{output}{KEY_ENDING}` {trouble}")
+        elif is_encrypted(files.get(f"{output}{KEY_ENDING}", b"")):
+            remarks.append(f"`{output}{KEY_ENDING}` is encrypted, and stays so")
+    ends = {PurePosixPath(path).stem.rpartition("-")[2] for path in recorded}
+    for output in dict.fromkeys(map(output_of, files)):
+        if output not in CAS and output.partition("/")[0] not in (ISSUED, ARCHIVE):
+            remarks += _remarks(files, output, cas, ends)
+    return Judgement(tuple(problems), tuple(remarks))
+
+
+def _trouble_of_ca(files: Mapping[str, bytes], output: str) -> str:
+    key, certificate = files.get(f"{output}{KEY_ENDING}"), certificate_in(files, output)
+    if key is None:
+        return ""
+    if f"{output}{CERTIFICATE_ENDING}" in files and certificate is None:
+        return f"stands beside `{output}{CERTIFICATE_ENDING}`, which can't be read"
+    if certificate is None:
+        return f"is the key of a CA whose certificate is missing: `{output}{CERTIFICATE_ENDING}`"
+    trouble = matching.key_trouble(certificate, key, "the CA's key", of_ca=True)
+    return "" if is_encrypted(key) and not trouble.startswith("is not") else trouble
+
+
+def _remarks(
+    files: Mapping[str, bytes], output: str, cas: Collection[Certificate], ends: Collection[str]
+) -> Iterator[str]:
+    certificate, key = certificate_in(files, output), files.get(f"{output}{KEY_ENDING}")
+    if certificate is None or key is None:
+        return
+    path = f"{output}{CERTIFICATE_ENDING}"
+    if trouble := matching.key_trouble(certificate, key):
+        yield f"`{output}{KEY_ENDING}` {trouble}"
+    elif cas and not any(matching.signed_by(certificate, ca) for ca in cas):
+        yield f"`{path}` was not signed by the CA that is with it"
+    elif ends and digits(files[path], key) not in ends:
+        yield f"`{path}` is not on the record of what was signed"
