@@ -25,7 +25,7 @@ ROOMS = """
 SHELVES = {
     "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
     "adoptiontable keeping prooftable questions statustable / plansummary lists options / "
-    "columns completion terminal verbs",
+    "capassword columns completion terminal verbs",
     "commands": "adopt adoptpki adoptscript / adopting "
     "add bundle cfssljson check new prove remove sign standin status sync / "
     "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
@@ -41,9 +41,9 @@ SHELVES = {
     "signing": (
         "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
         "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
-        "linemistakes mistakes record trust / keystores / "
+        "keyplace linemistakes mistakes record trust / keystores / "
         "caconstraints extensions matching pairing / "
-        "certificates / keys / contentkinds / pairs pemfiles x509names"
+        "certificates / keys / capassword contentkinds / pairs pemfiles x509names"
     ),
     "keeping": "trialsync / samesignings consequences update / change journal refusals / "
     "following permitted / adoptionnote patch record / plan scriptrequests / "

@@ -1,7 +1,7 @@
 """A folder's CA: found whole, or made where there is none; never replaced."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from tls_scaffold.paths import (
     KEY_ENDING,
 )
 from tls_scaffold.signing import certificates, issuer, matching, mistakes, pairs
+from tls_scaffold.signing.capassword import Password, given_password
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted, read_private_key
@@ -67,11 +68,18 @@ def _is_key_of_another(certificate: Certificate, key: Path) -> bool:
     return True
 
 
-def load_ca(folder: Path, certificate: str, key: str) -> issuer.CA:
-    """Return the CA of these paths; ScaffoldError if a half is missing, or fits not the other."""
-    return issuer.load_ca(
-        _read_half(folder, certificate, key), _read_half(folder, key, certificate), certificate, key
-    )
+def load_ca(
+    folder: Path,
+    certificate: str,
+    key: str,
+    password: Callable[[], Password] = given_password,
+) -> issuer.CA:
+    """Return the CA of these paths; ScaffoldError if a half is missing, or fits not the other.
+
+    `password` opens a key that is encrypted.
+    """
+    halves = _read_half(folder, certificate, key), _read_half(folder, key, certificate)
+    return issuer.load_ca(*halves, certificate, key, password)
 
 
 def _read_half(folder: Path, path: str, other: str) -> bytes:

@@ -25,7 +25,14 @@ from tls_scaffold.signing import extensions
 from tls_scaffold.signing.csrs import CSR
 from tls_scaffold.signing.extensions import Extension, Names
 from tls_scaffold.signing.issuer import CA, request_of_ca
-from tls_scaffold.signing.keys import PrivateKey, make_key, pem_of_key, signature_hash
+from tls_scaffold.signing.keys import (
+    PrivateKey,
+    encrypted_pem,
+    make_key,
+    pem_of_key,
+    read_private_key,
+    signature_hash,
+)
 from tls_scaffold.signing.x509names import x509_name
 
 Life: TypeAlias = tuple[datetime, datetime]
@@ -45,6 +52,10 @@ class Signed:
     def contents(self) -> dict[str, bytes]:
         """The contents of its files by their endings."""
         return {KEY_ENDING: self.key, CSR_ENDING: self.csr, CERTIFICATE_ENDING: self.certificate}
+
+    def encrypted(self, password: bytes) -> "Signed":
+        """Return it with its key encrypted; ScaffoldError for a key that can't be."""
+        return replace(self, key=encrypted_pem(read_private_key(self.key, ""), password))
 
 
 @dataclass(frozen=True)

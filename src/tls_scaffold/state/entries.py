@@ -1,6 +1,5 @@
 """A certificate of a folder beside what asks for it, and what is wrong between the two."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,10 +11,10 @@ from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.terms import SERVER_AUTH
 from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.paths import KEY_ENDING
-from tls_scaffold.signing import caconstraints, matching
+from tls_scaffold.signing import caconstraints, capassword, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import CN, IS_CA, NAMES, USAGES, differences
-from tls_scaffold.signing.keys import PASSWORD, is_encrypted
+from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.spelling import Key, escaped
 
 CA_KIND = "ca"
@@ -83,8 +82,7 @@ class Entry:
 
         Then nothing can be said of the key.
         """
-        is_open = bool(os.environ.get(PASSWORD))
-        return self.is_of_ca and is_encrypted(self.key or b"") and not is_open
+        return self.is_of_ca and is_encrypted(self.key or b"") and not capassword.is_given()
 
     @property
     def is_of_ca(self) -> bool:
