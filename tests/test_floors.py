@@ -34,7 +34,7 @@ SHELVES = {
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
         "subjects targets / looking mending rule / view"
     ),
-    "state": "advice contents prometheus / cfsslscripts reading removed states / "
+    "state": "advice contents prometheus / cfsslscripts reading removed renewals states / "
     "expectations lives / entries timeline / timescale",
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",

@@ -23,8 +23,8 @@ tls_certificates := $(foreach each,$(tls_lines),$(lastword $(subst :, ,$(each)))
 # What is to be signed is told by what files hold, not by their times: sign.sh compares sums,
 # tls-scaffold looks at the certificates, and signs all in one process.
 tls_goals := $(or $(MAKECMDGOALS),all)
-tls_named := ca renew regenerate clean rbac rbac-enable prove status check cfssl help \
-  $(tls_requests)
+tls_named := ca renew renew-ca regenerate encrypt-ca-key clean rbac rbac-enable prove status \
+  check cfssl help $(tls_requests)
 tls_again := $(filter req .tls-set,$(tls_goals))$(findstring B,$(tls_flags))
 tls_busy := $(filter-out $(tls_named) $(tls_certificates),$(tls_goals))
 tls_as_it_is = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
@@ -53,10 +53,12 @@ all: ## sign what is missing, or is not as asked for
 req: ## sign all again
 ca: ## make the CA if there is none
 renew: ## sign again what expires within RENEW_DAYS (30) days
+renew-ca: ## sign the CA again with the same key, long before it ends; nothing else changes
+encrypt-ca-key: ## encrypt the CA's key with a password
 regenerate: ## make a new CA and sign everything with it; the old set goes to archive/
 clean: ## move certs/ and the record to archive/: a CA's key is never deleted
 ca: $(filter .tls-sign,$(tls_wanted))
-ca renew regenerate clean:
+ca renew renew-ca regenerate encrypt-ca-key clean:
 	@sh sign.sh $@
 rbac: ## bring etcd's users, roles and permissions in line
 	@sh rbac.sh
@@ -73,5 +75,5 @@ cfssl: ## install cfssl and cfssljson with Go
 	@command -v cfssl >/dev/null && command -v cfssljson >/dev/null || \
 	  { bin=$$(go env GOBIN) && echo "put $${bin:-$$(go env GOPATH)/bin} on the PATH" >&2; }
 help: ## list the targets
-	@awk -F ': ## ' 'NF == 2 && !/^\t/ { printf "%-12s  %s\n", $$1, $$2 }' tls-scaffold.mk
-	@printf '%-12s  sign this one again\n' $(tls_requests)
+	@awk -F ': ## ' 'NF == 2 && !/^\t/ { printf "%-14s  %s\n", $$1, $$2 }' tls-scaffold.mk
+	@printf '%-14s  sign this one again\n' $(tls_requests)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tls_scaffold.commands.check import Report
 
 NOTHING_WITHOUT_MAKEFILE = "nothing found, and no Makefile was looked at: there is none"
-COLOURS = {"error": "red", "warning": "yellow"}
+COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 @click.command()
@@ -74,9 +74,9 @@ def _text(report: "Report") -> Iterator[str | Styled]:
 def _summary(report: "Report") -> str:
     if not report.findings:
         return "nothing found" if report.has_makefile else NOTHING_WITHOUT_MAKEFILE
-    warnings = len(report.findings) - report.errors
+    levels = [finding.level for finding in report.findings]
     counts = ", ".join(
-        _count(*each) for each in ((report.errors, "error"), (warnings, "warning")) if each[0]
+        _count(levels.count(level), level) for level in COLOURS if level in levels
     )
     return (
         f"{counts}\n\nhint: `tls-scaffold check --explain ID` says more about the rule in brackets"

@@ -105,7 +105,7 @@ def _tell_notes(report: "Report") -> None:
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
         talk(f"note: {each.place} {told}: {escaped(each.message)}")
-    for line in _notes_on_removed(report):
+    for line in (*(each.sentence for each in report.earlier), *_notes_on_removed(report)):
         talk(f"note: {escaped(line)}")
 
 

@@ -15,16 +15,18 @@ VERBS = {
     "cfssl": "Stand in for cfssl: its commands with its own flags",
     "cfssljson": "Stand in for cfssljson: JSON into three files",
     "check": "Look for mistakes before a live cluster finds them",
+    "encrypt-ca-key": "Encrypt the CA's key with a password",
     "new": "Make a folder for the certificates of a cluster",
     "prove": "Show on a real etcd what each user may do",
     "rbac": "Print the script that brings etcd's users in line",
     "remove": "Take components out of the folder",
+    "renew-ca": "Sign the CA again with the same key",
     "roles": "List the presets of permissions",
     "sign": "Sign what is missing or differs from its request",
     "status": "Show the state of every certificate",
     "sync": "Make the folder follow tls-scaffold.json",
 }
-MODULES = {"cfssljson": "cfssl"}
+MODULES = {"cfssljson": "cfssl", "encrypt-ca-key": "ca", "renew-ca": "ca"}
 WITH_FLAGS_OF_THEIR_OWN = ("cfssl", "cfssljson")
 # What others call it: cfssl, easy-rsa, kubeadm, git.
 ELSEWHERE = {
@@ -56,7 +58,7 @@ class Verbs(click.Group):
         """Return a command, loaded now if it was not before; None if there is none."""
         if cmd_name in VERBS and cmd_name not in self.commands:
             module = import_module(f"tls_scaffold.cli.{MODULES.get(cmd_name, cmd_name)}")
-            command = getattr(module, cmd_name)
+            command = getattr(module, cmd_name.replace("-", "_"))
             if cmd_name not in WITH_FLAGS_OF_THEIR_OWN:
                 command.params.append(_folder_option())
             self.add_command(command)

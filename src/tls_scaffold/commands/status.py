@@ -20,6 +20,7 @@ from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.removed import Removed, still_valid
+from tls_scaffold.state.renewals import EarlierCertificate, earlier_certificates
 from tls_scaffold.state.states import DAY, ON_REQUEST, Row
 
 VERSION = 1
@@ -42,6 +43,7 @@ class Report:
     `problem` is why the inventory that is there could not be read. `unread` has the commands of the
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     `removed` are certificates of components that are gone, which are valid still.
+    `earlier` are certificates that a CA had before it was signed again, and that hold still.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
     """
@@ -56,6 +58,7 @@ class Report:
     within: timedelta = RENEWAL
     scripts: tuple[str, ...] = ()
     has_makefile: bool = True
+    earlier: tuple[EarlierCertificate, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -85,6 +88,7 @@ class Report:
             "version": VERSION,
             "components": [_document(row) for row in self.rows],
             "removed": [_removed_document(each, self.now) for each in self.removed],
+            "earlier_cas": [_earlier_document(each, self.now) for each in self.earlier],
         }
         return json.dumps(document, indent=2) + "\n"
 
@@ -132,7 +136,8 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     unread = tuple(map(origins.told_unread, found.unread))
     commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
-    return Report(rows, commands, now, problem, unread, removed, own_hosts, within)
+    report = Report(rows, commands, now, problem, unread, removed, own_hosts, within)
+    return replace(report, earlier=earlier_certificates(folder, found, now))
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
@@ -191,6 +196,15 @@ def _removed_document(removed: Removed, now: datetime) -> dict[str, Any]:
     }
 
 
+def _earlier_document(earlier: EarlierCertificate, now: datetime) -> dict[str, Any]:
+    return {
+        "ca": earlier.ca,
+        "file": earlier.path,
+        "not_after": f"{earlier.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        "days_left": (earlier.not_after - now) // DAY,
+    }
+
+
 def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str, ...]:
     """Return the command of each step, in the order in which they are to be run."""
     is_here = folder == Path()
@@ -202,6 +216,7 @@ def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str
     commands = {
         advice.SYNC: f"{scaffold} sync",
         advice.CHECK: f"{scaffold} check",
+        advice.RENEW_CA: f"{make} renew-ca",
         advice.REGENERATE: f"{make} regenerate",
         advice.MAKE: make,
         advice.RENEW: f"{make} renew{renew_days}",

@@ -150,6 +150,31 @@ def renew_ca(ca: CA, now: datetime) -> Signed:
     return replace(signed, csr=b"", key=b"")
 
 
+def sign_ca_again(ca: CA, now: datetime) -> bytes:
+    """Return a root's certificate, in PEM, again: its name, key and extensions, as long from `now`.
+
+    `renew_ca` does the same as cfssl, which makes another name of one that it would not have
+    written, and then nothing that the CA signed is valid under it. ScaffoldError as `new_ca`.
+    """
+    old = ca.certificate.parsed
+    if not ca.certificate.is_ca:  # a root of X.509 version 1, which has no extensions at all
+        return renew_ca(ca, now).certificate
+    begin = now - BACKDATE
+    with _as_scaffold_error(ca.certificate.cn):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(old.subject)
+            .issuer_name(old.subject)
+            .public_key(old.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(begin)
+            .not_valid_after(begin + ca.certificate.lifetime)
+        )
+        for extension, critical in extensions.of_own_issuer(old.extensions):
+            builder = builder.add_extension(extension, critical=critical)
+        return builder.sign(ca.key, signature_hash(ca.key)).public_bytes(Encoding.PEM)
+
+
 def new_csr(request: Request) -> Signed:
     """Make a key and its CSR, and no certificate; ScaffoldError as `new_ca`."""
     with _as_scaffold_error(request.cn):
