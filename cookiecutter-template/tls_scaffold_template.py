@@ -21,6 +21,7 @@ except ImportError:  # plain cookiecutter: the package stands in the same checko
     sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
     import tls_scaffold
 
+from tls_scaffold import paths
 from tls_scaffold.bundles import overview, procfile
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import asked, intake, rbac
@@ -30,6 +31,7 @@ from tls_scaffold.rendering import documents
 from tls_scaffold.spelling import escaped, escaped_lines
 
 NONE = Inventory(members=())
+PARTS = Path(__file__).parent / "custody"
 HINT = "commas divide members and users: 10.0.0.1,10.0.0.2 and calico,kube-apiserver"
 
 
@@ -37,7 +39,7 @@ class InventoryExtension(Extension):
     """Adds the filters that the template is written with.
 
     They are `inventory`, `refused`, `documents`, `rbac`, `rows`, `own_profiles`, `processes`,
-    `line`, and `quoted`, for a shell.
+    `line`, `custody_name`, `custody_parts`, and `quoted`, for a shell.
     """
 
     def __init__(self, environment: Environment) -> None:
@@ -50,6 +52,8 @@ class InventoryExtension(Extension):
         environment.filters["own_profiles"] = asked.own_profiles
         environment.filters["processes"] = procfile.processes
         environment.filters["line"] = line
+        environment.filters["custody_name"] = custody_name
+        environment.filters["custody_parts"] = custody_parts
         environment.filters["quoted"] = shlex.quote
 
 
@@ -58,6 +62,23 @@ def line(component: Component) -> str:
     return str(
         component_line(component.name, component.output, component.request, component.profile)
     )
+
+
+def custody_name(answers: Mapping[str, Any]) -> str:
+    """Return what the file of the custody's functions is called; nothing where there is none.
+
+    cookiecutter makes no file whose name is empty.
+    """
+    return paths.CUSTODY if inventory(answers).ca.parts else ""
+
+
+def custody_parts(answers: Mapping[str, Any]) -> str:
+    """Return the functions that take the place of sign.sh's, one part after another.
+
+    They are read as they are: much of a shell's own looks like jinja2's.
+    """
+    names = inventory(answers).ca.parts
+    return "".join((PARTS / f"{name}.sh").read_text(encoding="utf-8") for name in names)
 
 
 def inventory(answers: Mapping[str, Any]) -> Inventory:

@@ -23,12 +23,12 @@ ROOMS = """
 0  errors paths spelling temporary
 """
 SHELVES = {
-    "cli": "add adopt bundle cfssl check new prove rbac remove roles sign status sync / "
-    "adoptiontable keeping prooftable questions statustable / plansummary lists options / "
+    "cli": "add adopt bundle ca cfssl check new prove rbac remove roles sign status sync / "
+    "adoptiontable custody keeping prooftable questions statustable / plansummary lists options / "
     "capassword columns completion terminal verbs",
-    "commands": "adopt adoptpki adoptscript / adopting "
-    "add bundle cfssljson check new prove remove sign standin status sync / "
-    "certinfo gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage / "
+    "commands": "encryptcakey / adopt adoptpki adoptscript / adopting "
+    "add bundle cfssljson check new prove remove renewca sign standin status sync / "
+    "certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
     "adopted dist forms rbac usablepairs / results / bundleoptions",
     "checks": (
         "authorities certs documents hosts lifetimes makelines profiles report secrecy signable "
@@ -39,9 +39,9 @@ SHELVES = {
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion / naming rounds / authority batch plan / signer / certinfo "
-        "revocationlists / commandlines csrs differences documentcache ignoredrules issuer "
-        "keyplace linemistakes mistakes record trust / keystores / "
+        "execution recordcompletion renewal / keyencryption naming rounds / authority batch "
+        "broughtca plan / signer / certinfo revocationlists / commandlines csrs differences "
+        "documentcache ignoredrules issuer keyplace linemistakes mistakes record trust / keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / capassword contentkinds / pairs pemfiles x509names"
     ),
@@ -59,9 +59,9 @@ SHELVES = {
     "cfssl": "readers / profilereaders / profiles / requests sans gojson / goflags / durations "
     "fields gourl usages whitelist",
     "inventory": "desired / intake userwarnings / present / conflicts options rbac setwords / "
-    "hostconflicts / asked components grants urls / reach / values / presets / "
+    "custodywords hostconflicts / asked components grants urls / reach / values / presets / "
     "calicopresets clientpresets kubernetespresets / presetparts / "
-    "clusterparts / membersettings terms / conflictmarkers fields formats",
+    "clusterparts / custody membersettings terms / conflictmarkers fields formats",
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes verdicts / "
         "gnumake madefiles unsetnames / cfssllines / gencert / "

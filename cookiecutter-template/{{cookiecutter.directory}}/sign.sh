@@ -10,7 +10,8 @@ export LC_ALL=C
 unset CDPATH TAR_OPTIONS QUOTING_STYLE # cd would print, tar leave out, ls put quotes
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
-record=${into}issued ca=${into}certs/ca work='' half='' with='' files='.pem -key.pem .csr'
+record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' half='' with=''
+files='.pem -key.pem .csr'
 another="\`make renew-ca\` signs it again, with the same key: what it signed goes on then"
 
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
@@ -45,7 +46,7 @@ digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; 
 inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
     all=$*
     for request; do :; done
-    printf %s "${all%"$request"}" | digits - "$request" config/ca-config.json "$ca.pem"
+    printf %s "${all%"$request"}" | digits - "$request" config/ca-config.json "$ca.pem" "$chain"
 }
 
 note() { # note CERTIFICATE NAME: into the record
@@ -58,7 +59,7 @@ note() { # note CERTIFICATE NAME: into the record
 }
 
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
-    rest=$(digits config/ca-config.json certs/ca.pem) last=none
+    rest=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) last=none
     components | while read -r _ base request _; do
         for each in "$request" "$base.pem" "$base-key.pem"; do
             if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi
@@ -180,6 +181,7 @@ check_custody() { # a key that was encrypted by hand would be followed by one in
     ! grep -qs ENCRYPTED certs/ca-key.pem || fail "\`certs/ca-key.pem\` is encrypted, and the\
  inventory does not say so" "\`make encrypt-ca-key\` says so there"
 }
+open_key() { :; }
 encrypt_ca_key() { need tls-scaffold && exec tls-scaffold encrypt-ca-key; } # which writes custody.sh
 
 ca_is_whole() {
@@ -189,6 +191,13 @@ ca_is_whole() {
         [ -f "$each" ] || fail "half of the CA is not here: \`$each\` is missing" "$hint"
     done
 }
+
+# What custody.sh may do in another way; the three files are left in $work.
+sign_pair() { # sign_pair [FLAGS] REQUEST
+    open_key
+    run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
+}
+make_ca_pair() { run_cfssl certs/ca gencert -initca "$1"; } # make_ca_pair REQUEST
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
@@ -206,6 +215,11 @@ make_ca() { # unless there is one, or was one; where all is done it needs no rig
         exists certs/trust.pem || { cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem; }
         return
     fi
+    make_first_ca
+    echo "signed certs/ca.pem"
+}
+
+make_first_ca() { # there is none in certs/
     known=$(ls issued/ca-??????????.pem 2>/dev/null | while read -r each; do
         echo "$each"
         openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1 || :
@@ -216,7 +230,6 @@ $known" "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another C
     [ -z "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
         "put ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
     make_set ca
-    echo "signed certs/ca.pem"
 }
 
 check_mounts() { # check_mounts PATH...: one that is mounted alone can't be replaced, nor DIRECTORY/
@@ -243,8 +256,8 @@ check_path() { # check_path PATH: below the folder, through no link, and nothing
 check_output() { # check_output BASE: where a component's pair may be, in no other's place
     check_path "$1.pem"
     # Where upper and lower case are one, as on macOS, CA.pem is the CA.
-    case $(printf %s "$1" | tr A-Z a-z) in ca | */ca | certs/trust | *-key | archive/* | \
-        config/* | data/* | dist/* | issued/*)
+    case $(printf %s "$1" | tr A-Z a-z) in ca | */ca | certs/trust | certs/chain | *-key | \
+        archive/* | config/* | data/* | dist/* | issued/*)
         fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
@@ -280,7 +293,8 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     check_mounts "$base.pem" "$base-key.pem" "$base.csr"
     check_silences "$@"
     workshop
-    run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
+    sign_pair "$@"
+    [ ! -f "$chain" ] || { cat "$chain" >>"$work/$name.pem" && flush "$work/$name.pem"; }
     [ -n "$into" ] || lock
     if [ "$from" != "$(inputs "$@")" ]; then # edited meanwhile
         rm -rf "$work"
@@ -361,7 +375,7 @@ new_ca() { # of a new set
     workshop
     request=config/ca-csr.json
     [ ! -e "$into$request" ] || request=$into$request
-    run_cfssl certs/ca gencert -initca "$request"
+    make_ca_pair "$request"
     cp -p "$work/ca.pem" "$work/trust.pem"
     mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
     note "$ca.pem" "ca-$(digits "$ca.pem")"
@@ -471,8 +485,8 @@ renew_ca() { # renew_ca [BASE]: a CA's certificate again; of what it signed noth
         say "  until $until each member and client has to get the new $trust and to be"
         say "  restarted; which of them has can't be seen from outside"
     fi
-    cmp -s "$ca.pem" "$trust" || say "warning: \`$trust\` is not \`$ca.pem\` alone, and stays: put\
- the new one into it for whoever reads it" >&2
+    cmp -s "$ca.pem" "$trust" ||
+        say "warning: \`$trust\` is not \`$ca.pem\` alone, and stays: put the new one into it" >&2
     components | while read -r name base _; do
         [ "$(end_of "$base")" != "$until" ] ||
             say "warning: \`$base.pem\` ends with the old one: \`make renew\` signs it again" >&2
@@ -513,12 +527,14 @@ command -v flock >/dev/null || flock() { # by the kernel all the same
     perl -e 'open(F, "<&=", $ARGV[-1]) && flock(F, @ARGV > 1 ? 6 : 2) or exit 1' -- "$@"
 }
 for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem \
-    archive/.lock archive/.gitignore certs/.gitignore; do
+    archive/.lock archive/.gitignore certs/.gitignore custody.sh; do
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
-for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/trust.pem; do
+for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/chain.pem \
+    certs/trust.pem; do
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
+[ ! -f custody.sh ] || . ./custody.sh
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;

@@ -11,6 +11,8 @@ CA_OUTPUT = f"{CERTS}/ca"
 CA = f"{CA_OUTPUT}{CERTIFICATE_ENDING}"
 CA_KEY = f"{CA_OUTPUT}{KEY_ENDING}"
 TRUST = f"{CERTS}/trust.pem"
+# What stands behind each leaf where the CA is below another one: its issuer first, no root.
+CHAIN = f"{CERTS}/chain.pem"
 # A CA, or all certificates with a new one: decided on, and on the way to their places.
 NEW_SET = f"{CERTS}/.new"
 ISSUED = "issued"
@@ -25,7 +27,9 @@ RULES = "tls-scaffold.mk"
 # The request of one component; that of all members and proxies is `req-csr.json`.
 OWN_REQUEST = "config/req-"
 # What is replaced whole, whatever was done to it.
-GENERATED = (RULES, "sign.sh", "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile")
+# There only where the CA is not held in the plain way.
+CUSTODY = "custody.sh"
+GENERATED = (RULES, "sign.sh", CUSTODY, "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile")
 # What is replaced as long as its first line says that tls-scaffold made it.
 OURS_IF_SAID = ("README.md", ".gitignore")
 SAYS_SO = "made by tls-scaffold"

@@ -215,7 +215,7 @@ def _listed_by_git(folder: Path, patterns: list[str], *options: str) -> list[str
     fix="`make encrypt-ca-key` encrypts it with the password in CFSSL_CA_PK_PASSWORD",
 )
 def ca_key_not_encrypted(view: View) -> Iterator[Problem]:
-    """The CA's key is encrypted where the inventory says so."""
+    """Where the inventory says so the CA's key is encrypted."""
     if _wants_encrypted_key(view):
         yield from _clear_keys_of_cas(view)
 
@@ -226,7 +226,7 @@ def ca_key_not_encrypted(view: View) -> Iterator[Problem]:
     fix="`make encrypt-ca-key` encrypts it with a password; `docs/ca-encrypted.md` says what for",
 )
 def ca_key_in_the_clear(view: View) -> Iterator[Problem]:
-    """The key of the folder's CA is encrypted, or kept elsewhere."""
+    """No CA's key lies in the folder in the clear."""
     if view.has_our_rules and not _wants_encrypted_key(view):
         yield from _clear_keys_of_cas(view)
 

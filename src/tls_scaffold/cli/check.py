@@ -75,9 +75,7 @@ def _summary(report: "Report") -> str:
     if not report.findings:
         return "nothing found" if report.has_makefile else NOTHING_WITHOUT_MAKEFILE
     levels = [finding.level for finding in report.findings]
-    counts = ", ".join(
-        _count(levels.count(level), level) for level in COLOURS if level in levels
-    )
+    counts = ", ".join(_count(levels.count(level), level) for level in COLOURS if level in levels)
     return (
         f"{counts}\n\nhint: `tls-scaffold check --explain ID` says more about the rule in brackets"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tls_scaffold.cli.completion import key_types, offering
+from tls_scaffold.cli.custody import custody, take_custody
 from tls_scaffold.cli.keeping import tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
 from tls_scaffold.cli.options import components, json_option, option
@@ -59,6 +60,7 @@ def settings(command: Command) -> Command:
     help="Inventory in JSON, YAML or TOML, or -",
 )
 @settings
+@custody(has_here=False)
 @option("--separate-requests", is_flag=True, help="A request of its own for each member and proxy")
 @option(
     "--no-record", is_flag=True, help="Keep issued/ out of git: each clone may make a CA of its own"
@@ -85,20 +87,23 @@ def new(
     from tls_scaffold.commands.sync import is_ours, sync_from
     from tls_scaffold.inventory.options import Options
 
+    held = take_custody(given)
     separate_requests, no_record = given.pop("separate_requests"), given.pop("no_record")
     options = Options(
         **given,
         separate_requests=True if separate_requests else None,
         record=False if no_record else None,
+        ca=held.fields() or None,
+        peer_ca=held.peer_ca,
     )
     target = folder / _one_directory(directories, options)
     if not source and not options.members:
         options = _ask(target, options)
     if source and is_ours(target):
-        outcome = sync_from(target, source, options, dry_run=dry_run)
+        outcome = sync_from(target, source, options, held, dry_run=dry_run)
         tell_outcome(outcome, as_json=as_json)
         return
-    made = command.new(target, source, options, dry_run=dry_run)
+    made = command.new(target, source, options, held, dry_run=dry_run)
     if as_json:
         give_json(made.result().to_json())
         return

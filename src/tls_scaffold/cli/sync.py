@@ -2,11 +2,12 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tls_scaffold.cli.completion import offering, rendered_files
+from tls_scaffold.cli.custody import custody, take_custody
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_outcome
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.terminal import talk
@@ -42,6 +43,7 @@ CHANGE = "`tls-scaffold sync{0} --dry-run` shows the changes, `tls-scaffold sync
     help="Put a file back as it is rendered, whatever was done to it, of the Makefile the lines of "
     "components (what it was goes to archive/)",
 )
+@custody(has_here=True)
 @json_option
 @click.pass_obj
 def sync(
@@ -53,6 +55,7 @@ def sync(
     dry_run: bool,
     check: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Make the folder follow tls-scaffold.json, or with --from another inventory.
 
@@ -60,16 +63,18 @@ def sync(
     Makefile only the lines of components are touched, what is generated is replaced, and what was
     edited in config/ stays; where both sides changed the same value there, your file stays and ours
     is written beside it as FILE.new. With --from components that FILE lacks are removed, others
-    added; a second run changes nothing.
+    added; a second run changes nothing. The options of the CA change who holds it: no certificate
+    is signed again for that.
     """
     from tls_scaffold.commands import sync as command
 
     if source and reset:
         raise click.UsageError("`--from` and `--reset` exclude each other")
+    held = take_custody(given)
     if source:
-        outcome = command.sync_from(folder, source, dry_run=dry_run or check)
+        outcome = command.sync_from(folder, source, held=held, dry_run=dry_run or check)
     else:
-        outcome = command.sync(folder, reset=reset, dry_run=dry_run or check)
+        outcome = command.sync(folder, reset=reset, held=held, dry_run=dry_run or check)
     if as_json or dry_run or not check:
         tell_outcome(outcome, as_json=as_json)
     else:

@@ -4,19 +4,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tls_scaffold.commands import custodyfiles
 from tls_scaffold.commands.results import Result, make_command
+from tls_scaffold.disk.healing import put_ca
 from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths, texts_of_others
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, userwarnings
+from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.desired import read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.paths import KEY_ENDING
+from tls_scaffold.paths import CERTS, KEY_ENDING
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, last_render
 
 IGNORED = ".gitignore"
+NOTHING_SAID = CustodyWords()
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,23 @@ class Made:
         )
 
 
-def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
+def new(
+    target: Path,
+    source: str,
+    options: Options,
+    held: CustodyWords = NOTHING_SAID,
+    *,
+    dry_run: bool,
+) -> Made:
     """Render the inventory of `source` with that of the options into the new folder `target`.
 
-    `source` is a file, `-` or empty. Raises ScaffoldError with every problem of the inventory, or
-    where `target` is in use.
+    `source` is a file, `-` or empty; `held` names the files of a CA that is brought. Raises
+    ScaffoldError with every problem of the inventory, where the CA can't be one of etcd's, or where
+    `target` is in use.
     """
     wish = read_wish(source, options)
-    inventory = intake.of_data(wish.data, wish.options)
+    inventory = intake.of_data(wish.data, wish.options, needs_pin=False)
+    inventory, brought = custodyfiles.settled(inventory, held)
     rendered = template.render(inventory)
     others = texts_of_others(target)
     tree = {path: text for path, text in rendered.items() if path not in others}
@@ -80,8 +93,16 @@ def new(target: Path, source: str, options: Options, *, dry_run: bool) -> Made:
         tree[LAST_RENDER] = last_render(tree)
     not_ignored = _lines_without(rendered[IGNORED], others.get(IGNORED, rendered[IGNORED]))
     _refuse_open_keys(not_ignored)
-    paths = missing_paths(target, tree) if dry_run else make_folder(target, tree)
-    written = tuple(sorted(paths))
+    files = brought.files() if brought else {}
+
+    def put_ca_there(folder: Path) -> None:
+        if files:
+            put_ca(folder, files)
+
+    paths = missing_paths(target, tree)
+    if not dry_run:
+        paths = make_folder(target, tree, put_ca_there)
+    written = tuple(sorted([*paths, *(f"{CERTS}/{name}" for name in files)]))
     return Made(target, inventory, written, dry_run, tuple(others), not_ignored)
 
 

@@ -67,9 +67,7 @@ def sentences(renewed: Renewed, now: datetime) -> Iterator[str]:
 def warnings(renewed: Renewed) -> Iterator[str]:
     """Yield what a person has to do beside that, a line each."""
     if not renewed.has_new_trust:
-        yield (
-            f"`{TRUST}` is not `{CA}` alone, and stays: put the new one into it for whoever reads it"
-        )
+        yield f"`{TRUST}` is not `{CA}` alone, and stays: put the new one into it"
     if paths := renewed.ending_with_old:
         ends = "ends" if len(paths) == 1 else "end"
         yield f"{listed(paths, MOST_TOLD)} {ends} with the old one: `make renew` signs again"

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands import custodyfiles
 from tls_scaffold.commands.results import Outcome, outcome_of
 from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.desired import desired_inventory, other_ca_problems, read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import FILE, Inventory
@@ -21,26 +23,42 @@ from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED, KEY_ENDING
 
 NO_OPTIONS = Options()
+NOTHING_SAID = CustodyWords()
 
 
-def sync(folder: Path, *, reset: Iterable[str] = (), dry_run: bool = False) -> Outcome:
+def sync(
+    folder: Path,
+    *,
+    reset: Iterable[str] = (),
+    held: CustodyWords = NOTHING_SAID,
+    dry_run: bool = False,
+) -> Outcome:
     """Make a folder follow its inventory; with `dry_run` only return what would be done.
 
     The files `reset`, by path below the folder, become what is rendered, and what they were goes to
-    the archive. Raises ScaffoldError for one that is not rendered.
+    the archive. `held` says who is to hold the CA from now on. Raises ScaffoldError for a file that
+    is not rendered, and where that would take another CA.
     """
     paths = tuple(dict.fromkeys(map(posixpath.normpath, reset)))
+    brought = custodyfiles.read_brought(held)
 
     def read_change() -> Change:
-        inventory = intake.load(folder)
-        return Change(inventory, inventory, reset=paths)
+        old = intake.load(folder)
+        new, _ = custodyfiles.changed(old, held, brought)
+        return Change(old, new, reset=paths)
 
-    plan = change_folder(folder, ("sync", *paths), read_change, dry_run=dry_run, again=True)
+    command = ("sync", *paths, *([custodyfiles.digest(held)] if held.are_said else []))
+    plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
     return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
 
 
 def sync_from(
-    folder: Path, source: str, options: Options = NO_OPTIONS, *, dry_run: bool = False
+    folder: Path,
+    source: str,
+    options: Options = NO_OPTIONS,
+    held: CustodyWords = NOTHING_SAID,
+    *,
+    dry_run: bool = False,
 ) -> Outcome:
     """Bring a folder of ours to the inventory of the file `source` (`-`: stdin), with options.
 
@@ -49,15 +67,17 @@ def sync_from(
     where the folder has a CA and the file asks for another.
     """
     wish = read_wish(source, options)
+    brought = custodyfiles.read_brought(held)
 
     def read_change() -> Change:
         old = intake.load(folder)
-        new = desired_inventory(wish, old)
+        new, _ = custodyfiles.changed(desired_inventory(wish, old), held, brought)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
         return Change(old, new, tuple(moves))
 
-    command = ("sync", "--from", wish.digest)
+    said = [custodyfiles.digest(held)] if held.are_said else []
+    command = ("sync", "--from", wish.digest, *said)
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
     return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
 

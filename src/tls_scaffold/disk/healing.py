@@ -25,6 +25,7 @@ from tls_scaffold.paths import (
     CA_REQUEST,
     CERTIFICATE_ENDING,
     CERTS,
+    CHAIN,
     CSR_ENDING,
     ENDINGS,
     ISSUED,
@@ -35,8 +36,9 @@ from tls_scaffold.paths import (
 
 CERTIFICATE, KEY, CSR = (f"ca{ending}" for ending in ENDINGS)
 TRUSTED = PurePosixPath(TRUST).name
+BEHIND_LEAVES = PurePosixPath(CHAIN).name
 # In the order in which they are put there: it is a CA with the last of them.
-CA_FILES = (CSR, TRUSTED, KEY, CERTIFICATE)
+CA_FILES = (CSR, TRUSTED, BEHIND_LEAVES, KEY, CERTIFICATE)
 # What a set has where the CA's key stays as it is, in place of a key: the CA was signed again.
 SAME_KEY = "same-key"
 PAIR_ENDINGS = (CERTIFICATE_ENDING, CSR_ENDING)  # a key's is a certificate's too

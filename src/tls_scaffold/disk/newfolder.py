@@ -6,7 +6,7 @@ there by this very run.
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -28,12 +28,15 @@ NO_HARD_LINKS = (
 )
 
 
-def make_folder(target: Path, tree: Mapping[str, str]) -> list[str]:
+def make_folder(
+    target: Path, tree: Mapping[str, str], finish: Callable[[Path], object] | None = None
+) -> list[str]:
     """Put the texts of `tree` (path → text) into `target`, which is made if it is missing.
 
-    Returns the paths that were missing: what a killed run has put there of the same texts is
-    finished. After an error the target is as it was. Raises ScaffoldError as `missing_paths`, where
-    another run works on it, and where the disk refuses.
+    `finish` then gives the folder what is no text. Returns the paths that were missing: what a
+    killed run has put there of the same texts is finished. After an error the target is as it was.
+    Raises ScaffoldError as `missing_paths`, where another run works on it, and where the disk
+    refuses.
     """
     missing_paths(target, tree)  # so that a refusal comes before a folder is made
     folder = real_folder(target)
@@ -41,7 +44,9 @@ def make_folder(target: Path, tree: Mapping[str, str]) -> list[str]:
         _make_directories(folder, undo)
         with _held(folder):
             paths = missing_paths(target, tree)
-            _fill(folder, {path: tree[path] for path in paths})
+            _fill(folder, {path: tree[path] for path in paths}, undo)
+            if finish:
+                finish(folder)
     return paths
 
 
@@ -67,26 +72,25 @@ def _undone_on_failure() -> Iterator[ExitStack]:
         undo.pop_all()
 
 
-def _fill(folder: Path, texts: Mapping[str, str]) -> None:
+def _fill(folder: Path, texts: Mapping[str, str], undo: ExitStack) -> None:
     """Give a folder files that it lacks, in the order of `texts`; the folder is held.
 
     All are on the disk before one is in place: a power failure leaves no half of a file.
     """
-    with _undone_on_failure() as undo:
-        _make_directories(folder / STATE, undo)
-        clear_leftovers(folder / STATE)
-        with work_folder(folder / STATE) as work:
-            for path, text in texts.items():
-                (work / path).parent.mkdir(parents=True, exist_ok=True)
-                create(work / path, text, usual_mode(work / path), flush=False)
-            os.sync()  # one for all is many times faster than one for each
-            *first, last = texts
-            _put_in_place(folder, work, texts, first, undo)
-            # A power failure must not leave the last one, the Makefile, alone.
-            for directory in {(folder / path).parent for path in first}:
-                flush_path(directory)
-            _put_in_place(folder, work, texts, [last], undo)
-            flush_path(folder)
+    _make_directories(folder / STATE, undo)
+    clear_leftovers(folder / STATE)
+    with work_folder(folder / STATE) as work:
+        for path, text in texts.items():
+            (work / path).parent.mkdir(parents=True, exist_ok=True)
+            create(work / path, text, usual_mode(work / path), flush=False)
+        os.sync()  # one for all is many times faster than one for each
+        *first, last = texts
+        _put_in_place(folder, work, texts, first, undo)
+        # A power failure must not leave the last one, the Makefile, alone.
+        for directory in {(folder / path).parent for path in first}:
+            flush_path(directory)
+        _put_in_place(folder, work, texts, [last], undo)
+        flush_path(folder)
 
 
 def _put_in_place(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.asked import key_of, names_of
+from tls_scaffold.inventory.custody import custody_conflicts
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.hostconflicts import host_conflicts, repeated
 from tls_scaffold.inventory.reach import RENDERED
@@ -27,6 +28,7 @@ def conflicts(inventory: Inventory) -> list[Problem]:
         *_cns_of_servers_and_ca(inventory),
         *_profiles_said_twice(inventory),
         *_numbers(inventory),
+        *custody_conflicts(has_peer_ca=inventory.peer_ca, placed=_places_with_peer(inventory)),
     ]
 
 
@@ -70,6 +72,12 @@ def _with_places(inventory: Inventory) -> Iterator[tuple[str, Component]]:
         of_kind = [component for component in inventory.components if component.kind == kind]
         for index, component in enumerate(of_kind):
             yield f"{plural}[{index}]", component
+
+
+def _places_with_peer(inventory: Inventory) -> Iterator[str]:
+    for index, member in enumerate(inventory.members):
+        if member.peer is not None:
+            yield f"members[{index}]"
 
 
 def _shared_names(inventory: Inventory) -> Iterator[Problem]:

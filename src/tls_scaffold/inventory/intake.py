@@ -9,6 +9,7 @@ from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, formats, rbac
 from tls_scaffold.inventory.components import read_members, read_proxies, read_users
 from tls_scaffold.inventory.conflicts import conflicts, missing_members
+from tls_scaffold.inventory.custody import read_custody
 from tls_scaffold.inventory.fields import Field, Table, escaped_problem, short_text
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
@@ -49,6 +50,8 @@ FIELDS = (
     "etcd",
     "record",
     "key_group",
+    "ca",
+    "peer_ca",
     "removed",
     "ignore",
 )
@@ -64,12 +67,14 @@ def of_data(
     *,
     hint: str = HINT,
     users_are_enough: bool = False,
+    needs_pin: bool = True,
 ) -> Inventory:
     """Return the inventory that `data` (what a JSON, YAML or TOML file holds) and options describe.
 
     A component may be the text that its option takes; `proxies` may be a number. Servers without a
     name keep the one that they have in the inventory `known`. Without members it is one only where
-    `users_are_enough`. Raises ScaffoldError with a line for each problem, each with its place
+    `users_are_enough`, and a remote CA without its pin only where none `needs_pin`, since it is
+    asked for afterwards. Raises ScaffoldError with a line for each problem, each with its place
     (`members[1]`, `users[0].name`), and the hint.
     """
     if not isinstance(data, Mapping):
@@ -78,7 +83,8 @@ def of_data(
         )
     _check_version(data.get("version", VERSION), hint)
     problems: list[Problem] = []
-    inventory = _read_inventory(Field("", options.added_to(data), problems).table(FIELDS), known)
+    table = Field("", options.added_to(data), problems).table(FIELDS)
+    inventory = _read_inventory(table, known, needs_pin=needs_pin)
     problems += [
         *conflicts(inventory),
         *missing_members(inventory, users_are_enough=users_are_enough),
@@ -149,7 +155,7 @@ def _check_version(value: object, hint: str) -> None:
         )
 
 
-def _read_inventory(table: Table, known: Inventory) -> Inventory:
+def _read_inventory(table: Table, known: Inventory, *, needs_pin: bool) -> Inventory:
     removed = tuple(each.text(spelling.name_problem) for each in table["removed"].comma_items())
     gone = (*known.removed, *removed)
     members, proxies, users = with_set_words(
@@ -177,6 +183,8 @@ def _read_inventory(table: Table, known: Inventory) -> Inventory:
         etcd=read_member_settings(table.field("etcd", {})),
         record=table.field("record", DEFAULTS.record).flag(),
         key_group=table["key_group"].text(_group_problem) if "key_group" in table else "",
+        ca=read_custody(table.field("ca", {}), needs_pin=needs_pin),
+        peer_ca=table["peer_ca"].flag() if "peer_ca" in table else False,
         removed=removed,
         ignore=_read_ignored_rules(table.field("ignore", {})),
     )

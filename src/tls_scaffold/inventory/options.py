@@ -13,7 +13,8 @@ LISTS = ("members", "users", "grant", "role", "set", "proxy", "proxies")
 class Options:
     """The options as they were typed; empty lists and None for those that were not given.
 
-    `proxies` is a number of proxies without a name. What is not in LISTS are settings.
+    `proxies` is a number of proxies without a name, `ca` the fields that say who holds the CA. What
+    is not in LISTS are settings.
     """
 
     members: tuple[str, ...] = ()
@@ -35,6 +36,8 @@ class Options:
     separate_requests: bool | None = None
     record: bool | None = None
     key_group: str | None = None
+    ca: Mapping[str, object] | None = None
+    peer_ca: bool | None = None
 
     @property
     def say_proxies(self) -> bool:
@@ -45,6 +48,9 @@ class Options:
         """Return an inventory's data with these words added to its lists, and these settings."""
         settings = {name: value for name, value in vars(self).items() if name not in LISTS}
         added = {**data, **{name: value for name, value in settings.items() if value is not None}}
+        there = data.get("ca")
+        if self.ca is not None and isinstance(there, Mapping):
+            added["ca"] = {**there, **self.ca}
         for name in ("members", "users", "grant", "role", "set"):
             if getattr(self, name):
                 added[name] = [*split_at_commas(data.get(name, [])), *getattr(self, name)]

@@ -8,13 +8,23 @@ import re
 
 from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.paths import ARCHIVE, CA_REQUEST, CERTS, CONFIG, KEY_ENDING, RULES, TRUST
+from tls_scaffold.paths import (
+    ARCHIVE,
+    CA_REQUEST,
+    CERTS,
+    CHAIN,
+    CONFIG,
+    CUSTODY,
+    KEY_ENDING,
+    RULES,
+    TRUST,
+)
 
 RENDERED = (
     *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
-    *("rbac.sh", "rbac.tsv", "sign.sh", FILE, RULES),
+    *("rbac.sh", "rbac.tsv", "sign.sh", CUSTODY, FILE, RULES),
 )
-"""What every render has beside the requests of the components."""
+"""What every render has beside the requests of the components; `custody.sh` only where needed."""
 OUR_REQUESTS = (CA_REQUEST, CONFIG, FILE)
 NO_REQUESTS = (ARCHIVE, CERTS, "data", "dist", "issued")
 NO_OUTPUTS = (ARCHIVE, "config", "data", "dist", "issued")
@@ -57,6 +67,8 @@ def output_place_problem(text: str) -> str:
         return f"`{text}.pem` is called like the certificate of a CA"
     if f"{text}.pem".lower() == TRUST:
         return f"`{TRUST}` is what others trust"
+    if f"{text}.pem".lower() == CHAIN:
+        return f"`{CHAIN}` is what stands behind each certificate"
     return (
         f"`{text}.pem` would be the key of `{text[:-4]}`"
         if f"{name}.pem".endswith(KEY_ENDING)

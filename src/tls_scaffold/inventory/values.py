@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tls_scaffold.inventory.clusterparts import AS_ALL, Member, Proxy, Server, User
+from tls_scaffold.inventory.custody import PLAIN, Custody
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
 from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.terms import (
@@ -70,6 +71,7 @@ class Component:
 class Inventory:
     """Everything that a folder is rendered from; `expiry` and `ca_expiry` in hours.
 
+    `ca` says who holds the CA; with `peer_ca` another one signs what members show their peers.
     `ca_generation` counts the CAs that the folder has had, `record` tells whether git takes
     `issued/`, `key_group` which group may read keys (empty: their owner alone). `removed` are names
     of servers that were removed: a number is given once. `ignore` has the reasons by the rules of
@@ -94,6 +96,8 @@ class Inventory:
     etcd: MemberSettings = NOTHING_SAID
     record: bool = True
     key_group: str = ""
+    ca: Custody = PLAIN
+    peer_ca: bool = False
     removed: tuple[str, ...] = ()
     ignore: dict[str, str] = field(default_factory=dict)
 
@@ -192,6 +196,8 @@ class Inventory:
             "members_cn": "" if self.members_cn == MEMBERS_CN else self.members_cn,
             "etcd": self.etcd.document(),
             "key_group": self.key_group,
+            "ca": self.ca.document(),
+            "peer_ca": self.peer_ca,
             "removed": list(self.removed),
             "ignore": dict(self.ignore),
         }

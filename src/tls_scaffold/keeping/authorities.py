@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.healing import CA_FILES, TRUSTED, put_ca
+from tls_scaffold.disk.healing import BEHIND_LEAVES, CA_FILES, TRUSTED, put_ca
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
@@ -68,7 +68,7 @@ def copy_ca(folder: Path, base: str) -> None:
     """
     if _has_ca(folder):
         return
-    sources = {name: base + name.removeprefix("ca") for name in CA_FILES}
+    sources = {name: base + name.removeprefix("ca") for name in CA_FILES if name != BEHIND_LEAVES}
     sources[TRUSTED] = f"{base}{CERTIFICATE_ENDING}"
     with telling(folder / CERTS, "written"):
         put_ca(

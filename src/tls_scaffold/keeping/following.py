@@ -13,7 +13,7 @@ from tls_scaffold.keeping.merge import is_as_rendered, merge_texts, says_the_sam
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import GENERATED, OURS_IF_SAID, says_ours
+from tls_scaffold.paths import CUSTODY, GENERATED, OURS_IF_SAID, says_ours
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
     NOT_RECORDED,
@@ -52,6 +52,8 @@ def plan_files(
             draft.replace(path, ours)
         elif path.endswith(".json") and path not in NOT_RECORDED:
             draft.merge(path, ours)
+    if CUSTODY not in rendered:
+        draft.take_away_generated(CUSTODY)
     for path in record.documents:
         if path not in rendered and not path.endswith(BESIDE):
             draft.take_away(path)
@@ -155,6 +157,19 @@ class _Draft:
             if not says_the_same(yours, ours) and not is_as_rendered(yours, last):
                 self.keep_copy(beside, yours)
         self.texts[beside] = ours
+
+    def take_away_generated(self, path: str) -> None:
+        """Take away what is generated, and in this folder not any more.
+
+        What was edited goes to the archive; what was never rendered here is nobody's business.
+        """
+        yours, sums = self.yours.get(path), self.record.sums.get(path, ())
+        if yours is None or not sums:
+            return
+        if sum_of(yours) not in sums:
+            self.keep_copy(path, yours)
+        self.texts[path] = None
+        self.verbs[path] = "removed"
 
     def take_away(self, path: str) -> None:
         """Take away a request that is not wanted any more."""

@@ -23,7 +23,7 @@ from tls_scaffold.keeping.adoptionnote import AdoptionNote, parse_note, read_not
 from tls_scaffold.keeping.authorities import check_copy, is_of_ca
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.keeping.record import parse_record
-from tls_scaffold.paths import ADOPTED, ENDINGS
+from tls_scaffold.paths import ADOPTED, CUSTODY, ENDINGS
 from tls_scaffold.rendering.documents import LAST_RENDER, is_request_text
 
 STATE_FILES = (LAST_RENDER, ADOPTED)
@@ -129,7 +129,7 @@ def _check_step(folder: Path, step: Step, shelf: str) -> None:
         raise ScaffoldError(wrong)
     is_request = ours not in (*STATE_FILES, *RENDERED)
     is_removal = step.after is None and path == ours and path != ADOPTED
-    if is_removal and not (is_request and is_request_text(step.before)):
+    if is_removal and path != CUSTODY and not (is_request and is_request_text(step.before)):
         raise ScaffoldError(f"`{path}` is not taken away: it is no request as they are rendered")
     there = own_texts(folder, (path, path + BESIDE))
     if is_request and not is_copy:

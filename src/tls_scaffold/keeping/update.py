@@ -119,7 +119,7 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     """
     rendered = template.render(change.new)
     check_reset(change.reset, rendered)
-    now = _read_texts(folder, [*rendered, *record.documents])
+    now = _read_texts(folder, [*rendered, *record.documents, *record.sums])
     yours = _with_line_feeds(now)
     if MAKEFILE in yours:
         conflictmarkers.refuse({MAKEFILE: yours[MAKEFILE]})

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tls_scaffold.paths import (
     CA_REQUEST,
     CERTIFICATE_ENDING,
     CERTS,
+    CHAIN,
     ENDINGS,
     KEY_ENDING,
 )
@@ -76,10 +78,30 @@ def load_ca(
 ) -> issuer.CA:
     """Return the CA of these paths; ScaffoldError if a half is missing, or fits not the other.
 
-    `password` opens a key that is encrypted.
+    `password` opens a key that is encrypted. That of `certs/` has the chain that stands behind what
+    it signs, if it has one.
     """
     halves = _read_half(folder, certificate, key), _read_half(folder, key, certificate)
-    return issuer.load_ca(*halves, certificate, key, password)
+    ca = issuer.load_ca(*halves, certificate, key, password)
+    return replace(ca, chain=read_chain(folder)) if certificate == CA else ca
+
+
+def read_chain(folder: Path) -> bytes:
+    """Return what stands behind each certificate that the CA of `certs/` signs, in PEM.
+
+    Nothing where there is no such file. Raises ScaffoldError if it holds anything but certificates,
+    or one that is no CA's.
+    """
+    if not os.path.lexists(folder / CHAIN):
+        return b""
+    with telling(folder / CHAIN):
+        pem = plain(folder / CHAIN, CHAIN)
+    if not all(each.may_sign for each in certificates.read_all(pem, CHAIN)):
+        raise ScaffoldError(
+            f"`{CHAIN}` holds a certificate that is no CA's",
+            hint="`tls-scaffold sync --ca FILE` writes it anew",
+        )
+    return pem
 
 
 def _read_half(folder: Path, path: str, other: str) -> bytes:

@@ -20,10 +20,15 @@ from tls_scaffold.signing.pemfiles import stands_alone
 
 @dataclass(frozen=True)
 class CA:
-    """A CA that can sign: its certificate and the key that fits it."""
+    """A CA that can sign: its certificate and the key that fits it.
+
+    `chain` is what stands behind each certificate that it signs, in PEM: nothing where it is below
+    no other.
+    """
 
     certificate: Certificate
     key: PrivateKey
+    chain: bytes = b""
 
     @cached_property
     def name(self) -> x509.Name:

@@ -9,9 +9,8 @@ from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE, CA, CA_KEY, CERTS, KEY_ENDING
-from tls_scaffold.signing import authority
+from tls_scaffold.signing import authority, issuer
 from tls_scaffold.signing.capassword import Password
-from tls_scaffold.signing.issuer import CA as SigningCA
 from tls_scaffold.signing.keys import (
     encrypted_pem,
     is_encrypted,
@@ -23,7 +22,7 @@ from tls_scaffold.signing.keys import (
 KEYS_OF_CAS = f"*/{CERTS}/*ca{KEY_ENDING}"
 
 
-def clear_ca_key(folder: Path) -> SigningCA | None:
+def clear_ca_key(folder: Path) -> issuer.CA | None:
     """Return the CA of `certs/` whose key is in the clear; None where it is encrypted already.
 
     Raises ScaffoldError where a half is missing, or the key can't be replaced.
@@ -38,12 +37,12 @@ def clear_ca_key(folder: Path) -> SigningCA | None:
     return authority.load_ca(folder, CA, CA_KEY)
 
 
-def check_can_be_encrypted(ca: SigningCA, secret: bytes) -> None:
+def check_can_be_encrypted(ca: issuer.CA, secret: bytes) -> None:
     """Raise ScaffoldError for a key that has no encrypted form; nothing is written."""
     encrypted_pem(ca.key, secret)
 
 
-def encrypt_ca_key(folder: Path, ca: SigningCA, secret: bytes) -> None:
+def encrypt_ca_key(folder: Path, ca: issuer.CA, secret: bytes) -> None:
     """Encrypt the key of `certs/` with a password; the folder's lock is held.
 
     It is written aside, read back from there with the password and compared with the one that is

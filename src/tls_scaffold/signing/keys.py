@@ -98,17 +98,28 @@ def read_private_key(
     environment gives, as with cfssl. Raises ScaffoldError if it can't be read.
     """
     try:
-        return _loaded(pem, password)
+        return opened_key(pem, place, password)
     except LockedKeyError:
         reason = (
             f"it is encrypted: give its password in the environment variable {VARIABLE}, or in "
             f"{FILE_VARIABLE} the path of a file that holds it"
         )
+        raise _unreadable(place, reason) from None
+
+
+def opened_key(
+    pem: bytes, place: str, password: Callable[[], Password] = given_password
+) -> PrivateKey:
+    """Read a CA's private key as `read_private_key`; LockedKeyError where there is no password."""
+    try:
+        return _loaded(pem, password)
     except ValueError as error:
-        reason = f"it {error}"
-    raise ScaffoldError(
-        f"`{place}` can't be read as a private key", [Problem(Place(place), reason)]
-    )
+        raise _unreadable(place, f"it {error}") from None
+
+
+def _unreadable(place: str, reason: str) -> ScaffoldError:
+    problem = Problem(Place(place), reason)
+    return ScaffoldError(f"`{place}` can't be read as a private key", [problem])
 
 
 def read_leaf_key(pem: bytes, place: str) -> PrivateKey:
@@ -119,9 +130,7 @@ def read_leaf_key(pem: bytes, place: str) -> PrivateKey:
     try:
         return usable_key(pem)
     except ValueError as error:
-        raise ScaffoldError(
-            f"`{place}` can't be read as a private key", [Problem(Place(place), f"it {error}")]
-        ) from None
+        raise _unreadable(place, f"it {error}") from None
 
 
 def usable_key(pem: bytes) -> PrivateKey:

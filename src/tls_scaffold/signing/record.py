@@ -20,7 +20,7 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CONFIG, ISSUED, TRUST
+from tls_scaffold.paths import CA, CHAIN, CONFIG, ISSUED, TRUST
 from tls_scaffold.signing import certificates, pairs
 from tls_scaffold.signing.certificates import Certificate
 
@@ -57,15 +57,18 @@ class Record:
     def inputs(self, signing: Signing) -> str:
         """Return the digits of what a certificate is made from: flags, request, configuration, CA.
 
-        What is missing has none; so those of a CA that is made later come on top of the others.
+        Those of the chain behind it follow where the folder has one. What is missing has none; so
+        those of a CA that is made later come on top of the others.
         """
         flags = "".join(f"{word} " for word in signing.flags or ())
         config, ca = (CONFIG, CA) if signing.flags is not None else (signing.config, signing.ca)
+        chain = CHAIN if ca == CA else ""
         return (
             digits(flags.encode())
             + self._digits_of(self._folder, signing.request)
             + self._digits_of(self._folder, config)
             + self._digits_of(self._target, ca)
+            + self._digits_of(self._target, chain)
         )
 
     def path(self, signing: Signing, certificate: bytes, key: bytes) -> str:

@@ -113,7 +113,7 @@ def sign_csr(
             extensions.brought_along(csr.parsed.extensions, profile),
         )
         certificate = _sign_holder(holder, profile, ca, ca.key, profile.validity(now))
-    return Signed(certificate.public_bytes(Encoding.PEM), csr.pem)
+    return Signed(certificate.public_bytes(Encoding.PEM) + ca.chain, csr.pem)
 
 
 def self_sign(request: Request, profile: Profile, now: datetime) -> Signed:
@@ -202,7 +202,7 @@ def _sign_request(
     holder = _Holder(request.subject, key.public_key(), names, brought)
     signing_key = ca.key if ca else key
     certificate = _sign_holder(holder, profile, ca, signing_key, _validity(profile, now))
-    return _in_pem(certificate, csr, key)
+    return _in_pem(certificate, csr, key, ca.chain if ca else b"")
 
 
 def _sign_holder(
@@ -253,10 +253,13 @@ def _sign_csr(request: Request, key: PrivateKey) -> x509.CertificateSigningReque
 
 
 def _in_pem(
-    certificate: x509.Certificate, csr: x509.CertificateSigningRequest, key: PrivateKey
+    certificate: x509.Certificate,
+    csr: x509.CertificateSigningRequest,
+    key: PrivateKey,
+    chain: bytes = b"",
 ) -> Signed:
     return Signed(
-        certificate=certificate.public_bytes(Encoding.PEM),
+        certificate=certificate.public_bytes(Encoding.PEM) + chain,
         csr=csr.public_bytes(Encoding.PEM),
         key=pem_of_key(key),
     )

@@ -1,0 +1,21 @@
+
+# The CA was brought: its certificate is never made, and never replaced but by what is brought.
+another="the CA's owner has its next certificate: \`tls-scaffold sync --ca FILE\` brings that"
+
+ca_is_whole() {
+    [ -f "$ca.pem" ] || make_first_ca
+    [ -f "$ca-key.pem" ] || fail "the key of this folder's own CA is not here: nothing is signed" \
+        "\`tls-scaffold sync --ca-key FILE\` brings it; \`tls-scaffold sync --ca-offline\` is for\
+ a key that stays where it is"
+}
+
+make_first_ca() {
+    fail "this folder has a CA of its own, which was brought, and it is not in \`certs\`" \
+        "\`tls-scaffold sync --ca FILE --ca-key FILE\` brings it again; none is made here"
+}
+
+regenerate() {
+    fail "this folder has a CA of its own, which was brought: no other is made here" \
+        "its owner renews it, and \`tls-scaffold sync --ca FILE\` brings the new certificate;\
+ \`make req\` signs all again"
+}

@@ -1,0 +1,101 @@
+"""What the options of `new` and `sync` say of who holds the CA, before a file is read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tls_scaffold.inventory.custody import AUTH_KEY, Custody, KeyPlace
+
+
+@dataclass(frozen=True)
+class CustodyWords:
+    """The options as they were typed; empty for those that were not given.
+
+    `certificate` and `key` are files to bring. `here` asks for the key
+    in the folder, in the clear. `peer_ca` is None where nothing is said of it.
+    """
+
+    certificate: str = ""
+    key: str = ""
+    encrypt: bool = False
+    remotes: tuple[str, ...] = ()
+    label: str = ""
+    auth_key: str = ""
+    remote_ca: str = ""
+    offline: bool = False
+    here: bool = False
+    peer_ca: bool | None = None
+
+    @property
+    def place(self) -> KeyPlace | None:
+        """Where the key is to be; None where nothing is said of it."""
+        said = {
+            KeyPlace.ENCRYPTED: self.encrypt,
+            KeyPlace.REMOTE: bool(self.remotes),
+            KeyPlace.OFFLINE: self.offline,
+            KeyPlace.FOLDER: self.here,
+        }
+        return next((place for place, is_said in said.items() if is_said), None)
+
+    @property
+    def bring(self) -> bool:
+        """Whether they name files of a CA."""
+        return bool(self.certificate or self.key)
+
+    @property
+    def are_said(self) -> bool:
+        """Whether any of them was given."""
+        return self != CustodyWords()
+
+    def mistakes(self) -> Iterator[str]:
+        """Yield why they can't stand together."""
+        places = {
+            "--encrypt-ca-key": self.encrypt,
+            "--ca-remote": bool(self.remotes),
+            "--ca-offline": self.offline,
+            "--ca-here": self.here,
+        }
+        said = [f"`{name}`" for name, is_said in places.items() if is_said]
+        if len(said) > 1:
+            yield f"{' and '.join(said)} exclude each other: the CA's key is in one place"
+        if self.key and (self.remotes or self.offline):
+            yield f"`--ca-key` brings a key into the folder, and {said[0]} leaves it elsewhere"
+        of_remote = {
+            "--ca-label": self.label,
+            "--ca-auth-key": self.auth_key,
+            "--ca-remote-ca": self.remote_ca,
+        }
+        if not self.remotes:
+            for name in (name for name, text in of_remote.items() if text):
+                yield f"`{name}` goes with `--ca-remote`"
+
+    def fields(self) -> dict[str, object]:
+        """Return the fields of a new inventory's `ca` that they say."""
+        place = self.place
+        found: dict[str, object] = {}
+        if self.certificate or self.remotes:
+            found["own"] = True  # it is brought by a file, or from afar
+        if place and place.value:
+            found["key"] = place.value
+        texts = {
+            "remotes": list(self.remotes),
+            "label": self.label,
+            "auth_key": self.auth_key,
+            "remote_ca": self.remote_ca,
+        }
+        return {**found, **{name: value for name, value in texts.items() if value}}
+
+    def changed(self, old: Custody) -> Custody:
+        """Return what becomes of a folder's custody; the pin stays until another is read."""
+        new = replace(old, own=old.own or bool(self.certificate))
+        place = self.place
+        if place is None:
+            return new
+        return Custody(
+            own=new.own,
+            key=place,
+            remotes=self.remotes,
+            label=self.label,
+            auth_key=(self.auth_key or AUTH_KEY) if place is KeyPlace.REMOTE else "",
+            remote_ca=self.remote_ca,
+            sha256=old.sha256,
+        )
