@@ -20,6 +20,7 @@ from cryptography import x509
 
 import certs
 from certs import BOTH, CLIENT, DAY, NOW, SERVER, YEAR
+from checking import check
 from conftest import Factory
 from rights import as_somebody
 from support import BIN, contents, make, openssl, run, tls_scaffold, wait_for
@@ -27,7 +28,6 @@ from tls_scaffold import checks
 from tls_scaffold.checks import secrecy
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.cli import cli
-from tls_scaffold.commands.check import check
 from tls_scaffold.signing import mistakes
 
 pytestmark = pytest.mark.needs("make")
@@ -2063,10 +2063,10 @@ def test_what_a_line_of_cfssl_asks_for_is_signed_again_by_its_target(
     assert fixes == {
         "certs/soon.pem": fix,
         "certs/over.pem": fix,
-        "certs/alice.pem": "`make renew` signs it again; of a CA `make regenerate`",
+        "certs/alice.pem": "`make renew` signs it again; of a CA `make renew-ca`",
         "certs/bob.pem": (
             "`make req-NAME` signs it again, `make renew` all that ends soon; of "
-            "a CA `make regenerate`"
+            "a CA `make renew-ca`"
         ),
     }
 
@@ -2083,7 +2083,7 @@ def test_a_ca_that_ends_is_made_anew_by_what_the_folder_has(makefile: str, sound
         makefile == "theirs",
     )
     assert "adopt" not in found.fix
-    assert "`make regenerate`" in found.fix
+    assert "`make renew-ca`" in found.fix
     (sound / "tls-scaffold.json").unlink()
     (found,) = [each for each in check(sound, NOW).findings if each.id == "expiring"]
     assert ("`tls-scaffold adopt` and `tls-scaffold sync`" in found.fix) == (makefile == "theirs")

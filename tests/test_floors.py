@@ -41,8 +41,8 @@ SHELVES = {
     "signing": (
         "execution recordcompletion renewal / keyencryption naming rounds / authority batch "
         "broughtca plan / signer / certinfo revocationlists / commandlines csrs differences "
-        "documentcache ignoredrules issuer keyplace linemistakes mistakes record trust / keystores / "
-        "caconstraints extensions matching pairing / "
+        "documentcache ignoredrules issuer keyplace linemistakes mistakes record trust / "
+        "keystores / caconstraints extensions matching pairing / "
         "certificates / keys / capassword contentkinds / pairs pemfiles x509names"
     ),
     "keeping": "trialsync / samesignings consequences update / change journal refusals / "

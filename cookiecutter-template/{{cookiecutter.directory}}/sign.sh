@@ -434,7 +434,7 @@ same_to_others() { # same_to_others OLD NEW: what OLD signed is valid under NEW
     [ -z "$all" ] || for each; do
         openssl verify -no_check_time -CAfile "$each" $all 2>/dev/null | grep ': OK$' || :
         echo
-    done | awk 'NF == 0 { at++; next } { count[at]++ } END { exit count[0] != count[1] }'
+    done | awk 'NF == 0 { at++; next } { count[at + 0]++ } END { exit count[0] != count[1] }'
 }
 
 renew_ca_pair() { # renew_ca_pair BASE: its certificate alone is left in $work
@@ -448,6 +448,9 @@ renew_ca() { # renew_ca [BASE]: a CA's certificate again; of what it signed noth
     workshop
     lock
     exists "$ca.pem" || exists "$ca-key.pem" || fail "there is no CA" "\`make\` makes the first one"
+    [ -f "$ca-key.pem" ] || fail "the key of \`$ca.pem\` is not here" "the CA is signed again where\
+ it is: \`cfssl gencert -renewca -ca CA -ca-key KEY | cfssljson -bare ca\`;\
+ \`tls-scaffold sync --ca FILE\` brings the new certificate"
     ca_is_whole
     check_mounts "$ca.pem" "$trust"
     [ "$(openssl x509 -noout -subject -in "$ca.pem" | cut -d = -f 2-)" = \
@@ -506,7 +509,10 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
     last=$(end_of certs/ca)
     [ -n "$last" ] || fail "\`certs/ca.pem\` is missing or broken" "put it back, or \`make\`"
     ! ends certs/ca 0 || fail "\`certs/ca.pem\` has ended: nobody takes what it signs" "$another"
-    ! ends certs/ca "$seconds" || say "warning: \`certs/ca.pem\` ends $last: $another" >&2
+    soon=$seconds # or a year, unless the CA lives for less than two
+    life=$(sed -n 's/.*"expiry": *"\([0-9]\{5,8\}\)h".*/\1/p' config/ca-csr.json 2>/dev/null) || :
+    [ "${life:-0}" -lt 17520 ] || [ "$soon" -gt 31536000 ] || soon=31536000
+    ! ends certs/ca "$soon" || say "warning: \`certs/ca.pem\` ends $last: $another" >&2
     all=$(components | while read -r name base _; do
         if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
         elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$last" ]; then echo -
@@ -514,6 +520,8 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
     due=$(echo "$all" | grep req-) || { echo "nothing expires within $RENEW_DAYS days" && return; }
+    if [ "$SIGNER" = cfssl ]; then open_key # so that one run tells, and not each
+    else (own --force $(echo "$due" | sed 's/^req-//')) && export TLS_SCAFFOLD_SIGNED=1; fi # in one process
     make_again $due
 }
 
@@ -545,7 +553,7 @@ tls-scaffold:renew-ca:1) need tls-scaffold && exec tls-scaffold renew-ca ;;
 cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
 tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;
-tls-scaffold:again:*) own --force "$2" ;;
+tls-scaffold:again:*) [ -n "${TLS_SCAFFOLD_SIGNED-}" ] || own --force "$2" ;;
 tls-scaffold:changed:*) own "$2" ;;
 *) fail "\`$*\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;
 esac

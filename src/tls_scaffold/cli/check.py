@@ -76,6 +76,8 @@ def _summary(report: "Report") -> str:
         return "nothing found" if report.has_makefile else NOTHING_WITHOUT_MAKEFILE
     levels = [finding.level for finding in report.findings]
     counts = ", ".join(_count(levels.count(level), level) for level in COLOURS if level in levels)
+    if set(levels) == {"note"}:
+        counts = f"nothing found but {counts}"
     return (
         f"{counts}\n\nhint: `tls-scaffold check --explain ID` says more about the rule in brackets"
     )

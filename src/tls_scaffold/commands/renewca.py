@@ -9,11 +9,10 @@ from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, signings_of_lines
-from tls_scaffold.paths import CA, TRUST
+from tls_scaffold.paths import CA, CA_KEY, TRUST
 from tls_scaffold.signing import renewal
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.recordcompletion import record_valid_pairs
@@ -23,6 +22,7 @@ from tls_scaffold.spelling import listed
 LOCK_SECONDS = 60.0
 MINUTE = "%Y-%m-%d %H:%M UTC"
 MOST_TOLD = 10
+RENEWCA = "cfssl gencert -renewca -ca CA -ca-key KEY"
 
 
 def renew_ca(folder: Path, password: CAPassword, now: datetime) -> Renewed:
@@ -46,9 +46,18 @@ def renew_ca(folder: Path, password: CAPassword, now: datetime) -> Renewed:
 
 def _check_custody(folder: Path) -> None:
     """Raise ScaffoldError where a folder's CA is not signed again here."""
-    if not (folder / FILE).is_file():
-        return
-    intake.load(folder)
+    held = intake.load(folder).ca
+    brings = "`tls-scaffold sync --ca FILE` brings the new certificate"
+    if held.own:
+        raise ScaffoldError(
+            "this folder has a CA of its own, which was brought: it is not signed again here",
+            hint=f"its owner signs it again (`{RENEWCA}`), and {brings}",
+        )
+    if not (folder / CA_KEY).exists() and (folder / CA).exists():
+        raise ScaffoldError(
+            f"the key of `{CA}` is not here",
+            hint=f"the CA is signed again where it is: `{RENEWCA} | cfssljson -bare ca`; {brings}",
+        )
 
 
 def sentences(renewed: Renewed, now: datetime) -> Iterator[str]:

@@ -172,7 +172,7 @@ def _hint_for_ended(cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
     """Return what helps where the folder's own CA has ended; empty where it has not."""
     if CA not in cas or cas[CA].not_after >= now:
         return ""
-    return "`make regenerate` makes another CA, which everybody has to trust (`certs/trust.pem`)"
+    return "`make renew-ca` signs it again, with the same key: what it signed goes on then"
 
 
 def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:
