@@ -39,9 +39,9 @@ SHELVES = {
     "etcd": "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
-        "execution recordcompletion renewal / keyencryption naming rounds / authority batch "
+        "renewal / execution recordcompletion / keyencryption naming rounds / authority batch "
         "broughtca plan / signer / certinfo revocationlists / commandlines csrs differences "
-        "documentcache ignoredrules issuer keyplace linemistakes mistakes record trust / "
+        "documentcache caends ignoredrules issuer keyplace linemistakes mistakes record trust / "
         "keystores / caconstraints extensions matching pairing / "
         "certificates / keys / capassword contentkinds / pairs pemfiles x509names"
     ),

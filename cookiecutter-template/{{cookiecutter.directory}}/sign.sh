@@ -168,10 +168,9 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
     [ -d "$work" ] || fail "\`certs\` was moved away meanwhile" "run make again"
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
         fail "cfssl did not sign \`$name\`: no space is left for its answer" "make room"
-    said=$(sed "/\[INFO\]/d; s/^error: //; /lacks a .hosts. field/,/10.2.3/d
-        s|.* match parent's PublicKey.*|\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`|
-        s|.*\(should contain only one object\).*|\`certs/ca.pem\` \1|" "$work/log"
-        grep -s '"message"' "$work/json" || :)
+    said=$({ cat "$work/log" && grep -s '"message"' "$work/json"; } | sed "/\[INFO\]/d; s/^error: //; /lacks a .hosts. field/,/10.2.3/d
+        s|match public key|match parent's PublicKey|; s|.* match parent's PublicKey.*|\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`|
+        s|.*\(should contain only one object\).*|\`certs/ca.pem\` \1|" | uniq)
     fail "cfssl did not sign \`$name\`: ${said:-exit code $1, without a word}" "its request and the\
  configuration are in \`config/\`, the CA in \`certs/\`; the password of an encrypted key goes into\
  CFSSL_CA_PK_PASSWORD (cfssl reads no PKCS#8 that is encrypted, SIGNER=tls-scaffold does)"

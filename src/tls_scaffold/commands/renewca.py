@@ -15,7 +15,6 @@ from tls_scaffold.makefiles.ourmakefile import includes_our_rules, signings_of_l
 from tls_scaffold.paths import CA, CA_KEY, TRUST
 from tls_scaffold.signing import renewal
 from tls_scaffold.signing.capassword import CAPassword
-from tls_scaffold.signing.recordcompletion import record_valid_pairs
 from tls_scaffold.signing.renewal import Renewed
 from tls_scaffold.spelling import listed
 
@@ -39,7 +38,6 @@ def renew_ca(folder: Path, password: CAPassword, now: datetime) -> Renewed:
         )
     with lock(folder, wait=LOCK_SECONDS):
         _check_custody(folder)
-        record_valid_pairs(folder)
         signings = signings_of_lines(component_lines(text))
         return renewal.renew_ca(folder, signings, password, now)
 

@@ -20,7 +20,7 @@ from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND
 from tls_scaffold.state.removed import Removed, still_valid
-from tls_scaffold.state.renewals import EarlierCertificate, earlier_certificates
+from tls_scaffold.state.renewals import EarlierCertificate, still_held
 from tls_scaffold.state.states import DAY, ON_REQUEST, Row
 
 VERSION = 1
@@ -137,7 +137,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     commands = _commands(advice.steps(folder, found, rows, text, now), folder, within)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
     report = Report(rows, commands, now, problem, unread, removed, own_hosts, within)
-    return replace(report, earlier=earlier_certificates(folder, found, now))
+    return replace(report, earlier=still_held(folder, found, now))
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:

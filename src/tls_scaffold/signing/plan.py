@@ -16,6 +16,7 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing import certificates, csrs, matching, mistakes
+from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.documentcache import DocumentCache
@@ -97,6 +98,7 @@ class _Planner:
         self._configs = DocumentCache(folder, readers.readable_signing_config, self.problems)
         self._directories: dict[str, OutputDirectory] = {}
         self._profiles: dict[tuple[str, str], Profile] = {}
+        self._ends: dict[str, tuple[datetime, ...]] = {}
 
     def plan_one(self, signing: Signing) -> Wanted | None:
         """Return what is to be signed for a component, None for nothing; note what is wrong."""
@@ -187,7 +189,13 @@ class _Planner:
             return ("signed by another CA",)
         if certificate.weak_hash:
             return (f"signed with {certificate.weak_hash}",)
-        return tuple(map(str, differences(certificate, request, profile, ca.not_after)))
+        ends = self._ends_of(signing.ca, ca)
+        return tuple(map(str, differences(certificate, request, profile, ends)))
+
+    def _ends_of(self, path: str, ca: Certificate) -> tuple[datetime, ...]:
+        if path not in self._ends:
+            self._ends[path] = ends_of_ca(self._folder, ca)
+        return self._ends[path]
 
     def _cut_to_ca(self, signing: Signing, profile: Profile) -> Profile:
         """Return the profile, cut to the life of its CA, which is noted the first time.

@@ -19,6 +19,7 @@ from tls_scaffold.signing import authority, certificates, matching, signer
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.record import Record
+from tls_scaffold.signing.recordcompletion import record_valid_pairs
 
 HALVES = (CERTIFICATE_ENDING, KEY_ENDING)
 BROUGHT_ANEW = "`tls-scaffold sync --ca FILE` brings the new certificate"
@@ -87,6 +88,7 @@ def renew_ca(
     old_pem = plain(folder / CA, CA)
     # Where others are trusted too, whoever put them there puts the new one beside them.
     has_new_trust = plain_or_empty(folder / TRUST) == old_pem
+    record_valid_pairs(folder)  # what is valid and not recorded would be signed again
     shelf = _put_on_shelf(folder, old_pem)
     record = Record(folder, folder)
     with telling(folder), set_with_same_key(folder) as made:

@@ -1,7 +1,8 @@
 """A certificate of a folder beside what asks for it, and what is wrong between the two."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -177,14 +178,15 @@ def is_server(entry: Entry) -> bool:
     return SERVER_AUTH in entry.usages and any(entry.hosts)
 
 
-def with_faults(entry: Entry, ca: Certificate | None) -> Entry:
+def with_faults(entry: Entry, ca: Certificate | None, ca_ends: Collection[datetime] = ()) -> Entry:
     """Return an entry with its faults.
 
-    `ca` is to have signed it, None for a CA and where that can't be read.
+    `ca` is to have signed it, None for a CA and where that can't be read; `ca_ends` are the ends of
+    that, and of the certificates that it had before.
     """
     if not entry.certificate:
         return entry
-    return replace(entry, faults=tuple(_faults(entry, entry.certificate, ca)))
+    return replace(entry, faults=tuple(_faults(entry, entry.certificate, ca, ca_ends)))
 
 
 def key_trouble(entry: Entry, certificate: Certificate, whose: str = "its key") -> str:
@@ -198,7 +200,12 @@ def key_trouble(entry: Entry, certificate: Certificate, whose: str = "its key") 
     return matching.key_trouble(certificate, entry.key, whose, of_ca=entry.is_of_ca)
 
 
-def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> Iterator[Fault]:
+def _faults(
+    entry: Entry,
+    certificate: Certificate,
+    ca: Certificate | None,
+    ca_ends: Collection[datetime],
+) -> Iterator[Fault]:
     if reason := key_trouble(entry, certificate):
         yield Fault(MISMATCHED, f"`{entry.key_path}` {reason}", about=KEY)
     if ca and not (entry.kind is None and entry.is_of_ca):
@@ -208,7 +215,7 @@ def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> I
     if entry.kind == CA_KIND:
         for refusal in caconstraints.refusals(certificate):
             yield Fault(MISMATCHED, refusal.words, about=refusal.about)
-    yield from _stale_faults(entry, certificate, ca)
+    yield from _stale_faults(entry, certificate, ca_ends)
 
 
 def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -> Iterator[Fault]:
@@ -235,14 +242,13 @@ def _has_usages_of_its_own(entry: Entry, certificate: Certificate) -> bool:
 
 
 def _stale_faults(
-    entry: Entry, certificate: Certificate, ca: Certificate | None
+    entry: Entry, certificate: Certificate, ca_ends: Collection[datetime]
 ) -> Iterator[Fault]:
     """Yield where a certificate is not what its request and profile ask for."""
     if not entry.request or not entry.profiles:
         yield from (Fault(STALE, reason) for reason in entry.unread)
         return
-    ca_end = ca.not_after if ca else None
-    found = (differences(certificate, entry.request, each, ca_end) for each in entry.profiles)
+    found = (differences(certificate, entry.request, each, ca_ends) for each in entry.profiles)
     # What a CA is called and how long it lives is no matter to those who trust it.
     is_leaf = entry.kind != CA_KIND
     for each in min(found, key=len):
