@@ -19,10 +19,12 @@ give_password() { # put the password into the variable
         CFSSL_CA_PK_PASSWORD=${CFSSL_CA_PK_PASSWORD%"$(printf '\r')"}
         [ -n "$CFSSL_CA_PK_PASSWORD" ] || fail "$given, is empty"
     fi
-    [ -n "${CFSSL_CA_PK_PASSWORD-}" ] || fail "the CA's key is encrypted, and no password is given" \
-        "CFSSL_CA_PK_PASSWORD holds it, or CFSSL_CA_PK_PASSWORD_FILE names a file that does"
+    [ -n "${CFSSL_CA_PK_PASSWORD-}" ] ||
+        fail "the CA's key is encrypted, and no password is given" "CFSSL_CA_PK_PASSWORD holds it,\
+ or CFSSL_CA_PK_PASSWORD_FILE names a file that does"
     # openssl cuts off a longer one when it encrypts.
-    [ "${#CFSSL_CA_PK_PASSWORD}" -le 1000 ] || fail "the password in $given has more than 1000 bytes"
+    [ "${#CFSSL_CA_PK_PASSWORD}" -le 1000 ] ||
+        fail "the password in $given has more than 1000 bytes"
     export CFSSL_CA_PK_PASSWORD
 }
 
@@ -92,7 +94,7 @@ encrypt_ca_key() { # the encrypted one is read back and compared before it takes
         give_password
         for kind in ec rsa; do
             encrypt_to "$work/ca-key.pem" "$kind" <certs/ca-key.pem && break
-        done || fail "\`certs/ca-key.pem\` is no ecdsa or rsa key: cfssl opens no other encrypted one"
+        done || fail "\`certs/ca-key.pem\` can't be encrypted: cfssl opens ecdsa and rsa alone"
         check_encrypted "$work/ca-key.pem" certs/ca.pem &&
             [ "$(openssl pkey -outform DER -in certs/ca-key.pem | $sha)" = "$(openssl pkey \
                 -passin env:CFSSL_CA_PK_PASSWORD -outform DER -in "$work/ca-key.pem" | $sha)" ] ||

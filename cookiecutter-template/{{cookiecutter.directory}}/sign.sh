@@ -168,8 +168,9 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
     [ -d "$work" ] || fail "\`certs\` was moved away meanwhile" "run make again"
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
         fail "cfssl did not sign \`$name\`: no space is left for its answer" "make room"
-    said=$({ cat "$work/log" && grep -s '"message"' "$work/json"; } | sed "/\[INFO\]/d; s/^error: //; /lacks a .hosts. field/,/10.2.3/d
-        s|match public key|match parent's PublicKey|; s|.* match parent's PublicKey.*|\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`|
+    said=$({ cat "$work/log" && grep -s '"message"' "$work/json"; } | sed "/\[INFO\]/d; s/^error: //
+        /lacks a .hosts. field/,/10.2.3/d; s|match public key|match parent's PublicKey|
+        s|.* match parent's PublicKey.*|\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`|
         s|.*\(should contain only one object\).*|\`certs/ca.pem\` \1|" | uniq)
     fail "cfssl did not sign \`$name\`: ${said:-exit code $1, without a word}" "its request and the\
  configuration are in \`config/\`, the CA in \`certs/\`; the password of an encrypted key goes into\
@@ -181,7 +182,7 @@ check_custody() { # a key that was encrypted by hand would be followed by one in
  inventory does not say so" "\`make encrypt-ca-key\` says so there"
 }
 open_key() { :; }
-encrypt_ca_key() { need tls-scaffold && exec tls-scaffold encrypt-ca-key; } # which writes custody.sh
+encrypt_ca_key() { need tls-scaffold && exec tls-scaffold encrypt-ca-key; } # and has custody.sh
 
 ca_is_whole() {
     hint="put it back; where it is lost for good, \`make regenerate\` makes another CA"
@@ -520,7 +521,10 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
     due=$(echo "$all" | grep req-) || { echo "nothing expires within $RENEW_DAYS days" && return; }
     if [ "$SIGNER" = cfssl ]; then open_key # so that one run tells, and not each
-    else (own --force $(echo "$due" | sed 's/^req-//')) && export TLS_SCAFFOLD_SIGNED=1; fi # in one process
+    else # all in one process, which asks for a password once
+        (own --force $(echo "$due" | sed 's/^req-//')) || exit
+        export TLS_SCAFFOLD_SIGNED=1
+    fi
     make_again $due
 }
 
