@@ -265,6 +265,7 @@ def test_a_password_that_is_none_or_wrong_changes_nothing(
         assert VARIABLE in told
         assert FILE_VARIABLE in told
         assert VARIABLE in refused(path, goal, **how, **_of(VARIABLE, ""))
+    assert VARIABLE in refused(path, "-j4", "req", **how)
     for goal in goals[:2]:
         told = refused(path, goal, **how, **_of(VARIABLE, "wrong"))
         assert f"not opened by the password in {VARIABLE}\n" in told

@@ -442,8 +442,8 @@ renew_ca_pair() { # renew_ca_pair BASE: its certificate alone is left in $work
     run_cfssl "$1" gencert -renewca -ca "$1.pem" -ca-key "$1-key.pem"
 }
 
-renew_ca() { # renew_ca [BASE]: a CA's certificate again; of what it signed nothing is signed again
-    ca=${1:-certs/ca} trust=${1:-certs/ca} && trust=${trust%ca}trust.pem
+renew_ca() { # renew_ca BASE: a CA's certificate again; of what it signed nothing is signed again
+    ca=$1 trust=${1%ca}trust.pem
     command -v openssl >/dev/null || fail "openssl is not installed: it compares certificates"
     workshop
     lock
@@ -551,9 +551,12 @@ case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;
 *:clean:1 | *:renew:1 | *:regenerate:1 | *:changed:1) "$1" ;;
 *:encrypt-ca-key:1) encrypt_ca_key ;;
-cfssl:renew-ca:1) renew_ca ;;
+cfssl:renew-ca:1) renew_ca certs/ca ;;
 tls-scaffold:renew-ca:1) need tls-scaffold && exec tls-scaffold renew-ca ;;
-cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
+cfssl:ca:1)
+    if [ -n "$into" ]; then new_ca; else make_ca; fi
+    # Before the others are begun, side by side: one of them tells what is wrong with the key.
+    [ -z "${TLS_SCAFFOLD_SIGNS-}" ] || open_key ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
 tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;
 tls-scaffold:again:*) [ -n "${TLS_SCAFFOLD_SIGNED-}" ] || own --force "$2" ;;

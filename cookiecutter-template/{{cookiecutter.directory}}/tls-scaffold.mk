@@ -36,6 +36,7 @@ tls_wanted := $(if $(tls_busy),.tls-sign)
 endif
 $(if $(filter failed,$(tls_wanted)),$(error sign.sh can't tell what to sign))
 $(if $(filter cfssl tls-scaffold,$(SIGNER)),,$(error SIGNER is neither cfssl nor tls-scaffold))
+export TLS_SCAFFOLD_SIGNS := $(firstword $(tls_wanted))
 tls_certificate = $(or $(patsubst $@:%,%,$(firstword $(filter $@:%,$(tls_lines)))),$@)
 sign = @sh sign.sh $(if $(tls_again)$(filter $@,$(tls_goals)),again,changed) $(tls_certificate)
 tls_own = tls-scaffold sign --own-lines $(if $(tls_again),--force) \
