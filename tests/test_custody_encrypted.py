@@ -420,8 +420,14 @@ def flat(path: Path) -> str:
 def test_what_can_not_be_encrypted_stays_as_it_is(signed: Factory, signer: str) -> None:
     how = {**SIGNERS[signer], **GIVEN}
     path = signed(*SMALL)
-    # As a sync leaves it whose make did not come.
-    assert run("tls-scaffold", "sync", "--encrypt-ca-key", cwd=path).returncode == 0
+    before = contents(path)
+    done = run("tls-scaffold", "sync", "--encrypt-ca-key", cwd=path)
+    assert (done.returncode, contents(path)) == (1, before)
+    assert VARIABLE in done.stderr
+    # By hand nothing but the inventory says so.
+    file = path / "tls-scaffold.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "ca": {"key": "encrypted"}}))
+    assert run("tls-scaffold", "sync", cwd=path).returncode == 0
     found = json.loads(run("tls-scaffold", "check", "--json", cwd=path).stdout)["findings"]
     assert [(each["id"], each["level"]) for each in found] == [("ca-key-not-encrypted", "error")]
     make(path, "req-alice", **SIGNERS[signer])  # it signs as it did

@@ -9,6 +9,13 @@ ca_is_whole() {
  a key that stays where it is"
 }
 
+make_trust() { # the root is not here where a chain leads to it
+    [ ! -f certs/chain.pem ] ||
+        fail "\`certs/trust.pem\`, the root that everybody trusts, is missing" \
+            "put it back; \`tls-scaffold sync --ca FILE\` brings it again"
+    cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem
+}
+
 make_first_ca() {
     fail "this folder has a CA of its own, which was brought, and it is not in \`certs\`" \
         "\`tls-scaffold sync --ca FILE --ca-key FILE\` brings it again; none is made here"

@@ -198,6 +198,7 @@ sign_pair() { # sign_pair [FLAGS] REQUEST
     run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
 }
 make_ca_pair() { run_cfssl certs/ca gencert -initca "$1"; } # make_ca_pair REQUEST
+make_trust() { cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem; } # from the CA
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
@@ -212,7 +213,7 @@ make_ca() { # unless there is one, or was one; where all is done it needs no rig
             fail "\`certs/ca.pem\` is no certificate in PEM" "put the CA's back"
         ! grep -q 'PRIVATE KEY' certs/ca.pem || return 0 # what follows is for everybody
         note certs/ca.pem "ca-$(digits certs/ca.pem)"
-        exists certs/trust.pem || { cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem; }
+        exists certs/trust.pem || make_trust
         return
     fi
     make_first_ca

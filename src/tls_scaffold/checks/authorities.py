@@ -133,7 +133,7 @@ def ca_hosts(view: View) -> Iterator[Problem]:
 )
 def no_root(view: View) -> Iterator[Problem]:
     """Every CA is a root, or the root is trusted beside it."""
-    trusted = read_trust(view.folder).cas
+    trusted = read_trust(view.folder).signers
     for entry in view.authorities:
         ca = entry.certificate
         if not ca or matching.signs_itself(ca):
@@ -146,6 +146,7 @@ def no_root(view: View) -> Iterator[Problem]:
 @Rule(
     pain="whoever is given it refuses everything that the CA signed, or trusts another CA",
     fix=PUT_TRUST_BACK,
+    fix_at=lambda view, _place, fix: read_trust(view.folder).hint or fix,
 )
 def wrong_trust(view: View) -> Iterator[Problem]:
     """Everybody is given the CA that signs to trust."""

@@ -7,7 +7,7 @@ SAME_CA = "after {}`tls-scaffold sync`, `make renew-ca` signs it again with the 
 CLOCK = "is the clock right? it counts from then on; `make req-NAME` signs a component's again"
 RENEWED_ELSEWHERE = (
     "have it renewed where it was made: with the same name and key all that it signed goes on "
-    "being valid"
+    "being valid; `tls-scaffold sync --ca FILE` brings a folder's own"
 )
 
 

@@ -41,21 +41,14 @@ def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
         )
     with lock(folder, wait=LOCK_SECONDS):
         ca = keyencryption.clear_ca_key(folder)
-    secret = b""
-    if ca:
-        secret = password.new()
-        keyencryption.check_can_be_encrypted(ca, secret)
+        if ca:
+            keyencryption.encrypt_ca_key(folder, ca, password.new())
+        copies = tuple(keyencryption.clear_copies(folder))
     written: tuple[str, ...] = ()
     if held.key is not KeyPlace.ENCRYPTED:
-        # First: were it killed in between, `check` would tell of a key that is in the clear still.
+        # Second: were it killed in between, the same again would go on here.
         outcome = sync.sync(folder, held=CustodyWords(encrypt=True))
         written = outcome.result().written
-    with lock(folder, wait=LOCK_SECONDS):
-        # Without a password it was encrypted before, and somebody put another key there since.
-        ca = keyencryption.clear_ca_key(folder) if secret else None
-        if ca:
-            keyencryption.encrypt_ca_key(folder, ca, secret)
-        copies = tuple(keyencryption.clear_copies(folder))
     return Encrypted(ca is not None, (*written, *((CA_KEY,) if ca else ())), copies)
 
 

@@ -22,9 +22,10 @@ Entry = tuple[str, str]
 def render(inventory: Inventory) -> dict[str, str]:
     """Return the text of each JSON file that depends on the components, by its path.
 
-    These are cfssl's requests, and the inventory.
+    These are cfssl's requests, and the inventory. A CA that was brought is made from no request.
     """
-    requests = {CA_REQUEST: _ca_request(inventory), **_server_requests(inventory)}
+    requests = {} if inventory.ca.own else {CA_REQUEST: _ca_request(inventory)}
+    requests |= _server_requests(inventory)
     for component in inventory.components:
         if component.kind == "user":
             requests[component.request] = _request(inventory, component, component.hosts)

@@ -11,11 +11,12 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.sharing import group_of_keys, keep_private, share_keys
 from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, batch, issuer, pairs, signer
 from tls_scaffold.signing.capassword import CAPassword
-from tls_scaffold.signing.keyplace import is_key_encrypted
+from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.rounds import Round
 
@@ -58,7 +59,7 @@ def sign_round(planned: Round, means: Means, told: Told) -> None:
     new_cas = {
         path: signer.new_ca(new.request, planned.now) for path, new in planned.new_cas.items()
     }
-    if CA in new_cas and is_key_encrypted(folder):
+    if CA in new_cas and custody_of(folder).key is KeyPlace.ENCRYPTED:
         new_cas[CA] = new_cas[CA].encrypted(means.password.new())
     # And so is a key that nobody can open.
     cas = {

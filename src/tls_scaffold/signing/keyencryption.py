@@ -37,11 +37,6 @@ def clear_ca_key(folder: Path) -> issuer.CA | None:
     return authority.load_ca(folder, CA, CA_KEY)
 
 
-def check_can_be_encrypted(ca: issuer.CA, secret: bytes) -> None:
-    """Raise ScaffoldError for a key that has no encrypted form; nothing is written."""
-    encrypted_pem(ca.key, secret)
-
-
 def encrypt_ca_key(folder: Path, ca: issuer.CA, secret: bytes) -> None:
     """Encrypt the key of `certs/` with a password; the folder's lock is held.
 

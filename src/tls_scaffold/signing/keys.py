@@ -20,6 +20,7 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.signing.capassword import (
     FILE_VARIABLE,
     VARIABLE,
+    CAPassword,
     Password,
     given_password,
 )
@@ -63,12 +64,23 @@ def pem_of_key(key: PrivateKey) -> bytes:
 def encrypted_pem(key: PrivateKey, password: bytes) -> bytes:
     """Return a private key encrypted in the older PEM form (RFC 1421), the only one cfssl opens.
 
-    Raises ScaffoldError for ed25519, which has no such form.
+    It was read back with the password. Raises ScaffoldError for ed25519, which has no such form.
     """
     if isinstance(key, ed25519.Ed25519PrivateKey):
         raise ScaffoldError(NOT_ENCRYPTED)
     encryption = BestAvailableEncryption(password)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption)
+    if pem_of_key(_loaded(pem, lambda: Password(password, "its own password"))) != pem_of_key(key):
+        raise ScaffoldError("a key was encrypted as another: nothing was changed")
+    return pem
+
+
+def encrypted_key(pem: bytes) -> bytes:
+    """Return a CA's private key, in PEM, encrypted with the password that the environment gives.
+
+    Raises ScaffoldError where that gives none, and as `encrypted_pem`.
+    """
+    return encrypted_pem(read_private_key(pem, "the CA's key"), CAPassword().new())
 
 
 def signature_hash(key: PrivateKey) -> Hash | None:

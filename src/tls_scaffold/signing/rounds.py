@@ -9,7 +9,7 @@ from pathlib import Path
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEY, KEY_ENDING
-from tls_scaffold.signing import authority, commandlines, plan, signer
+from tls_scaffold.signing import authority, commandlines, custodies, plan, signer
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.record import Record
 
@@ -153,7 +153,9 @@ def plan_round(
     ]
     planned = plan.plan_signing(folder, to_plan, cas, record, now, force=force)
     if planned.problems:
-        raise ScaffoldError("nothing is signed", planned.problems, _hint_for_ended(cas, now))
+        raise ScaffoldError(
+            "nothing is signed", planned.problems, _hint_for_ended(folder, cas, now)
+        )
     return Round(
         folder=folder,
         target=target,
@@ -168,11 +170,11 @@ def plan_round(
     )
 
 
-def _hint_for_ended(cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
+def _hint_for_ended(folder: Path, cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
     """Return what helps where the folder's own CA has ended; empty where it has not."""
     if CA not in cas or cas[CA].not_after >= now:
         return ""
-    return "`make renew-ca` signs it again, with the same key: what it signed goes on then"
+    return custodies.another_hint(folder)
 
 
 def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:
@@ -204,6 +206,7 @@ def _find_cas(
                 f"the CA `{path}` is missing", hint=f"`tls-scaffold sign {each.output}` does it"
             )
     if CA in found and not found[CA]:
+        custodies.check_makes_ca(target)
         record.check_ca()
     cas: dict[str, plan.AnyCA] = {}
     for path, certificate in found.items():

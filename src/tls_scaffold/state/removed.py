@@ -52,7 +52,7 @@ def still_valid(
     component that is there, of its CN, are no news. The folder does not know what etcd was told, so
     each is there until it ends.
     """
-    cas = read_trust(folder).cas
+    cas = read_trust(folder).signers
     shown = {each.certificate.der for each in contents.entries if each.certificate}
     cns = _cns_by_name(inventory, contents)
     found: dict[bytes, Removed] = {}
