@@ -469,8 +469,9 @@ renew_ca() { # renew_ca BASE: a CA's certificate again; of what it signed nothin
     # As made by the new one, so that no run signs them again.
     components | while read -r _ base request flags; do
         of=$(digits "$base.pem" "$base-key.pem").pem name=${base##*/}
-        [ ! -e "issued/$name-$(inputs $flags "$request")-$of" ] || cp "$base.pem" \
-            "$work/new/issued/$name-$(ca=${new%.pem} && inputs $flags "$request")-$of"
+        was=issued/$name-$(inputs $flags "$request")-$of
+        [ ! -e "$was" ] || cp "$was" "$work/new/issued/$name-$(ca=${new%.pem} &&
+            inputs $flags "$request")-$of"
     done)
     half=archive/.half
     mkdir -p "$half/certs" && cp -p "$ca.pem" "$half/certs"

@@ -99,7 +99,8 @@ def ca_ends_first(view: View) -> Iterator[Problem]:
 )
 def ca_ends(view: View) -> Iterator[Problem]:
     """Every CA is signed again a year before it ends, one of a short life at its half."""
-    for entry in view.authorities:
+    is_held_elsewhere = view.inventory is not None and not view.inventory.ca.makes_ca
+    for entry in view.authorities if not is_held_elsewhere else ():
         ca = entry.certificate
         # One that ends in 30 days is told as such, and who made another's renews it.
         if not ca or ca.not_after <= view.now + SOON or entry.came_from_elsewhere:

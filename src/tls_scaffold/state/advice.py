@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.signing import caconstraints
+from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 from tls_scaffold.state.lives import ends_with_ca, is_to_be_renewed
 from tls_scaffold.state.states import Row
@@ -72,7 +73,7 @@ def steps(
 
     Where the CA is at fault, nothing that it signs can be mended before.
     """
-    is_ours = includes_our_rules(makefile)
+    is_ours, makes_ca = includes_our_rules(makefile), custody_of(folder).makes_ca
     own_lines = {f"{output}.pem" for _, output in names_and_outputs(makefile)}
     by_path = {row.path: row for row in rows}
     found: Steps = {}
@@ -90,6 +91,8 @@ def steps(
         if is_ours:
             line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
         step = _step_for(entry, state, line, contents)
+        if step in (RENEW_CA, REGENERATE) and not makes_ca:
+            step = ""  # whoever holds it renews it
         if entry.unmet:
             # Either the Makefile has no line for it, or `check` names what leaves it out.
             lacks_line = not is_ca and entry.signing is None and row.path not in own_lines
