@@ -20,7 +20,7 @@ from cryptography import x509
 
 import certs
 from certs import BOTH, CLIENT, DAY, NOW, SERVER, YEAR
-from checking import check
+from checking import check, finds_nothing
 from conftest import Factory
 from rights import as_somebody
 from support import BIN, contents, make, openssl, run, tls_scaffold, wait_for
@@ -1802,7 +1802,7 @@ def test_ed25519_is_told_where_the_cfssl_found_can_t_sign_it(sound: Path) -> Non
 def test_ed25519_is_fine_without_cfssl(sound: Path, path_without: Callable[..., str]) -> None:
     request("alice", key={"algo": "ed25519", "size": 0})(sound)
     done = run(str(BIN / "tls-scaffold"), "-C", str(sound), "check", PATH=path_without("cfssl"))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+    assert finds_nothing(done)
 
 
 def test_ed25519_is_not_held_against_a_cfssl_that_does_not_run(
@@ -1818,14 +1818,14 @@ def test_ed25519_is_not_held_against_a_cfssl_that_does_not_run(
         "check",
         PATH=f"{tmp_path}:{path_without('cfssl')}",
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+    assert finds_nothing(done)
 
 
 def test_without_git_nothing_is_tracked(sound: Path, path_without: Callable[..., str]) -> None:
     if shutil.which("git"):
         git("certs")(sound)
     done = run(str(BIN / "tls-scaffold"), "-C", str(sound), "check", PATH=path_without("git"))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+    assert finds_nothing(done)
 
 
 def test_a_target_that_a_team_added_is_no_gone_component_whatever_the_inventory_says(
@@ -1947,7 +1947,7 @@ def test_a_fresh_folder_has_no_finding_before_and_after_make(
 ) -> None:
     for path in (folder(*words, name="fresh"), signed(*words, name="made")):
         done = tls_scaffold("-C", str(path), "check")
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+        assert finds_nothing(done)
 
 
 def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> None:

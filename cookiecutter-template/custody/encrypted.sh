@@ -82,7 +82,9 @@ renew_ca_pair() { # cfssl takes no password here: openssl opens the key for it, 
 }
 
 encrypt_ca_key() { # the encrypted one is read back and compared before it takes the other's place
-    [ "$SIGNER" = cfssl ] || { need tls-scaffold && exec tls-scaffold encrypt-ca-key; }
+    # Without that word a change of the inventory was killed half-way.
+    { [ "$SIGNER" = cfssl ] && grep -qs '"key": *"encrypted"' tls-scaffold.json; } ||
+        { need tls-scaffold && exec tls-scaffold encrypt-ca-key; }
     workshop
     lock
     ca_is_whole
