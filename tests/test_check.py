@@ -2015,7 +2015,15 @@ def test_json_holds_the_documented_fields(sound: Path) -> None:
                 "where": "certs",
                 "message": "its mode is 0755, wider than 0700",
                 "fix": "`chmod 700` of the directory",
-            }
+            },
+            {
+                "id": "ca-key-in-the-clear",
+                "level": "note",
+                "where": "certs/ca-key.pem",
+                "message": "it is in the clear",
+                "fix": "`make encrypt-ca-key` encrypts it with a password; "
+                "`docs/ca-encrypted.md` says what for",
+            },
         ],
     }
     assert done.stderr == ""
