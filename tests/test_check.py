@@ -1965,13 +1965,18 @@ def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> No
         ),
         "error: certs: its mode is 0755, wider than 0700 [certs-mode]",
         "  fix: `chmod 700` of the directory",
+        "note: certs/ca-key.pem: it is in the clear [ca-key-in-the-clear]",
+        (
+            "  fix: `make encrypt-ca-key` encrypts it with a password; "
+            "`docs/ca-encrypted.md` says what for"
+        ),
         f"error: {ALICE}: hosts[1]: {BAD_HOST} [bad-host]",
         "  fix: write the address or the name alone, without scheme, port, network or blanks",
         f"error: {ALICE}: hosts[0]: the host is empty: cfssl signs an empty DNS name [empty-host]",
         '  fix: write `"hosts": []` for a user',
     ]
     assert done.stderr == (
-        "3 errors, 1 warning\n\nhint: `tls-scaffold check --explain ID` says more about the "
+        "3 errors, 1 warning, 1 note\n\nhint: `tls-scaffold check --explain ID` says more about the "
         "rule in brackets\n"
     )
 
@@ -1999,7 +2004,7 @@ def test_warnings_alone_exit_with_0(sound: Path) -> None:
     append("Makefile", "\nfetch:\n\tgo get example.com/x\n")(sound)
     done = invoke("-C", str(sound), "check")
     assert done.exit_code == 0
-    assert done.stderr.startswith("1 warning\n")
+    assert done.stderr.startswith("1 warning, 1 note\n")
 
 
 def test_json_holds_the_documented_fields(sound: Path) -> None:
