@@ -1976,8 +1976,8 @@ def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> No
         '  fix: write `"hosts": []` for a user',
     ]
     assert done.stderr == (
-        "3 errors, 1 warning, 1 note\n\nhint: `tls-scaffold check --explain ID` says more about the "
-        "rule in brackets\n"
+        "3 errors, 1 warning, 1 note\n\nhint: `tls-scaffold check --explain ID` says more "
+        "about the rule in brackets\n"
     )
 
 
