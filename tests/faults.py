@@ -194,7 +194,7 @@ def _revoke(forged: Path, crl: Path, name: str) -> None:
         .next_update(certs.NOW + certs.YEAR)
         .add_revoked_certificate(revoked)
     )
-    signed = builder.sign(certs._ca_key(forged), hashes.SHA256())
+    signed = builder.sign(certs.ca_key(forged), hashes.SHA256())
     crl.write_bytes(signed.public_bytes(Encoding.DER))
 
 

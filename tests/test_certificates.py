@@ -12,7 +12,7 @@ from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Constraint, Profile, SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import Place, ScaffoldError
-from tls_scaffold.signing import certificates, issuer, keys, matching, mistakes, signer
+from tls_scaffold.signing import capassword, certificates, issuer, keys, matching, mistakes, signer
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.spelling import Key
@@ -340,10 +340,10 @@ def test_an_encrypted_key_needs_its_password(
     encrypted = openssl(
         "ec", "-aes256", "-passout", "pass:secret", "-in", str(tmp_path / "k")
     ).encode()
-    monkeypatch.delenv(keys.PASSWORD, raising=False)
+    monkeypatch.delenv(capassword.VARIABLE, raising=False)
     with pytest.raises(ScaffoldError, match="`k` can't be read as a private key"):
         keys.read_private_key(encrypted, "k")
-    monkeypatch.setenv(keys.PASSWORD, "secret")
+    monkeypatch.setenv(capassword.VARIABLE, "secret")
     assert keys.pem_of_key(keys.read_private_key(encrypted, "k")) == signed.key
     assert keys.pem_of_key(keys.read_private_key(signed.key, "k")) == signed.key
 

@@ -20,6 +20,7 @@ from cryptography import x509
 
 import certs
 from certs import BOTH, CLIENT, DAY, NOW, SERVER, YEAR
+from checking import CLEAR_KEY, check, finds_nothing
 from conftest import Factory
 from rights import as_somebody
 from support import BIN, contents, make, openssl, run, tls_scaffold, wait_for
@@ -27,7 +28,6 @@ from tls_scaffold import checks
 from tls_scaffold.checks import secrecy
 from tls_scaffold.checks.rule import Rule
 from tls_scaffold.cli import cli
-from tls_scaffold.commands.check import check
 from tls_scaffold.signing import mistakes
 
 pytestmark = pytest.mark.needs("make")
@@ -1662,7 +1662,9 @@ def test_each_rule_finds_its_fault_and_nothing_else(
 
 
 def test_every_rule_has_its_pair() -> None:
-    assert set(checks.IDS) == PAIRS.keys() | ELSEWHERE
+    # Those of test_custody_encrypted.py and test_renew_ca.py.
+    of_the_ca = {"ca-ends", CLEAR_KEY, "ca-key-not-encrypted"}
+    assert set(checks.IDS) == PAIRS.keys() | ELSEWHERE | of_the_ca
     assert len(set(checks.IDS)) == len(checks.IDS)
 
 
@@ -1746,7 +1748,8 @@ def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPat
 
 def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
     for rule in checks.RULES:
-        assert rule.level == ("warning" if rule.id in WARNINGS else "error")
+        level = "note" if rule.id in ("ca-ends", CLEAR_KEY) else "error"
+        assert rule.level == ("warning" if rule.id in WARNINGS else level)
         assert rule.summary
         assert rule.summary.endswith(".")
         assert rule.pain
@@ -1828,7 +1831,7 @@ def test_ed25519_is_told_where_the_cfssl_found_can_t_sign_it(sound: Path) -> Non
 def test_ed25519_is_fine_without_cfssl(sound: Path, path_without: Callable[..., str]) -> None:
     request("alice", key={"algo": "ed25519", "size": 0})(sound)
     done = run(str(BIN / "tls-scaffold"), "-C", str(sound), "check", PATH=path_without("cfssl"))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+    assert finds_nothing(done)
 
 
 def test_ed25519_is_not_held_against_a_cfssl_that_does_not_run(
@@ -1844,14 +1847,14 @@ def test_ed25519_is_not_held_against_a_cfssl_that_does_not_run(
         "check",
         PATH=f"{tmp_path}:{path_without('cfssl')}",
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+    assert finds_nothing(done)
 
 
 def test_without_git_nothing_is_tracked(sound: Path, path_without: Callable[..., str]) -> None:
     if shutil.which("git"):
         git("certs")(sound)
     done = run(str(BIN / "tls-scaffold"), "-C", str(sound), "check", PATH=path_without("git"))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+    assert finds_nothing(done)
 
 
 def test_a_target_that_a_team_added_is_no_gone_component_whatever_the_inventory_says(
@@ -1973,7 +1976,7 @@ def test_a_fresh_folder_has_no_finding_before_and_after_make(
 ) -> None:
     for path in (folder(*words, name="fresh"), signed(*words, name="made")):
         done = tls_scaffold("-C", str(path), "check")
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing found\n")
+        assert finds_nothing(done)
 
 
 def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> None:
@@ -1991,14 +1994,19 @@ def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> No
         ),
         "error: certs: its mode is 0755, wider than 0700 [certs-mode]",
         "  fix: `chmod 700` of the directory",
+        "note: certs/ca-key.pem: it is in the clear [ca-key-in-the-clear]",
+        (
+            "  fix: `make encrypt-ca-key` encrypts it with a password; "
+            "`docs/ca-encrypted.md` says what for"
+        ),
         f"error: {ALICE}: hosts[1]: {BAD_HOST} [bad-host]",
         "  fix: write the address or the name alone, without scheme, port, network or blanks",
         f"error: {ALICE}: hosts[0]: the host is empty: cfssl signs an empty DNS name [empty-host]",
         '  fix: write `"hosts": []` for a user',
     ]
     assert done.stderr == (
-        "3 errors, 1 warning\n\nhint: `tls-scaffold check --explain ID` says more about the "
-        "rule in brackets\n"
+        "3 errors, 1 warning, 1 note\n\nhint: `tls-scaffold check --explain ID` says more "
+        "about the rule in brackets\n"
     )
 
 
@@ -2025,7 +2033,7 @@ def test_warnings_alone_exit_with_0(sound: Path) -> None:
     append("Makefile", "\nfetch:\n\tgo get example.com/x\n")(sound)
     done = invoke("-C", str(sound), "check")
     assert done.exit_code == 0
-    assert done.stderr.startswith("1 warning\n")
+    assert done.stderr.startswith("1 warning, 1 note\n")
 
 
 def test_json_holds_the_documented_fields(sound: Path) -> None:
@@ -2041,7 +2049,15 @@ def test_json_holds_the_documented_fields(sound: Path) -> None:
                 "where": "certs",
                 "message": "its mode is 0755, wider than 0700",
                 "fix": "`chmod 700` of the directory",
-            }
+            },
+            {
+                "id": "ca-key-in-the-clear",
+                "level": "note",
+                "where": "certs/ca-key.pem",
+                "message": "it is in the clear",
+                "fix": "`make encrypt-ca-key` encrypts it with a password; "
+                "`docs/ca-encrypted.md` says what for",
+            },
         ],
     }
     assert done.stderr == ""
@@ -2089,10 +2105,10 @@ def test_what_a_line_of_cfssl_asks_for_is_signed_again_by_its_target(
     assert fixes == {
         "certs/soon.pem": fix,
         "certs/over.pem": fix,
-        "certs/alice.pem": "`make renew` signs it again; of a CA `make regenerate`",
+        "certs/alice.pem": "`make renew` signs it again; of a CA `make renew-ca`",
         "certs/bob.pem": (
             "`make req-NAME` signs it again, `make renew` all that ends soon; of "
-            "a CA `make regenerate`"
+            "a CA `make renew-ca`"
         ),
     }
 
@@ -2109,7 +2125,7 @@ def test_a_ca_that_ends_is_made_anew_by_what_the_folder_has(makefile: str, sound
         makefile == "theirs",
     )
     assert "adopt" not in found.fix
-    assert "`make regenerate`" in found.fix
+    assert "`make renew-ca`" in found.fix
     (sound / "tls-scaffold.json").unlink()
     (found,) = [each for each in check(sound, NOW).findings if each.id == "expiring"]
     assert ("`tls-scaffold adopt` and `tls-scaffold sync`" in found.fix) == (makefile == "theirs")
@@ -2180,7 +2196,9 @@ def test_sarif_places_each_finding_and_describes_each_rule(sound: Path) -> None:
         "defaultConfiguration": {"level": "error"},
     }
     assert [
-        (each["ruleId"], each["level"], each["locations"]) for each in sarif_run["results"]
+        (each["ruleId"], each["level"], each["locations"])
+        for each in sarif_run["results"]
+        if each["level"] != "note"
     ] == [
         (
             "unreadable",
@@ -2229,7 +2247,7 @@ def test_sarif_places_files_in_the_repository_or_else_where_it_runs(
     mode("certs", 0o755)(sound)
     monkeypatch.chdir(sound / place)
     words = ("-C", os.path.relpath(sound), "check")
-    (found,) = json.loads(invoke(*words, "--sarif").stdout)["runs"][0]["results"]
+    found, _ = json.loads(invoke(*words, "--sarif").stdout)["runs"][0]["results"]
     artifact = found["locations"][0]["physicalLocation"]["artifactLocation"]
     assert artifact == {"uri": uri.format(name=sound.name)}
     assert json.loads(invoke(*words, "--json").stdout)["findings"][0]["where"] == "certs"

@@ -9,10 +9,10 @@ import pytest
 
 import certs
 from certs import NOW
+from checking import check
 from conftest import Factory
 from support import openssl, run, tls_scaffold
 from tls_scaffold.commands.bundle import make as make_bundles
-from tls_scaffold.commands.check import check
 from tls_scaffold.commands.status import status
 from tls_scaffold.errors import ScaffoldError
 

@@ -25,20 +25,21 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "add adopt backup bundle cfssl check explain new prove rbac remove requests "
+        "add adopt backup bundle ca cfssl check explain new prove rbac remove requests "
         "restore roles sign signerconfig status sync / severalstates / adoptiontable "
-        "causes custody folderstable livetable prooftable questions "
-        "waitingtable / keeping / lists options plansummary statusnotes statustable / columns "
-        "completion passphrases / terminal verbs"
+        "causes custody folderstable livetable prooftable questions waitingtable / "
+        "keeping / lists options plansummary statusnotes statustable / capassword "
+        "columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "restore / restoreplan severalchecks severalstates / adopt adoptpki adoptscript "
-        "/ add adopting backup bundle cfssljson check explain new prove remove "
-        "requestexport requestimport requestmaking requestsigning sign signerconfig "
-        "standin status sync / certinfo custodyfiles gencert gencrl printdefaults "
-        "signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms handfolders live "
-        "packfiles rbac reloads signerchanges usablepairs / severalfolders / results "
-        "servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
+        "encryptcakey / restore / restoreplan severalchecks severalstates / adopt "
+        "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
+        "prove remove renewca requestexport requestimport requestmaking requestsigning "
+        "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
+        "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
+        "handfolders live packfiles rbac reloads signerchanges usablepairs / "
+        "severalfolders / results servedfolders signerfolder / bundleoptions "
+        "signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
@@ -49,8 +50,8 @@ SHELVES = {
         "server / handshake / causes endpoints loglines shakes"
     ),
     "state": (
-        "advice bundleages contents prometheus / cfsslscripts reading removed states / "
-        "expectations lives waiting / entries timeline / timescale"
+        "advice bundleages contents prometheus / cfsslscripts reading removed renewals "
+        "states / expectations lives waiting / entries timeline / timescale"
     ),
     "etcd": (
         "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
@@ -58,13 +59,13 @@ SHELVES = {
         "rpc_pb2"
     ),
     "signing": (
-        "backedup execution placement recordcompletion / naming packanswers rounds "
-        "waitingplan / authority awaiting batch broughtca handsigning pins plan / "
-        "remotesigner / answers signer / authkeys certinfo packs revocationlists / "
-        "manifests / commandlines csrs differences documentcache ignoredrules issuer "
-        "linemistakes mistakes record trust / chains custodies keystores / "
-        "caconstraints extensions matching pairing / certificates / keys / contentkinds "
-        "/ agefiles pairs pemfiles x509names"
+        "renewal / backedup execution placement recordcompletion / keyencryption naming "
+        "packanswers rounds waitingplan / authority awaiting batch broughtca "
+        "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
+        "packs revocationlists / manifests / caends commandlines csrs differences "
+        "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
+        "custodies keystores / caconstraints extensions matching pairing / certificates "
+        "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "

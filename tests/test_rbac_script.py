@@ -822,7 +822,7 @@ def test_a_root_certificate_that_ends_soon_is_told_before_anything_is_switched_o
         done = running.script("--enable", **own)
 
         assert running.is_on() == (days > 1)
-    remedy = "`make renew` signs it again; where its CA ends, that has to be another one first"
+    remedy = "`make renew` signs it again; where its CA ends, that has to be renewed first"
     pair = "`certs/root.pem` does not verify against `certs/ca.pem` for another day: error 10 at "
     depth = {"root": 0, "ca": 1}[which]
     told = {

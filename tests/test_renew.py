@@ -153,10 +153,10 @@ def test_a_ca_that_has_ended_renews_nothing(aged: Callable[..., Path], signer: s
     before = contents(folder)
     done = make(folder, "renew", code=2, SIGNER=signer)
     assert "error: `certs/ca.pem` has ended: nobody takes what it signs\n" in done.stderr
-    assert "hint: `make regenerate` makes another CA, which everybody has to trust" in done.stderr
+    assert "hint: `make renew-ca` signs it again, with the same key" in done.stderr
     assert signed_again(before, folder) == set()
     advised = tls_scaffold("status", cwd=folder)
-    assert advised.stderr == "next: make regenerate\n"
+    assert advised.stderr == "next: make renew-ca\n"
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
@@ -167,7 +167,7 @@ def test_what_ends_with_its_ca_is_not_renewed_for_ever(
     folder = aged(ca=20)
     make(folder, "req", SIGNER="tls-scaffold")
     advised = tls_scaffold("status", cwd=folder)
-    assert advised.stderr == "next: make regenerate\n"
+    assert advised.stderr == "next: make renew-ca\n"
     before = contents(folder)
     done = make(folder, "renew", SIGNER=signer)
     assert done.stdout == "nothing expires within 30 days\n"
@@ -192,9 +192,7 @@ def test_a_ca_that_expires_is_told_and_left_alone(aged: Callable[..., Path], sig
     folder = aged(ca=20)
     before = contents(folder)
     done = make(folder, "renew", SIGNER=signer)
-    assert re.search(
-        "warning: `certs/ca.pem` ends .*: `make regenerate` makes another", done.stderr
-    )
+    assert re.search("warning: `certs/ca.pem` ends .*: `make renew-ca` signs it again", done.stderr)
     assert signed_again(before, folder) == set()
 
 

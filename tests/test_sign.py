@@ -35,6 +35,7 @@ from tls_scaffold.commands import sign as sign_command
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.signing import batch, pairs, rounds, signer
+from tls_scaffold.signing.execution import Means
 
 Factory = Callable[..., Path]
 COMPONENTS = ["etcd1", "etcd2", "etcd3", "proxy1", "calico", "kube-apiserver"]
@@ -42,6 +43,7 @@ MANY = ",".join(f"u{number}" for number in range(100))  # so many have children
 # 512 bytes a file: a key fits, a CSR does not; coverage would write in the same process
 NO_ROOM = "ulimit -f 1; trap '' XFSZ; exec env -u COVERAGE_PROCESS_CONFIG -u COVERAGE_PROCESS_START"
 NOTHING = "nothing to sign: 6 certificates are what their requests ask for\n"
+QUIETLY = Means(1, lambda _: nullcontext(lambda _: None))
 
 
 def sign(folder: Path, *words: str, code: int = 0, **variables: str) -> Done:
@@ -718,9 +720,7 @@ def test_whatever_keeps_the_makefile_from_being_read_no_ca_is_made(
     before = contents(path)
     monkeypatch.setattr(makefile, "survey_makefile", fail)
     with pytest.raises(RuntimeError, match="new thread"):
-        sign_command.sign(
-            path, [], force=False, processes=1, progress=lambda _: nullcontext(lambda _: None)
-        )
+        sign_command.sign(path, [], QUIETLY, force=False)
     assert contents(path) == before
 
 
@@ -860,13 +860,7 @@ def test_a_folder_that_may_not_be_written_is_read_and_refused_once_something_is_
     signed: Factory,
 ) -> None:
     def signed_here(*, force: bool) -> rounds.Done:
-        return sign_command.sign(
-            path,
-            ("calico",),
-            force=force,
-            processes=1,
-            progress=lambda _: nullcontext(lambda _: None),
-        )
+        return sign_command.sign(path, ("calico",), QUIETLY, force=force)
 
     with as_somebody(signed()) as path:
         shutil.rmtree(path / "archive")

@@ -19,13 +19,13 @@ from cryptography import x509
 
 import certs
 from certs import BOTH, DAY, NOW, SERVER, YEAR
+from checking import check
 from conftest import Factory
 from pictures import SVG, parsed
 from rights import as_somebody
 from support import BIN, contents, make, run, tls_scaffold
 from tls_scaffold.cli import cli
 from tls_scaffold.commands import status as command
-from tls_scaffold.commands.check import check
 from tls_scaffold.commands.status import Report, status
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import LARGEST_FILE
@@ -146,7 +146,7 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     done = invoke("-C", str(every_state), "status", "--json")
     document = json.loads(done.stdout)
     by_name = {component["name"]: component for component in document["components"]}
-    assert list(document) == ["version", "components", "removed", "stale_bundles"]
+    assert list(document) == ["version", "components", "removed", "earlier_cas", "stale_bundles"]
     assert document["version"] == 1
     assert done.stderr == ""
     assert [component["name"] for component in document["components"]] == [
@@ -513,8 +513,8 @@ def test_a_ca_whose_request_can_t_be_read_asks_for_a_look_at_that_and_for_no_new
 @pytest.mark.parametrize(
     ("begin", "advice"),
     [
-        (NOW - 10 * YEAR - DAY, ["make -C {0} regenerate"]),
-        (NOW - 10 * YEAR + DAY, ["make -C {0} regenerate"]),
+        (NOW - 10 * YEAR - DAY, ["make -C {0} renew-ca"]),
+        (NOW - 10 * YEAR + DAY, ["make -C {0} renew-ca"]),
     ],
 )
 def test_a_ca_at_its_end_asks_for_a_new_one(

@@ -1,5 +1,112 @@
 
-# The CA's key is here, encrypted: CFSSL_CA_PK_PASSWORD has its password.
-make_ca_pair() {
-    fail "a CA whose key is encrypted can't be made here yet" "\`tls-scaffold sync --ca-here\`"
+# The CA's key is here, encrypted in the older PEM form, the only one that cfssl opens. cfssl and
+# openssl have the password from the variable CFSSL_CA_PK_PASSWORD: it stands on no command line,
+# and in no file but the one that CFSSL_CA_PK_PASSWORD_FILE may name.
+give_password() { # put the password into the variable
+    command -v openssl >/dev/null || fail "openssl is not installed: it encrypts and opens keys"
+    given=CFSSL_CA_PK_PASSWORD
+    if [ -z "${CFSSL_CA_PK_PASSWORD-}" ] && [ -n "${CFSSL_CA_PK_PASSWORD_FILE-}" ]; then
+        given="\`$CFSSL_CA_PK_PASSWORD_FILE\`, which CFSSL_CA_PK_PASSWORD_FILE names"
+        [ -f "$CFSSL_CA_PK_PASSWORD_FILE" ] && [ -r "$CFSSL_CA_PK_PASSWORD_FILE" ] ||
+            fail "$given, is no file that can be read"
+        case $(ls -Lld -- "$CFSSL_CA_PK_PASSWORD_FILE") in ???????---*) ;; *)
+            fail "$given, is open to everybody" "\`chmod 600 $CFSSL_CA_PK_PASSWORD_FILE\`; if\
+ others may have read it, give the key another password" ;; esac
+        { # the line may lack its end
+            IFS= read -r CFSSL_CA_PK_PASSWORD || :
+            ! { IFS= read -r each || [ -n "$each" ]; } || fail "$given, has more than one line"
+        } <"$CFSSL_CA_PK_PASSWORD_FILE"
+        CFSSL_CA_PK_PASSWORD=${CFSSL_CA_PK_PASSWORD%"$(printf '\r')"}
+        [ -n "$CFSSL_CA_PK_PASSWORD" ] || fail "$given, is empty"
+    fi
+    [ -n "${CFSSL_CA_PK_PASSWORD-}" ] ||
+        fail "the CA's key is encrypted, and no password is given" "CFSSL_CA_PK_PASSWORD holds it,\
+ or CFSSL_CA_PK_PASSWORD_FILE names a file that does"
+    # openssl cuts off a longer one when it encrypts.
+    [ "${#CFSSL_CA_PK_PASSWORD}" -le 1000 ] ||
+        fail "the password in $given has more than 1000 bytes"
+    export CFSSL_CA_PK_PASSWORD
+}
+
+check_custody() { :; } # it is said
+
+open_key() { # before it is used; one that is in the clear still needs nothing
+    grep -qs ENCRYPTED "$ca-key.pem" || return 0
+    give_password
+    openssl pkey -noout -passin env:CFSSL_CA_PK_PASSWORD -in "$ca-key.pem" 2>/dev/null ||
+        fail "\`$ca-key.pem\` is not opened by the password in $given"
+}
+
+encrypt_to() { # encrypt_to FILE ec|rsa: a key that comes through a pipe
+    [ "$2" = ec ] || # openssl 3 writes what cfssl can't open unless it is told
+        set -- "$1" rsa "$(openssl rsa -help 2>&1 | sed -n 's/^ *\(-traditional\).*/\1/p')"
+    openssl "$2" ${3-} -aes256 -passout env:CFSSL_CA_PK_PASSWORD -out "$1" 2>/dev/null
+}
+
+check_encrypted() { # check_encrypted KEY CERTIFICATE: read it back before it takes any place
+    ours=$(openssl pkey -pubout -passin env:CFSSL_CA_PK_PASSWORD -in "$1" 2>/dev/null) &&
+        grep -q ENCRYPTED "$1" &&
+        [ "$ours" = "$(openssl x509 -noout -pubkey -in "$2" 2>/dev/null)" ]
+}
+
+make_ca_pair() { # cfssl's answer holds the key: it goes through pipes, and is in no file
+    base=certs/ca name=ca cfssl=${CFSSL#@}
+    need "${cfssl%% *}"
+    give_password
+    say "$cfssl gencert -initca $1 | openssl -aes256 >certs/ca-key.pem" | sed "s|${into:-^}||g"
+    { $cfssl gencert -initca "$1" 2>"$work/log" || echo "$?" >"$work/code"; } |
+        awk -F '"' -v base="$work/ca" '{ for (at = 2; at < NF; at += 4) part[$at] = $(at + 2) }
+            END { for (each in part) gsub(/\\n/, "\n", part[each])
+                printf "%s", part["cert"] >(base ".pem")
+                printf "%s", part["csr"] >(base ".csr")
+                printf "%s", part["key"] }' |
+        { # of what kind it is, its first line says
+            read -r each || :
+            case $each in *' EC '*) kind=ec ;; *' RSA '*) kind=rsa ;; *) kind=none ;; esac
+            [ "$kind" = none ] || { echo "$each" && cat; } | encrypt_to "$work/ca-key.pem" "$kind"
+        } || :
+    [ ! -e "$work/code" ] || refused "$(cat "$work/code")"
+    [ -s "$work/ca-key.pem" ] || fail "the CA's key can't be encrypted: cfssl opens none but of\
+ ecdsa and rsa" "\`key\` in \`tls-scaffold.json\` is for the CA too"
+    check_encrypted "$work/ca-key.pem" "$work/ca.pem" || fail "the CA's new key can't be read back"
+    chmod 644 "$work/ca.pem" "$work/ca.csr"
+    rm -f "$work/log"
+    flush "$work"/ca*
+}
+
+renew_ca_pair() { # cfssl takes no password here: openssl opens the key for it, through a pipe
+    open_key
+    export CFSSL_CA_PK_PASSWORD="${CFSSL_CA_PK_PASSWORD-}" # openssl wants it for any key
+    openssl pkey -passin env:CFSSL_CA_PK_PASSWORD -in "$1-key.pem" |
+        run_cfssl "$1" gencert -renewca -ca "$1.pem" -ca-key /dev/stdin
+}
+
+encrypt_ca_key() { # the encrypted one is read back and compared before it takes the other's place
+    # Without that word a change of the inventory was killed half-way.
+    { [ "$SIGNER" = cfssl ] && grep -qs '"key": *"encrypted"' tls-scaffold.json; } ||
+        { need tls-scaffold && exec tls-scaffold encrypt-ca-key; }
+    workshop
+    lock
+    ca_is_whole
+    check_mounts certs/ca-key.pem
+    [ ! -h certs/ca-key.pem ] || fail "\`certs/ca-key.pem\` is not here: it leads elsewhere"
+    if grep -q ENCRYPTED certs/ca-key.pem; then
+        echo "certs/ca-key.pem is encrypted"
+    else
+        give_password
+        for kind in ec rsa; do
+            encrypt_to "$work/ca-key.pem" "$kind" <certs/ca-key.pem && break
+        done || fail "\`certs/ca-key.pem\` can't be encrypted: cfssl opens ecdsa and rsa alone"
+        check_encrypted "$work/ca-key.pem" certs/ca.pem &&
+            [ "$(openssl pkey -outform DER -in certs/ca-key.pem | $sha)" = "$(openssl pkey \
+                -passin env:CFSSL_CA_PK_PASSWORD -outform DER -in "$work/ca-key.pem" | $sha)" ] ||
+            fail "\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`: nothing was replaced"
+        flush "$work/ca-key.pem"
+        mv -f "$work/ca-key.pem" certs/ca-key.pem
+        flush certs
+        echo "encrypted certs/ca-key.pem: the one in the clear is gone from this place"
+    fi
+    grep -L ENCRYPTED archive/*/certs/*ca-key.pem 2>/dev/null | while read -r each; do
+        say "warning: \`$each\` is a CA's key in the clear: delete it where nobody needs it" >&2
+    done
 }

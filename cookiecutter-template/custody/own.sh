@@ -26,3 +26,9 @@ regenerate() {
         "its owner renews it, and \`tls-scaffold sync --ca FILE\` brings the new certificate;\
  \`make req\` signs all again"
 }
+
+renew_ca() {
+    fail "this folder has a CA of its own, which was brought: it is not signed again here" \
+        "its owner signs it again (\`cfssl gencert -renewca -ca CA -ca-key KEY\`), and\
+ \`tls-scaffold sync --ca FILE\` brings the new certificate"
+}

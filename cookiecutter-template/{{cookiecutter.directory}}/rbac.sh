@@ -280,7 +280,7 @@ if [ "${1-}" = --enable ]; then # etcd takes the user from the CN, if chain and 
         sed -n 's/^ *commonName *= //p')
     [ "$cn" = root ] || fail "the CN of \`$ETCDCTL_CERT\` is \`$cn\`, not \`root\`" \
         "ETCDCTL_CERT and ETCDCTL_KEY are to name root's${root:+, \`$root.pem\`}"
-    remedy="\`make renew\` signs it again; where its CA ends, that has to be another one first"
+    remedy="\`make renew\` signs it again; where its CA ends, that has to be renewed first"
     verifies 1 || fail "\`$ETCDCTL_CERT\` does not verify against \`$ETCDCTL_CACERT\` for another \
 day: $(grep -i -m 1 '^error' "$work/error")" "$remedy"
     verifies 30 || say "warning: \`$ETCDCTL_CERT\`, or its CA, ends within 30 days: $remedy"

@@ -11,7 +11,8 @@ unset CDPATH TAR_OPTIONS QUOTING_STYLE # cd would print, tar leave out, ls put q
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
 record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' half='' with=''
-another="\`make regenerate\` makes another CA, which everybody has to trust first"
+files='.pem -key.pem .csr'
+another="\`make renew-ca\` signs it again, with the same key: what it signed goes on then"
 
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
 fail() { # fail WHAT [HINT]
@@ -106,7 +107,7 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
 }
 
 finish() { # put a set in place that was decided on: the CA's certificate and then its key go last
-    if [ -e certs/.new/ca-key.pem ]; then
+    if [ -e certs/.new/ca-key.pem ] || [ -e certs/.new/same-key ]; then
         # A clone or a pull may bring such a folder, but never the sum of a key that it has not.
         sum=$(key_sum)
         { [ -n "$sum" ] && [ -f certs/.new/of ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
@@ -127,8 +128,9 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
         done
         chmod 755 issued
         flush . certs issued
-        mv -f certs/.new/ca-key.pem certs/ca-key.pem
+        [ ! -e certs/.new/ca-key.pem ] || mv -f certs/.new/ca-key.pem certs/ca-key.pem
     fi
+    rm -f certs/.new/same-key # before the sum, without which nothing is believed
     rm -rf certs/.new
     flush certs
 }
@@ -158,7 +160,7 @@ run_cfssl() { # run_cfssl BASE ARGUMENTS...: leave the three files of BASE's las
     say "$cfssl $* | $json -bare $base" | sed "s|${into:-^}||g"
     $cfssl "$@" >"$work/json" 2>"$work/log" || refused "$?"
     (umask 022 && $json -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$?"
-    for each in .pem -key.pem .csr; do [ -s "$work/$name$each" ] || refused 0; done
+    for each in $files; do [ -s "$work/$name$each" ] || refused 0; done
     flush "$work/$name"*
 }
 
@@ -166,14 +168,21 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
     [ -d "$work" ] || fail "\`certs\` was moved away meanwhile" "run make again"
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
         fail "cfssl did not sign \`$name\`: no space is left for its answer" "make room"
-    said=$(sed "/\[INFO\]/d; s/^error: //; /lacks a .hosts. field/,/10.2.3/d
+    said=$({ cat "$work/log" && grep -s '"message"' "$work/json"; } | sed "/\[INFO\]/d; s/^error: //
+        /lacks a .hosts. field/,/10.2.3/d; s|match public key|match parent's PublicKey|
         s|.* match parent's PublicKey.*|\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`|
-        s|.*\(should contain only one object\).*|\`certs/ca.pem\` \1|" "$work/log"
-        grep -s '"message"' "$work/json" || :)
+        s|.*\(should contain only one object\).*|\`certs/ca.pem\` \1|" | uniq)
     fail "cfssl did not sign \`$name\`: ${said:-exit code $1, without a word}" "its request and the\
  configuration are in \`config/\`, the CA in \`certs/\`; the password of an encrypted key goes into\
  CFSSL_CA_PK_PASSWORD (cfssl reads no PKCS#8 that is encrypted, SIGNER=tls-scaffold does)"
 }
+
+check_custody() { # a key that was encrypted by hand would be followed by one in the clear
+    ! grep -qs ENCRYPTED certs/ca-key.pem || fail "\`certs/ca-key.pem\` is encrypted, and the\
+ inventory does not say so" "\`make encrypt-ca-key\` says so there"
+}
+open_key() { :; }
+encrypt_ca_key() { need tls-scaffold && exec tls-scaffold encrypt-ca-key; } # and has custody.sh
 
 ca_is_whole() {
     hint="put it back; where it is lost for good, \`make regenerate\` makes another CA"
@@ -187,6 +196,7 @@ ca_is_whole() {
 wanted() { changed; } # the targets that plain make has to make
 csr() { fail "this folder's requests are carried to no other machine" "\`make\` signs them"; }
 sign_pair() { # sign_pair [FLAGS] REQUEST
+    open_key
     run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
 }
 make_ca_pair() { run_cfssl certs/ca gencert -initca "$1"; } # make_ca_pair REQUEST
@@ -322,6 +332,10 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
     [ ! -d certs ] || diff -r certs "$half/certs" |
         { ! grep -v -e ': \.work\.' -e ': \.gitignore$'; } ||
         fail "the copy of certs/ in \`archive\` was not whole: nothing was moved there"
+    put_on_shelf
+}
+
+put_on_shelf() { # what is in $half
     sync
     shelf=archive/$(date -u +%Y%m%dT%H%M%SZ)
     while exists "$shelf"; do shelf=${shelf}x; done
@@ -402,6 +416,7 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 
 regenerate() {
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
+    check_custody
     say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "${answer#[yY]}" != "$answer" ]; } ||
@@ -410,9 +425,79 @@ regenerate() {
     components | while read -r _ base _; do say "signed $base.pem"; done
     echo "whoever uses one of them has to be restarted, with the new certs/trust.pem"
     echo "new CA and certificates in certs/, the old ones in $shelf/"
-    ! grep -qs ENCRYPTED "$shelf/certs/ca-key.pem" ||
-        say "warning: the old CA's key was encrypted, the new one is not" >&2
     make_again all # the team's own commands
+}
+
+same_to_others() { # same_to_others OLD NEW: what OLD signed is valid under NEW
+    for each in -pubkey '-subject -nameopt dump_der,dump_all'; do
+        [ "$(openssl x509 -noout $each -in "$1")" = "$(openssl x509 -noout $each -in "$2")" ] ||
+            return 1
+    done
+    all=$(components | while read -r _ each _; do [ ! -f "$each.pem" ] || echo "$each.pem"; done)
+    [ -z "$all" ] || for each; do
+        openssl verify -no_check_time -CAfile "$each" $all 2>/dev/null | grep ': OK$' || :
+        echo
+    done | awk 'NF == 0 { at++; next } { count[at + 0]++ } END { exit count[0] != count[1] }'
+}
+
+renew_ca_pair() { # renew_ca_pair BASE: its certificate alone is left in $work
+    check_custody
+    run_cfssl "$1" gencert -renewca -ca "$1.pem" -ca-key "$1-key.pem"
+}
+
+renew_ca() { # renew_ca BASE: a CA's certificate again; of what it signed nothing is signed again
+    ca=$1 trust=${1%ca}trust.pem
+    command -v openssl >/dev/null || fail "openssl is not installed: it compares certificates"
+    workshop
+    lock
+    exists "$ca.pem" || exists "$ca-key.pem" || fail "there is no CA" "\`make\` makes the first one"
+    [ -f "$ca-key.pem" ] || fail "the key of \`$ca.pem\` is not here" "the CA is signed again where\
+ it is: \`cfssl gencert -renewca -ca CA -ca-key KEY | cfssljson -bare ca\`;\
+ \`tls-scaffold sync --ca FILE\` brings the new certificate"
+    ca_is_whole
+    check_mounts "$ca.pem" "$trust"
+    [ "$(openssl x509 -noout -subject -in "$ca.pem" | cut -d = -f 2-)" = \
+        "$(openssl x509 -noout -issuer -in "$ca.pem" | cut -d = -f 2-)" ] ||
+        fail "\`$ca.pem\` is no root: another CA signed it" "it is signed again where that one is;\
+ \`tls-scaffold sync --ca FILE\` brings the new certificate"
+    until=$(end_of "$ca") new=$work/new/$ca.pem files=.pem # cfssl answers with nothing else
+    renew_ca_pair "$ca"
+    mkdir -p "$work/new/certs" "$work/new/issued"
+    mv "$work/${ca##*/}.pem" "$new"
+    same_to_others "$ca.pem" "$new" || fail "what \`$ca.pem\` signed would not be valid under the\
+ one that cfssl makes of it" "\`make renew-ca SIGNER=tls-scaffold\` writes its name as it is"
+    ! cmp -s "$ca.pem" "$trust" || cp -p "$new" "$work/new/$trust"
+    (umask 022 && cp "$new" "$work/new/issued/${ca##*/}-$(digits "$new").pem"
+    # As made by the new one, so that no run signs them again.
+    components | while read -r _ base request flags; do
+        of=$(digits "$base.pem" "$base-key.pem").pem name=${base##*/}
+        was=issued/$name-$(inputs $flags "$request")-$of
+        [ ! -e "$was" ] || cp "$was" "$work/new/issued/$name-$(ca=${new%.pem} &&
+            inputs $flags "$request")-$of"
+    done)
+    half=archive/.half
+    mkdir -p "$half/certs" && cp -p "$ca.pem" "$half/certs"
+    put_on_shelf
+    key_sum >"$work/of"
+    : >"$work/same-key"
+    sync
+    mv "$work" certs/.new
+    finish
+    say "signed $ca.pem again, with the same name and key: it ends $(end_of "$ca") now"
+    say "  what it signed goes on being valid; the certificate that was is $shelf/$ca.pem"
+    if ends "$shelf/${ca}" 0; then
+        say "  it ended $until: what runs takes nothing until it has the new $trust"
+        say "  and has been restarted"
+    else
+        say "  until $until each member and client has to get the new $trust and to be"
+        say "  restarted; which of them has can't be seen from outside"
+    fi
+    cmp -s "$ca.pem" "$trust" ||
+        say "warning: \`$trust\` is not \`$ca.pem\` alone, and stays: put the new one into it" >&2
+    components | while read -r name base _; do
+        [ "$(end_of "$base")" != "$until" ] ||
+            say "warning: \`$base.pem\` ends with the old one: \`make renew\` signs it again" >&2
+    done
 }
 
 ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
@@ -428,7 +513,10 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
     last=$(end_of certs/ca)
     [ -n "$last" ] || fail "\`certs/ca.pem\` is missing or broken" "put it back, or \`make\`"
     ! ends certs/ca 0 || fail "\`certs/ca.pem\` has ended: nobody takes what it signs" "$another"
-    ! ends certs/ca "$seconds" || say "warning: \`certs/ca.pem\` ends $last: $another" >&2
+    soon=$seconds # or a year, unless the CA lives for less than two
+    life=$(sed -n 's/.*"expiry": *"\([0-9]\{5,8\}\)h".*/\1/p' config/ca-csr.json 2>/dev/null) || :
+    [ "${life:-0}" -lt 17520 ] || [ "$soon" -gt 31536000 ] || soon=31536000
+    ! ends certs/ca "$soon" || say "warning: \`certs/ca.pem\` ends $last: $another" >&2
     all=$(components | while read -r name base _; do
         if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
         elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$last" ]; then echo -
@@ -436,6 +524,11 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
     due=$(echo "$all" | grep req-) || { echo "nothing expires within $RENEW_DAYS days" && return; }
+    if [ "$SIGNER" = cfssl ]; then open_key # so that one run tells, and not each
+    else # all in one process, which asks for a password once
+        (own --force $(echo "$due" | sed 's/^req-//')) || exit
+        export TLS_SCAFFOLD_SIGNED=1
+    fi
     make_again $due
 }
 
@@ -462,10 +555,16 @@ case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;
 *:clean:1 | *:renew:1 | *:regenerate:1 | *:csr:1) "$1" ;;
 *:changed:1) wanted ;;
-cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
+*:encrypt-ca-key:1) encrypt_ca_key ;;
+cfssl:renew-ca:1) renew_ca certs/ca ;;
+tls-scaffold:renew-ca:1) need tls-scaffold && exec tls-scaffold renew-ca ;;
+cfssl:ca:1)
+    if [ -n "$into" ]; then new_ca; else make_ca; fi
+    # Before the others are begun, side by side: one of them tells what is wrong with the key.
+    [ -z "${TLS_SCAFFOLD_SIGNS-}" ] || open_key ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
 tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;
-tls-scaffold:again:*) own --force "$2" ;;
+tls-scaffold:again:*) [ -n "${TLS_SCAFFOLD_SIGNED-}" ] || own --force "$2" ;;
 tls-scaffold:changed:*) own "$2" ;;
 *) fail "\`$*\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;
 esac

@@ -23,8 +23,8 @@ tls_certificates := $(foreach each,$(tls_lines),$(lastword $(subst :, ,$(each)))
 # What is to be signed is told by what files hold, not by their times: sign.sh compares sums,
 # tls-scaffold looks at the certificates, and signs all in one process.
 tls_goals := $(or $(MAKECMDGOALS),all)
-tls_named := ca csr renew regenerate clean rbac rbac-enable prove status check cfssl help \
-  $(tls_requests)
+tls_named := ca csr renew renew-ca regenerate encrypt-ca-key clean rbac rbac-enable prove status \
+  check cfssl help $(tls_requests)
 tls_again := $(filter req .tls-set,$(tls_goals))$(findstring B,$(tls_flags))
 tls_busy := $(filter-out $(tls_named) $(tls_certificates),$(tls_goals))
 tls_idle = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
@@ -36,6 +36,7 @@ tls_wanted := $(if $(tls_busy),.tls-sign)
 endif
 $(if $(filter failed,$(tls_wanted)),$(error sign.sh can't tell what to sign))
 $(if $(filter cfssl tls-scaffold,$(SIGNER)),,$(error SIGNER is neither cfssl nor tls-scaffold))
+export TLS_SCAFFOLD_SIGNS := $(firstword $(tls_wanted))
 tls_certificate = $(or $(patsubst $@:%,%,$(firstword $(filter $@:%,$(tls_lines)))),$@)
 sign = @sh sign.sh $(if $(tls_again)$(filter $@,$(tls_goals)),again,changed) $(tls_certificate)
 tls_own = tls-scaffold sign --own-lines $(if $(tls_again),--force) \
@@ -54,10 +55,12 @@ req: ## sign all again
 ca: ## make the CA if there is none
 csr: ## make keys and CSRs for a CA whose key is on another machine
 renew: ## sign again what expires within RENEW_DAYS (30) days
+renew-ca: ## sign the CA again with the same key, long before it ends; nothing else changes
+encrypt-ca-key: ## encrypt the CA's key with a password
 regenerate: ## make a new CA and sign everything with it; the old set goes to archive/
 clean: ## move certs/ and the record to archive/: a CA's key is never deleted
 ca: $(filter .tls-sign,$(tls_wanted))
-ca csr renew regenerate clean:
+ca csr renew renew-ca regenerate encrypt-ca-key clean:
 	@sh sign.sh $@
 rbac: ## bring etcd's users, roles and permissions in line
 	@sh rbac.sh
@@ -74,5 +77,5 @@ cfssl: ## install cfssl and cfssljson with Go
 	@command -v cfssl >/dev/null && command -v cfssljson >/dev/null || \
 	  { bin=$$(go env GOBIN) && echo "put $${bin:-$$(go env GOPATH)/bin} on the PATH" >&2; }
 help: ## list the targets
-	@awk -F ': ## ' 'NF == 2 && !/^\t/ { printf "%-12s  %s\n", $$1, $$2 }' tls-scaffold.mk
-	@printf '%-12s  sign this one again\n' $(tls_requests)
+	@awk -F ': ## ' 'NF == 2 && !/^\t/ { printf "%-14s  %s\n", $$1, $$2 }' tls-scaffold.mk
+	@printf '%-14s  sign this one again\n' $(tls_requests)

@@ -98,7 +98,7 @@ def _ends_with_told_ca(view: View, entry: Entry) -> bool:
     of_certificates=True,
     pain="every connection that uses it fails",
     fix=(
-        "`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make regenerate`"
+        "`make req-NAME` signs it again, `make renew` all that ends soon; of a CA `make renew-ca`"
     ),
     fix_at=signed_again,
 )
@@ -122,7 +122,7 @@ def expired(view: View) -> Iterator[Problem]:
     level=WARNING,
     of_certificates=True,
     pain="certificates that expire unnoticed are what most often takes a cluster down",
-    fix="`make renew` signs it again; of a CA `make regenerate`",
+    fix="`make renew` signs it again; of a CA `make renew-ca`",
     fix_at=signed_again,
 )
 def expiring(view: View) -> Iterator[Problem]:

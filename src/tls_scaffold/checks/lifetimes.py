@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import BACKDATE, Profile, SigningConfig, ca_profile
-from tls_scaffold.checks.rule import WARNING, Rule
+from tls_scaffold.checks.rule import NOTE, WARNING, Rule
 from tls_scaffold.checks.view import SOON, View, profile_place
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.state.entries import Entry
+from tls_scaffold.state.lives import is_to_be_renewed
 
 YEAR = timedelta(days=365)
 LONG = re.compile(r"\s*([0-9]+)\s*(d|w|y|days?|weeks?|years?)\s*", re.IGNORECASE)
@@ -66,8 +67,8 @@ def _outlives(view: View, entry: Entry, config: SigningConfig) -> bool:
     level=WARNING,
     pain="on that day everything that the CA signed stops at once, whatever its own dates say",
     fix=(
-        "nothing is to be done at once: before that day everybody has to trust a new CA, and then "
-        "to be given what that one signed"
+        "nothing is to be done at once: before that day the CA has to be signed again, with the "
+        "same name and key (`make renew-ca`), and everybody to be restarted with that"
     ),
 )
 def ca_ends_first(view: View) -> Iterator[Problem]:
@@ -86,6 +87,26 @@ def ca_ends_first(view: View) -> Iterator[Problem]:
         if any(end and end > ca.not_after for end in ends):
             message = f"it ends {ca.not_after:%Y-%m-%d %H:%M} UTC, before what it signs"
             yield Problem(Place(authority.path), message)
+
+
+@Rule(
+    level=NOTE,
+    pain="on that day everything that the CA signed stops at once, whatever its own dates say",
+    fix=(
+        "`make renew-ca` signs it again with the same key: what it signed goes on, and there is "
+        "time until then to restart everybody with the new certificate"
+    ),
+)
+def ca_ends(view: View) -> Iterator[Problem]:
+    """Every CA is signed again a year before it ends, one of a short life at its half."""
+    is_held_elsewhere = view.inventory is not None and not view.inventory.ca.makes_ca
+    for entry in view.authorities if not is_held_elsewhere else ():
+        ca = entry.certificate
+        # One that ends in 30 days is told as such, and who made another's renews it.
+        if not ca or ca.not_after <= view.now + SOON or entry.came_from_elsewhere:
+            continue
+        if view.has_our_rules and is_to_be_renewed(ca, view.now):
+            yield Problem(Place(entry.path), f"it ends {ca.not_after:%Y-%m-%d %H:%M} UTC")
 
 
 @Rule(
@@ -147,4 +168,4 @@ def _life_of_ca(view: View, entry: Entry) -> tuple[datetime, datetime] | None:
     return (view.now, end) if end else None
 
 
-RULES = (expiry_unit, negative_expiry, outlives_ca, ca_ends_first, short_lived_ca)
+RULES = (expiry_unit, negative_expiry, outlives_ca, ca_ends_first, ca_ends, short_lived_ca)

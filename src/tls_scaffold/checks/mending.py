@@ -3,9 +3,7 @@
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place
 
-NEW_CA = (
-    "after {}`tls-scaffold sync`, `make regenerate` makes a new CA and signs everything with it"
-)
+SAME_CA = "after {}`tls-scaffold sync`, `make renew-ca` signs it again with the same key"
 CLOCK = "is the clock right? it counts from then on; `make req-NAME` signs a component's again"
 RENEWED_ELSEWHERE = (
     "have it renewed where it was made: with the same name and key all that it signed goes on "
@@ -25,7 +23,7 @@ def signed_again(view: View, place: Place, fix: str) -> str:
     if any(certificate and certificate.not_before > view.now for certificate in certificates):
         return CLOCK
     if view.makefile and not view.has_our_rules and view.is_authority(place.path):
-        return NEW_CA.format("" if view.inventory else "`tls-scaffold adopt` and ")
+        return SAME_CA.format("" if view.inventory else "`tls-scaffold adopt` and ")
     entry = view.component_at(place.path)
     if not entry or not entry.signing or view.has_own_line(entry):
         return fix

@@ -8,6 +8,8 @@ from tls_scaffold.errors import Place, Problem
 
 ERROR = "error"
 WARNING = "warning"
+NOTE = "note"
+"""Of what is right as it is, and could be better."""
 ORPHANED = "take it away if nobody uses it: no target that is understood here signs it again"
 PUT_BACK = (
     "put a copy back, such as everybody has who trusts it; is it lost for good, `make regenerate` "

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
-from tls_scaffold.checks.rule import WARNING, Rule
+from tls_scaffold.checks.rule import NOTE, WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.paths import ARCHIVE, AWAITING, KEY_ENDING
 from tls_scaffold.signing import contentkinds, pemfiles, revocationlists
+from tls_scaffold.signing.keys import key_block
 from tls_scaffold.signing.trust import read_trust
 
 KEYS = f"*{KEY_ENDING}"
@@ -209,4 +211,45 @@ def _listed_by_git(folder: Path, patterns: list[str], *options: str) -> list[str
     return [name.decode("utf-8", "replace") for name in done.stdout.split(b"\0") if name]
 
 
-RULES = (key_mode, certs_mode, tracked_by_git, not_ignored_by_git, crl_not_der, foreign_crl)
+@Rule(
+    pain="whoever gets a copy of the folder, a backup or the disk signs what he likes as this CA",
+    fix="`make encrypt-ca-key` encrypts it with the password in CFSSL_CA_PK_PASSWORD",
+)
+def ca_key_not_encrypted(view: View) -> Iterator[Problem]:
+    """Where the inventory says so the CA's key is encrypted."""
+    if _wants_encrypted_key(view):
+        yield from _clear_keys_of_cas(view)
+
+
+@Rule(
+    level=NOTE,
+    pain="whoever gets a copy of the folder, a backup or the disk signs what he likes as this CA",
+    fix="`make encrypt-ca-key` encrypts it with a password; `docs/ca-encrypted.md` says what for",
+)
+def ca_key_in_the_clear(view: View) -> Iterator[Problem]:
+    """No CA's key lies in the folder in the clear."""
+    if view.has_our_rules and not _wants_encrypted_key(view):
+        yield from _clear_keys_of_cas(view)
+
+
+def _wants_encrypted_key(view: View) -> bool:
+    return view.inventory is not None and view.inventory.ca.key is KeyPlace.ENCRYPTED
+
+
+def _clear_keys_of_cas(view: View) -> Iterator[Problem]:
+    for entry in view.authorities:
+        block = key_block(entry.key or b"")
+        if block and not block.is_encrypted:
+            yield Problem(Place(entry.key_path), "it is in the clear")
+
+
+RULES = (
+    key_mode,
+    certs_mode,
+    tracked_by_git,
+    not_ignored_by_git,
+    crl_not_der,
+    foreign_crl,
+    ca_key_not_encrypted,
+    ca_key_in_the_clear,
+)

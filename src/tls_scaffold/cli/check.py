@@ -1,7 +1,7 @@
 """`tls-scaffold check` on the command line."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NOTHING_WITHOUT_MAKEFILE = "nothing found, and no Makefile was looked at: there is none"
 HINT = "hint: `tls-scaffold check --explain ID` says more about the rule in brackets"
-COLOURS = {"error": "red", "warning": "yellow"}
+COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 @click.command()
@@ -125,24 +125,24 @@ def _text(findings: "Iterable[Finding]", folder: Path = Path()) -> Iterator[str 
 def _summary(report: "Report") -> str:
     if not report.findings:
         return "nothing found" if report.has_makefile else NOTHING_WITHOUT_MAKEFILE
-    return f"{_counts(report.errors, len(report.findings) - report.errors)}\n\n{HINT}"
+    return f"{_counts(report.findings)}\n\n{HINT}"
 
 
 def _summary_of_several(found: "SeveralFindings") -> str:
     folders = _count(len(found.folders), "folder")
     unread = sum(each.error is not None for each in found.folders)
     missed = f", {unread} can't be read" if unread else ""
-    if not any(each.findings for each in found.folders):
+    findings = [finding for each in found.folders for finding in each.findings]
+    if not findings:
         return f"nothing found in {folders}{missed}"
-    errors = sum(each.report.errors for each in found.folders)
-    warnings = sum(len(each.findings) for each in found.folders) - errors
     troubled = sum(bool(each.findings) for each in found.folders)
-    return f"{_counts(errors, warnings)} in {troubled} of {folders}{missed}\n\n{HINT}"
+    return f"{_counts(findings)} in {troubled} of {folders}{missed}\n\n{HINT}"
 
 
-def _counts(errors: int, warnings: int) -> str:
-    counts = ((errors, "error"), (warnings, "warning"))
-    return ", ".join(_count(*each) for each in counts if each[0])
+def _counts(findings: "Sequence[Finding]") -> str:
+    levels = [finding.level for finding in findings]
+    counts = ", ".join(_count(levels.count(level), level) for level in COLOURS if level in levels)
+    return f"nothing found but {counts}" if set(levels) == {"note"} else counts
 
 
 def _count(count: int, word: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.completion import names_to_sign, offering
 from tls_scaffold.cli.options import divided, json_option, option
 from tls_scaffold.cli.terminal import error_of_disk, give_json, say, talk, tell_error, warn
@@ -66,9 +67,13 @@ def sign(
     """
     from tls_scaffold.commands import handfolders
     from tls_scaffold.commands import sign as command
+    from tls_scaffold.signing.capassword import CAPassword
+    from tls_scaffold.signing.execution import Means
 
+    processes = jobs or command.processor_count()
+    means = Means(processes, _progress_bar, CAPassword(asking()))
     if into:
-        made = command.sign_set(folder, into, processes=jobs or 0, progress=_progress_bar)
+        made = command.sign_set(folder, into, means)
         for line in made.commands.values():
             say(escaped(line))
         for warning in command.warnings(made):
@@ -77,7 +82,7 @@ def sign(
     if handfolders.is_signed_by_hand(folder):
         _ask_elsewhere(folder, names, force=how["force"], as_json=as_json)
         return
-    done = command.sign(folder, names, **how, processes=jobs or 0, progress=_progress_bar)
+    done = command.sign(folder, names, means, **how)
     problem = error_of_disk(done.problem) if isinstance(done.problem, OSError) else done.problem
     if as_json:
         give_json(replace(command.result(folder, done), error=problem).to_json())

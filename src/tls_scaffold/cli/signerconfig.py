@@ -90,7 +90,7 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 @click.pass_obj
-def signerconfig(base: Path, /, into: Path, *, dry_run: bool, as_json: bool, **given: Any) -> None:
+def signer_config(base: Path, /, into: Path, *, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Write what cfssl's multirootca needs to sign for one folder or a thousand.
 
     DIR is a folder of ours, or an inventory file as `new --from` takes it; the current folder if

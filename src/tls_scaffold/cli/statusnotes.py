@@ -28,6 +28,7 @@ def notes_on(report: "Report") -> Iterator[str]:
         yield escaped(f"`dist/{name}` {told}")
     if report.backup:
         yield report.backup
+    yield from (escaped(each.sentence) for each in report.earlier)
     yield from (escaped(each.sentence) for each in report.removed[:SHOWN_REMOVED])
     if (more := len(report.removed) - SHOWN_REMOVED) > 0:
         yield f"{more} more of components that are gone are valid: `--json` lists them"

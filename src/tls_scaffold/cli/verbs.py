@@ -16,11 +16,13 @@ VERBS = {
     "cfssl": "Stand in for cfssl: its commands with its own flags",
     "cfssljson": "Stand in for cfssljson: JSON into three files",
     "check": "Look for mistakes before a live cluster finds them",
+    "encrypt-ca-key": "Encrypt the CA's key with a password",
     "explain": "Say what causes a line of a log, and what mends it",
     "new": "Make a folder for the certificates of a cluster",
     "prove": "Show on a real etcd what each user may do",
     "rbac": "Print the script that brings etcd's users in line",
     "remove": "Take components out of the folder",
+    "renew-ca": "Sign the CA again with the same key",
     "requests": "Carry requests to the CA's machine and back",
     "restore": "Bring a folder's state back from a backup",
     "roles": "List the presets of permissions",
@@ -29,7 +31,12 @@ VERBS = {
     "status": "Show the state of every certificate",
     "sync": "Make the folder follow tls-scaffold.json",
 }
-MODULES = {"cfssljson": "cfssl", "signer-config": "signerconfig"}
+MODULES = {
+    "cfssljson": "cfssl",
+    "encrypt-ca-key": "ca",
+    "renew-ca": "ca",
+    "signer-config": "signerconfig",
+}
 WITH_FLAGS_OF_THEIR_OWN = ("cfssl", "cfssljson")
 # What others call it: cfssl, easy-rsa, kubeadm, git.
 ELSEWHERE = {
@@ -61,7 +68,7 @@ class Verbs(click.Group):
         """Return a command, loaded now if it was not before; None if there is none."""
         if cmd_name in VERBS and cmd_name not in self.commands:
             module = import_module(f"tls_scaffold.cli.{MODULES.get(cmd_name, cmd_name)}")
-            command = getattr(module, cmd_name.replace("-", ""))
+            command = getattr(module, cmd_name.replace("-", "_"))
             if cmd_name not in WITH_FLAGS_OF_THEIR_OWN:
                 for each in (command, *getattr(command, "commands", {}).values()):
                     each.params.append(_folder_option())

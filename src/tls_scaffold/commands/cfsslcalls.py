@@ -102,7 +102,7 @@ class Call:
             instead = ", or `-initca` to make one" if self.command == "gencert" else ""
             raise ScaffoldError(f"{needs}{instead}", missing)
         certificate, key = map(self.read_named, flags)
-        return issuer.load_ca(certificate, key, *map(self.text, flags))
+        return issuer.load_ca(certificate, key, self.text("ca"), self.text("ca-key"))
 
     def signing_ca(self, now: datetime) -> issuer.CA:
         """Return the CA that is to sign `now`; ScaffoldError where nobody takes what it signs."""

@@ -1,6 +1,5 @@
 """The files of a CA that options name, read and checked before anything is written."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +14,10 @@ from tls_scaffold.inventory.intake import of_data
 from tls_scaffold.inventory.values import LOOPBACK, SERVER_KINDS, Inventory
 from tls_scaffold.keeping.plan import Note
 from tls_scaffold.paths import CA, CA_KEY, CHAIN, TRUST
-from tls_scaffold.signing import broughtca, pins, signer
+from tls_scaffold.signing import broughtca, capassword, pins, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.custodies import BRING_KEY
-from tls_scaffold.signing.keys import PASSWORD, encrypted_key, is_encrypted
+from tls_scaffold.signing.keys import encrypted_key, is_encrypted
 
 
 def settled(
@@ -110,8 +109,9 @@ def warnings(custody: Custody, key: bytes, notes: Iterable[Note] = ()) -> Iterat
         yield f"`{CA_KEY}` went to archive/: move it from there to where it is kept now"
     if custody.own and custody.has_key_here and not key:
         yield f"its key was not brought, and without it nothing is signed: {BRING_KEY}"
-    if custody.own and is_encrypted(key) and not os.environ.get(PASSWORD):
-        yield f"the CA's key is encrypted, and whose it is was not looked at: set {PASSWORD}"
+    if custody.own and is_encrypted(key) and not capassword.is_given():
+        not_looked_at = "the CA's key is encrypted, and whose it is was not looked at"
+        yield f"{not_looked_at}: set {capassword.VARIABLE}"
 
 
 def _check_hosts(inventory: Inventory, brought: BroughtCA, place: str) -> None:

@@ -18,7 +18,7 @@ from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
-from tls_scaffold.signing.execution import Progress, Told, sign_round
+from tls_scaffold.signing.execution import Means, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.pins import restore_pinned_ca
 from tls_scaffold.signing.rounds import Done, Round, plan_round, split_into_rounds
@@ -31,18 +31,16 @@ MOST_TOLD = 10
 def sign(
     folder: Path,
     names: Sequence[str],
+    means: Means,
     *,
     force: bool,
-    processes: int,
-    progress: Progress,
     own_lines: bool = False,
 ) -> Done:
     """Sign what is missing in `folder` or differs from its request or profile.
 
     With `force` all that is named is signed. No names mean every component; `ca` is the CA, which
     is made where it is missing and never signed again. With `own_lines` the Makefile's lines that
-    call cfssl are left to make. `processes` 0 takes as many as there are processors. `progress` is
-    given the number of certificates and yields what to call when some are done.
+    call cfssl are left to make.
 
     Raises ScaffoldError with every problem, before anything is written; that nothing can be written
     is one where something is to be signed. What goes wrong when something has been signed (by a CA
@@ -70,7 +68,7 @@ def sign(
                     raise refusal
                 done += planned.done
                 if not refusal:
-                    sign_round(planned, processes or _processor_count(), progress, told=told)
+                    sign_round(planned, means, told)
         except (ScaffoldError, OSError) as error:
             if not in_place:
                 raise
@@ -155,7 +153,7 @@ def result(folder: Path, done: Done) -> Result:
     )
 
 
-def sign_set(folder: Path, into: str, *, processes: int, progress: Progress) -> Done:
+def sign_set(folder: Path, into: str, means: Means) -> Done:
     """Make a new set in the folder `into` below `folder`: a CA, and all that our lines ask for.
 
     Nothing else is written and no lock taken: whoever puts the set in place does that then.
@@ -166,7 +164,7 @@ def sign_set(folder: Path, into: str, *, processes: int, progress: Progress) -> 
     planned = plan_round(folder, own, own, force=True, target=target)
     unshared: dict[str, None] = {}
     told = Told(lambda _: None, unshared.setdefault)
-    sign_round(planned, processes or _processor_count(), progress, told=told)
+    sign_round(planned, means, told)
     return replace(planned.done, unshared=tuple(unshared))
 
 
@@ -207,6 +205,7 @@ def _lines_left_to_make(text: str, unread: Collection[Unread]) -> tuple[Problem,
     return tuple(origins.told_unread(each) for each in unread)
 
 
-def _processor_count() -> int:
+def processor_count() -> int:
+    """Return how many processors this process may use."""
     available = getattr(os, "sched_getaffinity", None)
     return len(available(0)) if available else os.cpu_count() or 1

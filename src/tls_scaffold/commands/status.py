@@ -25,6 +25,7 @@ from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.removed import Removed, still_valid
+from tls_scaffold.state.renewals import EarlierCertificate, still_held
 from tls_scaffold.state.states import AWAITING, DAY, ON_REQUEST, Row
 
 VERSION = 1
@@ -48,6 +49,7 @@ class Report:
     `problem` is why the inventory that is there could not be read. `unread` has the commands of the
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     `removed` are certificates of components that are gone, which are valid still.
+    `earlier` are certificates that a CA had before it was signed again, and that hold still.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
     `backup` says that no backup which was made here has the CA of today; empty if there is no need.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
@@ -68,6 +70,7 @@ class Report:
     live: LiveReport | None = None
     stale_bundles: tuple[str, ...] = ()
     backup: str = ""
+    earlier: tuple[EarlierCertificate, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -99,6 +102,7 @@ class Report:
         return {
             "components": [_document(row) for row in self.rows],
             "removed": [_removed_document(each, self.now) for each in self.removed],
+            "earlier_cas": [_earlier_document(each, self.now) for each in self.earlier],
             "stale_bundles": list(self.stale_bundles),
             **({"live": live.document(self.live)} if self.live else {}),
         }
@@ -159,7 +163,8 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     stale = bundleages.stale_bundles(folder, inventory) if inventory else ()
     known = Report(rows, commands, now, problem, unread, removed, own_hosts, within)
     backup = note_on_backups(folder, _pin_of_ca(found))
-    return replace(known, backup=backup, stale_bundles=stale)
+    earlier = still_held(folder, found, now)
+    return replace(known, backup=backup, stale_bundles=stale, earlier=earlier)
 
 
 def _pin_of_ca(found: Contents) -> str:
@@ -223,6 +228,15 @@ def _removed_document(removed: Removed, now: datetime) -> dict[str, Any]:
     }
 
 
+def _earlier_document(earlier: EarlierCertificate, now: datetime) -> dict[str, Any]:
+    return {
+        "ca": earlier.ca,
+        "file": earlier.path,
+        "not_after": f"{earlier.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        "days_left": (earlier.not_after - now) // DAY,
+    }
+
+
 def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str, ...]:
     """Return the command of each step, in the order in which they are to be run."""
     is_here = folder == Path()
@@ -234,6 +248,7 @@ def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str
     commands = {
         advice.SYNC: f"{scaffold} sync",
         advice.CHECK: f"{scaffold} check",
+        advice.RENEW_CA: f"{make} renew-ca",
         advice.REGENERATE: f"{make} regenerate",
         advice.MAKE: make,
         advice.RENEW: f"{make} renew{renew_days}",

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk import issued
@@ -38,6 +39,8 @@ TRUSTED = PurePosixPath(TRUST).name
 BEHIND_LEAVES = PurePosixPath(CHAIN).name
 # In the order in which they are put there: it is a CA with the last of them.
 CA_FILES = (CSR, TRUSTED, BEHIND_LEAVES, KEY, CERTIFICATE)
+# What a set has where the CA's key stays as it is, in place of a key: the CA was signed again.
+SAME_KEY = "same-key"
 PAIR_ENDINGS = (CERTIFICATE_ENDING, CSR_ENDING)  # a key's is a certificate's too
 
 
@@ -57,14 +60,15 @@ def heal(folder: Path) -> None:
 
 
 def finish_set(folder: Path) -> None:
-    """Put a set that was decided on in place: a first CA, or all that `make regenerate` made.
+    """Put a set that was decided on in place: a first CA, or what `make regenerate` made.
 
     The CA's key, which is beside the rest, goes last: as long as the old one is in its place the
-    set is known by it.
+    set is known by it. Of `make renew-ca` there is none, and the one that is there stays.
     """
     made = inside(folder, f"{NEW_SET}/new/-").parent
     new = made.parent
-    if (new / KEY).exists():
+    has_key = (new / KEY).exists()
+    if has_key or (new / SAME_KEY).exists():
         _check_is_ours(folder, new)
         # Nothing is moved before all is known to have its place in the folder.
         # A `ca.pem` that is in its place tells that nothing but the key is left, see _key_sum.
@@ -75,7 +79,9 @@ def finish_set(folder: Path) -> None:
             move_over(made / path, target)
         for directory in {target.parent for target in targets.values()}:
             flush_path(directory)
-        move_over(new / KEY, folder / CA_KEY)
+        if has_key:
+            move_over(new / KEY, folder / CA_KEY)
+    (new / SAME_KEY).unlink(missing_ok=True)  # before the sum, without which nothing is believed
     shutil.rmtree(new)
     flush_path(new.parent)
 
@@ -103,6 +109,25 @@ def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
         create(recorded, files[CERTIFICATE])
         create(work / "of", _key_sum(folder, work))
         for directory in (work / "new" / CERTS, recorded.parent, work / "new", work):
+            flush_path(directory)
+        work.rename(folder / NEW_SET)
+    finish_set(folder)
+
+
+@contextmanager
+def set_with_same_key(folder: Path) -> Iterator[Path]:
+    """Yield where files of a new set are to be put, at their paths below the folder.
+
+    Where the block ends well they are put in place, `certs/ca.pem` last, by one decision; the CA's
+    key stays. The folder's lock is held.
+    """
+    with work_folder(folder / CERTS) as work:
+        made = work / "new"
+        (made / CERTS).mkdir(mode=0o700, parents=True)
+        yield made
+        create(work / "of", _key_sum(folder, work))
+        create(work / SAME_KEY, "")
+        for directory in (*{path.parent for path in made.rglob("*")}, made, work):
             flush_path(directory)
         work.rename(folder / NEW_SET)
     finish_set(folder)

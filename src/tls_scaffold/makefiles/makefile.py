@@ -32,7 +32,7 @@ SCRIPT_LINE = re.compile(
     r"(?:[A-Z_]+=\S* )*sh sign\.sh (?:again|changed)((?: [A-Za-z0-9._/=,:@%+-]+)+)", re.ASCII
 )
 VERBS_OF_ONE_PAIR = ("again", "changed")
-OTHER_VERBS = ("ca", "renew", "regenerate", "clean", "need")
+OTHER_VERBS = ("ca", "renew", "renew-ca", "regenerate", "encrypt-ca-key", "clean", "need")
 PRINTING = ("echo", "printf")
 
 

@@ -1,7 +1,7 @@
 """A folder's CA: found whole, or made where there is none; never replaced."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -26,6 +26,7 @@ from tls_scaffold.paths import (
     KEY_ENDING,
 )
 from tls_scaffold.signing import certificates, chains, custodies, issuer, matching, mistakes, pairs
+from tls_scaffold.signing.capassword import Password, given_password
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted, read_private_key
@@ -67,14 +68,19 @@ def _is_key_of_another(certificate: Certificate, key: Path) -> bool:
     return True
 
 
-def load_ca(folder: Path, certificate: str, key: str) -> issuer.CA:
+def load_ca(
+    folder: Path,
+    certificate: str,
+    key: str,
+    password: Callable[[], Password] = given_password,
+) -> issuer.CA:
     """Return the CA of these paths; ScaffoldError if a half is missing, or fits not the other.
 
-    That of `certs/` has the chain that stands behind what it signs, if it has one.
+    `password` opens a key that is encrypted. That of `certs/` has the chain that stands behind what
+    it signs, if it has one.
     """
-    ca = issuer.load_ca(
-        _read_half(folder, certificate, key), _read_half(folder, key, certificate), certificate, key
-    )
+    halves = _read_half(folder, certificate, key), _read_half(folder, key, certificate)
+    ca = issuer.load_ca(*halves, certificate, key, password)
     return replace(ca, chain=chains.read_chain(folder)) if certificate == CA else ca
 
 

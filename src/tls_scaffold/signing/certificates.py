@@ -218,6 +218,12 @@ class Certificate:
         return (identifier and identifier.key_identifier) or b""
 
     @property
+    def names_issuers_serial(self) -> bool:
+        """Whether it names its CA's certificate by its serial number, which another has not."""
+        identifier = self._extension(x509.AuthorityKeyIdentifier)
+        return bool(identifier and identifier.authority_cert_serial_number is not None)
+
+    @property
     def crl_urls(self) -> tuple[str, ...]:
         """Where its CRL is to be found."""
         points = self._extension(x509.CRLDistributionPoints)

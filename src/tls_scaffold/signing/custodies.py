@@ -62,4 +62,4 @@ def another_hint(folder: Path) -> str:
     """Return what helps where a CA can't be used any longer."""
     if custody_of(folder).own:
         return RENEWED
-    return f"{ANOTHER}, which everybody has to trust (`certs/trust.pem`)"
+    return "`make renew-ca` signs it again, with the same key: what it signed goes on then"

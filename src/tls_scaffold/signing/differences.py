@@ -1,6 +1,6 @@
 """How a certificate on disk differs from what its request and profile ask for now, in words."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -33,14 +33,17 @@ class Difference:
 
 
 def differences(
-    certificate: Certificate, request: Request, profile: Profile, ca_end: datetime | None = None
+    certificate: Certificate,
+    request: Request,
+    profile: Profile,
+    ca_ends: Collection[datetime] = (),
 ) -> tuple[Difference, ...]:
     """Say where a certificate is not what its request and profile ask for; empty if it is.
 
     `profile` comes from SigningConfig.profile_or_default, or from cfssl.profiles.ca_profile for the
     CA itself. What a command line overrides (`-hostname`, `-cn`) is to be put into `request`
     before. Serial number, dates of signing, the order of names and the issuer do not count. A life
-    that was cut to the last moment of the CA, `ca_end` (UTC), is the one that was asked for.
+    that was cut to a last moment of the CA, one of `ca_ends` (UTC), is the one that was asked for.
     """
     names = alternative_names(request.hosts or (), is_ca=profile.constraint.is_ca)
     return (
@@ -48,7 +51,7 @@ def differences(
         *_differing_sets(HOSTS, (text for _, text in names), certificate.hosts),
         *_differing_values("key", str(certificate.key), str(request.key)),
         *_differing_usages(certificate, profile),
-        *_differing_lifetime(certificate, profile, ca_end),
+        *_differing_lifetime(certificate, profile, ca_ends),
         *_differing_constraint(certificate, profile),
         *_differing_sets("crl_url", filter(None, [profile.crl_url]), certificate.crl_urls),
         *_differing_sets("ocsp_url", filter(None, [profile.ocsp_url]), certificate.ocsp_urls),
@@ -124,13 +127,13 @@ def _known_usages(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _differing_lifetime(
-    certificate: Certificate, profile: Profile, ca_end: datetime | None
+    certificate: Certificate, profile: Profile, ca_ends: Collection[datetime]
 ) -> tuple[Difference, ...]:
     begin, end = certificate.not_before, certificate.not_after
     if profile.not_before and moment(profile.not_before) != begin:
         return _differing_values("not_before", f"{begin:{TIME}}", profile.not_before)
     asked_end = moment(profile.not_after) if profile.not_after else begin + profile.lifetime
-    if end == ca_end and asked_end > end:
+    if end in ca_ends and asked_end > end:
         return ()
     if profile.not_after:
         if asked_end == end:

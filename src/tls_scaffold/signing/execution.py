@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tls_scaffold.disk.files import flush_path, make_private, telling
@@ -11,9 +11,11 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.sharing import group_of_keys, keep_private, share_keys
 from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, batch, chains, issuer, pairs, signer
+from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.remotesigner import RemoteSigner, read_tls_context, seconds_allowed
 from tls_scaffold.signing.rounds import Round
@@ -30,19 +32,42 @@ class Told:
     warning: Tell
 
 
-def sign_round(planned: Round, processes: int, progress: Progress, *, told: Told) -> None:
+@dataclass(frozen=True)
+class Means:
+    """What there is to sign with: processes, how far it is shown, and the password of the CA's key.
+
+    `progress` is given the number of certificates and yields what to call when some are done.
+    `password` opens keys of CAs, and encrypts that of a CA that is made, where the inventory wants
+    it so.
+    """
+
+    processes: int
+    progress: Progress
+    password: CAPassword = field(default_factory=CAPassword)
+
+
+def sign_round(planned: Round, means: Means, told: Told) -> None:
     """Make the CAs and sign what a round wants; the folder's lock is held since it was planned.
 
-    `told` is given the path of each certificate when it is in its place, so that an error hides
-    none, and why keys are not as the inventory asks. Raises ScaffoldError where a CA can't sign or
-    the disk refuses; every pair is then an old or a new one, or lacks its certificate, and is
-    signed by the next run.
+    `told` is given the path of each certificate when it is in its place, so that an error
+    hides none, and why keys are not as the inventory asks. Raises ScaffoldError where a CA can't
+    sign or the disk refuses; every pair is then an old or a new one, or lacks its certificate, and
+    is signed by the next run.
     """
     folder, target = planned.folder, planned.target
     # What the library can't sign is found out here, before anything is written.
     remote = _remote_signers(planned)
     new_cas = {
         path: signer.new_ca(new.request, planned.now) for path, new in planned.new_cas.items()
+    }
+    if CA in new_cas and planned.custody.key is KeyPlace.ENCRYPTED:
+        new_cas[CA] = new_cas[CA].encrypted(means.password.new())
+    # And so is a key that nobody can open.
+    local = {each.signing.ca for each in planned.wanted if not each.profile.remote}
+    cas: dict[str, issuer.CA | RemoteSigner] = {
+        path: authority.load_ca(target, path, key, means.password.old)
+        for path, key in planned.ca_keys.items()
+        if path in local and path not in new_cas
     }
     _clear_leftovers_beside(folder, planned.signings)
     signs_in_certs = any(path.rpartition("/")[0] == CERTS for path in planned.done.signed)
@@ -58,24 +83,14 @@ def sign_round(planned: Round, processes: int, progress: Progress, *, told: Told
         record.note_ca()
         record.note(planned.unrecorded)
     if planned.wanted:
-        _sign_components(planned, _signers(planned, remote), record, processes, progress, told)
-
-
-def _signers(
-    planned: Round, remote: Mapping[str, RemoteSigner]
-) -> dict[str, issuer.CA | RemoteSigner]:
-    """Return who signs each certificate, by its output."""
-    local: dict[str, issuer.CA] = {}
-    found: dict[str, issuer.CA | RemoteSigner] = {}
-    for each in planned.wanted:
-        path = each.signing.ca
-        if each.profile.remote:
-            found[each.signing.output] = remote[path]
-            continue
-        if path not in local:
-            local[path] = authority.load_ca(planned.target, path, planned.ca_keys[path])
-        found[each.signing.output] = local[path]
-    return found
+        for path in local & new_cas.keys():
+            key_path = planned.ca_keys[path]
+            cas[path] = authority.load_ca(target, path, key_path, means.password.old)
+        signers = {
+            each.signing.output: (remote if each.profile.remote else cas)[each.signing.ca]
+            for each in planned.wanted
+        }
+        _sign_components(planned, signers, record, means, told)
 
 
 def _remote_signers(planned: Round) -> dict[str, RemoteSigner]:
@@ -110,8 +125,7 @@ def _sign_components(
     planned: Round,
     signers: Mapping[str, issuer.CA | RemoteSigner],
     record: Record,
-    processes: int,
-    progress: Progress,
+    means: Means,
     told: Told,
 ) -> None:
     """Sign into workshops, flush them all, and only then move the files into place."""
@@ -127,8 +141,8 @@ def _sign_components(
                 works[directory] = stack.enter_context(pairs.workshop(target / directory))
             ca = signers[each.signing.output]
             jobs.append(batch.Job(name, each.request, each.profile, ca, works[directory]))
-        update = stack.enter_context(progress(len(jobs)))
-        signed = batch.sign_all(jobs, planned.now, processes, update)
+        update = stack.enter_context(means.progress(len(jobs)))
+        signed = batch.sign_all(jobs, planned.now, means.processes, update)
         stack.callback(signed.close)
         # The record's files are written here while the processes sign.
         with record.noting(_to_note(planned, signed, record)) as record_files:

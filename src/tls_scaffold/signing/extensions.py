@@ -88,6 +88,21 @@ def brought_along(
     )
 
 
+def of_own_issuer(
+    extensions: Iterable["x509.Extension[x509.ExtensionType]"],
+) -> Iterator[Extension]:
+    """Yield the extensions of a root as its next certificate has them.
+
+    The serial number of the one that signed it, which some name beside its key, is another now.
+    """
+    for each in extensions:
+        if not isinstance(each.value, x509.AuthorityKeyIdentifier):
+            yield as_it_stands(each.value), each.critical
+        elif each.value.key_identifier:
+            key_id = each.value.key_identifier
+            yield x509.AuthorityKeyIdentifier(key_id, None, None), each.critical
+
+
 def as_it_stands(extension: x509.ExtensionType) -> x509.UnrecognizedExtension:
     """Return an extension by its OID and its bytes."""
     return x509.UnrecognizedExtension(extension.oid, extension.public_bytes())

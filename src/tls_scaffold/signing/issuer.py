@@ -1,5 +1,6 @@
 """A CA that can sign, or that is yet to be made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,6 +12,7 @@ from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.cfssl.requests import NAME_WORDS, Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates
+from tls_scaffold.signing.capassword import Password, given_password
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.keys import PrivateKey, read_private_key, signature_hash
 from tls_scaffold.signing.pemfiles import stands_alone
@@ -53,13 +55,21 @@ class NewCA:
         return ca_profile(self.request).constraint.path_length
 
 
-def load_ca(certificate: bytes, key: bytes, place: str, key_place: str) -> CA:
+def load_ca(
+    certificate: bytes,
+    key: bytes,
+    place: str,
+    key_place: str,
+    password: Callable[[], Password] = given_password,
+) -> CA:
     """Return the CA whose certificate and key these PEMs are; the places are their paths.
 
-    Raises ScaffoldError if one can't be read, if the certificate does not stand alone in its file,
-    or if the key does not fit it.
+    `password` opens a key that is encrypted, as in `keys.read_private_key`. Raises ScaffoldError if
+    one can't be read, if the certificate does not stand alone in its file, or if the key does not
+    fit it.
     """
-    ca = CA(certificates.read(certificate, place), read_private_key(key, key_place))
+    read_certificate = certificates.read(certificate, place)
+    ca = CA(read_certificate, read_private_key(key, key_place, password))
     if not stands_alone(certificate):
         raise ScaffoldError(
             f"`{place}` holds more than the CA's certificate",

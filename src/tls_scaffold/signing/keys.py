@@ -1,6 +1,6 @@
 """Private keys: made, and written and read in the PEM forms that cfssl and OpenSSL write."""
 
-import os
+from collections.abc import Callable
 from typing import TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -16,6 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.signing.capassword import (
+    FILE_VARIABLE,
+    VARIABLE,
+    CAPassword,
+    Password,
+    given_password,
+)
 from tls_scaffold.signing.contentkinds import (
     PRIVATE_KEY,
     is_private_key,
@@ -29,7 +37,7 @@ from tls_scaffold.spelling import Key
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
-PASSWORD = "CFSSL_CA_PK_PASSWORD"  # noqa: S105 - the name of cfssl's variable
+NOT_ENCRYPTED = "an ed25519 key has no encrypted form that cfssl can open: ecdsa and rsa have"
 GO_CURVES = ("secp224r1", "secp256r1", "secp384r1", "secp521r1")
 EXPLICIT_CURVE = bytes.fromhex("06072a8648ce3d0101")  # prime-field (RFC 3279, 2.3.5)
 CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
@@ -53,13 +61,26 @@ def pem_of_key(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 
-def encrypted_key(pem: bytes) -> bytes:
-    """Return a CA's private key encrypted with a password, in the form that cfssl opens.
+def encrypted_pem(key: PrivateKey, password: bytes) -> bytes:
+    """Return a private key encrypted in the older PEM form (RFC 1421), the only one cfssl opens.
 
-    Raises ScaffoldError where there is no password to encrypt it with.
+    It was read back with the password. Raises ScaffoldError for ed25519, which has no such form.
     """
-    del pem
-    raise ScaffoldError("a CA's key can't be encrypted here yet: nothing was changed")
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        raise ScaffoldError(NOT_ENCRYPTED)
+    encryption = BestAvailableEncryption(password)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption)
+    if pem_of_key(_loaded(pem, lambda: Password(password, "its own password"))) != pem_of_key(key):
+        raise ScaffoldError("a key was encrypted as another: nothing was changed")
+    return pem
+
+
+def encrypted_key(pem: bytes) -> bytes:
+    """Return a CA's private key, in PEM, encrypted with the password that the environment gives.
+
+    Raises ScaffoldError where that gives none, and as `encrypted_pem`.
+    """
+    return encrypted_pem(read_private_key(pem, "the CA's key"), CAPassword().new())
 
 
 def signature_hash(key: PrivateKey) -> Hash | None:
@@ -80,23 +101,30 @@ def signature_hash(key: PrivateKey) -> Hash | None:
     return hashes.SHA384() if key.key_size >= 3072 else hashes.SHA256()  # noqa: PLR2004
 
 
-def read_private_key(pem: bytes, place: str) -> PrivateKey:
+def read_private_key(
+    pem: bytes, place: str, password: Callable[[], Password] = given_password
+) -> PrivateKey:
     """Read a CA's private key; `place` is its path, for messages.
 
-    An encrypted one is opened with CFSSL_CA_PK_PASSWORD, as cfssl does. Raises ScaffoldError if it
-    can't be read.
+    An encrypted one is opened with what `password` returns, which else is not called: what the
+    environment gives, as with cfssl. Raises ScaffoldError if it can't be read.
     """
     try:
-        return opened_key(pem, place)
+        return opened_key(pem, place, password)
     except LockedKeyError:
-        reason = f"it is encrypted: give its password in the environment variable {PASSWORD}"
+        reason = (
+            f"it is encrypted: give its password in the environment variable {VARIABLE}, or in "
+            f"{FILE_VARIABLE} the path of a file that holds it"
+        )
         raise _unreadable(place, reason) from None
 
 
-def opened_key(pem: bytes, place: str) -> PrivateKey:
+def opened_key(
+    pem: bytes, place: str, password: Callable[[], Password] = given_password
+) -> PrivateKey:
     """Read a CA's private key as `read_private_key`; LockedKeyError where there is no password."""
     try:
-        return _loaded(pem, os.environ.get(PASSWORD, "").encode())
+        return _loaded(pem, password)
     except ValueError as error:
         raise _unreadable(place, f"it {error}") from None
 
@@ -125,7 +153,7 @@ def usable_key(pem: bytes) -> PrivateKey:
     words that follow `it`.
     """
     try:
-        key = _loaded(pem, b"")
+        key = _loaded(pem, Password)
     except LockedKeyError:
         raise ValueError("is encrypted, and etcd and its clients take no password") from None
     if isinstance(key, ec.EllipticCurvePrivateKey):
@@ -147,7 +175,7 @@ class LockedKeyError(Exception):
     """A key is encrypted, and there is no password for it."""
 
 
-def _loaded(pem: bytes, password: bytes) -> PrivateKey:
+def _loaded(pem: bytes, password: Callable[[], Password]) -> PrivateKey:
     """Load the private key of a PEM file.
 
     Raises LockedKeyError where it needs a password and there is none, and ValueError, in words that
@@ -161,20 +189,20 @@ def _loaded(pem: bytes, password: bytes) -> PrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         if not block.is_encrypted:
             raise ValueError(_why_unloadable(block)) from None
-        key = _unlocked(pem[block.begin : block.end], password)
+        key = _unlocked(pem[block.begin : block.end], password())
     if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
         return key
     kind = type(key).__name__.removesuffix("PrivateKey").lstrip("_")
     raise ValueError(f"is a private key of a kind that signs no certificate ({kind})")
 
 
-def _unlocked(pem: bytes, password: bytes) -> PrivateKeyTypes:
-    if not password:
+def _unlocked(pem: bytes, password: Password) -> PrivateKeyTypes:
+    if not password.secret:
         raise LockedKeyError
     try:
-        return load_pem_private_key(pem, password)
+        return load_pem_private_key(pem, password.secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError(f"is not opened by the password in {PASSWORD}") from None
+        raise ValueError(f"is not opened by {password.origin}") from None
 
 
 def key_block(pem: bytes) -> Block | None:

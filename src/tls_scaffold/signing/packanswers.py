@@ -15,6 +15,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CONFIG, KEY_ENDING
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.awaiting import Waiting
+from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.manifests import Asked, asked_of, disagreements
@@ -168,7 +169,8 @@ class _Checker:
             yield f"it ended {certificate.not_after:{MINUTE}}"
         elif certificate.not_before > self.now:
             yield f"it is not valid before {certificate.not_before:{MINUTE}}"
-        yield from map(str, differences(certificate, request, profile, self.ca.not_after))
+        ends = ends_of_ca(self.folder, self.ca)
+        yield from map(str, differences(certificate, request, profile, ends))
 
 
 def _leaf(pem: bytes) -> bytes:

@@ -19,6 +19,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CONFIG
 from tls_scaffold.signing import certificates, chains, csrs, matching, mistakes
 from tls_scaffold.signing.authkeys import is_given
+from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.signing.differences import differences
@@ -111,6 +112,7 @@ class _Planner:
         self._configs = DocumentCache(folder, readers.readable_signing_config, self.problems)
         self._directories: dict[str, OutputDirectory] = {}
         self._profiles: dict[tuple[str, str], Profile] = {}
+        self._ends: dict[str, tuple[datetime, ...]] = {}
 
     def plan_one(self, signing: Signing) -> Wanted | None:
         """Return what is to be signed for a component, None for nothing; note what is wrong."""
@@ -209,7 +211,13 @@ class _Planner:
             return (f"signed with {certificate.weak_hash}",)
         if signing.ca == CA and not chains.has_behind(pem, self._chain):
             return (chains.NOT_BEHIND,)
-        return tuple(map(str, differences(certificate, request, profile, ca.not_after)))
+        ends = self._ends_of(signing.ca, ca)
+        return tuple(map(str, differences(certificate, request, profile, ends)))
+
+    def _ends_of(self, path: str, ca: Certificate) -> tuple[datetime, ...]:
+        if path not in self._ends:
+            self._ends[path] = ends_of_ca(self._folder, ca)
+        return self._ends[path]
 
     @cached_property
     def _custody(self) -> Custody:

@@ -25,7 +25,14 @@ from tls_scaffold.signing import extensions
 from tls_scaffold.signing.csrs import CSR
 from tls_scaffold.signing.extensions import Extension, Names
 from tls_scaffold.signing.issuer import CA, request_of_ca
-from tls_scaffold.signing.keys import PrivateKey, make_key, pem_of_key, signature_hash
+from tls_scaffold.signing.keys import (
+    PrivateKey,
+    encrypted_pem,
+    make_key,
+    pem_of_key,
+    read_private_key,
+    signature_hash,
+)
 from tls_scaffold.signing.x509names import x509_name
 
 Life: TypeAlias = tuple[datetime, datetime]
@@ -45,6 +52,10 @@ class Signed:
     def contents(self) -> dict[str, bytes]:
         """The contents of its files by their endings."""
         return {KEY_ENDING: self.key, CSR_ENDING: self.csr, CERTIFICATE_ENDING: self.certificate}
+
+    def encrypted(self, password: bytes) -> "Signed":
+        """Return it with its key encrypted; ScaffoldError for a key that can't be."""
+        return replace(self, key=encrypted_pem(read_private_key(self.key, ""), password))
 
 
 @dataclass(frozen=True)
@@ -137,6 +148,31 @@ def renew_ca(ca: CA, now: datetime) -> Signed:
     """
     signed = new_ca(request_of_ca(ca.certificate), now, ca.key)
     return replace(signed, csr=b"", key=b"")
+
+
+def sign_ca_again(ca: CA, now: datetime) -> bytes:
+    """Return a root's certificate, in PEM, again: its name, key and extensions, as long from `now`.
+
+    `renew_ca` does the same as cfssl, which makes another name of one that it would not have
+    written, and then nothing that the CA signed is valid under it. ScaffoldError as `new_ca`.
+    """
+    old = ca.certificate.parsed
+    if not ca.certificate.is_ca:  # a root of X.509 version 1, which has no extensions at all
+        return renew_ca(ca, now).certificate
+    begin = now - BACKDATE
+    with _as_scaffold_error(ca.certificate.cn):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(old.subject)
+            .issuer_name(old.subject)
+            .public_key(old.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(begin)
+            .not_valid_after(begin + ca.certificate.lifetime)
+        )
+        for extension, critical in extensions.of_own_issuer(old.extensions):
+            builder = builder.add_extension(extension, critical=critical)
+        return builder.sign(ca.key, signature_hash(ca.key)).public_bytes(Encoding.PEM)
 
 
 def new_csr(request: Request) -> Signed:

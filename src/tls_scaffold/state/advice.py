@@ -6,13 +6,16 @@ from pathlib import Path
 
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.signing import caconstraints
+from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
-from tls_scaffold.state.lives import ends_with_ca
+from tls_scaffold.state.lives import ends_with_ca, is_to_be_renewed
 from tls_scaffold.state.states import Row
 
 UNREADABLE = "unreadable"
 """Missing, although a file is there: make takes it for the certificate, and signs no other."""
 NOT_YET = "not yet valid"
+ENDING = "ending"
+"""Of a CA: valid, and to be signed again long before it ends."""
 
 COMPONENT = "component"
 OUR_LINE = "component line"
@@ -20,7 +23,7 @@ OTHER_LINE = "another line of a Makefile of ours"
 FOREIGN = "line of a foreign Makefile"
 
 CHECK, REGENERATE, MAKE, RENEW, TARGETS = "check", "regenerate", "make", "renew", "targets"
-SYNC = "sync"
+SYNC, RENEW_CA = "sync", "renew-ca"
 CSR, EXPORT = "csr", "export"
 """Where another machine has the CA's key."""
 
@@ -29,10 +32,12 @@ ADVICE = {
     # The target of a CA that a line of cfssl's makes; `make` makes the one of `certs/` by itself.
     ("missing", CA_KIND, OUR_LINE): TARGETS,
     ("missing", CA_KIND, FOREIGN): TARGETS,
-    ("expired", CA_KIND, OUR_LINE): REGENERATE,
+    # With the same key all that it signed goes on: another CA everybody would have to trust first.
+    ("expired", CA_KIND, OUR_LINE): RENEW_CA,
     # The clock may be wrong: no new CA for that.
     (NOT_YET, CA_KIND, OUR_LINE): CHECK,
-    ("expiring", CA_KIND, OUR_LINE): REGENERATE,
+    ("expiring", CA_KIND, OUR_LINE): RENEW_CA,
+    (ENDING, CA_KIND, OUR_LINE): RENEW_CA,
     # It signs as before: which side is to give way, `check` tells.
     ("stale", CA_KIND, OUR_LINE): CHECK,
     ("missing", COMPONENT, OUR_LINE): MAKE,
@@ -70,7 +75,7 @@ def steps(
 
     Where the CA is at fault, nothing that it signs can be mended before.
     """
-    is_ours = includes_our_rules(makefile)
+    is_ours, makes_ca = includes_our_rules(makefile), custody_of(folder).makes_ca
     own_lines = {f"{output}.pem" for _, output in names_and_outputs(makefile)}
     by_path = {row.path: row for row in rows}
     found: Steps = {}
@@ -88,6 +93,8 @@ def steps(
         if is_ours:
             line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
         step = _step_for(entry, state, line, contents)
+        if step in (RENEW_CA, REGENERATE) and not makes_ca:
+            step = ""  # whoever holds it renews it
         if entry.unmet:
             # Either the Makefile has no line for it, or `check` names what leaves it out.
             lacks_line = not is_ca and entry.signing is None and row.path not in own_lines
@@ -101,7 +108,7 @@ def steps(
     is_at_fault = ca_states & {"mismatched", "expired", NOT_YET, UNREADABLE}
     is_lost = any(entry.kind == CA_KIND and entry.unmet for entry in contents.entries)
     if is_at_fault or is_lost or ("missing" in ca_states and is_signed):
-        return {step: found[step] for step in (CHECK, REGENERATE) if step in found}
+        return {step: found[step] for step in (CHECK, RENEW_CA, REGENERATE) if step in found}
     return found
 
 
@@ -117,7 +124,9 @@ def _step_for(entry: Entry, state: str, line: str, contents: Contents) -> str:
     if entry.awaiting and entry.kind != CA_KIND:  # whatever else is wrong with what is there
         return EXPORT
     step = ADVICE.get((state, CA_KIND if entry.kind == CA_KIND else COMPONENT, line), "")
-    is_another_s = step == REGENERATE and entry.came_from_elsewhere
+    is_another_s = step == RENEW_CA and entry.came_from_elsewhere
+    if step == RENEW_CA and entry.key is None:  # nobody knows whether it is kept or lost
+        step = "" if state == ENDING else REGENERATE
     return "" if is_another_s or _is_in_vain(entry, state, contents) else step
 
 
@@ -149,6 +158,8 @@ def _state_for_advice(folder: Path, entry: Entry, row: Row, now: datetime) -> st
     halves = [row.path, entry.key_path] if row.kind == CA_KIND else [row.path]
     if row.state == "missing" and any((folder / half).exists() for half in halves):
         return UNREADABLE
+    if row.kind == CA_KIND and row.state == "valid" and entry.certificate:
+        return ENDING if is_to_be_renewed(entry.certificate, now) else row.state
     if row.state == "expired" and row.not_before and row.not_before > now:
         return NOT_YET
     return row.state

@@ -1,8 +1,8 @@
 """A certificate of a folder beside what asks for it, and what is wrong between the two."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -12,10 +12,10 @@ from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.terms import SERVER_AUTH
 from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.paths import KEY_ENDING
-from tls_scaffold.signing import caconstraints, matching
+from tls_scaffold.signing import caconstraints, capassword, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import CN, IS_CA, NAMES, USAGES, differences
-from tls_scaffold.signing.keys import PASSWORD, is_encrypted
+from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.spelling import Key, escaped
 
 CA_KIND = "ca"
@@ -86,8 +86,7 @@ class Entry:
 
         Then nothing can be said of the key.
         """
-        is_open = bool(os.environ.get(PASSWORD))
-        return self.is_of_ca and is_encrypted(self.key or b"") and not is_open
+        return self.is_of_ca and is_encrypted(self.key or b"") and not capassword.is_given()
 
     @property
     def is_of_ca(self) -> bool:
@@ -182,14 +181,15 @@ def is_server(entry: Entry) -> bool:
     return SERVER_AUTH in entry.usages and any(entry.hosts)
 
 
-def with_faults(entry: Entry, ca: Certificate | None) -> Entry:
+def with_faults(entry: Entry, ca: Certificate | None, ca_ends: Collection[datetime] = ()) -> Entry:
     """Return an entry with its faults.
 
-    `ca` is to have signed it, None for a CA and where that can't be read.
+    `ca` is to have signed it, None for a CA and where that can't be read; `ca_ends` are the ends of
+    that, and of the certificates that it had before.
     """
     if not entry.certificate:
         return entry
-    return replace(entry, faults=tuple(_faults(entry, entry.certificate, ca)))
+    return replace(entry, faults=tuple(_faults(entry, entry.certificate, ca, ca_ends)))
 
 
 def key_trouble(entry: Entry, certificate: Certificate, whose: str = "its key") -> str:
@@ -203,7 +203,12 @@ def key_trouble(entry: Entry, certificate: Certificate, whose: str = "its key") 
     return matching.key_trouble(certificate, entry.key, whose, of_ca=entry.is_of_ca)
 
 
-def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> Iterator[Fault]:
+def _faults(
+    entry: Entry,
+    certificate: Certificate,
+    ca: Certificate | None,
+    ca_ends: Collection[datetime],
+) -> Iterator[Fault]:
     if reason := key_trouble(entry, certificate):
         yield Fault(MISMATCHED, f"`{entry.key_path}` {reason}", about=KEY)
     if ca and not (entry.kind is None and entry.is_of_ca):
@@ -213,7 +218,7 @@ def _faults(entry: Entry, certificate: Certificate, ca: Certificate | None) -> I
     if entry.kind == CA_KIND:
         for refusal in caconstraints.refusals(certificate):
             yield Fault(MISMATCHED, refusal.words, about=refusal.about)
-    yield from _stale_faults(entry, certificate, ca)
+    yield from _stale_faults(entry, certificate, ca_ends)
 
 
 def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -> Iterator[Fault]:
@@ -240,14 +245,13 @@ def _has_usages_of_its_own(entry: Entry, certificate: Certificate) -> bool:
 
 
 def _stale_faults(
-    entry: Entry, certificate: Certificate, ca: Certificate | None
+    entry: Entry, certificate: Certificate, ca_ends: Collection[datetime]
 ) -> Iterator[Fault]:
     """Yield where a certificate is not what its request and profile ask for."""
     if not entry.request or not entry.profiles:
         yield from (Fault(STALE, reason) for reason in entry.unread)
         return
-    ca_end = ca.not_after if ca else None
-    found = (differences(certificate, entry.request, each, ca_end) for each in entry.profiles)
+    found = (differences(certificate, entry.request, each, ca_ends) for each in entry.profiles)
     # What a CA is called and how long it lives is no matter to those who trust it.
     is_leaf = entry.kind != CA_KIND
     for each in min(found, key=len):

@@ -7,6 +7,7 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.state.entries import SIGNER, Entry, Fault
 
 MINUTE = "%Y-%m-%d %H:%M UTC"
+YEAR = timedelta(days=365)
 
 
 def chain_end(entry: Entry, cas: Mapping[str, Entry]) -> datetime | None:
@@ -21,6 +22,14 @@ def chain_end(entry: Entry, cas: Mapping[str, Entry]) -> datetime | None:
         is_of_another = any(fault.about == SIGNER for fault in link.faults)
         link = None if link.kind is None or is_of_another else cas.get(link.ca)
     return min(ends, default=None)
+
+
+def is_to_be_renewed(ca: Certificate, now: datetime) -> bool:
+    """Tell whether a CA is to be signed again: a year before it ends, of a short life at its half.
+
+    Everybody who runs holds its certificate, and has to be restarted with the next in that time.
+    """
+    return ca.not_after - now <= min(YEAR, ca.lifetime / 2)
 
 
 def ends_with_ca(entry: Entry, cas: Mapping[str, Certificate]) -> bool:

@@ -16,6 +16,7 @@ from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA
 from tls_scaffold.signing import certificates, chains, matching, mistakes
+from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import BRING_CA, custody_of
 from tls_scaffold.signing.ignoredrules import ignored_rules
@@ -50,6 +51,7 @@ class Reader:
         self._cas: dict[str, Certificate] = {}
         self._request = lru_cache(None)(self._read_request)
         self._config = lru_cache(None)(self._read_config)
+        self._ends: dict[str, tuple[datetime, ...]] = {}
 
     def _read_request(self, path: str) -> tuple[Request | None, tuple[str, ...]]:
         try:
@@ -215,7 +217,13 @@ class Reader:
         return chains.chain_of(self.folder)
 
     def _judged(self, entry: Entry) -> Entry:
-        return with_faults(entry, self._cas.get(entry.ca))
+        return with_faults(entry, self._cas.get(entry.ca), self._ends_of_ca(entry.ca))
+
+    def _ends_of_ca(self, path: str) -> tuple[datetime, ...]:
+        """Return when the CA at a path ends, and when its earlier certificates did."""
+        if path in self._cas and path not in self._ends:
+            self._ends[path] = ends_of_ca(self.folder, self._cas[path])
+        return self._ends.get(path, ())
 
     def _with_files(self, entry: Entry) -> Entry:
         """Return an entry with its certificate and key, or why one is missing."""

@@ -1,0 +1,58 @@
+"""`tls-scaffold encrypt-ca-key` and `renew-ca`."""
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+
+from tls_scaffold.cli.capassword import asking
+from tls_scaffold.cli.options import json_option
+from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.spelling import escaped
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
+    """Encrypt the CA's key with a password, which is asked for twice.
+
+    CFSSL_CA_PK_PASSWORD holds it, or CFSSL_CA_PK_PASSWORD_FILE names a file that does, where nobody
+    can be asked. The encrypted key is read back before it takes the other's place.
+    """
+    from tls_scaffold.commands import encryptcakey as command
+    from tls_scaffold.signing.capassword import CAPassword
+
+    done = command.encrypt_ca_key(folder, CAPassword(asking()))
+    if as_json:
+        give_json(command.result(folder, done).to_json())
+        return
+    if done.is_new:
+        say("encrypted certs/ca-key.pem: the one in the clear is gone from this place")
+    else:
+        talk("certs/ca-key.pem is encrypted")
+    for warning in command.warnings(done):
+        warn(escaped(warning))
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def renew_ca(folder: Path, /, *, as_json: bool) -> None:
+    """Sign the CA's certificate again, with the same name and key and as long a life from now.
+
+    What it signed goes on being valid and is not signed again. Until the old certificate ends each
+    member and client has to get the new one and to be restarted.
+    """
+    from tls_scaffold.commands import renewca as command
+    from tls_scaffold.signing.capassword import CAPassword
+
+    now = datetime.now(timezone.utc)
+    renewed = command.renew_ca(folder, CAPassword(asking()), now)
+    if as_json:
+        give_json(command.result(folder, renewed).to_json())
+        return
+    for line in command.sentences(renewed, now):
+        say(escaped(line))
+    for warning in command.warnings(renewed):
+        warn(escaped(warning))

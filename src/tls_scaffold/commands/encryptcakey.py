@@ -1,0 +1,71 @@
+"""`tls-scaffold encrypt-ca-key`: the CA's key is encrypted from now on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tls_scaffold.commands import sync
+from tls_scaffold.commands.results import Result
+from tls_scaffold.disk.folder import lock
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.custody import KeyPlace
+from tls_scaffold.inventory.custodywords import CustodyWords
+from tls_scaffold.paths import CA_KEY
+from tls_scaffold.signing import keyencryption
+from tls_scaffold.signing.capassword import CAPassword
+
+LOCK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Encrypted:
+    """Whether a key was encrypted now, what was written, and which copies are in the clear."""
+
+    is_new: bool
+    written: tuple[str, ...]
+    clear_copies: tuple[str, ...]
+
+
+def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
+    """Encrypt the key of a folder's CA, and have the inventory say so.
+
+    The password is asked for, or the environment gives it. Raises ScaffoldError, before anything is
+    written, where the key is not here, is not the CA's or can't be encrypted, and without a
+    password.
+    """
+    held = intake.load(folder).ca
+    if not held.has_key_here:
+        raise ScaffoldError(
+            "the key of this folder's CA is not here: there is nothing to encrypt",
+            hint="encrypt it where it is",
+        )
+    with lock(folder, wait=LOCK_SECONDS):
+        ca = keyencryption.clear_ca_key(folder)
+        if ca:
+            keyencryption.encrypt_ca_key(folder, ca, password.new())
+        copies = tuple(keyencryption.clear_copies(folder))
+    written: tuple[str, ...] = ()
+    if held.key is not KeyPlace.ENCRYPTED:
+        # Second: were it killed in between, the same again would go on here.
+        outcome = sync.sync(folder, held=CustodyWords(encrypt=True))
+        written = outcome.result().written
+    return Encrypted(ca is not None, (*written, *((CA_KEY,) if ca else ())), copies)
+
+
+def warnings(encrypted: Encrypted) -> list[str]:
+    """Return what is left to do, a line each."""
+    return [
+        f"`{path}` is a CA's key in the clear: delete it where nobody needs it"
+        for path in encrypted.clear_copies
+    ]
+
+
+def result(folder: Path, encrypted: Encrypted) -> Result:
+    """Return what was done in the shape that all commands share."""
+    return Result(
+        "encrypt-ca-key",
+        str(folder),
+        changed=bool(encrypted.written),
+        written=encrypted.written,
+        warnings=tuple(warnings(encrypted)),
+    )

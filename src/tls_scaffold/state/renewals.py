@@ -1,0 +1,44 @@
+"""CAs that were signed again with the same key: until when those who run hold the one before."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tls_scaffold.signing.caends import earlier_certificates
+from tls_scaffold.state.entries import Contents
+from tls_scaffold.state.lives import MINUTE
+
+
+@dataclass(frozen=True)
+class EarlierCertificate:
+    """A certificate that a CA had before, by its path in the record, and when it ends.
+
+    `ca` is the path of the CA's own.
+    """
+
+    ca: str
+    path: str
+    not_after: datetime
+
+    @property
+    def sentence(self) -> str:
+        """What has to be done until then."""
+        return (
+            f"`{self.ca}` was signed again: until {self.not_after:{MINUTE}}, when the one before "
+            "ends, each member and client has to get the new one and to be restarted; which of "
+            "them has can't be seen from outside"
+        )
+
+
+def still_held(folder: Path, contents: Contents, now: datetime) -> tuple[EarlierCertificate, ...]:
+    """Return the earlier certificates of a folder's CAs that have not ended.
+
+    What has ended holds nobody up any more.
+    """
+    found = (
+        EarlierCertificate(path, recorded, earlier.not_after)
+        for path, ca in contents.authorities.items()
+        for recorded, earlier in earlier_certificates(folder, ca)
+        if not earlier.has_ended(now)
+    )
+    return tuple(sorted(found, key=lambda each: (each.not_after, each.path)))
