@@ -60,7 +60,9 @@ class InventoryExtension(Extension):
 def line(component: Component) -> str:
     """Return the line of the Makefile that asks for a component."""
     return str(
-        component_line(component.name, component.output, component.request, component.profile)
+        component_line(
+            component.name, component.output, component.request, component.profile, component.ca
+        )
     )
 
 

@@ -35,9 +35,14 @@ signed() { ls -d certs/*.pem $(components | awk '{ print $2 ".pem" }') 2>/dev/nu
 own() { need tls-scaffold && exec tls-scaffold sign "$@"; }
 exists() { [ -e "$1" ] || [ -h "$1" ]; }
 flush() { sync "$@" 2>/dev/null || sync; }
-all_inputs() { # all_inputs GOAL: of a CA alone its request
-    { [ "$1" = ca ] || cat Makefile ./*.mk config/*.json tls-scaffold.json; } 2>/dev/null |
-        cat - config/ca-csr.json | $sha
+all_inputs() { # all_inputs GOAL: of CAs alone their requests
+    case $1 in *ca) cat config/*ca-csr.json ;;
+    *) cat Makefile ./*.mk config/*.json tls-scaffold.json ;; esac 2>/dev/null | $sha
+}
+has_peer_ca() { [ -f config/peer-ca-csr.json ]; } # whether another CA signs for peers
+choose_ca() { # choose_ca FLAGS: that of peers where `-peer-ca` comes first; no chain is behind that
+    ca=${into}certs/ca chain=${into}certs/chain.pem
+    case "$*" in '-peer-ca '*) ca=${into}certs/peer-ca chain=${into}certs/.none ;; esac
 }
 # Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
 digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; done; }
@@ -58,7 +63,8 @@ note() { # note CERTIFICATE NAME: into the record
 }
 
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
-    rest=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) last=none
+    clients=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) last=none
+    peers=$(digits config/ca-config.json certs/peer-ca.pem)
     components | while read -r _ base request _; do
         for each in "$request" "$base.pem" "$base-key.pem"; do
             if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi
@@ -66,6 +72,7 @@ changed() { # the targets of which the pair is not what is recorded, or can't be
     done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
         read -r name base _ flags <&3
         [ "$flags" = "$last" ] || { last=$flags && sum=$(printf %s "${flags:+$flags }" | digits); }
+        case "$flags " in '-peer-ca '*) rest=$peers ;; *) rest=$clients ;; esac
         file=issued/${base##*/}-$sum$request$rest-$cert$key.pem
         { [ -e "$file" ] && [ ! -d certs/.new ]; } || echo "${name:+req-$name}"
     done 3<<LINES
@@ -106,7 +113,8 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
 }
 
 finish() { # put a set in place that was decided on: the CA's certificate and then its key go last
-    if [ -e certs/.new/ca-key.pem ]; then
+    key=$(cd certs/.new && ls ca-key.pem peer-ca-key.pem 2>/dev/null | head -n 1)
+    if [ -n "$key" ]; then
         # A clone or a pull may bring such a folder, but never the sum of a key that it has not.
         sum=$(key_sum)
         { [ -n "$sum" ] && [ -f certs/.new/of ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
@@ -116,7 +124,7 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
             check_path "$each"
             case /$each in
             */.*) ;;
-            *.pem | *.csr | /config/ca-csr.json | /tls-scaffold.json)
+            *.pem | *.csr | /config/ca-csr.json | /config/peer-ca-csr.json | /tls-scaffold.json)
                 [ -h "certs/.new/new/$each" ] || [ ! -f "certs/.new/new/$each" ] || continue ;;
             esac
             fail "\`certs/.new/new/$each\` is in no set of \`make regenerate\`" "move it away"
@@ -127,7 +135,7 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
         done
         chmod 755 issued
         flush . certs issued
-        mv -f certs/.new/ca-key.pem certs/ca-key.pem
+        mv -f "certs/.new/$key" "certs/$key"
     fi
     rm -rf certs/.new
     flush certs
@@ -167,8 +175,8 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
         fail "cfssl did not sign \`$name\`: no space is left for its answer" "make room"
     said=$(sed "/\[INFO\]/d; s/^error: //; /lacks a .hosts. field/,/10.2.3/d
-        s|.* match parent's PublicKey.*|\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`|
-        s|.*\(should contain only one object\).*|\`certs/ca.pem\` \1|" "$work/log"
+        s|.* match parent's PublicKey.*|\`$ca-key.pem\` is not the key of \`$ca.pem\`|
+        s|.*\(should contain only one object\).*|\`$ca.pem\` \1|" "$work/log"
         grep -s '"message"' "$work/json" || :)
     fail "cfssl did not sign \`$name\`: ${said:-exit code $1, without a word}" "its request and the\
  configuration are in \`config/\`, the CA in \`certs/\`; the password of an encrypted key goes into\
@@ -185,37 +193,65 @@ ca_is_whole() {
 
 # What custody.sh may do in another way; the three files are left in $work.
 sign_pair() { # sign_pair [FLAGS] REQUEST
+    [ "$1" != -peer-ca ] || shift
     run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
 }
-make_ca_pair() { run_cfssl certs/ca gencert -initca "$1"; } # make_ca_pair REQUEST
+make_ca_pair() { run_cfssl "${ca#"$into"}" gencert -initca "$1"; } # make_ca_pair REQUEST
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
-        [ "$(echo certs/.work.*)" = 'certs/.work.*' ] &&
-        [ -s certs/.gitignore ] && exists certs/trust.pem &&
-        exists "issued/ca-$(digits certs/ca.pem).pem" && return
+        [ "$(echo certs/.work.*)" = 'certs/.work.*' ] && [ -s certs/.gitignore ] &&
+        is_noted '' && { ! has_peer_ca || is_noted peer-; } && return
     workshop
     lock
-    if exists certs/ca.pem || exists certs/ca-key.pem; then
-        [ -e certs/ca.pem ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
-        grep -q '^-----BEGIN CERTIFICATE' certs/ca.pem ||
-            fail "\`certs/ca.pem\` is no certificate in PEM" "put the CA's back"
-        ! grep -q 'PRIVATE KEY' certs/ca.pem || return 0 # what follows is for everybody
-        note certs/ca.pem "ca-$(digits certs/ca.pem)"
-        exists certs/trust.pem || { cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem; }
+    if ! has_ca ''; then
+        make_first_ca
+        echo "signed certs/ca.pem"
+        ! has_peer_ca || echo "signed certs/peer-ca.pem"
         return
     fi
-    make_first_ca
-    echo "signed certs/ca.pem"
+    note_ca ''
+    if ! has_peer_ca; then return
+    elif has_ca peer-; then note_ca peer-
+    else make_peer_ca; fi
 }
 
-make_first_ca() { # there is none in certs/
-    known=$(ls issued/ca-??????????.pem 2>/dev/null | while read -r each; do
+is_noted() { # is_noted '' or peer-: which CA
+    exists "certs/$1trust.pem" && exists "issued/$1ca-$(digits "certs/$1ca.pem").pem"
+}
+
+has_ca() { exists "certs/$1ca.pem" || exists "certs/$1ca-key.pem"; } # has_ca '' or peer-: a half
+
+note_ca() { # note_ca '' or peer-: into the record
+    ca=certs/$1ca
+    [ -e "$ca.pem" ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
+    grep -q '^-----BEGIN CERTIFICATE' "$ca.pem" ||
+        fail "\`$ca.pem\` is no certificate in PEM" "put the CA's back"
+    ! grep -q 'PRIVATE KEY' "$ca.pem" || return 0 # what follows is for everybody
+    note "$ca.pem" "$1ca-$(digits "$ca.pem")"
+    exists "certs/$1trust.pem" ||
+        { cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "certs/$1trust.pem"; }
+}
+
+refuse_lost_ca() { # refuse_lost_ca '' or peer-: another is made for nobody where the record has it
+    known=$(ls "issued/$1ca-"??????????.pem 2>/dev/null | while read -r each; do
         echo "$each"
         openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1 || :
     done)
     [ -z "$known" ] || fail "the CA of this folder is not in \`certs\`: the record has
-$known" "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
+$known" "put its $1ca.pem and $1ca-key.pem back; \`make regenerate\` makes another CA"
+}
+
+make_peer_ca() { # beside the other one, which is there
+    refuse_lost_ca peer-
+    make_set peer-ca
+    echo "signed certs/peer-ca.pem"
+    [ "$(grep -c BEGIN certs/peer-trust.pem)" = 1 ] || say "certs/peer-trust.pem holds both CAs:\
+ members show certificates of certs/peer-ca.pem when all have been restarted with it"
+}
+
+make_first_ca() { # there is none in certs/
+    refuse_lost_ca ''
     each=$(signed | head -n 1)
     [ -z "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
         "put ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
@@ -247,7 +283,7 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     check_path "$1.pem"
     # Where upper and lower case are one, as on macOS, CA.pem is the CA.
     case $(printf %s "$1" | tr A-Z a-z) in ca | */ca | certs/trust | certs/chain | *-key | \
-        archive/* | config/* | data/* | dist/* | issued/*)
+        certs/peer-ca | certs/peer-trust | archive/* | config/* | data/* | dist/* | issued/*)
         fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
@@ -276,6 +312,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     check_output "$base"
     case " $*" in *' '-ca[\ =-]* | *' '--ca[\ =-]* | *' '-config[\ =]* | *' '--config[\ =]*)
         fail "the line of \`$base.pem\` names a CA or configuration: it takes the folder's" ;; esac
+    choose_ca "$@"
     ca_is_whole
     from=$(inputs "$@") name=${base##*/}
     if [ "$when" = changed ] && [ -f "$base.pem" ] && [ -f "$base-key.pem" ] &&
@@ -338,7 +375,8 @@ clean() { # the record goes first: a clean that is killed is done by the next
 }
 
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
-    for file in tls-scaffold.json config/ca-csr.json; do # what is decided on has to go there
+    requests=$(ls config/ca-csr.json config/peer-ca-csr.json 2>/dev/null) || :
+    for file in tls-scaffold.json $requests; do # what is decided on has to go there
         check_mounts "$file"
         if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
         [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
@@ -347,24 +385,24 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
     new=$((${old:-1} + 1))
     [ "$new" -gt 2 ] || old='' # the first has no number
     cp -p tls-scaffold.json "$into" # with its mode
-    cp -p config/ca-csr.json "${into}config"
+    cp -p $requests "${into}config"
     sed "s/\(\"ca_generation\": *\)[0-9]*/\1$new/" tls-scaffold.json >"${into}tls-scaffold.json"
-    sed "/\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" config/ca-csr.json \
-        >"${into}config/ca-csr.json"
-    for file in tls-scaffold.json config/ca-csr.json; do
+    for file in $requests; do
+        sed "/\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" "$file" >"$into$file"
+    done
+    for file in tls-scaffold.json $requests; do
         ! cmp -s "$file" "$into$file" || fail "\`$file\` does not tell what the next CA is called" \
             "\`tls-scaffold sync\` writes \"ca_generation\"; \"CN\" needs a line of its own"
     done
 }
 
-new_ca() { # of a new set
-    workshop
-    request=config/ca-csr.json
+new_ca() { # new_ca '' or peer-: of a new set
+    request=config/$1ca-csr.json ca=${into}certs/$1ca
     [ ! -e "$into$request" ] || request=$into$request
     make_ca_pair "$request"
-    cp -p "$work/ca.pem" "$work/trust.pem"
+    cp -p "$work/$1ca.pem" "$work/$1trust.pem"
     mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
-    note "$ca.pem" "ca-$(digits "$ca.pem")"
+    note "$ca.pem" "$1ca-$(digits "$ca.pem")"
 }
 
 make_again() { # make_again GOALS: with the variables that this make was given, not with its flags
@@ -372,16 +410,20 @@ make_again() { # make_again GOALS: with the variables that this make was given, 
 }
 
 make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one rename decides
-    [ -f certs/ca-key.pem ] || ! exists certs/ca-key.pem ||
-        fail "\`certs/ca-key.pem\` is not here: it leads elsewhere" "bring it back first"
+    [ -f certs/ca-key.pem ] || { [ "$1" != peer-ca ] && ! exists certs/ca-key.pem; } ||
+        fail "\`certs/ca-key.pem\` is not here, or leads elsewhere" "bring it back first"
     workshop
     set=$work into=$work/new/ reads=$(all_inputs "$1") of=$(key_sum)
     mkdir -p "${into}config"
-    [ "$1" = ca ] || next_generation
+    [ "$1" != .tls-set ] || next_generation
     jobs=$(getconf _NPROCESSORS_ONLN || echo 1)
-    (export TLS_SCAFFOLD_INTO="$into" && make_again "$1" -j "$jobs") || exit 1
+    (export TLS_SCAFFOLD_INTO="$into" && if [ "$1" = peer-ca ]; then sh sign.sh peer-ca; else
+        make_again "$1" -j "$jobs"; fi) || exit 1
+    # Members that run with certificates of the other CA have to trust both for a while.
+    [ "$1" != peer-ca ] || [ -z "$(ls $(components | awk '{ print $2 ".pem" }') 2>/dev/null)" ] ||
+        cat certs/trust.pem >>"${into}certs/peer-trust.pem"
     lock
-    if [ "$1" = ca ] && exists certs/ca.pem; then exit; fi # another make was first
+    if [ "$1" != .tls-set ] && exists "certs/$1.pem"; then exit; fi # another make was first
     [ "$reads $of" = "$(all_inputs "$1") $(key_sum)" ] ||
         fail "what it is made from has changed" "run make again"
     if [ "$1" = .tls-set ]; then
@@ -390,7 +432,8 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
         [ -e certs/ca-key.pem ] || rm -f certs/ca.pem # its key is lost: the set follows no CA
     fi
     echo "$of" >"$set/of"
-    mv "${into}certs/ca-key.pem" "$set/ca-key.pem"
+    key=${1#.tls-set} && key=${key:-ca}-key.pem
+    mv "${into}certs/$key" "$set/$key"
     sync
     mv "$set" certs/.new
     finish
@@ -405,7 +448,8 @@ regenerate() {
         fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
     make_set .tls-set
     components | while read -r _ base _; do say "signed $base.pem"; done
-    echo "whoever uses one of them has to be restarted, with the new certs/trust.pem"
+    ! has_peer_ca || also=" (members with certs/peer-trust.pem too)"
+    echo "whoever uses one of them has to be restarted, with the new certs/trust.pem${also-}"
     echo "new CA and certificates in certs/, the old ones in $shelf/"
     ! grep -qs ENCRYPTED "$shelf/certs/ca-key.pem" ||
         say "warning: the old CA's key was encrypted, the new one is not" >&2
@@ -422,13 +466,16 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
-    last=$(end_of certs/ca)
-    [ -n "$last" ] || fail "\`certs/ca.pem\` is missing or broken" "put it back, or \`make\`"
-    ! ends certs/ca 0 || fail "\`certs/ca.pem\` has ended: nobody takes what it signs" "$another"
-    ! ends certs/ca "$seconds" || say "warning: \`certs/ca.pem\` ends $last: $another" >&2
-    all=$(components | while read -r name base _; do
+    for ca in certs/ca $(! has_peer_ca || echo certs/peer-ca); do
+        last=$(end_of "$ca")
+        [ -n "$last" ] || fail "\`$ca.pem\` is missing or broken" "put it back, or \`make\`"
+        ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
+        ! ends "$ca" "$seconds" || say "warning: \`$ca.pem\` ends $last: $another" >&2
+    done
+    all=$(components | while read -r name base _ flags; do
+        choose_ca "$flags "
         if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
-        elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$last" ]; then echo -
+        elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$(end_of "$ca")" ]; then echo -
         else echo "req-$name"; fi
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
@@ -446,11 +493,11 @@ command -v flock >/dev/null || flock() { # by the kernel all the same
     perl -e 'open(F, "<&=", $ARGV[-1]) && flock(F, @ARGV > 1 ? 6 : 2) or exit 1' -- "$@"
 }
 for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem \
-    archive/.lock archive/.gitignore certs/.gitignore custody.sh; do
+    certs/.new/peer-ca-key.pem archive/.lock archive/.gitignore certs/.gitignore custody.sh; do
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
 for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/chain.pem \
-    certs/trust.pem; do
+    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem; do
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
 [ ! -f custody.sh ] || . ./custody.sh
@@ -458,9 +505,18 @@ case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place fo
 case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;
 *:clean:1 | *:renew:1 | *:regenerate:1 | *:changed:1) "$1" ;;
-cfssl:ca:1) if [ -n "$into" ]; then new_ca; else make_ca; fi ;;
+cfssl:ca:1) if [ -z "$into" ]; then make_ca; else
+    workshop
+    new_ca ''
+    if has_peer_ca; then new_ca peer-; fi
+fi ;;
+cfssl:peer-ca:1)
+    [ -n "$into" ] || fail "\`make ca\` makes it"
+    workshop
+    new_ca peer- ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
-tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;
+tls-scaffold:ca:1) { exists "$ca.pem" && { ! has_peer_ca || exists certs/peer-ca.pem; }; } ||
+    own ca ;;
 tls-scaffold:again:*) own --force "$2" ;;
 tls-scaffold:changed:*) own "$2" ;;
 *) fail "\`$*\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;

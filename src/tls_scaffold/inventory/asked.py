@@ -2,6 +2,7 @@
 
 from tls_scaffold.inventory.terms import CLIENT, OwnProfile
 from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.paths import PEER_CA
 from tls_scaffold.spelling import Key
 
 
@@ -31,6 +32,6 @@ def own_profiles(inventory: Inventory) -> tuple[OwnProfile, ...]:
     found = {
         each.profile: OwnProfile(each.profile, each.usages, each.terms.expiry or inventory.expiry)
         for each in inventory.components
-        if each.terms.have_own_profile and each.profile != CLIENT
+        if (each.terms.have_own_profile or each.ca == PEER_CA) and each.profile != CLIENT
     }
     return tuple(found[name] for name in sorted(found))

@@ -16,16 +16,20 @@ from tls_scaffold.paths import (
     CONFIG,
     CUSTODY,
     KEY_ENDING,
+    PEER_CA_OUTPUT,
+    PEER_CA_REQUEST,
+    PEER_TRUST,
     RULES,
     TRUST,
 )
 
 RENDERED = (
     *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
+    PEER_CA_REQUEST,
     *("rbac.sh", "rbac.tsv", "sign.sh", CUSTODY, FILE, RULES),
 )
 """What every render has beside the requests of the components; `custody.sh` only where needed."""
-OUR_REQUESTS = (CA_REQUEST, CONFIG, FILE)
+OUR_REQUESTS = (CA_REQUEST, PEER_CA_REQUEST, CONFIG, FILE)
 NO_REQUESTS = (ARCHIVE, CERTS, "data", "dist", "issued")
 NO_OUTPUTS = (ARCHIVE, "config", "data", "dist", "issued")
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
@@ -65,6 +69,10 @@ def output_place_problem(text: str) -> str:
     name = text.rpartition("/")[2].lower()
     if name == "ca":  # in any folder: the CA of one made by hand may lie there
         return f"`{text}.pem` is called like the certificate of a CA"
+    if text.lower() == PEER_CA_OUTPUT:
+        return f"`{text}.pem` is called like the certificate of the CA of peers"
+    if f"{text}.pem".lower() == PEER_TRUST:
+        return f"`{PEER_TRUST}` is what peers trust"
     if f"{text}.pem".lower() == TRUST:
         return f"`{TRUST}` is what others trust"
     if f"{text}.pem".lower() == CHAIN:

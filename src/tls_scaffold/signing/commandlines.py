@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
+from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTIFICATE_ENDING
 
@@ -18,7 +19,7 @@ def component_command(signing: Signing) -> str:
     if signing.config:
         words += ["-config", signing.config]
     if signing.flags is not None:
-        words += signing.flags
+        words += [word for word in signing.flags if word != f"-{PEER_CA_FLAG}"]
     else:
         words += ["-profile", signing.profile] if signing.profile else []
         words += ["-hostname", signing.hostname] if signing.hostname is not None else []

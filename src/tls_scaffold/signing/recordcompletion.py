@@ -8,7 +8,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import signings_of_lines
-from tls_scaffold.paths import CA, CA_KEY
+from tls_scaffold.paths import CA_KEYS
 from tls_scaffold.signing import authority, signer
 from tls_scaffold.signing.plan import plan_signing
 from tls_scaffold.signing.record import Record
@@ -24,10 +24,12 @@ def record_valid_pairs(folder: Path) -> None:
     if not record.is_kept:
         return
     with suppress(ScaffoldError, FileNotFoundError):
-        ca = authority.find_ca(folder, CA, CA_KEY)
-        if ca:
+        found = {path: authority.find_ca(folder, path, key) for path, key in CA_KEYS.items()}
+        cas = {path: ca for path, ca in found.items() if ca}
+        if cas:
             text = plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace")
-            signings = signings_of_lines(component_lines(text))
-            plan = plan_signing(folder, signings, {CA: ca}, record, signer.utc_now(), force=False)
-            record.note_ca()
+            lines = signings_of_lines(component_lines(text))
+            signings = [each for each in lines if each.ca in cas]
+            plan = plan_signing(folder, signings, cas, record, signer.utc_now(), force=False)
+            record.note_cas()
             record.note(plan.unrecorded)

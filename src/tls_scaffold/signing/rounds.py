@@ -8,7 +8,15 @@ from pathlib import Path
 
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEY, KEY_ENDING
+from tls_scaffold.paths import (
+    CA,
+    CA_KEY,
+    CA_KEYS,
+    KEY_ENDING,
+    PEER_CA,
+    PEER_CA_KEY,
+    PEER_CA_REQUEST,
+)
 from tls_scaffold.signing import authority, commandlines, plan, signer
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.record import Record
@@ -144,6 +152,8 @@ def plan_round(
     ca_keys = {f"{each.output}.pem": f"{each.output}{KEY_ENDING}" for each in makers}
     ca_keys |= {each.ca: each.ca_key for each in signings}
     ca_keys = ca_keys or _cas_without_components(every)
+    if CA in ca_keys and _has_peer_ca(folder, every):
+        ca_keys[PEER_CA] = PEER_CA_KEY  # both are made at once, or none
     cas = _find_cas(target, ca_keys, every, record, now)
     used_cas = {each.ca for each in every}
     to_plan = [
@@ -188,6 +198,13 @@ def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:
     return {f"{each}.pem": f"{each}{KEY_ENDING}" for each in made} | named or {CA: CA_KEY}
 
 
+def _has_peer_ca(folder: Path, every: Sequence[Signing]) -> bool:
+    """Tell whether a folder of ours has another CA for what members show their peers."""
+    ours = [each for each in every if each.flags is not None]
+    is_asked = bool(ours) and (folder / PEER_CA_REQUEST).is_file()
+    return is_asked or any(each.ca == PEER_CA for each in ours)
+
+
 def _find_cas(
     target: Path,
     ca_keys: Mapping[str, str],
@@ -203,8 +220,9 @@ def _find_cas(
             raise ScaffoldError(
                 f"the CA `{path}` is missing", hint=f"`tls-scaffold sign {each.output}` does it"
             )
-    if CA in found and not found[CA]:
-        record.check_ca()
+    for path in CA_KEYS:
+        if path in found and not found[path]:
+            record.check_ca(path)
     cas: dict[str, plan.AnyCA] = {}
     for path, certificate in found.items():
         if certificate:

@@ -1,4 +1,7 @@
-"""What a folder's members and clients trust: the certificates of `certs/trust.pem`."""
+"""What a folder's members and clients trust: the certificates of `certs/trust.pem`.
+
+Where peers have a CA of their own, they trust those of `certs/peer-trust.pem` in its place.
+"""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -8,12 +11,12 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CA, TRUST
+from tls_scaffold.paths import CA, TRUSTS
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 
 PUT_BACK = (
-    f"put back what it was, or move it away: where `{TRUST}` is missing, `make` copies `{CA}` there"
+    "put back what it was, or move it away: where `{trust}` is missing, `make` copies `{ca}` there"
 )
 MINUTE = "%Y-%m-%d %H:%M UTC"
 PUT_CA_BACK = "put the CA back; is it lost? `make regenerate` makes another"
@@ -34,23 +37,25 @@ class Trust:
     hint: str = ""
 
 
-def read_trust(folder: Path) -> Trust:
-    """Return what others trust.
+def read_trust(folder: Path, of_ca: str = CA) -> Trust:
+    """Return what others trust of a CA, ours or that of peers, by its path.
 
     Where only a Makefile of the team's own has made a CA, there is no such file: the CA's
     certificate stands for it.
     """
-    if not os.path.lexists(folder / TRUST):
-        return _read_file(folder, CA)
-    trust, ca = _read_file(folder, TRUST), _read_file(folder, CA)
+    path = TRUSTS[of_ca]
+    if not os.path.lexists(folder / path):
+        return _read_file(folder, of_ca)
+    trust, ca = _read_file(folder, path), _read_file(folder, of_ca)
     problems = trust.problems
     if trust.cas and ca.cas:
         same = _with_common_key(trust.cas, ca.cas)
         if not same:
-            problems = (f"`{TRUST}` does not hold the CA that signs, `{CA}`",)
+            problems = (f"`{path}` does not hold the CA that signs, `{of_ca}`",)
         elif not {each.der for each in same} & {each.der for each in ca.cas}:
-            problems = tuple(_unusable(same, datetime.now(timezone.utc)))
-    return replace(trust, problems=problems, hint=PUT_BACK if problems else "")
+            problems = tuple(_unusable(path, same, datetime.now(timezone.utc)))
+    hint = PUT_BACK.format(trust=path, ca=of_ca) if problems else ""
+    return replace(trust, problems=problems, hint=hint)
 
 
 def _read_file(folder: Path, path: str) -> Trust:
@@ -73,14 +78,14 @@ def _with_common_key(
     return tuple(each for each in some if each.parsed.public_key() in keys)
 
 
-def _unusable(cas: Iterable[Certificate], now: datetime) -> Iterator[str]:
+def _unusable(path: str, cas: Iterable[Certificate], now: datetime) -> Iterator[str]:
     """Yield why none of a CA's certificates is one that others can trust; nothing if one is."""
     reasons = []
     for each in cas:
         if each.has_ended(now):
-            reasons.append(f"the CA's certificate in `{TRUST}` ended {each.not_after:{MINUTE}}")
+            reasons.append(f"the CA's certificate in `{path}` ended {each.not_after:{MINUTE}}")
         elif each.unknown_to_go:
-            reasons.append(f"the CA's certificate in `{TRUST}` {each.unknown_to_go}")
+            reasons.append(f"the CA's certificate in `{path}` {each.unknown_to_go}")
         else:
             return
     yield from reasons

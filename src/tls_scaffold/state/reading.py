@@ -14,7 +14,7 @@ from tls_scaffold.disk.plainfiles import content, text
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA
+from tls_scaffold.paths import CA, CA_KEYS
 from tls_scaffold.signing import certificates, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.ignoredrules import ignored_rules
@@ -22,7 +22,7 @@ from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
 from tls_scaffold.state.expectations import with_expectations
 
-PUT_BACK = "put its ca.pem and ca-key.pem back; only if the key is lost for good `make regenerate`"
+PUT_BACK = "put its {} and {} back; only if the key is lost for good `make regenerate`"
 
 
 class Reader:
@@ -74,8 +74,9 @@ class Reader:
         entry = self._with_files_and_faults(entry)
         if entry.certificate:
             self._cas[path] = entry.certificate
-        elif path == CA and entry.absent and has_ca_on_record(self.folder):
-            reason = f"{entry.absent}, and the record has one: {PUT_BACK}"
+        elif path in CA_KEYS and entry.absent and has_ca_on_record(self.folder, path):
+            halves = (each.rpartition("/")[2] for each in (path, CA_KEYS[path]))
+            reason = f"{entry.absent}, and the record has one: {PUT_BACK.format(*halves)}"
             entry = replace(entry, absent=Problem(Place(), reason), unmet=(reason,))
         return entry
 
@@ -149,7 +150,8 @@ class Reader:
             profiles=profiles,
             unread=(*unread, *trouble),
         )
-        return _of_a_kind(self._with_files_and_faults(entry))
+        entry = self._with_files(entry)
+        return _of_a_kind(self._judged(replace(entry, ca=self._signer(entry))))
 
     def entry_unasked(self, path: str, *, orphan: bool) -> Entry:
         """Return the entry of a certificate without a request; an orphan's has no kind either."""
