@@ -11,6 +11,8 @@ unset CDPATH TAR_OPTIONS QUOTING_STYLE # cd would print, tar leave out, ls put q
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
 record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' half='' with=''
+cas=ca # and the one that signs what members show their peers, where the folder has another
+[ ! -f config/peer-ca-csr.json ] || cas='ca peer-ca'
 another="\`make regenerate\` makes another CA, which everybody has to trust first"
 
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
@@ -39,10 +41,9 @@ all_inputs() { # all_inputs GOAL: of CAs alone their requests
     case $1 in *ca) cat config/*ca-csr.json ;;
     *) cat Makefile ./*.mk config/*.json tls-scaffold.json ;; esac 2>/dev/null | $sha
 }
-has_peer_ca() { [ -f config/peer-ca-csr.json ]; } # whether another CA signs for peers
-choose_ca() { # choose_ca FLAGS: that of peers where `-peer-ca` comes first; no chain is behind that
-    ca=${into}certs/ca chain=${into}certs/chain.pem
-    case "$*" in '-peer-ca '*) ca=${into}certs/peer-ca chain=${into}certs/.none ;; esac
+choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first; it has no chain
+    case "$* " in '-peer-ca '*) ca=${into}certs/peer-ca chain=${into}certs/.none ;;
+    *) ca=${into}certs/ca chain=${into}certs/chain.pem ;; esac
 }
 # Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
 digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; done; }
@@ -201,61 +202,49 @@ make_ca_pair() { run_cfssl "${ca#"$into"}" gencert -initca "$1"; } # make_ca_pai
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
         [ "$(echo certs/.work.*)" = 'certs/.work.*' ] && [ -s certs/.gitignore ] &&
-        is_noted '' && { ! has_peer_ca || is_noted peer-; } && return
+        cas_are_noted && return
     workshop
     lock
-    if ! has_ca ''; then
-        make_first_ca
-        echo "signed certs/ca.pem"
-        ! has_peer_ca || echo "signed certs/peer-ca.pem"
-        return
-    fi
-    note_ca ''
-    if ! has_peer_ca; then return
-    elif has_ca peer-; then note_ca peer-
-    else make_peer_ca; fi
+    for made in $cas; do
+        if exists "certs/$made.pem" || exists "certs/$made-key.pem"; then note_ca "$made"
+        elif [ "$made" = ca ]; then make_first_ca
+        else make_peer_ca; fi
+    done
 }
 
-is_noted() { # is_noted '' or peer-: which CA
-    exists "certs/$1trust.pem" && exists "issued/$1ca-$(digits "certs/$1ca.pem").pem"
+cas_are_noted() {
+    for each in $cas; do
+        exists "certs/${each%ca}trust.pem" &&
+            exists "issued/$each-$(digits "certs/$each.pem").pem" || return 1
+    done
 }
 
-has_ca() { exists "certs/$1ca.pem" || exists "certs/$1ca-key.pem"; } # has_ca '' or peer-: a half
-
-note_ca() { # note_ca '' or peer-: into the record
-    ca=certs/$1ca
+note_ca() { # note_ca NAME: into the record
+    ca=certs/$1 trust=certs/${1%ca}trust.pem
     [ -e "$ca.pem" ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
     grep -q '^-----BEGIN CERTIFICATE' "$ca.pem" ||
         fail "\`$ca.pem\` is no certificate in PEM" "put the CA's back"
     ! grep -q 'PRIVATE KEY' "$ca.pem" || return 0 # what follows is for everybody
-    note "$ca.pem" "$1ca-$(digits "$ca.pem")"
-    exists "certs/$1trust.pem" ||
-        { cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "certs/$1trust.pem"; }
+    note "$ca.pem" "$1-$(digits "$ca.pem")"
+    exists "$trust" || { cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "$trust"; }
 }
 
-refuse_lost_ca() { # refuse_lost_ca '' or peer-: another is made for nobody where the record has it
-    known=$(ls "issued/$1ca-"??????????.pem 2>/dev/null | while read -r each; do
+check_not_lost() { # check_not_lost NAME: where the record has a CA another is made for nobody
+    known=$(ls "issued/$1-"??????????.pem 2>/dev/null | while read -r each; do
         echo "$each"
         openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1 || :
     done)
     [ -z "$known" ] || fail "the CA of this folder is not in \`certs\`: the record has
-$known" "put its $1ca.pem and $1ca-key.pem back; \`make regenerate\` makes another CA"
-}
-
-make_peer_ca() { # beside the other one, which is there
-    refuse_lost_ca peer-
-    make_set peer-ca
-    echo "signed certs/peer-ca.pem"
-    [ "$(grep -c BEGIN certs/peer-trust.pem)" = 1 ] || say "certs/peer-trust.pem holds both CAs:\
- members show certificates of certs/peer-ca.pem when all have been restarted with it"
+$known" "put its $1.pem and $1-key.pem back; \`make regenerate\` makes another CA"
 }
 
 make_first_ca() { # there is none in certs/
-    refuse_lost_ca ''
+    check_not_lost ca
     each=$(signed | head -n 1)
     [ -z "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
         "put ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
     make_set ca
+    for each in $cas; do echo "signed certs/$each.pem"; done
 }
 
 check_mounts() { # check_mounts PATH...: one that is mounted alone can't be replaced, nor DIRECTORY/
@@ -375,7 +364,7 @@ clean() { # the record goes first: a clean that is killed is done by the next
 }
 
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
-    requests=$(ls config/ca-csr.json config/peer-ca-csr.json 2>/dev/null) || :
+    requests=$(for each in $cas; do echo "config/$each-csr.json"; done)
     for file in tls-scaffold.json $requests; do # what is decided on has to go there
         check_mounts "$file"
         if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
@@ -396,13 +385,16 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
     done
 }
 
-new_ca() { # new_ca '' or peer-: of a new set
-    request=config/$1ca-csr.json ca=${into}certs/$1ca
-    [ ! -e "$into$request" ] || request=$into$request
-    make_ca_pair "$request"
-    cp -p "$work/$1ca.pem" "$work/$1trust.pem"
-    mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
-    note "$ca.pem" "$1ca-$(digits "$ca.pem")"
+new_cas() { # new_cas NAME...: of a new set
+    workshop
+    for made; do
+        request=config/$made-csr.json ca=${into}certs/$made
+        [ ! -e "$into$request" ] || request=$into$request
+        make_ca_pair "$request"
+        cp -p "$work/$made.pem" "$work/${made%ca}trust.pem"
+        mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
+        note "$ca.pem" "$made-$(digits "$ca.pem")"
+    done
 }
 
 make_again() { # make_again GOALS: with the variables that this make was given, not with its flags
@@ -417,11 +409,8 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
     mkdir -p "${into}config"
     [ "$1" != .tls-set ] || next_generation
     jobs=$(getconf _NPROCESSORS_ONLN || echo 1)
-    (export TLS_SCAFFOLD_INTO="$into" && if [ "$1" = peer-ca ]; then sh sign.sh peer-ca; else
-        make_again "$1" -j "$jobs"; fi) || exit 1
-    # Members that run with certificates of the other CA have to trust both for a while.
-    [ "$1" != peer-ca ] || [ -z "$(ls $(components | awk '{ print $2 ".pem" }') 2>/dev/null)" ] ||
-        cat certs/trust.pem >>"${into}certs/peer-trust.pem"
+    (export TLS_SCAFFOLD_INTO="$into" &&
+        case $1 in peer-ca) sh sign.sh "$1" ;; *) make_again "$1" -j "$jobs" ;; esac) || exit 1
     lock
     if [ "$1" != .tls-set ] && exists "certs/$1.pem"; then exit; fi # another make was first
     [ "$reads $of" = "$(all_inputs "$1") $(key_sum)" ] ||
@@ -448,8 +437,7 @@ regenerate() {
         fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
     make_set .tls-set
     components | while read -r _ base _; do say "signed $base.pem"; done
-    ! has_peer_ca || also=" (members with certs/peer-trust.pem too)"
-    echo "whoever uses one of them has to be restarted, with the new certs/trust.pem${also-}"
+    echo "whoever uses one of them has to be restarted, with the new $(echo certs/*trust.pem)"
     echo "new CA and certificates in certs/, the old ones in $shelf/"
     ! grep -qs ENCRYPTED "$shelf/certs/ca-key.pem" ||
         say "warning: the old CA's key was encrypted, the new one is not" >&2
@@ -466,14 +454,14 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
-    for ca in certs/ca $(! has_peer_ca || echo certs/peer-ca); do
-        last=$(end_of "$ca")
+    for each in $cas; do
+        ca=certs/$each last=$(end_of "certs/$each")
         [ -n "$last" ] || fail "\`$ca.pem\` is missing or broken" "put it back, or \`make\`"
         ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
         ! ends "$ca" "$seconds" || say "warning: \`$ca.pem\` ends $last: $another" >&2
     done
     all=$(components | while read -r name base _ flags; do
-        choose_ca "$flags "
+        choose_ca "$flags"
         if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
         elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$(end_of "$ca")" ]; then echo -
         else echo "req-$name"; fi
@@ -505,18 +493,10 @@ case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place fo
 case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;
 *:clean:1 | *:renew:1 | *:regenerate:1 | *:changed:1) "$1" ;;
-cfssl:ca:1) if [ -z "$into" ]; then make_ca; else
-    workshop
-    new_ca ''
-    if has_peer_ca; then new_ca peer-; fi
-fi ;;
-cfssl:peer-ca:1)
-    [ -n "$into" ] || fail "\`make ca\` makes it"
-    workshop
-    new_ca peer- ;;
+cfssl:ca:1) if [ -n "$into" ]; then new_cas $cas; else make_ca; fi ;;
+cfssl:peer-ca:1) new_peer_ca ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
-tls-scaffold:ca:1) { exists "$ca.pem" && { ! has_peer_ca || exists certs/peer-ca.pem; }; } ||
-    own ca ;;
+tls-scaffold:ca:1) for each in $cas; do exists "${into}certs/$each.pem" || own ca; done ;;
 tls-scaffold:again:*) own --force "$2" ;;
 tls-scaffold:changed:*) own "$2" ;;
 *) fail "\`$*\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;
