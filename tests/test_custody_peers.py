@@ -1,4 +1,4 @@
-"""Peers with a CA of their own, from `new` to members that run, and the change of a cluster to it."""
+"""Peers with a CA of their own, from `new` to members that run, and how a cluster gets to it."""
 
 import json
 import shutil
@@ -6,8 +6,6 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPSConnection
 from pathlib import Path
 
@@ -23,7 +21,9 @@ USERS = ("--users", "root,alice", "--grant", "alice=/alice/:rw")
 NAMES = ("etcd1", "etcd2", "etcd3")
 NEWEST = ("newest 3.5", "newest 3.6")
 SHORT = [
-    each if each.id in NEWEST else pytest.param(*each.values, id=each.id, marks=[*each.marks, pytest.mark.long])
+    each
+    if each.id in NEWEST
+    else pytest.param(*each.values, id=each.id, marks=[*each.marks, pytest.mark.long])
     for each in VERSIONS
 ]
 
@@ -49,7 +49,9 @@ class Writer(threading.Thread):
         self.longest = 0.0
         self._end = threading.Event()
         self._cluster = cluster
-        self._host = shutil.copytree(cluster.folder / "dist" / user, cluster.hosts / f"writer {key.replace('/', ' ')}")
+        self._host = shutil.copytree(
+            cluster.folder / "dist" / user, cluster.hosts / f"writer {key.replace('/', ' ')}"
+        )
 
     def run(self) -> None:
         while not self._end.is_set():
@@ -102,8 +104,13 @@ def test_users_are_refused_on_the_peer_port_by_the_ca_alone(
 
     cluster.up()
     for words in ([], ["--enable"]):
-        variables = {"PATH": cluster.programs, "TLS_SCAFFOLD_PASSWORDS": "patroni:secret"}
-        done = run("sh", "rbac.sh", *words, cwd=made, **variables)
+        given = "patroni:secret"
+        done = run(
+            *("sh", "rbac.sh", *words),
+            cwd=made,
+            PATH=cluster.programs,
+            TLS_SCAFFOLD_PASSWORDS=given,
+        )
         assert done.returncode == 0, done.stderr
     assert cluster.said("alice", "put /alice/x 1") == "OK\n"
     assert "permission denied" in cluster.etcdctl("alice", "put /bob/x 1").stderr
@@ -111,9 +118,17 @@ def test_users_are_refused_on_the_peer_port_by_the_ca_alone(
     certs = made / "certs"
     peers = certs / "peer-trust.pem"
     for host in hosts:
-        takes = [each for each in ("peer-etcd1", "etcd2", "root", "alice", "patroni") if answers(host, 2380, peers, certs / each)]
+        takes = [
+            each
+            for each in ("peer-etcd1", "etcd2", "root", "alice", "patroni")
+            if answers(host, 2380, peers, certs / each)
+        ]
         assert takes == ["peer-etcd1"]
-        takes = [each for each in ("peer-etcd1", "etcd2", "root", "alice", "patroni") if answers(host, 2379, certs / "trust.pem", certs / each)]
+        takes = [
+            each
+            for each in ("peer-etcd1", "etcd2", "root", "alice", "patroni")
+            if answers(host, 2379, certs / "trust.pem", certs / each)
+        ]
         assert takes == ["etcd2", "root", "alice", "patroni"]
         assert token(host, certs, "patroni", "secret")
     assert "ECDSA" not in cluster.log("etcd1")
@@ -165,11 +180,15 @@ def test_a_cluster_that_runs_gets_a_ca_of_peers_in_two_rounds_and_no_write_fails
     finally:
         for writer in writers:
             writer.end()
-    print([(w.written, w.longest, w.failed) for w in writers])
     assert [writer.failed for writer in writers] == [[], []]
     assert all(writer.written > 10 for writer in writers)
-    counted = [cluster.said("root", f"get --prefix {w.key} --count-only --write-out=fields") for w in writers]
-    assert all(f'"Count" : {writer.written}' in text for text, writer in zip(counted, writers, strict=True))
+    counted = [
+        cluster.said("root", f"get --prefix {w.key} --count-only --write-out=fields")
+        for w in writers
+    ]
+    assert all(
+        f'"Count" : {writer.written}' in text for text, writer in zip(counted, writers, strict=True)
+    )
     certs = made / "certs"
     assert answers(hosts[0], 2380, certs / "peer-trust.pem", certs / "peer-etcd2")
     assert not answers(hosts[0], 2380, certs / "peer-trust.pem", certs / "etcd2")

@@ -3,6 +3,11 @@
 another="the CA's owner has its next certificate: \`tls-scaffold sync --ca FILE\` brings that"
 
 ca_is_whole() {
+    if [ "${ca##*/}" = peer-ca ]; then # which is made here
+        { [ -f "$ca.pem" ] && [ -f "$ca-key.pem" ]; } ||
+            fail "half of the CA of peers is not here" "put \`$ca.pem\` and its key back"
+        return
+    fi
     [ -f "$ca.pem" ] || make_first_ca
     [ -f "$ca-key.pem" ] || fail "the key of this folder's own CA is not here: nothing is signed" \
         "\`tls-scaffold sync --ca-key FILE\` brings it; \`tls-scaffold sync --ca-offline\` is for\

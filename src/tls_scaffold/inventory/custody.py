@@ -1,13 +1,13 @@
 """Who holds the CA of a folder: whose its certificate is, where its key is, and how it is asked."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 from tls_scaffold import spelling
 from tls_scaffold.errors import Problem
-from tls_scaffold.inventory.fields import Field, escaped_problem
+from tls_scaffold.inventory.fields import Field, Table, escaped_problem
 
 AUTH_KEY = "env:CFSSL_AUTH"
 """Where the key for a remote CA is, if nothing is said."""
@@ -100,38 +100,50 @@ def read_custody(field: Field, *, needs_pin: bool = True) -> Custody:
     A remote CA has a pin, unless it is yet to be asked for one (`needs_pin` is false).
     """
     table = field.table(FIELDS)
-    place = table.field("key", "")
-    key = next((each for each in KeyPlace if each.value == place.value), None)
-    if key is None or (not place.value and "key" in table):
-        place.refuse_value(f"is none of {', '.join(f'`{each}`' for each in PLACES)}")
+    key = _read_place(table)
     is_remote = key is KeyPlace.REMOTE
-    if key is not None and not is_remote:
-        for name in OF_REMOTE:
-            if name in table:
-                table[name].refuse(f'goes with `"key": "{KeyPlace.REMOTE.value}"` alone')
-    remotes: tuple[str, ...] = ()
-    if "remotes" in table:
-        remotes = tuple(each.text(remote_problem) for each in table["remotes"].comma_items())
-    if is_remote and not remotes:
+    if is_remote and "remotes" not in table:
         field.inner("remotes", None).refuse(f"is missing: {REMOTE_FORM}, one at least")
-    for index, url in enumerate(remotes):
-        if url in remotes[:index]:
-            table["remotes"].refuse(f"has `{url}` twice")
     if is_remote and needs_pin and "sha256" not in table:
         field.inner("sha256", None).refuse("is missing: a remote CA is known by it alone")
-    remote_ca = table["remote_ca"].text(file_problem) if "remote_ca" in table else ""
-    if remote_ca and remotes and not any(url.startswith("https:") for url in remotes):
+    for name in OF_REMOTE:
+        if name in table and not is_remote:
+            table[name].refuse(f'goes with `"key": "{KeyPlace.REMOTE.value}"` alone')
+    remotes = _read_remotes(table["remotes"]) if "remotes" in table else ()
+    if "remote_ca" in table and not any(url.startswith("https:") for url in remotes):
         table["remote_ca"].refuse("checks https, and none of `remotes` speaks it")
-    auth_key = table["auth_key"].text(auth_key_problem) if "auth_key" in table else ""
     return Custody(
         own=table["own"].flag() if "own" in table else False,
-        key=key or KeyPlace.FOLDER,
+        key=key,
         remotes=remotes,
-        label=table["label"].text(spelling.label_problem) if "label" in table else "",
-        auth_key=auth_key or (AUTH_KEY if is_remote else ""),
-        remote_ca=remote_ca,
-        sha256=table["sha256"].text(pin_problem) if "sha256" in table else "",
+        label=_text(table, "label", spelling.label_problem),
+        auth_key=_text(table, "auth_key", auth_key_problem) or (AUTH_KEY if is_remote else ""),
+        remote_ca=_text(table, "remote_ca", file_problem),
+        sha256=_text(table, "sha256", pin_problem),
     )
+
+
+def _read_place(table: Table) -> KeyPlace:
+    if "key" in table:
+        for place in KeyPlace:
+            if place.value and place.value == table["key"].value:
+                return place
+        table["key"].refuse_value(f"is none of {', '.join(f'`{each}`' for each in PLACES)}")
+    return KeyPlace.FOLDER
+
+
+def _read_remotes(field: Field) -> tuple[str, ...]:
+    urls = tuple(each.text(remote_problem) for each in field.comma_items())
+    if not urls:
+        field.refuse(f"is empty: {REMOTE_FORM}, one at least")
+    for index, url in enumerate(urls):
+        if url in urls[:index]:
+            field.refuse(f"has `{url}` twice")
+    return urls
+
+
+def _text(table: Table, name: str, find_problem: Callable[[str], str]) -> str:
+    return table[name].text(find_problem) if name in table else ""
 
 
 def remote_problem(text: str) -> str:

@@ -169,6 +169,11 @@ class Inventory:
         return tuple(dict.fromkeys(peer.cn for _, peer in self.member_pairs))
 
     @property
+    def custody_parts(self) -> tuple[str, ...]:
+        """The parts of `custody.sh`, by name, one after another; none where there is no such."""
+        return (*self.ca.parts, *(("peers",) if self.peer_ca else ()))
+
+    @property
     def asked_peer_cns(self) -> tuple[str, ...]:
         """The CNs that members ask their peers for.
 
