@@ -40,15 +40,15 @@ SHELVES = {
     "bench calls / access etcdctl extra logs / guarded methods tls versions / rpc_pb2",
     "signing": (
         "execution recordcompletion / naming rounds / authority batch broughtca plan / signer / "
-        "certinfo revocationlists / commandlines csrs differences documentcache ignoredrules "
-        "issuer linemistakes mistakes record trust / keystores / "
+        "certinfo revocationlists / commandlines csrs custodies differences documentcache "
+        "ignoredrules issuer linemistakes mistakes record trust / chains keystores / "
         "caconstraints extensions matching pairing / "
         "certificates / keys / contentkinds / pairs pemfiles x509names"
     ),
     "keeping": "trialsync / samesignings consequences update / change journal refusals / "
     "following permitted / adoptionnote patch record / plan scriptrequests / "
-    "adoption authorities neededprofiles / adoptedservers description pki / merge pkifolder / "
-    "adoptedhosts severalcas jsonmerge readback",
+    "adoption authorities cafiles neededprofiles / adoptedservers description pki / "
+    "merge pkifolder / adoptedhosts severalcas jsonmerge readback",
     "disk": "safekeeping / folder sharing / healing newfolder / moving vacancy / workfolders / "
     "issued locking plainfiles / files obstacles signals / mounts",
     "rendering": "template / documents",

@@ -9,7 +9,7 @@ NEW_CA = (
 CLOCK = "is the clock right? it counts from then on; `make req-NAME` signs a component's again"
 RENEWED_ELSEWHERE = (
     "have it renewed where it was made: with the same name and key all that it signed goes on "
-    "being valid"
+    "being valid; `tls-scaffold sync --ca FILE` brings a folder's own"
 )
 
 

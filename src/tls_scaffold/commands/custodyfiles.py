@@ -1,19 +1,25 @@
 """The files of a CA that options name, read and checked before anything is written."""
 
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from tls_scaffold.commands import remoteca
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import content, plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.intake import of_data
-from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.inventory.values import LOOPBACK, SERVER_KINDS, Inventory
+from tls_scaffold.keeping.plan import Note
+from tls_scaffold.paths import CA, CA_KEY, CHAIN, TRUST
 from tls_scaffold.signing import broughtca, signer
 from tls_scaffold.signing.broughtca import BroughtCA
+from tls_scaffold.signing.custodies import BRING_KEY
+from tls_scaffold.signing.keys import PASSWORD, encrypted_key, is_encrypted
 
 
 def settled(inventory: Inventory, held: CustodyWords) -> tuple[Inventory, BroughtCA | None]:
@@ -29,25 +35,40 @@ def settled(inventory: Inventory, held: CustodyWords) -> tuple[Inventory, Brough
     brought = read_brought(held) or _fetched(inventory.ca)
     if not brought:
         return inventory, None
+    _check_hosts(inventory, brought, held.certificate)
+    if brought.key and not inventory.ca.has_key_here:
+        raise ScaffoldError("a key was brought, and the inventory says that it is elsewhere")
+    if brought.key and inventory.ca.key is KeyPlace.ENCRYPTED and not brought.is_encrypted:
+        brought = replace(brought, key=encrypted_key(brought.key), is_encrypted=True)
     return replace(inventory, ca=_pinned(inventory.ca, brought)), brought
 
 
-def changed(
-    old: Inventory, held: CustodyWords, brought: BroughtCA | None
-) -> tuple[Inventory, BroughtCA | None]:
+def changed(old: Inventory, held: CustodyWords, brought: BroughtCA | None) -> Inventory:
     """Return the inventory of a folder whose CA is held otherwise from now on.
 
     Every mistake of the options is told as one of the inventory; raises ScaffoldError with them.
     """
-    if not held.are_said and (old.ca.sha256 or old.ca.key is not KeyPlace.REMOTE):
-        return old, brought
+    if not held.are_said and not brought:
+        return old
     custody = held.changed(old.ca)
-    if not custody.sha256:
-        brought = brought or _fetched(custody)
     if brought:
-        custody = _pinned(custody, brought)
+        _check_hosts(old, brought, held.certificate)
+        custody = _placed(custody, brought)
     new = replace(old, ca=custody, peer_ca=old.peer_ca or bool(held.peer_ca))
-    return of_data(new.document(), users_are_enough=True), brought
+    return of_data(new.document(), users_are_enough=True)
+
+
+def brought_to(folder: Path, inventory: Inventory, held: CustodyWords) -> BroughtCA | None:
+    """Return what is brought to a folder that is there: a CA, or the key of the one that it has.
+
+    Raises ScaffoldError where that can be no CA of etcd's, or where the key is another's.
+    """
+    if held.key and not held.certificate:
+        there = content(folder, CA)
+        return broughtca.key_of(there, _content(held.key), CA, held.key)
+    custody = held.changed(inventory.ca)
+    is_unpinned = custody.key is KeyPlace.REMOTE and not custody.sha256
+    return read_brought(held) or (_fetched(custody) if is_unpinned else None)
 
 
 def read_brought(held: CustodyWords) -> BroughtCA | None:
@@ -62,9 +83,39 @@ def read_brought(held: CustodyWords) -> BroughtCA | None:
     return broughtca.take_apart(certificate, key, signer.utc_now(), held.certificate, held.key)
 
 
+def warnings(folder: Path, custody: Custody, notes: Iterable[Note] = ()) -> Iterator[str]:
+    """Yield what is left to do for a person when who holds the CA was said or changed."""
+    written = {note.path for note in notes if note.verb == "wrote"}
+    gone = {note.path for note in notes if note.verb == "archived"}
+    if TRUST in written:
+        yield f"`{TRUST}` is another one now: hand it out to everybody"
+    if CHAIN in written:
+        yield (
+            "the chain behind the certificates is another one now, and nothing was signed: copy "
+            "them to where they are used"
+        )
+    if CA_KEY in gone:
+        yield f"`{CA_KEY}` went to archive/: move it from there to where it is kept now"
+    key = plain_or_empty(folder / CA_KEY)
+    if custody.own and custody.has_key_here and not key:
+        yield f"its key was not brought, and without it nothing is signed: {BRING_KEY}"
+    if custody.own and is_encrypted(key) and not os.environ.get(PASSWORD):
+        yield f"the CA's key is encrypted, and whose it is was not looked at: set {PASSWORD}"
+
+
 def digest(held: CustodyWords) -> str:
     """Return a sum by which two runs with the same options are known to be the same."""
     return sha256(repr(held).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _check_hosts(inventory: Inventory, brought: BroughtCA, place: str) -> None:
+    """Raise ScaffoldError where a CA may not sign for a host that a component has."""
+    hosts = dict.fromkeys(host for each in inventory.components for host in each.hosts)
+    servers = [each for each in inventory.components if each.kind in SERVER_KINDS]
+    asked = (*(LOOPBACK if servers else ()), *hosts)
+    reasons = list(brought.refused_hosts(asked)) if brought.certificate else []
+    if reasons:
+        raise broughtca.unfit(place, reasons)
 
 
 def _content(path: str) -> bytes:
@@ -80,13 +131,19 @@ def _fetched(custody: Custody) -> BroughtCA | None:
 
 
 def _pinned(custody: Custody, brought: BroughtCA) -> Custody:
-    """Return the custody with the pin of the CA that is brought, and where its key is."""
+    """Return the custody of a new folder with the pin of the CA that is brought to it."""
     if custody.sha256 and custody.sha256 != brought.sha256:
         raise ScaffoldError(
             "the CA that is brought is another than the inventory has",
             [f"its SHA-256 is {brought.sha256}, and `ca.sha256` says {custody.sha256}"],
         )
-    key = custody.key
-    if brought.is_encrypted and key is KeyPlace.FOLDER:
-        key = KeyPlace.ENCRYPTED
-    return replace(custody, sha256=brought.sha256, key=key)
+    return _placed(custody, brought)
+
+
+def _placed(custody: Custody, brought: BroughtCA) -> Custody:
+    """Return the custody with the pin of what is brought, and whether its key is encrypted."""
+    if brought.certificate:
+        custody = replace(custody, sha256=brought.sha256)
+    if brought.is_encrypted and custody.key is KeyPlace.FOLDER:
+        custody = replace(custody, key=KeyPlace.ENCRYPTED)
+    return custody

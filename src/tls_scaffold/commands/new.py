@@ -37,6 +37,8 @@ class Made:
     dry_run: bool = False
     left: tuple[str, ...] = ()
     not_ignored: tuple[str, ...] = ()
+    of_custody: tuple[str, ...] = ()
+    """What is left to do where the CA was brought."""
 
     @property
     def warnings(self) -> list[str]:
@@ -47,6 +49,7 @@ class Made:
             *userwarnings.uncompacted(self.inventory, self.inventory.users),
             *conflicts.several_peer_cns(self.inventory),
             *conflicts.short_lived(self.inventory),
+            *self.of_custody,
         ]
 
     @property
@@ -103,7 +106,8 @@ def new(
     if not dry_run:
         paths = make_folder(target, tree, put_ca_there)
     written = tuple(sorted([*paths, *(f"{CERTS}/{name}" for name in files)]))
-    return Made(target, inventory, written, dry_run, tuple(others), not_ignored)
+    of_custody = () if dry_run else tuple(custodyfiles.warnings(target, inventory.ca))
+    return Made(target, inventory, written, dry_run, tuple(others), not_ignored, of_custody)
 
 
 def mistakes(options: Options) -> tuple[Problem, ...]:

@@ -80,13 +80,17 @@ class Outcome:
             for step in plan.steps
             if step.path.startswith(f"{ARCHIVE}/")
         ]
-        archived = tuple(sorted({*copies, *plan.moves}))
+        gone = (note.path for note in plan.notes if note.verb == "archived")
+        archived = tuple(sorted({*copies, *plan.moves, *gone}))
+        written = {step.path for step in own if step.after is not None}
+        # The files of a CA are no texts, and so no steps.
+        written |= {note.path for note in plan.notes if note.verb == "wrote"}
         return Result(
             self.command,
             str(self.folder),
             dry_run=self.dry_run,
-            changed=bool(plan),
-            written=tuple(sorted(step.path for step in own if step.after is not None)),
+            changed=bool(plan or written or archived),
+            written=tuple(sorted(written - {step.path for step in own if step.after is None})),
             removed=tuple(sorted(step.path for step in own if step.after is None)),
             kept=tuple(note.path for note in plan.notes if note.verb in KEPT),
             archived=archived,

@@ -40,16 +40,16 @@ def sync(
     is not rendered, and where that would take another CA.
     """
     paths = tuple(dict.fromkeys(map(posixpath.normpath, reset)))
-    brought = custodyfiles.read_brought(held)
 
     def read_change() -> Change:
         old = intake.load(folder)
-        new, _ = custodyfiles.changed(old, held, brought)
-        return Change(old, new, reset=paths)
+        brought = custodyfiles.brought_to(folder, old, held) if held.are_said else None
+        return Change(old, custodyfiles.changed(old, held, brought), (), paths, brought)
 
     command = ("sync", *paths, *([custodyfiles.digest(held)] if held.are_said else []))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
-    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
+    outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
+    return _with_shared_keys(_with_custody_told(outcome, held))
 
 
 def sync_from(
@@ -67,19 +67,30 @@ def sync_from(
     where the folder has a CA and the file asks for another.
     """
     wish = read_wish(source, options)
-    brought = custodyfiles.read_brought(held)
 
     def read_change() -> Change:
         old = intake.load(folder)
-        new, _ = custodyfiles.changed(desired_inventory(wish, old), held, brought)
+        desired = desired_inventory(wish, old)
+        brought = custodyfiles.brought_to(folder, desired, held)
+        new = custodyfiles.changed(desired, held, brought)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
-        return Change(old, new, tuple(moves))
+        return Change(old, new, tuple(moves), brought=brought)
 
     said = [custodyfiles.digest(held)] if held.are_said else []
     command = ("sync", "--from", wish.digest, *said)
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
-    return _with_shared_keys(outcome_of("sync", folder, plan, dry_run=dry_run))
+    outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
+    return _with_shared_keys(_with_custody_told(outcome, held))
+
+
+def _with_custody_told(outcome: Outcome, held: CustodyWords) -> Outcome:
+    """Tell what is left to do where options changed who holds the CA."""
+    if outcome.dry_run or not held.are_said:
+        return outcome
+    custody = intake.load(outcome.folder).ca
+    told = custodyfiles.warnings(outcome.folder, custody, outcome.plan.notes)
+    return replace(outcome, warnings=(*outcome.warnings, *told))
 
 
 def _with_shared_keys(outcome: Outcome) -> Outcome:
@@ -101,7 +112,7 @@ def is_ours(folder: Path) -> bool:
 def _check_ca_stays(folder: Path, old: Inventory, new: Inventory) -> None:
     paths = (folder / CA, folder / CA_KEY, *(folder / ISSUED).glob("ca-*.pem"))
     problems = other_ca_problems(old, new)
-    if problems and any(map(os.path.lexists, paths)):
+    if problems and not new.ca.own and any(map(os.path.lexists, paths)):
         raise ScaffoldError(
             "the CA is never replaced on the way, and nothing was changed",
             problems,

@@ -123,7 +123,7 @@ def _untrusted(
             continue
         certificate = entry.certificate
         is_told = any(fault.about == SIGNER for fault in entry.faults)
-        if not is_told and not any(signed_by(certificate, ca) for ca in trust.cas):
+        if not is_told and not any(signed_by(certificate, ca) for ca in trust.signers):
             yield f"`{entry.path}` is not signed by `{trust.path}`"
 
 

@@ -126,6 +126,22 @@ def put_cas(folder: Path, files: Mapping[str, bytes]) -> None:
     finish_set(folder)
 
 
+def put_ca_again(folder: Path, files: Mapping[str, bytes], key: bytes) -> None:
+    """Put files of a CA that is there in place, and others by path with them, all at once.
+
+    `key` is what is to be in the place of its key, which is there. The folder's lock is held.
+    """
+    with work_folder(folder / CERTS) as work:
+        for path, content in files.items():
+            make_directories((work / "new" / path).parent)
+            create(work / "new" / path, content)
+        create(work / KEY, key, SECRET)
+        create(work / "of", _key_sum(folder, work))
+        os.sync()
+        work.rename(folder / NEW_SET)
+    finish_set(folder)
+
+
 def _check_is_ours(folder: Path, new: Path) -> None:
     """Raise ScaffoldError unless a new set was decided on beside the CA that stands in `certs`.
 

@@ -204,8 +204,12 @@ def _cns_of_servers_and_ca(inventory: Inventory) -> Iterator[Problem]:
 
 
 def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
-    """Tell whether this is the CN of the CA, or of one that came before it or will follow it."""
-    name = f"({PEER_CA_CN})?{re.escape(inventory.ca_cn)}"
+    """Tell whether this is the CN of a CA, or of one that came before it or will follow it.
+
+    What one that was brought is called the inventory does not say.
+    """
+    ours = "" if inventory.ca.own else f"|{re.escape(inventory.ca_cn)}"
+    name = f"(?:{PEER_CA_CN}{re.escape(inventory.ca_cn)}{ours})"
     return re.fullmatch(rf"{name}( [1-9][0-9]*)?", cn) is not None
 
 
@@ -224,6 +228,8 @@ def _profiles_said_twice(inventory: Inventory) -> Iterator[Problem]:
 
 
 def _numbers(inventory: Inventory) -> Iterator[Problem]:
+    if inventory.ca.own:
+        return
     if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
         cn = f"`{inventory.ca_subject_cn}`, with the number of the CA"
         yield escaped_problem("ca_cn", f"{cn}, is longer than {CN_LENGTH} characters")

@@ -1,7 +1,8 @@
 """An inventory before and after a command, and how the files that a team shares with it follow."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory, text_of
@@ -11,19 +12,29 @@ from tls_scaffold.makefiles.componentedits import Edited, follow_components
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 
+if TYPE_CHECKING:  # to read a CA is what few commands do, and takes a while to load
+    from tls_scaffold.signing.broughtca import BroughtCA
+
 
 @dataclass(frozen=True)
 class Change:
     """An inventory before and after a command.
 
     `moves` are the certificates that go to the archive with what it took out, `reset` the files
-    that are rendered anew whatever was done to them.
+    that are rendered anew whatever was done to them. `brought` is a CA that is brought with it, or
+    the key of the one that there is.
     """
 
     old: Inventory
     new: Inventory
     moves: tuple[str, ...] = ()
     reset: tuple[str, ...] = ()
+    brought: "BroughtCA | None" = None
+
+    @property
+    def is_of_custody_alone(self) -> bool:
+        """Whether nothing changes but who holds the CAs."""
+        return replace(self.old, ca=self.new.ca, peer_ca=self.new.peer_ca) == self.new
 
     def left_requests(self, known: Iterable[str]) -> list[str]:
         """Return the requests of what was taken out that are not `known` as rendered.

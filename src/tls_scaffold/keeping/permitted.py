@@ -23,7 +23,7 @@ from tls_scaffold.keeping.adoptionnote import AdoptionNote, parse_note, read_not
 from tls_scaffold.keeping.authorities import check_copy, is_of_ca
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.keeping.record import parse_record
-from tls_scaffold.paths import ADOPTED, CUSTODY, ENDINGS
+from tls_scaffold.paths import ADOPTED, CA_REQUEST, CUSTODY, ENDINGS
 from tls_scaffold.rendering.documents import LAST_RENDER, is_request_text
 
 STATE_FILES = (LAST_RENDER, ADOPTED)
@@ -127,7 +127,8 @@ def _check_step(folder: Path, step: Step, shelf: str) -> None:
     rendered = ours.removeprefix(f"{shelf}/") if is_copy else ours
     if path not in STATE_FILES and (wrong := rendered_problem(rendered)):
         raise ScaffoldError(wrong)
-    is_request = ours not in (*STATE_FILES, *RENDERED)
+    # The CA's goes where a CA of the team's own takes the place of ours.
+    is_request = ours == CA_REQUEST or ours not in (*STATE_FILES, *RENDERED)
     is_removal = step.after is None and path == ours and path != ADOPTED
     if is_removal and path != CUSTODY and not (is_request and is_request_text(step.before)):
         raise ScaffoldError(f"`{path}` is not taken away: it is no request as they are rendered")
@@ -161,7 +162,8 @@ def _movable(folder: Path, plan: Plan, notes: Iterable[AdoptionNote]) -> set[str
     record = parse_record((rendered and rendered.before) or "", LAST_RENDER)
     sources = {seed.source for note in notes for seed in note.seeds.values()}
     requests = {*record.documents, *sources, *(each.request for each in old.components)}
-    kept = {path.lower() for path in (*RENDERED, *(each.request for each in new.components))}
+    rendered_files = [path for path in RENDERED if path != CA_REQUEST or not new.ca.own]
+    kept = {path.lower() for path in (*rendered_files, *(each.request for each in new.components))}
     return {*paths_of_removed(old, new), *(path for path in requests if path.lower() not in kept)}
 
 

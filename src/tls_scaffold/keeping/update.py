@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tls_scaffold.cfssl.readers import seems_request
 from tls_scaffold.disk.folder import lock, new_shelf
@@ -26,6 +27,9 @@ from tls_scaffold.paths import CERTS, CONFIG
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import check_sizes, recorded
 
+if TYPE_CHECKING:
+    from tls_scaffold.keeping.cafiles import CAFiles
+
 Texts = Mapping[str, str]
 
 
@@ -44,7 +48,9 @@ def change_folder(
     what would be done. Raises ScaffoldError, before anything is written, for whatever is wrong.
     """
     if dry_run:
-        return plan_change(folder, read_change())
+        change = read_change()
+        plan = plan_change(folder, change)
+        return _with_ca_notes(plan, _ca_files(folder, change, plan))
     with lock(folder):
         # The change is read after that: what a killed run had begun is a part of the folder then.
         pending = journal.finish_pending(folder)
@@ -52,15 +58,49 @@ def change_folder(
         if finished and not again:
             done = finished
         else:
-            plan = plan_change(folder, read_change())
+            change = read_change()
+            plan = plan_change(folder, change)
             done = finished or plan
+            files = _ca_files(folder, change, plan)
+            entry = journal.Entry(command, plan)
+            if files:
+                from tls_scaffold.keeping import cafiles
+
+                journal.check_plan(folder, entry)
+                cafiles.put_in_place(folder, files, plan.shelf)
             if plan:
-                done = journal.carry_out(folder, journal.Entry(command, plan))
+                done = journal.carry_out(folder, entry)
+            if files:
+                cafiles.take_away(folder, files, plan.shelf)
+            done = _with_ca_notes(done, files)
         steps = (*done.steps, *(pending.plan.steps if pending else ()))
         has_new_config = any(step.path == CONFIG for step in steps)
         if (again or has_new_config) and not done.conflicts:
             _record_valid(folder)
         return done
+
+
+def _ca_files(folder: Path, change: Change, plan: Plan) -> "CAFiles | None":
+    """Return what becomes of the CA's files; None where who holds it stays the same."""
+    if change.old.ca == change.new.ca and not change.brought:
+        return None
+    from tls_scaffold.keeping import cafiles
+
+    is_alone = change.is_of_custody_alone
+    texts = {
+        step.path: (step.after or "").encode()
+        for step in plan.steps
+        if step.path == CONFIG and is_alone
+    }
+    files = cafiles.plan_ca_files(folder, change.old.ca, change.new.ca, change.brought, texts)
+    return files or None
+
+
+def _with_ca_notes(plan: Plan, files: "CAFiles | None") -> Plan:
+    if not files:
+        return plan
+    notes = [Note("wrote", path) for path in files.written]
+    return replace(plan, notes=(*plan.notes, *notes, *(Note("archived", p) for p in files.gone)))
 
 
 def _record_valid(folder: Path) -> None:

@@ -22,9 +22,11 @@ Entry = tuple[str, str]
 def render(inventory: Inventory) -> dict[str, str]:
     """Return the text of each JSON file that depends on the components, by its path.
 
-    These are cfssl's requests, and the inventory.
+    These are cfssl's requests, and the inventory. A CA that was brought is made from no request.
     """
-    requests = {CA_REQUEST: _ca_request(inventory, inventory.ca_subject_cn)}
+    requests = {}
+    if not inventory.ca.own:
+        requests[CA_REQUEST] = _ca_request(inventory, inventory.ca_subject_cn)
     if inventory.peer_ca:
         requests[PEER_CA_REQUEST] = _ca_request(inventory, inventory.peer_ca_subject_cn)
     requests |= _server_requests(inventory)

@@ -29,14 +29,12 @@ from tls_scaffold.paths import (
     TRUST,
     TRUSTS,
 )
-from tls_scaffold.signing import certificates, issuer, matching, mistakes, pairs
+from tls_scaffold.signing import certificates, chains, custodies, issuer, matching, mistakes, pairs
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted, read_private_key
 from tls_scaffold.signing.linemistakes import line_problems
 from tls_scaffold.signing.signer import Signed
-
-ANOTHER = "`make regenerate` makes another CA"
 
 
 def find_ca(folder: Path, certificate: str, key: str) -> Certificate | None:
@@ -79,32 +77,14 @@ def load_ca(folder: Path, certificate: str, key: str) -> issuer.CA:
     ca = issuer.load_ca(
         _read_half(folder, certificate, key), _read_half(folder, key, certificate), certificate, key
     )
-    return replace(ca, chain=read_chain(folder)) if certificate == CA else ca
-
-
-def read_chain(folder: Path) -> bytes:
-    """Return what stands behind each certificate that the CA of `certs/` signs, in PEM.
-
-    Nothing where there is no such file. Raises ScaffoldError if it holds anything but certificates,
-    or one that is no CA's.
-    """
-    if not os.path.lexists(folder / CHAIN):
-        return b""
-    with telling(folder / CHAIN):
-        pem = plain(folder / CHAIN, CHAIN)
-    if not all(each.may_sign for each in certificates.read_all(pem, CHAIN)):
-        raise ScaffoldError(
-            f"`{CHAIN}` holds a certificate that is no CA's",
-            hint="`tls-scaffold sync --ca FILE` writes it anew",
-        )
-    return pem
+    return replace(ca, chain=chains.read_chain(folder)) if certificate == CA else ca
 
 
 def _read_half(folder: Path, path: str, other: str) -> bytes:
     with telling(folder / path):
         if (folder / path).is_file():
             return (folder / path).read_bytes()
-    lost = f" (is it lost? {ANOTHER})" if path in (*CA_KEYS, *CA_KEYS.values()) else ""
+    lost = custodies.lost_hint(folder, path)
     raise ScaffoldError(
         f"`{path}` is missing (but `{other}` exists)",
         hint=f"put it back: it is never made anew beside the other half{lost}",
@@ -120,6 +100,8 @@ def plan_new_ca(
     Raises ScaffoldError then, with everything that is wrong with the request, and if something, a
     link that leads nowhere included, has the name of one of its files.
     """
+    if certificate == CA:
+        custodies.check_makes_ca(folder)
     check_no_orphans(folder, certificate, every)
     _check_names_are_free(folder, certificate, key)
     maker = _maker(certificate, every)
@@ -200,7 +182,7 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
     if is_own and there - others:
         raise ScaffoldError(
             f"`{CERTS}/` holds certificates, but not the CA that signed them",
-            hint=f"put ca.pem and ca-key.pem back; {ANOTHER}",
+            hint=f"put ca.pem and ca-key.pem back; {custodies.ANOTHER}",
         )
     for path in (f"{output}.pem" for output in outputs):
         # Not `exists`: where it can't be looked, nobody knows that nothing is there.
@@ -208,7 +190,8 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
             (folder / path).stat()
             raise ScaffoldError(
                 f"`{path}` is there, but not the CA that signed it",
-                hint="put the CA's certificate and key back" + (f"; {ANOTHER}" if is_own else ""),
+                hint="put the CA's certificate and key back"
+                + (f"; {custodies.ANOTHER}" if is_own else ""),
             )
 
 
@@ -238,5 +221,5 @@ def _check_names_are_free(folder: Path, certificate: str, key: str) -> None:
         raise ScaffoldError(
             f"`{certificate}` is missing, and a new CA would overwrite what is there",
             taken,
-            hint="put the CA back" + (f"; {ANOTHER}" if certificate in CA_KEYS else ""),
+            hint="put the CA back" + (f"; {custodies.ANOTHER}" if certificate in CA_KEYS else ""),
         )

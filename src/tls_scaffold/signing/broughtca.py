@@ -1,7 +1,7 @@
 """A CA that was brought in files: who of it signs, what stands behind leaves, what others trust."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -25,7 +25,8 @@ Line = tuple[Certificate, ...]
 class BroughtCA:
     """A CA, in PEM: the certificate that signs, the chain behind leaves, what others trust.
 
-    `chain` is empty where it is below no other CA, `key` where that was not brought.
+    `chain` is empty where it is below no other CA, `key` where that was not brought, and all but
+    `key` where that alone was.
     `has_unread_key` tells of an encrypted key without its password: nobody knows whose it is.
     """
 
@@ -45,6 +46,13 @@ class BroughtCA:
             PurePosixPath(CA).name: self.certificate,
         }
         return {name: content for name, content in found.items() if content}
+
+    def refused_hosts(self, hosts: Collection[str]) -> Iterator[str]:
+        """Yield why name constraints of one of its certificates keep hosts from being signed."""
+        everybody = certificates.read_all(self.certificate + self.chain + self.trust, "")
+        for each in dict.fromkeys(everybody):
+            for host in caconstraints.excluded_hosts(each, hosts):
+                yield f"{_name(each)}: its name constraints do not allow `{host}`"
 
     @property
     def sha256(self) -> str:
@@ -71,7 +79,7 @@ def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str
     found = tuple({each.der: each for each in certificates.read_all(pem, place)}.values())
     leaves = [f"{_name(each)} is not a CA's certificate" for each in found if not each.may_sign]
     if leaves:
-        raise _unfit(place, leaves)
+        raise unfit(place, leaves)
     fitting, has_unread_key = _with_this_key(found, key, place, key_place)
     path = _path_up(_signer(fitting or found, found, place), found, place)
     problems = [
@@ -79,13 +87,28 @@ def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str
         *(problem for height, each in enumerate(path) for problem in _refusals(each, height, now)),
     ]
     if problems:
-        raise _unfit(place, problems)
+        raise unfit(place, problems)
     block = key_block(key)
     return BroughtCA(
         certificate=_pem(path[0]),
         chain=b"".join(map(_pem, path[:-1])),
         trust=_pem(path[-1]),
         # What may stand before the key, the parameters of its curve, cfssl 1.2.0 can't read.
+        key=key[block.begin : block.end] if block else b"",
+        is_encrypted=bool(block and block.is_encrypted),
+        has_unread_key=has_unread_key,
+    )
+
+
+def key_of(pem: bytes, key: bytes, place: str, key_place: str) -> BroughtCA:
+    """Return the key of a CA that is there already, whose certificate in PEM is `pem`.
+
+    Raises ScaffoldError where it is the key of another.
+    """
+    _, has_unread_key = _with_this_key((certificates.read(pem, place),), key, place, key_place)
+    block = key_block(key)
+    return BroughtCA(
+        *(b"", b"", b""),
         key=key[block.begin : block.end] if block else b"",
         is_encrypted=bool(block and block.is_encrypted),
         has_unread_key=has_unread_key,
@@ -188,7 +211,8 @@ def _name(certificate: Certificate) -> str:
     return f"`{subject or 'a certificate without a subject'}`"
 
 
-def _unfit(place: str, reasons: Sequence[str]) -> ScaffoldError:
+def unfit(place: str, reasons: Sequence[str]) -> ScaffoldError:
+    """Return the error for a file that holds what can be no CA of etcd's."""
     return ScaffoldError(
         f"what is in `{place}` can't be the CA of an etcd cluster: nothing was written",
         [Problem(Place(place), reason) for reason in reasons],

@@ -15,7 +15,8 @@ from tls_scaffold.disk.obstacles import OutputDirectory
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.signing import certificates, csrs, matching, mistakes
+from tls_scaffold.paths import CA
+from tls_scaffold.signing import certificates, chains, csrs, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.documentcache import DocumentCache
@@ -137,6 +138,10 @@ class _Planner:
                 self.problems.append(f"{place}: {each}")
 
     @cached_property
+    def _chain(self) -> tuple[Certificate, ...]:
+        return chains.chain_of(self._folder)
+
+    @cached_property
     def _ignored(self) -> frozenset[str]:
         return ignored_rules(self._folder)
 
@@ -187,6 +192,8 @@ class _Planner:
             return ("signed by another CA",)
         if certificate.weak_hash:
             return (f"signed with {certificate.weak_hash}",)
+        if signing.ca == CA and not chains.has_behind(pem, self._chain):
+            return (chains.NOT_BEHIND,)
         return tuple(map(str, differences(certificate, request, profile, ca.not_after)))
 
     def _cut_to_ca(self, signing: Signing, profile: Profile) -> Profile:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 from tls_scaffold.disk.files import PUBLIC, create, flush_path, telling, write_by_way_of
 from tls_scaffold.disk.issued import DIGITS, ca_path, digits
@@ -26,6 +27,7 @@ from tls_scaffold.signing.certificates import Certificate
 
 LOST_HINT = "put its {} and {} back; `make regenerate` makes another CA"
 SCRIPT = "sign.sh"
+NOTHING_CHANGED: Mapping[str, bytes] = MappingProxyType({})
 PATHS_OF_CAS = {
     CA: re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem"),
     PEER_CA: re.compile(rf"{ISSUED}/peer-ca-[0-9a-f]{{{DIGITS}}}\.pem"),
@@ -42,11 +44,14 @@ class Record:
     """The record of a folder as of one moment: each file is read and summed once.
 
     CA and record are below `target`: that is the folder itself, or where a new set is made for it.
+    `changed` are files, by path, that count as if they held something else already.
     """
 
-    def __init__(self, folder: Path, target: Path) -> None:
+    def __init__(
+        self, folder: Path, target: Path, changed: Mapping[str, bytes] = NOTHING_CHANGED
+    ) -> None:
         self._folder, self._target = folder, target
-        self._sums: dict[str, str] = {}
+        self._sums = {path: digits(pem) if pem else "" for path, pem in changed.items()}
 
     @cached_property
     def is_kept(self) -> bool:
@@ -107,9 +112,15 @@ class Record:
                 continue
             self.note({ca_path(pem, ca): pem})
             trust = self._target / path
-            if not os.path.lexists(trust):
-                with telling(trust, "written"):
-                    write_by_way_of(trust.with_name(f".{trust.stem}"), trust, pem)
+            if os.path.lexists(trust):
+                continue
+            if ca == CA and os.path.lexists(self._target / CHAIN):
+                raise ScaffoldError(
+                    f"`{path}`, the root that everybody trusts, is missing",
+                    hint="put it back; `tls-scaffold sync --ca FILE` brings it again",
+                )
+            with telling(trust, "written"):
+                write_by_way_of(trust.with_name(f".{trust.stem}"), trust, pem)
 
     def note(self, pems: Mapping[str, bytes]) -> None:
         """Note certificates by their paths, on the disk before this ends."""

@@ -17,7 +17,7 @@ from tls_scaffold.paths import (
     PEER_CA_KEY,
     PEER_CA_REQUEST,
 )
-from tls_scaffold.signing import authority, commandlines, plan, signer
+from tls_scaffold.signing import authority, commandlines, custodies, plan, signer
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.record import Record
 
@@ -163,7 +163,9 @@ def plan_round(
     ]
     planned = plan.plan_signing(folder, to_plan, cas, record, now, force=force)
     if planned.problems:
-        raise ScaffoldError("nothing is signed", planned.problems, _hint_for_ended(cas, now))
+        raise ScaffoldError(
+            "nothing is signed", planned.problems, _hint_for_ended(folder, cas, now)
+        )
     return Round(
         folder=folder,
         target=target,
@@ -178,11 +180,11 @@ def plan_round(
     )
 
 
-def _hint_for_ended(cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
+def _hint_for_ended(folder: Path, cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
     """Return what helps where the folder's own CA has ended; empty where it has not."""
     if CA not in cas or cas[CA].not_after >= now:
         return ""
-    return "`make regenerate` makes another CA, which everybody has to trust (`certs/trust.pem`)"
+    return custodies.another_hint(folder)
 
 
 def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:
@@ -222,6 +224,8 @@ def _find_cas(
             )
     for path in CA_KEYS:
         if path in found and not found[path]:
+            if path == CA:
+                custodies.check_makes_ca(target)
             record.check_ca(path)
     cas: dict[str, plan.AnyCA] = {}
     for path, certificate in found.items():

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CA, TRUSTS
-from tls_scaffold.signing import certificates
+from tls_scaffold.paths import CA, CHAIN, TRUSTS
+from tls_scaffold.signing import certificates, chains
 from tls_scaffold.signing.certificates import Certificate
 
 PUT_BACK = (
@@ -20,6 +20,7 @@ PUT_BACK = (
 )
 MINUTE = "%Y-%m-%d %H:%M UTC"
 PUT_CA_BACK = "put the CA back; is it lost? `make regenerate` makes another"
+BRING_AGAIN = "put back what it was; `tls-scaffold sync --ca FILE` brings the CA again"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Trust:
     """The file that others trust, by its path below the folder, and the CAs in it.
 
     They are several while one follows another. `problems` are what is wrong with it, a line each,
-    and `hint` what helps then; a file that is missing has no text.
+    and `hint` what helps then; a file that is missing has no text. `chain` are the CAs between them
+    and what is signed here, which stand behind each certificate.
     """
 
     path: str
@@ -35,6 +37,12 @@ class Trust:
     cas: tuple[Certificate, ...]
     problems: tuple[str, ...] = ()
     hint: str = ""
+    chain: tuple[Certificate, ...] = ()
+
+    @property
+    def signers(self) -> tuple[Certificate, ...]:
+        """The CAs of which a signature is taken by whoever trusts the file."""
+        return (*self.cas, *self.chain)
 
 
 def read_trust(folder: Path, of_ca: str = CA) -> Trust:
@@ -44,18 +52,25 @@ def read_trust(folder: Path, of_ca: str = CA) -> Trust:
     certificate stands for it.
     """
     path = TRUSTS[of_ca]
-    if not os.path.lexists(folder / path):
+    has_chain = of_ca == CA and os.path.lexists(folder / CHAIN)
+    if not os.path.lexists(folder / path) and not has_chain:
         return _read_file(folder, of_ca)
     trust, ca = _read_file(folder, path), _read_file(folder, of_ca)
-    problems = trust.problems
+    problems, now = trust.problems, datetime.now(timezone.utc)
+    chain = chains.chain_of(folder) if of_ca == CA else ()
     if trust.cas and ca.cas:
         same = _with_common_key(trust.cas, ca.cas)
-        if not same:
-            problems = (f"`{path}` does not hold the CA that signs, `{of_ca}`",)
+        way = () if same else chains.way_up(ca.cas[0], chain, trust.cas)
+        if way:
+            trust = replace(trust, chain=way[:-1])
+            problems = tuple(_broken_links(way[1:], now))
+        elif not same:
+            above = f", nor the root above it by way of `{CHAIN}`" if has_chain else ""
+            problems = (f"`{path}` does not hold the CA that signs, `{of_ca}`{above}",)
         elif not {each.der for each in same} & {each.der for each in ca.cas}:
-            problems = tuple(_unusable(path, same, datetime.now(timezone.utc)))
-    hint = PUT_BACK.format(trust=path, ca=of_ca) if problems else ""
-    return replace(trust, problems=problems, hint=hint)
+            problems = tuple(_unusable(path, same, now))
+    hint = BRING_AGAIN if has_chain else PUT_BACK.format(trust=path, ca=of_ca)
+    return replace(trust, problems=problems, hint=hint if problems else "")
 
 
 def _read_file(folder: Path, path: str) -> Trust:
@@ -76,6 +91,16 @@ def _with_common_key(
     # CA above it.
     keys = [each.parsed.public_key() for each in others]
     return tuple(each for each in some if each.parsed.public_key() in keys)
+
+
+def _broken_links(way: Iterable[Certificate], now: datetime) -> Iterator[str]:
+    """Yield why a CA above the one that signs is none that others can trust."""
+    for each in way:
+        name = f"the CA `{each.cn}` above `{CA}`"
+        if each.has_ended(now):
+            yield f"{name} ended {each.not_after:{MINUTE}}"
+        if each.unknown_to_go:
+            yield f"{name} {each.unknown_to_go}"
 
 
 def _unusable(path: str, cas: Iterable[Certificate], now: datetime) -> Iterator[str]:

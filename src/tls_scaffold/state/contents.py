@@ -117,6 +117,8 @@ def _entries(folder: Path, found: Survey, inventory: Inventory | None) -> Iterat
     components = {each.output: each for each in inventory.components} if inventory else {}
     reader = Reader(folder)
     cas = _authorities(found.signings)
+    if inventory and inventory.ca.own and CA in cas:  # it was made from no request of this folder
+        cas[CA] = ("", None)
     yield from (reader.entry_of_ca(path, request, made) for path, (request, made) in cas.items())
     asked = dict.fromkeys(cas)
     for signing in found.signings:

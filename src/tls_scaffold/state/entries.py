@@ -21,7 +21,7 @@ from tls_scaffold.spelling import Key, escaped
 CA_KIND = "ca"
 MISMATCHED = "mismatched"
 STALE = "stale"
-KEY, SIGNER, HASH, GO = "key file", "signer", "hash", "Go"
+KEY, SIGNER, HASH, GO, BEHIND = "key file", "signer", "hash", "Go", "behind"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Fault:
     """A state that a certificate has, and why, in words.
 
     `hinders` says whether nobody is to be given the certificate because of it, `about` what it is
-    about where somebody asks for that: KEY, SIGNER, HASH, GO, or what a Difference is about.
+    about where somebody asks for that: KEY, SIGNER, HASH, GO, BEHIND, or what a Difference is
+    about.
     """
 
     state: str

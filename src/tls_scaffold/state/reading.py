@@ -15,11 +15,21 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEYS
-from tls_scaffold.signing import certificates, matching, mistakes
+from tls_scaffold.signing import certificates, chains, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.custodies import BRING_CA, custody_of
 from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.record import has_ca_on_record
-from tls_scaffold.state.entries import CA_KIND, Entry, is_server, name_of, with_faults
+from tls_scaffold.state.entries import (
+    BEHIND,
+    CA_KIND,
+    STALE,
+    Entry,
+    Fault,
+    is_server,
+    name_of,
+    with_faults,
+)
 from tls_scaffold.state.expectations import with_expectations
 
 PUT_BACK = "put its {} and {} back; only if the key is lost for good `make regenerate`"
@@ -76,7 +86,9 @@ class Reader:
             self._cas[path] = entry.certificate
         elif path in CA_KEYS and entry.absent and has_ca_on_record(self.folder, path):
             halves = (each.rpartition("/")[2] for each in (path, CA_KEYS[path]))
-            reason = f"{entry.absent}, and the record has one: {PUT_BACK.format(*halves)}"
+            is_brought = path == CA and custody_of(self.folder).own
+            put_back = BRING_CA if is_brought else PUT_BACK.format(*halves)
+            reason = f"{entry.absent}, and the record has one: {put_back}"
             entry = replace(entry, absent=Problem(Place(), reason), unmet=(reason,))
         return entry
 
@@ -98,7 +110,7 @@ class Reader:
             unread=(*unread, *trouble),
             signing=signing,
         )
-        entry = self._with_files_and_faults(entry)
+        entry = self._with_chain_fault(self._with_files_and_faults(entry))
         if component:
             entry = with_expectations(entry, component)
         if entry.absent and signing.unset:
@@ -178,6 +190,19 @@ class Reader:
     def _with_files_and_faults(self, entry: Entry) -> Entry:
         """Return an entry with its certificate and key, and what is wrong with them."""
         return self._judged(self._with_files(entry))
+
+    def _with_chain_fault(self, entry: Entry) -> Entry:
+        """Return an entry with a fault where the CAs above its CA do not stand behind it."""
+        if not entry.certificate or entry.ca != CA or not self._chain:
+            return entry
+        if chains.has_behind(content(self.folder, entry.path), self._chain):
+            return entry
+        fault = Fault(STALE, chains.NOT_BEHIND, about=BEHIND)
+        return replace(entry, faults=(*entry.faults, fault))
+
+    @cached_property
+    def _chain(self) -> tuple[Certificate, ...]:
+        return chains.chain_of(self.folder)
 
     def _judged(self, entry: Entry) -> Entry:
         return with_faults(entry, self._cas.get(entry.ca))

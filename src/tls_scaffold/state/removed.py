@@ -52,8 +52,8 @@ def still_valid(
     component that is there, of its CN, are no news. The folder does not know what etcd was told, so
     each is there until it ends.
     """
-    cas = read_trust(folder).cas
-    peer_cas = read_trust(folder, PEER_CA).cas if inventory.peer_ca else cas
+    cas = read_trust(folder).signers
+    peer_cas = read_trust(folder, PEER_CA).signers if inventory.peer_ca else cas
     shown = {each.certificate.der for each in contents.entries if each.certificate}
     cns = _cns_by_name(inventory, contents)
     found: dict[bytes, Removed] = {}

@@ -1,0 +1,217 @@
+"""The files of a CA change with who holds it: what comes to `certs/`, what leaves it, what stays.
+
+A change never takes another CA. What is signed stays as it is but for the chain behind it, and is
+recorded under what it counts as made from then, before that takes its place.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tls_scaffold.disk.files import PUBLIC, SECRET, make_private, telling, write
+from tls_scaffold.disk.folder import make_shelf, move_to_shelf
+from tls_scaffold.disk.healing import put_ca_again
+from tls_scaffold.disk.obstacles import check_changeable, inside
+from tls_scaffold.disk.plainfiles import names, plain_or_empty
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.custody import Custody, KeyPlace
+from tls_scaffold.paths import CA, CA_KEY, CERTS, CHAIN, ISSUED, TRUST
+from tls_scaffold.signing import broughtca, certificates, matching, recordcompletion
+from tls_scaffold.signing.broughtca import BroughtCA
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.contentkinds import CERTIFICATE
+from tls_scaffold.signing.keys import (
+    LockedKeyError,
+    encrypted_key,
+    is_encrypted,
+    opened_key,
+    pem_of_key,
+    read_private_key,
+)
+from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.record import PATHS_OF_CAS
+
+OTHER_CA_HINT = (
+    "another CA signs everything again: have everybody trust it first, beside the one that there "
+    "is; then `make clean` moves that and what it signed to archive/, the same command brings the "
+    "new one, and `make` signs"
+)
+
+
+@dataclass(frozen=True)
+class CAFiles:
+    """What is to be done with the files of a CA, by path below the folder.
+
+    `written` holds what files get, leaves with another chain behind them included; `gone` are those
+    that leave for the archive. What they were goes there too, but for leaves. `notes` are what the
+    record is to have of each certificate before that.
+    """
+
+    written: Mapping[str, bytes] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+    notes: Mapping[str, bytes] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to do."""
+        return bool(self.written or self.gone or self.notes)
+
+
+NOTHING = CAFiles()
+
+
+def plan_ca_files(
+    folder: Path, old: Custody, new: Custody, brought: BroughtCA | None, texts: Mapping[str, bytes]
+) -> CAFiles:
+    """Return what becomes of the files of a folder's CA when it is held otherwise.
+
+    `texts` are the files that change at the same time, by path, as `config/ca-config.json`. Raises
+    ScaffoldError where what is brought is another CA, and where a key that is to be here is not.
+    """
+    now = {path: plain_or_empty(folder / path) for path in (CA, CHAIN, TRUST, CA_KEY)}
+    wanted = dict(now)
+    if brought and brought.certificate:
+        _check_is_same(folder, now[CA], brought)
+        wanted |= {CA: brought.certificate, CHAIN: brought.chain}
+        wanted[TRUST] = _trust_after(now[TRUST], brought.trust)
+    wanted[CA_KEY] = _key_after(old, new, now[CA_KEY], brought)
+    written = {path: pem for path, pem in wanted.items() if pem and pem != now[path]}
+    gone = tuple(path for path, pem in wanted.items() if now[path] and not pem)
+    leaves = {}
+    if wanted[CHAIN] != now[CHAIN]:
+        leaves = dict(_leaves_with_chain(folder, wanted[CA], wanted[CHAIN]))
+    changed = {**texts, **{path: wanted[path] for path in (CA, CHAIN)}, **leaves}
+    notes = recordcompletion.notes_after(folder, changed) if now[CA] else {}
+    return CAFiles({**leaves, **written}, gone, notes)
+
+
+def put_in_place(folder: Path, files: CAFiles, shelf: str) -> None:
+    """Note what counts from now on, keep copies of what is replaced, and put the files in place.
+
+    The folder's lock is held. A kill leaves what was, or what is to be, or the decision between
+    them, which the next run carries out. Raises ScaffoldError, before anything is written, where a
+    file can't be replaced.
+    """
+    check_changeable(folder / path for path in (*files.written, *files.gone))
+    recordcompletion.note(folder, files.notes)
+    if not files.written:
+        return
+    _keep_copies(folder, files, shelf)
+    key, there = files.written.get(CA_KEY), plain_or_empty(folder / CA_KEY)
+    rest = {path: pem for path, pem in files.written.items() if path != CA_KEY}
+    if there:
+        put_ca_again(folder, rest, key or there)
+        return
+    # Without a key nobody can tell a decision of this folder's from one that came with a clone:
+    # one file after another, the CA last. The same command again ends what a kill left.
+    with telling(folder / CERTS, "written"):
+        make_private(folder / CERTS)
+        for path in sorted(rest, key=lambda path: path == CA):
+            write(inside(folder, path), rest[path], PUBLIC)
+        if key:
+            write(inside(folder, CA_KEY), key, SECRET)
+
+
+def take_away(folder: Path, files: CAFiles, shelf: str) -> None:
+    """Move what leaves to a shelf of the archive; nothing of a CA is ever deleted."""
+    for path in files.gone:
+        if os.path.lexists(folder / path):
+            move_to_shelf(folder, path, make_shelf(folder, shelf))
+
+
+def _keep_copies(folder: Path, files: CAFiles, shelf: str) -> None:
+    for path in (CA, CHAIN, TRUST, CA_KEY):
+        content = plain_or_empty(folder / path)
+        # The same key in another form is not lost, and one in the clear is to be nowhere else.
+        is_kept = path == CA_KEY and _is_same_key(content, files.written.get(path, b""))
+        if path in files.written and content and not is_kept:
+            target = make_shelf(folder, shelf) / path
+            if plain_or_empty(target) != content:
+                with telling(target, "written"):
+                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    write(target, content, SECRET if path == CA_KEY else PUBLIC)
+
+
+def _check_is_same(folder: Path, there: bytes, brought: BroughtCA) -> None:
+    """Raise ScaffoldError if a folder has, or had, a CA that is another than what is brought.
+
+    With the same name and key it is the same one: all that it signed goes on being valid.
+    """
+    new = certificates.read(brought.certificate, CA)
+    known = [CA] if there else [*filter(PATHS_OF_CAS[CA].fullmatch, names(folder, ISSUED, ".pem"))]
+    cas = list(_readable(folder, known))
+    if known and not any(_is_same(each, new) for each in cas):
+        told = [f"this folder's is {_described(each)}" for each in cas[-1:]]
+        told.append(f"what is brought is {_described(new)}")
+        if any(each.public_key == new.public_key for each in cas):
+            told.append("both have one key, but their names are not the same, byte by byte")
+        raise ScaffoldError(
+            "what is brought is another CA than this folder's: nothing was changed",
+            told,
+            OTHER_CA_HINT,
+        )
+
+
+def _readable(folder: Path, paths: Iterable[str]) -> Iterator[Certificate]:
+    for path in paths:
+        with suppress(ScaffoldError):
+            yield certificates.read(plain_or_empty(folder / path), path)
+
+
+def _is_same(one: Certificate, other: Certificate) -> bool:
+    """Tell whether what one CA signed is the other's too: Go compares names byte by byte."""
+    names = (each.parsed.subject.public_bytes() for each in (one, other))
+    return one.public_key == other.public_key and len(set(names)) == 1
+
+
+def _described(ca: Certificate) -> str:
+    subject = ", ".join(f"{word}={text}" for word, text in ca.subject)
+    return f"`{subject}`, SHA-256 {broughtca.pin_of(ca)}"
+
+
+def _trust_after(there: bytes, root: bytes) -> bytes:
+    """Return what others are to trust: what they trust already where the root is among it."""
+    try:
+        known = {each.der for each in certificates.read_all(there, TRUST)} if there else set()
+    except ScaffoldError:
+        known = set()
+    return there if certificates.read(root, TRUST).der in known else root
+
+
+def _is_same_key(one: bytes, other: bytes) -> bool:
+    try:
+        keys = [opened_key(each, CA_KEY).public_key() for each in (one, other)]
+    except (ScaffoldError, LockedKeyError):
+        return False
+    return keys[0] == keys[1]
+
+
+def _leaves_with_chain(folder: Path, ca: bytes, chain: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield each certificate that a CA signed with another chain behind it."""
+    signer = certificates.read(ca, CA)
+    for signing in recordcompletion.own_signings(folder):
+        path = f"{signing.output}.pem"
+        pem = plain_or_empty(folder / path)
+        first = next((each for each in blocks(pem) if each.label == CERTIFICATE), None)
+        if first and matching.signed_by(Certificate(first.der), signer):
+            yield path, pem[first.begin : first.end].rstrip() + b"\n" + chain
+
+
+def _key_after(old: Custody, new: Custody, there: bytes, brought: BroughtCA | None) -> bytes:
+    """Return what is to be in the place of the CA's key; nothing where it is elsewhere."""
+    if not new.has_key_here:
+        return b""
+    key = (brought.key if brought else b"") or there
+    if not key:
+        if old.key is new.key:
+            return b""  # it was not here before either
+        raise ScaffoldError(
+            f"`{CA_KEY}` is not here, and no key was brought: nothing was changed",
+            hint="`--ca-key FILE` brings it",
+        )
+    if new.key is KeyPlace.ENCRYPTED and not is_encrypted(key):
+        return encrypted_key(key)
+    if new.key is KeyPlace.FOLDER and old.key is KeyPlace.ENCRYPTED and is_encrypted(key):
+        return pem_of_key(read_private_key(key, CA_KEY))
+    return key

@@ -1,0 +1,65 @@
+"""What stands behind each leaf of a folder whose CA is below another: `certs/chain.pem`."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import CHAIN
+from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.contentkinds import CERTIFICATE
+from tls_scaffold.signing.pemfiles import blocks
+
+NOT_BEHIND = f"`{CHAIN}`, the CAs up to the root, does not stand behind it"
+HINT = "`tls-scaffold sync --ca FILE` writes it anew"
+
+
+def read_chain(folder: Path) -> bytes:
+    """Return what stands behind each certificate that the CA of `certs/` signs, in PEM.
+
+    Nothing where there is no such file. Raises ScaffoldError if it holds anything but certificates
+    of CAs.
+    """
+    if not os.path.lexists(folder / CHAIN):
+        return b""
+    with telling(folder / CHAIN):
+        pem = plain(folder / CHAIN, CHAIN)
+    if not all(each.may_sign for each in certificates.read_all(pem, CHAIN)):
+        raise ScaffoldError(f"`{CHAIN}` holds a certificate that is no CA's", hint=HINT)
+    return pem
+
+
+def chain_of(folder: Path) -> tuple[Certificate, ...]:
+    """Return the certificates of `certs/chain.pem`, as far as it can be read."""
+    try:
+        return certificates.read_all(read_chain(folder), CHAIN)
+    except ScaffoldError:
+        return ()
+
+
+def has_behind(pem: bytes, chain: Collection[Certificate]) -> bool:
+    """Tell whether a chain stands behind the first certificate of a leaf's file, and nothing else.
+
+    Where there is no chain anything may: who shows it does no harm.
+    """
+    others = [block.der for block in blocks(pem) if block.label == CERTIFICATE][1:]
+    return not chain or others == [each.der for each in chain]
+
+
+def way_up(
+    ca: Certificate, chain: Collection[Certificate], trusted: Collection[Certificate]
+) -> tuple[Certificate, ...]:
+    """Return the CAs from one up to one that is trusted, both included; none where none leads."""
+    way = [ca]
+    while True:
+        root = next((each for each in trusted if matching.signed_by(way[-1], each)), None)
+        if root:
+            return (*way, root)
+        above = (each for each in chain if each not in way and matching.signed_by(way[-1], each))
+        link = next(above, None)
+        if not link:
+            return ()
+        way.append(link)
