@@ -138,13 +138,13 @@ def put_new_cas(folder: Path, made: Mapping[str, Signed]) -> None:
             files[f"{target.stem}{ending}"] = content
         files[PurePosixPath(TRUSTS[certificate]).name] = signed.certificate
     if PEER_CA in made and CA not in made:
-        files[PurePosixPath(PEER_TRUST).name] += _trusted_besides(folder)
+        files[PurePosixPath(PEER_TRUST).name] += trusted_besides(folder)
     if files:
         with telling(folder / CERTS):
             put_cas(folder, files)
 
 
-def _trusted_besides(folder: Path) -> bytes:
+def trusted_besides(folder: Path) -> bytes:
     """Return what peers have to trust beside a CA of their own that comes later.
 
     Members may run already, and show certificates of the other CA until all trust the new one.

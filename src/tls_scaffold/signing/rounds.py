@@ -1,6 +1,6 @@
 """What one round of signing is to do: the CAs to make and the certificates to sign."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from tls_scaffold.paths import (
     PEER_CA,
     PEER_CA_KEY,
     PEER_CA_REQUEST,
+    PEER_TRUST,
 )
 from tls_scaffold.signing import authority, commandlines, custodies, plan, signer
 from tls_scaffold.signing.issuer import NewCA
@@ -176,7 +177,7 @@ def plan_round(
         unrecorded=planned.unrecorded,
         inputs=inputs,
         now=now,
-        warnings=planned.warnings,
+        warnings=(*planned.warnings, *_both_trusted(folder, cas)),
     )
 
 
@@ -198,6 +199,16 @@ def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:
     signed = {f"{each.output}.pem" for each in every}
     named = {each.ca: each.ca_key for each in every if each.ca and each.ca not in signed}
     return {f"{each}.pem": f"{each}{KEY_ENDING}" for each in made} | named or {CA: CA_KEY}
+
+
+def _both_trusted(folder: Path, cas: Mapping[str, plan.AnyCA]) -> Iterator[str]:
+    """Yield what members that run need where peers get a CA of their own."""
+    is_later = isinstance(cas.get(PEER_CA), NewCA) and not isinstance(cas.get(CA), NewCA)
+    if is_later and authority.trusted_besides(folder):
+        yield (
+            f"`{PEER_TRUST}` holds both CAs: members that run are restarted with it before any of "
+            f"them shows what `{PEER_CA}` signed"
+        )
 
 
 def _has_peer_ca(folder: Path, every: Sequence[Signing]) -> bool:
