@@ -17,7 +17,6 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from certs import NOW
 
-Hash = hashes.SHA256 | hashes.SHA1
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Usages = tuple[ObjectIdentifier, ...]
 
@@ -49,7 +48,6 @@ def company(  # noqa: PLR0913  (each is one way in which a CA can be no good)
     usages: Usages = (),
     signs: bool = True,
     is_ca: bool = True,
-    digest: Hash | None = None,
     permitted: tuple[str, ...] = (),
 ) -> Company:
     """Return a CA, signed by the one `above` or by itself."""
@@ -77,7 +75,7 @@ def company(  # noqa: PLR0913  (each is one way in which a CA can be no good)
     if permitted:
         names = [x509.DNSName(each) for each in permitted]
         builder = builder.add_extension(x509.NameConstraints(names, None), critical=True)
-    signed = builder.sign(above.key if above else key, digest or hashes.SHA256())
+    signed = builder.sign(above.key if above else key, hashes.SHA256())
     return Company(signed, key)
 
 

@@ -14,9 +14,9 @@ from tls_scaffold.spelling import escaped
 from tls_scaffold.state.entries import STALE
 
 
-def _put_trust_back(_view: View, place: Place, _fix: str) -> str:
+def _put_trust_back(view: View, place: Place, fix: str) -> str:
     ca = next((ca for ca, path in TRUSTS.items() if path == place.path), CA)
-    return PUT_TRUST_BACK.format(trust=TRUSTS[ca], ca=ca)
+    return read_trust(view.folder, ca).hint or fix
 
 
 # A CA is known by its name and key: with these two another certificate takes its place, and all
@@ -140,7 +140,7 @@ def ca_hosts(view: View) -> Iterator[Problem]:
 def no_root(view: View) -> Iterator[Problem]:
     """Every CA is a root, or the root is trusted beside it."""
     for entry in view.authorities:
-        trusted = read_trust(view.folder, entry.path if entry.path in TRUSTS else CA).cas
+        trusted = read_trust(view.folder, entry.path if entry.path in TRUSTS else CA).signers
         ca = entry.certificate
         if not ca or matching.signs_itself(ca):
             continue

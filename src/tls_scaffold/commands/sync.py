@@ -44,7 +44,8 @@ def sync(
     def read_change() -> Change:
         old = intake.load(folder)
         brought = custodyfiles.brought_to(folder, old, held) if held.are_said else None
-        return Change(old, custodyfiles.changed(old, held, brought), (), paths, brought)
+        new = custodyfiles.changed(old, held, brought)
+        return Change(old, new, (), paths, held.are_said, brought)
 
     command = ("sync", *paths, *([custodyfiles.digest(held)] if held.are_said else []))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
@@ -75,7 +76,7 @@ def sync_from(
         new = custodyfiles.changed(desired, held, brought)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
-        return Change(old, new, tuple(moves), brought=brought)
+        return Change(old, new, tuple(moves), (), held.are_said, brought)
 
     said = [custodyfiles.digest(held)] if held.are_said else []
     command = ("sync", "--from", wish.digest, *said)

@@ -75,7 +75,8 @@ def plan_ca_files(
         _check_is_same(folder, now[CA], brought)
         wanted |= {CA: brought.certificate, CHAIN: brought.chain}
         wanted[TRUST] = _trust_after(now[TRUST], brought.trust)
-    wanted[CA_KEY] = _key_after(old, new, now[CA_KEY], brought)
+    if wanted[CA] or now[CA_KEY]:  # of a CA that is yet to be made no key can be missed
+        wanted[CA_KEY] = _key_after(old, new, now[CA_KEY], brought)
     written = {path: pem for path, pem in wanted.items() if pem and pem != now[path]}
     gone = tuple(path for path, pem in wanted.items() if now[path] and not pem)
     leaves = {}

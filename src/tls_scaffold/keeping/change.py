@@ -21,14 +21,15 @@ class Change:
     """An inventory before and after a command.
 
     `moves` are the certificates that go to the archive with what it took out, `reset` the files
-    that are rendered anew whatever was done to them. `brought` is a CA that is brought with it, or
-    the key of the one that there is.
+    that are rendered anew whatever was done to them. With `says_custody` the command says who is to
+    hold the CA; `brought` is a CA that is brought with it, or the key of the one that there is.
     """
 
     old: Inventory
     new: Inventory
     moves: tuple[str, ...] = ()
     reset: tuple[str, ...] = ()
+    says_custody: bool = False
     brought: "BroughtCA | None" = None
 
     @property

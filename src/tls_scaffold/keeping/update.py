@@ -82,7 +82,8 @@ def change_folder(
 
 def _ca_files(folder: Path, change: Change, plan: Plan) -> "CAFiles | None":
     """Return what becomes of the CA's files; None where who holds it stays the same."""
-    if change.old.ca == change.new.ca and not change.brought:
+    # Where nothing else is left of a command that was killed, the key may still have to leave.
+    if not (change.says_custody or change.brought):
         return None
     from tls_scaffold.keeping import cafiles
 

@@ -1,0 +1,188 @@
+"""The fields of the inventory that say who holds the CAs: read, written, and what is wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from companies import ROOT, written
+from conftest import Factory
+from support import contents, run, tls_scaffold
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.custody import AUTH_KEY, PLAIN, Custody, KeyPlace
+from tls_scaffold.inventory.custodywords import CustodyWords
+
+PIN = "0123456789abcdef" * 4
+REMOTE = {"key": "remote", "remotes": ["http://10.0.0.9:8888"], "sha256": PIN}
+
+
+def read(**fields: Any) -> Custody:
+    return intake.of_data({"members": "10.0.0.1", **fields}).ca
+
+
+def test_the_plain_way_is_left_out() -> None:
+    inventory = intake.of_data({"members": "10.0.0.1"})
+
+    assert (inventory.ca, inventory.peer_ca) == (PLAIN, False)
+    assert {"ca", "peer_ca"} & inventory.document().keys() == set()
+    assert PLAIN.document() == {}
+    assert PLAIN.parts == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "custody"),
+    [
+        ({"own": True}, Custody(own=True)),
+        ({"key": "encrypted"}, Custody(key=KeyPlace.ENCRYPTED)),
+        (
+            {"own": True, "key": "offline", "sha256": PIN},
+            Custody(own=True, key=KeyPlace.OFFLINE, sha256=PIN),
+        ),
+        (
+            REMOTE,
+            Custody(
+                key=KeyPlace.REMOTE,
+                remotes=("http://10.0.0.9:8888",),
+                auth_key=AUTH_KEY,
+                sha256=PIN,
+            ),
+        ),
+        (
+            {
+                **REMOTE,
+                "remotes": ["https://[fd00::1]:8888", "https://ca.example.com"],
+                "label": "etcd",
+                "auth_key": "file:/etc/cfssl/key",
+                "remote_ca": "config/remote-ca.pem",
+            },
+            Custody(
+                key=KeyPlace.REMOTE,
+                remotes=("https://[fd00::1]:8888", "https://ca.example.com"),
+                label="etcd",
+                auth_key="file:/etc/cfssl/key",
+                remote_ca="config/remote-ca.pem",
+                sha256=PIN,
+            ),
+        ),
+    ],
+)
+def test_what_is_said_is_read_and_written_alike(said: dict[str, Any], custody: Custody) -> None:
+    assert read(ca=said) == custody
+    assert custody.document() == said
+    peer_ca = custody.has_key_here
+    whole = intake.of_data({"members": "10.0.0.1", "ca": said, "peer_ca": peer_ca})
+    assert intake.from_json(whole.to_json()) == whole
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"ca": "own"}, "ca: `own` is not a table of fields"),
+        ({"ca": {"own": "yes"}}, "ca.own: `yes` is neither true nor false"),
+        ({"ca": {"key": "here"}}, "ca.key: `here` is none of `encrypted`, `remote`, `offline`"),
+        ({"ca": {"key": ""}}, "ca.key: `` is none of `encrypted`, `remote`, `offline`"),
+        ({"ca": {"keys": 1}}, "ca.keys: no such field; did you mean `key`?"),
+        ({"ca": {"key": "remote", "sha256": PIN}}, "ca.remotes: is missing"),
+        (
+            {"ca": {"key": "remote", "remotes": ["http://a:1"]}},
+            "ca.sha256: is missing: a remote CA is known by it alone",
+        ),
+        ({"ca": {**REMOTE, "remotes": []}}, "ca.remotes: is empty"),
+        ({"ca": {**REMOTE, "remotes": ["a:8888"]}}, "ca.remotes[0]: `a:8888` is not the address"),
+        (
+            {"ca": {**REMOTE, "remotes": ["http://u:p@a:8888"]}},
+            "ca.remotes[0]: `http://u:p@a:8888` is not the address of a remote CA",
+        ),
+        ({"ca": {**REMOTE, "remotes": ["http://a:70000"]}}, "ca.remotes[0]: `http://a:70000` is"),
+        ({"ca": {**REMOTE, "remotes": ["http://1.2.3:8"]}}, "ca.remotes[0]: `1.2.3` is not an IP"),
+        (
+            {"ca": {**REMOTE, "remotes": ["http://a:1", "http://a:1"]}},
+            "ca.remotes: has `http://a:1` twice",
+        ),
+        ({"ca": {**REMOTE, "label": "a b"}}, "ca.label: `a b` is not a name"),
+        (
+            {"ca": {**REMOTE, "remote_ca": "x.pem"}},
+            "ca.remote_ca: checks https, and none of `remotes` speaks it",
+        ),
+        ({"ca": {**REMOTE, "sha256": "AB"}}, "ca.sha256: `AB` is not a SHA-256"),
+        ({"ca": {"label": "x"}}, 'ca.label: goes with `"key": "remote"` alone'),
+        ({"peer_ca": 1}, "peer_ca: `1` is neither true nor false"),
+        (
+            {"peer_ca": True, "members": [{"hosts": ["a"], "peer": {"output": "certs/x"}}]},
+            "members[0].peer.output: `peer_ca` has",
+        ),
+        ({"users": "chain"}, "users[0].name: `chain` is taken by the CA's own files"),
+    ],
+)
+def test_each_mistake_is_told_with_its_place(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ScaffoldError) as raised:
+        intake.of_data({"members": "10.0.0.1", **fields})
+
+    assert any(str(each).startswith(problem) for each in raised.value.problems), raised.value
+
+
+def test_a_key_in_the_place_of_its_reference_is_shown_to_nobody() -> None:
+    with pytest.raises(ScaffoldError) as raised:
+        read(ca={**REMOTE, "auth_key": "0123456789abcdef"})
+
+    assert "0123456789abcdef" not in str(raised.value).replace(PIN, "")
+    assert "ca.auth_key: tells where the key is, and is not the key itself" in str(raised.value)
+
+
+def test_words_of_the_command_line_change_what_they_name_alone() -> None:
+    own = Custody(own=True, sha256=PIN)
+
+    assert CustodyWords(offline=True).changed(own) == Custody(
+        own=True, key=KeyPlace.OFFLINE, sha256=PIN
+    )
+    remote = CustodyWords(remotes=("http://a:1",), label="x").changed(own)
+    assert (remote.key, remote.remotes, remote.label) == (KeyPlace.REMOTE, ("http://a:1",), "x")
+    assert (remote.own, remote.auth_key, remote.sha256) == (True, AUTH_KEY, PIN)
+    assert CustodyWords(here=True).changed(remote) == own
+    assert CustodyWords(certificate="f").changed(PLAIN) == Custody(own=True)
+
+
+def test_a_file_for_from_may_say_it_and_options_go_on_top(tmp_path: Path) -> None:
+    data = {"members": "10.0.0.1", "proxies": 0, "key": "ecdsa-256", "ca": {"key": "offline"}}
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    file = str(written(tmp_path / "ca.pem", ROOT))
+    words = ("--from", str(tmp_path / "a.json"), "--ca", file)
+
+    done = tls_scaffold("new", str(tmp_path / "x"), *words)
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads((tmp_path / "x/tls-scaffold.json").read_text())["ca"]
+    assert (said["own"], said["key"], len(said["sha256"])) == (True, "offline", 64)
+    # What the file does not say stays.
+    del data["ca"]
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    done = tls_scaffold("-C", str(tmp_path / "x"), "sync", "--from", str(tmp_path / "a.json"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "x/tls-scaffold.json").read_text())["ca"] == said
+
+
+def test_custody_sh_comes_and_goes_with_what_is_said(folder: Factory) -> None:
+    path = folder()
+    before = contents(path)
+
+    assert not (path / "custody.sh").exists()
+    for words, parts in (
+        (("--encrypt-ca-key",), ["encrypted"]),
+        (("--ca-offline",), ["offline"]),
+    ):
+        done = tls_scaffold("-C", str(path), "sync", *words)
+        assert done.returncode == 0, done.stderr
+        assert json.loads((path / "tls-scaffold.json").read_text())["ca"]["key"] == parts[0]
+        done = run("shellcheck", "--shell=sh", "--severity=warning", "custody.sh", cwd=path)
+        assert (done.returncode, done.stdout) == (0, "")
+        text = (path / "custody.sh").read_text()
+        assert text.startswith("#!/bin/sh\n# Made by tls-scaffold, replaced whole")
+        assert [line for line in text.splitlines() if len(line) > 100] == []
+    (path / "custody.sh").write_text("# mine\n")
+    done = tls_scaffold("-C", str(path), "sync", "--ca-here", "--json")
+    assert json.loads(done.stdout)["removed"] == ["custody.sh"], done.stdout
+    assert [each.read_text() for each in path.glob("archive/*/custody.sh")] == ["# mine\n"]
+    after = {name: text for name, text in contents(path).items() if "archive/" not in name}
+    assert after == {name: text for name, text in before.items() if "archive/" not in name}
