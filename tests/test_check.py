@@ -1582,7 +1582,10 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         ),
     ],
 }
-ELSEWHERE = {"ed25519-unsupported", "open-peer-port"}
+ELSEWHERE = {
+    *("ed25519-unsupported", "open-peer-port"),
+    *("line-of-another-ca", "peer-ca-shared", "peer-trust-wide"),
+}
 WARNINGS = {
     *(
         "no-loopback",
