@@ -76,7 +76,7 @@ def output_place_problem(text: str) -> str:
     if name == "ca":  # in any folder: the CA of one made by hand may lie there
         return f"`{text}.pem` is called like the certificate of a CA"
     if taken := NO_COMPONENTS.get(f"{text}.pem".lower()):
-        return f"`{text}.pem` is {taken}"
+        return f"`{text.lower()}.pem` is {taken}"
     return (
         f"`{text}.pem` would be the key of `{text[:-4]}`"
         if f"{name}.pem".endswith(KEY_ENDING)
