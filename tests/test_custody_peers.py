@@ -139,6 +139,16 @@ def test_each_ca_signs_what_is_its_own_and_both_signers_agree(
     assert kept(path, "sync", "--check").stdout == ""
 
 
+@pytest.mark.needs("shellcheck")
+def test_the_scripts_pass_shellcheck(folder: Factory) -> None:
+    path = folder(*SMALL, "--peer-ca")
+
+    for name in ("sign.sh", "custody.sh"):
+        words = ("shellcheck", "--shell=sh", "--severity=warning", name)
+        assert run(*words, cwd=path).stdout == ""
+        assert [each for each in (path / name).read_text().splitlines() if len(each) > 100] == []
+
+
 @with_either_signer
 def test_a_new_set_has_both_cas_under_new_names_and_the_old_ones_are_kept(two_cas: Factory) -> None:
     path = two_cas()

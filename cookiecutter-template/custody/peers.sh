@@ -21,6 +21,6 @@ new_peer_ca() { # of a new set, beside the CA that is there
     [ -n "$into" ] || fail "\`make ca\` makes it"
     new_cas peer-ca
     # What members that run show now, all have to trust for a while.
-    [ -z "$(ls $(components | awk '{ print $2 ".pem" }') 2>/dev/null)" ] ||
+    [ -z "$(components | awk '{ print $2 ".pem" }' | xargs ls 2>/dev/null)" ] ||
         cat certs/trust.pem >>"${into}certs/peer-trust.pem"
 }
