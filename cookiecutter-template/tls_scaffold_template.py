@@ -60,7 +60,9 @@ class InventoryExtension(Extension):
 def line(component: Component) -> str:
     """Return the line of the Makefile that asks for a component."""
     return str(
-        component_line(component.name, component.output, component.request, component.profile)
+        component_line(
+            component.name, component.output, component.request, component.profile, component.ca
+        )
     )
 
 
@@ -69,7 +71,7 @@ def custody_name(answers: Mapping[str, Any]) -> str:
 
     cookiecutter makes no file whose name is empty.
     """
-    return paths.CUSTODY if inventory(answers).ca.parts else ""
+    return paths.CUSTODY if inventory(answers).custody_parts else ""
 
 
 def custody_parts(answers: Mapping[str, Any]) -> str:
@@ -77,7 +79,7 @@ def custody_parts(answers: Mapping[str, Any]) -> str:
 
     They are read as they are: much of a shell's own looks like jinja2's.
     """
-    names = inventory(answers).ca.parts
+    names = inventory(answers).custody_parts
     return "".join((PARTS / f"{name}.sh").read_text(encoding="utf-8") for name in names)
 
 

@@ -227,7 +227,7 @@ def faults(folder: Path) -> list[str]:
         key = certificate.with_name(f"{certificate.stem}-key.pem")
         try:
             read = x509.load_pem_x509_certificate(certificate.read_bytes())
-            read.verify_directly_issued_by(ca)
+            read.verify_directly_issued_by(cas[-certificate.stem.startswith("peer-")])
             fits = load_pem_private_key(key.read_bytes(), None).public_key() == read.public_key()
         except Exception as error:  # noqa: BLE001  (whatever is wrong with it is the finding)
             return f"{certificate.name}: {error!r}"
@@ -240,23 +240,20 @@ def faults(folder: Path) -> list[str]:
         )
 
     certs = folder / "certs"
-    ca = x509.load_pem_x509_certificate((certs / "ca.pem").read_bytes())
-    wanted = {"ca", *names(folder)}
-    found = {
-        path.stem
-        for path in certs.glob("*.pem")
-        if not path.stem.endswith("-key") and path.stem != "trust"
-    }
+    both = ["ca", *(["peer-ca"] if (folder / "config/peer-ca-csr.json").exists() else [])]
+    cas = [x509.load_pem_x509_certificate((certs / f"{each}.pem").read_bytes()) for each in both]
+    wanted = {*both, *names(folder)}
+    found = {path.stem for path in certs.glob("*.pem") if not path.stem.endswith(("-key", "trust"))}
     odd = sorted(
         path.name for path in certs.iterdir() if path.suffix not in (".pem", ".csr", ".gitignore")
     )
     odd = [name for name in odd if name != ".gitignore"]
-    trust = certs / "trust.pem"
-    left = (
-        []
-        if trust.exists() and trust.read_bytes() == (certs / "ca.pem").read_bytes()
-        else ["trust.pem"]
-    )
+    trusts = {certs / f"{each.removesuffix('ca')}trust.pem": certs / f"{each}.pem" for each in both}
+    left = [
+        trust.name
+        for trust, ca in trusts.items()
+        if not (trust.exists() and trust.read_bytes() == ca.read_bytes())
+    ]
     return [
         *(f"{name}: missing" for name in sorted(wanted - found)),
         *filter(None, (fault(certs / f"{name}.pem") for name in sorted(found))),

@@ -1605,6 +1605,7 @@ ELSEWHERE = {
     # With members that run, in tests/test_live.py.
     *("bundle-is-current", "live-reachable", "live-pair", "live-trust"),
     *("live-authentication", "live-version"),
+    *("line-of-another-ca", "peer-ca-shared", "peer-trust-wide"),
 }
 WARNINGS = {
     *(

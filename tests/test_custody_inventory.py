@@ -71,7 +71,8 @@ def test_the_plain_way_is_left_out() -> None:
 def test_what_is_said_is_read_and_written_alike(said: dict[str, Any], custody: Custody) -> None:
     assert read(ca=said) == custody
     assert custody.document() == said
-    whole = intake.of_data({"members": "10.0.0.1", "ca": said, "peer_ca": True})
+    peer_ca = custody.has_key_here
+    whole = intake.of_data({"members": "10.0.0.1", "ca": said, "peer_ca": peer_ca})
     assert intake.from_json(whole.to_json()) == whole
 
 
@@ -109,8 +110,8 @@ def test_what_is_said_is_read_and_written_alike(said: dict[str, Any], custody: C
         ({"ca": {"label": "x"}}, 'ca.label: goes with `"key": "remote"` alone'),
         ({"peer_ca": 1}, "peer_ca: `1` is neither true nor false"),
         (
-            {"peer_ca": True, "members": [{"hosts": ["a"], "peer": {}}]},
-            "members[0].peer: `peer_ca` gives each member a certificate for its peers already",
+            {"peer_ca": True, "members": [{"hosts": ["a"], "peer": {"output": "certs/x"}}]},
+            "members[0].peer.output: `peer_ca` has",
         ),
         ({"users": "chain"}, "users[0].name: `chain` is taken by the CA's own files"),
     ],

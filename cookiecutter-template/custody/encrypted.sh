@@ -50,12 +50,12 @@ check_encrypted() { # check_encrypted KEY CERTIFICATE: read it back before it ta
 }
 
 make_ca_pair() { # cfssl's answer holds the key: it goes through pipes, and is in no file
-    base=certs/ca name=ca cfssl=${CFSSL#@}
+    base=${ca#"$into"} name=${ca##*/} cfssl=${CFSSL#@}
     need "${cfssl%% *}"
     give_password
-    say "$cfssl gencert -initca $1 | openssl -aes256 >certs/ca-key.pem" | sed "s|${into:-^}||g"
+    say "$cfssl gencert -initca $1 | openssl -aes256 >$base-key.pem" | sed "s|${into:-^}||g"
     { $cfssl gencert -initca "$1" 2>"$work/log" || echo "$?" >"$work/code"; } |
-        awk -F '"' -v base="$work/ca" '{ for (at = 2; at < NF; at += 4) part[$at] = $(at + 2) }
+        awk -F '"' -v base="$work/$name" '{ for (at = 2; at < NF; at += 4) part[$at] = $(at + 2) }
             END { for (each in part) gsub(/\\n/, "\n", part[each])
                 printf "%s", part["cert"] >(base ".pem")
                 printf "%s", part["csr"] >(base ".csr")
@@ -63,15 +63,15 @@ make_ca_pair() { # cfssl's answer holds the key: it goes through pipes, and is i
         { # of what kind it is, its first line says
             read -r each || :
             case $each in *' EC '*) kind=ec ;; *' RSA '*) kind=rsa ;; *) kind=none ;; esac
-            [ "$kind" = none ] || { echo "$each" && cat; } | encrypt_to "$work/ca-key.pem" "$kind"
+            [ "$kind" = none ] || { echo "$each" && cat; } | encrypt_to "$work/$name-key.pem" "$kind"
         } || :
     [ ! -e "$work/code" ] || refused "$(cat "$work/code")"
-    [ -s "$work/ca-key.pem" ] || fail "the CA's key can't be encrypted: cfssl opens none but of\
+    [ -s "$work/$name-key.pem" ] || fail "the CA's key can't be encrypted: cfssl opens none but of\
  ecdsa and rsa" "\`key\` in \`tls-scaffold.json\` is for the CA too"
-    check_encrypted "$work/ca-key.pem" "$work/ca.pem" || fail "the CA's new key can't be read back"
-    chmod 644 "$work/ca.pem" "$work/ca.csr"
+    check_encrypted "$work/$name-key.pem" "$work/$name.pem" || fail "the CA's new key can't be read back"
+    chmod 644 "$work/$name.pem" "$work/$name.csr"
     rm -f "$work/log"
-    flush "$work"/ca*
+    flush "$work/$name"*
 }
 
 renew_ca_pair() { # cfssl takes no password here: openssl opens the key for it, through a pipe

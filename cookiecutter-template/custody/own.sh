@@ -3,6 +3,11 @@
 another="the CA's owner has its next certificate: \`tls-scaffold sync --ca FILE\` brings that"
 
 ca_is_whole() {
+    if [ "${ca##*/}" = peer-ca ]; then # which is made here
+        { [ -f "$ca.pem" ] && [ -f "$ca-key.pem" ]; } ||
+            fail "half of the CA of peers is not here" "put \`$ca.pem\` and its key back"
+        return
+    fi
     [ -f "$ca.pem" ] || make_first_ca
     [ -f "$ca-key.pem" ] || fail "the key of this folder's own CA is not here: nothing is signed" \
         "\`tls-scaffold sync --ca-key FILE\` brings it; \`tls-scaffold sync --ca-offline\` is for\
@@ -10,10 +15,10 @@ ca_is_whole() {
 }
 
 make_trust() { # the root is not here where a chain leads to it
-    [ ! -f certs/chain.pem ] ||
+    [ "$ca" != certs/ca ] || [ ! -f certs/chain.pem ] ||
         fail "\`certs/trust.pem\`, the root that everybody trusts, is missing" \
             "put it back; \`tls-scaffold sync --ca FILE\` brings it again"
-    cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem
+    cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "$trust"
 }
 
 make_first_ca() {

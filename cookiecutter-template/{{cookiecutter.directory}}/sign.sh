@@ -12,6 +12,8 @@ unset CDPATH TAR_OPTIONS QUOTING_STYLE # cd would print, tar leave out, ls put q
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
 record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' half='' with=''
 files='.pem -key.pem .csr'
+cas=ca # and the one that signs what members show their peers, where the folder has another
+[ ! -f config/peer-ca-csr.json ] || cas='ca peer-ca'
 another="\`make renew-ca\` signs it again, with the same key: what it signed goes on then"
 
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
@@ -36,9 +38,13 @@ signed() { ls -d certs/*.pem $(components | awk '{ print $2 ".pem" }') 2>/dev/nu
 own() { need tls-scaffold && exec tls-scaffold sign "$@"; }
 exists() { [ -e "$1" ] || [ -h "$1" ]; }
 flush() { sync "$@" 2>/dev/null || sync; }
-all_inputs() { # all_inputs GOAL: of a CA alone its request
-    { [ "$1" = ca ] || cat Makefile ./*.mk config/*.json tls-scaffold.json; } 2>/dev/null |
-        cat - config/ca-csr.json | $sha
+all_inputs() { # all_inputs GOAL: of CAs alone their requests
+    case $1 in *ca) cat config/*ca-csr.json ;;
+    *) cat Makefile ./*.mk config/*.json tls-scaffold.json ;; esac 2>/dev/null | $sha
+}
+choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first; it has no chain
+    case "$* " in '-peer-ca '*) ca=${into}certs/peer-ca chain=${into}certs/.none ;;
+    *) ca=${into}certs/ca chain=${into}certs/chain.pem ;; esac
 }
 # Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
 digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; done; }
@@ -59,7 +65,8 @@ note() { # note CERTIFICATE NAME: into the record
 }
 
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
-    rest=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) last=none
+    clients=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) last=none
+    peers=$(digits config/ca-config.json certs/peer-ca.pem)
     components | while read -r _ base request _; do
         for each in "$request" "$base.pem" "$base-key.pem"; do
             if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi
@@ -67,6 +74,7 @@ changed() { # the targets of which the pair is not what is recorded, or can't be
     done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
         read -r name base _ flags <&3
         [ "$flags" = "$last" ] || { last=$flags && sum=$(printf %s "${flags:+$flags }" | digits); }
+        case "$flags " in '-peer-ca '*) rest=$peers ;; *) rest=$clients ;; esac
         file=issued/${base##*/}-$sum$request$rest-$cert$key.pem
         { [ -e "$file" ] && [ ! -d certs/.new ]; } || echo "${name:+req-$name}"
     done 3<<LINES
@@ -107,7 +115,8 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
 }
 
 finish() { # put a set in place that was decided on: the CA's certificate and then its key go last
-    if [ -e certs/.new/ca-key.pem ] || [ -e certs/.new/same-key ]; then
+    key=$(cd certs/.new && ls ca-key.pem peer-ca-key.pem same-key 2>/dev/null | head -n 1)
+    if [ -n "$key" ]; then
         # A clone or a pull may bring such a folder, but never the sum of a key that it has not.
         sum=$(key_sum)
         { [ -n "$sum" ] && [ -f certs/.new/of ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
@@ -117,7 +126,7 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
             check_path "$each"
             case /$each in
             */.*) ;;
-            *.pem | *.csr | /config/ca-csr.json | /tls-scaffold.json)
+            *.pem | *.csr | /config/ca-csr.json | /config/peer-ca-csr.json | /tls-scaffold.json)
                 [ -h "certs/.new/new/$each" ] || [ ! -f "certs/.new/new/$each" ] || continue ;;
             esac
             fail "\`certs/.new/new/$each\` is in no set of \`make regenerate\`" "move it away"
@@ -128,7 +137,7 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
         done
         chmod 755 issued
         flush . certs issued
-        [ ! -e certs/.new/ca-key.pem ] || mv -f certs/.new/ca-key.pem certs/ca-key.pem
+        [ "$key" = same-key ] || mv -f "certs/.new/$key" "certs/$key"
     fi
     rm -f certs/.new/same-key # before the sum, without which nothing is believed
     rm -rf certs/.new
@@ -170,8 +179,8 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
         fail "cfssl did not sign \`$name\`: no space is left for its answer" "make room"
     said=$({ cat "$work/log" && grep -s '"message"' "$work/json"; } | sed "/\[INFO\]/d; s/^error: //
         /lacks a .hosts. field/,/10.2.3/d; s|match public key|match parent's PublicKey|
-        s|.* match parent's PublicKey.*|\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`|
-        s|.*\(should contain only one object\).*|\`certs/ca.pem\` \1|" | uniq)
+        s|.* match parent's PublicKey.*|\`$ca-key.pem\` is not the key of \`$ca.pem\`|
+        s|.*\(should contain only one object\).*|\`$ca.pem\` \1|" | uniq)
     fail "cfssl did not sign \`$name\`: ${said:-exit code $1, without a word}" "its request and the\
  configuration are in \`config/\`, the CA in \`certs/\`; the password of an encrypted key goes into\
  CFSSL_CA_PK_PASSWORD (cfssl reads no PKCS#8 that is encrypted, SIGNER=tls-scaffold does)"
@@ -197,42 +206,58 @@ wanted() { changed; } # the targets that plain make has to make
 csr() { fail "this folder's requests are carried to no other machine" "\`make\` signs them"; }
 sign_pair() { # sign_pair [FLAGS] REQUEST
     open_key
+    [ "$1" != -peer-ca ] || shift
     run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
 }
-make_ca_pair() { run_cfssl certs/ca gencert -initca "$1"; } # make_ca_pair REQUEST
-make_trust() { cp -p certs/ca.pem "$work/" && mv "$work"/* certs/trust.pem; } # from the CA
+make_ca_pair() { run_cfssl "${ca#"$into"}" gencert -initca "$1"; } # make_ca_pair REQUEST
+make_trust() { cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "$trust"; } # from the CA
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
-        [ "$(echo certs/.work.*)" = 'certs/.work.*' ] &&
-        [ -s certs/.gitignore ] && exists certs/trust.pem &&
-        exists "issued/ca-$(digits certs/ca.pem).pem" && return
+        [ "$(echo certs/.work.*)" = 'certs/.work.*' ] && [ -s certs/.gitignore ] &&
+        cas_are_noted && return
     workshop
     lock
-    if exists certs/ca.pem || exists certs/ca-key.pem; then
-        [ -e certs/ca.pem ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
-        grep -q '^-----BEGIN CERTIFICATE' certs/ca.pem ||
-            fail "\`certs/ca.pem\` is no certificate in PEM" "put the CA's back"
-        ! grep -q 'PRIVATE KEY' certs/ca.pem || return 0 # what follows is for everybody
-        note certs/ca.pem "ca-$(digits certs/ca.pem)"
-        exists certs/trust.pem || make_trust
-        return
-    fi
-    make_first_ca
-    echo "signed certs/ca.pem"
+    for made in $cas; do
+        if exists "certs/$made.pem" || exists "certs/$made-key.pem"; then note_ca "$made"
+        elif [ "$made" = ca ]; then make_first_ca
+        else make_peer_ca; fi
+    done
 }
 
-make_first_ca() { # there is none in certs/
-    known=$(ls issued/ca-??????????.pem 2>/dev/null | while read -r each; do
+cas_are_noted() {
+    for each in $cas; do
+        exists "certs/${each%ca}trust.pem" &&
+            exists "issued/$each-$(digits "certs/$each.pem").pem" || return 1
+    done
+}
+
+note_ca() { # note_ca NAME: into the record
+    ca=certs/$1 trust=certs/${1%ca}trust.pem
+    [ -e "$ca.pem" ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
+    grep -q '^-----BEGIN CERTIFICATE' "$ca.pem" ||
+        fail "\`$ca.pem\` is no certificate in PEM" "put the CA's back"
+    ! grep -q 'PRIVATE KEY' "$ca.pem" || return 0 # what follows is for everybody
+    note "$ca.pem" "$1-$(digits "$ca.pem")"
+    exists "$trust" || make_trust
+}
+
+check_not_lost() { # check_not_lost NAME: where the record has a CA another is made for nobody
+    known=$(ls "issued/$1-"??????????.pem 2>/dev/null | while read -r each; do
         echo "$each"
         openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1 || :
     done)
     [ -z "$known" ] || fail "the CA of this folder is not in \`certs\`: the record has
-$known" "put its ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
+$known" "put its $1.pem and $1-key.pem back; \`make regenerate\` makes another CA"
+}
+
+make_first_ca() { # there is none in certs/
+    check_not_lost ca
     each=$(signed | head -n 1)
     [ -z "$each" ] || fail "\`$each\` is there, but not the CA that signed it" \
         "put ca.pem and ca-key.pem back; \`make regenerate\` makes another CA"
     make_set ca
+    for each in $cas; do echo "signed certs/$each.pem"; done
 }
 
 check_mounts() { # check_mounts PATH...: one that is mounted alone can't be replaced, nor DIRECTORY/
@@ -260,7 +285,7 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     check_path "$1.pem"
     # Where upper and lower case are one, as on macOS, CA.pem is the CA.
     case $(printf %s "$1" | tr A-Z a-z) in ca | */ca | certs/trust | certs/chain | *-key | \
-        archive/* | config/* | data/* | dist/* | issued/*)
+        certs/peer-ca | certs/peer-trust | archive/* | config/* | data/* | dist/* | issued/*)
         fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
@@ -289,6 +314,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     check_output "$base"
     case " $*" in *' '-ca[\ =-]* | *' '--ca[\ =-]* | *' '-config[\ =]* | *' '--config[\ =]*)
         fail "the line of \`$base.pem\` names a CA or configuration: it takes the folder's" ;; esac
+    choose_ca "$@"
     ca_is_whole
     from=$(inputs "$@") name=${base##*/}
     if [ "$when" = changed ] && [ -f "$base.pem" ] && [ -f "$base-key.pem" ] &&
@@ -355,7 +381,8 @@ clean() { # the record goes first: a clean that is killed is done by the next
 }
 
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
-    for file in tls-scaffold.json config/ca-csr.json; do # what is decided on has to go there
+    requests=$(for each in $cas; do echo "config/$each-csr.json"; done)
+    for file in tls-scaffold.json $requests; do # what is decided on has to go there
         check_mounts "$file"
         if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
         [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
@@ -364,24 +391,27 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
     new=$((${old:-1} + 1))
     [ "$new" -gt 2 ] || old='' # the first has no number
     cp -p tls-scaffold.json "$into" # with its mode
-    cp -p config/ca-csr.json "${into}config"
+    cp -p $requests "${into}config"
     sed "s/\(\"ca_generation\": *\)[0-9]*/\1$new/" tls-scaffold.json >"${into}tls-scaffold.json"
-    sed "/\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" config/ca-csr.json \
-        >"${into}config/ca-csr.json"
-    for file in tls-scaffold.json config/ca-csr.json; do
+    for file in $requests; do
+        sed "/\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" "$file" >"$into$file"
+    done
+    for file in tls-scaffold.json $requests; do
         ! cmp -s "$file" "$into$file" || fail "\`$file\` does not tell what the next CA is called" \
             "\`tls-scaffold sync\` writes \"ca_generation\"; \"CN\" needs a line of its own"
     done
 }
 
-new_ca() { # of a new set
+new_cas() { # new_cas NAME...: of a new set
     workshop
-    request=config/ca-csr.json
-    [ ! -e "$into$request" ] || request=$into$request
-    make_ca_pair "$request"
-    cp -p "$work/ca.pem" "$work/trust.pem"
-    mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
-    note "$ca.pem" "ca-$(digits "$ca.pem")"
+    for made; do
+        request=config/$made-csr.json ca=${into}certs/$made
+        [ ! -e "$into$request" ] || request=$into$request
+        make_ca_pair "$request"
+        cp -p "$work/$made.pem" "$work/${made%ca}trust.pem"
+        mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
+        note "$ca.pem" "$made-$(digits "$ca.pem")"
+    done
 }
 
 make_again() { # make_again GOALS: with the variables that this make was given, not with its flags
@@ -389,16 +419,17 @@ make_again() { # make_again GOALS: with the variables that this make was given, 
 }
 
 make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one rename decides
-    [ -f certs/ca-key.pem ] || ! exists certs/ca-key.pem ||
-        fail "\`certs/ca-key.pem\` is not here: it leads elsewhere" "bring it back first"
+    [ -f certs/ca-key.pem ] || { [ "$1" != peer-ca ] && ! exists certs/ca-key.pem; } ||
+        fail "\`certs/ca-key.pem\` is not here, or leads elsewhere" "bring it back first"
     workshop
     set=$work into=$work/new/ reads=$(all_inputs "$1") of=$(key_sum)
     mkdir -p "${into}config"
-    [ "$1" = ca ] || next_generation
+    [ "$1" != .tls-set ] || next_generation
     jobs=$(getconf _NPROCESSORS_ONLN || echo 1)
-    (export TLS_SCAFFOLD_INTO="$into" && make_again "$1" -j "$jobs") || exit 1
+    (export TLS_SCAFFOLD_INTO="$into" &&
+        case $1 in peer-ca) sh sign.sh "$1" ;; *) make_again "$1" -j "$jobs" ;; esac) || exit 1
     lock
-    if [ "$1" = ca ] && exists certs/ca.pem; then exit; fi # another make was first
+    if [ "$1" != .tls-set ] && exists "certs/$1.pem"; then exit; fi # another make was first
     [ "$reads $of" = "$(all_inputs "$1") $(key_sum)" ] ||
         fail "what it is made from has changed" "run make again"
     if [ "$1" = .tls-set ]; then
@@ -407,7 +438,8 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
         [ -e certs/ca-key.pem ] || rm -f certs/ca.pem # its key is lost: the set follows no CA
     fi
     echo "$of" >"$set/of"
-    mv "${into}certs/ca-key.pem" "$set/ca-key.pem"
+    key=${1#.tls-set} && key=${key:-ca}-key.pem
+    mv "${into}certs/$key" "$set/$key"
     sync
     mv "$set" certs/.new
     finish
@@ -423,7 +455,7 @@ regenerate() {
         fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
     make_set .tls-set
     components | while read -r _ base _; do say "signed $base.pem"; done
-    echo "whoever uses one of them has to be restarted, with the new certs/trust.pem"
+    echo "whoever uses one of them has to be restarted, with the new $(echo certs/*trust.pem)"
     echo "new CA and certificates in certs/, the old ones in $shelf/"
     make_again all # the team's own commands
 }
@@ -470,6 +502,8 @@ renew_ca() { # renew_ca BASE: a CA's certificate again; of what it signed nothin
     (umask 022 && cp "$new" "$work/new/issued/${ca##*/}-$(digits "$new").pem"
     # As made by the new one, so that no run signs them again.
     components | while read -r _ base request flags; do
+        choose_ca "$flags"
+        [ "$ca" = "$1" ] || continue
         of=$(digits "$base.pem" "$base-key.pem").pem name=${base##*/}
         was=issued/$name-$(inputs $flags "$request")-$of
         [ ! -e "$was" ] || cp "$was" "$work/new/issued/$name-$(ca=${new%.pem} &&
@@ -510,16 +544,19 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
-    last=$(end_of certs/ca)
-    [ -n "$last" ] || fail "\`certs/ca.pem\` is missing or broken" "put it back, or \`make\`"
-    ! ends certs/ca 0 || fail "\`certs/ca.pem\` has ended: nobody takes what it signs" "$another"
-    soon=$seconds # or a year, unless the CA lives for less than two
-    life=$(sed -n 's/.*"expiry": *"\([0-9]\{5,8\}\)h".*/\1/p' config/ca-csr.json 2>/dev/null) || :
-    [ "${life:-0}" -lt 17520 ] || [ "$soon" -gt 31536000 ] || soon=31536000
-    ! ends certs/ca "$soon" || say "warning: \`certs/ca.pem\` ends $last: $another" >&2
-    all=$(components | while read -r name base _; do
+    for each in $cas; do
+        ca=certs/$each last=$(end_of "certs/$each")
+        [ -n "$last" ] || fail "\`$ca.pem\` is missing or broken" "put it back, or \`make\`"
+        ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
+        soon=$seconds # or a year, unless the CA lives for less than two
+        life=$(sed -n 's/.*"expiry": *"\([0-9]\{5,8\}\)h".*/\1/p' "config/$each-csr.json" 2>&-) || :
+        [ "${life:-0}" -lt 17520 ] || [ "$soon" -gt 31536000 ] || soon=31536000
+        ! ends "$ca" "$soon" || say "warning: \`$ca.pem\` ends $last: $another" >&2
+    done
+    all=$(components | while read -r name base _ flags; do
+        choose_ca "$flags"
         if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
-        elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$last" ]; then echo -
+        elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$(end_of "$ca")" ]; then echo -
         else echo "req-$name"; fi
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
@@ -542,11 +579,11 @@ command -v flock >/dev/null || flock() { # by the kernel all the same
     perl -e 'open(F, "<&=", $ARGV[-1]) && flock(F, @ARGV > 1 ? 6 : 2) or exit 1' -- "$@"
 }
 for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem \
-    archive/.lock archive/.gitignore certs/.gitignore custody.sh; do
+    certs/.new/peer-ca-key.pem archive/.lock archive/.gitignore certs/.gitignore custody.sh; do
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
 for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/chain.pem \
-    certs/trust.pem; do
+    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem; do
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
 [ ! -f custody.sh ] || . ./custody.sh
@@ -556,14 +593,15 @@ case $SIGNER:${1-}:$# in
 *:clean:1 | *:renew:1 | *:regenerate:1 | *:csr:1) "$1" ;;
 *:changed:1) wanted ;;
 *:encrypt-ca-key:1) encrypt_ca_key ;;
-cfssl:renew-ca:1) renew_ca certs/ca ;;
+cfssl:renew-ca:1) for each in $cas; do renew_ca "certs/$each"; done ;;
 tls-scaffold:renew-ca:1) need tls-scaffold && exec tls-scaffold renew-ca ;;
 cfssl:ca:1)
-    if [ -n "$into" ]; then new_ca; else make_ca; fi
+    if [ -n "$into" ]; then new_cas $cas; else make_ca; fi
     # Before the others are begun, side by side: one of them tells what is wrong with the key.
     [ -z "${TLS_SCAFFOLD_SIGNS-}" ] || open_key ;;
+cfssl:peer-ca:1) new_peer_ca ;;
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
-tls-scaffold:ca:1) exists "$ca.pem" || own ca ;;
+tls-scaffold:ca:1) for each in $cas; do exists "${into}certs/$each.pem" || own ca; done ;;
 tls-scaffold:again:*) [ -n "${TLS_SCAFFOLD_SIGNED-}" ] || own --force "$2" ;;
 tls-scaffold:changed:*) own "$2" ;;
 *) fail "\`$*\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;

@@ -26,6 +26,16 @@ AWAITING = "awaiting"
 WAITING_ENDINGS = (CSR_ENDING, ".json", KEY_ENDING)
 MAKEFILE = "Makefile"
 CA_REQUEST = "config/ca-csr.json"
+# Of the CA that signs what members show their peers, where the inventory asks for one.
+PEER_CA_OUTPUT = f"{CERTS}/peer-ca"
+PEER_CA = f"{PEER_CA_OUTPUT}{CERTIFICATE_ENDING}"
+PEER_CA_KEY = f"{PEER_CA_OUTPUT}{KEY_ENDING}"
+PEER_TRUST = f"{CERTS}/peer-trust.pem"
+PEER_CA_REQUEST = "config/peer-ca-csr.json"
+CA_KEYS = {CA: CA_KEY, PEER_CA: PEER_CA_KEY}
+CA_REQUESTS = {CA: CA_REQUEST, PEER_CA: PEER_CA_REQUEST}
+TRUSTS = {CA: TRUST, PEER_CA: PEER_TRUST}
+"""The key, the request and what others trust, by the certificate of each CA of ours."""
 CONFIG = "config/ca-config.json"
 ARCHIVE = "archive"
 STATE = ".tls-scaffold"

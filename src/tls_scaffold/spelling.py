@@ -52,7 +52,7 @@ def name_problem(text: str) -> str:
     """Say why `text` can't name a component and its files; empty if it can."""
     if problem := label_problem(text):
         return problem
-    if text.lower() in ("ca", "trust", "chain"):
+    if text.lower() in ("ca", "trust", "chain", "peer-ca", "peer-trust"):
         return f"`{text}` is taken by the CA's own files"
     if text.lower() == "csr":
         return f"`{text}` is taken by the members' request, `config/req-csr.json`"

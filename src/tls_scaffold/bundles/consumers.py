@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tls_scaffold.bundles import calico, members
+from tls_scaffold.bundles.memberflags import trust_of
 from tls_scaffold.bundles.settings import (
     ETCDCTL,
     EXTERNAL_DNS,
@@ -55,8 +56,9 @@ def bundle_files(
     for part in bundled_components(inventory, component):
         pairs[f"{part.name}.pem"] = pems[part.name].certificate
         pairs[f"{part.name}-key.pem"] = pems[part.name].key
+        pairs[trust_of(part)] = pems[part.name].ca
     own = pems[component.name]
-    return {**pairs, "ca.pem": own.ca, **_settings(inventory, component, preset, own, home)}
+    return {**pairs, **_settings(inventory, component, preset, own, home)}
 
 
 def bundled_components(inventory: Inventory, component: Component) -> tuple[Component, ...]:

@@ -12,11 +12,12 @@ HOME = "/etc/kubernetes"
 API_SERVER = "kube-apiserver"  # the preset of the user that it is for
 API_SERVERS = (API_SERVER, "kube-apiserver-restricted")
 # The names of kubeadm's cmd/kubeadm/app/constants/constants.go, below its certificatesDir.
-CA = "pki/etcd/ca.crt"
+CA, PEER_CA = "pki/etcd/ca.crt", "pki/etcd/peer-ca.crt"
 SERVER = "pki/etcd/server"
 PEER = "pki/etcd/peer"
 CLIENT = "pki/apiserver-etcd-client"
 CONFIGURATION = "kubeadm-etcd.yaml"
+PEER_TRUST = "peer-trusted-ca-file"
 # What kubeadm does not give its own etcd: without the first every user opens the peer port.
 OWN_FLAGS = (PEER_CNS, *COMPACTION)
 NOTE = (
@@ -46,6 +47,7 @@ def kubeadm_files(
     if member := inventory.member(component.name):
         return {
             CA: own.ca,
+            **({PEER_CA: peer.ca} if inventory.peer_ca else {}),
             **_pair(SERVER, own),
             **_pair(PEER, peer),
             CONFIGURATION: _local(inventory, member, home),
@@ -73,7 +75,10 @@ def _api_server(preset: str) -> dict[str, object]:
 def _local(inventory: Inventory, member: Member, home: str) -> str:
     """Return what kubeadm has to add to the flags of its own etcd."""
     flags = flags_on_host(inventory, member)
-    arguments = [{"name": name, "value": flags[name]} for name in OWN_FLAGS]
+    own = {name: flags[name] for name in OWN_FLAGS if name in flags}
+    if inventory.peer_ca:  # in place of the one that kubeadm gives for clients and for peers
+        own = {PEER_TRUST: f"{home}/{PEER_CA}", **own}
+    arguments = [{"name": name, "value": value} for name, value in own.items()]
     return _configuration({"local": {"extraArgs": arguments}}, home)
 
 

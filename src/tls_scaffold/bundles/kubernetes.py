@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from tls_scaffold.bundles.settings import HOLDS_KEY, Pems, to_yaml
 
 PREFIX = "etcd-"
-CA_MAP = "etcd-ca"
+CA_MAP, PEER_CA_MAP = "etcd-ca", "etcd-peer-ca"
 
 
-def kubernetes_files(name: str, pems: Pems) -> dict[str, str]:
-    """Return the manifests of a component's pair and of its CA.
+def kubernetes_files(name: str, pems: Pems, ca_map: str = CA_MAP) -> dict[str, str]:
+    """Return the manifests of a component's pair and of its CA, whose ConfigMap is `ca_map`.
 
     They name no namespace: `kubectl -n` does. The Secret is what `kubectl create secret tls` makes,
     and `ca.crt` as cert-manager and ingress controllers have it.
@@ -24,15 +24,15 @@ def kubernetes_files(name: str, pems: Pems) -> dict[str, str]:
         "metadata": {"name": object_name(name)},
         "data": {key: base64.b64encode(text.encode()).decode() for key, text in contents.items()},
     }
-    ca_map = {
+    trusted = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": CA_MAP},
+        "metadata": {"name": ca_map},
         "data": {"ca.crt": pems.ca},
     }
     return {
         f"{name}.secret.yaml": HOLDS_KEY + to_yaml(secret),
-        f"{CA_MAP}.configmap.yaml": to_yaml(ca_map),
+        f"{ca_map}.configmap.yaml": to_yaml(trusted),
     }
 
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from tls_scaffold.bundles.settings import Paths, paths_in
+from tls_scaffold.bundles.settings import OUR_TRUST, PEER_TRUST, Paths, paths_in
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.membersettings import EVERY_ADDRESS, STATES, retention
 from tls_scaffold.inventory.urls import https_url, own_host
-from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.paths import PEER_CA
 from tls_scaffold.spelling import canonical_address
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (where a member listens of whom no address is known)
@@ -56,8 +57,9 @@ def member_flags(
         "initial-cluster-state": state,
         **tls_flags(FOR_CLIENTS, for_clients),
         **tls_flags(FOR_PEERS, for_peers),
-        # Without it every certificate of the CA, a user's too, opens the peer port.
-        PEER_CNS: ",".join(inventory.peer_cns),
+        # Without it every certificate of the CA, a user's too, opens the peer port. Where peers
+        # have a CA of their own it is a second lock.
+        **({PEER_CNS: ",".join(cns)} if (cns := inventory.asked_peer_cns) else {}),
         # Said where it is off too: what is left out, the unit's own settings may switch on.
         mode: "periodic",
         keep_for: retention(compaction) if compaction else "0",
@@ -90,7 +92,12 @@ def flags_on_host(inventory: Inventory, member: Member, home: str = "") -> dict[
 def bundled_pairs(inventory: Inventory, member: Member, home: str) -> tuple[Paths, Paths]:
     """Return where a member finds its pairs if its bundle is in the folder `home`."""
     own, peer = inventory.pair(member)
-    return paths_in(home, own.name), paths_in(home, peer.name)
+    return paths_in(home, own.name), paths_in(home, peer.name, trust_of(peer))
+
+
+def trust_of(component: Component) -> str:
+    """Return what a bundle calls the file that those trust who are shown a certificate."""
+    return PEER_TRUST if component.ca == PEER_CA else OUR_TRUST
 
 
 def _urls_on_host(inventory: Inventory, member: Member) -> Urls:

@@ -58,13 +58,14 @@ def cn_problem(inventory: Inventory, component: Component, cn: str) -> str:
     another: members would refuse each other, or let a user in. Proxies may have the members' CN.
     """
     shows_peers = any(component == peer for _, peer in inventory.member_pairs)
-    if shows_peers and cn not in inventory.peer_cns:
-        asked = ", ".join(f"`{each}`" for each in inventory.peer_cns)
+    cns = inventory.asked_peer_cns
+    if shows_peers and cns and cn not in cns:
+        asked = ", ".join(f"`{each}`" for each in cns)
         return (
             f"`{component.output}.pem` has the CN `{escaped(cn)}`, "
             f"and members ask for {asked}, as `{FILE}` says"
         )
-    if component.kind == "user" and cn in inventory.peer_cns:
+    if component.kind == "user" and not inventory.peer_ca and cn in cns:
         return (
             f"`{component.output}.pem` has the members' CN `{escaped(cn)}`: "
             "it would open their peer ports"
@@ -76,7 +77,7 @@ def _environment(inventory: Inventory, member: Member, home: str) -> str:
     text = ENVIRONMENT_HEAD.format(member.name, ENVIRONMENT)
     if not inventory.settings(member).data_dir:
         text += NO_DATA_DIR.format(member.name)
-    if len(inventory.peer_cns) > 1:
+    if len(inventory.asked_peer_cns) > 1:
         text += SEVERAL_CNS
     flags = flags_on_host(inventory, member, home)
     return text + variables(

@@ -7,7 +7,7 @@ from tls_scaffold.bundles.settings import paths_in
 from tls_scaffold.inventory.membersettings import DEFAULTS
 from tls_scaffold.inventory.urls import https_url
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.paths import TRUST
+from tls_scaffold.paths import TRUSTS
 
 LOOPBACK = "127.0.0.1"
 STEP = 100  # between the ports of one member and of the next
@@ -22,7 +22,10 @@ def processes(inventory: Inventory) -> dict[str, str]:
         if name in commands:
             name = f"{name}--{number}"
         own, peer = inventory.member_pairs[number - 1]
-        pairs = paths_in("", own.output, TRUST), paths_in("", peer.output, TRUST)
+        pairs = (
+            paths_in("", own.output, TRUSTS[own.ca]),
+            paths_in("", peer.output, TRUSTS[peer.ca]),
+        )
         flags = member_flags(inventory, member, pairs, urls, f"data/{member.name}")
         commands[name] = " ".join(["etcd", *(_argument(*flag) for flag in flags.items())])
     return commands

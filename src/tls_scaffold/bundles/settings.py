@@ -40,6 +40,8 @@ TYPHA: Names = (
     "TYPHA_ETCDKEYFILE",
 )
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+\[\]-]+", re.ASCII)
+OUR_TRUST, PEER_TRUST = "ca.pem", "peer-ca.pem"
+"""What a bundle calls the CAs that its owner trusts, and those that peers trust alone."""
 DIST = "dist"
 TAR = ".tar.gz"
 HOLDS_KEY = "# A private key is in this file: never commit it.\n"
@@ -63,7 +65,7 @@ class Paths:
     key: str
 
 
-def paths_in(home: str, name: str, trust: str = "ca.pem") -> Paths:
+def paths_in(home: str, name: str, trust: str = OUR_TRUST) -> Paths:
     """Return the paths of a component's files in the folder `home`.
 
     Where that is empty the consumer is started there. `name` is that of the pair without `.pem`,

@@ -6,7 +6,7 @@ from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.paths import CA, TRUST
+from tls_scaffold.paths import CA, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.broughtca import pin_of
 from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
@@ -14,6 +14,12 @@ from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import escaped
 from tls_scaffold.state.entries import STALE
+
+
+def _put_trust_back(view: View, place: Place, fix: str) -> str:
+    ca = next((ca for ca, path in TRUSTS.items() if path == place.path), CA)
+    return read_trust(view.folder, ca).hint or fix
+
 
 # A CA is known by its name and key: with these two another certificate takes its place, and all
 # that it signed goes on being valid.
@@ -139,8 +145,8 @@ def ca_hosts(view: View) -> Iterator[Problem]:
 )
 def no_root(view: View) -> Iterator[Problem]:
     """Every CA is a root, or the root is trusted beside it."""
-    trusted = read_trust(view.folder).signers
     for entry in view.authorities:
+        trusted = read_trust(view.folder, entry.path if entry.path in TRUSTS else CA).signers
         ca = entry.certificate
         if not ca or matching.signs_itself(ca):
             continue
@@ -151,14 +157,59 @@ def no_root(view: View) -> Iterator[Problem]:
 
 @Rule(
     pain="whoever is given it refuses everything that the CA signed, or trusts another CA",
-    fix=PUT_TRUST_BACK,
-    fix_at=lambda view, _place, fix: read_trust(view.folder).hint or fix,
+    fix=PUT_TRUST_BACK.format(trust=TRUST, ca=CA),
+    fix_at=_put_trust_back,
 )
 def wrong_trust(view: View) -> Iterator[Problem]:
     """Everybody is given the CA that signs to trust."""
-    trust = read_trust(view.folder)
-    if trust.path == TRUST:
-        yield from (Problem(Place(TRUST), problem) for problem in trust.problems)
+    for ca, path in TRUSTS.items():
+        trust = read_trust(view.folder, ca)
+        if trust.path == path:
+            yield from (Problem(Place(path), problem) for problem in trust.problems)
+
+
+@Rule(
+    pain="a certificate of any user opens the peer port, where etcd asks for the CA alone",
+    fix=(
+        f"move `{PEER_CA_OUTPUT}*` and `{PEER_TRUST}` out of the folder and make another CA of "
+        "peers (`make regenerate`)"
+    ),
+)
+def peer_ca_shared(view: View) -> Iterator[Problem]:
+    """Peers have another CA than clients, with a key and a name of its own."""
+    by_path = view.contents.authorities
+    ours, peers = by_path.get(CA), by_path.get(PEER_CA)
+    if not (ours and peers):
+        return
+    if ours.parsed.public_key() == peers.parsed.public_key():
+        yield Problem(Place(PEER_CA), f"it has the key of `{CA}`")
+    elif ours.subject == peers.subject:
+        yield Problem(Place(PEER_CA), f"it has the subject of `{CA}`")
+    trusted = (each.parsed.public_key() for each in read_trust(view.folder).cas)
+    if peers.parsed.public_key() in trusted:
+        yield Problem(Place(TRUST), f"clients are trusted by `{PEER_CA}` too, which is for peers")
+
+
+@Rule(
+    level=WARNING,
+    pain=(
+        "as long as members trust another CA on the peer port, a certificate of a user opens it, "
+        "but for `peer-cert-allowed-cn`"
+    ),
+    fix=(
+        "when every member has been restarted with it and shows its new certificate, "
+        f"`cp {PEER_CA} {PEER_TRUST}`, and restart them with that"
+    ),
+)
+def peer_trust_wide(view: View) -> Iterator[Problem]:
+    """Peers trust the CA of peers alone."""
+    peers = view.contents.authorities.get(PEER_CA)
+    if not peers:
+        return
+    for each in read_trust(view.folder, PEER_CA).cas:
+        if each.parsed.public_key() != peers.parsed.public_key():
+            name = escaped(each.cn)
+            yield Problem(Place(PEER_TRUST), f"it holds another CA than `{PEER_CA}`: `{name}`")
 
 
 @Rule(
@@ -205,4 +256,6 @@ RULES = (
     ca_differs,
     wrong_trust,
     unpinned_ca,
+    peer_ca_shared,
+    peer_trust_wide,
 )

@@ -6,7 +6,7 @@ from tls_scaffold.checks.mending import signed_again
 from tls_scaffold.checks.rule import WARNING, Rule, faults_about
 from tls_scaffold.checks.view import SOON, View
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.state.entries import GO, HASH, SIGNER, Entry, key_trouble
+from tls_scaffold.state.entries import GO, HASH, LINE, SIGNER, Entry, key_trouble
 from tls_scaffold.state.lives import ends_with_ca
 
 REPAIR_CA = (
@@ -40,6 +40,22 @@ def broken_certificate(view: View) -> Iterator[Problem]:
 def wrong_ca(view: View) -> Iterator[Problem]:
     """Every certificate is signed by its CA."""
     yield from faults_about(view, SIGNER)
+
+
+@Rule(
+    pain=(
+        "members refuse a peer that the CA of clients signed; and whoever has a certificate of the "
+        "CA of peers opens the peer port"
+    ),
+    fix="`tls-scaffold sync --reset Makefile` puts the lines of components back, then `make`",
+)
+def line_of_another_ca(view: View) -> Iterator[Problem]:
+    """No line but those of peers is signed by their CA, and theirs by no other."""
+    mark = f"{LINE}: "
+    for entry in view.components:
+        for need in entry.unmet:
+            if need.startswith(mark):
+                yield Problem(view.lines_of(entry)[0], need.removeprefix(mark))
 
 
 @Rule(
@@ -138,4 +154,13 @@ def expiring(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.path), f"it ends {certificate.not_after:%Y-%m-%d %H:%M} UTC")
 
 
-RULES = (broken_certificate, wrong_ca, weak_signature, wrong_key, missing_key, expired, expiring)
+RULES = (
+    broken_certificate,
+    wrong_ca,
+    line_of_another_ca,
+    weak_signature,
+    wrong_key,
+    missing_key,
+    expired,
+    expiring,
+)

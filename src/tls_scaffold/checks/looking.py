@@ -16,7 +16,7 @@ from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.record import read_record
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import names_and_outputs
-from tls_scaffold.paths import CA_REQUEST, CONFIG, OWN_REQUEST
+from tls_scaffold.paths import CA_REQUESTS, CONFIG, OWN_REQUEST
 from tls_scaffold.state import contents
 from tls_scaffold.state.entries import Contents
 
@@ -132,7 +132,8 @@ def _kind(path: str, asked: set[str], configs: set[str]) -> str:
         return "request"
     if path in configs:
         return "config"
-    return "request" if path == CA_REQUEST or path.startswith(OWN_REQUEST) else ""
+    is_ours = path in CA_REQUESTS.values() or path.startswith(OWN_REQUEST)
+    return "request" if is_ours else ""
 
 
 def _kind_of(content: str) -> str:

@@ -14,7 +14,7 @@ from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.paths import ARCHIVE, AWAITING, KEY_ENDING
+from tls_scaffold.paths import ARCHIVE, AWAITING, KEY_ENDING, TRUSTS
 from tls_scaffold.signing import contentkinds, pemfiles, revocationlists
 from tls_scaffold.signing.keys import key_block
 from tls_scaffold.signing.trust import read_trust
@@ -145,7 +145,8 @@ def crl_not_der(view: View) -> Iterator[Problem]:
 )
 def foreign_crl(view: View) -> Iterator[Problem]:
     """Every certificate revocation list is signed by a CA of the folder, or one that is trusted."""
-    cas = (*view.contents.authorities.values(), *read_trust(view.folder).cas)
+    trusted = (ca for each in TRUSTS for ca in read_trust(view.folder, each).cas)
+    cas = (*view.contents.authorities.values(), *trusted)
     for directory in dict.fromkeys((*_directories(view), "config", ".")):
         for path in _names(view.folder, directory, ""):
             raw = _content(view.folder, path)

@@ -126,10 +126,10 @@ def cn_unasked(view: View) -> Iterator[Problem]:
     """Members show their peers a CN of the inventory, and each user has its own there."""
     if not view.inventory:
         return
-    asked = view.inventory.peer_cns
+    asked = view.inventory.asked_peer_cns
     for path in dict.fromkeys(peer.request for _, peer in view.inventory.member_pairs):
         request = view.requests.get(path)
-        if request and request.cn and request.cn not in asked:
+        if asked and request and request.cn and request.cn not in asked:
             told = ", ".join(f"`{cn}`" for cn in asked)
             message = f"the CN is `{escaped(request.cn)}`, and members ask for {told}"
             yield Problem(Place(path, key="CN"), message)

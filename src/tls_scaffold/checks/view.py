@@ -17,7 +17,7 @@ from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
-from tls_scaffold.paths import CA_REQUEST
+from tls_scaffold.paths import CA_REQUESTS
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 
 SOON = timedelta(days=RENEW_DAYS)
@@ -160,7 +160,8 @@ class View:
     @cached_property
     def ca_requests(self) -> dict[str, Request]:
         """The requests that CAs are made from, by their paths."""
-        made = {CA_REQUEST, *(entry.signing.request for entry in self.authorities if entry.signing)}
+        lines = (entry.signing.request for entry in self.authorities if entry.signing)
+        made = {*CA_REQUESTS.values(), *lines}
         return {path: request for path, request in self.requests.items() if path in made}
 
     def signed(self) -> Iterator[tuple[Entry, SigningConfig]]:

@@ -17,7 +17,7 @@ from tls_scaffold.commands.adopting import (
 from tls_scaffold.commands.results import Outcome
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import lock
-from tls_scaffold.disk.healing import put_ca
+from tls_scaffold.disk.healing import put_cas
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_texts, plain
 from tls_scaffold.errors import Problem, ScaffoldError
@@ -136,6 +136,6 @@ def _put(folder: Path, output: str, pair: Pair) -> None:
     with telling(folder / CERTS, "written"):
         if output == CA_OUTPUT:
             contents = {f"{name}{ending}": each for ending, each in _contents(pair).items()}
-            put_ca(folder, {**contents, "trust.pem": pair.pem})
+            put_cas(folder, {**contents, "trust.pem": pair.pem})
         else:
             put_pair(folder / CERTS, name, _contents(pair))

@@ -15,14 +15,13 @@ from tls_scaffold.commands.bundleoptions import (
     read_password,
 )
 from tls_scaffold.commands.results import Result
-from tls_scaffold.commands.usablepairs import usable_pairs
+from tls_scaffold.commands.usablepairs import trusts_of, usable_pairs
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.paths import CERTS, TRUST
-from tls_scaffold.signing.trust import read_trust
 
 NO_OPTIONS = BundleOptions()
 
@@ -154,9 +153,8 @@ def _read_pems(
         raise ScaffoldError(
             "no bundle is made: clients and peers are to find every member", homeless, hint
         )
-    trust = read_trust(folder)
     parts = [part for owner in owners for part in consumers.bundled_components(inventory, owner)]
-    pairs = usable_pairs(folder, inventory, parts, trust, "no bundle is made")
+    pairs = usable_pairs(folder, inventory, parts, trusts_of(folder, parts), "no bundle is made")
     if options.key_form == PKCS8:
         pairs = forms.as_pkcs8(pairs)
     return {component.name: pems for component, pems in pairs.items()}

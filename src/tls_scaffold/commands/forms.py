@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tls_scaffold.bundles import consumers, kubeadm, kubernetes
-from tls_scaffold.bundles.settings import Pems
+from tls_scaffold.bundles.settings import PEER_TRUST, Pems
 from tls_scaffold.commands.bundleoptions import BundleOptions
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.clusterparts import AS_ALL
 from tls_scaffold.inventory.presets import PRESETS
 from tls_scaffold.inventory.values import PEER, Component, Inventory
-from tls_scaffold.paths import TRUST
+from tls_scaffold.paths import PEER_CA, TRUSTS
 from tls_scaffold.signing import keystores
-from tls_scaffold.signing.certificates import read_all
+from tls_scaffold.signing.certificates import Certificate, read_all
 
 TRUST_STORE = "truststore.p12"
 NO_PEMS = Pems("", "", "")
@@ -69,8 +69,9 @@ def every_path(inventory: Inventory, owner: Component) -> set[str]:
     second = [f"{PEER}{owner.name}"] if owner.kind == "member" else []
     for name in (*parts, *second):
         paths |= {f"{name}.pem", f"{name}-key.pem", f"{name}.p12"}
-        paths |= kubernetes.kubernetes_files(name, NO_PEMS).keys()
-    return paths
+        for ca_map in (kubernetes.CA_MAP, kubernetes.PEER_CA_MAP):
+            paths |= kubernetes.kubernetes_files(name, NO_PEMS, ca_map).keys()
+    return paths | ({PEER_TRUST, kubeadm.PEER_CA} if owner.kind == "member" else set())
 
 
 def as_pkcs8(pairs: Mapping[Component, Pems]) -> dict[Component, Pems]:
@@ -96,21 +97,25 @@ def further_files(
     `pems` are those of `consumers.files`; `password` is that of the PKCS #12 stores.
     """
     presets = rbac.preset_names(inventory)
-    cas = read_all(next(iter(pems.values())).ca.encode(), TRUST) if options.p12 else ()
-    trust_store = keystores.trust_store(cas, password) if options.p12 else b""
     files_of = {}
+    trust_stores: dict[tuple[Certificate, ...], bytes] = {}
     for owner in owners:
         parts = consumers.bundled_components(inventory, owner)
         files: dict[str, str | bytes] = {}
         if options.p12:
             for part in parts:
                 pair = (pems[part.name].certificate.encode(), pems[part.name].key.encode())
+                cas = read_all(pems[part.name].ca.encode(), TRUSTS[part.ca])
                 store = keystores.key_store(part.name, *pair, part.output, cas, password)
                 files[f"{part.name}.p12"] = store
-            files[TRUST_STORE] = trust_store
+            trusted = read_all(pems[owner.name].ca.encode(), TRUSTS[owner.ca])
+            if trusted not in trust_stores:  # a password makes it slow
+                trust_stores[trusted] = keystores.trust_store(trusted, password)
+            files[TRUST_STORE] = trust_stores[trusted]
         if options.kubernetes:
             for part in parts:
-                files |= kubernetes.kubernetes_files(part.name, pems[part.name])
+                ca_map = kubernetes.PEER_CA_MAP if part.ca == PEER_CA else kubernetes.CA_MAP
+                files |= kubernetes.kubernetes_files(part.name, pems[part.name], ca_map)
         if options.kubeadm:
             preset = presets.get(owner.name, "")
             pairs = [pems[part.name] for part in parts]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.commands.results import Result, make_command
-from tls_scaffold.disk.healing import put_ca
+from tls_scaffold.disk.healing import put_cas
 from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths, texts_of_others
 from tls_scaffold.errors import Problem, ScaffoldError
@@ -98,7 +98,7 @@ def new(
 
     def put_ca_there(folder: Path) -> None:
         if files:
-            put_ca(folder, files)
+            put_cas(folder, files)
 
     paths = missing_paths(target, tree)
     if not dry_run:

@@ -2,12 +2,12 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tls_scaffold.commands.rbac import render_script, write_script
-from tls_scaffold.commands.usablepairs import usable_pairs
+from tls_scaffold.commands.usablepairs import trusts_of, usable_pairs
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals
@@ -24,8 +24,9 @@ from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.presets import ROOT, comes_by_password
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
+from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import certificates
-from tls_scaffold.signing.trust import Trust, read_trust
+from tls_scaffold.signing.trust import Trust
 
 MOST_MEMBERS = 3
 
@@ -91,8 +92,8 @@ def prove(
         )
     chosen = _chosen(inventory, names)
     tools = etcdctl.find_tools(etcd_directory)
-    trust = read_trust(folder)
-    identities = _identities(folder, inventory, trust)
+    trusts = trusts_of(folder, inventory.components)
+    identities = _identities(folder, inventory, trusts)
     members = [
         Member(server.name, identities[server.name], identities[peer.name])
         for server, peer in inventory.member_pairs[:MOST_MEMBERS]
@@ -102,19 +103,21 @@ def prove(
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
         scripts = _scripts_to_apply(folder, inventory, into)
         unedited = render_script(inventory, into / "ours", into)
-        ca = (folder / trust.path).absolute()
+        trusted = {path: (folder / trust.path).absolute() for path, trust in trusts.items()}
+        ca, peer_ca = trusted[CA], trusted.get(PEER_CA)
         clients = throwaway.clients(inventory, identities, ca, into)
         stranger = throwaway.sign_client(ROOT, throwaway.new_ca("another CA"), into / "stranger")
         starting()
         clients_ca = None if clients.trusted == ca else clients.trusted
         bundles = bundled.lay_out_bundles(
-            *(inventory, identities, ca, into / "bundles", clients_ca),
+            *(inventory, identities, trusted, into / "bundles", clients_ca),
             no_fsync=tools.knows_no_fsync,
         )
         with etcd.cluster(tools, members, ca, into, bundles.flags, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(
                 *(cluster, clients.root, clients.trusted, members[0], stranger, users),
+                peer_ca=peer_ca,
                 logins=_logins(inventory),
                 nobody=clients.nobody,
             )
@@ -156,7 +159,7 @@ def _clients_alone(inventory: Inventory) -> Inventory:
 
 
 def _check_peer_cns(tools: Tools, inventory: Inventory) -> None:
-    if len(inventory.peer_cns) > 1 and not tools.knows_several_peer_cns:
+    if len(inventory.asked_peer_cns) > 1 and not tools.knows_several_peer_cns:
         raise ScaffoldError(
             f"etcd {tools.version} can't run these members: "
             "it compares its peers with one CN alone",
@@ -165,10 +168,12 @@ def _check_peer_cns(tools: Tools, inventory: Inventory) -> None:
         )
 
 
-def _identities(folder: Path, inventory: Inventory, trust: Trust) -> dict[str, Identity]:
+def _identities(
+    folder: Path, inventory: Inventory, trusts: Mapping[str, Trust]
+) -> dict[str, Identity]:
     """Return certificate and key of each member and user; ScaffoldError if one is no good."""
     components = [each for each in inventory.components if each.kind != "proxy"]
-    usable_pairs(folder, inventory, components, trust, "nothing is proven", for_proof=True)
+    usable_pairs(folder, inventory, components, trusts, "nothing is proven", for_proof=True)
     return {
         each.name: etcdctl.identity_at((folder / each.output).absolute()) for each in components
     }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold.commands.results import Outcome, outcome_of
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import PEER, Inventory
@@ -23,12 +24,27 @@ def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Outc
     def read_change() -> Change:
         old = intake.load(folder)
         intake.components_named(old, names)
+        _check_stay(old, names)
         new = _without(old, set(names))
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
         return Change(old, new, tuple(moves))
 
     plan = change_folder(folder, ("remove", *names), read_change, dry_run=dry_run)
     return outcome_of("remove", folder, plan, dry_run=dry_run)
+
+
+def _check_stay(inventory: Inventory, names: Sequence[str]) -> None:
+    """Refuse second certificates without their members where the CA of peers signs them."""
+    staying = {each.name for each in inventory.members} - set(names) if inventory.peer_ca else set()
+    problems = [
+        f"`{name}` stays as long as `{name.removeprefix(PEER)}` does"
+        for name in names
+        if name.startswith(PEER) and name.removeprefix(PEER) in staying
+    ]
+    if problems:
+        raise ScaffoldError(
+            "nothing was removed: `peer_ca` gives each member a certificate for its peers", problems
+        )
 
 
 def _without(inventory: Inventory, names: set[str]) -> Inventory:

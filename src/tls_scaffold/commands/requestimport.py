@@ -113,7 +113,7 @@ def import_pack(
         look = _look(folder, data, path, names, now)
         record = Record(folder, folder)
         if record.is_kept:
-            record.note_ca()
+            record.note_cas()
         warning = placement.place_answers(folder, look.answers.to_place)
         signings = handfolders.signings_by_name(folder)
         awaiting.clear_answered(folder, signings.values())

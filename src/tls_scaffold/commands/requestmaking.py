@@ -95,5 +95,5 @@ def make_requests(
 
 def _record_valid(record: Record, plan: WaitingPlan) -> None:
     if record.is_kept:
-        record.note_ca()
+        record.note_cas()
         record.note(plan.unrecorded)

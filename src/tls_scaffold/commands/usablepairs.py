@@ -1,6 +1,6 @@
 """What bundles and proofs take from a folder: the CAs that are trusted, and pairs that fit them."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tls_scaffold.bundles import members
@@ -8,11 +8,11 @@ from tls_scaffold.bundles.settings import Pems
 from tls_scaffold.disk.plainfiles import text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import KEY_ENDING
+from tls_scaffold.paths import CA, KEY_ENDING
 from tls_scaffold.signing.differences import HOSTS
 from tls_scaffold.signing.matching import signed_by
 from tls_scaffold.signing.signer import utc_now
-from tls_scaffold.signing.trust import Trust
+from tls_scaffold.signing.trust import Trust, read_trust
 from tls_scaffold.state import states
 from tls_scaffold.state.contents import contents_of_folder
 from tls_scaffold.state.entries import KEY, SIGNER, Entry, Fault
@@ -29,12 +29,12 @@ def usable_pairs(
     folder: Path,
     inventory: Inventory,
     components: Iterable[Component],
-    trust: Trust,
+    trusts: Mapping[str, Trust],
     summary: str,
     *,
     for_proof: bool = False,
 ) -> dict[Component, Pems]:
-    """Return what lies in the folder for these components.
+    """Return what lies in the folder for these components; `trusts` are those of their CAs.
 
     Raises ScaffoldError, its first line `summary`, with everything that `status` says of them and
     that consumers would only hint at: a certificate that is missing, expired, mismatched, or stale
@@ -58,15 +58,24 @@ def usable_pairs(
             for path, found in faults.items()
         }
     problems = [
-        *trust.problems,
+        *(problem for trust in trusts.values() for problem in trust.problems),
         *_told(faults, [state for state in states.STATES if state != states.EXPIRED]),
-        *_untrusted(entries.values(), trust),
+        *_untrusted(entries, trusts),
     ]
     if problems:
-        raise ScaffoldError(summary, problems, trust.hint or SIGN_AGAIN)
+        hints = [trust.hint for trust in trusts.values() if trust.hint]
+        raise ScaffoldError(summary, problems, "; ".join(hints) or SIGN_AGAIN)
     if problems := _told(faults, [states.EXPIRED]):
         raise ScaffoldError(f"{summary}: certificates are not valid now", problems, CLOCK_HINT)
-    return {each: _pems(folder, each, trust) for each in entries}
+    return {each: _pems(folder, each, trusts[each.ca]) for each in entries}
+
+
+def trusts_of(folder: Path, components: Iterable[Component]) -> dict[str, Trust]:
+    """Return what those trust to whom these components show themselves, by the path of the CA."""
+    # That of clients first, which all have.
+    return {
+        ca: read_trust(folder, ca) for ca in dict.fromkeys((CA, *(each.ca for each in components)))
+    }
 
 
 def _faults_by_path(
@@ -104,9 +113,12 @@ def _line(path: str, fault: Fault) -> str:
     return f"`{path}` is {fault.state}: {fault.reason}"
 
 
-def _untrusted(entries: Iterable[Entry | None], trust: Trust) -> Iterator[str]:
+def _untrusted(
+    entries: Mapping[Component, Entry | None], trusts: Mapping[str, Trust]
+) -> Iterator[str]:
     """Yield what is signed by its CA, and by none that others trust."""
-    for entry in entries:
+    for component, entry in entries.items():
+        trust = trusts[component.ca]
         if not (entry and entry.certificate and trust.cas):
             continue
         certificate = entry.certificate

@@ -22,7 +22,8 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
     CA,
     CA_KEY,
-    CA_REQUEST,
+    CA_KEYS,
+    CA_REQUESTS,
     CERTIFICATE_ENDING,
     CERTS,
     CHAIN,
@@ -30,6 +31,7 @@ from tls_scaffold.paths import (
     ENDINGS,
     ISSUED,
     NEW_SET,
+    PEER_CA_KEY,
     STATE,
     TRUST,
 )
@@ -41,6 +43,10 @@ BEHIND_LEAVES = PurePosixPath(CHAIN).name
 CA_FILES = (CSR, TRUSTED, BEHIND_LEAVES, KEY, CERTIFICATE)
 # What a set has where the CA's key stays as it is, in place of a key: the CA was signed again.
 SAME_KEY = "same-key"
+PEER_KEY = PurePosixPath(PEER_CA_KEY).name
+KEYS = {KEY: CA_KEY, PEER_KEY: PEER_CA_KEY}
+"""The keys that a set may be known by, the first that is there, with their places."""
+OTHERS_IN_A_SET = (*CA_REQUESTS.values(), "tls-scaffold.json")
 PAIR_ENDINGS = (CERTIFICATE_ENDING, CSR_ENDING)  # a key's is a certificate's too
 
 
@@ -63,12 +69,13 @@ def finish_set(folder: Path) -> None:
     """Put a set that was decided on in place: a first CA, or what `make regenerate` made.
 
     The CA's key, which is beside the rest, goes last: as long as the old one is in its place the
-    set is known by it. Of `make renew-ca` there is none, and the one that is there stays.
+    set is known by it. Of a set with the CA of peers alone it is that one's key, and the other CA's
+    stays. Of `make renew-ca` there is none, and those that are there stay.
     """
     made = inside(folder, f"{NEW_SET}/new/-").parent
     new = made.parent
-    has_key = (new / KEY).exists()
-    if has_key or (new / SAME_KEY).exists():
+    key = next((name for name in (*KEYS, SAME_KEY) if (new / name).exists()), "")
+    if key:
         _check_is_ours(folder, new)
         # Nothing is moved before all is known to have its place in the folder.
         # A `ca.pem` that is in its place tells that nothing but the key is left, see _key_sum.
@@ -79,36 +86,46 @@ def finish_set(folder: Path) -> None:
             move_over(made / path, target)
         for directory in {target.parent for target in targets.values()}:
             flush_path(directory)
-        if has_key:
-            move_over(new / KEY, folder / CA_KEY)
+        if key in KEYS:
+            move_over(new / key, folder / KEYS[key])
     (new / SAME_KEY).unlink(missing_ok=True)  # before the sum, without which nothing is believed
     shutil.rmtree(new)
     flush_path(new.parent)
 
 
-def put_ca(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Put a new CA in place, whole at once: what each of CA_FILES holds; the record has it too.
+def put_cas(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Put new CAs in place, whole at once: what their files in `certs/` hold; the record has them.
 
-    Its key may be missing. The folder's lock is held, and there is no CA.
+    That is what each of CA_FILES holds, and the same of the CA of peers; or that one's alone,
+    beside a CA that is there. The key may be missing of a CA that is alone. The folder's lock is
+    held, and there are no such CAs. Raises ScaffoldError where the key of the CA that is there is
+    elsewhere: a set is known by it.
     """
     certs = folder / CERTS
     make_private(certs)
     certs.chmod(0o700)
-    if KEY not in files:  # it is kept elsewhere: without it no half of a CA can come into being
+    key = next((name for name in KEYS if name in files), "")
+    if not key:  # it is kept elsewhere: without it no half of a CA can come into being
         for name in CA_FILES:
             if name in files:
                 write(certs / name, files[name])
         return
     with work_folder(certs) as work:
         for name, content in files.items():
-            path = work / KEY if name == KEY else work / "new" / CERTS / name
+            path = work / key if name == key else work / "new" / CERTS / name
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            create(path, content, SECRET if name == KEY else PUBLIC)
-        recorded = work / "new" / issued.ca_path(files[CERTIFICATE])
-        recorded.parent.mkdir()
-        create(recorded, files[CERTIFICATE])
-        create(work / "of", _key_sum(folder, work))
-        for directory in (work / "new" / CERTS, recorded.parent, work / "new", work):
+            create(path, content, SECRET if name in KEYS else PUBLIC)
+        record = work / "new" / ISSUED
+        record.mkdir()
+        for ca in CA_KEYS:
+            if pem := files.get(PurePosixPath(ca).name):
+                create(work / "new" / issued.ca_path(pem, ca), pem)
+        if not (key_sum := _key_sum(folder, work)):
+            raise ScaffoldError(
+                f"`{CA_KEY}` is not here, or leads elsewhere", hint="bring it back first"
+            )
+        create(work / "of", key_sum)
+        for directory in (work / "new" / CERTS, record, work / "new", work):
             flush_path(directory)
         work.rename(folder / NEW_SET)
     finish_set(folder)
@@ -192,7 +209,7 @@ def _paths_of_set(directory: Path) -> Iterator[str]:
                 continue
             path = (below / name).as_posix()
             is_plain = (directory / path).is_file() and not (directory / path).is_symlink()
-            is_in_a_set = path.endswith(PAIR_ENDINGS) or path in (CA_REQUEST, "tls-scaffold.json")
+            is_in_a_set = path.endswith(PAIR_ENDINGS) or path in OTHERS_IN_A_SET
             if name.startswith(".") or not is_plain or not is_in_a_set:
                 raise _not_of_a_set(directory / path)
             yield path

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from tls_scaffold.paths import ISSUED
+from tls_scaffold.paths import CA, CERTIFICATE_ENDING, ISSUED
 
 DIGITS = 10
 
@@ -12,6 +12,7 @@ def digits(*contents: bytes) -> str:
     return "".join(hashlib.sha256(content).hexdigest()[:DIGITS] for content in contents)
 
 
-def ca_path(certificate: bytes) -> str:
-    """Return the path in a folder at which the record has a CA."""
-    return f"{ISSUED}/ca-{digits(certificate)}.pem"
+def ca_path(certificate: bytes, ca: str = CA) -> str:
+    """Return the path in a folder at which the record has a CA, ours or that of peers."""
+    name = ca.rpartition("/")[2].removesuffix(CERTIFICATE_ENDING)
+    return f"{ISSUED}/{name}-{digits(certificate)}.pem"

@@ -1,7 +1,7 @@
 """A running cluster, and everybody who is to try something there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -30,8 +30,9 @@ class Bench:
     """A running cluster and who knocks at it; `stranger` has a certificate of another CA.
 
     `root_ca` is a file in which the CA that signed root's stands beside the members'; they can be
-    one. `logins` are CN and password of each user of the HTTP gateway, by its name. `nobody` has a
-    certificate that members trust, and no user in etcd.
+    one. `peer_ca` is a file with what peers trust, where they have a CA of their own. `logins` are
+    CN and password of each user of the HTTP gateway, by its name. `nobody` has a certificate that
+    members trust, and no user in etcd.
     """
 
     cluster: Cluster
@@ -40,8 +41,14 @@ class Bench:
     member: Member
     stranger: Identity
     users: Mapping[str, Identity]
+    peer_ca: Path | None = None
     logins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     nobody: Identity | None = None
+
+    @cached_property
+    def peers(self) -> Cluster:
+        """The cluster as its members see it: they trust what peers trust."""
+        return replace(self.cluster, ca=self.peer_ca) if self.peer_ca else self.cluster
 
     @cached_property
     def version(self) -> str:

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from tls_scaffold.bundles.memberflags import Urls, bundled_pairs, flags_on_host, member_flags
+from tls_scaffold.bundles.memberflags import (
+    Urls,
+    bundled_pairs,
+    flags_on_host,
+    member_flags,
+    trust_of,
+)
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.etcd.etcdctl import NO_FSYNC, Identity
 from tls_scaffold.inventory.clusterparts import Member
@@ -60,7 +66,7 @@ class Bundles:
 def lay_out_bundles(
     inventory: Inventory,
     identities: Mapping[str, Identity],
-    ca: Path,
+    trusted: Mapping[str, Path],
     home: Path,
     clients_ca: Path | None,
     *,
@@ -68,10 +74,13 @@ def lay_out_bundles(
 ) -> Bundles:
     """Make the folder `home` where the members' files have the names that bundles give them.
 
-    No key is copied: they are links. `clients_ca` and `no_fsync` are those of the bundles.
+    No key is copied: they are links. `trusted` are the files of those who are shown a certificate,
+    by the CA that signed it. `clients_ca` and `no_fsync` are those of the bundles.
     """
     home.mkdir()
-    (home / "ca.pem").symlink_to(ca)
     for each in dict.fromkeys(chain.from_iterable(inventory.member_pairs)):
+        ca = home / trust_of(each)
+        if not ca.is_symlink():
+            ca.symlink_to(trusted[each.ca])
         throwaway.link_identity(identities[each.name], home / each.name)
     return Bundles(inventory, str(home), clients_ca, no_fsync)

@@ -16,6 +16,8 @@ def checks(bench: Bench) -> Iterator[Check]:
     """Yield a proof for each kind of door."""
     yield foreign_ca_is_refused(bench)
     yield only_members_are_peers(bench)
+    if bench.peer_ca:
+        yield peers_are_no_clients(bench)
     yield gateway_takes_no_certificate(bench)
     if bench.logins:
         yield gateway_takes_passwords(bench)
@@ -43,10 +45,13 @@ def foreign_ca_is_refused(bench: Bench) -> Check:
 def only_members_are_peers(bench: Bench) -> Check:
     """Knock at each peer port with each kind of certificate but the members'.
 
-    The member's shows that it would have been answered.
+    The member's shows that it would have been answered. Where peers have a CA of their own, even
+    the certificate that a member shows its clients is refused, although its CN is the members'.
     """
-    cluster = bench.cluster
+    cluster = bench.peers
     refused = {**_clients(bench), "a certificate of another CA": bench.stranger}
+    if bench.peer_ca:
+        refused["the members' certificate for clients"] = bench.member.server
     wrong = [
         f"port {port} takes {name} for a member"
         for port in cluster.peer_ports
@@ -59,6 +64,25 @@ def only_members_are_peers(bench: Bench) -> Check:
         if not cluster.accepts(port, bench.member.peer)
     ]
     return Check("none but a member's certificate is taken on the peer port", "; ".join(wrong))
+
+
+def peers_are_no_clients(bench: Bench) -> Check:
+    """Knock at each member, as a client, with the certificate that members show their peers.
+
+    Root's shows that it would have been answered.
+    """
+    cluster = bench.cluster
+    wrong = [
+        f"port {port} takes a peer for a client"
+        for port in cluster.client_ports
+        if cluster.accepts(port, bench.member.peer)
+    ]
+    wrong += [
+        f"port {port} does not answer root"
+        for port in cluster.client_ports
+        if not cluster.accepts(port, bench.root)
+    ]
+    return Check("a peer's certificate is not taken from a client", "; ".join(wrong))
 
 
 def gateway_takes_no_certificate(bench: Bench) -> Check:

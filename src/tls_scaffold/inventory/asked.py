@@ -3,6 +3,7 @@
 from tls_scaffold.inventory.custody import ROOT
 from tls_scaffold.inventory.terms import CLIENT, CLIENT_AUTH, OwnProfile
 from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.paths import PEER_CA
 from tls_scaffold.spelling import Key
 
 
@@ -35,7 +36,7 @@ def own_profiles(inventory: Inventory) -> tuple[OwnProfile, ...]:
     found = {
         each.profile: OwnProfile(each.profile, each.usages, each.terms.expiry or inventory.expiry)
         for each in inventory.components
-        if each.terms.have_own_profile and each.profile != CLIENT
+        if (each.terms.have_own_profile or each.ca == PEER_CA) and each.profile != CLIENT
     }
     if inventory.ca.has_root_profile:
         found.setdefault(ROOT, OwnProfile(ROOT, (CLIENT_AUTH,), inventory.expiry))

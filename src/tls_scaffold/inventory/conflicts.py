@@ -9,11 +9,12 @@ from tls_scaffold.inventory.custody import custody_conflicts
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.hostconflicts import host_conflicts, repeated
 from tls_scaffold.inventory.reach import RENDERED
-from tls_scaffold.inventory.terms import profile_name
-from tls_scaffold.inventory.values import RENEW_DAYS, Component, Inventory
-from tls_scaffold.paths import CA_OUTPUT, ENDINGS
+from tls_scaffold.inventory.terms import BOTH_ENDS, PROFILES, profile_name
+from tls_scaffold.inventory.values import PEER, PEER_CA_CN, RENEW_DAYS, Component, Inventory
+from tls_scaffold.paths import CA_OUTPUT, CERTS, ENDINGS, PEER_CA_OUTPUT
 from tls_scaffold.spelling import CN_LENGTH, listed
 
+PEER_PROFILE = PROFILES[BOTH_ENDS]
 MOST_SHOWN = 5  # names in a warning
 
 
@@ -28,7 +29,8 @@ def conflicts(inventory: Inventory) -> list[Problem]:
         *_cns_of_servers_and_ca(inventory),
         *_profiles_said_twice(inventory),
         *_numbers(inventory),
-        *custody_conflicts(has_peer_ca=inventory.peer_ca, placed=_places_with_peer(inventory)),
+        *_files_of_peers(inventory),
+        *custody_conflicts(inventory.ca, has_peer_ca=inventory.peer_ca),
     ]
 
 
@@ -41,9 +43,9 @@ def missing_members(inventory: Inventory, *, users_are_enough: bool) -> Iterator
 def several_peer_cns(inventory: Inventory) -> Iterator[str]:
     """Yield a line if the members have several CNs, which is allowed but seldom meant.
 
-    Older etcds compare their peers with one CN alone.
+    Older etcds compare their peers with one CN alone. With a CA of their own nobody asks for a CN.
     """
-    if len(inventory.peer_cns) > 1:
+    if len(inventory.asked_peer_cns) > 1:
         cns = ", ".join(f"`{cn}`" for cn in inventory.peer_cns)
         yield (
             f"members have several CNs ({cns}): etcd takes a list in --peer-cert-allowed-cn "
@@ -74,10 +76,21 @@ def _with_places(inventory: Inventory) -> Iterator[tuple[str, Component]]:
             yield f"{plural}[{index}]", component
 
 
-def _places_with_peer(inventory: Inventory) -> Iterator[str]:
+def _files_of_peers(inventory: Inventory) -> Iterator[Problem]:
+    """Yield what a member says of its second certificate that the CA of peers says too."""
     for index, member in enumerate(inventory.members):
-        if member.peer is not None:
-            yield f"members[{index}]"
+        files = member.peer.files if member.peer and inventory.peer_ca else None
+        for field, said in (
+            ("output", files and files.output),
+            ("profile", files and files.profile),
+        ):
+            if said is not None and said != "":
+                certificate = f"`{CERTS}/{PEER}{member.name or 'NAME'}.pem`"
+                yield escaped_problem(
+                    f"members[{index}].peer.{field}",
+                    f"`peer_ca` has {certificate} signed, with the profile `{PEER_PROFILE}`: "
+                    "leave it out",
+                )
 
 
 def _shared_names(inventory: Inventory) -> Iterator[Problem]:
@@ -127,7 +140,7 @@ def _nested_files(inventory: Inventory) -> Iterator[Problem]:
     placed = list(_with_places(inventory))
     files = {path.lower() for path in RENDERED}
     files |= {component.request.lower() for _, component in placed}
-    for output in (CA_OUTPUT, *(component.output for _, component in placed)):
+    for output in (CA_OUTPUT, PEER_CA_OUTPUT, *(component.output for _, component in placed)):
         files |= {f"{output}{ending}".lower() for ending in ENDINGS}
     for place, component in placed:
         for field, path in (("request", component.request), ("output", f"{component.output}.pem")):
@@ -191,13 +204,13 @@ def _cns_of_servers_and_ca(inventory: Inventory) -> Iterator[Problem]:
 
 
 def _is_ca_cn(inventory: Inventory, cn: str) -> bool:
-    """Tell whether this is the CN of the CA, or of one that came before it or will follow it.
+    """Tell whether this is the CN of a CA, or of one that came before it or will follow it.
 
     What one that was brought is called the inventory does not say.
     """
-    if inventory.ca.own:
-        return False
-    return re.fullmatch(rf"{re.escape(inventory.ca_cn)}( [1-9][0-9]*)?", cn) is not None
+    ours = "" if inventory.ca.own else f"|{re.escape(inventory.ca_cn)}"
+    name = f"(?:{PEER_CA_CN}{re.escape(inventory.ca_cn)}{ours})"
+    return re.fullmatch(rf"{name}( [1-9][0-9]*)?", cn) is not None
 
 
 def _profiles_said_twice(inventory: Inventory) -> Iterator[Problem]:
@@ -219,6 +232,9 @@ def _numbers(inventory: Inventory) -> Iterator[Problem]:
         return
     if len(inventory.ca_cn) <= CN_LENGTH < len(inventory.ca_subject_cn):
         cn = f"`{inventory.ca_subject_cn}`, with the number of the CA"
+        yield escaped_problem("ca_cn", f"{cn}, is longer than {CN_LENGTH} characters")
+    elif inventory.peer_ca and len(inventory.peer_ca_subject_cn) > CN_LENGTH:
+        cn = f"`{inventory.peer_ca_subject_cn}`, as the CA of peers is called"
         yield escaped_problem("ca_cn", f"{cn}, is longer than {CN_LENGTH} characters")
     lives = {"expiry": inventory.expiry}
     for place, component in _with_places(inventory):

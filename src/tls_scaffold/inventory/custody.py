@@ -1,7 +1,7 @@
 """Who holds the CA of a folder: whose its certificate is, where its key is, and how it is asked."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -194,13 +194,11 @@ def pin_problem(text: str) -> str:
     return "" if PIN.fullmatch(text) else f"`{text}` is not a SHA-256: 64 digits, 0-9 and a-f"
 
 
-def custody_conflicts(*, has_peer_ca: bool, placed: Iterable[str]) -> Iterator[Problem]:
-    """Yield what can't stand together of the fields that say who holds the CAs.
-
-    `placed` are the members, by their places, that ask for a certificate for their peers.
-    """
-    if has_peer_ca:
-        for place in placed:
-            yield escaped_problem(
-                f"{place}.peer", "`peer_ca` gives each member a certificate for its peers already"
-            )
+def custody_conflicts(custody: Custody, *, has_peer_ca: bool) -> Iterator[Problem]:
+    """Yield what can't stand together of the fields that say who holds the CAs."""
+    if has_peer_ca and not custody.has_key_here:
+        yield escaped_problem(
+            "peer_ca",
+            f"goes with a CA whose key is in the folder, and `ca.key` is `{custody.key.value}`: "
+            "the key of the CA of peers would lie here, which is what that is to prevent",
+        )

@@ -16,18 +16,28 @@ from tls_scaffold.paths import (
     CONFIG,
     CUSTODY,
     KEY_ENDING,
+    PEER_CA,
+    PEER_CA_REQUEST,
+    PEER_TRUST,
     RULES,
     TRUST,
 )
 
 RENDERED = (
     *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
+    PEER_CA_REQUEST,
     *("rbac.sh", "rbac.tsv", "sign.sh", CUSTODY, FILE, RULES),
 )
 """What every render has beside the requests of the components; `custody.sh` only where needed."""
-OUR_REQUESTS = (CA_REQUEST, CONFIG, FILE)
+OUR_REQUESTS = (CA_REQUEST, PEER_CA_REQUEST, CONFIG, FILE)
 NO_REQUESTS = (ARCHIVE, CERTS, "data", "dist", "issued")
 NO_OUTPUTS = (ARCHIVE, "config", "data", "dist", "issued")
+NO_COMPONENTS = {
+    TRUST: "what others trust",
+    CHAIN: "what stands behind each certificate",
+    PEER_CA: "the CA of peers",
+    PEER_TRUST: "what peers trust",
+}
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 PATH = re.compile(rf"(?:{PART}/)*{PART}", re.ASCII)
 LONGEST_PART = 200  # file systems take 255 bytes, and names of ours go on: `-key.pem`, `.new`
@@ -65,10 +75,8 @@ def output_place_problem(text: str) -> str:
     name = text.rpartition("/")[2].lower()
     if name == "ca":  # in any folder: the CA of one made by hand may lie there
         return f"`{text}.pem` is called like the certificate of a CA"
-    if f"{text}.pem".lower() == TRUST:
-        return f"`{TRUST}` is what others trust"
-    if f"{text}.pem".lower() == CHAIN:
-        return f"`{CHAIN}` is what stands behind each certificate"
+    if taken := NO_COMPONENTS.get(f"{text}.pem".lower()):
+        return f"`{text.lower()}.pem` is {taken}"
     return (
         f"`{text}.pem` would be the key of `{text[:-4]}`"
         if f"{name}.pem".endswith(KEY_ENDING)

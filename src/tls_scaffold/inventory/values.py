@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tls_scaffold.inventory.clusterparts import AS_ALL, Member, Proxy, Server, User
+from tls_scaffold.inventory.clusterparts import AS_ALL, Member, Peer, Proxy, Server, User
 from tls_scaffold.inventory.custody import PLAIN, ROOT, Custody
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
 from tls_scaffold.inventory.presets import comes_by_password
@@ -17,13 +17,14 @@ from tls_scaffold.inventory.terms import (
     Terms,
     profile_name,
 )
-from tls_scaffold.paths import own_request
+from tls_scaffold.paths import CA, PEER_CA, own_request
 from tls_scaffold.spelling import Key, canonical_host
 
 FILE = "tls-scaffold.json"
 VERSION = 1
 MEMBERS_CN = "etcd"
 PEER = "peer-"
+PEER_CA_CN = "peers of "
 LOOPBACK = ("localhost", "127.0.0.1")
 LOOPBACKS = frozenset((*LOOPBACK, "::1"))
 SHARED_REQUEST = "config/req-csr.json"
@@ -48,7 +49,7 @@ class Component:
 
     `request` and `output` (without `.pem`) are relative to the folder; an empty `profile` is the
     default one. `terms` are what it says for itself. With `has_named_profile` the inventory names
-    the profile: what that grants is all it asks for.
+    the profile: what that grants is all it asks for. `ca` is the certificate of the CA that signs.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Component:
     profile: str
     terms: Terms = AS_ALL
     has_named_profile: bool = False
+    ca: str = CA
 
     @property
     def usages(self) -> tuple[str, ...]:
@@ -120,18 +122,23 @@ class Inventory:
 
     def _pair(self, member: Member) -> tuple[Component, Component]:
         component = self._server("member", member)
-        if member.peer is None:
+        if member.peer is None and not self.peer_ca:
             return component, component
-        name, files = f"{PEER}{member.name}", member.peer.files
-        return component, replace(
+        name, asked = f"{PEER}{member.name}", member.peer or Peer()
+        files = asked.files
+        second = replace(
             component,
             name=name,
-            cn=member.peer.cn or component.cn,
+            cn=asked.cn or component.cn,
             request=files.request or component.request,
             output=files.output or f"certs/{name}",
             profile=component.profile if files.profile is None else files.profile,
             has_named_profile=component.has_named_profile or files.profile is not None,
         )
+        if not self.peer_ca:
+            return component, second
+        profile = profile_name(BOTH_ENDS, member.terms.expiry)
+        return component, replace(second, profile=profile, has_named_profile=False, ca=PEER_CA)
 
     @cached_property
     def shared_hosts(self) -> frozenset[str]:
@@ -161,6 +168,20 @@ class Inventory:
         """The CNs that members show their peers, each once."""
         return tuple(dict.fromkeys(peer.cn for _, peer in self.member_pairs))
 
+    @property
+    def custody_parts(self) -> tuple[str, ...]:
+        """The parts of `custody.sh`, by name, one after another; none where there is no such."""
+        return (*self.ca.parts, *(("peers",) if self.peer_ca else ()))
+
+    @property
+    def asked_peer_cns(self) -> tuple[str, ...]:
+        """The CNs that members ask their peers for.
+
+        With a CA of their own that is a second lock alone: nobody is asked for one of several,
+        since older etcds refuse a list.
+        """
+        return () if self.peer_ca and len(self.peer_cns) > 1 else self.peer_cns
+
     def _server(self, kind: str, server: Server) -> Component:
         has_own = self.separate_requests or server.terms.change_request
         own = own_request(server.name) if has_own else SHARED_REQUEST
@@ -180,6 +201,11 @@ class Inventory:
     def ca_subject_cn(self) -> str:
         """The CN of today's CA: two CAs of one subject could not be told apart from outside."""
         return self.ca_cn if self.ca_generation == 1 else f"{self.ca_cn} {self.ca_generation}"
+
+    @property
+    def peer_ca_subject_cn(self) -> str:
+        """The CN of today's CA for peers, which is no other's."""
+        return f"{PEER_CA_CN}{self.ca_subject_cn}"
 
     @property
     def names(self) -> dict[str, str]:

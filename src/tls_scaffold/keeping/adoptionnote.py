@@ -32,7 +32,15 @@ from tls_scaffold.keeping.readback import (
 from tls_scaffold.makefiles import foreign
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.usedtargets import USED_TARGET
-from tls_scaffold.paths import ADOPTED, ARCHIVE, CA_OUTPUT, CA_REQUEST, CONFIG, RULES
+from tls_scaffold.paths import (
+    ADOPTED,
+    ARCHIVE,
+    CA_OUTPUT,
+    CA_REQUEST,
+    CONFIG,
+    PEER_CA_REQUEST,
+    RULES,
+)
 
 AGAIN = "move `tls-scaffold.json` and `.tls-scaffold/` away and run `tls-scaffold adopt` again"
 Texts = Mapping[str, str]
@@ -166,7 +174,7 @@ def _makes_problem(text: str) -> str:
 
 
 def _seeded_problem(text: str) -> str:
-    return "" if text in (CA_REQUEST, CONFIG) else request_problem(text)
+    return "" if text in (CA_REQUEST, PEER_CA_REQUEST, CONFIG) else request_problem(text)
 
 
 def _ca_problem(text: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.healing import BEHIND_LEAVES, CA_FILES, TRUSTED, put_ca
+from tls_scaffold.disk.healing import BEHIND_LEAVES, CA_FILES, TRUSTED, put_cas
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
@@ -71,7 +71,7 @@ def copy_ca(folder: Path, base: str) -> None:
     sources = {name: base + name.removeprefix("ca") for name in CA_FILES if name != BEHIND_LEAVES}
     sources[TRUSTED] = f"{base}{CERTIFICATE_ENDING}"
     with telling(folder / CERTS, "written"):
-        put_ca(
+        put_cas(
             folder,
             {
                 name: plain(inside(folder, path), path, follow=False)

@@ -31,7 +31,7 @@ from tls_scaffold.signing.keys import (
     read_private_key,
 )
 from tls_scaffold.signing.pemfiles import blocks
-from tls_scaffold.signing.record import PATH_OF_CA
+from tls_scaffold.signing.record import PATHS_OF_CAS
 
 OTHER_CA_HINT = (
     "another CA signs everything again: have everybody trust it first, beside the one that there "
@@ -142,7 +142,7 @@ def _check_is_same(folder: Path, brought: BroughtCA) -> None:
     With the same name and key it is the same one: all that it signed goes on being valid.
     """
     new = certificates.read(brought.certificate, CA)
-    recorded = filter(PATH_OF_CA.fullmatch, names(folder, ISSUED, ".pem"))
+    recorded = filter(PATHS_OF_CAS[CA].fullmatch, names(folder, ISSUED, ".pem"))
     # One that is broken is told by the record.
     cas = [*_readable(folder, [CA])] or [*_readable(folder, recorded)]
     if cas and not any(_is_same(each, new) for each in cas):

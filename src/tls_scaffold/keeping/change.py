@@ -61,7 +61,10 @@ class Change:
         """Return a Makefile with the lines of the new components, and nothing else changed."""
         components = self.new.components
         wanted = [
-            (each.kind, component_line(each.name, each.output, each.request, each.profile))
+            (
+                each.kind,
+                component_line(each.name, each.output, each.request, each.profile, each.ca),
+            )
             for each in components
         ]
         known = {*record.lines, *self.new.removed, *(each.name for each in self.old.components)}

@@ -19,7 +19,7 @@ from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import FILE, PEER, Inventory
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
-from tls_scaffold.makefiles.componentlines import ComponentLine, component_lines
+from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG, ComponentLine, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG
 from tls_scaffold.signing import certificates
@@ -64,11 +64,11 @@ def user_kept(cn: str) -> str:
     return f"etcd keeps the user `{cn}` and its rights until `{again}`"
 
 
-def what_it_opens(cn: str, inventory: Inventory, *, is_for_clients: bool) -> str:
+def what_it_opens(cn: str, *, opens_peers: bool) -> str:
     """Return what a certificate of this CN that nobody asks for any more is good for."""
     if not cn:
         return "lets its holder try passwords at etcd's HTTP gateway"
-    if is_for_clients and cn in inventory.peer_cns:
+    if opens_peers:
         return f"opens the peer port as CN `{cn}`"
     return f"is accepted as CN `{cn}`"
 
@@ -129,7 +129,8 @@ def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
     """Yield what members need that show each other another CN than they asked for till now."""
     table = _step(plan, COMPONENTS)
     said = PEER_CNS.search((table and table.before) or "")
-    if said and said[1] != ",".join(inventory.peer_cns):
+    asked = inventory.asked_peer_cns
+    if said and asked and said[1] != ",".join(asked):
         yield (
             f"members asked their peers for the CN `{said[1]}`: on a cluster that runs let them "
             "take both CNs before the first of them shows the new one"
@@ -190,11 +191,17 @@ def _left_certificates(
     for line in gone:
         certificate = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
         if certificate and not certificate.has_ended(datetime.now(timezone.utc)):
+            is_peer = not inventory.peer_ca or _is_of_peers(line)
+            opens_peers = is_peer and certificate.is_for_clients
             opens = what_it_opens(
-                certificate.cn, inventory, is_for_clients=certificate.is_for_clients
+                certificate.cn, opens_peers=opens_peers and certificate.cn in inventory.peer_cns
             )
             end = f"{certificate.not_after:%Y-%m-%d %H:%M} UTC"
             yield f"the certificate of `{line.name}` {opens} until {end}"
+
+
+def _is_of_peers(line: ComponentLine) -> bool:
+    return (line.flags or ())[:1] == (f"-{PEER_CA_FLAG}",)
 
 
 def _certificate(folder: Path, plan: Plan, path: str) -> Certificate | None:

@@ -18,7 +18,7 @@ from tls_scaffold.inventory.reach import output_problem, rendered_problem, reque
 from tls_scaffold.keeping.plan import BESIDE
 from tls_scaffold.keeping.readback import refuse_problems
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line_of
-from tls_scaffold.paths import CA_REQUEST, CONFIG, GENERATED, OURS_IF_SAID
+from tls_scaffold.paths import CA_REQUEST, CONFIG, GENERATED, OURS_IF_SAID, PEER_CA_REQUEST
 from tls_scaffold.rendering.documents import LAST_RENDER, Entry, is_request_document
 from tls_scaffold.spelling import name_problem
 
@@ -105,7 +105,7 @@ def _problems(record: Record) -> Iterator[str]:
             yield f"`{short_text(path)}` is no file that is rendered here"
     for path, documents in record.documents.items():
         ours = path.removesuffix(BESIDE)
-        if ours not in (CA_REQUEST, CONFIG) and request_problem(ours):
+        if ours not in (CA_REQUEST, PEER_CA_REQUEST, CONFIG) and request_problem(ours):
             yield f"`{short_text(path)}` is no file that is rendered here"
         elif ours != CONFIG and not all(map(is_request_document, documents)):
             yield f"`{path}` is recorded with data that is no request as they are rendered"

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tls_scaffold.makefiles.blocks import CLOSING, OPENING
+from tls_scaffold.paths import CA, PEER_CA
 
 COMPONENT_LINE = re.compile(
     r"req-([^ \t:]*)[ \t]+([^ \t:]*)\.pem[ \t]*:[ \t]*([^ \t;]*)[^;]*;?[ \t]*(.*)", re.ASCII
 )
 """Name, output, request and recipe. sign.sh's `components` reads lines of the same form."""
 OUR_RECIPE = re.compile(r"\$[({]sign[)}]((?:[ \t][^$`;&|<>#]*)?)[ \t]\$<\s*")
+PEER_CA_FLAG = "peer-ca"
+"""What a line of ours begins with that is signed by the CA of peers; no flag of cfssl's."""
 BETWEEN_COMMANDS = re.compile(r"\s*(#.*)?")
 
 
@@ -64,10 +67,16 @@ class Part:
         return self.lines == [str(self.component)]
 
 
-def component_line(name: str, output: str, request: str, profile: str) -> ComponentLine:
-    """Return the line of a component as it is rendered; the profile may be empty."""
-    recipe = f"$(sign) -profile {profile} $<" if profile else "$(sign) $<"
-    return ComponentLine(name, output, request, recipe)
+def component_line(
+    name: str, output: str, request: str, profile: str, ca: str = CA
+) -> ComponentLine:
+    """Return the line of a component as it is rendered; the profile may be empty.
+
+    `ca` is the certificate of the CA that signs: ours, or that of peers.
+    """
+    peers = [f"-{PEER_CA_FLAG}"] if ca == PEER_CA else []
+    flags = ["-profile", profile] if profile else []
+    return ComponentLine(name, output, request, " ".join(["$(sign)", *peers, *flags, "$<"]))
 
 
 def component_lines(text: str) -> Iterator[ComponentLine]:

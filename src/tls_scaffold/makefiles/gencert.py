@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tls_scaffold.paths import CA, CA_KEY, CONFIG
+from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG
+from tls_scaffold.paths import CA, CA_KEY, CONFIG, PEER_CA, PEER_CA_KEY
 
 FIELDS = {
     "ca": "ca",
@@ -97,11 +98,14 @@ def signing_of_script(words: Sequence[str]) -> Signing:
     Raises ValueError where that can't be told.
     """
     certificate, *rest = words
-    flags, (request,) = read_flags(rest, {INITCA})
+    is_of_peers = rest[:1] == [f"-{PEER_CA_FLAG}"]
+    flags, (request,) = read_flags(rest[is_of_peers:], {INITCA})
     if not certificate.endswith(".pem") or INITCA in flags:
         raise ValueError(words)
     output = posixpath.normpath(certificate.removesuffix(".pem"))
-    return signing_of_flags(request, output, flags, given_fields(flags), tuple(rest[:-1]))
+    by_peers = {"ca": PEER_CA, "ca_key": PEER_CA_KEY} if is_of_peers else {}
+    given = {**by_peers, **given_fields(flags)}
+    return signing_of_flags(request, output, flags, given, tuple(rest[:-1]))
 
 
 def signing_of_flags(

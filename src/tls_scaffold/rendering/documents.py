@@ -10,7 +10,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.asked import key_of, names_of
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Component, Inventory
 from tls_scaffold.makefiles.componentlines import component_lines
-from tls_scaffold.paths import CA_REQUEST, LARGEST_FILE, MAKEFILE, MIB
+from tls_scaffold.paths import CA_REQUEST, LARGEST_FILE, MAKEFILE, MIB, PEER_CA_REQUEST
 from tls_scaffold.spelling import canonical_host
 
 LAST_RENDER = ".tls-scaffold/rendered.tsv"
@@ -24,7 +24,11 @@ def render(inventory: Inventory) -> dict[str, str]:
 
     These are cfssl's requests, and the inventory. A CA that was brought is made from no request.
     """
-    requests = {} if inventory.ca.own else {CA_REQUEST: _ca_request(inventory)}
+    requests = {}
+    if not inventory.ca.own:
+        requests[CA_REQUEST] = _ca_request(inventory, inventory.ca_subject_cn)
+    if inventory.peer_ca:
+        requests[PEER_CA_REQUEST] = _ca_request(inventory, inventory.peer_ca_subject_cn)
     requests |= _server_requests(inventory)
     for component in inventory.components:
         if component.kind == "user":
@@ -100,11 +104,9 @@ def check_sizes(texts: Mapping[str, str]) -> None:
         )
 
 
-def _ca_request(inventory: Inventory) -> Request:
+def _ca_request(inventory: Inventory, cn: str) -> Request:
     authority = Authority(expiry=f"{inventory.ca_expiry}h")
-    return Request(
-        cn=inventory.ca_subject_cn, key=inventory.key, names=(inventory.names,), ca=authority
-    )
+    return Request(cn=cn, key=inventory.key, names=(inventory.names,), ca=authority)
 
 
 def _server_requests(inventory: Inventory) -> dict[str, Request]:

@@ -1,29 +1,33 @@
 """A folder's CA: found whole, or made where there is none; never replaced."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.healing import TRUSTED, put_ca
+from tls_scaffold.disk.healing import put_cas
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import plain, read_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import (
     CA,
-    CA_KEY,
-    CA_OUTPUT,
-    CA_REQUEST,
+    CA_KEYS,
+    CA_REQUESTS,
     CERTIFICATE_ENDING,
     CERTS,
+    CHAIN,
     ENDINGS,
     KEY_ENDING,
+    PEER_CA,
+    PEER_TRUST,
+    TRUST,
+    TRUSTS,
 )
 from tls_scaffold.signing import certificates, chains, custodies, issuer, matching, mistakes, pairs
 from tls_scaffold.signing.capassword import Password, given_password
@@ -32,8 +36,6 @@ from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted, read_private_key
 from tls_scaffold.signing.linemistakes import line_problems
 from tls_scaffold.signing.signer import Signed
-
-NAME = "ca"
 
 
 def find_ca(folder: Path, certificate: str, key: str) -> Certificate | None:
@@ -88,7 +90,7 @@ def _read_half(folder: Path, path: str, other: str) -> bytes:
     with telling(folder / path):
         if (folder / path).is_file():
             return (folder / path).read_bytes()
-    lost = custodies.lost_hint(folder) if path in (CA, CA_KEY) else ""
+    lost = custodies.lost_hint(folder, path)
     raise ScaffoldError(
         f"`{path}` is missing (but `{other}` exists)",
         hint=f"put it back: it is never made anew beside the other half{lost}",
@@ -126,19 +128,37 @@ def plan_new_ca(
     return NewCA(path, request, end)
 
 
-def put_new_ca(folder: Path, certificate: str, signed: Signed) -> None:
-    """Put a new CA in place; in `certs/` by one rename, so that no half of it is ever seen.
+def put_new_cas(folder: Path, made: Mapping[str, Signed]) -> None:
+    """Put new CAs, by their paths, in place; ours by one rename, so that no half is ever seen.
 
-    With it comes what others are to trust, `trust.pem`, which is the same until one CA follows
-    another.
+    With each comes what others are to trust, such as `trust.pem`, which is the same until one CA
+    follows another. Raises ScaffoldError where the key of the CA that is there is elsewhere.
     """
-    if certificate == CA:
-        files = {f"{NAME}{ending}": content for ending, content in signed.contents.items()}
+    files: dict[str, bytes] = {}
+    for certificate, signed in made.items():
+        target = inside(folder, certificate)
+        if certificate not in TRUSTS:
+            pairs.put_pair(target.parent, target.stem, signed.contents)
+            continue
+        for ending, content in signed.contents.items():
+            files[f"{target.stem}{ending}"] = content
+        files[PurePosixPath(TRUSTS[certificate]).name] = signed.certificate
+    if PEER_CA in made and CA not in made:
+        files[PurePosixPath(PEER_TRUST).name] += trusted_besides(folder)
+    if files:
         with telling(folder / CERTS):
-            put_ca(folder, {**files, TRUSTED: signed.certificate})
-        return
-    target = inside(folder, certificate)
-    pairs.put_pair(target.parent, target.stem, signed.contents)
+            put_cas(folder, files)
+
+
+def trusted_besides(folder: Path) -> bytes:
+    """Return what peers have to trust beside a CA of their own that comes later.
+
+    Members may run already, and show certificates of the other CA until all trust the new one.
+    """
+    with telling(folder / CERTS):
+        found = {path.name for path in (folder / CERTS).glob("*.pem")}
+        names = {PurePosixPath(path).name for path in (*CA_KEYS, *CA_KEYS.values(), TRUST, CHAIN)}
+        return plain(folder / TRUST, TRUST) if found - names else b""
 
 
 def _maker(certificate: str, every: Sequence[Signing]) -> Signing:
@@ -146,8 +166,10 @@ def _maker(certificate: str, every: Sequence[Signing]) -> Signing:
     made = {f"{each.output}{CERTIFICATE_ENDING}": each for each in every if each.makes_ca}
     if certificate in made:
         return made[certificate]
-    if certificate == CA:
-        return Signing(NAME, NAME, CA_REQUEST, CA_OUTPUT, ca="", ca_key="", makes_ca=True)
+    if certificate in CA_REQUESTS:
+        output = certificate.removesuffix(CERTIFICATE_ENDING)
+        name, request = PurePosixPath(output).name, CA_REQUESTS[certificate]
+        return Signing(name, name, request, output, ca="", ca_key="", makes_ca=True)
     raise ScaffoldError(
         f"`{certificate}` is missing, and no line of the Makefile makes this CA",
         hint=f"put `{certificate}` and its key there: no other CA signs in its place",
@@ -158,6 +180,8 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
     """Raise ScaffoldError if something is there that this CA is to have signed, but not the CA."""
     is_own = certificate == CA
     outputs = [each.output for each in every if each.ca == certificate]
+    if certificate == PEER_CA:  # members may have had such certificates of the other CA
+        outputs = [each for each in outputs if not _is_signed_by_ours(folder, each)]
     others = {f"{each.output}.pem" for each in every if each.ca != certificate}
     others |= {f"{each.output}-key.pem" for each in every if each.ca != certificate}
     there = {path.relative_to(folder).as_posix() for path in (folder / CERTS).glob("*.pem")}
@@ -177,6 +201,16 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
             )
 
 
+def _is_signed_by_ours(folder: Path, output: str) -> bool:
+    """Tell whether the CA of `certs/` signed a certificate that is there."""
+    try:
+        pems = [plain(folder / path, path) for path in (f"{output}{CERTIFICATE_ENDING}", CA)]
+        leaf, ca = (certificates.read(pem, CERTS) for pem in pems)
+    except (OSError, ScaffoldError):
+        return False
+    return matching.signed_by(leaf, ca)
+
+
 def _check_names_are_free(folder: Path, certificate: str, key: str) -> None:
     base = certificate.removesuffix(CERTIFICATE_ENDING)
     if certificate == base or key != f"{base}{KEY_ENDING}":
@@ -193,5 +227,5 @@ def _check_names_are_free(folder: Path, certificate: str, key: str) -> None:
         raise ScaffoldError(
             f"`{certificate}` is missing, and a new CA would overwrite what is there",
             taken,
-            hint="put the CA back" + (f"; {custodies.ANOTHER}" if certificate == CA else ""),
+            hint="put the CA back" + (f"; {custodies.ANOTHER}" if certificate in CA_KEYS else ""),
         )

@@ -9,6 +9,7 @@ from tls_scaffold.disk.issued import digits
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
     ARCHIVE,
+    CA,
     CERTIFICATE_ENDING,
     CERTS,
     CSR_ENDING,
@@ -19,7 +20,7 @@ from tls_scaffold.paths import (
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.keys import is_encrypted
-from tls_scaffold.signing.record import PATH_OF_CA, age_of_ca
+from tls_scaffold.signing.record import PATHS_OF_CAS, age_of_ca
 
 CAS = (f"{CERTS}/ca", f"{CERTS}/peer-ca")
 """The outputs of a folder's own CAs."""
@@ -52,7 +53,7 @@ def newest_ca(files: Mapping[str, bytes]) -> tuple[bytes, Certificate] | None:
     """Return the CA among the files of a record that was made last, as PEM and taken apart."""
     found = []
     for path, pem in files.items():
-        if PATH_OF_CA.fullmatch(path):
+        if PATHS_OF_CAS[CA].fullmatch(path):
             with suppress(ScaffoldError):
                 found.append((pem, certificates.read(pem, path)))
     return max(found, key=lambda each: age_of_ca(each[1]), default=None)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from tls_scaffold.inventory.custody import Custody
+from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTIFICATE_ENDING
 
@@ -30,7 +31,7 @@ def _signing_command(words: list[str], signing: Signing) -> str:
     if signing.config:
         words += ["-config", signing.config]
     if signing.flags is not None:
-        words += signing.flags
+        words += [word for word in signing.flags if word != f"-{PEER_CA_FLAG}"]
     else:
         words += ["-profile", signing.profile] if signing.profile else []
         words += ["-hostname", signing.hostname] if signing.hostname is not None else []

@@ -8,7 +8,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import PLAIN, Custody, read_custody
 from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.paths import CA
+from tls_scaffold.paths import CA, CA_KEYS
 
 ANOTHER = "`make regenerate` makes another CA"
 BRING_CA = "`tls-scaffold sync --ca FILE --ca-key FILE` brings it again; none is made here"
@@ -47,12 +47,16 @@ def check_makes_ca(folder: Path) -> None:
         )
 
 
-def lost_hint(folder: Path) -> str:
-    """Return what helps beside putting it back where half of the CA of `certs/` is lost for good.
+def lost_hint(folder: Path, path: str) -> str:
+    """Return what helps beside putting it back where half of a CA of ours is lost for good.
 
-    Empty where nothing does.
+    `path` is that half's. Empty where nothing does.
     """
+    if path not in (*CA_KEYS, *CA_KEYS.values()):
+        return ""
     custody = custody_of(folder)
+    if path not in (CA, CA_KEYS[CA]) and not custody.makes_ca:
+        return ""
     if custody.makes_ca:
         return f" (is it lost? {ANOTHER})"
     return f"; {BRING_KEY}" if custody.own and custody.has_key_here else ""

@@ -75,12 +75,13 @@ def sign_round(planned: Round, means: Means, told: Told) -> None:
         with telling(folder):
             make_private(folder / CERTS)
     record = Record(folder, target)
-    for path, signed in new_cas.items():
+    if new_cas:
         check_parent()
-        authority.put_new_ca(target, path, signed)
-        told.signed(path)
+        authority.put_new_cas(target, new_cas)
+        for path in new_cas:
+            told.signed(path)
     if record.is_kept:
-        record.note_ca()
+        record.note_cas()
         record.note(planned.unrecorded)
     if planned.wanted:
         for path in local & new_cas.keys():

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.healing import TRUSTED, put_ca
+from tls_scaffold.disk.healing import TRUSTED, put_cas
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
@@ -13,7 +13,7 @@ from tls_scaffold.paths import CA, CERTS, ISSUED
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
-from tls_scaffold.signing.record import PATH_OF_CA
+from tls_scaffold.signing.record import PATHS_OF_CAS
 
 
 def pin_problem(ca: Certificate, custody: Custody) -> str:
@@ -60,7 +60,7 @@ def restore_pinned_ca(folder: Path) -> bool:
     pem = _pinned_in_record(folder, custody)
     if pem:
         with telling(folder / CERTS, "written"):
-            put_ca(folder, {TRUSTED: pem, PurePosixPath(CA).name: pem})
+            put_cas(folder, {TRUSTED: pem, PurePosixPath(CA).name: pem})
     return bool(pem)
 
 
@@ -69,7 +69,7 @@ def _pinned_in_record(folder: Path, custody: Custody) -> bytes | None:
 
     That of one below another CA is not enough: what everybody trusts is not known then.
     """
-    for path in filter(PATH_OF_CA.fullmatch, names(folder, ISSUED, ".pem")):
+    for path in filter(PATHS_OF_CAS[CA].fullmatch, names(folder, ISSUED, ".pem")):
         try:
             with telling(path, "read"):
                 pem = plain(folder / path, path)

@@ -21,20 +21,23 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CHAIN, CONFIG, ISSUED, TRUST
+from tls_scaffold.paths import CA, CA_KEYS, CHAIN, ISSUED, PEER_CA, TRUSTS
 from tls_scaffold.signing import certificates, pairs
 from tls_scaffold.signing.certificates import Certificate
 
-LOST_HINT = "put its ca.pem and ca-key.pem back; `make regenerate` makes another CA"
+LOST_HINT = "put its {} and {} back; `make regenerate` makes another CA"
 SCRIPT = "sign.sh"
 NOTHING_CHANGED: Mapping[str, bytes] = MappingProxyType({})
-PATH_OF_CA = re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem")
+PATHS_OF_CAS = {
+    CA: re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem"),
+    PEER_CA: re.compile(rf"{ISSUED}/peer-ca-[0-9a-f]{{{DIGITS}}}\.pem"),
+}
 KEY_MARK = b"PRIVATE KEY-----"
 
 
-def has_ca_on_record(folder: Path) -> bool:
+def has_ca_on_record(folder: Path, ca: str) -> bool:
     """Tell whether a folder had a CA once: then no run makes another where it is missing."""
-    return any(map(PATH_OF_CA.fullmatch, names(folder, ISSUED, ".pem")))
+    return any(map(PATHS_OF_CAS[ca].fullmatch, names(folder, ISSUED, ".pem")))
 
 
 class Record:
@@ -66,7 +69,7 @@ class Record:
         those of a CA that is made later come on top of the others.
         """
         flags = "".join(f"{word} " for word in signing.flags or ())
-        config, ca = (CONFIG, CA) if signing.flags is not None else (signing.config, signing.ca)
+        config, ca = signing.config, signing.ca
         chain = CHAIN if ca == CA else ""
         return (
             digits(flags.encode())
@@ -85,36 +88,39 @@ class Record:
         """Tell whether a path was in the record when it was looked at."""
         return path in self._paths
 
-    def check_ca(self) -> None:
-        """Raise ScaffoldError if the record has a CA: then `certs/` has lost it.
+    def check_ca(self, ca: str) -> None:
+        """Raise ScaffoldError if the record has a CA of this path: then `certs/` has lost it.
 
         Another one is made for nobody. Of several the newest is told.
         """
-        found = {path: self._read_ca(path) for path in self._paths if PATH_OF_CA.fullmatch(path)}
+        recorded = filter(PATHS_OF_CAS[ca].fullmatch, self._paths)
+        found = {path: self._read_ca(path) for path in recorded}
         if not found:
             return
         path, newest = max(found.items(), key=lambda each: age_of_ca(each[1]))
         raise ScaffoldError(
             f"the CA of this folder is not in `certs`: `{path}` is its certificate",
             _describe_ca(newest) if newest else (),
-            LOST_HINT,
+            LOST_HINT.format(*(each.rpartition("/")[2] for each in (ca, CA_KEYS[ca]))),
         )
 
-    def note_ca(self) -> None:
-        """Note the CA that is there; make `certs/trust.pem` if others have none to trust yet."""
-        pem = _content_or_none(self._target / CA)
-        if not pem or KEY_MARK in pem:
-            return
-        self.note({ca_path(pem): pem})
-        trust = self._target / TRUST
-        if os.path.lexists(self._target / CHAIN) and not os.path.lexists(trust):
-            raise ScaffoldError(
-                f"`{TRUST}`, the root that everybody trusts, is missing",
-                hint="put it back; `tls-scaffold sync --ca FILE` brings it again",
-            )
-        if not os.path.lexists(trust):
+    def note_cas(self) -> None:
+        """Note the CAs that are there; make what others trust of each where there is none yet."""
+        for ca, path in TRUSTS.items():
+            pem = _content_or_none(self._target / ca)
+            if not pem or KEY_MARK in pem:
+                continue
+            self.note({ca_path(pem, ca): pem})
+            trust = self._target / path
+            if os.path.lexists(trust):
+                continue
+            if ca == CA and os.path.lexists(self._target / CHAIN):
+                raise ScaffoldError(
+                    f"`{path}`, the root that everybody trusts, is missing",
+                    hint="put it back; `tls-scaffold sync --ca FILE` brings it again",
+                )
             with telling(trust, "written"):
-                write_by_way_of(trust.with_name(".trust"), trust, pem)
+                write_by_way_of(trust.with_name(f".{trust.stem}"), trust, pem)
 
     def note(self, pems: Mapping[str, bytes]) -> None:
         """Note certificates by their paths, on the disk before this ends."""

@@ -11,7 +11,7 @@ from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import signings_of_lines
-from tls_scaffold.paths import CA, CA_KEY, KEY_ENDING
+from tls_scaffold.paths import CA, CA_KEYS, KEY_ENDING
 from tls_scaffold.signing import authority, signer
 from tls_scaffold.signing.plan import Plan, plan_signing
 from tls_scaffold.signing.record import Record
@@ -27,7 +27,7 @@ def record_valid_pairs(folder: Path) -> None:
     with suppress(ScaffoldError, FileNotFoundError):
         planned = _plan(folder, record)
         if planned:
-            record.note_ca()
+            record.note_cas()
             record.note(planned.unrecorded)
 
 
@@ -44,7 +44,7 @@ def notes_after(folder: Path, changed: Mapping[str, bytes]) -> dict[str, bytes]:
             after = Record(folder, folder, changed)
             wanted = {each.signing for each in planned.wanted}
             for signing in own_signings(folder):
-                if signing in wanted:
+                if signing in wanted or not (folder / signing.ca).is_file():
                     continue
                 path = f"{signing.output}.pem"
                 key = plain(folder / f"{signing.output}{KEY_ENDING}", path)
@@ -68,9 +68,10 @@ def own_signings(folder: Path) -> tuple[Signing, ...]:
 
 
 def _plan(folder: Path, record: Record) -> Plan | None:
-    """Return what is to be signed now; None where there is no record, or no CA."""
-    ca = authority.find_ca(folder, CA, CA_KEY) if record.is_kept else None
-    if not ca:
+    """Return what is to be signed now by the CAs that are there; None without a record or a CA."""
+    found = {path: authority.find_ca(folder, path, key) for path, key in CA_KEYS.items()}
+    cas = {path: ca for path, ca in found.items() if ca}
+    if not (record.is_kept and cas):
         return None
-    signings = own_signings(folder)
-    return plan_signing(folder, signings, {CA: ca}, record, signer.utc_now(), force=False)
+    signings = [each for each in own_signings(folder) if each.ca in cas]
+    return plan_signing(folder, signings, cas, record, signer.utc_now(), force=False)

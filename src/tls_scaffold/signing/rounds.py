@@ -1,6 +1,6 @@
 """What one round of signing is to do: the CAs to make and the certificates to sign."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -9,7 +9,16 @@ from pathlib import Path
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
 from tls_scaffold.inventory.custody import PLAIN, Custody
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEY, KEY_ENDING
+from tls_scaffold.paths import (
+    CA,
+    CA_KEY,
+    CA_KEYS,
+    KEY_ENDING,
+    PEER_CA,
+    PEER_CA_KEY,
+    PEER_CA_REQUEST,
+    PEER_TRUST,
+)
 from tls_scaffold.signing import authority, commandlines, custodies, plan, signer
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
@@ -155,6 +164,8 @@ def plan_round(
     ca_keys = {f"{each.output}.pem": f"{each.output}{KEY_ENDING}" for each in makers}
     ca_keys |= {each.ca: each.ca_key for each in signings}
     ca_keys = ca_keys or _cas_without_components(every)
+    if CA in ca_keys and _has_peer_ca(folder, every):
+        ca_keys[PEER_CA] = PEER_CA_KEY  # both are made at once, or none
     cas = _find_cas(target, ca_keys, every, record, now)
     custody, own = custodies.custody_of(folder), cas.get(CA)
     if isinstance(own, Certificate):
@@ -180,7 +191,7 @@ def plan_round(
         unrecorded=planned.unrecorded,
         inputs=inputs,
         now=now,
-        warnings=planned.warnings,
+        warnings=(*planned.warnings, *_both_trusted(folder, cas)),
         waiting=planned.waiting,
         custody=custody,
     )
@@ -206,6 +217,23 @@ def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:
     return {f"{each}.pem": f"{each}{KEY_ENDING}" for each in made} | named or {CA: CA_KEY}
 
 
+def _both_trusted(folder: Path, cas: Mapping[str, plan.AnyCA]) -> Iterator[str]:
+    """Yield what members that run need where peers get a CA of their own."""
+    is_later = isinstance(cas.get(PEER_CA), NewCA) and not isinstance(cas.get(CA), NewCA)
+    if is_later and authority.trusted_besides(folder):
+        yield (
+            f"`{PEER_TRUST}` holds both CAs: members that run are restarted with it before any of "
+            f"them shows what `{PEER_CA}` signed"
+        )
+
+
+def _has_peer_ca(folder: Path, every: Sequence[Signing]) -> bool:
+    """Tell whether a folder of ours has another CA for what members show their peers."""
+    ours = [each for each in every if each.flags is not None]
+    is_asked = bool(ours) and (folder / PEER_CA_REQUEST).is_file()
+    return is_asked or any(each.ca == PEER_CA for each in ours)
+
+
 def _find_cas(
     target: Path,
     ca_keys: Mapping[str, str],
@@ -221,9 +249,11 @@ def _find_cas(
             raise ScaffoldError(
                 f"the CA `{path}` is missing", hint=f"`tls-scaffold sign {each.output}` does it"
             )
-    if CA in found and not found[CA]:
-        custodies.check_makes_ca(target)
-        record.check_ca()
+    for path in CA_KEYS:
+        if path in found and not found[path]:
+            if path == CA:
+                custodies.check_makes_ca(target)
+            record.check_ca(path)
     cas: dict[str, plan.AnyCA] = {}
     for path, certificate in found.items():
         if certificate:

@@ -1,4 +1,7 @@
-"""What a folder's members and clients trust: the certificates of `certs/trust.pem`."""
+"""What a folder's members and clients trust: the certificates of `certs/trust.pem`.
+
+Where peers have a CA of their own, they trust those of `certs/peer-trust.pem` in its place.
+"""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -8,13 +11,13 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CA, CHAIN, TRUST
+from tls_scaffold.paths import CA, CHAIN, TRUSTS
 from tls_scaffold.signing import certificates, chains
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
 
 PUT_BACK = (
-    f"put back what it was, or move it away: where `{TRUST}` is missing, `make` copies `{CA}` there"
+    "put back what it was, or move it away: where `{trust}` is missing, `make` copies `{ca}` there"
 )
 MINUTE = "%Y-%m-%d %H:%M UTC"
 PUT_CA_BACK = "put the CA back; is it lost? `make regenerate` makes another"
@@ -43,17 +46,19 @@ class Trust:
         return (*self.cas, *self.chain)
 
 
-def read_trust(folder: Path) -> Trust:
-    """Return what others trust.
+def read_trust(folder: Path, of_ca: str = CA) -> Trust:
+    """Return what others trust of a CA, ours or that of peers, by its path.
 
     Where only a Makefile of the team's own has made a CA, there is no such file: the CA's
     certificate stands for it.
     """
-    has_chain = os.path.lexists(folder / CHAIN)
-    if not os.path.lexists(folder / TRUST) and not has_chain:
-        return _read_file(folder, CA)
-    trust, ca = _read_file(folder, TRUST), _read_file(folder, CA)
-    problems, now, chain = trust.problems, datetime.now(timezone.utc), chains.chain_of(folder)
+    path = TRUSTS[of_ca]
+    has_chain = of_ca == CA and os.path.lexists(folder / CHAIN)
+    if not os.path.lexists(folder / path) and not has_chain:
+        return _read_file(folder, of_ca)
+    trust, ca = _read_file(folder, path), _read_file(folder, of_ca)
+    problems, now = trust.problems, datetime.now(timezone.utc)
+    chain = chains.chain_of(folder) if of_ca == CA else ()
     if trust.cas and ca.cas:
         same = _with_common_key(trust.cas, ca.cas)
         way = () if same else chains.way_up(ca.cas[0], chain, trust.cas)
@@ -62,10 +67,10 @@ def read_trust(folder: Path) -> Trust:
             problems = tuple(_broken_links(way[1:], now))
         elif not same:
             above = f", nor the root above it by way of `{CHAIN}`" if has_chain else ""
-            problems = (f"`{TRUST}` does not hold the CA that signs, `{CA}`{above}",)
+            problems = (f"`{path}` does not hold the CA that signs, `{of_ca}`{above}",)
         elif not {each.der for each in same} & {each.der for each in ca.cas}:
-            problems = tuple(_unusable(same, now))
-    hint = BRING_AGAIN if has_chain else PUT_BACK
+            problems = tuple(_unusable(path, same, now))
+    hint = BRING_AGAIN if has_chain else PUT_BACK.format(trust=path, ca=of_ca)
     return replace(trust, problems=problems, hint=hint if problems else "")
 
 
@@ -100,14 +105,14 @@ def _broken_links(way: Iterable[Certificate], now: datetime) -> Iterator[str]:
             yield f"{name} {each.unknown_to_go}"
 
 
-def _unusable(cas: Iterable[Certificate], now: datetime) -> Iterator[str]:
+def _unusable(path: str, cas: Iterable[Certificate], now: datetime) -> Iterator[str]:
     """Yield why none of a CA's certificates is one that others can trust; nothing if one is."""
     reasons = []
     for each in cas:
         if each.has_ended(now):
-            reasons.append(f"the CA's certificate in `{TRUST}` ended {each.not_after:{MINUTE}}")
+            reasons.append(f"the CA's certificate in `{path}` ended {each.not_after:{MINUTE}}")
         elif each.unknown_to_go:
-            reasons.append(f"the CA's certificate in `{TRUST}` {each.unknown_to_go}")
+            reasons.append(f"the CA's certificate in `{path}` {each.unknown_to_go}")
         else:
             return
     yield from reasons

@@ -19,12 +19,12 @@ from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.paths import (
     ARCHIVE,
     CA,
-    CA_REQUEST,
+    CA_REQUESTS,
     CONFIG,
     GENERATED,
     KEY_ENDING,
     OWN_REQUEST,
-    TRUST,
+    TRUSTS,
 )
 from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.trust import read_trust
@@ -150,7 +150,7 @@ def _entries_as_they_lie(
     there = (
         path
         for path in _certificates(folder, sorted(places))
-        if path not in asked and path != TRUST
+        if path not in asked and path not in TRUSTS.values()
     )
     loose = (
         reader.entry_unasked(path, orphan=True)
@@ -162,11 +162,12 @@ def _entries_as_they_lie(
 
 
 def _wrong_trust(folder: Path, reader: Reader) -> Iterator[Entry]:
-    """Yield the entry of the file that others trust where it is not what they should trust."""
-    trust = read_trust(folder)
-    if trust.path == TRUST and trust.problems:
-        faults = tuple(Fault(MISMATCHED, problem) for problem in trust.problems)
-        yield replace(reader.entry_unasked(TRUST, orphan=True), faults=faults)
+    """Yield the entry of each file that others trust where it is not what they should trust."""
+    for ca, path in TRUSTS.items():
+        trust = read_trust(folder, ca)
+        if trust.path == path and trust.problems:
+            faults = tuple(Fault(MISMATCHED, problem) for problem in trust.problems)
+            yield replace(reader.entry_unasked(path, orphan=True), faults=faults)
 
 
 def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | None]]:
@@ -179,9 +180,9 @@ def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | 
         if signing.makes_ca or f"{signing.output}.pem" in used
     }
     known: dict[str, tuple[str, Signing | None]] = {
-        path: (CA_REQUEST if path == CA else "", None) for path in used
+        path: (CA_REQUESTS.get(path, ""), None) for path in used
     }
-    found = {**known, **made} or {CA: (CA_REQUEST, None)}
+    found = {**known, **made} or {CA: (CA_REQUESTS[CA], None)}
     # One below another follows it: only then is it known whether that one signed it.
     lines = {path: line for path, (_, line) in found.items()}
     return {path: found[path] for path in sorted(found, key=lambda path: _depth(path, lines))}
@@ -247,12 +248,14 @@ def _of_set(folder: Path) -> Iterator[Entry]:
         for path in requests
     }
     own.pop("certs/csr.pem", None)  # nobody's own: the servers share it
+    no_components = (*TRUSTS, *TRUSTS.values())
     found = (
-        path for path in _certificates(folder, _directories(folder)) if path not in (CA, TRUST)
+        path for path in _certificates(folder, _directories(folder)) if path not in no_components
     )
     there = [path for path in found if not _is_of_another_kind(folder, path)]
-    if (folder / CA).exists() or (folder / CA_REQUEST).exists():
-        yield reader.entry_of_ca(CA, CA_REQUEST, None)
+    for ca, request in CA_REQUESTS.items():
+        if (folder / ca).exists() or (folder / request).exists():
+            yield reader.entry_of_ca(ca, request, None)
     for path in dict.fromkeys((*there, *own)):
         loose = reader.entry_unasked(path, orphan=bool(requests))
         shared = SHARED_REQUEST if SHARED_REQUEST in requests and is_server(loose) else ""

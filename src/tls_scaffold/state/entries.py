@@ -21,6 +21,7 @@ from tls_scaffold.spelling import Key, escaped
 CA_KIND = "ca"
 MISMATCHED = "mismatched"
 STALE = "stale"
+LINE = "line"
 KEY, SIGNER, HASH, GO, BEHIND, PIN = "key file", "signer", "hash", "Go", "behind", "pin"
 
 

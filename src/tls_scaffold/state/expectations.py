@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from tls_scaffold.inventory.terms import lacking_usages
 from tls_scaffold.inventory.values import Component
+from tls_scaffold.paths import PEER_CA
 from tls_scaffold.signing.differences import CN, HOSTS, IS_CA, NAMES, USAGES
 from tls_scaffold.spelling import canonical_host
-from tls_scaffold.state.entries import STALE, Entry, Fault
+from tls_scaffold.state.entries import LINE, STALE, Entry, Fault
 
 UNASKED = "and is not asked for"
 
@@ -63,6 +64,9 @@ def _needs(entry: Entry, component: Component) -> Iterator[Need]:
         cn = there.cn if there else ""
         is_asked = asked is None or asked.cn == component.cn
         yield Need(CN, f"`{cn}`, but it is for `{component.cn}`", is_asked, cn == component.cn)
+    if entry.ca != component.ca and PEER_CA in (entry.ca, component.ca):
+        words = f"`{component.ca}` is to sign it, and its line asks for `{entry.ca}`"
+        yield Need(LINE, words, is_asked=False, is_there=False)
     hosts_asked = {canonical_host(host) for host in (asked and asked.hosts) or ()}
     hosts_there = {canonical_host(host) for host in there.hosts} if there else set()
     for host in component.hosts:

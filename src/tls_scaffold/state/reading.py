@@ -14,7 +14,7 @@ from tls_scaffold.disk.plainfiles import content, text
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA
+from tls_scaffold.paths import CA, CA_KEYS
 from tls_scaffold.signing import certificates, chains, matching, mistakes
 from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
@@ -36,7 +36,7 @@ from tls_scaffold.state.entries import (
 )
 from tls_scaffold.state.expectations import with_expectations
 
-PUT_BACK = "put its ca.pem and ca-key.pem back; only if the key is lost for good `make regenerate`"
+PUT_BACK = "put its {} and {} back; only if the key is lost for good `make regenerate`"
 
 
 class Reader:
@@ -92,17 +92,19 @@ class Reader:
             if path == CA and (wrong := pin_problem(entry.certificate, custody_of(self.folder))):
                 fault = Fault(MISMATCHED, wrong, about=PIN)
                 entry = replace(entry, faults=(*entry.faults, fault))
-        elif path == CA and entry.absent:
-            entry = self._with_way_to_ca(entry, entry.absent)
+        elif path in CA_KEYS and entry.absent:
+            entry = self._with_way_to_ca(path, entry, entry.absent)
         return entry
 
-    def _with_way_to_ca(self, entry: Entry, absent: Problem) -> Entry:
+    def _with_way_to_ca(self, path: str, entry: Entry, absent: Problem) -> Entry:
         """Return the entry of a CA that is not there with what brings it, where none is made."""
-        is_own, is_known = custody_of(self.folder).own, has_ca_on_record(self.folder)
+        is_own = path == CA and custody_of(self.folder).own
+        is_known = has_ca_on_record(self.folder, path)
         if not (is_own or is_known):
             return entry
         known = ", and the record has one" if is_known else ""
-        reason = f"{absent}{known}: {BRING_CA if is_own else PUT_BACK}"
+        halves = (each.rpartition("/")[2] for each in (path, CA_KEYS[path]))
+        reason = f"{absent}{known}: {BRING_CA if is_own else PUT_BACK.format(*halves)}"
         return replace(entry, absent=Problem(Place(), reason), unmet=(reason,))
 
     def entry_of_component(self, signing: Signing, component: Component | None) -> Entry:
@@ -175,7 +177,8 @@ class Reader:
             profiles=profiles,
             unread=(*unread, *trouble),
         )
-        return _of_a_kind(self._with_files_and_faults(entry))
+        entry = self._with_files(entry)
+        return _of_a_kind(self._judged(replace(entry, ca=self._signer(entry))))
 
     def entry_unasked(self, path: str, *, orphan: bool) -> Entry:
         """Return the entry of a certificate without a request; an orphan's has no kind either."""

@@ -10,7 +10,7 @@ from tls_scaffold.disk.plainfiles import names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.consequences import what_it_opens
-from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, ISSUED, KEY_ENDING
+from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, ISSUED, KEY_ENDING, PEER_CA
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import blocks
@@ -53,6 +53,7 @@ def still_valid(
     each is there until it ends.
     """
     cas = read_trust(folder).signers
+    peer_cas = read_trust(folder, PEER_CA).signers if inventory.peer_ca else cas
     shown = {each.certificate.der for each in contents.entries if each.certificate}
     cns = _cns_by_name(inventory, contents)
     found: dict[bytes, Removed] = {}
@@ -63,17 +64,18 @@ def still_valid(
             continue
         if certificate.is_ca or certificate.cn in cns.get(name, ()):
             continue
-        if not certificate.has_ended(now) and any(
-            matching.signed_by(certificate, each) for each in cas
-        ):
-            is_for_clients = certificate.is_for_clients
+        is_trusted = any(matching.signed_by(certificate, each) for each in cas)
+        is_peer = any(matching.signed_by(certificate, each) for each in peer_cas)
+        if not certificate.has_ended(now) and (is_trusted or is_peer):
+            opens_peers = is_peer and certificate.is_for_clients
+            opens_peers = opens_peers and certificate.cn in inventory.peer_cns
             found[certificate.der] = Removed(
                 name,
                 path,
                 certificate.cn,
                 certificate.not_after,
-                opens_peers=is_for_clients and certificate.cn in inventory.peer_cns,
-                good_for=what_it_opens(certificate.cn, inventory, is_for_clients=is_for_clients),
+                opens_peers=opens_peers,
+                good_for=what_it_opens(certificate.cn, opens_peers=opens_peers),
                 is_gone=name not in cns,
             )
     return tuple(sorted(found.values(), key=lambda each: (each.name, each.not_after, each.path)))

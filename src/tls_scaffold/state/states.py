@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tls_scaffold.paths import TRUST
+from tls_scaffold.paths import TRUSTS
 from tls_scaffold.state import lives
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
 
@@ -94,7 +94,7 @@ def faults(
 def _faults(
     entry: Entry, end: datetime | None, now: datetime, within: timedelta, nobody: str
 ) -> Iterator[Fault]:
-    if entry.path == TRUST:  # it is no component's: it has faults, or no entry
+    if entry.path in TRUSTS.values():  # it is no component's: it has faults, or no entry
         yield from entry.faults
         return
     if entry.kind is None:

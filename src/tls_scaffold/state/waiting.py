@@ -30,7 +30,7 @@ def with_waiting(folder: Path, entries: Iterable[Entry]) -> Iterator[Entry]:
         if signing and found and found.is_of(folder, signing):
             path = path_of(signing.name, CSR_ENDING)
             yield replace(entry, awaiting=f"`{path}` waits for the CA's machine to sign it")
-        elif entry.path == CA and not entry.is_there and not has_ca_on_record(folder):
+        elif entry.path == CA and not entry.is_there and not has_ca_on_record(folder, CA):
             yield replace(entry, awaiting=CA_TO_COME)
         else:
             yield entry
