@@ -101,7 +101,11 @@ def test_what_is_said_is_read_and_written_alike(said: dict[str, Any], custody: C
             {"ca": {**REMOTE, "remotes": ["http://a:1", "http://a:1"]}},
             "ca.remotes: has `http://a:1` twice",
         ),
-        ({"ca": {**REMOTE, "label": "a b"}}, "ca.label: `a b` is not a name"),
+        *(
+            ({"ca": {**REMOTE, "label": label}}, f"ca.label: `{label}` is no label of multirootca")
+            for label in ("a b", "a.b", "my-label", "ä")
+        ),
+        ({"ca": {**REMOTE, "label": "a" * 65}}, f"ca.label: `{'a' * 65}` is longer than 64"),
         (
             {"ca": {**REMOTE, "remote_ca": "x.pem"}},
             "ca.remote_ca: checks https, and none of `remotes` speaks it",
