@@ -8,12 +8,11 @@ from enum import Enum
 from tls_scaffold import spelling
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.fields import Field, Table, escaped_problem
+from tls_scaffold.inventory.terms import ROOT
 
 AUTH_KEY = "env:CFSSL_AUTH"
 """Where the key for a remote CA is, if nothing is said."""
 AUTH_FORM = "`env:NAME`, an environment variable, or `file:PATH`"
-ROOT = "root"
-"""etcd's user who may do everything, and the profile that signs for it where a remote CA does."""
 ROOT_AUTH_KEY = "env:CFSSL_AUTH_ROOT"
 """Where the key for that profile is, which ordinary runs of make do not have."""
 REMOTE_FORM = "`http://HOST:8888` or `https://HOST:8888`"
