@@ -39,7 +39,7 @@ def fetch_certificate(custody: Custody, folder: Path) -> BroughtCA:
     """
     context = read_tls_context(custody.remote_ca, folder)
     found = fetch_ca(custody.remotes, custody.label, context)
-    pin = broughtca.pin_of(found.certificate)
+    pin = found.certificate.sum
     if not custody.sha256:
         raise UnconfirmedCAError(found.server, found.certificate, pin)
     if pin != custody.sha256:

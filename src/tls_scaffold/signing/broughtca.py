@@ -4,7 +4,6 @@ import base64
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import PurePosixPath
 from textwrap import wrap
 
@@ -57,12 +56,7 @@ class BroughtCA:
     @property
     def sha256(self) -> str:
         """The sum of the DER of its certificate, in hexadecimal digits: its pin."""
-        return pin_of(certificates.read(self.certificate, ""))
-
-
-def pin_of(certificate: Certificate) -> str:
-    """Return the sum of a certificate's DER, in hexadecimal digits."""
-    return sha256(certificate.der).hexdigest()
+        return certificates.read(self.certificate, "").sum
 
 
 def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str = "") -> BroughtCA:

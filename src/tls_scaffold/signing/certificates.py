@@ -155,6 +155,11 @@ class Certificate:
         return key_type(self.public_key)
 
     @property
+    def sum(self) -> str:
+        """The SHA-256 of its DER, in hexadecimal digits: the pin of a CA."""
+        return sha256(self.der).hexdigest()
+
+    @property
     def key_sum(self) -> str:
         """The SHA-256 of its public key."""
         return sum_of_public_key(self.public_key)

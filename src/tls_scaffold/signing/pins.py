@@ -1,7 +1,6 @@
 """Whether the CA of a folder is the one that its inventory pins, and that one out of the record."""
 
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.files import telling
@@ -18,7 +17,7 @@ from tls_scaffold.signing.record import PATHS_OF_CAS
 
 def pin_problem(ca: Certificate, custody: Custody) -> str:
     """Say that a CA is another than the one that is pinned; empty if it is that, or none is."""
-    found = sha256(ca.der).hexdigest()
+    found = ca.sum
     if not custody.sha256 or found == custody.sha256:
         return ""
     return (
@@ -41,7 +40,7 @@ def with_known_pin(folder: Path, custody: Custody) -> Custody:
         ca = certificates.read(plain(folder / CA, CA), CA)
     except (OSError, ScaffoldError):
         return custody
-    return replace(custody, sha256=sha256(ca.der).hexdigest())
+    return replace(custody, sha256=ca.sum)
 
 
 def can_be_found(folder: Path, custody: Custody) -> bool:
@@ -76,6 +75,6 @@ def _pinned_in_record(folder: Path, custody: Custody) -> bytes | None:
             ca = certificates.read(pem, path)
         except ScaffoldError:
             continue
-        if sha256(ca.der).hexdigest() == custody.sha256 and matching.signs_itself(ca):
+        if ca.sum == custody.sha256 and matching.signs_itself(ca):
             return pem
     return None
