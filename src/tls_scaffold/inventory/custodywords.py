@@ -88,17 +88,23 @@ class CustodyWords:
         return {**found, **{name: value for name, value in texts.items() if value}}
 
     def changed(self, old: Custody) -> Custody:
-        """Return what becomes of a folder's custody; the pin stays until another is read."""
+        """Return what becomes of a folder's custody; the pin stays until another is read.
+
+        Other servers of a remote CA are asked as those before were, but for what is said.
+        """
         new = replace(old, own=old.own or bool(self.certificate))
         place = self.place
         if place is None:
             return new
+        if place is not KeyPlace.REMOTE:
+            return Custody(own=new.own, key=place, sha256=old.sha256)
+        has_https = any(url.startswith("https:") for url in self.remotes)
         return Custody(
             own=new.own,
             key=place,
             remotes=self.remotes,
-            label=self.label,
-            auth_key=(self.auth_key or AUTH_KEY) if place is KeyPlace.REMOTE else "",
-            remote_ca=self.remote_ca,
+            label=self.label or old.label,
+            auth_key=self.auth_key or old.auth_key or AUTH_KEY,
+            remote_ca=self.remote_ca or (old.remote_ca if has_https else ""),
             sha256=self.sha256 or old.sha256,
         )
