@@ -8,6 +8,7 @@ from tls_scaffold.signing import broughtca, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.remotesigner import fetch_ca, read_tls_context
+from tls_scaffold.spelling import MINUTE
 
 
 class UnconfirmedCAError(ScaffoldError):
@@ -22,7 +23,7 @@ class UnconfirmedCAError(ScaffoldError):
             f"`{server}` gives a certificate for the CA that nobody has confirmed",
             [
                 f"subject: {subject}",
-                f"end: {ca.not_after:%Y-%m-%d %H:%M} UTC",
+                f"end: {ca.not_after:{MINUTE}}",
                 f"SHA-256 fingerprint: {sha256}",
             ],
             "compare it with what whoever has the CA's key says: the same command with"

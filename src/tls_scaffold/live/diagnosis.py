@@ -14,11 +14,10 @@ from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.shakes import HUNG_UP, Pair, Shake
 from tls_scaffold.signing import certificates, contentkinds, keys, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.spelling import canonical_address, is_wildcard
+from tls_scaffold.spelling import MINUTE, canonical_address, is_wildcard
 
 INTERNAL = "internal error"
 LOST = (HUNG_UP, "connection reset by peer", "broken pipe")
-MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
 @dataclass(frozen=True)

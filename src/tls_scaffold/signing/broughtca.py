@@ -13,9 +13,9 @@ from tls_scaffold.signing import caconstraints, certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.keys import LockedKeyError, key_block, opened_key
 from tls_scaffold.signing.pemfiles import labels
+from tls_scaffold.spelling import MINUTE
 
 LEAST_RSA_BITS = 2048  # OpenSSL's usual level of security takes no less
-MINUTE = "%Y-%m-%d %H:%M UTC"
 Line = tuple[Certificate, ...]
 """Certificates from the one that signs up to the root."""
 
