@@ -18,11 +18,10 @@ class UnconfirmedCAError(ScaffoldError):
     """
 
     def __init__(self, server: str, ca: Certificate, sha256: str) -> None:
-        subject = ", ".join(f"{word}={text}" for word, text in ca.subject)
         super().__init__(
             f"`{server}` gives a certificate for the CA that nobody has confirmed",
             [
-                f"subject: {subject}",
+                f"subject: {ca.subject_text}",
                 f"end: {ca.not_after:{MINUTE}}",
                 f"SHA-256 fingerprint: {sha256}",
             ],

@@ -195,7 +195,7 @@ def _another_ca(given: Certificate, pin: str) -> ScaffoldError:
 
 
 def _check_confirmed(ca: Certificate, found: str, asked: str, confirm: Confirm) -> None:
-    subject = ", ".join(f"{word}={text}" for word, text in ca.subject)
+    subject = ca.subject_text
     if asked and asked != found:
         raise _another_ca(ca, asked)
     if not asked and not confirm(subject, found):

@@ -174,8 +174,7 @@ def _is_same(one: Certificate, other: Certificate) -> bool:
 
 
 def _described(ca: Certificate) -> str:
-    subject = ", ".join(f"{word}={text}" for word, text in ca.subject)
-    return f"`{subject}`, SHA-256 {ca.sum}"
+    return f"`{ca.subject_text}`, SHA-256 {ca.sum}"
 
 
 def _trust_after(there: bytes, root: bytes) -> bytes:

@@ -1,11 +1,9 @@
 """A CA that was brought in files: who of it signs, what stands behind leaves, what others trust."""
 
-import base64
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
-from textwrap import wrap
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import CA, CA_KEY, CHAIN, TRUST
@@ -84,9 +82,9 @@ def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str
         raise unfit(place, problems)
     block = key_block(key)
     return BroughtCA(
-        certificate=_pem(path[0]),
-        chain=b"".join(map(_pem, path[:-1])),
-        trust=_pem(path[-1]),
+        certificate=path[0].pem,
+        chain=b"".join(each.pem for each in path[:-1]),
+        trust=path[-1].pem,
         # What may stand before the key, the parameters of its curve, cfssl 1.2.0 can't read.
         key=key[block.begin : block.end] if block else b"",
         is_encrypted=bool(block and block.is_encrypted),
@@ -163,7 +161,7 @@ def _path_up(signer: Certificate, found: Line, place: str) -> Line:
         ends += [] if above else [path]
         paths += [(*path, each) for each in above]
     top = ends[0][-1]
-    issuer = ", ".join(f"{word}={text}" for word, text in top.issuer)
+    issuer = certificates.text_of_name(top.issuer)
     raise ScaffoldError(
         f"the root above `{place}` is missing, which everybody has to trust",
         [f"{_name(top)} was signed by `{issuer}`, and that is not in `{place}`"],
@@ -201,8 +199,7 @@ def _refusals(ca: Certificate, height: int, now: datetime) -> Iterator[str]:
 
 
 def _name(certificate: Certificate) -> str:
-    subject = ", ".join(f"{word}={text}" for word, text in certificate.subject)
-    return f"`{subject or 'a certificate without a subject'}`"
+    return f"`{certificate.subject_text or 'a certificate without a subject'}`"
 
 
 def unfit(place: str, reasons: Sequence[str]) -> ScaffoldError:
@@ -213,8 +210,3 @@ def unfit(place: str, reasons: Sequence[str]) -> ScaffoldError:
         "ask its owner for one that may sign servers and clients (keyCertSign, and no extended"
         " key usage, or both of `server auth` and `client auth`)",
     )
-
-
-def _pem(certificate: Certificate) -> bytes:
-    body = "\n".join(wrap(base64.b64encode(certificate.der).decode(), 64))
-    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n".encode()

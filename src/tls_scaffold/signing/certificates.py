@@ -87,6 +87,16 @@ class Certificate:
         return _words_and_texts(self.parsed.issuer)
 
     @property
+    def subject_text(self) -> str:
+        """Whom it is for, as one text: `O=…, CN=…`."""
+        return text_of_name(self.subject)
+
+    @property
+    def pem(self) -> bytes:
+        """It alone, as a file holds it."""
+        return self.parsed.public_bytes(Encoding.PEM)
+
+    @property
     def cn(self) -> str:
         """The common name; empty if there is none."""
         return dict(self.subject).get("CN", "")
@@ -261,6 +271,11 @@ def names_in(extension: x509.SubjectAlternativeName) -> tuple[tuple[str, str], .
     """Return the alternative names that Go reads of an extension; others it passes over."""
     found = ((NAME_KINDS.get(type(each), ""), str(each.value)) for each in extension)
     return kept_names((name for name in found if name[0]), is_ca=False)
+
+
+def text_of_name(name: tuple[tuple[str, str], ...]) -> str:
+    """Return the pairs of a subject or issuer as one text."""
+    return ", ".join(f"{word}={text}" for word, text in name)
 
 
 def _is_handled(extension: x509.ExtensionType) -> bool:

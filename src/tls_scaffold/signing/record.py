@@ -193,7 +193,7 @@ def age_of_ca(ca: Certificate | None) -> tuple[float, int, str]:
 
 def _describe_ca(ca: Certificate) -> tuple[str, ...]:
     return (
-        f"subject: {', '.join(f'{word}={text}' for word, text in ca.subject)}",
+        f"subject: {ca.subject_text}",
         f"end: {ca.not_after:{MINUTE}}",
         f"SHA-256 fingerprint: {sha256(ca.der).digest().hex(':').upper()}",
     )
