@@ -264,29 +264,6 @@ def test_json_tells_what_was_done(signed: Factory) -> None:
     assert (path / document["archive"] / "certs/ca.pem").is_file()
 
 
-@either
-def test_the_ca_of_peers_is_signed_again_with_it(folder: Factory, signer: str) -> None:
-    path, cas = folder(*SMALL, "--peer-ca", signed=True), ("ca", "peer-ca")
-    before = contents(path)
-    old = {each: subject_key_end(path / f"certs/{each}.pem")[:2] for each in cas}
-    done = make(path, "renew-ca", **SIGNERS[signer])
-    assert [line for line in done.stdout.splitlines() if line.startswith("signed ")] == [
-        each for each in done.stdout.splitlines() if " again, with the same name and key" in each
-    ]
-    for each in cas:
-        pem = (path / f"certs/{each}.pem").read_bytes()
-        assert pem != before[f"certs/{each}.pem"]
-        assert (path / f"certs/{each.removesuffix('ca')}trust.pem").read_bytes() == pem
-        assert subject_key_end(path / f"certs/{each}.pem")[:2] == old[each]
-        assert f"signed certs/{each}.pem again" in done.stdout
-        (kept,) = path.glob(f"archive/2*/certs/{each}.pem")
-        assert kept.read_bytes() == before[f"certs/{each}.pem"]
-    assert same_pairs(before, path)
-    assert faults(path) == []
-    done = make(path, **SIGNERS[signer])
-    assert "nothing to sign" in done.stdout + done.stderr
-
-
 @pytest.mark.parametrize(
     ("version", "signer"),
     [

@@ -41,8 +41,6 @@ def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
 def renew_ca(folder: Path, /, *, as_json: bool) -> None:
     """Sign the CA's certificate again, with the same name and key and as long a life from now.
 
-    That of peers' CA too, where the folder has one.
-
     What it signed goes on being valid and is not signed again. Until the old certificate ends each
     member and client has to get the new one and to be restarted.
     """
@@ -54,8 +52,7 @@ def renew_ca(folder: Path, /, *, as_json: bool) -> None:
     if as_json:
         give_json(command.result(folder, renewed).to_json())
         return
-    for each in renewed:
-        for line in command.sentences(each, now):
-            say(escaped(line))
-        for warning in command.warnings(each):
-            warn(escaped(warning))
+    for line in command.sentences(renewed, now):
+        say(escaped(line))
+    for warning in command.warnings(renewed):
+        warn(escaped(warning))
