@@ -164,45 +164,6 @@ def test_a_new_set_has_both_cas_under_new_names_and_the_old_ones_are_kept(two_ca
     assert findings(path) == set()
 
 
-@with_either_signer
-def test_the_keys_of_both_cas_are_encrypted_and_opened_together(
-    two_cas: Factory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = two_cas()
-    keys = [path / f"certs/{name}-key.pem" for name in ("ca", "peer-ca")]
-    pairs = {name: text for name, text in contents(path / "certs").items() if "ca" not in name}
-    clear = [each.read_bytes() for each in keys]
-    monkeypatch.setenv("CFSSL_CA_PK_PASSWORD", "a long password of a test")
-
-    done = tls_scaffold("sync", "--encrypt-ca-key", cwd=path)
-
-    assert done.returncode == 0, done.stderr
-    assert [b"ENCRYPTED" in each.read_bytes() for each in keys] == [True, True]
-    assert [each.stat().st_mode & 0o777 for each in keys] == [0o600, 0o600]
-    assert not [*path.glob("archive/2*/certs/*-key.pem")]
-    done = make(path)
-    assert "nothing to sign" in done.stdout + done.stderr
-    # One that is put back in the clear, as by hand, is told and encrypted by what the rule names.
-    keys[1].write_bytes(clear[1])
-    assert findings(path) == {"ca-key-not-encrypted"}
-    said = make(path, "encrypt-ca-key").stdout
-    assert "encrypted certs/peer-ca-key.pem" in said
-    assert "encrypted certs/ca-key.pem" not in said
-    assert b"ENCRYPTED" in keys[1].read_bytes()
-    assert findings(path) == set()
-
-    assert tls_scaffold("sync", "--ca-here", cwd=path).returncode == 0
-
-    assert [each.read_bytes() for each in keys] == clear
-    assert [each.stat().st_mode & 0o777 for each in keys] == [0o600, 0o600]
-    monkeypatch.delenv("CFSSL_CA_PK_PASSWORD")
-    assert "encrypted certs/ca-key.pem" not in make(path, "req-peer-etcd1").stdout
-    assert faults(path) == []
-    there = contents(path / "certs")
-    changed = {name for name, text in pairs.items() if there[name] != text}
-    assert changed == set(PAIR)
-
-
 def test_what_ends_is_signed_again_by_its_own_ca(two_cas: Factory) -> None:
     path = two_cas()
     before = contents(path / "certs")

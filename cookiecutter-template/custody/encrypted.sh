@@ -83,38 +83,31 @@ renew_ca_pair() { # cfssl takes no password here: openssl opens the key for it, 
         run_cfssl "$1" gencert -renewca -ca "$1.pem" -ca-key /dev/stdin
 }
 
-encrypt_key() { # the encrypted one is read back and compared before it takes the other's place
-    ca=$1
-    ca_is_whole
-    check_mounts "$ca-key.pem"
-    [ ! -h "$ca-key.pem" ] || fail "\`$ca-key.pem\` is not here: it leads elsewhere"
-    if grep -q ENCRYPTED "$ca-key.pem"; then echo "$ca-key.pem is encrypted" && return; fi
-    give_password
-    new=$work/${ca##*/}-key.pem
-    for kind in ec rsa; do
-        encrypt_to "$new" "$kind" <"$ca-key.pem" && break
-    done || fail "\`$ca-key.pem\` can't be encrypted: cfssl opens ecdsa and rsa alone"
-    check_encrypted "$new" "$ca.pem" &&
-        [ "$(openssl pkey -outform DER -in "$ca-key.pem" | $sha)" = "$(openssl pkey \
-            -passin env:CFSSL_CA_PK_PASSWORD -outform DER -in "$new" | $sha)" ] ||
-        fail "\`$ca-key.pem\` is not the key of \`$ca.pem\`: nothing was replaced"
-    flush "$new"
-    mv -f "$new" "$ca-key.pem"
-    flush certs
-    echo "encrypted $ca-key.pem: the one in the clear is gone from this place"
-}
-
-encrypt_ca_key() { # and that of peers, with one password
+encrypt_ca_key() { # the encrypted one is read back and compared before it takes the other's place
     # Without that word a change of the inventory was killed half-way.
     { [ "$SIGNER" = cfssl ] && grep -qs '"key": *"encrypted"' tls-scaffold.json; } ||
         { need tls-scaffold && exec tls-scaffold encrypt-ca-key; }
     workshop
     lock
-    for made in $cas; do
-        # That of peers comes with the CA, or later.
-        [ "$made" = ca ] || exists "certs/$made.pem" || exists "certs/$made-key.pem" || continue
-        encrypt_key "certs/$made"
-    done
+    ca_is_whole
+    check_mounts certs/ca-key.pem
+    [ ! -h certs/ca-key.pem ] || fail "\`certs/ca-key.pem\` is not here: it leads elsewhere"
+    if grep -q ENCRYPTED certs/ca-key.pem; then
+        echo "certs/ca-key.pem is encrypted"
+    else
+        give_password
+        for kind in ec rsa; do
+            encrypt_to "$work/ca-key.pem" "$kind" <certs/ca-key.pem && break
+        done || fail "\`certs/ca-key.pem\` can't be encrypted: cfssl opens ecdsa and rsa alone"
+        check_encrypted "$work/ca-key.pem" certs/ca.pem &&
+            [ "$(openssl pkey -outform DER -in certs/ca-key.pem | $sha)" = "$(openssl pkey \
+                -passin env:CFSSL_CA_PK_PASSWORD -outform DER -in "$work/ca-key.pem" | $sha)" ] ||
+            fail "\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`: nothing was replaced"
+        flush "$work/ca-key.pem"
+        mv -f "$work/ca-key.pem" certs/ca-key.pem
+        flush certs
+        echo "encrypted certs/ca-key.pem: the one in the clear is gone from this place"
+    fi
     grep -L ENCRYPTED archive/*/certs/*ca-key.pem 2>/dev/null | while read -r each; do
         say "warning: \`$each\` is a CA's key in the clear: delete it where nobody needs it" >&2
     done

@@ -15,7 +15,7 @@ from tls_scaffold.spelling import escaped
 @json_option
 @click.pass_obj
 def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
-    """Encrypt the CA's key with a password, which is asked for twice; that of peers' CA too.
+    """Encrypt the CA's key with a password, which is asked for twice.
 
     CFSSL_CA_PK_PASSWORD holds it, or CFSSL_CA_PK_PASSWORD_FILE names a file that does, where nobody
     can be asked. The encrypted key is read back before it takes the other's place.
@@ -27,9 +27,9 @@ def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
     if as_json:
         give_json(command.result(folder, done).to_json())
         return
-    for path in done.keys:
-        say(f"encrypted {path}: the one in the clear is gone from this place")
-    if not done.keys:
+    if done.is_new:
+        say("encrypted certs/ca-key.pem: the one in the clear is gone from this place")
+    else:
         talk("certs/ca-key.pem is encrypted")
     for warning in command.warnings(done):
         warn(escaped(warning))

@@ -1,6 +1,5 @@
 """`tls-scaffold encrypt-ca-key`: the CA's key is encrypted from now on."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
-from tls_scaffold.paths import CA, CA_KEYS
+from tls_scaffold.paths import CA_KEY
 from tls_scaffold.signing import keyencryption
 from tls_scaffold.signing.capassword import CAPassword
 
@@ -20,15 +19,15 @@ LOCK_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Encrypted:
-    """Which keys were encrypted now, what was written, and which copies are in the clear."""
+    """Whether a key was encrypted now, what was written, and which copies are in the clear."""
 
-    keys: tuple[str, ...]
+    is_new: bool
     written: tuple[str, ...]
     clear_copies: tuple[str, ...]
 
 
 def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
-    """Encrypt the keys of a folder's CAs, and have the inventory say so.
+    """Encrypt the key of a folder's CA, and have the inventory say so.
 
     The password is asked for, or the environment gives it. Raises ScaffoldError, before anything is
     written, where the key is not here, is not the CA's or can't be encrypted, and without a
@@ -41,19 +40,16 @@ def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
             hint="encrypt it where it is",
         )
     with lock(folder, wait=LOCK_SECONDS):
-        # That of peers comes with the CA, or later.
-        paths = [path for path in CA_KEYS if path == CA or os.path.lexists(folder / path)]
-        found = {CA_KEYS[path]: keyencryption.clear_ca_key(folder, path) for path in paths}
-        clear = {key: ca for key, ca in found.items() if ca}
-        for key, ca in clear.items():
-            keyencryption.encrypt_ca_key(folder, key, ca, password.new())
+        ca = keyencryption.clear_ca_key(folder)
+        if ca:
+            keyencryption.encrypt_ca_key(folder, ca, password.new())
         copies = tuple(keyencryption.clear_copies(folder))
     written: tuple[str, ...] = ()
     if held.key is not KeyPlace.ENCRYPTED:
         # Second: were it killed in between, the same again would go on here.
         outcome = sync.sync(folder, held=CustodyWords(encrypt=True))
         written = outcome.result().written
-    return Encrypted(tuple(clear), (*written, *clear), copies)
+    return Encrypted(ca is not None, (*written, *((CA_KEY,) if ca else ())), copies)
 
 
 def warnings(encrypted: Encrypted) -> list[str]:

@@ -158,7 +158,7 @@ def put_ca_again(folder: Path, files: Mapping[str, bytes], key: bytes) -> None:
     with work_folder(folder / CERTS) as work:
         for path, content in files.items():
             make_directories((work / "new" / path).parent)
-            create(work / "new" / path, content, SECRET if path in KEYS.values() else PUBLIC)
+            create(work / "new" / path, content)
         create(work / KEY, key, SECRET)
         create(work / "of", _key_sum(folder, work))
         os.sync()

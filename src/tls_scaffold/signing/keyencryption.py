@@ -1,14 +1,14 @@
 """The CA's key in the clear gives way to the same key encrypted; it is never lost on the way."""
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tls_scaffold.disk.files import SECRET, create, flush_path, telling
 from tls_scaffold.disk.obstacles import check_replaceable
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE, CA_KEYS, CERTS, KEY_ENDING
+from tls_scaffold.paths import ARCHIVE, CA, CA_KEY, CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, issuer
 from tls_scaffold.signing.capassword import Password
 from tls_scaffold.signing.keys import (
@@ -22,37 +22,36 @@ from tls_scaffold.signing.keys import (
 KEYS_OF_CAS = f"*/{CERTS}/*ca{KEY_ENDING}"
 
 
-def clear_ca_key(folder: Path, certificate: str) -> issuer.CA | None:
-    """Return a CA of `certs/` whose key is in the clear; None where it is encrypted already.
+def clear_ca_key(folder: Path) -> issuer.CA | None:
+    """Return the CA of `certs/` whose key is in the clear; None where it is encrypted already.
 
     Raises ScaffoldError where a half is missing, or the key can't be replaced.
     """
-    key = CA_KEYS[certificate]
-    check_replaceable(folder / CERTS, PurePosixPath(certificate).stem, [KEY_ENDING])
-    if (folder / key).is_symlink():
+    check_replaceable(folder / CERTS, "ca", [KEY_ENDING])
+    if (folder / CA_KEY).is_symlink():
         raise ScaffoldError(
-            f"`{key}` is not here: it leads elsewhere", hint="encrypt it where it is"
+            f"`{CA_KEY}` is not here: it leads elsewhere", hint="encrypt it where it is"
         )
-    if is_encrypted(plain_or_empty(folder / key)):
+    if is_encrypted(plain_or_empty(folder / CA_KEY)):
         return None
-    return authority.load_ca(folder, certificate, key)
+    return authority.load_ca(folder, CA, CA_KEY)
 
 
-def encrypt_ca_key(folder: Path, path: str, ca: issuer.CA, secret: bytes) -> None:
-    """Encrypt a CA's key, which is at `path`, with a password; the folder's lock is held.
+def encrypt_ca_key(folder: Path, ca: issuer.CA, secret: bytes) -> None:
+    """Encrypt the key of `certs/` with a password; the folder's lock is held.
 
     It is written aside, read back from there with the password and compared with the one that is
     there, and only then takes its place. Raises ScaffoldError for a key that can't be encrypted.
     """
     pem = encrypted_pem(ca.key, secret)
     with telling(folder / CERTS), work_folder(folder / CERTS) as work:
-        aside = work / PurePosixPath(path).name
+        aside = work / Path(CA_KEY).name
         create(aside, pem, SECRET)
         password = Password(secret, "the password that it was encrypted with")
-        found = read_private_key(plain(aside, path), path, lambda: password)
+        found = read_private_key(plain(aside, CA_KEY), CA_KEY, lambda: password)
         if pem_of_key(found) != pem_of_key(ca.key):
-            raise ScaffoldError(f"`{path}` was encrypted as another key: nothing was replaced")
-        aside.replace(folder / path)
+            raise ScaffoldError(f"`{CA_KEY}` was encrypted as another key: nothing was replaced")
+        aside.replace(folder / CA_KEY)
         flush_path(folder / CERTS)
 
 
