@@ -32,7 +32,12 @@ regenerate() {
  \`make req\` signs all again"
 }
 
-renew_ca() {
+renew_ca() { # of the CA of peers, which is made here
+    if [ "$cas" != ca ]; then
+        say "certs/ca.pem was brought: it is not signed again here" >&2
+        renew_cas peer-ca
+        return
+    fi
     fail "this folder has a CA of its own, which was brought: it is not signed again here" \
         "its owner signs it again (\`cfssl gencert -renewca -ca CA -ca-key KEY\`), and\
  \`tls-scaffold sync --ca FILE\` brings the new certificate"

@@ -19,6 +19,7 @@ make_peer_ca() {
 
 new_peer_ca() { # of a new set, beside the CA that is there
     [ -n "$into" ] || fail "\`make ca\` makes it"
+    (ca=certs/ca && open_key) || exit 1 # of an encrypted key the password is for both
     new_cas peer-ca
     # What members that run show now, all have to trust for a while.
     [ -z "$(components | awk '{ print $2 ".pem" }' | xargs ls 2>/dev/null)" ] ||

@@ -93,6 +93,7 @@ class CustodyWords:
         place = self.place
         if place is None:
             return new
+        is_here = place in (KeyPlace.FOLDER, KeyPlace.ENCRYPTED)
         return Custody(
             own=new.own,
             key=place,
@@ -100,5 +101,6 @@ class CustodyWords:
             label=self.label,
             auth_key=(self.auth_key or AUTH_KEY) if place is KeyPlace.REMOTE else "",
             remote_ca=self.remote_ca,
-            sha256=self.sha256 or old.sha256,
+            # One that is made here is signed again here too.
+            sha256=self.sha256 or old.sha256 if new.own or not is_here else "",
         )

@@ -62,8 +62,8 @@ def lost_hint(folder: Path, path: str) -> str:
     return f"; {BRING_KEY}" if custody.own and custody.has_key_here else ""
 
 
-def another_hint(folder: Path) -> str:
-    """Return what helps where a CA can't be used any longer."""
-    if custody_of(folder).own:
+def another_hint(folder: Path, path: str) -> str:
+    """Return what helps where the CA of a path can't be used any longer."""
+    if path == CA and custody_of(folder).own:
         return RENEWED
     return "`make renew-ca` signs it again, with the same key: what it signed goes on then"
