@@ -34,6 +34,7 @@ regenerate() {
 
 renew_ca() { # of the CA of peers, which is made here
     if [ "$cas" != ca ]; then
+        ca=certs/ca && ca_is_whole
         say "certs/ca.pem was brought: it is not signed again here" >&2
         renew_cas peer-ca
         return

@@ -53,6 +53,8 @@ def renew_ca(folder: Path, /, *, as_json: bool) -> None:
     if as_json:
         give_json(command.result(folder, renewed).to_json())
         return
+    if left := command.left(renewed):
+        talk(left)
     for each in renewed:
         for line in command.sentences(each, now):
             say(escaped(line))

@@ -16,6 +16,7 @@ from tls_scaffold.makefiles.ourmakefile import includes_our_rules, signings_of_l
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
 from tls_scaffold.signing import renewal
 from tls_scaffold.signing.capassword import CAPassword
+from tls_scaffold.signing.custodies import BRING_KEY
 from tls_scaffold.signing.renewal import Renewed
 from tls_scaffold.spelling import listed
 
@@ -56,6 +57,8 @@ def _renewed_here(folder: Path) -> tuple[str, ...]:
             hint=f"its owner signs it again (`{RENEWCA}`), and {brings}",
         )
     if held.own:
+        if not (folder / CA_KEY).is_file():
+            raise ScaffoldError(f"`{CA_KEY}` is not here", hint=BRING_KEY)
         return peers
     if not (folder / CA_KEY).exists() and (folder / CA).exists():
         raise ScaffoldError(
@@ -67,6 +70,12 @@ def _renewed_here(folder: Path) -> tuple[str, ...]:
 
 def _is_there(folder: Path, ca: str) -> bool:
     return any(os.path.lexists(folder / half) for half in (ca, CA_KEYS[ca]))
+
+
+def left(renewed: Sequence[Renewed]) -> str:
+    """Return what there is to tell of a CA that was not signed again; empty where all were."""
+    is_all = any(each.path == CA for each in renewed)
+    return "" if is_all else f"{CA} was brought: it is not signed again here"
 
 
 def sentences(renewed: Renewed, now: datetime) -> Iterator[str]:
@@ -100,6 +109,7 @@ def result(folder: Path, renewed: Sequence[Renewed]) -> Result:
         str(folder),
         changed=True,
         written=(*paths, *(each.trust for each in renewed if each.has_new_trust)),
+        kept=(CA,) if left(renewed) else (),
         archived=paths,
         archive=renewed[0].archived.removesuffix(f"/{paths[0]}"),
         signed=paths,
