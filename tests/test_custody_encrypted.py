@@ -550,20 +550,24 @@ def test_what_can_not_be_encrypted_stays_as_it_is(signed: Factory, signer: str) 
     check_key(path)
 
 
+@pytest.mark.parametrize("ca", ["ca", "peer-ca"])
 def test_a_key_that_was_encrypted_by_hand_is_followed_by_none_in_the_clear(
-    signed: Factory,
+    signed: Factory, ca: str
 ) -> None:
-    path = signed(*SMALL)
-    key = str(path / "certs/ca-key.pem")
+    path = signed(*SMALL, "--peer-ca")
+    key = str(path / f"certs/{ca}-key.pem")
     openssl("ec", "-aes256", "-passout", "pass:secret", "-in", key, "-out", key)
     given: dict[str, Any] = {VARIABLE: "secret"}
     for goal in ("regenerate", "renew-ca"):
-        assert "`make encrypt-ca-key` says so there" in refused(path, goal, SIGNER="cfssl", **given)
+        told = refused(path, goal, SIGNER="cfssl", **given)
+        assert f"`certs/{ca}-key.pem` is encrypted, and the inventory does not say so" in told
+        assert "`make encrypt-ca-key` says so there" in told
     before = contents(path)
     make(path, "encrypt-ca-key", SIGNER="cfssl", **given)
     assert same_pairs(before, path)
     make(path, "regenerate", SIGNER="cfssl", **given)
-    check_key(path, "secret")
+    for name in ("ca", "peer-ca"):
+        check_key(path, "secret", name)
 
 
 def test_check_has_a_note_that_does_not_make_it_fail(signed: Factory) -> None:

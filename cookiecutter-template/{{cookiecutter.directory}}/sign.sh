@@ -44,7 +44,8 @@ all_inputs() { # all_inputs GOAL: of CAs alone their requests
     *) cat Makefile ./*.mk config/*.json tls-scaffold.json ;; esac 2>/dev/null | $sha
 }
 choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first; it has no chain
-    case "$* " in '-peer-ca '*) ca=${into}certs/peer-ca chain=${into}certs/.none ;;
+    case "$* " in '-peer-ca '*)
+        ca=${into}certs/peer-ca chain=${into}certs/.none another=$renewable ;; # it is made here
     *) ca=${into}certs/ca chain=${into}certs/chain.pem ;; esac
 }
 # Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
@@ -188,8 +189,10 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
 }
 
 check_custody() { # a key that was encrypted by hand would be followed by one in the clear
-    ! grep -qs ENCRYPTED certs/ca-key.pem || fail "\`certs/ca-key.pem\` is encrypted, and the\
- inventory does not say so" "\`make encrypt-ca-key\` says so there"
+    for each in $cas; do
+        ! grep -qs ENCRYPTED "certs/$each-key.pem" || fail "\`certs/$each-key.pem\` is encrypted,\
+ and the inventory does not say so" "\`make encrypt-ca-key\` says so there"
+    done
 }
 open_key() { :; }
 encrypt_ca_key() { need tls-scaffold && exec tls-scaffold encrypt-ca-key; } # and has custody.sh
@@ -553,14 +556,18 @@ ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, withi
 }
 
 end_of() { openssl x509 -noout -enddate -in "$1.pem" 2>/dev/null | cut -d = -f 2; }
-renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that would live no longer
+check_days() {
     case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
+}
+
+renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that would live no longer
+    check_days
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
     for each in $cas; do
         ca=certs/$each last=$(end_of "certs/$each")
-        [ "$each" = ca ] || another=$renewable # it is made here, whoever has the other
+        [ "$each" = ca ] || choose_ca -peer-ca
         [ -n "$last" ] || fail "\`$ca.pem\` is missing or broken" "put it back, or \`make\`"
         ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
         soon=$seconds # or a year, unless the CA lives for less than two
