@@ -412,6 +412,28 @@ def test_that_the_ca_of_peers_ends_is_advised_as_anywhere(tmp_path: Path) -> Non
     assert "--ca FILE" not in done.stderr
 
 
+def test_a_lost_ca_of_peers_is_made_anew_as_it_is_told(tmp_path: Path) -> None:
+    path = brought(tmp_path, SIGNER, MIDDLE, ROOT, key=SIGNER, words=(*WORDS, "--peer-ca"))
+    make(path, SIGNER="cfssl")
+    away = path / "archive/lost"
+    away.mkdir(parents=True)
+    before = contents(path)
+    for file in (*path.glob("certs/peer-ca*"), path / "certs/peer-trust.pem"):
+        file.rename(away / file.name)
+    for signer in ("cfssl", "tls-scaffold"):
+        told = make(path, code=2, SIGNER=signer).stderr
+        assert "`certs/peer-*` and `issued/peer-ca-*.pem` into a folder of `archive/`" in told
+        assert "regenerate" not in told
+    for file in (*path.glob("certs/peer-*"), *path.glob("issued/peer-ca-*")):
+        file.rename(away / file.name)
+    make(path, SIGNER="cfssl")
+    openssl("verify", "-CAfile", f"{path}/certs/peer-ca.pem", f"{path}/certs/peer-etcd1.pem")
+    after = contents(path)
+    assert [after[f"certs/{name}.pem"] for name in LEAVES] == [
+        before[f"certs/{name}.pem"] for name in LEAVES
+    ]
+
+
 def test_nothing_compares_it_with_a_request(own: Path) -> None:
     assert not (own / "config/ca-csr.json").exists()
     (own / "config/ca-csr.json").write_text('{"CN": "x", "key": {"algo": "rsa", "size": 2048}}')

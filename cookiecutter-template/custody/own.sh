@@ -2,6 +2,9 @@
 # The CA was brought: its certificate is never made, and never replaced but by what is brought.
 another="the CA's owner has its next certificate: \`tls-scaffold sync --ca FILE\` brings that"
 
+instead="is it lost for good, move \`certs/peer-*\` and \`issued/peer-ca-*.pem\` into a folder of\
+ \`archive/\`: \`make\` makes another CA then"
+
 ca_is_whole() {
     if [ "${ca##*/}" = peer-ca ]; then # which is made here
         { [ -f "$ca.pem" ] && [ -f "$ca-key.pem" ]; } ||

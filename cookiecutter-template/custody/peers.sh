@@ -8,7 +8,7 @@ make_peer_ca() {
         [ "$ca" = certs/ca ] || ! exists "$base.pem" || openssl verify -no_check_time \
             -partial_chain -CAfile certs/ca.pem "$base.pem" >/dev/null 2>&1 ||
             fail "\`$base.pem\` is there, but not the CA that signed it" "put peer-ca.pem and\
- peer-ca-key.pem back; \`make regenerate\` makes another CA"
+ peer-ca-key.pem back; $instead"
     done
     make_set peer-ca
     echo "signed certs/peer-ca.pem"

@@ -15,7 +15,7 @@ files='.pem -key.pem .csr'
 cas=ca # and the one that signs what members show their peers, where the folder has another
 [ ! -f config/peer-ca-csr.json ] || cas='ca peer-ca'
 renewable="\`make renew-ca\` signs it again, with the same key: what it signed goes on then"
-another=$renewable
+another=$renewable instead="\`make regenerate\` makes another CA"
 
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
 fail() { # fail WHAT [HINT]
@@ -252,7 +252,7 @@ check_not_lost() { # check_not_lost NAME: where the record has a CA another is m
         openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1 || :
     done)
     [ -z "$known" ] || fail "the CA of this folder is not in \`certs\`: the record has
-$known" "put its $1.pem and $1-key.pem back; \`make regenerate\` makes another CA"
+$known" "put its $1.pem and $1-key.pem back; $instead"
 }
 
 make_first_ca() { # there is none in certs/
