@@ -424,6 +424,9 @@ def test_a_lost_ca_of_peers_is_made_anew_as_it_is_told(tmp_path: Path) -> None:
         told = make(path, code=2, SIGNER=signer).stderr
         assert "`certs/peer-*` and `issued/peer-ca-*.pem` into a folder of `archive/`" in told
         assert "regenerate" not in told
+    told = " ".join(tls_scaffold("-C", str(path), "status").stdout.split())
+    assert "`issued/peer-ca-*.pem` into a folder of `archive/`" in told
+    assert "regenerate" not in told
     for file in (*path.glob("certs/peer-*"), *path.glob("issued/peer-ca-*")):
         file.rename(away / file.name)
     make(path, SIGNER="cfssl")
