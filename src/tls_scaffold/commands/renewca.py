@@ -10,6 +10,7 @@ from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, signings_of_lines
@@ -49,6 +50,11 @@ def _renewed_here(folder: Path) -> tuple[str, ...]:
     """Return the CAs that a folder signs again; ScaffoldError where there is none."""
     inventory = intake.load(folder)
     held, brings = inventory.ca, "`tls-scaffold sync --ca FILE` brings the new certificate"
+    if held.key is KeyPlace.REMOTE:
+        raise ScaffoldError(
+            f"the CA's key is not here: {', '.join(held.remotes)} sign for this folder",
+            hint=f"the CA is signed again where its key is (`{RENEWCA}`); {brings}",
+        )
     # One that is asked for and yet to be made is none to sign again.
     peers = (PEER_CA,) if inventory.peer_ca and _is_there(folder, PEER_CA) else ()
     if held.own and not peers:
