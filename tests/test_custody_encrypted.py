@@ -74,16 +74,16 @@ def _of(name: str, text: str) -> dict[str, Any]:
     return {name: text}
 
 
-def check_key(folder: Path, password: str = PASSWORD) -> None:
-    """Check that the CA's key is encrypted, opened by the password and the CA's."""
-    key = folder / "certs/ca-key.pem"
+def check_key(folder: Path, password: str = PASSWORD, ca: str = "ca") -> None:
+    """Check that a CA's key is encrypted, opened by the password and the CA's."""
+    key = folder / f"certs/{ca}-key.pem"
     assert "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC," in key.read_text()
     assert key.stat().st_mode & 0o777 == 0o600
     words = ("openssl", "pkey", "-pubout", "-in", str(key), "-passin", f"env:{VARIABLE}")
     public = run(*words, **_of(VARIABLE, password))
     assert public.returncode == 0, public.stderr
     assert public.stdout == openssl(
-        "x509", "-noout", "-pubkey", "-in", str(folder / "certs/ca.pem")
+        "x509", "-noout", "-pubkey", "-in", str(folder / f"certs/{ca}.pem")
     )
 
 
@@ -373,6 +373,107 @@ def test_a_new_password_is_asked_for_until_it_is_typed_twice_alike(folder: Facto
     check_key(path)
 
 
+# --- two CAs, with one password
+
+
+def check_both(folder: Path) -> None:
+    """Check that both keys are encrypted, and that each CA signed what is its own."""
+    for ca in ("ca", "peer-ca"):
+        check_key(folder, ca=ca)
+    for name, ca in (("etcd1", "ca"), ("alice", "ca"), ("peer-etcd1", "peer-ca")):
+        pair = folder / f"certs/{name}.pem"
+        openssl("verify", "-CAfile", f"{folder}/certs/{ca.removesuffix('ca')}trust.pem", str(pair))
+
+
+def finds(folder: Path) -> list[tuple[str, str]]:
+    said = run("tls-scaffold", "check", "--json", cwd=folder, **GIVEN).stdout
+    return [(each["id"], each["where"]) for each in json.loads(said)["findings"]]
+
+
+@each_signer
+def test_both_keys_are_encrypted_whatever_makes_or_renews_the_cas(
+    folder: Factory, signer: str
+) -> None:
+    path, how = folder(*ENCRYPTED, "--peer-ca"), {**SIGNERS[signer], **GIVEN}
+    make(path, **how)
+    check_both(path)
+    keys = {ca: (path / f"certs/{ca}-key.pem").read_bytes() for ca in ("ca", "peer-ca")}
+    cas = {ca: (path / f"certs/{ca}.pem").read_bytes() for ca in keys}
+    before = contents(path)
+    # A wrong password changes neither.
+    assert "opened by" in refused(path, "renew-ca", **{**how, VARIABLE: "wrong"})
+
+    told = make(path, "renew-ca", **how).stdout
+
+    for ca, trust in (("ca", "trust"), ("peer-ca", "peer-trust")):
+        assert (path / f"certs/{ca}-key.pem").read_bytes() == keys[ca]
+        new = (path / f"certs/{ca}.pem").read_bytes()
+        assert (new != cas[ca], (path / f"certs/{trust}.pem").read_bytes()) == (True, new)
+        (shelf,) = path.glob(f"archive/*/certs/{ca}.pem")
+        assert shelf.read_bytes() == cas[ca]
+        assert f"signed certs/{ca}.pem again" in told
+        assert f"has to get the new certs/{trust}.pem" in told
+    make(path, SIGNER="cfssl")  # nothing is to be signed
+    make(path, SIGNER="tls-scaffold")
+    assert same_pairs(before, path)
+    check_both(path)
+    earlier = json.loads(run("tls-scaffold", "status", "--json", cwd=path).stdout)["earlier_cas"]
+    assert {each["ca"] for each in earlier} <= {"certs/ca.pem", "certs/peer-ca.pem"}
+
+    make(path, "regenerate", **how)
+    check_both(path)
+    assert all((path / f"certs/{ca}-key.pem").read_bytes() != keys[ca] for ca in keys)
+    assert finds(path) == []
+
+
+@either
+def test_a_later_ca_of_peers_gets_the_password_of_the_other(
+    encrypted: Callable[[str], Path], signer: str
+) -> None:
+    path, how = encrypted(signer), SIGNERS[signer]
+    before = contents(path)
+    assert run("tls-scaffold", "sync", "--peer-ca", cwd=path).returncode == 0
+    refused(path, **{**how, VARIABLE: "another"})
+    make(path, **how, **GIVEN)
+    check_both(path)
+    after = contents(path)
+    assert all(after[name] == text for name, text in before.items() if name.startswith("certs/"))
+
+
+@either
+def test_both_keys_are_encrypted_and_come_out_again_as_one(signed: Factory, signer: str) -> None:
+    path, how = signed(*SMALL, "--peer-ca"), SIGNERS[signer]
+    keys = [path / f"certs/{ca}-key.pem" for ca in ("ca", "peer-ca")]
+    clear, before = [key.read_bytes() for key in keys], contents(path)
+    in_the_clear = [(f"certs/{key.name}") for key in keys]
+    assert finds(path) == [("ca-key-in-the-clear", each) for each in in_the_clear]
+    done = make(path, "encrypt-ca-key", **how, **GIVEN)
+    assert [each for each in in_the_clear if f"encrypted {each}: the one" in done.stdout] == (
+        in_the_clear
+    )
+    check_both(path)
+    assert finds(path) == []
+    assert same_pairs(before, path)
+    # One that is in the clear again is told, and encrypted by the same password alone.
+    keys[1].write_bytes(clear[1])
+    assert finds(path) == [("ca-key-not-encrypted", "certs/peer-ca-key.pem")]
+    refused(path, "encrypt-ca-key", **{**how, VARIABLE: "another"})
+    make(path, "encrypt-ca-key", **how, **GIVEN)
+    check_both(path)
+
+    done = run("tls-scaffold", "sync", "--ca-here", cwd=path, **GIVEN)
+
+    assert done.returncode == 0, done.stderr
+    assert [key.read_bytes() for key in keys] == clear
+    assert [key.stat().st_mode & 0o777 for key in keys] == [0o600] * 2
+    done = run("tls-scaffold", "sync", "--encrypt-ca-key", cwd=path, **GIVEN)
+    assert done.returncode == 0, done.stderr
+    check_both(path)
+    make(path, **how)
+    assert same_pairs(before, path)
+    assert not list(path.glob("archive/*/certs/*"))
+
+
 # --- a key that was in the clear
 
 
@@ -449,20 +550,24 @@ def test_what_can_not_be_encrypted_stays_as_it_is(signed: Factory, signer: str) 
     check_key(path)
 
 
+@pytest.mark.parametrize("ca", ["ca", "peer-ca"])
 def test_a_key_that_was_encrypted_by_hand_is_followed_by_none_in_the_clear(
-    signed: Factory,
+    signed: Factory, ca: str
 ) -> None:
-    path = signed(*SMALL)
-    key = str(path / "certs/ca-key.pem")
+    path = signed(*SMALL, "--peer-ca")
+    key = str(path / f"certs/{ca}-key.pem")
     openssl("ec", "-aes256", "-passout", "pass:secret", "-in", key, "-out", key)
     given: dict[str, Any] = {VARIABLE: "secret"}
     for goal in ("regenerate", "renew-ca"):
-        assert "`make encrypt-ca-key` says so there" in refused(path, goal, SIGNER="cfssl", **given)
+        told = refused(path, goal, SIGNER="cfssl", **given)
+        assert f"`certs/{ca}-key.pem` is encrypted, and the inventory does not say so" in told
+        assert "`make encrypt-ca-key` says so there" in told
     before = contents(path)
     make(path, "encrypt-ca-key", SIGNER="cfssl", **given)
     assert same_pairs(before, path)
     make(path, "regenerate", SIGNER="cfssl", **given)
-    check_key(path, "secret")
+    for name in ("ca", "peer-ca"):
+        check_key(path, "secret", name)
 
 
 def test_check_has_a_note_that_does_not_make_it_fail(signed: Factory) -> None:

@@ -112,6 +112,8 @@ def test_what_is_said_is_read_and_written_alike(said: dict[str, Any], custody: C
             "ca.remote_ca: checks https, and none of `remotes` speaks it",
         ),
         ({"ca": {**REMOTE, "sha256": "AB"}}, "ca.sha256: `AB` is not a SHA-256"),
+        ({"ca": {"sha256": PIN}}, "ca.sha256: pins a CA that was brought, or whose key is"),
+        ({"ca": {"key": "encrypted", "sha256": PIN}}, "ca.sha256: pins a CA that was brought"),
         ({"ca": {"label": "x"}}, 'ca.label: goes with `"key": "remote"` alone'),
         ({"peer_ca": 1}, "peer_ca: `1` is neither true nor false"),
         (
@@ -150,6 +152,9 @@ def test_words_of_the_command_line_change_what_they_name_alone() -> None:
     for url, remote_ca in (("https://b:1", "x.pem"), ("http://b:1", "")):
         other = CustodyWords(remotes=(url,)).changed(told)
         assert other == replace(told, remotes=(url,), remote_ca=remote_ca)
+    # What is made here is renewed here, and pinned by nothing.
+    ours = Custody(key=KeyPlace.REMOTE, remotes=("http://a:1",), auth_key=AUTH_KEY, sha256=PIN)
+    assert CustodyWords(here=True).changed(ours) == PLAIN
     assert CustodyWords(certificate="f").changed(PLAIN) == Custody(own=True)
 
 

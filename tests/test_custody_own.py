@@ -352,6 +352,91 @@ def test_no_other_ca_is_made_in_its_place(own: Path, tmp_path: Path) -> None:
         assert "regenerate" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_ca_of_peers_beside_it_is_made_and_renewed_here(tmp_path: Path, signer: str) -> None:
+    words = (*WORDS, "--peer-ca")
+    path = brought(tmp_path, ROOT, SIGNER, MIDDLE, key=SIGNER, words=words)
+    make(path, SIGNER=signer)
+    certs, peer = path / "certs", path / "certs/peer-etcd1.pem"
+
+    # The chain stands behind what the brought one signed alone.
+    check_pairs(path)
+    assert pems(certs / "etcd1.pem")[1:] == [text(SIGNER), text(MIDDLE)]
+    assert len(pems(peer)) == 1
+    openssl("verify", "-CAfile", str(certs / "peer-trust.pem"), str(peer))
+    trusted = ("-CAfile", str(certs / "trust.pem"), "-untrusted", str(certs / "chain.pem"))
+    assert run("openssl", "verify", *trusted, str(peer)).returncode != 0
+    bundled(path)
+    made = path / "dist/etcd1"
+    assert pems(made / "ca.pem") == [text(ROOT)]
+    assert (made / "peer-ca.pem").read_bytes() == (certs / "peer-ca.pem").read_bytes()
+    assert (made / "peer-etcd1.pem").read_bytes() == peer.read_bytes()
+    assert finds_nothing(tls_scaffold("-C", str(path), "check"))
+
+    assert "no other is made here" in make(path, "regenerate", code=2, SIGNER=signer).stderr
+    before = contents(path)
+    done = make(path, "renew-ca", SIGNER=signer)
+    assert "certs/ca.pem was brought: it is not signed again here" in done.stderr
+    assert "signed certs/peer-ca.pem again" in done.stdout
+    after = contents(path)
+    assert {name for name in before if after.get(name) != before[name]} == {
+        "certs/peer-ca.pem",
+        "certs/peer-trust.pem",
+    }
+    assert (certs / "peer-trust.pem").read_bytes() == (certs / "peer-ca.pem").read_bytes()
+    # Nor does the next one that is brought touch what peers show.
+    new = renewed()
+    sync(path, "--ca", str(written(tmp_path / "new.pem", new, MIDDLE, ROOT)))
+    for each in ("cfssl", "tls-scaffold"):
+        done = make(path, SIGNER=each)
+        assert "nothing to sign: " in done.stdout + done.stderr
+    assert pems(certs / "app.pem")[1:] == [text(new), text(MIDDLE)]
+    assert peer.read_bytes() == before["certs/peer-etcd1.pem"]
+    # Without the key of the other it waits, and nothing is written.
+    (certs / "ca-key.pem").rename(tmp_path / "away")
+    before = contents(path)
+    done = make(path, "renew-ca", code=2, SIGNER=signer)
+    assert "`tls-scaffold sync --ca-key FILE` brings it" in done.stderr
+    assert contents(path) == before
+
+
+def test_that_the_ca_of_peers_ends_is_advised_as_anywhere(tmp_path: Path) -> None:
+    path = brought(tmp_path, SIGNER, MIDDLE, ROOT, key=SIGNER, words=(*WORDS, "--peer-ca"))
+    ca = company("peers of Example etcd CA", days=100)
+    written(path / "certs/peer-ca.pem", ca)
+    written_key(path / "certs/peer-ca-key.pem", ca)
+    make(path, SIGNER="cfssl")
+    done = make(path, "renew", SIGNER="cfssl")
+    assert "`certs/peer-ca.pem` ends" in done.stderr
+    assert "`make renew-ca` signs it again" in done.stderr
+    assert "--ca FILE" not in done.stderr
+
+
+def test_a_lost_ca_of_peers_is_made_anew_as_it_is_told(tmp_path: Path) -> None:
+    path = brought(tmp_path, SIGNER, MIDDLE, ROOT, key=SIGNER, words=(*WORDS, "--peer-ca"))
+    make(path, SIGNER="cfssl")
+    away = path / "archive/lost"
+    away.mkdir(parents=True)
+    before = contents(path)
+    for file in (*path.glob("certs/peer-ca*"), path / "certs/peer-trust.pem"):
+        file.rename(away / file.name)
+    for signer in ("cfssl", "tls-scaffold"):
+        told = make(path, code=2, SIGNER=signer).stderr
+        assert "`certs/peer-*` and `issued/peer-ca-*.pem` into a folder of `archive/`" in told
+        assert "regenerate" not in told
+    told = " ".join(tls_scaffold("-C", str(path), "status").stdout.split())
+    assert "`issued/peer-ca-*.pem` into a folder of `archive/`" in told
+    assert "regenerate" not in told
+    for file in (*path.glob("certs/peer-*"), *path.glob("issued/peer-ca-*")):
+        file.rename(away / file.name)
+    make(path, SIGNER="cfssl")
+    openssl("verify", "-CAfile", f"{path}/certs/peer-ca.pem", f"{path}/certs/peer-etcd1.pem")
+    after = contents(path)
+    assert [after[f"certs/{name}.pem"] for name in LEAVES] == [
+        before[f"certs/{name}.pem"] for name in LEAVES
+    ]
+
+
 def test_nothing_compares_it_with_a_request(own: Path) -> None:
     assert not (own / "config/ca-csr.json").exists()
     (own / "config/ca-csr.json").write_text('{"CN": "x", "key": {"algo": "rsa", "size": 2048}}')

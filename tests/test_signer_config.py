@@ -422,6 +422,13 @@ def test_every_problem_is_told_at_once(remote: Make, tmp_path: Path) -> None:
     assert "signing.profiles.strange: neither" in text
 
 
+def test_a_folder_with_a_ca_of_peers_asks_no_server(folder: Factory, tmp_path: Path) -> None:
+    folder("--members", "10.0.0.1", "--users", "alice", "--peer-ca", name="two")
+    text = refused("two", "--label", "two", "--into", "server", cwd=tmp_path)
+    assert "two/tls-scaffold.json: peer_ca: a folder that makes a CA of peers has its" in text
+    assert not (tmp_path / "server").exists()
+
+
 def test_folders_are_named_that_are_none(tmp_path: Path) -> None:
     assert "`nowhere`" in refused("nowhere", "--into", "server", cwd=tmp_path)
     assert "`nowhere` is not a folder" in refused("--all", "nowhere", "--into", "s", cwd=tmp_path)

@@ -83,31 +83,43 @@ renew_ca_pair() { # cfssl takes no password here: openssl opens the key for it, 
         run_cfssl "$1" gencert -renewca -ca "$1.pem" -ca-key /dev/stdin
 }
 
-encrypt_ca_key() { # the encrypted one is read back and compared before it takes the other's place
+encrypt_aside() { # the key of $ca, in $work, where nothing is wrong with it
+    give_password
+    for kind in ec rsa; do
+        encrypt_to "$work/$name-key.pem" "$kind" <"$ca-key.pem" && break
+    done || fail "\`$ca-key.pem\` can't be encrypted: cfssl opens ecdsa and rsa alone"
+    check_encrypted "$work/$name-key.pem" "$ca.pem" &&
+        [ "$(openssl pkey -outform DER -in "$ca-key.pem" | $sha)" = "$(openssl pkey \
+            -passin env:CFSSL_CA_PK_PASSWORD -outform DER -in "$work/$name-key.pem" | $sha)" ] ||
+        fail "\`$ca-key.pem\` is not the key of \`$ca.pem\`: nothing was replaced"
+    flush "$work/$name-key.pem"
+}
+
+encrypt_ca_key() { # each encrypted one is read back and compared before it takes the other's place
     # Without that word a change of the inventory was killed half-way.
     { [ "$SIGNER" = cfssl ] && grep -qs '"key": *"encrypted"' tls-scaffold.json; } ||
         { need tls-scaffold && exec tls-scaffold encrypt-ca-key; }
     workshop
     lock
-    ca_is_whole
-    check_mounts certs/ca-key.pem
-    [ ! -h certs/ca-key.pem ] || fail "\`certs/ca-key.pem\` is not here: it leads elsewhere"
-    if grep -q ENCRYPTED certs/ca-key.pem; then
-        echo "certs/ca-key.pem is encrypted"
-    else
-        give_password
-        for kind in ec rsa; do
-            encrypt_to "$work/ca-key.pem" "$kind" <certs/ca-key.pem && break
-        done || fail "\`certs/ca-key.pem\` can't be encrypted: cfssl opens ecdsa and rsa alone"
-        check_encrypted "$work/ca-key.pem" certs/ca.pem &&
-            [ "$(openssl pkey -outform DER -in certs/ca-key.pem | $sha)" = "$(openssl pkey \
-                -passin env:CFSSL_CA_PK_PASSWORD -outform DER -in "$work/ca-key.pem" | $sha)" ] ||
-            fail "\`certs/ca-key.pem\` is not the key of \`certs/ca.pem\`: nothing was replaced"
-        flush "$work/ca-key.pem"
-        mv -f "$work/ca-key.pem" certs/ca-key.pem
+    clear=''
+    for name in $cas; do
+        ca=certs/$name
+        [ "$name" = ca ] || exists "$ca.pem" || exists "$ca-key.pem" || continue # yet to be made
+        ca_is_whole
+        check_mounts "$ca-key.pem"
+        [ ! -h "$ca-key.pem" ] || fail "\`$ca-key.pem\` is not here: it leads elsewhere"
+        grep -q ENCRYPTED "$ca-key.pem" || clear="$clear $name"
+    done
+    [ -n "$clear" ] || echo "certs/ca-key.pem is encrypted"
+    for name in ${clear:+$cas}; do # one password is for both
+        ca=certs/$name
+        case "$clear " in *" $name "*) encrypt_aside ;; *) open_key ;; esac
+    done
+    for name in $clear; do
+        mv -f "$work/$name-key.pem" "certs/$name-key.pem"
         flush certs
-        echo "encrypted certs/ca-key.pem: the one in the clear is gone from this place"
-    fi
+        echo "encrypted certs/$name-key.pem: the one in the clear is gone from this place"
+    done
     grep -L ENCRYPTED archive/*/certs/*ca-key.pem 2>/dev/null | while read -r each; do
         say "warning: \`$each\` is a CA's key in the clear: delete it where nobody needs it" >&2
     done

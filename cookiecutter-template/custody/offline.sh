@@ -67,11 +67,6 @@ wanted() { # what plain make has to do
     [ -z "$(unsigned)" ] || echo csr
 }
 
-check_days() {
-    case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)
-        fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
-}
-
 asking() { # work = an empty folder in awaiting/; the folder is locked until this process ends
     [ ! -h awaiting ] && [ ! -h awaiting/.gitignore ] ||
         fail "\`awaiting\` is a link: no keys are written through it" "move it away"

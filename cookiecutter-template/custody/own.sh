@@ -2,6 +2,9 @@
 # The CA was brought: its certificate is never made, and never replaced but by what is brought.
 another="the CA's owner has its next certificate: \`tls-scaffold sync --ca FILE\` brings that"
 
+instead="is it lost for good, move \`certs/peer-*\` and \`issued/peer-ca-*.pem\` into a folder of\
+ \`archive/\`: \`make\` makes another CA then"
+
 ca_is_whole() {
     if [ "${ca##*/}" = peer-ca ]; then # which is made here
         { [ -f "$ca.pem" ] && [ -f "$ca-key.pem" ]; } ||
@@ -32,7 +35,13 @@ regenerate() {
  \`make req\` signs all again"
 }
 
-renew_ca() {
+renew_ca() { # of the CA of peers, which is made here
+    if [ "$cas" != ca ]; then
+        ca=certs/ca && ca_is_whole
+        say "certs/ca.pem was brought: it is not signed again here" >&2
+        renew_cas peer-ca
+        return
+    fi
     fail "this folder has a CA of its own, which was brought: it is not signed again here" \
         "its owner signs it again (\`cfssl gencert -renewca -ca CA -ca-key KEY\`), and\
  \`tls-scaffold sync --ca FILE\` brings the new certificate"

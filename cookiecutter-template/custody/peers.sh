@@ -8,7 +8,7 @@ make_peer_ca() {
         [ "$ca" = certs/ca ] || ! exists "$base.pem" || openssl verify -no_check_time \
             -partial_chain -CAfile certs/ca.pem "$base.pem" >/dev/null 2>&1 ||
             fail "\`$base.pem\` is there, but not the CA that signed it" "put peer-ca.pem and\
- peer-ca-key.pem back; \`make regenerate\` makes another CA"
+ peer-ca-key.pem back; $instead"
     done
     make_set peer-ca
     echo "signed certs/peer-ca.pem"
@@ -19,6 +19,7 @@ make_peer_ca() {
 
 new_peer_ca() { # of a new set, beside the CA that is there
     [ -n "$into" ] || fail "\`make ca\` makes it"
+    (ca=certs/ca && open_key) || exit 1 # of an encrypted key the password is for both
     new_cas peer-ca
     # What members that run show now, all have to trust for a while.
     [ -z "$(components | awk '{ print $2 ".pem" }' | xargs ls 2>/dev/null)" ] ||

@@ -14,7 +14,8 @@ record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' hal
 files='.pem -key.pem .csr'
 cas=ca # and the one that signs what members show their peers, where the folder has another
 [ ! -f config/peer-ca-csr.json ] || cas='ca peer-ca'
-another="\`make renew-ca\` signs it again, with the same key: what it signed goes on then"
+renewable="\`make renew-ca\` signs it again, with the same key: what it signed goes on then"
+another=$renewable instead="\`make regenerate\` makes another CA"
 
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
 fail() { # fail WHAT [HINT]
@@ -43,7 +44,8 @@ all_inputs() { # all_inputs GOAL: of CAs alone their requests
     *) cat Makefile ./*.mk config/*.json tls-scaffold.json ;; esac 2>/dev/null | $sha
 }
 choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first; it has no chain
-    case "$* " in '-peer-ca '*) ca=${into}certs/peer-ca chain=${into}certs/.none ;;
+    case "$* " in '-peer-ca '*)
+        ca=${into}certs/peer-ca chain=${into}certs/.none another=$renewable ;; # it is made here
     *) ca=${into}certs/ca chain=${into}certs/chain.pem ;; esac
 }
 # Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
@@ -187,8 +189,10 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
 }
 
 check_custody() { # a key that was encrypted by hand would be followed by one in the clear
-    ! grep -qs ENCRYPTED certs/ca-key.pem || fail "\`certs/ca-key.pem\` is encrypted, and the\
- inventory does not say so" "\`make encrypt-ca-key\` says so there"
+    for each in $cas; do
+        ! grep -qs ENCRYPTED "certs/$each-key.pem" || fail "\`certs/$each-key.pem\` is encrypted,\
+ and the inventory does not say so" "\`make encrypt-ca-key\` says so there"
+    done
 }
 open_key() { :; }
 encrypt_ca_key() { need tls-scaffold && exec tls-scaffold encrypt-ca-key; } # and has custody.sh
@@ -248,7 +252,7 @@ check_not_lost() { # check_not_lost NAME: where the record has a CA another is m
         openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1 || :
     done)
     [ -z "$known" ] || fail "the CA of this folder is not in \`certs\`: the record has
-$known" "put its $1.pem and $1-key.pem back; \`make regenerate\` makes another CA"
+$known" "put its $1.pem and $1-key.pem back; $instead"
 }
 
 make_first_ca() { # there is none in certs/
@@ -477,49 +481,61 @@ renew_ca_pair() { # renew_ca_pair BASE: its certificate alone is left in $work
     run_cfssl "$1" gencert -renewca -ca "$1.pem" -ca-key "$1-key.pem"
 }
 
-renew_ca() { # renew_ca BASE: a CA's certificate again; of what it signed nothing is signed again
-    ca=$1 trust=${1%ca}trust.pem
+renew_ca() { renew_cas $cas; }
+renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is signed again
     command -v openssl >/dev/null || fail "openssl is not installed: it compares certificates"
     workshop
     lock
-    exists "$ca.pem" || exists "$ca-key.pem" || fail "there is no CA" "\`make\` makes the first one"
-    [ -f "$ca-key.pem" ] || fail "the key of \`$ca.pem\` is not here" "the CA is signed again where\
- it is: \`cfssl gencert -renewca -ca CA -ca-key KEY | cfssljson -bare ca\`;\
+    exists certs/ca.pem || exists certs/ca-key.pem ||
+        fail "there is no CA" "\`make\` makes the first one"
+    [ -f certs/ca-key.pem ] || fail "the key of \`certs/ca.pem\` is not here" "the CA is signed\
+ again where it is: \`cfssl gencert -renewca -ca CA -ca-key KEY | cfssljson -bare ca\`;\
  \`tls-scaffold sync --ca FILE\` brings the new certificate"
-    ca_is_whole
-    check_mounts "$ca.pem" "$trust"
-    [ "$(openssl x509 -noout -subject -in "$ca.pem" | cut -d = -f 2-)" = \
-        "$(openssl x509 -noout -issuer -in "$ca.pem" | cut -d = -f 2-)" ] ||
-        fail "\`$ca.pem\` is no root: another CA signed it" "it is signed again where that one is;\
- \`tls-scaffold sync --ca FILE\` brings the new certificate"
-    until=$(end_of "$ca") new=$work/new/$ca.pem files=.pem # cfssl answers with nothing else
-    renew_ca_pair "$ca"
     mkdir -p "$work/new/certs" "$work/new/issued"
-    mv "$work/${ca##*/}.pem" "$new"
-    same_to_others "$ca.pem" "$new" || fail "what \`$ca.pem\` signed would not be valid under the\
- one that cfssl makes of it" "\`make renew-ca SIGNER=tls-scaffold\` writes its name as it is"
-    ! cmp -s "$ca.pem" "$trust" || cp -p "$new" "$work/new/$trust"
-    (umask 022 && cp "$new" "$work/new/issued/${ca##*/}-$(digits "$new").pem"
-    # As made by the new one, so that no run signs them again.
-    components | while read -r _ base request flags; do
-        choose_ca "$flags"
-        [ "$ca" = "$1" ] || continue
-        of=$(digits "$base.pem" "$base-key.pem").pem name=${base##*/}
-        was=issued/$name-$(inputs $flags "$request")-$of
-        [ ! -e "$was" ] || cp "$was" "$work/new/issued/$name-$(ca=${new%.pem} &&
-            inputs $flags "$request")-$of"
-    done)
+    for made; do again_in_set "$made"; done
     half=archive/.half
-    mkdir -p "$half/certs" && cp -p "$ca.pem" "$half/certs"
+    mkdir -p "$half/certs"
+    for made; do cp -p "certs/$made.pem" "$half/certs"; done
     put_on_shelf
     key_sum >"$work/of"
     : >"$work/same-key"
     sync
     mv "$work" certs/.new
     finish
+    for made; do tell_renewal "certs/$made"; done
+}
+
+again_in_set() { # again_in_set NAME: its next certificate, and what is recorded under that
+    ca=certs/$1 trust=certs/${1%ca}trust.pem
+    ca_is_whole
+    check_mounts "$ca.pem" "$trust"
+    [ "$(openssl x509 -noout -subject -in "$ca.pem" | cut -d = -f 2-)" = \
+        "$(openssl x509 -noout -issuer -in "$ca.pem" | cut -d = -f 2-)" ] ||
+        fail "\`$ca.pem\` is no root: another CA signed it" "it is signed again where that one is;\
+ \`tls-scaffold sync --ca FILE\` brings the new certificate"
+    new=$work/new/$ca.pem files=.pem # cfssl answers with nothing else
+    renew_ca_pair "$ca"
+    mv "$work/$1.pem" "$new"
+    same_to_others "$ca.pem" "$new" || fail "what \`$ca.pem\` signed would not be valid under the\
+ one that cfssl makes of it" "\`make renew-ca SIGNER=tls-scaffold\` writes its name as it is"
+    ! cmp -s "$ca.pem" "$trust" || cp -p "$new" "$work/new/$trust"
+    (umask 022 && cp "$new" "$work/new/issued/$1-$(digits "$new").pem"
+    # As made by the new one, so that no run signs them again.
+    components | while read -r _ base request flags; do
+        choose_ca "$flags"
+        [ "$ca" = "certs/$1" ] || continue
+        of=$(digits "$base.pem" "$base-key.pem").pem name=${base##*/}
+        was=issued/$name-$(inputs $flags "$request")-$of
+        [ ! -e "$was" ] || cp "$was" "$work/new/issued/$name-$(ca=${new%.pem} &&
+            inputs $flags "$request")-$of"
+    done)
+}
+
+tell_renewal() { # tell_renewal BASE: of a CA that was signed again
+    ca=$1 trust=${1%ca}trust.pem until=$(end_of "$shelf/$1")
     say "signed $ca.pem again, with the same name and key: it ends $(end_of "$ca") now"
     say "  what it signed goes on being valid; the certificate that was is $shelf/$ca.pem"
-    if ends "$shelf/${ca}" 0; then
+    if ends "$shelf/$ca" 0; then
         say "  it ended $until: what runs takes nothing until it has the new $trust"
         say "  and has been restarted"
     else
@@ -528,8 +544,9 @@ renew_ca() { # renew_ca BASE: a CA's certificate again; of what it signed nothin
     fi
     cmp -s "$ca.pem" "$trust" ||
         say "warning: \`$trust\` is not \`$ca.pem\` alone, and stays: put the new one into it" >&2
-    components | while read -r name base _; do
-        [ "$(end_of "$base")" != "$until" ] ||
+    components | while read -r name base _ flags; do
+        choose_ca "$flags"
+        [ "$ca" != "$1" ] || [ "$(end_of "$base")" != "$until" ] ||
             say "warning: \`$base.pem\` ends with the old one: \`make renew\` signs it again" >&2
     done
 }
@@ -539,13 +556,18 @@ ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, withi
 }
 
 end_of() { openssl x509 -noout -enddate -in "$1.pem" 2>/dev/null | cut -d = -f 2; }
-renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that would live no longer
+check_days() {
     case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
+}
+
+renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that would live no longer
+    check_days
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
     for each in $cas; do
         ca=certs/$each last=$(end_of "certs/$each")
+        [ "$each" = ca ] || choose_ca -peer-ca
         [ -n "$last" ] || fail "\`$ca.pem\` is missing or broken" "put it back, or \`make\`"
         ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
         soon=$seconds # or a year, unless the CA lives for less than two
@@ -593,7 +615,7 @@ case $SIGNER:${1-}:$# in
 *:clean:1 | *:renew:1 | *:regenerate:1 | *:csr:1) "$1" ;;
 *:changed:1) wanted ;;
 *:encrypt-ca-key:1) encrypt_ca_key ;;
-cfssl:renew-ca:1) for each in $cas; do renew_ca "certs/$each"; done ;;
+cfssl:renew-ca:1) renew_ca ;;
 tls-scaffold:renew-ca:1) need tls-scaffold && exec tls-scaffold renew-ca ;;
 cfssl:ca:1)
     if [ -n "$into" ]; then new_cas $cas; else make_ca; fi

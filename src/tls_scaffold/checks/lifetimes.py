@@ -9,6 +9,7 @@ from tls_scaffold.cfssl.profiles import BACKDATE, Profile, SigningConfig, ca_pro
 from tls_scaffold.checks.rule import NOTE, WARNING, Rule
 from tls_scaffold.checks.view import SOON, View, profile_place
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.paths import PEER_CA
 from tls_scaffold.state.entries import Entry
 from tls_scaffold.state.lives import is_to_be_renewed
 
@@ -100,7 +101,9 @@ def ca_ends_first(view: View) -> Iterator[Problem]:
 def ca_ends(view: View) -> Iterator[Problem]:
     """Every CA is signed again a year before it ends, one of a short life at its half."""
     is_held_elsewhere = view.inventory is not None and not view.inventory.ca.makes_ca
-    for entry in view.authorities if not is_held_elsewhere else ():
+    for entry in view.authorities:
+        if entry.path != PEER_CA and is_held_elsewhere:
+            continue
         ca = entry.certificate
         # One that ends in 30 days is told as such, and who made another's renews it.
         if not ca or ca.not_after <= view.now + SOON or entry.came_from_elsewhere:

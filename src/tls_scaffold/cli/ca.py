@@ -15,7 +15,7 @@ from tls_scaffold.spelling import escaped
 @json_option
 @click.pass_obj
 def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
-    """Encrypt the CA's key with a password, which is asked for twice.
+    """Encrypt the CA's key with a password, which is asked for twice; that of peers' CA too.
 
     CFSSL_CA_PK_PASSWORD holds it, or CFSSL_CA_PK_PASSWORD_FILE names a file that does, where nobody
     can be asked. The encrypted key is read back before it takes the other's place.
@@ -27,9 +27,9 @@ def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
     if as_json:
         give_json(command.result(folder, done).to_json())
         return
-    if done.is_new:
-        say("encrypted certs/ca-key.pem: the one in the clear is gone from this place")
-    else:
+    for path in done.keys:
+        say(f"encrypted {path}: the one in the clear is gone from this place")
+    if not done.keys:
         talk("certs/ca-key.pem is encrypted")
     for warning in command.warnings(done):
         warn(escaped(warning))
@@ -41,8 +41,9 @@ def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
 def renew_ca(folder: Path, /, *, as_json: bool) -> None:
     """Sign the CA's certificate again, with the same name and key and as long a life from now.
 
-    What it signed goes on being valid and is not signed again. Until the old certificate ends each
-    member and client has to get the new one and to be restarted.
+    That of peers' own CA too; beside a CA that was brought, that one's alone. What they signed goes
+    on being valid and is not signed again. Until the old certificate ends each member and client
+    has to get the new one and to be restarted.
     """
     from tls_scaffold.commands import renewca as command
     from tls_scaffold.signing.capassword import CAPassword
@@ -52,7 +53,10 @@ def renew_ca(folder: Path, /, *, as_json: bool) -> None:
     if as_json:
         give_json(command.result(folder, renewed).to_json())
         return
-    for line in command.sentences(renewed, now):
-        say(escaped(line))
-    for warning in command.warnings(renewed):
-        warn(escaped(warning))
+    if left := command.left(renewed):
+        talk(left)
+    for each in renewed:
+        for line in command.sentences(each, now):
+            say(escaped(line))
+        for warning in command.warnings(each):
+            warn(escaped(warning))

@@ -1,4 +1,4 @@
-"""`tls-scaffold encrypt-ca-key`: the CA's key is encrypted from now on."""
+"""`tls-scaffold encrypt-ca-key`: the keys of the folder's CAs are encrypted from now on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,6 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
-from tls_scaffold.paths import CA_KEY
 from tls_scaffold.signing import keyencryption
 from tls_scaffold.signing.capassword import CAPassword
 
@@ -19,19 +18,18 @@ LOCK_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Encrypted:
-    """Whether a key was encrypted now, what was written, and which copies are in the clear."""
+    """The keys that were encrypted now, all that was written, and which copies are in the clear."""
 
-    is_new: bool
+    keys: tuple[str, ...]
     written: tuple[str, ...]
     clear_copies: tuple[str, ...]
 
 
 def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
-    """Encrypt the key of a folder's CA, and have the inventory say so.
+    """Encrypt the keys of a folder's CAs, and have the inventory say so.
 
     The password is asked for, or the environment gives it. Raises ScaffoldError, before anything is
-    written, where the key is not here, is not the CA's or can't be encrypted, and without a
-    password.
+    written, where a key is not here, is not the CA's or can't be encrypted, and without a password.
     """
     held = intake.load(folder).ca
     if not held.has_key_here:
@@ -40,16 +38,16 @@ def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
             hint="encrypt it where it is",
         )
     with lock(folder, wait=LOCK_SECONDS):
-        ca = keyencryption.clear_ca_key(folder)
-        if ca:
-            keyencryption.encrypt_ca_key(folder, ca, password.new())
+        cas = keyencryption.clear_ca_keys(folder, password)
+        for path, ca in cas.items():
+            keyencryption.encrypt_ca_key(folder, path, ca, password.new())
         copies = tuple(keyencryption.clear_copies(folder))
     written: tuple[str, ...] = ()
     if held.key is not KeyPlace.ENCRYPTED:
         # Second: were it killed in between, the same again would go on here.
         outcome = sync.sync(folder, held=CustodyWords(encrypt=True))
         written = outcome.result().written
-    return Encrypted(ca is not None, (*written, *((CA_KEY,) if ca else ())), copies)
+    return Encrypted(tuple(cas), (*written, *cas), copies)
 
 
 def warnings(encrypted: Encrypted) -> list[str]:

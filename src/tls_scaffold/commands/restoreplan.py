@@ -6,7 +6,7 @@ not, and what of its record it lacks.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.commands.backup import MANIFEST, paths_elsewhere
@@ -21,13 +21,13 @@ from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.paths import (
     ARCHIVE,
     AWAITING,
-    CA,
     CERTIFICATE_ENDING,
     CERTS,
     ISSUED,
     KEY_ENDING,
     MAKEFILE,
     OURS_IF_SAID,
+    TRUSTS,
 )
 from tls_scaffold.signing import backedup, matching
 from tls_scaffold.signing.backedup import CAS, ORDER, certificate_in, output_of
@@ -125,7 +125,7 @@ def _plan_for_ours(
     folder: Path, backup: Mapping[str, Packed], elsewhere: Iterable[str]
 ) -> RestorePlan:
     record = {path: _content(folder, path) or b"" for path in state_paths(folder) if _is_on(path)}
-    files = _with_ca_of_record(backup, record)
+    files = _with_cas_of_record(backup, record)
     judgement = _judged(files, record)
     _check_ca_in_place(folder, files)
     outputs = set(elsewhere)
@@ -172,27 +172,36 @@ def _is_on(path: str) -> bool:
     return path.startswith(f"{ISSUED}/")
 
 
-def _with_ca_of_record(
+def _with_cas_of_record(
     files: Mapping[str, Packed], record: Mapping[str, bytes]
 ) -> Mapping[str, Packed]:
-    """Return the files with the CA's certificate that the record had last, if its key is the same.
+    """Return the files with the CAs' certificates that the record had last, if the keys are theirs.
 
-    Raises ScaffoldError where the CA in the backup is not the one that the folder had last.
+    So does what others trust, where it held that CA alone. Raises ScaffoldError where a CA in the
+    backup is not the one that the folder had last.
     """
-    newest = backedup.newest_ca(record)
-    theirs = certificate_in({CA: files[CA].content}, CAS[0]) if CA in files else None
-    if not newest or not theirs:
-        return files
-    pem, ours = newest
-    if theirs.public_key != ours.public_key:
-        is_older = ca_path(files[CA].content) in record
-        which = "an older one of this folder" if is_older else "none that this folder ever had"
-        raise ScaffoldError(
-            f"the CA in this backup is {which}: nothing was written",
-            [f"the newest that is on record is `{ca_path(pem)}`"],
-            ELSEWHERE,
-        )
-    return {**files, CA: Packed(CA, pem, files[CA].mode, files[CA].time)}
+    found = dict(files)
+    for ca, trust in TRUSTS.items():
+        if ca not in files:
+            continue
+        old = files[ca].content
+        newest = backedup.newest_ca(record, ca)
+        theirs = certificate_in({ca: old}, ca.removesuffix(CERTIFICATE_ENDING))
+        if not newest or not theirs:
+            continue
+        pem, ours = newest
+        if theirs.public_key != ours.public_key:
+            is_older = ca_path(old, ca) in record
+            which = "an older one of this folder" if is_older else "none that this folder ever had"
+            raise ScaffoldError(
+                f"the CA in this backup is {which}: nothing was written",
+                [f"the newest that is on record is `{ca_path(pem, ca)}`"],
+                ELSEWHERE,
+            )
+        for path in (ca, trust):
+            if path in files and files[path].content == old:
+                found[path] = replace(files[path], content=pem)
+    return found
 
 
 def _check_ca_in_place(folder: Path, files: Mapping[str, Packed]) -> None:

@@ -101,6 +101,9 @@ def _served(source: Path, inventory: Inventory, given: str) -> Served:
     problems = list(root_problems(inventory))
     if given and inventory.ca.label not in ("", given):
         problems.append(Problem(place, f"it is `{inventory.ca.label}`, and not `{given}`"))
+    if inventory.peer_ca:
+        message = "a folder that makes a CA of peers has its CA's key, and asks no server"
+        problems.append(Problem(Place(key="peer_ca"), message))
     if not label:
         problems.append(Problem(place, "is missing: multirootca knows a folder by its label"))
     elif message := label_problem(label):

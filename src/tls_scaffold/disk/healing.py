@@ -153,12 +153,14 @@ def set_with_same_key(folder: Path) -> Iterator[Path]:
 def put_ca_again(folder: Path, files: Mapping[str, bytes], key: bytes) -> None:
     """Put files of a CA that is there in place, and others by path with them, all at once.
 
-    `key` is what is to be in the place of its key, which is there. The folder's lock is held.
+    The key of the other CA may be among them. `key` is what is to be in the place of this one's
+    key, which is there. The folder's lock is held.
     """
     with work_folder(folder / CERTS) as work:
         for path, content in files.items():
             make_directories((work / "new" / path).parent)
-            create(work / "new" / path, content)
+            mode = SECRET if path in CA_KEYS.values() else PUBLIC
+            create(work / "new" / path, content, mode)
         create(work / KEY, key, SECRET)
         create(work / "of", _key_sum(folder, work))
         os.sync()

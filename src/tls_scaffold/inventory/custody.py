@@ -207,6 +207,12 @@ def pin_problem(text: str) -> str:
 
 def custody_conflicts(custody: Custody, *, has_peer_ca: bool) -> Iterator[Problem]:
     """Yield what can't stand together of the fields that say who holds the CAs."""
+    if custody.sha256 and custody.makes_ca:
+        yield escaped_problem(
+            "ca.sha256",
+            "pins a CA that was brought, or whose key is elsewhere: one that is made here gets "
+            "other certificates by `make renew-ca`",
+        )
     if has_peer_ca and not custody.has_key_here:
         yield escaped_problem(
             "peer_ca",

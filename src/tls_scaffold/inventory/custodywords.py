@@ -96,8 +96,11 @@ class CustodyWords:
         place = self.place
         if place is None:
             return new
+        is_here = place in (KeyPlace.FOLDER, KeyPlace.ENCRYPTED)
+        # One that is made here is signed again here too, and pinned by nothing.
+        pin = self.sha256 or old.sha256 if new.own or not is_here else ""
         if place is not KeyPlace.REMOTE:
-            return Custody(own=new.own, key=place, sha256=old.sha256)
+            return Custody(own=new.own, key=place, sha256=pin)
         has_https = any(url.startswith("https:") for url in self.remotes)
         return Custody(
             own=new.own,
@@ -106,5 +109,5 @@ class CustodyWords:
             label=self.label or old.label,
             auth_key=self.auth_key or old.auth_key or AUTH_KEY,
             remote_ca=self.remote_ca or (old.remote_ca if has_https else ""),
-            sha256=self.sha256 or old.sha256,
+            sha256=pin,
         )

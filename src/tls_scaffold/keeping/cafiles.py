@@ -17,7 +17,7 @@ from tls_scaffold.disk.obstacles import check_changeable, inside
 from tls_scaffold.disk.plainfiles import content, names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
-from tls_scaffold.paths import CA, CA_KEY, CERTS, CHAIN, ISSUED, TRUST
+from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, CERTS, CHAIN, ISSUED, PEER_CA_KEY, TRUST
 from tls_scaffold.signing import certificates, matching, recordcompletion
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.certificates import Certificate
@@ -66,7 +66,7 @@ def plan_ca_files(
     `texts` are the files that change at the same time, by path, as `config/ca-config.json`. Raises
     ScaffoldError where what is brought is another CA, and where a key that is to be here is not.
     """
-    now = {path: _content(folder, path) for path in (CA, CHAIN, TRUST, CA_KEY)}
+    now = {path: _content(folder, path) for path in (CA, CHAIN, TRUST, CA_KEY, PEER_CA_KEY)}
     wanted = dict(now)
     if brought and brought.certificate:
         _check_is_same(folder, brought)
@@ -74,6 +74,8 @@ def plan_ca_files(
         wanted[TRUST] = _trust_after(now[TRUST], brought.trust)
     if wanted[CA] or now[CA_KEY]:  # of a CA that is yet to be made no key can be missed
         wanted[CA_KEY] = _key_after(old, new, now[CA_KEY], brought)
+    if now[PEER_CA_KEY] and new.has_key_here:  # it never leaves, and one password is for both
+        wanted[PEER_CA_KEY] = _form_after(old, new, now[PEER_CA_KEY], PEER_CA_KEY)
     written = {path: pem for path, pem in wanted.items() if pem and pem != now[path]}
     gone = tuple(path for path, pem in wanted.items() if now[path] and not pem)
     leaves = {}
@@ -111,7 +113,7 @@ def put_in_place(folder: Path, files: CAFiles, shelf: str) -> None:
     with telling(folder / CERTS, "written"):
         make_private(folder / CERTS)
         for path in sorted(rest, key=lambda path: path == CA):
-            write(inside(folder, path), rest[path], PUBLIC)
+            write(inside(folder, path), rest[path], SECRET if path in CA_KEYS.values() else PUBLIC)
         if key:
             write(inside(folder, CA_KEY), key, SECRET)
 
@@ -213,8 +215,13 @@ def _key_after(old: Custody, new: Custody, there: bytes, brought: BroughtCA | No
             f"`{CA_KEY}` is not here, and no key was brought: nothing was changed",
             hint="`--ca-key FILE` brings it",
         )
+    return _form_after(old, new, key, CA_KEY)
+
+
+def _form_after(old: Custody, new: Custody, key: bytes, path: str) -> bytes:
+    """Return the key of a path, encrypted or in the clear, as the folder is to hold it."""
     if new.key is KeyPlace.ENCRYPTED and not is_encrypted(key):
         return encrypted_key(key)
     if new.key is KeyPlace.FOLDER and old.key is KeyPlace.ENCRYPTED and is_encrypted(key):
-        return pem_of_key(read_private_key(key, CA_KEY))
+        return pem_of_key(read_private_key(key, path))
     return key

@@ -9,7 +9,6 @@ from tls_scaffold.disk.issued import digits
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
     ARCHIVE,
-    CA,
     CERTIFICATE_ENDING,
     CERTS,
     CSR_ENDING,
@@ -49,11 +48,11 @@ def certificate_in(files: Mapping[str, bytes], output: str) -> Certificate | Non
         return None
 
 
-def newest_ca(files: Mapping[str, bytes]) -> tuple[bytes, Certificate] | None:
-    """Return the CA among the files of a record that was made last, as PEM and taken apart."""
+def newest_ca(files: Mapping[str, bytes], ca: str) -> tuple[bytes, Certificate] | None:
+    """Return the CA of a path that a record, its files, had last, as PEM and taken apart."""
     found = []
     for path, pem in files.items():
-        if PATHS_OF_CAS[CA].fullmatch(path):
+        if PATHS_OF_CAS[ca].fullmatch(path):
             with suppress(ScaffoldError):
                 found.append((pem, certificates.read(pem, path)))
     return max(found, key=lambda each: age_of_ca(each[1]), default=None)

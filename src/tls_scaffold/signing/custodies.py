@@ -11,6 +11,11 @@ from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import CA, CA_KEYS
 
 ANOTHER = "`make regenerate` makes another CA"
+# Beside a CA that was brought nothing is regenerated.
+ANOTHER_FOR_PEERS = (
+    "is it lost for good, move `certs/peer-*` and `issued/peer-ca-*.pem` into a folder of "
+    "`archive/`: `make` makes another CA then"
+)
 BRING_CA = "`tls-scaffold sync --ca FILE --ca-key FILE` brings it again; none is made here"
 BRING_KEY = (
     "`tls-scaffold sync --ca-key FILE` brings it; `tls-scaffold sync --ca-offline` is for a key "
@@ -62,8 +67,13 @@ def lost_hint(folder: Path, path: str) -> str:
     return f"; {BRING_KEY}" if custody.own and custody.has_key_here else ""
 
 
-def another_hint(folder: Path) -> str:
-    """Return what helps where a CA can't be used any longer."""
-    if custody_of(folder).own:
+def instead_of_lost(folder: Path) -> str:
+    """Return what makes another CA in the place of one that is lost for good."""
+    return ANOTHER if custody_of(folder).makes_ca else ANOTHER_FOR_PEERS
+
+
+def another_hint(folder: Path, path: str) -> str:
+    """Return what helps where the CA of a path can't be used any longer."""
+    if path == CA and custody_of(folder).own:
         return RENEWED
     return "`make renew-ca` signs it again, with the same key: what it signed goes on then"

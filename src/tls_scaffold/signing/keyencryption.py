@@ -1,5 +1,6 @@
-"""The CA's key in the clear gives way to the same key encrypted; it is never lost on the way."""
+"""A CA's key in the clear gives way to the same key encrypted; it is never lost on the way."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +9,9 @@ from tls_scaffold.disk.obstacles import check_replaceable
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE, CA, CA_KEY, CERTS, KEY_ENDING
+from tls_scaffold.paths import ARCHIVE, CA, CA_KEYS, CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, issuer
-from tls_scaffold.signing.capassword import Password
+from tls_scaffold.signing.capassword import CAPassword, Password
 from tls_scaffold.signing.keys import (
     encrypted_pem,
     is_encrypted,
@@ -22,36 +23,48 @@ from tls_scaffold.signing.keys import (
 KEYS_OF_CAS = f"*/{CERTS}/*ca{KEY_ENDING}"
 
 
-def clear_ca_key(folder: Path) -> issuer.CA | None:
-    """Return the CA of `certs/` whose key is in the clear; None where it is encrypted already.
+def clear_ca_keys(folder: Path, password: CAPassword) -> dict[str, issuer.CA]:
+    """Return the CAs of `certs/` whose keys are in the clear, by the paths of these.
 
-    Raises ScaffoldError where a half is missing, or the key can't be replaced.
+    Where another is encrypted already, the password has to be that one's: it is for both. Raises
+    ScaffoldError where it is not, half of a CA is missing, or a key can't be replaced. Peers need
+    not have a CA of their own.
     """
-    check_replaceable(folder / CERTS, "ca", [KEY_ENDING])
-    if (folder / CA_KEY).is_symlink():
-        raise ScaffoldError(
-            f"`{CA_KEY}` is not here: it leads elsewhere", hint="encrypt it where it is"
-        )
-    if is_encrypted(plain_or_empty(folder / CA_KEY)):
-        return None
-    return authority.load_ca(folder, CA, CA_KEY)
+    found, encrypted = {}, {}
+    for certificate, key in CA_KEYS.items():
+        halves = [os.path.lexists(folder / half) for half in (certificate, key)]
+        if certificate != CA and not any(halves):
+            continue
+        check_replaceable(folder / CERTS, Path(certificate).stem, [KEY_ENDING])
+        if (folder / key).is_symlink():
+            raise ScaffoldError(
+                f"`{key}` is not here: it leads elsewhere", hint="encrypt it where it is"
+            )
+        if is_encrypted(plain_or_empty(folder / key)):
+            encrypted[key] = certificate
+        else:
+            found[key] = authority.load_ca(folder, certificate, key)
+    if found:
+        for key, certificate in encrypted.items():
+            authority.load_ca(folder, certificate, key, password.old)
+    return found
 
 
-def encrypt_ca_key(folder: Path, ca: issuer.CA, secret: bytes) -> None:
-    """Encrypt the key of `certs/` with a password; the folder's lock is held.
+def encrypt_ca_key(folder: Path, path: str, ca: issuer.CA, secret: bytes) -> None:
+    """Encrypt the key of a CA, which is at a path, with a password; the folder's lock is held.
 
     It is written aside, read back from there with the password and compared with the one that is
     there, and only then takes its place. Raises ScaffoldError for a key that can't be encrypted.
     """
     pem = encrypted_pem(ca.key, secret)
     with telling(folder / CERTS), work_folder(folder / CERTS) as work:
-        aside = work / Path(CA_KEY).name
+        aside = work / Path(path).name
         create(aside, pem, SECRET)
         password = Password(secret, "the password that it was encrypted with")
-        found = read_private_key(plain(aside, CA_KEY), CA_KEY, lambda: password)
+        found = read_private_key(plain(aside, path), path, lambda: password)
         if pem_of_key(found) != pem_of_key(ca.key):
-            raise ScaffoldError(f"`{CA_KEY}` was encrypted as another key: nothing was replaced")
-        aside.replace(folder / CA_KEY)
+            raise ScaffoldError(f"`{path}` was encrypted as another key: nothing was replaced")
+        aside.replace(folder / path)
         flush_path(folder / CERTS)
 
 

@@ -22,11 +22,11 @@ from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEYS, CHAIN, ISSUED, PEER_CA, TRUSTS
-from tls_scaffold.signing import certificates, pairs
+from tls_scaffold.signing import certificates, custodies, pairs
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.spelling import MINUTE
 
-LOST_HINT = "put its {} and {} back; `make regenerate` makes another CA"
+LOST_HINT = "put its {} and {} back; {}"
 SCRIPT = "sign.sh"
 NOTHING_CHANGED: Mapping[str, bytes] = MappingProxyType({})
 PATHS_OF_CAS = {
@@ -102,7 +102,10 @@ class Record:
         raise ScaffoldError(
             f"the CA of this folder is not in `certs`: `{path}` is its certificate",
             _describe_ca(newest) if newest else (),
-            LOST_HINT.format(*(each.rpartition("/")[2] for each in (ca, CA_KEYS[ca]))),
+            LOST_HINT.format(
+                *(each.rpartition("/")[2] for each in (ca, CA_KEYS[ca])),
+                custodies.instead_of_lost(self._folder),
+            ),
         )
 
     def note_cas(self) -> None:

@@ -1,6 +1,7 @@
-"""A folder's CA signed again with its own key, so that all that it signed goes on being valid."""
+"""A folder's CAs signed again with their own keys: all that they signed goes on being valid."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,15 @@ from tls_scaffold.disk.obstacles import check_replaceable
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEY, CERTIFICATE_ENDING, CERTS, KEY_ENDING, TRUST
+from tls_scaffold.paths import (
+    CA,
+    CA_KEY,
+    CA_KEYS,
+    CERTIFICATE_ENDING,
+    CERTS,
+    KEY_ENDING,
+    TRUSTS,
+)
 from tls_scaffold.signing import authority, certificates, matching, signer
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.certificates import Certificate
@@ -29,15 +38,33 @@ BROUGHT_ANEW = "`tls-scaffold sync --ca FILE` brings the new certificate"
 class Renewed:
     """A CA's certificate that was, the one that is, and where the former is kept.
 
-    `ending_with_old` are the certificates, by their paths, that end with the old one.
-    `has_new_trust` is false where the file that others trust did not hold that alone.
+    `path` is where it is. `ending_with_old` are the certificates, by their paths, that end with the
+    old one. `has_new_trust` is false where the file that others trust did not hold that alone.
     """
 
+    path: str
     old: Certificate
     new: Certificate
     archived: str
     ending_with_old: tuple[str, ...] = ()
     has_new_trust: bool = True
+
+    @property
+    def trust(self) -> str:
+        """What others have to trust, by its path."""
+        return TRUSTS[self.path]
+
+
+@dataclass(frozen=True)
+class _Successor:
+    """A CA of `certs/`, by its path, with its certificates before and after, in PEM too."""
+
+    path: str
+    old: Certificate
+    old_pem: bytes
+    new: Certificate
+    new_pem: bytes
+    has_new_trust: bool
 
 
 @dataclass(frozen=True)
@@ -59,51 +86,88 @@ class _Pair:
         return None
 
 
-def renew_ca(
-    folder: Path, signings: Sequence[Signing], password: CAPassword, now: datetime
-) -> Renewed:
-    """Sign the CA of `certs/` again; nothing that `signings` ask for is signed again because of it.
+def renew_cas(
+    folder: Path,
+    cas: Sequence[str],
+    signings: Sequence[Signing],
+    password: CAPassword,
+    now: datetime,
+) -> tuple[Renewed, ...]:
+    """Sign CAs of `certs/`, by their paths, again; nothing is signed again because of that.
 
-    The folder's lock is held. The old certificate goes to the archive, and the new one takes its
-    place there and in `trust.pem`. Raises ScaffoldError, before anything is written, where the CA
-    is not whole or no root, or some of what it signed would not be valid any more.
+    `signings` are what the folder asks for. The folder's lock is held. The old certificates go to
+    the archive, and the new ones take their places there and in `trust.pem`, all at once. Raises
+    ScaffoldError, before anything is written, where a CA is not whole or no root, or some of what
+    it signed would not be valid any more.
     """
-    if not any((folder / half).is_file() for half in (CA, CA_KEY)):
+    if not any(os.path.lexists(folder / half) for half in (CA, CA_KEY)):
         raise ScaffoldError("there is no CA to sign again", hint="`make` makes the first one")
-    for name in ("ca", "trust"):
-        check_replaceable(folder / CERTS, name, [CERTIFICATE_ENDING])
-    ca = authority.load_ca(folder, CA, CA_KEY, password.old)
-    if not matching.signs_itself(ca.certificate):
-        raise ScaffoldError(
-            f"`{CA}` is no root: another CA signed it",
-            hint=f"it is signed again where that other one is; {BROUGHT_ANEW}",
-        )
-    pem = signer.sign_ca_again(ca, now)
-    new = certificates.read(pem, CA)
+    if not (folder / CA_KEY).is_file():  # what is put in place all at once is known by it
+        raise ScaffoldError(f"`{CA_KEY}` is missing", hint="bring it back first")
     pairs = [
         _Pair(each, *(plain_or_empty(folder / f"{each.output}{half}") for half in HALVES))
         for each in signings
     ]
-    _check_stay_valid(pairs, ca.certificate, new)
-    old_pem = plain(folder / CA, CA)
-    # Where others are trusted too, whoever put them there puts the new one beside them.
-    has_new_trust = plain_or_empty(folder / TRUST) == old_pem
+    successors = [_successor(folder, path, pairs, password, now) for path in cas]
     record_valid_pairs(folder)  # what is valid and not recorded would be signed again
-    shelf = _put_on_shelf(folder, old_pem)
+    shelf = _put_on_shelf(folder, {each.path: each.old_pem for each in successors})
     record = Record(folder, folder)
     with telling(folder), set_with_same_key(folder) as made:
-        create(made / CA, pem)
-        if has_new_trust:
-            create(made / TRUST, pem)
-        # Before the CA is in place its pairs are recorded as made by it: no run signs them again.
-        of_new_ca = Record(folder, made)
-        of_new_ca.note({ca_path(pem): pem, **dict(_recorded_again(pairs, record, of_new_ca))})
-    old_end = ca.certificate.not_after
-    ending = (each.path for each in pairs if (leaf := each.read()) and leaf.not_after == old_end)
-    return Renewed(ca.certificate, new, shelf, tuple(ending), has_new_trust)
+        notes = {}
+        for each in successors:
+            create(made / each.path, each.new_pem)
+            if each.has_new_trust:
+                create(made / TRUSTS[each.path], each.new_pem)
+            notes[ca_path(each.new_pem, each.path)] = each.new_pem
+        # Before a CA is in place its pairs are recorded as made by it: no run signs them again.
+        of_new_cas = Record(folder, made)
+        renewed = [pair for pair in pairs if pair.signing.ca in cas]
+        of_new_cas.note({**notes, **dict(_recorded_again(renewed, record, of_new_cas))})
+    return tuple(
+        Renewed(
+            each.path,
+            each.old,
+            each.new,
+            f"{shelf}/{each.path}",
+            tuple(_ending_with(each.old, each.path, pairs)),
+            each.has_new_trust,
+        )
+        for each in successors
+    )
 
 
-def _check_stay_valid(pairs: Sequence[_Pair], old: Certificate, new: Certificate) -> None:
+def _successor(
+    folder: Path, path: str, pairs: Sequence[_Pair], password: CAPassword, now: datetime
+) -> _Successor:
+    """Return a CA signed again; nothing is written. Raises ScaffoldError where it can't be."""
+    for name in (path, TRUSTS[path]):
+        check_replaceable(folder / CERTS, Path(name).stem, [CERTIFICATE_ENDING])
+    ca = authority.load_ca(folder, path, CA_KEYS[path], password.old)
+    if not matching.signs_itself(ca.certificate):
+        raise ScaffoldError(
+            f"`{path}` is no root: another CA signed it",
+            hint=f"it is signed again where that other one is; {BROUGHT_ANEW}",
+        )
+    pem = signer.sign_ca_again(ca, now)
+    new = certificates.read(pem, path)
+    _check_stay_valid(path, pairs, ca.certificate, new)
+    old_pem = plain(folder / path, path)
+    # Where others are trusted too, whoever put them there puts the new one beside them.
+    has_new_trust = plain_or_empty(folder / TRUSTS[path]) == old_pem
+    return _Successor(path, ca.certificate, old_pem, new, pem, has_new_trust)
+
+
+def _ending_with(old: Certificate, ca: str, pairs: Sequence[_Pair]) -> Iterator[str]:
+    """Yield what ends with an old certificate of a CA, of what that is asked to sign."""
+    for each in pairs:
+        leaf = each.read() if each.signing.ca == ca else None
+        if leaf and leaf.not_after == old.not_after:
+            yield each.path
+
+
+def _check_stay_valid(
+    path: str, pairs: Sequence[_Pair], old: Certificate, new: Certificate
+) -> None:
     """Raise ScaffoldError if what the old certificate of a CA signed is not valid under the new."""
     wrong = [
         f"`{each.path}` names that certificate's serial number"
@@ -112,19 +176,20 @@ def _check_stay_valid(pairs: Sequence[_Pair], old: Certificate, new: Certificate
     ]
     if wrong or old.parsed.subject.public_bytes() != new.parsed.subject.public_bytes():
         raise ScaffoldError(
-            f"`{CA}` can't be signed again so that what it signed stays valid",
+            f"`{path}` can't be signed again so that what it signed stays valid",
             wrong or ["its name can't be written as it is"],
             "`make regenerate` makes another CA, which everybody has to trust first",
         )
 
 
-def _put_on_shelf(folder: Path, pem: bytes) -> str:
-    """Put a copy of the old certificate into the archive and return its path there."""
+def _put_on_shelf(folder: Path, pems: Mapping[str, bytes]) -> str:
+    """Put copies of old certificates, by path, into the archive and return their place there."""
     shelf = make_shelf(folder)
     with telling(shelf, "written"):
         (shelf / CERTS).mkdir(mode=0o700)
-        write(shelf / CA, pem)
-    return (shelf / CA).relative_to(folder).as_posix()
+        for path, pem in pems.items():
+            write(shelf / path, pem)
+    return shelf.relative_to(folder).as_posix()
 
 
 def _recorded_again(

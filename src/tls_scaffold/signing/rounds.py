@@ -198,10 +198,9 @@ def plan_round(
 
 
 def _hint_for_ended(folder: Path, cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
-    """Return what helps where the folder's own CA has ended; empty where it has not."""
-    if CA not in cas or cas[CA].not_after >= now:
-        return ""
-    return custodies.another_hint(folder)
+    """Return what helps where one of the folder's own CAs has ended; empty where none has."""
+    ended = [path for path in CA_KEYS if path in cas and cas[path].not_after < now]
+    return custodies.another_hint(folder, ended[0]) if ended else ""
 
 
 def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
+from tls_scaffold.paths import PEER_CA
 from tls_scaffold.signing import caconstraints
 from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
@@ -93,7 +94,7 @@ def steps(
         if is_ours:
             line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
         step = _step_for(entry, state, line, contents)
-        if step in (RENEW_CA, REGENERATE) and not makes_ca:
+        if step in (RENEW_CA, REGENERATE) and entry.path != PEER_CA and not makes_ca:
             step = ""  # whoever holds it renews it
         if entry.unmet:
             # Either the Makefile has no line for it, or `check` names what leaves it out.

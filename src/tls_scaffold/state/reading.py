@@ -18,7 +18,7 @@ from tls_scaffold.paths import CA, CA_KEYS
 from tls_scaffold.signing import certificates, chains, matching, mistakes
 from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.custodies import BRING_CA, custody_of
+from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, BRING_CA, custody_of
 from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.pins import pin_problem
 from tls_scaffold.signing.record import has_ca_on_record
@@ -37,6 +37,7 @@ from tls_scaffold.state.entries import (
 from tls_scaffold.state.expectations import with_expectations
 
 PUT_BACK = "put its {} and {} back; only if the key is lost for good `make regenerate`"
+PUT_PEERS_BACK = f"put its {{}} and {{}} back; {ANOTHER_FOR_PEERS}"
 
 
 class Reader:
@@ -98,13 +99,15 @@ class Reader:
 
     def _with_way_to_ca(self, path: str, entry: Entry, absent: Problem) -> Entry:
         """Return the entry of a CA that is not there with what brings it, where none is made."""
-        is_own = path == CA and custody_of(self.folder).own
+        custody = custody_of(self.folder)
+        is_own = path == CA and custody.own
         is_known = has_ca_on_record(self.folder, path)
         if not (is_own or is_known):
             return entry
         known = ", and the record has one" if is_known else ""
         halves = (each.rpartition("/")[2] for each in (path, CA_KEYS[path]))
-        reason = f"{absent}{known}: {BRING_CA if is_own else PUT_BACK.format(*halves)}"
+        put_back = PUT_BACK if custody.makes_ca or path == CA else PUT_PEERS_BACK
+        reason = f"{absent}{known}: {BRING_CA if is_own else put_back.format(*halves)}"
         return replace(entry, absent=Problem(Place(), reason), unmet=(reason,))
 
     def entry_of_component(self, signing: Signing, component: Component | None) -> Entry:
