@@ -51,6 +51,9 @@ def renew_ca(folder: Path, password: CAPassword, now: datetime) -> tuple[Renewed
 def _check_custody(folder: Path, held: Custody) -> None:
     """Raise ScaffoldError where a folder's CA is not signed again here."""
     brings = "`tls-scaffold sync --ca FILE` brings the new certificate"
+    where_it_is = f"the CA is signed again where it is: `{RENEWCA} | cfssljson -bare ca`; {brings}"
+    if not held.has_key_here:  # it may have been brought too: that is no reason of its own
+        raise ScaffoldError("the CA's key is not here", hint=where_it_is)
     if held.own:
         raise ScaffoldError(
             "this folder has a CA of its own, which was brought: it is not signed again here",
@@ -59,7 +62,7 @@ def _check_custody(folder: Path, held: Custody) -> None:
     if not (folder / CA_KEY).exists() and (folder / CA).exists():
         raise ScaffoldError(
             f"the key of `{CA}` is not here",
-            hint=f"the CA is signed again where it is: `{RENEWCA} | cfssljson -bare ca`; {brings}",
+            hint=where_it_is,
         )
 
 
