@@ -165,6 +165,21 @@ def test_a_new_set_has_both_cas_under_new_names_and_the_old_ones_are_kept(two_ca
 
 
 @with_either_signer
+def test_both_cas_are_made_with_encrypted_keys(
+    folder: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CFSSL_CA_PK_PASSWORD", "a long password of a test")
+    path = folder(*SMALL, "--peer-ca", "--encrypt-ca-key")
+    for goal in ("all", "regenerate"):
+        make(path, goal)
+        for name in ("ca", "peer-ca"):
+            key = path / f"certs/{name}-key.pem"
+            assert "Proc-Type: 4,ENCRYPTED" in key.read_text(), (goal, name)
+            assert key.stat().st_mode & 0o777 == 0o600
+    assert findings(path) == set()
+
+
+@with_either_signer
 def test_the_keys_of_both_cas_are_encrypted_and_opened_together(
     two_cas: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CERTS, KEY_ENDING
+from tls_scaffold.paths import CA, CA_KEYS, CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, batch, chains, issuer, pairs, signer
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.record import Record
@@ -60,8 +60,9 @@ def sign_round(planned: Round, means: Means, told: Told) -> None:
     new_cas = {
         path: signer.new_ca(new.request, planned.now) for path, new in planned.new_cas.items()
     }
-    if CA in new_cas and planned.custody.key is KeyPlace.ENCRYPTED:
-        new_cas[CA] = new_cas[CA].encrypted(means.password.new())
+    if planned.custody.key is KeyPlace.ENCRYPTED:
+        for path in CA_KEYS.keys() & new_cas.keys():
+            new_cas[path] = new_cas[path].encrypted(means.password.new())
     # And so is a key that nobody can open.
     local = {each.signing.ca for each in planned.wanted if not each.profile.remote}
     cas: dict[str, issuer.CA | RemoteSigner] = {
