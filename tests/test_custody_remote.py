@@ -14,6 +14,7 @@ import pytest
 
 import support
 from clusters import P256, VERSIONS
+from multiroots import free_port
 from promises.tracing import traced
 from signingservers import (
     CA,
@@ -24,7 +25,6 @@ from signingservers import (
     PEERS,
     ROOT_KEY,
     certificate,
-    free_port,
     liar,
     make_ca,
     multirootca,
