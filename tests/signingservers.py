@@ -1,7 +1,6 @@
 """Signing servers: cfssl's own multirootca, and one that answers whatever an attacker would."""
 
 import json
-import socket
 import subprocess
 import time
 from base64 import b64decode
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from multiroots import free_port, is_answering
 from peers import build as peers
 from support import environment, run, wait_for
 
@@ -30,11 +30,6 @@ KEYS: dict[str, Any] = {"CFSSL_AUTH": KEY, "CFSSL_AUTH_ROOT": ROOT_KEY}
 LABEL = "etcd"
 BOTH = ["signing", "key encipherment", "server auth", "client auth"]
 CLIENT = ["signing", "key encipherment", "client auth"]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -111,18 +106,12 @@ def multirootca(
             words, cwd=folder, env=environment(), stdout=log, stderr=subprocess.STDOUT
         )
     try:
-        wait_for(lambda: _listens(port) or server.poll() is not None)
+        wait_for(lambda: is_answering(port) or server.poll() is not None)
         assert server.poll() is None, (folder / "log").read_text()
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
         server.kill()
         server.wait()
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
 
 
 @dataclass

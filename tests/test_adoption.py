@@ -525,7 +525,7 @@ def test_a_ca_below_a_ca_is_refused_and_nobody_is_led_to_divide_the_folder(
     with pytest.raises(ScaffoldError) as caught:
         describe_folder((CA, middle, leaf), texts)
     assert str(caught.value.problems[0]) == "`certs/mid.pem` is a CA that `certs/ca.pem` signs"
-    assert caught.value.hint.startswith("an inventory has one CA, which signs itself; the folder ")
+    assert caught.value.hint.startswith("an inventory has one CA, and one that is below another ")
 
 
 def test_requests_beside_certificates_go_where_requests_are() -> None:

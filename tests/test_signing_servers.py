@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from multiroots import free_port
 from signingservers import (
     BOTH,
     CA,
@@ -19,7 +20,6 @@ from signingservers import (
     PEERS,
     Liar,
     certificate,
-    free_port,
     liar,
     make_ca,
     multirootca,

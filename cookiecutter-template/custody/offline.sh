@@ -18,7 +18,8 @@ make_first_ca() { # comes in the middle of every make
 
 regenerate() {
     fail "the key of this folder's CA is on another machine: no other CA is made here" \
-        "make the new one there; \`tls-scaffold sync --ca FILE\` brings its certificate"
+        "make the new one there, and have everybody trust it; then \`make clean\` moves what is\
+ here to archive/, and \`tls-scaffold sync --ca FILE\` brings its certificate"
 }
 
 renew() {

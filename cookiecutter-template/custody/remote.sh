@@ -52,8 +52,8 @@ renew_ca() { elsewhere; }
 elsewhere() {
     fail "the CA's key is not here: $(printf %s "$inventory" |
         sed 's/.*"remotes":\[\([^]]*\)\].*/\1/; s/"//g; s/,/, /g') sign for this folder" \
-        "a new CA, or a new certificate of this one, is made where that key is; then\
- \`tls-scaffold sync --ca FILE\` brings it"
+        "a new certificate of this CA is made where that key is, and \`tls-scaffold sync --ca\
+ FILE\` brings it; before another CA comes so, \`make clean\` moves what is here to archive/"
 }
 
 flattened() { # of JSON a line for each text: its path, a tab, the text as it is written

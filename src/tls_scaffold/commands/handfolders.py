@@ -1,7 +1,6 @@
 """What the commands of `requests` share on the folder's side: its components, and that it asks."""
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
@@ -63,8 +62,3 @@ def command(folder: Path, words: str) -> str:
     """Return a command of `tls-scaffold requests` as it is typed here."""
     place = "" if folder == Path() else f" -C {shlex.quote(str(folder))}"
     return f"tls-scaffold{place} requests {words}"
-
-
-def no_such(names: Mapping[str, object]) -> str:
-    """Return the hint for a component that there is not."""
-    return f"its components are {', '.join(f'`{name}`' for name in list(names)[:20])}"

@@ -13,8 +13,9 @@ from tls_scaffold.spelling import listed
 SHOWN = 3
 NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 ONE_ROOT = (
-    "an inventory has one CA, which signs itself; the folder works as it is: `tls-scaffold sign`, "
-    "`status` and `check` know CAs below CAs"
+    "an inventory has one CA, and one that is below another is brought to a new folder "
+    "(`tls-scaffold new --ca FILE`); this one works as it is: `tls-scaffold sign`, `status` and "
+    "`check` know CAs below CAs"
 )
 
 

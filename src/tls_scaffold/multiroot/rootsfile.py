@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.custody import LABEL_FORM
@@ -136,11 +136,6 @@ def parse(text: str, path: str) -> RootsFile:
 def key_url(path: str) -> str:
     """Return a private key's path as multirootca reads it: a URL."""
     return f"{FILE_URL}{quote(path)}"
-
-
-def path_of_url(url: str) -> str:
-    """Return the path that a private key's URL names; empty for one that is of another kind."""
-    return unquote(url.removeprefix(FILE_URL)) if url.startswith(f"{FILE_URL}/") else ""
 
 
 def _line(field: tuple[str, str]) -> str:

@@ -9,19 +9,20 @@ from tls_scaffold.disk.issued import digits
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
     ARCHIVE,
+    CA_OUTPUT,
     CERTIFICATE_ENDING,
-    CERTS,
     CSR_ENDING,
     ENDINGS,
     ISSUED,
     KEY_ENDING,
+    PEER_CA_OUTPUT,
 )
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.signing.record import PATHS_OF_CAS, age_of_ca
 
-CAS = (f"{CERTS}/ca", f"{CERTS}/peer-ca")
+CAS = (CA_OUTPUT, PEER_CA_OUTPUT)
 """The outputs of a folder's own CAs."""
 ORDER = (KEY_ENDING, CSR_ENDING, CERTIFICATE_ENDING)
 
