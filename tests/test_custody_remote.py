@@ -506,6 +506,31 @@ def test_a_clone_signs_with_what_is_in_the_repository(
     assert (clone / "certs/trust.pem").read_bytes() == (clone / "certs/ca.pem").read_bytes()
 
 
+@two_signers
+def test_of_a_record_the_pinned_certificate_alone_is_taken(
+    signed: Path, tmp_path: Path, signer: str
+) -> None:
+    pinned = (signed / "certs/ca.pem").read_bytes()
+    (recorded,) = signed.glob("issued/ca-*.pem")
+    recorded.unlink()
+    stranger = make_ca(tmp_path / "stranger").certificate.read_bytes()
+    (signed / "issued/ca-0123456789.pem").write_bytes(pinned + stranger)
+    both = stranger + pinned
+    (signed / "certs/trust.pem").write_bytes(both)  # as while members get to know another CA
+
+    (signed / "certs/ca.pem").unlink()
+    make(signed, **SIGNERS[signer], **KEYS)
+    assert (signed / "certs/ca.pem").read_bytes() == pinned
+    assert (signed / "certs/trust.pem").read_bytes() == both
+
+    for path in ("certs/ca.pem", "certs/trust.pem"):
+        (signed / path).unlink()
+    make(signed, **SIGNERS[signer], **KEYS)
+    assert (signed / "certs/ca.pem").read_bytes() == pinned
+    assert (signed / "certs/trust.pem").read_bytes() == pinned
+    assert set(states(signed).values()) == {"valid"}
+
+
 def test_a_sync_fetches_the_pinned_ca_again_and_no_other(service: Service, remote: Path) -> None:
     shutil.rmtree(remote / "certs")
     for signer in ("cfssl 1.2.0", "tls-scaffold"):

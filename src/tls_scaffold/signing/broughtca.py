@@ -1,12 +1,10 @@
 """A CA that was brought in files: who of it signs, what stands behind leaves, what others trust."""
 
-import base64
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePosixPath
-from textwrap import wrap
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import CA, CA_KEY, CHAIN, TRUST
@@ -90,9 +88,9 @@ def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str
         raise unfit(place, problems)
     block = key_block(key)
     return BroughtCA(
-        certificate=_pem(path[0]),
-        chain=b"".join(map(_pem, path[:-1])),
-        trust=_pem(path[-1]),
+        certificate=certificates.pem_of(path[0]),
+        chain=b"".join(map(certificates.pem_of, path[:-1])),
+        trust=certificates.pem_of(path[-1]),
         # What may stand before the key, the parameters of its curve, cfssl 1.2.0 can't read.
         key=key[block.begin : block.end] if block else b"",
         is_encrypted=bool(block and block.is_encrypted),
@@ -219,8 +217,3 @@ def unfit(place: str, reasons: Sequence[str]) -> ScaffoldError:
         "ask its owner for one that may sign servers and clients (keyCertSign, and no extended"
         " key usage, or both of `server auth` and `client auth`)",
     )
-
-
-def _pem(certificate: Certificate) -> bytes:
-    body = "\n".join(wrap(base64.b64encode(certificate.der).decode(), 64))
-    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n".encode()

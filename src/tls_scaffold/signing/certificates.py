@@ -324,6 +324,11 @@ def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
     return tuple(_read_der(block.der, place) for block in found)
 
 
+def pem_of(certificate: Certificate) -> bytes:
+    """Return a certificate in PEM, alone, as cfssl and OpenSSL write it."""
+    return certificate.parsed.public_bytes(Encoding.PEM)
+
+
 def check_others(pem: bytes, place: str) -> None:
     """Raise ScaffoldError if a certificate behind the first of a file can't be read.
 
