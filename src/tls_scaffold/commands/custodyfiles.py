@@ -50,7 +50,8 @@ def changed(
 ) -> Inventory:
     """Return the inventory of a folder whose CA is held otherwise from now on.
 
-    A CA whose key leaves the folder is pinned: no other one's answers are taken for its. Every mistake of the options is told as one of the inventory; raises ScaffoldError with them.
+    A CA whose key leaves the folder is pinned: no other one's answers are taken for its. Every
+    mistake of the options is told as one of the inventory; raises ScaffoldError with them.
     """
     if not held.are_said and not brought:
         return old

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody
-from tls_scaffold.signing import broughtca, signer
+from tls_scaffold.signing import broughtca, certificates, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.remotesigner import fetch_ca, read_tls_context
@@ -48,4 +48,6 @@ def fetch_certificate(custody: Custody, folder: Path) -> BroughtCA:
             [f"its SHA-256 is {pin}, and {custody.sha256} is pinned"],
             "see what that server is, and who is on the way to it",
         )
-    return broughtca.take_apart(found.pem, b"", signer.utc_now(), found.server)
+    # That one alone: of others in the answer one below it would be the one that signs.
+    pem = certificates.pem_of(found.certificate)
+    return broughtca.take_apart(pem, b"", signer.utc_now(), found.server)

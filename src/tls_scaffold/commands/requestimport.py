@@ -95,8 +95,8 @@ def import_pack(
     """Check the answers in a pack, or those for `names`, and put them in place.
 
     Where the inventory has no pin of the CA yet, its certificate is that of the folder, else the
-    pack's: it is taken if its SHA-256 is `ca_sha256`, or somebody confirms it. Raises ScaffoldError with everything that is
-    wrong, before anything is written.
+    pack's: it is taken if its SHA-256 is `ca_sha256`, or somebody confirms it. Raises
+    ScaffoldError with everything that is wrong, before anything is written.
     """
     data = read_file(path)
     with lock(folder):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tls_scaffold.inventory.custody import AUTH_KEY, Custody, KeyPlace
+from tls_scaffold.inventory.custody import AUTH_KEY, PLAIN, Custody, KeyPlace
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,15 @@ class CustodyWords:
         return {**found, **{name: value for name, value in texts.items() if value}}
 
     def changed(self, old: Custody) -> Custody:
-        """Return what becomes of a folder's custody; the pin stays until another is read."""
+        """Return what becomes of a folder's custody; the pin stays until another is read.
+
+        It goes where the folder makes its CA itself: what it renews, or makes anew, is another.
+        """
         new = replace(old, own=old.own or bool(self.certificate))
         place = self.place
         if place is None:
             return new
+        held = replace(PLAIN, own=new.own, key=place)
         return Custody(
             own=new.own,
             key=place,
@@ -100,5 +104,5 @@ class CustodyWords:
             label=self.label,
             auth_key=(self.auth_key or AUTH_KEY) if place is KeyPlace.REMOTE else "",
             remote_ca=self.remote_ca,
-            sha256=self.sha256 or old.sha256,
+            sha256="" if held.makes_ca else self.sha256 or old.sha256,
         )
