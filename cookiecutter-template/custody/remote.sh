@@ -179,7 +179,8 @@ reasons() { # what cfssl tells of a server, and what its few words stand for
     elif grep -q 'failed POST' "$work/log"; then
         sed -n 's/"} *$//; s/.*failed POST.*authsign\\*": *//p' "$work/log" | head -n 1
     elif grep -q 'failed to create new standard auth provider' "$work/log"; then
-        echo "not asked: cfssl can't read one of \`auth_keys\` in \`config/ca-config.json\`"
+        echo "not asked: cfssl can't read one of \`auth_keys\` in \`config/ca-config.json\`; in a\
+ \`file:\` 1.2.0 takes no line end: \`printf %s KEY >FILE\`"
     elif grep -q '^Incorrect Usage\|tls-remote-ca\|Failed to load config' "$work/log"; then
         sed '/^$/d; s/^.*\] //' "$work/log" | head -n 1
     else
