@@ -11,7 +11,6 @@ from typing import Any
 from multiroots import (
     P256,
     Server,
-    client_config,
     configured,
     free_port,
     make_ca,
@@ -19,18 +18,10 @@ from multiroots import (
     multirootca,
 )
 from support import Done, faults, names, run, tls_scaffold
-from tls_scaffold.rendering.template import location
 
 LABEL, USER = "fleetlabel", "fleetuser"
 FIRST, SECOND = "http://first.example:8888", "http://second.example:8888"
 PARALLEL = 4
-# Where a folder's own custody.sh asks no server yet: what cfssl alone needs for it.
-NOT_YET = "can't be asked here yet"
-IS_THERE = NOT_YET not in (location() / "custody/remote.sh").read_text()
-BY_HAND = """\
-ca_is_whole() { [ -f "$ca.pem" ]; }
-sign_pair() { run_cfssl "$base" gencert -config config/ca-config.json -label LABEL "$@"; }
-"""
 
 
 @dataclass(frozen=True)
@@ -104,11 +95,6 @@ def fleet(at: Path, count: int, version: str = "1.6.5", signer: str = "cfssl") -
         first, second = urls[:: (-1) ** number]
         told = {LABEL: label, USER: f"user-{label}", FIRST: first, SECOND: second}
         copy_with(pattern, folders[label], told)
-        if not IS_THERE:
-            (folders[label] / "custody.sh").write_text(BY_HAND.replace("LABEL", label))
-            client_config(
-                folders[label] / "config/ca-config.json", f"{first},{second}", ("client",)
-            )
     ca = ("--certificate", str(files / "ca.pem"), "--private", str(files / "ca-key.pem"))
     configured("--all", "folders", "--into", "server", *ca, cwd=at)
     keys = {label: make_key(at / f"server/keys/{label}.key").hex() for label in labels}

@@ -1,6 +1,7 @@
 """The fields of the inventory that say who holds the CAs: read, written, and what is wrong."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,11 @@ def test_what_is_said_is_read_and_written_alike(said: dict[str, Any], custody: C
             {"ca": {**REMOTE, "remotes": ["http://a:1", "http://a:1"]}},
             "ca.remotes: has `http://a:1` twice",
         ),
-        ({"ca": {**REMOTE, "label": "a b"}}, "ca.label: `a b` is not a name"),
+        *(
+            ({"ca": {**REMOTE, "label": label}}, f"ca.label: `{label}` is no label of multirootca")
+            for label in ("a b", "a.b", "my-label", "ä")
+        ),
+        ({"ca": {**REMOTE, "label": "a" * 65}}, f"ca.label: `{'a' * 65}` is longer than 64"),
         (
             {"ca": {**REMOTE, "remote_ca": "x.pem"}},
             "ca.remote_ca: checks https, and none of `remotes` speaks it",
@@ -141,6 +146,10 @@ def test_words_of_the_command_line_change_what_they_name_alone() -> None:
     assert (remote.key, remote.remotes, remote.label) == (KeyPlace.REMOTE, ("http://a:1",), "x")
     assert (remote.own, remote.auth_key, remote.sha256) == (True, AUTH_KEY, PIN)
     assert CustodyWords(here=True).changed(remote) == own
+    told = replace(remote, auth_key="env:X", remotes=("https://a:1",), remote_ca="x.pem")
+    for url, remote_ca in (("https://b:1", "x.pem"), ("http://b:1", "")):
+        other = CustodyWords(remotes=(url,)).changed(told)
+        assert other == replace(told, remotes=(url,), remote_ca=remote_ca)
     assert CustodyWords(certificate="f").changed(PLAIN) == Custody(own=True)
 
 

@@ -618,7 +618,7 @@ def test_killed_between_the_ca_and_the_inventory_nothing_is_signed_again(
     check_pairs(own)
     assert "[unpinned-ca]" in tls_scaffold("-C", str(own), "check").stdout
     assert kills.run(own, words) == 0
-    assert tls_scaffold("-C", str(own), "check").stdout == ""
+    assert finds_nothing(tls_scaffold("-C", str(own), "check"))
 
 
 def open_keys(folder: Path) -> list[Path]:

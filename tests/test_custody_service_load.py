@@ -5,13 +5,11 @@ from threading import Thread
 
 import pytest
 
-from fleet import IS_THERE, PARALLEL, fleet
+from fleet import PARALLEL, fleet
 from support import wait_for
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "multirootca")
-ASKING = [("1.2.0", "cfssl"), ("1.6.5", "cfssl")]
-# The own signer asks as soon as folders do by themselves.
-ASKING += [("1.6.5", "tls-scaffold")] if IS_THERE else []
+ASKING = [("1.2.0", "cfssl"), ("1.6.5", "cfssl"), ("1.6.5", "tls-scaffold")]
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.long)])

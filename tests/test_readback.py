@@ -20,7 +20,7 @@ from conftest import Factory
 from keeping import RECORD, change, edit, foreign, kept, kept_contents, upgrade
 from support import contents, make, tls_scaffold
 from tls_scaffold.cli import cli
-from tls_scaffold.inventory.reach import RENDERED
+from tls_scaffold.inventory.reach import OF_SOME, RENDERED
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping import journal
 from tls_scaffold.keeping.plan import Plan
@@ -770,7 +770,7 @@ def test_what_is_no_request_is_never_copied_into_a_request(tmp_path: Path, conte
 
 def test_the_files_that_every_render_has_are_known_to_the_rule(folder: Factory) -> None:
     names = set(contents(folder("--members", "10.0.0.1", "--proxies", "0")))
-    assert names - {"config/req-csr.json", RECORD} == {*RENDERED} - {"custody.sh"}
+    assert names - {"config/req-csr.json", RECORD} == {*RENDERED} - {*OF_SOME}
 
 
 def test_git_ignores_the_journal_and_working_files(folder: Factory, tmp_path: Path) -> None:

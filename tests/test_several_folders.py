@@ -198,11 +198,11 @@ def test_findings_have_the_path_of_their_folder_and_each_has_rules_of_its_own(as
     assert "all/ignoring/config" not in done.stdout
     assert "warning: all/ignoring/tls-scaffold.json: ignore.uncertain: " in done.stdout
     assert "error: nowhere: `nowhere` is not a folder" in done.stderr
-    assert " in 2 of 4 folders, 1 can't be read\n" in done.stderr
+    assert ", 3 notes in 3 of 4 folders, 1 can't be read\n" in done.stderr
     found: dict[str, Any] = {each["folder"]: each["findings"] for each in document["folders"]}
     assert list(found) == ["all/gone", "all/ignoring"]
     assert "empty-host" in {each["id"] for each in found["all/gone"]}
-    assert {each["id"] for each in found["all/ignoring"]} == {"unknown-rule"}
+    assert {each["id"] for each in found["all/ignoring"]} == {"unknown-rule", "ca-key-in-the-clear"}
 
 
 def test_code_hosts_get_the_paths_of_all_folders(ask: Ask) -> None:
@@ -236,6 +236,11 @@ def test_a_directory_without_a_folder_of_ours_is_told(ask: Ask) -> None:
         "error: `all/missing` is not a folder"
     )
     assert ask("status", "--svg", "-", "all/whole").returncode == 2
+    for command in ("status", "check"):
+        for words in (["all/whole"], ["--all", "all"]):
+            done = ask(command, "--live", *words)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "`--live` looks at the members of one folder: `-C DIR` names it" in done.stderr
 
 
 def test_names_of_folders_steer_no_terminal(places: Path, tmp_path: Path) -> None:

@@ -399,6 +399,8 @@ def test_a_label_that_multirootca_does_not_know_is_refused(
     )
     assert BAD_LABELS[label] in text
     if not label:
+        text = refused("all/folder", "--into", "server", "--label", "a-b", cwd=tmp_path)
+        assert BAD_LABELS["my-label"].replace("my-label", "a-b") in text
         configured("all/folder", "--into", "server", "--label", "given", cwd=tmp_path)
         assert (tmp_path / "server/given.json").exists()
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from fleet import IS_THERE
 from multiroots import P256, configured, make_remote, multirootca, pin_of
 from support import faults, run, tls_scaffold
 from tls_scaffold.multiroot import rootsfile
@@ -63,17 +62,12 @@ def test_a_service_is_set_up_as_the_page_says(tmp_path: Path) -> None:
     assert "next:" not in done.stderr
     with multirootca(tmp_path, "1.2.0", server / "roots.ini") as one:
         assert one.post("info", {"label": "prod"})["success"]
-        if IS_THERE:
-            urls = "http://10.0.0.9:8888,http://10.0.0.10:8888"
-            key = (server / "keys/prod.key").read_text()
-            places = {urls: one.url, " SUM": f" {pin_of(server / 'ca/prod.pem')}", "…": key}
-            run_block(OF_THE_TEAM, tmp_path, places)
-            wrong = [each for each in faults(tmp_path / "prod") if "ca-key.pem" not in each]
-            assert [each for each in wrong if not each.startswith("ca.pem: File")] == [
-                "root: missing"
-            ]
-        else:
-            assert "CFSSL_AUTH=… make" in OF_THE_TEAM
+        urls = "http://10.0.0.9:8888,http://10.0.0.10:8888"
+        key = (server / "keys/prod.key").read_text()
+        places = {urls: one.url, " SUM": f" {pin_of(server / 'ca/prod.pem')}", "…": key}
+        run_block(OF_THE_TEAM, tmp_path, places)
+        wrong = [each for each in faults(tmp_path / "prod") if "ca-key.pem" not in each]
+        assert [each for each in wrong if not each.startswith("ca.pem: File")] == ["root: missing"]
 
 
 def test_a_thousand_folders_are_served_as_the_page_says(tmp_path: Path) -> None:

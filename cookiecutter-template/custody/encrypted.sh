@@ -63,12 +63,14 @@ make_ca_pair() { # cfssl's answer holds the key: it goes through pipes, and is i
         { # of what kind it is, its first line says
             read -r each || :
             case $each in *' EC '*) kind=ec ;; *' RSA '*) kind=rsa ;; *) kind=none ;; esac
-            [ "$kind" = none ] || { echo "$each" && cat; } | encrypt_to "$work/$name-key.pem" "$kind"
+            [ "$kind" = none ] ||
+                { echo "$each" && cat; } | encrypt_to "$work/$name-key.pem" "$kind"
         } || :
     [ ! -e "$work/code" ] || refused "$(cat "$work/code")"
     [ -s "$work/$name-key.pem" ] || fail "the CA's key can't be encrypted: cfssl opens none but of\
  ecdsa and rsa" "\`key\` in \`tls-scaffold.json\` is for the CA too"
-    check_encrypted "$work/$name-key.pem" "$work/$name.pem" || fail "the CA's new key can't be read back"
+    check_encrypted "$work/$name-key.pem" "$work/$name.pem" ||
+        fail "the CA's new key can't be read back"
     chmod 644 "$work/$name.pem" "$work/$name.csr"
     rm -f "$work/log"
     flush "$work/$name"*

@@ -11,8 +11,6 @@ CA_OUTPUT = f"{CERTS}/ca"
 CA = f"{CA_OUTPUT}{CERTIFICATE_ENDING}"
 CA_KEY = f"{CA_OUTPUT}{KEY_ENDING}"
 TRUST = f"{CERTS}/trust.pem"
-# Where a second CA signs what members show each other: what they trust there.
-PEER_TRUST = f"{CERTS}/peer-trust.pem"
 # What members refuse, in DER: `--client-crl-file`.
 CRL = f"{CERTS}/crl.der"
 # What stands behind each leaf where the CA is below another one: its issuer first, no root.
@@ -26,7 +24,8 @@ AWAITING = "awaiting"
 WAITING_ENDINGS = (CSR_ENDING, ".json", KEY_ENDING)
 MAKEFILE = "Makefile"
 CA_REQUEST = "config/ca-csr.json"
-# Of the CA that signs what members show their peers, where the inventory asks for one.
+# Of the CA that signs what members show their peers, where the inventory asks for one; they trust
+# `peer-trust.pem` there.
 PEER_CA_OUTPUT = f"{CERTS}/peer-ca"
 PEER_CA = f"{PEER_CA_OUTPUT}{CERTIFICATE_ENDING}"
 PEER_CA_KEY = f"{PEER_CA_OUTPUT}{KEY_ENDING}"
@@ -46,9 +45,9 @@ FOLDER_ID = f"{STATE}/id"
 RULES = "tls-scaffold.mk"
 # The request of one component; that of all members and proxies is `req-csr.json`.
 OWN_REQUEST = "config/req-"
-# What is replaced whole, whatever was done to it.
 # There only where the CA is not held in the plain way.
 CUSTODY = "custody.sh"
+# What is replaced whole, whatever was done to it.
 GENERATED = (RULES, "sign.sh", CUSTODY, "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile")
 # What is replaced as long as its first line says that tls-scaffold made it.
 OURS_IF_SAID = ("README.md", ".gitignore")

@@ -31,6 +31,8 @@ LIFETIME = re.compile(r"([1-9][0-9]{0,8})(h|d|w|y)", re.ASCII)
 HOURS = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
 PATH = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 LONGEST_HOURS = 290 * HOURS["y"]  # Go counts durations in 64 bits of nanoseconds: 292 years
+MINUTE = "%Y-%m-%d %H:%M UTC"
+"""The form of a moment in sentences; it is in UTC."""
 ECDSA_SIZES = (256, 384, 521)
 RSA_SIZES = range(2048, 8192 + 1, 1024)
 INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}

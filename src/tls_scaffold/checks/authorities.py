@@ -8,7 +8,6 @@ from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.paths import CA, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
 from tls_scaffold.signing import caconstraints, matching, pemfiles
-from tls_scaffold.signing.broughtca import pin_of
 from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.signing.trust import read_trust
@@ -240,8 +239,8 @@ def unpinned_ca(view: View) -> Iterator[Problem]:
     """Where the inventory has a SHA-256, it is that of the CA's certificate."""
     pin = view.inventory.ca.sha256 if view.inventory else ""
     ca = view.contents.authorities.get(CA)
-    if pin and ca and pin_of(ca) != pin:
-        yield Problem(Place(CA), f"its SHA-256 is {pin_of(ca)}, and `ca.sha256` says {pin}")
+    if pin and ca and ca.sum != pin:
+        yield Problem(Place(CA), f"its SHA-256 is {ca.sum}, and `ca.sha256` says {pin}")
 
 
 RULES = (

@@ -4,7 +4,7 @@ import os
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 PIPED = 80  # what goes into a file or a pipe looks the same wherever that is run
@@ -47,6 +47,30 @@ def shortened(text: str, width: int) -> str:
 def padded(text: str, width: int) -> str:
     """Return a text with blanks behind it, up to a width."""
     return text + " " * (width - text_width(text))
+
+
+def cut_to(widths: dict[str, int], narrower: Iterable[tuple[str, int]], width: int) -> None:
+    """Make columns narrower until all have room in `width`, in the order that `narrower` says.
+
+    Each has the least that it may be cut to, or 0 where it is left out.
+    """
+    for heading, least in narrower:
+        excess = sum(widths.values()) + len(GAP) * (len(widths) - 1) - width
+        if excess <= 0:
+            break
+        if not least:
+            widths.pop(heading, None)
+        elif heading in widths:
+            widths[heading] = min(widths[heading], max(least, widths[heading] - excess))
+
+
+def begin_of_line(cells: Mapping[str, str], widths: Mapping[str, int], last: str) -> str:
+    """Return all cells of a line but that of the `last` column, which takes what it wants."""
+    return "".join(
+        padded(shortened(cells[heading], columns), columns) + GAP
+        for heading, columns in widths.items()
+        if heading != last
+    )
 
 
 def listed_within(items: Sequence[str], width: int) -> str:

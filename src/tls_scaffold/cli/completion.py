@@ -55,11 +55,12 @@ def names_to_sign(ctx: click.Context) -> Iterator[str]:
 
 def rendered_files(ctx: click.Context) -> Iterator[str]:
     """Yield the files that are rendered, but for the inventory, which they are rendered from."""
-    from tls_scaffold.inventory.reach import RENDERED
+    from tls_scaffold.inventory.reach import OF_SOME, RENDERED
     from tls_scaffold.inventory.values import FILE
 
     requests = (each.request for each in _components(ctx))
-    yield from dict.fromkeys(each for each in (*RENDERED, *requests) if each != FILE)
+    left_out = {FILE, *(each for each in OF_SOME if not (_folder(ctx) / each).exists())}
+    yield from dict.fromkeys(each for each in (*RENDERED, *requests) if each not in left_out)
 
 
 def preset_names(_ctx: click.Context) -> Iterator[str]:

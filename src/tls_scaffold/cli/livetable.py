@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tls_scaffold.cli.columns import GAP, padded, shortened, text_width, wrapped
+from tls_scaffold.cli.columns import begin_of_line, cut_to, text_width, wrapped
 from tls_scaffold.cli.completion import component_names, offering
 from tls_scaffold.cli.options import CommaList, Command, filled, option
 from tls_scaffold.cli.terminal import Styled, talk
@@ -125,9 +125,10 @@ def live_table(report: "LiveReport", width: int) -> Iterator[str | Styled]:
     rows = report.worst_first
     cells = [_cells(row) for row in rows]
     widths = _widths(cells, width)
-    yield f"\n{_line(dict(zip(HEADINGS, HEADINGS, strict=True)), widths)}{HEADINGS[-1]}\n"
+    heads = dict(zip(HEADINGS, HEADINGS, strict=True))
+    yield f"\n{begin_of_line(heads, widths, HEADINGS[-1])}{HEADINGS[-1]}\n"
     for row, shown in zip(rows, cells, strict=True):
-        yield _line(shown, widths)
+        yield begin_of_line(shown, widths, HEADINGS[-1])
         yield Styled(row.state, COLOURS.get(row.state, "red"), bold=row.state != HEADINGS[-1])
         for line in (*row.reasons, *_told(row)):
             yield f"\n{wrapped(escaped(line), width, '  ')}"
@@ -162,23 +163,8 @@ def _widths(cells: list[dict[str, str]], width: int) -> dict[str, int]:
         heading: max(len(heading), *(text_width(each[heading]) for each in cells), 0)
         for heading in HEADINGS
     }
-    for heading, least in NARROWER:
-        excess = sum(widths.values()) + len(GAP) * (len(widths) - 1) - width
-        if excess <= 0:
-            break
-        if not least:
-            widths.pop(heading, None)
-        elif heading in widths:
-            widths[heading] = min(widths[heading], max(least, widths[heading] - excess))
+    cut_to(widths, NARROWER, width)
     return widths
-
-
-def _line(cells: dict[str, str], widths: dict[str, int]) -> str:
-    return "".join(
-        padded(shortened(cells[heading], columns), columns) + GAP
-        for heading, columns in widths.items()
-        if heading != HEADINGS[-1]
-    )
 
 
 def tell_look() -> None:

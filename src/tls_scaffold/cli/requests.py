@@ -141,7 +141,7 @@ def _tell_looked(looked: "Looked") -> None:
 
     manifest = looked.pack.manifest
     say(f"asked by `{escaped(manifest.folder_name)}`, id {manifest.folder_id}, {manifest.time}")
-    subject = ", ".join(f"{word}={text}" for word, text in looked.ca.certificate.subject)
+    subject = looked.ca.certificate.subject_text
     say(f"signed by {escaped(subject)}, which ends {looked.ca.certificate.not_after:%Y-%m-%d}")
     for line in lines_of(looked.reviewed):
         say(escaped(line))

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tls_scaffold.cli.columns import (
-    GAP,
+    begin_of_line,
+    cut_to,
     listed_within,
-    padded,
-    shortened,
     text_width,
     wrapped,
 )
@@ -81,12 +80,12 @@ def table_of(lines: Sequence[Line], headings: Sequence[str], width: int) -> Iter
     """Yield the parts of a table of these headings, the state last, that fits into a width."""
     widths = _widths(lines, headings, width)
     heads = {heading: heading for heading in headings}
-    yield f"{_line(heads, widths)}{HEADINGS[-1]}\n"
+    yield f"{begin_of_line(heads, widths, HEADINGS[-1])}{HEADINGS[-1]}\n"
     for line in lines:
         shown = dict(line.cells)
         if line.hosts:
             shown["HOSTS"] = listed_within(line.hosts, widths.get("HOSTS", 0))
-        yield _line(shown, widths)
+        yield begin_of_line(shown, widths, HEADINGS[-1])
         yield Styled(line.state, COLOURS.get(line.state, "red"), bold=line.state != "valid")
         reasons = (wrapped(escaped(reason), width, "  ") for reason in line.reasons)
         yield "".join(f"\n{reason}" for reason in reasons) + "\n"
@@ -100,25 +99,9 @@ def _widths(lines: Sequence[Line], headings: Sequence[str], width: int) -> dict[
     }
     all_hosts = max((_joined_width(each.hosts) for each in lines), default=0)
     widths["HOSTS"] = max(len("HOSTS"), all_hosts)
-    for heading, least in NARROWER:
-        excess = sum(widths.values()) + len(GAP) * (len(widths) - 1) - width
-        if excess <= 0:
-            break
-        if not least:
-            widths.pop(heading, None)
-        elif heading in widths:
-            widths[heading] = min(widths[heading], max(least, widths[heading] - excess))
+    cut_to(widths, NARROWER, width)
     return widths
 
 
 def _joined_width(hosts: tuple[str, ...]) -> int:
     return sum(text_width(host) + 2 for host in hosts) - 2 if hosts else 0
-
-
-def _line(cells: Mapping[str, str], widths: dict[str, int]) -> str:
-    """Return all cells of a line but the last."""
-    return "".join(
-        padded(shortened(cells[heading], columns), columns) + GAP
-        for heading, columns in widths.items()
-        if heading != HEADINGS[-1]
-    )

@@ -19,7 +19,6 @@ from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.journal import finish_pending
 from tls_scaffold.paths import CA, ENDINGS, MIB
 from tls_scaffold.signing import agefiles, certificates
-from tls_scaffold.signing.broughtca import pin_of
 
 MANIFEST = "tls-scaffold-backup.json"
 """The first file of a backup: it says what it is, and is no file of the folder."""
@@ -96,7 +95,7 @@ def _manifest(now: datetime) -> Packed:
 
 def _pin(pem: bytes) -> str:
     with suppress(ScaffoldError):
-        return pin_of(certificates.read(pem, CA))
+        return certificates.read(pem, CA).sum
     return ""
 
 

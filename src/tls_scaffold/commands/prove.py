@@ -21,8 +21,9 @@ from tls_scaffold.etcd.matrix import matrix
 from tls_scaffold.etcd.versions import HOLES, Hole
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.clusterparts import User
-from tls_scaffold.inventory.presets import ROOT, comes_by_password
+from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
+from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
 from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import certificates

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody
-from tls_scaffold.signing import broughtca, certificates, signer
+from tls_scaffold.signing import broughtca, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.remotesigner import fetch_ca, read_tls_context
+from tls_scaffold.spelling import MINUTE
 
 
 class UnconfirmedCAError(ScaffoldError):
@@ -17,12 +18,11 @@ class UnconfirmedCAError(ScaffoldError):
     """
 
     def __init__(self, server: str, ca: Certificate, sha256: str) -> None:
-        subject = ", ".join(f"{word}={text}" for word, text in ca.subject)
         super().__init__(
             f"`{server}` gives a certificate for the CA that nobody has confirmed",
             [
-                f"subject: {subject}",
-                f"end: {ca.not_after:%Y-%m-%d %H:%M} UTC",
+                f"subject: {ca.subject_text}",
+                f"end: {ca.not_after:{MINUTE}}",
                 f"SHA-256 fingerprint: {sha256}",
             ],
             "compare it with what whoever has the CA's key says: the same command with"
@@ -39,7 +39,7 @@ def fetch_certificate(custody: Custody, folder: Path) -> BroughtCA:
     """
     context = read_tls_context(custody.remote_ca, folder)
     found = fetch_ca(custody.remotes, custody.label, context)
-    pin = broughtca.pin_of(found.certificate)
+    pin = found.certificate.sum
     if not custody.sha256:
         raise UnconfirmedCAError(found.server, found.certificate, pin)
     if pin != custody.sha256:
@@ -49,5 +49,4 @@ def fetch_certificate(custody: Custody, folder: Path) -> BroughtCA:
             "see what that server is, and who is on the way to it",
         )
     # That one alone: of others in the answer one below it would be the one that signs.
-    pem = certificates.pem_of(found.certificate)
-    return broughtca.take_apart(pem, b"", signer.utc_now(), found.server)
+    return broughtca.take_apart(found.certificate.pem, b"", signer.utc_now(), found.server)

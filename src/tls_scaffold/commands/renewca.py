@@ -16,10 +16,9 @@ from tls_scaffold.paths import CA, CA_KEY, TRUST
 from tls_scaffold.signing import renewal
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.renewal import Renewed
-from tls_scaffold.spelling import listed
+from tls_scaffold.spelling import MINUTE, listed
 
 LOCK_SECONDS = 60.0
-MINUTE = "%Y-%m-%d %H:%M UTC"
 MOST_TOLD = 10
 RENEWCA = "cfssl gencert -renewca -ca CA -ca-key KEY"
 

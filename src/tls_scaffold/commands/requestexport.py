@@ -20,7 +20,7 @@ from tls_scaffold.paths import CA, CONFIG
 from tls_scaffold.signing import certificates, mistakes
 from tls_scaffold.signing.awaiting import Waiting, make_folder_id, read_waiting
 from tls_scaffold.signing.manifests import TIME, Asked, Manifest, asked_of
-from tls_scaffold.signing.packs import Pack, sum_of_certificate, sum_of_config
+from tls_scaffold.signing.packs import Pack, sum_of_config
 
 LONGEST_NAME = 64
 
@@ -137,4 +137,4 @@ def _carried(config: SigningConfig, used: Iterable[str]) -> SigningConfig:
 def _sum_of_ca(folder: Path) -> str:
     if not (folder / CA).is_file():
         return ""
-    return sum_of_certificate(certificates.read((folder / CA).read_bytes(), CA))
+    return certificates.read((folder / CA).read_bytes(), CA).sum

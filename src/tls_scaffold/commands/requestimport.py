@@ -103,8 +103,8 @@ def import_pack(
         look = _look(folder, data, path, names, now)
     brings_ca = look.new_ca is not None
     if not look.inventory.ca.sha256:  # a certificate in the folder may have come with a clone
-        _check_confirmed(look.ca, packs.sum_of_certificate(look.ca), ca_sha256, confirm)
-    elif ca_sha256 and ca_sha256 != packs.sum_of_certificate(look.ca):
+        _check_confirmed(look.ca, look.ca.sum, ca_sha256, confirm)
+    elif ca_sha256 and ca_sha256 != look.ca.sum:
         raise _another_ca(look.ca, ca_sha256)
     if look.new_ca or not look.inventory.ca.sha256:
         _pin(folder, look)
@@ -165,14 +165,14 @@ def _find_ca(
     pin, given = inventory.ca.sha256, packs.ca_of(pack)
     if os.path.lexists(folder / CA):
         ca = certificates.read((folder / CA).read_bytes(), CA)
-        if pin and pin != packs.sum_of_certificate(ca):
+        if pin and pin != ca.sum:
             raise ScaffoldError(
                 f"`{CA}` is another CA than `ca.sha256` of the inventory says",
-                [f"its SHA-256 is {packs.sum_of_certificate(ca)}", f"the pin is {pin}"],
+                [f"its SHA-256 is {ca.sum}", f"the pin is {pin}"],
                 "put back the one that belongs there",
             )
         if given and given.der != ca.der:
-            raise _another_ca(given, packs.sum_of_certificate(ca))
+            raise _another_ca(given, ca.sum)
         return ca, None
     if given is None:
         raise ScaffoldError(
@@ -189,13 +189,13 @@ def _find_ca(
 def _another_ca(given: Certificate, pin: str) -> ScaffoldError:
     return ScaffoldError(
         "the answers are of another CA: nothing of the pack is put in place",
-        [f"its SHA-256 is {packs.sum_of_certificate(given)}", f"the folder's is {pin}"],
+        [f"its SHA-256 is {given.sum}", f"the folder's is {pin}"],
         NEW_CA_HINT,
     )
 
 
 def _check_confirmed(ca: Certificate, found: str, asked: str, confirm: Confirm) -> None:
-    subject = ", ".join(f"{word}={text}" for word, text in ca.subject)
+    subject = ca.subject_text
     if asked and asked != found:
         raise _another_ca(ca, asked)
     if not asked and not confirm(subject, found):
@@ -211,7 +211,7 @@ def _pin(folder: Path, look: _Look) -> None:
 
     With a CA that comes so no request of the folder is compared.
     """
-    pin = packs.sum_of_certificate(look.ca)
+    pin = look.ca.sum
 
     def read_change() -> Change:
         old = intake.load(folder)

@@ -20,11 +20,10 @@ from tls_scaffold.disk.folder import lock, make_shelf, move_to_shelf
 from tls_scaffold.disk.moving import make_directories, move_over
 from tls_scaffold.disk.obstacles import check_changeable, check_folder, inside
 from tls_scaffold.disk.plainfiles import plain
-from tls_scaffold.disk.statefiles import AWAITING
 from tls_scaffold.disk.tarballs import Packed, unpacked
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE, CERTS, ISSUED
+from tls_scaffold.paths import ARCHIVE, AWAITING, CERTS, ISSUED
 from tls_scaffold.signing import agefiles
 from tls_scaffold.signing.backedup import output_of
 from tls_scaffold.signing.record import KEY_MARK

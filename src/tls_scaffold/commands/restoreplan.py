@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.commands.backup import MANIFEST, paths_elsewhere
 from tls_scaffold.disk.issued import ca_path
 from tls_scaffold.disk.plainfiles import plain
-from tls_scaffold.disk.statefiles import AWAITING, PRIVATE, WHOLE, is_of_state, state_paths
+from tls_scaffold.disk.statefiles import PRIVATE, WHOLE, is_of_state, state_paths
 from tls_scaffold.disk.tarballs import Packed
 from tls_scaffold.disk.vacancy import OTHERS
 from tls_scaffold.errors import ScaffoldError
@@ -20,6 +20,7 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.paths import (
     ARCHIVE,
+    AWAITING,
     CA,
     CERTIFICATE_ENDING,
     CERTS,

@@ -14,7 +14,7 @@ from tls_scaffold.disk.ourfolders import folders_below
 from tls_scaffold.disk.plainfiles import read_text
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import desired, intake
-from tls_scaffold.inventory.custody import KeyPlace
+from tls_scaffold.inventory.custody import KeyPlace, label_problem
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.readback import MOST
@@ -25,7 +25,6 @@ from tls_scaffold.multiroot.policies import (
     root_problems,
     signing_policies,
 )
-from tls_scaffold.multiroot.rootsfile import LABEL, LABEL_FORM
 from tls_scaffold.paths import CONFIG
 
 SUMMARY = "multirootca can't be told to sign for these"
@@ -104,8 +103,7 @@ def _served(source: Path, inventory: Inventory, given: str) -> Served:
         problems.append(Problem(place, f"it is `{inventory.ca.label}`, and not `{given}`"))
     if not label:
         problems.append(Problem(place, "is missing: multirootca knows a folder by its label"))
-    elif not LABEL.fullmatch(label):
-        message = f"`{label}` is no label of multirootca's: {LABEL_FORM} alone"
+    elif message := label_problem(label):
         problems.append(Problem(place, message))
     elsewhere = _signs_elsewhere(source, profiles_elsewhere(inventory), problems)
     if problems:

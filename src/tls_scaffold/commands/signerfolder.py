@@ -14,10 +14,11 @@ from tls_scaffold.disk.plainfiles import names, own_text
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
+from tls_scaffold.inventory.custody import label_problem
 from tls_scaffold.keeping.jsonmerge import Conflict, is_same, merge_values
 from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.multiroot import rootsfile
-from tls_scaffold.multiroot.rootsfile import LABEL, RootsFile
+from tls_scaffold.multiroot.rootsfile import RootsFile
 from tls_scaffold.paths import STATE
 from tls_scaffold.rendering.documents import sum_of
 
@@ -94,7 +95,7 @@ def read_signer_folder(path: Path) -> SignerFolder:
     inside(path, record_name("x"))
     roots = own_text(path, ROOTS)
     recorded = (Path(each).stem for each in names(path, RECORDS, ".json"))
-    labels = frozenset(each for each in recorded if LABEL.fullmatch(each))
+    labels = frozenset(each for each in recorded if not label_problem(each))
     return SignerFolder(path, rootsfile.parse(roots or "", str(path / ROOTS)), roots, labels)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tls_scaffold.commands.signerkeys import reference_problem
 from tls_scaffold.errors import UsageError
-from tls_scaffold.multiroot.policies import ORDINARY, ROOT
+from tls_scaffold.inventory.terms import ROOT
+from tls_scaffold.multiroot.policies import ORDINARY
 from tls_scaffold.multiroot.rootsfile import key_url
 
 LABEL = "{label}"

@@ -20,7 +20,6 @@ from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING
-from tls_scaffold.signing.broughtca import pin_of
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
@@ -169,7 +168,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
 
 def _pin_of_ca(found: Contents) -> str:
     ca = next((each.certificate for each in found.entries if each.path == CA), None)
-    return pin_of(ca) if ca else ""
+    return ca.sum if ca else ""
 
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:

@@ -13,9 +13,8 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.tarballs import Packed
 from tls_scaffold.disk.workfolders import WORK
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE, CERTS, ISSUED, MIB, NEW_SET, PENDING, STATE
+from tls_scaffold.paths import ARCHIVE, AWAITING, CERTS, ISSUED, MIB, NEW_SET, PENDING, STATE
 
-AWAITING = "awaiting"
 NOTE = f"{ARCHIVE}/.backups"
 NEW_NOTE = f"{NOTE}.new"
 PRIVATE = (CERTS, ARCHIVE, AWAITING)

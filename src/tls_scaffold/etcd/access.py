@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tls_scaffold.inventory.clusterparts import Permission, prefix_end
-from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import Role
+from tls_scaffold.inventory.terms import ROOT
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from tls_scaffold.etcd import rpc_pb2 as rpc
 from tls_scaffold.etcd.bench import PROBE, Bench, Check, apply_script, run_script, script_error
 from tls_scaffold.etcd.calls import Caller
 from tls_scaffold.etcd.methods import Call
-from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import fact_lines
+from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import Inventory
 
 

@@ -11,8 +11,8 @@ from tls_scaffold.etcd.keys import READ, WRITE, put, txn
 from tls_scaffold.etcd.methods import SNAPSHOT, Call
 from tls_scaffold.etcd.throwaway import NOBODY
 from tls_scaffold.etcd.versions import LEASED_KEYS, MAINTENANCE, PUT_IN_TRANSACTION, Hole
-from tls_scaffold.inventory.presets import ROOT
 from tls_scaffold.inventory.rbac import Role
+from tls_scaffold.inventory.terms import ROOT
 
 SECONDS = 3600  # a lease outlives every proof
 COMPACTED = 2  # a revision that is there before anybody asks

@@ -10,7 +10,7 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.etcd.etcdctl import Identity, identity_at
 from tls_scaffold.inventory import rbac
-from tls_scaffold.inventory.presets import ROOT
+from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.signing import issuer, signer
 from tls_scaffold.signing.issuer import CA

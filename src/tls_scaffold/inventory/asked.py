@@ -1,7 +1,6 @@
 """What the requests and profiles of single components ask for: their own terms, else all's."""
 
-from tls_scaffold.inventory.custody import ROOT
-from tls_scaffold.inventory.terms import CLIENT, CLIENT_AUTH, OwnProfile
+from tls_scaffold.inventory.terms import CLIENT, CLIENT_AUTH, ROOT, OwnProfile
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import PEER_CA
 from tls_scaffold.spelling import Key

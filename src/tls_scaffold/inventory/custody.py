@@ -8,12 +8,11 @@ from enum import Enum
 from tls_scaffold import spelling
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.fields import Field, Table, escaped_problem
+from tls_scaffold.inventory.terms import ROOT
 
 AUTH_KEY = "env:CFSSL_AUTH"
 """Where the key for a remote CA is, if nothing is said."""
 AUTH_FORM = "`env:NAME`, an environment variable, or `file:PATH`"
-ROOT = "root"
-"""etcd's user who may do everything, and the profile that signs for it where a remote CA does."""
 ROOT_AUTH_KEY = "env:CFSSL_AUTH_ROOT"
 """Where the key for that profile is, which ordinary runs of make do not have."""
 REMOTE_FORM = "`http://HOST:8888` or `https://HOST:8888`"
@@ -23,6 +22,9 @@ HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([1-9][0-9]{0,4})
 PATH = re.compile("/?[A-Za-z0-9._][A-Za-z0-9._-]*(?:/[A-Za-z0-9._][A-Za-z0-9._-]*)*", re.ASCII)
 VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 PIN = re.compile("[0-9a-f]{64}")
+# The name of a section for multirootca: Go's `\w` is ASCII's, and it takes nothing else.
+LABEL = re.compile(r"\w+", re.ASCII)
+LABEL_FORM = "letters of ASCII, digits and `_`"
 FIELDS = ("own", "key", "remotes", "label", "auth_key", "remote_ca", "sha256")
 OF_REMOTE = ("remotes", "label", "auth_key", "remote_ca")
 
@@ -130,7 +132,7 @@ def read_custody(field: Field, *, needs_pin: bool = True) -> Custody:
         own=table["own"].flag() if "own" in table else False,
         key=key,
         remotes=remotes,
-        label=_text(table, "label", spelling.label_problem),
+        label=_text(table, "label", label_problem),
         auth_key=_text(table, "auth_key", auth_key_problem) or (AUTH_KEY if is_remote else ""),
         remote_ca=_text(table, "remote_ca", file_problem),
         sha256=_text(table, "sha256", pin_problem),
@@ -168,6 +170,15 @@ def remote_problem(text: str) -> str:
         # cfssl takes an address without a scheme for a path where a colon stands in it.
         return f"`{text}` is not the address of a remote CA: {REMOTE_FORM}"
     return spelling.host_problem(place[1].strip("[]"))
+
+
+def label_problem(text: str) -> str:
+    """Say why `text` can't be the label of a CA at its servers; empty if it can."""
+    if not LABEL.fullmatch(text):
+        return f"`{text}` is no label of multirootca's: {LABEL_FORM} alone"
+    if len(text) > spelling.NAME_LENGTH:
+        return f"`{text}` is longer than {spelling.NAME_LENGTH} characters"
+    return ""
 
 
 def auth_key_problem(text: str) -> str:

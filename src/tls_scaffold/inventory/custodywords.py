@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tls_scaffold.inventory.custody import AUTH_KEY, PLAIN, Custody, KeyPlace
+from tls_scaffold.inventory.custody import AUTH_KEY, Custody, KeyPlace
 
 
 @dataclass(frozen=True)
@@ -91,18 +91,22 @@ class CustodyWords:
         """Return what becomes of a folder's custody; the pin stays until another is read.
 
         It goes where the folder makes its CA itself: what it renews, or makes anew, is another.
+        Other servers of a remote CA are asked as those before were, but for what is said.
         """
         new = replace(old, own=old.own or bool(self.certificate))
         place = self.place
         if place is None:
             return new
-        held = replace(PLAIN, own=new.own, key=place)
+        if place is not KeyPlace.REMOTE:
+            held = Custody(own=new.own, key=place)
+            return held if held.makes_ca else replace(held, sha256=old.sha256)
+        has_https = any(url.startswith("https:") for url in self.remotes)
         return Custody(
             own=new.own,
             key=place,
             remotes=self.remotes,
-            label=self.label,
-            auth_key=(self.auth_key or AUTH_KEY) if place is KeyPlace.REMOTE else "",
-            remote_ca=self.remote_ca,
-            sha256="" if held.makes_ca else self.sha256 or old.sha256,
+            label=self.label or old.label,
+            auth_key=self.auth_key or old.auth_key or AUTH_KEY,
+            remote_ca=self.remote_ca or (old.remote_ca if has_https else ""),
+            sha256=self.sha256 or old.sha256,
         )

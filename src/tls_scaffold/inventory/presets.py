@@ -3,9 +3,9 @@
 from tls_scaffold.inventory import calicopresets, clientpresets, kubernetespresets
 from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.presetparts import PASSWORD, Preset
+from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.spelling import did_you_mean
 
-ROOT = "root"
 PRESETS = (*kubernetespresets.PRESETS, *calicopresets.PRESETS, *clientpresets.PRESETS)
 _BY_NAME = {preset.name: preset for preset in PRESETS}
 

@@ -8,8 +8,8 @@ from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.presetparts import NOBODY
-from tls_scaffold.inventory.presets import ROOT, comes_by_password, preset_of
-from tls_scaffold.inventory.terms import CLIENT_AUTH
+from tls_scaffold.inventory.presets import comes_by_password, preset_of
+from tls_scaffold.inventory.terms import CLIENT_AUTH, ROOT
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.spelling import cn_problem

@@ -23,12 +23,14 @@ from tls_scaffold.paths import (
     TRUST,
 )
 
+OF_SOME = (CUSTODY, PEER_CA_REQUEST)
+"""What a render has only where the CA is held in another than the plain way."""
 RENDERED = (
     *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
-    PEER_CA_REQUEST,
-    *("rbac.sh", "rbac.tsv", "sign.sh", CUSTODY, FILE, RULES),
+    *("rbac.sh", "rbac.tsv", "sign.sh", FILE, RULES),
+    *OF_SOME,
 )
-"""What every render has beside the requests of the components; `custody.sh` only where needed."""
+"""What a render has beside the requests of the components."""
 OUR_REQUESTS = (CA_REQUEST, PEER_CA_REQUEST, CONFIG, FILE)
 NO_REQUESTS = (ARCHIVE, CERTS, "data", "dist", "issued")
 NO_OUTPUTS = (ARCHIVE, "config", "data", "dist", "issued")

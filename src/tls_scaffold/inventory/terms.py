@@ -16,6 +16,8 @@ LIFETIMES = "`90d`, `1y` or `8760h`"
 SERVER_AUTH, CLIENT_AUTH = "server auth", "client auth"
 BOTH_ENDS = (SERVER_AUTH, CLIENT_AUTH)
 CLIENT = "client"
+ROOT = "root"
+"""etcd's user who may do everything, and the profile that signs for it where a remote CA does."""
 # The profile that grants usages, as cfssl's own examples call them.
 PROFILES = {(SERVER_AUTH,): "server", (CLIENT_AUTH,): CLIENT, BOTH_ENDS: "peer"}
 TERM_FIELDS = ("names", "key", "expiry")

@@ -6,8 +6,9 @@ from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.conflicts import MOST_SHOWN
 from tls_scaffold.inventory.presetparts import Preset
-from tls_scaffold.inventory.presets import ROOT, preset_of
+from tls_scaffold.inventory.presets import preset_of
 from tls_scaffold.inventory.rbac import has_role_root, lacks_roles
+from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.spelling import listed
 

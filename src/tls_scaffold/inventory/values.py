@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tls_scaffold.inventory.clusterparts import AS_ALL, Member, Peer, Proxy, Server, User
-from tls_scaffold.inventory.custody import PLAIN, ROOT, Custody
+from tls_scaffold.inventory.custody import PLAIN, Custody
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
 from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.terms import (
     BOTH_ENDS,
     CLIENT,
     CLIENT_AUTH,
+    ROOT,
     Terms,
     profile_name,
 )

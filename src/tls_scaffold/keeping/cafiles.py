@@ -18,7 +18,7 @@ from tls_scaffold.disk.plainfiles import content, names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.paths import CA, CA_KEY, CERTS, CHAIN, ISSUED, TRUST
-from tls_scaffold.signing import broughtca, certificates, matching, recordcompletion
+from tls_scaffold.signing import certificates, matching, recordcompletion
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
@@ -170,8 +170,7 @@ def _is_same(one: Certificate, other: Certificate) -> bool:
 
 
 def _described(ca: Certificate) -> str:
-    subject = ", ".join(f"{word}={text}" for word, text in ca.subject)
-    return f"`{subject}`, SHA-256 {broughtca.pin_of(ca)}"
+    return f"`{ca.subject_text}`, SHA-256 {ca.sum}"
 
 
 def _trust_after(there: bytes, root: bytes) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
-from tls_scaffold.inventory.custody import ROOT
+from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.paths import CONFIG

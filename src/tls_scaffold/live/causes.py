@@ -221,7 +221,7 @@ ENCRYPTED_KEY = Cause(
     "the key is encrypted: etcd and its clients take no password for it",
     "`tls: failed to parse private key`, at start",
     "`tls: failed to parse private key`",
-    ("openssl pkey -in KEY -out NEW", "or sign it again: make req-{name}"),
+    ("openssl pkey -in KEY -out NEW", "or sign it again", "make req-{name}"),
 )
 DAMAGED_KEY = Cause(
     "damaged-key",

@@ -14,12 +14,11 @@ from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.shakes import HUNG_UP, Pair, Shake
 from tls_scaffold.signing import certificates, contentkinds, keys, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.spelling import canonical_address, is_wildcard, listed
+from tls_scaffold.spelling import MINUTE, canonical_address, is_wildcard, listed
 
 INTERNAL = "internal error"
 LOST = (HUNG_UP, "connection reset by peer", "broken pipe")
 MOST = 8  # names that are told: a server may have as many as it likes
-MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
 @dataclass(frozen=True)

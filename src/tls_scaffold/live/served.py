@@ -17,7 +17,7 @@ from tls_scaffold.live.looks import Look
 from tls_scaffold.live.server import Server
 from tls_scaffold.live.shakes import CaName, Shake
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.spelling import listed
+from tls_scaffold.spelling import MINUTE, listed
 
 UNREACHABLE = "unreachable"
 REPLACE = "to be replaced"
@@ -26,7 +26,6 @@ SAME = "serves the folder's"
 STATES = (UNREACHABLE, REPLACE, RESTART, SAME)
 """From the worst on; a port has the first of them that is true."""
 DAY = timedelta(days=1)
-MINUTE = "%Y-%m-%d %H:%M UTC"
 UNSAID = Server()
 
 

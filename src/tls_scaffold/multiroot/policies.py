@@ -10,11 +10,9 @@ from tls_scaffold.cfssl.whitelist import exact_pattern
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.asked import own_profiles
 from tls_scaffold.inventory.fields import escaped_problem
-from tls_scaffold.inventory.terms import CLIENT, CLIENT_AUTH
+from tls_scaffold.inventory.terms import CLIENT, CLIENT_AUTH, ROOT
 from tls_scaffold.inventory.values import LOOPBACK, Component, Inventory
 
-ROOT = "root"
-"""The CN of etcd's superuser, and the profile that signs it: with a key of its own."""
 ORDINARY = "ordinary"
 ALWAYS = ("signing", "key encipherment")  # of every rendered profile
 # Without usages both versions of cfssl sign nothing; one of an hour is refused all the same.

@@ -11,15 +11,14 @@ from functools import cached_property
 from urllib.parse import quote, unquote
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.inventory.custody import LABEL_FORM
 
 # Go's `\w` and `\s` are ASCII's.
-LABEL = re.compile(r"\w+", re.ASCII)
 SECTION = re.compile(r"\s*\[\s*(\w+)\s*\]\s*", re.ASCII)
 FIELD = re.compile(r"\s*(\w+)\s*=\s*(.*)", re.ASCII)
 QUOTED = re.compile(r"[\"'](.*)[\"']\s*", re.ASCII)
 COMMENT = re.compile(r"#.*|\s*", re.ASCII)
 NO_LABEL = "default"  # what multirootca calls fields before the first section
-LABEL_FORM = "letters of ASCII, digits and `_`"
 FILE_URL = "file://"
 
 

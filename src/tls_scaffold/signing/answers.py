@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import Profile
@@ -53,7 +52,7 @@ def checked_answer(pem: str, asked: Asked, server: str) -> bytes:
         problems.append("more than one certificate stands in it")
     if problems:
         raise _refused(asked, server, problems)
-    return certificate.parsed.public_bytes(Encoding.PEM)
+    return certificate.pem
 
 
 def _refused(asked: Asked, server: str, problems: list[str]) -> ScaffoldError:

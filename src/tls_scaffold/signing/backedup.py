@@ -60,7 +60,7 @@ def newest_ca(files: Mapping[str, bytes]) -> tuple[bytes, Certificate] | None:
                 ca = certificates.read(pem, path)
                 # What else stands in the file came with a clone, and nobody is to trust it.
                 is_alone = begun(pem, CERTIFICATE) == 1
-                found.append((pem if is_alone else certificates.pem_of(ca), ca))
+                found.append((pem if is_alone else ca.pem, ca))
     return max(found, key=lambda each: age_of_ca(each[1]), default=None)
 
 

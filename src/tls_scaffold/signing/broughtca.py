@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import PurePosixPath
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
@@ -12,9 +11,9 @@ from tls_scaffold.signing import caconstraints, certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.keys import LockedKeyError, key_block, opened_key
 from tls_scaffold.signing.pemfiles import labels
+from tls_scaffold.spelling import MINUTE
 
 LEAST_RSA_BITS = 2048  # OpenSSL's usual level of security takes no less
-MINUTE = "%Y-%m-%d %H:%M UTC"
 Line = tuple[Certificate, ...]
 """Certificates from the one that signs up to the root."""
 
@@ -55,12 +54,7 @@ class BroughtCA:
     @property
     def sha256(self) -> str:
         """The sum of the DER of its certificate, in hexadecimal digits: its pin."""
-        return pin_of(certificates.read(self.certificate, ""))
-
-
-def pin_of(certificate: Certificate) -> str:
-    """Return the sum of a certificate's DER, in hexadecimal digits."""
-    return sha256(certificate.der).hexdigest()
+        return certificates.read(self.certificate, "").sum
 
 
 def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str = "") -> BroughtCA:
@@ -88,9 +82,9 @@ def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str
         raise unfit(place, problems)
     block = key_block(key)
     return BroughtCA(
-        certificate=certificates.pem_of(path[0]),
-        chain=b"".join(map(certificates.pem_of, path[:-1])),
-        trust=certificates.pem_of(path[-1]),
+        certificate=path[0].pem,
+        chain=b"".join(each.pem for each in path[:-1]),
+        trust=path[-1].pem,
         # What may stand before the key, the parameters of its curve, cfssl 1.2.0 can't read.
         key=key[block.begin : block.end] if block else b"",
         is_encrypted=bool(block and block.is_encrypted),
@@ -167,7 +161,7 @@ def _path_up(signer: Certificate, found: Line, place: str) -> Line:
         ends += [] if above else [path]
         paths += [(*path, each) for each in above]
     top = ends[0][-1]
-    issuer = ", ".join(f"{word}={text}" for word, text in top.issuer)
+    issuer = certificates.text_of_name(top.issuer)
     raise ScaffoldError(
         f"the root above `{place}` is missing, which everybody has to trust",
         [f"{_name(top)} was signed by `{issuer}`, and that is not in `{place}`"],
@@ -205,8 +199,7 @@ def _refusals(ca: Certificate, height: int, now: datetime) -> Iterator[str]:
 
 
 def _name(certificate: Certificate) -> str:
-    subject = ", ".join(f"{word}={text}" for word, text in certificate.subject)
-    return f"`{subject or 'a certificate without a subject'}`"
+    return f"`{certificate.subject_text or 'a certificate without a subject'}`"
 
 
 def unfit(place: str, reasons: Sequence[str]) -> ScaffoldError:

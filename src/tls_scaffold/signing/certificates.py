@@ -87,6 +87,16 @@ class Certificate:
         return _words_and_texts(self.parsed.issuer)
 
     @property
+    def subject_text(self) -> str:
+        """Whom it is for, as one text: `O=…, CN=…`."""
+        return text_of_name(self.subject)
+
+    @property
+    def pem(self) -> bytes:
+        """It alone, as a file holds it."""
+        return self.parsed.public_bytes(Encoding.PEM)
+
+    @property
     def cn(self) -> str:
         """The common name; empty if there is none."""
         return dict(self.subject).get("CN", "")
@@ -153,6 +163,11 @@ class Certificate:
     def key(self) -> Key:
         """The type of its key."""
         return key_type(self.public_key)
+
+    @property
+    def sum(self) -> str:
+        """The SHA-256 of its DER, in hexadecimal digits: the pin of a CA."""
+        return sha256(self.der).hexdigest()
 
     @property
     def key_sum(self) -> str:
@@ -258,6 +273,11 @@ def names_in(extension: x509.SubjectAlternativeName) -> tuple[tuple[str, str], .
     return kept_names((name for name in found if name[0]), is_ca=False)
 
 
+def text_of_name(name: tuple[tuple[str, str], ...]) -> str:
+    """Return the pairs of a subject or issuer as one text."""
+    return ", ".join(f"{word}={text}" for word, text in name)
+
+
 def _is_handled(extension: x509.ExtensionType) -> bool:
     """Tell whether Go's crypto/x509 handles an extension, as it has to if that is critical."""
     if isinstance(extension, x509.NameConstraints):
@@ -322,11 +342,6 @@ def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
         reason = "one of its certificates is cut off or damaged: Go passes over it"
         raise _not_a_certificate(place, reason)
     return tuple(_read_der(block.der, place) for block in found)
-
-
-def pem_of(certificate: Certificate) -> bytes:
-    """Return a certificate in PEM, alone, as cfssl and OpenSSL write it."""
-    return certificate.parsed.public_bytes(Encoding.PEM)
 
 
 def check_others(pem: bytes, place: str) -> None:

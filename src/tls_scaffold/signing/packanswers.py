@@ -21,9 +21,8 @@ from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.manifests import Asked, asked_of, disagreements
 from tls_scaffold.signing.packs import Pack
 from tls_scaffold.signing.pemfiles import blocks
-from tls_scaffold.spelling import listed
+from tls_scaffold.spelling import MINUTE, listed
 
-MINUTE = "%Y-%m-%d %H:%M UTC"
 AGAIN = "`tls-scaffold requests export FILE` packs what waits now"
 
 

@@ -76,11 +76,6 @@ def sum_of_config(config: SigningConfig) -> str:
     return hashlib.sha256(config.to_json().encode()).hexdigest()
 
 
-def sum_of_certificate(certificate: Certificate) -> str:
-    """Return the SHA-256 of a certificate in DER: a CA's pin."""
-    return hashlib.sha256(certificate.der).hexdigest()
-
-
 def read_pack(data: bytes, place: str) -> Pack:
     """Read a pack; `place` is its path, for messages.
 

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.files import telling
@@ -19,7 +18,7 @@ from tls_scaffold.signing.record import PATHS_OF_CAS
 
 def pin_problem(ca: Certificate, custody: Custody) -> str:
     """Say that a CA is another than the one that is pinned; empty if it is that, or none is."""
-    found = sha256(ca.der).hexdigest()
+    found = ca.sum
     if not custody.sha256 or found == custody.sha256:
         return ""
     return (
@@ -42,7 +41,7 @@ def with_known_pin(folder: Path, custody: Custody) -> Custody:
         ca = certificates.read(plain(folder / CA, CA), CA)
     except (OSError, ScaffoldError):
         return custody
-    return replace(custody, sha256=sha256(ca.der).hexdigest())
+    return replace(custody, sha256=ca.sum)
 
 
 def can_be_found(folder: Path, custody: Custody) -> bool:
@@ -80,7 +79,7 @@ def _pinned_in_record(folder: Path, custody: Custody) -> bytes | None:
             ca = certificates.read(pem, path)
         except ScaffoldError:
             continue
-        if sha256(ca.der).hexdigest() == custody.sha256 and matching.signs_itself(ca):
+        if ca.sum == custody.sha256 and matching.signs_itself(ca):
             # That one alone: what else stands in the file came with the clone, and is not pinned.
-            return certificates.pem_of(ca)
+            return ca.pem
     return None

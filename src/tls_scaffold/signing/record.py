@@ -24,6 +24,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEYS, CHAIN, ISSUED, PEER_CA, TRUSTS
 from tls_scaffold.signing import certificates, pairs
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.spelling import MINUTE
 
 LOST_HINT = "put its {} and {} back; `make regenerate` makes another CA"
 SCRIPT = "sign.sh"
@@ -192,7 +193,7 @@ def age_of_ca(ca: Certificate | None) -> tuple[float, int, str]:
 
 def _describe_ca(ca: Certificate) -> tuple[str, ...]:
     return (
-        f"subject: {', '.join(f'{word}={text}' for word, text in ca.subject)}",
-        f"end: {ca.not_after:%Y-%m-%d %H:%M} UTC",
+        f"subject: {ca.subject_text}",
+        f"end: {ca.not_after:{MINUTE}}",
         f"SHA-256 fingerprint: {sha256(ca.der).digest().hex(':').upper()}",
     )

@@ -15,11 +15,11 @@ from tls_scaffold.paths import CA, CHAIN, TRUSTS
 from tls_scaffold.signing import certificates, chains
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
+from tls_scaffold.spelling import MINUTE
 
 PUT_BACK = (
     "put back what it was, or move it away: where `{trust}` is missing, `make` copies `{ca}` there"
 )
-MINUTE = "%Y-%m-%d %H:%M UTC"
 PUT_CA_BACK = "put the CA back; is it lost? `make regenerate` makes another"
 BRING_AGAIN = "put back what it was; `tls-scaffold sync --ca FILE` brings the CA again"
 

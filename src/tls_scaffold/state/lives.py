@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.spelling import MINUTE
 from tls_scaffold.state.entries import SIGNER, Entry, Fault
 
-MINUTE = "%Y-%m-%d %H:%M UTC"
 YEAR = timedelta(days=365)
 
 

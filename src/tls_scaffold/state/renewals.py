@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.signing.caends import earlier_certificates
+from tls_scaffold.spelling import MINUTE
 from tls_scaffold.state.entries import Contents
-from tls_scaffold.state.lives import MINUTE
 
 
 @dataclass(frozen=True)
