@@ -11,7 +11,7 @@ from clusters import BUILT, P256, live, tools
 from conftest import Factory
 from handwork import Machine, documented, exported, files_of, imported, machine, ours
 from peers import build as peers
-from support import PROGRAMS, contents, make, modes, openssl, run, tls_scaffold, verify
+from support import PROGRAMS, SMALL, contents, make, modes, openssl, run, tls_scaffold, verify
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 CLUSTER = ("--members", "127.0.0.1", "--users", "root,alice", *P256, "--ca-offline")
@@ -326,6 +326,37 @@ def test_a_folder_may_change_to_it_and_nothing_is_signed_again(
     verify(path, "certs/bob.pem")
     inventory = json.loads((path / "tls-scaffold.json").read_text())
     assert inventory["ca"] == {"key": "offline", "sha256": Machine(place).pin}
+
+
+def test_a_ca_that_lies_in_the_folder_is_no_pin(trusted: Path, tmp_path: Path) -> None:
+    """It may have come with a clone: somebody says whether it is the right one."""
+    shutil.rmtree(trusted / "certs")
+    stranger = machine(tmp_path / "stranger")
+    (trusted / "certs").mkdir()
+    shutil.copy(stranger.place / "ca.pem", trusted / "certs")
+    inventory = json.loads((trusted / "tls-scaffold.json").read_text())
+    inventory["ca"] = {"key": "offline"}
+    (trusted / "tls-scaffold.json").write_text(json.dumps(inventory))
+    make(trusted, "csr", SIGNER="tls-scaffold")
+    signed = by_ours(stranger, exported(trusted, tmp_path / "p.tar"))
+    before = contents(trusted)
+
+    done = tls_scaffold("-C", str(trusted), "requests", "import", str(signed))
+
+    assert done.returncode == 1
+    assert "nobody has said that this is the right CA" in done.stderr
+    assert f"SHA-256: {stranger.pin}" in done.stderr
+    assert contents(trusted) == before
+
+
+def test_a_ca_is_pinned_when_its_key_leaves_the_folder(signed: Factory) -> None:
+    path = signed(*SMALL)
+    pin = Machine(path / "certs").pin
+
+    assert tls_scaffold("-C", str(path), "sync", "--ca-offline").returncode == 0
+
+    inventory = json.loads((path / "tls-scaffold.json").read_text())
+    assert inventory["ca"] == {"key": "offline", "sha256": pin}
 
 
 def test_the_commands_that_show_csrs_are_right(folder: Factory, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import kills
+from checking import CLEAR_KEY
 from clusters import P256, VERSIONS
 from conftest import Factory
 from keeping import change, edit, kept, kept_contents

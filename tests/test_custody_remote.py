@@ -504,6 +504,31 @@ def test_a_clone_signs_with_what_is_in_the_repository(
     assert (clone / "certs/trust.pem").read_bytes() == (clone / "certs/ca.pem").read_bytes()
 
 
+@two_signers
+def test_of_a_record_the_pinned_certificate_alone_is_taken(
+    signed: Path, tmp_path: Path, signer: str
+) -> None:
+    pinned = (signed / "certs/ca.pem").read_bytes()
+    (recorded,) = signed.glob("issued/ca-*.pem")
+    recorded.unlink()
+    stranger = make_ca(tmp_path / "stranger").certificate.read_bytes()
+    (signed / "issued/ca-0123456789.pem").write_bytes(pinned + stranger)
+    both = stranger + pinned
+    (signed / "certs/trust.pem").write_bytes(both)  # as while members get to know another CA
+
+    (signed / "certs/ca.pem").unlink()
+    make(signed, **SIGNERS[signer], **KEYS)
+    assert (signed / "certs/ca.pem").read_bytes() == pinned
+    assert (signed / "certs/trust.pem").read_bytes() == both
+
+    for path in ("certs/ca.pem", "certs/trust.pem"):
+        (signed / path).unlink()
+    make(signed, **SIGNERS[signer], **KEYS)
+    assert (signed / "certs/ca.pem").read_bytes() == pinned
+    assert (signed / "certs/trust.pem").read_bytes() == pinned
+    assert set(states(signed).values()) == {"valid"}
+
+
 def test_a_sync_fetches_the_pinned_ca_again_and_no_other(service: Service, remote: Path) -> None:
     shutil.rmtree(remote / "certs")
     for signer in ("cfssl 1.2.0", "tls-scaffold"):
@@ -519,6 +544,35 @@ def test_a_sync_fetches_the_pinned_ca_again_and_no_other(service: Service, remot
 
     assert (remote / "certs/ca.pem").read_bytes() == service.ca.certificate.read_bytes()
     make(remote, SIGNER="cfssl", **FIRST)
+
+
+def test_of_a_server_s_answer_the_pinned_certificate_alone_is_taken(
+    remote: Path, tmp_path: Path, service: Service
+) -> None:
+    """A CA below the pinned one, that is another team's, would else be the one that signs."""
+    shutil.rmtree(remote / "certs")
+    shutil.rmtree(remote / "issued", ignore_errors=True)
+    below = make_ca(tmp_path / "below")
+    words = ("x509", "-x509toreq", "-in", str(below.certificate), "-signkey", str(below.key))
+    (tmp_path / "csr.pem").write_text(openssl(*words))
+    (tmp_path / "extensions").write_text(
+        "basicConstraints=critical,CA:true\nkeyUsage=keyCertSign\n"
+    )
+    words = ("-CA", str(service.ca.certificate), "-CAkey", str(service.ca.key), "-set_serial", "7")
+    more = ("-days", "30", "-extfile", str(tmp_path / "extensions"))
+    pem = openssl("x509", "-req", "-in", str(tmp_path / "csr.pem"), *words, *more)
+    both = service.ca.certificate.read_text() + pem
+    before = (remote / "tls-scaffold.json").read_bytes()
+
+    with liar() as lying:
+        lying.answer = lambda _: {"success": True, "result": {"certificate": both}, "errors": []}
+        edit_json(remote / "tls-scaffold.json", lambda it: it["ca"].update(remotes=[lying.url]))
+        done = tls_scaffold("-C", str(remote), "sync")
+
+    assert done.returncode == 0, done.stderr
+    assert (remote / "certs/ca.pem").read_bytes() == service.ca.certificate.read_bytes()
+    assert json.loads((remote / "tls-scaffold.json").read_text())["ca"]["sha256"] == service.ca.pin
+    assert json.loads(before)["ca"]["sha256"] == service.ca.pin
 
 
 def test_a_folder_gives_its_ca_to_servers_and_takes_it_back_and_signs_nothing_again(
@@ -550,6 +604,11 @@ def test_a_folder_gives_its_ca_to_servers_and_takes_it_back_and_signs_nothing_ag
     for how in SIGNERS.values():
         assert "nothing to sign" in "".join(_said(make(folder, **how)))
     assert {name: (folder / f"certs/{name}.pem").read_bytes() for name in leaves} == leaves
+    # What it renews itself has another sum than what the servers had.
+    assert "ca" not in json.loads((folder / "tls-scaffold.json").read_text())
+    make(folder, "renew-ca", SIGNER="cfssl")
+    for how in SIGNERS.values():
+        assert "nothing to sign" in "".join(_said(make(folder, **how)))
 
 
 # --- check

@@ -1,6 +1,9 @@
 """What a look is decided by: hosts as Go compares them, chains, and whose port it is."""
 
+import socket
+import ssl
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -10,6 +13,8 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.live.diagnosis import is_for_host
 from tls_scaffold.live.endpoints import CLIENT, PEER, given_ports, inventory_ports, place_of
 from tls_scaffold.live.known import is_trusted
+from tls_scaffold.live.server import asking
+from tls_scaffold.live.shakes import Pair
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 
@@ -53,6 +58,36 @@ def test_a_chain_leads_to_what_is_trusted_by_what_stands_behind_the_leaf(tmp_pat
     assert not is_trusted(leaf, (), (above,))
     assert not is_trusted(leaf, (leaf,), (above,))
     assert not is_trusted(leaf, (ca,), ())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 60000, b"x" * 60000 + b"\r\n\r\n"],
+    ids=["deep", "long"],
+)
+def test_what_a_server_that_is_no_etcd_writes_is_told_in_a_few_words(
+    answer: bytes, tmp_path: Path
+) -> None:
+    certs.ca(tmp_path)
+    certs.member(tmp_path)
+    pair = Pair(tmp_path / "certs/etcd1.pem", tmp_path / "certs/etcd1-key.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.certificate, pair.key)
+
+    def serve(listener: socket.socket) -> None:
+        with context.wrap_socket(listener.accept()[0], server_side=True) as channel:
+            channel.recv(1000)
+            channel.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve, args=(listener,))
+        thread.start()
+        ask = asking(tmp_path / "certs/ca.pem", pair)
+        told = ask("127.0.0.1", listener.getsockname()[1], 5)
+        thread.join()
+
+    assert told.version == ""
+    assert 0 < len(told.trouble) <= 200
 
 
 INVENTORY = intake.of_data(

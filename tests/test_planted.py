@@ -83,6 +83,30 @@ def test_a_set_does_not_take_the_place_of_a_ca_whose_key_is_elsewhere(
 
 
 @of_every_command
+@pytest.mark.parametrize("of", ["none", ""])
+def test_a_ca_is_not_signed_again_in_a_clone_that_has_no_key(
+    signed: Factory, other_set: Path, command: str, of: str
+) -> None:
+    path = signed(*SMALL)
+    shutil.rmtree(path / "certs")
+    plant(path, other_set, of)
+    (path / "certs/.new/ca-key.pem").rename(path / "certs/.new/same-key")
+
+    refused(path, command, "certs/.new` was not made for the CA in ")
+
+
+def test_a_sync_takes_away_what_sign_sh_would_run(signed: Factory) -> None:
+    path = signed(*SMALL)
+    (path / "custody.sh").write_text("echo run >&2\n")
+
+    done = run("tls-scaffold", "-C", str(path), "sync")
+
+    assert done.returncode == 0, done.stderr
+    assert not (path / "custody.sh").exists()
+    assert [each.read_text() for each in path.glob("archive/*/custody.sh")] == ["echo run >&2\n"]
+
+
+@of_every_command
 def test_nothing_is_taken_through_a_link(signed: Factory, other_set: Path, command: str) -> None:
     path = signed(*SMALL)
     (path / "certs/.new").symlink_to(other_set)

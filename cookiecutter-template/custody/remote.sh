@@ -34,8 +34,10 @@ make_first_ca() { # it is never made here: the record may have it, for a clone a
         if [ -f "$each" ] && [ ! -h "$each" ] && [ "$(pin_of "$each")" = "$(held sha256)" ] &&
             openssl x509 -noout -subject -issuer -in "$each" | # a root: what others trust
             sed 's/^[a-z]*= *//' | uniq -d | grep -q .; then
-            exists certs/trust.pem || { cp "$each" "$work/trust.pem" && mv "$work"/* certs/; }
-            cp "$each" "$work/ca.pem" && chmod 644 "$work/ca.pem" certs/trust.pem
+            # That one alone: what else stands in the file came with the clone, and is not pinned.
+            openssl x509 -in "$each" >"$work/ca.pem" && chmod 644 "$work/ca.pem"
+            exists certs/trust.pem || { cp -p "$work/ca.pem" "$work/trust.pem" &&
+                mv "$work/trust.pem" certs/; }
             mv "$work/ca.pem" certs/ca.pem
             say "certs/ca.pem is there again, out of the record"
             exit
@@ -177,7 +179,8 @@ reasons() { # what cfssl tells of a server, and what its few words stand for
     elif grep -q 'failed POST' "$work/log"; then
         sed -n 's/"} *$//; s/.*failed POST.*authsign\\*": *//p' "$work/log" | head -n 1
     elif grep -q 'failed to create new standard auth provider' "$work/log"; then
-        echo "not asked: cfssl can't read one of \`auth_keys\` in \`config/ca-config.json\`"
+        echo "not asked: cfssl can't read one of \`auth_keys\` in \`config/ca-config.json\`; in a\
+ \`file:\` 1.2.0 takes no line end: \`printf %s KEY >FILE\`"
     elif grep -q '^Incorrect Usage\|tls-remote-ca\|Failed to load config' "$work/log"; then
         sed '/^$/d; s/^.*\] //' "$work/log" | head -n 1
     else

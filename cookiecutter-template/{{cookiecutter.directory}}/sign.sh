@@ -120,7 +120,7 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
     key=$(cd certs/.new && ls ca-key.pem peer-ca-key.pem same-key 2>/dev/null | head -n 1)
     if [ -n "$key" ]; then
         # A clone or a pull may bring such a folder, but never the sum of a key that it has not.
-        sum=$(key_sum)
+        sum=$(key_sum) && [ "$key $sum" != 'same-key none' ] || sum='' # without one none stays
         { [ -n "$sum" ] && [ -f certs/.new/of ] && [ "$(cat certs/.new/of)" = "$sum" ]; } ||
             fail "\`certs/.new\` was not made for the CA in \`certs\`" "move it out of the folder"
         files=$(new_files)

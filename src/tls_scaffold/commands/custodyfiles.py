@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.commands import remoteca
 from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import content, plain
+from tls_scaffold.disk.plainfiles import content, plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
@@ -45,10 +45,13 @@ def settled(
     return replace(inventory, ca=_pinned(inventory.ca, brought)), brought
 
 
-def changed(old: Inventory, held: CustodyWords, brought: BroughtCA | None) -> Inventory:
+def changed(
+    folder: Path, old: Inventory, held: CustodyWords, brought: BroughtCA | None
+) -> Inventory:
     """Return the inventory of a folder whose CA is held otherwise from now on.
 
-    Every mistake of the options is told as one of the inventory; raises ScaffoldError with them.
+    A CA whose key leaves the folder is pinned: no other one's answers are taken for its. Every
+    mistake of the options is told as one of the inventory; raises ScaffoldError with them.
     """
     if not held.are_said and not brought:
         return old
@@ -56,6 +59,8 @@ def changed(old: Inventory, held: CustodyWords, brought: BroughtCA | None) -> In
     if brought:
         _check_hosts(old, brought, held.certificate or ", ".join(custody.remotes))
         custody = _placed(custody, brought)
+    if not custody.has_key_here and old.ca.has_key_here and plain_or_empty(folder / CA_KEY):
+        custody = pins.with_known_pin(folder, custody)
     new = replace(old, ca=custody, peer_ca=old.peer_ca or bool(held.peer_ca))
     return of_data(new.document(), users_are_enough=True)
 

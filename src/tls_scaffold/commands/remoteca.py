@@ -48,4 +48,5 @@ def fetch_certificate(custody: Custody, folder: Path) -> BroughtCA:
             [f"its SHA-256 is {pin}, and {custody.sha256} is pinned"],
             "see what that server is, and who is on the way to it",
         )
-    return broughtca.take_apart(found.pem, b"", signer.utc_now(), found.server)
+    # That one alone: of others in the answer one below it would be the one that signs.
+    return broughtca.take_apart(found.certificate.pem, b"", signer.utc_now(), found.server)

@@ -94,16 +94,16 @@ def import_pack(
 ) -> Imported:
     """Check the answers in a pack, or those for `names`, and put them in place.
 
-    Where the folder knows its CA not yet, the pack brings the certificate: it is taken if its
-    SHA-256 is `ca_sha256`, or somebody confirms it. Raises ScaffoldError with everything that is
-    wrong, before anything is written.
+    Where the inventory has no pin of the CA yet, its certificate is that of the folder, else the
+    pack's: it is taken if its SHA-256 is `ca_sha256`, or somebody confirms it. Raises
+    ScaffoldError with everything that is wrong, before anything is written.
     """
     data = read_file(path)
     with lock(folder):
         look = _look(folder, data, path, names, now)
     brings_ca = look.new_ca is not None
-    if look.new_ca and not look.inventory.ca.sha256:
-        _check_confirmed(look.ca, look.new_ca.sha256, ca_sha256, confirm)
+    if not look.inventory.ca.sha256:  # a certificate in the folder may have come with a clone
+        _check_confirmed(look.ca, look.ca.sum, ca_sha256, confirm)
     elif ca_sha256 and ca_sha256 != look.ca.sum:
         raise _another_ca(look.ca, ca_sha256)
     if look.new_ca or not look.inventory.ca.sha256:

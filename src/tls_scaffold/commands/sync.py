@@ -101,7 +101,7 @@ def _with_its_ca(
     from tls_scaffold.commands import custodyfiles  # which few changes are made with
 
     brought = custodyfiles.brought_to(folder, inventory, held)
-    return custodyfiles.changed(inventory, held, brought), brought
+    return custodyfiles.changed(folder, inventory, held, brought), brought
 
 
 def _sum_of(held: CustodyWords) -> tuple[str, ...]:

@@ -43,6 +43,8 @@ BEHIND_LEAVES = PurePosixPath(CHAIN).name
 CA_FILES = (CSR, TRUSTED, BEHIND_LEAVES, KEY, CERTIFICATE)
 # What a set has where the CA's key stays as it is, in place of a key: the CA was signed again.
 SAME_KEY = "same-key"
+# What a set says that it is made for where no CA's key was here.
+NO_KEY = "none"
 PEER_KEY = PurePosixPath(PEER_CA_KEY).name
 KEYS = {KEY: CA_KEY, PEER_KEY: PEER_CA_KEY}
 """The keys that a set may be known by, the first that is there, with their places."""
@@ -76,7 +78,7 @@ def finish_set(folder: Path) -> None:
     new = made.parent
     key = next((name for name in (*KEYS, SAME_KEY) if (new / name).exists()), "")
     if key:
-        _check_is_ours(folder, new)
+        _check_is_ours(folder, new, key)
         # Nothing is moved before all is known to have its place in the folder.
         # A `ca.pem` that is in its place tells that nothing but the key is left, see _key_sum.
         paths = sorted(_paths_of_set(made), key=lambda path: path == CA)
@@ -168,13 +170,15 @@ def put_ca_again(folder: Path, files: Mapping[str, bytes], key: bytes) -> None:
     finish_set(folder)
 
 
-def _check_is_ours(folder: Path, new: Path) -> None:
+def _check_is_ours(folder: Path, new: Path, key: str) -> None:
     """Raise ScaffoldError unless a new set was decided on beside the CA that stands in `certs`.
 
     git can bring a whole set with a clone or a pull, which would take the CA's place; but never the
-    sum of its key.
+    sum of its key. Where there is no key here, none can be what stays as it is.
     """
     key_sum = _key_sum(folder, new)
+    if key_sum == NO_KEY and key == SAME_KEY:
+        key_sum = ""
     said = own_text(folder, f"{NEW_SET}/of") or ""
     if not key_sum or said.strip() != key_sum:
         raise ScaffoldError(
@@ -193,7 +197,7 @@ def _key_sum(folder: Path, new: Path) -> str:
     # The key of a CA that is there may be kept elsewhere; of a first set that is half in place
     # nothing but the key is left when its certificate is there.
     is_elsewhere = os.path.lexists(folder / CA) and any(_paths_of_set(new / "new"))
-    return "" if is_elsewhere or os.path.lexists(folder / CA_KEY) else "none"
+    return "" if is_elsewhere or os.path.lexists(folder / CA_KEY) else NO_KEY
 
 
 def _paths_of_set(directory: Path) -> Iterator[str]:

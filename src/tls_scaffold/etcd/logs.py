@@ -40,7 +40,7 @@ def _level_and_text(line: str) -> tuple[str | None, str]:
         return FATAL, line
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, line
     if not isinstance(entry, dict):
         return None, line

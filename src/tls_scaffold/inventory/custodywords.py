@@ -90,6 +90,7 @@ class CustodyWords:
     def changed(self, old: Custody) -> Custody:
         """Return what becomes of a folder's custody; the pin stays until another is read.
 
+        It goes where the folder makes its CA itself: what it renews, or makes anew, is another.
         Other servers of a remote CA are asked as those before were, but for what is said.
         """
         new = replace(old, own=old.own or bool(self.certificate))

@@ -159,14 +159,14 @@ class _Draft:
         self.texts[beside] = ours
 
     def take_away_generated(self, path: str) -> None:
-        """Take away what is generated, and in this folder not any more.
+        """Take away what is generated elsewhere, and in this folder not, or not any more.
 
-        What was edited goes to the archive; what was never rendered here is nobody's business.
+        What was edited, or came from somebody else, goes to the archive: sign.sh would run it.
         """
-        yours, sums = self.yours.get(path), self.record.sums.get(path, ())
-        if yours is None or not sums:
+        yours = self.yours.get(path)
+        if yours is None:
             return
-        if sum_of(yours) not in sums:
+        if sum_of(yours) not in self.record.sums.get(path, ()):
             self.keep_copy(path, yours)
         self.texts[path] = None
         self.verbs[path] = "removed"

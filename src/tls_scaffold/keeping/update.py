@@ -23,7 +23,7 @@ from tls_scaffold.keeping.record import Record, read_record, record_of_entries
 from tls_scaffold.keeping.refusals import check_outputs, check_requests, check_reset
 from tls_scaffold.makefiles.componentedits import Edited
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CERTS, CONFIG
+from tls_scaffold.paths import CERTS, CONFIG, CUSTODY
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import check_sizes, recorded
 
@@ -160,7 +160,7 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     """
     rendered = template.render(change.new)
     check_reset(change.reset, rendered)
-    now = _read_texts(folder, [*rendered, *record.documents, *record.sums])
+    now = _read_texts(folder, [*rendered, *record.documents, *record.sums, CUSTODY])
     yours = _with_line_feeds(now)
     if MAKEFILE in yours:
         conflictmarkers.refuse({MAKEFILE: yours[MAKEFILE]})

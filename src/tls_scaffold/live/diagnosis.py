@@ -14,10 +14,11 @@ from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.shakes import HUNG_UP, Pair, Shake
 from tls_scaffold.signing import certificates, contentkinds, keys, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.spelling import MINUTE, canonical_address, is_wildcard
+from tls_scaffold.spelling import MINUTE, canonical_address, is_wildcard, listed
 
 INTERNAL = "internal error"
 LOST = (HUNG_UP, "connection reset by peer", "broken pipe")
+MOST = 8  # names that are told: a server may have as many as it likes
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def port_faults(port: Port, shake: Shake, known: Known, now: datetime) -> Iterat
     if not loaded:
         yield Found(causes.TRUST_UNREADABLE, f"{where} asks for certificates of no CA", port.member)
     elif wanted and loaded != wanted:
-        names = ", ".join(f"`{ca.text}`" for ca in shake.cas)
+        names = listed([ca.text for ca in shake.cas], MOST)
         yield Found(
             causes.MEMBER_TRUST,
             f"{where} asks for certificates of {names}, and `{known.trust_paths[port.side]}` "
@@ -77,7 +78,7 @@ def _faults_of_server(
     if leaf.not_before > now:
         yield causes.SERVER_EARLY, f"that begins {leaf.not_before:{MINUTE}}"
     if not is_for_host(leaf, host):
-        names = ", ".join(leaf.hosts) or "no host"
+        names = listed(leaf.hosts, MOST, "") or "no host"
         yield causes.SERVER_HOST, f"for {names}, not for {host}"
     if not (leaf.is_for_anything or "server auth" in leaf.usages or "any" in leaf.usages):
         yield causes.SERVER_USAGE, f"for {', '.join(leaf.usages)}"

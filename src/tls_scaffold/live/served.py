@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.live.causes import SERVER_PAIR
-from tls_scaffold.live.diagnosis import INTERNAL, Found, port_faults
+from tls_scaffold.live.diagnosis import INTERNAL, MOST, Found, port_faults
 from tls_scaffold.live.endpoints import Port
 from tls_scaffold.live.known import Known
 from tls_scaffold.live.looks import Look
 from tls_scaffold.live.server import Server
 from tls_scaffold.live.shakes import CaName, Shake
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.spelling import MINUTE
+from tls_scaffold.spelling import MINUTE, listed
 
 UNREACHABLE = "unreachable"
 REPLACE = "to be replaced"
@@ -224,5 +224,7 @@ def _of_trust(port: Port, shake: Shake, known: Known) -> Iterator[str]:
         yield ", ".join(parts)
 
 
-def _quoted(texts: Iterable[str]) -> str:
-    return " and ".join(f"`{text}`" for text in texts)
+def _quoted(texts: Sequence[str]) -> str:
+    return (
+        " and ".join(f"`{text}`" for text in texts) if len(texts) <= MOST else listed(texts, MOST)
+    )

@@ -27,6 +27,7 @@ QUESTION = json.dumps(
     {"key": base64.b64encode(b"\0").decode(), "count_only": True, "serializable": True}
 )
 LARGEST = 1 << 16
+LONGEST = 200  # of what is told
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ def asking(ca: Path, pair: Pair) -> Callable[[str, int, float], Server]:
             return Server(trouble=f"its certificate does not verify: {error.verify_message}")
         except ssl.SSLError as error:
             return Server(trouble=f"TLS: {error.reason or error}".lower().replace("_", " "))
-        except (OSError, HTTPException, ValueError) as error:
-            return Server(trouble=str(error) or type(error).__name__)
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
+            # Of a server that is none of etcd's it may hold whatever that wrote.
+            return Server(trouble=str(error)[:LONGEST] or type(error).__name__)
 
     return ask
 

@@ -19,7 +19,9 @@ from tls_scaffold.paths import (
 )
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.keys import is_encrypted
+from tls_scaffold.signing.pemfiles import begun
 from tls_scaffold.signing.record import PATHS_OF_CAS, age_of_ca
 
 CAS = (CA_OUTPUT, PEER_CA_OUTPUT)
@@ -55,7 +57,10 @@ def newest_ca(files: Mapping[str, bytes], ca: str) -> tuple[bytes, Certificate] 
     for path, pem in files.items():
         if PATHS_OF_CAS[ca].fullmatch(path):
             with suppress(ScaffoldError):
-                found.append((pem, certificates.read(pem, path)))
+                ca = certificates.read(pem, path)
+                # What else stands in the file came with a clone, and nobody is to trust it.
+                is_alone = begun(pem, CERTIFICATE) == 1
+                found.append((pem if is_alone else ca.pem, ca))
     return max(found, key=lambda each: age_of_ca(each[1]), default=None)
 
 

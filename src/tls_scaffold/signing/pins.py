@@ -1,5 +1,6 @@
 """Whether the CA of a folder is the one that its inventory pins, and that one out of the record."""
 
+import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -8,7 +9,7 @@ from tls_scaffold.disk.healing import TRUSTED, put_cas
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
-from tls_scaffold.paths import CA, CERTS, ISSUED
+from tls_scaffold.paths import CA, CERTS, ISSUED, TRUST
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
@@ -58,8 +59,11 @@ def restore_pinned_ca(folder: Path) -> bool:
         return False
     pem = _pinned_in_record(folder, custody)
     if pem:
+        files = {PurePosixPath(CA).name: pem}
+        if not os.path.lexists(folder / TRUST):  # which may hold more than the CA
+            files[TRUSTED] = pem
         with telling(folder / CERTS, "written"):
-            put_cas(folder, {TRUSTED: pem, PurePosixPath(CA).name: pem})
+            put_cas(folder, files)
     return bool(pem)
 
 
@@ -76,5 +80,6 @@ def _pinned_in_record(folder: Path, custody: Custody) -> bytes | None:
         except ScaffoldError:
             continue
         if ca.sum == custody.sha256 and matching.signs_itself(ca):
-            return pem
+            # That one alone: what else stands in the file came with the clone, and is not pinned.
+            return ca.pem
     return None
