@@ -143,3 +143,42 @@ def test_every_option_of_these_pages_is_one() -> None:
             known = run(str(BIN / "tls-scaffold"), command, "--help").stdout
             for option in re.findall(r"(?<= )--[a-z-]+", words.partition(" && ")[0]):
                 assert option in known, (page, command, option)
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "says_not"),
+    [
+        ((), ["`make renew-ca` | the CA's"], ["CFSSL_AUTH", "`custody.sh`", "LoadCredential"]),
+        (
+            ("--encrypt-ca-key",),
+            ["CFSSL_CA_PK_PASSWORD` has to hold", "LoadCredential="],
+            ["refuse: no other"],
+        ),
+        (
+            ("--ca", "ca.pem"),
+            ["sync --ca-key FILE` brings it", "`make renew-ca` | refuses"],
+            ["LoadCredential"],
+        ),
+        (
+            ("--ca", "ca.pem", "--ca-remote", "http://10.0.0.9:8888"),
+            ["CFSSL_AUTH_ROOT", "EnvironmentFile=", "sync --ca FILE` brings it again"],
+            ["encrypt-ca-key", "--ca-key", "if there is none, then"],
+        ),
+        (
+            ("--ca-offline",),
+            ["requests export FILE", "another key and CSR", "sync --ca FILE` brings it again"],
+            ["encrypt-ca-key", "--ca-key", "if there is none, then", "this/folder renew"],
+        ),
+    ],
+)
+def test_a_folder_s_readme_says_what_its_mode_needs(
+    words: tuple[str, ...], says: list[str], says_not: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "ca.json").write_text('{"CN": "a company", "key": {"algo": "ecdsa", "size": 256}}')
+    run("sh", "-c", "cfssl gencert -initca ca.json | cfssljson -bare ca", cwd=tmp_path)
+    done = tls_scaffold("new", "made", *SMALL, *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    text = (tmp_path / "made/README.md").read_text()
+    assert [each for each in says if each not in text] == []
+    assert [each for each in says_not if each in text] == []
