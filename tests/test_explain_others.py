@@ -308,6 +308,8 @@ def test_every_form_of_etcd_s_log_is_read(form: str, folder: Path) -> None:
         (("https://10.0.0.1:99999",), 2, "a port is 1 to 65535"),
         (("http://10.0.0.1:2379",), 2, "only `https://` is looked at"),
         (("127.0.0.1:1", "--user", "nobody"), 1, "nobody"),
+        (("certs/nobody.pem",), 1, "`certs/nobody.pem` can't be read"),
+        (("127.0.0.1:1", "--cert", "no.pem", "--key", "no-key.pem"), 1, "`no.pem` can't be read"),
     ],
 )
 def test_what_can_t_be_explained_is_told(
