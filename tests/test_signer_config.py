@@ -423,7 +423,9 @@ def test_every_problem_is_told_at_once(remote: Make, tmp_path: Path) -> None:
 
 
 def test_folders_are_named_that_are_none(tmp_path: Path) -> None:
-    assert "`nowhere`" in refused("nowhere", "--into", "server", cwd=tmp_path)
+    told = refused("nowhere", "--into", "server", cwd=tmp_path)
+    assert "`nowhere`" in told
+    assert "label" not in told
     assert "`nowhere` is not a folder" in refused("--all", "nowhere", "--into", "s", cwd=tmp_path)
     assert "not a folder that tls-scaffold keeps" in refused("--into", "server", cwd=tmp_path)
 
