@@ -63,6 +63,11 @@ class Answer:
     others: tuple[str, ...] = field(default=())
 
     @property
+    def is_of_file(self) -> bool:
+        """Whether a certificate or key was looked into, which may be well."""
+        return self.about.startswith("`")
+
+    @property
     def causes(self) -> tuple[Found, ...]:
         """Every cause that fits, each once."""
         found = {each.cause.id: each for one in self.explanations for each in one.found}
