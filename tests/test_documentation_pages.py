@@ -126,6 +126,38 @@ def test_ca_renewal(signed: Factory) -> None:
     assert make(folder).stdout == NOTHING
 
 
+def test_ca_by_hand(tmp_path: Path) -> None:
+    asked, there, back = (each.split("$ ")[1:] for each in _console("ca-by-hand.md"))
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    (machine / "ca.json").write_text('{"CN": "far away", "key": {"algo": "ecdsa", "size": 256}}')
+    run("sh", "-c", "cfssl gencert -initca ca.json | cfssljson -bare ca", cwd=machine)
+    words = ("openssl", "x509", "-in", "ca.pem", "-noout", "-fingerprint", "-sha256")
+    pin = run(*words, cwd=machine).stdout.strip().partition("=")[2]
+    folder = tmp_path / "tls-setup"
+
+    # Nobody is here to be asked: what a person would answer comes as an option.
+    run_block("$ " + " && ".join(each.strip() for each in asked), tmp_path)
+    (folder / "requests.tar").rename(machine / "requests.tar")
+    run_block(f"$ {there[0].strip()} --yes", machine)
+    (machine / "requests-signed.tar").rename(folder / "requests-signed.tar")
+    run_block(f"$ {back[0].strip()} --ca-sha256 {pin}", folder)
+
+    assert tls_scaffold("-C", str(folder), "status").returncode == 0
+    assert make(folder).stdout == NOTHING
+
+
+def test_ca_peers(tmp_path: Path) -> None:
+    """How a cluster that runs gets them, the other blocks, is in tests/test_custody_peers.py."""
+    run_block(_console("ca-peers.md")[0], tmp_path)
+    assert tls_scaffold("-C", str(tmp_path / "tls-setup"), "status").returncode == 0
+    assert (tmp_path / "tls-setup/certs/peer-etcd3.pem").exists()
+
+
+def _console(page: str) -> list[str]:
+    return re.findall(r"```console\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+
+
 @pytest.mark.parametrize("page", ["live.md", "explain.md"])
 def test_what_needs_a_cluster_that_runs_is_marked_as_an_example(page: str) -> None:
     """They are run on members by tests/test_live.py and tests/test_explain.py in other words."""
