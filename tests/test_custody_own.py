@@ -338,7 +338,15 @@ def test_no_other_ca_is_made_in_its_place(own: Path, tmp_path: Path) -> None:
     assert "`tls-scaffold sync --ca-key FILE` brings it" in done.stderr
     assert "regenerate" not in done.stderr
     make(own)  # nothing is to be signed
+    assert "next:" not in tls_scaffold("-C", str(own), "status").stderr
+    (own / "certs/app.pem").unlink()
+    done = tls_scaffold("-C", str(own), "status")
+    assert f"next: tls-scaffold -C {own} sync --ca-key FILE\n" in done.stderr
 
+    (own / "certs/ca.pem").rename(tmp_path / "ca.pem")
+    done = tls_scaffold("-C", str(own), "status")
+    assert f"next: tls-scaffold -C {own} sync --ca FILE --ca-key FILE\n" in done.stderr
+    assert "orphaned" not in done.stdout  # `certs/chain.pem` is no component's
     shutil.rmtree(own / "certs")
     for goal in ("ca", "all", "req-app"):
         done = make(own, goal, code=2)
@@ -435,6 +443,14 @@ def test_a_lost_ca_of_peers_is_made_anew_as_it_is_told(tmp_path: Path) -> None:
     assert [after[f"certs/{name}.pem"] for name in LEAVES] == [
         before[f"certs/{name}.pem"] for name in LEAVES
     ]
+
+
+def test_without_its_key_what_is_next_is_to_bring_it(tmp_path: Path) -> None:
+    file = written(tmp_path / "ca.pem", ROOT, SIGNER, MIDDLE)
+    done = tls_scaffold("new", "x", *WORDS, "--ca", str(file), cwd=tmp_path)
+    assert "next: tls-scaffold -C x sync --ca-key FILE\n" in done.stderr
+    done = tls_scaffold("-C", "x", "status", cwd=tmp_path)
+    assert "next: tls-scaffold -C x sync --ca-key FILE\n" in done.stderr
 
 
 def test_nothing_compares_it_with_a_request(own: Path) -> None:

@@ -285,6 +285,7 @@ def test_a_folder_gets_a_ca_of_peers_and_nothing_else_is_signed(
     before = contents(path / "certs")
 
     kept(path, "sync", "--peer-ca")
+    assert f"next: make -C {path}\n" in tls_scaffold("-C", str(path), "status").stderr
     done = make(path, **programs)  # type: ignore[arg-type]
 
     assert (

@@ -247,7 +247,9 @@ def test_no_address_of_a_log_is_ever_connected_to(folder: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["alice", "etcd1"])
 def test_a_certificate_that_is_well_has_no_cause(name: str, folder: Path) -> None:
-    assert explained(folder, str(folder / f"certs/{name}.pem"))[:2] == ([], 1)
+    found, code, said = explained(folder, str(folder / f"certs/{name}.pem"))
+    assert (found, code) == ([], 1)
+    assert "nothing that is known is wrong with `" in said
 
 
 def test_a_file_is_looked_into(folder: Path, tmp_path: Path) -> None:
@@ -308,6 +310,8 @@ def test_every_form_of_etcd_s_log_is_read(form: str, folder: Path) -> None:
         (("https://10.0.0.1:99999",), 2, "a port is 1 to 65535"),
         (("http://10.0.0.1:2379",), 2, "only `https://` is looked at"),
         (("127.0.0.1:1", "--user", "nobody"), 1, "nobody"),
+        (("certs/nobody.pem",), 1, "`certs/nobody.pem` can't be read"),
+        (("127.0.0.1:1", "--cert", "no.pem", "--key", "no-key.pem"), 1, "`no.pem` can't be read"),
     ],
 )
 def test_what_can_t_be_explained_is_told(

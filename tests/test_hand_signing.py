@@ -327,7 +327,8 @@ def test_the_first_ca_is_taken_by_its_sum_or_by_a_person(place: Path, hand: Mach
     assert "error: nobody has said that this is the right CA" in done.stderr
     assert f"  subject: O=a team, CN=CA of a team\n  SHA-256: {hand.pin}" in done.stderr
     done = ours(folder, "import", str(signed), "--ca-sha256", "0" * 64)
-    assert "error: the answers are of another CA" in done.stderr
+    assert "error: the answers are of another CA than `--ca-sha256` says" in done.stderr
+    assert "the folder's is" not in done.stderr  # it has none yet
     without = changed(signed, place / "without.tar", ca__pem=None)
     done = ours(folder, "import", str(without), "--ca-sha256", hand.pin)
     assert "the folder has no CA's certificate yet, and the pack brings none" in done.stderr

@@ -430,7 +430,9 @@ def test_a_folder_with_a_ca_of_peers_asks_no_server(folder: Factory, tmp_path: P
 
 
 def test_folders_are_named_that_are_none(tmp_path: Path) -> None:
-    assert "`nowhere`" in refused("nowhere", "--into", "server", cwd=tmp_path)
+    told = refused("nowhere", "--into", "server", cwd=tmp_path)
+    assert "`nowhere`" in told
+    assert "label" not in told
     assert "`nowhere` is not a folder" in refused("--all", "nowhere", "--into", "s", cwd=tmp_path)
     assert "not a folder that tls-scaffold keeps" in refused("--into", "server", cwd=tmp_path)
 

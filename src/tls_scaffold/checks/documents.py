@@ -26,7 +26,10 @@ def unreadable(view: View) -> Iterator[Problem]:
         "no command keeps the folder any more, and `check` knows neither its components nor what "
         "is switched off"
     ),
-    fix="mend `tls-scaffold.json` at the place that is named",
+    fix=(
+        "mend `tls-scaffold.json` at the place that is named; for a newer format upgrade "
+        "tls-scaffold"
+    ),
 )
 def broken_inventory(view: View) -> Iterator[Problem]:
     """Any inventory that is there describes a cluster."""

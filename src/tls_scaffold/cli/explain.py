@@ -101,9 +101,12 @@ def explain(  # noqa: PLR0913 - its options
     else:
         say(*_shown(answer, terminal_width()), end="")
     if not answer.causes:
-        talk(f"no cause is known for {answer.about}; `tls-scaffold explain --list` has all")
+        of_file = f"nothing that is known is wrong with {answer.about}"
+        said = of_file if answer.is_of_file else f"no cause is known for {answer.about}"
+        talk(f"{said}; `tls-scaffold explain --list` has all")
     elif answer.exit_code:
-        talk("it can't be told which of these it is: `--user NAME` or `--cert` may tell")
+        may = "a port that answers" if live_user or cert else "`--user NAME` or `--cert`"
+        talk(f"it can't be told which of these it is: {may} may tell")
     sys.exit(answer.exit_code)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.commands.live import LiveOptions, pair_of, ports_of
+from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.etcd import extra
@@ -60,6 +61,11 @@ class Answer:
     about: str
     seen: tuple[str, ...] = ()
     others: tuple[str, ...] = field(default=())
+
+    @property
+    def is_of_file(self) -> bool:
+        """Whether a certificate or key was looked into, which may be well."""
+        return self.about.startswith("`")
 
     @property
     def causes(self) -> tuple[Found, ...]:
@@ -123,6 +129,8 @@ def explain(
         if _is_pem(Path(word)):
             return _of_file(folder, Path(word), now)
         text = plain_or_empty(word).decode(errors="replace")
+    elif text is None and Path(word).suffix.lower() in PEM_SUFFIXES and len(word.split()) == 1:
+        raise ScaffoldError(f"`{word}` can't be read: it is no file that is there")
     evidence = _evidence(folder, options, now)
     said = word if text is None else text
     found = explain_text(said, evidence)
@@ -235,6 +243,9 @@ def _visitor(folder: Path, inventory: Inventory | None, options: ExplainOptions)
         raise UsageError("`--user` names a pair of the folder, `--cert` and `--key` another")
     if options.certificate:
         name, pair = "", Pair(Path(options.certificate), Path(options.key))
+        for path in (pair.certificate, pair.key):
+            with telling(path, "read"):
+                path.read_bytes()
     elif options.live.user:
         component, pair = pair_of(folder, inventory, options.live.user)
         name = component.name

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tls_scaffold.commands.results import Result, make_command
+from tls_scaffold.commands.results import Result, make_command, scaffold_command
 from tls_scaffold.disk.healing import put_cas
 from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths, texts_of_others
@@ -53,7 +53,10 @@ class Made:
 
     @property
     def next(self) -> str:
-        """The command that signs what was asked for."""
+        """The command that signs what was asked for, or brings the key without which none does."""
+        ca = self.inventory.ca
+        if ca.own and ca.has_key_here and CA_KEY not in self.files:
+            return f"{scaffold_command(self.target)} sync --ca-key FILE"
         return make_command(self.target)
 
     def result(self) -> Result:

@@ -197,7 +197,11 @@ def _another_ca(given: Certificate, pin: str) -> ScaffoldError:
 def _check_confirmed(ca: Certificate, found: str, asked: str, confirm: Confirm) -> None:
     subject = ca.subject_text
     if asked and asked != found:
-        raise _another_ca(ca, asked)
+        raise ScaffoldError(
+            "the answers are of another CA than `--ca-sha256` says: nothing is put in place",
+            [f"subject: {subject}", f"its SHA-256 is {found}", f"`--ca-sha256` says {asked}"],
+            CONFIRM_HINT,
+        )
     if not asked and not confirm(subject, found):
         raise ScaffoldError(
             "nobody has said that this is the right CA: nothing is put in place",

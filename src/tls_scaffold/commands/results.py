@@ -114,8 +114,16 @@ def outcome_of(
 
 def make_command(folder: Path, target: str = "") -> str:
     """Return the command that makes a target in a folder, as it is typed here."""
-    place = "" if folder == Path() else f" -C {shlex.quote(str(folder))}"
-    return f"make{place} {target}".rstrip()
+    return f"make{_place(folder)} {target}".rstrip()
+
+
+def scaffold_command(folder: Path) -> str:
+    """Return how `tls-scaffold` is called on a folder, as it is typed here."""
+    return f"tls-scaffold{_place(folder)}"
+
+
+def _place(folder: Path) -> str:
+    return "" if folder == Path() else f" -C {shlex.quote(str(folder))}"
 
 
 def error_to_json(error: ScaffoldError) -> str:

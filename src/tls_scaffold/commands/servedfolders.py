@@ -82,9 +82,10 @@ def read_served(base: Path, options: SignerOptions) -> Found:
             served.append(_served(source, inventory, options.label))
         except ScaffoldError as error:
             problems += _with_place(error, source)
-    problems += _shared_labels(served)
+    unread, problems = problems, [*problems, *_shared_labels(served)]
     if problems:
-        raise ScaffoldError(SUMMARY, some_of(problems), HINT)
+        is_of_labels = problems != unread or any("label" in str(each) for each in problems)
+        raise ScaffoldError(SUMMARY, some_of(problems), HINT if is_of_labels else "")
     return Found(tuple(served), tuple(left_out))
 
 

@@ -1,7 +1,6 @@
 """`tls-scaffold status`: the state of each certificate of a folder, and what to run about it."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.commands import live
+from tls_scaffold.commands.results import make_command, scaffold_command
 from tls_scaffold.disk import files
 from tls_scaffold.disk.backupfiles import note_on_backups
 from tls_scaffold.disk.plainfiles import content
@@ -157,6 +157,8 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     steps = advice.steps(folder, found, rows, text, now)
     if inventory and inventory.ca.key is KeyPlace.OFFLINE:
         steps = advice.carried(steps)
+    elif inventory and inventory.ca.own and inventory.ca.has_key_here:
+        steps = advice.brought(steps, found)
     commands = _commands(steps, folder, within)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
     stale = bundleages.stale_bundles(folder, inventory) if inventory else ()
@@ -238,15 +240,15 @@ def _earlier_document(earlier: EarlierCertificate, now: datetime) -> dict[str, A
 
 def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str, ...]:
     """Return the command of each step, in the order in which they are to be run."""
-    is_here = folder == Path()
-    make = "make" if is_here else f"make -C {shlex.quote(str(folder))}"
-    scaffold = "tls-scaffold" if is_here else f"tls-scaffold -C {shlex.quote(str(folder))}"
+    make, scaffold = make_command(folder), scaffold_command(folder)
     days = -(-within // timedelta(days=1))
     renew_days = f" RENEW_DAYS={days}" if days > RENEW_DAYS else ""
     targets = list(dict.fromkeys(steps.get(advice.TARGETS, ())))
     commands = {
         advice.SYNC: f"{scaffold} sync",
         advice.CHECK: f"{scaffold} check",
+        advice.BRING_CA: f"{scaffold} sync --ca FILE --ca-key FILE",
+        advice.BRING_KEY: f"{scaffold} sync --ca-key FILE",
         advice.RENEW_CA: f"{make} renew-ca",
         advice.REGENERATE: f"{make} regenerate",
         advice.MAKE: make,

@@ -57,10 +57,10 @@ def newest_ca(files: Mapping[str, bytes], ca: str) -> tuple[bytes, Certificate] 
     for path, pem in files.items():
         if PATHS_OF_CAS[ca].fullmatch(path):
             with suppress(ScaffoldError):
-                ca = certificates.read(pem, path)
+                certificate = certificates.read(pem, path)
                 # What else stands in the file came with a clone, and nobody is to trust it.
                 is_alone = begun(pem, CERTIFICATE) == 1
-                found.append((pem if is_alone else ca.pem, ca))
+                found.append((pem if is_alone else certificate.pem, certificate))
     return max(found, key=lambda each: age_of_ca(each[1]), default=None)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
-from tls_scaffold.paths import PEER_CA
+from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import caconstraints
 from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
@@ -27,6 +27,8 @@ CHECK, REGENERATE, MAKE, RENEW, TARGETS = "check", "regenerate", "make", "renew"
 SYNC, RENEW_CA = "sync", "renew-ca"
 CSR, EXPORT = "csr", "export"
 """Where another machine has the CA's key."""
+BRING_CA, BRING_KEY = "bring CA", "bring key"
+"""Where the CA was brought, and all of it or its key is missing."""
 
 ADVICE = {
     # (state, what it is, what asks for it): the step that mends it
@@ -81,6 +83,7 @@ def steps(
     by_path = {row.path: row for row in rows}
     found: Steps = {}
     ca_states: set[str] = set()
+    missing_cas: set[str] = set()
     if any(entry.unread for entry in contents.entries):
         found[CHECK] = []  # names what is wrong with requests and configurations
     for entry in contents.entries:  # the CAs come first
@@ -102,13 +105,18 @@ def steps(
             found[SYNC if lacks_line else CHECK] = []
         if is_ca:
             ca_states.add(state)
+            missing_cas |= {entry.path} if state == "missing" else set()
         targets = [entry.signing.target] if entry.signing and not entry.unread else []
         if step and (targets or step != TARGETS):
             found.setdefault(step, []).extend(targets)
-    is_signed = any(row.state != "missing" for row in by_path.values() if _is_component(row))
+    signing_cas = {
+        entry.ca or CA
+        for entry in contents.entries
+        if _is_component(row := by_path[entry.path]) and row.state != "missing"
+    }
     is_at_fault = ca_states & {"mismatched", "expired", NOT_YET, UNREADABLE}
     is_lost = any(entry.kind == CA_KIND and entry.unmet for entry in contents.entries)
-    if is_at_fault or is_lost or ("missing" in ca_states and is_signed):
+    if is_at_fault or is_lost or missing_cas & signing_cas:
         return {step: found[step] for step in (CHECK, RENEW_CA, REGENERATE) if step in found}
     return found
 
@@ -118,6 +126,18 @@ def carried(found: Steps) -> Steps:
     signing = {MAKE, RENEW, TARGETS} & found.keys()
     kept = {step: found[step] for step in (SYNC, CHECK, EXPORT) if step in found}
     return {**kept, CSR: []} if signing else kept
+
+
+def brought(found: Steps, contents: Contents) -> Steps:
+    """Return the steps of a folder with a CA of its own: without its key it signs nothing."""
+    ca = next((entry for entry in contents.entries if entry.path == CA), None)
+    if ca is None or (ca.certificate and ca.key):
+        return found
+    if ca.certificate is None and not ca.is_there:
+        return {BRING_CA: []}
+    kept = {step: found[step] for step in (SYNC, CHECK) if step in found}
+    is_signing = bool({MAKE, RENEW, TARGETS} & found.keys())
+    return {**kept, BRING_KEY: []} if is_signing else found
 
 
 def _step_for(entry: Entry, state: str, line: str, contents: Contents) -> str:

@@ -20,6 +20,7 @@ from tls_scaffold.paths import (
     ARCHIVE,
     CA,
     CA_REQUESTS,
+    CHAIN,
     CONFIG,
     GENERATED,
     KEY_ENDING,
@@ -147,10 +148,11 @@ def _entries_as_they_lie(
         if path not in asked and not (folder / path).exists():
             yield reader.entry_unsigned(component)
     places = {str(PurePosixPath(path).parent) for path in asked}
+    ours = {*TRUSTS.values(), *((CHAIN,) if inventory and inventory.ca.own else ())}
     there = (
         path
         for path in _certificates(folder, sorted(places))
-        if path not in asked and path not in TRUSTS.values()
+        if path not in asked and path not in ours
     )
     loose = (
         reader.entry_unasked(path, orphan=True)

@@ -1,0 +1,216 @@
+"""The pages of docs/ whose commands no other test runs: each block, as it is printed."""
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from keeping import edit
+from support import BIN, SMALL, Done, make, run, tls_scaffold
+
+DOCS = Path(__file__).parents[1] / "docs"
+P256 = ("--key", "ecdsa-256")
+PASSWORD = "a long one, made by a machine"
+NOTHING = "nothing to sign: all is as asked for\n"
+
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+
+
+def blocks(page: str) -> list[str]:
+    """Return every block of a page that stands between fences, without its indentation."""
+    return re.findall(r"```(?:console|sh|)\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+
+
+def run_block(block: str, at: Path, places: dict[str, str] | None = None, code: int = 0) -> Done:
+    """Run each command of a block in a folder; return what the last one of them said."""
+    lines = block.splitlines()
+    assert lines
+    for line in lines:
+        assert line.startswith("$ "), f"a test does not know what this is: {line}"
+        command = line.removeprefix("$ ")
+        for place, other in (places or {}).items():
+            command = command.replace(place, other)
+        done = run("sh", "-c", command, cwd=at, TLS_SCAFFOLD_KEY="ecdsa-256", COLUMNS="120")
+        assert done.returncode == code, f"{command}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def pair_sums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each certificate and key."""
+    found = sorted((folder / "certs").glob("*.pem"))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def subject_and_key(certificate: Path) -> str:
+    words = ("-in", str(certificate), "-noout", "-subject", "-pubkey")
+    return run("openssl", "x509", *words).stdout
+
+
+@pytest.mark.needs("age", "age-keygen")
+def test_backup(signed: Factory, tmp_path: Path) -> None:
+    made, needed, by_hand = blocks("backup.md")
+    folder = signed(*SMALL, *P256)
+    places = {"~/": f"{tmp_path}/", "/mnt/safe/": f"{tmp_path}/safe/"}
+    (tmp_path / "safe").mkdir()
+
+    keygen, backup = made.splitlines()
+    told = run_block(keygen, tmp_path, places)
+    public = re.search("age1[0-9a-z]+", told.stderr)
+    assert public
+    run_block(backup, tmp_path, {"age1...": public[0], **places})
+
+    for name, block in (("machine", needed), ("without us", by_hand)):
+        (tmp_path / name).mkdir()
+        run_block(block, tmp_path / name, places)
+        assert pair_sums(tmp_path / name / "tls-setup") == pair_sums(folder)
+        assert make(tmp_path / name / "tls-setup").stdout == NOTHING
+
+
+def test_several_folders(signed: Factory, tmp_path: Path) -> None:
+    asked, table = blocks("several-folders.md")
+    words = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "calico,root")
+    whole = signed(*words, *P256, name="clusters/ap")
+    for name in ("eu", "us"):
+        shutil.copytree(whole, tmp_path / "clusters" / name)
+    (tmp_path / "clusters/eu/certs/calico.pem").unlink()
+    edit(tmp_path / "clusters/us/tls-scaffold.json", '"version": 1', '"version": 9')
+
+    of_all, of_two = asked.splitlines()
+    status = run_block(of_all, tmp_path, code=1)
+    assert _rows(status.stdout) == _rows(table)
+    check = run_block(of_two, tmp_path, code=1)
+    assert "clusters/us/tls-scaffold.json: the inventory has the format 9" in check.stdout
+    assert "clusters/eu/" in check.stdout
+    assert "clusters/ap/" not in check.stdout
+
+
+def _rows(table: str) -> list[list[str]]:
+    """Return the words of each line of a table, but for dates, keys and the width of columns."""
+    values = re.compile(r" (ecdsa-\d+|\d{4}-\d\d-\d\d \(\d+d\)) ")
+    return [values.sub(" ", line).split() for line in table.splitlines()]
+
+
+def test_ca_encrypted(signed: Factory, tmp_path: Path) -> None:
+    new, there = blocks("ca-encrypted.md")
+    places = {"…": f"'{PASSWORD}'"}
+    (tmp_path / "new").mkdir()
+
+    run_block(new, tmp_path / "new", places)
+    folder = signed(*SMALL, *P256)
+    before = pair_sums(folder)
+    run_block(there, folder, places)
+
+    for each in (tmp_path / "new/tls-setup", folder):
+        assert tls_scaffold("-C", str(each), "status").returncode == 0
+        assert json.loads((each / "tls-scaffold.json").read_text())["ca"] == {"key": "encrypted"}
+        assert "Proc-Type: 4,ENCRYPTED" in (each / "certs/ca-key.pem").read_text()
+        assert make(each).stdout == NOTHING
+    changed = {name for name, one in pair_sums(folder).items() if one != before[name]}
+    assert changed == {"ca-key.pem"}
+
+
+def test_ca_renewal(signed: Factory) -> None:
+    (renewed,) = blocks("ca-renewal.md")
+    folder = signed(*SMALL, *P256)
+    before, ca = pair_sums(folder), subject_and_key(folder / "certs/ca.pem")
+
+    run_block(renewed, folder)
+
+    changed = {name for name, one in pair_sums(folder).items() if one != before[name]}
+    assert changed == {"ca.pem", "trust.pem"}
+    assert subject_and_key(folder / "certs/ca.pem") == ca
+    assert make(folder).stdout == NOTHING
+
+
+def test_ca_by_hand(tmp_path: Path) -> None:
+    asked, there, back = (each.split("$ ")[1:] for each in _console("ca-by-hand.md"))
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    (machine / "ca.json").write_text('{"CN": "far away", "key": {"algo": "ecdsa", "size": 256}}')
+    run("sh", "-c", "cfssl gencert -initca ca.json | cfssljson -bare ca", cwd=machine)
+    words = ("openssl", "x509", "-in", "ca.pem", "-noout", "-fingerprint", "-sha256")
+    pin = run(*words, cwd=machine).stdout.strip().partition("=")[2]
+    folder = tmp_path / "tls-setup"
+
+    # Nobody is here to be asked: what a person would answer comes as an option.
+    run_block("$ " + " && ".join(each.strip() for each in asked), tmp_path)
+    (folder / "requests.tar").rename(machine / "requests.tar")
+    run_block(f"$ {there[0].strip()} --yes", machine)
+    (machine / "requests-signed.tar").rename(folder / "requests-signed.tar")
+    run_block(f"$ {back[0].strip()} --ca-sha256 {pin}", folder)
+
+    assert tls_scaffold("-C", str(folder), "status").returncode == 0
+    assert make(folder).stdout == NOTHING
+
+
+def test_ca_peers(tmp_path: Path) -> None:
+    """How a cluster that runs gets them, the other blocks, is in tests/test_custody_peers.py."""
+    run_block(_console("ca-peers.md")[0], tmp_path)
+    assert tls_scaffold("-C", str(tmp_path / "tls-setup"), "status").returncode == 0
+    assert (tmp_path / "tls-setup/certs/peer-etcd3.pem").exists()
+
+
+def _console(page: str) -> list[str]:
+    return re.findall(r"```console\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", ["live.md", "explain.md"])
+def test_what_needs_a_cluster_that_runs_is_marked_as_an_example(page: str) -> None:
+    """They are run on members by tests/test_live.py and tests/test_explain.py in other words."""
+    text = (DOCS / page).read_text("utf-8")
+    found = re.findall(r"```console\n.*?```\n\n(.*?)\n", text, re.DOTALL)
+    assert len(found) == len(blocks(page))
+    assert all("xamples" in line and "need" in line for line in found)
+
+
+def test_every_option_of_these_pages_is_one() -> None:
+    """Also of those commands that no test can run."""
+    for page in ("backup", "several-folders", "ca-encrypted", "ca-renewal", "live", "explain"):
+        text = "\n".join(blocks(f"{page}.md"))
+        for command, words in re.findall(r"tls-scaffold (?:-C \S+ )?([a-z-]+)(.*)", text):
+            known = run(str(BIN / "tls-scaffold"), command, "--help").stdout
+            for option in re.findall(r"(?<= )--[a-z-]+", words.partition(" && ")[0]):
+                assert option in known, (page, command, option)
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "says_not"),
+    [
+        ((), ["`make renew-ca` | the CA's"], ["CFSSL_AUTH", "`custody.sh`", "LoadCredential"]),
+        (
+            ("--encrypt-ca-key",),
+            ["CFSSL_CA_PK_PASSWORD` has to hold", "LoadCredential="],
+            ["refuse: no other"],
+        ),
+        (
+            ("--ca", "ca.pem"),
+            ["sync --ca-key FILE` brings it", "`make renew-ca` | refuses"],
+            ["LoadCredential"],
+        ),
+        (
+            ("--ca", "ca.pem", "--ca-remote", "http://10.0.0.9:8888"),
+            ["CFSSL_AUTH_ROOT", "EnvironmentFile=", "sync --ca FILE` brings it again"],
+            ["encrypt-ca-key", "--ca-key", "if there is none, then"],
+        ),
+        (
+            ("--ca-offline",),
+            ["requests export FILE", "another key and CSR", "sync --ca FILE` brings it again"],
+            ["encrypt-ca-key", "--ca-key", "if there is none, then", "this/folder renew"],
+        ),
+    ],
+)
+def test_a_folder_s_readme_says_what_its_mode_needs(
+    words: tuple[str, ...], says: list[str], says_not: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "ca.json").write_text('{"CN": "a company", "key": {"algo": "ecdsa", "size": 256}}')
+    run("sh", "-c", "cfssl gencert -initca ca.json | cfssljson -bare ca", cwd=tmp_path)
+    done = tls_scaffold("new", "made", *SMALL, *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    text = (tmp_path / "made/README.md").read_text()
+    assert [each for each in says if each not in text] == []
+    assert [each for each in says_not if each in text] == []
