@@ -612,7 +612,7 @@ def test_prove_knocks_at_both_ports_and_tells_when_peers_trust_both_cas(
     two_cas: Factory, path: str
 ) -> None:
     made = two_cas()
-    lines = kept(made, "prove", "--etcd", path, "root").stdout.splitlines()
+    lines = kept(made, "prove", "--etcd", path).stdout.splitlines()
     doors = [
         "none but a member's certificate is taken on the peer port",
         "a peer's certificate is not taken from a client",
@@ -621,7 +621,7 @@ def test_prove_knocks_at_both_ports_and_tells_when_peers_trust_both_cas(
 
     wide = (made / "certs/peer-trust.pem").read_bytes() + (made / "certs/ca.pem").read_bytes()
     (made / "certs/peer-trust.pem").write_bytes(wide)
-    said = kept(made, "prove", "--etcd", path, "root", code=1).stdout
+    said = kept(made, "prove", "--etcd", path, code=1).stdout
     assert "takes the members' certificate for clients for a member" in said
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import certs
+from checking import CLEAR_KEY
 from faults import ca_called
 from runningmembers import HOST, NEWEST, Running, cluster_of, member, started, with_ports
 from support import Done, make, tls_scaffold
@@ -347,9 +348,10 @@ def test_check_finds_what_was_left_behind(level: Scene) -> None:
 
     done = tls_scaffold(*words, cwd=level.folder)
 
-    found = [(each["id"], each["where"]) for each in json.loads(done.stdout)["findings"]]
+    found = {(each["id"], each["where"]) for each in json.loads(done.stdout)["findings"]}
     assert done.returncode == 1
-    assert sorted(set(found)) == [
+    assert sorted(found) == [
+        (CLEAR_KEY, "certs/ca-key.pem"),
         ("live-pair", "certs/etcd1.pem"),
         ("live-reachable", "tls-scaffold.json"),
         *(("live-trust", f"certs/{name}.pem") for name in NAMES),
@@ -372,7 +374,11 @@ def test_a_bundle_that_was_not_made_anew_is_told(level: Scene) -> None:
     done = tls_scaffold("status", "--json", cwd=level.folder)
     assert json.loads(done.stdout)["stale_bundles"] == ["alice.tar.gz"]
     done = tls_scaffold("check", "--json", cwd=level.folder)
-    assert [each["where"] for each in json.loads(done.stdout)["findings"]] == ["dist/alice.tar.gz"]
+    found = [(each["id"], each["where"]) for each in json.loads(done.stdout)["findings"]]
+    assert sorted(found) == [
+        ("bundle-is-current", "dist/alice.tar.gz"),
+        (CLEAR_KEY, "certs/ca-key.pem"),
+    ]
     shutil.rmtree(level.folder / "dist")
 
 
