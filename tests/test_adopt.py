@@ -997,8 +997,19 @@ def test_a_client_with_the_cn_of_the_members_is_told_in_adopts_own_words(tmp_pat
     assert kept_contents(path) == before
 
 
-@pytest.mark.parametrize("place", ["tmp", ".", "../linked/tmp", "sub"])
-@pytest.mark.parametrize("is_relative", [False, True])
+@pytest.mark.parametrize(
+    ("place", "is_relative"),
+    [
+        ("tmp", True),
+        (".", False),
+        ("../linked/tmp", True),
+        ("sub", False),
+        *(
+            pytest.param(*each, marks=pytest.mark.long)
+            for each in (("tmp", False), (".", True), ("../linked/tmp", False), ("sub", True))
+        ),
+    ],
+)
 def test_temporary_files_in_the_folder_itself_are_no_part_of_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

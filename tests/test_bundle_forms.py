@@ -391,7 +391,13 @@ def test_a_password_without_stores_is_a_usage_error_where_the_option_was_given(
 
 
 @pytest.mark.needs("keytool")
-@pytest.mark.parametrize("content", [b"secret", b"secret\n", b"secret\r\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"secret\r\n",
+        *(pytest.param(each, marks=pytest.mark.long) for each in (b"secret", b"secret\n")),
+    ],
+)
 def test_the_password_is_the_first_line_of_a_file_without_its_end(
     own: Factory, tmp_path: Path, content: bytes
 ) -> None:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import kills
 from certs import CLIENT, SERVER
 from checking import finds_nothing
-from clusters import P256, VERSIONS
+from clusters import EACH_VERSION, P256, short_with
 from companies import MIDDLE, ROOT, SIGNER, Company, company, written, written_key
 from conftest import Factory
 from peers import build as peers
@@ -516,11 +516,11 @@ def test_bundles_hand_out_the_root_and_the_chain(own: Path, tmp_path: Path) -> N
     ] * 3
 
 
-@pytest.mark.parametrize("path", [VERSIONS[2], VERSIONS[3], pytest.param(*VERSIONS[0].values)])
+@pytest.mark.parametrize("path", short_with("newest 3.5", "newest 3.6"))
 def test_members_and_a_user_work_from_their_bundles(
     tmp_path: Path, running: Running, path: str
 ) -> None:
-    host = f"127.{90 + [each.values[0] for each in VERSIONS].index(path)}.0.1"
+    host = f"127.{90 + [each.values[0] for each in EACH_VERSION.values()].index(path)}.0.1"
     words = ("--members", host, *WORDS[2:])
     folder = brought(tmp_path, SIGNER, MIDDLE, ROOT, key=SIGNER, words=words)
     make(folder)

@@ -15,7 +15,7 @@ import pytest
 
 import kills
 from checking import CLEAR_KEY
-from clusters import P256, VERSIONS
+from clusters import P256, short_with
 from conftest import Factory
 from keeping import change, edit, kept, kept_contents
 from peers import build as peers
@@ -38,15 +38,7 @@ USERS = ("--users", "root,alice", "--grant", "alice=/alice/:rw")
 SMALL = ("--members", "127.0.0.1", *USERS, *P256)
 NAMES = ("etcd1", "etcd2", "etcd3")
 NEWEST = ("newest 3.5", "newest 3.6")
-SHORT, SHORTEST = (
-    [
-        each
-        if each.id in ids
-        else pytest.param(*each.values, id=each.id, marks=[*each.marks, pytest.mark.long])
-        for each in VERSIONS
-    ]
-    for ids in (NEWEST, NEWEST[:1])
-)
+SHORT, SHORTEST = short_with(*NEWEST), short_with(*NEWEST[:1])
 SIGNERS = {
     "cfssl 1.2.0": {"SIGNER": "cfssl"},
     "own signer": {"SIGNER": "tls-scaffold"},

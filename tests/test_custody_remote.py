@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import support
-from clusters import P256, VERSIONS
+from clusters import EACH_VERSION, P256
 from multiroots import free_port
 from promises.tracing import traced
 from signingservers import (
@@ -274,9 +274,7 @@ def test_a_line_without_the_key_for_its_profile_is_told_when_it_is_asked_for(
     assert not (remote / "certs/root.pem").exists()
 
 
-@pytest.mark.parametrize(
-    "path", [each for each in VERSIONS if each.id in ("newest 3.5", "newest 3.6")]
-)
+@pytest.mark.parametrize("path", [EACH_VERSION["newest 3.5"], EACH_VERSION["newest 3.6"]])
 @pytest.mark.parametrize(
     "signer",
     ["cfssl 1.6.5", "tls-scaffold", pytest.param("cfssl 1.2.0", marks=pytest.mark.long)],
@@ -284,7 +282,7 @@ def test_a_line_without_the_key_for_its_profile_is_told_when_it_is_asked_for(
 def test_a_user_puts_into_a_live_etcd(
     service: Service, tmp_path: Path, running: Running, path: str, signer: str
 ) -> None:
-    place = [each.values[0] for each in VERSIONS].index(path)
+    place = [each.values[0] for each in EACH_VERSION.values()].index(path)
     host = f"127.{150 + 10 * place + list(SIGNERS).index(signer)}.0.1"
     folder = new(tmp_path / "tls-setup", service, host=host)
     make(folder, **SIGNERS[signer], **KEYS)

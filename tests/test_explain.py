@@ -12,7 +12,10 @@ from tls_scaffold.live import causes
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.needs("etcd", "etcdctl", within=NEWEST["3.5"])
-VERSIONS = ("3.4", "3.5", *(pytest.param(each, marks=pytest.mark.long) for each in ("3.6", "3.7")))
+VERSIONS = (
+    "3.5",
+    *(pytest.param(each, marks=pytest.mark.long) for each in ("3.4", "3.6", "3.7")),
+)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

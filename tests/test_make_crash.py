@@ -156,7 +156,7 @@ def test_a_first_make_that_is_killed_anywhere_is_completed_by_the_next(
 ) -> None:
     template = folder(*SMALL, name="template")
     path = template.with_name("tls-setup")
-    for step in steps(pytestconfig, 7):
+    for step in steps(pytestconfig, 13):
         if not killer.kills(step, fresh(template, path), "all", victim):
             break
         ca = whole_ca(path)
@@ -187,7 +187,7 @@ def test_signing_again_that_is_killed_anywhere_leaves_pairs_that_fit(
     template = signed(*SMALL, name="template")
     path = template.with_name("tls-setup")
     ca = {name: content for name, content in contents(template / "certs").items() if name in CA}
-    for step in steps(pytestconfig, 6):
+    for step in steps(pytestconfig, 11):
         if not killer.kills(step, fresh(template, path), "req", victim):
             break
         make(path)
@@ -205,7 +205,7 @@ def test_a_regenerate_that_is_killed_anywhere_keeps_the_old_set_or_is_completed_
     path = template.with_name("tls-setup")
     old = settled(template / "certs")
     ends = Counter[str]()
-    for step, goal in zip(steps(pytestconfig, 9), itertools.cycle(GOALS), strict=False):
+    for step, goal in zip(steps(pytestconfig, 13), itertools.cycle(GOALS), strict=False):
         if not killer.kills(step, fresh(template, path), "regenerate", victim):
             break
         killer.settle()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import VERSIONS, tools
+from clusters import EACH_VERSION, VERSIONS, tools
 
 TABLE = (Path(__file__).parents[1] / "docs/etcd-versions.md").read_text(encoding="utf-8")
 ROWS = [
@@ -16,7 +16,7 @@ ROWS = [
 ]
 COLUMNS = [
     pytest.param(*each.values, column, marks=each.marks)
-    for each, column in zip(VERSIONS, ROWS[0][1:-1], strict=True)
+    for each, column in zip(EACH_VERSION.values(), ROWS[0][1:-1], strict=True)
 ]
 
 

@@ -12,15 +12,17 @@ from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import signings_of_lines
+from tls_scaffold.signing.custodies import custody_of
 
 TO_OFFLINE = "`tls-scaffold sync --ca-offline` makes it one whose CA's key is on another machine"
 
 
 def is_signed_by_hand(folder: Path) -> bool:
-    """Tell whether a folder's requests are carried to the CA's machine by hand."""
-    if not (folder / FILE).is_file():
-        return False
-    return intake.load(folder).ca.key is KeyPlace.OFFLINE
+    """Tell whether a folder's requests are carried to the CA's machine by hand.
+
+    Its inventory need not be sound for that: signing does not ask for what is wrong elsewhere.
+    """
+    return custody_of(folder).key is KeyPlace.OFFLINE
 
 
 def inventory_by_hand(folder: Path) -> Inventory:
