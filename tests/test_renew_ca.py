@@ -127,7 +127,7 @@ def test_status_and_check_offer_it_a_year_before_and_repeat_until_when_all_resta
 
 def test_what_ended_holds_nobody_up(folder: Factory) -> None:
     path = folder(*SMALL)
-    aged(path, left=timedelta(minutes=4))
+    aged(path, left=datetime.now(timezone.utc) - NOW + timedelta(minutes=4))
     make(path, "renew-ca", SIGNER="tls-scaffold")
     assert "was signed again" in run("tls-scaffold", "status", cwd=path).stderr
     later = datetime.now(timezone.utc) + timedelta(minutes=6)
