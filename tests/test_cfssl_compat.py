@@ -238,11 +238,6 @@ def test_gives_a_ca_its_certificate_again_under_the_same_key(of_2015: Path) -> N
             "error: `tls-scaffold cfssl` has no `bundle`\n\nhint: there are `gencert`, `genkey`, ",
         ),
         (
-            "cfssl gencert -remote=h x.json",
-            1,
-            "error: `cfssl gencert` is not done here\n  `-remote` has a server sign, which the",
-        ),
-        (
             "cfssl gencert -initca=maybe x.json",
             2,
             "error: `-initca=maybe` is neither true nor false\n",

@@ -90,7 +90,10 @@ def test_a_key_that_does_not_fit(lab: Lab) -> None:
 
 
 def test_a_client_without_tls(lab: Lab) -> None:
-    seen = lab.come(scheme="http", wait="3s")
+    for _ in range(5):  # what the member has not read yet may come back as a reset connection
+        seen = lab.come(scheme="http", wait="3s")
+        if lab.version == "3.4" or "connection reset" not in seen.client:
+            break
     by_log, by_client = lab.explain(seen.member), lab.explain(seen.client)
     assert (ids(by_log), by_log["code"]) == (["plain-http"], 0)
     if lab.version == "3.4":  # whose client says nothing
