@@ -300,6 +300,25 @@ def test_a_backup_replaces_an_older_one_of_the_folder_and_nothing_else(place: Pl
     assert "is no backup that was made of this folder here" in done.stderr
 
 
+def secret_file(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def test_a_passphrase_that_everybody_may_read_is_none(place: Place) -> None:
+    file = place.top / "phrase"
+    secret_file(file, PASSPHRASE)
+    file.chmod(0o644)
+
+    told = place.backup("--passphrase-file", str(file), code=1).stderr
+
+    assert f"the passphrase in `{file}` is open to everybody\n  its mode is 0644\n" in told
+    assert PASSPHRASE not in told
+    assert not place.file.exists()
+    file.chmod(0o640)  # a group is somebody that was chosen
+    place.backup("--passphrase-file", str(file))
+
+
 def test_a_backup_in_the_folder_is_told_and_is_in_no_later_one(place: Place) -> None:
     place.file = place.folder / "etcd.age"
     done = place.backup()
@@ -311,8 +330,8 @@ def test_a_backup_in_the_folder_is_told_and_is_in_no_later_one(place: Place) -> 
 
 def test_who_may_open_it_has_to_be_said(place: Place) -> None:
     secret = place.key.read_text().splitlines()[1]
-    (place.top / "short").write_text("short\n")
-    (place.top / "two").write_text("two lines are\nno passphrase\n")
+    secret_file(place.top / "short", "short\n")
+    secret_file(place.top / "two", "two lines are\nno passphrase\n")
     (place.top / "empty").write_text("# nobody\n")
     for words, code, told in (
         (["--to", secret], 1, "it is a private key"),
@@ -537,9 +556,9 @@ def test_what_is_no_backup_of_a_folder_is_refused_and_nothing_is_written(place: 
     assert "`No matching" not in wrong.stderr
     assert "can't be opened" in wrong.stderr
     assert "opened by a private key" in place.ours("restore", str(place.file), code=2).stderr
-    (place.top / "phrase").write_text(PASSPHRASE)
+    secret_file(place.top / "phrase", PASSPHRASE)
     place.backup("--passphrase-file", str(place.top / "phrase"))
-    (place.top / "phrase").write_text("another passphrase")
+    secret_file(place.top / "phrase", "another passphrase")
     words = ("restore", str(place.file), "new", "--passphrase-file", "phrase")
     assert "the passphrase is another one" in place.ours(*words, code=1).stderr
     assert "by a passphrase, not by a key" in place.restore("new", code=2).stderr
@@ -676,7 +695,7 @@ def test_every_backup_beside_a_make_holds_whole_pairs(
 
 @pytest.mark.needs("strace")
 def test_neither_passphrase_nor_key_is_written_or_told_in_the_clear(place: Place) -> None:
-    (place.top / "phrase").write_text(PASSPHRASE)
+    secret_file(place.top / "phrase", PASSPHRASE)
     words = ("-C", str(place.folder), "backup", str(place.file), "--passphrase-file", "phrase")
     watched = ("-e", "trace=execve,write,pwrite64,writev,openat,creat,sendto,rename")
     done, lines = traced((PROGRAM, *words), place.top, *watched)

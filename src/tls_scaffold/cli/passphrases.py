@@ -14,10 +14,12 @@ SHORTEST = 8
 def read_passphrase(path: str) -> str:
     """Return the passphrase in a file, its one line.
 
-    Raises ScaffoldError, which does not quote it, where it is none.
+    Raises ScaffoldError, which does not quote it, where it is none, or open to everybody.
     """
     from tls_scaffold.disk.files import telling
+    from tls_scaffold.disk.secretfiles import refuse_open_to_all
 
+    refuse_open_to_all(path, f"the passphrase in `{path}`", "take another one")
     with telling(path, "read"):
         raw = Path(path).read_bytes()  # also from a pipe: `--passphrase-file <(pass show etcd)`
     try:

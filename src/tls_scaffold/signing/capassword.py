@@ -3,17 +3,16 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.secretfiles import refuse_open_to_all
 from tls_scaffold.errors import ScaffoldError
 
 VARIABLE = "CFSSL_CA_PK_PASSWORD"
 """What cfssl reads it from."""
 FILE_VARIABLE = f"{VARIABLE}_FILE"
 HINT = f"{VARIABLE} holds it, or {FILE_VARIABLE} names a file that does"
-OTHERS = 0o007
 # OpenSSL cuts a longer one off when it encrypts, and reads all of it when it decrypts.
 LONGEST = 1000
 
@@ -72,13 +71,8 @@ def _checked(password: Password, place: str) -> Password:
 def _read_file(path: str) -> bytes:
     with telling(path, "read"):
         content = plain(path, path)
-        mode = Path(path).stat().st_mode
-    if mode & OTHERS:
-        raise ScaffoldError(
-            f"`{path}`, which {FILE_VARIABLE} names, is open to everybody",
-            [f"its mode is {mode & 0o777:04o}"],
-            f"`chmod 600 {path}`; if others may have read it, give the key another password",
-        )
+    named = f"`{path}`, which {FILE_VARIABLE} names,"
+    refuse_open_to_all(path, named, "give the key another password")
     return content
 
 
