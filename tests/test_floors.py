@@ -43,7 +43,8 @@ SHELVES = {
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
-        "report running secrecy signable subjects targets / looking mending rule / view"
+        "report running secrecy signable subjects targets / looking mending rule / view / "
+        "crlfiles gitfiles / readablefiles"
     ),
     "live": (
         "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "

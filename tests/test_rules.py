@@ -34,7 +34,7 @@ from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.signing import certificates, signer
 from tls_scaffold.spelling import Key
-from tls_scaffold.state.entries import Contents, Entry
+from tls_scaffold.state.entries import Contents, Entry, with_faults
 
 BEGIN = datetime(2026, 11, 23, 20, 25, tzinfo=timezone.utc)
 END = BEGIN + timedelta(days=365)
@@ -112,7 +112,8 @@ def test_a_key_that_is_not_its_certificate_s_is_found_behind_what_can_not_be_com
     locked, keyless = replace(AUTHORITY, key=LOCKED), replace(LIVED, key=None)
     wrong = replace(LIVED, path="certs/w.pem", key=b"rubbish")
     found = [("certs/w-key.pem", "it holds no private key in PEM")]
-    assert look(certs.wrong_key, NOTHING, keyless, locked, wrong) == found
+    judged = [with_faults(each, None) for each in (NOTHING, keyless, locked, wrong)]
+    assert look(certs.wrong_key, *judged) == found
 
 
 def test_each_half_of_a_ca_that_is_missing_is_told_in_its_own_words() -> None:

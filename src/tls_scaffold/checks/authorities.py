@@ -10,14 +10,13 @@ from tls_scaffold.paths import CA, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, T
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
-from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import escaped
 from tls_scaffold.state.entries import STALE
 
 
 def _put_trust_back(view: View, place: Place, fix: str) -> str:
     ca = next((ca for ca, path in TRUSTS.items() if path == place.path), CA)
-    return read_trust(view.folder, ca).hint or fix
+    return view.trusts[ca].hint or fix
 
 
 # A CA is known by its name and key: with these two another certificate takes its place, and all
@@ -145,10 +144,10 @@ def ca_hosts(view: View) -> Iterator[Problem]:
 def no_root(view: View) -> Iterator[Problem]:
     """Every CA is a root, or the root is trusted beside it."""
     for entry in view.authorities:
-        trusted = read_trust(view.folder, entry.path if entry.path in TRUSTS else CA).signers
         ca = entry.certificate
         if not ca or matching.signs_itself(ca):
             continue
+        trusted = view.trusts[entry.path if entry.path in TRUSTS else CA].signers
         if not any(matching.signed_by(ca, above) for above in trusted):
             issuer = escaped(dict(ca.issuer).get("CN", "another CA"))
             yield Problem(Place(entry.path), f"it is no root: `{issuer}` signed it")
@@ -162,7 +161,7 @@ def no_root(view: View) -> Iterator[Problem]:
 def wrong_trust(view: View) -> Iterator[Problem]:
     """Everybody is given the CA that signs to trust."""
     for ca, path in TRUSTS.items():
-        trust = read_trust(view.folder, ca)
+        trust = view.trusts[ca]
         if trust.path == path:
             yield from (Problem(Place(path), problem) for problem in trust.problems)
 
@@ -184,7 +183,7 @@ def peer_ca_shared(view: View) -> Iterator[Problem]:
         yield Problem(Place(PEER_CA), f"it has the key of `{CA}`")
     elif ours.subject == peers.subject:
         yield Problem(Place(PEER_CA), f"it has the subject of `{CA}`")
-    trusted = (each.parsed.public_key() for each in read_trust(view.folder).cas)
+    trusted = (each.parsed.public_key() for each in view.trusts[CA].cas)
     if peers.parsed.public_key() in trusted:
         yield Problem(Place(TRUST), f"clients are trusted by `{PEER_CA}` too, which is for peers")
 
@@ -205,7 +204,7 @@ def peer_trust_wide(view: View) -> Iterator[Problem]:
     peers = view.contents.authorities.get(PEER_CA)
     if not peers:
         return
-    for each in read_trust(view.folder, PEER_CA).cas:
+    for each in view.trusts[PEER_CA].cas:
         if each.parsed.public_key() != peers.parsed.public_key():
             name = escaped(each.cn)
             yield Problem(Place(PEER_TRUST), f"it holds another CA than `{PEER_CA}`: `{name}`")

@@ -6,7 +6,7 @@ from tls_scaffold.checks.mending import signed_again
 from tls_scaffold.checks.rule import WARNING, Rule, faults_about
 from tls_scaffold.checks.view import SOON, View
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.state.entries import GO, HASH, LINE, SIGNER, Entry, key_trouble
+from tls_scaffold.state.entries import GO, HASH, KEY, LINE, SIGNER, Entry, key_trouble
 from tls_scaffold.state.lives import ends_with_ca
 
 REPAIR_CA = (
@@ -87,8 +87,9 @@ def unknown_to_go(view: View) -> Iterator[Problem]:
 def wrong_key(view: View) -> Iterator[Problem]:
     """Every certificate lies beside its own key, in a form that etcd reads."""
     for entry in view.contents.entries:
-        whose = f"the key of `{entry.path}`"
-        if entry.certificate and (reason := key_trouble(entry, entry.certificate, whose)):
+        # Each key was loaded when the folder was read: only what was found then is put in words.
+        if entry.certificate and any(fault.about == KEY for fault in entry.faults):
+            reason = key_trouble(entry, entry.certificate, f"the key of `{entry.path}`")
             yield Problem(Place(entry.key_path), f"it {reason}")
 
 

@@ -46,11 +46,11 @@ def live_pair(view: View) -> Iterator[Problem]:
 
 @Rule(
     pain="what it trusts is what it read at its start: new clients are refused, old ones let in",
-    fix="lay out `certs/trust.pem` (`tls-scaffold bundle` calls it `ca.pem`), then restart the "
-    "members one after another",
+    fix="lay out what it is to trust (`ca.pem` of its bundle, and `peer-ca.pem` where peers have a "
+    "CA of their own), then restart the members one after another",
 )
 def live_trust(view: View) -> Iterator[Problem]:
-    """Every member that `--live` looks at has loaded the CAs of `certs/trust.pem`."""
+    """Every member that `--live` looks at has loaded the CAs that its port is to trust."""
     yield from _of_state(view, RESTART)
 
 

@@ -1,36 +1,28 @@
 """Rules over who may see what lies in `certs/`, and over the CRL."""
 
-import posixpath
-import shutil
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
+from tls_scaffold.checks.crlfiles import DER
+from tls_scaffold.checks.gitfiles import UNTRACKED
+from tls_scaffold.checks.readablefiles import readable_content, readable_names
 from tls_scaffold.checks.rule import NOTE, WARNING, Rule
 from tls_scaffold.checks.view import View
-from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
-from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.paths import ARCHIVE, AWAITING, KEY_ENDING, TRUSTS
+from tls_scaffold.paths import AWAITING, KEY_ENDING
 from tls_scaffold.signing import contentkinds, pemfiles, revocationlists
 from tls_scaffold.signing.keys import key_block
-from tls_scaffold.signing.trust import read_trust
 
-KEYS = f"*{KEY_ENDING}"
 IGNORE = (
     "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and "
     "`archive/`"
 )
-NOT_IGNORED = ("--others", "--exclude-standard")
 OTHERS = 0o077
 KEY_FOR_GROUP, FOLDER_FOR_GROUP = 0o040, 0o050
-# A repository may name programs that git runs by itself, and a foreign one is refused: neither is
-# wanted here.
-GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
-CRL_IN_BASE64 = f"{contentkinds.CRL} in base64"
 
 
 @Rule(
@@ -49,8 +41,8 @@ def key_mode(view: View) -> Iterator[Problem]:
         if not (entry.certificate and entry.certificate.is_ca)
     }
     group = number_of_group(view.key_group) if view.key_group else None
-    for directory in (*_directories(view), AWAITING):
-        for path in _names(view.folder, directory, ""):
+    for directory in (*view.directories, AWAITING):
+        for path in readable_names(view.folder, directory, ""):
             mode, owners = _mode_and_group(view.folder / path)
             is_open = _is_open(
                 mode, owners, KEY_FOR_GROUP, group if path in may_be_shared else None
@@ -62,7 +54,7 @@ def key_mode(view: View) -> Iterator[Problem]:
 def _holds_key(folder: Path, path: str) -> bool:
     """Tell a private key, whatever the name of its file and whatever else that holds."""
     # Of a key that etcd can't read for blanks or a byte order mark everybody else can still read.
-    found = pemfiles.blocks(pemfiles.tidied(_content(folder, path)))
+    found = pemfiles.blocks(pemfiles.tidied(readable_content(folder, path)))
     return any(contentkinds.is_private_key(block.label) and block.der for block in found)
 
 
@@ -73,7 +65,7 @@ def _holds_key(folder: Path, path: str) -> bool:
 def certs_mode(view: View) -> Iterator[Problem]:
     """Only its owner, and the group `key_group`, can look into the directory of the keys."""
     group = number_of_group(view.key_group) if view.key_group else None
-    for directory in (*_directories(view), AWAITING):
+    for directory in (*view.directories, AWAITING):
         mode, owners = _mode_and_group(view.folder / directory)
         sharing = None if directory == AWAITING else group
         if directory != "." and _is_open(mode, owners, FOLDER_FOR_GROUP, sharing):
@@ -98,8 +90,9 @@ def _too_wide(view: View, mode: int, owners: int, narrow: int) -> str:
 )
 def tracked_by_git(view: View) -> Iterator[Problem]:
     """Git tracks neither a key nor anything in `certs/`, `awaiting/`, `archive/` or `dist/`."""
-    for path in _listed_by_git(view.folder, [*_private_folders(view), KEYS]):
-        yield Problem(Place(path), "git tracks it")
+    for tag, path in view.git_files:
+        if tag != UNTRACKED:
+            yield Problem(Place(path), "git tracks it")
 
 
 @Rule(
@@ -108,10 +101,12 @@ def tracked_by_git(view: View) -> Iterator[Problem]:
 )
 def not_ignored_by_git(view: View) -> Iterator[Problem]:
     """Git ignores every key, and everything in `dist/`."""
-    keys = {entry.key_path for entry in view.contents.entries if entry.key}
-    for path in _listed_by_git(view.folder, [*_private_folders(view), KEYS, *keys], *NOT_IGNORED):
-        is_key = path in keys or path.endswith(KEY_ENDING) or _holds_key(view.folder, path)
-        if is_key or path.startswith(f"{DIST}/"):
+    for path in (path for tag, path in view.git_files if tag == UNTRACKED):
+        if (
+            path.endswith(KEY_ENDING)
+            or path.startswith(f"{DIST}/")
+            or _holds_key(view.folder, path)
+        ):
             yield Problem(Place(path), "git does not ignore it")
 
 
@@ -124,18 +119,11 @@ def not_ignored_by_git(view: View) -> Iterator[Problem]:
 )
 def crl_not_der(view: View) -> Iterator[Problem]:
     """Every certificate revocation list is in DER."""
-    entries = view.contents.entries
-    others = {
-        path
-        for entry in entries
-        for path in (entry.certificate and entry.path, entry.key and entry.key_path)
-    }
-    for directory in dict.fromkeys((*_directories(view), "config", ".")):
-        for path in _names(view.folder, directory, ""):
-            if path.endswith(".crl") and not revocationlists.is_crl(_content(view.folder, path)):
-                yield Problem(Place(path), "it is no CRL in DER")
-            elif path not in others and (form := _form_of_crl(_content(view.folder, path))):
-                yield Problem(Place(path), f"it is a CRL in {form}")
+    for each in view.crl_files:
+        if each.form == DER:
+            continue
+        told = "it is no CRL in DER" if each.is_called_so else f"it is a CRL in {each.form}"
+        yield Problem(Place(each.path), told)
 
 
 @Rule(
@@ -145,50 +133,11 @@ def crl_not_der(view: View) -> Iterator[Problem]:
 )
 def foreign_crl(view: View) -> Iterator[Problem]:
     """Every certificate revocation list is signed by a CA of the folder, or one that is trusted."""
-    trusted = (ca for each in TRUSTS for ca in read_trust(view.folder, each).cas)
+    trusted = (ca for trust in view.trusts.values() for ca in trust.cas)
     cas = (*view.contents.authorities.values(), *trusted)
-    for directory in dict.fromkeys((*_directories(view), "config", ".")):
-        for path in _names(view.folder, directory, ""):
-            raw = _content(view.folder, path)
-            if cas and revocationlists.is_crl(raw) and not revocationlists.is_crl_of(raw, cas):
-                yield Problem(Place(path), "no CA of this folder signed this CRL")
-
-
-def _form_of_crl(raw: bytes) -> str:
-    """Return the form in which a file holds a CRL that etcd does not read; empty for other files.
-
-    `cfssl gencrl` prints one in base64.
-    """
-    crls = [block.der for block in pemfiles.blocks(raw) if block.label == b"X509 CRL"]
-    if any(map(revocationlists.is_crl, crls)):
-        return "PEM"
-    return "base64" if contentkinds.kind_of_file(raw) == CRL_IN_BASE64 else ""
-
-
-def _content(folder: Path, path: str) -> bytes:
-    """Return the bytes of a file; none of one that can't be read."""
-    try:
-        return content(folder, path)
-    except ScaffoldError:
-        return b""
-
-
-def _directories(view: View) -> list[str]:
-    """Return where the certificates of a folder lie."""
-    found = {posixpath.dirname(entry.path) or "." for entry in view.contents.entries}
-    return sorted(found or {"certs"})
-
-
-def _private_folders(view: View) -> list[str]:
-    """Return the folders of which git is to take nothing."""
-    return [*(each for each in _directories(view) if each != "."), AWAITING, ARCHIVE, DIST]
-
-
-def _names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
-    try:
-        return names(folder, directory, suffix)
-    except ScaffoldError:  # told by the certificates that can't be read there
-        return ()
+    for each in view.crl_files:
+        if cas and each.form == DER and not revocationlists.is_crl_of(each.raw, cas):
+            yield Problem(Place(each.path), "no CA of this folder signed this CRL")
 
 
 def _mode_and_group(path: Path) -> tuple[int, int]:
@@ -197,19 +146,6 @@ def _mode_and_group(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return stat.S_IMODE(status.st_mode), status.st_gid
-
-
-def _listed_by_git(folder: Path, patterns: list[str], *options: str) -> list[str]:
-    if not shutil.which("git"):
-        return []
-    done = subprocess.run(
-        [*GIT, "ls-files", "-z", *options, "--", *patterns],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    return [name.decode("utf-8", "replace") for name in done.stdout.split(b"\0") if name]
 
 
 @Rule(

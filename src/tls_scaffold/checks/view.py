@@ -1,5 +1,6 @@
 """What the rules look at: a folder read as far as it can be, with what can't be read told apart."""
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -7,9 +8,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
+from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.checks.crlfiles import CRLFile, crl_files
+from tls_scaffold.checks.gitfiles import git_files
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT_AUTH
 from tls_scaffold.inventory.values import RENEW_DAYS, SERVER_KINDS, Component, Inventory
@@ -17,7 +21,8 @@ from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
-from tls_scaffold.paths import CA_REQUESTS
+from tls_scaffold.paths import ARCHIVE, AWAITING, CA_REQUESTS, CERTS, KEY_ENDING, TRUSTS
+from tls_scaffold.signing.trust import Trust, read_trust
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 
 SOON = timedelta(days=RENEW_DAYS)
@@ -49,6 +54,38 @@ class View:
     rendered: frozenset[tuple[str, str]] = frozenset()
     key_group: str = ""
     live: LiveReport | None = None
+
+    @cached_property
+    def directories(self) -> tuple[str, ...]:
+        """Where the certificates of the folder lie."""
+        found = {posixpath.dirname(entry.path) or "." for entry in self.contents.entries}
+        return tuple(sorted(found or {CERTS}))
+
+    @cached_property
+    def trusts(self) -> dict[str, Trust]:
+        """What others trust of the CA, and of that of peers, by the CA's path."""
+        return {ca: read_trust(self.folder, ca) for ca in TRUSTS}
+
+    @cached_property
+    def crl_files(self) -> tuple[CRLFile, ...]:
+        """The certificate revocation lists beside the certificates, the requests and the Makefile.
+
+        What is called like one, and is none, is among them.
+        """
+        entries = self.contents.entries
+        pems = {entry.path for entry in entries if entry.certificate}
+        keys = {entry.key_path for entry in entries if entry.key}
+        directories = dict.fromkeys((*self.directories, "config", "."))
+        return tuple(crl_files(self.folder, directories, pems | keys))
+
+    @cached_property
+    def git_files(self) -> tuple[tuple[str, str], ...]:
+        """Each file that git tracks or does not ignore, of those that it is to take none of.
+
+        That is keys, and all that lies in the folders that keep git out; with git's mark.
+        """
+        own = (each for each in self.directories if each != ".")
+        return git_files(self.folder, [*own, AWAITING, ARCHIVE, DIST, f"*{KEY_ENDING}"])
 
     @cached_property
     def components(self) -> tuple[Entry, ...]:

@@ -1,0 +1,52 @@
+"""The certificate revocation lists in a folder, in whatever form; each file is read once."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tls_scaffold.checks.readablefiles import readable_content, readable_names
+from tls_scaffold.signing import contentkinds, pemfiles, revocationlists
+
+DER, PEM, BASE64 = "DER", "PEM", "base64"
+CRL_IN_BASE64 = f"{contentkinds.CRL} in base64"
+
+
+@dataclass(frozen=True)
+class CRLFile:
+    """A file that holds a list, or is called like one: its form is empty where it holds none."""
+
+    path: str
+    form: str
+    raw: bytes = field(repr=False)
+
+    @property
+    def is_called_so(self) -> bool:
+        """Whether its name says that it is a list."""
+        return self.path.endswith(".crl")
+
+
+def crl_files(
+    folder: Path, directories: Iterable[str], others: Collection[str]
+) -> Iterator[CRLFile]:
+    """Yield the lists in the directories; `others` are known to be a certificate or a key."""
+    for directory in directories:
+        for path in readable_names(folder, directory, ""):
+            raw = readable_content(folder, path)
+            found = CRLFile(path, _form(raw, is_other=path in others), raw)
+            if found.form or found.is_called_so:
+                yield found
+
+
+def _form(raw: bytes, *, is_other: bool) -> str:
+    """Return the form of the list in a file; empty where there is none.
+
+    `cfssl gencrl` prints one in base64.
+    """
+    if revocationlists.is_crl(raw):
+        return DER
+    if is_other:
+        return ""
+    crls = [block.der for block in pemfiles.blocks(raw) if block.label == b"X509 CRL"]
+    if any(map(revocationlists.is_crl, crls)):
+        return PEM
+    return BASE64 if contentkinds.kind_of_file(raw) == CRL_IN_BASE64 else ""

@@ -1,0 +1,32 @@
+"""What git has of a folder, or would take: asked once, for all rules about it."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+UNTRACKED = "?"
+"""How git marks a file that it neither tracks nor ignores."""
+# A repository may name programs that git runs by itself, and a foreign one is refused: neither is
+# wanted here.
+GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
+TRACKED_AND_NOT_IGNORED = ("--cached", "--others", "--exclude-standard")
+
+
+def git_files(folder: Path, patterns: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return the files that git tracks, or does not ignore, each with git's mark before its path.
+
+    `patterns` are paths and git's patterns below `folder`. None are returned where there is no git,
+    or no repository.
+    """
+    if not shutil.which("git"):
+        return ()
+    done = subprocess.run(
+        [*GIT, "ls-files", "-z", "-t", *TRACKED_AND_NOT_IGNORED, "--", *patterns],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    lines = (line.decode("utf-8", "replace") for line in done.stdout.split(b"\0") if line)
+    return tuple((line[0], line[2:]) for line in lines)

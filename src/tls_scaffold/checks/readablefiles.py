@@ -1,0 +1,22 @@
+"""What can be read of a folder's files; what can't is told by the rules about it."""
+
+from pathlib import Path
+
+from tls_scaffold.disk import plainfiles
+from tls_scaffold.errors import ScaffoldError
+
+
+def readable_names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
+    """Return the paths of the files in a directory that end so; none of one that can't be read."""
+    try:
+        return plainfiles.names(folder, directory, suffix)
+    except ScaffoldError:
+        return ()
+
+
+def readable_content(folder: Path, path: str) -> bytes:
+    """Return the bytes of a file; none of one that can't be read."""
+    try:
+        return plainfiles.content(folder, path)
+    except ScaffoldError:
+        return b""
