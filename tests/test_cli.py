@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import tls_scaffold.cli as package
+from conftest import Factory
 from support import BIN, environment, run
 from tls_scaffold import __version__
 from tls_scaffold.cli import ScaffoldGroup, cli
@@ -111,6 +112,14 @@ def loaded(*words: str) -> list[str]:
 )
 def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     assert [name for name in loaded(*words) if name in HEAVY] == []
+
+
+def test_a_folder_that_signs_itself_loads_nothing_of_the_network(folder: Factory) -> None:
+    """Each make with the own signer waits for that."""
+    names = loaded("-C", str(folder("--members", "10.0.0.1", "--proxies", "0")), "sign")
+
+    assert "cryptography" in names
+    assert {"http", "ssl"} & set(names) == set()
 
 
 def test_the_version_is_shown() -> None:

@@ -1,13 +1,15 @@
 """A list of servers, asked in order until one of them gives a certificate, as cfssl does it."""
 
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.remote.protocol import AnswerError, Ask, certificate_of
-from tls_scaffold.remote.wire import ServerError, post
+
+if TYPE_CHECKING:
+    import ssl
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Servers:
 
     urls: Sequence[str]
     seconds: float
-    context: ssl.SSLContext | None = None
+    context: "ssl.SSLContext | None" = None
     _down: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -47,6 +49,8 @@ class Servers:
 
     def _certificate(self, url: str, ask: Ask, problems: list[str]) -> str:
         """Return what one server gives; empty for nothing, of which `problems` gets the reason."""
+        from tls_scaffold.remote.wire import ServerError, post  # only where a server is asked
+
         try:
             status, body = post(url, ask, self.seconds, self.context)
             return certificate_of(status, body)

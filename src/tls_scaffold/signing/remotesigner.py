@@ -4,12 +4,11 @@ Nothing is written here, and no answer is given on unchecked.
 """
 
 import os
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tls_scaffold.cfssl.profiles import Profile
 from tls_scaffold.cfssl.remotes import Remote
@@ -19,7 +18,6 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.remote.protocol import ask_for_info, ask_to_sign
 from tls_scaffold.remote.servers import Servers
-from tls_scaffold.remote.wire import tls_context
 from tls_scaffold.signing import certificates, csrs, signer
 from tls_scaffold.signing.answers import Asked, checked_answer
 from tls_scaffold.signing.authkeys import read_auth_key
@@ -27,6 +25,9 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.csrs import CSR
 from tls_scaffold.signing.extensions import Names
 from tls_scaffold.signing.signer import Signed
+
+if TYPE_CHECKING:
+    import ssl
 
 SECONDS = 20.0
 SECONDS_VARIABLE = "TLS_SCAFFOLD_REMOTE_SECONDS"
@@ -42,12 +43,14 @@ def seconds_allowed() -> float:
     return float(text)
 
 
-def read_tls_context(path: str, folder: Path) -> ssl.SSLContext | None:
+def read_tls_context(path: str, folder: Path) -> "ssl.SSLContext | None":
     """Return how https servers are verified: by the CAs in the file at a path, seen from `folder`.
 
     None where no file is named, for those of the system. Raises ScaffoldError where it can't be
     read.
     """
+    from tls_scaffold.remote.wire import tls_context  # only where a server is asked
+
     if not path:
         return None
     with telling(path, "read"):
@@ -67,7 +70,7 @@ class FetchedCA:
     server: str
 
 
-def fetch_ca(servers: Sequence[str], label: str, context: ssl.SSLContext | None) -> FetchedCA:
+def fetch_ca(servers: Sequence[str], label: str, context: "ssl.SSLContext | None") -> FetchedCA:
     """Return the certificate that servers say the CA with a label has.
 
     Nothing vouches for it: somebody has to compare its fingerprint. Raises ScaffoldError where no
@@ -95,7 +98,7 @@ class RemoteSigner:
     certificate: Certificate | None
     folder: Path
     label: str = ""
-    context: ssl.SSLContext | None = None
+    context: "ssl.SSLContext | None" = None
     seconds: float = SECONDS
     chain: bytes = b""
     _servers: dict[tuple[str, ...], Servers] = field(default_factory=dict)
