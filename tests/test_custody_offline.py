@@ -405,3 +405,9 @@ def test_links_are_not_followed(folder: Factory) -> None:
         done = make(path, "csr", code=2, SIGNER=signer)
         assert "awaiting` is a link" in done.stderr
     assert not list((path / "config").glob("*.csr"))
+
+
+def test_what_is_next_is_to_make_csrs(tmp_path: Path) -> None:
+    done = tls_scaffold("new", str(tmp_path / "x"), "--members", "10.0.0.1", "--ca-offline")
+
+    assert done.stderr.splitlines()[-1] == f"next: make -C {tmp_path}/x csr"

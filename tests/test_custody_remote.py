@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -766,3 +767,21 @@ def test_without_openssl_nothing_is_signed_by_the_shell(
     assert done.returncode == 2
     assert "openssl is not installed: it checks what the servers answer" in done.stderr
     assert not (remote / "certs/etcd1.pem").exists()
+
+
+def test_no_server_is_asked_for_what_can_t_be(tmp_path: Path) -> None:
+    path = tmp_path / "tls-setup"
+    given = ("--members", "10.0.0.1", "--key", "ecdsa-256", "--peer-ca")
+    assert tls_scaffold("new", str(path), *given).returncode == 0
+    before = support.contents(path)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+
+        done = tls_scaffold("-C", str(path), "sync", "--ca-remote", url)
+
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert done.returncode == 1
+    assert "  peer_ca: goes with a CA whose key is in the folder" in done.stderr
+    assert support.contents(path) == before

@@ -353,6 +353,12 @@ def test_a_configuration_that_is_none_is_not_written_over(
     refused("all/prod", "--into", "server", cwd=tmp_path, code=3)
 
 
+def test_labels_that_are_one_file_on_some_disks_are_refused(remote: Make, tmp_path: Path) -> None:
+    remote("prod", "one"), remote("PROD", "two")
+    text = refused("--all", "all", "--into", "server", cwd=tmp_path)
+    assert "labels `prod`, `PROD`, of `all/one`, `all/two`, differ in upper and lower case" in text
+
+
 def test_folders_of_one_label_are_refused_with_their_places(remote: Make, tmp_path: Path) -> None:
     remote("prod", "one"), remote("prod", "two")
     text = refused("--all", "all", "--into", "server", cwd=tmp_path)

@@ -8,7 +8,7 @@ from tls_scaffold.commands import remoteca
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import content, plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.custody import Custody, KeyPlace
+from tls_scaffold.inventory.custody import Custody, KeyPlace, custody_conflicts
 from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.intake import of_data
 from tls_scaffold.inventory.values import LOOPBACK, SERVER_KINDS, Inventory
@@ -78,6 +78,9 @@ def brought_to(folder: Path, inventory: Inventory, held: CustodyWords) -> Brough
     brought = read_brought(held)
     if brought or custody.key is not KeyPlace.REMOTE:
         return brought
+    has_peer_ca = inventory.peer_ca or bool(held.peer_ca)
+    if problems := list(custody_conflicts(custody, has_peer_ca=has_peer_ca)):
+        raise ScaffoldError("the CA can't be held so, and no server was asked", problems)
     is_known = inventory.ca.key is KeyPlace.REMOTE and bool(inventory.ca.sha256)
     if is_known and pins.can_be_found(folder, custody):
         return None

@@ -10,6 +10,7 @@ from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths, texts_of_others
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, userwarnings
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.desired import read_wish
 from tls_scaffold.inventory.options import Options
@@ -57,7 +58,7 @@ class Made:
         ca = self.inventory.ca
         if ca.own and ca.has_key_here and CA_KEY not in self.files:
             return f"{scaffold_command(self.target)} sync --ca-key FILE"
-        return make_command(self.target)
+        return make_command(self.target, "csr" if ca.key is KeyPlace.OFFLINE else "")
 
     def result(self) -> Result:
         """Return it in the shape that all commands share."""

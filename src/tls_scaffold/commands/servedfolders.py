@@ -166,14 +166,23 @@ def _with_place(error: ScaffoldError, source: Path) -> Iterator[Problem | str]:
 
 
 def _shared_labels(served: Iterable[Served]) -> Iterator[str]:
-    """Yield what is wrong where folders share a label: each would sign the names of the others."""
-    sources = defaultdict(list)
+    """Yield what is wrong where folders share a label: each would sign the names of the others.
+
+    Each label has a file, and upper and lower case are one on some disks, as on macOS.
+    """
+    sharing = defaultdict(list)
     for each in served:
-        sources[each.label].append(each.source)
-    for label, places in sources.items():
-        if len(places) > 1:
-            told = listed(f"`{place}`" for place in places)
-            yield f"label `{label}` is that of {told}: each could sign the names of the others"
+        sharing[each.label.lower()].append(each)
+    for folders in sharing.values():
+        if len(folders) == 1:
+            continue
+        labels = dict.fromkeys(f"`{each.label}`" for each in folders)
+        told = listed(f"`{each.source}`" for each in folders)
+        if len(labels) == 1:
+            others = "each could sign the names of the others"
+            yield f"label {listed(labels)} is that of {told}: {others}"
+        else:
+            yield f"labels {listed(labels)}, of {told}, differ in upper and lower case alone"
 
 
 def some_of(problems: Sequence[Problem | str]) -> list[Problem | str]:
