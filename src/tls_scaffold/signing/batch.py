@@ -16,14 +16,13 @@ from tls_scaffold.signing.remotesigner import RemoteSigner
 from tls_scaffold.signing.signer import Signed
 
 if TYPE_CHECKING:
-    from multiprocessing.pool import IMapIterator, Pool
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
 
 # Quick keys: 96 of ecdsa-256 take 28 ms with two children, 29 without, and fewer are quicker
 # without. A key of RSA takes longer than to start a child.
 PAYS_QUICK, PAYS_SLOW = 96, 2
 REMOTE_AT_ONCE = 16  # threads: what is done elsewhere is waited for
-QUICK_AT_ONCE = 8  # a child takes so many: to ask for each would cost as much as to sign it
-PATIENCE = 1.0  # seconds until it is looked whether all children live
 
 
 @dataclass(frozen=True)
@@ -50,20 +49,12 @@ def sign_all(
         yield from _in_threads(jobs, now, progress)
         return
     has_slow_keys = any(job.request.key.algo == "rsa" for job in jobs)
-    pool = None
     if processes > 1 and len(jobs) >= (PAYS_SLOW if has_slow_keys else PAYS_QUICK):
-        pool = _start_children(jobs, now, min(processes, len(jobs)))
-    if pool is None:
-        for job in jobs:
-            yield _sign_one(job, now)
-            progress(1)
+        yield from _in_children(jobs, now, min(processes, len(jobs)), progress)
         return
-    with pool:
-        size = 1 if has_slow_keys else QUICK_AT_ONCE
-        parts = [range(first, min(first + size, len(jobs))) for first in range(0, len(jobs), size)]
-        for signed in _while_children_live(pool.imap(_sign_part, parts)):
-            progress(len(signed))
-            yield from signed
+    for job in jobs:
+        yield _sign_one(job, now)
+        progress(1)
 
 
 def _in_threads(
@@ -82,57 +73,71 @@ def _in_threads(
             threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_children(jobs: Sequence[Job], now: datetime, count: int) -> "Pool | None":
-    """Return children that can be asked to sign; None where they can't be had."""
+def _in_children(
+    jobs: Sequence[Job], now: datetime, count: int, progress: Callable[[int], None]
+) -> Iterator[Signed]:
+    """Sign by child processes, each of which has every `count`th job and a pipe of its own.
+
+    A pool would share locks among them: one that is killed while it holds one, as where memory is
+    short, would be waited for for ever, by the end of the pool too.
+    """
+    children: list[tuple[ForkProcess, Connection]] = []
+    try:
+        children.extend(_start_child(jobs[first::count], now) for first in range(count))
+        for number in range(len(jobs)):
+            try:
+                answer = children[number % count][1].recv()
+            except EOFError:
+                raise ScaffoldError(
+                    "a child that signs was killed", hint="is there too little memory? `--jobs 1`"
+                ) from None
+            if isinstance(answer, BaseException):
+                raise answer
+            progress(1)
+            yield answer
+    finally:
+        for child, answers in children:
+            child.kill()  # where all is answered it has ended
+            answers.close()
+        for child, _ in children:
+            child.join()
+
+
+def _start_child(jobs: Sequence[Job], now: datetime) -> "tuple[ForkProcess, Connection]":
+    """Start a child that signs, and return it with the pipe that it answers in."""
     from multiprocessing import get_context
 
     # Threads took 1.4 times as long for 1,000 users, since `cryptography` holds Python's lock
     # while it makes EC keys. Children that are forked have the jobs, and with them the keys of
     # the CAs, which can't be sent to them.
+    context = get_context("fork")
+    reader, writer = context.Pipe(duplex=False)
+    child = context.Process(target=_answer, args=(jobs, now, os.getpid(), writer))
     try:
-        return get_context("fork").Pool(count, _start_child, (jobs, now, os.getpid()))
-    except (ImportError, OSError):  # no semaphores: in containers /dev/shm may be missing
-        return None
+        child.start()
+    except OSError as error:
+        reader.close()
+        raise ScaffoldError(
+            f"no child that signs can be started: {error.strerror}", hint="`--jobs 1` needs none"
+        ) from None
+    finally:
+        writer.close()  # so that it ends with the child, and no other child has it
+    return child, reader
 
 
-def _while_children_live(results: "IMapIterator[list[Signed]]") -> Iterator[list[Signed]]:
-    """Yield what children answer; ScaffoldError if one was killed, whose answer never comes."""
-    from multiprocessing import TimeoutError as NoAnswerYet
-    from multiprocessing import active_children
-
-    children = active_children()
-    while True:
-        try:
-            signed = results.next(PATIENCE)
-        except StopIteration:
-            return
-        except NoAnswerYet:
-            # A pool starts another one in its place, and waits for the first for ever.
-            if any(child.exitcode is not None for child in children):
-                raise ScaffoldError(
-                    "a child that signs was killed", hint="is there too little memory? `--jobs 1`"
-                ) from None
-            continue
-        yield signed
-
-
-_shared: tuple[Sequence[Job], datetime, int]
-
-
-def _start_child(jobs: Sequence[Job], now: datetime, parent: int) -> None:
-    global _shared  # noqa: PLW0603 - a pool gives its children nothing else to keep
-    _shared = jobs, now, parent
+def _answer(jobs: Sequence[Job], now: datetime, parent: int, answers: "Connection") -> None:
+    """Sign, as a child, one job after another; an error is the last answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # our parent ends us
-
-
-def _sign_part(numbers: range) -> list[Signed]:
-    jobs, now, parent = _shared
-    signed = []
-    for number in numbers:
+    for job in jobs:
         if os.getppid() != parent:
             os._exit(1)  # it was killed: nobody will put this in place, and we hold its lock
-        signed.append(_sign_one(jobs[number], now))
-    return signed
+        try:
+            answers.send(_sign_one(job, now))
+        except BrokenPipeError:
+            os._exit(1)
+        except Exception as error:  # noqa: BLE001 - our parent raises it
+            answers.send(error)
+            return
 
 
 def _sign_one(job: Job, now: datetime) -> Signed:
