@@ -65,7 +65,7 @@ SHELVES = {
         "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
         "packs revocationlists / manifests / caends commandlines csrs differences "
         "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
-        "custodies keystores / caconstraints extensions matching pairing / certificates "
+        "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
         "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"
     ),
     "keeping": (
