@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import records
-from support import Done, run
+from support import Done, tls_scaffold
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = [
@@ -13,34 +13,34 @@ CASES = [
 ]
 
 
-def shell(line: str, folder: Path) -> Done:
-    return run("sh", "-c", line, cwd=folder)
-
-
 def write_inputs(folder: Path, case: dict[str, Any]) -> None:
     for name in ("ca_csr", "ca_config", "request"):
         (folder / f"{name}.json").write_text(json.dumps(case[name]))
 
 
-def sign(folder: Path, case: dict[str, Any], cfssl: str, cfssljson: str) -> Done:
-    made = shell(
-        f"{cfssl} gencert -initca ca_csr.json > ca.json && {cfssljson} -bare -f ca.json ca", folder
-    )
+def gencert(folder: Path, name: str, *words: str) -> Done:
+    """Do what `cfssl gencert … >NAME.json && cfssljson -bare -f NAME.json NAME` does."""
+    done = tls_scaffold("cfssl", "gencert", *words, cwd=folder)
+    (folder / f"{name}.json").write_text(done.stdout)
+    if done.returncode:
+        return done
+    return tls_scaffold("cfssljson", "-bare", "-f", f"{name}.json", name, cwd=folder)
+
+
+def sign(folder: Path, case: dict[str, Any]) -> Done:
+    made = gencert(folder, "ca", "-initca", "ca_csr.json")
     if case["result"].get("at") == "ca":
         return made
     assert made.returncode == 0, made.stderr
-    profile = f"-profile={case['profile']}" if case["profile"] else ""
-    flags = f"-ca ca.pem -ca-key ca-key.pem -config ca_config.json {profile}"
-    return shell(
-        f"{cfssl} gencert {flags} request.json > leaf.json && {cfssljson} -bare -f leaf.json leaf",
-        folder,
-    )
+    profile = [f"-profile={case['profile']}"] if case["profile"] else []
+    flags = ("-ca", "ca.pem", "-ca-key", "ca-key.pem", "-config", "ca_config.json", *profile)
+    return gencert(folder, "leaf", *flags, "request.json")
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_gives_the_record_of_cfssl(case: dict[str, Any], tmp_path: Path) -> None:
     write_inputs(tmp_path, case)
-    signed = sign(tmp_path, case, "tls-scaffold cfssl", "tls-scaffold cfssljson")
+    signed = sign(tmp_path, case)
     if "error" in case["result"]:
         assert signed.returncode == 1
         assert signed.stderr.startswith("error: ")

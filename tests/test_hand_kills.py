@@ -16,7 +16,7 @@ from support import contents, make, run, tls_scaffold
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
 CLUSTER = ("--members", "127.0.0.1", "--users", "root", *P256, "--ca-offline")
 NAMES = ("etcd1", "root")
-SAMPLE = 2
+SAMPLE = 1
 
 
 def key_of(path: Path) -> str:

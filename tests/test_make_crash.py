@@ -156,7 +156,7 @@ def test_a_first_make_that_is_killed_anywhere_is_completed_by_the_next(
 ) -> None:
     template = folder(*SMALL, name="template")
     path = template.with_name("tls-setup")
-    for step in steps(pytestconfig, 13):
+    for step in steps(pytestconfig, 31):
         if not killer.kills(step, fresh(template, path), "all", victim):
             break
         ca = whole_ca(path)
@@ -187,7 +187,7 @@ def test_signing_again_that_is_killed_anywhere_leaves_pairs_that_fit(
     template = signed(*SMALL, name="template")
     path = template.with_name("tls-setup")
     ca = {name: content for name, content in contents(template / "certs").items() if name in CA}
-    for step in steps(pytestconfig, 11):
+    for step in steps(pytestconfig, 29):
         if not killer.kills(step, fresh(template, path), "req", victim):
             break
         make(path)
