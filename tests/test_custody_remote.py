@@ -265,14 +265,39 @@ def test_what_one_signer_signed_the_other_takes(signed: Path) -> None:
     assert contents(signed) == before
 
 
+@pytest.mark.parametrize("goal", ["req-root", "certs/root.pem"])
 @two_signers
-def test_a_line_without_the_key_for_its_profile_is_told_when_it_is_asked_for(
-    remote: Path, signer: str
+def test_what_is_asked_for_by_name_fails_without_the_key_for_its_profile(
+    remote: Path, signer: str, goal: str
 ) -> None:
-    done = run("make", "req-root", cwd=remote, **SIGNERS[signer], **FIRST)
+    make(remote, **SIGNERS[signer], **FIRST)
 
+    said = refused(remote, goal, signer)
+
+    assert "`certs/root.pem` is not signed: " in said
+    assert "`CFSSL_AUTH_ROOT`" in said
+
+
+@two_signers
+def test_what_is_due_and_has_no_key_keeps_no_other_from_being_renewed(
+    signed: Path, signer: str
+) -> None:
+    before = {
+        name: (signed / f"certs/{name}.pem").read_bytes() for name in ("etcd1", "app", "root")
+    }
+
+    done = make(signed, "renew", RENEW_DAYS="400", **SIGNERS[signer], **FIRST)
+
+    assert "warning: `certs/root.pem` is not signed: " in done.stderr
     assert "CFSSL_AUTH_ROOT" in done.stderr
-    assert not (remote / "certs/root.pem").exists()
+    renewed = {
+        name for name, pem in before.items() if (signed / f"certs/{name}.pem").read_bytes() != pem
+    }
+    assert renewed == {"etcd1", "app"}
+    done = make(signed, "renew", RENEW_DAYS="400", **SIGNERS[signer], **KEYS)
+    assert "warning: " not in done.stderr
+    assert (signed / "certs/root.pem").read_bytes() != before["root"]
+    assert faults(signed) == []
 
 
 @pytest.mark.parametrize("path", [EACH_VERSION["newest 3.5"], EACH_VERSION["newest 3.6"]])

@@ -215,6 +215,7 @@ sign_pair() { # sign_pair [FLAGS] REQUEST
 }
 make_ca_pair() { run_cfssl "${ca#"$into"}" gencert -initca "$1"; } # make_ca_pair REQUEST
 make_trust() { cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "$trust"; } # from the CA
+due() { echo "req-$1"; } # due NAME BASE [FLAGS]: what to make of one that is to be renewed
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
@@ -296,8 +297,9 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     done
 }
 
+profile_of() { printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1; }
 check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
-    asked=$(printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1)
+    asked=$(profile_of "$@")
     config=$(tr -s ' \t\r\n' '    ' 2>/dev/null <config/ca-config.json) || return 0 # cfssl says why
     known='"[Pp][Rr][Oo][Ff][Ii][Ll][Ee][Ss]"'
     case "$*$config" in *\\* | *'  '* | *$known*"\"$asked\":"* | *$known*"\"$asked\" :"*) ;;
@@ -579,7 +581,7 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
         choose_ca "$flags"
         if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
         elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$(end_of "$ca")" ]; then echo -
-        else echo "req-$name"; fi
+        else due "$name" "$base" $flags; fi
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
     due=$(echo "$all" | grep req-) || { echo "nothing expires within $RENEW_DAYS days" && return; }
