@@ -17,7 +17,7 @@ from tls_scaffold.makefiles.ourmakefile import includes_our_rules, signings_of_l
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
 from tls_scaffold.signing import renewal
 from tls_scaffold.signing.capassword import CAPassword
-from tls_scaffold.signing.custodies import BRING_KEY
+from tls_scaffold.signing.custodies import BRING_KEY, check_followed
 from tls_scaffold.signing.renewal import Renewed
 from tls_scaffold.spelling import MINUTE, listed
 
@@ -40,6 +40,7 @@ def renew_ca(folder: Path, password: CAPassword, now: datetime) -> tuple[Renewed
             f"`{folder}` is no folder of ours", hint="`tls-scaffold adopt` makes it one"
         )
     with lock(folder, wait=LOCK_SECONDS):
+        check_followed(folder)
         cas = _renewed_here(folder)
         signings = signings_of_lines(component_lines(text))
         return renewal.renew_cas(folder, cas, signings, password, now)

@@ -110,6 +110,19 @@ class Custody:
 PLAIN = Custody()
 
 
+def custody_words(custody: Custody, *, has_peer_ca: bool) -> str:
+    """Return what an inventory says of who holds the CAs, as sign.sh finds it in the file.
+
+    By that the functions are chosen that `custody.sh` is made of; empty where nothing is said.
+    """
+    words = {
+        f'"key":"{custody.key.value}"': bool(custody.key.value),
+        '"own":true': custody.own,
+        '"peer_ca":true': has_peer_ca,
+    }
+    return " ".join(word for word, is_said in words.items() if is_said)
+
+
 def read_custody(field: Field, *, needs_pin: bool = True) -> Custody:
     """Return who holds the CA by the table in a field; every mistake in it is noted there.
 
