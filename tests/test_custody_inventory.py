@@ -246,8 +246,8 @@ def test_back_to_the_plain_way_by_hand_too(folder: Factory) -> None:
     for signer in ("cfssl", "tls-scaffold"):
         done = run("make", f"SIGNER={signer}", cwd=path)
         assert (
-            "`tls-scaffold.json` says `nothing` of who holds the CA, and the folder's scripts go by "
-            '`"key":"encrypted"`'
+            "`tls-scaffold.json` says `nothing` of who holds the CA, and the folder's scripts "
+            'go by `"key":"encrypted"`'
         ) in done.stderr
     assert not (path / "certs").exists()
     assert run("make", "clean", cwd=path).returncode == 0
