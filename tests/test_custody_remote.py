@@ -622,8 +622,12 @@ def test_a_folder_gives_its_ca_to_servers_and_takes_it_back_and_signs_nothing_ag
             assert "nothing to sign" in "".join(_said(make(folder, **how)))
         make(folder, "req-app", SIGNER="cfssl", **FIRST)
         leaves["app"] = (folder / "certs/app.pem").read_bytes()
-        done = tls_scaffold("-C", str(folder), "sync", "--ca-here", "--ca-key", str(ca.key))
-    assert done.returncode == 0, done.stderr
+        for dry in (("--dry-run",), ()):
+            brings = ("sync", "--ca-here", "--ca-key", str(ca.key), *dry)
+            done = tls_scaffold("-C", str(folder), *brings)
+            assert done.returncode == 0, done.stderr
+            assert f"`certs/ca-key.pem` is the key out of `{ca.key}`, in the clear" in done.stderr
+            assert f"`make` signs here from now on, and asks `{url}` no more" in done.stderr
     assert (folder / "config/ca-config.json").read_bytes() == config
     for how in SIGNERS.values():
         assert "nothing to sign" in "".join(_said(make(folder, **how)))
