@@ -371,7 +371,7 @@ def test_the_shell_takes_no_answer_that_was_not_asked_for(
         lying.lies(service.ca, change)
         said = refused(signed, "req-etcd1", "cfssl 1.2.0")
 
-    assert f"`{lying.url}` answers for `etcd1` with what was not asked for" in said
+    assert f"`{lying.url}` answers for `certs/etcd1.pem` with what was not asked for" in said
     assert f"\n  {word or 'issuer'}: " in said
 
 
@@ -407,6 +407,7 @@ def test_what_is_no_answer_is_told_with_the_server_that_gave_it(
             assert f"  `{dead}`: " in said
             assert "onnection refused" in said
             assert f"  `{lying.url}`: " in said
+            assert "error: no server gave a certificate for `certs/app.pem`\n" in said
         assert "it says `no no`" in said
 
 

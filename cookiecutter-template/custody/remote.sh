@@ -103,7 +103,7 @@ sign_pair() { # sign_pair [FLAGS] REQUEST
         said="$said
   \`$server\`: $reason"
     done
-    fail "no server gave a certificate for \`$name\`$said"
+    fail "no server gave a certificate for \`$base.pem\`$said"
 }
 
 check_key() { # whether there is one, in hexadecimal; it is shown to nobody
@@ -217,7 +217,7 @@ reasons() { # what cfssl tells of a server, and what its few words stand for
 check_answer() { # check_answer SERVER: whether the three files in $work are what was asked for
     cert=$work/$name.pem csr=$work/$name.csr
     faults=$(answer_faults 2>/dev/null) || faults='  it is not a certificate'
-    [ -z "$faults" ] || fail "\`$1\` answers for \`$name\` with what was not asked for
+    [ -z "$faults" ] || fail "\`$1\` answers for \`$base.pem\` with what was not asked for
 $faults" "it is not put in place: see what that server is, and who is on the way to it"
     openssl x509 -in "$cert" >"$work/json" && cat "$work/json" >"$cert" # and nothing beside it
     flush "$cert"
