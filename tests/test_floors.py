@@ -55,8 +55,8 @@ SHELVES = {
         "states / expectations lives waiting / entries timeline / timescale"
     ),
     "etcd": (
-        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
-        "bench calls / access etcdctl extra logs / guarded methods tls versions / "
+        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway writers / "
+        "bench calls tallies / access etcdctl extra logs / guarded methods tls versions / "
         "rpc_pb2"
     ),
     "signing": (
@@ -65,7 +65,7 @@ SHELVES = {
         "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
         "packs revocationlists / manifests / caends commandlines csrs differences "
         "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
-        "custodies keystores / caconstraints extensions matching pairing / certificates "
+        "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
         "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"
     ),
     "keeping": (

@@ -35,6 +35,12 @@ CA_KEYS = {CA: CA_KEY, PEER_CA: PEER_CA_KEY}
 CA_REQUESTS = {CA: CA_REQUEST, PEER_CA: PEER_CA_REQUEST}
 TRUSTS = {CA: TRUST, PEER_CA: PEER_TRUST}
 """The key, the request and what others trust, by the certificate of each CA of ours."""
+# While a CA follows another: the one that goes, by the same, with its key; and what stands behind
+# each leaf then, the new CA's subject and key signed by the one that goes.
+PEER_CHAIN = f"{CERTS}/peer-chain.pem"
+OLD_CAS = {CA: f"{CERTS}/old-ca.pem", PEER_CA: f"{CERTS}/old-peer-ca.pem"}
+OLD_CA_KEYS = {CA: f"{CERTS}/old-ca-key.pem", PEER_CA: f"{CERTS}/old-peer-ca-key.pem"}
+CHAINS = {CA: CHAIN, PEER_CA: PEER_CHAIN}
 CONFIG = "config/ca-config.json"
 ARCHIVE = "archive"
 STATE = ".tls-scaffold"

@@ -1,0 +1,95 @@
+"""How far a folder is where one CA follows another: told by the files of `certs/` alone."""
+
+import os
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from tls_scaffold.disk.plainfiles import plain_or_empty
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import CHAINS, OLD_CA_KEYS, OLD_CAS, TRUSTS
+from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing.certificates import Certificate
+
+
+class Stage(Enum):
+    """How far a rotation is; the values are words for people and for JSON."""
+
+    REPLACING = "replacing"
+    """Leaves of the new CA are handed out; whoever has the trust file takes both CAs."""
+    TRUSTING = "trusting"
+    """The trust file holds the new CA, and the old one no longer."""
+    FINISHING = "finishing"
+    """The cross certificate is gone, the old CA not yet: it was killed, or made by hand."""
+    ABORTING = "aborting"
+    """The old CA is in its place again, and something of the rotation is left beside it."""
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """One CA that follows another: `ca` is the path of the new one, in `paths.CA_KEYS`.
+
+    `cross` is the new one's subject and key, signed by the old one: it stands behind each leaf.
+    Each of the three is None where its file is missing or can't be read.
+    """
+
+    ca: str
+    stage: Stage
+    old: Certificate | None
+    new: Certificate | None
+    cross: Certificate | None
+
+
+def rotation_of(folder: Path) -> Rotation | None:
+    """Return the rotation that a folder is in; None if it is in none.
+
+    Files that can't be read are no error. A leaf that is called as the old CA is none of one.
+    """
+    for ca in OLD_CAS:
+        rotation = _rotation_of_ca(folder, ca)
+        if rotation:
+            return rotation
+    return None
+
+
+def _rotation_of_ca(folder: Path, ca: str) -> Rotation | None:
+    if not any(os.path.lexists(folder / path) for path in (OLD_CAS[ca], OLD_CA_KEYS[ca])):
+        return None
+    old, new = _read_first(folder, OLD_CAS[ca]), _read_first(folder, ca)
+    if old and not old.may_sign:
+        return None
+    chain = _read(folder, CHAINS[ca])
+    cross = next((each for each in chain if new and old and _is_cross(each, new, old)), None)
+    if old and new and old.public_key == new.public_key:
+        stage = Stage.ABORTING
+    elif not os.path.lexists(folder / CHAINS[ca]):
+        stage = Stage.FINISHING
+    elif _trusts_new_alone(_read(folder, TRUSTS[ca]), old, new):
+        stage = Stage.TRUSTING
+    else:  # where nobody can tell, the old one is not given up
+        stage = Stage.REPLACING
+    return Rotation(ca, stage, old, new, cross)
+
+
+def _is_cross(certificate: Certificate, new: Certificate, old: Certificate) -> bool:
+    return certificate.public_key == new.public_key and matching.signed_by(certificate, old)
+
+
+def _trusts_new_alone(
+    trusted: Collection[Certificate], old: Certificate | None, new: Certificate | None
+) -> bool:
+    keys = [each.public_key for each in trusted]
+    return bool(old and new and new.public_key in keys and old.public_key not in keys)
+
+
+def _read_first(folder: Path, path: str) -> Certificate | None:
+    return next(iter(_read(folder, path)), None)
+
+
+def _read(folder: Path, path: str) -> tuple[Certificate, ...]:
+    """Return the certificates in a file of the folder; none of what can't be read."""
+    with suppress(ScaffoldError):
+        return certificates.read_all(plain_or_empty(folder / path), path)
+    return ()
