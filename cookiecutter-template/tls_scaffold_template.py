@@ -24,7 +24,7 @@ except ImportError:  # plain cookiecutter: the package stands in the same checko
 from tls_scaffold import paths
 from tls_scaffold.bundles import overview, procfile
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory import asked, intake, rbac
+from tls_scaffold.inventory import asked, custody, intake, rbac
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.makefiles.componentlines import component_line
 from tls_scaffold.rendering import documents
@@ -39,7 +39,7 @@ class InventoryExtension(Extension):
     """Adds the filters that the template is written with.
 
     They are `inventory`, `refused`, `documents`, `rbac`, `rows`, `own_profiles`, `processes`,
-    `line`, `custody_name`, `custody_parts`, and `quoted`, for a shell.
+    `line`, `custody_name`, `custody_words`, `custody_parts`, and `quoted`, for a shell.
     """
 
     def __init__(self, environment: Environment) -> None:
@@ -53,6 +53,7 @@ class InventoryExtension(Extension):
         environment.filters["processes"] = procfile.processes
         environment.filters["line"] = line
         environment.filters["custody_name"] = custody_name
+        environment.filters["custody_words"] = custody_words
         environment.filters["custody_parts"] = custody_parts
         environment.filters["quoted"] = shlex.quote
 
@@ -72,6 +73,12 @@ def custody_name(answers: Mapping[str, Any]) -> str:
     cookiecutter makes no file whose name is empty.
     """
     return paths.CUSTODY if inventory(answers).custody_parts else ""
+
+
+def custody_words(answers: Mapping[str, Any]) -> str:
+    """Return what the inventory says of who holds the CAs, with which sign.sh compares it."""
+    found = inventory(answers)
+    return custody.custody_words(found.ca, has_peer_ca=found.peer_ca)
 
 
 def custody_parts(answers: Mapping[str, Any]) -> str:

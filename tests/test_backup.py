@@ -403,6 +403,29 @@ def test_what_is_of_another_ca_is_refused(place: Place, signed: Factory) -> None
     refused(clone, "is another CA's than the backup's")
 
 
+def test_a_clone_without_the_record_takes_the_ca_that_it_pins_alone(
+    place: Place, signed: Factory
+) -> None:
+    for folder in (place.folder, signed(*SMALL, name="stranger")):
+        place.ours("-C", str(folder), "sync", "--ca", str(folder / "certs/ca.pem"))
+    clone = cloned(place)
+    shutil.rmtree(clone / "issued")
+    place.ours("-C", "stranger", "backup", str(place.file), "--to", place.recipient)
+    before = contents(clone)
+
+    done = place.restore("clone", "--yes", code=1)
+    assert "the CA in this backup is not the one of this folder: nothing was written" in done.stderr
+    assert (
+        "`certs/ca.pem` is not the CA that `tls-scaffold.json` pins: its SHA-256 is" in done.stderr
+    )
+    assert contents(clone) == before
+
+    place.file.unlink()
+    place.backup()
+    place.restore("clone", "--yes")
+    assert (clone / "certs/ca.pem").read_bytes() == (place.folder / "certs/ca.pem").read_bytes()
+
+
 def test_a_ca_that_was_renewed_keeps_its_newest_certificate(place: Place) -> None:
     place.backup()
     certs = place.folder / "certs"

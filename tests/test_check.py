@@ -1663,9 +1663,9 @@ def test_each_rule_finds_its_fault_and_nothing_else(
 
 
 def test_every_rule_has_its_pair() -> None:
-    # Those of test_custody_encrypted.py, test_custody_remote.py and test_renew_ca.py.
+    # Those of the tests of custodies and of test_renew_ca.py.
     of_the_ca = {"ca-ends", CLEAR_KEY, "ca-key-not-encrypted"}
-    of_the_ca |= {"open-auth-key", "open-remote", "ca-key-here"}
+    of_the_ca |= {"open-auth-key", "open-remote", "ca-key-here", "unfollowed-ca"}
     assert set(checks.IDS) == PAIRS.keys() | ELSEWHERE | of_the_ca
     assert len(set(checks.IDS)) == len(checks.IDS)
 

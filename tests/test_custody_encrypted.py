@@ -464,6 +464,8 @@ def test_both_keys_are_encrypted_and_come_out_again_as_one(signed: Factory, sign
     done = run("tls-scaffold", "sync", "--ca-here", cwd=path, **GIVEN)
 
     assert done.returncode == 0, done.stderr
+    both = "`certs/ca-key.pem`, `certs/peer-ca-key.pem` opened with the password: in the clear"
+    assert both in done.stderr
     assert [key.read_bytes() for key in keys] == clear
     assert [key.stat().st_mode & 0o777 for key in keys] == [0o600] * 2
     done = run("tls-scaffold", "sync", "--encrypt-ca-key", cwd=path, **GIVEN)

@@ -200,3 +200,71 @@ def test_custody_sh_comes_and_goes_with_what_is_said(folder: Factory) -> None:
     assert [each.read_text() for each in path.glob("archive/*/custody.sh")] == ["# mine\n"]
     after = {name: text for name, text in contents(path).items() if "archive/" not in name}
     assert after == {name: text for name, text in before.items() if "archive/" not in name}
+
+
+EDITS: dict[str, dict[str, Any]] = {
+    "encrypted": {"ca": {"key": "encrypted"}},
+    "offline": {"ca": {"key": "offline"}},
+    "own": {"ca": {"own": True}},
+    "peers": {"peer_ca": True},
+    "remote": {"ca": REMOTE},
+}
+GOALS = ("all", "req-calico", "renew", "renew-ca", "regenerate", "csr", "encrypt-ca-key")
+
+
+def edit(folder: Path, **fields: Any) -> None:
+    path = folder / "tls-scaffold.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}, indent=1))
+
+
+@pytest.mark.parametrize("edited", EDITS)
+def test_an_edit_of_who_holds_the_ca_is_followed_by_nobody_before_a_sync(
+    signed: Factory, edited: str
+) -> None:
+    path = signed()
+    edit(path, **EDITS[edited])
+    before = contents(path)
+
+    for signer in ("cfssl", "tls-scaffold"):
+        for goal in GOALS:
+            done = run("make", goal, "YES=1", f"SIGNER={signer}", cwd=path)
+            assert done.returncode == 2, (signer, goal, done.stdout)
+            assert done.stderr.count('error: `tls-scaffold.json` says `"') == 1, done.stderr
+            assert "go by `nothing`\n\nhint: `tls-scaffold sync` makes them follow" in done.stderr
+    assert contents(path) == before
+    assert "[unfollowed-ca]" in tls_scaffold("-C", str(path), "check").stdout
+    done = tls_scaffold("-C", str(path), "sync")
+    assert done.returncode == 0, done.stderr
+    assert "[unfollowed-ca]" not in tls_scaffold("-C", str(path), "check").stdout
+    assert "of who holds the CA" not in run("make", cwd=path).stderr
+
+
+def test_back_to_the_plain_way_by_hand_too(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--encrypt-ca-key")
+    edit(path, ca={})
+
+    for signer in ("cfssl", "tls-scaffold"):
+        done = run("make", f"SIGNER={signer}", cwd=path)
+        assert (
+            "`tls-scaffold.json` says `nothing` of who holds the CA, and the folder's scripts "
+            'go by `"key":"encrypted"`'
+        ) in done.stderr
+    assert not (path / "certs").exists()
+    assert run("make", "clean", cwd=path).returncode == 0
+    assert tls_scaffold("-C", str(path), "sync").returncode == 0
+    assert run("make", cwd=path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "form", ['{"own" : true ,\n"key":\t"offline"}', '{"key":"offline","own":true}']
+)
+def test_how_it_is_laid_out_is_no_matter(folder: Factory, form: str) -> None:
+    path = folder("--members", "10.0.0.1", "--ca-offline")
+    edit(path, ca={"own": True, "key": "offline"})
+    assert tls_scaffold("-C", str(path), "sync").returncode == 0
+    text = (path / "tls-scaffold.json").read_text()
+    at = text.index('"ca": {') + 6
+    (path / "tls-scaffold.json").write_text(text[:at] + form + text[text.index("}", at) + 1 :])
+
+    assert "made awaiting/etcd1.csr" in run("make", "SIGNER=cfssl", cwd=path).stdout
+    assert run("make", "SIGNER=tls-scaffold", cwd=path).returncode == 0

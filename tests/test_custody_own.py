@@ -630,7 +630,10 @@ def test_a_key_leaves_for_the_archive_and_comes_back(own: Path, tmp_path: Path) 
     assert "is the key of no certificate in `certs/ca.pem`" in said
     assert contents(own) == state
 
-    sync(own, "--ca-here", "--ca-key", str(written_key(tmp_path / "ca.key", SIGNER)))
+    file = str(written_key(tmp_path / "ca.key", SIGNER))
+    said = sync(own, "--ca-here", "--ca-key", file)
+    assert f"`certs/ca-key.pem` is the key out of `{file}`, in the clear" in said
+    assert "packs that are on their way are of no use any more" in said
     make(own, SIGNER="cfssl")
     assert serials(own) == before
     make(own, "req-app", SIGNER="cfssl")

@@ -265,14 +265,39 @@ def test_what_one_signer_signed_the_other_takes(signed: Path) -> None:
     assert contents(signed) == before
 
 
+@pytest.mark.parametrize("goal", ["req-root", "certs/root.pem"])
 @two_signers
-def test_a_line_without_the_key_for_its_profile_is_told_when_it_is_asked_for(
-    remote: Path, signer: str
+def test_what_is_asked_for_by_name_fails_without_the_key_for_its_profile(
+    remote: Path, signer: str, goal: str
 ) -> None:
-    done = run("make", "req-root", cwd=remote, **SIGNERS[signer], **FIRST)
+    make(remote, **SIGNERS[signer], **FIRST)
 
+    said = refused(remote, goal, signer)
+
+    assert "`certs/root.pem` is not signed: " in said
+    assert "`CFSSL_AUTH_ROOT`" in said
+
+
+@two_signers
+def test_what_is_due_and_has_no_key_keeps_no_other_from_being_renewed(
+    signed: Path, signer: str
+) -> None:
+    before = {
+        name: (signed / f"certs/{name}.pem").read_bytes() for name in ("etcd1", "app", "root")
+    }
+
+    done = make(signed, "renew", RENEW_DAYS="400", **SIGNERS[signer], **FIRST)
+
+    assert "warning: `certs/root.pem` is not signed: " in done.stderr
     assert "CFSSL_AUTH_ROOT" in done.stderr
-    assert not (remote / "certs/root.pem").exists()
+    renewed = {
+        name for name, pem in before.items() if (signed / f"certs/{name}.pem").read_bytes() != pem
+    }
+    assert renewed == {"etcd1", "app"}
+    done = make(signed, "renew", RENEW_DAYS="400", **SIGNERS[signer], **KEYS)
+    assert "warning: " not in done.stderr
+    assert (signed / "certs/root.pem").read_bytes() != before["root"]
+    assert faults(signed) == []
 
 
 @pytest.mark.parametrize("path", [EACH_VERSION["newest 3.5"], EACH_VERSION["newest 3.6"]])
@@ -346,7 +371,7 @@ def test_the_shell_takes_no_answer_that_was_not_asked_for(
         lying.lies(service.ca, change)
         said = refused(signed, "req-etcd1", "cfssl 1.2.0")
 
-    assert f"`{lying.url}` answers for `etcd1` with what was not asked for" in said
+    assert f"`{lying.url}` answers for `certs/etcd1.pem` with what was not asked for" in said
     assert f"\n  {word or 'issuer'}: " in said
 
 
@@ -382,6 +407,7 @@ def test_what_is_no_answer_is_told_with_the_server_that_gave_it(
             assert f"  `{dead}`: " in said
             assert "onnection refused" in said
             assert f"  `{lying.url}`: " in said
+            assert "error: no server gave a certificate for `certs/app.pem`\n" in said
         assert "it says `no no`" in said
 
 
@@ -597,8 +623,12 @@ def test_a_folder_gives_its_ca_to_servers_and_takes_it_back_and_signs_nothing_ag
             assert "nothing to sign" in "".join(_said(make(folder, **how)))
         make(folder, "req-app", SIGNER="cfssl", **FIRST)
         leaves["app"] = (folder / "certs/app.pem").read_bytes()
-        done = tls_scaffold("-C", str(folder), "sync", "--ca-here", "--ca-key", str(ca.key))
-    assert done.returncode == 0, done.stderr
+        for dry in (("--dry-run",), ()):
+            brings = ("sync", "--ca-here", "--ca-key", str(ca.key), *dry)
+            done = tls_scaffold("-C", str(folder), *brings)
+            assert done.returncode == 0, done.stderr
+            assert f"`certs/ca-key.pem` is the key out of `{ca.key}`, in the clear" in done.stderr
+            assert f"`make` signs here from now on, and asks `{url}` no more" in done.stderr
     assert (folder / "config/ca-config.json").read_bytes() == config
     for how in SIGNERS.values():
         assert "nothing to sign" in "".join(_said(make(folder, **how)))

@@ -82,6 +82,15 @@ def test_a_member_that_serves_what_clients_refuse(what: str, lab: Lab) -> None:
     assert (ids(by_port), by_port["code"]) == ([cause], 0)
 
 
+def test_a_port_that_is_well_has_no_cause_and_that_is_said(lab: Lab) -> None:
+    at = f"{HOST}:{lab.well.client}"
+    for words, how in (((), ", seen without a certificate"), (("--user", "root"), "")):
+        found = lab.explain_port(*words)
+        assert (ids(found), found["code"]) == ([], 1)
+        said = tls_scaffold("explain", at, *words, cwd=lab.folder).stderr
+        assert f"nothing that is known is wrong with the port{how}, as far as can be seen;" in said
+
+
 def test_a_key_that_does_not_fit(lab: Lab) -> None:
     with lab.serving((lab.own("etcd1")[0], lab.own("root")[1])):
         seen = lab.come(came=lab.own("root"))

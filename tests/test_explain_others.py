@@ -6,6 +6,7 @@ it has to be the one that is said here.
 """
 
 import json
+import shutil
 import socket
 import ssl
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
 
 import certs
 from faults import ca_called
@@ -250,6 +252,40 @@ def test_a_certificate_that_is_well_has_no_cause(name: str, folder: Path) -> Non
     found, code, said = explained(folder, str(folder / f"certs/{name}.pem"))
     assert (found, code) == ([], 1)
     assert "nothing that is known is wrong with `" in said
+
+
+SAME_NAME = "x509: ECDSA verification failure while trying to verify candidate authority"
+OTHER_USAGE = "x509: certificate specifies an incompatible key usage"
+CUSTODIES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "encrypted": {"key": "encrypted"},
+    "own": {"own": True},
+    "offline": {"key": "offline"},
+    "remote": {"key": "remote", "remotes": ["http://127.0.0.1:1"], "sha256": "0" * 64},
+}
+
+
+@pytest.mark.parametrize("held", CUSTODIES)
+def test_what_mends_it_is_what_the_folder_can_do(held: str, folder: Path, tmp_path: Path) -> None:
+    place = Path(shutil.copytree(folder, tmp_path / "tls-setup"))
+    inventory = json.loads((place / "tls-scaffold.json").read_text())
+    (place / "tls-scaffold.json").write_text(json.dumps({**inventory, "ca": CUSTODIES[held]}))
+    certs.ca(tmp_path, extensions=[x509.ExtendedKeyUsage([certs.SERVER])])
+    (place / "certs/trust.pem").write_bytes((tmp_path / "certs/ca.pem").read_bytes())
+
+    for text, cause in ((SAME_NAME, "same-subject"), (OTHER_USAGE, "ca-usage")):
+        (tmp_path / "lines").write_text(REJECTED % json.dumps(text))
+        told = ("-C", str(place), "explain", "--json", "--timeout", "0.3")
+        done = CliRunner().invoke(cli, [*told, "--file", str(tmp_path / "lines")])
+        (found,) = json.loads(done.stdout)["causes"]
+        assert found["id"] == cause
+        mends = "\n".join(found["mend"])
+        assert ("regenerate" in mends) == (held in ("plain", "encrypted"))
+        assert ("sync --ca FILE" in mends) == (held in ("own", "offline", "remote"))
+    certs.leaf(place, "ended", begin=certs.NOW - 2 * certs.DAY, life=certs.DAY)
+    done = CliRunner().invoke(cli, [*told, str(place / "certs/ended.pem")])
+    (first, *_) = json.loads(done.stdout)["causes"][0]["mend"]
+    assert first == f"`make -C {place} {'csr' if held == 'offline' else 'renew'}`"
 
 
 def test_a_file_is_looked_into(folder: Path, tmp_path: Path) -> None:

@@ -343,7 +343,7 @@ def test_check_finds_what_was_left_behind(level: Scene) -> None:
     level.members[0].lay_out(level.old / "etcd1.pem")
     with closing(socket.create_server((HOST, 0))) as dead:
         words = ("check", "--live", "--json", *with_ports(level.members))
-        words = (*words, "--endpoints", f"etcd9={HOST}:{dead.getsockname()[1]}")
+        words = (*words, "--endpoints", f"{HOST}:{dead.getsockname()[1]}")
     (level.folder / "certs/trust.pem").write_bytes(level.own_ca + level.next_ca)
 
     done = tls_scaffold(*words, cwd=level.folder)
@@ -390,6 +390,8 @@ def test_a_bundle_that_was_not_made_anew_is_told(level: Scene) -> None:
         (("--endpoints", "10.0.0.1:99999"), "a port is 1 to 65535"),
         (("--endpoints", "10.0.0.999:1"), "`10.0.0.999` is not an IP address"),
         (("--endpoints", "a/b=10.0.0.1:1"), "is not an endpoint"),
+        (("--endpoints", "etcd9=10.0.0.1:1"), "`etcd9`; did you mean `etcd"),
+        (("--peer-endpoints", "web=10.0.0.1:1"), "its members: `etcd1`, `etcd2`, `etcd3`;"),
         (("--user", "nobody"), "nobody"),
     ],
 )

@@ -15,7 +15,9 @@ from conftest import Factory
 from kept import same_pairs
 from support import BIN, contents, faults, make, names, openssl, run
 from test_custody_encrypted import ENCRYPTED, GIVEN, SIGNERS, check_key, each_signer, either
-from tls_scaffold.commands import status
+from tls_scaffold.commands import renewca, status
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.signing.capassword import CAPassword
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 SMALL = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice")
@@ -153,9 +155,38 @@ def test_a_ca_that_has_ended_is_signed_again_and_that_members_hold_it_is_told(
     done = make(path, "renew-ca", **SIGNERS[signer])
 
     assert "what runs takes nothing until it has the new certs/trust.pem" in done.stdout
+    clock = "warning: `certs/ca.pem` has ended, by this machine's clock"
+    assert done.stderr.startswith(clock) or f"\n{clock}" in done.stderr
     assert key.read_bytes() == whole
     make(path, "req", **SIGNERS[signer])
     assert faults(path) == []
+
+
+@either
+def test_a_clock_that_is_behind_the_ca_s_beginning_signs_none_again(
+    folder: Factory, signer: str
+) -> None:
+    path = folder(*SMALL)
+    certs.ca(path, begin=NOW + DAY)
+    make(path, "ca", SIGNER="cfssl")
+    before = contents(path)
+
+    told = make(path, "renew-ca", code=2, **SIGNERS[signer]).stderr
+
+    assert "error: `certs/ca.pem` begins " in told
+    assert "later than this machine's clock says" in told
+    assert contents(path) == before
+
+
+def test_the_clock_is_doubted_before_anything_is_written(folder: Factory) -> None:
+    path = folder(*SMALL)
+    aged(path, left=DAY)
+
+    assert list(renewca.doubts(path, NOW)) == []
+    (doubt,) = renewca.doubts(path, NOW + 2 * DAY)
+    assert doubt.startswith("`certs/ca.pem` has ended, by this machine's clock, ")
+    with pytest.raises(ScaffoldError, match="later than this machine's clock says"):
+        renewca.renew_ca(path, CAPassword(None), NOW - 11 * YEAR)
 
 
 @either

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -409,7 +410,9 @@ def test_a_path_length_for_what_is_no_ca_is_left_out_as_by_cfssl(folder: Factory
 
 def jobs_for(work: Path, count: int) -> list[batch.Job]:
     nobody: Any = None
-    return [batch.Job(str(number), Request(), Profile(), nobody, work) for number in range(count)]
+    return [
+        batch.Job(str(number), "", Request(), Profile(), nobody, work) for number in range(count)
+    ]
 
 
 def test_what_stops_one_of_many_is_told_and_ends_the_others(
@@ -427,6 +430,13 @@ def test_what_stops_one_of_many_is_told_and_ends_the_others(
             batch.sign_all(jobs_for(tmp_path, 2500), datetime.now(timezone.utc), 3, lambda _: None)
         )
     assert 100 <= len(list(tmp_path.iterdir())) < 2400
+
+
+def test_what_can_t_be_signed_is_named_by_its_path(tmp_path: Path) -> None:
+    (made,) = jobs_for(tmp_path, 1)
+    job = replace(made, path="certs/a.pem", request=Request(cn="etcd\ud800"))
+    with pytest.raises(ScaffoldError, match=r"^`certs/a.pem` is not signed: `etcd"):
+        list(batch.sign_all([job], signer.utc_now(), 1, lambda _: None))
 
 
 def test_each_of_many_is_signed_once_and_answered_in_their_order(

@@ -79,15 +79,19 @@ setting() { # setting PATH: a text of the configuration
     printf '%s\n' "$settings" | at=$1 awk -F '\t' '$1 == ENVIRON["at"] { print $2; exit }'
 }
 
-# `asked` is the profile that the line names, as check_silences leaves it.
-sign_pair() { # sign_pair [FLAGS] REQUEST
+read_profile() { # what the configuration has of $asked, the profile that a line names
     settings=$(flattened config/ca-config.json)
     profile=.signing.default
     [ -z "$asked" ] || profile=.signing.profiles.$asked
+    reference=$(setting ".auth_keys.$(setting "$profile.auth_remote.auth_key").key")
+}
+
+sign_pair() { # sign_pair [FLAGS] REQUEST
+    read_profile # check_silences has left it
     servers=$(setting ".remotes.$(setting "$profile.auth_remote.remote")")
     [ -n "$servers" ] || fail "\`config/ca-config.json\` names no server for the profile\
  \`${asked:-default}\`" "\`tls-scaffold sync --reset config/ca-config.json\` writes it anew"
-    check_key "$(setting ".auth_keys.$(setting "$profile.auth_remote.auth_key").key")"
+    check_key
     said='' seconds=${TLS_SCAFFOLD_REMOTE_SECONDS:-20}
     case $seconds in *[!0-9]* | 0* | ?????*)
         fail "TLS_SCAFFOLD_REMOTE_SECONDS takes a number of seconds, up to 3600" ;; esac
@@ -99,22 +103,17 @@ sign_pair() { # sign_pair [FLAGS] REQUEST
         said="$said
   \`$server\`: $reason"
     done
-    fail "no server gave a certificate for \`$name\`$said"
+    fail "no server gave a certificate for \`$base.pem\`$said"
 }
 
-check_key() { # check_key REFERENCE: whether there is a key, in hexadecimal; it is shown to nobody
-    case $1 in
-    env:[!A-Za-z_]* | env:*[!A-Za-z0-9_]*) fail "\`$1\` names no variable" ;;
-    env:*) place="the variable \`${1#env:}\`" && eval "key=\${${1#env:}-}" ;;
-    file:*) place="\`${1#file:}\`" && key=$(tr -d ' \t\r\n' <"${1#file:}" 2>/dev/null) || key='' ;;
-    *) place="the key in \`config/ca-config.json\`" key=$1 ;;
-    esac
+check_key() { # whether there is one, in hexadecimal; it is shown to nobody
+    find_key
     if [ -z "$key" ]; then
-        usual=$(held auth_key)
-        [ "$1" != "${usual:-env:CFSSL_AUTH}" ] || fail "$place with the key for the signing servers\
- is not set" "\`${1#*:}=... make\`, or export it; it is kept in no file of the folder"
-        say "warning: \`$base.pem\` is not signed: $place with the key for its profile\
- \`$asked\` is not set" >&2
+        [ "$reference" != "$usual" ] || fail "$place with the key for the signing servers is not\
+ set" "$hint"
+        target=$(components | awk -v base="$base" '$2 == base { print "req-" $1; exit }')
+        case " ${tls_goals-} " in *" $target "* | *" $base.pem "*) fail "$lacks" "$hint" ;; esac
+        say "warning: $lacks" >&2
         exit
     fi
     case $((${#key} % 2)):$key in
@@ -123,6 +122,33 @@ check_key() { # check_key REFERENCE: whether there is a key, in hexadecimal; it 
             "it is what the servers have as the \`key\` of this folder's \`auth_key\`" ;;
     esac
     key=''
+}
+
+find_key() { # leave the key of $reference in $key, in words where it is, and that it lacks
+    case $reference in
+    env:[!A-Za-z_]* | env:*[!A-Za-z0-9_]*) fail "\`$reference\` names no variable" ;;
+    env:*)
+        hint="\`${reference#env:}=... make\`, or export it; it is kept in no file of the folder"
+        place="the variable \`${reference#env:}\`" && eval "key=\${${reference#env:}-}" ;;
+    file:*)
+        place="\`${reference#file:}\`" hint="put it there, for its owner alone (\`chmod 600\`)"
+        key=$(tr -d ' \t\r\n' <"${reference#file:}" 2>/dev/null) || key='' ;;
+    *) place="the key in \`config/ca-config.json\`" key=$reference ;;
+    esac
+    usual=$(held auth_key)
+    usual=${usual:-env:CFSSL_AUTH}
+    lacks="\`$base.pem\` is not signed: $place with the key for its profile \`$asked\` is not set"
+}
+
+due() { # due NAME BASE [FLAGS]: not what has a profile whose own key ordinary runs do not have
+    target=req-$1 base=$2
+    shift 2
+    asked=$(profile_of "$@")
+    read_profile
+    find_key
+    if [ -n "$key" ] || [ "$reference" = "$usual" ]; then echo "$target" && return; fi
+    say "warning: $lacks" >&2
+    echo -
 }
 
 ask() { # ask SERVER [FLAGS] REQUEST: leave the three files in $work, or else the reason in $reason
@@ -191,7 +217,7 @@ reasons() { # what cfssl tells of a server, and what its few words stand for
 check_answer() { # check_answer SERVER: whether the three files in $work are what was asked for
     cert=$work/$name.pem csr=$work/$name.csr
     faults=$(answer_faults 2>/dev/null) || faults='  it is not a certificate'
-    [ -z "$faults" ] || fail "\`$1\` answers for \`$name\` with what was not asked for
+    [ -z "$faults" ] || fail "\`$1\` answers for \`$base.pem\` with what was not asked for
 $faults" "it is not put in place: see what that server is, and who is on the way to it"
     openssl x509 -in "$cert" >"$work/json" && cat "$work/json" >"$cert" # and nothing beside it
     flush "$cert"

@@ -188,6 +188,13 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
  CFSSL_CA_PK_PASSWORD (cfssl reads no PKCS#8 that is encrypted, SIGNER=tls-scaffold does)"
 }
 
+check_followed() { # an edit by hand of who holds the CA; while a killed sync is half done it may be
+    said=$(tr -d ' \t\r\n' <tls-scaffold.json 2>/dev/null | grep -Eo \
+        '"(own|peer_ca)":true|"key":"(encrypted|offline|remote)"' | sort | paste -s -d ' ' -) || :
+    [ "$said" = "${custody-}" ] || exists .tls-scaffold/pending.json ||
+        fail "\`tls-scaffold.json\` says \`${said:-nothing}\` of who holds the CA, and the folder's\
+ scripts go by \`${custody:-nothing}\`" "\`tls-scaffold sync\` makes them follow"
+}
 check_custody() { # a key that was encrypted by hand would be followed by one in the clear
     for each in $cas; do
         ! grep -qs ENCRYPTED "certs/$each-key.pem" || fail "\`certs/$each-key.pem\` is encrypted,\
@@ -215,6 +222,7 @@ sign_pair() { # sign_pair [FLAGS] REQUEST
 }
 make_ca_pair() { run_cfssl "${ca#"$into"}" gencert -initca "$1"; } # make_ca_pair REQUEST
 make_trust() { cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "$trust"; } # from the CA
+due() { echo "req-$1"; } # due NAME BASE [FLAGS]: what to make of one that is to be renewed
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
@@ -265,15 +273,12 @@ make_first_ca() { # there is none in certs/
 }
 
 check_mounts() { # check_mounts PATH...: one that is mounted alone can't be replaced, nor DIRECTORY/
-    at=$(pwd -P)/
-    each=$(at=$at paths=$* awk '{
-        gsub(/\\040/, " ", $5)
-        for (count = split(ENVIRON["paths"], path, " "); count; count--) {
-            full = ENVIRON["at"] path[count]
-            if ($5 == full || full ~ "/$" && index($5, full) == 1) { print $5; exit }
-        }
-    }' /proc/self/mountinfo 2>/dev/null) || :
-    [ -z "$each" ] || fail "\`${each#"$at"}\` is a mount point: it can't be replaced"
+    each=$(at=$(pwd -P)/ paths=" $* " awk '{ gsub(/\\040/, " ", $5); at = ENVIRON["at"]
+        path = index($5, at) == 1 ? substr($5, length(at) + 1) : "" }
+        path && index(ENVIRON["paths"], " " path " ") { print path; exit }
+        path ~ "/" && index(ENVIRON["paths"], " " substr(path, 1, index(path, "/")) " ") {
+            print path; exit }' /proc/self/mountinfo 2>/dev/null) || :
+    [ -z "$each" ] || fail "\`$each\` is a mount point: it can't be replaced"
 }
 
 check_path() { # check_path PATH: below the folder, through no link, and nothing that sh expands
@@ -296,8 +301,9 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     done
 }
 
+profile_of() { printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1; }
 check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
-    asked=$(printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1)
+    asked=$(profile_of "$@")
     config=$(tr -s ' \t\r\n' '    ' 2>/dev/null <config/ca-config.json) || return 0 # cfssl says why
     known='"[Pp][Rr][Oo][Ff][Ii][Ll][Ee][Ss]"'
     case "$*$config" in *\\* | *'  '* | *$known*"\"$asked\":"* | *$known*"\"$asked\" :"*) ;;
@@ -329,10 +335,8 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     sign_pair "$@"
     [ ! -f "$chain" ] || { cat "$chain" >>"$work/$name.pem" && flush "$work/$name.pem"; }
     [ -n "$into" ] || lock
-    if [ "$from" != "$(inputs "$@")" ]; then # edited meanwhile
-        rm -rf "$work"
-        exec sh sign.sh "$when" "$base.pem" "$@"
-    fi
+    [ "$from" = "$(inputs "$@")" ] || # edited meanwhile
+        { rm -rf "$work" && exec sh sign.sh "$when" "$base.pem" "$@"; }
     case $base in */*) place=${base%/*} ;; *) place=. ;; esac
     [ -d "$into$place" ] || mkdir -p "$into$place"
     note "$work/$name.pem" "$name-$from-$(digits "$work/$name.pem" "$work/$name-key.pem")"
@@ -356,8 +360,7 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
     mkdir "$half" || fail "\`archive\` can't be written: nothing was moved there"
     skip='--exclude=certs/.work.*' # busybox may know none
     tar $skip -cf /dev/null sign.sh 2>/dev/null || skip=''
-    [ -z "$files" ] || tar $skip -cf "$half/.tar" $files
-    [ -z "$files" ] || tar -xpf "$half/.tar" -C "$half"
+    [ -z "$files" ] || { tar $skip -cf "$half/.tar" $files && tar -xpf "$half/.tar" -C "$half"; }
     rm -rf "$half/.tar" "$half/certs/.gitignore" "$half"/certs/.work.*
     [ ! -d certs ] || diff -r certs "$half/certs" |
         { ! grep -v -e ': \.work\.' -e ': \.gitignore$'; } ||
@@ -513,6 +516,10 @@ again_in_set() { # again_in_set NAME: its next certificate, and what is recorded
         "$(openssl x509 -noout -issuer -in "$ca.pem" | cut -d = -f 2-)" ] ||
         fail "\`$ca.pem\` is no root: another CA signed it" "it is signed again where that one is;\
  \`tls-scaffold sync --ca FILE\` brings the new certificate"
+    ! openssl verify -CAfile "$ca.pem" "$ca.pem" 2>&1 | grep -q 'not yet valid' ||
+        fail "\`$ca.pem\` begins later than this machine's clock says: $(date -u)" "set the clock"
+    ! ends "$ca" 0 || say "warning: \`$ca.pem\` has ended, by this machine's clock: is it wrong,\
+ $(date -u), nobody takes the new one yet" >&2
     new=$work/new/$ca.pem files=.pem # cfssl answers with nothing else
     renew_ca_pair "$ca"
     mv "$work/$1.pem" "$new"
@@ -579,7 +586,7 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
         choose_ca "$flags"
         if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
         elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$(end_of "$ca")" ]; then echo -
-        else echo "req-$name"; fi
+        else due "$name" "$base" $flags; fi
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
     due=$(echo "$all" | grep req-) || { echo "nothing expires within $RENEW_DAYS days" && return; }
@@ -609,6 +616,7 @@ for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
 [ ! -f custody.sh ] || . ./custody.sh
+[ $# != 1 ] || [ "$1" = clean ] || check_followed # each make asks for one of these
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;

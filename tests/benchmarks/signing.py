@@ -168,7 +168,8 @@ def staged(template: Path, count: int) -> tuple[float, float]:
         cas = {CA: ca.certificate}
         wanted = plan.plan_signing(folder, signings, cas, empty, now, force=True).wanted
         jobs = [
-            batch.Job(each.signing.name, each.request, each.profile, ca, work) for each in wanted
+            batch.Job(each.signing.name, "", each.request, each.profile, ca, work)
+            for each in wanted
         ]
         list(batch.sign_all(jobs, now, PROCESSORS, lambda _: None))
         signed = time.perf_counter()

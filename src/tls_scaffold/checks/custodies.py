@@ -6,8 +6,20 @@ from tls_scaffold.cfssl.serverurls import is_readable_by_others
 from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
+from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import CA, CA_KEY
 from tls_scaffold.signing.authkeys import is_reference
+from tls_scaffold.signing.custodies import unfollowed
+
+
+@Rule(
+    pain="make would go by the one, `status` and bundles by the other: nothing is signed",
+    fix="`tls-scaffold sync` makes them follow; its options say who holds the CA from now on",
+)
+def unfollowed_ca(view: View) -> Iterator[Problem]:
+    """Every script of the folder goes by what the inventory says of who holds the CAs."""
+    if view.inventory and (problem := unfollowed(view.folder)):
+        yield Problem(Place(FILE, key="ca"), problem)
 
 
 @Rule(
@@ -54,4 +66,4 @@ def open_auth_key(view: View) -> Iterator[Problem]:
                 yield Problem(place, "it is the key itself")
 
 
-RULES = (ca_key_here, open_remote, open_auth_key)
+RULES = (unfollowed_ca, ca_key_here, open_remote, open_auth_key)

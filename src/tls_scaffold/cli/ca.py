@@ -49,9 +49,12 @@ def renew_ca(folder: Path, /, *, as_json: bool) -> None:
     from tls_scaffold.signing.capassword import CAPassword
 
     now = datetime.now(timezone.utc)
+    doubts = tuple(command.doubts(folder, now))
+    for doubt in () if as_json else doubts:
+        warn(escaped(doubt))
     renewed = command.renew_ca(folder, CAPassword(asking()), now)
     if as_json:
-        give_json(command.result(folder, renewed).to_json())
+        give_json(command.result(folder, renewed, doubts).to_json())
         return
     if left := command.left(renewed):
         talk(left)

@@ -101,8 +101,8 @@ def explain(  # noqa: PLR0913 - its options
     else:
         say(*_shown(answer, terminal_width()), end="")
     if not answer.causes:
-        of_file = f"nothing that is known is wrong with {answer.about}"
-        said = of_file if answer.is_of_file else f"no cause is known for {answer.about}"
+        well = f"nothing that is known is wrong with {answer.about}, as far as can be seen"
+        said = well if answer.is_well else f"no cause is known for {answer.about}"
         talk(f"{said}; `tls-scaffold explain --list` has all")
     elif answer.exit_code:
         may = "a port that answers" if live_user or cert else "`--user NAME` or `--cert`"

@@ -13,11 +13,14 @@ from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.inventory.intake import of_data
 from tls_scaffold.inventory.values import LOOPBACK, SERVER_KINDS, Inventory
 from tls_scaffold.keeping.plan import Note
-from tls_scaffold.paths import CA, CA_KEY, CHAIN, TRUST
+from tls_scaffold.paths import AWAITING, CA, CA_KEY, CHAIN, PEER_CA_KEY, TRUST
 from tls_scaffold.signing import broughtca, capassword, pins, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.custodies import BRING_KEY
 from tls_scaffold.signing.keys import encrypted_key, is_encrypted
+from tls_scaffold.spelling import listed
+
+ENCRYPTS = "whoever reads it can be any user of the cluster; `make encrypt-ca-key` encrypts it"
 
 
 def settled(
@@ -97,6 +100,33 @@ def read_brought(held: CustodyWords) -> BroughtCA | None:
     certificate = _content(held.certificate)
     key = _content(held.key) if held.key else b""
     return broughtca.take_apart(certificate, key, signer.utc_now(), held.certificate, held.key)
+
+
+def of_key(before: Inventory, after: Inventory, held: CustodyWords) -> Iterator[str]:
+    """Yield which key comes into a folder, from where, and what follows; nothing where none does.
+
+    An encrypted one that is opened comes so too.
+    """
+    old, new = before.ca, after.ca
+    if not new.has_key_here:
+        return
+    form = f"in the clear ({ENCRYPTS})" if new.key is KeyPlace.FOLDER else "encrypted"
+    if held.key:
+        yield f"`{CA_KEY}` is the key out of `{held.key}`, {form}; that file stays where it is"
+    elif old.key is KeyPlace.ENCRYPTED and new.key is KeyPlace.FOLDER:
+        keys = (CA_KEY, *((PEER_CA_KEY,) if after.peer_ca else ()))
+        yield f"{listed(keys, 2)} opened with the password: {form}"
+    if old.key is KeyPlace.REMOTE:
+        servers = ", ".join(f"`{url}`" for url in old.remotes)
+        yield (
+            f"`make` signs here from now on, and asks {servers} no more: this folder's label and "
+            "its keys can go there"
+        )
+    elif old.key is KeyPlace.OFFLINE:
+        yield (
+            f"`make` signs here from now on, what waits in `{AWAITING}/` too: packs that are on "
+            "their way are of no use any more"
+        )
 
 
 def warnings(custody: Custody, key: bytes, notes: Iterable[Note] = ()) -> Iterator[str]:

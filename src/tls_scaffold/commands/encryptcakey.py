@@ -12,6 +12,7 @@ from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.signing import keyencryption
 from tls_scaffold.signing.capassword import CAPassword
+from tls_scaffold.signing.custodies import check_followed
 
 LOCK_SECONDS = 60.0
 
@@ -38,6 +39,7 @@ def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
             hint="encrypt it where it is",
         )
     with lock(folder, wait=LOCK_SECONDS):
+        check_followed(folder)
         cas = keyencryption.clear_ca_keys(folder, password)
         for path, ca in cas.items():
             keyencryption.encrypt_ca_key(folder, path, ca, password.new())

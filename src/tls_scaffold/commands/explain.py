@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.etcd import extra
 from tls_scaffold.inventory import intake, rbac
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import is_command
@@ -32,10 +33,13 @@ from tls_scaffold.live.loglines import CLIENT, CLIENT_PORT, MEMBER_START, Entry
 from tls_scaffold.live.shakes import Pair
 from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
 from tls_scaffold.signing import certificates
+from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.signing.trust import read_trust
 
 VERSION = 1
 PEM_SUFFIXES = (".pem", ".crt", ".cer", ".der", ".key")
+# What is renewed where the CA's key is here, and asked for where requests are carried by hand.
+RENEWS, ASKS = "make renew", "make csr"
 UNKNOWN_USER = "user name not found"
 
 
@@ -54,18 +58,16 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found: each explanation, what was asked, and what was looked at."""
+    """What was found: each explanation, what was asked, and what was looked at.
+
+    `is_well` where that was seen whole, as far as it can be, and nothing is wrong with it.
+    """
 
     explanations: tuple[Explanation, ...]
     folder: Path
     about: str
     seen: tuple[str, ...] = ()
-    others: tuple[str, ...] = field(default=())
-
-    @property
-    def is_of_file(self) -> bool:
-        """Whether a certificate or key was looked into, which may be well."""
-        return self.about.startswith("`")
+    is_well: bool = False
 
     @property
     def causes(self) -> tuple[Found, ...]:
@@ -81,10 +83,15 @@ class Answer:
 
     def mends(self, found: Found) -> tuple[str, ...]:
         """Return what mends a cause, its commands as they are run on this folder."""
-        name = found.name or "NAME"
+        name, custody = found.name or "NAME", custody_of(self.folder)
+        steps = found.cause.mend
+        if found.cause.mend_elsewhere and not custody.makes_ca:
+            steps = found.cause.mend_elsewhere
+        if custody.key is KeyPlace.OFFLINE:
+            steps = tuple(ASKS if step == RENEWS else step for step in steps)
         return tuple(
             f"`{self._command(step.format(name=name))}`" if is_command(step) else step
-            for step in found.cause.mend
+            for step in steps
         )
 
     def _command(self, command: str) -> str:
@@ -198,7 +205,10 @@ def _of_ports(folder: Path, options: ExplainOptions, now: datetime) -> Answer:
     found = tuple(about_ports(evidence))
     is_sure = len({each.cause for each in found}) == 1
     explanations = (Explanation(found, is_sure),) if found else ()
-    return Answer(explanations, folder, "the port", _seen(evidence))
+    is_open = all(shake.is_whole for _, shake in evidence.tried)
+    is_well = not found and evidence.is_complete() and is_open
+    told = "the port" if evidence.visitor else "the port, seen without a certificate"
+    return Answer(explanations, folder, told, _seen(evidence), is_well)
 
 
 def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
@@ -209,7 +219,7 @@ def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
     whose = name if name in known_names else ""
     found = tuple(Found(cause, knows, whose) for cause, knows in file_faults(path, known, now))
     explanations = (Explanation(found, len({each.cause for each in found}) == 1),) if found else ()
-    return Answer(explanations, folder, f"`{path}`")
+    return Answer(explanations, folder, f"`{path}`", is_well=not found)
 
 
 def _inventory(folder: Path) -> Inventory | None:

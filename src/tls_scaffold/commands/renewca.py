@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock
-from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.plainfiles import content, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
@@ -15,9 +16,9 @@ from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, signings_of_lines
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
-from tls_scaffold.signing import renewal
+from tls_scaffold.signing import certificates, renewal
 from tls_scaffold.signing.capassword import CAPassword
-from tls_scaffold.signing.custodies import BRING_KEY
+from tls_scaffold.signing.custodies import BRING_KEY, check_followed
 from tls_scaffold.signing.renewal import Renewed
 from tls_scaffold.spelling import MINUTE, listed
 
@@ -40,6 +41,7 @@ def renew_ca(folder: Path, password: CAPassword, now: datetime) -> tuple[Renewed
             f"`{folder}` is no folder of ours", hint="`tls-scaffold adopt` makes it one"
         )
     with lock(folder, wait=LOCK_SECONDS):
+        check_followed(folder)
         cas = _renewed_here(folder)
         signings = signings_of_lines(component_lines(text))
         return renewal.renew_cas(folder, cas, signings, password, now)
@@ -77,6 +79,15 @@ def _is_there(folder: Path, ca: str) -> bool:
     return any(os.path.lexists(folder / half) for half in (ca, CA_KEYS[ca]))
 
 
+def doubts(folder: Path, now: datetime) -> Iterator[str]:
+    """Yield what speaks against the clock before CAs are signed by it, a line each."""
+    with suppress(ScaffoldError):  # of which the renewal tells
+        for path in _renewed_here(folder):
+            if certificates.read(plain_or_empty(folder / path), path).has_ended(now):
+                by = f"by this machine's clock, {now:{MINUTE}}"
+                yield f"`{path}` has ended, {by}: is it wrong, nobody takes the new one yet"
+
+
 def left(renewed: Sequence[Renewed]) -> str:
     """Return what there is to tell of a CA that was not signed again; empty where all were."""
     is_all = any(each.path == CA for each in renewed)
@@ -106,8 +117,8 @@ def warnings(renewed: Renewed) -> Iterator[str]:
         yield f"{listed(paths, MOST_TOLD)} {ends} with the old one: `make renew` signs again"
 
 
-def result(folder: Path, renewed: Sequence[Renewed]) -> Result:
-    """Return what was done in the shape that all commands share."""
+def result(folder: Path, renewed: Sequence[Renewed], before: Sequence[str]) -> Result:
+    """Return what was done in the shape that all commands share; `before` was told before that."""
     paths = tuple(each.path for each in renewed)
     return Result(
         "renew-ca",
@@ -118,5 +129,5 @@ def result(folder: Path, renewed: Sequence[Renewed]) -> Result:
         archived=paths,
         archive=renewed[0].archived.removesuffix(f"/{paths[0]}"),
         signed=paths,
-        warnings=tuple(warning for each in renewed for warning in warnings(each)),
+        warnings=(*before, *(warning for each in renewed for warning in warnings(each))),
     )

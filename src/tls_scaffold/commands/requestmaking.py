@@ -15,6 +15,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.paths import waiting_paths
 from tls_scaffold.signing import awaiting, signer
+from tls_scaffold.signing.custodies import check_followed
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.waitingplan import WaitingPlan, plan_waiting
@@ -76,6 +77,7 @@ def make_requests(
     """
     handfolders.inventory_by_hand(folder)
     with lock(folder, wait=LOCK_SECONDS):
+        check_followed(folder)
         signings = handfolders.signings_by_name(folder)
         every = tuple(signings.values())
         chosen = signings_of_names(every, names)

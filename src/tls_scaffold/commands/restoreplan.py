@@ -17,10 +17,12 @@ from tls_scaffold.disk.tarballs import Packed
 from tls_scaffold.disk.vacancy import OTHERS
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.custody import Custody
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.paths import (
     ARCHIVE,
     AWAITING,
+    CA_OUTPUT,
     CERTIFICATE_ENDING,
     CERTS,
     ISSUED,
@@ -31,7 +33,9 @@ from tls_scaffold.paths import (
 )
 from tls_scaffold.signing import backedup, matching
 from tls_scaffold.signing.backedup import CAS, ORDER, certificate_in, output_of
+from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.signing.keys import is_encrypted
+from tls_scaffold.signing.pins import mismatched_pin
 
 ELSEWHERE = "`tls-scaffold restore FILE DIRECTORY` restores into a new folder"
 TOLD = 10
@@ -127,6 +131,7 @@ def _plan_for_ours(
     record = {path: _content(folder, path) or b"" for path in state_paths(folder) if _is_on(path)}
     files = _with_cas_of_record(backup, record)
     judgement = _judged(files, record)
+    _check_pinned(custody_of(folder), files)
     _check_ca_in_place(folder, files)
     outputs = set(elsewhere)
     come: list[Packed] = []
@@ -159,13 +164,17 @@ def _plan_for_ours(
 
 
 def _judged(files: Mapping[str, Packed], record: Mapping[str, bytes]) -> backedup.Judgement:
-    contents = {path: each.content for path, each in files.items()}
+    contents = _contents(files)
     judgement = backedup.judge(contents, [*record, *filter(_is_on, files)])
     if judgement.problems:
         raise ScaffoldError(
             "the CA in this backup can't be used: nothing was written", judgement.problems
         )
     return judgement
+
+
+def _contents(files: Mapping[str, Packed]) -> Mapping[str, bytes]:
+    return {path: each.content for path, each in files.items()}
 
 
 def _is_on(path: str) -> bool:
@@ -204,9 +213,20 @@ def _with_cas_of_record(
     return found
 
 
+def _check_pinned(custody: Custody, files: Mapping[str, Packed]) -> None:
+    """Raise ScaffoldError if the CA of a backup is another than a folder's inventory pins."""
+    ca = certificate_in(_contents(files), CA_OUTPUT)
+    if ca and (problem := mismatched_pin(ca, custody)):
+        raise ScaffoldError(
+            "the CA in this backup is not the one of this folder: nothing was written",
+            [problem],
+            ELSEWHERE,
+        )
+
+
 def _check_ca_in_place(folder: Path, files: Mapping[str, Packed]) -> None:
     """Raise ScaffoldError where a CA that lies in the folder is another than the backup's."""
-    contents = {path: each.content for path, each in files.items()}
+    contents = _contents(files)
     for output in CAS:
         theirs = certificate_in(contents, output)
         paths = [f"{output}{ending}" for ending in (CERTIFICATE_ENDING, KEY_ENDING)]

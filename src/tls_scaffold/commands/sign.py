@@ -18,6 +18,7 @@ from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
+from tls_scaffold.signing.custodies import check_followed
 from tls_scaffold.signing.execution import Means, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.pins import restore_pinned_ca
@@ -49,6 +50,7 @@ def sign(
     """
     _require_makefile(folder)
     with lock_or_refusal(folder, wait=LOCK_SECONDS) as refusal:
+        check_followed(folder)
         if not refusal:
             restore_pinned_ca(folder)
         survey = _survey_makefile(folder)

@@ -61,7 +61,7 @@ def _sign_elsewhere(
         raise ScaffoldError(f"`{path}`: a server signs with the subject of the CSR alone here")
     names = csr.names if hosts is None else alternative_names(hosts)
     more = {"hosts": list(hosts)} if hosts else {}
-    pem = call.remote_signer().sign_csr(csr, names, profile, signer.utc_now(), **more)
+    pem = call.remote_signer().sign_csr(csr, names, profile, signer.utc_now(), csr.cn, **more)
     return answer_signed(Signed(pem, csr.pem))
 
 

@@ -46,17 +46,19 @@ def sync(
     is not rendered, and where that would take another CA.
     """
     paths = tuple(dict.fromkeys(map(posixpath.normpath, reset)))
+    made: list[Change] = []
 
     def read_change() -> Change:
         old = intake.load(folder)
         new, brought = _with_its_ca(folder, old, held)
         says_custody = held.are_said or brought is not None
-        return Change(old, new, (), paths, says_custody, brought)
+        made.append(Change(old, new, (), paths, says_custody, brought))
+        return made[-1]
 
     command = ("sync", *paths, *_sum_of(held))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
     outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
-    return _with_shared_keys(_with_custody_told(outcome, held))
+    return _with_shared_keys(_with_custody_told(outcome, made[-1], held))
 
 
 def sync_from(
@@ -74,6 +76,7 @@ def sync_from(
     where the folder has a CA and the file asks for another.
     """
     wish = read_wish(source, options)
+    made: list[Change] = []
 
     def read_change() -> Change:
         old = intake.load(folder)
@@ -81,12 +84,14 @@ def sync_from(
         new, brought = _with_its_ca(folder, desired, held)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
-        return Change(old, new, tuple(moves), (), held.are_said or old.ca != new.ca, brought)
+        says_custody = held.are_said or old.ca != new.ca
+        made.append(Change(old, new, tuple(moves), (), says_custody, brought))
+        return made[-1]
 
     command = ("sync", "--from", wish.digest, *_sum_of(held))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
     outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
-    return _with_shared_keys(_with_custody_told(outcome, held))
+    return _with_shared_keys(_with_custody_told(outcome, made[-1], held))
 
 
 def _with_its_ca(
@@ -111,14 +116,16 @@ def _sum_of(held: CustodyWords) -> tuple[str, ...]:
     return (sha256(repr(held).encode("utf-8", "surrogatepass")).hexdigest(),)
 
 
-def _with_custody_told(outcome: Outcome, held: CustodyWords) -> Outcome:
-    """Tell what is left to do where options changed who holds the CA."""
-    if outcome.dry_run or not held.are_said:
+def _with_custody_told(outcome: Outcome, change: Change, held: CustodyWords) -> Outcome:
+    """Tell what comes of a change of who holds the CA, and what is left to do then."""
+    if not change.says_custody:
         return outcome
     from tls_scaffold.commands import custodyfiles
 
-    custody, key = intake.load(outcome.folder).ca, plain_or_empty(outcome.folder / CA_KEY)
-    told = custodyfiles.warnings(custody, key, outcome.plan.notes)
+    told = [*custodyfiles.of_key(change.old, change.new, held)]
+    if not outcome.dry_run and held.are_said:
+        key = plain_or_empty(outcome.folder / CA_KEY)
+        told += custodyfiles.warnings(change.new.ca, key, outcome.plan.notes)
     return replace(outcome, warnings=(*outcome.warnings, *told))
 
 

@@ -110,6 +110,19 @@ class Custody:
 PLAIN = Custody()
 
 
+def custody_words(custody: Custody, *, has_peer_ca: bool) -> str:
+    """Return what an inventory says of who holds the CAs, as sign.sh finds it in the file.
+
+    By that the functions are chosen that `custody.sh` is made of; empty where nothing is said.
+    """
+    words = {
+        f'"key":"{custody.key.value}"': bool(custody.key.value),
+        '"own":true': custody.own,
+        '"peer_ca":true': has_peer_ca,
+    }
+    return " ".join(word for word, is_said in words.items() if is_said)
+
+
 def read_custody(field: Field, *, needs_pin: bool = True) -> Custody:
     """Return who holds the CA by the table in a field; every mistake in it is noted there.
 
@@ -135,7 +148,7 @@ def read_custody(field: Field, *, needs_pin: bool = True) -> Custody:
         label=_text(table, "label", label_problem),
         auth_key=_text(table, "auth_key", auth_key_problem) or (AUTH_KEY if is_remote else ""),
         remote_ca=_text(table, "remote_ca", file_problem),
-        sha256=_text(table, "sha256", pin_problem),
+        sha256=_text(table, "sha256", sha256_problem),
     )
 
 
@@ -200,7 +213,7 @@ def file_problem(text: str) -> str:
     return f"`{text}` is not a path of letters, digits, `.`, `_`, `-` and `/`"
 
 
-def pin_problem(text: str) -> str:
+def sha256_problem(text: str) -> str:
     """Say why `text` can't be the sum of a certificate; empty if it can."""
     return "" if PIN.fullmatch(text) else f"`{text}` is not a SHA-256: 64 digits, 0-9 and a-f"
 

@@ -1,6 +1,6 @@
 """What `tls-scaffold explain` knows: the one table of causes, of its answers and of its page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 NOTHING = ""
@@ -14,6 +14,7 @@ class Cause:
     `member` and `client` are what stands in etcd's log and what a client from 3.5 on is told, for
     people. `{name}` in `mend` is the component that it is about; each item is a command, or a
     sentence where there is none. What begins with `make` or `tls-scaffold` is run on the folder.
+    `mend_elsewhere` does where nobody makes another CA in the folder, as that would ask for.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Cause:
     member: str
     client: str
     mend: tuple[str, ...]
+    mend_elsewhere: tuple[str, ...] = ()
 
 
 NO_CERTIFICATE = Cause(
@@ -65,7 +67,13 @@ CA_USAGE = Cause(
     "`x509: certificate specifies an incompatible key usage` for every client",
     REFUSED,
     ("make regenerate", "leave extended usages out of the CA's request"),
+    (
+        "have the CA signed again where it was, by name and key the same, without extended usages",
+        "tls-scaffold sync --ca FILE",
+        "lay out `certs/trust.pem`, then restart the members one after another",
+    ),
 )
+ONE_CA = "lay out the trust file and the pairs of one and the same CA, and restart the members"
 SAME_SUBJECT = Cause(
     "same-subject",
     "two CAs have one subject and different keys: the certificate is of the one, and the other "
@@ -74,7 +82,14 @@ SAME_SUBJECT = Cause(
     "`remote error: tls: unknown certificate authority` or `bad certificate`",
     (
         "make regenerate",
-        "or lay out the trust file and the pairs of one and the same CA, and restart the members",
+        f"or {ONE_CA}",
+    ),
+    (
+        ONE_CA,
+        "or bring a CA of another subject, when everybody trusts it",
+        "make clean",
+        "tls-scaffold sync --ca FILE",
+        "and `make`",
     ),
 )
 REVOKED = Cause(
@@ -298,10 +313,16 @@ def _cells() -> Iterator[tuple[str, ...]]:
     yield "cause", "what it is", "etcd's log", "a client from 3.5 on", "what mends it"
     yield ("---",) * 5
     for each in CAUSES:
-        mend = "; ".join(
-            f"`{step.format(name='NAME')}`" if is_command(step) else step for step in each.mend
-        )
+        mend = _in_a_row(each.mend)
+        if each.mend_elsewhere:
+            mend += f". Where the CA was brought: {_in_a_row(each.mend_elsewhere)}"
         yield f"`{each.id}`", each.what, each.member, each.client, mend
+
+
+def _in_a_row(steps: Iterable[str]) -> str:
+    return "; ".join(
+        f"`{each.format(name='NAME')}`" if is_command(each) else each for each in steps
+    )
 
 
 def is_command(step: str) -> bool:

@@ -8,9 +8,17 @@ from tls_scaffold.errors import UsageError
 from tls_scaffold.inventory.membersettings import DEFAULTS, PORTS
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.spelling import canonical_host, escaped, host_problem, name_problem
+from tls_scaffold.spelling import (
+    canonical_host,
+    did_you_mean,
+    escaped,
+    host_problem,
+    listed,
+    name_problem,
+)
 
 CLIENT, PEER = "client", "peer"
+MOST = 20  # members that are told
 FORM = "`HOST:PORT`, `https://HOST:PORT` or `NAME=HOST:PORT`; an IPv6 address in brackets"
 ENDPOINT = re.compile(
     r"(?:(?P<name>[^=/]+)=)?(?:(?P<scheme>[a-z]+)://)?(?P<host>\[[^\]]*\]|[^:/\[\]]*)"
@@ -57,14 +65,23 @@ def given_ports(words: Iterable[str], side: str, inventory: Inventory | None) ->
     """Return the ports that words of the command line name.
 
     One without a name is the member's that the inventory has there, or of that host alone. Raises
-    UsageError with every word that is none.
+    UsageError with every word that is none, or has the name of no member.
     """
     known = inventory_ports(inventory) if inventory else ()
-    listed = list(words)
-    problems = [problem for word in listed if (problem := endpoint_problem(word))]
+    given = list(words)
+    problems = [problem for word in given if (problem := endpoint_problem(word))]
     if problems:
         raise UsageError("these are no endpoints", problems, f"an endpoint is {FORM}")
-    return tuple(_port(word, side, known) for word in listed)
+    ports = tuple(_port(word, side, known) for word in given)
+    members = tuple(dict.fromkeys(each.member for each in known))
+    strangers = [port.member for port in ports if port.member not in ("", *members)]
+    if inventory and strangers:
+        raise UsageError(
+            "endpoints have names of no member of the inventory",
+            [f"`{name}`{did_you_mean(name, members)}" for name in strangers],
+            f"its members: {listed(members, MOST)}; without `NAME=` a port needs none",
+        )
+    return ports
 
 
 def endpoint_problem(word: str) -> str:

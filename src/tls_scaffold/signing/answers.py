@@ -26,10 +26,11 @@ LEAST_LIFE = timedelta(days=1)
 class Asked:
     """What a server was asked for: a CSR and the names it is for, by a profile, `now`, of `ca`.
 
-    `ca` is the certificate that is pinned, None where nobody knows it; what the profile leaves open
-    is not checked.
+    `what` is what it is called in messages. `ca` is the certificate that is pinned, None where
+    nobody knows it; what the profile leaves open is not checked.
     """
 
+    what: str
     csr: CSR
     names: Names
     profile: Profile
@@ -57,7 +58,7 @@ def checked_answer(pem: str, asked: Asked, server: str) -> bytes:
 
 def _refused(asked: Asked, server: str, problems: list[str]) -> ScaffoldError:
     return ScaffoldError(
-        f"`{server}` answers for `{asked.csr.cn}` with what was not asked for",
+        f"`{server}` answers for `{asked.what}` with what was not asked for",
         problems,
         "it is not put in place: see what that server is, and who is on the way to it",
     )

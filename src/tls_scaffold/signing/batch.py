@@ -27,9 +27,13 @@ REMOTE_AT_ONCE = 16  # threads: what is done elsewhere is waited for
 
 @dataclass(frozen=True)
 class Job:
-    """One certificate to sign; its files come into being in `work`, under `name`."""
+    """One certificate to sign; its files come into being in `work`, under `name`.
+
+    `path` is where the certificate goes then, for messages.
+    """
 
     name: str
+    path: str
     request: Request
     profile: Profile
     ca: issuer.CA | RemoteSigner
@@ -142,8 +146,17 @@ def _answer(jobs: Sequence[Job], now: datetime, parent: int, answers: "Connectio
 
 def _sign_one(job: Job, now: datetime) -> Signed:
     if isinstance(job.ca, RemoteSigner):
-        signed = job.ca.sign(job.request, job.profile, now)
+        signed = job.ca.sign(job.request, job.profile, now, job.path)
     else:
-        signed = signer.sign(job.request, job.profile, job.ca, now)
+        signed = _signed_here(job, job.ca, now)
     pairs.stage_pair(job.work, job.name, signed.contents)
     return signed
+
+
+def _signed_here(job: Job, ca: issuer.CA, now: datetime) -> Signed:
+    try:
+        return signer.sign(job.request, job.profile, ca, now)
+    except ScaffoldError as error:  # which knows the CN, and several may have one
+        raise ScaffoldError(
+            f"`{job.path}` is not signed: {error.summary}", error.problems, error.hint
+        ) from None

@@ -1,14 +1,18 @@
 """Who holds the CA of a folder, for whoever signs there, and what helps where it is not there."""
 
 import json
+import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tls_scaffold.disk.plainfiles import read_text
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.custody import PLAIN, Custody, read_custody
+from tls_scaffold.inventory.custody import PLAIN, Custody, custody_words, read_custody
 from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.paths import CA, CA_KEYS
+from tls_scaffold.paths import CA, CA_KEYS, CUSTODY, PENDING, SCRIPT
 
 ANOTHER = "`make regenerate` makes another CA"
 # Beside a CA that was brought nothing is regenerated.
@@ -21,6 +25,8 @@ BRING_KEY = (
     "`tls-scaffold sync --ca-key FILE` brings it; `tls-scaffold sync --ca-offline` is for a key "
     "that stays where it is"
 )
+# What the inventory said when custody.sh was made; sign.sh compares it with the inventory too.
+WORDS_OF_SCRIPT = re.compile("^custody='([^']*)'\r?$", re.MULTILINE)
 RENEWED = "its owner renews it: `tls-scaffold sync --ca FILE` brings its next certificate"
 
 
@@ -29,12 +35,43 @@ def custody_of(folder: Path) -> Custody:
 
     It need not be a sound inventory: of one that is not, `check` tells.
     """
+    document = _inventory_document(folder)
+    return read_custody(Field("ca", document.get("ca", {}), None)) if document else PLAIN
+
+
+def unfollowed(folder: Path) -> str:
+    """Say that `custody.sh`, by which make goes, is of another custody than the inventory's.
+
+    That was edited by hand then. Empty where they agree, where a killed command is to be ended, and
+    in a folder that has no `sign.sh` of ours.
+    """
+    if not os.path.lexists(folder / SCRIPT) or os.path.lexists(folder / PENDING):
+        return ""
+    has_peer_ca = _inventory_document(folder).get("peer_ca") is True
+    said = custody_words(custody_of(folder), has_peer_ca=has_peer_ca)
+    line = WORDS_OF_SCRIPT.search(read_text(folder, CUSTODY) or "")
+    followed = line[1] if line else ""
+    if said == followed:
+        return ""
+    return (
+        f"`{FILE}` says `{said or 'nothing'}` of who holds the CA, and the folder's scripts go by "
+        f"`{followed or 'nothing'}`"
+    )
+
+
+def check_followed(folder: Path) -> None:
+    """Raise ScaffoldError where who holds the CA was edited by hand, as sign.sh does."""
+    if problem := unfollowed(folder):
+        raise ScaffoldError(problem, hint="`tls-scaffold sync` makes them follow")
+
+
+def _inventory_document(folder: Path) -> Mapping[str, Any]:
+    """Return what the inventory file holds, nothing where it can't be read."""
     try:
         document = json.loads(read_text(folder, FILE) or "{}")
     except (ScaffoldError, OSError, ValueError, RecursionError):
-        return PLAIN
-    said = document.get("ca", {}) if isinstance(document, dict) else {}
-    return read_custody(Field("ca", said, None))
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def check_makes_ca(folder: Path) -> None:

@@ -13,7 +13,7 @@ from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEYS, CERTS, KEY_ENDING
+from tls_scaffold.paths import CA, CA_KEYS, CERTIFICATE_ENDING, CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, batch, chains, issuer, pairs, signer
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.record import Record
@@ -139,11 +139,12 @@ def _sign_components(
         works: dict[str, Path] = {}
         jobs: list[batch.Job] = []
         for each in planned.wanted:
+            path = f"{each.signing.output}{CERTIFICATE_ENDING}"
             directory, _, name = each.signing.output.rpartition("/")
             if directory not in works:
                 works[directory] = stack.enter_context(pairs.workshop(target / directory))
             ca = signers[each.signing.output]
-            jobs.append(batch.Job(name, each.request, each.profile, ca, works[directory]))
+            jobs.append(batch.Job(name, path, each.request, each.profile, ca, works[directory]))
         update = stack.enter_context(means.progress(len(jobs)))
         signed = batch.sign_all(jobs, planned.now, means.processes, update)
         stack.callback(signed.close)

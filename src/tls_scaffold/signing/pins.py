@@ -16,7 +16,7 @@ from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.signing.record import PATHS_OF_CAS
 
 
-def pin_problem(ca: Certificate, custody: Custody) -> str:
+def mismatched_pin(ca: Certificate, custody: Custody) -> str:
     """Say that a CA is another than the one that is pinned; empty if it is that, or none is."""
     found = ca.sum
     if not custody.sha256 or found == custody.sha256:
@@ -29,7 +29,7 @@ def pin_problem(ca: Certificate, custody: Custody) -> str:
 
 def check_pin(ca: Certificate, custody: Custody) -> None:
     """Raise ScaffoldError if a CA is another than the one that is pinned."""
-    if problem := pin_problem(ca, custody):
+    if problem := mismatched_pin(ca, custody):
         raise ScaffoldError(problem, hint="put the one that is pinned back: nothing is signed")
 
 

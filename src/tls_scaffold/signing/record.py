@@ -21,13 +21,12 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEYS, CHAIN, ISSUED, PEER_CA, TRUSTS
+from tls_scaffold.paths import CA, CA_KEYS, CHAIN, ISSUED, PEER_CA, SCRIPT, TRUSTS
 from tls_scaffold.signing import certificates, custodies, pairs
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.spelling import MINUTE
 
 LOST_HINT = "put its {} and {} back; {}"
-SCRIPT = "sign.sh"
 NOTHING_CHANGED: Mapping[str, bytes] = MappingProxyType({})
 PATHS_OF_CAS = {
     CA: re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem"),

@@ -112,21 +112,24 @@ class RemoteSigner:
             remote.servers, Servers(remote.servers, self.seconds, self.context)
         )
 
-    def sign(self, request: Request, profile: Profile, now: datetime) -> Signed:
+    def sign(self, request: Request, profile: Profile, now: datetime, path: str = "") -> Signed:
         """Make a key and its CSR, and have it signed; several threads may do so at once.
 
-        Raises ScaffoldError as `signer.new_csr`, where no server signs, and where an answer is not
-        what was asked for.
+        `path` is that of the certificate, for messages. Raises ScaffoldError as `signer.new_csr`,
+        where no server signs, and where an answer is not what was asked for.
         """
         made = signer.new_csr(request)
         csr = csrs.read(made.csr, "the CSR")
-        pem = self.sign_csr(csr, csr.names, profile, now)
+        pem = self.sign_csr(csr, csr.names, profile, now, path)
         return Signed(pem + self.chain, made.csr, made.key)
 
     def sign_csr(
-        self, csr: CSR, names: Names, profile: Profile, now: datetime, **more: Any
+        self, csr: CSR, names: Names, profile: Profile, now: datetime, what: str = "", **more: Any
     ) -> bytes:
-        """Have a CSR signed for `names`; `more` is what cfssl sends besides. Returns PEM."""
+        """Have a CSR signed for `names`; `more` is what cfssl sends besides. Returns PEM.
+
+        `what` it is called in messages is its CN where nothing is said.
+        """
         remote = profile.remote
         if remote is None:
             raise ValueError(profile.name)
@@ -134,6 +137,7 @@ class RemoteSigner:
         ask = ask_to_sign(
             csr.pem, profile.name, self.label, self._keys.get(remote.auth_key), **more
         )
-        answer = self._servers[remote.servers].ask(ask, f"a certificate for `{csr.cn}`")
-        asked = Asked(csr, names, profile, self.certificate, now)
+        what = what or csr.cn
+        answer = self._servers[remote.servers].ask(ask, f"a certificate for `{what}`")
+        asked = Asked(what, csr, names, profile, self.certificate, now)
         return checked_answer(answer.certificate, asked, answer.server)

@@ -29,6 +29,7 @@ from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.recordcompletion import record_valid_pairs
+from tls_scaffold.spelling import MINUTE
 
 HALVES = (CERTIFICATE_ENDING, KEY_ENDING)
 BROUGHT_ANEW = "`tls-scaffold sync --ca FILE` brings the new certificate"
@@ -147,6 +148,13 @@ def _successor(
         raise ScaffoldError(
             f"`{path}` is no root: another CA signed it",
             hint=f"it is signed again where that other one is; {BROUGHT_ANEW}",
+        )
+    begin = ca.certificate.not_before
+    if now < begin:  # what is signed by such a clock would end before what there is
+        raise ScaffoldError(
+            f"`{path}` begins {begin:{MINUTE}}, later than this machine's clock says: "
+            f"{now:{MINUTE}}",
+            hint="set the clock",
         )
     pem = signer.sign_ca_again(ca, now)
     new = certificates.read(pem, path)

@@ -20,7 +20,7 @@ from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, BRING_CA, custody_of
 from tls_scaffold.signing.ignoredrules import ignored_rules
-from tls_scaffold.signing.pins import pin_problem
+from tls_scaffold.signing.pins import mismatched_pin
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.state.entries import (
     BEHIND,
@@ -90,7 +90,7 @@ class Reader:
         entry = self._with_files_and_faults(entry)
         if entry.certificate:
             self._cas[path] = entry.certificate
-            if path == CA and (wrong := pin_problem(entry.certificate, custody_of(self.folder))):
+            if path == CA and (wrong := mismatched_pin(entry.certificate, custody_of(self.folder))):
                 fault = Fault(MISMATCHED, wrong, about=PIN)
                 entry = replace(entry, faults=(*entry.faults, fault))
         elif path in CA_KEYS and entry.absent:
