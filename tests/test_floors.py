@@ -26,17 +26,18 @@ ROOMS = """
 SHELVES = {
     "cli": (
         "add adopt backup bundle ca cfssl check explain new prove rbac remove requests "
-        "restore roles sign signerconfig status sync / severalstates / adoptiontable "
+        "restore roles rotate sign signerconfig status sync / rotatestatus severalstates / "
+        "adoptiontable "
         "causes custody folderstable livetable prooftable questions waitingtable / "
-        "keeping / lists options plansummary statusnotes statustable / capassword "
+        "keeping lookoptions / lists options plansummary statusnotes statustable / capassword "
         "columns completion passphrases / terminal verbs"
     ),
     "commands": (
         "encryptcakey / restore / restoreplan severalchecks severalstates / adopt "
         "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
         "prove remove renewca requestexport requestimport requestmaking requestsigning "
-        "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
+        "rotatestatus sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
+        "printdefaults signcsr / cfsslcalls cfsslusage remoteca rotationlook / adopted dist forms "
         "handfolders live packfiles rbac reloads signerchanges usablepairs / "
         "severalfolders / results servedfolders signerfolder / bundleoptions "
         "signeroptions / signerkeys"
@@ -47,7 +48,8 @@ SHELVES = {
         "crlfiles gitfiles / readablefiles"
     ),
     "live": (
-        "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
+        "explanation / evidence symptoms / metrics rotationgates rotationsteps / rotationports "
+        "served / diagnosis / known looks / "
         "server / handshake / causes endpoints loglines shakes"
     ),
     "state": (

@@ -24,6 +24,7 @@ VERBS = {
     "remove": "Take components out of the folder",
     "renew-ca": "Sign the CA again with the same key",
     "requests": "Carry requests to the CA's machine and back",
+    "rotate": "Let another CA follow",
     "restore": "Bring a folder's state back from a backup",
     "roles": "List the presets of permissions",
     "sign": "Sign what is missing or differs from its request",

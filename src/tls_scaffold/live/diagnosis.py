@@ -30,6 +30,13 @@ class Found:
     name: str = ""
 
 
+def why_no_tls(shake: Shake) -> str:
+    """Say why a port has shown no certificate."""
+    if shake.alert == INTERNAL:
+        return f"{causes.SERVER_PAIR.what} (TLS alert `{INTERNAL}`)"
+    return shake.unreachable or f"no TLS: {shake.failure or shake.alert}"
+
+
 def port_faults(port: Port, shake: Shake, known: Known, now: datetime) -> Iterator[Found]:
     """Yield what is wrong with what a port serves and with what it has loaded."""
     where = f"{port.member or 'the port'} ({port.address})"
@@ -52,10 +59,9 @@ def port_faults(port: Port, shake: Shake, known: Known, now: datetime) -> Iterat
         yield Found(causes.NO_CLIENT_AUTH, f"{where} asks for no certificate", port.member)
         return
     loaded = {ca.der for ca in shake.cas}
-    wanted = {ca.parsed.subject.public_bytes() for ca in known.trusted[port.side]}
     if not loaded:
         yield Found(causes.TRUST_UNREADABLE, f"{where} asks for certificates of no CA", port.member)
-    elif wanted and loaded != wanted:
+    elif known.has_to_load(port.side, loaded):
         names = listed([ca.text for ca in shake.cas], MOST)
         yield Found(
             causes.MEMBER_TRUST,

@@ -1,7 +1,7 @@
 """What the folder knows of certificates: its pairs, older ones, and whom it trusts."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,11 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live.endpoints import CLIENT, PEER
-from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, PEER_TRUST
+from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, PEER_TRUST, TRUSTS
 from tls_scaffold.signing import certificates, matching, revocationlists
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.removed import archived_paths, recorded_paths
 
@@ -34,7 +35,7 @@ class Known:
 
     `shown` has, by the path of each component's certificate, what its owner shows, the leaf first;
     `outputs` the path of what a member shows on a side; `trusted` the CAs of the file that a side
-    trusts, and `trust_paths` where that is.
+    trusts, and `trust_paths` where that is. `rotation` is the CA that follows another, if one does.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class Known:
     outputs: Mapping[tuple[str, str], str]
     trusted: Mapping[str, tuple[Certificate, ...]]
     trust_paths: Mapping[str, str]
+    rotation: Rotation | None = None
 
     @cached_property
     def recorded(self) -> Mapping[bytes, Recorded]:
@@ -58,6 +60,31 @@ class Known:
     def has_revoked(self, leaf: Certificate) -> bool:
         """Tell whether the folder's list of revoked certificates, if it has one, names this one."""
         return revocationlists.names_serial(plain_or_empty(self.folder / CRL), leaf)
+
+    @property
+    def rotating_sides(self) -> tuple[str, ...]:
+        """The sides on which one CA follows another: both, unless peers have a CA of their own."""
+        if not self.rotation:
+            return ()
+        own = (self.rotation.ca, TRUSTS[self.rotation.ca])
+        return tuple(side for side, path in self.trust_paths.items() if path in own)
+
+    def at_leisure(self, side: str) -> frozenset[bytes]:
+        """Return the subjects of CAs that members are to trust, and may load at any restart.
+
+        While the trust file has the old CA and the new one, either is taken by whoever has loaded
+        the old one: a cross certificate stands behind each leaf.
+        """
+        rotation = self.rotation
+        if not (rotation and rotation.new and rotation.stage is Stage.REPLACING):
+            return frozenset()
+        is_about = side in self.rotating_sides
+        return frozenset({rotation.new.parsed.subject.public_bytes()} if is_about else ())
+
+    def has_to_load(self, side: str, loaded: Collection[bytes]) -> bool:
+        """Tell whether a port that has loaded these subjects has to load others, or fewer."""
+        wanted = {ca.parsed.subject.public_bytes() for ca in self.trusted[side]}
+        return bool(wanted) and wanted != {*loaded, *self.at_leisure(side)}
 
     def owner_of(self, leaf: Certificate) -> str:
         """Return the path of the folder's certificate that this is; empty if it is none."""
@@ -105,7 +132,7 @@ def read_known(folder: Path, inventory: Inventory | None) -> Known:
     trusted, paths = {CLIENT: trust.cas, PEER: trust.cas}, {CLIENT: trust.path, PEER: trust.path}
     if os.path.lexists(folder / PEER_TRUST):
         trusted[PEER], paths[PEER] = _cas(folder, PEER_TRUST), PEER_TRUST
-    return Known(folder, shown, outputs, trusted, paths)
+    return Known(folder, shown, outputs, trusted, paths, rotation_of(folder))
 
 
 def _ders(path: Path) -> tuple[bytes, ...]:
