@@ -58,7 +58,7 @@ SHELVES = {
     ),
     "etcd": (
         "bundled cluster doors matrix proofs / rights / keys / attempts throwaway writers / "
-        "bench calls / access etcdctl extra logs / guarded methods tls versions / "
+        "bench calls tallies / access etcdctl extra logs / guarded methods tls versions / "
         "rpc_pb2"
     ),
     "signing": (
