@@ -2,128 +2,27 @@
 
 import json
 import random
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import certs
-from rotated import follow, replace_leaves
-from runningmembers import NEWEST, Running, member, started, with_ports
-from support import Done, make, tls_scaffold
+from rotated import ALONE, BOTH, CROSSED, NEW, OLD, OTHER, Scene, rotation_scene
+from runningmembers import NEWEST, with_ports
+from support import Done, tls_scaffold
 from tls_scaffold.commands.live import LiveOptions
 from tls_scaffold.commands.rotationlook import check_members
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.rotationgates import Step
 from tls_scaffold.signing.rotation import rotation_of
 
-NAMES = ("etcd1", "etcd2", "etcd3")
-WORDS = (
-    *("--members", "127.0.0.1,127.0.0.2,127.0.0.3", "--proxies", "0"),
-    *("--users", "root,alice", "--key", "ecdsa-256"),
-)
-OLD, CROSSED, ALONE, OTHER = "old", "new with cross", "new alone", "another's"
-BOTH, NEW = "old and new", "new alone"
-READY, REPLACE, RESTART, UNREACHABLE = (
-    "ready",
-    "to be replaced",
-    "restart needed",
-    "unreachable",
-)
 SEEN = 6  # random states, of 50 in the long form
 pytestmark = pytest.mark.needs("etcd", "etcdctl", within=NEWEST["3.5"])
 
 
-@dataclass
-class Scene:
-    """A folder in a rotation, each kind of pair and of trust file, and three members alone."""
-
-    folder: Path
-    pairs: dict[str, Path]
-    trusts: dict[str, bytes]
-    members: list[Running]
-    loaded: dict[str, str]
-
-    def lay_out(self, one: Running, shows: str, trusts: str) -> None:
-        """Let a member show a pair and have loaded a trust file."""
-        one.lay_out(self.pairs[shows] / f"{one.name}.pem")
-        if trusts != self.loaded[one.name]:
-            one.trust(self.trusts[trusts])
-            one.restart()
-            self.loaded[one.name] = trusts
-
-    def stage(self, trusts: str) -> None:
-        """Bring the folder to the stage that its trust file tells."""
-        (self.folder / "certs/trust.pem").write_bytes(self.trusts[trusts])
-
-    def level(self) -> None:
-        self.stage(BOTH)
-        for each in self.members:
-            self.lay_out(each, CROSSED, OLD)
-
-    def rotation(self, *words: str) -> tuple[Done, dict[str, Any]]:
-        looking = words or ("--live", *with_ports(self.members))
-        done = tls_scaffold("rotate", "status", "--json", *looking, cwd=self.folder)
-        document: dict[str, Any] = json.loads(done.stdout)
-        return done, document
-
-    def live(self) -> dict[str, Any]:
-        done = tls_scaffold(
-            *("status", "--live", "--json", *with_ports(self.members)), cwd=self.folder
-        )
-        found: dict[str, Any] = json.loads(done.stdout)["live"]
-        return found
-
-    def options(self) -> LiveOptions:
-        clients, peers = with_ports(self.members)[1::2]
-        return LiveOptions(tuple(clients.split(",")), tuple(peers.split(",")))
-
-    def asks(self, step: Step, *, force: bool = False) -> tuple[str, ...]:
-        """Ask members before a step: the problems that hold it up, or else the warnings."""
-        rotation = rotation_of(self.folder)
-        assert rotation
-        return check_members(self.folder, rotation, step, self.options(), force=force)
-
-    def refused_by(self, step: Step) -> set[str]:
-        """Return the members that hold up a step, whatever they do."""
-        try:
-            self.asks(step)
-        except ScaffoldError as error:
-            return {each.message.split("`")[1] for each in error.problems}
-        return set()
-
-
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    into = tmp_path_factory.mktemp("rotation")
-    folder = into / "tls-setup"
-    assert tls_scaffold("new", str(folder), *WORDS).returncode == 0
-    make(folder)
-    old = shutil.copytree(folder / "certs", into / "old")
-    signer = follow(folder)
-    replace_leaves(folder, signer, NAMES, ("root", "alice"))
-    crossed = shutil.copytree(folder / "certs", into / "crossed")
-    certs.ca(into / "others", cn="Another CA")
-    for name in NAMES:
-        certs.member(into / "others", name, hosts=("127.0.0.1",))
-    trusts = {
-        OLD: (folder / "certs/old-ca.pem").read_bytes(),
-        NEW: (folder / "certs/ca.pem").read_bytes(),
-    }
-    trusts[BOTH] = trusts[NEW] + trusts[OLD]
-    pairs = {OLD: old, CROSSED: crossed, ALONE: signer / "certs", OTHER: into / "others/certs"}
-    with started() as noted:
-        found = Scene(folder, pairs, trusts, [], dict.fromkeys(NAMES, OLD))
-        for name in NAMES:
-            # Each is a cluster of its own, which needs no other to begin.
-            one = member(noted, into / "members", name, "3.5")
-            found.members.append(one)
-            one.lay_out(pairs[OLD] / f"{name}.pem")
-            one.trust(trusts[OLD])
-            one.start()
+    with rotation_scene(tmp_path_factory.mktemp("rotation"), "3.5") as found:
         yield found
 
 
@@ -131,6 +30,37 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def level(scene: Scene) -> Scene:
     scene.level()
     return scene
+
+
+def rotation(scene: Scene, *words: str) -> tuple[Done, dict[str, Any]]:
+    looking = words or ("--live", *with_ports(scene.members))
+    done = tls_scaffold("rotate", "status", "--json", *looking, cwd=scene.folder)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return done, document
+
+
+def live_of(scene: Scene) -> dict[str, Any]:
+    words = ("status", "--live", "--json", *with_ports(scene.members))
+    found: dict[str, Any] = json.loads(tls_scaffold(*words, cwd=scene.folder).stdout)["live"]
+    return found
+
+
+def ask(scene: Scene, step: Step, *, force: bool = False) -> tuple[str, ...]:
+    """Ask members before a step, as its command does; return its warnings."""
+    clients, peers = with_ports(scene.members)[1::2]
+    options = LiveOptions(tuple(clients.split(",")), tuple(peers.split(",")))
+    found = rotation_of(scene.folder)
+    assert found
+    return check_members(scene.folder, found, step, options, force=force)
+
+
+def refused_by(scene: Scene, step: Step) -> set[str]:
+    """Return the members that hold up a step, whatever they do."""
+    try:
+        ask(scene, step)
+    except ScaffoldError as error:
+        return {each.message.split("`")[1] for each in error.problems}
+    return set()
 
 
 def test_each_member_that_is_left_behind_is_named_in_each_stage(
@@ -156,8 +86,8 @@ def test_each_member_that_is_left_behind_is_named_in_each_stage(
             name for name, (_, loaded) in states.items() if (loaded == NEW) == (trust == BOTH)
         ]
 
-        done, found = level.rotation()
-        live = level.live()
+        done, found = rotation(level)
+        live = live_of(level)
 
         told = f"state {count}: {trust} {states}"
         ports = found["live"]["ports"]
@@ -167,9 +97,9 @@ def test_each_member_that_is_left_behind_is_named_in_each_stage(
         assert live["restart"] == restart, told
         to_replace = {each["member"] for each in live["ports"] if "to be replaced" in str(each)}
         assert to_replace == set(replace), told
-        assert level.refused_by(Step.TRUST) == set(replace), told
+        assert refused_by(level, Step.TRUST) == set(replace), told
         hangs = {name for name, (shows, loaded) in states.items() if OLD in (shows, loaded)}
         hangs |= {name for name, (_, loaded) in states.items() if loaded == BOTH}
-        assert level.refused_by(Step.FINISH) == hangs, told
+        assert refused_by(level, Step.FINISH) == hangs, told
         new = {name for name, (_, loaded) in states.items() if loaded == NEW}
-        assert level.refused_by(Step.ABORT) == new, told
+        assert refused_by(level, Step.ABORT) == new, told
