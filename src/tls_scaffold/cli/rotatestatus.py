@@ -121,6 +121,9 @@ def _tell_beside(report: "RotationReport") -> None:
     if any(task.state.value == "unseen" and "client" in task.id for task in report.tasks):
         talk("note: what clients show and trust can't be seen from outside: ask who runs them")
     if report.ends_soon:
-        talk(f"note: the old CA ends {report.ends:%Y-%m-%d}: nobody who trusts it is served then")
+        told = "nobody who trusts the old CA alone goes on then"
+        talk(f"note: the old CA, or the cross certificate, ends {report.ends:%Y-%m-%d}: {told}")
     if report.ports is not None:
         tell_look()
+    if report.restart_list:
+        talk(f"restart, one after another: {listed(report.restart_list, MOST)}")

@@ -87,6 +87,11 @@ class RotationReport:
         """Whether it ends within that time, so that the rotation has to be done before."""
         return self.ends is not None and self.ends < self.now + self.within
 
+    @property
+    def restart_list(self) -> tuple[str, ...]:
+        """The members that have to restart in this stage, each once."""
+        return self.names(RESTART)
+
     def names(self, state: str) -> tuple[str, ...]:
         """Return the members that are left behind in that, each once."""
         found = (
@@ -132,7 +137,7 @@ class RotationReport:
             "ports": [_port_document(each, self.stage) for each in self.ports or ()],
             "unreachable": list(self.names(UNREACHABLE)),
             "replace": list(self.names(REPLACE)),
-            "restart": list(self.names(RESTART)),
+            "restart": list(self.restart_list),
         }
 
 
