@@ -28,7 +28,7 @@ def follow(folder: Path, ca: str = CA) -> Path:
     Returns a folder beside it with the new CA as its own, to sign with.
     """
     signer = folder.parent / f"new-{Path(ca).stem}"
-    certs.ca(signer, cn=NEW_CN)
+    certs.ca(signer, cn=NEW_CN, begin=certs.NOW)
     for path, old in ((ca, OLD_CAS[ca]), (CA_KEYS[ca], OLD_CA_KEYS[ca])):
         (folder / path).rename(folder / old)
         shutil.copy(signer / path.replace(Path(ca).stem, "ca"), folder / path)

@@ -37,7 +37,8 @@ SHELVES = {
         "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
         "prove remove renewca requestexport requestimport requestmaking requestsigning "
         "rotatestatus sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca rotationlook / adopted dist forms "
+        "printdefaults signcsr / cfsslcalls cfsslusage remoteca rotationlook rotationreport / "
+        "adopted dist forms "
         "handfolders live packfiles rbac reloads signerchanges usablepairs / "
         "severalfolders / results servedfolders signerfolder / bundleoptions "
         "signeroptions / signerkeys"
@@ -64,7 +65,7 @@ SHELVES = {
     "signing": (
         "renewal / backedup execution placement recordcompletion / keyencryption naming "
         "packanswers rounds waitingplan / authority awaiting batch broughtca "
-        "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
+        "followedcas handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
         "packs revocationlists / foldercas manifests / caends commandlines csrs differences "
         "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
         "custodies keystores rotation / caconstraints extensions matching pairing / certificates "

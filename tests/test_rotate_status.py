@@ -335,3 +335,30 @@ def test_of_peers_ca_their_ports_alone_are_asked_and_no_client_waits(
     assert steps(found)[:2] == [("member-pairs", "done"), ("trust", "to do")]
     assert "client" not in done.stderr.replace("client didn't provide", "")
     assert [each["file"] for each in found["pairs"]] == [f"certs/peer-{each}.pem" for each in NAMES]
+
+
+def test_who_hangs_on_a_ca_that_is_gone_is_named_in_the_short_order(
+    level: Scene, tmp_path: Path
+) -> None:
+    """As after `rotate start --compromised`: the old CA is in the archive alone."""
+    folder = shutil.copytree(level.folder, tmp_path / "tls-setup")
+    for path in ("old-ca.pem", "old-ca-key.pem", "chain.pem"):
+        (folder / "certs" / path).unlink()
+    (folder / "certs/trust.pem").write_bytes(level.trusts[NEW])
+    left = replace(level, folder=folder)
+    level.lay_out(level.members[0], ALONE, NEW)
+
+    done, found = rotation(left)
+
+    assert (done.returncode, found["rotation"]["stage"]) == (4, "over")
+    assert steps(found) == [("member-restarts", "to do"), ("client-trust", "unseen")]
+    assert who(found) == {
+        "member-restarts": ["etcd2", "etcd3"],
+        "client-trust": ["root", "alice"],
+    }
+    assert found["live"]["restart"] == ["etcd2", "etcd3"]
+    for each in level.members[1:]:
+        level.lay_out(each, ALONE, NEW)
+    done, found = rotation(left)
+    assert (done.returncode, found["rotation"]) == (0, None)
+    assert "and no member hangs on an earlier one" in done.stderr

@@ -17,7 +17,7 @@ from tls_scaffold.spelling import escaped, listed
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.live import LiveOptions
-    from tls_scaffold.commands.rotatestatus import RotationReport
+    from tls_scaffold.commands.rotationreport import RotationReport
     from tls_scaffold.live.rotationports import RotationPort
     from tls_scaffold.live.rotationsteps import Task
 
@@ -43,13 +43,15 @@ def status(folder: Path, /, live: "LiveOptions | None", *, as_json: bool) -> Non
     folder is not as it should be, 5 when the old CA ends soon.
     """
     from tls_scaffold.commands import rotatestatus as command
+    from tls_scaffold.commands.rotationreport import NO_ROTATION
 
     now = datetime.now(timezone.utc)
     report = command.rotate_status(folder, live, SOON, now)
     if report is None:
         if as_json:
-            give_json(command.NO_ROTATION)
-        talk("no CA follows another here")
+            give_json(NO_ROTATION)
+        seen = ", and no member hangs on an earlier one" if live else ""
+        talk(f"no CA follows another here{seen}")
         return
     if as_json:
         give_json(report.to_json())
@@ -62,7 +64,7 @@ def status(folder: Path, /, live: "LiveOptions | None", *, as_json: bool) -> Non
 def _shown(report: "RotationReport", width: int) -> Iterator[str | Styled]:
     rotation = report.rotation
     old, new = (escaped(ca.cn) if ca else "" for ca in (rotation.old, rotation.new))
-    yield f"`{new}` follows `{old}` (`{rotation.ca}`): {report.stage.value}\n"
+    yield f"`{new}` follows `{old}` (`{rotation.ca}`): {report.stage_name}\n"
     for pair in report.wrong_pairs:
         yield f"  `{escaped(pair.path)}` shows: {pair.shows.value}\n"
     if report.ports is not None:

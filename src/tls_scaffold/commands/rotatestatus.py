@@ -1,170 +1,41 @@
 """`tls-scaffold rotate status`: how far one CA has followed another, and what comes next."""
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from tls_scaffold.commands.live import LiveOptions
 from tls_scaffold.commands.results import scaffold_command
 from tls_scaffold.commands.rotationlook import NO_MEMBERS, seen_ports
+from tls_scaffold.commands.rotationreport import FolderPair, RotationReport
 from tls_scaffold.disk.plainfiles import plain_or_empty
-from tls_scaffold.errors import ExitCode, ScaffoldError
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.live.rotationgates import Step, holds_up
 from tls_scaffold.live.rotationports import RotationPort, Shows, shown_in
-from tls_scaffold.live.rotationsteps import (
-    READY,
-    Parties,
-    Task,
-    faults_of,
-    state_of,
-    tasks_of,
-)
-from tls_scaffold.live.served import REPLACE, RESTART, UNREACHABLE
-from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CHAINS, OLD_CAS
+from tls_scaffold.live.rotationsteps import Parties, tasks_after, tasks_of
+from tls_scaffold.paths import CA, CA_KEYS, CERTIFICATE_ENDING, OLD_CAS
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.followedcas import followed_ca
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.state.bundleages import stale_bundles
-
-VERSION = 1
-NEEDED = {
-    Stage.REPLACING: (Shows.CROSSED,),
-    Stage.TRUSTING: (Shows.CROSSED,),
-    Stage.FINISHING: (Shows.CROSSED, Shows.ALONE),
-}
-"""What pairs of the folder show in a stage."""
-
-
-@dataclass(frozen=True)
-class FolderPair:
-    """A component's pair in the folder, by its path, and on whose signature it hangs."""
-
-    name: str
-    kind: str
-    path: str
-    shows: Shows
-
-
-@dataclass(frozen=True)
-class RotationReport:
-    """A rotation, the folder's pairs that are part of it, and what was seen of members.
-
-    `ports` is None where nobody looked. `stale` are bundles in `dist/` that hold other certificates
-    than `certs/`. What ends `within` that time ends soon.
-    """
-
-    rotation: Rotation
-    pairs: tuple[FolderPair, ...]
-    stale: tuple[str, ...]
-    tasks: tuple[Task, ...]
-    ports: tuple[RotationPort, ...] | None
-    now: datetime
-    within: timedelta
-
-    @property
-    def stage(self) -> Stage:
-        """How far it is."""
-        return self.rotation.stage
-
-    @property
-    def wrong_pairs(self) -> tuple[FolderPair, ...]:
-        """The folder's pairs that hang on another CA than this stage wants."""
-        wanted = NEEDED.get(self.stage)
-        return tuple(each for each in self.pairs if wanted and each.shows not in wanted)
-
-    @property
-    def ends(self) -> datetime | None:
-        """When the old CA or the cross certificate ends, the first; None where neither is there."""
-        found = (self.rotation.old, self.rotation.cross)
-        return min((each.not_after for each in found if each), default=None)
-
-    @property
-    def ends_soon(self) -> bool:
-        """Whether it ends within that time, so that the rotation has to be done before."""
-        return self.ends is not None and self.ends < self.now + self.within
-
-    @property
-    def restart_list(self) -> tuple[str, ...]:
-        """The members that have to restart in this stage, each once."""
-        return self.names(RESTART)
-
-    def names(self, state: str) -> tuple[str, ...]:
-        """Return the members that are left behind in that, each once."""
-        found = (
-            each.member
-            for each in self.ports or ()
-            if any(name == state for name, _ in faults_of(each, self.stage))
-        )
-        return tuple(dict.fromkeys(found))
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """How `rotate status` ends: as `status`, by the worst; DONE where none is left behind."""
-        states = {state_of(each, self.stage) for each in self.ports or ()}
-        if UNREACHABLE in states:
-            return ExitCode.REFUSED
-        if self.wrong_pairs or self.stage is Stage.ABORTING or states - {READY}:
-            return ExitCode.DRIFTED
-        return ExitCode.EXPIRING if self.ends_soon else ExitCode.DONE
-
-    def to_json(self) -> str:
-        """Return all of it as JSON, with the version of its form."""
-        rotation = self.rotation
-        cas = {
-            "old": _ca_document(rotation.old, OLD_CAS[rotation.ca]),
-            "new": _ca_document(rotation.new, rotation.ca),
-            "cross": _ca_document(rotation.cross, CHAINS[rotation.ca]),
-        }
-        document = {
-            "version": VERSION,
-            "rotation": {"ca": rotation.ca, "stage": self.stage.value, **cas},
-            "pairs": [
-                {"name": each.name, "kind": each.kind, "file": each.path, "shows": each.shows.value}
-                for each in self.pairs
-            ],
-            "stale_bundles": list(self.stale),
-            "live": self._live_document() if self.ports is not None else None,
-            "steps": [_task_document(each) for each in self.tasks],
-        }
-        return json.dumps(document, indent=2) + "\n"
-
-    def _live_document(self) -> dict[str, Any]:
-        return {
-            "ports": [_port_document(each, self.stage) for each in self.ports or ()],
-            "unreachable": list(self.names(UNREACHABLE)),
-            "replace": list(self.names(REPLACE)),
-            "restart": list(self.restart_list),
-        }
-
-
-NO_ROTATION = json.dumps(
-    {
-        "version": VERSION,
-        "rotation": None,
-        "pairs": [],
-        "stale_bundles": [],
-        "live": None,
-        "steps": [],
-    },
-    indent=2,
-)
 
 
 def rotate_status(
     folder: Path, options: LiveOptions | None, within: timedelta, now: datetime
 ) -> RotationReport | None:
-    """Look at a folder's rotation and, with `options`, at its live members; None if it is in none.
+    """Look at a folder's rotation and, with `options`, at its live members.
 
-    What ends `within` that time ends soon. Raises ScaffoldError where a CA's file can't be read, or
+    None if it is in none, and no member that was looked at hangs on a CA that it had before. What
+    ends `within` that time ends soon. Raises ScaffoldError where a CA's file can't be read, or
     there are no members to look at, UsageError for endpoints that are none.
     """
+    inventory = intake.load(folder) if (folder / FILE).exists() else None
     rotation = rotation_of(folder)
     if rotation is None:
-        return None
+        return _left_behind(folder, inventory, options, within, now) if options else None
     unread = [
         f"`{path}` can't be read, or is missing"
         for path, ca in ((OLD_CAS[rotation.ca], rotation.old), (rotation.ca, rotation.new))
@@ -172,12 +43,9 @@ def rotate_status(
     ]
     if unread:
         raise ScaffoldError("a CA of the rotation is not there", unread, "put it back")
-    inventory = intake.load(folder) if (folder / FILE).exists() else None
     ports = None
     if options and rotation.stage is not Stage.ABORTING:
-        ports = seen_ports(folder, rotation, options)
-        if not ports:
-            raise NO_MEMBERS
+        ports = _seen(folder, rotation, options)
     parties = _parties(inventory, rotation)
     return RotationReport(
         rotation,
@@ -188,6 +56,38 @@ def rotate_status(
         now,
         within,
     )
+
+
+def _seen(folder: Path, rotation: Rotation, options: LiveOptions) -> tuple[RotationPort, ...]:
+    ports = seen_ports(folder, rotation, options)
+    if not ports:
+        raise NO_MEMBERS
+    return ports
+
+
+def _left_behind(
+    folder: Path,
+    inventory: Inventory | None,
+    options: LiveOptions,
+    within: timedelta,
+    now: datetime,
+) -> RotationReport | None:
+    """Return who hangs on the CA that the folder had before today's; None if nobody does.
+
+    A CA that was compromised is followed by another without a rotation.
+    """
+    for path in CA_KEYS:
+        new = _certificate(folder / path)
+        old = followed_ca(folder, new, path) if new else None
+        if old is None:
+            continue
+        rotation = Rotation(path, Stage.FINISHING, old, new, None)
+        ports = _seen(folder, rotation, options)
+        if any(holds_up(Step.FINISH, each) for each in ports):
+            tasks = tasks_after(rotation, _parties(inventory, rotation), ports)
+            stale = stale_bundles(folder, inventory) if inventory else ()
+            return RotationReport(rotation, (), stale, tasks, ports, now, within, is_over=True)
+    return None
 
 
 def _parties(inventory: Inventory | None, rotation: Rotation) -> Parties:
@@ -207,39 +107,16 @@ def _pairs(folder: Path, inventory: Inventory | None, rotation: Rotation) -> Ite
         yield FolderPair(each.name, each.kind, path, shows)
 
 
+def _certificate(path: Path) -> Certificate | None:
+    try:
+        return certificates.read(plain_or_empty(path), "")
+    except ScaffoldError:
+        return None
+
+
 def _shown_at(path: Path, rotation: Rotation) -> Shows:
     try:
         chain: Sequence[Certificate] = certificates.read_all(plain_or_empty(path), "")
     except ScaffoldError:
         return Shows.NOTHING
     return shown_in(chain, rotation)
-
-
-def _ca_document(ca: Certificate | None, path: str) -> dict[str, Any] | None:
-    if ca is None:
-        return None
-    end = f"{ca.not_after:%Y-%m-%dT%H:%M:%SZ}"
-    return {"file": path, "cn": ca.cn, "subject": ca.subject_text, "not_after": end}
-
-
-def _port_document(seen: RotationPort, stage: Stage) -> dict[str, Any]:
-    return {
-        "member": seen.port.member or None,
-        "port": seen.port.side,
-        "address": seen.port.address or None,
-        "shows": seen.shows.value,
-        "trusts": seen.trusts.value,
-        "loaded": list(seen.loaded),
-        "state": state_of(seen, stage),
-        "reasons": [f"{state}: {why}" for state, why in faults_of(seen, stage)],
-    }
-
-
-def _task_document(task: Task) -> dict[str, Any]:
-    return {
-        "step": task.id,
-        "state": task.state.value,
-        "does": task.does or None,
-        "command": task.command or None,
-        "who": list(task.who),
-    }

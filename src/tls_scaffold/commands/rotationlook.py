@@ -27,7 +27,7 @@ def seen_ports(folder: Path, rotation: Rotation, options: LiveOptions) -> tuple[
     Raises UsageError for endpoints that are none.
     """
     inventory = intake.load(folder) if (folder / FILE).exists() else None
-    sides = read_known(folder, inventory).rotating_sides
+    sides = read_known(folder, inventory).sides_of(rotation.ca)
     ports = [port for port in _ports(inventory, options) if port.side in sides]
     return rotation_ports(Looking(ports, options.seconds).looks(), rotation)
 

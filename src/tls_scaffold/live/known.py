@@ -73,13 +73,15 @@ class Known:
         """Tell whether the folder's list of revoked certificates, if it has one, names this one."""
         return revocationlists.names_serial(plain_or_empty(self.folder / CRL), leaf)
 
-    @property
-    def rotating_sides(self) -> tuple[str, ...]:
-        """The sides on which one CA follows another: both, unless peers have a CA of their own."""
-        if not self.rotation:
-            return ()
-        own = (self.rotation.ca, TRUSTS[self.rotation.ca])
+    def sides_of(self, ca: str) -> tuple[str, ...]:
+        """Return the sides that trust the CA of a path: both, where peers have no other."""
+        own = (ca, TRUSTS[ca])
         return tuple(side for side, path in self.trust_paths.items() if path in own)
+
+    def rotation_on(self, side: str) -> Rotation | None:
+        """Return the rotation that a side is part of; None if it is in none."""
+        is_part = self.rotation and side in self.sides_of(self.rotation.ca)
+        return self.rotation if is_part else None
 
     def at_leisure(self, side: str) -> frozenset[bytes]:
         """Return the subjects of CAs that members are to trust, and may load at any restart.
@@ -87,19 +89,18 @@ class Known:
         While the trust file has the old CA and the new one, either is taken by whoever has loaded
         the old one: a cross certificate stands behind each leaf.
         """
-        rotation = self.rotation
+        rotation = self.rotation_on(side)
         if not (rotation and rotation.new and rotation.stage is Stage.REPLACING):
             return frozenset()
-        is_about = side in self.rotating_sides
-        return frozenset({rotation.new.parsed.subject.public_bytes()} if is_about else ())
+        return frozenset({rotation.new.parsed.subject.public_bytes()})
 
     def trusts_of_others(self, side: str) -> tuple[tuple[Certificate, ...], ...]:
         """Return what others may trust who are as far as they have to be: the trust file's CAs.
 
         While a cross certificate stands behind each leaf, the old CA alone too.
         """
-        rotation = self.rotation
-        if rotation and rotation.old and rotation.cross and side in self.rotating_sides:
+        rotation = self.rotation_on(side)
+        if rotation and rotation.old and rotation.cross:
             return self.trusted[side], (rotation.old,)
         return (self.trusted[side],)
 
@@ -108,8 +109,8 @@ class Known:
 
         In a rotation those of old and new; else the trust file's, whatever the port has.
         """
-        rotation = self.rotation
-        if rotation and side in self.rotating_sides:
+        rotation = self.rotation_on(side)
+        if rotation:
             both = (each for each in (rotation.old, rotation.new) if each)
             found = tuple(ca for ca in both if ca.parsed.subject.public_bytes() in names)
             return found or self.trusted[side]

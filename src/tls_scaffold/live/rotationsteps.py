@@ -162,7 +162,25 @@ def _trusting(
 def _without_cross(
     members: tuple[State, tuple[str, ...]], clients: tuple[str, ...], trust: str, rotate: str
 ) -> Iterator[Task]:
-    """Yield what is left where old and new refuse each other: of a CA whose key others have."""
+    """Yield what is left where old and new refuse each other."""
+    yield from _at_once(members, clients, trust)
+    yield _finish(members[0], clients, rotate)
+
+
+def tasks_after(
+    rotation: Rotation, parties: Parties, ports: Sequence[RotationPort]
+) -> tuple[Task, ...]:
+    """Return what is left to do where members hang on a CA that the folder has no more.
+
+    It was compromised, or given up before all had left it.
+    """
+    members = _members(parties, ports, rotation.stage)
+    return tuple(_at_once(members, parties.clients, TRUSTS[rotation.ca]))
+
+
+def _at_once(
+    members: tuple[State, tuple[str, ...]], clients: tuple[str, ...], trust: str
+) -> Iterator[Task]:
     state, behind = members
     yield Task(
         "member-restarts",
@@ -174,7 +192,6 @@ def _without_cross(
     if clients:
         told = "give clients their new pairs and the trust file at the same time"
         yield Task("client-trust", State.UNSEEN, told, clients)
-    yield _finish(state, clients, rotate)
 
 
 def _finish(state: State, clients: tuple[str, ...], rotate: str) -> Task:
