@@ -43,9 +43,9 @@ all_inputs() { # all_inputs GOAL: of CAs alone their requests
     case $1 in *ca) cat config/*ca-csr.json ;;
     *) cat Makefile ./*.mk config/*.json tls-scaffold.json ;; esac 2>/dev/null | $sha
 }
-choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first; it has no chain
-    case "$* " in '-peer-ca '*)
-        ca=${into}certs/peer-ca chain=${into}certs/.none another=$renewable ;; # it is made here
+choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first
+    case "$* " in '-peer-ca '*) # it is made here
+        ca=${into}certs/peer-ca chain=${into}certs/peer-chain.pem another=$renewable ;;
     *) ca=${into}certs/ca chain=${into}certs/chain.pem ;; esac
 }
 # Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
@@ -68,7 +68,7 @@ note() { # note CERTIFICATE NAME: into the record
 
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
     clients=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) last=none
-    peers=$(digits config/ca-config.json certs/peer-ca.pem)
+    peers=$(digits config/ca-config.json certs/peer-ca.pem certs/peer-chain.pem)
     components | while read -r _ base request _; do
         for each in "$request" "$base.pem" "$base-key.pem"; do
             if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi
@@ -214,7 +214,10 @@ sign_pair() { # sign_pair [FLAGS] REQUEST
     run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
 }
 make_ca_pair() { run_cfssl "${ca#"$into"}" gencert -initca "$1"; } # make_ca_pair REQUEST
-make_trust() { cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "$trust"; } # from the CA
+make_trust() { # from the CA, and from the one that it follows meanwhile
+    (umask 022 && cat "$ca.pem" $(ls "certs/old-${ca##*/}.pem" 2>/dev/null) >"$work/trust.pem")
+    mv "$work/trust.pem" "$trust"
+}
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
@@ -287,9 +290,10 @@ check_path() { # check_path PATH: below the folder, through no link, and nothing
 
 check_output() { # check_output BASE: where a component's pair may be, in no other's place
     check_path "$1.pem"
-    # Where upper and lower case are one, as on macOS, CA.pem is the CA.
-    case $(printf %s "$1" | tr A-Z a-z) in ca | */ca | certs/trust | certs/chain | *-key | \
-        certs/peer-ca | certs/peer-trust | archive/* | config/* | data/* | dist/* | issued/*)
+    # Where upper and lower case are one, as on macOS, CA.pem is the CA. Peers have a set too.
+    case $(printf %s "$1" | tr A-Z a-z | sed 's|^certs/peer-|certs/|') in ca | */ca | *-key | \
+        certs/trust | certs/chain | certs/old-ca | certs/old-peer-ca | archive/* | config/* | \
+        data/* | dist/* | issued/*)
         fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
@@ -605,7 +609,7 @@ for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
 for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/chain.pem \
-    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem; do
+    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem certs/peer-chain.pem; do
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
 [ ! -f custody.sh ] || . ./custody.sh
