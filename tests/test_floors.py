@@ -55,7 +55,7 @@ SHELVES = {
         "states / expectations lives waiting / entries timeline / timescale"
     ),
     "etcd": (
-        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway / "
+        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway writers / "
         "bench calls / access etcdctl extra logs / guarded methods tls versions / "
         "rpc_pb2"
     ),

@@ -4,6 +4,7 @@ grpclib takes Python's own TLS, which shakes hands with every kind of key that a
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ async def _ask(
     ended: Callable[[], object],
 ) -> list[list[Answer]]:
     callers = dict.fromkeys(caller for caller, _ in sequences)
-    lines = {caller: _Line(caller, channel) for caller, channel in _channels(cluster, callers)}
+    lines = {caller: _line(cluster, caller) for caller in callers}
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def follow(caller: Caller, calls: Sequence[Call]) -> list[Answer]:
@@ -113,7 +114,7 @@ async def _ask(
         return await asyncio.gather(*(follow(*each) for each in sequences))
     finally:
         for line in lines.values():
-            line.channel.close()
+            line.close()
 
 
 def ask_for_user(
@@ -131,46 +132,58 @@ async def _ask_for_user(
 ) -> Answer:
     ca, identity = files
     context = tls.client_context(ca, identity.certificate, identity.key)
-    context.set_alpn_protocols(["h2"])
-    channel = Channel(host, port, ssl=context)
     call = Call("Auth/UserGet", rpc.AuthUserGetRequest(name=name))
+    line = Line(context, host, port)
     try:
-        line = _Line(Caller(identity, port), channel)
         return await asyncio.wait_for(line.answer(call), seconds)
     except asyncio.TimeoutError:
         return Answer(None, "no answer")
     finally:
-        channel.close()
+        line.close()
 
 
-def _channels(cluster: Cluster, callers: Iterable[Caller]) -> Iterable[tuple[Caller, Channel]]:
-    named = Configuration(ssl_target_name_override=cluster.host)
-    for caller in callers:
-        identity = caller.identity
-        context = tls.client_context(cluster.ca, identity.certificate, identity.key)
+def _line(cluster: Cluster, caller: Caller) -> "Line":
+    identity = caller.identity
+    context = tls.client_context(cluster.ca, identity.certificate, identity.key)
+    return Line(context, HOST, caller.port, cluster.host, caller.login)
+
+
+class Line:
+    """A connection to a member, made by the first call, and logged in where that is to be.
+
+    `name` is the one that the member's certificate has to hold where that is not its address.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        address: str,
+        port: int,
+        name: str = "",
+        login: tuple[str, str] | None = None,
+    ) -> None:
         context.set_alpn_protocols(["h2"])
-        yield caller, Channel(HOST, caller.port, ssl=context, config=named)
-
-
-class _Line:
-    """An open channel of a caller, logged in where that is to be."""
-
-    def __init__(self, caller: Caller, channel: Channel) -> None:
-        self.channel = channel
-        self._login = caller.login
+        named = Configuration(ssl_target_name_override=name or None)
+        self._channel = Channel(address, port, ssl=context, config=named)
+        self._login = login
         self._logging_in = asyncio.Lock()
         self._metadata: Mapping[str, str] | None = None
 
     async def answer(self, call: Call) -> Answer:
         """Return the answer to a call, asked again where what it says passes by itself."""
         for _ in range(ATTEMPTS):
-            answer = await self._answer(call)
+            answer = await self.answer_once(call)
             if not answer.error.startswith(PASSING):
                 break
             await asyncio.sleep(PAUSE)
         return answer
 
-    async def _answer(self, call: Call) -> Answer:
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+    async def answer_once(self, call: Call) -> Answer:
+        """Return the answer to a call, or what the connection says where there is none."""
         try:
             reply = await self._reply(call, await self._token())
         except GRPCError as error:
@@ -199,16 +212,16 @@ class _Line:
     async def _reply(self, call: Call, metadata: Mapping[str, str]) -> Message | None:
         path, kind = f"/etcdserverpb.{call.method}", type(call.request)
         if call.method in UNARY:
-            return await UnaryUnaryMethod(self.channel, path, kind, UNARY[call.method])(
+            return await UnaryUnaryMethod(self._channel, path, kind, UNARY[call.method])(
                 call.request, timeout=SECONDS, metadata=metadata
             )
         if call.method == SNAPSHOT:
-            parts = await UnaryStreamMethod(self.channel, path, kind, rpc.SnapshotResponse)(
+            parts = await UnaryStreamMethod(self._channel, path, kind, rpc.SnapshotResponse)(
                 call.request, timeout=SECONDS, metadata=metadata
             )
             return next(iter(parts), None)
         both: StreamStreamMethod[Message, Message] = StreamStreamMethod(
-            self.channel, path, kind, BOTH_STREAM[call.method]
+            self._channel, path, kind, BOTH_STREAM[call.method]
         )
         async with both.open(timeout=SECONDS, metadata=metadata) as stream:
             await stream.send_message(call.request)

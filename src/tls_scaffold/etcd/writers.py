@@ -1,0 +1,314 @@
+"""Clients that write to a running cluster all the time, and go from one member to the next.
+
+What is done to the cluster meanwhile shows in what they count.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+from pathlib import Path
+
+from tls_scaffold.etcd import rpc_pb2 as rpc
+from tls_scaffold.etcd import tls
+from tls_scaffold.etcd.calls import Line
+from tls_scaffold.etcd.etcdctl import HOST, Identity
+from tls_scaffold.etcd.methods import Call
+
+DEADLINE = 5.0  # seconds that a write may take, over all members
+ATTEMPT = 2.0  # seconds that one member may take
+PAUSE = 0.02  # seconds between two writes of a client
+ROUND_PAUSE = 0.1  # seconds before the first member is asked again, where none took a write
+LISTEN = 0.5  # seconds in which a member says why it lets a connection go
+SETTLED = 3  # writes of each client that show how a step went
+LOST = "Connection lost"  # all that grpclib tells of a connection that ended
+
+
+class Connection(Enum):
+    """What a client does with its connection."""
+
+    NEW = "a new connection for each write"
+    KEPT = "one connection, kept open"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a member listens for clients, and the host that its certificate is asked for."""
+
+    member: str
+    port: int
+    address: str = HOST
+    host: str = HOST
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who writes what: no other client has its name.
+
+    `trust` is the file of whom it trusts.
+    """
+
+    name: str
+    identity: Identity
+    trust: Path
+    key: str
+    connection: Connection
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A write that no member took in time: the client, and what each member last said to it."""
+
+    client: str
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Write:
+    """A write that has ended, at that time of the monotonic clock; `refusals` by the member."""
+
+    client: str
+    ended: float
+    refusals: tuple[tuple[str, str], ...]
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What all clients wrote between two moments.
+
+    `longest_gap` is how many seconds a client went without a write that was taken, up to where that
+    ended or the second moment; `refusals` is how often each member sent a client to the next one,
+    by the member and the reason.
+    """
+
+    writes: int
+    failures: tuple[Failure, ...]
+    longest_gap: float
+    refusals: Mapping[tuple[str, str], int]
+
+    @property
+    def failovers(self) -> int:
+        """How often a client had to ask another member."""
+        return sum(self.refusals.values())
+
+
+class Writers:
+    """Clients that write until `writing` ends; what they do is read and changed meanwhile."""
+
+    def __init__(
+        self, clients: Iterable[Client], endpoints: Sequence[Endpoint], deadline: float
+    ) -> None:
+        self._endpoints = tuple(endpoints)
+        self._begun = time.monotonic()
+        self._written: list[Write] = []
+        self._tasks = {
+            client.name: _Task(self, client, place, deadline)
+            for place, client in enumerate(clients)
+        }
+        self._stopped = False
+        self._running: Future[None] | None = None
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The members that are asked."""
+        return self._endpoints
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """The clients as they are now."""
+        return tuple(task.client for task in self._tasks.values())
+
+    def mark(self) -> float:
+        """Return this moment, to count from or to."""
+        return time.monotonic()
+
+    def between(self, begin: float, end: float | None = None) -> Tally:
+        """Return what was written from one moment to another, or to now.
+
+        A write belongs to where it ends.
+        """
+        end = time.monotonic() if end is None else end
+        written = list(self._written)
+        inside = [write for write in written if begin < write.ended <= end]
+        refusals: dict[tuple[str, str], int] = {}
+        for write in inside:
+            for refusal in write.refusals:
+                refusals[refusal] = refusals.get(refusal, 0) + 1
+        failures = tuple(write.failure for write in inside if write.failure)
+        gaps = [self._longest_gap(name, written, begin, end) for name in self._tasks]
+        return Tally(len(inside) - len(failures), failures, max(gaps, default=0.0), refusals)
+
+    def settle(self, writes: int = SETTLED) -> None:
+        """Wait until each client has begun and ended so many writes, taken or not.
+
+        So that a step is not over before it can show.
+        """
+        wanted = {name: task.begun + writes for name, task in self._tasks.items()}
+        while any(self._tasks[name].ended < count for name, count in wanted.items()):
+            if self._running and self._running.done():
+                self._running.result()  # what ended it is not for us alone
+                return
+            time.sleep(PAUSE)
+
+    def equip(self, name: str, identity: Identity, trust: Path, *, reconnect: bool = False) -> None:
+        """Give a client another pair and trust from its next connection on.
+
+        With `reconnect` the connection that it keeps is closed after its next write, as by a
+        restart. Raises ScaffoldError where OpenSSL does not take the files.
+        """
+        self._tasks[name].equip(identity, trust, reconnect=reconnect)
+
+    def reach(self, endpoints: Sequence[Endpoint]) -> None:
+        """Let all clients ask these members from their next write on."""
+        self._endpoints = tuple(endpoints)
+
+    def start(self, executor: ThreadPoolExecutor) -> None:
+        """Begin to write."""
+        self._running = executor.submit(asyncio.run, self._write())
+
+    def stop(self) -> None:
+        """Let nobody begin another write, and wait for those that were begun."""
+        self._stopped = True
+        if self._running:
+            self._running.result()
+
+    async def _write(self) -> None:
+        # What a connection is ended by is told as a reason, not on the terminal.
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+        await asyncio.gather(*(self._write_as(task) for task in self._tasks.values()))
+
+    async def _write_as(self, task: "_Task") -> None:
+        try:
+            while not self._stopped:
+                self._written.append(await task.write())
+                await asyncio.sleep(PAUSE)
+        finally:
+            task.let_go()
+
+    def _longest_gap(
+        self, client: str, written: Sequence[Write], begin: float, end: float
+    ) -> float:
+        taken = [each.ended for each in written if each.client == client and not each.failure]
+        before = [each for each in taken if each <= begin][-1:] or [min(self._begun, begin)]
+        inside = [each for each in taken if begin < each <= end]
+        return max(later - earlier for earlier, later in pairwise([*before, *inside, end]))
+
+
+class _Task:
+    """What one client is at."""
+
+    def __init__(self, writers: Writers, client: Client, place: int, deadline: float) -> None:
+        self.client = client
+        self.begun = self.ended = 0
+        self._writers = writers
+        self._place = place  # clients begin at different members
+        self._deadline = deadline
+        self._context = _context_of(client.identity, client.trust)
+        self._line: Line | None = None
+        self._reconnects = False
+
+    def equip(self, identity: Identity, trust: Path, *, reconnect: bool) -> None:
+        """Take what the next connection is made with."""
+        self._context = _context_of(identity, trust)
+        old = self.client
+        self.client = Client(old.name, identity, trust, old.key, old.connection)
+        self._reconnects = self._reconnects or reconnect
+
+    def let_go(self) -> None:
+        """Close the connection if there is one."""
+        if self._line:
+            self._line.close()
+        self._line = None
+
+    async def write(self) -> Write:
+        """Write once, to the first member that takes it; give up at the deadline."""
+        self.begun += 1
+        until = time.monotonic() + self._deadline
+        refusals: list[tuple[str, str]] = []
+        if self._reconnects:
+            self._reconnects = False
+            self.let_go()
+        value = f"{self.client.name} {self.begun}"
+        endpoints = self._writers.endpoints
+        while (left := until - time.monotonic()) > 0:
+            endpoint = endpoints[self._place % len(endpoints)]
+            reason = await self._put(endpoint, value, min(ATTEMPT, left))
+            if self.client.connection is Connection.NEW or reason:
+                self._place += 1
+                self.let_go()
+            if not reason:
+                break
+            refusals.append((endpoint.member, reason))
+            if len(refusals) % len(endpoints) == 0:
+                await asyncio.sleep(ROUND_PAUSE)
+        self.ended += 1
+        failure = Failure(self.client.name, dict(refusals)) if left <= 0 else None
+        return Write(self.client.name, time.monotonic(), tuple(refusals), failure)
+
+    async def _put(self, endpoint: Endpoint, value: str, seconds: float) -> str:
+        """Try one member; return why it did not take the write, empty where it did."""
+        request = rpc.PutRequest(key=self.client.key.encode(), value=value.encode())
+        context = self._context
+        if not self._line:
+            self._line = Line(context, endpoint.address, endpoint.port, endpoint.host)
+        try:
+            answer = await asyncio.wait_for(
+                self._line.answer_once(Call("KV/Put", request)), seconds
+            )
+        except asyncio.TimeoutError:
+            return "no answer"
+        if answer.error == LOST:
+            return await _why_lost(context, endpoint) or LOST
+        return answer.error
+
+
+def _context_of(identity: Identity, trust: Path) -> ssl.SSLContext:
+    return tls.client_context(trust, identity.certificate, identity.key)
+
+
+async def _why_lost(context: ssl.SSLContext, endpoint: Endpoint) -> str:
+    """Return what a member says to another connection of the same client, if anything.
+
+    With TLS 1.3 a client's certificate is refused when the client takes the connection for made.
+    """
+    with suppress(asyncio.TimeoutError):
+        try:
+            return await asyncio.wait_for(_heard(context, endpoint), LISTEN)
+        except OSError as error:  # ssl.SSLError is one
+            return str(error)
+    return ""
+
+
+async def _heard(context: ssl.SSLContext, endpoint: Endpoint) -> str:
+    reader, writer = await asyncio.open_connection(
+        endpoint.address, endpoint.port, ssl=context, server_hostname=endpoint.host
+    )
+    try:
+        while await reader.read(1024):
+            pass
+    finally:
+        writer.close()
+    return ""
+
+
+@contextmanager
+def writing(
+    clients: Iterable[Client], endpoints: Sequence[Endpoint], *, deadline: float = DEADLINE
+) -> Iterator[Writers]:
+    """Let clients write until this ends, each within `deadline` seconds for a write.
+
+    Raises ScaffoldError where OpenSSL does not take their files.
+    """
+    writers = Writers(clients, endpoints, deadline)
+    with ThreadPoolExecutor(1, "writers") as executor:
+        writers.start(executor)
+        try:
+            yield writers
+        finally:
+            writers.stop()

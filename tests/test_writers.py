@@ -1,0 +1,176 @@
+"""Clients that write all the time, on real members that end, start again, and refuse them."""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import certs
+from runningmembers import HOST, Running, cluster_of, started
+from support import make, tls_scaffold
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd.etcdctl import Identity, identity_at
+from tls_scaffold.etcd.writers import Client, Connection, Endpoint, Tally, Writers, writing
+
+NAMES = ("etcd1", "etcd2", "etcd3")
+WORDS = (
+    *("--members", "127.0.0.1,127.0.0.2,127.0.0.3", "--proxies", "0"),
+    *("--users", "root,alice", "--key", "ecdsa-256"),
+)
+pytestmark = pytest.mark.needs("etcd", "etcdctl", "make")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A folder, the cluster that runs from copies of its files, and a pair of another CA."""
+
+    folder: Path
+    members: list[Running]
+    stranger: Identity
+
+    @property
+    def trust(self) -> Path:
+        return self.folder / "certs/trust.pem"
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        return [Endpoint(each.name, each.client) for each in self.members]
+
+    def identity(self, name: str) -> Identity:
+        return identity_at(self.folder / "certs" / name)
+
+    def clients(self) -> tuple[Client, ...]:
+        """Return alice twice: as one who connects for each write, and as one who stays."""
+        alice = self.identity("alice")
+        return tuple(
+            Client(each.name, alice, self.trust, f"/{each.name}", each) for each in Connection
+        )
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    into = tmp_path_factory.mktemp("writers")
+    folder = into / "tls-setup"
+    assert tls_scaffold("new", str(folder), *WORDS).returncode == 0
+    make(folder)
+    certs.ca(into / "others")
+    certs.leaf(into / "others", "alice")
+    with started() as noted:
+        cluster_of(noted, into / "members", folder, NAMES, "3.4")
+        yield Scene(folder, noted.members, identity_at(into / "others/certs/alice"))
+
+
+def step(writers: Writers) -> Tally:
+    begin = writers.mark()
+    writers.settle()
+    return writers.between(begin)
+
+
+def test_each_client_writes_what_etcd_then_has(scene: Scene) -> None:
+    with writing(scene.clients(), scene.endpoints) as writers:
+        tally = step(writers)
+
+    files = (scene.trust, scene.identity("root").certificate, scene.identity("root").key)
+    values = [
+        scene.members[0].ctl("get", f"/{each.name}", "--print-value-only", files=files).stdout
+        for each in Connection
+    ]
+    assert (tally.failures, tally.refusals) == ((), {})
+    assert tally.writes >= 6
+    counted = {name: int(number) for name, number in map(str.split, values)}
+    assert set(counted) == {"NEW", "KEPT"}
+    assert sum(counted.values()) == writers.between(0).writes
+
+
+def test_a_member_that_ends_and_starts_again_costs_no_write(scene: Scene) -> None:
+    with writing(scene.clients(), scene.endpoints) as writers:
+        quiet = step(writers)
+        begin = writers.mark()
+        for member in scene.members:
+            member.stop()
+            writers.settle()
+            member.start()
+            writers.settle()
+        rolled = writers.between(begin)
+        again = step(writers)
+
+    assert (quiet.failures, rolled.failures, again.failures) == ((), (), ())
+    assert (quiet.failovers, again.failovers) == (0, 0)
+    assert {member for member, _ in rolled.refusals} == set(NAMES)
+    assert quiet.longest_gap < rolled.longest_gap < 5
+    assert writers.between(0).writes >= quiet.writes + rolled.writes + again.writes
+
+
+def test_what_no_member_takes_is_a_failure_with_what_each_said(scene: Scene) -> None:
+    with writing(scene.clients(), scene.endpoints, deadline=1) as writers:
+        writers.settle()
+        for client in scene.clients():
+            writers.equip(client.name, scene.stranger, scene.trust)
+        refused = step(writers)
+        writers.equip("KEPT", scene.stranger, scene.trust, reconnect=True)
+        both = step(writers)
+        for client in scene.clients():
+            writers.equip(client.name, client.identity, client.trust)
+        writers.settle(1)
+        mended = step(writers)
+
+    # Who stays connected shows nobody a certificate.
+    assert {each.client for each in refused.failures} == {"NEW"}
+    assert {each.client for each in both.failures} == {"NEW", "KEPT"}
+    assert refused.longest_gap > 1
+    for failure in refused.failures:
+        assert set(failure.reasons) == set(NAMES)
+        for reason in failure.reasons.values():
+            assert re.search("alert (bad certificate|unknown ca)", reason)
+    assert mended.failures == ()
+
+
+def test_a_host_that_the_member_s_certificate_lacks_is_a_failure_that_says_so(scene: Scene) -> None:
+    elsewhere = [Endpoint(each.member, each.port, HOST, "10.9.9.9") for each in scene.endpoints]
+    with writing(scene.clients(), scene.endpoints, deadline=1) as writers:
+        writers.settle()
+        writers.reach([elsewhere[0], *scene.endpoints[1:]])
+        one = step(writers)
+        writers.reach(elsewhere)
+        all_of_them = step(writers)
+
+    assert one.failures == ()
+    assert {member for member, _ in one.refusals} == {"etcd1"}
+    assert {each.client for each in all_of_them.failures} == {"NEW"}
+    assert "not valid for '10.9.9.9'" in all_of_them.failures[0].reasons["etcd2"]
+
+
+def test_a_silence_is_a_gap_and_then_a_failure(scene: Scene) -> None:
+    with writing(scene.clients(), scene.endpoints, deadline=1) as writers:
+        writers.settle()
+        begin = writers.mark()
+        for member in scene.members:
+            member.stop()
+        time.sleep(1.5)
+        alone = writers.between(begin)
+        for member in scene.members:
+            member.start(wait=False)
+        for member in scene.members:
+            member.wait()
+        writers.settle()
+        whole = writers.between(begin)
+
+    assert alone.writes <= 2
+    assert 1.4 < alone.longest_gap < whole.longest_gap
+    assert {each.client for each in alone.failures} == {"NEW", "KEPT"}
+
+
+def test_files_that_nobody_can_use_are_refused_before_anything_is_written(scene: Scene) -> None:
+    mixed = Identity(scene.identity("alice").certificate, scene.stranger.key)
+    first, _ = scene.clients()
+    bad = Client(first.name, mixed, first.trust, first.key, first.connection)
+
+    with pytest.raises(ScaffoldError, match="can't be used here"), writing([bad], scene.endpoints):
+        pass
+    with writing([first], scene.endpoints) as writers:
+        with pytest.raises(ScaffoldError, match="can't be used here"):
+            writers.equip(first.name, mixed, first.trust)
+        assert step(writers).failures == ()
