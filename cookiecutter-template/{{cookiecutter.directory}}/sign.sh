@@ -44,9 +44,8 @@ all_inputs() { # all_inputs GOAL: of CAs alone their requests
     *) cat Makefile ./*.mk config/*.json tls-scaffold.json ;; esac 2>/dev/null | $sha
 }
 choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first
-    case "$* " in '-peer-ca '*) # it is made here
-        ca=${into}certs/peer-ca chain=${into}certs/peer-chain.pem another=$renewable ;;
-    *) ca=${into}certs/ca chain=${into}certs/chain.pem ;; esac
+    peer='' && case "$* " in '-peer-ca '*) peer=peer- another=$renewable ;; esac # it is made here
+    ca=${into}certs/${peer}ca chain=${into}certs/${peer}chain.pem
 }
 # Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
 digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; done; }
@@ -70,9 +69,8 @@ changed() { # the targets of which the pair is not what is recorded, or can't be
     clients=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) last=none
     peers=$(digits config/ca-config.json certs/peer-ca.pem certs/peer-chain.pem)
     components | while read -r _ base request _; do
-        for each in "$request" "$base.pem" "$base-key.pem"; do
-            if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi
-        done
+        for each in "$request" "$base.pem" "$base-key.pem"; do [ -f "$each" ] || each=/dev/null
+            echo "$each"; done
     done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
         read -r name base _ flags <&3
         [ "$flags" = "$last" ] || { last=$flags && sum=$(printf %s "${flags:+$flags }" | digits); }
@@ -388,6 +386,7 @@ clean() { # the record goes first: a clean that is killed is done by the next
     echo "certs/ is now $shelf/certs/"
 }
 
+generation() { sed -n "s/.*\"$1_generation\": *\([0-9]\{1,\}\).*/\1/p" tls-scaffold.json; }
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
     requests=$(for each in $cas; do echo "config/$each-csr.json"; done)
     for file in tls-scaffold.json $requests; do # what is decided on has to go there
@@ -395,16 +394,17 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
         if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
         [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
     done
-    old=$(sed -n 's/.*"ca_generation": *\([0-9]\{1,\}\).*/\1/p' tls-scaffold.json)
-    new=$((${old:-1} + 1))
-    [ "$new" -gt 2 ] || old='' # the first has no number
-    cp -p tls-scaffold.json "$into" # with its mode
-    cp -p $requests "${into}config"
-    sed "s/\(\"ca_generation\": *\)[0-9]*/\1$new/" tls-scaffold.json >"${into}tls-scaffold.json"
-    for file in $requests; do
-        sed "/\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" "$file" >"$into$file"
-    done
+    old=$(generation ca) peers=$(generation peer_ca)
+    new=$(($(printf '%s\n' "${old:-1}" "${peers:-1}" | sort -n | tail -n 1) + 1))
+    known=$(for each in issued/*ca-??????????.pem; do # one that was given up had a number too
+        openssl x509 -noout -subject -nameopt multiline -in "$each" 2>&1 || :; done)
+    while printf '%s\n' "$known" | grep -q "commonName.*= .* $new\$"; do new=$((new + 1)); done
     for file in tls-scaffold.json $requests; do
+        case $file in */peer-*) old=${peers:-$old} ;; esac # it comes last
+        [ "${old:-1}" != 1 ] || old='' # the first has no number
+        cp -p "$file" "$into$file" # with its mode
+        sed "s/\(ca_generation\": *\)[0-9]*/\1$new/
+            /\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" "$file" >"$into$file"
         ! cmp -s "$file" "$into$file" || fail "\`$file\` does not tell what the next CA is called" \
             "\`tls-scaffold sync\` writes \"ca_generation\"; \"CN\" needs a line of its own"
     done
@@ -457,7 +457,8 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 regenerate() {
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     check_custody
-    say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
+    say "members and clients of a running cluster have to trust a new CA before they meet it:
+  \`make rotate-start\` brings one so that nothing fails" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "${answer#[yY]}" != "$answer" ]; } ||
         fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
@@ -497,8 +498,7 @@ renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is
  \`tls-scaffold sync --ca FILE\` brings the new certificate"
     mkdir -p "$work/new/certs" "$work/new/issued"
     for made; do again_in_set "$made"; done
-    half=archive/.half
-    mkdir -p "$half/certs"
+    half=archive/.half && mkdir -p "$half/certs"
     for made; do cp -p "certs/$made.pem" "$half/certs"; done
     put_on_shelf
     key_sum >"$work/of"
@@ -613,6 +613,9 @@ for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
 [ ! -f custody.sh ] || . ./custody.sh
+case ${1-}:$(ls certs/old-ca-key.pem certs/old-peer-ca-key.pem 2>/dev/null) in
+regenerate:?* | renew-ca:?*) fail "one CA is taking the place of another: nothing was changed" \
+    "\`make rotate-status\` says what comes next, \`make rotate-abort\` takes it back" ;; esac
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;
