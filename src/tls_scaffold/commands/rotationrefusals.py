@@ -77,8 +77,14 @@ def check_can_rotate(folder: Path, ca: str) -> None:
         raise ScaffoldError(
             f"{NAMES[ca]} is not there: nothing was changed", hint="`make` makes the first one"
         )
-    if not (folder / CA_KEY).is_file():  # what is put in place all at once is known by it
+    if ca != CA and not (folder / CA_KEY).is_file():
+        # What is put in place all at once is known by it.
         raise ScaffoldError(f"`{CA_KEY}` is missing", hint="bring it back first")
+    links = [f"`{half}` is a link" for half in (ca, CA_KEYS[ca]) if (folder / half).is_symlink()]
+    if links:
+        raise ScaffoldError(
+            f"{NAMES[ca]} leads elsewhere: nothing was changed", links, "bring it here first"
+        )
 
 
 def signings_of(folder: Path, ca: str) -> tuple[Signing, ...]:
