@@ -5,25 +5,29 @@ What is taken away goes to its `archive/`, to a shelf for each time.
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
 from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import (
+    PUBLIC,
+    SECRET,
     flush_path,
     make_private,
     telling,
     usual_mode,
+    write,
     write_by_way_of,
 )
 from tls_scaffold.disk.healing import heal
 from tls_scaffold.disk.moving import is_in, make_directories, move
 from tls_scaffold.disk.obstacles import check_folder, inside
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE, STATE
+from tls_scaffold.paths import ARCHIVE, KEY_ENDING, STATE
 
 
 @contextmanager
@@ -107,6 +111,21 @@ def make_shelf(folder: Path, shelf: str = "") -> Path:
         made.mkdir(0o700, exist_ok=bool(shelf))
         flush_path(made.parent)
     return made
+
+
+def copy_to_shelf(folder: Path, paths: Iterable[str], shelf: Path) -> None:
+    """Copy plain files to the same paths below `shelf`, keys for their owner alone.
+
+    What is missing is passed over; what is there already stays.
+    """
+    for path in paths:
+        source, target = inside(folder, path), shelf / path
+        if not os.path.lexists(source) or os.path.lexists(target):
+            continue
+        content = plain(source, path, follow=False)
+        with telling(target, "written"):
+            make_directories(target.parent)
+            write(target, content, SECRET if path.endswith(KEY_ENDING) else PUBLIC)
 
 
 def move_to_shelf(folder: Path, path: str, shelf: Path) -> None:

@@ -134,18 +134,22 @@ def put_cas(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 @contextmanager
-def set_with_same_key(folder: Path) -> Iterator[Path]:
+def new_set(folder: Path, ca: str = "") -> Iterator[Path]:
     """Yield where files of a new set are to be put, at their paths below the folder.
 
-    Where the block ends well they are put in place, `certs/ca.pem` last, by one decision; the CA's
-    key stays. The folder's lock is held.
+    Where the block ends well they are put in place, `certs/ca.pem` last, by one decision. With the
+    path of a CA, `ca`, its key comes behind that, which the block leaves at its path too; without
+    one the keys stay. The folder's lock is held, and `certs/ca-key.pem` is there.
     """
     with work_folder(folder / CERTS) as work:
         made = work / "new"
         (made / CERTS).mkdir(mode=0o700, parents=True)
         yield made
+        if ca:
+            (made / CA_KEYS[ca]).rename(work / PurePosixPath(CA_KEYS[ca]).name)
         create(work / "of", _key_sum(folder, work))
-        create(work / SAME_KEY, "")
+        if not ca:
+            create(work / SAME_KEY, "")
         for directory in (*{path.parent for path in made.rglob("*")}, made, work):
             flush_path(directory)
         work.rename(folder / NEW_SET)

@@ -210,8 +210,7 @@ def _of_trust(port: Port, shake: Shake, known: Known) -> Iterator[str]:
             "or began with a byte order mark or blanks"
         )
     elif known.has_to_load(port.side, loaded.keys()):
-        at_leisure = known.at_leisure(port.side)
-        lacks = [text for der, text in wanted.items() if der not in {*loaded, *at_leisure}]
+        lacks = [text for der, text in wanted.items() if der not in loaded]
         besides = [text for der, text in loaded.items() if der not in wanted]
         parts = []
         if lacks:

@@ -10,7 +10,7 @@ from tls_scaffold.bundles.consumers import bundled_components
 from tls_scaffold.bundles.memberflags import trust_of
 from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.disk.plainfiles import plain_or_empty
-from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CERTIFICATE_ENDING, MIB
 from tls_scaffold.signing.trust import read_trust
 
@@ -35,19 +35,23 @@ def _stale(folder: Path, inventory: Inventory) -> Iterator[str]:
         bundle, archive = folder / DIST / owner.name, folder / DIST / f"{owner.name}{TAR}"
         if not bundle.is_dir() and not archive.is_file():
             continue
+        wanted = _certificates(folder, inventory, owner)
         parts = bundled_components(inventory, owner)
-        wanted = {trust_of(part): trusts[part.ca] for part in parts}
-        wanted |= {
-            f"{part.name}{CERTIFICATE_ENDING}": plain_or_empty(
-                folder / f"{part.output}{CERTIFICATE_ENDING}"
-            )
-            for part in parts
-        }
+        wanted |= {trust_of(part): trusts[part.ca] for part in parts}
         laid_out = {name: plain_or_empty(bundle / name) for name in wanted}
         if _differ(laid_out, wanted):
             yield owner.name
         elif _differ(_packed(archive, owner.name, wanted), wanted):
             yield f"{owner.name}{TAR}"
+
+
+def _certificates(folder: Path, inventory: Inventory, owner: Component) -> dict[str, bytes]:
+    return {
+        f"{part.name}{CERTIFICATE_ENDING}": plain_or_empty(
+            folder / f"{part.output}{CERTIFICATE_ENDING}"
+        )
+        for part in bundled_components(inventory, owner)
+    }
 
 
 def _differ(found: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> bool:
