@@ -505,7 +505,7 @@ REFUSED = {
 }
 
 
-def spoil(path: Path, how: str) -> None:  # noqa: C901 - one step for each
+def spoil(path: Path, how: str) -> None:  # noqa: C901, PLR0912 - one step for each
     """Do what is refused then."""
     request, makefile = path / "config/req-alice.json", path / "Makefile"
     if how == "pathlen:0":

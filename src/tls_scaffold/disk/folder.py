@@ -14,14 +14,14 @@ from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import (
     PUBLIC,
     SECRET,
+    create,
     flush_path,
     make_private,
     telling,
     usual_mode,
-    write,
     write_by_way_of,
 )
-from tls_scaffold.disk.healing import heal
+from tls_scaffold.disk.healing import HALF, clear_half, heal
 from tls_scaffold.disk.moving import is_in, make_directories, move
 from tls_scaffold.disk.obstacles import check_folder, inside
 from tls_scaffold.disk.plainfiles import plain
@@ -113,19 +113,26 @@ def make_shelf(folder: Path, shelf: str = "") -> Path:
     return made
 
 
-def copy_to_shelf(folder: Path, paths: Iterable[str], shelf: Path) -> None:
-    """Copy plain files to the same paths below `shelf`, keys for their owner alone.
+def copy_to_new_shelf(folder: Path, paths: Iterable[str]) -> Path:
+    """Copy plain files to the same paths below a new shelf, which is whole from its first moment.
 
-    What is missing is passed over; what is there already stays.
+    Keys are for their owner alone; what is missing is passed over. The folder's lock is held.
     """
-    for path in paths:
-        source, target = inside(folder, path), shelf / path
-        if not os.path.lexists(source) or os.path.lexists(target):
-            continue
-        content = plain(source, path, follow=False)
-        with telling(target, "written"):
-            make_directories(target.parent)
-            write(target, content, SECRET if path.endswith(KEY_ENDING) else PUBLIC)
+    with telling(folder / ARCHIVE, "written"):
+        make_private(folder / ARCHIVE)
+        clear_half(folder)
+        half = folder / HALF
+        half.mkdir(mode=0o700)
+        for path in dict.fromkeys(paths):
+            source, target = inside(folder, path), half / path
+            if os.path.lexists(source):
+                make_directories(target.parent)
+                mode = SECRET if path.endswith(KEY_ENDING) else PUBLIC
+                create(target, plain(source, path, follow=False), mode)
+        shelf = folder / new_shelf(folder)
+        half.rename(shelf)
+        flush_path(shelf.parent)
+    return shelf
 
 
 def move_to_shelf(folder: Path, path: str, shelf: Path) -> None:

@@ -20,6 +20,7 @@ from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
+    ARCHIVE,
     CA,
     CA_KEY,
     CA_KEYS,
@@ -43,6 +44,8 @@ BEHIND_LEAVES = PurePosixPath(CHAIN).name
 CA_FILES = (CSR, TRUSTED, BEHIND_LEAVES, KEY, CERTIFICATE)
 # What a set has where the CA's key stays as it is, in place of a key: the CA was signed again.
 SAME_KEY = "same-key"
+# A shelf that is being filled; sign.sh calls it so too.
+HALF = f"{ARCHIVE}/.half"
 # What a set says that it is made for where no CA's key was here.
 NO_KEY = "none"
 PEER_KEY = PurePosixPath(PEER_CA_KEY).name
@@ -61,10 +64,17 @@ def heal(folder: Path) -> None:
         make_private(certs)  # keys that were put back into a clone would get into git
     for directory in (folder, folder / CERTS, folder / STATE):
         clear_leftovers(directory)
+    clear_half(folder)
     record = folder / ISSUED
     if not record.is_symlink():
         for draft in (*record.glob(".draft.*"), *record.glob(".*.pem")):
             draft.unlink(missing_ok=True)  # git would take it along
+
+
+def clear_half(folder: Path) -> None:
+    """Remove the shelf of the archive that a killed run had begun; the folder's lock is held."""
+    if (folder / HALF).is_dir() and not (folder / HALF).is_symlink():
+        shutil.rmtree(folder / HALF)
 
 
 def finish_set(folder: Path) -> None:

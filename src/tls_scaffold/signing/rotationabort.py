@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, telling
-from tls_scaffold.disk.folder import copy_to_shelf, make_shelf
+from tls_scaffold.disk.folder import copy_to_new_shelf
 from tls_scaffold.disk.healing import new_set
 from tls_scaffold.disk.moving import make_directories
 from tls_scaffold.disk.obstacles import check_changeable
@@ -102,8 +102,7 @@ def abort(
             raise ScaffoldError("what it is made from has changed: nothing was changed")
         files = (each for each in made.rglob("*") if each.is_file())
         check_changeable(folder / each.relative_to(made) for each in files)
-        shelf = make_shelf(folder)
-        copy_to_shelf(folder, kept_paths(folder, signings, texts), shelf)
+        shelf = copy_to_new_shelf(folder, kept_paths(folder, signings, texts))
     place = _clear(folder, ca, shelf.relative_to(folder).as_posix())
     paths = tuple(f"{output}{CERTIFICATE_ENDING}" for output in restored)
     return Aborted(ca, place, paths, done)

@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tls_scaffold.disk.files import telling, write
-from tls_scaffold.disk.folder import make_shelf, move_to_shelf
-from tls_scaffold.disk.obstacles import check_changeable, inside
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.folder import make_shelf, move_to_shelf, write_inside
+from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
@@ -39,8 +39,7 @@ def trust_new_alone(folder: Path, rotation: Rotation) -> bool:
     if len(kept) == len(trusted):
         return False
     check_changeable([folder / path])
-    with telling(folder / path, "written"):
-        write(inside(folder, path), b"".join(each.pem for each in kept))
+    write_inside(folder, path, "".join(each.pem.decode() for each in kept))
     return True
 
 
@@ -60,8 +59,7 @@ def take_out_cross(folder: Path, rotation: Rotation, signings: Iterable[Signing]
     if os.path.lexists(folder / chain):
         shelf = to_shelf(folder, [chain], "")
     for path, pem in cut.items():
-        with telling(folder / path, "written"):
-            write(inside(folder, path), pem)
+        write_inside(folder, path, pem.decode())
     return shelf
 
 

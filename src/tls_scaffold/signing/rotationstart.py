@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.disk.files import SECRET, create, telling
-from tls_scaffold.disk.folder import copy_to_shelf, make_shelf
+from tls_scaffold.disk.folder import copy_to_new_shelf
 from tls_scaffold.disk.healing import new_set
 from tls_scaffold.disk.issued import ca_path
 from tls_scaffold.disk.obstacles import check_changeable
@@ -105,8 +105,7 @@ def start(
             raise ScaffoldError("what it is made from has changed: nothing was changed")
         files = (each for each in made.rglob("*") if each.is_file())
         check_changeable(folder / each.relative_to(made) for each in files)
-        shelf = make_shelf(folder)
-        copy_to_shelf(folder, kept_paths(folder, signings, texts), shelf)
+        shelf = copy_to_new_shelf(folder, kept_paths(folder, signings, texts))
     return Started(ca, old.certificate, new, cross, shelf.relative_to(folder).as_posix(), done)
 
 
