@@ -25,20 +25,23 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "add adopt backup bundle ca cfssl check explain new prove rbac remove requests "
-        "restore roles sign signerconfig status sync / severalstates / adoptiontable "
+        "rotate / add adopt backup bundle ca cfssl check explain new prove rbac remove requests "
+        "restore roles sign signerconfig status sync / rotatestatus severalstates / "
+        "adoptiontable "
         "causes custody folderstable livetable prooftable questions waitingtable / "
-        "keeping / lists options plansummary statusnotes statustable / capassword "
+        "keeping lookoptions / lists options plansummary statusnotes statustable / capassword "
         "columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "encryptcakey / restore / restoreplan severalchecks severalstates / adopt "
+        "encryptcakey rotationsteps / rotate / rebundling / "
+        "restore / restoreplan severalchecks severalstates / adopt "
         "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
         "prove remove renewca requestexport requestimport requestmaking requestsigning "
-        "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
+        "rotatestatus sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
+        "printdefaults signcsr / cfsslcalls cfsslusage remoteca rotationlook rotationreport / "
+        "adopted dist forms "
         "handfolders live packfiles rbac reloads signerchanges usablepairs / "
-        "severalfolders / results servedfolders signerfolder / bundleoptions "
+        "severalfolders / results rotationrefusals servedfolders signerfolder / bundleoptions "
         "signeroptions / signerkeys"
     ),
     "checks": (
@@ -47,8 +50,9 @@ SHELVES = {
         "crlfiles gitfiles / readablefiles"
     ),
     "live": (
-        "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
-        "server / handshake / causes endpoints loglines shakes"
+        "explanation / evidence symptoms / metrics rotationgates rotationsteps / clientfaults "
+        "rotationports served / diagnosis / known looks / "
+        "server / handshake / causes endpoints loglines rotatingmembers shakes"
     ),
     "state": (
         "advice bundleages contents prometheus / cfsslscripts reading removed renewals "
@@ -60,10 +64,13 @@ SHELVES = {
         "rpc_pb2"
     ),
     "signing": (
+        "rotationabort / rotationend rotationstart / "
         "renewal / backedup execution placement recordcompletion / keyencryption naming "
         "packanswers rounds waitingplan / authority awaiting batch broughtca "
-        "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
-        "packs revocationlists / manifests / caends commandlines csrs differences "
+        "followedcas handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
+        "crosscertificates "
+        "packs revocationlists / foldercas manifests / caends commandlines csrs differences "
+        "hangingfiles "
         "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
         "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
         "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"
@@ -94,7 +101,7 @@ SHELVES = {
     ),
     "inventory": (
         "desired / intake userwarnings / present / conflicts options rbac setwords / "
-        "custodywords hostconflicts / asked components grants urls / reach / values / "
+        "custodywords hostconflicts / asked components grants urls / generations reach / values / "
         "presets / calicopresets clientpresets kubernetespresets / presetparts / "
         "clusterparts / custody membersettings / terms / conflictmarkers fields formats"
     ),
@@ -119,6 +126,7 @@ LIBRARIES = {
     "cryptography": (
         "signing.answers signing.caconstraints signing.certificates signing.certinfo "
         "signing.contentkinds signing.csrs signing.extensions signing.issuer "
+        "signing.crosscertificates "
         "signing.keys signing.keystores signing.matching signing.pairing "
         "signing.revocationlists signing.signer signing.x509names"
     ),

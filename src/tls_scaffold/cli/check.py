@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from tls_scaffold.cli.completion import offering, rule_ids
-from tls_scaffold.cli.livetable import begin_look, live_options, tell_look
+from tls_scaffold.cli.livetable import begin_look, tell_look
+from tls_scaffold.cli.lookoptions import live_options
 from tls_scaffold.cli.options import (
     SeveralFolders,
     filled,

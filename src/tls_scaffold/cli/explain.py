@@ -9,7 +9,7 @@ import click
 
 from tls_scaffold.cli.columns import terminal_width, wrapped
 from tls_scaffold.cli.completion import component_names, offering
-from tls_scaffold.cli.livetable import LONGEST_WAIT, divided_endpoints
+from tls_scaffold.cli.lookoptions import LONGEST_WAIT, divided_endpoints
 from tls_scaffold.cli.options import CommaList, filled, json_option_for, option
 from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
 from tls_scaffold.errors import UsageError

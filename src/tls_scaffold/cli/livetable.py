@@ -1,15 +1,10 @@
-"""`--live` on the command line: its options, the table of running members, and what is said."""
+"""`--live` on the command line: the table of running members, and what is said."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
-from click.core import ParameterSource
+from typing import TYPE_CHECKING
 
 from tls_scaffold.cli.columns import begin_of_line, cut_to, text_width, wrapped
-from tls_scaffold.cli.completion import component_names, offering
-from tls_scaffold.cli.options import CommaList, Command, filled, option
 from tls_scaffold.cli.terminal import Styled, talk
 from tls_scaffold.spelling import escaped
 
@@ -21,96 +16,6 @@ COLOURS = {"serves the folder's": "green", "to be replaced": "yellow", "restart 
 HEADINGS = ("MEMBER", "PORT", "ADDRESS", "SERVES", "EXPIRES", "TLS", "STATE")
 # What is done in turn until the table fits: a column is left out (0), or made as narrow as that.
 NARROWER = (("TLS", 0), ("SERVES", 24), ("ADDRESS", 21), ("SERVES", 0), ("MEMBER", 12), ("PORT", 0))
-LONGEST_WAIT = 60
-
-
-def live_options(command: Command) -> Command:
-    """Add the options of a look; the command gets them as `live`, None without `--live`."""
-    collected = _collecting(command)
-    for add in reversed(LIVE_OPTIONS):
-        collected = add(collected)
-    return collected
-
-
-def _collecting(command: Command) -> Command:
-    from functools import wraps
-
-    @wraps(command)
-    def collected(*words: Any, **values: Any) -> Any:
-        names = ("endpoints", "peer_endpoints", "live_user", "timeout")
-        given = {name: values.pop(name) for name in names}
-        if not values.pop("is_live"):
-            _check_live(names)
-            return command(*words, live=None, **values)
-        return command(*words, live=_options(given), **values)
-
-    return collected  # type: ignore[return-value]  # it stands for the command
-
-
-def _check_live(names: tuple[str, ...]) -> None:
-    """Refuse what goes with `--live`; the environment may say it for all commands."""
-    context = click.get_current_context()
-    sources = map(context.get_parameter_source, names)
-    if ParameterSource.COMMANDLINE in sources:
-        said = "`--endpoints`, `--peer-endpoints`, `--user` and `--timeout`"
-        raise click.UsageError(f"{said} go with `--live`")
-
-
-def _options(given: dict[str, Any]) -> "LiveOptions":
-    from tls_scaffold.commands.live import LiveOptions
-
-    return LiveOptions(
-        divided_endpoints(given["endpoints"]),
-        divided_endpoints(given["peer_endpoints"]),
-        given["live_user"],
-        given["timeout"],
-    )
-
-
-def divided_endpoints(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words of options in which commas divide several."""
-    return tuple(word for text in texts for word in text.split(",") if word)
-
-
-LIVE_OPTIONS: tuple[Callable[[Command], Command], ...] = (
-    option(
-        "--live",
-        "is_live",
-        is_flag=True,
-        help="Look at the running members too: what they serve, and which CAs they have loaded",
-    ),
-    option(
-        "--endpoints",
-        type=CommaList(),
-        multiple=True,
-        metavar="A,B",
-        help="With --live: look at these ports for clients, HOST:PORT or NAME=HOST:PORT each, in "
-        "place of the inventory's; may be repeated",
-    ),
-    option(
-        "--peer-endpoints",
-        type=CommaList(),
-        multiple=True,
-        metavar="A,B",
-        help="With --live: look at these ports for peers",
-    ),
-    option(
-        "--user",
-        "live_user",
-        callback=filled,
-        metavar="NAME",
-        shell_complete=offering(component_names),
-        help="With --live: ask etcd's version with the certificate of this user, and whether "
-        "authentication is on",
-    ),
-    option(
-        "--timeout",
-        type=click.FloatRange(0.1, LONGEST_WAIT),
-        default=1.2,
-        metavar="SECONDS",
-        help="With --live: how long a port may take to answer (1.2)",
-    ),
-)
 
 
 def begin_look(folder: Path, options: "LiveOptions") -> "Begun":

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.columns import terminal_width
-from tls_scaffold.cli.livetable import begin_look, live_options, live_table, tell_live
+from tls_scaffold.cli.livetable import begin_look, live_table, tell_live
+from tls_scaffold.cli.lookoptions import live_options
 from tls_scaffold.cli.options import folders_asked_for, json_option_for, option, several_folders
 from tls_scaffold.cli.severalstates import tell_states
 from tls_scaffold.cli.statusnotes import notes_on

@@ -19,7 +19,8 @@ from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import is_command
-from tls_scaffold.live.diagnosis import Found, file_faults
+from tls_scaffold.live.clientfaults import file_faults
+from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.live.endpoints import ENDPOINT, endpoint_problem
 from tls_scaffold.live.evidence import IS_NO_USER, IS_USER, Evidence, Visitor
 from tls_scaffold.live.explanation import (
@@ -216,7 +217,7 @@ def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
     known = read_known(folder, inventory)
     name = path.name.removesuffix(KEY_ENDING).removesuffix(CERTIFICATE_ENDING)
     known_names = {each.name for each in inventory.components} if inventory else set()
-    whose = name if name in known_names else ""
+    whose = name if name in known_names else known.name_of(plain_or_empty(path))
     found = tuple(Found(cause, knows, whose) for cause, knows in file_faults(path, known, now))
     explanations = (Explanation(found, len({each.cause for each in found}) == 1),) if found else ()
     return Answer(explanations, folder, f"`{path}`", is_well=not found)

@@ -53,6 +53,22 @@ CLIENT_CA = Cause(
     "`remote error: tls: unknown certificate authority`, or `broken pipe`",
     ("tls-scaffold bundle {name}", "give the client the pair that this folder's CA has signed"),
 )
+CLIENT_OLD_CA = Cause(
+    "client-old-ca",
+    "the client's certificate hangs on a CA that this folder had before: the member does not trust "
+    "that one any more",
+    "`x509: certificate signed by unknown authority`",
+    "`remote error: tls: unknown certificate authority`, or `broken pipe`",
+    ("tls-scaffold bundle {name}", "give the client its new pair, and its new `ca.pem`"),
+)
+CLIENT_CHAIN = Cause(
+    "client-chain",
+    "the client shows its certificate without what stands behind it in the folder (in a rotation "
+    "the cross certificate), and the member trusts nothing but the CA above that",
+    "`x509: certificate signed by unknown authority`",
+    "`remote error: tls: unknown certificate authority`, or `broken pipe`",
+    ("tls-scaffold bundle {name}", "give the client all that the certificate's file holds"),
+)
 CLIENT_USAGE = Cause(
     "client-usage",
     "the client's certificate is not for clients: it has no `client auth`",
@@ -145,6 +161,14 @@ SERVER_CA = Cause(
     f"only {REFUSED}",
     "`x509: certificate signed by unknown authority`",
     ("tls-scaffold bundle {name}", "lay it out: etcd reads a pair at each handshake"),
+)
+SERVER_CHAIN = Cause(
+    "server-chain",
+    "the member serves its certificate without what stands behind it in the folder (in a rotation "
+    "the cross certificate): who trusts nothing but the CA above that does not go on",
+    f"only {REFUSED}",
+    "`x509: certificate signed by unknown authority`",
+    ("tls-scaffold bundle {name}", "lay out all that the certificate's file holds"),
 )
 CLIENT_TRUST = Cause(
     "client-trust",
@@ -260,6 +284,8 @@ CAUSES = (
     CLIENT_EXPIRED,
     CLIENT_EARLY,
     CLIENT_CA,
+    CLIENT_OLD_CA,
+    CLIENT_CHAIN,
     CLIENT_USAGE,
     CA_USAGE,
     SAME_SUBJECT,
@@ -270,6 +296,7 @@ CAUSES = (
     SERVER_HOST,
     SERVER_USAGE,
     SERVER_CA,
+    SERVER_CHAIN,
     CLIENT_TRUST,
     SERVER_PAIR,
     CLIENT_PAIR,
@@ -286,12 +313,14 @@ CAUSES = (
     CLOCK,
 )
 
+# Where nothing that a member trusts leads to a client's certificate.
+OTHER_CAS = (CLIENT_CA, CLIENT_OLD_CA, CLIENT_CHAIN)
 # Where a port does not let a client in, it is one of these.
 OF_CLIENT = (
     NO_CERTIFICATE,
     CLIENT_EXPIRED,
     CLIENT_EARLY,
-    CLIENT_CA,
+    *OTHER_CAS,
     CLIENT_USAGE,
     CA_USAGE,
     SAME_SUBJECT,
@@ -301,7 +330,14 @@ OF_CLIENT = (
     MEMBER_TRUST,
 )
 # Where a client does not go on with what a port serves.
-OF_SERVER = (SERVER_EXPIRED, SERVER_EARLY, SERVER_HOST, SERVER_USAGE, SERVER_CA)
+OF_SERVER = (
+    SERVER_EXPIRED,
+    SERVER_EARLY,
+    SERVER_HOST,
+    SERVER_USAGE,
+    SERVER_CA,
+    SERVER_CHAIN,
+)
 
 
 def table() -> str:

@@ -12,13 +12,8 @@ from pathlib import Path
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import Cause
-from tls_scaffold.live.diagnosis import (
-    Found,
-    ca_without_client_auth,
-    client_faults,
-    key_faults,
-    port_faults,
-)
+from tls_scaffold.live.clientfaults import ca_without_client_auth, client_faults, key_faults
+from tls_scaffold.live.diagnosis import Found, port_faults
 from tls_scaffold.live.endpoints import CLIENT, Port, place_of
 from tls_scaffold.live.known import Known
 from tls_scaffold.live.loglines import Entry
@@ -99,6 +94,24 @@ class Evidence:
             each.shake.speaks_tls or each.shake.alert == "internal error" for each in looks
         )
 
+    def may_be_ca(self, cause: Cause, entry: Entry | None = None) -> bool:
+        """Tell whether a client may be refused for that, by what the folder and ports tell of CAs.
+
+        It is not where the folder has had one CA alone, or all ports have loaded the earlier ones,
+        nor where nothing stands behind its leaves, or all ports trust the CA below that.
+        """
+        if cause == causes.CLIENT_OLD_CA:
+            cas = {ca for ca in self.known.earlier if not ca.has_ended(self.now)}
+        elif cause == causes.CLIENT_CHAIN:
+            cas = {chain[0] for chain in self.known.chains.values() if chain}
+        else:
+            return True
+        subjects = {ca.parsed.subject.public_bytes() for ca in cas}
+        if not self.is_complete(entry):
+            return bool(subjects)
+        loaded = [{ca.der for ca in look.shake.cas} for look in self.about(entry)]
+        return any(subjects - each for each in loaded)
+
     def of_visitor(self, entry: Entry | None = None) -> tuple[Found, ...]:
         """Return why ports do not let in the visitor, each cause once."""
         about = {look.port for look in self.about(entry)}
@@ -111,8 +124,17 @@ class Evidence:
             )
             for cause, knows in faults:
                 told = f"`{self.visitor.pair.certificate}` at {look.port.address}: {knows}"
-                found.setdefault(cause, Found(cause, told, self.visitor.name))
+                found.setdefault(cause, Found(cause, told, self.visitor_name))
         return tuple(found.values())
+
+    @cached_property
+    def visitor_name(self) -> str:
+        """Whose pair the visitor comes with, also where nothing but its file was named."""
+        if not self.visitor:
+            return ""
+        return self.visitor.name or self.known.name_of(
+            plain_or_empty(self.visitor.pair.certificate)
+        )
 
     @cached_property
     def user_state(self) -> str:

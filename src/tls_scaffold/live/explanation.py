@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tls_scaffold.live import causes
-from tls_scaffold.live.causes import OF_CLIENT, OF_SERVER, Cause
+from tls_scaffold.live.causes import OF_CLIENT, OF_SERVER, OTHER_CAS, Cause
 from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.live.evidence import IS_NO_USER, IS_USER, Evidence
 from tls_scaffold.live.loglines import CLIENT, Entry, bare, entries
@@ -93,11 +93,12 @@ def _explain(entry: Entry, symptom: Symptom, evidence: Evidence) -> Explanation:
 
 
 def _with_rival(confirmed: tuple[Found, ...], possible: tuple[Cause, ...]) -> tuple[Found, ...]:
-    """Add another client's CA to a member's old trust: either refuses a client in these words."""
+    """Add a client's own CA to a member's old trust: either refuses a client in these words."""
     seen = {found.cause for found in confirmed}
-    if seen == {causes.MEMBER_TRUST} and causes.CLIENT_CA in possible:
-        return (*confirmed, Found(causes.CLIENT_CA, "it fits, and nothing rules it out"))
-    return confirmed
+    if seen != {causes.MEMBER_TRUST}:
+        return confirmed
+    rivals = (cause for cause in OTHER_CAS if cause in possible)
+    return (*confirmed, *(Found(cause, "it fits, and nothing rules it out") for cause in rivals))
 
 
 def _sifted(
@@ -180,6 +181,8 @@ def _of_visitor(
         return seen
     if cause == causes.CLIENT_USAGE and evidence.of_ca and entry.origin != CLIENT:
         return False  # with such a CA nobody else's is looked at
+    if not evidence.may_be_ca(cause, entry):
+        return False
     tried = {look.port for look, _ in evidence.tried}
     has_tried = bool(tried) and all(look.port in tried for look in evidence.about(entry))
     if has_tried and symptom.fits != (cause,):

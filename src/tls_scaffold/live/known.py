@@ -1,7 +1,7 @@
 """What the folder knows of certificates: its pairs, older ones, and whom it trusts."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +10,22 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live.endpoints import CLIENT, PEER
-from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, PEER_TRUST
+from tls_scaffold.paths import (
+    CA_KEYS,
+    CERTIFICATE_ENDING,
+    CHAIN,
+    CRL,
+    PEER_CHAIN,
+    PEER_TRUST,
+    TRUSTS,
+)
 from tls_scaffold.signing import certificates, matching, revocationlists
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.foldercas import cas_of
 from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.trust import read_trust
+from tls_scaffold.state.entries import name_of
 from tls_scaffold.state.removed import archived_paths, recorded_paths
 
 LABEL = b"CERTIFICATE"
@@ -34,7 +45,8 @@ class Known:
 
     `shown` has, by the path of each component's certificate, what its owner shows, the leaf first;
     `outputs` the path of what a member shows on a side; `trusted` the CAs of the file that a side
-    trusts, and `trust_paths` where that is.
+    trusts, and `trust_paths` where that is; `chains` the certificates that stand behind each leaf
+    of a side. `rotation` is the CA that follows another, if one does.
     """
 
     folder: Path
@@ -42,6 +54,8 @@ class Known:
     outputs: Mapping[tuple[str, str], str]
     trusted: Mapping[str, tuple[Certificate, ...]]
     trust_paths: Mapping[str, str]
+    chains: Mapping[str, tuple[Certificate, ...]]
+    rotation: Rotation | None = None
 
     @cached_property
     def recorded(self) -> Mapping[bytes, Recorded]:
@@ -51,7 +65,7 @@ class Known:
         """
         found: dict[bytes, Recorded] = {}
         for name, path in (*recorded_paths(self.folder), *archived_paths(self.folder)):
-            if ders := _ders(self.folder / path):
+            if ders := _ders(plain_or_empty(self.folder / path)):
                 found.setdefault(ders[0], Recorded(name, path))
         return found
 
@@ -59,9 +73,80 @@ class Known:
         """Tell whether the folder's list of revoked certificates, if it has one, names this one."""
         return revocationlists.names_serial(plain_or_empty(self.folder / CRL), leaf)
 
+    def sides_of(self, ca: str) -> tuple[str, ...]:
+        """Return the sides that trust the CA of a path: both, where peers have no other."""
+        own = (ca, TRUSTS[ca])
+        return tuple(side for side, path in self.trust_paths.items() if path in own)
+
+    def rotation_on(self, side: str) -> Rotation | None:
+        """Return the rotation that a side is part of; None if it is in none."""
+        is_part = self.rotation and side in self.sides_of(self.rotation.ca)
+        return self.rotation if is_part else None
+
+    def at_leisure(self, side: str) -> frozenset[bytes]:
+        """Return the subjects of CAs that members are to trust, and may load at any restart.
+
+        While the trust file has the old CA and the new one, either is taken by whoever has loaded
+        the old one: a cross certificate stands behind each leaf.
+        """
+        rotation = self.rotation_on(side)
+        if not (rotation and rotation.new and rotation.stage is Stage.REPLACING):
+            return frozenset()
+        return frozenset({rotation.new.parsed.subject.public_bytes()})
+
+    def trusts_of_others(self, side: str) -> tuple[tuple[Certificate, ...], ...]:
+        """Return what others may trust who are as far as they have to be: the trust file's CAs.
+
+        While a cross certificate stands behind each leaf, the old CA alone too.
+        """
+        rotation = self.rotation_on(side)
+        if rotation and rotation.old and rotation.cross:
+            return self.trusted[side], (rotation.old,)
+        return (self.trusted[side],)
+
+    def loaded(self, side: str, names: Collection[bytes]) -> tuple[Certificate, ...]:
+        """Return the CAs that a port has loaded, by the subjects that it asks for.
+
+        In a rotation those of old and new; else the trust file's, whatever the port has.
+        """
+        rotation = self.rotation_on(side)
+        if rotation:
+            both = (each for each in (rotation.old, rotation.new) if each)
+            found = tuple(ca for ca in both if ca.parsed.subject.public_bytes() in names)
+            return found or self.trusted[side]
+        return self.trusted[side]
+
+    @cached_property
+    def earlier(self) -> tuple[Certificate, ...]:
+        """The CAs that signed here once and do not any more, or will not soon.
+
+        An older certificate of a CA of today is none of them.
+        """
+        of_today = [_cas(self.folder, path)[:1] for path in CA_KEYS]
+        keys = [ca.public_key for found in of_today for ca in found]
+        return tuple(each for each in cas_of(self.folder) if each.public_key not in keys)
+
+    def has_to_load(self, side: str, loaded: Collection[bytes]) -> bool:
+        """Tell whether a port that has loaded these subjects has to load others, or fewer."""
+        wanted = {ca.parsed.subject.public_bytes() for ca in self.trusted[side]}
+        return bool(wanted) and wanted != {*loaded, *self.at_leisure(side)}
+
     def owner_of(self, leaf: Certificate) -> str:
         """Return the path of the folder's certificate that this is; empty if it is none."""
         return next((path for path, ders in self.shown.items() if ders[:1] == (leaf.der,)), "")
+
+    def name_of(self, pem: bytes) -> str:
+        """Return the component whose leaf a file holds, today's or an older one; empty if none's.
+
+        None is named that the folder has no certificate of any more.
+        """
+        leaf = _ders(pem)[:1]
+        names = {path: name_of(path) for path in self.shown}
+        for path, name in names.items():
+            if self.shown[path][:1] == leaf:
+                return name
+        recorded = self.recorded.get(leaf[0]) if leaf else None
+        return recorded.name if recorded and recorded.name in names.values() else ""
 
     def signer_of(self, leaf: Certificate, behind: tuple[Certificate, ...], side: str) -> bool:
         """Tell whether a CA that a side trusts signed a leaf, or what stands behind it."""
@@ -93,7 +178,7 @@ def read_known(folder: Path, inventory: Inventory | None) -> Known:
     shown = {
         path: ders
         for path in dict.fromkeys(f"{each.output}{CERTIFICATE_ENDING}" for each in components)
-        if (ders := _ders(folder / path))
+        if (ders := _ders(plain_or_empty(folder / path)))
     }
     outputs = {}
     for member in inventory.members if inventory else ():
@@ -103,13 +188,15 @@ def read_known(folder: Path, inventory: Inventory | None) -> Known:
                 outputs[member.name, side] = f"{each.output}{CERTIFICATE_ENDING}"
     trust = read_trust(folder)
     trusted, paths = {CLIENT: trust.cas, PEER: trust.cas}, {CLIENT: trust.path, PEER: trust.path}
+    chains = dict.fromkeys((CLIENT, PEER), _cas(folder, CHAIN))
     if os.path.lexists(folder / PEER_TRUST):
         trusted[PEER], paths[PEER] = _cas(folder, PEER_TRUST), PEER_TRUST
-    return Known(folder, shown, outputs, trusted, paths)
+        chains[PEER] = _cas(folder, PEER_CHAIN)
+    return Known(folder, shown, outputs, trusted, paths, chains, rotation_of(folder))
 
 
-def _ders(path: Path) -> tuple[bytes, ...]:
-    return tuple(each.der for each in blocks(plain_or_empty(path)) if each.label == LABEL)
+def _ders(pem: bytes) -> tuple[bytes, ...]:
+    return tuple(each.der for each in blocks(pem) if each.label == LABEL)
 
 
 def _cas(folder: Path, path: str) -> tuple[Certificate, ...]:

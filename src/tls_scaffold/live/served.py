@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tls_scaffold.errors import ExitCode
-from tls_scaffold.live.causes import SERVER_PAIR
-from tls_scaffold.live.diagnosis import INTERNAL, MOST, Found, port_faults
+from tls_scaffold.live.diagnosis import MOST, Found, port_faults, why_no_tls
 from tls_scaffold.live.endpoints import Port
 from tls_scaffold.live.known import Known
 from tls_scaffold.live.looks import Look
@@ -112,10 +111,7 @@ def _row(look: Look, known: Known, now: datetime) -> LiveRow:
     output = known.outputs.get((port.member, port.side), "")
     causes = tuple(port_faults(port, shake, known, now))
     if not shake.speaks_tls:
-        why = shake.unreachable or f"no TLS: {shake.failure or shake.alert}"
-        if shake.alert == INTERNAL:
-            why = f"{SERVER_PAIR.what} (TLS alert `{INTERNAL}`)"
-        told = (f"{UNREACHABLE}: {why}",)
+        told = (f"{UNREACHABLE}: {why_no_tls(shake)}",)
         return LiveRow(port, UNREACHABLE, told, output=output, causes=causes)
     leaf = shake.served[0]
     serves = known.owner_of(leaf) or _path_in_record(leaf, known)
@@ -213,7 +209,7 @@ def _of_trust(port: Port, shake: Shake, known: Known) -> Iterator[str]:
             "it trusts no CA: the file that it read at its start held none in PEM, "
             "or began with a byte order mark or blanks"
         )
-    elif wanted and loaded.keys() != wanted.keys():
+    elif known.has_to_load(port.side, loaded.keys()):
         lacks = [text for der, text in wanted.items() if der not in loaded]
         besides = [text for der, text in loaded.items() if der not in wanted]
         parts = []

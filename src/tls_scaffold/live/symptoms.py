@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tls_scaffold.live import causes
-from tls_scaffold.live.causes import OF_CLIENT, OF_SERVER, Cause
+from tls_scaffold.live.causes import OF_CLIENT, OF_SERVER, OTHER_CAS, Cause
 from tls_scaffold.live.loglines import BARE, CLIENT, MEMBER, MEMBER_START, Entry
 
 AFTER = r"x509: certificate has expired or is not yet valid: current time \S+ is after (\S+)"
@@ -70,7 +70,7 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         _sure(AFTER, causes.CLIENT_EXPIRED),
         _sure(BEFORE, causes.CLIENT_EARLY),
         _sure(SAME_NAME, causes.SAME_SUBJECT),
-        Symptom(UNKNOWN, (causes.CLIENT_CA, *TRUSTS)),
+        Symptom(UNKNOWN, (*OTHER_CAS, *TRUSTS)),
         Symptom(USAGE, (causes.CLIENT_USAGE, causes.CA_USAGE)),
         _sure(r"certificate serial [0-9a-f]+ revoked", causes.REVOKED),
         _sure(UNFIT, causes.SERVER_PAIR),
@@ -93,7 +93,7 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         Symptom(f"{REMOTE}expired certificate", (causes.CLIENT_EXPIRED, causes.CLIENT_EARLY)),
         Symptom(
             f"{REMOTE}unknown certificate authority",
-            (causes.CLIENT_CA, causes.SAME_SUBJECT, *TRUSTS),
+            (*OTHER_CAS, causes.SAME_SUBJECT, *TRUSTS),
         ),
         Symptom(f"{REMOTE}bad certificate", tuple(c for c in OF_CLIENT if c != causes.REVOKED)),
         Symptom(f"{REMOTE}internal error", (causes.SERVER_PAIR,)),
@@ -102,7 +102,7 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         _sure(HOST, causes.SERVER_HOST),
         Symptom(USAGE, (causes.SERVER_USAGE,)),
         _sure(SAME_NAME, causes.SAME_SUBJECT),
-        Symptom(UNKNOWN, (causes.SERVER_CA, causes.CLIENT_TRUST)),
+        Symptom(UNKNOWN, (causes.SERVER_CA, causes.SERVER_CHAIN, causes.CLIENT_TRUST)),
         # Of its list of revoked ones a member says nothing either: it hangs up as on plain HTTP.
         Symptom(
             r"error reading server preface: EOF",

@@ -1,0 +1,122 @@
+"""`tls-scaffold rotate status`: how far one CA has followed another, and what comes next."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tls_scaffold.commands.live import LiveOptions
+from tls_scaffold.commands.results import scaffold_command
+from tls_scaffold.commands.rotationlook import NO_MEMBERS, seen_ports
+from tls_scaffold.commands.rotationreport import FolderPair, RotationReport
+from tls_scaffold.disk.plainfiles import plain_or_empty
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.live.rotationgates import Step, holds_up
+from tls_scaffold.live.rotationports import RotationPort, Shows, shown_in
+from tls_scaffold.live.rotationsteps import Parties, tasks_after, tasks_of
+from tls_scaffold.paths import CA, CA_KEYS, CERTIFICATE_ENDING, OLD_CAS
+from tls_scaffold.signing import certificates
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.followedcas import followed_ca
+from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
+from tls_scaffold.state.bundleages import stale_bundles
+
+
+def rotate_status(
+    folder: Path, options: LiveOptions | None, within: timedelta, now: datetime
+) -> RotationReport | None:
+    """Look at a folder's rotation and, with `options`, at its live members.
+
+    None if it is in none, and no member that was looked at hangs on a CA that it had before. What
+    ends `within` that time ends soon. Raises ScaffoldError where a CA's file can't be read, or
+    there are no members to look at, UsageError for endpoints that are none.
+    """
+    inventory = intake.load(folder) if (folder / FILE).exists() else None
+    rotation = rotation_of(folder)
+    if rotation is None:
+        return _left_behind(folder, inventory, options, within, now) if options else None
+    unread = [
+        f"`{path}` can't be read, or is missing"
+        for path, ca in ((OLD_CAS[rotation.ca], rotation.old), (rotation.ca, rotation.new))
+        if ca is None
+    ]
+    if unread:
+        raise ScaffoldError("a CA of the rotation is not there", unread, "put it back")
+    ports = None
+    if options and rotation.stage is not Stage.ABORTING:
+        ports = _seen(folder, rotation, options)
+    parties = _parties(inventory, rotation)
+    return RotationReport(
+        rotation,
+        tuple(_pairs(folder, inventory, rotation)),
+        stale_bundles(folder, inventory) if inventory else (),
+        tasks_of(rotation, parties, ports, scaffold_command(folder)),
+        ports,
+        now,
+        within,
+    )
+
+
+def _seen(folder: Path, rotation: Rotation, options: LiveOptions) -> tuple[RotationPort, ...]:
+    ports = seen_ports(folder, rotation, options)
+    if not ports:
+        raise NO_MEMBERS
+    return ports
+
+
+def _left_behind(
+    folder: Path,
+    inventory: Inventory | None,
+    options: LiveOptions,
+    within: timedelta,
+    now: datetime,
+) -> RotationReport | None:
+    """Return who hangs on the CA that the folder had before today's; None if nobody does.
+
+    A CA that was compromised is followed by another without a rotation.
+    """
+    for path in CA_KEYS:
+        new = _certificate(folder / path)
+        old = followed_ca(folder, new, path) if new else None
+        if old is None:
+            continue
+        rotation = Rotation(path, Stage.FINISHING, old, new, None)
+        ports = _seen(folder, rotation, options)
+        if any(holds_up(Step.FINISH, each) for each in ports):
+            tasks = tasks_after(rotation, _parties(inventory, rotation), ports)
+            stale = stale_bundles(folder, inventory) if inventory else ()
+            return RotationReport(rotation, (), stale, tasks, ports, now, within, is_over=True)
+    return None
+
+
+def _parties(inventory: Inventory | None, rotation: Rotation) -> Parties:
+    if inventory is None:
+        return Parties((), ())
+    members = tuple(each.name for each in inventory.members)
+    others = (each.name for each in inventory.components if each.kind in ("user", "proxy"))
+    return Parties(members, tuple(others) if rotation.ca == CA else ())
+
+
+def _pairs(folder: Path, inventory: Inventory | None, rotation: Rotation) -> Iterator[FolderPair]:
+    for each in inventory.components if inventory else ():
+        if each.ca != rotation.ca:
+            continue
+        path = f"{each.output}{CERTIFICATE_ENDING}"
+        shows = _shown_at(folder / path, rotation)
+        yield FolderPair(each.name, each.kind, path, shows)
+
+
+def _certificate(path: Path) -> Certificate | None:
+    try:
+        return certificates.read(plain_or_empty(path), "")
+    except ScaffoldError:
+        return None
+
+
+def _shown_at(path: Path, rotation: Rotation) -> Shows:
+    try:
+        chain: Sequence[Certificate] = certificates.read_all(plain_or_empty(path), "")
+    except ScaffoldError:
+        return Shows.NOTHING
+    return shown_in(chain, rotation)

@@ -1,0 +1,60 @@
+"""A look at the members of a rotation: for `rotate status`, and before a step that they decide."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tls_scaffold.commands.live import LiveOptions
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.live import rotationgates
+from tls_scaffold.live.endpoints import CLIENT, PEER, Port, given_ports, inventory_ports
+from tls_scaffold.live.known import read_known
+from tls_scaffold.live.looks import Looking
+from tls_scaffold.live.rotationgates import Step
+from tls_scaffold.live.rotationports import RotationPort, rotation_ports
+from tls_scaffold.signing.rotation import Rotation
+
+NO_MEMBERS = ScaffoldError(
+    "there are no members to look at", hint="`--endpoints HOST:PORT` names them"
+)
+
+
+def seen_ports(folder: Path, rotation: Rotation, options: LiveOptions) -> tuple[RotationPort, ...]:
+    """Return what each port shows and has loaded that a rotation is about; none without members.
+
+    Every member of the inventory is asked; the options say where one is found, and name others.
+    Raises UsageError for endpoints that are none.
+    """
+    inventory = intake.load(folder) if (folder / FILE).exists() else None
+    sides = read_known(folder, inventory).sides_of(rotation.ca)
+    ports = [port for port in _ports(inventory, options) if port.side in sides]
+    return rotation_ports(Looking(ports, options.seconds).looks(), rotation)
+
+
+def _ports(inventory: Inventory | None, options: LiveOptions) -> Iterator[Port]:
+    given = (
+        *given_ports(options.endpoints, CLIENT, inventory),
+        *given_ports(options.peer_endpoints, PEER, inventory),
+    )
+    named = {(port.member, port.side) for port in given}
+    for port in inventory_ports(inventory) if inventory else ():
+        if (port.member, port.side) not in named:
+            yield port
+    yield from given
+
+
+def check_members(
+    folder: Path, rotation: Rotation, step: Step, options: LiveOptions, *, force: bool
+) -> tuple[str, ...]:
+    """Ask every live member before a step; return warnings, of those that could not be reached.
+
+    These hold up the step, unless with `force`. Raises ScaffoldError as `rotationgates.check`, and
+    where there are no members to ask.
+    """
+    ports = seen_ports(folder, rotation, options)
+    if ports:
+        return rotationgates.check(step, ports, force=force)
+    if force:
+        return (NO_MEMBERS.summary,)
+    raise NO_MEMBERS
