@@ -5,6 +5,7 @@ With `--log-cli-level=INFO` each prints its figures as a row of the table in `do
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -70,13 +71,11 @@ def ready_for(cluster: Cluster, step: str) -> None:
 
 
 def files_of_all(rotation: Rotation, names: tuple[str, ...] = NAMES) -> Steps:
-    return [(f"{name}'s files", lambda name=name: rotation.member_files(name)) for name in names]
+    return [(f"{name}'s files", partial(rotation.member_files, name)) for name in names]
 
 
 def restarts_of(rotation: Rotation, names: tuple[str, ...]) -> Steps:
-    return [
-        (f"{name} restarted", lambda name=name: rotation.member_restart(name)) for name in names
-    ]
+    return [(f"{name} restarted", partial(rotation.member_restart, name)) for name in names]
 
 
 def last_files(rotation: Rotation) -> Steps:
@@ -200,8 +199,11 @@ def test_without_a_cross_certificate_writes_are_lost_as_it_was_said(
         begin = rotation.writers.mark()
         rotation.member_files(first)
         cluster.restart_alone(first)
-        told = cluster.rotate("status", "--live", code=4)
-        assert f"`{second}`, `{third}`" in told.stdout
+        # No member talks to it, so it serves nobody: its port for peers tells what it has loaded.
+        told = run(
+            str(BIN / "tls-scaffold"), "-C", str(cluster.folder), "rotate", "status", "--live"
+        )
+        assert f"restart, one after another: `{second}`, `{third}`" in told.stderr
         rotation.writers.settle()
         one = rotation.writers.between(begin)
 
@@ -223,7 +225,6 @@ def test_without_a_cross_certificate_writes_are_lost_as_it_was_said(
         new = rotation.writers.between(step)
         tell(version, "without a cross certificate", rotation.writers.between(begin))
         assert not one.failures
-        assert {name for name, _ in refused_by_tls(one)} == {first}
         assert old.failures
         assert (new.failures, refused_by_tls(new)) == ((), [])
         cluster.is_ready()
