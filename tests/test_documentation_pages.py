@@ -11,6 +11,7 @@ import pytest
 
 from conftest import Factory
 from keeping import edit
+from rotating import ALONE
 from support import BIN, SMALL, Done, make, run, tls_scaffold
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -35,7 +36,9 @@ def run_block(block: str, at: Path, places: dict[str, str] | None = None, code: 
         command = line.removeprefix("$ ")
         for place, other in (places or {}).items():
             command = command.replace(place, other)
-        done = run("sh", "-c", command, cwd=at, TLS_SCAFFOLD_KEY="ecdsa-256", COLUMNS="120")
+        members = ALONE if "tls-scaffold rotate" in command else {}
+        given = {"TLS_SCAFFOLD_KEY": "ecdsa-256", "COLUMNS": "120", **members}
+        done = run("sh", "-c", command, cwd=at, **given)
         assert done.returncode == code, f"{command}\n{done.stdout}{done.stderr}"
     return done
 

@@ -22,7 +22,7 @@ VERSIONS = (
 ALL_LONG = tuple(
     pytest.param(each, marks=pytest.mark.long) for each in ("3.4", "3.5", "3.6", "3.7")
 )
-ROTATIONS = 5  # in the long form, one after another on one cluster
+ROTATIONS = 2  # in the long form, one after another on one cluster
 LAST_CALL = {"start": 400, "trust": 150, "finish": 250, "abort": 350}
 """At which of its calls that write a command is killed at the latest: it has some more."""
 IS_DONE = {
@@ -55,13 +55,17 @@ def refuses(cluster: Cluster, step: str, *names: str) -> None:
 
 
 def cut_off(cluster: Cluster, *words: str) -> None:
-    """Kill a command before one of its calls that write, and run it again to its end."""
+    """Kill a command before one of its calls that write, and run it again to its end.
+
+    Bundles are made anew then, as is said of those that a killed command has left.
+    """
     command = (str(BIN / "tls-scaffold"), "-C", str(cluster.folder), "rotate", *words)
     at = cluster.chance.randrange(1, LAST_CALL[words[0]])
     calls(command, cluster.folder, kill_at=at)
     again = run(*command)
     is_done = IS_DONE.get(words[0], again.stderr + "…") in again.stderr
     assert again.returncode == 0 or is_done, f"killed at {at}: {again.stderr}"
+    cluster.bundle()
 
 
 def ready_for(cluster: Cluster, step: str) -> None:
