@@ -52,7 +52,7 @@ SHELVES = {
     "live": (
         "explanation / evidence symptoms / metrics rotationgates rotationsteps / clientfaults "
         "rotationports served / diagnosis / known looks / "
-        "server / handshake / causes endpoints loglines rotatingmembers shakes"
+        "server / handshake / causes endpoints loglines shakes"
     ),
     "state": (
         "advice bundleages contents prometheus / cfsslscripts reading removed renewals "

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import certs
 from conftest import Factory
 from kept import same_pairs
 from rotating import (
+    ALONE,
     OUR_WORDS,
     ca_keys,
     has_nothing_to_sign,
@@ -21,11 +23,11 @@ from rotating import (
     rotate,
     takes,
 )
-from support import contents, make, names, openssl, read, run, tls_scaffold
+from support import OURS, contents, make, names, openssl, read, run, tls_scaffold
 from test_custody_encrypted import ENCRYPTED, GIVEN, SIGNERS, check_key
 from tls_scaffold.commands import rotate as command
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.live.rotatingmembers import RotatingMember
+from tls_scaffold.live.rotationgates import Step
 from tls_scaffold.paths import (
     CA,
     CA_KEYS,
@@ -36,7 +38,7 @@ from tls_scaffold.paths import (
     PEER_CA,
     TRUSTS,
 )
-from tls_scaffold.signing.rotation import Stage, rotation_of
+from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.signer import utc_now
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -166,11 +168,11 @@ def test_the_steps_by_make_are_the_same(signed: Factory) -> None:
     path = signed(*OUR_WORDS)
     make(path, "rotate-start")
     assert rotation_of(path)
-    assert "certs/trust.pem holds both" not in make(path, "rotate-trust").stdout
-    assert make(path, "rotate-finish").stdout
+    assert "certs/trust.pem holds both" not in make(path, "rotate-trust", **ALONE).stdout
+    assert make(path, "rotate-finish", **ALONE).stdout
     assert rotation_of(path) is None
     make(path, "rotate-start")
-    make(path, "rotate-abort")
+    make(path, "rotate-abort", **ALONE)
     assert rotation_of(path) is None
 
 
@@ -188,7 +190,6 @@ def test_each_step_is_said_again_where_it_was_done(signed: Factory) -> None:
     before = contents(path)
     assert "held the new CA alone" in rotate(path, "trust").stdout
     assert contents(path) == before
-    assert "no member was looked at" in refused(path, "abort")
     assert "the CA is being replaced (trusting)" in refused(path, "start")
     note = tls_scaffold("status", cwd=path).stderr
     assert "note: `certs/ca.pem` takes the place of `certs/old-ca.pem` (trusting)" in note
@@ -416,54 +417,46 @@ def test_what_hangs_on_the_old_ca_keeps_it(signed: Factory) -> None:
     rotate(path, "start")
     rotate(path, "trust")
     (path / "certs/left.pem").write_bytes(old)
-    told = refused(path, "finish")
-    assert "the old CA is still needed" in told
-    assert "`certs/left.pem` is a certificate of the old CA" in told
+    told = run(OURS, "rotate", "finish", cwd=path, **{**ALONE, "TLS_SCAFFOLD_FORCE": ""})
+    assert told.returncode == 1
+    assert "  `etcd1` can't be reached: connection refused" in told.stderr
+    assert "  `certs/left.pem` is a certificate of the old CA\n" in told.stderr
+    assert rotation_of(path)
     forced = rotate(path, "finish", "--force").stderr
     assert "warning: `certs/left.pem` is a certificate of the old CA" in forced
     assert rotation_of(path) is None
 
 
-MEMBER = RotatingMember("etcd1", "10.0.0.1:2379", is_reached=True, loads_old=True, loads_new=True)
-
-
-def told_of(step: Any, path: Path, *members: RotatingMember, **more: Any) -> list[str]:
-    """Return why a step is refused where members show this, and nothing is changed."""
-    before = contents(path)
-    with pytest.raises(ScaffoldError) as raised:
-        step(path, utc_now(), lambda *_: members, **more)
-    assert contents(path) == before
-    return [each.message for each in raised.value.problems]
-
-
-def test_a_member_that_is_not_ready_holds_each_step_up(signed: Factory) -> None:
+def test_a_member_that_holds_a_step_up_is_told_with_the_files_that_do(signed: Factory) -> None:
     path = signed(*OUR_WORDS)
+    old = (path / "certs/alice.pem").read_bytes()
     rotate(path, "start")
-    behind = replace(MEMBER, shows_old=True)
-    lost = replace(MEMBER, is_reached=False)
-    place = "`etcd1` at 10.0.0.1:2379"
-    assert told_of(command.trust, path, behind) == [f"{place} shows a certificate of the old CA"]
-    turned = command.trust(path, utc_now(), lambda *_: (lost, MEMBER))
-    assert turned.warnings == (f"{place} was not reached",)
-    assert told_of(command.finish, path, MEMBER) == [
-        f"{place} has loaded the old CA: it was not restarted with the new one alone"
-    ]
-    neither = replace(MEMBER, loads_old=False, loads_new=False)
-    assert told_of(command.finish, path, neither, lost) == [
-        f"{place} has not loaded the new CA",
-        f"{place} was not reached",
-    ]
-    alone = replace(MEMBER, loads_old=False)
+    (path / "certs/left.pem").write_bytes(old)
+    asked: list[Step] = []
 
-    def abort(path: Path, now: Any, look: Any) -> object:
-        return command.abort(path, None, now, look)  # type: ignore[arg-type]
+    def ask(_rotation: Rotation, step: Step) -> tuple[str, ...]:
+        asked.append(step)
+        raise ScaffoldError("a member", ["it does not do that"], "mend it")
 
-    assert told_of(abort, path, MEMBER, alone) == [
-        f"{place} takes certificates of the new CA alone"
-    ]
-    assert told_of(abort, path, lost) == [f"{place} was not reached"]
-    turned = command.finish(path, utc_now(), lambda *_: (alone, lost), is_forced=True)
-    assert turned.warnings == (f"{place} was not reached",)
+    def reasons(step: Callable[[], object]) -> list[str]:
+        before = contents(path)
+        with pytest.raises(ScaffoldError) as raised:
+            step()
+        assert contents(path) == before
+        return [each.message for each in raised.value.problems]
+
+    hangs = "`certs/left.pem` is a certificate of the old CA"
+    assert reasons(lambda: command.trust(path, utc_now(), ask)) == ["it does not do that", hangs]
+    means: Any = None
+    assert reasons(lambda: command.abort(path, means, utc_now(), ask)) == ["it does not do that"]
+    (path / "certs/left.pem").unlink()
+    assert command.trust(path, utc_now(), lambda *_: ("a warning",)).warnings == ("a warning",)
+    (path / "certs/left.pem").write_bytes(old)
+    assert reasons(lambda: command.finish(path, utc_now(), ask)) == ["it does not do that", hangs]
+    # By force a file may hang on it, and no member that was seen.
+    forced = reasons(lambda: command.finish(path, utc_now(), ask, is_forced=True))
+    assert forced == ["it does not do that"]
+    assert asked == [Step.TRUST, Step.ABORT, Step.FINISH, Step.FINISH]
 
 
 def test_going_back_is_right_while_each_member_takes_both(signed: Factory) -> None:
@@ -471,7 +464,7 @@ def test_going_back_is_right_while_each_member_takes_both(signed: Factory) -> No
     before = contents(path)
     rotate(path, "start")
     rotate(path, "trust")
-    _, turned = command.abort(path, None, utc_now(), lambda *_: (MEMBER,))  # type: ignore[arg-type]
+    _, turned = command.abort(path, None, utc_now())  # type: ignore[arg-type]
     assert turned.stage is None
     assert same_pairs(before, path)
     assert (path / TRUSTS[CA]).read_bytes() == before[TRUSTS[CA]]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.capassword import asking
+from tls_scaffold.cli.lookoptions import place_options
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.rotatestatus import status
 from tls_scaffold.cli.sign import progress_bar
@@ -17,8 +18,11 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
+    from tls_scaffold.commands.live import LiveOptions
     from tls_scaffold.commands.rotate import Turned
     from tls_scaffold.signing.execution import Means
+
+FORCED = "Go on without members that can't be reached"
 
 
 @click.group()
@@ -61,19 +65,22 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
 
 
 @rotate.command()
+@place_options
+@option("--force", is_flag=True, help=FORCED)
 @json_option
 @click.pass_obj
-def trust(folder: Path, /, *, as_json: bool) -> None:
+def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
     """Lay out the new CA alone for others to trust: when all show their new certificates.
 
-    Refused while a member or a bundle still shows a certificate of the old CA. What clients show
-    can't be seen from outside: whoever shows an old one then is refused by each member that is
-    restarted.
+    Every member is asked without a certificate. Refused while one, or a bundle, still shows a
+    certificate of the old CA. What clients show can't be seen from outside: whoever shows an old
+    one then is refused by each member that is restarted.
     """
     from tls_scaffold.commands import rotate as command
     from tls_scaffold.commands import rotationsteps as steps
+    from tls_scaffold.commands.rotationlook import asking_members
 
-    turned = command.trust(folder, _now())
+    turned = command.trust(folder, _now(), asking_members(folder, live, force=force))
     if as_json:
         give_json(steps.result("trust", folder, turned))
         return
@@ -81,20 +88,25 @@ def trust(folder: Path, /, *, as_json: bool) -> None:
 
 
 @rotate.command()
-@option("--force", is_flag=True, help="Also while something hangs on the old CA")
+@place_options
+@option("--force", is_flag=True, help=f"{FORCED}, and although a file hangs on the old CA")
 @json_option
 @click.pass_obj
-def finish(folder: Path, /, *, force: bool, as_json: bool) -> None:
+def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
     """Take the old CA out of the folder, when every member has been restarted with the new alone.
 
-    The certificates stay the same, without the cross certificate behind them. Refused, each named,
-    while something still hangs on the old CA; `--force` is for what is gone or can't be reached.
-    Before `rotate trust` was run it is refused in any case.
+    The certificates stay the same, without the cross certificate behind them. Every member is
+    asked without a certificate. Refused, each named, while something still hangs on the old CA;
+    `--force` is for what is gone or can't be reached. Before `rotate trust` was run it is refused
+    in any case.
     """
     from tls_scaffold.commands import rotate as command
     from tls_scaffold.commands import rotationsteps as steps
+    from tls_scaffold.commands.rotationlook import asking_members
 
-    turned = command.finish(folder, _now(), is_forced=force)
+    turned = command.finish(
+        folder, _now(), asking_members(folder, live, force=force), is_forced=force
+    )
     if as_json:
         give_json(steps.result("finish", folder, turned))
         return
@@ -102,18 +114,25 @@ def finish(folder: Path, /, *, force: bool, as_json: bool) -> None:
 
 
 @rotate.command()
+@place_options
+@option("--force", is_flag=True, help=FORCED)
 @json_option
 @click.pass_obj
-def abort(folder: Path, /, *, as_json: bool) -> None:
+def abort(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
     """Go back to the old CA, before a member has been restarted with the new one alone.
+
+    Every member is asked without a certificate; one that has been holds it up.
 
     What it signed comes back from the archive where that is what is asked for today; the rest is
     signed again. The new CA goes to the archive, and its number is not given again.
     """
     from tls_scaffold.commands import rotate as command
     from tls_scaffold.commands import rotationsteps as steps
+    from tls_scaffold.commands.rotationlook import asking_members
 
-    done, turned = command.abort(folder, _means(), _now())
+    done, turned = command.abort(
+        folder, _means(), _now(), asking_members(folder, live, force=force)
+    )
     if as_json:
         give_json(steps.result("abort", folder, turned))
         return

@@ -1,6 +1,6 @@
 """`tls-scaffold rotate`: another CA takes the place of a folder's, while the cluster runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from tls_scaffold.commands.rotationrefusals import (
 )
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.live.rotatingmembers import LookAtMembers, RotatingMember, nobody
+from tls_scaffold.live.rotationgates import Step
 from tls_scaffold.paths import CHAINS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import rotationabort, rotationend, rotationstart
 from tls_scaffold.signing.execution import Means
@@ -26,6 +26,13 @@ from tls_scaffold.signing.rotationabort import Aborted
 from tls_scaffold.signing.rotationstart import Started
 
 LOCK_SECONDS = 60.0
+AskMembers = Callable[[Rotation, Step], tuple[str, ...]]
+"""Asks live members before a step: returns warnings, or raises ScaffoldError if one forbids it."""
+
+
+def nobody(_rotation: Rotation, _step: Step) -> tuple[str, ...]:
+    """Ask no member."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ def start(
     )
 
 
-def trust(folder: Path, now: datetime, look: LookAtMembers = nobody) -> Turned:
+def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
     """Let the trust file hold the new CA alone, and make the bundles anew.
 
     Raises ScaffoldError where a member that runs, or a file that is laid out, still shows a
@@ -90,13 +97,8 @@ def trust(folder: Path, now: datetime, look: LookAtMembers = nobody) -> Turned:
     with lock(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.REPLACING, Stage.TRUSTING)
-        members = look(folder, rotation)
-        old = [
-            f"{each.place} shows a certificate of the old CA"
-            for each in _reached(members)
-            if each.shows_old
-        ]
-        old += hanging_files(folder, rotation, signings_of(folder, rotation.ca), DIST, now)
+        old = tuple(hanging_files(folder, rotation, signings_of(folder, rotation.ca), DIST, now))
+        warnings = _asked(ask, rotation, Step.TRUST, old)
         if old:
             raise ScaffoldError(
                 "not all has the new certificates: members that trust the new CA alone refuse them",
@@ -110,26 +112,25 @@ def trust(folder: Path, now: datetime, look: LookAtMembers = nobody) -> Turned:
         Stage.TRUSTING,
         changed=changed or bool(bundles.made),
         written=(TRUSTS[rotation.ca],) if changed else (),
-        warnings=(*_unreached(members), *bundles.left),
+        warnings=(*warnings, *bundles.left),
         bundles=bundles,
     )
 
 
 def finish(
-    folder: Path, now: datetime, look: LookAtMembers = nobody, *, is_forced: bool = False
+    folder: Path, now: datetime, ask: AskMembers = nobody, *, is_forced: bool = False
 ) -> Turned:
     """Take the cross certificate from behind each certificate, and the old CA to the archive.
 
     Raises ScaffoldError, before anything is written, where others are to trust the old CA still,
-    and, unless it `is_forced`, where something hangs on it, or a member can't be reached.
+    where a member hangs on it, and, unless it `is_forced`, where a file does.
     """
     with lock(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.TRUSTING, Stage.FINISHING)
         signings = signings_of(folder, rotation.ca)
-        members = look(folder, rotation)
-        reasons = [*_hanging_members(members), *_unreached(members)]
-        reasons += hanging_files(folder, rotation, signings, DIST, now)
+        reasons = tuple(hanging_files(folder, rotation, signings, DIST, now))
+        warnings = _asked(ask, rotation, Step.FINISH, () if is_forced else reasons)
         if reasons and not is_forced:
             raise ScaffoldError(
                 "the old CA is still needed: nothing was changed",
@@ -147,25 +148,26 @@ def finish(
         shelf=shelf,
         archived=(OLD_CAS[rotation.ca], CHAINS[rotation.ca]),
         written=tuple(f"{each.output}.pem" for each in signings),
-        warnings=(*reasons, *bundles.left),
+        warnings=(*warnings, *reasons, *bundles.left),
         bundles=bundles,
     )
 
 
 def abort(
-    folder: Path, means: Means, now: datetime, look: LookAtMembers = nobody
+    folder: Path, means: Means, now: datetime, ask: AskMembers = nobody
 ) -> tuple[Aborted, Turned]:
     """Give the new CA up again; see `rotationabort.abort`.
 
     Raises ScaffoldError, before anything is written, where a member takes certificates of the new
-    CA alone, or may do so.
+    CA alone.
     """
     with lock(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.REPLACING, Stage.TRUSTING, Stage.ABORTING)
+        warnings: tuple[str, ...] = ()
         if rotation.stage is not Stage.ABORTING:
             check_can_rotate(folder, rotation.ca)
-            _check_nobody_trusts_new_alone(rotation, look(folder, rotation))
+            warnings = ask(rotation, Step.ABORT)
         signings = signings_of(folder, rotation.ca)
         aborted = rotationabort.abort(folder, rotation, signings, means, now)
     bundles = rebundle(folder)
@@ -176,7 +178,7 @@ def abort(
         signed=tuple(aborted.done.signed),
         written=(aborted.ca, TRUSTS[aborted.ca], *aborted.restored),
         archived=(aborted.ca,),
-        warnings=(*aborted.done.warnings, *aborted.done.unshared, *bundles.left),
+        warnings=(*warnings, *aborted.done.warnings, *aborted.done.unshared, *bundles.left),
         bundles=bundles,
     )
 
@@ -203,41 +205,11 @@ def _check_stage(rotation: Rotation, *allowed: Stage) -> None:
     raise ScaffoldError(f"nothing was changed: {reason}", hint=hint)
 
 
-def _reached(members: Sequence[RotatingMember]) -> list[RotatingMember]:
-    return [each for each in members if each.is_reached]
-
-
-def _unreached(members: Sequence[RotatingMember]) -> list[str]:
-    return [f"{each.place} was not reached" for each in members if not each.is_reached]
-
-
-def _hanging_members(members: Sequence[RotatingMember]) -> Iterator[str]:
-    for each in _reached(members):
-        if each.shows_old:
-            yield f"{each.place} shows a certificate of the old CA"
-        if each.loads_old:
-            yield f"{each.place} has loaded the old CA: it was not restarted with the new one alone"
-        elif not each.loads_new:
-            yield f"{each.place} has not loaded the new CA"
-
-
-def _check_nobody_trusts_new_alone(rotation: Rotation, members: Sequence[RotatingMember]) -> None:
-    """Raise ScaffoldError where a member refuses what the old CA signs, or may do so."""
-    alone = [
-        f"{each.place} takes certificates of the new CA alone"
-        for each in _reached(members)
-        if each.loads_new and not each.loads_old
-    ]
-    unknown = []
-    if rotation.stage is Stage.TRUSTING:
-        unknown = _unreached(members)
-        if not members:
-            unknown = ["no member was looked at, and the trust file holds the new CA alone"]
-    if alone or unknown:
-        raise ScaffoldError(
-            "members may refuse what the old CA signs: nothing was changed",
-            [*alone, *unknown],
-            "a member that is restarted with both CAs in its trust file "
-            f"(`cat {rotation.ca} {OLD_CAS[rotation.ca]}`) takes both again; or go on with "
-            "`tls-scaffold rotate finish`",
-        )
+def _asked(
+    ask: AskMembers, rotation: Rotation, step: Step, others: Sequence[str]
+) -> tuple[str, ...]:
+    """Ask members before a step; what `others` hold it up is told with what they do."""
+    try:
+        return ask(rotation, step)
+    except ScaffoldError as error:
+        raise ScaffoldError(error.summary, (*error.problems, *others), error.hint) from error

@@ -1,6 +1,6 @@
 """A look at the members of a rotation: for `rotate status`, and before a step that they decide."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tls_scaffold.commands.live import LiveOptions
@@ -42,6 +42,13 @@ def _ports(inventory: Inventory | None, options: LiveOptions) -> Iterator[Port]:
         if (port.member, port.side) not in named:
             yield port
     yield from given
+
+
+def asking_members(
+    folder: Path, options: LiveOptions, *, force: bool
+) -> Callable[[Rotation, Step], tuple[str, ...]]:
+    """Return what asks every live member before a step: see `check_members`."""
+    return lambda rotation, step: check_members(folder, rotation, step, options, force=force)
 
 
 def check_members(
