@@ -76,7 +76,7 @@ SHELVES = {
     ),
     "disk": (
         "backupfiles safekeeping / folder ourfolders sharing statefiles / healing "
-        "newfolder / moving vacancy / workfolders / issued locking plainfiles plaintars "
+        "newfolder / moving vacancy / workfolders / issued locking plainfiles "
         "secretfiles tarballs / files obstacles signals / mounts"
     ),
     "rendering": "template / documents",
